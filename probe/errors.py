@@ -1,0 +1,85 @@
+"""Everything this program raises on purpose.
+
+::
+
+    ProbeError                  one clear line for a person: what, where, how to mend
+    ├── UsageError              the caller's words or files are wrong           exit 2
+    │   ├── TargetError         a target of no known form
+    │   ├── ListError           a list, catalogue or register that cannot be read
+    │   ├── SettingsError       a settings file or variable that makes no sense
+    │   └── RecordError         a line that is not a verdict, batch or transition
+    ├── StateError              the state file is of a newer version, locked or broken   exit 2
+    ├── StorageError            the disk is full or cannot be written           exit 1
+    └── UplinkError             the collector refuses us for good               exit 1
+
+Failures of the network are not here: they are values (`probe.model.failure.Failure`), because they are what we measure.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitStatus(IntEnum):
+    """What the program says to the shell (contract: `probe check`)."""
+
+    OK = 0
+    NOT_ALL_WELL = 1
+    USAGE = 2
+    OFFLINE = 3
+
+
+class ProbeError(Exception):
+    """One clear line: what is wrong, where, and how to mend it.
+
+    Args:
+        what: what is wrong, without a full stop.
+        where: file, file:line, address or setting; empty when there is no such place.
+        mend: what the reader can do about it; empty when there is nothing.
+    """
+
+    status = ExitStatus.NOT_ALL_WELL
+
+    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.mend = mend
+        place = f"{where}: " if where else ""
+        advice = f" ({mend})" if mend else ""
+        super().__init__(f"{place}{what}{advice}")
+
+
+class UsageError(ProbeError):
+    """The caller's words or files are wrong."""
+
+    status = ExitStatus.USAGE
+
+
+class TargetError(UsageError):
+    """A target of no known form."""
+
+
+class ListError(UsageError):
+    """A list, catalogue or register that cannot be read."""
+
+
+class SettingsError(UsageError):
+    """A settings file or variable that makes no sense."""
+
+
+class RecordError(UsageError):
+    """A line that is not a verdict, batch or transition."""
+
+
+class StateError(ProbeError):
+    """The state file is of a newer version, locked or broken."""
+
+    status = ExitStatus.USAGE
+
+
+class StorageError(ProbeError):
+    """The disk is full or cannot be written."""
+
+
+class UplinkError(ProbeError):
+    """The collector refuses us for good."""

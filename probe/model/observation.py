@@ -1,0 +1,142 @@
+"""What one step saw, layer by layer, without opinion. One record a kind.
+
+A step yields one observation per layer it reached: a `Fetch` over https yields a `Connection`, a `TlsHandshake` and
+an `Exchange`, and stops at the first that failed. All times are whole milliseconds: `at` since the measurement began, `took`
+from the layer's start to its end. Records are what goes into evidence, so names are short, defaults are left out of the
+JSON and nothing in them can identify the vantage: no local addresses, no cookies, no addresses of private resolvers.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from probe.model.failure import Failure
+from probe.model.step import Purpose, Trust
+
+
+class _Observed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
+    at: int = 0
+    took: int = 0
+    chain: int = 0
+    hop: int = 0
+    attempt: int = 0
+    purpose: Purpose = Purpose.SUBJECT
+    failure: Failure | None = None
+    detail: str = ""
+    """A few words for a person (an alert's name, an OpenSSL reason); no rule may read it."""
+
+
+class Resolution(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="dns"):
+    """One resolver's (first) answer.
+
+    Attributes:
+        resolver: as in the step, except that a resolver at a private address is written `network`.
+        addresses: of the type asked for, in the answer's order, aliases followed.
+        aliases: CNAME targets in order.
+    """
+
+    name: str
+    rrtype: str
+    resolver: str
+    trust: Trust
+    addresses: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+
+class LateAnswer(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="dns_late"):
+    """A further answer to the same query (same socket, same id) that differs from the first.
+
+    Attributes:
+        gap: milliseconds after the first answer.
+    """
+
+    name: str
+    rrtype: str
+    resolver: str
+    trust: Trust
+    gap: int
+    addresses: tuple[str, ...] = ()
+
+
+class Connection(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="tcp"):
+    """A TCP handshake."""
+
+    address: str
+    port: int
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The leaf certificate that was shown.
+
+    Attributes:
+        sha256: of its DER, hexadecimal.
+        issuer: common name (or organisation) of the issuer.
+        subject: common name of the subject.
+        names: at most eight DNS names of the SAN.
+        not_before: RFC 3339, UTC.
+        not_after: RFC 3339, UTC.
+        error: OpenSSL's short reason when it did not verify (`self-signed certificate`, `Hostname mismatch`, ...).
+    """
+
+    sha256: str = ""
+    issuer: str = ""
+    subject: str = ""
+    names: tuple[str, ...] = ()
+    not_before: str = ""
+    not_after: str = ""
+    error: str = ""
+
+
+class TlsHandshake(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="tls"):
+    """A TLS handshake on a connection that stood.
+
+    Attributes:
+        sni: the server name sent.
+        verified: the certificate chain verified for the name sent.
+        version: `TLSv1.2`, `TLSv1.3`.
+        alert: the name of the alert that ended it (`handshake_failure`), empty when none did.
+        answered: at least one byte came back before it ended.
+        acked: Linux only: whether the ClientHello had been acknowledged when the step gave up (TCP_INFO); None unknown.
+    """
+
+    address: str
+    port: int
+    sni: str
+    verified: bool = False
+    version: str = ""
+    alpn: str = ""
+    alert: str = ""
+    answered: bool = False
+    acked: bool | None = None
+    certificate: Certificate | None = None
+
+
+class Exchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="http"):
+    """One HTTP request and its answer on a connection that stood.
+
+    Attributes:
+        secure: over a TLS session whose certificate verified.
+        status: 0 when no status line came.
+        location: the absolute URL of a redirect, fragment removed; empty when there is none.
+        title: the page's title, at most 120 characters.
+        headers: names of the header fields, lower case, sorted, without the everyday ones.
+        length: bytes of the decoded body that were read.
+        sha256: of those bytes, hexadecimal, first 32 digits.
+        complete: the whole body came (or as much as our bound allows).
+        marks: ids of known block pages whose pattern the answer matches (`probe.judge.blockpages`).
+    """
+
+    url: str
+    address: str
+    secure: bool = False
+    status: int = 0
+    location: str = ""
+    title: str = ""
+    headers: tuple[str, ...] = ()
+    length: int = 0
+    sha256: str = ""
+    complete: bool = False
+    marks: tuple[str, ...] = ()
+
+
+Observation = Resolution | LateAnswer | Connection | TlsHandshake | Exchange

@@ -1,0 +1,107 @@
+"""Single network acts. A plan asks for them; `probe.measure` performs them; neither concludes anything.
+
+Every step knows where in the target it belongs: `chain` (0; for a domain 0 is https and 1 is http) and `hop` (0 is the
+target itself, 1 the first redirect, ...). Both come back on each observation. `attempt` counts tries of the same act.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Trust(StrEnum):
+    """How far a resolver is believed."""
+
+    SYSTEM = "system"
+    """getaddrinfo: what programs on this host see, hosts file included."""
+    NETWORK = "network"
+    """The network's own resolver (resolv.conf), asked by ourselves in plain DNS."""
+    TRUSTED = "trusted"
+    """An encrypted resolver given as trusted (DoH, DoT)."""
+
+
+class Purpose(StrEnum):
+    """Why a step is taken: what the plan will read from it."""
+
+    SUBJECT = "subject"
+    """The target itself."""
+    NEUTRAL = "neutral"
+    """The same address under a random name that nobody can have listed."""
+    ALLOWED = "allowed"
+    """The same address under a well-known name that allow-lists carry."""
+    PEEK = "peek"
+    """The subject again without verification, to see whose certificate it was."""
+    GHOST = "ghost"
+    """A random name that exists nowhere, at the same resolver: is NXDOMAIN rewritten?"""
+    OTHER = "other"
+    """Another name at the same resolver that is known to exist: is the resolver dead?"""
+    RELAY = "relay"
+    """An address where nothing listens: does somebody on the path accept every connection?"""
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where in the target a step belongs, and why it is taken."""
+
+    chain: int = 0
+    hop: int = 0
+    attempt: int = 0
+    purpose: Purpose = Purpose.SUBJECT
+
+
+class Resolve(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask one resolver for one name and record type.
+
+    Attributes:
+        name: A-label host name.
+        rrtype: `A` or `AAAA`.
+        resolver: `system`, `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT` (IPv6 in brackets), `tls://host[:port]` or an https URL.
+    """
+
+    name: str
+    rrtype: str
+    resolver: str
+    trust: Trust
+    place: Place = Place()
+
+
+class Connect(msgspec.Struct, frozen=True, kw_only=True):
+    """Open a TCP connection and close it."""
+
+    address: str
+    port: int
+    place: Place = Place()
+
+
+class Handshake(msgspec.Struct, frozen=True, kw_only=True):
+    """Connect, then a TLS handshake with this server name, then close.
+
+    Attributes:
+        sni: the name sent and, unless the purpose forbids it, verified.
+        verify: whether a certificate that does not verify ends the handshake.
+        alpn: protocols offered, in order.
+    """
+
+    address: str
+    port: int
+    sni: str
+    verify: bool = True
+    alpn: tuple[str, ...] = ("http/1.1",)
+    place: Place = Place()
+
+
+class Fetch(msgspec.Struct, frozen=True, kw_only=True):
+    """Connect, TLS where the URL is https, one GET, all in one connection; redirects are not followed here.
+
+    Attributes:
+        url: absolute URL without fragment. Its host is the server name and the Host header.
+        address: the address to connect to in place of resolving the host.
+    """
+
+    url: str
+    address: str
+    place: Place = Place()
+
+
+Step = Resolve | Connect | Handshake | Fetch

@@ -1,0 +1,246 @@
+"""Kinds of target, and the one string each is written as (contract: Targets).
+
+`parse` and `str` are inverse: ``parse(str(target)) == target`` for every target.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from probe.errors import TargetError
+from probe.model.address import parse_address
+
+MAX_LENGTH = 2048
+"""Characters in a target; longer ones are refused. Browsers and servers agree on about this much for a URL."""
+
+DEFAULT_PORTS = {"https": 443, "http": 80}
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
+_FORMS = "URL, host, dns://host, tcp://address:port, tls://address:port/sni, quic://host:port or a prefix"
+
+
+@dataclass(frozen=True, slots=True)
+class UrlTarget:
+    """The whole chain for one URL: DNS, TCP, TLS where https, HTTP, redirects followed.
+
+    Attributes:
+        scheme: `http` or `https`.
+        host: A-label host name, lower case, or an IP literal without brackets.
+        port: 1 to 65535.
+        path: path and query, beginning with a slash; no fragment.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    path: str = "/"
+
+    def __str__(self) -> str:
+        port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{bracketed(self.host)}{port}{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class DomainTarget:
+    """A domain: `https://host/` and `http://host/` judged together."""
+
+    host: str
+
+    def __str__(self) -> str:
+        return self.host
+
+
+@dataclass(frozen=True, slots=True)
+class DnsTarget:
+    """Name resolution alone."""
+
+    host: str
+
+    def __str__(self) -> str:
+        return f"dns://{self.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class TcpTarget:
+    """A TCP connection to an address."""
+
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"tcp://{bracketed(self.address)}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsTarget:
+    """A TLS handshake with a server name to an address."""
+
+    address: str
+    port: int
+    sni: str
+
+    def __str__(self) -> str:
+        return f"tls://{bracketed(self.address)}:{self.port}/{self.sni}"
+
+
+@dataclass(frozen=True, slots=True)
+class QuicTarget:
+    """A QUIC handshake with a host, by name or by address."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"quic://{bracketed(self.host)}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class RangeTarget:
+    """A range of addresses, of which a sample is judged together."""
+
+    network: str
+    port: int = 443
+
+    def __str__(self) -> str:
+        if self.port == 443:
+            return self.network
+        return f"{bracketed_range(self.network)}:{self.port}"
+
+
+Target = UrlTarget | DomainTarget | DnsTarget | TcpTarget | TlsTarget | QuicTarget | RangeTarget
+
+
+def bracketed(host: str) -> str:
+    """The host as a URL writes it: IPv6 literals in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def bracketed_range(network: str) -> str:
+    """A prefix as it stands before a port: IPv6 prefixes in brackets."""
+    return f"[{network}]" if ":" in network else network
+
+
+def parse(text: str) -> Target:
+    """Read one target.
+
+    Raises:
+        TargetError: the text has none of the forms, or a part of it is out of bounds. `what` says which.
+    """
+    text = text.strip()
+    if not text or len(text) > MAX_LENGTH or any(c.isspace() or not c.isprintable() for c in text):
+        raise TargetError(f"{_shown(text)} is not a target", mend=f"write a {_FORMS}")
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        return _parse_bare(text)
+    match scheme.lower():
+        case "http" | "https":
+            return _parse_url(text)
+        case "dns":
+            return DnsTarget(_name(rest, text))
+        case "tcp":
+            return TcpTarget(*_endpoint(rest, text))
+        case "tls":
+            endpoint, slash, sni = rest.partition("/")
+            if not slash or not sni:
+                raise TargetError(f"{_shown(text)} lacks a server name", mend="write tls://address:port/sni")
+            return TlsTarget(*_endpoint(endpoint, text), _name(sni, text))
+        case "quic":
+            host, port = _split_port(rest, text)
+            return QuicTarget(_host(host, text), port)
+        case _:
+            raise TargetError(f"{_shown(text)} has the unknown scheme {_shown(scheme)}", mend=f"write a {_FORMS}")
+
+
+def normalise_host(text: str) -> str | None:
+    """The host as the wire has it: lower case, A-labels, no final dot, or an IP literal; None when it is no host.
+
+    Underscores are let through: registers list such names and resolvers answer them.
+    """
+    address = parse_address(text)
+    if address is not None:
+        return str(address)
+    name = text.rstrip(".").lower()
+    if not name.isascii():
+        try:
+            name = ".".join(label.encode("idna").decode("ascii") for label in name.split("."))
+        except UnicodeError:
+            return None
+    if not 1 <= len(name) <= 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+        return None
+    return name
+
+
+def _parse_bare(text: str) -> Target:
+    if "/" in text:
+        network, _, port = text.partition(":") if text.count(":") == 1 else (text, "", "")
+        if text.startswith("["):
+            network, _, port = text.removeprefix("[").partition("]")
+            port = port.removeprefix(":")
+        try:
+            return RangeTarget(str(ipaddress.ip_network(network)), _port(port, text) if port else 443)
+        except ValueError as error:
+            raise TargetError(
+                f"{_shown(text)} is neither a URL nor a range ({error})", mend=f"write a {_FORMS}"
+            ) from error
+    if parse_address(text) is not None:
+        raise TargetError(f"{_shown(text)} is an address without a port", mend=f"write tcp://{text}:443")
+    return DomainTarget(_name(text, text))
+
+
+def _parse_url(text: str) -> UrlTarget:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise TargetError(f"{_shown(text)} is not a URL ({error})", mend="write https://host/path") from error
+    if parts.username is not None:
+        raise TargetError(f"{_shown(text)} carries a user name", mend="leave user and password out")
+    if port == 0:
+        raise TargetError(f"{_shown(text)} has a port that is not 1 to 65535")
+    scheme = parts.scheme.lower()
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._") + (
+        "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~-._?") if parts.query else ""
+    )
+    return UrlTarget(scheme, _host(parts.hostname or "", text), port or DEFAULT_PORTS[scheme], path)
+
+
+def _host(host: str, text: str) -> str:
+    normal = normalise_host(host)
+    if normal is None:
+        raise TargetError(f"{_shown(text)} has no valid host name", mend=f"write a {_FORMS}")
+    return normal
+
+
+def _name(name: str, text: str) -> str:
+    normal = _host(name, text)
+    if parse_address(normal) is not None:
+        raise TargetError(f"{_shown(text)} has an address where a name belongs")
+    return normal
+
+
+def _split_port(text: str, whole: str) -> tuple[str, int]:
+    host, separator, port = text.rpartition(":")
+    if not separator or not host or (":" in host and not host.startswith("[")):
+        raise TargetError(f"{_shown(whole)} lacks a port", mend="write address:port, IPv6 in brackets")
+    return host, _port(port, whole)
+
+
+def _endpoint(text: str, whole: str) -> tuple[str, int]:
+    host, port = _split_port(text, whole)
+    address = parse_address(host)
+    if address is None:
+        raise TargetError(f"{_shown(whole)} has no IP address", mend="write the address itself, IPv6 in brackets")
+    return str(address), port
+
+
+def _port(text: str, whole: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+        raise TargetError(f"{_shown(whole)} has a port that is not 1 to 65535")
+    return int(text)
+
+
+def _shown(text: str) -> str:
+    """The text as an error line may carry it: short and printable."""
+    return repr(text if len(text) <= 100 else text[:97] + "...")

@@ -1,0 +1,179 @@
+"""The judgment and its grounds (contract: The verdict)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from probe.model.failure import Failure
+from probe.model.observation import Observation
+
+
+class Status(StrEnum):
+    """What is said of a target."""
+
+    REACHABLE = "reachable"
+    BLOCKED = "blocked"
+    THROTTLED = "throttled"
+    DOWN = "down"
+    UNREACHABLE = "unreachable"
+    UNKNOWN = "unknown"
+
+
+class Cause(StrEnum):
+    """What was seen; the first in a verdict decided."""
+
+    DNS_NXDOMAIN = "dns.nxdomain"
+    DNS_REFUSED = "dns.refused"
+    DNS_SERVFAIL = "dns.servfail"
+    DNS_TIMEOUT = "dns.timeout"
+    DNS_NODATA = "dns.nodata"
+    DNS_BOGON = "dns.bogon"
+    DNS_SPOOFED = "dns.spoofed"
+    DNS_INJECTED = "dns.injected"
+    TCP_TIMEOUT = "tcp.timeout"
+    TCP_RESET = "tcp.reset"
+    TCP_UNREACHABLE = "tcp.unreachable"
+    TLS_TIMEOUT = "tls.timeout"
+    TLS_RESET = "tls.reset"
+    TLS_EOF = "tls.eof"
+    TLS_SNI = "tls.sni"
+    TLS_MITM = "tls.mitm"
+    HTTP_RESET = "http.reset"
+    HTTP_TIMEOUT = "http.timeout"
+    HTTP_EOF = "http.eof"
+    HTTP_BLOCKPAGE = "http.blockpage"
+    HTTP_REDIRECT = "http.redirect"
+    THROTTLE_RATE = "throttle.rate"
+    THROTTLE_FREEZE = "throttle.freeze"
+    QUIC_TIMEOUT = "quic.timeout"
+    IP_RANGE = "ip.range"
+
+
+class VantageState(StrEnum):
+    """Whether anything can be concluded here."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    PORTAL = "portal"
+    ALLOWLIST = "allowlist"
+    POLICED = "policed"
+
+
+class AnchorKind(StrEnum):
+    """Which class of place an anchor belongs to."""
+
+    FOREIGN = "foreign"
+    DOMESTIC = "domestic"
+
+
+class AnchorLook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One look at a place that must work if the vantage works.
+
+    Attributes:
+        at: when, RFC 3339 UTC.
+        failure: None when it worked.
+        foreign_content: it answered, but not with its own content (a certificate of another name, a portal's redirect).
+    """
+
+    url: str
+    kind: AnchorKind
+    at: datetime
+    failure: Failure | None = None
+    foreign_content: bool = False
+
+
+class Vantage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where the verdict was made: never an address.
+
+    Attributes:
+        asn: AS number, 0 when not known.
+        country: ISO 3166 code, empty when not known.
+        anchors: the looks `state` was concluded from.
+    """
+
+    state: VantageState
+    asn: int = 0
+    country: str = ""
+    anchors: tuple[AnchorLook, ...] = ()
+
+
+class ControlPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A page as the control got it: what identifies it."""
+
+    url: str
+    status: int = 0
+    location: str = ""
+    title: str = ""
+    headers: tuple[str, ...] = ()
+    length: int = 0
+    sha256: str = ""
+
+
+class ControlFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the control says of one target; absent when it has no entry.
+
+    Attributes:
+        time: start of the control's (newest) measurement.
+        statuses: the different statuses of the control's lines, sorted; more than one: it disagrees with itself.
+        causes: of the newest line.
+        addresses: host name -> addresses it resolved to there.
+        certificates: host name -> SHA-256 of the leaf certificates that verified there.
+        pages: per chain and hop, in order, as fetched there.
+        failures: words of what failed there (`tcp.timeout`, `tls.certificate`, `tls.alert`), sorted.
+    """
+
+    time: datetime
+    statuses: tuple[Status, ...]
+    causes: tuple[Cause, ...] = ()
+    addresses: dict[str, tuple[str, ...]] = {}
+    certificates: dict[str, tuple[str, ...]] = {}
+    pages: tuple[ControlPage, ...] = ()
+    failures: tuple[str, ...] = ()
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was seen and what was compared with it: enough to judge again.
+
+    The first block is what judging reads, the second what it found out on the way.
+
+    Attributes:
+        observations: in the order they were made.
+        control: what was used of the control; None when it had no entry for this target or there was none.
+        attempt: 0, or which re-test this was.
+        error: why the measurement itself failed, when it did.
+        rules: version of the rules that judged.
+        server_refusal: HTTP status in which the server itself said no (403, 429, 451, 503 ..), over a verified session.
+        server_alert: name of the TLS alert that ended the handshake here and not at control.
+        families: family -> cause (or failure), for a family that fails while the other serves.
+        failing: address -> cause (or failure), for addresses that fail while others serve.
+        hop: the URL of the redirect hop that decided.
+        notes: ids of further things worth a reader's eye (`cdn_acquitted`, `hosts_file`, `nxdomain_rewritten` ..).
+    """
+
+    observations: tuple[Observation, ...] = ()
+    control: ControlFacts | None = None
+    attempt: int = 0
+    error: str = ""
+
+    rules: int = 0
+    server_refusal: int = 0
+    server_alert: str = ""
+    families: dict[str, str] = {}
+    failing: dict[str, str] = {}
+    hop: str = ""
+    notes: tuple[str, ...] = ()
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of `probe check --json`."""
+
+    time: datetime
+    target: str
+    status: Status
+    causes: tuple[Cause, ...] = ()
+    rule: str = ""
+    evidence: Evidence = Evidence()
+    vantage: Vantage
