@@ -1,7 +1,7 @@
-"""What an agent sends to a collector: a signed batch (docs/ontology.md, design of intake in docs/architecture.md).
+r"""What an agent sends to a collector: a signed batch (docs/ontology.md, design of intake in docs/architecture.md).
 
 The signature is over the bytes that are sent, so there is no canonical JSON: Ed25519 over
-``b"probe-batch-v1\\0" + collector origin + b"\\0" + sha256(body)``. The origin is inside, so a batch for one collector
+``b"probe-batch-v1\0" + collector origin + b"\0" + sha256(body)``. The origin is inside, so a batch for one collector
 cannot be replayed to another.
 """
 

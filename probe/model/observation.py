@@ -1,8 +1,8 @@
 """What one step saw, layer by layer, without opinion. One record a kind.
 
 A step yields one observation per layer it reached: a `Fetch` over https yields a `Connection`, a `TlsHandshake` and
-an `Exchange`, and stops at the first that failed. All times are whole milliseconds: `at` since the measurement began, `took`
-from the layer's start to its end. Records are what goes into evidence, so names are short, defaults are left out of the
+an `Exchange`, and stops at the first that failed. All times are whole milliseconds: `at` since the measurement began,
+`took` from the layer's start to its end. Records are what goes into evidence, so names are short, defaults are left out of the
 JSON and nothing in them can identify the vantage: no local addresses, no cookies, no addresses of private resolvers.
 """
 

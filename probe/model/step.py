@@ -56,7 +56,8 @@ class Resolve(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: A-label host name.
         rrtype: `A` or `AAAA`.
-        resolver: `system`, `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT` (IPv6 in brackets), `tls://host[:port]` or an https URL.
+        resolver: `system`, `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT` (IPv6 in brackets), `tls://host[:port]`
+            or an https URL.
     """
 
     name: str
