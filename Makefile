@@ -1,0 +1,52 @@
+# make run     a collector and an agent on this machine
+# make demo    May 2017 in three minutes, in a laboratory of network namespaces (root)
+# make test    all tests; the lab's need root
+# make check   format, lint, types, directions of imports
+
+PYTHON = .venv/bin/python
+WORKERS ?= 4
+
+.PHONY: run demo test lab check format bench bench-detect requirements clean
+
+run:
+	@deploy/setup run
+	@deploy/try
+
+demo:
+	@deploy/setup test
+	$(PYTHON) -m tests.lab.demo $(DEMO)
+
+test:
+	@deploy/setup test
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+
+lab:
+	@deploy/setup test
+	$(PYTHON) -m pytest tests/lab $(TESTS)
+
+check:
+	@deploy/setup test
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+format:
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+bench-detect:
+	@deploy/setup test
+	$(PYTHON) -m benchmarks.detect
+
+# Needs uv; the only command that asks a registry what is newest.
+PIN = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links
+requirements:
+	$(PIN) pyproject.toml -o requirements/run.txt
+	$(PIN) pyproject.toml --group check --group test -c requirements/run.txt -o requirements/test.txt
+	$(PIN) pyproject.toml --group check --group test --group lab -c requirements/run.txt -o requirements/lab.txt
+	echo hatchling | $(PIN) - -o requirements/build.txt
+
+clean:
+	rm -rf .venv build dist var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
