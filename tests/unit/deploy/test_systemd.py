@@ -1,0 +1,69 @@
+"""The units an operator installs are ones systemd accepts and finds little to blame in."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import required
+
+UNITS = Path(__file__).parents[3] / "deploy" / "systemd"
+SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
+EXPOSURE = 1.5
+"""`systemd-analyze security` goes from 0 (nothing to gain) to 10; below 2 it says OK."""
+
+
+def test_every_service_and_the_timer_are_here() -> None:
+    """The tests below do not pass for want of units."""
+    assert [path.name for path in sorted(UNITS.iterdir())] == [
+        "probe-agent-once.service",
+        "probe-agent-once.timer",
+        "probe-agent.service",
+        "probe-collector.service",
+    ]
+
+
+def test_systemd_accepts_every_unit(tmp_path: Path) -> None:
+    """`systemd-analyze verify` has nothing to say, the program standing where this interpreter stands."""
+    analyze = required.command("systemd-analyze")
+    for unit in UNITS.iterdir():
+        text = unit.read_text().replace("/usr/bin/probe", sys.executable)
+        (tmp_path / unit.name).write_text(text)
+
+    done = subprocess.run(
+        [analyze, "verify", "--man=no", *(str(path) for path in tmp_path.iterdir())],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_that_is_taken_over_can_do_little(service: str) -> None:
+    """`systemd-analyze security` finds the exposure under the threshold."""
+    analyze = required.command("systemd-analyze")
+
+    done = subprocess.run(
+        [analyze, "security", "--offline=yes", f"--threshold={EXPOSURE * 10:.0f}", str(UNITS / service)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 0, done.stdout.splitlines()[-1:]
+
+
+def test_no_agent_unit_has_a_capability() -> None:
+    """Privilege only adds evidence: the units as shipped have none."""
+    for service in SERVICES:
+        lines = (UNITS / service).read_text().splitlines()
+
+        assert "CapabilityBoundingSet=" in lines
+        assert "AmbientCapabilities=" in lines

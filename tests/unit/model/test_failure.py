@@ -1,0 +1,16 @@
+"""The vocabulary of failures is closed and sorted by who said it."""
+
+from __future__ import annotations
+
+from probe.model.failure import DNS_ANSWERS, OWN_FAULTS, Failure
+
+
+def test_no_failure_is_both_a_resolver_s_word_and_our_own_fault() -> None:
+    """A judge may ask either question of any failure."""
+    assert not DNS_ANSWERS & OWN_FAULTS
+    assert set(Failure) >= DNS_ANSWERS | OWN_FAULTS
+
+
+def test_every_failure_is_one_lower_case_word() -> None:
+    """They go into evidence as they are."""
+    assert all(f.value == f.value.lower() and f.value.replace("_", "").isalpha() for f in Failure)

@@ -1,0 +1,57 @@
+"""One clock for everybody, and a faster one for laboratories."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from probe.clock import Clock
+from probe.errors import SettingsError
+
+
+def test_the_real_clock_is_the_machine_s() -> None:
+    """Without an origin the clock shows the time in UTC."""
+    before = datetime.now(UTC)
+    now = Clock().now()
+
+    assert before <= now <= datetime.now(UTC)
+
+
+def test_a_laboratory_clock_starts_at_its_origin_and_runs_at_its_rate() -> None:
+    """A thousand real seconds after the start, a clock of rate 60 shows 60,000 seconds more."""
+    origin = datetime(2017, 5, 1, tzinfo=UTC)
+
+    clock = Clock(origin, 60.0, time.time() - 1000)
+
+    assert (clock.now() - origin).total_seconds() == pytest.approx(60_000, abs=60)
+
+
+def test_two_processes_that_parse_the_same_text_agree() -> None:
+    """The third part ties the origin to a real moment, so that agents and collectors show the same time."""
+    text = f"2017-05-01T00:00:00Z@60@{time.time() - 10}"
+
+    difference = Clock.parse(text).now() - Clock.parse(text).now()
+
+    assert abs(difference.total_seconds()) < 5
+
+
+async def test_sleeping_is_shorter_where_time_runs_faster() -> None:
+    """Sixty of the clock's seconds are 0.06 real ones at a rate of 1000."""
+    began = time.monotonic()
+    await Clock(datetime(2017, 5, 1, tzinfo=UTC), 1000.0).sleep(60)
+
+    assert 0.05 < time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2017-05-01T00:00:00Z", "2017-05-01T00:00:00Z@fast", "@@"])
+def test_what_is_no_clock_is_refused_in_one_line(text: str) -> None:
+    """A wrong PROBE_CLOCK ends in a settings error that shows the form."""
+    with pytest.raises(SettingsError, match="PROBE_CLOCK"):
+        Clock.parse(text)
+
+
+def test_no_text_is_the_real_clock() -> None:
+    """An unset PROBE_CLOCK changes nothing."""
+    assert Clock.parse("").rate == 1.0
