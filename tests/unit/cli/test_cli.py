@@ -1,0 +1,108 @@
+"""`probe` itself: its table of commands, its one-line errors and its exit statuses."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+
+import pytest
+
+from probe import __version__, cli
+from probe.errors import ExitStatus, StateError, StorageError, TargetError
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "probe", *words], capture_output=True, text=True, check=False)
+
+
+def test_the_version_is_printed_without_importing_what_it_does_not_need() -> None:
+    """`probe --version` is what a package test and a cron line ask first; it loads no library at all."""
+    script = (
+        "import sys; sys.argv[1:] = ['--version']; from probe.cli import main; main();"
+        "heavy = {'asyncio', 'aiohttp', 'msgspec', 'click', 'rich', 'ssl', 'sqlite3', 'dns', 'cryptography'};"
+        "print(*sorted(heavy & set(sys.modules)), end='')"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert (0, f"probe {__version__}\n", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_help_lists_every_command_without_importing_any() -> None:
+    script = (
+        "import sys; from probe.cli import main; main(['--help']);"
+        "print([m for m in sys.modules if m.startswith('probe.cli.') and m != 'probe.cli.program'])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert all(f"  {name} " in done.stdout for name in cli.COMMANDS)
+    assert done.stdout.endswith("[]\n")
+
+
+@pytest.mark.parametrize("words", [["chek"], ["check", "--no-such-option"], ["judge"], ["check", "--timeout", "soon"]])
+def test_words_that_make_no_sense_are_one_line_and_exit_2(words: list[str]) -> None:
+    done = run(*words)
+
+    assert done.returncode == ExitStatus.USAGE
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("probe: ")
+    assert "--help)" in done.stderr
+
+
+def test_no_words_at_all_show_the_help_and_exit_2() -> None:
+    done = run()
+
+    assert done.returncode == ExitStatus.USAGE
+    assert "Commands:" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "line"),
+    [
+        (TargetError("'x y' is not a target", mend="write a URL"), 2, "probe: 'x y' is not a target (write a URL)\n"),
+        (StateError("locked", where="/state"), 2, "probe: /state: locked\n"),
+        (StorageError("the disk is full", where="f"), 1, "probe: f: the disk is full\n"),
+        (OSError(errno.ENOSPC, "No space left on device"), 1,
+         "probe: No space left on device (free some space and run it again)\n"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "a.csv"), 1, "probe: a.csv: No such file\n"),
+        (BrokenPipeError(), 1, ""),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)  # fmt: skip
+def test_what_a_command_raises_becomes_one_line_and_a_status(
+    raised: BaseException, status: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(words: list[str]) -> int:
+        raise raised
+
+    monkeypatch.setattr("probe.cli.program.run_program", fail)
+    monkeypatch.setattr(cli, "abandon_stdout", lambda: None)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+
+    assert status == cli.main(["check"])
+    assert line == capsys.readouterr().err
+
+
+def test_a_fault_of_ours_is_one_line_too() -> None:
+    """A volunteer reading cron's mail is not helped by a stack."""
+    script = (
+        "import probe.cli.program as p, sys\n"
+        "def fail(words): raise ValueError('a fault')\n"
+        "p.run_program = fail\n"
+        "from probe.cli import main; sys.exit(main(['check']))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("probe: fault in the program: ValueError: a fault at __main__:2")
+
+
+def test_a_message_of_several_lines_is_said_in_one(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.say("first\n  second")
+
+    assert capsys.readouterr().err == "probe: first second\n"
