@@ -1,1 +1,6 @@
-"""TBD."""
+"""Settings: defaults, file, environment, command line, merged into one frozen record."""
+
+from probe.settings.merge import defaults_text, load, variable
+from probe.settings.options import Settings
+
+__all__ = ["Settings", "defaults_text", "load", "variable"]

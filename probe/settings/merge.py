@@ -1,0 +1,149 @@
+"""Defaults, file, environment, command line: later ones go before earlier ones, and each is checked key by key.
+
+A wrong key or value is one line: where it stands, what is wrong, what to write instead.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from probe.errors import SettingsError
+from probe.settings.options import SECTIONS, Settings
+from probe.settings.places import settings_file
+
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+_Values = dict[tuple[str, str], Any]
+
+
+def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object] | None = None) -> Settings:
+    """Merge all sources.
+
+    Args:
+        path: the settings file; None looks at the usual places, where none need exist.
+        environ: the process's environment.
+        overrides: `section.key` -> value, from the command line; None values are not given.
+
+    Raises:
+        SettingsError: a file that cannot be read, an unknown key, a bad value.
+    """
+    source = settings_file(environ) if path is None else path
+    values = dict(_defaults())
+    if source is not None:
+        values |= {key: _checked(key, value, str(source)) for key, value in _from_file(source)}
+    for key, text in _from_environ(environ):
+        name = variable(*key)
+        values[key] = _checked(key, _from_text(values[key], text), name)
+    for name, value in (overrides or {}).items():
+        section, _, option = name.partition(".")
+        if value is not None:
+            values[section, option] = _checked((section, option), value, "command line")
+    sections: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    for (section, option), value in values.items():
+        sections[section][option] = value
+    return msgspec.convert(sections | {"source": str(source or "")}, Settings)
+
+
+def variable(section: str, option: str) -> str:
+    """The name of the variable that sets this."""
+    return f"PROBE_{section}_{option}".upper()
+
+
+def defaults_text() -> str:
+    """`defaults.toml` as it is shipped: the reference of all settings."""
+    return (files("probe.settings") / "defaults.toml").read_text(encoding="utf-8")
+
+
+@cache
+def _types() -> dict[tuple[str, str], Any]:
+    return {
+        (name, field.name): field.type
+        for name, section in SECTIONS.items()
+        for field in msgspec.structs.fields(section)
+    }
+
+
+@cache
+def _defaults() -> _Values:
+    return dict(_flat(tomllib.loads(defaults_text()), "defaults.toml"))
+
+
+def _from_file(source: Path) -> Iterator[tuple[tuple[str, str], Any]]:
+    try:
+        text = source.read_bytes().decode("utf-8-sig")
+        tree = tomllib.loads(text)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot be read: {error.strerror}", where=str(source), mend="name another with --config"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"not UTF-8 at byte {error.start}", where=str(source), mend="save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(
+            f"not TOML: {error}", where=str(source), mend="write key = value lines, texts in quotation marks"
+        ) from error
+    yield from _flat(tree, str(source))
+
+
+def _flat(tree: Mapping[str, Any], where: str) -> Iterator[tuple[tuple[str, str], Any]]:
+    for section, options in tree.items():
+        if section not in SECTIONS or not isinstance(options, dict):
+            raise SettingsError(f"unknown section {section!r}", where=where, mend=_nearest(section, list(SECTIONS)))
+        for option, value in options.items():
+            if (section, option) not in _types():
+                known = [name for place, name in _types() if place == section]
+                raise SettingsError(f"unknown key {section}.{option}", where=where, mend=_nearest(option, known))
+            yield (section, option), value
+
+
+def _from_environ(environ: Mapping[str, str]) -> Iterator[tuple[tuple[str, str], str]]:
+    names = {variable(*key): key for key in _types()}
+    prefixes = tuple(f"PROBE_{section}_".upper() for section in SECTIONS)
+    for name, text in environ.items():
+        if name in names:
+            yield names[name], text
+        elif name.startswith(prefixes):  # any other PROBE_ variable is somebody else's
+            raise SettingsError("unknown variable", where=name, mend=_nearest(name, list(names)))
+
+
+def _from_text(default: object, text: str) -> object:
+    """The text as the type that the setting has; left as text where it spells none, for `_checked` to refuse."""
+    if isinstance(default, bool):
+        return True if text.lower() in _TRUE else False if text.lower() in _FALSE else text
+    if isinstance(default, int | float):
+        for kind in (int, float):
+            try:
+                return kind(text)
+            except ValueError:
+                continue
+        return text
+    return text.split() if isinstance(default, tuple | list) else text
+
+
+def _checked(key: tuple[str, str], value: object, where: str) -> object:
+    kind = _types()[key]
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        wanted = getattr(kind.__metadata__[-1], "description", "")
+        raise SettingsError(
+            f"{'.'.join(key)} cannot be {_shown(value)}", where=where, mend=f"write {wanted}"
+        ) from error
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known[:14])}"

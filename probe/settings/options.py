@@ -1,0 +1,97 @@
+"""What can be set. The defaults are not here: they stand, each with its paragraph, in `defaults.toml` beside this file.
+
+The `description` of a type is what the reader of an error line is told to write.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Seconds = Annotated[float, Meta(ge=0.05, le=604800, description="a number of seconds, 0.05 to 604800")]
+Delay = Annotated[float, Meta(ge=0, le=86400, description="a number of seconds, 0 to 86400")]
+Share = Annotated[float, Meta(ge=0, le=0.9, description="a share, 0 to 0.9")]
+Rate = Annotated[float, Meta(ge=0, le=100000, description="a number a second; 0 for no limit")]
+Retests = Annotated[int, Meta(ge=0, le=10, description="a whole number, 0 to 10")]
+Concurrency = Annotated[int, Meta(ge=1, le=10000, description="a whole number, 1 to 10000")]
+AsNumber = Annotated[int, Meta(ge=0, le=4294967295, description="an AS number, 0 when not known")]
+Country = Annotated[str, Meta(pattern="^([A-Z]{2})?$", description="two capital letters (ISO 3166), or nothing")]
+Flag = Annotated[bool, Meta(description="true or false")]
+Text = Annotated[str, Meta(description="text in quotation marks")]
+HostName = Annotated[str, Meta(pattern=r"^[a-z0-9.-]+$", description="a host name in lower case")]
+Texts = Annotated[tuple[str, ...], Meta(description='a list of texts: ["...", "..."]')]
+Urls = Annotated[
+    tuple[Annotated[str, Meta(pattern=r"^https?://[^/\s]+")], ...],
+    Meta(description='a list of URLs: ["https://host/", ...]'),
+]
+Resolvers = Annotated[
+    tuple[Annotated[str, Meta(pattern=r"^(https|tls)://[^/\s]+")], ...],
+    Meta(description="a list of https://address/dns-query and tls://address:853"),
+]
+Role = Annotated[Literal["vantage", "control"], Meta(description='"vantage" or "control"')]
+
+
+class Agent(msgspec.Struct, frozen=True, kw_only=True):
+    """`[agent]`: the agent, and whom it reports to."""
+
+    consent: Flag
+    role: Role
+    state: Text
+    interval: Seconds
+    jitter: Share
+    once_delay: Delay
+    retests: Retests
+    retest_window: Delay
+    collectors: Urls
+    token_file: Text
+    ca_file: Text
+    uplink_timeout: Seconds
+    control: Text
+    control_refresh: Delay
+
+
+class Network(msgspec.Struct, frozen=True, kw_only=True):
+    """`[network]`: what is published of the place."""
+
+    asn: AsNumber
+    country: Country
+
+
+class Targets(msgspec.Struct, frozen=True, kw_only=True):
+    """`[targets]`: what is watched."""
+
+    services: Texts
+    files: Texts
+    exclude: Texts
+
+
+class Measure(msgspec.Struct, frozen=True, kw_only=True):
+    """`[measure]`: how."""
+
+    timeout: Seconds
+    concurrency: Concurrency
+    pace: Rate
+    trusted_resolvers: Resolvers
+    anchors: Urls
+    domestic_anchors: Urls
+    allowed_name: HostName
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings, merged. `source` is the file they were read from, empty when there was none."""
+
+    agent: Agent
+    network: Network
+    targets: Targets
+    measure: Measure
+    source: str = ""
+
+
+SECTIONS: dict[str, type[msgspec.Struct]] = {
+    "agent": Agent,
+    "network": Network,
+    "targets": Targets,
+    "measure": Measure,
+}

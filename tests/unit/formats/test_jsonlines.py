@@ -1,0 +1,63 @@
+"""JSON Lines of verdicts."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+
+import pytest
+
+from probe.errors import RecordError
+from probe.formats import jsonlines
+from probe.model.verdict import Status, Vantage, VantageState, Verdict
+
+VERDICT = Verdict(
+    time=datetime(2017, 5, 4, tzinfo=UTC),
+    target="https://www.wechat.com/",
+    status=Status.BLOCKED,
+    vantage=Vantage(state=VantageState.ONLINE),
+)
+
+
+def test_what_is_written_is_one_line_and_reads_back_the_same() -> None:
+    line = jsonlines.write(VERDICT)
+
+    assert line.endswith(b"}\n")
+    assert line.count(b"\n") == 1
+    assert b'"time":"2017-05-04T00:00:00Z"' in line
+    assert list(jsonlines.read_verdicts([line, b"\n", line], "v")) == [VERDICT, VERDICT]
+
+
+def test_keys_of_a_newer_version_are_let_through() -> None:
+    line = jsonlines.write(VERDICT).replace(b'"rule"', b'"weather":"fine","rule"')
+
+    assert jsonlines.read_verdict(line) == VERDICT
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"{", "truncated"),
+        (b"\xff\xfe", "malformed"),
+        (b'{"time":"2017-05-04T00:00:00Z","target":"a","status":"fine","vantage":{"state":"online"}}', r"\$\.status"),
+        (b'{"target":"a","status":"reachable"}', "missing required field `time`"),
+    ],
+)
+def test_a_bad_line_is_named_by_file_and_line_with_the_offending_key(line: bytes, reason: str) -> None:
+    verdicts = jsonlines.read_verdicts([jsonlines.write(VERDICT), b"", line], "may.jsonl")
+
+    assert next(verdicts) == VERDICT
+    with pytest.raises(
+        RecordError, match=rf"^may\.jsonl:3: not a verdict: .*{reason if reason != 'not a verdict' else ''}"
+    ):
+        next(verdicts)
+
+
+def test_a_line_without_end_is_not_read_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jsonlines, "MAX_LINE", 100)
+
+    lines = jsonlines.lines_of(io.BytesIO(b"short\n" + b"x" * 1000), "f")
+
+    assert next(lines) == b"short\n"
+    with pytest.raises(RecordError, match=r"^f:2: longer than 100 bytes"):
+        next(lines)
