@@ -46,7 +46,7 @@ requirements:
 	$(PIN) pyproject.toml -o requirements/run.txt
 	$(PIN) pyproject.toml --group check --group test -c requirements/run.txt -o requirements/test.txt
 	$(PIN) pyproject.toml --group check --group test --group lab -c requirements/run.txt -o requirements/lab.txt
-	echo hatchling | $(PIN) - -o requirements/build.txt
+	printf "hatchling\neditables\n" | $(PIN) - -o requirements/build.txt
 
 clean:
 	rm -rf .venv build dist var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
