@@ -1,1 +1,1 @@
-"""TBD."""
+"""PURE: text becomes targets: test lists, the service catalogue, official registers (streamed), prefixes."""

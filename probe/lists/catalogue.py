@@ -1,0 +1,223 @@
+"""The service catalogue: files of TOML, one a service, checked as a whole.
+
+The form of a file is in `targets/README.md`. Every error of every file is found at once, each with file and line.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from probe.errors import ListError, TargetError
+from probe.lists.service import Endpoint, Service, Source
+from probe.model.address import is_bogon, parse_address
+from probe.model.target import UrlTarget, normalise_host, parse
+
+MAX_BYTES = 256 * 1024
+"""Bytes in a service file; the largest shipped one has 4 KB."""
+
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_CATEGORY = re.compile(r"[A-Z]{2,5}")
+_PORT = re.compile(r"(tcp|udp)/([1-9][0-9]{0,4})")
+
+
+def load(files: Mapping[str, bytes]) -> tuple[Service, ...]:
+    """Read service files.
+
+    Args:
+        files: path as messages shall show it -> content.
+
+    Returns:
+        The services in the order of their names.
+
+    Raises:
+        ListError: the first of what `problems` finds.
+    """
+    services, errors = check(files)
+    if errors:
+        raise errors[0]
+    return services
+
+
+def check(files: Mapping[str, bytes]) -> tuple[tuple[Service, ...], tuple[ListError, ...]]:
+    """Read service files, and find everything that is wrong with any of them.
+
+    Returns:
+        The services whose files are right, in the order of their names; the errors, each with file and line.
+    """
+    services: dict[str, Service] = {}
+    errors: list[ListError] = []
+    owners: dict[str, str] = {}
+    for path, content in sorted(files.items()):
+        try:
+            text, service = _read(path, content)
+        except ListError as error:
+            errors.append(error)
+            continue
+        found = [*_problems(path, service), *_taken(service, owners)]
+        errors.extend(
+            ListError(what, where=f"{path}:{line_of(text, needle)}", mend=mend) for what, needle, mend in found
+        )
+        if not found:
+            owners.update(dict.fromkeys(service.names, service.name))
+            services[service.name] = service
+    return tuple(services[name] for name in sorted(services)), tuple(errors)
+
+
+def line_of(text: str, needle: str) -> int:
+    """The first line that has `needle` in it: the place of a fact that TOML has read but that makes no sense."""
+    position = text.find(needle)
+    return text.count("\n", 0, position) + 1 if position >= 0 else 1
+
+
+_Problem = tuple[str, str, str]  # what, the text to look for in the file, how to mend it
+
+
+def _read(path: str, content: bytes) -> tuple[str, Service]:
+    if len(content) > MAX_BYTES:
+        raise ListError(f"larger than {MAX_BYTES} bytes", where=path, mend="one service a file")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ListError("not UTF-8", where=f"{path}:{line}", mend="save the file as UTF-8") from error
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"at line (\d+)", str(error))
+        line = int(place[1]) if place else text.count("\n") + 1
+        raise ListError(f"not TOML ({error})", where=f"{path}:{line}") from error
+    for known, table in [
+        (_KEYS, raw),
+        *((set(Endpoint.__dataclass_fields__), table) for table in _tables(raw, "endpoint")),
+        *((set(Source.__dataclass_fields__), table) for table in _tables(raw, "source")),
+    ]:
+        unknown = next((key for key in table if key not in known), "")
+        if unknown:
+            raise ListError(
+                f"the key {unknown!r} is unknown",
+                where=f"{path}:{line_of(text, unknown)}",
+                mend="known are " + ", ".join(sorted(known)),
+            )
+    return text, _service(path, text, raw)
+
+
+_KEYS = {*Service.__dataclass_fields__, "endpoint", "source"} - {"endpoints", "sources"}
+
+
+def _tables(raw: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    tables = raw.get(key, [])
+    return [table for table in tables if isinstance(table, dict)] if isinstance(tables, list) else []
+
+
+def _service(path: str, text: str, raw: dict[str, Any]) -> Service:
+    shaped = {key: value for key, value in raw.items() if key not in {"endpoint", "source"}}
+    shaped["endpoints"] = raw.get("endpoint", [])
+    shaped["sources"] = raw.get("source", [])
+    try:
+        return msgspec.convert(shaped, Service, strict=True)
+    except msgspec.ValidationError as error:
+        found = re.search(r"\$\.([a-z]+)", str(error)) or re.search(r"field `([a-z]+)`", str(error))
+        key = found[1] if found else ""
+        needle = {"endpoints": "[[endpoint]]", "sources": "[[source]]"}.get(key, key)
+        raise ListError(str(error), where=f"{path}:{line_of(text, needle)}") from error
+
+
+def _problems(path: str, service: Service) -> list[_Problem]:
+    """What is wrong with one service though its types are right."""
+    found: list[_Problem] = []
+    stem = path.replace("\\", "/").rpartition("/")[2].removesuffix(".toml")
+    if not _NAME.fullmatch(service.name) or service.name != stem:
+        found.append((f"the name {service.name!r} is not the file's", "name", f"write name = {stem!r}"))
+    if not _CATEGORY.fullmatch(service.category):
+        found.append(
+            (f"{service.category!r} is no category code", "category", "two to five capitals, as in the public lists")
+        )
+    if not service.targets():
+        found.append(("there is nothing to look at", "name", "give urls, resolve or [[endpoint]]"))
+    if service.gone and service.default:
+        found.append(("a service that is gone is in the default set", "default", "write default = false"))
+    if not service.sources:
+        found.append(("no fact has a source", "name", "add [[source]] with fact, origin, checked"))
+    found.extend(_names(service))
+    found.extend(_urls(service))
+    found.extend(_networks(service))
+    return found
+
+
+def _names(service: Service) -> list[_Problem]:
+    found: list[_Problem] = [
+        (f"{name!r} is no host name in lower case and A-labels", name, "")
+        for name in (*service.names, *service.resolve)
+        if normalise_host(name) != name or parse_address(name) is not None
+    ]
+    found.extend(
+        (f"{host!r} is looked at but is under none of the names", host, "add it to names")
+        for host in (*service.resolve, *_url_hosts(service))
+        if not any(host == name or host.endswith("." + name) for name in service.names)
+    )
+    return found
+
+
+def _urls(service: Service) -> list[_Problem]:
+    found: list[_Problem] = []
+    for url in service.urls:
+        try:
+            target = parse(url)
+        except TargetError as error:
+            found.append((error.what, url, error.mend))
+            continue
+        if not isinstance(target, UrlTarget) or str(target) != url:
+            found.append((f"{url!r} is not written as a URL target", url, f"write {str(target)!r}"))
+    return found
+
+
+def _url_hosts(service: Service) -> list[str]:
+    hosts = []
+    for url in service.urls:
+        try:
+            target = parse(url)
+        except TargetError:
+            continue  # _urls has said so
+        if isinstance(target, UrlTarget):
+            hosts.append(target.host)
+    return hosts
+
+
+def _networks(service: Service) -> list[_Problem]:
+    found: list[_Problem] = []
+    for endpoint in service.endpoints:
+        address = parse_address(endpoint.address)
+        if address is None or str(address) != endpoint.address or is_bogon(endpoint.address):
+            found.append((f"{endpoint.address!r} is no public address", endpoint.address, ""))
+        if not 1 <= endpoint.port <= 65535:
+            found.append((f"{endpoint.port} is no port", endpoint.address, ""))
+    for text in service.ranges:
+        try:
+            network = ipaddress.ip_network(text)
+        except ValueError as error:
+            found.append((f"{text!r} is no prefix ({error})", text, ""))
+            continue
+        if str(network) != text:
+            found.append((f"{text!r} is not written as a prefix", text, f"write {str(network)!r}"))
+    for text in service.ports:
+        match = _PORT.fullmatch(text)
+        if match is None or int(match[2]) > 65535:
+            found.append((f"{text!r} is no port", text, "write tcp/443 or udp/443"))
+    found.extend(
+        (f"{asn} is no AS number", str(asn), "1 to 4294967294") for asn in service.asns if not 1 <= asn <= 4294967294
+    )
+    return found
+
+
+def _taken(service: Service, owners: Mapping[str, str]) -> list[_Problem]:
+    return [
+        (f"the name {name!r} is {owners[name]}'s already", name, "a name belongs to one service")
+        for name in service.names
+        if name in owners
+    ]

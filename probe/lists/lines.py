@@ -1,0 +1,78 @@
+"""Bytes become lines of text, with a bound on each line and the place of whatever is wrong.
+
+Everything that reads lines reads them through here, so no file can make a reader hold more than one line of
+`MAX_LINE` bytes, whatever is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from probe.errors import ListError
+
+MAX_LINE = 1024 * 1024
+"""Bytes in a line. The longest row seen in a register mirror lists some 2,000 addresses (about 40 KB)."""
+
+_BOM = b"\xef\xbb\xbf"
+
+
+def split(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
+    r"""The lines of a file that comes in pieces of any size, without their ends (`\n`, `\r\n`).
+
+    A byte order mark at the start is left out.
+
+    Raises:
+        ListError: a line is longer than `MAX_LINE`; `where` is file:line.
+    """
+    rest = b""
+    number = 0
+    first = True
+    for chunk in chunks:
+        if first and chunk:
+            held = rest + chunk
+            if len(held) < len(_BOM):
+                rest = held
+                continue
+            chunk, rest, first = held.removeprefix(_BOM), b"", False  # noqa: PLW2901 - the mark belongs to no line
+        head, *lines = chunk.split(b"\n")
+        rest += head
+        for line in lines:
+            number += 1
+            if len(rest) > MAX_LINE:
+                raise _too_long(name, number)
+            yield rest.removesuffix(b"\r")
+            rest = line
+        if len(rest) > MAX_LINE:
+            raise _too_long(name, number + 1)
+    if rest.removeprefix(_BOM if first else b""):
+        yield rest.removesuffix(b"\r")
+
+
+def decode(lines: Iterable[bytes], name: str, encoding: str = "utf-8") -> Iterator[str]:
+    """The lines as text.
+
+    Raises:
+        ListError: a line is not of that encoding; `where` is file:line.
+    """
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield line.decode(encoding)
+        except UnicodeDecodeError as error:
+            raise ListError(
+                f"byte {error.start + 1} of the line is not {encoding.upper()}",
+                where=f"{name}:{number}",
+                mend="save the file as UTF-8" if encoding == "utf-8" else "",
+            ) from error
+
+
+def text_lines(chunks: Iterable[bytes], name: str) -> Iterator[str]:
+    """The lines of a UTF-8 file that comes in pieces: what `testlist.read` wants.
+
+    Raises:
+        ListError: as `split` and `decode`.
+    """
+    return decode(split(chunks, name), name)
+
+
+def _too_long(name: str, number: int) -> ListError:
+    return ListError(f"line longer than {MAX_LINE} bytes", where=f"{name}:{number}", mend="is it a list at all?")

@@ -1,0 +1,51 @@
+"""Bytes become lines of text."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probe.errors import ListError
+from probe.lists.lines import MAX_LINE, decode, split, text_lines
+
+
+class TestSplit:
+    """Pieces of any size become lines."""
+
+    @given(st.lists(st.binary(max_size=12)))
+    def test_does_not_depend_on_where_the_pieces_end(self, pieces: list[bytes]) -> None:
+        """One piece gives the same lines as many."""
+        assert list(split(pieces, "f")) == list(split([b"".join(pieces)], "f"))
+
+    def test_takes_both_line_ends_and_a_last_line_without_one(self) -> None:
+        """Windows and Unix files read alike."""
+        assert list(split([b"a\r\nb\n\nc"], "f")) == [b"a", b"b", b"", b"c"]
+
+    def test_leaves_out_a_byte_order_mark_even_one_in_pieces(self) -> None:
+        """Editors on Windows write one."""
+        assert list(split([b"\xef", b"\xbb", b"\xbfurl\n"], "f")) == [b"url"]
+
+    def test_refuses_a_line_without_end(self) -> None:
+        """A hostile file costs no more memory than one line."""
+        with pytest.raises(ListError) as caught:
+            list(split([b"a\n", *[b"x" * 65536] * 17], "f"))
+        assert caught.value.where == "f:2"
+
+    def test_refuses_a_long_line_that_comes_at_once(self) -> None:
+        """The bound holds whatever the size of a piece."""
+        with pytest.raises(ListError) as caught:
+            list(split([b"x" * (MAX_LINE + 1) + b"\n"], "f"))
+        assert caught.value.where == "f:1"
+
+
+class TestDecode:
+    """Lines of bytes become text."""
+
+    def test_names_file_and_line_of_a_byte_that_is_no_utf_8(self) -> None:
+        """The reader can find it, and is told what to do."""
+        with pytest.raises(ListError) as caught:
+            list(text_lines([b"example.org\n\xff\xfe\n"], "mine.txt"))
+        assert str(caught.value) == "mine.txt:2: byte 1 of the line is not UTF-8 (save the file as UTF-8)"
+
+    def test_reads_other_encodings_when_told(self) -> None:
+        """The registers are in windows-1251."""
+        assert list(decode([b"\xf1\xf3\xe4"], "f", "cp1251")) == ["суд"]

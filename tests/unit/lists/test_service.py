@@ -1,0 +1,58 @@
+"""A service and what is looked at."""
+
+from probe.lists.service import Endpoint, Owners, Risk, Role, Service, default_set
+from probe.model.target import parse
+
+
+def made(name: str = "line", **rest: object) -> Service:
+    """A service with what every one has."""
+    return Service(
+        name=name, title=name, operator="o", role=Role.WATCHED, category="COMT", risk=Risk.ORDINARY,
+        **{"default": True, **rest},  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+class TestTargets:
+    """What a service looks at."""
+
+    def test_are_urls_then_names_then_addresses(self) -> None:
+        """A name-only look that called itself the service would lie: addresses are looked at too."""
+        service = made(urls=("https://line.me/",), resolve=("legy.example",), endpoints=(Endpoint("192.0.2.1", 8080),))
+        assert service.targets() == ("https://line.me/", "dns://legy.example", "tcp://192.0.2.1:8080")
+        assert all(str(parse(target)) == target for target in service.targets())
+
+    def test_put_ipv6_in_brackets(self) -> None:
+        """As the contract writes it."""
+        assert made(endpoints=(Endpoint("2001:db8::1", 80),)).targets() == ("tcp://[2001:db8::1]:80",)
+
+    def test_hosts_are_the_names_a_resolver_is_asked_for(self) -> None:
+        """So that a dry run can print them."""
+        assert made(urls=("https://a.example/", "http://a.example/"), resolve=("b.example",)).hosts() == (
+            "a.example",
+            "b.example",
+        )
+
+
+class TestDefaultSet:
+    """What is watched when nobody chose."""
+
+    def test_holds_only_services_marked_so(self) -> None:
+        """And says which service each target is of."""
+        services = [made("a", urls=("https://a.example/",)), made("b", urls=("https://b.example/",), default=False)]
+        assert default_set(services) == {"https://a.example/": "a"}
+
+
+class TestOwners:
+    """Whose a name is."""
+
+    def test_the_longest_suffix_decides(self) -> None:
+        """weixin.qq.com is WeChat's although qq.com is QQ's."""
+        owners = Owners([made("qq", names=("qq.com",)), made("wechat", names=("weixin.qq.com",))])
+        assert owners.of_host("long.weixin.qq.com") == "wechat"
+        assert owners.of_host("im.qq.com") == "qq"
+        assert owners.of_host("*.qq.com") == "qq"
+
+    def test_a_name_that_merely_ends_alike_is_nobodys(self) -> None:
+        """Labels are compared, not characters: t.co is not in microsoft.com."""
+        assert Owners([made("twitter", names=("t.co",))]).of_host("microsoft.co") == ""
+        assert Owners([made("twitter", names=("t.co",))]).of_host("reddit.co") == ""
