@@ -73,7 +73,7 @@ class TestBadFiles:
             ('name = "line"', 'name = "Line"', "line.toml:1: the name 'Line' is not the file's (write name = 'line')"),
             ('"COMT"', '"messenger"', "line.toml:5: 'messenger' is no category code"),
             ("default = true", 'default = true\ngone = "2019"', "line.toml:7: a service that is gone is in"),
-            ("default = true", 'default = true\nranges = ["203.104.128.1/20"]', "line.toml:8: '203.104.128.1/20' is no"),
+            ("default = true", 'default = true\nranges = ["203.104.128.1/20"]', "line.toml:8: '203.104.128.1/20' is"),
             ("default = true", 'default = true\nports = ["tcp/0"]', "line.toml:8: 'tcp/0' is no port"),
             ("default = true", "default = true\nasns = [0]", "line.toml:8: 0 is no AS number"),
         ],
