@@ -1,7 +1,7 @@
 """What starting costs, since cron pays it every round: `python -m benchmarks.startup`.
 
 Fresh processes in turn, A B C A B C, the median of each; CPU is user + system of the process, memory its peak resident
-set. The peer is `python -c "import aiohttp"` in the same run. `run --once` measures one loopback target, a TCP port that
+set. The peer is `python -c "import aiohttp"` in the same run. `run --once` measures one loopback target, a port that
 listens here.
 """
 
