@@ -98,10 +98,12 @@ class Fetch(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         url: absolute URL without fragment. Its host is the server name and the Host header.
         address: the address to connect to in place of resolving the host.
+        verify: whether a certificate that does not verify ends the step (false for a request under a neutral name).
     """
 
     url: str
     address: str
+    verify: bool = True
     place: Place = Place()
 
 
