@@ -1,0 +1,207 @@
+"""The detector: sightings in, transitions out.
+
+::
+
+    detector = Detector()
+    for sighting in ...:
+        transitions += detector.feed(sighting)
+    transitions += detector.end_round(now)
+
+Laws (property-tested): `load(dump())` at any point changes no later transition; `unknown` sightings change nothing.
+
+It never reads a clock. Time may stand still, leap (the laptop slept) and go back (somebody set the clock: every
+remembered moment goes back with it). A vantage that moves to another network starts new series there, and finds the
+old ones again when it comes home.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from probe.detect.alternatives import REGIMES
+from probe.detect.marks import SILENCE, SUCCESS, mark_of, self_evident
+from probe.detect.network import Network, moment_of
+from probe.detect.series import Look
+from probe.detect.sighting import Settled, Sighting, Update
+from probe.detect.vantage import GAP, SPAN, VantageSeries
+from probe.errors import StateError
+from probe.model.transition import Transition
+from probe.model.verdict import Cause, Status
+
+STATE_VERSION: Final = 1
+
+MIGRATIONS: Final[dict[int, Callable[[Any], Any]]] = {}
+"""By version: how its state becomes the next version's."""
+
+NETWORKS: Final = 4
+"""Networks whose series are kept; the one not seen for longest is forgotten."""
+
+
+class Detector:
+    """Folds sightings of any number of targets into transitions."""
+
+    def __init__(self) -> None:
+        self._asn = 0
+        self._networks: dict[int, Network] = {0: Network()}
+        self._network = self._networks[0]
+        self._vantage = VantageSeries()
+        self._batch: dict[str, list[Look]] = {}
+        self._first = self._last = 0.0
+        self._marks: dict[tuple[Status, tuple[Cause, ...]], tuple[int, bool]] = {}
+
+    @property
+    def network(self) -> Network:
+        """The network the vantage is on: its series and what the last batch did to them."""
+        return self._network
+
+    def feed(self, sighting: Sighting) -> list[Transition]:
+        """Take one verdict; the transitions of a batch that this one shows to be over.
+
+        A gap of more than 60 s, or a span of more than 180 s, ends a batch; `end_round` ends it at once.
+        """
+        moment = sighting.time.timestamp()
+        found: list[Transition] = []
+        if self._batch and (moment - self._last > GAP or not -SPAN <= moment - self._first <= SPAN):
+            found = self._close(self._last)
+        where = sighting.vantage
+        if where is not None:
+            if where.asn and where.asn != self._asn:
+                found += self._move(where.asn)
+            found += self._vantage.saw(moment, where.state)
+        key = (sighting.status, sighting.causes)
+        kind = self._marks.get(key)
+        if kind is None:
+            kind = self._marks[key] = (mark_of(*key), self_evident(sighting.causes))
+        if kind[0] != SILENCE:
+            self._see(moment, sighting.target, (moment, kind[0], sighting.causes, kind[1]))
+        return found
+
+    def _see(self, moment: float, target: str, look: Look) -> None:
+        last = self._last
+        if moment < last - SPAN:
+            self._network.shift(moment - last)
+        batch = self._batch
+        if not batch:
+            self._first = moment
+            self._last = moment
+        elif moment > last:
+            self._last = moment
+        looks = batch.get(target)
+        if looks is None:
+            batch[target] = [look]
+        else:
+            looks.append(look)
+
+    def end_round(self, now: datetime) -> list[Transition]:
+        """Close the open batch.
+
+        Args:
+            now: the moment at which its transitions are said to have become sure.
+        """
+        return self._close(now.timestamp()) + self._vantage.end_round()
+
+    def _close(self, now: float) -> list[Transition]:
+        batch, self._batch = self._batch, {}
+        return self._network.close(batch, now) if batch else []
+
+    def _move(self, asn: int) -> list[Transition]:
+        """The vantage is on another network now. What was learned before its number was known is the first one's."""
+        found = self._close(self._last)
+        known = self._networks
+        if not self._asn:
+            known[asn] = known.pop(0)
+        self._network = known.pop(asn) if asn in known else Network()
+        known[asn] = self._network
+        self._asn = asn
+        while len(known) > NETWORKS:
+            del known[next(iter(known))]
+        return found
+
+    def settled(self, target: str) -> Settled | None:
+        """What is believed of a target on this network; None while nothing is."""
+        series = self._network.series.get(target)
+        if series is None:
+            return None
+        state = series.interference
+        if state is not None:
+            nats = max(0.0, state.clearing, *state.turning)
+            return Settled(REGIMES[state.regime].status, moment_of(state.onset), state.causes, nats)
+        if not series.worked:
+            return None
+        nats = max(0.0, *series.suspicion.sums) if series.suspicion is not None else 0.0
+        return Settled(Status.REACHABLE, moment_of(series.since), (), nats)
+
+    def differs(self, sighting: Sighting) -> bool:
+        """Whether a verdict contradicts what is believed of its target, and so asks for re-tests.
+
+        Working against failing is what counts: which of the failing statuses it is shows itself in time. `unknown`
+        contradicts nothing; a first failure contradicts the hope that a target works.
+        """
+        mark = mark_of(sighting.status, sighting.causes)
+        if mark == SILENCE:
+            return False
+        series = self._network.series.get(sighting.target)
+        interfered = series is not None and series.interference is not None
+        return interfered == (mark == SUCCESS)
+
+    def updates(self) -> list[Update]:
+        """The changes of causes inside open blocks since this was last asked."""
+        taken, self._network.updates = self._network.updates, []
+        return taken
+
+    def dump(self) -> bytes:
+        """The whole state, the open batch included."""
+        plain = {
+            "version": STATE_VERSION,
+            "asn": self._asn,
+            "networks": [[asn, network.plain()] for asn, network in self._networks.items()],
+            "vantage": self._vantage.plain(),
+            "batch": list(self._batch.items()),
+            "span": [self._first, self._last],
+        }
+        return msgspec.msgpack.encode(plain)
+
+    @classmethod
+    def load(cls, state: bytes) -> Detector:
+        """The inverse of `dump`; older versions are brought up to this one.
+
+        Raises:
+            StateError: it is of a newer version, or no detector's state at all.
+        """
+        plain = _current(state)
+        self = cls()
+        try:
+            self._asn = plain["asn"]
+            self._networks = {asn: Network.of(network) for asn, network in plain["networks"]}
+            self._network = self._networks[self._asn]
+            self._vantage = VantageSeries.of(plain["vantage"])
+            self._batch = {target: [_look(*look) for look in looks] for target, looks in plain["batch"]}
+            self._first, self._last = plain["span"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise StateError("the detector's state is broken", mend="move the state file away") from error
+        return self
+
+
+def _look(moment: float, mark: int, causes: list[str], proven: bool) -> Look:
+    return moment, mark, tuple(Cause(cause) for cause in causes), proven
+
+
+def _current(state: bytes) -> Any:
+    try:
+        plain = msgspec.msgpack.decode(state)
+        version = plain["version"]
+    except (msgspec.DecodeError, KeyError, TypeError) as error:
+        raise StateError("this is no detector's state", mend="move the state file away") from error
+    if not isinstance(version, int) or version > STATE_VERSION:
+        raise StateError(
+            f"the detector's state is of version {version}, this program knows {STATE_VERSION}",
+            mend="use the newer program, or move the state file away",
+        )
+    while version < STATE_VERSION:
+        plain = MIGRATIONS[version](plain)
+        version += 1
+    return plain

@@ -1,0 +1,93 @@
+"""Failures that many targets share are the vantage's, not theirs.
+
+Two questions about the other targets stand between evidence and an alarm:
+
+*The gate*, for a batch: when at least three, and at least half, of the targets believed reachable end it failing, the
+vantage is suspect. Its failing verdicts are then neither evidence nor learned from, except those that prove themselves
+(a second DNS answer; another server name that works) while some other target works. A vantage suspect for three hours
+has lost its excuse: from then on failures count.
+
+*The alibi*, for an alarm: since this target's first failure at least three others were seen working (or the failure has
+lasted into another batch), and those that fail with it do not outnumber those that work.
+
+Anchors do the same better where an agent has them; a replayed file may have none.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from typing import Final
+
+from probe.detect.marks import SUCCESS
+from probe.detect.series import Look, Series
+
+FEWEST: Final = 3
+"""Failing targets below which nothing is called shared."""
+
+SHARE: Final = 0.5
+"""Share of the targets believed reachable from which failures are called shared."""
+
+PATIENCE: Final = 36
+"""Batches in a row (three hours) after which a suspect vantage is no excuse any more."""
+
+WITNESSES: Final = 3
+"""Other targets that must be seen working before an alarm in the first failing batch."""
+
+
+class Gate:
+    """Whether the vantage is suspect, batch by batch.
+
+    Attributes:
+        rounds: batches in a row in which failures were shared.
+    """
+
+    def __init__(self, rounds: int = 0) -> None:
+        self.rounds = rounds
+
+    @property
+    def worn_out(self) -> bool:
+        """Failures have been shared for so long that they count."""
+        return self.rounds > PATIENCE
+
+    def suspects(self, batch: Iterable[tuple[Series, list[Look]]]) -> bool:
+        """Whether the failing verdicts of this batch are the vantage's.
+
+        Args:
+            batch: every target's looks in it, in order.
+        """
+        seen = failing = 0
+        for series, looks in batch:
+            if series.interference is None:
+                seen += 1
+                failing += looks[-1][1] != SUCCESS
+        if failing < FEWEST or failing < SHARE * seen:
+            self.rounds = 0
+            return False
+        self.rounds += 1
+        return not self.worn_out
+
+
+def admissible(looks: list[Look], *, others_work: bool) -> list[Look]:
+    """What a suspect vantage's looks at one target still tell."""
+    return [look for look in looks if look[1] == SUCCESS or (look[3] and others_work)]
+
+
+class Alibi:
+    """Who was working and who was failing, as the series stood when a batch closed."""
+
+    def __init__(self, series: Iterable[Series]) -> None:
+        believed = [one for one in series if one.interference is None]
+        self._working = sorted(one.worked for one in believed if one.worked > one.failed)
+        self._failing = sorted(one.failed for one in believed if one.failed >= one.worked)
+
+    def holds(self, first: float, *, lasting: bool) -> bool:
+        """Whether one target's failures since `first` are its own.
+
+        Args:
+            first: moment of its first failure.
+            lasting: it failed in an earlier batch already.
+        """
+        working = len(self._working) - bisect_right(self._working, first)
+        failing = len(self._failing) - bisect_right(self._failing, first) - 1  # the target itself is one of them
+        return (lasting or working >= WITNESSES) and failing <= working

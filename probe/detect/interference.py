@@ -1,0 +1,213 @@
+"""The interfered side of a series: slower, because it knows the leak.
+
+While a target is blocked, throttled, down or unreachable, three questions are open, each a CUSUM of its own::
+
+    is it over?           C   <- max(0, C) + log P(R | reachable) / P(R | interfered)         on a success
+                          C   <- max(0, C) + min(0, log P(F, m | reachable) / P(F, m | interfered))   on a failure
+    is it another status? D_a <- max(0, D_a) + log P_a(m) / P_now(m)                           on a failure
+    has the leak changed? the counts behind P(R | interfered) take in a run of attempts only when C is back at 0,
+                          so that a real end does not explain itself away as a bigger leak.
+
+Leaks come in runs, so the probability of a success is kept apart for attempts after a failure, after a success less
+than 90 s ago (a re-test) and after a success a round ago.
+"""
+
+from __future__ import annotations
+
+from math import log
+from typing import Any, Final
+
+from probe.detect.alternatives import REGIMES
+from probe.detect.learned import (
+    AFTER_FAILURE,
+    AFTER_SUCCESS,
+    LEAK_RANGE,
+    LEAKS,
+    SOON_AFTER_SUCCESS,
+    Learned,
+    cautious_share,
+)
+from probe.model.verdict import Cause, Status
+
+CLEAR: Final = log(3e4)
+"""Evidence in nats at which a target is called reachable again: one wrong clear in 30,000 rounds at most."""
+
+SOON: Final = 90.0
+"""Seconds; a success followed this fast tells little new."""
+
+_LEAK_MARGIN: Final = 0.10
+"""A context of successes is not believed to leak more than this above the interference as a whole."""
+
+_FIRST_GUESS: Final = 10.0
+"""Failures' worth of the regime's own row in what its failures look like."""
+
+_LEARNS_ITS_LOOK: Final = frozenset({Status.BLOCKED, Status.THROTTLED})
+
+
+class Interference:
+    """What is held of a target while it is interfered with.
+
+    Attributes:
+        regime: index into `REGIMES`.
+        onset: when it is believed to have begun, Unix seconds.
+        peak: evidence it was called with, nats.
+        causes: of the failures now, the first decided.
+        other_causes: a candidate for the next `causes`, and in how many batches running it was seen.
+        leaked: successes by context, settled.
+        tried: attempts by context, settled.
+        clearing: C.
+        clear_onset: when C left 0.
+        turning: D_a for every regime.
+        turn_onsets: when D_a left 0.
+        looks: failures by mark, and the first guess.
+    """
+
+    __slots__ = (
+        "causes", "clear_onset", "clearing", "leaked", "looks", "onset", "other_causes", "peak", "regime", "run_leaked",
+        "run_tried", "tried", "turn_onsets", "turning",
+    )  # fmt: skip
+
+    def __init__(self, regime: int, onset: float, peak: float, causes: tuple[Cause, ...]) -> None:
+        self.regime = regime
+        self.onset = onset
+        self.peak = peak
+        self.causes = causes
+        self.other_causes: tuple[tuple[Cause, ...], int] = ((), 0)
+        self.leaked = [0.0] * len(LEAKS)
+        self.tried = [0.0] * len(LEAKS)
+        self.run_leaked = [0] * len(LEAKS)
+        self.run_tried = [0] * len(LEAKS)
+        self.clearing = 0.0
+        self.clear_onset = 0.0
+        self.turning = [0.0] * len(REGIMES)
+        self.turn_onsets = [0.0] * len(REGIMES)
+        self.looks = [_FIRST_GUESS * share for share in REGIMES[regime].row]
+
+    def leak(self, context: int, learned: Learned) -> float:
+        """Probability of a success of an attempt in this context, believed cautiously."""
+        leaked, tried = learned.leak_prior(context)
+        share = cautious_share(leaked + self.leaked[context], tried + self.tried[context])
+        if context != AFTER_FAILURE:
+            share = min(share, self.overall_leak() + _LEAK_MARGIN)
+        return min(LEAK_RANGE[1], max(LEAK_RANGE[0], share))
+
+    def overall_leak(self) -> float:
+        """Share of all attempts since the onset that succeeded."""
+        leaked, failed = LEAKS[AFTER_FAILURE]
+        return (leaked + sum(self.leaked)) / (leaked + failed + sum(self.tried))
+
+    def succeeded(self, context: int, onset: float, stray: float, learned: Learned) -> None:
+        """Take a success as evidence that it is over."""
+        if self.clearing <= 0.0:
+            self.clearing = 0.0
+            self.clear_onset = onset
+        self.clearing += log((1.0 - stray) / self.leak(context, learned))
+        self.run_leaked[context] += 1
+        self.run_tried[context] += 1
+        if self.clearing <= 0.0:
+            self._settle_run(learned)
+
+    def failed(self, context: int, onset: float, mark: int, fault: float, learned: Learned) -> None:
+        """Take a failure as evidence that it goes on, or has become something else.
+
+        Args:
+            context: of the attempt.
+            onset: the moment to date a change that begins with this failure.
+            mark: what it looked like.
+            fault: probability of a failure with this mark, were the target reachable.
+            learned: the vantage's counts.
+        """
+        look = self.looks[mark] / sum(self.looks)
+        self.run_tried[context] += 1
+        if self.clearing > 0.0:
+            self.clearing += min(0.0, log(fault / ((1.0 - self.leak(context, learned)) * look)))
+        if self.clearing <= 0.0:
+            self.clearing = 0.0
+            self._settle_run(learned)
+        self._turn(mark, look, onset)
+        if REGIMES[self.regime].status in _LEARNS_ITS_LOOK:
+            self.looks[mark] += 1.0
+
+    def _settle_run(self, learned: Learned) -> None:
+        learned.leaks(self.run_leaked, self.run_tried)
+        for context in range(len(LEAKS)):
+            self.leaked[context] += self.run_leaked[context]
+            self.tried[context] += self.run_tried[context]
+            self.run_leaked[context] = self.run_tried[context] = 0
+
+    def _turn(self, mark: int, look: float, onset: float) -> None:
+        turning = self.turning
+        now = REGIMES[self.regime].status
+        for a, regime in enumerate(REGIMES):
+            if regime.status is now:
+                continue
+            chance = regime.row[mark]
+            before = turning[a]
+            if before > 0.0:
+                turning[a] = before + log(chance / look)
+            elif chance > look:
+                turning[a] = log(chance / look)
+                self.turn_onsets[a] = onset
+
+    def seed(self, leaked: list[int], tried: list[int], marks: list[int], learned: Learned) -> None:
+        """Count the attempts between the onset and the moment it was called."""
+        self.run_leaked, self.run_tried = list(leaked), list(tried)
+        self._settle_run(learned)
+        if REGIMES[self.regime].status in _LEARNS_ITS_LOOK:
+            for mark, n in enumerate(marks):
+                self.looks[mark] += n
+
+    def saw_causes(self, causes: tuple[Cause, ...]) -> bool:
+        """Note the causes a batch ended with; whether they have replaced the old ones.
+
+        Two batches running must agree, so that one odd failure inside a block is not an update.
+        """
+        if not causes or causes == self.causes:
+            self.other_causes = ((), 0)
+            return False
+        seen = self.other_causes[1] + 1 if self.other_causes[0] == causes else 1
+        if seen < 2:
+            self.other_causes = (causes, seen)
+            return False
+        self.causes = causes
+        self.other_causes = ((), 0)
+        return True
+
+    def shift(self, seconds: float) -> None:
+        """Move every remembered moment, since the clock was set."""
+        self.onset += seconds
+        self.clear_onset += seconds
+        self.turn_onsets = [moment + seconds for moment in self.turn_onsets]
+
+    def plain(self) -> list[Any]:
+        """Everything as plain data."""
+        return [
+            self.regime, self.onset, self.peak, self.causes, self.other_causes, self.leaked, self.tried,
+            self.run_leaked, self.run_tried, self.clearing, self.clear_onset, self.turning, self.turn_onsets,
+            self.looks,
+        ]  # fmt: skip
+
+    @classmethod
+    def of(cls, plain: list[Any]) -> Interference:
+        """The inverse of `plain`."""
+        self = cls.__new__(cls)
+        (
+            self.regime, self.onset, self.peak, causes, other, self.leaked, self.tried,
+            self.run_leaked, self.run_tried, self.clearing, self.clear_onset, self.turning, self.turn_onsets,
+            self.looks,
+        ) = plain  # fmt: skip
+        self.causes = tuple(Cause(cause) for cause in causes)
+        self.other_causes = (tuple(Cause(cause) for cause in other[0]), other[1])
+        return self
+
+
+def context_of(*, failed_last: bool, since: float) -> int:
+    """Which leak an attempt meets.
+
+    Args:
+        failed_last: the target's last attempt failed.
+        since: seconds since that attempt.
+    """
+    if failed_last:
+        return AFTER_FAILURE
+    return SOON_AFTER_SUCCESS if since < SOON else AFTER_SUCCESS

@@ -1,0 +1,240 @@
+"""One target on one network: at rest, under suspicion, or interfered with.
+
+::
+
+    at rest ──failure──> under suspicion ──alarm──> interfered with ──clear──> at rest
+       ^───────every sum back at 0───┘                    └──turn──> interfered with, another status
+
+A series knows nothing of other targets. What depends on them, the gate and the alibi, is `probe.detect.network`'s.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from probe.detect import null
+from probe.detect.alternatives import REGIMES
+from probe.detect.interference import Interference, context_of
+from probe.detect.learned import BURST_WEIGHTS, DOUBTED, Learned
+from probe.detect.marks import SUCCESS
+from probe.detect.onset import between
+from probe.detect.suspicion import Suspicion
+from probe.model.verdict import Cause
+
+HOUR: Final = 3600.0
+
+REMEMBERED: Final = 1500.0
+"""Seconds an interference must have lasted to count as one when the next is judged (flapping)."""
+
+RECENT: Final = 48 * HOUR
+"""Seconds for which it counts."""
+
+
+Look = tuple[float, int, tuple[Cause, ...], bool]
+"""One informative verdict: moment, mark (or `SUCCESS`), causes, whether it proves that the vantage works."""
+
+
+class Series:
+    """The state of one target on one network.
+
+    Attributes:
+        target: its name.
+        first: moment of the first informative verdict.
+        at: moment of the last attempt taken as evidence.
+        failed_last: that attempt failed.
+        worked: moment of the last success, 0 when there was none.
+        failing_since: moment of the first failure after it, evidence or not; 0 when there was none.
+        failed: moment of the last failure, evidence or not.
+        attempts, strays: a target's own counts of attempts and stray failures among them.
+        bursts: its own counts of bursts by kind; None when there were none.
+        suspicion: while under suspicion.
+        interference: while interfered with.
+        since: when the present status is believed to have begun.
+        past: ends of recent interferences that lasted, newest last, two at most.
+        causes: of the last failure.
+    """
+
+    __slots__ = (
+        "at", "attempts", "bursts", "causes", "failed", "failed_last", "failing_since", "first", "interference", "past",
+        "since", "strays", "suspicion", "target", "worked",
+    )  # fmt: skip
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self.first = self.at = self.worked = self.failing_since = self.failed = self.since = 0.0
+        self.failed_last = False
+        self.attempts = self.strays = 0.0
+        self.bursts: list[float] | None = None
+        self.suspicion: Suspicion | None = None
+        self.interference: Interference | None = None
+        self.past: list[float] = []
+        self.causes: tuple[Cause, ...] = ()
+
+    @property
+    def resting(self) -> bool:
+        """Neither under suspicion nor interfered with."""
+        return self.suspicion is None and self.interference is None
+
+    def take(self, look: Look, batch: int, learned: Learned) -> None:
+        """Take one look as evidence.
+
+        Args:
+            look: the attempt.
+            batch: number of the batch it belongs to.
+            learned: the vantage's counts.
+        """
+        moment, mark = look[0], look[1]
+        self.note(look)
+        if self.interference is not None:
+            self._take_interfered(moment, mark, self.interference, learned)
+        elif mark != SUCCESS:
+            self._take_failure(look, batch, learned)
+        elif self.suspicion is not None:
+            self._take_success(moment, self.suspicion, batch, learned)
+        else:
+            self.attempts += 1
+            learned.quiet(1)
+        self.at = max(self.at, moment)
+        self.failed_last = mark != SUCCESS
+        if mark == SUCCESS:
+            self.worked = moment
+            self.failing_since = 0.0
+
+    def note(self, look: Look) -> None:
+        """Remember that and when a look was had, whatever it is worth as evidence."""
+        moment, mark, causes, _ = look
+        if not self.first:
+            self.first = self.since = moment
+        if mark != SUCCESS:
+            self.failed = moment
+            self.causes = causes
+            if not self.failing_since:
+                self.failing_since = moment
+
+    def _rates(self, learned: Learned) -> tuple[float, list[float]]:
+        return learned.own_stray(self.strays, self.attempts), learned.own_eps(self.bursts, self.attempts)
+
+    def _take_failure(self, look: Look, batch: int, learned: Learned) -> None:
+        moment, mark, _, proven = look
+        stray, eps = self._rates(learned)
+        suspicion = self.suspicion
+        if suspicion is None:
+            suspicion = self.suspicion = Suspicion(eps)
+        else:
+            null.predict(suspicion.belief, max(0.0, moment - self.at), eps, learned.tau)
+        onset = between(self.worked, self.failing_since or moment)
+        suspicion.failed((moment, mark, batch), onset=onset, stray=stray * learned.looks[mark])
+        if proven:
+            suspicion.proven = True
+
+    def _take_success(self, moment: float, suspicion: Suspicion, batch: int, learned: Learned) -> None:
+        stray, eps = self._rates(learned)
+        null.predict(suspicion.belief, max(0.0, moment - self.at), eps, learned.tau)
+        if suspicion.succeeded(moment, batch, stray):
+            strays, attempts, bursts = suspicion.teach(learned)
+            self.strays += strays
+            self.attempts += attempts
+            for kind, weight in bursts:
+                self._own_burst(kind, weight)
+            self.suspicion = None
+
+    def _own_burst(self, kind: int, weight: float) -> None:
+        if self.bursts is None:
+            self.bursts = [0.0] * 7
+        self.bursts[kind] += weight
+
+    def _take_interfered(self, moment: float, mark: int, interference: Interference, learned: Learned) -> None:
+        context = context_of(failed_last=self.failed_last, since=moment - self.at)
+        stray, eps = self._rates(learned)
+        if mark == SUCCESS:
+            interference.succeeded(context, between(self.failed, moment), stray, learned)
+        else:
+            fault = (stray + sum(eps)) * learned.looks[mark]
+            interference.failed(context, between(self.at, moment), mark, fault, learned)
+
+    def interfere(self, regime: int, onset: float, peak: float, learned: Learned) -> None:
+        """The alarm: pass to the interfered side."""
+        suspicion = self.suspicion
+        interference = Interference(regime, onset, peak, self.causes)
+        if suspicion is not None:
+            self._seed(interference, suspicion, learned)
+        self.suspicion = None
+        self.interference = interference
+        self.since = onset
+
+    def _seed(self, interference: Interference, suspicion: Suspicion, learned: Learned) -> None:
+        leaked, tried, marks = [0, 0, 0], [0, 0, 0], [0] * 7
+        before = interference.onset
+        failed_last = True
+        for moment, mark, _ in suspicion.trail:
+            if moment < interference.onset:
+                continue
+            context = context_of(failed_last=failed_last, since=moment - before)
+            tried[context] += 1
+            if mark == SUCCESS:
+                leaked[context] += 1
+            else:
+                marks[mark] += 1
+            failed_last, before = mark != SUCCESS, moment
+        interference.seed(leaked, tried, marks, learned)
+
+    def turn(self, regime: int, onset: float) -> None:
+        """Another status: stay on the interfered side, start again there."""
+        old = self.interference
+        peak = old.turning[regime] if old is not None else 0.0
+        self.interference = Interference(regime, onset, peak, self.causes)
+        self.since = onset
+
+    def clear(self, learned: Learned) -> None:
+        """Reachable again: remember how long it was, and learn from what was over too soon."""
+        interference = self.interference
+        if interference is None:
+            return
+        lasted = interference.clear_onset - interference.onset
+        if lasted >= REMEMBERED:
+            self.past = [*self.past, interference.clear_onset][-2:]
+        else:
+            kind = REGIMES[interference.regime].mark.value
+            weight = BURST_WEIGHTS[kind] * DOUBTED
+            if weight:
+                learned.burst(kind, max(0.0, lasted), weight)
+                self._own_burst(kind, weight)
+        self.interference = None
+        self.since = interference.clear_onset
+
+    def flaps(self, moment: float) -> bool:
+        """Whether two lasting interferences ended within the last two days."""
+        return len(self.past) == 2 and moment - self.past[0] <= RECENT
+
+    def shift(self, seconds: float) -> None:
+        """Move every remembered moment, since the clock was set."""
+        for name in ("first", "at", "worked", "failing_since", "failed", "since"):
+            moment = getattr(self, name)
+            if moment:
+                setattr(self, name, moment + seconds)
+        self.past = [moment + seconds for moment in self.past]
+        if self.suspicion is not None:
+            self.suspicion.shift(seconds)
+        if self.interference is not None:
+            self.interference.shift(seconds)
+
+    def plain(self) -> list[Any]:
+        """Everything as plain data; what is at rest stays short."""
+        return [
+            self.target, self.first, self.at, self.failed_last, self.worked, self.failing_since, self.failed,
+            self.since, self.attempts, self.strays, self.bursts, self.past, self.causes,
+            self.suspicion and self.suspicion.plain(), self.interference and self.interference.plain(),
+        ]  # fmt: skip
+
+    @classmethod
+    def of(cls, plain: list[Any]) -> Series:
+        """The inverse of `plain`."""
+        self = cls.__new__(cls)
+        (
+            self.target, self.first, self.at, self.failed_last, self.worked, self.failing_since, self.failed,
+            self.since, self.attempts, self.strays, self.bursts, self.past, causes, suspicion, interference,
+        ) = plain  # fmt: skip
+        self.causes = tuple(Cause(cause) for cause in causes)
+        self.suspicion = Suspicion.of(suspicion) if suspicion else None
+        self.interference = Interference.of(interference) if interference else None
+        return self

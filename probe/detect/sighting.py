@@ -1,0 +1,69 @@
+"""What the detector is told and what it answers, besides transitions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from probe.model.verdict import Cause, Status, VantageState
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Where(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The part of a verdict's `vantage` that the detector reads.
+
+    Attributes:
+        state: whether anything could be concluded there.
+        asn: AS number of the network, 0 when not known.
+    """
+
+    state: VantageState = VantageState.ONLINE
+    asn: int = 0
+
+
+class Sighting(msgspec.Struct, frozen=True, gc=False):
+    """The part of a verdict that the detector reads; decodes straight from a line of `probe check --json`.
+
+    Attributes:
+        time: start of the measurement, with its zone.
+        target: as it was given.
+        status: what was concluded.
+        causes: why, the first decided.
+        attempt: 0, or which re-test; not needed, since re-tests are known by their distance in time.
+        vantage: where it was made, when known.
+    """
+
+    time: Moment
+    target: str
+    status: Status
+    causes: tuple[Cause, ...]
+    attempt: int = 0
+    vantage: Where | None = None
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """What the detector believes of a target.
+
+    Attributes:
+        status: never `unknown`.
+        since: when that began.
+        causes: of the newest failures; empty when reachable.
+        nats: evidence that it has changed again, natural log of a likelihood ratio, 0 or more.
+    """
+
+    status: Status
+    since: datetime
+    causes: tuple[Cause, ...] = ()
+    nats: float = 0.0
+
+
+class Update(msgspec.Struct, frozen=True):
+    """An open block goes on by other means (`dns.injected` yesterday, `ip.range` today): no transition."""
+
+    target: str
+    status: Status
+    time: datetime
+    causes: tuple[Cause, ...]

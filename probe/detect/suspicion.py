@@ -1,0 +1,196 @@
+"""The believed-reachable side of a series: evidence running up against the null.
+
+From the first failure until every sum is back at 0, a target is *under suspicion*. For each of the 21 alternatives k::
+
+    failure with mark m:   S_k <- max(0, S_k) + log P_k(F, m) / P_null(F, m)
+    success:               S_k <- S_k + log P_k(R) / P_null(R)      where S_k > 0
+
+(Page's CUSUM on log likelihood ratios, with a null that remembers.) When S_k leaves 0 its change is dated: between the
+last success and the first failure. Back at rest, what happened is learned: strays as strays, bursts as bursts.
+"""
+
+from __future__ import annotations
+
+from math import log
+from typing import Any, Final
+
+from probe.detect import null
+from probe.detect.alternatives import ALTERNATIVES, ON_FAILURE, ON_SUCCESS
+from probe.detect.learned import BURST_WEIGHTS, DOUBTED, Learned
+from probe.detect.marks import SUCCESS
+
+TRAIL: Final = 24
+"""Attempts remembered one by one; enough for the six rounds with three re-tests each that a silent block needs."""
+
+DOUBT: Final = 9.0
+"""Nats from which on an episode may well have been interference, and is learned from with less weight."""
+
+LONGEST_BURST: Final = 2400.0
+"""Seconds; what fails for longer is not learned as an ordinary fault."""
+
+
+class Suspicion:
+    """What is held of a target between its first failure and rest.
+
+    Attributes:
+        sums: S_k of every alternative, nats.
+        onsets: when S_k left 0: the middle between last success and first failure, Unix seconds.
+        trail: (moment, mark or `SUCCESS`, batch number) of the last `TRAIL` attempts, oldest first.
+        marks: failures by mark.
+        attempts: attempts, successes among them.
+        peak: the highest sum ever.
+        proven: a self-evident failure was among them.
+    """
+
+    __slots__ = (
+        "attempts", "belief", "burst", "bursts", "marks", "onsets", "peak", "proven", "run",
+        "run_start", "stray_attempts", "strays", "sums", "trail",
+    )  # fmt: skip
+
+    def __init__(self, eps: list[float]) -> None:
+        self.belief = null.at_rest(eps)
+        self.sums = [0.0] * len(ALTERNATIVES)
+        self.onsets = [0.0] * len(ALTERNATIVES)
+        self.trail: list[tuple[float, int, int]] = []
+        self.marks = [0] * 7
+        self.attempts = 0
+        self.peak = 0.0
+        self.proven = False
+        self.strays = [0.0] * 7
+        self.stray_attempts = 0
+        self.run = [0] * 7
+        self.run_start = 0.0
+        self.burst: list[float] | None = None  # [kind, first failure, last failure] of the burst going on
+        self.bursts: list[list[float]] = []
+
+    def failed(self, step: tuple[float, int, int], *, onset: float, stray: float) -> None:
+        """Take a failure as evidence; the belief has been moved to its moment.
+
+        Args:
+            step: moment in Unix seconds, mark, number of the batch it belongs to.
+            onset: the moment to date a change that begins with this failure.
+            stray: probability of a stray failure with this mark.
+        """
+        moment, mark, _ = step
+        expected = log(null.failed(self.belief, mark, stray))
+        sums, onsets = self.sums, self.onsets
+        for k, chance in enumerate(ON_FAILURE[mark]):
+            before = sums[k]
+            if before > 0.0:
+                sums[k] = before + chance - expected
+            else:
+                sums[k] = chance - expected
+                onsets[k] = onset
+        self.peak = max(self.peak, *sums)
+        self.marks[mark] += 1
+        self.attempts += 1
+        self._remember(step)
+        self._sort(moment, mark)
+
+    def succeeded(self, moment: float, batch: int, stray: float) -> bool:
+        """Take a success as evidence; whether the target is at rest now."""
+        expected = log(null.succeeded(self.belief, stray))
+        sums = self.sums
+        rest = True
+        for k, before in enumerate(sums):
+            if before > 0.0:
+                now = before + ON_SUCCESS[k] - expected
+                sums[k] = now
+                if now > 0.0:
+                    rest = False
+        self.attempts += 1
+        self._remember((moment, SUCCESS, batch))
+        if self.burst is None:
+            self.stray_attempts += 1
+            self.run_start = 0.0
+            self.run = [0] * 7
+        elif self.belief[null.GOOD] > 0.5:
+            self._end_burst()
+        return rest
+
+    def _remember(self, step: tuple[float, int, int]) -> None:
+        trail = self.trail
+        trail.append(step)
+        if len(trail) > TRAIL:
+            del trail[0]
+
+    def _sort(self, moment: float, mark: int) -> None:
+        """Note a failure as a stray, or as part of a burst when the belief says so."""
+        belief = self.belief
+        if self.burst is not None and belief[null.GOOD] > 0.5:
+            self._end_burst()
+        if not self.run_start:
+            self.run_start = moment
+        if belief[null.GOOD] < 0.5:
+            if self.burst is None:
+                kind = max(range(7), key=belief.__getitem__)
+                self.burst = [kind, self.run_start, moment]
+                for k, n in enumerate(self.run):
+                    self.strays[k] -= n
+                    self.stray_attempts -= n
+            self.burst[2] = moment
+        else:
+            self.strays[mark] += 1.0
+            self.stray_attempts += 1
+            self.run[mark] += 1
+
+    def _end_burst(self) -> None:
+        if self.burst is not None and len(self.bursts) < 8:
+            self.bursts.append(self.burst)
+        self.burst = None
+        self.run_start = 0.0
+        self.run = [0] * 7
+
+    def teach(self, learned: Learned) -> tuple[float, int, list[tuple[int, float]]]:
+        """Back at rest: let the vantage learn.
+
+        Returns:
+            For the target itself: stray failures, the attempts they occurred in, bursts as (kind, weight).
+        """
+        self._end_burst()
+        learned.strays(self.strays, self.stray_attempts)
+        factor = DOUBTED if self.peak > DOUBT else 1.0
+        own: list[tuple[int, float]] = []
+        for kind, first, last in self.bursts:
+            weight = BURST_WEIGHTS[int(kind)] * factor
+            if weight and last - first <= LONGEST_BURST:
+                learned.burst(int(kind), last - first, weight)
+                own.append((int(kind), weight))
+        return sum(self.strays), self.stray_attempts, own
+
+    def best(self) -> int:
+        """The alternative with the highest sum."""
+        sums = self.sums
+        return sums.index(max(sums))
+
+    def since_onset(self, k: int) -> list[tuple[float, int, int]]:
+        """The remembered attempts since alternative `k` left 0."""
+        onset = self.onsets[k]
+        return [step for step in self.trail if step[0] >= onset]
+
+    def shift(self, seconds: float) -> None:
+        """Move every remembered moment, since the clock was set."""
+        self.onsets = [moment + seconds for moment in self.onsets]
+        self.trail = [(moment + seconds, mark, batch) for moment, mark, batch in self.trail]
+        self.run_start = self.run_start and self.run_start + seconds
+        for burst in [*self.bursts, *([self.burst] if self.burst else [])]:
+            burst[1] += seconds
+            burst[2] += seconds
+
+    def plain(self) -> list[Any]:
+        """Everything as plain data."""
+        return [
+            self.belief, self.sums, self.onsets, self.trail, self.marks, self.attempts, self.peak, self.proven,
+            self.strays, self.stray_attempts, self.run, self.run_start, self.burst, self.bursts,
+        ]  # fmt: skip
+
+    @classmethod
+    def of(cls, plain: list[Any]) -> Suspicion:
+        """The inverse of `plain`."""
+        self = cls.__new__(cls)
+        (
+            self.belief, self.sums, self.onsets, trail, self.marks, self.attempts, self.peak, self.proven,
+            self.strays, self.stray_attempts, self.run, self.run_start, self.burst, self.bursts,
+        ) = plain  # fmt: skip
+        self.trail = [(moment, mark, batch) for moment, mark, batch in trail]
+        return self
