@@ -1,1 +1,1 @@
-"""TBD."""
+"""Takes signed batches in, joins them into events over many vantages, and shows them: one process, one file."""

@@ -1,0 +1,112 @@
+"""`probe collector`: serve the pages and take batches in; make the tokens volunteers enrol with."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from probe.clock import Clock
+from probe.collector.enrol import make_token
+from probe.collector.server import serve as serve_pages
+from probe.collector.store import agents
+from probe.collector.store.sqlite import open_store
+from probe.errors import UsageError
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+DB = click.option(
+    "--db",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    envvar="PROBE_COLLECTOR_DB",
+    help="The database file; made when it is not there.",
+)
+CLOCK = click.option(
+    "--clock", default="", metavar="ORIGIN@RATE[@SINCE]", help="A laboratory's clock; PROBE_CLOCK says the same."
+)
+
+
+@click.group(name="collector")
+def command() -> None:
+    """Take in what agents report, fuse it, and show it."""
+
+
+@command.command()
+@DB
+@click.option("--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="Where to serve.")
+@click.option(
+    "--origin",
+    default="",
+    metavar="URL",
+    help="The URL agents know this collector by; that of --listen when not given.",
+)
+@CLOCK
+def serve(db: Path, listen: str, origin: str, clock: str) -> None:
+    """Serve until told to stop (SIGTERM, Ctrl-C); what is under way is finished first."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    chosen = Clock.parse(clock or os.environ.get("PROBE_CLOCK", ""))
+    asyncio.run(serve_pages(db, listen, origin, chosen, lambda page: click.echo(f"probe collector: {page}")))
+
+
+@command.command()
+@DB
+@click.option(
+    "--sponsor",
+    default="",
+    metavar="NAME",
+    help="Who vouches for the volunteer; vantages of one sponsor count as one source.",
+)
+@click.option("--role", type=click.Choice(agents.ROLES), default="vantage", show_default=True)
+@click.option(
+    "--ttl", default="24h", show_default=True, metavar="TIME", help="How long the token is good: 90s, 30m, 24h, 7d."
+)
+@CLOCK
+def token(db: Path, sponsor: str, role: str, ttl: str, clock: str) -> None:
+    """Print a token with which one agent may enrol, once."""
+    lasts = parse_ttl(ttl)
+    now = Clock.parse(clock or os.environ.get("PROBE_CLOCK", "")).now()
+
+    async def make() -> str:
+        store = open_store(db)
+        try:
+            return await store.write(
+                lambda session: make_token(session, role=role, sponsor=sponsor[:120], now=now, ttl=lasts)
+            )
+        finally:
+            await store.close()
+
+    click.echo(asyncio.run(make()))
+
+
+@command.command()
+@DB
+@click.argument("agent")
+def revoke(db: Path, agent: str) -> None:
+    """Refuse this agent from now on; what it reported counts no longer."""
+
+    async def mark() -> bool:
+        store = open_store(db)
+        try:
+            return await store.write(lambda session: agents.revoke(session, agent))
+        finally:
+            await store.close()
+
+    if not asyncio.run(mark()):
+        raise UsageError(f"no agent {agent!r} is enrolled", where=str(db))
+
+
+def parse_ttl(text: str) -> timedelta:
+    """A time as `24h`.
+
+    Raises:
+        UsageError: it has another form.
+    """
+    match = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
+    if match is None or int(match[1]) == 0:
+        raise UsageError(f"{text!r} is no time", where="--ttl", mend="write 90s, 30m, 24h or 7d")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})

@@ -1,0 +1,58 @@
+"""How much one agent may send: token buckets. They count per agent id, never per address."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+BATCHES_PER_SECOND, BATCHES_AT_ONCE = 20.0, 400.0
+"""An agent sends one batch a round (minutes); after a month's outage it empties its outbox at this rate."""
+BYTES_PER_SECOND, BYTES_AT_ONCE = 512.0 * 1024, 16.0 * 1024 * 1024
+"""On the wire."""
+KEPT = 50_000
+"""Agents whose buckets are remembered; the one not heard for longest is forgotten, which fills its bucket."""
+
+
+class Bucket:
+    """Tokens that refill at a steady rate up to a bound."""
+
+    __slots__ = ("at", "level", "rate", "size")
+
+    def __init__(self, rate: float, size: float, now: float) -> None:
+        self.rate = rate
+        self.size = size
+        self.level = size
+        self.at = now
+
+    def take(self, amount: float, now: float) -> float:
+        """Take so many tokens; 0 when there were enough, else the seconds until there will be."""
+        self.level = min(self.size, self.level + (now - self.at) * self.rate)
+        self.at = now
+        if self.level >= amount:
+            self.level -= amount
+            return 0.0
+        return (min(amount, self.size) - self.level) / self.rate
+
+
+class Limits:
+    """The buckets of all agents. `now` is seconds of a monotonic clock.
+
+    Args:
+        scale: by how much to multiply every limit (a laboratory's clock runs fast).
+    """
+
+    def __init__(self, scale: float = 1.0) -> None:
+        self._scale = max(1.0, scale)
+        self._buckets: OrderedDict[str, tuple[Bucket, Bucket]] = OrderedDict()
+
+    def take(self, agent: str, size: int, now: float) -> float:
+        """Count a batch of this size; 0 when it may come in, else the seconds to wait."""
+        pair = self._buckets.pop(agent, None)
+        if pair is None:
+            pair = (
+                Bucket(BATCHES_PER_SECOND * self._scale, BATCHES_AT_ONCE * self._scale, now),
+                Bucket(BYTES_PER_SECOND * self._scale, BYTES_AT_ONCE * self._scale, now),
+            )
+        self._buckets[agent] = pair
+        if len(self._buckets) > KEPT:
+            self._buckets.popitem(last=False)
+        return max(pair[0].take(1.0, now), pair[1].take(float(size), now))

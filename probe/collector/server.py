@@ -1,0 +1,169 @@
+"""The web server: routes, the headers every answer carries, and the life of the process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from probe.clock import Clock
+from probe.collector import agents_api
+from probe.collector.answers import Refusal, json_response, overloaded
+from probe.collector.metrics import CONTENT_TYPE
+from probe.collector.state import STATE, Collector, vantage_secret
+from probe.collector.store import agents
+from probe.collector.store.sqlite import open_store
+from probe.errors import SettingsError, StorageError
+from probe.formats.batch import MAX_COMPRESSED
+
+LOG = logging.getLogger("probe.collector")
+DRAIN_SECONDS = 20.0
+"""How long requests under way may take to finish after SIGTERM."""
+HEADERS = {
+    # Nothing but our own files; forms, frames and scripts of others have no place here.
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every answer has our headers; every failure has one shape, and none tells of our insides."""
+    try:
+        answer = await handler(request)
+    except Refusal as refusal:
+        request.app[STATE].metrics.add("refusals_total", code=refusal.code)
+        answer = refusal.response()
+    except StorageError as error:
+        answer = overloaded(error).response()
+    except web.HTTPException as error:
+        if error.status < 400:
+            error.headers.update(HEADERS)
+            raise
+        code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status, "bad_request")
+        answer = Refusal(error.status, code, error.reason).response()
+    except Exception:
+        LOG.exception("a request for %s failed", request.path[:200])
+        answer = Refusal(500, "internal", "a fault of this program; it has been logged").response()
+    for name, value in HEADERS.items():
+        answer.headers.setdefault(name, value)
+    return answer
+
+
+async def healthz(request: web.Request) -> web.Response:
+    """`/healthz`: the process answers."""
+    del request
+    return json_response({"status": "ok"})
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """`/readyz`: the database can be written."""
+    collector = request.app[STATE]
+    try:
+        async with asyncio.timeout(5):
+            await collector.store.write(lambda session: agents.secret(session, "vantage"))
+    except (StorageError, TimeoutError) as error:
+        raise Refusal(503, "unavailable", "the database does not answer", retry_after=5) from error
+    return json_response({"status": "ready"})
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """`/metrics`: for Prometheus."""
+    return web.Response(text=request.app[STATE].metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def application(collector: Collector) -> web.Application:
+    """The whole of what is served."""
+    app = web.Application(middlewares=[guarded], client_max_size=MAX_COMPRESSED)
+    app[STATE] = collector
+    app.add_routes(
+        [
+            web.post("/api/v1/enrol", agents_api.post_enrol),
+            web.post("/api/v1/batches", agents_api.post_batch),
+            web.get("/api/v1/control", agents_api.get_control),
+            web.get("/healthz", healthz),
+            web.get("/readyz", readyz),
+            web.get("/metrics", metrics),
+        ]
+    )
+    return app
+
+
+@contextlib.asynccontextmanager
+async def running(db: Path, listen: str, origin: str, clock: Clock) -> AsyncIterator[tuple[Collector, str]]:
+    """A collector that serves; gives (collector, address of its page) and drains on the way out.
+
+    Raises:
+        StateError: the database is of a newer version or none of ours.
+        SettingsError: the address cannot be listened on.
+    """
+    host, port = parse_listen(listen)
+    store = open_store(db)
+    try:
+        collector = Collector(store, clock, origin or f"http://{_bracketed(host)}:{port}", await vantage_secret(store))
+        # Bodies stay as they came: we inflate them ourselves, within bounds. No access log: it would hold addresses.
+        runner = web.AppRunner(
+            application(collector), access_log=None, auto_decompress=False, shutdown_timeout=DRAIN_SECONDS
+        )
+        await runner.setup()
+        try:
+            await _listen(runner, host, port)
+            yield collector, _page(runner, host)
+        finally:
+            await runner.cleanup()
+    finally:
+        await store.close()
+
+
+async def serve(db: Path, listen: str, origin: str, clock: Clock, say: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or an interrupt, then drain."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:  # Windows: the default handlers raise KeyboardInterrupt
+            break
+    async with running(db, listen, origin, clock) as (_, page):
+        say(page)
+        await stop.wait()
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """`HOST:PORT`, IPv6 in brackets.
+
+    Raises:
+        SettingsError: it is neither.
+    """
+    host, separator, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not separator or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise SettingsError(f"{text!r} is no address to listen on", where="--listen", mend="write 127.0.0.1:8080")
+    return host, int(port)
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SettingsError(
+            f"cannot listen on {host}:{port} ({reason})", where="--listen", mend="choose another port"
+        ) from error
+
+
+def _page(runner: web.AppRunner, host: str) -> str:
+    port = runner.addresses[0][1]
+    return f"http://{_bracketed(host)}:{port}/"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,86 @@
+"""What the parts of a running collector share."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import OrderedDict
+
+from aiohttp import web
+
+from probe.clock import Clock
+from probe.collector.limits import Limits
+from probe.collector.metrics import Metrics
+from probe.collector.store import Session, Store, agents
+from probe.collector.store.agents import AgentRow
+from probe.errors import SettingsError
+
+_REMEMBERED = 20_000
+_TRUSTED_SECONDS = 10.0
+"""How long an agent's row is believed before it is read again: within this a revocation takes effect."""
+
+
+class Collector:
+    """One running collector.
+
+    Args:
+        store: its database.
+        clock: its time; a laboratory's may run fast.
+        origin: `https://host[:port]` under which agents know it: part of what they sign.
+        secret: the key behind the vantages' public names.
+    """
+
+    def __init__(self, store: Store, clock: Clock, origin: str, secret: bytes) -> None:
+        self.store = store
+        self.clock = clock
+        self.origin = normal_origin(origin)
+        self.secret = secret
+        self.metrics = Metrics()
+        self.limits = Limits(clock.rate)
+        self.enrolments = Limits(clock.rate)
+        self.stirred = asyncio.Event()
+        self.real = Clock()
+        self.metrics.ask("writes_waiting", lambda: float(store.waiting()))
+        self._agents: OrderedDict[str, tuple[float, AgentRow]] = OrderedDict()
+
+    async def agent(self, agent_id: str) -> AgentRow | None:
+        """The enrolled agent of this id; remembered for a while, since every batch asks."""
+        now = self.real.monotonic()
+        known = self._agents.get(agent_id)
+        if known is not None and now - known[0] < _TRUSTED_SECONDS:
+            return known[1]
+        row = await self.store.read(lambda session: agents.agent(session, agent_id))
+        if row is not None:
+            self._agents[agent_id] = (now, row)
+            self._agents.move_to_end(agent_id)
+            if len(self._agents) > _REMEMBERED:
+                self._agents.popitem(last=False)
+        return row
+
+
+STATE: web.AppKey[Collector] = web.AppKey("collector", Collector)
+
+
+async def vantage_secret(store: Store) -> bytes:
+    """The key behind the vantages' public names, made at first use."""
+
+    def make(session: Session) -> bytes:
+        agents.keep_secret(session, "vantage", secrets.token_bytes(32))
+        kept = agents.secret(session, "vantage")
+        assert kept is not None  # noqa: S101 it was written one line above
+        return kept
+
+    return await store.write(make)
+
+
+def normal_origin(text: str) -> str:
+    """An origin as it is signed: lower case, no final slash.
+
+    Raises:
+        SettingsError: it is no origin.
+    """
+    origin = text.strip().lower().rstrip("/")
+    scheme, separator, host = origin.partition("://")
+    if scheme not in ("http", "https") or not separator or not host or "/" in host or not host.isprintable():
+        raise SettingsError(f"{text!r} is no origin", where="--origin", mend="write https://host or https://host:port")
+    return origin

@@ -1,0 +1,53 @@
+"""Where a collector keeps what it was told: one SQL path, whatever the engine.
+
+All SQL of the collector stands in the modules of this package (`agents`, `batches`, `history`, `events`), as plain
+functions over a `Session`. They use what SQLite and PostgreSQL have in common (ON CONFLICT, RETURNING, partial indexes,
+`?` for values, which an engine may rewrite), so that a second engine is one more class and no second set of queries.
+Times are whole milliseconds since the Unix epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+Value = int | str | bytes | None
+Row = tuple[Any, ...]
+Result = TypeVar("Result")
+
+
+class Session(Protocol):
+    """One transaction, or one consistent view for reading."""
+
+    def run(self, sql: str, *values: Value) -> int:
+        """Execute a statement; how many rows it changed."""
+
+    def row(self, sql: str, *values: Value) -> Row | None:
+        """The first row of a query, None when there is none."""
+
+    def rows(self, sql: str, *values: Value) -> list[Row]:
+        """All rows of a query."""
+
+
+class Store(Protocol):
+    """An engine.
+
+    A write is a function that is called with a session inside a transaction; its result is handed back only after the
+    commit that makes it survive a power cut. Several writes may share one commit; none spoils another's.
+    """
+
+    async def write(self, job: Callable[[Session], Result]) -> Result:
+        """Do the job in a transaction.
+
+        Raises:
+            StorageError: the engine cannot write (disk full, overloaded); nothing of the job is kept.
+        """
+
+    async def read(self, query: Callable[[Session], Result]) -> Result:
+        """Do the query on a view of what is committed."""
+
+    def waiting(self) -> int:
+        """How many writes wait for their turn."""
+
+    async def close(self) -> None:
+        """Finish what was taken on, then let go of the database."""

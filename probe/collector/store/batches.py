@@ -1,0 +1,167 @@
+"""SQL of intake: which batches came, targets and networks by number, services, evidence, control verdicts."""
+
+from __future__ import annotations
+
+from probe.collector.store import Row, Session
+
+
+def acked(session: Session, agent: int, epoch: str) -> int:
+    """The last sequence number taken in of this outbox, 0 when it is new."""
+    row = session.row("SELECT acked FROM spool WHERE agent = ? AND epoch = ?", agent, epoch)
+    return int(row[0]) if row else 0
+
+
+def advance(session: Session, agent: int, epoch: str, seq: int, now: int) -> None:
+    """Note that an outbox has been taken in up to this number."""
+    session.run(
+        "INSERT INTO spool (agent, epoch, acked, since) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (agent, epoch) DO UPDATE SET acked = excluded.acked",
+        agent,
+        epoch,
+        seq,
+        now,
+    )
+
+
+def newer_epoch(session: Session, agent: int, epoch: str) -> bool:
+    """Whether another outbox of this agent began after this one did."""
+    row = session.row(
+        "SELECT 1 FROM spool WHERE agent = ? AND epoch <> ?"
+        " AND since > (SELECT since FROM spool WHERE agent = ? AND epoch = ?)",
+        agent,
+        epoch,
+        agent,
+        epoch,
+    )
+    return row is not None
+
+
+def batch_digest(session: Session, agent: int, epoch: str, seq: int) -> bytes | None:
+    """The SHA-256 of a batch that came; None when it did not, or so long ago that it was let go."""
+    row = session.row("SELECT sha256 FROM batch WHERE agent = ? AND epoch = ? AND seq = ?", agent, epoch, seq)
+    return bytes(row[0]) if row else None
+
+
+def add_batch(
+    session: Session, key: tuple[int, str, int], sha256: bytes, times: tuple[int, int, int], raw: Row
+) -> None:
+    """Keep that a batch came.
+
+    Args:
+        session: the transaction.
+        key: agent, epoch, sequence number.
+        sha256: of the signed body.
+        times: received, sent, shift applied to the agent's times.
+        raw: the body as it came and its signature, for whoever wants to verify it; two Nones where nothing changed.
+    """
+    session.run(
+        "INSERT INTO batch (agent, epoch, seq, sha256, received, sent, skew, body, signature)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        *key,
+        sha256,
+        *times,
+        *raw,
+    )
+
+
+def forget_batches(session: Session, before: int, limit: int) -> int:
+    """Let go of quiet batches received before this moment, so many at a time; those that hold changes stay."""
+    return session.run(
+        "DELETE FROM batch WHERE (agent, epoch, seq) IN"
+        " (SELECT agent, epoch, seq FROM batch WHERE received < ? AND body IS NULL LIMIT ?)",
+        before,
+        limit,
+    )
+
+
+def target_number(session: Session, text: str) -> int:
+    """The number of a target, given now where it had none."""
+    row = session.row("SELECT no FROM target WHERE text = ?", text)
+    if row is None:
+        row = session.row("INSERT INTO target (text) VALUES (?) RETURNING no", text)
+    assert row is not None  # noqa: S101 RETURNING of an INSERT gives a row
+    return int(row[0])
+
+
+def network_number(session: Session, asn: int, cc: str) -> int:
+    """The number of a network, given now where it had none."""
+    row = session.row("SELECT no FROM network WHERE asn = ? AND cc = ?", asn, cc)
+    if row is None:
+        row = session.row("INSERT INTO network (asn, cc) VALUES (?, ?) RETURNING no", asn, cc)
+    assert row is not None  # noqa: S101 RETURNING of an INSERT gives a row
+    return int(row[0])
+
+
+def service_of(session: Session, target: int) -> str:
+    """The service a target belongs to by most agents' word; the target itself when it belongs to none."""
+    row = session.row("SELECT CASE WHEN service = '' THEN text ELSE service END FROM target WHERE no = ?", target)
+    return str(row[0]) if row else ""
+
+
+def vote(session: Session, target: int, agent: int, service: str) -> tuple[str, str]:
+    """Count an agent's word on a target's service; the service before and after.
+
+    The most votes win, the first by name among equals, so that the outcome is the same in whatever order they came.
+    """
+    before = service_of(session, target)
+    session.run(
+        "INSERT INTO membership (target, agent, service) VALUES (?, ?, ?)"
+        " ON CONFLICT (target, agent) DO UPDATE SET service = excluded.service",
+        target,
+        agent,
+        service,
+    )
+    session.run(
+        "UPDATE target SET service = (SELECT service FROM membership WHERE target = ?"
+        " GROUP BY service ORDER BY count(*) DESC, service LIMIT 1) WHERE no = ?",
+        target,
+        target,
+    )
+    return before, service_of(session, target)
+
+
+def add_evidence(session: Session, digest: bytes, body: bytes, now: int) -> None:
+    """Keep a verdict's bytes under their digest; what is there already stays."""
+    session.run(
+        "INSERT INTO evidence (sha256, body, first_seen) VALUES (?, ?, ?) ON CONFLICT (sha256) DO NOTHING",
+        digest,
+        body,
+        now,
+    )
+
+
+def evidence(session: Session, digest: bytes) -> bytes | None:
+    """The compressed bytes under this digest."""
+    row = session.row("SELECT body FROM evidence WHERE sha256 = ?", digest)
+    return bytes(row[0]) if row else None
+
+
+def set_control(session: Session, target: int, agent: int, time: int, body: bytes) -> None:
+    """Keep a control's verdict of a target, unless a newer one is there."""
+    session.run(
+        "INSERT INTO control (target, agent, time, revision, body)"
+        " VALUES (?, ?, ?, (SELECT coalesce(max(revision), 0) + 1 FROM control), ?)"
+        " ON CONFLICT (target) DO UPDATE SET agent = excluded.agent, time = excluded.time,"
+        " revision = excluded.revision, body = excluded.body WHERE excluded.time > control.time",
+        target,
+        agent,
+        time,
+        body,
+    )
+
+
+def control_revision(session: Session) -> int:
+    """Grows with every verdict of a control."""
+    row = session.row("SELECT coalesce(max(revision), 0) FROM control")
+    return int(row[0]) if row else 0
+
+
+def control_bodies(session: Session, since: int) -> list[bytes]:
+    """Compressed verdicts of controls measured since this moment, in the order of their targets' numbers."""
+    return [bytes(row[0]) for row in session.rows("SELECT body FROM control WHERE time >= ? ORDER BY target", since)]
+
+
+def control_body(session: Session, target: str) -> bytes | None:
+    """The control's newest verdict of one target, compressed."""
+    row = session.row("SELECT body FROM control WHERE target = (SELECT no FROM target WHERE text = ?)", target)
+    return bytes(row[0]) if row else None

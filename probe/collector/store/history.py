@@ -1,0 +1,214 @@
+"""SQL of what was and is: spans and presence, written by intake, read by fusion, the board and the pages."""
+
+from __future__ import annotations
+
+import msgspec
+
+from probe.collector.store import Row, Session
+from probe.collector.store.moments import from_ms
+from probe.model.event import Network, Presence, Span
+from probe.model.verdict import Cause, Status
+
+
+class OpenSpan(msgspec.Struct, frozen=True):
+    """What intake must know of the span it may close."""
+
+    start: int
+    status: str
+    network: int
+
+
+class Run(msgspec.Struct):
+    """A row of presence while intake extends it."""
+
+    start: int
+    stop: int
+    network: int
+    interval: int
+    state: str
+    rounds: int
+    measured: int
+
+
+class Attendance(msgspec.Struct, frozen=True):
+    """The latest presence of one vantage, for the page."""
+
+    agent: str
+    network: Network
+    state: str
+    start: int
+    stop: int
+    interval: int
+    rounds: int
+    skew: int
+    flag: str
+    role: str
+
+
+def open_span(session: Session, target: int, agent: int) -> OpenSpan | None:
+    """The span that lasts."""
+    row = session.row(
+        "SELECT start, status, network FROM span WHERE target = ? AND agent = ? AND stop IS NULL", target, agent
+    )
+    return OpenSpan(*row) if row else None
+
+
+def close_span(session: Session, target: int, agent: int, stop: int) -> None:
+    """End the span that lasts."""
+    session.run("UPDATE span SET stop = ? WHERE target = ? AND agent = ? AND stop IS NULL", stop, target, agent)
+
+
+class NewSpan(msgspec.Struct, frozen=True, kw_only=True):
+    """A span that begins. `network` is its number, `causes` are joined by spaces, `evidence` is a verdict's digest."""
+
+    target: int
+    agent: int
+    start: int
+    known: int
+    network: int
+    status: str
+    causes: str
+    evidence: bytes | None
+
+
+def add_span(session: Session, span: NewSpan) -> None:
+    """Begin a span."""
+    session.run(
+        "INSERT INTO span (target, agent, start, stop, known, network, status, causes, evidence)"
+        " VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?)",
+        *(span.target, span.agent, span.start, span.known),
+        *(span.network, span.status, span.causes, span.evidence),
+    )
+
+
+def run_at(session: Session, agent: int, moment: int) -> Run | None:
+    """The run of rounds that began last before this moment."""
+    row = session.row(
+        "SELECT start, stop, network, interval, state, rounds, measured FROM presence"
+        " WHERE agent = ? AND start <= ? ORDER BY start DESC LIMIT 1",
+        agent,
+        moment,
+    )
+    return Run(*row) if row else None
+
+
+def save_run(session: Session, agent: int, run: Run) -> None:
+    """Write a run of rounds, over the row that began at the same moment if there is one."""
+    session.run(
+        "INSERT INTO presence (agent, start, stop, network, interval, state, rounds, measured)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (agent, start) DO UPDATE SET stop = excluded.stop,"
+        " network = excluded.network, interval = excluded.interval, state = excluded.state,"
+        " rounds = excluded.rounds, measured = excluded.measured",
+        agent,
+        run.start,
+        run.stop,
+        run.network,
+        run.interval,
+        run.state,
+        run.rounds,
+        run.measured,
+    )
+
+
+def countries_of(session: Session, target: int) -> list[str]:
+    """The countries in which a target has ever had a span."""
+    found = session.rows(
+        "SELECT DISTINCT network.cc FROM span JOIN network ON network.no = span.network WHERE target = ?", target
+    )
+    return [str(row[0]) for row in found]
+
+
+def mark_dirty(session: Session, service: str, cc: str, now: int) -> None:
+    """Have fusion look at a service in a country again."""
+    session.run(
+        "INSERT INTO dirty (service, cc, since) VALUES (?, ?, ?) ON CONFLICT (service, cc) DO NOTHING",
+        service,
+        cc,
+        now,
+    )
+
+
+_SPAN = (
+    "SELECT agent.id, target.text, network.asn, network.cc, span.start, span.stop, span.known, span.status,"
+    " span.causes, span.evidence FROM span JOIN target ON target.no = span.target"
+    " JOIN agent ON agent.no = span.agent JOIN network ON network.no = span.network"
+)
+_OF_SERVICE = "(target.service = ? OR (target.service = '' AND target.text = ?))"
+
+
+def spans_of(session: Session, service: str, cc: str) -> list[Span]:
+    """Every span of a service's targets in a country, from vantages that are not revoked."""
+    found = session.rows(
+        f"{_SPAN} WHERE {_OF_SERVICE} AND network.cc = ? AND agent.state = 'active'", service, service, cc
+    )
+    return [_span(row) for row in found]
+
+
+def spans(session: Session, target: str, since: int, limit: int) -> list[Span]:
+    """Spans that lasted at or after a moment, newest first; of one target, or of all when it is empty."""
+    chosen = "target.text = ? AND" if target else "? = '' AND"
+    found = session.rows(
+        f"{_SPAN} WHERE {chosen} (span.stop IS NULL OR span.stop >= ?) ORDER BY span.start DESC LIMIT ?",
+        target,
+        since,
+        limit,
+    )
+    return [_span(row) for row in found]
+
+
+def open_spans(session: Session) -> list[Span]:
+    """Every span that lasts, of vantages that are not revoked."""
+    return [_span(row) for row in session.rows(f"{_SPAN} WHERE span.stop IS NULL AND agent.state = 'active'")]
+
+
+def presences_of(session: Session, cc: str) -> list[Presence]:
+    """Runs of rounds in a country in which the vantage was online."""
+    found = session.rows(
+        "SELECT agent.id, network.asn, network.cc, presence.start, presence.stop, presence.interval, presence.rounds"
+        " FROM presence JOIN agent ON agent.no = presence.agent JOIN network ON network.no = presence.network"
+        " WHERE network.cc = ? AND presence.state = 'online'",
+        cc,
+    )
+    return [
+        Presence(
+            agent=agent,
+            network=Network(asn=asn, country=country),
+            start=from_ms(start),
+            stop=from_ms(stop),
+            interval=interval / 1000,
+            rounds=rounds,
+        )
+        for agent, asn, country, start, stop, interval, rounds in found
+    ]
+
+
+def attendance(session: Session) -> list[Attendance]:
+    """Where each agent was last present, newest first."""
+    found = session.rows(
+        "SELECT agent.id, network.asn, network.cc, presence.state, presence.start, presence.stop, presence.interval,"
+        " presence.rounds, agent.skew, agent.flag, agent.role FROM agent JOIN presence ON presence.agent = agent.no"
+        " AND presence.start = (SELECT max(start) FROM presence AS latest WHERE latest.agent = agent.no)"
+        " JOIN network ON network.no = presence.network WHERE agent.state = 'active'"
+        " ORDER BY presence.stop DESC, agent.no"
+    )
+    return [Attendance(row[0], Network(asn=row[1], country=row[2]), *row[3:]) for row in found]
+
+
+def services(session: Session) -> dict[str, str]:
+    """Target -> the service it belongs to, for those that belong to one."""
+    return dict(session.rows("SELECT text, service FROM target WHERE service <> ''"))
+
+
+def _span(row: Row) -> Span:
+    agent, target, asn, cc, start, stop, known, status, causes, evidence = row
+    return Span(
+        agent=agent,
+        target=target,
+        network=Network(asn=asn, country=cc),
+        start=from_ms(start),
+        stop=None if stop is None else from_ms(stop),
+        known=from_ms(known),
+        status=Status(status),
+        causes=tuple(Cause(cause) for cause in causes.split()),
+        evidence="" if evidence is None else evidence.hex(),
+    )

@@ -1,0 +1,264 @@
+"""SQLite: one file, one writer thread with group commit, read-only connections beside it.
+
+An acknowledgement must survive a power cut, hence `synchronous=FULL` (NORMAL does not sync the log at commit, SQLite's
+documentation of PRAGMA synchronous) and hence group commit: a commit costs one sync, however many writes are in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from importlib import resources
+from pathlib import Path
+from typing import Any, Generic
+
+from probe.clock import Clock
+from probe.collector.store import Result, Row, Session, Value
+from probe.errors import StateError, StorageError
+
+VERSION = 1
+"""Of the tables: the number of the last migration."""
+APPLICATION_ID = 0x70726F62
+"""`prob`: tells a collector's database from any other SQLite file."""
+GROUP = 200
+"""Writes in one commit at most."""
+GROUP_SECONDS = 0.005
+"""How long a group takes writes on before it commits."""
+QUEUE = 4000
+"""Writes that may wait; more are refused, so that memory stays bounded and agents back off."""
+READERS = 2
+"""Threads that answer queries."""
+_BUSY_MS = 5000
+
+
+class SqliteSession:
+    """A connection, as `Session` wants it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def run(self, sql: str, *values: Value) -> int:
+        """Execute a statement; how many rows it changed."""
+        return self._connection.execute(sql, values).rowcount
+
+    def row(self, sql: str, *values: Value) -> Row | None:
+        """The first row of a query, None when there is none."""
+        found: Row | None = self._connection.execute(sql, values).fetchone()
+        return found
+
+    def rows(self, sql: str, *values: Value) -> list[Row]:
+        """All rows of a query."""
+        return self._connection.execute(sql, values).fetchall()
+
+
+class _Job(Generic[Result]):
+    """A write that waits for its commit."""
+
+    __slots__ = ("call", "error", "promise", "result")
+
+    def __init__(self, call: Callable[[Session], Result]) -> None:
+        self.call = call
+        self.promise: Future[Result] = Future()
+        self.result: Result | None = None
+        self.error: BaseException | None = None
+
+    def fulfil(self) -> None:
+        with contextlib.suppress(Exception):  # the waiter may be gone; the write stands all the same
+            if self.error is not None:
+                self.promise.set_exception(self.error)
+            else:
+                self.promise.set_result(self.result)  # type: ignore[arg-type]
+
+
+class SqliteStore:
+    """The engine for one machine. Make it with `open_store`."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._clock = Clock()
+        self._connection = connection
+        self._session = SqliteSession(connection)
+        self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._local = threading.local()
+        self._reading: list[sqlite3.Connection] = []
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
+        self._writer = threading.Thread(target=self._write_all, name="store-write", daemon=True)
+        self._writer.start()
+        self.commits = 0
+        self.closed = False
+
+    async def write(self, job: Callable[[Session], Result]) -> Result:
+        """Do the job in a transaction; returns after the commit.
+
+        Raises:
+            StorageError: nothing of the job is kept: the disk is full or broken, or too many writes wait.
+        """
+        if self.closed or not self._writer.is_alive():
+            raise StorageError("the database is closed", where=str(self.path))
+        if self._jobs.qsize() >= QUEUE:
+            raise StorageError("too many writes wait", where=str(self.path))
+        waiting = _Job(job)
+        self._jobs.put(waiting)
+        return await asyncio.wrap_future(waiting.promise)
+
+    async def read(self, query: Callable[[Session], Result]) -> Result:
+        """Do the query on a consistent view of what is committed."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
+
+    def waiting(self) -> int:
+        """How many writes wait for their turn."""
+        return self._jobs.qsize()
+
+    async def close(self) -> None:
+        """Finish what was taken on, then close."""
+        if self.closed:
+            return
+        self.closed = True
+        self._jobs.put(None)
+        await asyncio.to_thread(self._writer.join)
+        await asyncio.to_thread(self._readers.shutdown)
+        for connection in (*self._reading, self._connection):
+            connection.close()
+
+    def _read(self, query: Callable[[Session], Result]) -> Result:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = _connect(self.path, read_only=True)
+            self._local.connection = connection
+            self._reading.append(connection)
+        connection.execute("BEGIN")
+        try:
+            return query(SqliteSession(connection))
+        finally:
+            connection.execute("ROLLBACK")
+
+    def _write_all(self) -> None:
+        """The writer thread: one group after another until the queue says stop."""
+        while (first := self._jobs.get()) is not None:
+            group = [first]
+            more = True
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._do(first)
+                ends = self._clock.monotonic() + GROUP_SECONDS
+                while more and len(group) < GROUP and self._clock.monotonic() < ends:
+                    try:
+                        following = self._jobs.get_nowait()
+                    except queue.Empty:
+                        break
+                    if following is None:
+                        more = False
+                    else:
+                        group.append(following)
+                        self._do(following)
+                self._connection.execute("COMMIT")
+                self.commits += 1
+            except sqlite3.Error as error:
+                self._give_up(group, error)
+            for job in group:
+                job.fulfil()
+            if not more:
+                return
+
+    def _do(self, job: _Job[Any]) -> None:
+        """One job inside the group's transaction; what it raises undoes it alone.
+
+        Raises:
+            sqlite3.Error: the engine failed, and with it the whole group.
+        """
+        self._connection.execute("SAVEPOINT job")
+        try:
+            job.result = job.call(self._session)
+        except sqlite3.IntegrityError as error:
+            job.error = error
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 a fault in one batch must not cost the others theirs
+            job.error = error
+        if job.error is not None:
+            self._connection.execute("ROLLBACK TO job")
+        self._connection.execute("RELEASE job")
+
+    def _give_up(self, group: list[_Job[Any]], error: sqlite3.Error) -> None:
+        """Nothing of this group is kept, and every job in it learns why."""
+        with contextlib.suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        for job in group:
+            job.error = StorageError(
+                f"cannot be written ({error})", where=str(self.path), mend="see that the disk has room"
+            )
+
+
+def open_store(path: Path | str) -> SqliteStore:
+    """Open a collector's database, made or brought up to this version where needed.
+
+    Raises:
+        StateError: it is of a newer version, not a collector's, or cannot be opened.
+    """
+    path = Path(path)
+    try:
+        connection = _connect(path)
+        try:
+            _migrate(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise StateError(
+            f"cannot be opened as a collector's database ({error})", where=str(path), mend="name another file with --db"
+        ) from error
+    return SqliteStore(path, connection)
+
+
+def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000)
+    if read_only:
+        connection.execute("PRAGMA query_only=ON")
+        return connection
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Apply the migrations that are missing, all in one transaction, forward only."""
+    connection.execute("BEGIN IMMEDIATE")
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    if tables and owner != APPLICATION_ID:
+        raise StateError("is not a collector's database", where=str(path), mend="name another file with --db")
+    if version > VERSION:
+        raise StateError(
+            f"is of version {version}, this program knows {VERSION}", where=str(path), mend="install a newer probe"
+        )
+    for number, text in _migrations():
+        if number > version:
+            for statement in _statements(text):
+                connection.execute(statement)
+    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version={VERSION}")
+    connection.execute("COMMIT")
+
+
+def _migrations() -> list[tuple[int, str]]:
+    """(number, SQL) of the shipped migrations in order."""
+    folder = resources.files("probe.collector.store") / "migrations"
+    found = [item for item in folder.iterdir() if item.name.endswith(".sql")]
+    return sorted((int(item.name[:4]), item.read_text(encoding="utf-8")) for item in found)
+
+
+def _statements(text: str) -> Iterator[str]:
+    """The statements of a script, one by one."""
+    pending = ""
+    for line in text.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending
+            pending = ""

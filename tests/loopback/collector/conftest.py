@@ -1,0 +1,60 @@
+"""A real collector on 127.0.0.1 with a real database file."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from probe.clock import Clock
+from probe.collector.enrol import make_token
+from probe.collector.server import running
+from probe.collector.state import Collector
+from tests.loopback.collector.vantages import FakeAgent
+
+
+class House:
+    """The collector, the address of its page, and a client."""
+
+    def __init__(self, collector: Collector, page: str, http: aiohttp.ClientSession) -> None:
+        self.collector = collector
+        self.page = page.rstrip("/")
+        self.http = http
+
+    async def token(self, role: str = "vantage", sponsor: str = "", ttl: timedelta = timedelta(hours=1)) -> str:
+        """A token to enrol with."""
+        now = self.collector.clock.now()
+        return await self.collector.store.write(
+            lambda session: make_token(session, role=role, sponsor=sponsor, now=now, ttl=ttl)
+        )
+
+    async def get(self, path: str, **headers: str) -> tuple[int, str]:
+        """Fetch a page; status and text."""
+        async with self.http.get(self.page + path, headers=headers) as answer:
+            return answer.status, await answer.text()
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """A collector that knows nobody yet."""
+    async with (
+        running(tmp_path / "collector.db", "127.0.0.1:0", "http://collector.test", Clock()) as (collector, page),
+        aiohttp.ClientSession() as http,
+    ):
+        yield House(collector, page, http)
+
+
+@pytest.fixture
+def enrolled(house: House) -> Callable[..., Awaitable[FakeAgent]]:
+    """Makes agents that have enrolled."""
+
+    async def make(asn: int = 64500, role: str = "vantage", sponsor: str = "", country: str = "RU") -> FakeAgent:
+        agent = FakeAgent(house.page, asn=asn, country=country, origin=house.collector.origin)
+        answer = await agent.enrol(house.http, await house.token(role, sponsor), role)
+        assert answer["status"] == 200
+        return agent
+
+    return make
