@@ -1,1 +1,35 @@
-"""TBD."""
+"""Which steps next: a plan a kind of target, pure machines that ask for steps and are told what they saw."""
+
+from __future__ import annotations
+
+from probe.errors import TargetError
+from probe.model.target import DnsTarget, DomainTarget, QuicTarget, RangeTarget, Target, TcpTarget, TlsTarget, UrlTarget
+from probe.plan.dns import DnsPlan
+from probe.plan.endpoint import TcpPlan, TlsPlan
+from probe.plan.plan import Plan
+from probe.plan.setup import Limits, Setup
+from probe.plan.url import UrlPlan
+
+__all__ = ["Limits", "Plan", "Setup", "plan_for"]
+
+
+def plan_for(target: Target, setup: Setup) -> Plan:
+    """The plan that measures a target.
+
+    Raises:
+        TargetError: this version measures no target of that kind yet.
+    """
+    match target:
+        case UrlTarget():
+            return UrlPlan((target,), setup)
+        case DomainTarget():
+            return UrlPlan.of_domain(target, setup)
+        case DnsTarget():
+            return DnsPlan(target, setup)
+        case TcpTarget():
+            return TcpPlan(target, setup)
+        case TlsTarget():
+            return TlsPlan(target, setup)
+        case QuicTarget() | RangeTarget():
+            kind = "QUIC targets" if isinstance(target, QuicTarget) else "ranges"
+            raise TargetError(f"{target} cannot be measured: this version does not measure {kind} yet")

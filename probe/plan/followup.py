@@ -1,0 +1,139 @@
+"""What is asked after a failure, and in which order: only what could change the verdict.
+
+=====================================  ===========================================================================
+an address failed by                   then, one after another
+=====================================  ===========================================================================
+silence, RST or ICMP to the SYN        the subject again (a lost packet; a new source port)
+RST, silence or FIN after the hello    the neutral name, then the subject again; the allowed name if neutral failed too
+a certificate that does not verify     a peek at whose it is
+an alert, garbage                      the subject again
+RST, silence or FIN after a request    over TLS: a request under the neutral name; then the subject again
+=====================================  ===========================================================================
+
+The neutral name goes before the second try of the subject, because some filters silence an address for 75 to 420 s
+after the suspect name: asked right after one more suspect try, the neutral name would fail too and hide what it was to show.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from probe.model.failure import Failure
+from probe.model.observation import Exchange, Observation, TlsHandshake
+from probe.model.step import Connect, Fetch, Handshake, Place, Purpose, Step
+from probe.model.target import bracketed
+from probe.plan.setup import Setup
+
+CUT = frozenset({Failure.TIMEOUT, Failure.RESET, Failure.EOF})
+"""How a filter on the path ends a conversation."""
+_TRY_AGAIN = CUT | {Failure.UNREACHABLE, Failure.ALERT, Failure.GARBAGE}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is tried at each address of a hop.
+
+    Attributes:
+        scheme: `https`, `http`, `tls` (a handshake alone) or `tcp` (a connection alone).
+        host: server name; empty for `tcp`.
+        url: for `https` and `http`.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    url: str = ""
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether a server name goes over the wire."""
+        return self.scheme in {"https", "tls"}
+
+    def step(self, address: str, place: Place, *, page: bool = True) -> Step:
+        """The subject itself at one address; without the page where a handshake will do."""
+        if self.url and (page or self.scheme == "http"):
+            return Fetch(url=self.url, address=address, place=place)
+        if self.encrypted:
+            return Handshake(address=address, port=self.port, sni=self.host, place=place)
+        return Connect(address=address, port=self.port, place=place)
+
+    def neutral(self, name: str, address: str, place: Place, *, page: bool) -> Step:
+        """Another name at the same address; whose certificate comes back does not matter."""
+        if page:
+            port = "" if self.port == 443 else f":{self.port}"
+            return Fetch(url=f"https://{bracketed(name)}{port}/", address=address, verify=False, place=place)
+        return Handshake(address=address, port=self.port, sni=name, verify=False, place=place)
+
+
+def failure_of(seen: tuple[Observation, ...]) -> tuple[str, Failure] | None:
+    """Layer and failure in which a step ended; None when nothing failed or nothing was seen."""
+    for one in reversed(seen):
+        if one.failure is not None:
+            if isinstance(one, Exchange):
+                return ("http", one.failure) if unanswered(one) else None
+            return ("tls" if isinstance(one, TlsHandshake) else "tcp", one.failure)
+    return None
+
+
+def unanswered(exchange: Exchange) -> bool:
+    """Whether a request got no usable answer: no status line, or a page that stopped within its first kilobytes.
+
+    64 KiB: freezes begin after 12 to 34 KiB (net4people/bbs#490, #546).
+    """
+    if exchange.status == 0:
+        return True
+    if exchange.complete or exchange.failure is None:
+        return False
+    if exchange.failure is Failure.TIMEOUT:
+        return exchange.length < 65_536
+    return exchange.failure in CUT and exchange.length == 0
+
+
+def answered(seen: tuple[Observation, ...]) -> bool:
+    """Whether the step saw what it went for."""
+    return bool(seen) and failure_of(seen) is None
+
+
+def after(
+    subject: Subject, address: str, seen: tuple[Observation, ...], setup: Setup, place: Place
+) -> tuple[Step, ...]:
+    """The follow-ups of one failed try at one address, in order.
+
+    Args:
+        subject: what was tried.
+        address: where.
+        seen: what the failed try saw.
+        setup: names to use.
+        place: chain, hop and the number of the next try.
+    """
+    failed = failure_of(seen)
+    if failed is None:
+        return ()
+    layer, failure = failed
+    if failure is Failure.CERTIFICATE:
+        peek = Handshake(
+            address=address, port=subject.port, sni=subject.host, verify=False, place=_for(place, Purpose.PEEK)
+        )
+        return (peek,)
+    if failure not in _TRY_AGAIN:
+        return ()
+    steps: list[Step] = []
+    if subject.encrypted and layer != "tcp" and failure in CUT:
+        where = _for(place, Purpose.NEUTRAL)
+        steps.append(subject.neutral(setup.random_name, address, where, page=layer == "http"))
+    steps.append(subject.step(address, place))
+    return tuple(steps)
+
+
+def allowed(subject: Subject, address: str, setup: Setup, place: Place) -> Step:
+    """The allowed name, asked where the neutral one failed as the subject did."""
+    return subject.neutral(setup.allowed_name, address, _for(place, Purpose.ALLOWED), page=False)
+
+
+def neutral_first(subject: Subject, address: str, setup: Setup, place: Place) -> Step:
+    """The neutral name before anything else was said to an address."""
+    return subject.neutral(setup.random_name, address, _for(place, Purpose.NEUTRAL), page=False)
+
+
+def _for(place: Place, purpose: Purpose) -> Place:
+    return Place(chain=place.chain, hop=place.hop, attempt=0, purpose=purpose)

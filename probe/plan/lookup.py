@@ -1,0 +1,174 @@
+"""Looking up one name by everybody we may ask, with the questions that tell a lie from a dead resolver.
+
+================================  ==============================================================================
+a resolver of the network says    then the same resolver is asked
+================================  ==============================================================================
+nothing, SERVFAIL, garbage        the same again, and another name that exists (is it dead, or silent about this one?)
+NXDOMAIN, NODATA, REFUSED         another name that exists (does it say so of every name?)
+a bogon                           a name that exists nowhere (does it answer every name so?), another name
+any address, where the name is    a name that exists nowhere (NXDOMAIN rewriting)
+said to exist nowhere
+================================  ==============================================================================
+
+A trusted resolver that fails itself is no evidence, and is not asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from probe.model.address import is_bogon
+from probe.model.failure import Failure
+from probe.model.observation import LateAnswer, Observation, Resolution
+from probe.model.step import Place, Purpose, Resolve, Step, Trust
+from probe.plan.plan import Slate
+from probe.plan.setup import Setup
+
+_AGAIN = frozenset({Failure.TIMEOUT, Failure.SERVFAIL, Failure.GARBAGE, Failure.EOF, Failure.RESET})
+"""A packet lost or a resolver that hiccuped: worth a second question."""
+_OTHER = _AGAIN | {Failure.NXDOMAIN, Failure.NODATA, Failure.REFUSED, Failure.UNREACHABLE}
+
+SYSTEM = "system"
+
+
+class Lookup:
+    """One name, all record types, all resolvers.
+
+    Args:
+        name: A-label host name.
+        setup: whom to ask.
+        slate: where to ask.
+        place: chain and hop that wanted it first.
+        changed: called whenever an answer came in.
+    """
+
+    def __init__(self, name: str, setup: Setup, slate: Slate, place: Place, changed: Callable[[], None]) -> None:
+        self.name = name
+        self._setup = setup
+        self._slate = slate
+        self._place = place
+        self._changed = changed
+        self._waiting: set[Resolve] = set()
+        self._local: list[str] = []
+        self._trusted: list[str] = []
+        self._late: list[str] = []
+        self._absent: set[Failure | None] = set()
+        self._answered: list[Resolve] = []
+        self._said: dict[str, dict[str, Resolution]] = {}
+        resolvers = [(SYSTEM, Trust.SYSTEM)]
+        resolvers += [(resolver, Trust.NETWORK) for resolver in setup.network_resolvers]
+        resolvers += [(resolver, Trust.TRUSTED) for resolver in setup.trusted_resolvers]
+        for resolver, trust in resolvers:
+            for rrtype in setup.rrtypes:
+                self._ask(Resolve(name=name, rrtype=rrtype, resolver=resolver, trust=trust, place=place))
+
+    @property
+    def sources(self) -> tuple[tuple[str, ...], ...]:
+        """Addresses by origin, the network's own first."""
+        control = self._setup.control
+        known = control.addresses.get(self.name, ()) if control is not None else ()
+        return tuple(self._local), tuple(self._late), tuple(self._trusted), known
+
+    @property
+    def local(self) -> tuple[str, ...]:
+        """What the network's own resolvers gave."""
+        return tuple(self._local)
+
+    @property
+    def reference(self) -> frozenset[str]:
+        """What the trusted resolvers and the control gave."""
+        return frozenset(self._trusted).union(self.sources[3])
+
+    @property
+    def odd(self) -> frozenset[str]:
+        """The network's addresses that nobody else gives; none where there is nobody to compare with."""
+        if self.reference or self._exists_nowhere():
+            return frozenset(self._local) - self.reference
+        return frozenset()
+
+    @property
+    def late(self) -> tuple[str, ...]:
+        """What came after a first answer."""
+        return tuple(self._late)
+
+    @property
+    def ready(self) -> bool:
+        """Whether connecting can begin: nothing is awaited but what may come later.
+
+        Once a trusted resolver has answered, the others of its kind are not waited for; once anybody has, no second
+        question is.
+        """
+        known = any(self.sources)
+        return not any(
+            not (known and step.place.attempt) and not (self._trusted and step.trust is Trust.TRUSTED)
+            for step in self._waiting
+        )
+
+    def told(self, step: Step, seen: Observation) -> None:
+        """Take in an answer."""
+        assert isinstance(step, Resolve)  # noqa: S101 - a lookup asks for nothing else
+        if step.place.purpose is not Purpose.SUBJECT:
+            return
+        if isinstance(seen, LateAnswer):
+            self._late += [a for a in seen.addresses if a not in self._late]
+        elif isinstance(seen, Resolution):
+            self._take(step, seen)
+            self._waiting.discard(step)
+        self._changed()
+
+    def ended(self, step: Step, seen: tuple[Observation, ...]) -> None:  # noqa: ARG002 - the shape of every asker
+        """A step that ended without a word is not waited for."""
+        assert isinstance(step, Resolve)  # noqa: S101 - as above
+        if step in self._waiting:
+            self._waiting.discard(step)
+            self._changed()
+
+    def _take(self, step: Resolve, seen: Resolution) -> None:
+        if step.trust is Trust.TRUSTED:
+            self._trusted += [a for a in seen.addresses if a not in self._trusted]
+            self._absent.add(seen.failure)
+        else:
+            self._local += [a for a in seen.addresses if a not in self._local]
+            if seen.addresses:
+                self._answered.append(step)
+            if seen.failure in _AGAIN and step.place.attempt == 0:
+                self._ask(_again(step))
+            self._ask_aside(step, seen)
+        if self._exists_nowhere():
+            for answered in self._answered:
+                self._aside(answered, self._setup.ghost_name, Purpose.GHOST)
+
+    def _ask_aside(self, step: Resolve, seen: Resolution) -> None:
+        """Once a resolver has said all it has to say: what else to ask it."""
+        said = self._said.setdefault(step.resolver, {})
+        said[step.rrtype] = seen
+        if any(map(is_bogon, seen.addresses)):
+            self._aside(step, self._setup.ghost_name, Purpose.GHOST)
+            self._aside(step, self._setup.allowed_name, Purpose.OTHER)
+        silent = len(said) == len(self._setup.rrtypes) and not any(answer.addresses for answer in said.values())
+        if silent and any(answer.failure in _OTHER for answer in said.values()):
+            self._aside(step, self._setup.allowed_name, Purpose.OTHER)
+
+    def _exists_nowhere(self) -> bool:
+        """Whether whoever should know says that there is no such name."""
+        control = self._setup.control
+        if control is not None and "dns.nxdomain" in control.failures:
+            return True
+        return Failure.NXDOMAIN in self._absent and not self.reference
+
+    def _ask(self, step: Resolve) -> None:
+        if self._slate.ask(step, self):
+            self._waiting.add(step)
+
+    def _aside(self, step: Resolve, name: str, purpose: Purpose) -> None:
+        """Another question to the same resolver, which nobody waits for."""
+        if name == self.name or (step.trust is Trust.SYSTEM and self._setup.network_resolvers):
+            return  # the system asks those same resolvers
+        place = Place(chain=self._place.chain, hop=self._place.hop, purpose=purpose)
+        rrtype = self._setup.rrtypes[0]
+        self._slate.ask(Resolve(name=name, rrtype=rrtype, resolver=step.resolver, trust=step.trust, place=place), self)
+
+
+def _again(step: Resolve) -> Resolve:
+    place = Place(chain=step.place.chain, hop=step.place.hop, attempt=1)
+    return Resolve(name=step.name, rrtype=step.rrtype, resolver=step.resolver, trust=step.trust, place=place)

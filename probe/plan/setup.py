@@ -1,0 +1,72 @@
+"""What a plan may use and how far it may go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from probe.model.address import Family
+from probe.model.verdict import ControlFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds on one measurement.
+
+    The caps per family cover every address of nearly all names while keeping the handshakes to one network few, since
+    four to twelve close together make some Russian filters freeze all new ones (net4people/bbs#546).
+
+    Attributes:
+        ipv4: addresses of that family tried per name.
+        ipv6: likewise.
+        late: addresses that came in late answers, tried beyond those.
+        fetches: addresses of one hop that are asked for the page over TLS, one after another.
+        followed: addresses of one hop that get follow-ups after a failure.
+        redirects: hops after the first (as browsers and curl: 10 to 20; OONI: 10).
+    """
+
+    ipv4: int = 4
+    ipv6: int = 2
+    late: int = 2
+    fetches: int = 3
+    followed: int = 2
+    redirects: int = 10
+
+    def of(self, family: Family) -> int:
+        """The cap of a family."""
+        return self.ipv6 if family is Family.IPV6 else self.ipv4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What a plan knows besides its target.
+
+    Attributes:
+        network_resolvers: `udp:ADDRESS:PORT`, as resolv.conf lists them.
+        trusted_resolvers: encrypted ones, in order of trust.
+        control: what the control says of this target.
+        families: the families this host has a route for.
+        random_name: a server name that nobody can have listed, neither to block nor to allow; drawn per measurement.
+        ghost_name: a host name that exists nowhere; drawn per measurement.
+        allowed_name: a well-known name that exists and that allow-lists carry.
+        suspected: a server name is suspected (a re-test): each address hears the neutral name before the suspect one,
+            since some filters silence an address for minutes after the suspect name (GFW: 90 to 360 s per client,
+            server and port).
+        relay_address: an address where nothing listens, for `tcp://` targets; empty for none.
+    """
+
+    network_resolvers: tuple[str, ...] = ()
+    trusted_resolvers: tuple[str, ...] = ()
+    control: ControlFacts | None = None
+    families: frozenset[Family] = frozenset(Family)
+    random_name: str = "xkqvdwpzrjtm.com"
+    ghost_name: str = "zq7w0v5xk2md.com"
+    allowed_name: str = "www.wikipedia.org"
+    suspected: bool = False
+    relay_address: str = ""
+    limits: Limits = Limits()
+
+    @property
+    def rrtypes(self) -> tuple[str, ...]:
+        """The record types worth asking for."""
+        wanted = (("A", Family.IPV4), ("AAAA", Family.IPV6))
+        return tuple(rrtype for rrtype, family in wanted if family in self.families)

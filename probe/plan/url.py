@@ -1,0 +1,89 @@
+"""URLs and domains: names looked up once, every hop of the redirects tried like the first.
+
+A domain is two chains, 0 for https and 1 for http, that share their names. Where one chain is redirected to a URL that
+the other has tried, it ends there: the judge reads the other's evidence, and no server is asked twice.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from probe.errors import TargetError
+from probe.model.address import parse_address
+from probe.model.observation import Exchange
+from probe.model.step import Place
+from probe.model.target import DomainTarget, UrlTarget, parse
+from probe.plan.candidates import choose
+from probe.plan.followup import Subject
+from probe.plan.leg import Leg
+from probe.plan.lookup import Lookup
+from probe.plan.plan import Plan
+from probe.plan.setup import Setup
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""RFC 9110 section 15.4: the statuses whose Location a client follows by itself."""
+
+
+class UrlPlan(Plan):
+    """One chain a URL."""
+
+    def __init__(self, urls: tuple[UrlTarget, ...], setup: Setup) -> None:
+        super().__init__()
+        self._setup = setup
+        self._lookups: dict[str, Lookup] = {}
+        self._waiting: list[tuple[str, Leg]] = []
+        self._legs: dict[str, list[Leg]] = {}
+        self._visited: set[str] = set()
+        for chain, url in enumerate(urls):
+            self._hop(url, Place(chain=chain))
+
+    @classmethod
+    def of_domain(cls, target: DomainTarget, setup: Setup) -> UrlPlan:
+        """The two chains of a domain."""
+        return cls((UrlTarget("https", target.host, 443), UrlTarget("http", target.host, 80)), setup)
+
+    def _hop(self, url: UrlTarget, place: Place) -> None:
+        """Try a URL, unless this plan has done so."""
+        if str(url) in self._visited or place.hop > self._setup.limits.redirects:
+            return
+        self._visited.add(str(url))
+        leg = Leg(
+            Subject(url.scheme, url.host, url.port, str(url)),
+            self._setup,
+            self.slate,
+            place,
+            lambda page: self._served(place, page),
+        )
+        if parse_address(url.host) is not None:
+            leg.start((url.host,), (url.host,), frozenset())
+            return
+        self._legs.setdefault(url.host, []).append(leg)
+        self._waiting.append((url.host, leg))
+        if url.host not in self._lookups:
+            self._lookups[url.host] = Lookup(url.host, self._setup, self.slate, place, lambda: self._changed(url.host))
+        self._changed(url.host)
+
+    def _changed(self, host: str) -> None:
+        """Begin the hops that waited for a name; give late addresses to those that did not."""
+        lookup = self._lookups.get(host)
+        if lookup is None or not lookup.ready:
+            return
+        for leg in self._legs[host]:
+            if (host, leg) in self._waiting:
+                addresses = choose(lookup.sources, self._setup)
+                if addresses:
+                    self._waiting.remove((host, leg))
+                    leg.start(addresses, lookup.local, lookup.odd)
+            else:
+                leg.add(lookup.late)
+
+    def _served(self, place: Place, page: Exchange) -> None:
+        """Follow a redirect."""
+        if page.status not in REDIRECTS or not urlsplit(page.location).hostname:
+            return
+        try:
+            url = parse(page.location)
+        except TargetError:
+            return
+        if isinstance(url, UrlTarget):
+            self._hop(url, Place(chain=place.chain, hop=place.hop + 1))
