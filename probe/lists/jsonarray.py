@@ -1,0 +1,120 @@
+"""A JSON array that is too large to hold becomes its items, one at a time."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from probe.errors import ListError
+
+MAX_ITEM = 1024 * 1024
+"""Characters in one item of the array."""
+
+_BLANKS = re.compile(r"[ \t\r\n]*")
+
+
+def items(chunks: Iterable[bytes], name: str) -> Iterator[Any]:
+    """The items of the array that a file consists of.
+
+    Args:
+        chunks: the file (UTF-8) in pieces of any size.
+        name: of the file, for messages.
+
+    Raises:
+        ListError: it is no array, an item is larger than `MAX_ITEM`, or the file ends inside the array. `where` is
+            file:line, which is 1 throughout where the array is written in one line; `what` counts the items.
+    """
+    text = _Text(chunks, name)
+    if text.next_sign() != "[":
+        raise text.error("the file is no JSON array")
+    text.skip(1)
+    if text.next_sign() == "]":
+        return _end(text)
+    while True:
+        yield text.item()
+        sign = text.next_sign()
+        text.skip(1)
+        if sign == "]":
+            return _end(text)
+        if sign != ",":
+            raise text.error("neither a comma nor the array's end after an item")
+
+
+def _end(text: _Text) -> None:
+    if text.next_sign():
+        raise text.error("something follows the array")
+
+
+class _Text:
+    """The part of the file that is at hand."""
+
+    def __init__(self, chunks: Iterable[bytes], name: str) -> None:
+        self._chunks = iter(chunks)
+        self._name = name
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")()
+        self._scan = json.JSONDecoder(parse_constant=_no_constant).raw_decode
+        self._held = ""
+        self._at = 0
+        self._line = 1
+        self._count = 0
+        self._ended = False
+
+    def error(self, what: str) -> ListError:
+        return ListError(f"{what} (after {self._count} items)", where=f"{self._name}:{self._line}")
+
+    def next_sign(self) -> str:
+        """The next character that is no blank, not taken; empty at the end of the file."""
+        while True:
+            match = _BLANKS.match(self._held, self._at)
+            self.skip((match.end() if match else self._at) - self._at)
+            if self._at < len(self._held):
+                return self._held[self._at]
+            if not self._more():
+                return ""
+
+    def skip(self, count: int) -> None:
+        self._line += self._held.count("\n", self._at, self._at + count)
+        self._at += count
+
+    def item(self) -> Any:
+        """The next item, taken."""
+        self.next_sign()
+        while True:
+            try:
+                value, end = self._scan(self._held, self._at)
+            except (ValueError, RecursionError) as error:
+                if len(self._held) - self._at > MAX_ITEM:
+                    raise self.error(f"an item is no JSON, or larger than {MAX_ITEM} characters") from error
+                if not self._more():
+                    raise self.error("an item is no JSON, or the file was cut short") from error
+                continue
+            # A number at the end of what is at hand may go on in the next piece.
+            if end == len(self._held) and not isinstance(value, str | list | dict) and self._more():
+                continue
+            self.skip(end - self._at)
+            self._count += 1
+            return value
+
+    def _more(self) -> bool:
+        """Read on; False when the file has ended."""
+        if self._ended:
+            return False
+        self._held, self._at = self._held[self._at :], 0
+        try:
+            for chunk in self._chunks:
+                more = self._decoder.decode(chunk)
+                if more:
+                    self._held += more
+                    return True
+            self._ended = True
+            self._held += self._decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            raise self.error("the file is not UTF-8") from error
+        return bool(self._held)
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON")

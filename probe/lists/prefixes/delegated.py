@@ -1,0 +1,76 @@
+"""The registries' statistics: `delegated` and `delegated-extended` of AFRINIC, APNIC, ARIN, LACNIC, RIPE NCC and the NRO.
+
+::
+
+    2.3|apnic|20260618|92||20260617|+1000                      version line; the start date may be empty
+    apnic|*|ipv4|*|82|summary                                  three of these
+    apnic|CN|ipv4|1.12.0.0|262144|20100511|allocated[|opaque-id[|..]]
+
+For IPv4 the value is a *count*, often no power of two (768): such a line is several prefixes. For IPv6 it is the length
+of the prefix, for AS numbers the length of the run. A date may be empty or 00000000, and free space has seven fields.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+
+from probe.errors import ListError
+from probe.lists.entries import BadLine
+from probe.lists.lines import split
+from probe.lists.prefixes.record import MAX_ASN, AsBlock, Prefix, PrefixItem, span
+
+_NUMBERS = {"2", "2.0", "2.1", "2.2", "2.3"}
+_MOST = {"ipv4": 2**32, "ipv6": 128, "asn": 2**32}
+
+
+def read(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
+    """Read a registry's file.
+
+    Raises:
+        ListError: the first line that is no comment is not the version line.
+    """
+    begun = False
+    for number, raw in enumerate(split(chunks, name), start=1):
+        text = raw.decode("utf-8", errors="replace").strip()
+        if not text or text.startswith("#"):
+            continue
+        fields = text.split("|")
+        if not begun:
+            begun = True
+            if fields[0] not in _NUMBERS or len(fields) < 6:
+                raise ListError("not the version line of a delegated file", where=f"{name}:{number}")
+            continue
+        if len(fields) >= 6 and fields[5] == "summary":
+            continue
+        yield from _resource(fields, number)
+
+
+def _resource(fields: list[str], line: int) -> Iterator[PrefixItem]:
+    if len(fields) < 7:
+        yield BadLine(line, f"{len(fields)} fields where a resource has seven or more")
+        return
+    _, country, kind, start, value, _, held, *rest = fields
+    if kind not in _MOST or not (value.isascii() and value.isdigit() and 1 <= int(value[:12]) <= _MOST[kind]):
+        yield BadLine(line, "a resource of an unknown kind or without a count")
+        return
+    holder = rest[0] if rest else ""
+    country = country if len(country) == 2 and country.isalpha() and country != "ZZ" else ""
+    try:
+        if kind == "asn":
+            first = int(start)
+            if not 0 <= first <= first + int(value) - 1 <= MAX_ASN:
+                raise ValueError(start)
+            yield AsBlock(
+                line=line, first=first, last=first + int(value) - 1, country=country, held=held, holder=holder
+            )
+            return
+        networks = (
+            span(first := ipaddress.IPv4Address(start), first + (int(value) - 1))
+            if kind == "ipv4"
+            else iter([ipaddress.ip_network(f"{start}/{int(value)}")])
+        )
+        for network in networks:
+            yield Prefix(line=line, network=str(network), country=country, held=held, holder=holder)
+    except (ValueError, TypeError):
+        yield BadLine(line, f"an {kind} resource that begins nowhere or runs over the end")

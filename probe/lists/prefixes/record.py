@@ -1,0 +1,90 @@
+"""A prefix and who holds or announces it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from probe.lists.entries import BadLine
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prefix:
+    """One prefix of a source.
+
+    Attributes:
+        line: where it stood, from 1 (in JSON documents: which item).
+        network: as `ipaddress` writes it.
+        asns: who announces it; several where it has several origins, none where the source only says who holds it.
+        country: two capitals where the source says so.
+        name: of the AS or the holder.
+        held: `allocated`, `assigned`, `available`, `reserved` in the registries' files; empty for announced prefixes.
+            What is held need not be announced.
+        holder: the registry's opaque id: equal for blocks of one holder.
+        first, last: between which times it was seen announced, where the source says so. A prefix whose `last` is old
+            has been withdrawn.
+    """
+
+    line: int
+    network: str
+    asns: tuple[int, ...] = ()
+    country: str = ""
+    name: str = ""
+    held: str = ""
+    holder: str = ""
+    first: datetime | None = None
+    last: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsBlock:
+    """A run of AS numbers that a registry gave out.
+
+    Attributes:
+        line: where it stood, from 1.
+        first, last: both included.
+        country, held, holder: as in `Prefix`.
+    """
+
+    line: int
+    first: int
+    last: int
+    country: str = ""
+    held: str = ""
+    holder: str = ""
+
+
+PrefixItem = Prefix | AsBlock | BadLine
+
+MAX_ASN = 4294967295  # RFC 6793: 32 bits
+
+
+def network_of(text: str) -> str:
+    """A prefix in its shortest spelling; empty when the text is none or has bits beyond its mask."""
+    try:
+        return str(ipaddress.ip_network(text.strip())) if "/" in text else ""
+    except ValueError:
+        return ""
+
+
+def asn_of(text: str) -> int:
+    """An AS number, with or without `AS` before it; -1 when the text is none."""
+    digits = text.strip().upper().removeprefix("AS")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 10):
+        return -1
+    number = int(digits)
+    return number if number <= MAX_ASN else -1
+
+
+def span(first: IPAddress, last: IPAddress) -> Iterator[Network]:
+    """The prefixes that together are just the addresses from `first` to `last`.
+
+    Raises:
+        ValueError, TypeError: `last` is before `first`, or of the other family.
+    """
+    return ipaddress.summarize_address_range(first, last)

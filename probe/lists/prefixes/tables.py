@@ -1,0 +1,81 @@
+"""Whole routing tables, a line a route: CAIDA's pfx2as, bgp.tools' table, iptoasn's ranges. Half a million lines and more."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from probe.lists.entries import BadLine
+from probe.lists.lines import split
+from probe.lists.prefixes.record import Prefix, PrefixItem, asn_of, network_of, span
+
+_SEVERAL = re.compile(r"[_,]")
+
+
+def pfx2as(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
+    r"""CAIDA RouteViews pfx2as: `network<TAB>length<TAB>origin`; origins `a_b` (several) and `a,b` (an AS set)."""
+    for number, raw in enumerate(split(chunks, name), start=1):
+        fields = raw.decode("utf-8", errors="replace").split()
+        if not fields:
+            continue
+        network = network_of(f"{fields[0]}/{fields[1]}") if len(fields) == 3 and fields[1].isdigit() else ""
+        asns = tuple(dict.fromkeys(map(asn_of, _SEVERAL.split(fields[2])))) if network else ()
+        if not network or min(asns) < 0:
+            yield BadLine(number, "not network, length and origin")
+            continue
+        yield Prefix(line=number, network=network, asns=tuple(asn for asn in asns if asn))
+
+
+def bgptools(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
+    """bgp.tools `table.jsonl`: `{"CIDR": .., "ASN": .., "Hits": ..}`. Their terms want a contact in the User-Agent."""
+    decoder = msgspec.json.Decoder(dict[str, Any])
+    for number, raw in enumerate(split(chunks, name), start=1):
+        if not raw.strip():
+            continue
+        try:
+            item = decoder.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            yield BadLine(number, "no JSON object")
+            continue
+        cidr, asn = item.get("CIDR"), asn_of(str(item.get("ASN", "")))
+        network = network_of(cidr) if isinstance(cidr, str) else ""
+        if network and asn >= 0:
+            yield Prefix(line=number, network=network, asns=(asn,) if asn else ())
+        else:
+            yield BadLine(number, "no CIDR, or no ASN")
+
+
+def ip2asn(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
+    r"""The iptoasn.com tables: `start<TAB>end<TAB>asn<TAB>country<TAB>name`; AS 0 is not routed.
+
+    A range may be several prefixes, which then share a line number.
+    """
+    for number, raw in enumerate(split(chunks, name), start=1):
+        fields = raw.decode("utf-8", errors="replace").split("\t")
+        if fields == [""]:
+            continue
+        asn = asn_of(fields[2]) if len(fields) == 5 else -1
+        try:
+            networks = span(ipaddress.ip_address(fields[0]), ipaddress.ip_address(fields[1])) if asn >= 0 else None
+            yield from _of_range(networks, fields, asn, number)
+        except (ValueError, TypeError):
+            yield BadLine(number, "no range of addresses of one family, first before last")
+
+
+def _of_range(networks: Iterable[Any] | None, fields: list[str], asn: int, number: int) -> Iterator[PrefixItem]:
+    if networks is None:
+        yield BadLine(number, "not start, end, AS number, country and name")
+        return
+    country = fields[3] if len(fields[3]) == 2 else ""
+    for network in networks:
+        yield Prefix(
+            line=number,
+            network=str(network),
+            asns=(asn,) if asn else (),
+            country=country,
+            name=fields[4] if asn else "",
+        )

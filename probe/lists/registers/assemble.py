@@ -1,0 +1,75 @@
+"""The texts of one register entry become a record: cleaned, counted, and rid of what nobody may keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from probe.lists.registers import clean
+from probe.lists.registers.record import Decision, Record
+
+MAX_DECISION = 500
+"""Characters kept of a decision's date, number and authority; the longest seen has 90."""
+
+
+def assemble(texts: Iterable[tuple[str, str]], **facts: Any) -> Record:
+    """Make a record.
+
+    Args:
+        texts: (kind, text) pairs; kinds are the official dump's element names: `url`, `domain`, `ip`, `ipSubnet`,
+            `ipv6`, `ipv6Subnet`. What stands in an address field with a slash is a prefix.
+        facts: the record's other attributes.
+    """
+    hosts: list[str] = []
+    addresses: list[str] = []
+    networks: list[str] = []
+    from_urls: list[str] = []
+    urls = spoilt = 0
+    for kind, text in texts:
+        if kind == "url":
+            urls += 1
+            from_urls.append(text)
+            continue
+        if kind == "domain":
+            found, into = clean.name(text), hosts
+        elif "/" in text:
+            found, into = clean.network(text), networks
+        else:
+            found, into = clean.address(text), addresses
+        if found:
+            into.append(found)
+        elif text.strip():
+            spoilt += 1
+    if not hosts:
+        # An entry for a URL alone; where there is a <domain>, it is the URL's, and the URL adds nothing.
+        hosts = [host for host in map(clean.host_of_url, from_urls) if host]
+    return Record(
+        hosts=_once(hosts), addresses=_once(addresses), networks=_once(networks), urls=urls, spoilt=spoilt, **facts
+    )
+
+
+def _once(values: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values)) if len(values) > 1 else tuple(values)
+
+
+def decided(date: str, number: str, authority: str) -> Decision:
+    """A decision as a source writes it, without blanks around and no longer than `MAX_DECISION`."""
+    return Decision(date.strip()[:MAX_DECISION], number.strip()[:MAX_DECISION], authority.strip()[:MAX_DECISION])
+
+
+_MOSCOW_CITY_COURT = ("мосгорсуд", "московский городской суд")
+
+
+def implied_type(decision: Decision) -> int:
+    """The entry type that follows from a decision, for sources that give none; 0 when it does not tell.
+
+    `N-Restricting` orders are Roskomnadzor's under article 15.4 (type 4), the Prosecutor General's are 15.3 (type 3),
+    the Moscow City Court's are copyright (type 2). Other courts, the tax service and the ministries decide for the
+    types 1, 5 and 6 alike: nothing follows, and what is not known is handled as the worst.
+    """
+    authority = decision.authority.lower()
+    if authority.startswith("роскомнадзор") and decision.number.endswith("-Restricting"):
+        return 4
+    if authority.startswith("генпрокуратура"):
+        return 3
+    return 2 if authority.startswith(_MOSCOW_CITY_COURT) else 0

@@ -1,0 +1,39 @@
+"""Registers boiled down to one name, address or prefix a line (antifilter's `domains.lst`, `ip.lst`, `subnet.lst`, ..).
+
+They say nothing of decisions or entry types, so nothing of them is kept unless the operator chose it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from probe.errors import ListError
+from probe.lists.entries import BadLine
+from probe.lists.lines import split
+from probe.lists.registers.assemble import assemble
+from probe.lists.registers.record import BlockType, RegisterItem
+
+
+def read(chunks: Iterable[bytes], name: str) -> Iterator[RegisterItem]:
+    """Read a list of bare names, addresses and prefixes, mixed or not; `#` begins a comment.
+
+    Raises:
+        ListError: the file is empty or has a line longer than any name.
+    """
+    number = 0
+    for number, raw in enumerate(split(chunks, name), start=1):
+        text = raw.decode("utf-8", errors="replace").partition("#")[0].strip()
+        if text:
+            yield listed(text, number) or BadLine(number, "neither a name nor an address nor a prefix")
+    if number == 0:
+        raise ListError("the file is empty", where=name, mend="the download may have failed: fetch it again")
+
+
+def listed(text: str, line: int) -> RegisterItem | None:
+    """The record of one bare name, address or prefix; None when it is none of them."""
+    as_address = assemble([("ip", text)], line=line, block_type=BlockType.ADDRESS)
+    if as_address.addresses or as_address.networks:
+        return as_address
+    kind = BlockType.DOMAIN_MASK if text.startswith("*.") else BlockType.DOMAIN
+    as_name = assemble([("domain", text)], line=line, block_type=kind)
+    return as_name if as_name.hosts else None

@@ -1,0 +1,80 @@
+"""One entry of a register, without what nobody may keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from probe.lists.entries import BadLine
+
+
+class BlockType(StrEnum):
+    """What providers are told to block (attribute `blockType` of the official dump)."""
+
+    URL = "url"
+    """the URL alone: attribute absent or `default`"""
+    DOMAIN = "domain"
+    DOMAIN_MASK = "domain-mask"
+    """the name and everything under it"""
+    ADDRESS = "ip"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The act on whose ground something was listed.
+
+    Attributes:
+        date: as written, `2017-04-28`; empty when the source does not say.
+        number: `7-Restricting`, `2-3491/2016`, ..
+        authority: who decided, in the source's language.
+    """
+
+    date: str = ""
+    number: str = ""
+    authority: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One entry of a register.
+
+    Attributes:
+        line: where it began in the file, from 1 (in JSON: which item of the array).
+        id: the register's own number; empty where the source has none.
+        entry_type: 1 unified register (drugs, suicide, child abuse, gambling), 2 copyright, 3 Prosecutor General,
+            4 organisers of information dissemination (messengers), 5 mirrors, 6 personal data; 0 not known.
+        block_type: what is to be blocked.
+        decision: on what ground. In the Russian register `included` belongs to the decision and is shared by every
+            record added under it later, so it cannot date a single address.
+        included: when the decision was entered; None where the source does not say. Moscow time where no zone is given.
+        changed: when this record was last changed; None where not known.
+        hosts: names, lower case, A-labels; a mask as `*.name`.
+        addresses: IP addresses as `ipaddress` writes them.
+        networks: prefixes.
+        urls: how many URLs the entry held. They themselves are let go.
+        spoilt: names and addresses of the entry that are none, counted and let go.
+    """
+
+    line: int
+    id: str = ""
+    entry_type: int = 0
+    block_type: BlockType = BlockType.URL
+    decision: Decision = Decision()
+    included: datetime | None = None
+    changed: datetime | None = None
+    hosts: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    urls: int = 0
+    spoilt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """When the snapshot says it was made. Comes before the records where the source has it."""
+
+    at: datetime
+
+
+RegisterItem = Published | Record | BadLine

@@ -1,0 +1,76 @@
+"""Which entries of a register or test list may be kept at all. Safe unless the operator says otherwise.
+
+Registers hold pages that nobody may open, and test lists hold categories that put a volunteer at risk. What is let
+through by default is what this program is for: the services of the catalogue, messengers (article 15.4) and personal
+data (15.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from probe.lists.entries import Entry
+from probe.lists.registers.record import BlockType, Record
+from probe.lists.service import Owners
+
+DEFAULT_TYPES = frozenset({4, 6})
+"""Entry types kept by default. Not 1 (child abuse, drugs, suicide, gambling); not 2 and 5 (copyright and its mirrors:
+hundreds of thousands of names of no use here); not 3 (extremism among it: searching for it is fined in Russia since
+2025-09-01)."""
+
+SENSITIVE = frozenset({"PORN", "MILX", "HATE", "ALDR", "GMB"})
+"""Categories of the public test lists that are dropped by default: looking at them can harm a volunteer."""
+
+
+class Aside(StrEnum):
+    """Why an entry is set aside."""
+
+    TYPE = "entry type not chosen"
+    UNKNOWN_TYPE = "entry type not known and decision not chosen"
+    CATEGORY = "sensitive category"
+    NO_NAME = "addresses only"
+    SPOILT = "no name or address that could be read"
+    REPEATED = "name already taken"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What the operator chose.
+
+    Attributes:
+        entry_types: of the register, let through.
+        decisions: parts of a decision's number or authority; a decision that contains one is let through, whatever
+            its type.
+        categories: sensitive ones let through all the same.
+        owners: of names; a name of a known service is let through unless the entry is of type 1 or names single pages.
+    """
+
+    entry_types: frozenset[int] = DEFAULT_TYPES
+    decisions: tuple[str, ...] = ()
+    categories: frozenset[str] = frozenset()
+    owners: Owners | None = None
+
+    def of_record(self, record: Record) -> Aside | None:
+        """Why a register's entry is set aside; None when it is kept."""
+        if not (record.hosts or record.addresses or record.networks):
+            return Aside.SPOILT
+        if record.entry_type in self.entry_types or self._decided(record):
+            return None
+        if record.entry_type != 1 and record.block_type is not BlockType.URL and self._owned(record.hosts):
+            return None
+        return Aside.TYPE if record.entry_type else Aside.UNKNOWN_TYPE
+
+    def of_entry(self, entry: Entry) -> Aside | None:
+        """Why a test list's entry is set aside; None when it is kept."""
+        category = entry.category.upper()
+        return Aside.CATEGORY if category in SENSITIVE and category not in self.categories else None
+
+    def _decided(self, record: Record) -> bool:
+        decision = record.decision
+        return any(part in decision.number or part in decision.authority for part in self.decisions)
+
+    def _owned(self, hosts: Iterable[str]) -> bool:
+        owners = self.owners
+        return owners is not None and any(owners.of_host(host) for host in hosts)
