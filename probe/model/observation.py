@@ -2,8 +2,8 @@
 
 A step yields one observation per layer it reached: a `Fetch` over https yields a `Connection`, a `TlsHandshake` and
 an `Exchange`, and stops at the first that failed. All times are whole milliseconds: `at` since the measurement began,
-`took` from the layer's start to its end. Records are what goes into evidence, so names are short, defaults are left out of the
-JSON and nothing in them can identify the vantage: no local addresses, no cookies, no addresses of private resolvers.
+`took` from the layer's start to its end. Records are what goes into evidence, so names are short, defaults are left out
+of the JSON and nothing in them can identify the vantage: no local addresses, cookies or private resolvers' addresses.
 """
 
 from __future__ import annotations
@@ -137,6 +137,24 @@ class Exchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="ht
     sha256: str = ""
     complete: bool = False
     marks: tuple[str, ...] = ()
+
+    @property
+    def answered(self) -> bool:
+        """Whether an answer came that is more than its beginning.
+
+        A page that stops in silence within 64 KiB is none: freezes begin after 12 to 34 KiB (net4people/bbs#490, #546).
+        One that is cut by RST or FIN after some of its body is: servers do that, and filters cut before the first byte.
+        """
+        if self.status == 0:
+            return False
+        if self.complete or self.failure is None:
+            return True
+        return self.length >= 65_536 if self.failure is Failure.TIMEOUT else self.length > 0
+
+    @property
+    def redirects(self) -> bool:
+        """Whether the status is one whose Location a client follows by itself (RFC 9110 section 15.4)."""
+        return self.status in {301, 302, 303, 307, 308}
 
 
 Observation = Resolution | LateAnswer | Connection | TlsHandshake | Exchange

@@ -11,7 +11,8 @@ RST, silence or FIN after a request    over TLS: a request under the neutral nam
 =====================================  ===========================================================================
 
 The neutral name goes before the second try of the subject, because some filters silence an address for 75 to 420 s
-after the suspect name: asked right after one more suspect try, the neutral name would fail too and hide what it was to show.
+after the suspect name: asked right after one more suspect try, the neutral name would fail too
+and hide what it was to show.
 """
 
 from __future__ import annotations
@@ -70,23 +71,9 @@ def failure_of(seen: tuple[Observation, ...]) -> tuple[str, Failure] | None:
     for one in reversed(seen):
         if one.failure is not None:
             if isinstance(one, Exchange):
-                return ("http", one.failure) if unanswered(one) else None
+                return None if one.answered else ("http", one.failure)
             return ("tls" if isinstance(one, TlsHandshake) else "tcp", one.failure)
     return None
-
-
-def unanswered(exchange: Exchange) -> bool:
-    """Whether a request got no usable answer: no status line, or a page that stopped within its first kilobytes.
-
-    64 KiB: freezes begin after 12 to 34 KiB (net4people/bbs#490, #546).
-    """
-    if exchange.status == 0:
-        return True
-    if exchange.complete or exchange.failure is None:
-        return False
-    if exchange.failure is Failure.TIMEOUT:
-        return exchange.length < 65_536
-    return exchange.failure in CUT and exchange.length == 0
 
 
 def answered(seen: tuple[Observation, ...]) -> bool:

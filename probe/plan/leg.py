@@ -88,7 +88,7 @@ class Leg:
     def told(self, step: Step, seen: Observation) -> None:
         """A page is passed on as soon as it is there."""
         if isinstance(seen, Exchange) and isinstance(step, Fetch) and self._is_subject(step):
-            if followup.unanswered(seen):
+            if not seen.answered:
                 return
             self._check(step, seen)
             self._works.add(step.address)

@@ -6,8 +6,6 @@ the other has tried, it ends there: the judge reads the other's evidence, and no
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from probe.errors import TargetError
 from probe.model.address import parse_address
 from probe.model.observation import Exchange
@@ -19,9 +17,6 @@ from probe.plan.leg import Leg
 from probe.plan.lookup import Lookup
 from probe.plan.plan import Plan
 from probe.plan.setup import Setup
-
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-"""RFC 9110 section 15.4: the statuses whose Location a client follows by itself."""
 
 
 class UrlPlan(Plan):
@@ -79,7 +74,7 @@ class UrlPlan(Plan):
 
     def _served(self, place: Place, page: Exchange) -> None:
         """Follow a redirect."""
-        if page.status not in REDIRECTS or not urlsplit(page.location).hostname:
+        if not page.redirects or not page.location:
             return
         try:
             url = parse(page.location)
