@@ -1,0 +1,59 @@
+"""Spans, presence and the moment -> events: the whole of fusion as one pure function."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from probe.fuse.attendance import Attendance
+from probe.fuse.country import countrywide
+from probe.fuse.incident import Incident, Others, by_place, incidents
+from probe.fuse.stretch import stretches
+from probe.model.event import Event, Network, Presence, Span
+
+_NOBODY: Mapping[str, str] = {}
+
+
+def fuse(
+    spans: Iterable[Span],
+    presences: Iterable[Presence],
+    now: datetime,
+    services: Mapping[str, str],
+    sponsors: Mapping[str, str] = _NOBODY,
+) -> list[Event]:
+    """The events, of networks and of countries, each as revision 1, ordered by service, onset and id.
+
+    Args:
+        spans: of any targets, vantages and networks, in any order.
+        presences: runs of rounds in which a vantage was online, in any order.
+        now: the moment of looking.
+        services: target -> the service it belongs to; a target that is missing stands for itself.
+        sponsors: agent -> who vouched for it; an agent that is missing has no sponsor.
+    """
+    attendance = Attendance(presences)
+    by_service: dict[str, list[Span]] = defaultdict(list)
+    for span in spans:
+        by_service[services.get(span.target, span.target)].append(span)
+    events = [
+        event for service, its in by_service.items() for event in _of_service(service, its, attendance, now, sponsors)
+    ]
+    return sorted(events, key=lambda event: (event.service, event.onset, event.id))
+
+
+def _of_service(
+    service: str, spans: list[Span], attendance: Attendance, now: datetime, sponsors: Mapping[str, str]
+) -> list[Event]:
+    networks: dict[Network, list[Span]] = defaultdict(list)
+    for span in spans:
+        networks[span.network].append(span)
+    countries: dict[str, list[Incident]] = defaultdict(list)
+    for network, seen in by_place(stretches(spans)).items():
+        others = Others(spans=tuple(networks[network]), attendance=attendance, sponsors=sponsors, now=now)
+        countries[network.country] += incidents(service, network, seen, others)
+    looked = {network: min(span.start for span in its) for network, its in networks.items()}
+    events = [incident.event for found in countries.values() for incident in found]
+    for country, found in countries.items():
+        there = {network: since for network, since in looked.items() if network.country == country}
+        events += countrywide(service, country, found, there, sponsors)
+    return events

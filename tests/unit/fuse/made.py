@@ -1,0 +1,55 @@
+"""Spans and presences written short: minutes since noon of 4 May 2017."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from probe.model.event import Network, Presence, Span
+from probe.model.verdict import Cause, Status
+
+NOON = datetime(2017, 5, 4, 12, tzinfo=UTC)
+MTS = Network(asn=64500, country="RU")
+BEELINE = Network(asn=64501, country="RU")
+MEGAFON = Network(asn=64502, country="RU")
+TTK = Network(asn=64503, country="RU")
+WECHAT = "https://wechat.example/"
+
+
+def at(minutes: float) -> datetime:
+    """So many minutes after noon."""
+    return NOON + timedelta(minutes=minutes)
+
+
+def span(
+    agent: str,
+    start: float,
+    stop: float | None,
+    status: Status = Status.BLOCKED,
+    *causes: Cause,
+    target: str = WECHAT,
+    network: Network = MTS,
+    known: float | None = None,
+    evidence: str = "",
+) -> Span:
+    """A span; known two minutes after its start unless said otherwise."""
+    return Span(
+        agent=agent,
+        target=target,
+        network=network,
+        start=at(start),
+        stop=None if stop is None else at(stop),
+        known=at(start + 2 if known is None else known),
+        status=status,
+        causes=causes,
+        evidence=evidence,
+    )
+
+
+def ok(agent: str, start: float, stop: float | None, **more: object) -> Span:
+    """A reachable span."""
+    return span(agent, start, stop, Status.REACHABLE, **more)  # type: ignore[arg-type]
+
+
+def there(agent: str, start: float, stop: float, network: Network = MTS, interval: float = 300) -> Presence:
+    """An unbroken run of five-minute rounds."""
+    return Presence(agent=agent, network=network, start=at(start), stop=at(stop), interval=interval, rounds=9)

@@ -1,0 +1,79 @@
+"""Events of networks that make one of a country."""
+
+from __future__ import annotations
+
+from probe.fuse.fusion import fuse
+from probe.model.event import Confidence, Event, Network, Scope, Span
+from tests.unit.fuse.made import BEELINE, MEGAFON, MTS, TTK, WECHAT, at, ok, span
+
+NETWORKS = (MTS, BEELINE, MEGAFON)
+
+
+def wide(spans: list[Span], **sponsors: str) -> list[Event]:
+    """The countries' events."""
+    found = fuse(spans, [], at(300), {WECHAT: "WeChat"}, sponsors)
+    return [event for event in found if event.scope is Scope.COUNTRY]
+
+
+def test_three_networks_make_an_event_of_the_country() -> None:
+    """With the median of their onsets, and confirmed by their number."""
+    (event,) = wide([span(f"v{n.asn}", 10 + n.asn - MTS.asn, None, network=n) for n in NETWORKS])
+
+    assert (event.network, event.networks, event.vantages) == (Network(country="RU"), 3, 3)
+    assert (event.onset, event.lifted, event.confidence) == (at(11), None, Confidence.CONFIRMED)
+
+
+def test_two_networks_speak_for_themselves() -> None:
+    """Below three there is no event of the country."""
+    assert wide([span("a", 10, None), span("b", 10, None, network=BEELINE)]) == []
+
+
+def test_three_networks_that_never_coincide_are_no_event_of_the_country() -> None:
+    """They must see it at once."""
+    turns = [
+        each
+        for n, network in enumerate(NETWORKS)
+        for each in (
+            span(f"v{n}", 10 * n, 10 * n + 10, network=network),
+            ok(f"v{n}", 10 * n + 10, None, network=network),
+        )
+    ]
+
+    assert wide(turns) == []
+
+
+def test_three_of_many_networks_are_not_the_country() -> None:
+    """At least half of those that had ever looked must see it."""
+    others = [ok(f"w{n}", 0, None, network=Network(asn=64600 + n, country="RU")) for n in range(4)]
+
+    assert wide([*(span(f"v{n.asn}", 10, None, network=n) for n in NETWORKS), *others]) == []
+    assert len(wide([*(span(f"v{n.asn}", 10, None, network=n) for n in NETWORKS), *others[:3]])) == 1
+
+
+def test_it_lifts_with_the_last_network() -> None:
+    """Not when the majority is gone."""
+    lifted = [
+        each
+        for n, network in enumerate((*NETWORKS, TTK))
+        for each in (span(f"v{n}", 10, 50 + n, network=network), ok(f"v{n}", 50 + n, None, network=network))
+    ]
+
+    (event,) = wide(lifted)
+
+    assert (event.onset, event.lifted, event.networks) == (at(10), at(53), 4)
+
+
+def test_one_sponsor_in_all_networks_is_one_source() -> None:
+    """However many networks it reaches."""
+    spans = [span(f"v{n}", 10, None, network=network) for n, network in enumerate(NETWORKS)]
+
+    (event,) = wide(spans, v0="x", v1="x", v2="x")
+
+    assert event.confidence is Confidence.ONE_SOURCE
+
+
+def test_networks_of_no_known_country_make_none() -> None:
+    """There is no country to speak of."""
+    nowhere = [span(f"v{n}", 10, None, network=Network(asn=64500 + n)) for n in range(4)]
+
+    assert wide(nowhere) == []

@@ -1,0 +1,98 @@
+"""The law of fusion: order, repetition and delay of reports change nothing in the end."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from probe.fuse.fusion import fuse
+from probe.fuse.revision import Kind, revise
+from probe.model.event import Event, Network, Presence, Span
+from probe.model.verdict import Cause, Status
+from tests.unit.fuse.made import at, span, there
+
+SERVICES = {"t0": "WeChat", "t1": "WeChat"}
+STATUSES = st.sampled_from([Status.REACHABLE, Status.REACHABLE, Status.BLOCKED, Status.THROTTLED, Status.DOWN])
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[list[list[Span]], list[Presence]]:
+    """Per vantage and target the spans in order, as they end up; and when the vantages were there."""
+    series: list[list[Span]] = []
+    presences: list[Presence] = []
+    for n in range(draw(st.integers(1, 5))):
+        network = Network(asn=64500 + draw(st.integers(0, 2)), country="RU")
+        presences.append(there(f"v{n}", 0, draw(st.integers(5, 200)), network))
+        for target in draw(st.lists(st.sampled_from(["t0", "t1", "t2"]), min_size=1, max_size=2, unique=True)):
+            edges = sorted(draw(st.lists(st.integers(0, 200), min_size=1, max_size=5, unique=True)))
+            stops: list[int | None] = [*edges[1:], None]
+            series.append(
+                [
+                    span(f"v{n}", edge, stop, draw(STATUSES), Cause.TCP_TIMEOUT, target=target, network=network)
+                    for edge, stop in zip(edges, stops, strict=True)
+                ]
+            )
+    return series, presences
+
+
+def so_far(series: list[list[Span]], heard: list[int]) -> list[Span]:
+    """What a collector has when it has heard so many spans of each series: the last one lasts."""
+    known: list[Span] = []
+    for spans, count in zip(series, heard, strict=True):
+        if count:
+            known += [*spans[: count - 1], msgspec.structs.replace(spans[count - 1], stop=None)]
+    return known
+
+
+@settings(max_examples=150, deadline=None)
+@given(histories(), st.randoms(use_true_random=False))
+def test_any_order_and_repetition_gives_the_events_of_the_sorted_history(
+    history: tuple[list[list[Span]], list[Presence]], chance: random.Random
+) -> None:
+    """The function does not look at the order of what it is given."""
+    series, presences = history
+    spans = [each for one in series for each in one]
+    shuffled = chance.sample(spans, len(spans))
+
+    assert fuse(shuffled, chance.sample(presences, len(presences)), at(210), SERVICES) == fuse(
+        sorted(spans, key=lambda each: each.start), presences, at(210), SERVICES
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories(), st.randoms(use_true_random=False))
+def test_whatever_came_late_what_stands_published_is_the_fusion_of_all(
+    history: tuple[list[list[Span]], list[Presence]], chance: random.Random
+) -> None:
+    """Vantages are heard in any interleaving, each in its own order; every revision has the next number of its id."""
+    series, presences = history
+    heard = [0] * len(series)
+    standing: dict[str, Event] = {}
+    numbers: dict[str, int] = {}
+    while True:
+        behind = [n for n, spans in enumerate(series) if heard[n] < len(spans)]
+        for n in chance.sample(behind, min(len(behind), 2)):
+            heard[n] += 1
+        for published in revise(standing.values(), fuse(so_far(series, heard), presences, at(210), SERVICES), numbers):
+            event = published.event
+            assert event.revision > numbers.get(event.id, 0)
+            numbers[event.id] = event.revision
+            standing[event.id] = event
+            if published.kind in {Kind.WITHDRAWN, Kind.RENAMED}:
+                del standing[event.id]
+        if not behind:
+            break
+
+    final = fuse([each for one in series for each in one], presences, at(210), SERVICES)
+    plain = [msgspec.structs.replace(event, revision=1) for event in standing.values()]
+    assert sorted(plain, key=lambda event: (event.service, event.onset, event.id)) == final
+
+
+def test_a_target_that_belongs_to_no_service_stands_for_itself() -> None:
+    """Under its own name."""
+    (event,) = fuse([span("a", 10, None, target="dns://alone.example")], [], at(60), {})
+
+    assert event.service == "dns://alone.example"
