@@ -1,0 +1,158 @@
+"""One run of the lab: raise it, check every scenario without the probe, then let the probe measure and judge.
+
+The probe is run as anybody runs it: `probe check --json --targets FILE` at a vantage, with a control file that
+`probe check --json` wrote at the control hosts. Scenarios that share a vantage and a kind of control share a run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tests.lab.checks import perform
+from tests.lab.records import Control, Scenario
+from tests.lab.topology import Lab
+from tests.lab.world import DOMESTIC_ANCHORS, FOREIGN_ANCHORS, TRUSTED
+
+PROBE = str(Path(sys.executable).with_name("probe"))
+Line = dict[str, Any]
+
+
+class Bench:
+    """Checks and verdicts of one world's scenarios.
+
+    Args:
+        lab: raised.
+        scenarios: those that are asked about; a part of the world's.
+    """
+
+    def __init__(self, lab: Lab, scenarios: Sequence[Scenario]) -> None:
+        self.lab = lab
+        self.scenarios = scenarios
+        self.environ = {
+            "SSL_CERT_FILE": str(lab.certificates.bundle),
+            "CURL_CA_BUNDLE": str(lab.certificates.bundle),
+            "HOME": str(lab.folder),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin:/sbin",
+            **{f"XDG_{kind}_HOME": str(lab.folder / "xdg") for kind in ("CONFIG", "STATE", "DATA", "CACHE")},
+        }
+
+    def target(self, scenario: Scenario) -> str:
+        """The scenario's target as the probe is given it."""
+        return scenario.target.format(**self.lab.world.fields[scenario.name])
+
+    def check(self) -> dict[str, list[str]]:
+        """Scenario name -> what is wrong with the scenario itself; the probe is not asked."""
+        jobs = [(scenario, check) for scenario in self.scenarios for check in scenario.checks]
+        with ThreadPoolExecutor(24) as pool:
+            said = pool.map(self._perform, jobs)
+            wrong: dict[str, list[str]] = defaultdict(list)
+            for (scenario, _), text in zip(jobs, said, strict=True):
+                if text:
+                    wrong[scenario.name].append(text)
+        return wrong
+
+    def _perform(self, job: tuple[Scenario, Any]) -> str:
+        scenario, check = job
+        host = self.lab.hosts[scenario.vantage if check.where == "vantage" else check.where]
+        return perform(check, host, self.lab.world.fields[scenario.name], self.environ)
+
+    def measure(self) -> dict[str, Line]:
+        """Scenario name -> the probe's verdict on it (an empty line where it printed none)."""
+        controls = self.measure_controls()
+        runs: dict[tuple[str, bool], list[Scenario]] = defaultdict(list)
+        for scenario in self.scenarios:
+            runs[scenario.vantage, scenario.control is not Control.NONE].append(scenario)
+        with ThreadPoolExecutor(len(runs) or 1) as pool:
+            lines = pool.map(lambda run: self._run(*run, controls), runs.items())
+            found = {(key, line["target"]): line for key, said in zip(runs, lines, strict=True) for line in said}
+        return {
+            s.name: found.get(((s.vantage, s.control is not Control.NONE), self.target(s)), {}) for s in self.scenarios
+        }
+
+    def measure_controls(self) -> dict[str, list[Line]]:
+        """Control host -> the lines that `probe check --json` printed there for every target."""
+        both = {s.name: self.target(s) for s in self.scenarios if s.control is not Control.NONE}
+        second = [self.target(s) for s in self.scenarios if s.control is Control.DISAGREES]
+        asked = {"control": list(both.values()), "control2": second}
+        with ThreadPoolExecutor(2) as pool:
+            said = pool.map(lambda item: self.probe(item[0], item[1], trusted=True), asked.items())
+            return dict(zip(asked, said, strict=True))
+
+    def _run(self, key: tuple[str, bool], scenarios: list[Scenario], controls: dict[str, list[Line]]) -> list[Line]:
+        vantage, controlled = key
+        extra: list[str] = []
+        if controlled:
+            wanted = {self.target(s): s.control for s in scenarios}
+            kept = [
+                line
+                for line in controls["control"]
+                if wanted.get(line["target"], Control.NO_ENTRY) is not Control.NO_ENTRY
+            ]
+            kept += [line for line in controls["control2"] if wanted.get(line["target"]) is Control.DISAGREES]
+            extra = self.control_file(vantage, kept)
+        profile = self.lab.world.profiles[vantage]
+        targets = [self.target(s) for s in scenarios]
+        return self.probe(vantage, targets, *extra, trusted=profile.trusted, timeout=profile.timeout)
+
+    def control_file(self, name: str, lines: Sequence[Line]) -> list[str]:
+        """Write a control file; the option that names it."""
+        file = self.lab.folder / f"control-{name}.jsonl"
+        file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return ["--control", str(file)]
+
+    def probe(
+        self, host: str, targets: Sequence[str], *extra: str, trusted: bool, timeout: float = 3.0, anchors: bool = True
+    ) -> list[Line]:
+        """One `probe check --json` at a host.
+
+        Raises:
+            RuntimeError: it printed something that is no JSON, or said that its usage was wrong.
+        """
+        if not targets:
+            return []
+        file = self.lab.folder / f"targets-{host}-{len(extra)}.txt"
+        file.write_text("\n".join(targets) + "\n")
+        words = ["check", "--json", "--pace", "0", "--concurrency", "40", "--timeout", str(timeout), *extra]
+        words += [f"--trusted-resolver={url}" for url in (TRUSTED if trusted else ("",))]
+        words += [f"--anchor=https://{name}/" for name in (FOREIGN_ANCHORS if anchors else ())]
+        words += [f"--domestic-anchor=https://{name}/" for name in (DOMESTIC_ANCHORS if anchors else ())]
+        done = self.lab.hosts[host].run(PROBE, *words, "--targets", str(file), environ=self.environ, timeout=180)
+        if done.returncode not in (0, 1, 3):
+            raise RuntimeError(f"probe at {host} ended with {done.returncode}: {done.stderr[-2000:]}")
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def status_right(scenario: Scenario, line: Line) -> bool:
+    """Whether the verdict's status is the expected one, and the state of the vantage."""
+    expect = scenario.expect
+    return line.get("status") in expect.status.split("|") and line["vantage"]["state"] == expect.state
+
+
+def first_right(scenario: Scenario, line: Line) -> bool:
+    """Whether the cause that decided is the expected one (none where none is expected)."""
+    said = line.get("causes")
+    expected = scenario.expect.causes
+    if said is None:
+        return False
+    return expected[:1] == (...,) or list(expected[:1]) == said[:1]
+
+
+def causes_right(scenario: Scenario, line: Line) -> bool:
+    """Whether the first cause is right and the others are the expected ones, in any order."""
+    expected = scenario.expect.causes
+    if not first_right(scenario, line):
+        return False
+    return ... in expected or set(expected) == set(line["causes"])
+
+
+def noted(scenario: Scenario, line: Line) -> bool:
+    """Whether the evidence says what the expectation says it must."""
+    note, evidence = scenario.expect.note, line.get("evidence", {})
+    return not note or bool(evidence.get(note)) or note in evidence.get("notes", ())

@@ -1,0 +1,104 @@
+"""The part of a middlebox that reads packets: `python -m tests.lab.inspector ACTIONS`, one process a middlebox.
+
+iptables recognises (by keyword, port, connection mark) and queues the packet with the number of its action as mark;
+this program forges what the action says with a raw socket, then lets the packet pass, changes it or drops it. What is
+forged leaves before the verdict, so an injected answer always wins its race.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from netfilterqueue import NetfilterQueue
+
+from tests.lab import wire
+from tests.lab.wire import ACK, FIN, PSH, RST, Packet
+
+ALERT = bytes.fromhex("15030300020228")
+"""A fatal `handshake_failure` alert record (RFC 8446, 6.2)."""
+
+
+class Inspector:
+    """Carries out the actions, by number."""
+
+    def __init__(self, actions: list[dict[str, Any]]) -> None:
+        self._actions = actions
+        self._sockets = wire.raw_sockets()
+
+    def take(self, queued: Any) -> None:
+        """One queued packet."""
+        action = self._actions[queued.get_mark() - 1]
+        packet = wire.parse(queued.get_payload())
+        changed = getattr(self, f"_{action['act']}")(packet, action)
+        if changed is None:
+            queued.drop()
+            return
+        if isinstance(changed, bytes):
+            queued.set_payload(changed)
+        # Accepted with mark 0: the rest of the rules must not take the number for theirs.
+        queued.set_mark(0)
+        queued.accept()
+
+    def _send(self, *packets: Packet) -> None:
+        for packet in packets:
+            wire.send(self._sockets, packet)
+
+    def _to_client(self, packet: Packet, flags: int, payload: bytes = b"", shift: int = 0) -> Packet:
+        end = packet.sequence + len(packet.payload)
+        return packet.reply(
+            sequence=packet.acknowledgement + shift, acknowledgement=end, flags=flags, window=512, payload=payload
+        )
+
+    def _to_server(self, packet: Packet, shift: int = 0) -> Packet:
+        ours = (packet.source, packet.destination, wire.TCP, packet.source_port, packet.destination_port)
+        return Packet(*ours, b"", packet.sequence + shift, packet.acknowledgement, RST | ACK, 0)
+
+    def _hello_rst(self, packet: Packet, action: dict[str, Any]) -> None:
+        self._send(self._to_client(packet, RST | ACK), self._to_server(packet))
+
+    _host_rst = _hello_residual = _hello_rst
+
+    def _hello_rst3(self, packet: Packet, action: dict[str, Any]) -> bool:
+        for shift in (0, 1460, 4380):  # the classic marks of the GFW's second kind of reset
+            self._send(self._to_client(packet, RST | ACK, shift=shift), self._to_server(packet, shift))
+        return True
+
+    def _hello_rewrite(self, packet: Packet, action: dict[str, Any]) -> bytes:
+        fields = {name: getattr(packet, name) for name in Packet.__dataclass_fields__}
+        return wire.build(Packet(**{**fields, "payload": b"", "flags": RST | ACK, "window": 0}))
+
+    def _hello_fin(self, packet: Packet, action: dict[str, Any]) -> None:
+        self._send(self._to_client(packet, FIN | ACK))
+
+    def _hello_alert(self, packet: Packet, action: dict[str, Any]) -> None:
+        self._send(self._to_client(packet, FIN | PSH | ACK, ALERT), self._to_server(packet))
+
+    def _host_page(self, packet: Packet, action: dict[str, Any]) -> None:
+        self._send(self._to_client(packet, FIN | PSH | ACK, action["page"].encode()), self._to_server(packet))
+
+    def _dns_inject(self, packet: Packet, action: dict[str, Any]) -> bool:
+        for address in action["answers"]:
+            forged = wire.forged_answer(packet.payload, address)
+            if forged is not None:
+                self._send(packet.reply(payload=forged))
+            if action["after"]:
+                time.sleep(action["after"] / 1000)
+        return True
+
+
+def main() -> None:
+    """Bind the queue, say `ready`, inspect until killed."""
+    inspector = Inspector(json.loads(Path(sys.argv[1]).read_text()))
+    queue = NetfilterQueue()
+    queue.bind(0, inspector.take)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    queue.run()
+
+
+if __name__ == "__main__":
+    main()

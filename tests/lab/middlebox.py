@@ -1,0 +1,179 @@
+"""Interferences as iptables rules. Pure: records in, `iptables-restore` text and the inspector's actions out.
+
+A middlebox works in two places: `mangle FORWARD` recognises and acts on packets in passing (and queues some for
+`inspector.py`), `filter FORWARD` holds the two targets that iptables allows nowhere else (REJECT), `nat PREROUTING`
+turns connections aside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tests.lab.records import Act, Interference
+
+QUEUE = "-j NFQUEUE --queue-num 0"
+
+
+@dataclass
+class Rules:
+    """The rules of one address family, by table, and what the inspector is to do for marks 1, 2, ..."""
+
+    family: int
+    mangle: list[str] = field(default_factory=list)
+    filter: list[str] = field(default_factory=list)
+    nat: list[str] = field(default_factory=list)
+    actions: list[dict[str, Any]] = field(default_factory=list)
+
+    def text(self) -> str:
+        """Input for iptables-restore: each table replaced as a whole."""
+        chains = {"mangle": "FORWARD", "filter": "FORWARD", "nat": "PREROUTING"}
+        parts = []
+        for table, chain in chains.items():
+            lines = [f"-A {chain} {rule}" for rule in getattr(self, table)]
+            parts.append("\n".join([f"*{table}", f":{chain} ACCEPT [0:0]", *lines, "COMMIT"]))
+        return "\n".join(parts) + "\n"
+
+
+def compile_rules(interferences: Sequence[Interference]) -> tuple[Rules, Rules]:
+    """Rules for IPv4 and for IPv6; an interference that names addresses of one family goes to that one alone.
+
+    The actions are shared: both families' marks count through one list.
+    """
+    four, six = Rules(4), Rules(6)
+    six.actions = four.actions
+    for one in interferences:
+        for rules in (four, six):
+            if _fits(one, rules.family):
+                _COMPILERS[one.act](rules, one)
+    return four, six
+
+
+def _fits(one: Interference, family: int) -> bool:
+    named = [text for text in (one.address, one.source) if text]
+    return all((":" in text) == (family == 6) for text in named)
+
+
+def _mark(rules: Rules, one: Interference) -> int:
+    rules.actions.append(asdict(one))
+    return len(rules.actions)
+
+
+def _from(one: Interference, *, back: bool = False) -> str:
+    source = f"-{'d' if back else 's'} {one.source} " if one.source else ""
+    return source + (f"-{'s' if back else 'd'} {one.address} " if one.address else "")
+
+
+def _keyword(one: Interference, port: int) -> str:
+    """A TCP segment to `port` that carries the name."""
+    return f"{_from(one)}-p tcp --dport {one.port or port} -m string --algo bm --icase --string {one.name}"
+
+
+def _drop(rules: Rules, one: Interference) -> None:
+    if not one.port:
+        rules.mangle.append(f"{_from(one)}-j DROP")
+        return
+    for protocol in ("tcp", "udp"):
+        rules.mangle.append(f"{_from(one)}-p {protocol} --dport {one.port} -j DROP")
+
+
+def _reject(rules: Rules, one: Interference) -> None:
+    if one.act is Act.ICMP:
+        rules.filter.append(f"{_from(one)}-j REJECT --reject-with {one.page}")
+        return
+    port = f"--dport {one.port} " if one.port else ""
+    rules.filter.append(f"{_from(one)}-p tcp {port}--syn -j REJECT --reject-with tcp-reset")
+
+
+def _hello_drop(rules: Rules, one: Interference) -> None:
+    mark = _mark(rules, one)
+    port = 80 if one.act is Act.HOST_DROP else 443
+    rules.mangle.append(f"{_keyword(one, port)} -j CONNMARK --set-mark {mark}")
+    later = f"-m connbytes --connbytes {one.after}: --connbytes-dir both --connbytes-mode packets " if one.after else ""
+    rules.mangle.append(f"-m connmark --mark {mark} {later}-j DROP")
+
+
+def _queued(rules: Rules, one: Interference) -> None:
+    mark = _mark(rules, one)
+    port = 80 if one.act in (Act.HOST_PAGE, Act.HOST_RST) else 443
+    rules.mangle.append(f"{_keyword(one, port)} -j MARK --set-mark {mark}")
+    rules.mangle.append(f"-m mark --mark {mark} {QUEUE}")
+
+
+def _hello_residual(rules: Rules, one: Interference) -> None:
+    """The trigger puts the client's address on a list kept for this target; while it stands there, SYNs vanish."""
+    mark = _mark(rules, one)
+    table = f"residual{mark}"
+    listed = f"-d {one.address} -p tcp --dport 443 -m recent --name {table} --rcheck --seconds {one.after} -j DROP"
+    rules.mangle.append(listed)
+    rules.mangle.append(f"{_keyword(one, 443)} -m recent --name {table} --set -j MARK --set-mark {mark}")
+    rules.mangle.append(f"-m mark --mark {mark} {QUEUE}")
+
+
+def _hello_rewrite(rules: Rules, one: Interference) -> None:
+    mark = _mark(rules, one)
+    rules.mangle.append(f"{_keyword(one, 443)} -j CONNMARK --set-mark {mark}")
+    reply = f"-p tcp --sport 443 -m connmark --mark {mark} -m conntrack --ctdir REPLY -m length --length 100:65535"
+    rules.mangle.append(f"{reply} -j MARK --set-mark {mark}")
+    rules.mangle.append(f"-m mark --mark {mark} {QUEUE}")
+
+
+def _dns_inject(rules: Rules, one: Interference) -> None:
+    mark = _mark(rules, one)
+    labels = "".join(f"|{len(label):02x}|{label}" for label in one.name.split("."))
+    rules.mangle.append(
+        f"{_from(one)}-p udp --dport 53 -m string --algo bm --icase --hex-string {labels}|00| -j MARK --set-mark {mark}"
+    )
+    rules.mangle.append(f"-m mark --mark {mark} {QUEUE}")
+
+
+def _loss(rules: Rules, one: Interference) -> None:
+    chance = f"-m statistic --mode random --probability {one.percent / 100:.4f} -j DROP"
+    rules.mangle.append(f"{_from(one)}{chance}")
+    rules.mangle.append(f"{_from(one, back=True)}{chance}")
+
+
+def _freeze(rules: Rules, one: Interference) -> None:
+    limit = f"-m connbytes --connbytes {one.after}: --connbytes-dir both --connbytes-mode bytes -j DROP"
+    rules.mangle.append(f"{_from(one)}-p tcp {limit}")
+    rules.mangle.append(f"{_from(one, back=True)}-p tcp {limit}")
+
+
+def _proxy(rules: Rules, one: Interference) -> None:
+    port = f"--dport {one.port} " if one.port else ""
+    rules.nat += [f"{_from(one)}-d {spared} -p tcp {port}-j ACCEPT" for spared in one.answers]
+    rules.nat.append(f"{_from(one)}-p tcp {port}-j DNAT --to-destination {one.to}")
+
+
+def _only(rules: Rules, one: Interference) -> None:
+    hello = one.act is Act.ONLY_HELLOS
+    # A hello is the first payload a client sends to port 443: record type 22, version 3.x.
+    what = "-p tcp --dport 443 -m string --algo bm --hex-string |160301| " if hello else ""
+    for allowed in one.answers:
+        rules.mangle.append(f"{_from(one)}-d {allowed} {what}-j ACCEPT")
+    rules.mangle.append(f"{_from(one)}{what}-j DROP")
+
+
+_COMPILERS: dict[Act, Callable[[Rules, Interference], None]] = {
+    Act.DROP: _drop,
+    Act.RST_SYN: _reject,
+    Act.ICMP: _reject,
+    Act.HELLO_DROP: _hello_drop,
+    Act.HELLO_SILENCE: _hello_drop,
+    Act.HELLO_RST: _queued,
+    Act.HELLO_RST3: _queued,
+    Act.HELLO_REWRITE: _hello_rewrite,
+    Act.HELLO_FIN: _queued,
+    Act.HELLO_ALERT: _queued,
+    Act.HELLO_RESIDUAL: _hello_residual,
+    Act.DNS_INJECT: _dns_inject,
+    Act.HOST_PAGE: _queued,
+    Act.HOST_RST: _queued,
+    Act.HOST_DROP: _hello_drop,
+    Act.LOSS: _loss,
+    Act.FREEZE: _freeze,
+    Act.PROXY: _proxy,
+    Act.ONLY: _only,
+    Act.ONLY_HELLOS: _only,
+}

@@ -1,0 +1,16 @@
+"""Every scenario of the lab, by family: what is done, and the verdict that is right (contract: the verdict)."""
+
+from __future__ import annotations
+
+from tests.lab.records import Scenario
+from tests.lab.scenarios import address, benign, dns, http, tls, vantage
+
+ALL: tuple[Scenario, ...] = (
+    *dns.SCENARIOS,
+    *address.SCENARIOS,
+    *tls.SCENARIOS,
+    *http.SCENARIOS,
+    *benign.SCENARIOS,
+    *vantage.SCENARIOS,
+)
+PROFILES = vantage.PROFILES

@@ -1,0 +1,128 @@
+"""What the lab's internet serves: nginx for ordinary sites, `oddities.py` for the rest, certificates for both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import trustme
+
+from tests.lab.world import PUBLIC_RESOLVER, STUB, Placed
+
+ORDINARY = ("page", "big", "status", "redirect", "loop")
+BIG = 256 * 1024
+"""Octets of a `big` page: four times what a freeze needs to show (64 KiB)."""
+_TEXT = "The lab serves this page to everybody who can reach it. "
+STUB_PAGE = (
+    "<html><head><title>Access restricted</title></head><body><h1>Access to this site is restricted</h1>"
+    "<p>By decision of the authorities, in accordance with the federal laws on information.</p></body></html>"
+)
+"""A provider's page in place of the site, in the words such pages use."""
+
+
+class Certificates:
+    """The lab's certificate authority and one PEM file (key, then chain) for each name and quality asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._ca, self._stranger = trustme.CA(), trustme.CA(organization_name="Interceptor")
+        self.bundle = folder / "ca.pem"
+        self._ca.cert_pem.write_to_path(str(self.bundle))
+
+    def file(self, name: str, quality: str = "good") -> Path:
+        """The PEM file for a host name or address."""
+        path = self._folder / f"{name.replace(':', '_')}-{quality}.pem"
+        if not path.exists():
+            self._issue(name, quality).private_key_and_cert_chain_pem.write_to_path(str(path))
+        return path
+
+    def _issue(self, name: str, quality: str) -> trustme.LeafCert:
+        now = datetime.now(UTC)
+        day = timedelta(days=1)
+        match quality:
+            case "expired":
+                return self._ca.issue_cert(name, not_before=now - 90 * day, not_after=now - 3 * day)
+            case "other-name":
+                return self._ca.issue_cert("shared-hosting.net")
+            case "self-signed":
+                return trustme.CA(organization_name=name).issue_cert(name)
+            case "unknown-ca":
+                return self._stranger.issue_cert(name)
+            case _:
+                return self._ca.issue_cert(name)
+
+
+def page(title: str) -> str:
+    """An ordinary page of about two kilobytes; the title is what tells sites apart."""
+    return f"<html><head><title>{title}</title></head><body><h1>{title}</h1><p>{_TEXT * 30}</p></body></html>"
+
+
+def _location(what: str, port: int, place: Placed, folder: Path) -> str:
+    kind, _, argument = what.partition(":")
+    title = place.site.title or f"Welcome to {place.certified}"
+    match kind:
+        case "status":
+            return f"default_type text/html; return {argument} '<html><title>{argument}</title>{argument}</html>';"
+        case "redirect":
+            return f"return 302 {argument};"
+        case "loop":
+            return f"return 302 http{'s' if port == 443 else ''}://{place.host}/again;"
+        case "big":
+            file = folder / "big.html"
+            file.write_text(page(title) + _TEXT * (BIG // len(_TEXT)))
+            return f"root {folder}; default_type text/html; try_files /big.html =404;"
+        case _:
+            return f"default_type text/html; return 200 '{page(title)}';"
+
+
+def nginx_config(sites: Iterable[Placed], certificates: Certificates, folder: Path) -> str:
+    """One `server` for each port of each site that is served in an ordinary way, and the ISP's block page."""
+    stub = f"default_type text/html; return 200 '{STUB_PAGE}';"
+    blocks = []
+    for place in sites:
+        for port, what in ((443, place.site.https), (80, place.site.http)):
+            if what.partition(":")[0] not in ORDINARY or not place.served:
+                continue
+            tls = " ssl" if port == 443 else ""
+            listen = " ".join(f"listen {_bracketed(a)}:{port}{tls};" for a in place.served)
+            key = certificates.file(place.certified, place.site.certificate) if tls else None
+            pem = f"ssl_certificate {key}; ssl_certificate_key {key};" if key else ""
+            location = _location(what, port, place, folder)
+            blocks.append(f"server {{ {listen} server_name {place.host}; {pem} location / {{ {location} }} }}")
+    blocks.append(f"server {{ listen {STUB}:80; server_name _; location / {{ {stub} }} }}")
+    temporary = " ".join(
+        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    return (
+        f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;\n"
+        "events { worker_connections 4096; }\n"
+        "http { access_log off; ssl_protocols TLSv1.2 TLSv1.3;\n"
+        f"server_names_hash_bucket_size 128; keepalive_timeout 5; {temporary}\n" + "\n".join(blocks) + "\n}\n"
+    )
+
+
+def oddities(sites: Iterable[Placed], certificates: Certificates) -> list[dict[str, object]]:
+    """Configuration of `oddities.py`: an entry for each address and port that is served in no ordinary way."""
+    entries: list[dict[str, object]] = []
+    for place in sites:
+        for port, what in ((443, place.site.https), (80, place.site.http)):
+            kind, _, argument = what.partition(":")
+            if kind in (*ORDINARY, "refused"):
+                continue
+            pem = str(certificates.file(place.certified, place.site.certificate)) if port == 443 else ""
+            entries.extend(
+                {"address": a, "port": port, "kind": kind, "argument": argument, "certificate": pem, "host": place.host}
+                for a in place.served
+            )
+    return entries
+
+
+def nameserver_entry(certificates: Certificates) -> dict[str, object]:
+    """The public resolver: honest, and encrypted too."""
+    return {"address": PUBLIC_RESOLVER, "certificate": str(certificates.file(PUBLIC_RESOLVER))}
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address

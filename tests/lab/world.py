@@ -1,0 +1,192 @@
+"""Deals out names and addresses to scenarios and fills their texts in. Pure: the same scenarios give the same world.
+
+Addresses look like anybody's: sites are spread one to a /16 (so that limits per destination network see many networks),
+vantages and resolvers lie in blocks of access providers. Nothing here can meet its namesake outside: no way leads out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from tests.lab.records import Interference, Lie, Scenario, Site, Vantage
+
+RESOLVERS = {"a": "95.24.255.53", "b": "178.140.255.53"}
+REWRITING = "95.24.255.54"
+"""A resolver of ISP A that answers names that do not exist with `STUB`."""
+DEAD_RESOLVER = "95.24.255.55"
+"""An address in resolv.conf where nobody answers."""
+STUB = "62.33.207.9"
+STUB_HOST = "warning.isp-a.net"
+PUBLIC_RESOLVER = "9.9.9.9"
+TRUSTED = (f"https://{PUBLIC_RESOLVER}/dns-query", f"tls://{PUBLIC_RESOLVER}:853")
+CONTROLS = {"control": "185.12.64.2", "control2": "185.13.64.2"}
+COLLECTOR = "185.14.64.2"
+FOREIGN_ANCHORS = ("www.anchor-one.org", "www.anchor-two.org")
+DOMESTIC_ANCHORS = ("www.anchor-home.net",)
+GATE, LOGIN = "gate.hotel-wireless.net", "login.hotel-wireless.net"
+WELL_KNOWN = ("vk.com", "www.vk.com", "example.com", "www.example.com", "ya.ru", "www.wikipedia.org", "example.org")
+"""Names that exist in the lab because a probe may ask for them as a second name."""
+
+_Text = TypeVar("_Text", Interference, Lie)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A site with its name and addresses: the served ones, then the dead; `records` is what the zone says."""
+
+    host: str
+    site: Site
+    four: tuple[str, ...]
+    six: tuple[str, ...]
+    records: tuple[str, ...]
+    certified: str
+
+    @property
+    def served(self) -> tuple[str, ...]:
+        """The addresses where somebody lives."""
+        return (*self.four[: self.site.four], *self.six[: self.site.six])
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that scenarios and vantages need, dealt out.
+
+    Attributes:
+        fields: scenario name -> its filled-in fields.
+        vantages: vantage name -> (address, IPv6 address).
+    """
+
+    scenarios: tuple[Scenario, ...]
+    placed: tuple[Placed, ...]
+    fields: Mapping[str, Mapping[str, str]]
+    vantages: Mapping[str, tuple[str, str]]
+    profiles: Mapping[str, Vantage]
+
+    @property
+    def zone(self) -> dict[str, list[str]]:
+        """Name -> addresses of both families, as the authoritative servers have it."""
+        names = {p.host: list(p.records) for p in self.placed if p.site.exists}
+        return {
+            **names,
+            STUB_HOST: [STUB],
+            **{name: [self.placed[0].four[0]] for name in WELL_KNOWN if name not in names},
+        }
+
+    def lies(self) -> dict[str, dict[str, object]]:
+        """Name -> what the ISPs' resolvers say of it."""
+        found: dict[str, dict[str, object]] = {}
+        for scenario in self.scenarios:
+            if scenario.lie is not None:
+                fields = self.fields[scenario.name]
+                lie = fill(scenario.lie, fields)
+                found[fields["host"]] = {"rcode": lie.rcode, "answers": list(lie.answers)}
+        return found
+
+    def middlebox(self) -> tuple[Interference, ...]:
+        """What both middleboxes do; rules that name a source first reach that source's own traffic only."""
+        own = [
+            fill(rule, {"vantage": self.vantages[name][0], "vantage_six": self.vantages[name][1], **self.landmarks()})
+            for name, profile in self.profiles.items()
+            for rule in profile.interference
+        ]
+        return (*own, *(fill(rule, self.fields[s.name]) for s in self.scenarios for rule in s.middlebox))
+
+    def core(self) -> tuple[Interference, ...]:
+        """What the router of the far side does."""
+        return tuple(fill(rule, self.fields[s.name]) for s in self.scenarios for rule in s.core)
+
+    def landmarks(self) -> dict[str, str]:
+        """Fields for the addresses of sites that belong to no scenario."""
+        by_host = {p.host: p.four[0] for p in FIXED}
+        named = {"domestic": DOMESTIC_ANCHORS[0], "gate": GATE, "login": LOGIN}
+        return {"stub": STUB, **{field: by_host[host] for field, host in named.items()}}
+
+
+def _landmark(n: int, name: str, site: Site) -> Placed:
+    address = f"193.{n + 1}.80.1"
+    return Placed(name, site, (address,), (), (address,), name)
+
+
+FIXED = tuple(
+    _landmark(n, name, site)
+    for n, (name, site) in enumerate(
+        {
+            **{name: Site() for name in (*FOREIGN_ANCHORS, *DOMESTIC_ANCHORS)},
+            GATE: Site(http=f"redirect:http://{LOGIN}/", certificate="self-signed"),
+            LOGIN: Site(https="refused", title="Sign in to the wireless network"),
+        }.items()
+    )
+)
+"""Sites that belong to no scenario: anchors and a captive portal."""
+
+
+def fill(record: _Text, fields: Mapping[str, str]) -> _Text:
+    """The record with every `{field}` in its texts filled in."""
+    changes: dict[str, object] = {}
+    for key in record.__dataclass_fields__:
+        value = getattr(record, key)
+        if isinstance(value, str):
+            changes[key] = value.format(**fields)
+        elif isinstance(value, tuple):
+            changes[key] = tuple(text.format(**fields) for text in value)
+    return replace(record, **changes)
+
+
+def deal(scenarios: Iterable[Scenario], profiles: Sequence[Vantage]) -> World:
+    """Give each site its name and addresses, each vantage its own.
+
+    Raises:
+        ValueError: two scenarios share a name.
+    """
+    scenarios = tuple(scenarios)
+    if len({s.name for s in scenarios}) != len(scenarios):
+        raise ValueError("two scenarios share a name")
+    vantages = {p.name: _vantage_addresses(n, p.isp) for n, p in enumerate(profiles)}
+    placed: list[Placed] = [*FIXED]
+    fields: dict[str, dict[str, str]] = {}
+    resolvers = {p.name: (*p.resolvers, RESOLVERS[p.isp])[0] for p in profiles}
+    for scenario in scenarios:
+        own = {
+            "vantage": vantages[scenario.vantage][0],
+            "vantage_six": vantages[scenario.vantage][1],
+            "resolver": resolvers[scenario.vantage],
+            "stub": STUB,
+            "stub_host": STUB_HOST,
+            **CONTROLS,
+        }
+        for site in scenario.sites:
+            place = _place(len(placed), scenario.name, site)
+            placed.append(place)
+            own |= _fields(place)
+        fields[scenario.name] = own
+    return World(scenarios, tuple(placed), fields, vantages, {p.name: p for p in profiles})
+
+
+def _vantage_addresses(n: int, isp: str) -> tuple[str, str]:
+    block, six = {"a": ("95.24", "2a02:2168"), "b": ("178.140", "2a02:2698")}[isp]
+    return f"{block}.{n + 1}.2", f"{six}:{n + 1:x}::2"
+
+
+def _address(n: int, k: int) -> str:
+    return f"{151 + n // 250}.{n % 250}.80.{k + 1}"
+
+
+def _place(n: int, scenario: str, site: Site) -> Placed:
+    host = f"{site.label}.{scenario}.org" if site.label else f"www.{scenario}.net"
+    four = tuple(_address(n, k) for k in range(site.four + site.dead))
+    six = tuple(f"2a05:{0x1000 + n:x}:80::{k + 1}" for k in range(site.six + site.dead_six))
+    shown = tuple(four[k] for k in site.records) if site.records else four
+    return Placed(host, site, four, six, (*shown, *six), f"www.{scenario}.net" if site.poses else host)
+
+
+def _fields(place: Placed) -> dict[str, str]:
+    label = place.site.label
+    prefix = f"{label}_" if label else ""
+    numbered = {"a": place.four, "six": place.six}
+    return {label or "host": place.host} | {
+        f"{prefix}{letter}{k + 1 if k else ''}": address
+        for letter, addresses in numbered.items()
+        for k, address in enumerate(addresses)
+    }
