@@ -104,6 +104,10 @@ class Detector:
         """
         return self._close(now.timestamp()) + self._vantage.end_round()
 
+    def finish(self) -> list[Transition]:
+        """Close the open batch at its own last moment: nothing more is coming."""
+        return self._close(self._last) + self._vantage.end_round()
+
     def _close(self, now: float) -> list[Transition]:
         batch, self._batch = self._batch, {}
         return self._network.close(batch, now) if batch else []

@@ -131,7 +131,7 @@ class Series:
         stray, eps = self._rates(learned)
         null.predict(suspicion.belief, max(0.0, moment - self.at), eps, learned.tau)
         if suspicion.succeeded(moment, batch, stray):
-            strays, attempts, bursts = suspicion.teach(learned)
+            strays, attempts, bursts = suspicion.teach(learned, moment)
             self.strays += strays
             self.attempts += attempts
             for kind, weight in bursts:

@@ -18,6 +18,7 @@ from probe.detect import null
 from probe.detect.alternatives import ALTERNATIVES, ON_FAILURE, ON_SUCCESS
 from probe.detect.learned import BURST_WEIGHTS, DOUBTED, Learned
 from probe.detect.marks import SUCCESS
+from probe.detect.onset import between
 
 TRAIL: Final = 24
 """Attempts remembered one by one; enough for the six rounds with three re-tests each that a silent block needs."""
@@ -60,7 +61,7 @@ class Suspicion:
         self.stray_attempts = 0
         self.run = [0] * 7
         self.run_start = 0.0
-        self.burst: list[float] | None = None  # [kind, first failure, last failure] of the burst going on
+        self.burst: list[float] | None = None  # kind, beginning, last failure of the one going on
         self.bursts: list[list[float]] = []
 
     def failed(self, step: tuple[float, int, int], *, onset: float, stray: float) -> None:
@@ -85,7 +86,7 @@ class Suspicion:
         self.marks[mark] += 1
         self.attempts += 1
         self._remember(step)
-        self._sort(moment, mark)
+        self._sort(moment, mark, onset)
 
     def succeeded(self, moment: float, batch: int, stray: float) -> bool:
         """Take a success as evidence; whether the target is at rest now."""
@@ -105,7 +106,7 @@ class Suspicion:
             self.run_start = 0.0
             self.run = [0] * 7
         elif self.belief[null.GOOD] > 0.5:
-            self._end_burst()
+            self._end_burst(moment)
         return rest
 
     def _remember(self, step: tuple[float, int, int]) -> None:
@@ -114,14 +115,18 @@ class Suspicion:
         if len(trail) > TRAIL:
             del trail[0]
 
-    def _sort(self, moment: float, mark: int) -> None:
-        """Note a failure as a stray, or as part of a burst when the belief says so."""
+    def _sort(self, moment: float, mark: int, onset: float) -> None:
+        """Note a failure as a stray, or as part of a burst when the belief says so.
+
+        The first failure of a run is a stray until a second follows: else a vantage that believes in bursts would take
+        every stray for one, come to believe that there are no strays, and so on.
+        """
         belief = self.belief
         if self.burst is not None and belief[null.GOOD] > 0.5:
-            self._end_burst()
+            self._end_burst(onset)
         if not self.run_start:
-            self.run_start = moment
-        if belief[null.GOOD] < 0.5:
+            self.run_start = onset
+        if belief[null.GOOD] < 0.5 and (self.burst is not None or any(self.run)):
             if self.burst is None:
                 kind = max(range(7), key=belief.__getitem__)
                 self.burst = [kind, self.run_start, moment]
@@ -134,20 +139,22 @@ class Suspicion:
             self.stray_attempts += 1
             self.run[mark] += 1
 
-    def _end_burst(self) -> None:
+    def _end_burst(self, end: float) -> None:
+        """The burst was over at `end` at the latest: it ended half-way between its last failure and that."""
         if self.burst is not None and len(self.bursts) < 8:
-            self.bursts.append(self.burst)
+            kind, start, last = self.burst
+            self.bursts.append([kind, start, between(last, end)])
         self.burst = None
         self.run_start = 0.0
         self.run = [0] * 7
 
-    def teach(self, learned: Learned) -> tuple[float, int, list[tuple[int, float]]]:
-        """Back at rest: let the vantage learn.
+    def teach(self, learned: Learned, moment: float) -> tuple[float, int, list[tuple[int, float]]]:
+        """Back at rest at `moment`: let the vantage learn.
 
         Returns:
             For the target itself: stray failures, the attempts they occurred in, bursts as (kind, weight).
         """
-        self._end_burst()
+        self._end_burst(moment)
         learned.strays(self.strays, self.stray_attempts)
         factor = DOUBTED if self.peak > DOUBT else 1.0
         own: list[tuple[int, float]] = []

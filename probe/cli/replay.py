@@ -1,0 +1,42 @@
+"""`probe replay`: the transitions that a file of verdicts contains (contract: `probe replay`)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import IO
+
+import click
+
+from probe.cli import say
+from probe.detect.replay import BadLine, replay
+from probe.errors import ExitStatus
+from probe.formats.jsonlines import MAX_LINE, write
+
+
+@click.command("replay")
+@click.argument("file", type=click.File("rb"))
+def command(file: IO[bytes]) -> int:
+    """Feed the verdicts of FILE (JSON Lines in order of time, - for standard input) to the detector.
+
+    Prints the transitions it would have reported. A bad line is named and skipped, and makes the exit status 1; a line
+    that is older than the one before it ends the replay with 2.
+    """
+    status = ExitStatus.OK
+    for found in replay(bounded_lines(file), where=file.name):
+        if isinstance(found, BadLine):
+            say(f"{file.name}:{found.line}: {found.what}")
+            status = ExitStatus.NOT_ALL_WELL
+        else:
+            sys.stdout.buffer.write(write(found))
+            sys.stdout.buffer.flush()
+    return status
+
+
+def bounded_lines(stream: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a stream; of one longer than any verdict only the beginning, which makes it a bad line."""
+    readline = stream.readline
+    while line := readline(MAX_LINE):
+        yield line
+        while len(line) == MAX_LINE and not line.endswith(b"\n"):
+            line = readline(MAX_LINE)
