@@ -49,7 +49,8 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     ca_file: Text
     uplink_timeout: Seconds
     control: Text
-    control_refresh: Delay
+    control_max_age: Delay
+    control_repeat: Delay
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):

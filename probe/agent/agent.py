@@ -1,0 +1,225 @@
+"""One turn of the agent: ask for control, do a round, write it down, send what waits.
+
+The daemon does turn after turn, cron one at a time, over the same state.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from probe import __version__
+from probe.agent import control, telling
+from probe.agent.identity import Enrolment, enrolment_of, key_of, write_private
+from probe.agent.instruments import Instruments
+from probe.agent.outbox import Kept, Outbox
+from probe.agent.report import Tidings, batches
+from probe.agent.round import Round, RoundResult, Terms
+from probe.agent.scheduler import due
+from probe.agent.surroundings import Surroundings
+from probe.agent.watchlist import Watchlist
+from probe.detect.detector import Detector
+from probe.errors import RecordError, UplinkError
+from probe.formats.batch import Batch
+from probe.model.event import Network
+from probe.model.target import RangeTarget
+from probe.model.verdict import ControlFacts
+from probe.settings import Settings
+
+if TYPE_CHECKING:
+    from probe.agent.uplink import Collector, Delivery
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_FILE = "heartbeat.json"
+
+
+class Agent:
+    """Turns of one agent over one state file.
+
+    Args:
+        settings: merged.
+        watchlist: the targets.
+        outbox: open; the caller closes it.
+        around: folder, clock, chance, the stop.
+    """
+
+    def __init__(self, settings: Settings, watchlist: Watchlist, outbox: Outbox, around: Surroundings) -> None:
+        self.settings = settings
+        self._watchlist = watchlist
+        self._outbox = outbox
+        self._around = around
+        kept = outbox.kept()
+        self._kept = kept
+        self._detector = Detector() if kept.detector is None else Detector.load(kept.detector)
+        self._control = control.CollectorsControl(around.folder, max_age=settings.agent.control_max_age)
+        self._file_facts: Mapping[str, ControlFacts] | None = None
+        self._enrolment = enrolment_of(around.folder)
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """The collector's addresses; none when nothing is reported."""
+        if self.settings.agent.collectors:
+            return self.settings.agent.collectors
+        return () if self._enrolment is None else (self._enrolment.origin,)
+
+    def collector(self) -> Collector:
+        """A fresh connection to the collector, to be used in `async with`."""
+        from probe.agent.uplink import Collector  # noqa: PLC0415 - aiohttp, only where there is a collector
+
+        return Collector(self.ways, ca_file=self.settings.agent.ca_file, timeout=self.settings.agent.uplink_timeout)
+
+    async def turn(self, instruments: Instruments, collector: Collector | None) -> RoundResult:
+        """Ask for control, do a round and write it down, whole or not at all.
+
+        Raises:
+            StorageError: it cannot be written down; the round is as if it had not been.
+            RecordError: the control's file makes no sense.
+        """
+        start = self._around.clock.now()
+        compared = await self._facts(collector, start)
+        targets = due(self._watchlist.targets, self._kept.measured, start)
+        instruments.prepare(compared)
+        result = await Round(
+            targets,
+            instruments,
+            self._detector,
+            terms=self._terms(),
+            clock=self._around.clock,
+            chance=self._around.chance,
+            stopping=self._around.stopping,
+        ).run()
+        self._write_down(result, start)
+        report = result.report
+        log.info(
+            "round state=%s targets=%d measured=%d changes=%d seconds=%.1f",
+            *(report.state, report.targets, report.measured, len(result.changes), report.seconds),
+        )
+        return result
+
+    def _terms(self) -> Terms:
+        return Terms(
+            concurrency=self.settings.measure.concurrency,
+            retests=self.settings.agent.retests,
+            window=self.settings.agent.retest_window,
+            asn=self.settings.network.asn,
+            country=self.settings.network.country,
+        )
+
+    async def _facts(self, collector: Collector | None, now: datetime) -> Mapping[str, ControlFacts]:
+        if self.settings.agent.role == "control":
+            return {}  # it is the control: nobody else's word goes into its own
+        if self.settings.agent.control:
+            return self._facts_from_file(Path(self.settings.agent.control))
+        if collector is None:
+            return {}
+        problem = await self._control.refresh(collector, now)
+        if problem:
+            log.info("control not refreshed: %s", problem)
+        return self._control.facts(now)
+
+    def _facts_from_file(self, path: Path) -> Mapping[str, ControlFacts]:
+        try:
+            self._file_facts = control.from_file(path)
+        except RecordError as error:
+            if self._file_facts is None:
+                raise
+            log.warning("the old control holds: %s", error)  # it may be about to be written anew
+        return self._file_facts
+
+    def _write_down(self, result: RoundResult, start: datetime) -> None:
+        now = self._around.clock.now()
+        told = self._outbox.told()
+        if self.settings.agent.role == "control":
+            tidings, telling_now = telling.of_control(
+                result, told=told, repeat=self.settings.agent.control_repeat, now=now
+            )
+        else:
+            tidings, telling_now = telling.of_vantage(
+                result,
+                believed=self._detector.settled,
+                told=told,
+                last_state=self._kept.vantage,
+                asn=self.settings.network.asn,
+                services=self._watchlist.services,
+                now=now,
+            )
+        measured = {
+            text: start for text, target in self._watchlist.targets
+            if isinstance(target, RangeTarget) and text in result.verdicts
+        }  # fmt: skip
+        kept = Kept(
+            detector=self._detector.dump(), vantage=result.report.state, measured={**self._kept.measured, **measured}
+        )
+        self._outbox.commit(
+            kept,
+            self._batches(tidings, now),
+            agent=self._enrolment.agent if self._enrolment is not None else "",
+            told=telling_now if self.ways else {},
+            now=now,
+            notes={"round": msgspec.to_builtins(result.report), "version": __version__},
+        )
+        self._kept = kept
+        self._beat(now, result)
+
+    def _batches(self, tidings: Tidings, now: datetime) -> tuple[Batch, ...]:
+        if not self.ways:
+            return ()
+        network = Network(asn=self.settings.network.asn, country=self.settings.network.country)
+        return batches(tidings, sent=now, interval=self.settings.agent.interval, network=network)
+
+    def _beat(self, now: datetime, result: RoundResult) -> None:
+        beat = {"time": now, "state": result.report.state, "interval": self.settings.agent.interval}
+        write_private(self._around.folder / HEARTBEAT_FILE, msgspec.json.encode(beat) + b"\n")
+
+    async def deliver(self, collector: Collector) -> Delivery:
+        """Send what waits; enrol first where a token is at hand.
+
+        Raises:
+            StorageError: an acknowledgement cannot be written down.
+        """
+        from probe.agent.answers import Action  # noqa: PLC0415
+        from probe.agent.uplink import Delivery, Uplink  # noqa: PLC0415 - see `collector`
+
+        try:
+            enrolment = await self._enrolled()
+        except UplinkError as error:
+            delivery = Delivery(action=Action.ENROL, problem=str(error))
+        else:
+            uplink = Uplink(collector, key_of(self._around.folder), enrolment, self._around.clock)
+            delivery = await uplink.deliver(self._outbox)
+        problem = {"time": self._around.clock.now(), "text": delivery.problem} if delivery.problem else None
+        self._outbox.note(uplink=problem, **({"sent": self._around.clock.now()} if delivery.sent else {}))
+        return delivery
+
+    async def _enrolled(self) -> Enrolment:
+        from probe.agent.enrolling import enrol, origin_of  # noqa: PLC0415 - see `collector`
+
+        origin = origin_of(self.ways[0])
+        found = enrolment_of(self._around.folder)
+        if found is None or found.origin != origin:
+            name = self.settings.agent.token_file
+            if not name:
+                raise UplinkError("not enrolled", where=origin, mend=f"run probe enrol {origin} --token-file FILE")
+            token = read_token(Path(name))
+            found = await enrol(origin, token, self._around.folder, self.settings, self._around.clock)
+        self._outbox.sign_over(found.agent)
+        self._enrolment = found
+        return found
+
+
+def read_token(path: Path) -> str:
+    """The token in a file.
+
+    Raises:
+        UplinkError: it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UplinkError("the token cannot be read", where=str(path), mend="name another file") from error

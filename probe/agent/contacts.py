@@ -1,0 +1,84 @@
+"""Every name and address that an agent with these settings would contact, and what for: `probe run --dry-run`. Pure.
+
+Not knowable beforehand, and therefore said in words: the addresses that names resolve to, and the hosts that pages
+redirect to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from probe.agent.watchlist import Watchlist
+from probe.model.target import (
+    DnsTarget,
+    DomainTarget,
+    QuicTarget,
+    RangeTarget,
+    Target,
+    TcpTarget,
+    TlsTarget,
+    UrlTarget,
+    bracketed,
+)
+from probe.settings import Settings
+
+
+class Contact(msgspec.Struct, frozen=True):
+    """One place.
+
+    Attributes:
+        kind: `resolver`, `anchor`, `target`, `name`, `collector`.
+        place: URL, name, or address and port.
+        why: in a few words.
+    """
+
+    kind: str
+    place: str
+    why: str
+
+
+def contacts(
+    settings: Settings, watchlist: Watchlist, network_resolvers: Sequence[str], collectors: Sequence[str]
+) -> Iterator[Contact]:
+    """All of them, in the order in which a round comes to them.
+
+    Args:
+        settings: merged.
+        watchlist: the targets.
+        network_resolvers: of this host.
+        collectors: addresses reports are sent to.
+    """
+    for url in collectors:
+        yield Contact("collector", url, "reports go there, and the control comes from there")
+    chosen = settings.measure
+    for url in chosen.anchors:
+        yield Contact("anchor", url, "fetched around every round: does this line work?")
+    for url in chosen.domestic_anchors:
+        yield Contact("anchor", url, "fetched around every round: does the country's own network work?")
+    for resolver in network_resolvers:
+        yield Contact("resolver", resolver, "asked for every name below, by the system and by the agent")
+    for resolver in chosen.trusted_resolvers:
+        yield Contact("resolver", resolver, "asked for every name below, encrypted, to compare")
+    for text, target in watchlist.targets:
+        yield Contact("target", place_of(target), watchlist.services.get(text, "list") + f": {text}")
+    yield Contact("name", chosen.allowed_name, "sent to a failing target's addresses, to tell what is blocked there")
+    yield Contact("name", "random names under .com", "likewise, and asked of the resolvers")
+
+
+def place_of(target: Target) -> str:
+    """What is contacted for a target: host and port where they are known, the name where it is to be resolved."""
+    match target:
+        case UrlTarget(host=host, port=port):
+            return f"{bracketed(host)}:{port}"
+        case DomainTarget(host=host):
+            return f"{host}:443 and {host}:80"
+        case DnsTarget(host=host):
+            return host
+        case TcpTarget(address=address, port=port) | TlsTarget(address=address, port=port):
+            return f"{bracketed(address)}:{port}"
+        case QuicTarget(host=host, port=port):
+            return f"{bracketed(host)}:{port}/udp"
+        case RangeTarget(network=network, port=port):
+            return f"{network}, a few addresses, port {port}"

@@ -1,0 +1,83 @@
+"""What a round measures with, made from the settings: connections, pace, anchors, resolvers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import TracebackType
+
+from probe.clock import Clock
+from probe.measure import resolvers
+from probe.measure.anchors import AnchorWatch
+from probe.measure.pace import Pace
+from probe.measure.target import Surroundings, measure
+from probe.measure.tools import Tools
+from probe.model.target import Target
+from probe.model.verdict import AnchorLook, ControlFacts, Verdict
+from probe.settings import Settings
+
+
+class Instruments:
+    """Open for as long as the agent runs, in `async with`; `prepare` goes before each round.
+
+    Args:
+        settings: merged.
+        clock: dates what is seen.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        chosen = settings.measure
+        self._tools = Tools(chosen.timeout, Pace(chosen.pace))
+        self._watch = AnchorWatch(chosen.anchors, chosen.domestic_anchors, self._tools, clock, chosen.trusted_resolvers)
+        self.prepare({})
+
+    def prepare(self, control: Mapping[str, ControlFacts]) -> None:
+        """Ask the host what its network is now: a laptop may have moved since the last round.
+
+        Args:
+            control: target -> what the control says of it.
+        """
+        chosen = self._settings.measure
+        self._control = control
+        self._surroundings = Surroundings(
+            tools=self._tools,
+            watch=self._watch,
+            clock=self._clock,
+            asn=self._settings.network.asn,
+            country=self._settings.network.country,
+            network_resolvers=resolvers.system_resolvers(),
+            trusted_resolvers=chosen.trusted_resolvers,
+            families=resolvers.families(),
+            allowed_name=chosen.allowed_name,
+        )
+
+    async def __aenter__(self) -> Instruments:
+        await self._tools.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._tools.__aexit__(kind, error, trace)
+
+    async def look(self) -> tuple[AnchorLook, ...]:
+        """A look at every anchor, now; empty where there are none."""
+        return await self._watch.look()
+
+    async def fresh(self, since: datetime) -> tuple[AnchorLook, ...]:
+        """The latest look if it began at `since` or later, else a new one."""
+        return await self._watch.fresh(since)
+
+    async def measure(self, text: str, target: Target, *, attempt: int = 0, suspected: bool = False) -> Verdict:
+        """One target end to end, compared with the control.
+
+        Args:
+            text: the target as it was given.
+            target: the same, parsed.
+            attempt: 0, or which re-test this is.
+            suspected: a server name may have been what was blocked: neutral names first.
+        """
+        control = self._control.get(text)
+        return await measure(text, target, self._surroundings, control=control, attempt=attempt, suspected=suspected)

@@ -1,0 +1,73 @@
+"""One agent a state folder: a lock that the operating system drops when its holder dies, however it dies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from probe.errors import StateError, StorageError
+
+LOCK_FILE = "lock"
+
+
+class FolderLock:
+    """Holds the folder from `with` to its end; makes the folder when it is not there.
+
+    Raises:
+        StateError: another process holds it.
+        StorageError: the folder cannot be made or written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / LOCK_FILE
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> FolderLock:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._file = self._path.open("a+", encoding="ascii")
+        except OSError as error:
+            raise StorageError(
+                f"cannot be written: {error.strerror}", where=str(self._path.parent), mend="name another: [agent] state"
+            ) from error
+        try:
+            _lock(self._file)
+        except OSError as error:
+            holder = self._holder()
+            self._file.close()
+            raise StateError(
+                f"another agent is at work here{holder}", where=str(self._path.parent), mend="wait for it, or stop it"
+            ) from error
+        self._file.seek(0)
+        self._file.truncate()
+        self._file.write(f"{os.getpid()}\n")
+        self._file.flush()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _holder(self) -> str:
+        try:
+            number = self._path.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return ""  # Windows lets nobody read a locked file
+        return f" (process {number})" if number else ""
+
+
+def _lock(file: IO[str]) -> None:
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415 - there only
+
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl  # noqa: PLC0415 - there only
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,92 @@
+"""What a round has to say, cut into batches that a collector takes. Pure.
+
+A quiet round is one batch with one `RoundReport` and nothing else. A round with much to say gives several; its own
+report is in the last of them, so that a collector never believes a round seen whose changes it has not got.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from probe.formats.batch import MAX_CHANGES, MAX_COMPRESSED, Batch, Change, RoundReport, Settled
+from probe.model.event import Network
+from probe.model.verdict import Verdict
+
+ROOM = MAX_COMPRESSED - 64 * 1024
+"""Bytes of items in one batch, before compression: what is within the bound before is within it after."""
+
+
+class Tidings(msgspec.Struct, frozen=True, kw_only=True):
+    """What one round has to say.
+
+    Attributes:
+        report: None when the round is not worth a word (offline still, as told before).
+        services: target -> service, for the targets of `settled` and `changes`.
+        control: verdicts of a control agent.
+    """
+
+    report: RoundReport | None
+    changes: tuple[Change, ...] = ()
+    settled: tuple[Settled, ...] = ()
+    services: dict[str, str] = {}
+    control: tuple[Verdict, ...] = ()
+
+
+def batches(tidings: Tidings, *, sent: datetime, interval: float, network: Network) -> tuple[Batch, ...]:
+    """The batches, in order, without agent, epoch and number: the outbox gives those.
+
+    Args:
+        tidings: of one round.
+        sent: the agent's wall clock.
+        interval: seconds between rounds.
+        network: where the agent is.
+    """
+    items: list[Settled | Change | Verdict] = [*tidings.settled, *map(_fitting, tidings.changes), *tidings.control]
+    groups = _grouped([item for item in items if _size(item) <= ROOM])
+    if tidings.report is None and not groups:
+        return ()
+    if not groups:
+        groups = [[]]
+    empty = Batch(agent="", epoch="", seq=0, sent=sent, interval=interval, network=network)
+    cut = [_filled(empty, group, tidings.services) for group in groups]
+    if tidings.report is not None:
+        cut[-1] = msgspec.structs.replace(cut[-1], rounds=(tidings.report,))
+    return tuple(cut)
+
+
+def _filled(empty: Batch, group: Sequence[Settled | Change | Verdict], services: Mapping[str, str]) -> Batch:
+    changes = tuple(item for item in group if isinstance(item, Change))
+    settled = tuple(item for item in group if isinstance(item, Settled))
+    named = [change.transition.target for change in changes] + [item.target for item in settled]
+    return msgspec.structs.replace(
+        empty,
+        settled=settled,
+        changes=changes,
+        services={target: services[target] for target in named if target in services},
+        control=tuple(item for item in group if isinstance(item, Verdict)),
+    )
+
+
+def _fitting(change: Change) -> Change:
+    """The change; without its verdict where that alone would not fit: the transition is what matters."""
+    return change if _size(change) <= ROOM else Change(transition=change.transition)
+
+
+def _size(item: msgspec.Struct) -> int:
+    return len(msgspec.json.encode(item))
+
+
+def _grouped(items: Sequence[Settled | Change | Verdict]) -> list[list[Settled | Change | Verdict]]:
+    groups: list[list[Settled | Change | Verdict]] = []
+    room = 0
+    for item in items:
+        size = _size(item)
+        if not groups or size > room or len(groups[-1]) >= MAX_CHANGES:
+            groups.append([])
+            room = ROOM
+        groups[-1].append(item)
+        room -= size
+    return groups

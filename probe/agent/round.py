@@ -1,0 +1,214 @@
+"""One pass over the due targets: anchors, targets in random order, re-tests, anchors again, and what the detector says.
+
+Anchors go first: on a vantage that is offline or behind a captive portal nothing is measured, because nothing could be
+concluded. A verdict that contradicts what is believed of its target is looked at again, a few times within a minute;
+that tells a block from a stumble in one round instead of three. The detector hears everything at the end, in the order
+of time, so that replaying the verdicts gives the transitions that the agent reported.
+
+This is the only module that catches `Exception`: a fault of ours in one measurement is written into its verdict, and
+the round goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+from typing import Protocol
+
+from probe.agent.sweep import pause, sweep
+from probe.clock import Clock
+from probe.detect.detector import Detector
+from probe.detect.sighting import Sighting, Update, Where
+from probe.errors import ProbeError
+from probe.formats.batch import RoundReport
+from probe.judge.vantage import conclude
+from probe.model.target import Target
+from probe.model.transition import VANTAGE, Transition
+from probe.model.verdict import AnchorLook, Evidence, Status, Vantage, VantageState, Verdict
+
+log = logging.getLogger(__name__)
+
+MUTE = frozenset({VantageState.OFFLINE, VantageState.PORTAL})
+"""States in which nothing can be concluded about any target (contract: Where two readings are possible)."""
+
+
+class Instruments(Protocol):
+    """What a round measures with."""
+
+    async def look(self) -> tuple[AnchorLook, ...]:
+        """A look at every anchor, now."""
+
+    async def measure(self, text: str, target: Target, *, attempt: int, suspected: bool) -> Verdict:
+        """One target end to end; `suspected` on a re-test where a server name may have been what was blocked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How a round is done.
+
+    Attributes:
+        concurrency: targets under way at once.
+        retests: looks again at a target whose verdict contradicts what is believed of it.
+        window: seconds within which they are done.
+        asn: of the network, 0 when not known; `country` likewise.
+    """
+
+    concurrency: int
+    retests: int
+    window: float
+    asn: int = 0
+    country: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class RoundResult:
+    """What a round found.
+
+    Attributes:
+        report: for the collector.
+        changes: transitions, each with the verdict of this round that speaks for it, where there is one.
+        updates: blocks that go on by other means.
+        verdicts: target -> its newest verdict.
+    """
+
+    report: RoundReport
+    changes: Sequence[tuple[Transition, Verdict | None]] = ()
+    updates: Sequence[Update] = ()
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+
+
+class Round:
+    """One round.
+
+    Args:
+        targets: text and target of those due.
+        instruments: to measure with.
+        detector: to be fed.
+        terms: how.
+        clock: for moments, durations and pauses.
+        chance: for the order.
+        stopping: set when the round is to end early: it begins no more and concludes from what it has.
+    """
+
+    def __init__(
+        self,
+        targets: Sequence[tuple[str, Target]],
+        instruments: Instruments,
+        detector: Detector,
+        *,
+        terms: Terms,
+        clock: Clock,
+        chance: Random,
+        stopping: asyncio.Event,
+    ) -> None:
+        self._targets = list(targets)
+        self._instruments = instruments
+        self._detector = detector
+        self._terms = terms
+        self._clock = clock
+        self._chance = chance
+        self._stopping = stopping
+        self._slots = asyncio.Semaphore(terms.concurrency)
+        self._verdicts: list[Verdict] = []
+
+    async def run(self) -> RoundResult:
+        """Do it."""
+        start, began = self._clock.now(), self._clock.monotonic()
+        state = await self._state()
+        if state in MUTE:
+            self._verdicts = [self._silent(text, start, state) for text, _ in self._targets]
+        else:
+            await self._measure_all()
+            after = await self._state()
+            state = after if state is VantageState.ONLINE else state
+        transitions = self._feed(start, state)
+        newest = {verdict.target: verdict for verdict in self._verdicts}
+        return RoundResult(
+            report=RoundReport(
+                start=start,
+                seconds=round(self._clock.monotonic() - began, 3),
+                targets=len(self._targets),
+                measured=len({v.target for v in self._verdicts if v.status is not Status.UNKNOWN}),
+                state=state.value,
+            ),
+            changes=[(transition, self._witness(transition)) for transition in transitions],
+            updates=self._detector.updates(),
+            verdicts=newest,
+        )
+
+    async def _state(self) -> VantageState:
+        try:
+            return conclude(await self._instruments.look())
+        except ProbeError:
+            raise
+        except Exception:
+            log.exception("fault in looking at the anchors")
+            return VantageState.ONLINE  # what the anchors do not deny; each failing verdict asks them again
+
+    async def _measure_all(self) -> None:
+        self._chance.shuffle(self._targets)
+        async with asyncio.TaskGroup() as retests:
+
+            async def first_look(item: tuple[str, Target]) -> None:
+                verdict = await self._measured(*item, attempt=0, suspected=False)
+                if self._terms.retests and self._detector.differs(self._sighting(verdict)):
+                    retests.create_task(self._look_again(*item, verdict))
+
+            await sweep(self._targets, first_look, concurrency=self._terms.concurrency, stopping=self._stopping)
+
+    async def _look_again(self, text: str, target: Target, first: Verdict) -> None:
+        """Re-tests, evenly over the window; none is begun after it."""
+        end = self._clock.monotonic() + self._terms.window
+        suspected = any(cause.startswith(("tls.", "http.")) for cause in first.causes)
+        for attempt in range(1, self._terms.retests + 1):
+            waited = await pause(self._clock, self._terms.window / (self._terms.retests + 1), self._stopping)
+            if not waited or self._clock.monotonic() > end:
+                return
+            await self._measured(text, target, attempt=attempt, suspected=suspected)
+
+    async def _measured(self, text: str, target: Target, *, attempt: int, suspected: bool) -> Verdict:
+        async with self._slots:
+            start = self._clock.now()
+            try:
+                verdict = await self._instruments.measure(text, target, attempt=attempt, suspected=suspected)
+            except ProbeError:
+                raise
+            except Exception as error:
+                log.exception("fault in a measurement")
+                verdict = self._silent(text, start, VantageState.ONLINE, f"{type(error).__name__}: {error}", attempt)
+        self._verdicts.append(verdict)
+        return verdict
+
+    def _silent(self, text: str, time: datetime, state: VantageState, error: str = "", attempt: int = 0) -> Verdict:
+        return Verdict(
+            time=time,
+            target=text,
+            status=Status.UNKNOWN,
+            evidence=Evidence(error=error[:500], attempt=attempt),
+            vantage=Vantage(state=state, asn=self._terms.asn, country=self._terms.country),
+        )
+
+    def _sighting(self, verdict: Verdict) -> Sighting:
+        where = Where(state=verdict.vantage.state, asn=verdict.vantage.asn)
+        return Sighting(verdict.time, verdict.target, verdict.status, verdict.causes, verdict.evidence.attempt, where)
+
+    def _feed(self, start: datetime, state: VantageState) -> list[Transition]:
+        self._verdicts.sort(key=lambda verdict: verdict.time)
+        found: list[Transition] = []
+        for verdict in self._verdicts:
+            found += self._detector.feed(self._sighting(verdict))
+        if not self._verdicts:  # no target is due, and yet the vantage has a state
+            where = Where(state=state, asn=self._terms.asn)
+            found += self._detector.feed(Sighting(start, VANTAGE, Status.UNKNOWN, (), 0, where))
+        return found + self._detector.end_round(self._clock.now())
+
+    def _witness(self, transition: Transition) -> Verdict | None:
+        """The newest verdict of this round that says what the transition says."""
+        own = [verdict for verdict in self._verdicts if verdict.target == transition.target]
+        saying = [verdict for verdict in own if verdict.status == transition.after]
+        fitting = saying or own
+        return fitting[-1] if fitting else None

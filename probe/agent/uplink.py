@@ -1,0 +1,208 @@
+"""The way to the collector: ordinary HTTPS requests, over whichever of its addresses answers.
+
+What to do about an answer stands in `probe.agent.answers`; here it is done. Batches go in order, one at a time, each
+until it is acknowledged. Imported only where there is something to send, because aiohttp costs more than a round.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+
+import aiohttp
+import msgspec
+
+from probe import __version__
+from probe.agent.answers import Action, Answer, read
+from probe.agent.identity import Enrolment, Key
+from probe.agent.outbox import Outbox, Waiting
+from probe.clock import Clock
+from probe.errors import SettingsError
+from probe.formats.batch import signed_bytes
+
+BATCHES = "/api/v1/batches"
+CONTROL = "/api/v1/control"
+ENROL = "/api/v1/enrol"
+
+MAX_ANSWER = 64 * 1024
+"""Bytes of an answer to a batch or an enrolment that are read."""
+MAX_CORRECTIONS = 5
+"""Rewinds, restarts and discards in one delivery; a collector that wants more is left alone for a while."""
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """How sending went.
+
+    Attributes:
+        sent: batches acknowledged.
+        action: `DONE` when nothing waits any more, else why it stopped: `RETRY`, `ENROL` or `STOP`.
+        wait: seconds the collector asked us to wait; 0 when it did not say.
+        problem: one line for a person; empty when done.
+    """
+
+    sent: int = 0
+    action: Action = Action.DONE
+    wait: float = 0.0
+    problem: str = ""
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An HTTP answer, as much of it as matters."""
+
+    status: int
+    body: bytes
+    retry_after: str = ""
+    etag: str = ""
+
+
+class Collector:
+    """A collector, reached over the first of its addresses that answers; use it in `async with`.
+
+    Args:
+        ways: URLs, in the order they are tried; the one that answered last is tried first next time.
+        ca_file: PEM file of the only authorities to believe; empty: the system's.
+        timeout: seconds for one answer.
+
+    Raises:
+        SettingsError: the file of authorities cannot be read.
+    """
+
+    def __init__(self, ways: Sequence[str], *, ca_file: str, timeout: float) -> None:
+        self.ways = [way.rstrip("/") for way in ways]
+        try:
+            context = ssl.create_default_context(cafile=ca_file or None)
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError(
+                f"agent.ca_file cannot be used: {error.strerror or error}", where=ca_file, mend="give a PEM file"
+            ) from error
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=context),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=timeout),
+            headers={"User-Agent": f"probe/{__version__}"},
+            trust_env=True,
+        )
+
+    async def __aenter__(self) -> Collector:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def post(self, path: str, body: bytes, headers: dict[str, str]) -> Reply | str:
+        """POST JSON; the answer, or why there was none over any way."""
+
+        def is_spoken(reply: Reply) -> bool:
+            return read(reply.status, reply.body).action is not Action.RETRY
+
+        return await self._over_any_way(lambda way: self._ask("POST", way + path, headers, body, MAX_ANSWER), is_spoken)
+
+    async def get(self, path: str, headers: dict[str, str], bound: int) -> Reply | str:
+        """GET at most `bound` bytes; the answer, or why there was none over any way."""
+
+        def is_spoken(reply: Reply) -> bool:
+            return reply.status in (200, 304)
+
+        return await self._over_any_way(lambda way: self._ask("GET", way + path, headers, None, bound), is_spoken)
+
+    async def _over_any_way(
+        self, ask: Callable[[str], Awaitable[Reply]], is_spoken: Callable[[Reply], bool]
+    ) -> Reply | str:
+        """The first answer that the collector itself gave; else the last that anybody gave; else why there was none."""
+        said: Reply | str = "no address"
+        for way in list(self.ways):
+            try:
+                reply = await ask(way)
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+                said = said if isinstance(said, Reply) else f"{way}: {_reason(error)}"
+                continue
+            if is_spoken(reply):
+                self.ways.remove(way)
+                self.ways.insert(0, way)
+                return reply
+            said = reply
+        return said
+
+    async def _ask(self, method: str, url: str, headers: dict[str, str], body: bytes | None, bound: int) -> Reply:
+        async with self._session.request(method, url, data=body, headers=headers, allow_redirects=False) as answer:
+            content = b""
+            async for piece in answer.content.iter_chunked(65536):
+                content += piece
+                if len(content) > bound:
+                    raise ValueError(f"more than {bound} bytes")
+            return Reply(answer.status, content, answer.headers.get("Retry-After", ""), answer.headers.get("ETag", ""))
+
+
+class Uplink:
+    """Sends what waits in the outbox, signed.
+
+    Args:
+        collector: where to.
+        key: signs.
+        enrolment: the agent's id, and the origin that is signed for.
+        clock: for the skew that the collector corrects.
+    """
+
+    def __init__(self, collector: Collector, key: Key, enrolment: Enrolment, clock: Clock) -> None:
+        self._collector = collector
+        self._key = key
+        self._enrolment = enrolment
+        self._clock = clock
+
+    async def deliver(self, outbox: Outbox) -> Delivery:
+        """Send batch after batch until none waits or the collector does not take them.
+
+        Raises:
+            StorageError: what was acknowledged cannot be written down; it will be sent again, without effect.
+        """
+        sent = corrections = stripped = 0
+        while waiting := outbox.first():
+            answer = await self._send(waiting)
+            if answer.action is Action.DONE and answer.number >= waiting.seq:
+                outbox.acknowledge(answer.number, self._clock.now())
+                sent += 1
+                continue
+            corrections += 1
+            if corrections > MAX_CORRECTIONS or answer.action not in _CORRECTIONS or stripped == waiting.seq:
+                return self._stopped(answer, sent)
+            if answer.action is Action.DISCARD:
+                outbox.discard(waiting.seq)
+                stripped = waiting.seq
+            elif answer.action is Action.RESTART or not outbox.rewind(answer.number, self._clock.now()):
+                outbox.restart()
+        return Delivery(sent=sent)
+
+    async def _send(self, waiting: Waiting) -> Answer:
+        now = self._clock.now()
+        headers = {
+            "Content-Type": "application/json",
+            "Content-Encoding": "gzip",
+            "Probe-Agent": self._enrolment.agent,
+            "Probe-Clock": now.isoformat().replace("+00:00", "Z"),
+            "Probe-Signature": self._key.sign(signed_bytes(self._enrolment.origin, waiting.body)),
+        }
+        reply = await self._collector.post(BATCHES, waiting.compressed, headers)
+        if isinstance(reply, str):
+            return Answer(action=Action.RETRY, text=reply)
+        return read(reply.status, reply.body, reply.retry_after)
+
+    def _stopped(self, answer: Answer, sent: int) -> Delivery:
+        action = answer.action if answer.action in (Action.ENROL, Action.STOP) else Action.RETRY
+        said = f"{answer.status} {answer.text}".strip() if answer.status else answer.text
+        problem = f"{self._enrolment.origin}: the collector does not take reports: {said}" if answer.status else said
+        return Delivery(sent=sent, action=action, wait=answer.wait, problem=problem)
+
+
+_CORRECTIONS = frozenset({Action.REWIND, Action.RESTART, Action.DISCARD})
+
+
+def _reason(error: Exception) -> str:
+    """A failed request in a few words, without the stack of wrappers around it."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.strerror:
+        return str(error.os_error.strerror)
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,107 @@
+"""Which targets an agent watches, and which service each belongs to: the settings' choice, read from disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from probe.errors import ListError, SettingsError
+from probe.lists import catalogue, testlist
+from probe.lists.entries import BadLine, Entry
+from probe.lists.service import Service
+from probe.model.target import Target, parse
+from probe.settings import Settings, shipped
+
+DEFAULT = "default"
+ALL = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watchlist:
+    """The targets in the order of the lists, each once.
+
+    Attributes:
+        targets: text and target.
+        services: text -> name of its service, for those that have one.
+    """
+
+    targets: tuple[tuple[str, Target], ...] = ()
+    services: dict[str, str] = field(default_factory=dict)
+
+
+def load(settings: Settings) -> Watchlist:
+    """The targets that the settings choose.
+
+    Raises:
+        SettingsError: a chosen service is not among the shipped ones, or they are not there at all.
+        ListError: a list or a service's file cannot be read; the first bad line is named, and how many there are.
+    """
+    services: dict[str, str] = {}
+    order: dict[str, None] = {}
+    for service in _chosen(settings) if settings.targets.services else ():
+        for target in service.targets():
+            order[target] = None
+            services.setdefault(target, service.name)
+    for name in settings.targets.files:
+        for entry in entries_of(Path(name)):
+            order[entry.target] = None
+            if entry.service:
+                services.setdefault(entry.target, entry.service)
+    excluded = frozenset(settings.targets.exclude)
+    kept = [target for target in order if target not in excluded]
+    return Watchlist(
+        targets=tuple((target, parse(target)) for target in kept),
+        services={target: services[target] for target in kept if target in services},
+    )
+
+
+def entries_of(path: Path) -> tuple[Entry, ...]:
+    """All entries of a list, or an error that names the first bad line.
+
+    Raises:
+        ListError: the file cannot be read, is not UTF-8, or has a bad line.
+    """
+    try:
+        lines = path.read_bytes()
+    except OSError as error:
+        raise ListError(f"cannot be read: {error.strerror}", where=str(path), mend="name another list") from error
+    found, bad = read_entries(lines, str(path))
+    if bad:
+        more = f", and {len(bad) - 1} more bad lines" if len(bad) > 1 else ""
+        raise ListError(bad[0].what + more, where=f"{path}:{bad[0].line}")
+    return found
+
+
+def read_entries(content: bytes, name: str) -> tuple[tuple[Entry, ...], tuple[BadLine, ...]]:
+    """The entries of a list, and the lines that are none.
+
+    Raises:
+        ListError: it is not UTF-8.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ListError("not UTF-8", where=f"{name}:{line}", mend="save the list as UTF-8") from error
+    read: Sequence[Entry | BadLine] = tuple(testlist.read(text.split("\n"), name))
+    return (
+        tuple(entry for entry in read if isinstance(entry, Entry)),
+        tuple(line for line in read if isinstance(line, BadLine)),
+    )
+
+
+def _chosen(settings: Settings) -> Iterator[Service]:
+    folder = shipped.folder() / "services"
+    found = catalogue.load({path.name: path.read_bytes() for path in sorted(folder.glob("*.toml"))})
+    known = {service.name for service in found}
+    wanted = set(settings.targets.services)
+    for name in sorted(wanted - known - {DEFAULT, ALL}):
+        raise SettingsError(
+            f"targets.services names the unknown service {name!r}",
+            where=settings.source,
+            mend="see `probe targets list`",
+        )
+    for service in found:
+        if ALL in wanted or service.name in wanted or (DEFAULT in wanted and service.default):
+            yield service

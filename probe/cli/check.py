@@ -1,0 +1,139 @@
+"""`probe check`: measure targets once, now, and judge them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from probe.agent.control import from_file
+from probe.agent.instruments import Instruments
+from probe.agent.round import MUTE
+from probe.agent.sweep import sweep
+from probe.cli.lists import gather
+from probe.cli.table import ShownProgress, print_table
+from probe.cli.tally import Tally
+from probe.clock import Clock
+from probe.errors import ExitStatus
+from probe.formats import jsonlines
+from probe.judge import conclude, verdict
+from probe.model.target import Target
+from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Vantage, VantageState, Verdict
+from probe.settings import Settings, load
+
+STILL = timedelta(seconds=30)
+"""How long a vantage that was seen offline is taken to be so without another look."""
+
+Emit = Callable[[Verdict], None]
+
+
+@click.command("check")
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@click.option("--targets", "files", multiple=True, metavar="FILE", help="List of targets; - is standard input.")
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines on standard output, one verdict a target.")
+@click.option("--control", metavar="FILE", help="Verdicts of the same targets taken at an uncensored host.")
+@click.option("--trusted-resolver", multiple=True, metavar="URL", help="https://…/dns-query or tls://host:853.")
+@click.option("--anchor", multiple=True, metavar="URL", help="Works from anywhere, or the vantage is offline.")
+@click.option("--domestic-anchor", multiple=True, metavar="URL", help="A URL inside the vantage's own country.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="The longest any single step may take.")
+@click.option("--concurrency", type=int, metavar="N", help="How many targets are under way at once.")
+@click.option("--pace", type=float, metavar="N", help="Handshakes a second to one destination network; 0: no limit.")
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings to read.")
+def command(
+    targets: tuple[str, ...], files: tuple[str, ...], *, as_json: bool, config: Path | None, **options: object
+) -> int:
+    """Measure each TARGET once, now, and judge it.
+
+    A target is a URL, a host, dns://host, tcp://address:port, tls://address:port/sni, quic://host:port or a range.
+    An empty string for --anchor, --domestic-anchor or --trusted-resolver means none. Exit status: 0 every target
+    reachable; 1 some target is not; 2 bad usage or unreadable input; 3 the vantage is offline.
+    """
+    settings = load(config, os.environ, _overrides(options))
+    entries = gather(targets, files)
+    if entries is None:
+        return ExitStatus.USAGE
+    control = from_file(Path(settings.agent.control)) if settings.agent.control else {}
+    tally = Tally()
+    made: list[Verdict] = []
+    with ShownProgress(len(entries)) as progress:
+
+        def emit(one: Verdict) -> None:
+            tally.add(one)
+            if as_json:
+                sys.stdout.buffer.write(jsonlines.write(one))
+                sys.stdout.buffer.flush()
+            else:
+                made.append(one)
+            progress.made(tally)
+
+        asyncio.run(_measure(entries, settings, control, emit))
+    if not as_json:
+        print_table(_in_order(made, entries), tally)
+    return tally.status
+
+
+def _overrides(options: Mapping[str, object]) -> dict[str, object]:
+    """What the options say of the settings; an anchor of either class given replaces both of the configuration."""
+
+    def listed(name: str) -> list[str] | None:
+        words = options[name]
+        return [word for word in words if word] if isinstance(words, tuple) and words else None
+
+    anchors, domestic = listed("anchor"), listed("domestic_anchor")
+    if anchors is not None or domestic is not None:
+        anchors, domestic = anchors or [], domestic or []
+    return {
+        "measure.anchors": anchors,
+        "measure.domestic_anchors": domestic,
+        "measure.trusted_resolvers": listed("trusted_resolver"),
+        "measure.timeout": options["timeout"],
+        "measure.concurrency": options["concurrency"],
+        "measure.pace": options["pace"],
+        "agent.control": options["control"],
+    }
+
+
+async def _measure(
+    entries: Sequence[tuple[str, Target]], settings: Settings, control: Mapping[str, ControlFacts], emit: Emit
+) -> None:
+    clock = Clock.parse(os.environ.get("PROBE_CLOCK", ""))
+    async with Instruments(settings, clock) as instruments:
+        instruments.prepare(control)
+        looks = await instruments.look()
+        mute = conclude(looks) in MUTE
+        unheard = asyncio.Event()
+        failures: list[OSError] = []
+
+        async def one(entry: tuple[str, Target]) -> None:
+            nonlocal looks, mute
+            if mute:
+                looks = await instruments.fresh(clock.now() - STILL)
+                mute = conclude(looks) in MUTE
+            found = _unmeasured(entry, looks, settings, clock) if mute else await instruments.measure(*entry)
+            mute = found.vantage.state is VantageState.OFFLINE
+            try:
+                emit(found)
+            except OSError as error:  # the reader has gone, or the disk is full: measuring on would be for nobody
+                failures.append(error)
+                unheard.set()
+
+        await sweep(entries, one, concurrency=settings.measure.concurrency, stopping=unheard, grace=0)
+        if failures:
+            raise failures[0]
+
+
+def _unmeasured(entry: tuple[str, Target], looks: tuple[AnchorLook, ...], settings: Settings, clock: Clock) -> Verdict:
+    """What is said of a target that was not measured, because the vantage could not have told anything of it."""
+    vantage = Vantage(state=conclude(looks), asn=settings.network.asn, country=settings.network.country, anchors=looks)
+    return verdict(time=clock.now(), text=entry[0], target=entry[1], evidence=Evidence(), vantage=vantage)
+
+
+def _in_order(made: Sequence[Verdict], entries: Sequence[tuple[str, Target]]) -> list[Verdict]:
+    """As they were given: for a person who compares with a list."""
+    place = {text: number for number, (text, _) in reversed(list(enumerate(entries)))}
+    return sorted(made, key=lambda one: place[one.target])

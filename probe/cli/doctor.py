@@ -1,0 +1,102 @@
+"""`probe doctor`: how the agent on this host is doing, without contacting anybody."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from probe import __version__
+from probe.agent.agent import HEARTBEAT_FILE
+from probe.agent.identity import KEY_FILE, enrolment_of
+from probe.agent.outbox import STATE_FILE, read_notes
+from probe.clock import Clock
+from probe.errors import ExitStatus
+from probe.settings import Settings, load
+from probe.settings.places import state_folder
+
+LATE_ROUNDS = 3.0
+"""Intervals without a sign of life after which the agent is said to be dead."""
+
+Finding = tuple[bool, str]
+"""Whether it is well, and the line that says so."""
+
+
+@click.command("doctor")
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings to read.")
+def command(config: Path | None) -> int:
+    """Say how the agent on this host is doing: settings, state, last round, reports that wait, last error.
+
+    Contacts nobody. Exit status: 0 all well; 1 something is not; 2 the settings or the state cannot be read.
+    """
+    settings = load(config, os.environ)
+    folder = state_folder(settings.agent.state, os.environ)
+    now = Clock.parse(os.environ.get("PROBE_CLOCK", "")).now()
+    well = True
+    for good, line in examine(settings, folder, now):
+        well = well and good
+        sys.stdout.write(f"{'ok  ' if good else 'BAD '} {line}\n")
+    return ExitStatus.OK if well else ExitStatus.NOT_ALL_WELL
+
+
+def examine(settings: Settings, folder: Path, now: datetime) -> Iterator[Finding]:
+    """Everything that is looked at, line by line.
+
+    Raises:
+        StateError: the state cannot be read.
+    """
+    yield True, f"probe {__version__}, settings from {settings.source or 'the defaults'}"
+    yield settings.agent.consent, f"consent {'given' if settings.agent.consent else 'not given: [agent] consent'}"
+    yield from _heartbeat(folder, now)
+    if not (folder / STATE_FILE).is_file():
+        yield False, f"no state in {folder}: the agent has never run, or runs elsewhere"
+        return
+    notes = read_notes(folder / STATE_FILE)
+    yield from _round(notes.get("round"))
+    yield from _uplink(settings, folder, notes)
+
+
+def _heartbeat(folder: Path, now: datetime) -> Iterator[Finding]:
+    try:
+        beat: dict[str, Any] = msgspec.json.decode((folder / HEARTBEAT_FILE).read_bytes())
+        age = (now - datetime.fromisoformat(beat["time"])).total_seconds()
+        late = age > LATE_ROUNDS * float(beat["interval"])
+    except FileNotFoundError:
+        yield False, "no sign of life yet"
+        return
+    except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError):
+        yield False, f"{folder / HEARTBEAT_FILE} cannot be read"
+        return
+    yield not late, f"last sign of life {age:.0f} s ago" + (" : is it running?" if late else "")
+
+
+def _round(report: Any) -> Iterator[Finding]:
+    if not isinstance(report, dict):
+        yield False, "no round yet"
+        return
+    state = report.get("state", "")
+    yield (
+        state == "online",
+        f"last round {report.get('start')}: {state}, {report.get('measured')} of {report.get('targets')} targets",
+    )
+
+
+def _uplink(settings: Settings, folder: Path, notes: dict[str, Any]) -> Iterator[Finding]:
+    enrolment = enrolment_of(folder)
+    if enrolment is None and not settings.agent.collectors:
+        yield True, "no collector: nothing is reported"
+        return
+    if enrolment is None:
+        yield False, f"not enrolled: run probe enrol {settings.agent.collectors[0]} --token-file FILE"
+    else:
+        yield (folder / KEY_FILE).is_file(), f"enrolled at {enrolment.origin} as {enrolment.agent}"
+    problem = notes.get("uplink")
+    yield True, f"{notes['waiting']} batches wait; last sent {notes.get('sent', 'never')}"
+    if isinstance(problem, dict):
+        yield False, f"{problem.get('text')} (at {problem.get('time')})"

@@ -1,0 +1,130 @@
+"""`probe run`: watch the targets, as a daemon or once for cron; say beforehand what that means."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+from random import SystemRandom
+
+import click
+
+from probe.agent.surroundings import Surroundings
+from probe.cli import say
+from probe.clock import Clock
+from probe.errors import ExitStatus, UsageError
+from probe.formats import jsonlines
+from probe.model.transition import Transition
+from probe.settings import Settings, load
+from probe.settings.places import state_folder
+
+CONSENT = """\
+This agent contacts services that a network may be blocking, by name and by address, every few minutes, from this host.
+Whoever runs or watches this line can see that: your provider, and whoever it answers to. In some countries that is a
+risk to you. Nothing of yours is sent: reports carry verdicts, the number of your network and its country, never an
+address.
+
+  probe run --dry-run        prints every name and address it would contact, and contacts none
+  consent = true             under [agent] in the settings file: you know, and you let it
+  probe run --i-understand   the same for this run alone
+"""
+
+
+@click.command("run")
+@click.option("--once", "single", is_flag=True, help="One round, for cron: silent unless something is wrong.")
+@click.option("--dry-run", is_flag=True, help="Print what would be contacted, and contact nothing.")
+@click.option("--check-config", is_flag=True, help="Read settings and lists, say what is wrong, and exit.")
+@click.option("--i-understand", is_flag=True, help="Consent for this run (see [agent] consent).")
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings to read.")
+@click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
+def command(
+    *, single: bool, dry_run: bool, check_config: bool, i_understand: bool, config: Path | None, verbose: bool
+) -> int:
+    """Watch the targets of the settings and report what changes, until interrupted.
+
+    SIGTERM finishes what is under way and exits with 0; SIGHUP reads the settings again. Exit status: 0 well; 1 the
+    state cannot be kept, or reports wait; 2 bad settings, no consent, or another agent at work; 3 (--once) offline.
+    """
+    settings = load(config, os.environ)
+    if dry_run or check_config:
+        return _show(settings, listing=dry_run)
+    if not (settings.agent.consent or i_understand):
+        sys.stderr.write(CONSENT)
+        raise UsageError("no consent", where=settings.source, mend="read the above first")
+    folder = state_folder(settings.agent.state, os.environ)
+    clock = Clock.parse(os.environ.get("PROBE_CLOCK", ""))
+    if single:
+        return _once(settings, folder, clock, verbose=verbose)
+    return _serve(config, folder, clock, verbose=verbose)
+
+
+def _once(settings: Settings, folder: Path, clock: Clock, *, verbose: bool) -> int:
+    from probe.agent.daemon import once  # noqa: PLC0415 - --check-config needs none of it
+    from probe.agent.scheduler import first_delay  # noqa: PLC0415
+
+    _set_up_logs(logging.INFO if verbose else logging.ERROR)
+    chance = SystemRandom()
+
+    async def run() -> tuple[ExitStatus, str]:
+        terminal = sys.stdin.isatty() or sys.stderr.isatty()
+        await clock.sleep(first_delay(longest=settings.agent.once_delay, terminal=terminal, draw=chance.random()))
+        return await once(settings, _around(folder, clock, chance), _print)
+
+    status, problem = asyncio.run(run())
+    if problem:
+        say(problem)
+    return status
+
+
+def _serve(config: Path | None, folder: Path, clock: Clock, *, verbose: bool) -> int:
+    from probe.agent.daemon import serve  # noqa: PLC0415 - as above
+
+    _set_up_logs(logging.DEBUG if verbose else logging.INFO)
+
+    async def run() -> None:
+        await serve(lambda: load(config, os.environ), _around(folder, clock, SystemRandom()), _print)
+
+    asyncio.run(run())
+    return ExitStatus.OK
+
+
+def _around(folder: Path, clock: Clock, chance: SystemRandom) -> Surroundings:
+    return Surroundings(folder=folder, clock=clock, chance=chance, stopping=asyncio.Event())
+
+
+def _show(settings: Settings, *, listing: bool) -> int:
+    """What would be contacted, or that the settings are good: both without a packet."""
+    from probe.agent import watchlist  # noqa: PLC0415 - a round has its own way to it
+    from probe.agent.contacts import contacts  # noqa: PLC0415
+    from probe.agent.control import from_file  # noqa: PLC0415
+    from probe.agent.identity import enrolment_of  # noqa: PLC0415
+    from probe.measure.resolvers import system_resolvers  # noqa: PLC0415
+
+    watched = watchlist.load(settings)
+    if settings.agent.control:
+        from_file(Path(settings.agent.control))
+    enrolment = enrolment_of(state_folder(settings.agent.state, os.environ))
+    collectors = settings.agent.collectors or ((enrolment.origin,) if enrolment is not None else ())
+    if listing:
+        for contact in contacts(settings, watched, system_resolvers(), collectors):
+            sys.stdout.write(f"{contact.kind}\t{contact.place}\t{contact.why}\n")
+        sys.stdout.write(
+            "and\twhatever addresses those names resolve to, and hosts their pages redirect to\t"
+            f"{len(watched.targets)} targets every {settings.agent.interval:.0f} s\n"
+        )
+    else:
+        sys.stdout.write(f"{settings.source or 'the defaults'}: good; {len(watched.targets)} targets\n")
+    return ExitStatus.OK
+
+
+def _print(transition: Transition) -> None:
+    sys.stdout.buffer.write(jsonlines.write(transition))
+    sys.stdout.buffer.flush()
+
+
+def _set_up_logs(level: int) -> None:
+    from probe.cli.logs import set_up  # noqa: PLC0415 - a dry run logs nothing
+
+    set_up(level)

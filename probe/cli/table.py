@@ -1,0 +1,99 @@
+"""Verdicts for a person: one table on standard output, and progress on standard error while they are made."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from probe.cli.tally import Tally
+from probe.model.verdict import Status, VantageState, Verdict
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+STYLES = {
+    Status.REACHABLE: "green",
+    Status.BLOCKED: "bold red",
+    Status.THROTTLED: "yellow",
+    Status.DOWN: "magenta",
+    Status.UNREACHABLE: "cyan",
+    Status.UNKNOWN: "dim",
+}
+STATES = {
+    VantageState.OFFLINE: "This host is offline: nothing can be said of any target.",
+    VantageState.PORTAL: "This network lets nobody through before a login page: nothing can be said of any target.",
+    VantageState.ALLOWLIST: "This network lets only an allow-list through: what fails is not the target's fault.",
+    VantageState.POLICED: "This network slows down our own checking: what fails may work for others.",
+}
+PLAIN_WIDTH = 200
+"""Columns where there is no terminal to ask: wide enough that few targets are folded."""
+
+
+def print_table(verdicts: Sequence[Verdict], tally: Tally) -> None:
+    """The table, and a sentence under it. Colour only on a terminal, and never under NO_COLOR (no-color.org)."""
+    from rich.console import Console  # noqa: PLC0415 - slow to import, and not needed for --json
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("target", overflow="fold")
+    table.add_column("status")
+    table.add_column("seen", overflow="fold")
+    for verdict in verdicts:
+        style = STYLES[verdict.status]
+        table.add_row(escape(verdict.target), f"[{style}]{verdict.status}[/]", escape(seen(verdict)))
+    console.print(table)
+    states = [text for state, text in STATES.items() if tally.states[state]]
+    console.print(f"\n{tally.sentence()}.", *states)
+
+
+def seen(verdict: Verdict) -> str:
+    """What decided, in a few words."""
+    evidence = verdict.evidence
+    words: list[str] = [*verdict.causes]
+    if evidence.hop:
+        words.append(f"at {evidence.hop}")
+    if evidence.server_refusal:
+        words.append(f"the server itself says {evidence.server_refusal}")
+    if evidence.server_alert:
+        words.append(f"TLS alert {evidence.server_alert}")
+    words += [f"{family} fails ({why})" for family, why in evidence.families.items()]
+    if evidence.failing:
+        words.append(f"{len(evidence.failing)} of its addresses fail")
+    if evidence.error:
+        words.append(f"fault in the program: {evidence.error}")
+    return ", ".join(words)
+
+
+class ShownProgress:
+    """Counts on standard error, in `with`; silent where that is no terminal."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> ShownProgress:
+        if sys.stderr.isatty():
+            from rich.console import Console  # noqa: PLC0415 - see print_table
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+
+            columns = (TextColumn("measuring"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+            self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._progress.start()
+            self._task = self._progress.add_task("", total=self._total)
+        return self
+
+    def made(self, tally: Tally) -> None:
+        """One more verdict is there."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, advance=1, description=tally.sentence())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
