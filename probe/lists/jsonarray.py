@@ -32,6 +32,7 @@ def items(chunks: Iterable[bytes], name: str) -> Iterator[Any]:
         raise text.error("the file is no JSON array")
     text.skip(1)
     if text.next_sign() == "]":
+        text.skip(1)
         return _end(text)
     while True:
         yield text.item()

@@ -26,14 +26,7 @@ def split(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
     """
     rest = b""
     number = 0
-    first = True
-    for chunk in chunks:
-        if first and chunk:
-            held = rest + chunk
-            if len(held) < len(_BOM):
-                rest = held
-                continue
-            chunk, rest, first = held.removeprefix(_BOM), b"", False  # noqa: PLW2901 - the mark belongs to no line
+    for chunk in _without_mark(chunks):
         head, *lines = chunk.split(b"\n")
         rest += head
         for line in lines:
@@ -44,8 +37,23 @@ def split(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
             rest = line
         if len(rest) > MAX_LINE:
             raise _too_long(name, number + 1)
-    if rest.removeprefix(_BOM if first else b""):
+    if rest:
         yield rest.removesuffix(b"\r")
+
+
+def _without_mark(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces without a byte order mark, which may itself come in pieces."""
+    head: bytes | None = b""
+    for chunk in chunks:
+        if head is None:
+            yield chunk
+        elif len(head) + len(chunk) < len(_BOM):
+            head += chunk
+        else:
+            yield (head + chunk).removeprefix(_BOM)
+            head = None
+    if head:
+        yield head
 
 
 def decode(lines: Iterable[bytes], name: str, encoding: str = "utf-8") -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The registries' statistics: `delegated` and `delegated-extended` of AFRINIC, APNIC, ARIN, LACNIC, RIPE NCC and the NRO.
+"""The registries' statistics, `delegated` and `delegated-extended`: AFRINIC, APNIC, ARIN, LACNIC, RIPE NCC, the NRO.
 
 ::
 
@@ -18,10 +18,10 @@ from collections.abc import Iterable, Iterator
 from probe.errors import ListError
 from probe.lists.entries import BadLine
 from probe.lists.lines import split
-from probe.lists.prefixes.record import MAX_ASN, AsBlock, Prefix, PrefixItem, span
+from probe.lists.prefixes.record import MAX_ASN, AsBlock, Network, Prefix, PrefixItem, span
 
 _NUMBERS = {"2", "2.0", "2.1", "2.2", "2.3"}
-_MOST = {"ipv4": 2**32, "ipv6": 128, "asn": 2**32}
+_KINDS = {"ipv4", "ipv6", "asn"}
 
 
 def read(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
@@ -51,26 +51,31 @@ def _resource(fields: list[str], line: int) -> Iterator[PrefixItem]:
         yield BadLine(line, f"{len(fields)} fields where a resource has seven or more")
         return
     _, country, kind, start, value, _, held, *rest = fields
-    if kind not in _MOST or not (value.isascii() and value.isdigit() and 1 <= int(value[:12]) <= _MOST[kind]):
+    if kind not in _KINDS or not (value.isascii() and value.isdigit() and len(value) <= 10 and int(value) >= 1):
         yield BadLine(line, "a resource of an unknown kind or without a count")
         return
-    holder = rest[0] if rest else ""
     country = country if len(country) == 2 and country.isalpha() and country != "ZZ" else ""
+    holder = rest[0] if rest else ""
     try:
         if kind == "asn":
-            first = int(start)
-            if not 0 <= first <= first + int(value) - 1 <= MAX_ASN:
-                raise ValueError(start)
-            yield AsBlock(
-                line=line, first=first, last=first + int(value) - 1, country=country, held=held, holder=holder
-            )
-            return
-        networks = (
-            span(first := ipaddress.IPv4Address(start), first + (int(value) - 1))
-            if kind == "ipv4"
-            else iter([ipaddress.ip_network(f"{start}/{int(value)}")])
-        )
-        for network in networks:
-            yield Prefix(line=line, network=str(network), country=country, held=held, holder=holder)
+            first, last = _run(start, int(value))
+            yield AsBlock(line=line, first=first, last=last, country=country, held=held, holder=holder)
+        else:
+            for network in _networks(kind, start, int(value)):
+                yield Prefix(line=line, network=str(network), country=country, held=held, holder=holder)
     except (ValueError, TypeError):
-        yield BadLine(line, f"an {kind} resource that begins nowhere or runs over the end")
+        yield BadLine(line, f"a resource of kind {kind} that begins nowhere or runs over the end")
+
+
+def _run(start: str, count: int) -> tuple[int, int]:
+    first = int(start)
+    if not 0 <= first <= first + count - 1 <= MAX_ASN:
+        raise ValueError(start)
+    return first, first + count - 1
+
+
+def _networks(kind: str, start: str, value: int) -> Iterable[Network]:
+    if kind == "ipv6":
+        return [ipaddress.ip_network(f"{start}/{value}")]
+    first = ipaddress.IPv4Address(start)
+    return span(first, first + (value - 1))

@@ -1,4 +1,4 @@
-"""Whole routing tables, a line a route: CAIDA's pfx2as, bgp.tools' table, iptoasn's ranges. Half a million lines and more."""
+"""Whole routing tables, a line a route, a million lines: CAIDA's pfx2as, bgp.tools' table, iptoasn's ranges."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from probe.errors import ListError
 from probe.lists.entries import BadLine
 from probe.lists.lines import split
+from probe.lists.registers import clean
 from probe.lists.registers.assemble import assemble, decided, implied_type
 from probe.lists.registers.record import BlockType, Decision, Published, Record, RegisterItem
 
@@ -127,7 +128,8 @@ def _parts(field: str) -> list[str]:
 
 
 def _looks_like_addresses(field: str) -> bool:
-    return not field.strip(" |0123456789abcdefABCDEF.:/")
+    first = _parts(field)[:1]
+    return not first or bool(clean.address(first[0]) or clean.network(first[0]))
 
 
 def _block_type(names: str, urls: str) -> BlockType:

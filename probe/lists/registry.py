@@ -1,0 +1,199 @@
+"""The one table of readers: what each format is called, what it yields, and how it is known by its first bytes."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from probe.errors import ListError
+from probe.lists import testlist
+from probe.lists.entries import BadLine, Entry
+from probe.lists.lines import text_lines
+from probe.lists.prefixes import delegated, documents, mmdb, tables
+from probe.lists.prefixes.record import PrefixItem
+from probe.lists.registers import dump_xml, flat, roskomsvoboda, zi_csv
+from probe.lists.registers.record import RegisterItem
+
+HEAD = 4096
+"""Bytes of a file that `sniff` wants to see; fewer when the file is smaller."""
+
+
+class Yields(StrEnum):
+    """What a reader gives."""
+
+    TARGETS = "targets"
+    REGISTER = "register"
+    PREFIXES = "prefixes"
+
+
+Item = Entry | BadLine | RegisterItem | PrefixItem
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format.
+
+    Attributes:
+        name: as on the command line and in `registers.toml`.
+        yields: what comes out.
+        about: one line for people.
+        read: pieces of the file and its name -> items.
+        known_by: whether a file of that beginning and name has this format.
+    """
+
+    name: str
+    yields: Yields
+    about: str
+    read: Callable[[Iterable[bytes], str], Iterator[Item]]
+    known_by: Callable[[bytes, str], bool]
+
+
+def named(name: str) -> Format:
+    """The format of that name.
+
+    Raises:
+        ListError: there is none.
+    """
+    for candidate in FORMATS:
+        if candidate.name == name:
+            return candidate
+    raise ListError(f"{name!r} is no format", mend="known are auto, " + ", ".join(known.name for known in FORMATS))
+
+
+def sniff(head: bytes, name: str) -> Format:
+    """The format of a file, by its first bytes and its name. The first in the table's order that knows it.
+
+    Args:
+        head: the first `HEAD` bytes.
+        name: of the file.
+
+    Raises:
+        ListError: none knows it.
+    """
+    head = head[:HEAD].removeprefix(b"\xef\xbb\xbf")
+    for candidate in FORMATS:
+        if candidate.known_by(head, name):
+            return candidate
+    raise ListError("no known format", where=name, mend="name one: " + ", ".join(known.name for known in FORMATS))
+
+
+def _testlist(chunks: Iterable[bytes], name: str) -> Iterator[Item]:
+    return testlist.read(text_lines(chunks, name), name)
+
+
+def _lines(head: bytes) -> list[str]:
+    """The lines at hand that say something, without a last one that may be cut off."""
+    text = head.decode("utf-8", errors="replace").replace("\r", "")
+    lines = text.split("\n")
+    whole = lines[:-1] if len(head) == HEAD and len(lines) > 1 else lines
+    return [line for line in whole if line.strip() and not line.startswith("#")]
+
+
+def _first(head: bytes) -> str:
+    return next(iter(_lines(head)), "")
+
+
+def _is_xml(head: bytes, name: str) -> bool:  # noqa: ARG001 - one signature for all
+    return head.lstrip().startswith((b"<?xml", b"<reg:register"))
+
+
+def _is_zi(head: bytes, name: str) -> bool:  # noqa: ARG001 - one signature for all
+    lines = head.decode("cp1251", errors="replace").replace("\r", "").split("\n")
+    rows = [zi_csv.fields_of(line) for line in lines[:-1] if line.strip()]
+    return zi_csv.updated(lines[0]) is not None or (bool(rows) and ";" in lines[0] and all(rows))
+
+
+def _is_object(head: bytes, *marks: bytes) -> bool:
+    return head.lstrip().startswith(b"{") and all(mark in head for mark in marks)
+
+
+def _is_ipverse(head: bytes, name: str) -> bool:  # noqa: ARG001 - one signature for all
+    return _is_object(head, b'"asn"') and (b'"subnets"' in head or b'"metadata"' in head)
+
+
+def _is_json(head: bytes, name: str) -> bool:  # noqa: ARG001 - one signature for all
+    return head.lstrip().startswith((b"[", b"{"))
+
+
+def _is_flat(head: bytes, name: str) -> bool:
+    if re.split(r"[/\\]", name)[-1] in _ANTIFILTER:
+        return True
+    lines = _lines(head)
+    # Bare addresses are no targets: they have no port. Prefixes are, so a list of nothing else is somebody's own.
+    return bool(lines) and all(map(_is_network, lines)) and any("/" not in line for line in lines)
+
+
+def _is_prefix_list(head: bytes, name: str) -> bool:
+    lines = _lines(head)
+    about_an_as = re.search(r"\bAS\d+\b", name.replace("-", " ").replace("_", " ")) or re.match(rb"#+\s*AS\d+", head)
+    return bool(about_an_as and lines) and all("/" in line and _is_network(line) for line in lines)
+
+
+def _is_network(line: str) -> bool:
+    try:
+        ipaddress.ip_network(line.partition("#")[0].strip(), strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_text(head: bytes, name: str) -> bool:  # noqa: ARG001 - one signature for all
+    return b"\0" not in head and not head.lstrip().startswith(b"<") and b"\xab\xcd\xef" not in head
+
+
+_ANTIFILTER = {"domains.lst", "ip.lst", "ipresolve.lst", "ipsum.lst", "subnet.lst", "allyouneed.lst", "ipsmart.lst"}
+_DELEGATED = re.compile(r"2(\.\d)?\|[a-z]+\|[^|]*\|[^|]*\|[^|]*\|")
+_PFX2AS = re.compile(r"[0-9a-fA-F.:]+\s\d{1,3}\s\d+([_,]\d+)*")
+_IP2ASN = re.compile(r"[0-9a-fA-F.:]+\t[0-9a-fA-F.:]+\t\d+\t[^\t]*\t[^\t]*")
+
+FORMATS: tuple[Format, ...] = (
+    Format("mmdb", Yields.PREFIXES, "MaxMind AS database", mmdb.read, lambda _, name: name.endswith(".mmdb")),
+    Format("dump-xml", Yields.REGISTER, "official register of Russia, dump.xml", dump_xml.read, _is_xml),
+    Format("zi-csv", Yields.REGISTER, "its mirror's dump.csv (zapret-info/z-i)", zi_csv.read, _is_zi),
+    Format(
+        "bgptools",
+        Yields.PREFIXES,
+        "bgp.tools table.jsonl",
+        tables.bgptools,
+        lambda head, _: _is_object(head, b'"CIDR"'),
+    ),
+    Format(
+        "ripestat",
+        Yields.PREFIXES,
+        "RIPEstat announced-prefixes",
+        documents.ripestat,
+        lambda head, _: _is_object(head, b'"announced-prefixes"') or _is_object(head, b'"timelines"'),
+    ),
+    Format("ipverse", Yields.PREFIXES, "ipverse JSON, both shapes", documents.ipverse, _is_ipverse),
+    Format("roskomsvoboda", Yields.REGISTER, "answers of Roskomsvoboda's API", roskomsvoboda.read, _is_json),
+    Format(
+        "delegated",
+        Yields.PREFIXES,
+        "delegated and delegated-extended of the regional registries",
+        delegated.read,
+        lambda head, _: _DELEGATED.match(_first(head)) is not None,
+    ),
+    Format(
+        "ip2asn",
+        Yields.PREFIXES,
+        "iptoasn.com table",
+        tables.ip2asn,
+        lambda head, _: _IP2ASN.fullmatch(_first(head)) is not None,
+    ),
+    Format(
+        "pfx2as",
+        Yields.PREFIXES,
+        "CAIDA RouteViews pfx2as",
+        tables.pfx2as,
+        lambda head, _: _PFX2AS.fullmatch(_first(head)) is not None,
+    ),
+    Format("prefix-list", Yields.PREFIXES, "one prefix a line, of one AS", documents.prefix_list, _is_prefix_list),
+    Format(
+        "antifilter", Yields.REGISTER, "bare names, addresses and prefixes (antifilter.download)", flat.read, _is_flat
+    ),
+    Format("testlist", Yields.TARGETS, "Citizen Lab test lists, and one target a line", _testlist, _is_text),
+)
+"""In the order in which they are tried; the plain list, which any text could be, comes last."""

@@ -1,0 +1,121 @@
+"""RIPEstat and ipverse."""
+
+import contextlib
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probe.errors import ListError
+from probe.lists.entries import BadLine
+from probe.lists.prefixes import documents
+from probe.lists.prefixes.record import Prefix, PrefixItem
+
+SPAN = {"starttime": "2026-06-04T00:00:00", "endtime": "2026-06-18T00:00:00"}
+
+
+def stat(*prefixes: object, status: str = "ok") -> list[PrefixItem]:
+    """Items of a RIPEstat answer."""
+    answer = {
+        "status": status,
+        "data_call_status": "supported - x",
+        "data": {"prefixes": prefixes, "resource": "64500"},
+    }
+    return list(documents.ripestat([json.dumps(answer).encode()], "f.json"))
+
+
+class TestRipestat:
+    """announced-prefixes."""
+
+    def test_keeps_when_a_prefix_was_last_seen(self) -> None:
+        """One withdrawn yesterday is still in the answer."""
+        early = {"starttime": "2026-06-01T00:00:00", "endtime": "2026-06-02T00:00:00"}
+        assert stat({"prefix": "192.0.2.0/24", "timelines": [SPAN, early]}) == [
+            Prefix(line=1, network="192.0.2.0/24", asns=(64500,), first=datetime(2026, 6, 1, tzinfo=UTC),
+                   last=datetime(2026, 6, 18, tzinfo=UTC)),
+        ]  # fmt: skip
+
+    def test_does_without_times(self) -> None:
+        """They are not what we ask it for."""
+        assert stat({"prefix": "2001:db8::/32", "timelines": [{"starttime": "soon"}, 5]})[0] == Prefix(
+            line=1, network="2001:db8::/32", asns=(64500,)
+        )
+
+    def test_sets_aside_what_is_no_prefix(self) -> None:
+        """One by one."""
+        assert [type(item) for item in stat({"prefix": 5}, 7, {"prefix": "192.0.2.9/24"})] == [BadLine] * 3
+
+    def test_refuses_an_answer_that_says_it_failed(self) -> None:
+        """No prefixes is another thing than no answer."""
+        with pytest.raises(ListError, match="no announced prefixes"):
+            stat(status="error")
+
+
+class TestIpverse:
+    """Both shapes."""
+
+    def test_of_old(self) -> None:
+        """`subnets`, with the handle beside it."""
+        old = {"asn": 64500, "handle": "H", "description": "D", "subnets": {"ipv4": ["192.0.2.0/24"], "ipv6": []}}
+        assert list(documents.ipverse([json.dumps(old).encode()], "f")) == [
+            Prefix(line=1, network="192.0.2.0/24", asns=(64500,), name="D")
+        ]
+
+    def test_and_new(self) -> None:
+        """`prefixes`, with metadata."""
+        new = {
+            "asn": 64500,
+            "metadata": {"handle": "H", "countryCode": "CN"},
+            "prefixes": {"ipv6": ["2001:db8::/32", 1]},
+        }
+        assert list(documents.ipverse([json.dumps(new).encode()], "f")) == [
+            Prefix(line=1, network="2001:db8::/32", asns=(64500,), name="H", country="CN"),
+            BadLine(2, "an item of ipv6 that is no prefix"),
+        ]
+
+    @pytest.mark.parametrize("answer", [{}, {"asn": 1}, {"asn": "x", "prefixes": {}}, {"asn": 1, "prefixes": []}])
+    def test_anything_else_is_refused(self, answer: object) -> None:
+        """With its name."""
+        with pytest.raises(ListError, match="neither of ipverse's shapes"):
+            list(documents.ipverse([json.dumps(answer).encode()], "f"))
+
+
+class TestPrefixList:
+    """One prefix a line."""
+
+    def test_learns_the_as_from_the_comment_above(self) -> None:
+        """As ipverse's text shape has it."""
+        lines = b"# AS132203 (TENCENT-NET-AP-CN)\n# Shenzhen\n#\n192.0.2.0/24\n192.0.2.1\n"
+        assert list(documents.prefix_list([lines], "f")) == [
+            Prefix(line=4, network="192.0.2.0/24", asns=(132203,)),
+            BadLine(5, "no prefix"),
+        ]
+
+    def test_or_from_the_files_name(self) -> None:
+        """Else it is not known."""
+        for name, asns in (("x/AS64500.txt", (64500,)), ("f", ())):
+            assert list(documents.prefix_list([b"192.0.2.0/24"], name)) == [
+                Prefix(line=1, network="192.0.2.0/24", asns=asns)
+            ]
+
+
+class TestBounds:
+    """Documents are read whole, so they are bounded."""
+
+    def test_a_document_too_large_is_refused(self) -> None:
+        """Before it is held."""
+        with pytest.raises(ListError, match="larger than"):
+            list(documents.ripestat((b" " * 2**20 for _ in range(64)), "f"))
+
+    @given(st.binary(max_size=60) | st.recursive(
+        st.none() | st.integers() | st.sampled_from(["ok", "192.0.2.0/24", "x"]),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+            st.sampled_from(["status", "data", "prefixes", "prefix", "timelines", "asn", "subnets", "ipv4"]),
+            inner, max_size=5), max_leaves=12).map(lambda value: json.dumps(value).encode()))  # fmt: skip
+    def test_any_bytes_give_items_or_a_list_error(self, content: bytes) -> None:
+        """Never another exception."""
+        for reader in (documents.ripestat, documents.ipverse, documents.prefix_list):
+            with contextlib.suppress(ListError):
+                list(reader([content], "f"))

@@ -1,0 +1,78 @@
+"""Whole routing tables."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probe.lists.entries import BadLine
+from probe.lists.prefixes import tables
+from probe.lists.prefixes.record import Prefix, PrefixItem
+
+Reader = Callable[[Iterable[bytes], str], Iterator[PrefixItem]]
+READERS: list[Reader] = [tables.pfx2as, tables.bgptools, tables.ip2asn]
+
+
+class TestPfx2as:
+    """CAIDA's."""
+
+    def test_a_prefix_may_have_several_origins(self) -> None:
+        """`a_b` and the AS set `a,b`."""
+        lines = b"192.0.2.0\t24\t64500\n198.51.100.0\t24\t64500_64501\n2001:db8::\t32\t64500,64502_64500\n"
+        assert [item.asns for item in tables.pfx2as([lines], "f") if isinstance(item, Prefix)] == [
+            (64500,), (64500, 64501), (64500, 64502),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("line", [b"192.0.2.0 24", b"192.0.2.1\t24\t1", b"192.0.2.0\t33\t1", b"192.0.2.0\t24\tx_1"])
+    def test_what_is_no_route_is_set_aside(self, line: bytes) -> None:
+        """With its number."""
+        assert [type(item) for item in tables.pfx2as([line], "f")] == [BadLine]
+
+
+class TestBgptools:
+    """table.jsonl."""
+
+    def test_a_route_a_line(self) -> None:
+        """Hits are how many of their sessions see it; not needed."""
+        lines = b'{"CIDR": "192.0.2.0/24", "ASN": 64500, "Hits": 600}\n\n{"CIDR": 5}\nx\n'
+        assert list(tables.bgptools([lines], "f")) == [
+            Prefix(line=1, network="192.0.2.0/24", asns=(64500,)),
+            BadLine(3, "no CIDR, or no ASN"),
+            BadLine(4, "no JSON object"),
+        ]
+
+
+class TestIp2asn:
+    """iptoasn.com."""
+
+    def test_a_range_may_be_several_prefixes(self) -> None:
+        """They share a line."""
+        items = list(tables.ip2asn([b"192.0.2.0\t192.0.4.255\t64500\tCN\tNET - Name, Inc.\n"], "f"))
+        assert [(item.network, item.line) for item in items if isinstance(item, Prefix)] == [
+            ("192.0.2.0/23", 1), ("192.0.4.0/24", 1),
+        ]  # fmt: skip
+        assert items[0] == Prefix(line=1, network="192.0.2.0/23", asns=(64500,), country="CN", name="NET - Name, Inc.")
+
+    def test_as_0_is_not_routed(self) -> None:
+        """It has no origin, country or name."""
+        assert list(tables.ip2asn([b"10.0.0.0\t10.255.255.255\t0\tNone\tNot routed\n"], "f")) == [
+            Prefix(line=1, network="10.0.0.0/8")
+        ]
+
+    @pytest.mark.parametrize(
+        "line",
+        [b"192.0.2.9\t192.0.2.0\t1\tCN\tx", b"192.0.2.0\t2001:db8::\t1\tCN\tx", b"1\t2\t3", b"x\ty\t1\tCN\tz",
+         b"192.0.2.0\t192.0.2.9\tx\tCN\ty"],
+    )  # fmt: skip
+    def test_what_is_no_range_is_set_aside(self, line: bytes) -> None:
+        """Backwards, of two families, or not at all one."""
+        assert [type(item) for item in tables.ip2asn([line], "f")] == [BadLine]
+
+
+@pytest.mark.parametrize("reader", READERS, ids=["pfx2as", "bgptools", "ip2asn"])
+@given(content=st.text(alphabet='0129.:/\t\n{}"CIDRASN_,', max_size=100).map(str.encode) | st.binary(max_size=100))
+def test_any_bytes_give_items(reader: Reader, content: bytes) -> None:
+    """Never an exception: a bad line is set aside."""
+    for item in reader([content], "f"):
+        assert isinstance(item, Prefix | BadLine)

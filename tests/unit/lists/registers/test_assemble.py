@@ -1,0 +1,50 @@
+"""Texts become a record."""
+
+import pytest
+
+from probe.lists.registers.assemble import MAX_DECISION, assemble, decided, implied_type
+
+
+class TestAssemble:
+    """Cleaned, counted, and rid of what nobody may keep."""
+
+    def test_sorts_names_addresses_and_prefixes(self) -> None:
+        """And names each once."""
+        texts = [("domain", "a.example"), ("domain", "A.example"), ("ip", "192.0.2.1"), ("ip", "192.0.2.0/24")]
+        record = assemble(texts, line=1)
+        assert (record.hosts, record.addresses, record.networks) == (("a.example",), ("192.0.2.1",), ("192.0.2.0/24",))
+
+    def test_takes_the_host_of_a_url_only_where_no_name_stands(self) -> None:
+        """And counts the URL."""
+        assert assemble([("url", "http://a.example/secret")], line=1).hosts == ("a.example",)
+        record = assemble([("url", "http://a.example/secret"), ("domain", "b.example")], line=1)
+        assert (record.hosts, record.urls) == (("b.example",), 1)
+        assert "secret" not in repr(record)
+
+    def test_counts_what_it_cannot_read(self) -> None:
+        """Nothing is lost in silence."""
+        assert assemble([("domain", "-"), ("ip", "300.1.1.1"), ("ip", " ")], line=1).spoilt == 2
+
+
+class TestDecided:
+    """Decisions."""
+
+    def test_are_trimmed_and_bounded(self) -> None:
+        """Whatever a file holds."""
+        decision = decided(" 2017-04-28 ", "n" * 9999, "a")
+        assert (decision.date, len(decision.number)) == ("2017-04-28", MAX_DECISION)
+
+    @pytest.mark.parametrize(
+        ("authority", "number", "entry_type"),
+        [
+            ("Роскомнадзор", "7-Restricting", 4),
+            ("Роскомнадзор", "123-РИ", 0),
+            ("Генпрокуратура", "27-31-2018/Ид2971-18", 3),
+            ("Мосгорсуд", "3-12/2015", 2),
+            ("ФНС", "2-6-14/2024", 0),
+            ("суд", "2-946/13", 0),
+        ],
+    )
+    def test_imply_an_entry_type_only_where_it_is_sure(self, authority: str, number: str, entry_type: int) -> None:
+        """What is not known is handled as the worst."""
+        assert implied_type(decided("", number, authority)) == entry_type

@@ -1,0 +1,205 @@
+"""The official dump, every layout seen, and hostile files."""
+
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from probe.errors import ListError
+from probe.lists.entries import BadLine
+from probe.lists.registers import dump_xml
+from probe.lists.registers.record import BlockType, Decision, Published, Record, RegisterItem
+
+HEAD = (
+    '<?xml version="1.0" encoding="windows-1251"?>\n'
+    '<reg:register updateTime="2024-06-11T17:20:03.000+03:00" formatVersion="2.4" xmlns:reg="http://rsoc.ru">\n'
+)
+OLD = (
+    '<content id="71666" includeTime="2014-03-13T18:33:42" urgencyType="1" entryType="3" hash="88">'
+    '<decision date="2014-03-13" number="27/3-3420-14/" org="Генпрокуратура"/>'
+    "<url><![CDATA[http://www.news.example/тайна раз]]></url><domain><![CDATA[www.news.example]]></domain>"
+    "<ip>192.0.2.10</ip><ip>192.0.2.11</ip></content>"
+)
+MASK = (
+    '<content id="5" includeTime="2016-11-17T10:02:14" entryType="6" blockType="domain-mask" hash="76">'
+    '<decision date="2016-08-04" number="2-3491/2016" org="суд"/><domain><![CDATA[*.work.example]]></domain></content>'
+)
+PRETTY = """<content id="7" includeTime="2024-06-05T00:55:02" entryType="4" blockType="ip" ts="2024-06-05T13:40:02">
+ <decision date="2017-04-28" number="7-Restricting" org="Роскомнадзор"/>
+ <ip ts="2019-09-07T06:49:00+03:00">198.51.100.7</ip>
+ <ipSubnet>203.0.113.0/24</ipSubnet>
+ <ipv6>2001:0db8:0000:0000:0000:0000:0000:0001</ipv6>
+ <ipv6Subnet>2001:db8:1::/48</ipv6Subnet>
+</content>
+"""
+GOOD = (HEAD + OLD + "\n" + MASK + "\n" + PRETTY + "</reg:register>\n").encode("cp1251")
+
+
+def read(content: bytes, size: int = 10**9) -> list[RegisterItem]:
+    """All items of a file given in pieces."""
+    return list(dump_xml.read((content[at : at + size] for at in range(0, len(content), size)), "dump.xml"))
+
+
+def records(content: str) -> list[Record]:
+    """The records of a register with that content."""
+    return [i for i in read((HEAD + content + "</reg:register>").encode("cp1251")) if isinstance(i, Record)]
+
+
+class TestLayouts:
+    """Every layout seen between 2014 and 2024."""
+
+    def test_the_time_of_publication_comes_first(self) -> None:
+        """From the root's attributes, in UTC."""
+        assert read(GOOD)[0] == Published(datetime(2024, 6, 11, 14, 20, 3, tzinfo=UTC))
+
+    def test_a_record_by_url_keeps_the_name_and_no_path(self) -> None:
+        """What stands under the path may be what nobody may open."""
+        record = records(OLD)[0]
+        assert record == Record(
+            line=3, id="71666", entry_type=3, block_type=BlockType.URL,
+            decision=Decision("2014-03-13", "27/3-3420-14/", "Генпрокуратура"),
+            included=datetime(2014, 3, 13, 15, 33, 42, tzinfo=UTC),
+            hosts=("www.news.example",), addresses=("192.0.2.10", "192.0.2.11"), urls=1,
+        )  # fmt: skip
+        assert "тайна" not in repr(read(GOOD))
+
+    def test_a_mask_stays_a_mask(self) -> None:
+        """Names under it are blocked too."""
+        assert records(MASK)[0].hosts == ("*.work.example",)
+        assert records(MASK)[0].block_type is BlockType.DOMAIN_MASK
+
+    def test_the_layout_of_2024_reads_like_the_older_ones(self) -> None:
+        """Pretty-printed, attributes in another order, times on elements, IPv6 spelt in full."""
+        record = records(PRETTY)[0]
+        assert record.addresses == ("198.51.100.7", "2001:db8::1")
+        assert record.networks == ("203.0.113.0/24", "2001:db8:1::/48")
+        assert record.changed == datetime(2024, 6, 5, 10, 40, 2, tzinfo=UTC)
+
+    def test_a_register_in_utf_8_is_read_too(self) -> None:
+        """Some mirrors convert it."""
+        text = GOOD.decode("cp1251").replace("windows-1251", "UTF-8")
+        assert [getattr(i, "hosts", None) for i in read(text.encode())] == [
+            getattr(i, "hosts", None) for i in read(GOOD)
+        ]
+
+    def test_a_byte_that_is_no_character_spoils_its_own_name_alone(self) -> None:
+        """0x98 is nothing in windows-1251, and XML knows no control characters."""
+        content = GOOD.replace(b"*.work.example", b"*.wo\x98rk\x01.example")
+        found = [item for item in read(content) if isinstance(item, Record)]
+        assert len(found) == 3
+        assert found[1].spoilt == 1
+
+    @given(st.integers(1, 400))
+    @example(1)
+    def test_pieces_of_any_size_read_alike(self, size: int) -> None:
+        """Nothing depends on where the network cut the file."""
+        assert read(GOOD, size) == read(GOOD)
+
+
+class TestBadRecords:
+    """One bad record costs itself alone."""
+
+    def test_of_unknown_kind_is_set_aside_with_its_line(self) -> None:
+        """And not quoted: nobody may display a register's rows."""
+        content = (HEAD + MASK.replace("domain-mask", "dns-secret") + OLD + "</reg:register>").encode("cp1251")
+        items = read(content)
+        assert items[1] == BadLine(3, "a record of an unknown blockType or entryType")
+        assert isinstance(items[2], Record)
+
+    @pytest.mark.parametrize("entry", ["x", "-1", "1000", "\u0661"])
+    def test_of_an_entry_type_that_is_no_number_is_set_aside(self, entry: str) -> None:
+        """Type 1 must never slip through as something else."""
+        content = (HEAD.replace("windows-1251", "UTF-8") + MASK.replace('entryType="6"', f'entryType="{entry}"')
+                   + "</reg:register>").encode()  # fmt: skip
+        assert isinstance(read(content)[1], BadLine)
+
+    def test_without_an_entry_type_is_of_type_not_known(self) -> None:
+        """Which the default selection drops."""
+        assert records(MASK.replace('entryType="6"', ""))[0].entry_type == 0
+
+    def test_too_large_is_set_aside(self) -> None:
+        """Its texts are not kept while it is read."""
+        huge = "<ip>192.0.2.1</ip>" * 450_000
+        found = read((HEAD + MASK.replace("<domain>", huge + "<domain>") + OLD + "</reg:register>").encode("cp1251"))
+        assert isinstance(found[1], BadLine)
+        assert isinstance(found[2], Record)
+
+    def test_with_an_endless_text_is_set_aside(self) -> None:
+        """Bounded by characters, whatever the element."""
+        found = read((HEAD + MASK.replace("*.work", "w" * 200_000) + OLD + "</reg:register>").encode("cp1251"))
+        assert [type(item) for item in found] == [Published, BadLine, Record]
+
+
+class TestBadFiles:
+    """What is no dump is refused with file and line."""
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            (GOOD[:-40], "not a whole XML file"),
+            (GOOD[: len(GOOD) // 2], "not a whole XML file"),
+            (b"", "not a whole XML file"),
+            (b"<html></html>", "the first element is no register"),
+            (GOOD.replace(b"</content>", b"</contend>", 1), "not XML (mismatched tag)"),
+            (GOOD.replace(b"windows-1251", b"koi8-r"), "the encoding is neither windows-1251 nor UTF-8"),
+        ],
+    )
+    def test_and_the_reader_is_told_why(self, content: bytes, message: str) -> None:
+        """A dump cut short must not look like a thousand delistings."""
+        with pytest.raises(ListError) as caught:
+            read(content)
+        assert caught.value.where.startswith("dump.xml:")
+        assert message in str(caught.value)
+
+    def test_records_before_the_fault_are_given(self) -> None:
+        """The consumer learns of the fault in time to throw them away."""
+        found: Iterator[RegisterItem] = dump_xml.read([GOOD[:-20]], "dump.xml")
+        assert len([next(found) for _ in range(2)]) == 2
+
+
+class TestHostileFiles:
+    """The file comes from strangers."""
+
+    @pytest.mark.parametrize(
+        "declaration",
+        [
+            '<!DOCTYPE r [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>',
+            '<!DOCTYPE r SYSTEM "file:///etc/passwd">',
+            '<!DOCTYPE r [<!ENTITY % x SYSTEM "http://192.0.2.1/x">%x;]>',
+        ],
+    )
+    def test_a_document_type_is_refused(self, declaration: str) -> None:
+        """It is the way to entity bombs and to other files."""
+        with pytest.raises(ListError, match="has a document type"):
+            read(GOOD.replace(b"<reg:register", declaration.encode() + b"<reg:register", 1))
+
+    def test_a_tag_without_end_is_refused(self) -> None:
+        """Before it fills the memory."""
+        with pytest.raises(ListError, match="a tag longer than"):
+            read((HEAD + '<content id="').encode() + b"x" * (3 * dump_xml.MAX_TAG), 65536)
+
+    def test_endless_nesting_is_refused(self) -> None:
+        """The format has three levels."""
+        with pytest.raises(ListError, match="nested deeper"):
+            read((HEAD + "<a>" * 50).encode())
+
+    def test_endlessly_many_names_of_elements_are_refused(self) -> None:
+        """The parser never forgets one."""
+        with pytest.raises(ListError, match="different elements"):
+            read((HEAD + "".join(f"<e{n}/>" for n in range(20_000))).encode())
+
+    @given(st.binary(max_size=300))
+    def test_any_bytes_give_a_list_error_or_nothing(self, content: bytes) -> None:
+        """Never another exception."""
+        with pytest.raises(ListError):
+            read(content)
+
+    @given(st.integers(0, len(GOOD)), st.integers(0, 60), st.binary(max_size=30))
+    def test_a_damaged_dump_gives_records_or_a_list_error(self, at: int, cut: int, put: bytes) -> None:
+        """A hole anywhere, and anything in it."""
+        with contextlib.suppress(ListError):
+            items = read(GOOD[:at] + put + GOOD[at + cut :])
+            assert all(isinstance(item, Published | Record | BadLine) for item in items)

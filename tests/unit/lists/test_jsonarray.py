@@ -1,0 +1,71 @@
+"""A large JSON array, item by item."""
+
+import contextlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probe.errors import ListError
+from probe.lists import jsonarray
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**6), 10**6) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.lists(VALUES, max_size=6), st.integers(1, 40), st.sampled_from([None, 1]))
+def test_gives_what_reading_at_once_gives(values: list[object], size: int, indent: int | None) -> None:
+    """Whatever the pieces, whatever the layout."""
+    content = json.dumps(values, indent=indent, ensure_ascii=False).encode()
+    pieces = (content[at : at + size] for at in range(0, len(content), size))
+    assert list(jsonarray.items(pieces, "f")) == values
+
+
+def test_a_number_cut_in_two_is_one_number() -> None:
+    """What is at hand may be half of it."""
+    assert list(jsonarray.items([b"[12", b"34, 5]"], "f")) == [1234, 5]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the file is no JSON array"),
+        (b"{}", "the file is no JSON array"),
+        (b'["a", "b', "an item is no JSON, or the file was cut short (after 1 items)"),
+        (b'["a"\n', "neither a comma nor the array's end after an item (after 1 items)"),
+        (b'["a"] x', "something follows the array"),
+        (b"[1,]", "an item is no JSON"),
+        (b"[NaN]", "an item is no JSON"),
+        (b'["\xff"]', "the file is not UTF-8"),
+        (b"[" * 100_000, "an item is no JSON"),
+    ],
+)
+def test_says_what_is_wrong_and_how_far_it_came(content: bytes, message: str) -> None:
+    """A file cut short must not pass for a short file."""
+    with pytest.raises(ListError) as caught:
+        list(jsonarray.items([content], "f"))
+    assert message in str(caught.value)
+
+
+def test_names_the_line() -> None:
+    """Where the array is written over several."""
+    with pytest.raises(ListError) as caught:
+        list(jsonarray.items([b'[\n"a",\n"b"\n"c"]'], "f"))
+    assert caught.value.where == "f:4"
+
+
+def test_an_item_without_end_is_refused() -> None:
+    """Before it fills the memory."""
+    with pytest.raises(ListError, match="larger than"):
+        list(jsonarray.items([b'["', *[b"x" * 65536] * 40], "f"))
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_give_items_or_a_list_error(content: bytes) -> None:
+    """Never another exception."""
+    with contextlib.suppress(ListError):
+        list(jsonarray.items([b"[", content], "f"))

@@ -1,0 +1,189 @@
+"""Real registers, prefixes and lists are read without loss: rows in, targets out, rows set aside with the reason."""
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from probe.lists.catalogue import load
+from probe.lists.entries import BadLine, Entry
+from probe.lists.history import Kind, changes, snapshot
+from probe.lists.prefixes.record import AsBlock, Prefix
+from probe.lists.registers import dump_xml, zi_csv
+from probe.lists.registers.record import Published, Record
+from probe.lists.registry import HEAD, Item, sniff
+from probe.lists.selection import SENSITIVE, Selection
+from probe.lists.service import Owners
+from probe.model.target import parse
+from tests import required
+
+ROOT = Path(__file__).parents[3]
+DATA = required.SHARED_DATA
+pytestmark = pytest.mark.shared_data
+OWNERS = Owners(load({path.name: path.read_bytes() for path in (ROOT / "targets" / "services").glob("*.toml")}))
+
+
+@pytest.fixture(autouse=True)
+def data() -> None:
+    """The folder, or no test."""
+    required.shared_data("README.md")
+
+
+def read(path: str) -> tuple[str, list[Item]]:
+    """The sniffed format of a file and all its items."""
+    content = (DATA / path).read_bytes()
+    known = sniff(content[:HEAD], path)
+    return known.name, list(known.read((content[at : at + 1000] for at in range(0, len(content), 1000)), path))
+
+
+@pytest.mark.parametrize(
+    ("path", "known", "records", "aside"),
+    [
+        ("register/dump-sample.xml", "dump-xml", 56, 0),
+        ("register/zi-sample.csv", "zi-csv", 218, 1),
+        ("register/zi-2017-04-12-reconstructed.csv", "zi-csv", 89, 0),
+        ("register/zi-2017-05-03-reconstructed.csv", "zi-csv", 194, 0),
+        ("register/zi-2017-05-05-reconstructed.csv", "zi-csv", 217, 0),
+        ("register/zi-2017-05-11-reconstructed.csv", "zi-csv", 194, 0),
+        ("prefixes/bgptools-table-sample.jsonl", "bgptools", 14, 0),
+        ("prefixes/delegated-apnic-tencent.txt", "delegated", 92, 0),
+        ("prefixes/delegated-apnic-extended-tencent.txt", "delegated", 95, 0),
+        ("prefixes/ip2asn-sample.tsv", "ip2asn", 12, 0),
+        ("prefixes/ipverse-AS132203-ipv4-aggregated.txt", "prefix-list", 125, 0),
+        ("prefixes/ipverse-AS133478-new-shape.json", "ipverse", 5, 0),
+        ("prefixes/ipverse-AS45090-old-shape.json", "ipverse", 81, 0),
+        ("prefixes/pfx2as-sample.txt", "pfx2as", 13, 0),
+        ("prefixes/ripestat-announced-prefixes-AS132203.json", "ripestat", 141, 0),
+        ("prefixes/ripestat-announced-prefixes-AS45090.json", "ripestat", 81, 0),
+        ("test-lists/ru.csv", "testlist", 1093, 0),
+        ("test-lists/cn.csv", "testlist", 594, 0),
+        ("test-lists/global.csv", "testlist", 1721, 0),
+        ("test-lists/cis.csv", "testlist", 339, 0),
+    ],
+)
+def test_every_file_is_known_and_read_whole(path: str, known: str, records: int, aside: int) -> None:
+    """Nothing is lost in silence."""
+    name, items = read(path)
+    kinds = Counter(type(item) for item in items)
+    assert name == known
+    assert kinds[Record] + kinds[Prefix] + kinds[AsBlock] + kinds[Entry] == records
+    assert kinds[BadLine] == aside
+    assert sum(item.spoilt for item in items if isinstance(item, Record)) == 0
+
+
+@pytest.mark.parametrize("path", ["register/churn-2014-2015.csv", "register/update-times-2017.csv"])
+def test_what_is_no_list_is_set_aside_line_by_line(path: str) -> None:
+    """Tables of counts and times lie beside the registers; none of their rows becomes a target."""
+    _, items = read(path)
+    assert items
+    assert all(isinstance(item, BadLine) for item in items)
+
+
+class TestDump:
+    """The sample of the official dump, 2015 to 2024."""
+
+    items = [] if not DATA.is_dir() else list(dump_xml.read([(DATA / "register/dump-sample.xml").read_bytes()], "d"))
+
+    def test_no_path_of_any_url_is_left(self) -> None:
+        """Not in any field of any record."""
+        kept = repr(self.items)
+        assert "kinozi.bond" in kept
+        assert "/cinema/" not in kept
+        assert "://" not in kept
+
+    def test_every_name_and_address_in_the_file_is_in_a_record(self) -> None:
+        """Counted against a plain search of the text."""
+        text = (DATA / "register/dump-sample.xml").read_text("cp1251")
+        records = [item for item in self.items if isinstance(item, Record)]
+        written = sum(
+            text.count(f"<{tag}>") + text.count(f"<{tag} ") for tag in ("ip", "ipSubnet", "ipv6", "ipv6Subnet")
+        )
+        assert sum(len(r.addresses) + len(r.networks) for r in records) == written
+        assert sum(r.urls for r in records) == text.count("<url>") + text.count("<url ")
+
+    def test_by_default_what_is_kept_is_of_two_types(self) -> None:
+        """Or a known service's."""
+        kept = [r for r in self.items if isinstance(r, Record) and Selection(owners=OWNERS).of_record(r) is None]
+        assert {r.entry_type for r in kept} == {4, 6}
+
+
+class TestMirror:
+    """The mirror's sample."""
+
+    def test_prose_in_line_2_is_what_is_set_aside(self) -> None:
+        """A fork's copy really has it."""
+        items = list(zi_csv.read([(DATA / "register/zi-sample.csv").read_bytes()], "z"))
+        assert isinstance(items[0], Published)
+        assert isinstance(items[1], BadLine)
+        assert items[1].line == 2
+
+
+class TestHistory:
+    """Spring of 2017, in four snapshots."""
+
+    def taken(self, day: str) -> object:
+        """A snapshot, with the decision that stands in for WeChat's."""
+        content = (DATA / f"register/zi-2017-{day}-reconstructed.csv").read_bytes()
+        return snapshot(zi_csv.read([content], day), Selection(owners=OWNERS, decisions=("SYNTHETIC-WECHAT",)))
+
+    @pytest.mark.parametrize(
+        ("old", "new", "expected"),
+        [
+            ("04-12", "05-03", {("line", Kind.LISTED): 64, ("blackberry-messenger", Kind.LISTED): 40,
+                                ("vchat", Kind.LISTED): 1}),
+            ("05-03", "05-05", {("wechat", Kind.LISTED): 23}),
+            ("05-05", "05-11", {("wechat", Kind.DELISTED): 23}),
+        ],
+    )  # fmt: skip
+    def test_each_service_is_listed_and_delisted_when_it_was(
+        self, old: str, new: str, expected: dict[tuple[str, Kind], int]
+    ) -> None:
+        """Nothing missed, nothing invented."""
+        found = changes(self.taken(old), self.taken(new), OWNERS)  # type: ignore[arg-type]
+        assert Counter((change.service, change.kind) for change in found) == expected
+
+    def test_the_names_listed_in_2019_are_booked_to_their_services(self) -> None:
+        """But for names of hosters and of others whom Zello's decision hit along with it."""
+        listed = json.loads((DATA / "register/messengers-listed-2019-09.json").read_text())["services"]
+        strange = {s["service"]: sum(not OWNERS.of_host(host) for host in s.get("domains", ())) for s in listed}
+        assert strange == {
+            "Zello": 21, "LINE": 1, "Vchat": 0, "BlackBerry Messenger": 0, "Telegram": 0, "LinkedIn": 0,
+        }  # fmt: skip
+
+
+class TestPrefixes:
+    """Two sources about one AS."""
+
+    def test_agree(self) -> None:
+        """RIPEstat's answer and ipverse's file were made from the same announcements."""
+        stat = {item.network for item in read("prefixes/ripestat-announced-prefixes-AS45090.json")[1]
+                if isinstance(item, Prefix)}  # fmt: skip
+        verse = {
+            item.network for item in read("prefixes/ipverse-AS45090-old-shape.json")[1] if isinstance(item, Prefix)
+        }
+        assert stat == verse
+
+    def test_a_count_that_is_no_power_of_two_becomes_several(self) -> None:
+        """768 free addresses: two prefixes."""
+        lines = Counter(item.line for item in read("prefixes/delegated-apnic-extended-tencent.txt")[1])
+        assert max(lines.values()) == 2
+
+
+class TestTestLists:
+    """The lists researchers exchange."""
+
+    @pytest.mark.parametrize("name", ["ru", "cn", "global", "cis"])
+    def test_every_row_is_a_target_of_the_contract(self, name: str) -> None:
+        """With the category and source its row has."""
+        rows = list(csv.DictReader((DATA / f"test-lists/{name}.csv").read_text("utf-8").splitlines()))
+        entries = [item for item in read(f"test-lists/{name}.csv")[1] if isinstance(item, Entry)]
+        assert [(e.target, e.category) for e in entries] == [(r["url"], r["category_code"]) for r in rows]
+        assert all(parse(entry.target) for entry in entries)
+
+    def test_the_sensitive_categories_are_in_their_legend(self) -> None:
+        """A code that nobody uses would protect nobody."""
+        legend = (DATA / "test-lists/00-LEGEND-new_category_codes.csv").read_text("utf-8")
+        rows = csv.DictReader(legend.splitlines())
+        assert {row["New Code"] for row in rows} >= SENSITIVE
