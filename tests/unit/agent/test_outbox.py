@@ -1,0 +1,321 @@
+"""The state file: what survives, in what order it is sent, and what happens on a bad disk."""
+
+# ruff: noqa: D102 - the rules of the state machine at the end have sentences for names
+from __future__ import annotations
+
+import gzip
+import os
+import sqlite3
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from probe.agent.outbox import KEPT_SECONDS, MIGRATIONS, Kept, Outbox, Told, read_notes
+from probe.errors import ExitStatus, StateError, StorageError
+from probe.formats.batch import Batch, RoundReport, Settled, decode
+from probe.model.event import Network
+from probe.model.verdict import Status
+
+NOON = datetime(2017, 5, 4, 12, tzinfo=UTC)
+
+
+def draft(name: str = "", padding: int = 0) -> Batch:
+    settled = (Settled(target=name, status=Status.REACHABLE, since=NOON),) if name else ()
+    return Batch(
+        agent="",
+        epoch="",
+        seq=0,
+        sent=NOON,
+        interval=300,
+        network=Network(asn=1),
+        rounds=(RoundReport(start=NOON, seconds=1, targets=1, measured=1),),
+        settled=settled,
+        services={os.urandom(padding).hex(): "x"} if padding else {},
+    )
+
+
+def commit(outbox: Outbox, *drafts: Batch, agent: str = "a1", **more: object) -> None:
+    told = {item.target: Told(1, "reachable") for one in drafts for item in one.settled}
+    outbox.commit(Kept(detector=b"state"), drafts, agent=agent, told=told, now=NOON)
+
+
+def sent(outbox: Outbox) -> Batch:
+    waiting = outbox.first()
+    assert waiting is not None
+    return decode(waiting.body)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.sqlite"
+
+
+# What one round leaves for the next.
+
+
+def test_a_new_file_holds_nothing(path: Path) -> None:
+    with Outbox(path) as outbox:
+        assert outbox.kept() == Kept()
+        assert outbox.told() == {}
+        assert outbox.first() is None
+
+
+def test_a_round_is_there_after_a_restart(path: Path) -> None:
+    with Outbox(path) as outbox:
+        outbox.commit(
+            Kept(detector=b"\0\1", vantage="online", measured={"192.0.2.0/24": NOON}),
+            [draft("a")],
+            agent="a1",
+            told={"a": Told(1, "reachable")},
+            now=NOON,
+            notes={"round": {"state": "online"}},
+        )
+
+    with Outbox(path) as outbox:
+        assert outbox.kept() == Kept(detector=b"\0\1", vantage="online", measured={"192.0.2.0/24": NOON})
+        assert outbox.told() == {"a": Told(1, "reachable")}
+        assert outbox.waiting() == 1
+    assert read_notes(path) == {"round": {"state": "online"}, "waiting": 1}
+
+
+def test_only_the_owner_can_read_it(path: Path) -> None:
+    with Outbox(path):
+        assert path.stat().st_mode & 0o077 == 0
+
+
+def test_what_was_acknowledged_is_forgotten_after_a_week_and_what_waits_never_is(path: Path) -> None:
+    with Outbox(path) as outbox:
+        commit(outbox, draft("a"), draft("b"))
+        outbox.acknowledge(1, NOON)
+        outbox.commit(Kept(), [], agent="a1", told={}, now=NOON + timedelta(seconds=KEPT_SECONDS))
+        assert outbox.rewind(1, NOON)
+        outbox.acknowledge(1, NOON)
+        outbox.commit(Kept(), [], agent="a1", told={}, now=NOON + timedelta(seconds=KEPT_SECONDS + 1))
+
+        assert not outbox.rewind(1, NOON)
+        assert sent(outbox).seq == 2
+
+
+# Epoch and sequence: 1, 2, .. without gaps, whatever the collector asks for.
+
+
+def test_batches_are_numbered_from_1_in_one_epoch_and_sent_in_order(path: Path) -> None:
+    with Outbox(path) as outbox:
+        commit(outbox, draft("a"), draft("b"))
+        commit(outbox, draft("c"))
+        seen = []
+        while outbox.first() is not None:
+            seen.append(sent(outbox))
+            outbox.acknowledge(seen[-1].seq, NOON)
+
+    assert [(batch.seq, batch.settled[0].target, batch.agent) for batch in seen] == [
+        (1, "a", "a1"),
+        (2, "b", "a1"),
+        (3, "c", "a1"),
+    ]
+    assert len({batch.epoch for batch in seen}) == 1
+
+
+def test_a_batch_that_is_sent_again_is_the_same_to_the_byte(path: Path) -> None:
+    with Outbox(path) as outbox:
+        commit(outbox, draft("a"))
+        first = outbox.first()
+    with Outbox(path) as outbox:
+        assert outbox.first() == first
+
+
+def test_a_collector_that_lost_its_last_hours_gets_them_again(path: Path) -> None:
+    with Outbox(path) as outbox:
+        commit(outbox, draft("a"), draft("b"), draft("c"))
+        outbox.acknowledge(3, NOON)
+
+        assert outbox.rewind(2, NOON)
+        assert sent(outbox).seq == 2
+        assert outbox.waiting() == 2
+
+
+def test_a_collector_that_is_ahead_of_what_waits_is_believed(path: Path) -> None:
+    with Outbox(path) as outbox:
+        commit(outbox, draft("a"), draft("b"))
+
+        assert outbox.rewind(3, NOON)
+        assert outbox.first() is None
+
+
+@pytest.mark.parametrize("expected", [0, -1, 4, 2**60])
+def test_a_number_that_was_never_ours_is_refused(path: Path, expected: int) -> None:
+    with Outbox(path) as outbox:
+        commit(outbox, draft("a"), draft("b"))
+
+        assert not outbox.rewind(expected, NOON)
+        assert outbox.waiting() == 2
+
+
+def test_a_new_epoch_numbers_what_waits_from_1_and_tells_everything_anew(path: Path) -> None:
+    with Outbox(path) as outbox:
+        commit(outbox, draft("a"), draft("b"), draft("c"))
+        old = sent(outbox).epoch
+        outbox.acknowledge(1, NOON)
+        outbox.restart()
+
+        first = sent(outbox)
+        assert (first.seq, first.settled[0].target) == (1, "b")
+        assert first.epoch != old
+        assert outbox.told() == {}
+        commit(outbox, draft("d"))
+        outbox.acknowledge(2, NOON)
+        assert sent(outbox).seq == 3
+
+
+def test_a_batch_that_cannot_be_taken_keeps_its_number_and_its_round(path: Path) -> None:
+    with Outbox(path) as outbox:
+        commit(outbox, draft("a"), draft("b"))
+        outbox.discard(1)
+
+        bare = sent(outbox)
+        assert (bare.seq, bare.settled, len(bare.rounds)) == (1, (), 1)
+
+
+def test_batches_from_before_enrolment_get_the_name_given_then(path: Path) -> None:
+    with Outbox(path) as outbox:
+        commit(outbox, draft("a"), agent="")
+        epoch = sent(outbox).epoch
+        outbox.sign_over("a7")
+
+        assert (sent(outbox).agent, sent(outbox).seq, sent(outbox).epoch) == ("a7", 1, epoch)
+
+
+def test_another_name_begins_another_epoch(path: Path) -> None:
+    with Outbox(path) as outbox:
+        commit(outbox, draft("a"), draft("b"), agent="a1")
+        outbox.acknowledge(1, NOON)
+        epoch = sent(outbox).epoch
+        outbox.sign_over("a2")
+
+        assert (sent(outbox).agent, sent(outbox).seq) == ("a2", 1)
+        assert sent(outbox).epoch != epoch
+        commit(outbox, draft("c"), agent="a2")
+        outbox.sign_over("a2")
+        assert outbox.waiting() == 2
+
+
+# One line each: what, where, how to mend; nothing half-written, nothing lost.
+
+
+def test_a_full_disk_loses_nothing_that_was_written_and_writes_nothing_by_halves(path: Path) -> None:
+    with Outbox(path, max_pages=40) as outbox:
+        commit(outbox, draft("a"))
+        with pytest.raises(StorageError, match=r"state\.sqlite: the disk is full \(free some space") as caught:
+            outbox.commit(
+                Kept(detector=os.urandom(200_000)), [draft("b")], agent="a1", told={"b": Told(1, "x")}, now=NOON
+            )
+
+        assert caught.value.status == ExitStatus.NOT_ALL_WELL
+        assert (outbox.kept().detector, outbox.waiting(), set(outbox.told())) == (b"state", 1, {"a"})
+    with Outbox(path) as outbox:
+        commit(outbox, draft("c"))
+        assert outbox.waiting() == 2
+
+
+def test_a_state_of_a_newer_version_is_left_alone(path: Path) -> None:
+    with Outbox(path) as outbox:
+        commit(outbox, draft("a"))
+    newer = sqlite3.connect(path)
+    newer.execute("PRAGMA user_version = 99")
+    newer.close()
+    content = path.read_bytes()
+
+    with pytest.raises(StateError, match=rf"state of version 99, and this program knows {len(MIGRATIONS)} \(run") as e:
+        Outbox(path)
+
+    assert e.value.status == ExitStatus.USAGE
+    assert path.read_bytes() == content
+
+
+def test_a_file_that_is_no_state_is_left_alone(path: Path) -> None:
+    path.write_bytes(b"dear diary, " * 1000)
+
+    with pytest.raises(StateError, match=r"broken: .* \(move it away to begin anew\)"):
+        Outbox(path)
+
+    assert path.read_bytes().startswith(b"dear diary")
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(StorageError, match=r"cannot be written: .* \(name another folder"):
+        Outbox(tmp_path / "file" / "state.sqlite")
+
+
+def test_a_state_that_somebody_else_holds_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Outbox(path) as outbox:
+        outbox._db.execute("PRAGMA busy_timeout = 10")
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StateError, match="in use by another process"):
+            commit(outbox, draft("a"))
+        other.close()
+
+
+def test_notes_of_a_state_that_is_not_there_are_one_line(path: Path) -> None:
+    with pytest.raises(StateError, match="no state yet"):
+        read_notes(path)
+
+
+class Histories(RuleBasedStateMachine):
+    """Whatever is committed, acknowledged, rewound and restarted: numbers have no gaps and nothing waiting is lost."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.outbox = Outbox(Path(self.folder.name) / "state.sqlite")
+        self.made = 0
+        self.acked: set[str] = set()
+
+    @rule(count=st.integers(0, 3))
+    def round(self, count: int) -> None:
+        commit(self.outbox, *(draft(f"t{self.made + n}") for n in range(count)))
+        self.made += count
+
+    @rule()
+    def acknowledge_first(self) -> None:
+        if self.outbox.first() is not None:
+            batch = sent(self.outbox)
+            self.acked.update(item.target for item in batch.settled)
+            self.outbox.acknowledge(batch.seq, NOON)
+
+    @rule(expected=st.integers(1, 10))
+    def rewind(self, expected: int) -> None:
+        first = self.outbox.first()
+        if first is None or expected <= first.seq:  # an honest collector never skips what it has not got
+            self.outbox.rewind(expected, NOON)
+
+    @rule()
+    def restart(self) -> None:
+        self.outbox.restart()
+
+    @invariant()
+    def nothing_is_lost_and_numbers_have_no_gaps(self) -> None:
+        rows = self.outbox._db.execute("SELECT seq, acked FROM batch ORDER BY seq").fetchall()
+        numbers = [seq for seq, _ in rows]
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else True
+        following = self.outbox._db.execute("SELECT next FROM kept").fetchone()[0]
+        assert not numbers or following == numbers[-1] + 1
+        waiting = set()
+        for (body,) in self.outbox._db.execute("SELECT body FROM batch WHERE acked IS NULL"):
+            waiting.update(item.target for item in decode(gzip.decompress(body)).settled)
+        assert waiting | self.acked == {f"t{n}" for n in range(self.made)}
+
+    def teardown(self) -> None:
+        self.outbox.close()
+        self.folder.cleanup()
+
+
+Histories.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestHistories = Histories.TestCase
