@@ -1,0 +1,287 @@
+"""Reading a heap of observations: which chain, hop and address each belongs to, and how each try ended.
+
+Nothing here concludes. A `Hop` is one URL of a chain (or the one endpoint of a target without redirects); a `Site` is
+one address of a hop with every try of the subject there; an `Outcome` is how a try failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from probe.errors import TargetError
+from probe.model.address import parse_address
+from probe.model.failure import OWN_FAULTS, Failure
+from probe.model.observation import Connection, Exchange, LateAnswer, Observation, Resolution, TlsHandshake
+from probe.model.step import Purpose
+from probe.model.target import DnsTarget, DomainTarget, Target, TcpTarget, TlsTarget, UrlTarget, parse
+
+REDIRECTS = 10
+"""Hops after the first that count (contract: design of the plans); a chain that goes on is a loop."""
+
+Located = Connection | TlsHandshake | Exchange
+
+_DEPTH = ("tcp", "tls", "http", "body")
+_TELLING = (
+    Failure.CERTIFICATE,
+    Failure.ALERT,
+    Failure.RESET,
+    Failure.EOF,
+    Failure.GARBAGE,
+    Failure.UNREACHABLE,
+    Failure.TOO_MUCH,
+    Failure.TIMEOUT,
+)
+"""Of two failures at one layer, the more telling: what somebody said before what nobody said."""
+
+
+class Outcome(NamedTuple):
+    """How a try failed: `body` is an HTTP answer that stopped after its first kilobytes."""
+
+    layer: str
+    failure: Failure
+
+    def __str__(self) -> str:
+        return f"{self.layer}.{self.failure}"
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Higher for the deeper layer, then for the more telling failure."""
+        telling = -_TELLING.index(self.failure) if self.failure in _TELLING else -len(_TELLING)
+        return _DEPTH.index(self.layer), telling
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What one hop tries.
+
+    Attributes:
+        scheme: `https`, `http`, `tls`, `tcp` or `dns`.
+        host: name or address; empty for `tcp`.
+        port: of the act that decides; 443 for `dns`, where certificates are witnesses.
+        url: empty where there is none.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    url: str = ""
+
+    @property
+    def is_name(self) -> bool:
+        """Whether the host is a name, so that somebody had to look it up."""
+        return bool(self.host) and parse_address(self.host) is None and self.scheme in {"https", "http", "dns"}
+
+
+class Site:
+    """One address of a hop."""
+
+    def __init__(self, subject: Subject, address: str, seen: Sequence[Located]) -> None:
+        self.address = address
+        self.subject = subject
+        self._seen = seen
+
+    def _mine(self, one: Located) -> bool:
+        """Whether the observation is of the subject itself rather than beside it."""
+        if one.purpose is not Purpose.SUBJECT:
+            return False
+        if isinstance(one, Exchange):
+            return one.url == self.subject.url
+        if isinstance(one, TlsHandshake):
+            return one.port == self.subject.port and self.subject.scheme in {"https", "tls", "dns"}
+        return one.port == self.subject.port
+
+    @cached_property
+    def tries(self) -> tuple[tuple[Located, ...], ...]:
+        """The subject's tries in order, each with what it saw from the first layer to the last."""
+        grouped: dict[int, list[Located]] = {}
+        for one in self._seen:
+            if self._mine(one):
+                grouped.setdefault(one.attempt, []).append(one)
+        return tuple(tuple(group) for _, group in sorted(grouped.items()))
+
+    @cached_property
+    def pages(self) -> tuple[Exchange, ...]:
+        """The answers to the subject's request."""
+        return tuple(one for group in self.tries for one in group if isinstance(one, Exchange) and one.answered)
+
+    @cached_property
+    def serves(self) -> bool:
+        """Whether the subject was served here at least once."""
+        match self.subject.scheme:
+            case "https" | "http":
+                return bool(self.pages)
+            case "tls" | "dns":
+                return self.stands
+            case _:
+                return any(one.failure is None for group in self.tries for one in group)
+
+    @cached_property
+    def stands(self) -> bool:
+        """Whether a certificate verified here for the subject's name."""
+        return any(isinstance(one, TlsHandshake) and one.verified for group in self.tries for one in group)
+
+    @cached_property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """How the tries failed, those that did."""
+        ends = (_end(group) for group in self.tries)
+        return tuple(end for end in ends if end is not None)
+
+    @cached_property
+    def failed(self) -> Outcome | None:
+        """The most telling of its failures; None where it serves, or where nothing failed."""
+        honest = [end for end in self.outcomes if end.failure not in OWN_FAULTS]
+        return None if self.serves else max(honest or self.outcomes, key=lambda end: end.rank, default=None)
+
+    @property
+    def own_fault(self) -> bool:
+        """Whether this host itself had no way there."""
+        return self.failed is not None and self.failed.failure in OWN_FAULTS
+
+    @property
+    def alerts(self) -> tuple[str, ...]:
+        """The names of the alerts that ended the subject's handshakes."""
+        ends = (group[-1] for group in self.tries)
+        return tuple(one.alert for one in ends if isinstance(one, TlsHandshake) and one.failure is Failure.ALERT)
+
+    def beside(self, purpose: Purpose) -> tuple[Located, ...]:
+        """What was seen here under another name."""
+        return tuple(one for one in self._seen if one.purpose is purpose)
+
+
+class Hop:
+    """One URL of a chain, or the one endpoint of a target without redirects."""
+
+    def __init__(self, chain: int, index: int, subject: Subject, observations: Sequence[Observation]) -> None:
+        self.chain = chain
+        self.index = index
+        self.subject = subject
+        self.astray = False
+        """Its redirects lead back, nowhere, or on without end."""
+        self._observations = observations
+
+    @cached_property
+    def sites(self) -> tuple[Site, ...]:
+        """The addresses tried, in the order of their first observation."""
+        here: dict[str, list[Located]] = {}
+        for one in self._observations:
+            if (
+                isinstance(one, Located)
+                and (one.chain, one.hop) == (self.chain, self.index)
+                and one.purpose is not Purpose.RELAY
+            ):
+                here.setdefault(one.address, []).append(one)
+        return tuple(Site(self.subject, address, seen) for address, seen in here.items())
+
+    @cached_property
+    def tried(self) -> bool:
+        """Whether the subject was tried anywhere."""
+        return any(site.tries for site in self.sites)
+
+    @cached_property
+    def resolved(self) -> bool:
+        """Whether somebody was asked for the host."""
+        return any(isinstance(one, Resolution) and one.name == self.subject.host for one in self._observations)
+
+    @cached_property
+    def pages(self) -> tuple[Exchange, ...]:
+        """All answers to the subject's request, over the addresses."""
+        return tuple(page for site in self.sites for page in site.pages)
+
+    @property
+    def redirects(self) -> tuple[Exchange, ...]:
+        """The answers that send the client on."""
+        return tuple(page for page in self.pages if page.redirects)
+
+
+def chains(target: Target, observations: Sequence[Observation]) -> tuple[tuple[Hop, ...], ...]:
+    """The chains of a target, each a run of hops; empty for kinds that this version does not measure.
+
+    Where a chain was redirected to a URL that another chain had tried, the plan did not try it twice: the other's hop
+    stands in both.
+    """
+    subjects = _subjects(target)
+    alone = [hop for number, subject in enumerate(subjects) for hop in _walk(number, subject, observations, {})]
+    known = {hop.subject: hop for hop in reversed(alone) if hop.tried}
+    return tuple(tuple(_walk(number, subject, observations, known)) for number, subject in enumerate(subjects))
+
+
+def resolutions(observations: Sequence[Observation], name: str) -> tuple[Resolution | LateAnswer, ...]:
+    """Everything that was answered about a name."""
+    return tuple(one for one in observations if isinstance(one, Resolution | LateAnswer) and one.name == name)
+
+
+def subject_of(url: str) -> Subject | None:
+    """The subject that a URL is; None when it is none that can be tried."""
+    try:
+        target = parse(url)
+    except TargetError:
+        return None
+    if not isinstance(target, UrlTarget):
+        return None
+    return Subject(target.scheme, target.host, target.port, str(target))
+
+
+def _subjects(target: Target) -> tuple[Subject, ...]:
+    match target:
+        case UrlTarget():
+            return (Subject(target.scheme, target.host, target.port, str(target)),)
+        case DomainTarget(host):
+            return (
+                Subject("https", host, 443, f"https://{host}/"),
+                Subject("http", host, 80, f"http://{host}/"),
+            )
+        case DnsTarget(host):
+            return (Subject("dns", host, 443),)
+        case TcpTarget(_, port):
+            return (Subject("tcp", "", port),)
+        case TlsTarget(_, port, sni):
+            return (Subject("tls", sni, port),)
+        case _:
+            return ()
+
+
+def _walk(
+    chain: int, subject: Subject, observations: Sequence[Observation], known: Mapping[Subject, Hop]
+) -> Iterator[Hop]:
+    seen = set()
+    for index in range(REDIRECTS + 1):
+        hop = Hop(chain, index, subject, observations)
+        if not hop.tried and subject.url and subject in known:
+            hop = known[subject]
+        seen.add(subject.url)
+        following = _following(hop, observations)
+        ends = following is None or following.url in seen or index == REDIRECTS
+        hop.astray = bool(hop.redirects) and ends
+        yield hop
+        if ends or following is None:
+            return
+        subject = following
+
+
+def _following(hop: Hop, observations: Sequence[Observation]) -> Subject | None:
+    """Where the chain goes on: of several redirects the one that was followed, else the first."""
+    wanted = [found for page in hop.redirects if (found := subject_of(page.location)) is not None]
+    later = [one for one in observations if (one.chain, one.hop) == (hop.chain, hop.index + 1)]
+    urls = {one.url for one in later if isinstance(one, Exchange)}
+    names = {one.sni for one in later if isinstance(one, TlsHandshake) and one.purpose is Purpose.SUBJECT}
+    names |= {one.name for one in later if isinstance(one, Resolution) and one.purpose is Purpose.SUBJECT}
+    wanted.sort(key=lambda found: (found.url not in urls, found.host not in names))
+    return wanted[0] if wanted else None
+
+
+def _end(group: Sequence[Located]) -> Outcome | None:
+    """How one try failed; None when it did not, or was cut off before it could."""
+    last = group[-1]
+    if isinstance(last, Exchange):
+        if last.answered:
+            return None
+        failure = last.failure or Failure.EOF
+        return Outcome("body" if last.status and failure is Failure.TIMEOUT else "http", failure)
+    if isinstance(last, TlsHandshake):
+        if last.failure is None and not last.verified:
+            return Outcome("tls", Failure.CERTIFICATE)
+        return None if last.failure is None else Outcome("tls", last.failure)
+    return None if last.failure is None else Outcome("tcp", last.failure)

@@ -1,0 +1,419 @@
+"""The rules: one ordered table. The first that holds for a hop decides it, and the verdict names it.
+
+Order is meaning. What cannot be known comes first; then what works, so that nothing below can accuse a target that was
+served; then what an allow-list or our own pace excuses; then lies that are proven whatever the control says; then the
+control's word; then what fails here alone; and last what nothing explains, which is never `blocked`.
+
+After a rule that says `blocked`, later ones of another layer that hold too add their causes: a name may be poisoned
+*and* silenced. An id is never renamed and never reused; a changed rule raises `RULES_VERSION`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from probe.judge import answering, conversing, resolving
+from probe.judge.case import Leg
+from probe.judge.control import Word
+from probe.model.address import is_bogon, parse_address
+from probe.model.failure import Failure
+from probe.model.verdict import Cause, Status, VantageState
+
+RULES_VERSION = 1
+"""Raised whenever a rule is added, removed, moved or changed in what it says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row.
+
+    Attributes:
+        id: stable name, `layer.what` or `topic.what`.
+        holds: the condition, a predicate of a leg.
+        status: what it says.
+        causes: empty unless it says `blocked` or `throttled`.
+        why: one line for a reader of the verdict.
+        source: where the rule comes from.
+    """
+
+    id: str
+    holds: Callable[[Leg], bool]
+    status: Status
+    why: str
+    causes: tuple[Cause, ...] = ()
+    source: str = "contract: the verdict"
+
+
+def _in_state(state: VantageState) -> Callable[[Leg], bool]:
+    def predicate(leg: Leg) -> bool:
+        return leg.case.state is state
+
+    return predicate
+
+
+def _control_says(word: Word) -> Callable[[Leg], bool]:
+    def predicate(leg: Leg) -> bool:
+        return leg.word is word
+
+    return predicate
+
+
+def _mismeasured(leg: Leg) -> bool:
+    return bool(leg.evidence.error)
+
+
+def _nothing_seen(leg: Leg) -> bool:
+    return not leg.hop.tried and not leg.hop.resolved and not _forbidden(leg)
+
+
+def _cut_short(leg: Leg) -> bool:
+    """Addresses were known, and none was tried: no time was left, or this host has no route for their family."""
+    names = leg.names
+    if leg.hop.tried or leg.hop.subject.scheme == "dns" or _forbidden(leg):
+        return False
+    return names is None or any(not is_bogon(address) for address in names.reference | names.given)
+
+
+def _forbidden(leg: Leg) -> bool:
+    """A redirect to an address that may not be tried, since it can be nobody's."""
+    host = leg.hop.subject.host
+    return leg.hop.index > 0 and parse_address(host) is not None and is_bogon(host)
+
+
+def _always(leg: Leg) -> bool:  # noqa: ARG001 - the shape of every predicate
+    return True
+
+
+_READINGS = "contract: where two readings are possible"
+_CAUSES = "contract: causes"
+_ACQUITTAL = "OONI probe#2455, probe-engine#770: content networks answer differently everywhere"
+_RU = "Russian resolvers since 2024: net4people/bbs#580, #657"
+_GFW = "net4people/bbs#47, #466: the GFW's injectors forge public addresses"
+_SNI = "IMC'22 (TSPU), USENIX'25 (GFW); net4people/bbs#516"
+
+R, B, D, U, X = Status.REACHABLE, Status.BLOCKED, Status.DOWN, Status.UNREACHABLE, Status.UNKNOWN
+C = Cause
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "vantage.offline",
+        _in_state(VantageState.OFFLINE),
+        X,
+        "no anchor answers: nothing can be said",
+        source=_READINGS,
+    ),
+    Rule(
+        "vantage.portal", _in_state(VantageState.PORTAL), X, "a captive portal answers for everybody", source=_READINGS
+    ),
+    Rule("measurement.failed", _mismeasured, X, "the measurement itself failed"),
+    Rule("measurement.empty", _nothing_seen, X, "nothing was seen of it before time was up"),
+    # What works.
+    Rule(
+        "tcp.relayed",
+        conversing.relayed,
+        U,
+        "every address accepts connections here: a relay answers",
+        source="Jafar and transparent relays, net4people/bbs#294",
+    ),
+    Rule("server.refusal", answering.refused, R, "the server itself says no, over verified TLS", source=_READINGS),
+    Rule("served.acquitted", answering.acquitted, R, "an odd address, acquitted by its certificate", source=_ACQUITTAL),
+    Rule("served", answering.works, R, "it works as it does for anyone"),
+    # What fails, where failing proves nothing.
+    Rule(
+        "vantage.allowlist",
+        _in_state(VantageState.ALLOWLIST),
+        X,
+        "only an allow-list is let through here",
+        source=_READINGS,
+    ),
+    Rule(
+        "vantage.policed",
+        _in_state(VantageState.POLICED),
+        X,
+        "the network punishes our own pace",
+        source="net4people/bbs#546",
+    ),
+    Rule("host.no_way", conversing.own_fault, X, "this host has no way to any of the addresses"),
+    Rule(
+        "host.trust",
+        conversing.own_trust,
+        X,
+        "the certificate is control's own: this host's clock or authorities are wrong",
+    ),
+    Rule(
+        "host.fake_addresses",
+        resolving.fake_addresses,
+        X,
+        "the resolver gives every name an impossible address: a proxy or a closed network",
+    ),
+    Rule(
+        "tls.allowlist",
+        conversing.allowlisted,
+        X,
+        "at the same address only an allowed name is answered",
+        source="net4people/bbs#516: mobile allow-lists",
+    ),
+    # Lies about a name. They hold whatever the rest of the path does.
+    Rule(
+        "dns.injected",
+        resolving.injected,
+        B,
+        "two answers to one query disagree, and the first is false",
+        (C.DNS_INJECTED,),
+        _GFW,
+    ),
+    Rule(
+        "dns.rewritten",
+        resolving.rewritten,
+        D,
+        "the name exists nowhere, and the resolver answers all such names",
+        source=_READINGS,
+    ),
+    Rule(
+        "dns.bogon",
+        resolving.lies_by(C.DNS_BOGON),
+        B,
+        "the answer is an address that can be nobody's",
+        (C.DNS_BOGON,),
+        _CAUSES,
+    ),
+    Rule(
+        "dns.spoofed",
+        resolving.lies_by(C.DNS_SPOOFED),
+        B,
+        "the answer is an address that does not serve the name",
+        (C.DNS_SPOOFED,),
+        _CAUSES,
+    ),
+    Rule(
+        "dns.nxdomain",
+        resolving.lies_by(C.DNS_NXDOMAIN),
+        B,
+        "the resolver denies a name that exists",
+        (C.DNS_NXDOMAIN,),
+        _RU,
+    ),
+    Rule(
+        "dns.nodata",
+        resolving.lies_by(C.DNS_NODATA),
+        B,
+        "the resolver hides the addresses of a name that has some",
+        (C.DNS_NODATA,),
+        _CAUSES,
+    ),
+    Rule(
+        "dns.refused",
+        resolving.lies_by(C.DNS_REFUSED),
+        B,
+        "the resolver refuses this name and answers others",
+        (C.DNS_REFUSED,),
+        _CAUSES,
+    ),
+    Rule(
+        "dns.servfail",
+        resolving.lies_by(C.DNS_SERVFAIL),
+        B,
+        "the resolver fails at this name and answers others",
+        (C.DNS_SERVFAIL,),
+        _CAUSES,
+    ),
+    Rule(
+        "dns.timeout",
+        resolving.lies_by(C.DNS_TIMEOUT),
+        B,
+        "the resolver is silent about this name and answers others",
+        (C.DNS_TIMEOUT,),
+        _CAUSES,
+    ),
+    # Another name at the same address is answered.
+    Rule(
+        "tls.reset.sni",
+        conversing.silenced_by(Failure.RESET),
+        B,
+        "reset after this server name, and after no other",
+        (C.TLS_RESET, C.TLS_SNI),
+        _SNI,
+    ),
+    Rule(
+        "tls.timeout.sni",
+        conversing.silenced_by(Failure.TIMEOUT),
+        B,
+        "silence after this server name, and after no other",
+        (C.TLS_TIMEOUT, C.TLS_SNI),
+        _SNI,
+    ),
+    Rule(
+        "tls.eof.sni",
+        conversing.silenced_by(Failure.EOF),
+        B,
+        "closed after this server name, and after no other",
+        (C.TLS_EOF, C.TLS_SNI),
+        _SNI,
+    ),
+    # The control's word.
+    Rule("control.disagrees", _control_says(Word.DISAGREES), U, "the control says two things", source=_READINGS),
+    Rule("control.failed", _control_says(Word.FAILED), D, "it fails from an uncensored place too", source=_READINGS),
+    Rule("dns.absent", resolving.absent, D, "a trusted resolver knows no address either", source=_READINGS),
+    # What fails here alone.
+    Rule(
+        "http.redirect",
+        answering.foreign_redirect,
+        B,
+        "sent to a host that nobody else is sent to",
+        (C.HTTP_REDIRECT,),
+        _CAUSES,
+    ),
+    Rule("http.blockpage", answering.foreign_page, B, "a page that is not the target's", (C.HTTP_BLOCKPAGE,), _CAUSES),
+    Rule("tls.mitm", conversing.forged_certificate, B, "another certificate than the target's", (C.TLS_MITM,), _CAUSES),
+    Rule(
+        "tcp.timeout",
+        conversing.alone_by("tcp", Failure.TIMEOUT),
+        B,
+        "silence to the SYN here, served at control",
+        (C.TCP_TIMEOUT,),
+        _CAUSES,
+    ),
+    Rule(
+        "tcp.reset",
+        conversing.alone_by("tcp", Failure.RESET),
+        B,
+        "RST to the SYN here, served at control",
+        (C.TCP_RESET,),
+        "net4people/bbs#511",
+    ),
+    Rule(
+        "tcp.unreachable",
+        conversing.alone_by("tcp", Failure.UNREACHABLE),
+        B,
+        "ICMP to the SYN here, served at control",
+        (C.TCP_UNREACHABLE,),
+        _CAUSES,
+    ),
+    Rule(
+        "tls.reset",
+        conversing.alone_by("tls", Failure.RESET),
+        B,
+        "RST after the ClientHello here, served at control",
+        (C.TLS_RESET,),
+        _SNI,
+    ),
+    Rule(
+        "tls.timeout",
+        conversing.alone_by("tls", Failure.TIMEOUT),
+        B,
+        "silence after the ClientHello here, served at control",
+        (C.TLS_TIMEOUT,),
+        _SNI,
+    ),
+    Rule(
+        "tls.eof",
+        conversing.alone_by("tls", Failure.EOF),
+        B,
+        "closed after the ClientHello here, served at control",
+        (C.TLS_EOF,),
+        _CAUSES,
+    ),
+    Rule(
+        "http.timeout.sni",
+        conversing.silenced_later,
+        B,
+        "silence after the request, and not under another name",
+        (C.HTTP_TIMEOUT, C.TLS_SNI),
+        _SNI,
+    ),
+    Rule(
+        "http.reset",
+        conversing.alone_by("http", Failure.RESET),
+        B,
+        "RST after the request here, served at control",
+        (C.HTTP_RESET,),
+        _CAUSES,
+    ),
+    Rule(
+        "http.timeout",
+        conversing.alone_by("http", Failure.TIMEOUT),
+        B,
+        "silence after the request here, served at control",
+        (C.HTTP_TIMEOUT,),
+        _CAUSES,
+    ),
+    Rule(
+        "http.eof",
+        conversing.alone_by("http", Failure.EOF),
+        B,
+        "closed after the request here, served at control",
+        (C.HTTP_EOF,),
+        _CAUSES,
+    ),
+    # What nothing at hand explains.
+    Rule("server.alert", conversing.alert, U, "a TLS alert: the server's word or a forgery", source=_READINGS),
+    Rule(
+        "redirect.astray", answering.astray, U, "the redirects lead back, nowhere or on without end", source=_READINGS
+    ),
+    Rule(
+        "http.doubtful",
+        answering.doubtful_page,
+        U,
+        "a page that may or may not be the target's",
+        source="OONI probe#2661",
+    ),
+    Rule(
+        "http.frozen",
+        conversing.failed_at("body"),
+        U,
+        "the page stops after its first kilobytes",
+        source="net4people/bbs#490; zapret#1836",
+    ),
+    Rule("measurement.cut", _cut_short, X, "no address was tried: no time or no route"),
+    Rule("tls.outdated", conversing.outdated, U, "a certificate out of date: a forgotten renewal or a wrong clock"),
+    Rule(
+        "tls.certificate",
+        conversing.bad_certificate,
+        U,
+        "a certificate that does not verify, and nothing to hold it against",
+        source=_READINGS,
+    ),
+    Rule("dns.resolver", resolving.resolver_broken, U, "the resolver finds no other name either"),
+    Rule(
+        "dns.unresolved", resolving.unresolved, U, "no address, and nothing shows whose fault it is", source=_READINGS
+    ),
+    Rule(
+        "tcp.ambiguous",
+        conversing.failed_at("tcp"),
+        U,
+        "no connection, and nothing shows whose fault it is",
+        source=_READINGS,
+    ),
+    Rule(
+        "tls.ambiguous",
+        conversing.failed_at("tls"),
+        U,
+        "no handshake, and nothing shows whose fault it is",
+        source=_READINGS,
+    ),
+    Rule(
+        "http.ambiguous",
+        conversing.failed_at("http"),
+        U,
+        "no answer, and nothing shows whose fault it is",
+        source=_READINGS,
+    ),
+    Rule("unexplained", _always, U, "it did not work, and no rule says why"),
+)
+
+
+def decide(leg: Leg) -> Rule:
+    """The rule that decides a leg."""
+    return next(rule for rule in RULES if rule.holds(leg))
+
+
+def causes_of(leg: Leg, decided: Rule) -> tuple[Cause, ...]:
+    """The causes of a decided leg, the deciding rule's first, then those of other layers where it is blocked."""
+    causes = dict.fromkeys(decided.causes)
+    if decided.status is Status.BLOCKED:
+        for rule in RULES[RULES.index(decided) + 1 :]:
+            layers = {cause.partition(".")[0] for cause in causes}
+            if rule.causes and rule.causes[0].partition(".")[0] not in layers and rule.holds(leg):
+                causes.update(dict.fromkeys(rule.causes))
+    return tuple(causes)
