@@ -1,0 +1,166 @@
+"""The one place where an exception becomes a word of `probe.model.failure`.
+
+The same exception means different things in different acts (a refused TCP connection is an RST, a refused datagram is
+an ICMP message), so the act is always said. Nobody downstream reads an exception or its message.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from probe.model.failure import Failure
+
+MAX_DETAIL = 120
+"""Characters of a detail: enough for a reader, too few to fill evidence with a server's words."""
+
+
+class Act(Enum):
+    """What was being done when it went wrong."""
+
+    CONNECT = auto()
+    """connect(2) of a TCP socket: from SYN to the end of the TCP handshake."""
+    DATAGRAM = auto()
+    """Sending and receiving on a connected UDP socket."""
+    STREAM = auto()
+    """Reading and writing on a TCP connection that stood, TLS included."""
+    LOOKUP = auto()
+    """getaddrinfo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """How an act ended.
+
+    Attributes:
+        failure: the word.
+        detail: a few words for a person.
+        alert: name of the TLS alert that ended it, in the spelling of RFC 8446 section 6; empty when none did.
+    """
+
+    failure: Failure
+    detail: str = ""
+    alert: str = ""
+
+
+class Ended(Exception):  # noqa: N818 - not always an error: it is how an act tells what it saw
+    """An act ended for a reason that already has its word."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(f"{fault.failure}: {fault.detail}")
+        self.fault = fault
+
+
+def ended(failure: Failure, detail: str = "") -> Ended:
+    """An `Ended` to raise, for ends that we decide ourselves (a bound, bytes that make no sense)."""
+    return Ended(Fault(failure, detail[:MAX_DETAIL]))
+
+
+# Which errors an ICMP or ICMPv6 message becomes: Linux `icmp_err_convert` and `tab_unreach`, RFC 1122 section 3.2.2.1.
+_UNREACHABLE = {
+    getattr(errno, name)
+    for name in ("ENETUNREACH", "EHOSTUNREACH", "EHOSTDOWN", "ENONET", "ENOPROTOOPT", "EPROTO", "EACCES")
+    if hasattr(errno, name)
+}
+_NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN}
+_NO_FAMILY = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.ENETDOWN}
+_RESET = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN, errno.ESHUTDOWN}
+# What Windows' completion ports report in place of the errors above (Microsoft: System Error Codes).
+_WINDOWS = {
+    64: Failure.RESET,  # ERROR_NETNAME_DELETED
+    121: Failure.TIMEOUT,  # ERROR_SEM_TIMEOUT
+    1225: Failure.RESET,  # ERROR_CONNECTION_REFUSED
+    1231: Failure.UNREACHABLE,  # ERROR_NETWORK_UNREACHABLE
+    1232: Failure.UNREACHABLE,  # ERROR_HOST_UNREACHABLE
+    1234: Failure.UNREACHABLE,  # ERROR_PORT_UNREACHABLE
+    1236: Failure.RESET,  # ERROR_CONNECTION_ABORTED
+}
+# Alerts whose OpenSSL reason lacks the word ALERT (openssl/sslerr.h, reasons 1110 to 1116).
+_BARE_ALERTS = {
+    "TLSV1_UNSUPPORTED_EXTENSION",
+    "TLSV1_CERTIFICATE_UNOBTAINABLE",
+    "TLSV1_UNRECOGNIZED_NAME",
+    "TLSV1_BAD_CERTIFICATE_STATUS_RESPONSE",
+    "TLSV1_BAD_CERTIFICATE_HASH_VALUE",
+}
+
+
+def fault(error: BaseException, act: Act, *, at_once: bool = False) -> Fault:
+    """The word for an exception.
+
+    Args:
+        error: anything but a cancellation.
+        act: what was being done.
+        at_once: the call itself refused, before anything can have come from the network.
+    """
+    match error:
+        case Ended():
+            return error.fault
+        case ssl.SSLError():
+            return _tls_fault(error)
+        case TimeoutError():  # asyncio's, and the kernel's ETIMEDOUT
+            return Fault(Failure.TIMEOUT)
+        case socket.gaierror():
+            return _lookup_fault(error)
+        case OSError():
+            return _socket_fault(error, act, at_once=at_once)
+        case EOFError():
+            return Fault(Failure.EOF, str(error)[:MAX_DETAIL])
+        case _:
+            return Fault(Failure.BUG, f"{type(error).__name__}: {error}"[:MAX_DETAIL])
+
+
+def _socket_fault(error: OSError, act: Act, *, at_once: bool) -> Fault:
+    code = error.errno or 0
+    windows = getattr(error, "winerror", None)
+    name = errno.errorcode.get(code, f"error {code}") if windows is None else f"WinError {windows}"
+    if code in _NO_FAMILY or (at_once and (code in _NO_ROUTE or windows in (1231, 1232))):
+        return Fault(Failure.NO_ROUTE, name)
+    if act is Act.DATAGRAM and (code in (errno.ECONNREFUSED, errno.ECONNRESET) or windows in (1225, 1234)):
+        return Fault(Failure.UNREACHABLE, name)  # ICMP port unreachable; Windows calls it a reset
+    if windows in _WINDOWS:
+        return Fault(_WINDOWS[windows], name)
+    if code == errno.ECONNREFUSED or code in _RESET:
+        return Fault(Failure.RESET, name)
+    if code in _UNREACHABLE and not at_once:
+        return Fault(Failure.UNREACHABLE, name)
+    return Fault(Failure.LOCAL, name)
+
+
+def _tls_fault(error: ssl.SSLError) -> Fault:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        reason = str(getattr(error, "verify_message", "") or error.reason or "certificate verify failed")
+        # "Hostname mismatch, certificate is not valid for 'x'.": the name is in the observation already.
+        return Fault(Failure.CERTIFICATE, reason.partition(", certificate is not valid")[0][:MAX_DETAIL])
+    if isinstance(error, ssl.SSLZeroReturnError):
+        return Fault(Failure.EOF, "close_notify")
+    if isinstance(error, ssl.SSLEOFError) or error.reason == "UNEXPECTED_EOF_WHILE_READING":
+        return Fault(Failure.EOF)
+    reason = error.reason or ""
+    head, separator, tail = reason.partition("_ALERT_")
+    if separator and head in ("SSLV3", "TLSV1", "TLSV13"):
+        return Fault(Failure.ALERT, reason, tail.lower())
+    if reason in _BARE_ALERTS:
+        return Fault(Failure.ALERT, reason, reason.removeprefix("TLSV1_").lower())
+    if reason in ("EXCESSIVE_MESSAGE_SIZE", "EXCESSIVE_RECORD_SIZE"):  # OpenSSL's own bound on certificate chains
+        return Fault(Failure.TOO_MUCH, reason)
+    return Fault(Failure.GARBAGE, (reason or type(error).__name__)[:MAX_DETAIL])
+
+
+def _lookup_fault(error: socket.gaierror) -> Fault:
+    """The words of getaddrinfo (RFC 3493 section 6.1): it does not tell a SERVFAIL from silence."""
+    code = error.errno
+    if code == getattr(socket, "EAI_NODATA", None):
+        return Fault(Failure.NODATA, "EAI_NODATA")
+    if code == socket.EAI_NONAME:
+        return Fault(Failure.NXDOMAIN, "EAI_NONAME")
+    if code == socket.EAI_AGAIN:
+        return Fault(Failure.TIMEOUT, "EAI_AGAIN")
+    if code == socket.EAI_FAIL:
+        return Fault(Failure.SERVFAIL, "EAI_FAIL")
+    if code in (getattr(socket, "EAI_ADDRFAMILY", None), socket.EAI_FAMILY):
+        return Fault(Failure.NODATA, "EAI_ADDRFAMILY")
+    return Fault(Failure.LOCAL, str(error)[:MAX_DETAIL])

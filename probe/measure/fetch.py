@@ -1,0 +1,101 @@
+"""The whole of one URL at one address: TCP, TLS where https, one GET, in one connection; redirects are not followed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from urllib.parse import SplitResult, urlsplit
+
+from probe.judge import blockpages
+from probe.measure import connect, page
+from probe.measure.exchange import Reply, exchange
+from probe.measure.failures import Act, Fault, fault
+from probe.measure.handshake import Hello, shake
+from probe.measure.phase import Phase
+from probe.measure.stamp import Emit, Stamp
+from probe.measure.stream import Stream, TcpStream
+from probe.measure.tools import Tools
+from probe.model.failure import Failure
+from probe.model.observation import Exchange
+from probe.model.step import Fetch
+from probe.model.target import DEFAULT_PORTS, bracketed
+
+
+async def fetch(step: Fetch, tools: Tools, stamp: Stamp, emit: Emit) -> None:
+    """Connect, TLS, GET; an observation a layer, up to the first that failed."""
+    async with tools.connection(step.address):
+        await perform_fetch(step, tools, stamp, emit)
+
+
+async def perform_fetch(step: Fetch, tools: Tools, stamp: Stamp, emit: Emit) -> None:
+    """The same for one who already has the right to the connection."""
+    parts = urlsplit(step.url)
+    port = parts.port or DEFAULT_PORTS[parts.scheme]
+    sock, seen = await connect.attempt(step.address, port, tools, stamp)
+    if sock is None:
+        emit(seen)
+        return
+    try:
+        emit(seen)
+        stream: Stream | None = None
+        secure = False
+        if parts.scheme == "https":
+            hello = Hello(step.address, port, parts.hostname or "", step.verify)
+            stream, shaken = await shake(sock, hello, tools, stamp)
+            emit(shaken)
+            secure = shaken.verified
+        else:
+            stream = TcpStream(sock)
+        if stream is not None:
+            emit(await _exchange(stream, parts, step, tools, stamp, secure=secure))
+    finally:
+        sock.close()
+
+
+async def _exchange(
+    stream: Stream, parts: SplitResult, step: Fetch, tools: Tools, stamp: Stamp, *, secure: bool
+) -> Exchange:
+    loop = asyncio.get_running_loop()
+    reply = Reply()
+    failed = None
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    port = parts.port
+    host = bracketed(parts.hostname or "") + (f":{port}" if port and port != DEFAULT_PORTS[parts.scheme] else "")
+    start = loop.time()
+    try:
+        with Phase(tools.timeout):
+            await exchange(stream, host, target, reply)
+    except Exception as error:
+        failed = fault(error, Act.STREAM)
+        if failed.failure is Failure.BUG:
+            raise
+    return described(reply, failed, step, secure=secure, fields=stamp.fields(start, loop.time()))
+
+
+def described(reply: Reply, failed: Fault | None, step: Fetch, *, secure: bool, fields: dict[str, object]) -> Exchange:
+    """The observation of an answer, or of as much of it as came."""
+    body = bytes(reply.body)
+    content_type = reply.header("content-type").decode("latin-1")
+    location = page.location(reply.status, reply.header("location"), step.url)
+    marks: tuple[str, ...] = ()
+    if reply.status:
+        headers = {name: value.decode("latin-1") for name, value in reply.headers}
+        marks = blockpages.identify(
+            status=reply.status, location=location, headers=headers, body=page.text(body, content_type)
+        )
+    return Exchange(
+        url=step.url,
+        address=step.address,
+        secure=secure,
+        status=reply.status,
+        location=location,
+        title=page.title(body, content_type),
+        headers=page.header_names(reply.headers),
+        length=len(body),
+        sha256=hashlib.sha256(body).hexdigest()[:32] if reply.status else "",
+        complete=reply.complete,
+        marks=marks,
+        failure=failed.failure if failed else None,
+        detail=failed.detail if failed else "",
+        **fields,  # type: ignore[arg-type]
+    )

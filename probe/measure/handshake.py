@@ -1,0 +1,116 @@
+"""TLS: a handshake on a connection that stands, and what it showed."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from probe.measure import connect
+from probe.measure.certificates import unverified_facts, verified_facts
+from probe.measure.failures import Act, Fault, fault
+from probe.measure.phase import Phase
+from probe.measure.stamp import Emit, Stamp
+from probe.measure.stream import TlsStream, all_acknowledged
+from probe.measure.tools import Tools
+from probe.model.failure import Failure
+from probe.model.observation import Certificate, TlsHandshake
+from probe.model.step import Handshake
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """What is said in a ClientHello, and to whom.
+
+    Attributes:
+        sni: the server name; for an IP literal none is sent (RFC 6066 section 3), but the certificate is verified for
+        it.
+        verify: whether a certificate that does not verify ends the handshake.
+        alpn: protocols offered, in order.
+    """
+
+    address: str
+    port: int
+    sni: str
+    verify: bool = True
+    alpn: tuple[str, ...] = ("http/1.1",)
+
+
+async def shake(sock: socket.socket, hello: Hello, tools: Tools, stamp: Stamp) -> tuple[TlsStream | None, TlsHandshake]:
+    """Shake hands; the stream is the caller's to close, None (and the socket closed) when there is none."""
+    loop = asyncio.get_running_loop()
+    verify = hello.verify and bool(hello.sni)
+    stream: TlsStream | None = None
+    failed: Fault | None = None
+    acked = None
+    start = loop.time()
+    try:
+        stream = TlsStream(sock, tools.contexts.get(verify=verify, alpn=hello.alpn), hello.sni)
+        async with tools.staging.handshake():
+            start = loop.time()
+            with Phase(tools.timeout):
+                await stream.handshake()
+    except Exception as error:
+        failed = fault(error, Act.STREAM)
+        if failed.failure is Failure.TIMEOUT:
+            acked = all_acknowledged(sock)
+        sock.close()
+        if failed.failure is Failure.BUG:
+            raise
+    except BaseException:
+        sock.close()
+        raise
+    fields = stamp.fields(start, loop.time())
+    answered = stream is not None and stream.answered
+    if failed is None and stream is not None:
+        return stream, _succeeded(hello, stream.tls, verify=verify, fields=fields)
+    shown = Certificate(error=failed.detail) if failed and failed.failure is Failure.CERTIFICATE else None
+    return None, TlsHandshake(
+        address=hello.address,
+        port=hello.port,
+        sni=hello.sni,
+        failure=failed.failure if failed else None,
+        detail=failed.detail if failed else "",
+        alert=failed.alert if failed else "",
+        answered=answered,
+        acked=acked,
+        certificate=shown,
+        **fields,
+    )
+
+
+def _succeeded(hello: Hello, tls: ssl.SSLObject, *, verify: bool, fields: dict[str, object]) -> TlsHandshake:
+    if verify:
+        certificate = verified_facts(tls)
+    else:
+        der = tls.getpeercert(binary_form=True)
+        certificate = unverified_facts(der, hello.sni, datetime.now(UTC)) if der else None
+    return TlsHandshake(
+        address=hello.address,
+        port=hello.port,
+        sni=hello.sni,
+        verified=verify,
+        version=tls.version() or "",
+        alpn=tls.selected_alpn_protocol() or "",
+        answered=True,
+        certificate=certificate,
+        **fields,  # type: ignore[arg-type]
+    )
+
+
+async def handshake(step: Handshake, tools: Tools, stamp: Stamp, emit: Emit) -> None:
+    """Connect, shake hands, close."""
+    async with tools.connection(step.address):
+        sock, seen = await connect.attempt(step.address, step.port, tools, stamp)
+        if sock is None:
+            emit(seen)
+            return
+        try:
+            emit(seen)
+            hello = Hello(step.address, step.port, step.sni, step.verify, step.alpn)
+            _, shaken = await shake(sock, hello, tools, stamp)
+            emit(shaken)
+        finally:
+            sock.close()

@@ -1,0 +1,137 @@
+"""Drives a plan: does what it asks for, all at once where it may, and tells it what was seen the moment it is seen."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import import_module
+from typing import Any, Protocol
+
+from probe.measure.failures import MAX_DETAIL
+from probe.measure.stamp import Stamp
+from probe.measure.tools import Tools
+from probe.model.failure import Failure
+from probe.model.observation import Connection, Exchange, Observation, Resolution, TlsHandshake
+from probe.model.step import Connect, Fetch, Handshake, Resolve, Step
+
+
+class Plan(Protocol):
+    """What is driven: a machine without a clock and without a network."""
+
+    def pending(self) -> tuple[Step, ...]:
+        """What to do now; each step is handed out once."""
+
+    def observe(self, step: Step, observation: Observation) -> None:
+        """Be told what a step saw."""
+
+    def over(self, step: Step) -> None:
+        """Be told that a step will see no more."""
+
+
+# Loaded when first needed: a round of DNS look-ups need not import HTTP (start-up counts for a cron job).
+_PERFORMERS = {
+    Resolve: ("probe.measure.resolve", "resolve"),
+    Connect: ("probe.measure.connect", "connect"),
+    Handshake: ("probe.measure.handshake", "handshake"),
+    Fetch: ("probe.measure.fetch", "fetch"),
+}
+_loaded: dict[type, Any] = {}
+
+
+def _performer(step: Step) -> Any:
+    kind = type(step)
+    found = _loaded.get(kind)
+    if found is None:
+        module, name = _PERFORMERS[kind]
+        found = _loaded[kind] = getattr(import_module(module), name)
+    return found
+
+
+async def perform(plan: Plan, tools: Tools, *, deadline: float | None = None) -> tuple[Observation, ...]:
+    """Do all that the plan asks for.
+
+    Args:
+        plan: is told of each observation as soon as it exists.
+        tools: what steps need.
+        deadline: the moment on the event loop's clock at which everything ends; what is then under way is noted as
+            cut short by ourselves (`Failure.LOCAL`), never as a time-out. None for no such moment: each step ends by
+            itself.
+
+    Returns:
+        The observations in the order they were made.
+
+    Raises:
+        BaseExceptionGroup: the plan itself failed. What a step raises becomes an observation (`Failure.BUG`).
+    """
+    performance = _Performance(plan, tools)
+    try:
+        async with asyncio.timeout_at(deadline), asyncio.TaskGroup() as group:
+            performance.begin(group)
+    except TimeoutError:
+        performance.cut_short()
+    return tuple(performance.seen)
+
+
+class _Performance:
+    """One run of one plan."""
+
+    def __init__(self, plan: Plan, tools: Tools) -> None:
+        self.seen: list[Observation] = []
+        self._plan = plan
+        self._tools = tools
+        self._began = asyncio.get_running_loop().time()
+        self._under_way: dict[Step, None] = {}
+        self._broken: BaseException | None = None
+
+    def begin(self, group: asyncio.TaskGroup) -> None:
+        """Start what the plan asks for now."""
+        for step in self._plan.pending():
+            self._under_way[step] = None
+            group.create_task(self._run(step, group))
+
+    async def _run(self, step: Step, group: asyncio.TaskGroup) -> None:
+        stamp = Stamp(self._began, step.place)
+
+        def emit(observation: Observation) -> None:
+            self.seen.append(observation)
+            try:
+                self._plan.observe(step, observation)
+                self.begin(group)
+            except BaseException as error:
+                self._broken = error
+                raise
+
+        try:
+            await _performer(step)(step, self._tools, stamp, emit)
+        except Exception as error:
+            if error is self._broken:
+                raise
+            emit(_blank(step, Failure.BUG, f"{type(error).__name__}: {error}"[:MAX_DETAIL], stamp))
+        del self._under_way[step]
+        self._plan.over(step)
+        self.begin(group)
+
+    def cut_short(self) -> None:
+        """Note what the deadline cut off."""
+        for step in self._under_way:
+            self.seen.append(
+                _blank(step, Failure.LOCAL, "the measurement's deadline passed", Stamp(self._began, step.place))
+            )
+
+
+def _blank(step: Step, failure: Failure, detail: str, stamp: Stamp) -> Observation:
+    """The observation of a step that could not be performed."""
+    now = asyncio.get_running_loop().time()
+    common = {"failure": failure, "detail": detail, **stamp.fields(now, now)}
+    match step:
+        case Resolve():
+            from probe.measure.resolve import shown  # noqa: PLC0415
+
+            return Resolution(
+                name=step.name, rrtype=step.rrtype, resolver=shown(step.resolver), trust=step.trust, **common
+            )
+        case Connect():
+            return Connection(address=step.address, port=step.port, **common)
+        case Handshake():
+            return TlsHandshake(address=step.address, port=step.port, sni=step.sni, **common)
+        case Fetch():
+            return Exchange(url=step.url, address=step.address, **common)

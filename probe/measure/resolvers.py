@@ -1,0 +1,102 @@
+"""What this host is configured with: its resolvers, and the address families it has a way out for."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+
+from probe.model.address import Family, parse_address
+from probe.model.target import bracketed
+
+RESOLV_CONF = Path("/etc/resolv.conf")
+MAX_RESOLVERS = 3
+"""Name servers that are used: glibc's MAXNS (resolv.conf(5))."""
+
+# Addresses out in the world to ask the routing table about: root servers a and, for IPv6, a (root-servers.org). No
+# packet is sent.
+_OUTSIDE = {
+    Family.IPV4: (socket.AF_INET, "198.41.0.4"),
+    Family.IPV6: (socket.AF_INET6, "2001:503:ba3e::2:30"),
+}
+
+
+def system_resolvers(path: Path = RESOLV_CONF) -> tuple[str, ...]:
+    """The configured resolvers, as `udp:ADDRESS:PORT`; none when none can be found out."""
+    try:
+        found = parse_resolv_conf(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        found = ()
+    if not found and sys.platform in ("win32", "darwin"):
+        found = _by_library()
+    return found
+
+
+def parse_resolv_conf(text: str) -> tuple[str, ...]:
+    """The `nameserver` lines of resolv.conf(5).
+
+    A port may follow as the BSDs and macOS write it: `[address]:port`, `address.port` after a `port` line of its own,
+    or `address#port`. Options are for the C library: how often and how long to ask is ours to say. A line that makes no
+    sense is passed over, as the C library does.
+    """
+    servers: list[tuple[str, int | None]] = []
+    default = 53
+    for line in text.splitlines():
+        words = line.split("#" if line.lstrip().startswith("#") else None)
+        if len(words) < 2 or line.lstrip().startswith((";", "#")):
+            continue
+        if words[0] == "nameserver":
+            server = _server(words[1])
+            if server is not None:
+                servers.append(server)
+        elif words[0] == "port" and (port := _port(words[1])):
+            default = port
+    return tuple(
+        dict.fromkeys(f"udp:{bracketed(address)}:{port or default}" for address, port in servers[:MAX_RESOLVERS])
+    )
+
+
+def _server(word: str) -> tuple[str, int | None] | None:
+    address, port = word, None
+    if word.startswith("["):
+        address, _, rest = word.removeprefix("[").partition("]")
+        port = _port(rest.removeprefix(":"))
+    elif "#" in word:
+        address, _, rest = word.partition("#")
+        port = _port(rest)
+    elif word.count(":") == 1:
+        address, _, rest = word.partition(":")
+        port = _port(rest)
+    if parse_address(address) is None:
+        return None
+    return address, port
+
+
+def _port(word: str) -> int | None:
+    return int(word) if word.isascii() and word.isdigit() and 1 <= int(word) <= 65535 else None
+
+
+def _by_library() -> tuple[str, ...]:
+    """What dnspython finds in the registry of Windows or the configuration of macOS."""
+    import dns.resolver  # noqa: PLC0415 - slow to import, and not needed elsewhere
+
+    try:
+        configured = dns.resolver.Resolver()
+    except (dns.resolver.NoResolverConfiguration, OSError):
+        return ()
+    servers = [str(server) for server in configured.nameservers][:MAX_RESOLVERS]
+    return tuple(f"udp:{bracketed(server)}:{configured.port}" for server in servers if parse_address(server))
+
+
+def families() -> frozenset[Family]:
+    """The families this host has a route to the world for. Connects a UDP socket, which sends nothing."""
+    return frozenset(family for family, (domain, address) in _OUTSIDE.items() if _has_route(domain, address))
+
+
+def _has_route(domain: socket.AddressFamily, address: str) -> bool:
+    try:
+        with socket.socket(domain, socket.SOCK_DGRAM) as sock:
+            sock.connect((address, 53))
+    except OSError:
+        return False
+    return True

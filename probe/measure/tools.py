@@ -1,0 +1,82 @@
+"""What steps need and what is made once for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from probe.measure.contexts import Contexts
+from probe.measure.lookup import Lookups
+from probe.measure.pace import Pace
+from probe.measure.staging import Staging
+
+if TYPE_CHECKING:
+    from probe.measure.encrypted import EncryptedResolver
+
+TIMEOUT = 10.0
+"""Seconds a phase may last unless told otherwise: three SYN retransmissions (1, 2, 4 s: RFC 6298) and an answer."""
+
+
+class Tools:
+    """Use as `async with Tools(...) as tools:`; leaving closes the connections to the trusted resolvers.
+
+    Args:
+        timeout: seconds that any single phase (TCP, TLS, HTTP, a DNS question) may last.
+        pace: how gently connections are opened; one a second to a network when None.
+        handshakes: TLS handshakes at work at once.
+        sockets: sockets open at once; as many as the system allows when 0.
+
+    Attributes:
+        timeout, pace: as given.
+        contexts: TLS contexts.
+        staging: how much is at work at once.
+        lookups: getaddrinfo.
+    """
+
+    def __init__(
+        self, timeout: float = TIMEOUT, pace: Pace | None = None, *, handshakes: int = 48, sockets: int = 0
+    ) -> None:
+        self.timeout = timeout
+        self.pace = pace or Pace()
+        self.contexts = Contexts()
+        self.staging = Staging(handshakes, sockets)
+        self.lookups = Lookups()
+        self._encrypted: dict[str, EncryptedResolver] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for resolver in self._encrypted.values():
+            resolver.close()
+        self._encrypted.clear()
+
+    @asynccontextmanager
+    async def connection(self, address: str, *, urgent: bool = False) -> AsyncIterator[None]:
+        """The right to one connection to this address, by pace and by the files at hand."""
+        async with self.pace.turn(address, urgent=urgent), self.staging.sockets:
+            yield
+
+    def encrypted(self, url: str) -> EncryptedResolver:
+        """The trusted resolver of this URL.
+
+        Raises:
+            UsageError: the URL is none of an encrypted resolver.
+        """
+        resolver = self._encrypted.get(url)
+        if resolver is None:
+            from probe.measure.encrypted import EncryptedResolver  # noqa: PLC0415 - also breaks a circle
+
+            resolver = self._encrypted[url] = EncryptedResolver(
+                url,
+                self.timeout,
+                contexts=self.contexts,
+                staging=self.staging,
+                pace=self.pace,
+                lookups=self.lookups,
+            )
+        return resolver

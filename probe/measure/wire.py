@@ -1,0 +1,196 @@
+"""DNS messages of the one shape we need: a question for A or AAAA, and its answer (RFC 1035 section 4, RFC 3596).
+
+Written by hand because making and parsing a message with a general library costs twenty times what the query itself
+does; tests hold it against such a library. Everything is bounded: a pointer must point backwards, a name ends at 255
+octets, an alias chain at sixteen links.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+from dataclasses import dataclass
+
+from probe.model.failure import Failure
+
+TYPES = {"A": 1, "AAAA": 28}
+_CNAME = 5
+_IN = 1
+_MAX_NAME = 255
+_MAX_ALIASES = 16
+_HEADER = struct.Struct("!6H")
+_RECORD = struct.Struct("!HHIH")
+_QUERY_FLAGS = 0x0100  # recursion desired
+_RESPONSE = 0x8000
+_OPCODE = 0x7800
+_TRUNCATED = 0x0200
+_RCODE = 0x000F
+
+# RFC 1035 section 4.1.1. NOTIMP, FORMERR and the rest are failures of the resolver.
+_NXDOMAIN = 3
+_REFUSED = 5
+# A resolver that did not read the question need not repeat it.
+_MAY_OMIT_QUESTION = {1, 2, 4, 5}
+
+
+class MalformedError(ValueError):
+    """The bytes are no DNS message, or one that contradicts itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a resolver said.
+
+    Attributes:
+        failure: None when there are addresses.
+        addresses: of the type asked for, in the answer's order.
+        aliases: CNAME targets in order.
+        truncated: the rest is to be had over TCP.
+    """
+
+    failure: Failure | None
+    addresses: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    truncated: bool = False
+
+    def differs(self, other: Answer) -> bool:
+        """Whether the two cannot be one resolver's answer to one query; the order of addresses says nothing."""
+        return self.failure != other.failure or set(self.addresses) != set(other.addresses)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A name and a record type, as asked.
+
+    Attributes:
+        wire: the question section.
+        rrtype: number of the type.
+        name: lower case, as octets with dots.
+    """
+
+    wire: bytes
+    rrtype: int
+    name: bytes
+
+    def query(self, ident: int) -> bytes:
+        """The whole message with this id."""
+        return _HEADER.pack(ident, _QUERY_FLAGS, 1, 0, 0, 0) + self.wire
+
+    def read(self, data: bytes, ident: int) -> Answer | None:
+        """The answer in `data`; None when it does not answer this question under this id.
+
+        Raises:
+            MalformedError: it carries our id, and makes no sense.
+        """
+        if len(data) < 2 or int.from_bytes(data[:2], "big") != ident:
+            return None
+        try:
+            return self._read(data)
+        except (struct.error, IndexError) as error:
+            raise MalformedError("cut short") from error
+
+    def _read(self, data: bytes) -> Answer | None:
+        _, flags, questions, answers, _, _ = _HEADER.unpack_from(data)
+        rcode = flags & _RCODE
+        if not flags & _RESPONSE or flags & _OPCODE:
+            return None
+        offset = _HEADER.size
+        if questions == 1:
+            name, offset = _name(data, offset)
+            if name != self.name or data[offset : offset + 4] != self.wire[-4:]:
+                return None
+            offset += 4
+        elif questions or rcode not in _MAY_OMIT_QUESTION:
+            return None
+        truncated = bool(flags & _TRUNCATED)
+        found, aliases = self._follow(*_records(data, offset, answers, self.rrtype, lenient=truncated))
+        if rcode:
+            failure = {_NXDOMAIN: Failure.NXDOMAIN, _REFUSED: Failure.REFUSED}.get(rcode, Failure.SERVFAIL)
+            return Answer(failure, (), aliases, truncated)
+        return Answer(None if found else Failure.NODATA, found, aliases, truncated)
+
+    def _follow(
+        self, addresses: dict[bytes, list[str]], aliases: dict[bytes, bytes]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        name = self.name
+        chain: list[str] = []
+        while name not in addresses and name in aliases:
+            name = aliases[name]
+            chain.append(_shown(name))
+            if len(chain) > _MAX_ALIASES:
+                raise MalformedError("alias chain without an end")
+        return tuple(dict.fromkeys(addresses.get(name, ()))), tuple(chain)
+
+
+def question(name: str, rrtype: str) -> Question:
+    """The question for `A` or `AAAA` of an A-label name.
+
+    Raises:
+        ValueError: the name cannot be asked about (a label over 63 octets, a name over 255).
+    """
+    labels = name.rstrip(".").encode("ascii").lower().split(b".")
+    if any(not 1 <= len(label) <= 63 for label in labels) or sum(map(len, labels)) + len(labels) + 1 > _MAX_NAME:
+        raise ValueError(f"{name!r} cannot be asked about")
+    wire = b"".join(bytes((len(label),)) + label for label in labels) + b"\0"
+    number = TYPES[rrtype]
+    return Question(wire + struct.pack("!HH", number, _IN), number, b".".join(labels))
+
+
+def _records(
+    data: bytes, offset: int, count: int, rrtype: int, *, lenient: bool
+) -> tuple[dict[bytes, list[str]], dict[bytes, bytes]]:
+    """Owner -> addresses and owner -> alias, of the answer section."""
+    addresses: dict[bytes, list[str]] = {}
+    aliases: dict[bytes, bytes] = {}
+    size = 4 if rrtype == TYPES["A"] else 16
+    for _ in range(count):
+        if lenient and offset >= len(data):
+            break
+        owner, offset = _name(data, offset)
+        kind, class_, _, length = _RECORD.unpack_from(data, offset)
+        offset += _RECORD.size
+        if offset + length > len(data):
+            raise MalformedError("cut short")
+        if class_ == _IN and kind == rrtype:
+            if length != size:
+                raise MalformedError("an address of a wrong length")
+            addresses.setdefault(owner, []).append(str(ipaddress.ip_address(data[offset : offset + length])))
+        elif class_ == _IN and kind == _CNAME:
+            target, end = _name(data, offset)
+            if end != offset + length:
+                raise MalformedError("an alias of a wrong length")
+            aliases[owner] = target
+        offset += length
+    return addresses, aliases
+
+
+def _name(data: bytes, offset: int) -> tuple[bytes, int]:
+    """The name at `offset`, lower case, and where it ends there (RFC 1035 section 4.1.4: pointers point back)."""
+    labels: list[bytes] = []
+    total = 1
+    end = 0
+    floor = offset
+    while length := data[offset]:
+        if length >= 0xC0:
+            target = (length & 0x3F) << 8 | data[offset + 1]
+            end = end or offset + 2
+            if target >= floor:
+                raise MalformedError("a pointer that does not point back")
+            offset = floor = target
+            continue
+        if length > 63:
+            raise MalformedError("an unknown kind of label")
+        label = data[offset + 1 : offset + 1 + length]
+        total += length + 1
+        if len(label) != length or total > _MAX_NAME:
+            raise MalformedError("a name without an end")
+        labels.append(label)
+        offset += length + 1
+    # A dot inside a label must not make one name look like another.
+    escaped = [label.replace(b"\\", b"\\\\").replace(b".", b"\\.") if b"." in label else label for label in labels]
+    return b".".join(escaped).lower(), end or offset + 1
+
+
+def _shown(name: bytes) -> str:
+    """A name as evidence carries it: octets that are no letters of a name escaped (RFC 1035 section 5.1)."""
+    return "".join(chr(octet) if 33 <= octet < 127 else f"\\{octet:03d}" for octet in name)
