@@ -24,32 +24,31 @@ import dns.rrset
 from aiohttp import web
 
 
-class Book:
-    """What is true (the zone) and what is said instead (the lies), both from files."""
+class Lies:
+    """What a resolver says of some names instead of the truth, from a file; none without one."""
 
-    def __init__(self, zone: Path, lies: Path) -> None:
-        self.zone: dict[str, list[str]] = json.loads(zone.read_text())
-        self._lies_file, self._seen = lies, -1
-        self._lies: dict[str, dict[str, Any]] = {}
+    def __init__(self, file: Path | None) -> None:
+        self._file, self._seen = file, -1
+        self._present: dict[str, dict[str, Any]] = {}
 
-    @property
-    def lies(self) -> dict[str, dict[str, Any]]:
-        """The present lies."""
-        if (changed := self._lies_file.stat().st_mtime_ns) != self._seen:
-            self._seen, self._lies = changed, json.loads(self._lies_file.read_text())
-        return self._lies
+    def of(self, name: str) -> dict[str, Any] | None:
+        """The present lie about a name."""
+        if self._file is not None and (changed := self._file.stat().st_mtime_ns) != self._seen:
+            self._seen, self._present = changed, json.loads(self._file.read_text())
+        return self._present.get(name)
 
 
 class Personality:
     """How one address answers.
 
     Args:
-        lying: whether the table of lies is used here.
+        zone: name -> addresses of both families.
+        lies: what is said instead of the zone.
         rewriting: an address given for every name that does not exist; none when empty.
     """
 
-    def __init__(self, book: Book, lying: bool, rewriting: str) -> None:
-        self._book, self._lying, self._rewriting = book, lying, rewriting
+    def __init__(self, zone: dict[str, list[str]], lies: Lies, rewriting: str) -> None:
+        self._zone, self._lies, self._rewriting = zone, lies, rewriting
 
     def answer(self, wire: bytes) -> bytes | None:
         """The answer to one DNS message; None for silence."""
@@ -57,12 +56,12 @@ class Personality:
         response = dns.message.make_response(query, recursion_available=True)
         question = query.question[0]
         name = question.name.to_text(omit_final_dot=True).lower()
-        lie = self._book.lies.get(name) if self._lying else None
+        lie = self._lies.of(name)
         if lie is not None and lie["rcode"] == "SILENCE":
             return None
         if lie is not None and lie["rcode"] == "GARBAGE":
             return wire[:2] + b"\x81\x80\x00\x01\x00\x01\xc0\x0c\xc0\x0c"
-        addresses = self._book.zone.get(name)
+        addresses = self._zone.get(name)
         if lie is not None:
             addresses = lie["answers"]
             if lie["rcode"] not in ("", "NODATA"):
@@ -119,13 +118,14 @@ async def _serve_https(personality: Personality, address: str, context: ssl.SSLC
     await web.TCPSite(runner, address, 443, ssl_context=context).start()
 
 
-async def serve(config: dict[str, Any]) -> None:
+async def serve(config: dict[str, Any], zone: dict[str, list[str]]) -> None:
     """Open every address of the configuration, say `ready`, answer until killed."""
-    book = Book(Path(config["zone"]), Path(config["lies"]))
     loop = asyncio.get_running_loop()
     servers = []
     for entry in config["listen"]:
-        personality = Personality(book, entry.get("lying", False), entry.get("rewriting", ""))
+        personality = Personality(
+            zone, Lies(Path(entry["lies"]) if "lies" in entry else None), entry.get("rewriting", "")
+        )
         address = entry["address"]
 
         async def stream(
@@ -149,4 +149,5 @@ async def serve(config: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(json.loads(Path(sys.argv[1]).read_text())))
+    read = json.loads(Path(sys.argv[1]).read_text())
+    asyncio.run(serve(read, json.loads(Path(read["zone"]).read_text())))

@@ -18,7 +18,8 @@ class Site:
     """One name on the lab's internet, with addresses of its own in a /16 (a /32) of its own.
 
     Attributes:
-        label: empty for the scenario's own name.
+        label: empty for the scenario's own site.
+        host: its name, where it is not to be made of label and scenario.
         https, http: how ports 443 and 80 are served: `page`, `big` (256 KiB), `status:403`, `redirect:URL`,
             `loop` (redirects to itself), `refused` (nobody listens), or a kind of `oddities.py`.
         certificate: `good`, `expired`, `self-signed`, `other-name`, `unknown-ca`.
@@ -27,10 +28,12 @@ class Site:
         records: which of the IPv4 addresses (served, then dead) stand in the zone; all when empty.
         exists: whether the zone has the name at all.
         title: of its page.
+        accepts: further ports on which connections are taken and nothing is said.
         poses: its certificate is for the scenario's own name: another machine of the same operator.
     """
 
     label: str = ""
+    host: str = ""
     https: str = "page"
     http: str = "page"
     certificate: str = "good"
@@ -42,6 +45,7 @@ class Site:
     exists: bool = True
     title: str = ""
     poses: bool = False
+    accepts: tuple[int, ...] = ()
 
 
 class Act(StrEnum):

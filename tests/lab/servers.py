@@ -107,7 +107,8 @@ def oddities(sites: Iterable[Placed], certificates: Certificates) -> list[dict[s
     """Configuration of `oddities.py`: an entry for each address and port that is served in no ordinary way."""
     entries: list[dict[str, object]] = []
     for place in sites:
-        for port, what in ((443, place.site.https), (80, place.site.http)):
+        mute = [(port, "hang") for port in place.site.accepts]
+        for port, what in ((443, place.site.https), (80, place.site.http), *mute):
             kind, _, argument = what.partition(":")
             if kind in (*ORDINARY, "refused"):
                 continue

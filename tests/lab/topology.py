@@ -18,7 +18,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -198,14 +198,22 @@ class Lab:
             actions.write_text(json.dumps(four.actions))
             host.spawn_ours("inspector", str(actions))
 
+    def lie(self, isp: str, lies: Mapping[str, Mapping[str, object]]) -> None:
+        """From now on this ISP's resolver says this, and of all other names the truth."""
+        file, fresh = self._lies[isp], self.folder / "lies.new"
+        fresh.write_text(json.dumps(lies))
+        fresh.rename(file)
+
     def _start_servers(self) -> None:
-        zone, self.lies = self.folder / "zone.json", self.folder / "lies.json"
+        zone = self.folder / "zone.json"
         zone.write_text(json.dumps(self.world.zone))
-        self.lies.write_text(json.dumps(self.world.lies()))
-        files = {"zone": str(zone), "lies": str(self.lies)}
-        isp = [{"address": address, "lying": True} for address in RESOLVERS.values()]
-        isp.append({"address": REWRITING, "lying": True, "rewriting": STUB})
-        for name, listen in (("isp", isp), ("net", [servers.nameserver_entry(self.certificates)])):
+        self._lies = {isp: self.folder / f"lies-{isp}.json" for isp in RESOLVERS}
+        for isp in RESOLVERS:
+            self.lie(isp, self.world.lies())
+        files = {"zone": str(zone)}
+        liars = [{"address": address, "lies": str(self._lies[isp])} for isp, address in RESOLVERS.items()]
+        liars.append({"address": REWRITING, "lies": str(self._lies["a"]), "rewriting": STUB})
+        for name, listen in (("isp", liars), ("net", [servers.nameserver_entry(self.certificates)])):
             self._start(name, "nameserver", {**files, "listen": listen})
         self._start("net", "oddities", servers.oddities(self.world.placed, self.certificates))
         folder = self.folder / "nginx"

@@ -174,7 +174,7 @@ def _address(n: int, k: int) -> str:
 
 
 def _place(n: int, scenario: str, site: Site) -> Placed:
-    host = f"{site.label}.{scenario}.org" if site.label else f"www.{scenario}.net"
+    host = site.host or (f"{site.label}.{scenario}.org" if site.label else f"www.{scenario}.net")
     four = tuple(_address(n, k) for k in range(site.four + site.dead))
     six = tuple(f"2a05:{0x1000 + n:x}:80::{k + 1}" for k in range(site.six + site.dead_six))
     shown = tuple(four[k] for k in site.records) if site.records else four

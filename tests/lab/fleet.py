@@ -1,0 +1,213 @@
+"""Real programs on the lab: a collector, its agents, and a door from loopback to the collector's pages."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.lab.bench import PROBE
+from tests.lab.hosts import Host
+from tests.lab.topology import Lab
+from tests.lab.world import COLLECTOR, DOMESTIC_ANCHORS, FOREIGN_ANCHORS, TRUSTED
+
+PORT = 8080
+ORIGIN = f"http://{COLLECTOR}:{PORT}"
+_CLONE_NEWNET = 0x40000000
+
+
+class Fleet:
+    """A collector and agents under one laboratory clock.
+
+    Args:
+        lab: raised.
+        clock: for PROBE_CLOCK.
+        interval: seconds of that clock from round to round.
+        targets: target -> service.
+    """
+
+    def __init__(self, lab: Lab, clock: str, interval: float, targets: Mapping[str, str]) -> None:
+        self.lab = lab
+        self.agents: dict[str, subprocess.Popen[bytes]] = {}
+        self._interval = interval
+        self._environ = {"PROBE_CLOCK": clock, "SSL_CERT_FILE": str(lab.certificates.bundle), "HOME": str(lab.folder)}
+        self.database = lab.folder / "collector.db"
+        self._list = lab.folder / "targets.csv"
+        rows = [f"{target},{service}" for target, service in targets.items()]
+        self._list.write_text("url,service\n" + "\n".join(rows) + "\n")
+
+    def start_collector(self) -> None:
+        """Start it and wait until it is ready.
+
+        Raises:
+            RuntimeError: it is not ready within 15 s.
+        """
+        host = self.lab.hosts["collector"]
+        words = (
+            "collector",
+            "serve",
+            "--db",
+            str(self.database),
+            "--listen",
+            f"{COLLECTOR}:{PORT}",
+            "--origin",
+            ORIGIN,
+        )
+        self.collector = host.spawn(PROBE, *words, environ=self._environ)
+        deadline = time.monotonic() + 15
+        while host.run("curl", "-sf", "-m", "2", f"{ORIGIN}/readyz").returncode:
+            if time.monotonic() > deadline or self.collector.poll() is not None:
+                raise RuntimeError(f"the collector is not ready: {_logs(host)}")
+            time.sleep(0.1)
+
+    def wait_for_control(self, targets: int, seconds: float = 60) -> None:
+        """Wait until the collector hands out control for so many targets.
+
+        Raises:
+            RuntimeError: it does not within the time.
+        """
+        deadline = time.monotonic() + seconds
+        while (
+            len(self.lab.hosts["collector"].run("curl", "-sf", f"{ORIGIN}/api/v1/control").stdout.splitlines())
+            < targets
+        ):
+            if time.monotonic() > deadline or self.ended():
+                raise RuntimeError(f"no control: {self.ended() or _logs(self.lab.hosts['control'])}")
+            time.sleep(0.3)
+
+    def start_agent(self, name: str, *, role: str = "vantage", asn: int = 0, country: str = "") -> None:
+        """Enrol an agent at a host by a one-time token and let it run."""
+        host = self.lab.hosts[name]
+        made = self.lab.hosts["collector"].run(
+            PROBE,
+            "collector",
+            "token",
+            "--db",
+            str(self.database),
+            "--role",
+            role,
+            "--sponsor",
+            name,
+            environ=self._environ,
+        )
+        if made.returncode:
+            raise RuntimeError(f"no token for {name}: {made.stderr}")
+        token = host.folder / "token"
+        token.write_text(made.stdout)
+        settings = host.folder / "probe.toml"
+        settings.write_text(self._settings(host.folder, token, role, asn, country))
+        self.agents[name] = host.spawn(PROBE, "run", "--config", str(settings), environ=self._environ)
+
+    def _settings(self, folder: Path, token: Path, role: str, asn: int, country: str) -> str:
+        sections: dict[str, dict[str, Any]] = {
+            "agent": {
+                "consent": True,
+                "role": role,
+                "state": str(folder / "state"),
+                "interval": self._interval,
+                "collectors": [ORIGIN],
+                "token_file": str(token),
+                "control_repeat": self._interval * 2,
+            },
+            "network": {"asn": asn, "country": country},
+            "targets": {"services": [], "files": [str(self._list)]},
+            "measure": {
+                "timeout": 1.2,
+                "pace": 0,
+                "concurrency": 32,
+                "trusted_resolvers": list(TRUSTED),
+                "anchors": [f"https://{name}/" for name in FOREIGN_ANCHORS],
+                "domestic_anchors": [f"https://{name}/" for name in DOMESTIC_ANCHORS],
+            },
+        }
+        return "\n".join(
+            f"[{section}]\n" + "\n".join(f"{key} = {json.dumps(value)}" for key, value in keys.items())
+            for section, keys in sections.items()
+        )
+
+    def ask(self, path: str) -> Any:
+        """JSON from the collector's public pages."""
+        done = self.lab.hosts["collector"].run("curl", "-sf", "-m", "5", f"{ORIGIN}{path}")
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def ended(self) -> str:
+        """Which program has ended by itself, with the end of its log; empty when none has."""
+        programs = {"collector": self.collector, **self.agents}
+        dead = [name for name, program in programs.items() if program.poll() is not None]
+        return "\n".join(f"{name}: {_logs(self.lab.hosts[name])}" for name in dead)
+
+    def stop_agents(self) -> None:
+        """SIGTERM, and wait until they have flushed."""
+        for agent in self.agents.values():
+            agent.terminate()
+        for agent in self.agents.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                agent.wait(timeout=15)
+
+
+def _logs(host: Host) -> str:
+    return "".join(log.read_text()[-1500:] for log in sorted(host.folder.glob("*.log")))
+
+
+@contextlib.contextmanager
+def door(host: Host, address: str, port: int) -> Iterator[str]:
+    """While inside, a port of 127.0.0.1 leads to this address as the host sees it; gives `127.0.0.1:PORT`."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    closing = threading.Event()
+
+    def serve() -> None:
+        # A socket belongs to the namespace its maker was in: this thread moves over and stays there.
+        with Path(f"/proc/{host.pid}/ns/net").open("rb") as space:
+            libc = ctypes.CDLL(None, use_errno=True)
+            if libc.setns(space.fileno(), _CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns")
+        while not closing.is_set():
+            try:
+                inner, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                outer = socket.create_connection((address, port), timeout=5)
+            except OSError:
+                inner.close()
+                continue
+            for source, sink in ((inner, outer), (outer, inner)):
+                threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        closing.set()
+        listener.close()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        source.settimeout(None)
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
+def picture(page: str, file: Path, *, width: int = 1200, height: int = 800) -> str:
+    """Let headless Chromium draw a page into a PNG; what went wrong, or nothing."""
+    words = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    words += [f"--window-size={width},{height}", f"--screenshot={file.resolve()}"]
+    with tempfile.TemporaryDirectory() as profile:
+        try:
+            done = subprocess.run(
+                [*words, f"--user-data-dir={profile}", page], capture_output=True, text=True, timeout=60, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+    return "" if file.exists() else done.stderr[-500:]
