@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
 
 from aiohttp import web
 
 from probe.clock import Clock
-from probe.collector import agents_api
+from probe.collector import agents_api, api, feeds, pages
 from probe.collector.answers import Refusal, json_response, overloaded
+from probe.collector.fuser import fuse_for_ever, fuse_some
 from probe.collector.metrics import CONTENT_TYPE
 from probe.collector.state import STATE, Collector, vantage_secret
 from probe.collector.store import agents
@@ -48,8 +49,11 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         if error.status < 400:
             error.headers.update(HEADERS)
             raise
-        code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status, "bad_request")
-        answer = Refusal(error.status, code, error.reason).response()
+        if "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/api/"):
+            answer = pages.lost(request, error.status)
+        else:
+            code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status, "bad_request")
+            answer = Refusal(error.status, code, error.reason).response()
     except Exception:
         LOG.exception("a request for %s failed", request.path[:200])
         answer = Refusal(500, "internal", "a fault of this program; it has been logged").response()
@@ -84,11 +88,22 @@ def application(collector: Collector) -> web.Application:
     """The whole of what is served."""
     app = web.Application(middlewares=[guarded], client_max_size=MAX_COMPRESSED)
     app[STATE] = collector
+    app[pages.BOARD] = pages.Board(collector)
+    app[pages.TEMPLATES] = pages.templates()
     app.add_routes(
         [
             web.post("/api/v1/enrol", agents_api.post_enrol),
             web.post("/api/v1/batches", agents_api.post_batch),
             web.get("/api/v1/control", agents_api.get_control),
+            web.get("/", pages.get_board),
+            web.get("/e/{id:[0-9a-f]{16}}", pages.get_event),
+            web.get("/feed.atom", feeds.get_feed),
+            web.get("/api/v1/board", api.get_board),
+            web.get("/api/v1/events", api.get_events),
+            web.get("/api/v1/events/{id:[0-9a-f]{16}}", api.get_event),
+            web.get("/api/v1/spans", api.get_spans),
+            web.get("/api/v1/evidence/{digest:[0-9a-f]{64}}", api.get_evidence),
+            web.static("/static", pages.STATIC),
             web.get("/healthz", healthz),
             web.get("/readyz", readyz),
             web.get("/metrics", metrics),
@@ -116,11 +131,25 @@ async def running(db: Path, listen: str, origin: str, clock: Clock) -> AsyncIter
         await runner.setup()
         try:
             await _listen(runner, host, port)
-            yield collector, _page(runner, host)
+            async with _beside(fuse_for_ever(collector)):
+                yield collector, _page(runner, host)
         finally:
             await runner.cleanup()
+            await fuse_some(collector)
     finally:
         await store.close()
+
+
+@contextlib.asynccontextmanager
+async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Work that goes on meanwhile and ends with us; should it end by a fault of its own, that is raised."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 async def serve(db: Path, listen: str, origin: str, clock: Clock, say: Callable[[str], None]) -> None:

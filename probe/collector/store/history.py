@@ -121,7 +121,8 @@ def countries_of(session: Session, target: int) -> list[str]:
 def mark_dirty(session: Session, service: str, cc: str, now: int) -> None:
     """Have fusion look at a service in a country again."""
     session.run(
-        "INSERT INTO dirty (service, cc, since) VALUES (?, ?, ?) ON CONFLICT (service, cc) DO NOTHING",
+        "INSERT INTO dirty (service, cc, since) VALUES (?, ?, ?)"
+        " ON CONFLICT (service, cc) DO UPDATE SET mark = dirty.mark + 1",
         service,
         cc,
         now,
@@ -132,6 +133,11 @@ _SPAN = (
     "SELECT agent.id, target.text, network.asn, network.cc, span.start, span.stop, span.known, span.status,"
     " span.causes, span.evidence FROM span JOIN target ON target.no = span.target"
     " JOIN agent ON agent.no = span.agent JOIN network ON network.no = span.network"
+)
+_PRESENCE = (
+    "SELECT agent.id, network.asn, network.cc, presence.start, presence.stop, presence.interval, presence.rounds"
+    " FROM presence JOIN agent ON agent.no = presence.agent JOIN network ON network.no = presence.network"
+    " WHERE presence.state = 'online' AND agent.role = 'vantage' AND agent.state = 'active'"
 )
 _OF_SERVICE = "(target.service = ? OR (target.service = '' AND target.text = ?))"
 
@@ -163,23 +169,12 @@ def open_spans(session: Session) -> list[Span]:
 
 def presences_of(session: Session, cc: str) -> list[Presence]:
     """Runs of rounds in a country in which the vantage was online."""
-    found = session.rows(
-        "SELECT agent.id, network.asn, network.cc, presence.start, presence.stop, presence.interval, presence.rounds"
-        " FROM presence JOIN agent ON agent.no = presence.agent JOIN network ON network.no = presence.network"
-        " WHERE network.cc = ? AND presence.state = 'online'",
-        cc,
-    )
-    return [
-        Presence(
-            agent=agent,
-            network=Network(asn=asn, country=country),
-            start=from_ms(start),
-            stop=from_ms(stop),
-            interval=interval / 1000,
-            rounds=rounds,
-        )
-        for agent, asn, country, start, stop, interval, rounds in found
-    ]
+    return [_presence(row) for row in session.rows(f"{_PRESENCE} AND network.cc = ?", cc)]
+
+
+def presences_since(session: Session, since: int) -> list[Presence]:
+    """Runs of rounds of vantages, not of controls, that were online at or after a moment."""
+    return [_presence(row) for row in session.rows(f"{_PRESENCE} AND presence.stop >= ?", since)]
 
 
 def attendance(session: Session) -> list[Attendance]:
@@ -211,4 +206,16 @@ def _span(row: Row) -> Span:
         status=Status(status),
         causes=tuple(Cause(cause) for cause in causes.split()),
         evidence="" if evidence is None else evidence.hex(),
+    )
+
+
+def _presence(row: Row) -> Presence:
+    agent, asn, country, start, stop, interval, rounds = row
+    return Presence(
+        agent=agent,
+        network=Network(asn=asn, country=country),
+        start=from_ms(start),
+        stop=from_ms(stop),
+        interval=interval / 1000,
+        rounds=rounds,
     )

@@ -122,11 +122,12 @@ CREATE TABLE control (
 ) STRICT;
 CREATE UNIQUE INDEX control_revision ON control (revision);
 
--- What fusion has to look at again, written in the transaction that made it so.
+-- What fusion has to look at again, written in the transaction that made it so; mark grows when it is made so again.
 CREATE TABLE dirty (
     service TEXT NOT NULL,
     cc TEXT NOT NULL,
     since INTEGER NOT NULL,
+    mark INTEGER NOT NULL DEFAULT 1,
     PRIMARY KEY (service, cc)
 ) STRICT;
 
@@ -141,7 +142,7 @@ CREATE TABLE event (
     status TEXT NOT NULL,
     onset INTEGER NOT NULL,
     lifted INTEGER,
-    superseded TEXT NOT NULL DEFAULT '',
+    superseded TEXT NOT NULL DEFAULT '', -- the id it goes on under, or '-' when it was withdrawn
     body BLOB NOT NULL
 ) STRICT;
 CREATE INDEX event_place ON event (service, cc);

@@ -1,0 +1,160 @@
+"""The evidence of a verdict for people: step by step, what was seen here beside what the control saw. Pure."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import msgspec
+
+from probe.model.failure import Failure
+from probe.model.observation import Connection, Exchange, LateAnswer, Observation, Resolution, TlsHandshake
+from probe.model.step import Purpose, Trust
+from probe.model.target import parse
+from probe.model.verdict import ControlFacts, ControlPage, Verdict
+
+MAX_STEPS = 60
+"""Steps shown; the raw JSON has them all."""
+
+FAILURE = {
+    Failure.TIMEOUT: "silence until the time was up",
+    Failure.RESET: "the connection was reset",
+    Failure.EOF: "the connection was closed",
+    Failure.UNREACHABLE: "the path says: unreachable",
+    Failure.NO_ROUTE: "this host has no way there",
+    Failure.NXDOMAIN: "the name does not exist",
+    Failure.NODATA: "the name has no such address",
+    Failure.SERVFAIL: "the resolver says it failed",
+    Failure.REFUSED: "the resolver refuses to answer",
+    Failure.ALERT: "ended by a TLS alert",
+    Failure.CERTIFICATE: "the certificate does not verify",
+    Failure.GARBAGE: "an answer that is none",
+    Failure.TOO_MUCH: "more than our bound",
+    Failure.LOCAL: "this host did not let us",
+    Failure.BUG: "a fault of this program",
+}
+RESOLVER = {
+    Trust.SYSTEM: "this host's resolver",
+    Trust.NETWORK: "the network's resolver",
+    Trust.TRUSTED: "a trusted resolver",
+}
+PURPOSE = {
+    Purpose.NEUTRAL: "under a random name",
+    Purpose.ALLOWED: "under a name that is let through",
+    Purpose.PEEK: "to see whose certificate it is",
+    Purpose.GHOST: "a name that exists nowhere",
+    Purpose.OTHER: "another name that exists",
+    Purpose.RELAY: "where nothing listens",
+}
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One row.
+
+    Attributes:
+        layer: `DNS`, `TCP`, `TLS`, `HTTP`.
+        asked: what was asked of whom.
+        here: what came back to the vantage; `good` whether it was what one hopes for.
+        there: what the control saw of the same; empty when it says nothing of it.
+    """
+
+    layer: str
+    asked: str
+    here: str
+    good: bool
+    there: str = ""
+
+
+def steps(verdict: Verdict) -> list[Step]:
+    """The rows in the order of the observations."""
+    control = verdict.evidence.control
+    return [_step(seen, control) for seen in verdict.evidence.observations[:MAX_STEPS]]
+
+
+def control_line(verdict: Verdict) -> str:
+    """What the control says of the target as a whole."""
+    control = verdict.evidence.control
+    if control is None:
+        return "There was no control for this target: it was judged by what was seen here alone."
+    said = " and ".join(control.statuses)
+    failed = f" It failed there with {', '.join(control.failures)}." if control.failures else ""
+    return f"The control, at an uncensored host, found the target {said}.{failed}"
+
+
+def command_line(target: str) -> str:
+    """The line that repeats the measurement, safe to paste into a shell."""
+    return "probe check --json -- '" + target.replace("'", "'\\''") + "'"
+
+
+def host_of(target: str) -> str:
+    """The host a target is about, empty when it is about none."""
+    return str(getattr(parse(target), "host", ""))
+
+
+def plain(text: str, limit: int = 300) -> str:
+    """Words of strangers as a page may carry them: short, one line, nothing that is not printed."""
+    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _step(seen: Observation, control: ControlFacts | None) -> Step:
+    match seen:
+        case Resolution():
+            answer = ", ".join(seen.addresses) or "no address"
+            return _row(
+                "DNS",
+                f"{seen.rrtype} of {seen.name} at {RESOLVER[seen.trust]}",
+                seen,
+                answer,
+                _addresses(seen, control),
+            )
+        case LateAnswer():
+            said = f"a second answer {seen.gap} ms later: {', '.join(seen.addresses) or 'no address'}"
+            return Step(layer="DNS", asked=plain(f"{seen.rrtype} of {seen.name}"), here=plain(said), good=False)
+        case Connection():
+            return _row("TCP", f"connect to {seen.address} port {seen.port}", seen, f"open after {seen.took} ms")
+        case TlsHandshake():
+            good = f"{seen.version or 'TLS'}, certificate {'verified' if seen.verified else 'not verified'}"
+            return _row("TLS", f"hello to {seen.address} for {seen.sni}", seen, good, _certificate(seen, control))
+        case Exchange():
+            return _row(
+                "HTTP", f"GET {seen.url}", seen, _page(seen.status, seen.title, seen.location), _pages(seen, control)
+            )
+
+
+def _row(layer: str, asked: str, seen: Observation, well: str, there: str = "") -> Step:
+    why = PURPOSE.get(seen.purpose, "")
+    failed = "" if seen.failure is None else FAILURE[seen.failure]
+    detail = f" ({seen.detail})" if failed and seen.detail else ""
+    return Step(
+        layer=layer,
+        asked=plain(f"{asked}, {why}" if why else asked),
+        here=plain(f"{failed}{detail}, after {seen.took} ms" if failed else well),
+        good=seen.failure is None,
+        there=plain(there),
+    )
+
+
+def _addresses(seen: Resolution, control: ControlFacts | None) -> str:
+    known = control.addresses.get(seen.name, ()) if control and seen.purpose is Purpose.SUBJECT else ()
+    return ", ".join(known)
+
+
+def _certificate(seen: TlsHandshake, control: ControlFacts | None) -> str:
+    if control is None or seen.purpose is not Purpose.SUBJECT or not control.certificates.get(seen.sni):
+        return ""
+    same = seen.certificate is not None and seen.certificate.sha256 in control.certificates[seen.sni]
+    return "the same certificate, verified" if same else "a certificate that verified"
+
+
+def _pages(seen: Exchange, control: ControlFacts | None) -> str:
+    if control is None or seen.purpose is not Purpose.SUBJECT:
+        return ""
+    same_host = [page for page in control.pages if urlsplit(page.url).hostname == urlsplit(seen.url).hostname]
+    exact: ControlPage | None = next((page for page in same_host if page.url == seen.url), None)
+    page = exact or next(iter(same_host), None)
+    return _page(page.status, page.title, page.location) if page else ""
+
+
+def _page(status: int, title: str, location: str) -> str:
+    said = f"status {status}" if status else "an answer"
+    return said + (f", to {location}" if location else "") + (f", “{title}”" if title else "")

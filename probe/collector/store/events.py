@@ -1,0 +1,182 @@
+"""SQL of events: what is to be fused again, events as they stand, and every revision they had."""
+
+from __future__ import annotations
+
+import msgspec
+
+from probe.collector.store import Row, Session
+from probe.collector.store.moments import from_ms, to_ms
+from probe.fuse.board import Tally
+from probe.fuse.revision import Kind, Published
+from probe.model.event import Event, Network
+from probe.model.verdict import Cause, Status
+
+WITHDRAWN = "-"
+"""In place of the id under which an event goes on."""
+_EVENT = msgspec.json.Decoder(Event)
+
+
+class Dirty(msgspec.Struct, frozen=True):
+    """A service in a country that is to be fused again; `mark` grows when it is marked again."""
+
+    service: str
+    cc: str
+    since: int
+    mark: int
+
+
+class Revision(msgspec.Struct, frozen=True):
+    """A revision as it was published."""
+
+    no: int
+    kind: Kind
+    published: int
+    event: Event
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """An event as it stands; `superseded` is the id it goes on under, or `-` when it was withdrawn."""
+
+    event: Event
+    superseded: str
+
+
+def dirty(session: Session, limit: int) -> list[Dirty]:
+    """What waits to be fused, the oldest first."""
+    found = session.rows("SELECT service, cc, since, mark FROM dirty ORDER BY since LIMIT ?", limit)
+    return [Dirty(*row) for row in found]
+
+
+def clean(session: Session, done: Dirty) -> None:
+    """It has been fused, unless it was marked again meanwhile."""
+    session.run(
+        "DELETE FROM dirty WHERE service = ? AND cc = ? AND mark = ?",
+        done.service,
+        done.cc,
+        done.mark,
+    )
+
+
+def mark_open(session: Session, now: int) -> None:
+    """Have every event that lasts fused again: who bears it out changes with time alone."""
+    session.run(
+        "INSERT INTO dirty (service, cc, since) SELECT DISTINCT service, cc, ? FROM event"
+        " WHERE lifted IS NULL AND superseded = '' ON CONFLICT (service, cc) DO NOTHING",
+        now,
+    )
+
+
+def ever_bad(session: Session, service: str) -> bool:
+    """Whether any target of a service was ever interfered with."""
+    row = session.row(
+        "SELECT 1 FROM span JOIN target ON target.no = span.target WHERE (target.service = ? OR (target.service = ''"
+        " AND target.text = ?)) AND span.status IN ('blocked', 'throttled') LIMIT 1",
+        service,
+        service,
+    )
+    return row is not None
+
+
+def standing(session: Session, service: str, cc: str) -> tuple[list[Event], dict[str, int]]:
+    """The events of a service in a country as published, and the last numbers of those that stand no more."""
+    found = session.rows("SELECT body, superseded FROM event WHERE service = ? AND cc = ?", service, cc)
+    events = [(_EVENT.decode(body), superseded) for body, superseded in found]
+    return (
+        [event for event, superseded in events if not superseded],
+        {event.id: event.revision for event, superseded in events if superseded},
+    )
+
+
+def publish(session: Session, published: Published, now: int) -> None:
+    """Write a revision, and the event as it stands after it."""
+    event = published.event
+    body = msgspec.json.encode(event)
+    superseded = WITHDRAWN if published.kind is Kind.WITHDRAWN else published.into
+    session.run(
+        "INSERT INTO revision (id, revision, kind, published, body) VALUES (?, ?, ?, ?, ?)",
+        *(event.id, event.revision, published.kind, now, body),
+    )
+    session.run(
+        "INSERT INTO event (id, revision, service, scope, asn, cc, status, onset, lifted, superseded, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET revision = excluded.revision,"
+        " status = excluded.status, onset = excluded.onset, lifted = excluded.lifted,"
+        " superseded = excluded.superseded, body = excluded.body",
+        *(event.id, event.revision, event.service, event.scope, event.network.asn, event.network.country),
+        *(event.status, to_ms(event.onset), None if event.lifted is None else to_ms(event.lifted), superseded, body),
+    )
+
+
+def event(session: Session, event_id: str) -> Standing | None:
+    """The event of this id as it stands."""
+    row = session.row("SELECT body, superseded FROM event WHERE id = ?", event_id)
+    return Standing(_EVENT.decode(row[0]), row[1]) if row else None
+
+
+def events(session: Session, since: int, limit: int, *, lasting: bool = False) -> list[Event]:
+    """Events that stand and lasted at or after a moment, the newest onset first."""
+    found = session.rows(
+        "SELECT body FROM event WHERE superseded = '' AND (lifted IS NULL OR (? = 0 AND lifted >= ?))"
+        " ORDER BY onset DESC, id LIMIT ?",
+        *(int(lasting), since, limit),
+    )
+    return [_EVENT.decode(row[0]) for row in found]
+
+
+def revisions_of(session: Session, event_id: str) -> list[Revision]:
+    """Every revision under an id, the first one first."""
+    found = session.rows("SELECT no, kind, published, body FROM revision WHERE id = ? ORDER BY revision", event_id)
+    return [_revision(row) for row in found]
+
+
+def news(session: Session, kinds: frozenset[Kind], since: int, limit: int) -> list[Revision]:
+    """Revisions of some kinds published since a moment, the newest first."""
+    holes = ", ".join("?" for _ in kinds)
+    found = session.rows(
+        f"SELECT no, kind, published, body FROM revision WHERE kind IN ({holes}) AND published >= ?"  # noqa: S608 marks
+        " ORDER BY no DESC LIMIT ?",
+        *sorted(kinds),
+        since,
+        limit,
+    )
+    return [_revision(row) for row in found]
+
+
+def latest_revision(session: Session) -> int:
+    """The number of the newest revision of all."""
+    row = session.row("SELECT coalesce(max(no), 0) FROM revision")
+    return int(row[0]) if row else 0
+
+
+def tallies(session: Session, now: int) -> list[Tally]:
+    """How many vantages of each network say what of each target, those present apart from those silent."""
+    found = session.rows(
+        "SELECT CASE WHEN target.service = '' THEN target.text ELSE target.service END, target.text, network.asn,"
+        " network.cc, span.status, span.causes, count(*), min(span.start),"
+        " CASE WHEN latest.state = 'online' AND latest.network = span.network"
+        "  AND latest.stop + 2 * latest.interval >= ? THEN 1 ELSE 0 END AS present"
+        " FROM span JOIN agent ON agent.no = span.agent JOIN target ON target.no = span.target"
+        " JOIN network ON network.no = span.network"
+        " LEFT JOIN presence AS latest ON latest.agent = span.agent"
+        "  AND latest.start = (SELECT max(start) FROM presence WHERE presence.agent = span.agent)"
+        " WHERE span.stop IS NULL AND agent.state = 'active'"
+        " GROUP BY span.target, span.network, span.status, span.causes, present"
+        " ORDER BY span.target, span.network, span.status, span.causes, present",
+        now,
+    )
+    return [
+        Tally(
+            service=service,
+            target=target,
+            network=Network(asn=asn, country=cc),
+            status=Status(status),
+            causes=tuple(Cause(cause) for cause in causes.split()),
+            vantages=vantages,
+            since=from_ms(since),
+            present=bool(present),
+        )
+        for service, target, asn, cc, status, causes, vantages, since, present in found
+    ]
+
+
+def _revision(row: Row) -> Revision:
+    return Revision(row[0], Kind(row[1]), row[2], _EVENT.decode(row[3]))
