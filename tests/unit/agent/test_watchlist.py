@@ -1,0 +1,82 @@
+"""Which targets are watched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from probe.agent import watchlist
+from probe.errors import ListError, SettingsError
+from probe.settings import Settings, load
+
+BASE = load(None, {"XDG_CONFIG_HOME": "/nonexistent"})
+
+
+def chosen(**options: object) -> Settings:
+    return msgspec.structs.replace(BASE, targets=msgspec.structs.replace(BASE.targets, **options))
+
+
+def test_the_default_set_is_some_of_the_shipped_services_and_all_is_more() -> None:
+    some = watchlist.load(chosen(services=("default",)))
+    every = watchlist.load(chosen(services=("*",)))
+
+    assert "wechat" in some.services.values()
+    assert set(some.targets) < set(every.targets)
+
+
+def test_services_are_chosen_by_name_and_own_their_targets() -> None:
+    found = watchlist.load(chosen(services=("line",)))
+
+    assert found.targets
+    assert set(found.services.values()) == {"line"}
+
+
+def test_no_services_need_no_shipped_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> Path:
+        raise SettingsError("the shipped targets are missing")
+
+    monkeypatch.setattr("probe.settings.shipped.folder", missing)
+
+    assert watchlist.load(chosen(services=())).targets == ()
+
+
+def test_an_unknown_service_is_one_line() -> None:
+    with pytest.raises(SettingsError, match="unknown service 'wechatt' \\(see `probe targets list`\\)"):
+        watchlist.load(chosen(services=("wechatt",)))
+
+
+def test_lists_add_to_services_each_target_stands_once_and_what_is_excluded_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("url,category_code,service\na.example,NEWS,paper\nb.example,NEWS,\na.example,NEWS,\n")
+
+    found = watchlist.load(chosen(services=(), files=(str(path), str(path)), exclude=("b.example",)))
+
+    assert [text for text, _ in found.targets] == ["a.example"]
+    assert found.services == {"a.example": "paper"}
+
+
+def test_a_bad_line_in_a_list_is_named_with_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "own.txt"
+    path.write_text("a.example\n\nftp://b.example\nb b\n")
+
+    with pytest.raises(ListError, match=r"own\.txt:3: .*ftp.*, and 1 more bad lines"):
+        watchlist.load(chosen(services=(), files=(str(path),)))
+
+
+def test_a_list_that_is_not_utf_8_is_named_with_its_line() -> None:
+    with pytest.raises(ListError, match=r"^l\.csv:2: not UTF-8 \(save the list as UTF-8\)"):
+        watchlist.read_entries(b"a.example\n\xe4.example\n", "l.csv")
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_read() -> None:
+    entries, bad = watchlist.read_entries(b"\xef\xbb\xbfurl\r\na.example\r\n", "l.csv")
+
+    assert [entry.target for entry in entries] == ["a.example"]
+    assert bad == ()
+
+
+def test_a_missing_list_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ListError, match=r"none\.csv: cannot be read: No such file"):
+        watchlist.load(chosen(services=(), files=(str(tmp_path / "none.csv"),)))
