@@ -21,7 +21,8 @@ from probe.cli.tally import Tally
 from probe.clock import Clock
 from probe.errors import ExitStatus
 from probe.formats import jsonlines
-from probe.judge import conclude, verdict
+from probe.judge import verdict
+from probe.judge.vantage import conclude
 from probe.model.target import Target
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Vantage, VantageState, Verdict
 from probe.settings import Settings, load
