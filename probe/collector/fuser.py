@@ -18,9 +18,10 @@ from probe.collector.store import Session, agents, events, history
 from probe.collector.store.events import Dirty
 from probe.collector.store.moments import from_ms, to_ms
 from probe.errors import StorageError
+from probe.fuse.attendance import PATIENCE
 from probe.fuse.fusion import fuse
 from probe.fuse.revision import Published, revise
-from probe.model.event import Event
+from probe.model.event import Event, Scope
 
 LOG = logging.getLogger("probe.collector.fuser")
 TICK = 60.0
@@ -39,8 +40,7 @@ async def fuse_for_ever(collector: Collector) -> None:
         try:
             if collector.real.monotonic() - ticked >= tick:
                 ticked = collector.real.monotonic()
-                now = to_ms(collector.clock.now())
-                await collector.store.write(lambda session, now=now: events.mark_open(session, now))  # type: ignore[misc]
+                await _tick(collector)
             collector.stirred.clear()
             while await fuse_some(collector):
                 pass
@@ -50,6 +50,20 @@ async def fuse_for_ever(collector: Collector) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, ticked + tick - collector.real.monotonic())):
                 await collector.stirred.wait()
+
+
+async def _tick(collector: Collector) -> None:
+    """What time alone changes: who bears out what lasts, and how many are present."""
+    now = to_ms(collector.clock.now())
+    await collector.store.write(lambda session: events.mark_open(session, now))
+    attendances = await collector.store.read(history.attendance)
+    for role in agents.ROLES:
+        here = [each for each in attendances if each.role == role and each.stop + PATIENCE * each.interval >= now]
+        collector.metrics.set("agents_present", len(here), role=role)
+    lasting = await collector.store.read(lambda session: events.events(session, 0, 100_000, lasting=True))
+    for scope in Scope:
+        found = [event for event in lasting if event.scope is scope]
+        collector.metrics.set("events_open", len(found), scope=scope)
 
 
 async def fuse_some(collector: Collector) -> bool:

@@ -23,7 +23,6 @@ HELP = {
     "batch_seconds_sum": "Seconds spent on batches from the first byte to the acknowledgement.",
     "batch_seconds_count": "Batches timed.",
     "writes_waiting": "Writes that wait for a commit.",
-    "commits_total": "Commits of the database.",
     "agents_present": "Agents heard within two of their intervals, by role.",
     "events_open": "Events that last, by scope.",
     "fusion_lag_seconds": "How long the oldest change has waited to be fused.",
@@ -63,6 +62,11 @@ class Metrics:
             lines += [f"# TYPE {PREFIX}{name} {'gauge' if name in _GAUGES else 'counter'}"]
             for (found, labels), value in sorted(values.items()):
                 if found == name:
-                    inside = ",".join(f'{key}="{word}"' for key, word in labels)
+                    inside = ",".join(f'{key}="{_escaped(word)}"' for key, word in labels)
                     lines.append(f"{PREFIX}{name}{'{' + inside + '}' if inside else ''} {value:.10g}")
         return "\n".join(lines) + "\n"
+
+
+def _escaped(word: str) -> str:
+    """A label's value between its quotes."""
+    return word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -148,7 +148,13 @@ def _lines(
         )
         for service, row in squares.items()
     ]
-    return sorted(lines, key=lambda line: (_WORST.index(line.worst), line.service.casefold(), line.service))
+    return sorted(lines, key=_rank)
+
+
+def _rank(line: Line) -> tuple[int, int, str, str]:
+    """The worst first, of equals the most widespread, then by name."""
+    spread = sum(1 for square in line.squares if square is not None and square.cell.status is line.worst)
+    return (_WORST.index(line.worst), -spread, line.service.casefold(), line.service)
 
 
 def _square(cell: Cell, its: list[Event], runs: list[Presence], now: datetime) -> Square:

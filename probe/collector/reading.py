@@ -9,7 +9,6 @@ import msgspec
 from probe.model.failure import Failure
 from probe.model.observation import Connection, Exchange, LateAnswer, Observation, Resolution, TlsHandshake
 from probe.model.step import Purpose, Trust
-from probe.model.target import parse
 from probe.model.verdict import ControlFacts, ControlPage, Verdict
 
 MAX_STEPS = 60
@@ -53,7 +52,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         layer: `DNS`, `TCP`, `TLS`, `HTTP`.
         asked: what was asked of whom.
-        here: what came back to the vantage; `good` whether it was what one hopes for.
+        here: what came back to the vantage; `good` is False where that is part of what is wrong.
         there: what the control saw of the same; empty when it says nothing of it.
     """
 
@@ -67,7 +66,29 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 def steps(verdict: Verdict) -> list[Step]:
     """The rows in the order of the observations."""
     control = verdict.evidence.control
-    return [_step(seen, control) for seen in verdict.evidence.observations[:MAX_STEPS]]
+    layers = {cause.partition(".")[0] for cause in verdict.causes}
+    rows: list[Step] = []
+    for seen in verdict.evidence.observations[:MAX_STEPS]:
+        row = _step(seen, control)
+        odd = seen.purpose is Purpose.SUBJECT and row.layer.lower() in layers and _is_odd(seen, control)
+        rows.append(msgspec.structs.replace(row, good=False) if odd else row)
+    return rows
+
+
+def _is_odd(seen: Observation, control: ControlFacts | None) -> bool:
+    """Whether an answer is none of the target's, in a layer the verdict found fault with."""
+    match seen:
+        case Resolution(trust=Trust.TRUSTED):
+            return False
+        case Resolution():
+            known = control.addresses.get(seen.name, ()) if control else ()
+            return not set(seen.addresses) & set(known)
+        case TlsHandshake():
+            return not seen.verified
+        case Exchange():
+            return not seen.secure
+        case _:
+            return False
 
 
 def control_line(verdict: Verdict) -> str:
@@ -83,11 +104,6 @@ def control_line(verdict: Verdict) -> str:
 def command_line(target: str) -> str:
     """The line that repeats the measurement, safe to paste into a shell."""
     return "probe check --json -- '" + target.replace("'", "'\\''") + "'"
-
-
-def host_of(target: str) -> str:
-    """The host a target is about, empty when it is about none."""
-    return str(getattr(parse(target), "host", ""))
 
 
 def plain(text: str, limit: int = 300) -> str:
@@ -113,8 +129,8 @@ def _step(seen: Observation, control: ControlFacts | None) -> Step:
         case Connection():
             return _row("TCP", f"connect to {seen.address} port {seen.port}", seen, f"open after {seen.took} ms")
         case TlsHandshake():
-            good = f"{seen.version or 'TLS'}, certificate {'verified' if seen.verified else 'not verified'}"
-            return _row("TLS", f"hello to {seen.address} for {seen.sni}", seen, good, _certificate(seen, control))
+            well = f"{seen.version or 'TLS'}, certificate {'verified' if seen.verified else 'not verified'}"
+            return _row("TLS", f"hello to {seen.address} for {seen.sni}", seen, well, _certificate(seen, control))
         case Exchange():
             return _row(
                 "HTTP", f"GET {seen.url}", seen, _page(seen.status, seen.title, seen.location), _pages(seen, control)
