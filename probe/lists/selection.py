@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from probe.lists.entries import Entry
-from probe.lists.registers.record import BlockType, Record
+from probe.lists.registers.record import BlockType, Decision, Record
 from probe.lists.service import Owners
 
 DEFAULT_TYPES = frozenset({4, 6})
@@ -32,7 +32,10 @@ class Aside(StrEnum):
     CATEGORY = "sensitive category"
     NO_NAME = "addresses only"
     SPOILT = "no name or address that could be read"
-    REPEATED = "name already taken"
+    REPEATED = "already taken from another row"
+    OTHER_AS = "AS not chosen"
+    NO_PREFIX = "AS numbers, not prefixes"
+    FREE = "free or reserved space"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class Selection:
         """Why a register's entry is set aside; None when it is kept."""
         if not (record.hosts or record.addresses or record.networks):
             return Aside.SPOILT
-        if record.entry_type in self.entry_types or self._decided(record):
+        if record.entry_type in self.entry_types or self.names(record.decision):
             return None
         if record.entry_type != 1 and record.block_type is not BlockType.URL and self._owned(record.hosts):
             return None
@@ -67,8 +70,8 @@ class Selection:
         category = entry.category.upper()
         return Aside.CATEGORY if category in SENSITIVE and category not in self.categories else None
 
-    def _decided(self, record: Record) -> bool:
-        decision = record.decision
+    def names(self, decision: Decision) -> bool:
+        """Whether the operator named this decision."""
         return any(part in decision.number or part in decision.authority for part in self.decisions)
 
     def _owned(self, hosts: Iterable[str]) -> bool:

@@ -1,0 +1,278 @@
+"""`probe targets import`, `fetch` and `diff`: registers, prefixes and other people's lists.
+
+Whatever is read here may hold what nobody may open or display: rows are counted, never shown, and only names of chosen
+decisions and known services are written anywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from probe.cli import say
+from probe.errors import ListError, UsageError
+from probe.settings import shipped
+
+if TYPE_CHECKING:
+    from probe.lists.history import Change, Snapshot
+    from probe.lists.importing import Tally
+    from probe.lists.registers.record import RegisterItem
+    from probe.lists.registry import Format, Item
+    from probe.lists.selection import Selection
+
+PIECE = 256 * 1024
+"""Bytes read from a file at once."""
+AUTO = "auto"
+
+
+def _choices(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of every command that reads a register: what may be kept of it."""
+    for flag, kind, meaning in (
+        ("--category", str, "Keep this sensitive category of test lists: PORN, MILX, HATE, ALDR or GMB."),
+        ("--decision", str, "Keep decisions whose number or authority has this in it, whatever their type."),
+        ("--entry-type", int, "Types of the Russian register to keep, in place of 4 and 6; 0 is not known."),
+    ):
+        function = click.option(flag, type=kind, multiple=True, help=meaning)(function)
+    return function
+
+
+@click.command("import")
+@click.argument("format_name", metavar="FORMAT")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The list to write (CSV).")
+@_choices
+@click.option("--asn", type=int, multiple=True, help="Keep prefixes of this AS only.")
+@click.option("--delete", is_flag=True, help="Delete FILE once all of it was read: it may hold what nobody may keep.")
+def import_file(
+    *,
+    format_name: str,
+    file: Path,
+    output: Path,
+    entry_type: Sequence[int],
+    decision: Sequence[str],
+    category: Sequence[str],
+    asn: Sequence[int],
+    delete: bool,
+) -> None:
+    """Make a list of targets out of FILE, which has FORMAT (`auto`: known by its first bytes).
+
+    Of registers, only host names of chosen decisions and of known services are kept, never a path. Prints how many rows
+    came in, how many targets out, and why the others were set aside.
+    """
+    from probe.lists.registry import Yields  # noqa: PLC0415 - listing services needs no readers
+
+    if file.resolve() == output.resolve():
+        raise UsageError("the list would replace the file it is made of", where=str(file), mend="name another --output")
+    chosen = selection(entry_type, decision, category)
+    known = make_list(file, output, format_name, chosen, frozenset(asn))
+    if str(file) == "-":
+        return
+    if delete:
+        file.unlink()
+    elif known.yields is Yields.REGISTER:
+        say(f"{file} still holds the whole register: delete it, or say --delete next time")
+
+
+@click.command("fetch")
+@click.argument("name")
+@click.option("--into", type=click.Path(path_type=Path), help="Folder for the lists; by default the agent's state.")
+@click.option("--again", is_flag=True, help="Fetch although the last time is not long ago.")
+@_choices
+def fetch(
+    *,
+    name: str,
+    into: Path | None,
+    again: bool,
+    entry_type: Sequence[int],
+    decision: Sequence[str],
+    category: Sequence[str],
+) -> None:
+    """Bring the list NAME of targets/registers.toml over the network, and keep what was chosen of it.
+
+    Nothing is brought that has not changed. The last good copy stays until a new one was read to its end; the raw file
+    is deleted.
+    """
+    from probe.agent import fetching  # noqa: PLC0415 - only this command fetches
+    from probe.clock import Clock  # noqa: PLC0415
+    from probe.lists import places  # noqa: PLC0415
+    from probe.settings.places import state_folder  # noqa: PLC0415
+
+    path = shipped.folder() / "registers.toml"
+    known = places.registers(path.read_bytes(), str(path))
+    if name not in known:
+        raise UsageError(f"{name!r} is no known register", mend="known are " + ", ".join(known))
+    register, clock = known[name], Clock.parse(os.environ.get("PROBE_CLOCK", ""))
+    folder = into or state_folder("", os.environ) / "lists"
+    copy = fetching.last_copy(folder, name)
+    if copy is not None and not again and clock.now() - copy.fetched < timedelta(seconds=register.every):
+        click.echo(
+            f"{name}: the copy of {copy.fetched:%Y-%m-%d %H:%M} UTC is fresh enough (--again fetches all the same)."
+        )
+        return
+    chosen = selection(entry_type, decision, category)
+    with fetching.raw_file(folder, name) as raw:
+        fetched = asyncio.run(fetching.fetch(register, raw, copy, clock))
+        if fetched is None:
+            click.echo(f"{name}: has not changed.")
+            return
+        make_list(raw, folder / f"{name}.csv", register.format, chosen, max_bytes=register.max_bytes, source=name)
+        fetching.remember(folder, name, fetched.copy)
+    click.echo(f"The list is {folder / name}.csv: name it under targets.files to watch it.")
+
+
+@click.command("diff")
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option("--format", "format_name", default=AUTO, help="Of both files; known by their first bytes when left out.")
+@click.option("--json", "as_json", is_flag=True, help="Print every chosen change as a line of JSON.")
+@click.option("--any-size", is_flag=True, help="Believe NEW although it is less than half as large as OLD.")
+@_choices
+def diff(
+    *,
+    old: Path,
+    new: Path,
+    format_name: str,
+    as_json: bool,
+    any_size: bool,
+    entry_type: Sequence[int],
+    decision: Sequence[str],
+    category: Sequence[str],
+) -> None:
+    """Print what was listed and delisted between two snapshots of a register.
+
+    Shown are changes of known services and of decisions named with --decision; the others are counted.
+    """
+    import msgspec  # noqa: PLC0415 - see import_file
+
+    from probe.lists.history import changes  # noqa: PLC0415
+    from probe.lists.service import Owners  # noqa: PLC0415
+
+    chosen = selection(entry_type, decision, category)
+    owners = chosen.owners or Owners(())
+    found = changes(_snapshot(old, format_name, chosen), _snapshot(new, format_name, chosen), owners, any_size=any_size)
+    hidden = 0
+    for change in found:
+        if as_json:
+            sys.stdout.buffer.write(msgspec.json.encode(change) + b"\n")
+        elif change.service or chosen.names(change.decision):
+            click.echo(_line(change))
+        else:
+            hidden += 1
+    if not as_json:
+        click.echo(f"{len(found)} changes" + (f", {hidden} of them of no known service." if hidden else "."))
+
+
+def selection(entry_types: Sequence[int], decisions: Sequence[str], categories: Sequence[str]) -> Selection:
+    """What the options choose, with the shipped services as those whose names are always kept."""
+    from probe.lists import catalogue  # noqa: PLC0415 - see import_file
+    from probe.lists.selection import DEFAULT_TYPES, SENSITIVE, Selection  # noqa: PLC0415
+    from probe.lists.service import Owners  # noqa: PLC0415
+
+    unknown = sorted(set(map(str.upper, categories)) - SENSITIVE)
+    if unknown:
+        raise UsageError(f"{unknown[0]!r} is no sensitive category", mend="these are " + ", ".join(sorted(SENSITIVE)))
+    if any(not part.strip() for part in decisions):
+        raise UsageError("an empty --decision would choose all of them", mend="name a decision's number or authority")
+    folder = shipped.folder() / "services"
+    services = catalogue.load({str(path): path.read_bytes() for path in sorted(folder.glob("*.toml"))})
+    return Selection(
+        entry_types=frozenset(entry_types) or DEFAULT_TYPES,
+        decisions=tuple(decisions),
+        categories=frozenset(map(str.upper, categories)),
+        owners=Owners(services),
+    )
+
+
+def make_list(
+    file: Path,
+    output: Path,
+    format_name: str,
+    chosen: Selection,
+    asns: frozenset[int] = frozenset(),
+    *,
+    max_bytes: int = 0,
+    source: str = "",
+) -> Format:
+    """Read a file and write the list; the output is replaced when all of the file was read, and not before.
+
+    Raises:
+        ListError: the file is broken, or of another format.
+        StorageError: the list cannot be written.
+    """
+    from probe.agent.fetching import replace  # noqa: PLC0415 - see import_file
+    from probe.lists import importing  # noqa: PLC0415
+
+    tally = importing.Tally()
+    with _items(file, format_name, max_bytes) as (known, items):
+        rows = importing.rows(items, chosen, tally, source or known.name, asns)
+        replace(output, _written(importing.written(rows), tally, file, known))
+    # Anything could be taken for a plain list: only who named the format is shown what stands there.
+    plain = format_name == AUTO and known.name == "testlist"
+    for bad in tally.first_bad:
+        say(f"{file}:{bad.line}: {'no target' if plain else bad.what}")
+    if tally.bad > len(tally.first_bad):
+        say(f"and {tally.bad - len(tally.first_bad)} more bad lines")
+    click.echo(f"{source or file} ({known.name}): " + "; ".join(tally.lines()) + ".")
+    return known
+
+
+def _written(pieces: Iterator[bytes], tally: Tally, file: Path, known: Format) -> Iterator[bytes]:
+    """The same pieces; an error before the file is put in place when no row was of the format."""
+    yield from pieces
+    if tally.bad and tally.bad == tally.read:
+        raise ListError(
+            f"none of its {tally.bad} rows is of the format {known.name}", where=str(file), mend="name another"
+        )
+
+
+@contextmanager
+def _items(file: Path, format_name: str, max_bytes: int = 0) -> Iterator[tuple[Format, Iterator[Item]]]:
+    """The format of a file and what its reader yields, while the file is open."""
+    from probe.lists import registry, unpack  # noqa: PLC0415 - see import_file
+
+    name = str(file)
+    known = None if format_name == AUTO else registry.named(format_name)
+    try:
+        stream = sys.stdin.buffer if name == "-" else file.open("rb")
+    except OSError as error:
+        raise ListError(f"cannot be read: {error.strerror}", where=name) from error
+    with stream:
+        pieces = unpack.unpack(iter(lambda: stream.read(PIECE), b""), name, max_bytes or unpack.MAX_BYTES)
+        head = b""
+        for piece in pieces:
+            head += piece
+            if len(head) >= registry.HEAD:
+                break
+        known = known or registry.sniff(head, name)
+        yield known, known.read(_chained(head, pieces), name)
+
+
+def _chained(head: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    yield head
+    yield from pieces
+
+
+def _snapshot(file: Path, format_name: str, chosen: Selection) -> Snapshot:
+    from probe.lists.history import snapshot  # noqa: PLC0415 - see import_file
+    from probe.lists.registry import Yields  # noqa: PLC0415
+
+    with _items(file, format_name) as (known, items):
+        if known.yields is not Yields.REGISTER:
+            raise ListError(f"is no register but {known.about}", where=str(file), mend="name the format with --format")
+        return snapshot(cast("Iterator[RegisterItem]", items), chosen)
+
+
+def _line(change: Change) -> str:
+    pages = " (single pages)" if change.pages_only else ""
+    addresses = f" {len(change.addresses)} addresses" if change.addresses else ""
+    before = f"{change.before:%Y-%m-%d %H:%M}" if change.before else "unknown time"
+    owner = change.service or "-"
+    return f"{before}  {change.kind:15}  {owner:20}  {change.subject}{pages}{addresses}  {change.decision.number}"

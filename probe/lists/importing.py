@@ -1,0 +1,149 @@
+"""What a reader yields becomes rows of a list of ours: names and ranges of what was chosen, and a tally of the rest."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from probe.errors import TargetError
+from probe.lists.entries import BadLine, Entry
+from probe.lists.prefixes.record import AsBlock, Prefix
+from probe.lists.registers.record import Published, Record
+from probe.lists.registry import Item
+from probe.lists.selection import Aside, Selection
+from probe.model.target import parse
+
+HEADER = ("url", "category_code", "category_description", "date_added", "source", "notes", "service")
+"""The columns of the public test lists, and the service."""
+SHOWN = 10
+"""Bad lines that are kept to be named; the others are counted."""
+
+_FREE = {"available", "reserved"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the list that is written."""
+
+    target: str
+    category: str = ""
+    added: str = ""
+    source: str = ""
+    note: str = ""
+    service: str = ""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the rows of a file.
+
+    Attributes:
+        read: what the reader gave: `read == kept + sum(aside) + bad`. A range that is no prefix counts as several.
+        kept: rows of which something was kept; `targets`: how many targets came out.
+        aside: rows set aside, by reason.
+        bad: rows that are none; `first_bad`: the first of them.
+    """
+
+    read: int = 0
+    kept: int = 0
+    targets: int = 0
+    aside: Counter[Aside] = field(default_factory=Counter)
+    bad: int = 0
+    first_bad: list[BadLine] = field(default_factory=list)
+
+    def lines(self) -> Iterator[str]:
+        """For people: one a line, the sums first."""
+        yield f"{self.read} rows in, {self.targets} targets out of {self.kept} of them"
+        for reason, count in self.aside.most_common():
+            yield f"{count} set aside: {reason}"
+        if self.bad:
+            yield f"{self.bad} set aside: not a row of this format"
+
+
+def rows(
+    items: Iterable[Item], selection: Selection, tally: Tally, source: str, asns: frozenset[int] = frozenset()
+) -> Iterator[Row]:
+    """The rows of what was chosen, each target once.
+
+    Args:
+        items: from a reader.
+        selection: what the operator chose.
+        tally: counts as the rows come.
+        source: for the rows of registers and prefixes; test lists name theirs.
+        asns: of prefixes, those wanted; empty for all.
+    """
+    taken: set[str] = set()
+    for item in items:
+        if isinstance(item, Published):
+            continue
+        tally.read += 1
+        if isinstance(item, BadLine):
+            tally.bad += 1
+            if len(tally.first_bad) < SHOWN:
+                tally.first_bad.append(item)
+            continue
+        found, reason = _of(item, selection, source, asns)
+        fresh = [row for row in found if row.target not in taken]
+        if reason is None and not fresh:
+            reason = Aside.REPEATED
+        if reason is not None:
+            tally.aside[reason] += 1
+            continue
+        taken.update(row.target for row in fresh)
+        tally.kept += 1
+        tally.targets += len(fresh)
+        yield from fresh
+
+
+def written(rows: Iterable[Row]) -> Iterator[bytes]:
+    """The list as bytes, header first, ready for `probe check --targets`."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(HEADER)
+    for row in rows:
+        writer.writerow((row.target, row.category, "", row.added, row.source, row.note, row.service))
+        if buffer.tell() > 65536:
+            yield buffer.getvalue().encode()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue().encode()
+
+
+def _of(
+    item: Entry | Record | Prefix | AsBlock, selection: Selection, source: str, asns: frozenset[int]
+) -> tuple[list[Row], Aside | None]:
+    match item:
+        case Entry():
+            return [Row(item.target, item.category, source=item.source, service=item.service)], selection.of_entry(item)
+        case Record():
+            return _of_record(item, selection, source)
+        case Prefix():
+            if asns and not asns.intersection(item.asns):
+                return [], Aside.OTHER_AS
+            if item.held in _FREE:
+                return [], Aside.FREE
+            note = " ".join(f"AS{asn}" for asn in item.asns)
+            return [Row(item.network, source=source, note=note)], None
+        case AsBlock():
+            return [], Aside.NO_PREFIX
+
+
+def _of_record(record: Record, selection: Selection, source: str) -> tuple[list[Row], Aside | None]:
+    reason = selection.of_record(record)
+    if reason is not None:
+        return [], reason
+    decision = record.decision
+    found = []
+    # Names alone: the addresses of a listing belong to whoever has them today.
+    for host in dict.fromkeys(host.removeprefix("*.") for host in record.hosts):
+        try:
+            target = str(parse(host))
+        except TargetError:
+            continue
+        service = selection.owners.of_host(host) if selection.owners is not None else ""
+        note = f"decision {decision.number}" if decision.number else ""
+        found.append(Row(target, added=decision.date, source=source, note=note, service=service))
+    return found, None if found else Aside.NO_NAME

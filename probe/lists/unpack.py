@@ -1,0 +1,67 @@
+"""Files that come compressed with gzip, unpacked as they stream, with a bound on what comes out."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+
+from probe.errors import ListError
+
+STEP = 256 * 1024
+"""Bytes that come out at once."""
+MAX_BYTES = 1024 * 1024 * 1024
+"""Bytes of a file, unpacked; the largest register has 300 MB."""
+
+_GZIP = b"\x1f\x8b"
+
+
+def unpack(chunks: Iterable[bytes], name: str, max_bytes: int = MAX_BYTES) -> Iterator[bytes]:
+    """The pieces of a file, unpacked when it is gzip and as they are when it is not.
+
+    Raises:
+        ListError: the file has more than `max_bytes` (a bomb, or another file than it says), or is broken gzip.
+    """
+    total = 0
+    for piece in _unpacked(chunks, name):
+        total += len(piece)
+        if total > max_bytes:
+            raise ListError(f"larger than {max_bytes} bytes", where=name, mend="is it the right file?")
+        yield piece
+
+
+def _unpacked(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
+    pieces = iter(chunks)
+    head = b""
+    for piece in pieces:
+        head += piece
+        if len(head) >= len(_GZIP):
+            break
+    if not head.startswith(_GZIP):
+        if head:
+            yield head
+        yield from pieces
+        return
+    yield from _inflated(head, pieces, name)
+
+
+def _inflated(head: bytes, pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    waiting = head
+    try:
+        while True:
+            out = inflater.decompress(waiting, STEP)
+            if out:
+                yield out
+            waiting = inflater.unconsumed_tail
+            if inflater.eof:
+                # A gzip file may have several members one after the other.
+                waiting = inflater.unused_data or next(pieces, b"")
+                if not waiting:
+                    return
+                inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            elif not waiting and not out:
+                waiting = next(pieces, b"")
+                if not waiting:
+                    raise ListError("the gzip file was cut short", where=name, mend="fetch it again")
+    except zlib.error as error:
+        raise ListError("a broken gzip file", where=name, mend="fetch it again") from error

@@ -1,0 +1,98 @@
+"""`probe targets fetch` against a real server, from the command line to the list on disk."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from probe.cli import main, registers
+from probe.errors import ExitStatus
+
+REGISTER = "192.0.2.1;wechat.com;;Роскомнадзор;10-X;2017-05-04\n192.0.2.2;secret.example;;суд;1;2017-05-04\n"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves the register with an entity tag."""
+
+    body = REGISTER.encode("cp1251")
+    asked = 0
+
+    def do_GET(self) -> None:
+        """One answer."""
+        type(self).asked += 1
+        unchanged = self.headers.get("If-None-Match") == '"1"'
+        self.send_response(304 if unchanged else 200)
+        self.send_header("ETag", '"1"')
+        self.send_header("Content-Length", "0" if unchanged else str(len(self.body)))
+        self.end_headers()
+        if not unchanged:
+            self.wfile.write(self.body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
+        """Say nothing."""
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of shipped targets whose one register is on this machine."""
+    Handler.asked, Handler.body = 0, REGISTER.encode("cp1251")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    (tmp_path / "registers.toml").write_text(
+        f'[mine]\ntitle = "M"\nformat = "zi-csv"\nurls = ["http://127.0.0.1:{server.server_port}/dump.csv"]\n'
+        'max_bytes = 10000\ntimeout = 5\nevery = 3600\nterms = "x"\nchecked = 2026-01-02\n'
+    )
+    (tmp_path / "services").symlink_to(Path(__file__).parents[3] / "targets" / "services")
+    monkeypatch.setattr(registers.shipped, "folder", lambda: tmp_path)
+    yield tmp_path / "lists"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def run(shelf: Path, *words: str) -> int:
+    """The command."""
+    return main(["targets", "fetch", "mine", "--into", str(shelf), *words])
+
+
+def test_keeps_what_was_chosen_and_nothing_else(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The raw register is gone, and nothing of it was shown."""
+    assert run(shelf) == ExitStatus.OK
+    assert sorted(path.name for path in shelf.iterdir()) == ["mine.csv", "mine.json"]
+    assert "wechat.com" in (shelf / "mine.csv").read_text()
+    said = capsys.readouterr()
+    assert "secret" not in (shelf / "mine.csv").read_text() + said.out + said.err
+    assert "2 rows in, 1 targets out" in said.out
+
+
+def test_asks_no_more_often_than_the_source_wants(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And then only for changes."""
+    run(shelf)
+    assert run(shelf) == ExitStatus.OK
+    assert Handler.asked == 1
+    assert run(shelf, "--again") == ExitStatus.OK
+    assert Handler.asked == 2
+    assert capsys.readouterr().out.endswith("mine: has not changed.\n")
+
+
+def test_a_broken_download_leaves_the_last_good_copy(
+    shelf: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of its rows is one."""
+    run(shelf)
+    good = (shelf / "mine.csv").read_bytes()
+    (shelf / "mine.json").write_text((shelf / "mine.json").read_text().replace('\\"1\\"', "0"))
+    monkeypatch.setattr(Handler, "body", b"<html>sorry</html>\n")
+    assert run(shelf, "--again") == ExitStatus.USAGE
+    assert "none of its 1 rows is of the format zi-csv" in capsys.readouterr().err
+    assert (shelf / "mine.csv").read_bytes() == good
+    assert sorted(path.name for path in shelf.iterdir()) == ["mine.csv", "mine.json"]
+
+
+def test_an_unknown_name_is_bad_usage(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the names to choose from."""
+    assert main(["targets", "fetch", "yours"]) == ExitStatus.USAGE
+    assert capsys.readouterr().err == "probe: 'yours' is no known register (known are mine)\n"

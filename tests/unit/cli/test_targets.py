@@ -1,0 +1,81 @@
+"""`probe targets list`, `show` and `validate`."""
+
+from pathlib import Path
+
+import pytest
+
+from probe.cli import main
+from probe.errors import ExitStatus
+
+
+class TestList:
+    """The shipped services."""
+
+    def test_is_a_table_with_sums(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Counts of names, endpoints, ranges and targets."""
+        assert main(["targets", "list"]) == ExitStatus.OK
+        out = capsys.readouterr().out.splitlines()
+        assert out[0].split() == ["service", "role", "risk", "default", "names", "endpoints", "ranges", "targets"]
+        assert sum(line.startswith("telegram ") for line in out) == 1
+        assert out[-1].startswith("27 services: ")
+
+    def test_of_the_default_set_has_nothing_risky(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Nor anything that is gone."""
+        assert main(["targets", "list", "--default"]) == ExitStatus.OK
+        out = capsys.readouterr().out
+        assert "circumvention" not in out
+        assert "gone" not in out
+
+
+class TestShow:
+    """One service."""
+
+    def test_prints_targets_and_sources(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """What is looked at, and on what ground."""
+        assert main(["targets", "show", "telegram"]) == ExitStatus.OK
+        out = capsys.readouterr().out
+        assert "target   tcp://149.154.167.51:443" in out
+        assert "not verified" in out
+
+    def test_of_an_unknown_name_is_bad_usage(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """One line, exit 2."""
+        assert main(["targets", "show", "gopher"]) == ExitStatus.USAGE
+        assert capsys.readouterr().err == "probe: 'gopher' is no shipped service (see probe targets list)\n"
+
+
+class TestValidate:
+    """Every error with file and line."""
+
+    def test_the_shipped_files_are_right(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """All of them."""
+        assert main(["targets", "validate"]) == ExitStatus.OK
+        assert capsys.readouterr().out == "29 files are right.\n"
+
+    def test_every_error_of_every_file_is_named(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """One line each, exit 2."""
+        (tmp_path / "a.toml").write_text("name =\n")
+        (tmp_path / "anchors.toml").write_text("x = 1\n")
+        (tmp_path / "registers.toml").write_text("[a]\nformat = 1\n")
+        (tmp_path / "mine.txt").write_text("a.example\ngopher://b\n203.0.113.1\n")
+        (tmp_path / "bytes.csv").write_bytes(b"\xff\n")
+        assert main(["targets", "validate", str(tmp_path)]) == ExitStatus.USAGE
+        places = [
+            line.split(": ")[1].removeprefix(str(tmp_path) + "/") for line in capsys.readouterr().err.splitlines()
+        ]
+        assert sorted(places) == [
+            "a.toml:1",
+            "anchors.toml:1",
+            "bytes.csv:1",
+            "mine.txt:2",
+            "mine.txt:3",
+            "registers.toml:1",
+        ]
+
+    def test_a_file_that_is_not_there_is_named(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Exit 2, not a traceback."""
+        assert main(["targets", "validate", str(tmp_path / "none.toml")]) == ExitStatus.USAGE
+        assert "none.toml: cannot be read: No such file" in capsys.readouterr().err
+
+    def test_an_empty_folder_is_bad_usage(self, tmp_path: Path) -> None:
+        """Nothing was checked, so nothing is right."""
+        assert main(["targets", "validate", str(tmp_path)]) == ExitStatus.USAGE

@@ -1,0 +1,112 @@
+"""What a reader yields becomes a list of ours."""
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probe.lists import testlist
+from probe.lists.entries import BadLine, Entry
+from probe.lists.importing import HEADER, SHOWN, Row, Tally, rows, written
+from probe.lists.prefixes.record import AsBlock, Prefix
+from probe.lists.registers.record import BlockType, Decision, Published, Record
+from probe.lists.registry import Item
+from probe.lists.selection import Aside, Selection
+
+
+def made(
+    items: list[Item], selection: Selection | None = None, asns: frozenset[int] = frozenset()
+) -> tuple[list[Row], Tally]:
+    """The rows and the tally."""
+    tally = Tally()
+    return list(rows(items, selection or Selection(), tally, "src", asns)), tally
+
+
+class TestRegisters:
+    """Host names of chosen decisions, and nothing else."""
+
+    def test_give_their_names_with_the_decision(self) -> None:
+        """A mask gives the name under its star."""
+        record = Record(line=1, entry_type=4, hosts=("*.line.me",), addresses=("192.0.2.1",),
+                        decision=Decision("2017-04-28", "7-Restricting", "x"))  # fmt: skip
+        found, tally = made([record])
+        assert found == [Row("line.me", added="2017-04-28", source="src", note="decision 7-Restricting")]
+        assert (tally.read, tally.kept, tally.targets) == (1, 1, 1)
+
+    def test_addresses_alone_are_set_aside(self) -> None:
+        """They belong to whoever has them today."""
+        record = Record(line=1, entry_type=4, block_type=BlockType.ADDRESS, addresses=("192.0.2.1",))
+        assert made([record])[1].aside == {Aside.NO_NAME: 1}
+
+    def test_a_name_is_taken_once(self) -> None:
+        """Registers repeat names by the hundred."""
+        record = Record(line=1, entry_type=4, hosts=("a.example", "*.a.example"))
+        found, tally = made([record, record])
+        assert [row.target for row in found] == ["a.example"]
+        assert tally.aside == {Aside.REPEATED: 1}
+
+
+class TestPrefixes:
+    """Ranges."""
+
+    def test_of_the_as_that_was_chosen(self) -> None:
+        """Or all."""
+        items: list[Item] = [
+            Prefix(line=1, network="192.0.2.0/24", asns=(1, 2)),
+            Prefix(line=2, network="198.51.100.0/24", asns=(3,)),
+            Prefix(line=3, network="203.0.113.0/24", held="available"),
+            AsBlock(line=4, first=1, last=2),
+        ]
+        found, tally = made(items, asns=frozenset({2}))
+        assert found == [Row("192.0.2.0/24", source="src", note="AS1 AS2")]
+        assert tally.aside == {Aside.OTHER_AS: 2, Aside.NO_PREFIX: 1}
+        assert made(items)[1].aside == {Aside.FREE: 1, Aside.NO_PREFIX: 1}
+
+
+class TestTally:
+    """Rows in, targets out, rows set aside with the reason."""
+
+    def test_says_it_in_words(self) -> None:
+        """The sums first."""
+        items: list[Item] = [Entry("a.example"), Entry("b.example", category="PORN"), BadLine(3, "x")]
+        assert list(made(items)[1].lines()) == [
+            "3 rows in, 1 targets out of 1 of them",
+            "1 set aside: sensitive category",
+            "1 set aside: not a row of this format",
+        ]
+
+    def test_keeps_few_of_many_bad_lines(self) -> None:
+        """The others are counted."""
+        tally = made([BadLine(line, "x") for line in range(100)])[1]
+        assert (tally.bad, len(tally.first_bad)) == (100, SHOWN)
+
+    @given(st.lists(st.sampled_from([
+        Entry("a.example"), Entry("b.example", category="PORN"), BadLine(1, "x"), Record(line=1),
+        Record(line=1, entry_type=6, hosts=("c.example", "a.example")),
+        Record(line=1, entry_type=1, hosts=("d.example",)),
+        Prefix(line=1, network="192.0.2.0/24"), AsBlock(line=1, first=1, last=1),
+    ]), max_size=12))  # fmt: skip
+    def test_accounts_for_every_row(self, items: list[Item]) -> None:
+        """Nothing is lost in silence."""
+        found, tally = made(items)
+        assert tally.read == tally.kept + sum(tally.aside.values()) + tally.bad == len(items)
+        assert tally.targets == len(found) == len({row.target for row in found})
+
+
+class TestWritten:
+    """The list as bytes."""
+
+    def test_can_be_read_by_the_reader_of_test_lists(self) -> None:
+        """Header, category, source and service included."""
+        content = b"".join(written(iter([Row("a.example", "NEWS", "2017", "s", 'a "note", long', "line")])))
+        assert content.decode().splitlines()[0] == ",".join(HEADER)
+        assert list(testlist.read(content.decode().splitlines(), "f")) == [Entry("a.example", "line", "NEWS", "s", 2)]
+
+    def test_comes_in_pieces(self) -> None:
+        """A million rows are never held."""
+        assert len(list(written(Row(f"n{n}.example") for n in range(10_000)))) > 2
+
+    def test_published_times_are_no_rows(self) -> None:
+        """They are the file's, not a target's."""
+        moment = Published(datetime(2017, 1, 1, tzinfo=UTC))
+        assert made([moment])[1].read == 0
