@@ -1,4 +1,4 @@
-"""A clock that leaps to the next moment anybody waits for, once nobody has anything else to do: tests without sleeps."""
+"""A clock that leaps to the next moment anybody waits for, once nobody has anything else to do: no test sleeps."""
 
 from __future__ import annotations
 

@@ -1,0 +1,70 @@
+"""Verdicts for a person."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from probe.cli.table import STATES, STYLES, ShownProgress, print_table, seen
+from probe.cli.tally import Tally
+from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
+
+NOTHING = Evidence()
+
+
+def verdict(target: str, status: Status, *causes: Cause, evidence: Evidence = NOTHING) -> Verdict:
+    return Verdict(
+        time=datetime(2017, 5, 4, tzinfo=UTC),
+        target=target,
+        status=status,
+        causes=causes,
+        evidence=evidence,
+        vantage=Vantage(state=VantageState.ALLOWLIST),
+    )
+
+
+def test_the_table_has_a_line_a_target_and_a_sentence_and_no_colour_in_a_file(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    long = "https://a.example/" + "x" * 150
+    made = [verdict(long, Status.REACHABLE), verdict("[b].example", Status.BLOCKED, Cause.TLS_RESET, Cause.TLS_SNI)]
+    tally = Tally()
+    for one in made:
+        tally.add(one)
+
+    print_table(made, tally)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith(long)
+    assert lines[2].split() == ["[b].example", "blocked", "tls.reset,", "tls.sni"]
+    assert lines[-1].startswith("1 reachable, 1 blocked. This network lets only an allow-list through")
+    assert "\x1b" not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "words"),
+    [
+        (Evidence(hop="https://b.example/"), "at https://b.example/"),
+        (Evidence(server_refusal=451), "the server itself says 451"),
+        (Evidence(server_alert="handshake_failure"), "TLS alert handshake_failure"),
+        (Evidence(families={"ipv6": "tcp.timeout"}), "ipv6 fails (tcp.timeout)"),
+        (Evidence(failing={"192.0.2.1": "tcp.timeout"}), "1 of its addresses fail"),
+        (Evidence(error="ValueError: x"), "fault in the program: ValueError: x"),
+        (Evidence(), ""),
+    ],
+)
+def test_what_was_seen_is_said_in_words(evidence: Evidence, words: str) -> None:
+    assert seen(verdict("a", Status.UNKNOWN, evidence=evidence)) == words
+
+
+def test_every_status_has_its_style_and_every_state_but_online_its_sentence() -> None:
+    assert set(STYLES) == set(Status)
+    assert set(STATES) == set(VantageState) - {VantageState.ONLINE}
+
+
+def test_progress_is_silent_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
+    with ShownProgress(3) as progress:
+        progress.made(Tally())
+
+    assert capsys.readouterr() == ("", "")
