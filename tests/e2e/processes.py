@@ -1,0 +1,75 @@
+"""The program as a process, and tiny targets for it on 127.0.0.1."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+NOTHING = ["--anchor", "", "--domestic-anchor", "", "--trusted-resolver", "", "--pace", "0"]
+"""Options under which `probe check` contacts its targets alone."""
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The process's own, without settings of this machine's user."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PROBE_", "XDG_"))}
+    return kept | {"XDG_CONFIG_HOME": "/nonexistent", "NO_PROXY": "127.0.0.1"} | more
+
+
+def command(*words: str) -> list[str]:
+    """The command line that runs this very code."""
+    return [sys.executable, "-m", "probe", *words]
+
+
+def probe(*words: str, stdin: str | bytes = b"", **environ: str) -> subprocess.CompletedProcess[bytes]:
+    """Run to the end."""
+    given = stdin.encode() if isinstance(stdin, str) else stdin
+    return subprocess.run(
+        command(*words), input=given, capture_output=True, env=environment(**environ), check=False, timeout=120
+    )
+
+
+class _Page(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = b"<title>A page</title>" + b"x" * 500
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        return
+
+
+@contextmanager
+def web_server() -> Iterator[str]:
+    """A web server; its URL."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Page)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def settings(folder: Path, targets: list[str], **agent: object) -> Path:
+    """A settings file for an agent that contacts these targets and nothing else; its state is in `folder/state`."""
+    (folder / "targets.txt").write_text("".join(f"{target}\n" for target in targets))
+    options = {"consent": True, "state": str(folder / "state"), **agent}
+    path = folder / "probe.toml"
+    path.write_text(
+        "[agent]\n"
+        + "".join(f"{name} = {json.dumps(value)}\n" for name, value in options.items())
+        + f"[targets]\nservices = []\nfiles = [{json.dumps(str(folder / 'targets.txt'))}]\n"
+        + "[measure]\nanchors = []\ntrusted_resolvers = []\npace = 0\ntimeout = 2\n"
+    )
+    return path
