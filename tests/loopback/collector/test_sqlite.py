@@ -1,0 +1,151 @@
+"""The database file: commits, refusals, versions."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from probe.collector.store import Session
+from probe.collector.store.sqlite import VERSION, open_store
+from probe.errors import ExitStatus, StateError, StorageError
+
+
+def keep(key: str, value: bytes = b"v"):  # noqa: ANN201
+    """A write of one row."""
+    return lambda session: session.run("INSERT INTO meta (key, value) VALUES (?, ?)", key, value)
+
+
+def keys(session: Session) -> list[str]:
+    """What is there."""
+    return [row[0] for row in session.rows("SELECT key FROM meta ORDER BY key")]
+
+
+async def test_many_writes_share_commits_and_all_are_kept(tmp_path: Path) -> None:
+    """A commit costs one sync, however many writes are in it."""
+    store = open_store(tmp_path / "c.db")
+    await asyncio.gather(*(store.write(keep(f"{n:04}")) for n in range(1000)))
+
+    assert len(await store.read(keys)) == 1000
+    assert store.commits < 500
+    await store.close()
+
+
+async def test_a_fault_in_one_write_does_not_cost_the_others_theirs(tmp_path: Path) -> None:
+    """What it had done is undone, and only it learns why."""
+
+    def fails(session: Session) -> None:
+        keep("half")(session)
+        raise ValueError("by design")
+
+    store = open_store(tmp_path / "c.db")
+    results = await asyncio.gather(
+        store.write(keep("a")),
+        store.write(fails),
+        store.write(keep("a")),
+        store.write(keep("b")),
+        return_exceptions=True,
+    )
+
+    assert [type(result) for result in results] == [int, ValueError, sqlite3.IntegrityError, int]
+    assert await store.read(keys) == ["a", "b"]
+    await store.close()
+
+
+async def test_a_full_disk_fails_every_write_of_the_group_and_keeps_nothing_of_it(tmp_path: Path) -> None:
+    """And once there is room again the next one is kept."""
+    store = open_store(tmp_path / "c.db")
+    await store.write(lambda session: session.row("PRAGMA max_page_count=1"))
+
+    with pytest.raises(StorageError, match="full"):
+        await store.write(keep("large", bytes(300_000)))
+    await store.write(lambda session: session.row("PRAGMA max_page_count=100000"))
+    await store.write(keep("small"))
+
+    assert await store.read(keys) == ["small"]
+    await store.close()
+
+
+async def test_a_closed_store_takes_nothing_on_and_has_lost_nothing(tmp_path: Path) -> None:
+    """Closing finishes what was taken on."""
+    store = open_store(tmp_path / "c.db")
+    pending = [asyncio.ensure_future(store.write(keep(str(n)))) for n in range(50)]
+    await asyncio.sleep(0)
+    await store.close()
+    await asyncio.gather(*pending)
+
+    with pytest.raises(StorageError):
+        await store.write(keep("late"))
+    again = open_store(tmp_path / "c.db")
+    assert len(await again.read(keys)) == 50
+    await again.close()
+
+
+async def test_reading_cannot_write(tmp_path: Path) -> None:
+    """The connections for queries are read-only."""
+    store = open_store(tmp_path / "c.db")
+
+    with pytest.raises(sqlite3.OperationalError):
+        await store.read(keep("x"))
+    await store.close()
+
+
+async def test_two_processes_may_open_one_file(tmp_path: Path) -> None:
+    """`probe collector token` while `serve` runs."""
+    one, other = open_store(tmp_path / "c.db"), open_store(tmp_path / "c.db")
+    await asyncio.gather(*(store.write(keep(f"{n}{m}")) for n in range(20) for m, store in enumerate((one, other))))
+
+    assert len(await one.read(keys)) == 40
+    await one.close()
+    await other.close()
+
+
+def test_a_database_of_a_newer_version_is_refused_in_one_line(tmp_path: Path) -> None:
+    """With exit status 2, and not touched."""
+    path = tmp_path / "c.db"
+    asyncio.run(open_store(path).close())
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA user_version={VERSION + 1}")
+    connection.close()
+
+    with pytest.raises(StateError, match=f"is of version {VERSION + 1}, this program knows {VERSION}") as caught:
+        open_store(path)
+    assert caught.value.status is ExitStatus.USAGE
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"this is no database" * 99, None])
+def test_a_file_that_is_no_collector_s_is_refused_and_left_alone(tmp_path: Path, content: bytes | None) -> None:
+    """Neither some file nor some other program's database."""
+    path = tmp_path / "c.db"
+    if content is None:
+        with sqlite3.connect(path) as connection:
+            connection.execute("CREATE TABLE theirs (x)")
+        connection.close()
+    else:
+        path.write_bytes(content)
+    before = path.read_bytes()
+
+    with pytest.raises(StateError):
+        open_store(path)
+    if content is not None:
+        assert path.read_bytes() == before
+
+
+def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    """Not a traceback."""
+    with pytest.raises(StateError, match="unable to open"):
+        open_store(tmp_path / "no" / "c.db")
+
+
+async def test_the_settings_are_those_an_acknowledgement_needs(tmp_path: Path) -> None:
+    """Write-ahead log, synced at every commit; strict tables."""
+    store = open_store(tmp_path / "c.db")
+    settings = await store.write(lambda s: (s.row("PRAGMA journal_mode"), s.row("PRAGMA synchronous")))
+
+    assert settings == (("wal",), (2,))
+    with pytest.raises(sqlite3.IntegrityError):
+        await store.write(lambda s: s.run("INSERT INTO meta (key, value) VALUES ('k', 1)"))
+    await store.close()
