@@ -89,7 +89,8 @@ class _Text:
             except (ValueError, RecursionError) as error:
                 if len(self._held) - self._at > MAX_ITEM:
                     raise self.error(f"an item is no JSON, or larger than {MAX_ITEM} characters") from error
-                if not self._more():
+                # As much again as there is: whatever the pieces, an item is tried a few times and not once a piece.
+                if not self._more(len(self._held) - self._at):
                     raise self.error("an item is no JSON, or the file was cut short") from error
                 continue
             # A number at the end of what is at hand may go on in the next piece.
@@ -99,22 +100,22 @@ class _Text:
             self._count += 1
             return value
 
-    def _more(self) -> bool:
-        """Read on; False when the file has ended."""
+    def _more(self, characters: int = 1) -> bool:
+        """Read so many characters, or what there is; False when the file had ended before."""
         if self._ended:
             return False
-        self._held, self._at = self._held[self._at :], 0
+        parts = [self._held[self._at :]]
+        missing = characters
         try:
-            for chunk in self._chunks:
-                more = self._decoder.decode(chunk)
-                if more:
-                    self._held += more
-                    return True
-            self._ended = True
-            self._held += self._decoder.decode(b"", final=True)
+            while missing > 0 and not self._ended:
+                chunk = next(self._chunks, None)
+                self._ended = chunk is None
+                parts.append(self._decoder.decode(chunk or b"", final=self._ended))
+                missing -= len(parts[-1])
         except UnicodeDecodeError as error:
             raise self.error("the file is not UTF-8") from error
-        return bool(self._held)
+        self._held, self._at = "".join(parts), 0
+        return missing < characters
 
 
 def _no_constant(word: str) -> Any:

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -23,6 +25,24 @@ def test_gives_what_reading_at_once_gives(values: list[object], size: int, inden
     content = json.dumps(values, indent=indent, ensure_ascii=False).encode()
     pieces = (content[at : at + size] for at in range(0, len(content), size))
     assert list(jsonarray.items(pieces, "f")) == values
+
+
+def test_an_item_in_many_pieces_is_not_tried_once_a_piece() -> None:
+    """Found by fuzzing: a large object in pieces of a byte took quadratic time."""
+    tried = 0
+
+    def chunks() -> Iterator[bytes]:
+        nonlocal tried
+        yield b'["'
+        for _ in range(100_000):
+            tried += 1
+            yield b"x"
+        yield b'"]'
+
+    started = time.perf_counter()
+    assert list(jsonarray.items(chunks(), "f")) == ["x" * 100_000]
+    assert tried == 100_000
+    assert time.perf_counter() - started < 5
 
 
 def test_a_number_cut_in_two_is_one_number() -> None:
