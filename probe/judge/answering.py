@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probe.judge.acquittal import verified
+from probe.judge.acquittal import plain, verified
 from probe.judge.case import Leg
 from probe.judge.pages import Whose
 from probe.judge.resolving import found, resolves
@@ -48,7 +48,9 @@ def odd_but_verified(leg: Leg) -> bool:
         names is not None
         and bool(names.reference)
         and any(
-            address not in names.reference and verified(leg.evidence.observations, leg.hop.subject.host, address)
+            plain(address) not in names.reference
+            and address not in names.reference
+            and verified(leg.evidence.observations, leg.hop.subject.host, address)
             for address in names.given
         )
     )

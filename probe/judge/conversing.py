@@ -24,10 +24,14 @@ def own_fault(leg: Leg) -> bool:
 
 
 def relayed(leg: Leg) -> bool:
-    """An address where nothing listens accepts connections too, so a connection proves nothing."""
-    return leg.hop.subject.scheme == "tcp" and any(
-        isinstance(one, Connection) and one.purpose is Purpose.RELAY and one.failure is None
-        for one in leg.evidence.observations
+    """An address where nothing listens accepts connections too, so this one proves nothing."""
+    return (
+        leg.hop.subject.scheme == "tcp"
+        and bool(leg.served_by)
+        and any(
+            isinstance(one, Connection) and one.purpose is Purpose.RELAY and one.failure is None
+            for one in leg.evidence.observations
+        )
     )
 
 
@@ -140,7 +144,7 @@ def failed_at(layer: str) -> Callable[[Leg], bool]:
 
 def _shown(leg: Leg) -> tuple[TlsHandshake, ...]:
     """The handshakes in which the failing sites showed a certificate for the name, peeks among them."""
-    wanted = {Purpose.SUBJECT, Purpose.PEEK}
+    wanted = (Purpose.SUBJECT, Purpose.PEEK)
     return tuple(
         one
         for site in leg.failing

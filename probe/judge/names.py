@@ -112,6 +112,19 @@ class Names:
         at_control = self._control is not None and f"dns.{Failure.NXDOMAIN}" in self._control.failures
         return trusted == {Failure.NXDOMAIN} or (at_control and trusted <= {Failure.NXDOMAIN})
 
+    def hidden(self, answer: Answer) -> tuple[str, ...]:
+        """The public addresses that should have been in an answer: of the record types that were asked for."""
+        types = {
+            one.rrtype
+            for one in resolutions(self._observations, self.host)
+            if (one.trust, one.resolver) == (answer.trust, answer.resolver)
+        }
+        return tuple(
+            address
+            for address in sorted(self.reference)
+            if ("AAAA" if ":" in address else "A") in types and not is_bogon(address)
+        )
+
     @cached_property
     def empty(self) -> bool:
         """Whether nobody at all gave an address, and a trusted resolver was heard to say that there is none."""

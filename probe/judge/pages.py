@@ -3,8 +3,9 @@
 ===========================================  ==================================================================
 the page                                     is
 ===========================================  ==================================================================
-over TLS verified from the first hop on      the server's own word, whatever it says
-repeated over verified TLS by the server     its own
+over verified TLS, by a host of the site     the server's own word, whatever it says
+or one that such a host led to
+repeated so over verified TLS                its own
 with a known notice's mark                   not the target's
 of a CAPTCHA or content network              its own
 a redirect within the site, or control's     its own
@@ -67,8 +68,10 @@ def whose(
         control: None where it says nothing that may be believed.
         observations: all, for what the server said of the same URL over TLS.
     """
-    authentic = page.secure and all(past.secure for earlier in before for past in earlier.redirects)
-    if authentic or vouched(page, observations):
+    # A host that somebody on the path sent us to vouches for nothing, however well its own certificate verifies.
+    led = all(past.secure for earlier in before for past in earlier.redirects)
+    home = led or same_site(hop.subject.host, before[0].subject.host)
+    if home and (page.secure or vouched(page, observations)):
         return Whose.OWN
     if convicting(page.marks):
         return Whose.REDIRECT if page.redirects and _leaves(page, hop) else Whose.NOTICE

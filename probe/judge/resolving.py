@@ -50,7 +50,7 @@ def lie(leg: Leg) -> Cause | None:
     if names.absent:
         ghost = cause in _FALSE and names.ghost_denied(answer) and leg.word is not Word.DISAGREES
         return cause if ghost else None
-    if leg.word not in {Word.SERVED, Word.NONE} or all(map(is_bogon, names.reference)):
+    if leg.word not in {Word.SERVED, Word.NONE} or not names.hidden(answer):
         return None
     if cause in _SAID:
         shown = not names.fails_others(answer)
@@ -99,6 +99,6 @@ def resolver_broken(leg: Leg) -> bool:
 
 
 def unresolved(leg: Leg) -> bool:
-    """The network's resolvers gave no address that could be tried."""
+    """The network's resolvers gave no address of the target's that could be tried."""
     names = leg.names
-    return names is not None and (names.trouble is not None or not names.given)
+    return names is not None and (names.trouble is not None or all(map(is_bogon, names.given)))

@@ -62,7 +62,7 @@ class Leg:
         self._aside: dict[tuple[str, Purpose], tuple[Observation, ...]] = {}
         self._stood: set[str] = set()
         self._fetched: list[str] = []
-        self._followed: set[str] = set()
+        self._followed: list[str] = []
         self._works: set[str] = set()
         self._page: Exchange | None = None
 
@@ -161,7 +161,7 @@ class Leg:
         true, odd = ([a for a in failed if (a in self._odd) is side] for side in (False, True))
         turns = [a for pair in zip_longest(true, odd) for a in pair if a is not None]
         for address in turns[: self._setup.limits.followed - len(self._followed)]:
-            self._followed.add(address)
+            self._followed.append(address)
             steps = followup.after(self.subject, address, self._last[address], self._setup, self._number(address))
             self._run(address, list(steps))
         return bool(self._under_way)

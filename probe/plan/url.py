@@ -7,7 +7,7 @@ the other has tried, it ends there: the judge reads the other's evidence, and no
 from __future__ import annotations
 
 from probe.errors import TargetError
-from probe.model.address import parse_address
+from probe.model.address import is_bogon, parse_address
 from probe.model.observation import Exchange
 from probe.model.step import Place
 from probe.model.target import DomainTarget, UrlTarget, parse
@@ -50,6 +50,8 @@ class UrlPlan(Plan):
             lambda page: self._served(place, page),
         )
         if parse_address(url.host) is not None:
+            if place.hop and is_bogon(url.host):
+                return  # whoever redirects us may not make us knock at the volunteer's own machines
             leg.start((url.host,), (url.host,), frozenset())
             return
         self._legs.setdefault(url.host, []).append(leg)

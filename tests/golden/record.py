@@ -1,0 +1,114 @@
+"""Golden cases as files: how they are written, read, and made anew.
+
+``python -m tests.golden.record`` plays every scenario and rewrites `cases/`; what changed shows in ``git diff``, an
+observation a line. A changed verdict is a changed rule, and belongs in the changelog under "Verdicts".
+"""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from probe.model.observation import Observation
+from probe.model.verdict import ControlFacts, Evidence, Vantage, VantageState, Verdict
+from tests.golden.scenario import Scenario
+
+HERE = Path(__file__).parent
+CASES = HERE / "cases"
+FAMILIES = ("dns", "tcp", "tls", "http", "readings")
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`observations.json`: the measurement without any judgment."""
+
+    target: str
+    time: datetime
+    state: VantageState
+    error: str = ""
+    observations: tuple[Observation, ...] = ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A folder."""
+
+    says: str
+    seen: Seen
+    control: ControlFacts | None
+    verdict: Verdict
+
+    @property
+    def evidence(self) -> Evidence:
+        """What the judge is given."""
+        return Evidence(observations=self.seen.observations, control=self.control, error=self.seen.error)
+
+
+def scenarios() -> dict[str, Scenario]:
+    """All scenarios by name."""
+    found: dict[str, Scenario] = {}
+    for family in FAMILIES:
+        for scenario in importlib.import_module(f"tests.golden.families.{family}").SCENARIOS:
+            assert scenario.name not in found, scenario.name
+            found[scenario.name] = scenario
+    return found
+
+
+def made(scenario: Scenario) -> Case:
+    """The case that a scenario makes now."""
+    verdict = scenario.play()
+    seen = Seen(
+        target=verdict.target,
+        time=verdict.time,
+        state=verdict.vantage.state,
+        error=verdict.evidence.error,
+        observations=verdict.evidence.observations,
+    )
+    # The verdict's file holds what was said; what was seen stands in its own.
+    said = msgspec.structs.replace(verdict.evidence, observations=(), control=None)
+    return Case(scenario.says, seen, verdict.evidence.control, msgspec.structs.replace(verdict, evidence=said))
+
+
+def write(folder: Path, case: Case) -> None:
+    """Write a case's folder."""
+    folder.mkdir(parents=True)
+    (folder / "README.md").write_text(f"`{case.seen.target}`: {case.says}\n")
+    head = msgspec.json.encode(msgspec.structs.replace(case.seen, observations=())).decode()[:-1]
+    lines = ",\n".join(msgspec.json.encode(one).decode() for one in case.seen.observations)
+    (folder / "observations.json").write_text(f'{head},"observations":[\n{lines}\n]}}\n')
+    (folder / "control.json").write_bytes(_pretty(case.control))
+    (folder / "verdict.json").write_bytes(_pretty(case.verdict))
+
+
+def read(folder: Path) -> Case:
+    """Read a case's folder."""
+    return Case(
+        says=(folder / "README.md").read_text().partition(": ")[2].rstrip("\n"),
+        seen=msgspec.json.decode((folder / "observations.json").read_bytes(), type=Seen),
+        control=msgspec.json.decode((folder / "control.json").read_bytes(), type=ControlFacts | None),
+        verdict=msgspec.json.decode((folder / "verdict.json").read_bytes(), type=Verdict),
+    )
+
+
+def vantage(state: VantageState) -> Vantage:
+    """A vantage of which nothing but its state is known."""
+    return Vantage(state=state)
+
+
+def _pretty(record: object) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n"
+
+
+def main() -> None:
+    """Make all cases anew."""
+    shutil.rmtree(CASES, ignore_errors=True)
+    for name, scenario in scenarios().items():
+        write(CASES / name, made(scenario))
+
+
+if __name__ == "__main__":
+    main()

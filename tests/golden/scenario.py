@@ -1,0 +1,105 @@
+"""A golden case before it is written down: a world, a control, and what must be said of the target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from probe.judge import verdict
+from probe.judge.control import facts
+from probe.model.target import parse
+from probe.model.verdict import ControlFacts, Evidence, Vantage, VantageState, Verdict
+from probe.plan import Setup, plan_for
+from tests.golden.world import Cert, Page, World
+
+TIME = datetime(2026, 10, 1, 12, tzinfo=UTC)
+ISP = "udp:95.165.1.1:53"
+DOH = "https://9.9.9.9/dns-query"
+ALLOWED = "www.wikipedia.org"
+
+NAME = "news.example.org"
+A, B = "151.101.1.10", "146.75.65.10"
+"""The addresses of the site, in two networks."""
+V6 = "2a04:4e42::10"
+SITE = Cert((NAME,))
+URL = f"https://{NAME}/"
+HTTP = f"http://{NAME}/"
+HOME = Page("Daily news of the region", headers={"x-served-by": "edge"}, length=5000)
+
+
+def world(**changes: Mapping[Any, Any]) -> World:
+    """A world in which the site is well, with entries added or replaced."""
+    tables: dict[str, dict[Any, Any]] = {
+        "names": {NAME: (A, B), ALLOWED: ("208.80.154.224",)},
+        "certs": {A: SITE, B: SITE, "208.80.154.224": Cert((ALLOWED,))},
+        "http": {NAME: HOME},
+    }
+    for table, entries in changes.items():
+        tables[table] = {**tables.get(table, {}), **entries}
+    return World(**tables)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One case.
+
+    Attributes:
+        name: of its folder.
+        says: one line for a reader.
+        here: the world at the vantage.
+        control: the worlds in which the control's lines were taken, oldest first; empty for no control.
+        status, rule, causes: what must be said.
+        setup: changes to the plan's setup.
+        age: of the newest control line.
+        limit: steps after which time was up.
+        error: why the measurement itself failed.
+    """
+
+    name: str
+    says: str
+    here: World
+    status: str
+    rule: str
+    causes: tuple[str, ...] = ()
+    target: str = URL
+    control: tuple[World, ...] = ()
+    state: VantageState = VantageState.ONLINE
+    setup: Mapping[str, Any] = field(default_factory=dict)
+    age: timedelta = timedelta(minutes=10)
+    limit: int = 10_000
+    error: str = ""
+    found: Mapping[str, Any] = field(default_factory=dict)
+
+    def facts(self) -> ControlFacts | None:
+        """What the control says of the target."""
+        lines = [
+            self._verdict(
+                made,
+                Setup(network_resolvers=("udp:9.9.9.9:53",), trusted_resolvers=(DOH,)),
+                TIME - self.age - timedelta(minutes=len(self.control) - number),
+            )
+            for number, made in enumerate(self.control)
+        ]
+        return facts(lines).get(self.target)
+
+    def play(self) -> Verdict:
+        """Measure at the vantage, and judge."""
+        wanted = {"network_resolvers": (ISP,), "trusted_resolvers": (DOH,), "control": self.facts(), **self.setup}
+        return self._verdict(self.here, Setup(**wanted), TIME, state=self.state, limit=self.limit, error=self.error)
+
+    def _verdict(
+        self,
+        made: World,
+        setup: Setup,
+        time: datetime,
+        *,
+        state: VantageState = VantageState.ONLINE,
+        limit: int = 10_000,
+        error: str = "",
+    ) -> Verdict:
+        target = parse(self.target)
+        seen = made.play(plan_for(target, setup), limit)
+        evidence = Evidence(observations=seen, control=setup.control, error=error)
+        return verdict(time=time, text=self.target, target=target, evidence=evidence, vantage=Vantage(state=state))

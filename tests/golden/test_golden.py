@@ -1,0 +1,81 @@
+"""Golden cases: what was seen, what control said, and what must be said of it, a folder each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from probe.judge import RULES, again, verdict
+from probe.model.target import parse
+from probe.model.verdict import Cause, Status
+from tests.golden import record
+from tests.golden.scenario import Scenario
+
+FOLDERS = sorted(path for path in record.CASES.iterdir() if path.is_dir())
+SCENARIOS = record.scenarios()
+
+
+def name(path: Path) -> str:
+    return path.name
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=name)
+def test_what_was_seen_is_judged_as_written(folder: Path) -> None:
+    """Judging the observations and the control gives the verdict in the folder; judging that again changes nothing."""
+    case = record.read(folder)
+
+    judged = verdict(
+        time=case.seen.time,
+        text=case.seen.target,
+        target=parse(case.seen.target),
+        evidence=case.evidence,
+        vantage=record.vantage(case.seen.state),
+    )
+
+    bare = msgspec.structs.replace(judged.evidence, observations=(), control=None)
+    assert msgspec.structs.replace(judged, evidence=bare) == case.verdict
+    assert again(judged) == judged
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
+def test_a_scenario_is_judged_as_it_says(scenario: Scenario) -> None:
+    """The world, played through the plan, ends in the status, rule and causes that the scenario states."""
+    judged = scenario.play()
+
+    assert (judged.status, judged.rule, judged.causes) == (scenario.status, scenario.rule, scenario.causes)
+    assert {field: getattr(judged.evidence, field) for field in scenario.found} == dict(scenario.found)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=name)
+def test_the_folders_are_what_the_scenarios_make(folder: Path) -> None:
+    """A changed plan or rule shows as a difference; `python -m tests.golden.record` writes it down."""
+    assert record.made(SCENARIOS[folder.name]) == record.read(folder)
+
+
+def test_every_scenario_has_its_folder() -> None:
+    """No scenario is unwritten, no folder left over."""
+    assert {folder.name for folder in FOLDERS} == set(SCENARIOS)
+
+
+def test_every_rule_decides_some_case() -> None:
+    """A rule that decides no golden case is a rule nobody has seen work."""
+    decided = {record.read(folder).verdict.rule for folder in FOLDERS}
+
+    assert decided == {rule.id for rule in RULES}
+
+
+def test_every_cause_that_this_version_can_see_is_in_some_case() -> None:
+    """Throttling, QUIC and ranges are not measured yet."""
+    seen = {cause for folder in FOLDERS for cause in record.read(folder).verdict.causes}
+
+    later = {Cause.THROTTLE_RATE, Cause.THROTTLE_FREEZE, Cause.QUIC_TIMEOUT, Cause.IP_RANGE}
+    assert seen == set(Cause) - later
+
+
+def test_no_case_is_blocked_without_a_cause_nor_otherwise_with_one() -> None:
+    """Causes are for `blocked` (contract: the verdict)."""
+    for folder in FOLDERS:
+        judged = record.read(folder).verdict
+        assert bool(judged.causes) == (judged.status is Status.BLOCKED), folder.name

@@ -1,0 +1,259 @@
+"""A made-up world in which plans can be played out without a network: names, servers, pages, and what the network does.
+
+Everything is a table. A value may be a list: then the first question gets its first item, the next its second, and the
+last item stays. `play` asks a plan for its steps, answers them, and gives back what was seen, in order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from probe.judge.blockpages import identify
+from probe.model.failure import Failure
+from probe.model.observation import (
+    Certificate,
+    Connection,
+    Exchange,
+    LateAnswer,
+    Observation,
+    Resolution,
+    TlsHandshake,
+)
+from probe.model.step import Connect, Fetch, Handshake, Resolve, Step, Trust
+from probe.model.target import UrlTarget, parse
+from probe.plan import Plan
+
+EVERYDAY = {"date", "content-type", "content-length", "connection", "server", "location", "cache-control"}
+
+
+@dataclass(frozen=True)
+class Race:
+    """A forged answer, and the late ones that contradict it."""
+
+    first: Any
+    late: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Alert:
+    """A TLS alert."""
+
+    name: str = "handshake_failure"
+
+
+@dataclass(frozen=True)
+class Cert:
+    """A certificate for these names; `error` where it does not verify even for them."""
+
+    names: tuple[str, ...]
+    error: str = ""
+    issuer: str = "Lab CA"
+
+    def shown(self, sni: str) -> Certificate:
+        """As a handshake records it."""
+        digest = hashlib.sha256(f"{self.names}{self.issuer}".encode()).hexdigest()
+        error = self.error or ("" if sni in self.names else "Hostname mismatch")
+        return Certificate(sha256=digest, issuer=self.issuer, subject=self.names[0], names=self.names, error=error)
+
+
+@dataclass(frozen=True)
+class Page:
+    """An HTTP answer; `failure` cuts its body short."""
+
+    title: str = ""
+    status: int = 200
+    location: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
+    length: int = 0
+    failure: Failure | None = None
+
+
+@dataclass
+class World:
+    """Tables of what is there and of what the network does to it.
+
+    Attributes:
+        names: name -> true addresses; a failure for a name that has none.
+        network: name -> what the network's resolvers say instead; `*` for every name.
+        system: name -> what getaddrinfo says instead of what the network's resolvers say.
+        trusted: name -> what trusted resolvers say instead of the truth.
+        certs: address -> certificate; a list of (sni, certificate) pairs where it depends.
+        tcp: address or (address, port) -> failure of the TCP handshake. Addresses of no server are silent.
+        tls: (address, sni) with `*` for either -> failure or alert after the ClientHello.
+        http: (host, address) or host or URL -> page or failure.
+    """
+
+    names: dict[str, Any] = field(default_factory=dict)
+    network: dict[str, Any] = field(default_factory=dict)
+    system: dict[str, Any] = field(default_factory=dict)
+    trusted: dict[str, Any] = field(default_factory=dict)
+    certs: dict[str, Any] = field(default_factory=dict)
+    tcp: dict[Any, Any] = field(default_factory=dict)
+    tls: dict[tuple[str, str], Any] = field(default_factory=dict)
+    http: dict[Any, Any] = field(default_factory=dict)
+
+    def play(self, plan: Plan, limit: int = 10_000) -> tuple[Observation, ...]:
+        """Drive a plan to its end; at most `limit` steps, as if time were up then."""
+        self._asked: Counter[str] = Counter()
+        self._ticks = 0
+        seen: list[Observation] = []
+        under_way: list[Step] = list(plan.pending())
+        while under_way and limit > 0:
+            limit -= 1
+            step = under_way.pop(0)
+            for one in self._perform(step):
+                seen.append(one)
+                plan.observe(step, one)
+                under_way += plan.pending()
+            plan.over(step)
+            under_way += plan.pending()
+        return tuple(seen)
+
+    def _perform(self, step: Step) -> Iterable[Observation]:
+        self._ticks += 10
+        match step:
+            case Resolve():
+                return self._resolve(step)
+            case Connect():
+                return [self._connect(step, step.address, step.port)]
+            case Handshake():
+                return self._handshake(step, step.address, step.port, step.sni, verify=step.verify)
+            case Fetch():
+                return self._fetch(step, step.url, step.address, verify=step.verify)
+
+    def _common(self, step: Step, failure: Failure | None = None) -> dict[str, Any]:
+        place = step.place
+        took = 5000 if failure is Failure.TIMEOUT else 20
+        return {
+            "at": self._ticks,
+            "took": took,
+            "chain": place.chain,
+            "hop": place.hop,
+            "attempt": place.attempt,
+            "purpose": place.purpose,
+            "failure": failure,
+        }
+
+    def _pick(self, table: str, keys: Iterable[Any], default: Any) -> Any:
+        """The value of the first key that the table has; one item of it where it is a list."""
+        values: dict[Any, Any] = getattr(self, table)
+        for key in keys:
+            if key in values:
+                value = values[key]
+                if not isinstance(value, list):
+                    return value
+                turn = self._asked[f"{table} {key}"]
+                self._asked[f"{table} {key}"] += 1
+                return value[min(turn, len(value) - 1)]
+        return default
+
+    def _resolve(self, step: Resolve) -> Iterable[Observation]:
+        truth = self.names.get(step.name, Failure.NXDOMAIN)
+        if step.trust is Trust.TRUSTED:
+            said = self._pick("trusted", (step.name, "*"), truth)
+        else:
+            said = self._pick("network", ((step.name, step.resolver), step.name, "*"), truth)
+            if step.trust is Trust.SYSTEM:
+                said = self._pick("system", (step.name, "*"), said)
+        race = said if isinstance(said, Race) and step.trust is not Trust.SYSTEM else None
+        first = said.first if isinstance(said, Race) else said
+        addresses, failure = _of_type(first, step.rrtype)
+        whom = {"name": step.name, "rrtype": step.rrtype, "resolver": step.resolver, "trust": step.trust}
+        yield Resolution(addresses=addresses, **whom, **self._common(step, failure))
+        for late in race.late if race is not None else ():
+            addresses, failure = _of_type(late, step.rrtype)
+            yield LateAnswer(addresses=addresses, gap=40, **whom, **self._common(step, failure))
+
+    def _connect(self, step: Step, address: str, port: int) -> Connection:
+        known = address in self.certs or any(address in pair for pair in self.http if isinstance(pair, tuple))
+        default = None if known else Failure.TIMEOUT
+        failure = self._pick("tcp", ((address, port), address), default)
+        return Connection(address=address, port=port, **self._common(step, failure))
+
+    def _handshake(
+        self, step: Step, address: str, port: int, sni: str, *, verify: bool
+    ) -> Iterable[Connection | TlsHandshake]:
+        connection = self._connect(step, address, port)
+        yield connection
+        if connection.failure is not None:
+            return
+        where = {"address": address, "port": port, "sni": sni}
+        cut = self._pick("tls", ((address, sni), ("*", sni), (address, "*")), None)
+        if isinstance(cut, Alert):
+            yield TlsHandshake(**where, alert=cut.name, answered=True, **self._common(step, Failure.ALERT))
+            return
+        cert = self._cert(address, sni)
+        if cut is not None or cert is None:
+            yield TlsHandshake(**where, **self._common(step, cut or Failure.RESET))
+            return
+        shown = cert.shown(sni)
+        failure = Failure.CERTIFICATE if shown.error and verify else None
+        yield TlsHandshake(
+            **where,
+            verified=not shown.error,
+            version="" if failure else "TLSv1.3",
+            answered=True,
+            certificate=None if failure else shown,
+            **self._common(step, failure),
+        )
+
+    def _cert(self, address: str, sni: str) -> Cert | None:
+        cert = self.certs.get(address)
+        if isinstance(cert, list):
+            return next((one for name, one in cert if name in {sni, "*"}), None)
+        return cert
+
+    def _fetch(self, step: Step, url: str, address: str, *, verify: bool) -> Iterable[Observation]:
+        target = parse(url)
+        assert isinstance(target, UrlTarget)
+        secure = False
+        if target.scheme == "https":
+            shake = None
+            for shake in self._handshake(step, address, target.port, target.host, verify=verify):
+                yield shake
+            if not isinstance(shake, TlsHandshake) or shake.failure is not None:
+                return
+            secure = shake.verified
+        else:
+            connection = self._connect(step, address, target.port)
+            yield connection
+            if connection.failure is not None:
+                return
+        keys = ((url, address), url, (target.host, address), target.host, ("*", address))
+        page = self._pick("http", keys, Page(title="Not Found", status=404))
+        if isinstance(page, Failure):
+            yield Exchange(url=url, address=address, secure=secure, **self._common(step, page))
+            return
+        body = page.body or f"<title>{page.title}</title>"
+        yield Exchange(
+            url=url,
+            address=address,
+            secure=secure,
+            status=page.status,
+            location=page.location,
+            title=page.title,
+            headers=tuple(sorted(set(page.headers) - EVERYDAY)),
+            length=page.length or len(body),
+            sha256=hashlib.sha256(body.encode()).hexdigest()[:32],
+            complete=page.failure is None,
+            marks=identify(
+                status=page.status, location=page.location, headers=page.headers, body=re.sub(r"\s+", " ", body)
+            ),
+            **self._common(step, page.failure),
+        )
+
+
+def _of_type(said: Any, rrtype: str) -> tuple[tuple[str, ...], Failure | None]:
+    """Addresses of a record type, or why there are none."""
+    if isinstance(said, dict):
+        said = said.get(rrtype, Failure.NODATA)
+    if isinstance(said, Failure):
+        return (), said
+    addresses = tuple(address for address in said if (":" in address) == (rrtype == "AAAA"))
+    return addresses, None if addresses else Failure.NODATA
