@@ -26,6 +26,8 @@ from probe.lists.selection import Selection
 RECORDS = 1_200_000
 BOUND = 150
 PIECE = 256 * 1024
+TYPES, SHARES = (1, 2, 3, 4, 5, 6), (60, 15, 9, 1, 12, 3)
+"""Entry types and about how many of a hundred records are of each."""
 
 
 def xml_of(records: int) -> Iterator[str]:
@@ -39,7 +41,7 @@ def xml_of(records: int) -> Iterator[str]:
         name = f"{'*.' if kind == 'domain-mask' else ''}n{number}.example.com"
         address = f"104.{draw.randrange(256)}.{draw.randrange(256)}.{draw.randrange(256)}"
         yield (
-            f'<content id="{number}" includeTime="2024-06-05T00:55:02" entryType="{draw.randrange(1, 7)}"{block} '
+            f'<content id="{number}" includeTime="2024-06-05T00:55:02" entryType="{draw.choices(TYPES, SHARES)[0]}"{block} '
             f'ts="2024-06-05T13:40:{number % 60:02}">\n'
             f' <decision date="2024-05-28" number="2-6-14/2024-05-{number % 5000}-АИ" org="ФНС"/>\n'
         )
@@ -64,7 +66,7 @@ def csv_of(records: int) -> Iterator[str]:
         quoted = f'"{url}"' if url else ""
         yield (
             f"{addresses};n{number}.example.com;{quoted};"
-            f"ФНС;2-6-14/2025-{number % 5000}-АИ {'доп.' * (number % 14)};2025-05-28\n"
+            f"ФНС;2-6-14/2025-{number % 5000}-АИ {'доп.' * (number % 24)};2025-05-28\n"
         )
 
 

@@ -51,8 +51,8 @@ GOOD: dict[str, bytes] = {
 PIECES = [
     b"", b"\n", b"\0", b"\xff", b"\x98", b'"', b";", b"|", b"<", b">", b"&#x0;", b"]]>", b"<![CDATA[", b"<!DOCTYPE a [",
     b"&amp;", b"\\u", b"/", b":", b"::", b"/0", b"/33", b"-1", b"0", b"4294967296", b"9" * 30, b"[", b"]", b"{", b"}",
-    b",", b"\t", b"\r\n", b"\xef\xbb\xbf", "٣".encode(), "я".encode(), b"xn--", b"*.", b"..", b"null", b"1e999", b"\x1f\x8b",
-    b"A" * 300,
+    b",", b"\t", b"\r\n", b"\xef\xbb\xbf", "٣".encode(), "я".encode(), b"xn--", b"*.", b"..", b"null", b"1e999",
+    b"\x1f\x8b", b"A" * 300,
 ]  # fmt: skip
 """What breaks parsers: separators, ends, edges of numbers, other alphabets."""
 

@@ -159,14 +159,16 @@ class _Dump:
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         self._depth += 1
-        if self._depth == 2 and tag == "content":
-            self._attributes, self._line = attributes, self._parser.CurrentLineNumber
-            self._decision, self._texts, self._bad, self._room = Decision(), [], "", MAX_RECORD
-        elif self._depth == 3 and tag in _TEXTS:
-            self._parts, self._length = [], 0
-            self._parser.CharacterDataHandler = self._text
-        elif self._depth == 3 and tag == "decision":
-            self._decide(attributes)
+        if self._depth == 3:
+            if tag in _TEXTS:
+                self._parts, self._length = [], 0
+                self._parser.CharacterDataHandler = self._text
+            elif tag == "decision":
+                self._decide(attributes)
+        elif self._depth == 2:
+            if tag == "content":
+                self._attributes, self._line = attributes, self._parser.CurrentLineNumber
+                self._decision, self._texts, self._bad, self._room = Decision(), [], "", MAX_RECORD
         elif self._depth == 1:
             self._root(tag, attributes)
         elif self._depth > MAX_DEPTH:
