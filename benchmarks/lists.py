@@ -41,8 +41,8 @@ def xml_of(records: int) -> Iterator[str]:
         name = f"{'*.' if kind == 'domain-mask' else ''}n{number}.example.com"
         address = f"104.{draw.randrange(256)}.{draw.randrange(256)}.{draw.randrange(256)}"
         yield (
-            f'<content id="{number}" includeTime="2024-06-05T00:55:02" entryType="{draw.choices(TYPES, SHARES)[0]}"{block} '
-            f'ts="2024-06-05T13:40:{number % 60:02}">\n'
+            f'<content id="{number}" includeTime="2024-06-05T00:55:02" '
+            f'entryType="{draw.choices(TYPES, SHARES)[0]}"{block} ts="2024-06-05T13:40:{number % 60:02}">\n'
             f' <decision date="2024-05-28" number="2-6-14/2024-05-{number % 5000}-АИ" org="ФНС"/>\n'
         )
         if not kind:

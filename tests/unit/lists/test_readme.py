@@ -1,0 +1,32 @@
+"""The page beside the targets says what the code does."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from probe.lists.catalogue import load
+from probe.lists.registry import FORMATS
+from probe.lists.selection import SENSITIVE
+from probe.lists.service import Risk, Role, Service
+
+README = (Path(__file__).parents[3] / "targets" / "README.md").read_text("utf-8")
+EXAMPLE = README.partition("```toml\n")[2].partition("```")[0]
+
+
+@pytest.mark.parametrize("known", [known.name for known in FORMATS])
+def test_every_format_is_there(known: str) -> None:
+    """With what is kept of it by default."""
+    assert f"`{known}`" in README
+
+
+def test_every_key_of_a_service_file_is_there() -> None:
+    """The example has them all, and is right but for being gone and watched: nothing is both."""
+    raw = tomllib.loads(EXAMPLE)
+    assert set(raw) == {*Service.__dataclass_fields__, "endpoint", "source"} - {"endpoints", "sources"}
+    assert load({"line.toml": EXAMPLE.encode()})[0].name == "line"
+
+
+def test_every_role_risk_and_sensitive_category_is_there() -> None:
+    """By name."""
+    assert all(word in README for word in [*Role, *Risk, *SENSITIVE])
