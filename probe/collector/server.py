@@ -31,6 +31,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Server": "probe",
 }
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -135,7 +136,8 @@ async def running(db: Path, listen: str, origin: str, clock: Clock) -> AsyncIter
                 yield collector, _page(runner, host)
         finally:
             await runner.cleanup()
-            await fuse_some(collector)
+            with contextlib.suppress(StorageError):
+                await fuse_some(collector)
     finally:
         await store.close()
 

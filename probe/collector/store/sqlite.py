@@ -107,7 +107,13 @@ class SqliteStore:
         return await asyncio.wrap_future(waiting.promise)
 
     async def read(self, query: Callable[[Session], Result]) -> Result:
-        """Do the query on a consistent view of what is committed."""
+        """Do the query on a consistent view of what is committed.
+
+        Raises:
+            StorageError: the database is closed.
+        """
+        if self.closed:
+            raise StorageError("the database is closed", where=str(self.path))
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
 
     def waiting(self) -> int:

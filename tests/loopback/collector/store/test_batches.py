@@ -1,0 +1,83 @@
+"""SQL of intake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from probe.collector.store import batches
+from probe.collector.store.sqlite import SqliteSession, _connect, _migrate
+
+
+@pytest.fixture
+def session() -> Iterator[SqliteSession]:
+    """An empty database in memory."""
+    connection = _connect(Path(":memory:"))
+    _migrate(connection, Path(":memory:"))
+    yield SqliteSession(connection)
+    connection.close()
+
+
+def test_an_outbox_advances_and_another_begins_at_nothing(session: SqliteSession) -> None:
+    """Each epoch is counted apart."""
+    batches.advance(session, 1, "e1", 1, 10)
+    batches.advance(session, 1, "e1", 2, 11)
+
+    assert [batches.acked(session, 1, epoch) for epoch in ("e1", "e2")] == [2, 0]
+    assert not batches.newer_epoch(session, 1, "e1")
+    batches.advance(session, 1, "e2", 1, 20)
+    assert [batches.newer_epoch(session, 1, epoch) for epoch in ("e1", "e2")] == [True, False]
+
+
+def test_quiet_batches_are_let_go_after_a_while_and_those_with_changes_stay(session: SqliteSession) -> None:
+    """How far the outbox got is not forgotten with them."""
+    batches.advance(session, 1, "e", 3, 10)
+    for seq, raw in ((1, (None, None)), (2, (b"body", b"sig")), (3, (None, None))):
+        batches.add_batch(session, (1, "e", seq), b"d%d" % seq, (seq * 10, 0, 0), raw)
+
+    assert batches.forget_batches(session, 25, 100) == 1
+    assert [batches.batch_digest(session, 1, "e", seq) for seq in (1, 2, 3)] == [None, b"d2", b"d3"]
+    assert batches.acked(session, 1, "e") == 3
+
+
+def test_targets_and_networks_keep_their_numbers(session: SqliteSession) -> None:
+    """The same text, the same number."""
+    numbers = [batches.target_number(session, text) for text in ("a", "b", "a")]
+    networks = [batches.network_number(session, *place) for place in ((1, "RU"), (1, "BY"), (1, "RU"))]
+
+    assert (numbers, networks) == ([1, 2, 1], [1, 2, 1])
+
+
+def test_a_target_belongs_where_most_say_and_the_first_by_name_among_equals(session: SqliteSession) -> None:
+    """Whatever the order of the votes."""
+    target = batches.target_number(session, "a")
+
+    assert batches.service_of(session, target) == "a"
+    assert batches.vote(session, target, 1, "Zeta") == ("a", "Zeta")
+    assert batches.vote(session, target, 2, "Alpha") == ("Zeta", "Alpha")
+    assert batches.vote(session, target, 3, "Zeta") == ("Alpha", "Zeta")
+    assert batches.vote(session, target, 1, "Alpha") == ("Zeta", "Alpha")
+
+
+def test_the_newest_verdict_of_a_control_stays(session: SqliteSession) -> None:
+    """And the revision grows only when it is replaced."""
+    one, two = batches.target_number(session, "a"), batches.target_number(session, "b")
+    batches.set_control(session, one, 1, 100, b"new")
+    batches.set_control(session, one, 1, 50, b"old")
+    assert batches.control_revision(session) == 1
+    batches.set_control(session, two, 1, 60, b"other")
+
+    assert batches.control_revision(session) == 2
+    assert batches.control_bodies(session, 0) == [b"new", b"other"]
+    assert batches.control_bodies(session, 61) == [b"new"]
+    assert batches.control_body(session, "b") == b"other"
+
+
+def test_evidence_is_kept_once(session: SqliteSession) -> None:
+    """The first to come stays."""
+    batches.add_evidence(session, b"d", b"one", 1)
+    batches.add_evidence(session, b"d", b"two", 2)
+
+    assert (batches.evidence(session, b"d"), batches.evidence(session, b"e")) == (b"one", None)

@@ -1,0 +1,112 @@
+"""SQL of spans and presence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from probe.collector.store import agents, batches, history
+from probe.collector.store.agents import AgentRow
+from probe.collector.store.history import NewSpan, Run
+from probe.collector.store.moments import from_ms
+from probe.collector.store.sqlite import SqliteSession, _connect, _migrate
+from probe.model.event import Network
+from probe.model.verdict import Cause, Status
+
+
+@pytest.fixture
+def session() -> Iterator[SqliteSession]:
+    """A database in memory with an agent, two targets and a network."""
+    connection = _connect(Path(":memory:"))
+    _migrate(connection, Path(":memory:"))
+    made = SqliteSession(connection)
+    agents.add_agent(made, AgentRow(0, "a1", b"k" * 32, "vantage", "", 0, "", "active", "", 0, 0))
+    batches.target_number(made, "t1")
+    batches.target_number(made, "t2")
+    batches.network_number(made, 64500, "RU")
+    yield made
+    connection.close()
+
+
+def span(target: int, start: int, status: str = "reachable", causes: str = "") -> NewSpan:
+    """A span of agent 1 in network 1."""
+    return NewSpan(
+        target=target,
+        agent=1,
+        start=start,
+        known=start + 5,
+        network=1,
+        status=status,
+        causes=causes,
+        evidence=b"\x01\x02",
+    )
+
+
+def test_one_span_lasts_of_each_target_and_agent(session: SqliteSession) -> None:
+    """The database itself sees to it."""
+    history.add_span(session, span(1, 10))
+    with pytest.raises(Exception, match="UNIQUE"):
+        history.add_span(session, span(1, 20))
+    history.close_span(session, 1, 1, 20)
+    history.add_span(session, span(1, 20, "blocked"))
+
+    lasting = history.open_span(session, 1, 1)
+    assert lasting is not None
+    assert (lasting.start, lasting.status, lasting.network) == (20, "blocked", 1)
+    assert history.open_span(session, 2, 1) is None
+
+
+def test_spans_come_back_as_they_went_in(session: SqliteSession) -> None:
+    """As the model's records."""
+    history.add_span(session, span(1, 10, "blocked", "tls.reset tls.sni"))
+
+    (found,) = history.spans_of(session, "t1", "RU")
+
+    assert (found.agent, found.target, found.network) == ("a1", "t1", Network(asn=64500, country="RU"))
+    assert (found.start, found.stop, found.known) == (from_ms(10), None, from_ms(15))
+    assert (found.status, found.causes, found.evidence) == (Status.BLOCKED, (Cause.TLS_RESET, Cause.TLS_SNI), "0102")
+
+
+def test_spans_of_a_service_are_those_of_its_targets(session: SqliteSession) -> None:
+    """In the country asked for, of agents that are not revoked."""
+    history.add_span(session, span(1, 10))
+    history.add_span(session, span(2, 10))
+    batches.vote(session, 1, 1, "S")
+    batches.vote(session, 2, 1, "S")
+
+    assert len(history.spans_of(session, "S", "RU")) == 2
+    assert history.spans_of(session, "S", "BY") == history.spans_of(session, "t1", "RU") == []
+    assert history.services(session) == {"t1": "S", "t2": "S"}
+    agents.revoke(session, "a1")
+    assert history.spans_of(session, "S", "RU") == history.open_spans(session) == []
+
+
+def test_spans_are_listed_newest_first_and_by_target(session: SqliteSession) -> None:
+    """Those that ended before the moment asked for are left out."""
+    history.add_span(session, span(1, 10))
+    history.close_span(session, 1, 1, 20)
+    history.add_span(session, span(1, 20, "blocked"))
+    history.add_span(session, span(2, 30))
+
+    assert [each.start for each in history.spans(session, "", 0, 9)] == [from_ms(30), from_ms(20), from_ms(10)]
+    assert [each.start for each in history.spans(session, "t1", 21, 9)] == [from_ms(20)]
+    assert len(history.spans(session, "", 0, 1)) == 1
+    assert history.countries_of(session, 1) == ["RU"]
+
+
+def test_a_run_of_rounds_is_found_by_its_beginning_and_written_over(session: SqliteSession) -> None:
+    """The one that began last before a moment."""
+    run = Run(100, 200, 1, 60, "online", 3, 9)
+    history.save_run(session, 1, run)
+    run.stop, run.rounds = 260, 4
+    history.save_run(session, 1, run)
+
+    assert history.run_at(session, 1, 99) is None
+    assert history.run_at(session, 1, 500) == run
+    (presence,) = history.presences_of(session, "RU")
+    assert (presence.stop, presence.rounds, presence.interval) == (from_ms(260), 4, 0.06)
+    assert history.presences_since(session, 261) == []
+    (latest,) = history.attendance(session)
+    assert (latest.agent, latest.state, latest.stop) == ("a1", "online", 260)

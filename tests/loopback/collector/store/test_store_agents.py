@@ -1,0 +1,65 @@
+"""SQL of enrolment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from probe.collector.store import agents
+from probe.collector.store.agents import AgentRow, TokenRow
+from probe.collector.store.sqlite import SqliteSession, _connect, _migrate
+
+NEW = AgentRow(0, "a1", b"k" * 32, "vantage", "club", 64500, "RU", "active", "", 0, 7)
+
+
+@pytest.fixture
+def session() -> Iterator[SqliteSession]:
+    """An empty database in memory."""
+    connection = _connect(Path(":memory:"))
+    _migrate(connection, Path(":memory:"))
+    yield SqliteSession(connection)
+    connection.close()
+
+
+def test_an_agent_is_found_by_id_and_by_key(session: SqliteSession) -> None:
+    """And has a number of its own."""
+    agents.add_agent(session, NEW)
+
+    found = agents.agent(session, "a1")
+
+    assert found is not None
+    assert (found.no, found.sponsor, found.asn, found.seen) == (1, "club", 64500, 7)
+    assert agents.agent_of_key(session, b"k" * 32) == found
+    assert agents.agents(session) == [found]
+    assert agents.agent(session, "a2") is None
+
+
+def test_what_happens_to_an_agent_is_noted(session: SqliteSession) -> None:
+    """Heard, flagged, revoked."""
+    agents.add_agent(session, NEW)
+    agents.touch(session, 1, 99, -3)
+    agents.flag(session, 1, "odd")
+
+    assert [agents.revoke(session, name) for name in ("a1", "a2")] == [True, False]
+    (found,) = agents.agents(session)
+    assert (found.seen, found.skew, found.flag, found.state) == (99, -3, "odd", "revoked")
+
+
+def test_a_token_is_spent_by_one_agent(session: SqliteSession) -> None:
+    """And remembers by whom."""
+    agents.add_token(session, b"d", TokenRow("vantage", "club", 100, None), 1)
+    agents.spend_token(session, b"d", "a1", 2)
+
+    assert agents.token(session, b"d") == TokenRow("vantage", "club", 100, "a1")
+    assert agents.token(session, b"e") is None
+
+
+def test_a_secret_once_kept_is_not_replaced(session: SqliteSession) -> None:
+    """Two processes may start at once."""
+    assert agents.secret(session, "k") is None
+    agents.keep_secret(session, "k", b"one")
+    agents.keep_secret(session, "k", b"two")
+
+    assert agents.secret(session, "k") == b"one"

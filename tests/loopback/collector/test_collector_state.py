@@ -1,0 +1,51 @@
+"""What the parts of a running collector share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from probe.collector.state import normal_origin, vantage_secret
+from probe.errors import SettingsError
+from tests.loopback.collector.conftest import House
+from tests.loopback.collector.vantages import FakeAgent
+
+
+async def test_the_key_behind_public_names_is_made_once(house: House) -> None:
+    """And is the same after a restart."""
+    assert await vantage_secret(house.collector.store) == house.collector.secret
+    assert len(house.collector.secret) == 32
+
+
+async def test_an_agent_is_remembered_for_a_while_and_read_again_after(
+    house: House, enrolled: Callable[..., Awaitable[FakeAgent]]
+) -> None:
+    """Within ten seconds a revocation takes effect."""
+    agent = await enrolled()
+    first = await house.collector.agent(agent.id)
+    await house.collector.store.write(lambda s: s.run("UPDATE agent SET state = 'revoked'"))
+
+    assert await house.collector.agent(agent.id) is first
+    at, row = house.collector._agents[agent.id]
+    house.collector._agents[agent.id] = (at - 10.0, row)
+    again = await house.collector.agent(agent.id)
+    assert again is not None
+    assert again.state == "revoked"
+    assert await house.collector.agent("nobody") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [("HTTPS://C.Example/", "https://c.example"), (" http://127.0.0.1:8080 ", "http://127.0.0.1:8080")],
+)
+def test_an_origin_is_written_as_it_is_signed(text: str, origin: str) -> None:
+    """Lower case, no final slash."""
+    assert normal_origin(text) == origin
+
+
+@pytest.mark.parametrize("text", ["", "c.example", "ftp://c.example", "https://c.example/path", "https://"])
+def test_what_is_no_origin_is_refused(text: str) -> None:
+    """With advice."""
+    with pytest.raises(SettingsError, match="is no origin"):
+        normal_origin(text)

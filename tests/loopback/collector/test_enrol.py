@@ -1,0 +1,87 @@
+"""Enrolment over HTTP, and the CLI's side of it."""
+
+from __future__ import annotations
+
+import base64
+from datetime import timedelta
+
+import pytest
+
+from tests.loopback.collector.conftest import House
+from tests.loopback.collector.vantages import FakeAgent
+
+
+def stranger(house: House) -> FakeAgent:
+    """An agent nobody knows yet."""
+    return FakeAgent(house.page)
+
+
+async def test_a_token_is_good_once(house: House) -> None:
+    """For one key; that key may ask again, since the first answer may have been lost."""
+    token = await house.token()
+    agent, thief = stranger(house), stranger(house)
+
+    first = await agent.enrol(house.http, token)
+    assert (first["status"], len(first["agent"])) == (200, 16)
+    assert (await agent.enrol(house.http, token))["agent"] == first["agent"]
+    refused = await thief.enrol(house.http, token)
+    assert (refused["status"], refused["error"]["code"]) == (401, "spent_token")
+
+
+async def test_a_token_that_is_wrong_or_out_of_date_is_refused(house: House) -> None:
+    """And leaves no agent behind."""
+    stale = await house.token(ttl=timedelta(seconds=-1))
+
+    assert (await stranger(house).enrol(house.http, "no such"))["error"]["code"] == "bad_token"
+    assert (await stranger(house).enrol(house.http, stale))["error"]["code"] == "expired_token"
+    assert await house.collector.store.read(lambda s: s.rows("SELECT * FROM agent")) == []
+
+
+async def test_a_vantage_s_token_makes_no_control(house: House) -> None:
+    """A control is believed by all others."""
+    answer = await stranger(house).enrol(house.http, await house.token("vantage"), "control")
+
+    assert (answer["status"], answer["error"]["code"]) == (403, "wrong_role")
+
+
+async def test_a_key_is_enrolled_once(house: House) -> None:
+    """A second token does not give it a second identity."""
+    agent = stranger(house)
+    await agent.enrol(house.http, await house.token())
+
+    assert (await agent.enrol(house.http, await house.token()))["error"]["code"] == "known_key"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b"[1",
+        b'{"token":1,"public_key":""}',
+        b'{"token":"t","public_key":"AAAA"}',
+        b'{"token":"t","public_key":"' + base64.b64encode(bytes(32)) + b'","country":"Russia"}',
+        b'{"token":"t","public_key":"' + base64.b64encode(bytes(32)) + b'","role":"admin"}',
+    ],
+)
+async def test_what_is_no_application_is_refused(house: House, body: bytes) -> None:
+    """In the one shape."""
+    async with house.http.post(f"{house.page}/api/v1/enrol", data=body) as answer:
+        assert answer.status == 400
+        assert set((await answer.json())["error"]) == {"code", "message"}
+
+
+async def test_tokens_are_not_to_be_read_from_the_database(house: House) -> None:
+    """Only their digests are kept."""
+    token = await house.token()
+
+    for path in house.collector.store.path.parent.iterdir():
+        assert token.encode() not in path.read_bytes()
+
+
+async def test_guessing_is_slowed_down(house: House) -> None:
+    """For all strangers together: nobody's address is counted."""
+    now = house.collector.clock.monotonic()
+    while not house.collector.enrolments.take("", 1024, now):
+        pass
+
+    assert (await stranger(house).enrol(house.http, "guess"))["status"] == 429
