@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from probe.clock import Clock
 from probe.measure import portal
-from probe.measure.failures import Ended, ended
+from probe.measure.failures import Ended
 from probe.measure.stamp import Stamp
 from probe.measure.tools import Tools
 from probe.measure.wire import question
@@ -153,8 +153,6 @@ class AnchorWatch:
     async def _asked(self, host: str, rrtype: str) -> tuple[str, ...] | Ended:
         try:
             return await self._tools.lookups.addresses(host, rrtype, min(self._tools.timeout, SYSTEM))
-        except TimeoutError:
-            failed = ended(Failure.TIMEOUT)
         except Ended as end:
             failed = end
         if failed.fault.failure is Failure.NODATA:

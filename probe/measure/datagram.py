@@ -130,6 +130,7 @@ async def first_answer(address: str, port: int, question: Question, seconds: flo
     Raises:
         Ended: nobody answered, or not in DNS.
     """
+    start = asyncio.get_running_loop().time()
     asked = Asked(address, port, question)
     failed: Ended | None = None
     try:
@@ -137,7 +138,7 @@ async def first_answer(address: str, port: int, question: Question, seconds: flo
             return asked, await asked.answer()
     except TimeoutError:
         pass
-    except Ended as end:
+    except Ended as end:  # a resolver that is just being restarted refuses, too
         failed = end
     except BaseException:
         asked.close()
@@ -145,22 +146,23 @@ async def first_answer(address: str, port: int, question: Question, seconds: flo
     if seconds <= RESEND[0]:
         asked.close()
         raise failed or ended(Failure.TIMEOUT)
-    return await _ask_again(asked, failed, lambda: Asked(address, port, question), seconds - RESEND[0])
+    return await _ask_again(asked, failed, lambda: Asked(address, port, question), start + RESEND[0], start + seconds)
 
 
 async def _ask_again(
-    asked: Asked, failed: Ended | None, again: Callable[[], Asked], seconds: float
+    asked: Asked, failed: Ended | None, again: Callable[[], Asked], resend: float, end: float
 ) -> tuple[Asked, Answer]:
-    """Further tries for so many seconds, while the earlier ones are still listened to."""
+    """Further tries from the moment `resend` until the moment `end`, while the earlier ones are still listened to."""
     loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
     tries = [asked]
     waiting: dict[asyncio.Task[Answer], Asked] = {}
-    if failed is None:
-        waiting[asyncio.create_task(asked.answer())] = asked
     winner: Asked | None = None
     try:
-        for pause in (RESEND[1], seconds):
+        if failed is None:
+            waiting[asyncio.create_task(asked.answer())] = asked
+        else:
+            await asyncio.sleep(resend - loop.time())
+        for pause in (RESEND[1], end):
             another = again()
             tries.append(another)
             waiting[asyncio.create_task(another.answer())] = another

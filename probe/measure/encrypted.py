@@ -183,7 +183,7 @@ class EncryptedResolver:
         for rrtype in ("A", "AAAA"):
             try:
                 found += await self._lookups.addresses(self._where.host, rrtype, self._seconds)
-            except (Ended, TimeoutError):
+            except Ended:
                 continue
         if not found:
             raise ended(Failure.NXDOMAIN, "the resolver's own name does not resolve")

@@ -48,7 +48,9 @@ class Lookups:
         try:
             with Phase(seconds):
                 return await future
-        except (OSError, UnicodeError) as error:
+        except UnicodeError as error:  # the name cannot even be written
+            raise ended(Failure.LOCAL, str(error)) from error
+        except OSError as error:
             raise Ended(fault(error, Act.LOOKUP)) from error
 
 

@@ -16,33 +16,14 @@ _HEAD = 65536
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 # Fields that say nothing about who answered: those of RFC 9110 and 9111, and what every second server adds.
-EVERYDAY = frozenset(
-    """
+_EVERYDAY = """
     accept-ranges access-control-allow-origin age allow alt-svc cache-control connection content-disposition
     content-encoding content-language content-length content-location content-security-policy content-type cookie date
     etag expect expires host keep-alive last-modified link location mime-version p3p pragma proxy-connection
     referrer-policy retry-after server set-cookie strict-transport-security trailer transfer-encoding upgrade vary via
     warning www-authenticate x-content-type-options x-frame-options x-powered-by x-xss-protection
-    """.split()
-)
-
-_TITLE = 120
-MAX_LOCATION = 2048
-MAX_HEADER_NAMES = 32
-_MAX_NAME = 48
-_HEAD = 65536
-"""Bytes of a page in which its title is looked for."""
-
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-# Fields that say nothing about who answered: those of RFC 9110 and 9111, and what every second server adds.
-EVERYDAY = frozenset(
-    "accept-ranges age allow cache-control connection content-disposition content-encoding content-language "
-    "content-length content-location content-security-policy content-type cookie date etag expect expires host keep-alive "
-    "last-modified link location mime-version p3p pragma proxy-connection referrer-policy retry-after server set-cookie "
-    "strict-transport-security trailer transfer-encoding upgrade vary via warning www-authenticate "
-    "x-content-type-options x-frame-options x-powered-by x-xss-protection alt-svc access-control-allow-origin".split()  # noqa: SIM905 - read as prose
-)
+"""
+EVERYDAY = frozenset(_EVERYDAY.split())
 
 _TITLE = re.compile(rb"<title[^>]{0,200}>(.{0,2000}?)</title", re.IGNORECASE | re.DOTALL)
 _CHARSET = re.compile(rb"charset\s{0,4}=\s{0,4}[\"']?([a-z0-9_-]{2,20})", re.IGNORECASE)

@@ -42,8 +42,8 @@ def parse_resolv_conf(text: str) -> tuple[str, ...]:
     servers: list[tuple[str, int | None]] = []
     default = 53
     for line in text.splitlines():
-        words = line.split("#" if line.lstrip().startswith("#") else None)
-        if len(words) < 2 or line.lstrip().startswith((";", "#")):
+        words = line.split()
+        if len(words) < 2 or words[0].startswith((";", "#")):
             continue
         if words[0] == "nameserver":
             server = _server(words[1])

@@ -1,0 +1,128 @@
+"""One target from its text to its verdict: plan, perform, judge; used by `probe check` and by the agent alike."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import string
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from probe import judge, plan
+from probe.clock import Clock
+from probe.judge.vantage import conclude
+from probe.measure.anchors import AnchorWatch
+from probe.measure.failures import MAX_DETAIL
+from probe.measure.perform import perform
+from probe.measure.tools import Tools
+from probe.model.address import Family
+from probe.model.target import Target
+from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageState, Verdict
+from probe.plan.setup import Setup
+
+LONGEST = 900.0
+"""Seconds after which a measurement is cut short whatever it does: a wait of minutes for the pace is possible, one of a
+quarter of an hour is a fault."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What is the same for all targets of a round.
+
+    Attributes:
+        tools: what steps need.
+        watch: the anchors; without anchors the vantage is taken to be online.
+        clock: dates the verdicts.
+        asn: AS number of the vantage, 0 when not known.
+        country: ISO 3166 code, empty when not known.
+        network_resolvers, trusted_resolvers, families, allowed_name: as in `probe.plan.setup.Setup`.
+        longest: seconds after which a measurement is cut short.
+    """
+
+    tools: Tools
+    watch: AnchorWatch
+    clock: Clock = field(default_factory=Clock)
+    asn: int = 0
+    country: str = ""
+    network_resolvers: tuple[str, ...] = ()
+    trusted_resolvers: tuple[str, ...] = ()
+    families: frozenset[Family] = frozenset(Family)
+    allowed_name: str = "www.wikipedia.org"
+    longest: float = LONGEST
+
+
+async def measure(
+    text: str,
+    target: Target,
+    surroundings: Surroundings,
+    *,
+    control: ControlFacts | None = None,
+    attempt: int = 0,
+    suspected: bool = False,
+) -> Verdict:
+    """Measure one target and judge it.
+
+    A verdict other than `reachable` is held until the anchors, looked at after the measurement, have said what state
+    the vantage was in. Whatever goes wrong in ourselves becomes `unknown` with `evidence.error`; only a cancellation
+    gets out.
+
+    Args:
+        text: the target as it was given.
+        target: the same, parsed.
+        surroundings: what is the same for all targets.
+        control: what the control says of it; None when it has no entry.
+        attempt: 0, or which re-test this is.
+        suspected: a server name is suspected: neutral names first.
+    """
+    time = surroundings.clock.now()
+    try:
+        evidence = await _evidence(target, surroundings, control=control, attempt=attempt, suspected=suspected)
+        vantage = vantage_of(surroundings.watch.latest, surroundings)
+        verdict = judge.verdict(time=time, text=text, target=target, evidence=evidence, vantage=vantage)
+        if verdict.status is not Status.REACHABLE:
+            vantage = vantage_of(await surroundings.watch.fresh(surroundings.clock.now()), surroundings)
+            verdict = judge.verdict(time=time, text=text, target=target, evidence=evidence, vantage=vantage)
+    except Exception as error:  # noqa: BLE001 - one target's fault must not end the round
+        return _failed(time, text, surroundings, error, attempt)
+    return verdict
+
+
+async def _evidence(
+    target: Target, surroundings: Surroundings, *, control: ControlFacts | None, attempt: int, suspected: bool
+) -> Evidence:
+    setup = Setup(
+        network_resolvers=surroundings.network_resolvers,
+        trusted_resolvers=surroundings.trusted_resolvers,
+        control=control,
+        families=surroundings.families,
+        random_name=_random_name(),
+        ghost_name=_random_name(),
+        allowed_name=surroundings.allowed_name,
+        suspected=suspected,
+    )
+    deadline = asyncio.get_running_loop().time() + surroundings.longest
+    seen = await perform(plan.plan_for(target, setup), surroundings.tools, deadline=deadline)
+    return Evidence(observations=seen, control=control, attempt=attempt)
+
+
+def vantage_of(looks: tuple[AnchorLook, ...], surroundings: Surroundings) -> Vantage:
+    """What the anchors say of the vantage."""
+    return Vantage(state=conclude(looks), asn=surroundings.asn, country=surroundings.country, anchors=looks)
+
+
+def _failed(time: datetime, text: str, surroundings: Surroundings, error: Exception, attempt: int) -> Verdict:
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return Verdict(
+        time=time,
+        target=text,
+        status=Status.UNKNOWN,
+        rule="error",
+        evidence=Evidence(error=f"{type(error).__name__}: {error}"[:MAX_DETAIL], attempt=attempt),
+        vantage=Vantage(state=VantageState.ONLINE, asn=surroundings.asn, country=surroundings.country),
+    )
+
+
+def _random_name() -> str:
+    """A name that nobody can have listed: twelve letters under .com, drawn anew each time."""
+    return "".join(secrets.choice(string.ascii_lowercase) for _ in range(12)) + ".com"

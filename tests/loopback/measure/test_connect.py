@@ -1,0 +1,92 @@
+"""Opening TCP connections for real."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import subprocess
+import sys
+
+import pytest
+from tiny_servers import serving, silent
+
+from probe.measure.connect import connect
+from probe.measure.stamp import Stamp
+from probe.measure.tools import Tools
+from probe.model.failure import Failure
+from probe.model.observation import Connection, Observation
+from probe.model.step import Connect
+
+
+async def look(address: str, port: int, tools: Tools) -> Connection:
+    """One connection."""
+    seen: list[Observation] = []
+    step = Connect(address=address, port=port)
+    await connect(step, tools, Stamp(asyncio.get_running_loop().time(), step.place), seen.append)
+    (only,) = seen
+    assert isinstance(only, Connection)
+    return only
+
+
+def free_port() -> int:
+    """A port where nothing listens."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+async def test_an_open_port_is_connected(tools: Tools) -> None:
+    """Nothing but address, port and times."""
+    async with serving(silent) as port:
+        seen = await look("127.0.0.1", port, tools)
+
+    assert (seen.address, seen.port, seen.failure) == ("127.0.0.1", port, None)
+
+
+async def test_a_reset_to_the_syn_is_a_reset(tools: Tools) -> None:
+    """The kernel calls it a refused connection."""
+    seen = await look("127.0.0.1", free_port(), tools)
+
+    assert (seen.failure, seen.detail) == (Failure.RESET, errno.errorcode[errno.ECONNREFUSED])
+
+
+async def test_a_full_backlog_is_silence(tools: Tools) -> None:
+    """A listener that accepts nobody drops further SYNs."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        first = socket.create_connection(("127.0.0.1", port))
+        seen = [await look("127.0.0.1", port, tools) for _ in range(3)]
+        first.close()
+
+    assert seen[-1].failure is Failure.TIMEOUT
+    assert 450 <= seen[-1].took < 3000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux'")
+def test_a_host_without_a_network_says_no_route_and_sends_nothing() -> None:
+    """In an empty network namespace connect() refuses at once; that is not an ICMP message."""
+    program = """
+import asyncio
+from probe.measure.connect import open_tcp
+from probe.measure.failures import Ended
+from probe.measure.resolvers import families
+async def main():
+    for address in ("198.51.100.1", "2001:db8::1"):
+        try:
+            await open_tcp(address, 443, 1.0)
+        except Ended as end:
+            print(end.fault.failure.value, end.fault.detail)
+    print(sorted(families()))
+asyncio.run(main())
+"""
+    command = ["unshare", "--map-root-user", "--net", sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if "unshare" in done.stderr:
+        pytest.skip(f"no network namespace to be had: {done.stderr.strip()}")
+
+    *lines, families = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["no_route", "no_route"], done.stderr
+    assert families == "[]"

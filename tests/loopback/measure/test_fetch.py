@@ -1,0 +1,202 @@
+"""Fetching from real servers that behave, and from hostile ones."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+import trustme
+from tiny_servers import PAGE, Talk, abort, answer, bomb, forever, page_of, request, server_context, serving, silent
+
+from probe.measure.fetch import fetch
+from probe.measure.stamp import Stamp
+from probe.measure.tools import Tools
+from probe.model.failure import Failure
+from probe.model.observation import Connection, Exchange, Observation, TlsHandshake
+from probe.model.step import Fetch
+
+
+async def get(url: str, tools: Tools, *, verify: bool = True) -> list[Observation]:
+    """What one fetch saw."""
+    seen: list[Observation] = []
+    step = Fetch(url=url, address="127.0.0.1", verify=verify)
+    await fetch(step, tools, Stamp(asyncio.get_running_loop().time(), step.place), seen.append)
+    return seen
+
+
+async def page(url: str, tools: Tools) -> Exchange:
+    """The exchange of one fetch."""
+    last = (await get(url, tools))[-1]
+    assert isinstance(last, Exchange)
+    return last
+
+
+async def test_a_page_over_tls_is_seen_layer_by_layer(tools: Tools, ca: trustme.CA) -> None:
+    """TCP, TLS with its certificate, HTTP with what identifies the page."""
+    talk = page_of(answer(headers="X-Backend: a\r\nServer: b\r\n"))
+    async with serving(talk, server_context(ca, "lab.example")) as port:
+        tcp, tls, http = await get(f"https://lab.example:{port}/", tools)
+
+    assert isinstance(tcp, Connection)
+    assert tcp.failure is None
+    assert isinstance(tls, TlsHandshake)
+    assert tls.verified
+    assert tls.version == "TLSv1.3"
+    assert tls.certificate is not None
+    assert tls.certificate.names == ("lab.example",)
+    assert isinstance(http, Exchange)
+    assert (http.status, http.secure, http.complete, http.title) == (200, True, True, "Lab page")
+    assert (http.headers, http.length) == (("x-backend",), len(PAGE))
+
+
+async def test_the_request_looks_like_a_browsers_and_never_names_us(tools: Tools) -> None:
+    """Host first, a browser's User-Agent, no word of ours."""
+    heard: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await request(reader))
+        writer.write(answer())
+
+    async with serving(talk) as port:
+        await page(f"http://lab.example:{port}/a?b=c", tools)
+
+    assert heard[0].startswith(f"GET /a?b=c HTTP/1.1\r\nHost: lab.example:{port}\r\nUser-Agent: Mozilla/5.0".encode())
+    assert b"probe" not in heard[0].lower()
+
+
+async def test_a_redirect_is_reported_and_not_followed(tools: Tools) -> None:
+    """The location is made absolute and loses its fragment."""
+    async with serving(page_of(answer(b"", "302 Found", "Location: /there?x=1#part\r\n"))) as port:
+        seen = await page(f"http://lab.example:{port}/a", tools)
+
+    assert (seen.status, seen.location) == (302, f"http://lab.example:{port}/there?x=1")
+
+
+async def test_what_ends_an_answer_early_is_told_apart(tools: Tools) -> None:
+    """RST, FIN and silence after the request; RST, FIN and silence within the body."""
+
+    def ending(data: bytes, *, reset: bool = False, close: bool = False) -> Talk:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await request(reader)
+            writer.write(data)
+            await asyncio.sleep(0.05)
+            if reset:
+                abort(writer)
+            elif not close:
+                await silent(reader, writer)
+
+        return talk
+
+    half = answer()[:-50]
+    expected = {Failure.RESET: {"reset": True}, Failure.EOF: {"close": True}, Failure.TIMEOUT: {}}
+    for failure, how in expected.items():
+        for data in (b"", b"HTTP/1.1 200 OK\r\nContent-", half):
+            async with serving(ending(data, **how)) as port:
+                seen = await page(f"http://lab.example:{port}/", tools)
+            assert (seen.failure, seen.complete) == (failure, False), data
+            assert seen.status == (200 if data is half else 0)
+
+
+@pytest.mark.parametrize("reset", [True, False])
+async def test_a_server_that_breaks_off_after_a_complete_answer_has_answered(
+    tools: Tools, ca: trustme.CA, reset: bool
+) -> None:
+    """A reset, or a close without close_notify, after the last byte is no failure."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request(reader)
+        writer.write(answer(length=not reset))
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        abort(writer)
+
+    async with serving(talk, server_context(ca, "lab.example")) as port:
+        seen = await page(f"https://lab.example:{port}/", tools)
+
+    assert (seen.failure, seen.complete, seen.length) == (None, True, len(PAGE))
+
+
+async def test_a_body_without_a_length_ends_with_the_connection(tools: Tools) -> None:
+    """As HTTP/1.0 servers do it."""
+    async with serving(page_of(b"HTTP/1.0 200 OK\r\n\r\n" + PAGE)) as port:
+        seen = await page(f"http://lab.example:{port}/", tools)
+
+    assert (seen.failure, seen.complete, seen.length) == (None, True, len(PAGE))
+
+
+async def test_bytes_that_are_not_http_are_garbage(tools: Tools) -> None:
+    """SSH on port 80, and an answer that contradicts its own coding."""
+    for data in (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", answer(b"no gzip", headers="Content-Encoding: gzip\r\n")):
+        async with serving(page_of(data)) as port:
+            assert (await page(f"http://lab.example:{port}/", tools)).failure is Failure.GARBAGE
+
+
+@pytest.mark.parametrize(
+    "head, piece, failure",
+    [
+        (b"HTTP/1.1 200 OK\r\n", b"X-Y: " + b"z" * 1000 + b"\r\n", Failure.TOO_MUCH),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"z" * 4096, Failure.TOO_MUCH),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 40, Failure.TOO_MUCH),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b"z" * 65536, None),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nz\r\n" * 1000, Failure.TOO_MUCH),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"1;" + b"e" * 4000 + b"\r\nz\r\n",
+            Failure.TOO_MUCH,
+        ),
+    ],
+    ids=["headers", "one header", "informational answers", "body", "tiny chunks", "chunk extensions"],
+)
+async def test_an_answer_without_an_end_is_cut_off(head: bytes, piece: bytes, failure: Failure | None) -> None:
+    """Whatever has no end is ended by a bound of ours; a body cut at its bound is complete as far as we go."""
+    tools = Tools(20)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await forever(reader, writer, head, piece)
+
+    async with serving(talk) as port, asyncio.timeout(15):
+        seen = await page(f"http://lab.example:{port}/", tools)
+
+    assert seen.failure is failure
+    assert seen.length <= 524288
+
+
+async def test_a_bomb_is_let_out_only_so_far(tools: Tools) -> None:
+    """64 KiB that would become 64 MiB become 512 KiB."""
+    async with serving(page_of(bomb())) as port:
+        seen = await page(f"http://lab.example:{port}/", tools)
+
+    assert (seen.failure, seen.complete, seen.length) == (None, True, 524288)
+
+
+async def test_a_slow_loris_has_the_phases_time_and_no_more(tools: Tools) -> None:
+    """A byte now and then does not wind the clock up again."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request(reader)
+        for byte in answer() * 10:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    began = time.monotonic()
+    async with serving(talk) as port:
+        seen = await page(f"http://lab.example:{port}/", tools)
+
+    assert seen.failure is Failure.TIMEOUT
+    assert time.monotonic() - began < 3
+
+
+async def test_without_verification_the_page_behind_a_wrong_certificate_is_seen(tools: Tools, ca: trustme.CA) -> None:
+    """And is never called secure."""
+    async with serving(page_of(answer()), server_context(ca, "other.example")) as port:
+        *_, refused = await get(f"https://lab.example:{port}/", tools)
+        *_, seen = await get(f"https://lab.example:{port}/", tools, verify=False)
+
+    assert isinstance(refused, TlsHandshake)
+    assert (refused.failure, refused.verified) == (Failure.CERTIFICATE, False)
+    assert refused.certificate is not None
+    assert refused.certificate.error == "Hostname mismatch"
+    assert isinstance(seen, Exchange)
+    assert (seen.status, seen.secure) == (200, False)

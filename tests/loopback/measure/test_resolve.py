@@ -1,0 +1,180 @@
+"""Asking real resolvers on loopback, honest, forged, broken and silent ones."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import time
+
+import trustme
+from tiny_servers import Resolver, Talk, reply_to, resolving, server_context, serving
+
+from probe.measure.resolve import resolve
+from probe.measure.stamp import Stamp
+from probe.measure.tools import Tools
+from probe.model.failure import Failure
+from probe.model.observation import LateAnswer, Observation, Resolution
+from probe.model.step import Resolve, Trust
+
+
+async def ask(resolver: str, tools: Tools, name: str = "lab.example", rrtype: str = "A") -> list[Observation]:
+    """What one step saw."""
+    seen: list[Observation] = []
+    step = Resolve(name=name, rrtype=rrtype, resolver=resolver, trust=Trust.NETWORK)
+    await resolve(step, tools, Stamp(asyncio.get_running_loop().time(), step.place), seen.append)
+    return seen
+
+
+async def first(resolver: str, tools: Tools) -> Resolution:
+    """The first answer of one step."""
+    answer = (await ask(resolver, tools))[0]
+    assert isinstance(answer, Resolution)
+    return answer
+
+
+async def test_an_answer_is_handed_on_at_once_and_the_socket_read_on(tools: Tools) -> None:
+    """The resolution comes with the answer; the step itself stays for half a second."""
+    came: list[float] = []
+    async with resolving(lambda query: [(0, reply_to(query, "198.51.100.7"))]) as (_, port):
+        step = Resolve(name="lab.example", rrtype="A", resolver=f"udp:127.0.0.1:{port}", trust=Trust.NETWORK)
+        began = time.monotonic()
+        await resolve(step, tools, Stamp(0, step.place), lambda _: came.append(time.monotonic() - began))
+        whole = time.monotonic() - began
+
+    assert len(came) == 1
+    assert came[0] < 0.3
+    assert whole >= 0.5
+
+
+async def test_a_differing_second_answer_is_a_late_answer_and_an_equal_one_is_not(tools: Tools) -> None:
+    """The forged one comes first; a repetition in another order says nothing."""
+
+    def react(query: bytes) -> list[tuple[float, bytes]]:
+        return [
+            (0, reply_to(query, "203.0.113.9", "203.0.113.8")),
+            (0.02, reply_to(query, "203.0.113.8", "203.0.113.9")),
+            (0.05, reply_to(query, "198.51.100.7")),
+            (0.06, b"\0\0" + reply_to(query, "192.0.2.1")[2:]),
+        ]
+
+    async with resolving(react) as (_, port):
+        answer, *late = await ask(f"udp:127.0.0.1:{port}", tools)
+
+    assert isinstance(answer, Resolution)
+    assert answer.addresses == ("203.0.113.9", "203.0.113.8")
+    assert answer.resolver == "network"
+    assert [(one.addresses, one.gap >= 20) for one in late if isinstance(one, LateAnswer)] == [
+        (("198.51.100.7",), True)
+    ]
+    assert len(late) == 1
+
+
+async def test_a_resend_has_its_own_id_and_port_and_never_looks_like_injection(believed: trustme.CA) -> None:
+    """The first query is answered only after the second, differently: still one answer, no late one."""
+    seen: list[bytes] = []
+
+    def react(query: bytes) -> list[tuple[float, bytes]]:
+        seen.append(query)
+        return [(0.6, reply_to(query, "192.0.2.1"))] if len(seen) > 1 else [(1.9, reply_to(query, "192.0.2.2"))]
+
+    async with Tools(5) as tools, resolving(react) as (server, port):
+        observations = await ask(f"udp:127.0.0.1:{port}", tools)
+
+    assert [type(one) for one in observations] == [Resolution]
+    assert len({address for _, address in server.queries}) == 2
+    assert len({query[:2] for query, _ in server.queries}) == 2
+
+
+async def test_the_words_of_a_resolver_are_kept_apart(tools: Tools) -> None:
+    """NXDOMAIN, REFUSED, SERVFAIL and what counts as such, and a name without an address."""
+    words = {3: Failure.NXDOMAIN, 5: Failure.REFUSED, 2: Failure.SERVFAIL, 4: Failure.SERVFAIL, 0: Failure.NODATA}
+    for rcode, failure in words.items():
+        async with resolving(lambda query, rcode=rcode: [(0, reply_to(query, rcode=rcode))]) as (_, port):
+            assert (await first(f"udp:127.0.0.1:{port}", tools)).failure is failure
+
+
+async def test_silence_is_a_time_out_and_a_closed_port_unreachable(tools: Tools) -> None:
+    """An ICMP message came back for the second."""
+    async with resolving(lambda _: []) as (_, port):
+        assert (await first(f"udp:127.0.0.1:{port}", tools)).failure is Failure.TIMEOUT
+    assert (await first(f"udp:127.0.0.1:{port}", tools)).failure is Failure.UNREACHABLE
+
+
+async def test_a_malformed_answer_is_garbage_unless_a_true_one_follows(tools: Tools) -> None:
+    """A compression pointer that points at itself; then the same with an honest answer behind it."""
+
+    def looped(query: bytes) -> bytes:
+        return query[:2] + struct.pack("!5H", 0x8180, 1, 1, 0, 0) + query[12:] + b"\xc0\x1d" + bytes(16)
+
+    async with resolving(lambda query: [(0, looped(query))]) as (_, port), Tools(1.0) as patient:
+        assert (await first(f"udp:127.0.0.1:{port}", patient)).failure is Failure.GARBAGE
+    async with resolving(lambda query: [(0, looped(query)), (0.05, reply_to(query, "192.0.2.1"))]) as (_, port):
+        assert (await first(f"udp:127.0.0.1:{port}", tools)).addresses == ("192.0.2.1",)
+
+
+async def test_a_flood_of_stray_datagrams_ends(tools: Tools) -> None:
+    """Answers under other ids are passed over, a thousand of them not for ever."""
+    flood = [(0.0, b"\xff\xff" + bytes(40))] * 400
+    async with resolving(lambda query: [*flood, (0.1, reply_to(query, "192.0.2.1"))]) as (_, port):
+        answer = await first(f"udp:127.0.0.1:{port}", tools)
+
+    assert answer.addresses == ("192.0.2.1",) or answer.failure is Failure.GARBAGE
+
+
+def framed(reply: bytes) -> Talk:
+    """A DNS server over a stream: `reply` replaces the answer when it is not empty."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            size = int.from_bytes(await reader.readexactly(2), "big")
+            query = await reader.readexactly(size)
+            message = reply or reply_to(query, "198.51.100.7")
+            writer.write(len(message).to_bytes(2, "big") + message)
+            await writer.drain()
+
+    return talk
+
+
+async def test_plain_dns_over_tcp(tools: Tools) -> None:
+    """An answer, and one to another question."""
+    async with serving(framed(b"")) as port:
+        assert (await first(f"tcp:127.0.0.1:{port}", tools)).addresses == ("198.51.100.7",)
+    async with serving(framed(bytes(12))) as port:
+        assert (await first(f"tcp:127.0.0.1:{port}", tools)).failure is Failure.GARBAGE
+
+
+async def test_a_truncated_answer_is_fetched_over_tcp(tools: Tools) -> None:
+    """The same address and port, as RFC 7766 says."""
+    async with serving(framed(b"")) as port:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: Resolver(lambda query: [(0, reply_to(query, truncated=True))]), local_addr=("127.0.0.1", port)
+        )
+        try:
+            seen = await ask(f"udp:127.0.0.1:{port}", tools)
+        finally:
+            transport.close()
+
+    assert [one.addresses for one in seen if isinstance(one, Resolution)] == [("198.51.100.7",)]
+
+
+async def test_the_system_is_asked_in_a_thread(tools: Tools) -> None:
+    """Localhost stands in every hosts file; a name under .invalid nowhere."""
+    (seen,) = await ask("system", tools, "localhost")
+    assert isinstance(seen, Resolution)
+    assert seen.addresses == ("127.0.0.1",)
+
+
+async def test_a_name_that_cannot_be_asked_about_is_our_own_limit(tools: Tools) -> None:
+    """Nothing is sent for a label of 64 octets."""
+    (seen,) = await ask("udp:127.0.0.1:9", tools, "a" * 64 + ".example")
+    assert seen.failure is Failure.LOCAL
+
+
+async def test_an_encrypted_resolver_is_shown_by_its_url(tools: Tools, ca: trustme.CA) -> None:
+    """DNS over TLS, verified."""
+    async with serving(framed(b""), server_context(ca, "127.0.0.1")) as port:
+        url = f"tls://127.0.0.1:{port}"
+        answer = await first(url, tools)
+
+    assert (answer.addresses, answer.resolver) == (("198.51.100.7",), url)

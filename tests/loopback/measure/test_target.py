@@ -1,0 +1,107 @@
+"""One target from its text to its verdict, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+import trustme
+from tiny_servers import answer, page_of, reply_to, resolving, server_context, serving, silent
+
+from probe.clock import Clock
+from probe.measure import target as measuring
+from probe.measure.anchors import AnchorWatch
+from probe.measure.target import Surroundings, measure
+from probe.measure.tools import Tools
+from probe.model.address import Family
+from probe.model.target import parse
+from probe.model.verdict import Status, VantageState, Verdict
+
+
+def around(tools: Tools, *resolvers: str, anchors: tuple[str, ...] = ()) -> Surroundings:
+    """Surroundings with these resolvers and anchors."""
+    return Surroundings(
+        tools=tools,
+        watch=AnchorWatch(anchors, (), tools, Clock()),
+        network_resolvers=resolvers,
+        families=frozenset({Family.IPV4}),
+        allowed_name="localhost",
+    )
+
+
+async def look(text: str, surroundings: Surroundings) -> Verdict:
+    """Measure one."""
+    return await measure(text, parse(text), surroundings)
+
+
+async def test_a_port_that_is_open_is_reachable(tools: Tools) -> None:
+    """With the vantage's own facts beside it."""
+    async with serving(silent) as port:
+        verdict = await look(f"tcp://127.0.0.1:{port}", around(tools))
+
+    assert (verdict.status, verdict.vantage.state) == (Status.REACHABLE, VantageState.ONLINE)
+    assert verdict.evidence.error == ""
+    assert verdict.evidence.observations
+
+
+async def test_a_failing_verdict_is_held_until_the_anchors_were_asked_again(tools: Tools, ca: trustme.CA) -> None:
+    """The vantage went offline meanwhile: nothing is known of the target."""
+    async with serving(silent) as closed:
+        pass
+    async with serving(page_of(answer()), server_context(ca, "127.0.0.1")) as anchor:
+        surroundings = around(tools, anchors=(f"https://127.0.0.1:{anchor}/",))
+        await surroundings.watch.look()
+        online = await look(f"tcp://127.0.0.1:{closed}", surroundings)
+    offline = await look(f"tcp://127.0.0.1:{closed}", surroundings)
+
+    assert online.vantage.state is VantageState.ONLINE
+    assert online.status in {Status.UNREACHABLE, Status.DOWN}
+    assert online.vantage.anchors[0].at >= online.time
+    assert (offline.status, offline.vantage.state) == (Status.UNKNOWN, VantageState.OFFLINE)
+
+
+async def test_whatever_goes_wrong_in_ourselves_is_unknown_with_the_reason(
+    tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The round goes on."""
+
+    async def broken(*_: object, **__: object) -> None:
+        raise ExceptionGroup("many", [ValueError("oops")])
+
+    monkeypatch.setattr(measuring, "perform", broken)
+    verdict = await look("tcp://127.0.0.1:1", around(tools))
+
+    assert (verdict.status, verdict.evidence.error) == (Status.UNKNOWN, "ValueError: oops")
+
+
+async def test_a_kind_that_is_not_measured_yet_is_unknown(tools: Tools) -> None:
+    """And says so."""
+    verdict = await look("quic://lab.example:443", around(tools))
+
+    assert verdict.status is Status.UNKNOWN
+    assert "QUIC" in verdict.evidence.error
+
+
+async def test_a_cancellation_is_not_a_verdict(tools: Tools) -> None:
+    """It gets out."""
+    async with serving(silent) as port:
+        task = asyncio.create_task(look(f"tls://127.0.0.1:{port}/lab.example", around(tools)))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_a_whole_url_by_name(tools: Tools, ca: trustme.CA) -> None:
+    """Resolver, TLS and page on loopback: every step is seen, and it ends."""
+    async with (
+        serving(page_of(answer()), server_context(ca, "lab.example")) as port,
+        resolving(lambda query: [(0, reply_to(query, "127.0.0.1"))]) as (_, dns),
+    ):
+        began = time.monotonic()
+        verdict = await look(f"https://lab.example:{port}/", around(tools, f"udp:127.0.0.1:{dns}"))
+
+    assert verdict.evidence.error == ""
+    assert verdict.evidence.observations
+    assert time.monotonic() - began < 20

@@ -1,0 +1,118 @@
+"""Every exception has one word, by what was being done."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+
+import pytest
+
+from probe.measure.failures import MAX_DETAIL, Act, Ended, Fault, ended, fault
+from probe.model.failure import Failure
+
+
+def tls(reason: str, kind: type[ssl.SSLError] = ssl.SSLError) -> ssl.SSLError:
+    """An error of the ssl module with this reason."""
+    error = kind(1, f"[SSL: {reason}] something")
+    error.reason = reason
+    return error
+
+
+@pytest.mark.parametrize(
+    "error, act, failure",
+    [
+        (TimeoutError(), Act.CONNECT, Failure.TIMEOUT),
+        (OSError(errno.ETIMEDOUT, ""), Act.CONNECT, Failure.TIMEOUT),
+        (OSError(errno.ECONNREFUSED, ""), Act.CONNECT, Failure.RESET),
+        (OSError(errno.ECONNRESET, ""), Act.CONNECT, Failure.RESET),
+        (OSError(errno.ECONNRESET, ""), Act.STREAM, Failure.RESET),
+        (OSError(errno.EPIPE, ""), Act.STREAM, Failure.RESET),
+        (OSError(errno.ECONNREFUSED, ""), Act.DATAGRAM, Failure.UNREACHABLE),
+        (OSError(errno.EHOSTUNREACH, ""), Act.CONNECT, Failure.UNREACHABLE),
+        (OSError(errno.ENETUNREACH, ""), Act.STREAM, Failure.UNREACHABLE),
+        (OSError(errno.EACCES, ""), Act.CONNECT, Failure.UNREACHABLE),
+        (OSError(errno.EADDRNOTAVAIL, ""), Act.CONNECT, Failure.NO_ROUTE),
+        (OSError(errno.EAFNOSUPPORT, ""), Act.CONNECT, Failure.NO_ROUTE),
+        (OSError(errno.EMFILE, ""), Act.CONNECT, Failure.LOCAL),
+        (OSError(errno.EPERM, ""), Act.DATAGRAM, Failure.LOCAL),
+        (EOFError(), Act.STREAM, Failure.EOF),
+        (KeyError("x"), Act.STREAM, Failure.BUG),
+    ],
+)
+def test_an_error_of_a_socket_depends_on_what_was_being_done(error: Exception, act: Act, failure: Failure) -> None:
+    """A refused connection is an RST, a refused datagram an ICMP message."""
+    assert fault(error, act).failure is failure
+
+
+@pytest.mark.parametrize("code", [errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL])
+def test_what_the_host_refuses_at_once_never_left_it(code: int) -> None:
+    """The same number later is an answer from the path."""
+    assert fault(OSError(code, ""), Act.CONNECT, at_once=True).failure is Failure.NO_ROUTE
+    assert fault(OSError(errno.EACCES, ""), Act.CONNECT, at_once=True).failure is Failure.LOCAL
+
+
+def test_windows_own_numbers_are_known() -> None:
+    """Completion ports report other numbers than the socket calls."""
+    for number, failure in {1225: Failure.RESET, 121: Failure.TIMEOUT, 1231: Failure.UNREACHABLE}.items():
+        windows = type("WindowsLike", (OSError,), {"winerror": number})(errno.EINVAL, "")
+        assert fault(windows, Act.CONNECT).failure is failure
+
+
+@pytest.mark.parametrize(
+    "reason, failure, alert",
+    [
+        ("SSLV3_ALERT_HANDSHAKE_FAILURE", Failure.ALERT, "handshake_failure"),
+        ("TLSV1_ALERT_PROTOCOL_VERSION", Failure.ALERT, "protocol_version"),
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", Failure.ALERT, "certificate_required"),
+        ("TLSV1_UNRECOGNIZED_NAME", Failure.ALERT, "unrecognized_name"),
+        ("WRONG_VERSION_NUMBER", Failure.GARBAGE, ""),
+        ("UNEXPECTED_EOF_WHILE_READING", Failure.EOF, ""),
+        ("EXCESSIVE_MESSAGE_SIZE", Failure.TOO_MUCH, ""),
+        ("", Failure.GARBAGE, ""),
+    ],
+)
+def test_an_alert_is_kept_apart_from_garbage_and_an_end(reason: str, failure: Failure, alert: str) -> None:
+    """An alert is the server's own word, in the spelling of the standard."""
+    found = fault(tls(reason), Act.STREAM)
+
+    assert (found.failure, found.alert) == (failure, alert)
+
+
+def test_a_certificates_fault_is_said_without_the_name() -> None:
+    """The name is in the observation already."""
+    error = tls("CERTIFICATE_VERIFY_FAILED", ssl.SSLCertVerificationError)
+    error.verify_message = "Hostname mismatch, certificate is not valid for 'lab.example'."  # type: ignore[attr-defined]
+
+    assert fault(error, Act.STREAM) == Fault(Failure.CERTIFICATE, "Hostname mismatch")
+
+
+def test_a_tls_session_that_is_closed_is_an_end() -> None:
+    """With close_notify or without."""
+    assert fault(ssl.SSLZeroReturnError(), Act.STREAM).failure is Failure.EOF
+    assert fault(ssl.SSLEOFError(), Act.STREAM).failure is Failure.EOF
+
+
+@pytest.mark.parametrize(
+    "code, failure",
+    [
+        (socket.EAI_NONAME, Failure.NXDOMAIN),
+        (socket.EAI_AGAIN, Failure.TIMEOUT),
+        (socket.EAI_FAIL, Failure.SERVFAIL),
+        (socket.EAI_FAMILY, Failure.NODATA),
+        (socket.EAI_MEMORY, Failure.LOCAL),
+    ],
+)
+def test_the_words_of_getaddrinfo(code: int, failure: Failure) -> None:
+    """As far as it tells them apart."""
+    assert fault(socket.gaierror(code, ""), Act.LOOKUP).failure is failure
+
+
+def test_an_end_that_has_its_word_keeps_it_and_details_stay_short() -> None:
+    """A server cannot fill evidence with its words."""
+    end = ended(Failure.TOO_MUCH, "x" * 1000)
+
+    assert isinstance(end, Ended)
+    assert fault(end, Act.STREAM) is end.fault
+    assert len(end.fault.detail) == MAX_DETAIL
+    assert len(fault(ValueError("y" * 1000), Act.STREAM).detail) == MAX_DETAIL

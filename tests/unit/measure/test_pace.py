@@ -1,0 +1,118 @@
+"""The pace holds by construction: tried on a clock of our own."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+
+from probe.measure.pace import Pace
+
+
+class Time:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        """The moment."""
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        """Let the others run, then pass the time."""
+        await asyncio.sleep(0)
+        self.now += seconds
+
+
+def paced(rate: float) -> tuple[Pace, Time]:
+    """A pace on such a clock."""
+    clock = Time()
+    return Pace(rate, monotonic=clock.monotonic, sleep=clock.sleep), clock
+
+
+async def opened(pace: Pace, clock: Time, address: str, log: list[tuple[str, float]], **how: bool) -> None:
+    """Open one connection and note when."""
+    async with pace.turn(address, **how):
+        log.append((address, clock.now))
+        await asyncio.sleep(0)
+
+
+async def test_one_network_gets_so_many_a_second_and_another_its_own() -> None:
+    """Ten at once into one /16 take nine intervals."""
+    pace, clock = paced(2.0)
+    log: list[tuple[str, float]] = []
+    await asyncio.gather(*(opened(pace, clock, f"198.51.{rank}.1", log) for rank in range(10)))
+    moments = sorted(moment for _, moment in log)
+
+    assert moments[0] == 100.0
+    assert all(later - earlier >= 0.5 for earlier, later in pairwise(moments))
+    assert pace.counters.turns == 10
+    assert pace.counters.longest >= 4.5
+
+    before = clock.now
+    await opened(pace, clock, "203.0.113.1", log)
+    assert log[-1][1] == before
+
+
+async def test_one_address_has_one_connection_at_a_time() -> None:
+    """Whoever comes second waits for the first to leave."""
+    pace, _ = paced(1000.0)
+    inside = 0
+
+    async def visit() -> None:
+        nonlocal inside
+        async with pace.turn("198.51.100.1"):
+            inside += 1
+            assert inside == 1
+            await asyncio.sleep(0.001)
+            inside -= 1
+
+    await asyncio.gather(*(visit() for _ in range(5)))
+    assert pace._addresses == {}
+
+
+async def test_who_is_urgent_overtakes_and_still_keeps_the_pace() -> None:
+    """Only the one who stands at the door already goes first."""
+    pace, clock = paced(1.0)
+    log: list[tuple[str, float]] = []
+    waiting = [asyncio.create_task(opened(pace, clock, f"198.51.100.{rank}", log)) for rank in range(5)]
+    await asyncio.sleep(0)
+    await opened(pace, clock, "198.51.100.99", log, urgent=True, alone=False)
+    await asyncio.gather(*waiting)
+
+    assert [address for address, _ in log].index("198.51.100.99") <= 2
+    moments = [moment for _, moment in log]
+    assert all(later - earlier >= 1 for earlier, later in pairwise(moments))
+
+
+async def test_one_who_gives_up_waiting_takes_nothing_away() -> None:
+    """A cancelled wait leaves the gate open."""
+    pace, clock = paced(1.0)
+    log: list[tuple[str, float]] = []
+    await opened(pace, clock, "198.51.100.1", log)
+    task = asyncio.create_task(opened(pace, clock, "198.51.100.2", log))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await opened(pace, clock, "198.51.100.3", log)
+
+    assert [address for address, _ in log] == ["198.51.100.1", "198.51.100.3"]
+
+
+async def test_no_pace_is_no_wait_of_any_kind() -> None:
+    """Zero is for laboratories."""
+    pace, clock = paced(0)
+    async with pace.turn("198.51.100.1"), pace.turn("198.51.100.1"):
+        assert clock.now == 100.0
+    assert pace.counters.turns == 2
+
+
+async def test_networks_long_at_rest_are_forgotten() -> None:
+    """Memory does not grow with the addresses ever seen."""
+    pace, clock = paced(1000.0)
+    log: list[tuple[str, float]] = []
+    for rank in range(3000):
+        await opened(pace, clock, f"{rank // 250 + 1}.{rank % 250}.0.1", log)
+        clock.now += 1
+
+    assert len(pace._gates) <= 1025
