@@ -28,6 +28,8 @@ TICK = 60.0
 """Seconds after which events that last are looked at again, whether or not anything was reported."""
 SHORTEST_TICK = 2.0
 """Real seconds below which a fast laboratory clock does not push the tick."""
+GATHER = 0.1
+"""Real seconds to wait after something was stored: many reports of one event arrive together."""
 AT_ONCE = 50
 """Services fused before the result is written."""
 
@@ -50,6 +52,7 @@ async def fuse_for_ever(collector: Collector) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, ticked + tick - collector.real.monotonic())):
                 await collector.stirred.wait()
+                await collector.real.sleep(GATHER)
 
 
 async def _tick(collector: Collector) -> None:
