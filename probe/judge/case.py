@@ -132,9 +132,9 @@ class Leg:
         )
 
     @cached_property
-    def tries(self) -> int:
-        """How often the target's sites failed."""
-        return sum(len(site.outcomes) for site in self.failing)
+    def alike(self) -> int:
+        """How often the target's sites failed in the decisive way: a line that loses packets fails in many."""
+        return sum(site.outcomes.count(self.decisive) for site in self.failing if self.decisive is not None)
 
     def neutral_answers(self, site: Site, purpose: Purpose = Purpose.NEUTRAL) -> bool:
         """Whether the address answered under another name, whatever it said."""

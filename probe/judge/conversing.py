@@ -14,6 +14,8 @@ from probe.model.step import Purpose
 from probe.model.verdict import Cause
 
 CUT = frozenset({Failure.RESET, Failure.TIMEOUT, Failure.EOF})
+ENOUGH = {Failure.TIMEOUT: 3}
+"""Tries before a failure is believed to be the path's: silence may be loss, and a plan asks three times."""
 _SILENT = frozenset({Failure.TIMEOUT, Failure.UNREACHABLE})
 
 
@@ -36,12 +38,12 @@ def relayed(leg: Leg) -> bool:
 
 
 def alone(leg: Leg) -> bool:
-    """The hop failed here at least twice, at an address known to be the target's, and the control was served.
+    """The hop failed here twice (by silence three times), at the target's own address, and the control was served.
 
     Silence over IPv6 alone is no proof where nothing here ever answered over IPv6: the vantage's IPv6 may be broken.
     """
     outcome = leg.decisive
-    if outcome is None or leg.word is not Word.SERVED or leg.tries < 2:
+    if outcome is None or leg.word is not Word.SERVED or leg.alike < ENOUGH.get(outcome.failure, 2):
         return False
     if not any(leg.standing(site.address) is Standing.ACQUITTED for site in leg.failing):
         return False
@@ -59,14 +61,22 @@ def alone_by(layer: str, failure: Failure) -> Callable[[Leg], bool]:
 
 
 def _silenced(leg: Leg) -> Site | None:
-    """A site that answers under another name, and failed after each ClientHello under this one, at least twice."""
+    """A site that answers under another name, and under this one failed after each ClientHello.
+
+    At least twice there, and as often as `ENOUGH` asks over the sites that fail so.
+    """
     if leg.decisive is None or not leg.hop.subject.host or _same_at_control(leg):
         return None
-    for site in leg.failing:
-        cut = [o for o in site.outcomes if o.layer == "tls" and o.failure in CUT]
-        if len(cut) > 1 and len(cut) == len(site.tries) and leg.neutral_answers(site):
-            return site
-    return None
+    cut = {site: ends for site in leg.failing if len(ends := _cuts(site)) == len(site.tries)}
+    proof = next((site for site, ends in cut.items() if len(ends) > 1 and leg.neutral_answers(site)), None)
+    if proof is None or proof.failed is None:
+        return None
+    alike = sum(ends.count(proof.failed) for ends in cut.values())
+    return proof if alike >= ENOUGH.get(proof.failed.failure, 2) or len(set(cut[proof])) > 1 else None
+
+
+def _cuts(site: Site) -> list[Outcome]:
+    return [end for end in site.outcomes if end.layer == "tls" and end.failure in CUT]
 
 
 def silenced_by(failure: Failure) -> Callable[[Leg], bool]:

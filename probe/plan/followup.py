@@ -27,6 +27,7 @@ from probe.plan.setup import Setup
 
 CUT = frozenset({Failure.TIMEOUT, Failure.RESET, Failure.EOF})
 """How a filter on the path ends a conversation."""
+DEPTH = {"tcp": 0, "tls": 1, "http": 2}
 _TRY_AGAIN = CUT | {Failure.UNREACHABLE, Failure.ALERT, Failure.GARBAGE}
 
 

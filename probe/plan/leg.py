@@ -5,6 +5,7 @@ The rounds of a hop, each begun when the one before is over and only if nobody h
     first     https: the page from one address, a handshake with each other; http: the page from each; else one act each
     page      https: the page from another address whose handshake stood (at most `Limits.fetches` in all)
     follow    the follow-ups of `probe.plan.followup`, for at most `Limits.followed` addresses
+    insist    more tries where silence decides, until it was heard `Limits.silences` times
     done
 
 Two questions are asked beside the rounds, because a page in clear text can be anybody's: an address that only the
@@ -17,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import zip_longest
 
-from probe.model.failure import OWN_FAULTS
+from probe.model.failure import OWN_FAULTS, Failure
 from probe.model.observation import Exchange, Observation
 from probe.model.step import Fetch, Handshake, Place, Purpose, Resolve, Step
 from probe.plan import followup
@@ -63,6 +64,8 @@ class Leg:
         self._stood: set[str] = set()
         self._fetched: list[str] = []
         self._followed: list[str] = []
+        self._ends: list[tuple[str, tuple[str, Failure]]] = []
+        self._insisted = 0
         self._works: set[str] = set()
         self._page: Exchange | None = None
 
@@ -104,6 +107,9 @@ class Leg:
         address = step.address
         if self._is_subject(step):
             self._last[address] = seen
+            end = followup.failure_of(seen)
+            if end is not None:
+                self._ends.append((address, end))
             if followup.answered(seen):
                 self._stood.add(address)
                 if not self.subject.url:
@@ -144,8 +150,10 @@ class Leg:
                 self._note_fetch(subject)
                 self._run(fresh[0], [subject])
                 return
-        if not self._follow():
-            self._try_allowed()
+        if self._follow() or self._works:
+            return
+        self._try_allowed()
+        self._insist()
 
     def _lie_unproven(self) -> bool:
         """Whether all the network's own addresses failed while others serve: once might be loss, twice is a lie."""
@@ -173,6 +181,16 @@ class Leg:
             failed = followup.failure_of(neutral)
             if failed is not None and failed[0] != "tcp" and failed[1] in followup.CUT and self._failed(address):
                 self.ask(followup.allowed(self.subject, address, self._setup, self._place))
+
+    def _insist(self) -> None:
+        """Where silence decides, hear it thrice: on a bad line two lost handshakes are no rarity."""
+        deepest = max((end for _, end in self._ends), key=lambda end: followup.DEPTH[end[0]], default=None)
+        alike = [address for address, end in self._ends if end == deepest]
+        if deepest is None or deepest[1] is not Failure.TIMEOUT or len(alike) >= self._setup.limits.silences:
+            return
+        if self._insisted < self._setup.limits.silences:
+            self._insisted += 1
+            self._run(alike[0], [self.subject.step(alike[0], self._number(alike[0]))])
 
     def _failed(self, address: str) -> bool:
         failed = followup.failure_of(self._last.get(address, ()))

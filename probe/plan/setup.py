@@ -21,6 +21,8 @@ class Limits:
         late: addresses that came in late answers, tried beyond those.
         fetches: addresses of one hop that are asked for the page over TLS, one after another.
         followed: addresses of one hop that get follow-ups after a failure.
+        silences: how often a hop must end in the same silence before it is believed. At 10 % loss either way a SYN and
+            its two repetitions stay unanswered once in 150 times, three such tries once in three million.
         redirects: hops after the first (as browsers and curl: 10 to 20; OONI: 10).
     """
 
@@ -29,6 +31,7 @@ class Limits:
     late: int = 2
     fetches: int = 3
     followed: int = 2
+    silences: int = 3
     redirects: int = 10
 
     def of(self, family: Family) -> int:

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 from probe.judge.blockpages import identify
@@ -87,6 +88,8 @@ class World:
         tcp: address or (address, port) -> failure of the TCP handshake. Addresses of no server are silent.
         tls: (address, sni) with `*` for either -> failure or alert after the ClientHello.
         http: (host, address) or host or URL -> page or failure.
+        loss: how often an act stays without an answer though nobody interferes.
+        chance: decides when.
     """
 
     names: dict[str, Any] = field(default_factory=dict)
@@ -97,6 +100,8 @@ class World:
     tcp: dict[Any, Any] = field(default_factory=dict)
     tls: dict[tuple[str, str], Any] = field(default_factory=dict)
     http: dict[Any, Any] = field(default_factory=dict)
+    loss: float = 0.0
+    chance: Random = field(default_factory=Random)
 
     def play(self, plan: Plan, limit: int = 10_000) -> tuple[Observation, ...]:
         """Drive a plan to its end; at most `limit` steps, as if time were up then."""
@@ -126,6 +131,9 @@ class World:
                 return self._handshake(step, step.address, step.port, step.sni, verify=step.verify)
             case Fetch():
                 return self._fetch(step, step.url, step.address, verify=step.verify)
+
+    def _lost(self) -> bool:
+        return self.loss > 0 and self.chance.random() < self.loss
 
     def _common(self, step: Step, failure: Failure | None = None) -> dict[str, Any]:
         place = step.place
@@ -163,7 +171,7 @@ class World:
                 said = self._pick("system", (step.name, "*"), said)
         race = said if isinstance(said, Race) and step.trust is not Trust.SYSTEM else None
         first = said.first if isinstance(said, Race) else said
-        addresses, failure = _of_type(first, step.rrtype)
+        addresses, failure = _of_type(Failure.TIMEOUT if self._lost() else first, step.rrtype)
         whom = {"name": step.name, "rrtype": step.rrtype, "resolver": step.resolver, "trust": step.trust}
         yield Resolution(addresses=addresses, **whom, **self._common(step, failure))
         for late in race.late if race is not None else ():
@@ -173,7 +181,7 @@ class World:
     def _connect(self, step: Step, address: str, port: int) -> Connection:
         known = address in self.certs or any(address in pair for pair in self.http if isinstance(pair, tuple))
         default = None if known else Failure.TIMEOUT
-        failure = self._pick("tcp", ((address, port), address), default)
+        failure = self._pick("tcp", ((address, port), address), default) or (Failure.TIMEOUT if self._lost() else None)
         return Connection(address=address, port=port, **self._common(step, failure))
 
     def _handshake(
@@ -188,6 +196,7 @@ class World:
         if isinstance(cut, Alert):
             yield TlsHandshake(**where, alert=cut.name, answered=True, **self._common(step, Failure.ALERT))
             return
+        cut = cut or (Failure.TIMEOUT if self._lost() else None)
         cert = self._cert(address, sni)
         if cut is not None or cert is None:
             yield TlsHandshake(**where, **self._common(step, cut or Failure.RESET))
@@ -227,6 +236,7 @@ class World:
                 return
         keys = ((url, address), url, (target.host, address), target.host, ("*", address))
         page = self._pick("http", keys, Page(title="Not Found", status=404))
+        page = Failure.TIMEOUT if self._lost() else page
         if isinstance(page, Failure):
             yield Exchange(url=url, address=address, secure=secure, **self._common(step, page))
             return

@@ -1,0 +1,53 @@
+"""Honest networks on bad lines: whatever is lost, nobody is accused."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from probe.judge import verdict
+from probe.model.failure import Failure
+from probe.model.target import parse
+from probe.model.verdict import Evidence, Status, Vantage, VantageState
+from probe.plan import Setup, plan_for
+from tests.golden.scenario import DOH, HTTP, ISP, NAME, SITE, TIME, URL, V6, A, B, Scenario, world
+from tests.golden.world import Page, World
+
+ONLINE = Vantage(state=VantageState.ONLINE)
+NEXT = "www.paper.example.net"
+
+BENIGN: dict[str, tuple[str, World]] = {
+    "https": (URL, world()),
+    "http": (HTTP, world()),
+    "domain": (NAME, world(http={HTTP: Page("", status=301, location=URL)})),
+    "one address": (URL, world(names={NAME: (A,)})),
+    "one address in clear": (HTTP, world(names={NAME: (A,)}, tcp={(A, 443): Failure.RESET})),
+    "one dead address": (URL, world(tcp={B: Failure.TIMEOUT})),
+    "both families": (URL, world(names={NAME: (A, V6)}, certs={V6: SITE})),
+    "redirected": (URL, world(names={NEXT: (A,)}, http={URL: Page("", status=301, location=f"http://{NEXT}/")})),
+    "content network": (URL, world(network={NAME: (V6, "31.13.94.10")}, certs={"31.13.94.10": SITE, V6: SITE})),
+    "endpoint": (f"tcp://{A}:443", world()),
+    "handshake": (f"tls://{A}:443/{NAME}", world()),
+    "name": (f"dns://{NAME}", world()),
+}
+
+
+@pytest.mark.parametrize("controlled", [True, False], ids=["control", "alone"])
+@pytest.mark.parametrize("kind", BENIGN)
+def test_loss_is_never_taken_for_interference(kind: str, controlled: bool) -> None:
+    """One act in fifty stays unanswered, repetitions included: more than a line that loses 10 % of its packets does."""
+    target, honest = BENIGN[kind]
+    control = Scenario("", "", honest, "", "", target=target, control=(honest,)).facts() if controlled else None
+    setup = Setup(network_resolvers=(ISP,), trusted_resolvers=(DOH,), control=control)
+    honest.chance, honest.loss = Random(20170504), 0.02
+    accused = []
+    for number in range(100):
+        seen = honest.play(plan_for(parse(target), setup))
+        evidence = Evidence(observations=seen, control=control)
+        judged = verdict(time=TIME, text=target, target=parse(target), evidence=evidence, vantage=ONLINE)
+        if judged.status is Status.BLOCKED:
+            accused.append((number, judged.rule))
+    honest.loss = 0.0
+
+    assert accused == []

@@ -1,0 +1,87 @@
+"""From evidence to verdict: totality, the law of judging again, chains and domains."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+
+from probe.errors import TargetError
+from probe.judge import RULES, again, judge, verdict
+from probe.model.failure import Failure
+from probe.model.observation import Connection
+from probe.model.target import parse
+from probe.model.verdict import Evidence, Status, Vantage, VantageState, Verdict
+from tests.unit.judge.worlds import TIME, VERDICTS
+
+ONLINE = Vantage(state=VantageState.ONLINE)
+
+
+@settings(max_examples=400, deadline=None)
+@given(VERDICTS)
+def test_any_evidence_has_a_judgment_and_judging_it_again_changes_nothing(made: Verdict) -> None:
+    """Judging is total, names a rule of the table, and is idempotent on its own output, through JSON and back."""
+    judged = again(made)
+
+    line = msgspec.json.encode(judged)
+    assert again(msgspec.json.decode(line, type=Verdict)) == judged
+    assert judged.rule in {rule.id for rule in RULES}
+    assert bool(judged.causes) == (judged.status is Status.BLOCKED)
+
+
+@settings(max_examples=200, deadline=None)
+@given(VERDICTS)
+def test_without_a_control_bare_silence_is_never_called_blocked(made: Verdict) -> None:
+    """Nothing but TCP seen, and no control: whatever failed, nobody is accused."""
+    bare = tuple(one for one in made.evidence.observations if isinstance(one, Connection))
+
+    judged = judge(parse(made.target), Evidence(observations=bare), VantageState.ONLINE)
+
+    assert judged.status is not Status.BLOCKED
+
+
+@settings(max_examples=200, deadline=None)
+@given(VERDICTS)
+def test_at_an_offline_vantage_nothing_is_said_of_any_target(made: Verdict) -> None:
+    """`offline` and `portal`: all unknown (contract: where two readings are possible)."""
+    for state in (VantageState.OFFLINE, VantageState.PORTAL):
+        assert judge(parse(made.target), made.evidence, state).status is Status.UNKNOWN
+
+
+@settings(max_examples=200, deadline=None)
+@given(VERDICTS)
+def test_under_an_allowlist_nobody_is_accused(made: Verdict) -> None:
+    """What works is reachable, what fails is unknown; a relay or a missing judgment says no more."""
+    for state in (VantageState.ALLOWLIST, VantageState.POLICED):
+        assert judge(parse(made.target), made.evidence, state).status not in {Status.BLOCKED, Status.DOWN}
+
+
+def test_a_kind_of_target_that_is_not_measured_is_unknown() -> None:
+    """Ranges and QUIC have no chains in this version."""
+    for text in ("203.0.113.0/24", "quic://example.org:443"):
+        made = verdict(time=TIME, text=text, target=parse(text), evidence=Evidence(), vantage=ONLINE)
+
+        assert (made.status, made.rule) == (Status.UNKNOWN, "measurement.empty")
+
+
+def test_a_verdict_of_a_target_of_no_known_form_cannot_be_judged_again() -> None:
+    """The error says which target."""
+    made = Verdict(time=TIME, target="gopher://x", status=Status.UNKNOWN, vantage=ONLINE)
+
+    with pytest.raises(TargetError, match="gopher"):
+        again(made)
+
+
+def test_a_verdict_keeps_the_text_of_its_target_and_the_version_of_the_rules() -> None:
+    """The target is written as it was given."""
+    seen = (Connection(address="151.101.1.10", port=443, failure=Failure.TIMEOUT),)
+
+    made = verdict(
+        time=TIME,
+        text="TCP://151.101.1.10:443",
+        target=parse("TCP://151.101.1.10:443"),
+        evidence=Evidence(observations=seen, attempt=2),
+        vantage=ONLINE,
+    )
+
+    assert (made.target, made.evidence.rules, made.evidence.attempt) == ("TCP://151.101.1.10:443", 1, 2)

@@ -1,0 +1,128 @@
+"""Observations of every kind, drawn from a vocabulary small enough that they meet: for hypothesis."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import strategies as st
+
+from probe.model.failure import Failure
+from probe.model.observation import Certificate, Connection, Exchange, LateAnswer, Resolution, TlsHandshake
+from probe.model.step import Purpose, Trust
+from probe.model.verdict import Cause, ControlFacts, ControlPage, Evidence, Status, Vantage, VantageState, Verdict
+
+TIME = datetime(2026, 10, 1, 12, tzinfo=UTC)
+HOST = "news.example.org"
+NAMES = (HOST, "www.news.example.org", "notice.isp.example", "xkqvdwpzrjtm.com")
+ADDRESSES = ("151.101.1.10", "146.75.65.10", "2a04:4e42::10", "64:ff9b::9765:10a", "10.1.1.1", "62.33.207.196")
+URLS = tuple(f"{scheme}://{name}/" for scheme in ("https", "http") for name in NAMES[:3])
+LOCATIONS = ("", *URLS, "http://10.1.1.1/", "mailto:x@y", "http://[", f"https://{HOST}:0/")
+TARGETS = (
+    HOST,
+    f"https://{HOST}/",
+    f"http://{HOST}/",
+    f"dns://{HOST}",
+    "tcp://151.101.1.10:443",
+    f"tls://151.101.1.10:443/{HOST}",
+    "https://151.101.1.10/",
+    f"quic://{HOST}:443",
+    "151.101.0.0/16",
+)
+SHA = ("", "aa", "bb")
+
+
+def _some(values: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.lists(st.sampled_from(values), max_size=3, unique=True).map(tuple)
+
+
+_PLACE = {
+    "chain": st.integers(0, 1),
+    "hop": st.integers(0, 2),
+    "attempt": st.integers(0, 2),
+    "purpose": st.sampled_from(Purpose),
+    "failure": st.none() | st.sampled_from(Failure),
+}
+_WHOM = {
+    "name": st.sampled_from(NAMES),
+    "rrtype": st.sampled_from(("A", "AAAA")),
+    "resolver": st.sampled_from(("system", "network", "https://9.9.9.9/dns-query")),
+    "trust": st.sampled_from(Trust),
+    "addresses": _some(ADDRESSES),
+}
+_WHERE = {"address": st.sampled_from(ADDRESSES)}
+_CERTIFICATE = st.builds(
+    Certificate,
+    sha256=st.sampled_from(SHA),
+    error=st.sampled_from(("", "certificate has expired", "Hostname mismatch")),
+)
+
+OBSERVATIONS = st.one_of(
+    st.builds(Resolution, **_WHOM, **_PLACE),
+    st.builds(LateAnswer, gap=st.integers(0, 500), **_WHOM, **_PLACE),
+    st.builds(Connection, port=st.sampled_from((80, 443)), **_WHERE, **_PLACE),
+    st.builds(
+        TlsHandshake,
+        port=st.sampled_from((80, 443)),
+        sni=st.sampled_from(NAMES),
+        verified=st.booleans(),
+        alert=st.sampled_from(("", "handshake_failure")),
+        certificate=st.none() | _CERTIFICATE,
+        **_WHERE,
+        **_PLACE,
+    ),
+    st.builds(
+        Exchange,
+        url=st.sampled_from(URLS),
+        secure=st.booleans(),
+        status=st.sampled_from((0, 200, 302, 403, 503)),
+        location=st.sampled_from(LOCATIONS),
+        title=st.sampled_from(("", "Daily news", "Blocked by order", "Just a moment")),
+        headers=_some(("x-served-by", "cf-ray")),
+        length=st.sampled_from((0, 500, 16_000, 70_000)),
+        sha256=st.sampled_from(SHA),
+        complete=st.booleans(),
+        marks=_some(("ru.mts", "own.captcha")),
+        **_WHERE,
+        **_PLACE,
+    ),
+)
+
+CONTROLS = st.builds(
+    ControlFacts,
+    time=st.just(TIME),
+    statuses=_some(tuple(Status)).map(lambda found: tuple(Status(one) for one in sorted(found))),
+    causes=_some(tuple(Cause)).map(lambda found: tuple(Cause(one) for one in found)),
+    addresses=st.dictionaries(st.sampled_from(NAMES), _some(ADDRESSES), max_size=2),
+    certificates=st.dictionaries(st.sampled_from(NAMES), _some(SHA), max_size=2),
+    pages=st.lists(
+        st.builds(
+            ControlPage,
+            url=st.sampled_from(URLS),
+            status=st.sampled_from((200, 302)),
+            location=st.sampled_from(LOCATIONS),
+            title=st.sampled_from(("", "Daily news")),
+            headers=_some(("x-served-by",)),
+            length=st.sampled_from((0, 500)),
+            sha256=st.sampled_from(SHA),
+        ),
+        max_size=2,
+    ).map(tuple),
+    failures=_some(("dns.nxdomain", "tcp.timeout", "tls.alert")),
+)
+
+EVIDENCE = st.builds(
+    Evidence,
+    observations=st.lists(OBSERVATIONS, max_size=14).map(tuple),
+    control=st.none() | CONTROLS,
+    attempt=st.integers(0, 3),
+    error=st.sampled_from(("", "", "", "ValueError: oops")),
+)
+
+VERDICTS = st.builds(
+    Verdict,
+    time=st.just(TIME),
+    target=st.sampled_from(TARGETS),
+    status=st.sampled_from(Status),
+    evidence=EVIDENCE,
+    vantage=st.builds(Vantage, state=st.sampled_from((*[VantageState.ONLINE] * 4, *VantageState))),
+)
