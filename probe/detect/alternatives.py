@@ -7,7 +7,7 @@ responses) are different alternatives of one regime.
 
 Sources of the numbers: the rows were fitted on simulated series of seven mechanisms (`benchmarks/detect`); what
 matters is their order of magnitude, not the second digit. The odds follow from the rate of false alarms we accept:
-0.1 a year at 288 rounds a day is one in a million rounds, 14.9 nats; sites that are merely down hurt nobody when
+0.1 a year at 288 rounds a day is one in a million rounds, 14.9 nats; a site that is merely down hurts nobody when
 called too early, hence a tenth of that.
 """
 
@@ -62,7 +62,7 @@ REGIMES: Final[tuple[Regime, ...]] = (
     Regime("cut", "connections cut", Status.BLOCKED, Mark.CUT, _GRAVE, _ROWS["cut"]),
     Regime("silent", "silence alone", Status.BLOCKED, Mark.SILENT, _GRAVE, _ROWS["silent"]),
     Regime("throttled", "slowed or frozen", Status.THROTTLED, Mark.THROTTLED, _GRAVE, _ROWS["throttled"]),
-    Regime("unreachable", "nobody knows why", Status.UNREACHABLE, Mark.UNREACHABLE, _SOFT, _ROWS["unreachable"]),
+    Regime("unreachable", "nobody knows why", Status.UNREACHABLE, Mark.UNREACHABLE, _GRAVE, _ROWS["unreachable"]),
     Regime("down", "its own fault", Status.DOWN, Mark.DOWN, _SOFT, _ROWS["down"]),
 )
 """The table of regimes; the index of a regime is its number in states and series."""

@@ -4,11 +4,11 @@ Looked at when a batch closes. The first row that applies decides::
 
     reason      applies when
     QUIET       no sum is above 0
-    WORKS       the target did not fail in this batch
+    WORKS       no failure in this batch looks like the regime
     WEAK        the highest sum is below its threshold
     ONCE        fewer than two failures look like the regime: never on one
-    ONE_ROUND   silence alone, seen in one batch only
-    MIXED       silence alone, and not twice as much of it as failures that say nothing
+    BRIEF       silence alone (or nothing known), in one batch only or for less than a quarter of an hour
+    MIXED       silence alone, not twice as much of it as failures that say nothing, nor clearly more likely
     NO_ALIBI    the other targets do not vouch for the vantage (`probe.detect.gate`)
     ALARM       otherwise
 
@@ -27,23 +27,30 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from probe.detect.alternatives import ALTERNATIVES, FORGED, PROVEN, REGIMES, SILENT
+from probe.detect.alternatives import ALTERNATIVES, FORGED, PROVEN, REGIMES, SILENT, UNREACHABLE
 from probe.detect.marks import SUCCESS, Mark
-from probe.detect.suspicion import Suspicion
+from probe.detect.suspicion import Step, Suspicion
 
 REPEATED: Final = -3.4
 NEW_VANTAGE: Final = 3.0
 FLAPPING: Final = -4.6
+
+CLEARLY_SILENT: Final = 5.0
+"""Nats by which silence must be likelier than "unreachable" where the failures are mixed."""
+
+SILENT_SECONDS: Final = 840.0
+"""Silence alone must last from its first failure: three rounds. A site that restarts, a route that heals and a control
+that has not noticed yet look the same for so long."""
 
 
 class Reason(StrEnum):
     """Why an alarm was raised, or was not."""
 
     QUIET = "no evidence"
-    WORKS = "it did not fail in this round"
+    WORKS = "no failure of that kind in this round"
     WEAK = "the evidence is below the threshold"
     ONCE = "one failure of a kind is never enough"
-    ONE_ROUND = "silence alone must last into another round"
+    BRIEF = "silence alone must last a quarter of an hour"
     MIXED = "too much of it could be anything"
     NO_ALIBI = "the other targets do not vouch for the vantage"
     SUSPECT = "the vantage is suspect: most targets fail"
@@ -84,55 +91,64 @@ class Decision:
         return replace(self, reason=Reason.NO_ALIBI)
 
 
-def decide(suspicion: Suspicion, *, failed: bool, newcomer: bool, flapping: bool) -> Decision:
+def decide(suspicion: Suspicion, *, marks: frozenset[int], newcomer: bool, flapping: bool) -> Decision:
     """Hold the leading alternative against its threshold; the alibi is the caller's to ask for.
 
     Args:
         suspicion: the target's sums.
-        failed: the target failed in this batch.
+        marks: what its failures in this batch looked like.
         newcomer: the vantage's rates are still guesses.
         flapping: see the table above.
     """
     k = suspicion.best()
     nats = suspicion.sums[k]
-    regime = ALTERNATIVES[k].regime
     steps = suspicion.since_onset(k)
     fails = [step for step in steps if step[1] != SUCCESS]
-    alike = sum(step[1] == REGIMES[regime].mark for step in fails)
-    rounds = len({step[2] for step in fails})
+    decision = Decision(
+        k=k,
+        nats=nats,
+        threshold=_threshold(k, fails, newcomer=newcomer, flapping=flapping),
+        reason=Reason.ALARM,
+        failures=len(fails),
+        attempts=len(steps),
+        rounds=len({step[2] for step in fails}),
+        first=fails[0][0] if fails else suspicion.onsets[k],
+    )
+    return replace(decision, reason=_reason(decision, suspicion, fails, marks))
+
+
+def _threshold(k: int, fails: list[Step], *, newcomer: bool, flapping: bool) -> float:
+    regime = ALTERNATIVES[k].regime
     threshold = REGIMES[regime].odds
-    if regime in (PROVEN, FORGED) and alike >= 3:
+    if regime in (PROVEN, FORGED) and _count(fails, REGIMES[regime].mark) >= 3:
         threshold += REPEATED
     if newcomer:
         threshold += NEW_VANTAGE
     if flapping:
         threshold += FLAPPING
-    first = fails[0][0] if fails else suspicion.onsets[k]
-    reason = _reason(regime, nats, threshold, failed=failed, alike=alike, rounds=rounds, fails=fails)
-    return Decision(k, nats, threshold, reason, len(fails), len(steps), rounds, first)
+    return threshold
 
 
-def _reason(
-    regime: int,
-    nats: float,
-    threshold: float,
-    *,
-    failed: bool,
-    alike: int,
-    rounds: int,
-    fails: list[tuple[float, int, int]],
-) -> Reason:
-    if nats <= 0.0:
+def _reason(decision: Decision, suspicion: Suspicion, fails: list[Step], marks: frozenset[int]) -> Reason:
+    regime = decision.regime
+    mark = REGIMES[regime].mark
+    alike = _count(fails, mark)
+    if decision.nats <= 0.0:
         return Reason.QUIET
-    if not failed:
+    if mark not in marks:
         return Reason.WORKS
-    if nats <= threshold:
+    if decision.nats <= decision.threshold:
         return Reason.WEAK
     if alike < 2:
         return Reason.ONCE
-    if regime == SILENT:
-        if rounds < 2:
-            return Reason.ONE_ROUND
-        if alike < 2 * sum(step[1] == Mark.UNREACHABLE for step in fails):
+    if regime in (SILENT, UNREACHABLE) and (decision.rounds < 2 or fails[-1][0] - decision.first < SILENT_SECONDS):
+        return Reason.BRIEF
+    if regime == SILENT and alike < 2 * _count(fails, Mark.UNREACHABLE):
+        vague = max(suspicion.sums[k] for k, a in enumerate(ALTERNATIVES) if a.regime == UNREACHABLE)
+        if decision.nats - vague < CLEARLY_SILENT:
             return Reason.MIXED
     return Reason.ALARM
+
+
+def _count(fails: list[Step], mark: int) -> int:
+    return sum(step[1] == mark for step in fails)

@@ -7,8 +7,9 @@ vantage is suspect. Its failing verdicts are then neither evidence nor learned f
 (a second DNS answer; another server name that works) while some other target works. A vantage suspect for three hours
 has lost its excuse: from then on failures count.
 
-*The alibi*, for an alarm: since this target's first failure at least three others were seen working (or the failure has
-lasted into another batch), and those that fail with it do not outnumber those that work.
+*The alibi*, for an alarm: since this target's first failure at least three others were seen working, and no other began
+to fail after the last of these (or the failure has lasted into another batch); and those that fail with it do not
+outnumber those that work.
 
 Anchors do the same better where an agent has them; a replayed file may have none.
 """
@@ -76,18 +77,23 @@ def admissible(looks: list[Look], *, others_work: bool) -> list[Look]:
 class Alibi:
     """Who was working and who was failing, as the series stood when a batch closed."""
 
-    def __init__(self, series: Iterable[Series]) -> None:
+    def __init__(self, series: Iterable[Series], batch: Iterable[tuple[Series, list[Look]]]) -> None:
         believed = [one for one in series if one.interference is None]
         self._working = sorted(one.worked for one in believed if one.worked > one.failed)
         self._failing = sorted(one.failed for one in believed if one.failed >= one.worked)
+        newest = self._working[-1] if self._working else 0.0
+        self._late = {one.target for one, looks in batch if looks[0][1] != SUCCESS and looks[0][0] > newest}
 
-    def holds(self, first: float, *, lasting: bool) -> bool:
+    def holds(self, target: str, first: float, *, lasting: bool) -> bool:
         """Whether one target's failures since `first` are its own.
 
         Args:
+            target: its name.
             first: moment of its first failure.
             lasting: it failed in an earlier batch already.
         """
         working = len(self._working) - bisect_right(self._working, first)
         failing = len(self._failing) - bisect_right(self._failing, first) - 1  # the target itself is one of them
-        return (lasting or working >= WITNESSES) and failing <= working
+        if failing > working:
+            return False
+        return lasting or (working >= WITNESSES and self._late <= {target})

@@ -4,7 +4,7 @@ While a target is blocked, throttled, down or unreachable, three questions are o
 
     is it over?           C   <- max(0, C) + log P(R | reachable) / P(R | interfered)         on a success
                           C   <- max(0, C) + min(0, log P(F, m | reachable) / P(F, m | interfered))   on a failure
-    is it another status? D_a <- max(0, D_a) + log P_a(m) / P_now(m)                           on a failure
+    is it something else? D_a <- max(0, D_a) + log P_a(m) / P_now(m)                           on a failure
     has the leak changed? the counts behind P(R | interfered) take in a run of attempts only when C is back at 0,
                           so that a real end does not explain itself away as a bigger leak.
 
@@ -40,6 +40,16 @@ _LEAK_MARGIN: Final = 0.10
 
 _FIRST_GUESS: Final = 10.0
 """Failures' worth of the regime's own row in what its failures look like."""
+
+_LOOKS: Final = 100.0
+"""Failures remembered in what failures look like; older ones fade, since censors change their means."""
+
+_KNOWN: Final = 0.9
+_ANYTHING: Final = (0.07, 0.26, 0.20, 0.24, 0.20, 0.015, 0.015)
+"""What failures of a blocked target look like at large, and how much of the guess is left to that."""
+
+_OTHER_MEANS: Final = log(3e3)
+"""Evidence in nats at which a block is believed to go on by other means; nobody is told but in an update."""
 
 _LEARNS_ITS_LOOK: Final = frozenset({Status.BLOCKED, Status.THROTTLED})
 
@@ -117,7 +127,7 @@ class Interference:
             fault: probability of a failure with this mark, were the target reachable.
             learned: the vantage's counts.
         """
-        look = self.looks[mark] / sum(self.looks)
+        look = _KNOWN * self.looks[mark] / sum(self.looks) + (1.0 - _KNOWN) * _ANYTHING[mark]
         self.run_tried[context] += 1
         if self.clearing > 0.0:
             self.clearing += min(0.0, log(fault / ((1.0 - self.leak(context, learned)) * look)))
@@ -125,8 +135,6 @@ class Interference:
             self.clearing = 0.0
             self._settle_run(learned)
         self._turn(mark, look, onset)
-        if REGIMES[self.regime].status in _LEARNS_ITS_LOOK:
-            self.looks[mark] += 1.0
 
     def _settle_run(self, learned: Learned) -> None:
         learned.leaks(self.run_leaked, self.run_tried)
@@ -137,9 +145,8 @@ class Interference:
 
     def _turn(self, mark: int, look: float, onset: float) -> None:
         turning = self.turning
-        now = REGIMES[self.regime].status
         for a, regime in enumerate(REGIMES):
-            if regime.status is now:
+            if a == self.regime:
                 continue
             chance = regime.row[mark]
             before = turning[a]
@@ -148,14 +155,42 @@ class Interference:
             elif chance > look:
                 turning[a] = log(chance / look)
                 self.turn_onsets[a] = onset
+        if REGIMES[self.regime].status in _LEARNS_ITS_LOOK:
+            self._learn_look(mark)
+        self._change_means()
+
+    def _learn_look(self, mark: int) -> None:
+        looks = self.looks
+        looks[mark] += 1.0
+        if sum(looks) > _LOOKS:
+            self.looks = [n / 2.0 for n in looks]
+
+    def _change_means(self) -> None:
+        """Another regime of the same status explains the failures now: the block goes on by other means."""
+        status = REGIMES[self.regime].status
+        for a, regime in enumerate(REGIMES):
+            if regime.status is status and self.turning[a] > _OTHER_MEANS and self.turning[a] == max(self.turning):
+                self.regime = a
+                self.turning = [0.0] * len(REGIMES)
+                self.looks = [_FIRST_GUESS * share for share in regime.row]
+                return
+
+    def turned(self) -> int | None:
+        """The regime that explains the failures so much better, with another status, that it is to be called."""
+        turning = self.turning
+        status = REGIMES[self.regime].status
+        a = turning.index(max(turning))
+        same = max(0.0, *(value for value, regime in zip(turning, REGIMES, strict=True) if regime.status is status))
+        if REGIMES[a].status is not status and turning[a] - same > REGIMES[a].odds:
+            return a
+        return None
 
     def seed(self, leaked: list[int], tried: list[int], marks: list[int], learned: Learned) -> None:
         """Count the attempts between the onset and the moment it was called."""
         self.run_leaked, self.run_tried = list(leaked), list(tried)
         self._settle_run(learned)
         if REGIMES[self.regime].status in _LEARNS_ITS_LOOK:
-            for mark, n in enumerate(marks):
-                self.looks[mark] += n
+            self.looks = [before + n for before, n in zip(self.looks, marks, strict=True)]
 
     def saw_causes(self, causes: tuple[Cause, ...]) -> bool:
         """Note the causes a batch ended with; whether they have replaced the old ones.

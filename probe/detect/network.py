@@ -107,6 +107,8 @@ class Network:
             left = admissible(looks, others_work=others_work)
             for look in looks:
                 series.note(look)
+            if looks[-1][1] != SUCCESS:
+                series.forget_last_batch(self.batches - 1)
             if left:
                 kept.append((series, left))
         return self._take(kept)
@@ -122,16 +124,16 @@ class Network:
                 continue
             if series.suspicion is None:
                 continue
-            failed = any(look[1] != SUCCESS for look in looks)
+            marks = frozenset(look[1] for look in looks)
             decision = decide(
                 series.suspicion,
-                failed=failed,
+                marks=marks,
                 newcomer=self.learned.rounds < NEWCOMER,
                 flapping=series.flaps(now),
             )
             if decision.reason is Reason.ALARM and not series.suspicion.proven and not self.gate.worn_out:
-                alibi = alibi or Alibi(self.series.values())
-                if not alibi.holds(decision.first, lasting=decision.rounds > 1):
+                alibi = alibi or Alibi(self.series.values(), doubtful)
+                if not alibi.holds(series.target, decision.first, lasting=decision.rounds > 1):
                     decision = decision.without_alibi()
             self.decisions[series.target] = decision
             if decision.reason is Reason.ALARM:
@@ -163,9 +165,9 @@ class Network:
             evidence = _evidence(state.clearing, CLEAR, REGIMES[state.regime].key) | {"leak": leak}
             series.clear(self.learned)
             return _transition(series, before, Status.REACHABLE, (now, state.clear_onset), evidence)
-        a = state.turning.index(max(state.turning))
-        regime = REGIMES[a]
-        if state.turning[a] > regime.odds and regime.status is not before:
+        a = state.turned()
+        if a is not None:
+            regime = REGIMES[a]
             evidence = _evidence(state.turning[a], regime.odds, regime.key) | {"leak": leak}
             onset = state.turn_onsets[a]
             series.turn(a, onset)

@@ -16,15 +16,18 @@ from probe.detect import null
 from probe.detect.alternatives import REGIMES
 from probe.detect.interference import Interference, context_of
 from probe.detect.learned import BURST_WEIGHTS, DOUBTED, Learned
-from probe.detect.marks import SUCCESS
+from probe.detect.marks import SUCCESS, Mark
 from probe.detect.onset import between
-from probe.detect.suspicion import Suspicion
-from probe.model.verdict import Cause
+from probe.detect.suspicion import LONGEST_BURST, NEARLY_REST, REST, Suspicion
+from probe.model.verdict import Cause, Status
 
 HOUR: Final = 3600.0
 
 REMEMBERED: Final = 1500.0
 """Seconds an interference must have lasted to count as one when the next is judged (flapping)."""
+
+SOFT: Final = frozenset({Status.UNREACHABLE, Status.DOWN})
+"""Statuses that accuse nobody."""
 
 RECENT: Final = 48 * HOUR
 """Seconds for which it counts."""
@@ -130,13 +133,15 @@ class Series:
     def _take_success(self, moment: float, suspicion: Suspicion, batch: int, learned: Learned) -> None:
         stray, eps = self._rates(learned)
         null.predict(suspicion.belief, max(0.0, moment - self.at), eps, learned.tau)
-        if suspicion.succeeded(moment, batch, stray):
+        first = suspicion.succeeded(moment, batch, stray)
+        if first >= NEARLY_REST:
             strays, attempts, bursts = suspicion.teach(learned, moment)
             self.strays += strays
             self.attempts += attempts
             for kind, weight in bursts:
                 self._own_burst(kind, weight)
-            self.suspicion = None
+            if first == REST:
+                self.suspicion = None
 
     def _own_burst(self, kind: int, weight: float) -> None:
         if self.bursts is None:
@@ -158,9 +163,17 @@ class Series:
         interference = Interference(regime, onset, peak, self.causes)
         if suspicion is not None:
             self._seed(interference, suspicion, learned)
+            self._teach_silence(regime, suspicion, learned)
         self.suspicion = None
         self.interference = interference
         self.since = onset
+
+    def _teach_silence(self, regime: int, suspicion: Suspicion, learned: Learned) -> None:
+        """A fault that was nobody's interference may have begun in silence: such silence is ordinary here."""
+        silence = [moment for moment, mark, _ in suspicion.trail if mark == Mark.SILENT]
+        if REGIMES[regime].status in SOFT and len(silence) > 1:
+            learned.burst(Mark.SILENT, min(LONGEST_BURST, silence[-1] - silence[0] + null.ROUND / 2), 1.0)
+            self._own_burst(Mark.SILENT, 1.0)
 
     def _seed(self, interference: Interference, suspicion: Suspicion, learned: Learned) -> None:
         leaked, tried, marks = [0, 0, 0], [0, 0, 0], [0] * 7
@@ -201,6 +214,16 @@ class Series:
                 self._own_burst(kind, weight)
         self.interference = None
         self.since = interference.clear_onset
+
+    def forget_last_batch(self, batch: int) -> None:
+        """The vantage became suspect: a suspicion that began in the batch before was of the same making.
+
+        Args:
+            batch: number of that batch.
+        """
+        suspicion = self.suspicion
+        if suspicion is not None and not suspicion.proven and suspicion.began_in(batch):
+            self.suspicion = None
 
     def flaps(self, moment: float) -> bool:
         """Whether two lasting interferences ended within the last two days."""

@@ -15,16 +15,25 @@ from math import log
 from typing import Any, Final
 
 from probe.detect import null
-from probe.detect.alternatives import ALTERNATIVES, ON_FAILURE, ON_SUCCESS
+from probe.detect.alternatives import ALTERNATIVES, ON_FAILURE, ON_SUCCESS, REGIMES, SHARES
 from probe.detect.learned import BURST_WEIGHTS, DOUBTED, Learned
 from probe.detect.marks import SUCCESS
 from probe.detect.onset import between
+
+Step = tuple[float, int, int]
+"""One remembered attempt: moment in Unix seconds, mark or `SUCCESS`, number of its batch."""
 
 TRAIL: Final = 24
 """Attempts remembered one by one; enough for the six rounds with three re-tests each that a silent block needs."""
 
 DOUBT: Final = 9.0
 """Nats from which on an episode may well have been interference, and is learned from with less weight."""
+
+REST: Final = len(ALTERNATIVES)
+"""In place of an alternative: no sum is above 0."""
+
+NEARLY_REST: Final = len(REGIMES) * (len(SHARES) - 1)
+"""The first of the leakiest alternatives; while no other sum is above 0 the vantage learns."""
 
 LONGEST_BURST: Final = 2400.0
 """Seconds; what fails for longer is not learned as an ordinary fault."""
@@ -52,7 +61,7 @@ class Suspicion:
         self.belief = null.at_rest(eps)
         self.sums = [0.0] * len(ALTERNATIVES)
         self.onsets = [0.0] * len(ALTERNATIVES)
-        self.trail: list[tuple[float, int, int]] = []
+        self.trail: list[Step] = []
         self.marks = [0] * 7
         self.attempts = 0
         self.peak = 0.0
@@ -64,7 +73,7 @@ class Suspicion:
         self.burst: list[float] | None = None  # kind, beginning, last failure of the one going on
         self.bursts: list[list[float]] = []
 
-    def failed(self, step: tuple[float, int, int], *, onset: float, stray: float) -> None:
+    def failed(self, step: Step, *, onset: float, stray: float) -> None:
         """Take a failure as evidence; the belief has been moved to its moment.
 
         Args:
@@ -88,17 +97,17 @@ class Suspicion:
         self._remember(step)
         self._sort(moment, mark, onset)
 
-    def succeeded(self, moment: float, batch: int, stray: float) -> bool:
-        """Take a success as evidence; whether the target is at rest now."""
+    def succeeded(self, moment: float, batch: int, stray: float) -> int:
+        """Take a success as evidence; the first alternative whose sum is above 0 still, `REST` when none is."""
         expected = log(null.succeeded(self.belief, stray))
         sums = self.sums
-        rest = True
+        first = REST
         for k, before in enumerate(sums):
             if before > 0.0:
                 now = before + ON_SUCCESS[k] - expected
                 sums[k] = now
-                if now > 0.0:
-                    rest = False
+                if now > 0.0 and k < first:
+                    first = k
         self.attempts += 1
         self._remember((moment, SUCCESS, batch))
         if self.burst is None:
@@ -107,9 +116,9 @@ class Suspicion:
             self.run = [0] * 7
         elif self.belief[null.GOOD] > 0.5:
             self._end_burst(moment)
-        return rest
+        return first
 
-    def _remember(self, step: tuple[float, int, int]) -> None:
+    def _remember(self, step: Step) -> None:
         trail = self.trail
         trail.append(step)
         if len(trail) > TRAIL:
@@ -125,7 +134,7 @@ class Suspicion:
         if self.burst is not None and belief[null.GOOD] > 0.5:
             self._end_burst(onset)
         if not self.run_start:
-            self.run_start = onset
+            self.run_start = max(onset, moment - null.ROUND / 2)
         if belief[null.GOOD] < 0.5 and (self.burst is not None or any(self.run)):
             if self.burst is None:
                 kind = max(range(7), key=belief.__getitem__)
@@ -140,21 +149,25 @@ class Suspicion:
             self.run[mark] += 1
 
     def _end_burst(self, end: float) -> None:
-        """The burst was over at `end` at the latest: it ended half-way between its last failure and that."""
+        """Over at `end` at the latest: it ended half-way between its last failure and that, or half a round on."""
         if self.burst is not None and len(self.bursts) < 8:
             kind, start, last = self.burst
-            self.bursts.append([kind, start, between(last, end)])
+            self.bursts.append([kind, start, min(between(last, end), last + null.ROUND / 2)])
         self.burst = None
         self.run_start = 0.0
         self.run = [0] * 7
 
     def teach(self, learned: Learned, moment: float) -> tuple[float, int, list[tuple[int, float]]]:
-        """Back at rest at `moment`: let the vantage learn.
+        """At rest at `moment`, or nearly: let the vantage learn from what happened since it last did.
+
+        Nearly: only a very leaky block is still possible. Waiting for the rest would teach only from targets that have
+        few strays, and a vantage that believes strays to be rarer than they are never comes to rest.
 
         Returns:
             For the target itself: stray failures, the attempts they occurred in, bursts as (kind, weight).
         """
-        self._end_burst(moment)
+        if self.burst is not None:
+            self._end_burst(moment)
         learned.strays(self.strays, self.stray_attempts)
         factor = DOUBTED if self.peak > DOUBT else 1.0
         own: list[tuple[int, float]] = []
@@ -163,14 +176,22 @@ class Suspicion:
             if weight and last - first <= LONGEST_BURST:
                 learned.burst(int(kind), last - first, weight)
                 own.append((int(kind), weight))
-        return sum(self.strays), self.stray_attempts, own
+        taught = sum(self.strays), self.stray_attempts, own
+        self.strays = [0.0] * 7
+        self.stray_attempts = 0
+        self.bursts = []
+        return taught
 
     def best(self) -> int:
         """The alternative with the highest sum."""
         sums = self.sums
         return sums.index(max(sums))
 
-    def since_onset(self, k: int) -> list[tuple[float, int, int]]:
+    def began_in(self, batch: int) -> bool:
+        """Whether the leading alternative rests on failures of one batch alone."""
+        return {step[2] for step in self.since_onset(self.best()) if step[1] != SUCCESS} == {batch}
+
+    def since_onset(self, k: int) -> list[Step]:
         """The remembered attempts since alternative `k` left 0."""
         onset = self.onsets[k]
         return [step for step in self.trail if step[0] >= onset]
