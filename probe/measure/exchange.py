@@ -33,6 +33,7 @@ BROWSER = (
     ("Connection", "keep-alive"),
     ("Upgrade-Insecure-Requests", "1"),
 )
+_BROWSER = "".join(f"{name}: {value}\r\n" for name, value in BROWSER).encode() + b"\r\n"
 
 
 @dataclass(slots=True)
@@ -100,8 +101,10 @@ async def exchange(stream: Stream, host: str, target: str, reply: Reply) -> None
         Ended: it is not HTTP, or a bound was reached.
     """
     http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEADERS)
-    request = h11.Request(method="GET", target=target, headers=[("Host", host), *BROWSER])
-    await stream.send((http.send(request) or b"") + (http.send(h11.EndOfMessage()) or b""))
+    # h11 checks what varies and keeps the state; the rest of the header is the same each time and written once.
+    head = http.send(h11.Request(method="GET", target=target, headers=[("Host", host)])) or b""
+    http.send(h11.EndOfMessage())
+    await stream.send(head[:-2] + _BROWSER)
     reading = _Reading(stream, http, reply)
     try:
         for turn in count(1):
