@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
 from probe.collector.state import Collector
-from probe.collector.store import Session, agents, events, history
+from probe.collector.store import Session, agents, batches, events, history
 from probe.collector.store.events import Dirty
 from probe.collector.store.moments import from_ms, to_ms
 from probe.errors import StorageError
@@ -30,6 +30,9 @@ SHORTEST_TICK = 2.0
 """Real seconds below which a fast laboratory clock does not push the tick."""
 GATHER = 0.1
 """Real seconds to wait after something was stored: many reports of one event arrive together."""
+KEPT = timedelta(days=60)
+"""How long it is remembered that a quiet batch came: agents send nothing again that is older than their outbox."""
+FORGET_AT_ONCE = 2000
 AT_ONCE = 50
 """Services fused before the result is written."""
 
@@ -59,6 +62,8 @@ async def _tick(collector: Collector) -> None:
     """What time alone changes: who bears out what lasts, and how many are present."""
     now = to_ms(collector.clock.now())
     await collector.store.write(lambda session: events.mark_open(session, now))
+    old = to_ms(collector.clock.now() - KEPT)
+    await collector.store.write(lambda session: batches.forget_batches(session, old, FORGET_AT_ONCE))
     attendances = await collector.store.read(history.attendance)
     for role in agents.ROLES:
         here = [each for each in attendances if each.role == role and each.stop + PATIENCE * each.interval >= now]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from probe.collector.overview import Overview, overview
 from probe.collector.reading import command_line, control_line, plain, steps
 from probe.collector.state import STATE, Collector
 from probe.collector.store.moments import from_ms
+from probe.collector.strip import Strip, lane
 from probe.fuse.revision import Kind
 from probe.model.verdict import Cause, Status, VantageState
 
@@ -109,7 +110,7 @@ async def get_event(request: web.Request) -> web.Response:
         text = "The address may be mistyped: an event once published stays."
         return _page(request, "lost.html", status=404, title="There is no such event", text=text)
     now = collector.clock.now().replace(microsecond=0)
-    return _page(request, "event.html", view=view, now=now, proofs=_proofs(view))
+    return _page(request, "event.html", view=view, now=now, proofs=_proofs(view), lanes=_lanes(view, now))
 
 
 def lost(request: web.Request, status: int) -> web.Response:
@@ -143,6 +144,15 @@ def _headline(view: Overview) -> str:
         return f"{name} is {said} on {hit} of {wording.counted(len(squares), 'measured network')}."
     where = wording.counted(len(networks), "network")
     return f"{wording.counted(len(services), 'service')} blocked or throttled on {where}."
+
+
+def _lanes(view: Dossier, now: datetime) -> list[Strip]:
+    """When each vantage saw it, all on one scale with a little room on both sides."""
+    ends = [each.until or now for each in view.witnesses]
+    since = min((each.since for each in view.witnesses), default=now)
+    room = max(timedelta(minutes=1), (max(ends, default=now) - since) / 20)
+    scale = (since - room, max(ends, default=now) + room)
+    return [lane(each.status, (each.since, each.until or scale[1]), *scale) for each in view.witnesses]
 
 
 def _proofs(view: Dossier) -> list[dict[str, Any]]:

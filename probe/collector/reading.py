@@ -70,22 +70,20 @@ def steps(verdict: Verdict) -> list[Step]:
     rows: list[Step] = []
     for seen in verdict.evidence.observations[:MAX_STEPS]:
         row = _step(seen, control)
-        odd = seen.purpose is Purpose.SUBJECT and row.layer.lower() in layers and _is_odd(seen, control)
+        odd = seen.purpose is Purpose.SUBJECT and _is_odd(seen, control, layers)
         rows.append(msgspec.structs.replace(row, good=False) if odd else row)
     return rows
 
 
-def _is_odd(seen: Observation, control: ControlFacts | None) -> bool:
-    """Whether an answer is none of the target's, in a layer the verdict found fault with."""
+def _is_odd(seen: Observation, control: ControlFacts | None, layers: set[str]) -> bool:
+    """Whether an answer is none of the target's: by its certificate, or in a layer the verdict found fault with."""
     match seen:
-        case Resolution(trust=Trust.TRUSTED):
-            return False
-        case Resolution():
+        case Resolution() if "dns" in layers and seen.trust is not Trust.TRUSTED:
             known = control.addresses.get(seen.name, ()) if control else ()
             return not set(seen.addresses) & set(known)
         case TlsHandshake():
             return not seen.verified
-        case Exchange():
+        case Exchange() if "http" in layers:
             return not seen.secure
         case _:
             return False

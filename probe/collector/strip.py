@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from probe.collector.wording import duration
+from probe.collector.wording import duration, moment
 from probe.fuse.attendance import PATIENCE
 from probe.model.event import Event, Presence
 from probe.model.verdict import Status
@@ -46,13 +46,23 @@ def strip(events: Iterable[Event], presences: Iterable[Presence], since: datetim
     for kind in (Status.THROTTLED, Status.BLOCKED):
         lasting = [(event.onset, event.lifted or until) for event in events if event.status is kind]
         parts[kind.value] = _merged(lasting, since, until)
+    return Strip(bars=tuple(_bars(parts, since, until)), words=_words(parts, until - since))
+
+
+def lane(status: Status, part: tuple[datetime, datetime], since: datetime, until: datetime) -> Strip:
+    """One vantage's part of an event, on the event's own scale."""
+    found = {status.value: _merged([part], since, until)}
+    words = f"{status.value} from {moment(part[0])} to {moment(part[1])}"
+    return Strip(bars=tuple(_bars(found, since, until)), words=words)
+
+
+def _bars(parts: dict[str, list[tuple[datetime, datetime]]], since: datetime, until: datetime) -> list[Bar]:
     whole = until - since
-    bars = [
+    return [
         Bar(kind=kind, x=_scaled(start - since, whole), width=max(6, _scaled(stop - start, whole)))
         for kind, found in parts.items()
         for start, stop in found
     ]
-    return Strip(bars=tuple(bars), words=_words(parts, whole))
 
 
 def _merged(

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from probe.collector.strip import WIDTH, strip
+from probe.collector.strip import WIDTH, lane, strip
 from probe.model.event import Presence
+from probe.model.verdict import Status
 from tests.unit.collector.test_wording import EVENT
 
 START = datetime(2017, 5, 1, tzinfo=UTC)
@@ -61,3 +62,11 @@ def test_a_short_block_is_still_to_be_seen() -> None:
     (bar,) = strip([event], [], START, START + 10 * DAY).bars
 
     assert bar.width >= 6
+
+
+def test_a_vantage_s_part_is_drawn_on_the_event_s_scale() -> None:
+    """And said in words for those who cannot see it."""
+    drawn = lane(Status.THROTTLED, (START + 2 * DAY, START + 4 * DAY), START, START + 10 * DAY)
+
+    assert [(bar.kind, bar.x, bar.width) for bar in drawn.bars] == [("throttled", 200, 200)]
+    assert drawn.words == "throttled from 3 May 2017, 00:00 UTC to 5 May 2017, 00:00 UTC"
