@@ -6,6 +6,7 @@ until it is acknowledged. Imported only where there is something to send, becaus
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
@@ -203,6 +204,6 @@ def _reason(error: Exception) -> str:
     """A failed request in a few words, without the stack of wrappers around it."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.strerror:
-        return str(error.os_error.strerror)
+    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
+        return os.strerror(error.os_error.errno) if error.os_error.errno > 0 else str(error.os_error.strerror)
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,265 @@
+"""`probe run`: consent, settings, one round for cron, a daemon, and what both do about bad input."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.processes import command, environment, probe, settings, web_server
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[str]:
+    with web_server() as url:
+        yield url
+
+
+def started(config: Path, **environ: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command("run", "--config", str(config)),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(**environ),
+    )  # fmt: skip
+
+
+def wait_for(process: subprocess.Popen[bytes], words: bytes) -> bytes:
+    """The first line of its log that holds the words."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line:
+            return line
+    pytest.fail(f"{words!r} never came")
+
+
+def ended(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTERM) -> int:
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    return process.returncode
+
+
+def state_of(folder: Path) -> sqlite3.Connection:
+    return sqlite3.connect(folder / "state" / "state.sqlite")
+
+
+def test_without_consent_nothing_is_contacted_and_the_risk_is_said(page: str, tmp_path: Path) -> None:
+    config = settings(tmp_path, [page], consent=False)
+
+    done = probe("run", "--once", "--config", str(config))
+
+    assert done.returncode == 2
+    assert b"Whoever runs or watches this line can see that" in done.stderr
+    assert done.stderr.endswith(b"probe.toml: no consent (read the above first)\n")
+    assert not (tmp_path / "state").exists()
+
+
+def test_consent_can_be_given_for_one_run(page: str, tmp_path: Path) -> None:
+    config = settings(tmp_path, [page], consent=False)
+
+    assert probe("run", "--once", "--i-understand", "--config", str(config)).returncode == 0
+
+
+def test_one_round_is_silent_on_success_and_leaves_its_state(page: str, tmp_path: Path) -> None:
+    config = settings(tmp_path, [page])
+
+    for _ in range(2):
+        done = probe("run", "--once", "--config", str(config))
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+    beat = json.loads((tmp_path / "state" / "heartbeat.json").read_text())
+    assert beat["state"] == "online"
+    assert state_of(tmp_path).execute("SELECT length(detector) > 0 FROM kept").fetchone() == (1,)
+
+
+def test_a_round_of_an_offline_vantage_is_exit_3(page: str, tmp_path: Path) -> None:
+    config = settings(tmp_path, [page])
+
+    done = probe("run", "--once", "--config", str(config), PROBE_MEASURE_ANCHORS="http://127.0.0.1:1/")
+
+    assert done.returncode == 3
+    assert json.loads(done.stdout)["to"] == "offline", "said once, where there is no collector to tell"
+    again = probe("run", "--once", "--config", str(config), PROBE_MEASURE_ANCHORS="http://127.0.0.1:1/")
+    assert (again.returncode, again.stdout, again.stderr) == (3, b"", b"")
+
+
+def test_a_dry_run_prints_what_would_be_contacted_and_contacts_and_writes_nothing(page: str, tmp_path: Path) -> None:
+    config = settings(tmp_path, [page], consent=False, collectors=["https://collector.example"])
+
+    done = probe("run", "--dry-run", "--config", str(config))
+
+    lines = done.stdout.decode().splitlines()
+    assert done.returncode == 0
+    assert lines[0].startswith("collector\thttps://collector.example\t")
+    assert any(line.startswith("target\t127.0.0.1:") and line.endswith(page) for line in lines)
+    assert "1 targets every 300 s" in lines[-1]
+    assert not (tmp_path / "state").exists()
+
+
+def test_settings_can_be_checked_without_running(page: str, tmp_path: Path) -> None:
+    config = settings(tmp_path, [page])
+    assert probe("run", "--check-config", "--config", str(config)).stdout == f"{config}: good; 1 targets\n".encode()
+
+    config.write_text(config.read_text() + "concurency = 3\n")
+    done = probe("run", "--check-config", "--config", str(config))
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode() == (f"probe: {config}: unknown key measure.concurency (did you mean concurrency?)\n")
+
+
+def test_a_bad_line_in_a_configured_list_is_one_line_and_nothing_is_measured(page: str, tmp_path: Path) -> None:
+    config = settings(tmp_path, [page, "ftp://a.example"])
+
+    done = probe("run", "--once", "--config", str(config))
+
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert f"{tmp_path}/targets.txt:2: 'ftp://a.example' has the unknown scheme".encode() in done.stderr
+
+
+def test_a_state_of_a_newer_version_is_one_line_and_left_alone(page: str, tmp_path: Path) -> None:
+    config = settings(tmp_path, [page])
+    probe("run", "--once", "--config", str(config))
+    newer = state_of(tmp_path)
+    newer.execute("PRAGMA user_version = 99")
+    newer.close()
+
+    done = probe("run", "--once", "--config", str(config))
+
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert b"state.sqlite: state of version 99, and this program knows 1 (run the newer program" in done.stderr
+
+
+def test_a_disk_that_takes_nothing_more_is_one_line_and_the_state_stays_whole(page: str, tmp_path: Path) -> None:
+    """A limit on the size of files stands for the full disk: the write fails half-way just so."""
+    config = settings(tmp_path, [page])
+    probe("run", "--once", "--config", str(config))
+    before = list(state_of(tmp_path).iterdump())
+
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -f 8; exec "$@"', "sh", *command("run", "--once", "--config", str(config))],
+        capture_output=True, env=environment(), check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1), done.stderr
+    assert b"state.sqlite: " in done.stderr
+    assert list(state_of(tmp_path).iterdump()) == before
+    assert probe("run", "--once", "--config", str(config)).returncode == 0
+
+
+def test_a_collector_that_is_down_is_one_line_and_the_report_waits(page: str, tmp_path: Path) -> None:
+    config = settings(tmp_path, [page], collectors=["http://127.0.0.1:1"])
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "enrolled").write_text(
+        '{"agent":"a","origin":"http://127.0.0.1:1","url":"","role":"vantage","time":"2017-05-04T00:00:00Z"}'
+    )
+
+    done = probe("run", "--once", "--config", str(config))
+
+    assert done.returncode == 1
+    assert done.stderr.decode() == ("probe: http://127.0.0.1:1: Connection refused; 1 batches wait for the next run\n")
+    assert state_of(tmp_path).execute("SELECT count(*) FROM batch WHERE acked IS NULL").fetchone() == (1,)
+
+
+def test_a_daemon_finishes_what_is_under_way_and_exits_0(page: str, tmp_path: Path) -> None:
+    process = started(settings(tmp_path, [page], interval=0.2))
+    wait_for(process, b"round state=online targets=1 measured=1")
+
+    assert ended(process) == 0
+    assert (tmp_path / "state" / "heartbeat.json").exists()
+
+
+def test_a_stop_in_the_middle_of_a_round_is_no_reason_to_lose_it(tmp_path: Path) -> None:
+    """A target that answers nothing keeps the round busy for its time-out; it is waited for and written down."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        process = started(settings(tmp_path, [f"http://127.0.0.1:{mute.getsockname()[1]}/"], retests=0))
+        connection, _ = mute.accept()
+
+        assert ended(process) == 0
+        connection.close()
+    assert (tmp_path / "state" / "heartbeat.json").exists()
+
+
+def test_a_second_agent_on_the_same_state_is_told_so(page: str, tmp_path: Path) -> None:
+    config = settings(tmp_path, [page])
+    process = started(config)
+    wait_for(process, b"round")
+
+    done = probe("run", "--once", "--config", str(config))
+
+    assert done.returncode == 2
+    assert f"another agent is at work here (process {process.pid})".encode() in done.stderr
+    assert ended(process, signal.SIGINT) == 0
+
+
+def test_a_hang_up_reads_the_settings_again_and_keeps_the_old_where_the_new_are_wrong(
+    page: str, tmp_path: Path
+) -> None:
+    config = settings(tmp_path, [page])
+    process = started(config)
+    wait_for(process, b"targets=1 ")
+    good = config.read_text()
+
+    config.write_text(good + "nonsense = 1\n")
+    process.send_signal(signal.SIGHUP)
+    line = wait_for(process, b"settings not reloaded")
+    assert b"the old ones hold: " in line
+    assert b"unknown key measure.nonsense" in line
+    wait_for(process, b"targets=1 ")
+
+    config.write_text(good)
+    (tmp_path / "targets.txt").write_text(f"{page}\n{page}x\n")
+    process.send_signal(signal.SIGHUP)
+    wait_for(process, b"settings reloaded from")
+    wait_for(process, b"targets=2 ")
+    assert ended(process) == 0
+
+
+def test_a_service_manager_hears_ready_and_signs_of_life(page: str, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(30)
+        process = started(settings(tmp_path, [page]), NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="200000")
+        heard = set()
+        while not {b"READY=1", b"WATCHDOG=1"} <= heard:
+            heard.add(manager.recv(1000))
+        assert ended(process) == 0
+        while b"STOPPING=1" not in heard:
+            heard.add(manager.recv(1000))
+
+
+def test_a_laboratorys_clock_is_the_agents(page: str, tmp_path: Path) -> None:
+    config = settings(tmp_path, [page])
+
+    probe("run", "--once", "--config", str(config), PROBE_CLOCK="2017-05-04T00:00:00Z@60")
+
+    assert json.loads((tmp_path / "state" / "heartbeat.json").read_text())["time"].startswith("2017-05-04T00:0")
+
+
+def test_a_round_for_cron_imports_only_what_it_uses(page: str, tmp_path: Path) -> None:
+    """No collector: no HTTP client, no keys. No terminal: no tables."""
+    config = settings(tmp_path, [page.replace("http", "tcp").rstrip("/")])
+    script = (
+        "import sys; from probe.cli import main; status = main(sys.argv[1:]);"
+        "print(*sorted({'aiohttp', 'cryptography', 'rich', 'jinja2', 'dns'} & set(sys.modules))); sys.exit(status)"
+    )
+
+    done = subprocess.run(
+        [command()[0], "-c", script, "run", "--once", "--config", str(config)],
+        capture_output=True, env=environment(), check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stdout) == (0, b"\n")
+
+
+def test_a_random_delay_is_waited_where_no_terminal_is_attached(page: str, tmp_path: Path) -> None:
+    config = settings(tmp_path, [page], once_delay=20000.0)
+    begin = time.monotonic()
+
+    probe("run", "--once", "--config", str(config), PROBE_CLOCK="2017-05-04T00:00:00Z@10000")
+
+    assert time.monotonic() - begin < 20
+    assert (tmp_path / "state").exists()
