@@ -87,13 +87,26 @@ def dated(error: str) -> bool:
     return any(part in error for part in _DATES)
 
 
-def _forged(leg: Leg, address: str) -> bool:
-    """Whether an address outside the reference is shown not to be the target's; without a reference nothing is."""
+def _known(leg: Leg, address: str) -> frozenset[str]:
+    """The addresses that are the target's for certain, to hold this one against.
+
+    Where nobody should know, a late answer to the same query does, if its address has the target's certificate.
+    """
     names = leg.names
-    if names is None or not names.reference:
+    if names is None or names.reference:
+        return frozenset() if names is None else names.reference
+    host = leg.hop.subject.host
+    rivals = names.rivals(address)
+    return frozenset(rival for rival in rivals if verified(leg.evidence.observations, host, rival))
+
+
+def _forged(leg: Leg, address: str) -> bool:
+    """Whether an address is shown not to be the target's; without any to hold it against nothing is."""
+    known = _known(leg, address)
+    if not known:
         return False
     if is_bogon(plain(address)):
-        return any(not is_bogon(known) for known in names.reference)
+        return any(not is_bogon(other) for other in known)
     if address in STUBS:
         return True
     site = next((site for site in leg.hop.sites if site.address == address), None)
@@ -105,7 +118,9 @@ def _forged(leg: Leg, address: str) -> bool:
         return False
     if site.failed.failure is Failure.CERTIFICATE:
         return not _only_dates(site) and _has_certificate(leg)
-    return len(site.outcomes) > 1 and not site.own_fault and _elsewhere(leg, address) and _lives(leg)
+    # A neighbour of a known address is more likely another one of its pool.
+    elsewhere = network_of(plain(address)) not in {network_of(other) for other in known}
+    return len(site.outcomes) > 1 and not site.own_fault and elsewhere and _lives(leg, known)
 
 
 def _strange_page(leg: Leg, site: Site) -> bool:
@@ -136,15 +151,8 @@ def _has_certificate(leg: Leg) -> bool:
     return any(isinstance(one, TlsHandshake) and one.verified and one.sni == host for one in leg.evidence.observations)
 
 
-def _elsewhere(leg: Leg, address: str) -> bool:
-    """Whether the address is in none of the reference's networks: a neighbour is more likely one of a pool."""
-    assert leg.names is not None  # noqa: S101 - asked by the caller
-    return network_of(plain(address)) not in {network_of(known) for known in leg.names.reference}
-
-
-def _lives(leg: Leg) -> bool:
-    """Whether the target is known to be alive: control was served, or a reference address serves here."""
-    assert leg.names is not None  # noqa: S101 - asked by the caller
+def _lives(leg: Leg, known: frozenset[str]) -> bool:
+    """Whether the target is known to be alive: control was served, or one of its own addresses serves here."""
     if leg.word is Word.SERVED:
         return True
-    return any((site.serves or site.stands) and site.address in leg.names.reference for site in leg.hop.sites)
+    return any((site.serves or site.stands) and site.address in known for site in leg.hop.sites)

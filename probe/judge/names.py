@@ -31,6 +31,9 @@ _CAUSES = {
 }
 """Every other failure is a resolver that could not be heard: `dns.timeout`."""
 
+_DENIALS = frozenset({Failure.NXDOMAIN, Failure.NODATA, Failure.REFUSED})
+"""First answers that a later true one shows to be forged; not SERVFAIL: forwarders pass on what two upstreams say."""
+
 _WEIGHT = (Failure.NXDOMAIN, Failure.REFUSED, Failure.SERVFAIL, Failure.NODATA, Failure.TIMEOUT)
 
 
@@ -102,6 +105,17 @@ class Names:
         """Every address that somebody gave who should know."""
         known = self._control.addresses.get(self.host, ()) if self._control is not None else ()
         return frozenset(known).union(*(answer.first for answer in self.of(Trust.TRUSTED)))
+
+    def rivals(self, address: str) -> frozenset[str]:
+        """The addresses of late answers to queries whose first answer gave this one and they did not."""
+        return frozenset(
+            rival
+            for answer in self.answers
+            if address in answer.first and answer.trust is not Trust.TRUSTED
+            for late in answer.late
+            if address not in late
+            for rival in late
+        )
 
     @cached_property
     def absent(self) -> bool:
@@ -184,7 +198,7 @@ class Names:
                 continue
             if self.complaint(answer) is None and not self._overtaken(answer):
                 continue
-            if answer.first or any(not self._false(late) for late in answer.late):
+            if answer.first or (answer.failure in _DENIALS and any(self._acquitted(late) for late in answer.late)):
                 return answer
         return None
 
@@ -194,10 +208,6 @@ class Names:
         if not answer.first or first & self.reference or self._acquitted(answer.first):
             return False
         return any(set(map(plain, late)) & self.reference for late in answer.late)
-
-    def _false(self, addresses: tuple[str, ...]) -> bool:
-        """Whether none of the addresses can be the target's."""
-        return all(self._standing(address) is Standing.CONVICTED for address in addresses)
 
     def _acquitted(self, addresses: Iterable[str]) -> bool:
         return any(self._standing(address) is Standing.ACQUITTED for address in addresses)

@@ -37,7 +37,7 @@ def injected(leg: Leg) -> bool:
     names = leg.names
     if names is None or names.injected is None:
         return False
-    return bool(names.reference) or (names.absent and not names.rewrites(names.injected))
+    return not names.absent or not names.rewrites(names.injected)
 
 
 def lie(leg: Leg) -> Cause | None:
@@ -58,7 +58,7 @@ def lie(leg: Leg) -> Cause | None:
         asked_twice = cause is Cause.DNS_REFUSED or names.tried(answer) > 1
         shown = asked_twice and names.answers_others(answer)
     else:
-        shown = not names.rewrites(answer)
+        shown = cause is Cause.DNS_SPOOFED or not names.rewrites(answer)
     return cause if shown else None
 
 

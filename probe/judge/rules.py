@@ -32,7 +32,7 @@ class Rule:
         id: stable name, `layer.what` or `topic.what`.
         holds: the condition, a predicate of a leg.
         status: what it says.
-        causes: empty unless it says `blocked` or `throttled`.
+        causes: of a rule that says `blocked`; what an unreachable leg saw is read from the leg.
         why: one line for a reader of the verdict.
         source: where the rule comes from.
     """
@@ -225,7 +225,13 @@ def decide(leg: Leg) -> Rule:
 
 
 def causes_of(leg: Leg, decided: Rule) -> tuple[Cause, ...]:
-    """The causes of a decided leg, the deciding rule's first, then those of other layers where it is blocked."""
+    """The causes of a decided leg: the deciding rule's first, then those of other layers where it is blocked.
+
+    Of an unreachable leg they say what was seen, of which nothing shows whose doing it was; `down` has none, since what
+    was seen there is the target's own.
+    """
+    if decided.status is Status.UNREACHABLE:
+        return _seen(leg)
     causes = dict.fromkeys(decided.causes)
     if decided.status is Status.BLOCKED:
         for rule in RULES[RULES.index(decided) + 1 :]:
@@ -233,3 +239,16 @@ def causes_of(leg: Leg, decided: Rule) -> tuple[Cause, ...]:
             if rule.causes and rule.causes[0].partition(".")[0] not in layers and rule.holds(leg):
                 causes.update(dict.fromkeys(rule.causes))
     return tuple(causes)
+
+
+def _seen(leg: Leg) -> tuple[Cause, ...]:
+    """What failed, in the words of causes, the name's failure before the addresses'."""
+    found = []
+    if leg.names is not None and leg.names.trouble is not None:
+        found.append(leg.names.complaint(leg.names.trouble))
+    if leg.decisive is not None and str(leg.decisive) in _CAUSE_WORDS:
+        found.append(Cause(str(leg.decisive)))
+    return tuple(cause for cause in found if cause is not None)
+
+
+_CAUSE_WORDS = frozenset(Cause)

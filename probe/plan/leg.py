@@ -83,8 +83,9 @@ class Leg:
         for address in addresses:
             self._begin(address, page=address == first)
 
-    def add(self, addresses: tuple[str, ...]) -> None:
+    def add(self, addresses: tuple[str, ...], odd: frozenset[str]) -> None:
         """Try further addresses, which came in late answers."""
+        self._odd = odd
         for address in fit(self.addresses, addresses, self._setup, beyond=self._setup.limits.late):
             self._begin(address, page=False)
 

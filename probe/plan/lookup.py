@@ -81,10 +81,13 @@ class Lookup:
 
     @property
     def odd(self) -> frozenset[str]:
-        """The network's addresses that nobody else gives; none where there is nobody to compare with."""
+        """The network's addresses that nobody else gives; none where there is nobody to compare with.
+
+        Where nobody else is asked, a late answer that contradicts the first is somebody.
+        """
         if self.reference or self._exists_nowhere():
             return frozenset(self._local) - self.reference
-        return frozenset()
+        return frozenset(self._local).difference(self._late) if self._late else frozenset()
 
     @property
     def late(self) -> tuple[str, ...]:

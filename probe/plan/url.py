@@ -72,7 +72,7 @@ class UrlPlan(Plan):
                     self._waiting.remove((host, leg))
                     leg.start(addresses, lookup.local, lookup.odd)
             else:
-                leg.add(lookup.late)
+                leg.add(lookup.late, lookup.odd)
 
     def _served(self, place: Place, page: Exchange) -> None:
         """Follow a redirect."""

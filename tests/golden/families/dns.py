@@ -38,6 +38,7 @@ SCENARIOS = (
         world(network={NAME: Failure.NXDOMAIN}),
         "unreachable",
         "dns.unresolved",
+        ("dns.nxdomain",),
         setup={"trusted_resolvers": ()},
     ),
     Scenario(
@@ -105,6 +106,7 @@ SCENARIOS = (
         world(network={"*": Failure.TIMEOUT}),
         "unreachable",
         "dns.resolver",
+        ("dns.timeout",),
         control=GOOD,
     ),
     Scenario(
@@ -113,6 +115,7 @@ SCENARIOS = (
         world(network={"*": Failure.NXDOMAIN}),
         "unreachable",
         "dns.resolver",
+        ("dns.nxdomain",),
         control=GOOD,
     ),
     Scenario(
@@ -264,6 +267,23 @@ SCENARIOS = (
         "dns.injected",
         ("dns.injected",),
         control=(world(**DEAD),),
+    ),
+    Scenario(
+        "dns-injected-nothing-known",
+        "a forged answer, then one whose certificate verifies; no control, no trusted resolver",
+        world(network={NAME: Race((FORGED,), ((A, B),))}),
+        "blocked",
+        "dns.injected",
+        ("dns.injected",),
+        setup={"trusted_resolvers": ()},
+    ),
+    Scenario(
+        "dns-late-after-servfail",
+        "a forwarder passes on the failure of one upstream, then the answer of another",
+        world(network={NAME: Race(Failure.SERVFAIL, ((A, B),))}, system={NAME: (A, B)}),
+        "reachable",
+        "served",
+        control=GOOD,
     ),
     Scenario(
         "dns-late-rotation",

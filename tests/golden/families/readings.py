@@ -91,6 +91,7 @@ SCENARIOS = (
         world(**HOP, tcp={C: Failure.TIMEOUT}),
         "unreachable",
         "tcp.ambiguous",
+        ("tcp.timeout",),
         control=GOOD,
         found={"hop": f"https://{NEXT}/"},
     ),
@@ -180,7 +181,13 @@ SCENARIOS = (
         control=(world(**DOWN),),
     ),
     Scenario(
-        "domain-alone", "both halves silent, no control", world(**DOWN), "unreachable", "tcp.ambiguous", target=NAME
+        "domain-alone",
+        "both halves silent, no control",
+        world(**DOWN),
+        "unreachable",
+        "tcp.ambiguous",
+        ("tcp.timeout",),
+        target=NAME,
     ),
     Scenario(
         "domain-redirect-blocked",
@@ -263,7 +270,14 @@ SCENARIOS = (
         control=GOOD,
         state=VantageState.POLICED,
     ),
-    Scenario("control-no-entry", "no entry at control is no control", world(**DOWN), "unreachable", "tcp.ambiguous"),
+    Scenario(
+        "control-no-entry",
+        "no entry at control is no control",
+        world(**DOWN),
+        "unreachable",
+        "tcp.ambiguous",
+        ("tcp.timeout",),
+    ),
     Scenario(
         "control-alert",
         "an alert at control, silence here",

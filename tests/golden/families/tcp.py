@@ -44,7 +44,12 @@ SCENARIOS = (
         control=GOOD,
     ),
     Scenario(
-        "tcp-timeout-alone", "silence without a control is ambiguous", world(tcp=BOTH), "unreachable", "tcp.ambiguous"
+        "tcp-timeout-alone",
+        "silence without a control is ambiguous",
+        world(tcp=BOTH),
+        "unreachable",
+        "tcp.ambiguous",
+        ("tcp.timeout",),
     ),
     Scenario(
         "tcp-reset-alone",
@@ -52,6 +57,7 @@ SCENARIOS = (
         world(tcp={A: Failure.RESET, B: Failure.RESET}),
         "unreachable",
         "tcp.ambiguous",
+        ("tcp.reset",),
     ),
     Scenario(
         "tcp-down",
@@ -75,6 +81,7 @@ SCENARIOS = (
         world(tcp=BOTH),
         "unreachable",
         "control.disagrees",
+        ("tcp.timeout",),
         control=(world(), world(tcp=BOTH)),
     ),
     Scenario(
@@ -83,6 +90,7 @@ SCENARIOS = (
         world(tcp=BOTH),
         "unreachable",
         "tcp.ambiguous",
+        ("tcp.timeout",),
         control=GOOD,
         age=timedelta(days=30),
     ),
@@ -137,6 +145,7 @@ SCENARIOS = (
         world(tcp={V6: Failure.TIMEOUT}, **V6_ONLY),
         "unreachable",
         "tcp.ambiguous",
+        ("tcp.timeout",),
         control=(world(**V6_ONLY),),
     ),
     Scenario(
@@ -153,6 +162,7 @@ SCENARIOS = (
         world(names={NAME: (A,)}, tcp={A: Failure.TIMEOUT}),
         "unreachable",
         "tcp.ambiguous",
+        ("tcp.timeout",),
         control=GOOD,
         limit=8,
     ),
@@ -200,6 +210,7 @@ SCENARIOS = (
         world(tcp=BOTH),
         "unreachable",
         "tcp.ambiguous",
+        ("tcp.timeout",),
         target=TCP,
     ),
     Scenario(

@@ -143,6 +143,7 @@ SCENARIOS = (
         world(tls=cut(Failure.TIMEOUT)),
         "unreachable",
         "tls.ambiguous",
+        ("tls.timeout",),
     ),
     Scenario(
         "tls-lost-record",
@@ -313,6 +314,7 @@ SCENARIOS = (
         world(http={NAME: Failure.TIMEOUT}),
         "unreachable",
         "http.ambiguous",
+        ("http.timeout",),
     ),
     Scenario(
         "http-timeout-hung-everywhere",
