@@ -31,8 +31,9 @@ MAX_TEXT = 64 * 1024
 """Characters in one element's text; the longest URL seen has 3,000."""
 MAX_RECORD = 4 * 1024 * 1024
 """Characters in one record's texts; the largest seen has some 40,000."""
-MAX_DECISIONS = 1024
-"""Decisions remembered, so that records share them."""
+TOO_LONG = f"a text longer than {MAX_TEXT} characters, or {MAX_RECORD} in all"
+MAX_DECISIONS = 20_000
+"""Decisions remembered, so that records share them; some 8 MB."""
 MAX_WORDS = 1000
 """Different names of elements and attributes, which the parser never forgets; the format has 20."""
 MAX_DEPTH = 8
@@ -48,6 +49,7 @@ _BLOCK_TYPES = {"": BlockType.URL, "default": BlockType.URL} | {kind.value: kind
 _FORBIDDEN = bytes(code for code in range(32) if code not in (9, 10, 13))
 _MEND = bytes.maketrans(_FORBIDDEN, b"?" * len(_FORBIDDEN))
 _MEND_1251 = bytes.maketrans(_FORBIDDEN + b"\x98", b"?" * (len(_FORBIDDEN) + 1))
+_IS_1251 = re.compile(rb"\s*<\?xml[^>]{0,100}encoding\s*=\s*.(windows-|cp)1251", re.IGNORECASE)
 
 
 def read(chunks: Iterable[bytes], name: str) -> Iterator[RegisterItem]:
@@ -67,10 +69,7 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[RegisterItem]:
     dump = _Dump(name)
     table: bytes | None = None
     for piece in _steps(chunks):
-        if table is None:
-            table = (
-                _MEND_1251 if re.search(rb"encoding\s*=\s*.(windows-|cp)1251", piece[:200], re.IGNORECASE) else _MEND
-            )
+        table = table or (_MEND_1251 if _IS_1251.match(piece) else _MEND)
         dump.feed(piece.translate(table))
         yield from dump.taken()
     dump.close()
@@ -105,7 +104,6 @@ class _Dump:
         self._decisions: dict[tuple[str, ...], Decision] = {}
         self._texts: list[tuple[str, str]] = []
         self._parts: list[str] = []
-        self._length = 0
         self._room = MAX_RECORD
         self._bad = ""
         parser = self._parser = expat.ParserCreate()
@@ -121,6 +119,9 @@ class _Dump:
         """Parse one piece."""
         self._parse(piece, final=False)
         self._fed += len(piece)
+        if len(self._parts) > 1 and sum(map(len, self._parts)) > MAX_TEXT:
+            self._bad = TOO_LONG
+            self._parts.clear()
         if self._fed - self._parser.CurrentByteIndex > MAX_TAG:
             raise self._error(f"a tag longer than {MAX_TAG} bytes")
         if len(self._parser.intern) > MAX_WORDS:
@@ -161,8 +162,9 @@ class _Dump:
         self._depth += 1
         if self._depth == 3:
             if tag in _TEXTS:
-                self._parts, self._length = [], 0
-                self._parser.CharacterDataHandler = self._text
+                parts = self._parts = []
+                # The list's own method, no function of ours: half the texts of a file are a call saved.
+                self._parser.CharacterDataHandler = parts.append
             elif tag == "decision":
                 self._decide(attributes)
         elif self._depth == 2:
@@ -192,22 +194,18 @@ class _Dump:
             found = self._decisions[key] = decided(*key)
         self._decision = found
 
-    def _text(self, data: str) -> None:
-        self._length += len(data)
-        self._room -= len(data) + 1
-        if self._length > MAX_TEXT or self._room < 0:
-            self._bad = f"a text longer than {MAX_TEXT} characters, or {MAX_RECORD} in all"
-            self._parts = []
-        else:
-            self._parts.append(data)
-
     def _end(self, tag: str) -> None:
         self._depth -= 1
         if self._depth == 2 and tag in _TEXTS:
             self._parser.CharacterDataHandler = None
-            self._room -= 1
-            if self._room >= 0:
-                self._texts.append((tag, self._parts[0] if len(self._parts) == 1 else "".join(self._parts)))
+            parts = self._parts
+            text = parts[0] if len(parts) == 1 else "".join(parts)
+            self._parts = []
+            self._room -= len(text) + 1
+            if self._room < 0 or len(text) > MAX_TEXT:
+                self._bad = TOO_LONG
+            else:
+                self._texts.append((tag, text))
         elif self._depth == 1 and self._attributes is not None:
             attributes, self._attributes = self._attributes, None
             self._items.append(self._record(attributes))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+import msgspec
+
 from probe.lists.entries import BadLine
 
 
@@ -35,8 +37,7 @@ class Decision:
     authority: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of a register.
 
     Attributes:
