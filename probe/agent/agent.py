@@ -47,13 +47,16 @@ class Agent:
         watchlist: the targets.
         outbox: open; the caller closes it.
         around: folder, clock, chance, the stop.
+
+    Attributes:
+        settings, around: as given.
     """
 
     def __init__(self, settings: Settings, watchlist: Watchlist, outbox: Outbox, around: Surroundings) -> None:
         self.settings = settings
         self._watchlist = watchlist
         self._outbox = outbox
-        self._around = around
+        self.around = around
         kept = outbox.kept()
         self._kept = kept
         self._detector = Detector() if kept.detector is None else Detector.load(kept.detector)
@@ -81,7 +84,7 @@ class Agent:
             StorageError: it cannot be written down; the round is as if it had not been.
             RecordError: the control's file makes no sense.
         """
-        start = self._around.clock.now()
+        start = self.around.clock.now()
         compared = await self._facts(collector, start)
         targets = due(self._watchlist.targets, self._kept.measured, start)
         instruments.prepare(compared)
@@ -90,9 +93,9 @@ class Agent:
             instruments,
             self._detector,
             terms=self._terms(),
-            clock=self._around.clock,
-            chance=self._around.chance,
-            stopping=self._around.stopping,
+            clock=self.around.clock,
+            chance=self.around.chance,
+            stopping=self.around.stopping,
         ).run()
         self._write_down(result, start)
         report = result.report
@@ -133,7 +136,7 @@ class Agent:
         return self._file_facts
 
     def _write_down(self, result: RoundResult, start: datetime) -> None:
-        now = self._around.clock.now()
+        now = self.around.clock.now()
         told = self._outbox.told()
         if self.settings.agent.role == "control":
             tidings, telling_now = telling.of_control(
@@ -175,7 +178,7 @@ class Agent:
 
     def _beat(self, now: datetime, result: RoundResult) -> None:
         beat = {"time": now, "state": result.report.state, "interval": self.settings.agent.interval}
-        write_private(self._around.folder / HEARTBEAT_FILE, msgspec.json.encode(beat) + b"\n")
+        write_private(self.around.folder / HEARTBEAT_FILE, msgspec.json.encode(beat) + b"\n")
 
     async def deliver(self, collector: Collector) -> Delivery:
         """Send what waits; enrol first where a token is at hand.
@@ -191,23 +194,23 @@ class Agent:
         except UplinkError as error:
             delivery = Delivery(action=Action.ENROL, problem=str(error))
         else:
-            uplink = Uplink(collector, key_of(self._around.folder), enrolment, self._around.clock)
+            uplink = Uplink(collector, key_of(self.around.folder), enrolment, self.around.clock)
             delivery = await uplink.deliver(self._outbox)
-        problem = {"time": self._around.clock.now(), "text": delivery.problem} if delivery.problem else None
-        self._outbox.note(uplink=problem, **({"sent": self._around.clock.now()} if delivery.sent else {}))
+        problem = {"time": self.around.clock.now(), "text": delivery.problem} if delivery.problem else None
+        self._outbox.note(uplink=problem, **({"sent": self.around.clock.now()} if delivery.sent else {}))
         return delivery
 
     async def _enrolled(self) -> Enrolment:
         from probe.agent.enrolling import enrol, origin_of  # noqa: PLC0415 - see `collector`
 
         origin = origin_of(self.ways[0])
-        found = enrolment_of(self._around.folder)
+        found = enrolment_of(self.around.folder)
         if found is None or found.origin != origin:
             name = self.settings.agent.token_file
             if not name:
                 raise UplinkError("not enrolled", where=origin, mend=f"run probe enrol {origin} --token-file FILE")
             token = read_token(Path(name))
-            found = await enrol(origin, token, self._around.folder, self.settings, self._around.clock)
+            found = await enrol(origin, token, self.around.folder, self.settings, self.around.clock)
         self._outbox.sign_over(found.agent)
         self._enrolment = found
         return found

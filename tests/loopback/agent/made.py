@@ -1,0 +1,50 @@
+"""Settings, targets and surroundings for agents on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+from probe.agent.surroundings import Surroundings
+from probe.clock import Clock
+from probe.settings import Settings, load
+
+
+@contextmanager
+def port() -> Iterator[str]:
+    """A target that works: a port that listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+
+
+def settings(folder: Path, *targets: str, **agent: object) -> Settings:
+    """An agent's settings under which nothing but the targets and the collector is contacted."""
+    (folder / "targets.txt").write_text("".join(f"{target}\n" for target in targets))
+    overrides = {
+        "agent.consent": True,
+        "agent.retests": 0,
+        "targets.services": [],
+        "targets.files": [str(folder / "targets.txt")],
+        "measure.anchors": [],
+        "measure.trusted_resolvers": [],
+        "measure.pace": 0.0,
+        "measure.timeout": 2.0,
+    }
+    given = {f"agent.{name}": value for name, value in agent.items()}
+    return load(None, {"XDG_CONFIG_HOME": "/nonexistent"}, overrides | given)
+
+
+def surroundings(folder: Path, rate: float = 1.0) -> Surroundings:
+    """A state folder of its own, real time, and chance that repeats itself."""
+    return Surroundings(folder=folder / "state", clock=Clock(rate=rate), chance=Random(1), stopping=asyncio.Event())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something is so; half a minute at most."""
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - what is waited for is in files, logs and another's memory
+            await asyncio.sleep(0.01)

@@ -1,0 +1,187 @@
+"""One turn of the agent on loopback: what is written down, and what is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from probe.agent import watchlist
+from probe.agent.agent import HEARTBEAT_FILE, Agent
+from probe.agent.answers import Action
+from probe.agent.instruments import Instruments
+from probe.agent.outbox import STATE_FILE, Outbox
+from probe.agent.surroundings import Surroundings
+from probe.errors import RecordError, StateError, StorageError
+from probe.formats.batch import decode
+from probe.settings import Settings
+from tests.loopback.agent.made import port, settings, surroundings
+from tests.loopback.agent.tiny_collector import TinyCollector
+
+
+@pytest.fixture
+def target() -> Iterator[str]:
+    with port() as text:
+        yield text
+
+
+def agent(chosen: Settings, outbox: Outbox, around: Surroundings) -> Agent:
+    return Agent(chosen, watchlist.load(chosen), outbox, around)
+
+
+async def turn(made: Agent, tiny: TinyCollector | None = None) -> None:
+    async with Instruments(made.settings, made.around.clock) as instruments:
+        if tiny is None:
+            await made.turn(instruments, None)
+        else:
+            async with made.collector() as collector:
+                await made.turn(instruments, collector)
+                assert (await made.deliver(collector)).action is Action.DONE
+
+
+async def test_a_turn_leaves_state_a_sign_of_life_and_no_batch_where_there_is_no_collector(
+    target: str, tmp_path: Path
+) -> None:
+    around = surroundings(tmp_path)
+    with Outbox(around.folder / STATE_FILE) as outbox:
+        await turn(agent(settings(tmp_path, target), outbox, around))
+
+        assert outbox.kept().detector
+        assert outbox.kept().vantage == "online"
+        assert outbox.waiting() == 0
+        assert outbox.notes()["round"]["targets"] == 1  # type: ignore[index]
+    assert json.loads((around.folder / HEARTBEAT_FILE).read_text())["state"] == "online"
+
+
+async def test_what_a_target_is_believed_to_be_is_told_once_over_restarts(target: str, tmp_path: Path) -> None:
+    """The second round, in another process, is quiet: a batch with one report."""
+    around = surroundings(tmp_path)
+    async with TinyCollector() as tiny:
+        (tmp_path / "token").write_text(tiny.token + "\n")
+        chosen = settings(tmp_path, target, collectors=[tiny.origin], token_file=str(tmp_path / "token"))
+        for _ in range(2):
+            with Outbox(around.folder / STATE_FILE) as outbox:
+                await turn(agent(chosen, outbox, around), tiny)
+
+    (kept,) = tiny.stored.values()
+    first, second = map(decode, kept)
+    assert ([item.target for item in first.settled], len(first.rounds)) == ([target], 1)
+    assert (second.settled, second.changes, second.services, second.control, len(second.rounds)) == ((), (), {}, (), 1)
+
+
+async def test_what_waits_from_before_enrolment_is_sent_under_the_name_given_then(target: str, tmp_path: Path) -> None:
+    around = surroundings(tmp_path)
+    async with TinyCollector() as tiny:
+        chosen = settings(tmp_path, target, collectors=[tiny.origin])
+        with Outbox(around.folder / STATE_FILE) as outbox:
+            made = agent(chosen, outbox, around)
+            async with Instruments(chosen, around.clock) as instruments, made.collector() as collector:
+                await made.turn(instruments, collector)
+                delivery = await made.deliver(collector)
+                assert (delivery.action, outbox.waiting()) == (Action.ENROL, 1)
+                assert "not enrolled (run probe enrol" in delivery.problem
+                assert outbox.notes()["uplink"]["text"] == delivery.problem  # type: ignore[index]
+
+            (tmp_path / "token").write_text(tiny.token)
+            chosen = settings(tmp_path, target, collectors=[tiny.origin], token_file=str(tmp_path / "token"))
+            await turn(agent(chosen, outbox, around), tiny)
+            assert outbox.notes()["uplink"] is None
+
+    assert [(name, len(kept)) for (name, _), kept in tiny.stored.items()] == [("agent0", 2)]
+
+
+async def test_a_token_that_cannot_be_read_leaves_everything_waiting(target: str, tmp_path: Path) -> None:
+    around = surroundings(tmp_path)
+    chosen = settings(tmp_path, target, collectors=["http://127.0.0.1:1"], token_file=str(tmp_path / "none"))
+    with Outbox(around.folder / STATE_FILE) as outbox:
+        made = agent(chosen, outbox, around)
+        async with made.collector() as collector:
+            delivery = await made.deliver(collector)
+
+    assert delivery.action is Action.ENROL
+    assert "none: the token cannot be read" in delivery.problem
+
+
+async def test_a_control_agent_sends_its_verdicts_and_asks_nobody_for_control(target: str, tmp_path: Path) -> None:
+    around = surroundings(tmp_path)
+    async with TinyCollector() as tiny:
+        (tmp_path / "token").write_text(tiny.token)
+        chosen = settings(
+            tmp_path, target, collectors=[tiny.origin], token_file=str(tmp_path / "token"), role="control"
+        )
+        with Outbox(around.folder / STATE_FILE) as outbox:
+            for _ in range(2):
+                await turn(agent(chosen, outbox, around), tiny)
+        asked = [request.path for request in tiny.heard]
+
+    (kept,) = tiny.stored.values()
+    first, second = map(decode, kept)
+    assert ([verdict.target for verdict in first.control], first.settled) == ([target], ())
+    assert second.control == ()
+    assert "/api/v1/control" not in asked
+
+
+async def test_a_vantage_compares_with_the_collectors_control(target: str, tmp_path: Path) -> None:
+    around = surroundings(tmp_path)
+    async with TinyCollector() as tiny:
+        (tmp_path / "token").write_text(tiny.token)
+        chosen = settings(tmp_path, target, collectors=[tiny.origin], token_file=str(tmp_path / "token"))
+        with Outbox(around.folder / STATE_FILE) as outbox:
+            await turn(agent(chosen, outbox, around), tiny)
+
+    assert tiny.heard[0].path == "/api/v1/control"
+    assert (around.folder / "control.jsonl").exists()
+
+
+async def test_a_control_file_that_breaks_later_leaves_the_old_one_in_force(target: str, tmp_path: Path) -> None:
+    around = surroundings(tmp_path)
+    (tmp_path / "control.jsonl").write_text("")
+    chosen = settings(tmp_path, target, control=str(tmp_path / "control.jsonl"))
+    with Outbox(around.folder / STATE_FILE) as outbox:
+        made = agent(chosen, outbox, around)
+        await turn(made)
+        (tmp_path / "control.jsonl").write_text("broken")
+        await turn(made)
+
+        with pytest.raises(RecordError, match=r"control\.jsonl:1: not a verdict"):
+            await turn(agent(chosen, outbox, around))
+
+
+async def test_a_disk_that_fills_up_in_a_round_makes_it_as_if_it_had_not_been(target: str, tmp_path: Path) -> None:
+    around = surroundings(tmp_path)
+    with Outbox(around.folder / STATE_FILE) as outbox:
+        await turn(agent(settings(tmp_path, target), outbox, around))
+        before = outbox.kept()
+        pages = outbox._db.execute("PRAGMA page_count").fetchone()[0]
+        outbox._db.execute(f"PRAGMA max_page_count = {pages}")
+        many = settings(tmp_path, *(f"tcp://127.0.0.1:{number}" for number in range(1, 200)))
+
+        with pytest.raises(StorageError, match="the disk is full"):
+            await turn(agent(many, outbox, around))
+
+        assert outbox.kept() == before
+
+
+async def test_a_detectors_state_of_a_newer_version_is_refused(target: str, tmp_path: Path) -> None:
+    around = surroundings(tmp_path)
+    with Outbox(around.folder / STATE_FILE) as outbox:
+        await turn(agent(settings(tmp_path, target), outbox, around))
+        state = msgspec.msgpack.decode(outbox.kept().detector or b"")
+        outbox._db.execute("UPDATE kept SET detector = ?", (msgspec.msgpack.encode(state | {"version": 99}),))
+
+        with pytest.raises(StateError, match="version 99"):
+            agent(settings(tmp_path, target), outbox, around)
+
+
+async def test_a_stop_during_a_turn_still_writes_down_what_was_seen(target: str, tmp_path: Path) -> None:
+    around = surroundings(tmp_path)
+    around.stopping.set()
+    with Outbox(around.folder / STATE_FILE) as outbox:
+        async with asyncio.timeout(10):
+            await turn(agent(settings(tmp_path, target), outbox, around))
+
+        assert outbox.notes()["round"]["measured"] == 0  # type: ignore[index]

@@ -1,0 +1,71 @@
+"""What a round measures with, on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from probe.agent.instruments import Instruments
+from probe.clock import Clock
+from probe.model.target import parse
+from probe.model.verdict import AnchorKind, ControlFacts, Status
+from tests.loopback.agent.made import port, settings
+
+CLOSED = "tcp://127.0.0.1:1"
+
+
+@pytest.fixture
+def target() -> Iterator[str]:
+    with port() as text:
+        yield text
+
+
+async def test_a_target_is_measured_under_the_settings_network(target: str, tmp_path: Path) -> None:
+    chosen = settings(tmp_path)
+    chosen = msgspec.structs.replace(chosen, network=msgspec.structs.replace(chosen.network, asn=64500, country="RU"))
+
+    async with Instruments(chosen, Clock()) as instruments:
+        verdict = await instruments.measure(target, parse(target), attempt=2)
+
+    assert (verdict.status, verdict.target, verdict.evidence.attempt) == (Status.REACHABLE, target, 2)
+    assert (verdict.vantage.asn, verdict.vantage.country) == (64500, "RU")
+
+
+async def test_a_target_is_compared_with_its_own_control(tmp_path: Path) -> None:
+    down = ControlFacts(time=datetime.now(UTC), statuses=(Status.DOWN,), failures=("tcp.reset",))
+
+    async with Instruments(settings(tmp_path), Clock()) as instruments:
+        alone = await instruments.measure(CLOSED, parse(CLOSED))
+        instruments.prepare({CLOSED: down})
+        compared = await instruments.measure(CLOSED, parse(CLOSED))
+
+    assert (alone.status, alone.evidence.control) == (Status.UNREACHABLE, None)
+    assert (compared.status, compared.evidence.control) == (Status.DOWN, down)
+
+
+async def test_anchors_are_those_of_the_settings_and_a_look_may_be_shared(tmp_path: Path) -> None:
+    chosen = settings(tmp_path)
+    measure = msgspec.structs.replace(
+        chosen.measure, anchors=("http://127.0.0.1:1/",), domestic_anchors=("http://127.0.0.1:2/",)
+    )
+    clock = Clock()
+
+    async with Instruments(msgspec.structs.replace(chosen, measure=measure), clock) as instruments:
+        looks = await instruments.look()
+        again = await instruments.fresh(clock.now() - timedelta(seconds=60))
+
+    assert [(look.url, look.kind) for look in looks] == [
+        ("http://127.0.0.1:1/", AnchorKind.FOREIGN),
+        ("http://127.0.0.1:2/", AnchorKind.DOMESTIC),
+    ]
+    assert all(look.failure is not None for look in looks)
+    assert again == looks
+
+
+async def test_without_anchors_there_is_nothing_to_look_at(tmp_path: Path) -> None:
+    async with Instruments(settings(tmp_path), Clock()) as instruments:
+        assert await instruments.look() == ()
