@@ -27,8 +27,8 @@ LOG = logging.getLogger("probe.collector")
 DRAIN_SECONDS = 20.0
 """How long requests under way may take to finish after SIGTERM."""
 SWITCH_SECONDS = 0.0005
-"""How long a busy thread keeps the interpreter. SQLite lets go of it at every statement, and the writer would wait for the
-server's loop each time: Python's 5 ms made that the bound on intake."""
+"""How long a busy thread keeps the interpreter. SQLite lets go of it at every statement, and the writer would wait for
+the server's loop each time: Python's 5 ms made that the bound on intake."""
 HEADERS = {
     # Nothing but our own files; forms, frames and scripts of others have no place here.
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
