@@ -9,28 +9,21 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from probe.cli import say
-from probe.errors import ListError, UsageError
+from probe.cli.listfiles import AUTO, make_list, snapshot_of
+from probe.errors import UsageError
 from probe.settings import shipped
 
 if TYPE_CHECKING:
-    from probe.lists.history import Change, Snapshot
-    from probe.lists.importing import Tally
-    from probe.lists.registers.record import RegisterItem
-    from probe.lists.registry import Format, Item
+    from probe.lists.history import Change
     from probe.lists.selection import Selection
-
-PIECE = 256 * 1024
-"""Bytes read from a file at once."""
-AUTO = "auto"
 
 
 def _choices(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -157,7 +150,9 @@ def diff(
 
     chosen = selection(entry_type, decision, category)
     owners = chosen.owners or Owners(())
-    found = changes(_snapshot(old, format_name, chosen), _snapshot(new, format_name, chosen), owners, any_size=any_size)
+    found = changes(
+        snapshot_of(old, format_name, chosen), snapshot_of(new, format_name, chosen), owners, any_size=any_size
+    )
     hidden = 0
     for change in found:
         if as_json:
@@ -189,85 +184,6 @@ def selection(entry_types: Sequence[int], decisions: Sequence[str], categories: 
         categories=frozenset(map(str.upper, categories)),
         owners=Owners(services),
     )
-
-
-def make_list(
-    file: Path,
-    output: Path,
-    format_name: str,
-    chosen: Selection,
-    asns: frozenset[int] = frozenset(),
-    *,
-    max_bytes: int = 0,
-    source: str = "",
-) -> Format:
-    """Read a file and write the list; the output is replaced when all of the file was read, and not before.
-
-    Raises:
-        ListError: the file is broken, or of another format.
-        StorageError: the list cannot be written.
-    """
-    from probe.agent.fetching import replace  # noqa: PLC0415 - see import_file
-    from probe.lists import importing  # noqa: PLC0415
-
-    tally = importing.Tally()
-    with _items(file, format_name, max_bytes) as (known, items):
-        rows = importing.rows(items, chosen, tally, source or known.name, asns)
-        replace(output, _written(importing.written(rows), tally, file, known))
-    # Anything could be taken for a plain list: only who named the format is shown what stands there.
-    plain = format_name == AUTO and known.name == "testlist"
-    for bad in tally.first_bad:
-        say(f"{file}:{bad.line}: {'no target' if plain else bad.what}")
-    if tally.bad > len(tally.first_bad):
-        say(f"and {tally.bad - len(tally.first_bad)} more bad lines")
-    click.echo(f"{source or file} ({known.name}): " + "; ".join(tally.lines()) + ".")
-    return known
-
-
-def _written(pieces: Iterator[bytes], tally: Tally, file: Path, known: Format) -> Iterator[bytes]:
-    """The same pieces; an error before the file is put in place when no row was of the format."""
-    yield from pieces
-    if tally.bad and tally.bad == tally.read:
-        raise ListError(
-            f"none of its {tally.bad} rows is of the format {known.name}", where=str(file), mend="name another"
-        )
-
-
-@contextmanager
-def _items(file: Path, format_name: str, max_bytes: int = 0) -> Iterator[tuple[Format, Iterator[Item]]]:
-    """The format of a file and what its reader yields, while the file is open."""
-    from probe.lists import registry, unpack  # noqa: PLC0415 - see import_file
-
-    name = str(file)
-    known = None if format_name == AUTO else registry.named(format_name)
-    try:
-        stream = sys.stdin.buffer if name == "-" else file.open("rb")
-    except OSError as error:
-        raise ListError(f"cannot be read: {error.strerror}", where=name) from error
-    with stream:
-        pieces = unpack.unpack(iter(lambda: stream.read(PIECE), b""), name, max_bytes or unpack.MAX_BYTES)
-        head = b""
-        for piece in pieces:
-            head += piece
-            if len(head) >= registry.HEAD:
-                break
-        known = known or registry.sniff(head, name)
-        yield known, known.read(_chained(head, pieces), name)
-
-
-def _chained(head: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    yield head
-    yield from pieces
-
-
-def _snapshot(file: Path, format_name: str, chosen: Selection) -> Snapshot:
-    from probe.lists.history import snapshot  # noqa: PLC0415 - see import_file
-    from probe.lists.registry import Yields  # noqa: PLC0415
-
-    with _items(file, format_name) as (known, items):
-        if known.yields is not Yields.REGISTER:
-            raise ListError(f"is no register but {known.about}", where=str(file), mend="name the format with --format")
-        return snapshot(cast("Iterator[RegisterItem]", items), chosen)
 
 
 def _line(change: Change) -> str:

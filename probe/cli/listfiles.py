@@ -1,0 +1,109 @@
+"""Other people's lists on disk: opened, unpacked, known by their first bytes, and turned into a list of ours."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from probe.cli import say
+from probe.errors import ListError
+
+if TYPE_CHECKING:
+    from probe.lists.history import Snapshot
+    from probe.lists.importing import Tally
+    from probe.lists.registers.record import RegisterItem
+    from probe.lists.registry import Format, Item
+    from probe.lists.selection import Selection
+
+PIECE = 256 * 1024
+"""Bytes read from a file at once."""
+AUTO = "auto"
+
+
+def make_list(
+    file: Path,
+    output: Path,
+    format_name: str,
+    chosen: Selection,
+    asns: frozenset[int] = frozenset(),
+    *,
+    max_bytes: int = 0,
+    source: str = "",
+) -> Format:
+    """Read a file and write the list; the output is replaced when all of the file was read, and not before.
+
+    Raises:
+        ListError: the file is broken, or of another format.
+        StorageError: the list cannot be written.
+    """
+    from probe.agent.fetching import replace  # noqa: PLC0415 - listing services needs no readers
+    from probe.lists import importing  # noqa: PLC0415
+
+    tally = importing.Tally()
+    with opened(file, format_name, max_bytes) as (known, items):
+        rows = importing.rows(items, chosen, tally, source or known.name, asns)
+        replace(output, _written(importing.written(rows), tally, file, known))
+    # Anything could be taken for a plain list: only who named the format is shown what stands there.
+    plain = format_name == AUTO and known.name == "testlist"
+    for bad in tally.first_bad:
+        say(f"{file}:{bad.line}: {'no target' if plain else bad.what}")
+    if tally.bad > len(tally.first_bad):
+        say(f"and {tally.bad - len(tally.first_bad)} more bad lines")
+    click.echo(f"{source or file} ({known.name}): " + "; ".join(tally.lines()) + ".")
+    return known
+
+
+def _written(pieces: Iterator[bytes], tally: Tally, file: Path, known: Format) -> Iterator[bytes]:
+    """The same pieces; an error before the file is put in place when no row was of the format."""
+    yield from pieces
+    if tally.bad and tally.bad == tally.read:
+        raise ListError(
+            f"none of its {tally.bad} rows is of the format {known.name}", where=str(file), mend="name another"
+        )
+
+
+@contextmanager
+def opened(file: Path, format_name: str, max_bytes: int = 0) -> Iterator[tuple[Format, Iterator[Item]]]:
+    """The format of a file and what its reader yields, while the file is open."""
+    from probe.lists import registry, unpack  # noqa: PLC0415 - see make_list
+
+    name = str(file)
+    known = None if format_name == AUTO else registry.named(format_name)
+    try:
+        stream = sys.stdin.buffer if name == "-" else file.open("rb")
+    except OSError as error:
+        raise ListError(f"cannot be read: {error.strerror}", where=name) from error
+    with stream:
+        pieces = unpack.unpack(iter(lambda: stream.read(PIECE), b""), name, max_bytes or unpack.MAX_BYTES)
+        head = b""
+        for piece in pieces:
+            head += piece
+            if len(head) >= registry.HEAD:
+                break
+        known = known or registry.sniff(head, name)
+        yield known, known.read(_chained(head, pieces), name)
+
+
+def _chained(head: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    yield head
+    yield from pieces
+
+
+def snapshot_of(file: Path, format_name: str, chosen: Selection) -> Snapshot:
+    """The chosen part of a register on disk.
+
+    Raises:
+        ListError: it cannot be read, or is no register.
+    """
+    from probe.lists.history import snapshot  # noqa: PLC0415 - see make_list
+    from probe.lists.registry import Yields  # noqa: PLC0415
+
+    with opened(file, format_name) as (known, items):
+        if known.yields is not Yields.REGISTER:
+            raise ListError(f"is no register but {known.about}", where=str(file), mend="name the format with --format")
+        return snapshot(cast("Iterator[RegisterItem]", items), chosen)
