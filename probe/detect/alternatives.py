@@ -8,7 +8,7 @@ responses) are different alternatives of one regime.
 Sources of the numbers: the rows were fitted on simulated series of seven mechanisms (`benchmarks/detect`); what
 matters is their order of magnitude, not the second digit. The odds follow from the rate of false alarms we accept:
 0.1 a year at 288 rounds a day is one in a million rounds, 14.9 nats; a site that is merely down hurts nobody when
-called too early, hence a tenth of that.
+called too early, hence a tenth of that. Silence must last besides (`probe.detect.decision`), hence a third.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Regime:
 
 
 _GRAVE: Final = log(3e6)
+_SLOW: Final = log(1e6)
 _SOFT: Final = log(3e5)
 
 _ROWS: Final[dict[str, tuple[float, float, float, float, float, float, float]]] = {
@@ -60,7 +61,7 @@ REGIMES: Final[tuple[Regime, ...]] = (
     Regime("proven", "proven by comparison", Status.BLOCKED, Mark.PROVEN, _GRAVE, _ROWS["proven"]),
     Regime("forged", "foreign content", Status.BLOCKED, Mark.FORGED, _GRAVE, _ROWS["forged"]),
     Regime("cut", "connections cut", Status.BLOCKED, Mark.CUT, _GRAVE, _ROWS["cut"]),
-    Regime("silent", "silence alone", Status.BLOCKED, Mark.SILENT, _GRAVE, _ROWS["silent"]),
+    Regime("silent", "silence alone", Status.BLOCKED, Mark.SILENT, _SLOW, _ROWS["silent"]),
     Regime("throttled", "slowed or frozen", Status.THROTTLED, Mark.THROTTLED, _GRAVE, _ROWS["throttled"]),
     Regime("unreachable", "nobody knows why", Status.UNREACHABLE, Mark.UNREACHABLE, _GRAVE, _ROWS["unreachable"]),
     Regime("down", "its own fault", Status.DOWN, Mark.DOWN, _SOFT, _ROWS["down"]),

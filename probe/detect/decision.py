@@ -15,6 +15,7 @@ Looked at when a batch closes. The first row that applies decides::
 The threshold is the regime's odds, moved by what is known::
 
     -3.4   proven or forged, three or more failures of their kind: an ordinary fault does not repeat these
+    +1.5   forged, cut or throttled, only two failures of their kind
     +3.0   the vantage is new (fewer than 8000 target-rounds): its rates are guesses
     -4.6   two lasting interferences ended within two days: it flaps
 
@@ -27,13 +28,17 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from probe.detect.alternatives import ALTERNATIVES, FORGED, PROVEN, REGIMES, SILENT, UNREACHABLE
+from probe.detect.alternatives import ALTERNATIVES, CUT, FORGED, PROVEN, REGIMES, SILENT, THROTTLED, UNREACHABLE
 from probe.detect.marks import SUCCESS, Mark
 from probe.detect.suspicion import Step, Suspicion
 
 REPEATED: Final = -3.4
+PAIR: Final = 1.5
 NEW_VANTAGE: Final = 3.0
 FLAPPING: Final = -4.6
+
+HOPELESS: Final = min(regime.odds for regime in REGIMES) + REPEATED + FLAPPING
+"""No threshold is lower: what is below needs no decision."""
 
 CLEARLY_SILENT: Final = 5.0
 """Nats by which silence must be likelier than "unreachable" where the failures are mixed."""
@@ -104,17 +109,17 @@ def decide(suspicion: Suspicion, *, marks: frozenset[int], newcomer: bool, flapp
     nats = suspicion.sums[k]
     steps = suspicion.since_onset(k)
     fails = [step for step in steps if step[1] != SUCCESS]
-    decision = Decision(
+    threshold = _threshold(k, fails, newcomer=newcomer, flapping=flapping)
+    return Decision(
         k=k,
         nats=nats,
-        threshold=_threshold(k, fails, newcomer=newcomer, flapping=flapping),
-        reason=Reason.ALARM,
+        threshold=threshold,
+        reason=_reason(k, threshold, suspicion, fails, marks),
         failures=len(fails),
         attempts=len(steps),
         rounds=len({step[2] for step in fails}),
         first=fails[0][0] if fails else suspicion.onsets[k],
     )
-    return replace(decision, reason=_reason(decision, suspicion, fails, marks))
 
 
 def _threshold(k: int, fails: list[Step], *, newcomer: bool, flapping: bool) -> float:
@@ -122,6 +127,8 @@ def _threshold(k: int, fails: list[Step], *, newcomer: bool, flapping: bool) -> 
     threshold = REGIMES[regime].odds
     if regime in (PROVEN, FORGED) and _count(fails, REGIMES[regime].mark) >= 3:
         threshold += REPEATED
+    elif regime in (FORGED, CUT, THROTTLED) and _count(fails, REGIMES[regime].mark) < 3:
+        threshold += PAIR
     if newcomer:
         threshold += NEW_VANTAGE
     if flapping:
@@ -129,23 +136,26 @@ def _threshold(k: int, fails: list[Step], *, newcomer: bool, flapping: bool) -> 
     return threshold
 
 
-def _reason(decision: Decision, suspicion: Suspicion, fails: list[Step], marks: frozenset[int]) -> Reason:
-    regime = decision.regime
+def _reason(k: int, threshold: float, suspicion: Suspicion, fails: list[Step], marks: frozenset[int]) -> Reason:
+    nats = suspicion.sums[k]
+    regime = ALTERNATIVES[k].regime
     mark = REGIMES[regime].mark
     alike = _count(fails, mark)
-    if decision.nats <= 0.0:
+    if nats <= 0.0:
         return Reason.QUIET
     if mark not in marks:
         return Reason.WORKS
-    if decision.nats <= decision.threshold:
+    if nats <= threshold:
         return Reason.WEAK
     if alike < 2:
         return Reason.ONCE
-    if regime in (SILENT, UNREACHABLE) and (decision.rounds < 2 or fails[-1][0] - decision.first < SILENT_SECONDS):
-        return Reason.BRIEF
+    if regime in (SILENT, UNREACHABLE):
+        batches = {step[2] for step in fails}
+        if len(batches) < 2 or fails[-1][0] - fails[0][0] < SILENT_SECONDS:
+            return Reason.BRIEF
     if regime == SILENT and alike < 2 * _count(fails, Mark.UNREACHABLE):
         vague = max(suspicion.sums[k] for k, a in enumerate(ALTERNATIVES) if a.regime == UNREACHABLE)
-        if decision.nats - vague < CLEARLY_SILENT:
+        if nats - vague < CLEARLY_SILENT:
             return Reason.MIXED
     return Reason.ALARM
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from probe.detect.alternatives import ALTERNATIVES, REGIMES
-from probe.detect.decision import Decision, Reason, decide
+from probe.detect.decision import HOPELESS, Decision, Reason, decide
 from probe.detect.gate import Alibi, Gate, admissible
 from probe.detect.interference import CLEAR, Interference
 from probe.detect.learned import NEWCOMER, Learned
@@ -34,7 +34,7 @@ class Network:
         gate: the shared-failure gate.
         batches: how many have closed.
         updates: changes of causes since they were last taken.
-        decisions: of the last batch, for the targets under suspicion in it.
+        decisions: of the last batch, for the targets in it whose evidence was worth one.
         suspect: the last batch's failures were the vantage's.
     """
 
@@ -122,7 +122,7 @@ class Network:
                 if found is not None:
                     transitions.append(found)
                 continue
-            if series.suspicion is None:
+            if series.suspicion is None or max(series.suspicion.sums) <= HOPELESS:
                 continue
             marks = frozenset(look[1] for look in looks)
             decision = decide(

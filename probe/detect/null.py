@@ -61,17 +61,12 @@ def predict(belief: list[float], dt: float, eps: Sequence[float], tau: Sequence[
         tau: mean seconds a burst of each kind lasts.
     """
     part = dt / ROUND if dt < ROUND else 1.0
-    healthy = belief[GOOD]
-    for kind in range(GOOD):
-        stays = belief[kind] * exp(-dt / (_STRETCH * tau[kind]))
-        healthy += belief[kind] - stays
-        belief[kind] = stays
-    begun = 0.0
-    for kind in range(GOOD):
-        rate = part * eps[kind]
-        belief[kind] += healthy * rate
-        begun += rate
-    belief[GOOD] = healthy * (1.0 - begun)
+    ago = -dt / _STRETCH
+    stays = [share * exp(ago / mean) for share, mean in zip(belief, tau, strict=False)]
+    healthy = 1.0 - sum(stays)
+    begun = healthy * part
+    belief[:GOOD] = [stay + begun * rate for stay, rate in zip(stays, eps, strict=True)]
+    belief[GOOD] = healthy - begun * sum(eps)
 
 
 def failed(belief: list[float], mark: int, stray: float) -> float:
@@ -82,18 +77,11 @@ def failed(belief: list[float], mark: int, stray: float) -> float:
         mark: what the failure looked like.
         stray: probability of a stray failure with this mark.
     """
-    likelihood = _BURST_FAILURE[mark]
-    total = 0.0
-    for kind in range(GOOD):
-        weight = belief[kind] * likelihood[kind]
-        belief[kind] = weight
-        total += weight
+    weights = [share * chance for share, chance in zip(belief, _BURST_FAILURE[mark], strict=False)]
     good = belief[GOOD] * stray
-    total += good
-    scale = 1.0 / total
-    for kind in range(GOOD):
-        belief[kind] *= scale
-    belief[GOOD] = good * scale
+    total = good + sum(weights)
+    belief[:GOOD] = [weight / total for weight in weights]
+    belief[GOOD] = good / total
     return total
 
 
@@ -107,7 +95,6 @@ def succeeded(belief: list[float], stray: float) -> float:
     good = belief[GOOD] * (1.0 - stray)
     total = good + (1.0 - belief[GOOD]) * _BURST_SUCCESS
     scale = _BURST_SUCCESS / total
-    for kind in range(GOOD):
-        belief[kind] *= scale
+    belief[:] = [share * scale for share in belief]
     belief[GOOD] = good / total
     return total

@@ -83,15 +83,13 @@ class Suspicion:
         """
         moment, mark, _ = step
         expected = log(null.failed(self.belief, mark, stray))
-        sums, onsets = self.sums, self.onsets
-        for k, chance in enumerate(ON_FAILURE[mark]):
-            before = sums[k]
-            if before > 0.0:
-                sums[k] = before + chance - expected
-            else:
-                sums[k] = chance - expected
-                onsets[k] = onset
-        self.peak = max(self.peak, *sums)
+        self.onsets = [kept if before > 0.0 else onset for kept, before in zip(self.onsets, self.sums, strict=True)]
+        sums = self.sums = [
+            before + chance - expected if before > 0.0 else chance - expected
+            for before, chance in zip(self.sums, ON_FAILURE[mark], strict=True)
+        ]
+        highest = max(sums)
+        self.peak = max(self.peak, highest)
         self.marks[mark] += 1
         self.attempts += 1
         self._remember(step)
@@ -100,14 +98,13 @@ class Suspicion:
     def succeeded(self, moment: float, batch: int, stray: float) -> int:
         """Take a success as evidence; the first alternative whose sum is above 0 still, `REST` when none is."""
         expected = log(null.succeeded(self.belief, stray))
-        sums = self.sums
+        sums = self.sums = [
+            before + chance - expected if before > 0.0 else before
+            for before, chance in zip(self.sums, ON_SUCCESS, strict=True)
+        ]
         first = REST
-        for k, before in enumerate(sums):
-            if before > 0.0:
-                now = before + ON_SUCCESS[k] - expected
-                sums[k] = now
-                if now > 0.0 and k < first:
-                    first = k
+        if max(sums) > 0.0:
+            first = next(k for k, now in enumerate(sums) if now > 0.0)
         self.attempts += 1
         self._remember((moment, SUCCESS, batch))
         if self.burst is None:
