@@ -62,12 +62,8 @@ class Instruments:
     ) -> None:
         await self._tools.__aexit__(kind, error, trace)
 
-    async def look(self) -> tuple[AnchorLook, ...]:
-        """A look at every anchor, now; empty where there are none."""
-        return await self._watch.look()
-
     async def fresh(self, since: datetime) -> tuple[AnchorLook, ...]:
-        """The latest look if it began at `since` or later, else a new one."""
+        """The latest look at every anchor if it began at `since` or later, else a new one; empty without anchors."""
         return await self._watch.fresh(since)
 
     async def measure(self, text: str, target: Target, *, attempt: int = 0, suspected: bool = False) -> Verdict:

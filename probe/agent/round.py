@@ -19,28 +19,25 @@ from datetime import datetime
 from random import Random
 from typing import Protocol
 
+from probe.agent.mute import MUTE, Muteness
 from probe.agent.sweep import pause, sweep
 from probe.clock import Clock
 from probe.detect.detector import Detector
 from probe.detect.sighting import Sighting, Update, Where
 from probe.errors import ProbeError
 from probe.formats.batch import RoundReport
-from probe.judge.vantage import conclude
 from probe.model.target import Target
 from probe.model.transition import VANTAGE, Transition
 from probe.model.verdict import AnchorLook, Evidence, Status, Vantage, VantageState, Verdict
 
 log = logging.getLogger(__name__)
 
-MUTE = frozenset({VantageState.OFFLINE, VantageState.PORTAL})
-"""States in which nothing can be concluded about any target (contract: Where two readings are possible)."""
-
 
 class Instruments(Protocol):
     """What a round measures with."""
 
-    async def look(self) -> tuple[AnchorLook, ...]:
-        """A look at every anchor, now."""
+    async def fresh(self, since: datetime) -> tuple[AnchorLook, ...]:
+        """The latest look at every anchor if it began at `since` or later, else a new one."""
 
     async def measure(self, text: str, target: Target, *, attempt: int, suspected: bool) -> Verdict:
         """One target end to end; `suspected` on a re-test where a server name may have been what was blocked."""
@@ -114,6 +111,7 @@ class Round:
         self._stopping = stopping
         self._slots = asyncio.Semaphore(terms.concurrency)
         self._verdicts: list[Verdict] = []
+        self._muteness = Muteness(instruments.fresh, clock)
 
     async def run(self) -> RoundResult:
         """Do it."""
@@ -142,7 +140,7 @@ class Round:
 
     async def _state(self) -> VantageState:
         try:
-            return conclude(await self._instruments.look())
+            return await self._muteness.look()
         except ProbeError:
             raise
         except Exception:
@@ -154,7 +152,11 @@ class Round:
         async with asyncio.TaskGroup() as retests:
 
             async def first_look(item: tuple[str, Target]) -> None:
+                if await self._muteness.holds():
+                    self._verdicts.append(self._silent(item[0], self._clock.now(), self._muteness.state))
+                    return
                 verdict = await self._measured(*item, attempt=0, suspected=False)
+                self._muteness.saw(verdict)
                 if self._terms.retests and self._detector.differs(self._sighting(verdict)):
                     retests.create_task(self._look_again(*item, verdict))
 
@@ -166,7 +168,7 @@ class Round:
         suspected = any(cause.startswith(("tls.", "http.")) for cause in first.causes)
         for attempt in range(1, self._terms.retests + 1):
             waited = await pause(self._clock, self._terms.window / (self._terms.retests + 1), self._stopping)
-            if not waited or self._clock.monotonic() > end:
+            if not waited or self._clock.monotonic() > end or await self._muteness.holds():
                 return
             await self._measured(text, target, attempt=attempt, suspected=suspected)
 

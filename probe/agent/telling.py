@@ -12,9 +12,10 @@ from hashlib import sha256
 
 import msgspec
 
+from probe.agent.mute import MUTE
 from probe.agent.outbox import Told
 from probe.agent.report import Tidings
-from probe.agent.round import MUTE, RoundResult
+from probe.agent.round import RoundResult
 from probe.detect import sighting
 from probe.formats.batch import Change, Settled
 from probe.judge.control import facts

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from probe.errors import ListError, SettingsError
-from probe.lists import catalogue, testlist
+from probe.lists import testlist
 from probe.lists.entries import BadLine, Entry
-from probe.lists.service import Service
 from probe.model.target import Target, parse
 from probe.settings import Settings, shipped
+
+if TYPE_CHECKING:
+    from probe.lists.service import Service
 
 DEFAULT = "default"
 ALL = "*"
@@ -92,6 +95,8 @@ def read_entries(content: bytes, name: str) -> tuple[tuple[Entry, ...], tuple[Ba
 
 
 def _chosen(settings: Settings) -> Iterator[Service]:
+    from probe.lists import catalogue  # noqa: PLC0415 - a cron job with a list of its own need not wait for it
+
     folder = shipped.folder() / "services"
     found = catalogue.load({path.name: path.read_bytes() for path in sorted(folder.glob("*.toml"))})
     known = {service.name for service in found}

@@ -6,14 +6,13 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 from pathlib import Path
 
 import click
 
 from probe.agent.control import from_file
 from probe.agent.instruments import Instruments
-from probe.agent.round import MUTE
+from probe.agent.mute import Muteness
 from probe.agent.sweep import sweep
 from probe.cli.lists import gather
 from probe.cli.table import ShownProgress, print_table
@@ -24,11 +23,8 @@ from probe.formats import jsonlines
 from probe.judge import verdict
 from probe.judge.vantage import conclude
 from probe.model.target import Target
-from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Vantage, VantageState, Verdict
+from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Vantage, Verdict
 from probe.settings import Settings, load
-
-STILL = timedelta(seconds=30)
-"""How long a vantage that was seen offline is taken to be so without another look."""
 
 Emit = Callable[[Verdict], None]
 
@@ -105,18 +101,17 @@ async def _measure(
     clock = Clock.parse(os.environ.get("PROBE_CLOCK", ""))
     async with Instruments(settings, clock) as instruments:
         instruments.prepare(control)
-        looks = await instruments.look()
-        mute = conclude(looks) in MUTE
+        muteness = Muteness(instruments.fresh, clock)
+        await muteness.look()
         unheard = asyncio.Event()
         failures: list[OSError] = []
 
         async def one(entry: tuple[str, Target]) -> None:
-            nonlocal looks, mute
-            if mute:
-                looks = await instruments.fresh(clock.now() - STILL)
-                mute = conclude(looks) in MUTE
-            found = _unmeasured(entry, looks, settings, clock) if mute else await instruments.measure(*entry)
-            mute = found.vantage.state is VantageState.OFFLINE
+            if await muteness.holds():
+                found = _unmeasured(entry, muteness.looks, settings, clock)
+            else:
+                found = await instruments.measure(*entry)
+                muteness.saw(found)
             try:
                 emit(found)
             except OSError as error:  # the reader has gone, or the disk is full: measuring on would be for nobody

@@ -55,7 +55,7 @@ async def test_anchors_are_those_of_the_settings_and_a_look_may_be_shared(tmp_pa
     clock = Clock()
 
     async with Instruments(msgspec.structs.replace(chosen, measure=measure), clock) as instruments:
-        looks = await instruments.look()
+        looks = await instruments.fresh(clock.now())
         again = await instruments.fresh(clock.now() - timedelta(seconds=60))
 
     assert [(look.url, look.kind) for look in looks] == [
@@ -68,4 +68,4 @@ async def test_anchors_are_those_of_the_settings_and_a_look_may_be_shared(tmp_pa
 
 async def test_without_anchors_there_is_nothing_to_look_at(tmp_path: Path) -> None:
     async with Instruments(settings(tmp_path), Clock()) as instruments:
-        assert await instruments.look() == ()
+        assert await instruments.fresh(datetime.now(UTC)) == ()

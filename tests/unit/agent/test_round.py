@@ -33,14 +33,20 @@ class World:
         self.working = working
         self.asked: list[tuple[str, int, bool]] = []
         self.looks = 0
+        self.recovers = -1
+        self.latest: AnchorLook | None = None
         self.takes = 1.0
         self.now = self.most = 0
 
-    async def look(self) -> tuple[AnchorLook, ...]:
+    async def fresh(self, since: datetime) -> tuple[AnchorLook, ...]:
         """One anchor, working or not."""
-        self.looks += 1
-        failure = None if self.working else Failure.TIMEOUT
-        return (AnchorLook(url="https://a.example/", kind=AnchorKind.FOREIGN, at=self.clock.now(), failure=failure),)
+        if self.latest is None or self.latest.at < since:
+            self.looks += 1
+            failure = None if self.working or self.looks == self.recovers else Failure.TIMEOUT
+            self.latest = AnchorLook(
+                url="https://a.example/", kind=AnchorKind.FOREIGN, at=self.clock.now(), failure=failure
+            )
+        return (self.latest,)
 
     async def measure(self, text: str, target: Target, *, attempt: int, suspected: bool) -> Verdict:
         """What the test says, after a while."""
@@ -57,7 +63,7 @@ class World:
             status=status,
             causes=causes,
             evidence=Evidence(attempt=attempt),
-            vantage=Vantage(state=VantageState.ONLINE),
+            vantage=Vantage(state=VantageState.ONLINE if self.working else VantageState.OFFLINE),
         )
 
 
@@ -192,6 +198,39 @@ async def test_offline_with_no_target_due_is_still_said() -> None:
     assert [change.after for change, _ in (await vigil.round()).changes] == ["offline"]
 
 
+async def test_a_line_that_goes_dead_in_a_round_is_noticed_once_and_the_rest_is_not_measured() -> None:
+    vigil = Vigil(lambda _, __: FINE, targets=60)
+
+    def say(text: str, attempt: int) -> Answer:
+        vigil.world.working = len(vigil.world.asked) < 6
+        return FINE if vigil.world.working else (Status.UNKNOWN, ())
+
+    vigil.world.say = say
+
+    result = await vigil.round()
+
+    assert len(vigil.world.asked) < 12
+    assert (result.report.state, result.report.targets) == ("offline", 60)
+    assert [(change.target, change.after) for change, _ in result.changes] == [("vantage", "offline")]
+
+
+async def test_a_line_that_comes_back_in_a_round_is_used_again() -> None:
+    vigil = Vigil(lambda _, __: FINE, targets=60)
+
+    def say(text: str, attempt: int) -> Answer:
+        vigil.world.working = len(vigil.world.asked) != 6
+        return FINE if vigil.world.working else (Status.UNKNOWN, ())
+
+    vigil.world.say = say
+    vigil.world.recovers = 3  # the look after the one that found it dead
+
+    result = await vigil.round()
+
+    assert len(vigil.world.asked) == 60
+    assert result.report.state == "online"
+    assert result.changes == []
+
+
 async def test_a_fault_of_ours_is_written_into_the_verdict_and_the_round_goes_on() -> None:
     def say(text: str, attempt: int) -> Answer:
         if text == "t1.example":
@@ -208,10 +247,10 @@ async def test_a_fault_of_ours_is_written_into_the_verdict_and_the_round_goes_on
 async def test_a_fault_in_looking_at_the_anchors_does_not_end_the_round() -> None:
     vigil = Vigil(lambda _, __: FINE)
 
-    async def fail() -> tuple[AnchorLook, ...]:
+    async def fail(since: datetime) -> tuple[AnchorLook, ...]:
         raise ValueError
 
-    vigil.world.look = fail  # type: ignore[method-assign]
+    vigil.world.fresh = fail  # type: ignore[method-assign]
 
     assert (await vigil.round()).report.measured == 5
 
