@@ -1,7 +1,7 @@
 """Readers of registers on files of full size, each in a process of its own, beside `lxml.iterparse` over the same file.
 
-``python -m benchmarks.lists [--records N]``: makes a dump.xml (1.2 million records, some 300 MB) and a dump.csv (1.2
-million rows, some 240 MB) in a temporary folder, reads them, and prints seconds (of the clock, and of one core) and the
+``python -m benchmarks.lists [--records N]``: makes a dump.xml (1.2 million records, some 330 MB) and a dump.csv (1.2
+million rows, some 225 MB) in a temporary folder, reads them, and prints seconds (of the clock, and of one core) and the
 peak of memory. Bound: 150 MiB. The names in them are made up. lxml is no dependency: without it, its line says so.
 """
 
