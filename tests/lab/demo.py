@@ -18,15 +18,18 @@ from probe.settings import shipped
 from tests.lab.fleet import PORT, Fleet, door, picture
 from tests.lab.ledger import Ledger, Score, Truth
 from tests.lab.may2017 import ASN, LAST_ROUND, STORY, UNTOUCHED, VANTAGES, WATCHED, Cast, Day, cast
+from tests.lab.quiet import give_memory, remembered
 from tests.lab.topology import Lab, missing
 from tests.lab.world import COLLECTOR
 
 INTERVAL = 300.0
 """Seconds of the laboratory clock from round to round: the agents' default."""
-RATE = 80.0
-"""Seconds of that clock in one real one: a round takes 3.75 s."""
+RATE = 40.0
+"""Seconds of that clock in one real one: a round takes 7.5 s."""
+STEP = 0.4
+"""Real seconds that a step may take: three silences and their re-tests must fit into half a round."""
 BEGIN = datetime(2017, 5, 4, tzinfo=UTC)
-PICTURED = 19
+PICTURED = 11.5
 """The round in which the picture is taken: both blocks are in force and known."""
 WARM_UP = 60.0
 """Real seconds within which every vantage must have told what it finds."""
@@ -45,12 +48,19 @@ class Demo:
         self._lab, self._players, self._picture = lab, players, file
         self._since = time.time()
         clock = f"{BEGIN.isoformat()}@{RATE}@{self._since}"
-        self.fleet = Fleet(lab, clock, INTERVAL, players.targets)
+        self.fleet = Fleet(lab, clock, INTERVAL, STEP, players.targets)
         self.ledger = Ledger(self.fleet.database, INTERVAL)
 
     def now(self) -> datetime:
         """The laboratory clock."""
         return BEGIN + timedelta(seconds=(time.time() - self._since) * RATE)
+
+    def enter_vantages(self) -> None:
+        """Start the vantages' agents, each with a week's memory of its line."""
+        memories = {isp: remembered(self._players.targets, asn, BEGIN, INTERVAL) for isp, asn in ASN.items()}
+        for vantage in VANTAGES:
+            give_memory(self.fleet.state(vantage.name), memories[vantage.isp], BEGIN)
+            self.fleet.start_agent(vantage.name, asn=ASN[vantage.isp], country="RU")
 
     def play(self, page: str) -> None:
         """From the first round to the last report.
@@ -172,8 +182,7 @@ def main() -> int:
         demo.fleet.start_collector()
         demo.fleet.start_agent("control", role="control", asn=64502, country="NL")
         demo.fleet.wait_for_control(len(players.targets))
-        for vantage in VANTAGES:
-            demo.fleet.start_agent(vantage.name, asn=ASN[vantage.isp], country="RU")
+        demo.enter_vantages()
         say(f"the board: http://{address}/")
         demo.play(f"http://{address}/")
         wrong = demo.judgement()

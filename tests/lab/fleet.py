@@ -31,13 +31,14 @@ class Fleet:
         lab: raised.
         clock: for PROBE_CLOCK.
         interval: seconds of that clock from round to round.
+        step: real seconds that one step may take.
         targets: target -> service.
     """
 
-    def __init__(self, lab: Lab, clock: str, interval: float, targets: Mapping[str, str]) -> None:
+    def __init__(self, lab: Lab, clock: str, interval: float, step: float, targets: Mapping[str, str]) -> None:
         self.lab = lab
         self.agents: dict[str, subprocess.Popen[bytes]] = {}
-        self._interval = interval
+        self._interval, self._step = interval, step
         self._environ = {"PROBE_CLOCK": clock, "SSL_CERT_FILE": str(lab.certificates.bundle), "HOME": str(lab.folder)}
         self.database = lab.folder / "collector.db"
         self._list = lab.folder / "targets.csv"
@@ -84,7 +85,7 @@ class Fleet:
             time.sleep(0.3)
 
     def start_agent(self, name: str, *, role: str = "vantage", asn: int = 0, country: str = "") -> None:
-        """Enrol an agent at a host by a one-time token and let it run."""
+        """Let an agent run at a host, with the state in `state(name)` if there is one; it enrols with a token."""
         host = self.lab.hosts[name]
         made = self.lab.hosts["collector"].run(
             PROBE,
@@ -103,15 +104,19 @@ class Fleet:
         token = host.folder / "token"
         token.write_text(made.stdout)
         settings = host.folder / "probe.toml"
-        settings.write_text(self._settings(host.folder, token, role, asn, country))
+        settings.write_text(self._settings(name, token, role, asn, country))
         self.agents[name] = host.spawn(PROBE, "run", "--config", str(settings), environ=self._environ)
 
-    def _settings(self, folder: Path, token: Path, role: str, asn: int, country: str) -> str:
+    def state(self, name: str) -> Path:
+        """The folder of an agent's state."""
+        return self.lab.hosts[name].folder / "state"
+
+    def _settings(self, name: str, token: Path, role: str, asn: int, country: str) -> str:
         sections: dict[str, dict[str, Any]] = {
             "agent": {
                 "consent": True,
                 "role": role,
-                "state": str(folder / "state"),
+                "state": str(self.state(name)),
                 "interval": self._interval,
                 "collectors": [ORIGIN],
                 "token_file": str(token),
@@ -120,7 +125,7 @@ class Fleet:
             "network": {"asn": asn, "country": country},
             "targets": {"services": [], "files": [str(self._list)]},
             "measure": {
-                "timeout": 1.2,
+                "timeout": self._step,
                 "pace": 0,
                 "concurrency": 32,
                 "trusted_resolvers": list(TRUSTED),

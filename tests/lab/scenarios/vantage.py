@@ -58,7 +58,14 @@ STATES = (
     _case("portal-https", "portal", _AT_PORTAL, get("exit=60"), works()),
     _case("portal-http", "portal", _AT_PORTAL, get("http=302", "http://{host}/"), works(), target="http://{host}/"),
     _case("allowlist-foreign", "allowlist", _NOT_ALLOWED, get("exit=28"), tcp("open"), works()),
-    _case("allowlist-domain", "allowlist", _NOT_ALLOWED, get("exit=28"), tcp("open"), works(), target="{host}"),
+    _case(
+        "allowlist-domain",
+        "allowlist",
+        _ALLOWED,
+        get("exit=28"),
+        works("http://{host}/", where="vantage"),
+        target="{host}",
+    ),
     _case("allowlist-tcp", "allowlist", _ALLOWED, tcp("open"), target="tcp://{a}:443"),
 )
 LINES = (

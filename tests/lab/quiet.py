@@ -1,0 +1,55 @@
+"""A quiet week that an agent remembers, so that the demo need not wait for it.
+
+How fast an agent believes in a block depends on what it has learnt of its line: silence alone is believed after five
+rounds by an agent that has watched for a week, after eighteen by one that began today. Volunteers' agents have a past;
+the demo's are given one, through the same detector that they run: all targets reachable, one look in a hundred failing
+by chance and well again in the re-test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+
+from probe.agent.outbox import STATE_FILE, Kept, Outbox
+from probe.detect.detector import Detector
+from probe.detect.sighting import Sighting, Where
+from probe.model.verdict import Status, VantageState
+
+WEEK = timedelta(days=7)
+STRAY = 0.01
+"""Share of looks that fail for no reason: the noise of an ordinary line."""
+
+
+def remembered(targets: Iterable[str], asn: int, until: datetime, interval: float) -> bytes:
+    """The state of a detector that has seen a quiet week.
+
+    Args:
+        targets: all reachable.
+        asn: of the network.
+        until: when the week ends.
+        interval: seconds between rounds.
+    """
+    chance, detector, order = Random(asn), Detector(), list(targets)
+    where = Where(state=VantageState.ONLINE, asn=asn)
+    for number in range(int(WEEK.total_seconds() / interval), 0, -1):
+        start = until - timedelta(seconds=interval * number)
+        for place, target in enumerate(order):
+            moment = start + timedelta(seconds=0.5 * place)
+            stray = chance.random() < STRAY
+            status = Status.UNREACHABLE if stray else Status.REACHABLE
+            detector.feed(Sighting(moment, target, status, (), 0, where))
+            if stray:
+                again = moment + timedelta(seconds=15)
+                detector.feed(Sighting(again, target, Status.REACHABLE, (), 1, where))
+        detector.end_round(start + timedelta(seconds=60))
+    return detector.dump()
+
+
+def give_memory(folder: Path, memory: bytes, now: datetime) -> None:
+    """Put a detector's state where an agent that has not yet run will find it."""
+    folder.mkdir(parents=True, mode=0o700)
+    with Outbox(folder / STATE_FILE) as outbox:
+        outbox.commit(Kept(detector=memory, vantage=VantageState.ONLINE, measured={}), (), agent="", told={}, now=now)
