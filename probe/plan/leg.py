@@ -96,10 +96,9 @@ class Leg:
                 return
             self._check(step, seen)
             self._works.add(step.address)
-            if self._page is None:
+            if self._page is None and self._served is not None:
                 self._page = seen
-                if self._served is not None:
-                    self._served(seen)
+                self._served(seen)
 
     def ended(self, step: Step, seen: tuple[Observation, ...]) -> None:
         """Go on with the address, or with the hop when no address has anything under way."""

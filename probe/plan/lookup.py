@@ -114,7 +114,8 @@ class Lookup:
             return
         if isinstance(seen, LateAnswer):
             self._late += [a for a in seen.addresses if a not in self._late]
-        elif isinstance(seen, Resolution):
+        else:
+            assert isinstance(seen, Resolution)  # noqa: S101 - as above
             self._take(step, seen)
             self._waiting.discard(step)
         self._changed()

@@ -62,8 +62,8 @@ class UrlPlan(Plan):
 
     def _changed(self, host: str) -> None:
         """Begin the hops that waited for a name; give late addresses to those that did not."""
-        lookup = self._lookups.get(host)
-        if lookup is None or not lookup.ready:
+        lookup = self._lookups[host]
+        if not lookup.ready:
             return
         for leg in self._legs[host]:
             if (host, leg) in self._waiting:

@@ -1,0 +1,124 @@
+"""A plan as a dialogue: it asks for, it is told. Steps are written as one short line each."""
+
+from __future__ import annotations
+
+from probe.model.failure import Failure
+from probe.model.observation import Connection, Exchange, LateAnswer, Observation, Resolution, TlsHandshake
+from probe.model.step import Connect, Fetch, Handshake, Place, Resolve, Step
+from probe.plan import Plan, Setup
+
+NAME = "news.example.org"
+A, B, FORGED = "151.101.1.10", "146.75.65.10", "31.13.94.10"
+ISP, DOH = "udp:95.165.1.1:53", "https://9.9.9.9/dns-query"
+FOUR = frozenset({"ipv4"})
+SETUP = Setup(network_resolvers=(ISP,), trusted_resolvers=(DOH,), families=FOUR)  # type: ignore[arg-type]
+
+
+def line(step: Step) -> str:
+    """A step, short: what, where, and only what is out of the ordinary about its place."""
+    place = step.place
+    marks = "".join(
+        f" {mark}"
+        for mark in (
+            place.purpose if place.purpose != "subject" else "",
+            f"try {place.attempt}" if place.attempt else "",
+            f"chain {place.chain}" if place.chain else "",
+            f"hop {place.hop}" if place.hop else "",
+        )
+        if mark
+    )
+    match step:
+        case Resolve():
+            return f"{step.rrtype} {step.name} @{step.trust}{marks}"
+        case Connect():
+            return f"connect {step.address}:{step.port}{marks}"
+        case Handshake():
+            return f"hello {step.sni} at {step.address}{'' if step.verify else ' unverified'}{marks}"
+        case Fetch():
+            return f"get {step.url} at {step.address}{'' if step.verify else ' unverified'}{marks}"
+
+
+class Dialogue:
+    """Drives one plan by hand."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.open: dict[str, Step] = {}
+
+    def asks(self) -> list[str]:
+        """The steps it asks for now, sorted."""
+        fresh = {line(step): step for step in self.plan.pending()}
+        self.open |= fresh
+        return sorted(fresh)
+
+    def tell(self, what: str, *seen: str | Failure | tuple[str, ...] | Exchange | LateAnswer) -> Dialogue:
+        """Tell what an open step saw, and that it is over.
+
+        A lookup is told addresses (a tuple) or a failure. Any other step is told one word: `ok`, or `tcp.reset`,
+        `tls.timeout`, `http.eof`, `tls.certificate`; or the exchange itself.
+        """
+        step = self.open[what]
+        for one in seen:
+            for observation in self._seen(step, one):
+                self.plan.observe(step, observation)
+        self.end(what)
+        return self
+
+    def end(self, what: str) -> None:
+        """Tell that a step is over."""
+        self.plan.over(self.open.pop(what))
+
+    def _seen(self, step: Step, told: str | Failure | tuple[str, ...] | Exchange | LateAnswer) -> list[Observation]:
+        if isinstance(told, Exchange | LateAnswer):
+            return [told] if isinstance(told, LateAnswer) or told.failure is not None else [*_met(step, 2), told]
+        if isinstance(step, Resolve):
+            addresses, failure = (told, None) if isinstance(told, tuple) else ((), Failure(told))
+            return [answer(step, addresses, failure)]
+        assert isinstance(told, str)
+        if told == "ok":
+            return [*_met(step, 2), *([page(step)] if isinstance(step, Fetch) else [])]
+        layer, _, word = told.partition(".")
+        failure = Failure(word)
+        if layer == "tcp":
+            return [Connection(address=step.address, port=443, failure=failure)]
+        if layer == "tls":
+            return [*_met(step, 1), TlsHandshake(address=step.address, port=443, sni="", failure=failure)]
+        assert isinstance(step, Fetch)
+        return [*_met(step, 2), Exchange(url=step.url, address=step.address, failure=failure)]
+
+
+def answer(step: Resolve, addresses: tuple[str, ...], failure: Failure | None = None) -> Resolution:
+    """What a resolver says to a step."""
+    return Resolution(
+        name=step.name,
+        rrtype=step.rrtype,
+        resolver=step.resolver,
+        trust=step.trust,
+        addresses=addresses,
+        failure=failure,
+    )
+
+
+def late(addresses: tuple[str, ...]) -> LateAnswer:
+    """A later answer to the same query."""
+    return LateAnswer(name=NAME, rrtype="A", resolver=ISP, trust="network", gap=40, addresses=addresses)  # type: ignore[arg-type]
+
+
+def page(step: Step, status: int = 200, location: str = "", title: str = "News", **more: object) -> Exchange:
+    """An answer to a request."""
+    assert isinstance(step, Fetch)
+    fields = {"complete": True, "length": 500, **more}
+    return Exchange(url=step.url, address=step.address, status=status, location=location, title=title, **fields)  # type: ignore[arg-type]
+
+
+def at(chain: int = 0, hop: int = 0) -> Place:
+    """A place."""
+    return Place(chain=chain, hop=hop)
+
+
+def _met(step: Step, layers: int) -> list[Observation]:
+    assert not isinstance(step, Resolve)
+    met: list[Observation] = [Connection(address=step.address, port=443)]
+    if layers > 1 and (isinstance(step, Handshake) or (isinstance(step, Fetch) and step.url.startswith("https"))):
+        met.append(TlsHandshake(address=step.address, port=443, sni="", verified=True, answered=True))
+    return met

@@ -1,0 +1,113 @@
+"""What is asked after a failure, and in which order."""
+
+from __future__ import annotations
+
+import pytest
+
+from probe.model.failure import Failure
+from probe.model.observation import Connection, Exchange, Observation, TlsHandshake
+from probe.model.step import Connect, Fetch, Handshake, Place, Purpose
+from probe.plan.followup import Subject, after, allowed, answered, failure_of, neutral_first
+from tests.unit.plan.dialogue import NAME, SETUP, A
+
+HTTPS = Subject("https", NAME, 443, f"https://{NAME}/")
+ODD_PORT = Subject("https", NAME, 8443, f"https://{NAME}:8443/")
+HTTP = Subject("http", NAME, 80, f"http://{NAME}/")
+TCP = Subject("tcp", "", 443)
+STOOD = Connection(address=A, port=443)
+NEXT = Place(attempt=1)
+
+
+def tls(failure: Failure) -> tuple[Observation, ...]:
+    """A handshake that ended so."""
+    return STOOD, TlsHandshake(address=A, port=443, sni=NAME, failure=failure)
+
+
+def http(failure: Failure, status: int = 0) -> tuple[Observation, ...]:
+    """A request that ended so."""
+    return STOOD, Exchange(url=HTTPS.url, address=A, failure=failure, status=status, length=status)
+
+
+def test_the_page_is_left_out_where_a_handshake_will_do() -> None:
+    """Over http there is nothing but the page."""
+    assert isinstance(HTTPS.step(A, NEXT), Fetch)
+    assert isinstance(HTTPS.step(A, NEXT, page=False), Handshake)
+    assert isinstance(HTTP.step(A, NEXT, page=False), Fetch)
+    assert isinstance(TCP.step(A, NEXT), Connect)
+
+
+@pytest.mark.parametrize(
+    ("seen", "end"),
+    [
+        ((), None),
+        ((STOOD,), None),
+        ((Connection(address=A, port=443, failure=Failure.RESET),), ("tcp", Failure.RESET)),
+        (tls(Failure.EOF), ("tls", Failure.EOF)),
+        (http(Failure.TIMEOUT), ("http", Failure.TIMEOUT)),
+        (http(Failure.RESET, 200), None),
+    ],
+)
+def test_a_try_ends_at_its_last_layer(seen: tuple[Observation, ...], end: object) -> None:
+    """A page that was cut off after some of its body is a page."""
+    assert failure_of(seen) == end
+
+
+def test_a_step_that_saw_nothing_did_not_succeed() -> None:
+    """Time was up before it began."""
+    assert not answered(())
+    assert answered((STOOD,))
+
+
+@pytest.mark.parametrize("failure", [Failure.RESET, Failure.TIMEOUT, Failure.EOF])
+def test_a_handshake_cut_off_calls_for_the_neutral_name_first(failure: Failure) -> None:
+    """Then for the subject again."""
+    neutral, again = after(HTTPS, A, tls(failure), SETUP, NEXT)
+
+    assert (neutral.place.purpose, again) == (Purpose.NEUTRAL, HTTPS.step(A, NEXT))
+    assert isinstance(neutral, Handshake)
+
+
+def test_a_request_under_the_neutral_name_goes_to_the_same_port() -> None:
+    """Whatever certificate comes back."""
+    neutral, _ = after(ODD_PORT, A, http(Failure.TIMEOUT), SETUP, NEXT)
+
+    assert isinstance(neutral, Fetch)
+    assert (neutral.url, neutral.verify) == ("https://xkqvdwpzrjtm.com:8443/", False)
+
+
+@pytest.mark.parametrize("failure", [Failure.ALERT, Failure.GARBAGE])
+def test_the_servers_own_words_call_for_the_subject_alone(failure: Failure) -> None:
+    """No other name would explain them."""
+    assert after(HTTPS, A, tls(failure), SETUP, NEXT) == (HTTPS.step(A, NEXT),)
+
+
+def test_a_silent_syn_calls_for_the_subject_alone() -> None:
+    """No name was said yet."""
+    seen = (Connection(address=A, port=443, failure=Failure.TIMEOUT),)
+
+    assert after(HTTPS, A, seen, SETUP, NEXT) == (HTTPS.step(A, NEXT),)
+
+
+def test_a_bad_certificate_calls_for_a_peek() -> None:
+    """The handshake again, whatever it shows."""
+    (peek,) = after(HTTPS, A, tls(Failure.CERTIFICATE), SETUP, NEXT)
+
+    assert isinstance(peek, Handshake)
+    assert (peek.sni, peek.verify, peek.place.purpose) == (NAME, False, Purpose.PEEK)
+
+
+def test_the_names_of_ours_are_said_without_verification() -> None:
+    """No server has a certificate for them."""
+    for step, name in (
+        (allowed(HTTPS, A, SETUP, NEXT), "www.wikipedia.org"),
+        (neutral_first(HTTPS, A, SETUP, NEXT), "xkqvdwpzrjtm.com"),
+    ):
+        assert isinstance(step, Handshake)
+        assert (step.sni, step.verify) == (name, False)
+
+
+def test_nothing_follows_what_succeeded_or_what_no_question_could_explain() -> None:
+    """A bound of ours, a fault of this host."""
+    assert after(HTTPS, A, (STOOD,), SETUP, NEXT) == ()
+    assert after(HTTPS, A, http(Failure.TOO_MUCH), SETUP, NEXT) == ()
+    assert after(HTTPS, A, tls(Failure.LOCAL), SETUP, NEXT) == ()

@@ -1,0 +1,265 @@
+"""One hop: rounds, follow-ups, and the questions beside them, as dialogues."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from probe.model.failure import Failure
+from probe.model.target import parse
+from probe.model.verdict import ControlFacts, ControlPage, Status
+from probe.plan import Limits, Setup, plan_for
+from tests.unit.plan.dialogue import DOH, FORGED, ISP, NAME, SETUP, A, B, Dialogue, late, page
+
+URL, HTTP = f"https://{NAME}/", f"http://{NAME}/"
+NEUTRAL = "xkqvdwpzrjtm.com"
+CONTROL = ControlFacts(
+    time=datetime(2026, 10, 1, tzinfo=UTC),
+    statuses=(Status.REACHABLE,),
+    pages=(ControlPage(url=HTTP, status=200, title="News"),),
+)
+
+
+def resolved(
+    target: str = URL, local: tuple[str, ...] = (A, B), trusted: tuple[str, ...] = (A, B), setup: Setup = SETUP
+) -> Dialogue:
+    """A plan whose names are looked up."""
+    dialogue = Dialogue(plan_for(parse(target), setup))
+    dialogue.asks()
+    for who, told in (("system", local), ("network", local), ("trusted", trusted)):
+        dialogue.tell(f"A {NAME} @{who}", told)
+    return dialogue
+
+
+def test_https_fetches_from_one_address_and_shakes_hands_with_the_others() -> None:
+    """Every candidate is connected; one page is enough."""
+    dialogue = resolved()
+
+    assert dialogue.asks() == [f"get {URL} at {A}", f"hello {NAME} at {B}"]
+    assert dialogue.tell(f"get {URL} at {A}", "ok").tell(f"hello {NAME} at {B}", "ok").asks() == []
+
+
+def test_http_fetches_from_every_address() -> None:
+    """In clear text there is nothing but the page to tell them apart."""
+    assert resolved(HTTP).asks() == [f"get {HTTP} at {B}", f"get {HTTP} at {A}"]
+
+
+def test_the_page_is_asked_for_elsewhere_when_the_first_address_fails() -> None:
+    """At another address whose handshake stood, one at a time, three in all."""
+    more = ("104.16.1.1", "104.17.1.1")
+    dialogue = resolved(local=(A, B, *more), trusted=(A,))
+    dialogue.asks()
+    dialogue.tell(f"get {URL} at {A}", "tcp.timeout")
+    for address in (B, *more):
+        dialogue.tell(f"hello {NAME} at {address}", "ok")
+
+    assert dialogue.asks() == [f"get {URL} at {B} try 1"]
+    dialogue.tell(f"get {URL} at {B} try 1", "http.timeout")
+    assert dialogue.asks() == [f"get {URL} at {more[0]} try 1"]
+    assert dialogue.tell(f"get {URL} at {more[0]} try 1", "ok").asks() == []
+
+
+def test_an_address_that_fails_beside_one_that_serves_is_left_alone() -> None:
+    """The verdict could not change by it."""
+    dialogue = resolved()
+    dialogue.asks()
+
+    assert dialogue.tell(f"get {URL} at {A}", "ok").tell(f"hello {NAME} at {B}", "tls.reset").asks() == []
+
+
+def test_all_addresses_lying_outside_the_reference_are_asked_twice_though_the_true_one_serves() -> None:
+    """Once might be loss, twice is a forged answer."""
+    dialogue = resolved(local=(FORGED,), trusted=(A,))
+    dialogue.asks()
+    dialogue.tell(f"get {URL} at {FORGED}", "tcp.timeout").tell(f"hello {NAME} at {A}", "ok")
+    dialogue.asks()
+    dialogue.tell(f"get {URL} at {A} try 1", "ok")
+
+    assert dialogue.asks() == [f"get {URL} at {FORGED} try 1"]
+    assert dialogue.tell(f"get {URL} at {FORGED} try 1", "tcp.timeout").asks() == []
+
+
+def test_after_a_reset_the_neutral_name_is_said_before_the_suspect_one_again() -> None:
+    """Residual blocking would silence the neutral name right after the suspect one."""
+    dialogue = resolved(local=(A,), trusted=(A,))
+    dialogue.asks()
+    dialogue.tell(f"get {URL} at {A}", "tls.reset")
+
+    assert dialogue.asks() == [f"hello {NEUTRAL} at {A} unverified neutral"]
+    dialogue.tell(f"hello {NEUTRAL} at {A} unverified neutral", "ok")
+    assert dialogue.asks() == [f"get {URL} at {A} try 1"]
+    assert dialogue.tell(f"get {URL} at {A} try 1", "tls.reset").asks() == []
+
+
+def test_the_allowed_name_is_said_where_the_neutral_one_failed_too() -> None:
+    """Is only an allow-list let through?"""
+    dialogue = resolved(local=(A,), trusted=(A,))
+    dialogue.asks()
+    dialogue.tell(f"get {URL} at {A}", "tls.reset").asks()
+    dialogue.tell(f"hello {NEUTRAL} at {A} unverified neutral", "tls.timeout").asks()
+    dialogue.tell(f"get {URL} at {A} try 1", "tls.reset")
+
+    assert dialogue.asks() == [f"hello www.wikipedia.org at {A} unverified allowed"]
+    assert dialogue.tell(f"hello www.wikipedia.org at {A} unverified allowed", "ok").asks() == []
+
+
+def test_silence_is_heard_three_times_before_it_is_believed() -> None:
+    """On a bad line two lost handshakes are no rarity."""
+    dialogue = resolved(local=(A,), trusted=(A,))
+    dialogue.asks()
+    dialogue.tell(f"get {URL} at {A}", "tcp.timeout")
+    assert dialogue.asks() == [f"get {URL} at {A} try 1"]
+    dialogue.tell(f"get {URL} at {A} try 1", "tcp.timeout")
+    assert dialogue.asks() == [f"get {URL} at {A} try 2"]
+    assert dialogue.tell(f"get {URL} at {A} try 2", "tcp.timeout").asks() == []
+
+
+def test_silences_of_different_kinds_are_not_asked_about_without_end() -> None:
+    """A line on which each try fails otherwise is left after three insistences."""
+    dialogue = resolved(local=(A,), trusted=(A,))
+    asked = 0
+    for number in range(20):
+        fresh = [step for step in dialogue.asks() if step.startswith("get")]
+        for step in list(dialogue.open):
+            dialogue.tell(step, "http.timeout" if number == 0 and step.startswith("get") else "tcp.timeout")
+        asked += len(fresh)
+
+    assert asked == 1 + 1 + Limits().silences + 1
+
+
+def test_after_a_silent_request_the_neutral_name_makes_a_request_too() -> None:
+    """A handshake under it would prove nothing: ours stood as well."""
+    dialogue = resolved(local=(A,), trusted=(A,))
+    dialogue.asks()
+    dialogue.tell(f"get {URL} at {A}", "http.timeout")
+
+    assert dialogue.asks() == [f"get https://{NEUTRAL}/ at {A} unverified neutral"]
+
+
+def test_a_bad_certificate_is_peeked_at() -> None:
+    """Whose is it?"""
+    dialogue = resolved(local=(A,), trusted=(A,))
+    dialogue.asks()
+    dialogue.tell(f"get {URL} at {A}", "tls.certificate")
+
+    assert dialogue.asks() == [f"hello {NAME} at {A} unverified peek"]
+    assert dialogue.tell(f"hello {NAME} at {A} unverified peek", "ok").asks() == []
+
+
+def test_at_most_two_addresses_are_followed_one_true_and_one_odd() -> None:
+    """Each may say what the other cannot."""
+    dialogue = resolved(local=(FORGED, "31.13.95.10"), trusted=(A, B))
+    dialogue.asks()
+    for step in list(dialogue.open):
+        dialogue.tell(step, "tls.reset")
+
+    assert dialogue.asks() == [
+        f"hello {NEUTRAL} at {A} unverified neutral",
+        f"hello {NEUTRAL} at {FORGED} unverified neutral",
+    ]
+
+
+@pytest.mark.parametrize("fault", ["no_route", "local", "bug"])
+def test_our_own_faults_are_not_followed_up(fault: str) -> None:
+    """They say nothing about the network."""
+    dialogue = resolved(local=(A,), trusted=(A,))
+    dialogue.asks()
+
+    assert dialogue.tell(f"get {URL} at {A}", f"tcp.{fault}").asks() == []
+
+
+def test_a_bound_of_ours_is_not_followed_up() -> None:
+    """An endless header would be endless again."""
+    dialogue = resolved(local=(A,), trusted=(A,))
+    dialogue.asks()
+
+    assert dialogue.tell(f"get {URL} at {A}", "http.too_much").asks() == []
+
+
+def test_under_suspicion_the_neutral_name_goes_first_at_every_address() -> None:
+    """A re-test must not be hidden by its own first word."""
+    dialogue = resolved(local=(A,), trusted=(A,), setup=replace(SETUP, suspected=True))
+
+    assert dialogue.asks() == [f"hello {NEUTRAL} at {A} unverified neutral"]
+    dialogue.tell(f"hello {NEUTRAL} at {A} unverified neutral", "ok")
+    assert dialogue.asks() == [f"get {URL} at {A}"]
+    dialogue.tell(f"get {URL} at {A}", "tls.reset")
+    assert dialogue.asks() == [f"get {URL} at {A} try 1"]
+
+
+def test_late_addresses_are_tried_beyond_the_caps() -> None:
+    """Two more at most, while the hop is under way."""
+    setup = replace(SETUP, limits=Limits(ipv4=1, late=1))
+    dialogue = Dialogue(plan_for(parse(URL), setup))
+    dialogue.asks()
+    step = dialogue.open[f"A {NAME} @network"]
+    dialogue.tell(f"A {NAME} @system", (FORGED,)).tell(f"A {NAME} @trusted", (A,))
+    dialogue.plan.observe(step, late(()))
+    from tests.unit.plan.dialogue import answer  # noqa: PLC0415 - used here alone
+
+    dialogue.plan.observe(step, answer(step, (FORGED,)))  # type: ignore[arg-type]
+    assert dialogue.asks() == [f"get {URL} at {FORGED}"]
+    dialogue.plan.observe(step, late((A, B)))
+    assert dialogue.asks() == [f"hello {NAME} at {A}"]
+
+
+def test_over_http_an_odd_address_shows_its_certificate() -> None:
+    """The certificate at 443 acquits a content network."""
+    dialogue = resolved(HTTP, local=(FORGED,), trusted=(A,))
+
+    assert f"hello {NAME} at {FORGED}" in dialogue.asks()
+
+
+def test_a_page_unlike_controls_is_fetched_again_and_once_over_tls() -> None:
+    """Twice alike, and contradicted by the server itself: that is a notice."""
+    dialogue = resolved(HTTP, local=(A,), trusted=(A,), setup=replace(SETUP, control=CONTROL))
+    dialogue.asks()
+    strange = page(dialogue.open[f"get {HTTP} at {A}"], title="Not here")
+    dialogue.tell(f"get {HTTP} at {A}", strange)
+
+    assert dialogue.asks() == [f"get {HTTP} at {A} try 1", f"get {URL} at {A}"]
+    dialogue.tell(f"get {HTTP} at {A} try 1", strange).tell(f"get {URL} at {A}", "tcp.reset")
+    assert dialogue.asks() == []
+
+
+def test_a_strange_page_at_another_port_has_no_twin_over_tls() -> None:
+    """Port 8080 says nothing about 443."""
+    url = f"http://{NAME}:8080/"
+    control = ControlFacts(time=CONTROL.time, statuses=CONTROL.statuses, pages=(ControlPage(url=url, status=200),))
+    dialogue = resolved(url, local=(A,), trusted=(A,), setup=replace(SETUP, control=control))
+    dialogue.asks()
+    dialogue.tell(f"get {url} at {A}", page(dialogue.open[f"get {url} at {A}"], status=403))
+
+    assert dialogue.asks() == [f"get {url} at {A} try 1"]
+
+
+def test_a_page_cut_off_at_its_beginning_is_no_page() -> None:
+    """A freeze after sixteen kilobytes is followed up like silence."""
+    dialogue = resolved(local=(A,), trusted=(A,))
+    dialogue.asks()
+    step = dialogue.open[f"get {URL} at {A}"]
+    dialogue.tell(f"get {URL} at {A}", page(step, length=16_000, complete=False, failure=Failure.TIMEOUT))
+
+    assert dialogue.asks() == [f"get https://{NEUTRAL}/ at {A} unverified neutral"]
+
+
+def test_nothing_is_asked_of_a_name_without_addresses() -> None:
+    """There is nowhere to go."""
+    setup = Setup(network_resolvers=(ISP,), trusted_resolvers=(DOH,), families=SETUP.families)
+    dialogue = Dialogue(plan_for(parse(URL), setup))
+    dialogue.asks()
+    for who in ("system", "network", "trusted"):
+        dialogue.tell(f"A {NAME} @{who}", Failure.NXDOMAIN)
+
+    assert not any(step.startswith(("get", "hello")) for step in dialogue.asks())
+
+
+def test_where_there_is_no_page_a_handshake_is_what_was_gone_for() -> None:
+    """It works, and nothing follows."""
+    hello = f"hello {NAME} at {A}"
+    dialogue = Dialogue(plan_for(parse(f"tls://{A}:443/{NAME}"), SETUP))
+    dialogue.asks()
+
+    assert dialogue.tell(hello, "ok").asks() == []

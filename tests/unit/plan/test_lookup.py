@@ -1,0 +1,175 @@
+"""Looking up a name: who is asked, who is asked again, and what else the resolver is asked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from probe.model.failure import Failure
+from probe.model.target import parse
+from probe.model.verdict import ControlFacts, Status
+from probe.plan import Setup, plan_for
+from tests.unit.plan.dialogue import DOH, FORGED, ISP, NAME, SETUP, A, B, Dialogue, late
+
+OTHER = "A www.wikipedia.org @network other"
+GHOST = "A zq7w0v5xk2md.com @network ghost"
+SYSTEM, NETWORK, TRUSTED = (f"A {NAME} @{who}" for who in ("system", "network", "trusted"))
+CONTROL = ControlFacts(time=datetime(2026, 10, 1, tzinfo=UTC), statuses=(Status.REACHABLE,))
+
+
+def started(setup: Setup = SETUP) -> Dialogue:
+    """A plan for `dns://`, its first questions asked."""
+    dialogue = Dialogue(plan_for(parse(f"dns://{NAME}"), setup))
+    dialogue.asks()
+    return dialogue
+
+
+def changed(**fields: object) -> Setup:
+    """The ordinary setup with changes."""
+    from dataclasses import replace  # noqa: PLC0415 - used here alone
+
+    return replace(SETUP, **fields)  # type: ignore[arg-type]
+
+
+def test_everybody_is_asked_for_every_family_the_host_has() -> None:
+    """System, network and trusted resolvers, A and AAAA."""
+    setup = Setup(network_resolvers=(ISP,), trusted_resolvers=(DOH,))
+
+    asked = Dialogue(plan_for(parse(f"dns://{NAME}"), setup)).asks()
+
+    assert asked == sorted(f"{t} {NAME} @{who}" for t in ("A", "AAAA") for who in ("system", "network", "trusted"))
+
+
+@pytest.mark.parametrize("said", [Failure.NXDOMAIN, Failure.NODATA, Failure.REFUSED, Failure.UNREACHABLE])
+def test_a_resolver_that_denies_the_name_is_asked_for_another(said: Failure) -> None:
+    """Does it say so of every name? What it said is not asked again."""
+    dialogue = started().tell(NETWORK, said)
+
+    assert dialogue.asks() == [OTHER]
+
+
+@pytest.mark.parametrize("said", [Failure.TIMEOUT, Failure.SERVFAIL, Failure.GARBAGE])
+def test_a_resolver_that_was_not_heard_is_asked_again_and_for_another_name(said: Failure) -> None:
+    """Once more, never twice more."""
+    dialogue = started().tell(NETWORK, said)
+
+    assert dialogue.asks() == [f"{NETWORK} try 1", OTHER]
+    assert dialogue.tell(f"{NETWORK} try 1", said).asks() == []
+
+
+def test_a_resolver_that_gives_a_private_address_is_asked_for_a_name_that_exists_nowhere() -> None:
+    """And for one that exists: a proxy on the host answers every name so."""
+    dialogue = started().tell(NETWORK, ("10.1.1.1",))
+
+    assert dialogue.asks() == [OTHER, GHOST]
+
+
+def test_a_name_without_ipv6_is_no_reason_to_ask_anything() -> None:
+    """NODATA for AAAA is ordinary where A is answered."""
+    dialogue = started(Setup(network_resolvers=(ISP,), trusted_resolvers=()))
+    dialogue.tell(NETWORK, (A,)).tell(f"AAAA {NAME} @network", Failure.NODATA)
+
+    assert dialogue.asks() == []
+
+
+def test_a_name_that_should_not_exist_and_is_answered_calls_for_the_ghost() -> None:
+    """Whether a trusted resolver denies it before or after the network answered."""
+    for order in ((NETWORK, TRUSTED), (TRUSTED, NETWORK)):
+        dialogue = started()
+        told = {NETWORK: (FORGED,), TRUSTED: Failure.NXDOMAIN}
+        for who in order:
+            dialogue.tell(who, told[who])  # type: ignore[arg-type]
+
+        assert GHOST in dialogue.asks()
+
+
+def test_a_name_that_was_gone_at_control_calls_for_the_ghost() -> None:
+    """Control's word is enough."""
+    gone = msgspec.structs.replace(CONTROL, statuses=(Status.DOWN,), failures=("dns.nxdomain",))
+    dialogue = started(changed(control=gone, trusted_resolvers=())).tell(NETWORK, (FORGED,))
+
+    assert GHOST in dialogue.asks()
+
+
+def test_the_system_is_not_asked_aside_where_its_resolvers_are() -> None:
+    """It asks those same resolvers; where none is known, it is all there is."""
+    assert started().tell(SYSTEM, Failure.NXDOMAIN).asks() == []
+    alone = started(changed(network_resolvers=())).tell(SYSTEM, Failure.NXDOMAIN)
+    assert alone.asks() == ["A www.wikipedia.org @system other"]
+
+
+def test_a_trusted_resolver_that_fails_is_not_asked_again() -> None:
+    """Its failure is no evidence."""
+    assert started().tell(TRUSTED, Failure.TIMEOUT).asks() == []
+
+
+def test_what_was_asked_aside_is_for_the_judge_alone() -> None:
+    """Neither its answer nor its failure leads to anything."""
+    dialogue = started().tell(NETWORK, ("10.1.1.1",))
+    dialogue.asks()
+
+    assert dialogue.tell(OTHER, Failure.TIMEOUT).tell(GHOST, ("10.1.1.1",)).asks() == []
+
+
+def test_a_resolver_given_twice_is_asked_once() -> None:
+    """Nobody waits for an answer that will not come."""
+    dialogue = Dialogue(plan_for(parse(f"dns://{NAME}"), changed(network_resolvers=(ISP, ISP))))
+
+    assert len(dialogue.plan.pending()) == 3
+
+
+def test_the_other_name_is_not_asked_when_it_is_the_target() -> None:
+    """It would only repeat the question."""
+    dialogue = started(changed(allowed_name=NAME)).tell(NETWORK, Failure.NXDOMAIN)
+
+    assert dialogue.asks() == []
+
+
+def test_connecting_waits_for_everybody_but_the_slower_trusted_resolvers() -> None:
+    """Once one trusted resolver has answered, its likes are not waited for; a step that says nothing is not either."""
+    setup = changed(trusted_resolvers=(DOH, "tls://dns.quad9.net"))
+    dialogue = Dialogue(plan_for(parse(f"https://{NAME}/"), setup))
+    steps = {step.resolver: step for step in dialogue.plan.pending()}  # type: ignore[union-attr]
+    plan = dialogue.plan
+    from tests.unit.plan.dialogue import answer  # noqa: PLC0415 - used here alone
+
+    plan.observe(steps["system"], answer(steps["system"], (A,)))  # type: ignore[arg-type]
+    plan.over(steps[ISP])
+    assert dialogue.asks() == []
+    plan.observe(steps[DOH], answer(steps[DOH], (A,)))  # type: ignore[arg-type]
+    assert dialogue.asks() == [f"get https://{NAME}/ at {A}"]
+
+
+def test_a_second_question_is_not_waited_for_once_anybody_knows_the_name() -> None:
+    """The trusted addresses are tried while the dead resolver is asked again."""
+    dialogue = Dialogue(plan_for(parse(f"https://{NAME}/"), SETUP))
+    dialogue.asks()
+    dialogue.tell(SYSTEM, Failure.TIMEOUT).tell(NETWORK, Failure.TIMEOUT).tell(TRUSTED, (A,))
+
+    assert f"get https://{NAME}/ at {A}" in dialogue.asks()
+
+
+def test_a_second_question_is_waited_for_while_nobody_knows_the_name() -> None:
+    """Its answer is then the first address there is."""
+    dialogue = Dialogue(plan_for(parse(f"https://{NAME}/"), changed(trusted_resolvers=())))
+    dialogue.asks()
+    dialogue.tell(SYSTEM, Failure.NXDOMAIN).tell(NETWORK, Failure.TIMEOUT)
+    assert not any(line.startswith("get") for line in dialogue.asks())
+    dialogue.tell(f"{NETWORK} try 1", (A,))
+
+    assert dialogue.asks() == [f"get https://{NAME}/ at {A}"]
+
+
+def test_late_answers_are_candidates_too_and_contradict_the_first_where_nobody_else_does() -> None:
+    """The true address is often the one that came later."""
+    dialogue = Dialogue(plan_for(parse(f"https://{NAME}/"), changed(trusted_resolvers=())))
+    dialogue.asks()
+    dialogue.tell(SYSTEM, (FORGED,)).tell(NETWORK, (FORGED,), late((A, B)), late((A,)))
+
+    assert dialogue.asks() == [
+        f"get https://{NAME}/ at {FORGED}",
+        f"hello {NAME} at {B}",
+        f"hello {NAME} at {A}",
+    ]

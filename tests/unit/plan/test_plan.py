@@ -1,0 +1,78 @@
+"""The shape of every plan, and the choice of one."""
+
+from __future__ import annotations
+
+import pytest
+
+from probe.errors import TargetError
+from probe.model.observation import Connection, Observation
+from probe.model.step import Connect, Place, Step
+from probe.model.target import parse
+from probe.plan import Plan, plan_for
+from probe.plan.dns import DnsPlan
+from probe.plan.endpoint import TcpPlan, TlsPlan
+from probe.plan.url import UrlPlan
+from tests.unit.plan.dialogue import NAME, SETUP, A
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (f"https://{NAME}/", UrlPlan),
+        (NAME, UrlPlan),
+        (f"dns://{NAME}", DnsPlan),
+        (f"tcp://{A}:443", TcpPlan),
+        (f"tls://{A}:443/{NAME}", TlsPlan),
+    ],
+)
+def test_each_kind_of_target_has_its_plan(text: str, kind: type) -> None:
+    """All forms of the contract but ranges and QUIC."""
+    assert type(plan_for(parse(text), SETUP)) is kind
+
+
+@pytest.mark.parametrize("text", ["quic://example.org:443", "203.0.113.0/24"])
+def test_what_this_version_does_not_measure_is_said_so(text: str) -> None:
+    """In one clear line."""
+    with pytest.raises(TargetError, match="does not measure"):
+        plan_for(parse(text), SETUP)
+
+
+def test_each_step_is_handed_out_once() -> None:
+    """Asking again while it is under way gives nothing."""
+    plan = plan_for(parse(f"tcp://{A}:443"), SETUP)
+
+    assert plan.pending() == (Connect(address=A, port=443, place=Place()),)
+    assert plan.pending() == ()
+
+
+def test_a_part_is_told_what_its_steps_saw_and_of_each_step_once() -> None:
+    """Asked for a second time, a step is not handed out again; its asker hears all of it when it is over."""
+
+    class Part:
+        heard: list[object]
+
+        def __init__(self) -> None:
+            self.heard = []
+
+        def told(self, step: Step, seen: Observation) -> None:
+            self.heard.append(seen)
+
+        def ended(self, step: Step, seen: tuple[Observation, ...]) -> None:
+            self.heard.append(seen)
+
+    plan, part, step = Plan(), Part(), Connect(address=A, port=443)
+    assert plan.slate.ask(step, part)
+    assert not plan.slate.ask(step, Part())
+    seen = Connection(address=A, port=443)
+    plan.observe(step, seen)
+    plan.over(step)
+
+    assert part.heard == [seen, (seen,)]
+
+
+def test_a_step_of_somebody_elses_is_a_fault_of_the_caller() -> None:
+    """The plan knows its own steps."""
+    plan = plan_for(parse(f"tcp://{A}:443"), SETUP)
+
+    with pytest.raises(KeyError):
+        plan.over(Connect(address=A, port=80))
