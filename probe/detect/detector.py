@@ -32,6 +32,8 @@ from probe.errors import StateError
 from probe.model.transition import Transition
 from probe.model.verdict import Cause, Status
 
+_REACHABLE: Final = Status.REACHABLE
+
 STATE_VERSION: Final = 1
 
 MIGRATIONS: Final[dict[int, Callable[[Any], Any]]] = {}
@@ -42,7 +44,11 @@ NETWORKS: Final = 4
 
 
 class Detector:
-    """Folds sightings of any number of targets into transitions."""
+    """Folds sightings of any number of targets into transitions.
+
+    Attributes:
+        closed: batches closed since it was made or loaded.
+    """
 
     def __init__(self) -> None:
         self._asn = 0
@@ -51,7 +57,7 @@ class Detector:
         self._vantage = VantageSeries()
         self._batch: dict[str, list[Look]] = {}
         self._first = self._last = 0.0
-        self._marks: dict[tuple[Status, tuple[Cause, ...]], tuple[int, bool]] = {}
+        self.closed = 0
 
     @property
     def network(self) -> Network:
@@ -64,37 +70,40 @@ class Detector:
         A gap of more than 60 s, or a span of more than 180 s, ends a batch; `end_round` ends it at once.
         """
         moment = sighting.time.timestamp()
+        batch = self._batch
         found: list[Transition] = []
-        if self._batch and (moment - self._last > GAP or not -SPAN <= moment - self._first <= SPAN):
+        if batch and (moment - self._last > GAP or not -SPAN <= moment - self._first <= SPAN):
             found = self._close(self._last)
+            batch = self._batch
         where = sighting.vantage
         if where is not None:
             if where.asn and where.asn != self._asn:
                 found += self._move(where.asn)
+                batch = self._batch
             found += self._vantage.saw(moment, where.state)
-        key = (sighting.status, sighting.causes)
-        kind = self._marks.get(key)
-        if kind is None:
-            kind = self._marks[key] = (mark_of(*key), self_evident(sighting.causes))
-        if kind[0] != SILENCE:
-            self._see(moment, sighting.target, (moment, kind[0], sighting.causes, kind[1]))
-        return found
-
-    def _see(self, moment: float, target: str, look: Look) -> None:
-        last = self._last
-        if moment < last - SPAN:
-            self._network.shift(moment - last)
-        batch = self._batch
+        if sighting.status is _REACHABLE:
+            look: Look = (moment, SUCCESS, (), False)
+        else:
+            mark = mark_of(sighting.status, sighting.causes)
+            if mark == SILENCE:
+                return found
+            look = (moment, mark, sighting.causes, self_evident(sighting.causes))
         if not batch:
-            self._first = moment
+            self._begin(moment)
+        elif moment > self._last:
             self._last = moment
-        elif moment > last:
-            self._last = moment
-        looks = batch.get(target)
+        looks = batch.get(sighting.target)
         if looks is None:
-            batch[target] = [look]
+            batch[sighting.target] = [look]
         else:
             looks.append(look)
+        return found
+
+    def _begin(self, moment: float) -> None:
+        """A batch begins; when its moment lies before the last one, the clock was set back."""
+        if moment < self._last - SPAN:
+            self._network.shift(moment - self._last)
+        self._first = self._last = moment
 
     def end_round(self, now: datetime) -> list[Transition]:
         """Close the open batch.
@@ -110,7 +119,10 @@ class Detector:
 
     def _close(self, now: float) -> list[Transition]:
         batch, self._batch = self._batch, {}
-        return self._network.close(batch, now) if batch else []
+        if not batch:
+            return []
+        self.closed += 1
+        return self._network.close(batch, now)
 
     def _move(self, asn: int) -> list[Transition]:
         """The vantage is on another network now. What was learned before its number was known is the first one's."""

@@ -39,7 +39,7 @@ class VantageSeries:
             state: as the verdict says.
         """
         found: list[Transition] = []
-        if self._counts and (moment - self._last > GAP or moment - self._first > SPAN):
+        if self._counts and (moment - self._last > GAP or not -SPAN <= moment - self._first <= SPAN):
             found = self.end_round()
         if not self._counts:
             self._first = moment

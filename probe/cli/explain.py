@@ -1,0 +1,57 @@
+"""`probe explain`: why a target has or has not been reported."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import click
+import msgspec
+
+from probe.cli import say
+from probe.cli.replay import bounded_lines
+from probe.detect.chart import BARS, PLAIN_BARS, svg, terminal
+from probe.detect.explain import explain
+from probe.detect.sighting import Sighting
+from probe.errors import ExitStatus, UsageError
+
+
+@click.command("explain")
+@click.argument("target")
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option(
+    "--svg",
+    "picture",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Draw the series into this file, too.",
+)
+def command(target: str, file: IO[bytes], picture: Path | None) -> int:
+    """Show the series of TARGET in the verdicts of FILE (JSON Lines in order of time, - for standard input).
+
+    What was seen, how the evidence ran up and down against its threshold, what was believed, and why. Give all targets
+    of the vantage: the others vouch for it.
+    """
+    story = explain(_sightings(file), target)
+    if not story.points:
+        raise UsageError(f"no verdict about {target}", where=file.name, mend="write the target as it stands there")
+    encoding = (sys.stdout.encoding or "ascii").lower()
+    bars = BARS if encoding.startswith("utf") else PLAIN_BARS
+    click.echo(terminal(story, shutil.get_terminal_size().columns, bars), nl=False)
+    if picture is not None:
+        picture.write_text(svg(story), encoding="utf-8")
+    return ExitStatus.OK
+
+
+def _sightings(file: IO[bytes]) -> Iterator[Sighting]:
+    """The verdicts of a file; a line that is none is named and skipped."""
+    decode = msgspec.json.Decoder(Sighting).decode
+    for number, line in enumerate(bounded_lines(file), 1):
+        try:
+            yield decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            if line.strip():
+                say(f"{file.name}:{number}: not a verdict: {error}")

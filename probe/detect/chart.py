@@ -1,0 +1,178 @@
+"""A target's series drawn: a few lines for a terminal, an SVG for a page.
+
+Both show the same three things under one another: what was seen, how much the evidence said for a change (against the
+threshold where it is believed), and what was believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from html import escape
+from itertools import pairwise
+from typing import Final
+
+from probe.detect.explain import Point, Story
+from probe.model.verdict import Status
+
+BARS: Final = " ▁▂▃▄▅▆▇█"
+PLAIN_BARS: Final = " .:-=+*#@"
+
+_INDENT: Final = " " * 10
+
+SEEN: Final = {"worked": ".", "failed": "x", "both": "~", "nothing": " "}
+
+BELIEVED: Final[dict[Status | None, str]] = {
+    None: "?",
+    Status.REACHABLE: "-",
+    Status.BLOCKED: "B",
+    Status.THROTTLED: "T",
+    Status.DOWN: "D",
+    Status.UNREACHABLE: "U",
+}
+
+COLOURS: Final[dict[Status | None, str]] = {
+    None: "#d0d0d0",
+    Status.REACHABLE: "#e7f0e4",
+    Status.BLOCKED: "#d1495b",
+    Status.THROTTLED: "#e09f3e",
+    Status.DOWN: "#6c757d",
+    Status.UNREACHABLE: "#9a8c98",
+}
+
+
+def sentence(story: Story) -> str:
+    """The answer, in one sentence."""
+    if not story.points:
+        return f"{story.target} does not occur in these verdicts."
+    last = story.points[-1]
+    if last.status is None:
+        return f"{story.target}: nothing is believed yet, it was never seen working ({last.reason})."
+    text = f"{story.target} is believed {last.status.value}"
+    if story.transitions:
+        text += f" since {minute(story.transitions[-1].onset)}, reported {minute(story.transitions[-1].time)}"
+    if last.towards is not None and last.nats > 0.0:
+        text += (
+            f"; the evidence for {last.towards.value} is {last.nats:.1f} of {last.threshold:.1f} nats: {last.reason}"
+        )
+    return text + "."
+
+
+def terminal(story: Story, width: int = 72, bars: str = BARS) -> str:
+    """The series as plain text.
+
+    Args:
+        story: what to draw.
+        width: columns of the chart, at least 20.
+        bars: characters from no evidence to enough of it; `PLAIN_BARS` where the terminal knows ASCII only.
+    """
+    lines = [sentence(story)]
+    if story.points:
+        columns = _columns(story.points, max(10, width - len(_INDENT)))
+        lines += [
+            "",
+            "seen      " + "".join(_seen(column) for column in columns),
+            "evidence  " + "".join(_bar(column, bars) for column in columns),
+            "believed  " + "".join(BELIEVED[column[-1].status] for column in columns),
+            _INDENT + f"{minute(story.points[0].time)} .. {minute(story.points[-1].time)}",
+            _INDENT + f"{len(story.points)} rounds, {story.others} other targets",
+            _INDENT + f". worked  x failed  ~ both  |  {bars[-1]} as much evidence as it takes",
+            _INDENT + "- reachable  B blocked  T throttled  D down  U unreachable  ? nothing yet",
+            "",
+        ]
+    for one in story.transitions:
+        causes = f" ({', '.join(one.causes)})" if one.causes else ""
+        lines.append(
+            f"{minute(one.time)}  {one.before} -> {one.after}{causes}, began about {minute(one.onset)}:"
+            f" {one.evidence['nats']} nats, threshold {one.evidence['threshold']}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def svg(story: Story) -> str:
+    """The series as a picture of its own: no script, no style from elsewhere, readable without colours."""
+    width, height, left = 820, 240, 70
+    points = story.points
+    begin = points[0].time.timestamp() if points else 0.0
+    span = (points[-1].time.timestamp() - begin if points else 0.0) or 1.0
+
+    def x(time: datetime) -> float:
+        return left + (time.timestamp() - begin) / span * (width - left - 10)
+
+    parts = [
+        _HEAD.format(width=width, height=height),
+        f"<title>{escape(sentence(story))}</title>",
+        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+        *(f'<text x="4" y="{y}">{label}</text>' for y, label in ((38, "seen"), (120, "evidence"), (208, "believed"))),
+        f'<line x1="{left}" y1="80" x2="{width - 10}" y2="80" stroke="#d1495b" stroke-dasharray="4 3"/>',
+        f'<text x="{width - 10}" y="75" text-anchor="end" fill="#d1495b">threshold</text>',
+    ]
+    parts += [_tick(point, x(point.time)) for point in points]
+    if points:
+        line = " ".join(f"{x(point.time):.1f},{180 - 100 * _share(point):.1f}" for point in points)
+        parts.append(f'<polyline points="{line}" fill="none" stroke="#1d3557" stroke-width="1.5"/>')
+        parts += _bands(points, [x(point.time) for point in points])
+        parts.append(f'<text x="{left}" y="{height - 6}">{minute(points[0].time)}</text>')
+        parts.append(f'<text x="{width - 10}" y="{height - 6}" text-anchor="end">{minute(points[-1].time)}</text>')
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+_HEAD: Final = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img"'
+    ' font-family="sans-serif" font-size="12">'
+)
+
+
+def minute(time: datetime) -> str:
+    """A moment as people write it."""
+    return time.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _tick(point: Point, x: float) -> str:
+    top, colour = (22, "#d1495b") if point.failed else (34, "#2a9d8f")
+    return f'<line x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="46" stroke="{colour}"/>'
+
+
+def _bands(points: Sequence[Point], xs: Sequence[float]) -> list[str]:
+    """One rectangle for every stretch in which one thing was believed."""
+    parts = []
+    start = 0
+    for n in range(1, len(points) + 1):
+        if n < len(points) and points[n].status is points[start].status:
+            continue
+        end = xs[n] if n < len(points) else xs[-1]
+        status = points[start].status
+        label = status.value if status is not None else "nothing yet"
+        wide = max(1.0, end - xs[start])
+        parts.append(
+            f'<rect x="{xs[start]:.1f}" y="192" width="{wide:.1f}" height="24" fill="{COLOURS[status]}">'
+            f"<title>{label}</title></rect>"
+        )
+        if wide > 7 * len(label):
+            parts.append(f'<text x="{xs[start] + 4:.1f}" y="208">{label}</text>')
+        start = n
+    return parts
+
+
+def _share(point: Point) -> float:
+    """Evidence as a share of the threshold, at most 1."""
+    return min(1.0, point.nats / point.threshold) if point.threshold else 0.0
+
+
+def _columns(points: Sequence[Point], width: int) -> list[list[Point]]:
+    """The points dealt to columns evenly."""
+    if len(points) <= width:
+        return [[point] for point in points]
+    edges = [n * len(points) // width for n in range(width + 1)]
+    return [list(points[a:b]) for a, b in pairwise(edges)]
+
+
+def _seen(column: Sequence[Point]) -> str:
+    worked, failed = any(point.worked for point in column), any(point.failed for point in column)
+    key = "both" if worked and failed else "worked" if worked else "failed" if failed else "nothing"
+    return SEEN[key]
+
+
+def _bar(column: Sequence[Point], bars: str) -> str:
+    share = max(_share(point) for point in column)
+    return bars[min(len(bars) - 1, round(share * (len(bars) - 1)))]
