@@ -35,6 +35,12 @@ format:
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
+# Beside prometheus-blackbox-exporter, curl and dnspython; needs root, nginx, knot and the exporter.
+bench:
+	@deploy/setup test
+	$(PYTHON) -m benchmarks.peers
+	$(PYTHON) -m benchmarks.startup
+
 bench-detect:
 	@deploy/setup test
 	$(PYTHON) -m benchmarks.detect

@@ -1,0 +1,1 @@
+"""Beside the peers, on the same servers, in the same run: `make bench`."""

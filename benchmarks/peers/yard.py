@@ -1,0 +1,174 @@
+"""Two hosts and a wire: servers on one, the clients that are compared on the other. No way out of either.
+
+Ordinary-looking public addresses, since the program connects to no others. One nginx worker serves a 10 KB page over
+TLS 1.2/1.3 with a P-256 certificate and no tickets; knot serves the names. 3 in 10 names of the mixed list lie in a
+prefix that swallows every packet.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import trustme
+
+SERVER = "151.30.0.1"
+CLIENT = "151.30.0.2"
+SITES = [f"151.31.0.{n}" for n in range(1, 9)]
+SILENT = [f"151.32.0.{n}" for n in range(1, 251)]
+ZONE = "bench.example"
+
+NGINX = """daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log crit;
+events {{ worker_connections 16384; }}
+http {{
+  access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  server {{
+    listen 443 ssl backlog=16384; listen 80 backlog=16384;
+    ssl_certificate {folder}/site.pem; ssl_certificate_key {folder}/site.key;
+    ssl_protocols TLSv1.2 TLSv1.3; ssl_session_tickets off; ssl_session_cache off;
+    root {folder}/www;
+  }}
+}}
+"""
+KNOT = """server:
+    rundir: {folder}
+    listen: {server}@53
+    udp-workers: 1
+    tcp-workers: 1
+    background-workers: 1
+log:
+  - target: stderr
+    any: critical
+database:
+    storage: {folder}/db
+zone:
+  - domain: {zone}
+    storage: {folder}
+    file: {zone}.zone
+"""
+
+
+class Yard:
+    """Where the comparison takes place.
+
+    Attributes:
+        folder: files of this run.
+        near: prefix of a command that runs it on the client's host, on the first core.
+    """
+
+    def __init__(self, folder: Path, near: str, far: str) -> None:
+        self.folder = folder
+        self._near = near
+        self._far = far
+
+    def near(self, *command: str, core: int = 0) -> list[str]:
+        """The command as it runs on the client's host."""
+        return ["ip", "netns", "exec", self._near, "taskset", "-c", str(core), *command]
+
+    def far(self, *command: str) -> list[str]:
+        """The command as it runs on the servers' host, on the second core."""
+        return ["ip", "netns", "exec", self._far, "taskset", "-c", "1", *command]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For clients: they believe the yard's authority."""
+        return {**os.environ, "SSL_CERT_FILE": str(self.folder / "ca.pem"), "SSL_CERT_DIR": "", "NO_COLOR": "1"}
+
+
+def names(count: int, *, silent: float = 0.0) -> list[str]:
+    """Host names, that share of them where nobody answers."""
+    return [f"{'d' if (n * 10 % 100) < silent * 100 else 'n'}{n}.{ZONE}" for n in range(count)]
+
+
+@contextmanager
+def yard(count: int) -> Iterator[Yard]:
+    """Put it up, and take it down whatever happens."""
+    near, far = f"bench-near-{os.getpid()}", f"bench-far-{os.getpid()}"
+    with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="probe-bench-") as folder:
+        Path(folder).chmod(0o755)
+        one = Yard(Path(folder), near, far)
+        for name in (near, far):
+            _run("ip", "netns", "add", name)
+            stack.callback(_run, "ip", "netns", "del", name)
+        _wire(near, far)
+        resolv = Path("/etc/netns", near)
+        resolv.mkdir(parents=True)
+        stack.callback(resolv.rmdir)
+        (resolv / "resolv.conf").write_text(f"nameserver {SERVER}\n")
+        stack.callback((resolv / "resolv.conf").unlink)
+        _files(one.folder, count)
+        for command in (["nginx", "-c", f"{folder}/nginx.conf"], ["knotd", "-c", f"{folder}/knot.conf"]):
+            server = subprocess.Popen(one.far(*command), start_new_session=True)
+            stack.callback(_end, server)
+        _ready(one)
+        yield one
+
+
+def _wire(near: str, far: str) -> None:
+    _run("ip", "link", "add", "w0", "netns", near, "type", "veth", "peer", "name", "w1", "netns", far)
+    for host, wire, address in ((near, "w0", CLIENT), (far, "w1", SERVER)):
+        _run("ip", "-n", host, "link", "set", "lo", "up")
+        _run("ip", "-n", host, "addr", "add", f"{address}/24", "dev", wire)
+        _run("ip", "-n", host, "link", "set", wire, "up")
+    _run("ip", "-n", near, "route", "add", "default", "via", SERVER)
+    for address in SITES:
+        _run("ip", "-n", far, "addr", "add", f"{address}/32", "dev", "lo")
+    _run("ip", "-n", far, "route", "add", "blackhole", "151.32.0.0/24")
+    _run("ip", "netns", "exec", far, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.core.somaxconn=16384")
+    _run("ip", "netns", "exec", near, "sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535")
+
+
+def _files(folder: Path, count: int) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert(f"*.{ZONE}", key_type=trustme.KeyType.ECDSA)
+    (folder / "ca.pem").write_bytes(authority.cert_pem.bytes())
+    (folder / "site.pem").write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+    (folder / "site.key").write_bytes(certificate.private_key_pem.bytes())
+    (folder / "db").mkdir()
+    (folder / "www").mkdir()
+    (folder / "www" / "index.html").write_text("<title>Bench</title>" + "x" * 10_000)
+    (folder / "nginx.conf").write_text(NGINX.format(folder=folder))
+    (folder / "knot.conf").write_text(KNOT.format(folder=folder, server=SERVER, zone=ZONE))
+    lines = [f"$ORIGIN {ZONE}.", "$TTL 3600", "@ SOA ns hostmaster 1 3600 900 9999 300", "@ NS ns", f"ns A {SERVER}"]
+    lines += [f"n{n} A {SITES[n % len(SITES)]}" for n in range(count)]
+    lines += [f"d{n} A {SILENT[n % len(SILENT)]}" for n in range(count)]
+    (folder / f"{ZONE}.zone").write_text("\n".join(lines) + "\n")
+    (folder / "blackbox.json").write_text(json.dumps({"modules": {"http": _module("http"), "tcp": _module("tcp")}}))
+
+
+def _module(prober: str) -> dict[str, object]:
+    if prober == "tcp":
+        return {"prober": "tcp", "timeout": "5s", "tcp": {"preferred_ip_protocol": "ip4"}}
+    return {"prober": "http", "timeout": "5s", "http": {"preferred_ip_protocol": "ip4", "method": "GET"}}
+
+
+def _ready(one: Yard) -> None:
+    deadline = time.monotonic() + 20
+    command = one.near("curl", "-s", "-o", "/dev/null", "-m", "2", f"https://n0.{ZONE}/")
+    environment = {**one.environment, "CURL_CA_BUNDLE": str(one.folder / "ca.pem")}
+    while subprocess.run(command, env=environment, check=False).returncode:
+        if time.monotonic() > deadline:
+            raise RuntimeError("the servers of the bench do not answer")
+        time.sleep(0.2)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True)
