@@ -13,10 +13,10 @@ from probe.measure.failures import Act, Fault, fault
 from probe.measure.handshake import Hello, shake
 from probe.measure.phase import Phase
 from probe.measure.stamp import Emit, Stamp
-from probe.measure.stream import Stream, TcpStream
+from probe.measure.stream import TcpStream, TlsStream
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
-from probe.model.observation import Exchange
+from probe.model.observation import Exchange, Flow
 from probe.model.step import Fetch
 from probe.model.target import DEFAULT_PORTS, bracketed
 
@@ -37,10 +37,10 @@ async def perform_fetch(step: Fetch, tools: Tools, stamp: Stamp, emit: Emit) -> 
         return
     try:
         emit(seen)
-        stream: Stream | None = None
+        stream: TcpStream | TlsStream | None = None
         secure = False
         if parts.scheme == "https":
-            hello = Hello(step.address, port, parts.hostname or "", step.verify)
+            hello = Hello(step.address, port, step.sni or parts.hostname or "", step.verify)
             stream, shaken = await shake(sock, hello, tools, stamp)
             emit(shaken)
             secure = shaken.verified
@@ -53,7 +53,7 @@ async def perform_fetch(step: Fetch, tools: Tools, stamp: Stamp, emit: Emit) -> 
 
 
 async def _exchange(
-    stream: Stream, parts: SplitResult, step: Fetch, tools: Tools, stamp: Stamp, *, secure: bool
+    stream: TcpStream | TlsStream, parts: SplitResult, step: Fetch, tools: Tools, stamp: Stamp, *, secure: bool
 ) -> Exchange:
     loop = asyncio.get_running_loop()
     reply = Reply()
@@ -62,6 +62,7 @@ async def _exchange(
     port = parts.port
     host = bracketed(parts.hostname or "") + (f":{port}" if port and port != DEFAULT_PORTS[parts.scheme] else "")
     start = loop.time()
+    stream.meter.begin()
     try:
         with Phase(tools.timeout):
             await exchange(stream, host, target, reply)
@@ -69,10 +70,19 @@ async def _exchange(
         failed = fault(error, Act.STREAM)
         if failed.failure is Failure.BUG:
             raise
-    return described(reply, failed, step, secure=secure, fields=stamp.fields(start, loop.time()))
+    flow = stream.meter.flow(failed.failure if failed else None)
+    return described(reply, failed, step, secure=secure, flow=flow, fields=stamp.fields(start, loop.time()))
 
 
-def described(reply: Reply, failed: Fault | None, step: Fetch, *, secure: bool, fields: dict[str, object]) -> Exchange:
+def described(
+    reply: Reply,
+    failed: Fault | None,
+    step: Fetch,
+    *,
+    secure: bool,
+    fields: dict[str, object],
+    flow: Flow | None = None,
+) -> Exchange:
     """The observation of an answer, or of as much of it as came."""
     body = bytes(reply.body)
     content_type = reply.header("content-type").decode("latin-1")
@@ -95,6 +105,7 @@ def described(reply: Reply, failed: Fault | None, step: Fetch, *, secure: bool, 
         sha256=hashlib.sha256(body).hexdigest()[:32] if reply.status else "",
         complete=reply.complete,
         marks=marks,
+        flow=flow,
         failure=failed.failure if failed else None,
         detail=failed.detail if failed else "",
         **fields,  # type: ignore[arg-type]

@@ -10,8 +10,8 @@ from probe.measure.failures import MAX_DETAIL
 from probe.measure.stamp import Stamp
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
-from probe.model.observation import Connection, Exchange, Observation, Resolution, TlsHandshake
-from probe.model.step import Connect, Fetch, Handshake, Resolve, Step
+from probe.model.observation import Connection, Exchange, Observation, QuicExchange, Resolution, TlsHandshake
+from probe.model.step import Connect, Fetch, Handshake, QuicHandshake, Resolve, Step
 
 
 class Plan(Protocol):
@@ -33,6 +33,7 @@ _PERFORMERS = {
     Connect: ("probe.measure.connect", "connect"),
     Handshake: ("probe.measure.handshake", "handshake"),
     Fetch: ("probe.measure.fetch", "fetch"),
+    QuicHandshake: ("probe.measure.quic", "quic"),
 }
 _loaded: dict[type, Any] = {}
 
@@ -135,3 +136,5 @@ def _blank(step: Step, failure: Failure, detail: str, stamp: Stamp) -> Observati
             return TlsHandshake(address=step.address, port=step.port, sni=step.sni, **common)
         case Fetch():
             return Exchange(url=step.url, address=step.address, **common)
+        case QuicHandshake():
+            return QuicExchange(address=step.address, port=step.port, sni=step.sni, **common)

@@ -15,6 +15,7 @@ import sys
 from typing import Protocol
 
 from probe.measure.failures import ended
+from probe.measure.flow import Meter
 from probe.model.failure import Failure
 
 READ = 65536
@@ -40,10 +41,15 @@ class Stream(Protocol):
 
 
 class TcpStream:
-    """A connection in clear. Owns the socket."""
+    """A connection in clear. Owns the socket.
+
+    Attributes:
+        meter: counts what the socket gives.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
+        self.meter = Meter()
         self._loop = asyncio.get_running_loop()
 
     async def send(self, data: bytes) -> None:
@@ -60,7 +66,9 @@ class TcpStream:
         Raises:
             OSError: the connection broke.
         """
-        return await self._loop.sock_recv(self._sock, READ)
+        data = await self._loop.sock_recv(self._sock, READ)
+        self.meter.note(len(data))
+        return data
 
     def close(self) -> None:
         """Close the socket."""
@@ -73,6 +81,7 @@ class TlsStream:
     Attributes:
         answered: at least one byte came back.
         tls: the TLS session itself, for what it knows of version and certificate.
+        meter: counts what the socket gives after the handshake.
     """
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext, name: str) -> None:
@@ -82,6 +91,7 @@ class TlsStream:
         self._outgoing = ssl.MemoryBIO()
         self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name or None)
         self.answered = False
+        self.meter = Meter()
 
     async def handshake(self) -> None:
         """From ClientHello to the end of the handshake.
@@ -135,6 +145,7 @@ class TlsStream:
             except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
                 return b""
             data = await self._loop.sock_recv(self._sock, READ)
+            self.meter.note(len(data))
             if data:
                 self._incoming.write(data)
             else:

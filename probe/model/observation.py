@@ -111,6 +111,32 @@ class TlsHandshake(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag
     certificate: Certificate | None = None
 
 
+class Flow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How an answer's bytes came in, as the socket saw them: under TLS and content coding.
+
+    Attributes:
+        bytes: received since the request was sent.
+        took: milliseconds from the first to the last of them.
+        stall: the longest silence between two of them, milliseconds.
+        quiet: milliseconds of silence after the last of them, until the step ended.
+    """
+
+    bytes: int
+    took: int = 0
+    stall: int = 0
+    quiet: int = 0
+
+
+ENOUGH_FLOW = 65_536
+"""Bytes in one connection after which no freeze is to be expected: they stop transfers after 12 to 34 KiB
+(net4people/bbs#490, #546; published checkers look at 10 to 69 KB)."""
+_BEGUN = 4_096
+"""Bytes that are more than the session tickets which follow a TLS 1.3 handshake: an answer has begun, even where no
+whole TLS record (at most 16 KiB) has come of it."""
+_QUIET = 2_000
+"""Milliseconds of silence that a lost packet alone does not make: four repetitions at the usual 0.2 s, doubled."""
+
+
 class Exchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="http"):
     """One HTTP request and its answer on a connection that stood.
 
@@ -124,6 +150,7 @@ class Exchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="ht
         sha256: of those bytes, hexadecimal, first 32 digits.
         complete: the whole body came (or as much as our bound allows).
         marks: ids of known block pages whose pattern the answer matches (`probe.judge.blockpages`).
+        flow: how it came in; None for a small page that came whole.
     """
 
     url: str
@@ -137,19 +164,40 @@ class Exchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="ht
     sha256: str = ""
     complete: bool = False
     marks: tuple[str, ...] = ()
+    flow: Flow | None = None
 
     @property
     def answered(self) -> bool:
         """Whether an answer came that is more than its beginning.
 
-        A page that stops in silence within 64 KiB is none: freezes begin after 12 to 34 KiB (net4people/bbs#490, #546).
-        One that is cut by RST or FIN after some of its body is: servers do that, and filters cut before the first byte.
+        A page that stops in silence before `ENOUGH_FLOW` is none. One that is cut by RST or FIN after some of its body
+        is: servers do that, and filters cut before the first byte.
         """
         if self.status == 0:
             return False
         if self.complete or self.failure is None:
             return True
-        return self.length >= 65_536 if self.failure is Failure.TIMEOUT else self.length > 0
+        if self.failure is not Failure.TIMEOUT:
+            return self.length > 0
+        return (self.length if self.flow is None else self.flow.bytes) >= ENOUGH_FLOW
+
+    @property
+    def begun(self) -> bool:
+        """Whether at least the beginning of an answer came."""
+        return self.status > 0 or (self.flow is not None and self.flow.bytes >= _BEGUN)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the answer stopped after its first kilobytes and never went on while we waited."""
+        flow = self.flow
+        if flow is None or self.failure is not Failure.TIMEOUT or not _BEGUN <= flow.bytes < ENOUGH_FLOW:
+            return False
+        return flow.quiet >= max(_QUIET, 2 * flow.stall)
+
+    @property
+    def rate(self) -> float:
+        """Bytes a second over the whole answer, silence at the end included; 0 where nothing is known of it."""
+        return 1000 * self.flow.bytes / max(1, self.flow.took + self.flow.quiet) if self.flow is not None else 0.0
 
     @property
     def redirects(self) -> bool:
@@ -157,4 +205,25 @@ class Exchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="ht
         return self.status in {301, 302, 303, 307, 308}
 
 
-Observation = Resolution | LateAnswer | Connection | TlsHandshake | Exchange
+class QuicExchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="quic"):
+    """A QUIC handshake, or the look at its addresses and ports some seconds after it.
+
+    Attributes:
+        sni: the server name sent.
+        verified: the certificate chain verified for the name sent.
+        alert: the name of the TLS alert that ended it, empty when none did.
+        answered: at least one datagram came back in this part.
+        gap: 0 for the handshake; else milliseconds after its end at which the same tuple was tried again.
+    """
+
+    address: str
+    port: int
+    sni: str
+    verified: bool = False
+    alpn: str = ""
+    alert: str = ""
+    answered: bool = False
+    gap: int = 0
+
+
+Observation = Resolution | LateAnswer | Connection | TlsHandshake | Exchange | QuicExchange
