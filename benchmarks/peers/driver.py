@@ -9,9 +9,9 @@ from pathlib import Path
 import aiohttp
 
 
-async def main(path: str, exporter: str, module: str, concurrency: int) -> None:
+async def main(names: list[str], exporter: str, module: str, concurrency: int) -> None:
     """Ask, so many at once."""
-    targets = iter(Path(path).read_text().split())
+    targets = iter(names)
     well = ill = 0
 
     async def hand(session: aiohttp.ClientSession) -> None:
@@ -30,4 +30,4 @@ async def main(path: str, exporter: str, module: str, concurrency: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])))
+    asyncio.run(main(Path(sys.argv[1]).read_text().split(), sys.argv[2], sys.argv[3], int(sys.argv[4])))
