@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -88,3 +89,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("the lab")
         for line in lines:
             terminalreporter.write_line(line)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist has no terminal of its own: its figures go to standard error."""
+    lines = session.config.stash.get(_SUMMARY, [])
+    if lines and hasattr(session.config, "workerinput"):
+        with session.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            sys.stderr.write("\n" + "".join(f"the lab: {line}\n" for line in lines))

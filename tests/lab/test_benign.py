@@ -12,7 +12,7 @@ from tests.lab.records import Control
 from tests.lab.scenarios import ALL
 from tests.lab.topology import Lab
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
+pytestmark = pytest.mark.lab
 
 LINES = {"a2": 0, "loss2": 2, "loss5": 5, "loss10": 10}
 """Vantages, and the loss there in each direction, in per cent."""

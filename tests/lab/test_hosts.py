@@ -15,7 +15,7 @@ import pytest
 from tests.lab.hosts import ROOT, Host
 from tests.lab.topology import missing
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
+pytestmark = pytest.mark.lab
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.lab.bench import PROBE
 from tests.lab.hosts import Host
 from tests.lab.topology import missing
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
+pytestmark = pytest.mark.lab
 TARGETS = [
     "https://www.wikipedia.org/",
     "example.com",

@@ -10,7 +10,7 @@ from tests.lab.bench import Line, causes_right, noted, status_right
 from tests.lab.records import Scenario
 from tests.lab.scenarios import ALL
 
-pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
+pytestmark = pytest.mark.lab
 
 
 @pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: f"{scenario.family}-{scenario.name}")
