@@ -189,6 +189,11 @@ class _Talk:
                     raise Ended(_termination(event.error_code, event.reason_phrase))
                 if wanted is not None and isinstance(event, wanted):
                     return event
+            # aioquic says that a connection is closed only after its draining period of a second or so (RFC 9000
+            # section 10.2). What closed it is known at once; where a later aioquic hides it, we wait.
+            closed = getattr(self._quic, "_close_event", None)
+            if closed is not None:
+                raise Ended(_termination(closed.error_code, closed.reason_phrase))
             await self._wait(moment)
         return None
 
@@ -252,14 +257,19 @@ def _connection(step: QuicHandshake) -> QuicConnection:
     return QuicConnection(configuration=configuration)
 
 
-@cache
 def _authorities() -> tuple[str | None, str | None, bytes | None]:
     """File, folder and PEM of the system's certificates, or of SSL_CERT_FILE and SSL_CERT_DIR."""
     paths = ssl.get_default_verify_paths()
     if paths.cafile or paths.capath:
         return paths.cafile, paths.capath, None
-    known = ssl.create_default_context().get_ca_certs(binary_form=True)  # where the system keeps them in no file
-    return None, None, "".join(map(ssl.DER_cert_to_PEM_cert, known)).encode() or None
+    return None, None, _kept_in_no_file()
+
+
+@cache
+def _kept_in_no_file() -> bytes | None:
+    """The system's certificates as PEM, where they lie in no file (Windows); None where there are none."""
+    known = ssl.create_default_context().get_ca_certs(binary_form=True)
+    return "".join(map(ssl.DER_cert_to_PEM_cert, known)).encode() or None
 
 
 def _termination(code: int, reason: str) -> Fault:

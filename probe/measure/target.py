@@ -14,9 +14,10 @@ from probe.judge.vantage import conclude
 from probe.measure.anchors import AnchorWatch
 from probe.measure.failures import MAX_DETAIL
 from probe.measure.perform import perform
+from probe.measure.quic import require
 from probe.measure.tools import Tools
 from probe.model.address import Family
-from probe.model.target import Target
+from probe.model.target import QuicTarget, Target
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageState, Verdict
 from probe.plan.setup import Setup
 
@@ -90,6 +91,8 @@ async def measure(
 async def _evidence(
     target: Target, surroundings: Surroundings, *, control: ControlFacts | None, attempt: int, suspected: bool
 ) -> Evidence:
+    if isinstance(target, QuicTarget):
+        require()
     setup = Setup(
         network_resolvers=surroundings.network_resolvers,
         trusted_resolvers=surroundings.trusted_resolvers,

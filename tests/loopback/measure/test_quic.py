@@ -1,0 +1,195 @@
+"""QUIC handshakes with a real server, through a path that behaves and through paths that do not."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trustme
+from aioquic.asyncio import serve
+from aioquic.quic.configuration import QuicConfiguration
+
+from probe.errors import ProbeError
+from probe.measure import quic as quic_module
+from probe.measure.pace import Pace
+from probe.measure.quic import quic, require
+from probe.measure.stamp import Stamp
+from probe.measure.tools import Tools
+from probe.model.failure import Failure
+from probe.model.observation import Observation, QuicExchange
+from probe.model.step import QuicHandshake
+
+
+@asynccontextmanager
+async def quic_server(
+    ca: trustme.CA, folder: Path, *, name: str = "lab.example", alpn: str = "h3"
+) -> AsyncIterator[int]:
+    """A QUIC server on 127.0.0.1; gives its port."""
+    issued = ca.issue_cert(name)
+    chain, key = folder / "chain.pem", folder / "key.pem"
+    issued.cert_chain_pems[0].write_to_path(str(chain))
+    issued.private_key_pem.write_to_path(str(key))
+    configuration = QuicConfiguration(is_client=False, alpn_protocols=[alpn])
+    configuration.load_cert_chain(chain, key)
+    server = await serve("127.0.0.1", 0, configuration=configuration)
+    try:
+        yield server._transport.get_extra_info("sockname")[1]
+    finally:
+        server.close()
+        await asyncio.sleep(0)
+
+
+class _Path(asyncio.DatagramProtocol):
+    """A relay that passes datagrams between one client and a server while it is let to."""
+
+    def __init__(self, server: int, passes: Callable[[int], bool]) -> None:
+        self._server = server
+        self._passes = passes
+        self._client: tuple[str, int] | None = None
+        self.seen = 0
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if addr[1] == self._server:
+            if self._client is not None:
+                self._transport.sendto(data, self._client)
+            return
+        self._client = addr
+        self.seen += 1
+        if self._passes(self.seen):
+            self._transport.sendto(data, ("127.0.0.1", self._server))
+
+
+@asynccontextmanager
+async def path_to(server: int, passes: Callable[[int], bool]) -> AsyncIterator[int]:
+    """A relay before a server: `passes` says of the n-th datagram of the client whether it may."""
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(lambda: _Path(server, passes), local_addr=("127.0.0.1", 0))
+    try:
+        yield transport.get_extra_info("sockname")[1]
+    finally:
+        transport.close()
+
+
+async def shaken(
+    port: int, tools: Tools, *, sni: str = "lab.example", verify: bool = True, later: float = 0.0
+) -> list[QuicExchange]:
+    """What one step saw."""
+    seen: list[Observation] = []
+    step = QuicHandshake(address="127.0.0.1", port=port, sni=sni, verify=verify, later=later)
+    await quic(step, tools, Stamp(asyncio.get_running_loop().time(), step.place), seen.append)
+    assert all(isinstance(one, QuicExchange) for one in seen)
+    return seen  # type: ignore[return-value]
+
+
+async def test_a_server_is_heard_its_certificate_verified_and_the_tuple_still_works_later(
+    tools: Tools, ca: trustme.CA, tmp_path: Path
+) -> None:
+    """Two observations: the handshake, and the PING after the pause."""
+    async with quic_server(ca, tmp_path) as port:
+        first, later = await shaken(port, tools, later=0.2)
+
+    assert (first.failure, first.verified, first.alpn, first.answered, first.gap) == (None, True, "h3", True, 0)
+    assert (later.failure, later.answered) == (None, True)
+    assert later.gap >= 200
+
+
+@pytest.mark.usefixtures("believed")
+async def test_a_filter_that_acts_after_the_handshake_is_seen_at_the_second_look(
+    ca: trustme.CA, tmp_path: Path
+) -> None:
+    """What the client sends vanishes from 100 ms after its first datagram on, as the GFW does."""
+    loop = asyncio.get_running_loop()
+    async with quic_server(ca, tmp_path) as port, Tools(timeout=1.0, pace=Pace(0)) as tools:
+        began = loop.time()
+        async with path_to(port, lambda _: loop.time() < began + 0.5) as relay:
+            first, later = await shaken(relay, tools, later=0.6)
+
+    assert first.failure is None
+    assert (later.failure, later.answered) == (Failure.TIMEOUT, False)
+
+
+async def test_silence_is_a_timeout_and_nothing_more_is_looked_at() -> None:
+    """No answer to any Initial until the step's time is up."""
+    async with path_to(9, lambda _: False) as port, Tools(timeout=0.4, pace=Pace(0)) as tools:
+        (only,) = await shaken(port, tools, later=0.2)
+
+    assert (only.failure, only.answered, only.verified) == (Failure.TIMEOUT, False, False)
+    assert only.took >= 400
+
+
+async def test_a_port_where_nobody_listens_is_unreachable(tools: Tools) -> None:
+    """ICMP port unreachable comes back to a connected socket."""
+    async with path_to(9, lambda _: False) as port:
+        pass
+    (only,) = await shaken(port, tools)
+
+    assert (only.failure, only.answered) == (Failure.UNREACHABLE, False)
+
+
+async def test_a_certificate_of_another_name_does_not_verify(tools: Tools, ca: trustme.CA, tmp_path: Path) -> None:
+    """The handshake fails by our own alert; unverified it stands."""
+    async with quic_server(ca, tmp_path, name="other.example") as port:
+        (refused,) = await shaken(port, tools)
+        (stood,) = await shaken(port, tools, verify=False)
+
+    assert (refused.failure, refused.answered, refused.verified) == (Failure.CERTIFICATE, True, False)
+    assert "doesn't match" in refused.detail
+    assert (stood.failure, stood.verified) == (None, False)
+
+
+async def test_a_servers_alert_keeps_its_name(tools: Tools, ca: trustme.CA, tmp_path: Path) -> None:
+    """A server without HTTP/3 says so in a CONNECTION_CLOSE that carries a TLS alert."""
+    async with quic_server(ca, tmp_path, alpn="other") as port:
+        (only,) = await shaken(port, tools)
+
+    assert (only.failure, only.answered) == (Failure.ALERT, True)
+    assert only.alert
+
+
+async def test_garbage_is_no_answer() -> None:
+    """Datagrams that are not of this connection do not end it."""
+    loop = asyncio.get_running_loop()
+
+    class Echo(asyncio.DatagramProtocol):
+        def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
+            self.transport = transport
+
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            self.transport.sendto(b"\x40" * 50, addr)
+
+    transport, _ = await loop.create_datagram_endpoint(Echo, local_addr=("127.0.0.1", 0))
+    async with Tools(timeout=0.4, pace=Pace(0)) as tools:
+        (only,) = await shaken(transport.get_extra_info("sockname")[1], tools)
+    transport.close()
+
+    assert only.failure is Failure.TIMEOUT
+
+
+def test_where_the_system_keeps_its_certificates_in_no_file_they_are_passed_on_as_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on Windows: what OpenSSL's default context loads is what QUIC believes, or nothing at all."""
+    nowhere = ssl.DefaultVerifyPaths(None, None, "", "", "", "")
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nowhere)
+
+    file, folder, text = quic_module._authorities()
+
+    assert (file, folder) == (None, None)
+    assert text is None or text.startswith(b"-----BEGIN CERTIFICATE-----")
+
+
+def test_without_the_package_the_reader_is_told_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line, no traceback; with the package nothing is said."""
+    require()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+
+    with pytest.raises(ProbeError, match=r"needs the package aioquic \(pip install"):
+        require()
