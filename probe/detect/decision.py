@@ -17,6 +17,7 @@ The threshold is the regime's odds, moved by what is known::
     -3.4   proven or forged, three or more failures of their kind: an ordinary fault does not repeat these
     +1.5   forged, cut or throttled, only two failures of their kind
     +3.0   the vantage is new (fewer than 8000 target-rounds): its rates are guesses
+    -4.6   most targets have failed for three hours: that lasts too long for a fault of the vantage
     -4.6   two lasting interferences ended within two days: it flaps
 
 Sources: tuned and ablated on simulated series, see docs/detector.md.
@@ -35,9 +36,10 @@ from probe.detect.suspicion import Step, Suspicion
 REPEATED: Final = -3.4
 PAIR: Final = 1.5
 NEW_VANTAGE: Final = 3.0
+SHARED_FOR_LONG: Final = -4.6
 FLAPPING: Final = -4.6
 
-HOPELESS: Final = min(regime.odds for regime in REGIMES) + REPEATED + FLAPPING
+HOPELESS: Final = min(regime.odds for regime in REGIMES) + REPEATED + SHARED_FOR_LONG + FLAPPING
 """No threshold is lower: what is below needs no decision."""
 
 CLEARLY_SILENT: Final = 5.0
@@ -60,6 +62,21 @@ class Reason(StrEnum):
     NO_ALIBI = "the other targets do not vouch for the vantage"
     SUSPECT = "the vantage is suspect: most targets fail"
     ALARM = "the evidence is above the threshold"
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What moves the threshold besides the failures themselves: see the table above.
+
+    Attributes:
+        newcomer: the vantage's rates are still guesses.
+        shared_for_long: the gate has worn out.
+        flapping: the target does this repeatedly.
+    """
+
+    newcomer: bool = False
+    shared_for_long: bool = False
+    flapping: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,25 +113,24 @@ class Decision:
         return replace(self, reason=Reason.NO_ALIBI)
 
 
-def decide(suspicion: Suspicion, *, marks: frozenset[int], newcomer: bool, flapping: bool) -> Decision:
+def decide(suspicion: Suspicion, *, marks: frozenset[int], known: Circumstances) -> Decision:
     """Hold the leading alternative against its threshold; the alibi is the caller's to ask for.
 
     Args:
         suspicion: the target's sums.
         marks: what its failures in this batch looked like.
-        newcomer: the vantage's rates are still guesses.
-        flapping: see the table above.
+        known: what moves the threshold.
     """
     k = suspicion.best()
-    nats = suspicion.sums[k]
     steps = suspicion.since_onset(k)
     fails = [step for step in steps if step[1] != SUCCESS]
-    threshold = _threshold(k, fails, newcomer=newcomer, flapping=flapping)
+    case = _Case(k, suspicion.sums, fails, marks, known)
+    threshold = case.threshold()
     return Decision(
         k=k,
-        nats=nats,
+        nats=suspicion.sums[k],
         threshold=threshold,
-        reason=_reason(k, threshold, suspicion, fails, marks),
+        reason=case.reason(threshold),
         failures=len(fails),
         attempts=len(steps),
         rounds=len({step[2] for step in fails}),
@@ -122,43 +138,56 @@ def decide(suspicion: Suspicion, *, marks: frozenset[int], newcomer: bool, flapp
     )
 
 
-def _threshold(k: int, fails: list[Step], *, newcomer: bool, flapping: bool) -> float:
-    regime = ALTERNATIVES[k].regime
-    threshold = REGIMES[regime].odds
-    if regime in (PROVEN, FORGED) and _count(fails, REGIMES[regime].mark) >= 3:
-        threshold += REPEATED
-    elif regime in (FORGED, CUT, THROTTLED) and _count(fails, REGIMES[regime].mark) < 3:
-        threshold += PAIR
-    if newcomer:
-        threshold += NEW_VANTAGE
-    if flapping:
-        threshold += FLAPPING
-    return threshold
+class _Case:
+    """The leading alternative and what speaks for it."""
 
+    def __init__(
+        self, k: int, sums: list[float], fails: list[Step], marks: frozenset[int], known: Circumstances
+    ) -> None:
+        self.sums = sums
+        self.nats = sums[k]
+        self.regime = ALTERNATIVES[k].regime
+        self.mark = REGIMES[self.regime].mark
+        self.fails = fails
+        self.alike = sum(step[1] == self.mark for step in fails)
+        self.marks = marks
+        self.known = known
 
-def _reason(k: int, threshold: float, suspicion: Suspicion, fails: list[Step], marks: frozenset[int]) -> Reason:
-    nats = suspicion.sums[k]
-    regime = ALTERNATIVES[k].regime
-    mark = REGIMES[regime].mark
-    alike = _count(fails, mark)
-    if nats <= 0.0:
-        return Reason.QUIET
-    if mark not in marks:
-        return Reason.WORKS
-    if nats <= threshold:
-        return Reason.WEAK
-    if alike < 2:
-        return Reason.ONCE
-    if regime in (SILENT, UNREACHABLE):
-        batches = {step[2] for step in fails}
-        if len(batches) < 2 or fails[-1][0] - fails[0][0] < SILENT_SECONDS:
+    def threshold(self) -> float:
+        threshold = REGIMES[self.regime].odds
+        if self.regime in (PROVEN, FORGED) and self.alike >= 3:
+            threshold += REPEATED
+        elif self.regime in (FORGED, CUT, THROTTLED) and self.alike < 3:
+            threshold += PAIR
+        if self.known.newcomer:
+            threshold += NEW_VANTAGE
+        if self.known.shared_for_long:
+            threshold += SHARED_FOR_LONG
+        if self.known.flapping:
+            threshold += FLAPPING
+        return threshold
+
+    def reason(self, threshold: float) -> Reason:
+        if self.nats <= 0.0:
+            return Reason.QUIET
+        if self.mark not in self.marks:
+            return Reason.WORKS
+        if self.nats <= threshold:
+            return Reason.WEAK
+        if self.alike < 2:
+            return Reason.ONCE
+        if self.regime in (SILENT, UNREACHABLE) and not self.known.shared_for_long and self._brief():
             return Reason.BRIEF
-    if regime == SILENT and alike < 2 * _count(fails, Mark.UNREACHABLE):
-        vague = max(suspicion.sums[k] for k, a in enumerate(ALTERNATIVES) if a.regime == UNREACHABLE)
-        if nats - vague < CLEARLY_SILENT:
+        if self.regime == SILENT and self._mixed():
             return Reason.MIXED
-    return Reason.ALARM
+        return Reason.ALARM
 
+    def _brief(self) -> bool:
+        first, last = self.fails[0], self.fails[-1]
+        return first[2] == last[2] or last[0] - first[0] < SILENT_SECONDS
 
-def _count(fails: list[Step], mark: int) -> int:
-    return sum(step[1] == mark for step in fails)
+    def _mixed(self) -> bool:
+        if self.alike >= 2 * sum(step[1] == Mark.UNREACHABLE for step in self.fails):
+            return False
+        vague = max(value for value, a in zip(self.sums, ALTERNATIVES, strict=True) if a.regime == UNREACHABLE)
+        return self.nats - vague < CLEARLY_SILENT

@@ -15,7 +15,6 @@ from probe.detect.alternatives import REGIMES
 from probe.detect.decision import Reason, decide
 from probe.detect.detector import Detector
 from probe.detect.interference import CLEAR
-from probe.detect.learned import NEWCOMER
 from probe.detect.marks import SILENCE, SUCCESS, mark_of
 from probe.detect.series import Series
 from probe.detect.sighting import Sighting
@@ -141,8 +140,6 @@ def _judged(detector: Detector, series: Series, marks: frozenset[int]) -> tuple[
         return None, 0.0, 0.0, Reason.SUSPECT.value
     if series.suspicion is None:
         return None, 0.0, 0.0, Reason.QUIET.value
-    decision = decision or decide(
-        series.suspicion, marks=marks, newcomer=network.learned.rounds < NEWCOMER, flapping=series.flaps(series.at)
-    )
+    decision = decision or decide(series.suspicion, marks=marks, known=network.circumstances(series, series.at))
     status = REGIMES[decision.regime].status
     return status, max(0.0, decision.nats), decision.threshold, decision.reason.value

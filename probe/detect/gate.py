@@ -63,7 +63,8 @@ class Gate:
                 seen += 1
                 failing += looks[-1][1] != SUCCESS
         if failing < FEWEST or failing < SHARE * seen:
-            self.rounds = 0
+            if not (failing and self.worn_out):  # the last of them are still to be called
+                self.rounds = 0
             return False
         self.rounds += 1
         return not self.worn_out

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from probe.detect.alternatives import ALTERNATIVES, REGIMES
-from probe.detect.decision import HOPELESS, Decision, Reason, decide
+from probe.detect.decision import HOPELESS, Circumstances, Decision, Reason, decide
 from probe.detect.gate import Alibi, Gate, admissible
 from probe.detect.interference import CLEAR, Interference
 from probe.detect.learned import NEWCOMER, Learned
@@ -125,12 +125,7 @@ class Network:
             if series.suspicion is None or max(series.suspicion.sums) <= HOPELESS:
                 continue
             marks = frozenset(look[1] for look in looks)
-            decision = decide(
-                series.suspicion,
-                marks=marks,
-                newcomer=self.learned.rounds < NEWCOMER,
-                flapping=series.flaps(now),
-            )
+            decision = decide(series.suspicion, marks=marks, known=self.circumstances(series, now))
             if decision.reason is Reason.ALARM and not series.suspicion.proven and not self.gate.worn_out:
                 alibi = alibi or Alibi(self.series.values(), doubtful)
                 if not alibi.holds(series.target, decision.first, lasting=decision.rounds > 1):
@@ -139,6 +134,14 @@ class Network:
             if decision.reason is Reason.ALARM:
                 transitions.append(self._alarm(series, decision, now))
         return transitions
+
+    def circumstances(self, series: Series, now: float) -> Circumstances:
+        """What moves a target's threshold at a moment."""
+        return Circumstances(
+            newcomer=self.learned.rounds < NEWCOMER,
+            shared_for_long=self.gate.worn_out,
+            flapping=series.flaps(now),
+        )
 
     def _alarm(self, series: Series, decision: Decision, now: float) -> Transition:
         suspicion = series.suspicion

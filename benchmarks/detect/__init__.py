@@ -1,0 +1,1 @@
+"""How soon and how truthfully changes are found: `python -m benchmarks.detect`."""

@@ -1,0 +1,136 @@
+"""The rules people decide by today, to stand beside ours. They count all verdicts and know pass and fail.
+
+Sources: Gatus alerting (failure-threshold 3, success-threshold 2); Prometheus `for: 15m` (failing at every evaluation
+for that long); OONI's changepoints (median per hour, CUSUM with v = 0.7 and h = 3.5); OONI's former detector (an
+exponential average with p = 0.02, blocked above 0.10, cleared below 0.05).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from statistics import median
+from typing import Final, Protocol
+
+from probe.detect.sighting import Sighting
+from probe.model.transition import Transition
+from probe.model.verdict import Status
+
+
+class Rule(Protocol):
+    """A rule for one target: whether it is bad, after each verdict."""
+
+    def saw(self, failed: bool, moment: float) -> bool:
+        """Take one verdict."""
+
+
+class InARow:
+    """Bad after so many failures in a row, good after so many successes."""
+
+    def __init__(self, failures: int, successes: int) -> None:
+        self._needed = {True: failures, False: successes}
+        self._bad = False
+        self._last = False
+        self._run = 0
+
+    def saw(self, failed: bool, moment: float) -> bool:  # noqa: ARG002 - the interface
+        """Take one verdict."""
+        self._run = self._run + 1 if failed == self._last else 1
+        self._last = failed
+        if failed != self._bad and self._run >= self._needed[failed]:
+            self._bad = failed
+        return self._bad
+
+
+class ForSoLong:
+    """Bad when every verdict of so many seconds failed, good at the first success."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._since: float | None = None
+
+    def saw(self, failed: bool, moment: float) -> bool:
+        """Take one verdict."""
+        if not failed:
+            self._since = None
+            return False
+        if self._since is None:
+            self._since = moment
+        return moment - self._since >= self._seconds
+
+
+class HourlyCusum:
+    """Two CUSUMs over hourly medians."""
+
+    def __init__(self) -> None:
+        self._hour = 0
+        self._seen: list[int] = []
+        self._up = self._down = 0.0
+        self._bad = False
+
+    def saw(self, failed: bool, moment: float) -> bool:
+        """Take one verdict."""
+        hour = int(moment // 3600)
+        if hour != self._hour and self._seen:
+            y = 0.7 * median(self._seen)
+            self._up = max(0.0, self._up + y - 0.35)
+            self._down = max(0.0, self._down + 0.35 - y)
+            self._seen = []
+            if not self._bad and self._up > 3.5:
+                self._bad, self._up, self._down = True, 0.0, 0.0
+            elif self._bad and self._down > 3.5:
+                self._bad, self._up, self._down = False, 0.0, 0.0
+        self._hour = hour
+        self._seen.append(int(failed))
+        return self._bad
+
+
+class Average:
+    """An exponential average with two thresholds."""
+
+    def __init__(self) -> None:
+        self._mean = 0.0
+        self._bad = False
+
+    def saw(self, failed: bool, moment: float) -> bool:  # noqa: ARG002 - the interface
+        """Take one verdict."""
+        self._mean += 0.02 * (failed - self._mean)
+        self._bad = self._mean > (0.05 if self._bad else 0.10)
+        return self._bad
+
+
+BASELINES: Final[dict[str, Callable[[], Rule]]] = {
+    "three in a row": lambda: InARow(3, 3),
+    "Gatus 3/2": lambda: InARow(3, 2),
+    "Prometheus for: 15m": lambda: ForSoLong(900.0),
+    "OONI CUSUM": HourlyCusum,
+    "OONI average": Average,
+}
+
+
+class RuleDetector:
+    """A rule for every target, behind the interface of our detector."""
+
+    def __init__(self, rule: Callable[[], Rule]) -> None:
+        self._rule = rule
+        self._rules: dict[str, Rule] = {}
+        self._bad: dict[str, bool] = {}
+
+    def feed(self, sighting: Sighting) -> list[Transition]:
+        """Take one verdict."""
+        if sighting.status is Status.UNKNOWN:
+            return []
+        target = sighting.target
+        if target not in self._rules:
+            self._rules[target] = self._rule()
+        bad = self._rules[target].saw(sighting.status is not Status.REACHABLE, sighting.time.timestamp())
+        if bad == self._bad.get(target, False):
+            return []
+        self._bad[target] = bad
+        before, after = ("reachable", "blocked") if bad else ("blocked", "reachable")
+        moment = datetime.fromtimestamp(sighting.time.timestamp(), UTC)
+        return [Transition(target=target, before=before, after=after, time=moment, onset=moment)]
+
+    def finish(self) -> list[Transition]:
+        """Nothing is held back."""
+        return []

@@ -1,0 +1,180 @@
+"""What happens to which target, when; and the series of verdicts that a vantage in the midst of it makes.
+
+Rounds of 300 s +-8 %, one in a hundred of them long; 10-40 targets; `noise` of the attempts fail for no reason.
+Re-tests (`confirm`) follow within 60 s when a round's class (working, failing) differs from that of the round before.
+Everything follows from the seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import Random
+
+from benchmarks.detect.mechanisms import MECHANISMS, REACHABLE, STRAY, THROTTLE, UNKNOWN, Look, Mix
+from probe.detect.sighting import Sighting, Where
+from probe.model.verdict import VantageState
+
+START = datetime(2017, 4, 1, tzinfo=UTC).timestamp()
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+ROUND = 300.0
+
+
+@dataclass(frozen=True)
+class Event:
+    """Interference as it really was.
+
+    Attributes:
+        target: number of the target.
+        start, end: Unix seconds.
+        mechanism: key of `MECHANISMS`, or `throttle`.
+        counted: the moment from which delay is counted (a roll-out: 30 % of its ramp).
+        fades: the moment from which it may be called over; `end`, but for one that ends slowly.
+    """
+
+    target: int
+    start: float
+    end: float
+    mechanism: str
+    counted: float
+    fades: float
+
+
+@dataclass(frozen=True)
+class Episode:
+    """Something that makes attempts fail for a while.
+
+    Attributes:
+        start, end: Unix seconds.
+        share: of the attempts at a moment that fail by it.
+        looks: what these look like at a moment.
+        rank: which of two hides the other: the vantage's own faults (0) come before all.
+    """
+
+    start: float
+    end: float
+    share: Callable[[float], float]
+    looks: Callable[[float], Mix]
+    rank: int = 1
+
+
+@dataclass
+class Script:
+    """Everything that happens in one run of a world.
+
+    Attributes:
+        targets: how many.
+        days: how long.
+        noise: share of stray failures.
+        events: the truth.
+        episodes: by target.
+        asleep: when the vantage makes no rounds.
+        unknown: when its verdicts are `unknown`, and the state it then knows it is in.
+    """
+
+    targets: int
+    days: float
+    noise: float = 0.01
+    events: list[Event] = field(default_factory=list)
+    episodes: dict[int, list[Episode]] = field(default_factory=dict)
+    asleep: list[tuple[float, float]] = field(default_factory=list)
+    unknown: list[tuple[float, float, VantageState]] = field(default_factory=list)
+
+    @property
+    def end(self) -> float:
+        """Its last moment."""
+        return START + self.days * DAY
+
+    def add(self, target: int, episode: Episode) -> None:
+        """Something happens to a target."""
+        self.episodes.setdefault(target, []).append(episode)
+
+    def fails(self, target: int, start: float, end: float, looks: Mix, *, share: float = 1.0, rank: int = 1) -> None:
+        """A target fails for a while, evenly."""
+        self.add(target, Episode(start, end, lambda _: share, lambda _: looks, rank))
+
+    def block(self, target: int, start: float, end: float, mechanism: str, *, share: float = 1.0) -> None:
+        """A target is blocked (or throttled)."""
+        looks = THROTTLE if mechanism == "throttle" else MECHANISMS[mechanism]
+        self.fails(target, start, end, looks, share=share)
+        self.events.append(Event(target, start, end, mechanism, start, end))
+
+
+def _times(rng: Random, script: Script) -> Iterator[float]:
+    moment = START
+    sleeps = iter(sorted(script.asleep))
+    sleep = next(sleeps, None)
+    while moment < script.end:
+        while sleep is not None and sleep[0] <= moment:
+            moment = max(moment, sleep[1])
+            sleep = next(sleeps, None)
+        yield moment
+        moment += ROUND * rng.uniform(0.92, 1.08) * (rng.uniform(2, 5) if rng.random() < 0.01 else 1.0)
+
+
+class Vantage:
+    """Makes the verdicts of one script, and notes its rounds.
+
+    Attributes:
+        rounds: the moments rounds began.
+        looks: by target, the moments of its measurements; kept only where there are events to date.
+    """
+
+    def __init__(self, rng: Random, script: Script, confirm: int) -> None:
+        self._rng = rng
+        self._script = script
+        self._confirm = confirm
+        self._ahead = {t: sorted(e, key=lambda one: one.start) for t, e in script.episodes.items()}
+        self._open: dict[int, list[Episode]] = {}
+        self.rounds: list[float] = []
+        self.looks: list[list[float]] = [[] for _ in range(script.targets)]
+
+    def sightings(self) -> Iterator[Sighting]:
+        """All verdicts in order of time."""
+        rng, script = self._rng, self._script
+        names = [f"https://site{n:02d}.example/" for n in range(script.targets)]
+        working = [True] * script.targets
+        for begin in _times(rng, script):
+            self.rounds.append(begin)
+            order = list(range(script.targets))
+            rng.shuffle(order)
+            made = []
+            again = []
+            moment = begin
+            for target in order:
+                moment += rng.uniform(0.2, 1.6)
+                look, where = self._look(target, moment)
+                made.append((moment, target, look, 0, where))
+                if look is not UNKNOWN and (look is REACHABLE) != working[target]:
+                    again.append(target)
+            for attempt in range(1, self._confirm + 1):
+                moment += rng.uniform(3.0, 6.0)
+                for target in again:
+                    moment += rng.uniform(0.05, 0.3)
+                    look, where = self._look(target, moment)
+                    made.append((moment, target, look, attempt, where))
+            for at, target, look, attempt, where in made:
+                if look is not UNKNOWN:
+                    working[target] = look is REACHABLE
+                    if script.events:
+                        self.looks[target].append(at)
+                yield Sighting(datetime.fromtimestamp(at, UTC), names[target], look[0], look[1], attempt, where)
+
+    def _look(self, target: int, moment: float) -> tuple[Look, Where | None]:
+        script, rng = self._script, self._rng
+        for start, end, state in script.unknown:
+            if start <= moment < end:
+                return UNKNOWN, Where(state=state)
+        ahead = self._ahead.get(target, [])
+        active = self._open.setdefault(target, [])
+        if ahead and ahead[0].start <= moment:
+            while ahead and ahead[0].start <= moment:
+                active.append(ahead.pop(0))
+            active[:] = sorted((one for one in active if moment < one.end), key=lambda one: one.rank)
+        for episode in active:
+            if moment < episode.end and rng.random() < episode.share(moment):
+                return episode.looks(moment).draw(rng), None
+        if rng.random() < script.noise:
+            return STRAY.draw(rng), None
+        return REACHABLE, None
