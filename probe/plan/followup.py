@@ -8,6 +8,8 @@ RST, silence or FIN after the hello    the neutral name, then the subject again;
 a certificate that does not verify     a peek at whose it is
 an alert, garbage                      the subject again
 RST, silence or FIN after a request    over TLS: a request under the neutral name; then the subject again
+silence after the first kilobytes      the same page under the neutral name, then the subject again
+silence to a QUIC Initial              TLS over TCP, QUIC under the neutral name, then the subject again
 =====================================  ===========================================================================
 
 The neutral name goes before the second try of the subject, because some filters silence an address for 75 to 420 s
@@ -20,14 +22,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from probe.model.failure import Failure
-from probe.model.observation import Exchange, Observation, TlsHandshake
-from probe.model.step import Connect, Fetch, Handshake, Place, Purpose, Step
+from probe.model.observation import Exchange, Observation, QuicExchange, TlsHandshake
+from probe.model.step import Connect, Fetch, Handshake, Place, Purpose, QuicHandshake, Step
 from probe.model.target import bracketed
+from probe.plan import transfer
 from probe.plan.setup import Setup
 
 CUT = frozenset({Failure.TIMEOUT, Failure.RESET, Failure.EOF})
 """How a filter on the path ends a conversation."""
-DEPTH = {"tcp": 0, "tls": 1, "http": 2}
+DEPTH = {"tcp": 0, "tls": 1, "http": 2, "quic": 3}
 _TRY_AGAIN = CUT | {Failure.UNREACHABLE, Failure.ALERT, Failure.GARBAGE}
 
 
@@ -36,7 +39,7 @@ class Subject:
     """What is tried at each address of a hop.
 
     Attributes:
-        scheme: `https`, `http`, `tls` (a handshake alone) or `tcp` (a connection alone).
+        scheme: `https`, `http`, `tls` (a handshake alone), `quic` (likewise) or `tcp` (a connection alone).
         host: server name; empty for `tcp`.
         url: for `https` and `http`.
     """
@@ -49,18 +52,22 @@ class Subject:
     @property
     def encrypted(self) -> bool:
         """Whether a server name goes over the wire."""
-        return self.scheme in {"https", "tls"}
+        return self.scheme in {"https", "tls", "quic"}
 
     def step(self, address: str, place: Place, *, page: bool = True) -> Step:
         """The subject itself at one address; without the page where a handshake will do."""
         if self.url and (page or self.scheme == "http"):
             return Fetch(url=self.url, address=address, place=place)
+        if self.scheme == "quic":
+            return QuicHandshake(address=address, port=self.port, sni=self.host, place=place)
         if self.encrypted:
             return Handshake(address=address, port=self.port, sni=self.host, place=place)
         return Connect(address=address, port=self.port, place=place)
 
     def neutral(self, name: str, address: str, place: Place, *, page: bool) -> Step:
         """Another name at the same address; whose certificate comes back does not matter."""
+        if self.scheme == "quic":
+            return QuicHandshake(address=address, port=self.port, sni=name, verify=False, place=place)
         if page:
             port = "" if self.port == 443 else f":{self.port}"
             return Fetch(url=f"https://{bracketed(name)}{port}/", address=address, verify=False, place=place)
@@ -73,6 +80,8 @@ def failure_of(seen: tuple[Observation, ...]) -> tuple[str, Failure] | None:
         if one.failure is not None:
             if isinstance(one, Exchange):
                 return None if one.answered else ("http", one.failure)
+            if isinstance(one, QuicExchange):
+                return ("quic", one.failure)
             return ("tls" if isinstance(one, TlsHandshake) else "tcp", one.failure)
     return None
 
@@ -106,7 +115,15 @@ def after(
     if failure not in _TRY_AGAIN:
         return ()
     steps: list[Step] = []
-    if subject.encrypted and layer != "tcp" and failure in CUT:
+    last = seen[-1]
+    if subject.scheme == "quic":
+        steps.append(
+            Handshake(address=address, port=subject.port, sni=subject.host, place=_for(place, Purpose.SUBJECT))
+        )
+    if isinstance(last, Exchange) and last.begun and failure is Failure.TIMEOUT:
+        where = _for(place, Purpose.NEUTRAL)
+        steps.append(transfer.elsewise(subject.url, address, setup.random_name, where))
+    elif subject.encrypted and layer != "tcp" and failure in CUT:
         where = _for(place, Purpose.NEUTRAL)
         steps.append(subject.neutral(setup.random_name, address, where, page=layer == "http"))
     steps.append(subject.step(address, place))

@@ -20,8 +20,8 @@ from itertools import zip_longest
 
 from probe.model.failure import OWN_FAULTS, Failure
 from probe.model.observation import Exchange, Observation
-from probe.model.step import Fetch, Handshake, Place, Purpose, Resolve, Step
-from probe.plan import followup
+from probe.model.step import Fetch, Handshake, Place, Purpose, QuicHandshake, Resolve, Step
+from probe.plan import followup, transfer
 from probe.plan.candidates import fit
 from probe.plan.doubt import doubtful
 from probe.plan.followup import Subject
@@ -95,6 +95,7 @@ class Leg:
             if not seen.answered:
                 return
             self._check(step, seen)
+            self._compare(step, seen)
             self._works.add(step.address)
             if self._page is None and self._served is not None:
                 self._page = seen
@@ -125,6 +126,8 @@ class Leg:
             return False
         if isinstance(step, Fetch):
             return step.url == self.subject.url
+        if self.subject.scheme == "quic":
+            return isinstance(step, QuicHandshake)
         return isinstance(step, Handshake) is self.subject.encrypted
 
     def _begin(self, address: str, *, page: bool) -> None:
@@ -179,7 +182,12 @@ class Leg:
         for address in self._followed:
             neutral = self._aside.get((address, Purpose.NEUTRAL), ())
             failed = followup.failure_of(neutral)
-            if failed is not None and failed[0] != "tcp" and failed[1] in followup.CUT and self._failed(address):
+            if (
+                failed is not None
+                and failed[0] not in {"tcp", "quic"}
+                and failed[1] in followup.CUT
+                and self._failed(address)
+            ):
                 self.ask(followup.allowed(self.subject, address, self._setup, self._place))
 
     def _insist(self) -> None:
@@ -208,6 +216,13 @@ class Leg:
                 self.ask(
                     Fetch(url="https" + self.subject.url.removeprefix("http"), address=step.address, place=self._place)
                 )
+
+    def _compare(self, step: Fetch, page: Exchange) -> None:
+        """Of a page that crawls: the same under the neutral name, and both once more."""
+        if step.place.attempt == 0 and transfer.slow(page):
+            again = self.subject.step(step.address, self._number(step.address))
+            steps = transfer.comparison(self.subject.url, step.address, self._setup.random_name, self._place, again)
+            self._coming.setdefault(step.address, []).extend(steps)
 
     def _number(self, address: str) -> Place:
         """The place of the next try at an address."""

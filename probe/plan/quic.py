@@ -1,0 +1,41 @@
+"""QUIC: a handshake with every address of the host, and TLS over TCP at those that are silent."""
+
+from __future__ import annotations
+
+from probe.model.address import parse_address
+from probe.model.step import Place
+from probe.model.target import QuicTarget
+from probe.plan.candidates import choose
+from probe.plan.followup import Subject
+from probe.plan.leg import Leg
+from probe.plan.lookup import Lookup
+from probe.plan.plan import Plan
+from probe.plan.setup import Setup
+
+
+class QuicPlan(Plan):
+    """One host and port."""
+
+    def __init__(self, target: QuicTarget, setup: Setup) -> None:
+        super().__init__()
+        self._setup = setup
+        self._started = False
+        self._leg = Leg(Subject("quic", target.host, target.port), setup, self.slate, Place())
+        self._lookup: Lookup | None = None
+        if parse_address(target.host) is not None:
+            self._leg.start((target.host,), (target.host,), frozenset())
+        else:
+            self._lookup = Lookup(target.host, setup, self.slate, Place(), self._changed)
+
+    def _changed(self) -> None:
+        """Begin once the name is known; try what came late."""
+        lookup = self._lookup
+        if lookup is None or not lookup.ready:
+            return
+        if self._started:
+            self._leg.add(lookup.late, lookup.odd)
+            return
+        addresses = choose(lookup.sources, self._setup)
+        if addresses:
+            self._started = True
+            self._leg.start(addresses, lookup.local, lookup.odd)

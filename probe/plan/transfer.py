@@ -1,0 +1,62 @@
+"""Transfers that stall or crawl: the same page at the same address under another name, and the suspect again.
+
+A page that stops after its first kilobytes, or comes far slower than any line of today, is nobody's fault yet. The same
+server sending the same page under a name that nobody has listed is the comparison (the method of the people who showed
+the throttling of 2021 and 2024: net4people/bbs#65, #382; Waujito/youtubeUnblock#10). Over TLS the name that a filter
+reads is the server name, so only that is changed and the Host header stays: the server sends the same page, unless it
+minds, and then nothing is shown. In clear the Host header is what a filter reads.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from probe.model.observation import Exchange
+from probe.model.step import Fetch, Place, Purpose, Step
+from probe.model.target import bracketed
+
+SLOW = 50_000
+"""Bytes a second below which a page deserves a comparison. Twitter was held to 16 to 19 kB/s in 2021, YouTube to about
+as much in 2024, SNI-III to 0.7 (IMC'22); a line of 400 kbit/s that is slow by itself costs three more fetches a large
+page."""
+LARGE = 32_768
+"""Bytes below which nothing is said of a rate: that much may be the burst that every limiter lets through."""
+
+
+def slow(page: Exchange) -> bool:
+    """Whether a page that came was large enough, and slow enough, to ask why."""
+    return page.flow is not None and page.flow.bytes >= LARGE and page.rate < SLOW
+
+
+def elsewise(url: str, address: str, name: str, place: Place) -> Fetch:
+    """The same page at the same address under another name; whose certificate comes does not matter.
+
+    Args:
+        url: the page.
+        address: where it is asked for.
+        name: which nobody can have listed.
+        place: with the purpose of a neutral try.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        return Fetch(url=url, address=address, sni=name, verify=False, place=place)
+    port = f":{parts.port}" if parts.port else ""
+    other = parts._replace(netloc=bracketed(name) + port).geturl()
+    return Fetch(url=other, address=address, verify=False, place=place)
+
+
+def comparison(url: str, address: str, name: str, place: Place, again: Step) -> tuple[Step, ...]:
+    """Of a page that crawled: under the other name, under its own once more, and under the other.
+
+    Args:
+        url: the page.
+        address: where it was asked for.
+        name: which nobody can have listed.
+        place: of the hop.
+        again: the subject's next try.
+    """
+    first, second = (
+        elsewise(url, address, name, Place(chain=place.chain, hop=place.hop, attempt=attempt, purpose=Purpose.NEUTRAL))
+        for attempt in (0, 1)
+    )
+    return first, again, second
