@@ -8,6 +8,7 @@ collector learns it, beside the truth.
 from __future__ import annotations
 
 import argparse
+import signal
 import statistics
 import sys
 import time
@@ -174,11 +175,29 @@ def main() -> int:
     if reason := missing():
         say(f"demo: {reason}")
         return 1
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell started us with SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     players = cast(shipped.folder() / "services")
     watched = sum(service == WATCHED for service in players.targets.values())
     say(f"raising the lab: {len(players.targets)} targets, {watched} of them WeChat's")
+    try:
+        return perform(players, chosen.picture, stay=not chosen.exit)
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
+    except RuntimeError as error:
+        say(f"demo: {error}")
+        return 1
+
+
+def perform(players: Cast, file: Path | None, *, stay: bool) -> int:
+    """Raise the lab, play, judge; with `stay`, leave the board up until interrupted.
+
+    Raises:
+        RuntimeError: the lab cannot be raised, or a program on it ended.
+    """
     with Lab(players.world) as lab, door(lab.hosts["collector"], COLLECTOR, PORT) as address:
-        demo = Demo(lab, players, chosen.picture)
+        demo = Demo(lab, players, file)
         demo.fleet.start_collector()
         demo.fleet.start_agent("control", role="control", asn=64502, country="NL")
         demo.fleet.wait_for_control(len(players.targets))
@@ -189,7 +208,7 @@ def main() -> int:
         for line in wrong:
             say(f"WRONG  {line}")
         say("all went as it should" if not wrong else f"{len(wrong)} things went wrong")
-        if not chosen.exit:
+        if stay:
             say(f"the board stays at http://{address}/ until you interrupt (Ctrl-C)")
             _wait()
         demo.fleet.stop_agents()
@@ -201,7 +220,7 @@ def _wait() -> None:
         while True:
             time.sleep(60)
     except KeyboardInterrupt:
-        say("")
+        say("the demo ends")
 
 
 if __name__ == "__main__":
