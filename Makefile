@@ -18,7 +18,7 @@ demo:
 
 test:
 	@deploy/setup test
-	$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 lab:
 	@deploy/setup test
