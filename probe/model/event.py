@@ -76,8 +76,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Transitions that belong together: one service (or lone target), one network or country, one stretch.
 
     Attributes:
-        id: deterministic (service, scope, place, onset as the first vantage that became sure had it), so that every fuser
-            names it alike.
+        id: deterministic (service, scope, place, onset as the first vantage that became sure had it): every fuser names
+            it alike.
         revision: 1, 2, ..: an event never changes without a new one.
         service: name of the service, or the target itself when it belongs to none.
         onset: estimate of when it began (the median of the vantages').
