@@ -123,6 +123,8 @@ class ControlFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         certificates: host name -> SHA-256 of the leaf certificates that verified there.
         pages: per chain and hop, in order, as fetched there.
         failures: words of what failed there (`tcp.timeout`, `tls.certificate`, `tls.alert`), sorted.
+        hits: of a range: address that answered there -> `tcp`, or `tls` where it answered a ClientHello too.
+        misses: of a range: addresses that were silent there.
     """
 
     time: datetime
@@ -132,6 +134,8 @@ class ControlFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     certificates: dict[str, tuple[str, ...]] = {}
     pages: tuple[ControlPage, ...] = ()
     failures: tuple[str, ...] = ()
+    hits: dict[str, str] = {}
+    misses: tuple[str, ...] = ()
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -148,7 +152,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         server_refusal: HTTP status in which the server itself said no (403, 429, 451, 503 ..), over a verified session.
         server_alert: name of the TLS alert that ended the handshake here and not at control.
         families: family -> cause (or failure), for a family that fails while the other serves.
-        failing: address -> cause (or failure), for addresses that fail while others serve.
+        failing: address -> cause (or failure), for addresses that fail while others serve; of a range likewise, and the
+            sub-prefix in their place where it fails as a whole.
         hop: the URL of the redirect hop that decided.
         notes: ids of further things worth a reader's eye (`cdn_acquitted`, `hosts_file`, `nxdomain_rewritten` ..).
     """
