@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from probe.errors import TargetError
 from probe.model.target import DnsTarget, DomainTarget, QuicTarget, RangeTarget, Target, TcpTarget, TlsTarget, UrlTarget
 from probe.plan.dns import DnsPlan
 from probe.plan.endpoint import TcpPlan, TlsPlan
 from probe.plan.plan import Plan
+from probe.plan.quic import QuicPlan
+from probe.plan.range import RangePlan
 from probe.plan.setup import Limits, Setup
 from probe.plan.url import UrlPlan
 
@@ -14,11 +15,7 @@ __all__ = ["Limits", "Plan", "Setup", "plan_for"]
 
 
 def plan_for(target: Target, setup: Setup) -> Plan:
-    """The plan that measures a target.
-
-    Raises:
-        TargetError: this version measures no target of that kind yet.
-    """
+    """The plan that measures a target."""
     match target:
         case UrlTarget():
             return UrlPlan((target,), setup)
@@ -30,6 +27,7 @@ def plan_for(target: Target, setup: Setup) -> Plan:
             return TcpPlan(target, setup)
         case TlsTarget():
             return TlsPlan(target, setup)
-        case QuicTarget() | RangeTarget():
-            kind = "QUIC targets" if isinstance(target, QuicTarget) else "ranges"
-            raise TargetError(f"{target} cannot be measured: this version does not measure {kind} yet")
+        case RangeTarget():
+            return RangePlan(target, setup)
+        case QuicTarget():
+            return QuicPlan(target, setup)

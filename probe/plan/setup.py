@@ -54,7 +54,10 @@ class Setup:
         suspected: a server name is suspected (a re-test): each address hears the neutral name before the suspect one,
             since some filters silence an address for minutes after the suspect name (GFW: 90 to 360 s per client,
             server and port).
-        relay_address: an address where nothing listens, for `tcp://` targets; empty for none.
+        relay_address: an address where nothing listens, for `tcp://` targets and ranges; empty for none.
+        sample: of a range, how many addresses are looked at (more where it is wide, see `probe.plan.sampling`).
+        seed: of a range, what the sample is drawn by: the same number draws the same one.
+        draw: of a range, which of the disjoint samples: 0, or the number of a re-test, which asks others.
     """
 
     network_resolvers: tuple[str, ...] = ()
@@ -66,6 +69,9 @@ class Setup:
     allowed_name: str = "www.wikipedia.org"
     suspected: bool = False
     relay_address: str = ""
+    sample: int = 16
+    seed: int = 0
+    draw: int = 0
     limits: Limits = Limits()
 
     @property

@@ -11,6 +11,7 @@ from probe.model.target import parse
 from probe.plan import Plan, plan_for
 from probe.plan.dns import DnsPlan
 from probe.plan.endpoint import TcpPlan, TlsPlan
+from probe.plan.range import RangePlan
 from probe.plan.url import UrlPlan
 from tests.unit.plan.dialogue import NAME, SETUP, A
 
@@ -23,14 +24,15 @@ from tests.unit.plan.dialogue import NAME, SETUP, A
         (f"dns://{NAME}", DnsPlan),
         (f"tcp://{A}:443", TcpPlan),
         (f"tls://{A}:443/{NAME}", TlsPlan),
+        ("151.101.1.0/24", RangePlan),
     ],
 )
 def test_each_kind_of_target_has_its_plan(text: str, kind: type) -> None:
-    """All forms of the contract but ranges and QUIC."""
+    """All forms of the contract but QUIC."""
     assert type(plan_for(parse(text), SETUP)) is kind
 
 
-@pytest.mark.parametrize("text", ["quic://example.org:443", "203.0.113.0/24"])
+@pytest.mark.parametrize("text", ["quic://example.org:443"])
 def test_what_this_version_does_not_measure_is_said_so(text: str) -> None:
     """In one clear line."""
     with pytest.raises(TargetError, match="does not measure"):

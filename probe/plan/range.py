@@ -1,0 +1,215 @@
+"""A range: a sample of its addresses, an address where nothing listens, and whether those that connect also speak.
+
+::
+
+    sample    each address a connection; one that answered at control and not here is tried again
+    relay     beside it: an unrouted address, and two that are silent at control: does somebody accept every SYN?
+    wider     where some answer and a vouched one fails: others of its /24 that answered at control;
+              where nothing is known of the range: neighbours of those that answer, or more addresses until some do
+    hello     port 443: a ClientHello without a name that anybody could have listed, since filters let SYNs pass
+    witness   IPv6 and nothing answered: does anything at all answer over IPv6 here?
+
+No address is contacted more than three times in a measurement. Whoever measures is to wait an hour before the next
+(`probe.agent.scheduler`), and a re-test asks other addresses than the first look did.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from probe.model.failure import OWN_FAULTS, Failure
+from probe.model.observation import Observation, Resolution, TlsHandshake
+from probe.model.step import Connect, Handshake, Place, Purpose, Resolve, Step, Trust
+from probe.model.target import RangeTarget
+from probe.plan import sampling
+from probe.plan.followup import CUT, failure_of
+from probe.plan.plan import Plan
+from probe.plan.setup import Setup
+
+ENOUGH = 3
+"""Addresses known to answer with which a range can be judged; with fewer, others are drawn beside them."""
+PLENTY = 8
+"""Answers after which an unknown range is searched no further."""
+HELLOS = 4
+"""Addresses that hear a ClientHello. Four to twelve close together make some filters freeze all new ones
+(net4people/bbs#546), so they go one after another, and where the control vouches the first answer ends it."""
+_DECOYS = 2
+_NEIGHBOURS = 3
+_UNITS = 8
+_LOST = CUT | {Failure.UNREACHABLE}
+
+
+class RangePlan(Plan):
+    """One range."""
+
+    def __init__(self, target: RangeTarget, setup: Setup) -> None:
+        super().__init__()
+        self._setup = setup
+        self._port = target.port
+        self._network = ipaddress.ip_network(target.network)
+        control = setup.control
+        self._hits = {a: how for a, how in control.hits.items() if self._holds(a)} if control is not None else {}
+        self._misses = tuple(a for a in control.misses if self._holds(a)) if control is not None else ()
+        self._count = sampling.width(self._network, setup.sample)
+        self._under_way: set[Step] = set()
+        self._asked: set[str] = set()
+        self._stood: list[str] = []
+        self._failed: list[str] = []
+        self._greeted: list[str] = []
+        self._spoke = False
+        self._searched = 0
+        self._begin()
+
+    @property
+    def _vouched(self) -> bool:
+        return len(self._hits) >= ENOUGH
+
+    def _holds(self, address: str) -> bool:
+        return ipaddress.ip_address(address) in self._network
+
+    def _begin(self) -> None:
+        setup, network = self._setup, self._network
+        if setup.draw and not self._vouched:
+            return  # a re-test asks addresses that were not asked yet, and there are none to rely on
+        sample = sampling.known(self._hits, network, self._count, setup.seed, setup.draw)
+        if not self._vouched:
+            sample = (*sample, *sampling.drawn(network, self._count, setup.seed, setup.draw))[: self._count]
+        if not sample:
+            return
+        if setup.relay_address:
+            self._decoy(setup.relay_address)
+        for address in sampling.known(self._misses, network, _DECOYS, setup.seed, setup.draw):
+            self._decoy(address)
+        self._look(*sample)
+
+    def _decoy(self, address: str) -> None:
+        self._asked.add(address)
+        self._ask(Connect(address=address, port=self._port, place=Place(purpose=Purpose.RELAY)))
+
+    def _look(self, *addresses: str) -> bool:
+        """Connect to those of the addresses that were not asked yet; False when there are none."""
+        fresh = [address for address in dict.fromkeys(addresses) if address not in self._asked]
+        for address in fresh:
+            self._asked.add(address)
+            self._ask(Connect(address=address, port=self._port))
+        return bool(fresh)
+
+    def _ask(self, step: Step) -> None:
+        if self.slate.ask(step, self):
+            self._under_way.add(step)
+
+    def told(self, step: Step, seen: Observation) -> None:
+        """The witness's address leads to the witness."""
+        if isinstance(step, Resolve) and isinstance(seen, Resolution) and seen.addresses:
+            self._ask(Connect(address=seen.addresses[0], port=443, place=Place(purpose=Purpose.ALLOWED)))
+
+    def ended(self, step: Step, seen: tuple[Observation, ...]) -> None:
+        """Go on with the address, or with the range when nothing is under way."""
+        self._under_way.discard(step)
+        failed = failure_of(seen)
+        if isinstance(step, Connect) and step.place.purpose is Purpose.SUBJECT and seen:
+            self._connected(step, None if failed is None else failed[1])
+        elif isinstance(step, Handshake):
+            self._heard(step, seen)
+        if not self._under_way:
+            self._advance()
+
+    def _connected(self, step: Connect, failure: Failure | None) -> None:
+        if failure is None:
+            self._stood.append(step.address)
+        elif failure in OWN_FAULTS or step.place.attempt or step.address not in self._hits:
+            self._failed.append(step.address)
+        else:
+            self._ask(Connect(address=step.address, port=self._port, place=Place(attempt=1)))
+
+    def _heard(self, step: Handshake, seen: tuple[Observation, ...]) -> None:
+        last = seen[-1] if seen else None
+        if isinstance(last, TlsHandshake) and last.failure not in _LOST:
+            self._spoke = True
+        elif last is not None and last.failure in _LOST and not step.place.attempt:
+            self._ask(self._hello(step.address, step.sni, step.place.purpose, attempt=1))
+
+    def _advance(self) -> None:
+        """The first of the next things to do that there is to do."""
+        if self._widen() or self._greet():
+            return
+        self._try_witness()
+
+    def _widen(self) -> bool:
+        if self._vouched:
+            return self._compare()
+        if self._setup.control is not None and self._hits:
+            return False  # some is known of it, and too little to judge by: more misses would say nothing
+        return self._search()
+
+    def _compare(self) -> bool:
+        """Others that answered at control, of each part of the range in which one fails here while others answer."""
+        if not self._stood:
+            return False
+        units = list(dict.fromkeys(sampling.unit_of(a, self._network) for a in self._failed if a in self._hits))
+        chosen: list[str] = []
+        for unit in units[:_UNITS]:
+            others = sampling.known(self._hits, unit, len(self._hits), self._setup.seed)
+            asked = sum(other in self._asked for other in others)
+            chosen += [other for other in others if other not in self._asked][: max(0, _NEIGHBOURS + 1 - asked)]
+        return self._look(*chosen)
+
+    def _search(self) -> bool:
+        """A range of which nothing is known: find who answers, so that a control can vouch for it."""
+        network, seed = self._network, self._setup.seed
+        left = sampling.WIDEST * self._count - len(self._asked)
+        while left > 0 and self._searched < 3:
+            self._searched += 1
+            if self._searched == 1:
+                parts = self._stood if network.prefixlen < sampling.UNIT[network.version] else []
+                more = [other for a in parts for other in sampling.neighbours(a, network, _NEIGHBOURS, seed)]
+            elif len(self._stood) >= PLENTY:
+                return False
+            elif self._searched == 2:
+                more = [*sampling.habitual(network, self._count, seed)]
+            else:
+                more = [*sampling.drawn(network, left, seed + 1, self._setup.draw)]
+            if self._look(*more[:left]):
+                return True
+        return False
+
+    def _greet(self) -> bool:
+        """A hello to the next address that connected; False when enough has been heard."""
+        if self._port != 443:
+            return False
+        if self._vouched:
+            fit = [address for address in self._stood if self._hits.get(address) == "tls" and not self._spoke]
+        else:
+            fit = self._stood
+        for address in fit:
+            if address not in self._greeted and len(self._greeted) < HELLOS:
+                self._greeted.append(address)
+                self._ask(self._hello(address, self._setup.random_name, Purpose.NEUTRAL))
+                return True
+        return self._try_allowed()
+
+    def _try_allowed(self) -> bool:
+        """Where no hello was answered, one with a name that allow-lists carry."""
+        if self._spoke or not self._greeted:
+            return False
+        self._ask(self._hello(self._greeted[0], self._setup.allowed_name, Purpose.ALLOWED))
+        self._spoke = True  # asked once, whatever comes of it
+        return True
+
+    def _hello(self, address: str, name: str, purpose: Purpose, attempt: int = 0) -> Handshake:
+        place = Place(attempt=attempt, purpose=purpose)
+        return Handshake(address=address, port=443, sni=name, verify=False, place=place)
+
+    def _try_witness(self) -> None:
+        if self._network.version == 4 or self._stood or not self._failed:
+            return
+        for resolver in self._setup.trusted_resolvers[:1]:
+            self._ask(
+                Resolve(
+                    name=self._setup.allowed_name,
+                    rrtype="AAAA",
+                    resolver=resolver,
+                    trust=Trust.TRUSTED,
+                    place=Place(purpose=Purpose.ALLOWED),
+                )
+            )
