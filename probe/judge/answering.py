@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from probe.judge import ranges
 from probe.judge.acquittal import plain, verified
 from probe.judge.case import Leg
 from probe.judge.pages import Whose
@@ -16,6 +17,8 @@ def works(leg: Leg) -> bool:
     """The target's own word came, by the way that programs on this host would take."""
     if leg.hop.subject.scheme == "dns":
         return resolves(leg)
+    if ranges.is_range(leg):
+        return ranges.works(leg)
     return found(leg) and bool(leg.served_by) and not leg.hop.astray
 
 

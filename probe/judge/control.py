@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from probe.errors import TargetError
+from probe.judge.hits import hits, misses
 from probe.judge.reading import Subject, chains, subject_of
 from probe.model.observation import Exchange, Resolution, TlsHandshake
 from probe.model.step import Purpose
-from probe.model.target import parse
+from probe.model.target import RangeTarget, parse
 from probe.model.verdict import ControlFacts, ControlPage, Status, Verdict
 
 STALE = timedelta(days=7)
@@ -91,8 +92,17 @@ def _canonical(text: str) -> str:
         return text
 
 
+def _is_range(text: str) -> bool:
+    try:
+        return isinstance(parse(text), RangeTarget)
+    except TargetError:
+        return False
+
+
 def _facts_of(verdict: Verdict, before: ControlFacts | None) -> ControlFacts:
     observations = verdict.evidence.observations
+    found = hits(observations) if _is_range(verdict.target) else {}
+    silent = misses(observations) if _is_range(verdict.target) else ()
     addresses: dict[str, dict[str, None]] = {}
     certificates: dict[str, dict[str, None]] = {}
     for one in observations:
@@ -105,6 +115,8 @@ def _facts_of(verdict: Verdict, before: ControlFacts | None) -> ControlFacts:
             addresses.setdefault(name, {}).update(dict.fromkeys(known))
         for name, known in before.certificates.items():
             certificates.setdefault(name, {}).update(dict.fromkeys(known))
+        found = {**before.hits, **found}
+        silent = tuple(sorted({*before.misses, *silent} - set(found)))
     return ControlFacts(
         time=verdict.time,
         statuses=tuple(sorted({verdict.status, *(before.statuses if before is not None else ())})),
@@ -113,6 +125,8 @@ def _facts_of(verdict: Verdict, before: ControlFacts | None) -> ControlFacts:
         certificates={name: tuple(known) for name, known in sorted(certificates.items())},
         pages=_pages(verdict),
         failures=_failures(verdict),
+        hits=dict(sorted(found.items())),
+        misses=silent,
     )
 
 

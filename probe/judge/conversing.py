@@ -43,6 +43,8 @@ def alone(leg: Leg) -> bool:
     Silence over IPv6 alone is no proof where nothing here ever answered over IPv6: the vantage's IPv6 may be broken.
     """
     outcome = leg.decisive
+    if leg.hop.subject.scheme == "range":
+        return False  # its addresses are many machines': see `probe.judge.ranges`
     if outcome is None or leg.word is not Word.SERVED or leg.alike < ENOUGH.get(outcome.failure, 2):
         return False
     if not any(leg.standing(site.address) is Standing.ACQUITTED for site in leg.failing):

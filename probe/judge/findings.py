@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from probe.judge import ranges
 from probe.judge.acquittal import Standing
 from probe.judge.answering import odd_but_verified, own_pages, refusal
 from probe.judge.blockpages import acquitting, convicting
@@ -33,7 +34,9 @@ def find(legs: Iterable[Leg], deciding: Leg, rule: str) -> Findings:
     notes: set[str] = set()
     for leg in judged:
         notes |= _notes(leg)
-        if leg.served_by:
+        if ranges.is_range(leg):
+            failing |= ranges.failing(leg) if leg.served_by else {}
+        elif leg.served_by:
             failing |= {site.address: str(site.failed) for site in leg.failing if not _well(leg, site)}
             families |= _families(leg)
     return Findings(

@@ -16,7 +16,7 @@ from probe.model.address import parse_address
 from probe.model.failure import OWN_FAULTS, Failure
 from probe.model.observation import Connection, Exchange, LateAnswer, Observation, Resolution, TlsHandshake
 from probe.model.step import Purpose
-from probe.model.target import DnsTarget, DomainTarget, Target, TcpTarget, TlsTarget, UrlTarget, parse
+from probe.model.target import DnsTarget, DomainTarget, RangeTarget, Target, TcpTarget, TlsTarget, UrlTarget, parse
 
 REDIRECTS = 10
 """Hops after the first that count (contract: design of the plans); a chain that goes on is a loop."""
@@ -58,8 +58,8 @@ class Subject:
     """What one hop tries.
 
     Attributes:
-        scheme: `https`, `http`, `tls`, `tcp` or `dns`.
-        host: name or address; empty for `tcp`.
+        scheme: `https`, `http`, `tls`, `tcp`, `range` or `dns`.
+        host: name or address; empty for `tcp` and `range`.
         port: of the act that decides; 443 for `dns`, where certificates are witnesses.
         url: empty where there is none.
     """
@@ -239,6 +239,8 @@ def _subjects(target: Target) -> tuple[Subject, ...]:
             return (Subject("tcp", "", port),)
         case TlsTarget(_, port, sni):
             return (Subject("tls", sni, port),)
+        case RangeTarget(_, port):
+            return (Subject("range", "", port),)
         case _:
             return ()
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from probe.judge import answering, conversing, resolving
+from probe.judge import answering, conversing, ranges, resolving
 from probe.judge.case import Leg
 from probe.judge.control import Word
 from probe.model.address import is_bogon, parse_address
@@ -109,6 +109,9 @@ RULES: tuple[Rule, ...] = (
     # What works.
     Rule("tcp.relayed", conversing.relayed, U,
          "every address accepts connections here: a relay answers", source="transparent relays: net4people/bbs#294"),
+    Rule("range.relayed", ranges.relayed, U,
+         "addresses where nothing listens accept connections here: a relay answers",
+         source="transparent relays: net4people/bbs#294"),
     Rule("server.refusal", answering.refused, R,
          "the server itself says no, over verified TLS", source=_READINGS),
     Rule("served.acquitted", answering.acquitted, R,
@@ -168,6 +171,21 @@ RULES: tuple[Rule, ...] = (
          "a page that is not the target's", (C.HTTP_BLOCKPAGE,), source=_CAUSES),
     Rule("tls.mitm", conversing.forged_certificate, B,
          "another certificate than the target's", (C.TLS_MITM,), source=_CAUSES),
+    Rule("tcp.timeout.range", ranges.alone_by("tcp", Failure.TIMEOUT), B,
+         "silence from the whole sample here, answers at control", (C.TCP_TIMEOUT, C.IP_RANGE), source=_CAUSES),
+    Rule("tcp.reset.range", ranges.alone_by("tcp", Failure.RESET), B,
+         "RST from the whole sample here, answers at control", (C.TCP_RESET, C.IP_RANGE), source=_CAUSES),
+    Rule("tcp.unreachable.range", ranges.alone_by("tcp", Failure.UNREACHABLE), B,
+         "ICMP from the whole sample here, answers at control", (C.TCP_UNREACHABLE, C.IP_RANGE), source=_CAUSES),
+    Rule("tls.timeout.range", ranges.alone_by("tls", Failure.TIMEOUT), B,
+         "the whole sample connects, and is silent after any ClientHello here alone", (C.TLS_TIMEOUT, C.IP_RANGE),
+         source="net4people/bbs#516: SYNs pass, ClientHellos do not"),
+    Rule("tls.reset.range", ranges.alone_by("tls", Failure.RESET), B,
+         "the whole sample connects, and resets after any ClientHello here alone", (C.TLS_RESET, C.IP_RANGE),
+         source=_CAUSES),
+    Rule("tls.eof.range", ranges.alone_by("tls", Failure.EOF), B,
+         "the whole sample connects, and closes after any ClientHello here alone", (C.TLS_EOF, C.IP_RANGE),
+         source=_CAUSES),
     Rule("tcp.timeout", conversing.alone_by("tcp", Failure.TIMEOUT), B,
          "silence to the SYN here, served at control", (C.TCP_TIMEOUT,), source=_CAUSES),
     Rule("tcp.reset", conversing.alone_by("tcp", Failure.RESET), B,
@@ -207,6 +225,8 @@ RULES: tuple[Rule, ...] = (
          "the resolver finds no other name either"),
     Rule("dns.unresolved", resolving.unresolved, U,
          "no address, and nothing shows whose fault it is", source=_READINGS),
+    Rule("range.mute", ranges.mute, U,
+         "connections stand and say nothing, and too few spoke at control to tell why", source=_CAUSES),
     Rule("tcp.ambiguous", conversing.failed_at("tcp"), U,
          "no connection, and nothing shows whose fault it is", source=_READINGS),
     Rule("tls.ambiguous", conversing.failed_at("tls"), U,
@@ -248,6 +268,9 @@ def _seen(leg: Leg) -> tuple[Cause, ...]:
         found.append(leg.names.complaint(leg.names.trouble))
     if leg.decisive is not None and str(leg.decisive) in _CAUSE_WORDS:
         found.append(Cause(str(leg.decisive)))
+    hush = ranges.hush(leg)
+    if hush is not None:
+        found.append(Cause(str(hush)))
     return tuple(cause for cause in found if cause is not None)
 
 

@@ -67,11 +67,11 @@ def test_every_rule_decides_some_case() -> None:
 
 
 def test_every_cause_that_this_version_can_see_is_in_some_case() -> None:
-    """Throttling, QUIC and ranges are not measured yet."""
+    """Throttling and QUIC are not measured yet."""
     judged = [record.read(folder).verdict for folder in FOLDERS]
     seen = {cause for verdict in judged if verdict.status is Status.BLOCKED for cause in verdict.causes}
 
-    later = {Cause.THROTTLE_RATE, Cause.THROTTLE_FREEZE, Cause.QUIC_TIMEOUT, Cause.IP_RANGE}
+    later = {Cause.THROTTLE_RATE, Cause.THROTTLE_FREEZE, Cause.QUIC_TIMEOUT}
     assert seen == set(Cause) - later
 
 
