@@ -1,0 +1,100 @@
+"""Transfers that stop or crawl: predicates of a leg, and what the same page under another name shows.
+
+A freeze is a transfer that stopped after its first kilobytes and stayed silent until time was up, each time it was
+tried. It is the network's doing where the same page, more of it than ever came, passes under another name at the same
+address; or, heard as often as any silence must be, where control got more of the page. A rate is the network's doing
+where the same page under another name comes at least `RATIO` times faster, tried alternately within a minute.
+
+A path that loses all large packets is no freeze: nothing of the answer comes through it then. A page smaller than what
+a freeze lets through proves nothing, and neither does the rate of one.
+"""
+
+from __future__ import annotations
+
+from probe.judge.case import Leg
+from probe.judge.control import page_of
+from probe.judge.conversing import alone
+from probe.judge.reading import Outcome, Site
+from probe.judge.resolving import found
+from probe.model.failure import Failure
+from probe.model.observation import ENOUGH_FLOW, Exchange
+from probe.model.step import Purpose
+from probe.model.verdict import VantageState
+
+RATIO = 5
+"""How many times faster the other name must be (design: ratio of at least 5): lines that lose a tenth of their packets
+differ by less from one large page to the next, the known throttles by 10 and more."""
+TRIES = 2
+"""Tries of the suspect before anything is said."""
+SAMPLE = 16_384
+"""Bytes that a transfer must have brought before its rate is one."""
+MINUTE = 60_000
+"""Milliseconds within which two transfers are compared."""
+_STOPPED = Outcome("body", Failure.TIMEOUT)
+
+
+def frozen_by_name(leg: Leg) -> bool:
+    """The page stops each time, and under another name at the same address more of it comes than ever did."""
+    control = leg.evidence.control
+    if leg.decisive != _STOPPED or (control is not None and str(_STOPPED) in control.failures):
+        return False
+    for site in leg.failing:
+        stops = _stops(site)
+        if len(stops) >= TRIES and any(_bytes(one) > max(map(_bytes, stops)) for one in _others(site)):
+            return True
+    return False
+
+
+def frozen_alone(leg: Leg) -> bool:
+    """The page stops each time here, and control got more of it than ever came."""
+    if leg.decisive != _STOPPED or not alone(leg):
+        return False
+    stops = [one for site in leg.failing for one in _stops(site)]
+    page = page_of(leg.control, leg.hop.subject.url)
+    return bool(stops) and page is not None and page.length > max(one.length for one in stops)
+
+
+def slowed(leg: Leg) -> bool:
+    """The page crawls, and under another name at the same address it comes at once."""
+    if leg.case.state is not VantageState.ONLINE or leg.hop.astray or not found(leg):
+        return False
+    return any(_slower(site) for site in leg.hop.sites) and not any(_quick(site) for site in leg.served_by)
+
+
+def _slower(site: Site) -> bool:
+    mine = [one for one in _fetches(site) if _bytes(one) >= SAMPLE and not one.frozen]
+    theirs = [one for one in _others(site) if _bytes(one) >= SAMPLE]
+    if len(mine) < TRIES or not theirs or len(mine) < len(_fetches(site)):
+        return False
+    if min(_bytes(one) for one in theirs) * 2 < max(_bytes(one) for one in mine):
+        return False  # a limiter's first burst would pass for the line's own rate
+    close = any(abs(one.at - other.at) <= MINUTE for one in mine for other in theirs)
+    return close and min(one.rate for one in theirs) >= RATIO * max(one.rate for one in mine)
+
+
+def _quick(site: Site) -> bool:
+    """Whether an address served the page at a rate that nobody complains of, or so little that nothing is known."""
+    return bool(site.pages) and not _slower(site)
+
+
+def _fetches(site: Site) -> list[Exchange]:
+    return [one for group in site.tries for one in group if isinstance(one, Exchange)]
+
+
+def _stops(site: Site) -> list[Exchange]:
+    """The site's tries, where each of them that got as far as the page stopped in it."""
+    fetches = _fetches(site)
+    return fetches if all(one.frozen for one in fetches) else []
+
+
+def _others(site: Site) -> list[Exchange]:
+    """What came of the page under another name, whole or as much as no freeze lets through."""
+    return [
+        one
+        for one in site.beside(Purpose.NEUTRAL)
+        if isinstance(one, Exchange) and one.status and (one.complete or _bytes(one) >= ENOUGH_FLOW)
+    ]
+
+
+def _bytes(one: Exchange) -> int:
+    return one.flow.bytes if one.flow is not None else 0
