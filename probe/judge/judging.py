@@ -108,8 +108,10 @@ class _Judged:
 
 def _chain(legs: tuple[Leg, ...]) -> _Judged:
     """The first hop that is not reachable speaks for the chain; else the last does, where the page came from."""
-    for number, leg in enumerate(legs, start=1):
-        rule = rules.decide(leg)
-        if rule.status is not Status.REACHABLE or number == len(legs):
-            return _Judged(leg, rule, legs[:number])
-    raise AssertionError("a chain has at least one hop")
+    first, *later = legs
+    judged = _Judged(first, rules.decide(first), (first,))
+    for leg in later:
+        if judged.rule.status is not Status.REACHABLE:
+            break
+        judged = _Judged(leg, rules.decide(leg), (*judged.legs, leg))
+    return judged

@@ -249,7 +249,8 @@ def _walk(
     chain: int, subject: Subject, observations: Sequence[Observation], known: Mapping[Subject, Hop]
 ) -> Iterator[Hop]:
     seen = set()
-    for index in range(REDIRECTS + 1):
+    index = 0
+    while True:
         hop = Hop(chain, index, subject, observations)
         if not hop.tried and subject.url and subject in known:
             hop = known[subject]
@@ -261,6 +262,7 @@ def _walk(
         if ends or following is None:
             return
         subject = following
+        index += 1
 
 
 def _following(hop: Hop, observations: Sequence[Observation]) -> Subject | None:

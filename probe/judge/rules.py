@@ -275,3 +275,20 @@ def _seen(leg: Leg) -> tuple[Cause, ...]:
 
 
 _CAUSE_WORDS = frozenset(Cause)
+
+
+def documented() -> str:
+    """The table as `docs/methods/rules.md` shows it to people."""
+    rows = [
+        "# Rules",
+        "",
+        f"Version {RULES_VERSION}. One ordered table: the first rule that holds for a hop decides it, and the verdict",
+        "names it. This page is generated from `probe/judge/rules.py`; a test holds it against the table.",
+        "",
+        "| rule | status | causes | why | source |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for rule in RULES:
+        causes = " ".join(f"`{cause}`" for cause in rule.causes)
+        rows.append(f"| `{rule.id}` | {rule.status} | {causes} | {rule.why} | {rule.source} |")
+    return "\n".join([*rows, ""])

@@ -12,6 +12,7 @@ from probe.model.failure import Failure
 from probe.model.observation import Connection
 from probe.model.target import parse
 from probe.model.verdict import Evidence, Status, Vantage, VantageState, Verdict
+from tests.unit.judge.made import HTTP, NAME, NEUTRAL, A, http, said, served, tcp, tls, tries
 from tests.unit.judge.worlds import TIME, VERDICTS
 
 ONLINE = Vantage(state=VantageState.ONLINE)
@@ -56,12 +57,61 @@ def test_under_an_allowlist_nobody_is_accused(made: Verdict) -> None:
         assert judge(parse(made.target), made.evidence, state).status not in {Status.BLOCKED, Status.DOWN}
 
 
-def test_a_kind_of_target_that_is_not_measured_is_unknown() -> None:
-    """Ranges and QUIC have no chains in this version."""
-    for text in ("203.0.113.0/24", "quic://example.org:443"):
+def test_a_target_of_which_nothing_was_seen_is_unknown() -> None:
+    """Whatever its kind."""
+    for text in ("203.0.113.0/24", "quic://example.org:443", "example.org", "tcp://151.101.1.10:443"):
         made = verdict(time=TIME, text=text, target=parse(text), evidence=Evidence(), vantage=ONLINE)
 
         assert (made.status, made.rule) == (Status.UNKNOWN, "measurement.empty")
+
+
+def test_the_first_hop_that_is_not_reachable_speaks_for_a_chain() -> None:
+    """The last one does where all are; those after a bad one are not judged."""
+    start, end = "https://151.101.1.10/", "https://151.101.1.10/end"
+    moved = http(A, 301, url=start, location=end)
+    page = http(A, url=end, hop=1)
+    silent = tcp(A, Failure.TIMEOUT, hop=1)
+
+    assert judge(parse(start), Evidence(observations=(moved, page)), VantageState.ONLINE).status is Status.REACHABLE
+    judged = judge(parse(start), Evidence(observations=(moved, silent)), VantageState.ONLINE)
+    assert (judged.status, judged.findings.hop) == (Status.UNREACHABLE, end)
+    notice = http(A, 302, url=HTTP, location=end, marks=("ru.mts",))
+    judged = judge(parse(HTTP), Evidence(observations=(said("network", A), notice, page)), VantageState.ONLINE)
+    assert (judged.status, judged.rule, judged.findings.hop) == (Status.BLOCKED, "http.redirect", "")
+
+
+@pytest.mark.parametrize(
+    ("secure", "clear", "status"),
+    [
+        ("served", "served", "reachable"),
+        ("served", "gone", "reachable"),
+        ("gone", "served", "reachable"),
+        ("blocked", "served", "blocked"),
+        ("served", "notice", "blocked"),
+        ("blocked", "notice", "blocked"),
+        ("gone", "gone", "unreachable"),
+        ("gone", "", "unknown"),
+        ("served", "", "reachable"),
+    ],
+)
+def test_a_domain_is_blocked_if_either_half_is_else_reachable_if_either_is(
+    secure: str, clear: str, status: str
+) -> None:
+    """The causes of both are named where both are blocked (contract: Targets)."""
+    gone = tcp(A, Failure.TIMEOUT, port=80, chain=1)
+    seen = {
+        "served": (served(), (http(A, url=HTTP, chain=1),)),
+        "gone": ((tcp(A, Failure.TIMEOUT),), (gone,)),
+        "blocked": ((*tries(2, tls(A, Failure.RESET), tcp()), NEUTRAL), ()),
+        "notice": ((), (http(A, url=HTTP, chain=1, title="No", marks=("ru.mts",)),)),
+        "": ((), ()),
+    }
+    observations = (said("network", A), *seen[secure][0], *seen[clear][1])
+
+    judged = judge(parse(NAME), Evidence(observations=observations), VantageState.ONLINE)
+
+    assert judged.status is Status(status)
+    assert ("tls.sni" in judged.causes, "http.blockpage" in judged.causes) == (secure == "blocked", clear == "notice")
 
 
 def test_a_verdict_of_a_target_of_no_known_form_cannot_be_judged_again() -> None:

@@ -1,0 +1,157 @@
+"""What acquits an address, what convicts it, and what does neither."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from probe.judge.acquittal import Standing, answered, answering, certificate_error, dated, plain, verified
+from probe.model.failure import Failure
+from probe.model.observation import Observation
+from probe.model.verdict import Status
+from tests.unit.judge.made import (
+    FORGED,
+    HTTP,
+    NAME,
+    URL,
+    V6,
+    A,
+    B,
+    control,
+    http,
+    late,
+    leg,
+    page,
+    said,
+    served,
+    tcp,
+    tls,
+    tries,
+)
+
+LOCAL = (said("network", FORGED),)
+TRUSTED = (said("trusted", A),)
+WRONG = tls(FORGED, Failure.CERTIFICATE, error="Hostname mismatch")
+SILENT = tries(2, tcp(FORGED, Failure.TIMEOUT))
+STRANGE: dict[str, Any] = {"url": HTTP, "title": "Unavailable", "length": 90, "sha256": "zz"}
+
+
+def standing(*seen: Observation, address: str = FORGED, by: Any = None, target: str = URL) -> Standing:
+    """The standing of an address, the forged one unless said otherwise."""
+    return leg(*seen, target=target, by=by).standing(address)
+
+
+@pytest.mark.parametrize(
+    ("seen", "by"),
+    [
+        ((*LOCAL, *TRUSTED, tls(FORGED)), None),
+        ((said("network", FORGED), said("trusted", FORGED)), None),
+        (LOCAL, control(addresses=(FORGED,))),
+    ],
+)
+def test_an_address_is_acquitted_by_its_certificate_or_by_those_who_should_know(seen: Any, by: Any) -> None:
+    """Content networks answer everybody with other addresses."""
+    assert standing(*seen, by=by) is Standing.ACQUITTED
+
+
+def test_an_address_given_outright_is_the_target() -> None:
+    """There is nothing to compare with."""
+    assert standing(tcp(), target=f"tcp://{A}:443", address=A) is Standing.ACQUITTED
+
+
+def test_an_address_that_dns64_made_is_the_ipv4_address_inside() -> None:
+    """RFC 6052."""
+    assert plain("64:ff9b::9765:10a") == A
+    assert (plain(A), plain(V6)) == (A, V6)
+    assert standing(*TRUSTED, address="64:ff9b::9765:10a") is Standing.ACQUITTED
+
+
+@pytest.mark.parametrize(
+    ("seen", "by"),
+    [
+        (LOCAL, None),
+        ((*LOCAL, *SILENT), None),
+        ((*LOCAL, *TRUSTED), None),
+        ((*LOCAL, *TRUSTED, tcp(FORGED)), None),
+        ((*LOCAL, *TRUSTED, *SILENT), None),
+        ((*LOCAL, *TRUSTED, tcp(FORGED, Failure.TIMEOUT), *served()), None),
+        ((*LOCAL, *TRUSTED, *tries(2, tcp(FORGED, Failure.NO_ROUTE)), *served()), None),
+        ((*LOCAL, said("trusted", "31.13.1.1"), *SILENT, *served("31.13.1.1")), None),
+        ((*LOCAL, *TRUSTED, WRONG), None),
+        ((*LOCAL, *TRUSTED, tls(FORGED, Failure.CERTIFICATE, error="certificate has expired"), *served()), None),
+        ((said("trusted", A),), None),
+        ((*LOCAL, *TRUSTED, tls(FORGED, Failure.CERTIFICATE, error="Hostname mismatch")), control(Status.DOWN)),
+    ],
+)
+def test_an_address_stays_open_where_nothing_is_shown(seen: Any, by: Any) -> None:
+    """Nobody to compare with, one lost packet, our own fault, a neighbour, a forgotten renewal, a dead target."""
+    assert standing(*seen, by=by) is Standing.OPEN
+
+
+@pytest.mark.parametrize(
+    ("seen", "by"),
+    [
+        ((*LOCAL, *TRUSTED, WRONG, *served()), None),
+        ((*LOCAL, *TRUSTED, WRONG), control(certificates={NAME: ("c1",)})),
+        ((*LOCAL, *TRUSTED, *SILENT, *served()), None),
+        ((*LOCAL, *TRUSTED, *SILENT, tcp(), tls()), None),
+        ((*LOCAL, *TRUSTED, *SILENT), control()),
+        ((*LOCAL, late(A), *SILENT, *served()), None),
+        ((*LOCAL, said("trusted", failure=Failure.NXDOMAIN)), None),
+    ],
+)
+def test_an_address_is_convicted_where_it_is_shown_not_to_serve(seen: Any, by: Any) -> None:
+    """A certificate of another's, silence while the true ones serve, a name that does not exist."""
+    assert standing(*seen, by=by) is Standing.CONVICTED
+
+
+def test_a_private_address_is_convicted_where_a_public_one_is_known() -> None:
+    """Not where nobody knows one, or the private one is all there is."""
+    local = said("network", "10.1.1.1")
+
+    assert standing(local, *TRUSTED, address="10.1.1.1") is Standing.CONVICTED
+    assert standing(local, address="10.1.1.1") is Standing.OPEN
+    assert standing(local, said("trusted", "10.9.9.9"), address="10.1.1.1") is Standing.OPEN
+
+
+def test_a_known_stub_is_convicted_unseen() -> None:
+    """It may refuse at once, or not be tried at all."""
+    assert standing(said("network", "62.33.207.196"), *TRUSTED, address="62.33.207.196") is Standing.CONVICTED
+
+
+@pytest.mark.parametrize(
+    ("pages", "by", "said_of_it"),
+    [
+        ((http(FORGED, marks=("ru.mts",), **STRANGE),), None, "convicted"),
+        ((http(FORGED, **STRANGE),), None, "open"),
+        ((http(FORGED, **STRANGE),), control(pages=(page(),)), "convicted"),
+        ((http(FORGED, 403, **STRANGE),), control(pages=(page(),)), "convicted"),
+        ((http(FORGED, url=HTTP),), control(pages=(page(),)), "open"),
+    ],
+)
+def test_over_http_an_odd_address_stands_by_its_page(pages: Any, by: Any, said_of_it: str) -> None:
+    """A notice, or anything unlike control's page, from an address that nobody else gave."""
+    assert standing(*LOCAL, *TRUSTED, *pages, by=by, target=HTTP) is Standing(said_of_it)
+
+
+def test_an_alert_and_a_wrong_certificate_are_answers() -> None:
+    """Silence, RST and FIN are none."""
+    assert all(answered((tls(A, failure),)) for failure in (None, Failure.CERTIFICATE, Failure.ALERT))
+    assert answered((http(status=421),))
+    assert not any(answered((tls(A, failure),)) for failure in (Failure.TIMEOUT, Failure.RESET, Failure.EOF))
+    assert not answered((tcp(), http(status=0, failure=Failure.TIMEOUT)))
+
+
+def test_small_questions_about_observations() -> None:
+    """Who answered, whose certificate verified, why one did not, whether for its dates."""
+    seen = (tcp(A), tcp(B, Failure.TIMEOUT), tls(A), said("network", A))
+
+    assert answering(seen) == {A}
+    assert verified(seen, NAME, A)
+    assert not verified(seen, "other.example", A)
+    assert certificate_error(WRONG) == "Hostname mismatch"
+    assert certificate_error(tcp()) == certificate_error(tls()) == ""
+    assert dated("certificate has expired")
+    assert dated("certificate is not yet valid")
+    assert not dated("self-signed certificate")

@@ -1,0 +1,144 @@
+"""The control: facts out of verdict lines, and its word on a hop."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from probe.judge.control import STALE, Word, facts, page_of, word
+from probe.judge.reading import Subject, subject_of
+from probe.model.failure import Failure
+from probe.model.observation import Observation
+from probe.model.step import Purpose
+from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
+from tests.unit.judge.made import HTTP, NAME, TIME, URL, A, B, control, http, page, said, served, tcp, tls
+
+SUBJECT = subject_of(URL)
+assert SUBJECT is not None
+HOP = Subject("https", "www.elsewhere.example", 443, "https://www.elsewhere.example/")
+
+
+def line(
+    *seen: Observation,
+    status: Status = Status.REACHABLE,
+    target: str = URL,
+    minutes: int = 0,
+    causes: tuple[Cause, ...] = (),
+) -> Verdict:
+    """One line of the control."""
+    return Verdict(
+        time=TIME + timedelta(minutes=minutes),
+        target=target,
+        status=status,
+        causes=causes,
+        evidence=Evidence(observations=seen),
+        vantage=Vantage(state=VantageState.ONLINE),
+    )
+
+
+def test_addresses_certificates_and_pages_are_remembered() -> None:
+    """Of every name that was met; what was asked aside is not the target's."""
+    seen = (
+        said("trusted", A, B),
+        said("network", A),
+        said("network", "9.9.9.9", purpose=Purpose.OTHER),
+        tcp(),
+        tls(sha256="c1"),
+        tls(B, Failure.CERTIFICATE, sha256="c2"),
+        http(title="News", headers=("x-y",), sha256="p1"),
+        http(B, title="cut", failure=Failure.RESET),
+    )
+
+    found = facts([line(*seen)])[URL]
+
+    assert found.addresses == {NAME: (A, B)}
+    assert found.certificates == {NAME: ("c1",)}
+    assert found.pages == (page(URL, title="News", headers=("x-y",), sha256="p1"),)
+    assert found.statuses == (Status.REACHABLE,)
+
+
+def test_a_later_line_is_newer_and_a_pool_shows_more_of_itself() -> None:
+    """Addresses and certificates add up, the rest is the newest line's."""
+    first = line(said("trusted", A), tls(sha256="c1"))
+    second = line(said("trusted", B), tls(B, sha256="c2"), minutes=5)
+
+    found = facts([first, second])[URL]
+
+    assert (found.time, found.addresses[NAME], found.certificates[NAME]) == (second.time, (B, A), ("c2", "c1"))
+
+
+def test_two_lines_of_two_statuses_disagree() -> None:
+    """Both are remembered, sorted; a line that says `unknown` says nothing."""
+    lines = [line(), line(status=Status.UNKNOWN), line(status=Status.DOWN, causes=(Cause.TCP_TIMEOUT,))]
+
+    found = facts(lines)[URL]
+
+    assert found.statuses == (Status.DOWN, Status.REACHABLE)
+    assert found.causes == (Cause.TCP_TIMEOUT,)
+    assert facts([line(status=Status.UNKNOWN)]) == {}
+
+
+def test_a_target_is_found_however_it_was_spelled() -> None:
+    """As given, and in its canonical form; a target of no known form only as given."""
+    spelled = facts([line(target="HTTPS://News.Example.org"), line(target="what is this")])
+
+    assert set(spelled) == {"HTTPS://News.Example.org", URL, "what is this"}
+    assert spelled["what is this"].failures == ()
+
+
+def test_failures_are_remembered_in_words() -> None:
+    """Of the hops where nothing was served; those beside a success are nobody's concern."""
+    broken = line(said("trusted", A), tcp(A, Failure.TIMEOUT), tcp(B), tls(B, Failure.ALERT), status=Status.DOWN)
+    gone = line(said("trusted", failure=Failure.NXDOMAIN), status=Status.DOWN, target=f"dns://{NAME}")
+    fine = line(said("trusted", A), *served(), tcp(B, Failure.TIMEOUT), target=NAME)
+
+    assert facts([broken])[URL].failures == ("tcp.timeout", "tls.alert")
+    assert facts([gone])[f"dns://{NAME}"].failures == ("dns.nxdomain",)
+    assert facts([fine])[NAME].failures == ()
+
+
+@pytest.mark.parametrize(
+    ("by", "said_of_it"),
+    [
+        (None, "none"),
+        (msgspec.structs.replace(control(), statuses=()), "none"),
+        (control(Status.UNKNOWN), "none"),
+        (control(), "served"),
+        (control(Status.THROTTLED), "served"),
+        (control(Status.DOWN), "failed"),
+        (control(Status.UNREACHABLE), "failed"),
+        (control(Status.BLOCKED), "failed"),
+        (control(Status.REACHABLE, Status.DOWN), "disagrees"),
+        (control(pages=()), "served"),
+        (control(pages=(page(HTTP),)), "failed"),
+    ],
+)
+def test_the_word_on_a_target(by: object, said_of_it: str) -> None:
+    """No entry, failed, and in disagreement are three different inputs (contract)."""
+    assert word(by, SUBJECT, first=True, time=TIME) is Word(said_of_it)  # type: ignore[arg-type]
+
+
+def test_of_a_redirect_that_it_did_not_meet_the_control_knows_nothing() -> None:
+    """Of one that it met it does, whatever the path was."""
+    met = control(pages=(page(URL), page(HOP.url + "a?b=c"), page("mailto:x")))
+
+    assert word(control(), HOP, first=False, time=TIME) is Word.NONE
+    assert word(control(pages=()), HOP, first=False, time=TIME) is Word.NONE
+    assert word(met, HOP, first=False, time=TIME) is Word.SERVED
+
+
+def test_an_old_control_is_none() -> None:
+    """A site may have died since; where our own time is not known, none is too old."""
+    old = TIME + STALE + timedelta(seconds=1)
+
+    assert word(control(), SUBJECT, first=True, time=old) is Word.NONE
+    assert word(control(), SUBJECT, first=True, time=None) is Word.SERVED
+
+
+def test_a_page_is_found_by_its_url() -> None:
+    """No control has none."""
+    assert page_of(control(), HTTP) == page(HTTP)
+    assert page_of(control(), "http://other.example/") is None
+    assert page_of(None, HTTP) is None

@@ -1,0 +1,82 @@
+"""What judging found out on the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from probe.judge.findings import Findings, find
+from probe.model.failure import Failure
+from probe.model.observation import Observation
+from probe.model.step import Purpose
+from tests.unit.judge.made import FORGED, HTTP, NAME, URL, V6, A, B, case, http, late, leg, said, served, tcp, tls
+
+KNOWN = (said("network", A, B), said("trusted", A, B))
+DUAL = (said("network", A, V6), said("trusted", A, V6))
+
+
+def found(*seen: Observation, rule: str = "served", **more: Any) -> Findings:
+    """The findings about one leg."""
+    made = leg(*seen, **more)
+    return find([made], made, rule)
+
+
+def test_addresses_that_fail_while_others_serve_are_named_with_their_failure() -> None:
+    """One whose handshake stood is well."""
+    seen = (*KNOWN, *served(), tcp(B, Failure.TIMEOUT))
+
+    assert found(*seen).failing == {B: "tcp.timeout"}
+    assert found(*KNOWN, *served(), tcp(B), tls(B)).failing == {}
+    assert found(*KNOWN, tcp(B, Failure.TIMEOUT)).failing == {}
+
+
+@pytest.mark.parametrize(("failure", "word"), [(Failure.TIMEOUT, "tcp.timeout"), (Failure.NO_ROUTE, "no_route")])
+def test_a_family_that_fails_while_the_other_serves_is_named(failure: Failure, word: str) -> None:
+    """By its cause, or by the failure where it is this host's own."""
+    assert found(*DUAL, *served(), tcp(V6, failure)).families == {"ipv6": word}
+    assert found(*DUAL, *served(), *served(V6)).families == {}
+
+
+def test_a_refusal_and_an_alert_are_said_where_they_decided() -> None:
+    """And not elsewhere."""
+    refused = (*KNOWN, tcp(), tls(), http(A, 451))
+    alerted = (*KNOWN, tcp(), tls(A, Failure.ALERT, alert="access_denied"))
+
+    assert found(*refused, rule="server.refusal").server_refusal == 451
+    assert found(*refused).server_refusal == 0
+    assert found(*alerted, rule="server.alert").server_alert == "access_denied"
+    assert found(*KNOWN, tcp(), tls(A, Failure.ALERT), rule="server.alert").server_alert == "unnamed"
+    assert found(*alerted).server_alert == ""
+
+
+def test_the_hop_that_decided_is_named_unless_it_is_the_target() -> None:
+    """By its URL."""
+    first, second = case(http(A, 301, location="https://x.example/")).chains[0]
+
+    assert find([first, second], second, "served").hop == "https://x.example/"
+    assert find([first], first, "served").hop == ""
+
+
+@pytest.mark.parametrize(
+    ("seen", "target", "note"),
+    [
+        ((said("network", FORGED), said("trusted", A), *served(FORGED)), URL, "cdn_acquitted"),
+        ((said("system", "127.0.0.1"), said("network", A), *served()), URL, "hosts_file"),
+        ((said("network", A), late(B)), URL, "late_answer"),
+        ((said("network", A), said("network", FORGED, name="zq.x", purpose=Purpose.GHOST)), URL, "nxdomain_rewritten"),
+        ((said("network", FORGED), said("trusted", A)), f"dns://{NAME}", "addresses_differ"),
+        ((tcp(A, Failure.TIMEOUT), *served(attempt=1)), URL, "retried"),
+        ((*KNOWN, tcp(), tls(), http(A, marks=("ru.law",))), URL, "notice_by_server"),
+        ((*KNOWN, http(A, url=HTTP, marks=("own.captcha",))), HTTP, "challenge"),
+    ],
+)
+def test_what_is_worth_a_readers_eye_is_noted(seen: Any, target: str, note: str) -> None:
+    """By ids."""
+    assert found(*seen, target=target).notes == (note,)
+
+
+def test_an_ordinary_success_has_nothing_to_note() -> None:
+    """Nor has a target without a name."""
+    assert found(*KNOWN, *served()) == Findings()
+    assert found(tcp(), target=f"tcp://{A}:443") == Findings()

@@ -1,0 +1,122 @@
+"""Whose word a page is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from probe.judge.pages import Whose, differs
+from probe.model.observation import Exchange, Observation
+from tests.unit.judge.made import HTTP, NAME, URL, A, B, control, http, leg, page
+
+STRANGE = {"title": "Content unavailable", "length": 90, "sha256": "zz"}
+
+
+def whose(*seen: Observation, by: Any = None, hop: int = 0, target: str = HTTP) -> Whose:
+    """Whose word the first page of a hop is."""
+    made = leg(*seen, target=target, by=by, hop=hop)
+    return made.whose(made.hop.pages[0])
+
+
+def clear(status: int = 200, address: str = A, **more: Any) -> Exchange:
+    """A page in clear text."""
+    return http(address, status, url=HTTP, **more)
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        ((clear(),), "own"),
+        ((clear(marks=("ru.mts",)),), "notice"),
+        ((clear(302, location="http://blocked.mts.ru/", marks=("ru.mts",)),), "redirect"),
+        ((clear(302, location=URL, marks=("ru.mts",)),), "notice"),
+        ((clear(marks=("ru.mts", "own.captcha")),), "own"),
+        ((clear(302, location="http://notice.example/"),), "own"),
+        ((clear(**STRANGE), clear(address=B, **STRANGE)), "own"),
+    ],
+)
+def test_without_a_control_only_a_known_notice_is_a_strangers(seen: tuple[Exchange, ...], said: str) -> None:
+    """Whatever else came may be the server's."""
+    assert whose(*seen) is Whose(said)
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        ((clear(),), "own"),
+        ((clear(**STRANGE), clear(address=B, **STRANGE)), "notice"),
+        ((clear(**STRANGE), clear(attempt=1, **STRANGE)), "notice"),
+        ((clear(**STRANGE),), "doubtful"),
+        ((clear(**STRANGE), clear(address=B, **{**STRANGE, "title": "Other"})), "own"),
+        ((clear(403, **STRANGE), clear(403, address=B, **STRANGE)), "doubtful"),
+        ((clear(403, **STRANGE), clear(403, address=B, **STRANGE), http(A, 200)), "notice"),
+        ((clear(403, **STRANGE), clear(403, address=B, **STRANGE), http(A, 403, **STRANGE)), "own"),
+        ((clear(403, title="Are you human?", sha256="zz"), clear(403, address=B, title="Are you human?")), "own"),
+        ((clear(302, location="http://notice.example/"),), "redirect"),
+        ((clear(302, location="http://www.example.de/"),), "own"),
+        ((clear(302, location="http://notice.example/"), http(A, 302, location="http://notice.example/")), "own"),
+    ],
+)
+def test_with_a_control_a_page_is_held_against_its(seen: tuple[Exchange, ...], said: str) -> None:
+    """Twice alike and unlike control's: a stranger's. Dynamic, a challenge, or repeated over TLS: the server's own."""
+    assert whose(*seen, by=control()) is Whose(said)
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (page(status=301, location="http://notice.example/x"), "own"),
+        (page(status=302, location="http://tracker.example/"), "own"),
+        (page(status=301, location="http://tracker.example/"), "redirect"),
+        (page(status=302, location=URL), "redirect"),
+    ],
+)
+def test_a_redirect_is_excused_by_controls_own(known: Any, said: str) -> None:
+    """The same one, or one that changes with every visitor; not by a lasting one elsewhere."""
+    seen = clear(302, location="http://notice.example/")
+
+    assert whose(seen, by=control(pages=(known,))) is Whose(said)
+
+
+def test_over_verified_tls_a_page_is_the_servers_own_whatever_it_says() -> None:
+    """Only the holder of the key can have written it."""
+    assert whose(http(marks=("ru.law",), **STRANGE), by=control(), target=URL) is Whose.OWN
+
+
+def test_a_host_that_somebody_on_the_path_sent_us_to_vouches_for_nothing() -> None:
+    """Its certificate is good, and it is the censor's; a host of the site's own may."""
+    notice = "https://notice.isp.example/"
+    sent = clear(302, location=notice)
+
+    assert whose(sent, http(url=notice, hop=1, marks=("ru.law",)), hop=1) is Whose.NOTICE
+    assert whose(sent, http(url=notice, hop=1), hop=1) is Whose.OWN
+    home = f"https://www.{NAME}/"
+    assert whose(clear(302, location=home), http(url=home, hop=1, marks=("ru.law",)), hop=1) is Whose.OWN
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "said"),
+    [
+        ({"sha256": "aa"}, {}, False),
+        ({"headers": ("x-served-by",)}, {"headers": ("x-served-by",)}, False),
+        ({"title": ""}, {"title": ""}, False),
+        ({"title": "Daily notice"}, {}, False),
+        ({"title": "Unavailable"}, {}, True),
+        ({"title": ""}, {}, False),
+        ({"title": "", "length": 100}, {}, True),
+        ({"title": "", "status": 403}, {}, True),
+        ({"title": "", "length": 0}, {"length": 0}, True),
+    ],
+)
+def test_pages_differ_in_everything_that_identifies_one_or_not_at_all(
+    here: dict[str, Any], there: dict[str, Any], said: bool
+) -> None:
+    """Never by length alone."""
+    made = (
+        clear(**{"sha256": "zz", **here})
+        if "status" not in here
+        else clear(here["status"], **{k: v for k, v in here.items() if k != "status"})
+    )
+
+    assert differs(made, page(**there)) is said

@@ -1,0 +1,168 @@
+"""Reading a heap of observations: tries, sites, hops, chains."""
+
+from __future__ import annotations
+
+import pytest
+
+from probe.judge.reading import REDIRECTS, Outcome, Site, Subject, chains, resolutions, subject_of
+from probe.model.failure import Failure
+from probe.model.observation import Observation
+from probe.model.step import Purpose
+from probe.model.target import parse
+from tests.unit.judge.made import FORGED, HTTP, NAME, NEUTRAL, URL, A, B, http, late, said, served, tcp, tls
+
+SUBJECT = subject_of(URL)
+assert SUBJECT is not None
+NEXT = "https://www.paper.example/"
+
+
+def site(*seen: Observation, subject: Subject = SUBJECT) -> Site:
+    """One address."""
+    return Site(subject, A, seen)  # type: ignore[arg-type]
+
+
+def walk(target: str, *seen: Observation) -> list[list[str]]:
+    """The URLs of the chains."""
+    return [[hop.subject.url for hop in chain] for chain in chains(parse(target), seen)]
+
+
+@pytest.mark.parametrize(
+    ("seen", "end"),
+    [
+        ((tcp(A, Failure.RESET),), "tcp.reset"),
+        ((tcp(), tls(A, Failure.TIMEOUT)), "tls.timeout"),
+        ((tcp(), tls(verified=False)), "tls.certificate"),
+        ((tcp(), tls(), http(status=0, failure=Failure.EOF)), "http.eof"),
+        ((tcp(), tls(), http(status=0)), "http.eof"),
+        ((tcp(), tls(), http(failure=Failure.TIMEOUT, length=16_000)), "body.timeout"),
+        ((tcp(), tls(), http(failure=Failure.RESET, length=0)), "http.reset"),
+        ((tcp(A, Failure.TIMEOUT), tcp(attempt=1), tls(A, Failure.RESET, attempt=1)), "tls.reset"),
+        ((tcp(), tls(A, Failure.TIMEOUT), tcp(attempt=1), tls(A, Failure.RESET, attempt=1)), "tls.reset"),
+        ((tcp(A, Failure.NO_ROUTE), tcp(A, Failure.TIMEOUT, attempt=1)), "tcp.timeout"),
+        ((tcp(A, Failure.NO_ROUTE),), "tcp.no_route"),
+        ((tcp(),), "None"),
+        ((tcp(), tls()), "None"),
+        (served(), "None"),
+        ((), "None"),
+    ],
+)
+def test_a_site_fails_by_its_deepest_and_most_telling_try(seen: tuple[Observation, ...], end: str) -> None:
+    """Cut short is no failure; our own faults count only where there is nothing else."""
+    assert str(site(*seen).failed) == end
+
+
+def test_a_site_that_served_once_has_not_failed() -> None:
+    """What failed before was a lost packet."""
+    found = site(tcp(A, Failure.TIMEOUT), *served(attempt=1))
+
+    assert (found.serves, found.failed, found.outcomes) == (True, None, (Outcome("tcp", Failure.TIMEOUT),))
+
+
+def test_tries_are_the_subjects_own() -> None:
+    """Not other names', other ports', other URLs'."""
+    beside = (NEUTRAL, tcp(port=80), tls(port=8443), http(url=HTTP), tcp(purpose=Purpose.NEUTRAL))
+    found = site(*served(), *beside)
+
+    assert len(found.tries) == 1
+    assert len(found.tries[0]) == 3
+    assert found.beside(Purpose.NEUTRAL) == (NEUTRAL, beside[-1])
+
+
+@pytest.mark.parametrize(
+    ("subject", "seen", "serves"),
+    [
+        (Subject("tls", NAME, 443), (tcp(), tls()), True),
+        (Subject("dns", NAME, 443), (tcp(), tls()), True),
+        (Subject("tls", NAME, 443), (tcp(),), False),
+        (Subject("tcp", "", 443), (tcp(),), True),
+        (Subject("tcp", "", 443), (tcp(A, Failure.RESET),), False),
+        (Subject("http", NAME, 80, HTTP), (tcp(port=80), tls(), http(url=HTTP)), True),
+        (Subject("https", NAME, 443, URL), (tcp(), tls()), False),
+    ],
+)
+def test_what_serving_means_hangs_on_the_subject(subject: Subject, seen: tuple[Observation, ...], serves: bool) -> None:
+    """A page, a handshake, a connection."""
+    assert site(*seen, subject=subject).serves is serves
+
+
+def test_the_alerts_of_a_site_are_read_from_its_handshakes() -> None:
+    """In order."""
+    seen = (tls(A, Failure.ALERT, alert="internal_error"), tls(A, Failure.RESET, attempt=1))
+
+    assert site(*seen).alerts == ("internal_error",)
+    assert not site(tcp(A, Failure.LOCAL)).serves
+    assert site(tcp(A, Failure.LOCAL)).own_fault
+
+
+def test_each_kind_of_target_has_its_chains() -> None:
+    """A domain has two; what has no hops has none."""
+    assert walk(URL) == [[URL]]
+    assert walk(NAME) == [[URL], [HTTP]]
+    assert [walk(text) for text in (f"dns://{NAME}", f"tcp://{A}:1", f"tls://{A}:1/x.y")] == [[[""]]] * 3
+    assert walk("203.0.113.0/24") == [[""]]
+    assert walk("quic://x.y:1") == []
+
+
+def test_a_redirect_makes_a_hop_and_of_several_the_one_that_was_followed_does() -> None:
+    """By its page, else by its name, else the first."""
+    two = (http(A, 302, location="https://one.example/"), http(B, 302, location=NEXT))
+
+    assert walk(URL, *two) == [[URL, "https://one.example/"]]
+    assert walk(URL, *two, said("network", A, name="www.paper.example", hop=1)) == [[URL, NEXT]]
+    assert walk(URL, *two, tls(sni="www.paper.example", hop=1)) == [[URL, NEXT]]
+    assert walk(URL, *two, http(A, url=NEXT, hop=1)) == [[URL, NEXT]]
+
+
+def test_a_chain_ends_at_a_url_it_has_seen_and_after_ten_redirects() -> None:
+    """Its last hop has gone astray."""
+    (looped,) = chains(parse(URL), (http(A, 302, location=URL),))
+    endless = tuple(http(A, 302, url=f"{URL}{n or ''}", location=f"{URL}{n + 1}", hop=n) for n in range(20))
+    (long,) = chains(parse(URL), endless)
+
+    assert [hop.astray for hop in looped] == [True]
+    assert [hop.astray for hop in long] == [False] * REDIRECTS + [True]
+
+
+@pytest.mark.parametrize("location", ["", "mailto:x@y", "dns://x.example", "http://["])
+def test_a_redirect_to_nowhere_has_gone_astray(location: str) -> None:
+    """There is nothing to try."""
+    (chain,) = chains(parse(URL), (http(A, 302, location=location),))
+
+    assert [hop.astray for hop in chain] == [True]
+
+
+def test_a_url_that_the_other_chain_tried_is_not_tried_twice() -> None:
+    """Its hop stands in both chains."""
+    seen = (*served(), http(A, 301, url=HTTP, location=URL, chain=1))
+
+    secure, clear = chains(parse(NAME), seen)
+
+    assert [hop.subject.url for hop in clear] == [HTTP, URL]
+    assert clear[1].tried
+    assert (clear[1].chain, clear[1].index) == (secure[0].chain, secure[0].index) == (0, 0)
+
+
+def test_a_hop_knows_its_sites_and_whether_anybody_was_asked() -> None:
+    """Relays are nobody's sites."""
+    seen = (said("network", A), tcp(), tcp(B, purpose=Purpose.RELAY), tcp(FORGED, hop=1))
+    ((hop,),) = chains(parse(URL), seen)
+
+    assert [found.address for found in hop.sites] == [A]
+    assert (hop.tried, hop.resolved) == (True, True)
+    ((bare,),) = chains(parse(URL), ())
+    assert (bare.tried, bare.resolved) == (False, False)
+
+
+def test_everything_answered_about_a_name_is_found() -> None:
+    """Late answers too, other names not."""
+    seen = (said("network", A), late(B), said("network", A, name="other.example"), tcp())
+
+    assert resolutions(seen, NAME) == seen[:2]
+
+
+def test_a_subject_needs_a_name_to_be_looked_up() -> None:
+    """An address, an endpoint and a server name given outright do not."""
+    assert SUBJECT.is_name
+    assert not any(
+        subject.is_name for subject in (Subject("https", A, 443), Subject("tcp", "", 1), Subject("tls", NAME, 443))
+    )

@@ -1,0 +1,160 @@
+"""DNS predicates: what is a lie, what a dead resolver, what a name that does not exist."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from probe.judge import resolving
+from probe.model.failure import Failure
+from probe.model.observation import Observation
+from probe.model.step import Purpose
+from probe.model.verdict import Cause, Status
+from tests.unit.judge.made import FORGED, V6, A, control, late, leg, said, served, tcp, tls, tries
+
+TRUSTED = said("trusted", A)
+OTHER = said("network", A, name="other.example", purpose=Purpose.OTHER)
+DEAD = said("network", failure=Failure.TIMEOUT, name="other.example", purpose=Purpose.OTHER)
+GHOST = said("network", FORGED, name="zq.example", purpose=Purpose.GHOST)
+DENIED = said("network", failure=Failure.NXDOMAIN, name="zq.example", purpose=Purpose.GHOST)
+GONE = said("trusted", failure=Failure.NXDOMAIN)
+BOGON = said("network", "10.1.1.1")
+WRONG = (said("network", FORGED), tcp(FORGED), tls(FORGED, Failure.CERTIFICATE, error="Hostname mismatch"), *served())
+
+
+def failed(failure: Failure, tries_: int = 2) -> tuple[Observation, ...]:
+    """The network's resolver failed so."""
+    return tries(tries_, said("network", failure=failure))
+
+
+@pytest.mark.parametrize(
+    ("seen", "cause"),
+    [
+        ((*failed(Failure.NXDOMAIN, 1), TRUSTED), "dns.nxdomain"),
+        ((*failed(Failure.NXDOMAIN, 1), TRUSTED, OTHER), "dns.nxdomain"),
+        ((*failed(Failure.NXDOMAIN, 1), TRUSTED, DEAD), None),
+        (failed(Failure.NXDOMAIN, 1), None),
+        ((*failed(Failure.NXDOMAIN, 1), said("trusted", V6, rrtype="AAAA")), None),
+        ((*failed(Failure.NODATA, 1), TRUSTED), "dns.nodata"),
+        ((*failed(Failure.TIMEOUT), TRUSTED, OTHER), "dns.timeout"),
+        ((*failed(Failure.TIMEOUT), TRUSTED, DEAD), None),
+        ((*failed(Failure.TIMEOUT), TRUSTED), None),
+        ((*failed(Failure.TIMEOUT, 1), TRUSTED, OTHER), None),
+        ((*failed(Failure.SERVFAIL), TRUSTED, OTHER), "dns.servfail"),
+        ((*failed(Failure.REFUSED, 1), TRUSTED, OTHER), "dns.refused"),
+        ((BOGON, TRUSTED), "dns.bogon"),
+        ((BOGON, TRUSTED, GHOST), None),
+        ((BOGON,), None),
+        ((*WRONG, TRUSTED), "dns.spoofed"),
+        ((*WRONG, TRUSTED, GHOST), "dns.spoofed"),
+        ((said("network", A), TRUSTED), None),
+        ((BOGON, GONE, DENIED), "dns.bogon"),
+        ((said("network", FORGED), GONE, DENIED), "dns.spoofed"),
+        ((said("network", FORGED), GONE), None),
+        ((said("network", FORGED), GONE, GHOST), None),
+        ((*failed(Failure.NXDOMAIN, 1), GONE, DENIED), None),
+    ],
+)
+def test_a_lie_must_be_shown(seen: tuple[Observation, ...], cause: str | None) -> None:
+    """The name exists elsewhere, and the resolver is not merely broken; or it does not, and is answered."""
+    told = resolving.lie(leg(*seen))
+
+    assert told == (cause and Cause(cause))
+    assert resolving.lies_by(Cause.DNS_NXDOMAIN)(leg(*seen)) is (cause == "dns.nxdomain")
+
+
+@pytest.mark.parametrize("statuses", [(Status.DOWN,), (Status.REACHABLE, Status.DOWN)])
+def test_where_the_control_failed_or_disagrees_a_denial_shows_nothing(statuses: tuple[Status, ...]) -> None:
+    """A dead site may be listed still (contract: `down`, `unreachable`)."""
+    assert resolving.lie(leg(*failed(Failure.NXDOMAIN, 1), TRUSTED, by=control(*statuses))) is None
+
+
+def test_a_ghost_is_a_ghost_whatever_failed_at_control() -> None:
+    """Not where control disagrees with itself."""
+    seen = (said("network", FORGED), GONE, DENIED)
+    gone: dict[str, Any] = {"addresses": (), "failures": ("dns.nxdomain",)}
+
+    assert resolving.lie(leg(*seen, by=control(Status.DOWN, **gone))) is Cause.DNS_SPOOFED
+    assert resolving.lie(leg(*seen, by=control(Status.DOWN, Status.REACHABLE, **gone))) is None
+
+
+@pytest.mark.parametrize(
+    ("seen", "found", "resolves"),
+    [
+        ((said("network", A), TRUSTED), True, True),
+        ((BOGON, TRUSTED), False, False),
+        ((BOGON,), True, False),
+        ((BOGON, said("trusted", "10.1.1.1")), True, True),
+        ((), False, False),
+        ((*WRONG, TRUSTED, late(A)), False, False),
+    ],
+)
+def test_a_name_is_found_where_the_networks_resolvers_lead_to_the_target(
+    seen: Any, found: bool, resolves: bool
+) -> None:
+    """A private address that nobody else knows leads nowhere."""
+    assert (resolving.found(leg(*seen)), resolving.resolves(leg(*seen))) == (found, resolves)
+
+
+def test_a_target_without_a_name_needs_no_resolver() -> None:
+    """Every predicate of names is at rest."""
+    bare = leg(tcp(), target=f"tcp://{A}:443")
+
+    assert resolving.found(bare)
+    for predicate in (
+        resolving.resolves,
+        resolving.injected,
+        resolving.rewritten,
+        resolving.absent,
+        resolving.fake_addresses,
+        resolving.resolver_broken,
+        resolving.unresolved,
+    ):
+        assert not predicate(bare)
+    assert resolving.lie(bare) is None
+
+
+def test_an_injected_answer_is_one_whatever_the_control_says() -> None:
+    """But not where the resolver answers every name that exists nowhere."""
+    forged = (said("network", FORGED), late())
+
+    assert resolving.injected(leg(*WRONG, TRUSTED, late(A), by=control(Status.DOWN)))
+    assert resolving.injected(leg(*forged, GONE))
+    assert not resolving.injected(leg(*forged, GONE, GHOST))
+    assert not resolving.injected(leg(said("network", A), TRUSTED))
+
+
+def test_rewriting_is_for_names_that_exist_nowhere() -> None:
+    """Where the resolver answers them all."""
+    assert resolving.rewritten(leg(said("network", FORGED), GONE, GHOST))
+    assert not resolving.rewritten(leg(said("network", FORGED), GONE, DENIED))
+    assert not resolving.rewritten(leg(said("network", FORGED), TRUSTED, GHOST))
+
+
+def test_a_name_is_absent_where_nobody_gives_an_address() -> None:
+    """And a trusted resolver says so."""
+    assert resolving.absent(leg(*failed(Failure.NXDOMAIN, 1), GONE))
+    assert not resolving.absent(leg(*failed(Failure.NXDOMAIN, 1)))
+    assert not resolving.absent(leg(said("network", FORGED), GONE))
+
+
+def test_a_resolver_that_gives_every_name_a_private_address_is_a_proxy() -> None:
+    """Not one that lies about one name."""
+    assert resolving.fake_addresses(leg(BOGON, TRUSTED, GHOST))
+    assert not resolving.fake_addresses(leg(BOGON, TRUSTED, DENIED))
+    assert not resolving.fake_addresses(leg(said("network", A), TRUSTED))
+
+
+def test_a_broken_resolver_finds_no_other_name() -> None:
+    """One that answers is not broken."""
+    assert resolving.resolver_broken(leg(*failed(Failure.TIMEOUT), DEAD))
+    assert not resolving.resolver_broken(leg(*failed(Failure.TIMEOUT), OTHER))
+    assert not resolving.resolver_broken(leg(said("network", A), DEAD))
+
+
+def test_a_name_is_unresolved_where_no_address_could_be_tried() -> None:
+    """No answer, a private one, a false one."""
+    assert resolving.unresolved(leg(*failed(Failure.NXDOMAIN, 1)))
+    assert resolving.unresolved(leg(BOGON))
+    assert not resolving.unresolved(leg(said("network", A)))

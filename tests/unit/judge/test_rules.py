@@ -1,0 +1,161 @@
+"""The table itself, and the causes that a verdict names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from probe.judge.rules import RULES, causes_of, decide, documented
+from probe.model.failure import Failure
+from probe.model.observation import Observation
+from probe.model.verdict import Cause, Status, VantageState
+from tests.unit.judge.made import (
+    FORGED,
+    HTTP,
+    NAME,
+    NEUTRAL,
+    URL,
+    A,
+    B,
+    control,
+    http,
+    leg,
+    said,
+    served,
+    tcp,
+    tls,
+    tries,
+)
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "methods" / "rules.md"
+KNOWN = (said("network", A, B), said("trusted", A, B))
+
+
+def test_every_rule_has_an_id_of_its_own_a_reason_and_a_source() -> None:
+    """In words like `layer.what`."""
+    ids = [rule.id for rule in RULES]
+
+    assert len(set(ids)) == len(ids)
+    assert all(rule.why and rule.source and not rule.why.endswith(".") for rule in RULES)
+    assert all(word.replace("_", "").isalpha() for name in ids for word in name.split("."))
+
+
+def test_causes_belong_to_rules_that_say_blocked_or_throttled() -> None:
+    """And only to them; the first names the layer in which the interference showed."""
+    for rule in RULES:
+        assert bool(rule.causes) == (rule.status in {Status.BLOCKED, Status.THROTTLED}), rule.id
+        if rule.causes:
+            assert rule.id.startswith(rule.causes[0]), rule.id
+
+
+def test_nothing_is_blocked_before_what_works_and_what_an_allow_list_excuses() -> None:
+    """Order is meaning."""
+    order = {rule.id: number for number, rule in enumerate(RULES)}
+    first_blocked = min(number for number, rule in enumerate(RULES) if rule.status is Status.BLOCKED)
+
+    assert max(order[name] for name in ("served", "vantage.allowlist", "vantage.policed", "host.trust")) < first_blocked
+    assert order["vantage.offline"] == 0
+    assert RULES[-1].id == "unexplained"
+
+
+def test_only_proven_interference_comes_before_the_controls_word() -> None:
+    """Of what comes after, nothing holds without one, but for a known notice."""
+    order = {rule.id: number for number, rule in enumerate(RULES)}
+    before = {rule.id for rule in RULES[: order["control.failed"]] if rule.status is Status.BLOCKED}
+
+    assert {name.partition(".")[0] for name in before} == {"dns", "tls"}
+    assert {name for name in before if name.startswith("tls")} == {"tls.reset.sni", "tls.timeout.sni", "tls.eof.sni"}
+
+
+@pytest.mark.parametrize(
+    ("seen", "rule"),
+    [
+        ((), "measurement.empty"),
+        ((said("network", A),), "measurement.cut"),
+        ((said("network", "10.1.1.1"),), "dns.unresolved"),
+        ((*KNOWN, *served()), "served"),
+        ((*KNOWN, tcp(A, Failure.TIMEOUT)), "tcp.ambiguous"),
+        ((*KNOWN, tcp(), tls(A, Failure.TOO_MUCH)), "tls.ambiguous"),
+        ((*KNOWN, tcp()), "unexplained"),
+    ],
+)
+def test_the_first_rule_that_holds_decides(seen: tuple[Observation, ...], rule: str) -> None:
+    """The last one always does."""
+    assert decide(leg(*seen)).id == rule
+
+
+@pytest.mark.parametrize(
+    "state", [VantageState.OFFLINE, VantageState.PORTAL, VantageState.ALLOWLIST, VantageState.POLICED]
+)
+def test_the_vantage_speaks_first(state: VantageState) -> None:
+    """Of what failed nothing is said but that nothing can be."""
+    assert decide(leg(*KNOWN, tcp(A, Failure.TIMEOUT), state=state)).id == f"vantage.{state}"
+
+
+def test_a_fault_of_ours_and_the_controls_word_have_their_rows() -> None:
+    """`unknown`, `unreachable`, `down`."""
+    failed = (*KNOWN, tcp(A, Failure.TIMEOUT))
+
+    assert decide(leg(*failed, error="ValueError")).id == "measurement.failed"
+    assert decide(leg(*failed, by=control(Status.DOWN))).id == "control.failed"
+    assert decide(leg(*failed, by=control(Status.DOWN, Status.REACHABLE))).id == "control.disagrees"
+
+
+def test_a_redirect_to_a_private_address_is_not_merely_unmeasured() -> None:
+    """It may not be tried, ever."""
+    made = leg(*KNOWN, http(A, 302, url=HTTP, location="http://10.1.1.1/"), target=HTTP, hop=1)
+
+    assert decide(made).id == "unexplained"
+
+
+def test_an_untried_name_that_was_resolved_alone_was_cut_short() -> None:
+    """For `dns://` it is all there was to do; an address given outright and never tried was cut short too."""
+    assert decide(leg(said("network", failure=Failure.NXDOMAIN), target=f"dns://{NAME}")).id == "dns.unresolved"
+    assert decide(leg(said("network", A, name=A), target=f"https://{A}/")).id == "measurement.cut"
+
+
+def test_a_blocked_leg_names_the_causes_of_every_layer_that_is_blocked() -> None:
+    """A name may be denied and silenced; the rule that decided comes first, and no layer is named twice."""
+    denied = (said("network", failure=Failure.NXDOMAIN), said("trusted", A))
+    made = leg(*denied, *tries(2, tls(A, Failure.RESET), tcp()), NEUTRAL, by=control())
+
+    rule = decide(made)
+
+    assert rule.id == "dns.nxdomain"
+    assert causes_of(made, rule) == (Cause.DNS_NXDOMAIN, Cause.TLS_RESET, Cause.TLS_SNI)
+
+
+@pytest.mark.parametrize(
+    ("seen", "causes"),
+    [
+        ((*KNOWN, tcp(A, Failure.TIMEOUT)), ("tcp.timeout",)),
+        ((said("network", failure=Failure.NXDOMAIN),), ("dns.nxdomain",)),
+        ((said("network", failure=Failure.NXDOMAIN), tcp(A, Failure.RESET)), ("dns.nxdomain", "tcp.reset")),
+        ((*KNOWN, tcp(), tls(A, Failure.CERTIFICATE)), ()),
+        ((*KNOWN, tcp(), tls(), http(A, failure=Failure.TIMEOUT, length=16_000)), ()),
+        ((said("network", FORGED),), ()),
+    ],
+)
+def test_an_unreachable_leg_names_what_was_seen(seen: tuple[Observation, ...], causes: tuple[str, ...]) -> None:
+    """Where there is a word for it that accuses nobody."""
+    made = leg(*seen)
+
+    assert causes_of(made, next(rule for rule in RULES if rule.id == "unexplained")) == tuple(map(Cause, causes))
+
+
+def test_what_works_and_what_is_down_have_no_cause() -> None:
+    """What was seen there is the target's own."""
+    made = leg(*KNOWN, tcp(A, Failure.TIMEOUT), by=control(Status.DOWN))
+
+    assert causes_of(made, decide(made)) == ()
+    assert decide(leg(*KNOWN, *served(), target=URL)).causes == ()
+
+
+def test_the_table_in_the_documents_is_the_table() -> None:
+    """`python -m tests.unit.judge.test_rules` writes it anew."""
+    assert DOCUMENT.read_text() == documented()
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(documented())

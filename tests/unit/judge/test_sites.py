@@ -1,0 +1,51 @@
+"""Whether two hosts are of one site."""
+
+from __future__ import annotations
+
+import pytest
+
+from probe.judge.sites import brand, host_of, same_site
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("example.com", "www.example.com"),
+        ("example.com", "example.de"),
+        ("m.example.co.uk", "example.co.uk"),
+        ("vk.com", "vk.ru"),
+        ("www.example.com.cn", "example.cn"),
+        ("EXAMPLE.com.", "example.com"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("localhost", "localhost"),
+    ],
+)
+def test_hosts_of_one_site(one: str, other: str) -> None:
+    """A subdomain, another country's ending, the bare name."""
+    assert same_site(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("example.com", "warning.rt.ru"),
+        ("one.co.uk", "other.co.uk"),
+        ("192.0.2.1", "192.0.2.2"),
+        ("example.com", ""),
+        ("", ""),
+        ("twitter.com", "x.com"),
+    ],
+)
+def test_hosts_of_two_sites(one: str, other: str) -> None:
+    """Another name; and nothing is the same site as nothing."""
+    assert not same_site(one, other)
+
+
+def test_the_brand_is_the_label_people_would_call_it_by() -> None:
+    """Second-level endings of countries are not it."""
+    assert [brand(host) for host in ("www.bbc.co.uk", "bbc.com", "co.uk", "bbc")] == ["bbc", "bbc", "co", "bbc"]
+
+
+def test_a_url_without_a_host_has_none() -> None:
+    """Nor has what is no URL."""
+    assert [host_of(url) for url in ("http://a.example/x", "mailto:x@y", "http://[", "")] == ["a.example", "", "", ""]
