@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import msgspec
 
-from probe.collector.pages import STATIC
+from probe.collector.pages import FRESH, STATIC
 from probe.model.verdict import Cause, Status
 from tests.loopback.collector.conftest import House
 from tests.loopback.collector.test_fuser import SERVICES, T, fused, report
@@ -93,6 +93,21 @@ async def test_a_network_nobody_is_heard_from_is_hatched_and_neither_good_nor_ba
     assert "nobody there" in text
     assert '<td class="s-unknown"' in text
     assert "was blocked" in text
+
+
+async def test_the_title_says_no_more_than_the_page(house: House, enrolled: Enrolled) -> None:
+    """Where nobody looks, nobody sees that nothing is wrong."""
+    assert "<title>Nobody has reported yet" in await page(house, "/")
+    agent = await enrolled()
+    then = NOW - 9 * HOUR
+    await agent.post(house.http, agent.batch(rounds=rounds(then, 3), settled=(settled(T, then),), services=SERVICES))
+    await fused(house)
+    await house.collector.real.sleep(FRESH)
+
+    text = await page(house, "/")
+
+    assert "<title>No vantage heard lately" in text
+    assert "<h1>No vantage has been heard lately: nothing can be said of now.</h1>" in text
 
 
 async def test_an_event_s_page_shows_the_steps_beside_the_control_s(house: House, enrolled: Enrolled) -> None:
