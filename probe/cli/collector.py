@@ -8,6 +8,7 @@ import os
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import IO
 
 import click
 
@@ -15,9 +16,14 @@ from probe.clock import Clock
 from probe.collector.enrol import make_token
 from probe.collector.server import serve as serve_pages
 from probe.collector.store import agents
+from probe.collector.store import register as kept_changes
 from probe.collector.store.sqlite import open_store
-from probe.errors import UsageError
+from probe.errors import ListError, UsageError
+from probe.lists.changes import MAX_LINE, read_changes
+from probe.lists.history import Change
 
+MOST_CHANGES = 200_000
+"""In one file, so that memory stays bounded: some 100 MB."""
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 DB = click.option(
     "--db",
@@ -98,6 +104,56 @@ def revoke(db: Path, agent: str) -> None:
 
     if not asyncio.run(mark()):
         raise UsageError(f"no agent {agent!r} is enrolled", where=str(db))
+
+
+@command.command()
+@DB
+@click.option(
+    "--country", default="RU", show_default=True, metavar="CC", help="Whose register it is: two capitals, ISO 3166."
+)
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+def register(db: Path, country: str, file: Path) -> None:
+    """Take in register history: FILE is what `probe targets diff OLD NEW --json` prints (- for standard input).
+
+    Changes of known services are kept and shown beside what was observed (`/s/<service>`); the others are counted and
+    let go. The same file twice changes nothing; of a file with a bad line nothing is kept.
+    """
+    if not re.fullmatch(r"[A-Z]{2}", country):
+        raise UsageError(f"{country!r} is no country", where="--country", mend="write two capitals, such as RU")
+    name = "standard input" if str(file) == "-" else str(file)
+    try:
+        with click.open_file(str(file), "rb") as stream:
+            chosen, passed = of_services(stream, name)
+    except OSError as error:
+        raise ListError(f"cannot be read: {error.strerror}", where=name) from error
+
+    async def keep() -> int:
+        store = open_store(db)
+        try:
+            return await store.write(lambda session: kept_changes.keep(session, country, chosen))
+        finally:
+            await store.close()
+
+    new = asyncio.run(keep())
+    click.echo(f"{name}: {len(chosen) + passed} changes; {new} new, {len(chosen) - new} known, {passed} of no service.")
+
+
+def of_services(stream: IO[bytes], name: str) -> tuple[list[Change], int]:
+    """The changes that belong to a service and have a time, and how many others there were.
+
+    Raises:
+        ListError: a line is no change, or there are too many of them; with file and line.
+    """
+    chosen: list[Change] = []
+    passed = 0
+    for number, change in enumerate(read_changes(iter(lambda: stream.readline(MAX_LINE + 1), b""), name), start=1):
+        if number > MOST_CHANGES:
+            raise ListError(f"more than {MOST_CHANGES} changes", where=name, mend="give it in parts")
+        if change.service and not change.pages_only and (change.before or change.included):
+            chosen.append(change)
+        else:
+            passed += 1
+    return chosen, passed
 
 
 def parse_ttl(text: str) -> timedelta:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import re
-from datetime import timedelta
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
-from probe.cli.collector import command, parse_ttl
-from probe.errors import StateError, UsageError
+from probe.cli.collector import command, of_services, parse_ttl
+from probe.errors import ListError, StateError, UsageError
+from probe.lists.history import Change, Kind
+from probe.lists.registers.record import Decision
 
 
 def run(*words: str) -> str:
@@ -45,6 +51,59 @@ def test_a_database_that_is_none_is_one_line(tmp_path: Path) -> None:
         run("token", "--db", str(path))
     with pytest.raises(StateError):
         run("serve", "--db", str(path), "--listen", "127.0.0.1:0")
+
+
+def diff(*subjects: str, **differs: object) -> bytes:
+    """What `probe targets diff --json` prints of names listed in May 2017."""
+    ruling = Decision("2017-05-04", "10-Restricting", "Roskomnadzor")
+    after, before = datetime(2017, 5, 3, 17, tzinfo=UTC), datetime(2017, 5, 5, 9, tzinfo=UTC)
+    found = [
+        Change(kind=Kind.LISTED, subject=name, service="wechat", decision=ruling, after=after, before=before)
+        for name in subjects
+    ]
+    return b"".join(msgspec.json.encode(msgspec.to_builtins(change) | differs) + b"\n" for change in found)
+
+
+def kept(db: Path) -> list[tuple[str, str]]:
+    """Country and name of all that is stored."""
+    with closing(sqlite3.connect(db)) as connection:
+        return connection.execute("SELECT cc, subject FROM register_change ORDER BY subject").fetchall()
+
+
+def test_register_history_is_kept_once_however_often_it_is_given(tmp_path: Path) -> None:
+    """Only of known services, and never single pages."""
+    file, db = tmp_path / "d.jsonl", tmp_path / "c.db"
+    file.write_bytes(diff("wechat.com", "weixin.qq.com") + diff("a.example", service="") + diff("b", pages_only=True))
+
+    first = run("register", "--db", str(db), str(file))
+    again = run("register", "--db", str(db), str(file))
+
+    assert first == f"{file}: 4 changes; 2 new, 0 known, 2 of no service.\n"
+    assert again == f"{file}: 4 changes; 0 new, 2 known, 2 of no service.\n"
+    assert kept(db) == [("RU", "wechat.com"), ("RU", "weixin.qq.com")]
+
+
+def test_of_a_file_with_a_bad_line_nothing_is_kept(tmp_path: Path) -> None:
+    """And the line is named."""
+    file, db = tmp_path / "d.jsonl", tmp_path / "c.db"
+    file.write_bytes(diff("wechat.com") + b"{}\n")
+
+    with pytest.raises(ListError, match=r"d\.jsonl:2: no change of a register"):
+        run("register", "--db", str(db), str(file))
+    with pytest.raises(ListError, match=r"absent: cannot be read"):
+        run("register", "--db", str(db), str(tmp_path / "absent"))
+    with pytest.raises(UsageError, match="'russia' is no country"):
+        run("register", "--db", str(db), "--country", "russia", str(file))
+    assert not db.exists()
+
+
+def test_more_changes_than_any_register_has_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is bounded."""
+    monkeypatch.setattr("probe.cli.collector.MOST_CHANGES", 2)
+
+    with pytest.raises(ListError, match="more than 2 changes"):
+        of_services(io.BytesIO(diff("a", "b", "c")), "d.jsonl")
+    assert of_services(io.BytesIO(diff("a", "b", after=None, before=None)), "d.jsonl") == ([], 2)
 
 
 @pytest.mark.parametrize(("text", "length"), [("90s", timedelta(seconds=90)), ("24h", timedelta(days=1))])

@@ -1,0 +1,253 @@
+"""What a register said of a service, and what was seen of it on each network: listed beside observed. Pure.
+
+A register is read in snapshots, so that an entry is dated by two of them: it came after the one and not after the
+other. Where the register itself says when it entered a decision, that moment is taken.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from probe.lists.history import Change, Kind
+from probe.model.event import Event, Network
+
+
+class When(msgspec.Struct, frozen=True, kw_only=True):
+    """A moment that lies after the one and not after the other; equal where it is known.
+
+    Attributes:
+        after: None where nothing older is known.
+    """
+
+    after: datetime | None
+    before: datetime
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """A service on a country's register: from when its first name or address was listed until its last one was not.
+
+    Attributes:
+        delisted: None while any is listed.
+        entries: how many names and addresses; they themselves are not shown.
+        decisions: `4-Restricting`, ..: on what ground.
+    """
+
+    country: str
+    listed: When
+    delisted: When | None
+    entries: int
+    decisions: tuple[str, ...]
+
+
+class Lag(msgspec.Struct, frozen=True, kw_only=True):
+    """How long after the register a network acted, in seconds; below zero it was first.
+
+    Attributes:
+        least: counted from the last moment at which the entry can have changed; `most` from the first, None where that
+            is not known.
+    """
+
+    least: float
+    most: float | None
+
+
+class Observed(msgspec.Struct, frozen=True, kw_only=True):
+    """A network beside a listing, or beside none.
+
+    Attributes:
+        since: when the service was first looked at there.
+        blocked: onset of the first event; None where none was seen.
+        found: whether it was so when the looking began: its true onset is not known.
+        unblocked: when the last event lifted; None while one lasts, or where there was none.
+        events: their ids, the first one first.
+    """
+
+    network: Network
+    since: datetime
+    blocked: datetime | None = None
+    found: bool = False
+    unblocked: datetime | None = None
+    block_lag: Lag | None = None
+    unblock_lag: Lag | None = None
+    events: tuple[str, ...] = ()
+
+
+class Beside(msgspec.Struct, frozen=True, kw_only=True):
+    """A listing and the networks of its country; no listing: what was seen while none was in force."""
+
+    listing: Listing | None
+    networks: tuple[Observed, ...]
+
+
+def listings(country: str, changes: Iterable[Change]) -> tuple[Listing, ...]:
+    """A service's listings in one country, in order of time."""
+    by_subject: dict[str, list[tuple[Kind, When]]] = defaultdict(list)
+    decisions: dict[str, set[str]] = defaultdict(set)
+    for change in changes:
+        when = dated(change)
+        if when is not None and change.kind in (Kind.LISTED, Kind.DELISTED):
+            by_subject[change.subject].append((change.kind, when))
+            decisions[change.subject].add(change.decision.number)
+    parts = [(subject, *part) for subject, found in by_subject.items() for part in _stretches(found)]
+    parts.sort(key=lambda part: (part[1].before, part[0]))
+    runs: list[list[tuple[str, When, When | None]]] = []
+    for part in parts:
+        if runs and _touches(runs[-1], part[1]):
+            runs[-1].append(part)
+        else:
+            runs.append([part])
+    return tuple(_listing(country, run, decisions) for run in runs)
+
+
+def dated(change: Change) -> When | None:
+    """When a change came; None where nothing says so.
+
+    A listing is no older than its decision. The register's own time of entry is the decision's and not the entry's, so
+    that it dates a listing only where it lies between the two snapshots.
+    """
+    included, after, before = change.included, change.after, change.before
+    if change.kind is Kind.LISTED and included is not None and _within(included, after, before):
+        return When(after=included, before=included)
+    if before is None:
+        return None
+    if change.kind is Kind.LISTED and (decided := _day(change.decision.date)) is not None and decided < before:
+        after = decided if after is None else max(after, decided)
+    return When(after=after, before=before)
+
+
+def beside(found: Sequence[Listing], events: Iterable[Event], looked: Mapping[Network, datetime]) -> tuple[Beside, ...]:
+    """The networks beside each listing; last, where there is any, what no listing goes with.
+
+    An event goes with a listing when it lasted at any time in which the listing was or may have been in force.
+
+    Args:
+        found: listings of a service, of any countries.
+        events: of the service, of networks.
+        looked: network -> when the service was first looked at there.
+    """
+    left = {network: list(events_of) for network, events_of in _by_network(events).items()}
+    rows: list[Beside] = []
+    for listing in found:
+        networks = []
+        for network, since in sorted(looked.items()):
+            if network.country == listing.country:
+                own = [event for event in left.get(network, ()) if _goes_with(event, listing)]
+                left[network] = [event for event in left.get(network, ()) if event not in own]
+                networks.append(_observed(network, since, own, listing))
+        rows.append(Beside(listing=listing, networks=tuple(networks)))
+    others = tuple(_observed(network, looked[network], own, None) for network, own in sorted(left.items()) if own)
+    return (*rows, Beside(listing=None, networks=others)) if others else tuple(rows)
+
+
+def lag(moment: datetime, when: When) -> Lag:
+    """How long after a moment that is not quite known another one came."""
+    most = None if when.after is None else (moment - when.after).total_seconds()
+    return Lag(least=(moment - when.before).total_seconds(), most=most)
+
+
+def _within(moment: datetime, after: datetime | None, before: datetime | None) -> bool:
+    return (after is None or moment > after) and (before is None or moment <= before)
+
+
+def _day(text: str) -> datetime | None:
+    """A decision's day. Its zone is not told: taken as UTC, which is hours off where days are what is known."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _stretches(found: list[tuple[Kind, When]]) -> list[tuple[When, When | None]]:
+    """From when to when one name or address was listed."""
+    stretches: list[tuple[When, When | None]] = []
+    for kind, when in _tightened(found):
+        lasts = bool(stretches) and stretches[-1][1] is None
+        if kind is Kind.LISTED and not lasts:
+            stretches.append((when, None))
+        elif kind is Kind.DELISTED and lasts:
+            stretches[-1] = (stretches[-1][0], when)
+        elif kind is Kind.DELISTED and not stretches:  # it was listed before the first snapshot we were given
+            stretches.append((When(after=None, before=when.after or when.before), when))
+    return stretches
+
+
+def _tightened(found: list[tuple[Kind, When]]) -> list[tuple[Kind, When]]:
+    """In order of time; where two pairs of snapshots show one change, it lies where both say."""
+    kept: list[tuple[Kind, When]] = []
+    for kind, when in sorted(found, key=lambda item: (item[1].before, item[1].after or item[1].before)):
+        if kept and kept[-1][0] is kind and (when.after is None or when.after < kept[-1][1].before):
+            last = kept[-1][1]
+            after = max((moment for moment in (last.after, when.after) if moment is not None), default=None)
+            kept[-1] = (kind, When(after=after, before=last.before))
+        elif not kept or kept[-1] != (kind, when):
+            kept.append((kind, when))
+    return kept
+
+
+def _touches(run: list[tuple[str, When, When | None]], start: When) -> bool:
+    """Whether an entry was listed before the last one of a run was certainly gone."""
+    stops = [stop for _, _, stop in run]
+    if any(stop is None for stop in stops):
+        return True
+    until = max(stop.before for stop in stops if stop is not None)
+    return start.before <= until or (start.after is not None and start.after < until)
+
+
+def _listing(country: str, run: list[tuple[str, When, When | None]], decisions: Mapping[str, set[str]]) -> Listing:
+    starts, stops = [start for _, start, _ in run], [stop for _, _, stop in run]
+    earliest = [start.after for start in starts]
+    gone = [stop for stop in stops if stop is not None]
+    subjects = {subject for subject, _, _ in run}
+    return Listing(
+        country=country,
+        listed=When(
+            after=None if None in earliest else min(moment for moment in earliest if moment is not None),
+            before=min(start.before for start in starts),
+        ),
+        delisted=None if len(gone) < len(stops) else _last(gone),
+        entries=len(subjects),
+        decisions=tuple(sorted({number for subject in subjects for number in decisions[subject] if number})),
+    )
+
+
+def _last(gone: list[When]) -> When:
+    after = [when.after for when in gone if when.after is not None]
+    return When(after=max(after, default=None), before=max(when.before for when in gone))
+
+
+def _by_network(events: Iterable[Event]) -> dict[Network, list[Event]]:
+    found: dict[Network, list[Event]] = defaultdict(list)
+    for event in sorted(events, key=lambda item: (item.onset, item.id)):
+        found[event.network].append(event)
+    return found
+
+
+def _goes_with(event: Event, listing: Listing) -> bool:
+    start = listing.listed.after or listing.listed.before
+    if event.lifted is not None and event.lifted < start:
+        return False
+    return listing.delisted is None or event.onset <= listing.delisted.before
+
+
+def _observed(network: Network, since: datetime, events: list[Event], listing: Listing | None) -> Observed:
+    if not events:
+        return Observed(network=network, since=since)
+    blocked = min(event.onset for event in events)
+    lifts = [event.lifted for event in events if event.lifted is not None]
+    unblocked = max(lifts) if len(lifts) == len(events) else None
+    found = blocked <= since + timedelta(seconds=1)
+    delisted = listing.delisted if listing is not None else None
+    return Observed(
+        network=network,
+        since=since,
+        blocked=blocked,
+        found=found,
+        unblocked=unblocked,
+        block_lag=lag(blocked, listing.listed) if listing is not None and not found else None,
+        unblock_lag=lag(unblocked, delisted) if unblocked is not None and delisted is not None else None,
+        events=tuple(event.id for event in events),
+    )

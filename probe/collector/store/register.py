@@ -1,0 +1,67 @@
+"""SQL of register history: what was listed and delisted, beside what vantages saw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from hashlib import sha256
+
+import msgspec
+
+from probe.collector.store import Row, Session
+from probe.collector.store.moments import from_ms, to_ms
+from probe.lists.history import Change, Kind
+from probe.lists.registers.record import Decision
+
+MOST = 20_000
+"""Changes of one service that are read for its page. Zello's listing grew to 75 records by 2019."""
+
+
+def keep(session: Session, country: str, changes: Iterable[Change]) -> int:
+    """Write changes of a country's register; how many were not there yet."""
+    return sum(_keep(session, country, change) for change in changes)
+
+
+def _keep(session: Session, country: str, change: Change) -> int:
+    digest = sha256(country.encode() + b"\0" + msgspec.json.encode(change)).digest()
+    decision = change.decision
+    return session.run(
+        "INSERT INTO register_change (digest, service, cc, kind, subject, decided, decision, authority, addresses,"
+        " after, before, included) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
+        *(digest, change.service, country, change.kind.value, change.subject),
+        *(decision.date, decision.number, decision.authority, len(change.addresses)),
+        *(_ms(change.after), _ms(change.before), _ms(change.included)),
+    )
+
+
+def changes_of(session: Session, service: str) -> dict[str, list[Change]]:
+    """Country -> what was listed and delisted of a service there, without the addresses."""
+    found: dict[str, list[Change]] = {}
+    for row in session.rows(
+        "SELECT cc, kind, subject, decided, decision, authority, after, before, included FROM register_change"
+        " WHERE service = ? AND kind IN (?, ?) ORDER BY cc, before, subject LIMIT ?",
+        *(service, Kind.LISTED.value, Kind.DELISTED.value, MOST),
+    ):
+        found.setdefault(str(row[0]), []).append(_change(service, row))
+    return found
+
+
+def _change(service: str, row: Row) -> Change:
+    _, kind, subject, decided, number, authority, after, before, included = row
+    return Change(
+        kind=Kind(kind),
+        subject=subject,
+        service=service,
+        decision=Decision(decided, number, authority),
+        after=_moment(after),
+        before=_moment(before),
+        included=_moment(included),
+    )
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else to_ms(moment)
+
+
+def _moment(value: int | None) -> datetime | None:
+    return None if value is None else from_ms(value)
