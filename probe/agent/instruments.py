@@ -51,6 +51,7 @@ class Instruments:
             trusted_resolvers=chosen.trusted_resolvers,
             families=resolvers.families(),
             allowed_name=chosen.allowed_name,
+            range_sample=chosen.range_sample,
         )
 
     async def __aenter__(self) -> Instruments:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import secrets
 import string
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from datetime import datetime
 
 from probe import judge, plan
 from probe.clock import Clock
+from probe.judge.hits import used
 from probe.judge.vantage import conclude
 from probe.measure.anchors import AnchorWatch
 from probe.measure.failures import MAX_DETAIL
@@ -17,7 +19,7 @@ from probe.measure.perform import perform
 from probe.measure.quic import require
 from probe.measure.tools import Tools
 from probe.model.address import Family
-from probe.model.target import QuicTarget, Target
+from probe.model.target import QuicTarget, RangeTarget, Target, TcpTarget
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageState, Verdict
 from probe.plan.setup import Setup
 
@@ -37,6 +39,7 @@ class Surroundings:
         asn: AS number of the vantage, 0 when not known.
         country: ISO 3166 code, empty when not known.
         network_resolvers, trusted_resolvers, families, allowed_name: as in `probe.plan.setup.Setup`.
+        range_sample: how many addresses of a range are looked at, as `probe.plan.setup.Setup.sample`.
         longest: seconds after which a measurement is cut short.
     """
 
@@ -49,6 +52,7 @@ class Surroundings:
     trusted_resolvers: tuple[str, ...] = ()
     families: frozenset[Family] = frozenset(Family)
     allowed_name: str = "www.wikipedia.org"
+    range_sample: int = 16
     longest: float = LONGEST
 
 
@@ -77,7 +81,7 @@ async def measure(
     """
     time = surroundings.clock.now()
     try:
-        evidence = await _evidence(target, surroundings, control=control, attempt=attempt, suspected=suspected)
+        evidence = await _evidence(target, surroundings, time, control=control, attempt=attempt, suspected=suspected)
         vantage = vantage_of(surroundings.watch.latest, surroundings)
         verdict = judge.verdict(time=time, text=text, target=target, evidence=evidence, vantage=vantage)
         if verdict.status is not Status.REACHABLE:
@@ -89,8 +93,15 @@ async def measure(
 
 
 async def _evidence(
-    target: Target, surroundings: Surroundings, *, control: ControlFacts | None, attempt: int, suspected: bool
+    target: Target,
+    surroundings: Surroundings,
+    time: datetime,
+    *,
+    control: ControlFacts | None,
+    attempt: int,
+    suspected: bool,
 ) -> Evidence:
+    week = time.isocalendar()
     if isinstance(target, QuicTarget):
         require()
     setup = Setup(
@@ -102,10 +113,14 @@ async def _evidence(
         ghost_name=_random_name(),
         allowed_name=surroundings.allowed_name,
         suspected=suspected,
+        relay_address=unrouted(target),
+        sample=surroundings.range_sample,
+        seed=week.year * 100 + week.week,
+        draw=attempt,
     )
     deadline = asyncio.get_running_loop().time() + surroundings.longest
     seen = await perform(plan.plan_for(target, setup), surroundings.tools, deadline=deadline)
-    return Evidence(observations=seen, control=control, attempt=attempt)
+    return Evidence(observations=seen, control=used(target, control, seen), attempt=attempt)
 
 
 def vantage_of(looks: tuple[AnchorLook, ...], surroundings: Surroundings) -> Vantage:
@@ -124,6 +139,24 @@ def _failed(time: datetime, text: str, surroundings: Surroundings, error: Except
         evidence=Evidence(error=f"{type(error).__name__}: {error}"[:MAX_DETAIL], attempt=attempt),
         vantage=Vantage(state=VantageState.ONLINE, asn=surroundings.asn, country=surroundings.country),
     )
+
+
+def unrouted(target: Target) -> str:
+    """An address where nobody can be, of the target's family, drawn anew each time; none for this host's own addresses.
+
+    From 198.18.0.0/15 (RFC 2544, for benchmarks) or 100::/64 (RFC 6666, to be discarded): a connection to it can only
+    be somebody's on the path who answers for all the world.
+    """
+    match target:
+        case TcpTarget(address=text) | RangeTarget(network=text):
+            near = ipaddress.ip_network(text, strict=False)
+        case _:
+            return ""
+    if near.is_loopback or near.is_link_local:
+        return ""
+    if near.version == 6:
+        return str(ipaddress.IPv6Address((0x0100 << 112) + secrets.randbits(64)))
+    return str(ipaddress.IPv4Address((198 << 24) + (18 << 16) + secrets.randbits(17)))
 
 
 def _random_name() -> str:

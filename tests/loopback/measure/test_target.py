@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import time
 
 import pytest
@@ -10,11 +11,13 @@ import trustme
 from tiny_servers import answer, page_of, reply_to, resolving, server_context, serving, silent
 
 from probe.clock import Clock
+from probe.judge.control import facts
 from probe.measure import target as measuring
 from probe.measure.anchors import AnchorWatch
-from probe.measure.target import Surroundings, measure
+from probe.measure.target import Surroundings, measure, unrouted
 from probe.measure.tools import Tools
 from probe.model.address import Family
+from probe.model.observation import Connection
 from probe.model.target import parse
 from probe.model.verdict import Status, VantageState, Verdict
 
@@ -43,6 +46,32 @@ async def test_a_port_that_is_open_is_reachable(tools: Tools) -> None:
     assert (verdict.status, verdict.vantage.state) == (Status.REACHABLE, VantageState.ONLINE)
     assert verdict.evidence.error == ""
     assert verdict.evidence.observations
+
+
+async def test_a_range_is_looked_at_address_by_address_and_its_control_keeps_who_answered(tools: Tools) -> None:
+    """All four of a /30: one listens, the others refuse. A later look asks that one first."""
+    async with serving(silent) as port:
+        text = f"127.0.0.0/30:{port}"
+        first = await look(text, around(tools))
+        known = facts([first])[text]
+        second = await measure(text, parse(text), around(tools), control=known)
+
+    assert (first.status, first.rule, known.hits) == (Status.REACHABLE, "served", {"127.0.0.1": "tcp"})
+    asked = [one.address for one in second.evidence.observations if isinstance(one, Connection)]
+    assert asked[0] == "127.0.0.1"
+    assert second.evidence.control is not None
+    assert second.evidence.control.hits == known.hits
+
+
+def test_an_address_where_nobody_can_be_is_of_the_targets_family_and_never_for_this_host() -> None:
+    """Benchmark and discard addresses; a loopback or link-local target needs none."""
+    four = ipaddress.ip_address(unrouted(parse("151.101.0.0/16")))
+    six = ipaddress.ip_address(unrouted(parse("tcp://[2a04:4e42::1]:443")))
+
+    assert four in ipaddress.ip_network("198.18.0.0/15")
+    assert six in ipaddress.ip_network("100::/64")
+    none = ("tcp://127.0.0.1:80", "tcp://[::1]:80", "169.254.0.0/24", "https://example.org/")
+    assert [unrouted(parse(text)) for text in none] == [""] * 4
 
 
 async def test_a_failing_verdict_is_held_until_the_anchors_were_asked_again(tools: Tools, ca: trustme.CA) -> None:
