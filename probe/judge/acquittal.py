@@ -19,7 +19,7 @@ from probe.judge.pages import Whose, differs
 from probe.judge.reading import Located, Site
 from probe.model.address import is_bogon, network_of
 from probe.model.failure import Failure
-from probe.model.observation import Exchange, Observation, TlsHandshake
+from probe.model.observation import Exchange, Observation, QuicExchange, TlsHandshake
 
 if TYPE_CHECKING:
     from probe.judge.case import Leg
@@ -63,7 +63,7 @@ def standing(leg: Leg, address: str) -> Standing:
 def verified(observations: Iterable[Observation], host: str, address: str) -> bool:
     """Whether a certificate verified for the host at the address."""
     return any(
-        isinstance(one, TlsHandshake) and one.verified and one.sni == host and one.address == address
+        isinstance(one, TlsHandshake | QuicExchange) and one.verified and one.sni == host and one.address == address
         for one in observations
     )
 
@@ -71,7 +71,7 @@ def verified(observations: Iterable[Observation], host: str, address: str) -> bo
 def answered(seen: Iterable[Located]) -> bool:
     """Whether anything came back to a handshake or a request: an alert and a wrong certificate are answers too."""
     return any(
-        (isinstance(one, TlsHandshake) and (one.failure in {None, Failure.CERTIFICATE, Failure.ALERT}))
+        (isinstance(one, TlsHandshake | QuicExchange) and (one.failure in {None, Failure.CERTIFICATE, Failure.ALERT}))
         or (isinstance(one, Exchange) and one.status > 0)
         for one in seen
     )

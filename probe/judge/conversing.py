@@ -142,7 +142,7 @@ def forged_certificate(leg: Leg) -> bool:
 
 def alert(leg: Leg) -> bool:
     """A TLS alert ended the handshake."""
-    return leg.decisive == Outcome("tls", Failure.ALERT)
+    return leg.decisive in {Outcome("tls", Failure.ALERT), Outcome("quic", Failure.ALERT)}
 
 
 def failed_at(layer: str) -> Callable[[Leg], bool]:

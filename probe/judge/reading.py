@@ -14,16 +14,34 @@ from typing import NamedTuple
 from probe.errors import TargetError
 from probe.model.address import parse_address
 from probe.model.failure import OWN_FAULTS, Failure
-from probe.model.observation import Connection, Exchange, LateAnswer, Observation, Resolution, TlsHandshake
+from probe.model.observation import (
+    Connection,
+    Exchange,
+    LateAnswer,
+    Observation,
+    QuicExchange,
+    Resolution,
+    TlsHandshake,
+)
 from probe.model.step import Purpose
-from probe.model.target import DnsTarget, DomainTarget, RangeTarget, Target, TcpTarget, TlsTarget, UrlTarget, parse
+from probe.model.target import (
+    DnsTarget,
+    DomainTarget,
+    QuicTarget,
+    RangeTarget,
+    Target,
+    TcpTarget,
+    TlsTarget,
+    UrlTarget,
+    parse,
+)
 
 REDIRECTS = 10
 """Hops after the first that count (contract: design of the plans); a chain that goes on is a loop."""
 
-Located = Connection | TlsHandshake | Exchange
+Located = Connection | TlsHandshake | Exchange | QuicExchange
 
-_DEPTH = ("tcp", "tls", "http", "body")
+_DEPTH = ("tcp", "tls", "http", "body", "quic")
 _TELLING = (
     Failure.CERTIFICATE,
     Failure.ALERT,
@@ -58,7 +76,7 @@ class Subject:
     """What one hop tries.
 
     Attributes:
-        scheme: `https`, `http`, `tls`, `tcp`, `range` or `dns`.
+        scheme: `https`, `http`, `tls`, `quic`, `tcp`, `range` or `dns`.
         host: name or address; empty for `tcp` and `range`.
         port: of the act that decides; 443 for `dns`, where certificates are witnesses.
         url: empty where there is none.
@@ -72,7 +90,7 @@ class Subject:
     @property
     def is_name(self) -> bool:
         """Whether the host is a name, so that somebody had to look it up."""
-        return bool(self.host) and parse_address(self.host) is None and self.scheme in {"https", "http", "dns"}
+        return bool(self.host) and parse_address(self.host) is None and self.scheme in {"https", "http", "quic", "dns"}
 
 
 class Site:
@@ -87,6 +105,8 @@ class Site:
         """Whether the observation is of the subject itself rather than beside it."""
         if one.purpose is not Purpose.SUBJECT:
             return False
+        if isinstance(one, QuicExchange) or self.subject.scheme == "quic":
+            return isinstance(one, QuicExchange) and self.subject.scheme == "quic"
         if isinstance(one, Exchange):
             return one.url == self.subject.url
         if isinstance(one, TlsHandshake):
@@ -115,13 +135,17 @@ class Site:
                 return bool(self.pages)
             case "tls" | "dns":
                 return self.stands
+            case "quic":
+                return any(_end(group) is None for group in self.tries)
             case _:
                 return any(one.failure is None for group in self.tries for one in group)
 
     @cached_property
     def stands(self) -> bool:
         """Whether a certificate verified here for the subject's name."""
-        return any(isinstance(one, TlsHandshake) and one.verified for group in self.tries for one in group)
+        return any(
+            isinstance(one, TlsHandshake | QuicExchange) and one.verified for group in self.tries for one in group
+        )
 
     @cached_property
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -144,7 +168,9 @@ class Site:
     def alerts(self) -> tuple[str, ...]:
         """The names of the alerts that ended the subject's handshakes."""
         ends = (group[-1] for group in self.tries)
-        return tuple(one.alert for one in ends if isinstance(one, TlsHandshake) and one.failure is Failure.ALERT)
+        return tuple(
+            one.alert for one in ends if isinstance(one, TlsHandshake | QuicExchange) and one.failure is Failure.ALERT
+        )
 
     def beside(self, purpose: Purpose) -> tuple[Located, ...]:
         """What was seen here under another name."""
@@ -239,10 +265,10 @@ def _subjects(target: Target) -> tuple[Subject, ...]:
             return (Subject("tcp", "", port),)
         case TlsTarget(_, port, sni):
             return (Subject("tls", sni, port),)
+        case QuicTarget(host, port):
+            return (Subject("quic", host, port),)
         case RangeTarget(_, port):
             return (Subject("range", "", port),)
-        case _:
-            return ()
 
 
 def _walk(
@@ -283,9 +309,10 @@ def _end(group: Sequence[Located]) -> Outcome | None:
         if last.answered:
             return None
         failure = last.failure or Failure.EOF
-        return Outcome("body" if last.status and failure is Failure.TIMEOUT else "http", failure)
-    if isinstance(last, TlsHandshake):
+        return Outcome("body" if last.begun and failure is Failure.TIMEOUT else "http", failure)
+    if isinstance(last, TlsHandshake | QuicExchange):
+        layer = "tls" if isinstance(last, TlsHandshake) else "quic"
         if last.failure is None and not last.verified:
-            return Outcome("tls", Failure.CERTIFICATE)
-        return None if last.failure is None else Outcome("tls", last.failure)
+            return Outcome(layer, Failure.CERTIFICATE)
+        return None if last.failure is None else Outcome(layer, last.failure)
     return None if last.failure is None else Outcome("tcp", last.failure)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from probe.judge import answering, conversing, ranges, resolving
+from probe.judge import answering, conversing, quic, ranges, resolving, throttling
 from probe.judge.case import Leg
 from probe.judge.control import Word
 from probe.model.address import is_bogon, parse_address
@@ -91,6 +91,9 @@ _ACQUITTAL = "OONI probe#2455, probe-engine#770: content networks answer differe
 _RU = "Russian resolvers since 2024: net4people/bbs#580, #657"
 _GFW = "net4people/bbs#47, #466: the GFW's injectors forge public addresses"
 _SNI = "IMC'22 (TSPU), USENIX'25 (GFW); net4people/bbs#516"
+_QUIC = "IMC'22: UDP/443 dropped by TSPU; USENIX'25: QUIC by name at the GFW"
+_FREEZES = "net4people/bbs#490, #546: transfers that stop after 12 to 34 KiB; zapret#1836"
+_THROTTLES = "IMC'22, censoredplanet.org/throttling; net4people/bbs#65, #382"
 
 R, B, D, U, X = Status.REACHABLE, Status.BLOCKED, Status.DOWN, Status.UNREACHABLE, Status.UNKNOWN
 C = Cause
@@ -112,6 +115,9 @@ RULES: tuple[Rule, ...] = (
     Rule("range.relayed", ranges.relayed, U,
          "addresses where nothing listens accept connections here: a relay answers",
          source="transparent relays: net4people/bbs#294"),
+    Rule("throttle.rate", throttling.slowed, Status.THROTTLED,
+         "the same page at the same address comes far faster under another name", (C.THROTTLE_RATE,),
+         source=_THROTTLES),
     Rule("server.refusal", answering.refused, R,
          "the server itself says no, over verified TLS", source=_READINGS),
     Rule("served.acquitted", answering.acquitted, R,
@@ -157,6 +163,10 @@ RULES: tuple[Rule, ...] = (
          "silence after this server name, and after no other", (C.TLS_TIMEOUT, C.TLS_SNI), source=_SNI),
     Rule("tls.eof.sni", conversing.silenced_by(Failure.EOF), B,
          "closed after this server name, and after no other", (C.TLS_EOF, C.TLS_SNI), source=_SNI),
+    Rule("quic.timeout.sni", quic.silent_by_name, B,
+         "QUIC under this server name is met with silence, and under no other", (C.QUIC_TIMEOUT,), source=_QUIC),
+    Rule("throttle.freeze.sni", throttling.frozen_by_name, Status.THROTTLED,
+         "the page stops after its first kilobytes, and not under another name", (C.THROTTLE_FREEZE,), source=_FREEZES),
     # The control's word.
     Rule("control.disagrees", _control_says(Word.DISAGREES), U,
          "the control says two things", source=_READINGS),
@@ -206,6 +216,10 @@ RULES: tuple[Rule, ...] = (
          "silence after the request here, served at control", (C.HTTP_TIMEOUT,), source=_CAUSES),
     Rule("http.eof", conversing.alone_by("http", Failure.EOF), B,
          "closed after the request here, served at control", (C.HTTP_EOF,), source=_CAUSES),
+    Rule("throttle.freeze", throttling.frozen_alone, Status.THROTTLED,
+         "the page stops after its first kilobytes here, control got more", (C.THROTTLE_FREEZE,), source=_FREEZES),
+    Rule("quic.timeout", quic.silent_alone, B,
+         "QUIC is silent here where TCP to the same address works, served at control", (C.QUIC_TIMEOUT,), source=_QUIC),
     # What nothing at hand explains.
     Rule("server.alert", conversing.alert, U,
          "a TLS alert: the server's word or a forgery", source=_READINGS),
@@ -214,7 +228,7 @@ RULES: tuple[Rule, ...] = (
     Rule("http.doubtful", answering.doubtful_page, U,
          "a page that may or may not be the target's", source="OONI probe#2661"),
     Rule("http.frozen", conversing.failed_at("body"), U,
-         "the page stops after its first kilobytes", source="net4people/bbs#490; zapret#1836"),
+         "the page stops after its first kilobytes", source=_FREEZES),
     Rule("measurement.cut", _cut_short, X,
          "no address was tried: no time or no route"),
     Rule("tls.outdated", conversing.outdated, U,
@@ -233,6 +247,8 @@ RULES: tuple[Rule, ...] = (
          "no handshake, and nothing shows whose fault it is", source=_READINGS),
     Rule("http.ambiguous", conversing.failed_at("http"), U,
          "no answer, and nothing shows whose fault it is", source=_READINGS),
+    Rule("quic.ambiguous", conversing.failed_at("quic"), U,
+         "no QUIC handshake, and nothing shows that anybody speaks QUIC there", source=_READINGS),
     Rule("unexplained", _always, U,
          "it did not work, and no rule says why"),
 )

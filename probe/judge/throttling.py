@@ -62,14 +62,19 @@ def slowed(leg: Leg) -> bool:
 
 
 def _slower(site: Site) -> bool:
-    mine = [one for one in _fetches(site) if _bytes(one) >= SAMPLE and not one.frozen]
+    mine = [one for one in _fetches(site) if _bytes(one) >= SAMPLE or _trickled(one)]
     theirs = [one for one in _others(site) if _bytes(one) >= SAMPLE]
-    if len(mine) < TRIES or not theirs or len(mine) < len(_fetches(site)):
+    if len(mine) < TRIES or not theirs or len(mine) < len(_fetches(site)) or all(one.frozen for one in mine):
         return False
     if min(_bytes(one) for one in theirs) * 2 < max(_bytes(one) for one in mine):
         return False  # a limiter's first burst would pass for the line's own rate
     close = any(abs(one.at - other.at) <= MINUTE for one in mine for other in theirs)
     return close and min(one.rate for one in theirs) >= RATIO * max(one.rate for one in mine)
+
+
+def _trickled(one: Exchange) -> bool:
+    """Whether time was up while the answer was still coming."""
+    return one.failure is Failure.TIMEOUT and one.flow is not None
 
 
 def _quick(site: Site) -> bool:

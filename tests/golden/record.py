@@ -20,7 +20,7 @@ from tests.golden.scenario import Scenario
 
 HERE = Path(__file__).parent
 CASES = HERE / "cases"
-FAMILIES = ("dns", "tcp", "tls", "http", "ranges", "readings")
+FAMILIES = ("dns", "tcp", "tls", "http", "throttle", "quic", "ranges", "readings")
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

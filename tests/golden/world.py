@@ -20,14 +20,19 @@ from probe.model.observation import (
     Certificate,
     Connection,
     Exchange,
+    Flow,
     LateAnswer,
     Observation,
+    QuicExchange,
     Resolution,
     TlsHandshake,
 )
-from probe.model.step import Connect, Fetch, Handshake, Resolve, Step, Trust
+from probe.model.step import Connect, Fetch, Handshake, QuicHandshake, Resolve, Step, Trust
 from probe.model.target import UrlTarget, parse
 from probe.plan import Plan
+
+LATER = "later"
+"""A QUIC handshake stands, and what follows it is met with silence."""
 
 EVERYDAY = {"date", "content-type", "content-length", "connection", "server", "location", "cache-control"}
 
@@ -64,7 +69,7 @@ class Cert:
 
 @dataclass(frozen=True)
 class Page:
-    """An HTTP answer; `failure` cuts its body short."""
+    """An HTTP answer; `failure` cuts its body short, `flow` says how it came in."""
 
     title: str = ""
     status: int = 200
@@ -73,6 +78,7 @@ class Page:
     body: str = ""
     length: int = 0
     failure: Failure | None = None
+    flow: Flow | None = None
 
 
 @dataclass
@@ -87,7 +93,9 @@ class World:
         certs: address -> certificate; a list of (sni, certificate) pairs where it depends.
         tcp: address or (address, port) -> failure of the TCP handshake. Addresses of no server are silent.
         tls: (address, sni) with `*` for either -> failure or alert after the ClientHello.
-        http: (host, address) or host or URL -> page or failure.
+        http: (host, address) or host or URL -> page or failure; under another server name (sni, host) before those.
+        quic: (address, sni) with `*` for either -> alert or failure after the Initial, `LATER` for silence some seconds
+            after a handshake that stood; without an entry the certificate of the address answers.
         loss: how often an act stays without an answer though nobody interferes.
         chance: decides when.
     """
@@ -100,6 +108,7 @@ class World:
     tcp: dict[Any, Any] = field(default_factory=dict)
     tls: dict[tuple[str, str], Any] = field(default_factory=dict)
     http: dict[Any, Any] = field(default_factory=dict)
+    quic: dict[tuple[str, str], Any] = field(default_factory=dict)
     loss: float = 0.0
     chance: Random = field(default_factory=Random)
 
@@ -131,6 +140,8 @@ class World:
                 return self._handshake(step, step.address, step.port, step.sni, verify=step.verify)
             case Fetch():
                 return self._fetch(step, step.url, step.address, verify=step.verify)
+            case QuicHandshake():
+                return self._quic(step)
 
     def _lost(self) -> bool:
         return self.loss > 0 and self.chance.random() < self.loss
@@ -222,9 +233,10 @@ class World:
         target = parse(url)
         assert isinstance(target, UrlTarget)
         secure = False
+        sni = (isinstance(step, Fetch) and step.sni) or target.host
         if target.scheme == "https":
             shake = None
-            for shake in self._handshake(step, address, target.port, target.host, verify=verify):
+            for shake in self._handshake(step, address, target.port, sni, verify=verify):
                 yield shake
             if not isinstance(shake, TlsHandshake) or shake.failure is not None:
                 return
@@ -234,7 +246,9 @@ class World:
             yield connection
             if connection.failure is not None:
                 return
-        keys = ((url, address), url, (target.host, address), target.host, ("*", address))
+        keys: tuple[Any, ...] = ((url, address), url, (target.host, address), target.host, ("*", address))
+        if sni != target.host:
+            keys = ((sni, target.host), ("*", target.host), *keys)
         page = self._pick("http", keys, Page(title="Not Found", status=404))
         page = Failure.TIMEOUT if self._lost() else page
         if isinstance(page, Failure):
@@ -252,11 +266,34 @@ class World:
             length=page.length or len(body),
             sha256=hashlib.sha256(body.encode()).hexdigest()[:32],
             complete=page.failure is None,
+            flow=page.flow,
             marks=identify(
                 status=page.status, location=page.location, headers=page.headers, body=re.sub(r"\s+", " ", body)
             ),
             **self._common(step, page.failure),
         )
+
+    def _quic(self, step: QuicHandshake) -> Iterable[QuicExchange]:
+        where: dict[str, Any] = {"address": step.address, "port": step.port, "sni": step.sni}
+        keys = ((step.address, step.sni), ("*", step.sni), (step.address, "*"))
+        said = self._pick("quic", keys, None) or (Failure.TIMEOUT if self._lost() else None)
+        cert = self._cert(step.address, step.sni)
+        if isinstance(said, Alert):
+            yield QuicExchange(**where, alert=said.name, answered=True, **self._common(step, Failure.ALERT))
+            return
+        if isinstance(said, Failure) or cert is None:
+            yield QuicExchange(**where, **self._common(step, said or Failure.TIMEOUT))
+            return
+        if step.verify and cert.shown(step.sni).error:
+            yield QuicExchange(**where, answered=True, **self._common(step, Failure.CERTIFICATE))
+            return
+        yield QuicExchange(**where, verified=step.verify, alpn="h3", answered=True, **self._common(step))
+        if step.later:
+            failure = Failure.TIMEOUT if said is LATER else None
+            stood = step.verify and failure is None
+            yield QuicExchange(
+                **where, verified=stood, alpn="h3", answered=not failure, gap=5000, **self._common(step, failure)
+            )
 
 
 def _of_type(said: Any, rrtype: str) -> tuple[tuple[str, ...], Failure | None]:

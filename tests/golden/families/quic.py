@@ -1,0 +1,134 @@
+"""QUIC: silence that is the network's, and silence that is everybody's."""
+
+from __future__ import annotations
+
+from probe.model.failure import Failure
+from probe.model.verdict import VantageState
+from tests.golden.scenario import NAME, SITE, A, B, Scenario, world
+from tests.golden.world import LATER, Alert, Cert
+
+TARGET = f"quic://{NAME}:443"
+SILENT = Failure.TIMEOUT
+GOOD = (world(),)
+NO_H3 = world(quic={(A, "*"): SILENT, (B, "*"): SILENT})
+BY_NAME = {("*", NAME): SILENT}
+
+
+def _case(name: str, says: str, here: dict[object, object], status: str, rule: str, **more: object) -> Scenario:
+    causes = ("quic.timeout",) if rule.startswith("quic.timeout") or status == "unreachable" else ()
+    fields: dict[str, object] = {"target": TARGET, "control": GOOD, "causes": causes, **more}
+    return Scenario(name, says, world(**here), status, rule, **fields)  # type: ignore[arg-type]
+
+
+SCENARIOS = (
+    _case(
+        "quic-served", "QUIC is answered, and the same tuple still works after five seconds", {}, "reachable", "served"
+    ),
+    _case("quic-served-alone", "the same without a control", {}, "reachable", "served", control=()),
+    _case(
+        "quic-by-address",
+        "an address is a target as well as a name",
+        {"certs": {A: [(A, Cert((A,))), ("*", SITE)]}},
+        "reachable",
+        "served",
+        target=f"quic://{A}:443",
+        control=(),
+    ),
+    _case(
+        "quic-by-name",
+        "silence under this name, an answer under another",
+        {"quic": BY_NAME},
+        "blocked",
+        "quic.timeout.sni",
+    ),
+    _case(
+        "quic-by-name-alone", "the same without a control", {"quic": BY_NAME}, "blocked", "quic.timeout.sni", control=()
+    ),
+    _case(
+        "quic-by-name-later",
+        "the handshake passes and the tuple is mute five seconds later, under this name alone (GFW: acts after 110 ms)",
+        {"quic": {("*", NAME): LATER}},
+        "blocked",
+        "quic.timeout.sni",
+        control=(),
+    ),
+    _case(
+        "quic-by-name-at-control",
+        "the server is deaf to this name at control as well",
+        {"quic": BY_NAME},
+        "down",
+        "control.failed",
+        control=(world(quic=BY_NAME),),
+    ),
+    _case(
+        "quic-by-port",
+        "UDP/443 is dropped whatever the name: TCP to the same addresses works, and control was served",
+        {"quic": {("*", NAME): SILENT, (A, "*"): SILENT, (B, "*"): SILENT}},
+        "blocked",
+        "quic.timeout",
+    ),
+    _case(
+        "quic-by-port-later",
+        "the handshake passes, and every tuple is mute five seconds later; control kept its own",
+        {"quic": {("*", NAME): LATER, (A, "*"): LATER, (B, "*"): LATER}},
+        "blocked",
+        "quic.timeout",
+    ),
+    _case(
+        "quic-nobody-listens",
+        "the host has no HTTP/3: silence, and no control",
+        {"quic": {(A, "*"): SILENT, (B, "*"): SILENT}},
+        "unreachable",
+        "quic.ambiguous",
+        control=(),
+    ),
+    _case(
+        "quic-nobody-listens-anywhere",
+        "the host has no HTTP/3: silence here and at control",
+        {"quic": {(A, "*"): SILENT, (B, "*"): SILENT}},
+        "down",
+        "control.failed",
+        control=(NO_H3,),
+    ),
+    _case(
+        "quic-and-tcp",
+        "TCP to the same addresses is silent too: the address is unreachable, of QUIC nothing is shown",
+        {"quic": {(A, "*"): SILENT, (B, "*"): SILENT}, "tcp": {A: SILENT, B: SILENT}},
+        "unreachable",
+        "quic.ambiguous",
+    ),
+    _case(
+        "quic-lost-once",
+        "one handshake went unanswered, the next did not",
+        {"quic": {(A, NAME): [SILENT, None], (B, NAME): [SILENT, None]}},
+        "reachable",
+        "served",
+    ),
+    _case("quic-one-address", "one of two addresses is silent", {"quic": {(A, "*"): SILENT}}, "reachable", "served"),
+    _case(
+        "quic-refused",
+        "ICMP says that nobody listens on the port",
+        {"quic": {(A, "*"): Failure.UNREACHABLE, (B, "*"): Failure.UNREACHABLE}},
+        "unreachable",
+        "quic.ambiguous",
+        causes=(),
+    ),
+    _case(
+        "quic-alert",
+        "the server ends the handshake by an alert",
+        {"quic": {(A, "*"): Alert("no_application_protocol"), (B, "*"): Alert("no_application_protocol")}},
+        "unreachable",
+        "server.alert",
+        causes=(),
+        control=(),
+        found={"server_alert": "no_application_protocol"},
+    ),
+    _case(
+        "quic-allowlist",
+        "only an allow-list is let through: silence says nothing",
+        {"quic": BY_NAME},
+        "unknown",
+        "vantage.allowlist",
+        state=VantageState.ALLOWLIST,
+    ),
+)

@@ -1,0 +1,185 @@
+"""Transfers that stop or crawl, and those that only look so."""
+
+from __future__ import annotations
+
+from probe.model.failure import Failure
+from probe.model.observation import Flow
+from probe.model.verdict import VantageState
+from tests.golden.scenario import HTTP, NAME, Scenario, world
+from tests.golden.world import Page
+
+TITLE = "Daily news of the region"
+LARGE = 180_000
+
+
+def page(flow: Flow | None = None, *, length: int = LARGE, failure: Failure | None = None) -> Page:
+    """The site's page, of the size that a freeze needs to show."""
+    return Page(TITLE, length=length, failure=failure, flow=flow)
+
+
+QUICK = page(Flow(bytes=LARGE, took=300, stall=40))
+SMALL = Page(TITLE, length=5000)
+STOPPED = page(Flow(bytes=16_200, took=120, stall=60, quiet=9_700), length=14_000, failure=Failure.TIMEOUT)
+UNREAD = Page(status=0, length=0, failure=Failure.TIMEOUT, flow=Flow(bytes=13_900, took=110, stall=50, quiet=9_800))
+"""The freeze came within the first TLS record: bytes arrived, and none of them could be read."""
+CRAWLING = page(Flow(bytes=LARGE, took=9_400, stall=400))
+TRICKLE = page(Flow(bytes=9_000, took=9_500, stall=2_100, quiet=300), length=8_000, failure=Failure.TIMEOUT)
+LONG = page(Flow(bytes=150_000, took=8_500, stall=900, quiet=1_200), length=149_000, failure=Failure.TIMEOUT)
+
+CONTROL = (world(http={NAME: QUICK}),)
+
+
+def _case(name: str, says: str, here: dict[object, object], status: str, rule: str, **more: object) -> Scenario:
+    causes = {"throttle.freeze": ("throttle.freeze",), "throttle.rate": ("throttle.rate",)}
+    told = causes.get(rule.removesuffix(".sni"), ())
+    return Scenario(name, says, world(http=here), status, rule, told, **{"control": CONTROL, **more})  # type: ignore[arg-type]
+
+
+OTHER = ("*", NAME)
+SCENARIOS = (
+    _case(
+        "freeze-by-name",
+        "the page stops after 16 KB under its own name, and comes whole under another at the same address",
+        {NAME: STOPPED, OTHER: QUICK},
+        "throttled",
+        "throttle.freeze.sni",
+    ),
+    _case(
+        "freeze-by-name-alone",
+        "the same without a control",
+        {NAME: STOPPED, OTHER: QUICK},
+        "throttled",
+        "throttle.freeze.sni",
+        control=(),
+    ),
+    _case(
+        "freeze-by-name-unread",
+        "the first 14 KB are one unfinished TLS record, so that nothing of the answer can be read",
+        {NAME: UNREAD, OTHER: QUICK},
+        "throttled",
+        "throttle.freeze.sni",
+    ),
+    _case(
+        "freeze-by-address",
+        "the page stops under any name here, and control got it whole",
+        {NAME: STOPPED},
+        "throttled",
+        "throttle.freeze",
+    ),
+    _case(
+        "freeze-by-address-alone",
+        "the page stops under any name, and there is no control",
+        {NAME: STOPPED},
+        "unreachable",
+        "http.frozen",
+        control=(),
+    ),
+    _case(
+        "freeze-in-clear",
+        "plain HTTP stops after 16 KB under the site's Host, and not under another",
+        {NAME: STOPPED, ("*", "151.101.1.10"): QUICK, ("*", "146.75.65.10"): QUICK},
+        "throttled",
+        "throttle.freeze.sni",
+        target=HTTP,
+        control=(),
+    ),
+    _case(
+        "freeze-small-elsewhere",
+        "the page stops under its own name, and under another the server has but a small page: nothing is shown",
+        {NAME: STOPPED, OTHER: SMALL},
+        "unreachable",
+        "http.frozen",
+        control=(),
+    ),
+    _case(
+        "freeze-control-smaller",
+        "the page stops here, but control's whole page is smaller than what came: control proves nothing",
+        {NAME: STOPPED},
+        "unreachable",
+        "http.frozen",
+        control=(world(http={NAME: SMALL}),),
+    ),
+    _case(
+        "freeze-everywhere",
+        "the server's own page stops at control as well",
+        {NAME: STOPPED},
+        "down",
+        "control.failed",
+        control=(world(http={NAME: STOPPED}),),
+    ),
+    _case(
+        "freeze-once",
+        "the page stops once, and comes whole at the second try",
+        {NAME: [STOPPED, QUICK], OTHER: QUICK},
+        "reachable",
+        "served",
+    ),
+    _case(
+        "freeze-policed",
+        "the vantage is policed: what stops says nothing",
+        {NAME: STOPPED, OTHER: QUICK},
+        "unknown",
+        "vantage.policed",
+        state=VantageState.POLICED,
+    ),
+    _case(
+        "rate-by-name",
+        "the page crawls at 19 kB/s under its own name, and comes at once under another",
+        {NAME: CRAWLING, OTHER: QUICK},
+        "throttled",
+        "throttle.rate",
+    ),
+    _case(
+        "rate-by-name-alone",
+        "the same without a control",
+        {NAME: CRAWLING, OTHER: QUICK},
+        "throttled",
+        "throttle.rate",
+        control=(),
+    ),
+    _case(
+        "rate-cut-short",
+        "the page crawls until time is up, with enough of it come to be an answer",
+        {NAME: LONG, OTHER: QUICK},
+        "throttled",
+        "throttle.rate",
+    ),
+    _case(
+        "rate-slow-line",
+        "the line itself is slow: every name crawls",
+        {NAME: CRAWLING, OTHER: CRAWLING},
+        "reachable",
+        "served",
+    ),
+    _case(
+        "rate-once",
+        "the page crawls once, and comes at once at the second try",
+        {NAME: [CRAWLING, QUICK], OTHER: QUICK},
+        "reachable",
+        "served",
+    ),
+    _case(
+        "rate-misdirected",
+        "the server has nothing to say under another name: nothing is shown",
+        {NAME: CRAWLING, OTHER: Page("Misdirected", status=421)},
+        "reachable",
+        "served",
+    ),
+    _case(
+        "rate-trickle",
+        "900 bytes a second until time is up, and all of it at once under another name",
+        {NAME: TRICKLE, OTHER: QUICK},
+        "throttled",
+        "throttle.rate",
+        control=(),
+    ),
+    _case(
+        "rate-trickle-unproven",
+        "900 bytes a second under any name, without a control",
+        {NAME: TRICKLE},
+        "unreachable",
+        "http.frozen",
+        control=(),
+    ),
+    _case("large-and-quick", "a large page that comes at once", {NAME: QUICK}, "reachable", "served"),
+)
