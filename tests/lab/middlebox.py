@@ -51,8 +51,8 @@ def compile_rules(interferences: Sequence[Interference]) -> tuple[Rules, Rules]:
 
 
 def _fits(one: Interference, family: int) -> bool:
-    named = [text for text in (one.address, one.source) if text]
-    return all((":" in text) == (family == 6) for text in named)
+    named = [text for text in (one.address, one.source, one.to) if text]
+    return all((text.count(":") > 1) == (family == 6) for text in named)  # one colon is that of an IPv4 port
 
 
 def _mark(rules: Rules, one: Interference) -> int:
