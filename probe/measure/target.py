@@ -88,7 +88,7 @@ async def measure(
             vantage = vantage_of(await surroundings.watch.fresh(surroundings.clock.now()), surroundings)
             verdict = judge.verdict(time=time, text=text, target=target, evidence=evidence, vantage=vantage)
     except Exception as error:  # noqa: BLE001 - one target's fault must not end the round
-        return _failed(time, text, surroundings, error, attempt)
+        return _failed(error, time=time, text=text, target=target, surroundings=surroundings, attempt=attempt)
     return verdict
 
 
@@ -128,14 +128,16 @@ def vantage_of(looks: tuple[AnchorLook, ...], surroundings: Surroundings) -> Van
     return Vantage(state=conclude(looks), asn=surroundings.asn, country=surroundings.country, anchors=looks)
 
 
-def _failed(time: datetime, text: str, surroundings: Surroundings, error: Exception, attempt: int) -> Verdict:
+def _failed(
+    error: Exception, *, time: datetime, text: str, target: Target, surroundings: Surroundings, attempt: int
+) -> Verdict:
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
-    return Verdict(
+    # Judged like any other, so that judging it again changes nothing.
+    return judge.verdict(
         time=time,
-        target=text,
-        status=Status.UNKNOWN,
-        rule="error",
+        text=text,
+        target=target,
         evidence=Evidence(error=f"{type(error).__name__}: {error}"[:MAX_DETAIL], attempt=attempt),
         vantage=Vantage(state=VantageState.ONLINE, asn=surroundings.asn, country=surroundings.country),
     )
