@@ -9,18 +9,19 @@ has lost its excuse: from then on failures count.
 
 *The alibi*, for an alarm: since this target's first failure at least three others were seen working, and no other began
 to fail after the last of these (or the failure has lasted into another batch); and those that fail with it do not
-outnumber those that work.
+outnumber those that work. This excuse, too, lasts three hours; and what was shared is forgotten when it is over.
 
 Anchors do the same better where an agent has them; a replayed file may have none.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Final
 
 from probe.detect.marks import SUCCESS
+from probe.detect.null import ROUND
 from probe.detect.series import Look, Series
 
 FEWEST: Final = 3
@@ -31,6 +32,9 @@ SHARE: Final = 0.5
 
 PATIENCE: Final = 36
 """Batches in a row (three hours) after which a suspect vantage is no excuse any more."""
+
+EXCUSE: Final = PATIENCE * ROUND
+"""Seconds after which failures count however many targets share them."""
 
 WITNESSES: Final = 3
 """Other targets that must be seen working before an alarm in the first failing batch."""
@@ -93,8 +97,13 @@ class Alibi:
             first: moment of its first failure.
             lasting: it failed in an earlier batch already.
         """
-        working = len(self._working) - bisect_right(self._working, first)
-        failing = len(self._failing) - bisect_right(self._failing, first) - 1  # the target itself is one of them
-        if failing > working:
+        if self.shared(first):
             return False
+        working = len(self._working) - bisect_left(self._working, first)
         return lasting or (working >= WITNESSES and self._late <= {target})
+
+    def shared(self, first: float) -> bool:
+        """Whether more of the others have failed than worked since a moment; looks of the same moment count."""
+        working = len(self._working) - bisect_left(self._working, first)
+        failing = len(self._failing) - bisect_left(self._failing, first) - 1  # the target itself is one of them
+        return failing > working

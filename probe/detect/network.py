@@ -15,12 +15,13 @@ from typing import Any
 
 from probe.detect.alternatives import ALTERNATIVES, REGIMES
 from probe.detect.decision import HOPELESS, Circumstances, Decision, Reason, decide
-from probe.detect.gate import Alibi, Gate, admissible
+from probe.detect.gate import EXCUSE, Alibi, Gate, admissible
 from probe.detect.interference import CLEAR, Interference
 from probe.detect.learned import NEWCOMER, Learned
 from probe.detect.marks import SUCCESS
 from probe.detect.series import Look, Series
 from probe.detect.sighting import Update
+from probe.detect.suspicion import Suspicion
 from probe.model.transition import Transition
 from probe.model.verdict import Status
 
@@ -126,14 +127,20 @@ class Network:
                 continue
             marks = frozenset(look[1] for look in looks)
             decision = decide(series.suspicion, marks=marks, known=self.circumstances(series, now))
-            if decision.reason is Reason.ALARM and not series.suspicion.proven and not self.gate.worn_out:
+            if decision.reason is Reason.ALARM and self._needs_alibi(series.suspicion, decision, now):
                 alibi = alibi or Alibi(self.series.values(), doubtful)
                 if not alibi.holds(series.target, decision.first, lasting=decision.rounds > 1):
                     decision = decision.without_alibi()
+                    series.suspicion.shared = alibi.shared(decision.first)
             self.decisions[series.target] = decision
             if decision.reason is Reason.ALARM:
                 transitions.append(self._alarm(series, decision, now))
         return transitions
+
+    def _needs_alibi(self, suspicion: Suspicion, decision: Decision, now: float) -> bool:
+        """Whether the other targets are asked: not where the evidence is its own witness, nor for ever."""
+        old = now - suspicion.onsets[decision.k] > EXCUSE
+        return not (suspicion.proven or self.gate.worn_out or old)
 
     def circumstances(self, series: Series, now: float) -> Circumstances:
         """What moves a target's threshold at a moment."""

@@ -1,9 +1,4 @@
-"""One target on one network: at rest, under suspicion, or interfered with.
-
-::
-
-    at rest ──failure──> under suspicion ──alarm──> interfered with ──clear──> at rest
-       ^───────every sum back at 0───┘                    └──turn──> interfered with, another status
+"""One target on one network: at rest, under suspicion, or interfered with (the table is `probe.detect.machine`).
 
 A series knows nothing of other targets. What depends on them, the gate and the alibi, is `probe.detect.network`'s.
 """
@@ -16,6 +11,7 @@ from probe.detect import null
 from probe.detect.alternatives import REGIMES
 from probe.detect.interference import Interference, context_of
 from probe.detect.learned import BURST_WEIGHTS, DOUBTED, Learned
+from probe.detect.machine import State
 from probe.detect.marks import SUCCESS, Mark
 from probe.detect.onset import between
 from probe.detect.suspicion import LONGEST_BURST, NEARLY_REST, REST, Suspicion
@@ -74,9 +70,11 @@ class Series:
         self.causes: tuple[Cause, ...] = ()
 
     @property
-    def resting(self) -> bool:
-        """Neither under suspicion nor interfered with."""
-        return self.suspicion is None and self.interference is None
+    def state(self) -> State:
+        """Where it is in the machine."""
+        if self.interference is not None:
+            return State.INTERFERENCE
+        return State.REST if self.suspicion is None else State.SUSPICION
 
     def take(self, look: Look, batch: int, learned: Learned) -> None:
         """Take one look as evidence.
@@ -131,6 +129,9 @@ class Series:
             suspicion.proven = True
 
     def _take_success(self, moment: float, suspicion: Suspicion, batch: int, learned: Learned) -> None:
+        if suspicion.shared:  # the fault was the vantage's, and is over
+            self.suspicion = None
+            return
         stray, eps = self._rates(learned)
         null.predict(suspicion.belief, max(0.0, moment - self.at), eps, learned.tau)
         first = suspicion.succeeded(moment, batch, stray)

@@ -50,11 +50,12 @@ class Suspicion:
         attempts: attempts, successes among them.
         peak: the highest sum ever.
         proven: a self-evident failure was among them.
+        shared: an alarm was not raised because most other targets failed with it.
     """
 
     __slots__ = (
         "attempts", "belief", "burst", "bursts", "marks", "onsets", "peak", "proven", "run",
-        "run_start", "stray_attempts", "strays", "sums", "trail",
+        "run_start", "shared", "stray_attempts", "strays", "sums", "trail",
     )  # fmt: skip
 
     def __init__(self, eps: list[float]) -> None:
@@ -66,6 +67,7 @@ class Suspicion:
         self.attempts = 0
         self.peak = 0.0
         self.proven = False
+        self.shared = False
         self.strays = [0.0] * 7
         self.stray_attempts = 0
         self.run = [0] * 7
@@ -206,7 +208,7 @@ class Suspicion:
         """Everything as plain data."""
         return [
             self.belief, self.sums, self.onsets, self.trail, self.marks, self.attempts, self.peak, self.proven,
-            self.strays, self.stray_attempts, self.run, self.run_start, self.burst, self.bursts,
+            self.shared, self.strays, self.stray_attempts, self.run, self.run_start, self.burst, self.bursts,
         ]  # fmt: skip
 
     @classmethod
@@ -215,7 +217,7 @@ class Suspicion:
         self = cls.__new__(cls)
         (
             self.belief, self.sums, self.onsets, trail, self.marks, self.attempts, self.peak, self.proven,
-            self.strays, self.stray_attempts, self.run, self.run_start, self.burst, self.bursts,
+            self.shared, self.strays, self.stray_attempts, self.run, self.run_start, self.burst, self.bursts,
         ) = plain  # fmt: skip
         self.trail = [(moment, mark, batch) for moment, mark, batch in trail]
         return self

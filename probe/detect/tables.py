@@ -1,0 +1,112 @@
+"""The detector's tables as Markdown, and its machine as a diagram: what docs/detector.md shows is made of what runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import exp
+from typing import Final
+
+from probe.detect.alternatives import REGIMES, SHARES
+from probe.detect.decision import Reason
+from probe.detect.learned import BURST_WEIGHTS, BURSTS, STRAY_FLOORS, STRAY_MARKS
+from probe.detect.machine import EDGES, State
+from probe.detect.marks import CAUSE_MARKS, LETTERS, Mark
+from probe.detect.null import BURST_ROWS
+from probe.errors import ProbeError
+
+
+def marks() -> str:
+    """Marks and the causes that bear them."""
+    rows = []
+    for mark in Mark:
+        causes = ", ".join(f"`{cause}`" for cause, its in CAUSE_MARKS.items() if its is mark)
+        rows.append([LETTERS[mark], mark.name.lower(), causes or f"every verdict `{mark.name.lower()}`"])
+    return _table(["", "mark", "causes"], rows)
+
+
+def regimes() -> str:
+    """Regimes: what their failures look like and how sure we must be."""
+    rows = [
+        [
+            f"`{r.key}`",
+            r.title,
+            r.status.value,
+            *(f"{share:g}" for share in r.row),
+            f"{r.odds:.1f}",
+            f"1 in {_n(r.odds)}",
+        ]
+        for r in REGIMES
+    ]
+    return _table(["regime", "", "status", *LETTERS, "nats", "odds"], rows)
+
+
+def bursts() -> str:
+    """What failures look like in a burst of each kind."""
+    rows = [[LETTERS[kind], *(f"{share:g}" for share in row)] for kind, row in enumerate(BURST_ROWS)]
+    return _table(["burst of kind", *LETTERS], rows)
+
+
+def priors() -> str:
+    """What is believed of a vantage before it has taught anything."""
+    return _table(
+        ["", *LETTERS],
+        [
+            ["stray failures, prior counts", *(f"{n:g}" for n in STRAY_MARKS)],
+            ["stray failures, least share", *(f"{n:g}" for n in STRAY_FLOORS)],
+            [f"bursts in {BURSTS[1]:g} target-rounds, prior counts", *(f"{n:g}" for n in BURSTS[0])],
+            ["weight of a new burst", *(f"{n:g}" for n in BURST_WEIGHTS)],
+        ],
+    )
+
+
+def reasons() -> str:
+    """Why an alarm is raised or not."""
+    return _table(["reason", "said as"], [[reason.name, reason.value] for reason in Reason])
+
+
+def diagram() -> str:
+    """The machine of one target, in Mermaid."""
+    names = {state: state.name.lower() for state in State}
+    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> rest"]
+    lines += [f"    {names[state]}: {state.value}" for state in State]
+    for edge in EDGES:
+        told = " (reported)" if edge.reported else ""
+        lines.append(f"    {names[edge.before]} --> {names[edge.after]}: {edge.event.replace(':', ' -')}{told}")
+    return "\n".join([*lines, "```"])
+
+
+SECTIONS: Final[Mapping[str, Callable[[], str]]] = {
+    "marks": marks,
+    "regimes": regimes,
+    "bursts": bursts,
+    "priors": priors,
+    "reasons": reasons,
+    "diagram": diagram,
+    "shares": lambda: ", ".join(f"{100 * share:.0f} %" for share in SHARES),
+}
+"""By the name it bears in the document, between `<!-- made: NAME -->` and `<!-- end -->`."""
+
+
+def filled(document: str) -> str:
+    """The document with its made parts made anew.
+
+    Raises:
+        ProbeError: a part is not there.
+    """
+    for name, make in SECTIONS.items():
+        begin, end = f"<!-- made: {name} -->\n", "\n<!-- end -->"
+        head, found, rest = document.partition(begin)
+        _, closed, tail = rest.partition(end)
+        if not found or not closed:
+            raise ProbeError(f"no part {name!r}", mend=f"write {begin.strip()} and {end.strip()} around it")
+        document = head + begin + make() + end + tail
+    return document
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _n(nats: float) -> str:
+    return f"{round(exp(nats), -4):,.0f}".replace(",", " ")

@@ -1,0 +1,92 @@
+"""Series of verdicts for tests of the detector: short to write, exact in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from probe.detect.detector import Detector
+from probe.detect.sighting import Sighting, Where
+from probe.model.transition import Transition
+from probe.model.verdict import Cause, Status
+
+START = datetime(2017, 5, 1, tzinfo=UTC)
+
+LETTERS: dict[str, tuple[Status, tuple[Cause, ...]]] = {
+    ".": (Status.REACHABLE, ()),
+    "?": (Status.UNKNOWN, ()),
+    "N": (Status.UNREACHABLE, (Cause.TCP_TIMEOUT,)),
+    "W": (Status.BLOCKED, (Cause.TCP_TIMEOUT,)),
+    "M": (Status.BLOCKED, (Cause.TLS_RESET,)),
+    "S": (Status.BLOCKED, (Cause.HTTP_BLOCKPAGE,)),
+    "X": (Status.BLOCKED, (Cause.DNS_INJECTED,)),
+    "T": (Status.THROTTLED, (Cause.THROTTLE_FREEZE,)),
+    "D": (Status.DOWN, ()),
+}
+"""A verdict by letter: the marks of `probe.detect.marks`, `.` for reachable, `?` for unknown."""
+
+
+class Scene:
+    """Rounds of 300 s; every target has a line of letters, a word of several letters being a look and its re-tests."""
+
+    def __init__(self) -> None:
+        self.detector = Detector()
+        self.round = 0
+        self.transitions: list[Transition] = []
+        self.asn = 0
+
+    def sighting(self, target: str, letter: str, seconds: float) -> Sighting:
+        """One verdict, so many seconds after the start."""
+        where = Where(asn=self.asn) if self.asn else None
+        return Sighting(START + timedelta(seconds=seconds), target, *LETTERS[letter], vantage=where)
+
+    def sightings(self, **series: str) -> Iterable[Sighting]:
+        """A round for every word; targets without a word left work on."""
+        words = {target: line.split() for target, line in series.items()}
+        for number in range(max(len(line) for line in words.values())):
+            begin = 300.0 * self.round
+            self.round += 1
+            made = []
+            for place, (target, line) in enumerate(words.items()):
+                word = line[number] if number < len(line) else "."
+                made += [(begin + place + 12.0 * attempt, target, letter) for attempt, letter in enumerate(word)]
+            yield from (self.sighting(target, letter, at) for at, target, letter in sorted(made))
+
+    def play(self, **series: str) -> list[Transition]:
+        """Feed the rounds; the transitions they cause."""
+        found = [one for sighting in self.sightings(**series) for one in self.detector.feed(sighting)]
+        found += self.detector.finish()
+        self.transitions += found
+        return found
+
+    def peace(self, rounds: int, *targets: str) -> None:
+        """So many rounds in which the targets work."""
+        self.play(**dict.fromkeys(targets or ("a", "b", "c", "d", "e", "f"), " ".join("." * rounds)))
+
+
+@pytest.fixture
+def new_scene() -> type[Scene]:
+    """Makes detectors, each with a clock of rounds."""
+    return Scene
+
+
+@pytest.fixture
+def scene() -> Scene:
+    """A detector and a clock of rounds."""
+    return Scene()
+
+
+@pytest.fixture
+def settled() -> Scene:
+    """A vantage that has watched six targets work for five days."""
+    scene = Scene()
+    scene.peace(1440)
+    return scene
+
+
+@pytest.fixture
+def said() -> Callable[[list[Transition]], list[tuple[str, str, str]]]:
+    """Transitions as (target, from, to)."""
+    return lambda found: [(one.target, one.before, one.after) for one in found]

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from probe.detect import detector as module
+from probe.detect.detector import NETWORKS, STATE_VERSION, Detector
+from probe.detect.sighting import Sighting, Where
+from probe.errors import StateError
+from probe.model.verdict import Status, VantageState
+
+words = st.lists(
+    st.sampled_from([".", ".", ".", "XXXX", "SSSS", "WWWW", "W", "N...", "DDDD", "MMMM", "X.X", "?", "TTTT"]),
+    min_size=1,
+    max_size=40,
+)
+worlds = st.lists(words, min_size=1, max_size=6)
+relaxed = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+
+
+def lines(series: list[list[str]]) -> dict[str, str]:
+    """Targets and their lines."""
+    return {f"t{n}": " ".join(line) for n, line in enumerate(series)}
+
+
+@relaxed
+@given(series=worlds, cuts=st.sets(st.integers(0, 400)))
+def test_pieces_make_the_whole(new_scene: Callable[[], Any], series: list[list[str]], cuts: set[int]) -> None:
+    """Saved and loaded anywhere, inside a batch or between, the same transitions at the same moments."""
+    scene = new_scene()
+    scene.peace(20, *lines(series))
+    state = scene.detector.dump()
+    sightings = list(scene.sightings(**lines(series)))
+
+    whole, pieces = Detector.load(state), Detector.load(state)
+    expected, found = [], []
+    for number, sighting in enumerate(sightings):
+        if number in cuts:
+            pieces = Detector.load(pieces.dump())
+        expected += whole.feed(sighting)
+        found += pieces.feed(sighting)
+
+    assert found + pieces.finish() == expected + whole.finish()
+    assert pieces.dump() == whole.dump()
+
+
+@relaxed
+@given(series=worlds, places=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 299)), max_size=30))
+def test_unknown_changes_nothing(
+    new_scene: Callable[[], Any], series: list[list[str]], places: list[tuple[int, int]]
+) -> None:
+    """Verdicts that say nothing may come in any number at any time."""
+    scene = new_scene()
+    sightings = list(scene.sightings(**lines(series)))
+    extra = [scene.sighting("t0", "?", 300.0 * number + second) for number, second in places]
+    mixed = sorted([*sightings, *extra], key=lambda one: one.time)
+
+    with_them, without = Detector(), Detector()
+    found = [one for s in mixed for one in with_them.feed(s)] + with_them.finish()
+    expected = [one for s in sightings for one in without.feed(s)] + without.finish()
+
+    assert found == expected
+    assert [with_them.settled(t) for t in lines(series)] == [without.settled(t) for t in lines(series)]
+
+
+def test_the_agent_and_the_file_agree(settled: Any, new_scene: Callable[[], Any]) -> None:
+    """A round that is said to be over gives what a gap in time gives."""
+    state = settled.detector.dump()
+    told, gaps = Detector.load(state), Detector.load(state)
+    words_ = {"a": "XXXX X X X .... . .", **dict.fromkeys("bcdef", ". . . . . . .")}
+    found = []
+    expected = []
+    number = None
+    for sighting in settled.sightings(**words_):
+        round_ = sighting.time.timestamp() // 300
+        if number is not None and round_ != number:
+            found += told.end_round(sighting.time)
+        number = round_
+        found += told.feed(sighting)
+        expected += gaps.feed(sighting)
+    found += told.end_round(sighting.time)
+    expected += gaps.finish()
+
+    def key(one: Any) -> Any:
+        return one.target, one.after, one.onset
+
+    assert [key(one) for one in found] == [key(one) for one in expected] != []
+
+
+def test_what_contradicts_the_belief_asks_for_re_tests(settled: Any) -> None:
+    """Failing where it is believed to work, working where it is believed to fail, and nothing else."""
+    detector = settled.detector
+    now = 300.0 * settled.round
+
+    assert detector.differs(settled.sighting("a", "X", now))
+    assert detector.differs(settled.sighting("stranger", "N", now))
+    assert not detector.differs(settled.sighting("a", ".", now))
+    assert not detector.differs(settled.sighting("a", "?", now))
+
+    settled.play(a="XXXX", **dict.fromkeys("bcdef", "."))
+    assert detector.differs(settled.sighting("a", ".", now))
+    assert not detector.differs(settled.sighting("a", "W", now))
+
+
+def test_what_is_believed_can_be_asked(settled: Any) -> None:
+    """Nothing of strangers, and how near a change is."""
+    assert settled.detector.settled("stranger") is None
+    assert settled.detector.settled("a").status is Status.REACHABLE
+    assert settled.detector.settled("a").nats == 0.0
+
+    settled.play(a="SS", **dict.fromkeys("bcdef", "."))
+    assert settled.detector.settled("a").nats > 5.0
+
+    settled.play(a="SSSS S", **dict.fromkeys("bcdef", ". ."))
+    assert settled.detector.settled("a").status is Status.BLOCKED
+
+
+def test_an_hour_set_back_is_survived(settled: Any) -> None:
+    """The block is called as it would have been, and dated by the clock as it is now."""
+    settled.round -= 12
+    (block,) = settled.play(a="XXXX", **dict.fromkeys("bcdef", "."))
+
+    assert block.after == "blocked"
+    assert abs(block.time - block.onset) < timedelta(minutes=6)
+
+
+def test_a_laptop_that_sleeps_forgets_nothing_and_invents_nothing(settled: Any) -> None:
+    """Nine hours without a round; a network that comes up late; a block meanwhile."""
+    settled.play(b="WWWW")
+    settled.round += 108
+    assert settled.play(**dict.fromkeys("abcdef", "NNNN ....")) == []
+
+    settled.round += 108
+    (block,) = settled.play(a="XXXX", **dict.fromkeys("bcdef", "."))
+    assert (block.time - block.onset) > timedelta(hours=4)
+
+
+def test_another_network_is_another_series(settled: Any) -> None:
+    """Blocked at home, working in the café: no transition; home again, blocked still."""
+    settled.asn = 64500
+    settled.play(a="XXXX X X", **dict.fromkeys("bcdef", ". . ."))
+    settled.asn = 64501
+    assert settled.play(**dict.fromkeys("abcdef", ". . . .")) == []
+    assert settled.detector.settled("a").status is Status.REACHABLE
+
+    settled.asn = 64500
+    assert settled.play(a="X X", **dict.fromkeys("bcdef", ". .")) == []
+    assert settled.detector.settled("a").status is Status.BLOCKED
+
+
+def test_a_moment_without_a_number_is_no_move(settled: Any) -> None:
+    """The look-up of the AS may fail; what was learned before it first worked belongs to that network."""
+    settled.asn = 64500
+    settled.play(a=".")
+    settled.asn = 0
+    settled.play(a=".")
+
+    assert settled.detector.settled("a").since < settled.sighting("a", ".", 300.0).time
+
+
+def test_only_some_networks_are_kept(scene: Any) -> None:
+    """The one not seen for longest is forgotten."""
+    for asn in range(64500, 64510):
+        scene.asn = asn
+        scene.play(a=".")
+
+    state = msgspec.msgpack.decode(scene.detector.dump())
+    assert [asn for asn, _ in state["networks"]] == list(range(64510 - NETWORKS, 64510))
+
+
+def test_the_vantage_reports_itself(scene: Any) -> None:
+    """Through the same door."""
+    moments = [scene.sighting("a", "?", 300.0 * n) for n in range(3)]
+    found = []
+    for one in moments:
+        where = Where(state=VantageState.OFFLINE)
+        found += scene.detector.feed(Sighting(one.time, one.target, one.status, one.causes, vantage=where))
+    found += scene.detector.finish()
+
+    assert [(one.target, one.after) for one in found] == [("vantage", "offline")]
+
+
+def test_ten_thousand_targets_keep_their_state_small(new_scene: Callable[[], Any]) -> None:
+    """A quiet one well under 200 bytes, one under suspicion under 2 KB."""
+    scene = new_scene()
+    quiet = [f"https://site{n}.example/" for n in range(1000)]
+    for number in range(2):
+        for place, target in enumerate(quiet):
+            scene.detector.feed(scene.sighting(target, ".", 300.0 * number + place / 20))
+    scene.detector.finish()
+    resting = len(scene.detector.dump())
+    assert resting / len(quiet) < 200
+
+    for number in range(2, 10):
+        for place, target in enumerate(quiet[:300]):
+            scene.detector.feed(scene.sighting(target, "N", 300.0 * number + place / 20))
+        for place, target in enumerate(quiet[300:]):
+            scene.detector.feed(scene.sighting(target, ".", 300.0 * number + 20 + place / 20))
+    scene.detector.finish()
+    assert (len(scene.detector.dump()) - resting) / 300 < 2048 - 200
+
+
+def test_a_state_of_a_newer_program_is_refused(scene: Any) -> None:
+    """One clear line, and the state is left alone."""
+    plain = msgspec.msgpack.decode(scene.detector.dump()) | {"version": STATE_VERSION + 1}
+
+    with pytest.raises(StateError, match=f"version {STATE_VERSION + 1}"):
+        Detector.load(msgspec.msgpack.encode(plain))
+
+
+@pytest.mark.parametrize("state", [b"", b"\x00", b"not a state", msgspec.msgpack.encode({"version": STATE_VERSION})])
+def test_a_broken_state_is_refused(state: bytes) -> None:
+    """Likewise."""
+    with pytest.raises(StateError):
+        Detector.load(state)
+
+
+def test_an_older_state_is_brought_up_to_date(scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Step by step, by the table of migrations."""
+    plain = msgspec.msgpack.decode(scene.detector.dump())
+    old = {key: value for key, value in plain.items() if key != "vantage"} | {"version": STATE_VERSION - 1}
+    monkeypatch.setitem(module.MIGRATIONS, STATE_VERSION - 1, lambda it: it | {"vantage": plain["vantage"]})
+
+    assert Detector.load(msgspec.msgpack.encode(old)).dump() == scene.detector.dump()

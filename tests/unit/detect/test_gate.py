@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from probe.detect.gate import PATIENCE, Alibi, Gate, admissible
+from probe.detect.marks import SUCCESS, Mark
+from probe.detect.series import Look, Series
+from probe.model.verdict import Cause
+
+
+def look(moment: float, mark: int = SUCCESS, *, proven: bool = False) -> Look:
+    """One look."""
+    return moment, mark, () if mark == SUCCESS else (Cause.TCP_TIMEOUT,), proven
+
+
+def batch(working: int, failing: int) -> list[tuple[Series, list[Look]]]:
+    """So many targets that work and so many that fail."""
+    looks = [[look(n)] for n in range(working)] + [[look(n, Mark.SILENT)] for n in range(failing)]
+    return [(Series(str(n)), one) for n, one in enumerate(looks)]
+
+
+def watched(worked: float, failed: float) -> Series:
+    """A target by its last success and failure."""
+    series = Series("x")
+    series.worked, series.failed = worked, failed
+    return series
+
+
+def test_failures_of_most_targets_are_the_vantages() -> None:
+    """At least three, at least half."""
+    assert Gate().suspects(batch(3, 3))
+    assert Gate().suspects(batch(0, 3))
+    assert not Gate().suspects(batch(4, 3))
+    assert not Gate().suspects(batch(0, 2))
+
+
+def test_the_gate_gives_way_after_three_hours() -> None:
+    """A vantage that fails for so long has lost its excuse."""
+    gate = Gate()
+    held = [gate.suspects(batch(1, 9)) for _ in range(PATIENCE + 1)]
+
+    assert held == [True] * PATIENCE + [False]
+    assert gate.worn_out
+
+
+def test_the_last_of_a_mass_block_find_the_gate_still_open() -> None:
+    """It closes again when nothing fails any more."""
+    gate = Gate()
+    for _ in range(PATIENCE + 1):
+        gate.suspects(batch(1, 9))
+    assert not gate.suspects(batch(5, 1))
+    assert gate.worn_out
+
+    assert not gate.suspects(batch(5, 0))
+    assert not gate.worn_out
+    assert gate.suspects(batch(1, 9))
+
+
+def test_a_suspect_vantage_tells_only_what_proves_itself() -> None:
+    """An injected answer while another target works."""
+    looks = [look(1), look(2, Mark.SILENT), look(3, Mark.PROVEN, proven=True)]
+
+    assert admissible(looks, others_work=True) == [looks[0], looks[2]]
+    assert admissible(looks, others_work=False) == [looks[0]]
+
+
+def test_an_alibi_needs_three_that_worked_since() -> None:
+    """Unless the failure has lasted into another batch."""
+    working = [watched(100.0 + n, 0.0) for n in range(3)]
+    myself = watched(10.0, 90.0)
+
+    assert Alibi([*working, myself], []).holds("me", 90.0, lasting=False)
+    assert not Alibi([*working[:2], myself], []).holds("me", 90.0, lasting=False)
+    assert Alibi([*working[:2], myself], []).holds("me", 90.0, lasting=True)
+
+
+def test_those_that_fail_with_it_must_not_be_more_than_those_that_work() -> None:
+    """However long it lasts."""
+    working = [watched(200.0, 0.0)] * 3
+    failing = [watched(10.0, 201.0)] * 5
+
+    assert not Alibi([*working, *failing], []).holds("me", 90.0, lasting=True)
+    assert Alibi([*working, *failing[:4]], []).holds("me", 90.0, lasting=True)
+
+
+def test_looks_of_one_moment_count() -> None:
+    """Some vantages date a whole round alike."""
+    working = [watched(100.0, 0.0)] * 3
+
+    assert Alibi([*working, watched(10.0, 100.0)], []).holds("me", 100.0, lasting=False)
+
+
+def test_witnesses_that_failed_themselves_afterwards_are_none() -> None:
+    """The last word of the others in the round must not be a failure: the uplink may have died since."""
+    working = [watched(100.0 + n, 0.0) for n in range(5)]
+    myself, other = watched(10.0, 101.0), watched(10.0, 110.0)
+    late = Series("other")
+    seen = [(Series("me"), [look(101.0, Mark.FORGED)]), (late, [look(110.0, Mark.FORGED)])]
+
+    assert not Alibi([*working, myself, other], seen).holds("me", 101.0, lasting=False)
+    assert Alibi([*working, myself, other], seen[:1]).holds("me", 101.0, lasting=False)

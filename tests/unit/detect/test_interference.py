@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from probe.detect.alternatives import CUT, DOWN, PROVEN, SILENT, UNREACHABLE
+from probe.detect.interference import CLEAR, Interference, context_of
+from probe.detect.learned import AFTER_FAILURE, AFTER_SUCCESS, SOON_AFTER_SUCCESS, Learned
+from probe.detect.marks import Mark
+from probe.model.verdict import Cause
+
+FAULT = 0.01 * 0.4
+INJECTED = (Cause.DNS_INJECTED,)
+
+
+def made(regime: int = PROVEN, failures: int = 100, mark: int = Mark.PROVEN) -> tuple[Interference, Learned]:
+    """A block that has lasted for so many failures."""
+    learned = Learned()
+    state = Interference(regime, 0.0, 20.0, INJECTED)
+    for n in range(failures):
+        state.failed(AFTER_FAILURE, 300.0 * n, mark, FAULT, learned)
+    return state, learned
+
+
+def test_contexts_of_an_attempt() -> None:
+    """After a failure, soon after a success, a round after a success."""
+    assert context_of(failed_last=True, since=5.0) == AFTER_FAILURE
+    assert context_of(failed_last=False, since=15.0) == SOON_AFTER_SUCCESS
+    assert context_of(failed_last=False, since=300.0) == AFTER_SUCCESS
+
+
+def test_a_tight_block_is_over_after_a_round_with_re_tests() -> None:
+    """One success could be a leak; four are none."""
+    state, learned = made()
+    for context in (AFTER_FAILURE, *[SOON_AFTER_SUCCESS] * 2):
+        state.succeeded(context, 0.0, 0.01, learned)
+        assert state.clearing <= CLEAR
+    state.succeeded(SOON_AFTER_SUCCESS, 0.0, 0.01, learned)
+
+    assert state.clearing > CLEAR
+
+
+def test_a_leaky_block_takes_longer_to_be_over() -> None:
+    """It knows its leak."""
+    state, learned = made(failures=0)
+    for _ in range(60):
+        state.failed(AFTER_SUCCESS, 0.0, Mark.PROVEN, FAULT, learned)
+        state.failed(AFTER_FAILURE, 0.0, Mark.PROVEN, FAULT, learned)
+        state.succeeded(AFTER_FAILURE, 0.0, 0.01, learned)
+        state.succeeded(AFTER_SUCCESS, 0.0, 0.01, learned)
+    assert state.overall_leak() > 0.3
+
+    rounds = 0
+    while state.clearing <= CLEAR:
+        state.succeeded(AFTER_SUCCESS, 0.0, 0.01, learned)
+        rounds += 1
+    assert rounds > 6
+
+
+def test_a_failure_takes_the_hope_away() -> None:
+    """And what led to it is counted as a leak."""
+    state, learned = made()
+    state.succeeded(AFTER_FAILURE, 0.0, 0.01, learned)
+    assert state.clearing > 0.0
+    before = state.overall_leak()
+
+    state.failed(SOON_AFTER_SUCCESS, 0.0, Mark.PROVEN, FAULT, learned)
+    assert state.clearing == 0.0
+    assert state.overall_leak() > before
+
+
+def test_a_block_turns_into_an_outage_when_the_site_goes_down() -> None:
+    """Another status, on the evidence of its own kind."""
+    state, learned = made()
+    turned = None
+    for n in range(30):
+        state.failed(AFTER_FAILURE, 300.0 * n, Mark.DOWN, FAULT, learned)
+        turned = state.turned()
+        if turned is not None:
+            break
+
+    assert turned == DOWN
+    assert n < 12
+
+
+def test_other_means_do_not_end_a_block() -> None:
+    """From injected answers to silence: still blocked, silently."""
+    state, learned = made()
+    for n in range(60):
+        mark = Mark.UNREACHABLE if n % 5 == 0 else Mark.SILENT
+        state.failed(AFTER_FAILURE, 300.0 * n, mark, FAULT, learned)
+        assert state.turned() is None
+
+    assert state.regime == SILENT
+
+
+def test_an_unreachable_target_is_called_blocked_when_it_proves_to_be() -> None:
+    """First nothing was known, now it is."""
+    state, learned = made(UNREACHABLE, 3, Mark.UNREACHABLE)
+    n = 0
+    while state.turned() is None:
+        state.failed(AFTER_FAILURE, 0.0, Mark.CUT, FAULT, learned)
+        n += 1
+
+    assert state.turned() == CUT
+    assert n <= 6
+
+
+def test_two_batches_must_agree_before_causes_are_updated() -> None:
+    """One odd failure is no update."""
+    state, _ = made()
+    silent = (Cause.TCP_TIMEOUT,)
+
+    assert not state.saw_causes(silent)
+    assert not state.saw_causes(INJECTED)
+    assert not state.saw_causes(silent)
+    assert state.saw_causes(silent)
+    assert state.causes == silent
+    assert not state.saw_causes(silent)
+    assert not state.saw_causes(())
+
+
+def test_it_survives_as_plain_data_and_moves_with_the_clock() -> None:
+    """Small, and the same."""
+    state, learned = made()
+    state.succeeded(AFTER_FAILURE, 900.0, 0.01, learned)
+    packed = msgspec.msgpack.encode(state.plain())
+    again = Interference.of(msgspec.msgpack.decode(packed))
+    assert again.plain() == state.plain()
+    assert len(packed) < 1000
+
+    again.shift(-60.0)
+    assert again.clear_onset == pytest.approx(840.0)

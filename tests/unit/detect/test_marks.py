@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+
+from probe.detect.marks import CAUSE_MARKS, LETTERS, SILENCE, SUCCESS, Mark, mark_of, self_evident
+from probe.model.verdict import Cause, Status
+
+
+def test_every_cause_has_a_mark() -> None:
+    """The table and the vocabulary agree."""
+    assert set(CAUSE_MARKS) == set(Cause)
+    assert len(LETTERS) == len(Mark)
+
+
+@pytest.mark.parametrize(
+    ("status", "causes", "mark"),
+    [
+        (Status.REACHABLE, (), SUCCESS),
+        (Status.UNKNOWN, (), SILENCE),
+        (Status.UNREACHABLE, (Cause.TLS_RESET,), Mark.UNREACHABLE),
+        (Status.BLOCKED, (), Mark.SILENT),
+        (Status.BLOCKED, (Cause.DNS_SERVFAIL,), Mark.SILENT),
+        (Status.BLOCKED, (Cause.HTTP_REDIRECT,), Mark.CUT),
+        (Status.BLOCKED, (Cause.TLS_MITM,), Mark.FORGED),
+        (Status.THROTTLED, (Cause.THROTTLE_RATE,), Mark.THROTTLED),
+        (Status.DOWN, (), Mark.DOWN),
+    ],
+)
+def test_a_verdict_bears_the_mark_of_its_kind(status: Status, causes: tuple[Cause, ...], mark: int) -> None:
+    """Status first, then cause."""
+    assert mark_of(status, causes) == mark
+
+
+def test_the_most_specific_cause_decides() -> None:
+    """`tls.sni` follows `tls.reset` and says more."""
+    assert mark_of(Status.BLOCKED, (Cause.TLS_RESET, Cause.TLS_SNI)) == Mark.PROVEN
+    assert mark_of(Status.BLOCKED, (Cause.TCP_TIMEOUT, Cause.IP_RANGE)) == Mark.PROVEN
+
+
+def test_an_injected_answer_proves_itself_and_a_bogus_one_does_not() -> None:
+    """A dead or captive resolver gives bogus answers to everybody."""
+    assert self_evident((Cause.DNS_INJECTED,))
+    assert self_evident((Cause.TLS_TIMEOUT, Cause.TLS_SNI))
+    assert not self_evident((Cause.DNS_BOGON,))

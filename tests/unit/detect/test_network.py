@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from probe.detect.decision import Reason
+from probe.detect.learned import NEWCOMER
+from probe.detect.network import Network
+from probe.model.verdict import Cause, Status
+
+Said = Callable[[Any], list[tuple[str, str, str]]]
+
+OTHERS = dict.fromkeys("bcdef", ". . . . . . . . . . . . . . . .")
+
+
+def test_injected_answers_are_called_in_the_first_round(settled: Any, said: Said) -> None:
+    """With three re-tests."""
+    (block,) = settled.play(a="XXXX", **dict.fromkeys("bcdef", "."))
+
+    assert said([block]) == [("a", "reachable", "blocked")]
+    assert block.causes == (Cause.DNS_INJECTED,)
+    assert (block.time - block.onset).total_seconds() < 300
+    assert block.evidence["nats"] > block.evidence["threshold"]
+    assert {"failures", "attempts", "rounds", "regime", "share", "stray"} <= block.evidence.keys()
+
+
+def test_the_end_of_a_block_is_called_in_the_first_round_too(settled: Any, said: Said) -> None:
+    """When it did not leak."""
+    settled.play(a="XXXX " + "X " * 50, **OTHERS)
+    (end,) = settled.play(a="....", **dict.fromkeys("bcdef", "."))
+
+    assert said([end]) == [("a", "blocked", "reachable")]
+    assert end.causes == ()
+    assert end.evidence["leak"] < 0.05
+
+
+def test_silence_is_called_after_a_quarter_of_an_hour(settled: Any) -> None:
+    """And dated back to its beginning."""
+    begin = settled.round
+    (block,) = settled.play(a="WWWW" + " W" * 15, **OTHERS)
+
+    assert block.after == "blocked"
+    assert 3 * 300 <= block.time.timestamp() - settled.sighting("a", ".", 300.0 * begin).time.timestamp() <= 8 * 300
+    assert block.onset < settled.sighting("a", ".", 300.0 * begin).time
+
+
+@pytest.mark.parametrize(
+    ("word", "after"), [("SSSS", "blocked"), ("TTTT", "throttled"), ("DDDD", "down"), ("NNNN", "unreachable")]
+)
+def test_the_status_follows_the_regime(settled: Any, word: str, after: str) -> None:
+    """Each kind of failure has its own word."""
+    line = " ".join([word, *[word[0]] * 12])
+    found = settled.play(a=line, **OTHERS)
+
+    assert [one.after for one in found] == [after]
+
+
+def test_a_target_that_never_worked_passes_from_unknown(settled: Any, said: Said) -> None:
+    """Nobody knows whether it ever did."""
+    found = settled.play(new="XXXX", **dict.fromkeys("bcdef", "."))
+
+    assert said(found) == [("new", "unknown", "blocked")]
+
+
+def test_when_most_targets_fail_nothing_is_said(settled: Any) -> None:
+    """A dead uplink, a captive portal: two hours of them, and the way back."""
+    for word in ("NNNN", "SSSS", "WWWW", "MMMM"):
+        line = " ".join([word] * 24 + ["...."])
+
+        assert settled.play(a=line, b=line, c=line, d=line, e=". . . .", f=line) == []
+        assert not settled.detector.network.suspect
+
+
+def test_injected_answers_are_believed_even_then(settled: Any, said: Said) -> None:
+    """They prove that the vantage works, if another target does, too."""
+    found = settled.play(a="XXXX", b="XXXX", c="XXXX", d="XXXX", e="XXXX", f=".")
+
+    assert {one[0] for one in said(found)} == set("abcde")
+
+
+def test_the_others_must_vouch_in_the_first_round(settled: Any) -> None:
+    """A lone target is called a round later."""
+    assert settled.play(a="SSSS") == []
+    assert settled.detector.network.decisions["a"].reason is Reason.NO_ALIBI
+
+    assert len(settled.play(a="S")) == 1
+
+
+def test_targets_that_are_looked_at_far_apart_share_an_outage_all_the_same(settled: Any) -> None:
+    """No batch holds three of them, so the gate sees nothing; the alibi does, and what was shared is forgotten."""
+    names = "abcdef"
+    begin = 300.0 * settled.round
+    found = []
+    for number in range(60):
+        for place, target in enumerate(names):
+            failing = 10 <= number < 25 or (target == "a" and number == 30)
+            moment = begin + 600.0 * number + 90.0 * place
+            found += settled.detector.feed(settled.sighting(target, "M" if failing else ".", moment))
+
+    assert found + settled.detector.finish() == []
+
+
+def test_a_shared_failure_counts_after_three_hours(settled: Any) -> None:
+    """Five of six targets blocked at once by cut connections, looked at far apart."""
+    begin = 300.0 * settled.round
+    found = []
+    for number in range(30):
+        for place, target in enumerate("abcdef"):
+            letter = "." if target == "f" else "M"
+            found += settled.detector.feed(settled.sighting(target, letter, begin + 600.0 * number + 90.0 * place))
+
+    assert {one.target for one in found} == set("abcde")
+    assert min(one.time for one in found) >= settled.sighting("a", ".", begin + 3 * 3600).time
+
+
+def test_a_change_of_cause_is_an_update(settled: Any) -> None:
+    """From injected answers to silence: no transition, one update, the new causes believed."""
+    settled.play(a="XXXX " + "X " * 40, **OTHERS)
+    assert settled.detector.updates() == []
+
+    assert settled.play(a="W " * 40, **OTHERS) == []
+    (update,) = settled.detector.updates()
+    assert (update.target, update.status, update.causes) == ("a", Status.BLOCKED, (Cause.TCP_TIMEOUT,))
+    assert settled.detector.settled("a").causes == (Cause.TCP_TIMEOUT,)
+    assert settled.detector.updates() == []
+
+
+def test_a_site_that_goes_down_while_blocked_turns(settled: Any, said: Said) -> None:
+    """A transition between two failing statuses."""
+    settled.play(a="XXXX " + "X " * 15, **OTHERS)
+
+    assert said(settled.play(a="D " * 16, **OTHERS)) == [("a", "blocked", "down")]
+
+
+def test_rates_are_learned_and_kept(settled: Any) -> None:
+    """Five days of peace make a trusted vantage; its counts survive as plain data."""
+    network = settled.detector.network
+
+    assert network.learned.rounds > NEWCOMER
+    assert network.learned.stray < 0.005
+    assert Network.of(network.plain()).plain() == network.plain()
+
+
+def test_flapping_is_called_sooner_each_time(settled: Any) -> None:
+    """The third interference of two days needs less evidence."""
+    thresholds = []
+    for _ in range(3):
+        found = settled.play(a="MMMM " + "M " * 9 + "....", **OTHERS)
+        thresholds.append(found[0].evidence["threshold"])
+
+    assert thresholds[2] < thresholds[0]

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from probe.detect import null
+from probe.detect.alternatives import ALTERNATIVES, PROVEN, SILENT
+from probe.detect.learned import Learned
+from probe.detect.marks import SUCCESS, Mark
+from probe.detect.suspicion import REST, TRAIL, Suspicion
+
+LEARNED = Learned()
+STRAY = 0.01
+
+
+def fail(suspicion: Suspicion, moment: float, mark: int, batch: int = 1, dt: float = 15.0) -> None:
+    """One failure, so long after the last look."""
+    null.predict(suspicion.belief, dt, LEARNED.eps, LEARNED.tau)
+    suspicion.failed((moment, mark, batch), onset=moment - 150.0, stray=STRAY * LEARNED.looks[mark])
+
+
+def work(suspicion: Suspicion, moment: float, batch: int = 1, dt: float = 15.0) -> int:
+    """One success."""
+    null.predict(suspicion.belief, dt, LEARNED.eps, LEARNED.tau)
+    return suspicion.succeeded(moment, batch, STRAY)
+
+
+def test_one_injected_answer_weighs_more_than_one_time_out() -> None:
+    """Evidence by how seldom an ordinary fault looks like it."""
+    injected, silent = Suspicion(LEARNED.eps), Suspicion(LEARNED.eps)
+    fail(injected, 1000.0, Mark.PROVEN)
+    fail(silent, 1000.0, Mark.SILENT)
+
+    assert max(injected.sums) > max(silent.sums) + 3.0
+    assert ALTERNATIVES[injected.best()].regime == PROVEN
+    assert ALTERNATIVES[silent.best()].regime == SILENT
+
+
+def test_the_fifth_time_out_in_a_minute_tells_nothing_new() -> None:
+    """It is the same episode."""
+    suspicion = Suspicion(LEARNED.eps)
+    sums = []
+    for n in range(6):
+        fail(suspicion, 1000.0 + 15.0 * n, Mark.SILENT)
+        sums.append(max(suspicion.sums))
+
+    assert sums[1] - sums[0] > 2.0
+    assert sums[5] - sums[4] < 0.3
+
+
+def test_successes_bring_it_back_to_rest() -> None:
+    """The full block first, the leakiest alternative last."""
+    suspicion = Suspicion(LEARNED.eps)
+    fail(suspicion, 1000.0, Mark.UNREACHABLE)
+    firsts = []
+    for n in range(1, 20):
+        firsts.append(work(suspicion, 1000.0 + 300.0 * n, n, dt=300.0))
+        if firsts[-1] == REST:
+            break
+
+    assert firsts == sorted(firsts)
+    assert firsts[-1] == REST
+    assert len(firsts) > 2
+
+
+def test_a_stray_is_learned_as_a_stray() -> None:
+    """One failure followed by a success."""
+    learned = Learned()
+    suspicion = Suspicion(learned.eps)
+    fail(suspicion, 1000.0, Mark.CUT)
+    work(suspicion, 1015.0)
+
+    strays, attempts, bursts = suspicion.teach(learned, 1015.0)
+
+    assert (strays, attempts, bursts) == (1.0, 2, [])
+    assert suspicion.teach(learned, 1030.0) == (0.0, 0, [])
+
+
+def test_an_episode_is_learned_as_a_burst_of_its_length() -> None:
+    """From half a round before its first failure to half-way to the next success."""
+    learned = Learned()
+    suspicion = Suspicion(learned.eps)
+    for n in range(4):
+        fail(suspicion, 1000.0 + 15.0 * n, Mark.SILENT)
+    work(suspicion, 1345.0, 2, dt=300.0)
+
+    strays, _, bursts = suspicion.teach(learned, 1345.0)
+    learned.settle()
+
+    assert strays == 0.0
+    assert bursts == [(Mark.SILENT, 0.3 if suspicion.peak > 9.0 else 1.0)]
+    assert learned.tau[Mark.SILENT] < 400.0
+
+
+def test_what_fails_for_an_hour_is_not_learned_as_an_ordinary_fault() -> None:
+    """It may be a block that ended before it was called."""
+    learned = Learned()
+    suspicion = Suspicion(learned.eps)
+    for n in range(13):
+        fail(suspicion, 1000.0 + 300.0 * n, Mark.SILENT, n, dt=300.0)
+    work(suspicion, 1000.0 + 300.0 * 13, 13, dt=300.0)
+
+    assert suspicion.teach(learned, 5000.0)[2] == []
+
+
+def test_the_trail_is_bounded() -> None:
+    """However long it lasts."""
+    suspicion = Suspicion(LEARNED.eps)
+    for n in range(200):
+        fail(suspicion, 1000.0 + n, Mark.UNREACHABLE)
+
+    assert len(suspicion.trail) == TRAIL
+    assert suspicion.trail[-1][1] != SUCCESS
+    assert len(msgspec.msgpack.encode(suspicion.plain())) < 1500
+
+
+def test_it_knows_whether_it_rests_on_one_batch() -> None:
+    """Needed when the vantage turns out to be suspect."""
+    suspicion = Suspicion(LEARNED.eps)
+    fail(suspicion, 1000.0, Mark.FORGED, 7)
+    assert suspicion.began_in(7)
+
+    fail(suspicion, 1300.0, Mark.FORGED, 8)
+    assert not suspicion.began_in(7)
+
+
+def test_it_survives_as_plain_data_and_moves_with_the_clock() -> None:
+    """Shifted there and back, it is the same."""
+    suspicion = Suspicion(LEARNED.eps)
+    for n in range(3):
+        fail(suspicion, 1000.0 + 15.0 * n, Mark.SILENT)
+    again = Suspicion.of(msgspec.msgpack.decode(msgspec.msgpack.encode(suspicion.plain())))
+    assert again.plain() == suspicion.plain()
+
+    again.shift(-3600.0)
+    assert again.trail[0][0] == pytest.approx(1000.0 - 3600.0)
+    again.shift(3600.0)
+    assert again.plain() == suspicion.plain()

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from probe.detect.alternatives import REGIMES
+from probe.detect.marks import Mark
+from probe.detect.tables import SECTIONS, diagram, filled
+from probe.errors import ProbeError
+
+PAGE = Path(__file__).parents[3] / "docs" / "detector.md"
+
+
+def test_the_document_shows_the_tables_that_run() -> None:
+    """Made anew by `python -m benchmarks.detect.document`."""
+    page = PAGE.read_text(encoding="utf-8")
+
+    assert filled(page) == page
+
+
+def test_the_diagram_draws_every_edge() -> None:
+    """Three states, seven edges and the beginning."""
+    assert diagram().count("-->") == 8
+
+
+def test_every_mark_and_regime_has_its_row() -> None:
+    """In the table of its name."""
+    assert SECTIONS["marks"]().count("\n") == len(Mark) + 1
+    assert SECTIONS["regimes"]().count("\n") == len(REGIMES) + 1
+    assert "| `proven` |" in SECTIONS["regimes"]()
+
+
+def test_a_document_without_a_part_says_which() -> None:
+    """One clear line."""
+    with pytest.raises(ProbeError, match="marks"):
+        filled("# nothing here\n")
