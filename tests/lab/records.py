@@ -1,8 +1,9 @@
 """The nouns of the lab: what stands on its internet, what interferes, what is expected. Declarative, frozen, no I/O.
 
 Texts may hold `{fields}` that are filled in when addresses are dealt out (`world.py`):
-`{host}` the scenario's own name, `{a}` `{a2}` .. its IPv4 addresses, `{six}` `{six2}` .. its IPv6 addresses; for a
-further site labelled `x`: `{x}`, `{x_a}`, `{x_a2}`, `{x_six}` ..; `{resolver}` the vantage's first resolver;
+`{host}` the scenario's own name, `{a}` `{a2}` .. its IPv4 addresses, `{six}` `{six2}` .. its IPv6 addresses, `{net}`
+the first two numbers of its own /16; for a further site labelled `x`: `{x}`, `{x_a}`, `{x_a2}`, `{x_six}` ..;
+`{resolver}` the vantage's first resolver;
 `{vantage}`, `{control}`, `{control2}` source addresses; `{stub}` `{stub_host}` the ISP's block page.
 """
 
@@ -200,6 +201,7 @@ class Scenario:
         lie: of the ISP's resolvers about the target's own name.
         middlebox: what the ISPs' middleboxes do; both ISPs alike.
         core: what the router of the far side does, to vantages and controls alike unless it names a `source`.
+        ranges: prefixes of which every address takes connections on every port and speaks TLS.
         checks: looks without the probe that prove the situation; at least one.
     """
 
@@ -212,5 +214,6 @@ class Scenario:
     lie: Lie | None = None
     middlebox: tuple[Interference, ...] = ()
     core: tuple[Interference, ...] = ()
+    ranges: tuple[str, ...] = ()
     vantage: str = "a1"
     control: Control = Control.ON

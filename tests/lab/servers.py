@@ -11,6 +11,8 @@ import trustme
 from tests.lab.world import PUBLIC_RESOLVER, STUB, Placed
 
 ORDINARY = ("page", "big", "status", "redirect", "loop")
+SPEAKER = 7443
+"""The port on which one server answers for whole ranges, whose connections are turned to it."""
 BIG = 256 * 1024
 """Octets of a `big` page: four times what a freeze needs to show (64 KiB)."""
 _TEXT = "The lab serves this page to everybody who can reach it. "
@@ -91,6 +93,9 @@ def nginx_config(sites: Iterable[Placed], certificates: Certificates, folder: Pa
             pem = f"ssl_certificate {key}; ssl_certificate_key {key};" if key else ""
             location = _location(what, port, place, folder)
             blocks.append(f"server {{ {listen} server_name {place.host}; {pem} location / {{ {location} }} }}")
+    key = certificates.file("any.range.net")
+    speaker = f"ssl_certificate {key}; ssl_certificate_key {key}; location / {{ {stub} }}"
+    blocks.append(f"server {{ listen {SPEAKER} ssl; server_name any.range.net; {speaker} }}")
     blocks.append(f"server {{ listen {STUB}:80; server_name _; location / {{ {stub} }} }}")
     temporary = " ".join(
         f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")

@@ -177,6 +177,10 @@ class Lab:
         local = [PUBLIC_RESOLVER, STUB, *(a for p in self.world.placed for a in p.served)]
         self._add_addresses("net", local)
         self._add_addresses("isp", [*RESOLVERS.values(), REWRITING])
+        # Connections to whole ranges end at one server; to its addresses nothing else comes, and what does vanishes.
+        turned = [f"-A PREROUTING -p tcp -d {r} -j REDIRECT --to-ports {servers.SPEAKER}" for r in self.world.ranges()]
+        rules = "\n".join(["*nat", *turned, "COMMIT"]) + "\n"
+        self.hosts["net"].must("iptables-restore", stdin=rules)
 
     def _add_addresses(self, name: str, addresses: Sequence[str]) -> None:
         lines = [f"address add {a}/{128 if ':' in a else 32} dev lo" for a in addresses]

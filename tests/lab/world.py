@@ -97,6 +97,10 @@ class World:
         """What the router of the far side does."""
         return tuple(fill(rule, self.fields[s.name]) for s in self.scenarios for rule in s.core)
 
+    def ranges(self) -> tuple[str, ...]:
+        """The prefixes that answer as a whole."""
+        return tuple(text.format(**self.fields[s.name]) for s in self.scenarios for text in s.ranges)
+
     def landmarks(self) -> dict[str, str]:
         """Fields for the addresses of sites that belong to no scenario."""
         by_host = {p.host: p.four[0] for p in FIXED}
@@ -185,7 +189,8 @@ def _fields(place: Placed) -> dict[str, str]:
     label = place.site.label
     prefix = f"{label}_" if label else ""
     numbered = {"a": place.four, "six": place.six}
-    return {label or "host": place.host} | {
+    net = ".".join((*place.four, "0.0.0.0")[0].split(".")[:2])
+    return {label or "host": place.host, f"{prefix}net": net} | {
         f"{prefix}{letter}{k + 1 if k else ''}": address
         for letter, addresses in numbered.items()
         for k, address in enumerate(addresses)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from tests.lab.records import Scenario
-from tests.lab.scenarios import address, benign, dns, http, tls, vantage
+from tests.lab.scenarios import address, benign, dns, http, ranges, tls, vantage
 
 ALL: tuple[Scenario, ...] = (
     *dns.SCENARIOS,
     *address.SCENARIOS,
     *tls.SCENARIOS,
     *http.SCENARIOS,
+    *ranges.SCENARIOS,
     *benign.SCENARIOS,
     *vantage.SCENARIOS,
 )
