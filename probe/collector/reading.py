@@ -7,7 +7,15 @@ from urllib.parse import urlsplit
 import msgspec
 
 from probe.model.failure import Failure
-from probe.model.observation import Connection, Exchange, LateAnswer, Observation, Resolution, TlsHandshake
+from probe.model.observation import (
+    Connection,
+    Exchange,
+    LateAnswer,
+    Observation,
+    QuicExchange,
+    Resolution,
+    TlsHandshake,
+)
 from probe.model.step import Purpose, Trust
 from probe.model.verdict import ControlFacts, ControlPage, Verdict
 
@@ -50,7 +58,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One row.
 
     Attributes:
-        layer: `DNS`, `TCP`, `TLS`, `HTTP`.
+        layer: `DNS`, `TCP`, `TLS`, `HTTP`, `QUIC`.
         asked: what was asked of whom.
         here: what came back to the vantage; `good` is False where that is part of what is wrong.
         there: what the control saw of the same; empty when it says nothing of it.
@@ -133,6 +141,9 @@ def _step(seen: Observation, control: ControlFacts | None) -> Step:
             return _row(
                 "HTTP", f"GET {seen.url}", seen, _page(seen.status, seen.title, seen.location), _pages(seen, control)
             )
+        case QuicExchange():
+            asked = f"ping {seen.gap} ms after the handshake" if seen.gap else f"Initial for {seen.sni}"
+            return _row("QUIC", f"{asked} to {seen.address} port {seen.port}", seen, f"answered after {seen.took} ms")
 
 
 def _row(layer: str, asked: str, seen: Observation, well: str, there: str = "") -> Step:

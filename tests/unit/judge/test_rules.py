@@ -64,8 +64,9 @@ def test_only_proven_interference_comes_before_the_controls_word() -> None:
     order = {rule.id: number for number, rule in enumerate(RULES)}
     before = {rule.id for rule in RULES[: order["control.failed"]] if rule.status is Status.BLOCKED}
 
-    assert {name.partition(".")[0] for name in before} == {"dns", "tls"}
+    assert {name.partition(".")[0] for name in before} == {"dns", "tls", "quic"}
     assert {name for name in before if name.startswith("tls")} == {"tls.reset.sni", "tls.timeout.sni", "tls.eof.sni"}
+    assert {name for name in before if name.startswith("quic")} == {"quic.timeout.sni"}
 
 
 @pytest.mark.parametrize(

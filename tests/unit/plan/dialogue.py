@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from probe.model.failure import Failure
-from probe.model.observation import Connection, Exchange, LateAnswer, Observation, Resolution, TlsHandshake
-from probe.model.step import Connect, Fetch, Handshake, Place, Resolve, Step
+from probe.model.observation import (
+    Connection,
+    Exchange,
+    LateAnswer,
+    Observation,
+    QuicExchange,
+    Resolution,
+    TlsHandshake,
+)
+from probe.model.step import Connect, Fetch, Handshake, Place, QuicHandshake, Resolve, Step
 from probe.plan import Plan, Setup
 
 NAME = "news.example.org"
@@ -35,7 +45,10 @@ def line(step: Step) -> str:
         case Handshake():
             return f"hello {step.sni} at {step.address}{'' if step.verify else ' unverified'}{marks}"
         case Fetch():
-            return f"get {step.url} at {step.address}{'' if step.verify else ' unverified'}{marks}"
+            wrapped = f" as {step.sni}" if step.sni else ""
+            return f"get {step.url} at {step.address}{wrapped}{'' if step.verify else ' unverified'}{marks}"
+        case QuicHandshake():
+            return f"quic {step.sni} at {step.address}{'' if step.verify else ' unverified'}{marks}"
 
 
 class Dialogue:
@@ -75,6 +88,8 @@ class Dialogue:
             addresses, failure = (told, None) if isinstance(told, tuple) else ((), Failure(told))
             return [answer(step, addresses, failure)]
         assert isinstance(told, str)
+        if isinstance(step, QuicHandshake):
+            return _quic(step, told)
         if told == "ok":
             return [*_met(step, 2), *([page(step)] if isinstance(step, Fetch) else [])]
         layer, _, word = told.partition(".")
@@ -85,6 +100,16 @@ class Dialogue:
             return [*_met(step, 1), TlsHandshake(address=step.address, port=443, sni="", failure=failure)]
         assert isinstance(step, Fetch)
         return [*_met(step, 2), Exchange(url=step.url, address=step.address, failure=failure)]
+
+
+def _quic(step: QuicHandshake, told: str) -> list[Observation]:
+    """`ok`, `later.timeout` for silence some seconds after the handshake, or `quic.` and a failure."""
+    where: dict[str, Any] = {"address": step.address, "port": step.port, "sni": step.sni}
+    layer, _, word = told.partition(".")
+    if layer == "quic":
+        return [QuicExchange(**where, failure=Failure(word))]
+    failure = Failure(word) if word else None
+    return [QuicExchange(**where, verified=True), QuicExchange(**where, gap=5000, failure=failure)]
 
 
 def answer(step: Resolve, addresses: tuple[str, ...], failure: Failure | None = None) -> Resolution:

@@ -242,7 +242,7 @@ def test_a_page_cut_off_at_its_beginning_is_no_page() -> None:
     step = dialogue.open[f"get {URL} at {A}"]
     dialogue.tell(f"get {URL} at {A}", page(step, length=16_000, complete=False, failure=Failure.TIMEOUT))
 
-    assert dialogue.asks() == [f"get https://{NEUTRAL}/ at {A} unverified neutral"]
+    assert dialogue.asks() == [f"get {URL} at {A} as {NEUTRAL} unverified neutral"]
 
 
 def test_nothing_is_asked_of_a_name_without_addresses() -> None:

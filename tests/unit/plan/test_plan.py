@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from probe.errors import TargetError
 from probe.model.observation import Connection, Observation
 from probe.model.step import Connect, Place, Step
 from probe.model.target import parse
 from probe.plan import Plan, plan_for
 from probe.plan.dns import DnsPlan
 from probe.plan.endpoint import TcpPlan, TlsPlan
+from probe.plan.quic import QuicPlan
 from probe.plan.range import RangePlan
 from probe.plan.url import UrlPlan
 from tests.unit.plan.dialogue import NAME, SETUP, A
@@ -25,18 +25,12 @@ from tests.unit.plan.dialogue import NAME, SETUP, A
         (f"tcp://{A}:443", TcpPlan),
         (f"tls://{A}:443/{NAME}", TlsPlan),
         ("151.101.1.0/24", RangePlan),
+        (f"quic://{NAME}:443", QuicPlan),
     ],
 )
 def test_each_kind_of_target_has_its_plan(text: str, kind: type) -> None:
-    """All forms of the contract but QUIC."""
+    """All forms of the contract."""
     assert type(plan_for(parse(text), SETUP)) is kind
-
-
-@pytest.mark.parametrize("text", ["quic://example.org:443"])
-def test_what_this_version_does_not_measure_is_said_so(text: str) -> None:
-    """In one clear line."""
-    with pytest.raises(TargetError, match="does not measure"):
-        plan_for(parse(text), SETUP)
 
 
 def test_each_step_is_handed_out_once() -> None:

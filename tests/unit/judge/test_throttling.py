@@ -1,0 +1,140 @@
+"""Freezes and throttled rates: what is shown, and what only looks so."""
+
+from __future__ import annotations
+
+import pytest
+
+from probe.judge.case import Leg
+from probe.judge.throttling import frozen_alone, frozen_by_name, slowed
+from probe.model.failure import Failure
+from probe.model.observation import Exchange, Flow, Observation
+from probe.model.step import Purpose
+from probe.model.verdict import ControlFacts, VantageState
+from tests.unit.judge.made import URL, A, control, http, leg, page, said, tcp, tls
+
+KNOWN = (said("network", A), said("trusted", A))
+STOP = Flow(bytes=16_000, took=100, stall=50, quiet=2_800)
+CRAWL = Flow(bytes=180_000, took=9_000, stall=300)
+QUICK = Flow(bytes=180_000, took=300)
+WHOLE = control(pages=(page(URL, length=180_000),))
+
+
+def stopped(flow: Flow = STOP, **more: object) -> Exchange:
+    """A page that stopped."""
+    return http(A, failure=Failure.TIMEOUT, length=14_000, flow=flow, **more)
+
+
+def came(flow: Flow | None, **more: object) -> Exchange:
+    """A page that came whole."""
+    return http(A, length=180_000, flow=flow, **more)
+
+
+def other(flow: Flow | None = QUICK, **more: object) -> Exchange:
+    """The page under another name, at the same address."""
+    return came(flow, purpose=Purpose.NEUTRAL, **{"secure": False, **more})
+
+
+def tried(*pages: Exchange, by: ControlFacts | None = None, **more: object) -> Leg:
+    """The pages of the subject as tries of their own, and what came beside them."""
+    seen: list[Observation] = []
+    attempt = 0
+    for one in pages:
+        mine = one.purpose is Purpose.SUBJECT
+        if mine:
+            seen += [tcp(A, attempt=attempt), tls(A, attempt=attempt)]
+        fields = {name: getattr(one, name) for name in one.__struct_fields__}
+        seen.append(Exchange(**{**fields, "attempt": attempt if mine else one.attempt}))
+        attempt += mine
+    return leg(*KNOWN, *seen, by=by, **more)
+
+
+def test_a_page_that_stops_twice_and_passes_under_another_name_is_frozen() -> None:
+    """Whatever control says, or does not say."""
+    assert frozen_by_name(tried(stopped(), other(), stopped()))
+    assert frozen_by_name(tried(stopped(), other(), stopped(), by=WHOLE))
+
+
+def test_once_is_no_freeze() -> None:
+    """One connection may have been unlucky."""
+    assert not frozen_by_name(tried(stopped(), other()))
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        (),
+        (other(None),),
+        (other(Flow(bytes=15_000)),),
+        (other(QUICK, status=0),),
+        (other(STOP, complete=False, failure=Failure.TIMEOUT),),
+    ],
+)
+def test_another_name_shows_something_only_where_more_came_of_it(beside: tuple[Exchange, ...]) -> None:
+    """Nothing, a small page, no answer, or the same stop prove nothing."""
+    assert not frozen_by_name(tried(stopped(), *beside, stopped()))
+
+
+def test_what_stops_at_control_too_is_the_servers() -> None:
+    """Whatever it does under another name."""
+    assert not frozen_by_name(tried(stopped(), other(), stopped(), by=control(failures=("body.timeout",))))
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        Flow(bytes=16_000, took=2_000, stall=1_900, quiet=900),
+        Flow(bytes=16_000, took=2_900, stall=1_500, quiet=2_100),
+        Flow(bytes=3_000, took=10, quiet=2_900),
+    ],
+)
+def test_silence_shorter_than_a_lossy_lines_is_no_freeze(flow: Flow) -> None:
+    """It must last two seconds and twice the longest silence before; and kilobytes must have come."""
+    assert not frozen_by_name(tried(stopped(flow), other(), stopped(flow)))
+
+
+def test_three_stops_here_alone_are_a_freeze_where_control_got_more() -> None:
+    """As often as any silence must be heard."""
+    three = (stopped(), stopped(), stopped())
+
+    assert frozen_alone(tried(*three, by=WHOLE))
+    assert not frozen_alone(tried(*three))
+    assert not frozen_alone(tried(*three[:2], by=WHOLE))
+    assert not frozen_alone(tried(*three, by=control(pages=(page(URL, length=9_000),))))
+    assert not frozen_alone(tried(*three[:2], stopped(Flow(bytes=5_000, took=2_900, quiet=100)), by=WHOLE))
+
+
+def test_a_page_that_comes_five_times_faster_under_another_name_is_slowed() -> None:
+    """In turns, within a minute."""
+    assert slowed(tried(came(CRAWL), other(), came(CRAWL), other(attempt=1)))
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        (came(CRAWL), other()),
+        (came(CRAWL), came(CRAWL)),
+        (came(CRAWL), other(), came(QUICK)),
+        (came(CRAWL), other(CRAWL), came(CRAWL)),
+        (came(CRAWL), other(), came(CRAWL), other(Flow(bytes=180_000, took=4_000), attempt=1)),
+        (came(CRAWL), other(Flow(bytes=20_000, took=10)), came(CRAWL)),
+        (came(CRAWL), other(at=90_000), came(CRAWL)),
+        (came(CRAWL), other(), came(None)),
+        (stopped(), other(), stopped()),
+    ],
+    ids=["once", "no other", "quick again", "all slow", "other slow once", "other small", "later", "small", "frozen"],
+)
+def test_less_than_that_shows_nothing(pages: tuple[Exchange, ...]) -> None:
+    """A slow line, congestion that passes, a burst, an hour between, a small page."""
+    assert not slowed(tried(*pages))
+
+
+def test_a_trickle_until_time_is_up_is_slowed_too() -> None:
+    """Seven hundred bytes a second never make an answer."""
+    trickle = stopped(Flow(bytes=6_000, took=9_000, stall=2_000, quiet=900))
+
+    assert slowed(tried(trickle, other(), trickle))
+
+
+def test_where_the_vantage_is_policed_nothing_is_said_of_a_rate() -> None:
+    """Our own pace is punished."""
+    assert not slowed(tried(came(CRAWL), other(), came(CRAWL), state=VantageState.POLICED))
