@@ -9,6 +9,7 @@ from types import TracebackType
 from probe.clock import Clock
 from probe.measure import resolvers
 from probe.measure.anchors import AnchorWatch
+from probe.measure.ownnames import own_names
 from probe.measure.pace import Pace
 from probe.measure.target import Surroundings, measure
 from probe.measure.tools import Tools
@@ -49,6 +50,7 @@ class Instruments:
             country=self._settings.network.country,
             network_resolvers=resolvers.system_resolvers(),
             trusted_resolvers=chosen.trusted_resolvers,
+            own_names=own_names(),
             families=resolvers.families(),
             allowed_name=chosen.allowed_name,
             range_sample=chosen.range_sample,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from probe.judge.blockpages import STUBS
@@ -36,6 +37,7 @@ class Standing(StrEnum):
     CONVICTED = "convicted"
 
 
+@lru_cache(maxsize=4096)
 def plain(address: str) -> str:
     """The address itself, or the IPv4 address that DNS64 wrapped."""
     parsed = ipaddress.ip_address(address)

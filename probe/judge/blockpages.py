@@ -14,7 +14,6 @@ have written it. (A provider-side refusal, like `vk.com/blank.php?rkn=`, reads l
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -168,18 +167,23 @@ def identify(*, status: int, location: str, headers: Mapping[str, str], body: st
         headers: fields by lower-case name.
         body: decoded text, of which the first 64 Ki characters are searched.
     """
-    host = host_of(location)
-    text = "" if 300 <= status < 400 else re.sub(r"\s+", " ", body[:BODY_LIMIT]).lower()
-    return tuple(
-        sorted(
-            pattern.id
-            for pattern in PATTERNS
-            if any(host == known or host.endswith("." + known) for known in pattern.hosts)
-            or (pattern.location and pattern.location in location)
-            or any(phrase in text for phrase in pattern.body)
-            or (pattern.header is not None and pattern.header[1] in headers.get(pattern.header[0], "").lower())
-        )
-    )
+    found: set[str] = set()
+    if location:
+        host = host_of(location)
+        found |= {mark for known, mark in _HOSTS if host == known or host.endswith("." + known)}
+        found |= {mark for part, mark in _LOCATIONS if part in location}
+    if not 300 <= status < 400:
+        text = " ".join(body[:BODY_LIMIT].split()).lower()
+        found |= {mark for phrase, mark in _PHRASES if phrase in text}
+    found |= {mark for (name, part), mark in _HEADERS if part in headers.get(name, "").lower()}
+    return tuple(sorted(found))
+
+
+# Every answer is held against every pattern, so each part of them is laid out flat: (what to look for, mark).
+_HOSTS = tuple((host, pattern.id) for pattern in PATTERNS for host in pattern.hosts)
+_LOCATIONS = tuple((pattern.location, pattern.id) for pattern in PATTERNS if pattern.location)
+_PHRASES = tuple((phrase, pattern.id) for pattern in PATTERNS for phrase in pattern.body)
+_HEADERS = tuple((pattern.header, pattern.id) for pattern in PATTERNS if pattern.header)
 
 
 def convicting(marks: tuple[str, ...]) -> bool:

@@ -38,7 +38,7 @@ class Surroundings:
         clock: dates the verdicts.
         asn: AS number of the vantage, 0 when not known.
         country: ISO 3166 code, empty when not known.
-        network_resolvers, trusted_resolvers, families, allowed_name: as in `probe.plan.setup.Setup`.
+        network_resolvers, trusted_resolvers, own_names, families, allowed_name: as in `probe.plan.setup.Setup`.
         range_sample: how many addresses of a range are looked at, as `probe.plan.setup.Setup.sample`.
         longest: seconds after which a measurement is cut short.
     """
@@ -50,6 +50,7 @@ class Surroundings:
     country: str = ""
     network_resolvers: tuple[str, ...] = ()
     trusted_resolvers: tuple[str, ...] = ()
+    own_names: frozenset[str] | None = None
     families: frozenset[Family] = frozenset(Family)
     allowed_name: str = "www.wikipedia.org"
     range_sample: int = 16
@@ -107,6 +108,7 @@ async def _evidence(
     setup = Setup(
         network_resolvers=surroundings.network_resolvers,
         trusted_resolvers=surroundings.trusted_resolvers,
+        own_names=surroundings.own_names,
         control=control,
         families=surroundings.families,
         random_name=_random_name(),
@@ -163,4 +165,5 @@ def unrouted(target: Target) -> str:
 
 def _random_name() -> str:
     """A name that nobody can have listed: twelve letters under .com, drawn anew each time."""
-    return "".join(secrets.choice(string.ascii_lowercase) for _ in range(12)) + ".com"
+    letters = string.ascii_lowercase
+    return "".join(letters[octet % len(letters)] for octet in secrets.token_bytes(12)) + ".com"

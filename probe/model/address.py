@@ -20,6 +20,7 @@ _CGNAT = ipaddress.ip_network("100.64.0.0/10")  # RFC 6598: `is_global` is False
 _BENCHMARK = ipaddress.ip_network("198.18.0.0/15")  # RFC 2544: also what "fake-IP" proxies answer with
 
 
+@lru_cache(maxsize=4096)
 def parse_address(text: str) -> IPAddress | None:
     """The address that `text` spells, with or without IPv6 brackets; None when it spells none."""
     try:
@@ -28,6 +29,7 @@ def parse_address(text: str) -> IPAddress | None:
         return None
 
 
+@lru_cache(maxsize=4096)
 def family(address: str) -> Family:
     """The family of an address that is known to be one.
 
@@ -52,6 +54,7 @@ def is_bogon(text: str) -> bool:
     return not address.is_global or address.is_multicast
 
 
+@lru_cache(maxsize=4096)
 def network_of(text: str) -> str:
     """The /16 (IPv4) or /32 (IPv6) around an address: its network where its AS is not known (contract: `--pace`)."""
     address = ipaddress.ip_address(text)

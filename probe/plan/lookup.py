@@ -55,7 +55,7 @@ class Lookup:
         self._absent: set[Failure | None] = set()
         self._answered: list[Resolve] = []
         self._said: dict[str, dict[str, Resolution]] = {}
-        resolvers = [(SYSTEM, Trust.SYSTEM)]
+        resolvers = [(SYSTEM, Trust.SYSTEM)] if setup.asks_system(name) else []
         resolvers += [(resolver, Trust.NETWORK) for resolver in setup.network_resolvers]
         resolvers += [(resolver, Trust.TRUSTED) for resolver in setup.trusted_resolvers]
         for resolver, trust in resolvers:

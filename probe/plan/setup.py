@@ -46,6 +46,8 @@ class Setup:
     Attributes:
         network_resolvers: `udp:ADDRESS:PORT`, as resolv.conf lists them.
         trusted_resolvers: encrypted ones, in order of trust.
+        own_names: the names that this host finds elsewhere than at the network's resolvers (the hosts file); None where
+            any may be.
         control: what the control says of this target.
         families: the families this host has a route for.
         random_name: a server name that nobody can have listed, neither to block nor to allow; drawn per measurement.
@@ -62,6 +64,7 @@ class Setup:
 
     network_resolvers: tuple[str, ...] = ()
     trusted_resolvers: tuple[str, ...] = ()
+    own_names: frozenset[str] | None = None
     control: ControlFacts | None = None
     families: frozenset[Family] = frozenset(Family)
     random_name: str = "xkqvdwpzrjtm.com"
@@ -73,6 +76,13 @@ class Setup:
     seed: int = 0
     draw: int = 0
     limits: Limits = Limits()
+
+    def asks_system(self, name: str) -> bool:
+        """Whether getaddrinfo may know more of a name than the network's resolver, asked by ourselves, says.
+
+        Of several resolvers it asks one, and which one that is decides what programs on this host see.
+        """
+        return self.own_names is None or name in self.own_names or len(self.network_resolvers) != 1
 
     @property
     def rrtypes(self) -> tuple[str, ...]:

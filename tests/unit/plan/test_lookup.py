@@ -42,6 +42,13 @@ def test_everybody_is_asked_for_every_family_the_host_has() -> None:
     assert asked == sorted(f"{t} {NAME} @{who}" for t in ("A", "AAAA") for who in ("system", "network", "trusted"))
 
 
+def test_the_system_is_not_asked_for_what_it_would_only_ask_the_resolver() -> None:
+    """Its one resolver is asked by ourselves, and the hosts file has no such name."""
+    dialogue = Dialogue(plan_for(parse(f"dns://{NAME}"), changed(own_names=frozenset())))
+
+    assert dialogue.asks() == [NETWORK, TRUSTED]
+
+
 @pytest.mark.parametrize("said", [Failure.NXDOMAIN, Failure.NODATA, Failure.REFUSED, Failure.UNREACHABLE])
 def test_a_resolver_that_denies_the_name_is_asked_for_another(said: Failure) -> None:
     """Does it say so of every name? What it said is not asked again."""

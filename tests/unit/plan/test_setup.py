@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from probe.model.address import Family
 from probe.plan.setup import Limits, Setup
 
@@ -23,3 +25,14 @@ def test_the_names_a_plan_uses_of_itself_are_different_ones() -> None:
     setup = Setup()
 
     assert len({setup.random_name, setup.ghost_name, setup.allowed_name}) == 3
+
+
+def test_the_system_is_asked_where_it_may_know_more_than_the_resolver() -> None:
+    """A name of the hosts file, other sources than files and DNS, several resolvers of which it asks one."""
+    plain = Setup(network_resolvers=("udp:192.0.2.1:53",), own_names=frozenset({"own.example"}))
+
+    assert plain.asks_system("own.example")
+    assert not plain.asks_system("other.example")
+    assert replace(plain, own_names=None).asks_system("other.example")
+    assert replace(plain, network_resolvers=("udp:192.0.2.1:53", "udp:192.0.2.2:53")).asks_system("other.example")
+    assert replace(plain, network_resolvers=()).asks_system("other.example")
