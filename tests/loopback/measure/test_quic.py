@@ -14,15 +14,20 @@ import trustme
 from aioquic.asyncio import serve
 from aioquic.quic.configuration import QuicConfiguration
 
+from probe.clock import Clock
 from probe.errors import ProbeError
 from probe.measure import quic as quic_module
+from probe.measure.anchors import AnchorWatch
 from probe.measure.pace import Pace
 from probe.measure.quic import quic, require
 from probe.measure.stamp import Stamp
+from probe.measure.target import Surroundings, measure
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
 from probe.model.observation import Observation, QuicExchange
 from probe.model.step import QuicHandshake
+from probe.model.target import parse
+from probe.model.verdict import Cause, Status
 
 
 @asynccontextmanager
@@ -193,3 +198,44 @@ def test_without_the_package_the_reader_is_told_how_to_install_it(monkeypatch: p
 
     with pytest.raises(ProbeError, match=r"needs the package aioquic \(pip install"):
         require()
+
+
+async def test_without_the_package_a_quic_target_is_unknown_and_says_why(
+    tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault is ours, and the line says how to mend it."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    surroundings = Surroundings(tools=tools, watch=AnchorWatch((), (), tools, Clock()))
+
+    verdict = await measure("quic://127.0.0.1:9", parse("quic://127.0.0.1:9"), surroundings)
+
+    assert verdict.status is Status.UNKNOWN
+    assert "pip install 'reachability-probe[quic]'" in verdict.evidence.error
+
+
+async def test_a_silent_port_is_unreachable_and_never_blocked_without_a_control(tools: Tools) -> None:
+    """Nothing shows that anybody speaks QUIC there."""
+    async with path_to(9, lambda _: False) as port:
+        text = f"quic://127.0.0.1:{port}"
+        surroundings = Surroundings(tools=tools, watch=AnchorWatch((), (), tools, Clock()))
+        verdict = await measure(text, parse(text), surroundings)
+
+    assert (verdict.status, verdict.rule, verdict.causes) == (
+        Status.UNREACHABLE,
+        "quic.ambiguous",
+        (Cause.QUIC_TIMEOUT,),
+    )
+
+
+@pytest.mark.usefixtures("believed")
+async def test_a_server_of_quic_is_reachable(tools: Tools, ca: trustme.CA, tmp_path: Path) -> None:
+    """From the target's text to the verdict, the look five seconds later included."""
+    async with quic_server(ca, tmp_path, name="127.0.0.1") as port:
+        text = f"quic://127.0.0.1:{port}"
+        surroundings = Surroundings(tools=tools, watch=AnchorWatch((), (), tools, Clock()))
+        verdict = await measure(text, parse(text), surroundings)
+
+    assert (verdict.status, verdict.rule) == (Status.REACHABLE, "served")
+    gaps = [one.gap for one in verdict.evidence.observations if isinstance(one, QuicExchange)]
+    assert len(gaps) == 2
+    assert gaps[1] >= 5000
