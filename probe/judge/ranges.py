@@ -149,7 +149,13 @@ def _hushed_alone(leg: Leg) -> Outcome | None:
 
 
 def _commonest(ends: list[Outcome]) -> Outcome | None:
-    """The way in which nearly all failed, if they are enough."""
+    """The way in which nearly all failed, if they are enough.
+
+    Silence beside ICMP errors is the same refusal: routers limit how many errors they send (RFC 1812 section 4.3.2.8).
+    """
+    icmp = Outcome("tcp", Failure.UNREACHABLE)
+    if ends.count(icmp) >= ENOUGH:
+        ends = [icmp if end.layer == "tcp" and end.failure in _SILENT else end for end in ends]
     if not ends:
         return None
     outcome, times = Counter(ends).most_common(1)[0]

@@ -1,0 +1,173 @@
+"""Ranges: predicates, each by the least that makes it hold and the least that does not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from probe.judge import judge, ranges
+from probe.judge.case import Case, Leg
+from probe.model.failure import Failure
+from probe.model.observation import Connection, Observation, TlsHandshake
+from probe.model.step import Purpose
+from probe.model.target import parse
+from probe.model.verdict import ControlFacts, Evidence, Status, VantageState
+
+TIME = datetime(2026, 10, 1, 12, tzinfo=UTC)
+RANGE, WIDE = "151.101.1.0/24", "151.101.0.0/22"
+SILENCE, RST, ICMP = Failure.TIMEOUT, Failure.RESET, Failure.UNREACHABLE
+
+
+def at(last: int, part: int = 1) -> str:
+    return f"151.101.{part}.{last}"
+
+
+def tcp(last: int, failure: Failure | None = None, times: int = 1, part: int = 1) -> tuple[Connection, ...]:
+    """So many tries that ended alike."""
+    return tuple(Connection(address=at(last, part), port=443, failure=failure, attempt=n) for n in range(times))
+
+
+def relay(address: str, failure: Failure | None = None) -> Connection:
+    return Connection(address=address, port=443, failure=failure, purpose=Purpose.RELAY)
+
+
+def hello(last: int, failure: Failure | None, purpose: Purpose = Purpose.NEUTRAL) -> tuple[Observation, ...]:
+    """Two hellos that ended alike."""
+    where = {"address": at(last), "port": 443, "sni": "x.com", "purpose": purpose}
+    return tuple(TlsHandshake(**where, failure=failure, attempt=n) for n in range(2))  # type: ignore[arg-type]
+
+
+def leg(*seen: tuple[Observation, ...] | Observation, hits: object = 4, how: str = "tls", **more: object) -> Leg:
+    """A leg of a range of which so many addresses (.1, .2, ..), or these, answered at control."""
+    known = [at(n) for n in range(1, hits + 1)] if isinstance(hits, int) else list(hits)  # type: ignore[call-overload]
+    control = ControlFacts(
+        time=TIME - timedelta(days=int(more.get("days", 0))),  # type: ignore[call-overload]
+        statuses=(Status.REACHABLE,),
+        hits=dict.fromkeys(known, how),
+    )
+    flat = tuple(one for part in seen for one in (part if isinstance(part, tuple) else (part,)))
+    target = parse(str(more.get("target", RANGE)))
+    return Case(target, Evidence(observations=flat, control=control), VantageState.ONLINE, TIME).chains[0][0]
+
+
+def said(one: Leg) -> str:
+    """The rule that decides."""
+    return judge(one.case.target, one.evidence, VantageState.ONLINE, time=TIME).rule
+
+
+def lost(count: int, failure: Failure = SILENCE, times: int = 2) -> tuple[Observation, ...]:
+    return tuple(one for n in range(1, count + 1) for one in tcp(n, failure, times))
+
+
+@pytest.mark.parametrize(
+    ("failure", "rule"),
+    [(SILENCE, "tcp.timeout.range"), (RST, "tcp.reset.range"), (ICMP, "tcp.unreachable.range")],
+)
+def test_three_that_answered_at_control_and_fail_alike_here_are_a_blocked_range(failure: Failure, rule: str) -> None:
+    """Twice each."""
+    assert said(leg(lost(3, failure), hits=3)) == rule
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        leg(lost(2), hits=2),
+        leg(lost(8), hits=2),
+        leg(lost(3, times=1), hits=3),
+        leg(lost(3), hits=3, days=8),
+        leg(lost(2), tcp(3, RST, 2), tcp(4, RST, 2), hits=4),
+    ],
+    ids=["two", "misses beside two", "once", "an old control", "not alike"],
+)
+def test_what_is_no_blocked_range(one: Leg) -> None:
+    """A miss is no evidence, once may be loss, and machines may have moved since."""
+    assert said(one) == "tcp.ambiguous"
+
+
+def test_a_machine_that_died_since_does_not_hide_the_block() -> None:
+    """Three quarters alike are alike."""
+    assert said(leg(lost(3), tcp(4, RST, 2))) == "tcp.timeout.range"
+
+
+def test_icmp_errors_beside_silence_are_one_refusal() -> None:
+    """Routers limit how many they send; three are none by chance."""
+    assert said(leg(lost(3, ICMP), tcp(4, SILENCE, 2), tcp(5, SILENCE, 2), hits=5)) == "tcp.unreachable.range"
+
+
+def test_one_that_answers_makes_the_range_reachable_and_the_others_are_named() -> None:
+    """As some of a name's addresses."""
+    one = leg(lost(3), tcp(4))
+
+    assert said(one) == "served"
+    assert ranges.failing(one) == {at(n): "tcp.timeout" for n in (1, 2, 3)}
+
+
+def test_a_miss_is_not_named() -> None:
+    """Half of a range is dead everywhere."""
+    assert ranges.failing(leg(tcp(1), tcp(200, SILENCE, 2), hits=1)) == {}
+
+
+def test_a_part_in_which_all_fail_is_named_as_a_whole_and_neighbours_as_one() -> None:
+    """Two /24s make a /23; a third in which only two are known stays two addresses."""
+    hits = [at(n, part) for part in (0, 1, 2, 3) for n in (1, 2, 3)][:-1]
+    seen = [tcp(n, SILENCE, 2, part) for part in (0, 1, 3) for n in (1, 2, 3) if at(n, part) in hits]
+    one = leg(*seen, tcp(1, part=2), hits=hits, target=WIDE)
+
+    assert ranges.failing(one) == {"151.101.0.0/23": "tcp.timeout", at(1, 3): "tcp.timeout", at(2, 3): "tcp.timeout"}
+
+
+def test_a_part_in_which_one_answers_is_not_named() -> None:
+    """Even one that control did not know."""
+    one = leg(lost(3), tcp(99), tcp(1, part=2), hits=3, target=WIDE)
+
+    assert set(ranges.failing(one)) == {at(1), at(2), at(3)}
+
+
+def test_an_unrouted_address_that_connects_shows_a_relay() -> None:
+    """And one that does not shows none."""
+    assert said(leg(tcp(1), relay("198.18.7.7"))) == "range.relayed"
+    assert said(leg(tcp(1), relay("198.18.7.7", SILENCE))) == "served"
+
+
+def test_addresses_silent_at_control_that_all_connect_show_a_relay() -> None:
+    """Two of two; of one, somebody may have moved in."""
+    assert said(leg(tcp(1), relay(at(200)), relay(at(201)))) == "range.relayed"
+    assert said(leg(tcp(1), relay(at(200)))) == "served"
+    assert said(leg(tcp(1), relay(at(200)), relay(at(201), SILENCE))) == "served"
+
+
+def connected(count: int = 4) -> tuple[Observation, ...]:
+    return tuple(one for n in range(1, count + 1) for one in tcp(n))
+
+
+def cut(count: int, failure: Failure = SILENCE) -> tuple[Observation, ...]:
+    return tuple(one for n in range(1, count + 1) for one in hello(n, failure))
+
+
+@pytest.mark.parametrize(
+    ("failure", "rule"),
+    [(SILENCE, "tls.timeout.range"), (RST, "tls.reset.range"), (Failure.EOF, "tls.eof.range")],
+)
+def test_connections_that_say_nothing_here_alone_are_a_blocked_range(failure: Failure, rule: str) -> None:
+    """Three that answered a hello at control."""
+    assert said(leg(connected(), cut(3, failure))) == rule
+
+
+def test_too_few_silent_hellos_are_a_doubt_and_one_that_is_answered_is_none() -> None:
+    """Two prove nothing; where one machine speaks the range does."""
+    doubt = leg(connected(), cut(2))
+
+    assert said(doubt) == "range.mute"
+    assert str(ranges.hush(doubt)) == "tls.timeout"
+    assert said(leg(connected(), cut(3), hello(4, Failure.ALERT))) == "served"
+
+
+def test_silent_hellos_mean_nothing_where_control_heard_none() -> None:
+    """Connecting is all there is to such a range."""
+    assert said(leg(connected(), cut(3), how="tcp")) == "served"
+
+
+def test_an_allowed_name_that_is_answered_acquits_the_range() -> None:
+    """The network lets names pass, not addresses."""
+    assert said(leg(connected(), cut(3), hello(1, Failure.ALERT, Purpose.ALLOWED))) == "range.mute"
