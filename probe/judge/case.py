@@ -56,6 +56,7 @@ class Leg:
         self.case = case
         self.hop = hop
         self.before = before
+        self._standings: dict[str, Standing] = {}
 
     @property
     def evidence(self) -> Evidence:
@@ -84,10 +85,6 @@ class Leg:
             return None
         served = self.word is Word.SERVED
         return Names(self.hop.subject.host, self.evidence.observations, self.control, self.standing, served=served)
-
-    @cached_property
-    def _standings(self) -> dict[str, Standing]:
-        return {}
 
     def standing(self, address: str) -> Standing:
         """Whether an address is the target's, as far as can be told."""
@@ -133,8 +130,14 @@ class Leg:
 
     @cached_property
     def alike(self) -> int:
-        """How often the target's sites failed in the decisive way: a line that loses packets fails in many."""
-        return sum(site.outcomes.count(self.decisive) for site in self.failing if self.decisive is not None)
+        """How often the target's sites failed in the decisive way: a line that loses packets fails in many.
+
+        A hush that follows the decisive failure counts with it.
+        """
+        decisive = self.decisive
+        if decisive is None:
+            return 0
+        return sum(site.outcomes.count(decisive) + site.hushed_after(decisive) for site in self.failing)
 
     def neutral_answers(self, site: Site, purpose: Purpose = Purpose.NEUTRAL) -> bool:
         """Whether the address answered under another name, whatever it said."""

@@ -82,12 +82,12 @@ def whose(
         return Whose.REDIRECT if _leaves(page, hop) and not _excused(page, known) else Whose.OWN
     if not differs(page, known):
         return Whose.OWN
-    alike = [other for other in hop.pages if other is not page]
-    if any(other.title != page.title and other.status == page.status for other in alike):
+    strange = [other for other in hop.pages if other is not page and not other.redirects and differs(other, known)]
+    if any(other.title != page.title and other.status == page.status for other in strange):
         return Whose.OWN  # dynamic
     if page.status >= 400 and not contradicted(page, observations):
         return Whose.DOUBTFUL
-    return Whose.NOTICE if alike else Whose.DOUBTFUL
+    return Whose.NOTICE if strange else Whose.DOUBTFUL
 
 
 def differs(page: Exchange, known: ControlPage) -> bool:

@@ -159,6 +159,20 @@ class Site:
         honest = [end for end in self.outcomes if end.failure not in OWN_FAULTS]
         return None if self.serves else max(honest or self.outcomes, key=lambda end: end.rank, default=None)
 
+    def hushed_after(self, end: Outcome) -> int:
+        """How many later tries met silence at the SYN, and another name too, once the ClientHello had been cut so.
+
+        The GFW keeps an address and port silent for 90 to 360 s after a name it cuts (IMC'17, S&P'25): the second try
+        cannot fail in the first one's manner.
+        """
+        silence = Outcome("tcp", Failure.TIMEOUT)
+        if end.layer != "tls" or end not in self.outcomes:
+            return 0
+        neutral = [one for one in self.beside(Purpose.NEUTRAL) if isinstance(one, Connection)]
+        if not neutral or any(one.failure is not Failure.TIMEOUT for one in neutral):
+            return 0
+        return self.outcomes[self.outcomes.index(end) :].count(silence)
+
     @property
     def own_fault(self) -> bool:
         """Whether this host itself had no way there."""

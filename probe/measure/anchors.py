@@ -25,8 +25,8 @@ from probe.model.verdict import AnchorKind, AnchorLook
 
 LONGEST = 9.0
 """Seconds a look may take altogether, so that a vantage without a network says so within ten."""
-SYSTEM = 3.0
-"""Seconds the system's resolver is given before a trusted one is asked: a dead resolver is not a dead network."""
+SYSTEM = 2.0
+"""Seconds the system's resolver is given where a trusted one can be asked next: a dead resolver is not a dead network."""
 STAGGER = 0.6
 """Seconds that one address is given before the next is tried beside it (RFC 8305 section 8: 0.1 to 2 s)."""
 ADDRESSES = 4
@@ -96,7 +96,7 @@ class AnchorWatch:
     async def _look_at(self, url: str, kind: AnchorKind, at: datetime) -> AnchorLook:
         readings: list[portal.Reading] = []
         with suppress(TimeoutError):
-            async with asyncio.timeout(min(self._tools.timeout, LONGEST)):
+            async with asyncio.timeout(LONGEST):
                 await self._try(url, readings)
         found = portal.best(readings)
         return AnchorLook(url=url, kind=kind, at=at, failure=found.failure, foreign_content=found.foreign)
@@ -151,8 +151,9 @@ class AnchorWatch:
         return mixed[:ADDRESSES]
 
     async def _asked(self, host: str, rrtype: str) -> tuple[str, ...] | Ended:
+        patience = min(self._tools.timeout, SYSTEM) if self._trusted else self._tools.timeout
         try:
-            return await self._tools.lookups.addresses(host, rrtype, min(self._tools.timeout, SYSTEM))
+            return await self._tools.lookups.addresses(host, rrtype, patience)
         except Ended as end:
             failed = end
         if failed.fault.failure is Failure.NODATA:

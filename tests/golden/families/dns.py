@@ -12,6 +12,8 @@ NOTICE = Page("Доступ ограничен", body="доступ к запр�
 GOOD = (world(),)
 DEAD = {"tcp": {A: Failure.TIMEOUT, B: Failure.TIMEOUT}}
 GHOST = "zq7w0v5xk2md.com"
+UNKNOWN = Page("Access restricted", length=203)
+
 
 SCENARIOS = (
     Scenario(
@@ -181,6 +183,19 @@ SCENARIOS = (
         world(
             network={NAME: (FORGED,)},
             http={("*", FORGED): NOTICE, (NAME, A): HOME, (NAME, B): HOME, (NAME, FORGED): NOTICE},
+        ),
+        "blocked",
+        "dns.spoofed",
+        ("dns.spoofed",),
+        target=HTTP,
+        control=GOOD,
+    ),
+    Scenario(
+        "dns-spoofed-http-unknown-notice",
+        "a page nobody knows at another address, over http: it differs from the one at the true address and at control",
+        world(
+            network={NAME: (FORGED,)},
+            http={("*", FORGED): UNKNOWN, (NAME, A): HOME, (NAME, B): HOME, (NAME, FORGED): UNKNOWN},
         ),
         "blocked",
         "dns.spoofed",

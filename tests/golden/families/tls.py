@@ -128,6 +128,19 @@ SCENARIOS = (
         control=GOOD,
     ),
     Scenario(
+        "tls-residual-hush",
+        "RST after the name, then silence to every SYN: the GFW's residual blocking hides what it was for",
+        world(
+            names={NAME: (A,)},
+            tls={(A, NAME): Failure.RESET, (A, RANDOM): Failure.RESET},
+            tcp={A: [None, *[Failure.TIMEOUT] * 5]},
+        ),
+        "blocked",
+        "tls.reset",
+        ("tls.reset",),
+        control=(world(names={NAME: (A,)}),),
+    ),
+    Scenario(
         "tls-residual-suspected",
         "a re-test says the neutral name first, and sees what residual blocking hid",
         world(tls={("*", NAME): Failure.RESET, (A, RANDOM): [None, Failure.RESET], (B, RANDOM): [None, Failure.RESET]}),
