@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import secrets
-import string
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -26,6 +25,9 @@ from probe.plan.setup import Setup
 LONGEST = 900.0
 """Seconds after which a measurement is cut short whatever it does: a wait of minutes for the pace is possible, one of a
 quarter of an hour is a fault."""
+
+
+_LETTERS = bytes(ord("a") + octet % 26 for octet in range(256))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,5 +167,4 @@ def unrouted(target: Target) -> str:
 
 def _random_name() -> str:
     """A name that nobody can have listed: twelve letters under .com, drawn anew each time."""
-    letters = string.ascii_lowercase
-    return "".join(letters[octet % len(letters)] for octet in secrets.token_bytes(12)) + ".com"
+    return secrets.token_bytes(12).translate(_LETTERS).decode("ascii") + ".com"

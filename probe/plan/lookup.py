@@ -45,6 +45,7 @@ class Lookup:
     def __init__(self, name: str, setup: Setup, slate: Slate, place: Place, changed: Callable[[], None]) -> None:
         self.name = name
         self._setup = setup
+        self._rrtypes = setup.rrtypes
         self._slate = slate
         self._place = place
         self._changed = changed
@@ -59,7 +60,7 @@ class Lookup:
         resolvers += [(resolver, Trust.NETWORK) for resolver in setup.network_resolvers]
         resolvers += [(resolver, Trust.TRUSTED) for resolver in setup.trusted_resolvers]
         for resolver, trust in resolvers:
-            for rrtype in setup.rrtypes:
+            for rrtype in self._rrtypes:
                 self._ask(Resolve(name=name, rrtype=rrtype, resolver=resolver, trust=trust, place=place))
 
     @property
@@ -149,7 +150,7 @@ class Lookup:
         if any(map(is_bogon, seen.addresses)):
             self._aside(step, self._setup.ghost_name, Purpose.GHOST)
             self._aside(step, self._setup.allowed_name, Purpose.OTHER)
-        silent = len(said) == len(self._setup.rrtypes) and not any(answer.addresses for answer in said.values())
+        silent = len(said) == len(self._rrtypes) and not any(answer.addresses for answer in said.values())
         if silent and any(answer.failure in _OTHER for answer in said.values()):
             self._aside(step, self._setup.allowed_name, Purpose.OTHER)
 
@@ -169,7 +170,7 @@ class Lookup:
         if name == self.name or (step.trust is Trust.SYSTEM and self._setup.network_resolvers):
             return  # the system asks those same resolvers
         place = Place(chain=self._place.chain, hop=self._place.hop, purpose=purpose)
-        rrtype = self._setup.rrtypes[0]
+        rrtype = self._rrtypes[0]
         self._slate.ask(Resolve(name=name, rrtype=rrtype, resolver=step.resolver, trust=step.trust, place=place), self)
 
 
