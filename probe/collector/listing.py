@@ -139,7 +139,9 @@ def beside(found: Sequence[Listing], events: Iterable[Event], looked: Mapping[Ne
                 left[network] = [event for event in left.get(network, ()) if event not in own]
                 networks.append(_observed(network, since, own, listing))
         rows.append(Beside(listing=listing, networks=tuple(networks)))
-    others = tuple(_observed(network, looked[network], own, None) for network, own in sorted(left.items()) if own)
+    others = tuple(
+        _observed(network, looked.get(network, own[0].onset), own, None) for network, own in sorted(left.items()) if own
+    )
     return (*rows, Beside(listing=None, networks=others)) if others else tuple(rows)
 
 

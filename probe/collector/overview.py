@@ -92,7 +92,7 @@ def overview(session: Session, now: datetime) -> Overview:
     since = to_ms(now - STRIP)
     known = events.events(session, since, 10_000)
     attendances = history.attendance(session)
-    places = _places([each for each in attendances if each.role != "control"], now)
+    places = places_of([each for each in attendances if each.role != "control"], now)
     lines = _lines(cells(events.tallies(session, moment)), places, known, history.presences_since(session, since), now)
     return Overview(
         now=now,
@@ -109,7 +109,8 @@ def _present(each: Attendance, now: datetime) -> bool:
     return each.stop + PATIENCE * each.interval >= to_ms(now)
 
 
-def _places(attendances: Iterable[Attendance], now: datetime) -> list[Place]:
+def places_of(attendances: Iterable[Attendance], now: datetime) -> list[Place]:
+    """The networks of these vantages, by country and number."""
     by_network: dict[Network, list[Attendance]] = defaultdict(list)
     for each in attendances:
         by_network[each.network].append(each)
@@ -139,7 +140,7 @@ def _lines(
     squares: dict[str, dict[Network, Square]] = defaultdict(dict)
     for cell in found:
         its = here[cell.service, cell.network]
-        squares[cell.service][cell.network] = _square(cell, its, runs[cell.network], now)
+        squares[cell.service][cell.network] = square_of(cell, its, runs[cell.network], now)
     lines = [
         Line(
             service=service,
@@ -157,7 +158,15 @@ def _rank(line: Line) -> tuple[int, int, str, str]:
     return (_WORST.index(line.worst), -spread, line.service.casefold(), line.service)
 
 
-def _square(cell: Cell, its: list[Event], runs: list[Presence], now: datetime) -> Square:
+def square_of(cell: Cell, its: list[Event], runs: list[Presence], now: datetime) -> Square:
+    """A cell with the event that lasts there, and its strip.
+
+    Args:
+        cell: the present.
+        its: events of the service in the network.
+        runs: presences of the network's vantages.
+        now: the moment of looking.
+    """
     lasting = next((event for event in its if event.lifted is None), None)
     lifts = [event.lifted for event in its if event.lifted is not None]
     if lasting is not None and cell.status is lasting.status:

@@ -7,18 +7,21 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 import msgspec
 from aiohttp import web
 
 from probe.collector import wording
+from probe.collector.countries import country_name
 from probe.collector.dossier import Dossier, Proof, dossier
 from probe.collector.overview import Overview, overview
 from probe.collector.reading import command_line, control_line, plain, steps
 from probe.collector.state import STATE, Collector
 from probe.collector.store.moments import from_ms
 from probe.collector.strip import Strip, lane
+from probe.collector.titles import called
 from probe.fuse.revision import Kind
 from probe.model.verdict import Cause, Status, VantageState
 
@@ -80,6 +83,11 @@ def templates() -> jinja2.Environment:
         abridged=wording.abridged,
         duration=wording.duration,
         counted=wording.counted,
+        window=lambda when: wording.window(when.after, when.before),
+        lag=lambda lag: wording.lag(lag.least, lag.most),
+        called=called,
+        country=country_name,
+        service_path=service_path,
         plain=plain,
     )
     return made
@@ -89,7 +97,7 @@ async def get_board(request: web.Request) -> web.Response:
     """`/`: services by network."""
     view = await request.app[BOARD].view()
     rate = request.app[STATE].clock.rate
-    return _page(
+    return rendered(
         request,
         "board.html",
         view=view,
@@ -108,18 +116,24 @@ async def get_event(request: web.Request) -> web.Response:
     view = await collector.store.read(lambda session: dossier(session, event_id, collector.secret))
     if view is None:
         text = "The address may be mistyped: an event once published stays."
-        return _page(request, "lost.html", status=404, title="There is no such event", text=text)
+        return rendered(request, "lost.html", status=404, title="There is no such event", text=text)
     now = collector.clock.now().replace(microsecond=0)
-    return _page(request, "event.html", view=view, now=now, proofs=_proofs(view), lanes=_lanes(view, now))
+    return rendered(request, "event.html", view=view, now=now, proofs=_proofs(view), lanes=_lanes(view, now))
+
+
+def service_path(name: str) -> str:
+    """The page of a service, whatever characters its name has."""
+    return "/s/" + quote(name, safe="")
 
 
 def lost(request: web.Request, status: int) -> web.Response:
     """A page in place of one that is not there."""
     title = "There is nothing here" if status == 404 else "That did not work"
-    return _page(request, "lost.html", status=status, title=title, text="The board is where everything begins.")
+    return rendered(request, "lost.html", status=status, title=title, text="The board is where everything begins.")
 
 
-def _page(request: web.Request, name: str, status: int = 200, **values: Any) -> web.Response:
+def rendered(request: web.Request, name: str, status: int = 200, **values: Any) -> web.Response:
+    """A template, filled in."""
     text = request.app[TEMPLATES].get_template(name).render({"now": _epoch(), **values})
     answer = web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
     answer.headers["Cache-Control"] = "no-cache"

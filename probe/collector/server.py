@@ -13,7 +13,7 @@ from pathlib import Path
 from aiohttp import web
 
 from probe.clock import Clock
-from probe.collector import agents_api, api, feeds, pages
+from probe.collector import agents_api, api, feeds, pages, service_pages
 from probe.collector.answers import Refusal, json_response, overloaded
 from probe.collector.fuser import fuse_for_ever, fuse_some
 from probe.collector.metrics import CONTENT_TYPE
@@ -94,6 +94,7 @@ def application(collector: Collector) -> web.Application:
     app = web.Application(middlewares=[guarded], client_max_size=MAX_COMPRESSED)
     app[STATE] = collector
     app[pages.BOARD] = pages.Board(collector)
+    app[service_pages.SHELF] = service_pages.Shelf(collector)
     app[pages.TEMPLATES] = pages.templates()
     app.add_routes(
         [
@@ -102,6 +103,7 @@ def application(collector: Collector) -> web.Application:
             web.get("/api/v1/control", agents_api.get_control),
             web.get("/", pages.get_board),
             web.get("/e/{id:[0-9a-f]{16}}", pages.get_event),
+            web.get("/s/{service:.+}", service_pages.get_service),
             web.get("/feed.atom", feeds.get_feed),
             web.get("/api/v1/board", api.get_board),
             web.get("/api/v1/events", api.get_events),

@@ -17,7 +17,11 @@ WIDTH = 1000
 
 
 class Bar(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch of the strip, in its own coordinates. `kind` is `reachable`, `blocked` or `throttled`."""
+    """A stretch of the strip, in its own coordinates.
+
+    `kind` is `reachable`, `blocked`, `throttled`, or of a register `listed` and `maybe` (listed or not: between two
+    snapshots).
+    """
 
     kind: str
     x: int
@@ -54,6 +58,17 @@ def lane(status: Status, part: tuple[datetime, datetime], since: datetime, until
     found = {status.value: _merged([part], since, until)}
     words = f"{status.value} from {moment(part[0])} to {moment(part[1])}"
     return Strip(bars=tuple(_bars(found, since, until)), words=words)
+
+
+Stretches = list[tuple[datetime, datetime]]
+
+
+def register_lane(listed: Stretches, maybe: Stretches, since: datetime, until: datetime) -> Strip:
+    """When a service was on a register, and when it may have been."""
+    parts = {"maybe": _merged(maybe, since, until), "listed": _merged(listed, since, until)}
+    said = [f"listed from {moment(start)} to {moment(stop)}" for start, stop in parts["listed"]]
+    said += [f"perhaps listed between {moment(start)} and {moment(stop)}" for start, stop in parts["maybe"]]
+    return Strip(bars=tuple(_bars(parts, since, until)), words="; ".join(said) or "not listed")
 
 
 def _bars(parts: dict[str, list[tuple[datetime, datetime]]], since: datetime, until: datetime) -> list[Bar]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from probe.fuse.revision import Kind
@@ -118,6 +120,62 @@ def confidence(event: Event) -> str:
             return f"confirmed by {event.vantages} vantages"
         case Confidence.DISPUTED:
             return "disputed: vantages of the same network differ"
+
+
+def standing(name: str, lasting: Sequence[Event], present: Sequence[Status], measured: int) -> str:
+    """What is to be said of a service in a country before all else.
+
+    Args:
+        name: `WeChat in Russia`.
+        lasting: events of its networks that last.
+        present: the statuses on networks from which a vantage is heard.
+        measured: how many networks look at it.
+    """
+    if not measured:
+        return f"{name}: nobody looks at it."
+    networks = counted(measured, "measured network")
+    if lasting:
+        kinds = [(kind, sum(event.status is kind for event in lasting)) for kind in (Status.BLOCKED, Status.THROTTLED)]
+        said = " and ".join(f"{STATUS[kind][0].lower()} on {number}" for kind, number in kinds if number)
+        return f"{name}: {said} of {networks} since {moment(min(event.onset for event in lasting))}."
+    if not present:
+        return f"{name}: no vantage has been heard lately, so nothing can be said of now."
+    if set(present) == {Status.REACHABLE}:
+        where = "the one measured network" if measured == 1 else f"all {networks}"
+        return f"{name}: reachable on {where if len(present) == measured else f'{len(present)} of {networks}'}."
+    good = sum(status is Status.REACHABLE for status in present)
+    return f"{name}: neither blocked nor throttled; reachable on {good} of {networks}."
+
+
+def attested(lasting: Iterable[Event]) -> str:
+    """How well what lasts is attested, over its networks."""
+    words = {
+        Confidence.CONFIRMED: "confirmed by several vantages on",
+        Confidence.ONE_SOURCE: "reported by one source on",
+        Confidence.DISPUTED: "disputed on",
+    }
+    numbers = Counter(event.confidence for event in lasting)
+    return ", ".join(f"{words[kind]} {counted(numbers[kind], 'network')}" for kind in words if numbers[kind])
+
+
+def window(after: datetime | None, before: datetime) -> str:
+    """A moment that is known to lie between two others."""
+    if after is None:
+        return f"before {moment(before)}"
+    return moment(before) if after == before else f"between {moment(after)} and {moment(before)}"
+
+
+def lag(least: float, most: float | None) -> str:
+    """How long after something that is dated by two moments: `2 h to 1 d 3 h after`."""
+    low = duration(timedelta(seconds=abs(least)))
+    if most is None:
+        return f"at least {low} after" if least >= 0 else "cannot be said"
+    high = duration(timedelta(seconds=abs(most)))
+    if least >= 0:
+        return f"{low} after" if low == high else f"{low} to {high} after"
+    if most <= 0:
+        return f"{low} before" if low == high else f"{high} to {low} before"
+    return f"from {low} before to {high} after"
 
 
 def moment(value: datetime) -> str:

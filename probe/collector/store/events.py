@@ -147,8 +147,19 @@ def latest_revision(session: Session) -> int:
     return int(row[0]) if row else 0
 
 
-def tallies(session: Session, now: int) -> list[Tally]:
-    """How many vantages of each network say what of each target, those present apart from those silent."""
+def of_service(session: Session, service: str, limit: int) -> list[Event]:
+    """Events of a service that stand, the newest onset first."""
+    found = session.rows(
+        "SELECT body FROM event WHERE service = ? AND superseded = '' ORDER BY onset DESC, id LIMIT ?", service, limit
+    )
+    return [_EVENT.decode(row[0]) for row in found]
+
+
+def tallies(session: Session, now: int, service: str = "") -> list[Tally]:
+    """How many vantages of each network say what of each target, those present apart from those silent.
+
+    Of one service's targets when it is named.
+    """
     found = session.rows(
         "SELECT CASE WHEN target.service = '' THEN target.text ELSE target.service END, target.text, network.asn,"
         " network.cc, span.status, span.causes, count(*), min(span.start),"
@@ -159,9 +170,10 @@ def tallies(session: Session, now: int) -> list[Tally]:
         " LEFT JOIN presence AS latest ON latest.agent = span.agent"
         "  AND latest.start = (SELECT max(start) FROM presence WHERE presence.agent = span.agent)"
         " WHERE span.stop IS NULL AND agent.state = 'active'"
+        "  AND (? = '' OR target.service = ? OR (target.service = '' AND target.text = ?))"
         " GROUP BY span.target, span.network, span.status, span.causes, present"
         " ORDER BY span.target, span.network, span.status, span.causes, present",
-        now,
+        *(now, service, service, service),
     )
     return [
         Tally(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from probe.collector.store import Row, Session
@@ -148,6 +150,19 @@ def spans_of(session: Session, service: str, cc: str) -> list[Span]:
         f"{_SPAN} WHERE {_OF_SERVICE} AND network.cc = ? AND agent.state = 'active'", service, service, cc
     )
     return [_span(row) for row in found]
+
+
+def first_looks(session: Session, service: str) -> dict[Network, datetime]:
+    """Network -> since when a service has been looked at there, by vantages that are not revoked."""
+    found = session.rows(
+        "SELECT network.asn, network.cc, min(span.start) FROM span JOIN target ON target.no = span.target"
+        " JOIN agent ON agent.no = span.agent JOIN network ON network.no = span.network"
+        " WHERE (target.service = ? OR (target.service = '' AND target.text = ?)) AND agent.state = 'active'"
+        " GROUP BY span.network",
+        service,
+        service,
+    )
+    return {Network(asn=asn, country=cc): from_ms(start) for asn, cc, start in found}
 
 
 def spans(session: Session, target: str, since: int, limit: int) -> list[Span]:
