@@ -1,0 +1,91 @@
+"""Longest match decides who owns an address."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probe.lists.entries import BadLine
+from probe.lists.prefixes import documents
+from probe.lists.prefixes.owner import OwnerTable
+from probe.lists.prefixes.record import Prefix
+from tests import required
+
+
+def table(**origins: int) -> OwnerTable:
+    """A table of `n10_0_0_0_8=asn` prefixes."""
+    return OwnerTable(
+        Prefix(line=1, network="{}.{}.{}.{}/{}".format(*name[1:].split("_")), asns=(asn,))
+        for name, asn in origins.items()
+    )
+
+
+NESTED = table(n119_29_0_0_16=45090, n119_29_29_0_24=132203, n119_29_29_128_25=45090)
+
+
+@pytest.mark.parametrize(
+    ("text", "owner"),
+    [
+        ("119.29.1.1", ("119.29.0.0/16", (45090,))),
+        ("119.29.29.1", ("119.29.29.0/24", (132203,))),
+        ("119.29.29.129", ("119.29.29.128/25", (45090,))),
+        ("119.29.28.0/23", ("119.29.0.0/16", (45090,))),
+        ("119.29.29.0/24", ("119.29.29.0/24", (132203,))),
+        ("119.30.0.1", None),
+        ("2a04::1", None),
+    ],
+)
+def test_the_longest_prefix_that_covers_decides(text: str, owner: object) -> None:
+    """Of an address or of a prefix; of one that is only partly covered a shorter one does."""
+    assert NESTED.of(text) == owner
+
+
+def test_what_others_announce_inside_is_no_part_of_it() -> None:
+    """The owner's own longer prefixes are."""
+    assert [network for network, _ in NESTED.inside("119.29.0.0/16")] == ["119.29.29.0/24", "119.29.29.128/25"]
+    assert NESTED.strangers("119.29.0.0/16") == ("119.29.29.0/24",)
+
+
+def test_a_prefix_of_several_origins_has_them_all_and_what_is_not_announced_none() -> None:
+    """Twice in a table with one origin each, or held and not announced."""
+    items = (
+        Prefix(line=1, network="1.0.0.0/24", asns=(1,)),
+        Prefix(line=2, network="1.0.0.0/24", asns=(2, 1)),
+        Prefix(line=3, network="1.0.1.0/24"),
+        BadLine(4, "no prefix"),
+    )
+
+    assert OwnerTable(items).of("1.0.0.7") == ("1.0.0.0/24", (1, 2))
+    assert OwnerTable(items).of("1.0.1.7") is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 255), st.integers(24, 32)), min_size=1), st.integers(0, 255))
+def test_it_agrees_with_looking_at_every_prefix(parts: list[tuple[int, int]], last: int) -> None:
+    """The longest of all that contain the address."""
+    networks = {ipaddress.ip_network((f"10.0.0.{start}", length), strict=False) for start, length in parts}
+    found = OwnerTable(Prefix(line=1, network=str(network), asns=(1,)) for network in networks).of(f"10.0.0.{last}")
+    covering = [network for network in networks if ipaddress.ip_address(f"10.0.0.{last}") in network]
+
+    assert (found[0] if found else "") == str(max(covering, key=lambda one: one.prefixlen, default=""))
+
+
+@pytest.mark.shared_data
+def test_thirteen_prefixes_of_the_one_tencent_as_lie_inside_the_other() -> None:
+    """As announced in September 2026 (RIPEstat)."""
+    data = required.shared_data("prefixes/ripestat-announced-prefixes-AS45090.json").parent
+    items = [
+        item
+        for asn in (45090, 132203)
+        for item in documents.ripestat([(data / f"ripestat-announced-prefixes-AS{asn}.json").read_bytes()], "x")
+        if isinstance(item, Prefix) and "." in item.network
+    ]
+    one = OwnerTable(items)
+    blocks = OwnerTable(item for item in items if 45090 in item.asns)
+    foreign = [item.network for item in items if 132203 in item.asns and blocks.of(item.network) is not None]
+
+    assert len(foreign) == 13
+    assert "119.29.29.0/24" in foreign
+    assert all(one.of(network) == (network, (132203,)) for network in foreign)
