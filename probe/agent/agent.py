@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from probe import __version__
-from probe.agent import control, telling
+from probe.agent import control, known, telling
 from probe.agent.identity import Enrolment, enrolment_of, key_of, write_private
 from probe.agent.instruments import Instruments
 from probe.agent.outbox import Kept, Outbox
@@ -63,6 +63,7 @@ class Agent:
         self._control = control.CollectorsControl(around.folder, max_age=settings.agent.control_max_age)
         self._file_facts: Mapping[str, ControlFacts] | None = None
         self._enrolment = enrolment_of(around.folder)
+        self._known = known.read(around.folder) if settings.agent.role == "control" else {}
 
     @property
     def ways(self) -> tuple[str, ...]:
@@ -87,7 +88,11 @@ class Agent:
         start = self.around.clock.now()
         compared = await self._facts(collector, start)
         targets = due(self._watchlist.targets, self._kept.measured, start)
-        instruments.prepare(compared)
+        instruments.prepare(
+            compared,
+            samples=self._watchlist.samples,
+            known={text: tuple(counts) for text, counts in self._known.items()},
+        )
         result = await Round(
             targets,
             instruments,
@@ -168,6 +173,9 @@ class Agent:
             notes={"round": msgspec.to_builtins(result.report), "version": __version__},
         )
         self._kept = kept
+        if measured and self.settings.agent.role == "control":
+            self._known = known.learnt(self._known, (result.verdicts[text] for text in measured))
+            known.write(self.around.folder, self._known)
         self._beat(now, result)
 
     def _batches(self, tidings: Tidings, now: datetime) -> tuple[Batch, ...]:

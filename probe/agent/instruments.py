@@ -34,11 +34,19 @@ class Instruments:
         self._watch = AnchorWatch(chosen.anchors, chosen.domestic_anchors, self._tools, clock, chosen.trusted_resolvers)
         self.prepare({})
 
-    def prepare(self, control: Mapping[str, ControlFacts]) -> None:
+    def prepare(
+        self,
+        control: Mapping[str, ControlFacts],
+        *,
+        samples: Mapping[str, int] | None = None,
+        known: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
         """Ask the host what its network is now: a laptop may have moved since the last round.
 
         Args:
             control: target -> what the control says of it.
+            samples: range -> how many of its addresses are looked at, where that is not the settings' number.
+            known: range -> addresses that have answered; of a control.
         """
         chosen = self._settings.measure
         self._control = control
@@ -54,6 +62,8 @@ class Instruments:
             families=resolvers.families(),
             allowed_name=chosen.allowed_name,
             range_sample=chosen.range_sample,
+            samples=samples or {},
+            known=known or {},
         )
 
     async def __aenter__(self) -> Instruments:

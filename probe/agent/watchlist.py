@@ -27,10 +27,12 @@ class Watchlist:
     Attributes:
         targets: text and target.
         services: text -> name of its service, for those that have one.
+        samples: text of a range -> how many of its addresses are looked at, where its service says so.
     """
 
     targets: tuple[tuple[str, Target], ...] = ()
     services: dict[str, str] = field(default_factory=dict)
+    samples: dict[str, int] = field(default_factory=dict)
 
 
 def load(settings: Settings) -> Watchlist:
@@ -41,11 +43,13 @@ def load(settings: Settings) -> Watchlist:
         ListError: a list or a service's file cannot be read; the first bad line is named, and how many there are.
     """
     services: dict[str, str] = {}
+    samples: dict[str, int] = {}
     order: dict[str, None] = {}
     for service in _chosen(settings) if settings.targets.services else ():
         for target in service.targets():
             order[target] = None
             services.setdefault(target, service.name)
+        samples.update(dict.fromkeys(service.range_targets(), service.sample))
     for name in settings.targets.files:
         for entry in entries_of(Path(name)):
             order[entry.target] = None
@@ -56,6 +60,7 @@ def load(settings: Settings) -> Watchlist:
     return Watchlist(
         targets=tuple((target, parse(target)) for target in kept),
         services={target: services[target] for target in kept if target in services},
+        samples={target: samples[target] for target in kept if target in samples},
     )
 
 

@@ -205,6 +205,8 @@ def _networks(service: Service) -> list[_Problem]:
             continue
         if str(network) != text:
             found.append((f"{text!r} is not written as a prefix", text, f"write {str(network)!r}"))
+    if service.sample and not (service.ranges and 3 <= service.sample <= 1024):
+        found.append(("the sample is of no range, or not 3 to 1024", "sample", "give ranges, or leave sample out"))
     for text in service.ports:
         match = _PORT.fullmatch(text)
         if match is None or int(match[2]) > 65535:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from probe.model.target import TcpTarget, UrlTarget, parse
+from probe.model.target import RangeTarget, TcpTarget, UrlTarget, parse
 
 
 class Role(StrEnum):
@@ -90,6 +90,7 @@ class Service:
         names: every name known to be the service's; a name under one of them is the service's too.
         ports: `tcp/80`, `udp/443`, ..: what its clients use, also where no address is known.
         asns, ranges: the networks it lives in, where they are its own.
+        sample: how many addresses of each range are looked at; 0: the ranges are known and not looked at.
         note: what one has to know to read its verdicts.
         sources: the ground of each fact.
     """
@@ -109,13 +110,21 @@ class Service:
     ports: tuple[str, ...] = ()
     asns: tuple[int, ...] = ()
     ranges: tuple[str, ...] = ()
+    sample: int = 0
     note: str = ""
     sources: tuple[Source, ...] = ()
 
     def targets(self) -> tuple[str, ...]:
-        """What is looked at, as targets in the contract's forms: URLs, then names, then addresses."""
-        found = (*self.urls, *(f"dns://{name}" for name in self.resolve), *map(str, self.endpoints))
-        return tuple(dict.fromkeys(found))
+        """What is looked at, as targets in the contract's forms: URLs, names, addresses, ranges."""
+        names = (f"dns://{name}" for name in self.resolve)
+        return tuple(dict.fromkeys((*self.urls, *names, *map(str, self.endpoints), *self.range_targets())))
+
+    def range_targets(self) -> tuple[str, ...]:
+        """The ranges that are looked at, each on every TCP port that the service uses (443 where none is given)."""
+        if not self.sample:
+            return ()
+        ports = [int(port.removeprefix("tcp/")) for port in self.ports if port.startswith("tcp/")] or [443]
+        return tuple(str(RangeTarget(network, port)) for network in self.ranges for port in ports)
 
     def hosts(self) -> tuple[str, ...]:
         """Every name the targets of this service ask a resolver for."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -42,6 +43,8 @@ class Surroundings:
         country: ISO 3166 code, empty when not known.
         network_resolvers, trusted_resolvers, own_names, families, allowed_name: as in `probe.plan.setup.Setup`.
         range_sample: how many addresses of a range are looked at, as `probe.plan.setup.Setup.sample`.
+        samples: text of a range -> the same for this one.
+        known: text of a range -> addresses that have answered; a control's hit list.
         longest: seconds after which a measurement is cut short.
     """
 
@@ -56,6 +59,8 @@ class Surroundings:
     families: frozenset[Family] = frozenset(Family)
     allowed_name: str = "www.wikipedia.org"
     range_sample: int = 16
+    samples: Mapping[str, int] = field(default_factory=dict)
+    known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     longest: float = LONGEST
 
 
@@ -84,7 +89,9 @@ async def measure(
     """
     time = surroundings.clock.now()
     try:
-        evidence = await _evidence(target, surroundings, time, control=control, attempt=attempt, suspected=suspected)
+        evidence = await _evidence(
+            text, target, surroundings, time, control=control, attempt=attempt, suspected=suspected
+        )
         vantage = vantage_of(surroundings.watch.latest, surroundings)
         verdict = judge.verdict(time=time, text=text, target=target, evidence=evidence, vantage=vantage)
         if verdict.status is not Status.REACHABLE:
@@ -96,6 +103,7 @@ async def measure(
 
 
 async def _evidence(
+    text: str,
     target: Target,
     surroundings: Surroundings,
     time: datetime,
@@ -118,9 +126,11 @@ async def _evidence(
         allowed_name=surroundings.allowed_name,
         suspected=suspected,
         relay_address=unrouted(target),
-        sample=surroundings.range_sample,
+        sample=surroundings.samples.get(text, surroundings.range_sample),
         seed=week.year * 100 + week.week,
         draw=attempt,
+        turn=int(time.timestamp()) // 3600,
+        known=surroundings.known.get(text, ()),
     )
     deadline = asyncio.get_running_loop().time() + surroundings.longest
     seen = await perform(plan.plan_for(target, setup), surroundings.tools, deadline=deadline)

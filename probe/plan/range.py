@@ -2,7 +2,8 @@
 
 ::
 
-    sample    each address a connection; one that answered at control and not here is tried again
+    sample    each address a connection; one that answered at control and not here is tried again. A control asks all it
+              knows of, within bounds, and draws some more each time, so that its hit list grows
     relay     beside it: an unrouted address, and two that are silent at control: does somebody accept every SYN?
     wider     where some answer and a vouched one fails: others of its /24 that answered at control;
               where nothing is known of the range: neighbours of those that answer, or more addresses until some do
@@ -72,7 +73,9 @@ class RangePlan(Plan):
         if setup.draw and not self._vouched:
             return  # a re-test asks addresses that were not asked yet, and there are none to rely on
         sample = sampling.known(self._hits, network, self._count, setup.seed, setup.draw)
-        if not self._vouched:
+        if setup.known and not self._hits:
+            sample = self._of_control()
+        elif not self._vouched:
             sample = (*sample, *sampling.drawn(network, self._count, setup.seed, setup.draw))[: self._count]
         if not sample:
             return
@@ -81,6 +84,12 @@ class RangePlan(Plan):
         for address in sampling.known(self._misses, network, _DECOYS, setup.seed, setup.draw):
             self._decoy(address)
         self._look(*sample)
+
+    def _of_control(self) -> tuple[str, ...]:
+        """What the control knows of, and a quarter of a sample that it does not."""
+        fresh = sampling.drawn(self._network, max(1, self._count // 4), self._setup.turn)
+        most = sampling.WIDEST * self._count - len(fresh)
+        return (*sampling.known(self._setup.known, self._network, most, self._setup.seed), *fresh)
 
     def _decoy(self, address: str) -> None:
         self._asked.add(address)
@@ -161,7 +170,8 @@ class RangePlan(Plan):
         while left > 0 and self._searched < 3:
             self._searched += 1
             if self._searched == 1:
-                parts = self._stood if network.prefixlen < sampling.UNIT[network.version] else []
+                wide = network.prefixlen < sampling.UNIT[network.version]
+                parts = [a for a in self._stood if a not in self._setup.known] if wide else []
                 more = [other for a in parts for other in sampling.neighbours(a, network, _NEIGHBOURS, seed)]
             elif len(self._stood) >= PLENTY:
                 return False

@@ -59,6 +59,8 @@ class Setup:
         relay_address: an address where nothing listens, for `tcp://` targets and ranges; empty for none.
         sample: of a range, how many addresses are looked at (more where it is wide, see `probe.plan.sampling`).
         seed: of a range, what the sample is drawn by: the same number draws the same one.
+        turn: of a range, a number that changes with every look, for the draws of a control that searches on.
+        known: of a range, addresses that answered a control before; a control's own hit list.
         draw: of a range, which of the disjoint samples: 0, or the number of a re-test, which asks others.
     """
 
@@ -75,6 +77,8 @@ class Setup:
     sample: int = 16
     seed: int = 0
     draw: int = 0
+    turn: int = 0
+    known: tuple[str, ...] = ()
     limits: Limits = Limits()
 
     def asks_system(self, name: str) -> bool:

@@ -33,6 +33,19 @@ def test_services_are_chosen_by_name_and_own_their_targets() -> None:
     assert set(found.services.values()) == {"line"}
 
 
+def test_a_service_says_how_wide_its_ranges_are_sampled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = tmp_path / "services"
+    folder.mkdir()
+    (folder / "line.toml").write_text(
+        'name = "line"\ntitle = "LINE"\noperator = "x"\nrole = "watched"\ncategory = "COMT"\nrisk = "ordinary"\n'
+        'default = true\nranges = ["203.104.144.0/21"]\nsample = 32\n'
+        '[[source]]\nfact = "ranges"\norigin = "a register"\nchecked = 2026-10-01\n'
+    )
+    monkeypatch.setattr("probe.settings.shipped.folder", lambda: tmp_path)
+
+    assert watchlist.load(chosen(services=("line",))).samples == {"203.104.144.0/21": 32}
+
+
 def test_no_services_need_no_shipped_files(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> Path:
         raise SettingsError("the shipped targets are missing")

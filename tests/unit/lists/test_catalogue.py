@@ -74,6 +74,8 @@ class TestBadFiles:
             ('"COMT"', '"messenger"', "line.toml:5: 'messenger' is no category code"),
             ("default = true", 'default = true\ngone = "2019"', "line.toml:7: a service that is gone is in"),
             ("default = true", 'default = true\nranges = ["203.104.128.1/20"]', "line.toml:8: '203.104.128.1/20' is"),
+            ("default = true", "default = true\nsample = 16", "line.toml:8: the sample is of no range"),
+            ("default = true", 'default = true\nranges = ["1.0.0.0/24"]\nsample = 2', "line.toml:9: the sample is of"),
             ("default = true", 'default = true\nports = ["tcp/0"]', "line.toml:8: 'tcp/0' is no port"),
             ("default = true", "default = true\nasns = [0]", "line.toml:8: 0 is no AS number"),
         ],

@@ -25,6 +25,19 @@ class TestTargets:
         """As the contract writes it."""
         assert made(endpoints=(Endpoint("2001:db8::1", 80),)).targets() == ("tcp://[2001:db8::1]:80",)
 
+    def test_ranges_are_looked_at_only_with_a_sample_and_on_every_tcp_port(self) -> None:
+        """Ranges that are merely known cost a volunteer nothing."""
+        ranges, ports = ("203.104.144.0/21", "2001:db8::/32"), ("tcp/80", "tcp/443", "udp/443")
+        assert made(ranges=ranges, ports=ports).targets() == ()
+        assert made(ranges=ranges, ports=ports, sample=16).range_targets() == (
+            "203.104.144.0/21:80",
+            "203.104.144.0/21",
+            "[2001:db8::/32]:80",
+            "2001:db8::/32",
+        )
+        assert made(ranges=ranges[:1], sample=16).targets() == ("203.104.144.0/21",)
+        assert all(str(parse(target)) == target for target in made(ranges=ranges, ports=ports, sample=16).targets())
+
     def test_hosts_are_the_names_a_resolver_is_asked_for(self) -> None:
         """So that a dry run can print them."""
         assert made(urls=("https://a.example/", "http://a.example/"), resolve=("b.example",)).hosts() == (

@@ -185,3 +185,15 @@ def test_a_silent_ipv6_range_asks_whether_anything_answers_over_ipv6() -> None:
     dialogue.tell("AAAA www.wikipedia.org @trusted allowed", ("2620:0:860::1",))
 
     assert dialogue.asks() == ["connect 2620:0:860::1:443 allowed"]
+
+
+def test_a_control_asks_all_it_knows_and_some_that_it_does_not() -> None:
+    """So that its hit list is fresh, and grows: another turn draws others."""
+    known = tuple(f"151.101.1.{n}" for n in range(1, 31))
+    first, second = (
+        set(connects(Dialogue(plan_for(parse(RANGE), replace(SETUP, known=known, turn=turn))))) for turn in (1, 2)
+    )
+
+    assert set(known) <= first & second
+    assert 0 < len(first - set(known)) <= 4
+    assert first != second
