@@ -56,6 +56,11 @@ def hello(finds: str, name: str = "{host}", address: str = "{a}", *, where: str 
     return Check(command=f"{client}; echo exit=$?", finds=finds, where=where)
 
 
+def quic(finds: str, name: str = "{host}", address: str = "{a}", *, later: float = 0, where: str = "vantage") -> Check:
+    """A QUIC handshake by aioquic's own client: `answered` or `silent`; then, so much later, `kept` or `lost`."""
+    return Check(command=f"python -m tests.lab.askquic {address} {name} {later}", finds=finds, where=where)
+
+
 def neutral(address: str = "{a}") -> Check:
     """The same address completes a handshake under a name nobody has listed."""
     return hello("CONNECTION ESTABLISHED", "q7ztw4mkd2.com", address)

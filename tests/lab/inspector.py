@@ -15,7 +15,7 @@ from typing import Any
 
 from netfilterqueue import NetfilterQueue
 
-from tests.lab import wire
+from tests.lab import initial, wire
 from tests.lab.wire import ACK, FIN, PSH, RST, Packet
 
 ALERT = bytes.fromhex("15030300020228")
@@ -28,6 +28,7 @@ class Inspector:
     def __init__(self, actions: list[dict[str, Any]]) -> None:
         self._actions = actions
         self._sockets = wire.raw_sockets()
+        self._condemned: dict[tuple[bytes, int, bytes], float] = {}
 
     def take(self, queued: Any) -> None:
         """One queued packet."""
@@ -88,6 +89,13 @@ class Inspector:
             if action["after"]:
                 time.sleep(action["after"] / 1000)
         return True
+
+    def _quic_name(self, packet: Packet, action: dict[str, Any]) -> bool | None:
+        ends = (packet.source, packet.source_port, packet.destination)
+        now = time.monotonic()
+        if action["name"].encode() in initial.plaintext(packet.payload):
+            self._condemned.setdefault(ends, now + action["after"] / 1000)
+        return None if now >= self._condemned.get(ends, float("inf")) else True
 
 
 def main() -> None:

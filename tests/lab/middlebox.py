@@ -140,6 +140,40 @@ def _freeze(rules: Rules, one: Interference) -> None:
     rules.mangle.append(f"{_from(one, back=True)}-p tcp {limit}")
 
 
+def _freeze_packets(rules: Rules, one: Interference) -> None:
+    limit = f"-m connbytes --connbytes {one.after}: --connbytes-dir both --connbytes-mode packets -j DROP"
+    rules.mangle.append(f"{_from(one)}-p tcp {limit}")
+    rules.mangle.append(f"{_from(one, back=True)}-p tcp {limit}")
+
+
+def _hello_freeze(rules: Rules, one: Interference) -> None:
+    mark = _mark(rules, one)
+    rules.mangle.append(f"{_keyword(one, 443)} -j CONNMARK --set-mark {mark}")
+    limit = f"-m connbytes --connbytes {one.after}: --connbytes-dir both --connbytes-mode bytes -j DROP"
+    rules.mangle.append(f"-m connmark --mark {mark} {limit}")
+
+
+def _rate(rules: Rules, one: Interference) -> None:
+    """A token bucket of 32 kB: what is beyond it is dropped, so that TCP slows down by itself."""
+    mark = _mark(rules, one)
+    limit = f"-m hashlimit --hashlimit-above {one.after}b/s --hashlimit-burst 32kb --hashlimit-name rate{mark} -j DROP"
+    if one.name:
+        rules.mangle.append(f"{_keyword(one, 443)} -j CONNMARK --set-mark {mark}")
+        rules.mangle.append(f"-m connmark --mark {mark} {limit}")
+    else:
+        rules.mangle.append(f"{_from(one, back=True)}-p tcp {limit}")
+
+
+def _quic_drop(rules: Rules, one: Interference) -> None:
+    rules.mangle.append(f"{_from(one)}-p udp --dport {one.port or 443} -j DROP")
+
+
+def _quic_name(rules: Rules, one: Interference) -> None:
+    mark = _mark(rules, one)
+    rules.mangle.append(f"{_from(one)}-p udp --dport {one.port or 443} -j MARK --set-mark {mark}")
+    rules.mangle.append(f"-m mark --mark {mark} {QUEUE}")
+
+
 def _proxy(rules: Rules, one: Interference) -> None:
     port = f"--dport {one.port} " if one.port else ""
     rules.nat += [f"{_from(one)}-d {spared} -p tcp {port}-j ACCEPT" for spared in one.answers]
@@ -173,6 +207,11 @@ _COMPILERS: dict[Act, Callable[[Rules, Interference], None]] = {
     Act.HOST_DROP: _hello_drop,
     Act.LOSS: _loss,
     Act.FREEZE: _freeze,
+    Act.FREEZE_PACKETS: _freeze_packets,
+    Act.HELLO_FREEZE: _hello_freeze,
+    Act.RATE: _rate,
+    Act.QUIC_DROP: _quic_drop,
+    Act.QUIC_NAME: _quic_name,
     Act.PROXY: _proxy,
     Act.ONLY: _only,
     Act.ONLY_HELLOS: _only,

@@ -116,6 +116,27 @@ async def _endless(streams: Streams, entry: dict[str, Any]) -> None:
         await asyncio.sleep(0.01)  # 6 MB/s: enough to be endless, little enough for two cores
 
 
+async def _stall(streams: Streams, entry: dict[str, Any]) -> None:
+    """Promise a large page, send its first so many bytes, and never go on."""
+    await streams[0].readuntil(b"\r\n\r\n")
+    size = int(entry["argument"])
+    streams[1].write(_HEAD + b"Content-Length: 262144\r\n\r\n" + (_PAGE * (size // len(_PAGE) + 1))[:size])
+    await streams[1].drain()
+    await streams[0].read(1)
+
+
+async def _crawl(streams: Streams, entry: dict[str, Any]) -> None:
+    """Send a page of 100 kB at so many bytes a second."""
+    await streams[0].readuntil(b"\r\n\r\n")
+    body = (_PAGE * 100)[:100_000]
+    piece = int(entry["argument"]) // 10
+    streams[1].write(_HEAD + b"Content-Length: %d\r\n\r\n" % len(body))
+    for start in range(0, len(body), piece):
+        streams[1].write(body[start : start + piece])
+        await streams[1].drain()
+        await asyncio.sleep(0.1)
+
+
 KINDS: dict[str, Callable[[Streams, dict[str, Any]], Awaitable[None]]] = {
     "hang": _hang,
     "eof": _eof,
@@ -128,6 +149,8 @@ KINDS: dict[str, Callable[[Streams, dict[str, Any]], Awaitable[None]]] = {
     "changing": _changing,
     "ladder": _ladder,
     "endless": _endless,
+    "stall": _stall,
+    "crawl": _crawl,
 }
 RAW = frozenset({"hang", "eof", "reset", "alert", "garbage"})
 """Kinds that act before TLS: they speak no TLS on port 443 either."""

@@ -30,6 +30,7 @@ class Site:
         exists: whether the zone has the name at all.
         title: of its page.
         accepts: further ports on which connections are taken and nothing is said.
+        quic: a QUIC server answers on UDP port 443.
         poses: its certificate is for the scenario's own name: another machine of the same operator.
     """
 
@@ -47,6 +48,7 @@ class Site:
     title: str = ""
     poses: bool = False
     accepts: tuple[int, ...] = ()
+    quic: bool = False
 
 
 class Act(StrEnum):
@@ -86,6 +88,17 @@ class Act(StrEnum):
     """Each packet of `source` is lost with probability `percent`/100, in each direction."""
     FREEZE = "freeze"
     """A connection with `address` stops for good after `after` bytes."""
+    FREEZE_PACKETS = "freeze_packets"
+    """A connection with `address` stops for good after `after` packets, both directions together (TSPU, since 2025)."""
+    HELLO_FREEZE = "hello_freeze"
+    """A connection whose ClientHello (at `port` 80: whose Host header) carries `name` stops after `after` bytes."""
+    RATE = "rate"
+    """What a connection with `address`, or one that names `name`, carries beyond `after` bytes a second is dropped."""
+    QUIC_DROP = "quic_drop"
+    """UDP to `address` and port 443 vanishes, whatever the name (TSPU, 2022)."""
+    QUIC_NAME = "quic_name"
+    """A QUIC Initial to `address` that carries `name` condemns its addresses and ports: `after` milliseconds later,
+    what the client sends from and to them vanishes (GFW since 2024: after about 110 ms); with 0 the Initial, too."""
     PROXY = "proxy"
     """Connections to `address` and `port` end at `to` instead, unseen (destination NAT); not those to `answers`."""
     ONLY = "only"

@@ -125,6 +125,16 @@ def oddities(sites: Iterable[Placed], certificates: Certificates) -> list[dict[s
     return entries
 
 
+def quic_entries(sites: Iterable[Placed], certificates: Certificates) -> list[dict[str, object]]:
+    """Configuration of `quicserver.py`: an entry for each address where QUIC is spoken."""
+    return [
+        {"address": address, "certificate": str(certificates.file(place.certified, place.site.certificate))}
+        for place in sites
+        if place.site.quic
+        for address in place.served
+    ]
+
+
 def nameserver_entry(certificates: Certificates) -> dict[str, object]:
     """The public resolver: honest, and encrypted too."""
     return {"address": PUBLIC_RESOLVER, "certificate": str(certificates.file(PUBLIC_RESOLVER))}

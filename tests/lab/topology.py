@@ -54,9 +54,10 @@ def missing() -> str:
     if absent:
         return f"the lab needs {', '.join(absent)} (Debian: iproute2 iptables nginx-light bind9-dnsutils curl openssl)"
     try:
+        import aioquic  # noqa: F401, PLC0415
         import netfilterqueue  # noqa: F401, PLC0415
-    except ImportError:
-        return "the lab needs the Python package netfilterqueue"
+    except ImportError as error:
+        return f"the lab needs the Python package {error.name}"
     return ""
 
 
@@ -174,6 +175,8 @@ class Lab:
     def _make_addresses(self) -> None:
         for name in ("core", "mba", "mbb"):
             self.hosts[name].must("sysctl", "-qw", *_ROUTER)
+        # Virtual wires carry 64 KiB as one packet; what counts packets or rates must see those of an ordinary wire.
+        self.hosts["net"].must("ip", "link", "set", "dev", "wan", "gso_max_segs", "1")
         local = [PUBLIC_RESOLVER, STUB, *(a for p in self.world.placed for a in p.served)]
         self._add_addresses("net", local)
         self._add_addresses("isp", [*RESOLVERS.values(), REWRITING])
@@ -220,6 +223,7 @@ class Lab:
         for name, listen in (("isp", liars), ("net", [servers.nameserver_entry(self.certificates)])):
             self._start(name, "nameserver", {**files, "listen": listen})
         self._start("net", "oddities", servers.oddities(self.world.placed, self.certificates))
+        self._start("net", "quicserver", servers.quic_entries(self.world.placed, self.certificates))
         folder = self.folder / "nginx"
         folder.mkdir()
         config = folder / "nginx.conf"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from tests.lab.records import Scenario
-from tests.lab.scenarios import address, benign, dns, http, ranges, tls, vantage
+from tests.lab.scenarios import address, benign, dns, http, quic, ranges, throttle, tls, vantage
 
 ALL: tuple[Scenario, ...] = (
     *dns.SCENARIOS,
     *address.SCENARIOS,
     *tls.SCENARIOS,
     *http.SCENARIOS,
+    *throttle.SCENARIOS,
+    *quic.SCENARIOS,
     *ranges.SCENARIOS,
     *benign.SCENARIOS,
     *vantage.SCENARIOS,

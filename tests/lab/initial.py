@@ -1,0 +1,22 @@
+"""What a QUIC client says first, read as a filter reads it: anybody can derive the keys of an Initial."""
+
+from __future__ import annotations
+
+from aioquic.buffer import Buffer
+from aioquic.quic.crypto import CryptoError, CryptoPair
+from aioquic.quic.packet import QuicPacketType, pull_quic_header
+
+
+def plaintext(datagram: bytes) -> bytes:
+    """The frames of a client's first Initial (RFC 9001 section 5.2), the ClientHello among them; empty for the rest."""
+    reading = Buffer(data=datagram)
+    try:
+        header = pull_quic_header(reading, host_cid_length=8)
+        if header.packet_type is not QuicPacketType.INITIAL or header.version is None:
+            return b""
+        pair = CryptoPair()
+        pair.setup_initial(cid=header.destination_cid, is_client=False, version=header.version)
+        _, frames, _ = pair.decrypt_packet(datagram[: header.packet_length], reading.tell(), 0)
+    except (ValueError, CryptoError):
+        return b""
+    return frames
