@@ -9,6 +9,7 @@ import click
 
 from probe.cli import say
 from probe.cli.registers import diff, fetch, import_file
+from probe.cli.sample import sample
 from probe.errors import ExitStatus, ListError, UsageError
 from probe.lists import catalogue, lines, places, testlist
 from probe.lists.entries import BadLine
@@ -24,6 +25,7 @@ def command() -> None:
 command.add_command(import_file)
 command.add_command(fetch)
 command.add_command(diff)
+command.add_command(sample)
 
 
 @command.command("list")

@@ -40,6 +40,12 @@ _UNITS = 8
 _LOST = CUT | {Failure.UNREACHABLE}
 
 
+def first_look(target: RangeTarget, setup: Setup) -> tuple[str, ...]:
+    """The addresses that a measurement begins with."""
+    steps = RangePlan(target, setup).pending()
+    return tuple(step.address for step in steps if isinstance(step, Connect) and step.place == Place())
+
+
 class RangePlan(Plan):
     """One range."""
 
@@ -77,7 +83,7 @@ class RangePlan(Plan):
             sample = self._of_control()
         elif not self._vouched:
             sample = (*sample, *sampling.drawn(network, self._count, setup.seed, setup.draw))[: self._count]
-        if not sample:
+        if not sample or (setup.draw and len(sample) < ENOUGH):
             return
         if setup.relay_address:
             self._decoy(setup.relay_address)

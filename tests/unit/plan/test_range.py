@@ -134,6 +134,7 @@ def test_a_retest_asks_other_addresses_or_none() -> None:
     assert len(first) == len(second) == 16
     assert not set(first) & set(second)
     assert Dialogue(plan_for(parse(RANGE), knowing(*FOUR, draw=1))).asks() == []
+    assert Dialogue(plan_for(parse(RANGE), knowing(*hits[:18], draw=1))).asks() == [], "two do not speak for a range"
     assert Dialogue(plan_for(parse(RANGE), replace(SETUP, draw=1))).asks() == []
 
 
