@@ -11,6 +11,7 @@ from probe.model.failure import Failure
 from probe.model.target import parse
 from probe.model.verdict import Evidence, Status, Vantage, VantageState
 from probe.plan import Setup, plan_for
+from tests.golden.families import ranges
 from tests.golden.scenario import DOH, HTTP, ISP, NAME, SITE, TIME, URL, V6, A, B, Scenario, world
 from tests.golden.world import Page, World
 
@@ -29,6 +30,8 @@ BENIGN: dict[str, tuple[str, World]] = {
     "content network": (URL, world(network={NAME: (V6, "31.13.94.10")}, certs={"31.13.94.10": SITE, V6: SITE})),
     "endpoint": (f"tcp://{A}:443", world()),
     "handshake": (f"tls://{A}:443/{NAME}", world()),
+    "range": (ranges.RANGE, ranges.servers(ranges.ALL)),
+    "sparse range": (ranges.RANGE, ranges.servers(ranges.SOME)),
     "name": (f"dns://{NAME}", world()),
 }
 
