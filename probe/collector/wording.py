@@ -137,7 +137,8 @@ def standing(name: str, lasting: Sequence[Event], present: Sequence[Status], mea
     if lasting:
         kinds = [(kind, sum(event.status is kind for event in lasting)) for kind in (Status.BLOCKED, Status.THROTTLED)]
         said = " and ".join(f"{STATUS[kind][0].lower()} on {number}" for kind, number in kinds if number)
-        return f"{name}: {said} of {networks} since {moment(min(event.onset for event in lasting))}."
+        since = " since" if len(lasting) == 1 else ", the first since"
+        return f"{name}: {said} of {networks}{since} {moment(min(event.onset for event in lasting))}."
     if not present:
         return f"{name}: no vantage has been heard lately, so nothing can be said of now."
     if set(present) == {Status.REACHABLE}:

@@ -99,3 +99,82 @@ def test_networks_are_named_as_far_as_they_are_known() -> None:
     assert wording.network_name(Network(asn=1, country="RU")) == "AS1 (RU)"
     assert wording.network_name(Network(country="RU")) == "an unknown network (RU)"
     assert wording.network_name(Network(asn=1)) == "AS1"
+
+
+class TestStanding:
+    """What is to be said of a service in a country before all else."""
+
+    @staticmethod
+    def lasts(onset: datetime, status: Status = Status.BLOCKED) -> Event:
+        """An event that lasts since then."""
+        return msgspec.structs.replace(EVENT, onset=onset, status=status, lifted=None)
+
+    def test_where_it_is_interfered_with_and_since_when(self) -> None:
+        """On several networks since the first of them."""
+        one, two = datetime(2017, 5, 4, 10, tzinfo=UTC), datetime(2017, 5, 5, tzinfo=UTC)
+
+        assert (
+            wording.standing("WeChat in Russia", [self.lasts(one)], [Status.BLOCKED], 6)
+            == "WeChat in Russia: blocked on 1 of 6 measured networks since 4 May 2017, 10:00 UTC."
+        )
+        assert (
+            wording.standing("X", [self.lasts(two), self.lasts(one, Status.THROTTLED)], [], 6)
+            == "X: blocked on 1 and throttled on 1 of 6 measured networks, the first since 4 May 2017, 10:00 UTC."
+        )
+
+    @pytest.mark.parametrize(
+        ("present", "measured", "said"),
+        [
+            ([], 0, "X: nobody looks at it."),
+            ([], 2, "X: no vantage has been heard lately, so nothing can be said of now."),
+            ([Status.REACHABLE] * 3, 3, "X: reachable on all 3 measured networks."),
+            ([Status.REACHABLE], 1, "X: reachable on the one measured network."),
+            ([Status.REACHABLE], 3, "X: reachable on 1 of 3 measured networks."),
+            (
+                [Status.REACHABLE, Status.DOWN],
+                2,
+                "X: neither blocked nor throttled; reachable on 1 of 2 measured networks.",
+            ),
+        ],
+    )
+    def test_where_nothing_is_wrong_it_says_how_many_look(
+        self, present: list[Status], measured: int, said: str
+    ) -> None:
+        """No data is never good news."""
+        assert wording.standing("X", [], present, measured) == said
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "said"),
+    [
+        (3600, 3600, "1 h after"),
+        (3600, 90_000, "1 h to 1 d 1 h after"),
+        (-90_000, -3600, "1 h to 1 d 1 h before"),
+        (-3600, 7200, "from 1 h before to 2 h after"),
+        (3600, None, "at least 1 h after"),
+        (-3600, None, "cannot be said"),
+    ],
+)
+def test_a_lag_is_as_wide_as_what_is_known(least: float, most: float | None, said: str) -> None:
+    """Between two snapshots of a register."""
+    assert wording.lag(least, most) == said
+
+
+def test_a_window_is_told_by_its_ends() -> None:
+    """Or by its one moment, or by its end alone."""
+    one, two = datetime(2017, 5, 4, tzinfo=UTC), datetime(2017, 5, 5, tzinfo=UTC)
+
+    assert wording.window(one, two) == "between 4 May 2017, 00:00 UTC and 5 May 2017, 00:00 UTC"
+    assert wording.window(two, two) == "5 May 2017, 00:00 UTC"
+    assert wording.window(None, two) == "before 5 May 2017, 00:00 UTC"
+
+
+def test_how_well_it_is_attested_is_counted_over_networks() -> None:
+    """The best first."""
+    kinds = (Confidence.ONE_SOURCE, Confidence.CONFIRMED, Confidence.CONFIRMED)
+    lasting = [msgspec.structs.replace(EVENT, confidence=kind) for kind in kinds]
+
+    assert (
+        wording.attested(lasting) == "confirmed by several vantages on 2 networks, reported by one source on 1 network"
+    )
+    assert wording.attested([]) == ""
