@@ -26,7 +26,7 @@ from probe.model.verdict import AnchorKind, AnchorLook
 LONGEST = 9.0
 """Seconds a look may take altogether, so that a vantage without a network says so within ten."""
 SYSTEM = 2.0
-"""Seconds the system's resolver is given where a trusted one can be asked next: a dead resolver is not a dead network."""
+"""Seconds the system's resolver has where a trusted one can be asked next: a dead resolver is not a dead network."""
 STAGGER = 0.6
 """Seconds that one address is given before the next is tried beside it (RFC 8305 section 8: 0.1 to 2 s)."""
 ADDRESSES = 4
