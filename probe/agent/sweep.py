@@ -10,6 +10,10 @@ from probe.clock import Clock
 
 T = TypeVar("T")
 
+MOST = 4_000
+"""Items under way at once, whatever is asked for: a target that waits takes 25 KiB (100 MiB for all of these), and a
+place is free again as soon as its target has answered; so that many places last for several times as many targets."""
+
 GRACE = 25.0
 """Real seconds that work under way is given after a stop; service managers allow 90 before they kill."""
 
@@ -27,7 +31,7 @@ async def sweep(
     Args:
         items: drawn one by one, as hands are free.
         work: for one item. What it raises ends the sweep.
-        concurrency: how many at once.
+        concurrency: how many at once, as far as memory goes.
         stopping: set when no more is to be begun.
         grace: real seconds.
     """
@@ -41,7 +45,7 @@ async def sweep(
 
     async def hands() -> None:
         async with asyncio.TaskGroup() as group:
-            for _ in range(concurrency):
+            for _ in range(min(concurrency, MOST)):
                 group.create_task(hand())
 
     whole = asyncio.ensure_future(hands())

@@ -47,8 +47,9 @@ async def shake(sock: socket.socket, hello: Hello, tools: Tools, stamp: Stamp) -
     acked = None
     start = loop.time()
     try:
-        stream = TlsStream(sock, tools.contexts.get(verify=verify, alpn=hello.alpn), hello.sni)
         async with tools.staging.handshake():
+            # Made here and not before: a TLS session takes more memory than everything else of a target that waits.
+            stream = TlsStream(sock, tools.contexts.get(verify=verify, alpn=hello.alpn), hello.sni)
             start = loop.time()
             with Phase(tools.timeout):
                 await stream.handshake()

@@ -175,7 +175,22 @@ class Leg:
             self._followed.append(address)
             steps = followup.after(self.subject, address, self._last[address], self._setup, self._number(address))
             self._run(address, list(steps))
+        if not self._works:
+            self._insist_at_once()
         return bool(self._under_way)
+
+    def _insist_at_once(self) -> None:
+        """Of SYNs that nobody answers, ask for all tries together: how close they come is the pace's to say.
+
+        Nothing else was said to the address that one try could spoil for the next.
+        """
+        silent = [address for address, end in self._ends if end == ("tcp", Failure.TIMEOUT)]
+        if not silent or len(silent) < len(self._ends) or self._insisted:
+            return
+        coming = len(silent) + len(self._followed)
+        for _ in range(self._setup.limits.silences - coming):
+            self._insisted += 1
+            self.ask(self.subject.step(silent[0], self._number(silent[0])))
 
     def _try_allowed(self) -> None:
         """Where the neutral name failed as the subject did, ask the allowed one: is anything let through?"""
