@@ -155,26 +155,33 @@ def of_service(session: Session, service: str, limit: int) -> list[Event]:
     return [_EVENT.decode(row[0]) for row in found]
 
 
+_TALLY = (
+    "SELECT CASE WHEN target.service = '' THEN target.text ELSE target.service END, target.text, network.asn,"
+    " network.cc, span.status, span.causes, count(*), min(span.start),"
+    " CASE WHEN latest.state = 'online' AND latest.network = span.network"
+    "  AND latest.stop + 2 * latest.interval >= ? THEN 1 ELSE 0 END AS present"
+    " FROM span JOIN agent ON agent.no = span.agent JOIN target ON target.no = span.target"
+    " JOIN network ON network.no = span.network"
+    " LEFT JOIN presence AS latest ON latest.agent = span.agent"
+    "  AND latest.start = (SELECT max(start) FROM presence WHERE presence.agent = span.agent)"
+    " WHERE span.stop IS NULL AND agent.state = 'active'"
+)
+_OF_SERVICE = "AND span.target IN (SELECT no FROM target WHERE service = ? OR (service = '' AND text = ?))"
+_GROUPED = (
+    "GROUP BY span.target, span.network, span.status, span.causes, present"
+    " ORDER BY span.target, span.network, span.status, span.causes, present"
+)
+
+
 def tallies(session: Session, now: int, service: str = "") -> list[Tally]:
     """How many vantages of each network say what of each target, those present apart from those silent.
 
     Of one service's targets when it is named.
     """
-    found = session.rows(
-        "SELECT CASE WHEN target.service = '' THEN target.text ELSE target.service END, target.text, network.asn,"
-        " network.cc, span.status, span.causes, count(*), min(span.start),"
-        " CASE WHEN latest.state = 'online' AND latest.network = span.network"
-        "  AND latest.stop + 2 * latest.interval >= ? THEN 1 ELSE 0 END AS present"
-        " FROM span JOIN agent ON agent.no = span.agent JOIN target ON target.no = span.target"
-        " JOIN network ON network.no = span.network"
-        " LEFT JOIN presence AS latest ON latest.agent = span.agent"
-        "  AND latest.start = (SELECT max(start) FROM presence WHERE presence.agent = span.agent)"
-        " WHERE span.stop IS NULL AND agent.state = 'active'"
-        "  AND (? = '' OR target.service = ? OR (target.service = '' AND target.text = ?))"
-        " GROUP BY span.target, span.network, span.status, span.causes, present"
-        " ORDER BY span.target, span.network, span.status, span.causes, present",
-        *(now, service, service, service),
-    )
+    if service:
+        found = session.rows(f"{_TALLY} {_OF_SERVICE} {_GROUPED}", now, service, service)
+    else:
+        found = session.rows(f"{_TALLY} {_GROUPED}", now)
     return [
         Tally(
             service=service,
