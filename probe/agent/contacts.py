@@ -29,7 +29,7 @@ class Contact(msgspec.Struct, frozen=True):
     """One place.
 
     Attributes:
-        kind: `resolver`, `anchor`, `target`, `name`, `collector`.
+        kind: `resolver`, `anchor`, `target`, `unrouted`, `name`, `collector`.
         place: URL, name, or address and port.
         why: in a few words.
     """
@@ -63,6 +63,9 @@ def contacts(
         yield Contact("resolver", resolver, "asked for every name below, encrypted, to compare")
     for text, target in watchlist.targets:
         yield Contact("target", place_of(target), watchlist.services.get(text, "list") + f": {text}")
+    if any(isinstance(target, TcpTarget | RangeTarget) for _, target in watchlist.targets):
+        why = "beside tcp:// targets and ranges: does somebody on the path answer for addresses that nobody has?"
+        yield Contact("unrouted", "an address of 198.18.0.0/15 or 100::/64", why)
     yield Contact("name", chosen.allowed_name, "sent to a failing target's addresses, to tell what is blocked there")
     yield Contact("name", "random names under .com", "likewise, and asked of the resolvers")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from probe.agent import watchlist
+from probe.agent import known, watchlist
 from probe.agent.agent import HEARTBEAT_FILE, Agent
 from probe.agent.answers import Action
 from probe.agent.instruments import Instruments
@@ -104,6 +104,24 @@ async def test_a_token_that_cannot_be_read_leaves_everything_waiting(target: str
 
     assert delivery.action is Action.ENROL
     assert "none: the token cannot be read" in delivery.problem
+
+
+async def test_a_control_keeps_who_of_a_range_answered_and_looks_again_only_after_an_hour(
+    target: str, tmp_path: Path
+) -> None:
+    """Over a restart: a /30 of which one address listens."""
+    around = surroundings(tmp_path)
+    text = f"127.0.0.0/30:{target.rpartition(':')[2]}"
+    chosen = settings(tmp_path, text)
+    chosen = msgspec.structs.replace(chosen, agent=msgspec.structs.replace(chosen.agent, role="control"))
+    measured = []
+    for _ in range(2):
+        with Outbox(around.folder / STATE_FILE) as outbox:
+            await turn(agent(chosen, outbox, around))
+            measured.append(outbox.notes()["round"]["targets"])  # type: ignore[index]
+
+    assert known.read(around.folder) == {text: {"127.0.0.1": 0}}
+    assert measured == [1, 0]
 
 
 async def test_a_control_agent_sends_its_verdicts_and_asks_nobody_for_control(target: str, tmp_path: Path) -> None:

@@ -37,11 +37,18 @@ def test_every_anchor_resolver_target_name_and_collector_is_listed() -> None:
         ("resolver", "https://192.0.2.53/dns-query"),
         ("target", "a.example:443"),
         ("target", "192.0.2.1:80"),
+        ("unrouted", "an address of 198.18.0.0/15 or 100::/64"),
         ("name", SETTINGS.measure.allowed_name),
         ("name", "random names under .com"),
     ]
     assert found[6].why == "wechat: tcp://192.0.2.1:80"
     assert all(msgspec.to_builtins(contact)["why"] for contact in found)
+
+
+def test_without_endpoints_and_ranges_no_unrouted_address_is_contacted() -> None:
+    watched = Watchlist(targets=(("a.example", parse("a.example")),))
+
+    assert "unrouted" not in {contact.kind for contact in contacts(SETTINGS, watched, (), ())}
 
 
 @pytest.mark.parametrize(
