@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Sequence
+from typing import TypeGuard
 
 import msgspec
 
+from probe.model.address import parse_address
 from probe.model.failure import OWN_FAULTS, Failure
 from probe.model.observation import Connection, Observation, TlsHandshake
 from probe.model.step import Purpose
@@ -25,7 +27,7 @@ def hits(observations: Iterable[Observation]) -> dict[str, str]:
     """Address -> `tcp`, or `tls` where it answered a ClientHello too, for those that answered; sorted."""
     found: dict[str, str] = {}
     for one in observations:
-        if isinstance(one, Connection) and one.purpose is Purpose.SUBJECT and one.failure is None:
+        if _of_sample(one) and one.failure is None:
             found.setdefault(one.address, "tcp")
     for one in observations:
         if isinstance(one, TlsHandshake) and one.purpose is Purpose.NEUTRAL and one.address in found and spoke(one):
@@ -37,9 +39,14 @@ def misses(observations: Iterable[Observation]) -> tuple[str, ...]:
     """The addresses that met every SYN with silence, sorted."""
     seen: dict[str, bool] = {}
     for one in observations:
-        if isinstance(one, Connection) and one.purpose is Purpose.SUBJECT:
+        if _of_sample(one):
             seen[one.address] = seen.get(one.address, True) and one.failure is Failure.TIMEOUT
     return tuple(sorted(address for address, silent in seen.items() if silent))
+
+
+def _of_sample(one: Observation) -> TypeGuard[Connection]:
+    """Whether it is a connection of the sample; a control's file may say anything, so that its address is one too."""
+    return isinstance(one, Connection) and one.purpose is Purpose.SUBJECT and parse_address(one.address) is not None
 
 
 def used(target: Target, control: ControlFacts | None, observations: Sequence[Observation]) -> ControlFacts | None:

@@ -84,6 +84,8 @@ def failing(leg: Leg) -> dict[str, str]:
         return {}
     units: dict[Network, list[Site]] = {}
     for site in leg.hop.sites:
+        if not _inside(leg, site.address):
+            continue  # evidence from elsewhere may hold anything
         length = max(_UNIT[network.version], network.prefixlen)
         units.setdefault(ipaddress.ip_network((site.address, length), strict=False), []).append(site)
     lost = {site.address: str(site.failed) for site in _vouched(leg) if _lasting(site)}
@@ -114,7 +116,9 @@ def _vouched(leg: Leg) -> tuple[Site, ...]:
     control = leg.control
     if control is None or leg.word is not Word.SERVED:
         return ()
-    return tuple(site for site in leg.hop.sites if site.tries and site.address in control.hits)
+    return tuple(
+        site for site in leg.hop.sites if site.tries and site.address in control.hits and _inside(leg, site.address)
+    )
 
 
 def _lasting(site: Site) -> bool:

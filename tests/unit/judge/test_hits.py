@@ -34,6 +34,14 @@ def test_who_connects_is_a_hit_and_who_answers_a_hello_speaks_tls() -> None:
     assert list(hits(seen)) == sorted(hits(seen))
 
 
+def test_what_is_no_address_is_nobody() -> None:
+    """A control's file may say anything."""
+    seen = (Connection(address="nobody", port=443), Connection(address="", port=443, failure=Failure.TIMEOUT))
+
+    assert hits(seen) == {}
+    assert misses(seen) == ()
+
+
 def test_only_those_that_met_every_syn_with_silence_are_misses() -> None:
     """One that refuses is there; one that answered the second time too; a decoy is no part of the sample."""
     seen = (

@@ -27,6 +27,8 @@ TARGETS = (
     "https://151.101.1.10/",
     f"quic://{HOST}:443",
     "151.101.0.0/16",
+    "2a04:4e42::/32",
+    "0.0.0.0/0",
 )
 SHA = ("", "aa", "bb")
 
@@ -94,6 +96,8 @@ CONTROLS = st.builds(
     causes=_some(tuple(Cause)).map(lambda found: tuple(Cause(one) for one in found)),
     addresses=st.dictionaries(st.sampled_from(NAMES), _some(ADDRESSES), max_size=2),
     certificates=st.dictionaries(st.sampled_from(NAMES), _some(SHA), max_size=2),
+    hits=st.dictionaries(st.sampled_from(ADDRESSES), st.sampled_from(("tcp", "tls")), max_size=4),
+    misses=_some(ADDRESSES),
     pages=st.lists(
         st.builds(
             ControlPage,
