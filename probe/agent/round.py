@@ -20,13 +20,14 @@ from random import Random
 from typing import Protocol
 
 from probe.agent.mute import MUTE, Muteness
+from probe.agent.pacewatch import PaceWatch
 from probe.agent.sweep import pause, sweep
 from probe.clock import Clock
 from probe.detect.detector import Detector
 from probe.detect.sighting import Sighting, Update, Where
 from probe.errors import ProbeError
 from probe.formats.batch import RoundReport
-from probe.model.target import Target
+from probe.model.target import Target, parse
 from probe.model.transition import VANTAGE, Transition
 from probe.model.verdict import AnchorLook, Evidence, Status, Vantage, VantageState, Verdict
 
@@ -112,6 +113,7 @@ class Round:
         self._slots = asyncio.Semaphore(terms.concurrency)
         self._verdicts: list[Verdict] = []
         self._muteness = Muteness(instruments.fresh, clock)
+        self._pace_watch = PaceWatch(clock, self._tried_again)
 
     async def run(self) -> RoundResult:
         """Do it."""
@@ -121,8 +123,10 @@ class Round:
             self._verdicts = [self._silent(text, start, state) for text, _ in self._targets]
         else:
             await self._measure_all()
+            policed = await self._settle()
             after = await self._state()
             state = after if state is VantageState.ONLINE else state
+            state = VantageState.POLICED if policed and state is VantageState.ONLINE else state
         transitions = self._feed(start, state)
         newest = {verdict.target: verdict for verdict in self._verdicts}
         return RoundResult(
@@ -153,7 +157,9 @@ class Round:
 
             async def first_look(item: tuple[str, Target]) -> None:
                 if await self._muteness.holds():
-                    self._verdicts.append(self._silent(item[0], self._clock.now(), self._muteness.state))
+                    silent = self._silent(item[0], self._clock.now(), self._muteness.state)
+                    self._verdicts.append(silent)
+                    self._pace_watch.saw(silent)
                     return
                 verdict = await self._measured(*item, attempt=0, suspected=False)
                 self._muteness.saw(verdict)
@@ -161,6 +167,18 @@ class Round:
                     retests.create_task(self._look_again(*item, verdict))
 
             await sweep(self._targets, first_look, concurrency=self._terms.concurrency, stopping=self._stopping)
+
+    async def _settle(self) -> bool:
+        """Take back what our own pace caused; whether there was anything."""
+        settled = await self._pace_watch.settle(patient=not self._stopping.is_set())
+        instead = {id(before): after for before, after in settled if after is not before}
+        self._verdicts = [instead.get(id(verdict), verdict) for verdict in self._verdicts]
+        return bool(instead)
+
+    async def _tried_again(self, verdict: Verdict) -> Verdict:
+        """Another look at a target, which goes into no verdict of the round."""
+        target = parse(verdict.target)
+        return await self._instruments.measure(verdict.target, target, attempt=1, suspected=False)
 
     async def _look_again(self, text: str, target: Target, first: Verdict) -> None:
         """Re-tests, evenly over the window; none is begun after it."""
@@ -183,6 +201,7 @@ class Round:
                 log.exception("fault in a measurement")
                 verdict = self._silent(text, start, VantageState.ONLINE, f"{type(error).__name__}: {error}", attempt)
         self._verdicts.append(verdict)
+        self._pace_watch.saw(verdict)
         return verdict
 
     def _silent(self, text: str, time: datetime, state: VantageState, error: str = "", attempt: int = 0) -> Verdict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -13,6 +13,7 @@ import click
 from probe.agent.control import from_file
 from probe.agent.instruments import Instruments
 from probe.agent.mute import Muteness
+from probe.agent.pacewatch import PaceWatch
 from probe.agent.sweep import sweep
 from probe.cli.lists import gather
 from probe.cli.table import ShownProgress, print_table
@@ -22,7 +23,7 @@ from probe.errors import ExitStatus
 from probe.formats import jsonlines
 from probe.judge import verdict
 from probe.judge.vantage import conclude
-from probe.model.target import Target
+from probe.model.target import Target, parse
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Vantage, Verdict
 from probe.settings import Settings, load
 
@@ -103,8 +104,17 @@ async def _measure(
         instruments.prepare(control)
         muteness = Muteness(instruments.fresh, clock)
         await muteness.look()
+        watch = PaceWatch(clock, lambda seen: instruments.measure(seen.target, parse(seen.target), attempt=1))
         unheard = asyncio.Event()
         failures: list[OSError] = []
+
+        def tell(verdicts: Iterable[Verdict]) -> None:
+            try:
+                for verdict in verdicts:
+                    emit(verdict)
+            except OSError as error:  # the reader has gone, or the disk is full: measuring on would be for nobody
+                failures.append(error)
+                unheard.set()
 
         async def one(entry: tuple[str, Target]) -> None:
             if await muteness.holds():
@@ -112,13 +122,11 @@ async def _measure(
             else:
                 found = await instruments.measure(*entry)
                 muteness.saw(found)
-            try:
-                emit(found)
-            except OSError as error:  # the reader has gone, or the disk is full: measuring on would be for nobody
-                failures.append(error)
-                unheard.set()
+            tell(watch.saw(found))
 
         await sweep(entries, one, concurrency=settings.measure.concurrency, stopping=unheard, grace=0)
+        if not failures:
+            tell([settled for _, settled in await watch.settle()])
         if failures:
             raise failures[0]
 

@@ -23,7 +23,8 @@ def conclude(looks: Sequence[AnchorLook]) -> VantageState:
     none works otherwise                                   `offline`
     =====================================================  ===========
 
-    `policed` is not concluded from anchors: it shows in the round, as a burst of failures over unrelated targets.
+    `policed` is not concluded from anchors: it shows in the round, as a burst of failures over unrelated targets
+    (`probe.judge.policing`).
     """
     latest: dict[tuple[str, AnchorKind], AnchorLook] = {}
     for look in sorted(looks, key=lambda look: look.at):

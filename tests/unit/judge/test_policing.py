@@ -1,0 +1,138 @@
+"""Whether the network punished our own pace."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from probe.judge.policing import Freeze, Handshake, acquitted, freezes, handshakes, policed
+from probe.model.failure import Failure
+from probe.model.step import Purpose
+from probe.model.verdict import AnchorKind, AnchorLook, Evidence, Status, Vantage, VantageState, Verdict
+from tests.unit.judge.made import TIME, tcp, tls
+
+HOSTS = ("151.10.0.1", "151.11.0.1", "151.12.0.1", "151.13.0.1")
+
+
+def at(seconds: float) -> datetime:
+    """A moment."""
+    return TIME + timedelta(seconds=seconds)
+
+
+def shook(second: float, address: str, *, silent: bool = True, neutral: bool = False, lasts: float = 5) -> Handshake:
+    """A handshake that lasted five seconds if it was silent."""
+    return Handshake(at(second), at(second + (lasts if silent else 0.1)), address, silent, neutral)
+
+
+def frozen(*, after: float = 70) -> list[Handshake]:
+    """Four networks silent at once, under neutral names too, and one answers again so many seconds later."""
+    first = [shook(n / 10, host) for n, host in enumerate(HOSTS)]
+    neutral = [shook(6 + n / 10, host, neutral=True) for n, host in enumerate(HOSTS[:2])]
+    return [*first, *neutral, shook(after, HOSTS[0], silent=False)]
+
+
+def test_a_burst_of_silences_that_heals_was_our_own_doing() -> None:
+    """From the first silence to the first answer where there was none."""
+    (freeze,) = freezes(frozen())
+
+    assert (freeze.begun, freeze.healed, freeze.addresses) == (at(0), at(70), frozenset(HOSTS))
+
+
+def test_a_freeze_whose_addresses_were_not_tried_again_may_yet_heal() -> None:
+    """Somebody else answers meanwhile: it is over, or it was none."""
+    (freeze,) = freezes([*frozen()[:-1], shook(20, "151.99.0.1", silent=False)])
+
+    assert freeze.healed is None
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        [],
+        frozen()[:3] + frozen()[-1:],
+        [*frozen(), shook(0.25, "151.99.0.1", silent=False)],
+        [*frozen(), shook(0.35, "", silent=False)],
+        [shook(one.begun.second, "151.10.0." + one.address[-1], neutral=one.neutral) for one in frozen()],
+        [one for one in frozen() if not one.neutral],
+        frozen(after=200),
+        [*frozen()[:-1], shook(30, HOSTS[0]), shook(70, "151.99.0.1", silent=False), shook(80, HOSTS[1])],
+        [shook(n * 10, host, neutral=n > 1) for n, host in enumerate(HOSTS)],
+    ],
+    ids=[
+        "nothing",
+        "too few",
+        "another was served in between",
+        "an anchor worked in between",
+        "one network",
+        "no neutral name was silent",
+        "silent for too long",
+        "silent still where others are served",
+        "no burst of ours",
+    ],
+)
+def test_other_silences_are_no_punishment(seen: list[Handshake]) -> None:
+    """Each part of the sign must be there."""
+    assert freezes(seen) == ()
+
+
+def test_handshakes_are_read_from_a_verdict_and_its_anchors() -> None:
+    """With their moments; a silence after a first byte is none."""
+    working = AnchorLook(url="https://a.example/", kind=AnchorKind.FOREIGN, at=at(9))
+    dead = AnchorLook(url="https://b.example/", kind=AnchorKind.FOREIGN, at=at(9), failure=Failure.TIMEOUT)
+    seen = (
+        tcp(at=900, took=50),
+        tls(HOSTS[0], Failure.TIMEOUT, at=1000, took=5000),
+        tls(HOSTS[0], Failure.TIMEOUT, at=6000, took=5000, answered=True),
+        tls(HOSTS[1], at=7000, took=100, purpose=Purpose.NEUTRAL),
+    )
+    made = verdict(Status.UNREACHABLE, seen, anchors=(working, dead))
+
+    assert handshakes(made) == (
+        Handshake(at(9), at(9), "", silent=False),
+        Handshake(at(1), at(6), HOSTS[0], silent=True),
+        Handshake(at(6), at(11), HOSTS[0], silent=False),
+        Handshake(at(7), at(7.1), HOSTS[1], silent=False, neutral=True),
+    )
+
+
+def verdict(
+    status: Status, seen: tuple[object, ...] = (), *, time: float = 0, anchors: tuple[AnchorLook, ...] = ()
+) -> Verdict:
+    """A verdict with these observations."""
+    return Verdict(
+        time=at(time),
+        target="https://news.example.org/",
+        status=status,
+        evidence=Evidence(observations=seen),  # type: ignore[arg-type]
+        vantage=Vantage(state=VantageState.ONLINE, anchors=anchors),
+    )
+
+
+def test_a_freeze_covers_what_failed_in_it() -> None:
+    """Begun in it, or silent in it; never what was served, nor what failed before or after."""
+    freeze = Freeze(at(10), at(20), frozenset(HOSTS), healed=at(70))
+    silent = (tls(HOSTS[0], Failure.TIMEOUT, at=4000, took=5000),)
+
+    assert freeze.covers(verdict(Status.BLOCKED, time=15))
+    assert freeze.covers(verdict(Status.BLOCKED, silent, time=8))
+    assert not freeze.covers(verdict(Status.REACHABLE, silent, time=8))
+    assert not freeze.covers(verdict(Status.BLOCKED, silent, time=1))
+    assert not freeze.covers(verdict(Status.BLOCKED, silent, time=71))
+
+
+def test_a_verdict_of_a_policed_vantage_is_unknown() -> None:
+    """And re-judging it changes nothing."""
+    silent = (tcp(HOSTS[0]), tls(HOSTS[0], Failure.TIMEOUT))
+    made = policed(verdict(Status.BLOCKED, silent))
+
+    assert (made.status, made.rule, made.vantage.state) == (Status.UNKNOWN, "vantage.policed", VantageState.POLICED)
+
+
+def test_a_silence_is_acquitted_by_an_answer_that_began_meanwhile() -> None:
+    """Not by one before or after."""
+    silent = shook(10, HOSTS[0])
+
+    assert acquitted(silent, [at(9), at(12)])
+    assert not acquitted(silent, [at(9), at(16)])
+    assert not acquitted(silent, [])
