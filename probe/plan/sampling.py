@@ -103,5 +103,6 @@ def _usable(network: Network, numbers: Iterable[int]) -> tuple[str, ...]:
     """As text, each once; nobody's addresses only where the whole range is of that kind."""
     kind = ipaddress.IPv6Address if network.version == 6 else ipaddress.IPv4Address
     texts: Iterator[str] = (str(kind(number)) for number in numbers)
-    own = is_bogon(str(network.network_address))
+    ends = (network.network_address, network.broadcast_address)
+    own = network.prefixlen >= 8 and all(is_bogon(str(end)) for end in ends)
     return tuple(dict.fromkeys(text for text in texts if own or not is_bogon(text)))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from probe.model.address import is_bogon
 from probe.plan import sampling
 
 NET = ipaddress.ip_network("151.101.1.0/24")
@@ -108,7 +109,8 @@ def test_neighbours_are_of_the_same_part() -> None:
 
 def test_a_range_of_all_the_world_leaves_nobodys_addresses_out() -> None:
     """Private and loopback ones are asked only where the range itself is of that kind."""
-    everything, private = ipaddress.ip_network("8.0.0.0/5"), ipaddress.ip_network("10.0.0.0/24")
+    everything, private = ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("10.0.0.0/24")
 
-    assert not any(address.startswith("10.") for address in sampling.drawn(everything, 256, 1))
+    assert not any(map(is_bogon, sampling.drawn(everything, 256, 1)))
+    assert not any(map(is_bogon, sampling.habitual(ipaddress.ip_network("8.0.0.0/5"), 256, 1)))
     assert len(sampling.drawn(private, 16, 1)) == 16
