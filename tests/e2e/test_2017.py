@@ -6,7 +6,8 @@ Zello was listed and blocked on 12 April; LINE, BlackBerry Messenger and Vchat w
 theins.ru/amp/news/54906: some ISPs on 4 May, others on the 5th.) The hours are not history's.
 
 Snapshots of the register go through `probe targets diff` and `probe collector register`, traces of verdicts through
-`probe replay` and a collector process, whose laboratory clock jumps over the days.
+`probe replay` and a collector process, whose laboratory clock jumps over the days. With real agents and a real
+middlebox, three minutes long, it is `make demo DEMO=--exit`, which ends with the same four dates.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from pathlib import Path
 from probe.settings import shipped
 from tests.lab.fleet import PORT, Fleet, door, picture
 from tests.lab.ledger import Ledger, Score, Truth
+from tests.lab.listed import Register, beside_truth
 from tests.lab.may2017 import ASN, LAST_ROUND, STORY, UNTOUCHED, VANTAGES, WATCHED, Cast, Day, cast
 from tests.lab.quiet import give_memory, remembered
 from tests.lab.topology import Lab, missing
@@ -51,6 +52,7 @@ class Demo:
         clock = f"{BEGIN.isoformat()}@{RATE}@{self._since}"
         self.fleet = Fleet(lab, clock, INTERVAL, STEP, players.targets)
         self.ledger = Ledger(self.fleet.database, INTERVAL)
+        self.register = Register(lab.hosts["collector"], self.fleet.database, INTERVAL)
 
     def now(self) -> datetime:
         """The laboratory clock."""
@@ -104,6 +106,8 @@ class Demo:
 
     def _happens(self, day: Day) -> None:
         say(f"{self.now():%d %H:%M:%S}  ---- {day.date}: {day.what} [{day.source}]")
+        if day.lists is not None:
+            self.register.publish(self.now(), listed=day.lists)
         if not day.isp:
             return
         if day.isp == "a":
@@ -141,6 +145,21 @@ class Demo:
         say(f"transitions on the untouched services: {len(strangers)}")
         wrong += [f"never happened: {s.line()}" for s in self.ledger.scores if s.truth is None]
         wrong += [f"wrong cause: {s.line()}" for s in self.ledger.scores if not _cause_right(s)]
+        return wrong + self._listed_beside_observed()
+
+    def _listed_beside_observed(self) -> list[str]:
+        """What is wrong with the four dates on the service's page."""
+        ends: dict[int, tuple[datetime, datetime]] = {}
+        for vantage in VANTAGES:
+            its = [t for (name, _), truths in self.ledger.truth.items() if name == vantage.name for t in truths]
+            if {"blocked", "reachable"} <= {t.status for t in its}:
+                began, over = ([t.moment for t in its if t.status == status] for status in ("blocked", "reachable"))
+                ends[ASN[vantage.isp]] = (min(began), max(over))
+        self.register.wait()
+        page = self.fleet.ask(f"/s/{WATCHED}.json")
+        lines, wrong = beside_truth(page, self.register.moments, ends, INTERVAL)
+        for line in lines:
+            say(f"/s/{WATCHED}: {line}")
         return wrong
 
 

@@ -42,6 +42,7 @@ class Day:
         source: of the date.
         isp: whose network changes with it; none when empty.
         blocks: whether the change is a block (or its lifting).
+        lists: what becomes of it on the register: listed, delisted, nothing (None).
     """
 
     round: float
@@ -50,14 +51,15 @@ class Day:
     source: str
     isp: str = ""
     blocks: bool = False
+    lists: bool | None = None
 
 
 STORY = (
-    Day(2, "2017-05-04", "WeChat is listed (art. 15.4 of 149-FZ)", "tass.ru/obschestvo/4234299"),
+    Day(2, "2017-05-04", "WeChat is listed (art. 15.4 of 149-FZ)", "tass.ru/obschestvo/4234299", lists=True),
     Day(2.5, "2017-05-04", "ISP A drops its addresses", "crimerussia.com: some ISPs on 4 May", "a", blocks=True),
     Day(3.5, "2017-05-05", "ISP B lies about its names", "theins.ru/amp/news/54906: Moscow on 5 May", "b", blocks=True),
     Day(12, "2017-05-10", "WeChat is entered as an organizer of information dissemination", "RKN statement"),
-    Day(12.5, "2017-05-11", "delisted; ISP A lets go", "RKN statement", "a"),
+    Day(12.5, "2017-05-11", "delisted; ISP A lets go", "RKN statement", "a", lists=False),
     Day(13, "2017-05-11", "delisted; ISP B lets go", "RKN statement", "b"),
 )
 LAST_ROUND = 21
