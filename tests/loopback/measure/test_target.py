@@ -104,14 +104,6 @@ async def test_whatever_goes_wrong_in_ourselves_is_unknown_with_the_reason(
     assert (verdict.status, verdict.evidence.error) == (Status.UNKNOWN, "ValueError: oops")
 
 
-async def test_a_kind_that_is_not_measured_yet_is_unknown(tools: Tools) -> None:
-    """And says so."""
-    verdict = await look("quic://lab.example:443", around(tools))
-
-    assert verdict.status is Status.UNKNOWN
-    assert "QUIC" in verdict.evidence.error
-
-
 async def test_a_cancellation_is_not_a_verdict(tools: Tools) -> None:
     """It gets out."""
     async with serving(silent) as port:
