@@ -174,6 +174,16 @@ def _quic_name(rules: Rules, one: Interference) -> None:
     rules.mangle.append(f"-m mark --mark {mark} {QUEUE}")
 
 
+def _police(rules: Rules, one: Interference) -> None:
+    """Who says hello too often is put on a list; while he stands there his hellos vanish, whoever they are for."""
+    table = f"policed{len(rules.mangle)}"
+    hello = f"{_from(one)}-p tcp --dport 443 -m string --algo bm --hex-string |160301| "
+    often = f"-m hashlimit --hashlimit-mode dstip --hashlimit-dstmask {16 if rules.family == 4 else 32} "
+    often += f"--hashlimit-above 3/sec --hashlimit-burst 3 --hashlimit-name {table} "
+    rules.mangle.append(f"{hello}-m recent --name {table} --rcheck --seconds {one.after} -j DROP")
+    rules.mangle.append(f"{hello}{often}-m recent --name {table} --set -j DROP")
+
+
 def _proxy(rules: Rules, one: Interference) -> None:
     port = f"--dport {one.port} " if one.port else ""
     rules.nat += [f"{_from(one)}-d {spared} -p tcp {port}-j ACCEPT" for spared in one.answers]
@@ -212,6 +222,7 @@ _COMPILERS: dict[Act, Callable[[Rules, Interference], None]] = {
     Act.RATE: _rate,
     Act.QUIC_DROP: _quic_drop,
     Act.QUIC_NAME: _quic_name,
+    Act.POLICE: _police,
     Act.PROXY: _proxy,
     Act.ONLY: _only,
     Act.ONLY_HELLOS: _only,

@@ -99,6 +99,9 @@ class Act(StrEnum):
     QUIC_NAME = "quic_name"
     """A QUIC Initial to `address` that carries `name` condemns its addresses and ports: `after` milliseconds later,
     what the client sends from and to them vanishes (GFW since 2024: after about 110 ms); with 0 the Initial, too."""
+    POLICE = "police"
+    """The fourth ClientHello of `source` to one /16 within a second, and for `after` seconds all others, vanish
+    ("Siberian" policing: net4people/bbs#546)."""
     PROXY = "proxy"
     """Connections to `address` and `port` end at `to` instead, unseen (destination NAT); not those to `answers`."""
     ONLY = "only"
