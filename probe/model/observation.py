@@ -188,11 +188,15 @@ class Exchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="ht
 
     @property
     def frozen(self) -> bool:
-        """Whether the answer stopped after its first kilobytes and never went on while we waited."""
+        """Whether the answer stopped after its first kilobytes and never went on while we waited.
+
+        The silence must be longer than all that came before it, and twice as long as any pause in that: a line that
+        loses many packets pauses longer and longer.
+        """
         flow = self.flow
         if flow is None or self.failure is not Failure.TIMEOUT or not _BEGUN <= flow.bytes < ENOUGH_FLOW:
             return False
-        return flow.quiet >= max(_QUIET, 2 * flow.stall)
+        return flow.quiet >= max(_QUIET, 2 * flow.stall, flow.took)
 
     @property
     def rate(self) -> float:

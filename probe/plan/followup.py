@@ -8,7 +8,7 @@ RST, silence or FIN after the hello    the neutral name, then the subject again;
 a certificate that does not verify     a peek at whose it is
 an alert, garbage                      the subject again
 RST, silence or FIN after a request    over TLS: a request under the neutral name; then the subject again
-silence after the first kilobytes      the same page under the neutral name, then the subject again
+silence after the first kilobytes      the same page under the neutral name, the subject again, the neutral name again
 silence to a QUIC Initial              TLS over TCP, QUIC under the neutral name, then the subject again
 =====================================  ===========================================================================
 
@@ -122,8 +122,8 @@ def after(
         )
     if isinstance(last, Exchange) and last.begun and failure is Failure.TIMEOUT:
         where = _for(place, Purpose.NEUTRAL)
-        steps.append(transfer.elsewise(subject.url, address, setup.random_name, where))
-    elif subject.encrypted and layer != "tcp" and failure in CUT:
+        return transfer.comparison(subject.url, address, setup.random_name, where, (subject.step(address, place),))
+    if subject.encrypted and layer != "tcp" and failure in CUT:
         where = _for(place, Purpose.NEUTRAL)
         steps.append(subject.neutral(setup.random_name, address, where, page=layer == "http"))
     steps.append(subject.step(address, place))

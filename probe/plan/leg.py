@@ -233,9 +233,10 @@ class Leg:
                 )
 
     def _compare(self, step: Fetch, page: Exchange) -> None:
-        """Of a page that crawls: the same under the neutral name, and both once more."""
+        """Of a page that crawls: the same under the neutral name and its own, in turns."""
         if step.place.attempt == 0 and transfer.slow(page):
-            again = self.subject.step(step.address, self._number(step.address))
+            numbers = [self._number(step.address) for _ in range(self._setup.limits.silences - 1)]
+            again = [self.subject.step(step.address, number) for number in numbers]
             steps = transfer.comparison(self.subject.url, step.address, self._setup.random_name, self._place, again)
             self._coming.setdefault(step.address, []).extend(steps)
 

@@ -9,6 +9,8 @@ minds, and then nothing is shown. In clear the Host header is what a filter read
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain, zip_longest
 from urllib.parse import urlsplit
 
 from probe.model.observation import Exchange
@@ -21,6 +23,9 @@ as much in 2024, SNI-III to 0.7 (IMC'22); a line of 400 kbit/s that is slow by i
 page."""
 LARGE = 32_768
 """Bytes below which nothing is said of a rate: that much may be the burst that every limiter lets through."""
+
+OTHERS = 3
+"""How often the other name is asked for: once by chance fast, or slow, says nothing on a line that loses packets."""
 
 
 def slow(page: Exchange) -> bool:
@@ -45,18 +50,19 @@ def elsewise(url: str, address: str, name: str, place: Place) -> Fetch:
     return Fetch(url=other, address=address, verify=False, place=place)
 
 
-def comparison(url: str, address: str, name: str, place: Place, again: Step) -> tuple[Step, ...]:
-    """Of a page that crawled: under the other name, under its own once more, and under the other.
+def comparison(url: str, address: str, name: str, place: Place, again: Iterable[Step]) -> tuple[Step, ...]:
+    """Of a page that stopped or crawled: under the other name and its own, in turns.
 
     Args:
         url: the page.
         address: where it was asked for.
         name: which nobody can have listed.
-        place: of the hop.
-        again: the subject's next try.
+        place: chain and hop.
+        again: the subject's next tries.
     """
-    first, second = (
+    neutral = [
         elsewise(url, address, name, Place(chain=place.chain, hop=place.hop, attempt=attempt, purpose=Purpose.NEUTRAL))
-        for attempt in (0, 1)
-    )
-    return first, again, second
+        for attempt in range(OTHERS)
+    ]
+    turns = chain.from_iterable(zip_longest(neutral, again))
+    return tuple(step for step in turns if step is not None)
