@@ -22,6 +22,7 @@ from typing import Protocol
 from probe.agent.mute import MUTE, Muteness
 from probe.agent.pacewatch import PaceWatch
 from probe.agent.sweep import pause, sweep
+from probe.agent.toll import toll
 from probe.clock import Clock
 from probe.detect.detector import Detector
 from probe.detect.sighting import Sighting, Update, Where
@@ -129,6 +130,7 @@ class Round:
             state = VantageState.POLICED if policed and state is VantageState.ONLINE else state
         transitions = self._feed(start, state)
         newest = {verdict.target: verdict for verdict in self._verdicts}
+        taken = toll(self._verdicts)
         return RoundResult(
             report=RoundReport(
                 start=start,
@@ -136,6 +138,9 @@ class Round:
                 targets=len(self._targets),
                 measured=len({v.target for v in self._verdicts if v.status is not Status.UNKNOWN}),
                 state=state.value,
+                connections=taken.connections,
+                handshakes=taken.handshakes,
+                busiest=taken.busiest,
             ),
             changes=[(transition, self._witness(transition)) for transition in transitions],
             updates=self._detector.updates(),

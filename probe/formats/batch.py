@@ -34,6 +34,8 @@ class RoundReport(msgspec.Struct, frozen=True, kw_only=True):
         seconds: how long it took.
         targets: how many were due; `measured`: how many gave a verdict other than `unknown`.
         state: the vantage's state over the round.
+        connections, handshakes: TCP and TLS handshakes begun with targets.
+        busiest: the most TLS handshakes begun within a second with one network.
     """
 
     start: datetime
@@ -41,6 +43,9 @@ class RoundReport(msgspec.Struct, frozen=True, kw_only=True):
     targets: int
     measured: int
     state: str = "online"
+    connections: int = 0
+    handshakes: int = 0
+    busiest: int = 0
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

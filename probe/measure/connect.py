@@ -10,6 +10,7 @@ from probe.measure.failures import Act, Ended, fault
 from probe.measure.phase import Phase
 from probe.measure.stamp import Emit, Stamp
 from probe.measure.tools import Tools
+from probe.model.failure import Failure
 from probe.model.observation import Connection
 from probe.model.step import Connect
 
@@ -57,6 +58,8 @@ async def attempt(address: str, port: int, tools: Tools, stamp: Stamp) -> tuple[
         sock = await open_tcp(address, port, tools.timeout)
     except Ended as end:
         failed = end.fault
+        if failed.failure is Failure.TIMEOUT:
+            tools.pace.hushed(address)
     return sock, Connection(
         address=address,
         port=port,

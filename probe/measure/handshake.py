@@ -57,6 +57,7 @@ async def shake(sock: socket.socket, hello: Hello, tools: Tools, stamp: Stamp) -
         failed = fault(error, Act.STREAM)
         if failed.failure is Failure.TIMEOUT:
             acked = all_acknowledged(sock)
+            tools.pace.hushed(hello.address)
         sock.close()
         if failed.failure is Failure.BUG:
             raise

@@ -112,6 +112,12 @@ class Pace:
             if not own.users:
                 del self._addresses[address]
 
+    def hushed(self, address: str) -> None:
+        """A handshake with this address met silence: from now its network is left alone twice as long as usual."""
+        gate = self._gates.get(self._network(address)) if self._interval else None
+        if gate is not None:
+            gate.last = self._monotonic() + self._interval
+
     async def _enter(self, address: str, start: float, *, urgent: bool) -> None:
         network = self._network(address)
         self._sweep()

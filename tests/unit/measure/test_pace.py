@@ -116,3 +116,18 @@ async def test_networks_long_at_rest_are_forgotten() -> None:
         clock.now += 1
 
     assert len(pace._gates) <= 1025
+
+
+async def test_a_network_that_met_a_handshake_with_silence_rests_twice_as_long() -> None:
+    """Another one does not, and neither does a pace without a limit."""
+    pace, clock = paced(1.0)
+    log: list[tuple[str, float]] = []
+    await opened(pace, clock, "198.51.100.1", log)
+    await opened(pace, clock, "203.0.113.1", log)
+
+    pace.hushed("198.51.7.7")
+    await opened(pace, clock, "203.0.113.1", log)
+    await opened(pace, clock, "198.51.100.1", log)
+
+    assert [moment for _, moment in log] == [100.0, 100.0, 101.0, 102.0]
+    Pace(0).hushed("198.51.100.1")

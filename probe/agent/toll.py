@@ -1,0 +1,47 @@
+"""What a round did to the networks it measured: its connections and handshakes, and how close together they were."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from probe.model.address import network_of
+from probe.model.observation import Connection, TlsHandshake
+from probe.model.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Toll:
+    """Counted from evidence, so without the anchors and the trusted resolvers.
+
+    Attributes:
+        connections: TCP handshakes begun.
+        handshakes: TLS handshakes begun.
+        busiest: the most TLS handshakes begun within a second with one network (/16, /32).
+    """
+
+    connections: int = 0
+    handshakes: int = 0
+    busiest: int = 0
+
+
+def toll(verdicts: Iterable[Verdict]) -> Toll:
+    """Of these verdicts."""
+    connections = 0
+    begun: dict[str, list[float]] = defaultdict(list)
+    for verdict in verdicts:
+        start = verdict.time.timestamp()
+        for one in verdict.evidence.observations:
+            if isinstance(one, Connection):
+                connections += 1
+            elif isinstance(one, TlsHandshake):
+                begun[network_of(one.address)].append(start + one.at / 1000)
+    moments = [sorted(each) for each in begun.values()]
+    return Toll(connections, sum(map(len, moments)), max(map(_busiest, moments), default=0))
+
+
+def _busiest(moments: list[float]) -> int:
+    """The most of them within one second."""
+    return max(number - bisect_left(moments, moment - 1 + 1e-6) for number, moment in enumerate(moments, 1))
