@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 import trustme
-from aioquic.asyncio import serve
+from aioquic.asyncio import QuicConnectionProtocol, serve
 from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.events import HandshakeCompleted, QuicEvent
 
 from probe.clock import Clock
 from probe.errors import ProbeError
@@ -32,7 +33,12 @@ from probe.model.verdict import Cause, Status
 
 @asynccontextmanager
 async def quic_server(
-    ca: trustme.CA, folder: Path, *, name: str = "lab.example", alpn: str = "h3"
+    ca: trustme.CA,
+    folder: Path,
+    *,
+    name: str = "lab.example",
+    alpn: str = "h3",
+    protocol: type[QuicConnectionProtocol] = QuicConnectionProtocol,
 ) -> AsyncIterator[int]:
     """A QUIC server on 127.0.0.1; gives its port."""
     issued = ca.issue_cert(name)
@@ -41,7 +47,7 @@ async def quic_server(
     issued.private_key_pem.write_to_path(str(key))
     configuration = QuicConfiguration(is_client=False, alpn_protocols=[alpn])
     configuration.load_cert_chain(chain, key)
-    server = await serve("127.0.0.1", 0, configuration=configuration)
+    server = await serve("127.0.0.1", 0, configuration=configuration, create_protocol=protocol)
     try:
         yield server._transport.get_extra_info("sockname")[1]
     finally:
@@ -157,6 +163,71 @@ async def test_a_servers_alert_keeps_its_name(tools: Tools, ca: trustme.CA, tmp_
 
     assert (only.failure, only.answered) == (Failure.ALERT, True)
     assert only.alert
+
+
+class _Closes(QuicConnectionProtocol):
+    """Closes each connection as soon as its handshake is over."""
+
+    def quic_event_received(self, event: QuicEvent) -> None:
+        if isinstance(event, HandshakeCompleted):
+            self.close()
+
+
+@pytest.mark.usefixtures("believed")
+async def test_of_a_server_that_closed_before_the_second_look_nothing_more_is_said(
+    tools: Tools, ca: trustme.CA, tmp_path: Path
+) -> None:
+    """It was heard; its silence later would be nobody's."""
+    async with quic_server(ca, tmp_path, protocol=_Closes) as port:
+        (only,) = await shaken(port, tools, later=0.3)
+
+    assert (only.failure, only.verified) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("code", "failure", "alert"),
+    [
+        (0x2, Failure.EOF, ""),
+        (0x12A, Failure.CERTIFICATE, ""),
+        (0x128, Failure.ALERT, "handshake_failure"),
+        (0x1FE, Failure.ALERT, "alert_254"),
+    ],
+)
+def test_what_closed_a_connection_has_its_word(code: int, failure: Failure, alert: str) -> None:
+    """An error of the server's, our own refusal of its certificate, its alert, an alert nobody has named."""
+    fault = quic_module._termination(code, "because")
+
+    assert (fault.failure, fault.alert) == (failure, alert)
+
+
+async def test_a_cancelled_handshake_leaves_nothing_behind(tools: Tools) -> None:
+    """No task, no socket (the fixture looks)."""
+    async with path_to(9, lambda _: False) as port:
+        task = asyncio.create_task(shaken(port, tools))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_a_flood_of_datagrams_ends(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bounded, whatever they hold."""
+    monkeypatch.setattr(quic_module, "_MAX_DATAGRAMS", 8)
+    loop = asyncio.get_running_loop()
+
+    class Flood(asyncio.DatagramProtocol):
+        def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
+            self.transport = transport
+
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            for _ in range(20):
+                self.transport.sendto(b"\x40" * 50, addr)
+
+    transport, _ = await loop.create_datagram_endpoint(Flood, local_addr=("127.0.0.1", 0))
+    (only,) = await shaken(transport.get_extra_info("sockname")[1], tools)
+    transport.close()
+
+    assert only.failure is Failure.TOO_MUCH
 
 
 async def test_garbage_is_no_answer() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from probe.model.failure import Failure
 from probe.model.target import parse
 from probe.plan import plan_for
 from tests.unit.plan.dialogue import FORGED, NAME, SETUP, A, B, Dialogue, late
@@ -84,3 +85,13 @@ def test_what_a_late_answer_brings_is_tried_too() -> None:
     dialogue.plan.observe(network, late((A,)))
 
     assert (before, dialogue.asks()) == ([f"quic {NAME} at {FORGED}"], [f"quic {NAME} at {A}"])
+
+
+def test_nothing_is_asked_of_a_name_without_addresses() -> None:
+    """There is nowhere to go."""
+    dialogue = Dialogue(plan_for(parse(TARGET), SETUP))
+    dialogue.asks()
+    for who in ("system", "network", "trusted"):
+        dialogue.tell(f"A {NAME} @{who}", Failure.NXDOMAIN)
+
+    assert not any(step.startswith("quic") for step in dialogue.asks())
