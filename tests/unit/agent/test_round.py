@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 
+import msgspec
 import pytest
 
 from probe.agent.round import Round, RoundResult, Terms
 from probe.detect.detector import Detector
 from probe.errors import StorageError
 from probe.model.failure import Failure
+from probe.model.observation import TlsHandshake
+from probe.model.step import Purpose
 from probe.model.target import Target, parse
 from probe.model.verdict import AnchorKind, AnchorLook, Cause, Evidence, Status, Vantage, VantageState, Verdict
 from tests.unit.agent.virtual_clock import VirtualClock
@@ -291,3 +294,41 @@ async def test_the_detector_hears_the_verdicts_in_the_order_of_time() -> None:
 
     assert heard == sorted(heard)
     assert len(heard) == 11
+
+
+async def test_what_our_own_pace_froze_is_no_block_and_the_round_says_so() -> None:
+    """Every new handshake silent for eighty seconds, whatever the name: the vantage is reported, and no target."""
+    vigil = Vigil(lambda _, __: FINE)
+    for _ in range(2):
+        await vigil.round()
+    measure, thaw = vigil.world.measure, vigil.clock.now() + timedelta(seconds=80)
+
+    async def frozen(text: str, target: Target, *, attempt: int, suspected: bool) -> Verdict:
+        begun = vigil.clock.now()
+        verdict = await measure(text, target, attempt=attempt, suspected=suspected)
+        failure = Failure.TIMEOUT if begun < thaw else None
+        shaken = tuple(
+            TlsHandshake(
+                at=at, took=400, address=f"151.{text[1]}.0.1", port=443, sni="x", failure=failure, purpose=purpose
+            )
+            for at, purpose in ((0, Purpose.SUBJECT), (500, Purpose.NEUTRAL))
+        )
+        status = Status.BLOCKED if failure else Status.REACHABLE
+        causes = (Cause.TLS_TIMEOUT,) if failure else ()
+        evidence = Evidence(attempt=attempt, observations=shaken)
+        return msgspec.structs.replace(verdict, status=status, causes=causes, evidence=evidence)
+
+    vigil.world.measure = frozen  # type: ignore[method-assign]
+    vigil.world.working = True
+    vigil.world.fresh = _no_anchors  # type: ignore[method-assign]
+
+    result = await vigil.round()
+
+    assert [(change.target, change.after) for change, _ in result.changes] == [("vantage", "policed")]
+    assert result.report.state == "policed"
+    assert Status.BLOCKED not in {verdict.status for verdict in result.verdicts.values()}
+    assert result.report.busiest > 0
+
+
+async def _no_anchors(since: datetime) -> tuple[AnchorLook, ...]:
+    return ()
