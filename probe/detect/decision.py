@@ -4,7 +4,7 @@ Looked at when a batch closes. The first row that applies decides::
 
     reason      applies when
     QUIET       no sum is above 0
-    WORKS       no failure in this batch looks like the regime
+    WORKS       no failure in this batch; or, where silence is all there is, none that is silent
     WEAK        the highest sum is below its threshold
     ONCE        fewer than two failures look like the regime: never on one
     BRIEF       silence alone (or nothing known), in one batch only or for less than a quarter of an hour
@@ -39,8 +39,8 @@ NEW_VANTAGE: Final = 3.0
 SHARED_FOR_LONG: Final = -4.6
 FLAPPING: Final = -4.6
 
-HOPELESS: Final = min(regime.odds for regime in REGIMES) + REPEATED + SHARED_FOR_LONG + FLAPPING
-"""No threshold is lower: what is below needs no decision."""
+HOPELESS: Final = min(regime.odds for regime in REGIMES) + REPEATED + FLAPPING
+"""No threshold is lower, but where failures have been shared for long: what is below needs no decision."""
 
 CLEARLY_SILENT: Final = 5.0
 """Nats by which silence must be likelier than "unreachable" where the failures are mixed."""
@@ -54,7 +54,7 @@ class Reason(StrEnum):
     """Why an alarm was raised, or was not."""
 
     QUIET = "no evidence"
-    WORKS = "no failure of that kind in this round"
+    WORKS = "no failure that counts in this round"
     WEAK = "the evidence is below the threshold"
     ONCE = "one failure of a kind is never enough"
     BRIEF = "silence alone must last a quarter of an hour"
@@ -92,6 +92,7 @@ class Decision:
         attempts: attempts since, likewise.
         rounds: batches with a failure since, likewise.
         first: moment of the first of those failures.
+        alike: that first failure looks like the regime.
     """
 
     k: int
@@ -102,6 +103,7 @@ class Decision:
     attempts: int
     rounds: int
     first: float
+    alike: bool
 
     @property
     def regime(self) -> int:
@@ -135,6 +137,7 @@ def decide(suspicion: Suspicion, *, marks: frozenset[int], known: Circumstances)
         attempts=len(steps),
         rounds=len({step[2] for step in fails}),
         first=fails[0][0] if fails else suspicion.onsets[k],
+        alike=bool(fails) and fails[0][1] == case.mark,
     )
 
 
@@ -170,7 +173,8 @@ class _Case:
     def reason(self, threshold: float) -> Reason:
         if self.nats <= 0.0:
             return Reason.QUIET
-        if self.mark not in self.marks:
+        needed = {self.mark} if self.regime in (SILENT, UNREACHABLE) else self.marks - {SUCCESS}
+        if not needed & self.marks:
             return Reason.WORKS
         if self.nats <= threshold:
             return Reason.WEAK

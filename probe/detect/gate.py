@@ -7,9 +7,10 @@ vantage is suspect. Its failing verdicts are then neither evidence nor learned f
 (a second DNS answer; another server name that works) while some other target works. A vantage suspect for three hours
 has lost its excuse: from then on failures count.
 
-*The alibi*, for an alarm: since this target's first failure at least three others were seen working, and no other began
-to fail after the last of these (or the failure has lasted into another batch); and those that fail with it do not
-outnumber those that work. This excuse, too, lasts three hours; and what was shared is forgotten when it is over.
+*The alibi*, for an alarm: since this target's first failure, one of the kind, at least three others were seen working,
+and no other began to fail after the last of these (or the failure has lasted into another batch); and those that fail
+with it do not outnumber those that work. This excuse, too, lasts three hours; and what was shared is forgotten when it
+is over.
 
 Anchors do the same better where an agent has them; a replayed file may have none.
 """
@@ -31,10 +32,10 @@ SHARE: Final = 0.5
 """Share of the targets believed reachable from which failures are called shared."""
 
 PATIENCE: Final = 36
-"""Batches in a row (three hours) after which a suspect vantage is no excuse any more."""
+"""Batches in a row for which a suspect vantage is an excuse: so many at least, for a laptop may sleep meanwhile .."""
 
 EXCUSE: Final = PATIENCE * ROUND
-"""Seconds after which failures count however many targets share them."""
+""".. and seconds (three hours), for a round may be several batches."""
 
 WITNESSES: Final = 3
 """Other targets that must be seen working before an alarm in the first failing batch."""
@@ -45,21 +46,21 @@ class Gate:
 
     Attributes:
         rounds: batches in a row in which failures were shared.
+        since: moment of the first of them.
+        worn_out: failures have been shared for so long that they count.
     """
 
-    def __init__(self, rounds: int = 0) -> None:
+    def __init__(self, rounds: int = 0, since: float = 0.0, *, worn_out: bool = False) -> None:
         self.rounds = rounds
+        self.since = since
+        self.worn_out = worn_out
 
-    @property
-    def worn_out(self) -> bool:
-        """Failures have been shared for so long that they count."""
-        return self.rounds > PATIENCE
-
-    def suspects(self, batch: Iterable[tuple[Series, list[Look]]]) -> bool:
+    def suspects(self, batch: Iterable[tuple[Series, list[Look]]], now: float) -> bool:
         """Whether the failing verdicts of this batch are the vantage's.
 
         Args:
             batch: every target's looks in it, in order.
+            now: when it ended.
         """
         seen = failing = 0
         for series, looks in batch:
@@ -69,8 +70,12 @@ class Gate:
         if failing < FEWEST or failing < SHARE * seen:
             if not (failing and self.worn_out):  # the last of them are still to be called
                 self.rounds = 0
+                self.worn_out = False
             return False
+        if not self.rounds:
+            self.since = now
         self.rounds += 1
+        self.worn_out = self.rounds > PATIENCE and now - self.since >= EXCUSE
         return not self.worn_out
 
 
@@ -87,20 +92,25 @@ class Alibi:
         self._working = sorted(one.worked for one in believed if one.worked > one.failed)
         self._failing = sorted(one.failed for one in believed if one.failed >= one.worked)
         newest = self._working[-1] if self._working else 0.0
-        self._late = {one.target for one, looks in batch if looks[0][1] != SUCCESS and looks[0][0] > newest}
+        self._late = {
+            one.target
+            for one, looks in batch
+            if looks[0][1] != SUCCESS and looks[0][0] >= newest and looks[-1][1] != SUCCESS
+        }
 
-    def holds(self, target: str, first: float, *, lasting: bool) -> bool:
+    def holds(self, target: str, first: float, *, lasting: bool, alike: bool) -> bool:
         """Whether one target's failures since `first` are its own.
 
         Args:
             target: its name.
             first: moment of its first failure.
             lasting: it failed in an earlier batch already.
+            alike: that first failure, often the only one the others can vouch for, looks like what is to be called.
         """
         if self.shared(first):
             return False
         working = len(self._working) - bisect_left(self._working, first)
-        return lasting or (working >= WITNESSES and self._late <= {target})
+        return lasting or (alike and working >= WITNESSES and self._late <= {target})
 
     def shared(self, first: float) -> bool:
         """Whether more of the others have failed than worked since a moment; looks of the same moment count."""

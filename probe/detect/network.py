@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from probe.detect.alternatives import ALTERNATIVES, REGIMES
-from probe.detect.decision import HOPELESS, Circumstances, Decision, Reason, decide
+from probe.detect.decision import HOPELESS, SHARED_FOR_LONG, Circumstances, Decision, Reason, decide
 from probe.detect.gate import EXCUSE, Alibi, Gate, admissible
 from probe.detect.interference import CLEAR, Interference
 from probe.detect.learned import NEWCOMER, Learned
@@ -57,7 +57,7 @@ class Network:
         """
         pairs = [(self._of(target), looks) for target, looks in batch.items()]
         self.batches += 1
-        self.suspect = self.gate.suspects(pairs)
+        self.suspect = self.gate.suspects(pairs, now)
         self.decisions = {}
         self.learned.rounds += len(pairs)
         doubtful = self._take_suspect(pairs) if self.suspect else self._take(pairs)
@@ -109,7 +109,7 @@ class Network:
             for look in looks:
                 series.note(look)
             if looks[-1][1] != SUCCESS:
-                series.forget_last_batch(self.batches - 1)
+                series.forget_one_batch()
             if left:
                 kept.append((series, left))
         return self._take(kept)
@@ -117,19 +117,20 @@ class Network:
     def _decide(self, doubtful: list[tuple[Series, list[Look]]], now: float) -> list[Transition]:
         transitions = []
         alibi: Alibi | None = None
+        hopeless = HOPELESS + (SHARED_FOR_LONG if self.gate.worn_out else 0.0)
         for series, looks in doubtful:
             if series.interference is not None:
                 found = self._look_at_interfered(series, series.interference, looks, now)
                 if found is not None:
                     transitions.append(found)
                 continue
-            if series.suspicion is None or max(series.suspicion.sums) <= HOPELESS:
+            if series.suspicion is None or max(series.suspicion.sums) <= hopeless:
                 continue
             marks = frozenset(look[1] for look in looks)
             decision = decide(series.suspicion, marks=marks, known=self.circumstances(series, now))
             if decision.reason is Reason.ALARM and self._needs_alibi(series.suspicion, decision, now):
                 alibi = alibi or Alibi(self.series.values(), doubtful)
-                if not alibi.holds(series.target, decision.first, lasting=decision.rounds > 1):
+                if not alibi.holds(series.target, decision.first, lasting=decision.rounds > 1, alike=decision.alike):
                     decision = decision.without_alibi()
                     series.suspicion.shared = alibi.shared(decision.first)
             self.decisions[series.target] = decision
@@ -188,6 +189,7 @@ class Network:
 
     def shift(self, seconds: float) -> None:
         """Move every remembered moment, since the clock was set."""
+        self.gate.since += seconds
         for series in self.series.values():
             series.shift(seconds)
 
@@ -195,7 +197,7 @@ class Network:
         """Everything as plain data."""
         return [
             self.learned.plain(),
-            self.gate.rounds,
+            [self.gate.rounds, self.gate.since, self.gate.worn_out],
             self.batches,
             [series.plain() for series in self.series.values()],
         ]
@@ -204,9 +206,9 @@ class Network:
     def of(cls, plain: list[Any]) -> Network:
         """The inverse of `plain`."""
         network = cls()
-        learned, rounds, network.batches, series = plain
+        learned, (rounds, since, worn_out), network.batches, series = plain
         network.learned = Learned.of(learned)
-        network.gate = Gate(rounds)
+        network.gate = Gate(rounds, since, worn_out=worn_out)
         network.series = {one.target: one for one in map(Series.of, series)}
         return network
 

@@ -205,25 +205,20 @@ class Series:
         if interference is None:
             return
         lasted = interference.clear_onset - interference.onset
-        if lasted >= REMEMBERED:
+        regime = REGIMES[interference.regime]
+        weight = BURST_WEIGHTS[regime.mark] * DOUBTED
+        if lasted < REMEMBERED and weight:
+            learned.burst(regime.mark, max(0.0, lasted), weight)
+            self._own_burst(regime.mark, weight)
+        elif lasted >= REMEMBERED and regime.status not in SOFT:  # a site that is often down does not flap
             self.past = [*self.past, interference.clear_onset][-2:]
-        else:
-            kind = REGIMES[interference.regime].mark.value
-            weight = BURST_WEIGHTS[kind] * DOUBTED
-            if weight:
-                learned.burst(kind, max(0.0, lasted), weight)
-                self._own_burst(kind, weight)
         self.interference = None
         self.since = interference.clear_onset
 
-    def forget_last_batch(self, batch: int) -> None:
-        """The vantage became suspect: a suspicion that began in the batch before was of the same making.
-
-        Args:
-            batch: number of that batch.
-        """
+    def forget_one_batch(self) -> None:
+        """The vantage became suspect: a suspicion that rests on one batch, the one before, was of the same making."""
         suspicion = self.suspicion
-        if suspicion is not None and not suspicion.proven and suspicion.began_in(batch):
+        if suspicion is not None and not suspicion.proven and suspicion.rests_on_one_batch():
             self.suspicion = None
 
     def flaps(self, moment: float) -> bool:

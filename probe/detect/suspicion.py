@@ -186,9 +186,9 @@ class Suspicion:
         sums = self.sums
         return sums.index(max(sums))
 
-    def began_in(self, batch: int) -> bool:
-        """Whether the leading alternative rests on failures of one batch alone."""
-        return {step[2] for step in self.since_onset(self.best()) if step[1] != SUCCESS} == {batch}
+    def rests_on_one_batch(self) -> bool:
+        """Whether all failures behind the leading alternative are of one batch."""
+        return len({step[2] for step in self.since_onset(self.best()) if step[1] != SUCCESS}) == 1
 
     def since_onset(self, k: int) -> list[Step]:
         """The remembered attempts since alternative `k` left 0."""

@@ -61,11 +61,15 @@ def test_one_failure_is_never_enough() -> None:
 
 
 def test_evidence_of_another_batch_does_not_alarm_in_this_one() -> None:
-    """A failure of the kind must be among the looks."""
+    """A failure must be among the looks; where silence is all there is, a silent one."""
     suspicion = suspicion_of((0, Mark.PROVEN), (0.2, Mark.PROVEN))
 
     assert reason(suspicion, SUCCESS) is Reason.WORKS
-    assert reason(suspicion, Mark.SILENT) is Reason.WORKS
+    assert reason(suspicion, Mark.SILENT) is Reason.ALARM
+
+    silent = suspicion_of(*((5.0 * n, Mark.SILENT) for n in range(9)))
+    assert reason(silent, Mark.DOWN) is Reason.WORKS
+    assert reason(silent, Mark.SILENT) is Reason.ALARM
 
 
 def test_silence_must_last_a_quarter_of_an_hour() -> None:
@@ -117,7 +121,7 @@ def test_what_is_known_moves_the_threshold(steps: list[Mark], known: Circumstanc
     decision = decide(suspicion, marks=frozenset(steps), known=known)
 
     assert decision.threshold == pytest.approx(REGIMES[decision.regime].odds + moved)
-    assert decision.threshold >= HOPELESS
+    assert decision.threshold >= HOPELESS + (SHARED_FOR_LONG if known.shared_for_long else 0.0)
 
 
 def test_without_an_alibi_the_numbers_stay() -> None:

@@ -26,32 +26,42 @@ def watched(worked: float, failed: float) -> Series:
 
 def test_failures_of_most_targets_are_the_vantages() -> None:
     """At least three, at least half."""
-    assert Gate().suspects(batch(3, 3))
-    assert Gate().suspects(batch(0, 3))
-    assert not Gate().suspects(batch(4, 3))
-    assert not Gate().suspects(batch(0, 2))
+    assert Gate().suspects(batch(3, 3), 0.0)
+    assert Gate().suspects(batch(0, 3), 0.0)
+    assert not Gate().suspects(batch(4, 3), 0.0)
+    assert not Gate().suspects(batch(0, 2), 0.0)
 
 
 def test_the_gate_gives_way_after_three_hours() -> None:
     """A vantage that fails for so long has lost its excuse."""
     gate = Gate()
-    held = [gate.suspects(batch(1, 9)) for _ in range(PATIENCE + 1)]
+    held = [gate.suspects(batch(1, 9), 300.0 * n) for n in range(PATIENCE + 1)]
 
     assert held == [True] * PATIENCE + [False]
     assert gate.worn_out
 
 
+def test_three_hours_are_meant_by_the_clock_and_in_rounds() -> None:
+    """Batches may follow one another faster than rounds, and a laptop may sleep between two of them."""
+    fast = Gate()
+    assert all(fast.suspects(batch(1, 9), 150.0 * n) for n in range(PATIENCE + 20))
+
+    asleep = Gate()
+    assert asleep.suspects(batch(1, 9), 0.0)
+    assert asleep.suspects(batch(1, 9), 9 * 3600.0)
+
+
 def test_the_last_of_a_mass_block_find_the_gate_still_open() -> None:
     """It closes again when nothing fails any more."""
     gate = Gate()
-    for _ in range(PATIENCE + 1):
-        gate.suspects(batch(1, 9))
-    assert not gate.suspects(batch(5, 1))
+    for n in range(PATIENCE + 1):
+        gate.suspects(batch(1, 9), 300.0 * n)
+    assert not gate.suspects(batch(5, 1), 12_000.0)
     assert gate.worn_out
 
-    assert not gate.suspects(batch(5, 0))
+    assert not gate.suspects(batch(5, 0), 12_300.0)
     assert not gate.worn_out
-    assert gate.suspects(batch(1, 9))
+    assert gate.suspects(batch(1, 9), 12_600.0)
 
 
 def test_a_suspect_vantage_tells_only_what_proves_itself() -> None:
@@ -67,9 +77,9 @@ def test_an_alibi_needs_three_that_worked_since() -> None:
     working = [watched(100.0 + n, 0.0) for n in range(3)]
     myself = watched(10.0, 90.0)
 
-    assert Alibi([*working, myself], []).holds("me", 90.0, lasting=False)
-    assert not Alibi([*working[:2], myself], []).holds("me", 90.0, lasting=False)
-    assert Alibi([*working[:2], myself], []).holds("me", 90.0, lasting=True)
+    assert Alibi([*working, myself], []).holds("me", 90.0, lasting=False, alike=True)
+    assert not Alibi([*working[:2], myself], []).holds("me", 90.0, lasting=False, alike=True)
+    assert Alibi([*working[:2], myself], []).holds("me", 90.0, lasting=True, alike=True)
 
 
 def test_those_that_fail_with_it_must_not_be_more_than_those_that_work() -> None:
@@ -77,15 +87,23 @@ def test_those_that_fail_with_it_must_not_be_more_than_those_that_work() -> None
     working = [watched(200.0, 0.0)] * 3
     failing = [watched(10.0, 201.0)] * 5
 
-    assert not Alibi([*working, *failing], []).holds("me", 90.0, lasting=True)
-    assert Alibi([*working, *failing[:4]], []).holds("me", 90.0, lasting=True)
+    assert not Alibi([*working, *failing], []).holds("me", 90.0, lasting=True, alike=True)
+    assert Alibi([*working, *failing[:4]], []).holds("me", 90.0, lasting=True, alike=True)
+
+
+def test_a_first_failure_of_another_kind_is_no_beginning() -> None:
+    """A stray just before the uplink dies: the others vouch for the stray only."""
+    alibi = Alibi([watched(100.0, 0.0)] * 3, [])
+
+    assert not alibi.holds("me", 90.0, lasting=False, alike=False)
+    assert alibi.holds("me", 90.0, lasting=True, alike=False)
 
 
 def test_looks_of_one_moment_count() -> None:
     """Some vantages date a whole round alike."""
     working = [watched(100.0, 0.0)] * 3
 
-    assert Alibi([*working, watched(10.0, 100.0)], []).holds("me", 100.0, lasting=False)
+    assert Alibi([*working, watched(10.0, 100.0)], []).holds("me", 100.0, lasting=False, alike=True)
 
 
 def test_witnesses_that_failed_themselves_afterwards_are_none() -> None:
@@ -95,5 +113,5 @@ def test_witnesses_that_failed_themselves_afterwards_are_none() -> None:
     late = Series("other")
     seen = [(Series("me"), [look(101.0, Mark.FORGED)]), (late, [look(110.0, Mark.FORGED)])]
 
-    assert not Alibi([*working, myself, other], seen).holds("me", 101.0, lasting=False)
-    assert Alibi([*working, myself, other], seen[:1]).holds("me", 101.0, lasting=False)
+    assert not Alibi([*working, myself, other], seen).holds("me", 101.0, lasting=False, alike=True)
+    assert Alibi([*working, myself, other], seen[:1]).holds("me", 101.0, lasting=False, alike=True)

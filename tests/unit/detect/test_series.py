@@ -64,11 +64,12 @@ def test_interference_counts_the_attempts_since_its_onset() -> None:
 
 
 def test_what_is_over_soon_is_learned_as_a_burst_and_what_lasted_is_remembered() -> None:
-    """25 minutes make the difference; three such in two days are flapping."""
-    series, learned = taken(look(300.0), look(600.0, Mark.UNREACHABLE))
-    for n in range(2):
-        begun = 10_000.0 * n
-        series.interfere(UNREACHABLE, begun, 20.0, learned)
+    """25 minutes make the difference; two such blocks in two days are flapping, faults of the site are not."""
+    series, learned = taken(look(300.0), look(600.0, Mark.PROVEN))
+    for n, regime in enumerate((PROVEN, UNREACHABLE, PROVEN)):
+        assert not series.flaps(20_000.0)
+        begun = 5_000.0 * n
+        series.interfere(regime, begun, 20.0, learned)
         assert series.interference is not None
         series.interference.clear_onset = begun + REMEMBERED + 1
         series.clear(learned)
@@ -87,15 +88,15 @@ def test_what_is_over_soon_is_learned_as_a_burst_and_what_lasted_is_remembered()
 def test_a_suspicion_of_the_batch_before_an_outage_is_forgotten() -> None:
     """It was of the same making; an older one stays, and one that proves itself, too."""
     fresh, _ = taken(look(300.0), look(600.0, Mark.FORGED))
-    fresh.forget_last_batch(1)
+    fresh.forget_one_batch()
     assert fresh.state is State.REST
 
     older, _ = taken(look(300.0), look(600.0, Mark.FORGED), look(900.0, Mark.FORGED))
-    older.forget_last_batch(2)
+    older.forget_one_batch()
     assert older.state is State.SUSPICION
 
     proven, _ = taken(look(300.0), look(600.0, Mark.PROVEN))
-    proven.forget_last_batch(1)
+    proven.forget_one_batch()
     assert proven.state is State.SUSPICION
 
 

@@ -118,10 +118,10 @@ def test_it_knows_whether_it_rests_on_one_batch() -> None:
     """Needed when the vantage turns out to be suspect."""
     suspicion = Suspicion(LEARNED.eps)
     fail(suspicion, 1000.0, Mark.FORGED, 7)
-    assert suspicion.began_in(7)
+    assert suspicion.rests_on_one_batch()
 
     fail(suspicion, 1300.0, Mark.FORGED, 8)
-    assert not suspicion.began_in(7)
+    assert not suspicion.rests_on_one_batch()
 
 
 def test_it_survives_as_plain_data_and_moves_with_the_clock() -> None:
