@@ -59,9 +59,9 @@ def frozen_alone(leg: Leg) -> bool:
     """The page stops each time here, and control got more of it than ever came."""
     if leg.decisive != _STOPPED or not alone(leg):
         return False
-    stops = [one for site in leg.failing for one in _stops(site)]
+    stops = [one for site in leg.failing for one in _fetches(site)]
     page = page_of(leg.control, leg.hop.subject.url)
-    return bool(stops) and page is not None and page.length > max(one.length for one in stops)
+    return all(one.frozen for one in stops) and page is not None and page.length > max(one.length for one in stops)
 
 
 def slowed(leg: Leg) -> bool:
@@ -73,8 +73,8 @@ def slowed(leg: Leg) -> bool:
     mine = [one for one in fetches if _bytes(one) >= SAMPLE or _trickled(one)]
     theirs = [one for site in sites for one in _others(site) if _bytes(one) >= SAMPLE]
     compared = [one for site in sites if _others(site) for one in _fetches(site)]
-    # Where some try brought too little for a rate, or all stopped, it is no rate; a freeze is another rule's.
-    if len(mine) < len(fetches) or len(compared) < TRIES or len(theirs) < OTHERS or all(one.frozen for one in mine):
+    # Where some try brought too little for a rate, or most of them stopped, it is no rate; a freeze is another rule's.
+    if len(mine) < len(fetches) or len(compared) < TRIES or len(theirs) < OTHERS or _mostly_frozen(mine):
         return False
     return _slower(mine, theirs)
 
@@ -97,9 +97,16 @@ def _fetches(site: Site) -> list[Exchange]:
 
 
 def _stops(site: Site) -> list[Exchange]:
-    """The site's tries, where each of them that got as far as the page stopped in it."""
+    """The site's tries, where each of them that got as far as the page stopped in it.
+
+    One of several may have come so slowly to where it stopped that its silence was no longer long enough.
+    """
     fetches = _fetches(site)
-    return fetches if all(one.frozen for one in fetches) else []
+    return fetches if all(one.frozen or _trickled(one) for one in fetches) and _mostly_frozen(fetches) else []
+
+
+def _mostly_frozen(tries: list[Exchange]) -> bool:
+    return 3 * sum(one.frozen for one in tries) >= 2 * len(tries)
 
 
 def _others(site: Site) -> list[Exchange]:

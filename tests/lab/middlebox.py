@@ -154,9 +154,9 @@ def _hello_freeze(rules: Rules, one: Interference) -> None:
 
 
 def _rate(rules: Rules, one: Interference) -> None:
-    """A token bucket of 32 kB: what is beyond it is dropped, so that TCP slows down by itself."""
+    """A token bucket of 16 kB: what is beyond it is dropped, so that TCP slows down by itself."""
     mark = _mark(rules, one)
-    limit = f"-m hashlimit --hashlimit-above {one.after}b/s --hashlimit-burst 32kb --hashlimit-name rate{mark} -j DROP"
+    limit = f"-m hashlimit --hashlimit-above {one.after}b/s --hashlimit-burst 16kb --hashlimit-name rate{mark} -j DROP"
     if one.name:
         rules.mangle.append(f"{_keyword(one, 443)} -j CONNMARK --set-mark {mark}")
         rules.mangle.append(f"-m connmark --mark {mark} {limit}")

@@ -35,7 +35,7 @@ def _by_name(after: int = 22_000, port: int = 0) -> Interference:
 
 
 _BY_BYTES = Interference(act=Act.FREEZE, address="{a}", after=22_000)
-_BY_PACKETS = Interference(act=Act.FREEZE_PACKETS, address="{a}", after=30)
+_BY_PACKETS = Interference(act=Act.FREEZE_PACKETS, address="{a}", after=40)
 FREEZES = (
     _case("freeze-sni", _by_name(), FROZEN, get(STOPS), other()),
     _case("freeze-sni-b", _by_name(), FROZEN, get(STOPS), other(), vantage="b1"),
@@ -44,18 +44,18 @@ FREEZES = (
     _case("freeze-sni-early", _by_name(17_000), FROZEN, get("exit=28"), other()),
     _case("freeze-host", _by_name(18_000, 80), FROZEN, get(STOPS, PLAIN), works(PLAIN), target=PLAIN),
     _case("freeze-address", _BY_BYTES, FROZEN, get(STOPS), neutral()),
-    _case("freeze-address-packets", _BY_PACKETS, FROZEN, get("size=[1-4][0-9]{{4}} .*exit=28"), neutral()),
+    _case("freeze-address-packets", _BY_PACKETS, FROZEN, get("size=[0-9]{{1,5}} .*exit=28"), neutral()),
     _case("freeze-address-no-control", _BY_BYTES, NOBODYS, get(STOPS), neutral(), control=Control.NONE),
     _case("freeze-small-page", _by_name(), REACHABLE, get("http=200 .*exit=0"), sites=(Site(),)),
 )
 
-_SLOW = Interference(act=Act.RATE, name="{host}", after=18_000)
+_SLOW = Interference(act=Act.RATE, name="{host}", after=14_000)
 RATES = (
     _case("rate-sni", _SLOW, SLOWED, get(CRAWLS), other()),
     _case("rate-sni-no-control", _SLOW, SLOWED, get(CRAWLS), other(), control=Control.NONE),
     _case(
         "rate-address",
-        Interference(act=Act.RATE, address="{a}", after=30_000),
+        Interference(act=Act.RATE, address="{a}", after=9_000),
         Expect(status="reachable|unreachable"),
         get(CRAWLS),
         other("exit=28"),

@@ -58,6 +58,15 @@ def test_a_page_that_stops_thrice_and_passes_under_another_name_is_frozen() -> N
     assert frozen_by_name(tried(stopped(), other(), stopped(), stopped(), by=WHOLE))
 
 
+def test_one_of_three_stops_may_have_come_late() -> None:
+    """Two show what it is; one does not."""
+    late = stopped(Flow(bytes=16_500, took=1_600, stall=700, quiet=1_300))
+
+    assert frozen_by_name(tried(stopped(), other(), late, other(attempt=1), stopped(), other(attempt=2)))
+    assert not slowed(tried(stopped(), other(), late, other(attempt=1), stopped(), other(attempt=2)))
+    assert not frozen_by_name(tried(stopped(), other(), late, other(attempt=1), late, other(attempt=2)))
+
+
 def test_twice_is_no_freeze() -> None:
     """Two connections may have been unlucky."""
     assert not frozen_by_name(tried(stopped(), other(), stopped()))
