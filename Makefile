@@ -18,7 +18,12 @@ demo:
 
 test:
 	@deploy/setup test
-	$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+ifdef TESTS
+	$(PYTHON) -m pytest $(TESTS)
+else
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --ignore=tests/lab
+	$(PYTHON) -m pytest -n 2 --dist loadfile tests/lab  # apart: it measures time-outs, and wants the machine to itself
+endif
 
 lab:
 	@deploy/setup test

@@ -124,7 +124,7 @@ class Bench:
         words += [f"--trusted-resolver={url}" for url in (TRUSTED if trusted else ("",))]
         words += [f"--anchor=https://{name}/" for name in (FOREIGN_ANCHORS if anchors else ())]
         words += [f"--domestic-anchor=https://{name}/" for name in (DOMESTIC_ANCHORS if anchors else ())]
-        done = self.lab.hosts[host].run(PROBE, *words, "--targets", str(file), environ=self.environ, timeout=180)
+        done = self.lab.hosts[host].run(PROBE, *words, "--targets", str(file), environ=self.environ, timeout=400)
         if done.returncode not in (0, 1, 3):
             raise RuntimeError(f"probe at {host} ended with {done.returncode}: {done.stderr[-2000:]}")
         return [json.loads(line) for line in done.stdout.splitlines()]
