@@ -24,7 +24,7 @@ ON_443 = {
         f"https://{name}/": name.partition(".")[0] for name in ("wikipedia.org", "github.com", "apple.com", "tesla.com")
     },
     "tcp://151.101.1.69:443": "fastly",
-    "tls://151.101.1.69:443/pypi.org": "fastly",
+    "tls://151.101.1.69:443/www.python.org": "fastly",
 }
 ELSEWHERE = {
     "http://neverssl.com/": "neverssl",
