@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf, lgamma, log
 from typing import Final
 
@@ -96,8 +96,19 @@ def score(script: Script, vantage: Vantage, found: Iterable[Transition]) -> Scor
     for event in sorted(script.events, key=lambda one: one.start):
         events[event.target].append(event)
     for target in range(script.targets):
-        _score_target(result, vantage, events[target], by_target[target])
+        _score_target(result, vantage, _seen_apart(events[target], vantage.looks[target]), by_target[target])
     return result
+
+
+def _seen_apart(events: list[Event], looks: Sequence[float]) -> list[Event]:
+    """The events as anyone could tell them apart: two without a look between them (a laptop slept) are one."""
+    apart: list[Event] = []
+    for event in events:
+        if apart and bisect_right(looks, apart[-1].end) == bisect_right(looks, event.start):
+            apart[-1] = replace(apart[-1], end=event.end, fades=event.fades)
+        else:
+            apart.append(event)
+    return apart
 
 
 def _score_target(result: Score, vantage: Vantage, events: list[Event], found: list[Transition]) -> None:

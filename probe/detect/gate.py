@@ -37,6 +37,10 @@ PATIENCE: Final = 36
 EXCUSE: Final = PATIENCE * ROUND
 """.. and seconds (three hours), for a round may be several batches."""
 
+CROWD: Final = 0.2
+"""Share of the targets from which failures may be shared: not enough to doubt them, enough to learn no bursts from them
+(a laptop's network comes up in the middle of the first round)."""
+
 WITNESSES: Final = 3
 """Other targets that must be seen working before an alarm in the first failing batch."""
 
@@ -48,12 +52,14 @@ class Gate:
         rounds: batches in a row in which failures were shared.
         since: moment of the first of them.
         worn_out: failures have been shared for so long that they count.
+        crowded: in the last batch failures may have been shared.
     """
 
     def __init__(self, rounds: int = 0, since: float = 0.0, *, worn_out: bool = False) -> None:
         self.rounds = rounds
         self.since = since
         self.worn_out = worn_out
+        self.crowded = False
 
     def suspects(self, batch: Iterable[tuple[Series, list[Look]]], now: float) -> bool:
         """Whether the failing verdicts of this batch are the vantage's.
@@ -62,11 +68,13 @@ class Gate:
             batch: every target's looks in it, in order.
             now: when it ended.
         """
-        seen = failing = 0
+        seen = failing = failed = 0
         for series, looks in batch:
             if series.interference is None:
                 seen += 1
                 failing += looks[-1][1] != SUCCESS
+                failed += looks[0][1] != SUCCESS
+        self.crowded = failed >= FEWEST and failed >= CROWD * seen
         if failing < FEWEST or failing < SHARE * seen:
             if not (failing and self.worn_out):  # the last of them are still to be called
                 self.rounds = 0

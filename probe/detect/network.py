@@ -94,7 +94,10 @@ class Network:
                 continue
             for look in looks:
                 series.take(look, batch, learned)
-            if series.suspicion is not None or series.interference is not None:
+            if series.suspicion is not None:
+                series.suspicion.crowded |= self.gate.crowded
+                doubtful.append(pair)
+            elif series.interference is not None:
                 doubtful.append(pair)
         learned.quiet(quiet)
         return doubtful

@@ -51,10 +51,11 @@ class Suspicion:
         peak: the highest sum ever.
         proven: a self-evident failure was among them.
         shared: an alarm was not raised because most other targets failed with it.
+        crowded: some other targets failed with it.
     """
 
     __slots__ = (
-        "attempts", "belief", "burst", "bursts", "marks", "onsets", "peak", "proven", "run",
+        "attempts", "belief", "burst", "bursts", "crowded", "marks", "onsets", "peak", "proven", "run",
         "run_start", "shared", "stray_attempts", "strays", "sums", "trail",
     )  # fmt: skip
 
@@ -68,6 +69,7 @@ class Suspicion:
         self.peak = 0.0
         self.proven = False
         self.shared = False
+        self.crowded = False
         self.strays = [0.0] * 7
         self.stray_attempts = 0
         self.run = [0] * 7
@@ -172,13 +174,14 @@ class Suspicion:
         own: list[tuple[int, float]] = []
         for kind, first, last in self.bursts:
             weight = BURST_WEIGHTS[int(kind)] * factor
-            if weight and last - first <= LONGEST_BURST:
+            if weight and not self.crowded and last - first <= LONGEST_BURST:
                 learned.burst(int(kind), last - first, weight)
                 own.append((int(kind), weight))
         taught = sum(self.strays), self.stray_attempts, own
         self.strays = [0.0] * 7
         self.stray_attempts = 0
         self.bursts = []
+        self.crowded = False
         return taught
 
     def best(self) -> int:
@@ -208,7 +211,8 @@ class Suspicion:
         """Everything as plain data."""
         return [
             self.belief, self.sums, self.onsets, self.trail, self.marks, self.attempts, self.peak, self.proven,
-            self.shared, self.strays, self.stray_attempts, self.run, self.run_start, self.burst, self.bursts,
+            self.shared, self.crowded, self.strays, self.stray_attempts, self.run, self.run_start, self.burst,
+            self.bursts,
         ]  # fmt: skip
 
     @classmethod
@@ -217,7 +221,8 @@ class Suspicion:
         self = cls.__new__(cls)
         (
             self.belief, self.sums, self.onsets, trail, self.marks, self.attempts, self.peak, self.proven,
-            self.shared, self.strays, self.stray_attempts, self.run, self.run_start, self.burst, self.bursts,
+            self.shared, self.crowded, self.strays, self.stray_attempts, self.run, self.run_start, self.burst,
+            self.bursts,
         ) = plain  # fmt: skip
         self.trail = [(moment, mark, batch) for moment, mark, batch in trail]
         return self

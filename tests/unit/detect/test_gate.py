@@ -32,6 +32,16 @@ def test_failures_of_most_targets_are_the_vantages() -> None:
     assert not Gate().suspects(batch(0, 2), 0.0)
 
 
+def test_a_few_failures_together_are_a_crowd() -> None:
+    """Three, and a fifth of the targets: no reason to doubt them, one to learn nothing from them."""
+    gate = Gate()
+
+    assert not gate.suspects(batch(9, 3), 0.0)
+    assert gate.crowded
+    assert not gate.suspects(batch(9, 2), 300.0)
+    assert not gate.crowded
+
+
 def test_the_gate_gives_way_after_three_hours() -> None:
     """A vantage that fails for so long has lost its excuse."""
     gate = Gate()

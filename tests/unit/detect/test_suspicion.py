@@ -92,6 +92,19 @@ def test_an_episode_is_learned_as_a_burst_of_its_length() -> None:
     assert learned.tau[Mark.SILENT] < 400.0
 
 
+def test_failures_in_a_crowd_teach_no_bursts() -> None:
+    """They may have been the vantage's own."""
+    learned = Learned()
+    suspicion = Suspicion(learned.eps)
+    for n in range(4):
+        fail(suspicion, 1000.0 + 15.0 * n, Mark.SILENT)
+    suspicion.crowded = True
+    work(suspicion, 1345.0, 2, dt=300.0)
+
+    assert suspicion.teach(learned, 1345.0)[2] == []
+    assert not suspicion.crowded
+
+
 def test_what_fails_for_an_hour_is_not_learned_as_an_ordinary_fault() -> None:
     """It may be a block that ended before it was called."""
     learned = Learned()
