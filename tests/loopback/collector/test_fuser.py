@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 from probe.collector.fuser import fuse_some
-from probe.collector.store import events, history
+from probe.collector.store import Session, events, history
 from probe.collector.store.events import Dirty
 from probe.fuse.revision import Kind
 from probe.model.event import Confidence, Event, Scope
@@ -83,11 +83,16 @@ async def test_three_networks_make_an_event_of_the_country(house: House, enrolle
 
 async def test_marks_outlive_a_crash_between_fusing_and_publishing(house: House, enrolled: Enrolled) -> None:
     """A mark goes away only in the transaction that publishes, and only if nobody marked again meanwhile."""
+
+    def marked_again(session: Session) -> list[int]:
+        """Marks, marks again, takes the first mark away: in one transaction, since the collector fuses meanwhile."""
+        history.mark_dirty(session, "X", "RU", 1)
+        history.mark_dirty(session, "X", "RU", 2)
+        events.clean(session, Dirty("X", "RU", 1, 1))
+        return [each.mark for each in events.dirty(session, 9)]
+
     store = house.collector.store
-    await store.write(lambda s: history.mark_dirty(s, "X", "RU", 1))
-    await store.write(lambda s: history.mark_dirty(s, "X", "RU", 2))
-    await store.write(lambda s: events.clean(s, Dirty("X", "RU", 1, 1)))
-    assert [each.mark for each in await store.read(lambda s: events.dirty(s, 9))] == [2]
+    assert await store.write(marked_again) == [2]
 
     await fuse_some(house.collector)
     assert await store.read(lambda s: events.dirty(s, 9)) == []
