@@ -7,6 +7,7 @@ clock. The Initial is QUIC v1 with the ALPN of HTTP/3, padded to 1,200 bytes as 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import socket
 import ssl
@@ -62,7 +63,7 @@ async def quic(step: QuicHandshake, tools: Tools, stamp: Stamp, emit: Emit) -> N
                 raise
         except BaseException:
             if talk is not None:
-                talk.close()
+                await talk.close()
             raise
         try:
             emit(_seen(step, talk, failed, stamp.fields(start, loop.time())))
@@ -70,7 +71,7 @@ async def quic(step: QuicHandshake, tools: Tools, stamp: Stamp, emit: Emit) -> N
                 await _look_again(step, talk, tools, stamp, emit)
         finally:
             if talk is not None:
-                talk.close()
+                await talk.close()
 
 
 async def _look_again(step: QuicHandshake, talk: _Talk, tools: Tools, stamp: Stamp, emit: Emit) -> None:
@@ -227,15 +228,19 @@ class _Talk:
             except BlockingIOError:
                 return  # as good as lost: the connection sends again
 
-    def close(self) -> None:
-        """Take leave and close the socket."""
-        if self._coming is not None:
-            self._coming.cancel()
+    async def close(self) -> None:
+        """Take leave and close the socket, once nobody waits for it any more.
+
+        A socket that is closed while a read of it is pending stays known to the event loop for one more turn, and the
+        next socket, which gets the same number, then fails (ENOENT from epoll) or loses its reader.
+        """
         self._quic.close()
-        try:
+        with contextlib.suppress(OSError):  # nobody may be there to take leave of
             self._flush()
-        except OSError:
-            pass  # nobody is there to take leave of
+        try:
+            if self._coming is not None:
+                self._coming.cancel()
+                await asyncio.wait({self._coming})
         finally:
             self._sock.close()
 

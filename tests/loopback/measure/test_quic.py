@@ -19,6 +19,7 @@ from probe.clock import Clock
 from probe.errors import ProbeError
 from probe.measure import quic as quic_module
 from probe.measure.anchors import AnchorWatch
+from probe.measure.connect import open_tcp
 from probe.measure.pace import Pace
 from probe.measure.quic import quic, require
 from probe.measure.stamp import Stamp
@@ -208,6 +209,15 @@ async def test_a_cancelled_handshake_leaves_nothing_behind(tools: Tools) -> None
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+async def test_the_next_socket_may_have_the_number_of_the_one_just_closed() -> None:
+    """The event loop must have forgotten the old one by then: under load this once failed a healthy target."""
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    async with server, path_to(9, lambda _: False) as silent, Tools(timeout=0.2, pace=Pace(0)) as tools:
+        await shaken(silent, tools)
+        with await open_tcp("127.0.0.1", server.sockets[0].getsockname()[1], 5.0) as sock:
+            assert await asyncio.get_running_loop().sock_recv(sock, 1) == b""
 
 
 async def test_a_flood_of_datagrams_ends(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
