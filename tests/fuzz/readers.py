@@ -1,88 +1,98 @@
-"""A fuzzer for every reader: small good files, broken at random, must give items or a ListError and nothing else.
+"""A fuzzer for every reader: small good files, broken at random, must give sound items or a ListError and nothing else.
 
-``python -m tests.fuzz.readers SECONDS [FORMAT]`` runs it for so long on each format and prints what it found. Inputs
-are mutations of the files below and of the real samples where they are beside the project; the seed is printed, so a
-finding can be had again. What it finds becomes a test of the reader's own.
+``python -m tests.fuzz.readers --seconds 600 [--reader NAME] [--seed N]`` runs it for so many seconds *of one core* on
+each reader, half a minute in turn, and prints what it found. Where atheris is installed (it is no dependency),
+coverage guides it (`tests.fuzz.guided`); else inputs are mutations of the files below and of the real samples where
+they are beside the project, and the seed is printed, so a finding can be had again. What it finds becomes a test of the
+reader's own.
 """
 
 from __future__ import annotations
 
+import argparse
+import importlib.util
+import ipaddress
 import random
+import re
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 from probe.errors import ListError
-from probe.lists.registry import FORMATS, HEAD, Format, sniff
+from probe.lists import catalogue, changes, places, unpack
+from probe.lists.entries import BadLine, Entry
+from probe.lists.lines import split
+from probe.lists.prefixes.record import Prefix
+from probe.lists.registers import clean
+from probe.lists.registers.record import Record
+from probe.lists.registry import FORMATS, HEAD, sniff
+from probe.model.target import parse
+from tests.fuzz.good import GOOD
+from tests.fuzz.wounds import broken
 from tests.required import SHARED_DATA
 
-GOOD: dict[str, bytes] = {
-    "dump-xml": (
-        '<?xml version="1.0" encoding="windows-1251"?>\n'
-        '<reg:register updateTime="2024-06-11T17:20:03.000+03:00" formatVersion="2.4" xmlns:reg="http://rsoc.ru">'
-        '<content id="7" includeTime="2024-06-05T00:55:02" entryType="4" blockType="domain" ts="2024-06-05T13:40:02">'
-        '<decision date="2017-04-28" number="7-Restricting" org="суд"/><url><![CDATA[http://a.example/тайна]]></url>'
-        "<domain><![CDATA[*.a.example]]></domain><ip>192.0.2.1</ip><ipSubnet>203.0.113.0/24</ipSubnet>"
-        "<ipv6>2001:db8::1</ipv6></content></reg:register>"
-    ).encode("cp1251"),
-    "zi-csv": (
-        "Updated: 2021-12-07 16:54:00 +0000\n"
-        '192.0.2.1 | 2001:db8::1;a.example;"http://a.example/x;y";суд;2-1;2013-06-10\n'
-        "203.0.113.0/24;*.b.example;;Роскомнадзор;7-Restricting;2017-04-28\n192.0.2.1;c.example\n"
-    ).encode("cp1251"),
-    "antifilter": b"a.example\n192.0.2.1\n203.0.113.0/24\n*.b.example\n",
-    "roskomsvoboda": b'[{"appearDate": "2017-04-28", "domains": ["a.example"], "ips": ["192.0.2.1"]}, "b"]',
-    "ripestat": b"""{"data_call_name": "announced-prefixes", "status": "ok", "data": {"resource": "64500", "prefixes": [
-        {"prefix": "192.0.2.0/24", "timelines": [{"starttime": "2026-06-04T00:00:00", "endtime": "soon"}]}
-        ]}}""",
-    "ipverse": b"""{"asn": 64500, "metadata": {"handle": "H"},
-        "prefixes": {"ipv4": ["192.0.2.0/24"], "ipv6": ["2001:db8::/32"]}}""",
-    "delegated": b"2.3|apnic|20260618|92||20260617|+1000\napnic|*|ipv4|*|82|summary\n"
-    b"apnic|CN|ipv4|1.12.0.0|768|20100511|allocated\napnic|CN|ipv6|240d:c000::|28|20130802|allocated|A9T\n"
-    b"apnic|CN|asn|45056|60|20080201|allocated\n",
-    "pfx2as": b"192.0.2.0\t24\t64500\n198.51.100.0\t24\t64500_64501\n2001:db8::\t32\t64500,64502\n",
-    "bgptools": b'{"CIDR": "192.0.2.0/24", "ASN": 64500, "Hits": 6}\n{"CIDR": "2001:db8::/32", "ASN": 1, "Hits": 6}\n',
-    "ip2asn": b"192.0.2.0\t192.0.4.255\t64500\tCN\tNET\n10.0.0.0\t10.255.255.255\t0\tNone\tNot routed\n",
-    "prefix-list": b"# AS64500 (NET)\n192.0.2.0/24\n2001:db8::/32\n",
-    "testlist": b'url,category_code,category_description,source\nhttps://a.example/,NEWS,"News, all",x\n',
-}
-"""One small good file a format; databases of MaxMind have their own test."""
-
-PIECES = [
-    b"", b"\n", b"\0", b"\xff", b"\x98", b'"', b";", b"|", b"<", b">", b"&#x0;", b"]]>", b"<![CDATA[", b"<!DOCTYPE a [",
-    b"&amp;", b"\\u", b"/", b":", b"::", b"/0", b"/33", b"-1", b"0", b"4294967296", b"9" * 30, b"[", b"]", b"{", b"}",
-    b",", b"\t", b"\r\n", b"\xef\xbb\xbf", "٣".encode(), "я".encode(), b"xn--", b"*.", b"..", b"null", b"1e999",
-    b"\x1f\x8b", b"A" * 300,
-]  # fmt: skip
-"""What breaks parsers: separators, ends, edges of numbers, other alphabets."""
+SLICE = 30.0
+"""Seconds of one core that a reader has in turn."""
+PIECE_SIZES = (1, 7, 100, 65536)
+SAMPLE = 4_000
+"""Bytes of a real sample that are used: of its beginning, and again its head with its end."""
 
 
-def samples(known: Format) -> list[bytes]:
-    """The good files of a format."""
-    found = [GOOD[known.name]] if known.name in GOOD else []
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What is fuzzed: pieces of a file and its name -> items."""
+
+    name: str
+    read: Callable[[Iterable[bytes], str], Iterable[object]]
+
+
+def _services(chunks: Iterable[bytes], name: str) -> Iterable[object]:
+    content = b"".join(chunks)
+    stem = re.search(rb'^name = "([a-z0-9-]+)"', content, re.MULTILINE)
+    return catalogue.load({f"{stem[1].decode()}.toml" if stem else name: content})
+
+
+def _registers(chunks: Iterable[bytes], name: str) -> Iterable[object]:
+    return places.registers(b"".join(chunks), name).values()
+
+
+def _anchors(chunks: Iterable[bytes], name: str) -> Iterable[object]:
+    return places.anchors(b"".join(chunks), name)
+
+
+def _changes(chunks: Iterable[bytes], name: str) -> Iterable[object]:
+    return changes.read_changes(split(chunks, name), name)
+
+
+def _zipped(chunks: Iterable[bytes], name: str) -> Iterable[object]:
+    return [b"".join(unpack.unpack(chunks, name, 1_000_000))]
+
+
+READERS = (
+    *(Reader(known.name, known.read) for known in FORMATS),
+    Reader("services", _services),
+    Reader("registers", _registers),
+    Reader("anchors", _anchors),
+    Reader("changes", _changes),
+    Reader("gzip", _zipped),
+)
+"""Every format of the registry, and the other files that come from outside."""
+
+
+def samples(reader: Reader) -> list[bytes]:
+    """The good files of a reader."""
+    found = [*GOOD[reader.name]]
     if SHARED_DATA.is_dir():
         for path in sorted(SHARED_DATA.glob("[prt]*/*")):
             content = path.read_bytes()
-            if sniff(content[:HEAD], path.name).name == known.name:
-                found.append(content[:20_000])
+            if sniff(content[:HEAD], path.name).name == reader.name:
+                found += [content[:SAMPLE], content[:600] + content[600:][-SAMPLE:]]
     return found
-
-
-def broken(content: bytes, draw: random.Random) -> bytes:
-    """The file with one to four wounds."""
-    for _ in range(draw.randint(1, 4)):
-        at, length = draw.randrange(len(content) + 1), draw.choice([0, 0, 1, 1, 2, 8, 64, 1000])
-        match draw.randrange(4):
-            case 0:
-                content = content[:at] + draw.choice(PIECES) + content[at + length :]
-            case 1:
-                content = content[:at] + draw.randbytes(draw.randint(1, 3)) + content[at + length :]
-            case 2:
-                start = draw.randrange(len(content) + 1)
-                content = content[:at] + content[start : start + length] * draw.randint(1, 4) + content[at:]
-            case _:
-                content = content[:at] + content[at + length :] if draw.random() < 0.9 else content[:at]
-    return content
 
 
 def pieces(content: bytes, size: int) -> Iterator[bytes]:
@@ -90,35 +100,123 @@ def pieces(content: bytes, size: int) -> Iterator[bytes]:
     return (content[at : at + size] for at in range(0, len(content), size))
 
 
-def fuzz(known: Format, seconds: float, seed: int, at_most: int = 10**9) -> tuple[int, str]:
-    """Run one reader on broken files; how many, and the first fault with its input, or an empty text."""
-    draw, files = random.Random(seed), samples(known)
-    until, count = time.monotonic() + seconds, 0
-    while files and count < at_most and time.monotonic() < until:
+def outcome(reader: Reader, content: bytes, size: int) -> list[object]:
+    """What a reader makes of a file: its items, and the text of the ListError with which it ended.
+
+    Raises:
+        Exception: the reader has a fault.
+    """
+    seen: list[object] = []
+    try:
+        for item in reader.read(pieces(content, size), "f"):
+            sound(item)
+            seen.append(item)
+    except ListError as error:
+        seen.append(str(error))
+    return seen
+
+
+def sound(item: object) -> None:
+    """See that an item is what its documentation promises.
+
+    Raises:
+        ValueError: it is not.
+    """
+    match item:
+        case Record():
+            fine = all(clean.name(host) == host for host in item.hosts) and item.spoilt >= 0 and item.urls >= 0
+            fine = fine and all(str(ipaddress.ip_address(text)) == text for text in item.addresses)
+            fine = fine and all(str(ipaddress.ip_network(text)) == text for text in item.networks)
+            fine = fine and all(at is None or at.utcoffset() is not None for at in (item.included, item.changed))
+        case Prefix():
+            fine = str(ipaddress.ip_network(item.network)) == item.network and item.line >= 1
+        case Entry():
+            fine = bool(parse(item.target)) and item.target == item.target.strip()
+        case BadLine():
+            fine = item.line >= 1 and len(item.what) <= 500
+        case _:
+            fine = True
+    if not fine:
+        raise ValueError(f"an unsound item: {item!r:.300}")
+
+
+def tried(reader: Reader, content: bytes) -> None:
+    """One file, in pieces of a size that its content decides; now and then in two sizes, with the same outcome.
+
+    Raises:
+        Exception: the reader has a fault.
+    """
+    mark = zlib.crc32(content)
+    size = PIECE_SIZES[mark % 4]
+    seen = outcome(reader, content, size)
+    if mark % 16 < 4 and not _agree(seen, other := outcome(reader, content, 65536 if size < 65536 else 3)):
+        raise ValueError(f"in pieces of {size}: {seen!r:.300}, otherwise: {other!r:.300}")
+
+
+def _agree(one: list[object], other: list[object]) -> bool:
+    """The same items and end; of a file that ends in an error, more or fewer may come before one is met."""
+    if one and other and isinstance(one[-1], str) and isinstance(other[-1], str):
+        shorter = min(len(one), len(other)) - 1
+        return one[:shorter] == other[:shorter]
+    return one == other
+
+
+def fuzz(reader: Reader, seconds: float, seed: int, at_most: int = 10**9) -> tuple[int, str]:
+    """Run one reader on broken files for `seconds` of one core.
+
+    Returns:
+        How many, and the first fault with its input, or an empty text.
+    """
+    draw, files = random.Random(seed), samples(reader)
+    until, count = time.process_time() + seconds, 0
+    while count < at_most and time.process_time() < until:
         content = broken(draw.choice(files), draw)
-        size = draw.choice([1, 7, 100, 65536])
         try:
-            list(known.read(pieces(content, size), "f"))
-        except ListError:
-            pass
+            tried(reader, content)
         except Exception as error:  # noqa: BLE001 - finding any other is the point
-            return count, f"{type(error).__name__}: {error} on {content!r} in pieces of {size}"
+            return count, f"{type(error).__name__}: {error} on {content!r}"
         count += 1
     return count, ""
 
 
 def main() -> int:
-    """Every format in turn, or the one that is named."""
-    seconds, names = float(sys.argv[1]), sys.argv[2:]
+    """Every reader in turn, or the one that is named; 1 when something was found."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--seconds", type=float, default=600.0)
+    options.add_argument("--reader", choices=[reader.name for reader in READERS], action="append")
+    options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
+    options.add_argument("--kept", help="folder that keeps the inputs that reached new lines, and the findings")
+    given = options.parse_args()
+    chosen = [reader for reader in READERS if reader.name in (given.reader or [known.name for known in READERS])]
+    spent = dict.fromkeys((reader.name for reader in chosen), 0.0)
+    guided = importlib.util.find_spec("atheris") is not None
     faults = 0
-    for known in FORMATS:
-        if known.name not in (names or GOOD):
-            continue
-        seed = random.SystemRandom().randrange(10**9)
-        count, fault = fuzz(known, seconds, seed)
-        print(f"{known.name:14} {count:9} files, seed {seed}: {fault or 'nothing found'}", flush=True)  # noqa: T201
-        faults += bool(fault)
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(given.kept or folder)
+        while waiting := [reader for reader in chosen if spent[reader.name] < given.seconds]:
+            for reader in waiting:
+                seconds = min(SLICE, given.seconds - spent[reader.name])
+                seed = given.seed + int(spent[reader.name])
+                count, fault = _guided(reader, seconds, seed, kept) if guided else fuzz(reader, seconds, seed)
+                spent[reader.name] += seconds
+                faults += bool(fault)
+                how = "guided" if guided else "blind"
+                print(  # noqa: T201 - a command
+                    f"{reader.name:22} {spent[reader.name]:5.0f} s {count:9} files ({how}), seed {seed}: "
+                    f"{fault or 'nothing found'}",
+                    flush=True,
+                )
     return int(faults > 0)
+
+
+def _guided(reader: Reader, seconds: float, seed: int, kept: Path) -> tuple[int, str]:
+    """A slice in a process of its own, since the library ends the process that it runs in."""
+    command = [sys.executable, "-m", "tests.fuzz.guided", reader.name, str(seconds), str(seed), str(kept)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    count = next((int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("files ")), 0)
+    if done.returncode == 0:
+        return count, ""
+    return count, " / ".join(line.strip() for line in done.stderr.splitlines()[-25:] if line.strip())
 
 
 if __name__ == "__main__":

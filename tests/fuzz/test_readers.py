@@ -2,19 +2,30 @@
 
 import pytest
 
-from probe.lists.registry import FORMATS, Format, sniff
-from tests.fuzz.readers import GOOD, fuzz
+from probe.lists.registry import sniff
+from tests.fuzz.good import GOOD
+from tests.fuzz.readers import READERS, Reader, fuzz, outcome
 
 
-@pytest.mark.parametrize("known", [known for known in FORMATS if known.name != "mmdb"], ids=lambda known: known.name)
-def test_broken_files_give_items_or_a_list_error(known: Format) -> None:
-    """Never another exception, whatever the wound and whatever the pieces."""
-    count, fault = fuzz(known, 20, seed=2017, at_most=80)
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+def test_broken_files_give_sound_items_or_a_list_error(reader: Reader) -> None:
+    """Never another exception, whatever the wound, and the same whatever the pieces."""
+    count, fault = fuzz(reader, 20, seed=2017, at_most=80)
     assert fault == ""
     assert count > 0
 
 
-@pytest.mark.parametrize("name", GOOD)
-def test_the_files_it_begins_with_are_good(name: str) -> None:
-    """Each is known for what it is."""
-    assert sniff(GOOD[name], "domains.lst" if name == "antifilter" else "f").name == name
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+def test_the_files_it_begins_with_are_good(reader: Reader) -> None:
+    """Each is read to its end, and gives something."""
+    for content in GOOD[reader.name]:
+        seen = outcome(reader, content, 65536)
+        assert seen
+        assert [item for item in seen if isinstance(item, str)] == []
+
+
+@pytest.mark.parametrize("name", [reader.name for reader in READERS[:13]])
+def test_a_good_file_is_known_for_what_it_is(name: str) -> None:
+    """By its beginning, and by its name where nothing else tells."""
+    file = {"antifilter": "domains.lst", "mmdb": "asn.mmdb"}.get(name, "f")
+    assert sniff(GOOD[name][0], file).name == name
