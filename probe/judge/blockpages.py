@@ -173,16 +173,29 @@ def identify(*, status: int, location: str, headers: Mapping[str, str], body: st
         found |= {mark for known, mark in _HOSTS if host == known or host.endswith("." + known)}
         found |= {mark for part, mark in _LOCATIONS if part in location}
     if not 300 <= status < 400:
-        text = " ".join(body[:BODY_LIMIT].split()).lower()
-        found |= {mark for phrase, mark in _PHRASES if phrase in text}
+        found |= _marks_of(body[:BODY_LIMIT].lower())
     found |= {mark for (name, part), mark in _HEADERS if part in headers.get(name, "").lower()}
     return tuple(sorted(found))
+
+
+def _marks_of(text: str) -> set[str]:
+    """The marks of the phrases in a text of lower case, however it is spaced.
+
+    A phrase can only be where its longest word is, and hardly any page has one of those: so the words go first, and the
+    spaces are put in order only where one was found.
+    """
+    likely = {word for word in _WORDS if word in text}
+    if not likely:
+        return set()
+    spaced = " ".join(text.split())
+    return {mark for phrase, word, mark in _PHRASES if word in likely and phrase in spaced}
 
 
 # Every answer is held against every pattern, so each part of them is laid out flat: (what to look for, mark).
 _HOSTS = tuple((host, pattern.id) for pattern in PATTERNS for host in pattern.hosts)
 _LOCATIONS = tuple((pattern.location, pattern.id) for pattern in PATTERNS if pattern.location)
-_PHRASES = tuple((phrase, pattern.id) for pattern in PATTERNS for phrase in pattern.body)
+_PHRASES = tuple((phrase, max(phrase.split(), key=len), pattern.id) for pattern in PATTERNS for phrase in pattern.body)
+_WORDS = tuple(sorted({word for _, word, _ in _PHRASES}))
 _HEADERS = tuple((pattern.header, pattern.id) for pattern in PATTERNS if pattern.header)
 
 

@@ -87,19 +87,19 @@ def described(
     body = bytes(reply.body)
     content_type = reply.header("content-type").decode("latin-1")
     location = page.location(reply.status, reply.header("location"), step.url)
+    charset = page.charset(body, content_type)
     marks: tuple[str, ...] = ()
     if reply.status:
         headers = {name: value.decode("latin-1") for name, value in reply.headers}
-        marks = blockpages.identify(
-            status=reply.status, location=location, headers=headers, body=page.text(body, content_type)
-        )
+        top = body[: 4 * blockpages.BODY_LIMIT].decode(charset, "replace")  # a character is at most four bytes
+        marks = blockpages.identify(status=reply.status, location=location, headers=headers, body=top)
     return Exchange(
         url=step.url,
         address=step.address,
         secure=secure,
         status=reply.status,
         location=location,
-        title=page.title(body, content_type),
+        title=page.title(body, charset),
         headers=page.header_names(reply.headers),
         length=len(body),
         sha256=hashlib.sha256(body).hexdigest()[:32] if reply.status else "",

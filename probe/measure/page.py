@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import html
 import re
 from urllib.parse import urldefrag, urljoin
@@ -26,37 +27,42 @@ _EVERYDAY = """
 EVERYDAY = frozenset(_EVERYDAY.split())
 
 _TITLE = re.compile(rb"<title[^>]{0,200}>(.{0,2000}?)</title", re.IGNORECASE | re.DOTALL)
-_CHARSET = re.compile(rb"charset\s{0,4}=\s{0,4}[\"']?([a-z0-9_-]{2,20})", re.IGNORECASE)
+_CHARSET = re.compile(rb"charset\s{0,4}=\s{0,4}[\"']?([a-z0-9_-]{2,20})")
 # Python knows codecs that are no charsets and that a hostile page must not choose (punycode is quadratic).
 _CHARSETS = re.compile(
     r"utf-?8|us-ascii|(?:windows-|cp)125[0-8]|iso-?8859-\d{1,2}|koi8-[ru]|gb(?:k|2312|18030)|big5|shift_jis|euc-(?:jp|kr)|windows-874"
 )
 
 
-def text(body: bytes, content_type: str) -> str:
-    """The body as text: by the charset that the header names, else that the page names, else UTF-8; never fails."""
+def charset(body: bytes, content_type: str) -> str:
+    """The charset that the header names, else that the page names, else UTF-8; a codec of Python's in any case."""
     for place in (content_type.encode("latin-1", "replace"), body[:2048]):
-        found = _CHARSET.search(place)
+        # Looked for plainly first: the pattern alone would be tried at every byte of every page.
+        lower = place.lower()
+        at = lower.find(b"charset")
+        found = _CHARSET.search(lower, at) if at >= 0 else None
         if found:
-            charset = found.group(1).decode("ascii").lower()
-            if _CHARSETS.fullmatch(charset):
-                try:
-                    return body.decode(charset, "replace")
-                except LookupError:
-                    break
-    return body.decode("utf-8", "replace")
+            named = found.group(1).decode("ascii")
+            if _CHARSETS.fullmatch(named) and _is_codec(named):
+                return named
+    return "utf-8"
 
 
-def title(body: bytes, content_type: str) -> str:
+def _is_codec(name: str) -> bool:
+    try:
+        codecs.lookup(name)
+    except LookupError:  # there is no ISO-8859-12
+        return False
+    return True
+
+
+def title(body: bytes, charset: str) -> str:
     """The page's title, white space collapsed, at most 120 characters; empty when there is none."""
-    found = _TITLE.search(body[:_HEAD])
+    at = body[:_HEAD].lower().find(b"<title")
+    found = _TITLE.search(body, at, _HEAD) if at >= 0 else None
     if not found:
         return ""
-    charset = content_type
-    if "charset" not in content_type.lower():
-        named = _CHARSET.search(body[:2048])
-        charset = f"text/html; charset={named.group(1).decode('ascii')}" if named else content_type
-    words = html.unescape(text(found.group(1), charset)).split()
+    words = html.unescape(found.group(1).decode(charset, "replace")).split()
     return "".join(c if c.isprintable() else "?" for c in " ".join(words))[:MAX_TITLE].rstrip()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from probe.judge.blockpages import PATTERNS, STUBS, acquitting, convicting, identify
+from probe.judge.blockpages import PATTERNS, STUBS, Pattern, acquitting, convicting, identify
 
 # ruff: noqa: RUF001 - the notices are written in Cyrillic letters
 
@@ -45,6 +45,13 @@ def test_a_redirect_elsewhere_is_not(location: str) -> None:
 def test_the_words_of_a_notice_are_found_whatever_their_case_and_spacing() -> None:
     """Broken over lines, in capitals."""
     assert marks(body="<h1>ДОСТУП\n   к запрашиваемому\tресурсу ограничен</h1>") == ("ru.law",)
+
+
+@pytest.mark.parametrize("pattern", [one for one in PATTERNS if one.body], ids=lambda one: one.id)
+def test_every_phrase_is_found_broken_over_lines(pattern: Pattern) -> None:
+    """In the middle of other words."""
+    for phrase in pattern.body:
+        assert pattern.id in marks(body=f"<p>x{phrase.title().replace(' ', chr(10) + chr(9))}x</p>")
 
 
 def test_the_body_of_a_redirect_says_nothing() -> None:

@@ -20,20 +20,23 @@ from probe.measure import page
         ),
         ("<meta charset='koi8-r'><title>Доступ</title>".encode("koi8-r"), "text/html", "Доступ"),
         ("<title>Доступ</title>".encode(), "text/html; charset=punycode", "Доступ"),
+        ("<title>Доступ</title>".encode(), "text/html; CharSet = ISO-8859-12", "Доступ"),
+        (b"<title" + b"x" * 300 + b"> <title>second</title>", "", "second"),
         (b"no title", "text/html", ""),
         (b"<title>" + b"x" * 500 + b"</title>", "", "x" * 120),
     ],
 )
 def test_a_title_is_read_by_the_charset_that_is_named(body: bytes, content: str, title: str) -> None:
     """The header's goes before the page's; a codec that is no charset is not believed."""
-    assert page.title(body, content) == title
+    assert page.title(body, page.charset(body, content)) == title
 
 
 @given(st.binary(max_size=3000), st.text(max_size=40))
 def test_no_bytes_make_it_fail(body: bytes, content: str) -> None:
     """And a title is never longer than evidence allows."""
-    assert len(page.title(b"<title>" + body, content)) <= page.MAX_TITLE
-    page.text(body, content)
+    charset = page.charset(body, content)
+    assert len(page.title(b"<title>" + body, charset)) <= page.MAX_TITLE
+    body.decode(charset, "replace")
 
 
 @pytest.mark.parametrize(
