@@ -1,8 +1,9 @@
-"""HTTP/1.1: one GET over a stream, bounded in every direction (h11 does the protocol)."""
+"""HTTP/1.1: one GET over a stream, bounded in every direction (h11 does the protocol wherever it is not plain)."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import zlib
 from dataclasses import dataclass, field
 from itertools import count
@@ -10,6 +11,7 @@ from itertools import count
 import h11
 
 from probe.measure.failures import ended
+from probe.measure.head import Head, usual_head
 from probe.measure.stream import Stream
 from probe.model.failure import Failure
 
@@ -33,7 +35,8 @@ BROWSER = (
     ("Connection", "keep-alive"),
     ("Upgrade-Insecure-Requests", "1"),
 )
-_BROWSER = "".join(f"{name}: {value}\r\n" for name, value in BROWSER).encode() + b"\r\n"
+_BROWSER = "".join(f"{name}: {value}\r\n" for name, value in BROWSER) + "\r\n"
+_SAYABLE = re.compile(r"[!-~]+")
 
 
 @dataclass(slots=True)
@@ -100,62 +103,101 @@ async def exchange(stream: Stream, host: str, target: str, reply: Reply) -> None
         EOFError: the other side closed before the answer was complete.
         Ended: it is not HTTP, or a bound was reached.
     """
-    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEADERS)
-    # h11 checks what varies and keeps the state; the rest of the header is the same each time and written once.
-    head = http.send(h11.Request(method="GET", target=target, headers=[("Host", host)])) or b""
-    http.send(h11.EndOfMessage())
-    await stream.send(head[:-2] + _BROWSER)
-    reading = _Reading(stream, http, reply)
+    if not _SAYABLE.fullmatch(host) or not _SAYABLE.fullmatch(target):
+        raise ValueError(f"{host!r} and {target!r} do not make a request")
+    await stream.send(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n{_BROWSER}".encode("ascii"))
+    first = await stream.receive()
+    head = usual_head(first)
     try:
-        for turn in count(1):
-            await reading.step()
-            if reply.complete:
-                return
-            if turn % _TURNS == 0:
-                await asyncio.sleep(0)
-    except ConnectionResetError:
-        if not reading.page_over:
-            raise
-        reply.complete = True
-    except h11.RemoteProtocolError as error:
-        if reading.closed:
-            raise EOFError from error
-        raise ended(
-            Failure.TOO_MUCH if error.error_status_hint == 431 else Failure.GARBAGE, f"HTTP: {error}"
-        ) from error
+        if head is None:
+            await _Reading(stream, reply).read(first)
+        else:
+            await _read_body(stream, reply, head, first[head.size :])
     except zlib.error as error:
         raise ended(Failure.GARBAGE, f"content coding: {error}") from error
 
 
-class _Reading:
-    """Reads one answer event by event."""
+async def _read_body(stream: Stream, reply: Reply, head: Head, data: bytes) -> None:
+    """Read on after a usual head, up to its length or our bound."""
+    reply.status = head.status
+    reply.headers = head.headers
+    decoder = _decoder(reply)
+    left = head.length
+    wire = 0
+    for turn in count(1):
+        data = data[:left]
+        left -= len(data)
+        wire += len(data)
+        reply.body += decoder.feed(data, MAX_BODY - len(reply.body))
+        reply.complete = not left or len(reply.body) >= MAX_BODY
+        if reply.complete:
+            return
+        if wire > MAX_WIRE:
+            raise ended(Failure.TOO_MUCH, "body")
+        if turn % _TURNS == 0:
+            await asyncio.sleep(0)
+        data = await stream.receive()
+        if not data:
+            raise EOFError
 
-    def __init__(self, stream: Stream, http: h11.Connection, reply: Reply) -> None:
-        self.closed = False
+
+def _decoder(reply: Reply) -> _Decoder:
+    coding = reply.header("content-encoding").decode("latin-1").strip().lower()
+    return _Decoder(coding if coding in ("gzip", "x-gzip", "deflate") else "")
+
+
+class _Reading:
+    """Reads one answer of any kind, event by event."""
+
+    def __init__(self, stream: Stream, reply: Reply) -> None:
+        self._closed = False
         self._stream = stream
-        self._http = http
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEADERS)
+        # What was asked decides what may be answered; the octets themselves are on their way.
+        self._http.send(h11.Request(method="GET", target="/", headers=[("Host", "")]))
+        self._http.send(h11.EndOfMessage())
         self._reply = reply
         self._received = 0
         self._decoder = _Decoder("")
 
+    async def read(self, first: bytes) -> None:
+        """To the end of the answer, which begins with these bytes."""
+        try:
+            self._feed(first)
+            for turn in count(1):
+                await self._step()
+                if self._reply.complete:
+                    return
+                if turn % _TURNS == 0:
+                    await asyncio.sleep(0)
+        except ConnectionResetError:
+            if not self._page_over:
+                raise
+            self._reply.complete = True
+        except h11.RemoteProtocolError as error:
+            if self._closed:
+                raise EOFError from error
+            raise ended(
+                Failure.TOO_MUCH if error.error_status_hint == 431 else Failure.GARBAGE, f"HTTP: {error}"
+            ) from error
+
     @property
-    def page_over(self) -> bool:
+    def _page_over(self) -> bool:
         """The body has no length of its own, and the page's last tag came: a reset after that cuts nothing off."""
         reply = self._reply
         if not reply.status or reply.header("content-length") or reply.header("transfer-encoding"):
             return False
         return bytes(reply.body[-64:]).rstrip().lower().endswith(b"</html>")
 
-    async def step(self) -> None:
+    async def _step(self) -> None:
         """One event of h11's, or more bytes for it."""
         event = self._http.next_event()
         if event is h11.NEED_DATA:
-            await self._feed()
+            self._feed(await self._stream.receive())
         elif isinstance(event, h11.Response):
             self._reply.status = event.status_code
             self._reply.headers = [(name.decode("ascii"), value) for name, value in event.headers]
-            coding = self._reply.header("content-encoding").decode("latin-1").strip().lower()
-            self._decoder = _Decoder(coding if coding in ("gzip", "x-gzip", "deflate") else "")
+            self._decoder = _decoder(self._reply)
         elif isinstance(event, h11.Data):
             room = MAX_BODY - len(self._reply.body)
             self._reply.body += self._decoder.feed(bytes(event.data), room)
@@ -165,9 +207,8 @@ class _Reading:
         elif isinstance(event, h11.ConnectionClosed) or event is h11.PAUSED:
             raise EOFError
 
-    async def _feed(self) -> None:
-        data = await self._stream.receive()
-        self.closed = not data
+    def _feed(self, data: bytes) -> None:
+        self._closed = not data
         self._received += len(data)
         if not self._reply.status and self._received > MAX_HEADERS:
             raise ended(Failure.TOO_MUCH, "header")
