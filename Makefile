@@ -1,12 +1,13 @@
-# make run     a collector and an agent on this machine
-# make demo    May 2017 in three minutes, in a laboratory of network namespaces (root)
-# make test    all tests; the lab's need root
-# make check   format, lint, types, directions of imports
+# make run       a collector and an agent on this machine
+# make demo      May 2017 in three minutes, in a laboratory of network namespaces (root)
+# make test      all tests; the lab's need root
+# make coverage  the branches of each pure module that its own test file leaves out
+# make check     format, lint, types, directions of imports
 
 PYTHON = .venv/bin/python
 WORKERS ?= 4
 
-.PHONY: run demo test lab check format bench bench-detect requirements clean
+.PHONY: run demo test lab coverage check format bench bench-detect requirements clean
 
 run:
 	@deploy/setup run
@@ -28,6 +29,10 @@ endif
 lab:
 	@deploy/setup test
 	$(PYTHON) -m pytest tests/lab $(TESTS)
+
+coverage:
+	@deploy/setup test
+	$(PYTHON) -m tests.coverage $(ROOMS)
 
 check:
 	@deploy/setup test
@@ -57,6 +62,7 @@ requirements:
 	$(PIN) pyproject.toml -o requirements/run.txt
 	$(PIN) pyproject.toml --group check --group test -c requirements/run.txt -o requirements/test.txt
 	$(PIN) pyproject.toml --group check --group test --group lab -c requirements/run.txt -o requirements/lab.txt
+	$(PIN) pyproject.toml --group test --group mutate -c requirements/test.txt -o requirements/mutate.txt
 	printf "hatchling\neditables\n" | $(PIN) - -o requirements/build.txt
 
 clean:

@@ -1,0 +1,100 @@
+"""How much of each pure module its own test file runs through, branch by branch.
+
+``python -m tests.coverage [ROOM…]`` runs the test files of the pure rooms once, keeps apart what ran under which file,
+and prints a line a module: branches, and those of them that nothing of its own file took. Exit status 1 where there are
+any. A module's own file is `tests/unit/<room>/test_<module>.py`, or `test_<room>_<module>.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import coverage
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("model", "lists", "plan", "judge", "detect", "fuse", "formats")
+"""The rooms that are held to be pure (pyproject.toml, tool.importlinter)."""
+
+
+class Contexts:
+    """A plugin of pytest: what runs is put down to the test file that made it run; imports belong to everybody."""
+
+    def __init__(self, measured: coverage.Coverage) -> None:
+        self._measured = measured
+        self._file: Path | None = None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Switch to the file of the test."""
+        if item.path != self._file:
+            self._file = item.path
+            _forget()
+        self._measured.switch_context(str(item.path.relative_to(ROOT)))
+        try:
+            return (yield)
+        finally:
+            self._measured.switch_context("")
+
+
+def _forget() -> None:
+    """Empty every cache of ours: a function that another file's test called must run again."""
+    for name, module in sys.modules.items():
+        if name.startswith("probe."):
+            for value in vars(module).values():
+                if callable(clear := getattr(value, "cache_clear", None)):
+                    clear()
+
+
+def own_tests(module: Path) -> list[Path]:
+    """The test files of a module: one, or none where it is a list of imports or of records."""
+    folder = ROOT / "tests" / "unit" / module.parent.name
+    names = (f"test_{module.stem}.py", f"test_{module.parent.name}_{module.stem}.py")
+    return [folder / name for name in names if (folder / name).exists()]
+
+
+def main(rooms: list[str]) -> int:
+    """Measure and print; 0 where nothing is missed."""
+    modules = sorted(path for room in rooms for path in (ROOT / "probe" / room).glob("[!_]*.py"))
+    files = {module: own_tests(module) for module in modules}
+    # What a module does while it is imported counts, so it must not be imported before.
+    measured = coverage.Coverage(
+        data_file=None, config_file=False, branch=True, include=[str(module) for module in modules]
+    )
+    measured.start()
+    run = sorted({str(path) for paths in files.values() for path in paths})
+    failed = pytest.main(["-q", "--no-header", "-p", "no:cacheprovider", *run], plugins=[Contexts(measured)])
+    measured.stop()
+    missed = 0
+    for module, tests in files.items():
+        branches, gaps = _gaps(measured, module, tests)
+        missed += len(gaps)
+        sys.stdout.write(
+            f"{module.relative_to(ROOT)!s:32} {branches:4} branches {len(gaps):4} missed  {' '.join(gaps)}\n"
+        )
+    sys.stdout.write(f"{len(modules)} modules, {missed} gaps\n")
+    return int(failed or missed > 0)
+
+
+def _gaps(measured: coverage.Coverage, module: Path, tests: list[Path]) -> tuple[int, list[str]]:
+    """The number of a module's branches, and what its own tests left out: branches as `from->to`, lines by number."""
+    own = "|".join(["^$", *(f"^{re.escape(str(path.relative_to(ROOT)))}$" for path in tests)])
+    with tempfile.NamedTemporaryFile(suffix=".json") as report:
+        try:
+            measured.json_report(outfile=report.name, include=[str(module)], contexts=[own])
+        except coverage.exceptions.NoDataError:
+            return 0, ["not imported"]
+        (found,) = json.loads(Path(report.name).read_text())["files"].values()
+    branches = [f"{start}->{end}" for start, end in found["missing_branches"]]
+    starts = {start for start, _ in found["missing_branches"]}
+    lines = [str(line) for line in found["missing_lines"] if line not in starts]
+    return found["summary"]["num_branches"], branches + lines
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:] or list(ROOMS)))
