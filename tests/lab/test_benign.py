@@ -3,42 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.lab.bench import Bench, Line
-from tests.lab.records import Control
-from tests.lab.scenarios import ALL
+from tests.lab.bench import Line
+from tests.lab.harmless import HARMLESS, LINES, Run, measure_harmless
 from tests.lab.topology import Lab
 
 pytestmark = pytest.mark.lab
 
-LINES = {"a2": 0, "loss2": 2, "loss5": 5, "loss10": 10}
-"""Vantages, and the loss there in each direction, in per cent."""
-STEP = 6.0
-"""Seconds a step may take: room for a SYN that is lost four times (Linux sends it again every second)."""
-HARMLESS = [
-    s for s in ALL if s.family == "benign" and not s.middlebox and s.lie is None and "{vantage}" not in str(s.core)
-]
-Run = tuple[str, bool]
-
 
 @pytest.fixture(scope="module")
 def runs(lab: Lab) -> dict[Run, list[Line]]:
-    """(vantage, with a control or without) -> what `probe check` printed there; all at the same time."""
-    bench = Bench(lab, HARMLESS)
-    control = Bench(lab, [s for s in HARMLESS if s.control is Control.ON]).measure_controls()["control"]
-    file = bench.control_file("benign", control)
-    targets = [bench.target(s) for s in HARMLESS]
-
-    def measure(run: Run) -> list[Line]:
-        vantage, controlled = run
-        return bench.probe(vantage, targets, *(file if controlled else ()), trusted=True, timeout=STEP)
-
-    wanted = [(vantage, controlled) for vantage in LINES for controlled in (True, False)]
-    with ThreadPoolExecutor(len(wanted)) as pool:
-        return dict(zip(wanted, pool.map(measure, wanted), strict=True))
+    """One pass over all lines."""
+    return measure_harmless(lab)
 
 
 @pytest.mark.parametrize("controlled", [True, False], ids=["with a control", "without a control"])
