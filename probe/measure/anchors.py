@@ -32,7 +32,7 @@ STAGGER = 0.6
 ADDRESSES = 4
 """Addresses of an anchor that are tried."""
 APART = 1.0
-"""Seconds between the starts of two looks: a thousand failing targets must not hammer the anchors."""
+"""Seconds of the clock between the starts of two looks: a thousand failing targets must not hammer the anchors."""
 
 
 class AnchorWatch:
@@ -79,15 +79,15 @@ class AnchorWatch:
             return ()
         async with self._looking:
             if self._looked is None or self._looked < since:
-                rest = self._began + APART - asyncio.get_running_loop().time()
+                rest = self._began + APART - self._clock.monotonic()
                 if rest > 0:
-                    await asyncio.sleep(rest)
+                    await self._clock.sleep(rest)
                 await self._look()
         return self._latest
 
     async def _look(self) -> None:
         at = self._clock.now()
-        self._began = asyncio.get_running_loop().time()
+        self._began = self._clock.monotonic()
         async with asyncio.TaskGroup() as group:
             looks = [group.create_task(self._look_at(url, kind, at)) for url, kind in self._anchors]
         self._latest = tuple(look.result() for look in looks)

@@ -66,6 +66,17 @@ async def test_those_who_want_a_look_at_the_same_time_share_one(tools: Tools, mo
         assert visits == 2
 
 
+async def test_looks_are_kept_apart_by_the_clock_given(tools: Tools) -> None:
+    """A laboratory's minute is a second, and its rounds must not wait for the world's."""
+    async with serving(page_of(answer())) as port:
+        clock = Clock(rate=100)
+        watch = AnchorWatch([f"http://127.0.0.1:{port}/"], [], tools, clock)
+        (first,) = await watch.look()
+        (second,) = await watch.look()
+
+    assert second.at - first.at >= timedelta(seconds=anchors.APART)
+
+
 async def test_a_caller_who_gives_up_leaves_nothing_and_nobody_stuck(tools: Tools) -> None:
     """The next one looks for itself."""
     async with serving(silent) as port:
