@@ -35,7 +35,9 @@ class Folds(Protocol):
         """Nothing more is coming."""
 
 
-def run(name: str, seed: int, days: float, confirm: int, detectors: dict[str, Folds]) -> dict[str, Score]:
+def run(
+    name: str, seed: int, days: float, confirm: int, detectors: dict[str, Folds], *, anchors: bool = False
+) -> dict[str, Score]:
     """One run of a world before several detectors.
 
     Args:
@@ -44,9 +46,10 @@ def run(name: str, seed: int, days: float, confirm: int, detectors: dict[str, Fo
         days: how long.
         confirm: re-tests after a change of class.
         detectors: by name; each sees the same series.
+        anchors: every failing verdict carries the look at an anchor that followed it.
     """
     script = script_of(name, seed, days)
-    vantage = Vantage(Random(f"vantage {name} {seed} {confirm}"), script, confirm)
+    vantage = Vantage(Random(f"vantage {name} {seed} {confirm}"), script, confirm, anchors=anchors)
     reports: dict[str, list[Transition]] = {one: [] for one in detectors}
     for sighting in vantage.sightings():
         for one, detector in detectors.items():
@@ -88,10 +91,10 @@ def _n(value: float) -> str:
     return "never" if value == inf else f"{value:.0f}"
 
 
-def goals(scores: dict[str, Score], confirm: int) -> Iterator[str]:
+def goals(scores: dict[str, Score], confirm: int, *, anchors: bool = False) -> Iterator[str]:
     """The goals that these runs speak to."""
     for goal in GOALS:
-        if goal.confirm not in (None, confirm):
+        if goal.confirm not in (None, confirm) or goal.anchors not in (None, anchors):
             continue
         figure = goal.figure(scores)
         if figure is not None:
@@ -108,6 +111,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="1", help="comma-separated")
     parser.add_argument("--years", type=float, default=4.0, help="target-years a world and seed, at least")
     parser.add_argument("--confirm", type=int, default=3, help="re-tests after a change of class")
+    parser.add_argument("--anchors", action="store_true", help="failing verdicts carry a look at an anchor")
     parser.add_argument("--peers", action="store_true", help="the rules people use, too")
     chosen = parser.parse_args()
     began = time.monotonic()
@@ -117,15 +121,19 @@ def main() -> None:
         totals = {rule: Score() for rule in fresh(peers=chosen.peers)}
         for seed in map(int, chosen.seeds.split(",")):
             for days in _stretches(name, seed, chosen.years):
-                for rule, result in run(name, days[0], days[1], chosen.confirm, fresh(peers=chosen.peers)).items():
+                made = fresh(peers=chosen.peers)
+                results = run(name, days[0], days[1], chosen.confirm, made, anchors=chosen.anchors)
+                for rule, result in results.items():
                     totals[rule].add(result)
         scores[name] = totals
         for rule, total in totals.items():
             print(row(name, rule, total), flush=True)
     print("\n| goal | limit | measured | target-years | |\n| --- | --- | --- | --- | --- |")
-    for line in goals({name: totals[OURS] for name, totals in scores.items()}, chosen.confirm):
+    ours = {name: totals[OURS] for name, totals in scores.items()}
+    for line in goals(ours, chosen.confirm, anchors=chosen.anchors):
         print(line)
-    print(f"\nseeds {chosen.seeds}, {chosen.confirm} re-tests, {time.monotonic() - began:.0f} s")
+    beside = ", anchors" if chosen.anchors else ""
+    print(f"\nseeds {chosen.seeds}, {chosen.confirm} re-tests{beside}, {time.monotonic() - began:.0f} s")
 
 
 def _stretches(name: str, seed: int, years: float) -> Iterator[tuple[int, float]]:

@@ -27,6 +27,7 @@ class Goal:
         measure: the figure.
         limit: the goal; the figure must not exceed it (`least`: must reach it).
         confirm: for runs with so many re-tests only; None for any.
+        anchors: for runs with anchors only, or without; None for any.
     """
 
     title: str
@@ -35,6 +36,7 @@ class Goal:
     limit: float
     least: bool = False
     confirm: int | None = 3
+    anchors: bool | None = None
 
     def figure(self, scores: Mapping[str, Score]) -> tuple[float, Score] | None:
         """The figure and the runs it was taken over; None when a world was not run."""
@@ -131,6 +133,8 @@ GOALS: Final[tuple[Goal, ...]] = (
     Goal("mass90 by dns or sni: delay, median", ("mass90_named",), delay(0.5), 1),
     Goal("mass90 by dns or sni: delay, p95", ("mass90_named",), delay(0.95), 3),
     Goal("mass90 by time-outs: delay, p95", ("mass90_ip",), delay(0.95), 46),
+    Goal("mass90 by resets and pages, anchors: delay, median", ("mass90_cut",), delay(0.5), 1, anchors=True),
+    Goal("mass90 by resets and pages, anchors: delay, p95", ("mass90_cut",), delay(0.95), 6, anchors=True),
     Goal("clean: onset in the right gap", CLEAN, right_gap, 0.95, least=True),
     Goal("without re-tests, clean: delay, median", CLEAN, delay(0.5), 3, confirm=0),
     Goal("without re-tests, clean: delay, p95", CLEAN, delay(0.95), 10, confirm=0),

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
 
-from benchmarks.detect.mechanisms import MECHANISMS, REACHABLE, STRAY, THROTTLE, UNKNOWN, Look, Mix
-from probe.detect.sighting import Sighting, Where
+from benchmarks.detect.mechanisms import MECHANISMS, PORTAL, REACHABLE, STRAY, THROTTLE, UNKNOWN, Look, Mix
+from probe.detect.sighting import Anchor, Sighting, Where
 from probe.model.verdict import VantageState
 
 START = datetime(2017, 4, 1, tzinfo=UTC).timestamp()
@@ -119,12 +119,19 @@ class Vantage:
     Attributes:
         rounds: the moments rounds began.
         looks: by target, the moments of its measurements; kept only where there are events to date.
+
+    Args:
+        rng: chance.
+        script: what happens.
+        confirm: re-tests after a change of class.
+        anchors: failing verdicts carry the look at an anchor that followed them.
     """
 
-    def __init__(self, rng: Random, script: Script, confirm: int) -> None:
+    def __init__(self, rng: Random, script: Script, confirm: int, *, anchors: bool = False) -> None:
         self._rng = rng
         self._script = script
         self._confirm = confirm
+        self._anchors = anchors
         self._ahead = {t: sorted(e, key=lambda one: one.start) for t, e in script.episodes.items()}
         self._open: dict[int, list[Episode]] = {}
         self.rounds: list[float] = []
@@ -174,7 +181,15 @@ class Vantage:
             active[:] = sorted((one for one in active if moment < one.end), key=lambda one: one.rank)
         for episode in active:
             if moment < episode.end and rng.random() < episode.share(moment):
-                return episode.looks(moment).draw(rng), None
+                looks = episode.looks(moment)
+                return looks.draw(rng), self._asked(captive=looks is PORTAL)
         if rng.random() < script.noise:
-            return STRAY.draw(rng), None
+            return STRAY.draw(rng), self._asked()
         return REACHABLE, None
+
+    def _asked(self, *, captive: bool = False) -> Where | None:
+        """What the anchors said after a failure.
+
+        A portal answers in their place; a dead resolver or half a dead uplink leaves them be.
+        """
+        return Where(anchors=(Anchor(foreign_content=captive),)) if self._anchors else None

@@ -243,6 +243,7 @@ WORLDS: Final[dict[str, tuple[str, float, Plot]]] = {
     "cause": ("cause", 0.01, cause),
     "mass40": ("mass", 0.01, mass(0.4)),
     "mass90_named": ("mass", 0.01, mass(0.9, ("dns", "sni_rst", "sni_drop"))),
+    "mass90_cut": ("mass", 0.01, mass(0.9, ("rst", "page"))),
     "mass90_ip": ("mass", 0.01, mass(0.9, ("ip",))),
     "down": ("down", 0.01, down),
     "out_unknown": ("outage", 0.01, out_unknown),

@@ -25,7 +25,7 @@ from probe.agent.sweep import pause, sweep
 from probe.agent.toll import toll
 from probe.clock import Clock
 from probe.detect.detector import Detector
-from probe.detect.sighting import Sighting, Update, Where
+from probe.detect.sighting import Anchor, Sighting, Update, Where
 from probe.errors import ProbeError
 from probe.formats.batch import RoundReport
 from probe.model.target import Target, parse
@@ -219,7 +219,9 @@ class Round:
         )
 
     def _sighting(self, verdict: Verdict) -> Sighting:
-        where = Where(state=verdict.vantage.state, asn=verdict.vantage.asn)
+        vantage = verdict.vantage
+        anchors = tuple(Anchor(failure=one.failure, foreign_content=one.foreign_content) for one in vantage.anchors)
+        where = Where(state=vantage.state, asn=vantage.asn, anchors=anchors)
         return Sighting(verdict.time, verdict.target, verdict.status, verdict.causes, verdict.evidence.attempt, where)
 
     def _feed(self, start: datetime, state: VantageState) -> list[Transition]:

@@ -23,7 +23,7 @@ from typing import Any, Final
 import msgspec
 
 from probe.detect.alternatives import REGIMES
-from probe.detect.marks import SILENCE, SUCCESS, mark_of, self_evident
+from probe.detect.marks import NOBODY, SILENCE, SUCCESS, mark_of, witness
 from probe.detect.network import Network, moment_of
 from probe.detect.series import Look
 from probe.detect.sighting import Settled, Sighting, Update
@@ -82,12 +82,13 @@ class Detector:
                 batch = self._batch
             found += self._vantage.saw(moment, where.state)
         if sighting.status is _REACHABLE:
-            look: Look = (moment, SUCCESS, (), False)
+            look: Look = (moment, SUCCESS, (), NOBODY)
         else:
             mark = mark_of(sighting.status, sighting.causes)
             if mark == SILENCE:
                 return found
-            look = (moment, mark, sighting.causes, self_evident(sighting.causes))
+            anchors = where is not None and where.answered()
+            look = (moment, mark, sighting.causes, witness(sighting.status, sighting.causes, anchors=anchors))
         if not batch:
             self._begin(moment)
         elif moment > self._last:
@@ -202,8 +203,8 @@ class Detector:
         return self
 
 
-def _look(moment: float, mark: int, causes: list[str], proven: bool) -> Look:
-    return moment, mark, tuple(Cause(cause) for cause in causes), proven
+def _look(moment: float, mark: int, causes: list[str], witnesses: int) -> Look:
+    return moment, mark, tuple(Cause(cause) for cause in causes), int(witnesses)
 
 
 def _current(state: bytes) -> Any:

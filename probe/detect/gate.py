@@ -12,7 +12,9 @@ and no other began to fail after the last of these (or the failure has lasted in
 with it do not outnumber those that work. This excuse, too, lasts three hours; and what was shared is forgotten when it
 is over.
 
-Anchors do the same better where an agent has them; a replayed file may have none.
+Anchors do the same better: where one answered after a failure, and the failure is of a kind that a vantage does not
+make itself (`probe.detect.marks.BEYOND_THE_LINE`), it is not counted by the gate and needs no alibi. A replayed file
+may have none.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Final
 
-from probe.detect.marks import SUCCESS
+from probe.detect.marks import ANCHORS, ITSELF, SUCCESS
 from probe.detect.null import ROUND
 from probe.detect.series import Look, Series
 
@@ -72,7 +74,7 @@ class Gate:
         for series, looks in batch:
             if series.interference is None:
                 seen += 1
-                failing += looks[-1][1] != SUCCESS
+                failing += looks[-1][1] != SUCCESS and not looks[-1][3] & ANCHORS
                 failed += looks[0][1] != SUCCESS
         self.crowded = failed >= FEWEST and failed >= CROWD * seen
         if failing < FEWEST or failing < SHARE * seen:
@@ -89,7 +91,7 @@ class Gate:
 
 def admissible(looks: list[Look], *, others_work: bool) -> list[Look]:
     """What a suspect vantage's looks at one target still tell."""
-    return [look for look in looks if look[1] == SUCCESS or (look[3] and others_work)]
+    return [look for look in looks if look[1] == SUCCESS or look[3] & ANCHORS or (look[3] & ITSELF and others_work)]
 
 
 class Alibi:

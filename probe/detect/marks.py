@@ -78,6 +78,23 @@ CAUSE_MARKS: Final[dict[Cause, Mark]] = {
 SELF_EVIDENT: Final = frozenset({Cause.DNS_INJECTED, Cause.TLS_SNI})
 """Causes that no outage of the vantage can produce: a second answer, and a comparison with another name that worked."""
 
+BEYOND_THE_LINE: Final = frozenset(
+    {
+        *SELF_EVIDENT,
+        *(Cause.TCP_RESET, Cause.TLS_RESET, Cause.TLS_EOF, Cause.HTTP_RESET, Cause.HTTP_EOF, Cause.HTTP_REDIRECT),
+        *(Cause.DNS_SPOOFED, Cause.DNS_BOGON, Cause.TLS_MITM, Cause.HTTP_BLOCKPAGE),
+        *(Cause.IP_RANGE, Cause.THROTTLE_FREEZE),
+    }
+)
+"""Causes that a vantage does not make itself while its anchors answer: something had to speak, or to pick this target
+out. Not so silence, for part of an uplink may be dead, nor what a resolver alone says, for anchors are found without it
+where it fails, nor a low rate, for a full line is slow to everybody."""
+
+NOBODY, ITSELF, ANCHORS = 0, 1, 2
+"""Who bears witness that a failure was not the vantage's; the last two may be added up."""
+
+_INTERFERED: Final = frozenset({Status.BLOCKED, Status.THROTTLED})
+
 _STATUS_MARKS: Final[dict[Status, int]] = {
     Status.REACHABLE: SUCCESS,
     Status.UNKNOWN: SILENCE,
@@ -96,6 +113,15 @@ def mark_of(status: Status, causes: Sequence[Cause]) -> int:
     return max(specific, default=Mark.SILENT.value)
 
 
-def self_evident(causes: Sequence[Cause]) -> bool:
-    """Whether the verdict proves by itself that the vantage was working."""
-    return not SELF_EVIDENT.isdisjoint(causes)
+def witness(status: Status, causes: Sequence[Cause], *, anchors: bool) -> int:
+    """Who bears witness that a failing verdict was not the vantage's doing.
+
+    Args:
+        status: of the verdict.
+        causes: of the verdict.
+        anchors: an anchor answered after the failure.
+    """
+    found = ITSELF if not SELF_EVIDENT.isdisjoint(causes) else NOBODY
+    if anchors and status in _INTERFERED and not BEYOND_THE_LINE.isdisjoint(causes):
+        found |= ANCHORS
+    return found

@@ -11,19 +11,22 @@ A batch is a round with its re-tests. When it closes:
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-from probe.detect.alternatives import ALTERNATIVES, REGIMES
+from probe.detect.alternatives import ALTERNATIVES, CUT, FORGED, PROVEN, REGIMES, THROTTLED
 from probe.detect.decision import HOPELESS, SHARED_FOR_LONG, Circumstances, Decision, Reason, decide
 from probe.detect.gate import EXCUSE, Alibi, Gate, admissible
 from probe.detect.interference import CLEAR, Interference
 from probe.detect.learned import NEWCOMER, Learned
-from probe.detect.marks import SUCCESS
+from probe.detect.marks import ANCHORS, ITSELF, SUCCESS
 from probe.detect.series import Look, Series
 from probe.detect.sighting import Update
 from probe.detect.suspicion import Suspicion
 from probe.model.transition import Transition
 from probe.model.verdict import Status
+
+_VOUCHED: Final = frozenset({PROVEN, FORGED, CUT, THROTTLED})
+"""Regimes that anchors can vouch for: those whose own mark may be `BEYOND_THE_LINE`."""
 
 
 class Network:
@@ -111,7 +114,7 @@ class Network:
             left = admissible(looks, others_work=others_work)
             for look in looks:
                 series.note(look)
-            if looks[-1][1] != SUCCESS:
+            if looks[-1][1] != SUCCESS and not looks[-1][3] & ANCHORS:
                 series.forget_one_batch()
             if left:
                 kept.append((series, left))
@@ -142,9 +145,10 @@ class Network:
         return transitions
 
     def _needs_alibi(self, suspicion: Suspicion, decision: Decision, now: float) -> bool:
-        """Whether the other targets are asked: not where the evidence is its own witness, nor for ever."""
+        """Whether the other targets are asked: not where the evidence has another witness, nor for ever."""
         old = now - suspicion.onsets[decision.k] > EXCUSE
-        return not (suspicion.proven or self.gate.worn_out or old)
+        vouched = suspicion.witness & ANCHORS and decision.regime in _VOUCHED
+        return not (suspicion.witness & ITSELF or vouched or self.gate.worn_out or old)
 
     def circumstances(self, series: Series, now: float) -> Circumstances:
         """What moves a target's threshold at a moment."""

@@ -29,8 +29,8 @@ RECENT: Final = 48 * HOUR
 """Seconds for which it counts."""
 
 
-Look = tuple[float, int, tuple[Cause, ...], bool]
-"""One informative verdict: moment, mark (or `SUCCESS`), causes, whether it proves that the vantage works."""
+Look = tuple[float, int, tuple[Cause, ...], int]
+"""One informative verdict: moment, mark (or `SUCCESS`), causes, who bears witness (`ITSELF` + `ANCHORS`)."""
 
 
 class Series:
@@ -116,7 +116,7 @@ class Series:
         return learned.own_stray(self.strays, self.attempts), learned.own_eps(self.bursts, self.attempts)
 
     def _take_failure(self, look: Look, batch: int, learned: Learned) -> None:
-        moment, mark, _, proven = look
+        moment, mark, _, witness = look
         stray, eps = self._rates(learned)
         suspicion = self.suspicion
         if suspicion is None:
@@ -125,8 +125,7 @@ class Series:
             null.predict(suspicion.belief, max(0.0, moment - self.at), eps, learned.tau)
         onset = between(self.worked, self.failing_since or moment)
         suspicion.failed((moment, mark, batch), onset=onset, stray=stray * learned.looks[mark])
-        if proven:
-            suspicion.proven = True
+        suspicion.witness |= witness
 
     def _take_success(self, moment: float, suspicion: Suspicion, batch: int, learned: Learned) -> None:
         if suspicion.shared:  # the fault was the vantage's, and is over
@@ -218,7 +217,7 @@ class Series:
     def forget_one_batch(self) -> None:
         """The vantage became suspect: a suspicion that rests on one batch, the one before, was of the same making."""
         suspicion = self.suspicion
-        if suspicion is not None and not suspicion.proven and suspicion.rests_on_one_batch():
+        if suspicion is not None and not suspicion.witness and suspicion.rests_on_one_batch():
             self.suspicion = None
 
     def flaps(self, moment: float) -> bool:

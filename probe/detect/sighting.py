@@ -12,16 +12,34 @@ from probe.model.verdict import Cause, Status, VantageState
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
+class Anchor(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One look at an anchor. Those in a failing verdict were had after the failure, so when is not asked.
+
+    Attributes:
+        failure: None when it worked.
+        foreign_content: it answered, but not with its own content.
+    """
+
+    failure: str | None = None
+    foreign_content: bool = False
+
+
 class Where(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The part of a verdict's `vantage` that the detector reads.
 
     Attributes:
         state: whether anything could be concluded there.
         asn: AS number of the network, 0 when not known.
+        anchors: the looks that `state` was concluded from; none where there are no anchors.
     """
 
     state: VantageState = VantageState.ONLINE
     asn: int = 0
+    anchors: tuple[Anchor, ...] = ()
+
+    def answered(self) -> bool:
+        """Whether an anchor answered, and as itself."""
+        return any(anchor.failure is None and not anchor.foreign_content for anchor in self.anchors)
 
 
 class Sighting(msgspec.Struct, frozen=True, gc=False):

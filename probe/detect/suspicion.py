@@ -17,7 +17,7 @@ from typing import Any, Final
 from probe.detect import null
 from probe.detect.alternatives import ALTERNATIVES, ON_FAILURE, ON_SUCCESS, REGIMES, SHARES
 from probe.detect.learned import BURST_WEIGHTS, DOUBTED, Learned
-from probe.detect.marks import SUCCESS
+from probe.detect.marks import ITSELF, NOBODY, SUCCESS
 from probe.detect.onset import between
 
 Step = tuple[float, int, int]
@@ -49,14 +49,14 @@ class Suspicion:
         marks: failures by mark.
         attempts: attempts, successes among them.
         peak: the highest sum ever.
-        proven: a self-evident failure was among them.
+        witness: who bore witness to any of the failures (`probe.detect.marks`), added up.
         shared: an alarm was not raised because most other targets failed with it.
         crowded: some other targets failed with it.
     """
 
     __slots__ = (
-        "attempts", "belief", "burst", "bursts", "crowded", "marks", "onsets", "peak", "proven", "run",
-        "run_start", "shared", "stray_attempts", "strays", "sums", "trail",
+        "attempts", "belief", "burst", "bursts", "crowded", "marks", "onsets", "peak", "run", "run_start", "shared",
+        "stray_attempts", "strays", "sums", "trail", "witness",
     )  # fmt: skip
 
     def __init__(self, eps: list[float]) -> None:
@@ -67,7 +67,7 @@ class Suspicion:
         self.marks = [0] * 7
         self.attempts = 0
         self.peak = 0.0
-        self.proven = False
+        self.witness = NOBODY
         self.shared = False
         self.crowded = False
         self.strays = [0.0] * 7
@@ -184,6 +184,11 @@ class Suspicion:
         self.crowded = False
         return taught
 
+    @property
+    def proven(self) -> bool:
+        """A self-evident failure was among them."""
+        return bool(self.witness & ITSELF)
+
     def best(self) -> int:
         """The alternative with the highest sum."""
         sums = self.sums
@@ -210,7 +215,7 @@ class Suspicion:
     def plain(self) -> list[Any]:
         """Everything as plain data."""
         return [
-            self.belief, self.sums, self.onsets, self.trail, self.marks, self.attempts, self.peak, self.proven,
+            self.belief, self.sums, self.onsets, self.trail, self.marks, self.attempts, self.peak, self.witness,
             self.shared, self.crowded, self.strays, self.stray_attempts, self.run, self.run_start, self.burst,
             self.bursts,
         ]  # fmt: skip
@@ -220,7 +225,7 @@ class Suspicion:
         """The inverse of `plain`."""
         self = cls.__new__(cls)
         (
-            self.belief, self.sums, self.onsets, trail, self.marks, self.attempts, self.peak, self.proven,
+            self.belief, self.sums, self.onsets, trail, self.marks, self.attempts, self.peak, self.witness,
             self.shared, self.crowded, self.strays, self.stray_attempts, self.run, self.run_start, self.burst,
             self.bursts,
         ) = plain  # fmt: skip

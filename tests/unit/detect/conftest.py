@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from probe.detect.detector import Detector
-from probe.detect.sighting import Sighting, Where
+from probe.detect.sighting import Anchor, Sighting, Where
 from probe.model.transition import Transition
 from probe.model.verdict import Cause, Status
 
@@ -36,10 +36,11 @@ class Scene:
         self.round = 0
         self.transitions: list[Transition] = []
         self.asn = 0
+        self.anchors: tuple[Anchor, ...] = ()
 
     def sighting(self, target: str, letter: str, seconds: float) -> Sighting:
         """One verdict, so many seconds after the start."""
-        where = Where(asn=self.asn) if self.asn else None
+        where = Where(asn=self.asn, anchors=self.anchors) if self.asn or self.anchors else None
         return Sighting(START + timedelta(seconds=seconds), target, *LETTERS[letter], vantage=where)
 
     def sightings(self, **series: str) -> Iterable[Sighting]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from probe.detect.gate import PATIENCE, Alibi, Gate, admissible
-from probe.detect.marks import SUCCESS, Mark
+from probe.detect.marks import ANCHORS, SUCCESS, Mark
 from probe.detect.series import Look, Series
 from probe.model.verdict import Cause
 
@@ -80,6 +80,15 @@ def test_a_suspect_vantage_tells_only_what_proves_itself() -> None:
 
     assert admissible(looks, others_work=True) == [looks[0], looks[2]]
     assert admissible(looks, others_work=False) == [looks[0]]
+
+
+def test_what_anchors_bear_witness_to_is_not_the_vantages() -> None:
+    """It is neither counted nor left out."""
+    vouched = [(Series(str(n)), [(float(n), int(Mark.CUT), (Cause.TCP_RESET,), ANCHORS)]) for n in range(9)]
+
+    assert not Gate().suspects([*batch(1, 0), *vouched], 0.0)
+    assert Gate().suspects([*batch(1, 9), *vouched[:1]], 0.0)
+    assert admissible(vouched[0][1], others_work=False) == vouched[0][1]
 
 
 def test_an_alibi_needs_three_that_worked_since() -> None:

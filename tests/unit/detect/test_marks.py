@@ -2,7 +2,18 @@ from __future__ import annotations
 
 import pytest
 
-from probe.detect.marks import CAUSE_MARKS, LETTERS, SILENCE, SUCCESS, Mark, mark_of, self_evident
+from probe.detect.marks import (
+    ANCHORS,
+    CAUSE_MARKS,
+    ITSELF,
+    LETTERS,
+    NOBODY,
+    SILENCE,
+    SUCCESS,
+    Mark,
+    mark_of,
+    witness,
+)
 from probe.model.verdict import Cause, Status
 
 
@@ -39,6 +50,18 @@ def test_the_most_specific_cause_decides() -> None:
 
 def test_an_injected_answer_proves_itself_and_a_bogus_one_does_not() -> None:
     """A dead or captive resolver gives bogus answers to everybody."""
-    assert self_evident((Cause.DNS_INJECTED,))
-    assert self_evident((Cause.TLS_TIMEOUT, Cause.TLS_SNI))
-    assert not self_evident((Cause.DNS_BOGON,))
+    assert witness(Status.BLOCKED, (Cause.DNS_INJECTED,), anchors=False) == ITSELF
+    assert witness(Status.BLOCKED, (Cause.TLS_TIMEOUT, Cause.TLS_SNI), anchors=False) == ITSELF
+    assert witness(Status.BLOCKED, (Cause.DNS_BOGON,), anchors=False) == NOBODY
+
+
+def test_anchors_bear_witness_where_something_spoke_and_not_where_all_was_silent() -> None:
+    """Part of an uplink may be dead, the resolver too; a reset or a foreign page came from somebody."""
+    assert witness(Status.BLOCKED, (Cause.TCP_RESET,), anchors=True) == ANCHORS
+    assert witness(Status.BLOCKED, (Cause.HTTP_BLOCKPAGE,), anchors=True) == ANCHORS
+    assert witness(Status.BLOCKED, (Cause.TLS_RESET, Cause.TLS_SNI), anchors=True) == ITSELF + ANCHORS
+    assert witness(Status.THROTTLED, (Cause.THROTTLE_FREEZE,), anchors=True) == ANCHORS
+    for silent in (Cause.TCP_TIMEOUT, Cause.TLS_TIMEOUT, Cause.DNS_TIMEOUT, Cause.DNS_NXDOMAIN, Cause.DNS_SERVFAIL):
+        assert witness(Status.BLOCKED, (silent,), anchors=True) == NOBODY
+    assert witness(Status.THROTTLED, (Cause.THROTTLE_RATE,), anchors=True) == NOBODY
+    assert witness(Status.UNREACHABLE, (Cause.TCP_RESET,), anchors=True) == NOBODY

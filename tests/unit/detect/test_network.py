@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from probe.detect.decision import Reason
+from probe.detect.detector import Detector
 from probe.detect.learned import NEWCOMER
 from probe.detect.network import Network
+from probe.detect.sighting import Anchor
 from probe.model.verdict import Cause, Status
 
 Said = Callable[[Any], list[tuple[str, str, str]]]
@@ -113,6 +115,41 @@ def test_a_shared_failure_counts_after_three_hours(settled: Any) -> None:
 
     assert {one.target for one in found} == set("abcde")
     assert min(one.time for one in found) >= settled.sighting("a", ".", begin + 3 * 3600).time
+
+
+def test_where_anchors_answer_a_shared_failure_counts_at_once(settled: Any) -> None:
+    """Five of six targets blocked by a page: each is called in the first round; by resets: within half an hour."""
+    settled.anchors = (Anchor(),)
+    state = settled.detector.dump()
+    for line, f in (("SSSS", "."), ("MMMM M M M M M", ". . . . . .")):
+        settled.detector = Detector.load(state)
+        found = settled.play(**dict.fromkeys("abcde", line), f=f)
+
+        assert {(one.target, one.after) for one in found} == {(target, "blocked") for target in "abcde"}
+
+
+def test_one_target_alone_is_vouched_for_by_anchors(settled: Any) -> None:
+    """In the first round, where without them a second is needed."""
+    settled.anchors = (Anchor(failure="timeout"), Anchor())
+
+    assert len(settled.play(a="SSSS")) == 1
+
+
+@pytest.mark.parametrize("anchor", [Anchor(failure="timeout"), Anchor(foreign_content=True)])
+def test_anchors_that_do_not_answer_vouch_for_nothing(settled: Any, anchor: Anchor) -> None:
+    """Nor does a portal that answers in their place."""
+    settled.anchors = (anchor,)
+
+    assert settled.play(**dict.fromkeys("abcde", "MMMM M M"), f=". . .") == []
+    assert settled.detector.network.suspect
+
+
+def test_anchors_do_not_vouch_for_silence(settled: Any) -> None:
+    """Two hours of it at five of six targets: part of the uplink may be dead."""
+    settled.anchors = (Anchor(),)
+    line = " ".join(["WWWW"] * 24 + ["...."])
+
+    assert settled.play(**dict.fromkeys("abcde", line), f=" ".join("." * 25)) == []
 
 
 def test_a_change_of_cause_is_an_update(settled: Any) -> None:

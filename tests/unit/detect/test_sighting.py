@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from probe.detect.sighting import Sighting
+from probe.detect.sighting import Sighting, Where
 from probe.model.verdict import Cause, Status, VantageState
 
 
@@ -20,6 +20,21 @@ def test_a_line_of_verdicts_decodes_to_a_sighting() -> None:
     assert sighting.causes == (Cause.DNS_INJECTED,)
     assert sighting.vantage is not None
     assert (sighting.vantage.state, sighting.vantage.asn) == (VantageState.ALLOWLIST, 64500)
+
+
+def test_the_anchors_of_a_verdict_are_read() -> None:
+    """One that answered as itself is enough; a portal's login page is nobody's answer."""
+
+    def answered(*anchors: str) -> bool:
+        text = f'{{"state":"online","anchors":[{",".join(anchors)}]}}'
+        return msgspec.json.decode(text, type=Where).answered()
+
+    at = '"url":"https://a.example/","kind":"foreign","at":"2017-05-04T10:00:00Z"'
+    good, silent = f"{{{at}}}", f'{{{at},"failure":"timeout"}}'
+    assert answered(good)
+    assert answered(silent, good)
+    assert not answered()
+    assert not answered(silent, f'{{{at},"foreign_content":true}}')
 
 
 @pytest.mark.parametrize(
