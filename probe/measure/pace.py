@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 
 from probe.model.address import network_of
 
+MARGIN = 0.05
+"""Seconds added to every interval: what may lie between our clock and the moment the SYN is on the wire differs from one
+connection to the next, and no second on the wire may see more connections than were promised."""
 _SWEEP = 1024
 """Destinations remembered before those that are long at rest are forgotten."""
 
@@ -76,7 +79,7 @@ class Pace:
     ) -> None:
         self.rate = rate
         self.counters = Counters()
-        self._interval = 1 / rate if rate > 0 else 0.0
+        self._interval = 1 / rate + MARGIN if rate > 0 else 0.0
         self._network = network
         self._monotonic = monotonic
         self._sleep = sleep
