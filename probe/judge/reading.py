@@ -243,8 +243,11 @@ def chains(target: Target, observations: Sequence[Observation]) -> tuple[tuple[H
     stands in both.
     """
     subjects = _subjects(target)
-    alone = [hop for number, subject in enumerate(subjects) for hop in _walk(number, subject, observations, {})]
-    known = {hop.subject: hop for hop in reversed(alone) if hop.tried}
+    alone = tuple(tuple(_walk(number, subject, observations, {})) for number, subject in enumerate(subjects))
+    hops = [hop for chain in alone for hop in chain]
+    known = {hop.subject: hop for hop in reversed(hops) if hop.tried}
+    if not any(hop.subject.url and hop.subject in known for hop in hops if not hop.tried):
+        return alone
     return tuple(tuple(_walk(number, subject, observations, known)) for number, subject in enumerate(subjects))
 
 
