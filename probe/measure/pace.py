@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from probe.model.address import network_of
 
 MARGIN = 0.05
-"""Seconds added to every interval: what may lie between our clock and the moment the SYN is on the wire differs from one
-connection to the next, and no second on the wire may see more connections than were promised."""
+"""Seconds added to every interval: from our clock to the SYN on the wire it takes now more, now less, and no second on
+the wire may see more connections than were promised."""
 _SWEEP = 1024
 """Destinations remembered before those that are long at rest are forgotten."""
 

@@ -129,5 +129,5 @@ async def test_a_network_that_met_a_handshake_with_silence_rests_twice_as_long()
     await opened(pace, clock, "203.0.113.1", log)
     await opened(pace, clock, "198.51.100.1", log)
 
-    assert [moment for _, moment in log] == [100.0, 100.0, 101.0, 102.0]
+    assert [moment for _, moment in log] == [100.0, 100.0, 101.0 + MARGIN, 102.0 + 2 * MARGIN]
     Pace(0).hushed("198.51.100.1")
