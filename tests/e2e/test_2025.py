@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from probe.model.verdict import Cause
+from probe.model.verdict import AnchorKind, Cause
 from tests.e2e.traces import Cut, Line, Reporter, Watch, collector, replayed, reported, told, utc
 
 EVERY = timedelta(minutes=5)
@@ -66,8 +66,8 @@ def events(page: dict[str, Any]) -> list[tuple[int, float, float, str]]:
 async def test_74_minutes_without_port_443_are_seen_on_that_port_and_no_other(tmp_path: Path) -> None:
     """Both ends to within two rounds, once on each network, and nothing on port 80, on 22 or in the DNS.
 
-    Six of the thirteen targets are on port 443: were it more than half of a list, the detector would take it for the
-    vantage's own trouble for three hours (`probe.detect.gate`).
+    Six of the thirteen targets are on port 443, and the vantages have no anchors: were it more than half of the list,
+    the detector would take it for their own trouble for three hours (`probe.detect.gate`; see the next test).
     """
     cut = Cut(frozenset(ON_443), utc("2025-08-19 16:34"), utc("2025-08-19 17:48"), Cause.TCP_RESET)
     lines = (Line(4134, "CN", (cut,)), Line(4837, "CN", (cut,)), Line(9381, "HK"))
@@ -82,6 +82,34 @@ async def test_74_minutes_without_port_443_are_seen_on_that_port_and_no_other(tm
             assert onset == pytest.approx(16 * 60 + 34, abs=10), service
             assert length == pytest.approx(74, abs=10), service
     assert {name: pages[name]["events"] for name in ELSEWHERE.values() if pages[name]["events"]} == {}
+
+
+def test_an_anchor_that_answers_tells_a_cut_port_from_a_dead_line(tmp_path: Path) -> None:
+    """Six of nine targets are on port 443, and so is an anchor; another is not. Without anchors nothing is said."""
+    anchors = {
+        "https://www.apple.com/": AnchorKind.FOREIGN,
+        "http://neverssl.com/": AnchorKind.FOREIGN,
+        "https://www.baidu.com/": AnchorKind.DOMESTIC,
+    }
+    targets = frozenset({*ON_443, "https://www.apple.com/"})
+    cut = Cut(targets, utc("2025-08-19 16:34"), utc("2025-08-19 17:48"), Cause.TCP_RESET)
+    services = ON_443 | dict(list(ELSEWHERE.items())[:3])
+    watch = Watch(services, utc("2025-08-14 06:00"), utc("2025-08-19 20:00"), EVERY)
+
+    with_them = replayed(Line(4134, "CN", (cut,), anchors), watch, tmp_path)
+    without = replayed(Line(4134, "CN", (cut,)), watch, tmp_path)
+
+    assert [(one.target, one.after) for one in without] == []
+    for target in ON_443:
+        began, ended = (one for one in with_them if one.target == target)
+        assert (began.after, began.causes, ended.after) == ("blocked", (Cause.TCP_RESET,), "reachable")
+        late = began.time - cut.since
+        print(f"{target}: {late} after it began")  # noqa: T201
+        assert late <= 6 * EVERY
+        assert abs(began.onset - cut.since) <= EVERY
+        assert cut.until is not None
+        assert abs(ended.onset - cut.until) <= EVERY
+    assert len(with_them) == 2 * len(ON_443)
 
 
 async def test_21_hours_without_cloudflare_are_seen_from_the_one_end_to_the_other(tmp_path: Path) -> None:

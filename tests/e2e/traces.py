@@ -13,7 +13,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -23,8 +23,10 @@ import aiohttp
 import msgspec
 
 from probe.formats.batch import MAX_CHANGES, Change, RoundReport, Settled
+from probe.judge.vantage import conclude
+from probe.model.failure import Failure
 from probe.model.transition import Transition
-from probe.model.verdict import Cause, Status
+from probe.model.verdict import AnchorKind, AnchorLook, Cause, Status, Vantage
 from tests.e2e.processes import command, environment, probe
 from tests.loopback.collector.vantages import FakeAgent
 
@@ -50,11 +52,26 @@ class Cut:
 
 @dataclass(frozen=True)
 class Line:
-    """A vantage, and what its network did."""
+    """A vantage, and what its network did.
+
+    Attributes:
+        anchors: those that it asks after a failure: URL, and kind; one that is among the targets of a cut fails by it.
+    """
 
     asn: int
     country: str
     cuts: tuple[Cut, ...] = ()
+    anchors: Mapping[str, AnchorKind] = field(default_factory=dict)
+
+    def vantage(self, moment: datetime) -> dict[str, Any]:
+        """What a verdict says of it: the anchors looked at just then."""
+        looks = []
+        for url, kind in self.anchors.items():
+            cause = next((cut.cause for cut in self.cuts if cut.hits(url, moment)), None)
+            failure = Failure.RESET if cause is Cause.TCP_RESET else cause and Failure.TIMEOUT
+            looks.append(AnchorLook(url=url, kind=kind, at=moment, failure=failure))
+        made = Vantage(state=conclude(looks), asn=self.asn, country=self.country, anchors=tuple(looks))
+        return dict(msgspec.to_builtins(made))
 
 
 @dataclass(frozen=True)
@@ -90,19 +107,20 @@ def trace(line: Line, watch: Watch) -> Iterator[dict[str, Any]]:
             moment = begun + timedelta(seconds=0.2 * number)
             cause = next((cut.cause for cut in line.cuts if cut.hits(target, moment)), None)
             stray = cause is None and chance.random() < STRAY
-            yield _verdict(moment, target, cause, stray=stray)
+            yield _verdict(line, moment, target, cause, stray=stray)
             if stray or cause is not before.get(target):
                 later += [(moment + wait, target, cause) for wait in RETESTS]
             before[target] = cause
         for moment, target, cause in sorted(later, key=lambda item: item[:2]):
-            yield _verdict(moment, target, cause)
+            yield _verdict(line, moment, target, cause)
 
 
-def _verdict(moment: datetime, target: str, cause: Cause | None, *, stray: bool = False) -> dict[str, Any]:
+def _verdict(line: Line, moment: datetime, target: str, cause: Cause | None, *, stray: bool = False) -> dict[str, Any]:
     status, causes = (Status.BLOCKED, [cause]) if cause else (Status.REACHABLE, [])
     if stray:
         status, causes = Status.UNREACHABLE, [Cause.TCP_TIMEOUT]
-    return {"time": moment.isoformat(), "target": target, "status": status, "causes": causes}
+    where = {"vantage": line.vantage(moment)} if line.anchors else {}
+    return {"time": moment.isoformat(), "target": target, "status": status, "causes": causes} | where
 
 
 def replayed(line: Line, watch: Watch, folder: Path) -> list[Transition]:
