@@ -18,6 +18,7 @@ from probe.judge.blockpages import STUBS
 from probe.judge.control import Word, page_of
 from probe.judge.pages import Whose, differs
 from probe.judge.reading import Located, Site
+from probe.judge.silence import CUTS, enough
 from probe.model.address import is_bogon, network_of
 from probe.model.failure import Failure
 from probe.model.observation import Exchange, Observation, QuicExchange, TlsHandshake
@@ -122,7 +123,15 @@ def _forged(leg: Leg, address: str) -> bool:
         return not _only_dates(site) and _has_certificate(leg)
     # A neighbour of a known address is more likely another one of its pool.
     elsewhere = network_of(plain(address)) not in {network_of(other) for other in known}
-    return len(site.outcomes) > 1 and not site.own_fault and elsewhere and _lives(leg, known)
+    return not site.own_fault and elsewhere and _lives(leg, known) and _often(leg, site, known)
+
+
+def _often(leg: Leg, site: Site, known: frozenset[str]) -> bool:
+    """Whether an address failed twice at least, and silence was heard often enough at it and those given beside it."""
+    if site.failed is None or len(site.outcomes) < CUTS:
+        return False
+    rivals = [other for other in leg.hop.sites if other.address not in known and other.failed == site.failed]
+    return enough(leg, site.failed, sum(other.outcomes.count(site.failed) for other in rivals))
 
 
 def _strange_page(leg: Leg, site: Site) -> bool:

@@ -8,14 +8,13 @@ from probe.judge.acquittal import Standing, certificate_error, dated
 from probe.judge.case import Leg
 from probe.judge.control import Word
 from probe.judge.reading import Outcome, Site
+from probe.judge.silence import beside, enough
 from probe.model.failure import Failure
 from probe.model.observation import Connection, Exchange, TlsHandshake
 from probe.model.step import Purpose
 from probe.model.verdict import Cause
 
 CUT = frozenset({Failure.RESET, Failure.TIMEOUT, Failure.EOF})
-ENOUGH = {Failure.TIMEOUT: 3}
-"""Tries before a failure is believed to be the path's: silence may be loss, and a plan asks three times."""
 _SILENT = frozenset({Failure.TIMEOUT, Failure.UNREACHABLE})
 
 
@@ -38,14 +37,16 @@ def relayed(leg: Leg) -> bool:
 
 
 def alone(leg: Leg) -> bool:
-    """The hop failed here twice (by silence three times), at the target's own address, and the control was served.
+    """The hop failed here often enough, at the target's own address, and the control was served.
 
     Silence over IPv6 alone is no proof where nothing here ever answered over IPv6: the vantage's IPv6 may be broken.
     """
     outcome = leg.decisive
     if leg.hop.subject.scheme == "range":
         return False  # its addresses are many machines': see `probe.judge.ranges`
-    if outcome is None or leg.word is not Word.SERVED or leg.alike < ENOUGH.get(outcome.failure, 2):
+    if outcome is None or leg.word is not Word.SERVED:
+        return False
+    if not enough(leg, outcome, leg.alike + beside(leg.failing, outcome)):
         return False
     if not any(leg.standing(site.address) is Standing.ACQUITTED for site in leg.failing):
         return False
@@ -65,7 +66,7 @@ def alone_by(layer: str, failure: Failure) -> Callable[[Leg], bool]:
 def _silenced(leg: Leg) -> Site | None:
     """A site that answers under another name, and under this one failed after each ClientHello.
 
-    At least twice there, and as often as `ENOUGH` asks over the sites that fail so.
+    At least twice there, and as often as silence must be heard over the sites that fail so.
     """
     if leg.decisive is None or not leg.hop.subject.host or _same_at_control(leg):
         return None
@@ -74,7 +75,7 @@ def _silenced(leg: Leg) -> Site | None:
     if proof is None or proof.failed is None:
         return None
     alike = sum(ends.count(proof.failed) for ends in cut.values())
-    return proof if alike >= ENOUGH.get(proof.failed.failure, 2) or len(set(cut[proof])) > 1 else None
+    return proof if enough(leg, proof.failed, alike) or len(set(cut[proof])) > 1 else None
 
 
 def _cuts(site: Site) -> list[Outcome]:

@@ -34,7 +34,8 @@ _CAUSES = {
 _DENIALS = frozenset({Failure.NXDOMAIN, Failure.NODATA, Failure.REFUSED})
 """First answers that a later true one shows to be forged; not SERVFAIL: forwarders pass on what two upstreams say."""
 
-_WEIGHT = (Failure.NXDOMAIN, Failure.REFUSED, Failure.SERVFAIL, Failure.NODATA, Failure.TIMEOUT)
+_WEIGHT = (Failure.NXDOMAIN, Failure.REFUSED, Failure.SERVFAIL, Failure.TIMEOUT, Failure.NODATA)
+"""NODATA is last: most names have no IPv6 address, which says nothing of a question for the other that was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,15 @@ class Names:
                 if (one.trust, one.resolver) == (answer.trust, answer.resolver) and one.purpose is Purpose.SUBJECT
             }
         )
+
+    def silences(self, answer: Answer) -> int:
+        """How often a resolver was silent about the name; 0 where it ever said anything else of it."""
+        said = [
+            one.failure
+            for one in resolutions(self._observations, self.host)
+            if (one.trust, one.resolver) == (answer.trust, answer.resolver) and one.purpose is Purpose.SUBJECT
+        ]
+        return len(said) if all(failure is Failure.TIMEOUT for failure in said) else 0
 
     @property
     def hosts_file(self) -> bool:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from probe.judge.acquittal import answered
 from probe.judge.case import Leg
-from probe.judge.conversing import ENOUGH, alone
+from probe.judge.conversing import alone
 from probe.judge.reading import Outcome, Site
+from probe.judge.silence import enough
 from probe.model.failure import Failure
 from probe.model.observation import QuicExchange, TlsHandshake
 from probe.model.step import Purpose
@@ -24,7 +25,7 @@ def silent_by_name(leg: Leg) -> bool:
     control = leg.evidence.control
     if leg.decisive != _SILENT or (control is not None and Cause.QUIC_TIMEOUT in control.causes):
         return False
-    return leg.alike >= ENOUGH[Failure.TIMEOUT] and any(
+    return enough(leg, _SILENT, leg.alike) and any(
         len(site.tries) > 1
         and set(site.outcomes) == {_SILENT}
         and len(site.outcomes) == len(site.tries)

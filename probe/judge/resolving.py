@@ -6,12 +6,15 @@ from collections.abc import Callable
 
 from probe.judge.case import Leg
 from probe.judge.control import Word
+from probe.judge.names import Answer, Names
+from probe.judge.silence import SILENCES, strays
 from probe.model.address import is_bogon
+from probe.model.failure import Failure
 from probe.model.verdict import Cause
 
 _SAID = frozenset({Cause.DNS_NXDOMAIN, Cause.DNS_NODATA})
 """What a resolver says of a name: a lie where the name exists."""
-_MUTE = frozenset({Cause.DNS_TIMEOUT, Cause.DNS_SERVFAIL, Cause.DNS_REFUSED})
+_MUTE = frozenset({Cause.DNS_SERVFAIL, Cause.DNS_REFUSED})
 """What it also does when it is broken: a lie only where it answers another name."""
 _FALSE = frozenset({Cause.DNS_BOGON, Cause.DNS_SPOOFED})
 
@@ -54,12 +57,21 @@ def lie(leg: Leg) -> Cause | None:
         return None
     if cause in _SAID:
         shown = not names.fails_others(answer)
+    elif cause is Cause.DNS_TIMEOUT:
+        shown = _mute(leg, names, answer) and names.answers_others(answer)
     elif cause in _MUTE:
         asked_twice = cause is Cause.DNS_REFUSED or names.tried(answer) > 1
         shown = asked_twice and names.answers_others(answer)
     else:
         shown = cause is Cause.DNS_SPOOFED or not names.rewrites(answer)
     return cause if shown else None
+
+
+def _mute(leg: Leg, names: Names, answer: Answer) -> bool:
+    """Whether a resolver said nothing of the name often enough; words that are no DNS are nobody's loss."""
+    if answer.failure is not Failure.TIMEOUT:
+        return names.tried(answer) > 1
+    return names.silences(answer) >= SILENCES + strays(leg.evidence.observations)
 
 
 def lies_by(cause: Cause) -> Callable[[Leg], bool]:

@@ -7,6 +7,7 @@ addresses does, to see whether there is a certificate to be shown at all.
 
 from __future__ import annotations
 
+from probe.model.failure import Failure
 from probe.model.observation import Observation
 from probe.model.step import Handshake, Place, Step
 from probe.model.target import DnsTarget
@@ -31,11 +32,13 @@ class DnsPlan(Plan):
         """A certificate is read by the judge alone."""
 
     def ended(self, step: Step, seen: tuple[Observation, ...]) -> None:
-        """An odd address that is silent is asked once more: a lost packet is not a forgery."""
+        """An odd address that is cut off is asked once more, a silent one often: lost packets are no forgery."""
         assert isinstance(step, Handshake)  # noqa: S101 - this plan itself asks for nothing else
         failed = failure_of(seen)
         if failed is not None and failed[1] in CUT and step.place.attempt == 0 and step.address in self._lookup.odd:
-            self._show(step.address, attempt=1)
+            tries = self._setup.limits.proof if failed[1] is Failure.TIMEOUT else 2
+            for attempt in range(1, tries):
+                self._show(step.address, attempt)
 
     def _changed(self) -> None:
         if not self._lookup.ready:

@@ -5,7 +5,7 @@ The rounds of a hop, each begun when the one before is over and only if nobody h
     first     https: the page from one address, a handshake with each other; http: the page from each; else one act each
     page      https: the page from another address whose handshake stood (at most `Limits.fetches` in all)
     follow    the follow-ups of `probe.plan.followup`, for at most `Limits.followed` addresses
-    insist    more tries where silence decides, until it was heard `Limits.silences` times
+    insist    more tries where silence decides, until it was heard often enough to be believed
     done
 
 Two questions are asked beside the rounds, because a page in clear text can be anybody's: an address that only the
@@ -153,13 +153,16 @@ class Leg:
                 self._note_fetch(subject)
                 self._run(fresh[0], [subject])
                 return
-        if self._follow() or self._works:
+        if self._follow():
+            return
+        if self._works:
+            self._insist_on_lies()
             return
         self._try_allowed()
         self._insist()
 
     def _lie_unproven(self) -> bool:
-        """Whether all the network's own addresses failed while others serve: once might be loss, twice is a lie."""
+        """Whether all the network's own addresses failed while others serve: once might be loss, often is a lie."""
         mine = [a for a in self._local if a in self.addresses]
         return bool(mine) and all(a in self._odd and a not in self._works | self._stood for a in mine)
 
@@ -188,9 +191,33 @@ class Leg:
         if not silent or len(silent) < len(self._ends) or self._insisted:
             return
         coming = len(silent) + len(self._followed)
-        for _ in range(self._setup.limits.silences - coming):
+        self._ask_at_once(silent[0], self._wanted(silent[0]) - coming)
+
+    def _insist_on_lies(self) -> None:
+        """The same of SYNs and hellos to addresses that only the network's resolver gave, while others serve."""
+        silent = [(address, end) for address, end in self._ends if address in self._odd]
+        if not silent or self._insisted or any(end[1] is not Failure.TIMEOUT for _, end in silent):
+            return
+        self._ask_at_once(silent[0][0], self._setup.limits.proof - len(silent))
+
+    def _ask_at_once(self, address: str, count: int) -> None:
+        for _ in range(count):
             self._insisted += 1
-            self.ask(self.subject.step(silent[0], self._number(silent[0])))
+            self.ask(self.subject.step(address, self._number(address)))
+
+    def _wanted(self, address: str) -> int:
+        """How often silence at an address is to be heard: as often as a judge asks, where it could be called a block.
+
+        Of a page that stopped it never is more often: each try takes long, and brings much.
+        """
+        limits = self._setup.limits
+        last = self._last.get(address, ())
+        neutral = self._aside.get((address, Purpose.NEUTRAL), ())
+        failed = followup.failure_of(neutral)
+        heard = bool(neutral) and (failed is None or failed[1] not in followup.CUT)
+        if last and isinstance(last[-1], Exchange) and last[-1].begun:
+            return limits.silences
+        return limits.proof if self._setup.served_elsewhere or heard else limits.silences
 
     def _try_allowed(self) -> None:
         """Where the neutral name failed as the subject did, ask the allowed one: is anything let through?"""
@@ -206,12 +233,15 @@ class Leg:
                 self.ask(followup.allowed(self.subject, address, self._setup, self._place))
 
     def _insist(self) -> None:
-        """Where silence decides, hear it thrice: on a bad line two lost handshakes are no rarity."""
+        """Where silence decides, hear it often: on a bad line two lost handshakes are no rarity."""
         deepest = max((end for _, end in self._ends), key=lambda end: followup.DEPTH[end[0]], default=None)
         alike = [address for address, end in self._ends if end == deepest]
-        if deepest is None or deepest[1] is not Failure.TIMEOUT or len(alike) >= self._setup.limits.silences:
+        if deepest is None or deepest[1] is not Failure.TIMEOUT:
             return
-        if self._insisted < self._setup.limits.silences:
+        beside = sum(followup.failure_of(seen) == deepest for seen in self._aside.values())
+        wanted = self._wanted(alike[0])
+        few = len(alike) < self._setup.limits.silences or len(alike) + beside < wanted
+        if few and self._insisted < wanted:
             self._insisted += 1
             self._run(alike[0], [self.subject.step(alike[0], self._number(alike[0]))])
 

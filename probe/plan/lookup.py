@@ -4,6 +4,8 @@
 a resolver of the network says    then the same resolver is asked
 ================================  ==============================================================================
 nothing, SERVFAIL, garbage        the same again, and another name that exists (is it dead, or silent about this one?)
+nothing again, of any type, but   the same, all at once, until silence was heard often enough to be believed
+it answers of the other name
 NXDOMAIN, NODATA, REFUSED         another name that exists (does it say so of every name?)
 a bogon                           a name that exists nowhere (does it answer every name so?), another name
 any address, where the name is    a name that exists nowhere (NXDOMAIN rewriting)
@@ -56,6 +58,8 @@ class Lookup:
         self._absent: set[Failure | None] = set()
         self._answered: list[Resolve] = []
         self._said: dict[str, dict[str, Resolution]] = {}
+        self._silent: dict[str, list[Resolve]] = {}
+        self._finds_others: set[str] = set()
         resolvers = [(SYSTEM, Trust.SYSTEM)] if setup.asks_system(name) else []
         resolvers += [(resolver, Trust.NETWORK) for resolver in setup.network_resolvers]
         resolvers += [(resolver, Trust.TRUSTED) for resolver in setup.trusted_resolvers]
@@ -112,6 +116,9 @@ class Lookup:
         """Take in an answer."""
         assert isinstance(step, Resolve)  # noqa: S101 - a lookup asks for nothing else
         if step.place.purpose is not Purpose.SUBJECT:
+            if step.place.purpose is Purpose.OTHER and isinstance(seen, Resolution) and seen.addresses:
+                self._finds_others.add(step.resolver)
+                self._insist(step.resolver)
             return
         if isinstance(seen, LateAnswer):
             self._late += [a for a in seen.addresses if a not in self._late]
@@ -139,6 +146,9 @@ class Lookup:
             if seen.failure in _AGAIN and step.place.attempt == 0:
                 self._ask(_again(step))
             self._ask_aside(step, seen)
+            if seen.failure is Failure.TIMEOUT:
+                self._silent.setdefault(step.resolver, []).append(step)
+                self._insist(step.resolver)
         if self._exists_nowhere():
             for answered in self._answered:
                 self._aside(answered, self._setup.ghost_name, Purpose.GHOST)
@@ -153,6 +163,20 @@ class Lookup:
         silent = len(said) == len(self._rrtypes) and not any(answer.addresses for answer in said.values())
         if silent and any(answer.failure in _OTHER for answer in said.values()):
             self._aside(step, self._setup.allowed_name, Purpose.OTHER)
+
+    def _insist(self, resolver: str) -> None:
+        """Of a resolver that finds other names, twice silent about each type of this one: ask for all tries together.
+
+        Whoever is silent about a name is so about all of its types; where one was answered, the other was lost.
+        """
+        silent = self._silent.get(resolver, [])
+        again = [step for step in silent if step.place.attempt == 1]
+        if resolver not in self._finds_others or len(again) < len(self._rrtypes) or len(silent) > 2 * len(again):
+            return
+        tries = -(-self._setup.limits.proof // len(again))
+        for step in again:
+            for attempt in range(2, tries):
+                self._ask(_again(step, attempt))
 
     def _exists_nowhere(self) -> bool:
         """Whether whoever should know says that there is no such name."""
@@ -174,6 +198,6 @@ class Lookup:
         self._slate.ask(Resolve(name=name, rrtype=rrtype, resolver=step.resolver, trust=step.trust, place=place), self)
 
 
-def _again(step: Resolve) -> Resolve:
-    place = Place(chain=step.place.chain, hop=step.place.hop, attempt=1)
+def _again(step: Resolve, attempt: int = 1) -> Resolve:
+    place = Place(chain=step.place.chain, hop=step.place.hop, attempt=attempt)
     return Resolve(name=step.name, rrtype=step.rrtype, resolver=step.resolver, trust=step.trust, place=place)

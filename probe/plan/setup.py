@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from probe.model.address import Family
-from probe.model.verdict import ControlFacts
+from probe.model.verdict import ControlFacts, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +21,10 @@ class Limits:
         late: addresses that came in late answers, tried beyond those.
         fetches: addresses of one hop that are asked for the page over TLS, one after another.
         followed: addresses of one hop that get follow-ups after a failure.
-        silences: how often a hop must end in the same silence before it is believed. At 10 % loss either way a SYN and
-            its two repetitions stay unanswered once in 150 times, three such tries once in three million.
+        silences: how often a hop that is silent is tried. At 10 % loss either way a SYN and its two repetitions stay
+            unanswered once in 150 times, three such tries once in three million.
+        proof: the same where silence could be called a block (`probe.judge.silence`).
+        traces: connections of one search for where on the path a blocked name is objected to.
         redirects: hops after the first (as browsers and curl: 10 to 20; OONI: 10).
     """
 
@@ -32,6 +34,8 @@ class Limits:
     fetches: int = 3
     followed: int = 2
     silences: int = 3
+    proof: int = 5
+    traces: int = 8
     redirects: int = 10
 
     def of(self, family: Family) -> int:
@@ -61,6 +65,7 @@ class Setup:
         seed: of a range, what the sample is drawn by: the same number draws the same one.
         turn: of a range, a number that changes with every look, for the draws of a control that searches on.
         known: of a range, addresses that answered a control before; a control's own hit list.
+        holes: of a range, the prefixes inside it that belong to somebody else; nothing of them is looked at.
         draw: of a range, which of the disjoint samples: 0, or the number of a re-test, which asks others.
     """
 
@@ -79,6 +84,7 @@ class Setup:
     draw: int = 0
     turn: int = 0
     known: tuple[str, ...] = ()
+    holes: tuple[str, ...] = ()
     limits: Limits = Limits()
 
     def asks_system(self, name: str) -> bool:
@@ -87,6 +93,12 @@ class Setup:
         Of several resolvers it asks one, and which one that is decides what programs on this host see.
         """
         return self.own_names is None or name in self.own_names or len(self.network_resolvers) != 1
+
+    @property
+    def served_elsewhere(self) -> bool:
+        """Whether the control was served, so that a failure here may be called a block."""
+        good = {Status.REACHABLE, Status.THROTTLED}
+        return self.control is not None and bool(self.control.statuses) and good.issuperset(self.control.statuses)
 
     @property
     def rrtypes(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ def cut(failure: Failure, count: int = 2, address: str = A) -> tuple[Observation
     return tries(count, tls(address, failure), tcp(address))
 
 
-def silent(count: int = 3, address: str = A) -> tuple[Observation, ...]:
+def silent(count: int = 5, address: str = A) -> tuple[Observation, ...]:
     """So many SYNs stayed without an answer."""
     return tries(count, tcp(address, Failure.TIMEOUT))
 
@@ -55,16 +55,16 @@ def test_a_connection_proves_nothing_where_nothing_can_refuse_one() -> None:
     ("seen", "by", "alone"),
     [
         ((*KNOWN, *silent()), control(), True),
-        ((*KNOWN, *silent(2)), control(), False),
-        ((*KNOWN, *silent(2), *silent(1, B)), control(), True),
+        ((*KNOWN, *silent(4)), control(), False),
+        ((*KNOWN, *silent(4), *silent(1, B)), control(), True),
         ((*KNOWN, *tries(2, tcp(A, Failure.RESET))), control(), True),
         ((*KNOWN, tcp(A, Failure.RESET)), control(), False),
         ((*KNOWN, *silent()), None, False),
         ((*KNOWN, *silent()), control(Status.DOWN), False),
         ((*KNOWN, *served()), control(), False),
-        ((said("network", FORGED), *silent(3, FORGED)), control(addresses=()), False),
-        ((said("trusted", V6), *silent(3, V6)), control(addresses=(V6,)), False),
-        ((said("trusted", V6), *silent(3, V6), tcp("2620:fe::fe")), control(addresses=(V6,)), True),
+        ((said("network", FORGED), *silent(5, FORGED)), control(addresses=()), False),
+        ((said("trusted", V6), *silent(5, V6)), control(addresses=(V6,)), False),
+        ((said("trusted", V6), *silent(5, V6), tcp("2620:fe::fe")), control(addresses=(V6,)), True),
         ((said("trusted", V6), *cut(Failure.RESET, 2, V6)), control(addresses=(V6,)), True),
     ],
 )
@@ -108,13 +108,13 @@ def test_a_name_is_silenced_where_another_is_answered_at_the_same_address(seen: 
     assert conversing.silenced_by(Failure.RESET)(leg(*seen, by=by)) is silenced
 
 
-def test_silence_takes_three_hellos_over_the_addresses() -> None:
-    """Two may be loss; two of one kind and one of another are not."""
+def test_silence_takes_five_hellos_over_the_addresses() -> None:
+    """Four may be loss; one of one kind and one of another are not."""
     by = conversing.silenced_by(Failure.TIMEOUT)
 
-    assert not by(leg(*KNOWN, *cut(Failure.TIMEOUT, 2), NEUTRAL))
-    assert by(leg(*KNOWN, *cut(Failure.TIMEOUT, 3), NEUTRAL))
-    assert by(leg(*KNOWN, *cut(Failure.TIMEOUT, 2), *cut(Failure.TIMEOUT, 1, B), NEUTRAL))
+    assert not by(leg(*KNOWN, *cut(Failure.TIMEOUT, 4), NEUTRAL))
+    assert by(leg(*KNOWN, *cut(Failure.TIMEOUT, 5), NEUTRAL))
+    assert by(leg(*KNOWN, *cut(Failure.TIMEOUT, 2), *cut(Failure.TIMEOUT, 3, B), NEUTRAL))
     mixed = leg(*KNOWN, *cut(Failure.RESET, 1), tcp(attempt=1), tls(A, Failure.TIMEOUT, attempt=1), NEUTRAL)
     assert conversing.silenced_by(Failure.RESET)(mixed)
     assert not by(mixed)
@@ -127,7 +127,7 @@ def test_a_target_without_a_server_name_is_not_silenced_by_one() -> None:
 
 def test_a_request_is_silenced_by_name_where_one_under_another_is_answered() -> None:
     """A hung server is hung at control too; without a control nothing is shown."""
-    hung = tries(3, http(A, 0, Failure.TIMEOUT), tcp(), tls())
+    hung = tries(5, http(A, 0, Failure.TIMEOUT), tcp(), tls())
     other = http(A, 404, url="https://xkqvdwpzrjtm.com/", purpose=Purpose.NEUTRAL, secure=False)
 
     assert conversing.silenced_later(leg(*KNOWN, *hung, other, by=control()))

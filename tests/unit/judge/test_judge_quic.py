@@ -28,7 +28,7 @@ def other(failure: Failure | None = None, **more: object) -> QuicExchange:
     return quic(failure, purpose=Purpose.NEUTRAL, sni="xkqvdwpzrjtm.com", verified=False, **more)
 
 
-def silences(count: int = 3, *, later: bool = False) -> tuple[QuicExchange, ...]:
+def silences(count: int = 5, *, later: bool = False) -> tuple[QuicExchange, ...]:
     """So many tries: silent to the Initial, or some seconds after the handshake."""
     if later:
         return tuple(
@@ -43,10 +43,10 @@ def seen(*more: Observation, by: ControlFacts | None = None) -> Leg:
 
 
 @pytest.mark.parametrize("answer", [other(), other(Failure.ALERT), other(Failure.CERTIFICATE)])
-def test_three_silences_and_an_answer_under_another_name_are_a_block(answer: QuicExchange) -> None:
+def test_five_silences_and_an_answer_under_another_name_are_a_block(answer: QuicExchange) -> None:
     """Whatever the answer was, and without any control."""
     assert silent_by_name(seen(*silences(), answer))
-    assert not silent_by_name(seen(*silences(2), answer))
+    assert not silent_by_name(seen(*silences(4), answer))
     assert not silent_by_name(seen(*silences(), other(SILENT)))
     assert not silent_by_name(seen(*silences()))
 
@@ -74,7 +74,7 @@ def test_silence_here_alone_needs_tls_over_tcp_to_the_same_address() -> None:
     assert silent_alone(seen(*silences(later=True), *TCP, by=control()))
     assert not silent_alone(seen(*silences(), tcp(A, SILENT), by=control()))
     assert not silent_alone(seen(*silences(), tcp(B), tls(B), by=control()))
-    assert not silent_alone(seen(*silences(2), *TCP, by=control()))
+    assert not silent_alone(seen(*silences(4), *TCP, by=control()))
 
 
 def test_without_a_control_that_was_served_silence_says_nothing() -> None:

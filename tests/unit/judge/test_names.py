@@ -47,7 +47,7 @@ def test_one_answer_a_resolver_record_types_and_tries_together() -> None:
     ("failures", "heaviest"),
     [
         ((Failure.NODATA, Failure.NXDOMAIN), Cause.DNS_NXDOMAIN),
-        ((Failure.NODATA, Failure.TIMEOUT), Cause.DNS_NODATA),
+        ((Failure.NODATA, Failure.TIMEOUT), Cause.DNS_TIMEOUT),
         ((Failure.GARBAGE, Failure.GARBAGE), Cause.DNS_TIMEOUT),
         ((Failure.SERVFAIL, Failure.TIMEOUT), Cause.DNS_SERVFAIL),
         ((Failure.REFUSED, Failure.REFUSED), Cause.DNS_REFUSED),

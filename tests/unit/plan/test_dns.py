@@ -27,14 +27,17 @@ def test_an_odd_address_shows_its_certificate_beside_one_of_the_reference() -> N
     assert told((FORGED,), (A,)).asks() == [f"hello {NAME} at {A}", f"hello {NAME} at {FORGED}"]
 
 
-def test_an_odd_address_that_is_silent_is_asked_once_more() -> None:
+def test_an_odd_address_that_is_silent_is_asked_often_and_one_that_resets_once_more() -> None:
     """A lost packet is no forgery; the reference's silence is not asked about."""
     dialogue = told((FORGED,), (A,))
     dialogue.asks()
     dialogue.tell(f"hello {NAME} at {A}", "tcp.timeout").tell(f"hello {NAME} at {FORGED}", "tcp.timeout")
 
-    assert dialogue.asks() == [f"hello {NAME} at {FORGED} try 1"]
+    assert dialogue.asks() == [f"hello {NAME} at {FORGED} try {number}" for number in range(1, 5)]
     assert dialogue.tell(f"hello {NAME} at {FORGED} try 1", "tcp.timeout").asks() == []
+    reset = told((FORGED,), (A,))
+    reset.asks()
+    assert reset.tell(f"hello {NAME} at {FORGED}", "tcp.reset").asks() == [f"hello {NAME} at {FORGED} try 1"]
 
 
 def test_an_answer_about_a_name_that_exists_nowhere_shows_its_certificate() -> None:

@@ -69,8 +69,8 @@ def test_an_address_that_fails_beside_one_that_serves_is_left_alone() -> None:
     assert dialogue.tell(f"get {URL} at {A}", "ok").tell(f"hello {NAME} at {B}", "tls.reset").asks() == []
 
 
-def test_all_addresses_lying_outside_the_reference_are_asked_twice_though_the_true_one_serves() -> None:
-    """Once might be loss, twice is a forged answer."""
+def test_all_addresses_lying_outside_the_reference_are_asked_often_though_the_true_one_serves() -> None:
+    """Once might be loss, five times is a forged answer."""
     dialogue = resolved(local=(FORGED,), trusted=(A,))
     dialogue.asks()
     dialogue.tell(f"get {URL} at {FORGED}", "tcp.timeout").tell(f"hello {NAME} at {A}", "ok")
@@ -78,7 +78,43 @@ def test_all_addresses_lying_outside_the_reference_are_asked_twice_though_the_tr
     dialogue.tell(f"get {URL} at {A} try 1", "ok")
 
     assert dialogue.asks() == [f"get {URL} at {FORGED} try 1"]
-    assert dialogue.tell(f"get {URL} at {FORGED} try 1", "tcp.timeout").asks() == []
+    dialogue.tell(f"get {URL} at {FORGED} try 1", "tcp.timeout")
+    assert dialogue.asks() == [f"get {URL} at {FORGED} try {number}" for number in (2, 3, 4)]
+    for number in (2, 3, 4):
+        assert dialogue.tell(f"get {URL} at {FORGED} try {number}", "tcp.timeout").asks() == []
+
+
+def test_an_address_outside_the_reference_that_resets_is_asked_twice() -> None:
+    """Nobody loses a reset."""
+    dialogue = resolved(local=(FORGED,), trusted=(A,))
+    dialogue.asks()
+    dialogue.tell(f"get {URL} at {FORGED}", "tcp.reset").tell(f"hello {NAME} at {A}", "ok")
+    dialogue.asks()
+    dialogue.tell(f"get {URL} at {A} try 1", "ok")
+
+    assert dialogue.asks() == [f"get {URL} at {FORGED} try 1"]
+    assert dialogue.tell(f"get {URL} at {FORGED} try 1", "tcp.reset").asks() == []
+
+
+def test_a_silence_that_could_be_called_a_block_is_heard_five_times() -> None:
+    """Where the control was served, that is."""
+    setup = replace(SETUP, control=CONTROL)
+    dialogue = resolved(local=(A,), trusted=(A,), setup=setup)
+    dialogue.asks()
+    dialogue.tell(f"get {URL} at {A}", "tcp.timeout")
+    assert dialogue.asks() == [f"get {URL} at {A} try {number}" for number in range(1, 5)]
+
+
+def test_silence_after_a_name_is_heard_five_times_where_another_name_is_answered() -> None:
+    """One after another, each from a new source port, with or without a control."""
+    dialogue = resolved(local=(A,), trusted=(A,))
+    dialogue.asks()
+    dialogue.tell(f"get {URL} at {A}", "tls.timeout").asks()
+    dialogue.tell(f"hello {NEUTRAL} at {A} unverified neutral", "ok")
+    for number in range(1, 5):
+        assert dialogue.asks() == [f"get {URL} at {A} try {number}"]
+        dialogue.tell(f"get {URL} at {A} try {number}", "tls.timeout")
+    assert dialogue.asks() == []
 
 
 def test_after_a_reset_the_neutral_name_is_said_before_the_suspect_one_again() -> None:

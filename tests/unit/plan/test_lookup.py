@@ -57,6 +57,29 @@ def test_a_resolver_that_denies_the_name_is_asked_for_another(said: Failure) -> 
     assert dialogue.asks() == [OTHER]
 
 
+def test_a_resolver_silent_about_this_name_alone_is_asked_until_silence_is_believed() -> None:
+    """All at once, after it was silent twice and found another name: five times in all."""
+    dialogue = started().tell(SYSTEM, (A,)).tell(NETWORK, Failure.TIMEOUT)
+    assert dialogue.asks() == sorted([OTHER, f"{NETWORK} try 1"])
+
+    assert dialogue.tell(OTHER, (B,)).asks() == []
+    assert dialogue.tell(f"{NETWORK} try 1", Failure.TIMEOUT).asks() == [f"{NETWORK} try {n}" for n in (2, 3, 4)]
+    for number in (2, 3, 4):
+        assert dialogue.tell(f"{NETWORK} try {number}", Failure.TIMEOUT).asks() == []
+
+
+def test_a_resolver_that_is_silent_about_every_name_is_left_alone() -> None:
+    """Nothing would be shown; nor where it answered for the other type, so that one answer was lost."""
+    dead = started().tell(SYSTEM, (A,)).tell(NETWORK, Failure.TIMEOUT)
+    dead.asks()
+    assert dead.tell(OTHER, Failure.TIMEOUT).tell(f"{NETWORK} try 1", Failure.TIMEOUT).asks() == []
+
+    both = changed(families=frozenset(("ipv4", "ipv6")), own_names=frozenset())
+    lossy = started(both).tell(NETWORK, Failure.TIMEOUT).tell(f"AAA{NETWORK}", Failure.NODATA)
+    lossy.asks()
+    assert lossy.tell(OTHER, (B,)).tell(f"{NETWORK} try 1", Failure.TIMEOUT).asks() == []
+
+
 @pytest.mark.parametrize("said", [Failure.TIMEOUT, Failure.SERVFAIL, Failure.GARBAGE])
 def test_a_resolver_that_was_not_heard_is_asked_again_and_for_another_name(said: Failure) -> None:
     """Once more, never twice more."""
