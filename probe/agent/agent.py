@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from probe import __version__
-from probe.agent import control, known, telling
+from probe.agent import control, known, services, telling
 from probe.agent.identity import Enrolment, enrolment_of, key_of, write_private
 from probe.agent.instruments import Instruments
 from probe.agent.outbox import Kept, Outbox
@@ -92,6 +92,7 @@ class Agent:
             compared,
             samples=self._watchlist.samples,
             known={text: tuple(counts) for text, counts in self._known.items()},
+            holes=self._watchlist.holes,
         )
         result = await Round(
             targets,
@@ -102,12 +103,17 @@ class Agent:
             chance=self.around.chance,
             stopping=self.around.stopping,
         ).run()
-        self._write_down(result, start)
+        changes = (transition for transition, _ in result.changes)
+        result.services = services.fold(changes, self._watchlist.services, self._detector.settled)
+        self._write_down(result)
         report = result.report
         log.info(
             "round state=%s targets=%d measured=%d changes=%d seconds=%.1f",
             *(report.state, report.targets, report.measured, len(result.changes), report.seconds),
         )
+        for one in result.services:
+            numbers = one.evidence["targets"], one.evidence["of"]
+            log.info("%s %s -> %s at %d of %d targets", one.target, one.before, one.after, *numbers)
         return result
 
     def _terms(self) -> Terms:
@@ -140,7 +146,7 @@ class Agent:
             log.warning("the old control holds: %s", error)  # it may be about to be written anew
         return self._file_facts
 
-    def _write_down(self, result: RoundResult, start: datetime) -> None:
+    def _write_down(self, result: RoundResult) -> None:
         now = self.around.clock.now()
         told = self._outbox.told()
         if self.settings.agent.role == "control":
@@ -157,8 +163,8 @@ class Agent:
                 services=self._watchlist.services,
                 now=now,
             )
-        measured = {
-            text: start for text, target in self._watchlist.targets
+        measured = {  # by its end: the last address may have been asked just now
+            text: now for text, target in self._watchlist.targets
             if isinstance(target, RangeTarget) and text in result.verdicts
         }  # fmt: skip
         kept = Kept(

@@ -40,6 +40,7 @@ class Instruments:
         *,
         samples: Mapping[str, int] | None = None,
         known: Mapping[str, tuple[str, ...]] | None = None,
+        holes: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         """Ask the host what its network is now: a laptop may have moved since the last round.
 
@@ -47,6 +48,7 @@ class Instruments:
             control: target -> what the control says of it.
             samples: range -> how many of its addresses are looked at, where that is not the settings' number.
             known: range -> addresses that have answered; of a control.
+            holes: range -> the prefixes inside it that belong to somebody else.
         """
         chosen = self._settings.measure
         self._control = control
@@ -64,6 +66,7 @@ class Instruments:
             range_sample=chosen.range_sample,
             samples=samples or {},
             known=known or {},
+            holes=holes or {},
         )
 
     async def __aenter__(self) -> Instruments:

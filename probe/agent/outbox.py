@@ -35,7 +35,7 @@ MIGRATIONS = (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         epoch TEXT NOT NULL, next INTEGER NOT NULL,  -- the number the next batch gets
         detector BLOB, vantage TEXT NOT NULL,        -- the vantage's state as last reported
-        measured TEXT NOT NULL                       -- JSON: range -> start of its last measurement
+        measured TEXT NOT NULL                       -- JSON: range -> end of its last measurement
     ) STRICT;
     CREATE TABLE batch (
         seq INTEGER PRIMARY KEY,
@@ -76,7 +76,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         detector: its dump; None before the first round.
         vantage: the vantage's state as last reported.
-        measured: range -> start of its last measurement.
+        measured: range -> end of its last measurement.
     """
 
     detector: bytes | None = None

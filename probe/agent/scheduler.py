@@ -7,13 +7,15 @@ one interval at most.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 from probe.model.target import RangeTarget, Target
 
 RANGE_INTERVAL = 3600.0
 """Seconds between two looks at a sampled range: sampling touches no address more than once an hour."""
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def next_start(last: datetime | None, now: datetime, *, interval: float, jitter: float, draw: float) -> datetime:
@@ -38,21 +40,29 @@ def first_delay(*, longest: float, terminal: bool, draw: float) -> float:
 
 
 def due(
-    targets: Iterable[tuple[str, Target]], measured: Mapping[str, datetime], now: datetime
+    targets: Sequence[tuple[str, Target]], measured: Mapping[str, datetime], now: datetime
 ) -> tuple[tuple[str, Target], ...]:
-    """The targets to measure in a round that starts now: all, but for ranges looked at less than an hour ago.
+    """The targets to measure in a round that starts now: all, but for ranges.
+
+    Of a range, whatever its port, an hour lies between the end of one look and the start of the next; the ports of one
+    prefix take turns, the one that waited longest first. So no address is touched more than once an hour, since the
+    ranges of a watchlist have no address in common (`probe.agent.watchlist.Watchlist.holes`).
 
     Args:
         targets: text and target.
-        measured: text of a range -> start of its last measurement. A moment to come (the clock was set back) is none.
+        measured: text of a range -> end of its last measurement. A moment to come (the clock was set back) is none.
         now: start of the round.
     """
-    chosen = []
+    chosen = {text for text, target in targets if not isinstance(target, RangeTarget)}
+    ports: dict[str, list[str]] = {}
     for text, target in targets:
-        last = measured.get(text) if isinstance(target, RangeTarget) else None
-        if last is None or not timedelta(0) <= now - last < timedelta(seconds=RANGE_INTERVAL):
-            chosen.append((text, target))
-    return tuple(chosen)
+        if isinstance(target, RangeTarget):
+            ports.setdefault(target.network, []).append(text)
+    for texts in ports.values():
+        looks = {text: measured[text] for text in texts if text in measured and measured[text] <= now}
+        if all(now - last >= timedelta(seconds=RANGE_INTERVAL) for last in looks.values()):
+            chosen.add(min(texts, key=lambda text: looks.get(text, _NEVER)))
+    return tuple((text, target) for text, target in targets if text in chosen)
 
 
 def back_off(failures: int, draw: float, *, first: float = 5.0, longest: float = 900.0) -> float:

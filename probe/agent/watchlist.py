@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from probe.errors import ListError, SettingsError
 from probe.lists import testlist
 from probe.lists.entries import BadLine, Entry
-from probe.model.target import Target, parse
+from probe.model.target import RangeTarget, Target, parse
 from probe.settings import Settings, shipped
 
 if TYPE_CHECKING:
+    from probe.lists.prefixes.owner import OwnerTable
     from probe.lists.service import Service
 
 DEFAULT = "default"
@@ -28,11 +29,14 @@ class Watchlist:
         targets: text and target.
         services: text -> name of its service, for those that have one.
         samples: text of a range -> how many of its addresses are looked at, where its service says so.
+        holes: text of a range -> the prefixes inside it that are no part of it: what others announce there, and
+            narrower ranges of this list. So no two ranges have an address in common.
     """
 
     targets: tuple[tuple[str, Target], ...] = ()
     services: dict[str, str] = field(default_factory=dict)
     samples: dict[str, int] = field(default_factory=dict)
+    holes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def load(settings: Settings) -> Watchlist:
@@ -50,6 +54,11 @@ def load(settings: Settings) -> Watchlist:
             order[target] = None
             services.setdefault(target, service.name)
         samples.update(dict.fromkeys(service.range_targets(), service.sample))
+    table = _table(settings)
+    for text, name in _expanded(settings, table):
+        order[text] = None
+        if name:
+            services.setdefault(text, name)
     for name in settings.targets.files:
         for entry in entries_of(Path(name)):
             order[entry.target] = None
@@ -57,11 +66,41 @@ def load(settings: Settings) -> Watchlist:
                 services.setdefault(entry.target, entry.service)
     excluded = frozenset(settings.targets.exclude)
     kept = [target for target in order if target not in excluded]
+    targets = tuple((target, parse(target)) for target in kept)
     return Watchlist(
-        targets=tuple((target, parse(target)) for target in kept),
+        targets=targets,
         services={target: services[target] for target in kept if target in services},
         samples={target: samples[target] for target in kept if target in samples},
+        holes=_holes(targets, table),
     )
+
+
+def _holes(targets: Sequence[tuple[str, Target]], table: OwnerTable | None) -> dict[str, tuple[str, ...]]:
+    """Text of a range -> what is no part of it: narrower ranges among the targets, and what others announce."""
+    networks = {text: target.network for text, target in targets if isinstance(target, RangeTarget)}
+    if not networks:
+        return {}
+    from probe.lists.prefixes.expand import holes_of  # noqa: PLC0415 - most rounds have no ranges
+
+    strangers = () if table is None else table.strangers(networks.values())
+    inside = holes_of({*networks.values(), *strangers})
+    return {text: inside[network] for text, network in networks.items() if network in inside}
+
+
+def _table(settings: Settings) -> OwnerTable | None:
+    if not (settings.targets.networks or settings.targets.prefixes):
+        return None
+    from probe.agent import networks  # noqa: PLC0415 - the readers of tables, where there are any
+
+    return networks.table_of(map(Path, settings.targets.prefixes))
+
+
+def _expanded(settings: Settings, table: OwnerTable | None) -> Iterator[tuple[str, str]]:
+    if table is None or not settings.targets.networks:
+        return
+    from probe.agent import networks  # noqa: PLC0415 - see _table
+
+    yield from networks.ranges(settings.targets.networks, table, _shipped(), settings.source)
 
 
 def entries_of(path: Path) -> tuple[Entry, ...]:
@@ -99,11 +138,15 @@ def read_entries(content: bytes, name: str) -> tuple[tuple[Entry, ...], tuple[Ba
     )
 
 
-def _chosen(settings: Settings) -> Iterator[Service]:
+def _shipped() -> tuple[Service, ...]:
     from probe.lists import catalogue  # noqa: PLC0415 - a cron job with a list of its own need not wait for it
 
     folder = shipped.folder() / "services"
-    found = catalogue.load({path.name: path.read_bytes() for path in sorted(folder.glob("*.toml"))})
+    return catalogue.load({path.name: path.read_bytes() for path in sorted(folder.glob("*.toml"))})
+
+
+def _chosen(settings: Settings) -> Iterator[Service]:
+    found = _shipped()
     known = {service.name for service in found}
     wanted = set(settings.targets.services)
     for name in sorted(wanted - known - {DEFAULT, ALL}):

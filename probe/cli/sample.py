@@ -1,38 +1,91 @@
-"""`probe targets sample`: which addresses of a range would be looked at. Contacts nobody."""
+"""`probe targets sample`: which addresses of a range, or of an AS, would be looked at. Contacts nobody."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from probe.errors import UsageError
+from probe.errors import SettingsError, UsageError
 from probe.model.target import RangeTarget, TcpTarget, parse
+
+if TYPE_CHECKING:
+    from probe.lists.prefixes.owner import OwnerTable
+    from probe.plan import Setup
 
 
 @click.command("sample")
-@click.argument("text", metavar="RANGE")
+@click.argument("text", metavar="RANGE|ASN")
 @click.option("--sample", "count", type=click.IntRange(3, 1024), default=16, show_default=True, help="As range_sample.")
 @click.option("--week", metavar="YYYYWW", type=int, help="The ISO week whose sample is printed; this one by default.")
 @click.option("--control", type=click.Path(path_type=Path), metavar="FILE", help="Whose answers come first.")
-def sample(*, text: str, count: int, week: int | None, control: Path | None) -> None:
+@click.option(
+    "--prefixes",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    multiple=True,
+    help="Who announces what, of any format of `probe targets import`; repeatable.",
+)
+def sample(*, text: str, count: int, week: int | None, control: Path | None, prefixes: Sequence[Path]) -> None:
     """Print the addresses of RANGE that a measurement would begin with, as targets; none is contacted.
 
     Those that answered at control come first; where fewer than three did, one is drawn from each part of the range.
-    Control and vantages draw alike, anew each week.
+    Control and vantages draw alike, anew each week. With --prefixes, what others announce inside RANGE is left out, and
+    RANGE may be an AS (AS132203, AS132203:8080): each of its prefixes, after a comment with its name and its owners.
     """
     from probe.agent.control import from_file  # noqa: PLC0415 - listing services needs neither
+    from probe.agent.networks import table_of  # noqa: PLC0415
     from probe.plan import Setup  # noqa: PLC0415
-    from probe.plan.range import first_look  # noqa: PLC0415
 
+    facts = None if control is None else from_file(control)
+    table = table_of(prefixes) if prefixes else None
+    today = datetime.now(UTC).isocalendar()
+    seed = week or today.year * 100 + today.week
+    numbered = bool(re.match(r"(?i)AS\d", text))
+    for target, holes, owners in _of_as(text, table) if numbered else [_one(text, table)]:
+        if table is not None:
+            click.echo(f"# {target}  {owners}".rstrip())
+        known = None if facts is None else facts.get(str(target))
+        _print(target, Setup(control=known, sample=count, seed=seed, holes=holes))
+
+
+def _print(target: RangeTarget, setup: Setup) -> None:
+    from probe.plan.range import first_look  # noqa: PLC0415 - as above
+
+    for address in sorted(first_look(target, setup), key=lambda found: int(ipaddress.ip_address(found))):
+        click.echo(TcpTarget(address, target.port))
+
+
+def _one(text: str, table: OwnerTable | None) -> tuple[RangeTarget, tuple[str, ...], str]:
     target = parse(text)
     if not isinstance(target, RangeTarget):
         raise UsageError(f"{text!r} is no range", mend="write a prefix: 203.0.113.0/24 or 203.0.113.0/24:5222")
-    facts = None if control is None else from_file(control).get(text)
-    today = datetime.now(UTC).isocalendar()
-    seed = week or today.year * 100 + today.week
-    setup = Setup(control=facts, sample=count, seed=seed)
-    for address in sorted(first_look(target, setup), key=lambda found: int(ipaddress.ip_address(found))):
-        click.echo(TcpTarget(address, target.port))
+    if table is None:
+        return target, (), ""
+    from probe.lists.prefixes.expand import holes_of  # noqa: PLC0415 - as above
+
+    own = table.of(target.network)
+    holes = holes_of([target.network, *table.strangers([target.network])]).get(target.network, ())
+    return target, holes, _named(own[1]) if own is not None else "announced by nobody in these tables"
+
+
+def _of_as(text: str, table: OwnerTable | None) -> list[tuple[RangeTarget, tuple[str, ...], str]]:
+    from probe.agent.networks import numbered  # noqa: PLC0415 - as above
+    from probe.lists.prefixes.expand import expand  # noqa: PLC0415
+
+    if table is None:
+        raise UsageError(f"who announces what as {text}?", mend="give a table with --prefixes")
+    asn, port = numbered(text)
+    parts = expand([asn], table)
+    if not parts:
+        raise SettingsError(f"no prefix of {text} in these tables", mend="give another with --prefixes")
+    return [(RangeTarget(part.network, port), part.holes, _named(part.asns)) for part in parts]
+
+
+def _named(asns: Sequence[int]) -> str:
+    return " ".join(f"AS{asn}" for asn in asns)

@@ -191,9 +191,11 @@ FORMATS: tuple[Format, ...] = (
         lambda head, _: _PFX2AS.fullmatch(_first(head)) is not None,
     ),
     Format("prefix-list", Yields.PREFIXES, "one prefix a line, of one AS", documents.prefix_list, _is_prefix_list),
+    Format("imported", Yields.PREFIXES, "prefixes that import or fetch wrote", tables.imported, lambda _, __: False),
     Format(
         "antifilter", Yields.REGISTER, "bare names, addresses and prefixes (antifilter.download)", flat.read, _is_flat
     ),
     Format("testlist", Yields.TARGETS, "Citizen Lab test lists, and one target a line", _testlist, _is_text),
 )
-"""In the order in which they are tried; the plain list, which any text could be, comes last."""
+"""In the order in which they are tried; the plain list, which any text could be, comes last. `imported` is such a list,
+and told from others by nothing but its name."""

@@ -123,8 +123,11 @@ class Service:
         """The ranges that are looked at, each on every TCP port that the service uses (443 where none is given)."""
         if not self.sample:
             return ()
-        ports = [int(port.removeprefix("tcp/")) for port in self.ports if port.startswith("tcp/")] or [443]
-        return tuple(str(RangeTarget(network, port)) for network in self.ranges for port in ports)
+        return tuple(str(RangeTarget(network, port)) for network in self.ranges for port in self.tcp_ports())
+
+    def tcp_ports(self) -> tuple[int, ...]:
+        """The TCP ports that its clients use; 443 where none is given."""
+        return tuple(int(port.removeprefix("tcp/")) for port in self.ports if port.startswith("tcp/")) or (443,)
 
     def hosts(self) -> tuple[str, ...]:
         """Every name the targets of this service ask a resolver for."""

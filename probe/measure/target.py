@@ -45,6 +45,7 @@ class Surroundings:
         range_sample: how many addresses of a range are looked at, as `probe.plan.setup.Setup.sample`.
         samples: text of a range -> the same for this one.
         known: text of a range -> addresses that have answered; a control's hit list.
+        holes: text of a range -> the prefixes inside it that belong to somebody else.
         longest: seconds after which a measurement is cut short.
     """
 
@@ -61,6 +62,7 @@ class Surroundings:
     range_sample: int = 16
     samples: Mapping[str, int] = field(default_factory=dict)
     known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    holes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     longest: float = LONGEST
 
 
@@ -131,6 +133,7 @@ async def _evidence(
         draw=attempt,
         turn=int(time.timestamp()) // 3600,
         known=surroundings.known.get(text, ()),
+        holes=surroundings.holes.get(text, ()),
     )
     deadline = asyncio.get_running_loop().time() + surroundings.longest
     seen = await perform(plan.plan_for(target, setup), surroundings.tools, deadline=deadline)

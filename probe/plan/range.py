@@ -10,8 +10,9 @@
     hello     port 443: a ClientHello without a name that anybody could have listed, since filters let SYNs pass
     witness   IPv6 and nothing answered: does anything at all answer over IPv6 here?
 
-No address is contacted more than three times in a measurement. Whoever measures is to wait an hour before the next
-(`probe.agent.scheduler`), and a re-test asks other addresses than the first look did.
+Most addresses are contacted once in a measurement, none more than six times: a connection, a hello, a hello with an
+allowed name, each tried twice. Whoever measures is to wait an hour before the next (`probe.agent.scheduler`); a re-test
+begins with other addresses than the first look did. What lies in a hole of the range (`Setup.holes`) is left alone.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class RangePlan(Plan):
         self._setup = setup
         self._port = target.port
         self._network = ipaddress.ip_network(target.network)
+        self._holes = sampling.Holes(setup.holes)
         control = setup.control
         self._hits = {a: how for a, how in control.hits.items() if self._holds(a)} if control is not None else {}
         self._misses = tuple(a for a in control.misses if self._holds(a)) if control is not None else ()
@@ -72,7 +74,8 @@ class RangePlan(Plan):
         return len(self._hits) >= ENOUGH
 
     def _holds(self, address: str) -> bool:
-        return ipaddress.ip_address(address) in self._network
+        found = ipaddress.ip_address(address)
+        return found in self._network and int(found) not in self._holes
 
     def _begin(self) -> None:
         setup, network = self._setup, self._network
@@ -82,7 +85,8 @@ class RangePlan(Plan):
         if setup.known and not self._hits:
             sample = self._of_control()
         elif not self._vouched:
-            sample = (*sample, *sampling.drawn(network, self._count, setup.seed, setup.draw))[: self._count]
+            fresh = sampling.drawn(network, self._count, setup.seed, setup.draw, self._holes)
+            sample = (*sample, *fresh)[: self._count]
         if not sample or (setup.draw and len(sample) < ENOUGH):
             return
         if setup.relay_address:
@@ -93,9 +97,10 @@ class RangePlan(Plan):
 
     def _of_control(self) -> tuple[str, ...]:
         """What the control knows of, and a quarter of a sample that it does not."""
-        fresh = sampling.drawn(self._network, max(1, self._count // 4), self._setup.turn)
+        fresh = sampling.drawn(self._network, max(1, self._count // 4), self._setup.turn, holes=self._holes)
         most = sampling.WIDEST * self._count - len(fresh)
-        return (*sampling.known(self._setup.known, self._network, most, self._setup.seed), *fresh)
+        own = [address for address in self._setup.known if self._holds(address)]
+        return (*sampling.known(own, self._network, most, self._setup.seed), *fresh)
 
     def _decoy(self, address: str) -> None:
         self._asked.add(address)
@@ -178,13 +183,14 @@ class RangePlan(Plan):
             if self._searched == 1:
                 wide = network.prefixlen < sampling.UNIT[network.version]
                 parts = [a for a in self._stood if a not in self._setup.known] if wide else []
-                more = [other for a in parts for other in sampling.neighbours(a, network, _NEIGHBOURS, seed)]
+                near = (sampling.neighbours(a, network, _NEIGHBOURS, seed, self._holes) for a in parts)
+                more = [other for found in near for other in found]
             elif len(self._stood) >= PLENTY:
                 return False
             elif self._searched == 2:
-                more = [*sampling.habitual(network, self._count, seed)]
+                more = [*sampling.habitual(network, self._count, seed, self._holes)]
             else:
-                more = [*sampling.drawn(network, left, seed + 1, self._setup.draw)]
+                more = [*sampling.drawn(network, left, seed + 1, self._setup.draw, self._holes)]
             if self._look(*more[:left]):
                 return True
         return False

@@ -8,6 +8,7 @@ strata, so that no part of the range is left out by chance; then those that peop
 from __future__ import annotations
 
 import ipaddress
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from random import Random
@@ -20,6 +21,31 @@ UNIT = {4: 24, 6: 48}
 """Length of the smallest prefix that is routed between networks, hence the smallest part that is named by itself."""
 WIDEST = 4
 """A range wider than a unit is sampled wider, up to so many times: one address a unit."""
+
+
+class Holes:
+    """Prefixes inside a range that belong to somebody else: nothing is drawn from them.
+
+    Args:
+        texts: the prefixes; none lies inside another.
+
+    Raises:
+        ValueError: one is no prefix.
+    """
+
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        networks = sorted((ipaddress.ip_network(text) for text in texts), key=lambda found: int(found.network_address))
+        self._first = [int(network.network_address) for network in networks]
+        self._last = [int(network.broadcast_address) for network in networks]
+
+    def __contains__(self, number: int) -> bool:
+        at = bisect_right(self._first, number) - 1
+        return at >= 0 and number <= self._last[at]
+
+
+NO_HOLES = Holes()
+_TRIES = 4
+"""Draws from a stratum until one is outside the holes; a stratum that is all hole stays empty."""
 
 
 def width(network: Network, sample: int) -> int:
@@ -57,37 +83,45 @@ def known(hits: Iterable[str], network: Network, count: int, seed: int, draw: in
     return tuple(order[draw * count : (draw + 1) * count])
 
 
-def drawn(network: Network, count: int, seed: int, draw: int = 0) -> tuple[str, ...]:
-    """One address from each of `count` equally wide strata."""
+def drawn(network: Network, count: int, seed: int, draw: int = 0, holes: Holes = NO_HOLES) -> tuple[str, ...]:
+    """One address from each of `count` equally wide strata, where that is not in a hole."""
     chance = _chance(network, seed, draw)
     first, size = int(network.network_address), network.num_addresses
     bounds = [first + size * part // count for part in range(count + 1)]
-    numbers = (_within(network, chance, low, high) for low, high in pairwise(bounds) if low < high)
-    return _usable(network, numbers)
+    numbers = (_outside(network, chance, low, high, holes) for low, high in pairwise(bounds) if low < high)
+    return _usable(network, (number for number in numbers if number is not None))
 
 
-def habitual(network: Network, count: int, seed: int) -> tuple[str, ...]:
+def habitual(network: Network, count: int, seed: int, holes: Holes = NO_HOLES) -> tuple[str, ...]:
     """The first addresses of the range's parts, which more often than others have a machine behind them.
 
     The host part .1 answers most often, then its successors (Fan and Heidemann, IMC 2010, on selecting representative
     addresses); in IPv6 low host parts are nearly all that is found by guessing (Gasser et al., IMC 2018).
     """
-    spread = drawn(network, min(count, 16), seed)
+    spread = drawn(network, min(count, 16), seed, holes=holes)
     starts = dict.fromkeys(int(unit_of(address, network).network_address) for address in spread)
     rounds = -(-count // max(1, len(starts)))
     last = int(network.broadcast_address)
     numbers = (start + 1 + turn for turn in range(rounds) for start in starts if start + 1 + turn <= last)
-    return _usable(network, numbers)[:count]
+    return _usable(network, (number for number in numbers if number not in holes))[:count]
 
 
-def neighbours(address: str, network: Network, count: int, seed: int) -> tuple[str, ...]:
+def neighbours(address: str, network: Network, count: int, seed: int, holes: Holes = NO_HOLES) -> tuple[str, ...]:
     """Some addresses of the same part of the range."""
-    found = drawn(unit_of(address, network), count + 1, seed)
+    found = drawn(unit_of(address, network), count + 1, seed, holes=holes)
     return tuple(other for other in found if other != address)[:count]
 
 
 def _chance(network: Network, *numbers: int) -> Random:
     return Random(f"{network} {numbers}")  # noqa: S311 - a sample, not a secret; text seeds alike on every version
+
+
+def _outside(network: Network, chance: Random, low: int, high: int, holes: Holes) -> int | None:
+    for _ in range(_TRIES):
+        number = _within(network, chance, low, high)
+        if number not in holes:
+            return number
+    return None
 
 
 def _within(network: Network, chance: Random, low: int, high: int) -> int:

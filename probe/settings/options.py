@@ -66,6 +66,8 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
 
     services: Texts
     files: Texts
+    networks: Texts
+    prefixes: Texts
     exclude: Texts
 
 

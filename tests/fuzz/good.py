@@ -36,6 +36,7 @@ _FORMATS: dict[str, bytes] = {
     "pfx2as": b"192.0.2.0\t24\t64500\n198.51.100.0\t24\t64500_64501\n2001:db8::\t32\t64500,64502\n",
     "bgptools": b'{"CIDR": "192.0.2.0/24", "ASN": 64500, "Hits": 6}\n{"CIDR": "2001:db8::/32", "ASN": 1, "Hits": 6}\n',
     "ip2asn": b"192.0.2.0\t192.0.4.255\t64500\tCN\tNET\n10.0.0.0\t10.255.255.255\t0\tNone\tNot routed\n",
+    "imported": b"url,category_code,category_description,date_added,source,notes,service\n192.0.2.0/24,,,,x,AS64500,\n",
     "prefix-list": b"# AS64500 (NET)\n192.0.2.0/24\n2001:db8::/32\n",
     "testlist": b'url,category_code,category_description,source\nhttps://a.example/,NEWS,"News, all",x\n',
 }

@@ -216,7 +216,8 @@ def _guided(reader: Reader, seconds: float, seed: int, kept: Path) -> tuple[int,
     count = next((int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("files ")), 0)
     if done.returncode == 0:
         return count, ""
-    return count, " / ".join(line.strip() for line in done.stderr.splitlines()[-25:] if line.strip())
+    said = [line.strip() for line in done.stderr.splitlines() if line.strip() and not line.startswith("#")]
+    return count, " / ".join(said[-25:])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import pytest
 
-from probe.lists.registry import sniff
+from probe.lists.registry import FORMATS, sniff
 from tests.fuzz.good import GOOD
 from tests.fuzz.readers import READERS, Reader, fuzz, outcome
 
@@ -24,7 +24,7 @@ def test_the_files_it_begins_with_are_good(reader: Reader) -> None:
         assert [item for item in seen if isinstance(item, str)] == []
 
 
-@pytest.mark.parametrize("name", [reader.name for reader in READERS[:13]])
+@pytest.mark.parametrize("name", [known.name for known in FORMATS if known.name != "imported"])
 def test_a_good_file_is_known_for_what_it_is(name: str) -> None:
     """By its beginning, and by its name where nothing else tells."""
     file = {"antifilter": "domains.lst", "mmdb": "asn.mmdb"}.get(name, "f")

@@ -7,7 +7,8 @@ the first match, or the shortest, gives them to the wrong one.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Iterator
 
 from probe.lists.prefixes.record import Network, Prefix, PrefixItem
 
@@ -23,7 +24,7 @@ class OwnerTable:
 
     def __init__(self, items: Iterable[PrefixItem]) -> None:
         self._origins: dict[tuple[int, int], dict[int, tuple[int, ...]]] = {}
-        self._networks: dict[Network, None] = {}
+        networks: dict[Network, None] = {}
         for item in items:
             if not isinstance(item, Prefix) or not item.asns:
                 continue
@@ -31,11 +32,18 @@ class OwnerTable:
             level = self._origins.setdefault((network.version, network.prefixlen), {})
             start = int(network.network_address)
             level[start] = tuple(dict.fromkeys((*level.get(start, ()), *item.asns)))
-            self._networks[network] = None
+            networks[network] = None
         self._lengths = {
             version: sorted((length for found, length in self._origins if found == version), reverse=True)
             for version in (4, 6)
         }
+        self._sorted = {version: _in_order(networks, version) for version in (4, 6)}
+        self._starts = {v: [int(network.network_address) for network in self._sorted[v]] for v in (4, 6)}
+
+    def all(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Every prefix and its origins, IPv4 first, in the order of their addresses, the shorter before the longer."""
+        for network in (*self._sorted[4], *self._sorted[6]):
+            yield str(network), self._origins_of(network)
 
     def of(self, text: str) -> tuple[str, tuple[int, ...]] | None:
         """The longest prefix that covers an address or a prefix, and its origins; None when none does.
@@ -62,23 +70,31 @@ class OwnerTable:
             ValueError: the text is no prefix.
         """
         outer = ipaddress.ip_network(text)
-        found = [network for network in self._networks if network != outer and _within(network, outer)]
-        for network in sorted(found, key=lambda one: (int(one.network_address), one.prefixlen)):
-            origins = self._origins[network.version, network.prefixlen][int(network.network_address)]
-            yield str(network), origins
+        starts = self._starts[outer.version]
+        low, high = bisect_left(starts, int(outer.network_address)), bisect_right(starts, int(outer.broadcast_address))
+        for network in self._sorted[outer.version][low:high]:
+            if network.prefixlen > outer.prefixlen:
+                yield str(network), self._origins_of(network)
 
-    def strangers(self, text: str) -> tuple[str, ...]:
-        """The prefixes inside one that somebody else announces: no part of its owner's."""
-        own = self.of(text)
-        mine = frozenset(own[1]) if own is not None else frozenset()
-        return tuple(network for network, origins in self.inside(text) if not mine & frozenset(origins))
+    def _origins_of(self, network: Network) -> tuple[int, ...]:
+        return self._origins[network.version, network.prefixlen][int(network.network_address)]
+
+    def strangers(self, texts: Collection[str]) -> tuple[str, ...]:
+        """The prefixes inside some others that somebody else than their owner announces: no part of the owner's.
+
+        Raises:
+            ValueError: a text is no prefix.
+        """
+        found: dict[str, None] = {}
+        for text in texts:
+            own = self.of(text)
+            mine = frozenset(own[1]) if own is not None else frozenset()
+            others = (network for network, origins in self.inside(text) if not mine & frozenset(origins))
+            found.update(dict.fromkeys(others))
+        return tuple(found)
 
 
-def _within(network: Network, outer: Network) -> bool:
-    if isinstance(network, ipaddress.IPv4Network) and isinstance(outer, ipaddress.IPv4Network):
-        return network.subnet_of(outer)
-    return (
-        isinstance(network, ipaddress.IPv6Network)
-        and isinstance(outer, ipaddress.IPv6Network)
-        and network.subnet_of(outer)
-    )
+def _in_order(networks: Iterable[Network], version: int) -> list[Network]:
+    """Those of a family by their addresses, the shorter before the longer."""
+    own = (network for network in networks if network.version == version)
+    return sorted(own, key=lambda network: (int(network.network_address), network.prefixlen))

@@ -1,7 +1,11 @@
-"""Whole routing tables, a line a route, a million lines: CAIDA's pfx2as, bgp.tools' table, iptoasn's ranges."""
+"""Whole routing tables, a line a route, a million lines: CAIDA's pfx2as, bgp.tools' table, iptoasn's ranges.
+
+And what `probe targets import` and `fetch` made of one.
+"""
 
 from __future__ import annotations
 
+import csv
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator
@@ -13,6 +17,7 @@ from probe.lists.entries import BadLine
 from probe.lists.lines import split
 from probe.lists.prefixes.record import Prefix, PrefixItem, asn_of, network_of, span
 
+_ORIGIN = re.compile(r"AS(\d{1,10})")
 _SEVERAL = re.compile(r"[_,]")
 
 
@@ -64,6 +69,30 @@ def ip2asn(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
             yield from _of_range(networks, fields, asn, number)
         except (ValueError, TypeError):
             yield BadLine(number, "no range of addresses of one family, first before last")
+
+
+def imported(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
+    """A list of ours that was made of prefixes: the prefix under `url`, its origins under `notes` (`AS132203`).
+
+    Raises:
+        ListError: a line is longer than any can be.
+    """
+    columns: list[str] = []
+    for number, raw in enumerate(split(chunks, name), start=1):
+        try:
+            cells = next(csv.reader([raw.decode("utf-8", errors="replace")]), [])
+        except csv.Error:
+            cells = ["quotes"]
+        if not columns:
+            columns = cells
+            continue
+        row = dict(zip(columns, cells, strict=False))
+        network = network_of(row.get("url", ""))
+        if network:
+            asns = (asn_of(digits) for digits in _ORIGIN.findall(row.get("notes", "")))
+            yield Prefix(line=number, network=network, asns=tuple(dict.fromkeys(asn for asn in asns if asn > 0)))
+        elif cells:
+            yield BadLine(number, "no prefix under url")
 
 
 def _of_range(networks: Iterable[Any] | None, fields: list[str], asn: int, number: int) -> Iterator[PrefixItem]:

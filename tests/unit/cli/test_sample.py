@@ -51,6 +51,45 @@ def test_addresses_that_answered_at_control_are_the_sample(capsys: pytest.Captur
     ]
 
 
+@pytest.fixture
+def table(tmp_path: Path) -> str:
+    """Who announces what."""
+    file = tmp_path / "table.tsv"
+    file.write_text("151.101.0.0\t16\t64500\n151.101.1.0\t24\t64501\n2a04:4e42::\t32\t64500\n")
+    return str(file)
+
+
+def test_an_as_is_sampled_prefix_by_prefix_with_its_owners(capsys: pytest.CaptureFixture[str], table: str) -> None:
+    """A comment a prefix, so that the list can be fed to `probe check --targets`."""
+    printed = lines(capsys, "AS64500:8080", "--prefixes", table, "--sample", "4")
+
+    assert [line for line in printed if line.startswith("#")] == [
+        "# 151.101.0.0/16:8080  AS64500",
+        "# 2a04:4e42::/32:8080  AS64500",
+    ]
+    targets = [line for line in printed if not line.startswith("#")]
+    assert 28 <= len(targets) <= 32  # a part that is all hole has none
+    assert all(isinstance(parse(line), TcpTarget) and line.endswith(":8080") for line in targets)
+    assert not any(line.startswith("tcp://151.101.1.") for line in targets)
+
+
+def test_what_others_announce_in_a_range_is_left_out(capsys: pytest.CaptureFixture[str], table: str) -> None:
+    """And said whose the range is, or that it is nobody's."""
+    first, *found = lines(capsys, "151.101.0.0/23", "--prefixes", table, "--sample", "64")
+    assert first == "# 151.101.0.0/23  AS64500"
+    assert found
+    assert all(line.startswith("tcp://151.101.0.") for line in found)
+    assert lines(capsys, "192.0.2.0/24", "--prefixes", table)[0].endswith("announced by nobody in these tables")
+
+
+def test_an_as_needs_a_table_that_has_it(capsys: pytest.CaptureFixture[str], table: str) -> None:
+    """Each in one line."""
+    assert main(["targets", "sample", "AS64500"]) == ExitStatus.USAGE
+    assert "give a table with --prefixes" in capsys.readouterr().err
+    assert main(["targets", "sample", "AS7", "--prefixes", table]) == ExitStatus.USAGE
+    assert "no prefix of AS7 in these tables" in capsys.readouterr().err
+
+
 def test_what_is_no_range_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
     """In one line."""
     assert main(["targets", "sample", "tcp://203.0.113.1:443"]) == ExitStatus.USAGE

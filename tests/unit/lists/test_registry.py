@@ -57,7 +57,7 @@ def test_a_format_can_be_named() -> None:
 
 def test_every_format_has_a_name_of_its_own_and_says_what_it_is() -> None:
     """The table is what help and documentation are drawn from."""
-    assert len({known.name for known in FORMATS}) == len(FORMATS) == 13
+    assert len({known.name for known in FORMATS}) == len(FORMATS) == 14
     assert all(known.about for known in FORMATS)
 
 

@@ -46,7 +46,7 @@ def test_the_longest_prefix_that_covers_decides(text: str, owner: object) -> Non
 def test_what_others_announce_inside_is_no_part_of_it() -> None:
     """The owner's own longer prefixes are."""
     assert [network for network, _ in NESTED.inside("119.29.0.0/16")] == ["119.29.29.0/24", "119.29.29.128/25"]
-    assert NESTED.strangers("119.29.0.0/16") == ("119.29.29.0/24",)
+    assert NESTED.strangers(["119.29.0.0/16", "119.29.29.0/24"]) == ("119.29.29.0/24", "119.29.29.128/25")
 
 
 def test_a_prefix_of_several_origins_has_them_all_and_what_is_not_announced_none() -> None:
@@ -60,6 +60,12 @@ def test_a_prefix_of_several_origins_has_them_all_and_what_is_not_announced_none
 
     assert OwnerTable(items).of("1.0.0.7") == ("1.0.0.0/24", (1, 2))
     assert OwnerTable(items).of("1.0.1.7") is None
+
+
+def test_all_of_it_comes_in_the_order_of_addresses() -> None:
+    """The shorter before the longer, IPv4 before IPv6."""
+    items = [Prefix(line=1, network=text, asns=(1,)) for text in ("2a04::/32", "1.0.0.0/25", "1.0.0.0/24")]
+    assert [network for network, _ in OwnerTable(items).all()] == ["1.0.0.0/24", "1.0.0.0/25", "2a04::/32"]
 
 
 @given(st.lists(st.tuples(st.integers(0, 255), st.integers(24, 32)), min_size=1), st.integers(0, 255))

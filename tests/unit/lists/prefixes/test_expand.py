@@ -1,0 +1,98 @@
+"""An AS becomes the prefixes that are its own."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probe.lists.prefixes import documents
+from probe.lists.prefixes.expand import Part, expand, holes_of
+from probe.lists.prefixes.owner import OwnerTable
+from probe.lists.prefixes.record import Prefix
+from tests import required
+
+PREFIXES = st.lists(
+    st.tuples(
+        st.builds(
+            lambda start, length: ipaddress.ip_network((f"8.8.8.{start}", length), strict=False),
+            st.integers(0, 255),
+            st.integers(24, 32),
+        ),
+        st.sampled_from([64500, 64501, 64502]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def table(*rows: tuple[str, int]) -> OwnerTable:
+    """A table of these."""
+    return OwnerTable(Prefix(line=1, network=network, asns=(asn,)) for network, asn in rows)
+
+
+def test_what_others_announce_inside_a_prefix_is_a_hole_in_it() -> None:
+    """And what the AS itself announces inside is a part of its own."""
+    rows = table(("119.29.0.0/16", 45090), ("119.29.29.0/24", 132203), ("119.29.29.128/25", 45090))
+
+    assert expand([45090], rows) == (
+        Part(network="119.29.0.0/16", asns=(45090,), holes=("119.29.29.0/24",)),
+        Part(network="119.29.29.128/25", asns=(45090,)),
+    )
+    assert expand([132203], rows) == (Part(network="119.29.29.0/24", asns=(132203,), holes=("119.29.29.128/25",)),)
+
+
+def test_a_prefix_without_an_address_of_its_own_is_left_out() -> None:
+    """Two halves are the whole; private space is nobody's to announce; who is not in the table has nothing."""
+    rows = table(("8.8.8.0/24", 1), ("8.8.8.0/25", 1), ("8.8.8.128/25", 2), ("10.0.0.0/8", 1))
+
+    assert [part.network for part in expand([1], rows)] == ["8.8.8.0/25"]
+    assert expand([3], rows) == ()
+
+
+@given(PREFIXES)
+def test_every_address_is_in_the_part_of_its_longest_prefix_and_in_no_other(
+    rows: list[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, int]],
+) -> None:
+    """So no two ranges of a watchlist have an address in common."""
+    known = table(*((str(network), asn) for network, asn in rows))
+    parts = expand([64500, 64501], known)
+    for last in range(256):
+        address = ipaddress.ip_address(f"8.8.8.{last}")
+        inside = [
+            part.network
+            for part in parts
+            if address in ipaddress.ip_network(part.network)
+            and not any(address in ipaddress.ip_network(hole) for hole in part.holes)
+        ]
+        owner = known.of(str(address))
+        expected = [owner[0]] if owner is not None and {64500, 64501} & set(owner[1]) else []
+        assert inside == expected
+
+
+def test_holes_are_those_next_inside_and_only_of_ones_own_family() -> None:
+    """A hole in a hole is the hole's."""
+    texts = ["8.0.0.0/8", "8.8.0.0/16", "8.8.8.0/24", "8.9.0.0/16", "9.0.0.0/8", "2a04::/32", "2a04::/48"]
+    assert holes_of(texts) == {
+        "8.0.0.0/8": ("8.8.0.0/16", "8.9.0.0/16"),
+        "8.8.0.0/16": ("8.8.8.0/24",),
+        "2a04::/32": ("2a04::/48",),
+    }
+    with pytest.raises(ValueError, match="does not appear to be"):
+        holes_of(["8.8.8.0/24", "mine"])
+
+
+@pytest.mark.shared_data
+def test_the_blocks_of_one_tencent_as_have_holes_where_the_other_is() -> None:
+    """Thirteen prefixes of AS132203 lie inside blocks of AS45090: they are its parts, and holes in the others'."""
+    data = required.shared_data("prefixes/ripestat-announced-prefixes-AS45090.json").parent
+    files = [data / f"ripestat-announced-prefixes-AS{asn}.json" for asn in (45090, 132203)]
+    rows = OwnerTable(item for file in files for item in documents.ripestat([file.read_bytes()], file.name))
+    mainland, overseas = expand([45090], rows), expand([132203], rows)
+    own = {part.network for part in overseas}
+    foreign = [hole for part in mainland for hole in part.holes if hole in own and "." in hole]
+
+    assert len(foreign) == 13
+    assert "119.29.29.0/24" in foreign
