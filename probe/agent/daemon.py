@@ -138,7 +138,7 @@ def _renewed(agent: Agent, load: Callable[[], Settings], outbox: Outbox, around:
 
 
 def _show(result: RoundResult, show: Show) -> None:
-    for transition, _ in result.changes:
+    for transition in (*(change for change, _ in result.changes), *result.services):
         show(transition)
 
 

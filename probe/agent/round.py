@@ -71,12 +71,14 @@ class RoundResult:
         report: for the collector.
         changes: transitions, each with the verdict of this round that speaks for it, where there is one.
         updates: blocks that go on by other means.
+        services: transitions of whole services that follow from the changes, once they have been folded.
         verdicts: target -> its newest verdict.
     """
 
     report: RoundReport
     changes: Sequence[tuple[Transition, Verdict | None]] = ()
     updates: Sequence[Update] = ()
+    services: Sequence[Transition] = ()
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
 
 

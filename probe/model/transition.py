@@ -11,6 +11,9 @@ from probe.model.verdict import Cause
 VANTAGE = "vantage"
 """The target of a transition of the vantage itself."""
 
+SERVICE = "service:"
+"""What the target of a transition of a whole service begins with; its name follows."""
+
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):
     """One line of `probe replay`.

@@ -7,14 +7,19 @@ import logging
 import os
 import signal
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from probe.agent.daemon import once, serve
-from probe.agent.outbox import STATE_FILE, Outbox
+from probe.agent.outbox import STATE_FILE, Kept, Outbox
+from probe.agent.surroundings import Surroundings
+from probe.detect.detector import Detector
+from probe.detect.sighting import Sighting
 from probe.errors import ExitStatus, SettingsError, StorageError
 from probe.model.transition import Transition
+from probe.model.verdict import Cause, Status, VantageState
 from probe.settings import Settings
 from tests.loopback.agent.made import port, settings, surroundings, until
 from tests.loopback.agent.tiny_collector import TinyCollector
@@ -32,6 +37,38 @@ def quiet(transition: Transition) -> None:
 
 async def test_one_round_that_goes_well_says_nothing(target: str, tmp_path: Path) -> None:
     assert await once(settings(tmp_path, target), surroundings(tmp_path), quiet) == (ExitStatus.OK, "")
+
+
+async def test_without_a_collector_changes_are_shown_for_targets_and_for_their_service(tmp_path: Path) -> None:
+    """Both addresses of a service were blocked for a day and answer again; so the service does, said once."""
+    around = surroundings(tmp_path)
+    with port() as one, port() as other:
+        chosen = settings(tmp_path, retests=3, retest_window=0.4)
+        (tmp_path / "targets.txt").write_text(f"url,service\n{one},wechat\n{other},wechat\n")
+        _remember_blocked(around, one, other)
+        shown: list[Transition] = []
+
+        assert await once(chosen, around, shown.append) == (ExitStatus.OK, "")
+
+    said = [(change.target, change.before, change.after) for change in shown]
+    assert sorted(said[:2]) == sorted((target, "blocked", "reachable") for target in (one, other))
+    assert said[2:] == [("service:wechat", "blocked", "reachable")]
+
+
+def _remember_blocked(around: Surroundings, *targets: str) -> None:
+    """Put a detector's state in the folder that has seen these blocked for a day."""
+    detector, now = Detector(), around.clock.now()
+    for number in range(300, 0, -1):
+        start = now - timedelta(seconds=300 * number)
+        for target in (*targets, "a.example", "b.example", "c.example"):
+            found = (Status.BLOCKED, (Cause.TCP_RESET,)) if target in targets else (Status.REACHABLE, ())
+            detector.feed(Sighting(start, target, *found))
+        detector.end_round(start + timedelta(seconds=30))
+    assert all(getattr(detector.settled(target), "status", None) is Status.BLOCKED for target in targets)
+    around.folder.mkdir(parents=True, mode=0o700)
+    with Outbox(around.folder / STATE_FILE) as outbox:
+        kept = Kept(detector=detector.dump(), vantage=VantageState.ONLINE, measured={})
+        outbox.commit(kept, (), agent="", told={}, now=now)
 
 
 async def test_one_round_that_cannot_be_reported_says_where_and_how_many_wait(target: str, tmp_path: Path) -> None:

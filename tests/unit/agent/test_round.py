@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from probe.agent.round import Round, RoundResult, Terms
 from probe.detect.detector import Detector
 from probe.errors import StorageError
+from probe.judge.vantage import conclude
 from probe.model.failure import Failure
 from probe.model.observation import TlsHandshake
 from probe.model.step import Purpose
@@ -191,6 +193,43 @@ async def test_offline_nothing_is_measured_and_the_vantage_says_so_once() -> Non
     assert [(c.target, c.before, c.after) for c, _ in first.changes] == [("vantage", "online", "offline")]
     assert second.changes == []
     assert [(c.target, c.before, c.after) for c, _ in back.changes] == [("vantage", "offline", "online")]
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "foreign", "domestic"),
+    [
+        (VantageState.PORTAL, Status.UNKNOWN, {"foreign_content": True}, {"foreign_content": True}),
+        (VantageState.ALLOWLIST, Status.UNKNOWN, {"failure": Failure.TIMEOUT}, {}),
+    ],
+)
+async def test_a_portal_and_an_allow_list_are_reported_once_and_their_end(
+    state: VantageState, status: Status, foreign: dict[str, Any], domestic: dict[str, Any]
+) -> None:
+    """Whatever the targets look like meanwhile; and no target changes."""
+    vigil = Vigil(lambda _, __: FINE)
+    world, kinds = vigil.world, {AnchorKind.FOREIGN: foreign, AnchorKind.DOMESTIC: domestic}
+    measure, afflicted = world.measure, False
+
+    async def looked(since: datetime) -> tuple[AnchorLook, ...]:
+        at = vigil.clock.now()
+        says = kinds if afflicted else {kind: dict[str, Any]() for kind in kinds}
+        return tuple(AnchorLook(url=f"https://{kind}.example/", kind=kind, at=at, **says[kind]) for kind in kinds)
+
+    async def measured(text: str, target: Target, *, attempt: int, suspected: bool) -> Verdict:
+        verdict = await measure(text, target, attempt=attempt, suspected=suspected)
+        looks = await looked(verdict.time)
+        vantage = Vantage(state=conclude(looks), anchors=looks)
+        return msgspec.structs.replace(verdict, status=status if afflicted else Status.REACHABLE, vantage=vantage)
+
+    world.fresh, world.measure = looked, measured  # type: ignore[method-assign]
+    told = []
+    for now in (False, False, True, True, True, False, False):
+        afflicted = now
+        result = await vigil.round()
+        told.append([(change.target, change.before, change.after) for change, _ in result.changes])
+
+    began, ended = ("vantage", "online", state.value), ("vantage", state.value, "online")
+    assert told == [[], [], [began], [], [], [ended], []]
 
 
 async def test_offline_with_no_target_due_is_still_said() -> None:

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from probe.agent.services import fold
+from probe.detect.sighting import Settled
+from probe.model.transition import VANTAGE, Transition
+from probe.model.verdict import Cause, Status
+
+NOON = datetime(2017, 5, 4, 12, tzinfo=UTC)
+SERVICES = {"a1": "a", "a2": "a", "tcp://192.0.2.1:80": "a", "b1": "b", "b2": "b", "alone": "c"}
+
+
+def change(target: str, before: Status, after: Status, minute: int = 0, cause: Cause | None = None) -> Transition:
+    """A transition told five minutes after its onset."""
+    onset = NOON + timedelta(minutes=minute)
+    return Transition(
+        target=target,
+        before=before.value,
+        after=after.value,
+        time=onset + timedelta(minutes=5),
+        onset=onset,
+        causes=(cause,) if cause else (),
+    )
+
+
+class Belief:
+    """What is believed of each target; reachable where nothing else was said."""
+
+    def __init__(self) -> None:
+        self.statuses = dict.fromkeys(SERVICES, Status.REACHABLE)
+
+    def __call__(self, target: str) -> Settled | None:
+        """As the detector is asked."""
+        status = self.statuses[target]
+        return None if status is Status.UNKNOWN else Settled(status, NOON)
+
+    def takes(self, *changes: Transition) -> list[Transition]:
+        """A round with these transitions, folded."""
+        for one in changes:
+            self.statuses[one.target] = Status(one.after)
+        return fold(changes, SERVICES, self)
+
+
+def said(found: list[Transition]) -> list[tuple[str, str, str]]:
+    """Target and statuses."""
+    return [(one.target, one.before, one.after) for one in found]
+
+
+def test_a_service_is_blocked_when_the_first_of_its_targets_is_and_once() -> None:
+    """The second changes nothing for it; it works again when the last is let go."""
+    belief = Belief()
+    blocked = [
+        change("a1", Status.REACHABLE, Status.BLOCKED, 3, Cause.DNS_INJECTED),
+        change("tcp://192.0.2.1:80", Status.REACHABLE, Status.BLOCKED, 1, Cause.TCP_TIMEOUT),
+    ]
+
+    (first,) = belief.takes(*blocked)
+    assert said([first]) == [("service:a", "reachable", "blocked")]
+    assert (first.onset, first.time) == (NOON + timedelta(minutes=1), NOON + timedelta(minutes=8))
+    assert first.causes == (Cause.DNS_INJECTED, Cause.TCP_TIMEOUT)
+    assert first.evidence == {"targets": 2, "of": 3}
+
+    assert belief.takes(change("a2", Status.REACHABLE, Status.BLOCKED, 20, Cause.TLS_RESET)) == []
+    assert belief.takes(change("a1", Status.BLOCKED, Status.REACHABLE, 60)) == []
+    last = belief.takes(
+        change("a2", Status.BLOCKED, Status.REACHABLE, 70),
+        change("tcp://192.0.2.1:80", Status.BLOCKED, Status.REACHABLE, 71),
+    )
+    assert said(last) == [("service:a", "blocked", "reachable")]
+    assert last[0].causes == ()
+
+
+def test_a_service_of_which_something_works_is_not_down() -> None:
+    """Only when nothing is left."""
+    belief = Belief()
+
+    assert belief.takes(change("b1", Status.REACHABLE, Status.DOWN)) == []
+    assert said(belief.takes(change("b2", Status.REACHABLE, Status.UNREACHABLE))) == [
+        ("service:b", "reachable", "unreachable")
+    ]
+
+
+def test_blocked_outweighs_throttled() -> None:
+    """And a throttled target is what is left when the block ends."""
+    belief = Belief()
+
+    assert said(belief.takes(change("a1", Status.REACHABLE, Status.THROTTLED))) == [
+        ("service:a", "reachable", "throttled")
+    ]
+    assert said(belief.takes(change("a2", Status.REACHABLE, Status.BLOCKED))) == [("service:a", "throttled", "blocked")]
+    assert said(belief.takes(change("a2", Status.BLOCKED, Status.REACHABLE))) == [("service:a", "blocked", "throttled")]
+
+
+def test_a_target_that_turns_twice_in_a_round_began_where_it_began() -> None:
+    """Nothing is left of it."""
+    belief = Belief()
+
+    assert (
+        belief.takes(change("b1", Status.REACHABLE, Status.BLOCKED), change("b1", Status.BLOCKED, Status.REACHABLE))
+        == []
+    )
+
+
+def test_the_vantage_lone_targets_and_those_of_no_service_are_left_out() -> None:
+    """They speak for themselves."""
+    offline = Transition(target=VANTAGE, before="online", after="offline", time=NOON, onset=NOON)
+    lone = change("alone", Status.REACHABLE, Status.BLOCKED)
+    stranger = change("nobodys", Status.REACHABLE, Status.BLOCKED)
+    belief = Belief()
+    belief.statuses["nobodys"] = Status.BLOCKED
+
+    assert fold([offline, lone, stranger], SERVICES, belief) == []
+
+
+def test_what_is_not_known_of_some_does_not_hide_the_others() -> None:
+    """A service first seen blocked passes from unknown."""
+    belief = Belief()
+    belief.statuses |= {"b1": Status.UNKNOWN, "b2": Status.UNKNOWN}
+
+    assert said(belief.takes(change("b1", Status.UNKNOWN, Status.BLOCKED))) == [("service:b", "unknown", "blocked")]
