@@ -65,7 +65,7 @@ def test_an_as_is_sampled_prefix_by_prefix_with_its_owners(capsys: pytest.Captur
 
     assert [line for line in printed if line.startswith("#")] == [
         "# 151.101.0.0/16:8080  AS64500",
-        "# 2a04:4e42::/32:8080  AS64500",
+        "# [2a04:4e42::/32]:8080  AS64500",
     ]
     targets = [line for line in printed if not line.startswith("#")]
     assert 28 <= len(targets) <= 32  # a part that is all hole has none
