@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from probe import __version__
-from probe.agent import control, known, telling
+from probe.agent import control, known, services, telling
 from probe.agent.identity import Enrolment, enrolment_of, key_of, write_private
 from probe.agent.instruments import Instruments
 from probe.agent.outbox import Kept, Outbox
@@ -103,12 +103,17 @@ class Agent:
             chance=self.around.chance,
             stopping=self.around.stopping,
         ).run()
+        changes = (transition for transition, _ in result.changes)
+        result.services = services.fold(changes, self._watchlist.services, self._detector.settled)
         self._write_down(result)
         report = result.report
         log.info(
             "round state=%s targets=%d measured=%d changes=%d seconds=%.1f",
             *(report.state, report.targets, report.measured, len(result.changes), report.seconds),
         )
+        for one in result.services:
+            numbers = one.evidence["targets"], one.evidence["of"]
+            log.info("%s %s -> %s at %d of %d targets", one.target, one.before, one.after, *numbers)
         return result
 
     def _terms(self) -> Terms:
