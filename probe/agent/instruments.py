@@ -67,6 +67,7 @@ class Instruments:
             samples=samples or {},
             known=known or {},
             holes=holes or {},
+            localise=_from_attempt(self._settings),
         )
 
     async def __aenter__(self) -> Instruments:
@@ -93,3 +94,8 @@ class Instruments:
         """
         control = self._control.get(text)
         return await measure(text, target, self._surroundings, control=control, attempt=attempt, suspected=suspected)
+
+
+def _from_attempt(settings: Settings) -> int | None:
+    """The re-test from which on a block is localised; None for never."""
+    return {"never": None, "changes": max(1, settings.agent.retests), "always": 0}[settings.measure.localise]

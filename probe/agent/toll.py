@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from probe.model.address import network_of
-from probe.model.observation import Connection, TlsHandshake
+from probe.model.observation import Connection, TlsHandshake, Traced
+from probe.model.step import Said
 from probe.model.verdict import Verdict
 
 
@@ -34,9 +35,9 @@ def toll(verdicts: Iterable[Verdict]) -> Toll:
     for verdict in verdicts:
         start = verdict.time.timestamp()
         for one in verdict.evidence.observations:
-            if isinstance(one, Connection):
+            if isinstance(one, Connection) or (isinstance(one, Traced) and one.said is not Said.QUERY):
                 connections += 1
-            elif isinstance(one, TlsHandshake):
+            if isinstance(one, TlsHandshake) or (isinstance(one, Traced) and one.said is Said.HELLO and one.opened):
                 begun[network_of(one.address)].append(start + one.at / 1000)
     moments = [sorted(each) for each in begun.values()]
     return Toll(connections, sum(map(len, moments)), max(map(_busiest, moments), default=0))

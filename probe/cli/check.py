@@ -41,6 +41,7 @@ Emit = Callable[[Verdict], None]
 @click.option("--timeout", type=float, metavar="SECONDS", help="The longest any single step may take.")
 @click.option("--concurrency", type=int, metavar="N", help="How many targets are under way at once.")
 @click.option("--pace", type=float, metavar="N", help="Handshakes a second to one destination network; 0: no limit.")
+@click.option("--localise", is_flag=True, help="Of what is blocked, look how many routers away.")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings to read.")
 def command(
     targets: tuple[str, ...], files: tuple[str, ...], *, as_json: bool, config: Path | None, **options: object
@@ -92,6 +93,7 @@ def _overrides(options: Mapping[str, object]) -> dict[str, object]:
         "measure.timeout": options["timeout"],
         "measure.concurrency": options["concurrency"],
         "measure.pace": options["pace"],
+        "measure.localise": "always" if options["localise"] else None,
         "agent.control": options["control"],
     }
 

@@ -15,8 +15,9 @@ from probe.model.observation import (
     QuicExchange,
     Resolution,
     TlsHandshake,
+    Traced,
 )
-from probe.model.step import Purpose, Trust
+from probe.model.step import Purpose, Said, Trust
 from probe.model.verdict import ControlFacts, ControlPage, Verdict
 
 MAX_STEPS = 60
@@ -52,13 +53,14 @@ PURPOSE = {
     Purpose.OTHER: "another name that exists",
     Purpose.RELAY: "where nothing listens",
 }
+SAID = {Said.HELLO: "hello", Said.REQUEST: "request", Said.QUERY: "query"}
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One row.
 
     Attributes:
-        layer: `DNS`, `TCP`, `TLS`, `HTTP`, `QUIC`.
+        layer: `DNS`, `TCP`, `TLS`, `HTTP`, `QUIC`, `PATH`.
         asked: what was asked of whom.
         here: what came back to the vantage; `good` is False where that is part of what is wrong.
         there: what the control saw of the same; empty when it says nothing of it.
@@ -141,6 +143,9 @@ def _step(seen: Observation, control: ControlFacts | None) -> Step:
             return _row(
                 "HTTP", f"GET {seen.url}", seen, _page(seen.status, seen.title, seen.location), _pages(seen, control)
             )
+        case Traced():
+            asked = f"{SAID[seen.said]} for {seen.name} to {seen.address}, within reach of {seen.ttl} routers"
+            return _row("PATH", asked, seen, f"answered after {seen.took} ms")
         case QuicExchange():
             asked = f"ping {seen.gap} ms after the handshake" if seen.gap else f"Initial for {seen.sni}"
             return _row("QUIC", f"{asked} to {seen.address} port {seen.port}", seen, f"answered after {seen.took} ms")

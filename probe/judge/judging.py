@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import msgspec
+from msgspec.structs import replace
 
 from probe.judge import rules
 from probe.judge.case import Case, Leg
 from probe.judge.findings import Findings, find
+from probe.model.location import located
+from probe.model.observation import Traced
 from probe.model.target import Target, parse
 from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
 
@@ -37,7 +39,7 @@ def judge(target: Target, evidence: Evidence, state: VantageState, *, time: date
         state: of the vantage.
         time: when the measurement began; a control far older is not believed.
     """
-    case = Case(target, evidence, state, time)
+    case = Case(target, _read(evidence), state, time, frozenset(notes))
     judged = [_chain(legs) for legs in case.chains if legs]
     if not judged:
         return Judgment(Status.UNKNOWN, "measurement.empty")
@@ -48,6 +50,12 @@ def judge(target: Target, evidence: Evidence, state: VantageState, *, time: date
             causes.update(dict.fromkeys(rules.causes_of(other.leg, other.rule)))
     seen = [leg for one in judged for leg in one.legs]
     return Judgment(chosen.rule.status, chosen.rule.id, tuple(causes), find(seen, chosen.leg, chosen.rule.id))
+
+
+def _read(evidence: Evidence) -> Evidence:
+    """The evidence without traces: they are made once a verdict stands, and no rule may read them."""
+    read = tuple(one for one in evidence.observations if not isinstance(one, Traced))
+    return evidence if len(read) == len(evidence.observations) else replace(evidence, observations=read)
 
 
 def verdict(*, time: datetime, text: str, target: Target, evidence: Evidence, vantage: Vantage) -> Verdict:
@@ -68,7 +76,7 @@ def verdict(*, time: datetime, text: str, target: Target, evidence: Evidence, va
         status=judgment.status,
         causes=judgment.causes,
         rule=judgment.rule,
-        evidence=msgspec.structs.replace(
+        evidence=replace(
             evidence,
             rules=rules.RULES_VERSION,
             server_refusal=found.server_refusal,
@@ -76,6 +84,7 @@ def verdict(*, time: datetime, text: str, target: Target, evidence: Evidence, va
             families=found.families,
             failing=found.failing,
             hop=found.hop,
+            location=located(evidence.observations) if judgment.status is Status.BLOCKED else None,
             notes=found.notes,
         ),
         vantage=vantage,

@@ -6,12 +6,12 @@ import asyncio
 from importlib import import_module
 from typing import Any, Protocol
 
-from probe.measure.failures import MAX_DETAIL
+from probe.measure.failures import MAX_DETAIL, Ended, Fault
 from probe.measure.stamp import Stamp
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
-from probe.model.observation import Connection, Exchange, Observation, QuicExchange, Resolution, TlsHandshake
-from probe.model.step import Connect, Fetch, Handshake, QuicHandshake, Resolve, Step
+from probe.model.observation import Connection, Exchange, Observation, QuicExchange, Resolution, TlsHandshake, Traced
+from probe.model.step import Connect, Fetch, Handshake, QuicHandshake, Resolve, Step, Trace
 
 
 class Plan(Protocol):
@@ -34,6 +34,7 @@ _PERFORMERS = {
     Handshake: ("probe.measure.handshake", "handshake"),
     Fetch: ("probe.measure.fetch", "fetch"),
     QuicHandshake: ("probe.measure.quic", "quic"),
+    Trace: ("probe.measure.trace", "trace"),
 }
 _loaded: dict[type, Any] = {}
 
@@ -47,7 +48,9 @@ def _performer(step: Step) -> Any:
     return found
 
 
-async def perform(plan: Plan, tools: Tools, *, deadline: float | None = None) -> tuple[Observation, ...]:
+async def perform(
+    plan: Plan, tools: Tools, *, deadline: float | None = None, began: float | None = None
+) -> tuple[Observation, ...]:
     """Do all that the plan asks for.
 
     Args:
@@ -56,6 +59,7 @@ async def perform(plan: Plan, tools: Tools, *, deadline: float | None = None) ->
         deadline: the moment on the event loop's clock at which everything ends; what is then under way is noted as
             cut short by ourselves (`Failure.LOCAL`), never as a time-out. None for no such moment: each step ends by
             itself.
+        began: the moment from which observations count their time; now when None.
 
     Returns:
         The observations in the order they were made.
@@ -63,7 +67,7 @@ async def perform(plan: Plan, tools: Tools, *, deadline: float | None = None) ->
     Raises:
         BaseExceptionGroup: the plan itself failed. What a step raises becomes an observation (`Failure.BUG`).
     """
-    performance = _Performance(plan, tools)
+    performance = _Performance(plan, tools, asyncio.get_running_loop().time() if began is None else began)
     try:
         async with asyncio.timeout_at(deadline), asyncio.TaskGroup() as group:
             performance.begin(group)
@@ -75,11 +79,11 @@ async def perform(plan: Plan, tools: Tools, *, deadline: float | None = None) ->
 class _Performance:
     """One run of one plan."""
 
-    def __init__(self, plan: Plan, tools: Tools) -> None:
+    def __init__(self, plan: Plan, tools: Tools, began: float) -> None:
         self.seen: list[Observation] = []
         self._plan = plan
         self._tools = tools
-        self._began = asyncio.get_running_loop().time()
+        self._began = began
         self._under_way: dict[Step, None] = {}
         self._broken: BaseException | None = None
 
@@ -106,7 +110,8 @@ class _Performance:
         except Exception as error:
             if error is self._broken:
                 raise
-            emit(_blank(step, Failure.BUG, f"{type(error).__name__}: {error}"[:MAX_DETAIL], stamp))
+            bug = Fault(Failure.BUG, f"{type(error).__name__}: {error}"[:MAX_DETAIL])
+            emit(_blank(step, error.fault if isinstance(error, Ended) else bug, stamp))
         del self._under_way[step]
         self._plan.over(step)
         self.begin(group)
@@ -115,14 +120,14 @@ class _Performance:
         """Note what the deadline cut off."""
         for step in self._under_way:
             self.seen.append(
-                _blank(step, Failure.LOCAL, "the measurement's deadline passed", Stamp(self._began, step.place))
+                _blank(step, Fault(Failure.LOCAL, "the measurement's deadline passed"), Stamp(self._began, step.place))
             )
 
 
-def _blank(step: Step, failure: Failure, detail: str, stamp: Stamp) -> Observation:
+def _blank(step: Step, failed: Fault, stamp: Stamp) -> Observation:
     """The observation of a step that could not be performed."""
     now = asyncio.get_running_loop().time()
-    common = {"failure": failure, "detail": detail, **stamp.fields(now, now)}
+    common = {"failure": failed.failure, "detail": failed.detail, **stamp.fields(now, now)}
     match step:
         case Resolve():
             from probe.measure.resolve import shown  # noqa: PLC0415
@@ -138,3 +143,6 @@ def _blank(step: Step, failure: Failure, detail: str, stamp: Stamp) -> Observati
             return Exchange(url=step.url, address=step.address, **common)
         case QuicHandshake():
             return QuicExchange(address=step.address, port=step.port, sni=step.sni, **common)
+        case Trace():
+            where: dict[str, Any] = {"address": step.address, "port": step.port, "name": step.name}
+            return Traced(said=step.said, ttl=step.ttl, opened=False, **where, **common)

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from probe import judge, plan
 from probe.clock import Clock
 from probe.judge.hits import used
@@ -21,6 +23,7 @@ from probe.measure.tools import Tools
 from probe.model.address import Family
 from probe.model.target import QuicTarget, RangeTarget, Target, TcpTarget
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageState, Verdict
+from probe.plan.localise import Localise, suspect
 from probe.plan.setup import Setup
 
 LONGEST = 900.0
@@ -46,6 +49,8 @@ class Surroundings:
         samples: text of a range -> the same for this one.
         known: text of a range -> addresses that have answered; a control's hit list.
         holes: text of a range -> the prefixes inside it that belong to somebody else.
+        localise: the re-test (0: the first look) from which on it is looked where a blocked target is blocked; None for
+            never.
         longest: seconds after which a measurement is cut short.
     """
 
@@ -63,6 +68,7 @@ class Surroundings:
     samples: Mapping[str, int] = field(default_factory=dict)
     known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     holes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    localise: int | None = None
     longest: float = LONGEST
 
 
@@ -90,6 +96,7 @@ async def measure(
         suspected: a server name is suspected: neutral names first.
     """
     time = surroundings.clock.now()
+    began = asyncio.get_running_loop().time()
     try:
         evidence = await _evidence(
             text, target, surroundings, time, control=control, attempt=attempt, suspected=suspected
@@ -99,6 +106,8 @@ async def measure(
         if verdict.status is not Status.REACHABLE:
             vantage = vantage_of(await surroundings.watch.fresh(surroundings.clock.now()), surroundings)
             verdict = judge.verdict(time=time, text=text, target=target, evidence=evidence, vantage=vantage)
+        if verdict.status is Status.BLOCKED and surroundings.localise is not None and attempt >= surroundings.localise:
+            verdict = await _localised(verdict, target, surroundings, began)
     except Exception as error:  # noqa: BLE001 - one target's fault must not end the round
         return _failed(error, time=time, text=text, target=target, surroundings=surroundings, attempt=attempt)
     return verdict
@@ -138,6 +147,21 @@ async def _evidence(
     deadline = asyncio.get_running_loop().time() + surroundings.longest
     seen = await perform(plan.plan_for(target, setup), surroundings.tools, deadline=deadline)
     return Evidence(observations=seen, control=used(target, control, seen), attempt=attempt)
+
+
+async def _localised(verdict: Verdict, target: Target, surroundings: Surroundings, began: float) -> Verdict:
+    """The verdict with what was seen of where on the path it is blocked, where that can be looked for."""
+    found = suspect(verdict)
+    if found is None:
+        return verdict
+    tools = surroundings.tools
+    async with tools.search:
+        deadline = asyncio.get_running_loop().time() + surroundings.longest
+        seen = await perform(Localise(found, Setup(random_name=_random_name())), tools, deadline=deadline, began=began)
+    evidence = replace(verdict.evidence, observations=(*verdict.evidence.observations, *seen))
+    return judge.verdict(
+        time=verdict.time, text=verdict.target, target=target, evidence=evidence, vantage=verdict.vantage
+    )
 
 
 def vantage_of(looks: tuple[AnchorLook, ...], surroundings: Surroundings) -> Vantage:

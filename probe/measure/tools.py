@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -33,6 +34,8 @@ class Tools:
         contexts: TLS contexts.
         staging: how much is at work at once.
         lookups: getaddrinfo.
+        search: held by the one search for a place on the path that is under way: routers say only about once a second
+            to one host that a packet ran out of them (Linux: `icmp_ratelimit`).
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Tools:
         self.contexts = Contexts()
         self.staging = Staging(handshakes, sockets)
         self.lookups = Lookups()
+        self.search = asyncio.Lock()
         self._encrypted: dict[str, EncryptedResolver] = {}
 
     async def __aenter__(self) -> Self:

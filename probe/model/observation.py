@@ -11,7 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from probe.model.failure import Failure
-from probe.model.step import Purpose, Trust
+from probe.model.step import Purpose, Said, Trust
 
 
 class _Observed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
@@ -230,4 +230,25 @@ class QuicExchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag
     gap: int = 0
 
 
-Observation = Resolution | LateAnswer | Connection | TlsHandshake | Exchange | QuicExchange
+class Traced(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="trace"):
+    """What came back to words that only so many routers pass on. No failure: somebody answered them.
+
+    `unreachable` is the path's own word that they ran out of routers (ICMP Time Exceeded). Who said so is never read:
+    the first routers are the vantage's own.
+
+    Attributes:
+        said: what was said; `name` and `ttl` as in the step.
+        opened: the connection stood, and nobody had cut it, before anything was said.
+        acked: Linux only: whether somebody acknowledged the words when silence followed; None unknown.
+    """
+
+    said: Said
+    address: str
+    port: int
+    name: str
+    ttl: int
+    opened: bool = True
+    acked: bool | None = None
+
+
+Observation = Resolution | LateAnswer | Connection | TlsHandshake | Exchange | QuicExchange | Traced

@@ -129,4 +129,36 @@ class QuicHandshake(msgspec.Struct, frozen=True, kw_only=True):
     place: Place = Place()
 
 
-Step = Resolve | Connect | Handshake | Fetch | QuicHandshake
+class Said(StrEnum):
+    """What a trace says to find out where it is objected to."""
+
+    HELLO = "tls"
+    """A ClientHello."""
+    REQUEST = "http"
+    """A request in clear."""
+    QUERY = "dns"
+    """A plain DNS query."""
+
+
+class Trace(msgspec.Struct, frozen=True, kw_only=True):
+    """Say something in a packet that only so many routers pass on; see who answers.
+
+    TCP is connected at full reach first, so that only the words themselves are limited.
+
+    Attributes:
+        said: what is said.
+        name: the server name, the URL, or the name that is asked for.
+        ttl: of the packets that carry it, 1 to 255: the router that counts it down to nothing drops it.
+        rrtype: of a query.
+    """
+
+    said: Said
+    address: str
+    port: int
+    name: str
+    ttl: int
+    rrtype: str = "A"
+    place: Place = Place()
+
+
+Step = Resolve | Connect | Handshake | Fetch | QuicHandshake | Trace

@@ -8,6 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from probe.model.failure import Failure
+from probe.model.location import Location
 from probe.model.observation import Observation
 
 
@@ -155,6 +156,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         failing: address -> cause (or failure), for addresses that fail while others serve; of a range likewise, and the
             sub-prefix in their place where it fails as a whole.
         hop: the URL of the redirect hop that decided.
+        location: where on the path a blocked name or request met what blocks it, where that was looked for and found.
         notes: ids of further things worth a reader's eye (`cdn_acquitted`, `hosts_file`, `nxdomain_rewritten` ..).
     """
 
@@ -169,6 +171,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     families: dict[str, str] = {}
     failing: dict[str, str] = {}
     hop: str = ""
+    location: Location | None = None
     notes: tuple[str, ...] = ()
 
 

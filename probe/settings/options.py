@@ -31,6 +31,7 @@ Resolvers = Annotated[
     tuple[Annotated[str, Meta(pattern=r"^(https|tls)://[^/\s]+")], ...],
     Meta(description="a list of https://address/dns-query and tls://address:853"),
 ]
+When = Annotated[Literal["never", "changes", "always"], Meta(description='"never", "changes" or "always"')]
 Role = Annotated[Literal["vantage", "control"], Meta(description='"vantage" or "control"')]
 
 
@@ -82,6 +83,7 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
     domestic_anchors: Urls
     allowed_name: HostName
     range_sample: Sample
+    localise: When
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -48,10 +48,17 @@ class Inspector:
         for packet in packets:
             wire.send(self._sockets, packet)
 
-    def _to_client(self, packet: Packet, flags: int, payload: bytes = b"", shift: int = 0) -> Packet:
+    def _to_client(
+        self, packet: Packet, action: dict[str, Any], flags: int, payload: bytes = b"", shift: int = 0
+    ) -> Packet:
         end = packet.sequence + len(packet.payload)
         return packet.reply(
-            sequence=packet.acknowledgement + shift, acknowledgement=end, flags=flags, window=512, payload=payload
+            sequence=packet.acknowledgement + shift,
+            acknowledgement=end,
+            flags=flags,
+            window=512,
+            payload=payload,
+            ttl=action["ttl"] or packet.ttl,
         )
 
     def _to_server(self, packet: Packet, shift: int = 0) -> Packet:
@@ -59,13 +66,13 @@ class Inspector:
         return Packet(*ours, b"", packet.sequence + shift, packet.acknowledgement, RST | ACK, 0)
 
     def _hello_rst(self, packet: Packet, action: dict[str, Any]) -> None:
-        self._send(self._to_client(packet, RST | ACK), self._to_server(packet))
+        self._send(self._to_client(packet, action, RST | ACK), self._to_server(packet))
 
     _host_rst = _hello_residual = _hello_rst
 
     def _hello_rst3(self, packet: Packet, action: dict[str, Any]) -> bool:
         for shift in (0, 1460, 4380):  # the classic marks of the GFW's second kind of reset
-            self._send(self._to_client(packet, RST | ACK, shift=shift), self._to_server(packet, shift))
+            self._send(self._to_client(packet, action, RST | ACK, shift=shift), self._to_server(packet, shift))
         return True
 
     def _hello_rewrite(self, packet: Packet, action: dict[str, Any]) -> bytes:
@@ -73,19 +80,19 @@ class Inspector:
         return wire.build(Packet(**{**fields, "payload": b"", "flags": RST | ACK, "window": 0}))
 
     def _hello_fin(self, packet: Packet, action: dict[str, Any]) -> None:
-        self._send(self._to_client(packet, FIN | ACK))
+        self._send(self._to_client(packet, action, FIN | ACK))
 
     def _hello_alert(self, packet: Packet, action: dict[str, Any]) -> None:
-        self._send(self._to_client(packet, FIN | PSH | ACK, ALERT), self._to_server(packet))
+        self._send(self._to_client(packet, action, FIN | PSH | ACK, ALERT), self._to_server(packet))
 
     def _host_page(self, packet: Packet, action: dict[str, Any]) -> None:
-        self._send(self._to_client(packet, FIN | PSH | ACK, action["page"].encode()), self._to_server(packet))
+        self._send(self._to_client(packet, action, FIN | PSH | ACK, action["page"].encode()), self._to_server(packet))
 
     def _dns_inject(self, packet: Packet, action: dict[str, Any]) -> bool:
         for address in action["answers"]:
             forged = wire.forged_answer(packet.payload, address)
             if forged is not None:
-                self._send(packet.reply(payload=forged))
+                self._send(packet.reply(payload=forged, ttl=action["ttl"] or packet.ttl))
             if action["after"]:
                 time.sleep(action["after"] / 1000)
         return True

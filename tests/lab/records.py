@@ -112,7 +112,11 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Interference:
-    """One thing that a middlebox does. What each attribute means stands at the `Act`."""
+    """One thing that a middlebox does. What each attribute means stands at the `Act`.
+
+    `ttl` is that of what it forges towards the client; 0: what is left of the TTL of the packet that it answers, as
+    some boxes do (CenTrace, CoNEXT'22).
+    """
 
     act: Act
     name: str = ""
@@ -124,6 +128,7 @@ class Interference:
     answers: tuple[str, ...] = ()
     page: str = ""
     to: str = ""
+    ttl: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,153 @@
+"""Where on the path it is objected to: the same words in packets that fewer and fewer routers pass on.
+
+Asked once a verdict is `blocked`, and only then: nothing here can change it. The first tries look how far away somebody
+answers (or, of words that vanish, from where on nobody says that they ran out of routers), doubling the reach; then
+the reach is halved between what was too short and what was not. Last another name is said with the reach that was
+found: where it is answered, the server itself is no farther away.
+
+At most `Limits.traces` connections, one after another. Some filters keep an address silent for minutes after a name
+they cut; such a connection does not stand, or is cut before anything was said, and the search ends there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from probe.model.failure import OWN_FAULTS, Failure
+from probe.model.location import REACTIONS
+from probe.model.observation import Exchange, LateAnswer, Observation, TlsHandshake, Traced
+from probe.model.step import Place, Purpose, Said, Step, Trace, Trust
+from probe.model.target import DEFAULT_PORTS, bracketed
+from probe.model.verdict import Cause, Verdict
+from probe.plan.plan import Plan
+from probe.plan.setup import Setup
+
+FIRST = (8, 16, 30)
+"""Reaches that are tried until one is enough. Russia's devices sit 1 to 8 routers away (IMC'21, IMC'22), the first of
+China's injectors 9 to 12 (USENIX Security'25); hardly any path is longer than 30."""
+
+_TLS = {Cause.TLS_RESET: Failure.RESET, Cause.TLS_EOF: Failure.EOF, Cause.TLS_TIMEOUT: Failure.TIMEOUT}
+_HTTP = {Cause.HTTP_RESET: Failure.RESET, Cause.HTTP_EOF: Failure.EOF, Cause.HTTP_TIMEOUT: Failure.TIMEOUT}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """What is objected to, and how.
+
+    Attributes:
+        said, address, port, name, rrtype: as in the step.
+        silent: it vanishes; else somebody answers in the server's place.
+    """
+
+    said: Said
+    address: str
+    port: int
+    name: str
+    rrtype: str = "A"
+    silent: bool = False
+
+
+def suspect(verdict: Verdict) -> Suspect | None:
+    """What to trace of a blocked target; None where the cause is of another kind, or silence that came too late.
+
+    Words that were acknowledged got past whoever fell silent later, so where it sits cannot be told so.
+    """
+    cause = verdict.causes[0] if verdict.causes else None
+    for seen in verdict.evidence.observations:
+        if seen.purpose is not Purpose.SUBJECT:
+            continue
+        found = _suspect(cause, seen)
+        if found is not None:
+            return found
+    return None
+
+
+def _suspect(cause: Cause | None, seen: Observation) -> Suspect | None:
+    match seen:
+        case TlsHandshake() if seen.sni and cause in _TLS and seen.failure is _TLS[cause] and not seen.acked:
+            silent = seen.failure is Failure.TIMEOUT
+            return Suspect(said=Said.HELLO, address=seen.address, port=seen.port, name=seen.sni, silent=silent)
+        case Exchange() if seen.url.startswith("http:"):
+            if not (cause is Cause.HTTP_BLOCKPAGE and seen.status) and _HTTP.get(cause) is not seen.failure:  # type: ignore[arg-type]
+                return None
+            if seen.failure is None and cause is not Cause.HTTP_BLOCKPAGE:
+                return None
+            port = urlsplit(seen.url).port or DEFAULT_PORTS["http"]
+            silent = cause is Cause.HTTP_TIMEOUT
+            return Suspect(said=Said.REQUEST, address=seen.address, port=port, name=seen.url, silent=silent)
+        case LateAnswer() if cause is Cause.DNS_INJECTED and seen.trust is Trust.NETWORK:
+            transport, _, rest = seen.resolver.partition(":")
+            host, _, port_text = rest.rpartition(":")
+            if transport != "udp" or not port_text.isdecimal():
+                return None  # a resolver on the vantage's own network is not named in evidence, nor traced
+            address = host.removeprefix("[").removesuffix("]")
+            return Suspect(said=Said.QUERY, address=address, port=int(port_text), name=seen.name, rrtype=seen.rrtype)
+    return None
+
+
+class Localise(Plan):
+    """The search for one suspect.
+
+    Args:
+        found: what is traced.
+        setup: names and caps.
+    """
+
+    def __init__(self, found: Suspect, setup: Setup) -> None:
+        super().__init__()
+        self._suspect = found
+        self._setup = setup
+        self._asked = 0
+        self._low = 0
+        self._high = 0
+        self._first: Iterator[int] = iter(FIRST)
+        self._ask(next(self._first))
+
+    def told(self, step: Step, seen: Observation) -> None:
+        """One try is over."""
+        assert isinstance(step, Trace)  # noqa: S101 - this plan asks for nothing else
+        assert isinstance(seen, Traced)  # noqa: S101 - and is told of nothing else
+        if step.place.purpose is not Purpose.SUBJECT or not seen.opened or seen.failure in OWN_FAULTS:
+            return
+        if self._suspect.silent and seen.failure in REACTIONS:
+            return  # it is not objected to in the way that was seen
+        if seen.failure is Failure.TIMEOUT if self._suspect.silent else seen.failure in REACTIONS:
+            self._high = step.ttl
+        else:
+            self._low = step.ttl
+        self._go_on()
+
+    def ended(self, step: Step, seen: tuple[Observation, ...]) -> None:
+        """All that a try sees is one thing."""
+
+    def _go_on(self) -> None:
+        if not self._high:
+            farther = next(self._first, 0)
+            if farther:
+                self._ask(farther)
+        elif self._high - self._low > 1:
+            self._ask((self._low + self._high) // 2)
+        else:
+            self._ask(self._high, Purpose.NEUTRAL)
+
+    def _ask(self, ttl: int, purpose: Purpose = Purpose.SUBJECT) -> None:
+        if self._asked >= self._setup.limits.traces:
+            return
+        self._asked += 1
+        one = self._suspect
+        name = one.name if purpose is Purpose.SUBJECT else self._other()
+        place = Place(purpose=purpose)
+        step = Trace(
+            said=one.said, address=one.address, port=one.port, name=name, ttl=ttl, rrtype=one.rrtype, place=place
+        )
+        self.slate.ask(step, self)
+
+    def _other(self) -> str:
+        """Nobody's name, said in the same way."""
+        if self._suspect.said is not Said.REQUEST:
+            return self._setup.random_name
+        parts = urlsplit(self._suspect.name)
+        port = f":{parts.port}" if parts.port else ""
+        return parts._replace(netloc=bracketed(self._setup.random_name) + port).geturl()

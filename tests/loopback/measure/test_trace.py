@@ -1,0 +1,141 @@
+"""Words of limited reach on real sockets: on loopback nothing is far, so what is tried here is who answers, and how."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from typing import cast
+
+import pytest
+from tiny_servers import Talk, abort, serving, silent
+
+from probe.measure.stamp import Stamp
+from probe.measure.tools import Tools
+from probe.measure.trace import trace
+from probe.model.failure import Failure
+from probe.model.observation import Observation, Traced
+from probe.model.step import Said, Trace
+
+
+async def traced(port: int, tools: Tools, said: Said = Said.HELLO, name: str = "lab.example", **more: object) -> Traced:
+    """One try."""
+    seen: list[Observation] = []
+    step = Trace(said=said, address="127.0.0.1", port=port, name=name, ttl=3, **more)  # type: ignore[arg-type]
+    await trace(step, tools, Stamp(asyncio.get_running_loop().time(), step.place), seen.append)
+    (one,) = seen
+    assert isinstance(one, Traced)
+    return one
+
+
+def replying(data: bytes, heard: list[bytes], *, reset: bool = False) -> Talk:
+    """A server that reads once, says this, and closes or resets."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(65536))
+        writer.write(data)
+        await writer.drain()
+        if reset:
+            abort(writer)
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("data", "reset", "failure"),
+    [(b"\x16\x03\x03", False, None), (b"", False, Failure.EOF), (b"", True, Failure.RESET)],
+)
+async def test_whoever_answers_a_hello_is_heard(
+    data: bytes, reset: bool, failure: Failure | None, tools: Tools
+) -> None:
+    """Bytes, FIN, RST; and what they answer is a ClientHello with the name in it."""
+    heard: list[bytes] = []
+    async with serving(replying(data, heard, reset=reset)) as port:
+        one = await traced(port, tools)
+
+    assert (one.failure, one.opened, one.ttl) == (failure, True, 3)
+    assert heard[0][:2] == b"\x16\x03"
+    assert b"lab.example" in heard[0]
+
+
+async def test_a_request_is_said_as_a_fetch_says_it(tools: Tools) -> None:
+    """Path, query and port; the headers of a browser."""
+    heard: list[bytes] = []
+    async with serving(replying(b"HTTP/1.1 200 OK\r\n\r\n", heard)) as port:
+        one = await traced(port, tools, Said.REQUEST, f"http://lab.example:{port}/a?b")
+
+    assert one.failure is None
+    assert heard[0].startswith(f"GET /a?b HTTP/1.1\r\nHost: lab.example:{port}\r\nUser-Agent: Mozilla/".encode())
+    assert heard[0].endswith(b"\r\n\r\n")
+
+
+async def test_silence_after_words_that_arrived_is_acknowledged_silence(tools: Tools) -> None:
+    """Half a second of it; where the platform tells, the words had been acknowledged."""
+    async with serving(silent) as port:
+        one = await traced(port, tools)
+
+    assert (one.failure, one.opened) == (Failure.TIMEOUT, True)
+    assert one.acked is (True if sys.platform == "linux" else None)
+
+
+async def test_a_connection_that_is_cut_before_a_word_is_no_answer(tools: Tools) -> None:
+    """Whoever cuts it did not hear the name."""
+
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        abort(writer)
+
+    async with serving(cut) as port:
+        one = await traced(port, tools)
+
+    assert (one.failure, one.opened) == (Failure.RESET, False)
+
+
+async def test_no_connection_is_no_answer(tools: Tools) -> None:
+    """A refused port."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        one = await traced(unused.getsockname()[1], tools)
+
+    assert (one.failure, one.opened) == (Failure.RESET, False)
+
+
+class _Resolver(asyncio.DatagramProtocol):
+    """Answers the second of two queries (or none), first with a stranger's id."""
+
+    def __init__(self, answers: int) -> None:
+        self.queries: list[bytes] = []
+        self._answers = answers
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.queries.append(data)
+        if len(self.queries) == self._answers:
+            nxdomain = data[2:12].replace(data[2:4], b"\x81\x83", 1) + data[12:]
+            self._transport.sendto(bytes([data[0] ^ 1]) + data[1:2] + nxdomain, addr)
+            self._transport.sendto(data[:2] + nxdomain, addr)
+
+
+@pytest.mark.parametrize(("answers", "failure"), [(1, None), (2, None), (0, Failure.TIMEOUT)])
+async def test_a_query_is_sent_twice_and_any_answer_under_its_id_counts(answers: int, failure: Failure | None) -> None:
+    loop = asyncio.get_running_loop()
+    transport, resolver = await loop.create_datagram_endpoint(lambda: _Resolver(answers), local_addr=("127.0.0.1", 0))
+    try:
+        async with Tools(1.2) as tools:
+            one = await traced(transport.get_extra_info("sockname")[1], tools, Said.QUERY)
+    finally:
+        transport.close()
+
+    assert one.failure is failure
+    assert len(resolver.queries) == (answers or 2)
+
+
+async def test_a_query_to_a_closed_port_is_unreachable(tools: Tools) -> None:
+    """ICMP's word, whatever it is about."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    one = await traced(port, tools, Said.QUERY)
+
+    assert one.failure is Failure.UNREACHABLE

@@ -1,0 +1,57 @@
+"""What traces say together of where an interference sits."""
+
+from __future__ import annotations
+
+import pytest
+
+from probe.model.failure import Failure
+from probe.model.location import Location, located
+from probe.model.observation import Connection, Traced
+from probe.model.step import Purpose, Said
+
+R, T, U = Failure.RESET, Failure.TIMEOUT, Failure.UNREACHABLE
+
+
+def trace(ttl: int, failure: Failure | None, *, neutral: bool = False, **more: object) -> Traced:
+    """One try."""
+    purpose = Purpose.NEUTRAL if neutral else Purpose.SUBJECT
+    where = {"address": "151.101.1.10", "port": 443, "name": "news.example.org"}
+    return Traced(said=Said.HELLO, ttl=ttl, failure=failure, purpose=purpose, **where, **more)  # type: ignore[arg-type]
+
+
+def other(ttl: int, failure: Failure | None) -> Traced:
+    """One try under another name."""
+    return trace(ttl, failure, neutral=True)
+
+
+@pytest.mark.parametrize(
+    ("seen", "found"),
+    [
+        ([], None),
+        ([trace(8, T)], None),
+        ([trace(8, R), trace(4, U), trace(6, U)], None),
+        ([trace(8, R), trace(7, T)], Location(routers=7)),
+        ([trace(1, R)], Location(routers=0)),
+        ([trace(3, R), trace(2, U), other(3, U)], Location(routers=2, server=False)),
+        ([trace(3, R), trace(2, U), other(3, None)], Location(routers=2, server=True)),
+        ([trace(3, None), trace(2, U), other(3, R)], Location(routers=2, server=True)),
+        ([trace(3, R), trace(2, U), other(3, T)], Location(routers=2)),
+        ([trace(3, Failure.EOF), trace(2, U), other(4, None)], Location(routers=2)),
+        ([trace(3, R), trace(2, Failure.LOCAL)], None),
+        ([trace(3, R, opened=False), trace(2, U)], None),
+        ([trace(3, T), trace(2, U), other(3, U)], Location(routers=2, server=False, silent=True)),
+        ([trace(3, T), trace(2, U), other(3, None)], Location(routers=2, server=True, silent=True)),
+        ([trace(1, T), other(1, U)], Location(routers=0, server=False, silent=True)),
+        ([trace(3, T), trace(2, U), other(3, T)], None),
+        ([trace(3, T), trace(2, U)], None),
+        ([trace(3, T, acked=True), trace(2, U), other(3, None)], None),
+        ([trace(3, T), trace(2, T), trace(1, U), other(3, U)], None),
+    ],
+)
+def test_the_nearest_answer_counts_where_one_router_less_met_nobody(seen: list[Traced], found: Location | None) -> None:
+    """Silence is believed only where the path's own words stand on either side of it."""
+    assert located(seen) == found
+
+
+def test_other_observations_say_nothing_of_a_place() -> None:
+    assert located([Connection(address="151.101.1.10", port=443, failure=R)]) is None

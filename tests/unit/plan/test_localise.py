@@ -1,0 +1,205 @@
+"""The search for the place on the path: short, ending with another name, given up where it can tell nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from probe.model.failure import Failure
+from probe.model.location import Location, located
+from probe.model.observation import Connection, Exchange, LateAnswer, Observation, TlsHandshake, Traced
+from probe.model.step import Purpose, Said, Step, Trace, Trust
+from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
+from probe.plan.localise import Localise, Suspect, suspect
+from probe.plan.setup import Limits, Setup
+
+NAME, A = "news.example.org", "151.101.1.10"
+URL = f"http://{NAME}:8080/a?b"
+HELLO = Suspect(said=Said.HELLO, address=A, port=443, name=NAME)
+Path = Callable[[Trace], Failure | None]
+
+
+def search(
+    found: Suspect, path: Path, setup: Setup | None = None, *, opens: bool = True
+) -> tuple[list[Trace], list[Traced]]:
+    """Play the search out on a path; the steps asked for and what they saw."""
+    plan = Localise(found, setup or Setup())
+    steps: list[Trace] = []
+    seen: list[Traced] = []
+    while fresh := plan.pending():
+        (step,) = fresh
+        assert isinstance(step, Trace)
+        steps.append(step)
+        seen.append(
+            Traced(
+                said=step.said,
+                address=step.address,
+                port=step.port,
+                name=step.name,
+                ttl=step.ttl,
+                purpose=step.place.purpose,
+                failure=path(step),
+                opened=opens,
+            )
+        )
+        plan.observe(step, seen[-1])
+        plan.over(step)
+    return steps, seen
+
+
+def answering(device: int, server: int, how: Failure | None = Failure.RESET) -> Path:
+    """A path on which a device answers the suspect name, and the server all others."""
+
+    def path(step: Trace) -> Failure | None:
+        if step.place.purpose is Purpose.SUBJECT and step.ttl > device:
+            return how
+        return None if step.ttl >= server else Failure.UNREACHABLE
+
+    return path
+
+
+@pytest.mark.parametrize("device", range(28))
+def test_a_device_that_answers_is_found_within_eight_tries(device: int) -> None:
+    """Wherever it sits."""
+    steps, seen = search(HELLO, answering(device, 29))
+
+    assert located(seen) == Location(routers=device, server=False)
+    assert len(steps) <= 8
+    assert [step.place.purpose for step in steps].count(Purpose.NEUTRAL) == 1
+    assert steps[-1].name == Setup().random_name
+
+
+@pytest.mark.parametrize("device", range(28))
+def test_a_device_that_swallows_is_found_by_the_silence_of_the_path(device: int) -> None:
+    silent = Suspect(said=Said.HELLO, address=A, port=443, name=NAME, silent=True)
+
+    steps, seen = search(silent, answering(device, 29, Failure.TIMEOUT))
+
+    assert located(seen) == Location(routers=device, server=False, silent=True)
+    assert len(steps) <= 8
+
+
+def test_a_device_at_the_servers_own_distance_may_be_the_server() -> None:
+    _, seen = search(HELLO, answering(12, 13))
+
+    assert located(seen) == Location(routers=12, server=True)
+
+
+def test_the_search_ends_where_nobody_answers_at_any_distance() -> None:
+    """Three tries, and no other name."""
+    steps, seen = search(HELLO, lambda _: Failure.UNREACHABLE)
+
+    assert [step.ttl for step in steps] == [8, 16, 30]
+    assert located(seen) is None
+
+
+def test_words_that_vanished_and_are_answered_now_are_not_traced_further() -> None:
+    silent = Suspect(said=Said.HELLO, address=A, port=443, name=NAME, silent=True)
+
+    steps, _ = search(silent, lambda _: Failure.RESET)
+
+    assert len(steps) == 1
+
+
+def test_a_connection_that_is_cut_before_a_word_ends_the_search() -> None:
+    """A filter that remembers the client would be found at no distance at all."""
+    steps, seen = search(HELLO, lambda _: Failure.RESET, opens=False)
+
+    assert len(steps) == 1
+    assert located(seen) is None
+
+
+def test_a_search_never_has_more_tries_than_its_limit() -> None:
+    steps, seen = search(HELLO, answering(11, 20), Setup(limits=Limits(traces=3)))
+
+    assert len(steps) == 3
+    assert located(seen) is None
+
+
+def test_another_name_is_said_in_the_same_way() -> None:
+    """A request keeps its port and path."""
+    steps, _ = search(Suspect(said=Said.REQUEST, address=A, port=8080, name=URL), answering(0, 9))
+
+    assert steps[-1].name == f"http://{Setup().random_name}:8080/a?b"
+
+
+def verdict(cause: Cause | None, *seen: Observation) -> Verdict:
+    """A blocked target."""
+    return Verdict(
+        time=datetime(2026, 10, 1, tzinfo=UTC),
+        target=f"https://{NAME}/",
+        status=Status.BLOCKED,
+        causes=(cause,) if cause else (),
+        evidence=Evidence(observations=seen),
+        vantage=Vantage(state=VantageState.ONLINE),
+    )
+
+
+def hello(failure: Failure, **more: object) -> TlsHandshake:
+    """A handshake that failed."""
+    return TlsHandshake(address=A, port=443, sni=NAME, failure=failure, **more)  # type: ignore[arg-type]
+
+
+def late(resolver: str, trust: Trust = Trust.NETWORK) -> LateAnswer:
+    """A second answer."""
+    return LateAnswer(name=NAME, rrtype="AAAA", resolver=resolver, trust=trust, gap=4)
+
+
+def request(failure: Failure | None, status: int = 0, url: str = URL) -> Exchange:
+    """A request and what came of it."""
+    return Exchange(url=url, address=A, status=status, failure=failure)
+
+
+SAID = Suspect(said=Said.REQUEST, address=A, port=8080, name=URL)
+QUERY = Suspect(said=Said.QUERY, address="95.165.1.1", port=53, name=NAME, rrtype="AAAA")
+
+
+@pytest.mark.parametrize(
+    ("cause", "seen", "found"),
+    [
+        (Cause.TLS_RESET, hello(Failure.RESET), HELLO),
+        (Cause.TLS_EOF, hello(Failure.EOF), HELLO),
+        (Cause.TLS_RESET, hello(Failure.TIMEOUT), None),
+        (Cause.TLS_RESET, hello(Failure.RESET, purpose=Purpose.NEUTRAL), None),
+        (Cause.TLS_TIMEOUT, hello(Failure.TIMEOUT, acked=True), None),
+        (
+            Cause.TLS_TIMEOUT,
+            hello(Failure.TIMEOUT, acked=False),
+            Suspect(said=Said.HELLO, address=A, port=443, name=NAME, silent=True),
+        ),
+        (Cause.HTTP_RESET, request(Failure.RESET), SAID),
+        (Cause.HTTP_RESET, request(None, 200), None),
+        (Cause.HTTP_RESET, request(Failure.RESET, url=f"https://{NAME}/"), None),
+        (Cause.HTTP_BLOCKPAGE, request(None, 403), SAID),
+        (Cause.HTTP_BLOCKPAGE, request(Failure.RESET), None),
+        (
+            Cause.HTTP_TIMEOUT,
+            request(Failure.TIMEOUT),
+            Suspect(said=Said.REQUEST, address=A, port=8080, name=URL, silent=True),
+        ),
+        (Cause.DNS_INJECTED, late("udp:95.165.1.1:53"), QUERY),
+        (
+            Cause.DNS_INJECTED,
+            late("udp:[2a02:2168::35]:53"),
+            Suspect(said=Said.QUERY, address="2a02:2168::35", port=53, name=NAME, rrtype="AAAA"),
+        ),
+        (Cause.DNS_INJECTED, late("network"), None),
+        (Cause.DNS_INJECTED, late("udp:95.165.1.1:53", Trust.TRUSTED), None),
+        (Cause.TCP_TIMEOUT, Connection(address=A, port=443, failure=Failure.TIMEOUT), None),
+        (None, request(None, 200), None),
+    ],
+)
+def test_what_is_traced_is_what_was_objected_to(cause: Cause | None, seen: Observation, found: Suspect | None) -> None:
+    """A resolver on the vantage's own network, words that were acknowledged, other causes: nothing."""
+    assert suspect(verdict(cause, seen)) == found
+
+
+def test_a_step_is_asked_for_once_and_alone() -> None:
+    """Each step is asked for once, and alone."""
+    plan = Localise(HELLO, Setup())
+    steps: tuple[Step, ...] = plan.pending()
+
+    assert len(steps) == 1
+    assert plan.pending() == ()
