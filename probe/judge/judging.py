@@ -39,7 +39,7 @@ def judge(target: Target, evidence: Evidence, state: VantageState, *, time: date
         state: of the vantage.
         time: when the measurement began; a control far older is not believed.
     """
-    case = Case(target, _read(evidence), state, time, frozenset(notes))
+    case = Case(target, _read(evidence), state, time)
     judged = [_chain(legs) for legs in case.chains if legs]
     if not judged:
         return Judgment(Status.UNKNOWN, "measurement.empty")
