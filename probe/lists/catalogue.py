@@ -88,7 +88,7 @@ def _read(path: str, content: bytes) -> tuple[str, Service]:
         raise ListError("not UTF-8", where=f"{path}:{line}", mend="save the file as UTF-8") from error
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # of TOML, a number of thousands of digits, a thousand brackets
         place = re.search(r"at line (\d+)", str(error))
         line = int(place[1]) if place else text.count("\n") + 1
         raise ListError(f"not TOML ({error})", where=f"{path}:{line}") from error

@@ -138,7 +138,7 @@ def _toml(content: bytes, where: str) -> tuple[str, dict[str, Any]]:
         return text, tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise ListError("not UTF-8", where=f"{where}:{content.count(10, 0, error.start) + 1}") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # see `probe.lists.catalogue`
         place = re.search(r"at line (\d+)", str(error))
         raise ListError(f"not TOML ({error})", where=f"{where}:{place[1] if place else 1}") from error
 

@@ -182,7 +182,7 @@ def _parse_bare(text: str) -> Target:
             return RangeTarget(str(ipaddress.ip_network(network)), _port(port, text) if port else 443)
         except ValueError as error:
             raise TargetError(
-                f"{_shown(text)} is neither a URL nor a range ({error})", mend=f"write a {_FORMS}"
+                f"{_shown(text)} is neither a URL nor a range ({_bounded(error)})", mend=f"write a {_FORMS}"
             ) from error
     if parse_address(text) is not None:
         raise TargetError(f"{_shown(text)} is an address without a port", mend=f"write tcp://{text}:443")
@@ -194,7 +194,7 @@ def _parse_url(text: str) -> UrlTarget:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise TargetError(f"{_shown(text)} is not a URL ({error})", mend="write https://host/path") from error
+        raise TargetError(f"{_shown(text)} is not a URL ({_bounded(error)})", mend="write https://host/path") from error
     if parts.username is not None:
         raise TargetError(f"{_shown(text)} carries a user name", mend="leave user and password out")
     if port == 0:
@@ -239,6 +239,11 @@ def _port(text: str, whole: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
         raise TargetError(f"{_shown(whole)} has a port that is not 1 to 65535")
     return int(text)
+
+
+def _bounded(error: ValueError) -> str:
+    """What the library says, which repeats the text whole."""
+    return str(error)[:150]
 
 
 def _shown(text: str) -> str:

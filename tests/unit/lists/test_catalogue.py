@@ -85,6 +85,11 @@ class TestBadFiles:
         text = error_of(GOOD.replace(before, after))
         assert text.startswith(message), text
 
+    @pytest.mark.parametrize("deep", ["asns = " + "[" * 3000, "sample = " + "9" * 5000])
+    def test_what_the_parser_itself_chokes_on_is_an_error_like_any_other(self, deep: str) -> None:
+        """Found by the fuzzer: the library ends such files with other exceptions than its own."""
+        assert error_of(GOOD + deep).startswith("line.toml:")
+
     def test_a_service_without_sources_is_none(self) -> None:
         """Facts without grounds do not ship."""
         assert "no fact has a source" in error_of(GOOD.partition("[[source]]")[0])

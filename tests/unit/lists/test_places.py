@@ -63,6 +63,8 @@ class TestBad:
             (REGISTER.replace("https:", "ftp:"), "r.toml:4: 'ftp://a.example/l.csv' is no URL"),
             (REGISTER.replace('title = "M"\n', ""), "r.toml:1: [mine]: Object missing required field `title`"),
             ("\nx = 1\n", "r.toml:2: 'x' is no register"),
+            ("x = " + "[" * 3000, "r.toml:1: not TOML"),
+            ("x = " + "9" * 5000, "r.toml:1: not TOML"),
         ],
     )
     def test_registers(self, text: str, message: str) -> None:

@@ -1,5 +1,6 @@
 """Test lists, in both forms."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,6 +77,14 @@ class TestHeader:
     def test_is_only_sought_in_the_first_line_that_says_something(self) -> None:
         """A later line of that name is a target like any other."""
         assert [type(item) for item in read(["a.example", HEADER], "l")] == [Entry, BadLine]
+
+
+@pytest.mark.parametrize("line", ["2017-05-19T08:00/+" + "A" * 9000, "https://[" + "A" * 9000, "x" * 9000])
+def test_a_long_bad_line_makes_a_short_fault(line: str) -> None:
+    """Found by the fuzzer: what the library says repeats the text whole."""
+    (fault,) = read([line], "l")
+    assert isinstance(fault, BadLine)
+    assert len(fault.what) < 500
 
 
 @given(st.lists(st.text(max_size=60), max_size=8))
