@@ -193,7 +193,8 @@ class EncryptedResolver:
         async with self._pace.turn(address, alone=False):
             sock = await open_tcp(address, self._where.port, self._seconds)
             alpn = ("http/1.1",) if self._where.path else ()
-            stream = TlsStream(sock, self._contexts.get(verify=True, alpn=alpn), self._where.host)
+            context = self._contexts.get(verify=True, alpn=alpn)
+            stream = TlsStream(sock, context, self._where.host, self._pace.budget)
             try:
                 async with self._staging.handshake():
                     with Phase(self._seconds):

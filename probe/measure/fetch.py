@@ -45,7 +45,7 @@ async def perform_fetch(step: Fetch, tools: Tools, stamp: Stamp, emit: Emit) -> 
             emit(shaken)
             secure = shaken.verified
         else:
-            stream = TcpStream(sock)
+            stream = TcpStream(sock, tools.pace.budget)
         if stream is not None:
             emit(await _exchange(stream, parts, step, tools, stamp, secure=secure))
     finally:

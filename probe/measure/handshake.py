@@ -49,7 +49,8 @@ async def shake(sock: socket.socket, hello: Hello, tools: Tools, stamp: Stamp) -
     try:
         async with tools.staging.handshake():
             # Made here and not before: a TLS session takes more memory than everything else of a target that waits.
-            stream = TlsStream(sock, tools.contexts.get(verify=verify, alpn=hello.alpn), hello.sni)
+            context = tools.contexts.get(verify=verify, alpn=hello.alpn)
+            stream = TlsStream(sock, context, hello.sni, tools.pace.budget)
             start = loop.time()
             with Phase(tools.timeout):
                 await stream.handshake()

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from probe.measure.budget import Budget
 from probe.model.address import network_of
 
 MARGIN = 0.05
@@ -64,6 +65,7 @@ class Pace:
 
     Args:
         rate: connections a second to one network; 0 for no limit of either kind (laboratories, one's own network).
+        budget: what a round may cost; without limits when None.
         network: the network of an address; the AS where a look-up is at hand, else the /16 or /32 around it.
         monotonic: seconds since an arbitrary moment.
         sleep: waits so many of them.
@@ -73,12 +75,14 @@ class Pace:
         self,
         rate: float = 1.0,
         *,
+        budget: Budget | None = None,
         network: Callable[[str], str] = network_of,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.rate = rate
         self.counters = Counters()
+        self.budget = budget or Budget()
         self._interval = 1 / rate + MARGIN if rate > 0 else 0.0
         self._network = network
         self._monotonic = monotonic
@@ -94,7 +98,19 @@ class Pace:
             address: an IP literal.
             urgent: overtakes those who wait for the same network (anchors: what the whole round hangs on).
             alone: no other connection to this address until the body is left.
+
+        Raises:
+            Ended: the round's budget is spent.
         """
+        async with self._turn(address, urgent=urgent, alone=alone):
+            await self.budget.admit()
+            try:
+                yield
+            finally:
+                self.budget.release()
+
+    @asynccontextmanager
+    async def _turn(self, address: str, *, urgent: bool, alone: bool) -> AsyncIterator[None]:
         if not self._interval:
             self.counters.turns += 1
             yield

@@ -14,6 +14,7 @@ import struct
 import sys
 from typing import Protocol
 
+from probe.measure.budget import Budget
 from probe.measure.failures import ended
 from probe.measure.flow import Meter
 from probe.model.failure import Failure
@@ -43,12 +44,17 @@ class Stream(Protocol):
 class TcpStream:
     """A connection in clear. Owns the socket.
 
+    Args:
+        sock: connected, non-blocking.
+        budget: is told what is read.
+
     Attributes:
         meter: counts what the socket gives.
     """
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, budget: Budget | None = None) -> None:
         self._sock = sock
+        self._budget = budget or Budget()
         self.meter = Meter()
         self._loop = asyncio.get_running_loop()
 
@@ -68,6 +74,7 @@ class TcpStream:
         """
         data = await self._loop.sock_recv(self._sock, READ)
         self.meter.note(len(data))
+        self._budget.note(len(data))
         return data
 
     def close(self) -> None:
@@ -78,14 +85,21 @@ class TcpStream:
 class TlsStream:
     """A connection under TLS. Owns the socket.
 
+    Args:
+        sock: connected, non-blocking.
+        context: of the client's side.
+        name: whose certificate is wanted, and the SNI where it is a name.
+        budget: is told what is read.
+
     Attributes:
         answered: at least one byte came back.
         tls: the TLS session itself, for what it knows of version and certificate.
         meter: counts what the socket gives after the handshake.
     """
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext, name: str) -> None:
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, name: str, budget: Budget | None = None) -> None:
         self._sock = sock
+        self._budget = budget or Budget()
         self._loop = asyncio.get_running_loop()
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
@@ -118,6 +132,7 @@ class TlsStream:
                 raise EOFError
             self.answered = True
             received += len(data)
+            self._budget.note(len(data))
             if received > MAX_HANDSHAKE:
                 raise ended(Failure.TOO_MUCH, "handshake")
             self._incoming.write(data)
@@ -146,6 +161,7 @@ class TlsStream:
                 return b""
             data = await self._loop.sock_recv(self._sock, READ)
             self.meter.note(len(data))
+            self._budget.note(len(data))
             if data:
                 self._incoming.write(data)
             else:
