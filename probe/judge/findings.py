@@ -10,7 +10,6 @@ from probe.judge.acquittal import Standing
 from probe.judge.answering import odd_but_verified, own_pages, refusal
 from probe.judge.blockpages import acquitting, convicting
 from probe.judge.case import Leg
-from probe.judge.reading import Site
 from probe.model.address import Family, family
 
 
@@ -37,7 +36,7 @@ def find(legs: Iterable[Leg], deciding: Leg, rule: str) -> Findings:
         if ranges.is_range(leg):
             failing |= ranges.failing(leg) if leg.served_by else {}
         elif leg.served_by:
-            failing |= {site.address: str(site.failed) for site in leg.failing if not _well(leg, site)}
+            failing |= {site.address: str(site.failed) for site in leg.failing}
             families |= _families(leg)
     return Findings(
         server_refusal=refusal(deciding) if rule == "server.refusal" else 0,
@@ -47,10 +46,6 @@ def find(legs: Iterable[Leg], deciding: Leg, rule: str) -> Findings:
         hop=deciding.hop.subject.url if deciding.hop.index else "",
         notes=tuple(sorted(notes)),
     )
-
-
-def _well(leg: Leg, site: Site) -> bool:
-    return site in leg.served_by or (site.stands and site.failed is None)
 
 
 def _families(leg: Leg) -> dict[str, str]:

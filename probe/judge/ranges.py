@@ -184,8 +184,8 @@ def _hellos(site: Site) -> list[TlsHandshake]:
 def _end_of_hellos(site: Site, times: int = 2) -> Outcome | None:
     """How a site's hellos ended, where each of at least so many was cut off; of several ways the last."""
     ends = [one.failure for one in _hellos(site)]
-    cut = [end for end in ends if end in _CUT]
-    return Outcome("tls", cut[-1]) if len(cut) == len(ends) >= times and cut[-1] is not None else None
+    cut = [end for end in ends if end is not None and end in _CUT]
+    return Outcome("tls", cut[-1]) if len(cut) == len(ends) >= times else None
 
 
 def _allowed_speaks(leg: Leg) -> bool:

@@ -26,6 +26,8 @@ STRANGE: dict[str, Any] = {"url": HTTP, "title": "Unavailable", "length": 90, "s
         ((*KNOWN, NOTICE), HTTP, False),
         ((said("network", A),), f"dns://{NAME}", True),
         ((tcp(),), f"tcp://{A}:443", True),
+        ((tcp(),), "151.101.1.0/24", True),
+        ((tcp(A, Failure.TIMEOUT),), "151.101.1.0/24", False),
     ],
 )
 def test_it_works_where_the_targets_own_word_came_the_programs_way(seen: Any, target: str, works: bool) -> None:

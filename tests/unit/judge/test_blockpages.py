@@ -116,3 +116,23 @@ def test_public_stub_addresses_hold_ours() -> None:
         public = {row["pattern"] for row in csv.DictReader(lines)}
 
     assert public >= STUBS
+
+
+def test_every_sign_on_a_page_is_a_mark() -> None:
+    """Of where it leads, of what it says, of its header fields."""
+    found = identify(
+        status=200,
+        location="http://internet.mts.by/blocked",
+        headers={"cf-mitigated": "challenge"},
+        body="see eais.rkn.gov.ru",
+    )
+    led = identify(status=302, location="http://warning.rt.ru/internet.mts.by/blocked", headers={}, body="")
+
+    assert found == ("by.mts", "own.cloudflare", "ru.register")
+    assert led == ("by.mts", "ru.rostelecom")
+
+
+@pytest.mark.parametrize(("status", "read"), [(299, True), (300, False), (399, False), (400, True)])
+def test_which_statuses_have_a_body_that_is_read(status: int, read: bool) -> None:
+    """All but redirects."""
+    assert bool(marks(status, body="see eais.rkn.gov.ru")) is read

@@ -17,6 +17,7 @@ from tests.unit.judge.made import HTTP, NAME, TIME, URL, A, B, control, http, pa
 
 SUBJECT = subject_of(URL)
 assert SUBJECT is not None
+RANGE = "151.101.1.0/24"
 HOP = Subject("https", "www.elsewhere.example", 443, "https://www.elsewhere.example/")
 
 
@@ -67,6 +68,10 @@ def test_a_later_line_is_newer_and_a_pool_shows_more_of_itself() -> None:
     found = facts([first, second])[URL]
 
     assert (found.time, found.addresses[NAME], found.certificates[NAME]) == (second.time, (B, A), ("c2", "c1"))
+    third = line(said("trusted", A, name="x.example"), tls(A, sni="x.example", sha256="c3"), minutes=9)
+    found = facts([first, third])[URL]
+    assert found.addresses == {NAME: (A,), "x.example": (A,)}
+    assert found.certificates == {NAME: ("c1",), "x.example": ("c3",)}
 
 
 def test_two_lines_of_two_statuses_disagree() -> None:
@@ -86,6 +91,26 @@ def test_a_target_is_found_however_it_was_spelled() -> None:
 
     assert set(spelled) == {"HTTPS://News.Example.org", URL, "what is this"}
     assert spelled["what is this"].failures == ()
+
+
+def test_of_a_range_it_is_remembered_who_answered_and_who_never_did() -> None:
+    """Lines add up: who answered once is no miss, and who spoke once speaks; other targets have neither."""
+    dead, lost = "151.101.1.66", "151.101.1.67"
+    nothing = (tcp(), tcp(dead, Failure.TIMEOUT))
+    spoke = (tcp(lost), tcp(A), tls(A, Failure.ALERT, purpose=Purpose.NEUTRAL), tcp(dead, Failure.TIMEOUT))
+    first = line(*nothing, tcp(lost, Failure.TIMEOUT), target=RANGE)
+
+    assert facts([first])[RANGE].hits == {A: "tcp"}
+    assert facts([first])[RANGE].misses == (dead, lost)
+    both = facts([first, line(*spoke, target=RANGE, minutes=5)])[RANGE]
+    assert (list(both.hits.items()), both.misses) == ([(A, "tls"), (lost, "tcp")], (dead,))
+    both = facts([line(*spoke, target=RANGE), line(tcp(B), target=RANGE, minutes=5)])[RANGE]
+    assert (both.hits, both.misses) == ({A: "tls", lost: "tcp", B: "tcp"}, (dead,))
+    for text in (URL, "what is this"):
+        assert (facts([line(*nothing, target=text)])[text].hits, facts([line(*nothing, target=text)])[text].misses) == (
+            {},
+            (),
+        )
 
 
 def test_failures_are_remembered_in_words() -> None:

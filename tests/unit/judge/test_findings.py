@@ -10,9 +10,27 @@ from probe.judge.findings import Findings, find
 from probe.model.failure import Failure
 from probe.model.observation import Observation
 from probe.model.step import Purpose
-from tests.unit.judge.made import FORGED, HTTP, NAME, URL, V6, A, B, case, http, late, leg, said, served, tcp, tls
+from tests.unit.judge.made import (
+    FORGED,
+    HTTP,
+    NAME,
+    URL,
+    V6,
+    A,
+    B,
+    case,
+    control,
+    http,
+    late,
+    leg,
+    said,
+    served,
+    tcp,
+    tls,
+)
 
 KNOWN = (said("network", A, B), said("trusted", A, B))
+RANGE = "151.101.1.0/24"
 DUAL = (said("network", A, V6), said("trusted", A, V6))
 
 
@@ -29,6 +47,15 @@ def test_addresses_that_fail_while_others_serve_are_named_with_their_failure() -
     assert found(*seen).failing == {B: "tcp.timeout"}
     assert found(*KNOWN, *served(), tcp(B), tls(B)).failing == {}
     assert found(*KNOWN, tcp(B, Failure.TIMEOUT)).failing == {}
+
+
+def test_addresses_of_a_range_that_fail_are_named_where_control_knew_them() -> None:
+    """And where some other connects."""
+    seen = (tcp(), tcp("151.101.1.11", Failure.RESET), tcp("151.101.1.11", Failure.RESET, attempt=1))
+    by = control(hits={A: "tcp", "151.101.1.11": "tcp"})
+
+    assert found(*seen, target=RANGE, by=by).failing == {"151.101.1.11": "tcp.reset"}
+    assert found(*seen[1:], target=RANGE, by=by).failing == {}
 
 
 @pytest.mark.parametrize(("failure", "word"), [(Failure.TIMEOUT, "tcp.timeout"), (Failure.NO_ROUTE, "no_route")])

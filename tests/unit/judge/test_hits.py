@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from probe.judge.hits import hits, misses, used
 from probe.model.failure import Failure
 from probe.model.observation import Connection, TlsHandshake
@@ -50,6 +52,8 @@ def test_only_those_that_met_every_syn_with_silence_are_misses() -> None:
         tcp(3, Failure.TIMEOUT),
         tcp(3),
         tcp(4, Failure.TIMEOUT, Purpose.RELAY),
+        tcp(5, Failure.RESET),
+        tcp(5, Failure.TIMEOUT),
     )
 
     assert misses(seen) == ("151.101.1.1",)
@@ -67,5 +71,7 @@ def test_of_a_wide_ranges_control_only_what_was_asked_here_goes_into_evidence() 
 
     assert kept is not None
     assert (kept.hits, kept.misses) == ({"151.101.1.1": "tcp"}, ("151.101.1.4",))
+    assert used(parse("151.101.1.0/24"), replace(control, misses=()), ()) == replace(control, hits={}, misses=())
+    assert used(parse("151.101.1.0/24"), replace(control, hits={}), ()) == replace(control, hits={}, misses=())
     assert used(parse("tcp://151.101.1.1:443"), control, ()) is control
     assert used(parse("151.101.1.0/24"), None, ()) is None

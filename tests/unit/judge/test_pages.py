@@ -52,6 +52,8 @@ def test_without_a_control_only_a_known_notice_is_a_strangers(seen: tuple[Exchan
         ((clear(403, **STRANGE), clear(403, address=B, **STRANGE)), "doubtful"),
         ((clear(403, **STRANGE), clear(403, address=B, **STRANGE), http(A, 200)), "notice"),
         ((clear(403, **STRANGE), clear(403, address=B, **STRANGE), http(A, 403, **STRANGE)), "own"),
+        ((clear(403, **STRANGE), clear(403, address=B, **STRANGE), http(A, 400)), "doubtful"),
+        ((clear(400, **STRANGE), clear(400, address=B, **STRANGE)), "doubtful"),
         ((clear(403, title="Are you human?", sha256="zz"), clear(403, address=B, title="Are you human?")), "own"),
         ((clear(302, location="http://notice.example/"),), "redirect"),
         ((clear(302, location="http://www.example.de/"),), "own"),

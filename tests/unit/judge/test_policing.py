@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from probe.judge import again
 from probe.judge.policing import Freeze, Handshake, acquitted, freezes, handshakes, policed
 from probe.model.failure import Failure
 from probe.model.step import Purpose
@@ -41,9 +42,38 @@ def test_a_burst_of_silences_that_heals_was_our_own_doing() -> None:
 
 def test_a_freeze_whose_addresses_were_not_tried_again_may_yet_heal() -> None:
     """Somebody else answers meanwhile: it is over, or it was none."""
-    (freeze,) = freezes([*frozen()[:-1], shook(20, "151.99.0.1", silent=False)])
+    elsewhere = shook(20, "151.99.0.1", silent=False)
+    (freeze,) = freezes([*frozen()[:-1], elsewhere])
+    (unbroken,) = freezes(frozen()[:-1])
 
-    assert freeze.healed is None
+    assert freeze == unbroken == Freeze(at(0), at(6.1), frozenset(HOSTS), healed=None)
+
+
+def test_every_freeze_of_a_round_is_found() -> None:
+    """Whatever was answered before and between them."""
+    second = [shook(200 + n / 10, host, neutral=n > 1) for n, host in enumerate(HOSTS)]
+
+    found = freezes([shook(-90, HOSTS[0], silent=False), *frozen(), *second])
+
+    assert [(one.begun, one.last) for one in found] == [(at(0), at(6.1)), (at(200), at(200.3))]
+
+
+def test_the_least_that_is_a_freeze() -> None:
+    """Four handshakes to three networks, two of them under neutral names, begun within two seconds, healed in 150."""
+    again = shook(150, HOSTS[0], silent=False)
+    two = [shook(n * 2 / 3, host, neutral=n > 1) for n, host in enumerate((*HOSTS[:3], "151.10.0.2"))]
+    before = [shook(-2, f"151.9.0.{n}", silent=False) for n in range(3)]
+    later = [shook(3 + n, host, neutral=n > 0) for n, host in enumerate(HOSTS[1:])]
+
+    assert len(freezes([*two, again])) == 1
+    assert len(freezes([*before, shook(0, HOSTS[0]), *later, again])) == 1
+    assert freezes([*before[1:], shook(0, HOSTS[0]), *later, again]) == ()
+
+
+def test_a_silence_that_goes_on_for_too_long_is_none_though_nobody_was_tried_since() -> None:
+    """It is dead, or blocked: a punishment ends after two minutes."""
+    assert len(freezes([*frozen()[:-1], shook(150, HOSTS[3])])) == 1
+    assert freezes([*frozen()[:-1], shook(151, HOSTS[3])]) == ()
 
 
 @pytest.mark.parametrize(
@@ -79,7 +109,7 @@ def test_other_silences_are_no_punishment(seen: list[Handshake]) -> None:
 def test_handshakes_are_read_from_a_verdict_and_its_anchors() -> None:
     """With their moments; a silence after a first byte is none."""
     working = AnchorLook(url="https://a.example/", kind=AnchorKind.FOREIGN, at=at(9))
-    dead = AnchorLook(url="https://b.example/", kind=AnchorKind.FOREIGN, at=at(9), failure=Failure.TIMEOUT)
+    dead = AnchorLook(url="https://b.example/", kind=AnchorKind.FOREIGN, at=at(8), failure=Failure.TIMEOUT)
     seen = (
         tcp(at=900, took=50),
         tls(HOSTS[0], Failure.TIMEOUT, at=1000, took=5000),
@@ -114,11 +144,13 @@ def test_a_freeze_covers_what_failed_in_it() -> None:
     freeze = Freeze(at(10), at(20), frozenset(HOSTS), healed=at(70))
     silent = (tls(HOSTS[0], Failure.TIMEOUT, at=4000, took=5000),)
 
-    assert freeze.covers(verdict(Status.BLOCKED, time=15))
+    assert all(freeze.covers(verdict(Status.BLOCKED, time=second)) for second in (10, 50, 70))
+    assert all(freeze.covers(verdict(Status.BLOCKED, silent, time=second)) for second in (6, 66))
     assert freeze.covers(verdict(Status.BLOCKED, silent, time=8))
     assert not freeze.covers(verdict(Status.REACHABLE, silent, time=8))
     assert not freeze.covers(verdict(Status.BLOCKED, silent, time=1))
     assert not freeze.covers(verdict(Status.BLOCKED, silent, time=71))
+    assert not Freeze(at(10), at(20), frozenset(HOSTS)).covers(verdict(Status.BLOCKED, time=21))
 
 
 def test_a_verdict_of_a_policed_vantage_is_unknown() -> None:
@@ -127,6 +159,8 @@ def test_a_verdict_of_a_policed_vantage_is_unknown() -> None:
     made = policed(verdict(Status.BLOCKED, silent))
 
     assert (made.status, made.rule, made.vantage.state) == (Status.UNKNOWN, "vantage.policed", VantageState.POLICED)
+    assert (made.time, made.target) == (TIME, "https://news.example.org/")
+    assert again(made) == made
 
 
 def test_a_silence_is_acquitted_by_an_answer_that_began_meanwhile() -> None:
@@ -134,5 +168,7 @@ def test_a_silence_is_acquitted_by_an_answer_that_began_meanwhile() -> None:
     silent = shook(10, HOSTS[0])
 
     assert acquitted(silent, [at(9), at(12)])
+    assert acquitted(silent, [at(10)])
+    assert acquitted(silent, [at(15)])
     assert not acquitted(silent, [at(9), at(16)])
     assert not acquitted(silent, [])

@@ -160,7 +160,9 @@ def test_too_few_silent_hellos_are_a_doubt_and_one_that_is_answered_is_none() ->
 
     assert said(doubt) == "range.mute"
     assert str(ranges.hush(doubt)) == "tls.timeout"
-    assert said(leg(connected(), cut(3), hello(4, Failure.ALERT))) == "served"
+    heard = leg(connected(), cut(3), hello(4, Failure.ALERT))
+    assert said(heard) == "served"
+    assert not ranges.alone_by("tls", SILENCE)(heard)
 
 
 def test_silent_hellos_mean_nothing_where_control_heard_none() -> None:
@@ -171,3 +173,21 @@ def test_silent_hellos_mean_nothing_where_control_heard_none() -> None:
 def test_an_allowed_name_that_is_answered_acquits_the_range() -> None:
     """The network lets names pass, not addresses."""
     assert said(leg(connected(), cut(3), hello(1, Failure.ALERT, Purpose.ALLOWED))) == "range.mute"
+
+
+def test_of_several_ways_in_which_hellos_are_cut_the_last_counts() -> None:
+    """A first one may have been lost."""
+    assert str(ranges.hush(leg(tcp(1), hello(1, RST)[0], hello(1, SILENCE)[1], hits=1))) == "tls.timeout"
+
+
+def test_what_is_no_range_has_no_parts_and_what_lies_outside_of_one_is_none() -> None:
+    """Evidence from elsewhere may hold anything."""
+    url = leg(lost(3), target=f"https://{at(1)}/")
+
+    assert ranges.failing(url) == {}
+    assert not ranges.alone_by("tcp", SILENCE)(url)
+    outside = tuple(
+        Connection(address=f"9.9.9.{n}", port=443, failure=SILENCE, attempt=k) for n in range(4) for k in (0, 1)
+    )
+    one = leg(tcp(1), *outside, hits=[at(1), *(f"9.9.9.{n}" for n in range(4))])
+    assert ranges.failing(one) == {}

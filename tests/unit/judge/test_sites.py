@@ -16,6 +16,8 @@ from probe.judge.sites import brand, host_of, same_site
         ("vk.com", "vk.ru"),
         ("www.example.com.cn", "example.cn"),
         ("EXAMPLE.com.", "example.com"),
+        ("www.FEDEX", "www.fedex"),
+        ("FEDEX", "fedex"),
         ("192.0.2.1", "192.0.2.1"),
         ("localhost", "localhost"),
     ],

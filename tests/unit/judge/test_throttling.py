@@ -122,6 +122,17 @@ def test_three_stops_here_alone_are_a_freeze_where_control_got_more() -> None:
 def test_a_page_that_comes_five_times_faster_under_another_name_is_slowed() -> None:
     """In turns, within a minute."""
     assert slowed(tried(*TURNS))
+    assert slowed(tried(*(came(CRAWL, at=70_000), other(at=130_000)) * 3))
+
+
+def test_the_least_that_is_slowed() -> None:
+    """A fifth of 50,000 bytes a second, which brought half as much."""
+    tenth = Flow(bytes=180_000, took=18_000)
+
+    assert slowed(tried(*(came(tenth), other(Flow(bytes=180_000, took=3_600))) * 3))
+    assert not slowed(tried(*(came(tenth), other(Flow(bytes=180_000, took=3_601))) * 3))
+    assert slowed(tried(*(came(CRAWL), other(Flow(bytes=90_000, took=300))) * 3))
+    assert not slowed(tried(*(came(CRAWL), other(Flow(bytes=89_999, took=300))) * 3))
 
 
 @pytest.mark.parametrize(
