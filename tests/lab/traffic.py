@@ -91,7 +91,7 @@ def packets(file: Path) -> Iterator[tuple[float, int, bytes]]:
         seconds, micro, kept, length = struct.unpack_from("<IIII", data, at)
         frame = data[at + 16 : at + 16 + kept]
         at += 16 + kept
-        if frame[12:14] in _IP:
+        if at <= len(data) and frame[12:14] in _IP:
             yield seconds + micro / 1e6, length - _ETHERNET, frame[_ETHERNET:]
 
 
