@@ -25,7 +25,8 @@ from probe.agent.surroundings import Surroundings
 from probe.agent.watchlist import Watchlist
 from probe.detect.detector import Detector
 from probe.errors import RecordError, UplinkError
-from probe.formats.batch import Batch
+from probe.formats.batch import Batch, RoundReport
+from probe.measure.budget import Budget
 from probe.model.event import Network
 from probe.model.target import RangeTarget
 from probe.model.verdict import ControlFacts
@@ -103,6 +104,7 @@ class Agent:
             chance=self.around.chance,
             stopping=self.around.stopping,
         ).run()
+        result.report = self._with_costs(result.report, instruments.budget)
         changes = (transition for transition, _ in result.changes)
         result.services = services.fold(changes, self._watchlist.services, self._detector.settled)
         self._write_down(result)
@@ -115,6 +117,11 @@ class Agent:
             numbers = one.evidence["targets"], one.evidence["of"]
             log.info("%s %s -> %s at %d of %d targets", one.target, one.before, one.after, *numbers)
         return result
+
+    def _with_costs(self, report: RoundReport, spent: Budget) -> RoundReport:
+        if spent.refused:
+            log.warning("%d connections were left out: the round's budget was spent", spent.refused)
+        return msgspec.structs.replace(report, bytes=spent.read, refused=spent.refused)
 
     def _terms(self) -> Terms:
         return Terms(

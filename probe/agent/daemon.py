@@ -26,6 +26,7 @@ from probe.agent.sender import FLUSH_SECONDS, Sender
 from probe.agent.surroundings import Surroundings
 from probe.agent.sweep import pause
 from probe.errors import ExitStatus, ProbeError, UsageError
+from probe.measure.budget import Budget
 from probe.model.transition import Transition
 from probe.model.verdict import VantageState
 from probe.settings import Settings
@@ -46,7 +47,7 @@ async def once(settings: Settings, around: Surroundings, show: Show) -> tuple[Ex
         agent = Agent(settings, watchlist.load(settings), outbox, around)
         async with contextlib.AsyncExitStack() as stack:
             collector = await stack.enter_async_context(agent.collector()) if agent.ways else None
-            instruments = await stack.enter_async_context(Instruments(settings, around.clock))
+            instruments = await stack.enter_async_context(Instruments(settings, around.clock, _budget(settings)))
             result = await agent.turn(instruments, collector)
             if collector is None:
                 _show(result, show)
@@ -55,6 +56,10 @@ async def once(settings: Settings, around: Surroundings, show: Show) -> tuple[Ex
             return ExitStatus.NOT_ALL_WELL, f"{problem}; {outbox.waiting()} batches wait for the next run"
         offline = result.report.state == VantageState.OFFLINE
         return (ExitStatus.OFFLINE if offline else ExitStatus.OK), ""
+
+
+def _budget(settings: Settings) -> Budget:
+    return Budget(settings.measure.round_connections, settings.measure.round_bytes)
 
 
 async def serve(load: Callable[[], Settings], around: Surroundings, show: Show) -> None:
@@ -92,7 +97,7 @@ async def serve(load: Callable[[], Settings], around: Surroundings, show: Show) 
 async def _turns(agent: Agent, outbox: Outbox, around: Surroundings, reload: asyncio.Event, show: Show) -> None:
     """Turn after turn under one set of settings, and the sending beside them."""
     async with contextlib.AsyncExitStack() as stack:
-        instruments = await stack.enter_async_context(Instruments(agent.settings, around.clock))
+        instruments = await stack.enter_async_context(Instruments(agent.settings, around.clock, _budget(agent.settings)))
         collector = await stack.enter_async_context(agent.collector()) if agent.ways else None
         sender = None if collector is None else Sender(agent, collector, around)
         async with asyncio.TaskGroup() as group:

@@ -9,6 +9,7 @@ from types import TracebackType
 from probe.clock import Clock
 from probe.measure import resolvers
 from probe.measure.anchors import AnchorWatch
+from probe.measure.budget import Budget
 from probe.measure.ownnames import own_names
 from probe.measure.pace import Pace
 from probe.measure.target import Surroundings, measure
@@ -24,13 +25,15 @@ class Instruments:
     Args:
         settings: merged.
         clock: dates what is seen.
+        budget: what may be spent until the next `prepare`; without limits when None.
     """
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, budget: Budget | None = None) -> None:
+        self.budget = budget or Budget()
         self._settings = settings
         self._clock = clock
         chosen = settings.measure
-        self._tools = Tools(chosen.timeout, Pace(chosen.pace))
+        self._tools = Tools(chosen.timeout, Pace(chosen.pace, budget=self.budget))
         self._watch = AnchorWatch(chosen.anchors, chosen.domestic_anchors, self._tools, clock, chosen.trusted_resolvers)
         self.prepare({})
 
@@ -51,6 +54,7 @@ class Instruments:
             holes: range -> the prefixes inside it that belong to somebody else.
         """
         chosen = self._settings.measure
+        self.budget.renew()
         self._control = control
         self._surroundings = Surroundings(
             tools=self._tools,

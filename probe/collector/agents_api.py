@@ -128,6 +128,9 @@ async def _store(collector: Collector, agent: AgentRow, parcel: Parcel) -> Outco
     metrics.add("changes_total", outcome.changes)
     metrics.add("ignored_total", outcome.ignored)
     if outcome.answer is Answer.STORED:
+        for part in ("connections", "handshakes", "bytes", "refused"):
+            metrics.add(f"vantage_{part}_total", sum(getattr(report, part) for report in parcel.batch.rounds))
+    if outcome.answer is Answer.STORED:
         collector.stirred.set()
     return outcome
 

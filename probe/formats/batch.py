@@ -36,6 +36,8 @@ class RoundReport(msgspec.Struct, frozen=True, kw_only=True):
         state: the vantage's state over the round.
         connections, handshakes: TCP and TLS handshakes begun with targets.
         busiest: the most TLS handshakes begun within a second with one network.
+        bytes: read from targets, anchors and trusted resolvers.
+        refused: connections that were not begun because the round's budget was spent.
     """
 
     start: datetime
@@ -46,6 +48,8 @@ class RoundReport(msgspec.Struct, frozen=True, kw_only=True):
     connections: int = 0
     handshakes: int = 0
     busiest: int = 0
+    bytes: int = 0
+    refused: int = 0
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

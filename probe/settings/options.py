@@ -16,6 +16,7 @@ Share = Annotated[float, Meta(ge=0, le=0.9, description="a share, 0 to 0.9")]
 Rate = Annotated[float, Meta(ge=0, le=100000, description="a number a second; 0 for no limit")]
 Retests = Annotated[int, Meta(ge=0, le=10, description="a whole number, 0 to 10")]
 Concurrency = Annotated[int, Meta(ge=1, le=10000, description="a whole number, 1 to 10000")]
+Count = Annotated[int, Meta(ge=0, le=10**12, description="a whole number; 0 for no limit")]
 Sample = Annotated[int, Meta(ge=3, le=1024, description="a whole number, 3 to 1024")]
 AsNumber = Annotated[int, Meta(ge=0, le=4294967295, description="an AS number, 0 when not known")]
 Country = Annotated[str, Meta(pattern="^([A-Z]{2})?$", description="two capital letters (ISO 3166), or nothing")]
@@ -78,6 +79,8 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
     timeout: Seconds
     concurrency: Concurrency
     pace: Rate
+    round_connections: Count
+    round_bytes: Count
     trusted_resolvers: Resolvers
     anchors: Urls
     domestic_anchors: Urls
