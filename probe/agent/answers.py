@@ -81,7 +81,7 @@ def read(status: int, body: bytes, retry_after: str = "") -> Answer:
     """
     try:
         content = msgspec.json.decode(body, type=_Body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         content = None
     action = TABLE.get(status, Action.RETRY)
     if content is None and action is not Action.RETRY:

@@ -94,7 +94,7 @@ async def _ask(collector: Collector, token: str, folder: Path, settings: Setting
         if reply.status == 200:
             return msgspec.json.decode(reply.body, type=_Welcome).agent
         error = msgspec.json.decode(reply.body, type=_Refused).error
-    except msgspec.DecodeError as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise UplinkError(
             f"not enrolled: the answer ({reply.status}) is not a collector's", where=where, mend="look at the address"
         ) from fault

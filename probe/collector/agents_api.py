@@ -37,7 +37,7 @@ async def post_enrol(request: web.Request) -> web.Response:
     body = await request.read()
     try:
         application = _APPLICATION.decode(body)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal(400, "bad_request", f"not an application: {error}"[:200]) from error
     now = collector.clock.now()
     try:

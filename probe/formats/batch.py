@@ -111,7 +111,7 @@ def decode(body: bytes) -> Batch:
     """
     try:
         return _decoder.decode(body)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError(f"not a batch: {error}") from error
 
 

@@ -45,7 +45,7 @@ def read_verdict(line: bytes) -> Verdict:
     """
     try:
         return _verdicts.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # ValidationError is a DecodeError
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # ValidationError is a DecodeError
         raise RecordError(f"not a verdict: {error}", mend="give lines of `probe check --json`") from error
 
 

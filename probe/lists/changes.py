@@ -35,7 +35,7 @@ def read_changes(lines: Iterable[bytes], where: str) -> Iterator[Change]:
             raise ListError(f"a line of more than {MAX_LINE} bytes", where=place)
         try:
             change = _DECODER.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             mend = "give it what `probe targets diff OLD NEW --json` prints"
             raise ListError(f"no change of a register ({str(error)[:MAX_SUBJECT]})", where=place, mend=mend) from error
         if wrong := _wrong(change):

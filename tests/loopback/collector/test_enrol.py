@@ -57,6 +57,8 @@ async def test_a_key_is_enrolled_once(house: House) -> None:
     [
         b"{}",
         b"[1",
+        b'{"token":"\xff"}',
+        b'{"x":' * 1500,
         b'{"token":1,"public_key":""}',
         b'{"token":"t","public_key":"AAAA"}',
         b'{"token":"t","public_key":"' + base64.b64encode(bytes(32)) + b'","country":"Russia"}',

@@ -38,6 +38,12 @@ def test_what_is_not_json_is_not_the_collectors_voice(status: int) -> None:
     assert read(status, b"<html>Please log in</html>").action is Action.RETRY
 
 
+@pytest.mark.parametrize("body", [b'{"error":{"code":"\xff"}}', b'{"x":' * 1500])
+def test_json_that_no_collector_writes_is_not_its_voice_either(body: bytes) -> None:
+    """Letters that are none, a thousand braces: the decoder ends with other exceptions than its own."""
+    assert read(403, body).action is Action.RETRY
+
+
 @pytest.mark.parametrize(
     ("status", "body"), [(200, b"{}"), (200, b'{"acked":0}'), (409, b"{}"), (409, b'{"expected":0}')]
 )

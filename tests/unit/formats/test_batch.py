@@ -35,7 +35,13 @@ def test_a_batch_read_back_is_the_batch_written() -> None:
     assert batch.decode(batch.encode(BATCH)) == BATCH
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"\xff", batch.encode(BATCH).replace(b'"seq":7', b'"seq":"x"')])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"{}", b"[]", b"\xff", b'{"agent":"\xff"}', b'{"x":' * 1500),
+        batch.encode(BATCH).replace(b'"seq":7', b'"seq":"x"'),
+    ],
+)
 def test_what_is_no_batch_is_refused_in_one_line(body: bytes) -> None:
     """Whatever arrives, the error is ours and short."""
     with pytest.raises(RecordError) as caught:

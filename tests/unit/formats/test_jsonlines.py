@@ -39,6 +39,8 @@ def test_keys_of_a_newer_version_are_let_through() -> None:
     [
         (b"{", "truncated"),
         (b"\xff\xfe", "malformed"),
+        (b'{"x":' * 1500, "recursion"),
+        (b'{"target":"\xff"}', "can't decode"),
         (b'{"time":"2017-05-04T00:00:00Z","target":"a","status":"fine","vantage":{"state":"online"}}', r"\$\.status"),
         (b'{"target":"a","status":"reachable"}', "missing required field `time`"),
     ],

@@ -48,6 +48,7 @@ def test_what_diff_prints_is_read_without_loss() -> None:
     [
         (b"{}\n", "required field"),
         (b"\xff\xfe\n", "no change of a register"),
+        (b'{"a":' * 1500 + b"\n", "recursion"),
         (line(kind="burnt"), "Invalid enum value"),
         (line(subject=""), "a subject of 0 characters"),
         (line(subject="x" * 300), "a subject of 300 characters"),
