@@ -47,7 +47,8 @@ async def once(settings: Settings, around: Surroundings, show: Show) -> tuple[Ex
         agent = Agent(settings, watchlist.load(settings), outbox, around)
         async with contextlib.AsyncExitStack() as stack:
             collector = await stack.enter_async_context(agent.collector()) if agent.ways else None
-            instruments = await stack.enter_async_context(Instruments(settings, around.clock, _budget(settings)))
+            instruments = Instruments(settings, around.clock, _budget(settings))
+            await stack.enter_async_context(instruments)
             result = await agent.turn(instruments, collector)
             if collector is None:
                 _show(result, show)
@@ -97,7 +98,8 @@ async def serve(load: Callable[[], Settings], around: Surroundings, show: Show) 
 async def _turns(agent: Agent, outbox: Outbox, around: Surroundings, reload: asyncio.Event, show: Show) -> None:
     """Turn after turn under one set of settings, and the sending beside them."""
     async with contextlib.AsyncExitStack() as stack:
-        instruments = await stack.enter_async_context(Instruments(agent.settings, around.clock, _budget(agent.settings)))
+        instruments = Instruments(agent.settings, around.clock, _budget(agent.settings))
+        await stack.enter_async_context(instruments)
         collector = await stack.enter_async_context(agent.collector()) if agent.ways else None
         sender = None if collector is None else Sender(agent, collector, around)
         async with asyncio.TaskGroup() as group:
