@@ -121,6 +121,7 @@ class Fleet:
                 "collectors": [ORIGIN],
                 "token_file": str(token),
                 "control_repeat": self._interval * 2,
+                "uplink_timeout": 4.0,  # a round asks for control first: a dead line must not hold it for long
             },
             "network": {"asn": asn, "country": country},
             "targets": {"services": [], "files": [str(self._list)]},
