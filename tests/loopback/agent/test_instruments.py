@@ -11,6 +11,7 @@ import pytest
 
 from probe.agent.instruments import Instruments
 from probe.clock import Clock
+from probe.measure.budget import Budget
 from probe.model.target import parse
 from probe.model.verdict import AnchorKind, ControlFacts, Status
 from tests.loopback.agent.made import port, settings
@@ -69,3 +70,14 @@ async def test_anchors_are_those_of_the_settings_and_a_look_may_be_shared(tmp_pa
 async def test_without_anchors_there_is_nothing_to_look_at(tmp_path: Path) -> None:
     async with Instruments(settings(tmp_path), Clock()) as instruments:
         assert await instruments.fresh(datetime.now(UTC)) == ()
+
+
+async def test_what_the_budget_does_not_allow_is_left_out_and_said_to_be_unknown(target: str, tmp_path: Path) -> None:
+    """Until the next round, which has a budget of its own."""
+    async with Instruments(settings(tmp_path), Clock(), Budget(connections=1)) as instruments:
+        said = [await instruments.measure(target, parse(target)) for _ in range(2)]
+        instruments.prepare({})
+        said.append(await instruments.measure(target, parse(target)))
+
+    assert [one.status for one in said] == [Status.REACHABLE, Status.UNKNOWN, Status.REACHABLE]
+    assert said[1].rule == "host.no_way"
