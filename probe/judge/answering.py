@@ -36,7 +36,7 @@ def refusal(leg: Leg) -> int:
 
 def refused(leg: Leg) -> bool:
     """It works, and what the server itself says is no."""
-    return works(leg) and refusal(leg) > 0
+    return works(leg) and bool(refusal(leg))
 
 
 def acquitted(leg: Leg) -> bool:

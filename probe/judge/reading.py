@@ -28,7 +28,6 @@ from probe.model.target import (
     DnsTarget,
     DomainTarget,
     QuicTarget,
-    RangeTarget,
     Target,
     TcpTarget,
     TlsTarget,
@@ -284,8 +283,8 @@ def _subjects(target: Target) -> tuple[Subject, ...]:
             return (Subject("tls", sni, port),)
         case QuicTarget(host, port):
             return (Subject("quic", host, port),)
-        case RangeTarget(_, port):
-            return (Subject("range", "", port),)
+        case _:
+            return (Subject("range", "", target.port),)
 
 
 def _walk(

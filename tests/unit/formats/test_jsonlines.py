@@ -63,3 +63,8 @@ def test_a_line_without_end_is_not_read_into_memory(monkeypatch: pytest.MonkeyPa
     assert next(lines) == b"short\n"
     with pytest.raises(RecordError, match=r"^f:2: longer than 100 bytes"):
         next(lines)
+
+
+def test_a_stream_is_cut_into_lines() -> None:
+    """The last one needs no end."""
+    assert list(jsonlines.lines_of(io.BytesIO(b"one\ntwo"), "v")) == [b"one\n", b"two"]

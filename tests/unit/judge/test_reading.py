@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from probe.judge.reading import REDIRECTS, Outcome, Site, Subject, chains, resolutions, subject_of
 from probe.model.failure import Failure
-from probe.model.observation import Observation
+from probe.model.observation import Observation, QuicExchange
 from probe.model.step import Purpose
 from probe.model.target import parse
 from tests.unit.judge.made import FORGED, HTTP, NAME, NEUTRAL, URL, A, B, http, late, said, served, tcp, tls
@@ -14,11 +16,45 @@ from tests.unit.judge.made import FORGED, HTTP, NAME, NEUTRAL, URL, A, B, http, 
 SUBJECT = subject_of(URL)
 assert SUBJECT is not None
 NEXT = "https://www.paper.example/"
+DEAF = tcp(A, Failure.TIMEOUT, purpose=Purpose.NEUTRAL)
 
 
 def site(*seen: Observation, subject: Subject = SUBJECT) -> Site:
     """One address."""
     return Site(subject, A, seen)  # type: ignore[arg-type]
+
+
+def quic(failure: Failure | None = None, **more: Any) -> QuicExchange:
+    """A QUIC handshake, or the look at it some seconds later."""
+    fields = {"address": A, "port": 443, "sni": NAME, "verified": failure is None, **more}
+    return QuicExchange(failure=failure, **fields)
+
+
+def cut(count: int = 1) -> tuple[Observation, ...]:
+    """A hello that is cut, and silence at so many SYNs after it."""
+    return (tcp(), tls(A, Failure.RESET), *(tcp(A, Failure.TIMEOUT, attempt=n + 1) for n in range(count)))
+
+
+@pytest.mark.parametrize(
+    ("seen", "end", "count"),
+    [
+        ((*cut(2), DEAF), "tls.reset", 2),
+        ((tcp(A, Failure.TIMEOUT, attempt=0), *cut(1)[:2]), "tls.reset", 0),
+        ((*cut(2), DEAF), "tls.timeout", 0),
+        ((*cut(2), DEAF), "tcp.timeout", 0),
+        (cut(2), "tls.reset", 0),
+        ((*cut(2), tcp(purpose=Purpose.NEUTRAL)), "tls.reset", 0),
+        ((*cut(2), DEAF, tcp(purpose=Purpose.NEUTRAL, attempt=1)), "tls.reset", 0),
+        ((*cut(2), tcp(A, Failure.RESET, purpose=Purpose.NEUTRAL)), "tls.reset", 0),
+    ],
+)
+def test_a_hush_after_a_cut_hello_is_counted_where_another_name_meets_it_too(
+    seen: tuple[Observation, ...], end: str, count: int
+) -> None:
+    """Only after it, and only where that other name met nothing but silence."""
+    layer, _, failure = end.partition(".")
+
+    assert site(*seen).hushed_after(Outcome(layer, Failure(failure))) == count
 
 
 def walk(target: str, *seen: Observation) -> list[list[str]]:
@@ -44,11 +80,16 @@ def walk(target: str, *seen: Observation) -> list[list[str]]:
         ((tcp(), tls()), "None"),
         (served(), "None"),
         ((), "None"),
+        ((quic(Failure.TIMEOUT),), "quic.timeout"),
+        ((quic(verified=False),), "quic.certificate"),
+        ((quic(), quic(Failure.TIMEOUT, verified=False)), "quic.timeout"),
+        ((quic(),), "None"),
     ],
 )
 def test_a_site_fails_by_its_deepest_and_most_telling_try(seen: tuple[Observation, ...], end: str) -> None:
     """Cut short is no failure; our own faults count only where there is nothing else."""
-    assert str(site(*seen).failed) == end
+    subject = Subject("quic", NAME, 443) if any(isinstance(one, QuicExchange) for one in seen) else SUBJECT
+    assert str(site(*seen, subject=subject).failed) == end
 
 
 def test_a_site_that_served_once_has_not_failed() -> None:
@@ -78,6 +119,11 @@ def test_tries_are_the_subjects_own() -> None:
         (Subject("tcp", "", 443), (tcp(A, Failure.RESET),), False),
         (Subject("http", NAME, 80, HTTP), (tcp(port=80), tls(), http(url=HTTP)), True),
         (Subject("https", NAME, 443, URL), (tcp(), tls()), False),
+        (Subject("quic", NAME, 443), (quic(),), True),
+        (Subject("quic", NAME, 443), (quic(Failure.TIMEOUT),), False),
+        (Subject("quic", NAME, 443), (tcp(), tls()), False),
+        (Subject("quic", NAME, 443), (quic(purpose=Purpose.NEUTRAL),), False),
+        (Subject("https", NAME, 443, URL), (quic(),), False),
     ],
 )
 def test_what_serving_means_hangs_on_the_subject(subject: Subject, seen: tuple[Observation, ...], serves: bool) -> None:

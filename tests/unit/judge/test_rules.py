@@ -9,6 +9,7 @@ import pytest
 from probe.judge.rules import RULES, causes_of, decide, documented
 from probe.model.failure import Failure
 from probe.model.observation import Observation
+from probe.model.step import Purpose
 from probe.model.verdict import Cause, Status, VantageState
 from tests.unit.judge.made import (
     FORGED,
@@ -143,6 +144,15 @@ def test_an_unreachable_leg_names_what_was_seen(seen: tuple[Observation, ...], c
     made = leg(*seen)
 
     assert causes_of(made, next(rule for rule in RULES if rule.id == "unexplained")) == tuple(map(Cause, causes))
+
+
+def test_a_range_that_connects_and_is_cut_names_how() -> None:
+    """Where control heard it speak."""
+    hello = tls(A, Failure.RESET, sni="xkqvdwpzrjtm.com", purpose=Purpose.NEUTRAL)
+    made = leg(tcp(), hello, target="151.101.1.0/24", by=control(hits={A: "tls"}))
+
+    assert decide(made).id == "range.mute"
+    assert causes_of(made, decide(made)) == (Cause.TLS_RESET,)
 
 
 def test_what_works_and_what_is_down_have_no_cause() -> None:

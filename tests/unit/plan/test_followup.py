@@ -5,15 +5,17 @@ from __future__ import annotations
 import pytest
 
 from probe.model.failure import Failure
-from probe.model.observation import Connection, Exchange, Observation, TlsHandshake
-from probe.model.step import Connect, Fetch, Handshake, Place, Purpose
+from probe.model.observation import Connection, Exchange, Observation, QuicExchange, TlsHandshake
+from probe.model.step import Connect, Fetch, Handshake, Place, Purpose, QuicHandshake
 from probe.plan.followup import Subject, after, allowed, answered, failure_of, neutral_first
+from probe.plan.transfer import comparison
 from tests.unit.plan.dialogue import NAME, SETUP, A
 
 HTTPS = Subject("https", NAME, 443, f"https://{NAME}/")
 ODD_PORT = Subject("https", NAME, 8443, f"https://{NAME}:8443/")
 HTTP = Subject("http", NAME, 80, f"http://{NAME}/")
 TCP = Subject("tcp", "", 443)
+QUIC = Subject("quic", NAME, 443)
 STOOD = Connection(address=A, port=443)
 NEXT = Place(attempt=1)
 
@@ -28,12 +30,18 @@ def http(failure: Failure, status: int = 0) -> tuple[Observation, ...]:
     return STOOD, Exchange(url=HTTPS.url, address=A, failure=failure, status=status, length=status)
 
 
+def quic(failure: Failure) -> tuple[Observation, ...]:
+    """A QUIC handshake that ended so."""
+    return (QuicExchange(address=A, port=443, sni=NAME, failure=failure),)
+
+
 def test_the_page_is_left_out_where_a_handshake_will_do() -> None:
     """Over http there is nothing but the page."""
     assert isinstance(HTTPS.step(A, NEXT), Fetch)
     assert isinstance(HTTPS.step(A, NEXT, page=False), Handshake)
     assert isinstance(HTTP.step(A, NEXT, page=False), Fetch)
     assert isinstance(TCP.step(A, NEXT), Connect)
+    assert isinstance(QUIC.step(A, NEXT), QuicHandshake)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +53,7 @@ def test_the_page_is_left_out_where_a_handshake_will_do() -> None:
         (tls(Failure.EOF), ("tls", Failure.EOF)),
         (http(Failure.TIMEOUT), ("http", Failure.TIMEOUT)),
         (http(Failure.RESET, 200), None),
+        (quic(Failure.TIMEOUT), ("quic", Failure.TIMEOUT)),
     ],
 )
 def test_a_try_ends_at_its_last_layer(seen: tuple[Observation, ...], end: object) -> None:
@@ -86,6 +95,28 @@ def test_a_silent_syn_calls_for_the_subject_alone() -> None:
     seen = (Connection(address=A, port=443, failure=Failure.TIMEOUT),)
 
     assert after(HTTPS, A, seen, SETUP, NEXT) == (HTTPS.step(A, NEXT),)
+
+
+def test_silent_quic_calls_for_tls_and_another_name_before_the_subject_again() -> None:
+    """Whether there is anybody, and whether it is the name."""
+    over_tcp, neutral, again = after(QUIC, A, quic(Failure.TIMEOUT), SETUP, NEXT)
+
+    assert isinstance(over_tcp, Handshake)
+    assert (over_tcp.sni, over_tcp.verify, over_tcp.place.purpose) == (NAME, True, Purpose.SUBJECT)
+    assert isinstance(neutral, QuicHandshake)
+    assert (neutral.sni, neutral.verify, neutral.place.purpose) == ("xkqvdwpzrjtm.com", False, Purpose.NEUTRAL)
+    assert again == QUIC.step(A, NEXT)
+
+
+def test_a_page_that_stopped_calls_for_the_same_page_under_another_name() -> None:
+    """It starts as the subject did, and goes to the same address."""
+    begun = Exchange(url=HTTPS.url, address=A, failure=Failure.TIMEOUT, status=200, length=14_000)
+    steps = after(HTTPS, A, (STOOD, begun), SETUP, NEXT)
+
+    assert steps == comparison(
+        HTTPS.url, A, SETUP.random_name, Place(attempt=1, purpose=Purpose.NEUTRAL), (HTTPS.step(A, NEXT),)
+    )
+    assert HTTPS.step(A, NEXT) in steps
 
 
 def test_a_bad_certificate_calls_for_a_peek() -> None:

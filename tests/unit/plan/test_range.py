@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from probe.model.failure import Failure
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, Status
 from probe.plan import Setup, plan_for
+from probe.plan.range import first_look
 from tests.unit.plan.dialogue import SETUP, Dialogue
 
 RANGE, WIDE = "151.101.1.0/24", "151.101.0.0/16"
@@ -198,3 +200,35 @@ def test_a_control_asks_all_it_knows_and_some_that_it_does_not() -> None:
     assert set(known) <= first & second
     assert 0 < len(first - set(known)) <= 4
     assert first != second
+
+
+def test_the_first_look_is_what_a_measurement_begins_with() -> None:
+    """Without the decoys."""
+    setup = knowing(*FOUR, relay_address="198.18.7.7")
+
+    assert sorted(first_look(parse(RANGE), setup)) == sorted(FOUR)  # type: ignore[arg-type]
+
+
+def test_a_hello_that_says_nothing_at_all_is_not_said_again() -> None:
+    """No time was left for it: the next address is greeted."""
+    dialogue = Dialogue(plan_for(parse(RANGE), knowing(*FOUR)))
+    for step in dialogue.asks():
+        dialogue.tell(step, "ok")
+    (hello,) = dialogue.asks()
+    dialogue.end(hello)
+    (following,) = dialogue.asks()
+
+    assert following != hello
+    assert "try" not in following
+
+
+def test_a_witness_without_an_address_leads_nowhere() -> None:
+    """Nothing shows then whether IPv6 works here."""
+    setup = knowing("2a04:4e42::1", "2a04:4e42::2", "2a04:4e42::3")
+    dialogue = Dialogue(plan_for(parse("2a04:4e42::/32"), setup))
+    for _ in range(2):
+        for step in dialogue.asks():
+            dialogue.tell(step, "tcp.timeout")
+    dialogue.asks()
+
+    assert dialogue.tell("AAAA www.wikipedia.org @trusted allowed", Failure.NODATA).asks() == []
