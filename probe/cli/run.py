@@ -34,7 +34,9 @@ address.
 
 @click.command("run")
 @click.option("--once", "single", is_flag=True, help="One round, for cron: silent unless something is wrong.")
-@click.option("--dry-run", is_flag=True, help="Print what would be contacted, and contact nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print what would be contacted and what a day costs, and contact nothing."
+)
 @click.option("--check-config", is_flag=True, help="Read settings and lists, say what is wrong, and exit.")
 @click.option("--i-understand", is_flag=True, help="Consent for this run (see [agent] consent).")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings to read.")
@@ -99,6 +101,7 @@ def _show(settings: Settings, *, listing: bool) -> int:
     from probe.agent import watchlist  # noqa: PLC0415 - a round has its own way to it
     from probe.agent.contacts import contacts  # noqa: PLC0415
     from probe.agent.control import from_file  # noqa: PLC0415
+    from probe.agent.cost import day, lines  # noqa: PLC0415
     from probe.agent.identity import enrolment_of  # noqa: PLC0415
     from probe.measure.resolvers import system_resolvers  # noqa: PLC0415
 
@@ -114,6 +117,8 @@ def _show(settings: Settings, *, listing: bool) -> int:
             "and\twhatever addresses those names resolve to, and hosts their pages redirect to\t"
             f"{len(watched.targets)} targets every {settings.agent.interval:.0f} s\n"
         )
+        for line in lines(day(settings, watched)):
+            sys.stdout.write(line + "\n")
     else:
         sys.stdout.write(f"{settings.source or 'the defaults'}: good; {len(watched.targets)} targets\n")
     return ExitStatus.OK

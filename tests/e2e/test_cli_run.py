@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import sqlite3
@@ -97,7 +98,8 @@ def test_a_dry_run_prints_what_would_be_contacted_and_contacts_and_writes_nothin
     assert done.returncode == 0
     assert lines[0].startswith("collector\thttps://collector.example\t")
     assert any(line.startswith("target\t127.0.0.1:") and line.endswith(page) for line in lines)
-    assert "1 targets every 300 s" in lines[-1]
+    assert any("1 targets every 300 s" in line for line in lines)
+    assert re.match(r"a day\tall\t[\d,]+ looks: [\d,]+ connections, [\d,]+ packets, [\d.]+ MB\. An estimate", lines[-1])
     assert not (tmp_path / "state").exists()
 
 

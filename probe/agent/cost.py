@@ -1,0 +1,148 @@
+"""What watching costs a volunteer's line in a day: packets, bytes and connections, estimated. Pure.
+
+The numbers per look were counted by tcpdump at a vantage of the laboratory (`python -m benchmarks.cost`, 2026-11-22),
+with one network resolver, three trusted ones and everything healthy: both directions, IP headers included, resolvers
+too. The lab's pages have some hundred bytes; a real one is taken for `PAGE` bytes. A failing target costs more: it is
+tried again, and compared with other names.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from probe.agent.scheduler import RANGE_INTERVAL
+from probe.agent.watchlist import Watchlist
+from probe.model.target import DnsTarget, DomainTarget, QuicTarget, RangeTarget, Target, TcpTarget, TlsTarget, UrlTarget
+from probe.plan.sampling import width
+from probe.settings import Settings
+
+DAY = 86400.0
+PAGE = 30_000
+"""Bytes of a page beyond the lab's, as they come over the wire: the HTML of the median home page (HTTP Archive, Web
+Almanac 2022, chapter Page Weight, 31 kB). A page is read to 512 KiB at most (`probe.measure.exchange.MAX_BODY`)."""
+SEGMENT = 1448
+"""Bytes of TCP payload in a full packet of Ethernet (1500, less 20 of IP, 20 of TCP, 12 of options)."""
+
+
+class Cost(NamedTuple):
+    """What was exchanged: packets and bytes of both directions, connections begun (TCP and UDP flows)."""
+
+    packets: float
+    octets: float
+    connections: float
+
+    def times(self, number: float) -> Cost:
+        """So many of it."""
+        return Cost(self.packets * number, self.octets * number, self.connections * number)
+
+    def plus(self, other: Cost) -> Cost:
+        """Both together."""
+        return Cost(*(one + two for one, two in zip(self, other, strict=True)))
+
+
+NOTHING = Cost(0, 0, 0)
+BODY = Cost(PAGE / SEGMENT * 1.5, PAGE, 0)
+"""A page's packets, and an acknowledgement for every second one."""
+PAGES = {
+    "https": Cost(48.4, 10427, 4.5).plus(BODY),
+    "http": Cost(40.2, 7542, 4.5).plus(BODY),
+    "domain": Cost(56.5, 12779, 5.4).plus(BODY.times(2)),
+}
+LOOKS = {
+    **PAGES,
+    "dns": Cost(30.4, 4946, 3.5),
+    "tcp": Cost(14.0, 816, 2.5),
+    "tls": Cost(13.2, 2803, 1.5),
+    "quic": Cost(39.6, 9096, 4.5),
+}
+"""Kind of target -> one healthy look."""
+ADDRESS = Cost(127.5 / 16, 8250 / 16, 19.5 / 16)
+"""One address of a range, with its share of what is asked beside them: a look at 16 that all answered."""
+ANCHOR = Cost(18.0, 5600, 1.0).plus(BODY)
+"""One look at one anchor."""
+
+
+class Item(NamedTuple):
+    """A part of the day.
+
+    Attributes:
+        what: `https`, `dns`, .., `range`, `anchor`.
+        number: how many targets or anchors of that kind.
+        looks: at all of them together, in a day.
+        cost: of these.
+    """
+
+    what: str
+    number: int
+    looks: float
+    cost: Cost
+
+
+def day(settings: Settings, watchlist: Watchlist) -> Iterator[Item]:
+    """What a day costs, by kind, anchors last. A collector's part is small and left out.
+
+    The anchors are looked at before and after each round; a look at ranges of one network comes once an hour at most.
+    """
+    rounds = DAY / settings.agent.interval
+    kinds: dict[str, int] = {}
+    for _, target in watchlist.targets:
+        if not isinstance(target, RangeTarget):
+            kinds[kind_of(target)] = kinds.get(kind_of(target), 0) + 1
+    for kind, cost in LOOKS.items():
+        if number := kinds.get(kind, 0):
+            yield Item(kind, number, number * rounds, cost.times(number * rounds))
+    yield from _of_ranges(settings, watchlist, rounds)
+    if anchors := len((*settings.measure.anchors, *settings.measure.domestic_anchors)):
+        yield Item("anchor", anchors, 2 * anchors * rounds, ANCHOR.times(2 * anchors * rounds))
+
+
+def _of_ranges(settings: Settings, watchlist: Watchlist, rounds: float) -> Iterator[Item]:
+    networks: dict[str, int] = {}
+    texts = 0
+    for text, target in watchlist.targets:
+        if isinstance(target, RangeTarget):
+            texts += 1
+            sample = watchlist.samples.get(text, settings.measure.range_sample)
+            found = width(ipaddress.ip_network(target.network), sample)
+            networks[target.network] = max(found, networks.get(target.network, 0))
+    if networks:
+        looks = min(rounds, DAY / RANGE_INTERVAL)
+        addresses = sum(networks.values()) * looks
+        yield Item("range", texts, len(networks) * looks, ADDRESS.times(addresses))
+
+
+def kind_of(target: Target) -> str:
+    """What a look at a target costs like."""
+    match target:
+        case UrlTarget(scheme=scheme):
+            return scheme
+        case DomainTarget():
+            return "domain"
+        case DnsTarget():
+            return "dns"
+        case TcpTarget():
+            return "tcp"
+        case TlsTarget():
+            return "tls"
+        case QuicTarget():
+            return "quic"
+        case RangeTarget():
+            return "range"
+
+
+def lines(items: Iterator[Item]) -> Iterator[str]:
+    """For people: a line a kind, then the sum and what it rests on."""
+    total, looks = NOTHING, 0.0
+    for item in items:
+        total, looks = total.plus(item.cost), looks + item.looks
+        yield f"a day\t{item.what}\t{item.number} of them, {item.looks:,.0f} looks: {_said(item.cost)}"
+    yield (
+        f"a day\tall\t{looks:,.0f} looks: {_said(total)}. An estimate: what a healthy look cost in the laboratory and "
+        f"{PAGE // 1000} kB a page (read to 512 KiB at most); failing targets and redirects cost more"
+    )
+
+
+def _said(cost: Cost) -> str:
+    return f"{cost.connections:,.0f} connections, {cost.packets:,.0f} packets, {cost.octets / 1e6:,.1f} MB"

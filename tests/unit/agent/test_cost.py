@@ -1,0 +1,85 @@
+"""What a day of watching costs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from probe.agent import watchlist
+from probe.agent.cost import ADDRESS, ANCHOR, LOOKS, Cost, Item, day, kind_of, lines
+from probe.agent.watchlist import Watchlist
+from probe.model.target import parse
+from probe.settings import Settings, load
+
+BASE = load(None, {"XDG_CONFIG_HOME": "/nonexistent", "PROBE_MEASURE_ANCHORS": ""})
+VOLUNTEERS = (Path(__file__).parents[3] / "docs" / "volunteers.md").read_text("utf-8")
+
+
+def watched(*texts: str, **samples: int) -> Watchlist:
+    """A list of these."""
+    return Watchlist(targets=tuple((text, parse(text)) for text in texts), samples=samples)
+
+
+def settings(interval: float = 300.0, anchors: tuple[str, ...] = ()) -> Settings:
+    """The defaults, with another rhythm and other anchors."""
+    agent = msgspec.structs.replace(BASE.agent, interval=interval)
+    return msgspec.structs.replace(BASE, agent=agent, measure=msgspec.structs.replace(BASE.measure, anchors=anchors))
+
+
+def test_every_target_is_looked_at_every_round_and_every_anchor_twice() -> None:
+    """300 s make 288 rounds a day."""
+    found = list(day(settings(anchors=("https://a.example/",)), watched("dns://a.example", "dns://b.example")))
+
+    assert found == [Item("dns", 2, 576, LOOKS["dns"].times(576)), Item("anchor", 1, 576, ANCHOR.times(576))]
+
+
+def test_a_range_is_looked_at_hourly_whatever_the_rhythm_and_its_ports() -> None:
+    """Each address costs; ports of one prefix take turns; a wide one is sampled wider."""
+    texts = ("203.0.113.0/24", "203.0.113.0/24:80", "198.18.0.0/19")
+    (item,) = day(settings(), watched(*texts))
+    (rare,) = day(settings(interval=7200), watched(*texts))
+
+    assert item == Item("range", 3, 48, ADDRESS.times(24 * (16 + 32)))
+    assert rare.looks == 24
+    (own,) = day(settings(), watched("203.0.113.0/24", **{"203.0.113.0/24": 64}))
+    assert own.cost == ADDRESS.times(24 * 64)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("https://a.example/", "https"),
+        ("http://a.example/", "http"),
+        ("a.example", "domain"),
+        ("dns://a.example", "dns"),
+        ("tcp://192.0.2.1:80", "tcp"),
+        ("tls://192.0.2.1:443/a.example", "tls"),
+        ("quic://a.example:443", "quic"),
+        ("203.0.113.0/24", "range"),
+    ],
+)
+def test_every_kind_of_target_has_its_cost(text: str, kind: str) -> None:
+    """And a page is the dearest part of it."""
+    assert kind_of(parse(text)) == kind
+    assert next(iter(day(settings(), watched(text)))).what == kind
+
+
+def test_it_is_said_in_a_line_a_kind_and_a_sum() -> None:
+    """In round numbers, with what the estimate rests on."""
+    *kinds, whole = lines(iter([Item("dns", 1, 2, Cost(1000, 2e6, 3)), Item("tcp", 1, 2, Cost(1, 1e5, 1))]))
+
+    assert kinds[0] == "a day\tdns\t1 of them, 2 looks: 3 connections, 1,000 packets, 2.0 MB"
+    assert whole.startswith("a day\tall\t4 looks: 4 connections, 1,001 packets, 2.1 MB. An estimate: ")
+
+
+def test_the_page_for_volunteers_says_what_the_default_set_costs() -> None:
+    """The numbers of `probe run --dry-run`, as they stand today."""
+    base = load(None, {"XDG_CONFIG_HOME": "/nonexistent"})
+    *_, whole = lines(day(base, watchlist.load(base)))
+    numbers = re.search(r"([\d,]+) looks: ([\d,]+) connections, ([\d,]+) packets, ([\d.,]+) MB", whole)
+
+    assert numbers is not None
+    assert f"{numbers[1]} looks, {numbers[2]} connections, {numbers[3]} packets, {numbers[4]} MB" in VOLUNTEERS
