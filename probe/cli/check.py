@@ -15,6 +15,7 @@ from probe.agent.instruments import Instruments
 from probe.agent.mute import Muteness
 from probe.agent.pacewatch import PaceWatch
 from probe.agent.sweep import sweep
+from probe.cli.heap import collect_seldom
 from probe.cli.lists import gather
 from probe.cli.table import ShownProgress, print_table
 from probe.cli.tally import Tally
@@ -70,6 +71,7 @@ def command(
                 made.append(one)
             progress.made(tally)
 
+        collect_seldom()
         asyncio.run(_measure(entries, settings, control, emit))
     if not as_json:
         print_table(_in_order(made, entries), tally)

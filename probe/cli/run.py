@@ -13,6 +13,7 @@ import click
 
 from probe.agent.surroundings import Surroundings
 from probe.cli import say
+from probe.cli.heap import collect_seldom
 from probe.clock import Clock
 from probe.errors import ExitStatus, UsageError
 from probe.formats import jsonlines
@@ -57,6 +58,7 @@ def command(
         raise UsageError("no consent", where=settings.source, mend="read the above first")
     folder = state_folder(settings.agent.state, os.environ)
     clock = Clock.parse(os.environ.get("PROBE_CLOCK", ""))
+    collect_seldom()
     if single:
         return _once(settings, folder, clock, verbose=verbose)
     return _serve(config, folder, clock, verbose=verbose)
