@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
 
+from probe.agent.sweep import Leave
 from probe.clock import Clock
 from probe.measure import resolvers
 from probe.measure.anchors import AnchorWatch
@@ -87,7 +88,15 @@ class Instruments:
         """The latest look at every anchor if it began at `since` or later, else a new one; empty without anchors."""
         return await self._watch.fresh(since)
 
-    async def measure(self, text: str, target: Target, *, attempt: int = 0, suspected: bool = False) -> Verdict:
+    async def measure(
+        self,
+        text: str,
+        target: Target,
+        *,
+        attempt: int = 0,
+        suspected: bool = False,
+        listening: Leave | None = None,
+    ) -> Verdict:
         """One target end to end, compared with the control.
 
         Args:
@@ -95,9 +104,18 @@ class Instruments:
             target: the same, parsed.
             attempt: 0, or which re-test this is.
             suspected: a server name may have been what was blocked: neutral names first.
+            listening: called once all that is left to do is to listen for late answers.
         """
         control = self._control.get(text)
-        return await measure(text, target, self._surroundings, control=control, attempt=attempt, suspected=suspected)
+        return await measure(
+            text,
+            target,
+            self._surroundings,
+            control=control,
+            attempt=attempt,
+            suspected=suspected,
+            listening=listening,
+        )
 
 
 def _from_attempt(settings: Settings) -> int | None:

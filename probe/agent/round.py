@@ -21,7 +21,7 @@ from typing import Protocol
 
 from probe.agent.mute import MUTE, Muteness
 from probe.agent.pacewatch import PaceWatch
-from probe.agent.sweep import pause, sweep
+from probe.agent.sweep import Leave, pause, sweep
 from probe.agent.toll import toll
 from probe.clock import Clock
 from probe.detect.detector import Detector
@@ -162,7 +162,7 @@ class Round:
         self._chance.shuffle(self._targets)
         async with asyncio.TaskGroup() as retests:
 
-            async def first_look(item: tuple[str, Target]) -> None:
+            async def first_look(item: tuple[str, Target], _leave: Leave) -> None:
                 if await self._muteness.holds():
                     silent = self._silent(item[0], self._clock.now(), self._muteness.state)
                     self._verdicts.append(silent)

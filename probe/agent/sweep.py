@@ -10,9 +10,12 @@ from probe.clock import Clock
 
 T = TypeVar("T")
 
+Leave = Callable[[], None]
+"""Gives one's place to the next before one's work is over: what is left is but waiting. May be called again."""
+
 MOST = 4_000
-"""Items under way at once, whatever is asked for: a target that waits takes 25 KiB (100 MiB for all of these), and a
-place is free again as soon as its target has answered; so that many places last for several times as many targets."""
+"""Items under way at once, with a place or without, whatever is asked for: a target that waits takes 25 KiB (100 MiB
+for all of these), and most are over as soon as their target has answered."""
 
 GRACE = 25.0
 """Real seconds that work under way is given after a stop; service managers allow 90 before they kill."""
@@ -20,7 +23,7 @@ GRACE = 25.0
 
 async def sweep(
     items: Iterable[T],
-    work: Callable[[T], Awaitable[None]],
+    work: Callable[[T, Leave], Awaitable[None]],
     *,
     concurrency: int,
     stopping: asyncio.Event | None = None,
@@ -29,26 +32,41 @@ async def sweep(
     """Do the work for each item; after a stop begin no more, and give what is under way so many seconds.
 
     Args:
-        items: drawn one by one, as hands are free.
-        work: for one item. What it raises ends the sweep.
-        concurrency: how many at once, as far as memory goes.
+        items: drawn one by one, as places are free.
+        work: for one item; may give its place back before it is over. What it raises ends the sweep.
+        concurrency: how many hold a place at once, as far as memory goes.
         stopping: set when no more is to be begun.
         grace: real seconds.
     """
-    remaining = iter(items)
+    places = asyncio.Semaphore(min(concurrency, MOST))
+    memory = asyncio.Semaphore(MOST)
 
-    async def hand() -> None:
-        for item in remaining:
-            if stopping is not None and stopping.is_set():
-                return
-            await work(item)
+    async def one(item: T) -> None:
+        held = True
 
-    async def hands() -> None:
+        def leave() -> None:
+            nonlocal held
+            if held:
+                held = False
+                places.release()
+
+        try:
+            if stopping is None or not stopping.is_set():
+                await work(item, leave)
+        finally:
+            leave()
+            memory.release()
+
+    async def all_of_them() -> None:
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(concurrency, MOST)):
-                group.create_task(hand())
+            for item in items:
+                await memory.acquire()
+                await places.acquire()
+                if stopping is not None and stopping.is_set():
+                    return
+                group.create_task(one(item))
 
-    whole = asyncio.ensure_future(hands())
+    whole = asyncio.ensure_future(all_of_them())
     try:
         if stopping is not None:
             await _either(whole, stopping)

@@ -14,7 +14,7 @@ from probe.agent.control import from_file
 from probe.agent.instruments import Instruments
 from probe.agent.mute import Muteness
 from probe.agent.pacewatch import PaceWatch
-from probe.agent.sweep import sweep
+from probe.agent.sweep import Leave, sweep
 from probe.cli.heap import collect_seldom
 from probe.cli.lists import gather
 from probe.cli.table import ShownProgress, print_table
@@ -40,7 +40,7 @@ Emit = Callable[[Verdict], None]
 @click.option("--anchor", multiple=True, metavar="URL", help="Works from anywhere, or the vantage is offline.")
 @click.option("--domestic-anchor", multiple=True, metavar="URL", help="A URL inside the vantage's own country.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="The longest any single step may take.")
-@click.option("--concurrency", type=int, metavar="N", help="How many targets are under way at once.")
+@click.option("--concurrency", type=int, metavar="N", help="How many targets are at work at once.")
 @click.option("--pace", type=float, metavar="N", help="Handshakes a second to one destination network; 0: no limit.")
 @click.option("--localise", is_flag=True, help="Of what is blocked, look how many routers away.")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings to read.")
@@ -120,11 +120,11 @@ async def _measure(
                 failures.append(error)
                 unheard.set()
 
-        async def one(entry: tuple[str, Target]) -> None:
+        async def one(entry: tuple[str, Target], leave: Leave) -> None:
             if await muteness.holds():
                 found = _unmeasured(entry, muteness.looks, settings, clock)
             else:
-                found = await instruments.measure(*entry)
+                found = await instruments.measure(*entry, listening=leave)
                 muteness.saw(found)
             tell(watch.saw(found))
 

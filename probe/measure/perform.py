@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -49,7 +50,12 @@ def _performer(step: Step) -> Any:
 
 
 async def perform(
-    plan: Plan, tools: Tools, *, deadline: float | None = None, began: float | None = None
+    plan: Plan,
+    tools: Tools,
+    *,
+    deadline: float | None = None,
+    began: float | None = None,
+    listening: Callable[[], None] | None = None,
 ) -> tuple[Observation, ...]:
     """Do all that the plan asks for.
 
@@ -60,6 +66,8 @@ async def perform(
             cut short by ourselves (`Failure.LOCAL`), never as a time-out. None for no such moment: each step ends by
             itself.
         began: the moment from which observations count their time; now when None.
+        listening: called once all that is under way are questions that were answered, and listen for another answer:
+            half a second in which nothing is done (a late answer may end it early).
 
     Returns:
         The observations in the order they were made.
@@ -67,7 +75,7 @@ async def perform(
     Raises:
         BaseExceptionGroup: the plan itself failed. What a step raises becomes an observation (`Failure.BUG`).
     """
-    performance = _Performance(plan, tools, asyncio.get_running_loop().time() if began is None else began)
+    performance = _Performance(plan, tools, asyncio.get_running_loop().time() if began is None else began, listening)
     try:
         async with asyncio.timeout_at(deadline), asyncio.TaskGroup() as group:
             performance.begin(group)
@@ -79,25 +87,31 @@ async def perform(
 class _Performance:
     """One run of one plan."""
 
-    def __init__(self, plan: Plan, tools: Tools, began: float) -> None:
+    def __init__(self, plan: Plan, tools: Tools, began: float, listening: Callable[[], None] | None) -> None:
         self.seen: list[Observation] = []
         self._plan = plan
         self._tools = tools
         self._began = began
-        self._under_way: dict[Step, None] = {}
+        self._under_way: dict[Step, bool] = {}
+        """Step -> whether it only listens for more."""
+        self._listening = listening
         self._broken: BaseException | None = None
 
     def begin(self, group: asyncio.TaskGroup) -> None:
         """Start what the plan asks for now."""
         for step in self._plan.pending():
-            self._under_way[step] = None
+            self._under_way[step] = False
             group.create_task(self._run(step, group))
+        if self._listening is not None and all(self._under_way.values()):
+            self._listening()
+            self._listening = None
 
     async def _run(self, step: Step, group: asyncio.TaskGroup) -> None:
         stamp = Stamp(self._began, step.place)
 
         def emit(observation: Observation) -> None:
             self.seen.append(observation)
+            self._under_way[step] = type(step) is Resolve
             try:
                 self._plan.observe(step, observation)
                 self.begin(group)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -80,6 +80,7 @@ async def measure(
     control: ControlFacts | None = None,
     attempt: int = 0,
     suspected: bool = False,
+    listening: Callable[[], None] | None = None,
 ) -> Verdict:
     """Measure one target and judge it.
 
@@ -94,13 +95,16 @@ async def measure(
         control: what the control says of it; None when it has no entry.
         attempt: 0, or which re-test this is.
         suspected: a server name is suspected: neutral names first.
+        listening: called once all that is left to do is to listen for late answers.
     """
     time = surroundings.clock.now()
     began = asyncio.get_running_loop().time()
     try:
-        evidence = await _evidence(
-            text, target, surroundings, time, control=control, attempt=attempt, suspected=suspected
+        setup = _setup(text, target, surroundings, time, control=control, attempt=attempt, suspected=suspected)
+        seen = await perform(
+            plan.plan_for(target, setup), surroundings.tools, deadline=began + surroundings.longest, listening=listening
         )
+        evidence = Evidence(observations=seen, control=used(target, control, seen), attempt=attempt)
         vantage = vantage_of(surroundings.watch.latest, surroundings)
         verdict = judge.verdict(time=time, text=text, target=target, evidence=evidence, vantage=vantage)
         if verdict.status is not Status.REACHABLE:
@@ -113,7 +117,7 @@ async def measure(
     return verdict
 
 
-async def _evidence(
+def _setup(
     text: str,
     target: Target,
     surroundings: Surroundings,
@@ -122,11 +126,11 @@ async def _evidence(
     control: ControlFacts | None,
     attempt: int,
     suspected: bool,
-) -> Evidence:
+) -> Setup:
     week = time.isocalendar()
     if isinstance(target, QuicTarget):
         require()
-    setup = Setup(
+    return Setup(
         network_resolvers=surroundings.network_resolvers,
         trusted_resolvers=surroundings.trusted_resolvers,
         own_names=surroundings.own_names,
@@ -144,9 +148,6 @@ async def _evidence(
         known=surroundings.known.get(text, ()),
         holes=surroundings.holes.get(text, ()),
     )
-    deadline = asyncio.get_running_loop().time() + surroundings.longest
-    seen = await perform(plan.plan_for(target, setup), surroundings.tools, deadline=deadline)
-    return Evidence(observations=seen, control=used(target, control, seen), attempt=attempt)
 
 
 async def _localised(verdict: Verdict, target: Target, surroundings: Surroundings, began: float) -> Verdict:

@@ -47,6 +47,18 @@ def connect(port: int) -> Connect:
     return Connect(address="127.0.0.1", port=port)
 
 
+async def test_it_says_when_nothing_is_left_but_to_listen(tools: Tools) -> None:
+    """After the answer and what it led to, long before the time for late answers is over; once."""
+    said: list[int] = []
+
+    async with serving(silent) as open_port, resolving(lambda query: [(0, reply_to(query, "127.0.0.1"))]) as (_, port):
+        first = Resolve(name="lab.example", rrtype="A", resolver=f"udp:127.0.0.1:{port}", trust=Trust.NETWORK)
+        plan = Script(first, react=lambda seen: [connect(open_port)] if isinstance(seen, Resolution) else [])
+        await perform(plan, tools, listening=lambda: said.append(plan.told.count("over")))
+
+    assert (said, plan.told.count("over")) == ([1], 2)
+
+
 async def test_a_plan_is_told_at_once_and_asks_for_more_while_its_step_goes_on(tools: Tools) -> None:
     """The connection that an answer asks for is made before the late answer comes."""
 

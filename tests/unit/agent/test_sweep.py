@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from probe.agent.sweep import pause, sweep
+from probe.agent.sweep import Leave, pause, sweep
 from probe.clock import Clock
 
 
@@ -14,7 +14,7 @@ async def test_everything_is_done_once_and_no_more_at_once_than_allowed() -> Non
     done: list[int] = []
     now = most = 0
 
-    async def work(item: int) -> None:
+    async def work(item: int, leave: Leave) -> None:
         nonlocal now, most
         now += 1
         most = max(most, now)
@@ -28,11 +28,28 @@ async def test_everything_is_done_once_and_no_more_at_once_than_allowed() -> Non
     assert most == 7
 
 
+async def test_whoever_leaves_early_makes_room_for_the_next() -> None:
+    begun: list[int] = []
+    everybody = asyncio.Event()
+
+    async def work(item: int, leave: Leave) -> None:
+        begun.append(item)
+        leave()
+        leave()  # gives back no second place
+        if item == 4:
+            everybody.set()
+        await everybody.wait()
+
+    await asyncio.wait_for(sweep(range(5), work, concurrency=1), 5)
+
+    assert begun == [0, 1, 2, 3, 4]
+
+
 async def test_after_a_stop_nothing_is_begun_and_what_is_under_way_is_finished() -> None:
     stopping = asyncio.Event()
     done: list[int] = []
 
-    async def work(item: int) -> None:
+    async def work(item: int, leave: Leave) -> None:
         stopping.set()
         await asyncio.sleep(0)
         done.append(item)
@@ -46,7 +63,7 @@ async def test_what_takes_too_long_after_a_stop_is_cut_short() -> None:
     stopping = asyncio.Event()
     cut: list[int] = []
 
-    async def work(item: int) -> None:
+    async def work(item: int, leave: Leave) -> None:
         stopping.set()
         try:
             await asyncio.Event().wait()
@@ -62,7 +79,7 @@ async def test_what_takes_too_long_after_a_stop_is_cut_short() -> None:
 async def test_a_cancelled_sweep_leaves_no_task_behind() -> None:
     before = asyncio.all_tasks()
 
-    async def work(item: int) -> None:
+    async def work(item: int, leave: Leave) -> None:
         await asyncio.Event().wait()
 
     task = asyncio.create_task(sweep([1, 2, 3], work, concurrency=2, stopping=asyncio.Event()))
@@ -76,7 +93,7 @@ async def test_a_cancelled_sweep_leaves_no_task_behind() -> None:
 
 
 async def test_what_the_work_raises_ends_the_sweep() -> None:
-    async def work(item: int) -> None:
+    async def work(item: int, leave: Leave) -> None:
         raise ValueError(item)
 
     with pytest.raises(ExceptionGroup) as caught:
