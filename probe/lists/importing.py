@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from probe.errors import TargetError
 from probe.lists.entries import BadLine, Entry
-from probe.lists.prefixes.record import AsBlock, Prefix
+from probe.lists.prefixes.record import UNROUTED, AsBlock, Prefix
 from probe.lists.registers.record import Published, Record
 from probe.lists.registry import Item
 from probe.lists.selection import Aside, Selection
@@ -125,6 +125,8 @@ def _of(
                 return [], Aside.OTHER_AS
             if item.held in _FREE:
                 return [], Aside.FREE
+            if item.held == UNROUTED:
+                return [], Aside.UNROUTED
             note = " ".join(f"AS{asn}" for asn in item.asns)
             return [Row(item.network, source=source, note=note)], None
         case AsBlock():

@@ -36,6 +36,7 @@ class Aside(StrEnum):
     OTHER_AS = "AS not chosen"
     NO_PREFIX = "AS numbers, not prefixes"
     FREE = "free or reserved space"
+    UNROUTED = "announced by nobody"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ from datetime import datetime
 
 from probe.lists.entries import BadLine
 
+UNROUTED = "unrouted"
+"""What tables say of AS 0 (RFC 7607)."""
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -24,7 +27,7 @@ class Prefix:
         country: two capitals where the source says so.
         name: of the AS or the holder.
         held: `allocated`, `assigned`, `available`, `reserved` in the registries' files; empty for announced prefixes.
-            What is held need not be announced.
+            What is held need not be announced. `UNROUTED` where a table of routes says that nobody announces it.
         holder: the registry's opaque id: equal for blocks of one holder.
         first, last: between which times it was seen announced, where the source says so. A prefix whose `last` is old
             has been withdrawn.

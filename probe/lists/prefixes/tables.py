@@ -15,7 +15,7 @@ import msgspec
 
 from probe.lists.entries import BadLine
 from probe.lists.lines import split
-from probe.lists.prefixes.record import Prefix, PrefixItem, asn_of, network_of, span
+from probe.lists.prefixes.record import UNROUTED, Prefix, PrefixItem, asn_of, network_of, span
 
 _ORIGIN = re.compile(r"AS(\d{1,10})")
 _SEVERAL = re.compile(r"[_,]")
@@ -32,7 +32,7 @@ def pfx2as(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
         if not network or min(asns) < 0:
             yield BadLine(number, "not network, length and origin")
             continue
-        yield Prefix(line=number, network=network, asns=tuple(asn for asn in asns if asn))
+        yield _announced(number, network, asns)
 
 
 def bgptools(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
@@ -49,7 +49,7 @@ def bgptools(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
         cidr, asn = item.get("CIDR"), asn_of(str(item.get("ASN", "")))
         network = network_of(cidr) if isinstance(cidr, str) else ""
         if network and asn >= 0:
-            yield Prefix(line=number, network=network, asns=(asn,) if asn else ())
+            yield _announced(number, network, (asn,))
         else:
             yield BadLine(number, "no CIDR, or no ASN")
 
@@ -107,4 +107,10 @@ def _of_range(networks: Iterable[Any] | None, fields: list[str], asn: int, numbe
             asns=(asn,) if asn else (),
             country=country,
             name=fields[4] if asn else "",
+            held="" if asn else UNROUTED,
         )
+
+
+def _announced(line: int, network: str, asns: Iterable[int]) -> Prefix:
+    origins = tuple(asn for asn in asns if asn)
+    return Prefix(line=line, network=network, asns=origins, held="" if origins else UNROUTED)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from probe.lists import testlist
 from probe.lists.entries import BadLine, Entry
 from probe.lists.importing import HEADER, SHOWN, Row, Tally, rows, written
+from probe.lists.prefixes import tables
 from probe.lists.prefixes.record import AsBlock, Prefix
 from probe.lists.registers.record import BlockType, Decision, Published, Record
 from probe.lists.registry import Item
@@ -61,6 +62,14 @@ class TestPrefixes:
         assert found == [Row("192.0.2.0/24", source="src", note="AS1 AS2")]
         assert tally.aside == {Aside.OTHER_AS: 2, Aside.NO_PREFIX: 1}
         assert made(items)[1].aside == {Aside.FREE: 1, Aside.NO_PREFIX: 1}
+
+
+def test_what_nobody_announces_is_set_aside() -> None:
+    """Private space stands in whole tables too, with AS 0."""
+    items = list(tables.ip2asn([b"10.0.0.0\t10.255.255.255\t0\tNone\tNot routed\n"], "f"))
+    items += tables.pfx2as([b"10.0.0.0\t8\t0\n"], "f")
+    items += tables.bgptools([b'{"CIDR": "10.0.0.0/8", "ASN": 0}\n'], "f")
+    assert made(items)[1].aside == {Aside.UNROUTED: 3}
 
 
 class TestTally:

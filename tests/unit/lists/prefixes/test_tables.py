@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from probe.lists.entries import BadLine
 from probe.lists.prefixes import tables
-from probe.lists.prefixes.record import Prefix, PrefixItem
+from probe.lists.prefixes.record import UNROUTED, Prefix, PrefixItem
 
 Reader = Callable[[Iterable[bytes], str], Iterator[PrefixItem]]
 READERS: list[Reader] = [tables.pfx2as, tables.bgptools, tables.ip2asn]
@@ -57,7 +57,7 @@ class TestIp2asn:
     def test_as_0_is_not_routed(self) -> None:
         """It has no origin, country or name."""
         assert list(tables.ip2asn([b"10.0.0.0\t10.255.255.255\t0\tNone\tNot routed\n"], "f")) == [
-            Prefix(line=1, network="10.0.0.0/8")
+            Prefix(line=1, network="10.0.0.0/8", held=UNROUTED)
         ]
 
     @pytest.mark.parametrize(
