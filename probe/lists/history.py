@@ -105,7 +105,7 @@ def snapshot(items: Iterable[RegisterItem], selection: Selection) -> Snapshot:
                 taken.at = item.at
             case BadLine():
                 taken.bad += 1
-            case Record():
+            case _:
                 taken.records += 1
                 reason = selection.of_record(item)
                 if reason is None:
@@ -143,16 +143,17 @@ def changes(old: Snapshot, new: Snapshot, owners: Owners, *, any_size: bool = Fa
     services = _services(old, owners) | _services(new, owners)
     known, kept = old.decisions(), new.decisions()
     found: list[Change] = []
-    for key in old.listings.keys() | new.listings.keys():
-        before, after = old.listings.get(key), new.listings.get(key)
-        if before is not None and after is not None:
+    for key, before in old.listings.items():
+        after = new.listings.get(key)
+        if after is not None:
             found.extend(_moved(key, before, after))
-        elif after is not None:
-            added = after.by_address and after.decision in known
-            found.append(_change(Kind.ADDRESS_ADDED if added else Kind.LISTED, key, after))
-        elif before is not None:
+        else:
             removed = before.by_address and before.decision in kept
             found.append(_change(Kind.ADDRESS_REMOVED if removed else Kind.DELISTED, key, before))
+    for key in new.listings.keys() - old.listings.keys():
+        listing = new.listings[key]
+        added = listing.by_address and listing.decision in known
+        found.append(_change(Kind.ADDRESS_ADDED if added else Kind.LISTED, key, listing))
     return tuple(sorted((_placed(c, services, owners, old.at, new.at) for c in found), key=_order))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from probe.fuse.country import countrywide
 from probe.fuse.fusion import fuse
 from probe.model.event import Confidence, Event, Network, Scope, Span
 from tests.unit.fuse.made import BEELINE, MEGAFON, MTS, TTK, WECHAT, at, ok, span
@@ -77,3 +78,26 @@ def test_networks_of_no_known_country_make_none() -> None:
     nowhere = [span(f"v{n}", 10, None, network=Network(asn=64500 + n)) for n in range(4)]
 
     assert wide(nowhere) == []
+
+
+def test_what_comes_back_later_is_another_event_of_the_country() -> None:
+    """As of a network."""
+    spans = [
+        each
+        for n, network in enumerate(NETWORKS)
+        for each in (
+            span(f"v{n}", 10, 20, network=network),
+            ok(f"v{n}", 20, 50, network=network),
+            span(f"v{n}", 50, None, network=network),
+        )
+    ]
+
+    first, second = wide(spans)
+
+    assert (first.onset, first.lifted, second.onset, second.lifted) == (at(10), at(20), at(50), None)
+    assert first.id != second.id
+
+
+def test_a_country_without_events_has_none() -> None:
+    """Nothing comes of nothing."""
+    assert countrywide("WeChat", "RU", [], {}, {}) == []

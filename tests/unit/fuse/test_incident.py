@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
+from probe.fuse.attendance import Attendance
 from probe.fuse.fusion import fuse
-from probe.fuse.incident import independent, ordered_causes
+from probe.fuse.incident import Others, incidents, independent, ordered_causes
+from probe.fuse.stretch import stretches
 from probe.model.event import Confidence, Event, Presence, Span
 from probe.model.verdict import Cause, Status
-from tests.unit.fuse.made import WECHAT, at, ok, span, there
+from tests.unit.fuse.made import MTS, WECHAT, at, ok, span, there
 
 SERVICES = {WECHAT: "WeChat", "tcp://203.0.113.9:443": "WeChat"}
 
@@ -114,3 +118,24 @@ def test_causes_are_ordered_by_how_many_say_them_first() -> None:
 def test_sources_are_counted_by_sponsor() -> None:
     """A vantage without a sponsor stands for itself."""
     assert independent(["a", "b", "c", "d"], {"a": "x", "b": "x", "c": ""}) == 3
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 8), (60, None)])
+def test_a_vantage_that_got_through_at_another_time_disputes_nothing(start: float, stop: float | None) -> None:
+    """Before it was blocked, or after it was lifted."""
+    spans = [span("a", 10, 50), ok("a", 50, None), ok("b", start, stop)]
+
+    (event,) = events(spans, [there("a", 0, 300), there("b", 0, 300)])
+
+    assert event.confidence is Confidence.ONE_SOURCE
+
+
+def test_those_who_saw_an_event_are_its_agents() -> None:
+    """Each once."""
+    parts = stretches([span("a", 10, None), span("b", 12, None)])
+    others = Others(spans=(), attendance=Attendance([]), sponsors={}, now=at(300))
+
+    (found,) = incidents("WeChat", MTS, parts, others)
+
+    assert found.agents == {"a", "b"}
+    assert incidents("WeChat", MTS, [], others) == []

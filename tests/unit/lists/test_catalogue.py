@@ -78,6 +78,8 @@ class TestBadFiles:
             ("default = true", 'default = true\nranges = ["1.0.0.0/24"]\nsample = 2', "line.toml:9: the sample is of"),
             ("default = true", 'default = true\nports = ["tcp/0"]', "line.toml:8: 'tcp/0' is no port"),
             ("default = true", "default = true\nasns = [0]", "line.toml:8: 0 is no AS number"),
+            ("default = true", 'default = true\nranges = ["1.0.0.1/24"]', "line.toml:8: '1.0.0.1/24' is no prefix"),
+            ("default = true", 'default = true\nranges = ["1.0.0.0"]', "line.toml:8: '1.0.0.0' is not written as"),
         ],
     )  # fmt: skip
     def test_are_named_with_their_line(self, before: str, after: str, message: str) -> None:
@@ -89,6 +91,17 @@ class TestBadFiles:
     def test_what_the_parser_itself_chokes_on_is_an_error_like_any_other(self, deep: str) -> None:
         """Found by the fuzzer: the library ends such files with other exceptions than its own."""
         assert error_of(GOOD + deep).startswith("line.toml:")
+
+    def test_a_service_has_something_to_look_at(self) -> None:
+        """Names alone are for registers."""
+        bare = GOOD.replace('urls = ["https://line.me/"]\n', "").partition("[[endpoint]]")[0]
+        bare += "[[source]]" + GOOD.partition("[[source]]")[2]
+
+        assert "there is nothing to look at" in error_of(bare)
+
+    def test_a_url_may_be_of_any_of_its_kinds_but_must_be_one(self) -> None:
+        """A lone name is a target too, and no URL."""
+        assert "'line.me' is not written as a URL target" in error_of(GOOD.replace("https://line.me/", "line.me"))
 
     def test_a_service_without_sources_is_none(self) -> None:
         """Facts without grounds do not ship."""
