@@ -150,7 +150,7 @@ def _headline(view: Overview) -> str:
     services = sorted({event.service for event in view.lasting}, key=str.casefold)
     networks = {event.network for event in view.lasting}
     if len(services) == 1:
-        name = wording.abridged(services[0])
+        name = wording.abridged(called(services[0]))
         said = wording.STATUS[view.lasting[0].status][0].lower()
         measured = [line for line in view.lines if line.service == services[0]]
         squares = [square for line in measured for square in line.squares if square is not None]

@@ -1,4 +1,4 @@
-"""What statuses, causes and events are called where people read them. Pure."""
+"""What statuses, causes and events are called where people read them. Pure, but for the titles of the catalogue."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from probe.collector.titles import called
 from probe.fuse.revision import Kind
 from probe.model.event import Confidence, Event, Network, Scope
 from probe.model.verdict import Cause, Status, VantageState
@@ -89,7 +90,7 @@ def abridged(text: str) -> str:
 def sentence(event: Event) -> str:
     """What an event says, in one sentence."""
     said = STATUS[event.status][0].lower()
-    name = abridged(event.service)
+    name = abridged(called(event.service))
     if event.lifted is None:
         return f"{name} has been {said} on {place(event)} since {moment(event.onset)}"
     return f"{name} was {said} on {place(event)} from {moment(event.onset)} to {moment(event.lifted)}"
@@ -97,7 +98,7 @@ def sentence(event: Event) -> str:
 
 def news(kind: Kind, event: Event) -> str:
     """What a revision says, in a few words."""
-    name, said = abridged(event.service), STATUS[event.status][0].lower()
+    name, said = abridged(called(event.service)), STATUS[event.status][0].lower()
     match kind:
         case Kind.BEGAN:
             return f"{name} {said} on {place(event)}"

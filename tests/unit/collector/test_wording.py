@@ -48,6 +48,16 @@ def test_an_event_is_said_in_one_sentence() -> None:
     assert wording.sentence(country).startswith("WeChat has been blocked on 4 networks of RU since")
 
 
+def test_a_service_of_the_catalogue_is_called_by_its_title() -> None:
+    """Agents report its id; what is in no catalogue keeps the name it has."""
+    event = msgspec.structs.replace(EVENT, service="blackberry-messenger")
+    other = msgspec.structs.replace(EVENT, service="https://a.example/")
+
+    assert wording.sentence(event).startswith("BlackBerry Messenger has been blocked on")
+    assert wording.news(Kind.BEGAN, event) == "BlackBerry Messenger blocked on AS64500 (RU)"
+    assert wording.news(Kind.BEGAN, other) == "https://a.example/ blocked on AS64500 (RU)"
+
+
 def test_confidence_is_said_in_words() -> None:
     """One source, several, or a dispute."""
     one = msgspec.structs.replace(EVENT, confidence=Confidence.ONE_SOURCE, vantages=1)
