@@ -67,12 +67,14 @@ class Detector:
     def feed(self, sighting: Sighting) -> list[Transition]:
         """Take one verdict; the transitions of a batch that this one shows to be over.
 
-        A gap of more than 60 s, or a span of more than 180 s, ends a batch; `end_round` ends it at once.
+        A gap of more than 60 s, or a span of more than 180 s, ends a batch, but for a re-test of what is in it: where
+        every try waits in silence, re-tests come late. `end_round` ends a batch at once.
         """
         moment = sighting.time.timestamp()
         batch = self._batch
         found: list[Transition] = []
-        if batch and (moment - self._last > GAP or not -SPAN <= moment - self._first <= SPAN):
+        ended = batch and (moment - self._last > GAP or not -SPAN <= moment - self._first <= SPAN)
+        if ended and not self._belongs(sighting, moment):
             found = self._close(self._last)
             batch = self._batch
         where = sighting.vantage
@@ -99,6 +101,11 @@ class Detector:
         else:
             looks.append(look)
         return found
+
+    def _belongs(self, sighting: Sighting, moment: float) -> bool:
+        """Whether it is a re-test of a target in the open batch: a batch of re-tests alone would be one of failures."""
+        looks = self._batch.get(sighting.target)
+        return looks is not None and 0.0 <= moment - looks[-1][0] <= SPAN and sighting.again()
 
     def _begin(self, moment: float) -> None:
         """A batch begins; when its moment lies before the last one, the clock was set back."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -50,8 +50,9 @@ class Sighting(msgspec.Struct, frozen=True, gc=False):
         target: as it was given.
         status: what was concluded.
         causes: why, the first decided.
-        attempt: 0, or which re-test; not needed, since re-tests are known by their distance in time.
+        attempt: 0, or which re-test; needed only where re-tests follow their round after more than a minute.
         vantage: where it was made, when known.
+        evidence: of a line, unread; the attempt is there.
     """
 
     time: Moment
@@ -60,6 +61,23 @@ class Sighting(msgspec.Struct, frozen=True, gc=False):
     causes: tuple[Cause, ...]
     attempt: int = 0
     vantage: Where | None = None
+    evidence: msgspec.Raw = msgspec.Raw()
+
+    def again(self) -> bool:
+        """Whether this is a re-test."""
+        if self.attempt or not self.evidence:
+            return self.attempt > 0
+        try:
+            return _attempted(self.evidence).attempt > 0
+        except msgspec.DecodeError:
+            return False
+
+
+class _Attempted(msgspec.Struct, frozen=True, gc=False):
+    attempt: int = 0
+
+
+_attempted: Final = msgspec.json.Decoder(_Attempted).decode
 
 
 class Settled(msgspec.Struct, frozen=True):

@@ -38,6 +38,23 @@ def test_the_anchors_of_a_verdict_are_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("more", "again"),
+    [
+        ("", False),
+        (',"evidence":{"observations":[],"attempt":2}', True),
+        (',"evidence":{"observations":[]}', False),
+        (',"evidence":{"attempt":"2"}', False),
+        (',"evidence":[1]', False),
+    ],
+)
+def test_a_re_test_is_known_by_its_evidence(more: str, again: bool) -> None:
+    """Which is looked into only when that is asked; evidence that makes no sense is no re-test's."""
+    line = f'{{"time":"2017-05-04T10:00:00Z","target":"a","status":"blocked","causes":[]{more}}}'
+
+    assert msgspec.json.decode(line, type=Sighting).again() is again
+
+
+@pytest.mark.parametrize(
     "line",
     [
         b'{"target":"a","status":"blocked","causes":[]}',
