@@ -10,6 +10,7 @@ from probe.agent.sweep import Leave
 from probe.clock import Clock
 from probe.measure import resolvers
 from probe.measure.anchors import AnchorWatch
+from probe.measure.bypass import bypass
 from probe.measure.budget import Budget
 from probe.measure.ownnames import own_names
 from probe.measure.pace import Pace
@@ -68,6 +69,7 @@ class Instruments:
             own_names=own_names(),
             families=resolvers.families(),
             allowed_name=chosen.allowed_name,
+            bypass=bypass(),
             range_sample=chosen.range_sample,
             samples=samples or {},
             known=known or {},

@@ -143,6 +143,7 @@ class Round:
                 connections=taken.connections,
                 handshakes=taken.handshakes,
                 busiest=taken.busiest,
+                notes=tuple(sorted({note for verdict in self._verdicts for note in verdict.vantage.notes})),
             ),
             changes=[(transition, self._witness(transition)) for transition in transitions],
             updates=self._detector.updates(),

@@ -19,11 +19,13 @@ from probe.cli.heap import collect_seldom
 from probe.cli.lists import gather
 from probe.cli.table import ShownProgress, print_table
 from probe.cli.tally import Tally
+from probe.cli.vantagenotes import sentences
 from probe.clock import Clock
 from probe.errors import ExitStatus
 from probe.formats import jsonlines
 from probe.judge import verdict
-from probe.judge.vantage import conclude
+from probe.judge.vantage import conclude, notes
+from probe.measure.bypass import bypass
 from probe.model.target import Target, parse
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Vantage, Verdict
 from probe.settings import Settings, load
@@ -108,6 +110,8 @@ async def _measure(
         instruments.prepare(control)
         muteness = Muteness(instruments.fresh, clock)
         await muteness.look()
+        for sentence in sentences(sorted({*notes(muteness.looks), *bypass()})):
+            click.echo(f"probe: {sentence}", err=True)
         watch = PaceWatch(clock, lambda seen: instruments.measure(seen.target, parse(seen.target), attempt=1))
         unheard = asyncio.Event()
         failures: list[OSError] = []

@@ -16,8 +16,11 @@ from probe import __version__
 from probe.agent.agent import HEARTBEAT_FILE
 from probe.agent.identity import KEY_FILE, enrolment_of
 from probe.agent.outbox import STATE_FILE, read_notes
+from probe.cli.vantagenotes import sentences
 from probe.clock import Clock
 from probe.errors import ExitStatus
+from probe.measure.bypass import bypass
+from probe.model.verdict import VantageNote
 from probe.settings import Settings, load
 from probe.settings.places import state_folder
 
@@ -53,6 +56,8 @@ def examine(settings: Settings, folder: Path, now: datetime) -> Iterator[Finding
     """
     yield True, f"probe {__version__}, settings from {settings.source or 'the defaults'}"
     yield settings.agent.consent, f"consent {'given' if settings.agent.consent else 'not given: [agent] consent'}"
+    for note in bypass():  # what goes by a proxy is not what is measured
+        yield note == VantageNote.PROXY, sentences((note,))[0]
     yield from _heartbeat(folder, now)
     if not (folder / STATE_FILE).is_file():
         yield False, f"no state in {folder}: the agent has never run, or runs elsewhere"
@@ -85,6 +90,8 @@ def _round(report: Any) -> Iterator[Finding]:
         state == "online",
         f"last round {report.get('start')}: {state}, {report.get('measured')} of {report.get('targets')} targets",
     )
+    for sentence in sentences(str(note) for note in report.get("notes", ())):
+        yield False, f"last round: {sentence}"
 
 
 def _uplink(settings: Settings, folder: Path, notes: dict[str, Any]) -> Iterator[Finding]:

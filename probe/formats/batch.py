@@ -38,6 +38,7 @@ class RoundReport(msgspec.Struct, frozen=True, kw_only=True):
         busiest: the most TLS handshakes begun within a second with one network.
         bytes: read from targets, anchors and trusted resolvers.
         refused: connections that were not begun because the round's budget was spent.
+        notes: what was wrong with the vantage besides, or stood between it and its network (`VantageNote`), sorted.
     """
 
     start: datetime
@@ -50,6 +51,7 @@ class RoundReport(msgspec.Struct, frozen=True, kw_only=True):
     busiest: int = 0
     bytes: int = 0
     refused: int = 0
+    notes: tuple[str, ...] = ()
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -123,7 +123,7 @@ def _forged(leg: Leg, address: str) -> bool:
         return not _only_dates(site) and _has_certificate(leg)
     # A neighbour of a known address is more likely another one of its pool.
     elsewhere = network_of(plain(address)) not in {network_of(other) for other in known}
-    return not site.own_fault and elsewhere and _lives(leg, known) and _often(leg, site, known)
+    return not leg.own_fault(site) and elsewhere and _lives(leg, known) and _often(leg, site, known)
 
 
 def _often(leg: Leg, site: Site, known: frozenset[str]) -> bool:

@@ -19,7 +19,7 @@ from probe.judge.reading import Hop, Outcome, Site, chains
 from probe.model.observation import Exchange
 from probe.model.step import Purpose
 from probe.model.target import Target
-from probe.model.verdict import ControlFacts, Evidence, VantageState
+from probe.model.verdict import ControlFacts, Evidence, VantageNote, VantageState
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +28,14 @@ class Case:
 
     Attributes:
         time: its start; None when it is not known, and then no control is too old.
+        notes: what is wrong with the vantage besides its state (`VantageNote`).
     """
 
     target: Target
     evidence: Evidence
     state: VantageState
     time: datetime | None = None
+    notes: frozenset[str] = frozenset()
 
     @cached_property
     def chains(self) -> tuple[tuple[Leg, ...], ...]:
@@ -117,7 +119,13 @@ class Leg:
     @cached_property
     def failing(self) -> tuple[Site, ...]:
         """The target's sites that failed, this host's own faults left out."""
-        return tuple(site for site in self.true_sites if site.failed is not None and not site.own_fault)
+        return tuple(site for site in self.true_sites if site.failed is not None and not self.own_fault(site))
+
+    def own_fault(self, site: Site) -> bool:
+        """Whether a site failed by this host's fault, or by that of an IPv6 that is broken here for everybody."""
+        if VantageNote.IPV6_BROKEN not in self.case.notes or ":" not in site.address:
+            return site.own_fault
+        return site.own_fault or (site.failed is not None and site.failed.layer == "tcp")
 
     @cached_property
     def decisive(self) -> Outcome | None:

@@ -12,7 +12,7 @@ from probe.judge.silence import beside, enough
 from probe.model.failure import Failure
 from probe.model.observation import Connection, Exchange, TlsHandshake
 from probe.model.step import Purpose
-from probe.model.verdict import Cause
+from probe.model.verdict import Cause, VantageNote
 
 CUT = frozenset({Failure.RESET, Failure.TIMEOUT, Failure.EOF})
 _SILENT = frozenset({Failure.TIMEOUT, Failure.UNREACHABLE})
@@ -21,7 +21,7 @@ _SILENT = frozenset({Failure.TIMEOUT, Failure.UNREACHABLE})
 def own_fault(leg: Leg) -> bool:
     """This host had no way to any of the addresses."""
     tried = [site for site in leg.true_sites if site.failed is not None]
-    return bool(tried) and all(site.own_fault for site in tried) and not any(s.serves for s in leg.true_sites)
+    return bool(tried) and all(leg.own_fault(site) for site in tried) and not any(s.serves for s in leg.true_sites)
 
 
 def relayed(leg: Leg) -> bool:
@@ -123,6 +123,11 @@ def own_trust(leg: Leg) -> bool:
         return False
     known = control.certificates.get(leg.hop.subject.host, ())
     return any(one.certificate.sha256 in known for one in _shown(leg) if one.certificate is not None)
+
+
+def own_clock(leg: Leg) -> bool:
+    """The certificate fails for its dates alone, as those of all anchors do: this host's clock is wrong."""
+    return VantageNote.CLOCK_WRONG in leg.case.notes and outdated(leg)
 
 
 def outdated(leg: Leg) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -30,16 +31,24 @@ class Judgment:
     findings: Findings = field(default_factory=Findings)
 
 
-def judge(target: Target, evidence: Evidence, state: VantageState, *, time: datetime | None = None) -> Judgment:
+def judge(
+    target: Target,
+    evidence: Evidence,
+    state: VantageState,
+    *,
+    notes: Iterable[str] = (),
+    time: datetime | None = None,
+) -> Judgment:
     """Judge what was seen of a target. Total: any evidence has a judgment, and none raises.
 
     Args:
         target: what was measured.
         evidence: what was seen, and what of the control was used. What an earlier judgment found is not read.
         state: of the vantage.
+        notes: what is wrong with the vantage besides.
         time: when the measurement began; a control far older is not believed.
     """
-    case = Case(target, _read(evidence), state, time)
+    case = Case(target, _read(evidence), state, time, frozenset(notes))
     judged = [_chain(legs) for legs in case.chains if legs]
     if not judged:
         return Judgment(Status.UNKNOWN, "measurement.empty")
@@ -68,7 +77,7 @@ def verdict(*, time: datetime, text: str, target: Target, evidence: Evidence, va
         evidence: what was seen and used; the rest is filled in.
         vantage: where it was seen.
     """
-    judgment = judge(target, evidence, vantage.state, time=time)
+    judgment = judge(target, evidence, vantage.state, notes=vantage.notes, time=time)
     found = judgment.findings
     return Verdict(
         time=time,

@@ -144,7 +144,15 @@ class Names:
     def empty(self) -> bool:
         """Whether nobody at all gave an address, and a trusted resolver was heard to say that there is none."""
         trusted = {answer.failure for answer in self.of(Trust.TRUSTED)} & DNS_ANSWERS
+        if trusted == {Failure.NODATA} and len(self._types) < 2:
+            return False  # it may have addresses of the other family, for which nobody was asked
         return bool(trusted) and not self.reference and not self.given
+
+    @cached_property
+    def _types(self) -> frozenset[str]:
+        """The record types that trusted resolvers were asked for."""
+        asked = resolutions(self._observations, self.host)
+        return frozenset(one.rrtype for one in asked if one.trust is Trust.TRUSTED)
 
     def complaint(self, answer: Answer) -> Cause | None:
         """What is wrong with an answer; None where nothing is."""

@@ -10,7 +10,7 @@ from probe.judge.names import Answer, Names
 from probe.judge.silence import SILENCES, strays
 from probe.model.address import is_bogon
 from probe.model.failure import Failure
-from probe.model.verdict import Cause
+from probe.model.verdict import Cause, VantageNote
 
 _SAID = frozenset({Cause.DNS_NXDOMAIN, Cause.DNS_NODATA})
 """What a resolver says of a name: a lie where the name exists."""
@@ -102,6 +102,14 @@ def fake_addresses(leg: Leg) -> bool:
         return False
     answer = names.trouble
     return names.complaint(answer) is Cause.DNS_BOGON and names.rewrites(answer)
+
+
+def resolver_dead(leg: Leg) -> bool:
+    """The network's resolver could not be heard about the name, as about those of all anchors."""
+    names = leg.names
+    if VantageNote.RESOLVER_DEAD not in leg.case.notes or names is None or names.trouble is None:
+        return False
+    return names.complaint(names.trouble) in _MUTE | {Cause.DNS_TIMEOUT}
 
 
 def resolver_broken(leg: Leg) -> bool:

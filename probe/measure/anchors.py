@@ -9,18 +9,23 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from ipaddress import IPv4Address, IPv4Network
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from probe.clock import Clock
+from probe.judge.vantage import WORKS
 from probe.measure import portal
+from probe.measure.connect import open_tcp
 from probe.measure.failures import Ended
 from probe.measure.stamp import Stamp
 from probe.measure.tools import Tools
 from probe.measure.wire import question
 from probe.model.address import parse_address
-from probe.model.failure import Failure
+from probe.model.failure import OWN_FAULTS, Failure
 from probe.model.observation import Observation
 from probe.model.step import Fetch
+from probe.model.target import DEFAULT_PORTS
 from probe.model.verdict import AnchorKind, AnchorLook
 
 LONGEST = 9.0
@@ -33,6 +38,26 @@ ADDRESSES = 4
 """Addresses of an anchor that are tried."""
 APART = 1.0
 """Seconds of the clock between the starts of two looks: a thousand failing targets must not hammer the anchors."""
+
+SIX = 3.0
+"""Seconds an anchor's IPv6 address has to take a connection: a SYN and two repetitions."""
+AGAIN = 300.0
+"""Seconds after which IPv6 is tried again: a line whose IPv6 is broken must not wait for it at every look."""
+_BENCHMARKS = IPv4Network("198.18.0.0/15")  # RFC 2544; what tools that take connections over answer in place of names
+
+
+class Found(NamedTuple):
+    """Where an anchor is.
+
+    Attributes:
+        addresses: both families in turn.
+        failed: how the system's resolver failed, where a trusted one found it.
+        fake: the system's resolver gave an address for benchmarks.
+    """
+
+    addresses: tuple[str, ...]
+    failed: Failure | None = None
+    fake: bool = False
 
 
 class AnchorWatch:
@@ -63,6 +88,7 @@ class AnchorWatch:
         self._looked: datetime | None = None
         self._began = float("-inf")
         self._latest: tuple[AnchorLook, ...] = ()
+        self._six: dict[str, tuple[float, str]] = {}
 
     @property
     def latest(self) -> tuple[AnchorLook, ...]:
@@ -95,19 +121,32 @@ class AnchorWatch:
 
     async def _look_at(self, url: str, kind: AnchorKind, at: datetime) -> AnchorLook:
         readings: list[portal.Reading] = []
+        found = Found(())
+        six = ""
         with suppress(TimeoutError):
             async with asyncio.timeout(LONGEST):
-                await self._try(url, readings)
-        found = portal.best(readings)
-        return AnchorLook(url=url, kind=kind, at=at, failure=found.failure, foreign_content=found.foreign)
+                try:
+                    found = await self._find(urlsplit(url).hostname or "")
+                except Ended as end:
+                    readings.append(portal.Reading(end.fault.failure))
+                _, six = await asyncio.gather(
+                    self._try(url, found.addresses, readings), self._try_six(url, found.addresses)
+                )
+        best = portal.best(readings)
+        return AnchorLook(
+            url=url,
+            kind=kind,
+            at=at,
+            failure=best.failure,
+            foreign_content=best.foreign,
+            outdated=best.outdated,
+            resolver=found.failed,
+            six=six,
+            fake=found.fake,
+        )
 
-    async def _try(self, url: str, readings: list[portal.Reading]) -> None:
+    async def _try(self, url: str, addresses: Sequence[str], readings: list[portal.Reading]) -> None:
         """Its addresses, one after another, each beside those that are slow; ends with the first good one."""
-        try:
-            addresses = await self._addresses(urlsplit(url).hostname or "")
-        except Ended as end:
-            readings.append(portal.Reading(end.fault.failure))
-            return
         tasks: set[asyncio.Task[None]] = set()
         try:
             for rank, address in enumerate(addresses, 1):
@@ -126,6 +165,26 @@ class AnchorWatch:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _try_six(self, url: str, addresses: Sequence[str]) -> str:
+        """Whether its IPv6 address takes a connection, of which nobody else would see a failure."""
+        now = asyncio.get_running_loop().time()
+        tried, said = self._six.get(url, (float("-inf"), ""))
+        address = next((address for address in addresses if ":" in address), None)
+        if address is None or now - tried < AGAIN:
+            return said
+        port = urlsplit(url).port or DEFAULT_PORTS[urlsplit(url).scheme]
+        async with self._tools.pace.turn(address, urgent=True, alone=False):
+            try:
+                sock = await open_tcp(address, port, min(SIX, self._tools.timeout))
+            except Ended as end:
+                # Without a route nothing is tried over IPv6 at all.
+                said = "" if end.fault.failure in OWN_FAULTS else str(end.fault.failure)
+            else:
+                sock.close()
+                said = WORKS
+        self._six[url] = now, said
+        return said
+
     async def _fetch(self, url: str, address: str, readings: list[portal.Reading]) -> None:
         from probe.measure.fetch import perform_fetch  # noqa: PLC0415 - h11 only where it is used
 
@@ -135,32 +194,41 @@ class AnchorWatch:
             await perform_fetch(step, self._tools, Stamp(0, step.place), seen.append)
         readings.append(portal.read(url, seen))
 
-    async def _addresses(self, host: str) -> list[str]:
+    async def _find(self, host: str) -> Found:
         """By the system, as everything else on this host, else by a trusted resolver; both families in turn.
 
         Raises:
-            Ended: it has none.
+            Ended: it has no address.
         """
         if parse_address(host) is not None:
-            return [host]
+            return Found((host,))
         asked = await asyncio.gather(*(self._asked(host, rrtype) for rrtype in ("A", "AAAA")))
-        good = [answer for answer in asked if isinstance(answer, tuple)]
+        good = [one for one in asked if isinstance(one, Found)]
         if not good:
-            raise next(answer for answer in asked if isinstance(answer, Ended))
-        mixed = [address for rank in range(ADDRESSES) for answer in good for address in answer[rank : rank + 1]]
-        return mixed[:ADDRESSES]
+            raise next(one for one in asked if isinstance(one, Ended))
+        mixed = [address for rank in range(ADDRESSES) for one in good for address in one.addresses[rank : rank + 1]]
+        # The name is there in one family at least: where the resolver found it so, it is alive.
+        failed = good[0].failed if all(one.failed is not None for one in good) else None
+        return Found(tuple(mixed[:ADDRESSES]), failed, any(one.fake for one in good))
 
-    async def _asked(self, host: str, rrtype: str) -> tuple[str, ...] | Ended:
+    async def _asked(self, host: str, rrtype: str) -> Found | Ended:
         patience = min(self._tools.timeout, SYSTEM) if self._trusted else self._tools.timeout
         try:
-            return await self._tools.lookups.addresses(host, rrtype, patience)
+            addresses = await self._tools.lookups.addresses(host, rrtype, patience)
         except Ended as end:
             failed = end
+        else:
+            return Found(addresses, fake=any(map(_for_benchmarks, addresses)))
         if failed.fault.failure is Failure.NODATA:
             return failed  # the name is there, only not in this family
         for resolver in self._trusted:
             with suppress(Ended):
                 answer = await self._tools.encrypted(resolver).ask(question(host, rrtype))
                 if answer.addresses:
-                    return answer.addresses
+                    return Found(answer.addresses, failed.fault.failure)
         return failed
+
+
+def _for_benchmarks(address: str) -> bool:
+    parsed = parse_address(address)
+    return isinstance(parsed, IPv4Address) and parsed in _BENCHMARKS

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from probe.judge.acquittal import dated
 from probe.model.failure import Failure
 from probe.model.observation import Exchange, Observation, TlsHandshake
 
@@ -26,10 +27,12 @@ class Reading(NamedTuple):
     Attributes:
         failure: None when it answered.
         foreign: something else answered in its place.
+        outdated: it answered, and its certificate fails for its dates alone.
     """
 
     failure: Failure | None = None
     foreign: bool = False
+    outdated: bool = False
 
     @property
     def works(self) -> bool:
@@ -41,7 +44,8 @@ def read(url: str, seen: Sequence[Observation]) -> Reading:
     """What the observations of one fetch of an anchor show."""
     last = seen[-1] if seen else None
     if isinstance(last, TlsHandshake) and last.failure is Failure.CERTIFICATE:
-        return Reading(Failure.CERTIFICATE, foreign=True)
+        outdated = last.certificate is not None and dated(last.certificate.error)
+        return Reading(Failure.CERTIFICATE, foreign=not outdated, outdated=outdated)
     if not isinstance(last, Exchange):
         return Reading(Failure.TIMEOUT if last is None else last.failure)
     if last.failure is not None and not last.status:
@@ -53,7 +57,7 @@ def read(url: str, seen: Sequence[Observation]) -> Reading:
 
 def best(readings: Sequence[Reading]) -> Reading:
     """What is said of an anchor after all tries: it works if any address did; a wrong answer says more than silence."""
-    ranked = sorted(readings, key=lambda reading: (not reading.works, not reading.foreign))
+    ranked = sorted(readings, key=lambda reading: (not reading.works, not reading.outdated, not reading.foreign))
     return ranked[0] if ranked else Reading(Failure.TIMEOUT)
 
 

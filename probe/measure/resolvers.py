@@ -90,13 +90,19 @@ def _by_library() -> tuple[str, ...]:
 
 def families() -> frozenset[Family]:
     """The families this host has a route to the world for. Connects a UDP socket, which sends nothing."""
-    return frozenset(family for family, (domain, address) in _OUTSIDE.items() if _has_route(domain, address))
+    return frozenset(family for family, (domain, address) in _OUTSIDE.items() if _source(domain, address))
 
 
-def _has_route(domain: socket.AddressFamily, address: str) -> bool:
+def own_addresses() -> frozenset[str]:
+    """The addresses that packets to the world would carry, one a family at most. Never part of any evidence."""
+    return frozenset(_source(domain, address) for domain, address in _OUTSIDE.values()) - {""}
+
+
+def _source(domain: socket.AddressFamily, address: str) -> str:
+    """The address that a packet there would carry; empty without a route."""
     try:
         with socket.socket(domain, socket.SOCK_DGRAM) as sock:
             sock.connect((address, 53))
+            return str(sock.getsockname()[0])
     except OSError:
-        return False
-    return True
+        return ""

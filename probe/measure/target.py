@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from probe import judge, plan
 from probe.clock import Clock
 from probe.judge.hits import used
-from probe.judge.vantage import conclude
+from probe.judge.vantage import conclude, notes
 from probe.measure.anchors import AnchorWatch
 from probe.measure.failures import MAX_DETAIL
 from probe.measure.perform import perform
@@ -22,7 +22,7 @@ from probe.measure.quic import require
 from probe.measure.tools import Tools
 from probe.model.address import Family
 from probe.model.target import QuicTarget, RangeTarget, Target, TcpTarget
-from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageState, Verdict
+from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageNote, VantageState, Verdict
 from probe.plan.localise import Localise, suspect
 from probe.plan.setup import Setup
 
@@ -45,6 +45,7 @@ class Surroundings:
         asn: AS number of the vantage, 0 when not known.
         country: ISO 3166 code, empty when not known.
         network_resolvers, trusted_resolvers, own_names, families, allowed_name: as in `probe.plan.setup.Setup`.
+        bypass: what stands between this host and its network (`probe.measure.bypass`).
         range_sample: how many addresses of a range are looked at, as `probe.plan.setup.Setup.sample`.
         samples: text of a range -> the same for this one.
         known: text of a range -> addresses that have answered; a control's hit list.
@@ -64,6 +65,7 @@ class Surroundings:
     own_names: frozenset[str] | None = None
     families: frozenset[Family] = frozenset(Family)
     allowed_name: str = "www.wikipedia.org"
+    bypass: tuple[str, ...] = ()
     range_sample: int = 16
     samples: Mapping[str, int] = field(default_factory=dict)
     known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -135,7 +137,7 @@ def _setup(
         trusted_resolvers=surroundings.trusted_resolvers,
         own_names=surroundings.own_names,
         control=control,
-        families=surroundings.families,
+        families=_families(surroundings),
         random_name=_random_name(),
         ghost_name=_random_name(),
         allowed_name=surroundings.allowed_name,
@@ -165,9 +167,22 @@ async def _localised(verdict: Verdict, target: Target, surroundings: Surrounding
     )
 
 
+def _families(surroundings: Surroundings) -> frozenset[Family]:
+    """The families worth trying: what is broken here for everybody would cost time and say nothing of anybody."""
+    if VantageNote.IPV6_BROKEN in notes(surroundings.watch.latest) and Family.IPV4 in surroundings.families:
+        return surroundings.families - {Family.IPV6}
+    return surroundings.families
+
+
 def vantage_of(looks: tuple[AnchorLook, ...], surroundings: Surroundings) -> Vantage:
-    """What the anchors say of the vantage."""
-    return Vantage(state=conclude(looks), asn=surroundings.asn, country=surroundings.country, anchors=looks)
+    """What the anchors, and this host itself, say of the vantage."""
+    return Vantage(
+        state=conclude(looks),
+        asn=surroundings.asn,
+        country=surroundings.country,
+        anchors=looks,
+        notes=tuple(sorted({*notes(looks), *surroundings.bypass})),
+    )
 
 
 def _failed(

@@ -63,6 +63,23 @@ class VantageState(StrEnum):
     POLICED = "policed"
 
 
+class VantageNote(StrEnum):
+    """What is wrong with a vantage, or stands between it and its network, whatever its state."""
+
+    CLOCK_WRONG = "clock_wrong"
+    """The anchors answer, and their certificates are expired or not yet valid: this host's clock is wrong."""
+    IPV6_BROKEN = "ipv6_broken"
+    """This host has a route for IPv6, and no anchor that has an IPv6 address is reached over it."""
+    RESOLVER_DEAD = "resolver_dead"
+    """The network's resolver finds none of the anchors' names, and they exist."""
+    TUNNEL = "tunnel"
+    """The default route leads through a tunnel device: what is seen is what its far end sees."""
+    PROXY = "proxy"
+    """The environment names a proxy: other programs on this host may see another network than this one does."""
+    FAKE_ADDRESSES = "fake_addresses"
+    """The resolver answers with addresses for benchmarks (198.18.0.0/15), as tools do that take connections over."""
+
+
 class AnchorKind(StrEnum):
     """Which class of place an anchor belongs to."""
 
@@ -77,6 +94,10 @@ class AnchorLook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         at: when, RFC 3339 UTC.
         failure: None when it worked.
         foreign_content: it answered, but not with its own content (a certificate of another name, a portal's redirect).
+        outdated: it answered, and of its certificate nothing but the dates is wrong.
+        resolver: how the system's resolver failed at its name, where a trusted one found it.
+        six: whether its IPv6 address takes connections: `ok`, or how it failed; empty where that was not tried.
+        fake: the system's resolver gave an address of 198.18.0.0/15 for it.
     """
 
     url: str
@@ -84,6 +105,10 @@ class AnchorLook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: datetime
     failure: Failure | None = None
     foreign_content: bool = False
+    outdated: bool = False
+    resolver: Failure | None = None
+    six: str = ""
+    fake: bool = False
 
 
 class Vantage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -93,12 +118,14 @@ class Vantage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         asn: AS number, 0 when not known.
         country: ISO 3166 code, empty when not known.
         anchors: the looks `state` was concluded from.
+        notes: what else is known of it (`VantageNote`), sorted.
     """
 
     state: VantageState
     asn: int = 0
     country: str = ""
     anchors: tuple[AnchorLook, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class ControlPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -30,6 +30,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     time: datetime
     state: VantageState
     error: str = ""
+    notes: tuple[str, ...] = ()
     observations: tuple[Observation, ...] = ()
 
 
@@ -66,6 +67,7 @@ def made(scenario: Scenario) -> Case:
         time=verdict.time,
         state=verdict.vantage.state,
         error=verdict.evidence.error,
+        notes=verdict.vantage.notes,
         observations=verdict.evidence.observations,
     )
     # The verdict's file holds what was said; what was seen stands in its own.
@@ -94,9 +96,9 @@ def read(folder: Path) -> Case:
     )
 
 
-def vantage(state: VantageState) -> Vantage:
-    """A vantage of which nothing but its state is known."""
-    return Vantage(state=state)
+def vantage(seen: Seen) -> Vantage:
+    """The vantage, of which nothing but its state and its notes is known."""
+    return Vantage(state=seen.state, notes=seen.notes)
 
 
 def _pretty(record: object) -> bytes:

@@ -28,6 +28,8 @@ URL = f"https://{NAME}/"
 HTTP = f"http://{NAME}/"
 HOME = Page("Daily news of the region", headers={"x-served-by": "edge"}, length=5000)
 
+ONLINE = Vantage(state=VantageState.ONLINE)
+
 
 def world(**changes: Mapping[Any, Any]) -> World:
     """A world in which the site is well, with entries added or replaced."""
@@ -55,6 +57,7 @@ class Scenario:
         age: of the newest control line.
         limit: steps after which time was up.
         error: why the measurement itself failed.
+        notes: what is wrong with the vantage besides its state.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Scenario:
     age: timedelta = timedelta(minutes=10)
     limit: int = 10_000
     error: str = ""
+    notes: tuple[str, ...] = ()
     found: Mapping[str, Any] = field(default_factory=dict)
 
     def facts(self) -> ControlFacts | None:
@@ -87,7 +91,8 @@ class Scenario:
     def play(self) -> Verdict:
         """Measure at the vantage, and judge."""
         wanted = {"network_resolvers": (ISP,), "trusted_resolvers": (DOH,), "control": self.facts(), **self.setup}
-        return self._verdict(self.here, Setup(**wanted), TIME, state=self.state, limit=self.limit, error=self.error)
+        vantage = Vantage(state=self.state, notes=self.notes)
+        return self._verdict(self.here, Setup(**wanted), TIME, vantage=vantage, limit=self.limit, error=self.error)
 
     def _verdict(
         self,
@@ -95,11 +100,11 @@ class Scenario:
         setup: Setup,
         time: datetime,
         *,
-        state: VantageState = VantageState.ONLINE,
+        vantage: Vantage = ONLINE,
         limit: int = 10_000,
         error: str = "",
     ) -> Verdict:
         target = parse(self.target)
         seen = made.play(plan_for(target, setup), limit)
         evidence = Evidence(observations=seen, control=setup.control, error=error)
-        return verdict(time=time, text=self.target, target=target, evidence=evidence, vantage=Vantage(state=state))
+        return verdict(time=time, text=self.target, target=target, evidence=evidence, vantage=vantage)

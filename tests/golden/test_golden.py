@@ -32,7 +32,7 @@ def test_what_was_seen_is_judged_as_written(folder: Path) -> None:
         text=case.seen.target,
         target=parse(case.seen.target),
         evidence=case.evidence,
-        vantage=record.vantage(case.seen.state),
+        vantage=record.vantage(case.seen),
     )
 
     bare = msgspec.structs.replace(judged.evidence, observations=(), control=None)

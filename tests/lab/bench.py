@@ -156,4 +156,6 @@ def causes_right(scenario: Scenario, line: Line) -> bool:
 def noted(scenario: Scenario, line: Line) -> bool:
     """Whether the evidence says what the expectation says it must."""
     note, evidence = scenario.expect.note, line.get("evidence", {})
-    return not note or bool(evidence.get(note)) or note in evidence.get("notes", ())
+    return (
+        not note or bool(evidence.get(note)) or note in [*evidence.get("notes", ()), *line["vantage"].get("notes", ())]
+    )

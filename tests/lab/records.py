@@ -23,7 +23,7 @@ class Site:
         host: its name, where it is not to be made of label and scenario.
         https, http: how ports 443 and 80 are served: `page`, `big` (256 KiB), `status:403`, `redirect:URL`,
             `loop` (redirects to itself), `refused` (nobody listens), or a kind of `oddities.py`.
-        certificate: `good`, `expired`, `self-signed`, `other-name`, `unknown-ca`.
+        certificate: `good`, `expired`, `future` (not yet valid), `self-signed`, `other-name`, `unknown-ca`.
         four, six: how many addresses of each family are served.
         dead, dead_six: how many more stand in the name's records although nobody answers there.
         records: which of the IPv4 addresses (served, then dead) stand in the zone; all when empty.
@@ -183,6 +183,8 @@ class Vantage:
         timeout: seconds for one step of the probe.
         anchors: whether the probe is given anchors.
         trusted: whether the probe is given a trusted resolver.
+        through: the device of a tunnel to the far side of the middlebox by which everything leaves; empty for none.
+        delay: seconds that the tunnel takes, each way.
     """
 
     name: str
@@ -193,6 +195,8 @@ class Vantage:
     timeout: float = 3.0
     anchors: bool = True
     trusted: bool = True
+    through: str = ""
+    delay: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +207,7 @@ class Expect:
         status: of the contract; more than one, separated by `|`, where the contract leaves it open.
         causes: the first is the one that decides, the rest are a set; where `...` stands last, more may follow.
         state: of the vantage.
-        note: a key of the evidence that must be filled, or an entry of its `notes`.
+        note: a key of the evidence that must be filled, or an entry of its `notes` or of the vantage's.
     """
 
     status: str

@@ -46,6 +46,8 @@ class Certificates:
         match quality:
             case "expired":
                 return self._ca.issue_cert(name, not_before=now - 90 * day, not_after=now - 3 * day)
+            case "future":
+                return self._ca.issue_cert(name, not_before=now + day, not_after=now + 90 * day)
             case "other-name":
                 return self._ca.issue_cert("shared-hosting.net")
             case "self-signed":

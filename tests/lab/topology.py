@@ -42,6 +42,8 @@ TOOLS = (
     "openssl",
 )
 _PREFIX = "probe-lab-"
+FAR_END = "62.115.255.1"
+"""Where tunnels end, on core."""
 _ROUTER = ("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.netfilter.nf_conntrack_acct=1")
 
 
@@ -104,6 +106,7 @@ class Lab:
         self._make_addresses()
         self._lay_interference()
         self._start_servers()
+        self._dig_tunnels()
 
     def _make_hosts(self) -> None:
         for name in ("core", "mba", "mbb", "net", "isp", "control", "control2", "collector"):
@@ -126,8 +129,12 @@ class Lab:
             self._link(name, "core", f"{address}/24", f"2a0b:{len(self._links['core']):x}::2/64")
         for name, (four, six) in self.world.vantages.items():
             self._link(name, f"mb{self.world.profiles[name].isp}", f"{four}/24", f"{six}/64")
+            if self.world.profiles[name].through:  # what leaves does so by the tunnel
+                gateway = four.rpartition(".")[0] + ".1"
+                ways = [way for way in self._links[name] if "default" not in way and "::/0" not in way]
+                self._links[name] = [*ways, f"route add {FAR_END}/32 via {gateway}"]
         routes = self._links["core"]
-        routes += ["route add blackhole default", "route add blackhole ::/0"]
+        routes += ["route add blackhole default", "route add blackhole ::/0", f"address add {FAR_END}/32 dev lo"]
         for name, four, six in (
             ("mba", "95.24.0.0/16", "2a02:2168::/32"),
             ("mbb", "178.140.0.0/16", "2a02:2698::/32"),
@@ -237,6 +244,21 @@ class Lab:
             "-c",
             f"for i in {{1..100}}; do exec 3<>/dev/tcp/{STUB}/80 && exit 0; sleep 0.1; done 2>/dev/null; exit 1",
         )
+
+    def _dig_tunnels(self) -> None:
+        """From each vantage that has one to core, which knows the way back."""
+        for number, (name, profile) in enumerate(self.world.profiles.items()):
+            if profile.through:
+                near = f"10.8.{number}.2"
+                ends = {
+                    name: (profile.through, FAR_END, [f"address add {near}/32 dev {profile.through}"]),
+                    "core": (f"far{number}", "", []),
+                }
+                ends[name][2].append(f"route add default dev {profile.through} src {near}")
+                ends["core"][2].append(f"route add {near}/32 dev far{number}")
+                for host, (device, peer, commands) in ends.items():
+                    config = {"device": device, "peer": peer, "port": 5000 + number, "commands": commands}
+                    self._start(host, "tunnel", {**config, "delay": profile.delay})
 
     def _start(self, name: str, program: str, config: object) -> None:
         file = self.hosts[name].folder / f"{program}.json"

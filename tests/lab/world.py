@@ -26,6 +26,8 @@ COLLECTOR = "185.14.64.2"
 FOREIGN_ANCHORS = ("www.anchor-one.org", "www.anchor-two.org")
 DOMESTIC_ANCHORS = ("www.anchor-home.net",)
 GATE, LOGIN = "gate.hotel-wireless.net", "login.hotel-wireless.net"
+FUTURE = "future."
+"""In an anchor's name in place of `www.`: the same, with a certificate that is not yet valid."""
 WELL_KNOWN = ("vk.com", "www.vk.com", "example.com", "www.example.com", "ya.ru", "www.wikipedia.org", "example.org")
 """Names that exist in the lab because a probe may ask for them as a second name."""
 
@@ -105,25 +107,30 @@ class World:
         """Fields for the addresses of sites that belong to no scenario."""
         by_host = {p.host: p.four[0] for p in FIXED}
         named = {"domestic": DOMESTIC_ANCHORS[0], "gate": GATE, "login": LOGIN}
+        anchors = (*FOREIGN_ANCHORS, *DOMESTIC_ANCHORS)
+        named |= {f"anchor{n}": name for n, name in enumerate(anchors)}
+        named |= {f"future{n}": name.replace("www.", FUTURE) for n, name in enumerate(anchors)}
         return {"stub": STUB, **{field: by_host[host] for field, host in named.items()}}
 
 
 def _landmark(n: int, name: str, site: Site) -> Placed:
-    address = f"193.{n + 1}.80.1"
-    return Placed(name, site, (address,), (), (address,), name)
+    four = f"193.{n + 1}.80.1"
+    six = (f"2a05:{n + 1:x}:80::1",) if site.six else ()
+    return Placed(name, site, (four,), six, (four, *six), name.replace(FUTURE, "www."))
 
 
 FIXED = tuple(
     _landmark(n, name, site)
     for n, (name, site) in enumerate(
         {
-            **{name: Site() for name in (*FOREIGN_ANCHORS, *DOMESTIC_ANCHORS)},
+            **{name: Site(six=1) for name in (*FOREIGN_ANCHORS, *DOMESTIC_ANCHORS)},
             GATE: Site(http=f"redirect:http://{LOGIN}/", certificate="self-signed"),
             LOGIN: Site(https="refused", title="Sign in to the wireless network"),
+            **{n.replace("www.", FUTURE): Site(certificate="future") for n in (*FOREIGN_ANCHORS, *DOMESTIC_ANCHORS)},
         }.items()
     )
 )
-"""Sites that belong to no scenario: anchors and a captive portal."""
+"""Sites that belong to no scenario: anchors, a captive portal, and the anchors as a clock in the past sees them."""
 
 
 def fill(record: _Text, fields: Mapping[str, str]) -> _Text:

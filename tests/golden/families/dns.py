@@ -112,6 +112,15 @@ SCENARIOS = (
         control=GOOD,
     ),
     Scenario(
+        "dns-dead-resolver-noted",
+        "the same, silent about the anchors' names too: nobody's fault but the vantage's",
+        world(network={"*": Failure.TIMEOUT}),
+        "unknown",
+        "host.resolver",
+        control=GOOD,
+        notes=("resolver_dead",),
+    ),
+    Scenario(
         "dns-broken-resolver",
         "a resolver that denies every name",
         world(network={"*": Failure.NXDOMAIN}),

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from probe.model.address import Family
 from probe.model.failure import Failure
 from tests.golden.scenario import NAME, SITE, V6, A, B, Scenario, world
 from tests.golden.world import Alert
@@ -147,6 +148,26 @@ SCENARIOS = (
         "tcp.ambiguous",
         ("tcp.timeout",),
         control=(world(**V6_ONLY),),
+    ),
+    Scenario(
+        "tcp-ipv6-broken",
+        "IPv6 silence where no anchor is reached over IPv6 either",
+        world(tcp={V6: Failure.TIMEOUT}, **V6_ONLY),
+        "unknown",
+        "host.no_way",
+        control=(world(**V6_ONLY),),
+        notes=("ipv6_broken",),
+    ),
+    Scenario(
+        "tcp-ipv6-broken-and-dropped",
+        "IPv6 is broken here and left alone, and the IPv4 address is silent here alone",
+        world(tcp={A: Failure.TIMEOUT, V6: Failure.TIMEOUT}, **WITH_V6),
+        "blocked",
+        "tcp.timeout",
+        ("tcp.timeout",),
+        control=(world(**WITH_V6),),
+        setup={"families": frozenset({Family.IPV4})},
+        notes=("ipv6_broken",),
     ),
     Scenario(
         "tcp-no-way",

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Network
 
+import pytest
 import trustme
 from tiny_servers import answer, page_of, server_context, serving, silent
 
 from probe.clock import Clock
+from probe.judge.vantage import conclude, notes
 from probe.measure import anchors
 from probe.measure.anchors import AnchorWatch
+from probe.measure.failures import ended
 from probe.measure.tools import Tools
+from probe.measure.wire import Answer, Question
 from probe.model.failure import Failure
-from probe.model.verdict import AnchorKind
+from probe.model.verdict import AnchorKind, VantageState
 
 
 async def test_anchors_are_looked_at_together_and_each_in_its_kind(tools: Tools, ca: trustme.CA) -> None:
@@ -101,3 +107,66 @@ async def test_an_anchors_name_is_asked_of_the_system(tools: Tools, ca: trustme.
         (look,) = await AnchorWatch([f"https://localhost:{port}/"], [], tools, Clock()).look()
 
     assert look.failure is None
+
+
+async def test_an_anchor_whose_certificate_is_out_of_date_answers(tools: Tools, ca: trustme.CA) -> None:
+    """Expired or not yet valid: it is the anchor, and this host's clock may be wrong."""
+    now = datetime.now(UTC)
+    day = timedelta(days=1)
+    future = server_context(ca, "127.0.0.1", not_before=now + day, not_after=now + 2 * day)
+    past = server_context(ca, "127.0.0.1", not_before=now - 2 * day, not_after=now - day)
+    async with serving(page_of(answer()), future) as young, serving(page_of(answer()), past) as old:
+        looks = await AnchorWatch([f"https://127.0.0.1:{port}/" for port in (young, old)], [], tools, Clock()).look()
+
+    assert [(look.failure, look.foreign_content, look.outdated) for look in looks] == [
+        (Failure.CERTIFICATE, False, True)
+    ] * 2
+    assert (conclude(looks), notes(looks)) == (VantageState.ONLINE, ("clock_wrong",))
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this host was built without IPv6")
+async def test_an_anchors_ipv6_address_is_tried_though_the_other_serves(
+    tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once in five minutes: a broken one must not hold up every look."""
+    monkeypatch.setattr(anchors, "APART", 0.0)
+
+    async def both(name: str, rrtype: str, seconds: float) -> tuple[str, ...]:
+        return ("127.0.0.1",) if rrtype == "A" else ("::1",)
+
+    monkeypatch.setattr(tools.lookups, "addresses", both)
+    async with serving(page_of(answer())) as port:  # on IPv4 alone
+        watch = AnchorWatch([f"http://both.example:{port}/"], [], tools, Clock())
+        (look,) = await watch.look()
+        (again,) = await watch.look()
+
+    assert look.failure is None
+    assert look.six == again.six
+    assert look.six in {"reset", ""}  # refused; or this host has no IPv6 at all, and then nothing is said
+
+
+async def test_a_dead_resolver_and_made_up_addresses_are_noted(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one where a trusted resolver finds the name, the others where the system's own answer is of 198.18.0.0/15."""
+
+    async def dead(name: str, rrtype: str, seconds: float) -> tuple[str, ...]:
+        raise ended(Failure.TIMEOUT)
+
+    class Trusted:
+        async def ask(self, asked: Question) -> Answer:
+            return Answer(None, ("127.0.0.1",)) if asked.rrtype == 1 else Answer(Failure.NODATA)
+
+    async def faked(name: str, rrtype: str, seconds: float) -> tuple[str, ...]:
+        return ("127.0.0.1",)
+
+    monkeypatch.setattr(anchors, "_BENCHMARKS", IPv4Network("127.0.0.0/8"))  # nobody outside is to be knocked at
+    monkeypatch.setattr(tools, "encrypted", lambda _: Trusted())
+    async with serving(page_of(answer())) as port:
+        url = f"http://anchor.example:{port}/"
+        monkeypatch.setattr(tools.lookups, "addresses", dead)
+        (mute,) = await AnchorWatch([url], [], tools, Clock(), ["tls://127.0.0.1"]).look()
+        assert not mute.fake
+        monkeypatch.setattr(tools.lookups, "addresses", faked)
+        (made_up,) = await AnchorWatch([url], [], tools, Clock()).look()
+
+    assert (mute.failure, mute.resolver, notes([mute])) == (None, Failure.TIMEOUT, ("resolver_dead",))
+    assert (made_up.failure, made_up.fake, notes([made_up])) == (None, True, ("fake_addresses",))

@@ -9,6 +9,7 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from typing import cast
 
 import trustme
@@ -95,10 +96,10 @@ def bomb() -> bytes:
     return answer(body, headers="Content-Encoding: gzip\r\n")
 
 
-def server_context(ca: trustme.CA, *names: str) -> ssl.SSLContext:
-    """A server's context with a certificate of this authority for these names."""
+def server_context(ca: trustme.CA, *names: str, **dates: datetime) -> ssl.SSLContext:
+    """A server's context with a certificate of this authority for these names, valid between `dates`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ca.issue_cert(*names).configure_cert(context)
+    ca.issue_cert(*names, **dates).configure_cert(context)
     return context
 
 

@@ -99,7 +99,8 @@ def page(url: str = HTTP, **more: Any) -> ControlPage:
 def case(*seen: Observation, target: str = URL, by: ControlFacts | None = None, **more: Any) -> Case:
     """One measurement."""
     state = more.pop("state", VantageState.ONLINE)
-    return Case(parse(target), Evidence(observations=seen, control=by, **more), state, TIME)
+    notes = more.pop("notes", frozenset())
+    return Case(parse(target), Evidence(observations=seen, control=by, **more), state, TIME, notes)
 
 
 def leg(*seen: Observation, target: str = URL, by: ControlFacts | None = None, hop: int = 0, **more: Any) -> Leg:

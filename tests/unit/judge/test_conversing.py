@@ -177,6 +177,28 @@ def test_a_certificate_is_forged_where_control_saw_the_true_one(seen: Any, by: A
     assert conversing.forged_certificate(leg(*seen, by=by)) is forged
 
 
+def test_an_ipv6_that_is_broken_here_is_not_held_against_a_target() -> None:
+    """What fails over it before TLS is this host's own; what else fails is not."""
+    broken: dict[str, Any] = {"notes": frozenset({"ipv6_broken"})}
+    six = said("trusted", V6)
+
+    assert conversing.own_fault(leg(six, *silent(5, V6), **broken))
+    assert not conversing.own_fault(leg(six, *silent(5, V6)))
+    assert not conversing.own_fault(leg(six, *cut(Failure.RESET, 2, V6), **broken))
+    assert not conversing.own_fault(leg(*KNOWN, *silent(5), **broken))
+    both = leg(*KNOWN, *silent(5), *silent(5, V6), **broken)
+    assert [site.address for site in both.failing] == [A]
+
+
+def test_a_certificate_out_of_date_is_the_clocks_where_all_anchors_are() -> None:
+    """One that fails otherwise is not."""
+    wrong: dict[str, Any] = {"notes": frozenset({"clock_wrong"})}
+
+    assert conversing.own_clock(leg(*KNOWN, *bad("certificate is not yet valid"), **wrong))
+    assert not conversing.own_clock(leg(*KNOWN, *bad("certificate is not yet valid")))
+    assert not conversing.own_clock(leg(*KNOWN, *bad(), **wrong))
+
+
 def test_controls_own_certificate_that_fails_here_is_this_hosts_fault() -> None:
     """Its clock, or its authorities."""
     by = control(certificates={NAME: ("bb",)})

@@ -150,6 +150,18 @@ def test_a_resolver_that_gives_every_name_a_private_address_is_a_proxy() -> None
     assert not resolving.fake_addresses(leg(said("network", A), TRUSTED))
 
 
+def test_a_resolver_that_is_dead_for_the_anchors_is_the_vantages_fault() -> None:
+    """Where it could not be heard; a denial is a word, and what was found needs none."""
+    dead: dict[str, Any] = {"notes": frozenset({"resolver_dead"})}
+
+    assert resolving.resolver_dead(leg(*failed(Failure.TIMEOUT), TRUSTED, **dead))
+    assert resolving.resolver_dead(leg(*failed(Failure.SERVFAIL), TRUSTED, **dead))
+    assert not resolving.resolver_dead(leg(*failed(Failure.TIMEOUT), TRUSTED))
+    assert not resolving.resolver_dead(leg(*failed(Failure.NXDOMAIN), TRUSTED, **dead))
+    assert not resolving.resolver_dead(leg(said("network", A), TRUSTED, **dead))
+    assert not resolving.resolver_dead(leg(tcp(), target=f"tcp://{A}:443", **dead))
+
+
 def test_a_broken_resolver_finds_no_other_name() -> None:
     """One that answers is not broken."""
     assert resolving.resolver_broken(leg(*failed(Failure.TIMEOUT), DEAD))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from probe.measure.portal import Reading, best, read, same_site
 from probe.model.failure import Failure
-from probe.model.observation import Connection, Exchange, TlsHandshake
+from probe.model.observation import Certificate, Connection, Exchange, TlsHandshake
 
 HTTP = "http://anchor.example/"
 
@@ -25,6 +25,22 @@ def test_a_certificate_that_does_not_verify_is_somebody_else() -> None:
     tls = TlsHandshake(address="192.0.2.1", port=443, sni="anchor.example", failure=Failure.CERTIFICATE)
 
     assert read("https://anchor.example/", [tls]) == Reading(Failure.CERTIFICATE, foreign=True)
+
+
+def test_a_certificate_that_fails_for_its_dates_alone_is_the_anchors_own() -> None:
+    """Its chain and name were good before OpenSSL looked at the dates; it says more than a stranger's or silence."""
+    aged = TlsHandshake(
+        address="192.0.2.1",
+        port=443,
+        sni="anchor.example",
+        failure=Failure.CERTIFICATE,
+        certificate=Certificate(error="certificate is not yet valid"),
+    )
+    reading = read("https://anchor.example/", [aged])
+
+    assert reading == Reading(Failure.CERTIFICATE, outdated=True)
+    assert best([Reading(Failure.TIMEOUT), Reading(Failure.CERTIFICATE, foreign=True), reading]) == reading
+    assert best([reading, Reading()]) == Reading()
 
 
 def test_a_redirect_to_another_site_is_foreign_and_one_within_it_is_not() -> None:

@@ -1,0 +1,105 @@
+"""Laws of judging, on golden cases that went a little otherwise: a lost packet, another failure, another's control."""
+
+from __future__ import annotations
+
+from random import Random
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from probe.judge import RULES, again
+from probe.model.failure import Failure
+from probe.model.observation import Observation, Traced
+from probe.model.verdict import Evidence, Status, Vantage, VantageState, Verdict
+from tests.golden import record
+
+CASES = [record.read(folder) for folder in sorted(record.CASES.iterdir()) if folder.is_dir()]
+INTERFERED = {Status.BLOCKED, Status.THROTTLED}
+STATES = (*[VantageState.ONLINE] * 10, *VantageState)
+
+
+def otherwise(seen: list[Observation], chance: Random) -> None:
+    """Change one thing about what was seen."""
+    place = chance.randrange(len(seen))
+    one = seen[place]
+    match chance.randrange(5):
+        case 0:
+            del seen[place]
+        case 1:
+            seen.insert(chance.randrange(len(seen) + 1), replace(one, attempt=one.attempt + 1))
+        case 2:
+            seen.append(seen.pop(place))
+        case 3:
+            seen[place] = replace(one, attempt=chance.randrange(3), hop=chance.randrange(2))
+        case _:
+            seen[place] = replace(one, failure=chance.choice([None, *Failure]))
+
+
+def varied(chance: Random) -> Verdict:
+    """A golden case that went otherwise in up to four things, not yet judged."""
+    case = chance.choice(CASES)
+    seen = list(case.seen.observations)
+    for _ in range(chance.randrange(5)):
+        if seen:
+            otherwise(seen, chance)
+    control = chance.choice([case.control, case.control, chance.choice(CASES).control, None])
+    return Verdict(
+        time=case.seen.time,
+        target=case.seen.target,
+        status=Status.UNKNOWN,
+        evidence=Evidence(observations=tuple(seen), control=control, error=case.seen.error),
+        vantage=Vantage(state=chance.choice([case.seen.state, chance.choice(STATES)])),
+    )
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.randoms(use_true_random=False).map(varied))
+def test_judging_again_changes_nothing(made: Verdict) -> None:
+    """Law A: a verdict's evidence is all that its judgment needs, through JSON and back."""
+    judged = again(made)
+
+    assert again(msgspec.json.decode(msgspec.json.encode(judged), type=Verdict)) == judged
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.randoms(use_true_random=False).map(varied))
+def test_what_a_judgment_found_is_never_read(made: Verdict) -> None:
+    """Neither is the verdict's own word: only what was seen is."""
+    judged = again(made)
+    bare = Evidence(observations=made.evidence.observations, control=made.evidence.control, error=made.evidence.error)
+
+    assert again(replace(judged, status=Status.REACHABLE, causes=(), rule="", evidence=bare)) == judged
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.randoms(use_true_random=False).map(varied))
+def test_a_cause_is_named_exactly_where_it_may_be(made: Verdict) -> None:
+    """Of what is blocked or throttled always, of what is unreachable perhaps, of anything else never (contract)."""
+    judged = again(made)
+
+    assert bool(judged.causes) == (judged.status in INTERFERED) or judged.status is Status.UNREACHABLE
+    assert len(set(judged.causes)) == len(judged.causes)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.randoms(use_true_random=False).map(varied))
+def test_a_vantage_that_cannot_tell_accuses_nobody(made: Verdict) -> None:
+    """Offline and behind a portal nothing is said; on an allow-list and when policed, what works (contract)."""
+    for state in VantageState:
+        said = again(replace(made, vantage=Vantage(state=state))).status
+        if state in {VantageState.OFFLINE, VantageState.PORTAL}:
+            assert said is Status.UNKNOWN
+        elif state is not VantageState.ONLINE:
+            assert said in {Status.REACHABLE, Status.UNKNOWN}
+
+
+def test_the_laws_are_tried_on_every_rule() -> None:
+    """What went otherwise still reaches the whole table, and every kind of observation."""
+    chance = Random(2017)
+    judged = [again(varied(chance)) for _ in range(6000)]
+    met = {type(one) for verdict in judged for one in verdict.evidence.observations} | {Traced}
+
+    assert {rule.id for rule in RULES} - {verdict.rule for verdict in judged} == set()
+    assert met == set(Observation.__args__)
