@@ -65,6 +65,38 @@ def test_a_family_that_fails_while_the_other_serves_is_named(failure: Failure, w
     assert found(*DUAL, *served(), *served(V6)).families == {}
 
 
+def test_of_a_family_that_fails_in_several_ways_the_deepest_is_named() -> None:
+    """Whichever address was tried first."""
+    other = "2a04:4e42:400::10"
+    known = (said("network", A, V6, other), said("trusted", A, V6, other))
+    shallow, deep = (tcp(V6), tls(V6, Failure.RESET)), (tcp(other), tls(other), http(other, 0, Failure.RESET))
+
+    assert found(*known, *served(), *shallow, *deep).families == {"ipv6": "http.reset"}
+
+
+def test_what_was_found_about_every_chain_is_said() -> None:
+    """A domain has two; the later one takes nothing away."""
+    first = (said("network", A, B, V6), said("trusted", A, B, V6), late(B), *served(), tcp(B, Failure.TIMEOUT))
+    broken = (tcp(V6, Failure.TIMEOUT), tcp(A, Failure.TIMEOUT, port=80, chain=1))
+    clear = (http(A, url=HTTP, chain=1, attempt=1), http(B, url=HTTP, chain=1))
+    both = [chain[0] for chain in case(*first, *broken, *clear, target=NAME).chains]
+
+    made = find(both, both[0], "served")
+
+    assert (made.failing, made.families) == ({B: "tcp.timeout", V6: "tcp.timeout"}, {"ipv6": "tcp.timeout"})
+    assert made.notes == ("late_answer", "retried")
+
+
+def test_what_fails_of_a_range_is_said_beside_what_fails_elsewhere() -> None:
+    """Legs add up."""
+    seen = (tcp(), tcp("151.101.1.11", Failure.RESET), tcp("151.101.1.11", Failure.RESET, attempt=1))
+    part = leg(*seen, target=RANGE, by=control(hits={A: "tcp", "151.101.1.11": "tcp"}))
+    whole = leg(*KNOWN, *served(), tcp(B, Failure.TIMEOUT))
+
+    for both in ([part, whole], [whole, part]):
+        assert find(both, whole, "served").failing == {"151.101.1.11": "tcp.reset", B: "tcp.timeout"}
+
+
 def test_a_refusal_and_an_alert_are_said_where_they_decided() -> None:
     """And not elsewhere."""
     refused = (*KNOWN, tcp(), tls(), http(A, 451))
