@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -9,11 +11,11 @@ from hypothesis import given, settings
 from probe.errors import TargetError
 from probe.judge import RULES, again, judge, verdict
 from probe.model.failure import Failure
-from probe.model.observation import Connection
+from probe.model.observation import Connection, Observation
 from probe.model.target import parse
 from probe.model.verdict import Evidence, Status, Vantage, VantageState, Verdict
 from tests.unit.judge.made import HTTP, NAME, NEUTRAL, A, http, said, served, tcp, tls, tries
-from tests.unit.judge.worlds import TIME, VERDICTS
+from tests.unit.judge.worlds import KINDS, TIME, VERDICTS
 
 ONLINE = Vantage(state=VantageState.ONLINE)
 
@@ -27,7 +29,13 @@ def test_any_evidence_has_a_judgment_and_judging_it_again_changes_nothing(made: 
     line = msgspec.json.encode(judged)
     assert again(msgspec.json.decode(line, type=Verdict)) == judged
     assert judged.rule in {rule.id for rule in RULES}
-    assert bool(judged.causes) == (judged.status is Status.BLOCKED) or judged.status is Status.UNREACHABLE
+    interfered = judged.status in {Status.BLOCKED, Status.THROTTLED}
+    assert bool(judged.causes) == interfered or judged.status is Status.UNREACHABLE
+
+
+def test_every_kind_of_observation_is_generated() -> None:
+    """A kind that a later version adds is judged by these laws too."""
+    assert set(KINDS) == set(get_args(Observation))
 
 
 @settings(max_examples=100, deadline=None)

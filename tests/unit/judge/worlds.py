@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
 from probe.model.failure import Failure
-from probe.model.observation import Certificate, Connection, Exchange, LateAnswer, Resolution, TlsHandshake
-from probe.model.step import Purpose, Trust
-from probe.model.verdict import Cause, ControlFacts, ControlPage, Evidence, Status, Vantage, VantageState, Verdict
+from probe.model.observation import (
+    Certificate,
+    Connection,
+    Exchange,
+    Flow,
+    LateAnswer,
+    Observation,
+    QuicExchange,
+    Resolution,
+    TlsHandshake,
+    Traced,
+)
+from probe.model.step import Purpose, Said, Trust
+from probe.model.verdict import (
+    Cause,
+    ControlFacts,
+    ControlPage,
+    Evidence,
+    Status,
+    Vantage,
+    VantageNote,
+    VantageState,
+    Verdict,
+)
 
 TIME = datetime(2026, 10, 1, 12, tzinfo=UTC)
 HOST = "news.example.org"
@@ -38,6 +59,7 @@ def _some(values: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:
 
 
 _PLACE = {
+    "at": st.sampled_from((0, 2_000, 70_000)),
     "chain": st.integers(0, 1),
     "hop": st.integers(0, 2),
     "attempt": st.integers(0, 2),
@@ -58,11 +80,19 @@ _CERTIFICATE = st.builds(
     error=st.sampled_from(("", "certificate has expired", "Hostname mismatch")),
 )
 
-OBSERVATIONS = st.one_of(
-    st.builds(Resolution, **_WHOM, **_PLACE),
-    st.builds(LateAnswer, gap=st.integers(0, 500), **_WHOM, **_PLACE),
-    st.builds(Connection, port=st.sampled_from((80, 443)), **_WHERE, **_PLACE),
-    st.builds(
+_FLOW = st.builds(
+    Flow,
+    bytes=st.sampled_from((0, 700, 16_000, 70_000)),
+    took=st.sampled_from((10, 9_000)),
+    stall=st.sampled_from((0, 700)),
+    quiet=st.sampled_from((0, 2_800)),
+)
+
+KINDS: dict[type, st.SearchStrategy[Observation]] = {
+    Resolution: st.builds(Resolution, **_WHOM, **_PLACE),
+    LateAnswer: st.builds(LateAnswer, gap=st.integers(0, 500), **_WHOM, **_PLACE),
+    Connection: st.builds(Connection, port=st.sampled_from((80, 443)), **_WHERE, **_PLACE),
+    TlsHandshake: st.builds(
         TlsHandshake,
         port=st.sampled_from((80, 443)),
         sni=st.sampled_from(NAMES),
@@ -72,7 +102,7 @@ OBSERVATIONS = st.one_of(
         **_WHERE,
         **_PLACE,
     ),
-    st.builds(
+    Exchange: st.builds(
         Exchange,
         url=st.sampled_from(URLS),
         secure=st.booleans(),
@@ -84,14 +114,37 @@ OBSERVATIONS = st.one_of(
         sha256=st.sampled_from(SHA),
         complete=st.booleans(),
         marks=_some(("ru.mts", "own.captcha")),
+        flow=st.none() | _FLOW,
         **_WHERE,
         **_PLACE,
     ),
-)
+    QuicExchange: st.builds(
+        QuicExchange,
+        port=st.just(443),
+        sni=st.sampled_from(NAMES),
+        verified=st.booleans(),
+        answered=st.booleans(),
+        gap=st.sampled_from((0, 5_000)),
+        **_WHERE,
+        **_PLACE,
+    ),
+    Traced: st.builds(
+        Traced,
+        said=st.sampled_from(Said),
+        port=st.sampled_from((53, 80, 443)),
+        name=st.sampled_from(NAMES),
+        ttl=st.integers(1, 4),
+        opened=st.booleans(),
+        **_WHERE,
+        **_PLACE,
+    ),
+}
+"""Each kind of observation by how one is drawn."""
+OBSERVATIONS = st.one_of(*KINDS.values())
 
 CONTROLS = st.builds(
     ControlFacts,
-    time=st.just(TIME),
+    time=st.sampled_from((TIME, TIME - timedelta(days=30))),
     statuses=_some(tuple(Status)).map(lambda found: tuple(Status(one) for one in sorted(found))),
     causes=_some(tuple(Cause)).map(lambda found: tuple(Cause(one) for one in found)),
     addresses=st.dictionaries(st.sampled_from(NAMES), _some(ADDRESSES), max_size=2),
@@ -128,5 +181,9 @@ VERDICTS = st.builds(
     target=st.sampled_from(TARGETS),
     status=st.sampled_from(Status),
     evidence=EVIDENCE,
-    vantage=st.builds(Vantage, state=st.sampled_from((*[VantageState.ONLINE] * 4, *VantageState))),
+    vantage=st.builds(
+        Vantage,
+        state=st.sampled_from((*[VantageState.ONLINE] * 4, *VantageState)),
+        notes=_some(tuple(VantageNote)).map(lambda found: tuple(sorted(found))),
+    ),
 )
