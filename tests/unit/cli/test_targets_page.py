@@ -1,0 +1,38 @@
+"""The page about targets has the services as printed: `python -m tests.unit.cli.test_targets_page` writes them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+
+from probe.cli import main
+from probe.lists.selection import SENSITIVE
+
+PAGE = Path(__file__).parents[3] / "docs" / "targets.md"
+BEGIN, END = "<!-- list -->\n", "<!-- /list -->"
+
+
+def printed() -> str:
+    """What `probe targets list` prints, as a block of the page."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        main(["targets", "list"])
+    return f"```\n{out.getvalue()}```\n"
+
+
+def test_the_table_is_the_commands() -> None:
+    """Write it anew with the command above when a service has changed."""
+    text = PAGE.read_text("utf-8")
+    assert text.partition(BEGIN)[2].partition(END)[0] == printed()
+
+
+def test_every_sensitive_category_is_named() -> None:
+    """A reader looks for them by their codes."""
+    text = PAGE.read_text("utf-8")
+    assert all(code in text for code in SENSITIVE)
+
+
+if __name__ == "__main__":
+    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
+    PAGE.write_text(before + BEGIN + printed() + END + rest.partition(END)[2], "utf-8")
