@@ -125,7 +125,7 @@ class Names:
             return False
         trusted = {answer.failure for answer in self.of(Trust.TRUSTED)} & DNS_ANSWERS
         at_control = self._control is not None and f"dns.{Failure.NXDOMAIN}" in self._control.failures
-        return trusted == {Failure.NXDOMAIN} or (at_control and trusted <= {Failure.NXDOMAIN})
+        return trusted == {Failure.NXDOMAIN} or (at_control and not trusted)
 
     def hidden(self, answer: Answer) -> tuple[str, ...]:
         """The public addresses that should have been in an answer: of the record types that were asked for."""
@@ -222,10 +222,8 @@ class Names:
 
     def _overtaken(self, answer: Answer) -> bool:
         """Whether a later answer agrees with the reference where the first shares nothing with it."""
-        first = set(map(plain, answer.first))
-        if not answer.first or first & self.reference or self._acquitted(answer.first):
-            return False
-        return any(set(map(plain, late)) & self.reference for late in answer.late)
+        shown = any(set(map(plain, late)) & self.reference for late in answer.late)
+        return shown and not self._acquitted(answer.first)
 
     def _acquitted(self, addresses: Iterable[str]) -> bool:
         return any(self._standing(address) is Standing.ACQUITTED for address in addresses)

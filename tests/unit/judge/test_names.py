@@ -104,6 +104,29 @@ def test_the_reference_is_what_the_trusted_and_the_control_gave() -> None:
 
     assert found.reference == {A, B, V6, BOGON}
     assert found.hidden(found.answers[0]) == (B, A)
+    asked_for_both = names(
+        said("network", failure=Failure.NODATA),
+        said("network", failure=Failure.NODATA, rrtype="AAAA"),
+        said("trusted", A, V6),
+    )
+    assert asked_for_both.hidden(asked_for_both.answers[0]) == (A, V6)
+
+
+@pytest.mark.parametrize(
+    ("seen", "heard"),
+    [
+        ((said("network", failure=Failure.TIMEOUT),), 1),
+        ((said("network", failure=Failure.TIMEOUT), said("network", failure=Failure.TIMEOUT, rrtype="AAAA")), 2),
+        ((said("network", failure=Failure.TIMEOUT), said("network", failure=Failure.NODATA, rrtype="AAAA")), 0),
+        ((said("network", failure=Failure.TIMEOUT), said("system", failure=Failure.NODATA)), 1),
+        ((said("network", failure=Failure.TIMEOUT), said("network", A, name="x.example", purpose=Purpose.OTHER)), 1),
+    ],
+)
+def test_a_resolver_is_silent_about_a_name_of_which_it_never_said_anything(seen: Any, heard: int) -> None:
+    """As often as it was asked; what it says of other names, and others of this one, is beside the point."""
+    found = names(*seen)
+
+    assert found.silences(found.of(Trust.NETWORK)[0]) == heard
 
 
 @pytest.mark.parametrize(
@@ -115,6 +138,8 @@ def test_the_reference_is_what_the_trusted_and_the_control_gave() -> None:
         ((said("trusted", A),), None, False),
         ((), None, False),
         ((), control(addresses=(), failures=("dns.nxdomain",)), True),
+        ((said("trusted", failure=Failure.NXDOMAIN),), control(addresses=(), failures=("dns.nxdomain",)), True),
+        ((said("trusted", failure=Failure.TIMEOUT),), control(addresses=(), failures=("dns.nxdomain",)), True),
         ((said("trusted", failure=Failure.SERVFAIL),), control(addresses=(), failures=("dns.nxdomain",)), False),
         ((said("trusted", failure=Failure.NXDOMAIN),), control(addresses=(A,)), False),
     ],
@@ -161,6 +186,8 @@ def test_a_name_is_empty_where_nobody_gave_an_address() -> None:
 def test_an_answer_is_injected_where_a_later_one_shows_it_false(seen: tuple[Observation, ...], injected: bool) -> None:
     """Two answers that are both the target's, or a failure that a forwarder passed on, show nothing."""
     assert (names(*seen).injected is not None) is injected
+    good = (said("system", A), late(B, trust="system"))
+    assert (names(*good, *seen).injected is not None) is injected
 
 
 def test_several_answers_to_one_query_are_noted() -> None:
