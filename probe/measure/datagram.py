@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 from probe.measure.failures import Act, Ended, ended, fault
+from probe.measure.inlet import Inlet
 from probe.measure.phase import Phase
 from probe.measure.wire import Answer, MalformedError, Question
 from probe.model.failure import Failure
@@ -48,13 +49,14 @@ class Asked:
         self._ident = secrets.randbelow(65536)
         self._stray = 0
         try:
-            self._sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+            sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+            self._inlet = Inlet(sock)
             try:
-                self._sock.setblocking(False)
-                self._sock.connect((address, port))
-                self._sock.send(question.query(self._ident))
+                sock.setblocking(False)
+                sock.connect((address, port))
+                sock.send(question.query(self._ident))
             except BaseException:
-                self._sock.close()
+                self._inlet.close()
                 raise
         except OSError as error:
             raise Ended(fault(error, Act.DATAGRAM, at_once=True)) from error
@@ -80,7 +82,7 @@ class Asked:
     async def _read(self) -> Answer:
         while self._stray < _MAX_STRAY:
             try:
-                data = await self._loop.sock_recv(self._sock, 65535)
+                data = await self._inlet.receive(65535)
             except OSError as error:
                 raise Ended(fault(error, Act.DATAGRAM)) from error
             answer = self._question.read(data, self._ident)
@@ -115,7 +117,7 @@ class Asked:
 
     def close(self) -> None:
         """Close the socket."""
-        self._sock.close()
+        self._inlet.close()
 
 
 async def first_answer(address: str, port: int, question: Question, seconds: float) -> tuple[Asked, Answer]:

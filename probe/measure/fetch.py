@@ -35,10 +35,10 @@ async def perform_fetch(step: Fetch, tools: Tools, stamp: Stamp, emit: Emit) -> 
     if sock is None:
         emit(seen)
         return
+    stream: TcpStream | TlsStream | None = None
+    secure = False
     try:
         emit(seen)
-        stream: TcpStream | TlsStream | None = None
-        secure = False
         if parts.scheme == "https":
             hello = Hello(step.address, port, step.sni or parts.hostname or "", step.verify)
             stream, shaken = await shake(sock, hello, tools, stamp)
@@ -49,7 +49,7 @@ async def perform_fetch(step: Fetch, tools: Tools, stamp: Stamp, emit: Emit) -> 
         if stream is not None:
             emit(await _exchange(stream, parts, step, tools, stamp, secure=secure))
     finally:
-        sock.close()
+        (stream or sock).close()
 
 
 async def _exchange(

@@ -59,11 +59,11 @@ async def shake(sock: socket.socket, hello: Hello, tools: Tools, stamp: Stamp) -
         if failed.failure is Failure.TIMEOUT:
             acked = all_acknowledged(sock)
             tools.pace.hushed(hello.address)
-        sock.close()
+        (stream or sock).close()
         if failed.failure is Failure.BUG:
             raise
     except BaseException:
-        sock.close()
+        (stream or sock).close()
         raise
     fields = stamp.fields(start, loop.time())
     answered = stream is not None and stream.answered
@@ -110,10 +110,11 @@ async def handshake(step: Handshake, tools: Tools, stamp: Stamp, emit: Emit) -> 
         if sock is None:
             emit(seen)
             return
+        stream = None
         try:
             emit(seen)
             hello = Hello(step.address, step.port, step.sni, step.verify, step.alpn)
-            _, shaken = await shake(sock, hello, tools, stamp)
+            stream, shaken = await shake(sock, hello, tools, stamp)
             emit(shaken)
         finally:
-            sock.close()
+            (stream or sock).close()

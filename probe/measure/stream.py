@@ -6,7 +6,6 @@ hide which bytes came when. Reads are bounded by their callers; here only the ha
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 import ssl
@@ -17,6 +16,7 @@ from typing import Protocol
 from probe.measure.budget import Budget
 from probe.measure.failures import ended
 from probe.measure.flow import Meter
+from probe.measure.inlet import Inlet
 from probe.model.failure import Failure
 
 READ = 65536
@@ -53,10 +53,9 @@ class TcpStream:
     """
 
     def __init__(self, sock: socket.socket, budget: Budget | None = None) -> None:
-        self._sock = sock
+        self._inlet = Inlet(sock)
         self._budget = budget or Budget()
         self.meter = Meter()
-        self._loop = asyncio.get_running_loop()
 
     async def send(self, data: bytes) -> None:
         """Send all of it.
@@ -64,7 +63,7 @@ class TcpStream:
         Raises:
             OSError: the connection broke.
         """
-        await self._loop.sock_sendall(self._sock, data)
+        await self._inlet.send(data)
 
     async def receive(self) -> bytes:
         """The next bytes; none when the other side closed.
@@ -72,14 +71,14 @@ class TcpStream:
         Raises:
             OSError: the connection broke.
         """
-        data = await self._loop.sock_recv(self._sock, READ)
+        data = await self._inlet.receive(READ)
         self.meter.note(len(data))
         self._budget.note(len(data))
         return data
 
     def close(self) -> None:
         """Close the socket."""
-        self._sock.close()
+        self._inlet.close()
 
 
 class TlsStream:
@@ -98,9 +97,8 @@ class TlsStream:
     """
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext, name: str, budget: Budget | None = None) -> None:
-        self._sock = sock
+        self._inlet = Inlet(sock)
         self._budget = budget or Budget()
-        self._loop = asyncio.get_running_loop()
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name or None)
@@ -127,7 +125,7 @@ class TlsStream:
             else:
                 await self._flush()
                 return
-            data = await self._loop.sock_recv(self._sock, READ)
+            data = await self._inlet.receive(READ)
             if not data:
                 raise EOFError
             self.answered = True
@@ -159,7 +157,7 @@ class TlsStream:
                 await self._flush()
             except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
                 return b""
-            data = await self._loop.sock_recv(self._sock, READ)
+            data = await self._inlet.receive(READ)
             self.meter.note(len(data))
             self._budget.note(len(data))
             if data:
@@ -169,17 +167,17 @@ class TlsStream:
 
     def close(self) -> None:
         """Close the socket."""
-        self._sock.close()
+        self._inlet.close()
 
     async def _flush(self) -> None:
         if self._outgoing.pending:
-            await self._loop.sock_sendall(self._sock, self._outgoing.read())
+            await self._inlet.send(self._outgoing.read())
 
     def _flush_alert(self) -> None:
         """Tell the server why we leave, if that costs no waiting."""
         if self._outgoing.pending:
             with contextlib.suppress(OSError):
-                self._sock.send(self._outgoing.read())
+                self._inlet.send_at_once(self._outgoing.read())
 
 
 def all_acknowledged(sock: socket.socket) -> bool | None:
