@@ -103,7 +103,8 @@ def collector(folder: Path, clock: str) -> Iterator[tuple[str, Path]]:
 def batches_of(state: Path) -> dict[tuple[str, int], tuple[bytes, Batch, bool]]:
     """(epoch, number) -> body, batch, acknowledged: the whole outbox, which keeps everything for a week."""
     connection = sqlite3.connect(state)
-    rows = connection.execute("SELECT body, acked FROM batch ORDER BY seq").fetchall()
+    begun = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'batch'").fetchone()
+    rows = connection.execute("SELECT body, acked FROM batch ORDER BY seq").fetchall() if begun else []
     connection.close()
     found = {}
     for compressed, acked in rows:

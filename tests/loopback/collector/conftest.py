@@ -38,10 +38,11 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    """A collector that knows nobody yet."""
+async def house(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[House]:
+    """A collector that knows nobody yet, and whose clock begins at the module's `NOW`, however late a test may run."""
+    clock = Clock(getattr(request.module, "NOW", None))
     async with (
-        running(tmp_path / "collector.db", "127.0.0.1:0", "http://collector.test", Clock()) as (collector, page),
+        running(tmp_path / "collector.db", "127.0.0.1:0", "http://collector.test", clock) as (collector, page),
         aiohttp.ClientSession() as http,
     ):
         yield House(collector, page, http)
@@ -52,7 +53,8 @@ def enrolled(house: House) -> Callable[..., Awaitable[FakeAgent]]:
     """Makes agents that have enrolled."""
 
     async def make(asn: int = 64500, role: str = "vantage", sponsor: str = "", country: str = "RU") -> FakeAgent:
-        agent = FakeAgent(house.page, asn=asn, country=country, origin=house.collector.origin)
+        clock = house.collector.clock
+        agent = FakeAgent(house.page, asn=asn, country=country, origin=house.collector.origin, clock=clock)
         answer = await agent.enrol(house.http, await house.token(role, sponsor), role)
         assert answer["status"] == 200
         return agent

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import gzip
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from probe.clock import Clock
 from probe.formats.batch import Batch, Change, RoundReport, Settled, encode, signed_bytes
 from probe.model.event import Network
 from probe.model.observation import Exchange, Resolution, TlsHandshake
@@ -24,7 +25,17 @@ INTERVAL = 300.0
 class FakeAgent:
     """One agent: its key, its outbox numbers, its idea of the time."""
 
-    def __init__(self, url: str, *, asn: int = 64500, country: str = "RU", epoch: str = "e1", origin: str = "") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        asn: int = 64500,
+        country: str = "RU",
+        epoch: str = "e1",
+        origin: str = "",
+        clock: Clock | None = None,
+    ) -> None:
+        self.clock = clock or Clock()
         self.url = url.rstrip("/")
         self.origin = origin or self.url
         self.key = Ed25519PrivateKey.generate()
@@ -46,7 +57,7 @@ class FakeAgent:
     def batch(self, **parts: Any) -> Batch:
         """The next batch of the outbox."""
         self.seq += 1
-        parts.setdefault("sent", datetime.now(UTC))
+        parts.setdefault("sent", self.clock.now())
         whole = {"agent": self.id, "epoch": self.epoch, "seq": self.seq, "interval": INTERVAL, "network": self.network}
         return Batch(**(whole | parts))
 

@@ -150,12 +150,12 @@ async def test_bytes_that_are_not_http_are_garbage(tools: Tools) -> None:
 )
 async def test_an_answer_without_an_end_is_cut_off(head: bytes, piece: bytes, failure: Failure | None) -> None:
     """Whatever has no end is ended by a bound of ours; a body cut at its bound is complete as far as we go."""
-    tools = Tools(20)
+    tools = Tools(120)
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await forever(reader, writer, head, piece)
 
-    async with serving(talk) as port, asyncio.timeout(15):
+    async with serving(talk) as port, asyncio.timeout(100):
         seen = await page(f"http://lab.example:{port}/", tools)
 
     assert seen.failure is failure
