@@ -193,7 +193,7 @@ class Reporter:
 async def told(http: aiohttp.ClientSession, url: str, db: Path, path: str) -> Any:
     """JSON from the collector, once all that it was told has been fused."""
     with closing(sqlite3.connect(db)) as connection:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while connection.execute("SELECT count(*) FROM dirty").fetchone()[0]:  # noqa: ASYNC110 another process's
                 await asyncio.sleep(0.05)
     async with http.get(url + path) as answer:

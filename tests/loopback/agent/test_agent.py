@@ -199,7 +199,7 @@ async def test_a_stop_during_a_turn_still_writes_down_what_was_seen(target: str,
     around = surroundings(tmp_path)
     around.stopping.set()
     with Outbox(around.folder / STATE_FILE) as outbox:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await turn(agent(settings(tmp_path, target), outbox, around))
 
         assert outbox.notes()["round"]["measured"] == 0  # type: ignore[index]

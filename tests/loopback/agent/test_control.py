@@ -45,7 +45,7 @@ def test_a_file_that_is_no_control_is_one_line(tmp_path: Path) -> None:
 async def test_the_collectors_control_is_fetched_once_and_confirmed_cheaply_after(tmp_path: Path) -> None:
     async with (
         TinyCollector(control=line("a.example")) as tiny,
-        Collector((tiny.origin,), ca_file="", timeout=5) as way,
+        Collector((tiny.origin,), ca_file="", timeout=30) as way,
     ):
         source = CollectorsControl(tmp_path, max_age=600)
         assert source.facts(NOON) == {}
@@ -61,10 +61,10 @@ async def test_a_copy_serves_the_next_start_until_it_is_too_old(tmp_path: Path) 
     """Compared with a stale control, a site that has gone down since would pass for blocked."""
     async with (
         TinyCollector(control=line("a.example")) as tiny,
-        Collector((tiny.origin,), ca_file="", timeout=5) as way,
+        Collector((tiny.origin,), ca_file="", timeout=30) as way,
     ):
         await CollectorsControl(tmp_path, max_age=600).refresh(way, NOON)
-    async with Collector((tiny.origin,), ca_file="", timeout=5) as way:
+    async with Collector((tiny.origin,), ca_file="", timeout=30) as way:
         source = CollectorsControl(tmp_path, max_age=600)
         assert tiny.origin in await source.refresh(way, NOON)
 
@@ -76,7 +76,7 @@ async def test_a_copy_serves_the_next_start_until_it_is_too_old(tmp_path: Path) 
 async def test_nonsense_in_place_of_a_control_changes_nothing(tmp_path: Path) -> None:
     async with (
         TinyCollector(control=line("a.example")) as tiny,
-        Collector((tiny.origin,), ca_file="", timeout=5) as way,
+        Collector((tiny.origin,), ca_file="", timeout=30) as way,
     ):
         source = CollectorsControl(tmp_path, max_age=600)
         await source.refresh(way, NOON)
@@ -89,7 +89,7 @@ async def test_nonsense_in_place_of_a_control_changes_nothing(tmp_path: Path) ->
 async def test_a_broken_copy_is_no_control(tmp_path: Path) -> None:
     async with (
         TinyCollector(control=line("a.example")) as tiny,
-        Collector((tiny.origin,), ca_file="", timeout=5) as way,
+        Collector((tiny.origin,), ca_file="", timeout=30) as way,
     ):
         await CollectorsControl(tmp_path, max_age=600).refresh(way, NOON)
     (tmp_path / "control.jsonl").write_text("broken")

@@ -94,7 +94,7 @@ async def test_a_collector_that_is_away_is_said_to_be_so_once_and_again_when_it_
 async def test_an_agent_that_was_shut_out_stops_asking(house: House, caplog: pytest.LogCaptureFixture) -> None:
     house.tiny.script = lambda _: (403, {"error": {"code": "revoked", "message": "shut out"}}, {})
     async with house.agent.collector() as collector:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await Sender(house.agent, collector, house.agent.around).run()
 
     assert len(house.tiny.heard) == 1

@@ -57,7 +57,7 @@ def unused_port() -> int:
 
 
 async def deliver(folder: Path, origin: str, outbox: Outbox, *ways: str) -> Delivery:
-    async with Collector(ways or (origin,), ca_file="", timeout=5) as collector:
+    async with Collector(ways or (origin,), ca_file="", timeout=30) as collector:
         return await uplink(folder, origin, collector).deliver(outbox)
 
 
@@ -88,7 +88,7 @@ async def test_another_way_to_the_collector_is_taken_and_remembered(
 ) -> None:
     """The signature is for the collector, whichever way it is reached."""
     dead = f"http://127.0.0.1:{unused_port()}"
-    async with Collector((dead, tiny.origin), ca_file="", timeout=5) as collector:
+    async with Collector((dead, tiny.origin), ca_file="", timeout=30) as collector:
         delivery = await uplink(tmp_path, tiny.origin, collector).deliver(outbox)
 
         assert collector.ways == [tiny.origin, dead]
@@ -232,9 +232,9 @@ async def test_only_the_pinned_authority_is_believed(tmp_path: Path, outbox: Out
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     origin = f"https://127.0.0.1:{runner.addresses[0][1]}"
     try:
-        async with Collector((origin,), ca_file=str(tmp_path / "wrong.pem"), timeout=5) as collector:
+        async with Collector((origin,), ca_file=str(tmp_path / "wrong.pem"), timeout=30) as collector:
             assert (await uplink(tmp_path, origin, collector).deliver(outbox)).action is Action.RETRY
-        async with Collector((origin,), ca_file=str(tmp_path / "right.pem"), timeout=5) as collector:
+        async with Collector((origin,), ca_file=str(tmp_path / "right.pem"), timeout=30) as collector:
             assert (await uplink(tmp_path, origin, collector).deliver(outbox)).action is Action.DONE
     finally:
         await runner.cleanup()

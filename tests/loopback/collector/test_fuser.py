@@ -24,7 +24,7 @@ SERVICES = {T: "WeChat"}
 
 async def fused(house: House) -> list[Event]:
     """The events as they stand once all marks are worked off."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await house.collector.store.read(lambda s: events.dirty(s, 1)):  # noqa: ASYNC110 it is another task's
             await asyncio.sleep(0.01)
     return await house.collector.store.read(lambda s: events.events(s, 0, 100))

@@ -21,7 +21,7 @@ async def asked(data: bytes) -> Reply:
     async with serving(page_of(data)) as port:
         sock: socket.socket = await open_tcp("127.0.0.1", port, 5)
         with sock:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await exchange(TcpStream(sock), "lab.example", "/", reply)
     return reply
 
