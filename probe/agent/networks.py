@@ -28,6 +28,9 @@ _NUMBER = re.compile(r"(?:AS|as)(\d{1,10})(?::(\d{1,5}))?")
 def table_of(files: Iterable[Path]) -> OwnerTable:
     """The prefixes of some files of any of the known formats, together.
 
+    A table of all the internet (half a million prefixes) takes some 20 s of one core and 400 MB; those of a few ASes,
+    a moment.
+
     Raises:
         ListError: a file cannot be read, is broken, or holds no prefixes.
     """

@@ -38,15 +38,13 @@ def expand(asns: Collection[int], table: OwnerTable) -> tuple[Part, ...]:
     A prefix that longer ones fill to its last address is left out, and so is what nobody may announce (private,
     reserved space).
     """
-    wanted = frozenset(asns)
-    holes = holes_of([network for network, _ in table.all()])
     found = []
-    for network, origins in table.all():
-        if not wanted.intersection(origins) or is_bogon(network.partition("/")[0]):
+    for network, origins in table.of_asns(frozenset(asns)):
+        if is_bogon(network.partition("/")[0]):
             continue
-        inside = holes.get(network, ())
-        if not _filled(network, inside):
-            found.append(Part(network=network, asns=origins, holes=inside))
+        holes = holes_of([network, *(inside for inside, _ in table.inside(network))]).get(network, ())
+        if not _filled(network, holes):
+            found.append(Part(network=network, asns=origins, holes=holes))
     return tuple(found)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 
 from probe.lists.prefixes.record import Network, Prefix, PrefixItem
 
@@ -40,10 +41,15 @@ class OwnerTable:
         self._sorted = {version: _in_order(networks, version) for version in (4, 6)}
         self._starts = {v: [int(network.network_address) for network in self._sorted[v]] for v in (4, 6)}
 
-    def all(self) -> Iterator[tuple[str, tuple[int, ...]]]:
-        """Every prefix and its origins, IPv4 first, in the order of their addresses, the shorter before the longer."""
+    def of_asns(self, wanted: AbstractSet[int]) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """The prefixes that some ASes announce, and all their origins.
+
+        IPv4 first, in the order of their addresses, the shorter before the longer.
+        """
         for network in (*self._sorted[4], *self._sorted[6]):
-            yield str(network), self._origins_of(network)
+            origins = self._origins_of(network)
+            if not wanted.isdisjoint(origins):
+                yield str(network), origins
 
     def of(self, text: str) -> tuple[str, tuple[int, ...]] | None:
         """The longest prefix that covers an address or a prefix, and its origins; None when none does.

@@ -62,10 +62,13 @@ def test_a_prefix_of_several_origins_has_them_all_and_what_is_not_announced_none
     assert OwnerTable(items).of("1.0.1.7") is None
 
 
-def test_all_of_it_comes_in_the_order_of_addresses() -> None:
+def test_the_prefixes_of_some_ases_come_in_the_order_of_their_addresses() -> None:
     """The shorter before the longer, IPv4 before IPv6."""
-    items = [Prefix(line=1, network=text, asns=(1,)) for text in ("2a04::/32", "1.0.0.0/25", "1.0.0.0/24")]
-    assert [network for network, _ in OwnerTable(items).all()] == ["1.0.0.0/24", "1.0.0.0/25", "2a04::/32"]
+    rows = (("2a04::/32", 1), ("1.0.0.0/25", 2), ("1.0.0.0/24", 1), ("1.0.1.0/24", 3))
+    items = [Prefix(line=1, network=network, asns=(asn,)) for network, asn in rows]
+    found = OwnerTable(items).of_asns({1, 2})
+
+    assert list(found) == [("1.0.0.0/24", (1,)), ("1.0.0.0/25", (2,)), ("2a04::/32", (1,))]
 
 
 @given(st.lists(st.tuples(st.integers(0, 255), st.integers(24, 32)), min_size=1), st.integers(0, 255))
