@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 
 from probe.judge import acquittal, control, pages
 from probe.judge.acquittal import Standing
 from probe.judge.control import Word
+from probe.judge.lazy import cached_property
 from probe.judge.names import Names
 from probe.judge.pages import Whose
 from probe.judge.reading import Hop, Outcome, Site, chains

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
 
 from probe.judge.acquittal import Standing, plain
+from probe.judge.lazy import cached_property
 from probe.judge.reading import resolutions
 from probe.model.address import is_bogon
 from probe.model.failure import DNS_ANSWERS, OWN_FAULTS, Failure

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 from probe.errors import TargetError
+from probe.judge.lazy import cached_property
 from probe.model.address import parse_address
 from probe.model.failure import OWN_FAULTS, Failure
 from probe.model.observation import (

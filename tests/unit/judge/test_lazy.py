@@ -1,0 +1,34 @@
+"""A property that is worked out once an object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from probe.judge.lazy import cached_property
+
+
+@dataclass(frozen=True, eq=False)
+class Thing:
+    """Counts how often it was asked."""
+
+    asked: list[str] = field(default_factory=list)
+
+    @cached_property
+    def word(self) -> str:
+        """What it is."""
+        self.asked.append("word")
+        return f"word {len(self.asked)}"
+
+
+def test_it_is_worked_out_at_the_first_reading_and_kept() -> None:
+    """For each object by itself, frozen or not."""
+    one, other = Thing(), Thing()
+
+    assert [one.word, one.word, other.word] == ["word 1", "word 1", "word 1"]
+    assert one.asked == ["word"]
+
+
+def test_the_class_shows_the_property_itself() -> None:
+    """With the words that describe it."""
+    assert isinstance(Thing.word, cached_property)
+    assert Thing.word.__doc__ == "What it is."
