@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from probe.model.address import Family
 from probe.model.verdict import ControlFacts, Status
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds on one measurement.
 
     The caps per family cover every address of nearly all names while keeping the handshakes to one network few, since
@@ -43,8 +42,7 @@ class Limits:
         return self.ipv6 if family is Family.IPV6 else self.ipv4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setup:
+class Setup(msgspec.Struct, frozen=True, kw_only=True):
     """What a plan knows besides its target.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from probe.model.failure import Failure
 from probe.model.target import parse
@@ -25,7 +26,7 @@ def knowing(*hits: str, how: str = "tls", misses: tuple[str, ...] = (), **more: 
         hits=dict.fromkeys(hits, how),
         misses=misses,
     )
-    return replace(SETUP, control=control, **more)  # type: ignore[arg-type]
+    return replace(SETUP, control=control, **more)
 
 
 def connects(dialogue: Dialogue) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from probe.model.address import Family
 from probe.plan.setup import Limits, Setup
