@@ -61,7 +61,7 @@ class Line:
     asn: int
     country: str
     cuts: tuple[Cut, ...] = ()
-    anchors: Mapping[str, AnchorKind] = field(default_factory=dict)
+    anchors: Mapping[str, AnchorKind] = field(default_factory=dict, hash=False)
 
     def vantage(self, moment: datetime) -> dict[str, Any]:
         """What a verdict says of it: the anchors looked at just then."""
