@@ -1,5 +1,6 @@
 """What registers write becomes ours, or nothing."""
 
+import ipaddress
 from datetime import UTC, datetime
 
 import pytest
@@ -103,3 +104,10 @@ class TestMoment:
     def test_that_is_none_is_none(self, text: str) -> None:
         """Never an error."""
         assert clean.moment(text) is None
+
+
+@given(st.lists(st.sampled_from(["0", "0000", "00", "1", "0a", "FfFf", "2606"]), min_size=8, max_size=8))
+def test_an_address_spelt_out_is_shortened_as_the_library_does(groups: list[str]) -> None:
+    """Whatever its zeros: where they are most, and the first of several such places."""
+    text = ":".join(groups)
+    assert clean.address(text) == str(ipaddress.ip_address(text))
