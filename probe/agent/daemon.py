@@ -49,6 +49,7 @@ async def once(settings: Settings, around: Surroundings, show: Show) -> tuple[Ex
             collector = await stack.enter_async_context(agent.collector()) if agent.ways else None
             instruments = Instruments(settings, around.clock, _budget(settings))
             await stack.enter_async_context(instruments)
+            _warn(instruments)
             result = await agent.turn(instruments, collector)
             if collector is None:
                 _show(result, show)
@@ -95,11 +96,18 @@ async def serve(load: Callable[[], Settings], around: Surroundings, show: Show) 
         notify("STOPPING=1")
 
 
+def _warn(instruments: Instruments) -> None:
+    """One line where packets were asked for and cannot be had."""
+    if instruments.lacking:
+        log.warning("measuring without packets: %s", instruments.lacking)
+
+
 async def _turns(agent: Agent, outbox: Outbox, around: Surroundings, reload: asyncio.Event, show: Show) -> None:
     """Turn after turn under one set of settings, and the sending beside them."""
     async with contextlib.AsyncExitStack() as stack:
         instruments = Instruments(agent.settings, around.clock, _budget(agent.settings))
         await stack.enter_async_context(instruments)
+        _warn(instruments)
         collector = await stack.enter_async_context(agent.collector()) if agent.ways else None
         sender = None if collector is None else Sender(agent, collector, around)
         async with asyncio.TaskGroup() as group:

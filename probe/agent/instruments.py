@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
@@ -10,8 +11,8 @@ from probe.agent.sweep import Leave
 from probe.clock import Clock
 from probe.measure import resolvers
 from probe.measure.anchors import AnchorWatch
-from probe.measure.bypass import bypass
 from probe.measure.budget import Budget
+from probe.measure.bypass import bypass
 from probe.measure.ownnames import own_names
 from probe.measure.pace import Pace
 from probe.measure.target import Surroundings, measure
@@ -19,6 +20,7 @@ from probe.measure.tools import Tools
 from probe.model.target import Target
 from probe.model.verdict import AnchorLook, ControlFacts, Verdict
 from probe.settings import Settings
+from probe.settings.places import state_folder
 
 
 class Instruments:
@@ -28,10 +30,14 @@ class Instruments:
         settings: merged.
         clock: dates what is seen.
         budget: what may be spent until the next `prepare`; without limits when None.
+
+    Attributes:
+        lacking: why packets are not captured though the settings ask for it; empty when they are, or do not.
     """
 
     def __init__(self, settings: Settings, clock: Clock, budget: Budget | None = None) -> None:
         self.budget = budget or Budget()
+        self.lacking = ""
         self._settings = settings
         self._clock = clock
         chosen = settings.measure
@@ -79,11 +85,19 @@ class Instruments:
 
     async def __aenter__(self) -> Instruments:
         await self._tools.__aenter__()
+        wanted = self._settings.measure.packets
+        if wanted != "never":
+            from probe.measure.watcher import Watcher  # noqa: PLC0415 - hardly anybody asks for it
+
+            state = state_folder(self._settings.agent.state, os.environ)
+            self._tools.watcher, self.lacking = await Watcher.start(state / "pcap" if wanted == "pcap" else None)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._tools.watcher is not None:
+            await self._tools.watcher.close()
         await self._tools.__aexit__(kind, error, trace)
 
     async def fresh(self, since: datetime) -> tuple[AnchorLook, ...]:

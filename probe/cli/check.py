@@ -45,6 +45,8 @@ Emit = Callable[[Verdict], None]
 @click.option("--concurrency", type=int, metavar="N", help="How many targets are at work at once.")
 @click.option("--pace", type=float, metavar="N", help="Handshakes a second to one destination network; 0: no limit.")
 @click.option("--localise", is_flag=True, help="Of what is blocked, look how many routers away.")
+@click.option("--packets", is_flag=True, help="Look at the packets of what fails, where that is allowed.")
+@click.option("--pcap", is_flag=True, help="The same, and keep them in the state folder, without our addresses.")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings to read.")
 def command(
     targets: tuple[str, ...], files: tuple[str, ...], *, as_json: bool, config: Path | None, **options: object
@@ -98,6 +100,7 @@ def _overrides(options: Mapping[str, object]) -> dict[str, object]:
         "measure.concurrency": options["concurrency"],
         "measure.pace": options["pace"],
         "measure.localise": "always" if options["localise"] else None,
+        "measure.packets": "pcap" if options["pcap"] else "numbers" if options["packets"] else None,
         "agent.control": options["control"],
     }
 
@@ -108,6 +111,8 @@ async def _measure(
     clock = Clock.parse(os.environ.get("PROBE_CLOCK", ""))
     async with Instruments(settings, clock) as instruments:
         instruments.prepare(control)
+        if instruments.lacking:
+            click.echo(f"probe: measuring without packets: {instruments.lacking}", err=True)
         muteness = Muteness(instruments.fresh, clock)
         await muteness.look()
         for sentence in sentences(sorted({*notes(muteness.looks), *bypass()})):

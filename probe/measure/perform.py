@@ -120,6 +120,8 @@ class _Performance:
                 raise
 
         try:
+            if self._tools.watcher is not None:
+                await self._tools.watcher.watch(step)
             await _performer(step)(step, self._tools, stamp, emit)
         except Exception as error:
             if error is self._broken:

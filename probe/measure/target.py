@@ -31,6 +31,8 @@ LONGEST = 900.0
 quarter of an hour is a fault."""
 
 
+_FAILING = frozenset({Status.BLOCKED, Status.THROTTLED, Status.UNREACHABLE})
+"""What packets are asked about."""
 _LETTERS = bytes(ord("a") + octet % 26 for octet in range(256))
 
 
@@ -112,6 +114,9 @@ async def measure(
         if verdict.status is not Status.REACHABLE:
             vantage = vantage_of(await surroundings.watch.fresh(surroundings.clock.now()), surroundings)
             verdict = judge.verdict(time=time, text=text, target=target, evidence=evidence, vantage=vantage)
+        if surroundings.tools.watcher is not None and verdict.status in _FAILING:
+            packets = await surroundings.tools.watcher.report(verdict.evidence.observations, began, _label(verdict))
+            verdict = replace(verdict, evidence=replace(verdict.evidence, packets=packets))
         if verdict.status is Status.BLOCKED and surroundings.localise is not None and attempt >= surroundings.localise:
             verdict = await _localised(verdict, target, surroundings, began)
     except Exception as error:  # noqa: BLE001 - one target's fault must not end the round
@@ -150,6 +155,11 @@ def _setup(
         known=surroundings.known.get(text, ()),
         holes=surroundings.holes.get(text, ()),
     )
+
+
+def _label(verdict: Verdict) -> str:
+    """Begins the names of a verdict's capture files."""
+    return f"{verdict.time:%Y%m%dT%H%M%S}-{verdict.target}"
 
 
 async def _localised(verdict: Verdict, target: Target, surroundings: Surroundings, began: float) -> Verdict:

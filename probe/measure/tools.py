@@ -15,6 +15,7 @@ from probe.measure.staging import Staging
 
 if TYPE_CHECKING:
     from probe.measure.encrypted import EncryptedResolver
+    from probe.measure.watcher import Watcher
 
 TIMEOUT = 10.0
 """Seconds a phase may last unless told otherwise: three SYN retransmissions (1, 2, 4 s: RFC 6298) and an answer."""
@@ -36,6 +37,7 @@ class Tools:
         lookups: getaddrinfo.
         search: held by the one search for a place on the path that is under way: routers say only about once a second
             to one host that a packet ran out of them (Linux: `icmp_ratelimit`).
+        watcher: captures packets; None where that is not asked for or not possible.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Tools:
         self.staging = Staging(handshakes, sockets)
         self.lookups = Lookups()
         self.search = asyncio.Lock()
+        self.watcher: Watcher | None = None
         self._encrypted: dict[str, EncryptedResolver] = {}
 
     async def __aenter__(self) -> Self:

@@ -10,6 +10,7 @@ import msgspec
 from probe.model.failure import Failure
 from probe.model.location import Location
 from probe.model.observation import Observation
+from probe.model.packets import PacketTrace
 
 
 class Status(StrEnum):
@@ -183,6 +184,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         failing: address -> cause (or failure), for addresses that fail while others serve; of a range likewise, and the
             sub-prefix in their place where it fails as a whole.
         hop: the URL of the redirect hop that decided.
+        packets: what the packets of failing conversations showed, where a privileged watcher looked; no rule reads it.
         location: where on the path a blocked name or request met what blocks it, where that was looked for and found.
         notes: ids of further things worth a reader's eye (`cdn_acquitted`, `hosts_file`, `nxdomain_rewritten` ..).
     """
@@ -198,6 +200,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     families: dict[str, str] = {}
     failing: dict[str, str] = {}
     hop: str = ""
+    packets: tuple[PacketTrace, ...] = ()
     location: Location | None = None
     notes: tuple[str, ...] = ()
 

@@ -33,6 +33,7 @@ Resolvers = Annotated[
     Meta(description="a list of https://address/dns-query and tls://address:853"),
 ]
 When = Annotated[Literal["never", "changes", "always"], Meta(description='"never", "changes" or "always"')]
+Capture = Annotated[Literal["never", "numbers", "pcap"], Meta(description='"never", "numbers" or "pcap"')]
 Role = Annotated[Literal["vantage", "control"], Meta(description='"vantage" or "control"')]
 
 
@@ -87,6 +88,7 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
     allowed_name: HostName
     range_sample: Sample
     localise: When
+    packets: Capture
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from tests.lab.topology import Lab, missing
 from tests.lab.world import FOREIGN_ANCHORS, TRUSTED, deal
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("path")]
-UNPRIVILEGED = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--")
+UNPRIVILEGED = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--")
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +28,11 @@ def bench() -> Iterator[Bench]:
 
 @pytest.fixture(scope="module")
 def lines(bench: Bench) -> dict[str, Line]:
-    """Scenario name -> the verdict of `probe check --localise`, run by nobody without a capability."""
+    """Scenario name -> the verdict of `probe check --localise`, run without a capability."""
     controls = bench.control_file("seeker", bench.measure_controls()["control"])
     words = ["check", "--json", "--localise", "--pace", "0", "--concurrency", "40", "--timeout", "3", *controls]
     words += [f"--trusted-resolver={url}" for url in TRUSTED] + [f"--anchor=https://{n}/" for n in FOREIGN_ANCHORS]
     targets = {bench.target(scenario): scenario.name for scenario in bench.scenarios}
-    bench.lab.folder.chmod(0o755)
     done = bench.lab.hosts["seeker"].run(*UNPRIVILEGED, PROBE, *words, *targets, environ=bench.environ, timeout=200)
     assert done.returncode == 1, done.stderr
     return {targets[line["target"]]: line for line in map(json.loads, done.stdout.splitlines())}

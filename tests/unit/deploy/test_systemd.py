@@ -19,6 +19,7 @@ EXPOSURE = 1.5
 def test_every_service_and_the_timer_are_here() -> None:
     """The tests below do not pass for want of units."""
     assert [path.name for path in sorted(UNITS.iterdir())] == [
+        "packets.conf",
         "probe-agent-once.service",
         "probe-agent-once.timer",
         "probe-agent.service",
@@ -29,7 +30,7 @@ def test_every_service_and_the_timer_are_here() -> None:
 def test_systemd_accepts_every_unit(tmp_path: Path) -> None:
     """`systemd-analyze verify` has nothing to say, the program standing where this interpreter stands."""
     analyze = required.command("systemd-analyze")
-    for unit in UNITS.iterdir():
+    for unit in (*UNITS.glob("*.service"), *UNITS.glob("*.timer")):
         text = unit.read_text().replace("/usr/bin/probe", sys.executable)
         (tmp_path / unit.name).write_text(text)
 
@@ -67,3 +68,45 @@ def test_no_agent_unit_has_a_capability() -> None:
 
         assert "CapabilityBoundingSet=" in lines
         assert "AmbientCapabilities=" in lines
+
+
+def test_the_drop_in_lends_one_capability_and_little_else(tmp_path: Path) -> None:
+    """With it the agent's unit is accepted, and its exposure stays under what systemd calls medium."""
+    analyze = required.command("systemd-analyze")
+    unit = tmp_path / "probe-agent.service"
+    unit.write_text((UNITS / unit.name).read_text().replace("/usr/bin/probe", sys.executable))
+    folder = tmp_path / f"{unit.name}.d"
+    folder.mkdir()
+    text = (UNITS / "packets.conf").read_text()
+    (folder / "packets.conf").write_text(text)
+    # Offline, `security` reads no drop-ins: to it the last word in one file is what a drop-in's is.
+    (tmp_path / "merged.service").write_text(_merged(unit.read_text(), text))
+
+    verified = subprocess.run(
+        [analyze, "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False, timeout=60
+    )
+    judged = subprocess.run(
+        [analyze, "security", "--offline=yes", "--threshold=25", str(tmp_path / "merged.service")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert judged.returncode == 0, judged.stdout.splitlines()[-1:]
+    assert [line for line in text.splitlines() if "Capabilit" in line and "=" in line] == [
+        "AmbientCapabilities=CAP_NET_RAW",
+        "CapabilityBoundingSet=CAP_NET_RAW",
+    ]
+
+
+def _merged(unit: str, drop_in: str) -> str:
+    """The unit with each setting of the drop-in in place of its own; what is a list in the unit is one line longer."""
+    settings = dict(line.split("=", 1) for line in drop_in.splitlines() if "=" in line and not line.startswith("#"))
+    calls = f"SystemCallFilter={settings.pop('SystemCallFilter')}"
+    lines = []
+    for line in unit.replace("\n[Install]", f"{calls}\n\n[Install]").splitlines():
+        key = line.partition("=")[0]
+        lines.append(f"{key}={settings[key]}" if key in settings else line)
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,170 @@
+"""The other end of `python -m probe.packets`: tells it what to watch, asks what it saw. Evidence more, never less.
+
+The process is started only when asked for. Where it cannot capture (no privilege, no scapy, not Linux) one line says so
+and everything goes on without; where it dies or falls silent later, likewise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+import probe
+from probe.measure.resolve import Server
+from probe.model.address import is_bogon, parse_address
+from probe.model.observation import Exchange, Observation, Resolution, TlsHandshake
+from probe.model.packets import Ask, PacketTrace, Reply
+from probe.model.step import Purpose, Resolve, Step, Trust
+from probe.privileges import give_up_capabilities
+
+PATIENCE = 10.0
+"""Seconds for an answer: importing scapy takes one on a slow host, reading sixteen conversations less."""
+_LONGEST = 8 * 1024 * 1024
+"""Bytes of an answer: eight capture files of 64 KiB in base64 make less than one."""
+
+
+class Watcher:
+    """A running watcher.
+
+    Args:
+        process: just started.
+        folder: where capture files of failing conversations are written; None for none.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process, folder: Path | None) -> None:
+        self._process = process
+        self._folder = folder
+        self._lock = asyncio.Lock()
+        self._watched: set[str] = set()
+        self._alive = True
+
+    @classmethod
+    async def start(cls, folder: Path | None = None) -> tuple[Watcher | None, str]:
+        """The watcher, or None and why there is none, for a person."""
+        if sys.platform != "linux":
+            return None, "packets are captured on Linux alone"
+        path = os.pathsep.join([str(Path(probe.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "probe.packets"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            limit=_LONGEST,
+            env={"PATH": os.environ.get("PATH", ""), "HOME": "/nonexistent", "PYTHONPATH": path.rstrip(os.pathsep)},
+        )
+        watcher = cls(process, folder)
+        reply = await watcher._hear()
+        trouble = "the watcher did not start" if reply is None else reply.trouble
+        if trouble:
+            await watcher.close()
+            return None, trouble
+        if os.geteuid() != 0:  # what systemd lent us for the watcher is its own now
+            give_up_capabilities()
+        return watcher, ""
+
+    async def watch(self, step: Step) -> None:
+        """Have the packets of a step's address kept, from before its first."""
+        address = _address(step)
+        if address and address not in self._watched:
+            self._watched.add(address)
+            await self._ask(Ask(watch=(address,)))
+
+    async def report(self, seen: Iterable[Observation], since: float, label: str) -> tuple[PacketTrace, ...]:
+        """What the conversations about the subject's own names showed.
+
+        Args:
+            seen: of one measurement.
+            since: when it began, on the event loop's clock.
+            label: begins the names of the capture files.
+        """
+        names = tuple(dict.fromkeys(name for one in seen if (name := _name(one))))
+        if not names:
+            return ()
+        reply = await self._ask(Ask(names=names, since=since, pcap=self._folder is not None))
+        if reply is None:
+            return ()
+        if self._folder is not None:
+            _write(self._folder, label, reply.pcaps)
+        return tuple(map(_shown, reply.traces))
+
+    async def close(self) -> None:
+        """End the process and wait for its end."""
+        self._alive = False
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+    async def _ask(self, ask: Ask) -> Reply | None:
+        async with self._lock:
+            if not self._alive or self._process.stdin is None:
+                return None
+            try:
+                self._process.stdin.write(msgspec.json.encode(ask) + b"\n")
+                await self._process.stdin.drain()
+            except OSError:
+                self._alive = False
+                return None
+            reply = await self._hear()
+            self._alive = reply is not None  # an answer that comes too late would be taken for the next one's
+            return reply
+
+    async def _hear(self) -> Reply | None:
+        assert self._process.stdout is not None  # noqa: S101 - it was made a pipe
+        try:
+            async with asyncio.timeout(PATIENCE):
+                line = await self._process.stdout.readline()
+            return msgspec.json.decode(line, type=Reply)
+        except (TimeoutError, ValueError, msgspec.DecodeError):
+            return None
+
+
+def _address(step: Step) -> str:
+    """Where a step sends packets that can be told by their address; empty for names and this host itself."""
+    if not isinstance(step, Resolve):
+        return step.address
+    server = Server.parse(step.resolver)
+    found = parse_address(server.address) if server is not None and step.trust is Trust.NETWORK else None
+    return "" if found is None or found.is_loopback else str(found)
+
+
+def _name(one: Observation) -> str:
+    """The name of the subject's own that an act said."""
+    if one.purpose is not Purpose.SUBJECT:
+        return ""
+    match one:
+        case Resolution():
+            return one.name if one.trust is Trust.NETWORK else ""
+        case TlsHandshake():
+            return one.sni
+        case Exchange():
+            return urlsplit(one.url).hostname or ""
+        case _:
+            return ""
+
+
+def _shown(trace: PacketTrace) -> PacketTrace:
+    """As evidence names it: a resolver on the vantage's own network has no address."""
+    if trace.protocol == "dns" and is_bogon(trace.address):
+        return msgspec.structs.replace(trace, address="network")
+    return trace
+
+
+def _write(folder: Path, label: str, pcaps: Iterable[bytes]) -> None:
+    """Capture files, for this host's owner alone."""
+    stem = re.sub(r"[^A-Za-z0-9.-]+", "_", label).strip("_")[:100]
+    with suppress(OSError):  # a full disk must not end a measurement
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for number, octets in enumerate(pcaps):
+            file = folder / f"{stem}-{number}.pcap"
+            file.touch(mode=0o600)
+            file.write_bytes(octets)

@@ -1,0 +1,130 @@
+"""The packets that are kept, by conversation, within bounds. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+TCP, UDP = 6, 17
+HEAD, TAIL = 48, 16
+"""Packets kept of one conversation: its first, and its last."""
+ROOM = 16 * 1024 * 1024
+"""Bytes kept altogether; the oldest conversations give way."""
+
+
+class Key(NamedTuple):
+    """A conversation, seen from here."""
+
+    protocol: int
+    remote: str
+    remote_port: int
+    local_port: int
+
+
+class Kept(NamedTuple):
+    """A packet from its IP header on."""
+
+    at: float
+    outgoing: bool
+    raw: bytes
+
+
+@dataclass
+class Flow:
+    """A conversation.
+
+    Attributes:
+        local: this host's address in it.
+        begun: seconds, CLOCK_MONOTONIC.
+        heard: packets that came, kept or not.
+    """
+
+    key: Key
+    local: str
+    begun: float
+    heard: int = 0
+    size: int = 0
+    head: list[Kept] = field(default_factory=list)
+    tail: deque[Kept] = field(default_factory=deque)
+
+    @property
+    def packets(self) -> Iterator[Kept]:
+        """In order."""
+        yield from self.head
+        yield from self.tail
+
+    def said(self, names: Iterable[str]) -> str:
+        """Which of these names this side said in it, as a host in TLS or HTTP, or as a question; empty for none."""
+        words = b"".join(one.raw for one in self.packets if one.outgoing).lower()
+        for name in names:
+            octets = name.lower().encode("ascii", "replace")
+            asked = b"".join(bytes((len(label) & 63,)) + label for label in octets.split(b".")) + b"\0"
+            if (asked if self.key.protocol == UDP else octets) in words:
+                return name
+        return ""
+
+
+class Flows:
+    """All that is kept.
+
+    Args:
+        room: bytes.
+    """
+
+    def __init__(self, room: int = ROOM) -> None:
+        self._flows: OrderedDict[Key, Flow] = OrderedDict()
+        self._left = room
+
+    def add(self, raw: bytes, at: float, *, outgoing: bool) -> None:
+        """Keep a packet; one that is no TCP or UDP, or a later fragment, is left out."""
+        ends = _ends(raw)
+        if ends is None:
+            return
+        protocol, source, destination, source_port, destination_port = ends
+        near, far = (source, destination) if outgoing else (destination, source)
+        near_port, far_port = (source_port, destination_port) if outgoing else (destination_port, source_port)
+        key = Key(protocol, far, far_port, near_port)
+        flow = self._flows.get(key)
+        if flow is None:
+            flow = self._flows[key] = Flow(key, near, at)
+        flow.heard += not outgoing
+        kept = Kept(at, outgoing, raw)
+        if len(flow.head) < HEAD:
+            flow.head.append(kept)
+        else:
+            flow.tail.append(kept)
+            if len(flow.tail) > TAIL:
+                self._count(flow, -len(flow.tail.popleft().raw))
+        self._count(flow, len(raw))
+        while self._left < 0 and len(self._flows) > 1:
+            _, oldest = self._flows.popitem(last=False)
+            self._left += oldest.size
+
+    def _count(self, flow: Flow, octets: int) -> None:
+        flow.size += octets
+        self._left -= octets
+
+    def since(self, moment: float) -> Iterator[Flow]:
+        """The conversations that began then or later, oldest first."""
+        return (flow for flow in self._flows.values() if flow.begun >= moment)
+
+
+def _ends(raw: bytes) -> tuple[int, str, str, int, int] | None:
+    """Protocol, addresses and ports of an IP packet."""
+    if len(raw) < 28:
+        return None
+    if raw[0] >> 4 == 4:
+        start, protocol, source, destination = (raw[0] & 15) * 4, raw[9], raw[12:16], raw[16:20]
+        if (raw[6] & 0x1F) or raw[7]:
+            return None
+    elif raw[0] >> 4 == 6 and len(raw) >= 48:
+        start, protocol, source, destination = 40, raw[6], raw[8:24], raw[24:40]
+    else:
+        return None
+    if protocol not in (TCP, UDP) or len(raw) < start + 8:
+        return None
+    ports = int.from_bytes(raw[start : start + 2], "big"), int.from_bytes(raw[start + 2 : start + 4], "big")
+    return protocol, str(ipaddress.ip_address(source)), str(ipaddress.ip_address(destination)), *ports

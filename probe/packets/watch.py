@@ -1,0 +1,152 @@
+"""The watcher's process: one packet socket, a line in for each question, a line out for each answer."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import selectors
+import socket
+import sys
+import time
+
+import msgspec
+
+from probe.model.packets import MOST, Ask, PacketTrace, Reply
+from probe.packets import sieve
+from probe.packets.flows import UDP, Flow, Flows
+from probe.packets.telling import tell_dns, tell_tcp
+from probe.privileges import become_nobody
+
+_ETH_P_ALL = 0x0003
+_SO_ATTACH_FILTER = 26
+_HOST, _OUTGOING = 0, 4
+"""Packets to and from this host (linux/if_packet.h); others', that a shared wire shows, are not looked at."""
+_BATCH = 256
+_BUFFER = 4 * 1024 * 1024
+_LONGEST = 1024 * 1024
+"""Bytes of a question."""
+_DNS = 53
+
+
+class Watch:
+    """What the process holds.
+
+    Args:
+        sock: a packet socket over the network layer (AF_PACKET, SOCK_DGRAM).
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._watched: dict[str, None] = {}  # oldest first
+        self._flows = Flows()
+        self._set_filter()
+
+    def serve(self, question: int, answer: int) -> None:
+        """Until the other side closes."""
+        selector = selectors.DefaultSelector()
+        selector.register(question, selectors.EVENT_READ)
+        selector.register(self._sock, selectors.EVENT_READ)
+        pending = b""
+        while True:
+            ready = [key.fd for key, _ in selector.select()]
+            if self._sock.fileno() in ready:
+                self.drain()
+            if question not in ready:
+                continue
+            data = os.read(question, 65536)
+            pending += data
+            if not data or len(pending) > _LONGEST:
+                return
+            *lines, pending = pending.split(b"\n")
+            for line in lines:
+                _say(answer, self.answer(msgspec.json.decode(line, type=Ask)))
+
+    def drain(self) -> None:
+        """Keep what has come."""
+        for _ in range(_BATCH):
+            try:
+                raw, (interface, _, kind, *_) = self._sock.recvfrom(sieve.SNAP)
+            except BlockingIOError:
+                return
+            if kind in (_HOST, _OUTGOING) and interface != "lo":
+                self._flows.add(raw, time.monotonic(), outgoing=kind == _OUTGOING)
+
+    def answer(self, ask: Ask) -> Reply:
+        """Do what is asked."""
+        fresh = [address for address in ask.watch if address not in self._watched]
+        if fresh:
+            self._watched.update(dict.fromkeys(fresh))
+            while len(self._watched) > sieve.MOST:
+                del self._watched[next(iter(self._watched))]
+            self._set_filter()
+        if not ask.names:
+            return Reply()
+        self.drain()
+        return self._report(ask)
+
+    def _report(self, ask: Ask) -> Reply:
+        from probe.packets import dissect  # noqa: PLC0415 - imported before privileges went, see `main`
+
+        found: list[tuple[PacketTrace, Flow]] = []
+        for flow in self._flows.since(ask.since):
+            name = flow.said(ask.names)
+            if not name or (flow.key.protocol == UDP and flow.key.remote_port != _DNS):
+                continue
+            dns = flow.key.protocol == UDP
+            told = (tell_dns if dns else tell_tcp)(dissect.read(flow))
+            if told.packets:
+                trace = PacketTrace(
+                    address=flow.key.remote,
+                    port=flow.key.remote_port,
+                    protocol="dns" if dns else "tcp",
+                    name=name,
+                    packets=told.packets,
+                    heard=flow.heard,
+                    oddities=told.oddities,
+                )
+                found.append((trace, flow))
+        found = sorted(found, key=lambda pair: not pair[0].oddities)[:MOST]
+        pcaps = tuple(dissect.pcap(flow) for _, flow in found) if ask.pcap else ()
+        return Reply(traces=tuple(trace for trace, _ in found), pcaps=pcaps)
+
+    def _set_filter(self) -> None:
+        """Hand the kernel the filter for the addresses watched now."""
+        code = sieve.program(self._watched)
+        held = ctypes.create_string_buffer(code, len(code))
+        # struct sock_fprog: the number of instructions and where they lie.
+        program = _Program(len(code) // 8, ctypes.addressof(held))
+        self._sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, bytes(program))
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+
+
+def main() -> None:
+    """Open the socket, give up every privilege, serve."""
+    question, answer = sys.stdin.fileno(), sys.stdout.fileno()
+    try:
+        from probe.packets import dissect  # noqa: PLC0415 - its files may be out of nobody's reach
+
+        dissect.rehearse()
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_ALL))
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        watch = Watch(sock)
+        become_nobody()
+    except ImportError:
+        _say(answer, Reply(trouble="scapy is not installed (the extra `packets`)"))
+        return
+    except OSError as error:
+        denied = isinstance(error, PermissionError)
+        _say(answer, Reply(trouble="no CAP_NET_RAW" if denied else f"no packet socket: {error.strerror}"))
+        return
+    _say(answer, Reply())
+    watch.serve(question, answer)
+
+
+def _say(answer: int, reply: Reply) -> None:
+    """One line, whole."""
+    line = msgspec.json.encode(reply) + b"\n"
+    while line:
+        line = line[os.write(answer, line) :]

@@ -1,0 +1,137 @@
+"""The other end of the watcher's process: asked for, refused, dead; what it may be told and what may be shown."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from probe.measure import watcher
+from probe.measure.watcher import Watcher
+from probe.model.observation import Connection, Exchange, Observation, Resolution, TlsHandshake
+from probe.model.packets import PacketTrace
+from probe.model.step import Connect, Fetch, Place, Purpose, Resolve, Step, Trust
+from tests import required
+
+ROOT = Path(__file__).parents[3]
+A = "151.101.1.10"
+
+
+def ask(resolver: str, trust: Trust = Trust.NETWORK) -> Resolve:
+    """A question."""
+    return Resolve(name="news.example.org", rrtype="A", resolver=resolver, trust=trust)
+
+
+@pytest.mark.parametrize(
+    ("step", "address"),
+    [
+        (Connect(address=A, port=443), A),
+        (Fetch(url="https://news.example.org/", address="2a04:4e42::10"), "2a04:4e42::10"),
+        (ask("udp:95.165.1.1:53"), "95.165.1.1"),
+        (ask("udp:[2a02:2168::35]:53"), "2a02:2168::35"),
+        (ask("udp:127.0.0.53:53"), ""),
+        (ask("system", Trust.SYSTEM), ""),
+        (ask("https://9.9.9.9/dns-query", Trust.TRUSTED), ""),
+    ],
+)
+def test_what_is_watched_is_where_packets_go_in_clear(step: Step, address: str) -> None:
+    """Not this host itself, and nobody who is asked through TLS."""
+    assert watcher._address(step) == address
+
+
+def said(name: str, purpose: Purpose = Purpose.SUBJECT) -> TlsHandshake:
+    """A handshake."""
+    return TlsHandshake(address=A, port=443, sni=name, purpose=purpose)
+
+
+@pytest.mark.parametrize(
+    ("seen", "name"),
+    [
+        (said("news.example.org"), "news.example.org"),
+        (said("neutral.com", Purpose.NEUTRAL), ""),
+        (Exchange(url="http://news.example.org:8080/a", address=A), "news.example.org"),
+        (Resolution(name="n.example", rrtype="A", resolver="network", trust=Trust.NETWORK), "n.example"),
+        (Resolution(name="n.example", rrtype="A", resolver="tls://9.9.9.9", trust=Trust.TRUSTED), ""),
+        (Connection(address=A, port=443), ""),
+    ],
+)
+def test_conversations_are_found_by_the_subjects_own_names(seen: Observation, name: str) -> None:
+    assert watcher._name(seen) == name
+
+
+def test_a_resolver_on_the_own_network_is_not_named() -> None:
+    """Any other far side is, a target at a private address too: it stands in the observations."""
+    shown = [
+        watcher._shown(PacketTrace(address=address, port=53, protocol=protocol)).address
+        for address, protocol in (("192.168.1.1", "dns"), ("95.165.1.1", "dns"), ("192.168.1.9", "tcp"))
+    ]
+
+    assert shown == ["network", "95.165.1.1", "192.168.1.9"]
+
+
+def test_capture_files_are_for_their_owner_alone(tmp_path: Path) -> None:
+    """Their names hold what a file system takes."""
+    watcher._write(tmp_path / "pcap", "20261001T120000-https://x/../y", [b"one", b"two"])
+
+    files = sorted((tmp_path / "pcap").iterdir())
+    assert [(file.name, file.read_bytes()) for file in files] == [
+        ("20261001T120000-https_x_.._y-0.pcap", b"one"),
+        ("20261001T120000-https_x_.._y-1.pcap", b"two"),
+    ]
+    if os.name == "posix":
+        assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+
+
+def test_a_disk_that_takes_nothing_ends_nothing(tmp_path: Path) -> None:
+    (tmp_path / "pcap").write_text("in the way")
+
+    watcher._write(tmp_path / "pcap", "x", [b"one"])
+
+
+async def test_a_process_that_dies_is_done_without() -> None:
+    """What is asked of it afterwards has no answer, and nobody waits for one."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", "input()"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    dead = Watcher(process, None)
+
+    await dead.watch(Connect(address=A, port=443, place=Place()))
+    packets = await dead.report([said("news.example.org")], 0.0, "label")
+    await dead.close()
+
+    assert packets == ()
+    assert process.returncode is not None
+
+
+async def test_nothing_is_asked_where_no_name_was_said() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", "input()"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    idle = Watcher(process, None)
+
+    assert await idle.report([Connection(address=A, port=443)], 0.0, "label") == ()
+    assert process.returncode is None
+    await idle.close()
+
+
+START = """
+import asyncio
+from probe.measure.watcher import Watcher
+print(asyncio.run(Watcher.start()))
+"""
+
+
+def test_without_the_privilege_there_is_a_reason_and_no_watcher() -> None:
+    """On Linux the kernel refuses the socket; elsewhere nothing is tried."""
+    words = [sys.executable, "-c", START]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        words = [required.command("setpriv"), "--bounding-set=-all", "--inh-caps=-all", "--", *words]
+
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=ROOT, timeout=60)
+
+    reasons = ("no CAP_NET_RAW", "scapy is not installed (the extra `packets`)") if sys.platform == "linux" else ()
+    assert done.stdout.strip() in {str((None, reason)) for reason in (*reasons, "packets are captured on Linux alone")}

@@ -1,0 +1,84 @@
+"""The kernel's filter, run here by a kernel of ten lines."""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+
+import pytest
+
+from probe.packets import sieve
+
+FOUR, OTHER = "151.101.1.10", "95.24.1.2"
+SIX, OTHER_SIX = "2a04:4e42::10", "2a02:2168:1::2"
+
+
+def kept(code: bytes, packet: bytes) -> int:
+    """Bytes that the program keeps of a packet: the classic BPF machine (McCanne, Jacobson 1993)."""
+    lines = [struct.unpack("HBBI", code[at : at + 8]) for at in range(0, len(code), 8)]
+    accumulator = at = 0
+    while True:
+        operation, right, wrong, constant = lines[at]
+        at += 1
+        match operation:
+            case 0x30:
+                accumulator = packet[constant]
+            case 0x20:
+                accumulator = int.from_bytes(packet[constant : constant + 4], "big")
+            case 0x74:
+                accumulator >>= constant
+            case 0x15:
+                at += right if accumulator == constant else wrong
+            case 0x05:
+                at += constant
+            case 0x06:
+                return constant
+            case _:
+                raise AssertionError(hex(operation))
+
+
+def packet(source: str, destination: str, protocol: int = 6) -> bytes:
+    """An IP header, and room for what follows."""
+    ends = ipaddress.ip_address(source).packed + ipaddress.ip_address(destination).packed
+    if ":" in source:
+        return struct.pack("!IHBB", 6 << 28, 20, protocol, 60) + ends + bytes(20)
+    return struct.pack("!BBHHHBBH", 0x45, 0, 40, 1, 0, 60, protocol, 0) + ends + bytes(20)
+
+
+@pytest.mark.parametrize("protocol", [6, 17])
+@pytest.mark.parametrize(("watched", "near"), [(FOUR, OTHER), (SIX, OTHER_SIX)])
+def test_packets_to_and_from_a_watched_address_are_kept(watched: str, near: str, protocol: int) -> None:
+    """However many are watched, whichever of them it is."""
+    crowd = [f"10.0.{n}.1" for n in range(60)] + [f"2001:db8:{n}::1" for n in range(60)]
+    for addresses in ([watched], [*crowd, watched], [watched, *crowd]):
+        code = sieve.program(addresses)
+        assert kept(code, packet(watched, near, protocol)) == sieve.SNAP
+        assert kept(code, packet(near, watched, protocol)) == sieve.SNAP
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        packet(OTHER, "8.8.8.8"),
+        packet(OTHER_SIX, "2001:4860:4860::8888"),
+        packet(FOUR, OTHER, 1),
+        packet(SIX, OTHER_SIX, 58),
+        packet("2a04:4e42::11", OTHER_SIX),
+        b"\x00" * 60,
+    ],
+)
+def test_nothing_else_is_kept(other: bytes) -> None:
+    """Other hosts, other protocols, what is no IP; and nothing at all where nobody is watched."""
+    assert kept(sieve.program([FOUR, SIX]), other) == 0
+    assert kept(sieve.program([]), other) == 0
+
+
+def test_a_program_is_never_longer_than_the_kernel_takes() -> None:
+    """4,096 instructions; the oldest addresses give way."""
+    many = [f"2001:db8::{n:x}" for n in range(1000)]
+
+    code = sieve.program(many)
+
+    assert len(code) // 8 <= 4096
+    assert kept(code, packet(many[-1], OTHER_SIX)) == sieve.SNAP
+    assert kept(code, packet(many[0], OTHER_SIX)) == 0
