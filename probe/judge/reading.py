@@ -139,6 +139,12 @@ class Site:
             case _:
                 return any(one.failure is None for group in self.tries for one in group)
 
+    @property
+    def serving(self) -> tuple[tuple[Located, ...], ...]:
+        """The tries that served."""
+        wanted = Exchange if self.subject.url else TlsHandshake
+        return tuple(group for group in self.tries if isinstance(group[-1], wanted) and _end(group) is None)
+
     @cached_property
     def stands(self) -> bool:
         """Whether a certificate verified here for the subject's name."""

@@ -118,6 +118,8 @@ RULES: tuple[Rule, ...] = (
     Rule("throttle.rate", throttling.slowed, Status.THROTTLED,
          "the same page at the same address comes far faster under another name", (C.THROTTLE_RATE,),
          source=_THROTTLES),
+    Rule("path.large", conversing.only_small, U,
+         "only small packets come through: large ones are lost on the way", source="RFC 2923: black holes of path MTU"),
     Rule("server.refusal", answering.refused, R,
          "the server itself says no, over verified TLS", source=_READINGS),
     Rule("served.acquitted", answering.acquitted, R,

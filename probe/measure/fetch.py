@@ -31,7 +31,7 @@ async def perform_fetch(step: Fetch, tools: Tools, stamp: Stamp, emit: Emit) -> 
     """The same for one who already has the right to the connection."""
     parts = urlsplit(step.url)
     port = parts.port or DEFAULT_PORTS[parts.scheme]
-    sock, seen = await connect.attempt(step.address, port, tools, stamp)
+    sock, seen = await connect.attempt(step.address, port, tools, stamp, step.segment)
     if sock is None:
         emit(seen)
         return

@@ -106,7 +106,7 @@ def _succeeded(hello: Hello, tls: ssl.SSLObject, *, verify: bool, fields: dict[s
 async def handshake(step: Handshake, tools: Tools, stamp: Stamp, emit: Emit) -> None:
     """Connect, shake hands, close."""
     async with tools.connection(step.address):
-        sock, seen = await connect.attempt(step.address, step.port, tools, stamp)
+        sock, seen = await connect.attempt(step.address, step.port, tools, stamp, step.segment)
         if sock is None:
             emit(seen)
             return

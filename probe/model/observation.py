@@ -59,10 +59,15 @@ class LateAnswer(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="
 
 
 class Connection(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="tcp"):
-    """A TCP handshake."""
+    """A TCP handshake.
+
+    Attributes:
+        segment: the largest segment that the other side was asked to send, in octets; 0 for the usual.
+    """
 
     address: str
     port: int
+    segment: int = 0
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

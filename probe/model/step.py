@@ -82,6 +82,7 @@ class Handshake(msgspec.Struct, frozen=True, kw_only=True):
         sni: the name sent and, unless the purpose forbids it, verified.
         verify: whether a certificate that does not verify ends the handshake.
         alpn: protocols offered, in order.
+        segment: the largest TCP segment the server is asked to send, in octets; 0 for the usual.
     """
 
     address: str
@@ -89,6 +90,7 @@ class Handshake(msgspec.Struct, frozen=True, kw_only=True):
     sni: str
     verify: bool = True
     alpn: tuple[str, ...] = ("http/1.1",)
+    segment: int = 0
     place: Place = Place()
 
 
@@ -101,12 +103,14 @@ class Fetch(msgspec.Struct, frozen=True, kw_only=True):
         sni: the server name where it is to be another than the URL's host: the same page in the wrapping of another
             name.
         verify: whether a certificate that does not verify ends the step (false for a request under a neutral name).
+        segment: the largest TCP segment the server is asked to send, in octets; 0 for the usual.
     """
 
     url: str
     address: str
     sni: str = ""
     verify: bool = True
+    segment: int = 0
     place: Place = Place()
 
 

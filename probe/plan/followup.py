@@ -8,6 +8,7 @@ RST, silence or FIN after the hello    the neutral name, then the subject again;
 a certificate that does not verify     a peek at whose it is
 an alert, garbage                      the subject again
 RST, silence or FIN after a request    over TLS: a request under the neutral name; then the subject again
+silence, often, after hello or request the subject with small segments: are large packets lost on the way?
 silence after the first kilobytes      the same page under the neutral name, the subject again, the neutral name again
 silence to a QUIC Initial              TLS over TCP, QUIC under the neutral name, then the subject again
 =====================================  ===========================================================================
@@ -21,6 +22,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from probe.model.failure import Failure
 from probe.model.observation import Exchange, Observation, QuicExchange, TlsHandshake
 from probe.model.step import Connect, Fetch, Handshake, Place, Purpose, QuicHandshake, Step
@@ -28,6 +31,9 @@ from probe.model.target import bracketed
 from probe.plan import transfer
 from probe.plan.setup import Setup
 
+SMALL = 1_000
+"""Octets of the largest TCP segment asked for where large packets may be lost: with its headers it passes wherever
+IPv6's least MTU does (1,280: RFC 8200 section 5), and our own hello still goes in one."""
 CUT = frozenset({Failure.TIMEOUT, Failure.RESET, Failure.EOF})
 """How a filter on the path ends a conversation."""
 DEPTH = {"tcp": 0, "tls": 1, "http": 2, "quic": 3}
@@ -128,6 +134,11 @@ def after(
         steps.append(subject.neutral(setup.random_name, address, where, page=layer == "http"))
     steps.append(subject.step(address, place))
     return tuple(steps)
+
+
+def small(step: Step) -> Step:
+    """The same, with the server asked to send small segments."""
+    return replace(step, segment=SMALL) if isinstance(step, Fetch | Handshake) else step
 
 
 def allowed(subject: Subject, address: str, setup: Setup, place: Place) -> Step:

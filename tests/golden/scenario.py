@@ -31,8 +31,8 @@ HOME = Page("Daily news of the region", headers={"x-served-by": "edge"}, length=
 ONLINE = Vantage(state=VantageState.ONLINE)
 
 
-def world(**changes: Mapping[Any, Any]) -> World:
-    """A world in which the site is well, with entries added or replaced."""
+def world(*, hole: tuple[str, ...] = (), **changes: Mapping[Any, Any]) -> World:
+    """A world in which the site is well, with entries added or replaced, and a path that loses large packets."""
     tables: dict[str, dict[Any, Any]] = {
         "names": {NAME: (A, B), ALLOWED: ("208.80.154.224",)},
         "certs": {A: SITE, B: SITE, "208.80.154.224": Cert((ALLOWED,))},
@@ -40,7 +40,7 @@ def world(**changes: Mapping[Any, Any]) -> World:
     }
     for table, entries in changes.items():
         tables[table] = {**tables.get(table, {}), **entries}
-    return World(**tables)
+    return World(**tables, hole=hole)
 
 
 @dataclass(frozen=True)

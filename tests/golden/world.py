@@ -96,6 +96,7 @@ class World:
         http: (host, address) or host or URL -> page or failure; under another server name (sni, host) before those.
         quic: (address, sni) with `*` for either -> alert or failure after the Initial, `LATER` for silence some seconds
             after a handshake that stood; without an entry the certificate of the address answers.
+        hole: addresses whose answers to hellos and requests vanish unless they come in small segments.
         loss: how often an act stays without an answer though nobody interferes.
         chance: decides when.
     """
@@ -109,6 +110,7 @@ class World:
     tls: dict[tuple[str, str], Any] = field(default_factory=dict)
     http: dict[Any, Any] = field(default_factory=dict)
     quic: dict[tuple[str, str], Any] = field(default_factory=dict)
+    hole: tuple[str, ...] = ()
     loss: float = 0.0
     chance: Random = field(default_factory=Random)
 
@@ -145,6 +147,10 @@ class World:
 
     def _lost(self) -> bool:
         return self.loss > 0 and self.chance.random() < self.loss
+
+    def _swallowed(self, step: Step, address: str) -> bool:
+        """Whether the answer is made of packets too large for the path."""
+        return address in self.hole and not (isinstance(step, Fetch | Handshake) and step.segment)
 
     def _common(self, step: Step, failure: Failure | None = None) -> dict[str, Any]:
         place = step.place
@@ -193,7 +199,8 @@ class World:
         known = address in self.certs or any(address in pair for pair in self.http if isinstance(pair, tuple))
         default = None if known else Failure.TIMEOUT
         failure = self._pick("tcp", ((address, port), address), default) or (Failure.TIMEOUT if self._lost() else None)
-        return Connection(address=address, port=port, **self._common(step, failure))
+        segment = step.segment if isinstance(step, Fetch | Handshake) else 0
+        return Connection(address=address, port=port, segment=segment, **self._common(step, failure))
 
     def _handshake(
         self, step: Step, address: str, port: int, sni: str, *, verify: bool
@@ -207,7 +214,7 @@ class World:
         if isinstance(cut, Alert):
             yield TlsHandshake(**where, alert=cut.name, answered=True, **self._common(step, Failure.ALERT))
             return
-        cut = cut or (Failure.TIMEOUT if self._lost() else None)
+        cut = cut or (Failure.TIMEOUT if self._lost() or self._swallowed(step, address) else None)
         cert = self._cert(address, sni)
         if cut is not None or cert is None:
             yield TlsHandshake(**where, **self._common(step, cut or Failure.RESET))
@@ -250,7 +257,7 @@ class World:
         if sni != target.host:
             keys = ((sni, target.host), ("*", target.host), *keys)
         page = self._pick("http", keys, Page(title="Not Found", status=404))
-        page = Failure.TIMEOUT if self._lost() else page
+        page = Failure.TIMEOUT if self._lost() or self._swallowed(step, address) else page
         if isinstance(page, Failure):
             yield Exchange(url=url, address=address, secure=secure, **self._common(step, page))
             return

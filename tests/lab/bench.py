@@ -12,6 +12,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,7 @@ class Bench:
                 for line in controls["control"]
                 if wanted.get(line["target"], Control.NO_ENTRY) is not Control.NO_ENTRY
             ]
+            kept = [_aged(line) if wanted[line["target"]] is Control.STALE else line for line in kept]
             kept += [line for line in controls["control2"] if wanted.get(line["target"]) is Control.DISAGREES]
             extra = self.control_file(vantage, kept)
         profile = self.lab.world.profiles[vantage]
@@ -128,6 +130,12 @@ class Bench:
         if done.returncode not in (0, 1, 3):
             raise RuntimeError(f"probe at {host} ended with {done.returncode}: {done.stderr[-2000:]}")
         return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def _aged(line: Line) -> Line:
+    """The line as it was eight days ago."""
+    time = datetime.fromisoformat(line["time"]) - timedelta(days=8)
+    return {**line, "time": time.isoformat()}
 
 
 def status_right(scenario: Scenario, line: Line) -> bool:

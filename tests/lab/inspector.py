@@ -7,6 +7,7 @@ forged leaves before the verdict, so an injected answer always wins its race.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import sys
 import time
@@ -66,9 +67,27 @@ class Inspector:
         return Packet(*ours, b"", packet.sequence + shift, packet.acknowledgement, RST | ACK, 0)
 
     def _hello_rst(self, packet: Packet, action: dict[str, Any]) -> None:
-        self._send(self._to_client(packet, action, RST | ACK), self._to_server(packet))
+        payload = bytes.fromhex(action["page"])
+        self._send(self._to_client(packet, action, RST | ACK, payload), self._to_server(packet))
 
-    _host_rst = _hello_residual = _hello_rst
+    _host_rst = _hello_residual = _hello_later = _hello_rst
+
+    def _hello_tuple(self, packet: Packet, action: dict[str, Any]) -> bool | None:
+        ends = (packet.source, packet.source_port, packet.destination)
+        now = time.monotonic()
+        if now < self._condemned.get(ends, 0.0):
+            return None
+        if action["name"].encode() not in packet.payload:
+            return True
+        self._condemned[ends] = now + action["after"]
+        self._hello_rst(packet, action)
+        return None
+
+    def _icmp_flood(self, packet: Packet, action: dict[str, Any]) -> bool:
+        error = wire.unreachable(packet)
+        for _ in range(action["after"]):
+            self._sockets[len(packet.source)].sendto(error, (wire.text(packet.source), 0))
+        return True
 
     def _hello_rst3(self, packet: Packet, action: dict[str, Any]) -> bool:
         for shift in (0, 1460, 4380):  # the classic marks of the GFW's second kind of reset
@@ -92,7 +111,8 @@ class Inspector:
         for address in action["answers"]:
             forged = wire.forged_answer(packet.payload, address)
             if forged is not None:
-                self._send(packet.reply(payload=forged, ttl=action["ttl"] or packet.ttl))
+                whose = {"source": ipaddress.ip_address(action["to"]).packed} if action["to"] else {}
+                self._send(packet.reply(payload=forged, ttl=action["ttl"] or packet.ttl, **whose))
             if action["after"]:
                 time.sleep(action["after"] / 1000)
         return True

@@ -111,6 +111,22 @@ def _hello_residual(rules: Rules, one: Interference) -> None:
     rules.mangle.append(f"-m mark --mark {mark} {QUEUE}")
 
 
+def _hello_tuple(rules: Rules, one: Interference) -> None:
+    """The inspector sees all that goes there, since it must know who was told to be silent."""
+    mark = _mark(rules, one)
+    rules.mangle.append(f"{_from(one)}-p tcp --dport {one.port or 443} -j MARK --set-mark {mark}")
+    rules.mangle.append(f"-m mark --mark {mark} {QUEUE}")
+
+
+def _hello_later(rules: Rules, one: Interference) -> None:
+    mark = _mark(rules, one)
+    table = f"later{mark}"
+    seen = f"{_keyword(one, 443)} -m recent --name {table}"
+    rules.mangle.append(f"{seen} --rcheck -j MARK --set-mark {mark}")
+    rules.mangle.append(f"-m mark --mark {mark} {QUEUE}")
+    rules.mangle.append(f"{seen} --set")
+
+
 def _hello_rewrite(rules: Rules, one: Interference) -> None:
     mark = _mark(rules, one)
     rules.mangle.append(f"{_keyword(one, 443)} -j CONNMARK --set-mark {mark}")
@@ -174,6 +190,16 @@ def _quic_name(rules: Rules, one: Interference) -> None:
     rules.mangle.append(f"-m mark --mark {mark} {QUEUE}")
 
 
+def _dns_turn(rules: Rules, one: Interference) -> None:
+    rules.nat.append(f"{_from(one)}-p udp --dport 53 -j DNAT --to-destination {one.to}")
+
+
+def _large(rules: Rules, one: Interference) -> None:
+    too_large = f"-m length --length {one.after + 1}:65535 -j DROP"
+    rules.mangle.append(f"{_from(one)}{too_large}")
+    rules.mangle.append(f"{_from(one, back=True)}{too_large}")
+
+
 def _police(rules: Rules, one: Interference) -> None:
     """Who says hello too often is put on a list; while he stands there his hellos vanish, whoever they are for."""
     table = f"policed{len(rules.mangle)}"
@@ -207,6 +233,8 @@ _COMPILERS: dict[Act, Callable[[Rules, Interference], None]] = {
     Act.HELLO_SILENCE: _hello_drop,
     Act.HELLO_RST: _queued,
     Act.HELLO_RST3: _queued,
+    Act.HELLO_TUPLE: _hello_tuple,
+    Act.HELLO_LATER: _hello_later,
     Act.HELLO_REWRITE: _hello_rewrite,
     Act.HELLO_FIN: _queued,
     Act.HELLO_ALERT: _queued,
@@ -222,6 +250,9 @@ _COMPILERS: dict[Act, Callable[[Rules, Interference], None]] = {
     Act.RATE: _rate,
     Act.QUIC_DROP: _quic_drop,
     Act.QUIC_NAME: _quic_name,
+    Act.DNS_TURN: _dns_turn,
+    Act.ICMP_FLOOD: _queued,
+    Act.LARGE: _large,
     Act.POLICE: _police,
     Act.PROXY: _proxy,
     Act.ONLY: _only,

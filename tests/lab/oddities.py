@@ -6,6 +6,8 @@ What they do is the target's own fault or manner, the same for everybody who ask
 from __future__ import annotations
 
 import asyncio
+import functools
+import gzip
 import json
 import socket
 import ssl
@@ -137,6 +139,53 @@ async def _crawl(streams: Streams, entry: dict[str, Any]) -> None:
         await asyncio.sleep(0.1)
 
 
+async def _answer(streams: Streams, headers: bytes, body: bytes) -> None:
+    await streams[0].readuntil(b"\r\n\r\n")
+    streams[1].write(_HEAD + headers + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    await streams[1].drain()
+    await streams[0].read(1)
+
+
+async def _gzip_bomb(streams: Streams, entry: dict[str, Any]) -> None:
+    """Thirty megabytes of nothing in thirty kilobytes."""
+    await _answer(streams, b"Content-Encoding: gzip\r\n", _bomb())
+
+
+async def _brotli_bomb(streams: Streams, entry: dict[str, Any]) -> None:
+    """A content coding that nobody asked for."""
+    await _answer(streams, b"Content-Encoding: br\r\n", b"\xcf\xff\xff\x7f\xf8" + b"\x27\x00\xe2\xb1" * 10_000)
+
+
+async def _headers(streams: Streams, entry: dict[str, Any]) -> None:
+    """A header without an end."""
+    await streams[0].readuntil(b"\r\n\r\n")
+    streams[1].write(_HEAD)
+    while not streams[0].at_eof():
+        streams[1].write(b"X-More: and more\r\n" * 100)
+        await streams[1].drain()
+        await asyncio.sleep(0.01)
+
+
+async def _loris(streams: Streams, entry: dict[str, Any]) -> None:
+    """A header of a byte every tenth of a second."""
+    await streams[0].readuntil(b"\r\n\r\n")
+    for octet in b"HTTP/1.1 200 OK\r\n" + b"X-Slowly: and more slowly\r\n" * 100:
+        streams[1].write(bytes((octet,)))
+        await streams[1].drain()
+        await asyncio.sleep(0.1)
+
+
+async def _deaf(streams: Streams, entry: dict[str, Any]) -> None:
+    """Take nothing in, and say nothing."""
+    streams[1].transport.pause_reading()  # type: ignore[attr-defined]
+    await asyncio.sleep(600)
+
+
+@functools.cache
+def _bomb() -> bytes:
+    return gzip.compress(bytes(30_000_000), 9)
+
+
 KINDS: dict[str, Callable[[Streams, dict[str, Any]], Awaitable[None]]] = {
     "hang": _hang,
     "eof": _eof,
@@ -151,8 +200,13 @@ KINDS: dict[str, Callable[[Streams, dict[str, Any]], Awaitable[None]]] = {
     "endless": _endless,
     "stall": _stall,
     "crawl": _crawl,
+    "gzip-bomb": _gzip_bomb,
+    "brotli-bomb": _brotli_bomb,
+    "headers": _headers,
+    "loris": _loris,
+    "deaf": _deaf,
 }
-RAW = frozenset({"hang", "eof", "reset", "alert", "garbage"})
+RAW = frozenset({"deaf", "hang", "eof", "reset", "alert", "garbage"})
 """Kinds that act before TLS: they speak no TLS on port 443 either."""
 
 
@@ -176,6 +230,7 @@ async def _open(entry: dict[str, Any]) -> asyncio.Server:
 
 async def main(entries: list[dict[str, Any]]) -> None:
     """Open every server, say `ready`, serve until killed."""
+    _bomb()  # made before anybody waits for it
     servers = [await _open(entry) for entry in entries]
     sys.stdout.write("ready\n")
     sys.stdout.flush()

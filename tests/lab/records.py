@@ -21,7 +21,8 @@ class Site:
     Attributes:
         label: empty for the scenario's own site.
         host: its name, where it is not to be made of label and scenario.
-        https, http: how ports 443 and 80 are served: `page`, `big` (256 KiB), `status:403`, `redirect:URL`,
+        https, http: how ports 443 and 80 are served: `page`, `big` (256 KiB), `notice` (a provider's block page),
+            `captcha`, `onward` (redirects once, to itself), `status:403`, `redirect:URL`,
             `loop` (redirects to itself), `refused` (nobody listens), or a kind of `oddities.py`.
         certificate: `good`, `expired`, `future` (not yet valid), `self-signed`, `other-name`, `unknown-ca`.
         four, six: how many addresses of each family are served.
@@ -65,7 +66,7 @@ class Act(StrEnum):
     HELLO_SILENCE = "hello_silence"
     """The ClientHello passes; from the `after`-th packet of the connection both directions vanish (TSPU SNI-II)."""
     HELLO_RST = "hello_rst"
-    """RST to both ends in place of the ClientHello: an in-path box."""
+    """RST to both ends in place of the ClientHello: an in-path box; `page`: its payload (Henan: net4people/bbs#442)."""
     HELLO_RST3 = "hello_rst3"
     """Three RST+ACK to both ends beside the ClientHello, which passes: an on-path box (GFW)."""
     HELLO_REWRITE = "hello_rewrite"
@@ -76,8 +77,21 @@ class Act(StrEnum):
     """The client gets a forged TLS alert (handshake_failure) and a FIN."""
     HELLO_RESIDUAL = "hello_residual"
     """As HELLO_RST, and for `after` seconds everything from that client to that address and port vanishes (GFW)."""
+    HELLO_TUPLE = "hello_tuple"
+    """As HELLO_RST at `address`, and for `after` seconds all else from that client's address and port to there vanishes
+    (TSPU: 75 s and more per 5-tuple)."""
+    HELLO_LATER = "hello_later"
+    """As HELLO_RST, from the second ClientHello on that carries `name`: a block that begins between two tries."""
     DNS_INJECT = "dns_inject"
-    """A UDP query for `name` is answered by forged packets, one for each of `answers`, ahead of the true answer."""
+    """A UDP query for `name` is answered by forged packets, one for each of `answers`, ahead of the true answer; they
+    come from the resolver, or from `to`."""
+    DNS_TURN = "dns_turn"
+    """UDP queries to `address` are answered by `to` instead; over TCP it answers itself (Russia since August 2026)."""
+    ICMP_FLOOD = "icmp_flood"
+    """The ClientHello that carries `name` passes, and `after` ICMP errors (host unreachable) go back with it."""
+    LARGE = "large"
+    """Packets of `source` or to it, or with `address`, that are larger than `after` octets vanish without a word: an
+    MTU black hole."""
     HOST_PAGE = "host_page"
     """A plain request whose Host is `name` gets `page` (an HTTP answer) in the server's name; the request vanishes."""
     HOST_RST = "host_rst"
@@ -167,6 +181,8 @@ class Control(StrEnum):
     """No `--control` at all."""
     NO_ENTRY = "no_entry"
     """A control file that lacks this target."""
+    STALE = "stale"
+    """A line that is eight days old."""
     DISAGREES = "disagrees"
     """Two lines, from two control hosts that see it differently."""
 

@@ -10,7 +10,7 @@ import trustme
 
 from tests.lab.world import PUBLIC_RESOLVER, STUB, Placed
 
-ORDINARY = ("page", "big", "status", "redirect", "loop")
+ORDINARY = ("page", "big", "notice", "captcha", "onward", "status", "redirect", "loop")
 SPEAKER = 7443
 """The port on which one server answers for whole ranges, whose connections are turned to it."""
 BIG = 256 * 1024
@@ -21,6 +21,11 @@ STUB_PAGE = (
     "<p>By decision of the authorities, in accordance with the federal laws on information.</p></body></html>"
 )
 """A provider's page in place of the site, in the words such pages use."""
+CAPTCHA = (
+    "<html><head><title>Just a moment...</title></head><body><p>Checking your browser before accessing the site.</p>"
+    '<div id="challenge-form" class="cf-browser-verification"></div></body></html>'
+)
+"""What content networks show to visitors that they take for machines."""
 
 
 class Certificates:
@@ -73,6 +78,13 @@ def _location(what: str, port: int, place: Placed, folder: Path) -> str:
             return f"return 302 {argument};"
         case "loop":
             return f"return 302 http{'s' if port == 443 else ''}://{place.host}/again;"
+        case "onward":
+            there = f"if ($uri = /next) {{ return 200 '{page(title)}'; }}"
+            return f"default_type text/html; {there} return 302 https://{place.host}/next;"
+        case "notice":
+            return f"default_type text/html; return 200 '{STUB_PAGE}';"
+        case "captcha":
+            return f"default_type text/html; add_header CF-RAY 1a2b3c-FRA always; return 403 '{CAPTCHA}';"
         case "big":
             file = folder / "big.html"
             file.write_text(page(title) + _TEXT * (BIG // len(_TEXT)))

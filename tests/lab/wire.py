@@ -86,6 +86,16 @@ def build(packet: Packet) -> bytes:
     return fixed + struct.pack("!H", checksum(fixed + b"\0\0" + addresses)) + addresses + segment
 
 
+def unreachable(packet: Packet) -> bytes:
+    """An ICMP error in IPv4 (host unreachable, RFC 792) about a packet, as a router near its sender would send it."""
+    quoted = build(packet)[:28]
+    body = struct.pack("!BBHI", 3, 1, 0, 0) + quoted
+    body = body[:2] + struct.pack("!H", checksum(body)) + body[4:]
+    fixed = struct.pack("!BBHHHBB", 0x45, 0, 20 + len(body), 0x3039, 0, packet.ttl, 1)
+    addresses = packet.destination + packet.source
+    return fixed + struct.pack("!H", checksum(fixed + b"\0\0" + addresses)) + addresses + body
+
+
 def checksum(octets: bytes) -> int:
     """The Internet checksum (RFC 1071)."""
     if len(octets) % 2:

@@ -276,6 +276,15 @@ SCENARIOS = (
         control=GOOD,
     ),
     Scenario(
+        "tls-large-packets-lost",
+        "silence after every hello here alone, and in small packets the page comes",
+        world(hole=(A, B)),
+        "unreachable",
+        "path.large",
+        control=GOOD,
+        found={"notes": ("retried",)},
+    ),
+    Scenario(
         "tls-clock-wrong",
         "a certificate that is not yet valid, as those of all anchors are",
         world(certs=certs(Cert((NAME,), error="certificate is not yet valid", issuer="Renewed CA"))),

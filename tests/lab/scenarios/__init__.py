@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.lab.records import Scenario
-from tests.lab.scenarios import address, benign, dns, http, quic, ranges, throttle, tls, vantage
+from tests.lab.scenarios import address, benign, dns, hostile, http, quic, ranges, throttle, tls, traps, vantage
 
 ALL: tuple[Scenario, ...] = (
     *dns.SCENARIOS,
@@ -14,6 +14,8 @@ ALL: tuple[Scenario, ...] = (
     *quic.SCENARIOS,
     *ranges.SCENARIOS,
     *benign.SCENARIOS,
+    *hostile.SCENARIOS,
+    *traps.SCENARIOS,
     *vantage.SCENARIOS,
 )
 PROFILES = vantage.PROFILES

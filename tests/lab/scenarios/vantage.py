@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.lab.checks import dig, get, hello, tcp, works
 from tests.lab.records import Act, Check, Expect, Interference, Lie, Scenario, Site, Vantage
-from tests.lab.world import DEAD_RESOLVER, REWRITING
+from tests.lab.world import DEAD_RESOLVER, PUBLIC_RESOLVER, RESOLVERS, REWRITING
 
 F = "vantage"
 URL = "https://{host}/"
@@ -50,6 +50,11 @@ PROFILES = (
         name="clockpast",
         trusted=False,
         interference=(*_FUTURE, _NO_SIX),
+    ),
+    Vantage(
+        name="redirected",
+        resolvers=(PUBLIC_RESOLVER,),
+        interference=(Interference(act=Act.DNS_TURN, source="{vantage}", address=PUBLIC_RESOLVER, to=RESOLVERS["a"]),),
     ),
     Vantage(name="vpn", through="tun0"),
     Vantage(name="satellite", through="wwan0", delay=0.3, timeout=10),

@@ -11,7 +11,7 @@ import sys
 import pytest
 from tiny_servers import serving, silent
 
-from probe.measure.connect import connect
+from probe.measure.connect import connect, open_tcp
 from probe.measure.stamp import Stamp
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
@@ -90,3 +90,15 @@ asyncio.run(main())
     *lines, families = done.stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["no_route", "no_route"], done.stderr
     assert families == "[]"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system may not let it be chosen")
+async def test_the_other_side_is_asked_for_small_segments(tools: Tools) -> None:
+    """What the kernel then says of the connection is what was asked for, or less by its options."""
+    async with serving(silent) as port:
+        usual = await open_tcp("127.0.0.1", port, tools.timeout)
+        small = await open_tcp("127.0.0.1", port, tools.timeout, segment=1000)
+        with usual, small:
+            sizes = [one.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG) for one in (usual, small)]
+
+    assert 0 < sizes[1] <= 1000 < sizes[0]

@@ -43,9 +43,11 @@ def line(step: Step) -> str:
         case Connect():
             return f"connect {step.address}:{step.port}{marks}"
         case Handshake():
-            return f"hello {step.sni} at {step.address}{'' if step.verify else ' unverified'}{marks}"
+            small = " in small segments" if step.segment else ""
+            return f"hello {step.sni} at {step.address}{'' if step.verify else ' unverified'}{small}{marks}"
         case Fetch():
             wrapped = f" as {step.sni}" if step.sni else ""
+            wrapped += " in small segments" if step.segment else ""
             return f"get {step.url} at {step.address}{wrapped}{'' if step.verify else ' unverified'}{marks}"
         case QuicHandshake():
             return f"quic {step.sni} at {step.address}{'' if step.verify else ' unverified'}{marks}"

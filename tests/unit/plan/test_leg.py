@@ -111,10 +111,11 @@ def test_silence_after_a_name_is_heard_five_times_where_another_name_is_answered
     dialogue.asks()
     dialogue.tell(f"get {URL} at {A}", "tls.timeout").asks()
     dialogue.tell(f"hello {NEUTRAL} at {A} unverified neutral", "ok")
-    for number in range(1, 5):
+    for number in (1, 2, 3):
         assert dialogue.asks() == [f"get {URL} at {A} try {number}"]
         dialogue.tell(f"get {URL} at {A} try {number}", "tls.timeout")
-    assert dialogue.asks() == []
+    assert dialogue.asks() == [f"get {URL} at {A} in small segments try 4"]  # are large packets lost on the way?
+    assert dialogue.tell(f"get {URL} at {A} in small segments try 4", "tls.timeout").asks() == []
 
 
 def test_after_a_reset_the_neutral_name_is_said_before_the_suspect_one_again() -> None:
