@@ -18,6 +18,7 @@ from probe.agent.outbox import STATE_FILE, Outbox
 from probe.agent.surroundings import Surroundings
 from probe.errors import RecordError, StateError, StorageError
 from probe.formats.batch import decode
+from probe.model.observation import Connection
 from probe.settings import Settings
 from tests.loopback.agent.made import port, settings, surroundings
 from tests.loopback.agent.tiny_collector import TinyCollector
@@ -122,6 +123,25 @@ async def test_a_control_keeps_who_of_a_range_answered_and_looks_again_only_afte
 
     assert known.read(around.folder) == {text: {"127.0.0.1": 0}}
     assert measured == [1, 0]
+
+
+async def test_a_range_leaves_out_a_narrower_one_and_its_ports_take_turns(target: str, tmp_path: Path) -> None:
+    """Of a /29 the half that is no range of its own; of two ports one, and within the hour no other."""
+    around, number = surroundings(tmp_path), target.rpartition(":")[2]
+    wide, narrow = f"127.0.0.0/29:{number}", f"127.0.0.0/30:{number}"
+    chosen = settings(tmp_path, wide, narrow, f"127.0.0.0/30:{int(number) - 1}")
+    rounds = []
+    for _ in range(2):
+        with Outbox(around.folder / STATE_FILE) as outbox:
+            made = agent(chosen, outbox, around)
+            async with Instruments(chosen, around.clock) as instruments:
+                rounds.append((await made.turn(instruments, None)).verdicts)
+    asked = {o.address for o in rounds[0][wide].evidence.observations if isinstance(o, Connection)}
+
+    assert asked
+    assert asked <= {f"127.0.0.{last}" for last in range(4, 8)}
+    assert set(rounds[0]) == {wide, narrow}
+    assert rounds[1] == {}
 
 
 async def test_a_control_agent_sends_its_verdicts_and_asks_nobody_for_control(target: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from probe.lists.prefixes import tables
 from probe.lists.prefixes.record import UNROUTED, Prefix, PrefixItem
 
 Reader = Callable[[Iterable[bytes], str], Iterator[PrefixItem]]
-READERS: list[Reader] = [tables.pfx2as, tables.bgptools, tables.ip2asn]
+READERS: list[Reader] = [tables.pfx2as, tables.bgptools, tables.ip2asn, tables.imported]
 
 
 class TestPfx2as:
@@ -28,6 +28,25 @@ class TestPfx2as:
     def test_what_is_no_route_is_set_aside(self, line: bytes) -> None:
         """With its number."""
         assert [type(item) for item in tables.pfx2as([line], "f")] == [BadLine]
+
+
+class TestImported:
+    """What `probe targets import` and `fetch` wrote."""
+
+    HEAD = b"url,category_code,notes\n"
+
+    def test_gives_each_prefix_with_the_origins_of_its_note(self) -> None:
+        """None where the note names none."""
+        rows = [self.HEAD, b"192.0.2.0/24,,AS64500 AS64501\n", b"198.51.100.0/24,,\n"]
+        assert list(tables.imported(rows, "f")) == [
+            Prefix(line=2, network="192.0.2.0/24", asns=(64500, 64501)),
+            Prefix(line=3, network="198.51.100.0/24"),
+        ]
+
+    @pytest.mark.parametrize("row", [b"https://a.example/,,\n", b',,"AS1\n', b"192.0.2.1/24,,AS1\n"])
+    def test_sets_aside_what_is_no_prefix(self, row: bytes) -> None:
+        """A list of sites, quotes that stay open, bits beyond the mask."""
+        assert [type(item) for item in tables.imported([self.HEAD, row], "f")] == [BadLine]
 
 
 class TestBgptools:
@@ -70,7 +89,7 @@ class TestIp2asn:
         assert [type(item) for item in tables.ip2asn([line], "f")] == [BadLine]
 
 
-@pytest.mark.parametrize("reader", READERS, ids=["pfx2as", "bgptools", "ip2asn"])
+@pytest.mark.parametrize("reader", READERS, ids=["pfx2as", "bgptools", "ip2asn", "imported"])
 @given(content=st.text(alphabet='0129.:/\t\n{}"CIDRASN_,', max_size=100).map(str.encode) | st.binary(max_size=100))
 def test_any_bytes_give_items(reader: Reader, content: bytes) -> None:
     """Never an exception: a bad line is set aside."""
