@@ -49,9 +49,7 @@ def judge(
         time: when the measurement began; a control far older is not believed.
     """
     case = Case(target, _read(evidence), state, time, frozenset(notes))
-    judged = [_chain(legs) for legs in case.chains if legs]
-    if not judged:
-        return Judgment(Status.UNKNOWN, "measurement.empty")
+    judged = [_chain(legs) for legs in case.chains]
     chosen = min(judged, key=lambda one: _WEIGHT.index(one.rule.status))
     causes = dict.fromkeys(rules.causes_of(chosen.leg, chosen.rule))
     for other in judged:

@@ -76,7 +76,7 @@ def strays(observations: Sequence[Observation]) -> int:
     silent: list[Hashable] = []
     cut: set[str] = set()
     for one in observations:
-        if not isinstance(one, Resolution | Located):
+        if not isinstance(one, Resolution | Located) or one.purpose is Purpose.ECH:
             continue
         act = _act(one)
         if one.failure is not Failure.TIMEOUT:
@@ -99,5 +99,5 @@ def _act(one: Resolution | Located) -> Hashable:
             return one.url, one.address
         case QuicExchange():
             return "quic", one.address, one.port, one.sni, one.gap > 0
-        case TlsHandshake():
+        case _:
             return "tls", one.address, one.port, one.sni

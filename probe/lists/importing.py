@@ -129,7 +129,7 @@ def _of(
                 return [], Aside.UNROUTED
             note = " ".join(f"AS{asn}" for asn in item.asns)
             return [Row(item.network, source=source, note=note)], None
-        case AsBlock():
+        case _:
             return [], Aside.NO_PREFIX
 
 

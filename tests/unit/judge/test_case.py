@@ -6,7 +6,7 @@ from probe.judge.control import Word
 from probe.judge.reading import Outcome
 from probe.model.failure import Failure
 from probe.model.step import Purpose
-from probe.model.verdict import Status
+from probe.model.verdict import Status, VantageNote
 from tests.unit.judge.made import (
     FORGED,
     NAME,
@@ -90,6 +90,18 @@ def test_the_deepest_failure_of_the_true_sites_decides() -> None:
     assert leg(*BOTH, *served(), tcp(B, Failure.TIMEOUT)).decisive is None
     own = leg(*BOTH, tcp(A, Failure.LOCAL))
     assert (own.decisive, own.failing, own.alike) == (None, (), 0)
+
+
+def test_a_broken_ipv6_is_this_hosts_fault() -> None:
+    """Where the vantage found it broken: what fails to connect over it, and nothing else."""
+    broken = {"notes": frozenset({VantageNote.IPV6_BROKEN})}
+    silent, cut = tcp(V6, Failure.TIMEOUT), (tcp(V6), tls(V6, Failure.RESET))
+    known = (said("trusted", A, V6),)
+
+    assert leg(*known, silent).decisive == Outcome("tcp", Failure.TIMEOUT)
+    assert leg(*known, silent, **broken).decisive is None
+    assert leg(*known, *cut, **broken).decisive == Outcome("tls", Failure.RESET)
+    assert leg(*known, tcp(A, Failure.TIMEOUT), **broken).decisive == Outcome("tcp", Failure.TIMEOUT)
 
 
 def test_an_address_answers_a_name_of_ours_or_does_not() -> None:

@@ -92,6 +92,14 @@ class TestBadFiles:
         """Found by the fuzzer: the library ends such files with other exceptions than its own."""
         assert error_of(GOOD + deep).startswith("line.toml:")
 
+    def test_its_ports_may_be_of_both_kinds(self) -> None:
+        """As firewalls write them."""
+        (service,) = load(
+            {"line.toml": GOOD.replace("default = true", 'default = true\nports = ["tcp/443", "udp/65535"]').encode()}
+        )
+
+        assert service.ports == ("tcp/443", "udp/65535")
+
     def test_a_service_has_something_to_look_at(self) -> None:
         """Names alone are for registers."""
         bare = GOOD.replace('urls = ["https://line.me/"]\n', "").partition("[[endpoint]]")[0]

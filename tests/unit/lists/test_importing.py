@@ -39,6 +39,17 @@ class TestRegisters:
         record = Record(line=1, entry_type=4, block_type=BlockType.ADDRESS, addresses=("192.0.2.1",))
         assert made([record])[1].aside == {Aside.NO_NAME: 1}
 
+    def test_a_name_that_is_none_is_left_out(self) -> None:
+        """Registers hold everything that was ever typed into them."""
+        record = Record(line=1, entry_type=4, hosts=("two words", "a.example"))
+        assert [row.target for row in made([record])[0]] == ["a.example"]
+        assert made([Record(line=1, entry_type=4, hosts=("two words",))])[1].aside == {Aside.NO_NAME: 1}
+
+    def test_the_tally_says_what_became_of_the_rows(self) -> None:
+        """Bad ones only where there were any."""
+        tally = made([Record(line=1, entry_type=4, hosts=("a.example",))])[1]
+        assert list(tally.lines()) == ["1 rows in, 1 targets out of 1 of them"]
+
     def test_a_name_is_taken_once(self) -> None:
         """Registers repeat names by the hundred."""
         record = Record(line=1, entry_type=4, hosts=("a.example", "*.a.example"))

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.errors import ListError
+from probe.lists.entries import Entry
 from probe.lists.registry import FORMATS, HEAD, Yields, named, sniff
 
 PREFIX = b"192.0.2.0/24\n"
@@ -75,3 +76,10 @@ def test_a_line_cut_off_at_the_end_of_the_head_is_not_judged() -> None:
     """Half a prefix would make a list of prefixes something else."""
     head = b"# AS1\n" + PREFIX * (HEAD // len(PREFIX))
     assert sniff(head + PREFIX[: HEAD - len(head)], "x").name == "prefix-list"
+
+
+def test_a_plain_list_is_read_by_its_name() -> None:
+    """One target a line, in pieces."""
+    found = list(named("testlist").read([b"a.exam", b"ple\nb.example\n"], "mine.txt"))
+
+    assert [item.target for item in found if isinstance(item, Entry)] == ["a.example", "b.example"]

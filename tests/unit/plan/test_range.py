@@ -233,3 +233,13 @@ def test_a_witness_without_an_address_leads_nowhere() -> None:
     dialogue.asks()
 
     assert dialogue.tell("AAAA www.wikipedia.org @trusted allowed", Failure.NODATA).asks() == []
+
+
+def test_a_range_of_which_too_little_is_known_is_not_searched_further() -> None:
+    """More misses would say nothing."""
+    dialogue = Dialogue(plan_for(parse(RANGE), knowing(*FOUR[:2])))
+    while asked := dialogue.asks():
+        assert all(step.startswith("connect") for step in asked)
+        assert len(asked) <= 16
+        for step in asked:
+            dialogue.tell(step, "tcp.timeout")

@@ -114,3 +114,14 @@ def test_a_range_of_all_the_world_leaves_nobodys_addresses_out() -> None:
     assert not any(map(is_bogon, sampling.drawn(everything, 256, 1)))
     assert not any(map(is_bogon, sampling.habitual(ipaddress.ip_network("8.0.0.0/5"), 256, 1)))
     assert len(sampling.drawn(private, 16, 1)) == 16
+
+
+def test_nothing_is_drawn_from_holes() -> None:
+    """A part of the range that is all hole has no address in the sample."""
+    network = ipaddress.ip_network("151.101.0.0/24")
+    half, most = sampling.Holes(["151.101.0.128/25"]), sampling.Holes(["151.101.0.0/25", "151.101.0.129/32"])
+
+    assert len(sampling.drawn(network, 2, 1, holes=half)) == 1
+    found = [address for seed in range(20) for address in sampling.drawn(network, 16, seed, holes=most)]
+    assert found
+    assert all(int(address.rpartition(".")[2]) >= 128 and address != "151.101.0.129" for address in found)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import pytest
 from msgspec.structs import replace
 
 from probe.model.address import Family
+from probe.model.verdict import ControlFacts, Status
 from probe.plan.setup import Limits, Setup
 
 
@@ -36,3 +40,23 @@ def test_the_system_is_asked_where_it_may_know_more_than_the_resolver() -> None:
     assert replace(plain, own_names=None).asks_system("other.example")
     assert replace(plain, network_resolvers=("udp:192.0.2.1:53", "udp:192.0.2.2:53")).asks_system("other.example")
     assert replace(plain, network_resolvers=()).asks_system("other.example")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "elsewhere"),
+    [
+        ((Status.REACHABLE,), True),
+        ((Status.REACHABLE, Status.THROTTLED), True),
+        ((Status.DOWN, Status.REACHABLE), False),
+        ((Status.UNKNOWN,), False),
+        ((), False),
+    ],
+)
+def test_a_target_is_served_elsewhere_where_the_control_says_nothing_else(
+    statuses: tuple[Status, ...], elsewhere: bool
+) -> None:
+    """Without a control nobody knows."""
+    control = ControlFacts(time=datetime(2026, 10, 1, tzinfo=UTC), statuses=statuses)
+
+    assert Setup(control=control).served_elsewhere is elsewhere
+    assert not Setup().served_elsewhere
