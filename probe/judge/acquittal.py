@@ -15,8 +15,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from probe.judge.blockpages import STUBS
-from probe.judge.control import Word, page_of
-from probe.judge.pages import Whose, differs
+from probe.judge.control import Word
+from probe.judge.pages import Whose
 from probe.judge.reading import Located, Site
 from probe.judge.silence import CUTS, enough
 from probe.model.address import is_bogon, network_of
@@ -25,6 +25,7 @@ from probe.model.observation import Exchange, Observation, QuicExchange, TlsHand
 
 if TYPE_CHECKING:
     from probe.judge.case import Leg
+    from probe.judge.names import Names
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in an IPv6 one, made by DNS64
 _DATES = ("expired", "not yet valid")
@@ -58,7 +59,7 @@ def standing(leg: Leg, address: str) -> Standing:
         return Standing.ACQUITTED
     if address not in names.given and not is_bogon(plain(address)):
         return Standing.OPEN
-    if names.absent or _forged(leg, address):
+    if names.absent or _forged(leg, names, address):
         return Standing.CONVICTED
     return Standing.OPEN
 
@@ -90,22 +91,21 @@ def dated(error: str) -> bool:
     return any(part in error for part in _DATES)
 
 
-def _known(leg: Leg, address: str) -> frozenset[str]:
+def _known(leg: Leg, names: Names, address: str) -> frozenset[str]:
     """The addresses that are the target's for certain, to hold this one against.
 
     Where nobody should know, a late answer to the same query does, if its address has the target's certificate.
     """
-    names = leg.names
-    if names is None or names.reference:
-        return frozenset() if names is None else names.reference
+    if names.reference:
+        return names.reference
     host = leg.hop.subject.host
     rivals = names.rivals(address)
     return frozenset(rival for rival in rivals if verified(leg.evidence.observations, host, rival))
 
 
-def _forged(leg: Leg, address: str) -> bool:
+def _forged(leg: Leg, names: Names, address: str) -> bool:
     """Whether an address is shown not to be the target's; without any to hold it against nothing is."""
-    known = _known(leg, address)
+    known = _known(leg, names, address)
     if not known:
         return False
     if is_bogon(plain(address)):
@@ -136,12 +136,7 @@ def _often(leg: Leg, site: Site, known: frozenset[str]) -> bool:
 
 def _strange_page(leg: Leg, site: Site) -> bool:
     """Whether every page of the site is a notice, or unlike what control got."""
-    control = page_of(leg.control, leg.hop.subject.url)
-    return all(
-        leg.whose(page) in {Whose.NOTICE, Whose.REDIRECT}
-        or (leg.whose(page) is Whose.DOUBTFUL and control is not None and differs(page, control))
-        for page in site.pages
-    )
+    return all(leg.whose(page) is not Whose.OWN for page in site.pages)
 
 
 def _only_dates(site: Site) -> bool:

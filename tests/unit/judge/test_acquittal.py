@@ -55,6 +55,15 @@ def test_an_address_is_acquitted_by_its_certificate_or_by_those_who_should_know(
     assert standing(*seen, by=by) is Standing.ACQUITTED
 
 
+def test_an_address_that_nobody_gave_is_convicted_only_where_it_can_be_nobodys() -> None:
+    """It came by a redirect, or from an earlier round."""
+    nowhere = said("trusted", failure=Failure.NXDOMAIN)
+
+    assert standing(nowhere, tcp(A), address=A) is Standing.OPEN
+    assert standing(nowhere, tcp("10.1.1.1"), address="10.1.1.1") is Standing.CONVICTED
+    assert standing(nowhere, said("network", A), address=A) is Standing.CONVICTED
+
+
 def test_an_address_given_outright_is_the_target() -> None:
     """There is nothing to compare with."""
     assert standing(tcp(), target=f"tcp://{A}:443", address=A) is Standing.ACQUITTED

@@ -89,3 +89,11 @@ def test_another_failure_is_no_silence() -> None:
 
     assert not silent_by_name(seen(*refused, other()))
     assert not silent_alone(seen(*refused, *TCP, by=control()))
+
+
+def test_the_address_that_answers_another_name_must_have_been_silent_twice() -> None:
+    """Silences at others are heard with it."""
+    b = {"address": B}
+
+    assert silent_by_name(seen(*silences(2), *(quic(SILENT, attempt=n, **b) for n in range(3)), other()))
+    assert not silent_by_name(seen(*silences(1), *(quic(SILENT, attempt=n, **b) for n in range(4)), other()))

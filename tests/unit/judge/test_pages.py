@@ -6,11 +6,19 @@ from typing import Any
 
 import pytest
 
-from probe.judge.pages import Whose, differs
+from probe.judge.pages import Whose, differs, vouched
 from probe.model.observation import Exchange, Observation
 from tests.unit.judge.made import HTTP, NAME, URL, A, B, control, http, leg, page
 
 STRANGE = {"title": "Content unavailable", "length": 90, "sha256": "zz"}
+
+
+BLANK = {"title": "", "sha256": ""}
+
+
+def moved(where: str) -> Exchange:
+    """A redirect over TLS that says nothing else."""
+    return http(A, 302, location=where, **BLANK)
 
 
 def whose(*seen: Observation, by: Any = None, hop: int = 0, target: str = HTTP) -> Whose:
@@ -57,6 +65,13 @@ def test_without_a_control_only_a_known_notice_is_a_strangers(seen: tuple[Exchan
         ((clear(403, title="Are you human?", sha256="zz"), clear(403, address=B, title="Are you human?")), "own"),
         ((clear(302, location="http://notice.example/"),), "redirect"),
         ((clear(302, location="http://www.example.de/"),), "own"),
+        ((clear(200, location="http://notice.example/"),), "own"),
+        ((clear(302, location="http://notice.example/", **BLANK), moved("http://www.notice.example/")), "own"),
+        ((clear(302, location="http://notice.example/", **BLANK), moved("http://other.example/")), "redirect"),
+        ((clear(**STRANGE), http(A, **{**STRANGE, "sha256": "yy"})), "own"),
+        ((clear(**STRANGE), http(A, **{**STRANGE, "title": "Other"})), "own"),
+        ((clear(**STRANGE), http(A, **{**STRANGE, "title": "Other", "sha256": "yy"})), "doubtful"),
+        ((clear(**{**BLANK, "length": 90}), http(A, **BLANK)), "doubtful"),
         ((clear(302, location="http://notice.example/"), http(A, 302, location="http://notice.example/")), "own"),
     ],
 )
@@ -122,3 +137,31 @@ def test_pages_differ_in_everything_that_identifies_one_or_not_at_all(
     )
 
     assert differs(made, page(**there)) is said
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "other"),
+    [
+        ({"title": "", "length": 90}, {"title": "", "length": 500}, False),
+        ({"title": "", "length": 350}, {"length": 500}, False),
+        ({"title": "", "length": 349}, {"length": 500}, True),
+        ({"title": "", "length": 1000}, {"length": 500}, True),
+        ({"title": "", "length": 1}, {"length": 1}, False),
+        ({"length": 500}, {"title": "", "length": 500}, False),
+        ({"length": 500}, {"title": "", "length": 500, "status": 404}, True),
+        ({"title": "News of today"}, {"title": "Old NEWS"}, False),
+        ({"title": "Blocked"}, {"title": "News"}, True),
+    ],
+)
+def test_pages_differ_by_their_titles_else_by_status_and_length(here: Any, there: Any, other: bool) -> None:
+    """Of two without a title nothing is said; with one, lengths within seven tenths may be one page's."""
+    assert differs(clear(**{"title": "News", "sha256": "zz", **here}), page(**{"title": "News", **there})) is other
+
+
+def test_the_server_is_asked_over_tls_for_the_very_same_url() -> None:
+    """An address within an address stays as it is."""
+    within = f"{HTTP}?to=http://x.example/"
+    seen = http(A, url=within)
+
+    assert vouched(seen, (http(A, url=f"{URL}?to=http://x.example/"),))
+    assert not vouched(seen, (http(A, url=f"{URL}?to=https://x.example/"),))

@@ -53,7 +53,7 @@ def test_every_freeze_of_a_round_is_found() -> None:
     """Whatever was answered before and between them."""
     second = [shook(200 + n / 10, host, neutral=n > 1) for n, host in enumerate(HOSTS)]
 
-    found = freezes([shook(-90, HOSTS[0], silent=False), *frozen(), *second])
+    found = freezes([shook(-90, HOSTS[0], silent=False), *frozen(), *second, shook(290, HOSTS[0], silent=False)])
 
     assert [(one.begun, one.last) for one in found] == [(at(0), at(6.1)), (at(200), at(200.3))]
 
@@ -146,6 +146,9 @@ def test_a_freeze_covers_what_failed_in_it() -> None:
 
     assert all(freeze.covers(verdict(Status.BLOCKED, time=second)) for second in (10, 50, 70))
     assert all(freeze.covers(verdict(Status.BLOCKED, silent, time=second)) for second in (6, 66))
+    last = (tls(HOSTS[0], Failure.TIMEOUT, at=64_000, took=5000),)
+    assert freeze.covers(verdict(Status.BLOCKED, last, time=6))
+    assert not freeze.covers(verdict(Status.BLOCKED, last, time=7))
     assert freeze.covers(verdict(Status.BLOCKED, silent, time=8))
     assert not freeze.covers(verdict(Status.REACHABLE, silent, time=8))
     assert not freeze.covers(verdict(Status.BLOCKED, silent, time=1))

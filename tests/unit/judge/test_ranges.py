@@ -189,5 +189,25 @@ def test_what_is_no_range_has_no_parts_and_what_lies_outside_of_one_is_none() ->
     outside = tuple(
         Connection(address=f"9.9.9.{n}", port=443, failure=SILENCE, attempt=k) for n in range(4) for k in (0, 1)
     )
-    one = leg(tcp(1), *outside, hits=[at(1), *(f"9.9.9.{n}" for n in range(4))])
-    assert ranges.failing(one) == {}
+    known = [at(1), *(f"9.9.9.{n}" for n in range(4)), *(at(n, 2) for n in (1, 2, 3))]
+    later = tuple(one for n in (1, 2, 3) for one in tcp(n, SILENCE, 2, part=2))
+    assert ranges.failing(leg(tcp(1), *outside, hits=known)) == {}
+    assert ranges.failing(leg(tcp(1), *outside, later, hits=known, target=WIDE)) == {"151.101.2.0/24": "tcp.timeout"}
+
+
+def test_what_a_range_would_show_means_nothing_of_another_target() -> None:
+    """One address is what it is."""
+    one = leg(tcp(1), hello(1, RST), relay("198.18.7.7"), hits=1, target=f"tcp://{at(1)}:443")
+
+    assert (ranges.relayed(one), ranges.mute(one), ranges.hush(one)) == (False, False, None)
+    assert not ranges.relayed(leg(lost(1), relay("198.18.7.7")))
+    assert not ranges.mute(leg(lost(3), hello(1, RST)))
+
+
+def test_a_range_fails_here_alone_in_one_way() -> None:
+    """Layer and failure, both."""
+    one = leg(lost(3), hits=3)
+
+    assert ranges.alone_by("tcp", SILENCE)(one)
+    assert not ranges.alone_by("tcp", RST)(one)
+    assert not ranges.alone_by("tls", SILENCE)(one)
