@@ -8,9 +8,9 @@ vantage is suspect. Its failing verdicts are then neither evidence nor learned f
 has lost its excuse: from then on failures count.
 
 *The alibi*, for an alarm: since this target's first failure, one of the kind, at least three others were seen working,
-and no other began to fail after the last of these (or the failure has lasted into another batch); and those that fail
-with it do not outnumber those that work. This excuse, too, lasts three hours; and what was shared is forgotten when it
-is over.
+and no other began to fail after the last of these, or twice as many with telling marks before (or the failure has
+lasted into another batch); and those that fail with it do not outnumber those that work. This excuse, too, lasts three
+hours; and what was shared is forgotten when it is over.
 
 Anchors do the same better: where one answered after a failure, and the failure is of a kind that a vantage does not
 make itself (`probe.detect.marks.BEYOND_THE_LINE`), it is not counted by the gate and needs no alibi. A replayed file
@@ -23,7 +23,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Final
 
-from probe.detect.marks import ANCHORS, ITSELF, SUCCESS
+from probe.detect.marks import ANCHORS, ITSELF, SUCCESS, Mark
 from probe.detect.null import ROUND
 from probe.detect.series import Look, Series
 
@@ -42,6 +42,10 @@ EXCUSE: Final = PATIENCE * ROUND
 CROWD: Final = 0.2
 """Share of the targets from which failures may be shared: not enough to doubt them, enough to learn no bursts from them
 (a laptop's network comes up in the middle of the first round)."""
+
+TELLING: Final = frozenset({Mark.CUT.value, Mark.FORGED.value, Mark.PROVEN.value, Mark.THROTTLED.value})
+"""Marks that ordinary faults seldom bear. Where an outage begins in the middle of a round, few of these came before it;
+where half a list is blocked at once, they are scattered over the round."""
 
 WITNESSES: Final = 3
 """Other targets that must be seen working before an alarm in the first failing batch."""
@@ -102,11 +106,9 @@ class Alibi:
         self._working = sorted(one.worked for one in believed if one.worked > one.failed)
         self._failing = sorted(one.failed for one in believed if one.failed >= one.worked)
         newest = self._working[-1] if self._working else 0.0
-        self._late = {
-            one.target
-            for one, looks in batch
-            if looks[0][1] != SUCCESS and looks[0][0] >= newest and looks[-1][1] != SUCCESS
-        }
+        began = [(one.target, looks[0]) for one, looks in batch if SUCCESS not in (looks[0][1], looks[-1][1])]
+        self._late = {target for target, look in began if look[0] >= newest}
+        self._early = {target for target, look in began if look[0] < newest and look[1] in TELLING}
 
     def holds(self, target: str, first: float, *, lasting: bool, alike: bool) -> bool:
         """Whether one target's failures since `first` are its own.
@@ -120,7 +122,12 @@ class Alibi:
         if self.shared(first):
             return False
         working = len(self._working) - bisect_left(self._working, first)
-        return lasting or (alike and working >= WITNESSES and self._late <= {target})
+        return lasting or (alike and working >= WITNESSES and self._scattered(target))
+
+    def _scattered(self, target: str) -> bool:
+        """Whether too little began to fail after the last of the others had worked for an outage to begin there."""
+        late = len(self._late - {target})
+        return not late or len(self._early - {target}) >= 2 * late
 
     def shared(self, first: float) -> bool:
         """Whether more of the others have failed than worked since a moment; looks of the same moment count."""

@@ -101,6 +101,19 @@ def test_an_alibi_needs_three_that_worked_since() -> None:
     assert Alibi([*working[:2], myself], []).holds("me", 90.0, lasting=True, alike=True)
 
 
+def test_what_is_scattered_over_the_round_is_no_outage_that_began_in_it() -> None:
+    """Two with a telling mark before, for each that began to fail after the last success; strays do not count."""
+    working = [watched(100.0 + 10 * n, 0.0) for n in range(5)]
+    last = (Series("last"), [look(150.0, Mark.FORGED)])
+    before = [(Series(f"{n}"), [look(105.0 + n, Mark.CUT)]) for n in range(2)]
+    strays = [(Series(f"{n}"), [look(105.0 + n, Mark.UNREACHABLE)]) for n in range(2)]
+    myself = (Series("me"), [look(101.0, Mark.FORGED)])
+
+    assert Alibi(working, [myself, *before, last]).holds("me", 101.0, lasting=False, alike=True)
+    assert not Alibi(working, [myself, *before[:1], last]).holds("me", 101.0, lasting=False, alike=True)
+    assert not Alibi(working, [myself, *strays, last]).holds("me", 101.0, lasting=False, alike=True)
+
+
 def test_those_that_fail_with_it_must_not_be_more_than_those_that_work() -> None:
     """However long it lasts."""
     working = [watched(200.0, 0.0)] * 3
