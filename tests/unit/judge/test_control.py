@@ -159,6 +159,7 @@ def test_an_old_control_is_none() -> None:
     old = TIME + STALE + timedelta(seconds=1)
 
     assert word(control(), SUBJECT, first=True, time=old) is Word.NONE
+    assert word(control(), SUBJECT, first=True, time=TIME + STALE) is Word.SERVED
     assert word(control(), SUBJECT, first=True, time=None) is Word.SERVED
 
 

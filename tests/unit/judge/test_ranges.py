@@ -43,7 +43,7 @@ def leg(*seen: tuple[Observation, ...] | Observation, hits: object = 4, how: str
     known = [at(n) for n in range(1, hits + 1)] if isinstance(hits, int) else list(hits)  # type: ignore[call-overload]
     control = ControlFacts(
         time=TIME - timedelta(days=int(more.get("days", 0))),  # type: ignore[call-overload]
-        statuses=(Status.REACHABLE,),
+        statuses=(Status(str(more.get("status", "reachable"))),),
         hits=dict.fromkeys(known, how),
     )
     flat = tuple(one for part in seen for one in (part if isinstance(part, tuple) else (part,)))
@@ -202,6 +202,14 @@ def test_what_a_range_would_show_means_nothing_of_another_target() -> None:
     assert (ranges.relayed(one), ranges.mute(one), ranges.hush(one)) == (False, False, None)
     assert not ranges.relayed(leg(lost(1), relay("198.18.7.7")))
     assert not ranges.mute(leg(lost(3), hello(1, RST)))
+
+
+def test_a_range_that_failed_at_control_too_shows_nothing() -> None:
+    """Whatever answered there."""
+    one = leg(lost(3), hits=3, status="down")
+
+    assert not ranges.alone_by("tcp", SILENCE)(one)
+    assert ranges.failing(one) == {}
 
 
 def test_a_range_fails_here_alone_in_one_way() -> None:
