@@ -123,7 +123,7 @@ def plain(text: str, limit: int = 300) -> str:
 def _step(seen: Observation, control: ControlFacts | None) -> Step:
     match seen:
         case Resolution():
-            answer = ", ".join(seen.addresses) or "no address"
+            answer = ", ".join(seen.addresses) or ("Encrypted ClientHello is offered" if seen.ech else "no address")
             return _row(
                 "DNS",
                 f"{seen.rrtype} of {seen.name} at {RESOLVER[seen.trust]}",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from probe.judge import ranges
 from probe.judge.acquittal import plain, verified
 from probe.judge.case import Leg
 from probe.judge.pages import Whose
+from probe.judge.reading import Located
 from probe.judge.resolving import found, resolves
-from probe.model.observation import Exchange
+from probe.model.failure import Failure
+from probe.model.observation import Connection, Exchange
 
 REFUSALS = frozenset({401, 403, 429, 451, 503})
 """Statuses in which a server itself turns a visitor away (RFC 9110, RFC 6585, RFC 7725)."""
@@ -19,7 +23,18 @@ def works(leg: Leg) -> bool:
         return resolves(leg)
     if ranges.is_range(leg):
         return ranges.works(leg)
-    return found(leg) and bool(leg.served_by) and not leg.hop.astray
+    return found(leg) and bool(leg.served_by) and not leg.hop.astray and not only_small(leg)
+
+
+def only_small(leg: Leg) -> bool:
+    """It is served where the server was asked for small packets, and met with silence where it was not."""
+    served = [group for site in leg.served_by for group in site.serving]
+    silent = any(end.failure is Failure.TIMEOUT for site in leg.served_by for end in site.outcomes)
+    return silent and bool(served) and all(_is_small(group) for group in served)
+
+
+def _is_small(group: Sequence[Located]) -> bool:
+    return any(isinstance(one, Connection) and one.segment for one in group)
 
 
 def own_pages(leg: Leg) -> tuple[Exchange, ...]:

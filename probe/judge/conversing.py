@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from probe.judge.acquittal import Standing, certificate_error, dated
 from probe.judge.case import Leg
 from probe.judge.control import Word
-from probe.judge.reading import Located, Outcome, Site
+from probe.judge.reading import Outcome, Site
 from probe.judge.silence import beside, enough
 from probe.model.failure import Failure
 from probe.model.observation import Connection, Exchange, TlsHandshake
@@ -123,17 +123,6 @@ def own_trust(leg: Leg) -> bool:
         return False
     known = control.certificates.get(leg.hop.subject.host, ())
     return any(one.certificate.sha256 in known for one in _shown(leg) if one.certificate is not None)
-
-
-def only_small(leg: Leg) -> bool:
-    """It is served where the server was asked for small packets, and met with silence where it was not."""
-    served = [group for site in leg.served_by for group in site.serving]
-    silent = any(end.failure is Failure.TIMEOUT for site in leg.served_by for end in site.outcomes)
-    return silent and bool(served) and all(_is_small(group) for group in served)
-
-
-def _is_small(group: Sequence[Located]) -> bool:
-    return any(isinstance(one, Connection) and one.segment for one in group)
 
 
 def own_clock(leg: Leg) -> bool:

@@ -152,7 +152,7 @@ class Names:
     def _types(self) -> frozenset[str]:
         """The record types that trusted resolvers were asked for."""
         asked = resolutions(self._observations, self.host)
-        return frozenset(one.rrtype for one in asked if one.trust is Trust.TRUSTED)
+        return frozenset(o.rrtype for o in asked if o.trust is Trust.TRUSTED and o.purpose is Purpose.SUBJECT)
 
     def complaint(self, answer: Answer) -> Cause | None:
         """What is wrong with an answer; None where nothing is."""

@@ -135,6 +135,7 @@ def _resolution(step: Resolve, answer: Answer, stamp: Stamp, start: float) -> Re
         trust=step.trust,
         addresses=answer.addresses,
         aliases=answer.aliases,
+        ech=answer.ech,
         failure=answer.failure,
         **stamp.fields(start, asyncio.get_running_loop().time()),
     )

@@ -1,4 +1,4 @@
-"""DNS messages of the one shape we need: a question for A or AAAA, and its answer (RFC 1035 section 4, RFC 3596).
+"""DNS messages of the one shape we need: a question for A, AAAA or HTTPS, and its answer (RFC 1035, 3596, 9460).
 
 Written by hand because making and parsing a message with a general library costs twenty times what the query itself
 does; tests hold it against such a library. Everything is bounded: a pointer must point backwards, a name ends at 255
@@ -13,12 +13,17 @@ from dataclasses import dataclass
 
 from probe.model.failure import Failure
 
-TYPES = {"A": 1, "AAAA": 28}
+HTTPS = 65
+TYPES = {"A": 1, "AAAA": 28, "HTTPS": HTTPS}
+_SIZES = {1: 4, 28: 16}
+_ECH = 5
+"""Key of the parameter of an HTTPS record that offers Encrypted ClientHello (RFC 9460 section 14.3.2, RFC 9848)."""
 _CNAME = 5
 _IN = 1
 _MAX_NAME = 255
 _MAX_ALIASES = 16
 _HEADER = struct.Struct("!6H")
+_PARAMETER = struct.Struct("!HH")
 _RECORD = struct.Struct("!HHIH")
 _QUERY_FLAGS = 0x0100  # recursion desired
 _RESPONSE = 0x8000
@@ -46,12 +51,14 @@ class Answer:
         addresses: of the type asked for, in the answer's order.
         aliases: CNAME targets in order.
         truncated: the rest is to be had over TCP.
+        ech: of an HTTPS record, which has no addresses of its own: it offers Encrypted ClientHello.
     """
 
     failure: Failure | None
     addresses: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     truncated: bool = False
+    ech: bool = False
 
     def differs(self, other: Answer) -> bool:
         """Whether the two cannot be one resolver's answer to one query; the order of addresses says nothing."""
@@ -107,7 +114,10 @@ class Question:
         if rcode:
             failure = {_NXDOMAIN: Failure.NXDOMAIN, _REFUSED: Failure.REFUSED}.get(rcode, Failure.SERVFAIL)
             return Answer(failure, (), aliases, truncated)
-        return Answer(None if found else Failure.NODATA, found, aliases, truncated)
+        none = None if found else Failure.NODATA
+        if self.rrtype == HTTPS:
+            return Answer(none, (), aliases, truncated, "ech" in found)
+        return Answer(none, found, aliases, truncated)
 
     def _follow(
         self, addresses: dict[bytes, list[str]], aliases: dict[bytes, bytes]
@@ -123,7 +133,7 @@ class Question:
 
 
 def question(name: str, rrtype: str) -> Question:
-    """The question for `A` or `AAAA` of an A-label name.
+    """The question for `A`, `AAAA` or `HTTPS` of an A-label name.
 
     Raises:
         ValueError: the name cannot be asked about (a label over 63 octets, a name over 255).
@@ -139,10 +149,9 @@ def question(name: str, rrtype: str) -> Question:
 def _records(
     data: bytes, offset: int, count: int, rrtype: int, *, lenient: bool
 ) -> tuple[dict[bytes, list[str]], dict[bytes, bytes]]:
-    """Owner -> addresses and owner -> alias, of the answer section."""
+    """Owner -> addresses and owner -> alias, of the answer section; an HTTPS record is `ech` or an empty text."""
     addresses: dict[bytes, list[str]] = {}
     aliases: dict[bytes, bytes] = {}
-    size = 4 if rrtype == TYPES["A"] else 16
     for _ in range(count):
         if lenient and offset >= len(data):
             break
@@ -151,8 +160,10 @@ def _records(
         offset += _RECORD.size
         if offset + length > len(data):
             raise MalformedError("cut short")
-        if class_ == _IN and kind == rrtype:
-            if length != size:
+        if class_ == _IN and kind == rrtype == HTTPS:
+            addresses.setdefault(owner, []).append("ech" if _offers_ech(data, offset, offset + length) else "")
+        elif class_ == _IN and kind == rrtype:
+            if length != _SIZES[rrtype]:
                 raise MalformedError("an address of a wrong length")
             addresses.setdefault(owner, []).append(str(ipaddress.ip_address(data[offset : offset + length])))
         elif class_ == _IN and kind == _CNAME:
@@ -162,6 +173,19 @@ def _records(
             aliases[owner] = target
         offset += length
     return addresses, aliases
+
+
+def _offers_ech(data: bytes, offset: int, end: int) -> bool:
+    """Whether an HTTPS record has an `ech` parameter (RFC 9460 section 2.2: priority, target, keys with values)."""
+    _, offset = _name(data, offset + 2)
+    while offset < end:
+        key, length = _PARAMETER.unpack_from(data, offset)
+        offset += _PARAMETER.size + length
+        if key == _ECH:
+            return offset <= end
+    if offset != end:
+        raise MalformedError("parameters of a wrong length")
+    return False
 
 
 def _name(data: bytes, offset: int) -> tuple[bytes, int]:

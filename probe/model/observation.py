@@ -33,6 +33,7 @@ class Resolution(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="
         resolver: as in the step, except that a resolver at a private address is written `network`.
         addresses: of the type asked for, in the answer's order, aliases followed.
         aliases: CNAME targets in order.
+        ech: of an HTTPS record: it offers Encrypted ClientHello.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Resolution(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="
     trust: Trust
     addresses: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    ech: bool = False
 
 
 class LateAnswer(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="dns_late"):

@@ -37,6 +37,8 @@ class Purpose(StrEnum):
     """A random name that exists nowhere, at the same resolver: is NXDOMAIN rewritten?"""
     OTHER = "other"
     """Another name at the same resolver that is known to exist: is the resolver dead?"""
+    ECH = "ech"
+    """The name's HTTPS record: does it offer Encrypted ClientHello? For readers; no rule looks at it."""
     RELAY = "relay"
     """An address where nothing listens: does somebody on the path accept every connection?"""
 
@@ -55,7 +57,7 @@ class Resolve(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: A-label host name.
-        rrtype: `A` or `AAAA`.
+        rrtype: `A`, `AAAA` or `HTTPS`.
         resolver: `system`, `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT` (IPv6 in brackets), `tls://host[:port]`
             or an https URL.
     """

@@ -18,14 +18,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import zip_longest
 
+from probe.model.address import parse_address
 from probe.model.failure import OWN_FAULTS, Failure
 from probe.model.observation import Exchange, Observation
-from probe.model.step import Fetch, Handshake, Place, Purpose, QuicHandshake, Resolve, Step
+from probe.model.step import Fetch, Handshake, Place, Purpose, QuicHandshake, Resolve, Step, Trust
 from probe.plan import followup, transfer
 from probe.plan.candidates import fit
 from probe.plan.doubt import doubtful
 from probe.plan.followup import Subject
-from probe.plan.plan import Slate
+from probe.plan.plan import Slate, Unheard
 from probe.plan.setup import Setup
 
 
@@ -177,11 +178,27 @@ class Leg:
         turns = [a for pair in zip_longest(true, odd) for a in pair if a is not None]
         for address in turns[: self._setup.limits.followed - len(self._followed)]:
             self._followed.append(address)
+            self._ask_for_ech(address)
             steps = followup.after(self.subject, address, self._last[address], self._setup, self._number(address))
             self._run(address, list(steps))
         if not self._works:
             self._insist_at_once()
         return bool(self._under_way)
+
+    def _ask_for_ech(self, address: str) -> None:
+        """Of a name after whose hello nothing good came: would a browser's hello have hidden it?
+
+        One question to one trusted resolver, whose connection stands, and only after a failure: asked of every healthy
+        target each round it would add a third to the questions, for an answer that changes about once a year.
+        """
+        failed = followup.failure_of(self._last[address])
+        named = self.subject.encrypted and parse_address(self.subject.host) is None
+        if failed is None or failed[0] == "tcp" or not named or not self._setup.trusted_resolvers:
+            return
+        place = Place(chain=self._place.chain, hop=self._place.hop, purpose=Purpose.ECH)
+        resolver = self._setup.trusted_resolvers[0]
+        step = Resolve(name=self.subject.host, rrtype="HTTPS", resolver=resolver, trust=Trust.TRUSTED, place=place)
+        self._slate.ask(step, Unheard())
 
     def _insist_at_once(self) -> None:
         """Of SYNs that nobody answers, ask for all tries together: how close they come is the pace's to say.

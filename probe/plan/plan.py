@@ -28,6 +28,16 @@ class Asker(Protocol):
         """The step is over; this is all it saw."""
 
 
+class Unheard:
+    """An asker to whom the answer makes no difference: it stands in the evidence for readers."""
+
+    def told(self, step: Step, seen: Observation) -> None:
+        """Nothing follows."""
+
+    def ended(self, step: Step, seen: tuple[Observation, ...]) -> None:
+        """Nothing follows."""
+
+
 class Slate:
     """The steps of one plan: asked for, handed out, seen."""
 

@@ -31,8 +31,14 @@ HOME = Page("Daily news of the region", headers={"x-served-by": "edge"}, length=
 ONLINE = Vantage(state=VantageState.ONLINE)
 
 
-def world(*, hole: tuple[str, ...] = (), **changes: Mapping[Any, Any]) -> World:
-    """A world in which the site is well, with entries added or replaced, and a path that loses large packets."""
+def world(*, hole: tuple[str, ...] = (), ech: tuple[str, ...] = (), **changes: Mapping[Any, Any]) -> World:
+    """A world in which the site is well, with entries added or replaced.
+
+    Args:
+        hole: addresses on whose path large packets are lost.
+        ech: names that offer Encrypted ClientHello.
+        changes: table -> entries.
+    """
     tables: dict[str, dict[Any, Any]] = {
         "names": {NAME: (A, B), ALLOWED: ("208.80.154.224",)},
         "certs": {A: SITE, B: SITE, "208.80.154.224": Cert((ALLOWED,))},
@@ -40,7 +46,7 @@ def world(*, hole: tuple[str, ...] = (), **changes: Mapping[Any, Any]) -> World:
     }
     for table, entries in changes.items():
         tables[table] = {**tables.get(table, {}), **entries}
-    return World(**tables, hole=hole)
+    return World(**tables, hole=hole, ech=ech)
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,7 @@ class World:
         quic: (address, sni) with `*` for either -> alert or failure after the Initial, `LATER` for silence some seconds
             after a handshake that stood; without an entry the certificate of the address answers.
         hole: addresses whose answers to hellos and requests vanish unless they come in small segments.
+        ech: the names whose HTTPS record offers Encrypted ClientHello.
         loss: how often an act stays without an answer though nobody interferes.
         chance: decides when.
     """
@@ -111,6 +112,7 @@ class World:
     http: dict[Any, Any] = field(default_factory=dict)
     quic: dict[tuple[str, str], Any] = field(default_factory=dict)
     hole: tuple[str, ...] = ()
+    ech: tuple[str, ...] = ()
     loss: float = 0.0
     chance: Random = field(default_factory=Random)
 
@@ -179,6 +181,11 @@ class World:
         return default
 
     def _resolve(self, step: Resolve) -> Iterable[Observation]:
+        if step.rrtype == "HTTPS":
+            whom = {"name": step.name, "rrtype": step.rrtype, "resolver": step.resolver, "trust": step.trust}
+            offered = step.name in self.ech
+            yield Resolution(ech=offered, **whom, **self._common(step, None if offered else Failure.NODATA))
+            return
         truth = self.names.get(step.name, Failure.NXDOMAIN)
         if step.trust is Trust.TRUSTED:
             said = self._pick("trusted", (step.name, "*"), truth)

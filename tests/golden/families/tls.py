@@ -43,8 +43,8 @@ SCENARIOS = (
     ),
     Scenario(
         "tls-sni-timeout",
-        "silence after this name alone (SNI-IV)",
-        world(tls={("*", NAME): Failure.TIMEOUT}),
+        "silence after this name alone (SNI-IV), which offers Encrypted ClientHello",
+        world(tls={("*", NAME): Failure.TIMEOUT}, ech=(NAME,)),
         "blocked",
         "tls.timeout.sni",
         ("tls.timeout", "tls.sni"),

@@ -8,7 +8,7 @@ import pytest
 
 from probe.judge import answering
 from probe.model.failure import Failure
-from tests.unit.judge.made import FORGED, HTTP, NAME, URL, A, B, control, http, leg, said, served, tcp, tls
+from tests.unit.judge.made import FORGED, HTTP, NAME, URL, A, B, control, http, leg, said, served, tcp, tls, tries
 
 KNOWN = (said("network", A, B), said("trusted", A, B))
 NOTICE = http(A, url=HTTP, marks=("ru.mts",))
@@ -72,3 +72,17 @@ def test_redirects_go_astray() -> None:
     """Back to where they came from."""
     assert answering.astray(leg(*KNOWN, http(A, 302, location=URL)))
     assert not answering.astray(leg(*KNOWN, *served()))
+
+
+def test_a_page_that_comes_in_small_packets_alone_is_lost_on_the_way() -> None:
+    """Not where it came in large ones too, nor where nothing was silent before."""
+    small = (tcp(attempt=5, segment=1000), tls(attempt=5), http(attempt=5))
+    mute = tries(4, http(A, 0, Failure.TIMEOUT), tcp(), tls())
+
+    assert answering.only_small(leg(*KNOWN, *mute, *small))
+    assert not answering.works(leg(*KNOWN, *mute, *small))
+    assert not answering.only_small(leg(*KNOWN, *small))
+    assert not answering.only_small(leg(*KNOWN, *mute, *small, *served(attempt=6)))
+    assert not answering.only_small(leg(*KNOWN, *mute, *served(attempt=5)))
+    hello = (tcp(attempt=5, segment=1000), tls(attempt=5))
+    assert answering.only_small(leg(*tries(4, tls(A, Failure.TIMEOUT), tcp()), *hello, target=f"tls://{A}:443/{NAME}"))

@@ -177,19 +177,6 @@ def test_a_certificate_is_forged_where_control_saw_the_true_one(seen: Any, by: A
     assert conversing.forged_certificate(leg(*seen, by=by)) is forged
 
 
-def test_a_page_that_comes_in_small_packets_alone_is_lost_on_the_way() -> None:
-    """Not where it came in large ones too, nor where nothing was silent before."""
-    small = (tcp(attempt=5, segment=1000), tls(attempt=5), http(attempt=5))
-    mute = tries(4, http(A, 0, Failure.TIMEOUT), tcp(), tls())
-
-    assert conversing.only_small(leg(*KNOWN, *mute, *small))
-    assert not conversing.only_small(leg(*KNOWN, *small))
-    assert not conversing.only_small(leg(*KNOWN, *mute, *small, *served(attempt=6)))
-    assert not conversing.only_small(leg(*KNOWN, *mute, *served(attempt=5)))
-    hello = (tcp(attempt=5, segment=1000), tls(attempt=5))
-    assert conversing.only_small(leg(*cut(Failure.TIMEOUT, 4), *hello, target=TLS))
-
-
 def test_an_ipv6_that_is_broken_here_is_not_held_against_a_target() -> None:
     """What fails over it before TLS is this host's own; what else fails is not."""
     broken: dict[str, Any] = {"notes": frozenset({"ipv6_broken"})}
@@ -230,3 +217,10 @@ def test_a_certificate_out_of_date_is_told_by_its_error() -> None:
     assert conversing.bad_certificate(leg(*KNOWN, *bad()))
     assert conversing.alert(leg(*KNOWN, tcp(), tls(A, Failure.ALERT)))
     assert not conversing.alert(leg(*KNOWN, *bad()))
+
+
+def test_the_addresses_of_a_range_are_many_machines() -> None:
+    """What one of them does is not alone what the range does."""
+    silent = tries(5, tcp(A, Failure.TIMEOUT))
+
+    assert not conversing.alone(leg(*silent, target="151.101.1.0/24", by=control(hits={A: "tcp"})))

@@ -62,6 +62,7 @@ def test_a_line_that_loses_elsewhere_must_be_silent_more_often() -> None:
         ((tcp(), tls(A, Failure.RESET), tcp(A, SILENT, attempt=1)), 0),
         ((tcp(), tls(A, Failure.CERTIFICATE), tcp(A, SILENT, attempt=1)), 1),
         ((tls(A, SILENT), tls(A, attempt=1)), 1),
+        ((said("trusted", failure=SILENT), said("trusted", rrtype="HTTPS", purpose=Purpose.ECH)), 0),
         ((tls(A, SILENT), tls(A, **OTHER)), 0),
         ((http(A, 0, SILENT), http(A, attempt=1)), 1),
         ((http(A, 0, SILENT), http(A, url=f"{URL}x")), 0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 
 import dns.message
@@ -142,3 +143,38 @@ def test_a_name_that_cannot_be_asked_about_is_refused(name: str) -> None:
     """Before anything is sent."""
     with pytest.raises(ValueError, match="cannot be asked about"):
         question(name, "A")
+
+
+@pytest.mark.parametrize(
+    ("records", "failure", "ech"),
+    [
+        (['1 . alpn="h2,h3" ech="AAT+DQAA"'], None, True),
+        (["1 . alpn=h2", '2 svc.example.net. ech="AAT+DQAA" ipv4hint=192.0.2.1'], None, True),
+        (["1 . alpn=h2 ipv4hint=192.0.2.1"], None, False),
+        (["0 elsewhere.example.net."], None, False),
+        ([], Failure.NODATA, False),
+    ],
+)
+def test_an_https_record_says_whether_ech_is_offered(records: list[str], failure: Failure | None, ech: bool) -> None:
+    """RFC 9460; the library writes what we read."""
+    name = "www.example.org"
+    asked = question(name, "HTTPS")
+    reply = dns.message.make_response(dns.message.from_wire(asked.query(7)))
+    if records:
+        reply.answer.append(dns.rrset.from_text_list(f"{name}.", 60, "IN", "HTTPS", records))
+
+    assert asked.read(reply.to_wire(), 7) == Answer(failure, (), ech=ech)
+
+
+@given(cut=st.integers(1, 40), octet=st.integers(0, 255))
+def test_a_broken_https_record_is_malformed_or_says_nothing_false(cut: int, octet: int) -> None:
+    """Whatever stands in it: an answer, or the one error."""
+    name = "www.example.org"
+    asked = question(name, "HTTPS")
+    reply = dns.message.make_response(dns.message.from_wire(asked.query(7)))
+    reply.answer.append(dns.rrset.from_text_list(f"{name}.", 60, "IN", "HTTPS", ['1 . alpn=h2 ech="AAT+DQAA"']))
+    wire = bytearray(reply.to_wire())
+    wire[-cut] = octet
+    with contextlib.suppress(MalformedError):
+        read = asked.read(bytes(wire), 7)
+        assert read is None or read.addresses == ()

@@ -61,8 +61,8 @@ class Dialogue:
         self.open: dict[str, Step] = {}
 
     def asks(self) -> list[str]:
-        """The steps it asks for now, sorted."""
-        fresh = {line(step): step for step in self.plan.pending()}
+        """The steps it asks for now, sorted; without the questions whose answers make no difference to it."""
+        fresh = {line(step): step for step in self.plan.pending() if step.place.purpose != "ech"}
         self.open |= fresh
         return sorted(fresh)
 

@@ -8,6 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from probe.model.failure import Failure
+from probe.model.observation import Exchange, Flow, Resolution
+from probe.model.step import Resolve
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, ControlPage, Status
 from probe.plan import Limits, Setup, plan_for
@@ -15,6 +17,7 @@ from tests.unit.plan.dialogue import DOH, FORGED, ISP, NAME, SETUP, A, B, Dialog
 
 URL, HTTP = f"https://{NAME}/", f"http://{NAME}/"
 NEUTRAL = "xkqvdwpzrjtm.com"
+QUICK = Flow(bytes=180_000, took=300)
 CONTROL = ControlFacts(
     time=datetime(2026, 10, 1, tzinfo=UTC),
     statuses=(Status.REACHABLE,),
@@ -308,3 +311,83 @@ def test_where_there_is_no_page_a_handshake_is_what_was_gone_for() -> None:
     dialogue.asks()
 
     assert dialogue.tell(hello, "ok").asks() == []
+
+
+@pytest.mark.parametrize(
+    ("target", "how", "setup", "asked"),
+    [
+        (URL, "tls.reset", SETUP, 1),
+        (URL, "http.timeout", SETUP, 1),
+        (URL, "tcp.timeout", SETUP, 0),
+        (URL, "tls.reset", replace(SETUP, trusted_resolvers=()), 0),
+        (HTTP, "http.reset", SETUP, 0),
+    ],
+)
+def test_once_a_hello_or_what_follows_it_failed_a_trusted_resolver_is_asked_for_ech(
+    target: str, how: str, setup: Setup, asked: int
+) -> None:
+    """Of an encrypted subject; what it says makes no difference to the plan."""
+    trusted = setup.trusted_resolvers
+    dialogue = Dialogue(plan_for(parse(target), setup))
+    dialogue.asks()
+    for who in ("system", "network", *(("trusted",) if trusted else ())):
+        dialogue.tell(f"A {NAME} @{who}", (A,))
+    dialogue.asks()
+    dialogue.tell(f"get {target} at {A}", how)
+    fresh = dialogue.plan.pending()
+
+    ech = [step for step in fresh if isinstance(step, Resolve) and step.rrtype == "HTTPS"]
+    assert [(step.name, step.resolver, step.place.purpose) for step in ech] == [(NAME, DOH, "ech")] * asked
+    for step in ech:
+        seen = Resolution(
+            name=NAME, rrtype="HTTPS", resolver=DOH, trust=step.trust, ech=True, purpose=step.place.purpose
+        )
+        dialogue.plan.observe(step, seen)
+        dialogue.plan.over(step)
+    assert dialogue.plan.pending() == ()
+
+
+def test_quic_is_shaken_hands_with_and_nothing_else() -> None:
+    """Where it answers."""
+    dialogue = resolved(f"quic://{NAME}:443", local=(A,), trusted=(A,))
+
+    assert dialogue.asks() == [f"quic {NAME} at {A}"]
+    assert dialogue.tell(f"quic {NAME} at {A}", "ok").asks() == []
+
+
+def turns(dialogue: Dialogue, first: Exchange, again: Exchange) -> list[str]:
+    """What is asked once the page came like this, each time it is asked for under its own name."""
+    asked: list[str] = []
+    while steps := dialogue.asks():
+        for step in steps:
+            own = "neutral" not in step
+            told = (first if not asked else again) if own else page(dialogue.open[step], flow=QUICK)
+            dialogue.tell(step, told)
+            asked.append(step)
+    return asked
+
+
+def test_a_page_that_crawls_is_asked_for_in_turns_under_another_name() -> None:
+    """Three times each, at the same address."""
+    dialogue = resolved(local=(A,), trusted=(A,))
+    (get,) = dialogue.asks()
+    slow = page(dialogue.open[get], length=180_000, flow=Flow(bytes=180_000, took=9_000))
+    dialogue.tell(get, slow)
+
+    asked = turns(dialogue, slow, slow)
+
+    assert [("neutral" in step) for step in asked] == [True, False, True, False, True]
+    assert all(f" at {A}" in step for step in asked)
+
+
+def test_a_page_that_stops_is_asked_for_no_more_often_than_three_times() -> None:
+    """Each takes long, and brings much."""
+    dialogue = resolved(local=(A,), trusted=(A,))
+    (get,) = dialogue.asks()
+    stop = Flow(bytes=16_000, took=100, quiet=2_800)
+    cut = page(dialogue.open[get], failure=Failure.TIMEOUT, complete=False, length=14_000, flow=stop)
+    dialogue.tell(get, cut)
+
+    asked = turns(dialogue, cut, cut)
+
+    assert sum("neutral" not in step and "allowed" not in step for step in asked) == 2
