@@ -55,6 +55,14 @@ def test_an_address_is_acquitted_by_its_certificate_or_by_those_who_should_know(
     assert standing(*seen, by=by) is Standing.ACQUITTED
 
 
+def test_silence_at_an_address_of_the_targets_own_convicts_no_other() -> None:
+    """Then the target is silent, and the odd address may be its too."""
+    at_odd, at_own = tries(3, tcp(FORGED, Failure.TIMEOUT)), tries(2, tcp(A, Failure.TIMEOUT))
+
+    assert standing(*LOCAL, *TRUSTED, *SILENT, *at_own, by=control()) is Standing.CONVICTED
+    assert standing(*LOCAL, *TRUSTED, *at_odd, *at_own, by=control()) is Standing.OPEN
+
+
 def test_an_address_that_nobody_gave_is_convicted_only_where_it_can_be_nobodys() -> None:
     """It came by a redirect, or from an earlier round."""
     nowhere = said("trusted", failure=Failure.NXDOMAIN)
