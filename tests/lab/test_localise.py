@@ -30,7 +30,7 @@ def bench() -> Iterator[Bench]:
 def lines(bench: Bench) -> dict[str, Line]:
     """Scenario name -> the verdict of `probe check --localise`, run without a capability."""
     controls = bench.control_file("seeker", bench.measure_controls()["control"])
-    words = ["check", "--json", "--localise", "--pace", "0", "--concurrency", "40", "--timeout", "3", *controls]
+    words = ["check", "--json", "--localise", "--pace", "0", "--concurrency", "40", "--timeout", "2", *controls]
     words += [f"--trusted-resolver={url}" for url in TRUSTED] + [f"--anchor=https://{n}/" for n in FOREIGN_ANCHORS]
     targets = {bench.target(scenario): scenario.name for scenario in bench.scenarios}
     done = bench.lab.hosts["seeker"].run(*UNPRIVILEGED, PROBE, *words, *targets, environ=bench.environ, timeout=200)

@@ -72,7 +72,7 @@ def check(
     """Scenario name -> its verdict by `probe check` (of all, or of these), and what was said on standard error."""
     controls = ["--control", str(bench.lab.folder / "control-seer.jsonl")]
     targets = {bench.target(one): one.name for one in bench.scenarios if not names or one.name in names}
-    options = ["check", "--json", "--pace", "0", "--timeout", "3", "--anchor=", *words]
+    options = ["check", "--json", "--pace", "0", "--timeout", "2", "--anchor=", *words]
     options += [f"--trusted-resolver={url}" for url in TRUSTED] + controls
     environ = bench.environ | ({"PROBE_AGENT_STATE": state} if state else {})
     done = bench.lab.hosts["seer"].run(*prefix, PROBE, *options, *targets, environ=environ, timeout=120)

@@ -81,3 +81,31 @@ async def test_what_the_budget_does_not_allow_is_left_out_and_said_to_be_unknown
 
     assert [one.status for one in said] == [Status.REACHABLE, Status.UNKNOWN, Status.REACHABLE]
     assert said[1].rule == "host.no_way"
+
+
+@pytest.mark.parametrize(
+    ("when", "retests", "attempt"), [("never", 3, None), ("always", 3, 0), ("changes", 3, 3), ("changes", 0, 1)]
+)
+async def test_a_block_is_localised_when_the_settings_say(
+    when: str, retests: int, attempt: int | None, tmp_path: Path
+) -> None:
+    """With changes: at the last re-test, and never at a first look."""
+    chosen = settings(tmp_path)
+    measure = msgspec.structs.replace(chosen.measure, localise=when)
+    agent = msgspec.structs.replace(chosen.agent, retests=retests)
+
+    async with Instruments(msgspec.structs.replace(chosen, measure=measure, agent=agent), Clock()) as instruments:
+        assert instruments._surroundings.localise == attempt
+
+
+async def test_packets_that_cannot_be_captured_are_done_without(target: str, tmp_path: Path) -> None:
+    """Or can be, where this test is root: then nothing is lacking. Either way the target is measured."""
+    chosen = settings(tmp_path)
+    measure = msgspec.structs.replace(chosen.measure, packets="numbers")
+
+    async with Instruments(msgspec.structs.replace(chosen, measure=measure), Clock()) as instruments:
+        verdict = await instruments.measure(target, parse(target))
+        captures = instruments._tools.watcher is not None
+
+    assert verdict.status is Status.REACHABLE
+    assert captures is not bool(instruments.lacking)

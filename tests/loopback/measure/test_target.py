@@ -8,23 +8,26 @@ import time
 
 import pytest
 import trustme
-from tiny_servers import answer, page_of, reply_to, resolving, server_context, serving, silent
+from tiny_servers import abort, answer, page_of, reply_to, resolving, server_context, serving, silent
 
 from probe.clock import Clock
+from probe.judge import again
 from probe.judge.control import facts
 from probe.measure import target as measuring
 from probe.measure.anchors import AnchorWatch
 from probe.measure.target import Surroundings, measure, unrouted
 from probe.measure.tools import Tools
 from probe.model.address import Family
-from probe.model.observation import Connection
+from probe.model.location import Location
+from probe.model.observation import Connection, Traced
 from probe.model.target import parse
-from probe.model.verdict import Status, VantageState, Verdict
+from probe.model.verdict import Cause, Status, VantageState, Verdict
 
 
-def around(tools: Tools, *resolvers: str, anchors: tuple[str, ...] = ()) -> Surroundings:
+def around(tools: Tools, *resolvers: str, anchors: tuple[str, ...] = (), localise: int | None = None) -> Surroundings:
     """Surroundings with these resolvers and anchors."""
     return Surroundings(
+        localise=localise,
         tools=tools,
         watch=AnchorWatch(anchors, (), tools, Clock()),
         network_resolvers=resolvers,
@@ -126,3 +129,29 @@ async def test_a_whole_url_by_name(tools: Tools, ca: trustme.CA) -> None:
     assert verdict.evidence.error == ""
     assert verdict.evidence.observations
     assert time.monotonic() - began < 20
+
+
+async def cutting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Cuts whoever says a name with `suspect` in it; answers all others with an alert."""
+    if b"suspect" in await reader.read(65536):
+        abort(writer)
+    else:
+        writer.write(bytes.fromhex("15030300020228"))
+        await writer.drain()
+
+
+@pytest.mark.parametrize(("localise", "attempt", "searches"), [(None, 9, False), (2, 1, False), (2, 2, True)])
+async def test_a_blocked_name_is_localised_from_a_given_re_test_on(
+    tools: Tools, localise: int | None, attempt: int, searches: bool
+) -> None:
+    """Evidence more, and nothing else: the verdict is the same, its traces follow in time, judging again finds them."""
+    async with serving(cutting) as port:
+        text = f"tls://127.0.0.1:{port}/suspect.example"
+        verdict = await measure(text, parse(text), around(tools, localise=localise), attempt=attempt)
+
+    traces = [one for one in verdict.evidence.observations if isinstance(one, Traced)]
+    assert (verdict.status, verdict.causes[0]) == (Status.BLOCKED, Cause.TLS_RESET)
+    assert [one.ttl for one in traces] == ([8, 4, 2, 1, 1] if searches else [])
+    assert verdict.evidence.location == (Location(routers=0, server=True) if searches else None)
+    assert [one.at for one in verdict.evidence.observations] == sorted(one.at for one in verdict.evidence.observations)
+    assert again(verdict) == verdict

@@ -7,11 +7,12 @@ from typing import get_args
 import msgspec
 import pytest
 from hypothesis import given, settings
+from msgspec.structs import replace
 
 from probe.errors import TargetError
 from probe.judge import RULES, again, judge, verdict
 from probe.model.failure import Failure
-from probe.model.observation import Connection, Observation
+from probe.model.observation import Connection, Observation, Traced
 from probe.model.target import parse
 from probe.model.verdict import Evidence, Status, Vantage, VantageState, Verdict
 from tests.unit.judge.made import HTTP, NAME, NEUTRAL, A, http, said, served, tcp, tls, tries
@@ -31,6 +32,19 @@ def test_any_evidence_has_a_judgment_and_judging_it_again_changes_nothing(made: 
     assert judged.rule in {rule.id for rule in RULES}
     interfered = judged.status in {Status.BLOCKED, Status.THROTTLED}
     assert bool(judged.causes) == interfered or judged.status is Status.UNREACHABLE
+
+
+@settings(max_examples=100, deadline=None)
+@given(VERDICTS)
+def test_no_rule_reads_a_trace(made: Verdict) -> None:
+    """Without them the same is said, but for where on the path it is blocked."""
+    judged = again(made)
+    seen = tuple(one for one in made.evidence.observations if not isinstance(one, Traced))
+
+    without = again(replace(made, evidence=replace(made.evidence, observations=seen)))
+
+    kept = replace(judged.evidence, observations=seen, location=None)
+    assert replace(judged, evidence=kept) == without
 
 
 def test_every_kind_of_observation_is_generated() -> None:
