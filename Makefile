@@ -2,12 +2,13 @@
 # make demo      May 2017 in three minutes, in a laboratory of network namespaces (root)
 # make test      all tests; the lab's need root
 # make coverage  the branches of each pure module that its own test file leaves out
+# make mutate    changes to the judge that no test notices (long)
 # make check     format, lint, types, directions of imports
 
 PYTHON = .venv/bin/python
 WORKERS ?= 4
 
-.PHONY: run demo test lab coverage check format bench bench-detect requirements clean
+.PHONY: run demo test lab coverage mutate check format bench bench-detect requirements clean
 
 run:
 	@deploy/setup run
@@ -33,6 +34,11 @@ lab:
 coverage:
 	@deploy/setup test
 	$(PYTHON) -m tests.coverage $(ROOMS)
+
+mutate:
+	@deploy/setup test
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutate.txt
+	nice -n 15 $(PYTHON) -m tests.mutation $(MODULES) $(SAMPLE)
 
 check:
 	@deploy/setup test
