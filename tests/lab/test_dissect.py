@@ -9,6 +9,8 @@ from pathlib import Path
 import dns.message
 import dns.rrset
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from probe.packets.flows import Flow, Kept, Key
 from tests import required
@@ -115,3 +117,29 @@ def test_a_capture_is_bounded() -> None:
 def test_a_rehearsal_leaves_nothing_to_load() -> None:
     """It runs, for both families."""
     dissect.rehearse()
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.sampled_from([(NEAR, FAR), (NEAR_SIX, FAR_SIX)]),
+    st.sampled_from([wire.TCP, wire.UDP]),
+    st.binary(min_size=8, max_size=120),
+    st.lists(st.tuples(st.integers(0, 159), st.integers(0, 255)), max_size=6),
+    st.booleans(),
+)
+def test_strangers_bytes_raise_nothing(
+    ends: tuple[str, str], protocol: int, body: bytes, wounds: list[tuple[int, int]], outgoing: bool
+) -> None:
+    """A header of ours, somebody's transport header and options, wounds anywhere but in the version."""
+    near, far = ends
+    raw = bytearray(wire.build(Packet(packed(far), packed(near), protocol, 443, 40000, b"")))
+    raw = raw[: 20 if len(packed(far)) == 4 else 40] + body
+    for at, octet in wounds:
+        if 0 < at < len(raw):
+            raw[at] = octet
+    one = flow((outgoing, bytes(raw)), protocol=protocol, near=near, far=far)
+
+    dissect.read(one)
+    octets = dissect.pcap(one)
+
+    assert packed(near) not in octets
