@@ -34,4 +34,4 @@ def ask(resolver: str, name: str, seconds: float) -> list[str]:
 
 
 if __name__ == "__main__":
-    print(" ".join(ask(sys.argv[1], sys.argv[2], float(sys.argv[3]) if len(sys.argv) > 3 else 0.7)))  # noqa: T201
+    print(" ".join(ask(sys.argv[1], sys.argv[2], float(sys.argv[3]) if len(sys.argv) > 3 else 3.0)))  # noqa: T201

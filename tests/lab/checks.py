@@ -26,7 +26,7 @@ def dig(finds: str, name: str = "{host}", *, where: str = "vantage", rrtype: str
 
 
 def answers(*addresses: str, name: str = "{host}") -> Check:
-    """One query, every answer that comes within 0.7 s: exactly these, in this order."""
+    """One query, every answer that comes within 3 s, for a busy machine's sake: exactly these, in this order."""
     texts = " ".join(addresses)
     return Check(
         command=f"python -m tests.lab.ask {{resolver}} {name}",
