@@ -17,7 +17,7 @@ from probe.collector import wording
 from probe.collector.countries import country_name
 from probe.collector.dossier import Dossier, Proof, dossier
 from probe.collector.overview import Overview, overview
-from probe.collector.reading import command_line, control_line, plain, steps
+from probe.collector.reading import command_line, control_line, location_line, plain, steps
 from probe.collector.state import STATE, Collector
 from probe.collector.store.moments import from_ms
 from probe.collector.strip import Strip, lane
@@ -181,7 +181,7 @@ def _proof(proof: Proof) -> dict[str, Any]:
         "digest": proof.digest,
         "verdict": proof.verdict,
         "steps": steps(proof.verdict),
-        "control": control_line(proof.verdict),
+        "control": f"{control_line(proof.verdict)} {location_line(proof.verdict)}".strip(),
         "command": command_line(plain(proof.verdict.target, 2048)),
         "raw": raw,
     }

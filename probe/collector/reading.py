@@ -109,6 +109,17 @@ def control_line(verdict: Verdict) -> str:
     return f"The control, at an uncensored host, found the target {said}.{failed}"
 
 
+def location_line(verdict: Verdict) -> str:
+    """How far away the interference showed, as far as was found out; empty where it was not."""
+    found = verdict.evidence.location
+    if found is None:
+        return ""
+    if found.server:
+        return f"The interference showed no nearer than {found.routers} routers away, where the server itself may be."
+    past = "before the first router" if not found.routers else f"behind router {found.routers} of the path"
+    return f"The interference sits {past}."
+
+
 def command_line(target: str) -> str:
     """The line that repeats the measurement, safe to paste into a shell."""
     return "probe check --json -- '" + target.replace("'", "'\\''") + "'"

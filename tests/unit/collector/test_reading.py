@@ -10,8 +10,9 @@ import pytest
 
 from probe.collector import reading
 from probe.model.failure import Failure
-from probe.model.observation import Certificate, Connection, Exchange, LateAnswer, Resolution, TlsHandshake
-from probe.model.step import Purpose, Trust
+from probe.model.location import Location
+from probe.model.observation import Certificate, Connection, Exchange, LateAnswer, Resolution, TlsHandshake, Traced
+from probe.model.step import Purpose, Said, Trust
 from probe.model.verdict import Cause, ControlFacts, ControlPage, Evidence, Status, Vantage, VantageState, Verdict
 
 NOW = datetime(2017, 5, 4, tzinfo=UTC)
@@ -101,6 +102,37 @@ def test_the_control_is_summed_up_or_said_to_be_missing() -> None:
     """Nothing is compared with nothing in silence."""
     assert "found the target reachable." in reading.control_line(verdict())
     assert "no control" in reading.control_line(verdict(control=False))
+
+
+@pytest.mark.parametrize(
+    ("location", "line"),
+    [
+        (None, ""),
+        (Location(routers=0), "The interference sits before the first router."),
+        (Location(routers=4, server=False), "The interference sits behind router 4 of the path."),
+        (
+            Location(routers=12, server=True),
+            "The interference showed no nearer than 12 routers away, where the server itself may be.",
+        ),
+    ],
+)
+def test_the_place_is_said_where_it_was_found(location: Location | None, line: str) -> None:
+    one = verdict()
+    found = msgspec.structs.replace(one, evidence=msgspec.structs.replace(one.evidence, location=location))
+
+    assert reading.location_line(found) == line
+
+
+def test_a_trace_is_a_row_of_its_own() -> None:
+    """What was said, and within whose reach."""
+    (row,) = reading.steps(
+        verdict(
+            Traced(said=Said.HELLO, address="203.0.113.9", port=443, name=HOST, ttl=5, failure=Failure.RESET, took=9)
+        )
+    )
+
+    assert (row.layer, row.good) == ("PATH", False)
+    assert row.asked == f"hello for {HOST} to 203.0.113.9, within reach of 5 routers"
 
 
 def test_words_of_strangers_are_short_and_cannot_rearrange_the_page() -> None:
