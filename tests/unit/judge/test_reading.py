@@ -99,6 +99,15 @@ def test_a_site_that_served_once_has_not_failed() -> None:
     assert (found.serves, found.failed, found.outcomes) == (True, None, (Outcome("tcp", Failure.TIMEOUT),))
 
 
+def test_the_tries_that_served_are_those_that_ended_in_what_was_wanted() -> None:
+    """A page where there is a URL, else a handshake."""
+    found = site(tcp(A, Failure.TIMEOUT), *served(attempt=1), tcp(attempt=2), tls(attempt=2))
+    hello = site(tcp(), tls(), tcp(attempt=1), tls(A, Failure.RESET, attempt=1), subject=Subject("tls", NAME, 443))
+
+    assert [group[0].attempt for group in found.serving] == [1]
+    assert [group[0].attempt for group in hello.serving] == [0]
+
+
 def test_tries_are_the_subjects_own() -> None:
     """Not other names', other ports', other URLs'."""
     beside = (NEUTRAL, tcp(port=80), tls(port=8443), http(url=HTTP), tcp(purpose=Purpose.NEUTRAL))

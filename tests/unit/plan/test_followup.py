@@ -7,7 +7,7 @@ import pytest
 from probe.model.failure import Failure
 from probe.model.observation import Connection, Exchange, Observation, QuicExchange, TlsHandshake
 from probe.model.step import Connect, Fetch, Handshake, Place, Purpose, QuicHandshake
-from probe.plan.followup import Subject, after, allowed, answered, failure_of, neutral_first
+from probe.plan.followup import SMALL, Subject, after, allowed, answered, failure_of, neutral_first, small
 from probe.plan.transfer import comparison
 from tests.unit.plan.dialogue import NAME, SETUP, A
 
@@ -135,6 +135,17 @@ def test_the_names_of_ours_are_said_without_verification() -> None:
     ):
         assert isinstance(step, Handshake)
         assert (step.sni, step.verify) == (name, False)
+
+
+def test_a_server_is_asked_for_small_segments_where_it_would_send_any() -> None:
+    """A connection alone brings none."""
+    fetch, connect = HTTPS.step(A, NEXT), TCP.step(A, NEXT)
+    asked = small(fetch)
+
+    assert isinstance(fetch, Fetch)
+    assert isinstance(asked, Fetch)
+    assert (fetch.segment, asked.segment, asked.url) == (0, SMALL, fetch.url)
+    assert small(connect) is connect
 
 
 def test_nothing_follows_what_succeeded_or_what_no_question_could_explain() -> None:
