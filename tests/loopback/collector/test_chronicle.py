@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from probe.collector.chronicle import Chronicle, Part, chronicle
 from probe.lists.history import Kind
@@ -19,7 +19,7 @@ Enrolled = Callable[..., Awaitable[FakeAgent]]
 async def seen(house: House, service: str = "wechat") -> Chronicle:
     """A service now."""
     await fused(house)
-    now = datetime.now(UTC).replace(microsecond=0)
+    now = house.collector.clock.now().replace(microsecond=0)
     view = await house.collector.store.read(lambda session: chronicle(session, service, now))
     assert view is not None
     return view
