@@ -13,9 +13,9 @@ T = TypeVar("T")
 Leave = Callable[[], None]
 """Gives one's place to the next before one's work is over: what is left is but waiting. May be called again."""
 
-MOST = 3_300
+MOST = 3_100
 """Items under way at once, with a place or without, whatever is asked for: a target that is met with silence at every
-try takes up to 31 KiB (100 MiB for all of these); most are over as soon as they have answered."""
+try takes up to 31 KiB (94 MiB for all of these); most are over as soon as they have answered."""
 
 GRACE = 25.0
 """Real seconds that work under way is given after a stop; service managers allow 90 before they kill."""
