@@ -210,6 +210,7 @@ def test_a_range_that_failed_at_control_too_shows_nothing() -> None:
 
     assert not ranges.alone_by("tcp", SILENCE)(one)
     assert ranges.failing(one) == {}
+    assert ranges.hush(leg(tcp(1), hello(1, RST), hits=1, status="down")) is None
 
 
 def test_a_range_fails_here_alone_in_one_way() -> None:
