@@ -85,6 +85,12 @@ def _always(leg: Leg) -> bool:  # noqa: ARG001 - the shape of every predicate
     return True
 
 
+def _relayed_in_vain(leg: Leg) -> bool:
+    """A success that is not believed, at a vantage that lets through only a list or punishes our pace."""
+    doubtful = leg.case.state in {VantageState.ALLOWLIST, VantageState.POLICED}
+    return doubtful and (conversing.relayed(leg) or ranges.relayed(leg))
+
+
 _READINGS = "contract: where two readings are possible"
 _CAUSES = "contract: causes"
 _ACQUITTAL = "OONI probe#2455, probe-engine#770: content networks answer differently everywhere"
@@ -109,6 +115,8 @@ RULES: tuple[Rule, ...] = (
          "the measurement itself failed"),
     Rule("measurement.empty", _nothing_seen, X,
          "nothing was seen of it before time was up"),
+    Rule("vantage.relayed", _relayed_in_vain, X,
+         "a relay answers, on a line where failing proves nothing", source=_READINGS),
     # What works.
     Rule("tcp.relayed", conversing.relayed, U,
          "every address accepts connections here: a relay answers", source="transparent relays: net4people/bbs#294"),

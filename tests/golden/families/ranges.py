@@ -243,6 +243,15 @@ SCENARIOS = (
         control=FEW,
         setup={"relay_address": RELAY},
     ),
+    _case(
+        "range-relayed-allowlist",
+        "a relay accepts every SYN on a line that lets through only a list",
+        servers([*ALL, RELAY]),
+        "unknown",
+        "vantage.relayed",
+        setup={"relay_address": RELAY},
+        state=VantageState.ALLOWLIST,
+    ),
     _case("range-not-relayed", "nobody relays", servers(ALL), "reachable", "served", setup={"relay_address": RELAY}),
     _case(
         "range-small",
