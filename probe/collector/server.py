@@ -143,6 +143,9 @@ async def running(db: Path, listen: str, origin: str, clock: Clock) -> AsyncIter
         finally:
             await runner.cleanup()
             with contextlib.suppress(StorageError):
+                # The fuser may have been stopped between giving its result to be written and its commit: fusing again
+                # before that would publish the same revisions twice.
+                await store.write(lambda _: None)
                 await fuse_some(collector)
     finally:
         await store.close()

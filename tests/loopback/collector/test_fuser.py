@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import aiohttp
+
+from probe.clock import Clock
 from probe.collector.fuser import fuse_some
+from probe.collector.server import running
 from probe.collector.store import Session, events, history
 from probe.collector.store.events import Dirty
+from probe.collector.store.sqlite import open_store
 from probe.fuse.revision import Kind
 from probe.model.event import Confidence, Event, Scope
 from probe.model.verdict import Cause, Status
@@ -96,6 +104,39 @@ async def test_marks_outlive_a_crash_between_fusing_and_publishing(house: House,
 
     await fuse_some(house.collector)
     assert await store.read(lambda s: events.dirty(s, 9)) == []
+
+
+async def test_a_collector_that_stops_while_a_result_is_being_written_publishes_it_once(tmp_path: Path) -> None:
+    """The writer is busy when the fuser hands over; the collector is told to stop; then the writer goes on."""
+    busy, free = threading.Event(), threading.Event()
+
+    def hold(_: Session) -> None:
+        busy.set()
+        assert free.wait(60)
+
+    async with aiohttp.ClientSession() as http:
+        stack = AsyncExitStack()
+        collector, page = await stack.enter_async_context(
+            running(tmp_path / "c.db", "127.0.0.1:0", "http://collector.test", Clock(NOW))
+        )
+        house = House(collector, page, http)
+        agent = FakeAgent(house.page, origin=collector.origin, clock=collector.clock)
+        await agent.enrol(http, await house.token())
+        await report(house, agent, change(T, Status.BLOCKED, NOW - HOUR))
+        holding = asyncio.create_task(collector.store.write(hold))
+        async with asyncio.timeout(60):
+            while not (busy.is_set() and collector.store.waiting()):  # noqa: ASYNC110 it is another task's
+                await asyncio.sleep(0.001)
+        closing = asyncio.create_task(stack.aclose())
+        await asyncio.sleep(0.1)
+        free.set()
+        await holding
+        await closing
+
+    store = open_store(tmp_path / "c.db")
+    (event,) = await store.read(lambda s: events.events(s, 0, 9))
+    assert [each.no for each in await store.read(lambda s: events.revisions_of(s, event.id))] == [1]
+    await store.close()
 
 
 async def test_reports_of_a_revoked_vantage_no_longer_count(house: House, enrolled: Enrolled) -> None:
