@@ -3,8 +3,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from probe.detect.alternatives import PROVEN, UNREACHABLE
-from probe.detect.learned import Learned
+from probe.detect.alternatives import CUT, DOWN, PROVEN, UNREACHABLE
+from probe.detect.interference import CLEAR
+from probe.detect.learned import AFTER_FAILURE, AFTER_SUCCESS, SOON_AFTER_SUCCESS, Learned
 from probe.detect.machine import State
 from probe.detect.marks import SUCCESS, Mark
 from probe.detect.series import REMEMBERED, Look, Series
@@ -22,6 +23,15 @@ def taken(*looks: Look, learned: Learned | None = None) -> tuple[Series, Learned
     learned = learned or Learned()
     series = Series("a")
     for batch, one in enumerate(looks):
+        series.take(one, batch, learned)
+    return series, learned
+
+
+def interfered(*looks: Look) -> tuple[Series, Learned]:
+    """One that works until 300 s, then is proven to be blocked in four looks, and is looked at so from then on."""
+    series, learned = taken(look(300.0), *(look(600.0 + 15.0 * n, Mark.PROVEN) for n in range(4)))
+    series.interfere(PROVEN, 450.0, 20.0, learned)
+    for batch, one in enumerate(looks, 4):
         series.take(one, batch, learned)
     return series, learned
 
@@ -52,6 +62,37 @@ def test_a_stray_is_forgotten_by_itself() -> None:
     assert series.strays == 1.0
 
 
+def test_a_fault_that_most_others_shared_is_over_with_the_first_success() -> None:
+    """It was the vantage's, so nothing of it is learned about the target."""
+    series, learned = taken(look(300.0), *(look(600.0 + 15.0 * n, Mark.SILENT) for n in range(4)))
+    before = learned.plain()
+    assert series.suspicion is not None
+    series.suspicion.shared = True
+
+    series.take(look(900.0), 5, learned)
+
+    assert series.state is State.REST
+    assert (series.strays, series.bursts, series.worked) == (0.0, None, 900.0)
+    assert learned.plain() == before
+
+
+def test_a_target_learns_its_own_bursts_one_upon_the_other() -> None:
+    """Twice a minute of silence that was over by the next round."""
+    episode = [Mark.SILENT] * 4
+    looks = [look(300.0)]
+    for begin in (600.0, 12_600.0):
+        looks += [look(begin + 15.0 * n, mark) for n, mark in enumerate(episode)]
+        looks += [look(begin + 300.0 * n) for n in range(1, 30)]
+    once, _ = taken(*looks[:34])
+    twice, _ = taken(*looks)
+
+    assert once.state is twice.state is State.REST
+    assert once.bursts is not None
+    assert twice.bursts is not None
+    assert 0.0 < once.bursts[Mark.SILENT] < twice.bursts[Mark.SILENT]
+    assert sum(twice.bursts) == twice.bursts[Mark.SILENT]
+
+
 def test_interference_counts_the_attempts_since_its_onset() -> None:
     """So that its leak is known from the first moment."""
     series, learned = taken(look(300.0), *(look(600.0 + 15.0 * n, Mark.PROVEN) for n in range(4)))
@@ -61,6 +102,78 @@ def test_interference_counts_the_attempts_since_its_onset() -> None:
     assert series.interference is not None
     assert sum(series.interference.tried) == 4
     assert series.since == 450.0
+
+
+def test_a_leak_before_the_alarm_counts_and_what_came_before_the_onset_does_not() -> None:
+    """A stray an hour before is none of the block's attempts; a success between two failures is its leak."""
+    early = [look(600.0, Mark.UNREACHABLE), look(615.0)]
+    block = [look(4200.0, Mark.PROVEN), look(4215.0), look(4230.0, Mark.PROVEN), look(4245.0, Mark.PROVEN)]
+    series, learned = taken(look(300.0), *early, *block)
+    assert series.suspicion is not None
+    assert len(series.suspicion.trail) == 6
+    series.interfere(PROVEN, 4100.0, 20.0, learned)
+
+    assert series.interference is not None
+    assert sum(series.interference.tried) == 4
+    assert [series.interference.leaked[n] for n in (AFTER_FAILURE, SOON_AFTER_SUCCESS, AFTER_SUCCESS)] == [1, 0, 0]
+    assert [series.interference.tried[n] for n in (AFTER_FAILURE, SOON_AFTER_SUCCESS, AFTER_SUCCESS)] == [3, 1, 0]
+
+
+def test_an_alarm_without_a_suspicion_begins_with_an_empty_count() -> None:
+    """Nothing was tried since its onset that anybody remembers."""
+    series, learned = taken(look(300.0))
+    series.interfere(PROVEN, 450.0, 20.0, learned)
+
+    assert series.state is State.INTERFERENCE
+    assert series.interference is not None
+    assert sum(series.interference.tried) == 0
+
+
+def test_a_success_while_interfered_with_is_hope_dated_after_the_last_failure() -> None:
+    """In the middle of the two; the status stays until somebody calls it over."""
+    series, _ = interfered(look(900.0, Mark.PROVEN), look(1200.0))
+
+    assert series.state is State.INTERFERENCE
+    assert series.interference is not None
+    assert 0.0 < series.interference.clearing <= CLEAR
+    assert series.interference.clear_onset == 1050.0
+    assert (series.worked, series.failing_since) == (1200.0, 0.0)
+
+
+def test_a_failure_while_interfered_with_takes_the_hope_away() -> None:
+    """And what had been hope is counted as a leak."""
+    series, _ = interfered(look(900.0), look(1200.0, Mark.PROVEN))
+
+    assert series.interference is not None
+    assert series.interference.clearing == 0.0
+    assert sum(series.interference.leaked) == 1
+    assert sum(series.interference.tried) == 6
+    assert series.failing_since == 1200.0
+
+
+def test_another_status_starts_again_with_the_evidence_that_called_it() -> None:
+    """What was tried before was tried at something else; the new causes are the newest failure's."""
+    series, _ = interfered(*(look(900.0 + 300.0 * n, Mark.DOWN) for n in range(8)))
+    assert series.interference is not None
+    evidence = series.interference.turning[DOWN]
+    assert evidence > 0.0
+    series.turn(DOWN, 750.0)
+
+    assert series.state is State.INTERFERENCE
+    assert (series.interference.regime, series.interference.onset, series.interference.peak) == (DOWN, 750.0, evidence)
+    assert series.interference.causes == (Cause.TCP_TIMEOUT,)
+    assert sum(series.interference.tried) == 0
+    assert series.since == 750.0
+
+
+def test_only_interference_can_be_cleared() -> None:
+    """A target at rest or under suspicion stays as it is."""
+    for looks in ([look(300.0)], [look(300.0), look(600.0, Mark.CUT)]):
+        series, learned = taken(*looks)
+        before = series.plain()
+        series.clear(learned)
+
+        assert series.plain() == before
 
 
 def test_what_is_over_soon_is_learned_as_a_burst_and_what_lasted_is_remembered() -> None:
@@ -130,3 +243,22 @@ def test_it_moves_with_the_clock() -> None:
 
     assert (series.first, series.worked, series.failed) == (1400.0, 1400.0, 1700.0)
     assert series.past == []
+
+    quiet, _ = taken(look(5000.0))
+    quiet.shift(-3600.0)
+    assert (quiet.first, quiet.worked, quiet.failed, quiet.failing_since) == (1400.0, 1400.0, 0.0, 0.0)
+
+
+def test_what_is_interfered_with_moves_with_the_clock() -> None:
+    """Its onset and the hope that it is over, and the ends of those before it."""
+    series, learned = interfered(look(9000.0))
+    assert series.interference is not None
+    series.past = [100_000.0]
+    series.shift(3600.0)
+
+    assert (series.since, series.interference.onset) == (4050.0, 4050.0)
+    assert series.interference.clear_onset == (645.0 + 9000.0) / 2 + 3600.0
+    assert series.past == [103_600.0]
+
+    series.interfere(CUT, 20_000.0, 20.0, learned)
+    assert series.since == 20_000.0
