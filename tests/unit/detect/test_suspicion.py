@@ -6,7 +6,7 @@ import pytest
 from probe.detect import null
 from probe.detect.alternatives import ALTERNATIVES, PROVEN, SILENT
 from probe.detect.learned import Learned
-from probe.detect.marks import SUCCESS, Mark
+from probe.detect.marks import ANCHORS, ITSELF, NOBODY, SUCCESS, Mark
 from probe.detect.suspicion import REST, TRAIL, Suspicion
 
 LEARNED = Learned()
@@ -92,6 +92,67 @@ def test_an_episode_is_learned_as_a_burst_of_its_length() -> None:
     assert learned.tau[Mark.SILENT] < 400.0
 
 
+def test_a_success_in_the_midst_of_a_burst_does_not_end_it() -> None:
+    """One of twelve attempts works there; the silence goes on, and is learned as one burst."""
+    learned = Learned()
+    suspicion = Suspicion(learned.eps)
+    for n in range(4):
+        fail(suspicion, 1000.0 + 15.0 * n, Mark.SILENT)
+    work(suspicion, 1046.0, dt=1.0)
+    for n in range(4):
+        fail(suspicion, 1060.0 + 15.0 * n, Mark.SILENT)
+    work(suspicion, 1405.0, 2, dt=300.0)
+
+    strays, _, bursts = suspicion.teach(learned, 1405.0)
+
+    assert strays == 0.0
+    assert [kind for kind, _ in bursts] == [Mark.SILENT]
+
+
+def test_a_failure_of_another_kind_long_after_a_burst_is_a_stray() -> None:
+    """The burst is over by then, though nothing was seen to work in between."""
+    learned = Learned()
+    suspicion = Suspicion(learned.eps)
+    for n in range(4):
+        fail(suspicion, 1000.0 + 15.0 * n, Mark.SILENT)
+    fail(suspicion, 8245.0, Mark.CUT, 2, dt=7200.0)
+    work(suspicion, 8545.0, 3, dt=300.0)
+
+    strays, _, bursts = suspicion.teach(learned, 8545.0)
+
+    assert strays == 1.0
+    assert [kind for kind, _ in bursts] == [Mark.SILENT]
+
+
+def test_a_burst_that_goes_on_is_learned_as_far_as_it_went() -> None:
+    """To half-way between its last failure and the moment of learning."""
+    learned, whole = Learned(), Learned()
+    suspicion = Suspicion(learned.eps)
+    for n in range(4):
+        fail(suspicion, 1000.0 + 15.0 * n, Mark.SILENT)
+    weight = 0.3 if suspicion.peak > 9.0 else 1.0
+
+    assert suspicion.teach(learned, 1065.0) == (0.0, 0, [(Mark.SILENT, weight)])
+    assert suspicion.teach(learned, 1080.0) == (0.0, 0, [])
+    whole.burst(Mark.SILENT, 1055.0 - 850.0, weight)
+    assert learned.plain() == whole.plain()
+
+
+def test_eight_bursts_are_remembered_at_most() -> None:
+    """However often a target falls silent before it comes to rest; the state stays small."""
+    learned = Learned()
+    suspicion = Suspicion(learned.eps)
+    moment = 1000.0
+    for batch in range(11):
+        for n in range(4):
+            fail(suspicion, moment + 15.0 * n, Mark.SILENT, batch, dt=15.0 if n else 3600.0)
+        work(suspicion, moment + 345.0, batch, dt=300.0)
+        work(suspicion, moment + 645.0, batch, dt=300.0)
+        moment += 4245.0
+
+    assert len(suspicion.teach(learned, moment)[2]) == 8
+
+
 def test_failures_in_a_crowd_teach_no_bursts() -> None:
     """They may have been the vantage's own."""
     learned = Learned()
@@ -125,6 +186,15 @@ def test_the_trail_is_bounded() -> None:
     assert len(suspicion.trail) == TRAIL
     assert suspicion.trail[-1][1] != SUCCESS
     assert len(msgspec.msgpack.encode(suspicion.plain())) < 1500
+
+
+@pytest.mark.parametrize(("witnesses", "proven"), [(NOBODY, False), (ANCHORS, False), (ITSELF | ANCHORS, True)])
+def test_only_its_own_witness_proves_it(witnesses: int, proven: bool) -> None:
+    """Anchors vouch for the vantage; a second answer proves interference."""
+    suspicion = Suspicion(LEARNED.eps)
+    suspicion.witness |= witnesses
+
+    assert suspicion.proven is proven
 
 
 def test_it_knows_whether_it_rests_on_one_batch() -> None:
