@@ -69,6 +69,49 @@ def test_a_failure_takes_the_hope_away() -> None:
     assert state.overall_leak() > before
 
 
+def test_a_stray_failure_does_not_take_all_hope_away() -> None:
+    """One that looks like an ordinary fault, not like the block: it takes a part of the hope, and its date stays."""
+    state, learned = made()
+    for n, context in enumerate((AFTER_FAILURE, SOON_AFTER_SUCCESS)):
+        state.succeeded(context, 40_000.0 + n, 0.01, learned)
+    hope, leak = state.clearing, state.overall_leak()
+
+    state.failed(SOON_AFTER_SUCCESS, 40_015.0, Mark.UNREACHABLE, FAULT, learned)
+
+    assert 0.0 < state.clearing < hope
+    assert state.clear_onset == 40_000.0
+    assert state.overall_leak() == leak
+
+
+def test_a_success_is_no_hope_where_a_healthy_target_would_fail_more_often() -> None:
+    """A block that lets nearly everything through, at a target that fails by itself: the success is one more leak."""
+    state, learned = made(failures=1)
+    state.seed([0, 0, 300], [0, 0, 300], [0] * 7, learned)
+    before = state.leaked[AFTER_SUCCESS]
+    state.succeeded(AFTER_SUCCESS, 500.0, 0.3, learned)
+
+    assert state.clearing < 0.0
+    assert state.leaked[AFTER_SUCCESS] == before + 1
+
+    state.succeeded(AFTER_FAILURE, 800.0, 0.3, learned)
+    assert state.clearing > 0.0
+    assert state.clear_onset == 800.0
+
+
+def test_failures_before_the_call_count_in_the_leak_and_in_what_a_block_looks_like() -> None:
+    """What an outage looks like is not learned, for it must stay apart from a block."""
+    marks = [0, 0, 30, 0, 3, 0, 0]
+    for regime, learns in ((PROVEN, True), (DOWN, False)):
+        state, learned = made(regime, failures=0)
+        before = list(state.looks)
+        state.seed([1, 0, 0], [30, 2, 2], marks, learned)
+
+        assert (sum(state.leaked), sum(state.tried)) == (1, 34)
+        assert learned.leak_prior(AFTER_FAILURE)[1] > Learned().leak_prior(AFTER_FAILURE)[1]
+        gained = [now - then for now, then in zip(state.looks, before, strict=True)]
+        assert gained == pytest.approx(marks if learns else [0] * 7)
+
+
 def test_a_block_turns_into_an_outage_when_the_site_goes_down() -> None:
     """Another status, on the evidence of its own kind."""
     state, learned = made()
