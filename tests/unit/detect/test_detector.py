@@ -13,7 +13,7 @@ from probe.detect import detector as module
 from probe.detect.detector import NETWORKS, STATE_VERSION, Detector
 from probe.detect.sighting import Anchor, Sighting, Where
 from probe.errors import StateError
-from probe.model.verdict import Status, VantageState
+from probe.model.verdict import Cause, Status, VantageState
 
 words = st.lists(
     st.sampled_from([".", ".", ".", "XXXX", "SSSS", "WWWW", "W", "N...", "DDDD", "MMMM", "X.X", "?", "TTTT"]),
@@ -148,6 +148,36 @@ def test_what_contradicts_the_belief_asks_for_re_tests(settled: Any) -> None:
     assert not detector.differs(settled.sighting("a", "W", now))
 
 
+def test_nothing_is_believed_of_a_target_that_has_only_failed(settled: Any) -> None:
+    """Until its failures are called: nobody knows whether it ever worked."""
+    settled.play(new="S", **dict.fromkeys("bcdef", "."))
+    assert settled.detector.settled("new") is None
+
+    settled.play(new="SSSS S", **dict.fromkeys("bcdef", ". ."))
+    assert settled.detector.settled("new").status is Status.BLOCKED
+
+
+def test_a_verdict_that_comes_late_does_not_cut_its_round_short(scene: Any) -> None:
+    """The gap that ends a batch is counted from the newest verdict, not from the last to arrive."""
+    for target, seconds in (("a", 0.0), ("c", 40.0), ("b", 20.0), ("d", 95.0)):
+        scene.detector.feed(scene.sighting(target, ".", seconds))
+    assert scene.detector.closed == 0
+
+    scene.detector.feed(scene.sighting("a", ".", 156.0))
+    assert scene.detector.closed == 1
+
+
+def test_a_block_that_goes_on_by_other_means_is_told_of_once(settled: Any) -> None:
+    """No transition; whoever asks is told, and told nothing the next time."""
+    settled.play(a="XXXX " + "X " * 9, **dict.fromkeys("bcdef", " ".join("." * 10)))
+    assert settled.detector.updates() == []
+
+    assert settled.play(a="M " * 4, **dict.fromkeys("bcdef", ". . . .")) == []
+    (update,) = settled.detector.updates()
+    assert (update.target, update.status, update.causes) == ("a", Status.BLOCKED, (Cause.TLS_RESET,))
+    assert settled.detector.updates() == []
+
+
 def test_what_is_believed_can_be_asked(settled: Any) -> None:
     """Nothing of strangers, and how near a change is."""
     assert settled.detector.settled("stranger") is None
@@ -186,11 +216,14 @@ def test_another_network_is_another_series(settled: Any) -> None:
     settled.asn = 64500
     settled.play(a="XXXX X X", **dict.fromkeys("bcdef", ". . ."))
     settled.asn = 64501
+    home = settled.detector.network
     assert settled.play(**dict.fromkeys("abcdef", ". . . .")) == []
+    assert settled.detector.network is not home
     assert settled.detector.settled("a").status is Status.REACHABLE
 
     settled.asn = 64500
     assert settled.play(a="X X", **dict.fromkeys("bcdef", ". .")) == []
+    assert settled.detector.network is home
     assert settled.detector.settled("a").status is Status.BLOCKED
 
 

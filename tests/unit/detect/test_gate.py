@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from probe.detect.alternatives import PROVEN
 from probe.detect.gate import PATIENCE, Alibi, Gate, admissible
+from probe.detect.learned import Learned
 from probe.detect.marks import ANCHORS, SUCCESS, Mark
 from probe.detect.series import Look, Series
 from probe.model.verdict import Cause
@@ -30,6 +32,16 @@ def test_failures_of_most_targets_are_the_vantages() -> None:
     assert Gate().suspects(batch(0, 3), 0.0)
     assert not Gate().suspects(batch(4, 3), 0.0)
     assert not Gate().suspects(batch(0, 2), 0.0)
+
+
+def test_targets_that_are_interfered_with_speak_neither_for_nor_against_the_vantage() -> None:
+    """Nine blocked ones that fail accuse nobody; nine that work excuse nobody."""
+    blocked, leaking = batch(0, 9), batch(9, 0)
+    for series, _ in [*blocked, *leaking]:
+        series.interfere(PROVEN, 0.0, 20.0, Learned())
+
+    assert not Gate().suspects([*batch(1, 1), *blocked], 0.0)
+    assert Gate().suspects([*batch(3, 3), *leaking], 0.0)
 
 
 def test_a_few_failures_together_are_a_crowd() -> None:

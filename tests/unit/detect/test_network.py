@@ -180,6 +180,22 @@ def test_rates_are_learned_and_kept(settled: Any) -> None:
     assert Network.of(network.plain()).plain() == network.plain()
 
 
+def test_a_clock_set_back_takes_everything_along(settled: Any) -> None:
+    """The outage that makes the vantage suspect, and the series under it, are as old as they were."""
+    line = " ".join(["NNNN"] * 3)
+    settled.play(**dict.fromkeys("abcde", line), f=". . .")
+    network = settled.detector.network
+    assert network.suspect
+    since, worked = network.gate.since, network.series["f"].worked
+    before = network.plain()
+    network.shift(-3600.0)
+
+    assert network.gate.since == since - 3600.0
+    assert network.series["f"].worked == worked - 3600.0
+    network.shift(3600.0)
+    assert network.plain() == before
+
+
 def test_flapping_is_called_sooner_each_time(settled: Any) -> None:
     """The third interference of two days needs less evidence."""
     thresholds = []

@@ -69,6 +69,16 @@ def test_equal_moments_are_in_order(scene: Any) -> None:
     assert list(replay([one, one])) == []
 
 
+@pytest.mark.parametrize("lines", [[], [b"\n", b"oops\n"]])
+def test_a_file_without_verdicts_ends_no_round(scene: Any, lines: list[bytes]) -> None:
+    """The round that a stored state had open stays so: nothing says that it is over."""
+    scene.detector.feed(scene.sighting("a", "X", 0.0))
+    before = scene.detector.dump()
+
+    assert [one.line for one in replay(lines, detector=scene.detector) if isinstance(one, BadLine)] == [2] * bool(lines)
+    assert scene.detector.dump() == before
+
+
 def test_it_streams(scene: Any) -> None:
     """A transition comes out as soon as the next batch shows its batch to be over."""
     seen = 0
