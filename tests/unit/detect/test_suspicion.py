@@ -124,6 +124,20 @@ def test_a_failure_of_another_kind_long_after_a_burst_is_a_stray() -> None:
     assert [kind for kind, _ in bursts] == [Mark.SILENT]
 
 
+def test_two_bursts_hours_apart_are_not_one_long_one() -> None:
+    """Though nothing was seen to work in between: a failure unlike the first burst shows that it was over."""
+    learned = Learned()
+    suspicion = Suspicion(learned.eps)
+    for n in range(4):
+        fail(suspicion, 1000.0 + 15.0 * n, Mark.SILENT)
+    fail(suspicion, 8245.0, Mark.CUT, 2, dt=7200.0)
+    for n in range(4):
+        fail(suspicion, 8260.0 + 15.0 * n, Mark.SILENT, 2)
+    work(suspicion, 8605.0, 3, dt=300.0)
+
+    assert [kind for kind, _ in suspicion.teach(learned, 8605.0)[2]] == [Mark.SILENT, Mark.SILENT]
+
+
 def test_a_burst_that_goes_on_is_learned_as_far_as_it_went() -> None:
     """To half-way between its last failure and the moment of learning."""
     learned, whole = Learned(), Learned()
