@@ -87,8 +87,12 @@ class Freeze:
 
 
 def handshakes(verdict: Verdict) -> tuple[Handshake, ...]:
-    """The handshakes of a verdict, those of anchors that worked among them."""
-    anchors = [Handshake(look.at, look.at, "", silent=False) for look in verdict.vantage.anchors if not look.failure]
+    """The handshakes of a verdict, those of anchors that worked among them.
+
+    An anchor that answered over IPv6 vouches for nothing: punishing was seen on IPv4 alone.
+    """
+    stood = (look for look in verdict.vantage.anchors if not look.failure and not look.over_six)
+    anchors = [Handshake(look.at, look.at, "", silent=False) for look in stood]
     own = [
         Handshake(
             begun=verdict.time + timedelta(milliseconds=one.at),

@@ -143,6 +143,7 @@ class AnchorWatch:
             resolver=found.failed,
             six=six,
             fake=found.fake,
+            over_six=best.works and best.over_six,
         )
 
     async def _try(self, url: str, addresses: Sequence[str], readings: list[portal.Reading]) -> None:
@@ -192,7 +193,7 @@ class AnchorWatch:
         step = Fetch(url=url, address=address)
         async with self._tools.pace.turn(address, urgent=True, alone=False):
             await perform_fetch(step, self._tools, Stamp(0, step.place), seen.append)
-        readings.append(portal.read(url, seen))
+        readings.append(portal.read(url, seen)._replace(over_six=":" in address))
 
     async def _find(self, host: str) -> Found:
         """By the system, as everything else on this host, else by a trusted resolver; both families in turn.

@@ -28,11 +28,13 @@ class Reading(NamedTuple):
         failure: None when it answered.
         foreign: something else answered in its place.
         outdated: it answered, and its certificate fails for its dates alone.
+        over_six: the address was of IPv6.
     """
 
     failure: Failure | None = None
     foreign: bool = False
     outdated: bool = False
+    over_six: bool = False
 
     @property
     def works(self) -> bool:

@@ -99,6 +99,7 @@ class AnchorLook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         resolver: how the system's resolver failed at its name, where a trusted one found it.
         six: whether its IPv6 address takes connections: `ok`, or how it failed; empty where that was not tried.
         fake: the system's resolver gave an address of 198.18.0.0/15 for it.
+        over_six: it answered over IPv6, which says nothing of what becomes of connections over IPv4.
     """
 
     url: str
@@ -110,6 +111,7 @@ class AnchorLook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     resolver: Failure | None = None
     six: str = ""
     fake: bool = False
+    over_six: bool = False
 
 
 class Vantage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

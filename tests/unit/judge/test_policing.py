@@ -107,7 +107,7 @@ def test_other_silences_are_no_punishment(seen: list[Handshake]) -> None:
 
 
 def test_handshakes_are_read_from_a_verdict_and_its_anchors() -> None:
-    """With their moments; a silence after a first byte is none."""
+    """With their moments; a silence after a first byte is none, and an anchor over IPv6 says nothing of IPv4."""
     working = AnchorLook(url="https://a.example/", kind=AnchorKind.FOREIGN, at=at(9))
     dead = AnchorLook(url="https://b.example/", kind=AnchorKind.FOREIGN, at=at(8), failure=Failure.TIMEOUT)
     seen = (
@@ -116,7 +116,8 @@ def test_handshakes_are_read_from_a_verdict_and_its_anchors() -> None:
         tls(HOSTS[0], Failure.TIMEOUT, at=6000, took=5000, answered=True),
         tls(HOSTS[1], at=7000, took=100, purpose=Purpose.NEUTRAL),
     )
-    made = verdict(Status.UNREACHABLE, seen, anchors=(working, dead))
+    other = AnchorLook(url="https://c.example/", kind=AnchorKind.FOREIGN, at=at(7), over_six=True)
+    made = verdict(Status.UNREACHABLE, seen, anchors=(working, dead, other))
 
     assert handshakes(made) == (
         Handshake(at(9), at(9), "", silent=False),
