@@ -81,6 +81,7 @@ class Instruments:
             known=known or {},
             holes=holes or {},
             localise=_from_attempt(self._settings),
+            send=chosen.send == "always",
         )
 
     async def __aenter__(self) -> Instruments:

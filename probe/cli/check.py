@@ -45,6 +45,7 @@ Emit = Callable[[Verdict], None]
 @click.option("--concurrency", type=int, metavar="N", help="How many targets are at work at once.")
 @click.option("--pace", type=float, metavar="N", help="Handshakes a second to one destination network; 0: no limit.")
 @click.option("--localise", is_flag=True, help="Of what is blocked, look how many routers away.")
+@click.option("--send", is_flag=True, help="Of what is served, look if 64 KiB sent to it get through.")
 @click.option("--packets", is_flag=True, help="Look at the packets of what fails, where that is allowed.")
 @click.option("--pcap", is_flag=True, help="The same, and keep them in the state folder, without our addresses.")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings to read.")
@@ -100,6 +101,7 @@ def _overrides(options: Mapping[str, object]) -> dict[str, object]:
         "measure.concurrency": options["concurrency"],
         "measure.pace": options["pace"],
         "measure.localise": "always" if options["localise"] else None,
+        "measure.send": "always" if options["send"] else None,
         "measure.packets": "pcap" if options["pcap"] else "numbers" if options["packets"] else None,
         "agent.control": options["control"],
     }

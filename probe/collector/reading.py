@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec.structs import replace
 
 from probe.model.failure import Failure
 from probe.model.observation import (
@@ -14,6 +15,7 @@ from probe.model.observation import (
     Observation,
     QuicExchange,
     Resolution,
+    Sending,
     TlsHandshake,
     Traced,
 )
@@ -60,7 +62,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One row.
 
     Attributes:
-        layer: `DNS`, `TCP`, `TLS`, `HTTP`, `QUIC`, `PATH`.
+        layer: `DNS`, `TCP`, `TLS`, `HTTP`, `SEND`, `QUIC`, `PATH`.
         asked: what was asked of whom.
         here: what came back to the vantage; `good` is False where that is part of what is wrong.
         there: what the control saw of the same; empty when it says nothing of it.
@@ -154,6 +156,11 @@ def _step(seen: Observation, control: ControlFacts | None) -> Step:
             return _row(
                 "HTTP", f"GET {seen.url}", seen, _page(seen.status, seen.title, seen.location), _pages(seen, control)
             )
+        case Sending():
+            asked = f"padded requests to {seen.address} for {seen.sni or seen.url}"
+            said = f"{seen.sent} bytes in {seen.answers} requests were answered"
+            row = _row("SEND", asked, seen, f"{said}, after {seen.took} ms")
+            return row if seen.failure is None else replace(row, here=plain(f"{row.here}; {said}"))
         case Traced():
             asked = f"{SAID[seen.said]} for {seen.name} to {seen.address}, within reach of {seen.ttl} routers"
             return _row("PATH", asked, seen, f"answered after {seen.took} ms")

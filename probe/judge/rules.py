@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from probe.judge import answering, conversing, quic, ranges, resolving, throttling
+from probe.judge import answering, conversing, quic, ranges, resolving, sending, throttling
 from probe.judge.case import Leg
 from probe.judge.control import Word
 from probe.model.address import is_bogon, parse_address
@@ -126,6 +126,9 @@ RULES: tuple[Rule, ...] = (
     Rule("throttle.rate", throttling.slowed, Status.THROTTLED,
          "the same page at the same address comes far faster under another name", (C.THROTTLE_RATE,),
          source=_THROTTLES),
+    Rule("throttle.freeze.sent", sending.frozen, Status.THROTTLED,
+         "what is sent under this name stops after its first kilobytes, and not under another", (C.THROTTLE_FREEZE,),
+         source=_FREEZES),
     Rule("server.refusal", answering.refused, R,
          "the server itself says no, over verified TLS", source=_READINGS),
     Rule("served.acquitted", answering.acquitted, R,

@@ -11,8 +11,17 @@ from probe.measure.failures import MAX_DETAIL, Ended, Fault
 from probe.measure.stamp import Stamp
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
-from probe.model.observation import Connection, Exchange, Observation, QuicExchange, Resolution, TlsHandshake, Traced
-from probe.model.step import Connect, Fetch, Handshake, QuicHandshake, Resolve, Step, Trace
+from probe.model.observation import (
+    Connection,
+    Exchange,
+    Observation,
+    QuicExchange,
+    Resolution,
+    Sending,
+    TlsHandshake,
+    Traced,
+)
+from probe.model.step import Connect, Fetch, Handshake, QuicHandshake, Resolve, Send, Step, Trace
 
 
 class Plan(Protocol):
@@ -34,6 +43,7 @@ _PERFORMERS = {
     Connect: ("probe.measure.connect", "connect"),
     Handshake: ("probe.measure.handshake", "handshake"),
     Fetch: ("probe.measure.fetch", "fetch"),
+    Send: ("probe.measure.send", "send"),
     QuicHandshake: ("probe.measure.quic", "quic"),
     Trace: ("probe.measure.trace", "trace"),
 }
@@ -157,6 +167,8 @@ def _blank(step: Step, failed: Fault, stamp: Stamp) -> Observation:
             return TlsHandshake(address=step.address, port=step.port, sni=step.sni, **common)
         case Fetch():
             return Exchange(url=step.url, address=step.address, **common)
+        case Send():
+            return Sending(url=step.url, address=step.address, sni=step.sni, opened=False, **common)
         case QuicHandshake():
             return QuicExchange(address=step.address, port=step.port, sni=step.sni, **common)
         case Trace():

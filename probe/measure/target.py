@@ -21,9 +21,11 @@ from probe.measure.perform import perform
 from probe.measure.quic import require
 from probe.measure.tools import Tools
 from probe.model.address import Family
+from probe.model.observation import Observation
 from probe.model.target import QuicTarget, RangeTarget, Target, TcpTarget
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageNote, VantageState, Verdict
 from probe.plan.localise import Localise, suspect
+from probe.plan.sending import Sendings, served
 from probe.plan.setup import Setup
 
 LONGEST = 900.0
@@ -54,6 +56,7 @@ class Surroundings:
         holes: text of a range -> the prefixes inside it that belong to somebody else.
         localise: the re-test (0: the first look) from which on it is looked where a blocked target is blocked; None for
             never.
+        send: whether it is looked if what is sent to a target that was served gets through.
         longest: seconds after which a measurement is cut short.
     """
 
@@ -73,6 +76,7 @@ class Surroundings:
     known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     holes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     localise: int | None = None
+    send: bool = False
     longest: float = LONGEST
 
 
@@ -111,6 +115,9 @@ async def measure(
         evidence = Evidence(observations=seen, control=used(target, control, seen), attempt=attempt)
         vantage = vantage_of(surroundings.watch.latest, surroundings)
         verdict = judge.verdict(time=time, text=text, target=target, evidence=evidence, vantage=vantage)
+        if surroundings.send:
+            verdict = await _sent(verdict, target, surroundings, began)
+            evidence = verdict.evidence
         if verdict.status is not Status.REACHABLE:
             vantage = vantage_of(await surroundings.watch.fresh(surroundings.clock.now()), surroundings)
             verdict = judge.verdict(time=time, text=text, target=target, evidence=evidence, vantage=vantage)
@@ -162,6 +169,18 @@ def _label(verdict: Verdict) -> str:
     return f"{verdict.time:%Y%m%dT%H%M%S}-{verdict.target}"
 
 
+async def _sent(verdict: Verdict, target: Target, surroundings: Surroundings, began: float) -> Verdict:
+    """The verdict once it is known whether what is sent gets through, where that can be asked."""
+    page = served(verdict)
+    if page is None:
+        return verdict
+    tools = surroundings.tools
+    async with tools.sending:
+        deadline = asyncio.get_running_loop().time() + surroundings.longest
+        seen = await perform(Sendings(page, Setup(random_name=_random_name())), tools, deadline=deadline, began=began)
+    return _with(verdict, target, seen)
+
+
 async def _localised(verdict: Verdict, target: Target, surroundings: Surroundings, began: float) -> Verdict:
     """The verdict with what was seen of where on the path it is blocked, where that can be looked for."""
     found = suspect(verdict)
@@ -171,6 +190,11 @@ async def _localised(verdict: Verdict, target: Target, surroundings: Surrounding
     async with tools.search:
         deadline = asyncio.get_running_loop().time() + surroundings.longest
         seen = await perform(Localise(found, Setup(random_name=_random_name())), tools, deadline=deadline, began=began)
+    return _with(verdict, target, seen)
+
+
+def _with(verdict: Verdict, target: Target, seen: tuple[Observation, ...]) -> Verdict:
+    """Judged again with what was seen since."""
     evidence = replace(verdict.evidence, observations=(*verdict.evidence.observations, *seen))
     return judge.verdict(
         time=verdict.time, text=verdict.target, target=target, evidence=evidence, vantage=verdict.vantage

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 TIMEOUT = 10.0
 """Seconds a phase may last unless told otherwise: three SYN retransmissions (1, 2, 4 s: RFC 6298) and an answer."""
 
+_SENDERS = 2
+"""Who may send 64 KiB at once: one request of 4 KiB each is under way, an eighth of a second at 512 kbit/s."""
+
 
 class Tools:
     """Use as `async with Tools(...) as tools:`; leaving closes the connections to the trusted resolvers.
@@ -37,6 +40,8 @@ class Tools:
         lookups: getaddrinfo.
         search: held by the one search for a place on the path that is under way: routers say only about once a second
             to one host that a packet ran out of them (Linux: `icmp_ratelimit`).
+        sending: held by each of the few who send much at once: a volunteer's line upwards is narrow, and what we fill
+            ourselves we must not call frozen.
         watcher: captures packets; None where that is not asked for or not possible.
     """
 
@@ -49,6 +54,7 @@ class Tools:
         self.staging = Staging(handshakes, sockets)
         self.lookups = Lookups()
         self.search = asyncio.Lock()
+        self.sending = asyncio.Semaphore(_SENDERS)
         self.watcher: Watcher | None = None
         self._encrypted: dict[str, EncryptedResolver] = {}
 

@@ -216,6 +216,46 @@ class Exchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="ht
         return self.status in {301, 302, 303, 307, 308}
 
 
+_SENT = 8_192
+"""Bytes sent and answered before a silence counts as a freeze: two requests, so that a connection which never carried
+anything of size is no case of it. Freezes after 25 packets were seen from about here on (net4people/bbs#490)."""
+
+
+class Sending(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="sent"):
+    """Padded HEAD requests sent in one TLS connection, each after the answer to the one before.
+
+    `at` and `took` are those of the requests, or of what failed before them.
+
+    Attributes:
+        sni: the server name sent.
+        opened: the TCP connection stood.
+        sent: bytes of the requests that were answered, as given to TLS.
+        answers: how many were.
+        status: of the last answer, 0 when there was none.
+        complete: at least `ENOUGH_FLOW` bytes were answered.
+        stall: the longest wait for an answer that came, milliseconds.
+        quiet: milliseconds of silence at the end of a sending that stopped.
+    """
+
+    url: str
+    address: str
+    sni: str
+    opened: bool = True
+    sent: int = 0
+    answers: int = 0
+    status: int = 0
+    complete: bool = False
+    stall: int = 0
+    quiet: int = 0
+
+    @property
+    def frozen(self) -> bool:
+        """Whether answers came to the first kilobytes and to nothing later, by the measure of `Exchange.frozen`."""
+        if self.failure is not Failure.TIMEOUT or self.complete or not _SENT <= self.sent < ENOUGH_FLOW:
+            return False
+        return self.quiet >= max(_QUIET, 2 * self.stall, self.took - self.quiet)
+
+
 class QuicExchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="quic"):
     """A QUIC handshake, or the look at its addresses and ports some seconds after it.
 
@@ -258,4 +298,4 @@ class Traced(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="trac
     acked: bool | None = None
 
 
-Observation = Resolution | LateAnswer | Connection | TlsHandshake | Exchange | QuicExchange | Traced
+Observation = Resolution | LateAnswer | Connection | TlsHandshake | Exchange | Sending | QuicExchange | Traced

@@ -116,6 +116,23 @@ class Fetch(msgspec.Struct, frozen=True, kw_only=True):
     place: Place = Place()
 
 
+class Send(msgspec.Struct, frozen=True, kw_only=True):
+    """Connect, TLS, then padded HEAD requests one after another, until 64 KiB of them were answered in one connection.
+
+    Attributes:
+        url: absolute https URL without fragment. Its host is the Host header.
+        address: the address to connect to in place of resolving the host.
+        sni: the server name where it is to be another than the URL's host.
+        verify: whether a certificate that does not verify ends the step.
+    """
+
+    url: str
+    address: str
+    sni: str = ""
+    verify: bool = True
+    place: Place = Place()
+
+
 class QuicHandshake(msgspec.Struct, frozen=True, kw_only=True):
     """A QUIC handshake with this server name; where it succeeds, a look whether the same tuple still works later.
 
@@ -167,4 +184,4 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     place: Place = Place()
 
 
-Step = Resolve | Connect | Handshake | Fetch | QuicHandshake | Trace
+Step = Resolve | Connect | Handshake | Fetch | Send | QuicHandshake | Trace

@@ -32,6 +32,7 @@ Resolvers = Annotated[
     tuple[Annotated[str, Meta(pattern=r"^(https|tls)://[^/\s]+")], ...],
     Meta(description="a list of https://address/dns-query and tls://address:853"),
 ]
+Sends = Annotated[Literal["never", "always"], Meta(description='"never" or "always"')]
 When = Annotated[Literal["never", "changes", "always"], Meta(description='"never", "changes" or "always"')]
 Capture = Annotated[Literal["never", "numbers", "pcap"], Meta(description='"never", "numbers" or "pcap"')]
 Role = Annotated[Literal["vantage", "control"], Meta(description='"vantage" or "control"')]
@@ -88,6 +89,7 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
     allowed_name: HostName
     range_sample: Sample
     localise: When
+    send: Sends
     packets: Capture
 
 

@@ -12,6 +12,7 @@ from probe.judge.control import facts
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, Evidence, Vantage, VantageState, Verdict
 from probe.plan import Setup, plan_for
+from probe.plan.sending import Sendings, served
 from tests.golden.world import Cert, Page, World
 
 TIME = datetime(2026, 10, 1, 12, tzinfo=UTC)
@@ -64,6 +65,7 @@ class Scenario:
         limit: steps after which time was up.
         error: why the measurement itself failed.
         notes: what is wrong with the vantage besides its state.
+        sends: whether it is looked if what is sent gets through.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Scenario:
     error: str = ""
     notes: tuple[str, ...] = ()
     found: Mapping[str, Any] = field(default_factory=dict)
+    sends: bool = False
 
     def facts(self) -> ControlFacts | None:
         """What the control says of the target."""
@@ -112,5 +115,11 @@ class Scenario:
     ) -> Verdict:
         target = parse(self.target)
         seen = made.play(plan_for(target, setup), limit)
+        evidence = Evidence(observations=seen, control=setup.control, error=error)
+        judged = verdict(time=time, text=self.target, target=target, evidence=evidence, vantage=vantage)
+        page = served(judged) if self.sends else None
+        if page is None:
+            return judged
+        seen += made.play(Sendings(page, setup), began=1_000)
         evidence = Evidence(observations=seen, control=setup.control, error=error)
         return verdict(time=time, text=self.target, target=target, evidence=evidence, vantage=vantage)

@@ -13,10 +13,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
+from urllib.parse import urlsplit
 
 from probe.judge.blockpages import identify
 from probe.model.failure import Failure
 from probe.model.observation import (
+    ENOUGH_FLOW,
     Certificate,
     Connection,
     Exchange,
@@ -25,9 +27,10 @@ from probe.model.observation import (
     Observation,
     QuicExchange,
     Resolution,
+    Sending,
     TlsHandshake,
 )
-from probe.model.step import Connect, Fetch, Handshake, QuicHandshake, Resolve, Step, Trust
+from probe.model.step import Connect, Fetch, Handshake, QuicHandshake, Resolve, Send, Step, Trust
 from probe.model.target import UrlTarget, parse
 from probe.plan import Plan
 
@@ -81,6 +84,17 @@ class Page:
     flow: Flow | None = None
 
 
+@dataclass(frozen=True)
+class Sent:
+    """How far a sending came; `failure` is what ended it early."""
+
+    sent: int = 68_000
+    failure: Failure | None = None
+    stall: int = 40
+    quiet: int = 0
+    took: int = 700
+
+
 @dataclass
 class World:
     """Tables of what is there and of what the network does to it.
@@ -96,6 +110,7 @@ class World:
         http: (host, address) or host or URL -> page or failure; under another server name (sni, host) before those.
         quic: (address, sni) with `*` for either -> alert or failure after the Initial, `LATER` for silence some seconds
             after a handshake that stood; without an entry the certificate of the address answers.
+        sends: server name or `*` -> how far padded requests under it come.
         hole: addresses whose answers to hellos and requests vanish unless they come in small segments.
         ech: the names whose HTTPS record offers Encrypted ClientHello.
         loss: how often an act stays without an answer though nobody interferes.
@@ -111,15 +126,16 @@ class World:
     tls: dict[tuple[str, str], Any] = field(default_factory=dict)
     http: dict[Any, Any] = field(default_factory=dict)
     quic: dict[tuple[str, str], Any] = field(default_factory=dict)
+    sends: dict[str, Any] = field(default_factory=dict)
     hole: tuple[str, ...] = ()
     ech: tuple[str, ...] = ()
     loss: float = 0.0
     chance: Random = field(default_factory=Random)
 
-    def play(self, plan: Plan, limit: int = 10_000) -> tuple[Observation, ...]:
-        """Drive a plan to its end; at most `limit` steps, as if time were up then."""
+    def play(self, plan: Plan, limit: int = 10_000, *, began: int = 0) -> tuple[Observation, ...]:
+        """Drive a plan to its end; at most `limit` steps, as if time were up then; `began` so many milliseconds in."""
         self._asked: Counter[str] = Counter()
-        self._ticks = 0
+        self._ticks = began
         seen: list[Observation] = []
         under_way: list[Step] = list(plan.pending())
         while under_way and limit > 0:
@@ -146,6 +162,8 @@ class World:
                 return self._fetch(step, step.url, step.address, verify=step.verify)
             case QuicHandshake():
                 return self._quic(step)
+            case Send():
+                return [self._send(step)]
 
     def _lost(self) -> bool:
         return self.loss > 0 and self.chance.random() < self.loss
@@ -285,6 +303,24 @@ class World:
                 status=page.status, location=page.location, headers=page.headers, body=re.sub(r"\s+", " ", body)
             ),
             **self._common(step, page.failure),
+        )
+
+    def _send(self, step: Send) -> Sending:
+        sni = step.sni or urlsplit(step.url).hostname or ""
+        found: Sent = self._pick("sends", (sni, "*"), Sent())
+        self._ticks += found.took + found.quiet
+        fields = {**self._common(step, found.failure), "took": found.took + found.quiet}
+        return Sending(
+            url=step.url,
+            address=step.address,
+            sni=sni,
+            sent=found.sent,
+            answers=found.sent // 4_500,
+            status=200 if found.sent else 0,
+            complete=found.sent >= ENOUGH_FLOW,
+            stall=found.stall,
+            quiet=found.quiet,
+            **fields,
         )
 
     def _quic(self, step: QuicHandshake) -> Iterable[QuicExchange]:

@@ -6,7 +6,7 @@ from probe.model.failure import Failure
 from probe.model.observation import Flow
 from probe.model.verdict import VantageState
 from tests.golden.scenario import HTTP, NAME, Scenario, world
-from tests.golden.world import Page
+from tests.golden.world import Page, Sent
 
 TITLE = "Daily news of the region"
 LARGE = 180_000
@@ -36,6 +36,25 @@ def _case(name: str, says: str, here: dict[object, object], status: str, rule: s
 
 
 OTHER = ("*", NAME)
+SENT = Sent()
+HELD = Sent(18_000, Failure.TIMEOUT, stall=80, quiet=9_900, took=300)
+HELD_LATER = Sent(22_500, Failure.TIMEOUT, stall=900, quiet=9_800, took=1_500)
+HELD_FAR = Sent(54_000, Failure.TIMEOUT, stall=80, quiet=9_900, took=600)
+CLOSED = Sent(18_000, Failure.EOF)
+CUT = Sent(18_000, Failure.RESET)
+SLUGGISH = Sent(18_000, Failure.TIMEOUT, stall=6_000, quiet=9_900, took=14_000)
+MUTE = Sent(0, Failure.TIMEOUT, stall=0, quiet=10_000, took=0)
+FREEZES = ("throttled", "throttle.freeze.sent")
+SERVED = ("reachable", "served")
+
+
+def _send(name: str, says: str, sends: dict[str, object], ends: tuple[str, str], **more: object) -> Scenario:
+    """A small page that comes at once, and what is sent to its server."""
+    causes = ("throttle.freeze",) if ends == FREEZES else ()
+    fields: dict[str, object] = {"control": (world(),), "sends": True, **more}
+    return Scenario(name, says, world(sends=sends), *ends, causes, **fields)  # type: ignore[arg-type]
+
+
 SCENARIOS = (
     _case(
         "freeze-by-name",
@@ -180,6 +199,30 @@ SCENARIOS = (
         "unreachable",
         "http.frozen",
         control=(),
+    ),
+    _send("send-freeze-by-name", "what is sent under its name stops after 18 KB, twice", {NAME: HELD}, FREEZES),
+    _send("send-freeze-by-name-alone", "the same without a control", {NAME: HELD}, FREEZES, control=()),
+    _send(
+        "send-freeze-with-lag",
+        "it stops two requests apart on a line that loses packets",
+        {NAME: [HELD, HELD_LATER]},
+        FREEZES,
+    ),
+    _send("send-complete", "all of it is answered at once: one sending, and no more is asked", {}, SERVED),
+    _send("send-freeze-both", "under the other name it stops too: the line, or the address", {"*": HELD}, SERVED),
+    _send("send-freeze-once", "it stops once, and the second time all of it is answered", {NAME: [HELD, SENT]}, SERVED),
+    _send("send-freeze-astray", "it stops at two places far apart: an outage, twice", {NAME: [HELD, HELD_FAR]}, SERVED),
+    _send("send-other-lossy", "the other name's second sending stops", {NAME: HELD, "*": [SENT, HELD]}, SERVED),
+    _send("send-server-closes", "the server closes after four requests, whoever asks", {"*": CLOSED}, SERVED),
+    _send("send-server-resets", "the server resets under its own name alone", {NAME: CUT}, SERVED),
+    _send("send-slow-server", "answers come ever more slowly until time is up", {NAME: SLUGGISH}, SERVED),
+    _send("send-mute-at-once", "the first padded request is never answered", {NAME: MUTE}, SERVED),
+    _send(
+        "send-freeze-policed",
+        "the vantage is policed: what stops says nothing",
+        {NAME: HELD},
+        SERVED,
+        state=VantageState.POLICED,
     ),
     _case("large-and-quick", "a large page that comes at once", {NAME: QUICK}, "reachable", "served"),
 )

@@ -1,0 +1,201 @@
+"""Padded requests in one connection, to real servers that take them, mind them, or fall silent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import trustme
+from tiny_servers import abort, answer, request, server_context, serving
+
+from probe.clock import Clock
+from probe.judge import again
+from probe.measure.anchors import AnchorWatch
+from probe.measure.pace import Pace
+from probe.measure.send import ANSWER, PADDING, send
+from probe.measure.stamp import Stamp
+from probe.measure.target import Surroundings, measure
+from probe.measure.tools import Tools
+from probe.model.address import Family
+from probe.model.failure import Failure
+from probe.model.observation import ENOUGH_FLOW, Observation, Sending
+from probe.model.step import Purpose, Send
+from probe.model.target import parse
+from probe.model.verdict import Cause, Status, Verdict
+
+HEAD = answer(b"", headers="Connection: keep-alive\r\n")
+Turn = Callable[[asyncio.StreamWriter, int], Awaitable[None]]
+
+
+@asynccontextmanager
+async def turns(ca: trustme.CA, turn: Turn, heard: list[bytes] | None = None) -> AsyncIterator[int]:
+    """A server that does `turn` after each request; told the number of the request in its connection, from 0."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for number in range(100):
+            words = await request(reader)
+            if heard is not None:
+                heard.append(words)
+            await turn(writer, number)
+            await writer.drain()
+
+    async with serving(talk, server_context(ca, "lab.example")) as port:
+        yield port
+
+
+def saying(*said: bytes, last: bytes = HEAD) -> Turn:
+    """Says these one after another, then always the last."""
+
+    async def turn(writer: asyncio.StreamWriter, number: int) -> None:
+        writer.write(said[number] if number < len(said) else last)
+
+    return turn
+
+
+async def sent(port: int, tools: Tools, name: str = "lab.example", **more: object) -> Sending:
+    """What one sending saw."""
+    seen: list[Observation] = []
+    step = Send(url=f"https://{name}:{port}/a?b", address="127.0.0.1", **more)  # type: ignore[arg-type]
+    await send(step, tools, Stamp(asyncio.get_running_loop().time(), step.place), seen.append)
+    (one,) = seen
+    assert isinstance(one, Sending)
+    return one
+
+
+async def test_sixty_four_kib_are_sent_in_one_connection_and_all_of_it_is_answered(
+    tools: Tools, ca: trustme.CA
+) -> None:
+    """HEAD, a browser's fields, 4 KiB of padding each; never more than the bound; our name is not in it."""
+    heard: list[bytes] = []
+    async with turns(ca, saying(b"HTTP/1.1 103 Early Hints\r\n\r\n" + HEAD), heard) as port:
+        one = await sent(port, tools)
+
+    assert (one.complete, one.failure, one.status, one.answers) == (True, None, 200, len(heard))
+    assert ENOUGH_FLOW <= one.sent == sum(map(len, heard)) < ENOUGH_FLOW + 2 * PADDING
+    assert heard[0].startswith(f"HEAD /a?b HTTP/1.1\r\nHost: lab.example:{port}\r\nUser-Agent: Mozilla/5.0".encode())
+    assert all(PADDING < len(words) < PADDING + 1_000 for words in heard)
+    assert b"probe" not in heard[0].lower()
+    assert tools.pace.budget.read > ENOUGH_FLOW
+
+
+async def test_another_name_goes_into_the_hello_and_not_into_the_request(tools: Tools, ca: trustme.CA) -> None:
+    """Its certificate need not verify where the step says so; else nothing is sent."""
+    heard: list[bytes] = []
+    async with turns(ca, saying(), heard) as port:
+        other = await sent(port, tools, sni="q7ztw4mkd2.com", verify=False)
+        wrong = await sent(port, tools, sni="q7ztw4mkd2.com")
+
+    assert (other.sni, other.complete) == ("q7ztw4mkd2.com", True)
+    assert f"Host: lab.example:{port}\r\n".encode() in heard[0]
+    assert (wrong.failure, wrong.sent, wrong.opened, wrong.frozen) == (Failure.CERTIFICATE, 0, True, False)
+
+
+async def test_a_server_that_closes_or_minds_is_told_from_one_that_falls_silent(tools: Tools, ca: trustme.CA) -> None:
+    """None of these is a freeze."""
+
+    async def resets(writer: asyncio.StreamWriter, number: int) -> None:
+        abort(writer) if number == 4 else writer.write(HEAD)
+
+    minds = answer(b"", "431 Request Header Fields Too Large", "Connection: close\r\n")
+    old = HEAD.replace(b"HTTP/1.1", b"HTTP/1.0").replace(b"keep-alive", b"close")
+    long = b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * ANSWER + b"\r\n\r\n"
+    bodied = answer(b"a body in answer to HEAD")
+    ends: list[tuple[Turn, Failure, int]] = [
+        (saying(minds), Failure.EOF, 1),
+        (saying(HEAD, HEAD, old), Failure.EOF, 3),
+        (resets, Failure.RESET, 4),
+        (saying(b"HELO\r\n\r\n"), Failure.GARBAGE, 0),
+        (saying(HEAD, bodied), Failure.GARBAGE, 2),
+        (saying(long), Failure.TOO_MUCH, 0),
+    ]
+    for turn, failure, answers in ends:
+        async with turns(ca, turn) as port:
+            one = await sent(port, tools)
+        assert (one.failure, one.answers, one.frozen, one.complete) == (failure, answers, False, False), one
+
+
+async def test_whoever_does_not_listen_is_no_freeze_either(tools: Tools, ca: trustme.CA) -> None:
+    """Nobody at the port; and silence to the first request."""
+    async with turns(ca, saying(b"")) as port:
+        mute = await sent(port, tools)
+    nobody = await sent(port, tools)
+
+    assert (mute.failure, mute.sent, mute.frozen) == (Failure.TIMEOUT, 0, False)
+    assert (nobody.failure, nobody.opened, nobody.frozen) == (Failure.RESET, False, False)
+
+
+async def test_slow_answers_end_in_time_and_are_no_freeze(ca: trustme.CA, tools: Tools) -> None:
+    """Each of them comes within its phase; all requests together have four."""
+
+    async def slow(writer: asyncio.StreamWriter, number: int) -> None:
+        await asyncio.sleep(0.3)
+        writer.write(HEAD)
+
+    async with turns(ca, slow) as port:
+        one = await sent(port, tools)
+
+    assert (one.failure, one.complete, one.frozen) == (Failure.TIMEOUT, False, False)
+    assert one.answers < 8
+
+
+def freezing(ca: trustme.CA, after: int, *, others: bool = False) -> tuple[Callable[..., Awaitable[None]], object]:
+    """A server whose connections without a server name fall silent after so many requests; all of them do `others`."""
+    context = server_context(ca, "127.0.0.1")
+    named: set[object] = set()
+    context.sni_callback = lambda session, name, _: named.add(session) if name else None
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        free = writer.get_extra_info("ssl_object") in named and not others
+        for number in range(100):
+            await request(reader)
+            if free or number < after:
+                writer.write(HEAD)
+                await writer.drain()
+
+    return talk, context
+
+
+async def verdict_on(port: int, *, look: bool = True) -> Verdict:
+    """The verdict, with phases long enough for a silence to count."""
+    async with Tools(3.0, Pace(0)) as tools:
+        watch = AnchorWatch((), (), tools, Clock())
+        around = Surroundings(tools=tools, watch=watch, families=frozenset({Family.IPV4}), send=look)
+        text = f"https://127.0.0.1:{port}/"
+        return await measure(text, parse(text), around)
+
+
+def turns_of(verdict: Verdict) -> list[tuple[Purpose, bool]]:
+    """Whose sendings were made, and whether they came through."""
+    return [(one.purpose, one.complete) for one in verdict.evidence.observations if isinstance(one, Sending)]
+
+
+@pytest.mark.usefixtures("believed")
+async def test_a_name_whose_sendings_freeze_is_throttled_though_its_page_is_small(ca: trustme.CA) -> None:
+    """Twice in turns with another name; judging the evidence again says the same."""
+    talk, context = freezing(ca, 5)
+    async with serving(talk, context) as port:  # type: ignore[arg-type]
+        verdict = await verdict_on(port)
+        unasked = await verdict_on(port, look=False)
+
+    mine, theirs = (Purpose.SUBJECT, False), (Purpose.NEUTRAL, True)
+    assert turns_of(verdict) == [mine, theirs, mine, theirs]
+    assert (verdict.status, verdict.rule) == (Status.THROTTLED, "throttle.freeze.sent")
+    assert verdict.causes == (Cause.THROTTLE_FREEZE,)
+    assert again(verdict) == verdict
+    assert (unasked.status, turns_of(unasked)) == (Status.REACHABLE, [])
+
+
+@pytest.mark.usefixtures("believed")
+async def test_where_every_name_freezes_or_none_does_nobody_is_accused(ca: trustme.CA) -> None:
+    """The second sending settles it; a complete first one leaves nothing to ask."""
+    said = []
+    for after, others in ((5, True), (99, False)):
+        talk, context = freezing(ca, after, others=others)
+        async with serving(talk, context) as port:  # type: ignore[arg-type]
+            verdict = await verdict_on(port)
+        assert (verdict.status, verdict.rule) == (Status.REACHABLE, "served")
+        said.append(turns_of(verdict))
+
+    assert said == [[(Purpose.SUBJECT, False), (Purpose.NEUTRAL, False)], [(Purpose.SUBJECT, True)]]
