@@ -157,7 +157,7 @@ def _step(seen: Observation, control: ControlFacts | None) -> Step:
                 "HTTP", f"GET {seen.url}", seen, _page(seen.status, seen.title, seen.location), _pages(seen, control)
             )
         case Sending():
-            asked = f"padded requests to {seen.address} for {seen.sni or seen.url}"
+            asked = f"padded requests to {seen.address} for {seen.sni}"
             said = f"{seen.sent} bytes in {seen.answers} requests were answered"
             row = _row("SEND", asked, seen, f"{said}, after {seen.took} ms")
             return row if seen.failure is None else replace(row, here=plain(f"{row.here}; {said}"))

@@ -21,7 +21,8 @@ class Site:
     Attributes:
         label: empty for the scenario's own site.
         host: its name, where it is not to be made of label and scenario.
-        https, http: how ports 443 and 80 are served: `page`, `big` (256 KiB), `notice` (a provider's block page),
+        https, http: how ports 443 and 80 are served: `page`, `big` (256 KiB), `short` (minds long header fields),
+            `brief` (four requests a connection), `notice` (a provider's block page),
             `captcha`, `onward` (redirects once, to itself), `status:403`, `redirect:URL`,
             `loop` (redirects to itself), `refused` (nobody listens), or a kind of `oddities.py`.
         certificate: `good`, `expired`, `future` (not yet valid), `self-signed`, `other-name`, `unknown-ca`.

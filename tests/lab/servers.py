@@ -10,7 +10,9 @@ import trustme
 
 from tests.lab.world import PUBLIC_RESOLVER, STUB, Placed
 
-ORDINARY = ("page", "short", "big", "notice", "captcha", "onward", "status", "redirect", "loop")
+ORDINARY = ("page", "short", "brief", "big", "notice", "captcha", "onward", "status", "redirect", "loop")
+LIMITS = {"short": "large_client_header_buffers 2 2k; ", "brief": "keepalive_requests 4; "}
+"""Servers that mind what others take: a header field of 4 KiB (400, and it closes), a fifth request a connection."""
 SPEAKER = 7443
 """The port on which one server answers for whole ranges, whose connections are turned to it."""
 BIG = 256 * 1024
@@ -106,8 +108,7 @@ def nginx_config(sites: Iterable[Placed], certificates: Certificates, folder: Pa
             key = certificates.file(place.certified, place.site.certificate) if tls else None
             pem = f"ssl_certificate {key}; ssl_certificate_key {key};" if key else ""
             location = _location(what, port, place, folder)
-            # Takes no header field longer than its one small buffer, as some servers do: 400 or 431, and it closes.
-            limit = "large_client_header_buffers 2 2k; " if what == "short" else ""
+            limit = LIMITS.get(what, "")
             blocks.append(f"server {{ {listen} server_name {place.host}; {pem} {limit}location / {{ {location} }} }}")
     key = certificates.file("any.range.net")
     speaker = f"ssl_certificate {key}; ssl_certificate_key {key}; location / {{ {stub} }}"

@@ -98,6 +98,17 @@ async def test_a_block_is_localised_when_the_settings_say(
         assert instruments._surroundings.localise == attempt
 
 
+@pytest.mark.parametrize("when", ["never", "always"])
+async def test_sendings_are_made_where_the_settings_say(when: str, tmp_path: Path) -> None:
+    """Never by default."""
+    chosen = settings(tmp_path)
+    measure = msgspec.structs.replace(chosen.measure, send=when)
+
+    async with Instruments(msgspec.structs.replace(chosen, measure=measure), Clock()) as instruments:
+        assert instruments._surroundings.send is (when == "always")
+    assert chosen.measure.send == "never"
+
+
 async def test_packets_that_cannot_be_captured_are_done_without(target: str, tmp_path: Path) -> None:
     """Or can be, where this test is root: then nothing is lacking. Either way the target is measured."""
     chosen = settings(tmp_path)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from probe.agent.toll import Toll, toll
-from probe.model.observation import Connection, TlsHandshake
+from probe.model.observation import Connection, Observation, Sending, TlsHandshake
 from probe.model.verdict import Evidence, Status, Vantage, VantageState, Verdict
 
 START = datetime(2026, 10, 1, 12, tzinfo=UTC)
@@ -36,3 +38,12 @@ def test_handshakes_with_one_network_within_a_second_are_counted_over_targets() 
 def test_nothing_measured_is_no_toll() -> None:
     """An empty round, and one of names alone."""
     assert toll([]) == toll([verdict(0, "151.1.0.1")]) == Toll()
+
+
+def test_a_sending_is_a_connection_and_where_it_stood_a_handshake() -> None:
+    """One observation tells of both."""
+    where = {"url": "https://t.example/", "address": "151.1.0.1", "sni": "t.example"}
+    seen: tuple[Observation, ...] = (Sending(**where), Sending(**where, opened=False))  # type: ignore[arg-type]
+    one = msgspec.structs.replace(verdict(0, "151.1.0.1"), evidence=Evidence(observations=seen))
+
+    assert toll([one]) == Toll(connections=2, handshakes=1, busiest=1)

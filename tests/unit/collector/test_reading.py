@@ -11,7 +11,16 @@ import pytest
 from probe.collector import reading
 from probe.model.failure import Failure
 from probe.model.location import Location
-from probe.model.observation import Certificate, Connection, Exchange, LateAnswer, Resolution, TlsHandshake, Traced
+from probe.model.observation import (
+    Certificate,
+    Connection,
+    Exchange,
+    LateAnswer,
+    Resolution,
+    Sending,
+    TlsHandshake,
+    Traced,
+)
 from probe.model.step import Purpose, Said, Trust
 from probe.model.verdict import Cause, ControlFacts, ControlPage, Evidence, Status, Vantage, VantageState, Verdict
 
@@ -133,6 +142,22 @@ def test_a_trace_is_a_row_of_its_own() -> None:
 
     assert (row.layer, row.good) == ("PATH", False)
     assert row.asked == f"hello for {HOST} to 203.0.113.9, within reach of 5 routers"
+
+
+def test_a_sending_says_how_much_of_it_was_answered() -> None:
+    """Whole, and stopped."""
+    where = {"url": f"https://{HOST}/", "address": "203.0.113.9", "sni": HOST}
+    whole, stopped = reading.steps(
+        verdict(
+            Sending(**where, sent=66_600, answers=15, complete=True, took=900),  # type: ignore[arg-type]
+            Sending(**where, sent=17_760, answers=4, took=9_000, failure=Failure.TIMEOUT),  # type: ignore[arg-type]
+        )
+    )
+
+    assert (whole.layer, whole.good, stopped.good) == ("SEND", True, False)
+    assert whole.asked == f"padded requests to 203.0.113.9 for {HOST}"
+    assert whole.here == "66600 bytes in 15 requests were answered, after 900 ms"
+    assert stopped.here == ("silence until the time was up, after 9000 ms; 17760 bytes in 4 requests were answered")
 
 
 def test_words_of_strangers_are_short_and_cannot_rearrange_the_page() -> None:
