@@ -27,6 +27,7 @@ VANTAGE = "a1"
 """An ordinary line."""
 KINDS: dict[str, tuple[str, Site]] = {
     "https": ("https://{host}/", Site()),
+    "send": ("https://{host}/", Site()),
     "http": ("http://{host}/", Site()),
     "domain": ("{host}", Site()),
     "dns": ("dns://{host}", Site()),
@@ -65,6 +66,7 @@ def counted(lab: Lab, bench: Bench, kind: str, control: Sequence[str]) -> tuple[
     while not capture.exists():
         time.sleep(0.05)
     words = ["check", "--json", *control, *(f"--trusted-resolver={url}" for url in TRUSTED), "--pace", "0"]
+    words += ["--send"] if kind == "send" else []
     words += [f"--anchor=https://{place.host}/" for place in FIXED[:2]]
     environ = {**bench.environ, "PROBE_MEASURE_RANGE_SAMPLE": "16"}
     done = host.run(PROBE, *words, "--targets", str(file), environ=environ, timeout=300)

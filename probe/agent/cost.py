@@ -60,6 +60,9 @@ LOOKS = {
 """Kind of target -> one healthy look."""
 ADDRESS = Cost(127.5 / 16, 8250 / 16, 19.5 / 16)
 """One address of a range, with its share of what is asked beside them: a look at 16 that all answered."""
+SEND = Cost(59.1 + 15 * 4, 74_634, 1.0)
+"""One sending beside a look at a page (`measure.send`). tcpdump sees a request of 4.4 kB as one packet, which the card
+cuts into four, acknowledged by two; 15 are made."""
 ANCHOR = Cost(18.0, 5600, 1.0).plus(BODY)
 """One look at one anchor."""
 
@@ -68,7 +71,7 @@ class Item(NamedTuple):
     """A part of the day.
 
     Attributes:
-        what: `https`, `dns`, .., `range`, `anchor`.
+        what: `https`, `dns`, .., `send`, `range`, `anchor`.
         number: how many targets or anchors of that kind.
         looks: at all of them together, in a day.
         cost: of these.
@@ -93,6 +96,8 @@ def day(settings: Settings, watchlist: Watchlist) -> Iterator[Item]:
     for kind, cost in LOOKS.items():
         if number := kinds.get(kind, 0):
             yield Item(kind, number, number * rounds, cost.times(number * rounds))
+    if settings.measure.send == "always" and (number := kinds.get("https", 0) + kinds.get("domain", 0)):
+        yield Item("send", number, number * rounds, SEND.times(number * rounds))
     yield from _of_ranges(settings, watchlist, rounds)
     if anchors := len((*settings.measure.anchors, *settings.measure.domestic_anchors)):
         yield Item("anchor", anchors, 2 * anchors * rounds, ANCHOR.times(2 * anchors * rounds))

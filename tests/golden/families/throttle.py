@@ -5,7 +5,7 @@ from __future__ import annotations
 from probe.model.failure import Failure
 from probe.model.observation import Flow
 from probe.model.verdict import VantageState
-from tests.golden.scenario import HTTP, NAME, Scenario, world
+from tests.golden.scenario import HTTP, NAME, URL, Scenario, world
 from tests.golden.world import Page, Sent
 
 TITLE = "Daily news of the region"
@@ -207,6 +207,19 @@ SCENARIOS = (
         "it stops two requests apart on a line that loses packets",
         {NAME: [HELD, HELD_LATER]},
         FREEZES,
+    ),
+    Scenario(
+        "send-freeze-after-redirect",
+        "the page in clear sends on to https, where what is sent stops, twice",
+        world(http={HTTP: Page(status=302, location=URL)}, sends={NAME: HELD}),
+        *FREEZES,
+        ("throttle.freeze",),
+        target=HTTP,
+        sends=True,
+        found={"hop": URL},
+    ),
+    Scenario(
+        "send-in-clear-alone", "a page in clear alone: nothing is sent", world(), *SERVED, target=HTTP, sends=True
     ),
     _send("send-complete", "all of it is answered at once: one sending, and no more is asked", {}, SERVED),
     _send("send-freeze-both", "under the other name it stops too: the line, or the address", {"*": HELD}, SERVED),

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from probe.agent import watchlist
-from probe.agent.cost import ADDRESS, ANCHOR, LOOKS, Cost, Item, day, kind_of, lines
+from probe.agent.cost import ADDRESS, ANCHOR, LOOKS, SEND, Cost, Item, day, kind_of, lines
 from probe.agent.watchlist import Watchlist
 from probe.model.target import parse
 from probe.settings import Settings, load
@@ -34,6 +34,17 @@ def test_every_target_is_looked_at_every_round_and_every_anchor_twice() -> None:
     found = list(day(settings(anchors=("https://a.example/",)), watched("dns://a.example", "dns://b.example")))
 
     assert found == [Item("dns", 2, 576, LOOKS["dns"].times(576)), Item("anchor", 1, 576, ANCHOR.times(576))]
+
+
+def test_what_is_sent_on_demand_is_counted_where_it_is_demanded() -> None:
+    """Of URLs over https and of domains; not by default."""
+    chosen = settings()
+    asked = msgspec.structs.replace(chosen, measure=msgspec.structs.replace(chosen.measure, send="always"))
+    texts = watched("https://a.example/", "b.example", "http://c.example/", "dns://d.example")
+
+    assert "send" not in [item.what for item in day(chosen, texts)]
+    assert [item for item in day(asked, texts) if item.what == "send"] == [Item("send", 2, 576, SEND.times(576))]
+    assert "send" not in [item.what for item in day(asked, watched("dns://d.example"))]
 
 
 def test_a_range_is_looked_at_hourly_whatever_the_rhythm_and_its_ports() -> None:
