@@ -70,5 +70,5 @@ class Budget:
         self._closed.set()
 
     def note(self, count: int) -> None:
-        """So many bytes were read."""
+        """So many bytes were read; or sent, by the one step that sends much."""
         self.read += count

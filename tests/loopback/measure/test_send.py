@@ -13,17 +13,21 @@ from tiny_servers import abort, answer, request, server_context, serving
 from probe.clock import Clock
 from probe.judge import again
 from probe.measure.anchors import AnchorWatch
+from probe.measure.budget import Budget
 from probe.measure.pace import Pace
+from probe.measure.perform import perform
 from probe.measure.send import ANSWER, PADDING, send
 from probe.measure.stamp import Stamp
 from probe.measure.target import Surroundings, measure
 from probe.measure.tools import Tools
 from probe.model.address import Family
 from probe.model.failure import Failure
-from probe.model.observation import ENOUGH_FLOW, Observation, Sending
+from probe.model.observation import ENOUGH_FLOW, Exchange, Observation, Sending
 from probe.model.step import Purpose, Send
 from probe.model.target import parse
 from probe.model.verdict import Cause, Status, Verdict
+from probe.plan.sending import Sendings
+from probe.plan.setup import Setup
 
 HEAD = answer(b"", headers="Connection: keep-alive\r\n")
 Turn = Callable[[asyncio.StreamWriter, int], Awaitable[None]]
@@ -199,3 +203,13 @@ async def test_where_every_name_freezes_or_none_does_nobody_is_accused(ca: trust
         said.append(turns_of(verdict))
 
     assert said == [[(Purpose.SUBJECT, False), (Purpose.NEUTRAL, False)], [(Purpose.SUBJECT, True)]]
+
+
+async def test_what_the_rounds_budget_refuses_is_our_own_doing(believed: trustme.CA) -> None:
+    """Nothing is sent, and nothing can be read from that."""
+    page = Exchange(url="https://lab.example/", address="127.0.0.1", secure=True, status=200, complete=True)
+    async with Tools(0.5, Pace(0, budget=Budget(octets=1))) as tools:
+        (one,) = await perform(Sendings(page, Setup()), tools)
+
+    assert isinstance(one, Sending)
+    assert (one.failure, one.opened, one.sent, one.frozen) == (Failure.LOCAL, False, 0, False)
