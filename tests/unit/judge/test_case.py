@@ -110,3 +110,13 @@ def test_an_address_answers_a_name_of_ours_or_does_not() -> None:
 
     assert made.neutral_answers(made.hop.sites[0])
     assert not made.neutral_answers(made.hop.sites[0], Purpose.ALLOWED)
+
+
+def test_a_name_by_which_control_was_served_is_not_absent() -> None:
+    """Whatever a trusted resolver says here."""
+    gone = (said("network", failure=Failure.NXDOMAIN), said("trusted", failure=Failure.NXDOMAIN))
+    known, alone = leg(*gone, by=control(addresses={})).names, leg(*gone).names
+
+    assert known is not None
+    assert alone is not None
+    assert (known.absent, alone.absent) == (False, True)

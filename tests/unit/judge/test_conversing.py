@@ -66,6 +66,7 @@ def test_a_connection_proves_nothing_where_nothing_can_refuse_one() -> None:
         ((said("trusted", V6), *silent(5, V6)), control(addresses=(V6,)), False),
         ((said("trusted", V6), *silent(5, V6), tcp("2620:fe::fe")), control(addresses=(V6,)), True),
         ((said("trusted", V6), *cut(Failure.RESET, 2, V6)), control(addresses=(V6,)), True),
+        ((said("trusted", V6), *tries(2, tcp(V6, Failure.RESET))), control(addresses=(V6,)), True),
     ],
 )
 def test_a_failure_is_ours_alone_where_the_control_was_served(seen: Any, by: Any, alone: bool) -> None:
@@ -95,6 +96,8 @@ def test_each_way_of_failing_has_its_predicate() -> None:
             False,
         ),
         ((*KNOWN, *cut(Failure.RESET, 1), NEUTRAL), None, False),
+        ((*KNOWN, *cut(Failure.RESET, 1), *cut(Failure.RESET, 1, B), NEUTRAL), None, False),
+        ((*KNOWN, *cut(Failure.RESET), NEUTRAL, *served(B)), None, False),
         ((*KNOWN, *cut(Failure.RESET), DEAF), None, False),
         ((*KNOWN, *cut(Failure.RESET)), None, False),
         ((*KNOWN, *cut(Failure.RESET), *served(attempt=2), NEUTRAL), None, False),

@@ -12,10 +12,12 @@ from msgspec.structs import replace
 from probe.errors import TargetError
 from probe.judge import RULES, again, judge, verdict
 from probe.model.failure import Failure
+from probe.model.location import Location
 from probe.model.observation import Connection, Observation, Traced
+from probe.model.step import Said
 from probe.model.target import parse
 from probe.model.verdict import Evidence, Status, Vantage, VantageState, Verdict
-from tests.unit.judge.made import HTTP, NAME, NEUTRAL, A, http, said, served, tcp, tls, tries
+from tests.unit.judge.made import HTTP, NAME, NEUTRAL, URL, A, http, said, served, tcp, tls, tries
 from tests.unit.judge.worlds import KINDS, TIME, VERDICTS
 
 ONLINE = Vantage(state=VantageState.ONLINE)
@@ -157,3 +159,20 @@ def test_a_verdict_keeps_the_text_of_its_target_and_the_version_of_the_rules() -
     )
 
     assert (made.target, made.evidence.rules, made.evidence.attempt) == ("TCP://151.101.1.10:443", 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("seen", "location"),
+    [((*tries(2, tls(A, Failure.RESET), tcp()), NEUTRAL), Location(routers=0)), (served(), None), ((tcp(),), None)],
+    ids=["blocked", "reachable", "unreachable"],
+)
+def test_a_verdict_says_where_on_the_path_a_target_is_blocked(
+    seen: tuple[Observation, ...], location: Location | None
+) -> None:
+    """Of one that is not, the traces say nothing."""
+    trace = Traced(said=Said.HELLO, address=A, port=443, name=NAME, ttl=1, failure=Failure.RESET)
+    evidence = Evidence(observations=(said("network", A), *seen, trace))
+
+    made = verdict(time=TIME, text=URL, target=parse(URL), evidence=evidence, vantage=ONLINE)
+
+    assert made.evidence.location == location

@@ -95,6 +95,11 @@ def test_icmp_errors_beside_silence_are_one_refusal() -> None:
     assert said(leg(lost(3, ICMP), tcp(4, SILENCE, 2), tcp(5, SILENCE, 2), hits=5)) == "tcp.unreachable.range"
 
 
+def test_icmp_errors_beside_resets_are_two_manners() -> None:
+    """Who resets has been reached."""
+    assert said(leg(lost(3, ICMP), tcp(4, RST, 2), tcp(5, RST, 2), hits=5)) == "tcp.ambiguous"
+
+
 def test_one_that_answers_makes_the_range_reachable_and_the_others_are_named() -> None:
     """As some of a name's addresses."""
     one = leg(lost(3), tcp(4))
@@ -178,6 +183,14 @@ def test_an_allowed_name_that_is_answered_acquits_the_range() -> None:
 def test_of_several_ways_in_which_hellos_are_cut_the_last_counts() -> None:
     """A first one may have been lost."""
     assert str(ranges.hush(leg(tcp(1), hello(1, RST)[0], hello(1, SILENCE)[1], hits=1))) == "tls.timeout"
+
+
+def test_a_hello_that_this_host_could_not_send_was_not_cut() -> None:
+    """It is no way of failing, and stands for none."""
+    unsent = tuple(one for n in range(1, 4) for one in hello(n, Failure.LOCAL))
+
+    assert ranges.hush(leg(connected(), unsent)) is None
+    assert said(leg(connected(), unsent)) == "served"
 
 
 def test_what_is_no_range_has_no_parts_and_what_lies_outside_of_one_is_none() -> None:

@@ -75,6 +75,7 @@ def walk(target: str, *seen: Observation) -> list[list[str]]:
         ((tcp(A, Failure.TIMEOUT), tcp(attempt=1), tls(A, Failure.RESET, attempt=1)), "tls.reset"),
         ((tcp(), tls(A, Failure.TIMEOUT), tcp(attempt=1), tls(A, Failure.RESET, attempt=1)), "tls.reset"),
         ((tcp(A, Failure.NO_ROUTE), tcp(A, Failure.TIMEOUT, attempt=1)), "tcp.timeout"),
+        ((tcp(A, Failure.TIMEOUT), tcp(attempt=1), tls(A, Failure.LOCAL, attempt=1)), "tcp.timeout"),
         ((tcp(A, Failure.NO_ROUTE),), "tcp.no_route"),
         ((tcp(),), "None"),
         ((tcp(), tls()), "None"),
@@ -158,6 +159,31 @@ def test_each_kind_of_target_has_its_chains() -> None:
     assert walk("quic://x.y:1") == [[""]]
 
 
+@pytest.mark.parametrize(
+    ("target", "subject"),
+    [
+        (f"tcp://{A}:1", Subject("tcp", "", 1)),
+        (f"tls://{A}:1/x.y", Subject("tls", "x.y", 1)),
+        ("quic://x.y:1", Subject("quic", "x.y", 1)),
+        (f"dns://{NAME}", Subject("dns", NAME, 443)),
+        ("203.0.113.0/24:1", Subject("range", "", 1)),
+    ],
+)
+def test_a_target_without_a_url_is_tried_at_one_endpoint(target: str, subject: Subject) -> None:
+    """Of bare endpoints and ranges without a host."""
+    ((hop,),) = chains(parse(target), ())
+
+    assert hop.subject == subject
+
+
+def test_a_failure_of_our_own_tells_least() -> None:
+    """At the same layer; a deeper one tells more, whatever it is."""
+    own = Outcome("tcp", Failure.LOCAL)
+
+    assert own.rank < Outcome("tcp", Failure.TIMEOUT).rank < Outcome("tcp", Failure.RESET).rank
+    assert Outcome("tcp", Failure.RESET).rank < Outcome("tls", Failure.LOCAL).rank
+
+
 def test_a_redirect_makes_a_hop_and_of_several_the_one_that_was_followed_does() -> None:
     """By its page, else by its name, else the first."""
     two = (http(A, 302, location="https://one.example/"), http(B, 302, location=NEXT))
@@ -197,6 +223,17 @@ def test_a_url_that_the_other_chain_tried_is_not_tried_twice() -> None:
     assert (clear[1].chain, clear[1].index) == (secure[0].chain, secure[0].index) == (0, 0)
 
 
+def test_a_chain_that_goes_on_after_the_others_hop_has_hops_of_its_own() -> None:
+    """What was tried in it is found there."""
+    moved = (*served()[:2], http(A, 301, location=NEXT))
+    seen = (*moved, http(A, 301, url=HTTP, location=URL, chain=1), http(B, url=NEXT, chain=1, hop=2))
+
+    secure, clear = chains(parse(NAME), seen)
+
+    assert [(hop.chain, hop.index, hop.tried) for hop in secure] == [(0, 0, True), (0, 1, False)]
+    assert [(hop.chain, hop.index, hop.tried) for hop in clear] == [(1, 0, True), (0, 0, True), (1, 2, True)]
+
+
 def test_a_hop_knows_its_sites_and_whether_anybody_was_asked() -> None:
     """Relays are nobody's sites."""
     seen = (said("network", A), tcp(), tcp(B, purpose=Purpose.RELAY), tcp(FORGED, hop=1))
@@ -218,6 +255,8 @@ def test_everything_answered_about_a_name_is_found() -> None:
 def test_a_subject_needs_a_name_to_be_looked_up() -> None:
     """An address, an endpoint and a server name given outright do not."""
     assert SUBJECT.is_name
+    assert Subject("quic", NAME, 443).is_name
+    assert Subject("dns", NAME, 443).is_name
     assert not any(
         subject.is_name for subject in (Subject("https", A, 443), Subject("tcp", "", 1), Subject("tls", NAME, 443))
     )

@@ -109,11 +109,14 @@ def test_a_redirect_to_a_private_address_is_not_merely_unmeasured() -> None:
     made = leg(*KNOWN, http(A, 302, url=HTTP, location="http://10.1.1.1/"), target=HTTP, hop=1)
 
     assert decide(made).id == "unexplained"
+    assert decide(leg(target="http://10.1.1.1/")).id == "measurement.empty"  # given so, and not reached
 
 
 def test_an_untried_name_that_was_resolved_alone_was_cut_short() -> None:
     """For `dns://` it is all there was to do; an address given outright and never tried was cut short too."""
     assert decide(leg(said("network", failure=Failure.NXDOMAIN), target=f"dns://{NAME}")).id == "dns.unresolved"
+    broken = (said("network", failure=Failure.SERVFAIL), said("trusted", A))
+    assert decide(leg(*broken, target=f"dns://{NAME}")).id == "dns.unresolved"
     assert decide(leg(said("network", A, name=A), target=f"https://{A}/")).id == "measurement.cut"
 
 
@@ -126,6 +129,16 @@ def test_a_blocked_leg_names_the_causes_of_every_layer_that_is_blocked() -> None
 
     assert rule.id == "dns.nxdomain"
     assert causes_of(made, rule) == (Cause.DNS_NXDOMAIN, Cause.TLS_RESET, Cause.TLS_SNI)
+
+
+def test_the_very_next_rule_may_name_another_cause() -> None:
+    """Silence about a name, and a reset after it: two rows of the table that stand together."""
+    asked = tries(5, said("network", failure=Failure.TIMEOUT))
+    other = said("network", A, name="other.example", purpose=Purpose.OTHER)
+    made = leg(*asked, said("trusted", A), other, *tries(2, tls(A, Failure.RESET), tcp()), NEUTRAL)
+
+    assert decide(made).id == "dns.timeout"
+    assert causes_of(made, decide(made)) == (Cause.DNS_TIMEOUT, Cause.TLS_RESET, Cause.TLS_SNI)
 
 
 @pytest.mark.parametrize(

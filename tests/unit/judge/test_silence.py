@@ -56,6 +56,7 @@ def test_a_line_that_loses_elsewhere_must_be_silent_more_often() -> None:
         ((said("network", failure=SILENT), said("trusted", A)), 0),
         ((said("network", failure=SILENT), late(A)), 0),
         ((tcp(A, SILENT), tcp(A, attempt=1)), 1),
+        ((late(A), tcp(A, SILENT), tcp(A, attempt=1)), 1),
         ((tcp(A, SILENT), tcp(A, Failure.RESET, attempt=1)), 1),
         ((tcp(A, SILENT), tcp(A, port=80)), 0),
         ((tcp(A, SILENT), tcp(B)), 0),

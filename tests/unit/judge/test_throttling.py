@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from probe.judge.case import Leg
-from probe.judge.throttling import frozen_alone, frozen_by_name, slowed
+from probe.judge.throttling import SAMPLE, frozen_alone, frozen_by_name, slowed
 from probe.model.failure import Failure
-from probe.model.observation import Exchange, Flow, Observation
+from probe.model.observation import ENOUGH_FLOW, Exchange, Flow, Observation
 from probe.model.step import Purpose
 from probe.model.verdict import ControlFacts, VantageState
-from tests.unit.judge.made import URL, A, control, http, leg, page, said, tcp, tls
+from tests.unit.judge.made import URL, A, B, control, http, leg, page, said, tcp, tls
 
 KNOWN = (said("network", A), said("trusted", A))
 STOP = Flow(bytes=16_000, took=100, stall=50, quiet=2_800)
@@ -78,13 +79,48 @@ def test_twice_is_no_freeze() -> None:
         (),
         (other(None),),
         (other(Flow(bytes=15_000)),),
+        (other(Flow(bytes=16_000)),),
         (other(QUICK, status=0),),
         (other(STOP, complete=False, failure=Failure.TIMEOUT),),
     ],
 )
 def test_another_name_shows_something_only_where_more_came_of_it(beside: tuple[Exchange, ...]) -> None:
-    """Nothing, a small page, no answer, or the same stop prove nothing."""
+    """Nothing, a small page, as much, no answer, or the same stop prove nothing."""
     assert not frozen_by_name(tried(stopped(), *beside, stopped(), stopped()))
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [other(Flow(bytes=20_000)), other(Flow(bytes=ENOUGH_FLOW), complete=False, failure=Failure.TIMEOUT)],
+    ids=["whole", "as much as no freeze lets through"],
+)
+def test_another_name_shows_a_freeze_by_a_whole_page_or_by_enough_of_one(beside: Exchange) -> None:
+    """Either, if it is more than ever came."""
+    assert frozen_by_name(tried(stopped(), beside, stopped(), stopped()))
+
+
+@pytest.mark.parametrize("end", [Failure.RESET, Failure.TIMEOUT])
+def test_a_page_that_ended_otherwise_once_is_no_freeze(end: Failure) -> None:
+    """Cut at once, or never begun."""
+    once = http(A, 200 if end is Failure.RESET else 0, end, length=0, flow=STOP if end is Failure.RESET else None)
+
+    assert not frozen_by_name(tried(stopped(), other(), stopped(), stopped(), once))
+
+
+def test_most_of_the_tries_must_have_stopped() -> None:
+    """Two of three are most of them, two of four are not."""
+    late = stopped(Flow(bytes=16_500, took=1_600, stall=700, quiet=1_300))
+
+    assert not frozen_by_name(tried(stopped(), other(), late, stopped(), late))
+
+
+def test_the_address_where_another_name_passes_must_have_stopped_the_page_twice() -> None:
+    """However often others did."""
+    once = tried(stopped(), other()).evidence.observations
+    elsewhere = [replace(one, address=B) for one in tried(stopped(), stopped()).evidence.observations[2:]]
+
+    assert not frozen_by_name(leg(said("network", A, B), said("trusted", A, B), *once[2:], *elsewhere))
+    assert frozen_by_name(tried(stopped(), other(), stopped(), stopped()))
 
 
 def test_what_stops_at_control_too_is_the_servers() -> None:
@@ -116,6 +152,7 @@ def test_three_stops_here_alone_are_a_freeze_where_control_got_more() -> None:
     assert not frozen_alone(tried(*three))
     assert not frozen_alone(tried(*three[:2], by=WHOLE))
     assert not frozen_alone(tried(*three, by=control(pages=(page(URL, length=9_000),))))
+    assert not frozen_alone(tried(*three, by=control(pages=(page(URL, length=14_000),))))
     assert not frozen_alone(tried(*three[:2], stopped(Flow(bytes=5_000, took=2_900, quiet=100)), by=WHOLE))
 
 
@@ -177,3 +214,21 @@ def test_a_trickle_until_time_is_up_is_slowed_too() -> None:
 def test_where_the_vantage_is_policed_nothing_is_said_of_a_rate() -> None:
     """Our own pace is punished."""
     assert not slowed(tried(*TURNS, state=VantageState.POLICED))
+
+
+def test_a_rate_is_one_from_sixteen_kilobytes_on() -> None:
+    """On either side."""
+    slow, fast = Flow(bytes=SAMPLE, took=3_000), Flow(bytes=SAMPLE, took=100)
+
+    assert slowed(tried(*(came(slow), other(fast)) * 3))
+    assert not slowed(tried(*(came(slow), other(Flow(bytes=SAMPLE - 1, took=100))) * 3))
+
+
+def test_where_the_name_is_not_found_or_leads_nowhere_nothing_is_said_of_a_rate() -> None:
+    """A lie, or redirects without end, are what is wrong."""
+    seen = tried(*TURNS).evidence.observations[2:]
+    lost = (came(CRAWL, status=302, location=URL), other())
+
+    assert slowed(leg(*KNOWN, *seen))
+    assert not slowed(leg(said("network", failure=Failure.NXDOMAIN), said("trusted", A), *seen))
+    assert not slowed(tried(*lost * 3))
