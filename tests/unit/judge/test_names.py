@@ -161,6 +161,8 @@ def test_a_name_is_empty_where_nobody_gave_an_address() -> None:
     assert names(*none, said("network", failure=Failure.NODATA)).empty
     assert names(said("trusted", failure=Failure.NXDOMAIN)).empty
     assert not names(none[0], said("network", failure=Failure.NODATA)).empty  # it may have the other kind
+    both = (said("network", failure=Failure.NODATA), said("network", failure=Failure.NODATA, rrtype="AAAA"))
+    assert not names(none[0], *both).empty  # nor does it help that others were asked for that
     assert not names(*none, said("network", A)).empty
     assert not names(said("trusted", failure=Failure.TIMEOUT)).empty
 
