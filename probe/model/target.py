@@ -185,7 +185,8 @@ def _parse_bare(text: str) -> Target:
                 f"{_shown(text)} is neither a URL nor a range ({_bounded(error)})", mend=f"write a {_FORMS}"
             ) from error
     if parse_address(text) is not None:
-        raise TargetError(f"{_shown(text)} is an address without a port", mend=f"write tcp://{text}:443")
+        plain = text.partition("%")[0]  # a zone means nothing elsewhere, and may be of any length
+        raise TargetError(f"{_shown(text)} is an address without a port", mend=f"write tcp://{bracketed(plain)}:443")
     return DomainTarget(_name(text, text))
 
 

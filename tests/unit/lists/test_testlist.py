@@ -79,7 +79,9 @@ class TestHeader:
         assert [type(item) for item in read(["a.example", HEADER], "l")] == [Entry, BadLine]
 
 
-@pytest.mark.parametrize("line", ["2017-05-19T08:00/+" + "A" * 9000, "https://[" + "A" * 9000, "x" * 9000])
+@pytest.mark.parametrize(
+    "line", ["2017-05-19T08:00/+" + "A" * 9000, "https://[" + "A" * 9000, "x" * 9000, "fe80::256%" + "A" * 9000]
+)
 def test_a_long_bad_line_makes_a_short_fault(line: str) -> None:
     """Found by the fuzzer: what the library says repeats the text whole."""
     (fault,) = read([line], "l")

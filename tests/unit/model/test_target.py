@@ -38,6 +38,7 @@ REFUSED = {
     "https://[::1/": "not a URL",
     "http://-bad-.com/": "no valid host name",
     "192.0.2.1": "without a port",
+    "2001:db8::1": r"write tcp://\[2001:db8::1\]:443",
     "example.com/path": "neither a URL nor a range",
     "203.0.113.1/24": "neither a URL nor a range",
     "203.0.113.0/24:0": "port",
