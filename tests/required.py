@@ -6,9 +6,11 @@ not run is no evidence.
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,6 +32,11 @@ def command(name: str) -> str:
         missing(f"the command {name}")
         raise AssertionError  # never reached: `missing` raises
     return path
+
+
+def module(name: str) -> Any:
+    """A module that the lab's requirements bring, or none of the tests of the file; under CI it must be there."""
+    return importlib.import_module(name) if os.environ.get("CI") == "true" else pytest.importorskip(name)
 
 
 def root() -> None:

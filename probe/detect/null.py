@@ -5,7 +5,8 @@ episode fails like the first try. So the null is not a coin but a small hidden M
 a target on its path is *good*, where attempts fail rarely ("strays"), or in a *burst* of one of seven kinds, where
 most fail and look alike. Bursts begin at a learned rate and last a learned time (`probe.detect.learned`).
 
-`observe` moves the belief over these eight states by one attempt and gives the probability the null had for it.
+`predict` moves the belief over these eight states by the time that passed, `failed` and `succeeded` by an attempt, for
+which they give the probability the null had.
 """
 
 from __future__ import annotations

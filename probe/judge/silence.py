@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from probe.judge.case import Leg
 
 SILENCES = 5
-"""Silences of one kind, of the target's and of other names at the same address, before they are believed. In a million
-simulated measurements of honest networks in which one act in ten stays unanswered, three accused about one in a
-thousand."""
+"""Silences of one kind, of the target's and of other names at the same address, before they are believed. In
+simulated measurements of honest networks in which one act in ten stays unanswered, three accused 33 of 28,000, five
+none of 14,000 (`tests/golden/test_bad_lines.py`)."""
 STOPS = 3
 """The same of pages that stopped after their first kilobytes, each after seconds in which they came: see
 `probe.judge.throttling`."""

@@ -15,6 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from probe.errors import ProbeError
+from probe.measure.budget import CEILING, Budget
 from probe.measure.failures import Act, Ended, Fault, ended, fault
 from probe.measure.phase import Phase
 from probe.measure.stamp import Emit, Stamp
@@ -30,6 +31,8 @@ _CRYPTO_ERROR = 0x100
 """Added to a TLS alert's number in a CONNECTION_CLOSE (RFC 9001 section 4.8)."""
 _ABOUT_CERTIFICATES = frozenset({42, 43, 44, 45, 46, 48})
 """Alerts about the other side's certificate (RFC 8446 section 6.2). We show none, so they are ours on the server's."""
+_MAX_OCTETS = CEILING - 65535
+"""Bytes read in one step, so that the last datagram stays within what was set aside for a connection."""
 _MAX_DATAGRAMS = 4096
 """Datagrams read in one step: a handshake takes about ten, a flood must end."""
 
@@ -52,7 +55,7 @@ async def quic(step: QuicHandshake, tools: Tools, stamp: Stamp, emit: Emit) -> N
         start = loop.time()
         failed: Fault | None = None
         try:
-            talk = _Talk(step)
+            talk = _Talk(step, tools.pace.budget)
             async with tools.staging.handshake():
                 start = loop.time()
                 with Phase(tools.timeout):
@@ -125,12 +128,13 @@ class _Talk:
         Ended: this host has no way there.
     """
 
-    def __init__(self, step: QuicHandshake) -> None:
+    def __init__(self, step: QuicHandshake, budget: Budget) -> None:
+        self._budget = budget
         self.answered = False
         self.alpn = ""
         self._loop = asyncio.get_running_loop()
         self._where = (step.address, step.port)
-        self._read = 0
+        self._read = self._octets = 0
         self._coming: asyncio.Task[bytes] | None = None
         self._quic = _connection(step)
         try:
@@ -209,14 +213,17 @@ class _Talk:
         if self._coming.done():
             coming, self._coming = self._coming, None
             self.answered = True
-            self._read += 1
-            if self._read > _MAX_DATAGRAMS:
-                raise ended(Failure.TOO_MUCH, "datagrams")
             try:
-                self._quic.receive_datagram(coming.result(), self._where, now=now)
+                data = coming.result()
             except OSError:
                 self.answered = False
                 raise
+            self._budget.note(len(data))
+            self._read += 1
+            self._octets += len(data)
+            if self._read > _MAX_DATAGRAMS or self._octets > _MAX_OCTETS:
+                raise ended(Failure.TOO_MUCH, "datagrams")
+            self._quic.receive_datagram(data, self._where, now=now)
         timer = self._quic.get_timer()
         if timer is not None and timer <= now:
             self._quic.handle_timer(now=now)

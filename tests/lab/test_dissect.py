@@ -17,8 +17,8 @@ from tests import required
 from tests.lab import wire
 from tests.lab.wire import Packet
 
-inet = pytest.importorskip("scapy.layers.inet")
-dissect = pytest.importorskip("probe.packets.dissect")
+inet = required.module("scapy.layers.inet")
+dissect = required.module("probe.packets.dissect")
 NEAR, FAR = "95.24.1.2", "151.101.1.10"
 NEAR_SIX, FAR_SIX = "2a02:2168:1::2", "2a04:4e42::10"
 

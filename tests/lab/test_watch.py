@@ -5,12 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
-
 from tests import required
 from tests.lab.hosts import ROOT
 
-pytest.importorskip("scapy.layers.inet")
+required.module("scapy.layers.inet")
 WATCHER = ("unshare", "--net", sys.executable, "-P", "-m", "probe.packets")
 
 LENT = """

@@ -8,11 +8,12 @@ import dns.message
 import dns.rcode
 import pytest
 
+from tests import required
 from tests.lab import wire
 from tests.lab.wire import Packet
 
-scapy = pytest.importorskip("scapy.layers.inet")
-scapy_six = pytest.importorskip("scapy.layers.inet6")
+scapy = required.module("scapy.layers.inet")
+scapy_six = required.module("scapy.layers.inet6")
 FOUR = (socket.inet_aton("151.1.80.1"), socket.inet_aton("95.24.1.2"))
 SIX = (socket.inet_pton(socket.AF_INET6, "2a05:1001:80::1"), socket.inet_pton(socket.AF_INET6, "2a02:2168:1::2"))
 

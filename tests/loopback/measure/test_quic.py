@@ -109,6 +109,7 @@ async def test_a_server_is_heard_its_certificate_verified_and_the_tuple_still_wo
         first, later = await shaken(port, tools, later=0.2)
 
     assert (first.failure, first.verified, first.alpn, first.answered, first.gap) == (None, True, "h3", True, 0)
+    assert tools.pace.budget.read > 1200  # the server's Initial, at the least
     assert (later.failure, later.answered) == (None, True)
     assert later.gap >= 200
 

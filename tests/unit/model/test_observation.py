@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from probe.model.failure import Failure
-from probe.model.observation import Exchange, Flow, Observation, QuicExchange
+from probe.model.observation import ENOUGH_FLOW, Exchange, Flow, Observation, QuicExchange, Sending
 
 URL = "https://news.example.org/"
 
@@ -87,3 +87,25 @@ def test_records_leave_out_what_is_not_said_and_are_read_back_alike() -> None:
     assert b'"flow":{"bytes":20000}' in wire
     assert b"verified" not in wire
     assert msgspec.json.decode(wire, type=tuple[Observation, ...]) == seen
+
+
+@pytest.mark.parametrize(
+    ("changes", "frozen"),
+    [
+        ({}, True),
+        ({"failure": Failure.EOF}, False),
+        ({"complete": True}, False),
+        ({"sent": 8191}, False),
+        ({"sent": ENOUGH_FLOW}, False),
+        ({"stall": 5001}, False),
+        ({"took": 20001}, False),
+    ],
+    ids=["silence", "closed", "complete", "too early", "enough", "answers were slow before", "slow before"],
+)
+def test_a_sending_is_frozen_by_silence_after_kilobytes_that_were_answered(
+    changes: dict[str, object], frozen: bool
+) -> None:
+    """Of ten seconds, after ten seconds in which it was answered."""
+    fields = {"sent": 22_000, "quiet": 10_000, "took": 20_000, "failure": Failure.TIMEOUT} | changes
+    one = Sending(at=0, url="https://a.example/", address="192.0.2.1", sni="a.example", **fields)  # type: ignore[arg-type]
+    assert one.frozen is frozen
