@@ -19,11 +19,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from probe.lists.formats import HEAD, sniff
 from probe.lists.history import snapshot
 from probe.lists.registers import clean
 from probe.lists.registers.assemble import assemble, decided
 from probe.lists.registers.record import Record
-from probe.lists.registry import HEAD, sniff
 from probe.lists.selection import Selection
 
 RECORDS = 1_200_000

@@ -19,7 +19,7 @@ from benchmarks.detect.score import Score, quantile, score, upper_bound
 from benchmarks.detect.script import Vantage
 from benchmarks.detect.worlds import WORLDS, script_of
 from probe.detect.detector import Detector
-from probe.detect.sighting import Sighting
+from probe.detect.detector_input import Sighting
 from probe.model.transition import Transition
 
 OURS = "this detector"

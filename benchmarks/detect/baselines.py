@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import Final, Protocol
 
-from probe.detect.sighting import Sighting
+from probe.detect.detector_input import Sighting
 from probe.model.transition import Transition
 from probe.model.verdict import Status
 

@@ -1,6 +1,6 @@
 """What a failing attempt looks like, by what made it fail.
 
-Shares are assumptions, kept apart on purpose from the detector's own tables (`probe.detect.alternatives`): a detector
+Shares are assumptions, kept apart on purpose from the detector's own tables (`probe.detect.hypotheses`): a detector
 must not be measured in a world drawn from its own beliefs.
 """
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from random import Random
 
 from benchmarks.detect.mechanisms import MECHANISMS, PORTAL, REACHABLE, STRAY, THROTTLE, UNKNOWN, Look, Mix
-from probe.detect.sighting import Anchor, Sighting, Where
+from probe.detect.detector_input import Anchor, Sighting, Where
 from probe.model.verdict import VantageState
 
 START = datetime(2017, 4, 1, tzinfo=UTC).timestamp()

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from probe import __version__
-from probe.agent import control, known, services, telling
+from probe.agent import control_facts, hit_list, round_report, services
+from probe.agent.batching import Tidings, batches
+from probe.agent.context import Surroundings
 from probe.agent.identity import Enrolment, enrolment_of, key_of, write_private
-from probe.agent.instruments import Instruments
 from probe.agent.outbox import Kept, Outbox
-from probe.agent.report import Tidings, batches
 from probe.agent.round import Round, RoundResult, Terms
 from probe.agent.scheduler import due
-from probe.agent.surroundings import Surroundings
 from probe.agent.watchlist import Watchlist
 from probe.detect.detector import Detector
 from probe.errors import RecordError, UplinkError
@@ -30,6 +29,7 @@ from probe.measure.budget import Budget
 from probe.model.event import Network
 from probe.model.target import RangeTarget
 from probe.model.verdict import ControlFacts
+from probe.session.session import Instruments
 from probe.settings import Settings
 
 if TYPE_CHECKING:
@@ -61,10 +61,10 @@ class Agent:
         kept = outbox.kept()
         self._kept = kept
         self._detector = Detector() if kept.detector is None else Detector.load(kept.detector)
-        self._control = control.CollectorsControl(around.folder, max_age=settings.agent.control_max_age)
+        self._control = control_facts.CollectorsControl(around.folder, max_age=settings.agent.control_max_age)
         self._file_facts: Mapping[str, ControlFacts] | None = None
         self._enrolment = enrolment_of(around.folder)
-        self._known = known.read(around.folder) if settings.agent.role == "control" else {}
+        self._known = hit_list.read(around.folder) if settings.agent.role == "control" else {}
 
     @property
     def ways(self) -> tuple[str, ...]:
@@ -146,7 +146,7 @@ class Agent:
 
     def _facts_from_file(self, path: Path) -> Mapping[str, ControlFacts]:
         try:
-            self._file_facts = control.from_file(path)
+            self._file_facts = control_facts.from_file(path)
         except RecordError as error:
             if self._file_facts is None:
                 raise
@@ -157,11 +157,11 @@ class Agent:
         now = self.around.clock.now()
         told = self._outbox.told()
         if self.settings.agent.role == "control":
-            tidings, telling_now = telling.of_control(
+            tidings, telling_now = round_report.of_control(
                 result, told=told, repeat=self.settings.agent.control_repeat, now=now
             )
         else:
-            tidings, telling_now = telling.of_vantage(
+            tidings, telling_now = round_report.of_vantage(
                 result,
                 believed=self._detector.settled,
                 told=told,
@@ -187,8 +187,8 @@ class Agent:
         )
         self._kept = kept
         if measured and self.settings.agent.role == "control":
-            self._known = known.learnt(self._known, (result.verdicts[text] for text in measured))
-            known.write(self.around.folder, self._known)
+            self._known = hit_list.learnt(self._known, (result.verdicts[text] for text in measured))
+            hit_list.write(self.around.folder, self._known)
         self._beat(now, result)
 
     def _batches(self, tidings: Tidings, now: datetime) -> tuple[Batch, ...]:
@@ -207,8 +207,8 @@ class Agent:
         Raises:
             StorageError: an acknowledgement cannot be written down.
         """
-        from probe.agent.answers import Action  # noqa: PLC0415
         from probe.agent.uplink import Delivery, Uplink  # noqa: PLC0415 - see `collector`
+        from probe.agent.uplink_replies import Action  # noqa: PLC0415
 
         try:
             enrolment = await self._enrolled()
@@ -222,7 +222,7 @@ class Agent:
         return delivery
 
     async def _enrolled(self) -> Enrolment:
-        from probe.agent.enrolling import enrol, origin_of  # noqa: PLC0415 - see `collector`
+        from probe.agent.enrolment import enrol, origin_of  # noqa: PLC0415 - see `collector`
 
         origin = origin_of(self.ways[0])
         found = enrolment_of(self.around.folder)

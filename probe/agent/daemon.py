@@ -16,19 +16,19 @@ from typing import Any
 
 from probe.agent import watchlist
 from probe.agent.agent import Agent
-from probe.agent.instruments import Instruments
+from probe.agent.context import Surroundings
 from probe.agent.lock import FolderLock
-from probe.agent.notify import notify, watchdog_seconds
 from probe.agent.outbox import STATE_FILE, Outbox
 from probe.agent.round import RoundResult
 from probe.agent.scheduler import next_start
 from probe.agent.sender import FLUSH_SECONDS, Sender
-from probe.agent.surroundings import Surroundings
-from probe.agent.sweep import pause
+from probe.agent.systemd import notify, watchdog_seconds
 from probe.errors import ExitStatus, ProbeError, UsageError
 from probe.measure.budget import Budget
 from probe.model.transition import Transition
 from probe.model.verdict import VantageState
+from probe.session.concurrency import pause
+from probe.session.session import Instruments
 from probe.settings import Settings
 
 log = logging.getLogger(__name__)

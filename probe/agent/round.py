@@ -19,18 +19,18 @@ from datetime import datetime
 from random import Random
 from typing import Protocol
 
-from probe.agent.mute import MUTE, Muteness
-from probe.agent.pacewatch import PaceWatch
-from probe.agent.sweep import Leave, pause, sweep
-from probe.agent.toll import toll
+from probe.agent.traffic import toll
 from probe.clock import Clock
 from probe.detect.detector import Detector
-from probe.detect.sighting import Anchor, Sighting, Update, Where
+from probe.detect.detector_input import Anchor, Sighting, Update, Where
 from probe.errors import ProbeError
 from probe.formats.batch import RoundReport
 from probe.model.target import Target, parse
 from probe.model.transition import VANTAGE, Transition
 from probe.model.verdict import AnchorLook, Evidence, Status, Vantage, VantageState, Verdict
+from probe.session.concurrency import Leave, pause, sweep
+from probe.session.pace_guard import PaceWatch
+from probe.session.vantage_gate import MUTE, Muteness
 
 log = logging.getLogger(__name__)
 

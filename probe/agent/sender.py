@@ -7,9 +7,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from probe.agent.agent import Agent
-from probe.agent.answers import Action
+from probe.agent.context import Surroundings
 from probe.agent.scheduler import back_off
-from probe.agent.surroundings import Surroundings
+from probe.agent.uplink_replies import Action
 
 if TYPE_CHECKING:
     from probe.agent.uplink import Collector, Delivery

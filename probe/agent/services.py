@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from probe.detect.sighting import Settled
+from probe.detect.detector_input import Settled
 from probe.fuse.board import ORDER
 from probe.model.transition import SERVICE, VANTAGE, Transition
 from probe.model.verdict import Cause, Status

@@ -1,7 +1,7 @@
 """The way to the collector: ordinary HTTPS requests, over whichever of its addresses answers.
 
-What to do about an answer stands in `probe.agent.answers`; here it is done. Batches go in order, one at a time, each
-until it is acknowledged. Imported only where there is something to send, because aiohttp costs more than a round.
+What to do about an answer stands in `probe.agent.uplink_replies`; here it is done. Batches go in order, one at a time,
+each until it is acknowledged. Imported only where there is something to send, because aiohttp costs more than a round.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import aiohttp
 import msgspec
 
 from probe import __version__
-from probe.agent.answers import Action, Answer, read
 from probe.agent.identity import Enrolment, Key
 from probe.agent.outbox import Outbox, Waiting
+from probe.agent.uplink_replies import Action, Answer, read
 from probe.clock import Clock
 from probe.errors import SettingsError
 from probe.formats.batch import signed_bytes

@@ -11,7 +11,7 @@ from probe.errors import ListError, SettingsError
 from probe.lists import testlist
 from probe.lists.entries import BadLine, Entry
 from probe.model.target import RangeTarget, Target, parse
-from probe.settings import Settings, shipped
+from probe.settings import Settings, paths
 
 if TYPE_CHECKING:
     from probe.lists.prefixes.owner import OwnerTable
@@ -90,17 +90,17 @@ def _holes(targets: Sequence[tuple[str, Target]], table: OwnerTable | None) -> d
 def _table(settings: Settings) -> OwnerTable | None:
     if not (settings.targets.networks or settings.targets.prefixes):
         return None
-    from probe.agent import networks  # noqa: PLC0415 - the readers of tables, where there are any
+    from probe.agent import as_ranges  # noqa: PLC0415 - the readers of tables, where there are any
 
-    return networks.table_of(map(Path, settings.targets.prefixes))
+    return as_ranges.table_of(map(Path, settings.targets.prefixes))
 
 
 def _expanded(settings: Settings, table: OwnerTable | None) -> Iterator[tuple[str, str]]:
     if table is None or not settings.targets.networks:
         return
-    from probe.agent import networks  # noqa: PLC0415 - see _table
+    from probe.agent import as_ranges  # noqa: PLC0415 - see _table
 
-    yield from networks.ranges(settings.targets.networks, table, _shipped(), settings.source)
+    yield from as_ranges.ranges(settings.targets.networks, table, _shipped(), settings.source)
 
 
 def entries_of(path: Path) -> tuple[Entry, ...]:
@@ -141,7 +141,7 @@ def read_entries(content: bytes, name: str) -> tuple[tuple[Entry, ...], tuple[Ba
 def _shipped() -> tuple[Service, ...]:
     from probe.lists import catalogue  # noqa: PLC0415 - a cron job with a list of its own need not wait for it
 
-    folder = shipped.folder() / "services"
+    folder = paths.shipped_folder() / "services"
     return catalogue.load({path.name: path.read_bytes() for path in sorted(folder.glob("*.toml"))})
 
 

@@ -10,24 +10,24 @@ from pathlib import Path
 
 import click
 
-from probe.agent.control import from_file
-from probe.agent.instruments import Instruments
-from probe.agent.mute import Muteness
-from probe.agent.pacewatch import PaceWatch
-from probe.agent.sweep import Leave, sweep
-from probe.cli.heap import collect_seldom
+from probe.agent.control_facts import from_file
+from probe.cli.garbage import collect_seldom
 from probe.cli.lists import gather
 from probe.cli.table import ShownProgress, print_table
 from probe.cli.tally import Tally
-from probe.cli.vantagenotes import sentences
+from probe.cli.vantage_notes import sentences
 from probe.clock import Clock
 from probe.errors import ExitStatus
 from probe.formats import jsonlines
 from probe.judge import verdict
 from probe.judge.vantage import conclude, notes
-from probe.measure.bypass import bypass
+from probe.measure.tunnels import bypass
 from probe.model.target import Target, parse
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Vantage, Verdict
+from probe.session.concurrency import Leave, sweep
+from probe.session.pace_guard import PaceWatch
+from probe.session.session import Instruments
+from probe.session.vantage_gate import Muteness
 from probe.settings import Settings, load
 
 Emit = Callable[[Verdict], None]

@@ -13,7 +13,7 @@ from typing import IO
 import click
 
 from probe.clock import Clock
-from probe.collector.enrol import make_token
+from probe.collector.intake.enrolment import make_token
 from probe.collector.server import serve as serve_pages
 from probe.collector.store import agents
 from probe.collector.store import register as kept_changes

@@ -16,13 +16,13 @@ from probe import __version__
 from probe.agent.agent import HEARTBEAT_FILE
 from probe.agent.identity import KEY_FILE, enrolment_of
 from probe.agent.outbox import STATE_FILE, read_notes
-from probe.cli.vantagenotes import sentences
+from probe.cli.vantage_notes import sentences
 from probe.clock import Clock
 from probe.errors import ExitStatus
-from probe.measure.bypass import bypass
+from probe.measure.tunnels import bypass
 from probe.model.verdict import VantageNote
 from probe.settings import Settings, load
-from probe.settings.places import state_folder
+from probe.settings.paths import state_folder
 
 LATE_ROUNDS = 3.0
 """Intervals without a sign of life after which the agent is said to be dead."""

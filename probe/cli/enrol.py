@@ -9,12 +9,12 @@ from pathlib import Path
 
 import click
 
-from probe.agent.enrolling import enrol, origin_of
+from probe.agent.enrolment import enrol, origin_of
 from probe.agent.identity import enrolment_of
 from probe.clock import Clock
 from probe.errors import ExitStatus, UsageError
 from probe.settings import load
-from probe.settings.places import state_folder
+from probe.settings.paths import state_folder
 
 
 @click.command("enrol")

@@ -14,8 +14,8 @@ import msgspec
 from probe.cli import say
 from probe.cli.replay import bounded_lines
 from probe.detect.chart import BARS, PLAIN_BARS, svg, terminal
+from probe.detect.detector_input import Sighting
 from probe.detect.explain import explain
-from probe.detect.sighting import Sighting
 from probe.errors import ExitStatus, UsageError
 
 

@@ -14,10 +14,10 @@ from probe.cli import say
 from probe.errors import ListError
 
 if TYPE_CHECKING:
+    from probe.lists.formats import Format, Item
     from probe.lists.history import Snapshot
     from probe.lists.importing import Tally
     from probe.lists.registers.record import RegisterItem
-    from probe.lists.registry import Format, Item
     from probe.lists.selection import Selection
 
 PIECE = 256 * 1024
@@ -41,7 +41,7 @@ def make_list(
         ListError: the file is broken, or of another format.
         StorageError: the list cannot be written.
     """
-    from probe.agent.fetching import replace  # noqa: PLC0415 - listing services needs no readers
+    from probe.agent.downloads import replace  # noqa: PLC0415 - listing services needs no readers
     from probe.lists import importing  # noqa: PLC0415
 
     tally = importing.Tally()
@@ -70,10 +70,10 @@ def _written(pieces: Iterator[bytes], tally: Tally, file: Path, known: Format) -
 @contextmanager
 def opened(file: Path, format_name: str, max_bytes: int = 0) -> Iterator[tuple[Format, Iterator[Item]]]:
     """The format of a file and what its reader yields, while the file is open."""
-    from probe.lists import registry, unpack  # noqa: PLC0415 - see make_list
+    from probe.lists import formats, unpack  # noqa: PLC0415 - see make_list
 
     name = str(file)
-    known = None if format_name == AUTO else registry.named(format_name)
+    known = None if format_name == AUTO else formats.named(format_name)
     try:
         stream = sys.stdin.buffer if name == "-" else file.open("rb")
     except OSError as error:
@@ -83,9 +83,9 @@ def opened(file: Path, format_name: str, max_bytes: int = 0) -> Iterator[tuple[F
         head = b""
         for piece in pieces:
             head += piece
-            if len(head) >= registry.HEAD:
+            if len(head) >= formats.HEAD:
                 break
-        known = known or registry.sniff(head, name)
+        known = known or formats.sniff(head, name)
         yield known, known.read(_chained(head, pieces), name)
 
 
@@ -100,8 +100,8 @@ def snapshot_of(file: Path, format_name: str, chosen: Selection) -> Snapshot:
     Raises:
         ListError: it cannot be read, or is no register.
     """
+    from probe.lists.formats import Yields  # noqa: PLC0415
     from probe.lists.history import snapshot  # noqa: PLC0415 - see make_list
-    from probe.lists.registry import Yields  # noqa: PLC0415
 
     with opened(file, format_name) as (known, items):
         if known.yields is not Yields.REGISTER:

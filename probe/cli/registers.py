@@ -19,7 +19,7 @@ import click
 from probe.cli import say
 from probe.cli.listfiles import AUTO, make_list, snapshot_of
 from probe.errors import UsageError
-from probe.settings import shipped
+from probe.settings import paths
 
 if TYPE_CHECKING:
     from probe.lists.history import Change
@@ -60,7 +60,7 @@ def import_file(
     Of registers, only host names of chosen decisions and of known services are kept, never a path. Prints how many rows
     came in, how many targets out, and why the others were set aside.
     """
-    from probe.lists.registry import Yields  # noqa: PLC0415 - listing services needs no readers
+    from probe.lists.formats import Yields  # noqa: PLC0415 - listing services needs no readers
 
     if file.resolve() == output.resolve():
         raise UsageError("the list would replace the file it is made of", where=str(file), mend="name another --output")
@@ -93,31 +93,31 @@ def fetch(
     Nothing is brought that has not changed. The last good copy stays until a new one was read to its end; the raw file
     is deleted.
     """
-    from probe.agent import fetching  # noqa: PLC0415 - only this command fetches
+    from probe.agent import downloads  # noqa: PLC0415 - only this command fetches
     from probe.clock import Clock  # noqa: PLC0415
-    from probe.lists import places  # noqa: PLC0415
-    from probe.settings.places import state_folder  # noqa: PLC0415
+    from probe.lists import shipped  # noqa: PLC0415
+    from probe.settings.paths import state_folder  # noqa: PLC0415
 
-    path = shipped.folder() / "registers.toml"
-    known = places.registers(path.read_bytes(), str(path))
+    path = paths.shipped_folder() / "registers.toml"
+    known = shipped.registers(path.read_bytes(), str(path))
     if name not in known:
         raise UsageError(f"{name!r} is no known register", mend="known are " + ", ".join(known))
     register, clock = known[name], Clock.parse(os.environ.get("PROBE_CLOCK", ""))
     folder = into or state_folder("", os.environ) / "lists"
-    copy = fetching.last_copy(folder, name)
+    copy = downloads.last_copy(folder, name)
     if copy is not None and not again and clock.now() - copy.fetched < timedelta(seconds=register.every):
         click.echo(
             f"{name}: the copy of {copy.fetched:%Y-%m-%d %H:%M} UTC is fresh enough (--again fetches all the same)."
         )
         return
     chosen = selection(entry_type, decision, category)
-    with fetching.raw_file(folder, name) as raw:
-        fetched = asyncio.run(fetching.fetch(register, raw, copy, clock))
+    with downloads.raw_file(folder, name) as raw:
+        fetched = asyncio.run(downloads.fetch(register, raw, copy, clock))
         if fetched is None:
             click.echo(f"{name}: has not changed.")
             return
         make_list(raw, folder / f"{name}.csv", register.format, chosen, max_bytes=register.max_bytes, source=name)
-        fetching.remember(folder, name, fetched.copy)
+        downloads.remember(folder, name, fetched.copy)
     click.echo(f"The list is {folder / name}.csv: name it under targets.files to watch it.")
 
 
@@ -176,7 +176,7 @@ def selection(entry_types: Sequence[int], decisions: Sequence[str], categories: 
         raise UsageError(f"{unknown[0]!r} is no sensitive category", mend="these are " + ", ".join(sorted(SENSITIVE)))
     if any(not part.strip() for part in decisions):
         raise UsageError("an empty --decision would choose all of them", mend="name a decision's number or authority")
-    folder = shipped.folder() / "services"
+    folder = paths.shipped_folder() / "services"
     services = catalogue.load({str(path): path.read_bytes() for path in sorted(folder.glob("*.toml"))})
     return Selection(
         entry_types=frozenset(entry_types) or DEFAULT_TYPES,

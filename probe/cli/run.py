@@ -11,15 +11,15 @@ from random import SystemRandom
 
 import click
 
-from probe.agent.surroundings import Surroundings
+from probe.agent.context import Surroundings
 from probe.cli import say
-from probe.cli.heap import collect_seldom
+from probe.cli.garbage import collect_seldom
 from probe.clock import Clock
 from probe.errors import ExitStatus, UsageError
 from probe.formats import jsonlines
 from probe.model.transition import Transition
 from probe.settings import Settings, load
-from probe.settings.places import state_folder
+from probe.settings.paths import state_folder
 
 CONSENT = """\
 This agent contacts services that a network may be blocking, by name and by address, every few minutes, from this host.
@@ -102,7 +102,7 @@ def _show(settings: Settings, *, listing: bool) -> int:
     """What would be contacted, or that the settings are good: both without a packet."""
     from probe.agent import watchlist  # noqa: PLC0415 - a round has its own way to it
     from probe.agent.contacts import contacts  # noqa: PLC0415
-    from probe.agent.control import from_file  # noqa: PLC0415
+    from probe.agent.control_facts import from_file  # noqa: PLC0415
     from probe.agent.cost import day, lines  # noqa: PLC0415
     from probe.agent.identity import enrolment_of  # noqa: PLC0415
     from probe.measure.resolvers import system_resolvers  # noqa: PLC0415

@@ -38,8 +38,8 @@ def sample(*, text: str, count: int, week: int | None, control: Path | None, pre
     Control and vantages draw alike, anew each week. With --prefixes, what others announce inside RANGE is left out, and
     RANGE may be an AS (AS132203, AS132203:8080): each of its prefixes, after a comment with its name and its owners.
     """
-    from probe.agent.control import from_file  # noqa: PLC0415 - listing services needs neither
-    from probe.agent.networks import table_of  # noqa: PLC0415
+    from probe.agent.as_ranges import table_of  # noqa: PLC0415
+    from probe.agent.control_facts import from_file  # noqa: PLC0415 - listing services needs neither
     from probe.plan import Setup  # noqa: PLC0415
 
     facts = None if control is None else from_file(control)
@@ -75,7 +75,7 @@ def _one(text: str, table: OwnerTable | None) -> tuple[RangeTarget, tuple[str, .
 
 
 def _of_as(text: str, table: OwnerTable | None) -> list[tuple[RangeTarget, tuple[str, ...], str]]:
-    from probe.agent.networks import numbered  # noqa: PLC0415 - as above
+    from probe.agent.as_ranges import numbered  # noqa: PLC0415 - as above
     from probe.lists.prefixes.expand import expand  # noqa: PLC0415
 
     if table is None:

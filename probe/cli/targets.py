@@ -11,10 +11,10 @@ from probe.cli import say
 from probe.cli.registers import diff, fetch, import_file
 from probe.cli.sample import sample
 from probe.errors import ExitStatus, ListError, UsageError
-from probe.lists import catalogue, lines, places, testlist
+from probe.lists import catalogue, lines, shipped, testlist
 from probe.lists.entries import BadLine
 from probe.lists.service import Service
-from probe.settings import shipped
+from probe.settings.paths import shipped_folder
 
 
 @click.group("targets")
@@ -86,7 +86,7 @@ def validate(*, paths: Sequence[Path]) -> int:
 
     PATHS are files or folders; the shipped ones when none is given. Exit status 2 when anything is wrong.
     """
-    files = [file for path in paths or [shipped.folder()] for file in _files_of(path)]
+    files = [file for path in paths or [shipped_folder()] for file in _files_of(path)]
     if not files:
         raise UsageError("nothing to validate", mend="name a folder with service files, or a list")
     errors = list(_errors_in(files))
@@ -104,7 +104,7 @@ def shipped_services() -> tuple[Service, ...]:
     Raises:
         ListError, SettingsError: the installation is broken.
     """
-    folder = shipped.folder() / "services"
+    folder = shipped_folder() / "services"
     return catalogue.load({str(path): path.read_bytes() for path in sorted(folder.glob("*.toml"))})
 
 
@@ -129,9 +129,9 @@ def _errors_in(files: Sequence[Path]) -> Iterator[ListError]:
         try:
             match file.name, file.suffix:
                 case "anchors.toml", _:
-                    places.anchors(content, str(file))
+                    shipped.anchors(content, str(file))
                 case "registers.toml", _:
-                    places.registers(content, str(file))
+                    shipped.registers(content, str(file))
                 case _, ".toml":
                     services[str(file)] = content
                 case _:

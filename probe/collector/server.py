@@ -13,13 +13,14 @@ from pathlib import Path
 from aiohttp import web
 
 from probe.clock import Clock
-from probe.collector import agents_api, api, feeds, pages, service_pages
-from probe.collector.answers import Refusal, json_response, overloaded
-from probe.collector.fuser import fuse_for_ever, fuse_some
+from probe.collector.fusing.fuser import fuse_for_ever, fuse_some
+from probe.collector.intake import agents_api
 from probe.collector.metrics import CONTENT_TYPE
 from probe.collector.state import STATE, Collector, vantage_secret
 from probe.collector.store import agents
 from probe.collector.store.sqlite import open_store
+from probe.collector.web import api, feeds, pages, service_pages
+from probe.collector.web.errors import Refusal, json_response, overloaded
 from probe.errors import SettingsError, StorageError
 from probe.formats.batch import MAX_COMPRESSED
 

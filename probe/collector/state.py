@@ -9,7 +9,7 @@ from collections import OrderedDict
 from aiohttp import web
 
 from probe.clock import Clock
-from probe.collector.limits import Limits
+from probe.collector.intake.limits import Limits
 from probe.collector.metrics import Metrics
 from probe.collector.store import Session, Store, agents
 from probe.collector.store.agents import AgentRow

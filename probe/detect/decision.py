@@ -9,7 +9,7 @@ Looked at when a batch closes. The first row that applies decides::
     ONCE        fewer than two failures look like the regime: never on one
     BRIEF       silence alone (or nothing known), in one batch only or for less than a quarter of an hour
     MIXED       silence alone, not twice as much of it as failures that say nothing, nor clearly more likely
-    NO_ALIBI    the other targets do not vouch for the vantage (`probe.detect.gate`)
+    NO_ALIBI    the other targets do not vouch for the vantage (`probe.detect.shared_failures`)
     ALARM       otherwise
 
 The threshold is the regime's odds, moved by what is known::
@@ -29,8 +29,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from probe.detect.alternatives import ALTERNATIVES, CUT, FORGED, PROVEN, REGIMES, SILENT, THROTTLED, UNREACHABLE
-from probe.detect.marks import SUCCESS, Mark
+from probe.detect.failure_classes import SUCCESS, Mark
+from probe.detect.hypotheses import ALTERNATIVES, CUT, FORGED, PROVEN, REGIMES, SILENT, THROTTLED, UNREACHABLE
 from probe.detect.suspicion import Step, Suspicion
 
 REPEATED: Final = -3.4

@@ -22,11 +22,11 @@ from typing import Any, Final
 
 import msgspec
 
-from probe.detect.alternatives import REGIMES
-from probe.detect.marks import NOBODY, SILENCE, SUCCESS, mark_of, witness
+from probe.detect.detector_input import Settled, Sighting, Update
+from probe.detect.failure_classes import NOBODY, SILENCE, SUCCESS, mark_of, witness
+from probe.detect.hypotheses import REGIMES
 from probe.detect.network import Network, moment_of
 from probe.detect.series import Look
-from probe.detect.sighting import Settled, Sighting, Update
 from probe.detect.vantage import GAP, SPAN, VantageSeries
 from probe.errors import StateError
 from probe.model.transition import Transition

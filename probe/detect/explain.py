@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from probe.detect.alternatives import REGIMES
 from probe.detect.decision import Reason, decide
 from probe.detect.detector import Detector
+from probe.detect.detector_input import Sighting
+from probe.detect.failure_classes import SILENCE, SUCCESS, mark_of
+from probe.detect.hypotheses import REGIMES
 from probe.detect.interference import CLEAR
-from probe.detect.marks import SILENCE, SUCCESS, mark_of
 from probe.detect.series import Series
-from probe.detect.sighting import Sighting
 from probe.model.transition import Transition
 from probe.model.verdict import Cause, Status
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from math import log
 from typing import Any, Final
 
-from probe.detect.alternatives import REGIMES
+from probe.detect.hypotheses import REGIMES
 from probe.detect.learned import (
     AFTER_FAILURE,
     AFTER_SUCCESS,

@@ -13,14 +13,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from probe.detect.alternatives import ALTERNATIVES, CUT, FORGED, PROVEN, REGIMES, THROTTLED
 from probe.detect.decision import HOPELESS, SHARED_FOR_LONG, Circumstances, Decision, Reason, decide
-from probe.detect.gate import EXCUSE, Alibi, Gate, admissible
+from probe.detect.detector_input import Update
+from probe.detect.failure_classes import ANCHORS, ITSELF, SUCCESS
+from probe.detect.hypotheses import ALTERNATIVES, CUT, FORGED, PROVEN, REGIMES, THROTTLED
 from probe.detect.interference import CLEAR, Interference
 from probe.detect.learned import NEWCOMER, Learned
-from probe.detect.marks import ANCHORS, ITSELF, SUCCESS
 from probe.detect.series import Look, Series
-from probe.detect.sighting import Update
+from probe.detect.shared_failures import EXCUSE, Alibi, Gate, admissible
 from probe.detect.suspicion import Suspicion
 from probe.model.transition import Transition
 from probe.model.verdict import Status

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from probe.detect.detector import Detector
-from probe.detect.sighting import Sighting
+from probe.detect.detector_input import Sighting
 from probe.errors import RecordError
 from probe.model.transition import Transition
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from probe.detect import null
-from probe.detect.alternatives import REGIMES
+from probe.detect import null_model
+from probe.detect.failure_classes import SUCCESS, Mark
+from probe.detect.hypotheses import REGIMES
 from probe.detect.interference import Interference, context_of
 from probe.detect.learned import BURST_WEIGHTS, DOUBTED, Learned
 from probe.detect.machine import State
-from probe.detect.marks import SUCCESS, Mark
 from probe.detect.onset import between
 from probe.detect.suspicion import LONGEST_BURST, NEARLY_REST, REST, Suspicion
 from probe.model.verdict import Cause, Status
@@ -122,7 +122,7 @@ class Series:
         if suspicion is None:
             suspicion = self.suspicion = Suspicion(eps)
         else:
-            null.predict(suspicion.belief, max(0.0, moment - self.at), eps, learned.tau)
+            null_model.predict(suspicion.belief, max(0.0, moment - self.at), eps, learned.tau)
         onset = between(self.worked, self.failing_since or moment)
         suspicion.failed((moment, mark, batch), onset=onset, stray=stray * learned.looks[mark])
         suspicion.witness |= witness
@@ -132,7 +132,7 @@ class Series:
             self.suspicion = None
             return
         stray, eps = self._rates(learned)
-        null.predict(suspicion.belief, max(0.0, moment - self.at), eps, learned.tau)
+        null_model.predict(suspicion.belief, max(0.0, moment - self.at), eps, learned.tau)
         first = suspicion.succeeded(moment, batch, stray)
         if first >= NEARLY_REST:
             strays, attempts, bursts = suspicion.teach(learned, moment)
@@ -172,7 +172,7 @@ class Series:
         """A fault that was nobody's interference may have begun in silence: such silence is ordinary here."""
         silence = [moment for moment, mark, _ in suspicion.trail if mark == Mark.SILENT]
         if REGIMES[regime].status in SOFT and len(silence) > 1:
-            learned.burst(Mark.SILENT, min(LONGEST_BURST, silence[-1] - silence[0] + null.ROUND / 2), 1.0)
+            learned.burst(Mark.SILENT, min(LONGEST_BURST, silence[-1] - silence[0] + null_model.ROUND / 2), 1.0)
             self._own_burst(Mark.SILENT, 1.0)
 
     def _seed(self, interference: Interference, suspicion: Suspicion, learned: Learned) -> None:

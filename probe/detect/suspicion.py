@@ -14,10 +14,10 @@ from __future__ import annotations
 from math import log
 from typing import Any, Final
 
-from probe.detect import null
-from probe.detect.alternatives import ALTERNATIVES, ON_FAILURE, ON_SUCCESS, REGIMES, SHARES
+from probe.detect import null_model
+from probe.detect.failure_classes import ITSELF, NOBODY, SUCCESS
+from probe.detect.hypotheses import ALTERNATIVES, ON_FAILURE, ON_SUCCESS, REGIMES, SHARES
 from probe.detect.learned import BURST_WEIGHTS, DOUBTED, Learned
-from probe.detect.marks import ITSELF, NOBODY, SUCCESS
 from probe.detect.onset import between
 
 Step = tuple[float, int, int]
@@ -49,7 +49,7 @@ class Suspicion:
         marks: failures by mark.
         attempts: attempts, successes among them.
         peak: the highest sum ever.
-        witness: who bore witness to any of the failures (`probe.detect.marks`), added up.
+        witness: who bore witness to any of the failures (`probe.detect.failure_classes`), added up.
         shared: an alarm was not raised because most other targets failed with it.
         crowded: some other targets failed with it.
     """
@@ -60,7 +60,7 @@ class Suspicion:
     )  # fmt: skip
 
     def __init__(self, eps: list[float]) -> None:
-        self.belief = null.at_rest(eps)
+        self.belief = null_model.at_rest(eps)
         self.sums = [0.0] * len(ALTERNATIVES)
         self.onsets = [0.0] * len(ALTERNATIVES)
         self.trail: list[Step] = []
@@ -86,7 +86,7 @@ class Suspicion:
             stray: probability of a stray failure with this mark.
         """
         moment, mark, _ = step
-        expected = log(null.failed(self.belief, mark, stray))
+        expected = log(null_model.failed(self.belief, mark, stray))
         self.onsets = [kept if before > 0.0 else onset for kept, before in zip(self.onsets, self.sums, strict=True)]
         sums = self.sums = [
             before + chance - expected if before > 0.0 else chance - expected
@@ -101,7 +101,7 @@ class Suspicion:
 
     def succeeded(self, moment: float, batch: int, stray: float) -> int:
         """Take a success as evidence; the first alternative whose sum is above 0 still, `REST` when none is."""
-        expected = log(null.succeeded(self.belief, stray))
+        expected = log(null_model.succeeded(self.belief, stray))
         sums = self.sums = [
             before + chance - expected if before > 0.0 else before
             for before, chance in zip(self.sums, ON_SUCCESS, strict=True)
@@ -115,7 +115,7 @@ class Suspicion:
             self.stray_attempts += 1
             self.run_start = 0.0
             self.run = [0] * 7
-        elif self.belief[null.GOOD] > 0.5:
+        elif self.belief[null_model.GOOD] > 0.5:
             self._end_burst(moment)
         return first
 
@@ -132,11 +132,11 @@ class Suspicion:
         every stray for one, come to believe that there are no strays, and so on.
         """
         belief = self.belief
-        if self.burst is not None and belief[null.GOOD] > 0.5:
+        if self.burst is not None and belief[null_model.GOOD] > 0.5:
             self._end_burst(onset)
         if not self.run_start:
-            self.run_start = max(onset, moment - null.ROUND / 2)
-        if belief[null.GOOD] < 0.5 and (self.burst is not None or any(self.run)):
+            self.run_start = max(onset, moment - null_model.ROUND / 2)
+        if belief[null_model.GOOD] < 0.5 and (self.burst is not None or any(self.run)):
             if self.burst is None:
                 kind = max(range(7), key=belief.__getitem__)
                 self.burst = [kind, self.run_start, moment]
@@ -153,7 +153,7 @@ class Suspicion:
         """Over at `end` at the latest: it ended half-way between its last failure and that, or half a round on."""
         if self.burst is not None and len(self.bursts) < 8:
             kind, start, last = self.burst
-            self.bursts.append([kind, start, min(between(last, end), last + null.ROUND / 2)])
+            self.bursts.append([kind, start, min(between(last, end), last + null_model.ROUND / 2)])
         self.burst = None
         self.run_start = 0.0
         self.run = [0] * 7

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import exp
 from typing import Final
 
-from probe.detect.alternatives import REGIMES, SHARES
 from probe.detect.decision import Reason
+from probe.detect.failure_classes import CAUSE_MARKS, LETTERS, Mark
+from probe.detect.hypotheses import REGIMES, SHARES
 from probe.detect.learned import BURST_WEIGHTS, BURSTS, STRAY_FLOORS, STRAY_MARKS
 from probe.detect.machine import EDGES, State
-from probe.detect.marks import CAUSE_MARKS, LETTERS, Mark
-from probe.detect.null import BURST_ROWS
+from probe.detect.null_model import BURST_ROWS
 from probe.errors import ProbeError
 
 

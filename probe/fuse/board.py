@@ -13,7 +13,7 @@ from datetime import datetime
 
 import msgspec
 
-from probe.fuse.incident import ordered_causes
+from probe.fuse.network_event import ordered_causes
 from probe.model.event import Network
 from probe.model.verdict import Cause, Status
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from statistics import median_low
 
-from probe.fuse.incident import Incident, event_id, independent, ordered_causes
+from probe.fuse.network_event import Incident, event_id, independent, ordered_causes
 from probe.model.event import Confidence, Event, Network, Scope
 from probe.model.verdict import Status
 

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from probe.fuse.attendance import Attendance
 from probe.fuse.country import countrywide
-from probe.fuse.incident import Incident, Others, by_place, incidents
-from probe.fuse.stretch import stretches
+from probe.fuse.interference_span import stretches
+from probe.fuse.network_event import Incident, Others, by_place, incidents
+from probe.fuse.presence import Attendance
 from probe.model.event import Event, Network, Presence, Span
 
 _NOBODY: Mapping[str, str] = {}

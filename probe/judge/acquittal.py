@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 
 from probe.judge.blockpages import STUBS
 from probe.judge.control import Word
+from probe.judge.hops import Located, Site
 from probe.judge.pages import Whose
-from probe.judge.reading import Located, Site
-from probe.judge.silence import CUTS, enough
+from probe.judge.repetition import CUTS, enough
 from probe.model.address import is_bogon, network_of
 from probe.model.failure import Failure
 from probe.model.observation import Exchange, Observation, QuicExchange, TlsHandshake
 
 if TYPE_CHECKING:
-    from probe.judge.case import Leg
+    from probe.judge.evidence_view import Leg
     from probe.judge.names import Names
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in an IPv6 one, made by DNS64

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from probe.errors import TargetError
 from probe.judge.hits import hits, misses
-from probe.judge.reading import Subject, chains, subject_of
+from probe.judge.hops import Subject, chains, subject_of
 from probe.model.observation import Exchange, Resolution, TlsHandshake
 from probe.model.step import Purpose
 from probe.model.target import RangeTarget, parse

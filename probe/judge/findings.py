@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from probe.judge import ranges
 from probe.judge.acquittal import Standing
-from probe.judge.answering import odd_but_verified, own_pages, refusal
 from probe.judge.blockpages import acquitting, convicting
-from probe.judge.case import Leg
+from probe.judge.evidence_view import Leg
+from probe.judge.http import odd_but_verified, own_pages, refusal
 from probe.model.address import Family, family
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from probe.judge import rules
-from probe.judge.case import Case, Leg
+from probe.judge.evidence_view import Case, Leg
 from probe.judge.findings import Findings, find
 from probe.model.location import located
 from probe.model.observation import Traced

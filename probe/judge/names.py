@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from probe.judge.acquittal import Standing, plain
+from probe.judge.hops import resolutions
 from probe.judge.lazy import cached_property
-from probe.judge.reading import resolutions
 from probe.model.address import is_bogon
 from probe.model.failure import DNS_ANSWERS, OWN_FAULTS, Failure
 from probe.model.observation import LateAnswer, Observation, Resolution

@@ -26,7 +26,7 @@ from enum import StrEnum
 
 from probe.judge.blockpages import acquitting, convicting
 from probe.judge.control import page_of
-from probe.judge.reading import Hop
+from probe.judge.hops import Hop
 from probe.judge.sites import host_of, same_site
 from probe.model.observation import Exchange, Observation
 from probe.model.verdict import ControlFacts, ControlPage

@@ -8,10 +8,10 @@ here. Where the handshake stood and the same tuple was mute some seconds later, 
 from __future__ import annotations
 
 from probe.judge.acquittal import answered
-from probe.judge.case import Leg
-from probe.judge.conversing import alone
-from probe.judge.reading import Outcome, Site
-from probe.judge.silence import enough
+from probe.judge.evidence_view import Leg
+from probe.judge.hops import Outcome, Site
+from probe.judge.repetition import enough
+from probe.judge.tcp_tls import alone
 from probe.model.failure import Failure
 from probe.model.observation import QuicExchange, TlsHandshake
 from probe.model.step import Purpose

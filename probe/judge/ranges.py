@@ -11,10 +11,10 @@ import ipaddress
 from collections import Counter
 from collections.abc import Callable
 
-from probe.judge.case import Leg
 from probe.judge.control import Word
+from probe.judge.evidence_view import Leg
 from probe.judge.hits import spoke
-from probe.judge.reading import Outcome, Site
+from probe.judge.hops import Outcome, Site
 from probe.model.failure import Failure
 from probe.model.observation import Connection, TlsHandshake
 from probe.model.step import Purpose

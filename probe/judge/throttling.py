@@ -11,11 +11,11 @@ a freeze lets through proves nothing, and neither does the rate of one.
 
 from __future__ import annotations
 
-from probe.judge.case import Leg
 from probe.judge.control import page_of
-from probe.judge.conversing import alone
-from probe.judge.reading import Outcome, Site
-from probe.judge.resolving import found
+from probe.judge.dns import found
+from probe.judge.evidence_view import Leg
+from probe.judge.hops import Outcome, Site
+from probe.judge.tcp_tls import alone
 from probe.model.failure import Failure
 from probe.model.observation import ENOUGH_FLOW, Exchange
 from probe.model.step import Purpose

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from probe.errors import TargetError
 from probe.lists.entries import BadLine, Entry
+from probe.lists.formats import Item
 from probe.lists.prefixes.record import UNROUTED, AsBlock, Prefix
 from probe.lists.registers.record import Published, Record
-from probe.lists.registry import Item
 from probe.lists.selection import Aside, Selection
 from probe.model.target import parse
 

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 from probe.clock import Clock
 from probe.judge.vantage import WORKS
-from probe.measure import portal
+from probe.measure import anchor_content
 from probe.measure.connect import open_tcp
 from probe.measure.failures import Ended
-from probe.measure.stamp import Stamp
+from probe.measure.timing import Stamp
 from probe.measure.tools import Tools
 from probe.measure.wire import question
 from probe.model.address import parse_address
@@ -120,7 +120,7 @@ class AnchorWatch:
         self._looked = at
 
     async def _look_at(self, url: str, kind: AnchorKind, at: datetime) -> AnchorLook:
-        readings: list[portal.Reading] = []
+        readings: list[anchor_content.Reading] = []
         found = Found(())
         six = ""
         with suppress(TimeoutError):
@@ -128,11 +128,11 @@ class AnchorWatch:
                 try:
                     found = await self._find(urlsplit(url).hostname or "")
                 except Ended as end:
-                    readings.append(portal.Reading(end.fault.failure))
+                    readings.append(anchor_content.Reading(end.fault.failure))
                 _, six = await asyncio.gather(
                     self._try(url, found.addresses, readings), self._try_six(url, found.addresses)
                 )
-        best = portal.best(readings)
+        best = anchor_content.best(readings)
         return AnchorLook(
             url=url,
             kind=kind,
@@ -146,7 +146,7 @@ class AnchorWatch:
             over_six=best.works and best.over_six,
         )
 
-    async def _try(self, url: str, addresses: Sequence[str], readings: list[portal.Reading]) -> None:
+    async def _try(self, url: str, addresses: Sequence[str], readings: list[anchor_content.Reading]) -> None:
         """Its addresses, one after another, each beside those that are slow; ends with the first good one."""
         tasks: set[asyncio.Task[None]] = set()
         try:
@@ -186,14 +186,14 @@ class AnchorWatch:
         self._six[url] = now, said
         return said
 
-    async def _fetch(self, url: str, address: str, readings: list[portal.Reading]) -> None:
+    async def _fetch(self, url: str, address: str, readings: list[anchor_content.Reading]) -> None:
         from probe.measure.fetch import perform_fetch  # noqa: PLC0415 - h11 only where it is used
 
         seen: list[Observation] = []
         step = Fetch(url=url, address=address)
         async with self._tools.pace.turn(address, urgent=True, alone=False):
             await perform_fetch(step, self._tools, Stamp(0, step.place), seen.append)
-        readings.append(portal.read(url, seen)._replace(over_six=":" in address))
+        readings.append(anchor_content.read(url, seen)._replace(over_six=":" in address))
 
     async def _find(self, host: str) -> Found:
         """By the system, as everything else on this host, else by a trusted resolver; both families in turn.

@@ -7,8 +7,8 @@ import contextlib
 import socket
 
 from probe.measure.failures import Act, Ended, fault
-from probe.measure.phase import Phase
-from probe.measure.stamp import Emit, Stamp
+from probe.measure.step_timeout import Phase
+from probe.measure.timing import Emit, Stamp
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
 from probe.model.observation import Connection

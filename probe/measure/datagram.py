@@ -14,8 +14,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
 from probe.measure.failures import Act, Ended, ended, fault
-from probe.measure.inlet import Inlet
-from probe.measure.phase import Phase
+from probe.measure.socket_io import Inlet
+from probe.measure.step_timeout import Phase
 from probe.measure.wire import Answer, MalformedError, Question
 from probe.model.failure import Failure
 

@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 from probe.errors import UsageError
 from probe.measure.connect import open_tcp
 from probe.measure.contexts import Contexts
+from probe.measure.dns_stream import FramedLink
 from probe.measure.failures import Act, Ended, ended, fault
-from probe.measure.framed import FramedLink
+from probe.measure.handshake_slots import Staging
 from probe.measure.lookup import Lookups
 from probe.measure.pace import Pace
-from probe.measure.phase import Phase
-from probe.measure.staging import Staging
+from probe.measure.step_timeout import Phase
 from probe.measure.stream import TlsStream
 from probe.measure.wire import Answer, Question
 from probe.model.address import parse_address

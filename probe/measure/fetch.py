@@ -7,13 +7,13 @@ import hashlib
 from urllib.parse import SplitResult, urlsplit
 
 from probe.judge import blockpages
-from probe.measure import connect, page
+from probe.measure import connect, html_facts
 from probe.measure.exchange import Reply, exchange
 from probe.measure.failures import Act, Fault, fault
 from probe.measure.handshake import Hello, shake
-from probe.measure.phase import Phase
-from probe.measure.stamp import Emit, Stamp
+from probe.measure.step_timeout import Phase
 from probe.measure.stream import TcpStream, TlsStream
+from probe.measure.timing import Emit, Stamp
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
 from probe.model.observation import Exchange, Flow
@@ -86,8 +86,8 @@ def described(
     """The observation of an answer, or of as much of it as came."""
     body = bytes(reply.body)
     content_type = reply.header("content-type").decode("latin-1")
-    location = page.location(reply.status, reply.header("location"), step.url)
-    charset = page.charset(body, content_type)
+    location = html_facts.location(reply.status, reply.header("location"), step.url)
+    charset = html_facts.charset(body, content_type)
     marks: tuple[str, ...] = ()
     if reply.status:
         headers = {name: value.decode("latin-1") for name, value in reply.headers}
@@ -99,8 +99,8 @@ def described(
         secure=secure,
         status=reply.status,
         location=location,
-        title=page.title(body, charset),
-        headers=page.header_names(reply.headers),
+        title=html_facts.title(body, charset),
+        headers=html_facts.header_names(reply.headers),
         length=len(body),
         sha256=hashlib.sha256(body).hexdigest()[:32] if reply.status else "",
         complete=reply.complete,

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from probe.measure import connect
 from probe.measure.certificates import unverified_facts, verified_facts
 from probe.measure.failures import Act, Fault, fault
-from probe.measure.phase import Phase
-from probe.measure.stamp import Emit, Stamp
+from probe.measure.step_timeout import Phase
 from probe.measure.stream import TlsStream, all_acknowledged
+from probe.measure.timing import Emit, Stamp
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
 from probe.model.observation import Certificate, TlsHandshake

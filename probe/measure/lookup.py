@@ -11,7 +11,7 @@ import socket
 import threading
 
 from probe.measure.failures import Act, Ended, ended, fault
-from probe.measure.phase import Phase
+from probe.measure.step_timeout import Phase
 from probe.model.failure import Failure
 
 THREADS = 16

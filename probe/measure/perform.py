@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from probe.measure.failures import MAX_DETAIL, Ended, Fault
-from probe.measure.stamp import Stamp
+from probe.measure.timing import Stamp
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
 from probe.model.observation import (

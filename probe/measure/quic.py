@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from probe.errors import ProbeError
 from probe.measure.budget import CEILING, Budget
 from probe.measure.failures import Act, Ended, Fault, ended, fault
-from probe.measure.phase import Phase
-from probe.measure.stamp import Emit, Stamp
+from probe.measure.step_timeout import Phase
+from probe.measure.timing import Emit, Stamp
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
 from probe.model.observation import QuicExchange

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from probe.measure.connect import open_tcp
 from probe.measure.datagram import first_answer
+from probe.measure.dns_stream import FramedLink
 from probe.measure.failures import Act, Ended, ended, fault
-from probe.measure.framed import FramedLink
-from probe.measure.phase import Phase
-from probe.measure.stamp import Emit, Stamp
+from probe.measure.step_timeout import Phase
 from probe.measure.stream import TcpStream
+from probe.measure.timing import Emit, Stamp
 from probe.measure.tools import Tools
 from probe.measure.wire import Answer, Question, question
 from probe.model.address import is_bogon, parse_address

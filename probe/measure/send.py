@@ -18,9 +18,9 @@ from probe.measure import connect
 from probe.measure.exchange import BROWSER
 from probe.measure.failures import Act, Fault, ended, fault
 from probe.measure.handshake import Hello, shake
-from probe.measure.phase import Phase
-from probe.measure.stamp import Emit, Stamp
+from probe.measure.step_timeout import Phase
 from probe.measure.stream import Stream
+from probe.measure.timing import Emit, Stamp
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
 from probe.model.observation import ENOUGH_FLOW, Sending

@@ -16,7 +16,7 @@ from typing import Protocol
 from probe.measure.budget import Budget
 from probe.measure.failures import ended
 from probe.measure.flow import Meter
-from probe.measure.inlet import Inlet
+from probe.measure.socket_io import Inlet
 from probe.model.failure import Failure
 
 READ = 65536

@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from probe.measure.contexts import Contexts
+from probe.measure.handshake_slots import Staging
 from probe.measure.lookup import Lookups
 from probe.measure.pace import Pace
-from probe.measure.staging import Staging
 
 if TYPE_CHECKING:
     from probe.measure.encrypted import EncryptedResolver

@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 from probe.measure import connect
 from probe.measure.exchange import BROWSER
 from probe.measure.failures import Act, fault
-from probe.measure.phase import Phase
-from probe.measure.stamp import Emit, Stamp
+from probe.measure.step_timeout import Phase
 from probe.measure.stream import READ, all_acknowledged
+from probe.measure.timing import Emit, Stamp
 from probe.measure.tools import Tools
 from probe.measure.wire import MalformedError, Question, question
 from probe.model.failure import Failure

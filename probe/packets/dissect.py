@@ -24,8 +24,8 @@ from scapy.layers.inet6 import IPv6
 from scapy.packet import NoPayload, Raw
 from scapy.packet import Packet as Scapy
 
+from probe.packets.capture_report import Packet
 from probe.packets.flows import Flow, Kept, Key
-from probe.packets.telling import Packet
 
 NEAR = {4: "192.0.2.1", 6: "2001:db8::1"}
 """This host, in what is written."""

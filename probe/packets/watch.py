@@ -13,8 +13,8 @@ import msgspec
 
 from probe.model.packets import MOST, Ask, PacketTrace, Reply
 from probe.packets import sieve
+from probe.packets.capture_report import tell_dns, tell_tcp
 from probe.packets.flows import UDP, Flow, Flows
-from probe.packets.telling import tell_dns, tell_tcp
 from probe.privileges import become_nobody
 
 _ETH_P_ALL = 0x0003

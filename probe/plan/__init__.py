@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from probe.model.target import DnsTarget, DomainTarget, QuicTarget, RangeTarget, Target, TcpTarget, TlsTarget, UrlTarget
+from probe.plan.context import Limits, Setup
 from probe.plan.dns import DnsPlan
 from probe.plan.endpoint import TcpPlan, TlsPlan
 from probe.plan.plan import Plan
 from probe.plan.quic import QuicPlan
 from probe.plan.range import RangePlan
-from probe.plan.setup import Limits, Setup
 from probe.plan.url import UrlPlan
 
 __all__ = ["Limits", "Plan", "Setup", "plan_for"]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, zip_longest
 
 from probe.model.address import family, is_bogon
-from probe.plan.setup import Setup
+from probe.plan.context import Setup
 
 
 def choose(sources: Sequence[Iterable[str]], setup: Setup) -> tuple[str, ...]:

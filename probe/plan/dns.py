@@ -12,10 +12,10 @@ from probe.model.observation import Observation
 from probe.model.step import Handshake, Place, Step
 from probe.model.target import DnsTarget
 from probe.plan.candidates import fit
+from probe.plan.context import Setup
 from probe.plan.followup import CUT, failure_of
 from probe.plan.lookup import Lookup
 from probe.plan.plan import Plan
-from probe.plan.setup import Setup
 
 
 class DnsPlan(Plan):

@@ -29,7 +29,7 @@ from probe.model.observation import Exchange, Observation, QuicExchange, TlsHand
 from probe.model.step import Connect, Fetch, Handshake, Place, Purpose, QuicHandshake, Step
 from probe.model.target import bracketed
 from probe.plan import transfer
-from probe.plan.setup import Setup
+from probe.plan.context import Setup
 
 SMALL = 1_000
 """Octets of the largest TCP segment asked for where large packets may be lost: with its headers it passes wherever

@@ -21,8 +21,8 @@ from probe.model.observation import Exchange, LateAnswer, Observation, TlsHandsh
 from probe.model.step import Place, Purpose, Said, Step, Trace, Trust
 from probe.model.target import DEFAULT_PORTS, bracketed
 from probe.model.verdict import Cause, Verdict
+from probe.plan.context import Setup
 from probe.plan.plan import Plan
-from probe.plan.setup import Setup
 
 FIRST = (8, 16, 30)
 """Reaches that are tried until one is enough. Russia's devices sit 1 to 8 routers away (IMC'21, IMC'22), the first of

@@ -23,8 +23,8 @@ from probe.model.address import is_bogon
 from probe.model.failure import Failure
 from probe.model.observation import LateAnswer, Observation, Resolution
 from probe.model.step import Place, Purpose, Resolve, Step, Trust
+from probe.plan.context import Setup
 from probe.plan.plan import Slate
-from probe.plan.setup import Setup
 
 _AGAIN = frozenset({Failure.TIMEOUT, Failure.SERVFAIL, Failure.GARBAGE, Failure.EOF, Failure.RESET})
 """A packet lost or a resolver that hiccuped: worth a second question."""

@@ -24,9 +24,9 @@ from probe.model.observation import Observation, Resolution, TlsHandshake
 from probe.model.step import Connect, Handshake, Place, Purpose, Resolve, Step, Trust
 from probe.model.target import RangeTarget
 from probe.plan import sampling
+from probe.plan.context import Setup
 from probe.plan.followup import CUT, failure_of
 from probe.plan.plan import Plan
-from probe.plan.setup import Setup
 
 ENOUGH = 3
 """Addresses known to answer with which a range can be judged; with fewer, others are drawn beside them."""

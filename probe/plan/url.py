@@ -12,11 +12,11 @@ from probe.model.observation import Exchange
 from probe.model.step import Place
 from probe.model.target import DomainTarget, UrlTarget, parse
 from probe.plan.candidates import choose
+from probe.plan.context import Setup
 from probe.plan.followup import Subject
-from probe.plan.leg import Leg
+from probe.plan.hop import Leg
 from probe.plan.lookup import Lookup
 from probe.plan.plan import Plan
-from probe.plan.setup import Setup
 
 
 class UrlPlan(Plan):

@@ -17,7 +17,7 @@ import msgspec
 
 from probe.errors import SettingsError
 from probe.settings.options import SECTIONS, Settings
-from probe.settings.places import settings_file
+from probe.settings.paths import settings_file
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})

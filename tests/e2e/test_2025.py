@@ -67,7 +67,8 @@ async def test_74_minutes_without_port_443_are_seen_on_that_port_and_no_other(tm
     """Both ends to within two rounds, once on each network, and nothing on port 80, on 22 or in the DNS.
 
     Six of the thirteen targets are on port 443, and the vantages have no anchors: were it more than half of the list,
-    the detector would take it for their own trouble for three hours (`probe.detect.gate`; see the next test).
+    the detector would take it for their own trouble for three hours (`probe.detect.shared_failures`; see the next
+    test).
     """
     cut = Cut(frozenset(ON_443), utc("2025-08-19 16:34"), utc("2025-08-19 17:48"), Cause.TCP_RESET)
     lines = (Line(4134, "CN", (cut,)), Line(4837, "CN", (cut,)), Line(9381, "HK"))

@@ -24,13 +24,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from probe.errors import ListError
-from probe.lists import catalogue, changes, places, unpack
+from probe.lists import catalogue, changes, shipped, unpack
 from probe.lists.entries import BadLine, Entry
+from probe.lists.formats import FORMATS, HEAD, sniff
 from probe.lists.lines import split
 from probe.lists.prefixes.record import Prefix
 from probe.lists.registers import clean
 from probe.lists.registers.record import Record
-from probe.lists.registry import FORMATS, HEAD, sniff
 from probe.model.target import parse
 from tests.fuzz.good import GOOD
 from tests.fuzz.wounds import broken
@@ -58,11 +58,11 @@ def _services(chunks: Iterable[bytes], name: str) -> Iterable[object]:
 
 
 def _registers(chunks: Iterable[bytes], name: str) -> Iterable[object]:
-    return places.registers(b"".join(chunks), name).values()
+    return shipped.registers(b"".join(chunks), name).values()
 
 
 def _anchors(chunks: Iterable[bytes], name: str) -> Iterable[object]:
-    return places.anchors(b"".join(chunks), name)
+    return shipped.anchors(b"".join(chunks), name)
 
 
 def _changes(chunks: Iterable[bytes], name: str) -> Iterable[object]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from probe.lists.registry import FORMATS, sniff
+from probe.lists.formats import FORMATS, sniff
 from tests.fuzz.good import GOOD
 from tests.fuzz.readers import READERS, Reader, fuzz, outcome
 

@@ -12,7 +12,7 @@ from probe.judge.control import facts
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, Evidence, Vantage, VantageState, Verdict
 from probe.plan import Setup, plan_for
-from probe.plan.sending import Sendings, served
+from probe.plan.upload import Sendings, served
 from tests.golden.world import Cert, Page, World
 
 TIME = datetime(2026, 10, 1, 12, tzinfo=UTC)

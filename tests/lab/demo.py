@@ -15,7 +15,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from probe.settings import shipped
+from probe.settings import paths
 from tests.lab.fleet import PORT, Fleet, door, picture
 from tests.lab.ledger import Ledger, Score, Truth
 from tests.lab.listed import Register, beside_truth
@@ -196,7 +196,7 @@ def main() -> int:
         return 1
     for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell started us with SIGINT ignored
         signal.signal(number, signal.default_int_handler)
-    players = cast(shipped.folder() / "services")
+    players = cast(paths.shipped_folder() / "services")
     watched = sum(service == WATCHED for service in players.targets.values())
     say(f"raising the lab: {len(players.targets)} targets, {watched} of them WeChat's")
     try:

@@ -15,7 +15,7 @@ from random import Random
 
 from probe.agent.outbox import STATE_FILE, Kept, Outbox
 from probe.detect.detector import Detector
-from probe.detect.sighting import Sighting, Where
+from probe.detect.detector_input import Sighting, Where
 from probe.model.verdict import Status, VantageState
 
 WEEK = timedelta(days=7)

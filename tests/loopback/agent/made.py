@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
-from probe.agent.surroundings import Surroundings
+from probe.agent.context import Surroundings
 from probe.clock import Clock
 from probe.settings import Settings, load
 

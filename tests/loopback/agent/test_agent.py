@@ -10,15 +10,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from probe.agent import known, watchlist
+from probe.agent import hit_list, watchlist
 from probe.agent.agent import HEARTBEAT_FILE, Agent
-from probe.agent.answers import Action
-from probe.agent.instruments import Instruments
+from probe.agent.context import Surroundings
 from probe.agent.outbox import STATE_FILE, Outbox
-from probe.agent.surroundings import Surroundings
+from probe.agent.uplink_replies import Action
 from probe.errors import RecordError, StateError, StorageError
 from probe.formats.batch import decode
 from probe.model.observation import Connection
+from probe.session.session import Instruments
 from probe.settings import Settings
 from tests.loopback.agent.made import port, settings, surroundings
 from tests.loopback.agent.tiny_collector import TinyCollector
@@ -121,7 +121,7 @@ async def test_a_control_keeps_who_of_a_range_answered_and_looks_again_only_afte
             await turn(agent(chosen, outbox, around))
             measured.append(outbox.notes()["round"]["targets"])  # type: ignore[index]
 
-    assert known.read(around.folder) == {text: {"127.0.0.1": 0}}
+    assert hit_list.read(around.folder) == {text: {"127.0.0.1": 0}}
     assert measured == [1, 0]
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from probe.agent.context import Surroundings
 from probe.agent.daemon import once, serve
 from probe.agent.outbox import STATE_FILE, Kept, Outbox
-from probe.agent.surroundings import Surroundings
 from probe.detect.detector import Detector
-from probe.detect.sighting import Sighting
+from probe.detect.detector_input import Sighting
 from probe.errors import ExitStatus, SettingsError, StorageError
 from probe.model.transition import Transition
 from probe.model.verdict import Cause, Status, VantageState

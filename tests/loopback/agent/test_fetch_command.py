@@ -46,7 +46,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         'max_bytes = 10000\ntimeout = 5\nevery = 3600\nterms = "x"\nchecked = 2026-01-02\n'
     )
     (tmp_path / "services").symlink_to(Path(__file__).parents[3] / "targets" / "services")
-    monkeypatch.setattr(registers.shipped, "folder", lambda: tmp_path)
+    monkeypatch.setattr(registers.paths, "shipped_folder", lambda: tmp_path)
     yield tmp_path / "lists"
     server.shutdown()
     thread.join()

@@ -13,10 +13,10 @@ import pytest
 import trustme
 from aiohttp import web
 
-from probe.agent.answers import Action
 from probe.agent.identity import Enrolment, key_of
 from probe.agent.outbox import Kept, Outbox
 from probe.agent.uplink import BATCHES, MAX_ANSWER, Collector, Delivery, Uplink
+from probe.agent.uplink_replies import Action
 from probe.clock import Clock
 from probe.errors import SettingsError
 from probe.formats.batch import Batch, Settled

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from probe.clock import Clock
-from probe.collector.enrol import make_token
+from probe.collector.intake.enrolment import make_token
 from probe.collector.server import running
 from probe.collector.state import Collector
 from tests.loopback.collector.vantages import FakeAgent

@@ -10,7 +10,6 @@ from ipaddress import IPv4Network
 
 import pytest
 import trustme
-from tiny_servers import answer, page_of, server_context, serving, silent
 
 from probe.clock import Clock
 from probe.judge.vantage import conclude, notes
@@ -21,6 +20,7 @@ from probe.measure.tools import Tools
 from probe.measure.wire import Answer, Question
 from probe.model.failure import Failure
 from probe.model.verdict import AnchorKind, VantageState
+from tests.loopback.tiny_servers import answer, page_of, server_context, serving, silent
 
 
 async def test_anchors_are_looked_at_together_and_each_in_its_kind(tools: Tools, ca: trustme.CA) -> None:

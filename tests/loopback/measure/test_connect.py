@@ -9,14 +9,14 @@ import subprocess
 import sys
 
 import pytest
-from tiny_servers import serving, silent
 
 from probe.measure.connect import connect, open_tcp
-from probe.measure.stamp import Stamp
+from probe.measure.timing import Stamp
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
 from probe.model.observation import Connection, Observation
 from probe.model.step import Connect
+from tests.loopback.tiny_servers import serving, silent
 
 
 async def look(address: str, port: int, tools: Tools) -> Connection:

@@ -6,12 +6,12 @@ import asyncio
 import time
 
 import pytest
-from tiny_servers import Resolver, reply_to, resolving
 
 from probe.measure.datagram import first_answer
 from probe.measure.failures import Ended
 from probe.measure.wire import question
 from probe.model.failure import Failure
+from tests.loopback.tiny_servers import Resolver, reply_to, resolving
 
 ASKED = question("lab.example", "A")
 

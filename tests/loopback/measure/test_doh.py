@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 import trustme
-from tiny_servers import answer, reply_to, request, server_context, serving
 
 from probe.measure.failures import Ended
 from probe.measure.tools import Tools
 from probe.measure.wire import question
 from probe.model.failure import Failure
+from tests.loopback.tiny_servers import answer, reply_to, request, server_context, serving
 
 ASKED = question("lab.example", "A")
 

@@ -7,7 +7,6 @@ import time
 
 import pytest
 import trustme
-from tiny_servers import reply_to, server_context, serving, silent
 
 from probe.errors import UsageError
 from probe.measure.encrypted import where
@@ -15,6 +14,7 @@ from probe.measure.failures import Ended
 from probe.measure.tools import Tools
 from probe.measure.wire import Answer, question
 from probe.model.failure import Failure
+from tests.loopback.tiny_servers import reply_to, server_context, serving, silent
 
 ASKED = question("lab.example", "A")
 

@@ -8,11 +8,11 @@ import socket
 import zlib
 
 import pytest
-from tiny_servers import PAGE, answer, page_of, serving
 
 from probe.measure.connect import open_tcp
 from probe.measure.exchange import MAX_BODY, Reply, exchange
 from probe.measure.stream import TcpStream
+from tests.loopback.tiny_servers import PAGE, answer, page_of, serving
 
 
 async def asked(data: bytes) -> Reply:

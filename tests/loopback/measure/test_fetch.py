@@ -7,14 +7,26 @@ import time
 
 import pytest
 import trustme
-from tiny_servers import PAGE, Talk, abort, answer, bomb, forever, page_of, request, server_context, serving, silent
 
 from probe.measure.fetch import fetch
-from probe.measure.stamp import Stamp
+from probe.measure.timing import Stamp
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
 from probe.model.observation import Connection, Exchange, Observation, TlsHandshake
 from probe.model.step import Fetch
+from tests.loopback.tiny_servers import (
+    PAGE,
+    Talk,
+    abort,
+    answer,
+    bomb,
+    forever,
+    page_of,
+    request,
+    server_context,
+    serving,
+    silent,
+)
 
 
 async def get(url: str, tools: Tools, *, verify: bool = True) -> list[Observation]:

@@ -9,15 +9,15 @@ import sys
 
 import pytest
 import trustme
-from tiny_servers import Talk, abort, server_context, serving, silent
 
 from probe.measure.handshake import handshake
 from probe.measure.pace import Pace
-from probe.measure.stamp import Stamp
+from probe.measure.timing import Stamp
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
 from probe.model.observation import Observation, TlsHandshake
 from probe.model.step import Handshake
+from tests.loopback.tiny_servers import Talk, abort, server_context, serving, silent
 
 ALERT = bytes.fromhex("15030300020228")  # fatal, handshake_failure (40)
 UNRECOGNIZED_NAME = bytes.fromhex("15030300020270")  # fatal (112)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import pytest
 import trustme
-from tiny_servers import answer, page_of, reply_to, resolving, server_context, serving, silent
 
 from probe.measure import perform as performing
 from probe.measure.pace import Pace
@@ -17,6 +16,7 @@ from probe.measure.tools import Tools
 from probe.model.failure import Failure
 from probe.model.observation import Connection, Exchange, LateAnswer, Observation, Resolution
 from probe.model.step import Connect, Fetch, Handshake, Resolve, Step, Trust
+from tests.loopback.tiny_servers import answer, page_of, reply_to, resolving, server_context, serving, silent
 
 
 class Script:

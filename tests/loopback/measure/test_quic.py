@@ -22,14 +22,14 @@ from probe.measure.anchors import AnchorWatch
 from probe.measure.connect import open_tcp
 from probe.measure.pace import Pace
 from probe.measure.quic import quic, require
-from probe.measure.stamp import Stamp
-from probe.measure.target import Surroundings, measure
+from probe.measure.timing import Stamp
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
 from probe.model.observation import Observation, QuicExchange
 from probe.model.step import QuicHandshake
 from probe.model.target import parse
 from probe.model.verdict import Cause, Status
+from probe.session.measurement import Surroundings, measure
 
 
 @asynccontextmanager

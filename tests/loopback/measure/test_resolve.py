@@ -7,14 +7,14 @@ import struct
 import time
 
 import trustme
-from tiny_servers import Resolver, Talk, reply_to, resolving, server_context, serving
 
 from probe.measure.resolve import resolve
-from probe.measure.stamp import Stamp
+from probe.measure.timing import Stamp
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
 from probe.model.observation import LateAnswer, Observation, Resolution
 from probe.model.step import Resolve, Trust
+from tests.loopback.tiny_servers import Resolver, Talk, reply_to, resolving, server_context, serving
 
 
 async def ask(resolver: str, tools: Tools, name: str = "lab.example", rrtype: str = "A") -> list[Observation]:

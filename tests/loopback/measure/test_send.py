@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trustme
-from tiny_servers import abort, answer, request, server_context, serving
 
 from probe.clock import Clock
 from probe.judge import again
@@ -17,8 +16,7 @@ from probe.measure.budget import Budget
 from probe.measure.pace import Pace
 from probe.measure.perform import perform
 from probe.measure.send import ANSWER, PADDING, send
-from probe.measure.stamp import Stamp
-from probe.measure.target import Surroundings, measure
+from probe.measure.timing import Stamp
 from probe.measure.tools import Tools
 from probe.model.address import Family
 from probe.model.failure import Failure
@@ -26,8 +24,10 @@ from probe.model.observation import ENOUGH_FLOW, Exchange, Observation, Sending
 from probe.model.step import Purpose, Send
 from probe.model.target import parse
 from probe.model.verdict import Cause, Status, Verdict
-from probe.plan.sending import Sendings
-from probe.plan.setup import Setup
+from probe.plan.context import Setup
+from probe.plan.upload import Sendings
+from probe.session.measurement import Surroundings, measure
+from tests.loopback.tiny_servers import abort, answer, request, server_context, serving
 
 HEAD = answer(b"", headers="Connection: keep-alive\r\n")
 Turn = Callable[[asyncio.StreamWriter, int], Awaitable[None]]

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 import trustme
-from tiny_servers import server_context, serving, silent
 
 from probe.measure.connect import open_tcp
 from probe.measure.stream import TlsStream, all_acknowledged
+from tests.loopback.tiny_servers import server_context, serving, silent
 
 
 async def test_much_goes_through_tls_in_both_directions(ca: trustme.CA) -> None:

@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 import trustme
-from tiny_servers import reply_to, server_context, serving
 
 from probe.errors import UsageError
 from probe.measure.pace import Pace
 from probe.measure.tools import Tools
 from probe.measure.wire import question
+from tests.loopback.tiny_servers import reply_to, server_context, serving
 
 
 async def test_connections_to_trusted_resolvers_are_let_go_of_at_the_end(believed: trustme.CA) -> None:

@@ -8,14 +8,14 @@ import sys
 from typing import cast
 
 import pytest
-from tiny_servers import Talk, abort, serving, silent
 
-from probe.measure.stamp import Stamp
+from probe.measure.timing import Stamp
 from probe.measure.tools import Tools
 from probe.measure.trace import trace
 from probe.model.failure import Failure
 from probe.model.observation import Observation, Traced
 from probe.model.step import Said, Trace
+from tests.loopback.tiny_servers import Talk, abort, serving, silent
 
 
 async def traced(port: int, tools: Tools, said: Said = Said.HELLO, name: str = "lab.example", **more: object) -> Traced:

@@ -11,14 +11,12 @@ from random import Random
 
 import pytest
 import trustme
-from tiny_servers import answer, page_of, request, server_context, serving
 
 from probe.clock import Clock
 from probe.measure.anchors import AnchorWatch
 from probe.measure.fetch import fetch
 from probe.measure.pace import Pace
-from probe.measure.stamp import Stamp
-from probe.measure.target import Surroundings, measure
+from probe.measure.timing import Stamp
 from probe.measure.tools import Tools
 from probe.model import observation
 from probe.model.address import Family
@@ -27,6 +25,8 @@ from probe.model.observation import Exchange, Observation
 from probe.model.step import Fetch
 from probe.model.target import parse
 from probe.model.verdict import Cause, Status, Verdict
+from probe.session.measurement import Surroundings, measure
+from tests.loopback.tiny_servers import answer, page_of, request, server_context, serving
 
 LARGE = answer(Random(7).randbytes(50_000).hex().encode())
 """A page of 100 kB."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from probe.agent.services import fold
-from probe.detect.sighting import Settled
+from probe.detect.detector_input import Settled
 from probe.model.transition import VANTAGE, Transition
 from probe.model.verdict import Cause, Status
 

@@ -41,7 +41,7 @@ def test_a_service_says_how_wide_its_ranges_are_sampled(monkeypatch: pytest.Monk
         'default = true\nranges = ["203.104.144.0/21"]\nsample = 32\n'
         '[[source]]\nfact = "ranges"\norigin = "a register"\nchecked = 2026-10-01\n'
     )
-    monkeypatch.setattr("probe.settings.shipped.folder", lambda: tmp_path)
+    monkeypatch.setattr("probe.settings.paths.shipped_folder", lambda: tmp_path)
 
     assert watchlist.load(chosen(services=("line",))).samples == {"203.104.144.0/21": 32}
 
@@ -50,7 +50,7 @@ def test_no_services_need_no_shipped_files(monkeypatch: pytest.MonkeyPatch) -> N
     def missing() -> Path:
         raise SettingsError("the shipped targets are missing")
 
-    monkeypatch.setattr("probe.settings.shipped.folder", missing)
+    monkeypatch.setattr("probe.settings.paths.shipped_folder", missing)
 
     assert watchlist.load(chosen(services=())).targets == ()
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from probe.detect.detector import Detector
-from probe.detect.sighting import Anchor, Sighting, Where
+from probe.detect.detector_input import Anchor, Sighting, Where
 from probe.model.transition import Transition
 from probe.model.verdict import Cause, Status
 
@@ -25,7 +25,7 @@ LETTERS: dict[str, tuple[Status, tuple[Cause, ...]]] = {
     "T": (Status.THROTTLED, (Cause.THROTTLE_FREEZE,)),
     "D": (Status.DOWN, ()),
 }
-"""A verdict by letter: the marks of `probe.detect.marks`, `.` for reachable, `?` for unknown."""
+"""A verdict by letter: the marks of `probe.detect.failure_classes`, `.` for reachable, `?` for unknown."""
 
 
 class Scene:

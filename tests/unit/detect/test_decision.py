@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from probe.detect import null
-from probe.detect.alternatives import CUT, PROVEN, REGIMES, SILENT
+from probe.detect import null_model
 from probe.detect.decision import (
     FLAPPING,
     HOPELESS,
@@ -15,8 +14,9 @@ from probe.detect.decision import (
     Reason,
     decide,
 )
+from probe.detect.failure_classes import SUCCESS, Mark
+from probe.detect.hypotheses import CUT, PROVEN, REGIMES, SILENT
 from probe.detect.learned import Learned
-from probe.detect.marks import SUCCESS, Mark
 from probe.detect.suspicion import Suspicion
 
 KNOWN = Circumstances()
@@ -30,7 +30,7 @@ def suspicion_of(*steps: tuple[float, int]) -> Suspicion:
     before = 0.0
     for minutes, mark in steps:
         moment = 1000.0 + 60.0 * minutes
-        null.predict(suspicion.belief, moment - before if before else 300.0, RARE, learned.tau)
+        null_model.predict(suspicion.belief, moment - before if before else 300.0, RARE, learned.tau)
         suspicion.failed((moment, mark, int(minutes // 5)), onset=1000.0, stray=0.01 * learned.looks[mark])
         before = moment
     return suspicion

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from probe.detect import detector as module
 from probe.detect.detector import NETWORKS, STATE_VERSION, Detector
-from probe.detect.sighting import Anchor, Sighting, Where
+from probe.detect.detector_input import Anchor, Sighting, Where
 from probe.errors import StateError
 from probe.model.verdict import Cause, Status, VantageState
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from probe.detect.alternatives import CUT, DOWN, PROVEN, SILENT, UNREACHABLE
+from probe.detect.failure_classes import Mark
+from probe.detect.hypotheses import CUT, DOWN, PROVEN, SILENT, UNREACHABLE
 from probe.detect.interference import CLEAR, Interference, context_of
 from probe.detect.learned import AFTER_FAILURE, AFTER_SUCCESS, SOON_AFTER_SUCCESS, Learned
-from probe.detect.marks import Mark
 from probe.model.verdict import Cause
 
 FAULT = 0.01 * 0.4

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from probe.detect.failure_classes import Mark
 from probe.detect.learned import (
     AFTER_FAILURE,
     STRAY_FLOORS,
@@ -9,7 +10,6 @@ from probe.detect.learned import (
     Learned,
     cautious_share,
 )
-from probe.detect.marks import Mark
 
 
 def test_a_new_vantage_believes_the_prior() -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from probe.detect.decision import Reason
 from probe.detect.detector import Detector
+from probe.detect.detector_input import Anchor
 from probe.detect.learned import NEWCOMER
 from probe.detect.network import Network
-from probe.detect.sighting import Anchor
 from probe.model.verdict import Cause, Status
 
 Said = Callable[[Any], list[tuple[str, str, str]]]

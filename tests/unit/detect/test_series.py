@@ -3,11 +3,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from probe.detect.alternatives import CUT, DOWN, PROVEN, UNREACHABLE
+from probe.detect.failure_classes import SUCCESS, Mark
+from probe.detect.hypotheses import CUT, DOWN, PROVEN, UNREACHABLE
 from probe.detect.interference import CLEAR
 from probe.detect.learned import AFTER_FAILURE, AFTER_SUCCESS, SOON_AFTER_SUCCESS, Learned
 from probe.detect.machine import State
-from probe.detect.marks import SUCCESS, Mark
 from probe.detect.series import REMEMBERED, Look, Series
 from probe.model.verdict import Cause
 

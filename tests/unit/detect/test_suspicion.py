@@ -3,10 +3,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from probe.detect import null
-from probe.detect.alternatives import ALTERNATIVES, PROVEN, SILENT
+from probe.detect import null_model
+from probe.detect.failure_classes import ANCHORS, ITSELF, NOBODY, SUCCESS, Mark
+from probe.detect.hypotheses import ALTERNATIVES, PROVEN, SILENT
 from probe.detect.learned import Learned
-from probe.detect.marks import ANCHORS, ITSELF, NOBODY, SUCCESS, Mark
 from probe.detect.suspicion import REST, TRAIL, Suspicion
 
 LEARNED = Learned()
@@ -15,13 +15,13 @@ STRAY = 0.01
 
 def fail(suspicion: Suspicion, moment: float, mark: int, batch: int = 1, dt: float = 15.0) -> None:
     """One failure, so long after the last look."""
-    null.predict(suspicion.belief, dt, LEARNED.eps, LEARNED.tau)
+    null_model.predict(suspicion.belief, dt, LEARNED.eps, LEARNED.tau)
     suspicion.failed((moment, mark, batch), onset=moment - 150.0, stray=STRAY * LEARNED.looks[mark])
 
 
 def work(suspicion: Suspicion, moment: float, batch: int = 1, dt: float = 15.0) -> int:
     """One success."""
-    null.predict(suspicion.belief, dt, LEARNED.eps, LEARNED.tau)
+    null_model.predict(suspicion.belief, dt, LEARNED.eps, LEARNED.tau)
     return suspicion.succeeded(moment, batch, STRAY)
 
 

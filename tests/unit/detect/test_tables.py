@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from probe.detect.alternatives import REGIMES
-from probe.detect.marks import Mark
+from probe.detect.failure_classes import Mark
+from probe.detect.hypotheses import REGIMES
 from probe.detect.tables import SECTIONS, diagram, filled
 from probe.errors import ProbeError
 

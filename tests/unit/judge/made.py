@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from probe.judge.case import Case, Leg
+from probe.judge.evidence_view import Case, Leg
 from probe.model.failure import Failure
 from probe.model.observation import (
     Certificate,

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from probe.judge.control import STALE, Word, facts, page_of, word
-from probe.judge.reading import Subject, subject_of
+from probe.judge.hops import Subject, subject_of
 from probe.model.failure import Failure
 from probe.model.observation import Observation
 from probe.model.step import Purpose

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from probe.judge import judge, ranges
-from probe.judge.case import Case, Leg
+from probe.judge.evidence_view import Case, Leg
 from probe.model.failure import Failure
 from probe.model.observation import Connection, Observation, TlsHandshake
 from probe.model.step import Purpose

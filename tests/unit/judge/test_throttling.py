@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from probe.judge.case import Leg
+from probe.judge.evidence_view import Leg
 from probe.judge.throttling import SAMPLE, frozen_alone, frozen_by_name, slowed
 from probe.model.failure import Failure
 from probe.model.observation import ENOUGH_FLOW, Exchange, Flow, Observation

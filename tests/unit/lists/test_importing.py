@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from probe.lists import testlist
 from probe.lists.entries import BadLine, Entry
+from probe.lists.formats import Item
 from probe.lists.importing import HEADER, SHOWN, Row, Tally, rows, written
 from probe.lists.prefixes import tables
 from probe.lists.prefixes.record import AsBlock, Prefix
 from probe.lists.registers.record import BlockType, Decision, Published, Record
-from probe.lists.registry import Item
 from probe.lists.selection import Aside, Selection
 
 

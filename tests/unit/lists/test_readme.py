@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from probe.lists.catalogue import load
-from probe.lists.registry import FORMATS
+from probe.lists.formats import FORMATS
 from probe.lists.selection import SENSITIVE
 from probe.lists.service import Risk, Role, Service
 

@@ -9,11 +9,11 @@ import pytest
 
 from probe.lists.catalogue import load
 from probe.lists.entries import BadLine, Entry
+from probe.lists.formats import HEAD, Item, sniff
 from probe.lists.history import Kind, changes, snapshot
 from probe.lists.prefixes.record import AsBlock, Prefix
 from probe.lists.registers import dump_xml, zi_csv
 from probe.lists.registers.record import Published, Record
-from probe.lists.registry import HEAD, Item, sniff
 from probe.lists.selection import SENSITIVE, Selection
 from probe.lists.service import Owners
 from probe.model.target import parse

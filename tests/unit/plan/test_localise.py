@@ -12,8 +12,8 @@ from probe.model.location import Location, located
 from probe.model.observation import Connection, Exchange, LateAnswer, Observation, TlsHandshake, Traced
 from probe.model.step import Purpose, Said, Step, Trace, Trust
 from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
+from probe.plan.context import Limits, Setup
 from probe.plan.localise import Localise, Suspect, suspect
-from probe.plan.setup import Limits, Setup
 
 NAME, A = "news.example.org", "151.101.1.10"
 URL = f"http://{NAME}:8080/a?b"

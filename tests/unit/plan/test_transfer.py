@@ -9,7 +9,7 @@ from probe.model.observation import Exchange, Flow
 from probe.model.step import Place, Purpose
 from probe.plan.transfer import elsewise, slow
 from tests.unit.plan.dialogue import A, page
-from tests.unit.plan.test_leg import HTTP, NEUTRAL, URL, resolved
+from tests.unit.plan.test_hop import HTTP, NEUTRAL, URL, resolved
 
 CRAWL = Flow(bytes=180_000, took=9_000)
 QUICK = Flow(bytes=180_000, took=300)

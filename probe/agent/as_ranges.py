@@ -1,0 +1,104 @@
+"""ASes become the ranges that are looked at: their prefixes, from tables on disk, without what others announce in them.
+
+An AS or a service is named under `targets.networks`, the tables under `targets.prefixes`; nothing is brought over the
+network for it. The plans are told the holes in each range (`probe.plan.context.Setup.holes`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from probe.errors import ListError, SettingsError
+from probe.lists import formats, unpack
+from probe.lists.prefixes.expand import expand
+from probe.lists.prefixes.owner import OwnerTable
+from probe.lists.prefixes.record import MAX_ASN, AsBlock, Prefix, PrefixItem
+from probe.lists.service import Service
+from probe.model.target import RangeTarget
+
+PIECE = 256 * 1024
+"""Bytes read from a file at once."""
+IMPORTED = "imported"
+
+_NUMBER = re.compile(r"(?:AS|as)(\d{1,10})(?::(\d{1,5}))?")
+
+
+def table_of(files: Iterable[Path]) -> OwnerTable:
+    """The prefixes of some files of any of the known formats, together.
+
+    A table of all the internet (half a million prefixes) takes some 20 s of one core and 400 MB; those of a few ASes,
+    a moment.
+
+    Raises:
+        ListError: a file cannot be read, is broken, or holds no prefixes.
+    """
+    return OwnerTable([item for file in files for item in _items(file)])
+
+
+def ranges(
+    wanted: Iterable[str], table: OwnerTable, services: Iterable[Service], where: str = ""
+) -> Iterator[tuple[str, str]]:
+    """The ranges of some ASes, each with its service: empty where the AS was named by its number.
+
+    Args:
+        wanted: `AS132203` (port 443), `AS132203:8080`, or the name of a service: its ASes on each of its TCP ports.
+        table: who announces what.
+        services: those that can be named.
+        where: the settings, for messages.
+
+    Raises:
+        SettingsError: a text is neither, or nothing of it is in the table.
+    """
+    known = {service.name: service for service in services}
+    for text in wanted:
+        service = known.get(text)
+        if service is not None:
+            asns, ports = service.asns, service.tcp_ports()
+        else:
+            asn, port = numbered(text, where)
+            asns, ports = (asn,), (port,)
+        parts = expand(asns, table)
+        if not parts:
+            raise SettingsError(
+                f"targets.prefixes has no prefix of {text}",
+                where=where,
+                mend="fetch or import a table that has: `probe targets fetch ip2asn`",
+            )
+        for part in parts:
+            for port in ports:
+                yield str(RangeTarget(part.network, port)), "" if service is None else text
+
+
+def numbered(text: str, where: str = "") -> tuple[int, int]:
+    """The AS and the port of `AS132203:8080`; port 443 where none is given.
+
+    Raises:
+        SettingsError: the text is no such thing.
+    """
+    match = _NUMBER.fullmatch(text)
+    asn, port = (int(match[1]), int(match[2] or 443)) if match else (0, 0)
+    if not (0 < asn <= MAX_ASN and 0 < port <= 65535):
+        raise SettingsError(
+            f"{text!r} is neither an AS nor a service",
+            where=where,
+            mend="write AS132203, AS132203:8080, or a name of `probe targets list`",
+        )
+    return asn, port
+
+
+def _items(file: Path) -> list[PrefixItem]:
+    try:
+        with file.open("rb") as stream:
+            pieces = unpack.unpack(iter(lambda: stream.read(PIECE), b""), str(file))
+            content = list(pieces)
+    except OSError as error:
+        raise ListError(f"cannot be read: {error.strerror}", where=str(file), mend="name another table") from error
+    known = formats.sniff(b"".join(content[:1]), str(file))
+    if known.yields is formats.Yields.TARGETS:
+        known = formats.named(IMPORTED)
+    found = [item for item in known.read(iter(content), str(file)) if isinstance(item, Prefix | AsBlock)]
+    if not any(isinstance(item, Prefix) for item in found):
+        raise ListError("holds no prefixes", where=str(file), mend="give a table of `probe targets import --help`")
+    return list(found)

@@ -1,0 +1,177 @@
+"""Brings lists and registers over the network: only when asked, only when they changed, bounded in size and time.
+
+What was fetched lies in a raw file until its reader has filtered it, and is deleted then: a register holds what nobody
+may keep. What the filter let through replaces the last good copy, and only when all of it was read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from probe.clock import Clock
+from probe.errors import ProbeError, StorageError
+from probe.lists.shipped import Register
+
+MAX_REDIRECTS = 5
+PIECE = 65536
+"""Bytes read from the network at once."""
+
+
+class Copy(msgspec.Struct, frozen=True, kw_only=True):
+    """What is remembered of the last good copy of a list, beside it as `NAME.json`.
+
+    Attributes:
+        url: where it came from.
+        fetched: when.
+        etag, modified: what the server said, to ask for changes only.
+    """
+
+    url: str
+    fetched: datetime
+    etag: str = ""
+    modified: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A raw file that waits to be filtered, and what to remember of it when that went well."""
+
+    raw: Path
+    copy: Copy
+
+
+class FetchError(ProbeError):
+    """A list could not be brought. The last good copy stays."""
+
+
+@contextmanager
+def raw_file(folder: Path, name: str) -> Iterator[Path]:
+    """A place for the raw file that only its owner can read, and that is gone afterwards whatever happened."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        raw = folder / f".{name}.raw"
+        os.close(os.open(raw, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
+    except OSError as error:
+        raise StorageError(f"cannot be written: {error.strerror}", where=str(folder)) from error
+    try:
+        yield raw
+    finally:
+        with suppress(FileNotFoundError):
+            raw.unlink()
+
+
+def last_copy(folder: Path, name: str) -> Copy | None:
+    """What is remembered of the last good copy; None when there is none, or its list is gone."""
+    try:
+        known = msgspec.json.decode((folder / f"{name}.json").read_bytes(), type=Copy)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return known if (folder / f"{name}.csv").is_file() else None
+
+
+def remember(folder: Path, name: str, copy: Copy) -> None:
+    """Keep what is known of a copy, once the copy itself is in place."""
+    replace(folder / f"{name}.json", [msgspec.json.encode(copy)])
+
+
+def replace(path: Path, pieces: Iterator[bytes] | list[bytes]) -> None:
+    """Write a file so that at every moment there is either the old one or the whole new one.
+
+    Raises:
+        StorageError: the disk is full or the place cannot be written; the old file is as it was.
+    """
+    waiting = path.with_name(f".{path.name}.new")
+    try:
+        with waiting.open("wb") as file:
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        waiting.replace(path)
+    except OSError as error:
+        raise StorageError(f"cannot be written: {error.strerror}", where=str(path)) from error
+    finally:
+        with suppress(OSError):
+            waiting.unlink()
+
+
+async def fetch(register: Register, raw: Path, known: Copy | None, clock: Clock) -> Fetched | None:
+    """Bring a register from the first of its addresses that answers.
+
+    Args:
+        register: what to bring.
+        raw: where to put it.
+        known: the last good copy, so that an unchanged one is not brought again.
+        clock: for the copy's time.
+
+    Returns:
+        What came; None when it has not changed.
+
+    Raises:
+        FetchError: it is published no more, or no address gave it in time and size.
+    """
+    if register.dead:
+        raise FetchError(f"{register.name} cannot be fetched: {register.dead}")
+    failures: list[str] = []
+    for url in register.urls:
+        try:
+            return await _from(url, register, raw, known, clock)
+        except FetchError as error:
+            failures.append(str(error))
+    kept = f"the copy of {known.fetched:%Y-%m-%d %H:%M} is kept" if known is not None else "there is no earlier copy"
+    raise FetchError(f"{register.name} cannot be fetched ({'; '.join(failures)})", mend=kept)
+
+
+async def _from(url: str, register: Register, raw: Path, known: Copy | None, clock: Clock) -> Fetched | None:
+    import aiohttp  # noqa: PLC0415 - slow to import, and most commands fetch nothing
+
+    # Compressed answers are unpacked by the reader, within its bounds.
+    headers = {"Accept-Encoding": "gzip"}
+    if known is not None and known.url == url:
+        headers |= {"If-None-Match": known.etag} if known.etag else {}
+        headers |= {"If-Modified-Since": known.modified} if known.modified else {}
+    try:
+        async with (
+            aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=register.timeout), auto_decompress=False, trust_env=True
+            ) as session,
+            session.get(url, headers=headers, max_redirects=MAX_REDIRECTS) as answer,
+        ):
+            if answer.status == 304 and known is not None:
+                return None
+            if answer.status != 200:
+                raise FetchError(f"HTTP status {answer.status}", where=url)
+            await _store(answer.content.iter_chunked(PIECE), raw, register.max_bytes, url)
+            copy = Copy(
+                url=url,
+                fetched=clock.now().astimezone(UTC),
+                etag=answer.headers.get("ETag", "")[:1000],
+                modified=answer.headers.get("Last-Modified", "")[:100],
+            )
+            return Fetched(raw, copy)
+    except TimeoutError as error:
+        raise FetchError(f"not there within {register.timeout:g} s", where=url) from error
+    except aiohttp.ClientError as error:
+        raise FetchError(f"{type(error).__name__}: {error}", where=url) from error
+
+
+async def _store(pieces: AsyncIterable[bytes], raw: Path, max_bytes: int, url: str) -> None:
+    size = 0
+    try:
+        with raw.open("wb") as file:
+            async for piece in pieces:
+                size += len(piece)
+                if size > max_bytes:
+                    raise FetchError(f"larger than {max_bytes} bytes", where=url)
+                file.write(piece)
+    except OSError as error:
+        if isinstance(error, TimeoutError):
+            raise
+        raise StorageError(f"cannot be written: {error.strerror}", where=str(raw)) from error

@@ -1,0 +1,1 @@
+"""Fuses what vantages report into events, in the background."""

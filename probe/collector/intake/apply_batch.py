@@ -1,0 +1,254 @@
+"""What a batch does to the database: one transaction, the same effect however often it comes.
+
+The duplicate path writes too (it notes when the agent was heard). On a replicated engine a transaction that writes
+nothing does not wait for the replicas, so that a batch whose first commit was cut short could be acknowledged and lost.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+
+import msgspec
+
+from probe.collector.intake.skew import keeps, shift
+from probe.collector.store import Session, agents, batches, history
+from probe.collector.store.agents import AgentRow
+from probe.collector.store.history import NewSpan, Run
+from probe.collector.store.moments import to_ms
+from probe.formats.batch import Batch, Change, RoundReport, Settled
+from probe.model.transition import VANTAGE
+from probe.model.verdict import Cause, Status, VantageState, Verdict
+
+EVIDENCE_BYTES = 8 * 1024
+"""A verdict's compressed bytes at most; a larger one loses observations from its end until it fits."""
+
+
+class Parcel(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch whose signature has been checked, and how it came.
+
+    Attributes:
+        digest: SHA-256 of the signed body.
+        raw: the body as it came, compressed.
+        posted: the agent's clock at the request; None when it did not say.
+        rate: of our clock.
+    """
+
+    batch: Batch
+    digest: bytes
+    raw: bytes
+    signature: bytes
+    posted: datetime | None
+    received: datetime
+    rate: float = 1.0
+
+
+class Answer(StrEnum):
+    """What becomes of a batch."""
+
+    STORED = "stored"
+    AGAIN = "again"
+    GAP = "gap"
+    CONFLICT = "conflict"
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What was done.
+
+    Attributes:
+        seq: acknowledged up to here; for a gap the number that is expected.
+        rounds: how many were taken in; `changes` likewise.
+        ignored: rounds, changes and statuses that were not kept: too old, or of a time to come.
+    """
+
+    answer: Answer
+    seq: int
+    rounds: int = 0
+    changes: int = 0
+    ignored: int = 0
+
+
+def absorb(session: Session, agent: AgentRow, parcel: Parcel) -> Outcome:
+    """Take a batch in, or say why not."""
+    batch = parcel.batch
+    now = to_ms(parcel.received)
+    off = shift(batch.sent, parcel.posted, parcel.received, parcel.rate)
+    agents.touch(session, agent.no, now, off // timedelta(milliseconds=1))
+    acked = batches.acked(session, agent.no, batch.epoch)
+    if batch.seq <= acked:
+        known = batches.batch_digest(session, agent.no, batch.epoch, batch.seq)
+        if known is not None and known != parcel.digest:
+            agents.flag(session, agent.no, "two histories under one number")
+            return Outcome(answer=Answer.CONFLICT, seq=batch.seq)
+        return Outcome(answer=Answer.AGAIN, seq=batch.seq)
+    if batch.seq > acked + 1:
+        return Outcome(answer=Answer.GAP, seq=acked + 1)
+    if acked and batches.newer_epoch(session, agent.no, batch.epoch):
+        agents.flag(session, agent.no, "two outboxes at once")
+    raw = (parcel.raw, parcel.signature) if batch.changes or batch.settled else (None, None)
+    key = (agent.no, batch.epoch, batch.seq)
+    batches.add_batch(session, key, parcel.digest, (now, to_ms(batch.sent), off // timedelta(milliseconds=1)), raw)
+    batches.advance(session, agent.no, batch.epoch, batch.seq, now)
+    return _Effect(session, agent, parcel, off).apply()
+
+
+class _Effect:
+    """The rounds, statuses and changes of one batch, written in order."""
+
+    def __init__(self, session: Session, agent: AgentRow, parcel: Parcel, off: timedelta) -> None:
+        self._session = session
+        self._agent = agent
+        self._batch = parcel.batch
+        self._received = parcel.received
+        self._now = to_ms(parcel.received)
+        self._rate = parcel.rate
+        self._off = off
+        network = parcel.batch.network
+        self._country = network.country or agent.cc
+        self._network = batches.network_number(session, network.asn or agent.asn, self._country)
+        self._ignored = 0
+
+    def apply(self) -> Outcome:
+        """Write it all."""
+        rounds = [(at, item) for item in self._batch.rounds if (at := self._time(item.start)) is not None]
+        self._attend(rounds)
+        changes = 0
+        if self._agent.role == "control":
+            self._keep_control()
+        else:
+            self._vote()
+            for settled in self._batch.settled:
+                self._settle(settled)
+            changes = sum(self._change(change) for change in self._batch.changes)
+        return Outcome(
+            answer=Answer.STORED, seq=self._batch.seq, rounds=len(rounds), changes=changes, ignored=self._ignored
+        )
+
+    def _time(self, moment: datetime) -> int | None:
+        """The corrected moment; None (and counted) when it is of a time that is not kept."""
+        corrected = moment + self._off
+        if keeps(corrected, self._received, self._rate):
+            return to_ms(corrected)
+        self._ignored += 1
+        return None
+
+    def _attend(self, rounds: list[tuple[int, RoundReport]]) -> None:
+        """Extend the agent's presence: as few rows as there are unbroken runs."""
+        run: Run | None = None
+        interval = round(self._batch.interval * 1000)
+        for start, report in rounds:
+            stop = start + round(report.seconds * 1000)
+            state = VantageState(report.state)
+            if run is None or start < run.start:
+                self._save(run)
+                run = history.run_at(self._session, self._agent.no, start)
+            if (
+                run is not None
+                and run.start <= start <= run.stop + 2 * interval
+                and ((run.network, run.interval, run.state) == (self._network, interval, state))
+            ):
+                run.stop = max(run.stop, stop)
+                run.rounds += 1
+                run.measured += report.measured
+                continue
+            self._save(run)
+            run = Run(start, stop, self._network, interval, state, 1, report.measured)
+        self._save(run)
+
+    def _save(self, run: Run | None) -> None:
+        if run is not None:
+            history.save_run(self._session, self._agent.no, run)
+
+    def _vote(self) -> None:
+        for text, service in self._batch.services.items():
+            target = batches.target_number(self._session, text)
+            before, after = batches.vote(self._session, target, self._agent.no, service)
+            if before != after:
+                for country in history.countries_of(self._session, target):
+                    history.mark_dirty(self._session, before, country, self._now)
+                    history.mark_dirty(self._session, after, country, self._now)
+
+    def _settle(self, settled: Settled) -> None:
+        """A status nobody saw begin: it opens a span, or corrects one that lasts."""
+        start = to_ms(settled.since + self._off)
+        if start > to_ms(self._received) and self._time(settled.since) is None:
+            return
+        target = batches.target_number(self._session, settled.target)
+        lasting = history.open_span(self._session, target, self._agent.no)
+        if lasting is not None and start <= lasting.start:
+            start = max(lasting.start + 1, self._sent())
+        self._begin(self._span(target, start, start, settled.status, settled.causes))
+
+    def _sent(self) -> int:
+        return to_ms(self._batch.sent + self._off)
+
+    def _change(self, change: Change) -> bool:
+        """A transition: ends the span that lasts where the next one begins. Whether it was kept."""
+        transition = change.transition
+        if transition.target == VANTAGE:  # the rounds' states say so already
+            return False
+        onset, known = self._time(transition.onset), self._time(transition.time)
+        if known is None:
+            return False
+        target = batches.target_number(self._session, transition.target)
+        evidence = None
+        if change.verdict is not None:
+            body = pack(change.verdict)
+            evidence = sha256(body).digest()
+            batches.add_evidence(self._session, evidence, zlib.compress(body, 6), self._now)
+        start = known if onset is None else min(onset, known)
+        span = self._span(target, start, known, Status(transition.after), transition.causes)
+        self._begin(msgspec.structs.replace(span, evidence=evidence))
+        return True
+
+    def _span(self, target: int, start: int, known: int, status: Status, causes: tuple[Cause, ...]) -> NewSpan:
+        return NewSpan(
+            target=target,
+            agent=self._agent.no,
+            start=start,
+            known=known,
+            network=self._network,
+            status=status,
+            causes=" ".join(causes),
+            evidence=None,
+        )
+
+    def _begin(self, span: NewSpan) -> None:
+        """Begin a span, unless its status lasts already; what lasted ends there."""
+        lasting = history.open_span(self._session, span.target, self._agent.no)
+        if lasting is not None:
+            if (lasting.status, lasting.network) == (span.status, span.network):
+                return
+            span = msgspec.structs.replace(span, start=max(span.start, lasting.start + 1))
+            history.close_span(self._session, span.target, self._agent.no, span.start)
+        history.add_span(self._session, span)
+        service = batches.service_of(self._session, span.target)
+        history.mark_dirty(self._session, service, self._country, self._now)
+
+    def _keep_control(self) -> None:
+        for verdict in self._batch.control:
+            measured = self._time(verdict.time)
+            if measured is not None:
+                target = batches.target_number(self._session, verdict.target)
+                body = zlib.compress(msgspec.json.encode(verdict), 6)
+                batches.set_control(self._session, target, self._agent.no, measured, body)
+
+
+def pack(verdict: Verdict) -> bytes:
+    """The verdict's JSON, short of its last observations where it would be larger than the cap."""
+    return next(body for body in _ever_shorter(verdict) if len(zlib.compress(body, 6)) <= EVIDENCE_BYTES)
+
+
+def _ever_shorter(verdict: Verdict) -> Iterator[bytes]:
+    yield msgspec.json.encode(verdict)
+    evidence = verdict.evidence
+    while evidence.observations:
+        kept = evidence.observations[: len(evidence.observations) // 2]
+        evidence = msgspec.structs.replace(evidence, observations=kept, notes=("trimmed",))
+        yield msgspec.json.encode(msgspec.structs.replace(verdict, evidence=evidence))
+    bare = msgspec.structs.replace(evidence, control=None, failing={}, families={}, notes=("trimmed",), error="")
+    yield msgspec.json.encode(msgspec.structs.replace(verdict, evidence=bare))
+    yield b"{}"

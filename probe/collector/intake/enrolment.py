@@ -1,0 +1,99 @@
+"""How a vantage joins: a sponsor's one-time token buys the registration of one public key.
+
+The agent makes its key itself and only shows the public half. Tokens are 128 bits from the operating system and only
+their SHA-256 is kept; a token is good once, for a limited time, for one role.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+import msgspec
+
+from probe.collector.store import Session, agents
+from probe.collector.store.agents import AgentRow, TokenRow
+from probe.collector.store.moments import to_ms
+from probe.collector.web.errors import Refusal
+
+TOKEN_BYTES = 16
+KEY_BYTES = 32
+"""Of a raw Ed25519 public key (RFC 8032)."""
+MAX_ASN = 2**32 - 1
+
+
+class Application(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent asks with. `asn` and `country` stand in for what its batches leave out."""
+
+    token: str
+    public_key: str
+    role: str = "vantage"
+    asn: int = 0
+    country: str = ""
+
+
+def make_token(session: Session, *, role: str, sponsor: str, now: datetime, ttl: timedelta) -> str:
+    """A new token, to be told to one volunteer; it cannot be read again later."""
+    token = secrets.token_hex(TOKEN_BYTES)
+    agents.add_token(session, _digest(token), TokenRow(role, sponsor, to_ms(now + ttl), None), to_ms(now))
+    return token
+
+
+def enrol(session: Session, application: Application, now: datetime) -> str:
+    """Register the agent; its id.
+
+    The same key with the same token is answered as the first time: the first answer may have been lost on its way.
+
+    Raises:
+        Refusal: the token is unknown, spent, out of date or for another role, or the key is no key.
+    """
+    key = _key(application.public_key)
+    if application.role not in agents.ROLES:
+        raise Refusal(400, "bad_role", "the role is vantage or control")
+    country = application.country
+    if not 0 <= application.asn <= MAX_ASN or not is_country(country):
+        raise Refusal(400, "bad_network", "the AS number or the country code is out of bounds")
+    digest = _digest(application.token)
+    token = agents.token(session, digest)
+    holder = agents.agent_of_key(session, key)
+    if token is None:
+        raise Refusal(401, "bad_token", "the token is not known here")
+    if token.agent is not None:
+        if holder is not None and holder.id == token.agent:
+            return holder.id
+        raise Refusal(401, "spent_token", "the token has been used")
+    if token.expires < to_ms(now):
+        raise Refusal(401, "expired_token", "the token is out of date; ask the sponsor for another")
+    if token.role != application.role:
+        raise Refusal(403, "wrong_role", "the token is for another role")
+    if holder is not None:
+        raise Refusal(409, "known_key", "this key has been enrolled before; make a new one")
+    agent = secrets.token_hex(8)
+    moment = to_ms(now)
+    agents.add_agent(
+        session, AgentRow(0, agent, key, token.role, token.sponsor, application.asn, country, "active", "", 0, moment)
+    )
+    agents.spend_token(session, digest, agent, moment)
+    return agent
+
+
+def is_country(text: str) -> bool:
+    """Whether this is an ISO 3166 alpha-2 code by its form, or empty for unknown."""
+    return not text or (len(text) == 2 and text.isascii() and text.isalpha() and text.isupper())
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode("utf-8", "replace")).digest()
+
+
+def _key(text: str) -> bytes:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise Refusal(400, "bad_key", "the public key is not 32 bytes in base64")
+    return key

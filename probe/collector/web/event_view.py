@@ -1,0 +1,118 @@
+"""What an event's page shows: its revisions, its vantages and their evidence, gathered in one look at the database."""
+
+from __future__ import annotations
+
+import zlib
+from datetime import datetime
+
+import msgspec
+
+from probe.collector.intake.pseudonym import public_name
+from probe.collector.store import Session, batches, events, history
+from probe.collector.store.events import Revision
+from probe.fuse.interference_span import Stretch, stretches
+from probe.model.event import Event, Scope
+from probe.model.verdict import Cause, Status, Verdict
+
+MOST_WITNESSES = 200
+MOST_PROOFS = 8
+_VERDICT = msgspec.json.Decoder(Verdict)
+
+
+class Witness(msgspec.Struct, frozen=True, kw_only=True):
+    """A vantage that saw it, under its public name. `until` is None while it has not been let through."""
+
+    vantage: str
+    asn: int
+    country: str
+    target: str
+    since: datetime
+    until: datetime | None
+    status: Status
+    causes: tuple[Cause, ...]
+    evidence: str
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """A verdict behind it, and who sent it. `digest` is the SHA-256 of its JSON."""
+
+    vantage: str
+    digest: str
+    verdict: Verdict
+
+
+class Dossier(msgspec.Struct, frozen=True, kw_only=True):
+    """An event and its grounds. `superseded`: the id it goes on under, or `-` when it was withdrawn."""
+
+    event: Event
+    superseded: str
+    revisions: tuple[Revision, ...]
+    witnesses: tuple[Witness, ...]
+    proofs: tuple[Proof, ...]
+
+
+def dossier(session: Session, event_id: str, secret: bytes) -> Dossier | None:
+    """The event of this id with its grounds; None when there is none."""
+    found = events.event(session, event_id)
+    if found is None:
+        return None
+    witnesses = [_witness(each, secret) for each in _stretches(session, found.event)][:MOST_WITNESSES]
+    return Dossier(
+        event=found.event,
+        superseded=found.superseded,
+        revisions=tuple(events.revisions_of(session, event_id)),
+        witnesses=tuple(witnesses),
+        proofs=tuple(_proofs(session, witnesses)),
+    )
+
+
+def evidence(session: Session, digest: str) -> bytes | None:
+    """The JSON of a verdict by its SHA-256 in hexadecimal."""
+    try:
+        body = batches.evidence(session, bytes.fromhex(digest))
+    except ValueError:
+        return None
+    return None if body is None else zlib.decompress(body)
+
+
+def _stretches(session: Session, event: Event) -> list[Stretch]:
+    """What the event was made of."""
+    spans = history.spans_of(session, event.service, event.network.country)
+    return [
+        each
+        for each in stretches(spans)
+        if (event.scope is Scope.COUNTRY or each.network == event.network)
+        and (event.lifted is None or each.start <= event.lifted)
+        and (each.stop is None or each.stop >= event.onset)
+    ]
+
+
+def _witness(each: Stretch, secret: bytes) -> Witness:
+    return Witness(
+        vantage=public_name(secret, each.agent, each.network),
+        asn=each.network.asn,
+        country=each.network.country,
+        target=each.target,
+        since=each.start,
+        until=each.stop,
+        status=each.status,
+        causes=each.causes,
+        evidence=each.evidence,
+    )
+
+
+def _proofs(session: Session, witnesses: list[Witness]) -> list[Proof]:
+    """The first verdicts that can be read, at most one of each vantage and target."""
+    found: list[Proof] = []
+    for witness in witnesses:
+        body = evidence(session, witness.evidence) if witness.evidence else None
+        if body is None:
+            continue
+        try:
+            verdict = _VERDICT.decode(body)
+        except msgspec.MsgspecError:
+            continue
+        found.append(Proof(vantage=witness.vantage, digest=witness.evidence, verdict=verdict))
+        if len(found) == MOST_PROOFS:
+            break
+    return found

@@ -1,0 +1,50 @@
+"""`/feed.atom`: what was blocked and unblocked."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from probe.collector.state import STATE
+from probe.collector.store import events
+from probe.collector.store.events import Revision
+from probe.collector.store.moments import from_ms
+from probe.collector.web import wording
+from probe.formats.atom import CONTENT_TYPE, Entry, feed
+from probe.fuse.revision import NEWS
+
+ENTRIES = 100
+READ = 1000
+"""Revisions looked through for those a reader's filter lets pass."""
+
+
+async def get_feed(request: web.Request) -> web.Response:
+    """The newest revisions that are news; `?cc=` and `?s=` choose a country and a service."""
+    collector = request.app[STATE]
+    found = await collector.store.read(lambda session: events.news(session, NEWS, 0, READ))
+    country, service = request.query.get("cc", ""), request.query.get("s", "")
+    chosen = [
+        each for each in found if country in ("", each.event.network.country) and service in ("", each.event.service)
+    ]
+    origin = collector.origin
+    entries = [_entry(origin, each) for each in chosen[:ENTRIES]]
+    body = feed(
+        f"{origin}/feed.atom", "probe: what was blocked and unblocked", f"{origin}/", entries, collector.clock.now()
+    )
+    answer = web.Response(body=body, content_type=CONTENT_TYPE, charset="utf-8")
+    answer.headers["Cache-Control"] = "no-cache"
+    return answer
+
+
+def _entry(origin: str, revision: Revision) -> Entry:
+    event = revision.event
+    link = f"{origin}/e/{event.id}"
+    said = "; ".join(wording.CAUSE[cause] for cause in event.causes)
+    summary = f"{wording.sentence(event)}. {said + '; ' if said else ''}{wording.confidence(event)}."
+    return Entry(
+        id=f"{link}#revision-{event.revision}",
+        title=wording.news(revision.kind, event),
+        link=link,
+        updated=from_ms(revision.published),
+        summary=summary,
+        categories=(revision.kind, event.status, *event.causes),
+    )

@@ -1,0 +1,220 @@
+"""What a service's page shows, gathered in one look at the database: now by network, listed beside observed, the past.
+
+One rule makes events, the board and this page: a service is blocked on a network when any of its targets is blocked at
+any vantage there. Beside it stands what its targets say together (`probe.lists.fold`), for an app may well work while
+one of its names does not.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from probe.collector.store import Session, events, history, register
+from probe.collector.store.moments import to_ms
+from probe.collector.web.board_view import STRIP, Place, Square, places_of, square_of
+from probe.collector.web.register_timeline import Beside, Listing, beside, listings
+from probe.collector.web.timeline import Strip, register_lane, strip
+from probe.errors import TargetError
+from probe.fuse.board import ORDER, Tally, cells
+from probe.lists.fold import fold, part_of
+from probe.model.event import Event, Network, Presence, Scope
+from probe.model.verdict import Status
+
+MOST_EVENTS = 1000
+PARTS = ("web", "names", "addresses")
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One way into a service: `web`, `names` or `addresses`; how many of its targets work there."""
+
+    name: str
+    works: int
+    measured: int
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """A network as it stands.
+
+    Attributes:
+        since: when the service was first looked at there.
+        whole: what the targets say together.
+    """
+
+    place: Place
+    square: Square
+    since: datetime
+    whole: Status
+    parts: tuple[Part, ...]
+
+
+class Country(msgspec.Struct, frozen=True, kw_only=True):
+    """The networks of a country, and the listing that is in force."""
+
+    code: str
+    standings: tuple[Standing, ...]
+    listed: Listing | None
+
+    def lasting(self) -> list[Event]:
+        """The events of its networks that last."""
+        return [each.square.event for each in self.standings if each.square.event is not None]
+
+
+class Lane(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the timeline; of a register where `network` is None."""
+
+    network: Network | None
+    country: str
+    strip: Strip
+
+
+class Chronicle(msgspec.Struct, frozen=True, kw_only=True):
+    """A service's page.
+
+    Attributes:
+        countries: those with most interference first.
+        since: where the timeline begins; it ends `now`.
+        events: of networks and countries, the newest first.
+    """
+
+    now: datetime
+    service: str
+    countries: tuple[Country, ...]
+    beside: tuple[Beside, ...]
+    since: datetime
+    lanes: tuple[Lane, ...]
+    events: tuple[Event, ...]
+
+
+class _Past(msgspec.Struct, frozen=True):
+    """Events of networks; presences and the first look by network."""
+
+    own: list[Event]
+    runs: dict[Network, list[Presence]]
+    looked: dict[Network, datetime]
+
+    def on(self, network: Network) -> list[Event]:
+        """The events there."""
+        return [event for event in self.own if event.network == network]
+
+
+def chronicle(session: Session, service: str, now: datetime) -> Chronicle | None:
+    """All that is known of a service; None when nobody ever named it."""
+    looked = history.first_looks(session, service)
+    changes = register.changes_of(session, service)
+    if not looked and not changes:
+        return None
+    known = events.of_service(session, service, MOST_EVENTS)
+    own = [event for event in known if event.scope is Scope.NETWORK]
+    listed = [each for country, found in sorted(changes.items()) for each in listings(country, found)]
+    since = _beginning(listed, own, now)
+    runs: dict[Network, list[Presence]] = defaultdict(list)
+    for presence in history.presences_since(session, to_ms(since)):
+        runs[presence.network].append(presence)
+    past = _Past(own, runs, looked)
+    countries = _countries(_standings(session, service, now, past), listed, now)
+    return Chronicle(
+        now=now,
+        service=service,
+        countries=tuple(countries),
+        beside=beside(listed, own, looked),
+        since=since,
+        lanes=tuple(_lanes(listed, past, [country.code for country in countries], (since, now))),
+        events=tuple(known),
+    )
+
+
+def _standings(session: Session, service: str, now: datetime, past: _Past) -> list[Standing]:
+    found = events.tallies(session, to_ms(now), service)
+    there = [each for each in history.attendance(session) if each.role != "control"]
+    places = {place.network: place for place in places_of(there, now)}
+    return [
+        Standing(
+            place=places[cell.network],
+            square=square_of(cell, past.on(cell.network), past.runs[cell.network], now),
+            since=past.looked[cell.network],
+            whole=fold(statuses := _statuses(found, cell.network))[0],
+            parts=_parts(statuses),
+        )
+        for cell in cells(found)
+        if cell.network in places and cell.network in past.looked
+    ]
+
+
+def _statuses(tallies: Iterable[Tally], network: Network) -> dict[str, Status]:
+    """Target -> what the vantages of a network that are present say of it; where they differ, the worst."""
+    statuses: dict[str, Status] = {}
+    for tally in tallies:
+        if tally.network == network and tally.present and _is_target(tally.target):
+            statuses[tally.target] = min(tally.status, statuses.get(tally.target, tally.status), key=ORDER.index)
+    return {target: status for target, status in statuses.items() if status is not Status.UNKNOWN}
+
+
+def _parts(statuses: dict[str, Status]) -> tuple[Part, ...]:
+    ways: dict[str, list[Status]] = defaultdict(list)
+    for target, status in statuses.items():
+        ways[part_of(target)].append(status)
+    return tuple(
+        Part(name=name, works=ways[name].count(Status.REACHABLE), measured=len(ways[name]))
+        for name in PARTS
+        if name in ways
+    )
+
+
+def _is_target(text: str) -> bool:
+    try:
+        part_of(text)
+    except TargetError:  # an agent of another version may know other forms
+        return False
+    return True
+
+
+def _countries(standings: Iterable[Standing], listed: Iterable[Listing], now: datetime) -> list[Country]:
+    by_code: dict[str, list[Standing]] = defaultdict(list)
+    for each in standings:
+        by_code[each.place.network.country].append(each)
+    force: dict[str, Listing] = {}
+    for listing in listed:
+        by_code[listing.country]  # a country that only lists it has its line, too
+        if listing.delisted is None and listing.listed.before <= now:
+            force[listing.country] = listing
+    found = [Country(code=code, standings=tuple(its), listed=force.get(code)) for code, its in by_code.items()]
+    return sorted(found, key=lambda country: (-len(country.lasting()), -len(country.standings), country.code))
+
+
+def _beginning(listed: Iterable[Listing], own: Iterable[Event], now: datetime) -> datetime:
+    """Where the timeline begins: a little before the first listing or event, and 30 days ago at the latest."""
+    firsts = [now - STRIP, *(event.onset for event in own)]
+    firsts += [each.listed.after or each.listed.before for each in listed]
+    first = min(firsts)
+    return first - max(timedelta(minutes=10), (now - first) / 40)
+
+
+def _lanes(
+    listed: Sequence[Listing], past: _Past, order: Sequence[str], scale: tuple[datetime, datetime]
+) -> list[Lane]:
+    """Country by country: its register, then its networks."""
+    rest = sorted({network.country for network in past.looked} - set(order))
+    return [lane for country in (*order, *rest) for lane in _lanes_of(country, listed, past, scale)]
+
+
+def _lanes_of(country: str, listed: Sequence[Listing], past: _Past, scale: tuple[datetime, datetime]) -> list[Lane]:
+    lanes = []
+    if its := [each for each in listed if each.country == country]:
+        sure = [(each.listed.before, _sure_end(each, scale[1])) for each in its]
+        maybe = [(each.listed.after or each.listed.before, each.listed.before) for each in its]
+        maybe += [(each.delisted.after or scale[0], each.delisted.before) for each in its if each.delisted]
+        lanes.append(Lane(network=None, country=country, strip=register_lane(sure, maybe, *scale)))
+    for network in sorted(network for network in past.looked if network.country == country):
+        drawn = strip(past.on(network), past.runs[network], *scale)
+        lanes.append(Lane(network=network, country=network.country, strip=drawn))
+    return lanes
+
+
+def _sure_end(listing: Listing, until: datetime) -> datetime:
+    if listing.delisted is None:
+        return until
+    return listing.delisted.after or listing.listed.before

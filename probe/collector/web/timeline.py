@@ -1,0 +1,106 @@
+"""The last weeks of a service in a network as a strip: interfered with, let through, or nobody looked. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from probe.collector.web.wording import duration, moment
+from probe.fuse.presence import PATIENCE
+from probe.model.event import Event, Presence
+from probe.model.verdict import Status
+
+WIDTH = 1000
+"""Units of the strip's own coordinates."""
+
+
+class Bar(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of the strip, in its own coordinates.
+
+    `kind` is `reachable`, `blocked`, `throttled`, or of a register `listed` and `maybe` (listed or not: between two
+    snapshots).
+    """
+
+    kind: str
+    x: int
+    width: int
+
+
+class Strip(msgspec.Struct, frozen=True, kw_only=True):
+    """The bars, drawn one over the other on a hatched ground, and the same in words."""
+
+    bars: tuple[Bar, ...]
+    words: str
+
+
+def strip(events: Iterable[Event], presences: Iterable[Presence], since: datetime, until: datetime) -> Strip:
+    """The strip from one moment to another.
+
+    Args:
+        events: of the service in the network.
+        presences: of the network's vantages.
+        since: where it begins.
+        until: where it ends.
+    """
+    patience = [(run.start, run.stop + PATIENCE * timedelta(seconds=run.interval)) for run in presences]
+    seen = _merged(patience, since, until)
+    parts: dict[str, list[tuple[datetime, datetime]]] = {"reachable": seen}
+    for kind in (Status.THROTTLED, Status.BLOCKED):
+        lasting = [(event.onset, event.lifted or until) for event in events if event.status is kind]
+        parts[kind.value] = _merged(lasting, since, until)
+    return Strip(bars=tuple(_bars(parts, since, until)), words=_words(parts, until - since))
+
+
+def lane(status: Status, part: tuple[datetime, datetime], since: datetime, until: datetime) -> Strip:
+    """One vantage's part of an event, on the event's own scale."""
+    found = {status.value: _merged([part], since, until)}
+    words = f"{status.value} from {moment(part[0])} to {moment(part[1])}"
+    return Strip(bars=tuple(_bars(found, since, until)), words=words)
+
+
+Stretches = list[tuple[datetime, datetime]]
+
+
+def register_lane(listed: Stretches, maybe: Stretches, since: datetime, until: datetime) -> Strip:
+    """When a service was on a register, and when it may have been."""
+    parts = {"maybe": _merged(maybe, since, until), "listed": _merged(listed, since, until)}
+    said = [f"listed from {moment(start)} to {moment(stop)}" for start, stop in parts["listed"]]
+    said += [f"perhaps listed between {moment(start)} and {moment(stop)}" for start, stop in parts["maybe"]]
+    return Strip(bars=tuple(_bars(parts, since, until)), words="; ".join(said) or "not listed")
+
+
+def _bars(parts: dict[str, list[tuple[datetime, datetime]]], since: datetime, until: datetime) -> list[Bar]:
+    whole = until - since
+    return [
+        Bar(kind=kind, x=_scaled(start - since, whole), width=max(6, _scaled(stop - start, whole)))
+        for kind, found in parts.items()
+        for start, stop in found
+    ]
+
+
+def _merged(
+    parts: Iterable[tuple[datetime, datetime]], since: datetime, until: datetime
+) -> list[tuple[datetime, datetime]]:
+    """The parts cut to the strip, those that touch made one."""
+    found: list[tuple[datetime, datetime]] = []
+    for start, stop in sorted((max(start, since), min(stop, until)) for start, stop in parts):
+        if stop <= start:
+            continue
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], stop))
+        else:
+            found.append((start, stop))
+    return found
+
+
+def _scaled(part: timedelta, whole: timedelta) -> int:
+    return round(WIDTH * (part / whole))
+
+
+def _words(parts: dict[str, list[tuple[datetime, datetime]]], whole: timedelta) -> str:
+    lengths = {kind: sum((stop - start for start, stop in found), timedelta()) for kind, found in parts.items()}
+    bad = [f"{kind} {duration(length)}" for kind, length in lengths.items() if kind != "reachable" and length]
+    said = ", ".join(bad) or "no interference"
+    return f"Last {duration(whole)}: {said}; vantages present {duration(lengths['reachable'])}"

@@ -1,0 +1,212 @@
+"""What statuses, causes and events are called where people read them. Pure, but for the titles of the catalogue."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from probe.collector.web.titles import called
+from probe.fuse.revision import Kind
+from probe.model.event import Confidence, Event, Network, Scope
+from probe.model.verdict import Cause, Status, VantageState
+
+STATUS = {
+    Status.REACHABLE: ("Reachable", "it works as it does for anyone"),
+    Status.BLOCKED: ("Blocked", "it fails, and the evidence shows that the network interferes"),
+    Status.THROTTLED: ("Throttled", "it answers, but the network slows or freezes it"),
+    Status.DOWN: ("Down", "it fails from uncensored places too: the fault is the target's own"),
+    Status.UNREACHABLE: ("Unreachable", "it fails, and nothing shows whether the network or the target is at fault"),
+    Status.UNKNOWN: ("No data", "no vantage here has been heard lately: neither good nor bad is said"),
+}
+"""Status -> the word on the board, and what it means."""
+
+CAUSE = {
+    Cause.DNS_NXDOMAIN: "the resolver denies that the name exists",
+    Cause.DNS_REFUSED: "the resolver refuses to answer",
+    Cause.DNS_SERVFAIL: "the resolver says it failed",
+    Cause.DNS_TIMEOUT: "the resolver is silent about this name",
+    Cause.DNS_NODATA: "the resolver says the name has no address",
+    Cause.DNS_BOGON: "the resolver answers with an address that cannot be the target's",
+    Cause.DNS_SPOOFED: "the resolver answers with an address that is not the target's",
+    Cause.DNS_INJECTED: "somebody on the path answers DNS queries first",
+    Cause.TCP_TIMEOUT: "connections are met with silence",
+    Cause.TCP_RESET: "connections are refused by a reset",
+    Cause.TCP_UNREACHABLE: "the path says there is no way to the address",
+    Cause.TLS_TIMEOUT: "silence once encryption begins",
+    Cause.TLS_RESET: "a reset once encryption begins",
+    Cause.TLS_EOF: "the connection is closed once encryption begins",
+    Cause.TLS_SNI: "the same address works under another name",
+    Cause.TLS_MITM: "a certificate that is not the target's",
+    Cause.HTTP_RESET: "a reset after the request",
+    Cause.HTTP_TIMEOUT: "silence after the request",
+    Cause.HTTP_EOF: "the connection is closed after the request",
+    Cause.HTTP_BLOCKPAGE: "a page that is not the target's",
+    Cause.HTTP_REDIRECT: "a redirect to a host that is not the target's",
+    Cause.THROTTLE_RATE: "far slower than the same path carries other traffic",
+    Cause.THROTTLE_FREEZE: "the transfer freezes after the first kilobytes",
+    Cause.QUIC_TIMEOUT: "QUIC is silent where TCP works",
+    Cause.IP_RANGE: "the whole range of addresses fails alike",
+}
+"""Cause -> what was seen, in words."""
+
+STATE = {
+    VantageState.ONLINE: "online",
+    VantageState.OFFLINE: "offline",
+    VantageState.PORTAL: "behind a captive portal",
+    VantageState.ALLOWLIST: "only an allow-list is let through",
+    VantageState.POLICED: "policed for its own pace",
+}
+
+KIND = {
+    Kind.BEGAN: "Began",
+    Kind.CHANGED: "Revised",
+    Kind.LIFTED: "Lifted",
+    Kind.REOPENED: "Not lifted after all",
+    Kind.RENAMED: "Goes on under another name",
+    Kind.WITHDRAWN: "Withdrawn",
+}
+_ABRIDGED = 64
+
+
+def network_name(network: Network) -> str:
+    """`AS64500 (RU)`, as far as it is known."""
+    number = f"AS{network.asn}" if network.asn else "an unknown network"
+    return f"{number} ({network.country})" if network.country else number
+
+
+def place(event: Event) -> str:
+    """Where an event is."""
+    if event.scope is Scope.COUNTRY:
+        return f"{event.networks} networks of {event.network.country}"
+    return network_name(event.network)
+
+
+def abridged(text: str) -> str:
+    """A name that may be long, with its middle left out."""
+    return text if len(text) <= _ABRIDGED else f"{text[: _ABRIDGED - 16]}…{text[-15:]}"
+
+
+def sentence(event: Event) -> str:
+    """What an event says, in one sentence."""
+    said = STATUS[event.status][0].lower()
+    name = abridged(called(event.service))
+    if event.lifted is None:
+        return f"{name} has been {said} on {place(event)} since {moment(event.onset)}"
+    return f"{name} was {said} on {place(event)} from {moment(event.onset)} to {moment(event.lifted)}"
+
+
+def news(kind: Kind, event: Event) -> str:
+    """What a revision says, in a few words."""
+    name, said = abridged(called(event.service)), STATUS[event.status][0].lower()
+    match kind:
+        case Kind.BEGAN:
+            return f"{name} {said} on {place(event)}"
+        case Kind.LIFTED:
+            return f"{name} no longer {said} on {place(event)}"
+        case Kind.REOPENED:
+            return f"{name} still {said} on {place(event)}: late reports"
+        case Kind.WITHDRAWN:
+            return f"{name} on {place(event)}: withdrawn, its reports do not stand"
+        case _:
+            return f"{name} on {place(event)}: revised"
+
+
+def confidence(event: Event) -> str:
+    """How well an event is attested."""
+    match event.confidence:
+        case Confidence.ONE_SOURCE:
+            return "reported by one source" if event.vantages == 1 else f"reported by {event.vantages} of one source"
+        case Confidence.CONFIRMED:
+            return f"confirmed by {event.vantages} vantages"
+        case Confidence.DISPUTED:
+            return "disputed: vantages of the same network differ"
+
+
+def standing(name: str, lasting: Sequence[Event], present: Sequence[Status], measured: int) -> str:
+    """What is to be said of a service in a country before all else.
+
+    Args:
+        name: `WeChat in Russia`.
+        lasting: events of its networks that last.
+        present: the statuses on networks from which a vantage is heard.
+        measured: how many networks look at it.
+    """
+    if not measured:
+        return f"{name}: nobody looks at it."
+    networks = counted(measured, "measured network")
+    if lasting:
+        kinds = [(kind, sum(event.status is kind for event in lasting)) for kind in (Status.BLOCKED, Status.THROTTLED)]
+        said = " and ".join(f"{STATUS[kind][0].lower()} on {number}" for kind, number in kinds if number)
+        since = " since" if len(lasting) == 1 else ", the first since"
+        return f"{name}: {said} of {networks}{since} {moment(min(event.onset for event in lasting))}."
+    if not present:
+        return f"{name}: no vantage has been heard lately, so nothing can be said of now."
+    if set(present) == {Status.REACHABLE}:
+        where = "the one measured network" if measured == 1 else f"all {networks}"
+        return f"{name}: reachable on {where if len(present) == measured else f'{len(present)} of {networks}'}."
+    good = sum(status is Status.REACHABLE for status in present)
+    return f"{name}: neither blocked nor throttled; reachable on {good} of {networks}."
+
+
+def attested(lasting: Iterable[Event]) -> str:
+    """How well what lasts is attested, over its networks."""
+    words = {
+        Confidence.CONFIRMED: "confirmed by several vantages on",
+        Confidence.ONE_SOURCE: "reported by one source on",
+        Confidence.DISPUTED: "disputed on",
+    }
+    numbers = Counter(event.confidence for event in lasting)
+    return ", ".join(f"{words[kind]} {counted(numbers[kind], 'network')}" for kind in words if numbers[kind])
+
+
+def window(after: datetime | None, before: datetime) -> str:
+    """A moment that is known to lie between two others."""
+    if after is None:
+        return f"before {moment(before)}"
+    return moment(before) if after == before else f"between {moment(after)} and {moment(before)}"
+
+
+def lag(least: float, most: float | None) -> str:
+    """How long after something that is dated by two moments: `2 h to 1 d 3 h after`."""
+    low = duration(timedelta(seconds=abs(least)))
+    if most is None:
+        return f"at least {low} after" if least >= 0 else "cannot be said"
+    high = duration(timedelta(seconds=abs(most)))
+    if least >= 0:
+        return f"{low} after" if low == high else f"{low} to {high} after"
+    if most <= 0:
+        return f"{low} before" if low == high else f"{high} to {low} before"
+    return f"from {low} before to {high} after"
+
+
+def moment(value: datetime) -> str:
+    """A moment for people: `4 May 2017, 10:04 UTC`."""
+    value = value.astimezone(UTC)
+    return f"{value.day} {value:%b %Y, %H:%M} UTC"
+
+
+def short_moment(value: datetime, now: datetime) -> str:
+    """A moment near another one: `10:04`, `4 May, 10:04` or `4 May 2017`."""
+    value = value.astimezone(UTC)
+    if value.date() == now.date():
+        return f"{value:%H:%M}"
+    return f"{value.day} {value:%b, %H:%M}" if value.year == now.year else f"{value.day} {value:%b %Y}"
+
+
+def duration(length: timedelta) -> str:
+    """A length of time in its two largest units: `7 d 2 h`."""
+    seconds = max(0, int(length.total_seconds()))
+    if seconds < 60:
+        return f"{seconds} s"
+    units = ((86_400, "d"), (3_600, "h"), (60, "min"))
+    first = next(n for n, (size, _) in enumerate(units) if seconds >= size)
+    parts = [(seconds // units[first][0], units[first][1])]
+    if first + 1 < len(units):
+        parts.append((seconds % units[first][0] // units[first + 1][0], units[first + 1][1]))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 vantage`, `2 vantages`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,165 @@
+"""The two other shipped files: anchors to choose from, and registers that can be fetched."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import msgspec
+
+from probe.errors import ListError, TargetError
+from probe.lists.catalogue import line_of
+from probe.lists.formats import named
+from probe.model.target import UrlTarget, parse
+
+MAX_BYTES = 256 * 1024
+"""Bytes in such a file."""
+
+T = TypeVar("T")
+
+
+class Reach(StrEnum):
+    """Where an anchor works."""
+
+    FOREIGN = "foreign"
+    """from anywhere"""
+    DOMESTIC = "domestic"
+    """inside one country, also when only an allow-list is let through"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """A place that must work if the vantage works.
+
+    Attributes:
+        url: what is fetched.
+        kind: see `Reach`.
+        country: of a domestic anchor, two capitals.
+        why: the ground for the choice.
+        checked: its day.
+        verified: False where it could not be tried when it was written down.
+    """
+
+    url: str
+    kind: Reach
+    why: str
+    checked: date
+    country: str = ""
+    verified: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register:
+    """A list or register that can be fetched.
+
+    Attributes:
+        name: on the command line.
+        title: for people.
+        format: of `probe.lists.formats`.
+        urls: tried in order.
+        max_bytes: a longer answer is refused (after decompression too).
+        timeout: seconds for the whole of it.
+        every: seconds that must lie between two fetches.
+        terms: what the source asks.
+        dead: why it cannot be fetched; empty while it can.
+        checked, verified: as in `Anchor`.
+    """
+
+    name: str
+    title: str
+    format: str
+    urls: tuple[str, ...]
+    max_bytes: int
+    timeout: float
+    every: float
+    terms: str
+    checked: date
+    dead: str = ""
+    verified: bool = True
+
+
+def anchors(content: bytes, where: str) -> tuple[Anchor, ...]:
+    """Read `anchors.toml`.
+
+    Raises:
+        ListError: with file and line.
+    """
+    text, raw = _toml(content, where)
+    tables = raw.get("anchor")
+    if set(raw) != {"anchor"} or not isinstance(tables, list):
+        raise ListError("holds something else than [[anchor]]", where=f"{where}:1")
+    found = tuple(_shaped(table, Anchor, text, where, "[[anchor]]") for table in tables)
+    for anchor in found:
+        _url(anchor.url, text, where)
+        if (anchor.kind is Reach.DOMESTIC) != bool(re.fullmatch("[A-Z]{2}", anchor.country)):
+            raise ListError(
+                f"{anchor.url} is {anchor.kind} with the country {anchor.country!r}",
+                where=f"{where}:{line_of(text, anchor.url)}",
+                mend="a domestic anchor has a country of two capitals, a foreign one has none",
+            )
+    return found
+
+
+def registers(content: bytes, where: str) -> dict[str, Register]:
+    """Read `registers.toml`: name -> register.
+
+    Raises:
+        ListError: with file and line.
+    """
+    text, raw = _toml(content, where)
+    found = {}
+    for name, table in raw.items():
+        place = f"[{name}]"
+        if not isinstance(table, dict):
+            raise ListError(f"{name!r} is no register", where=f"{where}:{line_of(text, name)}", mend=f"write {place}")
+        register = _shaped({"name": name, **table}, Register, text, where, place)
+        try:
+            named(register.format)
+        except ListError as error:
+            raise ListError(error.what, where=f"{where}:{line_of(text, place)}", mend=error.mend) from error
+        if not register.urls or min(register.max_bytes, register.timeout, register.every) <= 0:
+            raise ListError(f"{name} lacks a URL or a bound", where=f"{where}:{line_of(text, place)}")
+        for url in register.urls:
+            _url(url, text, where)
+        found[name] = register
+    return found
+
+
+def _toml(content: bytes, where: str) -> tuple[str, dict[str, Any]]:
+    if len(content) > MAX_BYTES:
+        raise ListError(f"larger than {MAX_BYTES} bytes", where=where)
+    try:
+        text = content.decode()
+        return text, tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise ListError("not UTF-8", where=f"{where}:{content.count(10, 0, error.start) + 1}") from error
+    except (ValueError, RecursionError) as error:  # see `probe.lists.catalogue`
+        place = re.search(r"at line (\d+)", str(error))
+        raise ListError(f"not TOML ({error})", where=f"{where}:{place[1] if place else 1}") from error
+
+
+def _shaped(table: Mapping[str, Any], kind: type[T], text: str, where: str, place: str) -> T:
+    needle = str(table.get("url", place)) if isinstance(table, Mapping) else place
+    try:
+        known = kind.__dataclass_fields__  # type: ignore[attr-defined]
+        unknown = next((key for key in table if key not in known), "") if isinstance(table, Mapping) else ""
+        if not unknown:
+            return msgspec.convert(table, kind)
+        needle, what = unknown, f"the key {unknown!r} is unknown"
+    except msgspec.ValidationError as error:
+        what = str(error)
+    raise ListError(f"{place}: {what}", where=f"{where}:{line_of(text, needle)}")
+
+
+def _url(url: str, text: str, where: str) -> None:
+    try:
+        right = isinstance(parse(url), UrlTarget)
+    except TargetError:
+        right = False
+    if not right:
+        raise ListError(f"{url!r:.100} is no URL", where=f"{where}:{line_of(text, url)}")

@@ -1,0 +1,105 @@
+"""What a plan may use and how far it may go."""
+
+from __future__ import annotations
+
+import msgspec
+
+from probe.model.address import Family
+from probe.model.verdict import ControlFacts, Status
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds on one measurement.
+
+    The caps per family cover every address of nearly all names while keeping the handshakes to one network few, since
+    four to twelve close together make some Russian filters freeze all new ones (net4people/bbs#546).
+
+    Attributes:
+        ipv4: addresses of that family tried per name.
+        ipv6: likewise.
+        late: addresses that came in late answers, tried beyond those.
+        fetches: addresses of one hop that are asked for the page over TLS, one after another.
+        followed: addresses of one hop that get follow-ups after a failure.
+        silences: how often a hop that is silent is tried. At 10 % loss either way a SYN and its two repetitions stay
+            unanswered once in 150 times, three such tries once in three million.
+        proof: the same where silence could be called a block (`probe.judge.repetition`).
+        traces: connections of one search for where on the path a blocked name is objected to.
+        redirects: hops after the first (as browsers and curl: 10 to 20; OONI: 10).
+    """
+
+    ipv4: int = 4
+    ipv6: int = 2
+    late: int = 2
+    fetches: int = 3
+    followed: int = 2
+    silences: int = 3
+    proof: int = 5
+    traces: int = 8
+    redirects: int = 10
+
+    def of(self, family: Family) -> int:
+        """The cap of a family."""
+        return self.ipv6 if family is Family.IPV6 else self.ipv4
+
+
+class Setup(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plan knows besides its target.
+
+    Attributes:
+        network_resolvers: `udp:ADDRESS:PORT`, as resolv.conf lists them.
+        trusted_resolvers: encrypted ones, in order of trust.
+        own_names: the names that this host finds elsewhere than at the network's resolvers (the hosts file); None where
+            any may be.
+        control: what the control says of this target.
+        families: the families this host has a route for.
+        random_name: a server name that nobody can have listed, neither to block nor to allow; drawn per measurement.
+        ghost_name: a host name that exists nowhere; drawn per measurement.
+        allowed_name: a well-known name that exists and that allow-lists carry.
+        suspected: a server name is suspected (a re-test): each address hears the neutral name before the suspect one,
+            since some filters silence an address for minutes after the suspect name (GFW: 90 to 360 s per client,
+            server and port).
+        relay_address: an address where nothing listens, for `tcp://` targets and ranges; empty for none.
+        sample: of a range, how many addresses are looked at (more where it is wide, see `probe.plan.sampling`).
+        seed: of a range, what the sample is drawn by: the same number draws the same one.
+        turn: of a range, a number that changes with every look, for the draws of a control that searches on.
+        known: of a range, addresses that answered a control before; a control's own hit list.
+        holes: of a range, the prefixes inside it that belong to somebody else; nothing of them is looked at.
+        draw: of a range, which of the disjoint samples: 0, or the number of a re-test, which asks others.
+    """
+
+    network_resolvers: tuple[str, ...] = ()
+    trusted_resolvers: tuple[str, ...] = ()
+    own_names: frozenset[str] | None = None
+    control: ControlFacts | None = None
+    families: frozenset[Family] = frozenset(Family)
+    random_name: str = "xkqvdwpzrjtm.com"
+    ghost_name: str = "zq7w0v5xk2md.com"
+    allowed_name: str = "www.wikipedia.org"
+    suspected: bool = False
+    relay_address: str = ""
+    sample: int = 16
+    seed: int = 0
+    draw: int = 0
+    turn: int = 0
+    known: tuple[str, ...] = ()
+    holes: tuple[str, ...] = ()
+    limits: Limits = Limits()
+
+    def asks_system(self, name: str) -> bool:
+        """Whether getaddrinfo may know more of a name than the network's resolver, asked by ourselves, says.
+
+        Of several resolvers it asks one, and which one that is decides what programs on this host see.
+        """
+        return self.own_names is None or name in self.own_names or len(self.network_resolvers) != 1
+
+    @property
+    def served_elsewhere(self) -> bool:
+        """Whether the control was served, so that a failure here may be called a block."""
+        good = {Status.REACHABLE, Status.THROTTLED}
+        return self.control is not None and bool(self.control.statuses) and good.issuperset(self.control.statuses)
+
+    @property
+    def rrtypes(self) -> tuple[str, ...]:
+        """The record types worth asking for."""
+        wanted = (("A", Family.IPV4), ("AAAA", Family.IPV6))
+        return tuple(rrtype for rrtype, family in wanted if family in self.families)

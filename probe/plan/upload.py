@@ -1,0 +1,78 @@
+"""Does what is sent get through? Padded requests in one connection, of a target that was served; only on demand.
+
+A freeze of what is sent hides behind any small page: the target looks reachable, and uploads stop. Asked only of a
+target that is `reachable`, since nothing else could become another verdict by it::
+
+    its own name    the other name    its own name    the other name
+
+each only where the one before left the question open: the own name stopped in silence, the other's sending was
+complete. So a healthy target costs one sending, and at most four are made, one after another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+from probe.model.observation import Exchange, Observation, Sending
+from probe.model.step import Place, Purpose, Send, Step
+from probe.model.verdict import Status, Verdict
+from probe.plan.context import Setup
+from probe.plan.plan import Plan
+
+TURNS = 2
+"""Sendings under each name: a freeze is believed when it was met twice beside sendings that were complete."""
+
+
+def served(verdict: Verdict) -> Exchange | None:
+    """The page whose server is asked: the first hop that was served over verified TLS; None where none was."""
+    if verdict.status is not Status.REACHABLE:
+        return None
+    pages = [one for one in verdict.evidence.observations if isinstance(one, Exchange)]
+    # A page in clear is sometimes asked for once over TLS too: that is not the hop's own URL.
+    clear = {(one.chain, one.hop) for one in pages if one.url.startswith("http:")}
+    fit = [
+        one
+        for one in pages
+        if one.purpose is Purpose.SUBJECT
+        and one.url.startswith("https:")
+        and one.secure
+        and one.answered
+        and (one.chain, one.hop) not in clear
+    ]
+    return min(fit, key=lambda one: (one.chain, one.hop, one.at), default=None)
+
+
+class Sendings(Plan):
+    """The sendings to one server.
+
+    Args:
+        page: which was served.
+        setup: names.
+    """
+
+    def __init__(self, page: Exchange, setup: Setup) -> None:
+        super().__init__()
+        self._page = page
+        self._name = setup.random_name
+        self._turns: Iterator[int] = count()
+        self._go_on()
+
+    def told(self, step: Step, seen: Observation) -> None:
+        """Go on while the question is open."""
+        assert isinstance(seen, Sending)  # noqa: S101 - this plan asks for nothing else
+        if seen.frozen if step.place.purpose is Purpose.SUBJECT else seen.complete:
+            self._go_on()
+
+    def ended(self, step: Step, seen: tuple[Observation, ...]) -> None:
+        """All that a sending sees is one thing."""
+
+    def _go_on(self) -> None:
+        attempt, other = divmod(next(self._turns), 2)
+        if attempt >= TURNS:
+            return
+        page = self._page
+        purpose = Purpose.NEUTRAL if other else Purpose.SUBJECT
+        place = Place(chain=page.chain, hop=page.hop, attempt=attempt, purpose=purpose)
+        sni = self._name if other else ""
+        self.slate.ask(Send(url=page.url, address=page.address, sni=sni, verify=not other, place=place), self)

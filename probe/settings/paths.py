@@ -1,0 +1,57 @@
+"""Where settings and state are looked for (XDG Base Directory Specification 0.8, systemd's STATE_DIRECTORY)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from probe.errors import SettingsError
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+SYSTEM_SETTINGS = Path("/etc/probe/probe.toml")
+SYSTEM_STATE = Path("/var/lib/probe")
+
+
+def settings_file(environ: Mapping[str, str]) -> Path | None:
+    """The settings file that is named, or the first usual one that exists; None when there is none."""
+    if environ.get("PROBE_CONFIG"):
+        return Path(environ["PROBE_CONFIG"])
+    for place in (_home(environ, "XDG_CONFIG_HOME", ".config") / "probe.toml", SYSTEM_SETTINGS):
+        if place.is_file():
+            return place
+    return None
+
+
+def state_folder(setting: str, environ: Mapping[str, str]) -> Path:
+    """Where key, enrolment and state live: the setting, else systemd's, else XDG's, else the system's for root."""
+    if setting:
+        return Path(setting)
+    if environ.get("STATE_DIRECTORY"):
+        return Path(environ["STATE_DIRECTORY"].split(os.pathsep)[0])
+    if not environ.get("XDG_STATE_HOME") and hasattr(os, "geteuid") and os.geteuid() == 0:
+        return SYSTEM_STATE
+    return _home(environ, "XDG_STATE_HOME", ".local/state")
+
+
+def shipped_folder() -> Path:
+    """The folder of shipped targets: `targets/` beside the package in a checkout, inside it in an installed wheel.
+
+    Raises:
+        SettingsError: the installation lacks it.
+    """
+    for place in (_PACKAGE / "targets", _PACKAGE.parent / "targets"):
+        if place.is_dir():
+            return place
+    raise SettingsError("the shipped targets are missing", where=str(_PACKAGE), mend="install the package again")
+
+
+def _home(environ: Mapping[str, str], variable: str, usual: str) -> Path:
+    given = environ.get(variable)
+    if given:
+        return Path(given) / "probe"
+    if sys.platform == "win32" and environ.get("LOCALAPPDATA"):
+        return Path(environ["LOCALAPPDATA"]) / "probe"
+    return Path(environ.get("HOME") or Path.home()) / usual / "probe"

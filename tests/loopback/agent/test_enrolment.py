@@ -1,0 +1,88 @@
+"""Enrolment at a collector on loopback."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from pathlib import Path
+
+import pytest
+
+from probe.agent.enrolment import enrol, origin_of
+from probe.agent.identity import enrolment_of, key_of
+from probe.clock import Clock
+from probe.errors import ExitStatus, UplinkError, UsageError
+from probe.settings import load
+from tests.loopback.agent.tiny_collector import TinyCollector
+
+SETTINGS = load(None, {"XDG_CONFIG_HOME": "/nonexistent", "PROBE_NETWORK_ASN": "64500", "PROBE_NETWORK_COUNTRY": "RU"})
+
+
+async def test_a_token_buys_a_name_that_is_remembered(tmp_path: Path) -> None:
+    async with TinyCollector() as tiny:
+        enrolment = await enrol(tiny.origin + "/", "t0ken", tmp_path, SETTINGS, Clock())
+
+    assert (enrolment.agent, enrolment.origin) == ("agent0", tiny.origin)
+    assert enrolment_of(tmp_path) == enrolment
+    assert tiny.keys["agent0"] == b64decode(key_of(tmp_path).public)
+
+
+async def test_a_refused_token_is_one_line_that_says_why_and_is_not_in_it(tmp_path: Path) -> None:
+    async with TinyCollector() as tiny:
+        with pytest.raises(UplinkError, match="not enrolled: the token is not known \\(ask") as caught:
+            await enrol(tiny.origin, "s3cret", tmp_path, SETTINGS, Clock())
+
+    assert caught.value.status == ExitStatus.NOT_ALL_WELL
+    assert "s3cret" not in str(caught.value)
+    assert enrolment_of(tmp_path) is None
+
+
+async def test_a_collector_that_is_down_is_one_line(tmp_path: Path) -> None:
+    async with TinyCollector() as tiny:
+        origin = tiny.origin
+    with pytest.raises(UplinkError, match=f"not enrolled: {origin}: .* \\(try again when"):
+        await enrol(origin, "t0ken", tmp_path, SETTINGS, Clock())
+
+
+async def test_a_key_that_the_collector_has_had_under_another_name_is_replaced(tmp_path: Path) -> None:
+    """The state folder lost its enrolment and kept its key."""
+    old = key_of(tmp_path).public
+    async with TinyCollector() as tiny:
+        tiny.enrol_answer = (409, {"error": {"code": "known_key", "message": "this key has been enrolled before"}})
+
+        with pytest.raises(UplinkError, match="knows this key already"):
+            await enrol(tiny.origin, "t0ken", tmp_path, SETTINGS, Clock())
+
+    assert key_of(tmp_path).public != old
+    assert (tmp_path / "agent.key.old").exists()
+
+
+async def test_a_page_in_place_of_an_answer_is_one_line(tmp_path: Path) -> None:
+    async with TinyCollector() as tiny:
+        tiny.enrol_answer = (200, {"welcome": "please log in"})
+        with pytest.raises(UplinkError, match=r"the answer \(200\) is not a collector's"):
+            await enrol(tiny.origin, "t0ken", tmp_path, SETTINGS, Clock())
+
+
+@pytest.mark.parametrize("token", ["", "a\nb", "x" * 501])
+async def test_what_cannot_be_a_token_is_not_sent(token: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="the token is empty or no token"):
+        await enrol("http://127.0.0.1:1", token, tmp_path, SETTINGS, Clock())
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://C.Example/", "https://c.example"),
+        ("https://c.example:443/x?y", "https://c.example"),
+        ("http://127.0.0.1:8017", "http://127.0.0.1:8017"),
+        ("https://[2001:DB8::1]:8443/", "https://[2001:db8::1]:8443"),
+    ],
+)
+def test_the_origin_is_what_batches_are_signed_for(url: str, origin: str) -> None:
+    assert origin_of(url) == origin
+
+
+@pytest.mark.parametrize("url", ["c.example", "ftp://c.example", "https://", "https://c.example:0", "https://c:99999"])
+def test_what_is_no_address_of_a_collector_is_one_line(url: str) -> None:
+    with pytest.raises(UsageError, match="is not a collector's address"):
+        origin_of(url)

@@ -1,0 +1,27 @@
+"""Register history in the database."""
+
+from __future__ import annotations
+
+import msgspec
+
+from probe.collector.store import register
+from probe.lists.history import Change, Kind
+from tests.loopback.cli.test_collector import diff
+from tests.loopback.collector.conftest import House
+from tests.unit.lists.test_changes import CHANGE
+
+LISTED = msgspec.json.decode(diff("wechat.com"), type=Change)
+
+
+async def test_what_was_listed_comes_back_by_country(house: House) -> None:
+    """As it was given, to the millisecond; addresses added later are kept, but date no listing."""
+    store = house.collector.store
+
+    new = await store.write(lambda s: register.keep(s, "RU", [LISTED, LISTED, CHANGE]))
+    other = await store.write(lambda s: register.keep(s, "KZ", [LISTED]))
+
+    assert (new, other) == (2, 1)
+    found = await store.read(lambda s: register.changes_of(s, "wechat"))
+    assert found == {"KZ": [LISTED], "RU": [LISTED]}
+    assert found["RU"][0].kind is Kind.LISTED
+    assert await store.read(lambda s: register.changes_of(s, "line")) == {}

@@ -1,0 +1,54 @@
+"""The feed, fetched from a running collector."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from xml.etree import ElementTree as ET
+
+from probe.model.verdict import Cause, Status
+from tests.loopback.collector.conftest import House
+from tests.loopback.collector.fusing.test_fuser import T, fused, report
+from tests.loopback.collector.vantages import FakeAgent, change
+
+Enrolled = Callable[..., Awaitable[FakeAgent]]
+NOW = datetime.now(UTC)
+HOUR = timedelta(hours=1)
+ATOM = {"a": "http://www.w3.org/2005/Atom"}
+
+
+async def titles(house: House, query: str = "") -> list[str | None]:
+    """The entries' titles, the newest first."""
+    async with house.http.get(f"{house.page}/feed.atom{query}") as answer:
+        assert answer.content_type == "application/atom+xml"
+        root = ET.fromstring(await answer.read())  # noqa: S314
+    ids = [entry.findtext("a:id", namespaces=ATOM) for entry in root.findall("a:entry", ATOM)]
+    assert len(ids) == len(set(ids))
+    return [entry.findtext("a:title", namespaces=ATOM) for entry in root.findall("a:entry", ATOM)]
+
+
+async def test_one_entry_for_what_began_and_one_for_what_lifted(house: House, enrolled: Enrolled) -> None:
+    """Revisions in between are no news."""
+    one, two = await enrolled(), await enrolled()
+    for agent in (one, two):
+        await report(house, agent, change(T, Status.BLOCKED, NOW - 3 * HOUR, Cause.TCP_TIMEOUT))
+        await fused(house)
+    for agent in (one, two):
+        await agent.post(house.http, agent.batch(changes=(change(T, Status.REACHABLE, NOW - HOUR),)))
+        await fused(house)
+
+    assert await titles(house) == [
+        "WeChat no longer blocked on AS64500 (RU)",
+        "WeChat blocked on AS64500 (RU)",
+    ]
+
+
+async def test_a_reader_may_choose_country_and_service(house: House, enrolled: Enrolled) -> None:
+    """By query."""
+    await report(house, await enrolled(country="RU"), change(T, Status.BLOCKED, NOW - HOUR))
+    await report(house, await enrolled(asn=64501, country="BY"), change(T, Status.THROTTLED, NOW - HOUR))
+    await fused(house)
+
+    assert await titles(house, "?cc=BY") == ["WeChat throttled on AS64501 (BY)"]
+    assert len(await titles(house, "?s=WeChat")) == 2
+    assert await titles(house, "?s=LINE") == []

@@ -1,0 +1,168 @@
+"""The pages, fetched from a running collector."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+
+import msgspec
+
+from probe.collector.web.pages import FRESH, STATIC
+from probe.model.verdict import Cause, Status
+from tests.loopback.collector.conftest import House
+from tests.loopback.collector.fusing.test_fuser import SERVICES, T, fused, report
+from tests.loopback.collector.vantages import FakeAgent, blocked_verdict, change, rounds, settled
+
+Enrolled = Callable[..., Awaitable[FakeAgent]]
+NOW = datetime.now(UTC)
+HOUR = timedelta(hours=1)
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202e"
+
+
+class Outline(HTMLParser):
+    """What a page is made of: elements, and attributes that would run or style something."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.faults: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note the element, and what the content policy would refuse."""
+        self.tags.append(tag)
+        names = dict(attrs)
+        self.faults += [name for name in names if name.startswith("on") or name == "style"]
+        if tag == "style" or (tag == "script" and not (names.get("src") or "").startswith("/static/")):
+            self.faults.append(tag)
+        for name in ("href", "src"):
+            address = names.get(name)
+            if address and not re.match(r"/|#|https?://127\.0\.0\.1", address):
+                self.faults.append(address)
+
+
+async def page(house: House, path: str) -> str:
+    """A page without anything the policy would refuse."""
+    async with house.http.get(house.page + path, headers={"Accept": "text/html"}) as answer:
+        text = await answer.text()
+        assert answer.content_type == "text/html"
+        assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+    assert Outline(text).faults == []
+    return text
+
+
+async def test_an_empty_board_says_that_nobody_has_reported(house: House) -> None:
+    """And how to begin."""
+    text = await page(house, "/")
+
+    assert "No vantage has reported yet." in text
+    assert "probe collector token" in text
+
+
+async def test_the_board_answers_first_and_shows_services_by_network(house: House, enrolled: Enrolled) -> None:
+    """A sentence, then the table, then what changed."""
+    await report(house, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR, Cause.DNS_SPOOFED))
+    await report(house, await enrolled(asn=64501))
+    (event,) = await fused(house)
+
+    text = await page(house, "/")
+
+    assert "WeChat is blocked on 1 of 2 measured networks." in text
+    assert text.index("<h1>") < text.index("<table") < text.index("What changed in the last 24 hours")
+    assert f'href="/e/{event.id}"' in text
+    assert "the resolver answers with an address that is not the target&#39;s" in text
+    assert "AS64501" in text
+    assert "WeChat blocked on AS64500 (RU)" in text
+
+
+async def test_a_network_nobody_is_heard_from_is_hatched_and_neither_good_nor_bad(
+    house: House, enrolled: Enrolled
+) -> None:
+    """It says what was last and when."""
+    agent = await enrolled()
+    gone = agent.batch(
+        rounds=rounds(NOW - 9 * HOUR, 3), settled=(settled(T, NOW - 9 * HOUR, Status.BLOCKED),), services=SERVICES
+    )
+    await agent.post(house.http, gone)
+    await fused(house)
+
+    text = await page(house, "/")
+
+    assert "nobody there" in text
+    assert '<td class="s-unknown"' in text
+    assert "was blocked" in text
+
+
+async def test_the_title_says_no_more_than_the_page(house: House, enrolled: Enrolled) -> None:
+    """Where nobody looks, nobody sees that nothing is wrong."""
+    assert "<title>Nobody has reported yet" in await page(house, "/")
+    agent = await enrolled()
+    then = NOW - 9 * HOUR
+    await agent.post(house.http, agent.batch(rounds=rounds(then, 3), settled=(settled(T, then),), services=SERVICES))
+    await fused(house)
+    await house.collector.real.sleep(FRESH)
+
+    text = await page(house, "/")
+
+    assert "<title>No vantage heard lately" in text
+    assert "<h1>No vantage has been heard lately: nothing can be said of now.</h1>" in text
+
+
+async def test_an_event_s_page_shows_the_steps_beside_the_control_s(house: House, enrolled: Enrolled) -> None:
+    """The sentence first; the JSON and the line to repeat it at the end; no agent's id anywhere."""
+    agent = await enrolled()
+    verdict = blocked_verdict(T, "wechat.example", NOW - HOUR, title=EVIL)
+    await report(house, agent, change(T, Status.BLOCKED, NOW - HOUR, Cause.DNS_SPOOFED, verdict=verdict))
+    (event,) = await fused(house)
+
+    text = await page(house, f"/e/{event.id}")
+
+    assert "WeChat has been blocked on AS64500 (RU) since" in text.split("</h1>")[0]
+    for part in (
+        "198.51.100.7",
+        "203.0.113.9",
+        "A of wechat.example at the network&#39;s resolver",
+        "found the target reachable",
+    ):
+        assert part in text
+    assert "probe check --json -- &#39;https://wechat.example/&#39;" in text
+    assert agent.id not in text
+
+
+async def test_what_strangers_wrote_is_shown_as_text(house: House, enrolled: Enrolled) -> None:
+    """Titles, rules, details, services: escaped, and without marks that turn the writing around."""
+    verdict = blocked_verdict(T, "wechat.example", NOW - HOUR, title=EVIL)
+    verdict = msgspec.structs.replace(verdict, rule=EVIL)
+    agent = await enrolled()
+    batch = agent.batch(
+        rounds=rounds(NOW - HOUR, 12),
+        changes=(change(T, Status.BLOCKED, NOW - HOUR, verdict=verdict),),
+        services={T: "<script>alert(3)</script>"},
+    )
+    assert (await agent.post(house.http, batch))[0] == 200
+    (event,) = await fused(house)
+
+    for path in ("/", f"/e/{event.id}"):
+        text = await page(house, path)
+        assert "<script>alert" not in text
+        assert "<img" not in text
+        assert "\u202e" not in text
+
+
+async def test_a_page_that_is_not_there_says_so_to_people_and_to_programs(house: House) -> None:
+    """HTML to the one, JSON to the other."""
+    assert "There is no such event" in await page(house, "/e/0123456789abcdef")
+    assert "There is nothing here" in await page(house, "/nowhere")
+    assert await house.get("/nowhere") == (404, '{"error":{"code":"not_found","message":"Not Found"}}')
+
+
+async def test_files_beside_the_pages_are_small_and_served(house: House) -> None:
+    """Own script under 10 KB, nothing from elsewhere."""
+    for name in ("style.css", "live.js", "icon.svg"):
+        status, text = await house.get(f"/static/{name}")
+        assert status == 200
+        assert not re.search(r"https?://(?!www\.w3\.org)", text)
+    assert (STATIC / "live.js").stat().st_size < 10_000
+    assert (await house.get("/static/../pages.py"))[0] == 404

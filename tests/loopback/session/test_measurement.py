@@ -1,0 +1,157 @@
+"""One target from its text to its verdict, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import time
+
+import pytest
+import trustme
+
+from probe.clock import Clock
+from probe.judge import again
+from probe.judge.control import facts
+from probe.measure.anchors import AnchorWatch
+from probe.measure.tools import Tools
+from probe.model.address import Family
+from probe.model.location import Location
+from probe.model.observation import Connection, Traced
+from probe.model.target import parse
+from probe.model.verdict import Cause, Status, VantageState, Verdict
+from probe.session import measurement as measuring
+from probe.session.measurement import Surroundings, measure, unrouted
+from tests.loopback.tiny_servers import abort, answer, page_of, reply_to, resolving, server_context, serving, silent
+
+
+def around(tools: Tools, *resolvers: str, anchors: tuple[str, ...] = (), localise: int | None = None) -> Surroundings:
+    """Surroundings with these resolvers and anchors."""
+    return Surroundings(
+        localise=localise,
+        tools=tools,
+        watch=AnchorWatch(anchors, (), tools, Clock()),
+        network_resolvers=resolvers,
+        families=frozenset({Family.IPV4}),
+        allowed_name="localhost",
+    )
+
+
+async def look(text: str, surroundings: Surroundings) -> Verdict:
+    """Measure one."""
+    return await measure(text, parse(text), surroundings)
+
+
+async def test_a_port_that_is_open_is_reachable(tools: Tools) -> None:
+    """With the vantage's own facts beside it."""
+    async with serving(silent) as port:
+        verdict = await look(f"tcp://127.0.0.1:{port}", around(tools))
+
+    assert (verdict.status, verdict.vantage.state) == (Status.REACHABLE, VantageState.ONLINE)
+    assert verdict.evidence.error == ""
+    assert verdict.evidence.observations
+
+
+async def test_a_range_is_looked_at_address_by_address_and_its_control_keeps_who_answered(tools: Tools) -> None:
+    """All four of a /30: one listens, the others refuse. A later look asks that one first."""
+    async with serving(silent) as port:
+        text = f"127.0.0.0/30:{port}"
+        first = await look(text, around(tools))
+        known = facts([first])[text]
+        second = await measure(text, parse(text), around(tools), control=known)
+
+    assert (first.status, first.rule, known.hits) == (Status.REACHABLE, "served", {"127.0.0.1": "tcp"})
+    asked = [one.address for one in second.evidence.observations if isinstance(one, Connection)]
+    assert asked[0] == "127.0.0.1"
+    assert second.evidence.control is not None
+    assert second.evidence.control.hits == known.hits
+
+
+def test_an_address_where_nobody_can_be_is_of_the_targets_family_and_never_for_this_host() -> None:
+    """Benchmark and discard addresses; a loopback or link-local target needs none."""
+    four = ipaddress.ip_address(unrouted(parse("151.101.0.0/16")))
+    six = ipaddress.ip_address(unrouted(parse("tcp://[2a04:4e42::1]:443")))
+
+    assert four in ipaddress.ip_network("198.18.0.0/15")
+    assert six in ipaddress.ip_network("100::/64")
+    none = ("tcp://127.0.0.1:80", "tcp://[::1]:80", "169.254.0.0/24", "https://example.org/")
+    assert [unrouted(parse(text)) for text in none] == [""] * 4
+
+
+async def test_a_failing_verdict_is_held_until_the_anchors_were_asked_again(tools: Tools, ca: trustme.CA) -> None:
+    """The vantage went offline meanwhile: nothing is known of the target."""
+    async with serving(silent) as closed:
+        pass
+    async with serving(page_of(answer()), server_context(ca, "127.0.0.1")) as anchor:
+        surroundings = around(tools, anchors=(f"https://127.0.0.1:{anchor}/",))
+        await surroundings.watch.look()
+        online = await look(f"tcp://127.0.0.1:{closed}", surroundings)
+    offline = await look(f"tcp://127.0.0.1:{closed}", surroundings)
+
+    assert online.vantage.state is VantageState.ONLINE
+    assert online.status in {Status.UNREACHABLE, Status.DOWN}
+    assert online.vantage.anchors[0].at >= online.time
+    assert (offline.status, offline.vantage.state) == (Status.UNKNOWN, VantageState.OFFLINE)
+
+
+async def test_whatever_goes_wrong_in_ourselves_is_unknown_with_the_reason(
+    tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The round goes on."""
+
+    async def broken(*_: object, **__: object) -> None:
+        raise ExceptionGroup("many", [ValueError("oops")])
+
+    monkeypatch.setattr(measuring, "perform", broken)
+    verdict = await look("tcp://127.0.0.1:1", around(tools))
+
+    assert (verdict.status, verdict.evidence.error) == (Status.UNKNOWN, "ValueError: oops")
+
+
+async def test_a_cancellation_is_not_a_verdict(tools: Tools) -> None:
+    """It gets out."""
+    async with serving(silent) as port:
+        task = asyncio.create_task(look(f"tls://127.0.0.1:{port}/lab.example", around(tools)))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_a_whole_url_by_name(tools: Tools, ca: trustme.CA) -> None:
+    """Resolver, TLS and page on loopback: every step is seen, and it ends."""
+    async with (
+        serving(page_of(answer()), server_context(ca, "lab.example")) as port,
+        resolving(lambda query: [(0, reply_to(query, "127.0.0.1"))]) as (_, dns),
+    ):
+        began = time.monotonic()
+        verdict = await look(f"https://lab.example:{port}/", around(tools, f"udp:127.0.0.1:{dns}"))
+
+    assert verdict.evidence.error == ""
+    assert verdict.evidence.observations
+    assert time.monotonic() - began < 20
+
+
+async def cutting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Cuts whoever says a name with `suspect` in it; answers all others with an alert."""
+    if b"suspect" in await reader.read(65536):
+        abort(writer)
+    else:
+        writer.write(bytes.fromhex("15030300020228"))
+        await writer.drain()
+
+
+@pytest.mark.parametrize(("localise", "attempt", "searches"), [(None, 9, False), (2, 1, False), (2, 2, True)])
+async def test_a_blocked_name_is_localised_from_a_given_re_test_on(
+    tools: Tools, localise: int | None, attempt: int, searches: bool
+) -> None:
+    """Evidence more, and nothing else: the verdict is the same, its traces follow in time, judging again finds them."""
+    async with serving(cutting) as port:
+        text = f"tls://127.0.0.1:{port}/suspect.example"
+        verdict = await measure(text, parse(text), around(tools, localise=localise), attempt=attempt)
+
+    traces = [one for one in verdict.evidence.observations if isinstance(one, Traced)]
+    assert (verdict.status, verdict.causes[0]) == (Status.BLOCKED, Cause.TLS_RESET)
+    assert [one.ttl for one in traces] == ([8, 4, 2, 1, 1] if searches else [])
+    assert verdict.evidence.location == (Location(routers=0, server=True) if searches else None)
+    assert [one.at for one in verdict.evidence.observations] == sorted(one.at for one in verdict.evidence.observations)
+    assert again(verdict) == verdict

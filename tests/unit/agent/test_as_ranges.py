@@ -1,0 +1,74 @@
+"""ASes become ranges."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from probe.agent.as_ranges import numbered, ranges, table_of
+from probe.errors import ListError, SettingsError
+from probe.lists.catalogue import load
+from probe.settings import paths
+
+SERVICES = load({str(path): path.read_bytes() for path in sorted((paths.shipped_folder() / "services").glob("*.toml"))})
+IPVERSE = b'{"asn": 45090, "metadata": {}, "prefixes": {"ipv4": ["1.12.0.0/20", "119.29.0.0/16"], "ipv6": []}}'
+IMPORTED = b"url,category_code,category_description,date_added,source,notes,service\n119.29.29.0/24,,,,x,AS132203,\n"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """A table as somebody publishes it, packed, and a list of ours."""
+    (tmp_path / "AS45090.json.gz").write_bytes(gzip.compress(IPVERSE))
+    (tmp_path / "tencent-overseas.csv").write_bytes(IMPORTED)
+    return sorted(tmp_path.iterdir())
+
+
+def test_an_as_is_its_prefixes_on_the_port_that_is_named(files: list[Path]) -> None:
+    """443 where none is, as everywhere."""
+    table = table_of(files)
+
+    assert list(ranges(["AS45090:8080", "as132203"], table, SERVICES)) == [
+        ("1.12.0.0/20:8080", ""),
+        ("119.29.0.0/16:8080", ""),
+        ("119.29.29.0/24", ""),
+    ]
+
+
+def test_a_service_is_its_ases_on_each_of_its_tcp_ports(files: list[Path]) -> None:
+    """WeChat: short link, web, long link."""
+    found = list(ranges(["wechat"], table_of(files), SERVICES))
+
+    assert len(found) == 9
+    assert {service for _, service in found} == {"wechat"}
+    assert [text for text, _ in found if text.startswith("119.29.29")] == [
+        "119.29.29.0/24:80",
+        "119.29.29.0/24",
+        "119.29.29.0/24:8080",
+    ]
+
+
+@pytest.mark.parametrize("text", ["AS", "132203", "AS0", "AS1:0", "AS1:65536", "AS4294967296", "nobody"])
+def test_what_is_neither_an_as_nor_a_service_is_one_line(text: str, files: list[Path]) -> None:
+    """With the place it came from."""
+    with pytest.raises(SettingsError, match=r"^p\.toml: .* is neither an AS nor a service \(write AS132203"):
+        list(ranges([text], table_of(files), SERVICES, "p.toml"))
+    with pytest.raises(SettingsError):
+        numbered(text)
+
+
+def test_an_as_without_prefixes_is_an_error_and_not_silence(files: list[Path]) -> None:
+    """Whoever named it believes it is watched."""
+    with pytest.raises(SettingsError, match=r"no prefix of AS3 \(fetch or import"):
+        list(ranges(["AS3"], table_of(files), SERVICES))
+
+
+def test_files_that_are_no_tables_are_named(tmp_path: Path) -> None:
+    """Missing, or a list of sites."""
+    with pytest.raises(ListError, match=r"none\.json: cannot be read"):
+        table_of([tmp_path / "none.json"])
+    sites = tmp_path / "sites.csv"
+    sites.write_text("url,notes\nhttps://a.example/,\n")
+    with pytest.raises(ListError, match=r"sites\.csv: holds no prefixes"):
+        table_of([sites])

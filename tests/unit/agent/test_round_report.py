@@ -1,0 +1,136 @@
+"""What of a round is worth telling the collector."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from probe.agent import round_report
+from probe.agent.batching import Tidings
+from probe.agent.outbox import Told
+from probe.agent.round import RoundResult
+from probe.detect.detector_input import Settled, Update
+from probe.formats.batch import RoundReport
+from probe.model.observation import Connection
+from probe.model.transition import VANTAGE, Transition
+from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
+
+NOON = datetime(2017, 5, 4, 12, tzinfo=UTC)
+SECONDS = int(NOON.timestamp())
+
+
+def verdict(target: str, status: Status = Status.REACHABLE, time: datetime = NOON, took: int = 0) -> Verdict:
+    return Verdict(
+        time=time,
+        target=target,
+        status=status,
+        rule="served",
+        evidence=Evidence(observations=(Connection(address="192.0.2.1", port=443, took=took),)),
+        vantage=Vantage(state=VantageState.ONLINE),
+    )
+
+
+def result(
+    *verdicts: Verdict, state: str = "online", changes: tuple[Transition, ...] = (), updates: tuple[Update, ...] = ()
+) -> RoundResult:
+    return RoundResult(
+        report=RoundReport(start=NOON, seconds=1, targets=2, measured=2, state=state),
+        changes=[(change, None) for change in changes],
+        updates=updates,
+        verdicts={one.target: one for one in verdicts},
+    )
+
+
+def change(target: str, before: str, after: str) -> Transition:
+    return Transition(target=target, before=before, after=after, time=NOON, onset=NOON)
+
+
+def of_vantage(
+    found: RoundResult, told: dict[str, Told] | None = None, last_state: str = "online", asn: int = 1
+) -> tuple[Tidings, dict[str, Told]]:
+    return round_report.of_vantage(
+        found,
+        believed=lambda target: Settled(Status.REACHABLE, NOON) if target != "new" else None,
+        told=told or {},
+        last_state=last_state,
+        asn=asn,
+        services={"a": "line"},
+        now=NOON,
+    )
+
+
+def test_what_a_target_is_believed_to_be_is_told_once() -> None:
+    tidings, told = of_vantage(result(verdict("a"), verdict("new")))
+
+    assert [(item.target, item.status, item.since) for item in tidings.settled] == [("a", Status.REACHABLE, NOON)]
+    assert set(told) == {"a"}
+    again, told_again = of_vantage(result(verdict("a")), told)
+    assert (again.settled, told_again) == ((), {})
+    assert again.report is not None, "a quiet round is its report alone"
+
+
+def test_on_another_network_it_is_told_anew() -> None:
+    _, told = of_vantage(result(verdict("a")))
+
+    tidings, _ = of_vantage(result(verdict("a")), told, asn=2)
+
+    assert [item.target for item in tidings.settled] == ["a"]
+
+
+def test_a_change_is_told_as_a_change_and_counts_as_told() -> None:
+    tidings, told = of_vantage(result(verdict("a"), changes=(change("a", "reachable", "blocked"),)))
+
+    assert [item.transition.after for item in tidings.changes] == ["blocked"]
+    assert tidings.settled == ()
+    assert told == {"a": Told(SECONDS, "1 blocked")}
+
+
+def test_a_block_that_goes_on_by_other_means_is_told_with_its_new_causes() -> None:
+    update = Update("a", Status.BLOCKED, NOON, (Cause.IP_RANGE,))
+
+    tidings, _ = of_vantage(result(verdict("a"), updates=(update,)), {"a": Told(0, "1 reachable")})
+
+    assert [(item.target, item.causes) for item in tidings.settled] == [("a", (Cause.IP_RANGE,))]
+
+
+def test_a_vantage_that_stays_offline_says_so_once() -> None:
+    going, told = of_vantage(result(state="offline", changes=(change(VANTAGE, "online", "offline"),)))
+    staying, _ = of_vantage(result(state="offline"), last_state="offline")
+    coming, _ = of_vantage(result(changes=(change(VANTAGE, "offline", "online"),)), last_state="offline")
+
+    assert going.report is not None
+    assert told == {}, "the vantage is no target"
+    assert staying.report is None
+    assert coming.report is not None
+
+
+def test_a_control_tells_what_changed_and_repeats_the_rest_now_and_then() -> None:
+    tidings, told = round_report.of_control(result(verdict("a"), verdict("b")), told={}, repeat=900, now=NOON)
+    assert [one.target for one in tidings.control] == ["a", "b"]
+
+    later = NOON + timedelta(seconds=300)
+    changed = result(verdict("a", time=later, took=7), verdict("b", Status.DOWN, later))
+    tidings, _ = round_report.of_control(changed, told=told, repeat=900, now=later)
+    assert [one.target for one in tidings.control] == ["b"], "another duration is no news"
+
+    later = NOON + timedelta(seconds=900)
+    tidings, _ = round_report.of_control(result(verdict("a", time=later)), told=told, repeat=900, now=later)
+    assert [one.target for one in tidings.control] == ["a"]
+
+
+def test_a_control_that_could_not_tell_tells_nothing() -> None:
+    unknown = msgspec.structs.replace(verdict("a"), status=Status.UNKNOWN)
+
+    tidings, told = round_report.of_control(result(unknown), told={}, repeat=900, now=NOON)
+
+    assert (tidings.control, told) == ((), {})
+
+
+def test_a_control_reports_no_changes() -> None:
+    """What fails where nobody interferes is no event; the vantages' own rounds compare with it."""
+    tidings, _ = round_report.of_control(
+        result(verdict("a"), changes=(change("a", "reachable", "down"),)), told={}, repeat=900, now=NOON
+    )
+
+    assert (tidings.changes, tidings.settled) == ((), ())

@@ -1,0 +1,41 @@
+"""Word to systemd."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from probe.agent.systemd import notify, watchdog_seconds
+
+
+@pytest.mark.parametrize("kind", ["path", "abstract"])
+def test_the_manager_hears_what_is_said(kind: str, tmp_path: Path) -> None:
+    name = str(tmp_path / "socket") if kind == "path" else f"@probe-test-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(name.replace("@", "\0", 1))
+
+        notify("READY=1", {"NOTIFY_SOCKET": name})
+
+        assert manager.recv(100) == b"READY=1"
+
+
+def test_nothing_is_said_where_nobody_listens(tmp_path: Path) -> None:
+    notify("READY=1", {})
+    notify("READY=1", {"NOTIFY_SOCKET": str(tmp_path / "gone")})
+
+
+@pytest.mark.parametrize(
+    ("environ", "seconds"),
+    [
+        ({}, 0),
+        ({"WATCHDOG_USEC": "600000000"}, 300),
+        ({"WATCHDOG_USEC": "600000000", "WATCHDOG_PID": str(os.getpid())}, 300),
+        ({"WATCHDOG_USEC": "600000000", "WATCHDOG_PID": "1"}, 0),
+        ({"WATCHDOG_USEC": "soon"}, 0),
+    ],
+)
+def test_a_sign_of_life_is_due_twice_in_the_time_the_manager_gives(environ: dict[str, str], seconds: float) -> None:
+    assert watchdog_seconds(environ) == seconds

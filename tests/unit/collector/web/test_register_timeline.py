@@ -1,0 +1,192 @@
+"""Listed beside observed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from probe.collector.web.register_timeline import Lag, Listing, When, beside, dated, lag, listings
+from probe.lists.history import Change, Kind
+from probe.lists.registers.record import Decision
+from probe.model.event import Confidence, Event, Network, Scope
+from probe.model.verdict import Cause, Status
+
+A, B = Network(asn=64500, country="RU"), Network(asn=64501, country="RU")
+ABROAD = Network(asn=64502, country="KZ")
+
+
+def day(number: float, month: int = 5) -> datetime:
+    """A moment of 2017."""
+    return datetime(2017, month, 1, tzinfo=UTC) + timedelta(days=number - 1)
+
+
+def change(
+    kind: Kind,
+    after: datetime | None,
+    before: datetime | None,
+    subject: str = "wechat.com",
+    *,
+    decided: str = "",
+    included: datetime | None = None,
+) -> Change:
+    """A change of WeChat's."""
+    decision = Decision(decided, "10-Restricting")
+    return Change(
+        kind=kind, subject=subject, service="wechat", decision=decision, after=after, before=before, included=included
+    )
+
+
+def event(network: Network, onset: datetime, lifted: datetime | None = None) -> Event:
+    """WeChat blocked there."""
+    return Event(
+        id=f"{network.asn}-{onset:%d%H}",
+        revision=1,
+        service="wechat",
+        scope=Scope.NETWORK,
+        network=network,
+        status=Status.BLOCKED,
+        causes=(Cause.TCP_TIMEOUT,),
+        confidence=Confidence.ONE_SOURCE,
+        onset=onset,
+        known=onset,
+        lifted=lifted,
+    )
+
+
+class TestDated:
+    """When a change came."""
+
+    def test_between_the_two_snapshots(self) -> None:
+        """Where nothing else is told."""
+        assert dated(change(Kind.DELISTED, day(5), day(11))) == When(after=day(5), before=day(11))
+
+    def test_not_before_its_decision(self) -> None:
+        """A listing has a ground; a delisting is of an old decision."""
+        assert dated(change(Kind.LISTED, day(12, 4), day(3), decided="2017-04-28")) == When(
+            after=day(28, 4), before=day(3)
+        )
+        assert dated(change(Kind.DELISTED, day(5), day(11), decided="2017-05-08")) == When(after=day(5), before=day(11))
+
+    def test_at_the_register_s_own_time_where_that_lies_between_them(self) -> None:
+        """The time of entry is the decision's: an entry that came later under an old decision is not dated by it."""
+        assert dated(change(Kind.LISTED, day(1), day(9), included=day(4.5))) == When(after=day(4.5), before=day(4.5))
+        assert dated(change(Kind.LISTED, day(5), day(9), included=day(4.5))) == When(after=day(5), before=day(9))
+
+    def test_not_at_all_where_nothing_says(self) -> None:
+        """Some registers bear no time."""
+        assert dated(change(Kind.LISTED, None, None)) is None
+
+
+class TestListings:
+    """One service's time on the register."""
+
+    def test_from_the_first_name_s_listing_to_the_last_one_s_delisting(self) -> None:
+        """Names come and go; the service stays listed while one is."""
+        found = listings(
+            "RU",
+            [
+                change(Kind.LISTED, day(3), day(5), "a.example"),
+                change(Kind.LISTED, day(5), day(7), "b.example"),
+                change(Kind.DELISTED, day(7), day(8), "a.example"),
+                change(Kind.DELISTED, day(8), day(11), "b.example"),
+            ],
+        )
+
+        assert found == (
+            Listing(
+                country="RU",
+                listed=When(after=day(3), before=day(5)),
+                delisted=When(after=day(8), before=day(11)),
+                entries=2,
+                decisions=("10-Restricting",),
+            ),
+        )
+
+    def test_twice_where_nothing_was_listed_in_between(self) -> None:
+        """Tor's site was."""
+        found = listings(
+            "RU",
+            [
+                change(Kind.LISTED, day(1), day(2)),
+                change(Kind.DELISTED, day(3), day(4)),
+                change(Kind.LISTED, day(7), day(8)),
+            ],
+        )
+
+        assert [(each.listed.before, each.delisted and each.delisted.before) for each in found] == [
+            (day(2), day(4)),
+            (day(8), None),
+        ]
+
+    def test_overlapping_diffs_say_one_change_more_exactly(self) -> None:
+        """Monday to Friday and Wednesday to Thursday: it came on Thursday."""
+        wide, narrow = change(Kind.LISTED, day(1), day(5)), change(Kind.LISTED, day(3), day(4))
+
+        for order in ([wide, narrow], [narrow, wide], [narrow, narrow, wide]):
+            (found,) = listings("RU", order)
+            assert found.listed == When(after=day(3), before=day(4))
+
+    def test_what_is_only_known_as_delisted_was_listed_before(self) -> None:
+        """Before the first snapshot there was."""
+        (found,) = listings("RU", [change(Kind.DELISTED, day(5), day(11))])
+
+        assert found.listed == When(after=None, before=day(5))
+
+
+class TestBeside:
+    """The lags are data."""
+
+    LISTED = Listing(
+        country="RU",
+        listed=When(after=day(4), before=day(5)),
+        delisted=When(after=day(11), before=day(11)),
+        entries=5,
+        decisions=(),
+    )
+
+    def test_each_network_of_the_country_has_its_four_dates_and_two_lags(self) -> None:
+        """One that never blocked is there too; one abroad is not."""
+        looked = {A: day(1), B: day(1), ABROAD: day(1)}
+
+        (found,) = beside([self.LISTED], [event(A, day(4.5), day(11.25))], looked)
+
+        one, other = found.networks
+        assert (one.network, one.blocked, one.unblocked) == (A, day(4.5), day(11.25))
+        assert one.block_lag == Lag(least=-43_200, most=43_200)
+        assert one.unblock_lag == Lag(least=21_600, most=21_600)
+        assert (other.network, other.blocked, other.events) == (B, None, ())
+
+    def test_what_lasts_has_no_unblocking(self) -> None:
+        """Though it is delisted."""
+        (found,) = beside([self.LISTED], [event(A, day(4), day(5)), event(A, day(6))], {A: day(1)})
+
+        assert found.networks[0].unblocked is None
+        assert len(found.networks[0].events) == 2
+
+    def test_blocked_when_the_looking_began_has_no_lag(self) -> None:
+        """Its onset is not known."""
+        (found,) = beside([self.LISTED], [event(A, day(7), day(12))], {A: day(7)})
+
+        assert found.networks[0].found
+        assert found.networks[0].block_lag is None
+        assert found.networks[0].unblock_lag is not None
+
+    def test_what_no_listing_goes_with_stands_by_itself(self) -> None:
+        """Blocked long before, long after, or in a country whose register says nothing."""
+        early, late, abroad = event(A, day(1), day(2)), event(A, day(20)), event(ABROAD, day(5))
+
+        listed, unlisted = beside([self.LISTED], [early, late, abroad], {A: day(1), ABROAD: day(1)})
+
+        assert listed.networks[0].blocked is None
+        assert unlisted.listing is None
+        assert {each.network: each.events for each in unlisted.networks} == {
+            A: (early.id, late.id),
+            ABROAD: (abroad.id,),
+        }
+
+    def test_nothing_of_either_kind_is_nothing(self) -> None:
+        """No row is invented."""
+        assert beside([], [], {A: day(1)}) == ()
+
+    def test_a_lag_of_unknown_beginning_is_open(self) -> None:
+        """At least so long."""
+        assert lag(day(6), When(after=None, before=day(5))) == Lag(least=86_400, most=None)

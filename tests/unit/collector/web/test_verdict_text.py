@@ -1,0 +1,183 @@
+"""Evidence for people."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from probe.collector.web import verdict_text
+from probe.model.failure import Failure
+from probe.model.location import Location
+from probe.model.observation import (
+    Certificate,
+    Connection,
+    Exchange,
+    LateAnswer,
+    Resolution,
+    Sending,
+    TlsHandshake,
+    Traced,
+)
+from probe.model.step import Purpose, Said, Trust
+from probe.model.verdict import Cause, ControlFacts, ControlPage, Evidence, Status, Vantage, VantageState, Verdict
+
+NOW = datetime(2017, 5, 4, tzinfo=UTC)
+HOST = "wechat.example"
+
+
+def verdict(*seen: object, causes: tuple[Cause, ...] = (Cause.DNS_SPOOFED,), control: bool = True) -> Verdict:
+    """A verdict with these observations and a control that knows the target."""
+    facts = ControlFacts(
+        time=NOW,
+        statuses=(Status.REACHABLE,),
+        addresses={HOST: ("203.0.113.9",)},
+        certificates={HOST: ("aa",)},
+        pages=(ControlPage(url=f"https://{HOST}/", status=200, title="WeChat"),),
+    )
+    evidence = Evidence(observations=seen, control=facts if control else None)  # type: ignore[arg-type]
+    vantage = Vantage(state=VantageState.ONLINE)
+    return Verdict(
+        time=NOW, target=HOST, status=Status.BLOCKED, causes=causes, rule="r", evidence=evidence, vantage=vantage
+    )
+
+
+def resolution(*addresses: str, trust: Trust = Trust.NETWORK) -> Resolution:
+    """An answer of a resolver."""
+    return Resolution(name=HOST, rrtype="A", resolver="network", trust=trust, addresses=addresses)
+
+
+def test_a_false_answer_stands_beside_the_control_s_and_is_marked() -> None:
+    """The trusted resolver's, which is right, is not."""
+    false, true = verdict_text.steps(
+        verdict(resolution("198.51.100.7"), resolution("203.0.113.9", trust=Trust.TRUSTED))
+    )
+
+    assert (false.layer, false.here, false.there, false.good) == ("DNS", "198.51.100.7", "203.0.113.9", False)
+    assert false.asked == f"A of {HOST} at the network's resolver"
+    assert (true.good, true.there) == (True, "203.0.113.9")
+
+
+def test_every_kind_of_observation_has_its_row() -> None:
+    """In the order in which they were made."""
+    shown = verdict_text.steps(
+        verdict(
+            LateAnswer(
+                name=HOST, rrtype="A", resolver="network", trust=Trust.NETWORK, gap=14, addresses=("203.0.113.9",)
+            ),
+            Connection(address="203.0.113.9", port=443, took=31),
+            TlsHandshake(address="203.0.113.9", port=443, sni=HOST, failure=Failure.RESET, took=22),
+            TlsHandshake(address="203.0.113.9", port=443, sni="q.example", purpose=Purpose.NEUTRAL, answered=True),
+            TlsHandshake(
+                address="203.0.113.9", port=443, sni=HOST, verified=True, certificate=Certificate(sha256="aa")
+            ),
+            Exchange(url=f"https://{HOST}/", address="203.0.113.9", status=200, title="Denied", location="http://b/"),
+            causes=(Cause.TLS_RESET, Cause.TLS_SNI),
+        )
+    )
+
+    assert [(row.layer, row.good) for row in shown] == [
+        ("DNS", False),
+        ("TCP", True),
+        ("TLS", False),
+        ("TLS", True),
+        ("TLS", True),
+        ("HTTP", True),
+    ]
+    assert [row.here for row in shown] == [
+        "a second answer 14 ms later: 203.0.113.9",
+        "open after 31 ms",
+        "the connection was reset, after 22 ms",
+        "TLS, certificate not verified",
+        "TLS, certificate verified",
+        "status 200, to http://b/, “Denied”",
+    ]
+    assert shown[3].asked.endswith("under a random name")
+    assert shown[4].there == "the same certificate, verified"
+    assert shown[5].there == "status 200, “WeChat”"
+
+
+def test_a_page_that_is_not_the_target_s_is_marked_where_http_is_at_fault() -> None:
+    """Over a session that verified it is the server's own word."""
+    page = Exchange(url=f"http://{HOST}/", address="198.51.100.7", status=200, title="Denied")
+    shown = verdict_text.steps(
+        verdict(page, msgspec.structs.replace(page, secure=True), causes=(Cause.HTTP_BLOCKPAGE,), control=False)
+    )
+
+    assert [row.good for row in shown] == [False, True]
+
+
+def test_the_control_is_summed_up_or_said_to_be_missing() -> None:
+    """Nothing is compared with nothing in silence."""
+    assert "found the target reachable." in verdict_text.control_line(verdict())
+    assert "no control" in verdict_text.control_line(verdict(control=False))
+
+
+@pytest.mark.parametrize(
+    ("location", "line"),
+    [
+        (None, ""),
+        (Location(routers=0), "The interference sits before the first router."),
+        (Location(routers=4, server=False), "The interference sits behind router 4 of the path."),
+        (
+            Location(routers=12, server=True),
+            "The interference showed no nearer than 12 routers away, where the server itself may be.",
+        ),
+    ],
+)
+def test_the_place_is_said_where_it_was_found(location: Location | None, line: str) -> None:
+    one = verdict()
+    found = msgspec.structs.replace(one, evidence=msgspec.structs.replace(one.evidence, location=location))
+
+    assert verdict_text.location_line(found) == line
+
+
+def test_a_trace_is_a_row_of_its_own() -> None:
+    """What was said, and within whose reach."""
+    (row,) = verdict_text.steps(
+        verdict(
+            Traced(said=Said.HELLO, address="203.0.113.9", port=443, name=HOST, ttl=5, failure=Failure.RESET, took=9)
+        )
+    )
+
+    assert (row.layer, row.good) == ("PATH", False)
+    assert row.asked == f"hello for {HOST} to 203.0.113.9, within reach of 5 routers"
+
+
+def test_a_sending_says_how_much_of_it_was_answered() -> None:
+    """Whole, and stopped."""
+    where = {"url": f"https://{HOST}/", "address": "203.0.113.9", "sni": HOST}
+    whole, stopped = verdict_text.steps(
+        verdict(
+            Sending(**where, sent=66_600, answers=15, complete=True, took=900),  # type: ignore[arg-type]
+            Sending(**where, sent=17_760, answers=4, took=9_000, failure=Failure.TIMEOUT),  # type: ignore[arg-type]
+        )
+    )
+
+    assert (whole.layer, whole.good, stopped.good) == ("SEND", True, False)
+    assert whole.asked == f"padded requests to 203.0.113.9 for {HOST}"
+    assert whole.here == "66600 bytes in 15 requests were answered, after 900 ms"
+    assert stopped.here == ("silence until the time was up, after 9000 ms; 17760 bytes in 4 requests were answered")
+
+
+def test_words_of_strangers_are_short_and_cannot_rearrange_the_page() -> None:
+    """No line ends, no marks that turn the direction of writing."""
+    said = verdict_text.plain("a\u202eb\nc\x00" + "d" * 999)
+
+    assert said.startswith("a\ufffdb\ufffdc\ufffdd")
+    assert len(said) == 300
+
+
+@pytest.mark.parametrize("target", ["https://a.example/?q='; rm -rf ~; '", "$(reboot).example", "-x"])
+def test_the_line_to_repeat_it_is_safe_in_a_shell(target: str) -> None:
+    """One word, after the end of options."""
+    assert shlex.split(verdict_text.command_line(target)) == ["probe", "check", "--json", "--", target]
+
+
+def test_only_so_many_steps_are_shown() -> None:
+    """The JSON has them all."""
+    many = [Connection(address="203.0.113.9", port=443)] * 500
+
+    assert len(verdict_text.steps(verdict(*many))) == verdict_text.MAX_STEPS

@@ -1,0 +1,190 @@
+"""What things are called where people read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from probe.collector.web import wording
+from probe.fuse.revision import Kind
+from probe.model.event import Confidence, Event, Network, Scope
+from probe.model.verdict import Cause, Status, VantageState
+
+MAY = datetime(2017, 5, 4, 10, 4, tzinfo=UTC)
+EVENT = Event(
+    id="0" * 16,
+    revision=1,
+    service="WeChat",
+    scope=Scope.NETWORK,
+    network=Network(asn=64500, country="RU"),
+    status=Status.BLOCKED,
+    causes=(Cause.DNS_SPOOFED,),
+    confidence=Confidence.CONFIRMED,
+    onset=MAY,
+    known=MAY,
+    vantages=2,
+)
+
+
+def test_every_word_of_the_vocabularies_has_its_words() -> None:
+    """A cause or status that is added is added here."""
+    assert set(wording.STATUS) == set(Status)
+    assert set(wording.CAUSE) == set(Cause)
+    assert set(wording.STATE) == set(VantageState)
+    assert set(wording.KIND) == set(Kind)
+
+
+def test_an_event_is_said_in_one_sentence() -> None:
+    """While it lasts, when it has lifted, and for a country."""
+    lifted = msgspec.structs.replace(EVENT, lifted=MAY + timedelta(days=7))
+    country = msgspec.structs.replace(EVENT, scope=Scope.COUNTRY, network=Network(country="RU"), networks=4)
+
+    assert wording.sentence(EVENT) == "WeChat has been blocked on AS64500 (RU) since 4 May 2017, 10:04 UTC"
+    assert wording.sentence(lifted).endswith(
+        "was blocked on AS64500 (RU) from 4 May 2017, 10:04 UTC to 11 May 2017, 10:04 UTC"
+    )
+    assert wording.sentence(country).startswith("WeChat has been blocked on 4 networks of RU since")
+
+
+def test_a_service_of_the_catalogue_is_called_by_its_title() -> None:
+    """Agents report its id; what is in no catalogue keeps the name it has."""
+    event = msgspec.structs.replace(EVENT, service="blackberry-messenger")
+    other = msgspec.structs.replace(EVENT, service="https://a.example/")
+
+    assert wording.sentence(event).startswith("BlackBerry Messenger has been blocked on")
+    assert wording.news(Kind.BEGAN, event) == "BlackBerry Messenger blocked on AS64500 (RU)"
+    assert wording.news(Kind.BEGAN, other) == "https://a.example/ blocked on AS64500 (RU)"
+
+
+def test_confidence_is_said_in_words() -> None:
+    """One source, several, or a dispute."""
+    one = msgspec.structs.replace(EVENT, confidence=Confidence.ONE_SOURCE, vantages=1)
+
+    assert wording.confidence(EVENT) == "confirmed by 2 vantages"
+    assert wording.confidence(one) == "reported by one source"
+    assert "disputed" in wording.confidence(msgspec.structs.replace(EVENT, confidence=Confidence.DISPUTED))
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_revision_has_its_headline(kind: Kind) -> None:
+    """With the service's name in it."""
+    assert wording.news(kind, EVENT).startswith("WeChat ")
+
+
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [
+        (timedelta(seconds=40), "40 s"),
+        (timedelta(minutes=5), "5 min"),
+        (timedelta(hours=3, minutes=4), "3 h 4 min"),
+        (timedelta(days=7, hours=2, minutes=9), "7 d 2 h"),
+        (timedelta(days=2), "2 d"),
+        (timedelta(seconds=-4), "0 s"),
+    ],
+)
+def test_a_duration_is_said_in_its_two_largest_units(length: timedelta, said: str) -> None:
+    """Nobody reads the third."""
+    assert wording.duration(length) == said
+
+
+def test_a_moment_near_now_leaves_out_what_is_understood() -> None:
+    """The day when it is today, the year when it is this year."""
+    said = [wording.short_moment(MAY, MAY + later) for later in (timedelta(0), timedelta(days=3), timedelta(days=400))]
+
+    assert said == ["10:04", "4 May, 10:04", "4 May 2017"]
+
+
+def test_a_long_name_keeps_its_ends() -> None:
+    """A target of two thousand characters is still a headline."""
+    name = "https://" + "a" * 2000 + ".example/"
+
+    assert len(wording.abridged(name)) == 64
+    assert wording.abridged(name).endswith(".example/")
+
+
+def test_networks_are_named_as_far_as_they_are_known() -> None:
+    """By number and country."""
+    assert wording.network_name(Network(asn=1, country="RU")) == "AS1 (RU)"
+    assert wording.network_name(Network(country="RU")) == "an unknown network (RU)"
+    assert wording.network_name(Network(asn=1)) == "AS1"
+
+
+class TestStanding:
+    """What is to be said of a service in a country before all else."""
+
+    @staticmethod
+    def lasts(onset: datetime, status: Status = Status.BLOCKED) -> Event:
+        """An event that lasts since then."""
+        return msgspec.structs.replace(EVENT, onset=onset, status=status, lifted=None)
+
+    def test_where_it_is_interfered_with_and_since_when(self) -> None:
+        """On several networks since the first of them."""
+        one, two = datetime(2017, 5, 4, 10, tzinfo=UTC), datetime(2017, 5, 5, tzinfo=UTC)
+
+        assert (
+            wording.standing("WeChat in Russia", [self.lasts(one)], [Status.BLOCKED], 6)
+            == "WeChat in Russia: blocked on 1 of 6 measured networks since 4 May 2017, 10:00 UTC."
+        )
+        assert (
+            wording.standing("X", [self.lasts(two), self.lasts(one, Status.THROTTLED)], [], 6)
+            == "X: blocked on 1 and throttled on 1 of 6 measured networks, the first since 4 May 2017, 10:00 UTC."
+        )
+
+    @pytest.mark.parametrize(
+        ("present", "measured", "said"),
+        [
+            ([], 0, "X: nobody looks at it."),
+            ([], 2, "X: no vantage has been heard lately, so nothing can be said of now."),
+            ([Status.REACHABLE] * 3, 3, "X: reachable on all 3 measured networks."),
+            ([Status.REACHABLE], 1, "X: reachable on the one measured network."),
+            ([Status.REACHABLE], 3, "X: reachable on 1 of 3 measured networks."),
+            (
+                [Status.REACHABLE, Status.DOWN],
+                2,
+                "X: neither blocked nor throttled; reachable on 1 of 2 measured networks.",
+            ),
+        ],
+    )
+    def test_where_nothing_is_wrong_it_says_how_many_look(
+        self, present: list[Status], measured: int, said: str
+    ) -> None:
+        """No data is never good news."""
+        assert wording.standing("X", [], present, measured) == said
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "said"),
+    [
+        (3600, 3600, "1 h after"),
+        (3600, 90_000, "1 h to 1 d 1 h after"),
+        (-90_000, -3600, "1 h to 1 d 1 h before"),
+        (-3600, 7200, "from 1 h before to 2 h after"),
+        (3600, None, "at least 1 h after"),
+        (-3600, None, "cannot be said"),
+    ],
+)
+def test_a_lag_is_as_wide_as_what_is_known(least: float, most: float | None, said: str) -> None:
+    """Between two snapshots of a register."""
+    assert wording.lag(least, most) == said
+
+
+def test_a_window_is_told_by_its_ends() -> None:
+    """Or by its one moment, or by its end alone."""
+    one, two = datetime(2017, 5, 4, tzinfo=UTC), datetime(2017, 5, 5, tzinfo=UTC)
+
+    assert wording.window(one, two) == "between 4 May 2017, 00:00 UTC and 5 May 2017, 00:00 UTC"
+    assert wording.window(two, two) == "5 May 2017, 00:00 UTC"
+    assert wording.window(None, two) == "before 5 May 2017, 00:00 UTC"
+
+
+def test_how_well_it_is_attested_is_counted_over_networks() -> None:
+    """The best first."""
+    kinds = (Confidence.ONE_SOURCE, Confidence.CONFIRMED, Confidence.CONFIRMED)
+    lasting = [msgspec.structs.replace(EVENT, confidence=kind) for kind in kinds]
+
+    assert (
+        wording.attested(lasting) == "confirmed by several vantages on 2 networks, reported by one source on 1 network"
+    )
+    assert wording.attested([]) == ""

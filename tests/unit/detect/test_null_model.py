@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probe.detect import null_model
+from probe.detect.failure_classes import Mark
+
+EPS = [1e-3, 1e-3, 1e-4, 1e-6, 1e-7, 1e-5, 1e-3]
+TAU = [400.0] * 7
+LOOKS = [0.4, 0.35, 0.12, 0.03, 0.01, 0.04, 0.05]
+
+steps = st.lists(
+    st.tuples(st.floats(0.0, 1e6), st.one_of(st.none(), st.integers(0, 6)), st.floats(0.002, 0.6)), max_size=40
+)
+
+
+@given(steps)
+def test_the_belief_stays_a_probability(path: list[tuple[float, int | None, float]]) -> None:
+    """Whatever is seen, whenever."""
+    belief = null_model.at_rest(EPS)
+    for dt, mark, stray in path:
+        null_model.predict(belief, dt, EPS, TAU)
+        chance = (
+            null_model.succeeded(belief, stray)
+            if mark is None
+            else null_model.failed(belief, mark, stray * LOOKS[mark])
+        )
+
+        assert 0.0 < chance <= 1.0
+        assert math.isclose(sum(belief), 1.0, rel_tol=1e-9)
+        assert min(belief) >= 0.0
+
+
+def test_rows_are_probabilities() -> None:
+    """Failures of a burst look like something."""
+    for row in null_model.BURST_ROWS:
+        assert sum(row) == pytest.approx(1.0, abs=0.01)
+
+
+def test_repeated_failures_are_soon_taken_for_a_burst() -> None:
+    """Four time-outs within a minute: an episode, and a fifth is no news."""
+    belief = null_model.at_rest(EPS)
+    chances = []
+    for dt in (0.0, 15.0, 15.0, 15.0, 15.0):
+        null_model.predict(belief, dt, EPS, TAU)
+        chances.append(null_model.failed(belief, Mark.SILENT, 0.01 * 0.35))
+
+    assert belief[Mark.SILENT] > 0.9
+    assert chances[0] < 0.01
+    assert chances[-1] > 0.6
+
+
+def test_a_burst_is_forgotten_in_time() -> None:
+    """It decays with its learned duration; after a night nothing is left but what may have begun since."""
+    belief = [0.0] * 8
+    belief[Mark.SILENT] = 1.0
+
+    null_model.predict(belief, 400.0, EPS, TAU)
+    assert 0.3 < belief[Mark.SILENT] < 0.5
+
+    null_model.predict(belief, 9 * 3600.0, EPS, TAU)
+    assert belief[null_model.GOOD] > 0.99
+
+
+def test_looking_twice_at_once_does_not_move_the_belief() -> None:
+    """No time, no change."""
+    belief = null_model.at_rest(EPS)
+    before = list(belief)
+
+    null_model.predict(belief, 0.0, EPS, TAU)
+
+    assert belief == pytest.approx(before)

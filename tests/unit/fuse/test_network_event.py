@@ -1,0 +1,141 @@
+"""Events of a service in a network."""
+
+from __future__ import annotations
+
+import pytest
+
+from probe.fuse.fusion import fuse
+from probe.fuse.interference_span import stretches
+from probe.fuse.network_event import Others, incidents, independent, ordered_causes
+from probe.fuse.presence import Attendance
+from probe.model.event import Confidence, Event, Presence, Span
+from probe.model.verdict import Cause, Status
+from tests.unit.fuse.made import MTS, WECHAT, at, ok, span, there
+
+SERVICES = {WECHAT: "WeChat", "tcp://203.0.113.9:443": "WeChat"}
+
+
+def events(spans: list[Span], presences: list[Presence], now: float = 300, **sponsors: str) -> list[Event]:
+    """Fused at a moment."""
+    return fuse(spans, presences, at(now), SERVICES, sponsors)
+
+
+def test_one_vantage_makes_an_event_of_one_source() -> None:
+    """Reported, and said so."""
+    (event,) = events([span("a", 10, None, Status.BLOCKED, Cause.DNS_SPOOFED)], [there("a", 0, 300)])
+
+    assert (event.service, event.status, event.confidence) == ("WeChat", Status.BLOCKED, Confidence.ONE_SOURCE)
+    assert (event.onset, event.lifted, event.known, event.vantages) == (at(10), None, at(12), 1)
+
+
+def test_two_vantages_confirm_it_and_the_onset_is_their_median() -> None:
+    """Of an odd number the middle, of an even one the earlier of the two in the middle."""
+    spans = [span("a", 10, None), span("b", 14, None), span("c", 30, None)]
+
+    (event,) = events(spans, [there(agent, 0, 300) for agent in "abc"])
+
+    assert (event.confidence, event.onset, event.vantages) == (Confidence.CONFIRMED, at(14), 3)
+
+
+def test_vantages_of_one_sponsor_are_one_source() -> None:
+    """However many of them somebody runs."""
+    (event,) = events([span("a", 10, None), span("b", 12, None)], [], a="club", b="club")
+
+    assert event.confidence is Confidence.ONE_SOURCE
+
+
+def test_a_vantage_that_goes_on_getting_through_disputes_it() -> None:
+    """Shown as mixed, never averaged."""
+    spans = [span("a", 10, None), span("b", 12, None), ok("c", 0, None)]
+
+    (event,) = events(spans, [there(agent, 0, 300) for agent in "abc"])
+
+    assert event.confidence is Confidence.DISPUTED
+
+
+def test_a_vantage_that_has_not_had_time_to_notice_disputes_nothing() -> None:
+    """Within two of its intervals of the onset."""
+    spans = [span("a", 10, None), ok("b", 0, None)]
+
+    (event,) = events(spans, [there("a", 0, 20), there("b", 0, 20)], now=20)
+
+    assert event.confidence is Confidence.ONE_SOURCE
+
+
+def test_a_vantage_that_fell_silent_disputes_nothing_and_lifts_nothing() -> None:
+    """Its last word is no word about now."""
+    spans = [span("a", 10, None), ok("b", 0, None)]
+
+    (event,) = events(spans, [there("a", 0, 40), there("b", 0, 40)], now=3000)
+
+    assert (event.confidence, event.lifted) == (Confidence.ONE_SOURCE, None)
+
+
+def test_it_lifts_when_the_last_of_its_vantages_has_left() -> None:
+    """Not before."""
+    spans = [span("a", 10, 100), ok("a", 100, None), span("b", 12, 104), ok("b", 104, None)]
+
+    (event,) = events(spans, [there("a", 0, 300), there("b", 0, 300)])
+
+    assert (event.lifted, event.confidence) == (at(104), Confidence.CONFIRMED)
+
+
+def test_what_comes_back_later_is_another_event() -> None:
+    """With another id."""
+    spans = [span("a", 10, 20), ok("a", 20, 50), span("a", 50, None)]
+
+    first, second = events(spans, [there("a", 0, 300)])
+
+    assert (first.onset, first.lifted, second.onset, second.lifted) == (at(10), at(20), at(50), None)
+    assert first.id != second.id
+
+
+def test_a_service_is_blocked_where_any_of_its_targets_is_and_lists_which() -> None:
+    """The rule of folding."""
+    spans = [span("a", 10, None), ok("a", 0, None, target="tcp://203.0.113.9:443")]
+
+    (event,) = events(spans, [there("a", 0, 300)])
+
+    assert (event.service, event.targets, event.confidence) == ("WeChat", (WECHAT,), Confidence.ONE_SOURCE)
+
+
+def test_the_id_does_not_change_when_others_join_with_an_earlier_estimate() -> None:
+    """It is named after the vantage that became sure first."""
+    (alone,) = events([span("a", 10, None, known=12)], [])
+    (joined,) = events([span("a", 10, None, known=12), span("b", 8, None, known=15)], [])
+
+    assert alone.id == joined.id
+    assert joined.onset == at(8)
+
+
+def test_causes_are_ordered_by_how_many_say_them_first() -> None:
+    """Then by how many say them at all, then by name."""
+    said = [(Cause.TLS_RESET, Cause.TLS_SNI), (Cause.DNS_SPOOFED,), (Cause.TLS_RESET,)]
+
+    assert ordered_causes(said) == (Cause.TLS_RESET, Cause.DNS_SPOOFED, Cause.TLS_SNI)
+
+
+def test_sources_are_counted_by_sponsor() -> None:
+    """A vantage without a sponsor stands for itself."""
+    assert independent(["a", "b", "c", "d"], {"a": "x", "b": "x", "c": ""}) == 3
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 8), (60, None)])
+def test_a_vantage_that_got_through_at_another_time_disputes_nothing(start: float, stop: float | None) -> None:
+    """Before it was blocked, or after it was lifted."""
+    spans = [span("a", 10, 50), ok("a", 50, None), ok("b", start, stop)]
+
+    (event,) = events(spans, [there("a", 0, 300), there("b", 0, 300)])
+
+    assert event.confidence is Confidence.ONE_SOURCE
+
+
+def test_those_who_saw_an_event_are_its_agents() -> None:
+    """Each once."""
+    parts = stretches([span("a", 10, None), span("b", 12, None)])
+    others = Others(spans=(), attendance=Attendance([]), sponsors={}, now=at(300))
+
+    (found,) = incidents("WeChat", MTS, parts, others)
+
+    assert found.agents == {"a", "b"}
+    assert incidents("WeChat", MTS, [], others) == []

@@ -1,0 +1,28 @@
+"""When a vantage counts as present."""
+
+from __future__ import annotations
+
+from probe.fuse.presence import Attendance
+from tests.unit.fuse.made import BEELINE, MTS, at, there
+
+SEEN = Attendance([there("a", 0, 60), there("a", 100, 120)])
+
+
+def test_a_vantage_is_present_until_two_intervals_after_its_last_round() -> None:
+    """Five-minute rounds: ten minutes of patience."""
+    assert [SEEN.present("a", MTS, at(m)) for m in (-1, 0, 60, 70, 71, 100)] == [False, True, True, True, False, True]
+
+
+def test_presence_in_one_network_is_none_in_another() -> None:
+    """A laptop that moved."""
+    assert not SEEN.present("a", BEELINE, at(30))
+    assert not SEEN.present("b", MTS, at(30))
+
+
+def test_watching_counts_only_while_there_were_rounds() -> None:
+    """More than two intervals of them."""
+    assert SEEN.watched("a", MTS, at(40), at(60))
+    assert not SEEN.watched("a", MTS, at(50), at(60))
+    assert not SEEN.watched("a", MTS, at(60), at(100))
+    assert SEEN.watched("a", MTS, at(55), at(107))
+    assert not SEEN.watched("nobody", MTS, at(0), at(60))

@@ -1,0 +1,180 @@
+"""DNS predicates: what is a lie, what a dead resolver, what a name that does not exist."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from probe.judge import dns
+from probe.model.failure import Failure
+from probe.model.observation import Observation
+from probe.model.step import Purpose
+from probe.model.verdict import Cause, Status
+from tests.unit.judge.made import FORGED, V6, A, control, late, leg, said, served, tcp, tls, tries
+
+TRUSTED = said("trusted", A)
+OTHER = said("network", A, name="other.example", purpose=Purpose.OTHER)
+DEAD = said("network", failure=Failure.TIMEOUT, name="other.example", purpose=Purpose.OTHER)
+GHOST = said("network", FORGED, name="zq.example", purpose=Purpose.GHOST)
+DENIED = said("network", failure=Failure.NXDOMAIN, name="zq.example", purpose=Purpose.GHOST)
+GONE = said("trusted", failure=Failure.NXDOMAIN)
+BOGON = said("network", "10.1.1.1")
+WRONG = (said("network", FORGED), tcp(FORGED), tls(FORGED, Failure.CERTIFICATE, error="Hostname mismatch"), *served())
+
+
+def failed(failure: Failure, tries_: int = 2) -> tuple[Observation, ...]:
+    """The network's resolver failed so."""
+    return tries(tries_, said("network", failure=failure))
+
+
+@pytest.mark.parametrize(
+    ("seen", "cause"),
+    [
+        ((*failed(Failure.NXDOMAIN, 1), TRUSTED), "dns.nxdomain"),
+        ((*failed(Failure.NXDOMAIN, 1), TRUSTED, OTHER), "dns.nxdomain"),
+        ((*failed(Failure.NXDOMAIN, 1), TRUSTED, DEAD), None),
+        (failed(Failure.NXDOMAIN, 1), None),
+        ((*failed(Failure.NXDOMAIN, 1), said("trusted", V6, rrtype="AAAA")), None),
+        ((*failed(Failure.NODATA, 1), TRUSTED), "dns.nodata"),
+        ((*failed(Failure.TIMEOUT, 5), TRUSTED, OTHER), "dns.timeout"),
+        ((*failed(Failure.TIMEOUT, 5), said("network", failure=Failure.NODATA, rrtype="AAAA"), TRUSTED, OTHER), None),
+        ((*failed(Failure.TIMEOUT, 4), TRUSTED, OTHER), None),
+        ((*failed(Failure.GARBAGE), TRUSTED, OTHER), "dns.timeout"),
+        ((*failed(Failure.GARBAGE, 1), TRUSTED, OTHER), None),
+        ((*failed(Failure.TIMEOUT, 5), TRUSTED, DEAD), None),
+        ((*failed(Failure.TIMEOUT, 5), TRUSTED), None),
+        ((*failed(Failure.TIMEOUT, 1), TRUSTED, OTHER), None),
+        ((*failed(Failure.SERVFAIL), TRUSTED, OTHER), "dns.servfail"),
+        ((*failed(Failure.SERVFAIL, 1), TRUSTED, OTHER), None),
+        ((*failed(Failure.SERVFAIL), TRUSTED, DEAD), None),
+        ((*failed(Failure.SERVFAIL), TRUSTED), None),
+        ((*failed(Failure.REFUSED, 1), TRUSTED, OTHER), "dns.refused"),
+        ((*failed(Failure.REFUSED, 1), TRUSTED, DEAD), None),
+        ((BOGON, TRUSTED), "dns.bogon"),
+        ((BOGON, TRUSTED, GHOST), None),
+        ((BOGON,), None),
+        ((*WRONG, TRUSTED), "dns.spoofed"),
+        ((*WRONG, TRUSTED, GHOST), "dns.spoofed"),
+        ((said("network", A), TRUSTED), None),
+        ((BOGON, GONE, DENIED), "dns.bogon"),
+        ((said("network", FORGED), GONE, DENIED), "dns.spoofed"),
+        ((said("network", FORGED), GONE), None),
+        ((said("network", FORGED), GONE, GHOST), None),
+        ((*failed(Failure.NXDOMAIN, 1), GONE, DENIED), None),
+    ],
+)
+def test_a_lie_must_be_shown(seen: tuple[Observation, ...], cause: str | None) -> None:
+    """The name exists elsewhere, and the resolver is not merely broken; or it does not, and is answered."""
+    told = dns.lie(leg(*seen))
+
+    assert told == (cause and Cause(cause))
+    assert dns.lies_by(Cause.DNS_NXDOMAIN)(leg(*seen)) is (cause == "dns.nxdomain")
+
+
+@pytest.mark.parametrize("statuses", [(Status.DOWN,), (Status.REACHABLE, Status.DOWN)])
+def test_where_the_control_failed_or_disagrees_a_denial_shows_nothing(statuses: tuple[Status, ...]) -> None:
+    """A dead site may be listed still (contract: `down`, `unreachable`)."""
+    assert dns.lie(leg(*failed(Failure.NXDOMAIN, 1), TRUSTED, by=control(*statuses))) is None
+
+
+def test_a_ghost_is_a_ghost_whatever_failed_at_control() -> None:
+    """Not where control disagrees with itself."""
+    seen = (said("network", FORGED), GONE, DENIED)
+    gone: dict[str, Any] = {"addresses": (), "failures": ("dns.nxdomain",)}
+
+    assert dns.lie(leg(*seen, by=control(Status.DOWN, **gone))) is Cause.DNS_SPOOFED
+    assert dns.lie(leg(*seen, by=control(Status.DOWN, Status.REACHABLE, **gone))) is None
+
+
+@pytest.mark.parametrize(
+    ("seen", "found", "resolves"),
+    [
+        ((said("network", A), TRUSTED), True, True),
+        ((BOGON, TRUSTED), False, False),
+        ((BOGON,), True, False),
+        ((BOGON, said("trusted", "10.1.1.1")), True, True),
+        ((), False, False),
+        ((*WRONG, TRUSTED, late(A)), False, False),
+    ],
+)
+def test_a_name_is_found_where_the_networks_resolvers_lead_to_the_target(
+    seen: Any, found: bool, resolves: bool
+) -> None:
+    """A private address that nobody else knows leads nowhere."""
+    assert (dns.found(leg(*seen)), dns.resolves(leg(*seen))) == (found, resolves)
+
+
+def test_a_target_without_a_name_needs_no_resolver() -> None:
+    """Every predicate of names is at rest."""
+    bare = leg(tcp(), target=f"tcp://{A}:443")
+
+    assert dns.found(bare)
+    for predicate in (
+        dns.resolves,
+        dns.injected,
+        dns.rewritten,
+        dns.absent,
+        dns.fake_addresses,
+        dns.resolver_broken,
+        dns.unresolved,
+    ):
+        assert not predicate(bare)
+    assert dns.lie(bare) is None
+
+
+def test_an_injected_answer_is_one_whatever_the_control_says() -> None:
+    """But not where the resolver answers every name that exists nowhere."""
+    forged = (said("network", FORGED), late())
+
+    assert dns.injected(leg(*WRONG, TRUSTED, late(A), by=control(Status.DOWN)))
+    assert dns.injected(leg(*forged, GONE))
+    assert not dns.injected(leg(*forged, GONE, GHOST))
+    assert not dns.injected(leg(said("network", A), TRUSTED))
+
+
+def test_rewriting_is_for_names_that_exist_nowhere() -> None:
+    """Where the resolver answers them all."""
+    assert dns.rewritten(leg(said("network", FORGED), GONE, GHOST))
+    assert not dns.rewritten(leg(said("network", FORGED), GONE, DENIED))
+    assert not dns.rewritten(leg(said("network", FORGED), TRUSTED, GHOST))
+
+
+def test_a_name_is_absent_where_nobody_gives_an_address() -> None:
+    """And a trusted resolver says so."""
+    assert dns.absent(leg(*failed(Failure.NXDOMAIN, 1), GONE))
+    assert not dns.absent(leg(*failed(Failure.NXDOMAIN, 1)))
+    assert not dns.absent(leg(said("network", FORGED), GONE))
+
+
+def test_a_resolver_that_gives_every_name_a_private_address_is_a_proxy() -> None:
+    """Not one that lies about one name."""
+    assert dns.fake_addresses(leg(BOGON, TRUSTED, GHOST))
+    assert not dns.fake_addresses(leg(BOGON, TRUSTED, DENIED))
+    assert not dns.fake_addresses(leg(said("network", A), TRUSTED))
+
+
+def test_a_resolver_that_is_dead_for_the_anchors_is_the_vantages_fault() -> None:
+    """Where it could not be heard; a denial is a word, and what was found needs none."""
+    dead: dict[str, Any] = {"notes": frozenset({"resolver_dead"})}
+
+    assert dns.resolver_dead(leg(*failed(Failure.TIMEOUT), TRUSTED, **dead))
+    assert dns.resolver_dead(leg(*failed(Failure.SERVFAIL), TRUSTED, **dead))
+    assert not dns.resolver_dead(leg(*failed(Failure.TIMEOUT), TRUSTED))
+    assert not dns.resolver_dead(leg(*failed(Failure.NXDOMAIN), TRUSTED, **dead))
+    assert not dns.resolver_dead(leg(said("network", A), TRUSTED, **dead))
+    assert not dns.resolver_dead(leg(tcp(), target=f"tcp://{A}:443", **dead))
+
+
+def test_a_broken_resolver_finds_no_other_name() -> None:
+    """One that answers is not broken."""
+    assert dns.resolver_broken(leg(*failed(Failure.TIMEOUT), DEAD))
+    assert not dns.resolver_broken(leg(*failed(Failure.TIMEOUT), OTHER))
+    assert not dns.resolver_broken(leg(said("network", A), DEAD))
+
+
+def test_a_name_is_unresolved_where_no_address_could_be_tried() -> None:
+    """No answer, a private one, a false one."""
+    assert dns.unresolved(leg(*failed(Failure.NXDOMAIN, 1)))
+    assert dns.unresolved(leg(BOGON))
+    assert not dns.unresolved(leg(said("network", A)))

@@ -1,0 +1,99 @@
+"""Silent QUIC: what shows that it is the network's doing."""
+
+from __future__ import annotations
+
+import pytest
+
+from probe.judge.evidence_view import Leg
+from probe.judge.quic import silent_alone, silent_by_name
+from probe.model.failure import Failure
+from probe.model.observation import Observation, QuicExchange
+from probe.model.step import Purpose
+from probe.model.verdict import Cause, ControlFacts, Status
+from tests.unit.judge.made import NAME, A, B, control, leg, said, tcp, tls
+
+KNOWN = (said("network", A, B), said("trusted", A, B))
+TCP = (tcp(A), tls(A))
+SILENT = Failure.TIMEOUT
+
+
+def quic(failure: Failure | None = None, **more: object) -> QuicExchange:
+    """One part of a QUIC handshake."""
+    fields = {"address": A, "port": 443, "sni": NAME, "verified": failure is None, **more}
+    return QuicExchange(failure=failure, **fields)  # type: ignore[arg-type]
+
+
+def other(failure: Failure | None = None, **more: object) -> QuicExchange:
+    """The same under another name."""
+    return quic(failure, purpose=Purpose.NEUTRAL, sni="xkqvdwpzrjtm.com", verified=False, **more)
+
+
+def silences(count: int = 5, *, later: bool = False) -> tuple[QuicExchange, ...]:
+    """So many tries: silent to the Initial, or some seconds after the handshake."""
+    if later:
+        return tuple(
+            one for n in range(count) for one in (quic(attempt=n), quic(SILENT, attempt=n, gap=5000, verified=False))
+        )
+    return tuple(quic(SILENT, attempt=n) for n in range(count))
+
+
+def seen(*more: Observation, by: ControlFacts | None = None) -> Leg:
+    """A leg of a QUIC target."""
+    return leg(*KNOWN, *more, target=f"quic://{NAME}:443", by=by)
+
+
+@pytest.mark.parametrize("answer", [other(), other(Failure.ALERT), other(Failure.CERTIFICATE)])
+def test_five_silences_and_an_answer_under_another_name_are_a_block(answer: QuicExchange) -> None:
+    """Whatever the answer was, and without any control."""
+    assert silent_by_name(seen(*silences(), answer))
+    assert not silent_by_name(seen(*silences(4), answer))
+    assert not silent_by_name(seen(*silences(), other(SILENT)))
+    assert not silent_by_name(seen(*silences()))
+
+
+def test_a_tuple_that_falls_silent_later_needs_another_name_that_kept_its_own() -> None:
+    """A server that closes every idle tuple is no filter."""
+    kept = (other(), other(gap=5000))
+    lost = (other(), other(SILENT, gap=5000))
+
+    assert silent_by_name(seen(*silences(later=True), *kept))
+    assert not silent_by_name(seen(*silences(later=True), *lost))
+    assert not silent_by_name(seen(*silences(later=True), other()))
+
+
+def test_a_name_to_which_the_server_is_deaf_at_control_too_is_not_blocked() -> None:
+    """It is the server's own."""
+    deaf = control(Status.UNREACHABLE, causes=(Cause.QUIC_TIMEOUT,))
+
+    assert not silent_by_name(seen(*silences(), other(), by=deaf))
+
+
+def test_silence_here_alone_needs_tls_over_tcp_to_the_same_address() -> None:
+    """Otherwise it is the address that is silent."""
+    assert silent_alone(seen(*silences(), *TCP, by=control()))
+    assert silent_alone(seen(*silences(later=True), *TCP, by=control()))
+    assert not silent_alone(seen(*silences(), tcp(A, SILENT), by=control()))
+    assert not silent_alone(seen(*silences(), tcp(B), tls(B), by=control()))
+    assert not silent_alone(seen(*silences(4), *TCP, by=control()))
+
+
+def test_without_a_control_that_was_served_silence_says_nothing() -> None:
+    """A host without HTTP/3 is silent to everybody."""
+    assert not silent_alone(seen(*silences(), *TCP))
+    assert not silent_alone(seen(*silences(), *TCP, by=control(Status.UNREACHABLE)))
+
+
+def test_another_failure_is_no_silence() -> None:
+    """ICMP and alerts are words."""
+    refused = tuple(quic(Failure.UNREACHABLE, attempt=n) for n in range(3))
+
+    assert not silent_by_name(seen(*refused, other()))
+    assert not silent_alone(seen(*refused, *TCP, by=control()))
+
+
+def test_the_address_that_answers_another_name_must_have_been_silent_twice() -> None:
+    """Silences at others are heard with it."""
+    b = {"address": B}
+
+    assert silent_by_name(seen(*silences(2), *(quic(SILENT, attempt=n, **b) for n in range(3)), other()))
+    assert not silent_by_name(seen(*silences(1), *(quic(SILENT, attempt=n, **b) for n in range(4)), other()))

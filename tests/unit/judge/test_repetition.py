@@ -1,0 +1,96 @@
+"""How often a silence must be heard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from probe.judge.hops import Outcome
+from probe.judge.repetition import CUTS, SILENCES, STOPS, beside, enough, strays
+from probe.model.failure import Failure
+from probe.model.observation import QuicExchange
+from probe.model.step import Purpose
+from tests.unit.judge.made import NAME, URL, A, B, http, late, leg, said, tcp, tls, tries
+
+SILENT = Failure.TIMEOUT
+OTHER: dict[str, Any] = {"sni": "xkqvdwpzrjtm.com", "purpose": Purpose.NEUTRAL}
+
+
+@pytest.mark.parametrize(
+    ("layer", "failure", "times"),
+    [
+        ("tcp", SILENT, SILENCES),
+        ("tls", SILENT, SILENCES),
+        ("http", SILENT, SILENCES),
+        ("quic", SILENT, SILENCES),
+        ("body", SILENT, STOPS),
+        ("tcp", Failure.RESET, CUTS),
+        ("tls", Failure.EOF, CUTS),
+        ("tcp", Failure.UNREACHABLE, CUTS),
+    ],
+)
+def test_silence_is_heard_more_often_than_words(layer: str, failure: Failure, times: int) -> None:
+    """Of a page that stopped each try says more."""
+    made = leg(said("network", A))
+
+    assert enough(made, Outcome(layer, failure), times)
+    assert not enough(made, Outcome(layer, failure), times - 1)
+
+
+def test_a_line_that_loses_elsewhere_must_be_silent_more_often() -> None:
+    """Once more for each act that was answered another time; words need no more."""
+    made = leg(said("network", failure=SILENT), said("network", A, attempt=1), *tries(5, tcp(A, SILENT)))
+
+    assert not enough(made, Outcome("tcp", SILENT), SILENCES)
+    assert enough(made, Outcome("tcp", SILENT), SILENCES + 1)
+    assert enough(made, Outcome("tcp", Failure.RESET), CUTS)
+
+
+@pytest.mark.parametrize(
+    ("seen", "count"),
+    [
+        ((), 0),
+        ((said("network", failure=SILENT), said("network", A, attempt=1)), 1),
+        ((said("network", failure=SILENT), said("network", failure=Failure.NODATA, rrtype="AAAA")), 1),
+        ((said("network", failure=SILENT), said("trusted", A)), 0),
+        ((said("network", failure=SILENT), late(A)), 0),
+        ((tcp(A, SILENT), tcp(A, attempt=1)), 1),
+        ((late(A), tcp(A, SILENT), tcp(A, attempt=1)), 1),
+        ((tcp(A, SILENT), tcp(A, Failure.RESET, attempt=1)), 1),
+        ((tcp(A, SILENT), tcp(A, port=80)), 0),
+        ((tcp(A, SILENT), tcp(B)), 0),
+        ((tcp(), tls(A, Failure.RESET), tcp(A, SILENT, attempt=1)), 0),
+        ((tcp(), tls(A, Failure.CERTIFICATE), tcp(A, SILENT, attempt=1)), 1),
+        ((tls(A, SILENT), tls(A, attempt=1)), 1),
+        ((said("trusted", failure=SILENT), said("trusted", rrtype="HTTPS", purpose=Purpose.ECH)), 0),
+        ((tls(A, SILENT), tls(A, **OTHER)), 0),
+        ((http(A, 0, SILENT), http(A, attempt=1)), 1),
+        ((http(A, 0, SILENT), http(A, url=f"{URL}x")), 0),
+    ],
+)
+def test_a_stray_is_an_act_that_was_answered_another_time(seen: Any, count: int) -> None:
+    """A SYN that nobody answers after a cut conversation may be held back by the same filter."""
+    assert strays(seen) == count
+
+
+def test_a_quic_tuple_that_fell_silent_later_is_no_stray() -> None:
+    """Its handshake was answered, and that is another act."""
+    stood = QuicExchange(address=A, port=443, sni=NAME, verified=True)
+    fell = QuicExchange(address=A, port=443, sni=NAME, failure=SILENT, gap=5000)
+    mute = QuicExchange(address=A, port=443, sni=NAME, failure=SILENT)
+
+    assert strays((stood, fell)) == 0
+    assert strays((mute, stood)) == 1
+
+
+def test_other_names_that_are_met_with_the_same_silence_are_heard_with_it() -> None:
+    """The address is silent, whatever the name."""
+    allowed = tls(A, SILENT, sni="www.wikipedia.org", purpose=Purpose.ALLOWED)
+    made = leg(
+        said("network", A), tcp(), tls(A, SILENT), tcp(purpose=Purpose.NEUTRAL), tls(A, SILENT, **OTHER), allowed
+    )
+
+    assert beside(made.hop.sites, Outcome("tls", SILENT)) == 2
+    assert beside(made.hop.sites, Outcome("tcp", SILENT)) == 0
+    assert beside(made.hop.sites, Outcome("tls", Failure.RESET)) == 0

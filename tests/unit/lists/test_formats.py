@@ -1,0 +1,85 @@
+"""The one table of readers."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probe.errors import ListError
+from probe.lists.entries import Entry
+from probe.lists.formats import FORMATS, HEAD, Yields, named, sniff
+
+PREFIX = b"192.0.2.0/24\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "name", "expected"),
+    [
+        (b"", "GeoLite2-ASN.mmdb", "mmdb"),
+        (b'<?xml version="1.0" encoding="windows-1251"?>', "x", "dump-xml"),
+        (b"Updated: 2021-12-07 16:54:00 +0000\n", "dump.csv", "zi-csv"),
+        (b"192.0.2.1;a.example;;x;1;2020-01-02\n", "dump-03.csv", "zi-csv"),
+        (b"192.0.2.1;a.example\n192.0.2.1;b.example\n", "dump.csv", "zi-csv"),
+        (b'{"CIDR": "192.0.2.0/24", "ASN": 1, "Hits": 1}\n', "table.jsonl", "bgptools"),
+        (b'{"data_call_name": "announced-prefixes"', "x.json", "ripestat"),
+        (b'{"asn": 1, "subnets": {', "x.json", "ipverse"),
+        (b'{"asn": 1, "metadata": {', "x.json", "ipverse"),
+        (b'["a.example"', "x", "roskomsvoboda"),
+        (b'{"domains": ["a.example"]', "x", "roskomsvoboda"),
+        (b"#\n# banner\n2.3|apnic|20260618|92||20260617|+1000\n", "x", "delegated"),
+        (b"192.0.2.0\t192.0.2.255\t1\tCN\tName\n", "x", "ip2asn"),
+        (b"192.0.2.0\t24\t1_2\n", "x", "pfx2as"),
+        (b"# AS1 (X)\n" + PREFIX, "x", "prefix-list"),
+        (PREFIX, "AS64500.txt", "prefix-list"),
+        (b"a.example\n", "/tmp/domains.lst", "antifilter"),
+        (b"192.0.2.1\n" + PREFIX, "x", "antifilter"),
+        (PREFIX, "mine.txt", "testlist"),
+        (b"\xef\xbb\xbfurl,category_code\n", "ru.csv", "testlist"),
+        (b"a.example\n", "mine.txt", "testlist"),
+        (b"", "empty.txt", "testlist"),
+    ],
+)
+def test_a_file_is_known_by_its_first_bytes_and_its_name(head: bytes, name: str, expected: str) -> None:
+    """The plain list, which any text could be, comes last."""
+    assert sniff(head, name).name == expected
+
+
+def test_what_no_reader_knows_is_refused() -> None:
+    """With the names to choose from."""
+    with pytest.raises(ListError, match="name one: mmdb, dump-xml"):
+        sniff(b"\x00\x01", "x.bin")
+
+
+def test_a_format_can_be_named() -> None:
+    """And a wrong name is told the right ones."""
+    assert named("zi-csv").yields is Yields.REGISTER
+    with pytest.raises(ListError, match="'zi' is no format"):
+        named("zi")
+
+
+def test_every_format_has_a_name_of_its_own_and_says_what_it_is() -> None:
+    """The table is what help and documentation are drawn from."""
+    assert len({known.name for known in FORMATS}) == len(FORMATS) == 14
+    assert all(known.about for known in FORMATS)
+
+
+@given(st.binary(max_size=200), st.text(max_size=20))
+def test_sniffing_never_fails_with_anything_else(head: bytes, name: str) -> None:
+    """Whatever the file."""
+    try:
+        found = sniff(head, name)
+    except ListError:
+        return
+    assert found in FORMATS
+
+
+def test_a_line_cut_off_at_the_end_of_the_head_is_not_judged() -> None:
+    """Half a prefix would make a list of prefixes something else."""
+    head = b"# AS1\n" + PREFIX * (HEAD // len(PREFIX))
+    assert sniff(head + PREFIX[: HEAD - len(head)], "x").name == "prefix-list"
+
+
+def test_a_plain_list_is_read_by_its_name() -> None:
+    """One target a line, in pieces."""
+    found = list(named("testlist").read([b"a.exam", b"ple\nb.example\n"], "mine.txt"))
+
+    assert [item.target for item in found if isinstance(item, Entry)] == ["a.example", "b.example"]

@@ -1,0 +1,123 @@
+"""What our own pace may have caused is held back until that is known."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from probe.model.failure import Failure
+from probe.model.observation import TlsHandshake
+from probe.model.step import Purpose
+from probe.model.verdict import Evidence, Status, Vantage, VantageState, Verdict
+from probe.session.pace_guard import PaceWatch
+from tests.unit.agent.virtual_clock import VirtualClock
+
+
+class Line:
+    """A line that is frozen from the start for so many seconds, and what is seen over it."""
+
+    def __init__(self, frozen: float) -> None:
+        self.clock = VirtualClock()
+        self.frozen = frozen
+        self.start = self.clock.now()
+        self.tried: list[float] = []
+        self.watch = PaceWatch(self.clock, self.again)
+
+    def look(self, number: int, *, works: bool = False, after: float = 0.0) -> Verdict:
+        """A verdict on one of several networks: a silent handshake and one under a neutral name, or one that stood."""
+        failure = None if works else Failure.TIMEOUT
+        address = f"151.{number}.0.1"
+
+        def handshake(moment: int, purpose: Purpose) -> TlsHandshake:
+            return TlsHandshake(
+                at=moment,
+                took=5000,
+                address=address,
+                port=443,
+                sni="x",
+                failure=failure,
+                purpose=purpose,
+                answered=works,
+            )
+
+        return Verdict(
+            time=self.start + timedelta(seconds=after),
+            target=f"https://t{number}.example/",
+            status=Status.REACHABLE if works else Status.BLOCKED,
+            evidence=Evidence(observations=(handshake(0, Purpose.SUBJECT), handshake(5000, Purpose.NEUTRAL))),
+            vantage=Vantage(state=VantageState.ONLINE),
+        )
+
+    async def again(self, verdict: Verdict) -> Verdict:
+        """Another look, now."""
+        passed = (self.clock.now() - self.start).total_seconds()
+        self.tried.append(passed)
+        number = int(verdict.target.removeprefix("https://t").partition(".")[0])
+        return self.look(number, works=passed >= self.frozen, after=passed)
+
+    def settle(self, *, patient: bool = True) -> list[Verdict]:
+        """The end of the pass, in virtual time."""
+
+        async def settle() -> list[Verdict]:
+            leaping = asyncio.create_task(self.clock.leap())
+            try:
+                return [after for _, after in await self.watch.settle(patient=patient)]
+            finally:
+                leaping.cancel()
+
+        return asyncio.run(settle())
+
+
+def states(verdicts: list[Verdict]) -> list[tuple[str, str]]:
+    """Status and state of the vantage."""
+    return [(verdict.status.value, verdict.vantage.state.value) for verdict in verdicts]
+
+
+def test_a_line_that_thaws_was_policed() -> None:
+    """It is left alone for a minute, then tried until it answers; what failed meanwhile is unknown."""
+    line = Line(frozen=80)
+    assert [out for number in range(4) for out in line.watch.saw(line.look(number))] == []
+
+    assert states(line.settle()) == [("unknown", "policed")] * 4
+    assert line.tried == [65, 75, 85]
+
+
+def test_a_line_that_stays_silent_was_not() -> None:
+    """After two and a half minutes the verdicts go out as they were."""
+    line = Line(frozen=1000)
+    for number in range(4):
+        line.watch.saw(line.look(number))
+
+    assert states(line.settle()) == [("blocked", "online")] * 4
+    assert line.tried[-1] < 150
+
+
+def test_nothing_is_held_where_others_are_served_meanwhile() -> None:
+    """Whoever is served frees those that were silent at that time."""
+    line = Line(frozen=0)
+    blocked, served = line.look(1), line.look(2, works=True, after=2)
+
+    assert line.watch.saw(blocked) == []
+    assert line.watch.saw(line.look(3, works=True, after=7)) == [line.look(3, works=True, after=7)]
+    assert line.watch.saw(served) == [blocked, served]
+    assert line.settle() == []
+    assert line.tried == []
+
+
+def test_a_few_silences_are_not_waited_for() -> None:
+    """One blocked target alone is said to be so at the end of the pass, and not tried again."""
+    line = Line(frozen=1000)
+    line.watch.saw(line.look(1))
+
+    assert states(line.settle()) == [("blocked", "online")]
+    assert line.tried == []
+
+
+def test_who_cannot_wait_takes_a_freeze_for_his_own_doing() -> None:
+    """A block that we may have caused is never reported."""
+    line = Line(frozen=1000)
+    for number in range(4):
+        line.watch.saw(line.look(number))
+
+    assert states(line.settle(patient=False)) == [("unknown", "policed")] * 4
+    assert line.tried == []

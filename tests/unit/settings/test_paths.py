@@ -1,0 +1,65 @@
+"""Where settings and state are looked for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from probe.errors import SettingsError
+from probe.settings import paths
+
+
+def test_a_named_file_is_taken_whether_or_not_it_exists() -> None:
+    assert paths.settings_file({"PROBE_CONFIG": "/x.toml"}) == Path("/x.toml")
+
+
+def test_the_users_file_goes_before_the_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    system = tmp_path / "etc.toml"
+    system.touch()
+    monkeypatch.setattr(paths, "SYSTEM_SETTINGS", system)
+    users = tmp_path / "probe" / "probe.toml"
+
+    assert paths.settings_file({"XDG_CONFIG_HOME": str(tmp_path)}) == system
+    users.parent.mkdir()
+    users.touch()
+    assert paths.settings_file({"XDG_CONFIG_HOME": str(tmp_path)}) == users
+
+
+def test_no_file_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "SYSTEM_SETTINGS", tmp_path / "none.toml")
+
+    assert paths.settings_file({"HOME": str(tmp_path)}) is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "environ", "folder"),
+    [
+        ("/s", {"STATE_DIRECTORY": "/d", "XDG_STATE_HOME": "/x"}, "/s"),
+        ("", {"STATE_DIRECTORY": f"/d{os.pathsep}/e", "XDG_STATE_HOME": "/x"}, "/d"),
+        ("", {"XDG_STATE_HOME": "/x"}, "/x/probe"),
+    ],
+)
+def test_the_state_is_where_it_is_told_to_be(setting: str, environ: dict[str, str], folder: str) -> None:
+    assert paths.state_folder(setting, environ) == Path(folder)
+
+
+def test_root_keeps_its_state_with_the_systems_and_others_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0, raising=False)
+    assert paths.state_folder("", {}) == Path("/var/lib/probe")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000, raising=False)
+    assert paths.state_folder("", {"HOME": "/home/a"}) == Path("/home/a/.local/state/probe")
+
+
+def test_a_wheel_carries_its_targets_inside_and_a_checkout_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "probe"
+    monkeypatch.setattr(paths, "_PACKAGE", package)
+    with pytest.raises(SettingsError, match="shipped targets are missing"):
+        paths.shipped_folder()
+    (tmp_path / "targets").mkdir()
+    assert paths.shipped_folder() == tmp_path / "targets"
+    (package / "targets").mkdir(parents=True)
+    assert paths.shipped_folder() == package / "targets"
