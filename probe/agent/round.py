@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 class Instruments(Protocol):
     """What a round measures with."""
 
-    async def fresh(self, since: datetime) -> tuple[AnchorLook, ...]:
+    async def fresh(self, since: float) -> tuple[AnchorLook, ...]:
         """The latest look at every anchor if it began at `since` or later, else a new one."""
 
     async def measure(self, text: str, target: Target, *, attempt: int, suspected: bool) -> Verdict:

@@ -85,7 +85,7 @@ class AnchorWatch:
         self._clock = clock
         self._trusted = tuple(trusted)
         self._looking = asyncio.Lock()
-        self._looked: datetime | None = None
+        self._looked: float | None = None
         self._began = float("-inf")
         self._latest: tuple[AnchorLook, ...] = ()
         self._six: dict[str, tuple[float, str]] = {}
@@ -97,10 +97,13 @@ class AnchorWatch:
 
     async def look(self) -> tuple[AnchorLook, ...]:
         """Look now; empty when there are no anchors."""
-        return await self.fresh(self._clock.now())
+        return await self.fresh(self._clock.monotonic())
 
-    async def fresh(self, since: datetime) -> tuple[AnchorLook, ...]:
-        """The latest look if it began at `since` or later, else a new one."""
+    async def fresh(self, since: float) -> tuple[AnchorLook, ...]:
+        """The latest look if it began at `since` or later, else a new one.
+
+        `since` is in the clock's monotonic seconds: a wall clock that is set back must not make a look seem recent.
+        """
         if not self._anchors:
             return ()
         async with self._looking:
@@ -113,11 +116,11 @@ class AnchorWatch:
 
     async def _look(self) -> None:
         at = self._clock.now()
-        self._began = self._clock.monotonic()
+        self._began = began = self._clock.monotonic()
         async with asyncio.TaskGroup() as group:
             looks = [group.create_task(self._look_at(url, kind, at)) for url, kind in self._anchors]
         self._latest = tuple(look.result() for look in looks)
-        self._looked = at
+        self._looked = began
 
     async def _look_at(self, url: str, kind: AnchorKind, at: datetime) -> AnchorLook:
         readings: list[anchor_content.Reading] = []

@@ -119,7 +119,7 @@ async def measure(
             verdict = await _sent(verdict, target, surroundings, began)
             evidence = verdict.evidence
         if verdict.status is not Status.REACHABLE:
-            vantage = vantage_of(await surroundings.watch.fresh(surroundings.clock.now()), surroundings)
+            vantage = vantage_of(await surroundings.watch.fresh(surroundings.clock.monotonic()), surroundings)
             verdict = judge.verdict(time=time, text=text, target=target, evidence=evidence, vantage=vantage)
         if surroundings.tools.watcher is not None and verdict.status in _FAILING:
             packets = await surroundings.tools.watcher.report(verdict.evidence.observations, began, _label(verdict))

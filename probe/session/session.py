@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import datetime
 from types import TracebackType
 
 from probe.clock import Clock
@@ -101,8 +100,8 @@ class Instruments:
             await self._tools.watcher.close()
         await self._tools.__aexit__(kind, error, trace)
 
-    async def fresh(self, since: datetime) -> tuple[AnchorLook, ...]:
-        """The latest look at every anchor if it began at `since` or later, else a new one; empty without anchors."""
+    async def fresh(self, since: float) -> tuple[AnchorLook, ...]:
+        """The latest look at every anchor if it began at `since` (monotonic seconds) or later, else a new one."""
         return await self._watch.fresh(since)
 
     async def measure(

@@ -8,7 +8,7 @@ back; after that, and where it was dead from the start, a look holds for a while
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from probe.clock import Clock
 from probe.judge.vantage import conclude
@@ -23,8 +23,8 @@ PATIENCE = timedelta(seconds=15)
 PAUSE = timedelta(seconds=3)
 """Between two looks meanwhile."""
 
-Fresh = Callable[[datetime], Awaitable[tuple[AnchorLook, ...]]]
-"""The latest look at the anchors if it began at this moment or later, else a new one."""
+Fresh = Callable[[float], Awaitable[tuple[AnchorLook, ...]]]
+"""The latest look at the anchors if it began at this moment (monotonic seconds) or later, else a new one."""
 
 
 class Muteness:
@@ -42,7 +42,7 @@ class Muteness:
         self._fresh = fresh
         self._clock = clock
         self._mute = False
-        self._lost: datetime | None = None
+        self._lost: float | None = None
         self.looks: tuple[AnchorLook, ...] = ()
 
     @property
@@ -52,13 +52,13 @@ class Muteness:
 
     async def look(self) -> VantageState:
         """Look now."""
-        self.looks = await self._fresh(self._clock.now())
+        self.looks = await self._fresh(self._clock.monotonic())
         self._mute = self.state in MUTE
         return self.state
 
     async def holds(self) -> bool:
         """Whether the vantage is mute, as far as is known; asks the anchors only where it was when last asked."""
-        while self._mute and self._lost is not None and self._clock.now() - self._lost < PATIENCE:
+        while self._mute and self._lost is not None and self._clock.monotonic() - self._lost < PATIENCE.total_seconds():
             await self._clock.sleep(PAUSE.total_seconds())
             await self._ask(PAUSE / 2)
         if self._mute:
@@ -69,8 +69,8 @@ class Muteness:
         """A verdict's vantage counts as a look."""
         if verdict.vantage.state in MUTE and not self._mute:
             self._mute = True
-            self._lost = self._clock.now()
+            self._lost = self._clock.monotonic()
 
     async def _ask(self, oldest: timedelta) -> None:
-        self.looks = await self._fresh(self._clock.now() - oldest)
+        self.looks = await self._fresh(self._clock.monotonic() - oldest.total_seconds())
         self._mute = self.state in MUTE

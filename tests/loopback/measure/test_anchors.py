@@ -60,16 +60,41 @@ async def test_those_who_want_a_look_at_the_same_time_share_one(tools: Tools, mo
         await page_of(answer())(reader, writer)
 
     async with serving(talk) as port:
-        watch = AnchorWatch([f"http://127.0.0.1:{port}/"], [], tools, Clock())
-        since = datetime.now(UTC)
+        clock = Clock()
+        watch = AnchorWatch([f"http://127.0.0.1:{port}/"], [], tools, clock)
+        since, earliest = clock.monotonic(), clock.now()
         looks = await asyncio.gather(*(watch.fresh(since) for _ in range(20)))
         assert visits == 1
         assert len(set(looks)) == 1
-        assert looks[0][0].at >= since
-        await watch.fresh(since - timedelta(hours=1))
+        assert looks[0][0].at >= earliest
+        await watch.fresh(since - 3600)
         assert visits == 1
-        await watch.fresh(datetime.now(UTC))
+        await watch.fresh(clock.monotonic())
         assert visits == 2
+
+
+class ClockSetBack(Clock):
+    """A clock whose wall time can be set back; its monotonic time goes on."""
+
+    set_back = timedelta()
+
+    def now(self) -> datetime:
+        """The wall time, set back."""
+        return super().now() - self.set_back
+
+
+async def test_a_wall_clock_that_is_set_back_does_not_stop_looks(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour taken back must not make the last look seem an hour young."""
+    monkeypatch.setattr(anchors, "APART", 0.0)
+    clock = ClockSetBack()
+    async with serving(page_of(answer())) as port:
+        watch = AnchorWatch([f"http://127.0.0.1:{port}/"], [], tools, clock)
+        (before,) = await watch.look()
+        clock.set_back = timedelta(hours=1)
+        (after,) = await watch.look()
+
+    assert after.at < before.at
+    assert watch.latest == (after,)
 
 
 async def test_looks_are_kept_apart_by_the_clock_given(tools: Tools) -> None:

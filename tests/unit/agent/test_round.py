@@ -39,13 +39,15 @@ class World:
         self.asked: list[tuple[str, int, bool]] = []
         self.looks = 0
         self.recovers = -1
+        self.looked = 0.0
         self.latest: AnchorLook | None = None
         self.takes = 1.0
         self.now = self.most = 0
 
-    async def fresh(self, since: datetime) -> tuple[AnchorLook, ...]:
+    async def fresh(self, since: float) -> tuple[AnchorLook, ...]:
         """One anchor, working or not."""
-        if self.latest is None or self.latest.at < since:
+        if self.latest is None or self.looked < since:
+            self.looked = self.clock.monotonic()
             self.looks += 1
             failure = None if self.working or self.looks == self.recovers else Failure.TIMEOUT
             self.latest = AnchorLook(

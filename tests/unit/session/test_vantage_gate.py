@@ -21,10 +21,12 @@ class Anchors:
         self.clock = VirtualClock()
         self.working = True
         self.looks: list[AnchorLook] = []
+        self.began = 0.0
 
-    async def fresh(self, since: datetime) -> tuple[AnchorLook, ...]:
+    async def fresh(self, since: float) -> tuple[AnchorLook, ...]:
         """As `AnchorWatch.fresh`."""
-        if not self.looks or self.looks[-1].at < since:
+        if not self.looks or self.began < since:
+            self.began = self.clock.monotonic()
             failure = None if self.working else Failure.TIMEOUT
             look = AnchorLook(url="https://a.example/", kind=AnchorKind.FOREIGN, at=self.clock.now(), failure=failure)
             self.looks.append(look)
