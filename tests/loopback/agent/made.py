@@ -21,10 +21,18 @@ def port() -> Iterator[str]:
         yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
 
 
+@contextmanager
+def tcp_server(target: str) -> Iterator[None]:
+    """A server that accepts connections at `tcp://127.x.y.z:port`."""
+    host, _, number = target.removeprefix("tcp://").rpartition(":")
+    with socket.create_server((host, int(number))):
+        yield
+
+
 def settings(folder: Path, *targets: str, **agent: object) -> Settings:
     """An agent's settings under which nothing but the targets and the collector is contacted."""
     (folder / "targets.txt").write_text("".join(f"{target}\n" for target in targets))
-    overrides = {
+    overrides: dict[str, object] = {
         "agent.consent": True,
         "agent.retests": 0,
         "targets.services": [],
@@ -34,7 +42,8 @@ def settings(folder: Path, *targets: str, **agent: object) -> Settings:
         "measure.pace": 0.0,
         "measure.timeout": 2.0,
     }
-    given = {f"agent.{name}": value for name, value in agent.items()}
+    asn = {"network.asn": agent.pop("asn")} if "asn" in agent else {}
+    given = asn | {f"agent.{name}": value for name, value in agent.items()}
     return load(None, {"XDG_CONFIG_HOME": "/nonexistent"}, overrides | given)
 
 

@@ -1,0 +1,190 @@
+"""State folders written by version 0.1.0 open, keep their content, and are continued."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from base64 import b64decode
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from probe.agent import hit_list, watchlist
+from probe.agent.agent import HEARTBEAT_FILE, Agent
+from probe.agent.context import Surroundings
+from probe.agent.control_facts import CollectorsControl
+from probe.agent.identity import KEY_FILE, enrolment_of, key_of
+from probe.agent.outbox import STATE_FILE, Outbox
+from probe.agent.uplink import Collector
+from probe.agent.uplink_replies import Action
+from probe.cli.doctor import examine
+from probe.clock import Clock
+from probe.detect.detector import Detector
+from probe.formats.batch import Batch, decode
+from probe.model.verdict import Cause, Status
+from probe.session.session import Instruments
+from probe.settings import Settings
+from tests.loopback.agent.made import settings, tcp_server
+from tests.loopback.agent.tiny_collector import TinyCollector
+
+FOLDERS = Path(__file__).parents[2] / "fixtures" / "previous_state" / "agent"
+ORIGIN = "https://collector.example"
+STEADY = tuple(f"tcp://127.47.0.{last}:4701" for last in range(1, 5))
+BLOCKED = "tcp://127.47.0.5:4701"
+RANGE = "127.47.1.0/29:4701"
+LAST_ROUND = datetime(2026, 10, 1, 15, 25, tzinfo=UTC)
+"""Start of the last round of the vantage."""
+
+
+def copied(name: str, target: Path) -> Path:
+    """A copy of a state folder, with the file mode that git does not keep."""
+    shutil.copytree(FOLDERS / name, target)
+    (target / KEY_FILE).chmod(0o600)
+    return target
+
+
+@pytest.fixture
+def vantage(tmp_path: Path) -> Path:
+    """The vantage's state folder."""
+    return copied("vantage", tmp_path / "state")
+
+
+@pytest.fixture
+def control(tmp_path: Path) -> Path:
+    """The control agent's state folder."""
+    return copied("control", tmp_path / "state")
+
+
+@pytest.fixture
+def servers() -> Iterator[None]:
+    """Servers at the addresses of the targets that worked."""
+    with ExitStack() as stack:
+        for target in STEADY:
+            stack.enter_context(tcp_server(target))
+        yield
+
+
+@asynccontextmanager
+async def collector_of(folder: Path) -> AsyncIterator[tuple[TinyCollector, Collector]]:
+    """The collector where the agent enrolled: it knows the key and has what was acknowledged."""
+    async with TinyCollector() as tiny:
+        url, tiny.origin = tiny.origin, ORIGIN
+        cached = folder / "control.jsonl"
+        tiny.control = cached.read_text() if cached.exists() else ""
+        enrolment = enrolment_of(folder)
+        assert enrolment is not None
+        tiny.keys[enrolment.agent] = b64decode(key_of(folder).public)
+        for batch, body in acknowledged(folder):
+            tiny.stored.setdefault((batch.agent, batch.epoch), []).append(body)
+        async with Collector((url,), ca_file="", timeout=30) as client:
+            yield tiny, client
+
+
+def acknowledged(folder: Path) -> list[tuple[Batch, bytes]]:
+    """The batches that the collector had acknowledged, with their bytes."""
+    copy = folder.with_name("acknowledged.sqlite")
+    shutil.copy(folder / STATE_FILE, copy)
+    with Outbox(copy) as outbox:
+        first = outbox.first()
+        assert first is not None
+        assert outbox.rewind(1, LAST_ROUND)
+        found = []
+        while (waiting := outbox.first()) is not None and waiting.seq < first.seq:
+            found.append((decode(waiting.body), waiting.body))
+            outbox.acknowledge(waiting.seq, LAST_ROUND)
+    return found
+
+
+def agent_of(folder: Path, chosen: Settings, outbox: Outbox, now: datetime) -> Agent:
+    around = Surroundings(folder=folder, clock=Clock(now), chance=Random(1), stopping=asyncio.Event())
+    return Agent(chosen, watchlist.load(chosen), outbox, around)
+
+
+async def test_detector_beliefs_are_kept(vantage: Path) -> None:
+    """The blocked target is still believed blocked since its onset, the others reachable."""
+    with Outbox(vantage / STATE_FILE) as outbox:
+        kept = outbox.kept()
+    assert kept.detector is not None
+    detector = Detector.load(kept.detector)
+
+    blocked = detector.settled(BLOCKED)
+    assert blocked is not None
+    assert (blocked.status, blocked.causes) == (Status.BLOCKED, (Cause.TCP_RESET,))
+    assert blocked.since == datetime(2026, 10, 1, 12, 57, 30, tzinfo=UTC)
+    assert [getattr(detector.settled(target), "status", None) for target in STEADY] == [Status.REACHABLE] * 4
+    assert (kept.vantage, set(kept.measured)) == ("online", {RANGE})
+
+
+async def test_the_outbox_is_delivered_in_order_with_its_transition(vantage: Path, tmp_path: Path) -> None:
+    """Thirty batches follow the twelve that were acknowledged, under the same epoch and a valid signature."""
+    chosen = settings(tmp_path, *STEADY, BLOCKED)
+    with Outbox(vantage / STATE_FILE) as outbox:
+        assert outbox.waiting() == 30
+        async with collector_of(vantage) as (tiny, client):
+            made = agent_of(vantage, chosen, outbox, LAST_ROUND + timedelta(seconds=300))
+            assert (await made.deliver(client)).action is Action.DONE
+        assert outbox.waiting() == 0
+
+    (bodies,) = tiny.stored.values()
+    batches = [decode(body) for body in bodies]
+    assert [batch.seq for batch in batches] == list(range(1, 43))
+    changes = [change.transition for batch in batches for change in batch.changes]
+    assert [(one.target, one.before, one.after) for one in changes] == [(BLOCKED, "reachable", "blocked")]
+
+
+@pytest.mark.usefixtures("servers")
+async def test_the_next_round_continues_the_series(vantage: Path, tmp_path: Path) -> None:
+    """Nothing is reported a second time: the round is one quiet batch with the next number."""
+    chosen = settings(tmp_path, *STEADY, BLOCKED, asn=64500)
+    with Outbox(vantage / STATE_FILE) as outbox:
+        async with collector_of(vantage) as (tiny, client):
+            made = agent_of(vantage, chosen, outbox, LAST_ROUND + timedelta(seconds=300))
+            async with Instruments(chosen, made.around.clock) as instruments:
+                result = await made.turn(instruments, client)
+            assert (await made.deliver(client)).action is Action.DONE
+
+    assert result.changes == []
+    assert result.verdicts[BLOCKED].status is Status.BLOCKED
+    (bodies,) = tiny.stored.values()
+    last = decode(bodies[-1])
+    assert (last.seq, last.changes, last.settled, len(last.rounds)) == (43, (), (), 1)
+
+
+def test_the_cached_control_is_compared_with_while_it_is_fresh(vantage: Path) -> None:
+    facts = CollectorsControl(vantage, max_age=1800).facts(LAST_ROUND)
+
+    assert set(facts) == {*STEADY, BLOCKED, RANGE}
+    assert set(facts[RANGE].hits) == {"127.47.1.1", "127.47.1.2", "127.47.1.3"}
+
+
+@pytest.mark.usefixtures("servers")
+async def test_the_hit_list_is_kept_and_the_control_goes_on(control: Path, tmp_path: Path) -> None:
+    """Nothing answers in the range any more and it was measured within the hour; the hit list stays."""
+    counts = {RANGE: {"127.47.1.1": 0, "127.47.1.2": 0, "127.47.1.3": 0}}
+    assert hit_list.read(control) == counts
+    chosen = settings(tmp_path, *STEADY, RANGE, role="control")
+    with Outbox(control / STATE_FILE) as outbox:
+        async with collector_of(control) as (tiny, client):
+            made = agent_of(control, chosen, outbox, datetime(2026, 10, 1, 12, 20, tzinfo=UTC))
+            async with Instruments(chosen, made.around.clock) as instruments:
+                result = await made.turn(instruments, client)
+            assert (await made.deliver(client)).action is Action.DONE
+
+    assert set(result.verdicts) == set(STEADY)
+    assert hit_list.read(control) == counts
+    (bodies,) = tiny.stored.values()
+    assert [decode(body).seq for body in bodies] == [1, 2, 3, 4, 5]
+
+
+def test_doctor_reads_heartbeat_enrolment_and_notes(vantage: Path, tmp_path: Path) -> None:
+    lines = list(examine(settings(tmp_path), vantage, LAST_ROUND + timedelta(seconds=60)))
+
+    assert (True, "last sign of life 60 s ago") in lines
+    assert (True, "last round 2026-10-01T15:25:00Z: online, 5 of 5 targets") in lines
+    assert (True, f"enrolled at {ORIGIN} as agent1") in lines
+    assert (True, "30 batches wait; last sent 2026-10-01T12:55:00Z") in lines
+    assert (vantage / HEARTBEAT_FILE).is_file()
