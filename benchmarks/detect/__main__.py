@@ -19,7 +19,7 @@ from benchmarks.detect.score import Score, quantile, score, upper_bound
 from benchmarks.detect.script import Vantage
 from benchmarks.detect.worlds import WORLDS, script_of
 from probe.detect.detector import Detector
-from probe.detect.detector_input import Sighting
+from probe.detect.detector_input import DetectorInput
 from probe.model.transition import Transition
 
 OURS = "this detector"
@@ -28,7 +28,7 @@ OURS = "this detector"
 class Folds(Protocol):
     """A detector, ours or another."""
 
-    def feed(self, sighting: Sighting) -> list[Transition]:
+    def feed(self, verdict_input: DetectorInput) -> list[Transition]:
         """Take one verdict."""
 
     def finish(self) -> list[Transition]:
@@ -51,9 +51,9 @@ def run(
     script = script_of(name, seed, days)
     vantage = Vantage(Random(f"vantage {name} {seed} {confirm}"), script, confirm, anchors=anchors)
     reports: dict[str, list[Transition]] = {one: [] for one in detectors}
-    for sighting in vantage.sightings():
+    for verdict_input in vantage.inputs():
         for one, detector in detectors.items():
-            reports[one] += detector.feed(sighting)
+            reports[one] += detector.feed(verdict_input)
     for one, detector in detectors.items():
         reports[one] += detector.finish()
     return {one: score(script, vantage, found) for one, found in reports.items()}

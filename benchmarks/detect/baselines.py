@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import Final, Protocol
 
-from probe.detect.detector_input import Sighting
+from probe.detect.detector_input import DetectorInput
 from probe.model.transition import Transition
 from probe.model.verdict import Status
 
@@ -116,19 +116,19 @@ class RuleDetector:
         self._rules: dict[str, Rule] = {}
         self._bad: dict[str, bool] = {}
 
-    def feed(self, sighting: Sighting) -> list[Transition]:
+    def feed(self, verdict_input: DetectorInput) -> list[Transition]:
         """Take one verdict."""
-        if sighting.status is Status.UNKNOWN:
+        if verdict_input.status is Status.UNKNOWN:
             return []
-        target = sighting.target
+        target = verdict_input.target
         if target not in self._rules:
             self._rules[target] = self._rule()
-        bad = self._rules[target].saw(sighting.status is not Status.REACHABLE, sighting.time.timestamp())
+        bad = self._rules[target].saw(verdict_input.status is not Status.REACHABLE, verdict_input.time.timestamp())
         if bad == self._bad.get(target, False):
             return []
         self._bad[target] = bad
         before, after = ("reachable", "blocked") if bad else ("blocked", "reachable")
-        moment = datetime.fromtimestamp(sighting.time.timestamp(), UTC)
+        moment = datetime.fromtimestamp(verdict_input.time.timestamp(), UTC)
         return [Transition(target=target, before=before, after=after, time=moment, onset=moment)]
 
     def finish(self) -> list[Transition]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from probe.detect.tables import filled
+from probe.detect.document_tables import filled
 
 PAGE = Path(__file__).parents[2] / "docs" / "detector.md"
 

@@ -12,7 +12,7 @@ from benchmarks.detect.score import Score, quantile
 CLEAN: Final = ("clean", "clean_n5", "clean_n10")
 LEAKY: Final = ("leaky90", "leaky70", "leaky50", "leaky30")
 OUTAGES: Final = ("out_unknown", "out_misjudged", "out_portal", "out_partial")
-TELLING: Final = ("dns", "sni_rst", "sni_drop", "page", "spoof")
+SPECIFIC_CLASSES: Final = ("dns", "sni_rst", "sni_drop", "page", "spoof")
 
 Measure = Callable[[Score], float]
 
@@ -127,7 +127,7 @@ GOALS: Final[tuple[Goal, ...]] = (
     Goal("diurnal: delay, median", ("diurnal",), delay(0.5), 1),
     Goal("diurnal: delay, p95", ("diurnal",), delay(0.95), 3),
     Goal("gaps: delay, p95", ("gaps",), delay(0.95), 7),
-    Goal("two-round blocks with telling evidence, reported", ("short",), found(*TELLING), 0.93, least=True),
+    Goal("two-round blocks with telling evidence, reported", ("short",), found(*SPECIFIC_CLASSES), 0.93, least=True),
     Goal("mass40: delay, median", ("mass40",), delay(0.5), 1),
     Goal("mass40: delay, p95", ("mass40",), delay(0.95), 6),
     Goal("mass90 by dns or sni: delay, median", ("mass90_named",), delay(0.5), 1),

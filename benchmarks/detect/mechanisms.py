@@ -12,14 +12,14 @@ from random import Random
 
 from probe.model.verdict import Cause, Status
 
-Look = tuple[Status, tuple[Cause, ...]]
-REACHABLE: Look = (Status.REACHABLE, ())
-UNKNOWN: Look = (Status.UNKNOWN, ())
-UNREACHABLE: Look = (Status.UNREACHABLE, (Cause.TCP_TIMEOUT,))
-DOWN: Look = (Status.DOWN, ())
+Sample = tuple[Status, tuple[Cause, ...]]
+REACHABLE: Sample = (Status.REACHABLE, ())
+UNKNOWN: Sample = (Status.UNKNOWN, ())
+UNREACHABLE: Sample = (Status.UNREACHABLE, (Cause.TCP_TIMEOUT,))
+DOWN: Sample = (Status.DOWN, ())
 
 
-def blocked(*causes: Cause) -> Look:
+def blocked(*causes: Cause) -> Sample:
     """A blocked verdict."""
     return Status.BLOCKED, causes
 
@@ -27,18 +27,18 @@ def blocked(*causes: Cause) -> Look:
 class Mix:
     """Looks with their shares."""
 
-    def __init__(self, *shares: tuple[float, Look]) -> None:
+    def __init__(self, *shares: tuple[float, Sample]) -> None:
         self._looks = [look for _, look in shares]
         self._edges = list(accumulate(share for share, _ in shares))
 
-    def draw(self, rng: Random) -> Look:
+    def draw(self, rng: Random) -> Sample:
         """One look."""
         return self._looks[bisect(self._edges, rng.random() * self._edges[-1])]
 
 
 _SILENT = blocked(Cause.TCP_TIMEOUT)
-_FROZEN: Look = (Status.THROTTLED, (Cause.THROTTLE_FREEZE,))
-_SLOW: Look = (Status.THROTTLED, (Cause.THROTTLE_RATE,))
+_FROZEN: Sample = (Status.THROTTLED, (Cause.THROTTLE_FREEZE,))
+_SILENCE_NATS: Sample = (Status.THROTTLED, (Cause.THROTTLE_RATE,))
 
 MECHANISMS: dict[str, Mix] = {
     "dns": Mix(
@@ -70,7 +70,7 @@ MECHANISMS: dict[str, Mix] = {
 }
 """The seven ways of blocking."""
 
-THROTTLE = Mix((0.55, _FROZEN), (0.28, _SLOW), (0.10, blocked(Cause.HTTP_TIMEOUT)), (0.07, UNREACHABLE))
+THROTTLE = Mix((0.55, _FROZEN), (0.28, _SILENCE_NATS), (0.10, blocked(Cause.HTTP_TIMEOUT)), (0.07, UNREACHABLE))
 
 STRAY = Mix(
     (0.45, UNREACHABLE),
@@ -79,12 +79,12 @@ STRAY = Mix(
     (0.04, blocked(Cause.TLS_EOF)),
     (0.012, blocked(Cause.HTTP_BLOCKPAGE)),
     (0.012, DOWN),
-    (0.010, _SLOW),
+    (0.010, _SILENCE_NATS),
     (0.001, blocked(Cause.DNS_INJECTED)),
 )
 """Failures that mean nothing."""
 
-BURSTS: tuple[tuple[float, Mix], ...] = (
+PRIOR_BURSTS: tuple[tuple[float, Mix], ...] = (
     (0.45, Mix((0.85, UNREACHABLE), (0.13, _SILENT), (0.02, DOWN))),
     (0.45, Mix((0.85, _SILENT), (0.13, UNREACHABLE), (0.02, DOWN))),
     (0.03, Mix((0.86, blocked(Cause.TLS_RESET)), (0.09, _SILENT), (0.05, UNREACHABLE))),

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from math import inf, lgamma, log
 from typing import Final
 
-from benchmarks.detect.script import DAY, ROUND, Event, Script, Vantage
+from benchmarks.detect.script import DAY, ROUND_SECONDS, Event, Script, Vantage
 from probe.model.transition import VANTAGE, Transition
 
 CALLED: Final = frozenset({"blocked", "throttled"})
-SOFT: Final = frozenset({"unreachable", "down"})
+NOT_ACCUSING: Final = frozenset({"unreachable", "down"})
 YEAR: Final = 365.25 * DAY
 
 
@@ -121,7 +121,7 @@ def _score_target(result: Score, vantage: Vantage, events: list[Event], found: l
         if one.after in CALLED and not inside:
             result.false_blocks += 1
             result.wrong.append(one)
-        elif one.after in SOFT:
+        elif one.after in NOT_ACCUSING:
             result.soft += 1
         elif one.after == "reachable" and one.before in CALLED and n >= 0 and moment < events[n].fades:
             result.false_clears += 1
@@ -133,12 +133,12 @@ def _score_target(result: Score, vantage: Vantage, events: list[Event], found: l
 
 def _grace(event: Event, following: Event | None) -> float:
     """Until when a report still belongs to an event: two rounds after its end, before the next one."""
-    end = event.end + 2 * ROUND
+    end = event.end + 2 * ROUND_SECONDS
     return min(end, following.start) if following is not None else end
 
 
 def _score_event(result: Score, vantage: Vantage, event: Event, found: list[Transition]) -> None:
-    called = [one for one in found if one.after in CALLED and one.time.timestamp() <= event.end + 2 * ROUND]
+    called = [one for one in found if one.after in CALLED and one.time.timestamp() <= event.end + 2 * ROUND_SECONDS]
     if not called:
         result.delays[event.mechanism].append(inf)
         return

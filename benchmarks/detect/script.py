@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
 
-from benchmarks.detect.mechanisms import MECHANISMS, PORTAL, REACHABLE, STRAY, THROTTLE, UNKNOWN, Look, Mix
-from probe.detect.detector_input import Anchor, Sighting, Where
+from benchmarks.detect.mechanisms import MECHANISMS, PORTAL, REACHABLE, STRAY, THROTTLE, UNKNOWN, Mix, Sample
+from probe.detect.detector_input import AnchorOutcome, DetectorInput, VantageInput
 from probe.model.verdict import VantageState
 
 START = datetime(2017, 4, 1, tzinfo=UTC).timestamp()
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
-ROUND = 300.0
+ROUND_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _times(rng: Random, script: Script) -> Iterator[float]:
             moment = max(moment, sleep[1])
             sleep = next(sleeps, None)
         yield moment
-        moment += ROUND * rng.uniform(0.92, 1.08) * (rng.uniform(2, 5) if rng.random() < 0.01 else 1.0)
+        moment += ROUND_SECONDS * rng.uniform(0.92, 1.08) * (rng.uniform(2, 5) if rng.random() < 0.01 else 1.0)
 
 
 class Vantage:
@@ -137,7 +137,7 @@ class Vantage:
         self.rounds: list[float] = []
         self.looks: list[list[float]] = [[] for _ in range(script.targets)]
 
-    def sightings(self) -> Iterator[Sighting]:
+    def inputs(self) -> Iterator[DetectorInput]:
         """All verdicts in order of time."""
         rng, script = self._rng, self._script
         names = [f"https://site{n:02d}.example/" for n in range(script.targets)]
@@ -166,13 +166,13 @@ class Vantage:
                     working[target] = look is REACHABLE
                     if script.events:
                         self.looks[target].append(at)
-                yield Sighting(datetime.fromtimestamp(at, UTC), names[target], look[0], look[1], attempt, where)
+                yield DetectorInput(datetime.fromtimestamp(at, UTC), names[target], look[0], look[1], attempt, where)
 
-    def _look(self, target: int, moment: float) -> tuple[Look, Where | None]:
+    def _look(self, target: int, moment: float) -> tuple[Sample, VantageInput | None]:
         script, rng = self._script, self._rng
         for start, end, state in script.unknown:
             if start <= moment < end:
-                return UNKNOWN, Where(state=state)
+                return UNKNOWN, VantageInput(state=state)
         ahead = self._ahead.get(target, [])
         active = self._open.setdefault(target, [])
         if ahead and ahead[0].start <= moment:
@@ -187,9 +187,9 @@ class Vantage:
             return STRAY.draw(rng), self._asked()
         return REACHABLE, None
 
-    def _asked(self, *, captive: bool = False) -> Where | None:
+    def _asked(self, *, captive: bool = False) -> VantageInput | None:
         """What the anchors said after a failure.
 
         A portal answers in their place; a dead resolver or half a dead uplink leaves them be.
         """
-        return Where(anchors=(Anchor(foreign_content=captive),)) if self._anchors else None
+        return VantageInput(anchors=(AnchorOutcome(foreign_content=captive),)) if self._anchors else None

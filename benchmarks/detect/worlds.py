@@ -11,12 +11,12 @@ from random import Random
 from typing import Final
 
 from benchmarks.detect.mechanisms import (
-    BURSTS,
     DEAD_RESOLVER,
     DEAD_UPLINK,
     EARLY_SITE,
     MECHANISMS,
     PORTAL,
+    PRIOR_BURSTS,
     SICK_SITE,
     SILENT_SITE,
     Mix,
@@ -42,11 +42,11 @@ def _apart(rng: Random, script: Script, mean_gap: float, lasts: Callable[[], flo
 
 def _kind(rng: Random) -> Mix:
     dice = rng.random()
-    for share, looks in BURSTS:
+    for share, looks in PRIOR_BURSTS:
         dice -= share
         if dice < 0:
             return looks
-    return BURSTS[0][1]
+    return PRIOR_BURSTS[0][1]
 
 
 def bursts(every: float, lasts: float) -> Plot:

@@ -22,7 +22,7 @@ from typing import Protocol
 from probe.agent.traffic import toll
 from probe.clock import Clock
 from probe.detect.detector import Detector
-from probe.detect.detector_input import Anchor, Sighting, Update, Where
+from probe.detect.detector_input import AnchorOutcome, CauseUpdate, DetectorInput, VantageInput
 from probe.errors import ProbeError
 from probe.formats.batch import RoundReport
 from probe.model.target import Target, parse
@@ -77,7 +77,7 @@ class RoundResult:
 
     report: RoundReport
     changes: Sequence[tuple[Transition, Verdict | None]] = ()
-    updates: Sequence[Update] = ()
+    updates: Sequence[CauseUpdate] = ()
     services: Sequence[Transition] = ()
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
 
@@ -221,11 +221,15 @@ class Round:
             vantage=Vantage(state=state, asn=self._terms.asn, country=self._terms.country),
         )
 
-    def _sighting(self, verdict: Verdict) -> Sighting:
+    def _sighting(self, verdict: Verdict) -> DetectorInput:
         vantage = verdict.vantage
-        anchors = tuple(Anchor(failure=one.failure, foreign_content=one.foreign_content) for one in vantage.anchors)
-        where = Where(state=vantage.state, asn=vantage.asn, anchors=anchors)
-        return Sighting(verdict.time, verdict.target, verdict.status, verdict.causes, verdict.evidence.attempt, where)
+        anchors = tuple(
+            AnchorOutcome(failure=one.failure, foreign_content=one.foreign_content) for one in vantage.anchors
+        )
+        where = VantageInput(state=vantage.state, asn=vantage.asn, anchors=anchors)
+        return DetectorInput(
+            verdict.time, verdict.target, verdict.status, verdict.causes, verdict.evidence.attempt, where
+        )
 
     def _feed(self, start: datetime, state: VantageState) -> list[Transition]:
         self._verdicts.sort(key=lambda verdict: verdict.time)
@@ -233,8 +237,8 @@ class Round:
         for verdict in self._verdicts:
             found += self._detector.feed(self._sighting(verdict))
         if not self._verdicts:  # no target is due, and yet the vantage has a state
-            where = Where(state=state, asn=self._terms.asn)
-            found += self._detector.feed(Sighting(start, VANTAGE, Status.UNKNOWN, (), 0, where))
+            where = VantageInput(state=state, asn=self._terms.asn)
+            found += self._detector.feed(DetectorInput(start, VANTAGE, Status.UNKNOWN, (), 0, where))
         return found + self._detector.end_round(self._clock.now())
 
     def _witness(self, transition: Transition) -> Verdict | None:

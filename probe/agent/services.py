@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from probe.detect.detector_input import Settled
+from probe.detect.detector_input import SettledStatus
 from probe.fuse.board import ORDER
 from probe.model.transition import SERVICE, VANTAGE, Transition
 from probe.model.verdict import Cause, Status
 
-Believed = Callable[[str], Settled | None]
+Believed = Callable[[str], SettledStatus | None]
 
 
 def fold(found: Iterable[Transition], services: Mapping[str, str], believed: Believed) -> list[Transition]:
@@ -68,7 +68,7 @@ def _folded(
     )
 
 
-def _status(settled: Settled | None) -> Status:
+def _status(settled: SettledStatus | None) -> Status:
     return Status.UNKNOWN if settled is None else settled.status
 
 

@@ -14,7 +14,7 @@ import msgspec
 from probe.cli import say
 from probe.cli.replay import bounded_lines
 from probe.detect.chart import BARS, PLAIN_BARS, svg, terminal
-from probe.detect.detector_input import Sighting
+from probe.detect.detector_input import DetectorInput
 from probe.detect.explain import explain
 from probe.errors import ExitStatus, UsageError
 
@@ -46,9 +46,9 @@ def command(target: str, file: IO[bytes], picture: Path | None) -> int:
     return ExitStatus.OK
 
 
-def _sightings(file: IO[bytes]) -> Iterator[Sighting]:
+def _sightings(file: IO[bytes]) -> Iterator[DetectorInput]:
     """The verdicts of a file; a line that is none is named and skipped."""
-    decode = msgspec.json.Decoder(Sighting).decode
+    decode = msgspec.json.Decoder(DetectorInput).decode
     for number, line in enumerate(bounded_lines(file), 1):
         try:
             yield decode(line)

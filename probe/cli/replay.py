@@ -9,7 +9,7 @@ from typing import IO
 import click
 
 from probe.cli import say
-from probe.detect.replay import BadLine, replay
+from probe.detect.replay import BadVerdictLine, replay
 from probe.errors import ExitStatus
 from probe.formats.jsonlines import MAX_LINE, write
 
@@ -24,7 +24,7 @@ def command(file: IO[bytes]) -> int:
     """
     status = ExitStatus.OK
     for found in replay(bounded_lines(file), where=file.name):
-        if isinstance(found, BadLine):
+        if isinstance(found, BadVerdictLine):
             say(f"{file.name}:{found.line}: {found.what}")
             status = ExitStatus.NOT_ALL_WELL
         else:

@@ -12,7 +12,7 @@ from html import escape
 from itertools import pairwise
 from typing import Final
 
-from probe.detect.explain import Point, Story
+from probe.detect.explain import BatchPoint, TargetHistory
 from probe.model.verdict import Status
 
 BARS: Final = " ▁▂▃▄▅▆▇█"
@@ -41,16 +41,16 @@ COLOURS: Final[dict[Status | None, str]] = {
 }
 
 
-def sentence(story: Story) -> str:
+def sentence(history: TargetHistory) -> str:
     """The answer, in one sentence."""
-    if not story.points:
-        return f"{story.target} does not occur in these verdicts."
-    last = story.points[-1]
+    if not history.points:
+        return f"{history.target} does not occur in these verdicts."
+    last = history.points[-1]
     if last.status is None:
-        return f"{story.target}: nothing is believed yet, it was never seen working ({last.reason})."
-    text = f"{story.target} is believed {last.status.value}"
-    if story.transitions:
-        text += f" since {minute(story.transitions[-1].onset)}, reported {minute(story.transitions[-1].time)}"
+        return f"{history.target}: nothing is believed yet, it was never seen working ({last.reason})."
+    text = f"{history.target} is believed {last.status.value}"
+    if history.transitions:
+        text += f" since {minute(history.transitions[-1].onset)}, reported {minute(history.transitions[-1].time)}"
     if last.towards is not None and last.nats > 0.0:
         text += (
             f"; the evidence for {last.towards.value} is {last.nats:.1f} of {last.threshold:.1f} nats: {last.reason}"
@@ -58,29 +58,29 @@ def sentence(story: Story) -> str:
     return text + "."
 
 
-def terminal(story: Story, width: int = 72, bars: str = BARS) -> str:
+def terminal(history: TargetHistory, width: int = 72, bars: str = BARS) -> str:
     """The series as plain text.
 
     Args:
-        story: what to draw.
+        history: what to draw.
         width: columns of the chart, at least 20.
         bars: characters from no evidence to enough of it; `PLAIN_BARS` where the terminal knows ASCII only.
     """
-    lines = [sentence(story)]
-    if story.points:
-        columns = _columns(story.points, max(10, width - len(_INDENT)))
+    lines = [sentence(history)]
+    if history.points:
+        columns = _columns(history.points, max(10, width - len(_INDENT)))
         lines += [
             "",
             "seen      " + "".join(_seen(column) for column in columns),
             "evidence  " + "".join(_bar(column, bars) for column in columns),
             "believed  " + "".join(BELIEVED[column[-1].status] for column in columns),
-            _INDENT + f"{minute(story.points[0].time)} .. {minute(story.points[-1].time)}",
-            _INDENT + f"{len(story.points)} rounds, {story.others} other targets",
+            _INDENT + f"{minute(history.points[0].time)} .. {minute(history.points[-1].time)}",
+            _INDENT + f"{len(history.points)} rounds, {history.others} other targets",
             _INDENT + f". worked  x failed  ~ both  |  {bars[-1]} as much evidence as it takes",
             _INDENT + "- reachable  B blocked  T throttled  D down  U unreachable  ? nothing yet",
             "",
         ]
-    for one in story.transitions:
+    for one in history.transitions:
         causes = f" ({', '.join(one.causes)})" if one.causes else ""
         lines.append(
             f"{minute(one.time)}  {one.before} -> {one.after}{causes}, began about {minute(one.onset)}:"
@@ -89,10 +89,10 @@ def terminal(story: Story, width: int = 72, bars: str = BARS) -> str:
     return "\n".join(lines) + "\n"
 
 
-def svg(story: Story) -> str:
+def svg(history: TargetHistory) -> str:
     """The series as a picture of its own: no script, no style from elsewhere, readable without colours."""
     width, height, left = 820, 240, 70
-    points = story.points
+    points = history.points
     begin = points[0].time.timestamp() if points else 0.0
     span = (points[-1].time.timestamp() - begin if points else 0.0) or 1.0
 
@@ -101,7 +101,7 @@ def svg(story: Story) -> str:
 
     parts = [
         _HEAD.format(width=width, height=height),
-        f"<title>{escape(sentence(story))}</title>",
+        f"<title>{escape(sentence(history))}</title>",
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         *(f'<text x="4" y="{y}">{label}</text>' for y, label in ((38, "seen"), (120, "evidence"), (208, "believed"))),
         f'<line x1="{left}" y1="80" x2="{width - 10}" y2="80" stroke="#d1495b" stroke-dasharray="4 3"/>',
@@ -128,12 +128,12 @@ def minute(time: datetime) -> str:
     return time.strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _tick(point: Point, x: float) -> str:
+def _tick(point: BatchPoint, x: float) -> str:
     top, colour = (22, "#d1495b") if point.failed else (34, "#2a9d8f")
     return f'<line x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="46" stroke="{colour}"/>'
 
 
-def _bands(points: Sequence[Point], xs: Sequence[float]) -> list[str]:
+def _bands(points: Sequence[BatchPoint], xs: Sequence[float]) -> list[str]:
     """One rectangle for every stretch in which one thing was believed."""
     parts = []
     start = 0
@@ -154,12 +154,12 @@ def _bands(points: Sequence[Point], xs: Sequence[float]) -> list[str]:
     return parts
 
 
-def _share(point: Point) -> float:
+def _share(point: BatchPoint) -> float:
     """Evidence as a share of the threshold, at most 1."""
     return min(1.0, point.nats / point.threshold) if point.threshold else 0.0
 
 
-def _columns(points: Sequence[Point], width: int) -> list[list[Point]]:
+def _columns(points: Sequence[BatchPoint], width: int) -> list[list[BatchPoint]]:
     """The points dealt to columns evenly."""
     if len(points) <= width:
         return [[point] for point in points]
@@ -167,12 +167,12 @@ def _columns(points: Sequence[Point], width: int) -> list[list[Point]]:
     return [list(points[a:b]) for a, b in pairwise(edges)]
 
 
-def _seen(column: Sequence[Point]) -> str:
+def _seen(column: Sequence[BatchPoint]) -> str:
     worked, failed = any(point.worked for point in column), any(point.failed for point in column)
     key = "both" if worked and failed else "worked" if worked else "failed" if failed else "nothing"
     return SEEN[key]
 
 
-def _bar(column: Sequence[Point], bars: str) -> str:
+def _bar(column: Sequence[BatchPoint], bars: str) -> str:
     share = max(_share(point) for point in column)
     return bars[min(len(bars) - 1, round(share * (len(bars) - 1)))]

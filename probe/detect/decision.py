@@ -29,23 +29,23 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from probe.detect.failure_classes import SUCCESS, Mark
-from probe.detect.hypotheses import ALTERNATIVES, CUT, FORGED, PROVEN, REGIMES, SILENT, THROTTLED, UNREACHABLE
-from probe.detect.suspicion import Step, Suspicion
+from probe.detect.failure_classes import SUCCESS, FailureClass
+from probe.detect.hypotheses import CUT, FORGED, HYPOTHESES, PROVEN, REGIMES, SILENT, THROTTLED, UNREACHABLE
+from probe.detect.suspicion import Suspicion, TrailStep
 
-REPEATED: Final = -3.4
-PAIR: Final = 1.5
-NEW_VANTAGE: Final = 3.0
-SHARED_FOR_LONG: Final = -4.6
-FLAPPING: Final = -4.6
+REPEATED_NATS: Final = -3.4
+PAIR_NATS: Final = 1.5
+NEW_VANTAGE_NATS: Final = 3.0
+LONG_SHARED_NATS: Final = -4.6
+FLAPPING_NATS: Final = -4.6
 
-HOPELESS: Final = min(regime.odds for regime in REGIMES) + REPEATED + FLAPPING
+LOWEST_THRESHOLD_NATS: Final = min(regime.threshold_nats for regime in REGIMES) + REPEATED_NATS + FLAPPING_NATS
 """No threshold is lower, but where failures have been shared for long: what is below needs no decision."""
 
-CLEARLY_SILENT: Final = 5.0
+SILENCE_MARGIN_NATS: Final = 5.0
 """Nats by which silence must be likelier than "unreachable" where the failures are mixed."""
 
-SILENT_SECONDS: Final = 840.0
+MIN_SILENCE_SECONDS: Final = 840.0
 """Silence alone must last from its first failure: three rounds. A site that restarts, a route that heals and a control
 that has not noticed yet look the same for so long."""
 
@@ -59,7 +59,7 @@ class Reason(StrEnum):
     ONCE = "one failure of a kind is never enough"
     BRIEF = "silence alone must last a quarter of an hour"
     MIXED = "too much of it could be anything"
-    NO_ALIBI = "the other targets do not vouch for the vantage"
+    NOT_CONFIRMED = "the other targets do not vouch for the vantage"
     SUSPECT = "the vantage is suspect: most targets fail"
     ALARM = "the evidence is above the threshold"
 
@@ -74,13 +74,13 @@ class Circumstances:
         flapping: the target does this repeatedly.
     """
 
-    newcomer: bool = False
+    new_vantage: bool = False
     shared_for_long: bool = False
     flapping: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class AlarmDecision:
     """The outcome of one look at the sums.
 
     Attributes:
@@ -108,73 +108,73 @@ class Decision:
     @property
     def regime(self) -> int:
         """Index into `REGIMES`."""
-        return ALTERNATIVES[self.k].regime
+        return HYPOTHESES[self.k].regime
 
-    def without_alibi(self) -> Decision:
+    def not_confirmed(self) -> AlarmDecision:
         """The same evidence, but the other targets say it is the vantage."""
-        return replace(self, reason=Reason.NO_ALIBI)
+        return replace(self, reason=Reason.NOT_CONFIRMED)
 
 
-def decide(suspicion: Suspicion, *, marks: frozenset[int], known: Circumstances) -> Decision:
+def decide(suspicion: Suspicion, *, classes: frozenset[int], known: Circumstances) -> AlarmDecision:
     """Hold the leading alternative against its threshold; the alibi is the caller's to ask for.
 
     Args:
         suspicion: the target's sums.
-        marks: what its failures in this batch looked like.
+        classes: what its failures in this batch looked like.
         known: what moves the threshold.
     """
     k = suspicion.best()
     steps = suspicion.since_onset(k)
-    fails = [step for step in steps if step[1] != SUCCESS]
-    case = _Case(k, suspicion.sums, fails, marks, known)
+    failures = [step for step in steps if step[1] != SUCCESS]
+    case = _LeadingHypothesis(k, suspicion.sums, failures, classes, known)
     threshold = case.threshold()
-    return Decision(
+    return AlarmDecision(
         k=k,
         nats=suspicion.sums[k],
         threshold=threshold,
         reason=case.reason(threshold),
-        failures=len(fails),
+        failures=len(failures),
         attempts=len(steps),
-        rounds=len({step[2] for step in fails}),
-        first=fails[0][0] if fails else suspicion.onsets[k],
-        alike=bool(fails) and fails[0][1] == case.mark,
+        rounds=len({step[2] for step in failures}),
+        first=failures[0][0] if failures else suspicion.onsets[k],
+        alike=bool(failures) and failures[0][1] == case.failure_class,
     )
 
 
-class _Case:
+class _LeadingHypothesis:
     """The leading alternative and what speaks for it."""
 
     def __init__(
-        self, k: int, sums: list[float], fails: list[Step], marks: frozenset[int], known: Circumstances
+        self, k: int, sums: list[float], failures: list[TrailStep], classes: frozenset[int], known: Circumstances
     ) -> None:
         self.sums = sums
         self.nats = sums[k]
-        self.regime = ALTERNATIVES[k].regime
-        self.mark = REGIMES[self.regime].mark
-        self.fails = fails
-        self.alike = sum(step[1] == self.mark for step in fails)
-        self.marks = marks
+        self.regime = HYPOTHESES[k].regime
+        self.failure_class = REGIMES[self.regime].failure_class
+        self.failures = failures
+        self.alike = sum(step[1] == self.failure_class for step in failures)
+        self.classes = classes
         self.known = known
 
     def threshold(self) -> float:
-        threshold = REGIMES[self.regime].odds
+        threshold = REGIMES[self.regime].threshold_nats
         if self.regime in (PROVEN, FORGED) and self.alike >= 3:
-            threshold += REPEATED
+            threshold += REPEATED_NATS
         elif self.regime in (FORGED, CUT, THROTTLED) and self.alike < 3:
-            threshold += PAIR
-        if self.known.newcomer:
-            threshold += NEW_VANTAGE
+            threshold += PAIR_NATS
+        if self.known.new_vantage:
+            threshold += NEW_VANTAGE_NATS
         if self.known.shared_for_long:
-            threshold += SHARED_FOR_LONG
+            threshold += LONG_SHARED_NATS
         if self.known.flapping:
-            threshold += FLAPPING
+            threshold += FLAPPING_NATS
         return threshold
 
     def reason(self, threshold: float) -> Reason:
         if self.nats <= 0.0:
             return Reason.QUIET
-        needed = {self.mark} if self.regime in (SILENT, UNREACHABLE) else self.marks - {SUCCESS}
-        if not needed & self.marks:
+        needed = {self.failure_class} if self.regime in (SILENT, UNREACHABLE) else self.classes - {SUCCESS}
+        if not needed & self.classes:
             return Reason.WORKS
         if self.nats <= threshold:
             return Reason.WEAK
@@ -187,11 +187,11 @@ class _Case:
         return Reason.ALARM
 
     def _brief(self) -> bool:
-        first, last = self.fails[0], self.fails[-1]
-        return first[2] == last[2] or last[0] - first[0] < SILENT_SECONDS
+        first, last = self.failures[0], self.failures[-1]
+        return first[2] == last[2] or last[0] - first[0] < MIN_SILENCE_SECONDS
 
     def _mixed(self) -> bool:
-        if self.alike >= 2 * sum(step[1] == Mark.UNREACHABLE for step in self.fails):
+        if self.alike >= 2 * sum(step[1] == FailureClass.UNREACHABLE for step in self.failures):
             return False
-        vague = max(value for value, a in zip(self.sums, ALTERNATIVES, strict=True) if a.regime == UNREACHABLE)
-        return self.nats - vague < CLEARLY_SILENT
+        vague = max(value for value, a in zip(self.sums, HYPOTHESES, strict=True) if a.regime == UNREACHABLE)
+        return self.nats - vague < SILENCE_MARGIN_NATS

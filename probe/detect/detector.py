@@ -22,12 +22,12 @@ from typing import Any, Final
 
 import msgspec
 
-from probe.detect.detector_input import Settled, Sighting, Update
-from probe.detect.failure_classes import NOBODY, SILENCE, SUCCESS, mark_of, witness
+from probe.detect.detector_input import CauseUpdate, DetectorInput, SettledStatus
+from probe.detect.failure_classes import NO_INFORMATION, NO_WITNESS, SUCCESS, failure_class_of, witness
 from probe.detect.hypotheses import REGIMES
-from probe.detect.network import Network, moment_of
-from probe.detect.series import Look
-from probe.detect.vantage import GAP, SPAN, VantageSeries
+from probe.detect.network_series import NetworkSeries, moment_of
+from probe.detect.series import Sample
+from probe.detect.vantage_series import BATCH_GAP_SECONDS, BATCH_SPAN_SECONDS, VantageSeries
 from probe.errors import StateError
 from probe.model.transition import Transition
 from probe.model.verdict import Cause, Status
@@ -39,7 +39,7 @@ STATE_VERSION: Final = 1
 MIGRATIONS: Final[dict[int, Callable[[Any], Any]]] = {}
 """By version: how its state becomes the next version's."""
 
-NETWORKS: Final = 4
+MAX_NETWORKS: Final = 4
 """Networks whose series are kept; the one not seen for longest is forgotten."""
 
 
@@ -52,64 +52,72 @@ class Detector:
 
     def __init__(self) -> None:
         self._asn = 0
-        self._networks: dict[int, Network] = {0: Network()}
+        self._networks: dict[int, NetworkSeries] = {0: NetworkSeries()}
         self._network = self._networks[0]
         self._vantage = VantageSeries()
-        self._batch: dict[str, list[Look]] = {}
+        self._batch: dict[str, list[Sample]] = {}
         self._first = self._last = 0.0
         self.closed = 0
 
     @property
-    def network(self) -> Network:
+    def network(self) -> NetworkSeries:
         """The network the vantage is on: its series and what the last batch did to them."""
         return self._network
 
-    def feed(self, sighting: Sighting) -> list[Transition]:
+    def feed(self, verdict_input: DetectorInput) -> list[Transition]:
         """Take one verdict; the transitions of a batch that this one shows to be over.
 
         A gap of more than 60 s, or a span of more than 180 s, ends a batch, but for a re-test of what is in it: where
         every try waits in silence, re-tests come late. `end_round` ends a batch at once.
         """
-        moment = sighting.time.timestamp()
+        moment = verdict_input.time.timestamp()
         batch = self._batch
         found: list[Transition] = []
-        ended = batch and (moment - self._last > GAP or not -SPAN <= moment - self._first <= SPAN)
-        if ended and not self._belongs(sighting, moment):
+        ended = batch and (
+            moment - self._last > BATCH_GAP_SECONDS
+            or not -BATCH_SPAN_SECONDS <= moment - self._first <= BATCH_SPAN_SECONDS
+        )
+        if ended and not self._belongs(verdict_input, moment):
             found = self._close(self._last)
             batch = self._batch
-        where = sighting.vantage
+        where = verdict_input.vantage
         if where is not None:
             if where.asn and where.asn != self._asn:
                 found += self._move(where.asn)
                 batch = self._batch
             found += self._vantage.saw(moment, where.state)
-        if sighting.status is _REACHABLE:
-            look: Look = (moment, SUCCESS, (), NOBODY)
+        if verdict_input.status is _REACHABLE:
+            sample: Sample = (moment, SUCCESS, (), NO_WITNESS)
         else:
-            mark = mark_of(sighting.status, sighting.causes)
-            if mark == SILENCE:
+            failure_class = failure_class_of(verdict_input.status, verdict_input.causes)
+            if failure_class == NO_INFORMATION:
                 return found
             anchors = where is not None and where.answered()
-            look = (moment, mark, sighting.causes, witness(sighting.status, sighting.causes, anchors=anchors))
+            sample = (
+                moment,
+                failure_class,
+                verdict_input.causes,
+                witness(verdict_input.status, verdict_input.causes, anchors=anchors),
+            )
         if not batch:
             self._begin(moment)
         elif moment > self._last:
             self._last = moment
-        looks = batch.get(sighting.target)
-        if looks is None:
-            batch[sighting.target] = [look]
+        samples = batch.get(verdict_input.target)
+        if samples is None:
+            batch[verdict_input.target] = [sample]
         else:
-            looks.append(look)
+            samples.append(sample)
         return found
 
-    def _belongs(self, sighting: Sighting, moment: float) -> bool:
+    def _belongs(self, verdict_input: DetectorInput, moment: float) -> bool:
         """Whether it is a re-test of a target in the open batch: a batch of re-tests alone would be one of failures."""
-        looks = self._batch.get(sighting.target)
-        return looks is not None and 0.0 <= moment - looks[-1][0] <= SPAN and sighting.again()
+        samples = self._batch.get(verdict_input.target)
+        return samples is not None and 0.0 <= moment - samples[-1][0] <= BATCH_SPAN_SECONDS and verdict_input.again()
 
     def _begin(self, moment: float) -> None:
         """A batch begins; when its moment lies before the last one, the clock was set back."""
-        if moment < self._last - SPAN:
+        if moment < self._last - BATCH_SPAN_SECONDS:
             self._network.shift(moment - self._last)
         self._first = self._last = moment
 
@@ -138,14 +146,14 @@ class Detector:
         known = self._networks
         if not self._asn:
             known[asn] = known.pop(0)
-        self._network = known.pop(asn) if asn in known else Network()
+        self._network = known.pop(asn) if asn in known else NetworkSeries()
         known[asn] = self._network
         self._asn = asn
-        while len(known) > NETWORKS:
+        while len(known) > MAX_NETWORKS:
             del known[next(iter(known))]
         return found
 
-    def settled(self, target: str) -> Settled | None:
+    def settled(self, target: str) -> SettledStatus | None:
         """What is believed of a target on this network; None while nothing is."""
         series = self._network.series.get(target)
         if series is None:
@@ -153,26 +161,26 @@ class Detector:
         state = series.interference
         if state is not None:
             nats = max(0.0, state.clearing, *state.turning)
-            return Settled(REGIMES[state.regime].status, moment_of(state.onset), state.causes, nats)
+            return SettledStatus(REGIMES[state.regime].status, moment_of(state.onset), state.causes, nats)
         if not series.worked:
             return None
         nats = max(0.0, *series.suspicion.sums) if series.suspicion is not None else 0.0
-        return Settled(Status.REACHABLE, moment_of(series.since), (), nats)
+        return SettledStatus(Status.REACHABLE, moment_of(series.since), (), nats)
 
-    def differs(self, sighting: Sighting) -> bool:
+    def differs(self, verdict_input: DetectorInput) -> bool:
         """Whether a verdict contradicts what is believed of its target, and so asks for re-tests.
 
         Working against failing is what counts: which of the failing statuses it is shows itself in time. `unknown`
         contradicts nothing; a first failure contradicts the hope that a target works.
         """
-        mark = mark_of(sighting.status, sighting.causes)
-        if mark == SILENCE:
+        failure_class = failure_class_of(verdict_input.status, verdict_input.causes)
+        if failure_class == NO_INFORMATION:
             return False
-        series = self._network.series.get(sighting.target)
+        series = self._network.series.get(verdict_input.target)
         interfered = series is not None and series.interference is not None
-        return interfered == (mark == SUCCESS)
+        return interfered == (failure_class == SUCCESS)
 
-    def updates(self) -> list[Update]:
+    def updates(self) -> list[CauseUpdate]:
         """The changes of causes inside open blocks since this was last asked."""
         taken, self._network.updates = self._network.updates, []
         return taken
@@ -200,18 +208,18 @@ class Detector:
         self = cls()
         try:
             self._asn = plain["asn"]
-            self._networks = {asn: Network.of(network) for asn, network in plain["networks"]}
+            self._networks = {asn: NetworkSeries.of(network) for asn, network in plain["networks"]}
             self._network = self._networks[self._asn]
             self._vantage = VantageSeries.of(plain["vantage"])
-            self._batch = {target: [_look(*look) for look in looks] for target, looks in plain["batch"]}
+            self._batch = {target: [_look(*sample) for sample in samples] for target, samples in plain["batch"]}
             self._first, self._last = plain["span"]
         except (KeyError, TypeError, ValueError) as error:
             raise StateError("the detector's state is broken", mend="move the state file away") from error
         return self
 
 
-def _look(moment: float, mark: int, causes: list[str], witnesses: int) -> Look:
-    return moment, mark, tuple(Cause(cause) for cause in causes), int(witnesses)
+def _look(moment: float, failure_class: int, causes: list[str], witnesses: int) -> Sample:
+    return moment, failure_class, tuple(Cause(cause) for cause in causes), int(witnesses)
 
 
 def _current(state: bytes) -> Any:

@@ -12,7 +12,7 @@ from probe.model.verdict import Cause, Status, VantageState
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-class Anchor(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class AnchorOutcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One look at an anchor. Those in a failing verdict were had after the failure, so when is not asked.
 
     Attributes:
@@ -24,7 +24,7 @@ class Anchor(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     foreign_content: bool = False
 
 
-class Where(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class VantageInput(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The part of a verdict's `vantage` that the detector reads.
 
     Attributes:
@@ -35,14 +35,14 @@ class Where(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     state: VantageState = VantageState.ONLINE
     asn: int = 0
-    anchors: tuple[Anchor, ...] = ()
+    anchors: tuple[AnchorOutcome, ...] = ()
 
     def answered(self) -> bool:
         """Whether an anchor answered, and as itself."""
         return any(anchor.failure is None and not anchor.foreign_content for anchor in self.anchors)
 
 
-class Sighting(msgspec.Struct, frozen=True, gc=False):
+class DetectorInput(msgspec.Struct, frozen=True, gc=False):
     """The part of a verdict that the detector reads; decodes straight from a line of `probe check --json`.
 
     Attributes:
@@ -60,7 +60,7 @@ class Sighting(msgspec.Struct, frozen=True, gc=False):
     status: Status
     causes: tuple[Cause, ...]
     attempt: int = 0
-    vantage: Where | None = None
+    vantage: VantageInput | None = None
     evidence: msgspec.Raw = msgspec.Raw()
 
     def again(self) -> bool:
@@ -80,7 +80,7 @@ class _Attempted(msgspec.Struct, frozen=True, gc=False):
 _attempted: Final = msgspec.json.Decoder(_Attempted).decode
 
 
-class Settled(msgspec.Struct, frozen=True):
+class SettledStatus(msgspec.Struct, frozen=True):
     """What the detector believes of a target.
 
     Attributes:
@@ -96,7 +96,7 @@ class Settled(msgspec.Struct, frozen=True):
     nats: float = 0.0
 
 
-class Update(msgspec.Struct, frozen=True):
+class CauseUpdate(msgspec.Struct, frozen=True):
     """An open block goes on by other means (`dns.injected` yesterday, `ip.range` today): no transition."""
 
     target: str

@@ -13,16 +13,16 @@ import msgspec
 
 from probe.detect.decision import Reason, decide
 from probe.detect.detector import Detector
-from probe.detect.detector_input import Sighting
-from probe.detect.failure_classes import SILENCE, SUCCESS, mark_of
+from probe.detect.detector_input import DetectorInput
+from probe.detect.failure_classes import NO_INFORMATION, SUCCESS, failure_class_of
 from probe.detect.hypotheses import REGIMES
-from probe.detect.interference import CLEAR
+from probe.detect.interference import CLEAR_NATS
 from probe.detect.series import Series
 from probe.model.transition import Transition
 from probe.model.verdict import Cause, Status
 
 
-class Point(msgspec.Struct, frozen=True, kw_only=True):
+class BatchPoint(msgspec.Struct, frozen=True, kw_only=True):
     """One batch in the life of a target.
 
     Attributes:
@@ -47,7 +47,7 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Story(msgspec.Struct, frozen=True, kw_only=True):
+class TargetHistory(msgspec.Struct, frozen=True, kw_only=True):
     """The life of one target.
 
     Attributes:
@@ -58,37 +58,37 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     target: str
-    points: tuple[Point, ...]
+    points: tuple[BatchPoint, ...]
     transitions: tuple[Transition, ...]
     others: int
 
 
-class _Teller:
+class _HistoryRecorder:
     """Collects the looks at one target and writes a point whenever a batch has closed."""
 
     def __init__(self, target: str) -> None:
         self.target = target
-        self.points: list[Point] = []
+        self.points: list[BatchPoint] = []
         self._looks: list[tuple[datetime, int, tuple[Cause, ...]]] = []
 
-    def saw(self, sighting: Sighting) -> None:
-        mark = mark_of(sighting.status, sighting.causes)
-        if sighting.target == self.target and mark != SILENCE:
-            self._looks.append((sighting.time.astimezone(UTC), mark, sighting.causes))
+    def saw(self, verdict_input: DetectorInput) -> None:
+        failure_class = failure_class_of(verdict_input.status, verdict_input.causes)
+        if verdict_input.target == self.target and failure_class != NO_INFORMATION:
+            self._looks.append((verdict_input.time.astimezone(UTC), failure_class, verdict_input.causes))
 
     def closed(self, detector: Detector) -> None:
-        looks, self._looks = self._looks, []
+        samples, self._looks = self._looks, []
         series = detector.network.series.get(self.target)
-        if not looks or series is None:
+        if not samples or series is None:
             return
-        marks = frozenset(mark for _, mark, _ in looks)
-        towards, nats, threshold, reason = _judged(detector, series, marks)
+        classes = frozenset(failure_class for _, failure_class, _ in samples)
+        towards, nats, threshold, reason = _judged(detector, series, classes)
         settled = detector.settled(self.target)
-        failures = [causes for _, mark, causes in looks if mark != SUCCESS]
+        failures = [causes for _, failure_class, causes in samples if failure_class != SUCCESS]
         self.points.append(
-            Point(
-                time=looks[-1][0],
-                worked=len(looks) - len(failures),
+            BatchPoint(
+                time=samples[-1][0],
+                worked=len(samples) - len(failures),
                 failed=len(failures),
                 causes=failures[-1] if failures else (),
                 status=settled.status if settled is not None else None,
@@ -100,33 +100,33 @@ class _Teller:
         )
 
 
-def explain(sightings: Iterable[Sighting], target: str) -> Story:
+def explain(inputs: Iterable[DetectorInput], target: str) -> TargetHistory:
     """What the detector thinks of a target, and thought before.
 
     Args:
-        sightings: of all targets of the vantage, in order of time: the others are the target's alibi.
+        inputs: of all targets of the vantage, in order of time: the others are the target's alibi.
         target: its name.
     """
     detector = Detector()
-    teller = _Teller(target)
+    recorder = _HistoryRecorder(target)
     transitions: list[Transition] = []
-    for sighting in sightings:
+    for verdict_input in inputs:
         before = detector.closed
-        transitions += detector.feed(sighting)
+        transitions += detector.feed(verdict_input)
         if detector.closed != before:
-            teller.closed(detector)
-        teller.saw(sighting)
+            recorder.closed(detector)
+        recorder.saw(verdict_input)
     transitions += detector.finish()
-    teller.closed(detector)
-    return Story(
+    recorder.closed(detector)
+    return TargetHistory(
         target=target,
-        points=tuple(teller.points),
+        points=tuple(recorder.points),
         transitions=tuple(one for one in transitions if one.target == target),
         others=len(detector.network.series.keys() - {target}),
     )
 
 
-def _judged(detector: Detector, series: Series, marks: frozenset[int]) -> tuple[Status | None, float, float, str]:
+def _judged(detector: Detector, series: Series, classes: frozenset[int]) -> tuple[Status | None, float, float, str]:
     """What the evidence speaks for, how much, the threshold, and why it was or was not enough."""
     decision = detector.network.decisions.get(series.target)
     if decision is not None and decision.reason is Reason.ALARM:
@@ -134,12 +134,12 @@ def _judged(detector: Detector, series: Series, marks: frozenset[int]) -> tuple[
     state = series.interference
     if state is not None:
         nats = max(0.0, state.clearing)
-        return Status.REACHABLE, nats, CLEAR, "it works again too seldom to call it over" if nats else "it goes on"
+        return Status.REACHABLE, nats, CLEAR_NATS, "it works again too seldom to call it over" if nats else "it goes on"
     network = detector.network
-    if network.suspect and marks != {SUCCESS}:
+    if network.suspect and classes != {SUCCESS}:
         return None, 0.0, 0.0, Reason.SUSPECT.value
     if series.suspicion is None:
         return None, 0.0, 0.0, Reason.QUIET.value
-    decision = decision or decide(series.suspicion, marks=marks, known=network.circumstances(series, series.at))
+    decision = decision or decide(series.suspicion, classes=classes, known=network.circumstances(series, series.at))
     status = REGIMES[decision.regime].status
     return status, max(0.0, decision.nats), decision.threshold, decision.reason.value

@@ -24,11 +24,11 @@ from typing import Final
 
 from probe.model.verdict import Cause, Status
 
-LETTERS: Final = "NWMSXTD"
+CLASS_LETTERS: Final = "NWMSXTD"
 """One letter a mark, in the order of every table of this room."""
 
 
-class Mark(IntEnum):
+class FailureClass(IntEnum):
     """What a failing verdict looks like; the number is the column in every table."""
 
     UNREACHABLE = 0
@@ -43,44 +43,44 @@ class Mark(IntEnum):
 SUCCESS: Final = -1
 """In place of a mark: the target was reachable."""
 
-SILENCE: Final = -2
+NO_INFORMATION: Final = -2
 """In place of a mark: nothing was learned (`unknown`)."""
 
-CAUSE_MARKS: Final[dict[Cause, Mark]] = {
-    Cause.DNS_TIMEOUT: Mark.SILENT,
-    Cause.DNS_SERVFAIL: Mark.SILENT,
-    Cause.TCP_TIMEOUT: Mark.SILENT,
-    Cause.TCP_UNREACHABLE: Mark.SILENT,
-    Cause.TLS_TIMEOUT: Mark.SILENT,
-    Cause.HTTP_TIMEOUT: Mark.SILENT,
-    Cause.QUIC_TIMEOUT: Mark.SILENT,
-    Cause.DNS_NXDOMAIN: Mark.CUT,
-    Cause.DNS_REFUSED: Mark.CUT,
-    Cause.DNS_NODATA: Mark.CUT,
-    Cause.TCP_RESET: Mark.CUT,
-    Cause.TLS_RESET: Mark.CUT,
-    Cause.TLS_EOF: Mark.CUT,
-    Cause.HTTP_RESET: Mark.CUT,
-    Cause.HTTP_EOF: Mark.CUT,
-    Cause.HTTP_REDIRECT: Mark.CUT,
-    Cause.DNS_SPOOFED: Mark.FORGED,
-    Cause.TLS_MITM: Mark.FORGED,
-    Cause.HTTP_BLOCKPAGE: Mark.FORGED,
-    Cause.DNS_INJECTED: Mark.PROVEN,
-    Cause.DNS_BOGON: Mark.PROVEN,
-    Cause.TLS_SNI: Mark.PROVEN,
-    Cause.IP_RANGE: Mark.PROVEN,
-    Cause.THROTTLE_RATE: Mark.THROTTLED,
-    Cause.THROTTLE_FREEZE: Mark.THROTTLED,
+CLASS_OF_CAUSE: Final[dict[Cause, FailureClass]] = {
+    Cause.DNS_TIMEOUT: FailureClass.SILENT,
+    Cause.DNS_SERVFAIL: FailureClass.SILENT,
+    Cause.TCP_TIMEOUT: FailureClass.SILENT,
+    Cause.TCP_UNREACHABLE: FailureClass.SILENT,
+    Cause.TLS_TIMEOUT: FailureClass.SILENT,
+    Cause.HTTP_TIMEOUT: FailureClass.SILENT,
+    Cause.QUIC_TIMEOUT: FailureClass.SILENT,
+    Cause.DNS_NXDOMAIN: FailureClass.CUT,
+    Cause.DNS_REFUSED: FailureClass.CUT,
+    Cause.DNS_NODATA: FailureClass.CUT,
+    Cause.TCP_RESET: FailureClass.CUT,
+    Cause.TLS_RESET: FailureClass.CUT,
+    Cause.TLS_EOF: FailureClass.CUT,
+    Cause.HTTP_RESET: FailureClass.CUT,
+    Cause.HTTP_EOF: FailureClass.CUT,
+    Cause.HTTP_REDIRECT: FailureClass.CUT,
+    Cause.DNS_SPOOFED: FailureClass.FORGED,
+    Cause.TLS_MITM: FailureClass.FORGED,
+    Cause.HTTP_BLOCKPAGE: FailureClass.FORGED,
+    Cause.DNS_INJECTED: FailureClass.PROVEN,
+    Cause.DNS_BOGON: FailureClass.PROVEN,
+    Cause.TLS_SNI: FailureClass.PROVEN,
+    Cause.IP_RANGE: FailureClass.PROVEN,
+    Cause.THROTTLE_RATE: FailureClass.THROTTLED,
+    Cause.THROTTLE_FREEZE: FailureClass.THROTTLED,
 }
 """The mark of a blocked verdict by cause; the two `throttle` causes are listed so that the table is complete."""
 
-SELF_EVIDENT: Final = frozenset({Cause.DNS_INJECTED, Cause.TLS_SNI})
+SELF_EVIDENT_CAUSES: Final = frozenset({Cause.DNS_INJECTED, Cause.TLS_SNI})
 """Causes that no outage of the vantage can produce: a second answer, and a comparison with another name that worked."""
 
-BEYOND_THE_LINE: Final = frozenset(
+NOT_THE_VANTAGE_CAUSES: Final = frozenset(
     {
-        *SELF_EVIDENT,
+        *SELF_EVIDENT_CAUSES,
         *(Cause.TCP_RESET, Cause.TLS_RESET, Cause.TLS_EOF, Cause.HTTP_RESET, Cause.HTTP_EOF, Cause.HTTP_REDIRECT),
         *(Cause.DNS_SPOOFED, Cause.DNS_BOGON, Cause.TLS_MITM, Cause.HTTP_BLOCKPAGE),
         *(Cause.IP_RANGE, Cause.THROTTLE_FREEZE),
@@ -90,27 +90,27 @@ BEYOND_THE_LINE: Final = frozenset(
 out. Not so silence, for part of an uplink may be dead, nor what a resolver alone says, for anchors are found without it
 where it fails, nor a low rate, for a full line is slow to everybody."""
 
-NOBODY, ITSELF, ANCHORS = 0, 1, 2
+NO_WITNESS, CAUSE_WITNESS, ANCHOR_WITNESS = 0, 1, 2
 """Who bears witness that a failure was not the vantage's; the last two may be added up."""
 
 _INTERFERED: Final = frozenset({Status.BLOCKED, Status.THROTTLED})
 
-_STATUS_MARKS: Final[dict[Status, int]] = {
+_CLASS_OF_STATUS: Final[dict[Status, int]] = {
     Status.REACHABLE: SUCCESS,
-    Status.UNKNOWN: SILENCE,
-    Status.UNREACHABLE: Mark.UNREACHABLE.value,
-    Status.THROTTLED: Mark.THROTTLED.value,
-    Status.DOWN: Mark.DOWN.value,
+    Status.UNKNOWN: NO_INFORMATION,
+    Status.UNREACHABLE: FailureClass.UNREACHABLE.value,
+    Status.THROTTLED: FailureClass.THROTTLED.value,
+    Status.DOWN: FailureClass.DOWN.value,
 }
 
 
-def mark_of(status: Status, causes: Sequence[Cause]) -> int:
+def failure_class_of(status: Status, causes: Sequence[Cause]) -> int:
     """The mark of a verdict as a plain number, `SUCCESS` or `SILENCE`."""
-    mark = _STATUS_MARKS.get(status)
-    if mark is not None:
-        return mark
-    specific = [CAUSE_MARKS[cause].value for cause in causes if CAUSE_MARKS[cause] <= Mark.PROVEN]
-    return max(specific, default=Mark.SILENT.value)
+    failure_class = _CLASS_OF_STATUS.get(status)
+    if failure_class is not None:
+        return failure_class
+    specific = [CLASS_OF_CAUSE[cause].value for cause in causes if CLASS_OF_CAUSE[cause] <= FailureClass.PROVEN]
+    return max(specific, default=FailureClass.SILENT.value)
 
 
 def witness(status: Status, causes: Sequence[Cause], *, anchors: bool) -> int:
@@ -121,7 +121,7 @@ def witness(status: Status, causes: Sequence[Cause], *, anchors: bool) -> int:
         causes: of the verdict.
         anchors: an anchor answered after the failure.
     """
-    found = ITSELF if not SELF_EVIDENT.isdisjoint(causes) else NOBODY
-    if anchors and status in _INTERFERED and not BEYOND_THE_LINE.isdisjoint(causes):
-        found |= ANCHORS
+    found = CAUSE_WITNESS if not SELF_EVIDENT_CAUSES.isdisjoint(causes) else NO_WITNESS
+    if anchors and status in _INTERFERED and not NOT_THE_VANTAGE_CAUSES.isdisjoint(causes):
+        found |= ANCHOR_WITNESS
     return found

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from math import log
 from typing import Final
 
-from probe.detect.failure_classes import Mark
+from probe.detect.failure_classes import FailureClass
 from probe.model.verdict import Status
 
 
@@ -37,14 +37,14 @@ class Regime:
     key: str
     title: str
     status: Status
-    mark: Mark
-    odds: float
+    failure_class: FailureClass
+    threshold_nats: float
     row: tuple[float, float, float, float, float, float, float]
 
 
-_GRAVE: Final = log(3e6)
-_SLOW: Final = log(1e6)
-_SOFT: Final = log(3e5)
+_ACCUSATION_NATS: Final = log(3e6)
+_SILENCE_NATS: Final = log(1e6)
+_DOWN_NATS: Final = log(3e5)
 
 _ROWS: Final[dict[str, tuple[float, float, float, float, float, float, float]]] = {
     # regime        N     W     M     S     X      T      D
@@ -58,37 +58,46 @@ _ROWS: Final[dict[str, tuple[float, float, float, float, float, float, float]]] 
 }  # fmt: skip
 
 REGIMES: Final[tuple[Regime, ...]] = (
-    Regime("proven", "proven by comparison", Status.BLOCKED, Mark.PROVEN, _GRAVE, _ROWS["proven"]),
-    Regime("forged", "foreign content", Status.BLOCKED, Mark.FORGED, _GRAVE, _ROWS["forged"]),
-    Regime("cut", "connections cut", Status.BLOCKED, Mark.CUT, _GRAVE, _ROWS["cut"]),
-    Regime("silent", "silence alone", Status.BLOCKED, Mark.SILENT, _SLOW, _ROWS["silent"]),
-    Regime("throttled", "slowed or frozen", Status.THROTTLED, Mark.THROTTLED, _GRAVE, _ROWS["throttled"]),
-    Regime("unreachable", "nobody knows why", Status.UNREACHABLE, Mark.UNREACHABLE, _GRAVE, _ROWS["unreachable"]),
-    Regime("down", "its own fault", Status.DOWN, Mark.DOWN, _SOFT, _ROWS["down"]),
+    Regime("proven", "proven by comparison", Status.BLOCKED, FailureClass.PROVEN, _ACCUSATION_NATS, _ROWS["proven"]),
+    Regime("forged", "foreign content", Status.BLOCKED, FailureClass.FORGED, _ACCUSATION_NATS, _ROWS["forged"]),
+    Regime("cut", "connections cut", Status.BLOCKED, FailureClass.CUT, _ACCUSATION_NATS, _ROWS["cut"]),
+    Regime("silent", "silence alone", Status.BLOCKED, FailureClass.SILENT, _SILENCE_NATS, _ROWS["silent"]),
+    Regime(
+        "throttled", "slowed or frozen", Status.THROTTLED, FailureClass.THROTTLED, _ACCUSATION_NATS, _ROWS["throttled"]
+    ),
+    Regime(
+        "unreachable",
+        "nobody knows why",
+        Status.UNREACHABLE,
+        FailureClass.UNREACHABLE,
+        _ACCUSATION_NATS,
+        _ROWS["unreachable"],
+    ),
+    Regime("down", "its own fault", Status.DOWN, FailureClass.DOWN, _DOWN_NATS, _ROWS["down"]),
 )
 """The table of regimes; the index of a regime is its number in states and series."""
 
 PROVEN, FORGED, CUT, SILENT, THROTTLED, UNREACHABLE, DOWN = range(len(REGIMES))
 
-SHARES: Final = (0.97, 0.60, 0.30)
+FAILURE_SHARES: Final = (0.97, 0.60, 0.30)
 """Shares of attempts that fail: a full block, a leaky one, a very leaky one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Alternative:
+class Hypothesis:
     """One regime that stops a share of the attempts."""
 
     regime: int
     share: float
 
 
-ALTERNATIVES: Final = tuple(Alternative(regime, share) for share in SHARES for regime in range(len(REGIMES)))
+HYPOTHESES: Final = tuple(Hypothesis(regime, share) for share in FAILURE_SHARES for regime in range(len(REGIMES)))
 """The alternatives in the order of the sums in a series."""
 
-ON_FAILURE: Final[tuple[tuple[float, ...], ...]] = tuple(
-    tuple(log(a.share * REGIMES[a.regime].row[mark]) for a in ALTERNATIVES) for mark in Mark
+LOG_FAILURE: Final[tuple[tuple[float, ...], ...]] = tuple(
+    tuple(log(a.share * REGIMES[a.regime].row[failure_class]) for a in HYPOTHESES) for failure_class in FailureClass
 )
 """By mark: log probability of a failure with that mark under each alternative."""
 
-ON_SUCCESS: Final[tuple[float, ...]] = tuple(log(1.0 - a.share) for a in ALTERNATIVES)
+LOG_SUCCESS: Final[tuple[float, ...]] = tuple(log(1.0 - a.share) for a in HYPOTHESES)
 """Log probability of a success under each alternative."""

@@ -15,19 +15,19 @@ from collections.abc import Sequence
 from math import exp
 from typing import Final
 
-ROUND: Final = 300.0
+ROUND_SECONDS: Final = 300.0
 """Seconds between rounds that all rates are told in."""
 
-GOOD: Final = 7
+GOOD_STATE: Final = 7
 """Index of the good state in a belief; 0-6 are bursts, by mark."""
 
-_FAILING: Final = 0.92
+_BURST_FAILURE_SHARE: Final = 0.92
 """Share of attempts that fail inside a burst."""
 
-_STRETCH: Final = 1.15
+_BURST_LENGTH_FACTOR: Final = 1.15
 """Bursts are believed to last a little longer than learned, for they are learned from their first and last failure."""
 
-BURST_ROWS: Final[tuple[tuple[float, ...], ...]] = (
+BURST_CLASS_SHARES: Final[tuple[tuple[float, ...], ...]] = (
     # N    W    M     S     X     T     D    of a burst of kind
     (0.84, 0.12, 0.01, 0.005, 0.001, 0.004, 0.02),  # N
     (0.12, 0.84, 0.01, 0.005, 0.001, 0.004, 0.02),  # W
@@ -39,11 +39,13 @@ BURST_ROWS: Final[tuple[tuple[float, ...], ...]] = (
 )
 """Probability of each mark for a failure in a burst, by kind of burst."""
 
-_BURST_FAILURE: Final = tuple(tuple(_FAILING * row[mark] for row in BURST_ROWS) for mark in range(7))
-_BURST_SUCCESS: Final = 1.0 - _FAILING
+_BURST_FAILURE: Final = tuple(
+    tuple(_BURST_FAILURE_SHARE * row[failure_class] for row in BURST_CLASS_SHARES) for failure_class in range(7)
+)
+_BURST_SUCCESS: Final = 1.0 - _BURST_FAILURE_SHARE
 
 
-def at_rest(eps: Sequence[float]) -> list[float]:
+def initial_belief(eps: Sequence[float]) -> list[float]:
     """The belief about a target that was at rest, one round later.
 
     Args:
@@ -61,28 +63,28 @@ def predict(belief: list[float], dt: float, eps: Sequence[float], tau: Sequence[
         eps: probability that a burst of each kind begins within a round.
         tau: mean seconds a burst of each kind lasts.
     """
-    part = dt / ROUND if dt < ROUND else 1.0
-    ago = -dt / _STRETCH
+    part = dt / ROUND_SECONDS if dt < ROUND_SECONDS else 1.0
+    ago = -dt / _BURST_LENGTH_FACTOR
     stays = [share * exp(ago / mean) for share, mean in zip(belief, tau, strict=False)]
     healthy = 1.0 - sum(stays)
     begun = healthy * part
-    belief[:GOOD] = [stay + begun * rate for stay, rate in zip(stays, eps, strict=True)]
-    belief[GOOD] = healthy - begun * sum(eps)
+    belief[:GOOD_STATE] = [stay + begun * rate for stay, rate in zip(stays, eps, strict=True)]
+    belief[GOOD_STATE] = healthy - begun * sum(eps)
 
 
-def failed(belief: list[float], mark: int, stray: float) -> float:
+def failed(belief: list[float], failure_class: int, stray: float) -> float:
     """Update the belief by a failure; its probability under the null.
 
     Args:
         belief: eight probabilities after `predict`; changed in place.
-        mark: what the failure looked like.
+        failure_class: what the failure looked like.
         stray: probability of a stray failure with this mark.
     """
-    weights = [share * chance for share, chance in zip(belief, _BURST_FAILURE[mark], strict=False)]
-    good = belief[GOOD] * stray
+    weights = [share * chance for share, chance in zip(belief, _BURST_FAILURE[failure_class], strict=False)]
+    good = belief[GOOD_STATE] * stray
     total = good + sum(weights)
-    belief[:GOOD] = [weight / total for weight in weights]
-    belief[GOOD] = good / total
+    belief[:GOOD_STATE] = [weight / total for weight in weights]
+    belief[GOOD_STATE] = good / total
     return total
 
 
@@ -93,9 +95,9 @@ def succeeded(belief: list[float], stray: float) -> float:
         belief: eight probabilities after `predict`; changed in place.
         stray: probability of any stray failure.
     """
-    good = belief[GOOD] * (1.0 - stray)
-    total = good + (1.0 - belief[GOOD]) * _BURST_SUCCESS
+    good = belief[GOOD_STATE] * (1.0 - stray)
+    total = good + (1.0 - belief[GOOD_STATE]) * _BURST_SUCCESS
     scale = _BURST_SUCCESS / total
     belief[:] = [share * scale for share in belief]
-    belief[GOOD] = good / total
+    belief[GOOD_STATE] = good / total
     return total

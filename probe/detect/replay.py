@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 import msgspec
 
 from probe.detect.detector import Detector
-from probe.detect.detector_input import Sighting
+from probe.detect.detector_input import DetectorInput
 from probe.errors import RecordError
 from probe.model.transition import Transition
 
 
-class BadLine(msgspec.Struct, frozen=True):
+class BadVerdictLine(msgspec.Struct, frozen=True):
     """A line that is no verdict, and was skipped.
 
     Attributes:
@@ -31,7 +31,7 @@ class BadLine(msgspec.Struct, frozen=True):
 
 def replay(
     lines: Iterable[bytes], where: str = "-", detector: Detector | None = None
-) -> Iterator[Transition | BadLine]:
+) -> Iterator[Transition | BadVerdictLine]:
     """Feed a file of verdicts to a detector.
 
     Args:
@@ -47,32 +47,32 @@ def replay(
     """
     detector = detector if detector is not None else Detector()
     feed = detector.feed
-    decode = msgspec.json.Decoder(Sighting).decode
+    decode = msgspec.json.Decoder(DetectorInput).decode
     newest: datetime | None = None
     for number, line in enumerate(lines, 1):
         try:
-            sighting = decode(line)
+            verdict_input = decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             if line.strip():
-                yield BadLine(number, f"not a verdict: {error}")
+                yield BadVerdictLine(number, f"not a verdict: {error}")
             continue
-        time = sighting.time
+        time = verdict_input.time
         if not 1970 <= time.year < 9999:
-            yield BadLine(number, f"not a verdict: the year {time.year} is out of all reason")
+            yield BadVerdictLine(number, f"not a verdict: the year {time.year} is out of all reason")
             continue
         if newest is not None and time < newest:
             raise RecordError(
-                f"time goes back from {_told(newest)} to {_told(time)}",
+                f"time goes back from {_rfc3339(newest)} to {_rfc3339(time)}",
                 where=f"{where}:{number}",
                 mend="sort the verdicts by time",
             )
         newest = time
-        found = feed(sighting)
+        found = feed(verdict_input)
         if found:
             yield from found
     if newest is not None:
         yield from detector.finish()
 
 
-def _told(time: datetime) -> str:
+def _rfc3339(time: datetime) -> str:
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

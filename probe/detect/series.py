@@ -1,36 +1,80 @@
-"""One target on one network: at rest, under suspicion, or interfered with (the table is `probe.detect.machine`).
+"""The detector's state for one target on one network: at rest, under suspicion, or interfered with.
 
-A series knows nothing of other targets. What depends on them, the gate and the alibi, is `probe.detect.network`'s.
+A series uses the verdicts of its own target only. `probe.detect.network_series` handles what depends on other targets:
+failures that many targets share, and the comparison with targets that work.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 from probe.detect import null_model
-from probe.detect.failure_classes import SUCCESS, Mark
+from probe.detect.failure_classes import SUCCESS, FailureClass
 from probe.detect.hypotheses import REGIMES
 from probe.detect.interference import Interference, context_of
-from probe.detect.learned import BURST_WEIGHTS, DOUBTED, Learned
-from probe.detect.machine import State
-from probe.detect.onset import between
-from probe.detect.suspicion import LONGEST_BURST, NEARLY_REST, REST, Suspicion
+from probe.detect.learned import BURST_WEIGHTS, SUSPECTED_BURST_FACTOR, LearnedRates
+from probe.detect.suspicion import FIRST_LEAKY_HYPOTHESIS, MAX_BURST_SECONDS, NO_HYPOTHESIS, Suspicion, onset_between
 from probe.model.verdict import Cause, Status
 
 HOUR: Final = 3600.0
 
-REMEMBERED: Final = 1500.0
+MIN_LASTING_SECONDS: Final = 1500.0
 """Seconds an interference must have lasted to count as one when the next is judged (flapping)."""
 
-SOFT: Final = frozenset({Status.UNREACHABLE, Status.DOWN})
+NOT_ACCUSING: Final = frozenset({Status.UNREACHABLE, Status.DOWN})
 """Statuses that accuse nobody."""
 
-RECENT: Final = 48 * HOUR
+FLAP_WINDOW_SECONDS: Final = 48 * HOUR
 """Seconds for which it counts."""
 
 
-Look = tuple[float, int, tuple[Cause, ...], int]
+Sample = tuple[float, int, tuple[Cause, ...], int]
 """One informative verdict: moment, mark (or `SUCCESS`), causes, who bears witness (`ITSELF` + `ANCHORS`)."""
+
+
+class SeriesState(StrEnum):
+    """Where a series is."""
+
+    REST = "at rest"
+    SUSPICION = "under suspicion"
+    INTERFERENCE = "interfered with"
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """One step of the machine.
+
+    Attributes:
+        before: state it leads from.
+        event: what makes it happen.
+        after: state it leads to.
+        reported: it is a transition that others are told of.
+    """
+
+    before: SeriesState
+    event: str
+    after: SeriesState
+    reported: bool = False
+
+
+STATE_CHANGES: Final[tuple[StateChange, ...]] = (
+    StateChange(SeriesState.REST, "a failure", SeriesState.SUSPICION),
+    StateChange(SeriesState.SUSPICION, "every sum back at 0: learned", SeriesState.REST),
+    StateChange(SeriesState.SUSPICION, "it was shared by most targets: forgotten", SeriesState.REST),
+    StateChange(
+        SeriesState.SUSPICION, "alarm: S above its threshold, with an alibi", SeriesState.INTERFERENCE, reported=True
+    ),
+    StateChange(SeriesState.INTERFERENCE, "clear: C above its threshold", SeriesState.REST, reported=True),
+    StateChange(
+        SeriesState.INTERFERENCE,
+        "turn: D of another status above its threshold",
+        SeriesState.INTERFERENCE,
+        reported=True,
+    ),
+    StateChange(SeriesState.INTERFERENCE, "other means, same status: an update", SeriesState.INTERFERENCE),
+)
 
 
 class Series:
@@ -70,77 +114,79 @@ class Series:
         self.causes: tuple[Cause, ...] = ()
 
     @property
-    def state(self) -> State:
+    def state(self) -> SeriesState:
         """Where it is in the machine."""
         if self.interference is not None:
-            return State.INTERFERENCE
-        return State.REST if self.suspicion is None else State.SUSPICION
+            return SeriesState.INTERFERENCE
+        return SeriesState.REST if self.suspicion is None else SeriesState.SUSPICION
 
-    def take(self, look: Look, batch: int, learned: Learned) -> None:
+    def take(self, sample: Sample, batch: int, learned: LearnedRates) -> None:
         """Take one look as evidence.
 
         Args:
-            look: the attempt.
+            sample: the attempt.
             batch: number of the batch it belongs to.
             learned: the vantage's counts.
         """
-        moment, mark = look[0], look[1]
-        self.note(look)
+        moment, failure_class = sample[0], sample[1]
+        self.note(sample)
         if self.interference is not None:
-            self._take_interfered(moment, mark, self.interference, learned)
-        elif mark != SUCCESS:
-            self._take_failure(look, batch, learned)
+            self._take_interfered(moment, failure_class, self.interference, learned)
+        elif failure_class != SUCCESS:
+            self._take_failure(sample, batch, learned)
         elif self.suspicion is not None:
             self._take_success(moment, self.suspicion, batch, learned)
         else:
             self.attempts += 1
-            learned.quiet(1)
+            learned.count_successes(1)
         self.at = max(self.at, moment)
-        self.failed_last = mark != SUCCESS
-        if mark == SUCCESS:
+        self.failed_last = failure_class != SUCCESS
+        if failure_class == SUCCESS:
             self.worked = moment
             self.failing_since = 0.0
 
-    def note(self, look: Look) -> None:
+    def note(self, sample: Sample) -> None:
         """Remember that and when a look was had, whatever it is worth as evidence."""
-        moment, mark, causes, _ = look
+        moment, failure_class, causes, _ = sample
         if not self.first:
             self.first = self.since = moment
-        if mark != SUCCESS:
+        if failure_class != SUCCESS:
             self.failed = moment
             self.causes = causes
             if not self.failing_since:
                 self.failing_since = moment
 
-    def _rates(self, learned: Learned) -> tuple[float, list[float]]:
-        return learned.own_stray(self.strays, self.attempts), learned.own_eps(self.bursts, self.attempts)
+    def _rates(self, learned: LearnedRates) -> tuple[float, list[float]]:
+        return learned.target_stray_rate(self.strays, self.attempts), learned.target_burst_rates(
+            self.bursts, self.attempts
+        )
 
-    def _take_failure(self, look: Look, batch: int, learned: Learned) -> None:
-        moment, mark, _, witness = look
+    def _take_failure(self, sample: Sample, batch: int, learned: LearnedRates) -> None:
+        moment, failure_class, _, witness = sample
         stray, eps = self._rates(learned)
         suspicion = self.suspicion
         if suspicion is None:
             suspicion = self.suspicion = Suspicion(eps)
         else:
-            null_model.predict(suspicion.belief, max(0.0, moment - self.at), eps, learned.tau)
-        onset = between(self.worked, self.failing_since or moment)
-        suspicion.failed((moment, mark, batch), onset=onset, stray=stray * learned.looks[mark])
+            null_model.predict(suspicion.belief, max(0.0, moment - self.at), eps, learned.burst_seconds)
+        onset = onset_between(self.worked, self.failing_since or moment)
+        suspicion.failed((moment, failure_class, batch), onset=onset, stray=stray * learned.stray_shares[failure_class])
         suspicion.witness |= witness
 
-    def _take_success(self, moment: float, suspicion: Suspicion, batch: int, learned: Learned) -> None:
+    def _take_success(self, moment: float, suspicion: Suspicion, batch: int, learned: LearnedRates) -> None:
         if suspicion.shared:  # the fault was the vantage's, and is over
             self.suspicion = None
             return
         stray, eps = self._rates(learned)
-        null_model.predict(suspicion.belief, max(0.0, moment - self.at), eps, learned.tau)
+        null_model.predict(suspicion.belief, max(0.0, moment - self.at), eps, learned.burst_seconds)
         first = suspicion.succeeded(moment, batch, stray)
-        if first >= NEARLY_REST:
+        if first >= FIRST_LEAKY_HYPOTHESIS:
             strays, attempts, bursts = suspicion.teach(learned, moment)
             self.strays += strays
             self.attempts += attempts
             for kind, weight in bursts:
                 self._own_burst(kind, weight)
-            if first == REST:
+            if first == NO_HYPOTHESIS:
                 self.suspicion = None
 
     def _own_burst(self, kind: int, weight: float) -> None:
@@ -148,16 +194,18 @@ class Series:
             self.bursts = [0.0] * 7
         self.bursts[kind] += weight
 
-    def _take_interfered(self, moment: float, mark: int, interference: Interference, learned: Learned) -> None:
+    def _take_interfered(
+        self, moment: float, failure_class: int, interference: Interference, learned: LearnedRates
+    ) -> None:
         context = context_of(failed_last=self.failed_last, since=moment - self.at)
         stray, eps = self._rates(learned)
-        if mark == SUCCESS:
-            interference.succeeded(context, between(self.failed, moment), stray, learned)
+        if failure_class == SUCCESS:
+            interference.succeeded(context, onset_between(self.failed, moment), stray, learned)
         else:
-            fault = (stray + sum(eps)) * learned.looks[mark]
-            interference.failed(context, between(self.at, moment), mark, fault, learned)
+            fault = (stray + sum(eps)) * learned.stray_shares[failure_class]
+            interference.failed(context, onset_between(self.at, moment), failure_class, fault, learned)
 
-    def interfere(self, regime: int, onset: float, peak: float, learned: Learned) -> None:
+    def interfere(self, regime: int, onset: float, peak: float, learned: LearnedRates) -> None:
         """The alarm: pass to the interfered side."""
         suspicion = self.suspicion
         interference = Interference(regime, onset, peak, self.causes)
@@ -168,28 +216,32 @@ class Series:
         self.interference = interference
         self.since = onset
 
-    def _teach_silence(self, regime: int, suspicion: Suspicion, learned: Learned) -> None:
+    def _teach_silence(self, regime: int, suspicion: Suspicion, learned: LearnedRates) -> None:
         """A fault that was nobody's interference may have begun in silence: such silence is ordinary here."""
-        silence = [moment for moment, mark, _ in suspicion.trail if mark == Mark.SILENT]
-        if REGIMES[regime].status in SOFT and len(silence) > 1:
-            learned.burst(Mark.SILENT, min(LONGEST_BURST, silence[-1] - silence[0] + null_model.ROUND / 2), 1.0)
-            self._own_burst(Mark.SILENT, 1.0)
+        silence = [moment for moment, failure_class, _ in suspicion.trail if failure_class == FailureClass.SILENT]
+        if REGIMES[regime].status in NOT_ACCUSING and len(silence) > 1:
+            learned.count_burst(
+                FailureClass.SILENT,
+                min(MAX_BURST_SECONDS, silence[-1] - silence[0] + null_model.ROUND_SECONDS / 2),
+                1.0,
+            )
+            self._own_burst(FailureClass.SILENT, 1.0)
 
-    def _seed(self, interference: Interference, suspicion: Suspicion, learned: Learned) -> None:
-        leaked, tried, marks = [0, 0, 0], [0, 0, 0], [0] * 7
+    def _seed(self, interference: Interference, suspicion: Suspicion, learned: LearnedRates) -> None:
+        leaked, tried, classes = [0, 0, 0], [0, 0, 0], [0] * 7
         before = interference.onset
         failed_last = True
-        for moment, mark, _ in suspicion.trail:
+        for moment, failure_class, _ in suspicion.trail:
             if moment < interference.onset:
                 continue
             context = context_of(failed_last=failed_last, since=moment - before)
             tried[context] += 1
-            if mark == SUCCESS:
+            if failure_class == SUCCESS:
                 leaked[context] += 1
             else:
-                marks[mark] += 1
-            failed_last, before = mark != SUCCESS, moment
-        interference.seed(leaked, tried, marks, learned)
+                classes[failure_class] += 1
+            failed_last, before = failure_class != SUCCESS, moment
+        interference.seed(leaked, tried, classes, learned)
 
     def turn(self, regime: int, onset: float) -> None:
         """Another status: stay on the interfered side, start again there."""
@@ -198,18 +250,20 @@ class Series:
         self.interference = Interference(regime, onset, peak, self.causes)
         self.since = onset
 
-    def clear(self, learned: Learned) -> None:
+    def clear(self, learned: LearnedRates) -> None:
         """Reachable again: remember how long it was, and learn from what was over too soon."""
         interference = self.interference
         if interference is None:
             return
         lasted = interference.clear_onset - interference.onset
         regime = REGIMES[interference.regime]
-        weight = BURST_WEIGHTS[regime.mark] * DOUBTED
-        if lasted < REMEMBERED and weight:
-            learned.burst(regime.mark, max(0.0, lasted), weight)
-            self._own_burst(regime.mark, weight)
-        elif lasted >= REMEMBERED and regime.status not in SOFT:  # a site that is often down does not flap
+        weight = BURST_WEIGHTS[regime.failure_class] * SUSPECTED_BURST_FACTOR
+        if lasted < MIN_LASTING_SECONDS and weight:
+            learned.count_burst(regime.failure_class, max(0.0, lasted), weight)
+            self._own_burst(regime.failure_class, weight)
+        elif (
+            lasted >= MIN_LASTING_SECONDS and regime.status not in NOT_ACCUSING
+        ):  # a site that is often down does not flap
             self.past = [*self.past, interference.clear_onset][-2:]
         self.interference = None
         self.since = interference.clear_onset
@@ -222,7 +276,7 @@ class Series:
 
     def flaps(self, moment: float) -> bool:
         """Whether two lasting interferences ended within the last two days."""
-        return len(self.past) == 2 and moment - self.past[0] <= RECENT
+        return len(self.past) == 2 and moment - self.past[0] <= FLAP_WINDOW_SECONDS
 
     def shift(self, seconds: float) -> None:
         """Move every remembered moment, since the clock was set."""

@@ -23,35 +23,37 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Final
 
-from probe.detect.failure_classes import ANCHORS, ITSELF, SUCCESS, Mark
-from probe.detect.null_model import ROUND
-from probe.detect.series import Look, Series
+from probe.detect.failure_classes import ANCHOR_WITNESS, CAUSE_WITNESS, SUCCESS, FailureClass
+from probe.detect.null_model import ROUND_SECONDS
+from probe.detect.series import Sample, Series
 
-FEWEST: Final = 3
+MIN_SHARED_FAILURES: Final = 3
 """Failing targets below which nothing is called shared."""
 
-SHARE: Final = 0.5
+SHARED_FAILURE_RATIO: Final = 0.5
 """Share of the targets believed reachable from which failures are called shared."""
 
-PATIENCE: Final = 36
+MAX_SUSPECT_BATCHES: Final = 36
 """Batches in a row for which a suspect vantage is an excuse: so many at least, for a laptop may sleep meanwhile .."""
 
-EXCUSE: Final = PATIENCE * ROUND
+MAX_SUSPECT_SECONDS: Final = MAX_SUSPECT_BATCHES * ROUND_SECONDS
 """.. and seconds (three hours), for a round may be several batches."""
 
-CROWD: Final = 0.2
+CROWDED_RATIO: Final = 0.2
 """Share of the targets from which failures may be shared: not enough to doubt them, enough to learn no bursts from them
 (a laptop's network comes up in the middle of the first round)."""
 
-TELLING: Final = frozenset({Mark.CUT.value, Mark.FORGED.value, Mark.PROVEN.value, Mark.THROTTLED.value})
+SPECIFIC_CLASSES: Final = frozenset(
+    {FailureClass.CUT.value, FailureClass.FORGED.value, FailureClass.PROVEN.value, FailureClass.THROTTLED.value}
+)
 """Marks that ordinary faults seldom bear. Where an outage begins in the middle of a round, few of these came before it;
 where half a list is blocked at once, they are scattered over the round."""
 
-WITNESSES: Final = 3
+MIN_WORKING_TARGETS: Final = 3
 """Other targets that must be seen working before an alarm in the first failing batch."""
 
 
-class Gate:
+class SharedFailures:
     """Whether the vantage is suspect, batch by batch.
 
     Attributes:
@@ -61,13 +63,13 @@ class Gate:
         crowded: in the last batch failures may have been shared.
     """
 
-    def __init__(self, rounds: int = 0, since: float = 0.0, *, worn_out: bool = False) -> None:
+    def __init__(self, rounds: int = 0, since: float = 0.0, *, lasting: bool = False) -> None:
         self.rounds = rounds
         self.since = since
-        self.worn_out = worn_out
+        self.lasting = lasting
         self.crowded = False
 
-    def suspects(self, batch: Iterable[tuple[Series, list[Look]]], now: float) -> bool:
+    def suspects(self, batch: Iterable[tuple[Series, list[Sample]]], now: float) -> bool:
         """Whether the failing verdicts of this batch are the vantage's.
 
         Args:
@@ -75,40 +77,44 @@ class Gate:
             now: when it ended.
         """
         seen = failing = failed = 0
-        for series, looks in batch:
+        for series, samples in batch:
             if series.interference is None:
                 seen += 1
-                failing += looks[-1][1] != SUCCESS and not looks[-1][3] & ANCHORS
-                failed += looks[0][1] != SUCCESS
-        self.crowded = failed >= FEWEST and failed >= CROWD * seen
-        if failing < FEWEST or failing < SHARE * seen:
-            if not (failing and self.worn_out):  # the last of them are still to be called
+                failing += samples[-1][1] != SUCCESS and not samples[-1][3] & ANCHOR_WITNESS
+                failed += samples[0][1] != SUCCESS
+        self.crowded = failed >= MIN_SHARED_FAILURES and failed >= CROWDED_RATIO * seen
+        if failing < MIN_SHARED_FAILURES or failing < SHARED_FAILURE_RATIO * seen:
+            if not (failing and self.lasting):  # the last of them are still to be called
                 self.rounds = 0
-                self.worn_out = False
+                self.lasting = False
             return False
         if not self.rounds:
             self.since = now
         self.rounds += 1
-        self.worn_out = self.rounds > PATIENCE and now - self.since >= EXCUSE
-        return not self.worn_out
+        self.lasting = self.rounds > MAX_SUSPECT_BATCHES and now - self.since >= MAX_SUSPECT_SECONDS
+        return not self.lasting
 
 
-def admissible(looks: list[Look], *, others_work: bool) -> list[Look]:
+def admissible_samples(samples: list[Sample], *, others_work: bool) -> list[Sample]:
     """What a suspect vantage's looks at one target still tell."""
-    return [look for look in looks if look[1] == SUCCESS or look[3] & ANCHORS or (look[3] & ITSELF and others_work)]
+    return [
+        sample
+        for sample in samples
+        if sample[1] == SUCCESS or sample[3] & ANCHOR_WITNESS or (sample[3] & CAUSE_WITNESS and others_work)
+    ]
 
 
-class Alibi:
+class ComparisonTargets:
     """Who was working and who was failing, as the series stood when a batch closed."""
 
-    def __init__(self, series: Iterable[Series], batch: Iterable[tuple[Series, list[Look]]]) -> None:
+    def __init__(self, series: Iterable[Series], batch: Iterable[tuple[Series, list[Sample]]]) -> None:
         believed = [one for one in series if one.interference is None]
         self._working = sorted(one.worked for one in believed if one.worked > one.failed)
         self._failing = sorted(one.failed for one in believed if one.failed >= one.worked)
         newest = self._working[-1] if self._working else 0.0
-        began = [(one.target, looks[0]) for one, looks in batch if SUCCESS not in (looks[0][1], looks[-1][1])]
-        self._late = {target for target, look in began if look[0] >= newest}
-        self._early = {target for target, look in began if look[0] < newest and look[1] in TELLING}
+        began = [(one.target, samples[0]) for one, samples in batch if SUCCESS not in (samples[0][1], samples[-1][1])]
+        self._late = {target for target, sample in began if sample[0] >= newest}
+        self._early = {target for target, sample in began if sample[0] < newest and sample[1] in SPECIFIC_CLASSES}
 
     def holds(self, target: str, first: float, *, lasting: bool, alike: bool) -> bool:
         """Whether one target's failures since `first` are its own.
@@ -122,7 +128,7 @@ class Alibi:
         if self.shared(first):
             return False
         working = len(self._working) - bisect_left(self._working, first)
-        return lasting or (alike and working >= WITNESSES and self._scattered(target))
+        return lasting or (alike and working >= MIN_WORKING_TARGETS and self._scattered(target))
 
     def _scattered(self, target: str) -> bool:
         """Whether too little began to fail after the last of the others had worked for an outage to begin there."""

@@ -15,28 +15,42 @@ from math import log
 from typing import Any, Final
 
 from probe.detect import null_model
-from probe.detect.failure_classes import ITSELF, NOBODY, SUCCESS
-from probe.detect.hypotheses import ALTERNATIVES, ON_FAILURE, ON_SUCCESS, REGIMES, SHARES
-from probe.detect.learned import BURST_WEIGHTS, DOUBTED, Learned
-from probe.detect.onset import between
+from probe.detect.failure_classes import CAUSE_WITNESS, NO_WITNESS, SUCCESS
+from probe.detect.hypotheses import FAILURE_SHARES, HYPOTHESES, LOG_FAILURE, LOG_SUCCESS, REGIMES
+from probe.detect.learned import BURST_WEIGHTS, SUSPECTED_BURST_FACTOR, LearnedRates
 
-Step = tuple[float, int, int]
+TrailStep = tuple[float, int, int]
 """One remembered attempt: moment in Unix seconds, mark or `SUCCESS`, number of its batch."""
 
-TRAIL: Final = 24
+MAX_TRAIL_SAMPLES: Final = 24
 """Attempts remembered one by one; enough for the six rounds with three re-tests each that a silent block needs."""
 
-DOUBT: Final = 9.0
+SUSPECT_NATS: Final = 9.0
 """Nats from which on an episode may well have been interference, and is learned from with less weight."""
 
-REST: Final = len(ALTERNATIVES)
+NO_HYPOTHESIS: Final = len(HYPOTHESES)
 """In place of an alternative: no sum is above 0."""
 
-NEARLY_REST: Final = len(REGIMES) * (len(SHARES) - 1)
+FIRST_LEAKY_HYPOTHESIS: Final = len(REGIMES) * (len(FAILURE_SHARES) - 1)
 """The first of the leakiest alternatives; while no other sum is above 0 the vantage learns."""
 
-LONGEST_BURST: Final = 2400.0
+MAX_BURST_SECONDS: Final = 2400.0
 """Seconds; what fails for longer is not learned as an ordinary fault."""
+
+
+def onset_between(before: float, after: float) -> float:
+    """Return the middle of two samples that disagree, which dates a change.
+
+    Nothing is known between two samples. The reset point of CUSUM is the maximum-likelihood estimate of the two: the
+    last success before the sum left 0, and the failure that raised it (Page 1954).
+
+    Args:
+        before: moment of the last sample of the old kind, Unix seconds; 0 when there was none.
+        after: moment of the first sample of the new kind.
+    """
+    if not before or before > after:
+        return after
+    return (before + after) / 2.0
 
 
 class Suspicion:
@@ -55,19 +69,33 @@ class Suspicion:
     """
 
     __slots__ = (
-        "attempts", "belief", "burst", "bursts", "crowded", "marks", "onsets", "peak", "run", "run_start", "shared",
-        "stray_attempts", "strays", "sums", "trail", "witness",
+        "attempts",
+        "belief",
+        "burst",
+        "bursts",
+        "classes",
+        "crowded",
+        "onsets",
+        "peak",
+        "run",
+        "run_start",
+        "shared",
+        "stray_attempts",
+        "strays",
+        "sums",
+        "trail",
+        "witness",
     )  # fmt: skip
 
     def __init__(self, eps: list[float]) -> None:
-        self.belief = null_model.at_rest(eps)
-        self.sums = [0.0] * len(ALTERNATIVES)
-        self.onsets = [0.0] * len(ALTERNATIVES)
-        self.trail: list[Step] = []
-        self.marks = [0] * 7
+        self.belief = null_model.initial_belief(eps)
+        self.sums = [0.0] * len(HYPOTHESES)
+        self.onsets = [0.0] * len(HYPOTHESES)
+        self.trail: list[TrailStep] = []
+        self.classes = [0] * 7
         self.attempts = 0
         self.peak = 0.0
-        self.witness = NOBODY
+        self.witness = NO_WITNESS
         self.shared = False
         self.crowded = False
         self.strays = [0.0] * 7
@@ -77,7 +105,7 @@ class Suspicion:
         self.burst: list[float] | None = None  # kind, beginning, last failure of the one going on
         self.bursts: list[list[float]] = []
 
-    def failed(self, step: Step, *, onset: float, stray: float) -> None:
+    def failed(self, step: TrailStep, *, onset: float, stray: float) -> None:
         """Take a failure as evidence; the belief has been moved to its moment.
 
         Args:
@@ -85,28 +113,28 @@ class Suspicion:
             onset: the moment to date a change that begins with this failure.
             stray: probability of a stray failure with this mark.
         """
-        moment, mark, _ = step
-        expected = log(null_model.failed(self.belief, mark, stray))
+        moment, failure_class, _ = step
+        expected = log(null_model.failed(self.belief, failure_class, stray))
         self.onsets = [kept if before > 0.0 else onset for kept, before in zip(self.onsets, self.sums, strict=True)]
         sums = self.sums = [
             before + chance - expected if before > 0.0 else chance - expected
-            for before, chance in zip(self.sums, ON_FAILURE[mark], strict=True)
+            for before, chance in zip(self.sums, LOG_FAILURE[failure_class], strict=True)
         ]
         highest = max(sums)
         self.peak = max(self.peak, highest)
-        self.marks[mark] += 1
+        self.classes[failure_class] += 1
         self.attempts += 1
         self._remember(step)
-        self._sort(moment, mark, onset)
+        self._sort(moment, failure_class, onset)
 
     def succeeded(self, moment: float, batch: int, stray: float) -> int:
         """Take a success as evidence; the first alternative whose sum is above 0 still, `REST` when none is."""
         expected = log(null_model.succeeded(self.belief, stray))
         sums = self.sums = [
             before + chance - expected if before > 0.0 else before
-            for before, chance in zip(self.sums, ON_SUCCESS, strict=True)
+            for before, chance in zip(self.sums, LOG_SUCCESS, strict=True)
         ]
-        first = REST
+        first = NO_HYPOTHESIS
         if max(sums) > 0.0:
             first = next(k for k, now in enumerate(sums) if now > 0.0)
         self.attempts += 1
@@ -115,28 +143,28 @@ class Suspicion:
             self.stray_attempts += 1
             self.run_start = 0.0
             self.run = [0] * 7
-        elif self.belief[null_model.GOOD] > 0.5:
+        elif self.belief[null_model.GOOD_STATE] > 0.5:
             self._end_burst(moment)
         return first
 
-    def _remember(self, step: Step) -> None:
+    def _remember(self, step: TrailStep) -> None:
         trail = self.trail
         trail.append(step)
-        if len(trail) > TRAIL:
+        if len(trail) > MAX_TRAIL_SAMPLES:
             del trail[0]
 
-    def _sort(self, moment: float, mark: int, onset: float) -> None:
+    def _sort(self, moment: float, failure_class: int, onset: float) -> None:
         """Note a failure as a stray, or as part of a burst when the belief says so.
 
         The first failure of a run is a stray until a second follows: else a vantage that believes in bursts would take
         every stray for one, come to believe that there are no strays, and so on.
         """
         belief = self.belief
-        if self.burst is not None and belief[null_model.GOOD] > 0.5:
+        if self.burst is not None and belief[null_model.GOOD_STATE] > 0.5:
             self._end_burst(onset)
         if not self.run_start:
-            self.run_start = max(onset, moment - null_model.ROUND / 2)
-        if belief[null_model.GOOD] < 0.5 and (self.burst is not None or any(self.run)):
+            self.run_start = max(onset, moment - null_model.ROUND_SECONDS / 2)
+        if belief[null_model.GOOD_STATE] < 0.5 and (self.burst is not None or any(self.run)):
             if self.burst is None:
                 kind = max(range(7), key=belief.__getitem__)
                 self.burst = [kind, self.run_start, moment]
@@ -145,20 +173,20 @@ class Suspicion:
                     self.stray_attempts -= n
             self.burst[2] = moment
         else:
-            self.strays[mark] += 1.0
+            self.strays[failure_class] += 1.0
             self.stray_attempts += 1
-            self.run[mark] += 1
+            self.run[failure_class] += 1
 
     def _end_burst(self, end: float) -> None:
         """Over at `end` at the latest: it ended half-way between its last failure and that, or half a round on."""
         if self.burst is not None and len(self.bursts) < 8:
             kind, start, last = self.burst
-            self.bursts.append([kind, start, min(between(last, end), last + null_model.ROUND / 2)])
+            self.bursts.append([kind, start, min(onset_between(last, end), last + null_model.ROUND_SECONDS / 2)])
         self.burst = None
         self.run_start = 0.0
         self.run = [0] * 7
 
-    def teach(self, learned: Learned, moment: float) -> tuple[float, int, list[tuple[int, float]]]:
+    def teach(self, learned: LearnedRates, moment: float) -> tuple[float, int, list[tuple[int, float]]]:
         """At rest at `moment`, or nearly: let the vantage learn from what happened since it last did.
 
         Nearly: only a very leaky block is still possible. Waiting for the rest would teach only from targets that have
@@ -169,13 +197,13 @@ class Suspicion:
         """
         if self.burst is not None:
             self._end_burst(moment)
-        learned.strays(self.strays, self.stray_attempts)
-        factor = DOUBTED if self.peak > DOUBT else 1.0
+        learned.count_strays(self.strays, self.stray_attempts)
+        factor = SUSPECTED_BURST_FACTOR if self.peak > SUSPECT_NATS else 1.0
         own: list[tuple[int, float]] = []
         for kind, first, last in self.bursts:
             weight = BURST_WEIGHTS[int(kind)] * factor
-            if weight and not self.crowded and last - first <= LONGEST_BURST:
-                learned.burst(int(kind), last - first, weight)
+            if weight and not self.crowded and last - first <= MAX_BURST_SECONDS:
+                learned.count_burst(int(kind), last - first, weight)
                 own.append((int(kind), weight))
         taught = sum(self.strays), self.stray_attempts, own
         self.strays = [0.0] * 7
@@ -187,7 +215,7 @@ class Suspicion:
     @property
     def proven(self) -> bool:
         """A self-evident failure was among them."""
-        return bool(self.witness & ITSELF)
+        return bool(self.witness & CAUSE_WITNESS)
 
     def best(self) -> int:
         """The alternative with the highest sum."""
@@ -198,7 +226,7 @@ class Suspicion:
         """Whether all failures behind the leading alternative are of one batch."""
         return len({step[2] for step in self.since_onset(self.best()) if step[1] != SUCCESS}) == 1
 
-    def since_onset(self, k: int) -> list[Step]:
+    def since_onset(self, k: int) -> list[TrailStep]:
         """The remembered attempts since alternative `k` left 0."""
         onset = self.onsets[k]
         return [step for step in self.trail if step[0] >= onset]
@@ -206,7 +234,7 @@ class Suspicion:
     def shift(self, seconds: float) -> None:
         """Move every remembered moment, since the clock was set."""
         self.onsets = [moment + seconds for moment in self.onsets]
-        self.trail = [(moment + seconds, mark, batch) for moment, mark, batch in self.trail]
+        self.trail = [(moment + seconds, failure_class, batch) for moment, failure_class, batch in self.trail]
         self.run_start = self.run_start and self.run_start + seconds
         for burst in [*self.bursts, *([self.burst] if self.burst else [])]:
             burst[1] += seconds
@@ -215,7 +243,7 @@ class Suspicion:
     def plain(self) -> list[Any]:
         """Everything as plain data."""
         return [
-            self.belief, self.sums, self.onsets, self.trail, self.marks, self.attempts, self.peak, self.witness,
+            self.belief, self.sums, self.onsets, self.trail, self.classes, self.attempts, self.peak, self.witness,
             self.shared, self.crowded, self.strays, self.stray_attempts, self.run, self.run_start, self.burst,
             self.bursts,
         ]  # fmt: skip
@@ -225,9 +253,9 @@ class Suspicion:
         """The inverse of `plain`."""
         self = cls.__new__(cls)
         (
-            self.belief, self.sums, self.onsets, trail, self.marks, self.attempts, self.peak, self.witness,
+            self.belief, self.sums, self.onsets, trail, self.classes, self.attempts, self.peak, self.witness,
             self.shared, self.crowded, self.strays, self.stray_attempts, self.run, self.run_start, self.burst,
             self.bursts,
         ) = plain  # fmt: skip
-        self.trail = [(moment, mark, batch) for moment, mark, batch in trail]
+        self.trail = [(moment, failure_class, batch) for moment, failure_class, batch in trail]
         return self

@@ -15,7 +15,7 @@ from random import Random
 
 from probe.agent.outbox import STATE_FILE, Kept, Outbox
 from probe.detect.detector import Detector
-from probe.detect.detector_input import Sighting, Where
+from probe.detect.detector_input import DetectorInput, VantageInput
 from probe.model.verdict import Status, VantageState
 
 WEEK = timedelta(days=7)
@@ -33,17 +33,17 @@ def remembered(targets: Iterable[str], asn: int, until: datetime, interval: floa
         interval: seconds between rounds.
     """
     chance, detector, order = Random(asn), Detector(), list(targets)
-    where = Where(state=VantageState.ONLINE, asn=asn)
+    where = VantageInput(state=VantageState.ONLINE, asn=asn)
     for number in range(int(WEEK.total_seconds() / interval), 0, -1):
         start = until - timedelta(seconds=interval * number)
         for place, target in enumerate(order):
             moment = start + timedelta(seconds=0.5 * place)
             stray = chance.random() < STRAY
             status = Status.UNREACHABLE if stray else Status.REACHABLE
-            detector.feed(Sighting(moment, target, status, (), 0, where))
+            detector.feed(DetectorInput(moment, target, status, (), 0, where))
             if stray:
                 again = moment + timedelta(seconds=15)
-                detector.feed(Sighting(again, target, Status.REACHABLE, (), 1, where))
+                detector.feed(DetectorInput(again, target, Status.REACHABLE, (), 1, where))
         detector.end_round(start + timedelta(seconds=60))
     return detector.dump()
 

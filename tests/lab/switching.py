@@ -27,9 +27,11 @@ from tests.lab.records import Act, Interference
 from tests.lab.topology import missing
 
 PACE = Pace(interval=200.0, rate=40.0, step=0.3)
-"""Rounds of five real seconds. A failing target is tried three times, so that its re-test begins 51 s after its first
-look by this clock: within the minute that ends a batch (`probe.detect.vantage.GAP`). Called five minutes, a round would
-leave a step 0.2 s, and a busy machine needs more."""
+"""A round lasts five real seconds, which the laboratory clock counts as 200.
+
+A failing target is tried three times, and its re-test begins 51 s of that clock after the first sample: within
+`probe.detect.vantage_series.BATCH_GAP_SECONDS`. If a round counted as five minutes, a step would have
+0.2 s, too little on a busy machine."""
 SITES = 12
 LOSS = 2.0
 """Per cent of the vantage's packets that are lost, in each direction."""

@@ -16,7 +16,7 @@ from probe.agent.context import Surroundings
 from probe.agent.daemon import once, serve
 from probe.agent.outbox import STATE_FILE, Kept, Outbox
 from probe.detect.detector import Detector
-from probe.detect.detector_input import Sighting
+from probe.detect.detector_input import DetectorInput
 from probe.errors import ExitStatus, SettingsError, StorageError
 from probe.model.transition import Transition
 from probe.model.verdict import Cause, Status, VantageState
@@ -62,7 +62,7 @@ def _remember_blocked(around: Surroundings, *targets: str) -> None:
         start = now - timedelta(seconds=300 * number)
         for target in (*targets, "a.example", "b.example", "c.example"):
             found = (Status.BLOCKED, (Cause.TCP_RESET,)) if target in targets else (Status.REACHABLE, ())
-            detector.feed(Sighting(start, target, *found))
+            detector.feed(DetectorInput(start, target, *found))
         detector.end_round(start + timedelta(seconds=30))
     assert all(getattr(detector.settled(target), "status", None) is Status.BLOCKED for target in targets)
     around.folder.mkdir(parents=True, mode=0o700)

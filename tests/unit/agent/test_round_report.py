@@ -10,7 +10,7 @@ from probe.agent import round_report
 from probe.agent.batching import Tidings
 from probe.agent.outbox import Told
 from probe.agent.round import RoundResult
-from probe.detect.detector_input import Settled, Update
+from probe.detect.detector_input import CauseUpdate, SettledStatus
 from probe.formats.batch import RoundReport
 from probe.model.observation import Connection
 from probe.model.transition import VANTAGE, Transition
@@ -32,7 +32,10 @@ def verdict(target: str, status: Status = Status.REACHABLE, time: datetime = NOO
 
 
 def result(
-    *verdicts: Verdict, state: str = "online", changes: tuple[Transition, ...] = (), updates: tuple[Update, ...] = ()
+    *verdicts: Verdict,
+    state: str = "online",
+    changes: tuple[Transition, ...] = (),
+    updates: tuple[CauseUpdate, ...] = (),
 ) -> RoundResult:
     return RoundResult(
         report=RoundReport(start=NOON, seconds=1, targets=2, measured=2, state=state),
@@ -51,7 +54,7 @@ def of_vantage(
 ) -> tuple[Tidings, dict[str, Told]]:
     return round_report.of_vantage(
         found,
-        believed=lambda target: Settled(Status.REACHABLE, NOON) if target != "new" else None,
+        believed=lambda target: SettledStatus(Status.REACHABLE, NOON) if target != "new" else None,
         told=told or {},
         last_state=last_state,
         asn=asn,
@@ -87,7 +90,7 @@ def test_a_change_is_told_as_a_change_and_counts_as_told() -> None:
 
 
 def test_a_block_that_goes_on_by_other_means_is_told_with_its_new_causes() -> None:
-    update = Update("a", Status.BLOCKED, NOON, (Cause.IP_RANGE,))
+    update = CauseUpdate("a", Status.BLOCKED, NOON, (Cause.IP_RANGE,))
 
     tidings, _ = of_vantage(result(verdict("a"), updates=(update,)), {"a": Told(0, "1 reachable")})
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from probe.agent.services import fold
-from probe.detect.detector_input import Settled
+from probe.detect.detector_input import SettledStatus
 from probe.model.transition import VANTAGE, Transition
 from probe.model.verdict import Cause, Status
 
@@ -30,10 +30,10 @@ class Belief:
     def __init__(self) -> None:
         self.statuses = dict.fromkeys(SERVICES, Status.REACHABLE)
 
-    def __call__(self, target: str) -> Settled | None:
+    def __call__(self, target: str) -> SettledStatus | None:
         """As the detector is asked."""
         status = self.statuses[target]
-        return None if status is Status.UNKNOWN else Settled(status, NOON)
+        return None if status is Status.UNKNOWN else SettledStatus(status, NOON)
 
     def takes(self, *changes: Transition) -> list[Transition]:
         """A round with these transitions, folded."""

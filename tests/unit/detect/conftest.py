@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from probe.detect.detector import Detector
-from probe.detect.detector_input import Anchor, Sighting, Where
+from probe.detect.detector_input import AnchorOutcome, DetectorInput, VantageInput
 from probe.model.transition import Transition
 from probe.model.verdict import Cause, Status
 
 START = datetime(2017, 5, 1, tzinfo=UTC)
 
-LETTERS: dict[str, tuple[Status, tuple[Cause, ...]]] = {
+CLASS_LETTERS: dict[str, tuple[Status, tuple[Cause, ...]]] = {
     ".": (Status.REACHABLE, ()),
     "?": (Status.UNKNOWN, ()),
     "N": (Status.UNREACHABLE, (Cause.TCP_TIMEOUT,)),
@@ -36,14 +36,14 @@ class Scene:
         self.round = 0
         self.transitions: list[Transition] = []
         self.asn = 0
-        self.anchors: tuple[Anchor, ...] = ()
+        self.anchors: tuple[AnchorOutcome, ...] = ()
 
-    def sighting(self, target: str, letter: str, seconds: float) -> Sighting:
+    def verdict_input(self, target: str, letter: str, seconds: float) -> DetectorInput:
         """One verdict, so many seconds after the start."""
-        where = Where(asn=self.asn, anchors=self.anchors) if self.asn or self.anchors else None
-        return Sighting(START + timedelta(seconds=seconds), target, *LETTERS[letter], vantage=where)
+        where = VantageInput(asn=self.asn, anchors=self.anchors) if self.asn or self.anchors else None
+        return DetectorInput(START + timedelta(seconds=seconds), target, *CLASS_LETTERS[letter], vantage=where)
 
-    def sightings(self, **series: str) -> Iterable[Sighting]:
+    def inputs(self, **series: str) -> Iterable[DetectorInput]:
         """A round for every word; targets without a word left work on."""
         words = {target: line.split() for target, line in series.items()}
         for number in range(max(len(line) for line in words.values())):
@@ -53,11 +53,11 @@ class Scene:
             for place, (target, line) in enumerate(words.items()):
                 word = line[number] if number < len(line) else "."
                 made += [(begin + place + 12.0 * attempt, target, letter) for attempt, letter in enumerate(word)]
-            yield from (self.sighting(target, letter, at) for at, target, letter in sorted(made))
+            yield from (self.verdict_input(target, letter, at) for at, target, letter in sorted(made))
 
     def play(self, **series: str) -> list[Transition]:
         """Feed the rounds; the transitions they cause."""
-        found = [one for sighting in self.sightings(**series) for one in self.detector.feed(sighting)]
+        found = [one for verdict_input in self.inputs(**series) for one in self.detector.feed(verdict_input)]
         found += self.detector.finish()
         self.transitions += found
         return found

@@ -32,7 +32,7 @@ def watched() -> tuple[Script, Vantage]:
     script = Script(targets=1, days=4.0, noise=0.0)
     script.block(0, START + DAY, START + 2 * DAY, "dns")
     vantage = Vantage(Random(1), script, 0)
-    for _ in vantage.sightings():
+    for _ in vantage.inputs():
         pass
     return script, vantage
 
@@ -41,7 +41,7 @@ def test_everything_follows_from_the_seed() -> None:
     """The same seed, the same series; another seed, another."""
 
     def series(seed: int) -> list[Any]:
-        return list(Vantage(Random(seed), script_of("clean_ge", seed, 2.0), 3).sightings())
+        return list(Vantage(Random(seed), script_of("clean_ge", seed, 2.0), 3).inputs())
 
     assert series(1) == series(1)
     assert series(1) != series(2)
@@ -51,8 +51,8 @@ def test_everything_follows_from_the_seed() -> None:
 def test_a_world_is_in_order_of_time(name: str) -> None:
     """As `probe replay` wants it, re-tests included; and it has the events it should have."""
     script = script_of(name, 7, 12.0)
-    sightings = list(Vantage(Random(7), script, 3).sightings())
-    moments = [one.time for one in sightings]
+    inputs = list(Vantage(Random(7), script, 3).inputs())
+    moments = [one.time for one in inputs]
 
     assert moments == sorted(moments)
     assert bool(script.events) == (WORLDS[name][0] not in {"quiet", "quiet_ge", "quiet_geh", "outage", "down"})

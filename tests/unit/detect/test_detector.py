@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from probe.detect import detector as module
-from probe.detect.detector import NETWORKS, STATE_VERSION, Detector
-from probe.detect.detector_input import Anchor, Sighting, Where
+from probe.detect.detector import MAX_NETWORKS, STATE_VERSION, Detector
+from probe.detect.detector_input import AnchorOutcome, DetectorInput, VantageInput
 from probe.errors import StateError
 from probe.model.verdict import Cause, Status, VantageState
 
@@ -31,10 +31,10 @@ def lines(series: list[list[str]]) -> dict[str, str]:
 
 places = st.lists(
     st.builds(
-        Where,
+        VantageInput,
         asn=st.sampled_from([0, 64500, 64500, 64501]),
         state=st.sampled_from([VantageState.ONLINE, VantageState.ONLINE, VantageState.OFFLINE, VantageState.ALLOWLIST]),
-        anchors=st.sampled_from([(), (Anchor(),), (Anchor(failure="timeout"),)]),
+        anchors=st.sampled_from([(), (AnchorOutcome(),), (AnchorOutcome(failure="timeout"),)]),
     ),
     min_size=1,
     max_size=8,
@@ -44,7 +44,7 @@ places = st.lists(
 @relaxed
 @given(series=worlds, moves=places, back=st.sampled_from([0, 0, 3600]), cuts=st.sets(st.integers(0, 400)))
 def test_pieces_make_the_whole(
-    new_scene: Callable[[], Any], series: list[list[str]], moves: list[Where], back: int, cuts: set[int]
+    new_scene: Callable[[], Any], series: list[list[str]], moves: list[VantageInput], back: int, cuts: set[int]
 ) -> None:
     """Saved and loaded anywhere, inside a batch or between, the same transitions at the same moments.
 
@@ -53,23 +53,23 @@ def test_pieces_make_the_whole(
     scene = new_scene()
     scene.peace(20, *lines(series))
     state = scene.detector.dump()
-    sightings = [
+    inputs = [
         msgspec.structs.replace(
             one,
             time=one.time - timedelta(seconds=back if number > 60 else 0),
             attempt=number % 3,
             vantage=moves[number // 7 % len(moves)],
         )
-        for number, one in enumerate(scene.sightings(**lines(series)))
+        for number, one in enumerate(scene.inputs(**lines(series)))
     ]
 
     whole, pieces = Detector.load(state), Detector.load(state)
     expected, found = [], []
-    for number, sighting in enumerate(sightings):
+    for number, verdict_input in enumerate(inputs):
         if number in cuts:
             pieces = Detector.load(pieces.dump())
-        expected += whole.feed(sighting)
-        found += pieces.feed(sighting)
+        expected += whole.feed(verdict_input)
+        found += pieces.feed(verdict_input)
 
     assert found + pieces.finish() == expected + whole.finish()
     assert pieces.dump() == whole.dump()
@@ -82,13 +82,13 @@ def test_unknown_changes_nothing(
 ) -> None:
     """Verdicts that say nothing may come in any number at any time."""
     scene = new_scene()
-    sightings = list(scene.sightings(**lines(series)))
-    extra = [scene.sighting("t0", "?", 300.0 * number + second) for number, second in places]
-    mixed = sorted([*sightings, *extra], key=lambda one: one.time)
+    inputs = list(scene.inputs(**lines(series)))
+    extra = [scene.verdict_input("t0", "?", 300.0 * number + second) for number, second in places]
+    mixed = sorted([*inputs, *extra], key=lambda one: one.time)
 
     with_them, without = Detector(), Detector()
     found = [one for s in mixed for one in with_them.feed(s)] + with_them.finish()
-    expected = [one for s in sightings for one in without.feed(s)] + without.finish()
+    expected = [one for s in inputs for one in without.feed(s)] + without.finish()
 
     assert found == expected
     assert with_them.dump() == without.dump()
@@ -102,14 +102,14 @@ def test_the_agent_and_the_file_agree(settled: Any, new_scene: Callable[[], Any]
     found = []
     expected = []
     number = None
-    for sighting in settled.sightings(**words_):
-        round_ = sighting.time.timestamp() // 300
+    for verdict_input in settled.inputs(**words_):
+        round_ = verdict_input.time.timestamp() // 300
         if number is not None and round_ != number:
-            found += told.end_round(sighting.time)
+            found += told.end_round(verdict_input.time)
         number = round_
-        found += told.feed(sighting)
-        expected += gaps.feed(sighting)
-    found += told.end_round(sighting.time)
+        found += told.feed(verdict_input)
+        expected += gaps.feed(verdict_input)
+    found += told.end_round(verdict_input.time)
     expected += gaps.finish()
 
     def key(one: Any) -> Any:
@@ -122,12 +122,12 @@ def test_the_agent_and_the_file_agree(settled: Any, new_scene: Callable[[], Any]
 def test_re_tests_that_come_late_belong_to_their_round(settled: Any, named: bool) -> None:
     """Three of six time out for a minute, so their re-tests follow after more: alone they would look like an outage."""
     begin = 300.0 * settled.round
-    looks = [(0.5 * place, target, "S" if target in "abc" else ".", 0) for place, target in enumerate("abcdefgh")]
-    looks += [(70.0 + 65.0 * n + place, target, "S", n + 1) for n in range(2) for place, target in enumerate("abc")]
+    samples = [(0.5 * place, target, "S" if target in "abc" else ".", 0) for place, target in enumerate("abcdefgh")]
+    samples += [(70.0 + 65.0 * n + place, target, "S", n + 1) for n in range(2) for place, target in enumerate("abc")]
     found = []
-    for at, target, letter, attempt in looks:
-        sighting = settled.sighting(target, letter, begin + at)
-        found += settled.detector.feed(msgspec.structs.replace(sighting, attempt=attempt if named else 0))
+    for at, target, letter, attempt in samples:
+        verdict_input = settled.verdict_input(target, letter, begin + at)
+        found += settled.detector.feed(msgspec.structs.replace(verdict_input, attempt=attempt if named else 0))
     found += settled.detector.finish()
 
     assert [one.target for one in found] == (["a", "b", "c"] if named else [])
@@ -138,14 +138,14 @@ def test_what_contradicts_the_belief_asks_for_re_tests(settled: Any) -> None:
     detector = settled.detector
     now = 300.0 * settled.round
 
-    assert detector.differs(settled.sighting("a", "X", now))
-    assert detector.differs(settled.sighting("stranger", "N", now))
-    assert not detector.differs(settled.sighting("a", ".", now))
-    assert not detector.differs(settled.sighting("a", "?", now))
+    assert detector.differs(settled.verdict_input("a", "X", now))
+    assert detector.differs(settled.verdict_input("stranger", "N", now))
+    assert not detector.differs(settled.verdict_input("a", ".", now))
+    assert not detector.differs(settled.verdict_input("a", "?", now))
 
     settled.play(a="XXXX", **dict.fromkeys("bcdef", "."))
-    assert detector.differs(settled.sighting("a", ".", now))
-    assert not detector.differs(settled.sighting("a", "W", now))
+    assert detector.differs(settled.verdict_input("a", ".", now))
+    assert not detector.differs(settled.verdict_input("a", "W", now))
 
 
 def test_nothing_is_believed_of_a_target_that_has_only_failed(settled: Any) -> None:
@@ -160,10 +160,10 @@ def test_nothing_is_believed_of_a_target_that_has_only_failed(settled: Any) -> N
 def test_a_verdict_that_comes_late_does_not_cut_its_round_short(scene: Any) -> None:
     """The gap that ends a batch is counted from the newest verdict, not from the last to arrive."""
     for target, seconds in (("a", 0.0), ("c", 40.0), ("b", 20.0), ("d", 95.0)):
-        scene.detector.feed(scene.sighting(target, ".", seconds))
+        scene.detector.feed(scene.verdict_input(target, ".", seconds))
     assert scene.detector.closed == 0
 
-    scene.detector.feed(scene.sighting("a", ".", 156.0))
+    scene.detector.feed(scene.verdict_input("a", ".", 156.0))
     assert scene.detector.closed == 1
 
 
@@ -234,7 +234,7 @@ def test_a_moment_without_a_number_is_no_move(settled: Any) -> None:
     settled.asn = 0
     settled.play(a=".")
 
-    assert settled.detector.settled("a").since < settled.sighting("a", ".", 300.0).time
+    assert settled.detector.settled("a").since < settled.verdict_input("a", ".", 300.0).time
 
 
 def test_only_some_networks_are_kept(scene: Any) -> None:
@@ -244,16 +244,16 @@ def test_only_some_networks_are_kept(scene: Any) -> None:
         scene.play(a=".")
 
     state = msgspec.msgpack.decode(scene.detector.dump())
-    assert [asn for asn, _ in state["networks"]] == list(range(64510 - NETWORKS, 64510))
+    assert [asn for asn, _ in state["networks"]] == list(range(64510 - MAX_NETWORKS, 64510))
 
 
 def test_the_vantage_reports_itself(scene: Any) -> None:
     """Through the same door."""
-    moments = [scene.sighting("a", "?", 300.0 * n) for n in range(3)]
+    moments = [scene.verdict_input("a", "?", 300.0 * n) for n in range(3)]
     found = []
     for one in moments:
-        where = Where(state=VantageState.OFFLINE)
-        found += scene.detector.feed(Sighting(one.time, one.target, one.status, one.causes, vantage=where))
+        where = VantageInput(state=VantageState.OFFLINE)
+        found += scene.detector.feed(DetectorInput(one.time, one.target, one.status, one.causes, vantage=where))
     found += scene.detector.finish()
 
     assert [(one.target, one.after) for one in found] == [("vantage", "offline")]
@@ -265,16 +265,16 @@ def test_ten_thousand_targets_keep_their_state_small(new_scene: Callable[[], Any
     quiet = [f"https://site{n}.example/" for n in range(1000)]
     for number in range(2):
         for place, target in enumerate(quiet):
-            scene.detector.feed(scene.sighting(target, ".", 300.0 * number + place / 20))
+            scene.detector.feed(scene.verdict_input(target, ".", 300.0 * number + place / 20))
     scene.detector.finish()
     resting = len(scene.detector.dump())
     assert resting / len(quiet) < 200
 
     for number in range(2, 10):
         for place, target in enumerate(quiet[:300]):
-            scene.detector.feed(scene.sighting(target, "N", 300.0 * number + place / 20))
+            scene.detector.feed(scene.verdict_input(target, "N", 300.0 * number + place / 20))
         for place, target in enumerate(quiet[300:]):
-            scene.detector.feed(scene.sighting(target, ".", 300.0 * number + 20 + place / 20))
+            scene.detector.feed(scene.verdict_input(target, ".", 300.0 * number + 20 + place / 20))
     scene.detector.finish()
     assert (len(scene.detector.dump()) - resting) / 300 < 2048 - 200
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from probe.detect.detector_input import Sighting, Where
+from probe.detect.detector_input import DetectorInput, VantageInput
 from probe.model.verdict import Cause, Status, VantageState
 
 
@@ -14,12 +14,12 @@ def test_a_line_of_verdicts_decodes_to_a_sighting() -> None:
         b'"evidence":{"observations":[{"kind":"x"}]},"vantage":{"state":"allowlist","asn":64500,"country":"ZZ"}}'
     )
 
-    sighting = msgspec.json.decode(line, type=Sighting)
+    verdict_input = msgspec.json.decode(line, type=DetectorInput)
 
-    assert sighting.status is Status.BLOCKED
-    assert sighting.causes == (Cause.DNS_INJECTED,)
-    assert sighting.vantage is not None
-    assert (sighting.vantage.state, sighting.vantage.asn) == (VantageState.ALLOWLIST, 64500)
+    assert verdict_input.status is Status.BLOCKED
+    assert verdict_input.causes == (Cause.DNS_INJECTED,)
+    assert verdict_input.vantage is not None
+    assert (verdict_input.vantage.state, verdict_input.vantage.asn) == (VantageState.ALLOWLIST, 64500)
 
 
 def test_the_anchors_of_a_verdict_are_read() -> None:
@@ -27,7 +27,7 @@ def test_the_anchors_of_a_verdict_are_read() -> None:
 
     def answered(*anchors: str) -> bool:
         text = f'{{"state":"online","anchors":[{",".join(anchors)}]}}'
-        return msgspec.json.decode(text, type=Where).answered()
+        return msgspec.json.decode(text, type=VantageInput).answered()
 
     at = '"url":"https://a.example/","kind":"foreign","at":"2017-05-04T10:00:00Z"'
     good, silent = f"{{{at}}}", f'{{{at},"failure":"timeout"}}'
@@ -51,7 +51,7 @@ def test_a_re_test_is_known_by_its_evidence(more: str, again: bool) -> None:
     """Which is looked into only when that is asked; evidence that makes no sense is no re-test's."""
     line = f'{{"time":"2017-05-04T10:00:00Z","target":"a","status":"blocked","causes":[]{more}}}'
 
-    assert msgspec.json.decode(line, type=Sighting).again() is again
+    assert msgspec.json.decode(line, type=DetectorInput).again() is again
 
 
 @pytest.mark.parametrize(
@@ -67,4 +67,4 @@ def test_a_re_test_is_known_by_its_evidence(more: str, again: bool) -> None:
 def test_what_is_no_verdict_does_not_decode(line: bytes) -> None:
     """No time, no zone, no known status, no known cause, no causes."""
     with pytest.raises(msgspec.DecodeError):
-        msgspec.json.decode(line, type=Sighting)
+        msgspec.json.decode(line, type=DetectorInput)

@@ -3,22 +3,24 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from probe.detect.failure_classes import Mark
+from probe.detect.failure_classes import FailureClass
 from probe.detect.hypotheses import CUT, DOWN, PROVEN, SILENT, UNREACHABLE
-from probe.detect.interference import CLEAR, Interference, context_of
-from probe.detect.learned import AFTER_FAILURE, AFTER_SUCCESS, SOON_AFTER_SUCCESS, Learned
+from probe.detect.interference import CLEAR_NATS, Interference, context_of
+from probe.detect.learned import AFTER_FAILURE, AFTER_SUCCESS, SOON_AFTER_SUCCESS, LearnedRates
 from probe.model.verdict import Cause
 
 FAULT = 0.01 * 0.4
 INJECTED = (Cause.DNS_INJECTED,)
 
 
-def made(regime: int = PROVEN, failures: int = 100, mark: int = Mark.PROVEN) -> tuple[Interference, Learned]:
+def made(
+    regime: int = PROVEN, failures: int = 100, failure_class: int = FailureClass.PROVEN
+) -> tuple[Interference, LearnedRates]:
     """A block that has lasted for so many failures."""
-    learned = Learned()
+    learned = LearnedRates()
     state = Interference(regime, 0.0, 20.0, INJECTED)
     for n in range(failures):
-        state.failed(AFTER_FAILURE, 300.0 * n, mark, FAULT, learned)
+        state.failed(AFTER_FAILURE, 300.0 * n, failure_class, FAULT, learned)
     return state, learned
 
 
@@ -34,24 +36,24 @@ def test_a_tight_block_is_over_after_a_round_with_re_tests() -> None:
     state, learned = made()
     for context in (AFTER_FAILURE, *[SOON_AFTER_SUCCESS] * 2):
         state.succeeded(context, 0.0, 0.01, learned)
-        assert state.clearing <= CLEAR
+        assert state.clearing <= CLEAR_NATS
     state.succeeded(SOON_AFTER_SUCCESS, 0.0, 0.01, learned)
 
-    assert state.clearing > CLEAR
+    assert state.clearing > CLEAR_NATS
 
 
 def test_a_leaky_block_takes_longer_to_be_over() -> None:
     """It knows its leak."""
     state, learned = made(failures=0)
     for _ in range(60):
-        state.failed(AFTER_SUCCESS, 0.0, Mark.PROVEN, FAULT, learned)
-        state.failed(AFTER_FAILURE, 0.0, Mark.PROVEN, FAULT, learned)
+        state.failed(AFTER_SUCCESS, 0.0, FailureClass.PROVEN, FAULT, learned)
+        state.failed(AFTER_FAILURE, 0.0, FailureClass.PROVEN, FAULT, learned)
         state.succeeded(AFTER_FAILURE, 0.0, 0.01, learned)
         state.succeeded(AFTER_SUCCESS, 0.0, 0.01, learned)
     assert state.overall_leak() > 0.3
 
     rounds = 0
-    while state.clearing <= CLEAR:
+    while state.clearing <= CLEAR_NATS:
         state.succeeded(AFTER_SUCCESS, 0.0, 0.01, learned)
         rounds += 1
     assert rounds > 6
@@ -64,7 +66,7 @@ def test_a_failure_takes_the_hope_away() -> None:
     assert state.clearing > 0.0
     before = state.overall_leak()
 
-    state.failed(SOON_AFTER_SUCCESS, 0.0, Mark.PROVEN, FAULT, learned)
+    state.failed(SOON_AFTER_SUCCESS, 0.0, FailureClass.PROVEN, FAULT, learned)
     assert state.clearing == 0.0
     assert state.overall_leak() > before
 
@@ -76,7 +78,7 @@ def test_a_stray_failure_does_not_take_all_hope_away() -> None:
         state.succeeded(context, 40_000.0 + n, 0.01, learned)
     hope, leak = state.clearing, state.overall_leak()
 
-    state.failed(SOON_AFTER_SUCCESS, 40_015.0, Mark.UNREACHABLE, FAULT, learned)
+    state.failed(SOON_AFTER_SUCCESS, 40_015.0, FailureClass.UNREACHABLE, FAULT, learned)
 
     assert 0.0 < state.clearing < hope
     assert state.clear_onset == 40_000.0
@@ -100,16 +102,16 @@ def test_a_success_is_no_hope_where_a_healthy_target_would_fail_more_often() -> 
 
 def test_failures_before_the_call_count_in_the_leak_and_in_what_a_block_looks_like() -> None:
     """What an outage looks like is not learned, for it must stay apart from a block."""
-    marks = [0, 0, 30, 0, 3, 0, 0]
+    classes = [0, 0, 30, 0, 3, 0, 0]
     for regime, learns in ((PROVEN, True), (DOWN, False)):
         state, learned = made(regime, failures=0)
-        before = list(state.looks)
-        state.seed([1, 0, 0], [30, 2, 2], marks, learned)
+        before = list(state.class_counts)
+        state.seed([1, 0, 0], [30, 2, 2], classes, learned)
 
         assert (sum(state.leaked), sum(state.tried)) == (1, 34)
-        assert learned.leak_prior(AFTER_FAILURE)[1] > Learned().leak_prior(AFTER_FAILURE)[1]
-        gained = [now - then for now, then in zip(state.looks, before, strict=True)]
-        assert gained == pytest.approx(marks if learns else [0] * 7)
+        assert learned.leak_prior(AFTER_FAILURE)[1] > LearnedRates().leak_prior(AFTER_FAILURE)[1]
+        gained = [now - then for now, then in zip(state.class_counts, before, strict=True)]
+        assert gained == pytest.approx(classes if learns else [0] * 7)
 
 
 def test_a_block_turns_into_an_outage_when_the_site_goes_down() -> None:
@@ -117,7 +119,7 @@ def test_a_block_turns_into_an_outage_when_the_site_goes_down() -> None:
     state, learned = made()
     turned = None
     for n in range(30):
-        state.failed(AFTER_FAILURE, 300.0 * n, Mark.DOWN, FAULT, learned)
+        state.failed(AFTER_FAILURE, 300.0 * n, FailureClass.DOWN, FAULT, learned)
         turned = state.turned()
         if turned is not None:
             break
@@ -130,8 +132,8 @@ def test_other_means_do_not_end_a_block() -> None:
     """From injected answers to silence: still blocked, silently."""
     state, learned = made()
     for n in range(60):
-        mark = Mark.UNREACHABLE if n % 5 == 0 else Mark.SILENT
-        state.failed(AFTER_FAILURE, 300.0 * n, mark, FAULT, learned)
+        failure_class = FailureClass.UNREACHABLE if n % 5 == 0 else FailureClass.SILENT
+        state.failed(AFTER_FAILURE, 300.0 * n, failure_class, FAULT, learned)
         assert state.turned() is None
 
     assert state.regime == SILENT
@@ -139,10 +141,10 @@ def test_other_means_do_not_end_a_block() -> None:
 
 def test_an_unreachable_target_is_called_blocked_when_it_proves_to_be() -> None:
     """First nothing was known, now it is."""
-    state, learned = made(UNREACHABLE, 3, Mark.UNREACHABLE)
+    state, learned = made(UNREACHABLE, 3, FailureClass.UNREACHABLE)
     n = 0
     while state.turned() is None:
-        state.failed(AFTER_FAILURE, 0.0, Mark.CUT, FAULT, learned)
+        state.failed(AFTER_FAILURE, 0.0, FailureClass.CUT, FAULT, learned)
         n += 1
 
     assert state.turned() == CUT

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.detect import null_model
-from probe.detect.failure_classes import Mark
+from probe.detect.failure_classes import FailureClass
 
 EPS = [1e-3, 1e-3, 1e-4, 1e-6, 1e-7, 1e-5, 1e-3]
 TAU = [400.0] * 7
@@ -21,13 +21,13 @@ steps = st.lists(
 @given(steps)
 def test_the_belief_stays_a_probability(path: list[tuple[float, int | None, float]]) -> None:
     """Whatever is seen, whenever."""
-    belief = null_model.at_rest(EPS)
-    for dt, mark, stray in path:
+    belief = null_model.initial_belief(EPS)
+    for dt, failure_class, stray in path:
         null_model.predict(belief, dt, EPS, TAU)
         chance = (
             null_model.succeeded(belief, stray)
-            if mark is None
-            else null_model.failed(belief, mark, stray * LOOKS[mark])
+            if failure_class is None
+            else null_model.failed(belief, failure_class, stray * LOOKS[failure_class])
         )
 
         assert 0.0 < chance <= 1.0
@@ -37,19 +37,19 @@ def test_the_belief_stays_a_probability(path: list[tuple[float, int | None, floa
 
 def test_rows_are_probabilities() -> None:
     """Failures of a burst look like something."""
-    for row in null_model.BURST_ROWS:
+    for row in null_model.BURST_CLASS_SHARES:
         assert sum(row) == pytest.approx(1.0, abs=0.01)
 
 
 def test_repeated_failures_are_soon_taken_for_a_burst() -> None:
     """Four time-outs within a minute: an episode, and a fifth is no news."""
-    belief = null_model.at_rest(EPS)
+    belief = null_model.initial_belief(EPS)
     chances = []
     for dt in (0.0, 15.0, 15.0, 15.0, 15.0):
         null_model.predict(belief, dt, EPS, TAU)
-        chances.append(null_model.failed(belief, Mark.SILENT, 0.01 * 0.35))
+        chances.append(null_model.failed(belief, FailureClass.SILENT, 0.01 * 0.35))
 
-    assert belief[Mark.SILENT] > 0.9
+    assert belief[FailureClass.SILENT] > 0.9
     assert chances[0] < 0.01
     assert chances[-1] > 0.6
 
@@ -57,18 +57,18 @@ def test_repeated_failures_are_soon_taken_for_a_burst() -> None:
 def test_a_burst_is_forgotten_in_time() -> None:
     """It decays with its learned duration; after a night nothing is left but what may have begun since."""
     belief = [0.0] * 8
-    belief[Mark.SILENT] = 1.0
+    belief[FailureClass.SILENT] = 1.0
 
     null_model.predict(belief, 400.0, EPS, TAU)
-    assert 0.3 < belief[Mark.SILENT] < 0.5
+    assert 0.3 < belief[FailureClass.SILENT] < 0.5
 
     null_model.predict(belief, 9 * 3600.0, EPS, TAU)
-    assert belief[null_model.GOOD] > 0.99
+    assert belief[null_model.GOOD_STATE] > 0.99
 
 
 def test_looking_twice_at_once_does_not_move_the_belief() -> None:
     """No time, no change."""
-    belief = null_model.at_rest(EPS)
+    belief = null_model.initial_belief(EPS)
     before = list(belief)
 
     null_model.predict(belief, 0.0, EPS, TAU)

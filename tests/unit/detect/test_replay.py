@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from probe.detect.replay import BadLine, replay
+from probe.detect.replay import BadVerdictLine, replay
 from probe.errors import ExitStatus, RecordError
 from probe.model.transition import Transition
 
@@ -20,7 +20,7 @@ def line(one: Any) -> bytes:
 def blocked_and_back(scene: Any) -> list[bytes]:
     """A day of peace, a block of an hour, peace."""
     names = dict.fromkeys("bcdef", " ".join("." * 320))
-    return [line(one) for one in scene.sightings(a=" ".join(["."] * 288 + ["XXXX"] + ["X"] * 12 + ["...."]), **names)]
+    return [line(one) for one in scene.inputs(a=" ".join(["."] * 288 + ["XXXX"] + ["X"] * 12 + ["...."]), **names)]
 
 
 def test_transitions_come_out_of_a_file(scene: Any) -> None:
@@ -44,10 +44,10 @@ def test_a_bad_line_is_named_and_skipped(scene: Any) -> None:
     """And changes nothing else; blank lines are no lines."""
     lines = blocked_and_back(scene)
     spoiled = [*lines[:5], b"oops\n", b'{"time": 1}\n', b"\n", b"\xff\xfe\n", b"[" * 3000, *lines[5:]]
-    spoiled.insert(3, line(scene.sighting("a", ".", 0.0)).replace(b"2017-", b"0017-"))
+    spoiled.insert(3, line(scene.verdict_input("a", ".", 0.0)).replace(b"2017-", b"0017-"))
     found = list(replay(spoiled))
 
-    assert [one.line for one in found if isinstance(one, BadLine)] == [4, 7, 8, 10, 11]
+    assert [one.line for one in found if isinstance(one, BadVerdictLine)] == [4, 7, 8, 10, 11]
     assert [one for one in found if isinstance(one, Transition)] == list(replay(lines))
 
 
@@ -64,7 +64,7 @@ def test_time_that_goes_back_is_an_error_with_its_place(scene: Any) -> None:
 
 def test_equal_moments_are_in_order(scene: Any) -> None:
     """Two verdicts of one moment."""
-    one = line(scene.sighting("a", ".", 0.0))
+    one = line(scene.verdict_input("a", ".", 0.0))
 
     assert list(replay([one, one])) == []
 
@@ -72,10 +72,12 @@ def test_equal_moments_are_in_order(scene: Any) -> None:
 @pytest.mark.parametrize("lines", [[], [b"\n", b"oops\n"]])
 def test_a_file_without_verdicts_ends_no_round(scene: Any, lines: list[bytes]) -> None:
     """The round that a stored state had open stays so: nothing says that it is over."""
-    scene.detector.feed(scene.sighting("a", "X", 0.0))
+    scene.detector.feed(scene.verdict_input("a", "X", 0.0))
     before = scene.detector.dump()
 
-    assert [one.line for one in replay(lines, detector=scene.detector) if isinstance(one, BadLine)] == [2] * bool(lines)
+    assert [one.line for one in replay(lines, detector=scene.detector) if isinstance(one, BadVerdictLine)] == [
+        2
+    ] * bool(lines)
     assert scene.detector.dump() == before
 
 
@@ -102,7 +104,7 @@ def test_rounds_may_be_of_any_length(scene: Any, seconds: float) -> None:
     for number in range(400):
         for place, target in enumerate("abcdef"):
             letter = "X" if target == "a" and 200 <= number < 300 else "."
-            one = scene.sighting(target, letter, 0.0)
+            one = scene.verdict_input(target, letter, 0.0)
             moment = one.time + timedelta(seconds=seconds * number + 0.1 * place)
             lines.append(line(msgspec.structs.replace(one, time=moment)))
     found = list(replay(lines))
@@ -112,7 +114,7 @@ def test_rounds_may_be_of_any_length(scene: Any, seconds: float) -> None:
 
 def test_one_target_alone_is_enough(scene: Any) -> None:
     """No others to vouch for it: a second round does."""
-    lines = [line(one) for one in scene.sightings(a=" ".join(["."] * 60 + ["S"] * 20 + ["."] * 20))]
+    lines = [line(one) for one in scene.inputs(a=" ".join(["."] * 60 + ["S"] * 20 + ["."] * 20))]
     found = [one for one in replay(lines) if isinstance(one, Transition)]
 
     assert [one.after for one in found] == ["blocked", "reachable"]

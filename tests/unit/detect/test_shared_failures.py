@@ -1,22 +1,22 @@
 from __future__ import annotations
 
-from probe.detect.failure_classes import ANCHORS, SUCCESS, Mark
+from probe.detect.failure_classes import ANCHOR_WITNESS, SUCCESS, FailureClass
 from probe.detect.hypotheses import PROVEN
-from probe.detect.learned import Learned
-from probe.detect.series import Look, Series
-from probe.detect.shared_failures import PATIENCE, Alibi, Gate, admissible
+from probe.detect.learned import LearnedRates
+from probe.detect.series import Sample, Series
+from probe.detect.shared_failures import MAX_SUSPECT_BATCHES, ComparisonTargets, SharedFailures, admissible_samples
 from probe.model.verdict import Cause
 
 
-def look(moment: float, mark: int = SUCCESS, *, proven: bool = False) -> Look:
+def sample(moment: float, failure_class: int = SUCCESS, *, proven: bool = False) -> Sample:
     """One look."""
-    return moment, mark, () if mark == SUCCESS else (Cause.TCP_TIMEOUT,), proven
+    return moment, failure_class, () if failure_class == SUCCESS else (Cause.TCP_TIMEOUT,), proven
 
 
-def batch(working: int, failing: int) -> list[tuple[Series, list[Look]]]:
+def batch(working: int, failing: int) -> list[tuple[Series, list[Sample]]]:
     """So many targets that work and so many that fail."""
-    looks = [[look(n)] for n in range(working)] + [[look(n, Mark.SILENT)] for n in range(failing)]
-    return [(Series(str(n)), one) for n, one in enumerate(looks)]
+    samples = [[sample(n)] for n in range(working)] + [[sample(n, FailureClass.SILENT)] for n in range(failing)]
+    return [(Series(str(n)), one) for n, one in enumerate(samples)]
 
 
 def watched(worked: float, failed: float) -> Series:
@@ -28,79 +28,81 @@ def watched(worked: float, failed: float) -> Series:
 
 def test_failures_of_most_targets_are_the_vantages() -> None:
     """At least three, at least half."""
-    assert Gate().suspects(batch(3, 3), 0.0)
-    assert Gate().suspects(batch(0, 3), 0.0)
-    assert not Gate().suspects(batch(4, 3), 0.0)
-    assert not Gate().suspects(batch(0, 2), 0.0)
+    assert SharedFailures().suspects(batch(3, 3), 0.0)
+    assert SharedFailures().suspects(batch(0, 3), 0.0)
+    assert not SharedFailures().suspects(batch(4, 3), 0.0)
+    assert not SharedFailures().suspects(batch(0, 2), 0.0)
 
 
 def test_targets_that_are_interfered_with_speak_neither_for_nor_against_the_vantage() -> None:
     """Nine blocked ones that fail accuse nobody; nine that work excuse nobody."""
     blocked, leaking = batch(0, 9), batch(9, 0)
     for series, _ in [*blocked, *leaking]:
-        series.interfere(PROVEN, 0.0, 20.0, Learned())
+        series.interfere(PROVEN, 0.0, 20.0, LearnedRates())
 
-    assert not Gate().suspects([*batch(1, 1), *blocked], 0.0)
-    assert Gate().suspects([*batch(3, 3), *leaking], 0.0)
+    assert not SharedFailures().suspects([*batch(1, 1), *blocked], 0.0)
+    assert SharedFailures().suspects([*batch(3, 3), *leaking], 0.0)
 
 
 def test_a_few_failures_together_are_a_crowd() -> None:
     """Three, and a fifth of the targets: no reason to doubt them, one to learn nothing from them."""
-    gate = Gate()
+    shared_failures = SharedFailures()
 
-    assert not gate.suspects(batch(9, 3), 0.0)
-    assert gate.crowded
-    assert not gate.suspects(batch(9, 2), 300.0)
-    assert not gate.crowded
+    assert not shared_failures.suspects(batch(9, 3), 0.0)
+    assert shared_failures.crowded
+    assert not shared_failures.suspects(batch(9, 2), 300.0)
+    assert not shared_failures.crowded
 
 
 def test_the_gate_gives_way_after_three_hours() -> None:
     """A vantage that fails for so long has lost its excuse."""
-    gate = Gate()
-    held = [gate.suspects(batch(1, 9), 300.0 * n) for n in range(PATIENCE + 1)]
+    shared_failures = SharedFailures()
+    held = [shared_failures.suspects(batch(1, 9), 300.0 * n) for n in range(MAX_SUSPECT_BATCHES + 1)]
 
-    assert held == [True] * PATIENCE + [False]
-    assert gate.worn_out
+    assert held == [True] * MAX_SUSPECT_BATCHES + [False]
+    assert shared_failures.lasting
 
 
 def test_three_hours_are_meant_by_the_clock_and_in_rounds() -> None:
     """Batches may follow one another faster than rounds, and a laptop may sleep between two of them."""
-    fast = Gate()
-    assert all(fast.suspects(batch(1, 9), 150.0 * n) for n in range(PATIENCE + 20))
+    fast = SharedFailures()
+    assert all(fast.suspects(batch(1, 9), 150.0 * n) for n in range(MAX_SUSPECT_BATCHES + 20))
 
-    asleep = Gate()
+    asleep = SharedFailures()
     assert asleep.suspects(batch(1, 9), 0.0)
     assert asleep.suspects(batch(1, 9), 9 * 3600.0)
 
 
 def test_the_last_of_a_mass_block_find_the_gate_still_open() -> None:
     """It closes again when nothing fails any more."""
-    gate = Gate()
-    for n in range(PATIENCE + 1):
-        gate.suspects(batch(1, 9), 300.0 * n)
-    assert not gate.suspects(batch(5, 1), 12_000.0)
-    assert gate.worn_out
+    shared_failures = SharedFailures()
+    for n in range(MAX_SUSPECT_BATCHES + 1):
+        shared_failures.suspects(batch(1, 9), 300.0 * n)
+    assert not shared_failures.suspects(batch(5, 1), 12_000.0)
+    assert shared_failures.lasting
 
-    assert not gate.suspects(batch(5, 0), 12_300.0)
-    assert not gate.worn_out
-    assert gate.suspects(batch(1, 9), 12_600.0)
+    assert not shared_failures.suspects(batch(5, 0), 12_300.0)
+    assert not shared_failures.lasting
+    assert shared_failures.suspects(batch(1, 9), 12_600.0)
 
 
 def test_a_suspect_vantage_tells_only_what_proves_itself() -> None:
     """An injected answer while another target works."""
-    looks = [look(1), look(2, Mark.SILENT), look(3, Mark.PROVEN, proven=True)]
+    samples = [sample(1), sample(2, FailureClass.SILENT), sample(3, FailureClass.PROVEN, proven=True)]
 
-    assert admissible(looks, others_work=True) == [looks[0], looks[2]]
-    assert admissible(looks, others_work=False) == [looks[0]]
+    assert admissible_samples(samples, others_work=True) == [samples[0], samples[2]]
+    assert admissible_samples(samples, others_work=False) == [samples[0]]
 
 
 def test_what_anchors_bear_witness_to_is_not_the_vantages() -> None:
     """It is neither counted nor left out."""
-    vouched = [(Series(str(n)), [(float(n), int(Mark.CUT), (Cause.TCP_RESET,), ANCHORS)]) for n in range(9)]
+    vouched = [
+        (Series(str(n)), [(float(n), int(FailureClass.CUT), (Cause.TCP_RESET,), ANCHOR_WITNESS)]) for n in range(9)
+    ]
 
-    assert not Gate().suspects([*batch(1, 0), *vouched], 0.0)
-    assert Gate().suspects([*batch(1, 9), *vouched[:1]], 0.0)
-    assert admissible(vouched[0][1], others_work=False) == vouched[0][1]
+    assert not SharedFailures().suspects([*batch(1, 0), *vouched], 0.0)
+    assert SharedFailures().suspects([*batch(1, 9), *vouched[:1]], 0.0)
+    assert admissible_samples(vouched[0][1], others_work=False) == vouched[0][1]
 
 
 def test_an_alibi_needs_three_that_worked_since() -> None:
@@ -108,22 +110,22 @@ def test_an_alibi_needs_three_that_worked_since() -> None:
     working = [watched(100.0 + n, 0.0) for n in range(3)]
     myself = watched(10.0, 90.0)
 
-    assert Alibi([*working, myself], []).holds("me", 90.0, lasting=False, alike=True)
-    assert not Alibi([*working[:2], myself], []).holds("me", 90.0, lasting=False, alike=True)
-    assert Alibi([*working[:2], myself], []).holds("me", 90.0, lasting=True, alike=True)
+    assert ComparisonTargets([*working, myself], []).holds("me", 90.0, lasting=False, alike=True)
+    assert not ComparisonTargets([*working[:2], myself], []).holds("me", 90.0, lasting=False, alike=True)
+    assert ComparisonTargets([*working[:2], myself], []).holds("me", 90.0, lasting=True, alike=True)
 
 
 def test_what_is_scattered_over_the_round_is_no_outage_that_began_in_it() -> None:
     """Two with a telling mark before, for each that began to fail after the last success; strays do not count."""
     working = [watched(100.0 + 10 * n, 0.0) for n in range(5)]
-    last = (Series("last"), [look(150.0, Mark.FORGED)])
-    before = [(Series(f"{n}"), [look(105.0 + n, Mark.CUT)]) for n in range(2)]
-    strays = [(Series(f"{n}"), [look(105.0 + n, Mark.UNREACHABLE)]) for n in range(2)]
-    myself = (Series("me"), [look(101.0, Mark.FORGED)])
+    last = (Series("last"), [sample(150.0, FailureClass.FORGED)])
+    before = [(Series(f"{n}"), [sample(105.0 + n, FailureClass.CUT)]) for n in range(2)]
+    strays = [(Series(f"{n}"), [sample(105.0 + n, FailureClass.UNREACHABLE)]) for n in range(2)]
+    myself = (Series("me"), [sample(101.0, FailureClass.FORGED)])
 
-    assert Alibi(working, [myself, *before, last]).holds("me", 101.0, lasting=False, alike=True)
-    assert not Alibi(working, [myself, *before[:1], last]).holds("me", 101.0, lasting=False, alike=True)
-    assert not Alibi(working, [myself, *strays, last]).holds("me", 101.0, lasting=False, alike=True)
+    assert ComparisonTargets(working, [myself, *before, last]).holds("me", 101.0, lasting=False, alike=True)
+    assert not ComparisonTargets(working, [myself, *before[:1], last]).holds("me", 101.0, lasting=False, alike=True)
+    assert not ComparisonTargets(working, [myself, *strays, last]).holds("me", 101.0, lasting=False, alike=True)
 
 
 def test_those_that_fail_with_it_must_not_be_more_than_those_that_work() -> None:
@@ -131,23 +133,23 @@ def test_those_that_fail_with_it_must_not_be_more_than_those_that_work() -> None
     working = [watched(200.0, 0.0)] * 3
     failing = [watched(10.0, 201.0)] * 5
 
-    assert not Alibi([*working, *failing], []).holds("me", 90.0, lasting=True, alike=True)
-    assert Alibi([*working, *failing[:4]], []).holds("me", 90.0, lasting=True, alike=True)
+    assert not ComparisonTargets([*working, *failing], []).holds("me", 90.0, lasting=True, alike=True)
+    assert ComparisonTargets([*working, *failing[:4]], []).holds("me", 90.0, lasting=True, alike=True)
 
 
 def test_a_first_failure_of_another_kind_is_no_beginning() -> None:
     """A stray just before the uplink dies: the others vouch for the stray only."""
-    alibi = Alibi([watched(100.0, 0.0)] * 3, [])
+    comparison = ComparisonTargets([watched(100.0, 0.0)] * 3, [])
 
-    assert not alibi.holds("me", 90.0, lasting=False, alike=False)
-    assert alibi.holds("me", 90.0, lasting=True, alike=False)
+    assert not comparison.holds("me", 90.0, lasting=False, alike=False)
+    assert comparison.holds("me", 90.0, lasting=True, alike=False)
 
 
 def test_looks_of_one_moment_count() -> None:
     """Some vantages date a whole round alike."""
     working = [watched(100.0, 0.0)] * 3
 
-    assert Alibi([*working, watched(10.0, 100.0)], []).holds("me", 100.0, lasting=False, alike=True)
+    assert ComparisonTargets([*working, watched(10.0, 100.0)], []).holds("me", 100.0, lasting=False, alike=True)
 
 
 def test_witnesses_that_failed_themselves_afterwards_are_none() -> None:
@@ -155,7 +157,7 @@ def test_witnesses_that_failed_themselves_afterwards_are_none() -> None:
     working = [watched(100.0 + n, 0.0) for n in range(5)]
     myself, other = watched(10.0, 101.0), watched(10.0, 110.0)
     late = Series("other")
-    seen = [(Series("me"), [look(101.0, Mark.FORGED)]), (late, [look(110.0, Mark.FORGED)])]
+    seen = [(Series("me"), [sample(101.0, FailureClass.FORGED)]), (late, [sample(110.0, FailureClass.FORGED)])]
 
-    assert not Alibi([*working, myself, other], seen).holds("me", 101.0, lasting=False, alike=True)
-    assert Alibi([*working, myself, other], seen[:1]).holds("me", 101.0, lasting=False, alike=True)
+    assert not ComparisonTargets([*working, myself, other], seen).holds("me", 101.0, lasting=False, alike=True)
+    assert ComparisonTargets([*working, myself, other], seen[:1]).holds("me", 101.0, lasting=False, alike=True)

@@ -4,44 +4,46 @@ import msgspec
 import pytest
 
 from probe.detect import null_model
-from probe.detect.failure_classes import ANCHORS, ITSELF, NOBODY, SUCCESS, Mark
-from probe.detect.hypotheses import ALTERNATIVES, PROVEN, SILENT
-from probe.detect.learned import Learned
-from probe.detect.suspicion import REST, TRAIL, Suspicion
+from probe.detect.failure_classes import ANCHOR_WITNESS, CAUSE_WITNESS, NO_WITNESS, SUCCESS, FailureClass
+from probe.detect.hypotheses import HYPOTHESES, PROVEN, SILENT
+from probe.detect.learned import LearnedRates
+from probe.detect.suspicion import MAX_TRAIL_SAMPLES, NO_HYPOTHESIS, Suspicion, onset_between
 
-LEARNED = Learned()
+LEARNED = LearnedRates()
 STRAY = 0.01
 
 
-def fail(suspicion: Suspicion, moment: float, mark: int, batch: int = 1, dt: float = 15.0) -> None:
+def fail(suspicion: Suspicion, moment: float, failure_class: int, batch: int = 1, dt: float = 15.0) -> None:
     """One failure, so long after the last look."""
-    null_model.predict(suspicion.belief, dt, LEARNED.eps, LEARNED.tau)
-    suspicion.failed((moment, mark, batch), onset=moment - 150.0, stray=STRAY * LEARNED.looks[mark])
+    null_model.predict(suspicion.belief, dt, LEARNED.burst_rates, LEARNED.burst_seconds)
+    suspicion.failed(
+        (moment, failure_class, batch), onset=moment - 150.0, stray=STRAY * LEARNED.stray_shares[failure_class]
+    )
 
 
 def work(suspicion: Suspicion, moment: float, batch: int = 1, dt: float = 15.0) -> int:
     """One success."""
-    null_model.predict(suspicion.belief, dt, LEARNED.eps, LEARNED.tau)
+    null_model.predict(suspicion.belief, dt, LEARNED.burst_rates, LEARNED.burst_seconds)
     return suspicion.succeeded(moment, batch, STRAY)
 
 
 def test_one_injected_answer_weighs_more_than_one_time_out() -> None:
     """Evidence by how seldom an ordinary fault looks like it."""
-    injected, silent = Suspicion(LEARNED.eps), Suspicion(LEARNED.eps)
-    fail(injected, 1000.0, Mark.PROVEN)
-    fail(silent, 1000.0, Mark.SILENT)
+    injected, silent = Suspicion(LEARNED.burst_rates), Suspicion(LEARNED.burst_rates)
+    fail(injected, 1000.0, FailureClass.PROVEN)
+    fail(silent, 1000.0, FailureClass.SILENT)
 
     assert max(injected.sums) > max(silent.sums) + 3.0
-    assert ALTERNATIVES[injected.best()].regime == PROVEN
-    assert ALTERNATIVES[silent.best()].regime == SILENT
+    assert HYPOTHESES[injected.best()].regime == PROVEN
+    assert HYPOTHESES[silent.best()].regime == SILENT
 
 
 def test_the_fifth_time_out_in_a_minute_tells_nothing_new() -> None:
     """It is the same episode."""
-    suspicion = Suspicion(LEARNED.eps)
+    suspicion = Suspicion(LEARNED.burst_rates)
     sums = []
     for n in range(6):
-        fail(suspicion, 1000.0 + 15.0 * n, Mark.SILENT)
+        fail(suspicion, 1000.0 + 15.0 * n, FailureClass.SILENT)
         sums.append(max(suspicion.sums))
 
     assert sums[1] - sums[0] > 2.0
@@ -50,24 +52,24 @@ def test_the_fifth_time_out_in_a_minute_tells_nothing_new() -> None:
 
 def test_successes_bring_it_back_to_rest() -> None:
     """The full block first, the leakiest alternative last."""
-    suspicion = Suspicion(LEARNED.eps)
-    fail(suspicion, 1000.0, Mark.UNREACHABLE)
+    suspicion = Suspicion(LEARNED.burst_rates)
+    fail(suspicion, 1000.0, FailureClass.UNREACHABLE)
     firsts = []
     for n in range(1, 20):
         firsts.append(work(suspicion, 1000.0 + 300.0 * n, n, dt=300.0))
-        if firsts[-1] == REST:
+        if firsts[-1] == NO_HYPOTHESIS:
             break
 
     assert firsts == sorted(firsts)
-    assert firsts[-1] == REST
+    assert firsts[-1] == NO_HYPOTHESIS
     assert len(firsts) > 2
 
 
 def test_a_stray_is_learned_as_a_stray() -> None:
     """One failure followed by a success."""
-    learned = Learned()
-    suspicion = Suspicion(learned.eps)
-    fail(suspicion, 1000.0, Mark.CUT)
+    learned = LearnedRates()
+    suspicion = Suspicion(learned.burst_rates)
+    fail(suspicion, 1000.0, FailureClass.CUT)
     work(suspicion, 1015.0)
 
     strays, attempts, bursts = suspicion.teach(learned, 1015.0)
@@ -78,88 +80,88 @@ def test_a_stray_is_learned_as_a_stray() -> None:
 
 def test_an_episode_is_learned_as_a_burst_of_its_length() -> None:
     """From half a round before its first failure to half-way to the next success."""
-    learned = Learned()
-    suspicion = Suspicion(learned.eps)
+    learned = LearnedRates()
+    suspicion = Suspicion(learned.burst_rates)
     for n in range(4):
-        fail(suspicion, 1000.0 + 15.0 * n, Mark.SILENT)
+        fail(suspicion, 1000.0 + 15.0 * n, FailureClass.SILENT)
     work(suspicion, 1345.0, 2, dt=300.0)
 
     strays, _, bursts = suspicion.teach(learned, 1345.0)
-    learned.settle()
+    learned.update_rates()
 
     assert strays == 0.0
-    assert bursts == [(Mark.SILENT, 0.3 if suspicion.peak > 9.0 else 1.0)]
-    assert learned.tau[Mark.SILENT] < 400.0
+    assert bursts == [(FailureClass.SILENT, 0.3 if suspicion.peak > 9.0 else 1.0)]
+    assert learned.burst_seconds[FailureClass.SILENT] < 400.0
 
 
 def test_a_success_in_the_midst_of_a_burst_does_not_end_it() -> None:
     """One of twelve attempts works there; the silence goes on, and is learned as one burst."""
-    learned = Learned()
-    suspicion = Suspicion(learned.eps)
+    learned = LearnedRates()
+    suspicion = Suspicion(learned.burst_rates)
     for n in range(4):
-        fail(suspicion, 1000.0 + 15.0 * n, Mark.SILENT)
+        fail(suspicion, 1000.0 + 15.0 * n, FailureClass.SILENT)
     work(suspicion, 1046.0, dt=1.0)
     for n in range(4):
-        fail(suspicion, 1060.0 + 15.0 * n, Mark.SILENT)
+        fail(suspicion, 1060.0 + 15.0 * n, FailureClass.SILENT)
     work(suspicion, 1405.0, 2, dt=300.0)
 
     strays, _, bursts = suspicion.teach(learned, 1405.0)
 
     assert strays == 0.0
-    assert [kind for kind, _ in bursts] == [Mark.SILENT]
+    assert [kind for kind, _ in bursts] == [FailureClass.SILENT]
 
 
 def test_a_failure_of_another_kind_long_after_a_burst_is_a_stray() -> None:
     """The burst is over by then, though nothing was seen to work in between."""
-    learned = Learned()
-    suspicion = Suspicion(learned.eps)
+    learned = LearnedRates()
+    suspicion = Suspicion(learned.burst_rates)
     for n in range(4):
-        fail(suspicion, 1000.0 + 15.0 * n, Mark.SILENT)
-    fail(suspicion, 8245.0, Mark.CUT, 2, dt=7200.0)
+        fail(suspicion, 1000.0 + 15.0 * n, FailureClass.SILENT)
+    fail(suspicion, 8245.0, FailureClass.CUT, 2, dt=7200.0)
     work(suspicion, 8545.0, 3, dt=300.0)
 
     strays, _, bursts = suspicion.teach(learned, 8545.0)
 
     assert strays == 1.0
-    assert [kind for kind, _ in bursts] == [Mark.SILENT]
+    assert [kind for kind, _ in bursts] == [FailureClass.SILENT]
 
 
 def test_two_bursts_hours_apart_are_not_one_long_one() -> None:
     """Though nothing was seen to work in between: a failure unlike the first burst shows that it was over."""
-    learned = Learned()
-    suspicion = Suspicion(learned.eps)
+    learned = LearnedRates()
+    suspicion = Suspicion(learned.burst_rates)
     for n in range(4):
-        fail(suspicion, 1000.0 + 15.0 * n, Mark.SILENT)
-    fail(suspicion, 8245.0, Mark.CUT, 2, dt=7200.0)
+        fail(suspicion, 1000.0 + 15.0 * n, FailureClass.SILENT)
+    fail(suspicion, 8245.0, FailureClass.CUT, 2, dt=7200.0)
     for n in range(4):
-        fail(suspicion, 8260.0 + 15.0 * n, Mark.SILENT, 2)
+        fail(suspicion, 8260.0 + 15.0 * n, FailureClass.SILENT, 2)
     work(suspicion, 8605.0, 3, dt=300.0)
 
-    assert [kind for kind, _ in suspicion.teach(learned, 8605.0)[2]] == [Mark.SILENT, Mark.SILENT]
+    assert [kind for kind, _ in suspicion.teach(learned, 8605.0)[2]] == [FailureClass.SILENT, FailureClass.SILENT]
 
 
 def test_a_burst_that_goes_on_is_learned_as_far_as_it_went() -> None:
     """To half-way between its last failure and the moment of learning."""
-    learned, whole = Learned(), Learned()
-    suspicion = Suspicion(learned.eps)
+    learned, whole = LearnedRates(), LearnedRates()
+    suspicion = Suspicion(learned.burst_rates)
     for n in range(4):
-        fail(suspicion, 1000.0 + 15.0 * n, Mark.SILENT)
+        fail(suspicion, 1000.0 + 15.0 * n, FailureClass.SILENT)
     weight = 0.3 if suspicion.peak > 9.0 else 1.0
 
-    assert suspicion.teach(learned, 1065.0) == (0.0, 0, [(Mark.SILENT, weight)])
+    assert suspicion.teach(learned, 1065.0) == (0.0, 0, [(FailureClass.SILENT, weight)])
     assert suspicion.teach(learned, 1080.0) == (0.0, 0, [])
-    whole.burst(Mark.SILENT, 1055.0 - 850.0, weight)
+    whole.count_burst(FailureClass.SILENT, 1055.0 - 850.0, weight)
     assert learned.plain() == whole.plain()
 
 
 def test_eight_bursts_are_remembered_at_most() -> None:
     """However often a target falls silent before it comes to rest; the state stays small."""
-    learned = Learned()
-    suspicion = Suspicion(learned.eps)
+    learned = LearnedRates()
+    suspicion = Suspicion(learned.burst_rates)
     moment = 1000.0
     for batch in range(11):
         for n in range(4):
-            fail(suspicion, moment + 15.0 * n, Mark.SILENT, batch, dt=15.0 if n else 3600.0)
+            fail(suspicion, moment + 15.0 * n, FailureClass.SILENT, batch, dt=15.0 if n else 3600.0)
         work(suspicion, moment + 345.0, batch, dt=300.0)
         work(suspicion, moment + 645.0, batch, dt=300.0)
         moment += 4245.0
@@ -169,10 +171,10 @@ def test_eight_bursts_are_remembered_at_most() -> None:
 
 def test_failures_in_a_crowd_teach_no_bursts() -> None:
     """They may have been the vantage's own."""
-    learned = Learned()
-    suspicion = Suspicion(learned.eps)
+    learned = LearnedRates()
+    suspicion = Suspicion(learned.burst_rates)
     for n in range(4):
-        fail(suspicion, 1000.0 + 15.0 * n, Mark.SILENT)
+        fail(suspicion, 1000.0 + 15.0 * n, FailureClass.SILENT)
     suspicion.crowded = True
     work(suspicion, 1345.0, 2, dt=300.0)
 
@@ -182,10 +184,10 @@ def test_failures_in_a_crowd_teach_no_bursts() -> None:
 
 def test_what_fails_for_an_hour_is_not_learned_as_an_ordinary_fault() -> None:
     """It may be a block that ended before it was called."""
-    learned = Learned()
-    suspicion = Suspicion(learned.eps)
+    learned = LearnedRates()
+    suspicion = Suspicion(learned.burst_rates)
     for n in range(13):
-        fail(suspicion, 1000.0 + 300.0 * n, Mark.SILENT, n, dt=300.0)
+        fail(suspicion, 1000.0 + 300.0 * n, FailureClass.SILENT, n, dt=300.0)
     work(suspicion, 1000.0 + 300.0 * 13, 13, dt=300.0)
 
     assert suspicion.teach(learned, 5000.0)[2] == []
@@ -193,19 +195,21 @@ def test_what_fails_for_an_hour_is_not_learned_as_an_ordinary_fault() -> None:
 
 def test_the_trail_is_bounded() -> None:
     """However long it lasts."""
-    suspicion = Suspicion(LEARNED.eps)
+    suspicion = Suspicion(LEARNED.burst_rates)
     for n in range(200):
-        fail(suspicion, 1000.0 + n, Mark.UNREACHABLE)
+        fail(suspicion, 1000.0 + n, FailureClass.UNREACHABLE)
 
-    assert len(suspicion.trail) == TRAIL
+    assert len(suspicion.trail) == MAX_TRAIL_SAMPLES
     assert suspicion.trail[-1][1] != SUCCESS
     assert len(msgspec.msgpack.encode(suspicion.plain())) < 1500
 
 
-@pytest.mark.parametrize(("witnesses", "proven"), [(NOBODY, False), (ANCHORS, False), (ITSELF | ANCHORS, True)])
+@pytest.mark.parametrize(
+    ("witnesses", "proven"), [(NO_WITNESS, False), (ANCHOR_WITNESS, False), (CAUSE_WITNESS | ANCHOR_WITNESS, True)]
+)
 def test_only_its_own_witness_proves_it(witnesses: int, proven: bool) -> None:
     """Anchors vouch for the vantage; a second answer proves interference."""
-    suspicion = Suspicion(LEARNED.eps)
+    suspicion = Suspicion(LEARNED.burst_rates)
     suspicion.witness |= witnesses
 
     assert suspicion.proven is proven
@@ -213,19 +217,19 @@ def test_only_its_own_witness_proves_it(witnesses: int, proven: bool) -> None:
 
 def test_it_knows_whether_it_rests_on_one_batch() -> None:
     """Needed when the vantage turns out to be suspect."""
-    suspicion = Suspicion(LEARNED.eps)
-    fail(suspicion, 1000.0, Mark.FORGED, 7)
+    suspicion = Suspicion(LEARNED.burst_rates)
+    fail(suspicion, 1000.0, FailureClass.FORGED, 7)
     assert suspicion.rests_on_one_batch()
 
-    fail(suspicion, 1300.0, Mark.FORGED, 8)
+    fail(suspicion, 1300.0, FailureClass.FORGED, 8)
     assert not suspicion.rests_on_one_batch()
 
 
 def test_it_survives_as_plain_data_and_moves_with_the_clock() -> None:
     """Shifted there and back, it is the same."""
-    suspicion = Suspicion(LEARNED.eps)
+    suspicion = Suspicion(LEARNED.burst_rates)
     for n in range(3):
-        fail(suspicion, 1000.0 + 15.0 * n, Mark.SILENT)
+        fail(suspicion, 1000.0 + 15.0 * n, FailureClass.SILENT)
     again = Suspicion.of(msgspec.msgpack.decode(msgspec.msgpack.encode(suspicion.plain())))
     assert again.plain() == suspicion.plain()
 
@@ -233,3 +237,14 @@ def test_it_survives_as_plain_data_and_moves_with_the_clock() -> None:
     assert again.trail[0][0] == pytest.approx(1000.0 - 3600.0)
     again.shift(3600.0)
     assert again.plain() == suspicion.plain()
+
+
+def test_a_change_is_dated_in_the_middle_of_two_looks() -> None:
+    """Between them nothing is known."""
+    assert onset_between(100.0, 400.0) == 250.0
+
+
+def test_without_a_look_before_the_first_look_is_all_there_is() -> None:
+    """A target that never worked."""
+    assert onset_between(0.0, 400.0) == 400.0
+    assert onset_between(500.0, 400.0) == 400.0

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from probe.detect.failure_classes import Mark
+from probe.detect.document_tables import SECTIONS, diagram, filled
+from probe.detect.failure_classes import FailureClass
 from probe.detect.hypotheses import REGIMES
-from probe.detect.tables import SECTIONS, diagram, filled
 from probe.errors import ProbeError
 
 PAGE = Path(__file__).parents[3] / "docs" / "detector.md"
@@ -26,7 +26,7 @@ def test_the_diagram_draws_every_edge() -> None:
 
 def test_every_mark_and_regime_has_its_row() -> None:
     """In the table of its name."""
-    assert SECTIONS["marks"]().count("\n") == len(Mark) + 1
+    assert SECTIONS["marks"]().count("\n") == len(FailureClass) + 1
     assert SECTIONS["regimes"]().count("\n") == len(REGIMES) + 1
     assert "| `proven` |" in SECTIONS["regimes"]()
 

@@ -7,9 +7,9 @@ import pytest
 
 from probe.detect.decision import Reason
 from probe.detect.detector import Detector
-from probe.detect.detector_input import Anchor
-from probe.detect.learned import NEWCOMER
-from probe.detect.network import Network
+from probe.detect.detector_input import AnchorOutcome
+from probe.detect.learned import TRUSTED_AFTER_ROUNDS
+from probe.detect.network_series import NetworkSeries
 from probe.model.verdict import Cause, Status
 
 Said = Callable[[Any], list[tuple[str, str, str]]]
@@ -44,8 +44,10 @@ def test_silence_is_called_after_a_quarter_of_an_hour(settled: Any) -> None:
     (block,) = settled.play(a="WWWW" + " W" * 15, **OTHERS)
 
     assert block.after == "blocked"
-    assert 3 * 300 <= block.time.timestamp() - settled.sighting("a", ".", 300.0 * begin).time.timestamp() <= 8 * 300
-    assert block.onset < settled.sighting("a", ".", 300.0 * begin).time
+    assert (
+        3 * 300 <= block.time.timestamp() - settled.verdict_input("a", ".", 300.0 * begin).time.timestamp() <= 8 * 300
+    )
+    assert block.onset < settled.verdict_input("a", ".", 300.0 * begin).time
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_injected_answers_are_believed_even_then(settled: Any, said: Said) -> No
 def test_the_others_must_vouch_in_the_first_round(settled: Any) -> None:
     """A lone target is called a round later."""
     assert settled.play(a="SSSS") == []
-    assert settled.detector.network.decisions["a"].reason is Reason.NO_ALIBI
+    assert settled.detector.network.decisions["a"].reason is Reason.NOT_CONFIRMED
 
     assert len(settled.play(a="S")) == 1
 
@@ -99,7 +101,7 @@ def test_targets_that_are_looked_at_far_apart_share_an_outage_all_the_same(settl
         for place, target in enumerate(names):
             failing = 10 <= number < 25 or (target == "a" and number == 30)
             moment = begin + 600.0 * number + 90.0 * place
-            found += settled.detector.feed(settled.sighting(target, "M" if failing else ".", moment))
+            found += settled.detector.feed(settled.verdict_input(target, "M" if failing else ".", moment))
 
     assert found + settled.detector.finish() == []
 
@@ -111,15 +113,15 @@ def test_a_shared_failure_counts_after_three_hours(settled: Any) -> None:
     for number in range(30):
         for place, target in enumerate("abcdef"):
             letter = "." if target == "f" else "M"
-            found += settled.detector.feed(settled.sighting(target, letter, begin + 600.0 * number + 90.0 * place))
+            found += settled.detector.feed(settled.verdict_input(target, letter, begin + 600.0 * number + 90.0 * place))
 
     assert {one.target for one in found} == set("abcde")
-    assert min(one.time for one in found) >= settled.sighting("a", ".", begin + 3 * 3600).time
+    assert min(one.time for one in found) >= settled.verdict_input("a", ".", begin + 3 * 3600).time
 
 
 def test_where_anchors_answer_a_shared_failure_counts_at_once(settled: Any) -> None:
     """Five of six targets blocked by a page: each is called in the first round; by resets: within half an hour."""
-    settled.anchors = (Anchor(),)
+    settled.anchors = (AnchorOutcome(),)
     state = settled.detector.dump()
     for line, f in (("SSSS", "."), ("MMMM M M M M M", ". . . . . .")):
         settled.detector = Detector.load(state)
@@ -130,13 +132,13 @@ def test_where_anchors_answer_a_shared_failure_counts_at_once(settled: Any) -> N
 
 def test_one_target_alone_is_vouched_for_by_anchors(settled: Any) -> None:
     """In the first round, where without them a second is needed."""
-    settled.anchors = (Anchor(failure="timeout"), Anchor())
+    settled.anchors = (AnchorOutcome(failure="timeout"), AnchorOutcome())
 
     assert len(settled.play(a="SSSS")) == 1
 
 
-@pytest.mark.parametrize("anchor", [Anchor(failure="timeout"), Anchor(foreign_content=True)])
-def test_anchors_that_do_not_answer_vouch_for_nothing(settled: Any, anchor: Anchor) -> None:
+@pytest.mark.parametrize("anchor", [AnchorOutcome(failure="timeout"), AnchorOutcome(foreign_content=True)])
+def test_anchors_that_do_not_answer_vouch_for_nothing(settled: Any, anchor: AnchorOutcome) -> None:
     """Nor does a portal that answers in their place."""
     settled.anchors = (anchor,)
 
@@ -146,7 +148,7 @@ def test_anchors_that_do_not_answer_vouch_for_nothing(settled: Any, anchor: Anch
 
 def test_anchors_do_not_vouch_for_silence(settled: Any) -> None:
     """Two hours of it at five of six targets: part of the uplink may be dead."""
-    settled.anchors = (Anchor(),)
+    settled.anchors = (AnchorOutcome(),)
     line = " ".join(["WWWW"] * 24 + ["...."])
 
     assert settled.play(**dict.fromkeys("abcde", line), f=" ".join("." * 25)) == []
@@ -175,9 +177,9 @@ def test_rates_are_learned_and_kept(settled: Any) -> None:
     """Five days of peace make a trusted vantage; its counts survive as plain data."""
     network = settled.detector.network
 
-    assert network.learned.rounds > NEWCOMER
-    assert network.learned.stray < 0.005
-    assert Network.of(network.plain()).plain() == network.plain()
+    assert network.learned.rounds > TRUSTED_AFTER_ROUNDS
+    assert network.learned.stray_rate < 0.005
+    assert NetworkSeries.of(network.plain()).plain() == network.plain()
 
 
 def test_a_clock_set_back_takes_everything_along(settled: Any) -> None:
@@ -186,11 +188,11 @@ def test_a_clock_set_back_takes_everything_along(settled: Any) -> None:
     settled.play(**dict.fromkeys("abcde", line), f=". . .")
     network = settled.detector.network
     assert network.suspect
-    since, worked = network.gate.since, network.series["f"].worked
+    since, worked = network.shared_failures.since, network.series["f"].worked
     before = network.plain()
     network.shift(-3600.0)
 
-    assert network.gate.since == since - 3600.0
+    assert network.shared_failures.since == since - 3600.0
     assert network.series["f"].worked == worked - 3600.0
     network.shift(3600.0)
     assert network.plain() == before

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from probe.detect.network import moment_of
+from probe.detect.network_series import moment_of
+from probe.detect.suspicion import onset_between
 from probe.model.transition import VANTAGE, Transition
 from probe.model.verdict import VantageState
 
-GAP: Final = 60.0
-SPAN: Final = 180.0
+BATCH_GAP_SECONDS: Final = 60.0
+BATCH_SPAN_SECONDS: Final = 180.0
 """Seconds of silence, and seconds in all, that end a batch."""
 
 
@@ -39,7 +40,10 @@ class VantageSeries:
             state: as the verdict says.
         """
         found: list[Transition] = []
-        if self._counts and (moment - self._last > GAP or not -SPAN <= moment - self._first <= SPAN):
+        if self._counts and (
+            moment - self._last > BATCH_GAP_SECONDS
+            or not -BATCH_SPAN_SECONDS <= moment - self._first <= BATCH_SPAN_SECONDS
+        ):
             found = self.end_round()
         if not self._counts:
             self._first = moment
@@ -62,7 +66,7 @@ class VantageSeries:
             return []
         before, self.state = self.state, state
         began = self._began.pop(state, self._first)
-        onset = (self._settled_at + began) / 2 if 0.0 < self._settled_at <= began else began
+        onset = onset_between(self._settled_at, began)
         self._settled_at = self._last
         self._began.clear()
         return [

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import msgspec
 
-from probe.detect.vantage import VantageSeries
+from probe.detect.vantage_series import VantageSeries
 from probe.model.transition import Transition
 from probe.model.verdict import VantageState
 

@@ -13,23 +13,23 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from probe.detect.decision import HOPELESS, SHARED_FOR_LONG, Circumstances, Decision, Reason, decide
-from probe.detect.detector_input import Update
-from probe.detect.failure_classes import ANCHORS, ITSELF, SUCCESS
-from probe.detect.hypotheses import ALTERNATIVES, CUT, FORGED, PROVEN, REGIMES, THROTTLED
-from probe.detect.interference import CLEAR, Interference
-from probe.detect.learned import NEWCOMER, Learned
-from probe.detect.series import Look, Series
-from probe.detect.shared_failures import EXCUSE, Alibi, Gate, admissible
+from probe.detect.decision import LONG_SHARED_NATS, LOWEST_THRESHOLD_NATS, AlarmDecision, Circumstances, Reason, decide
+from probe.detect.detector_input import CauseUpdate
+from probe.detect.failure_classes import ANCHOR_WITNESS, CAUSE_WITNESS, SUCCESS
+from probe.detect.hypotheses import CUT, FORGED, HYPOTHESES, PROVEN, REGIMES, THROTTLED
+from probe.detect.interference import CLEAR_NATS, Interference
+from probe.detect.learned import TRUSTED_AFTER_ROUNDS, LearnedRates
+from probe.detect.series import Sample, Series
+from probe.detect.shared_failures import MAX_SUSPECT_SECONDS, ComparisonTargets, SharedFailures, admissible_samples
 from probe.detect.suspicion import Suspicion
 from probe.model.transition import Transition
 from probe.model.verdict import Status
 
-_VOUCHED: Final = frozenset({PROVEN, FORGED, CUT, THROTTLED})
+_ANCHOR_CONFIRMED: Final = frozenset({PROVEN, FORGED, CUT, THROTTLED})
 """Regimes that anchors can vouch for: those whose own mark may be `BEYOND_THE_LINE`."""
 
 
-class Network:
+class NetworkSeries:
     """Series, counts and gate of one network.
 
     Attributes:
@@ -44,28 +44,28 @@ class Network:
 
     def __init__(self) -> None:
         self.series: dict[str, Series] = {}
-        self.learned = Learned()
-        self.gate = Gate()
+        self.learned = LearnedRates()
+        self.shared_failures = SharedFailures()
         self.batches = 0
-        self.updates: list[Update] = []
-        self.decisions: dict[str, Decision] = {}
+        self.updates: list[CauseUpdate] = []
+        self.decisions: dict[str, AlarmDecision] = {}
         self.suspect = False
 
-    def close(self, batch: dict[str, list[Look]], now: float) -> list[Transition]:
+    def close(self, batch: dict[str, list[Sample]], now: float) -> list[Transition]:
         """Take a batch.
 
         Args:
             batch: looks by target, in order of time.
             now: when the batch ended, Unix seconds.
         """
-        pairs = [(self._of(target), looks) for target, looks in batch.items()]
+        pairs = [(self._of(target), samples) for target, samples in batch.items()]
         self.batches += 1
-        self.suspect = self.gate.suspects(pairs, now)
+        self.suspect = self.shared_failures.suspects(pairs, now)
         self.decisions = {}
         self.learned.rounds += len(pairs)
-        doubtful = self._take_suspect(pairs) if self.suspect else self._take(pairs)
-        transitions = self._decide(doubtful, now) if doubtful else []
-        self.learned.settle()
+        undecided = self._take_suspect(pairs) if self.suspect else self._take(pairs)
+        transitions = self._decide(undecided, now) if undecided else []
+        self.learned.update_rates()
         return transitions
 
     def _of(self, target: str) -> Series:
@@ -74,17 +74,17 @@ class Network:
             series = self.series[target] = Series(target)
         return series
 
-    def _take(self, pairs: list[tuple[Series, list[Look]]]) -> list[tuple[Series, list[Look]]]:
+    def _take(self, pairs: list[tuple[Series, list[Sample]]]) -> list[tuple[Series, list[Sample]]]:
         """Take all looks as evidence; the series that need a decision, with their looks."""
-        doubtful = []
+        undecided = []
         quiet = 0
         learned, batch = self.learned, self.batches
         for pair in pairs:
-            series, looks = pair
-            first = looks[0]
+            series, samples = pair
+            first = samples[0]
             if (
                 first[1] == SUCCESS
-                and len(looks) == 1
+                and len(samples) == 1
                 and series.suspicion is None
                 and series.interference is None
                 and series.first
@@ -95,70 +95,72 @@ class Network:
                 series.attempts += 1.0
                 quiet += 1
                 continue
-            for look in looks:
-                series.take(look, batch, learned)
+            for sample in samples:
+                series.take(sample, batch, learned)
             if series.suspicion is not None:
-                series.suspicion.crowded |= self.gate.crowded
-                doubtful.append(pair)
+                series.suspicion.crowded |= self.shared_failures.crowded
+                undecided.append(pair)
             elif series.interference is not None:
-                doubtful.append(pair)
-        learned.quiet(quiet)
-        return doubtful
+                undecided.append(pair)
+        learned.count_successes(quiet)
+        return undecided
 
-    def _take_suspect(self, pairs: list[tuple[Series, list[Look]]]) -> list[tuple[Series, list[Look]]]:
+    def _take_suspect(self, pairs: list[tuple[Series, list[Sample]]]) -> list[tuple[Series, list[Sample]]]:
         """Take what a suspect vantage's looks still tell."""
-        working = sum(looks[-1][1] == SUCCESS for _, looks in pairs)
+        working = sum(samples[-1][1] == SUCCESS for _, samples in pairs)
         kept = []
-        for series, looks in pairs:
-            others_work = working > (looks[-1][1] == SUCCESS)
-            left = admissible(looks, others_work=others_work)
-            for look in looks:
-                series.note(look)
-            if looks[-1][1] != SUCCESS and not looks[-1][3] & ANCHORS:
+        for series, samples in pairs:
+            others_work = working > (samples[-1][1] == SUCCESS)
+            left = admissible_samples(samples, others_work=others_work)
+            for sample in samples:
+                series.note(sample)
+            if samples[-1][1] != SUCCESS and not samples[-1][3] & ANCHOR_WITNESS:
                 series.forget_one_batch()
             if left:
                 kept.append((series, left))
         return self._take(kept)
 
-    def _decide(self, doubtful: list[tuple[Series, list[Look]]], now: float) -> list[Transition]:
+    def _decide(self, undecided: list[tuple[Series, list[Sample]]], now: float) -> list[Transition]:
         transitions = []
-        alibi: Alibi | None = None
-        hopeless = HOPELESS + (SHARED_FOR_LONG if self.gate.worn_out else 0.0)
-        for series, looks in doubtful:
+        comparison: ComparisonTargets | None = None
+        hopeless = LOWEST_THRESHOLD_NATS + (LONG_SHARED_NATS if self.shared_failures.lasting else 0.0)
+        for series, samples in undecided:
             if series.interference is not None:
-                found = self._look_at_interfered(series, series.interference, looks, now)
+                found = self._look_at_interfered(series, series.interference, samples, now)
                 if found is not None:
                     transitions.append(found)
                 continue
             if series.suspicion is None or max(series.suspicion.sums) <= hopeless:
                 continue
-            marks = frozenset(look[1] for look in looks)
-            decision = decide(series.suspicion, marks=marks, known=self.circumstances(series, now))
+            classes = frozenset(sample[1] for sample in samples)
+            decision = decide(series.suspicion, classes=classes, known=self.circumstances(series, now))
             if decision.reason is Reason.ALARM and self._needs_alibi(series.suspicion, decision, now):
-                alibi = alibi or Alibi(self.series.values(), doubtful)
-                if not alibi.holds(series.target, decision.first, lasting=decision.rounds > 1, alike=decision.alike):
-                    decision = decision.without_alibi()
-                    series.suspicion.shared = alibi.shared(decision.first)
+                comparison = comparison or ComparisonTargets(self.series.values(), undecided)
+                if not comparison.holds(
+                    series.target, decision.first, lasting=decision.rounds > 1, alike=decision.alike
+                ):
+                    decision = decision.not_confirmed()
+                    series.suspicion.shared = comparison.shared(decision.first)
             self.decisions[series.target] = decision
             if decision.reason is Reason.ALARM:
                 transitions.append(self._alarm(series, decision, now))
         return transitions
 
-    def _needs_alibi(self, suspicion: Suspicion, decision: Decision, now: float) -> bool:
+    def _needs_alibi(self, suspicion: Suspicion, decision: AlarmDecision, now: float) -> bool:
         """Whether the other targets are asked: not where the evidence has another witness, nor for ever."""
-        old = now - suspicion.onsets[decision.k] > EXCUSE
-        vouched = suspicion.witness & ANCHORS and decision.regime in _VOUCHED
-        return not (suspicion.witness & ITSELF or vouched or self.gate.worn_out or old)
+        old = now - suspicion.onsets[decision.k] > MAX_SUSPECT_SECONDS
+        vouched = suspicion.witness & ANCHOR_WITNESS and decision.regime in _ANCHOR_CONFIRMED
+        return not (suspicion.witness & CAUSE_WITNESS or vouched or self.shared_failures.lasting or old)
 
     def circumstances(self, series: Series, now: float) -> Circumstances:
         """What moves a target's threshold at a moment."""
         return Circumstances(
-            newcomer=self.learned.rounds < NEWCOMER,
-            shared_for_long=self.gate.worn_out,
+            new_vantage=self.learned.rounds < TRUSTED_AFTER_ROUNDS,
+            shared_for_long=self.shared_failures.lasting,
             flapping=series.flaps(now),
         )
 
-    def _alarm(self, series: Series, decision: Decision, now: float) -> Transition:
+    def _alarm(self, series: Series, decision: AlarmDecision, now: float) -> Transition:
         suspicion = series.suspicion
         onset = suspicion.onsets[decision.k] if suspicion is not None else now
         before = Status.REACHABLE if series.worked else Status.UNKNOWN  # never seen working
@@ -168,35 +170,35 @@ class Network:
             "failures": decision.failures,
             "attempts": decision.attempts,
             "rounds": decision.rounds,
-            "share": ALTERNATIVES[decision.k].share,
-            "stray": round(self.learned.own_stray(series.strays, series.attempts), 4),
+            "share": HYPOTHESES[decision.k].share,
+            "stray": round(self.learned.target_stray_rate(series.strays, series.attempts), 4),
         }
         return _transition(series, before, regime.status, (now, onset), evidence)
 
     def _look_at_interfered(
-        self, series: Series, state: Interference, looks: list[Look], now: float
+        self, series: Series, state: Interference, samples: list[Sample], now: float
     ) -> Transition | None:
         before = REGIMES[state.regime].status
         evidence: dict[str, float | int | str]
         leak = round(state.overall_leak(), 4)
-        if state.clearing > CLEAR:
-            evidence = _evidence(state.clearing, CLEAR, REGIMES[state.regime].key) | {"leak": leak}
+        if state.clearing > CLEAR_NATS:
+            evidence = _evidence(state.clearing, CLEAR_NATS, REGIMES[state.regime].key) | {"leak": leak}
             series.clear(self.learned)
             return _transition(series, before, Status.REACHABLE, (now, state.clear_onset), evidence)
         a = state.turned()
         if a is not None:
             regime = REGIMES[a]
-            evidence = _evidence(state.turning[a], regime.odds, regime.key) | {"leak": leak}
+            evidence = _evidence(state.turning[a], regime.threshold_nats, regime.key) | {"leak": leak}
             onset = state.turn_onsets[a]
             series.turn(a, onset)
             return _transition(series, before, regime.status, (now, onset), evidence)
-        if looks[-1][1] != SUCCESS and state.saw_causes(series.causes):
-            self.updates.append(Update(series.target, before, moment_of(now), series.causes))
+        if samples[-1][1] != SUCCESS and state.saw_causes(series.causes):
+            self.updates.append(CauseUpdate(series.target, before, moment_of(now), series.causes))
         return None
 
     def shift(self, seconds: float) -> None:
         """Move every remembered moment, since the clock was set."""
-        self.gate.since += seconds
+        self.shared_failures.since += seconds
         for series in self.series.values():
             series.shift(seconds)
 
@@ -204,18 +206,18 @@ class Network:
         """Everything as plain data."""
         return [
             self.learned.plain(),
-            [self.gate.rounds, self.gate.since, self.gate.worn_out],
+            [self.shared_failures.rounds, self.shared_failures.since, self.shared_failures.lasting],
             self.batches,
             [series.plain() for series in self.series.values()],
         ]
 
     @classmethod
-    def of(cls, plain: list[Any]) -> Network:
+    def of(cls, plain: list[Any]) -> NetworkSeries:
         """The inverse of `plain`."""
         network = cls()
-        learned, (rounds, since, worn_out), network.batches, series = plain
-        network.learned = Learned.of(learned)
-        network.gate = Gate(rounds, since, worn_out=worn_out)
+        learned, (rounds, since, lasting), network.batches, series = plain
+        network.learned = LearnedRates.of(learned)
+        network.shared_failures = SharedFailures(rounds, since, lasting=lasting)
         network.series = {one.target: one for one in map(Series.of, series)}
         return network
 

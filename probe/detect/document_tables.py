@@ -7,20 +7,26 @@ from math import exp
 from typing import Final
 
 from probe.detect.decision import Reason
-from probe.detect.failure_classes import CAUSE_MARKS, LETTERS, Mark
-from probe.detect.hypotheses import REGIMES, SHARES
-from probe.detect.learned import BURST_WEIGHTS, BURSTS, STRAY_FLOORS, STRAY_MARKS
-from probe.detect.machine import EDGES, State
-from probe.detect.null_model import BURST_ROWS
+from probe.detect.failure_classes import CLASS_LETTERS, CLASS_OF_CAUSE, FailureClass
+from probe.detect.hypotheses import FAILURE_SHARES, REGIMES
+from probe.detect.learned import BURST_WEIGHTS, MIN_STRAY_SHARES, PRIOR_BURSTS, PRIOR_STRAY_CLASSES
+from probe.detect.null_model import BURST_CLASS_SHARES
+from probe.detect.series import STATE_CHANGES, SeriesState
 from probe.errors import ProbeError
 
 
-def marks() -> str:
+def classes() -> str:
     """Marks and the causes that bear them."""
     rows = []
-    for mark in Mark:
-        causes = ", ".join(f"`{cause}`" for cause, its in CAUSE_MARKS.items() if its is mark)
-        rows.append([LETTERS[mark], mark.name.lower(), causes or f"every verdict `{mark.name.lower()}`"])
+    for failure_class in FailureClass:
+        causes = ", ".join(f"`{cause}`" for cause, its in CLASS_OF_CAUSE.items() if its is failure_class)
+        rows.append(
+            [
+                CLASS_LETTERS[failure_class],
+                failure_class.name.lower(),
+                causes or f"every verdict `{failure_class.name.lower()}`",
+            ]
+        )
     return _table(["", "mark", "causes"], rows)
 
 
@@ -32,28 +38,28 @@ def regimes() -> str:
             r.title,
             r.status.value,
             *(f"{share:g}" for share in r.row),
-            f"{r.odds:.1f}",
-            f"1 in {_n(r.odds)}",
+            f"{r.threshold_nats:.1f}",
+            f"1 in {_n(r.threshold_nats)}",
         ]
         for r in REGIMES
     ]
-    return _table(["regime", "", "status", *LETTERS, "nats", "odds"], rows)
+    return _table(["regime", "", "status", *CLASS_LETTERS, "nats", "odds"], rows)
 
 
 def bursts() -> str:
     """What failures look like in a burst of each kind."""
-    rows = [[LETTERS[kind], *(f"{share:g}" for share in row)] for kind, row in enumerate(BURST_ROWS)]
-    return _table(["burst of kind", *LETTERS], rows)
+    rows = [[CLASS_LETTERS[kind], *(f"{share:g}" for share in row)] for kind, row in enumerate(BURST_CLASS_SHARES)]
+    return _table(["burst of kind", *CLASS_LETTERS], rows)
 
 
 def priors() -> str:
     """What is believed of a vantage before it has taught anything."""
     return _table(
-        ["", *LETTERS],
+        ["", *CLASS_LETTERS],
         [
-            ["stray failures, prior counts", *(f"{n:g}" for n in STRAY_MARKS)],
-            ["stray failures, least share", *(f"{n:g}" for n in STRAY_FLOORS)],
-            [f"bursts in {BURSTS[1]:g} target-rounds, prior counts", *(f"{n:g}" for n in BURSTS[0])],
+            ["stray failures, prior counts", *(f"{n:g}" for n in PRIOR_STRAY_CLASSES)],
+            ["stray failures, least share", *(f"{n:g}" for n in MIN_STRAY_SHARES)],
+            [f"bursts in {PRIOR_BURSTS[1]:g} target-rounds, prior counts", *(f"{n:g}" for n in PRIOR_BURSTS[0])],
             ["weight of a new burst", *(f"{n:g}" for n in BURST_WEIGHTS)],
         ],
     )
@@ -66,23 +72,23 @@ def reasons() -> str:
 
 def diagram() -> str:
     """The machine of one target, in Mermaid."""
-    names = {state: state.name.lower() for state in State}
+    names = {state: state.name.lower() for state in SeriesState}
     lines = ["```mermaid", "stateDiagram-v2", "    [*] --> rest"]
-    lines += [f"    {names[state]}: {state.value}" for state in State]
-    for edge in EDGES:
+    lines += [f"    {names[state]}: {state.value}" for state in SeriesState]
+    for edge in STATE_CHANGES:
         told = " (reported)" if edge.reported else ""
         lines.append(f"    {names[edge.before]} --> {names[edge.after]}: {edge.event.replace(':', ' -')}{told}")
     return "\n".join([*lines, "```"])
 
 
 SECTIONS: Final[Mapping[str, Callable[[], str]]] = {
-    "marks": marks,
+    "marks": classes,
     "regimes": regimes,
     "bursts": bursts,
     "priors": priors,
     "reasons": reasons,
     "diagram": diagram,
-    "shares": lambda: ", ".join(f"{100 * share:.0f} %" for share in SHARES),
+    "shares": lambda: ", ".join(f"{100 * share:.0f} %" for share in FAILURE_SHARES),
 }
 """By the name it bears in the document, between `<!-- made: NAME -->` and `<!-- end -->`."""
 
