@@ -20,10 +20,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from probe.lists.formats import HEAD, sniff
-from probe.lists.history import snapshot
+from probe.lists.register_diff import snapshot
 from probe.lists.registers import clean
 from probe.lists.registers.assemble import assemble, decided
-from probe.lists.registers.record import Record
+from probe.lists.registers.register_entry import RegisterEntry
 from probe.lists.selection import Selection
 
 RECORDS = 1_200_000
@@ -93,7 +93,7 @@ def _ours(path: str) -> int:
     with Path(path).open("rb") as file:
         known = sniff(file.read(HEAD), path)
         file.seek(0)
-        return sum(isinstance(item, Record) for item in known.read(iter(lambda: file.read(PIECE), b""), path))
+        return sum(isinstance(item, RegisterEntry) for item in known.read(iter(lambda: file.read(PIECE), b""), path))
 
 
 def _chosen(path: str) -> int:

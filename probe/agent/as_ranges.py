@@ -13,8 +13,8 @@ from pathlib import Path
 from probe.errors import ListError, SettingsError
 from probe.lists import formats, unpack
 from probe.lists.prefixes.expand import expand
-from probe.lists.prefixes.owner import OwnerTable
-from probe.lists.prefixes.record import MAX_ASN, AsBlock, Prefix, PrefixItem
+from probe.lists.prefixes.prefix import MAX_ASN, AsBlock, Prefix, PrefixItem
+from probe.lists.prefixes.prefix_table import PrefixTable
 from probe.lists.service import Service
 from probe.model.target import RangeTarget
 
@@ -25,7 +25,7 @@ IMPORTED = "imported"
 _NUMBER = re.compile(r"(?:AS|as)(\d{1,10})(?::(\d{1,5}))?")
 
 
-def table_of(files: Iterable[Path]) -> OwnerTable:
+def table_of(files: Iterable[Path]) -> PrefixTable:
     """The prefixes of some files of any of the known formats, together.
 
     A table of all the internet (half a million prefixes) takes some 20 s of one core and 400 MB; those of a few ASes,
@@ -34,11 +34,11 @@ def table_of(files: Iterable[Path]) -> OwnerTable:
     Raises:
         ListError: a file cannot be read, is broken, or holds no prefixes.
     """
-    return OwnerTable([item for file in files for item in _items(file)])
+    return PrefixTable([item for file in files for item in _items(file)])
 
 
 def ranges(
-    wanted: Iterable[str], table: OwnerTable, services: Iterable[Service], where: str = ""
+    wanted: Iterable[str], table: PrefixTable, services: Iterable[Service], where: str = ""
 ) -> Iterator[tuple[str, str]]:
     """The ranges of some ASes, each with its service: empty where the AS was named by its number.
 
@@ -96,7 +96,7 @@ def _items(file: Path) -> list[PrefixItem]:
     except OSError as error:
         raise ListError(f"cannot be read: {error.strerror}", where=str(file), mend="name another table") from error
     known = formats.sniff(b"".join(content[:1]), str(file))
-    if known.yields is formats.Yields.TARGETS:
+    if known.yields is formats.ItemKind.TARGETS:
         known = formats.named(IMPORTED)
     found = [item for item in known.read(iter(content), str(file)) if isinstance(item, Prefix | AsBlock)]
     if not any(isinstance(item, Prefix) for item in found):

@@ -17,7 +17,7 @@ import msgspec
 
 from probe.clock import Clock
 from probe.errors import ProbeError, StorageError
-from probe.lists.shipped import Register
+from probe.lists.shipped import RegisterSource
 
 MAX_REDIRECTS = 5
 PIECE = 65536
@@ -102,7 +102,7 @@ def replace(path: Path, pieces: Iterator[bytes] | list[bytes]) -> None:
             waiting.unlink()
 
 
-async def fetch(register: Register, raw: Path, known: Copy | None, clock: Clock) -> Fetched | None:
+async def fetch(register: RegisterSource, raw: Path, known: Copy | None, clock: Clock) -> Fetched | None:
     """Bring a register from the first of its addresses that answers.
 
     Args:
@@ -129,7 +129,7 @@ async def fetch(register: Register, raw: Path, known: Copy | None, clock: Clock)
     raise FetchError(f"{register.name} cannot be fetched ({'; '.join(failures)})", mend=kept)
 
 
-async def _from(url: str, register: Register, raw: Path, known: Copy | None, clock: Clock) -> Fetched | None:
+async def _from(url: str, register: RegisterSource, raw: Path, known: Copy | None, clock: Clock) -> Fetched | None:
     import aiohttp  # noqa: PLC0415 - slow to import, and most commands fetch nothing
 
     # Compressed answers are unpacked by the reader, within its bounds.

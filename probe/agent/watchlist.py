@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from probe.errors import ListError, SettingsError
 from probe.lists import testlist
-from probe.lists.entries import BadLine, Entry
+from probe.lists.lines import BadRow, ListEntry
 from probe.model.target import RangeTarget, Target, parse
 from probe.settings import Settings, paths
 
 if TYPE_CHECKING:
-    from probe.lists.prefixes.owner import OwnerTable
+    from probe.lists.prefixes.prefix_table import PrefixTable
     from probe.lists.service import Service
 
 DEFAULT = "default"
@@ -75,19 +75,19 @@ def load(settings: Settings) -> Watchlist:
     )
 
 
-def _holes(targets: Sequence[tuple[str, Target]], table: OwnerTable | None) -> dict[str, tuple[str, ...]]:
+def _holes(targets: Sequence[tuple[str, Target]], table: PrefixTable | None) -> dict[str, tuple[str, ...]]:
     """Text of a range -> what is no part of it: narrower ranges among the targets, and what others announce."""
     networks = {text: target.network for text, target in targets if isinstance(target, RangeTarget)}
     if not networks:
         return {}
-    from probe.lists.prefixes.expand import holes_of  # noqa: PLC0415 - most rounds have no ranges
+    from probe.lists.prefixes.expand import more_specifics_of  # noqa: PLC0415 - most rounds have no ranges
 
     strangers = () if table is None else table.strangers(networks.values())
-    inside = holes_of({*networks.values(), *strangers})
+    inside = more_specifics_of({*networks.values(), *strangers})
     return {text: inside[network] for text, network in networks.items() if network in inside}
 
 
-def _table(settings: Settings) -> OwnerTable | None:
+def _table(settings: Settings) -> PrefixTable | None:
     if not (settings.targets.networks or settings.targets.prefixes):
         return None
     from probe.agent import as_ranges  # noqa: PLC0415 - the readers of tables, where there are any
@@ -95,7 +95,7 @@ def _table(settings: Settings) -> OwnerTable | None:
     return as_ranges.table_of(map(Path, settings.targets.prefixes))
 
 
-def _expanded(settings: Settings, table: OwnerTable | None) -> Iterator[tuple[str, str]]:
+def _expanded(settings: Settings, table: PrefixTable | None) -> Iterator[tuple[str, str]]:
     if table is None or not settings.targets.networks:
         return
     from probe.agent import as_ranges  # noqa: PLC0415 - see _table
@@ -103,7 +103,7 @@ def _expanded(settings: Settings, table: OwnerTable | None) -> Iterator[tuple[st
     yield from as_ranges.ranges(settings.targets.networks, table, _shipped(), settings.source)
 
 
-def entries_of(path: Path) -> tuple[Entry, ...]:
+def entries_of(path: Path) -> tuple[ListEntry, ...]:
     """All entries of a list, or an error that names the first bad line.
 
     Raises:
@@ -120,7 +120,7 @@ def entries_of(path: Path) -> tuple[Entry, ...]:
     return found
 
 
-def read_entries(content: bytes, name: str) -> tuple[tuple[Entry, ...], tuple[BadLine, ...]]:
+def read_entries(content: bytes, name: str) -> tuple[tuple[ListEntry, ...], tuple[BadRow, ...]]:
     """The entries of a list, and the lines that are none.
 
     Raises:
@@ -131,10 +131,10 @@ def read_entries(content: bytes, name: str) -> tuple[tuple[Entry, ...], tuple[Ba
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ListError("not UTF-8", where=f"{name}:{line}", mend="save the list as UTF-8") from error
-    read: Sequence[Entry | BadLine] = tuple(testlist.read(text.split("\n"), name))
+    read: Sequence[ListEntry | BadRow] = tuple(testlist.read(text.split("\n"), name))
     return (
-        tuple(entry for entry in read if isinstance(entry, Entry)),
-        tuple(line for line in read if isinstance(line, BadLine)),
+        tuple(entry for entry in read if isinstance(entry, ListEntry)),
+        tuple(line for line in read if isinstance(line, BadRow)),
     )
 
 

@@ -20,7 +20,7 @@ from probe.collector.store import register as kept_changes
 from probe.collector.store.sqlite import open_store
 from probe.errors import ListError, UsageError
 from probe.lists.changes import MAX_LINE, read_changes
-from probe.lists.history import Change
+from probe.lists.register_diff import RegisterChange
 
 MOST_CHANGES = 200_000
 """In one file, so that memory stays bounded: some 100 MB."""
@@ -138,13 +138,13 @@ def register(db: Path, country: str, file: Path) -> None:
     click.echo(f"{name}: {len(chosen) + passed} changes; {new} new, {len(chosen) - new} known, {passed} of no service.")
 
 
-def of_services(stream: IO[bytes], name: str) -> tuple[list[Change], int]:
+def of_services(stream: IO[bytes], name: str) -> tuple[list[RegisterChange], int]:
     """The changes that belong to a service and have a time, and how many others there were.
 
     Raises:
         ListError: a line is no change, or there are too many of them; with file and line.
     """
-    chosen: list[Change] = []
+    chosen: list[RegisterChange] = []
     passed = 0
     for number, change in enumerate(read_changes(iter(lambda: stream.readline(MAX_LINE + 1), b""), name), start=1):
         if number > MOST_CHANGES:

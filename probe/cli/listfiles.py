@@ -15,9 +15,9 @@ from probe.errors import ListError
 
 if TYPE_CHECKING:
     from probe.lists.formats import Format, Item
-    from probe.lists.history import Snapshot
-    from probe.lists.importing import Tally
-    from probe.lists.registers.record import RegisterItem
+    from probe.lists.importing import ImportCounts
+    from probe.lists.register_diff import RegisterSnapshot
+    from probe.lists.registers.register_entry import RegisterItem
     from probe.lists.selection import Selection
 
 PIECE = 256 * 1024
@@ -44,7 +44,7 @@ def make_list(
     from probe.agent.downloads import replace  # noqa: PLC0415 - listing services needs no readers
     from probe.lists import importing  # noqa: PLC0415
 
-    tally = importing.Tally()
+    tally = importing.ImportCounts()
     with opened(file, format_name, max_bytes) as (known, items):
         rows = importing.rows(items, chosen, tally, source or known.name, asns)
         replace(output, _written(importing.written(rows), tally, file, known))
@@ -58,7 +58,7 @@ def make_list(
     return known
 
 
-def _written(pieces: Iterator[bytes], tally: Tally, file: Path, known: Format) -> Iterator[bytes]:
+def _written(pieces: Iterator[bytes], tally: ImportCounts, file: Path, known: Format) -> Iterator[bytes]:
     """The same pieces; an error before the file is put in place when no row was of the format."""
     yield from pieces
     if tally.bad and tally.bad == tally.read:
@@ -94,16 +94,16 @@ def _chained(head: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield from pieces
 
 
-def snapshot_of(file: Path, format_name: str, chosen: Selection) -> Snapshot:
+def snapshot_of(file: Path, format_name: str, chosen: Selection) -> RegisterSnapshot:
     """The chosen part of a register on disk.
 
     Raises:
         ListError: it cannot be read, or is no register.
     """
-    from probe.lists.formats import Yields  # noqa: PLC0415
-    from probe.lists.history import snapshot  # noqa: PLC0415 - see make_list
+    from probe.lists.formats import ItemKind  # noqa: PLC0415
+    from probe.lists.register_diff import snapshot  # noqa: PLC0415 - see make_list
 
     with opened(file, format_name) as (known, items):
-        if known.yields is not Yields.REGISTER:
+        if known.yields is not ItemKind.REGISTER:
             raise ListError(f"is no register but {known.about}", where=str(file), mend="name the format with --format")
         return snapshot(cast("Iterator[RegisterItem]", items), chosen)

@@ -22,7 +22,7 @@ from probe.errors import UsageError
 from probe.settings import paths
 
 if TYPE_CHECKING:
-    from probe.lists.history import Change
+    from probe.lists.register_diff import RegisterChange
     from probe.lists.selection import Selection
 
 
@@ -60,7 +60,7 @@ def import_file(
     Of registers, only host names of chosen decisions and of known services are kept, never a path. Prints how many rows
     came in, how many targets out, and why the others were set aside.
     """
-    from probe.lists.formats import Yields  # noqa: PLC0415 - listing services needs no readers
+    from probe.lists.formats import ItemKind  # noqa: PLC0415 - listing services needs no readers
 
     if file.resolve() == output.resolve():
         raise UsageError("the list would replace the file it is made of", where=str(file), mend="name another --output")
@@ -70,7 +70,7 @@ def import_file(
         return
     if delete:
         file.unlink()
-    elif known.yields is Yields.REGISTER:
+    elif known.yields is ItemKind.REGISTER:
         say(f"{file} still holds the whole register: delete it, or say --delete next time")
 
 
@@ -145,11 +145,11 @@ def diff(
     """
     import msgspec  # noqa: PLC0415 - see import_file
 
-    from probe.lists.history import changes  # noqa: PLC0415
-    from probe.lists.service import Owners  # noqa: PLC0415
+    from probe.lists.register_diff import changes  # noqa: PLC0415
+    from probe.lists.service import ServiceIndex  # noqa: PLC0415
 
     chosen = selection(entry_type, decision, category)
-    owners = chosen.owners or Owners(())
+    owners = chosen.owners or ServiceIndex(())
     found = changes(
         snapshot_of(old, format_name, chosen), snapshot_of(new, format_name, chosen), owners, any_size=any_size
     )
@@ -169,7 +169,7 @@ def selection(entry_types: Sequence[int], decisions: Sequence[str], categories: 
     """What the options choose, with the shipped services as those whose names are always kept."""
     from probe.lists import catalogue  # noqa: PLC0415 - see import_file
     from probe.lists.selection import DEFAULT_TYPES, SENSITIVE, Selection  # noqa: PLC0415
-    from probe.lists.service import Owners  # noqa: PLC0415
+    from probe.lists.service import ServiceIndex  # noqa: PLC0415
 
     unknown = sorted(set(map(str.upper, categories)) - SENSITIVE)
     if unknown:
@@ -182,11 +182,11 @@ def selection(entry_types: Sequence[int], decisions: Sequence[str], categories: 
         entry_types=frozenset(entry_types) or DEFAULT_TYPES,
         decisions=tuple(decisions),
         categories=frozenset(map(str.upper, categories)),
-        owners=Owners(services),
+        owners=ServiceIndex(services),
     )
 
 
-def _line(change: Change) -> str:
+def _line(change: RegisterChange) -> str:
     pages = " (single pages)" if change.pages_only else ""
     addresses = f" {len(change.addresses)} addresses" if change.addresses else ""
     before = f"{change.before:%Y-%m-%d %H:%M}" if change.before else "unknown time"

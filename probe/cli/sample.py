@@ -15,7 +15,7 @@ from probe.errors import SettingsError, UsageError
 from probe.model.target import RangeTarget, TcpTarget, parse
 
 if TYPE_CHECKING:
-    from probe.lists.prefixes.owner import OwnerTable
+    from probe.lists.prefixes.prefix_table import PrefixTable
     from probe.plan import Setup
 
 
@@ -61,20 +61,20 @@ def _print(target: RangeTarget, setup: Setup) -> None:
         click.echo(TcpTarget(address, target.port))
 
 
-def _one(text: str, table: OwnerTable | None) -> tuple[RangeTarget, tuple[str, ...], str]:
+def _one(text: str, table: PrefixTable | None) -> tuple[RangeTarget, tuple[str, ...], str]:
     target = parse(text)
     if not isinstance(target, RangeTarget):
         raise UsageError(f"{text!r} is no range", mend="write a prefix: 203.0.113.0/24 or 203.0.113.0/24:5222")
     if table is None:
         return target, (), ""
-    from probe.lists.prefixes.expand import holes_of  # noqa: PLC0415 - as above
+    from probe.lists.prefixes.expand import more_specifics_of  # noqa: PLC0415 - as above
 
     own = table.of(target.network)
-    holes = holes_of([target.network, *table.strangers([target.network])]).get(target.network, ())
+    holes = more_specifics_of([target.network, *table.strangers([target.network])]).get(target.network, ())
     return target, holes, _named(own[1]) if own is not None else "announced by nobody in these tables"
 
 
-def _of_as(text: str, table: OwnerTable | None) -> list[tuple[RangeTarget, tuple[str, ...], str]]:
+def _of_as(text: str, table: PrefixTable | None) -> list[tuple[RangeTarget, tuple[str, ...], str]]:
     from probe.agent.as_ranges import numbered  # noqa: PLC0415 - as above
     from probe.lists.prefixes.expand import expand  # noqa: PLC0415
 

@@ -12,7 +12,7 @@ from probe.cli.registers import diff, fetch, import_file
 from probe.cli.sample import sample
 from probe.errors import ExitStatus, ListError, UsageError
 from probe.lists import catalogue, lines, shipped, testlist
-from probe.lists.entries import BadLine
+from probe.lists.lines import BadRow
 from probe.lists.service import Service
 from probe.settings.paths import shipped_folder
 
@@ -143,5 +143,5 @@ def _errors_in(files: Sequence[Path]) -> Iterator[ListError]:
 
 def _bad_lines(content: bytes, name: str) -> Iterator[ListError]:
     for item in testlist.read(lines.text_lines([content], name), name):
-        if isinstance(item, BadLine):
+        if isinstance(item, BadRow):
             yield ListError(item.what, where=f"{name}:{item.line}")

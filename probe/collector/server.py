@@ -20,7 +20,7 @@ from probe.collector.state import STATE, Collector, vantage_secret
 from probe.collector.store import agents
 from probe.collector.store.sqlite import open_store
 from probe.collector.web import api, feeds, pages, service_pages
-from probe.collector.web.errors import Refusal, json_response, overloaded
+from probe.collector.web.responses import ApiError, json_response, storage_unavailable
 from probe.errors import SettingsError, StorageError
 from probe.formats.batch import MAX_COMPRESSED
 
@@ -46,11 +46,11 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every answer has our headers; every failure has one shape, and none tells of our insides."""
     try:
         answer = await handler(request)
-    except Refusal as refusal:
+    except ApiError as refusal:
         request.app[STATE].metrics.add("refusals_total", code=refusal.code)
         answer = refusal.response()
     except StorageError as error:
-        answer = overloaded(error).response()
+        answer = storage_unavailable(error).response()
     except web.HTTPException as error:
         if error.status < 400:
             error.headers.update(HEADERS)
@@ -59,10 +59,10 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
             answer = pages.lost(request, error.status)
         else:
             code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status, "bad_request")
-            answer = Refusal(error.status, code, error.reason).response()
+            answer = ApiError(error.status, code, error.reason).response()
     except Exception:
         LOG.exception("a request for %s failed", request.path[:200])
-        answer = Refusal(500, "internal", "a fault of this program; it has been logged").response()
+        answer = ApiError(500, "internal", "a fault of this program; it has been logged").response()
     for name, value in HEADERS.items():
         answer.headers.setdefault(name, value)
     return answer
@@ -81,7 +81,7 @@ async def readyz(request: web.Request) -> web.Response:
         async with asyncio.timeout(5):
             await collector.store.write(lambda session: agents.secret(session, "vantage"))
     except (StorageError, TimeoutError) as error:
-        raise Refusal(503, "unavailable", "the database does not answer", retry_after=5) from error
+        raise ApiError(503, "unavailable", "the database does not answer", retry_after=5) from error
     return json_response({"status": "ready"})
 
 
@@ -94,8 +94,8 @@ def application(collector: Collector) -> web.Application:
     """The whole of what is served."""
     app = web.Application(middlewares=[guarded], client_max_size=MAX_COMPRESSED)
     app[STATE] = collector
-    app[pages.BOARD] = pages.Board(collector)
-    app[service_pages.SHELF] = service_pages.Shelf(collector)
+    app[pages.BOARD] = pages.BoardCache(collector)
+    app[service_pages.SERVICE_VIEWS] = service_pages.ServiceViewCache(collector)
     app[pages.TEMPLATES] = pages.templates()
     app.add_routes(
         [

@@ -7,17 +7,17 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from probe.errors import ListError
-from probe.lists.history import Change
+from probe.lists.register_diff import RegisterChange
 
 MAX_LINE = 1024 * 1024
 """Bytes of a line. A name of the Russian register with the most addresses known (Telegram, 2018) makes some 20 KB."""
 MAX_SUBJECT = 255
 """Characters of a name, address or prefix: DNS allows a name 253 (RFC 1035), and a mask has two more."""
-_DECODER = msgspec.json.Decoder(Change)
+_DECODER = msgspec.json.Decoder(RegisterChange)
 _TIMES = ("after", "before", "included")
 
 
-def read_changes(lines: Iterable[bytes], where: str) -> Iterator[Change]:
+def read_changes(lines: Iterable[bytes], where: str) -> Iterator[RegisterChange]:
     """The changes, one a line; empty lines are passed over.
 
     Args:
@@ -43,7 +43,7 @@ def read_changes(lines: Iterable[bytes], where: str) -> Iterator[Change]:
         yield change
 
 
-def _wrong(change: Change) -> str:
+def _wrong(change: RegisterChange) -> str:
     """What makes no sense in a change whose types are right; empty when all does."""
     if not 0 < len(change.subject) <= MAX_SUBJECT:
         return f"a subject of {len(change.subject)} characters"

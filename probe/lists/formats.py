@@ -10,18 +10,17 @@ from enum import StrEnum
 
 from probe.errors import ListError
 from probe.lists import testlist
-from probe.lists.entries import BadLine, Entry
-from probe.lists.lines import text_lines
-from probe.lists.prefixes import delegated, documents, mmdb, tables
-from probe.lists.prefixes.record import PrefixItem
+from probe.lists.lines import BadRow, ListEntry, text_lines
+from probe.lists.prefixes import as_documents, delegated, mmdb, routing_tables
+from probe.lists.prefixes.prefix import PrefixItem
 from probe.lists.registers import dump_xml, flat, roskomsvoboda, zi_csv
-from probe.lists.registers.record import RegisterItem
+from probe.lists.registers.register_entry import RegisterItem
 
 HEAD = 4096
 """Bytes of a file that `sniff` wants to see; fewer when the file is smaller."""
 
 
-class Yields(StrEnum):
+class ItemKind(StrEnum):
     """What a reader gives."""
 
     TARGETS = "targets"
@@ -29,7 +28,7 @@ class Yields(StrEnum):
     PREFIXES = "prefixes"
 
 
-Item = Entry | BadLine | RegisterItem | PrefixItem
+Item = ListEntry | BadRow | RegisterItem | PrefixItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Format:
     """
 
     name: str
-    yields: Yields
+    yields: ItemKind
     about: str
     read: Callable[[Iterable[bytes], str], Iterator[Item]]
     known_by: Callable[[bytes, str], bool]
@@ -150,52 +149,58 @@ _PFX2AS = re.compile(r"[0-9a-fA-F.:]+\s\d{1,3}\s\d+([_,]\d+)*")
 _IP2ASN = re.compile(r"[0-9a-fA-F.:]+\t[0-9a-fA-F.:]+\t\d+\t[^\t]*\t[^\t]*")
 
 FORMATS: tuple[Format, ...] = (
-    Format("mmdb", Yields.PREFIXES, "MaxMind AS database", mmdb.read, lambda _, name: name.endswith(".mmdb")),
-    Format("dump-xml", Yields.REGISTER, "official register of Russia, dump.xml", dump_xml.read, _is_xml),
-    Format("zi-csv", Yields.REGISTER, "its mirror's dump.csv (zapret-info/z-i)", zi_csv.read, _is_zi),
+    Format("mmdb", ItemKind.PREFIXES, "MaxMind AS database", mmdb.read, lambda _, name: name.endswith(".mmdb")),
+    Format("dump-xml", ItemKind.REGISTER, "official register of Russia, dump.xml", dump_xml.read, _is_xml),
+    Format("zi-csv", ItemKind.REGISTER, "its mirror's dump.csv (zapret-info/z-i)", zi_csv.read, _is_zi),
     Format(
         "bgptools",
-        Yields.PREFIXES,
+        ItemKind.PREFIXES,
         "bgp.tools table.jsonl",
-        tables.bgptools,
+        routing_tables.bgptools,
         lambda head, _: _is_object(head, b'"CIDR"'),
     ),
     Format(
         "ripestat",
-        Yields.PREFIXES,
+        ItemKind.PREFIXES,
         "RIPEstat announced-prefixes",
-        documents.ripestat,
+        as_documents.ripestat,
         lambda head, _: _is_object(head, b'"announced-prefixes"') or _is_object(head, b'"timelines"'),
     ),
-    Format("ipverse", Yields.PREFIXES, "ipverse JSON, both shapes", documents.ipverse, _is_ipverse),
-    Format("roskomsvoboda", Yields.REGISTER, "answers of Roskomsvoboda's API", roskomsvoboda.read, _is_json),
+    Format("ipverse", ItemKind.PREFIXES, "ipverse JSON, both shapes", as_documents.ipverse, _is_ipverse),
+    Format("roskomsvoboda", ItemKind.REGISTER, "answers of Roskomsvoboda's API", roskomsvoboda.read, _is_json),
     Format(
         "delegated",
-        Yields.PREFIXES,
+        ItemKind.PREFIXES,
         "delegated and delegated-extended of the regional registries",
         delegated.read,
         lambda head, _: _DELEGATED.match(_first(head)) is not None,
     ),
     Format(
         "ip2asn",
-        Yields.PREFIXES,
+        ItemKind.PREFIXES,
         "iptoasn.com table",
-        tables.ip2asn,
+        routing_tables.ip2asn,
         lambda head, _: _IP2ASN.fullmatch(_first(head)) is not None,
     ),
     Format(
         "pfx2as",
-        Yields.PREFIXES,
+        ItemKind.PREFIXES,
         "CAIDA RouteViews pfx2as",
-        tables.pfx2as,
+        routing_tables.pfx2as,
         lambda head, _: _PFX2AS.fullmatch(_first(head)) is not None,
     ),
-    Format("prefix-list", Yields.PREFIXES, "one prefix a line, of one AS", documents.prefix_list, _is_prefix_list),
-    Format("imported", Yields.PREFIXES, "prefixes that import or fetch wrote", tables.imported, lambda _, __: False),
+    Format("prefix-list", ItemKind.PREFIXES, "one prefix a line, of one AS", as_documents.prefix_list, _is_prefix_list),
     Format(
-        "antifilter", Yields.REGISTER, "bare names, addresses and prefixes (antifilter.download)", flat.read, _is_flat
+        "imported",
+        ItemKind.PREFIXES,
+        "prefixes that import or fetch wrote",
+        routing_tables.imported,
+        lambda _, __: False,
     ),
-    Format("testlist", Yields.TARGETS, "Citizen Lab test lists, and one target a line", _testlist, _is_text),
+    Format(
+        "antifilter", ItemKind.REGISTER, "bare names, addresses and prefixes (antifilter.download)", flat.read, _is_flat
+    ),
+    Format("testlist", ItemKind.TARGETS, "Citizen Lab test lists, and one target a line", _testlist, _is_text),
 )
 """In the order in which they are tried; the plain list, which any text could be, comes last. `imported` is such a list,
 and told from others by nothing but its name."""

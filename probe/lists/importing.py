@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from probe.errors import TargetError
-from probe.lists.entries import BadLine, Entry
 from probe.lists.formats import Item
-from probe.lists.prefixes.record import UNROUTED, AsBlock, Prefix
-from probe.lists.registers.record import Published, Record
-from probe.lists.selection import Aside, Selection
+from probe.lists.lines import BadRow, ListEntry
+from probe.lists.prefixes.prefix import UNROUTED, AsBlock, Prefix
+from probe.lists.registers.register_entry import RegisterEntry, SnapshotTime
+from probe.lists.selection import Selection, SkipReason
 from probe.model.target import parse
 
-HEADER = ("url", "category_code", "category_description", "date_added", "source", "notes", "service")
+LIST_COLUMNS = ("url", "category_code", "category_description", "date_added", "source", "notes", "service")
 """The columns of the public test lists, and the service."""
 SHOWN = 10
 """Bad lines that are kept to be named; the others are counted."""
@@ -25,7 +25,7 @@ _FREE = {"available", "reserved"}
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ListRow:
     """One line of the list that is written."""
 
     target: str
@@ -37,7 +37,7 @@ class Row:
 
 
 @dataclass(slots=True)
-class Tally:
+class ImportCounts:
     """What became of the rows of a file.
 
     Attributes:
@@ -50,9 +50,9 @@ class Tally:
     read: int = 0
     kept: int = 0
     targets: int = 0
-    aside: Counter[Aside] = field(default_factory=Counter)
+    aside: Counter[SkipReason] = field(default_factory=Counter)
     bad: int = 0
-    first_bad: list[BadLine] = field(default_factory=list)
+    first_bad: list[BadRow] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
         """For people: one a line, the sums first."""
@@ -64,8 +64,8 @@ class Tally:
 
 
 def rows(
-    items: Iterable[Item], selection: Selection, tally: Tally, source: str, asns: frozenset[int] = frozenset()
-) -> Iterator[Row]:
+    items: Iterable[Item], selection: Selection, tally: ImportCounts, source: str, asns: frozenset[int] = frozenset()
+) -> Iterator[ListRow]:
     """The rows of what was chosen, each target once.
 
     Args:
@@ -77,10 +77,10 @@ def rows(
     """
     taken: set[str] = set()
     for item in items:
-        if isinstance(item, Published):
+        if isinstance(item, SnapshotTime):
             continue
         tally.read += 1
-        if isinstance(item, BadLine):
+        if isinstance(item, BadRow):
             tally.bad += 1
             if len(tally.first_bad) < SHOWN:
                 tally.first_bad.append(item)
@@ -88,7 +88,7 @@ def rows(
         found, reason = _of(item, selection, source, asns)
         fresh = [row for row in found if row.target not in taken]
         if reason is None and not fresh:
-            reason = Aside.REPEATED
+            reason = SkipReason.REPEATED
         if reason is not None:
             tally.aside[reason] += 1
             continue
@@ -98,11 +98,11 @@ def rows(
         yield from fresh
 
 
-def written(rows: Iterable[Row]) -> Iterator[bytes]:
+def written(rows: Iterable[ListRow]) -> Iterator[bytes]:
     """The list as bytes, header first, ready for `probe check --targets`."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(HEADER)
+    writer.writerow(LIST_COLUMNS)
     for row in rows:
         writer.writerow((row.target, row.category, "", row.added, row.source, row.note, row.service))
         if buffer.tell() > 65536:
@@ -113,27 +113,29 @@ def written(rows: Iterable[Row]) -> Iterator[bytes]:
 
 
 def _of(
-    item: Entry | Record | Prefix | AsBlock, selection: Selection, source: str, asns: frozenset[int]
-) -> tuple[list[Row], Aside | None]:
+    item: ListEntry | RegisterEntry | Prefix | AsBlock, selection: Selection, source: str, asns: frozenset[int]
+) -> tuple[list[ListRow], SkipReason | None]:
     match item:
-        case Entry():
-            return [Row(item.target, item.category, source=item.source, service=item.service)], selection.of_entry(item)
-        case Record():
+        case ListEntry():
+            return [ListRow(item.target, item.category, source=item.source, service=item.service)], selection.of_entry(
+                item
+            )
+        case RegisterEntry():
             return _of_record(item, selection, source)
         case Prefix():
             if asns and not asns.intersection(item.asns):
-                return [], Aside.OTHER_AS
+                return [], SkipReason.OTHER_AS
             if item.held in _FREE:
-                return [], Aside.FREE
+                return [], SkipReason.FREE
             if item.held == UNROUTED:
-                return [], Aside.UNROUTED
+                return [], SkipReason.UNROUTED
             note = " ".join(f"AS{asn}" for asn in item.asns)
-            return [Row(item.network, source=source, note=note)], None
+            return [ListRow(item.network, source=source, note=note)], None
         case _:
-            return [], Aside.NO_PREFIX
+            return [], SkipReason.NO_PREFIX
 
 
-def _of_record(record: Record, selection: Selection, source: str) -> tuple[list[Row], Aside | None]:
+def _of_record(record: RegisterEntry, selection: Selection, source: str) -> tuple[list[ListRow], SkipReason | None]:
     reason = selection.of_record(record)
     if reason is not None:
         return [], reason
@@ -147,5 +149,5 @@ def _of_record(record: Record, selection: Selection, source: str) -> tuple[list[
             continue
         service = selection.owners.of_host(host) if selection.owners is not None else ""
         note = f"decision {decision.number}" if decision.number else ""
-        found.append(Row(target, added=decision.date, source=source, note=note, service=service))
-    return found, None if found else Aside.NO_NAME
+        found.append(ListRow(target, added=decision.date, source=source, note=note, service=service))
+    return found, None if found else SkipReason.NO_NAME

@@ -7,6 +7,7 @@ Everything that reads lines reads them through here, so no file can make a reade
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from probe.errors import ListError
 
@@ -14,6 +15,39 @@ MAX_LINE = 1024 * 1024
 """Bytes in a line. The longest row seen in a register mirror lists some 2,000 addresses (about 40 KB)."""
 
 _BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class ListEntry:
+    """One target of a list.
+
+    Attributes:
+        target: as it was written, without blanks around; `probe.model.target.parse` reads it.
+        service: name of the service it belongs to; empty when the list names none.
+        category: category code of the public test lists (`NEWS`, `COMT`, ..); empty when the list has none.
+        source: who added it, as the list says.
+        line: where it stood in the file, from 1; 0 when it came from no file.
+    """
+
+    target: str
+    service: str = ""
+    category: str = ""
+    source: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A line that is no entry: counted and shown, never fatal.
+
+    Attributes:
+        line: from 1.
+        what: what is wrong and how to mend it. From a register never the line itself: it may hold what nobody
+            may display.
+    """
+
+    line: int
+    what: str
 
 
 def split(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from probe.lists.entries import Entry
-from probe.lists.registers.record import BlockType, Decision, Record
-from probe.lists.service import Owners
+from probe.lists.lines import ListEntry
+from probe.lists.registers.register_entry import BlockType, RegisterDecision, RegisterEntry
+from probe.lists.service import ServiceIndex
 
 DEFAULT_TYPES = frozenset({4, 6})
 """Entry types kept by default. Not 1 (child abuse, drugs, suicide, gambling); not 2 and 5 (copyright and its mirrors:
@@ -24,7 +24,7 @@ SENSITIVE = frozenset({"PORN", "MILX", "HATE", "ALDR", "GMB"})
 """Categories of the public test lists that are dropped by default: looking at them can harm a volunteer."""
 
 
-class Aside(StrEnum):
+class SkipReason(StrEnum):
     """Why an entry is set aside."""
 
     TYPE = "entry type not chosen"
@@ -54,24 +54,24 @@ class Selection:
     entry_types: frozenset[int] = DEFAULT_TYPES
     decisions: tuple[str, ...] = ()
     categories: frozenset[str] = frozenset()
-    owners: Owners | None = None
+    owners: ServiceIndex | None = None
 
-    def of_record(self, record: Record) -> Aside | None:
+    def of_record(self, record: RegisterEntry) -> SkipReason | None:
         """Why a register's entry is set aside; None when it is kept."""
         if not (record.hosts or record.addresses or record.networks):
-            return Aside.SPOILT
+            return SkipReason.SPOILT
         if record.entry_type in self.entry_types or self.names(record.decision):
             return None
         if record.entry_type != 1 and record.block_type is not BlockType.URL and self._owned(record.hosts):
             return None
-        return Aside.TYPE if record.entry_type else Aside.UNKNOWN_TYPE
+        return SkipReason.TYPE if record.entry_type else SkipReason.UNKNOWN_TYPE
 
-    def of_entry(self, entry: Entry) -> Aside | None:
+    def of_entry(self, entry: ListEntry) -> SkipReason | None:
         """Why a test list's entry is set aside; None when it is kept."""
         category = entry.category.upper()
-        return Aside.CATEGORY if category in SENSITIVE and category not in self.categories else None
+        return SkipReason.CATEGORY if category in SENSITIVE and category not in self.categories else None
 
-    def names(self, decision: Decision) -> bool:
+    def names(self, decision: RegisterDecision) -> bool:
         """Whether the operator named this decision."""
         return any(part in decision.number or part in decision.authority for part in self.decisions)
 

@@ -140,7 +140,7 @@ def default_set(services: Iterable[Service]) -> dict[str, str]:
     return {target: service.name for service in services if service.default for target in service.targets()}
 
 
-class Owners:
+class ServiceIndex:
     """Says which service a name or a target's host belongs to. The longest known suffix decides.
 
     `weixin.qq.com` is WeChat's although `qq.com` is QQ's.

@@ -23,7 +23,7 @@ MAX_BYTES = 256 * 1024
 T = TypeVar("T")
 
 
-class Reach(StrEnum):
+class AnchorClass(StrEnum):
     """Where an anchor works."""
 
     FOREIGN = "foreign"
@@ -33,12 +33,12 @@ class Reach(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Anchor:
+class ShippedAnchor:
     """A place that must work if the vantage works.
 
     Attributes:
         url: what is fetched.
-        kind: see `Reach`.
+        kind: see `AnchorClass`.
         country: of a domestic anchor, two capitals.
         why: the ground for the choice.
         checked: its day.
@@ -46,7 +46,7 @@ class Anchor:
     """
 
     url: str
-    kind: Reach
+    kind: AnchorClass
     why: str
     checked: date
     country: str = ""
@@ -54,7 +54,7 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Register:
+class RegisterSource:
     """A list or register that can be fetched.
 
     Attributes:
@@ -67,7 +67,7 @@ class Register:
         every: seconds that must lie between two fetches.
         terms: what the source asks.
         dead: why it cannot be fetched; empty while it can.
-        checked, verified: as in `Anchor`.
+        checked, verified: as in `ShippedAnchor`.
     """
 
     name: str
@@ -83,7 +83,7 @@ class Register:
     verified: bool = True
 
 
-def anchors(content: bytes, where: str) -> tuple[Anchor, ...]:
+def anchors(content: bytes, where: str) -> tuple[ShippedAnchor, ...]:
     """Read `anchors.toml`.
 
     Raises:
@@ -93,10 +93,10 @@ def anchors(content: bytes, where: str) -> tuple[Anchor, ...]:
     tables = raw.get("anchor")
     if set(raw) != {"anchor"} or not isinstance(tables, list):
         raise ListError("holds something else than [[anchor]]", where=f"{where}:1")
-    found = tuple(_shaped(table, Anchor, text, where, "[[anchor]]") for table in tables)
+    found = tuple(_shaped(table, ShippedAnchor, text, where, "[[anchor]]") for table in tables)
     for anchor in found:
         _url(anchor.url, text, where)
-        if (anchor.kind is Reach.DOMESTIC) != bool(re.fullmatch("[A-Z]{2}", anchor.country)):
+        if (anchor.kind is AnchorClass.DOMESTIC) != bool(re.fullmatch("[A-Z]{2}", anchor.country)):
             raise ListError(
                 f"{anchor.url} is {anchor.kind} with the country {anchor.country!r}",
                 where=f"{where}:{line_of(text, anchor.url)}",
@@ -105,7 +105,7 @@ def anchors(content: bytes, where: str) -> tuple[Anchor, ...]:
     return found
 
 
-def registers(content: bytes, where: str) -> dict[str, Register]:
+def registers(content: bytes, where: str) -> dict[str, RegisterSource]:
     """Read `registers.toml`: name -> register.
 
     Raises:
@@ -117,7 +117,7 @@ def registers(content: bytes, where: str) -> dict[str, Register]:
         place = f"[{name}]"
         if not isinstance(table, dict):
             raise ListError(f"{name!r} is no register", where=f"{where}:{line_of(text, name)}", mend=f"write {place}")
-        register = _shaped({"name": name, **table}, Register, text, where, place)
+        register = _shaped({"name": name, **table}, RegisterSource, text, where, place)
         try:
             named(register.format)
         except ListError as error:

@@ -10,22 +10,22 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 
 from probe.errors import TargetError
-from probe.lists.entries import BadLine, Entry
+from probe.lists.lines import BadRow, ListEntry
 from probe.model.target import parse
 
 TARGET_COLUMN = "url"
 """The column that makes a first line a header; its name is that of the public lists though it holds any target."""
 
 
-def read(text_lines: Iterable[str], name: str) -> Iterator[Entry | BadLine]:
+def read(text_lines: Iterable[str], name: str) -> Iterator[ListEntry | BadRow]:
     """Read a test list, whichever of the two forms it has.
 
     Args:
         text_lines: the lines, with or without their ends.
         name: of the list, the `source` of entries that name none.
 
-    Yields:
-        An entry for each target, in order, repetitions included; a `BadLine` for what is none. Never raises for a line.
+    ItemKind:
+        An entry for each target, in order, repetitions included; a `BadRow` for what is none. Never raises for a line.
     """
     columns: Sequence[str] | None = None
     first = True
@@ -50,28 +50,28 @@ def header(line: str) -> tuple[str, ...] | None:
     return columns if TARGET_COLUMN in columns else None
 
 
-def _row(text: str, columns: Sequence[str], name: str, number: int) -> Entry | BadLine:
+def _row(text: str, columns: Sequence[str], name: str, number: int) -> ListEntry | BadRow:
     try:
         cells = next(csv.reader([text], strict=True))
     except (csv.Error, StopIteration) as error:
-        return BadLine(number, f"not a CSV record ({error}); close the quotes")
+        return BadRow(number, f"not a CSV record ({error}); close the quotes")
     row = dict(zip(columns, cells, strict=False))
     if not row.get(TARGET_COLUMN, "").strip():
-        return BadLine(number, f"the column {TARGET_COLUMN!r} is empty")
+        return BadRow(number, f"the column {TARGET_COLUMN!r} is empty")
     entry = _entry(
         row[TARGET_COLUMN].strip(), row.get("category_code", "").strip(), row.get("source", "").strip() or name, number
     )
-    if isinstance(entry, Entry) and row.get("service"):
-        return Entry(entry.target, row["service"].strip(), entry.category, entry.source, entry.line)
+    if isinstance(entry, ListEntry) and row.get("service"):
+        return ListEntry(entry.target, row["service"].strip(), entry.category, entry.source, entry.line)
     return entry
 
 
-def _entry(target: str, category: str, source: str, number: int) -> Entry | BadLine:
+def _entry(target: str, category: str, source: str, number: int) -> ListEntry | BadRow:
     try:
         parse(target)
     except TargetError as error:
-        return BadLine(number, f"{error.what}; {error.mend}" if error.mend else error.what)
-    return Entry(target, category=category, source=source, line=number)
+        return BadRow(number, f"{error.what}; {error.mend}" if error.mend else error.what)
+    return ListEntry(target, category=category, source=source, line=number)
 
 
 def _without_comment(text: str) -> str:

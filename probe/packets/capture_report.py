@@ -38,14 +38,14 @@ class Packet:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FlowReport:
     """What is worth telling: packets and oddities."""
 
     packets: tuple[Sight, ...]
     oddities: tuple[str, ...]
 
 
-def tell_tcp(packets: Sequence[Packet]) -> Told:
+def report_tcp(packets: Sequence[Packet]) -> FlowReport:
     """Of a connection: its SYN-ACK, the first data, whatever cut it, whatever came from another distance."""
     kept: list[tuple[Packet, int]] = []
     odd: set[str] = set()
@@ -78,10 +78,10 @@ def tell_tcp(packets: Sequence[Packet]) -> Told:
             end = one.sequence + one.length + sum(flag in one.flags for flag in "SF")
             due = end if due is None or _signed(end - due) > 0 else due
     odd |= {"rst_repeated"} if resets > 1 else set()
-    return Told(tuple(_sight(one, shift) for one, shift in kept[:MOST]), tuple(sorted(odd)))
+    return FlowReport(tuple(_sight(one, shift) for one, shift in kept[:MOST]), tuple(sorted(odd)))
 
 
-def tell_dns(packets: Iterable[Packet]) -> Told:
+def report_dns(packets: Iterable[Packet]) -> FlowReport:
     """Of queries: the answers to those that were answered more than once."""
     answers: dict[int, list[Packet]] = {}
     for one in packets:
@@ -92,7 +92,7 @@ def tell_dns(packets: Iterable[Packet]) -> Told:
     if any(len({one.ttl for one in each}) > 1 for each in several):
         odd.add("answers_ttl")
     sights = tuple(_flat([_sight(one, 0) for one in each] for each in several))
-    return Told(sights[:MOST], tuple(sorted(odd)))
+    return FlowReport(sights[:MOST], tuple(sorted(odd)))
 
 
 def _flat(groups: Iterable[list[Sight]]) -> Iterator[Sight]:

@@ -25,7 +25,7 @@ from scapy.packet import NoPayload, Raw
 from scapy.packet import Packet as Scapy
 
 from probe.packets.capture_report import Packet
-from probe.packets.flows import Flow, Kept, Key
+from probe.packets.flows import CapturedPacket, FlowKey, PacketFlow
 
 NEAR = {4: "192.0.2.1", 6: "2001:db8::1"}
 """This host, in what is written."""
@@ -39,7 +39,7 @@ _DOTTED = re.compile(rb"(?<![\d.])\d{1,3}(?:[.-]\d{1,3}){3}(?![\d.])")
 _COLONS = re.compile(rb"(?<![\w:])[0-9a-fA-F]{1,4}(?::{1,2}[0-9a-fA-F]{1,4}){3,7}(?![\w:])")
 
 
-def rehearse() -> None:
+def preload() -> None:
     """Do all of it once, with packets of our own.
 
     Libraries load parts of themselves when those are first used, and nobody may not be allowed to read their files.
@@ -49,19 +49,19 @@ def rehearse() -> None:
         answer = dns.message.make_response(query)
         answer.answer.append(dns.rrset.from_text("rehearsal.example.", 1, "IN", rrtype, address))
         near, far = (FAR[4], "9.9.9.9") if ip is IP else (FAR[6], "2620:fe::9")
-        flow = Flow(Key(17, far, 53, 40000), near, 0.0)
+        flow = PacketFlow(FlowKey(17, far, 53, 40000), near, 0.0)
         for body in (UDP(sport=53, dport=40000) / Raw(answer.to_wire()), TCP(flags="SA") / Raw(b"192.0.2.3")):
-            flow.head.append(Kept(0.0, False, bytes(ip(src=far, dst=near) / body)))
+            flow.head.append(CapturedPacket(0.0, False, bytes(ip(src=far, dst=near) / body)))
         read(flow)
         pcap(flow)
 
 
-def read(flow: Flow) -> list[Packet]:
+def read(flow: PacketFlow) -> list[Packet]:
     """The packets of a conversation, those that make no sense left out."""
     return [found for one in flow.packets if (found := _read(one, flow.begun)) is not None]
 
 
-def _read(one: Kept, begun: float) -> Packet | None:
+def _read(one: CapturedPacket, begun: float) -> Packet | None:
     layer = _layer(one.raw)
     six = isinstance(layer, IPv6)
     whole = (layer.plen or 0) if six else (layer.len or 0) - 4 * (layer.ihl or 5)
@@ -106,7 +106,7 @@ def _datagram(payload: bytes, length: int, common: dict[str, Any]) -> Packet:
     )
 
 
-def pcap(flow: Flow) -> bytes:
+def pcap(flow: PacketFlow) -> bytes:
     """A capture file of the conversation (magic 0xA1B2C3D4, raw IP), its times counted from its beginning."""
     parts = [struct.pack("=IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, _LINKTYPE_RAW)]
     room = MOST
@@ -120,7 +120,7 @@ def pcap(flow: Flow) -> bytes:
     return b"".join(parts)
 
 
-def _without_us(one: Kept, flow: Flow) -> tuple[bytes, int]:
+def _without_us(one: CapturedPacket, flow: PacketFlow) -> tuple[bytes, int]:
     """The packet with nothing of this host in it, checksums made anew; how long it was on the wire."""
     layer = _layer(one.raw)
     version = 6 if isinstance(layer, IPv6) else 4
@@ -130,7 +130,7 @@ def _without_us(one: Kept, flow: Flow) -> tuple[bytes, int]:
     whole = 40 + (layer.plen or 0) if version == 6 else (layer.len or 0)
     inner = layer.payload
     payload = bytes(inner.payload) if not isinstance(inner.payload, NoPayload) else b""
-    struck = struck_out(payload, (near.packed, str(near).encode()))
+    struck = redact_addresses(payload, (near.packed, str(near).encode()))
     if struck != payload:
         inner.remove_payload()
         inner.add_payload(Raw(struck))
@@ -141,7 +141,7 @@ def _without_us(one: Kept, flow: Flow) -> tuple[bytes, int]:
     return bytes(layer), int(whole)
 
 
-def struck_out(payload: bytes, ours: Iterable[bytes]) -> bytes:
+def redact_addresses(payload: bytes, ours: Iterable[bytes]) -> bytes:
     """The payload without our addresses and whatever is written like one; as long as it was."""
     for word in ours:
         payload = payload.replace(word, b"x" * len(word))

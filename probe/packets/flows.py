@@ -15,7 +15,7 @@ ROOM = 16 * 1024 * 1024
 """Bytes kept altogether; the oldest conversations give way."""
 
 
-class Key(NamedTuple):
+class FlowKey(NamedTuple):
     """A conversation, seen from here."""
 
     protocol: int
@@ -24,7 +24,7 @@ class Key(NamedTuple):
     local_port: int
 
 
-class Kept(NamedTuple):
+class CapturedPacket(NamedTuple):
     """A packet from its IP header on."""
 
     at: float
@@ -33,7 +33,7 @@ class Kept(NamedTuple):
 
 
 @dataclass
-class Flow:
+class PacketFlow:
     """A conversation.
 
     Attributes:
@@ -42,16 +42,16 @@ class Flow:
         heard: packets that came, kept or not.
     """
 
-    key: Key
+    key: FlowKey
     local: str
     begun: float
     heard: int = 0
     size: int = 0
-    head: list[Kept] = field(default_factory=list)
-    tail: deque[Kept] = field(default_factory=deque)
+    head: list[CapturedPacket] = field(default_factory=list)
+    tail: deque[CapturedPacket] = field(default_factory=deque)
 
     @property
-    def packets(self) -> Iterator[Kept]:
+    def packets(self) -> Iterator[CapturedPacket]:
         """In order."""
         yield from self.head
         yield from self.tail
@@ -67,7 +67,7 @@ class Flow:
         return ""
 
 
-class Flows:
+class FlowTable:
     """All that is kept.
 
     Args:
@@ -75,7 +75,7 @@ class Flows:
     """
 
     def __init__(self, room: int = ROOM) -> None:
-        self._flows: OrderedDict[Key, Flow] = OrderedDict()
+        self._flows: OrderedDict[FlowKey, PacketFlow] = OrderedDict()
         self._left = room
 
     def add(self, raw: bytes, at: float, *, outgoing: bool) -> None:
@@ -86,12 +86,12 @@ class Flows:
         protocol, source, destination, source_port, destination_port = ends
         near, far = (source, destination) if outgoing else (destination, source)
         near_port, far_port = (source_port, destination_port) if outgoing else (destination_port, source_port)
-        key = Key(protocol, far, far_port, near_port)
+        key = FlowKey(protocol, far, far_port, near_port)
         flow = self._flows.get(key)
         if flow is None:
-            flow = self._flows[key] = Flow(key, near, at)
+            flow = self._flows[key] = PacketFlow(key, near, at)
         flow.heard += not outgoing
-        kept = Kept(at, outgoing, raw)
+        kept = CapturedPacket(at, outgoing, raw)
         if len(flow.head) < HEAD:
             flow.head.append(kept)
         else:
@@ -103,11 +103,11 @@ class Flows:
             _, oldest = self._flows.popitem(last=False)
             self._left += oldest.size
 
-    def _count(self, flow: Flow, octets: int) -> None:
+    def _count(self, flow: PacketFlow, octets: int) -> None:
         flow.size += octets
         self._left -= octets
 
-    def since(self, moment: float) -> Iterator[Flow]:
+    def since(self, moment: float) -> Iterator[PacketFlow]:
         """The conversations that began then or later, oldest first."""
         return (flow for flow in self._flows.values() if flow.begun >= moment)
 

@@ -12,9 +12,9 @@ import time
 import msgspec
 
 from probe.model.packets import MOST, Ask, PacketTrace, Reply
-from probe.packets import sieve
-from probe.packets.capture_report import tell_dns, tell_tcp
-from probe.packets.flows import UDP, Flow, Flows
+from probe.packets import bpf
+from probe.packets.capture_report import report_dns, report_tcp
+from probe.packets.flows import UDP, FlowTable, PacketFlow
 from probe.privileges import become_nobody
 
 _ETH_P_ALL = 0x0003
@@ -28,7 +28,7 @@ _LONGEST = 1024 * 1024
 _DNS = 53
 
 
-class Watch:
+class PacketWatcher:
     """What the process holds.
 
     Args:
@@ -38,7 +38,7 @@ class Watch:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._watched: dict[str, None] = {}  # oldest first
-        self._flows = Flows()
+        self._flows = FlowTable()
         self._set_filter()
 
     def serve(self, question: int, answer: int) -> None:
@@ -65,7 +65,7 @@ class Watch:
         """Keep what has come."""
         for _ in range(_BATCH):
             try:
-                raw, (interface, _, kind, *_) = self._sock.recvfrom(sieve.SNAP)
+                raw, (interface, _, kind, *_) = self._sock.recvfrom(bpf.SNAP)
             except BlockingIOError:
                 return
             if kind in (_HOST, _OUTGOING) and interface != "lo":
@@ -76,7 +76,7 @@ class Watch:
         fresh = [address for address in ask.watch if address not in self._watched]
         if fresh:
             self._watched.update(dict.fromkeys(fresh))
-            while len(self._watched) > sieve.MOST:
+            while len(self._watched) > bpf.MOST:
                 del self._watched[next(iter(self._watched))]
             self._set_filter()
         if not ask.names:
@@ -87,13 +87,13 @@ class Watch:
     def _report(self, ask: Ask) -> Reply:
         from probe.packets import dissect  # noqa: PLC0415 - imported before privileges went, see `main`
 
-        found: list[tuple[PacketTrace, Flow]] = []
+        found: list[tuple[PacketTrace, PacketFlow]] = []
         for flow in self._flows.since(ask.since):
             name = flow.said(ask.names)
             if not name or (flow.key.protocol == UDP and flow.key.remote_port != _DNS):
                 continue
             dns = flow.key.protocol == UDP
-            told = (tell_dns if dns else tell_tcp)(dissect.read(flow))
+            told = (report_dns if dns else report_tcp)(dissect.read(flow))
             if told.packets:
                 trace = PacketTrace(
                     address=flow.key.remote,
@@ -111,7 +111,7 @@ class Watch:
 
     def _set_filter(self) -> None:
         """Hand the kernel the filter for the addresses watched now."""
-        code = sieve.program(self._watched)
+        code = bpf.program(self._watched)
         held = ctypes.create_string_buffer(code, len(code))
         # struct sock_fprog: the number of instructions and where they lie.
         program = _Program(len(code) // 8, ctypes.addressof(held))
@@ -128,11 +128,11 @@ def main() -> None:
     try:
         from probe.packets import dissect  # noqa: PLC0415 - its files may be out of nobody's reach
 
-        dissect.rehearse()
+        dissect.preload()
         sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_ALL))
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-        watch = Watch(sock)
+        watch = PacketWatcher(sock)
         become_nobody()
     except ImportError:
         _say(answer, Reply(trouble="scapy is not installed (the extra `packets`)"))

@@ -25,12 +25,11 @@ from pathlib import Path
 
 from probe.errors import ListError
 from probe.lists import catalogue, changes, shipped, unpack
-from probe.lists.entries import BadLine, Entry
 from probe.lists.formats import FORMATS, HEAD, sniff
-from probe.lists.lines import split
-from probe.lists.prefixes.record import Prefix
+from probe.lists.lines import BadRow, ListEntry, split
+from probe.lists.prefixes.prefix import Prefix
 from probe.lists.registers import clean
-from probe.lists.registers.record import Record
+from probe.lists.registers.register_entry import RegisterEntry
 from probe.model.target import parse
 from tests.fuzz.good import GOOD
 from tests.fuzz.wounds import broken
@@ -123,16 +122,16 @@ def sound(item: object) -> None:
         ValueError: it is not.
     """
     match item:
-        case Record():
+        case RegisterEntry():
             fine = all(clean.name(host) == host for host in item.hosts) and item.spoilt >= 0 and item.urls >= 0
             fine = fine and all(str(ipaddress.ip_address(text)) == text for text in item.addresses)
             fine = fine and all(str(ipaddress.ip_network(text)) == text for text in item.networks)
             fine = fine and all(at is None or at.utcoffset() is not None for at in (item.included, item.changed))
         case Prefix():
             fine = str(ipaddress.ip_network(item.network)) == item.network and item.line >= 1
-        case Entry():
+        case ListEntry():
             fine = bool(parse(item.target)) and item.target == item.target.strip()
-        case BadLine():
+        case BadRow():
             fine = item.line >= 1 and len(item.what) <= 2000  # a hundred characters, each escaped
         case _:
             fine = True

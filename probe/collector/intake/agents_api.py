@@ -17,7 +17,7 @@ from probe.collector.state import STATE, Collector
 from probe.collector.store import batches
 from probe.collector.store.agents import AgentRow
 from probe.collector.store.moments import to_ms
-from probe.collector.web.errors import Refusal, json_response, overloaded
+from probe.collector.web.responses import ApiError, json_response, storage_unavailable
 from probe.errors import StorageError
 from probe.formats.batch import MAX_COMPRESSED
 
@@ -33,17 +33,17 @@ async def post_enrol(request: web.Request) -> web.Response:
     collector = request.app[STATE]
     wait = collector.enrolments.take("", 1024, collector.clock.monotonic())
     if wait:
-        raise Refusal(429, "slow_down", "too many enrolments at once", retry_after=ceil(wait / collector.clock.rate))
+        raise ApiError(429, "slow_down", "too many enrolments at once", retry_after=ceil(wait / collector.clock.rate))
     body = await request.read()
     try:
         application = _APPLICATION.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refusal(400, "bad_request", f"not an application: {error}"[:200]) from error
+        raise ApiError(400, "bad_request", f"not an application: {error}"[:200]) from error
     now = collector.clock.now()
     try:
         agent = await collector.store.write(lambda session: enrol(session, application, now))
     except StorageError as error:
-        raise overloaded(error) from error
+        raise storage_unavailable(error) from error
     collector.metrics.add("enrolments_total")
     return json_response({"agent": agent, "clock": now})
 
@@ -57,7 +57,7 @@ async def post_batch(request: web.Request) -> web.Response:
     raw = await request.read()
     wait = collector.limits.take(agent.id, len(raw), collector.clock.monotonic())
     if wait:
-        raise Refusal(429, "slow_down", "too many batches at once", retry_after=ceil(wait / collector.clock.rate))
+        raise ApiError(429, "slow_down", "too many batches at once", retry_after=ceil(wait / collector.clock.rate))
     delivery = Delivery(
         raw=raw,
         encoding=request.headers.get("Content-Encoding", "").strip().lower(),
@@ -99,11 +99,11 @@ async def _sender(collector: Collector, request: web.Request) -> AgentRow:
     agent_id = request.headers.get("Probe-Agent", "")
     agent = await collector.agent(agent_id) if 0 < len(agent_id) <= 64 else None
     if agent is None:
-        raise Refusal(401, "unknown_agent", "this agent is not enrolled here")
+        raise ApiError(401, "unknown_agent", "this agent is not enrolled here")
     if agent.state != "active":
-        raise Refusal(403, "revoked", "this agent has been revoked")
+        raise ApiError(403, "revoked", "this agent has been revoked")
     if (request.content_length or 0) > MAX_COMPRESSED:
-        raise Refusal(413, "too_large", f"a batch is at most {MAX_COMPRESSED} bytes on the wire")
+        raise ApiError(413, "too_large", f"a batch is at most {MAX_COMPRESSED} bytes on the wire")
     return agent
 
 
@@ -121,7 +121,7 @@ async def _store(collector: Collector, agent: AgentRow, parcel: Parcel) -> Outco
     try:
         outcome = await collector.store.write(lambda session: absorb(session, agent, parcel))
     except StorageError as error:
-        raise overloaded(error) from error
+        raise storage_unavailable(error) from error
     metrics = collector.metrics
     metrics.add("batches_total", answer=outcome.answer)
     metrics.add("rounds_total", outcome.rounds)
@@ -138,8 +138,8 @@ async def _store(collector: Collector, agent: AgentRow, parcel: Parcel) -> Outco
 def _answer(outcome: Outcome, now: datetime) -> web.Response:
     match outcome.answer:
         case Answer.GAP:
-            raise Refusal(409, "gap", "batches before this one are missing", expected=outcome.seq)
+            raise ApiError(409, "gap", "batches before this one are missing", expected=outcome.seq)
         case Answer.CONFLICT:
-            raise Refusal(422, "conflict", "another body came under this number before")
+            raise ApiError(422, "conflict", "another body came under this number before")
         case _:
             return json_response({"acked": outcome.seq, "clock": now})

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from probe.collector.intake.apply_batch import Parcel
 from probe.collector.intake.enrolment import MAX_ASN, is_country
 from probe.collector.store.agents import AgentRow
-from probe.collector.web.errors import Refusal
+from probe.collector.web.responses import ApiError
 from probe.errors import RecordError
 from probe.formats.batch import MAX_BYTES, MAX_CHANGES, MAX_COMPRESSED, Batch, decode, signed_bytes
 from probe.model.target import MAX_LENGTH
@@ -45,14 +45,14 @@ def signature_of(text: str) -> bytes:
     """The `Probe-Signature` header's bytes.
 
     Raises:
-        Refusal: it is not 64 bytes in base64.
+        ApiError: it is not 64 bytes in base64.
     """
     try:
         signature = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         signature = b""
     if len(signature) != 64:
-        raise Refusal(401, "bad_signature", "the signature is not 64 bytes in base64")
+        raise ApiError(401, "bad_signature", "the signature is not 64 bytes in base64")
     return signature
 
 
@@ -60,23 +60,23 @@ def inflate(raw: bytes, encoding: str) -> bytes:
     """The signed body.
 
     Raises:
-        Refusal: it is too large, on the wire or inflated, or not gzip.
+        ApiError: it is too large, on the wire or inflated, or not gzip.
     """
     if len(raw) > MAX_COMPRESSED:
-        raise Refusal(413, "too_large", f"a batch is at most {MAX_COMPRESSED} bytes on the wire")
+        raise ApiError(413, "too_large", f"a batch is at most {MAX_COMPRESSED} bytes on the wire")
     if encoding in ("", "identity"):
         return raw
     if encoding != "gzip":
-        raise Refusal(415, "bad_encoding", "send gzip")
+        raise ApiError(415, "bad_encoding", "send gzip")
     inflater = zlib.decompressobj(wbits=31)
     try:
         body = inflater.decompress(raw, MAX_BYTES + 1)
     except zlib.error as error:
-        raise Refusal(400, "bad_gzip", "the body is not gzip") from error
+        raise ApiError(400, "bad_gzip", "the body is not gzip") from error
     if len(body) > MAX_BYTES:
-        raise Refusal(413, "too_large", f"a batch is at most {MAX_BYTES} bytes inflated")
+        raise ApiError(413, "too_large", f"a batch is at most {MAX_BYTES} bytes inflated")
     if not inflater.eof:
-        raise Refusal(400, "bad_gzip", "the body ends early")
+        raise ApiError(400, "bad_gzip", "the body ends early")
     return body
 
 
@@ -108,24 +108,24 @@ def open_parcel(agent: AgentRow, delivery: Delivery, origin: str) -> Parcel:
         origin: of this collector, inside what is signed.
 
     Raises:
-        Refusal: it cannot be taken in.
+        ApiError: it cannot be taken in.
     """
     body = inflate(delivery.raw, delivery.encoding)
     try:
         Ed25519PublicKey.from_public_bytes(agent.pubkey).verify(delivery.signature, signed_bytes(origin, body))
     except (InvalidSignature, ValueError) as error:
-        raise Refusal(401, "bad_signature", "the signature is not this agent's over this body and origin") from error
+        raise ApiError(401, "bad_signature", "the signature is not this agent's over this body and origin") from error
     try:
         batch = decode(body)
     except RecordError as error:
-        raise Refusal(400, "bad_batch", error.what[:200]) from error
+        raise ApiError(400, "bad_batch", error.what[:200]) from error
     if batch.agent != agent.id:
-        raise Refusal(400, "bad_batch", "the batch names another agent than its header")
+        raise ApiError(400, "bad_batch", "the batch names another agent than its header")
     fault = fault_of(batch)
     if fault:
-        raise Refusal(400, "bad_batch", fault)
+        raise ApiError(400, "bad_batch", fault)
     if len(batch.changes) > MAX_CHANGES:
-        raise Refusal(413, "too_large", f"a batch carries at most {MAX_CHANGES} changes")
+        raise ApiError(413, "too_large", f"a batch carries at most {MAX_CHANGES} changes")
     zipped = delivery.encoding == "gzip"
     return Parcel(
         batch=batch,

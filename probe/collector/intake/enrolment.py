@@ -17,7 +17,7 @@ import msgspec
 from probe.collector.store import Session, agents
 from probe.collector.store.agents import AgentRow, TokenRow
 from probe.collector.store.moments import to_ms
-from probe.collector.web.errors import Refusal
+from probe.collector.web.responses import ApiError
 
 TOKEN_BYTES = 16
 KEY_BYTES = 32
@@ -48,29 +48,29 @@ def enrol(session: Session, application: Application, now: datetime) -> str:
     The same key with the same token is answered as the first time: the first answer may have been lost on its way.
 
     Raises:
-        Refusal: the token is unknown, spent, out of date or for another role, or the key is no key.
+        ApiError: the token is unknown, spent, out of date or for another role, or the key is no key.
     """
     key = _key(application.public_key)
     if application.role not in agents.ROLES:
-        raise Refusal(400, "bad_role", "the role is vantage or control")
+        raise ApiError(400, "bad_role", "the role is vantage or control")
     country = application.country
     if not 0 <= application.asn <= MAX_ASN or not is_country(country):
-        raise Refusal(400, "bad_network", "the AS number or the country code is out of bounds")
+        raise ApiError(400, "bad_network", "the AS number or the country code is out of bounds")
     digest = _digest(application.token)
     token = agents.token(session, digest)
     holder = agents.agent_of_key(session, key)
     if token is None:
-        raise Refusal(401, "bad_token", "the token is not known here")
+        raise ApiError(401, "bad_token", "the token is not known here")
     if token.agent is not None:
         if holder is not None and holder.id == token.agent:
             return holder.id
-        raise Refusal(401, "spent_token", "the token has been used")
+        raise ApiError(401, "spent_token", "the token has been used")
     if token.expires < to_ms(now):
-        raise Refusal(401, "expired_token", "the token is out of date; ask the sponsor for another")
+        raise ApiError(401, "expired_token", "the token is out of date; ask the sponsor for another")
     if token.role != application.role:
-        raise Refusal(403, "wrong_role", "the token is for another role")
+        raise ApiError(403, "wrong_role", "the token is for another role")
     if holder is not None:
-        raise Refusal(409, "known_key", "this key has been enrolled before; make a new one")
+        raise ApiError(409, "known_key", "this key has been enrolled before; make a new one")
     agent = secrets.token_hex(8)
     moment = to_ms(now)
     agents.add_agent(
@@ -95,5 +95,5 @@ def _key(text: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != KEY_BYTES:
-        raise Refusal(400, "bad_key", "the public key is not 32 bytes in base64")
+        raise ApiError(400, "bad_key", "the public key is not 32 bytes in base64")
     return key

@@ -10,19 +10,19 @@ import msgspec
 
 from probe.collector.store import Row, Session
 from probe.collector.store.moments import from_ms, to_ms
-from probe.lists.history import Change, Kind
-from probe.lists.registers.record import Decision
+from probe.lists.register_diff import ChangeKind, RegisterChange
+from probe.lists.registers.register_entry import RegisterDecision
 
 MOST = 20_000
 """Changes of one service that are read for its page. Zello's listing grew to 75 records by 2019."""
 
 
-def keep(session: Session, country: str, changes: Iterable[Change]) -> int:
+def keep(session: Session, country: str, changes: Iterable[RegisterChange]) -> int:
     """Write changes of a country's register; how many were not there yet."""
     return sum(_keep(session, country, change) for change in changes)
 
 
-def _keep(session: Session, country: str, change: Change) -> int:
+def _keep(session: Session, country: str, change: RegisterChange) -> int:
     digest = sha256(country.encode() + b"\0" + msgspec.json.encode(change)).digest()
     decision = change.decision
     return session.run(
@@ -34,25 +34,25 @@ def _keep(session: Session, country: str, change: Change) -> int:
     )
 
 
-def changes_of(session: Session, service: str) -> dict[str, list[Change]]:
+def changes_of(session: Session, service: str) -> dict[str, list[RegisterChange]]:
     """Country -> what was listed and delisted of a service there, without the addresses."""
-    found: dict[str, list[Change]] = {}
+    found: dict[str, list[RegisterChange]] = {}
     for row in session.rows(
         "SELECT cc, kind, subject, decided, decision, authority, after, before, included FROM register_change"
         " WHERE service = ? AND kind IN (?, ?) ORDER BY cc, before, subject LIMIT ?",
-        *(service, Kind.LISTED.value, Kind.DELISTED.value, MOST),
+        *(service, ChangeKind.LISTED.value, ChangeKind.DELISTED.value, MOST),
     ):
         found.setdefault(str(row[0]), []).append(_change(service, row))
     return found
 
 
-def _change(service: str, row: Row) -> Change:
+def _change(service: str, row: Row) -> RegisterChange:
     _, kind, subject, decided, number, authority, after, before, included = row
-    return Change(
-        kind=Kind(kind),
+    return RegisterChange(
+        kind=ChangeKind(kind),
         subject=subject,
         service=service,
-        decision=Decision(decided, number, authority),
+        decision=RegisterDecision(decided, number, authority),
         after=_moment(after),
         before=_moment(before),
         included=_moment(included),

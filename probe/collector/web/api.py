@@ -12,10 +12,10 @@ from probe.collector.intake.pseudonym import public_name
 from probe.collector.state import STATE, Collector
 from probe.collector.store import events, history
 from probe.collector.store.moments import from_ms, to_ms
-from probe.collector.web.board_view import Line, Square
-from probe.collector.web.errors import Refusal, json_response
-from probe.collector.web.event_view import dossier, evidence
+from probe.collector.web.board_view import BoardCell, ServiceRow
+from probe.collector.web.event_view import event_view, evidence
 from probe.collector.web.pages import BOARD
+from probe.collector.web.responses import ApiError, json_response
 from probe.model.event import Network, Span
 
 MOST = 1000
@@ -43,9 +43,9 @@ async def get_event(request: web.Request) -> web.Response:
     """`/api/v1/events/<id>`: an event, its revisions, its vantages, the digests of its evidence."""
     collector = request.app[STATE]
     event_id = request.match_info["id"]
-    view = await collector.store.read(lambda session: dossier(session, event_id, collector.secret))
+    view = await collector.store.read(lambda session: event_view(session, event_id, collector.secret))
     if view is None:
-        raise Refusal(404, "not_found", "there is no such event")
+        raise ApiError(404, "not_found", "there is no such event")
     revisions = [
         {"kind": each.kind, "published": from_ms(each.published), "event": each.event} for each in view.revisions
     ]
@@ -67,13 +67,13 @@ async def get_evidence(request: web.Request) -> web.Response:
     digest = request.match_info["digest"]
     body = await request.app[STATE].store.read(lambda session: evidence(session, digest))
     if body is None:
-        raise Refusal(404, "not_found", "there is no such evidence")
+        raise ApiError(404, "not_found", "there is no such evidence")
     answer = web.Response(body=body + b"\n", content_type="application/jsonl")
     answer.headers["Content-Disposition"] = "attachment; filename=verdict.jsonl"
     return answer
 
 
-def _square(line: Line, square: Square) -> dict[str, Any]:
+def _square(line: ServiceRow, square: BoardCell) -> dict[str, Any]:
     cell = msgspec.to_builtins(square.cell)
     event = square.event
     fields = {"service": line.service, "since": square.since, "event": event.id if event else None}
@@ -113,14 +113,14 @@ def _since(request: web.Request, collector: Collector) -> int:
     try:
         moment = datetime.fromisoformat(text.replace(" ", "+"))
     except ValueError as error:
-        raise Refusal(400, "bad_request", "since is a moment as 2017-05-04T00:00:00Z") from error
+        raise ApiError(400, "bad_request", "since is a moment as 2017-05-04T00:00:00Z") from error
     if moment.tzinfo is None:
-        raise Refusal(400, "bad_request", "since lacks its zone: write 2017-05-04T00:00:00Z")
+        raise ApiError(400, "bad_request", "since lacks its zone: write 2017-05-04T00:00:00Z")
     return to_ms(moment)
 
 
 def _limit(request: web.Request) -> int:
     text = request.query.get("limit", str(MOST))
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST):
-        raise Refusal(400, "bad_request", f"limit is a number from 1 to {MOST}")
+        raise ApiError(400, "bad_request", f"limit is a number from 1 to {MOST}")
     return int(text)

@@ -12,7 +12,7 @@ from probe.collector.store import Session, events, history
 from probe.collector.store.events import Revision
 from probe.collector.store.history import Attendance
 from probe.collector.store.moments import from_ms, to_ms
-from probe.collector.web.timeline import Strip, strip
+from probe.collector.web.timeline import TimelineStrip, strip
 from probe.fuse.board import Cell, cells
 from probe.fuse.presence import PATIENCE
 from probe.fuse.revision import NEWS
@@ -21,9 +21,9 @@ from probe.model.verdict import Status, VantageState
 
 STRIP = timedelta(days=30)
 CHANGES = timedelta(hours=24)
-MOST_SERVICES = 300
+MAX_SERVICES = 300
 """Rows on the board; those with something wrong come first, and the rest is in the API."""
-MOST_NEWS = 40
+MAX_NEWS = 40
 _WORST = (
     Status.BLOCKED,
     Status.THROTTLED,
@@ -34,7 +34,7 @@ _WORST = (
 )
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class NetworkColumn(msgspec.Struct, frozen=True, kw_only=True):
     """A network: a column.
 
     Attributes:
@@ -52,7 +52,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     skew: float = 0.0
 
 
-class Square(msgspec.Struct, frozen=True, kw_only=True):
+class BoardCell(msgspec.Struct, frozen=True, kw_only=True):
     """A service in a network.
 
     Attributes:
@@ -63,45 +63,45 @@ class Square(msgspec.Struct, frozen=True, kw_only=True):
     cell: Cell
     since: datetime
     event: Event | None
-    strip: Strip
+    strip: TimelineStrip
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class ServiceRow(msgspec.Struct, frozen=True, kw_only=True):
     """A service: a row, with a square or nothing for each network."""
 
     service: str
-    squares: tuple[Square | None, ...]
+    squares: tuple[BoardCell | None, ...]
     worst: Status
 
 
-class Overview(msgspec.Struct, frozen=True, kw_only=True):
+class BoardView(msgspec.Struct, frozen=True, kw_only=True):
     """The whole board at a moment. `hidden` services have no row, `controls` are controls that are present."""
 
     now: datetime
-    places: tuple[Place, ...]
-    lines: tuple[Line, ...]
+    places: tuple[NetworkColumn, ...]
+    lines: tuple[ServiceRow, ...]
     lasting: tuple[Event, ...]
     news: tuple[Revision, ...]
     controls: int
     hidden: int = 0
 
 
-def overview(session: Session, now: datetime) -> Overview:
+def board_view(session: Session, now: datetime) -> BoardView:
     """The board."""
     moment = to_ms(now)
     since = to_ms(now - STRIP)
     known = events.events(session, since, 10_000)
     attendances = history.attendance(session)
-    places = places_of([each for each in attendances if each.role != "control"], now)
+    places = network_columns([each for each in attendances if each.role != "control"], now)
     lines = _lines(cells(events.tallies(session, moment)), places, known, history.presences_since(session, since), now)
-    return Overview(
+    return BoardView(
         now=now,
         places=tuple(places),
-        lines=tuple(lines[:MOST_SERVICES]),
+        lines=tuple(lines[:MAX_SERVICES]),
         lasting=tuple(_lasting(known)),
-        news=tuple(events.news(session, NEWS, to_ms(now - CHANGES), MOST_NEWS)),
+        news=tuple(events.news(session, NEWS, to_ms(now - CHANGES), MAX_NEWS)),
         controls=sum(1 for each in attendances if each.role == "control" and _present(each, now)),
-        hidden=max(0, len(lines) - MOST_SERVICES),
+        hidden=max(0, len(lines) - MAX_SERVICES),
     )
 
 
@@ -109,13 +109,13 @@ def _present(each: Attendance, now: datetime) -> bool:
     return each.stop + PATIENCE * each.interval >= to_ms(now)
 
 
-def places_of(attendances: Iterable[Attendance], now: datetime) -> list[Place]:
+def network_columns(attendances: Iterable[Attendance], now: datetime) -> list[NetworkColumn]:
     """The networks of these vantages, by country and number."""
     by_network: dict[Network, list[Attendance]] = defaultdict(list)
     for each in attendances:
         by_network[each.network].append(each)
     return [
-        Place(
+        NetworkColumn(
             network=network,
             vantages=len(found),
             present=sum(1 for each in found if _present(each, now) and each.state == VantageState.ONLINE),
@@ -128,8 +128,8 @@ def places_of(attendances: Iterable[Attendance], now: datetime) -> list[Place]:
 
 
 def _lines(
-    found: list[Cell], places: list[Place], known: list[Event], presences: list[Presence], now: datetime
-) -> list[Line]:
+    found: list[Cell], places: list[NetworkColumn], known: list[Event], presences: list[Presence], now: datetime
+) -> list[ServiceRow]:
     here: dict[tuple[str, Network], list[Event]] = defaultdict(list)
     for event in known:
         if event.scope is Scope.NETWORK:
@@ -137,12 +137,12 @@ def _lines(
     runs: dict[Network, list[Presence]] = defaultdict(list)
     for presence in presences:
         runs[presence.network].append(presence)
-    squares: dict[str, dict[Network, Square]] = defaultdict(dict)
+    squares: dict[str, dict[Network, BoardCell]] = defaultdict(dict)
     for cell in found:
         its = here[cell.service, cell.network]
-        squares[cell.service][cell.network] = square_of(cell, its, runs[cell.network], now)
+        squares[cell.service][cell.network] = board_cell(cell, its, runs[cell.network], now)
     lines = [
-        Line(
+        ServiceRow(
             service=service,
             squares=tuple(row.get(place.network) for place in places),
             worst=min((square.cell.status for square in row.values()), key=_WORST.index),
@@ -152,13 +152,13 @@ def _lines(
     return sorted(lines, key=_rank)
 
 
-def _rank(line: Line) -> tuple[int, int, str, str]:
+def _rank(line: ServiceRow) -> tuple[int, int, str, str]:
     """The worst first, of equals the most widespread, then by name."""
     spread = sum(1 for square in line.squares if square is not None and square.cell.status is line.worst)
     return (_WORST.index(line.worst), -spread, line.service.casefold(), line.service)
 
 
-def square_of(cell: Cell, its: list[Event], runs: list[Presence], now: datetime) -> Square:
+def board_cell(cell: Cell, its: list[Event], runs: list[Presence], now: datetime) -> BoardCell:
     """A cell with the event that lasts there, and its strip.
 
     Args:
@@ -175,7 +175,7 @@ def square_of(cell: Cell, its: list[Event], runs: list[Presence], now: datetime)
         since = max([cell.since, *lifts])
     else:
         since = cell.since
-    return Square(cell=cell, since=since, event=lasting, strip=strip(its, runs, now - STRIP, now))
+    return BoardCell(cell=cell, since=since, event=lasting, strip=strip(its, runs, now - STRIP, now))
 
 
 def _lasting(known: list[Event]) -> list[Event]:

@@ -14,12 +14,12 @@ from probe.fuse.interference_span import Stretch, stretches
 from probe.model.event import Event, Scope
 from probe.model.verdict import Cause, Status, Verdict
 
-MOST_WITNESSES = 200
-MOST_PROOFS = 8
+MAX_VANTAGES = 200
+MAX_VERDICTS = 8
 _VERDICT = msgspec.json.Decoder(Verdict)
 
 
-class Witness(msgspec.Struct, frozen=True, kw_only=True):
+class EventVantage(msgspec.Struct, frozen=True, kw_only=True):
     """A vantage that saw it, under its public name. `until` is None while it has not been let through."""
 
     vantage: str
@@ -33,7 +33,7 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str
 
 
-class Proof(msgspec.Struct, frozen=True, kw_only=True):
+class SupportingVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """A verdict behind it, and who sent it. `digest` is the SHA-256 of its JSON."""
 
     vantage: str
@@ -41,23 +41,23 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
 
 
-class Dossier(msgspec.Struct, frozen=True, kw_only=True):
+class EventView(msgspec.Struct, frozen=True, kw_only=True):
     """An event and its grounds. `superseded`: the id it goes on under, or `-` when it was withdrawn."""
 
     event: Event
     superseded: str
     revisions: tuple[Revision, ...]
-    witnesses: tuple[Witness, ...]
-    proofs: tuple[Proof, ...]
+    witnesses: tuple[EventVantage, ...]
+    proofs: tuple[SupportingVerdict, ...]
 
 
-def dossier(session: Session, event_id: str, secret: bytes) -> Dossier | None:
+def event_view(session: Session, event_id: str, secret: bytes) -> EventView | None:
     """The event of this id with its grounds; None when there is none."""
     found = events.event(session, event_id)
     if found is None:
         return None
-    witnesses = [_witness(each, secret) for each in _stretches(session, found.event)][:MOST_WITNESSES]
-    return Dossier(
+    witnesses = [_witness(each, secret) for each in _stretches(session, found.event)][:MAX_VANTAGES]
+    return EventView(
         event=found.event,
         superseded=found.superseded,
         revisions=tuple(events.revisions_of(session, event_id)),
@@ -87,8 +87,8 @@ def _stretches(session: Session, event: Event) -> list[Stretch]:
     ]
 
 
-def _witness(each: Stretch, secret: bytes) -> Witness:
-    return Witness(
+def _witness(each: Stretch, secret: bytes) -> EventVantage:
+    return EventVantage(
         vantage=public_name(secret, each.agent, each.network),
         asn=each.network.asn,
         country=each.network.country,
@@ -101,9 +101,9 @@ def _witness(each: Stretch, secret: bytes) -> Witness:
     )
 
 
-def _proofs(session: Session, witnesses: list[Witness]) -> list[Proof]:
+def _proofs(session: Session, witnesses: list[EventVantage]) -> list[SupportingVerdict]:
     """The first verdicts that can be read, at most one of each vantage and target."""
-    found: list[Proof] = []
+    found: list[SupportingVerdict] = []
     for witness in witnesses:
         body = evidence(session, witness.evidence) if witness.evidence else None
         if body is None:
@@ -112,7 +112,7 @@ def _proofs(session: Session, witnesses: list[Witness]) -> list[Proof]:
             verdict = _VERDICT.decode(body)
         except msgspec.MsgspecError:
             continue
-        found.append(Proof(vantage=witness.vantage, digest=witness.evidence, verdict=verdict))
-        if len(found) == MOST_PROOFS:
+        found.append(SupportingVerdict(vantage=witness.vantage, digest=witness.evidence, verdict=verdict))
+        if len(found) == MAX_VERDICTS:
             break
     return found

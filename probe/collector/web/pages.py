@@ -16,12 +16,11 @@ from aiohttp import web
 from probe.collector.state import STATE, Collector
 from probe.collector.store.moments import from_ms
 from probe.collector.web import wording
-from probe.collector.web.board_view import Overview, overview
-from probe.collector.web.countries import country_name
-from probe.collector.web.event_view import Dossier, Proof, dossier
-from probe.collector.web.timeline import Strip, lane
-from probe.collector.web.titles import called
-from probe.collector.web.verdict_text import command_line, control_line, location_line, plain, steps
+from probe.collector.web.board_view import BoardView, board_view
+from probe.collector.web.display_names import called, country_name
+from probe.collector.web.event_view import EventView, SupportingVerdict, event_view
+from probe.collector.web.timeline import TimelineStrip, lane
+from probe.collector.web.verdict_text import command_line, control_line, evidence_rows, location_line, plain
 from probe.fuse.revision import Kind
 from probe.model.verdict import Cause, Status, VantageState
 
@@ -32,27 +31,27 @@ REFRESH = 30.0
 """Seconds after which an open board looks again."""
 
 
-class Board:
+class BoardCache:
     """The board, looked up once for all who ask in the same second."""
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
         self._lock = asyncio.Lock()
         self._at = -FRESH
-        self._view: Overview | None = None
+        self._view: BoardView | None = None
 
-    async def view(self) -> Overview:
+    async def view(self) -> BoardView:
         """The board, a second old at most."""
         collector = self._collector
         async with self._lock:
             if self._view is None or collector.real.monotonic() - self._at >= FRESH:
                 now = collector.clock.now().replace(microsecond=0)
-                self._view = await collector.store.read(lambda session: overview(session, now))
+                self._view = await collector.store.read(lambda session: board_view(session, now))
                 self._at = collector.real.monotonic()
             return self._view
 
 
-BOARD: web.AppKey[Board] = web.AppKey("board", Board)
+BOARD: web.AppKey[BoardCache] = web.AppKey("board", BoardCache)
 TEMPLATES: web.AppKey[jinja2.Environment] = web.AppKey("templates", jinja2.Environment)
 
 
@@ -113,10 +112,10 @@ async def get_event(request: web.Request) -> web.Response:
     """`/e/<id>`: an event and its grounds."""
     collector = request.app[STATE]
     event_id = request.match_info["id"]
-    view = await collector.store.read(lambda session: dossier(session, event_id, collector.secret))
+    view = await collector.store.read(lambda session: event_view(session, event_id, collector.secret))
     if view is None:
         text = "The address may be mistyped: an event once published stays."
-        return rendered(request, "lost.html", status=404, title="There is no such event", text=text)
+        return rendered(request, "error.html", status=404, title="There is no such event", text=text)
     now = collector.clock.now().replace(microsecond=0)
     return rendered(request, "event.html", view=view, now=now, proofs=_proofs(view), lanes=_lanes(view, now))
 
@@ -129,7 +128,7 @@ def service_path(name: str) -> str:
 def lost(request: web.Request, status: int) -> web.Response:
     """A page in place of one that is not there."""
     title = "There is nothing here" if status == 404 else "That did not work"
-    return rendered(request, "lost.html", status=status, title=title, text="The board is where everything begins.")
+    return rendered(request, "error.html", status=status, title=title, text="The board is where everything begins.")
 
 
 def rendered(request: web.Request, name: str, status: int = 200, **values: Any) -> web.Response:
@@ -145,7 +144,7 @@ def _epoch() -> datetime:
     return from_ms(0)
 
 
-def _headline(view: Overview) -> str:
+def _headline(view: BoardView) -> str:
     """The answer in one line: what is interfered with, and how widely."""
     services = sorted({event.service for event in view.lasting}, key=str.casefold)
     networks = {event.network for event in view.lasting}
@@ -160,8 +159,8 @@ def _headline(view: Overview) -> str:
     return f"{wording.counted(len(services), 'service')} blocked or throttled on {where}."
 
 
-def _lanes(view: Dossier, now: datetime) -> list[Strip]:
-    """When each vantage saw it, all on one scale with a little room on both sides."""
+def _lanes(view: EventView, now: datetime) -> list[TimelineStrip]:
+    """Draw when each vantage saw the event, all on one scale with a small margin on both sides."""
     ends = [each.until or now for each in view.witnesses]
     since = min((each.since for each in view.witnesses), default=now)
     room = max(timedelta(minutes=1), (max(ends, default=now) - since) / 20)
@@ -169,18 +168,18 @@ def _lanes(view: Dossier, now: datetime) -> list[Strip]:
     return [lane(each.status, (each.since, each.until or scale[1]), *scale) for each in view.witnesses]
 
 
-def _proofs(view: Dossier) -> list[dict[str, Any]]:
+def _proofs(view: EventView) -> list[dict[str, Any]]:
     return [_proof(proof) for proof in view.proofs]
 
 
-def _proof(proof: Proof) -> dict[str, Any]:
+def _proof(proof: SupportingVerdict) -> dict[str, Any]:
     """A verdict as the page shows it; the JSON in ASCII, so that no character of a stranger's page rearranges ours."""
     raw = json.dumps(msgspec.to_builtins(proof.verdict), indent=1, ensure_ascii=True)
     return {
         "vantage": proof.vantage,
         "digest": proof.digest,
         "verdict": proof.verdict,
-        "steps": steps(proof.verdict),
+        "steps": evidence_rows(proof.verdict),
         "control": f"{control_line(proof.verdict)} {location_line(proof.verdict)}".strip(),
         "command": command_line(plain(proof.verdict.target, 2048)),
         "raw": raw,

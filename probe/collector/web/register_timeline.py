@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from probe.lists.history import Change, Kind
+from probe.lists.register_diff import ChangeKind, RegisterChange
 from probe.model.event import Event, Network
 
 
-class When(msgspec.Struct, frozen=True, kw_only=True):
+class TimeBounds(msgspec.Struct, frozen=True, kw_only=True):
     """A moment that lies after the one and not after the other; equal where it is known.
 
     Attributes:
@@ -27,7 +27,7 @@ class When(msgspec.Struct, frozen=True, kw_only=True):
     before: datetime
 
 
-class Listing(msgspec.Struct, frozen=True, kw_only=True):
+class RegisterListing(msgspec.Struct, frozen=True, kw_only=True):
     """A service on a country's register: from when its first name or address was listed until its last one was not.
 
     Attributes:
@@ -37,8 +37,8 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     country: str
-    listed: When
-    delisted: When | None
+    listed: TimeBounds
+    delisted: TimeBounds | None
     entries: int
     decisions: tuple[str, ...]
 
@@ -55,7 +55,7 @@ class Lag(msgspec.Struct, frozen=True, kw_only=True):
     most: float | None
 
 
-class Observed(msgspec.Struct, frozen=True, kw_only=True):
+class ObservedNetwork(msgspec.Struct, frozen=True, kw_only=True):
     """A network beside a listing, or beside none.
 
     Attributes:
@@ -76,25 +76,25 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[str, ...] = ()
 
 
-class Beside(msgspec.Struct, frozen=True, kw_only=True):
+class ListingComparison(msgspec.Struct, frozen=True, kw_only=True):
     """A listing and the networks of its country; no listing: what was seen while none was in force."""
 
-    listing: Listing | None
-    networks: tuple[Observed, ...]
+    listing: RegisterListing | None
+    networks: tuple[ObservedNetwork, ...]
 
 
-def listings(country: str, changes: Iterable[Change]) -> tuple[Listing, ...]:
+def listings(country: str, changes: Iterable[RegisterChange]) -> tuple[RegisterListing, ...]:
     """A service's listings in one country, in order of time."""
-    by_subject: dict[str, list[tuple[Kind, When]]] = defaultdict(list)
+    by_subject: dict[str, list[tuple[ChangeKind, TimeBounds]]] = defaultdict(list)
     decisions: dict[str, set[str]] = defaultdict(set)
     for change in changes:
         when = dated(change)
-        if when is not None and change.kind in (Kind.LISTED, Kind.DELISTED):
+        if when is not None and change.kind in (ChangeKind.LISTED, ChangeKind.DELISTED):
             by_subject[change.subject].append((change.kind, when))
             decisions[change.subject].add(change.decision.number)
     parts = [(subject, *part) for subject, found in by_subject.items() for part in _stretches(found)]
     parts.sort(key=lambda part: (part[1].before, part[0]))
-    runs: list[list[tuple[str, When, When | None]]] = []
+    runs: list[list[tuple[str, TimeBounds, TimeBounds | None]]] = []
     for part in parts:
         if runs and _touches(runs[-1], part[1]):
             runs[-1].append(part)
@@ -103,23 +103,25 @@ def listings(country: str, changes: Iterable[Change]) -> tuple[Listing, ...]:
     return tuple(_listing(country, run, decisions) for run in runs)
 
 
-def dated(change: Change) -> When | None:
-    """When a change came; None where nothing says so.
+def dated(change: RegisterChange) -> TimeBounds | None:
+    """Bounds of the moment of a change; None where the source gives none.
 
     A listing is no older than its decision. The register's own time of entry is the decision's and not the entry's, so
     that it dates a listing only where it lies between the two snapshots.
     """
     included, after, before = change.included, change.after, change.before
-    if change.kind is Kind.LISTED and included is not None and _within(included, after, before):
-        return When(after=included, before=included)
+    if change.kind is ChangeKind.LISTED and included is not None and _within(included, after, before):
+        return TimeBounds(after=included, before=included)
     if before is None:
         return None
-    if change.kind is Kind.LISTED and (decided := _day(change.decision.date)) is not None and decided < before:
+    if change.kind is ChangeKind.LISTED and (decided := _day(change.decision.date)) is not None and decided < before:
         after = decided if after is None else max(after, decided)
-    return When(after=after, before=before)
+    return TimeBounds(after=after, before=before)
 
 
-def beside(found: Sequence[Listing], events: Iterable[Event], looked: Mapping[Network, datetime]) -> tuple[Beside, ...]:
+def beside(
+    found: Sequence[RegisterListing], events: Iterable[Event], looked: Mapping[Network, datetime]
+) -> tuple[ListingComparison, ...]:
     """The networks beside each listing; last, where there is any, what no listing goes with.
 
     An event goes with a listing when it lasted at any time in which the listing was or may have been in force.
@@ -130,7 +132,7 @@ def beside(found: Sequence[Listing], events: Iterable[Event], looked: Mapping[Ne
         looked: network -> when the service was first looked at there.
     """
     left = {network: list(events_of) for network, events_of in _by_network(events).items()}
-    rows: list[Beside] = []
+    rows: list[ListingComparison] = []
     for listing in found:
         networks = []
         for network, since in sorted(looked.items()):
@@ -138,14 +140,14 @@ def beside(found: Sequence[Listing], events: Iterable[Event], looked: Mapping[Ne
                 own = [event for event in left.get(network, ()) if _goes_with(event, listing)]
                 left[network] = [event for event in left.get(network, ()) if event not in own]
                 networks.append(_observed(network, since, own, listing))
-        rows.append(Beside(listing=listing, networks=tuple(networks)))
+        rows.append(ListingComparison(listing=listing, networks=tuple(networks)))
     others = tuple(
         _observed(network, looked.get(network, own[0].onset), own, None) for network, own in sorted(left.items()) if own
     )
-    return (*rows, Beside(listing=None, networks=others)) if others else tuple(rows)
+    return (*rows, ListingComparison(listing=None, networks=others)) if others else tuple(rows)
 
 
-def lag(moment: datetime, when: When) -> Lag:
+def lag(moment: datetime, when: TimeBounds) -> Lag:
     """How long after a moment that is not quite known another one came."""
     most = None if when.after is None else (moment - when.after).total_seconds()
     return Lag(least=(moment - when.before).total_seconds(), most=most)
@@ -163,34 +165,34 @@ def _day(text: str) -> datetime | None:
         return None
 
 
-def _stretches(found: list[tuple[Kind, When]]) -> list[tuple[When, When | None]]:
+def _stretches(found: list[tuple[ChangeKind, TimeBounds]]) -> list[tuple[TimeBounds, TimeBounds | None]]:
     """From when to when one name or address was listed."""
-    stretches: list[tuple[When, When | None]] = []
+    stretches: list[tuple[TimeBounds, TimeBounds | None]] = []
     for kind, when in _tightened(found):
         lasts = bool(stretches) and stretches[-1][1] is None
-        if kind is Kind.LISTED and not lasts:
+        if kind is ChangeKind.LISTED and not lasts:
             stretches.append((when, None))
-        elif kind is Kind.DELISTED and lasts:
+        elif kind is ChangeKind.DELISTED and lasts:
             stretches[-1] = (stretches[-1][0], when)
-        elif kind is Kind.DELISTED and not stretches:  # it was listed before the first snapshot we were given
-            stretches.append((When(after=None, before=when.after or when.before), when))
+        elif kind is ChangeKind.DELISTED and not stretches:  # it was listed before the first snapshot we were given
+            stretches.append((TimeBounds(after=None, before=when.after or when.before), when))
     return stretches
 
 
-def _tightened(found: list[tuple[Kind, When]]) -> list[tuple[Kind, When]]:
+def _tightened(found: list[tuple[ChangeKind, TimeBounds]]) -> list[tuple[ChangeKind, TimeBounds]]:
     """In order of time; where two pairs of snapshots show one change, it lies where both say."""
-    kept: list[tuple[Kind, When]] = []
+    kept: list[tuple[ChangeKind, TimeBounds]] = []
     for kind, when in sorted(found, key=lambda item: (item[1].before, item[1].after or item[1].before)):
         if kept and kept[-1][0] is kind and (when.after is None or when.after < kept[-1][1].before):
             last = kept[-1][1]
             after = max((moment for moment in (last.after, when.after) if moment is not None), default=None)
-            kept[-1] = (kind, When(after=after, before=last.before))
+            kept[-1] = (kind, TimeBounds(after=after, before=last.before))
         elif not kept or kept[-1] != (kind, when):
             kept.append((kind, when))
     return kept
 
 
-def _touches(run: list[tuple[str, When, When | None]], start: When) -> bool:
+def _touches(run: list[tuple[str, TimeBounds, TimeBounds | None]], start: TimeBounds) -> bool:
     """Whether an entry was listed before the last one of a run was certainly gone."""
     stops = [stop for _, _, stop in run]
     if any(stop is None for stop in stops):
@@ -199,14 +201,16 @@ def _touches(run: list[tuple[str, When, When | None]], start: When) -> bool:
     return start.before <= until or (start.after is not None and start.after < until)
 
 
-def _listing(country: str, run: list[tuple[str, When, When | None]], decisions: Mapping[str, set[str]]) -> Listing:
+def _listing(
+    country: str, run: list[tuple[str, TimeBounds, TimeBounds | None]], decisions: Mapping[str, set[str]]
+) -> RegisterListing:
     starts, stops = [start for _, start, _ in run], [stop for _, _, stop in run]
     earliest = [start.after for start in starts]
     gone = [stop for stop in stops if stop is not None]
     subjects = {subject for subject, _, _ in run}
-    return Listing(
+    return RegisterListing(
         country=country,
-        listed=When(
+        listed=TimeBounds(
             after=None if None in earliest else min(moment for moment in earliest if moment is not None),
             before=min(start.before for start in starts),
         ),
@@ -216,9 +220,9 @@ def _listing(country: str, run: list[tuple[str, When, When | None]], decisions: 
     )
 
 
-def _last(gone: list[When]) -> When:
+def _last(gone: list[TimeBounds]) -> TimeBounds:
     after = [when.after for when in gone if when.after is not None]
-    return When(after=max(after, default=None), before=max(when.before for when in gone))
+    return TimeBounds(after=max(after, default=None), before=max(when.before for when in gone))
 
 
 def _by_network(events: Iterable[Event]) -> dict[Network, list[Event]]:
@@ -228,22 +232,24 @@ def _by_network(events: Iterable[Event]) -> dict[Network, list[Event]]:
     return found
 
 
-def _goes_with(event: Event, listing: Listing) -> bool:
+def _goes_with(event: Event, listing: RegisterListing) -> bool:
     start = listing.listed.after or listing.listed.before
     if event.lifted is not None and event.lifted < start:
         return False
     return listing.delisted is None or event.onset <= listing.delisted.before
 
 
-def _observed(network: Network, since: datetime, events: list[Event], listing: Listing | None) -> Observed:
+def _observed(
+    network: Network, since: datetime, events: list[Event], listing: RegisterListing | None
+) -> ObservedNetwork:
     if not events:
-        return Observed(network=network, since=since)
+        return ObservedNetwork(network=network, since=since)
     blocked = min(event.onset for event in events)
     lifts = [event.lifted for event in events if event.lifted is not None]
     unblocked = max(lifts) if len(lifts) == len(events) else None
     found = blocked <= since + timedelta(seconds=1)
     delisted = listing.delisted if listing is not None else None
-    return Observed(
+    return ObservedNetwork(
         network=network,
         since=since,
         blocked=blocked,

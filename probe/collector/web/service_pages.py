@@ -14,18 +14,17 @@ from aiohttp import web
 
 from probe.collector.state import STATE, Collector
 from probe.collector.web import wording
-from probe.collector.web.countries import country_name
-from probe.collector.web.errors import Refusal, json_response
+from probe.collector.web.display_names import called, country_name, services
 from probe.collector.web.pages import FRESH, REFRESH, rendered
-from probe.collector.web.register_timeline import Lag, Observed, When
-from probe.collector.web.service_view import Chronicle, Country, chronicle
-from probe.collector.web.titles import called, services
+from probe.collector.web.register_timeline import Lag, ObservedNetwork, TimeBounds
+from probe.collector.web.responses import ApiError, json_response
+from probe.collector.web.service_view import CountryView, ServiceView, service_view
 from probe.model.verdict import Status
 
 RULE = "A service is blocked on a network when any of its targets is blocked at any vantage there."
 """What makes an event; the same for the board and these pages."""
 REMEMBERED = 64
-MOST_SHOWN = 50
+MAX_EVENTS_SHOWN = 50
 """Events on the page; the rest is in the data."""
 COLUMNS = (
     *("service", "country", "asn", "listed_after", "listed_before", "decisions"),
@@ -35,22 +34,22 @@ COLUMNS = (
 )
 
 
-class Shelf:
+class ServiceViewCache:
     """Pages of services, each looked up once for all who ask in the same second."""
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
         self._lock = asyncio.Lock()
-        self._kept: OrderedDict[str, tuple[float, Chronicle]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[float, ServiceView]] = OrderedDict()
 
-    async def view(self, service: str) -> Chronicle | None:
+    async def view(self, service: str) -> ServiceView | None:
         """A service as it is, a second old at most; None when nobody ever named it."""
         collector = self._collector
         async with self._lock:
             at, view = self._kept.get(service, (0.0, None))
             if view is None or collector.real.monotonic() - at >= FRESH:
                 now = collector.clock.now().replace(microsecond=0)
-                view = await collector.store.read(lambda session: chronicle(session, service, now))
+                view = await collector.store.read(lambda session: service_view(session, service, now))
                 if view is not None:
                     self._kept[service] = (collector.real.monotonic(), view)
                     self._kept.move_to_end(service)
@@ -59,22 +58,22 @@ class Shelf:
             return view
 
 
-SHELF: web.AppKey[Shelf] = web.AppKey("shelf", Shelf)
+SERVICE_VIEWS: web.AppKey[ServiceViewCache] = web.AppKey("shelf", ServiceViewCache)
 
 
 async def get_service(request: web.Request) -> web.StreamResponse:
     """`/s/<service>`, `/s/<service>.json`, `/s/<service>.csv`. A service whose own name ends like that comes first."""
-    shelf, name = request.app[SHELF], request.match_info["service"]
+    shelf, name = request.app[SERVICE_VIEWS], request.match_info["service"]
     view = await shelf.view(name)
     stem, dot, suffix = name.rpartition(".")
     if view is None and dot and suffix in ("json", "csv"):
         view = await shelf.view(stem)
         if view is None:
-            raise Refusal(404, "not_found", "there is no such service")
+            raise ApiError(404, "not_found", "there is no such service")
         return _csv(view) if suffix == "csv" else json_response(_record(view))
     if view is None:
         text = "Nobody here has looked at it under this name, and no register that was given named it."
-        return rendered(request, "lost.html", status=404, title="There is no such service", text=text)
+        return rendered(request, "error.html", status=404, title="There is no such service", text=text)
     return rendered(
         request,
         "service.html",
@@ -85,14 +84,14 @@ async def get_service(request: web.Request) -> web.StreamResponse:
         sentences=[sentence(view, country) for country in view.countries],
         tone=_tone(view),
         attested=wording.attested(event for country in view.countries for event in country.lasting()),
-        shown=view.events[:MOST_SHOWN],
+        shown=view.events[:MAX_EVENTS_SHOWN],
         rule=RULE,
         ticks=_ticks(view),
         every=max(2.0, REFRESH / request.app[STATE].clock.rate),
     )
 
 
-def sentence(view: Chronicle, country: Country) -> str:
+def sentence(view: ServiceView, country: CountryView) -> str:
     """The answer for one country."""
     where = f" in {country_name(country.code)}" if country.code else ""
     statuses = [each.square.cell.status for each in country.standings]
@@ -104,7 +103,7 @@ def sentence(view: Chronicle, country: Country) -> str:
     return said
 
 
-def _tone(view: Chronicle) -> Status:
+def _tone(view: ServiceView) -> Status:
     """The colour of the answer: what lasts, else what the present says."""
     lasting = [event.status for country in view.countries for event in country.lasting()]
     if lasting:
@@ -113,12 +112,12 @@ def _tone(view: Chronicle) -> Status:
     return Status.REACHABLE if present == {Status.REACHABLE} else Status.UNKNOWN
 
 
-def _ticks(view: Chronicle) -> list[datetime]:
+def _ticks(view: ServiceView) -> list[datetime]:
     """Moments under the timeline: its ends and its middle."""
     return [view.since, view.since + (view.now - view.since) / 2, view.now]
 
 
-def _record(view: Chronicle) -> dict[str, Any]:
+def _record(view: ServiceView) -> dict[str, Any]:
     return {
         "time": view.now,
         "service": view.service,
@@ -152,7 +151,7 @@ def _record(view: Chronicle) -> dict[str, Any]:
     }
 
 
-def _csv(view: Chronicle) -> web.Response:
+def _csv(view: ServiceView) -> web.Response:
     text = io.StringIO()
     rows = csv.writer(text)
     rows.writerow(COLUMNS)
@@ -162,14 +161,14 @@ def _csv(view: Chronicle) -> web.Response:
     return answer
 
 
-def _rows(view: Chronicle) -> Iterator[list[str]]:
+def _rows(view: ServiceView) -> Iterator[list[str]]:
     """A network beside a listing: a row."""
     for found in view.beside:
         listing = found.listing
         listed = _window(listing.listed) if listing else ["", ""]
         delisted = _window(listing.delisted) if listing and listing.delisted else ["", ""]
         decisions = " ".join(listing.decisions) if listing else ""
-        networks: tuple[Observed | None, ...] = found.networks or (None,)
+        networks: tuple[ObservedNetwork | None, ...] = found.networks or (None,)
         for seen in networks:
             place = [seen.network.country, str(seen.network.asn)] if seen else [listing.country if listing else "", ""]
             blocked = [_iso(seen.blocked), "yes" if seen.found else "", *_lag(seen.block_lag)] if seen else [""] * 4
@@ -184,7 +183,7 @@ def _plain(cell: str) -> str:
     return f"'{cell}" if cell[:1] in ("=", "+", "@", "\t", "\r") else cell
 
 
-def _window(when: When) -> list[str]:
+def _window(when: TimeBounds) -> list[str]:
     return [_iso(when.after), _iso(when.before)]
 
 

@@ -1,8 +1,8 @@
 """What a service's page shows, gathered in one look at the database: now by network, listed beside observed, the past.
 
 One rule makes events, the board and this page: a service is blocked on a network when any of its targets is blocked at
-any vantage there. Beside it stands what its targets say together (`probe.lists.fold`), for an app may well work while
-one of its names does not.
+any vantage there. Beside it stands the folded status of all targets (`probe.lists.fold`): an app may work while one of
+its names does not.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import msgspec
 
 from probe.collector.store import Session, events, history, register
 from probe.collector.store.moments import to_ms
-from probe.collector.web.board_view import STRIP, Place, Square, places_of, square_of
-from probe.collector.web.register_timeline import Beside, Listing, beside, listings
-from probe.collector.web.timeline import Strip, register_lane, strip
+from probe.collector.web.board_view import STRIP, BoardCell, NetworkColumn, board_cell, network_columns
+from probe.collector.web.register_timeline import ListingComparison, RegisterListing, beside, listings
+from probe.collector.web.timeline import TimelineStrip, listing_timeline, strip
 from probe.errors import TargetError
 from probe.fuse.board import ORDER, Tally, cells
 from probe.lists.fold import fold, part_of
 from probe.model.event import Event, Network, Presence, Scope
 from probe.model.verdict import Status
 
-MOST_EVENTS = 1000
+MAX_EVENTS = 1000
 PARTS = ("web", "names", "addresses")
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True):
+class PartCounts(msgspec.Struct, frozen=True, kw_only=True):
     """One way into a service: `web`, `names` or `addresses`; how many of its targets work there."""
 
     name: str
@@ -36,7 +36,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     measured: int
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A network as it stands.
 
     Attributes:
@@ -44,34 +44,34 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         whole: what the targets say together.
     """
 
-    place: Place
-    square: Square
+    place: NetworkColumn
+    square: BoardCell
     since: datetime
     whole: Status
-    parts: tuple[Part, ...]
+    parts: tuple[PartCounts, ...]
 
 
-class Country(msgspec.Struct, frozen=True, kw_only=True):
+class CountryView(msgspec.Struct, frozen=True, kw_only=True):
     """The networks of a country, and the listing that is in force."""
 
     code: str
-    standings: tuple[Standing, ...]
-    listed: Listing | None
+    standings: tuple[NetworkStatus, ...]
+    listed: RegisterListing | None
 
     def lasting(self) -> list[Event]:
         """The events of its networks that last."""
         return [each.square.event for each in self.standings if each.square.event is not None]
 
 
-class Lane(msgspec.Struct, frozen=True, kw_only=True):
+class TimelineLane(msgspec.Struct, frozen=True, kw_only=True):
     """A line of the timeline; of a register where `network` is None."""
 
     network: Network | None
     country: str
-    strip: Strip
+    strip: TimelineStrip
 
 
-class Chronicle(msgspec.Struct, frozen=True, kw_only=True):
+class ServiceView(msgspec.Struct, frozen=True, kw_only=True):
     """A service's page.
 
     Attributes:
@@ -82,10 +82,10 @@ class Chronicle(msgspec.Struct, frozen=True, kw_only=True):
 
     now: datetime
     service: str
-    countries: tuple[Country, ...]
-    beside: tuple[Beside, ...]
+    countries: tuple[CountryView, ...]
+    beside: tuple[ListingComparison, ...]
     since: datetime
-    lanes: tuple[Lane, ...]
+    lanes: tuple[TimelineLane, ...]
     events: tuple[Event, ...]
 
 
@@ -101,13 +101,13 @@ class _Past(msgspec.Struct, frozen=True):
         return [event for event in self.own if event.network == network]
 
 
-def chronicle(session: Session, service: str, now: datetime) -> Chronicle | None:
+def service_view(session: Session, service: str, now: datetime) -> ServiceView | None:
     """All that is known of a service; None when nobody ever named it."""
     looked = history.first_looks(session, service)
     changes = register.changes_of(session, service)
     if not looked and not changes:
         return None
-    known = events.of_service(session, service, MOST_EVENTS)
+    known = events.of_service(session, service, MAX_EVENTS)
     own = [event for event in known if event.scope is Scope.NETWORK]
     listed = [each for country, found in sorted(changes.items()) for each in listings(country, found)]
     since = _beginning(listed, own, now)
@@ -116,7 +116,7 @@ def chronicle(session: Session, service: str, now: datetime) -> Chronicle | None
         runs[presence.network].append(presence)
     past = _Past(own, runs, looked)
     countries = _countries(_standings(session, service, now, past), listed, now)
-    return Chronicle(
+    return ServiceView(
         now=now,
         service=service,
         countries=tuple(countries),
@@ -127,14 +127,14 @@ def chronicle(session: Session, service: str, now: datetime) -> Chronicle | None
     )
 
 
-def _standings(session: Session, service: str, now: datetime, past: _Past) -> list[Standing]:
+def _standings(session: Session, service: str, now: datetime, past: _Past) -> list[NetworkStatus]:
     found = events.tallies(session, to_ms(now), service)
     there = [each for each in history.attendance(session) if each.role != "control"]
-    places = {place.network: place for place in places_of(there, now)}
+    places = {place.network: place for place in network_columns(there, now)}
     return [
-        Standing(
+        NetworkStatus(
             place=places[cell.network],
-            square=square_of(cell, past.on(cell.network), past.runs[cell.network], now),
+            square=board_cell(cell, past.on(cell.network), past.runs[cell.network], now),
             since=past.looked[cell.network],
             whole=fold(statuses := _statuses(found, cell.network))[0],
             parts=_parts(statuses),
@@ -153,12 +153,12 @@ def _statuses(tallies: Iterable[Tally], network: Network) -> dict[str, Status]:
     return {target: status for target, status in statuses.items() if status is not Status.UNKNOWN}
 
 
-def _parts(statuses: dict[str, Status]) -> tuple[Part, ...]:
+def _parts(statuses: dict[str, Status]) -> tuple[PartCounts, ...]:
     ways: dict[str, list[Status]] = defaultdict(list)
     for target, status in statuses.items():
         ways[part_of(target)].append(status)
     return tuple(
-        Part(name=name, works=ways[name].count(Status.REACHABLE), measured=len(ways[name]))
+        PartCounts(name=name, works=ways[name].count(Status.REACHABLE), measured=len(ways[name]))
         for name in PARTS
         if name in ways
     )
@@ -172,20 +172,22 @@ def _is_target(text: str) -> bool:
     return True
 
 
-def _countries(standings: Iterable[Standing], listed: Iterable[Listing], now: datetime) -> list[Country]:
-    by_code: dict[str, list[Standing]] = defaultdict(list)
+def _countries(
+    standings: Iterable[NetworkStatus], listed: Iterable[RegisterListing], now: datetime
+) -> list[CountryView]:
+    by_code: dict[str, list[NetworkStatus]] = defaultdict(list)
     for each in standings:
         by_code[each.place.network.country].append(each)
-    force: dict[str, Listing] = {}
+    force: dict[str, RegisterListing] = {}
     for listing in listed:
         by_code[listing.country]  # a country that only lists it has its line, too
         if listing.delisted is None and listing.listed.before <= now:
             force[listing.country] = listing
-    found = [Country(code=code, standings=tuple(its), listed=force.get(code)) for code, its in by_code.items()]
+    found = [CountryView(code=code, standings=tuple(its), listed=force.get(code)) for code, its in by_code.items()]
     return sorted(found, key=lambda country: (-len(country.lasting()), -len(country.standings), country.code))
 
 
-def _beginning(listed: Iterable[Listing], own: Iterable[Event], now: datetime) -> datetime:
+def _beginning(listed: Iterable[RegisterListing], own: Iterable[Event], now: datetime) -> datetime:
     """Where the timeline begins: a little before the first listing or event, and 30 days ago at the latest."""
     firsts = [now - STRIP, *(event.onset for event in own)]
     firsts += [each.listed.after or each.listed.before for each in listed]
@@ -194,27 +196,29 @@ def _beginning(listed: Iterable[Listing], own: Iterable[Event], now: datetime) -
 
 
 def _lanes(
-    listed: Sequence[Listing], past: _Past, order: Sequence[str], scale: tuple[datetime, datetime]
-) -> list[Lane]:
-    """Country by country: its register, then its networks."""
+    listed: Sequence[RegisterListing], past: _Past, order: Sequence[str], scale: tuple[datetime, datetime]
+) -> list[TimelineLane]:
+    """The lanes country by country: the register first, then the networks."""
     rest = sorted({network.country for network in past.looked} - set(order))
     return [lane for country in (*order, *rest) for lane in _lanes_of(country, listed, past, scale)]
 
 
-def _lanes_of(country: str, listed: Sequence[Listing], past: _Past, scale: tuple[datetime, datetime]) -> list[Lane]:
+def _lanes_of(
+    country: str, listed: Sequence[RegisterListing], past: _Past, scale: tuple[datetime, datetime]
+) -> list[TimelineLane]:
     lanes = []
     if its := [each for each in listed if each.country == country]:
         sure = [(each.listed.before, _sure_end(each, scale[1])) for each in its]
         maybe = [(each.listed.after or each.listed.before, each.listed.before) for each in its]
         maybe += [(each.delisted.after or scale[0], each.delisted.before) for each in its if each.delisted]
-        lanes.append(Lane(network=None, country=country, strip=register_lane(sure, maybe, *scale)))
+        lanes.append(TimelineLane(network=None, country=country, strip=listing_timeline(sure, maybe, *scale)))
     for network in sorted(network for network in past.looked if network.country == country):
         drawn = strip(past.on(network), past.runs[network], *scale)
-        lanes.append(Lane(network=network, country=network.country, strip=drawn))
+        lanes.append(TimelineLane(network=network, country=network.country, strip=drawn))
     return lanes
 
 
-def _sure_end(listing: Listing, until: datetime) -> datetime:
+def _sure_end(listing: RegisterListing, until: datetime) -> datetime:
     if listing.delisted is None:
         return until
     return listing.delisted.after or listing.listed.before

@@ -16,7 +16,7 @@ WIDTH = 1000
 """Units of the strip's own coordinates."""
 
 
-class Bar(msgspec.Struct, frozen=True, kw_only=True):
+class TimelineBar(msgspec.Struct, frozen=True, kw_only=True):
     """A stretch of the strip, in its own coordinates.
 
     `kind` is `reachable`, `blocked`, `throttled`, or of a register `listed` and `maybe` (listed or not: between two
@@ -28,14 +28,14 @@ class Bar(msgspec.Struct, frozen=True, kw_only=True):
     width: int
 
 
-class Strip(msgspec.Struct, frozen=True, kw_only=True):
+class TimelineStrip(msgspec.Struct, frozen=True, kw_only=True):
     """The bars, drawn one over the other on a hatched ground, and the same in words."""
 
-    bars: tuple[Bar, ...]
+    bars: tuple[TimelineBar, ...]
     words: str
 
 
-def strip(events: Iterable[Event], presences: Iterable[Presence], since: datetime, until: datetime) -> Strip:
+def strip(events: Iterable[Event], presences: Iterable[Presence], since: datetime, until: datetime) -> TimelineStrip:
     """The strip from one moment to another.
 
     Args:
@@ -50,31 +50,31 @@ def strip(events: Iterable[Event], presences: Iterable[Presence], since: datetim
     for kind in (Status.THROTTLED, Status.BLOCKED):
         lasting = [(event.onset, event.lifted or until) for event in events if event.status is kind]
         parts[kind.value] = _merged(lasting, since, until)
-    return Strip(bars=tuple(_bars(parts, since, until)), words=_words(parts, until - since))
+    return TimelineStrip(bars=tuple(_bars(parts, since, until)), words=_words(parts, until - since))
 
 
-def lane(status: Status, part: tuple[datetime, datetime], since: datetime, until: datetime) -> Strip:
+def lane(status: Status, part: tuple[datetime, datetime], since: datetime, until: datetime) -> TimelineStrip:
     """One vantage's part of an event, on the event's own scale."""
     found = {status.value: _merged([part], since, until)}
     words = f"{status.value} from {moment(part[0])} to {moment(part[1])}"
-    return Strip(bars=tuple(_bars(found, since, until)), words=words)
+    return TimelineStrip(bars=tuple(_bars(found, since, until)), words=words)
 
 
 Stretches = list[tuple[datetime, datetime]]
 
 
-def register_lane(listed: Stretches, maybe: Stretches, since: datetime, until: datetime) -> Strip:
-    """When a service was on a register, and when it may have been."""
+def listing_timeline(listed: Stretches, maybe: Stretches, since: datetime, until: datetime) -> TimelineStrip:
+    """Draw when a service was on a register, and when it may have been."""
     parts = {"maybe": _merged(maybe, since, until), "listed": _merged(listed, since, until)}
     said = [f"listed from {moment(start)} to {moment(stop)}" for start, stop in parts["listed"]]
     said += [f"perhaps listed between {moment(start)} and {moment(stop)}" for start, stop in parts["maybe"]]
-    return Strip(bars=tuple(_bars(parts, since, until)), words="; ".join(said) or "not listed")
+    return TimelineStrip(bars=tuple(_bars(parts, since, until)), words="; ".join(said) or "not listed")
 
 
-def _bars(parts: dict[str, list[tuple[datetime, datetime]]], since: datetime, until: datetime) -> list[Bar]:
+def _bars(parts: dict[str, list[tuple[datetime, datetime]]], since: datetime, until: datetime) -> list[TimelineBar]:
     whole = until - since
     return [
-        Bar(kind=kind, x=_scaled(start - since, whole), width=max(6, _scaled(stop - start, whole)))
+        TimelineBar(kind=kind, x=_scaled(start - since, whole), width=max(6, _scaled(stop - start, whole)))
         for kind, found in parts.items()
         for start, stop in found
     ]

@@ -58,7 +58,7 @@ PURPOSE = {
 SAID = {Said.HELLO: "hello", Said.REQUEST: "request", Said.QUERY: "query"}
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class EvidenceRow(msgspec.Struct, frozen=True, kw_only=True):
     """One row.
 
     Attributes:
@@ -75,11 +75,11 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     there: str = ""
 
 
-def steps(verdict: Verdict) -> list[Step]:
+def evidence_rows(verdict: Verdict) -> list[EvidenceRow]:
     """The rows in the order of the observations."""
     control = verdict.evidence.control
     layers = {cause.partition(".")[0] for cause in verdict.causes}
-    rows: list[Step] = []
+    rows: list[EvidenceRow] = []
     for seen in verdict.evidence.observations[:MAX_STEPS]:
         row = _step(seen, control)
         odd = seen.purpose is Purpose.SUBJECT and _is_odd(seen, control, layers)
@@ -133,7 +133,7 @@ def plain(text: str, limit: int = 300) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def _step(seen: Observation, control: ControlFacts | None) -> Step:
+def _step(seen: Observation, control: ControlFacts | None) -> EvidenceRow:
     match seen:
         case Resolution():
             answer = ", ".join(seen.addresses) or ("Encrypted ClientHello is offered" if seen.ech else "no address")
@@ -146,7 +146,7 @@ def _step(seen: Observation, control: ControlFacts | None) -> Step:
             )
         case LateAnswer():
             said = f"a second answer {seen.gap} ms later: {', '.join(seen.addresses) or 'no address'}"
-            return Step(layer="DNS", asked=plain(f"{seen.rrtype} of {seen.name}"), here=plain(said), good=False)
+            return EvidenceRow(layer="DNS", asked=plain(f"{seen.rrtype} of {seen.name}"), here=plain(said), good=False)
         case Connection():
             return _row("TCP", f"connect to {seen.address} port {seen.port}", seen, f"open after {seen.took} ms")
         case TlsHandshake():
@@ -169,11 +169,11 @@ def _step(seen: Observation, control: ControlFacts | None) -> Step:
             return _row("QUIC", f"{asked} to {seen.address} port {seen.port}", seen, f"answered after {seen.took} ms")
 
 
-def _row(layer: str, asked: str, seen: Observation, well: str, there: str = "") -> Step:
+def _row(layer: str, asked: str, seen: Observation, well: str, there: str = "") -> EvidenceRow:
     why = PURPOSE.get(seen.purpose, "")
     failed = "" if seen.failure is None else FAILURE[seen.failure]
     detail = f" ({seen.detail})" if failed and seen.detail else ""
-    return Step(
+    return EvidenceRow(
         layer=layer,
         asked=plain(f"{asked}, {why}" if why else asked),
         here=plain(f"{failed}{detail}, after {seen.took} ms" if failed else well),

@@ -16,9 +16,8 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 
 from probe.errors import ListError
-from probe.lists.entries import BadLine
-from probe.lists.lines import split
-from probe.lists.prefixes.record import MAX_ASN, AsBlock, Network, Prefix, PrefixItem, span
+from probe.lists.lines import BadRow, split
+from probe.lists.prefixes.prefix import MAX_ASN, AsBlock, IPNetwork, Prefix, PrefixItem, span
 
 _NUMBERS = {"2", "2.0", "2.1", "2.2", "2.3"}
 _KINDS = {"ipv4", "ipv6", "asn"}
@@ -48,11 +47,11 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
 
 def _resource(fields: list[str], line: int) -> Iterator[PrefixItem]:
     if len(fields) < 7:
-        yield BadLine(line, f"{len(fields)} fields where a resource has seven or more")
+        yield BadRow(line, f"{len(fields)} fields where a resource has seven or more")
         return
     _, country, kind, start, value, _, held, *rest = fields
     if kind not in _KINDS or not (value.isascii() and value.isdigit() and len(value) <= 10 and int(value) >= 1):
-        yield BadLine(line, "a resource of an unknown kind or without a count")
+        yield BadRow(line, "a resource of an unknown kind or without a count")
         return
     country = country if len(country) == 2 and country.isalpha() and country != "ZZ" else ""
     holder = rest[0] if rest else ""
@@ -64,7 +63,7 @@ def _resource(fields: list[str], line: int) -> Iterator[PrefixItem]:
             for network in _networks(kind, start, int(value)):
                 yield Prefix(line=line, network=str(network), country=country, held=held, holder=holder)
     except (ValueError, TypeError):
-        yield BadLine(line, f"a resource of kind {kind} that begins nowhere or runs over the end")
+        yield BadRow(line, f"a resource of kind {kind} that begins nowhere or runs over the end")
 
 
 def _run(start: str, count: int) -> tuple[int, int]:
@@ -74,7 +73,7 @@ def _run(start: str, count: int) -> tuple[int, int]:
     return first, first + count - 1
 
 
-def _networks(kind: str, start: str, value: int) -> Iterable[Network]:
+def _networks(kind: str, start: str, value: int) -> Iterable[IPNetwork]:
     if kind == "ipv6":
         return [ipaddress.ip_network(f"{start}/{value}")]
     first = ipaddress.IPv4Address(start)

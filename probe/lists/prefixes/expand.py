@@ -12,13 +12,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-from probe.lists.prefixes.owner import OwnerTable
-from probe.lists.prefixes.record import Network
+from probe.lists.prefixes.prefix import IPNetwork
+from probe.lists.prefixes.prefix_table import PrefixTable
 from probe.model.address import is_bogon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class OwnPrefix:
     """One prefix of an AS.
 
     Attributes:
@@ -32,7 +32,7 @@ class Part:
     holes: tuple[str, ...] = ()
 
 
-def expand(asns: Collection[int], table: OwnerTable) -> tuple[Part, ...]:
+def expand(asns: Collection[int], table: PrefixTable) -> tuple[OwnPrefix, ...]:
     """The parts of some ASes, IPv4 first, in the order of their addresses.
 
     A prefix that longer ones fill to its last address is left out, and so is what nobody may announce (private,
@@ -42,13 +42,13 @@ def expand(asns: Collection[int], table: OwnerTable) -> tuple[Part, ...]:
     for network, origins in table.of_asns(frozenset(asns)):
         if is_bogon(network.partition("/")[0]):
             continue
-        holes = holes_of([network, *(inside for inside, _ in table.inside(network))]).get(network, ())
+        holes = more_specifics_of([network, *(inside for inside, _ in table.inside(network))]).get(network, ())
         if not _filled(network, holes):
-            found.append(Part(network=network, asns=origins, holes=holes))
+            found.append(OwnPrefix(network=network, asns=origins, holes=holes))
     return tuple(found)
 
 
-def holes_of(networks: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def more_specifics_of(networks: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Prefix -> the longer ones of the same collection inside it, without those inside another of them.
 
     Prefixes without holes are left out. Linear in the number of prefixes once they are sorted.
@@ -59,7 +59,7 @@ def holes_of(networks: Iterable[str]) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     parsed = sorted({ipaddress.ip_network(text) for text in networks}, key=_order)
     for _, family in groupby(parsed, key=lambda network: network.version):
-        around: list[Network] = []
+        around: list[IPNetwork] = []
         for network in family:
             while around and int(around[-1].broadcast_address) < int(network.network_address):
                 around.pop()
@@ -69,7 +69,7 @@ def holes_of(networks: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return {text: tuple(inside) for text, inside in found.items()}
 
 
-def _order(network: Network) -> tuple[int, int, int]:
+def _order(network: IPNetwork) -> tuple[int, int, int]:
     return network.version, int(network.network_address), network.prefixlen
 
 

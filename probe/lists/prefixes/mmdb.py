@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from probe.errors import ListError
-from probe.lists.entries import BadLine
-from probe.lists.prefixes.record import MAX_ASN, Prefix, PrefixItem
+from probe.lists.lines import BadRow
+from probe.lists.prefixes.prefix import MAX_ASN, Prefix, PrefixItem
 
 MAX_FILE = 128 * 1024 * 1024
 """Bytes in a database; GeoLite2-ASN has some 10 MB. It is a tree, so it cannot be streamed and is held."""
@@ -97,10 +97,10 @@ def _children(content: bytes, node: int, record_size: int) -> tuple[int, int]:
     return left, right
 
 
-def _prefix(network: str, record: Any, number: int) -> Prefix | BadLine:
+def _prefix(network: str, record: Any, number: int) -> Prefix | BadRow:
     facts = record if isinstance(record, dict) else {}
     asn = next((facts[key] for key in _ASN if isinstance(facts.get(key), int)), 0)
     if not 0 < asn <= MAX_ASN:
-        return BadLine(number, "a record without an AS number")
+        return BadRow(number, "a record without an AS number")
     owner = next((facts[key] for key in _NAME if isinstance(facts.get(key), str)), "")
     return Prefix(line=number, network=network, asns=(asn,), name=owner)

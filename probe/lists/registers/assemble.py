@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from probe.lists.registers import clean
-from probe.lists.registers.record import Decision, Record
+from probe.lists.registers.register_entry import RegisterDecision, RegisterEntry
 
 MAX_DECISION = 500
 """Characters kept of a decision's date, number and authority; the longest seen has 90."""
 
 
-def assemble(texts: Iterable[tuple[str, str]], **facts: Any) -> Record:
+def assemble(texts: Iterable[tuple[str, str]], **facts: Any) -> RegisterEntry:
     """Make a record.
 
     Args:
@@ -43,7 +43,7 @@ def assemble(texts: Iterable[tuple[str, str]], **facts: Any) -> Record:
     if not hosts:
         # An entry for a URL alone; where there is a <domain>, it is the URL's, and the URL adds nothing.
         hosts = [host for host in map(clean.host_of_url, from_urls) if host]
-    return Record(
+    return RegisterEntry(
         hosts=_once(hosts), addresses=_once(addresses), networks=_once(networks), urls=urls, spoilt=spoilt, **facts
     )
 
@@ -52,15 +52,17 @@ def _once(values: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values)) if len(values) > 1 else tuple(values)
 
 
-def decided(date: str, number: str, authority: str) -> Decision:
+def decided(date: str, number: str, authority: str) -> RegisterDecision:
     """A decision as a source writes it, without blanks around and no longer than `MAX_DECISION`."""
-    return Decision(date.strip()[:MAX_DECISION], number.strip()[:MAX_DECISION], authority.strip()[:MAX_DECISION])
+    return RegisterDecision(
+        date.strip()[:MAX_DECISION], number.strip()[:MAX_DECISION], authority.strip()[:MAX_DECISION]
+    )
 
 
 _MOSCOW_CITY_COURT = ("мосгорсуд", "московский городской суд")
 
 
-def implied_type(decision: Decision) -> int:
+def implied_type(decision: RegisterDecision) -> int:
     """The entry type that follows from a decision, for sources that give none; 0 when it does not tell.
 
     `N-Restricting` orders are Roskomnadzor's under article 15.4 (type 4), the Prosecutor General's are 15.3 (type 3),

@@ -20,10 +20,10 @@ from typing import Any
 from xml.parsers import expat
 
 from probe.errors import ListError
-from probe.lists.entries import BadLine
+from probe.lists.lines import BadRow
 from probe.lists.registers import clean
 from probe.lists.registers.assemble import assemble, decided
-from probe.lists.registers.record import BlockType, Decision, Published, Record, RegisterItem
+from probe.lists.registers.register_entry import BlockType, RegisterDecision, RegisterEntry, RegisterItem, SnapshotTime
 
 MAX_TAG = 1024 * 1024
 """Bytes the parser may hold without finishing a tag or a text."""
@@ -59,8 +59,8 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[RegisterItem]:
         chunks: the file in pieces of any size.
         name: of the file, for messages.
 
-    Yields:
-        `Published`, then the records in the file's order, and a `BadLine` for a record that makes no sense.
+    ItemKind:
+        `SnapshotTime`, then the records in the file's order, and a `BadRow` for a record that makes no sense.
 
     Raises:
         ListError: it is no dump, has a document type, is not well-formed, or ends too early: whoever compares
@@ -100,8 +100,8 @@ class _Dump:
         self._fed = 0
         self._attributes: dict[str, str] | None = None
         self._line = 0
-        self._decision = Decision()
-        self._decisions: dict[tuple[str, ...], Decision] = {}
+        self._decision = RegisterDecision()
+        self._decisions: dict[tuple[str, ...], RegisterDecision] = {}
         self._texts: list[tuple[str, str]] = []
         self._parts: list[str] = []
         self._room = MAX_RECORD
@@ -170,7 +170,7 @@ class _Dump:
         elif self._depth == 2:
             if tag == "content":
                 self._attributes, self._line = attributes, self._parser.CurrentLineNumber
-                self._decision, self._texts, self._bad, self._room = Decision(), [], "", MAX_RECORD
+                self._decision, self._texts, self._bad, self._room = RegisterDecision(), [], "", MAX_RECORD
         elif self._depth == 1:
             self._root(tag, attributes)
         elif self._depth > MAX_DEPTH:
@@ -181,7 +181,7 @@ class _Dump:
             raise self._error("the first element is no register", "give the official dump.xml")
         at = clean.moment(attributes.get("updateTime", ""))
         if at is not None:
-            self._items.append(Published(at))
+            self._items.append(SnapshotTime(at))
 
     def _decide(self, attributes: dict[str, str]) -> None:
         # Hundreds of thousands of records share one decision, and consumers may keep it.
@@ -210,13 +210,13 @@ class _Dump:
             attributes, self._attributes = self._attributes, None
             self._items.append(self._record(attributes))
 
-    def _record(self, attributes: dict[str, str]) -> Record | BadLine:
+    def _record(self, attributes: dict[str, str]) -> RegisterEntry | BadRow:
         if self._bad:
-            return BadLine(self._line, f"a record with {self._bad}")
+            return BadRow(self._line, f"a record with {self._bad}")
         kind = _BLOCK_TYPES.get(attributes.get("blockType", ""))
         entry = attributes.get("entryType", "0")
         if kind is None or not (entry.isascii() and entry.isdigit() and len(entry) <= 3):
-            return BadLine(self._line, "a record of an unknown blockType or entryType")
+            return BadRow(self._line, "a record of an unknown blockType or entryType")
         return assemble(
             self._texts,
             line=self._line,

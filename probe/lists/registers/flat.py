@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from probe.errors import ListError
-from probe.lists.entries import BadLine
-from probe.lists.lines import split
+from probe.lists.lines import BadRow, split
 from probe.lists.registers.assemble import assemble
-from probe.lists.registers.record import BlockType, RegisterItem
+from probe.lists.registers.register_entry import BlockType, RegisterItem
 
 
 def read(chunks: Iterable[bytes], name: str) -> Iterator[RegisterItem]:
@@ -24,12 +23,12 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[RegisterItem]:
     for number, raw in enumerate(split(chunks, name), start=1):
         text = raw.decode("utf-8", errors="replace").partition("#")[0].strip()
         if text:
-            yield listed(text, number) or BadLine(number, "neither a name nor an address nor a prefix")
+            yield parse_plain_item(text, number) or BadRow(number, "neither a name nor an address nor a prefix")
     if number == 0:
         raise ListError("the file is empty", where=name, mend="the download may have failed: fetch it again")
 
 
-def listed(text: str, line: int) -> RegisterItem | None:
+def parse_plain_item(text: str, line: int) -> RegisterItem | None:
     """The record of one bare name, address or prefix; None when it is none of them."""
     as_address = assemble([("ip", text)], line=line, block_type=BlockType.ADDRESS)
     if as_address.addresses or as_address.networks:

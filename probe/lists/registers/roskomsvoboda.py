@@ -16,11 +16,11 @@ from itertools import chain
 from typing import Any
 
 from probe.lists import jsonarray
-from probe.lists.entries import BadLine
+from probe.lists.lines import BadRow
 from probe.lists.registers import clean
 from probe.lists.registers.assemble import assemble, decided, implied_type
-from probe.lists.registers.flat import listed
-from probe.lists.registers.record import BlockType, Record, RegisterItem
+from probe.lists.registers.flat import parse_plain_item
+from probe.lists.registers.register_entry import BlockType, RegisterEntry, RegisterItem
 
 MAX_PARTS = 50_000
 """Names and addresses in one object."""
@@ -41,11 +41,13 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[RegisterItem]:
     """
     for number, value in enumerate(jsonarray.items(_as_array(chunks), name), start=1):
         if isinstance(value, str):
-            yield listed(value.strip(), number) or BadLine(number, "an item that is neither a name nor an address")
+            yield parse_plain_item(value.strip(), number) or BadRow(
+                number, "an item that is neither a name nor an address"
+            )
         elif isinstance(value, dict):
             yield _record(value, number)
         else:
-            yield BadLine(number, "an item that is neither a text nor an object")
+            yield BadRow(number, "an item that is neither a text nor an object")
 
 
 def _as_array(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -61,15 +63,15 @@ def _as_array(chunks: Iterable[bytes]) -> Iterator[bytes]:
     return chain([head], pieces)
 
 
-def _record(value: dict[str, Any], number: int) -> Record | BadLine:
+def _record(value: dict[str, Any], number: int) -> RegisterEntry | BadRow:
     names, addresses = _texts(value, "domains", "domain"), _texts(value, "ips", "ip")
     urls = _texts(value, "urls", "url", "pages")
     if names is None or addresses is None or urls is None:
-        return BadLine(number, "an object whose names or addresses are no list of texts")
+        return BadRow(number, "an object whose names or addresses are no list of texts")
     if len(names) + len(addresses) + len(urls) > MAX_PARTS:
-        return BadLine(number, f"an object with more than {MAX_PARTS} names and addresses")
+        return BadRow(number, f"an object with more than {MAX_PARTS} names and addresses")
     if not names and not addresses and not urls:
-        return BadLine(number, "an object without names and addresses")
+        return BadRow(number, "an object without names and addresses")
     appeared = _first(value, ("appearDate",))
     # `dpi` objects tell nothing of a decision: that is what they are about.
     outside = not appeared and not _first(value, _NUMBER)

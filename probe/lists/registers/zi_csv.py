@@ -18,11 +18,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from probe.errors import ListError
-from probe.lists.entries import BadLine
-from probe.lists.lines import split
+from probe.lists.lines import BadRow, split
 from probe.lists.registers import clean
 from probe.lists.registers.assemble import assemble, decided, implied_type
-from probe.lists.registers.record import BlockType, Decision, Published, Record, RegisterItem
+from probe.lists.registers.register_entry import BlockType, RegisterDecision, RegisterEntry, RegisterItem, SnapshotTime
 
 FIELDS = 6
 SHORT = 2
@@ -42,13 +41,13 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[RegisterItem]:
         chunks: the file in pieces of any size.
         name: of the file, for messages.
 
-    Yields:
-        `Published` when the head tells it, a `Record` a row, a `BadLine` for what is no row.
+    ItemKind:
+        `SnapshotTime` when the head tells it, a `RegisterEntry` a row, a `BadRow` for what is no row.
 
     Raises:
         ListError: a line is longer than any row can be, or the file is empty.
     """
-    decisions: dict[tuple[str, ...], tuple[Decision, int]] = {}
+    decisions: dict[tuple[str, ...], tuple[RegisterDecision, int]] = {}
     number = 0
     for number, raw in enumerate(split(chunks, name), start=1):
         # Every byte but 0x98 is a character of windows-1251; a spoilt one spoils its own field alone.
@@ -56,7 +55,7 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[RegisterItem]:
         if number == 1:
             at = updated(text)
             if at is not None:
-                yield Published(at)
+                yield SnapshotTime(at)
                 continue
         if text and not text.isspace():
             yield _row(text, number, decisions)
@@ -75,10 +74,12 @@ def updated(line: str) -> datetime | None:
         return None
 
 
-def _row(text: str, line: int, decisions: dict[tuple[str, ...], tuple[Decision, int]]) -> Record | BadLine:
+def _row(
+    text: str, line: int, decisions: dict[tuple[str, ...], tuple[RegisterDecision, int]]
+) -> RegisterEntry | BadRow:
     fields = fields_of(text)
     if fields is None:
-        return BadLine(line, _NOT_A_ROW)
+        return BadRow(line, _NOT_A_ROW)
     addresses, names, urls, *decision = fields
     parts = [
         *(("ip", part) for part in _parts(addresses)),
@@ -86,7 +87,7 @@ def _row(text: str, line: int, decisions: dict[tuple[str, ...], tuple[Decision, 
         *(("url", part) for part in _parts(urls)),
     ]
     if len(parts) > MAX_PARTS:
-        return BadLine(line, f"more than {MAX_PARTS} names and addresses in a row")
+        return BadRow(line, f"more than {MAX_PARTS} names and addresses in a row")
     key = tuple(decision)
     known = decisions.get(key)
     if known is None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probe.packets.flows import Flow, Kept, Key
+from probe.packets.flows import CapturedPacket, FlowKey, PacketFlow
 from tests import required
 from tests.lab import wire
 from tests.lab.wire import Packet
@@ -23,10 +23,10 @@ NEAR, FAR = "95.24.1.2", "151.101.1.10"
 NEAR_SIX, FAR_SIX = "2a02:2168:1::2", "2a04:4e42::10"
 
 
-def flow(*raws: tuple[bool, bytes], protocol: int = wire.TCP, near: str = NEAR, far: str = FAR) -> Flow:
+def flow(*raws: tuple[bool, bytes], protocol: int = wire.TCP, near: str = NEAR, far: str = FAR) -> PacketFlow:
     """A conversation of these packets, a tenth of a second apart."""
-    kept = [Kept(7 + number / 10, outgoing, raw) for number, (outgoing, raw) in enumerate(raws)]
-    return Flow(Key(protocol, far, 443, 40000), near, 7.0, head=kept)
+    kept = [CapturedPacket(7 + number / 10, outgoing, raw) for number, (outgoing, raw) in enumerate(raws)]
+    return PacketFlow(FlowKey(protocol, far, 443, 40000), near, 7.0, head=kept)
 
 
 def tcp(
@@ -116,7 +116,7 @@ def test_a_capture_is_bounded() -> None:
 
 def test_a_rehearsal_leaves_nothing_to_load() -> None:
     """It runs, for both families."""
-    dissect.rehearse()
+    dissect.preload()
 
 
 @settings(max_examples=400, deadline=None)

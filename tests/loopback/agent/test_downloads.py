@@ -12,7 +12,7 @@ from aiohttp import web
 from probe.agent.downloads import Copy, FetchError, fetch, last_copy, raw_file, remember, replace
 from probe.clock import Clock
 from probe.errors import StorageError
-from probe.lists.shipped import Register
+from probe.lists.shipped import RegisterSource
 
 BODY = b"url,category_code\nhttps://a.example/,NEWS\n"
 
@@ -48,9 +48,9 @@ async def source() -> AsyncIterator[Source]:
     await runner.cleanup()
 
 
-def register(*urls: str, max_bytes: int = 10_000, timeout: float = 5, dead: str = "") -> Register:
+def register(*urls: str, max_bytes: int = 10_000, timeout: float = 5, dead: str = "") -> RegisterSource:
     """A list at those addresses."""
-    return Register(
+    return RegisterSource(
         name="mine", title="Mine", format="testlist", urls=urls, max_bytes=max_bytes, timeout=timeout, every=3600,
         terms="none", checked=date(2026, 1, 2), dead=dead,
     )  # fmt: skip

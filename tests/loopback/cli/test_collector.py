@@ -15,8 +15,8 @@ from click.testing import CliRunner
 
 from probe.cli.collector import command, of_services, parse_ttl
 from probe.errors import ListError, StateError, UsageError
-from probe.lists.history import Change, Kind
-from probe.lists.registers.record import Decision
+from probe.lists.register_diff import ChangeKind, RegisterChange
+from probe.lists.registers.register_entry import RegisterDecision
 
 
 def run(*words: str) -> str:
@@ -55,10 +55,12 @@ def test_a_database_that_is_none_is_one_line(tmp_path: Path) -> None:
 
 def diff(*subjects: str, **differs: object) -> bytes:
     """What `probe targets diff --json` prints of names listed in May 2017."""
-    ruling = Decision("2017-05-04", "10-Restricting", "Roskomnadzor")
+    ruling = RegisterDecision("2017-05-04", "10-Restricting", "Roskomnadzor")
     after, before = datetime(2017, 5, 3, 17, tzinfo=UTC), datetime(2017, 5, 5, 9, tzinfo=UTC)
     found = [
-        Change(kind=Kind.LISTED, subject=name, service="wechat", decision=ruling, after=after, before=before)
+        RegisterChange(
+            kind=ChangeKind.LISTED, subject=name, service="wechat", decision=ruling, after=after, before=before
+        )
         for name in subjects
     ]
     return b"".join(msgspec.json.encode(msgspec.to_builtins(change) | differs) + b"\n" for change in found)

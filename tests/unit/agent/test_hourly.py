@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from probe.agent import watchlist
 from probe.agent.scheduler import RANGE_INTERVAL, due, next_start
 from probe.agent.watchlist import Watchlist
-from probe.lists.prefixes.expand import holes_of
+from probe.lists.prefixes.expand import more_specifics_of
 from probe.model.target import RangeTarget, parse
 from probe.model.verdict import ControlFacts, Status
 from probe.plan import Setup, plan_for
@@ -33,7 +33,7 @@ HOURLY = timedelta(seconds=RANGE_INTERVAL)
 def watched(texts: tuple[str, ...]) -> Watchlist:
     """A watchlist of ranges, some inside others, as `load` makes it."""
     targets = tuple((text, parse(text)) for text in texts)
-    inside = holes_of(target.network for _, target in targets if isinstance(target, RangeTarget))
+    inside = more_specifics_of(target.network for _, target in targets if isinstance(target, RangeTarget))
     holes = {text: inside.get(text.partition(":")[0], ()) for text in texts}
     return Watchlist(targets=targets, holes=holes)
 

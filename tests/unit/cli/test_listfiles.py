@@ -9,7 +9,7 @@ import pytest
 
 from probe.cli.listfiles import AUTO, make_list, opened, snapshot_of
 from probe.errors import ListError
-from probe.lists.entries import Entry
+from probe.lists.lines import ListEntry
 from probe.lists.selection import Selection
 
 
@@ -22,7 +22,7 @@ class TestOpened:
             (tmp_path / name).write_bytes(content)
             with opened(tmp_path / name, AUTO) as (known, items):
                 assert known.name == "testlist"
-                assert [item.target for item in items if isinstance(item, Entry)] == ["a.example"]
+                assert [item.target for item in items if isinstance(item, ListEntry)] == ["a.example"]
 
     def test_is_read_from_standard_input(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A dash, as everywhere."""

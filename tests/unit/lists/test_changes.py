@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from probe.errors import ListError
 from probe.lists.changes import MAX_LINE, read_changes
-from probe.lists.history import Change, Kind
-from probe.lists.registers.record import Decision
+from probe.lists.register_diff import ChangeKind, RegisterChange
+from probe.lists.registers.register_entry import RegisterDecision
 
 T0, T1 = datetime(2017, 5, 3, 17, tzinfo=UTC), datetime(2017, 5, 5, 9, tzinfo=UTC)
-CHANGE = Change(
-    kind=Kind.ADDRESS_ADDED,
+CHANGE = RegisterChange(
+    kind=ChangeKind.ADDRESS_ADDED,
     subject="wechat.com",
     service="wechat",
-    decision=Decision("2017-05-04", "10-Restricting", "Роскомнадзор"),
+    decision=RegisterDecision("2017-05-04", "10-Restricting", "Роскомнадзор"),
     addresses=("192.0.2.1",),
     after=T0,
     before=T1,
@@ -33,7 +33,7 @@ def line(**differs: object) -> bytes:
     return msgspec.json.encode(msgspec.to_builtins(CHANGE) | differs) + b"\n"
 
 
-def read(lines: Iterable[bytes]) -> list[Change]:
+def read(lines: Iterable[bytes]) -> list[RegisterChange]:
     """All of them."""
     return list(read_changes(lines, "d.jsonl"))
 
@@ -73,4 +73,4 @@ def test_a_bad_line_is_named_with_its_file_and_number(bad: bytes, what: str) -> 
 def test_whatever_stands_there_is_read_or_refused(noise: bytes) -> None:
     """Never another error."""
     with contextlib.suppress(ListError):
-        assert all(isinstance(change, Change) for change in read([noise]))
+        assert all(isinstance(change, RegisterChange) for change in read([noise]))

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.errors import ListError
-from probe.lists.entries import Entry
-from probe.lists.formats import FORMATS, HEAD, Yields, named, sniff
+from probe.lists.formats import FORMATS, HEAD, ItemKind, named, sniff
+from probe.lists.lines import ListEntry
 
 PREFIX = b"192.0.2.0/24\n"
 
@@ -51,7 +51,7 @@ def test_what_no_reader_knows_is_refused() -> None:
 
 def test_a_format_can_be_named() -> None:
     """And a wrong name is told the right ones."""
-    assert named("zi-csv").yields is Yields.REGISTER
+    assert named("zi-csv").yields is ItemKind.REGISTER
     with pytest.raises(ListError, match="'zi' is no format"):
         named("zi")
 
@@ -82,4 +82,4 @@ def test_a_plain_list_is_read_by_its_name() -> None:
     """One target a line, in pieces."""
     found = list(named("testlist").read([b"a.exam", b"ple\nb.example\n"], "mine.txt"))
 
-    assert [item.target for item in found if isinstance(item, Entry)] == ["a.example", "b.example"]
+    assert [item.target for item in found if isinstance(item, ListEntry)] == ["a.example", "b.example"]

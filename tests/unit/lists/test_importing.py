@@ -6,20 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.lists import testlist
-from probe.lists.entries import BadLine, Entry
 from probe.lists.formats import Item
-from probe.lists.importing import HEADER, SHOWN, Row, Tally, rows, written
-from probe.lists.prefixes import tables
-from probe.lists.prefixes.record import AsBlock, Prefix
-from probe.lists.registers.record import BlockType, Decision, Published, Record
-from probe.lists.selection import Aside, Selection
+from probe.lists.importing import LIST_COLUMNS, SHOWN, ImportCounts, ListRow, rows, written
+from probe.lists.lines import BadRow, ListEntry
+from probe.lists.prefixes import routing_tables
+from probe.lists.prefixes.prefix import AsBlock, Prefix
+from probe.lists.registers.register_entry import BlockType, RegisterDecision, RegisterEntry, SnapshotTime
+from probe.lists.selection import Selection, SkipReason
 
 
 def made(
     items: list[Item], selection: Selection | None = None, asns: frozenset[int] = frozenset()
-) -> tuple[list[Row], Tally]:
+) -> tuple[list[ListRow], ImportCounts]:
     """The rows and the tally."""
-    tally = Tally()
+    tally = ImportCounts()
     return list(rows(items, selection or Selection(), tally, "src", asns)), tally
 
 
@@ -28,34 +28,34 @@ class TestRegisters:
 
     def test_give_their_names_with_the_decision(self) -> None:
         """A mask gives the name under its star."""
-        record = Record(line=1, entry_type=4, hosts=("*.line.me",), addresses=("192.0.2.1",),
-                        decision=Decision("2017-04-28", "7-Restricting", "x"))  # fmt: skip
+        record = RegisterEntry(line=1, entry_type=4, hosts=("*.line.me",), addresses=("192.0.2.1",),
+                        decision=RegisterDecision("2017-04-28", "7-Restricting", "x"))  # fmt: skip
         found, tally = made([record])
-        assert found == [Row("line.me", added="2017-04-28", source="src", note="decision 7-Restricting")]
+        assert found == [ListRow("line.me", added="2017-04-28", source="src", note="decision 7-Restricting")]
         assert (tally.read, tally.kept, tally.targets) == (1, 1, 1)
 
     def test_addresses_alone_are_set_aside(self) -> None:
         """They belong to whoever has them today."""
-        record = Record(line=1, entry_type=4, block_type=BlockType.ADDRESS, addresses=("192.0.2.1",))
-        assert made([record])[1].aside == {Aside.NO_NAME: 1}
+        record = RegisterEntry(line=1, entry_type=4, block_type=BlockType.ADDRESS, addresses=("192.0.2.1",))
+        assert made([record])[1].aside == {SkipReason.NO_NAME: 1}
 
     def test_a_name_that_is_none_is_left_out(self) -> None:
         """Registers hold everything that was ever typed into them."""
-        record = Record(line=1, entry_type=4, hosts=("two words", "a.example"))
+        record = RegisterEntry(line=1, entry_type=4, hosts=("two words", "a.example"))
         assert [row.target for row in made([record])[0]] == ["a.example"]
-        assert made([Record(line=1, entry_type=4, hosts=("two words",))])[1].aside == {Aside.NO_NAME: 1}
+        assert made([RegisterEntry(line=1, entry_type=4, hosts=("two words",))])[1].aside == {SkipReason.NO_NAME: 1}
 
     def test_the_tally_says_what_became_of_the_rows(self) -> None:
         """Bad ones only where there were any."""
-        tally = made([Record(line=1, entry_type=4, hosts=("a.example",))])[1]
+        tally = made([RegisterEntry(line=1, entry_type=4, hosts=("a.example",))])[1]
         assert list(tally.lines()) == ["1 rows in, 1 targets out of 1 of them"]
 
     def test_a_name_is_taken_once(self) -> None:
         """Registers repeat names by the hundred."""
-        record = Record(line=1, entry_type=4, hosts=("a.example", "*.a.example"))
+        record = RegisterEntry(line=1, entry_type=4, hosts=("a.example", "*.a.example"))
         found, tally = made([record, record])
         assert [row.target for row in found] == ["a.example"]
-        assert tally.aside == {Aside.REPEATED: 1}
+        assert tally.aside == {SkipReason.REPEATED: 1}
 
 
 class TestPrefixes:
@@ -70,17 +70,17 @@ class TestPrefixes:
             AsBlock(line=4, first=1, last=2),
         ]
         found, tally = made(items, asns=frozenset({2}))
-        assert found == [Row("192.0.2.0/24", source="src", note="AS1 AS2")]
-        assert tally.aside == {Aside.OTHER_AS: 2, Aside.NO_PREFIX: 1}
-        assert made(items)[1].aside == {Aside.FREE: 1, Aside.NO_PREFIX: 1}
+        assert found == [ListRow("192.0.2.0/24", source="src", note="AS1 AS2")]
+        assert tally.aside == {SkipReason.OTHER_AS: 2, SkipReason.NO_PREFIX: 1}
+        assert made(items)[1].aside == {SkipReason.FREE: 1, SkipReason.NO_PREFIX: 1}
 
 
 def test_what_nobody_announces_is_set_aside() -> None:
     """Private space stands in whole tables too, with AS 0."""
-    items = list(tables.ip2asn([b"10.0.0.0\t10.255.255.255\t0\tNone\tNot routed\n"], "f"))
-    items += tables.pfx2as([b"10.0.0.0\t8\t0\n"], "f")
-    items += tables.bgptools([b'{"CIDR": "10.0.0.0/8", "ASN": 0}\n'], "f")
-    assert made(items)[1].aside == {Aside.UNROUTED: 3}
+    items = list(routing_tables.ip2asn([b"10.0.0.0\t10.255.255.255\t0\tNone\tNot routed\n"], "f"))
+    items += routing_tables.pfx2as([b"10.0.0.0\t8\t0\n"], "f")
+    items += routing_tables.bgptools([b'{"CIDR": "10.0.0.0/8", "ASN": 0}\n'], "f")
+    assert made(items)[1].aside == {SkipReason.UNROUTED: 3}
 
 
 class TestTally:
@@ -88,7 +88,7 @@ class TestTally:
 
     def test_says_it_in_words(self) -> None:
         """The sums first."""
-        items: list[Item] = [Entry("a.example"), Entry("b.example", category="PORN"), BadLine(3, "x")]
+        items: list[Item] = [ListEntry("a.example"), ListEntry("b.example", category="PORN"), BadRow(3, "x")]
         assert list(made(items)[1].lines()) == [
             "3 rows in, 1 targets out of 1 of them",
             "1 set aside: sensitive category",
@@ -97,13 +97,13 @@ class TestTally:
 
     def test_keeps_few_of_many_bad_lines(self) -> None:
         """The others are counted."""
-        tally = made([BadLine(line, "x") for line in range(100)])[1]
+        tally = made([BadRow(line, "x") for line in range(100)])[1]
         assert (tally.bad, len(tally.first_bad)) == (100, SHOWN)
 
     @given(st.lists(st.sampled_from([
-        Entry("a.example"), Entry("b.example", category="PORN"), BadLine(1, "x"), Record(line=1),
-        Record(line=1, entry_type=6, hosts=("c.example", "a.example")),
-        Record(line=1, entry_type=1, hosts=("d.example",)),
+        ListEntry("a.example"), ListEntry("b.example", category="PORN"), BadRow(1, "x"), RegisterEntry(line=1),
+        RegisterEntry(line=1, entry_type=6, hosts=("c.example", "a.example")),
+        RegisterEntry(line=1, entry_type=1, hosts=("d.example",)),
         Prefix(line=1, network="192.0.2.0/24"), AsBlock(line=1, first=1, last=1),
     ]), max_size=12))  # fmt: skip
     def test_accounts_for_every_row(self, items: list[Item]) -> None:
@@ -118,15 +118,17 @@ class TestWritten:
 
     def test_can_be_read_by_the_reader_of_test_lists(self) -> None:
         """Header, category, source and service included."""
-        content = b"".join(written(iter([Row("a.example", "NEWS", "2017", "s", 'a "note", long', "line")])))
-        assert content.decode().splitlines()[0] == ",".join(HEADER)
-        assert list(testlist.read(content.decode().splitlines(), "f")) == [Entry("a.example", "line", "NEWS", "s", 2)]
+        content = b"".join(written(iter([ListRow("a.example", "NEWS", "2017", "s", 'a "note", long', "line")])))
+        assert content.decode().splitlines()[0] == ",".join(LIST_COLUMNS)
+        assert list(testlist.read(content.decode().splitlines(), "f")) == [
+            ListEntry("a.example", "line", "NEWS", "s", 2)
+        ]
 
     def test_comes_in_pieces(self) -> None:
         """A million rows are never held."""
-        assert len(list(written(Row(f"n{n}.example") for n in range(10_000)))) > 2
+        assert len(list(written(ListRow(f"n{n}.example") for n in range(10_000)))) > 2
 
     def test_published_times_are_no_rows(self) -> None:
         """They are the file's, not a target's."""
-        moment = Published(datetime(2017, 1, 1, tzinfo=UTC))
+        moment = SnapshotTime(datetime(2017, 1, 1, tzinfo=UTC))
         assert made([moment])[1].read == 0

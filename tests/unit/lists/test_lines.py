@@ -1,11 +1,13 @@
 """Bytes become lines of text."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.errors import ListError
-from probe.lists.lines import MAX_LINE, decode, split, text_lines
+from probe.lists.lines import MAX_LINE, BadRow, ListEntry, decode, split, text_lines
 
 
 class TestSplit:
@@ -55,3 +57,25 @@ class TestDecode:
     def test_reads_other_encodings_when_told(self) -> None:
         """The registers are in windows-1251."""
         assert list(decode([b"\xf1\xf3\xe4"], "f", "cp1251")) == ["суд"]
+
+
+class TestListEntry:
+    """A target of a list."""
+
+    def test_needs_nothing_but_its_target(self) -> None:
+        """A plain list knows no more."""
+        assert ListEntry("example.org") == ListEntry("example.org", service="", category="", source="", line=0)
+
+    def test_cannot_be_changed(self) -> None:
+        """Records are frozen."""
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            ListEntry("example.org").target = "other"  # type: ignore[misc]
+
+
+class TestBadRow:
+    """A line that is no entry."""
+
+    def test_is_a_value_and_no_exception(self) -> None:
+        """Readers yield it among the good ones."""
+        assert BadRow(3, "no") == BadRow(3, "no")
+        assert not isinstance(BadRow(3, "no"), BaseException)

@@ -1,6 +1,6 @@
 """A service and what is looked at."""
 
-from probe.lists.service import Endpoint, Owners, Risk, Role, Service, default_set
+from probe.lists.service import Endpoint, Risk, Role, Service, ServiceIndex, default_set
 from probe.model.target import parse
 
 
@@ -60,12 +60,12 @@ class TestOwners:
 
     def test_the_longest_suffix_decides(self) -> None:
         """weixin.qq.com is WeChat's although qq.com is QQ's."""
-        owners = Owners([made("qq", names=("qq.com",)), made("wechat", names=("weixin.qq.com",))])
+        owners = ServiceIndex([made("qq", names=("qq.com",)), made("wechat", names=("weixin.qq.com",))])
         assert owners.of_host("long.weixin.qq.com") == "wechat"
         assert owners.of_host("im.qq.com") == "qq"
         assert owners.of_host("*.qq.com") == "qq"
 
     def test_a_name_that_merely_ends_alike_is_nobodys(self) -> None:
         """Labels are compared, not characters: t.co is not in microsoft.com."""
-        assert Owners([made("twitter", names=("t.co",))]).of_host("microsoft.co") == ""
-        assert Owners([made("twitter", names=("t.co",))]).of_host("reddit.co") == ""
+        assert ServiceIndex([made("twitter", names=("t.co",))]).of_host("microsoft.co") == ""
+        assert ServiceIndex([made("twitter", names=("t.co",))]).of_host("reddit.co") == ""

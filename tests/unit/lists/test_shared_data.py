@@ -8,21 +8,21 @@ from pathlib import Path
 import pytest
 
 from probe.lists.catalogue import load
-from probe.lists.entries import BadLine, Entry
 from probe.lists.formats import HEAD, Item, sniff
-from probe.lists.history import Kind, changes, snapshot
-from probe.lists.prefixes.record import AsBlock, Prefix
+from probe.lists.lines import BadRow, ListEntry
+from probe.lists.prefixes.prefix import AsBlock, Prefix
+from probe.lists.register_diff import ChangeKind, changes, snapshot
 from probe.lists.registers import dump_xml, zi_csv
-from probe.lists.registers.record import Published, Record
+from probe.lists.registers.register_entry import RegisterEntry, SnapshotTime
 from probe.lists.selection import SENSITIVE, Selection
-from probe.lists.service import Owners
+from probe.lists.service import ServiceIndex
 from probe.model.target import parse
 from tests import required
 
 ROOT = Path(__file__).parents[3]
 DATA = required.SHARED_DATA
 pytestmark = pytest.mark.shared_data
-OWNERS = Owners(load({path.name: path.read_bytes() for path in (ROOT / "targets" / "services").glob("*.toml")}))
+OWNERS = ServiceIndex(load({path.name: path.read_bytes() for path in (ROOT / "targets" / "services").glob("*.toml")}))
 
 
 @pytest.fixture(autouse=True)
@@ -68,9 +68,9 @@ def test_every_file_is_known_and_read_whole(path: str, known: str, records: int,
     name, items = read(path)
     kinds = Counter(type(item) for item in items)
     assert name == known
-    assert kinds[Record] + kinds[Prefix] + kinds[AsBlock] + kinds[Entry] == records
-    assert kinds[BadLine] == aside
-    assert sum(item.spoilt for item in items if isinstance(item, Record)) == 0
+    assert kinds[RegisterEntry] + kinds[Prefix] + kinds[AsBlock] + kinds[ListEntry] == records
+    assert kinds[BadRow] == aside
+    assert sum(item.spoilt for item in items if isinstance(item, RegisterEntry)) == 0
 
 
 @pytest.mark.parametrize("path", ["register/churn-2014-2015.csv", "register/update-times-2017.csv"])
@@ -78,7 +78,7 @@ def test_what_is_no_list_is_set_aside_line_by_line(path: str) -> None:
     """Tables of counts and times lie beside the registers; none of their rows becomes a target."""
     _, items = read(path)
     assert items
-    assert all(isinstance(item, BadLine) for item in items)
+    assert all(isinstance(item, BadRow) for item in items)
 
 
 class TestDump:
@@ -96,7 +96,7 @@ class TestDump:
     def test_every_name_and_address_in_the_file_is_in_a_record(self) -> None:
         """Counted against a plain search of the text."""
         text = (DATA / "register/dump-sample.xml").read_text("cp1251")
-        records = [item for item in self.items if isinstance(item, Record)]
+        records = [item for item in self.items if isinstance(item, RegisterEntry)]
         written = sum(
             text.count(f"<{tag}>") + text.count(f"<{tag} ") for tag in ("ip", "ipSubnet", "ipv6", "ipv6Subnet")
         )
@@ -105,7 +105,7 @@ class TestDump:
 
     def test_by_default_what_is_kept_is_of_two_types(self) -> None:
         """Or a known service's."""
-        kept = [r for r in self.items if isinstance(r, Record) and Selection(owners=OWNERS).of_record(r) is None]
+        kept = [r for r in self.items if isinstance(r, RegisterEntry) and Selection(owners=OWNERS).of_record(r) is None]
         assert {r.entry_type for r in kept} == {4, 6}
 
 
@@ -115,8 +115,8 @@ class TestMirror:
     def test_prose_in_line_2_is_what_is_set_aside(self) -> None:
         """A fork's copy really has it."""
         items = list(zi_csv.read([(DATA / "register/zi-sample.csv").read_bytes()], "z"))
-        assert isinstance(items[0], Published)
-        assert isinstance(items[1], BadLine)
+        assert isinstance(items[0], SnapshotTime)
+        assert isinstance(items[1], BadRow)
         assert items[1].line == 2
 
 
@@ -131,14 +131,14 @@ class TestHistory:
     @pytest.mark.parametrize(
         ("old", "new", "expected"),
         [
-            ("04-12", "05-03", {("line", Kind.LISTED): 64, ("blackberry-messenger", Kind.LISTED): 40,
-                                ("vchat", Kind.LISTED): 1}),
-            ("05-03", "05-05", {("wechat", Kind.LISTED): 23}),
-            ("05-05", "05-11", {("wechat", Kind.DELISTED): 23}),
+            ("04-12", "05-03", {("line", ChangeKind.LISTED): 64, ("blackberry-messenger", ChangeKind.LISTED): 40,
+                                ("vchat", ChangeKind.LISTED): 1}),
+            ("05-03", "05-05", {("wechat", ChangeKind.LISTED): 23}),
+            ("05-05", "05-11", {("wechat", ChangeKind.DELISTED): 23}),
         ],
     )  # fmt: skip
     def test_each_service_is_listed_and_delisted_when_it_was(
-        self, old: str, new: str, expected: dict[tuple[str, Kind], int]
+        self, old: str, new: str, expected: dict[tuple[str, ChangeKind], int]
     ) -> None:
         """Nothing missed, nothing invented."""
         found = changes(self.taken(old), self.taken(new), OWNERS)  # type: ignore[arg-type]
@@ -178,7 +178,7 @@ class TestTestLists:
     def test_every_row_is_a_target_of_the_contract(self, name: str) -> None:
         """With the category and source its row has."""
         rows = list(csv.DictReader((DATA / f"test-lists/{name}.csv").read_text("utf-8").splitlines()))
-        entries = [item for item in read(f"test-lists/{name}.csv")[1] if isinstance(item, Entry)]
+        entries = [item for item in read(f"test-lists/{name}.csv")[1] if isinstance(item, ListEntry)]
         assert [(e.target, e.category) for e in entries] == [(r["url"], r["category_code"]) for r in rows]
         assert all(parse(entry.target) for entry in entries)
 

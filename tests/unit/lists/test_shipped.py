@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.errors import ListError
-from probe.lists.shipped import MAX_BYTES, Reach, anchors, registers
+from probe.lists.shipped import MAX_BYTES, AnchorClass, anchors, registers
 
 FOLDER = Path(__file__).parents[3] / "targets"
 ANCHOR = '[[anchor]]\nurl = "https://a.example/"\nkind = "foreign"\nwhy = "x"\nchecked = 2026-01-02\n'
@@ -23,7 +23,7 @@ class TestShipped:
     def test_anchors(self) -> None:
         """Of both kinds; every domestic one has its country."""
         found = anchors((FOLDER / "anchors.toml").read_bytes(), "anchors.toml")
-        assert {anchor.kind for anchor in found} == set(Reach)
+        assert {anchor.kind for anchor in found} == set(AnchorClass)
         assert {anchor.country for anchor in found} == {"", "RU", "CN"}
 
     def test_registers(self) -> None:

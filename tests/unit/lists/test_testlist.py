@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.lists.entries import BadLine, Entry
+from probe.lists.lines import BadRow, ListEntry
 from probe.lists.testlist import header, read
 
 HEADER = "url,category_code,category_description,date_added,source,notes"
@@ -16,23 +16,23 @@ class TestCsv:
     def test_keeps_target_category_source_and_line(self) -> None:
         """And drops the columns nobody needs to measure."""
         rows = [HEADER, 'https://example.org/,NEWS,News Media,2014-04-15,citizenlab,"one, two"']
-        assert list(read(rows, "ru.csv")) == [Entry("https://example.org/", "", "NEWS", "citizenlab", 2)]
+        assert list(read(rows, "ru.csv")) == [ListEntry("https://example.org/", "", "NEWS", "citizenlab", 2)]
 
     def test_finds_columns_by_name_and_lets_more_follow(self) -> None:
         """The contract says more columns may come."""
         rows = ["service,url,colour", "line,https://line.me/,green"]
-        assert list(read(rows, "l")) == [Entry("https://line.me/", "line", "", "l", 2)]
+        assert list(read(rows, "l")) == [ListEntry("https://line.me/", "line", "", "l", 2)]
 
     def test_a_bad_line_costs_itself_alone(self) -> None:
         """Even one whose quotes never close."""
         rows = [HEADER, 'https://a.example/,"NEWS', "gopher://b.example/,NEWS", ",NEWS", "c.example,NEWS"]
         found = list(read(rows, "l"))
-        assert [type(item) for item in found] == [BadLine, BadLine, BadLine, Entry]
+        assert [type(item) for item in found] == [BadRow, BadRow, BadRow, ListEntry]
         assert [item.line for item in found] == [2, 3, 4, 5]
 
     def test_a_row_with_too_few_cells_is_read_as_far_as_it_goes(self) -> None:
         """Only the target is needed."""
-        assert list(read([HEADER, "example.org"], "l")) == [Entry("example.org", source="l", line=2)]
+        assert list(read([HEADER, "example.org"], "l")) == [ListEntry("example.org", source="l", line=2)]
 
 
 class TestPlain:
@@ -41,7 +41,7 @@ class TestPlain:
     def test_leaves_out_comments_and_blank_lines(self) -> None:
         """A comment may follow a target, a fragment is none."""
         rows = ["# mine", "", "example.org  # ours", "https://example.org/#part", "\ttcp://192.0.2.1:80"]
-        assert [item.target for item in read(rows, "l") if isinstance(item, Entry)] == [
+        assert [item.target for item in read(rows, "l") if isinstance(item, ListEntry)] == [
             "example.org",
             "https://example.org/#part",
             "tcp://192.0.2.1:80",
@@ -50,7 +50,7 @@ class TestPlain:
     def test_says_what_is_wrong_with_a_line_and_how_to_mend_it(self) -> None:
         """So that the command prints one clear line for it."""
         assert list(read(["203.0.113.9"], "l")) == [
-            BadLine(1, "'203.0.113.9' is an address without a port; write tcp://203.0.113.9:443"),
+            BadRow(1, "'203.0.113.9' is an address without a port; write tcp://203.0.113.9:443"),
         ]
 
     def test_takes_every_form_of_the_contract(self) -> None:
@@ -59,7 +59,7 @@ class TestPlain:
             "https://host.example/path", "host.example", "dns://host.example", "tcp://[2001:db8::1]:80",
             "tls://192.0.2.1:443/sni.example", "quic://host.example:443", "203.0.113.0/24",
         ]  # fmt: skip
-        assert [item.target for item in read(forms, "l") if isinstance(item, Entry)] == forms
+        assert [item.target for item in read(forms, "l") if isinstance(item, ListEntry)] == forms
 
     def test_keeps_repetitions(self) -> None:
         """Whoever measures decides what to do about them."""
@@ -76,7 +76,7 @@ class TestHeader:
 
     def test_is_only_sought_in_the_first_line_that_says_something(self) -> None:
         """A later line of that name is a target like any other."""
-        assert [type(item) for item in read(["a.example", HEADER], "l")] == [Entry, BadLine]
+        assert [type(item) for item in read(["a.example", HEADER], "l")] == [ListEntry, BadRow]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ class TestHeader:
 def test_a_long_bad_line_makes_a_short_fault(line: str) -> None:
     """Found by the fuzzer: what the library says repeats the text whole."""
     (fault,) = read([line], "l")
-    assert isinstance(fault, BadLine)
+    assert isinstance(fault, BadRow)
     assert len(fault.what) < 500
 
 

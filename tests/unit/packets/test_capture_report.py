@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from probe.model.packets import MOST, ODDITIES
-from probe.packets.capture_report import Packet, tell_dns, tell_tcp
+from probe.packets.capture_report import Packet, report_dns, report_tcp
 
 
 def sent(flags: str, sequence: int = 100, length: int = 0) -> Packet:
@@ -42,7 +42,7 @@ OPEN = [sent("S"), came("SA", 1000, ipid=0), sent("A")]
 def test_a_connection_is_told_by_its_opening_and_what_cut_it(
     then: list[Packet], shown: list[str], oddities: tuple[str, ...]
 ) -> None:
-    told = tell_tcp([*OPEN, *then])
+    told = report_tcp([*OPEN, *then])
 
     assert [one.flags for one in told.packets] == shown
     assert told.oddities == oddities
@@ -51,21 +51,21 @@ def test_a_connection_is_told_by_its_opening_and_what_cut_it(
 
 def test_numbers_wrap_where_tcps_do() -> None:
     """A SYN-ACK with the last number there is: the next one is 0."""
-    told = tell_tcp([came("SA", 2**32 - 1), came("R", 0)])
+    told = report_tcp([came("SA", 2**32 - 1), came("R", 0)])
 
     assert told.oddities == ()
-    assert tell_tcp([came("SA", 2**32 - 1), came("R", 2**32 - 1)]).packets[1].shift == -1
+    assert report_tcp([came("SA", 2**32 - 1), came("R", 2**32 - 1)]).packets[1].shift == -1
 
 
 def test_a_reset_to_the_syn_has_nothing_to_be_compared_with() -> None:
-    told = tell_tcp([sent("S"), came("RA", 0, ttl=60)])
+    told = report_tcp([sent("S"), came("RA", 0, ttl=60)])
 
     assert [(one.flags, one.shift) for one in told.packets] == [("RA", 0)]
     assert told.oddities == ()
 
 
 def test_a_flood_is_cut_short() -> None:
-    assert len(tell_tcp([*OPEN, *[came("R", 1001)] * 1000]).packets) == MOST
+    assert len(report_tcp([*OPEN, *[came("R", 1001)] * 1000]).packets) == MOST
 
 
 def answer(ident: int, ttl: int, *addresses: str) -> Packet:
@@ -76,17 +76,17 @@ def answer(ident: int, ttl: int, *addresses: str) -> Packet:
 
 
 def test_one_answer_to_each_query_is_nothing_to_tell() -> None:
-    told = tell_dns([Packet(at=0, outgoing=True, ttl=64, ident=1), answer(1, 60, "192.0.2.9"), answer(2, 50)])
+    told = report_dns([Packet(at=0, outgoing=True, ttl=64, ident=1), answer(1, 60, "192.0.2.9"), answer(2, 50)])
 
     assert (told.packets, told.oddities) == ((), ())
 
 
 def test_answers_to_one_query_stand_side_by_side() -> None:
-    told = tell_dns([answer(1, 60, "192.0.2.9"), answer(2, 60), answer(1, 60, "192.0.2.8")])
+    told = report_dns([answer(1, 60, "192.0.2.9"), answer(2, 60), answer(1, 60, "192.0.2.8")])
 
     assert [one.addresses for one in told.packets] == [("192.0.2.9",), ("192.0.2.8",)]
     assert told.oddities == ("answers",)
 
 
 def test_their_distances_are_compared() -> None:
-    assert tell_dns([answer(1, 60, "192.0.2.9"), answer(1, 47)]).oddities == ("answers", "answers_ttl")
+    assert report_dns([answer(1, 60, "192.0.2.9"), answer(1, 47)]).oddities == ("answers", "answers_ttl")

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from probe.packets.flows import HEAD, TAIL, TCP, UDP, Flows
+from probe.packets.flows import HEAD, TAIL, TCP, UDP, FlowTable
 
 NEAR, FAR = "95.24.1.2", "151.101.1.10"
 
@@ -25,7 +25,7 @@ def packet(
 
 @pytest.mark.parametrize(("near", "far"), [(NEAR, FAR), ("2a02:2168:1::2", "2a04:4e42::10")])
 def test_both_directions_are_one_conversation(near: str, far: str) -> None:
-    flows = Flows()
+    flows = FlowTable()
     flows.add(packet(near, far), 5.0, outgoing=True)
     flows.add(packet(far, near, ports=(443, 40000)), 5.1, outgoing=False)
     flows.add(packet(near, far, ports=(40001, 443)), 6.0, outgoing=True)
@@ -54,14 +54,14 @@ def test_both_directions_are_one_conversation(near: str, far: str) -> None:
 )
 def test_what_is_no_whole_header_is_left_out(raw: bytes) -> None:
     """Cut short, another protocol, a later fragment, options without their end, no IP."""
-    flows = Flows()
+    flows = FlowTable()
     flows.add(raw, 0.0, outgoing=True)
 
     assert list(flows.since(0)) == []
 
 
 def test_of_a_long_conversation_the_first_packets_and_the_last_are_kept() -> None:
-    flows = Flows()
+    flows = FlowTable()
     for number in range(1000):
         flows.add(packet(FAR, NEAR, b"%d" % number, ports=(443, 40000)), float(number), outgoing=False)
 
@@ -74,7 +74,7 @@ def test_of_a_long_conversation_the_first_packets_and_the_last_are_kept() -> Non
 
 
 def test_the_oldest_conversations_give_way() -> None:
-    flows = Flows(room=1000)
+    flows = FlowTable(room=1000)
     for number in range(50):
         flows.add(packet(NEAR, FAR, ports=(40000 + number, 443)), float(number), outgoing=True)
 
@@ -86,7 +86,7 @@ def test_the_oldest_conversations_give_way() -> None:
 
 def test_a_conversation_is_known_by_what_this_side_said() -> None:
     """A server name or Host as it is written, a question as DNS writes it; not what the other side said."""
-    flows = Flows()
+    flows = FlowTable()
     flows.add(packet(NEAR, FAR, b"..News.Example.org.."), 0.0, outgoing=True)
     flows.add(packet(FAR, NEAR, b"other.example", ports=(443, 40000)), 0.1, outgoing=False)
     question = packet(NEAR, FAR, b"\x04news\x07example\x03org\x00", ports=(40000, 53), protocol=UDP)

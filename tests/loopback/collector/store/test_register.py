@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from probe.collector.store import register
-from probe.lists.history import Change, Kind
+from probe.lists.register_diff import ChangeKind, RegisterChange
 from tests.loopback.cli.test_collector import diff
 from tests.loopback.collector.conftest import House
 from tests.unit.lists.test_changes import CHANGE
 
-LISTED = msgspec.json.decode(diff("wechat.com"), type=Change)
+LISTED = msgspec.json.decode(diff("wechat.com"), type=RegisterChange)
 
 
 async def test_what_was_listed_comes_back_by_country(house: House) -> None:
@@ -23,5 +23,5 @@ async def test_what_was_listed_comes_back_by_country(house: House) -> None:
     assert (new, other) == (2, 1)
     found = await store.read(lambda s: register.changes_of(s, "wechat"))
     assert found == {"KZ": [LISTED], "RU": [LISTED]}
-    assert found["RU"][0].kind is Kind.LISTED
+    assert found["RU"][0].kind is ChangeKind.LISTED
     assert await store.read(lambda s: register.changes_of(s, "line")) == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
-from probe.collector.web.board_view import Overview, overview
+from probe.collector.web.board_view import BoardView, board_view
 from probe.model.event import Scope
 from probe.model.verdict import Status
 from tests.loopback.collector.conftest import House
@@ -17,11 +17,11 @@ NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
 
 
-async def seen(house: House) -> Overview:
+async def seen(house: House) -> BoardView:
     """The board now."""
     await fused(house)
     now = house.collector.clock.now()
-    return await house.collector.store.read(lambda session: overview(session, now))
+    return await house.collector.store.read(lambda session: board_view(session, now))
 
 
 async def test_what_is_wrong_comes_first_and_the_most_widespread_before_all(house: House, enrolled: Enrolled) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 from probe.collector.store import events
-from probe.collector.web.event_view import Dossier, dossier, evidence
+from probe.collector.web.event_view import EventView, event_view, evidence
 from probe.fuse.revision import Kind, Published
 from probe.model.verdict import Cause, Status
 from tests.loopback.collector.conftest import House
@@ -18,9 +18,9 @@ NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
 
 
-async def looked_up(house: House, event_id: str) -> Dossier | None:
-    """The dossier of an event."""
-    return await house.collector.store.read(lambda s: dossier(s, event_id, house.collector.secret))
+async def looked_up(house: House, event_id: str) -> EventView | None:
+    """The event_view of an event."""
+    return await house.collector.store.read(lambda s: event_view(s, event_id, house.collector.secret))
 
 
 async def test_it_holds_those_who_saw_it_and_nobody_else(house: House, enrolled: Enrolled) -> None:

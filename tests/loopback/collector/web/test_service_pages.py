@@ -13,8 +13,8 @@ import pytest
 from probe.collector.store import register
 from probe.collector.web.pages import service_path
 from probe.collector.web.service_pages import COLUMNS, RULE
-from probe.lists.history import Change, Kind
-from probe.lists.registers.record import Decision
+from probe.lists.register_diff import ChangeKind, RegisterChange
+from probe.lists.registers.register_entry import RegisterDecision
 from probe.model.verdict import Cause, Status
 from tests.loopback.collector.conftest import House
 from tests.loopback.collector.fusing.test_fuser import fused
@@ -36,14 +36,14 @@ async def report(house: House, agent: FakeAgent, *changes: object, services: dic
     assert (await agent.post(house.http, batch))[0] == 200
 
 
-async def listed(house: House, *kinds: Kind, since: datetime = NOW - 4 * HOUR) -> None:
+async def listed(house: House, *kinds: ChangeKind, since: datetime = NOW - 4 * HOUR) -> None:
     """Register history: each kind an hour after the one before."""
     found = [
-        Change(
+        RegisterChange(
             kind=kind,
             subject="wechat.com",
             service="wechat",
-            decision=Decision("", "10-Restricting"),
+            decision=RegisterDecision("", "10-Restricting"),
             after=since + n * HOUR,
             before=since + n * HOUR + HOUR / 2,
         )
@@ -63,7 +63,7 @@ async def test_the_answer_comes_first_then_networks_then_listed_beside_observed(
     house: House, enrolled: Enrolled
 ) -> None:
     """Blocked on one of two networks of Russia; the listing and the lag are there; the rule is said."""
-    await listed(house, Kind.LISTED)
+    await listed(house, ChangeKind.LISTED)
     await report(house, await enrolled(), change(T, Status.BLOCKED, NOW - 3 * HOUR, Cause.TCP_TIMEOUT))
     await report(house, await enrolled(asn=64501))
     (event,) = await fused(house)
@@ -84,7 +84,7 @@ async def test_the_answer_comes_first_then_networks_then_listed_beside_observed(
 
 async def test_the_four_dates_and_both_lags_are_data(house: House, enrolled: Enrolled) -> None:
     """In JSON and, a network a row, in CSV."""
-    await listed(house, Kind.LISTED, Kind.DELISTED)
+    await listed(house, ChangeKind.LISTED, ChangeKind.DELISTED)
     flips = [change(T, Status.BLOCKED, NOW - 3 * HOUR, Cause.TCP_TIMEOUT)]
     flips += [change(T, Status.REACHABLE, NOW - 2 * HOUR, before=Status.BLOCKED)]
     await report(house, await enrolled(), *flips)
@@ -123,7 +123,7 @@ async def test_blocked_in_part_is_said_beside_what_the_targets_say_together(hous
 
 async def test_a_service_that_is_only_listed_has_a_page(house: House) -> None:
     """Nobody looks at it, and that is said."""
-    await listed(house, Kind.LISTED)
+    await listed(house, ChangeKind.LISTED)
 
     text = await page(house, "/s/wechat")
 
@@ -182,9 +182,9 @@ async def test_one_look_at_the_database_serves_all_who_ask_in_a_second(
 ) -> None:
     """Readers cost no more than time does."""
     monkeypatch.setattr("probe.collector.web.service_pages.FRESH", 3600.0)
-    await listed(house, Kind.LISTED)
+    await listed(house, ChangeKind.LISTED)
     one = await data(house, "/s/wechat.json")
 
-    await listed(house, Kind.LISTED, Kind.DELISTED, since=NOW - 2 * HOUR)
+    await listed(house, ChangeKind.LISTED, ChangeKind.DELISTED, since=NOW - 2 * HOUR)
 
     assert await data(house, "/s/wechat.json") == one

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from probe.collector.web.service_view import Chronicle, Part, chronicle
-from probe.lists.history import Kind
+from probe.collector.web.service_view import PartCounts, ServiceView, service_view
+from probe.lists.register_diff import ChangeKind
 from probe.model.verdict import Cause, Status
 from tests.loopback.collector.conftest import House
 from tests.loopback.collector.fusing.test_fuser import fused
@@ -16,11 +16,11 @@ from tests.loopback.collector.web.test_service_pages import HOUR, NOW, T, listed
 Enrolled = Callable[..., Awaitable[FakeAgent]]
 
 
-async def seen(house: House, service: str = "wechat") -> Chronicle:
+async def seen(house: House, service: str = "wechat") -> ServiceView:
     """A service now."""
     await fused(house)
     now = house.collector.clock.now().replace(microsecond=0)
-    view = await house.collector.store.read(lambda session: chronicle(session, service, now))
+    view = await house.collector.store.read(lambda session: service_view(session, service, now))
     assert view is not None
     return view
 
@@ -29,7 +29,7 @@ async def test_the_country_with_most_interference_comes_first(house: House, enro
     """And its register and networks lead the timeline."""
     await report(house, await enrolled(asn=64501, country="KZ"))
     await report(house, await enrolled(asn=64502, country="RU"), change(T, Status.BLOCKED, NOW - HOUR))
-    await listed(house, Kind.LISTED)
+    await listed(house, ChangeKind.LISTED)
 
     view = await seen(house)
 
@@ -54,7 +54,7 @@ async def test_only_the_service_s_own_targets_count(house: House, enrolled: Enro
     (standing,) = view.countries[0].standings
     assert (standing.square.cell.status, standing.parts) == (
         Status.REACHABLE,
-        (Part(name="web", works=1, measured=1),),
+        (PartCounts(name="web", works=1, measured=1),),
     )
     assert (view.events, view.beside) == ((), ())
 
@@ -62,7 +62,7 @@ async def test_only_the_service_s_own_targets_count(house: House, enrolled: Enro
 async def test_the_timeline_begins_before_the_first_thing_that_happened(house: House, enrolled: Enrolled) -> None:
     """A listing of last year among them."""
     await report(house, await enrolled())
-    await listed(house, Kind.LISTED, since=NOW - timedelta(days=400))
+    await listed(house, ChangeKind.LISTED, since=NOW - timedelta(days=400))
 
     view = await seen(house)
 

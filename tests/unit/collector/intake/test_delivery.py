@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from probe.collector.intake.delivery import Delivery, fault_of, inflate, open_parcel, signature_of
 from probe.collector.store.agents import AgentRow
-from probe.collector.web.errors import Refusal
+from probe.collector.web.responses import ApiError
 from probe.formats.batch import MAX_BYTES, Batch, Change, RoundReport, Settled, encode, signed_bytes
 from probe.model.event import Network
 from probe.model.transition import Transition
@@ -48,7 +48,7 @@ def delivered(body: bytes, encoding: str = "gzip") -> Delivery:
 
 def refused(call: object) -> int:
     """The status of the refusal a call ends in."""
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(ApiError) as caught:
         call()  # type: ignore[operator]
     return caught.value.status
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from probe.collector.web.register_timeline import Lag, Listing, When, beside, dated, lag, listings
-from probe.lists.history import Change, Kind
-from probe.lists.registers.record import Decision
+from probe.collector.web.register_timeline import Lag, RegisterListing, TimeBounds, beside, dated, lag, listings
+from probe.lists.register_diff import ChangeKind, RegisterChange
+from probe.lists.registers.register_entry import RegisterDecision
 from probe.model.event import Confidence, Event, Network, Scope
 from probe.model.verdict import Cause, Status
 
@@ -20,17 +20,17 @@ def day(number: float, month: int = 5) -> datetime:
 
 
 def change(
-    kind: Kind,
+    kind: ChangeKind,
     after: datetime | None,
     before: datetime | None,
     subject: str = "wechat.com",
     *,
     decided: str = "",
     included: datetime | None = None,
-) -> Change:
+) -> RegisterChange:
     """A change of WeChat's."""
-    decision = Decision(decided, "10-Restricting")
-    return Change(
+    decision = RegisterDecision(decided, "10-Restricting")
+    return RegisterChange(
         kind=kind, subject=subject, service="wechat", decision=decision, after=after, before=before, included=included
     )
 
@@ -53,27 +53,33 @@ def event(network: Network, onset: datetime, lifted: datetime | None = None) -> 
 
 
 class TestDated:
-    """When a change came."""
+    """The bounds of the moment of a change."""
 
     def test_between_the_two_snapshots(self) -> None:
         """Where nothing else is told."""
-        assert dated(change(Kind.DELISTED, day(5), day(11))) == When(after=day(5), before=day(11))
+        assert dated(change(ChangeKind.DELISTED, day(5), day(11))) == TimeBounds(after=day(5), before=day(11))
 
     def test_not_before_its_decision(self) -> None:
         """A listing has a ground; a delisting is of an old decision."""
-        assert dated(change(Kind.LISTED, day(12, 4), day(3), decided="2017-04-28")) == When(
+        assert dated(change(ChangeKind.LISTED, day(12, 4), day(3), decided="2017-04-28")) == TimeBounds(
             after=day(28, 4), before=day(3)
         )
-        assert dated(change(Kind.DELISTED, day(5), day(11), decided="2017-05-08")) == When(after=day(5), before=day(11))
+        assert dated(change(ChangeKind.DELISTED, day(5), day(11), decided="2017-05-08")) == TimeBounds(
+            after=day(5), before=day(11)
+        )
 
     def test_at_the_register_s_own_time_where_that_lies_between_them(self) -> None:
         """The time of entry is the decision's: an entry that came later under an old decision is not dated by it."""
-        assert dated(change(Kind.LISTED, day(1), day(9), included=day(4.5))) == When(after=day(4.5), before=day(4.5))
-        assert dated(change(Kind.LISTED, day(5), day(9), included=day(4.5))) == When(after=day(5), before=day(9))
+        assert dated(change(ChangeKind.LISTED, day(1), day(9), included=day(4.5))) == TimeBounds(
+            after=day(4.5), before=day(4.5)
+        )
+        assert dated(change(ChangeKind.LISTED, day(5), day(9), included=day(4.5))) == TimeBounds(
+            after=day(5), before=day(9)
+        )
 
     def test_not_at_all_where_nothing_says(self) -> None:
         """Some registers bear no time."""
-        assert dated(change(Kind.LISTED, None, None)) is None
+        assert dated(change(ChangeKind.LISTED, None, None)) is None
 
 
 class TestListings:
@@ -84,18 +90,18 @@ class TestListings:
         found = listings(
             "RU",
             [
-                change(Kind.LISTED, day(3), day(5), "a.example"),
-                change(Kind.LISTED, day(5), day(7), "b.example"),
-                change(Kind.DELISTED, day(7), day(8), "a.example"),
-                change(Kind.DELISTED, day(8), day(11), "b.example"),
+                change(ChangeKind.LISTED, day(3), day(5), "a.example"),
+                change(ChangeKind.LISTED, day(5), day(7), "b.example"),
+                change(ChangeKind.DELISTED, day(7), day(8), "a.example"),
+                change(ChangeKind.DELISTED, day(8), day(11), "b.example"),
             ],
         )
 
         assert found == (
-            Listing(
+            RegisterListing(
                 country="RU",
-                listed=When(after=day(3), before=day(5)),
-                delisted=When(after=day(8), before=day(11)),
+                listed=TimeBounds(after=day(3), before=day(5)),
+                delisted=TimeBounds(after=day(8), before=day(11)),
                 entries=2,
                 decisions=("10-Restricting",),
             ),
@@ -106,9 +112,9 @@ class TestListings:
         found = listings(
             "RU",
             [
-                change(Kind.LISTED, day(1), day(2)),
-                change(Kind.DELISTED, day(3), day(4)),
-                change(Kind.LISTED, day(7), day(8)),
+                change(ChangeKind.LISTED, day(1), day(2)),
+                change(ChangeKind.DELISTED, day(3), day(4)),
+                change(ChangeKind.LISTED, day(7), day(8)),
             ],
         )
 
@@ -119,26 +125,26 @@ class TestListings:
 
     def test_overlapping_diffs_say_one_change_more_exactly(self) -> None:
         """Monday to Friday and Wednesday to Thursday: it came on Thursday."""
-        wide, narrow = change(Kind.LISTED, day(1), day(5)), change(Kind.LISTED, day(3), day(4))
+        wide, narrow = change(ChangeKind.LISTED, day(1), day(5)), change(ChangeKind.LISTED, day(3), day(4))
 
         for order in ([wide, narrow], [narrow, wide], [narrow, narrow, wide]):
             (found,) = listings("RU", order)
-            assert found.listed == When(after=day(3), before=day(4))
+            assert found.listed == TimeBounds(after=day(3), before=day(4))
 
     def test_what_is_only_known_as_delisted_was_listed_before(self) -> None:
         """Before the first snapshot there was."""
-        (found,) = listings("RU", [change(Kind.DELISTED, day(5), day(11))])
+        (found,) = listings("RU", [change(ChangeKind.DELISTED, day(5), day(11))])
 
-        assert found.listed == When(after=None, before=day(5))
+        assert found.listed == TimeBounds(after=None, before=day(5))
 
 
 class TestBeside:
     """The lags are data."""
 
-    LISTED = Listing(
+    LISTED = RegisterListing(
         country="RU",
-        listed=When(after=day(4), before=day(5)),
-        delisted=When(after=day(11), before=day(11)),
+        listed=TimeBounds(after=day(4), before=day(5)),
+        delisted=TimeBounds(after=day(11), before=day(11)),
         entries=5,
         decisions=(),
     )
@@ -189,4 +195,4 @@ class TestBeside:
 
     def test_a_lag_of_unknown_beginning_is_open(self) -> None:
         """At least so long."""
-        assert lag(day(6), When(after=None, before=day(5))) == Lag(least=86_400, most=None)
+        assert lag(day(6), TimeBounds(after=None, before=day(5))) == Lag(least=86_400, most=None)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from probe.collector.web.timeline import WIDTH, lane, register_lane, strip
+from probe.collector.web.timeline import WIDTH, lane, listing_timeline, strip
 from probe.model.event import Presence
 from probe.model.verdict import Status
 from tests.unit.collector.web.test_wording import EVENT
@@ -76,10 +76,10 @@ def test_a_register_s_lane_has_what_is_sure_and_what_may_be() -> None:
     """Between two snapshots a service may have been listed or not."""
     days = [datetime(2017, 5, day, tzinfo=UTC) for day in (1, 3, 5, 11)]
 
-    drawn = register_lane([(days[1], days[2])], [(days[0], days[1])], days[0], days[3])
+    drawn = listing_timeline([(days[1], days[2])], [(days[0], days[1])], days[0], days[3])
 
     assert [(bar.kind, bar.x, bar.width) for bar in drawn.bars] == [("maybe", 0, 200), ("listed", 200, 200)]
     assert drawn.words.startswith(
         "listed from 3 May 2017, 00:00 UTC to 5 May 2017, 00:00 UTC; perhaps listed between 1"
     )
-    assert register_lane([], [], days[0], days[3]).words == "not listed"
+    assert listing_timeline([], [], days[0], days[3]).words == "not listed"

@@ -51,7 +51,7 @@ def resolution(*addresses: str, trust: Trust = Trust.NETWORK) -> Resolution:
 
 def test_a_false_answer_stands_beside_the_control_s_and_is_marked() -> None:
     """The trusted resolver's, which is right, is not."""
-    false, true = verdict_text.steps(
+    false, true = verdict_text.evidence_rows(
         verdict(resolution("198.51.100.7"), resolution("203.0.113.9", trust=Trust.TRUSTED))
     )
 
@@ -62,7 +62,7 @@ def test_a_false_answer_stands_beside_the_control_s_and_is_marked() -> None:
 
 def test_every_kind_of_observation_has_its_row() -> None:
     """In the order in which they were made."""
-    shown = verdict_text.steps(
+    shown = verdict_text.evidence_rows(
         verdict(
             LateAnswer(
                 name=HOST, rrtype="A", resolver="network", trust=Trust.NETWORK, gap=14, addresses=("203.0.113.9",)
@@ -102,7 +102,7 @@ def test_every_kind_of_observation_has_its_row() -> None:
 def test_a_page_that_is_not_the_target_s_is_marked_where_http_is_at_fault() -> None:
     """Over a session that verified it is the server's own word."""
     page = Exchange(url=f"http://{HOST}/", address="198.51.100.7", status=200, title="Denied")
-    shown = verdict_text.steps(
+    shown = verdict_text.evidence_rows(
         verdict(page, msgspec.structs.replace(page, secure=True), causes=(Cause.HTTP_BLOCKPAGE,), control=False)
     )
 
@@ -136,7 +136,7 @@ def test_the_place_is_said_where_it_was_found(location: Location | None, line: s
 
 def test_a_trace_is_a_row_of_its_own() -> None:
     """What was said, and within whose reach."""
-    (row,) = verdict_text.steps(
+    (row,) = verdict_text.evidence_rows(
         verdict(
             Traced(said=Said.HELLO, address="203.0.113.9", port=443, name=HOST, ttl=5, failure=Failure.RESET, took=9)
         )
@@ -149,7 +149,7 @@ def test_a_trace_is_a_row_of_its_own() -> None:
 def test_a_sending_says_how_much_of_it_was_answered() -> None:
     """Whole, and stopped."""
     where = {"url": f"https://{HOST}/", "address": "203.0.113.9", "sni": HOST}
-    whole, stopped = verdict_text.steps(
+    whole, stopped = verdict_text.evidence_rows(
         verdict(
             Sending(**where, sent=66_600, answers=15, complete=True, took=900),  # type: ignore[arg-type]
             Sending(**where, sent=17_760, answers=4, took=9_000, failure=Failure.TIMEOUT),  # type: ignore[arg-type]
@@ -180,4 +180,4 @@ def test_only_so_many_steps_are_shown() -> None:
     """The JSON has them all."""
     many = [Connection(address="203.0.113.9", port=443)] * 500
 
-    assert len(verdict_text.steps(verdict(*many))) == verdict_text.MAX_STEPS
+    assert len(verdict_text.evidence_rows(verdict(*many))) == verdict_text.MAX_STEPS

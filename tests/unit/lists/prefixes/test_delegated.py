@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.errors import ListError
-from probe.lists.entries import BadLine
+from probe.lists.lines import BadRow
 from probe.lists.prefixes import delegated
-from probe.lists.prefixes.record import AsBlock, Prefix, PrefixItem
+from probe.lists.prefixes.prefix import AsBlock, Prefix, PrefixItem
 
 HEAD = "#\n# banner\n2.3|apnic|20260618|92||20260617|+1000\napnic|*|ipv4|*|82|summary\n"
 
@@ -68,7 +68,7 @@ def test_the_version_line_may_be_of_any_age() -> None:
 )  # fmt: skip
 def test_a_line_that_makes_no_sense_is_set_aside(line: str) -> None:
     """With its number."""
-    assert [(type(item), item.line) for item in read(line + "\n")] == [(BadLine, 5)]
+    assert [(type(item), item.line) for item in read(line + "\n")] == [(BadRow, 5)]
 
 
 def test_a_file_without_a_version_line_is_refused() -> None:

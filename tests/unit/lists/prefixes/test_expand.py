@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probe.lists.prefixes import documents
-from probe.lists.prefixes.expand import Part, expand, holes_of
-from probe.lists.prefixes.owner import OwnerTable
-from probe.lists.prefixes.record import Prefix
+from probe.lists.prefixes import as_documents
+from probe.lists.prefixes.expand import OwnPrefix, expand, more_specifics_of
+from probe.lists.prefixes.prefix import Prefix
+from probe.lists.prefixes.prefix_table import PrefixTable
 from tests import required
 
 PREFIXES = st.lists(
@@ -28,9 +28,9 @@ PREFIXES = st.lists(
 )
 
 
-def table(*rows: tuple[str, int]) -> OwnerTable:
+def table(*rows: tuple[str, int]) -> PrefixTable:
     """A table of these."""
-    return OwnerTable(Prefix(line=1, network=network, asns=(asn,)) for network, asn in rows)
+    return PrefixTable(Prefix(line=1, network=network, asns=(asn,)) for network, asn in rows)
 
 
 def test_what_others_announce_inside_a_prefix_is_a_hole_in_it() -> None:
@@ -38,10 +38,10 @@ def test_what_others_announce_inside_a_prefix_is_a_hole_in_it() -> None:
     rows = table(("119.29.0.0/16", 45090), ("119.29.29.0/24", 132203), ("119.29.29.128/25", 45090))
 
     assert expand([45090], rows) == (
-        Part(network="119.29.0.0/16", asns=(45090,), holes=("119.29.29.0/24",)),
-        Part(network="119.29.29.128/25", asns=(45090,)),
+        OwnPrefix(network="119.29.0.0/16", asns=(45090,), holes=("119.29.29.0/24",)),
+        OwnPrefix(network="119.29.29.128/25", asns=(45090,)),
     )
-    assert expand([132203], rows) == (Part(network="119.29.29.0/24", asns=(132203,), holes=("119.29.29.128/25",)),)
+    assert expand([132203], rows) == (OwnPrefix(network="119.29.29.0/24", asns=(132203,), holes=("119.29.29.128/25",)),)
 
 
 def test_a_prefix_without_an_address_of_its_own_is_left_out() -> None:
@@ -74,13 +74,13 @@ def test_every_address_is_in_the_part_of_its_longest_prefix_and_in_no_other(
 def test_holes_are_those_next_inside_and_only_of_ones_own_family() -> None:
     """A hole in a hole is the hole's."""
     texts = ["8.0.0.0/8", "8.8.0.0/16", "8.8.8.0/24", "8.9.0.0/16", "9.0.0.0/8", "2a04::/32", "2a04::/48"]
-    assert holes_of(texts) == {
+    assert more_specifics_of(texts) == {
         "8.0.0.0/8": ("8.8.0.0/16", "8.9.0.0/16"),
         "8.8.0.0/16": ("8.8.8.0/24",),
         "2a04::/32": ("2a04::/48",),
     }
     with pytest.raises(ValueError, match="does not appear to be"):
-        holes_of(["8.8.8.0/24", "mine"])
+        more_specifics_of(["8.8.8.0/24", "mine"])
 
 
 @pytest.mark.shared_data
@@ -88,7 +88,7 @@ def test_the_blocks_of_one_tencent_as_have_holes_where_the_other_is() -> None:
     """Thirteen prefixes of AS132203 lie inside blocks of AS45090: they are its parts, and holes in the others'."""
     data = required.shared_data("prefixes/ripestat-announced-prefixes-AS45090.json").parent
     files = [data / f"ripestat-announced-prefixes-AS{asn}.json" for asn in (45090, 132203)]
-    rows = OwnerTable(item for file in files for item in documents.ripestat([file.read_bytes()], file.name))
+    rows = PrefixTable(item for file in files for item in as_documents.ripestat([file.read_bytes()], file.name))
     mainland, overseas = expand([45090], rows), expand([132203], rows)
     own = {part.network for part in overseas}
     foreign = [hole for part in mainland for hole in part.holes if hole in own and "." in hole]

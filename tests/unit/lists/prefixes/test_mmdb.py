@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probe.errors import ListError
-from probe.lists.entries import BadLine
+from probe.lists.lines import BadRow
 from probe.lists.prefixes import mmdb
-from probe.lists.prefixes.record import Prefix
+from probe.lists.prefixes.prefix import Prefix
 
 _SPEC = importlib.util.spec_from_file_location("mmdb_file", Path(__file__).with_name("mmdb_file.py"))
 assert _SPEC is not None
@@ -35,7 +35,7 @@ def test_a_record_a_prefix() -> None:
     assert list(mmdb.read([FILE[:40], FILE[40:]], "asn.mmdb")) == [
         Prefix(line=1, network="1.12.0.0/14", asns=(45090,), name="Tencent"),
         Prefix(line=2, network="119.28.0.0/16", asns=(132203,)),
-        BadLine(3, "a record without an AS number"),
+        BadRow(3, "a record without an AS number"),
     ]
 
 

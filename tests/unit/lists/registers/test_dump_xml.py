@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from probe.errors import ListError
-from probe.lists.entries import BadLine
+from probe.lists.lines import BadRow
 from probe.lists.registers import dump_xml
-from probe.lists.registers.record import BlockType, Decision, Published, Record, RegisterItem
+from probe.lists.registers.register_entry import BlockType, RegisterDecision, RegisterEntry, RegisterItem, SnapshotTime
 
 HEAD = (
     '<?xml version="1.0" encoding="windows-1251"?>\n'
@@ -43,9 +43,9 @@ def read(content: bytes, size: int = 10**9) -> list[RegisterItem]:
     return list(dump_xml.read((content[at : at + size] for at in range(0, len(content), size)), "dump.xml"))
 
 
-def records(content: str) -> list[Record]:
+def records(content: str) -> list[RegisterEntry]:
     """The records of a register with that content."""
-    return [i for i in read((HEAD + content + "</reg:register>").encode("cp1251")) if isinstance(i, Record)]
+    return [i for i in read((HEAD + content + "</reg:register>").encode("cp1251")) if isinstance(i, RegisterEntry)]
 
 
 class TestLayouts:
@@ -53,14 +53,14 @@ class TestLayouts:
 
     def test_the_time_of_publication_comes_first(self) -> None:
         """From the root's attributes, in UTC."""
-        assert read(GOOD)[0] == Published(datetime(2024, 6, 11, 14, 20, 3, tzinfo=UTC))
+        assert read(GOOD)[0] == SnapshotTime(datetime(2024, 6, 11, 14, 20, 3, tzinfo=UTC))
 
     def test_a_record_by_url_keeps_the_name_and_no_path(self) -> None:
         """What stands under the path may be what nobody may open."""
         record = records(OLD)[0]
-        assert record == Record(
+        assert record == RegisterEntry(
             line=3, id="71666", entry_type=3, block_type=BlockType.URL,
-            decision=Decision("2014-03-13", "27/3-3420-14/", "Генпрокуратура"),
+            decision=RegisterDecision("2014-03-13", "27/3-3420-14/", "Генпрокуратура"),
             included=datetime(2014, 3, 13, 15, 33, 42, tzinfo=UTC),
             hosts=("www.news.example",), addresses=("192.0.2.10", "192.0.2.11"), urls=1,
         )  # fmt: skip
@@ -88,7 +88,7 @@ class TestLayouts:
     def test_a_byte_that_is_no_character_spoils_its_own_name_alone(self) -> None:
         """0x98 is nothing in windows-1251, and XML knows no control characters."""
         content = GOOD.replace(b"*.work.example", b"*.wo\x98rk\x01.example")
-        found = [item for item in read(content) if isinstance(item, Record)]
+        found = [item for item in read(content) if isinstance(item, RegisterEntry)]
         assert len(found) == 3
         assert found[1].spoilt == 1
 
@@ -106,15 +106,15 @@ class TestBadRecords:
         """And not quoted: nobody may display a register's rows."""
         content = (HEAD + MASK.replace("domain-mask", "dns-secret") + OLD + "</reg:register>").encode("cp1251")
         items = read(content)
-        assert items[1] == BadLine(3, "a record of an unknown blockType or entryType")
-        assert isinstance(items[2], Record)
+        assert items[1] == BadRow(3, "a record of an unknown blockType or entryType")
+        assert isinstance(items[2], RegisterEntry)
 
     @pytest.mark.parametrize("entry", ["x", "-1", "1000", "\u0661"])
     def test_of_an_entry_type_that_is_no_number_is_set_aside(self, entry: str) -> None:
         """Type 1 must never slip through as something else."""
         content = (HEAD.replace("windows-1251", "UTF-8") + MASK.replace('entryType="6"', f'entryType="{entry}"')
                    + "</reg:register>").encode()  # fmt: skip
-        assert isinstance(read(content)[1], BadLine)
+        assert isinstance(read(content)[1], BadRow)
 
     def test_without_an_entry_type_is_of_type_not_known(self) -> None:
         """Which the default selection drops."""
@@ -124,13 +124,13 @@ class TestBadRecords:
         """Its texts are not kept while it is read."""
         huge = "<ip>192.0.2.1</ip>" * 450_000
         found = read((HEAD + MASK.replace("<domain>", huge + "<domain>") + OLD + "</reg:register>").encode("cp1251"))
-        assert isinstance(found[1], BadLine)
-        assert isinstance(found[2], Record)
+        assert isinstance(found[1], BadRow)
+        assert isinstance(found[2], RegisterEntry)
 
     def test_with_an_endless_text_is_set_aside(self) -> None:
         """Bounded by characters, whatever the element."""
         found = read((HEAD + MASK.replace("*.work", "w" * 200_000) + OLD + "</reg:register>").encode("cp1251"))
-        assert [type(item) for item in found] == [Published, BadLine, Record]
+        assert [type(item) for item in found] == [SnapshotTime, BadRow, RegisterEntry]
 
 
 class TestBadFiles:
@@ -202,4 +202,4 @@ class TestHostileFiles:
         """A hole anywhere, and anything in it."""
         with contextlib.suppress(ListError):
             items = read(GOOD[:at] + put + GOOD[at + cut :])
-            assert all(isinstance(item, Published | Record | BadLine) for item in items)
+            assert all(isinstance(item, SnapshotTime | RegisterEntry | BadRow) for item in items)

@@ -5,25 +5,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.errors import ListError
-from probe.lists.entries import BadLine
+from probe.lists.lines import BadRow
 from probe.lists.registers import flat
-from probe.lists.registers.record import BlockType, Record
+from probe.lists.registers.register_entry import BlockType, RegisterEntry
 
 
 def test_names_addresses_and_prefixes_are_told_apart() -> None:
     """Of decisions they say nothing."""
     items = list(flat.read([b"# all\na.example\n192.0.2.1\n\n203.0.113.0/24\n*.b.example\n2001:db8::1\n"], "f"))
-    assert [(i.block_type, i.line) for i in items if isinstance(i, Record)] == [
+    assert [(i.block_type, i.line) for i in items if isinstance(i, RegisterEntry)] == [
         (BlockType.DOMAIN, 2), (BlockType.ADDRESS, 3), (BlockType.ADDRESS, 5), (BlockType.DOMAIN_MASK, 6),
         (BlockType.ADDRESS, 7),
     ]  # fmt: skip
-    assert all(i.entry_type == 0 for i in items if isinstance(i, Record))
+    assert all(i.entry_type == 0 for i in items if isinstance(i, RegisterEntry))
 
 
 def test_a_line_that_is_none_is_set_aside() -> None:
     """And not quoted."""
     assert list(flat.read([b"http://a.example/secret\n"], "f")) == [
-        BadLine(1, "neither a name nor an address nor a prefix"),
+        BadRow(1, "neither a name nor an address nor a prefix"),
     ]
 
 

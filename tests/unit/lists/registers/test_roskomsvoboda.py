@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.errors import ListError
-from probe.lists.entries import BadLine
+from probe.lists.lines import BadRow
 from probe.lists.registers import roskomsvoboda
-from probe.lists.registers.record import BlockType, Record, RegisterItem
+from probe.lists.registers.register_entry import BlockType, RegisterEntry, RegisterItem
 
 
 def read(value: object) -> list[RegisterItem]:
@@ -21,17 +21,17 @@ def read(value: object) -> list[RegisterItem]:
 def test_flat_arrays_are_names_and_addresses() -> None:
     """`domains`, `ips`, `ips-only`."""
     items = read(["a.example", "192.0.2.1", "203.0.113.0/24", "?"])
-    assert [(i.hosts, i.addresses, i.networks) for i in items if isinstance(i, Record)] == [
+    assert [(i.hosts, i.addresses, i.networks) for i in items if isinstance(i, RegisterEntry)] == [
         (("a.example",), (), ()), ((), ("192.0.2.1",), ()), ((), (), ("203.0.113.0/24",)),
     ]  # fmt: skip
-    assert items[3] == BadLine(4, "an item that is neither a name nor an address")
+    assert items[3] == BadRow(4, "an item that is neither a name nor an address")
 
 
 def test_a_snapshot_has_times_and_authorities() -> None:
     """Its objects are numbered as they stand in the array."""
     one = {"appearDate": "2017-04-28", "domains": ["line.example"], "name": "Генпрокуратура", "ips": ["192.0.2.1"]}
     record = read([one])[0]
-    assert isinstance(record, Record)
+    assert isinstance(record, RegisterEntry)
     assert (record.hosts, record.addresses, record.line) == (("line.example",), ("192.0.2.1",), 1)
     assert (record.decision.authority, record.entry_type) == ("Генпрокуратура", 3)
     assert record.included == datetime(2017, 4, 27, 21, tzinfo=UTC)
@@ -40,7 +40,7 @@ def test_a_snapshot_has_times_and_authorities() -> None:
 def test_dpi_objects_are_outside_the_register() -> None:
     """Blocked without any decision; a name of a service is all they say beside."""
     record = read([{"domains": ["video.example", "cdn.example"], "name": "Video"}])[0]
-    assert isinstance(record, Record)
+    assert isinstance(record, RegisterEntry)
     assert record.decision.authority == roskomsvoboda.OUTSIDE
     assert record.block_type is BlockType.DOMAIN
 
@@ -48,21 +48,21 @@ def test_dpi_objects_are_outside_the_register() -> None:
 def test_one_record_reads_as_an_array_of_one() -> None:
     """`record/<id>`."""
     record = read({"id": 7, "appearDate": "2020-01-02", "domains": ["a.example"], "ips": []})[0]
-    assert isinstance(record, Record)
+    assert isinstance(record, RegisterEntry)
     assert record.id == "7"
 
 
 def test_urls_leave_their_host_alone() -> None:
     """No path is kept."""
     record = read([{"appearDate": "2020-01-02", "urls": ["http://a.example/secret"]}])[0]
-    assert isinstance(record, Record)
+    assert isinstance(record, RegisterEntry)
     assert (record.hosts, record.block_type) == (("a.example",), BlockType.URL)
     assert "secret" not in repr(record)
 
 
 def test_objects_of_another_shape_are_set_aside() -> None:
     """One by one."""
-    assert all(isinstance(item, BadLine) for item in read([{}, {"domains": 5}, {"ips": [1]}, 7, None, ["a"]]))
+    assert all(isinstance(item, BadRow) for item in read([{}, {"domains": 5}, {"ips": [1]}, 7, None, ["a"]]))
 
 
 @given(st.recursive(st.none() | st.integers() | st.text(max_size=6) | st.sampled_from(["192.0.2.1", "a.example"]),

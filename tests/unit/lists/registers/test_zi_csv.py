@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.errors import ListError
-from probe.lists.entries import BadLine
+from probe.lists.lines import BadRow
 from probe.lists.registers import zi_csv
-from probe.lists.registers.record import BlockType, Decision, Published, Record, RegisterItem
+from probe.lists.registers.register_entry import BlockType, RegisterDecision, RegisterEntry, RegisterItem, SnapshotTime
 
 HEAD = "Updated: 2021-12-07 16:54:00 +0000\n"
 ROW = "192.0.2.1 | 2001:db8::1;www.play.example;http://www.play.example/a;b/c;суд;2-946/13;2013-06-10\n"
@@ -26,21 +26,21 @@ class TestHead:
 
     def test_the_first_line_is_the_time_of_publication(self) -> None:
         """And no row."""
-        assert read(HEAD) == [Published(datetime(2021, 12, 7, 16, 54, tzinfo=UTC))]
+        assert read(HEAD) == [SnapshotTime(datetime(2021, 12, 7, 16, 54, tzinfo=UTC))]
 
     def test_prose_in_the_second_line_is_set_aside(self) -> None:
         """A fork's copy of 2014 really has it."""
         items = read(HEAD + "http://books.example/ - Добавьте пожалуйста в список.\n" + ROW)
-        assert [type(item) for item in items] == [Published, BadLine, Record]
+        assert [type(item) for item in items] == [SnapshotTime, BadRow, RegisterEntry]
         assert "books" not in items[1].what  # type: ignore[union-attr]
 
     def test_a_part_without_a_head_is_read_too(self) -> None:
         """dump-01.csv and the following have none."""
-        assert [type(item) for item in read(ROW)] == [Record]
+        assert [type(item) for item in read(ROW)] == [RegisterEntry]
 
     def test_a_time_that_is_none_is_set_aside(self) -> None:
         """The rest is read."""
-        assert [type(item) for item in read("Updated: 2021-13-07 16:54:00 +0000\n" + ROW)] == [BadLine, Record]
+        assert [type(item) for item in read("Updated: 2021-13-07 16:54:00 +0000\n" + ROW)] == [BadRow, RegisterEntry]
 
 
 class TestRows:
@@ -49,8 +49,8 @@ class TestRows:
     def test_an_unquoted_row_may_have_semicolons_in_its_url(self) -> None:
         """The outer fields are counted from both ends; the URL is let go anyway."""
         record = read(ROW)[0]
-        assert record == Record(
-            line=1, block_type=BlockType.URL, decision=Decision("2013-06-10", "2-946/13", "суд"),
+        assert record == RegisterEntry(
+            line=1, block_type=BlockType.URL, decision=RegisterDecision("2013-06-10", "2-946/13", "суд"),
             hosts=("www.play.example",), addresses=("192.0.2.1", "2001:db8::1"), urls=1,
         )  # fmt: skip
 
@@ -58,19 +58,21 @@ class TestRows:
         """Later dumps quote fields that hold semicolons."""
         quoted = '192.0.2.1;a.example;"http://a.example/x;y | http://a.example/""z""";"суд; Москва";2-1;2020-01-02\n'
         record = read(quoted)[0]
-        assert isinstance(record, Record)
+        assert isinstance(record, RegisterEntry)
         assert (record.urls, record.decision.authority) == (2, "суд; Москва")
 
     def test_quotes_that_are_part_of_the_text_do_no_harm(self) -> None:
         """Names of courts and companies have them."""
         record = read('192.0.2.1;a.example;;"Иск" и "Суд";2-1;2020-01-02\n')[0]
-        assert isinstance(record, Record)
+        assert isinstance(record, RegisterEntry)
         assert record.hosts == ("a.example",)
 
     def test_the_short_rows_since_march_2024_say_nothing_of_decisions(self) -> None:
         """So the default selection drops them."""
         assert read("192.0.2.1 | 192.0.2.2;a.example\n") == [
-            Record(line=1, block_type=BlockType.DOMAIN, hosts=("a.example",), addresses=("192.0.2.1", "192.0.2.2")),
+            RegisterEntry(
+                line=1, block_type=BlockType.DOMAIN, hosts=("a.example",), addresses=("192.0.2.1", "192.0.2.2")
+            ),
         ]
 
     @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ class TestRows:
     def test_what_is_blocked_follows_from_the_empty_fields(self, row: str, kind: BlockType) -> None:
         """By the mirror's own mapping."""
         record = read(row)[0]
-        assert isinstance(record, Record)
+        assert isinstance(record, RegisterEntry)
         assert record.block_type is kind
 
     @pytest.mark.parametrize(
@@ -93,11 +95,11 @@ class TestRows:
     )
     def test_what_is_no_row_is_set_aside(self, row: str) -> None:
         """With its number and without its text."""
-        assert [type(item) for item in read(HEAD + row)] == [Published, BadLine]
+        assert [type(item) for item in read(HEAD + row)] == [SnapshotTime, BadRow]
 
     def test_a_cut_last_row_is_set_aside(self) -> None:
         """A clone of 2018-05 ends so."""
-        assert [type(item) for item in read(ROW + ROW[:60])] == [Record, BadLine]
+        assert [type(item) for item in read(ROW + ROW[:60])] == [RegisterEntry, BadRow]
 
 
 class TestFiles:
@@ -120,4 +122,4 @@ class TestFiles:
         if not text:
             return
         full = [n for n, line in enumerate(text.split("\n"), 1) if line.strip()]
-        assert [item.line for item in read(text) if not isinstance(item, Published)] == full
+        assert [item.line for item in read(text) if not isinstance(item, SnapshotTime)] == full

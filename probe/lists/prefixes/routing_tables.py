@@ -13,9 +13,8 @@ from typing import Any
 
 import msgspec
 
-from probe.lists.entries import BadLine
-from probe.lists.lines import split
-from probe.lists.prefixes.record import UNROUTED, Prefix, PrefixItem, asn_of, network_of, span
+from probe.lists.lines import BadRow, split
+from probe.lists.prefixes.prefix import UNROUTED, Prefix, PrefixItem, asn_of, network_of, span
 
 _ORIGIN = re.compile(r"AS(\d{1,10})")
 _SEVERAL = re.compile(r"[_,]")
@@ -30,7 +29,7 @@ def pfx2as(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
         network = network_of(f"{fields[0]}/{fields[1]}") if len(fields) == 3 and fields[1].isdigit() else ""
         asns = tuple(dict.fromkeys(map(asn_of, _SEVERAL.split(fields[2])))) if network else ()
         if not network or min(asns) < 0:
-            yield BadLine(number, "not network, length and origin")
+            yield BadRow(number, "not network, length and origin")
             continue
         yield _announced(number, network, asns)
 
@@ -44,14 +43,14 @@ def bgptools(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
         try:
             item = decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            yield BadLine(number, "no JSON object")
+            yield BadRow(number, "no JSON object")
             continue
         cidr, asn = item.get("CIDR"), asn_of(str(item.get("ASN", "")))
         network = network_of(cidr) if isinstance(cidr, str) else ""
         if network and asn >= 0:
             yield _announced(number, network, (asn,))
         else:
-            yield BadLine(number, "no CIDR, or no ASN")
+            yield BadRow(number, "no CIDR, or no ASN")
 
 
 def ip2asn(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
@@ -68,7 +67,7 @@ def ip2asn(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
             networks = span(ipaddress.ip_address(fields[0]), ipaddress.ip_address(fields[1])) if asn >= 0 else None
             yield from _of_range(networks, fields, asn, number)
         except (ValueError, TypeError):
-            yield BadLine(number, "no range of addresses of one family, first before last")
+            yield BadRow(number, "no range of addresses of one family, first before last")
 
 
 def imported(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
@@ -92,12 +91,12 @@ def imported(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
             asns = (asn_of(digits) for digits in _ORIGIN.findall(row.get("notes", "")))
             yield Prefix(line=number, network=network, asns=tuple(dict.fromkeys(asn for asn in asns if asn > 0)))
         elif cells:
-            yield BadLine(number, "no prefix under url")
+            yield BadRow(number, "no prefix under url")
 
 
 def _of_range(networks: Iterable[Any] | None, fields: list[str], asn: int, number: int) -> Iterator[PrefixItem]:
     if networks is None:
-        yield BadLine(number, "not start, end, AS number, country and name")
+        yield BadRow(number, "not start, end, AS number, country and name")
         return
     country = fields[3] if len(fields[3]) == 2 else ""
     for network in networks:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from probe.lists.entries import BadLine
+from probe.lists.lines import BadRow
 
 UNROUTED = "unrouted"
 """What tables say of AS 0 (RFC 7607)."""
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -62,7 +62,7 @@ class AsBlock:
     holder: str = ""
 
 
-PrefixItem = Prefix | AsBlock | BadLine
+PrefixItem = Prefix | AsBlock | BadRow
 
 MAX_ASN = 4294967295  # RFC 6793: 32 bits
 
@@ -84,7 +84,7 @@ def asn_of(text: str) -> int:
     return number if number <= MAX_ASN else -1
 
 
-def span(first: IPAddress, last: IPAddress) -> Iterator[Network]:
+def span(first: IPAddress, last: IPAddress) -> Iterator[IPNetwork]:
     """The prefixes that together are just the addresses from `first` to `last`.
 
     Raises:

@@ -11,10 +11,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
-from probe.lists.prefixes.record import Network, Prefix, PrefixItem
+from probe.lists.prefixes.prefix import IPNetwork, Prefix, PrefixItem
 
 
-class OwnerTable:
+class PrefixTable:
     """The prefixes of a routing table, or of some ASes.
 
     Of a prefix that stands there twice the origins are joined.
@@ -25,7 +25,7 @@ class OwnerTable:
 
     def __init__(self, items: Iterable[PrefixItem]) -> None:
         self._origins: dict[tuple[int, int], dict[int, tuple[int, ...]]] = {}
-        networks: dict[Network, None] = {}
+        networks: dict[IPNetwork, None] = {}
         for item in items:
             if not isinstance(item, Prefix) or not item.asns:
                 continue
@@ -82,7 +82,7 @@ class OwnerTable:
             if network.prefixlen > outer.prefixlen:
                 yield str(network), self._origins_of(network)
 
-    def _origins_of(self, network: Network) -> tuple[int, ...]:
+    def _origins_of(self, network: IPNetwork) -> tuple[int, ...]:
         return self._origins[network.version, network.prefixlen][int(network.network_address)]
 
     def strangers(self, texts: Collection[str]) -> tuple[str, ...]:
@@ -100,7 +100,7 @@ class OwnerTable:
         return tuple(found)
 
 
-def _in_order(networks: Iterable[Network], version: int) -> list[Network]:
+def _in_order(networks: Iterable[IPNetwork], version: int) -> list[IPNetwork]:
     """Those of a family by their addresses, the shorter before the longer."""
     own = (network for network in networks if network.version == version)
     return sorted(own, key=lambda network: (int(network.network_address), network.prefixlen))

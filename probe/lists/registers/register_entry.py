@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from probe.lists.entries import BadLine
+from probe.lists.lines import BadRow
 
 
 class BlockType(StrEnum):
@@ -23,7 +23,7 @@ class BlockType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class RegisterDecision:
     """The act on whose ground something was listed.
 
     Attributes:
@@ -37,7 +37,7 @@ class Decision:
     authority: str = ""
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class RegisterEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of a register.
 
     Attributes:
@@ -61,7 +61,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     id: str = ""
     entry_type: int = 0
     block_type: BlockType = BlockType.URL
-    decision: Decision = Decision()
+    decision: RegisterDecision = RegisterDecision()
     included: datetime | None = None
     changed: datetime | None = None
     hosts: tuple[str, ...] = ()
@@ -72,10 +72,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class SnapshotTime:
     """When the snapshot says it was made. Comes before the records where the source has it."""
 
     at: datetime
 
 
-RegisterItem = Published | Record | BadLine
+RegisterItem = SnapshotTime | RegisterEntry | BadRow

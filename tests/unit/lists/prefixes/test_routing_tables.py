@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.lists.entries import BadLine
-from probe.lists.prefixes import tables
-from probe.lists.prefixes.record import UNROUTED, Prefix, PrefixItem
+from probe.lists.lines import BadRow
+from probe.lists.prefixes import routing_tables
+from probe.lists.prefixes.prefix import UNROUTED, Prefix, PrefixItem
 
 Reader = Callable[[Iterable[bytes], str], Iterator[PrefixItem]]
-READERS: list[Reader] = [tables.pfx2as, tables.bgptools, tables.ip2asn, tables.imported]
+READERS: list[Reader] = [routing_tables.pfx2as, routing_tables.bgptools, routing_tables.ip2asn, routing_tables.imported]
 
 
 class TestPfx2as:
@@ -20,14 +20,14 @@ class TestPfx2as:
     def test_a_prefix_may_have_several_origins(self) -> None:
         """`a_b` and the AS set `a,b`."""
         lines = b"192.0.2.0\t24\t64500\n198.51.100.0\t24\t64500_64501\n2001:db8::\t32\t64500,64502_64500\n"
-        assert [item.asns for item in tables.pfx2as([lines], "f") if isinstance(item, Prefix)] == [
+        assert [item.asns for item in routing_tables.pfx2as([lines], "f") if isinstance(item, Prefix)] == [
             (64500,), (64500, 64501), (64500, 64502),
         ]  # fmt: skip
 
     @pytest.mark.parametrize("line", [b"192.0.2.0 24", b"192.0.2.1\t24\t1", b"192.0.2.0\t33\t1", b"192.0.2.0\t24\tx_1"])
     def test_what_is_no_route_is_set_aside(self, line: bytes) -> None:
         """With its number."""
-        assert [type(item) for item in tables.pfx2as([line], "f")] == [BadLine]
+        assert [type(item) for item in routing_tables.pfx2as([line], "f")] == [BadRow]
 
 
 class TestImported:
@@ -38,7 +38,7 @@ class TestImported:
     def test_gives_each_prefix_with_the_origins_of_its_note(self) -> None:
         """None where the note names none."""
         rows = [self.HEAD, b"192.0.2.0/24,,AS64500 AS64501\n", b"198.51.100.0/24,,\n"]
-        assert list(tables.imported(rows, "f")) == [
+        assert list(routing_tables.imported(rows, "f")) == [
             Prefix(line=2, network="192.0.2.0/24", asns=(64500, 64501)),
             Prefix(line=3, network="198.51.100.0/24"),
         ]
@@ -46,7 +46,7 @@ class TestImported:
     @pytest.mark.parametrize("row", [b"https://a.example/,,\n", b',,"AS1\n', b"192.0.2.1/24,,AS1\n"])
     def test_sets_aside_what_is_no_prefix(self, row: bytes) -> None:
         """A list of sites, quotes that stay open, bits beyond the mask."""
-        assert [type(item) for item in tables.imported([self.HEAD, row], "f")] == [BadLine]
+        assert [type(item) for item in routing_tables.imported([self.HEAD, row], "f")] == [BadRow]
 
 
 class TestBgptools:
@@ -55,10 +55,10 @@ class TestBgptools:
     def test_a_route_a_line(self) -> None:
         """Hits are how many of their sessions see it; not needed."""
         lines = b'{"CIDR": "192.0.2.0/24", "ASN": 64500, "Hits": 600}\n\n{"CIDR": 5}\nx\n'
-        assert list(tables.bgptools([lines], "f")) == [
+        assert list(routing_tables.bgptools([lines], "f")) == [
             Prefix(line=1, network="192.0.2.0/24", asns=(64500,)),
-            BadLine(3, "no CIDR, or no ASN"),
-            BadLine(4, "no JSON object"),
+            BadRow(3, "no CIDR, or no ASN"),
+            BadRow(4, "no JSON object"),
         ]
 
 
@@ -67,7 +67,7 @@ class TestIp2asn:
 
     def test_a_range_may_be_several_prefixes(self) -> None:
         """They share a line."""
-        items = list(tables.ip2asn([b"192.0.2.0\t192.0.4.255\t64500\tCN\tNET - Name, Inc.\n"], "f"))
+        items = list(routing_tables.ip2asn([b"192.0.2.0\t192.0.4.255\t64500\tCN\tNET - Name, Inc.\n"], "f"))
         assert [(item.network, item.line) for item in items if isinstance(item, Prefix)] == [
             ("192.0.2.0/23", 1), ("192.0.4.0/24", 1),
         ]  # fmt: skip
@@ -75,7 +75,7 @@ class TestIp2asn:
 
     def test_as_0_is_not_routed(self) -> None:
         """It has no origin, country or name."""
-        assert list(tables.ip2asn([b"10.0.0.0\t10.255.255.255\t0\tNone\tNot routed\n"], "f")) == [
+        assert list(routing_tables.ip2asn([b"10.0.0.0\t10.255.255.255\t0\tNone\tNot routed\n"], "f")) == [
             Prefix(line=1, network="10.0.0.0/8", held=UNROUTED)
         ]
 
@@ -86,7 +86,7 @@ class TestIp2asn:
     )  # fmt: skip
     def test_what_is_no_range_is_set_aside(self, line: bytes) -> None:
         """Backwards, of two families, or not at all one."""
-        assert [type(item) for item in tables.ip2asn([line], "f")] == [BadLine]
+        assert [type(item) for item in routing_tables.ip2asn([line], "f")] == [BadRow]
 
 
 @pytest.mark.parametrize("reader", READERS, ids=["pfx2as", "bgptools", "ip2asn", "imported"])
@@ -94,4 +94,4 @@ class TestIp2asn:
 def test_any_bytes_give_items(reader: Reader, content: bytes) -> None:
     """Never an exception: a bad line is set aside."""
     for item in reader([content], "f"):
-        assert isinstance(item, Prefix | BadLine)
+        assert isinstance(item, Prefix | BadRow)

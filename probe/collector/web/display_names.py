@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+
+from probe.errors import ProbeError
+from probe.lists import catalogue
+from probe.lists.service import Service
+from probe.settings import paths
+
 _TABLE = """
 AD Andorra, AE the United Arab Emirates, AF Afghanistan, AG Antigua and Barbuda, AI Anguilla, AL Albania, AM Armenia,
 AO Angola, AR Argentina, AS American Samoa, AT Austria, AU Australia, AW Aruba, AX Åland, AZ Azerbaijan,
@@ -43,3 +51,19 @@ _NAMES = {entry[:2]: entry[3:] for entry in " ".join(_TABLE.split()).split(", ")
 def country_name(code: str) -> str:
     """What people call the country; the code itself where it is none we know."""
     return _NAMES.get(code, code)
+
+
+@cache
+def services() -> Mapping[str, Service]:
+    """Name -> service. None at all where the catalogue is missing or broken: pages can do without."""
+    try:
+        files = {str(path): path.read_bytes() for path in sorted((paths.shipped_folder() / "services").glob("*.toml"))}
+        return {service.name: service for service in catalogue.load(files)}
+    except (ProbeError, OSError):
+        return {}
+
+
+def called(name: str) -> str:
+    """`WeChat` for `wechat`; the name itself where the catalogue has none."""
+    service = services().get(name)
+    return service.title if service else name

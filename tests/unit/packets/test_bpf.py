@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from probe.packets import sieve
+from probe.packets import bpf
 
 FOUR, OTHER = "151.101.1.10", "95.24.1.2"
 SIX, OTHER_SIX = "2a04:4e42::10", "2a02:2168:1::2"
@@ -51,9 +51,9 @@ def test_packets_to_and_from_a_watched_address_are_kept(watched: str, near: str,
     """However many are watched, whichever of them it is."""
     crowd = [f"10.0.{n}.1" for n in range(60)] + [f"2001:db8:{n}::1" for n in range(60)]
     for addresses in ([watched], [*crowd, watched], [watched, *crowd]):
-        code = sieve.program(addresses)
-        assert kept(code, packet(watched, near, protocol)) == sieve.SNAP
-        assert kept(code, packet(near, watched, protocol)) == sieve.SNAP
+        code = bpf.program(addresses)
+        assert kept(code, packet(watched, near, protocol)) == bpf.SNAP
+        assert kept(code, packet(near, watched, protocol)) == bpf.SNAP
 
 
 @pytest.mark.parametrize(
@@ -69,16 +69,16 @@ def test_packets_to_and_from_a_watched_address_are_kept(watched: str, near: str,
 )
 def test_nothing_else_is_kept(other: bytes) -> None:
     """Other hosts, other protocols, what is no IP; and nothing at all where nobody is watched."""
-    assert kept(sieve.program([FOUR, SIX]), other) == 0
-    assert kept(sieve.program([]), other) == 0
+    assert kept(bpf.program([FOUR, SIX]), other) == 0
+    assert kept(bpf.program([]), other) == 0
 
 
 def test_a_program_is_never_longer_than_the_kernel_takes() -> None:
     """4,096 instructions; the oldest addresses give way."""
     many = [f"2001:db8::{n:x}" for n in range(1000)]
 
-    code = sieve.program(many)
+    code = bpf.program(many)
 
     assert len(code) // 8 <= 4096
-    assert kept(code, packet(many[-1], OTHER_SIX)) == sieve.SNAP
+    assert kept(code, packet(many[-1], OTHER_SIX)) == bpf.SNAP
     assert kept(code, packet(many[0], OTHER_SIX)) == 0

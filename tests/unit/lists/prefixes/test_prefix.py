@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.lists.prefixes.record import asn_of, network_of, span
+from probe.lists.prefixes.prefix import asn_of, network_of, span
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.lists.entries import BadLine
-from probe.lists.prefixes import documents
-from probe.lists.prefixes.owner import OwnerTable
-from probe.lists.prefixes.record import Prefix
+from probe.lists.lines import BadRow
+from probe.lists.prefixes import as_documents
+from probe.lists.prefixes.prefix import Prefix
+from probe.lists.prefixes.prefix_table import PrefixTable
 from tests import required
 
 
-def table(**origins: int) -> OwnerTable:
+def table(**origins: int) -> PrefixTable:
     """A table of `n10_0_0_0_8=asn` prefixes."""
-    return OwnerTable(
+    return PrefixTable(
         Prefix(line=1, network="{}.{}.{}.{}/{}".format(*name[1:].split("_")), asns=(asn,))
         for name, asn in origins.items()
     )
@@ -55,18 +55,18 @@ def test_a_prefix_of_several_origins_has_them_all_and_what_is_not_announced_none
         Prefix(line=1, network="1.0.0.0/24", asns=(1,)),
         Prefix(line=2, network="1.0.0.0/24", asns=(2, 1)),
         Prefix(line=3, network="1.0.1.0/24"),
-        BadLine(4, "no prefix"),
+        BadRow(4, "no prefix"),
     )
 
-    assert OwnerTable(items).of("1.0.0.7") == ("1.0.0.0/24", (1, 2))
-    assert OwnerTable(items).of("1.0.1.7") is None
+    assert PrefixTable(items).of("1.0.0.7") == ("1.0.0.0/24", (1, 2))
+    assert PrefixTable(items).of("1.0.1.7") is None
 
 
 def test_the_prefixes_of_some_ases_come_in_the_order_of_their_addresses() -> None:
     """The shorter before the longer, IPv4 before IPv6."""
     rows = (("2a04::/32", 1), ("1.0.0.0/25", 2), ("1.0.0.0/24", 1), ("1.0.1.0/24", 3))
     items = [Prefix(line=1, network=network, asns=(asn,)) for network, asn in rows]
-    found = OwnerTable(items).of_asns({1, 2})
+    found = PrefixTable(items).of_asns({1, 2})
 
     assert list(found) == [("1.0.0.0/24", (1,)), ("1.0.0.0/25", (2,)), ("2a04::/32", (1,))]
 
@@ -75,7 +75,7 @@ def test_the_prefixes_of_some_ases_come_in_the_order_of_their_addresses() -> Non
 def test_it_agrees_with_looking_at_every_prefix(parts: list[tuple[int, int]], last: int) -> None:
     """The longest of all that contain the address."""
     networks = {ipaddress.ip_network((f"10.0.0.{start}", length), strict=False) for start, length in parts}
-    found = OwnerTable(Prefix(line=1, network=str(network), asns=(1,)) for network in networks).of(f"10.0.0.{last}")
+    found = PrefixTable(Prefix(line=1, network=str(network), asns=(1,)) for network in networks).of(f"10.0.0.{last}")
     covering = [network for network in networks if ipaddress.ip_address(f"10.0.0.{last}") in network]
 
     assert (found[0] if found else "") == str(max(covering, key=lambda one: one.prefixlen, default=""))
@@ -88,11 +88,11 @@ def test_thirteen_prefixes_of_the_one_tencent_as_lie_inside_the_other() -> None:
     items = [
         item
         for asn in (45090, 132203)
-        for item in documents.ripestat([(data / f"ripestat-announced-prefixes-AS{asn}.json").read_bytes()], "x")
+        for item in as_documents.ripestat([(data / f"ripestat-announced-prefixes-AS{asn}.json").read_bytes()], "x")
         if isinstance(item, Prefix) and "." in item.network
     ]
-    one = OwnerTable(items)
-    blocks = OwnerTable(item for item in items if 45090 in item.asns)
+    one = PrefixTable(items)
+    blocks = PrefixTable(item for item in items if 45090 in item.asns)
     foreign = [item.network for item in items if 132203 in item.asns and blocks.of(item.network) is not None]
 
     assert len(foreign) == 13

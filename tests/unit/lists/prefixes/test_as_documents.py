@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.errors import ListError
-from probe.lists.entries import BadLine
-from probe.lists.prefixes import documents
-from probe.lists.prefixes.record import Prefix, PrefixItem
+from probe.lists.lines import BadRow
+from probe.lists.prefixes import as_documents
+from probe.lists.prefixes.prefix import Prefix, PrefixItem
 
 SPAN = {"starttime": "2026-06-04T00:00:00", "endtime": "2026-06-18T00:00:00"}
 
@@ -23,7 +23,7 @@ def stat(*prefixes: object, status: str = "ok") -> list[PrefixItem]:
         "data_call_status": "supported - x",
         "data": {"prefixes": prefixes, "resource": "64500"},
     }
-    return list(documents.ripestat([json.dumps(answer).encode()], "f.json"))
+    return list(as_documents.ripestat([json.dumps(answer).encode()], "f.json"))
 
 
 class TestRipestat:
@@ -45,7 +45,7 @@ class TestRipestat:
 
     def test_sets_aside_what_is_no_prefix(self) -> None:
         """One by one."""
-        assert [type(item) for item in stat({"prefix": 5}, 7, {"prefix": "192.0.2.9/24"})] == [BadLine] * 3
+        assert [type(item) for item in stat({"prefix": 5}, 7, {"prefix": "192.0.2.9/24"})] == [BadRow] * 3
 
     def test_refuses_an_answer_that_says_it_failed(self) -> None:
         """No prefixes is another thing than no answer."""
@@ -59,7 +59,7 @@ class TestIpverse:
     def test_of_old(self) -> None:
         """`subnets`, with the handle beside it."""
         old = {"asn": 64500, "handle": "H", "description": "D", "subnets": {"ipv4": ["192.0.2.0/24"], "ipv6": []}}
-        assert list(documents.ipverse([json.dumps(old).encode()], "f")) == [
+        assert list(as_documents.ipverse([json.dumps(old).encode()], "f")) == [
             Prefix(line=1, network="192.0.2.0/24", asns=(64500,), name="D")
         ]
 
@@ -70,16 +70,16 @@ class TestIpverse:
             "metadata": {"handle": "H", "countryCode": "CN"},
             "prefixes": {"ipv6": ["2001:db8::/32", 1]},
         }
-        assert list(documents.ipverse([json.dumps(new).encode()], "f")) == [
+        assert list(as_documents.ipverse([json.dumps(new).encode()], "f")) == [
             Prefix(line=1, network="2001:db8::/32", asns=(64500,), name="H", country="CN"),
-            BadLine(2, "an item of ipv6 that is no prefix"),
+            BadRow(2, "an item of ipv6 that is no prefix"),
         ]
 
     @pytest.mark.parametrize("answer", [{}, {"asn": 1}, {"asn": "x", "prefixes": {}}, {"asn": 1, "prefixes": []}])
     def test_anything_else_is_refused(self, answer: object) -> None:
         """With its name."""
         with pytest.raises(ListError, match="neither of ipverse's shapes"):
-            list(documents.ipverse([json.dumps(answer).encode()], "f"))
+            list(as_documents.ipverse([json.dumps(answer).encode()], "f"))
 
 
 class TestPrefixList:
@@ -88,15 +88,15 @@ class TestPrefixList:
     def test_learns_the_as_from_the_comment_above(self) -> None:
         """As ipverse's text shape has it."""
         lines = b"# AS132203 (TENCENT-NET-AP-CN)\n# Shenzhen\n#\n192.0.2.0/24\n192.0.2.1\n"
-        assert list(documents.prefix_list([lines], "f")) == [
+        assert list(as_documents.prefix_list([lines], "f")) == [
             Prefix(line=4, network="192.0.2.0/24", asns=(132203,)),
-            BadLine(5, "no prefix"),
+            BadRow(5, "no prefix"),
         ]
 
     def test_or_from_the_files_name(self) -> None:
         """Else it is not known."""
         for name, asns in (("x/AS64500.txt", (64500,)), ("f", ())):
-            assert list(documents.prefix_list([b"192.0.2.0/24"], name)) == [
+            assert list(as_documents.prefix_list([b"192.0.2.0/24"], name)) == [
                 Prefix(line=1, network="192.0.2.0/24", asns=asns)
             ]
 
@@ -107,7 +107,7 @@ class TestBounds:
     def test_a_document_too_large_is_refused(self) -> None:
         """Before it is held."""
         with pytest.raises(ListError, match="larger than"):
-            list(documents.ripestat((b" " * 2**20 for _ in range(64)), "f"))
+            list(as_documents.ripestat((b" " * 2**20 for _ in range(64)), "f"))
 
     @given(st.binary(max_size=60) | st.recursive(
         st.none() | st.integers() | st.sampled_from(["ok", "192.0.2.0/24", "x"]),
@@ -116,6 +116,6 @@ class TestBounds:
             inner, max_size=5), max_leaves=12).map(lambda value: json.dumps(value).encode()))  # fmt: skip
     def test_any_bytes_give_items_or_a_list_error(self, content: bytes) -> None:
         """Never another exception."""
-        for reader in (documents.ripestat, documents.ipverse, documents.prefix_list):
+        for reader in (as_documents.ripestat, as_documents.ipverse, as_documents.prefix_list):
             with contextlib.suppress(ListError):
                 list(reader([content], "f"))

@@ -13,7 +13,7 @@ from probe.errors import StorageError
 JSON = "application/json"
 
 
-class Refusal(Exception):  # noqa: N818 it is an answer, not a fault of ours
+class ApiError(Exception):
     """An answer other than what was asked for.
 
     Args:
@@ -45,7 +45,7 @@ def json_response(value: Any, status: int = 200) -> web.Response:
     return web.Response(body=msgspec.json.encode(value), status=status, content_type=JSON)
 
 
-def overloaded(error: StorageError) -> Refusal:
+def storage_unavailable(error: StorageError) -> ApiError:
     """The database cannot write now. The seconds differ so that agents do not all come back at once."""
     del error  # its path is nobody's business but the operator's
-    return Refusal(503, "unavailable", "nothing can be stored at the moment", retry_after=random.randint(5, 15))  # noqa: S311
+    return ApiError(503, "unavailable", "nothing can be stored at the moment", retry_after=random.randint(5, 15))  # noqa: S311

@@ -12,9 +12,8 @@ from typing import Any
 import msgspec
 
 from probe.errors import ListError
-from probe.lists.entries import BadLine
-from probe.lists.lines import text_lines
-from probe.lists.prefixes.record import Prefix, PrefixItem, asn_of, network_of
+from probe.lists.lines import BadRow, text_lines
+from probe.lists.prefixes.prefix import Prefix, PrefixItem, asn_of, network_of
 
 MAX_DOCUMENT = 32 * 1024 * 1024
 """Bytes in a document."""
@@ -37,7 +36,7 @@ def ripestat(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
     for number, item in enumerate(data["prefixes"], start=1):
         network = network_of(item["prefix"]) if isinstance(item, dict) and isinstance(item.get("prefix"), str) else ""
         if not network:
-            yield BadLine(number, "an item without a prefix")
+            yield BadRow(number, "an item without a prefix")
             continue
         times = item.get("timelines")
         spans = [line for line in times if isinstance(line, dict)] if isinstance(times, list) else []
@@ -70,7 +69,7 @@ def ipverse(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
             number += 1
             network = network_of(text) if isinstance(text, str) else ""
             if not network:
-                yield BadLine(number, f"an item of {family} that is no prefix")
+                yield BadRow(number, f"an item of {family} that is no prefix")
                 continue
             yield Prefix(
                 line=number,
@@ -93,7 +92,7 @@ def prefix_list(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
         if network:
             yield Prefix(line=number, network=network, asns=(asn,) if asn > 0 else ())
         else:
-            yield BadLine(number, "no prefix")
+            yield BadRow(number, "no prefix")
 
 
 def _document(chunks: Iterable[bytes], name: str) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from probe.errors import ListError
-from probe.lists.entries import BadLine
-from probe.lists.registers.record import BlockType, Decision, Published, Record, RegisterItem
-from probe.lists.selection import Aside, Selection
-from probe.lists.service import Owners
+from probe.lists.lines import BadRow
+from probe.lists.registers.register_entry import BlockType, RegisterDecision, RegisterEntry, RegisterItem, SnapshotTime
+from probe.lists.selection import Selection, SkipReason
+from probe.lists.service import ServiceIndex
 
 SHRINKAGE = 0.5
 """A snapshot with less than this part of the last one's entries is taken for a broken download. On the worst of 294
@@ -24,7 +24,7 @@ SMALL = 100
 """Entries under which a snapshot may shrink as it likes: few chosen decisions may well be lifted together."""
 
 
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """What happened to an entry."""
 
     LISTED = "listed"
@@ -36,7 +36,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class RegisterChange:
     """One difference between two snapshots.
 
     Attributes:
@@ -50,9 +50,9 @@ class Change:
         included: when the register says the decision was entered.
     """
 
-    kind: Kind
+    kind: ChangeKind
     subject: str
-    decision: Decision
+    decision: RegisterDecision
     pages_only: bool = False
     service: str = ""
     addresses: tuple[str, ...] = ()
@@ -62,17 +62,17 @@ class Change:
 
 
 @dataclass(slots=True)
-class Listing:
+class SnapshotEntry:
     """What one snapshot says of one subject; several records may name it."""
 
-    decision: Decision
+    decision: RegisterDecision
     included: datetime | None
     by_address: bool
     addresses: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
-class Snapshot:
+class RegisterSnapshot:
     """The chosen part of a register at one moment.
 
     Attributes:
@@ -82,28 +82,28 @@ class Snapshot:
     """
 
     at: datetime | None = None
-    listings: dict[tuple[bool, str], Listing] = field(default_factory=dict)
+    listings: dict[tuple[bool, str], SnapshotEntry] = field(default_factory=dict)
     records: int = 0
-    aside: dict[Aside, int] = field(default_factory=dict)
+    aside: dict[SkipReason, int] = field(default_factory=dict)
     bad: int = 0
 
-    def decisions(self) -> set[Decision]:
+    def decisions(self) -> set[RegisterDecision]:
         """Those that hold anything."""
         return {listing.decision for listing in self.listings.values()}
 
 
-def snapshot(items: Iterable[RegisterItem], selection: Selection) -> Snapshot:
+def snapshot(items: Iterable[RegisterItem], selection: Selection) -> RegisterSnapshot:
     """Take what was chosen out of a register.
 
     Raises:
         ListError: the file is broken (from the reader): half a snapshot would look like a thousand delistings.
     """
-    taken = Snapshot()
+    taken = RegisterSnapshot()
     for item in items:
         match item:
-            case Published():
+            case SnapshotTime():
                 taken.at = item.at
-            case BadLine():
+            case BadRow():
                 taken.bad += 1
             case _:
                 taken.records += 1
@@ -115,18 +115,22 @@ def snapshot(items: Iterable[RegisterItem], selection: Selection) -> Snapshot:
     return taken
 
 
-def _take(taken: Snapshot, record: Record) -> None:
+def _take(taken: RegisterSnapshot, record: RegisterEntry) -> None:
     pages_only = record.block_type is BlockType.URL
     members = (*record.addresses, *record.networks)
     for subject in record.hosts or members:
         listing = taken.listings.get((pages_only, subject))
         if listing is None:
-            listing = taken.listings[pages_only, subject] = Listing(record.decision, record.included, not record.hosts)
+            listing = taken.listings[pages_only, subject] = SnapshotEntry(
+                record.decision, record.included, not record.hosts
+            )
         if record.hosts:
             listing.addresses.update(members)
 
 
-def changes(old: Snapshot, new: Snapshot, owners: Owners, *, any_size: bool = False) -> tuple[Change, ...]:
+def changes(
+    old: RegisterSnapshot, new: RegisterSnapshot, owners: ServiceIndex, *, any_size: bool = False
+) -> tuple[RegisterChange, ...]:
     """What was listed and delisted between two snapshots, by service, then subject.
 
     Args:
@@ -142,22 +146,22 @@ def changes(old: Snapshot, new: Snapshot, owners: Owners, *, any_size: bool = Fa
     _plausible(old, new, any_size=any_size)
     services = _services(old, owners) | _services(new, owners)
     known, kept = old.decisions(), new.decisions()
-    found: list[Change] = []
+    found: list[RegisterChange] = []
     for key, before in old.listings.items():
         after = new.listings.get(key)
         if after is not None:
             found.extend(_moved(key, before, after))
         else:
             removed = before.by_address and before.decision in kept
-            found.append(_change(Kind.ADDRESS_REMOVED if removed else Kind.DELISTED, key, before))
+            found.append(_change(ChangeKind.ADDRESS_REMOVED if removed else ChangeKind.DELISTED, key, before))
     for key in new.listings.keys() - old.listings.keys():
         listing = new.listings[key]
         added = listing.by_address and listing.decision in known
-        found.append(_change(Kind.ADDRESS_ADDED if added else Kind.LISTED, key, listing))
+        found.append(_change(ChangeKind.ADDRESS_ADDED if added else ChangeKind.LISTED, key, listing))
     return tuple(sorted((_placed(c, services, owners, old.at, new.at) for c in found), key=_order))
 
 
-def _plausible(old: Snapshot, new: Snapshot, *, any_size: bool) -> None:
+def _plausible(old: RegisterSnapshot, new: RegisterSnapshot, *, any_size: bool) -> None:
     if old.at is not None and new.at is not None and new.at < old.at:
         raise ListError("the second snapshot is older than the first", mend="give the older one first")
     if not any_size and len(old.listings) >= SMALL and len(new.listings) < SHRINKAGE * len(old.listings):
@@ -167,17 +171,19 @@ def _plausible(old: Snapshot, new: Snapshot, *, any_size: bool) -> None:
         )
 
 
-def _moved(key: tuple[bool, str], before: Listing, after: Listing) -> list[Change]:
+def _moved(key: tuple[bool, str], before: SnapshotEntry, after: SnapshotEntry) -> list[RegisterChange]:
     found = []
     if added := after.addresses - before.addresses:
-        found.append(_change(Kind.ADDRESS_ADDED, key, after, added))
+        found.append(_change(ChangeKind.ADDRESS_ADDED, key, after, added))
     if removed := before.addresses - after.addresses:
-        found.append(_change(Kind.ADDRESS_REMOVED, key, before, removed))
+        found.append(_change(ChangeKind.ADDRESS_REMOVED, key, before, removed))
     return found
 
 
-def _change(kind: Kind, key: tuple[bool, str], listing: Listing, addresses: Iterable[str] = ()) -> Change:
-    return Change(
+def _change(
+    kind: ChangeKind, key: tuple[bool, str], listing: SnapshotEntry, addresses: Iterable[str] = ()
+) -> RegisterChange:
+    return RegisterChange(
         kind=kind,
         subject=key[1],
         pages_only=key[0],
@@ -187,9 +193,9 @@ def _change(kind: Kind, key: tuple[bool, str], listing: Listing, addresses: Iter
     )
 
 
-def _services(taken: Snapshot, owners: Owners) -> dict[Decision, str]:
-    """Decision -> the one service whose names it lists. A decision about several says nothing of its bare addresses."""
-    found: dict[Decision, set[str]] = {}
+def _services(taken: RegisterSnapshot, owners: ServiceIndex) -> dict[RegisterDecision, str]:
+    """Decision -> the one service whose names it lists. A decision about several services identifies none."""
+    found: dict[RegisterDecision, set[str]] = {}
     for (pages_only, subject), listing in taken.listings.items():
         owner = "" if pages_only or listing.by_address else owners.of_host(subject)
         if owner:
@@ -198,10 +204,14 @@ def _services(taken: Snapshot, owners: Owners) -> dict[Decision, str]:
 
 
 def _placed(
-    change: Change, services: dict[Decision, str], owners: Owners, after: datetime | None, before: datetime | None
-) -> Change:
+    change: RegisterChange,
+    services: dict[RegisterDecision, str],
+    owners: ServiceIndex,
+    after: datetime | None,
+    before: datetime | None,
+) -> RegisterChange:
     owner = "" if change.pages_only else owners.of_host(change.subject) or services.get(change.decision, "")
-    return Change(
+    return RegisterChange(
         kind=change.kind,
         subject=change.subject,
         decision=change.decision,
@@ -214,5 +224,5 @@ def _placed(
     )
 
 
-def _order(change: Change) -> tuple[str, str, str, bool]:
+def _order(change: RegisterChange) -> tuple[str, str, str, bool]:
     return (change.service, change.subject, change.kind, change.pages_only)
