@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from probe.judge.blockpages import STUBS
 from probe.judge.control import Word
-from probe.judge.hops import Located, Site
+from probe.judge.hops import Site
 from probe.judge.pages import Whose
 from probe.judge.repetition import CUTS, enough
 from probe.model.address import is_bogon, network_of
 from probe.model.failure import Failure
-from probe.model.observation import Exchange, Observation, QuicExchange, TlsHandshake
+from probe.model.observation import Conversation, Exchange, Observation, QuicExchange, TlsHandshake
 
 if TYPE_CHECKING:
     from probe.judge.evidence_view import Leg
@@ -72,7 +72,7 @@ def verified(observations: Iterable[Observation], host: str, address: str) -> bo
     )
 
 
-def answered(seen: Iterable[Located]) -> bool:
+def answered(seen: Iterable[Conversation]) -> bool:
     """Whether anything came back to a handshake or a request: an alert and a wrong certificate are answers too."""
     return any(
         (isinstance(one, TlsHandshake | QuicExchange) and (one.failure in {None, Failure.CERTIFICATE, Failure.ALERT}))
@@ -83,7 +83,7 @@ def answered(seen: Iterable[Located]) -> bool:
 
 def answering(observations: Iterable[Observation]) -> frozenset[str]:
     """The addresses from which anything came back."""
-    return frozenset(one.address for one in observations if isinstance(one, Located) and one.failure is None)
+    return frozenset(one.address for one in observations if isinstance(one, Conversation) and one.failure is None)
 
 
 def dated(error: str) -> bool:
@@ -144,7 +144,7 @@ def _only_dates(site: Site) -> bool:
     return bool(errors) and all(map(dated, errors))
 
 
-def certificate_error(one: Located) -> str:
+def certificate_error(one: Conversation) -> str:
     """Why the certificate of a handshake did not verify, if that is known."""
     return one.certificate.error if isinstance(one, TlsHandshake) and one.certificate is not None else ""
 

@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from probe.errors import TargetError
 from probe.judge.hits import hits, misses
-from probe.judge.hops import Subject, chains, subject_of
+from probe.judge.hops import chains
+from probe.model.hop import Subject, subject_of_url
 from probe.model.observation import Exchange, Resolution, TlsHandshake
 from probe.model.step import Purpose
 from probe.model.target import RangeTarget, parse
@@ -81,7 +82,7 @@ def page_of(control: ControlFacts | None, url: str) -> ControlPage | None:
 
 
 def _same_origin(url: str, subject: Subject) -> bool:
-    other = subject_of(url)
+    other = subject_of_url(url)
     return other is not None and (other.scheme, other.host, other.port) == (subject.scheme, subject.host, subject.port)
 
 

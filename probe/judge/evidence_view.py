@@ -12,10 +12,11 @@ from datetime import datetime
 from probe.judge import acquittal, control, pages
 from probe.judge.acquittal import Standing
 from probe.judge.control import Word
-from probe.judge.hops import Hop, Outcome, Site, chains
+from probe.judge.hops import Hop, Site, chains
 from probe.judge.lazy import cached_property
 from probe.judge.names import Names
 from probe.judge.pages import Whose
+from probe.model.hop import Layer, LayerFailure
 from probe.model.observation import Exchange
 from probe.model.step import Purpose
 from probe.model.target import Target
@@ -125,10 +126,10 @@ class Leg:
         """Whether a site failed by this host's fault, or by that of an IPv6 that is broken here for everybody."""
         if VantageNote.IPV6_BROKEN not in self.case.notes or ":" not in site.address:
             return site.own_fault
-        return site.own_fault or (site.failed is not None and site.failed.layer == "tcp")
+        return site.own_fault or (site.failed is not None and site.failed.layer is Layer.TCP)
 
     @cached_property
-    def decisive(self) -> Outcome | None:
+    def decisive(self) -> LayerFailure | None:
         """How the hop failed; None where one of its sites served something."""
         if any(site.serves for site in self.true_sites):
             return None

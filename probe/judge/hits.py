@@ -10,12 +10,13 @@ import msgspec
 
 from probe.model.address import parse_address
 from probe.model.failure import OWN_FAULTS, Failure
+from probe.model.hop import NO_ANSWER_FAILURES
 from probe.model.observation import Connection, Observation, TlsHandshake
 from probe.model.step import Purpose
 from probe.model.target import RangeTarget, Target
 from probe.model.verdict import ControlFacts
 
-_UNANSWERED = OWN_FAULTS | {Failure.TIMEOUT, Failure.RESET, Failure.EOF, Failure.UNREACHABLE}
+_UNANSWERED = OWN_FAULTS | NO_ANSWER_FAILURES
 
 
 def spoke(one: TlsHandshake) -> bool:

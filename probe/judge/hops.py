@@ -1,21 +1,19 @@
 """Reading a heap of observations: which chain, hop and address each belongs to, and how each try ended.
 
 Nothing here concludes. A `Hop` is one URL of a chain (or the one endpoint of a target without redirects); a `Site` is
-one address of a hop with every try of the subject there; an `Outcome` is how a try failed.
+one address of a hop with every try of the subject there; an `LayerFailure` is how a try failed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
-from probe.errors import TargetError
 from probe.judge.lazy import cached_property
-from probe.model.address import parse_address
 from probe.model.failure import OWN_FAULTS, Failure
+from probe.model.hop import MAX_REDIRECTS, Layer, LayerFailure, Subject, subject_of_url, subjects_of
 from probe.model.observation import (
     Connection,
+    Conversation,
     Exchange,
     LateAnswer,
     Observation,
@@ -24,83 +22,18 @@ from probe.model.observation import (
     TlsHandshake,
 )
 from probe.model.step import Purpose
-from probe.model.target import (
-    DnsTarget,
-    DomainTarget,
-    QuicTarget,
-    Target,
-    TcpTarget,
-    TlsTarget,
-    UrlTarget,
-    parse,
-)
-
-REDIRECTS = 10
-"""Hops after the first that count (contract: design of the plans); a chain that goes on is a loop."""
-
-Located = Connection | TlsHandshake | Exchange | QuicExchange
-
-_DEPTH = ("tcp", "tls", "http", "body", "quic")
-_TELLING = (
-    Failure.CERTIFICATE,
-    Failure.ALERT,
-    Failure.RESET,
-    Failure.EOF,
-    Failure.GARBAGE,
-    Failure.UNREACHABLE,
-    Failure.TOO_MUCH,
-    Failure.TIMEOUT,
-)
-"""Of two failures at one layer, the more telling: what somebody said before what nobody said."""
-
-
-class Outcome(NamedTuple):
-    """How a try failed: `body` is an HTTP answer that stopped after its first kilobytes."""
-
-    layer: str
-    failure: Failure
-
-    def __str__(self) -> str:
-        return f"{self.layer}.{self.failure}"
-
-    @property
-    def rank(self) -> tuple[int, int]:
-        """Higher for the deeper layer, then for the more telling failure."""
-        telling = -_TELLING.index(self.failure) if self.failure in _TELLING else -len(_TELLING)
-        return _DEPTH.index(self.layer), telling
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What one hop tries.
-
-    Attributes:
-        scheme: `https`, `http`, `tls`, `quic`, `tcp`, `range` or `dns`.
-        host: name or address; empty for `tcp` and `range`.
-        port: of the act that decides; 443 for `dns`, where certificates are witnesses.
-        url: empty where there is none.
-    """
-
-    scheme: str
-    host: str
-    port: int
-    url: str = ""
-
-    @property
-    def is_name(self) -> bool:
-        """Whether the host is a name, so that somebody had to look it up."""
-        return bool(self.host) and parse_address(self.host) is None and self.scheme in {"https", "http", "quic", "dns"}
+from probe.model.target import Target
 
 
 class Site:
     """One address of a hop."""
 
-    def __init__(self, subject: Subject, address: str, seen: Sequence[Located]) -> None:
+    def __init__(self, subject: Subject, address: str, seen: Sequence[Conversation]) -> None:
         self.address = address
         self.subject = subject
         self._seen = seen
 
-    def _mine(self, one: Located) -> bool:
+    def _mine(self, one: Conversation) -> bool:
         """Whether the observation is of the subject itself rather than beside it."""
         if one.purpose is not Purpose.SUBJECT:
             return False
@@ -113,9 +46,9 @@ class Site:
         return one.port == self.subject.port
 
     @cached_property
-    def tries(self) -> tuple[tuple[Located, ...], ...]:
+    def tries(self) -> tuple[tuple[Conversation, ...], ...]:
         """The subject's tries in order, each with what it saw from the first layer to the last."""
-        grouped: dict[int, list[Located]] = {}
+        grouped: dict[int, list[Conversation]] = {}
         for one in self._seen:
             if self._mine(one):
                 grouped.setdefault(one.attempt, []).append(one)
@@ -140,7 +73,7 @@ class Site:
                 return any(one.failure is None for group in self.tries for one in group)
 
     @property
-    def serving(self) -> tuple[tuple[Located, ...], ...]:
+    def serving(self) -> tuple[tuple[Conversation, ...], ...]:
         """The tries that served."""
         wanted = Exchange if self.subject.url else TlsHandshake
         return tuple(group for group in self.tries if isinstance(group[-1], wanted) and _end(group) is None)
@@ -153,25 +86,25 @@ class Site:
         )
 
     @cached_property
-    def outcomes(self) -> tuple[Outcome, ...]:
+    def outcomes(self) -> tuple[LayerFailure, ...]:
         """How the tries failed, those that did."""
         ends = (_end(group) for group in self.tries)
         return tuple(end for end in ends if end is not None)
 
     @cached_property
-    def failed(self) -> Outcome | None:
+    def failed(self) -> LayerFailure | None:
         """The most telling of its failures; None where it serves, or where nothing failed."""
         honest = [end for end in self.outcomes if end.failure not in OWN_FAULTS]
         return None if self.serves else max(honest or self.outcomes, key=lambda end: end.rank, default=None)
 
-    def hushed_after(self, end: Outcome) -> int:
+    def hushed_after(self, end: LayerFailure) -> int:
         """How many later tries met silence at the SYN, and another name too, once the ClientHello had been cut so.
 
         The GFW keeps an address and port silent for 90 to 360 s after a name it cuts (IMC'17, S&P'25): the second try
         cannot fail in the first one's manner.
         """
-        silence = Outcome("tcp", Failure.TIMEOUT)
-        if end.layer != "tls" or end not in self.outcomes:
+        silence = LayerFailure(Layer.TCP, Failure.TIMEOUT)
+        if end.layer is not Layer.TLS or end not in self.outcomes:
             return 0
         neutral = [one for one in self.beside(Purpose.NEUTRAL) if isinstance(one, Connection)]
         if not neutral or any(one.failure is not Failure.TIMEOUT for one in neutral):
@@ -191,7 +124,7 @@ class Site:
             one.alert for one in ends if isinstance(one, TlsHandshake | QuicExchange) and one.failure is Failure.ALERT
         )
 
-    def beside(self, purpose: Purpose) -> tuple[Located, ...]:
+    def beside(self, purpose: Purpose) -> tuple[Conversation, ...]:
         """What was seen here under another name."""
         return tuple(one for one in self._seen if one.purpose is purpose)
 
@@ -210,10 +143,10 @@ class Hop:
     @cached_property
     def sites(self) -> tuple[Site, ...]:
         """The addresses tried, in the order of their first observation."""
-        here: dict[str, list[Located]] = {}
+        here: dict[str, list[Conversation]] = {}
         for one in self._observations:
             if (
-                isinstance(one, Located)
+                isinstance(one, Conversation)
                 and (one.chain, one.hop) == (self.chain, self.index)
                 and one.purpose is not Purpose.RELAY
             ):
@@ -247,7 +180,7 @@ def chains(target: Target, observations: Sequence[Observation]) -> tuple[tuple[H
     Where a chain was redirected to a URL that another chain had tried, the plan did not try it twice: the other's hop
     stands in both.
     """
-    subjects = _subjects(target)
+    subjects = subjects_of(target)
     alone = tuple(tuple(_walk(number, subject, observations, {})) for number, subject in enumerate(subjects))
     hops = [hop for chain in alone for hop in chain]
     known = {hop.subject: hop for hop in reversed(hops) if hop.tried}
@@ -261,38 +194,6 @@ def resolutions(observations: Sequence[Observation], name: str) -> tuple[Resolut
     return tuple(one for one in observations if isinstance(one, Resolution | LateAnswer) and one.name == name)
 
 
-def subject_of(url: str) -> Subject | None:
-    """The subject that a URL is; None when it is none that can be tried."""
-    try:
-        target = parse(url)
-    except TargetError:
-        return None
-    if not isinstance(target, UrlTarget):
-        return None
-    return Subject(target.scheme, target.host, target.port, str(target))
-
-
-def _subjects(target: Target) -> tuple[Subject, ...]:
-    match target:
-        case UrlTarget():
-            return (Subject(target.scheme, target.host, target.port, str(target)),)
-        case DomainTarget(host):
-            return (
-                Subject("https", host, 443, f"https://{host}/"),
-                Subject("http", host, 80, f"http://{host}/"),
-            )
-        case DnsTarget(host):
-            return (Subject("dns", host, 443),)
-        case TcpTarget(_, port):
-            return (Subject("tcp", "", port),)
-        case TlsTarget(_, port, sni):
-            return (Subject("tls", sni, port),)
-        case QuicTarget(host, port):
-            return (Subject("quic", host, port),)
-        case _:
-            return (Subject("range", "", target.port),)
-
-
 def _walk(
     chain: int, subject: Subject, observations: Sequence[Observation], known: Mapping[Subject, Hop]
 ) -> Iterator[Hop]:
@@ -304,7 +205,7 @@ def _walk(
             hop = known[subject]
         seen.add(subject.url)
         following = _following(hop, observations)
-        ends = following is None or following.url in seen or index == REDIRECTS
+        ends = following is None or following.url in seen or index == MAX_REDIRECTS
         hop.astray = bool(hop.redirects) and ends
         yield hop
         if ends or following is None:
@@ -315,7 +216,7 @@ def _walk(
 
 def _following(hop: Hop, observations: Sequence[Observation]) -> Subject | None:
     """Where the chain goes on: of several redirects the one that was followed, else the first."""
-    wanted = [found for page in hop.redirects if (found := subject_of(page.location)) is not None]
+    wanted = [found for page in hop.redirects if (found := subject_of_url(page.location)) is not None]
     later = [one for one in observations if (one.chain, one.hop) == (hop.chain, hop.index + 1)]
     urls = {one.url for one in later if isinstance(one, Exchange)}
     names = {one.sni for one in later if isinstance(one, TlsHandshake) and one.purpose is Purpose.SUBJECT}
@@ -324,17 +225,9 @@ def _following(hop: Hop, observations: Sequence[Observation]) -> Subject | None:
     return wanted[0] if wanted else None
 
 
-def _end(group: Sequence[Located]) -> Outcome | None:
+def _end(group: Sequence[Conversation]) -> LayerFailure | None:
     """How one try failed; None when it did not, or was cut off before it could."""
     last = group[-1]
-    if isinstance(last, Exchange):
-        if last.answered:
-            return None
-        failure = last.failure or Failure.EOF
-        return Outcome("body" if last.begun and failure is Failure.TIMEOUT else "http", failure)
-    if isinstance(last, TlsHandshake | QuicExchange):
-        layer = "tls" if isinstance(last, TlsHandshake) else "quic"
-        if last.failure is None and not last.verified:
-            return Outcome(layer, Failure.CERTIFICATE)
-        return None if last.failure is None else Outcome(layer, last.failure)
-    return None if last.failure is None else Outcome("tcp", last.failure)
+    if isinstance(last, TlsHandshake | QuicExchange) and last.failure is None and not last.verified:
+        return LayerFailure(Layer.TLS if isinstance(last, TlsHandshake) else Layer.QUIC, Failure.CERTIFICATE)
+    return last.ending

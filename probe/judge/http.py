@@ -8,10 +8,9 @@ from probe.judge import ranges
 from probe.judge.acquittal import plain, verified
 from probe.judge.dns import found, resolves
 from probe.judge.evidence_view import Leg
-from probe.judge.hops import Located
 from probe.judge.pages import Whose
 from probe.model.failure import Failure
-from probe.model.observation import Connection, Exchange
+from probe.model.observation import Connection, Conversation, Exchange
 
 REFUSALS = frozenset({401, 403, 429, 451, 503})
 """Statuses in which a server itself turns a visitor away (RFC 9110, RFC 6585, RFC 7725)."""
@@ -33,7 +32,7 @@ def only_small(leg: Leg) -> bool:
     return silent and bool(served) and all(_is_small(group) for group in served)
 
 
-def _is_small(group: Sequence[Located]) -> bool:
+def _is_small(group: Sequence[Conversation]) -> bool:
     return any(isinstance(one, Connection) and one.segment for one in group)
 
 

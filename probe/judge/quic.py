@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from probe.judge.acquittal import answered
 from probe.judge.evidence_view import Leg
-from probe.judge.hops import Outcome, Site
+from probe.judge.hops import Site
 from probe.judge.repetition import enough
 from probe.judge.tcp_tls import alone
 from probe.model.failure import Failure
+from probe.model.hop import Layer, LayerFailure
 from probe.model.observation import QuicExchange, TlsHandshake
 from probe.model.step import Purpose
 from probe.model.verdict import Cause
 
-_SILENT = Outcome("quic", Failure.TIMEOUT)
+_SILENT = LayerFailure(Layer.QUIC, Failure.TIMEOUT)
 
 
 def silent_by_name(leg: Leg) -> bool:

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from probe.judge.control import Word
 from probe.judge.evidence_view import Leg
 from probe.judge.hits import spoke
-from probe.judge.hops import Outcome, Site
+from probe.judge.hops import Site
 from probe.model.failure import Failure
+from probe.model.hop import CUT_FAILURES, SILENT_FAILURES, Layer, LayerFailure
 from probe.model.observation import Connection, TlsHandshake
 from probe.model.step import Purpose
 from probe.model.target import RangeTarget
@@ -27,8 +28,6 @@ ALIKE = 0.75
 MOST = 64
 """Entries of `failing`; what is beyond is left to the observations."""
 _UNIT = {4: 24, 6: 48}
-_CUT = frozenset({Failure.RESET, Failure.TIMEOUT, Failure.EOF})
-_SILENT = frozenset({Failure.TIMEOUT, Failure.UNREACHABLE})
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -58,11 +57,11 @@ def relayed(leg: Leg) -> bool:
     )
 
 
-def alone_by(layer: str, failure: Failure) -> Callable[[Leg], bool]:
+def alone_by(layer: Layer, failure: Failure) -> Callable[[Leg], bool]:
     """The predicate that the whole sample fails here alone, in this way."""
 
     def predicate(leg: Leg) -> bool:
-        return _alone(leg) == Outcome(layer, failure)
+        return _alone(leg) == LayerFailure(layer, failure)
 
     return predicate
 
@@ -72,7 +71,7 @@ def mute(leg: Leg) -> bool:
     return is_range(leg) and bool(leg.served_by) and _hush(leg) is not None
 
 
-def hush(leg: Leg) -> Outcome | None:
+def hush(leg: Leg) -> LayerFailure | None:
     """How the addresses that connect fail after a ClientHello, where they do."""
     return _hush(leg) if is_range(leg) else None
 
@@ -126,7 +125,7 @@ def _lasting(site: Site) -> bool:
     return site.failed is not None and not site.own_fault and len(site.outcomes) > 1
 
 
-def _alone(leg: Leg) -> Outcome | None:
+def _alone(leg: Leg) -> LayerFailure | None:
     """How the whole sample fails here alone; None where it does not, or where that is not shown."""
     if not is_range(leg):
         return None
@@ -135,11 +134,11 @@ def _alone(leg: Leg) -> Outcome | None:
     outcome = _commonest([site.failed for site in _vouched(leg) if site.failed is not None and _lasting(site)])
     if outcome is None:
         return None
-    silent_six = outcome.failure in _SILENT and not leg.case.ipv6_works
+    silent_six = outcome.failure in SILENT_FAILURES and not leg.case.ipv6_works
     return None if silent_six and any(":" in site.address for site in leg.hop.sites) else outcome
 
 
-def _hushed_alone(leg: Leg) -> Outcome | None:
+def _hushed_alone(leg: Leg) -> LayerFailure | None:
     """Likewise where its addresses connect: what their hellos meet, which were answered at control."""
     control = leg.control
     if _hush(leg) is None or control is None or _allowed_speaks(leg):
@@ -152,21 +151,21 @@ def _hushed_alone(leg: Leg) -> Outcome | None:
     return _commonest(ends)
 
 
-def _commonest(ends: list[Outcome]) -> Outcome | None:
+def _commonest(ends: list[LayerFailure]) -> LayerFailure | None:
     """The way in which nearly all failed, if they are enough.
 
     Silence beside ICMP errors is the same refusal: routers limit how many errors they send (RFC 1812 section 4.3.2.8).
     """
-    icmp = Outcome("tcp", Failure.UNREACHABLE)
+    icmp = LayerFailure(Layer.TCP, Failure.UNREACHABLE)
     if ends.count(icmp) >= ENOUGH:
-        ends = [icmp if end.layer == "tcp" and end.failure in _SILENT else end for end in ends]
+        ends = [icmp if end.layer is Layer.TCP and end.failure in SILENT_FAILURES else end for end in ends]
     if not ends:
         return None
     outcome, times = Counter(ends).most_common(1)[0]
     return outcome if times >= ENOUGH and times >= ALIKE * len(ends) else None
 
 
-def _hush(leg: Leg) -> Outcome | None:
+def _hush(leg: Leg) -> LayerFailure | None:
     """How hellos fail at addresses that answered them at control; None where one speaks, or none was asked."""
     control = leg.control
     heard = [one for site in leg.hop.sites for one in _hellos(site)]
@@ -181,11 +180,11 @@ def _hellos(site: Site) -> list[TlsHandshake]:
     return [one for one in site.beside(Purpose.NEUTRAL) if isinstance(one, TlsHandshake)]
 
 
-def _end_of_hellos(site: Site, times: int = 2) -> Outcome | None:
+def _end_of_hellos(site: Site, times: int = 2) -> LayerFailure | None:
     """How a site's hellos ended, where each of at least so many was cut off; of several ways the last."""
     ends = [one.failure for one in _hellos(site)]
-    cut = [end for end in ends if end is not None and end in _CUT]
-    return Outcome("tls", cut[-1]) if len(cut) == len(ends) >= times else None
+    cut = [end for end in ends if end is not None and end in CUT_FAILURES]
+    return LayerFailure(Layer.TLS, cut[-1]) if len(cut) == len(ends) >= times else None
 
 
 def _allowed_speaks(leg: Leg) -> bool:

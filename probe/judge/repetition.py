@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
-from probe.judge.hops import Located, Outcome, Site
+from probe.judge.hops import Site
 from probe.model.failure import Failure
+from probe.model.hop import CUT_FAILURES, Layer, LayerFailure
 from probe.model.observation import (
     Connection,
+    Conversation,
     Exchange,
     Observation,
     QuicExchange,
@@ -35,11 +37,10 @@ STOPS = 3
 `probe.judge.throttling`."""
 CUTS = 2
 """RST, FIN and ICMP are nobody's loss: twice is no accident."""
-_CUT = frozenset({Failure.RESET, Failure.TIMEOUT, Failure.EOF})
-_LAYERS = {Connection: "tcp", TlsHandshake: "tls", Exchange: "http", QuicExchange: "quic"}
+_LAYERS = {Connection: Layer.TCP, TlsHandshake: Layer.TLS, Exchange: Layer.HTTP, QuicExchange: Layer.QUIC}
 
 
-def enough(leg: Leg, outcome: Outcome, heard: int) -> bool:
+def enough(leg: Leg, outcome: LayerFailure, heard: int) -> bool:
     """Whether a failure was met often enough to be the path's.
 
     Args:
@@ -49,12 +50,12 @@ def enough(leg: Leg, outcome: Outcome, heard: int) -> bool:
     """
     if outcome.failure is not Failure.TIMEOUT:
         return heard >= CUTS
-    if outcome.layer == "body":
+    if outcome.layer is Layer.BODY:
         return heard >= STOPS
     return heard >= SILENCES + strays(leg.evidence.observations)
 
 
-def beside(sites: Sequence[Site], outcome: Outcome) -> int:
+def beside(sites: Sequence[Site], outcome: LayerFailure) -> int:
     """How often other names at these addresses met the same silence: the address is silent, whatever the name."""
     if outcome.failure is not Failure.TIMEOUT:
         return 0
@@ -76,19 +77,19 @@ def strays(observations: Sequence[Observation]) -> int:
     silent: list[Hashable] = []
     cut: set[str] = set()
     for one in observations:
-        if not isinstance(one, Resolution | Located) or one.purpose is Purpose.ECH:
+        if not isinstance(one, Resolution | Conversation) or one.purpose is Purpose.ECH:
             continue
         act = _act(one)
         if one.failure is not Failure.TIMEOUT:
             answered.add(act)
         elif not isinstance(one, Connection) or one.address not in cut:
             silent.append(act)
-        if not isinstance(one, Resolution | Connection) and one.failure in _CUT:
+        if not isinstance(one, Resolution | Connection) and one.failure in CUT_FAILURES:
             cut.add(one.address)
     return sum(act in answered for act in silent)
 
 
-def _act(one: Resolution | Located) -> Hashable:
+def _act(one: Resolution | Conversation) -> Hashable:
     """What was asked of whom."""
     match one:
         case Resolution():

@@ -7,15 +7,13 @@ from collections.abc import Callable
 from probe.judge.acquittal import Standing, certificate_error, dated
 from probe.judge.control import Word
 from probe.judge.evidence_view import Leg
-from probe.judge.hops import Outcome, Site
+from probe.judge.hops import Site
 from probe.judge.repetition import beside, enough
 from probe.model.failure import Failure
+from probe.model.hop import CUT_FAILURES, SILENT_FAILURES, Layer, LayerFailure
 from probe.model.observation import Connection, Exchange, TlsHandshake
 from probe.model.step import Purpose
 from probe.model.verdict import Cause, VantageNote
-
-CUT = frozenset({Failure.RESET, Failure.TIMEOUT, Failure.EOF})
-_SILENT = frozenset({Failure.TIMEOUT, Failure.UNREACHABLE})
 
 
 def own_fault(leg: Leg) -> bool:
@@ -50,15 +48,15 @@ def alone(leg: Leg) -> bool:
         return False
     if not any(leg.standing(site.address) is Standing.ACQUITTED for site in leg.failing):
         return False
-    silent = outcome.layer == "tcp" and outcome.failure in _SILENT
+    silent = outcome.layer is Layer.TCP and outcome.failure in SILENT_FAILURES
     return not silent or leg.case.ipv6_works or any(":" not in site.address for site in leg.failing)
 
 
-def alone_by(layer: str, failure: Failure) -> Callable[[Leg], bool]:
+def alone_by(layer: Layer, failure: Failure) -> Callable[[Leg], bool]:
     """The predicate that the hop failed here alone in this way."""
 
     def predicate(leg: Leg) -> bool:
-        return leg.decisive == Outcome(layer, failure) and alone(leg)
+        return leg.decisive == LayerFailure(layer, failure) and alone(leg)
 
     return predicate
 
@@ -78,8 +76,8 @@ def _silenced(leg: Leg) -> Site | None:
     return proof if enough(leg, proof.failed, alike) or len(set(cut[proof])) > 1 else None
 
 
-def _cuts(site: Site) -> list[Outcome]:
-    return [end for end in site.outcomes if end.layer == "tls" and end.failure in CUT]
+def _cuts(site: Site) -> list[LayerFailure]:
+    return [end for end in site.outcomes if end.layer is Layer.TLS and end.failure in CUT_FAILURES]
 
 
 def silenced_by(failure: Failure) -> Callable[[Leg], bool]:
@@ -87,21 +85,21 @@ def silenced_by(failure: Failure) -> Callable[[Leg], bool]:
 
     def predicate(leg: Leg) -> bool:
         site = _silenced(leg)
-        return site is not None and site.failed == Outcome("tls", failure)
+        return site is not None and site.failed == LayerFailure(Layer.TLS, failure)
 
     return predicate
 
 
 def silenced_later(leg: Leg) -> bool:
     """The request is met with silence here alone, and one under another name at the same address is not."""
-    return alone_by("http", Failure.TIMEOUT)(leg) and any(
+    return alone_by(Layer.HTTP, Failure.TIMEOUT)(leg) and any(
         isinstance(one, Exchange) and one.status > 0 for site in leg.failing for one in site.beside(Purpose.NEUTRAL)
     )
 
 
 def allowlisted(leg: Leg) -> bool:
     """At the same address an allowed name is answered, and neither the target's nor a random one is."""
-    if leg.decisive is None or leg.decisive.layer != "tls" or leg.decisive.failure not in CUT:
+    if leg.decisive is None or leg.decisive.layer is not Layer.TLS or leg.decisive.failure not in CUT_FAILURES:
         return False
     return any(
         bool(site.beside(Purpose.NEUTRAL))
@@ -113,7 +111,7 @@ def allowlisted(leg: Leg) -> bool:
 
 def bad_certificate(leg: Leg) -> bool:
     """Certificates were shown, and none verifies for the name."""
-    return leg.decisive == Outcome("tls", Failure.CERTIFICATE)
+    return leg.decisive == LayerFailure(Layer.TLS, Failure.CERTIFICATE)
 
 
 def own_trust(leg: Leg) -> bool:
@@ -148,14 +146,14 @@ def forged_certificate(leg: Leg) -> bool:
 
 def alert(leg: Leg) -> bool:
     """A TLS alert ended the handshake."""
-    return leg.decisive in {Outcome("tls", Failure.ALERT), Outcome("quic", Failure.ALERT)}
+    return leg.decisive in {LayerFailure(Layer.TLS, Failure.ALERT), LayerFailure(Layer.QUIC, Failure.ALERT)}
 
 
-def failed_at(layer: str) -> Callable[[Leg], bool]:
+def failed_at(layer: Layer) -> Callable[[Leg], bool]:
     """The predicate that the hop failed at this layer, whoever's fault it is."""
 
     def predicate(leg: Leg) -> bool:
-        return leg.decisive is not None and leg.decisive.layer == layer
+        return leg.decisive is not None and leg.decisive.layer is layer
 
     return predicate
 

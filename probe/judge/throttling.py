@@ -14,9 +14,10 @@ from __future__ import annotations
 from probe.judge.control import page_of
 from probe.judge.dns import found
 from probe.judge.evidence_view import Leg
-from probe.judge.hops import Outcome, Site
+from probe.judge.hops import Site
 from probe.judge.tcp_tls import alone
 from probe.model.failure import Failure
+from probe.model.hop import Layer, LayerFailure
 from probe.model.observation import ENOUGH_FLOW, Exchange
 from probe.model.step import Purpose
 from probe.model.verdict import VantageState
@@ -36,7 +37,7 @@ SAMPLE = 16_384
 """Bytes that a transfer must have brought before its rate is one."""
 MINUTE = 60_000
 """Milliseconds within which two transfers are compared."""
-_STOPPED = Outcome("body", Failure.TIMEOUT)
+_STOPPED = LayerFailure(Layer.BODY, Failure.TIMEOUT)
 
 
 def frozen_by_name(leg: Leg) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from probe.model.failure import Failure
+from probe.model.hop import Layer, LayerFailure
 from probe.model.step import Purpose, Said, Trust
 
 
@@ -71,6 +72,11 @@ class Connection(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="
     port: int
     segment: int = 0
 
+    @property
+    def ending(self) -> LayerFailure | None:
+        """How the connection failed; None where it stood."""
+        return None if self.failure is None else LayerFailure(Layer.TCP, self.failure)
+
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The leaf certificate that was shown.
@@ -116,6 +122,11 @@ class TlsHandshake(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag
     answered: bool = False
     acked: bool | None = None
     certificate: Certificate | None = None
+
+    @property
+    def ending(self) -> LayerFailure | None:
+        """How the handshake failed; None where it was complete, verified or not."""
+        return None if self.failure is None else LayerFailure(Layer.TLS, self.failure)
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -187,6 +198,14 @@ class Exchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="ht
         if self.failure is not Failure.TIMEOUT:
             return self.length > 0
         return (self.length if self.flow is None else self.flow.bytes) >= ENOUGH_FLOW
+
+    @property
+    def ending(self) -> LayerFailure | None:
+        """How the exchange failed: no answer came, or (`Layer.BODY`) one that stopped; None where it answered."""
+        if self.answered:
+            return None
+        failure = self.failure or Failure.EOF
+        return LayerFailure(Layer.BODY if self.begun and failure is Failure.TIMEOUT else Layer.HTTP, failure)
 
     @property
     def begun(self) -> bool:
@@ -276,6 +295,11 @@ class QuicExchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag
     answered: bool = False
     gap: int = 0
 
+    @property
+    def ending(self) -> LayerFailure | None:
+        """How the handshake, or the later look, failed; None where it did not."""
+        return None if self.failure is None else LayerFailure(Layer.QUIC, self.failure)
+
 
 class Traced(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="trace"):
     """What came back to words that only so many routers pass on. No failure: somebody answered them.
@@ -297,5 +321,8 @@ class Traced(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="trac
     opened: bool = True
     acked: bool | None = None
 
+
+Conversation = Connection | TlsHandshake | Exchange | QuicExchange
+"""What is seen of a hop's subject at one address."""
 
 Observation = Resolution | LateAnswer | Connection | TlsHandshake | Exchange | Sending | QuicExchange | Traced

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from probe.model.address import Family
+from probe.model.hop import MAX_REDIRECTS
 from probe.model.verdict import ControlFacts, Status
 
 
@@ -24,7 +25,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             unanswered once in 150 times, three such tries once in three million.
         proof: the same where silence could be called a block (`probe.judge.repetition`).
         traces: connections of one search for where on the path a blocked name is objected to.
-        redirects: hops after the first (as browsers and curl: 10 to 20; OONI: 10).
+        redirects: hops after the first.
     """
 
     ipv4: int = 4
@@ -35,7 +36,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     silences: int = 3
     proof: int = 5
     traces: int = 8
-    redirects: int = 10
+    redirects: int = MAX_REDIRECTS
 
     def of(self, family: Family) -> int:
         """The cap of a family."""

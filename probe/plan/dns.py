@@ -8,12 +8,13 @@ addresses does, to see whether there is a certificate to be shown at all.
 from __future__ import annotations
 
 from probe.model.failure import Failure
+from probe.model.hop import CUT_FAILURES
 from probe.model.observation import Observation
 from probe.model.step import Handshake, Place, Step
 from probe.model.target import DnsTarget
 from probe.plan.candidates import fit
 from probe.plan.context import Setup
-from probe.plan.followup import CUT, failure_of
+from probe.plan.followup import failure_of
 from probe.plan.lookup import Lookup
 from probe.plan.plan import Plan
 
@@ -35,8 +36,13 @@ class DnsPlan(Plan):
         """An odd address that is cut off is asked once more, a silent one often: lost packets are no forgery."""
         assert isinstance(step, Handshake)  # noqa: S101 - this plan itself asks for nothing else
         failed = failure_of(seen)
-        if failed is not None and failed[1] in CUT and step.place.attempt == 0 and step.address in self._lookup.odd:
-            tries = self._setup.limits.proof if failed[1] is Failure.TIMEOUT else 2
+        if (
+            failed is not None
+            and failed.failure in CUT_FAILURES
+            and step.place.attempt == 0
+            and step.address in self._lookup.odd
+        ):
+            tries = self._setup.limits.proof if failed.failure is Failure.TIMEOUT else 2
             for attempt in range(1, tries):
                 self._show(step.address, attempt)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from probe.model.hop import Subject
 from probe.model.step import Connect, Place, Purpose
 from probe.model.target import TcpTarget, TlsTarget
 from probe.plan.context import Setup
-from probe.plan.followup import Subject
 from probe.plan.hop import Leg
 from probe.plan.plan import Plan
 

@@ -20,12 +20,13 @@ and hide what it was to show.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
 from probe.model.failure import Failure
-from probe.model.observation import Exchange, Observation, QuicExchange, TlsHandshake
+from probe.model.hop import CUT_FAILURES, NO_ANSWER_FAILURES, Layer, LayerFailure, Subject
+from probe.model.observation import Conversation, Observation
 from probe.model.step import Connect, Fetch, Handshake, Place, Purpose, QuicHandshake, Step
 from probe.model.target import bracketed
 from probe.plan import transfer
@@ -34,61 +35,42 @@ from probe.plan.context import Setup
 SMALL = 1_000
 """Octets of the largest TCP segment asked for where large packets may be lost: with its headers it passes wherever
 IPv6's least MTU does (1,280: RFC 8200 section 5), and our own hello still goes in one."""
-CUT = frozenset({Failure.TIMEOUT, Failure.RESET, Failure.EOF})
-"""How a filter on the path ends a conversation."""
-DEPTH = {"tcp": 0, "tls": 1, "http": 2, "quic": 3}
-_TRY_AGAIN = CUT | {Failure.UNREACHABLE, Failure.ALERT, Failure.GARBAGE}
+_TRY_AGAIN = NO_ANSWER_FAILURES | {Failure.ALERT, Failure.GARBAGE}
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What is tried at each address of a hop.
+def subject_step(subject: Subject, address: str, place: Place, *, page: bool = True) -> Step:
+    """The step that tries the subject at one address.
 
-    Attributes:
-        scheme: `https`, `http`, `tls` (a handshake alone), `quic` (likewise) or `tcp` (a connection alone).
-        host: server name; empty for `tcp`.
-        url: for `https` and `http`.
+    Args:
+        subject: of the hop.
+        address: where.
+        place: chain, hop and attempt.
+        page: whether to fetch the page of an https subject; a handshake otherwise.
     """
-
-    scheme: str
-    host: str
-    port: int
-    url: str = ""
-
-    @property
-    def encrypted(self) -> bool:
-        """Whether a server name goes over the wire."""
-        return self.scheme in {"https", "tls", "quic"}
-
-    def step(self, address: str, place: Place, *, page: bool = True) -> Step:
-        """The subject itself at one address; without the page where a handshake will do."""
-        if self.url and (page or self.scheme == "http"):
-            return Fetch(url=self.url, address=address, place=place)
-        if self.scheme == "quic":
-            return QuicHandshake(address=address, port=self.port, sni=self.host, place=place)
-        if self.encrypted:
-            return Handshake(address=address, port=self.port, sni=self.host, place=place)
-        return Connect(address=address, port=self.port, place=place)
-
-    def neutral(self, name: str, address: str, place: Place, *, page: bool) -> Step:
-        """Another name at the same address; whose certificate comes back does not matter."""
-        if self.scheme == "quic":
-            return QuicHandshake(address=address, port=self.port, sni=name, verify=False, place=place)
-        if page:
-            port = "" if self.port == 443 else f":{self.port}"
-            return Fetch(url=f"https://{bracketed(name)}{port}/", address=address, verify=False, place=place)
-        return Handshake(address=address, port=self.port, sni=name, verify=False, place=place)
+    if subject.url and (page or subject.scheme == "http"):
+        return Fetch(url=subject.url, address=address, place=place)
+    if subject.scheme == "quic":
+        return QuicHandshake(address=address, port=subject.port, sni=subject.host, place=place)
+    if subject.encrypted:
+        return Handshake(address=address, port=subject.port, sni=subject.host, place=place)
+    return Connect(address=address, port=subject.port, place=place)
 
 
-def failure_of(seen: tuple[Observation, ...]) -> tuple[str, Failure] | None:
-    """Layer and failure in which a step ended; None when nothing failed or nothing was seen."""
+def neutral_step(subject: Subject, name: str, address: str, place: Place, *, page: bool) -> Step:
+    """The step that tries another server name at the same address, without verifying the certificate."""
+    if subject.scheme == "quic":
+        return QuicHandshake(address=address, port=subject.port, sni=name, verify=False, place=place)
+    if page:
+        port = "" if subject.port == 443 else f":{subject.port}"
+        return Fetch(url=f"https://{bracketed(name)}{port}/", address=address, verify=False, place=place)
+    return Handshake(address=address, port=subject.port, sni=name, verify=False, place=place)
+
+
+def failure_of(seen: Sequence[Observation]) -> LayerFailure | None:
+    """The deepest failure of one try; None where it got what it went for, or nothing was seen."""
     for one in reversed(seen):
-        if one.failure is not None:
-            if isinstance(one, Exchange):
-                return None if one.answered else ("http", one.failure)
-            if isinstance(one, QuicExchange):
-                return ("quic", one.failure)
-            return ("tls" if isinstance(one, TlsHandshake) else "tcp", one.failure)
+        if isinstance(one, Conversation) and one.failure is not None:
+            return one.ending
     return None
 
 
@@ -121,18 +103,19 @@ def after(
     if failure not in _TRY_AGAIN:
         return ()
     steps: list[Step] = []
-    last = seen[-1]
     if subject.scheme == "quic":
         steps.append(
             Handshake(address=address, port=subject.port, sni=subject.host, place=_for(place, Purpose.SUBJECT))
         )
-    if isinstance(last, Exchange) and last.begun and failure is Failure.TIMEOUT:
+    if layer is Layer.BODY:
         where = _for(place, Purpose.NEUTRAL)
-        return transfer.comparison(subject.url, address, setup.random_name, where, (subject.step(address, place),))
-    if subject.encrypted and layer != "tcp" and failure in CUT:
+        return transfer.comparison(
+            subject.url, address, setup.random_name, where, (subject_step(subject, address, place),)
+        )
+    if subject.encrypted and layer is not Layer.TCP and failure in CUT_FAILURES:
         where = _for(place, Purpose.NEUTRAL)
-        steps.append(subject.neutral(setup.random_name, address, where, page=layer == "http"))
-    steps.append(subject.step(address, place))
+        steps.append(neutral_step(subject, setup.random_name, address, where, page=layer is Layer.HTTP))
+    steps.append(subject_step(subject, address, place))
     return tuple(steps)
 
 
@@ -143,12 +126,12 @@ def small(step: Step) -> Step:
 
 def allowed(subject: Subject, address: str, setup: Setup, place: Place) -> Step:
     """The allowed name, asked where the neutral one failed as the subject did."""
-    return subject.neutral(setup.allowed_name, address, _for(place, Purpose.ALLOWED), page=False)
+    return neutral_step(subject, setup.allowed_name, address, _for(place, Purpose.ALLOWED), page=False)
 
 
 def neutral_first(subject: Subject, address: str, setup: Setup, place: Place) -> Step:
     """The neutral name before anything else was said to an address."""
-    return subject.neutral(setup.random_name, address, _for(place, Purpose.NEUTRAL), page=False)
+    return neutral_step(subject, setup.random_name, address, _for(place, Purpose.NEUTRAL), page=False)
 
 
 def _for(place: Place, purpose: Purpose) -> Place:

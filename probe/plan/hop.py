@@ -20,12 +20,12 @@ from itertools import zip_longest
 
 from probe.model.address import parse_address
 from probe.model.failure import OWN_FAULTS, Failure
+from probe.model.hop import CUT_FAILURES, Layer, LayerFailure, Subject
 from probe.model.observation import Exchange, Observation
 from probe.model.step import Fetch, Handshake, Place, Purpose, QuicHandshake, Resolve, Step, Trust
 from probe.plan import followup, transfer
 from probe.plan.candidates import fit
 from probe.plan.context import Setup
-from probe.plan.followup import Subject
 from probe.plan.page_check import doubtful
 from probe.plan.plan import Slate, Unheard
 
@@ -65,7 +65,7 @@ class Leg:
         self._stood: set[str] = set()
         self._fetched: list[str] = []
         self._followed: list[str] = []
-        self._ends: list[tuple[str, tuple[str, Failure]]] = []
+        self._ends: list[tuple[str, LayerFailure]] = []
         self._insisted = 0
         self._small = False
         self._works: set[str] = set()
@@ -112,7 +112,7 @@ class Leg:
             self._last[address] = seen
             end = followup.failure_of(seen)
             if end is not None:
-                self._ends.append((address, end))
+                self._ends.append((address, _pooled(end)))
             if followup.answered(seen):
                 self._stood.add(address)
                 if not self.subject.url:
@@ -134,7 +134,7 @@ class Leg:
 
     def _begin(self, address: str, *, page: bool) -> None:
         self.addresses += (address,)
-        subject = self.subject.step(address, self._number(address), page=page)
+        subject = followup.subject_step(self.subject, address, self._number(address), page=page)
         self._note_fetch(subject)
         if self._setup.suspected and self.subject.encrypted:
             neutral = followup.neutral_first(self.subject, address, self._setup, self._place)
@@ -151,7 +151,7 @@ class Leg:
         if not self._works and self.subject.scheme == "https":
             fresh = [a for a in self.addresses if a in self._stood and a not in self._fetched]
             if fresh and len(self._fetched) < self._setup.limits.fetches:
-                subject = self.subject.step(fresh[0], self._number(fresh[0]))
+                subject = followup.subject_step(self.subject, fresh[0], self._number(fresh[0]))
                 self._note_fetch(subject)
                 self._run(fresh[0], [subject])
                 return
@@ -193,7 +193,7 @@ class Leg:
         """
         failed = followup.failure_of(self._last[address])
         named = self.subject.encrypted and parse_address(self.subject.host) is None
-        if failed is None or failed[0] == "tcp" or not named or not self._setup.trusted_resolvers:
+        if failed is None or failed.layer is Layer.TCP or not named or not self._setup.trusted_resolvers:
             return
         place = Place(chain=self._place.chain, hop=self._place.hop, purpose=Purpose.ECH)
         resolver = self._setup.trusted_resolvers[0]
@@ -205,7 +205,7 @@ class Leg:
 
         Nothing else was said to the address that one try could spoil for the next.
         """
-        silent = [address for address, end in self._ends if end == ("tcp", Failure.TIMEOUT)]
+        silent = [address for address, end in self._ends if end == LayerFailure(Layer.TCP, Failure.TIMEOUT)]
         if not silent or len(silent) < len(self._ends) or self._insisted:
             return
         coming = len(silent) + len(self._followed)
@@ -214,14 +214,14 @@ class Leg:
     def _insist_on_lies(self) -> None:
         """The same of SYNs and hellos to addresses that only the network's resolver gave, while others serve."""
         silent = [(address, end) for address, end in self._ends if address in self._odd]
-        if not silent or self._insisted or any(end[1] is not Failure.TIMEOUT for _, end in silent):
+        if not silent or self._insisted or any(end.failure is not Failure.TIMEOUT for _, end in silent):
             return
         self._ask_at_once(silent[0][0], self._setup.limits.proof - len(silent))
 
     def _ask_at_once(self, address: str, count: int) -> None:
         for _ in range(count):
             self._insisted += 1
-            self.ask(self.subject.step(address, self._number(address)))
+            self.ask(followup.subject_step(self.subject, address, self._number(address)))
 
     def _wanted(self, address: str) -> int:
         """How often silence at an address is to be heard: as often as a judge asks, where it could be called a block.
@@ -232,7 +232,7 @@ class Leg:
         last = self._last.get(address, ())
         neutral = self._aside.get((address, Purpose.NEUTRAL), ())
         failed = followup.failure_of(neutral)
-        heard = bool(neutral) and (failed is None or failed[1] not in followup.CUT)
+        heard = bool(neutral) and (failed is None or failed.failure not in CUT_FAILURES)
         if last and isinstance(last[-1], Exchange) and last[-1].begun:
             return limits.silences
         return limits.proof if self._setup.served_elsewhere or heard else limits.silences
@@ -244,8 +244,8 @@ class Leg:
             failed = followup.failure_of(neutral)
             if (
                 failed is not None
-                and failed[0] not in {"tcp", "quic"}
-                and failed[1] in followup.CUT
+                and failed.layer not in {Layer.TCP, Layer.QUIC}
+                and failed.failure in CUT_FAILURES
                 and self._failed(address)
             ):
                 self.ask(followup.allowed(self.subject, address, self._setup, self._place))
@@ -256,24 +256,31 @@ class Leg:
         Before silence after a hello or a request could be called a block, the server is asked to speak in small packets
         once: a path that loses the large ones is silent in just this way, here alone and under any name.
         """
-        deepest = max((end for _, end in self._ends), key=lambda end: followup.DEPTH[end[0]], default=None)
+        deepest = max((end for _, end in self._ends), key=lambda end: end.layer.depth, default=None)
         alike = [address for address, end in self._ends if end == deepest]
-        if deepest is None or deepest[1] is not Failure.TIMEOUT:
+        if deepest is None or deepest.failure is not Failure.TIMEOUT:
             return
-        beside = sum(followup.failure_of(seen) == deepest for seen in self._aside.values())
+        beside = sum(
+            end is not None and _pooled(end) == deepest for end in map(followup.failure_of, self._aside.values())
+        )
         wanted = self._wanted(alike[0])
         few = len(alike) < self._setup.limits.silences or len(alike) + beside < wanted
         nearly = len(alike) + beside >= wanted - 1
-        if nearly and wanted == self._setup.limits.proof and deepest[0] in {"tls", "http"} and not self._small:
+        if (
+            nearly
+            and wanted == self._setup.limits.proof
+            and deepest.layer in {Layer.TLS, Layer.HTTP}
+            and not self._small
+        ):
             self._small = True
-            self._run(alike[0], [followup.small(self.subject.step(alike[0], self._number(alike[0])))])
+            self._run(alike[0], [followup.small(followup.subject_step(self.subject, alike[0], self._number(alike[0])))])
         elif few and self._insisted < wanted:
             self._insisted += 1
-            self._run(alike[0], [self.subject.step(alike[0], self._number(alike[0]))])
+            self._run(alike[0], [followup.subject_step(self.subject, alike[0], self._number(alike[0]))])
 
     def _failed(self, address: str) -> bool:
         failed = followup.failure_of(self._last.get(address, ()))
-        return failed is not None and failed[1] not in OWN_FAULTS
+        return failed is not None and failed.failure not in OWN_FAULTS
 
     def _check(self, step: Fetch, page: Exchange) -> None:
         """Ask twice, and over TLS, about a page that is not what control saw."""
@@ -281,7 +288,7 @@ class Leg:
             return
         if step.place.attempt == 0:
             self._coming.setdefault(step.address, []).append(
-                self.subject.step(step.address, self._number(step.address))
+                followup.subject_step(self.subject, step.address, self._number(step.address))
             )
             if self.subject.port == 80:
                 self.ask(
@@ -292,7 +299,7 @@ class Leg:
         """Of a page that crawls: the same under the neutral name and its own, in turns."""
         if step.place.attempt == 0 and transfer.slow(page):
             numbers = [self._number(step.address) for _ in range(self._setup.limits.silences - 1)]
-            again = [self.subject.step(step.address, number) for number in numbers]
+            again = [followup.subject_step(self.subject, step.address, number) for number in numbers]
             steps = transfer.comparison(self.subject.url, step.address, self._setup.random_name, self._place, again)
             self._coming.setdefault(step.address, []).extend(steps)
 
@@ -323,3 +330,8 @@ class Leg:
             return False
         self._under_way.add(step)
         return True
+
+
+def _pooled(end: LayerFailure) -> LayerFailure:
+    """The failure as it is counted: a page that stopped is one more exchange that fell silent."""
+    return LayerFailure(Layer.HTTP, end.failure) if end.layer is Layer.BODY else end

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from probe.model.address import parse_address
+from probe.model.hop import Subject
 from probe.model.step import Place
 from probe.model.target import QuicTarget
 from probe.plan.candidates import choose
 from probe.plan.context import Setup
-from probe.plan.followup import Subject
 from probe.plan.hop import Leg
 from probe.plan.lookup import Lookup
 from probe.plan.plan import Plan

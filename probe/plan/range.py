@@ -20,12 +20,13 @@ from __future__ import annotations
 import ipaddress
 
 from probe.model.failure import OWN_FAULTS, Failure
+from probe.model.hop import NO_ANSWER_FAILURES
 from probe.model.observation import Observation, Resolution, TlsHandshake
 from probe.model.step import Connect, Handshake, Place, Purpose, Resolve, Step, Trust
 from probe.model.target import RangeTarget
 from probe.plan import sampling
 from probe.plan.context import Setup
-from probe.plan.followup import CUT, failure_of
+from probe.plan.followup import failure_of
 from probe.plan.plan import Plan
 
 ENOUGH = 3
@@ -38,7 +39,6 @@ HELLOS = 4
 _DECOYS = 2
 _NEIGHBOURS = 3
 _UNITS = 8
-_LOST = CUT | {Failure.UNREACHABLE}
 
 
 def first_look(target: RangeTarget, setup: Setup) -> tuple[str, ...]:
@@ -128,7 +128,7 @@ class RangePlan(Plan):
         self._under_way.discard(step)
         failed = failure_of(seen)
         if isinstance(step, Connect) and step.place.purpose is Purpose.SUBJECT and seen:
-            self._connected(step, None if failed is None else failed[1])
+            self._connected(step, None if failed is None else failed.failure)
         elif isinstance(step, Handshake):
             self._heard(step, seen)
         if not self._under_way:
@@ -144,9 +144,9 @@ class RangePlan(Plan):
 
     def _heard(self, step: Handshake, seen: tuple[Observation, ...]) -> None:
         last = seen[-1] if seen else None
-        if isinstance(last, TlsHandshake) and last.failure not in _LOST:
+        if isinstance(last, TlsHandshake) and last.failure not in NO_ANSWER_FAILURES:
             self._spoke = True
-        elif last is not None and last.failure in _LOST and not step.place.attempt:
+        elif last is not None and last.failure in NO_ANSWER_FAILURES and not step.place.attempt:
             self._ask(self._hello(step.address, step.sni, step.place.purpose, attempt=1))
 
     def _advance(self) -> None:

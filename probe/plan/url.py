@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from probe.errors import TargetError
 from probe.model.address import is_bogon, parse_address
+from probe.model.hop import Subject
 from probe.model.observation import Exchange
 from probe.model.step import Place
 from probe.model.target import DomainTarget, UrlTarget, parse
 from probe.plan.candidates import choose
 from probe.plan.context import Setup
-from probe.plan.followup import Subject
 from probe.plan.hop import Leg
 from probe.plan.lookup import Lookup
 from probe.plan.plan import Plan

@@ -8,14 +8,14 @@ import msgspec
 import pytest
 
 from probe.judge.control import STALE, Word, facts, page_of, word
-from probe.judge.hops import Subject, subject_of
 from probe.model.failure import Failure
+from probe.model.hop import Subject, subject_of_url
 from probe.model.observation import Observation
 from probe.model.step import Purpose
 from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
 from tests.unit.judge.made import HTTP, NAME, TIME, URL, A, B, control, http, page, said, served, tcp, tls
 
-SUBJECT = subject_of(URL)
+SUBJECT = subject_of_url(URL)
 assert SUBJECT is not None
 RANGE = "151.101.1.0/24"
 HOP = Subject("https", "www.elsewhere.example", 443, "https://www.elsewhere.example/")

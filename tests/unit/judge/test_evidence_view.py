@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from probe.judge.control import Word
-from probe.judge.hops import Outcome
 from probe.model.failure import Failure
+from probe.model.hop import Layer, LayerFailure
 from probe.model.step import Purpose
 from probe.model.verdict import Status, VantageNote
 from tests.unit.judge.made import (
@@ -85,7 +85,7 @@ def test_the_deepest_failure_of_the_true_sites_decides() -> None:
     """Where one of them serves there is none; our own faults never count; its likes are counted."""
     failed = leg(*BOTH, tcp(A, Failure.TIMEOUT), *tries(2, tls(B, Failure.RESET), tcp(B)))
 
-    assert failed.decisive == Outcome("tls", Failure.RESET)
+    assert failed.decisive == LayerFailure(Layer.TLS, Failure.RESET)
     assert failed.alike == 2
     assert leg(*BOTH, *served(), tcp(B, Failure.TIMEOUT)).decisive is None
     own = leg(*BOTH, tcp(A, Failure.LOCAL))
@@ -98,10 +98,10 @@ def test_a_broken_ipv6_is_this_hosts_fault() -> None:
     silent, cut = tcp(V6, Failure.TIMEOUT), (tcp(V6), tls(V6, Failure.RESET))
     known = (said("trusted", A, V6),)
 
-    assert leg(*known, silent).decisive == Outcome("tcp", Failure.TIMEOUT)
+    assert leg(*known, silent).decisive == LayerFailure(Layer.TCP, Failure.TIMEOUT)
     assert leg(*known, silent, **broken).decisive is None
-    assert leg(*known, *cut, **broken).decisive == Outcome("tls", Failure.RESET)
-    assert leg(*known, tcp(A, Failure.TIMEOUT), **broken).decisive == Outcome("tcp", Failure.TIMEOUT)
+    assert leg(*known, *cut, **broken).decisive == LayerFailure(Layer.TLS, Failure.RESET)
+    assert leg(*known, tcp(A, Failure.TIMEOUT), **broken).decisive == LayerFailure(Layer.TCP, Failure.TIMEOUT)
 
 
 def test_an_address_answers_a_name_of_ours_or_does_not() -> None:

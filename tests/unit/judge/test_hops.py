@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from probe.judge.hops import REDIRECTS, Outcome, Site, Subject, chains, resolutions, subject_of
+from probe.judge.hops import Site, chains, resolutions
 from probe.model.failure import Failure
+from probe.model.hop import MAX_REDIRECTS, Layer, LayerFailure, Subject, subject_of_url
 from probe.model.observation import Observation, QuicExchange
 from probe.model.step import Purpose
 from probe.model.target import parse
 from tests.unit.judge.made import FORGED, HTTP, NAME, NEUTRAL, URL, A, B, http, late, said, served, tcp, tls
 
-SUBJECT = subject_of(URL)
+SUBJECT = subject_of_url(URL)
 assert SUBJECT is not None
 NEXT = "https://www.paper.example/"
 DEAF = tcp(A, Failure.TIMEOUT, purpose=Purpose.NEUTRAL)
@@ -54,7 +55,7 @@ def test_a_hush_after_a_cut_hello_is_counted_where_another_name_meets_it_too(
     """Only after it, and only where that other name met nothing but silence."""
     layer, _, failure = end.partition(".")
 
-    assert site(*seen).hushed_after(Outcome(layer, Failure(failure))) == count
+    assert site(*seen).hushed_after(LayerFailure(Layer(layer), Failure(failure))) == count
 
 
 def walk(target: str, *seen: Observation) -> list[list[str]]:
@@ -97,7 +98,7 @@ def test_a_site_that_served_once_has_not_failed() -> None:
     """What failed before was a lost packet."""
     found = site(tcp(A, Failure.TIMEOUT), *served(attempt=1))
 
-    assert (found.serves, found.failed, found.outcomes) == (True, None, (Outcome("tcp", Failure.TIMEOUT),))
+    assert (found.serves, found.failed, found.outcomes) == (True, None, (LayerFailure(Layer.TCP, Failure.TIMEOUT),))
 
 
 def test_the_tries_that_served_are_those_that_ended_in_what_was_wanted() -> None:
@@ -176,14 +177,6 @@ def test_a_target_without_a_url_is_tried_at_one_endpoint(target: str, subject: S
     assert hop.subject == subject
 
 
-def test_a_failure_of_our_own_tells_least() -> None:
-    """At the same layer; a deeper one tells more, whatever it is."""
-    own = Outcome("tcp", Failure.LOCAL)
-
-    assert own.rank < Outcome("tcp", Failure.TIMEOUT).rank < Outcome("tcp", Failure.RESET).rank
-    assert Outcome("tcp", Failure.RESET).rank < Outcome("tls", Failure.LOCAL).rank
-
-
 def test_a_redirect_makes_a_hop_and_of_several_the_one_that_was_followed_does() -> None:
     """By its page, else by its name, else the first."""
     two = (http(A, 302, location="https://one.example/"), http(B, 302, location=NEXT))
@@ -201,7 +194,7 @@ def test_a_chain_ends_at_a_url_it_has_seen_and_after_ten_redirects() -> None:
     (long,) = chains(parse(URL), endless)
 
     assert [hop.astray for hop in looped] == [True]
-    assert [hop.astray for hop in long] == [False] * REDIRECTS + [True]
+    assert [hop.astray for hop in long] == [False] * MAX_REDIRECTS + [True]
 
 
 @pytest.mark.parametrize("location", ["", "mailto:x@y", "dns://x.example", "http://["])
@@ -250,13 +243,3 @@ def test_everything_answered_about_a_name_is_found() -> None:
     seen = (said("network", A), late(B), said("network", A, name="other.example"), tcp())
 
     assert resolutions(seen, NAME) == seen[:2]
-
-
-def test_a_subject_needs_a_name_to_be_looked_up() -> None:
-    """An address, an endpoint and a server name given outright do not."""
-    assert SUBJECT.is_name
-    assert Subject("quic", NAME, 443).is_name
-    assert Subject("dns", NAME, 443).is_name
-    assert not any(
-        subject.is_name for subject in (Subject("https", A, 443), Subject("tcp", "", 1), Subject("tls", NAME, 443))
-    )

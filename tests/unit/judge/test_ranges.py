@@ -9,6 +9,7 @@ import pytest
 from probe.judge import judge, ranges
 from probe.judge.evidence_view import Case, Leg
 from probe.model.failure import Failure
+from probe.model.hop import Layer
 from probe.model.observation import Connection, Observation, TlsHandshake
 from probe.model.step import Purpose
 from probe.model.target import parse
@@ -167,7 +168,7 @@ def test_too_few_silent_hellos_are_a_doubt_and_one_that_is_answered_is_none() ->
     assert str(ranges.hush(doubt)) == "tls.timeout"
     heard = leg(connected(), cut(3), hello(4, Failure.ALERT))
     assert said(heard) == "served"
-    assert not ranges.alone_by("tls", SILENCE)(heard)
+    assert not ranges.alone_by(Layer.TLS, SILENCE)(heard)
 
 
 def test_silent_hellos_mean_nothing_where_control_heard_none() -> None:
@@ -198,7 +199,7 @@ def test_what_is_no_range_has_no_parts_and_what_lies_outside_of_one_is_none() ->
     url = leg(lost(3), target=f"https://{at(1)}/")
 
     assert ranges.failing(url) == {}
-    assert not ranges.alone_by("tcp", SILENCE)(url)
+    assert not ranges.alone_by(Layer.TCP, SILENCE)(url)
     outside = tuple(
         Connection(address=f"9.9.9.{n}", port=443, failure=SILENCE, attempt=k) for n in range(4) for k in (0, 1)
     )
@@ -221,7 +222,7 @@ def test_a_range_that_failed_at_control_too_shows_nothing() -> None:
     """Whatever answered there."""
     one = leg(lost(3), hits=3, status="down")
 
-    assert not ranges.alone_by("tcp", SILENCE)(one)
+    assert not ranges.alone_by(Layer.TCP, SILENCE)(one)
     assert ranges.failing(one) == {}
     assert ranges.hush(leg(tcp(1), hello(1, RST), hits=1, status="down")) is None
 
@@ -230,6 +231,6 @@ def test_a_range_fails_here_alone_in_one_way() -> None:
     """Layer and failure, both."""
     one = leg(lost(3), hits=3)
 
-    assert ranges.alone_by("tcp", SILENCE)(one)
-    assert not ranges.alone_by("tcp", RST)(one)
-    assert not ranges.alone_by("tls", SILENCE)(one)
+    assert ranges.alone_by(Layer.TCP, SILENCE)(one)
+    assert not ranges.alone_by(Layer.TCP, RST)(one)
+    assert not ranges.alone_by(Layer.TLS, SILENCE)(one)

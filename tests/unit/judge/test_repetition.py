@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from probe.judge.hops import Outcome
 from probe.judge.repetition import CUTS, SILENCES, STOPS, beside, enough, strays
 from probe.model.failure import Failure
+from probe.model.hop import Layer, LayerFailure
 from probe.model.observation import QuicExchange
 from probe.model.step import Purpose
 from tests.unit.judge.made import NAME, URL, A, B, http, late, leg, said, tcp, tls, tries
@@ -34,17 +34,17 @@ def test_silence_is_heard_more_often_than_words(layer: str, failure: Failure, ti
     """Of a page that stopped each try says more."""
     made = leg(said("network", A))
 
-    assert enough(made, Outcome(layer, failure), times)
-    assert not enough(made, Outcome(layer, failure), times - 1)
+    assert enough(made, LayerFailure(Layer(layer), failure), times)
+    assert not enough(made, LayerFailure(Layer(layer), failure), times - 1)
 
 
 def test_a_line_that_loses_elsewhere_must_be_silent_more_often() -> None:
     """Once more for each act that was answered another time; words need no more."""
     made = leg(said("network", failure=SILENT), said("network", A, attempt=1), *tries(5, tcp(A, SILENT)))
 
-    assert not enough(made, Outcome("tcp", SILENT), SILENCES)
-    assert enough(made, Outcome("tcp", SILENT), SILENCES + 1)
-    assert enough(made, Outcome("tcp", Failure.RESET), CUTS)
+    assert not enough(made, LayerFailure(Layer.TCP, SILENT), SILENCES)
+    assert enough(made, LayerFailure(Layer.TCP, SILENT), SILENCES + 1)
+    assert enough(made, LayerFailure(Layer.TCP, Failure.RESET), CUTS)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,6 @@ def test_other_names_that_are_met_with_the_same_silence_are_heard_with_it() -> N
         said("network", A), tcp(), tls(A, SILENT), tcp(purpose=Purpose.NEUTRAL), tls(A, SILENT, **OTHER), allowed
     )
 
-    assert beside(made.hop.sites, Outcome("tls", SILENT)) == 2
-    assert beside(made.hop.sites, Outcome("tcp", SILENT)) == 0
-    assert beside(made.hop.sites, Outcome("tls", Failure.RESET)) == 0
+    assert beside(made.hop.sites, LayerFailure(Layer.TLS, SILENT)) == 2
+    assert beside(made.hop.sites, LayerFailure(Layer.TCP, SILENT)) == 0
+    assert beside(made.hop.sites, LayerFailure(Layer.TLS, Failure.RESET)) == 0

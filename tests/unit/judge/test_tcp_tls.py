@@ -8,6 +8,7 @@ import pytest
 
 from probe.judge import tcp_tls
 from probe.model.failure import Failure
+from probe.model.hop import Layer
 from probe.model.observation import Observation
 from probe.model.step import Purpose
 from probe.model.verdict import Cause, Status
@@ -78,11 +79,11 @@ def test_each_way_of_failing_has_its_predicate() -> None:
     """Layer and failure, both."""
     made = leg(*KNOWN, *silent(), by=control())
 
-    assert tcp_tls.alone_by("tcp", Failure.TIMEOUT)(made)
-    assert not tcp_tls.alone_by("tcp", Failure.RESET)(made)
-    assert tcp_tls.failed_at("tcp")(made)
-    assert not tcp_tls.failed_at("tls")(made)
-    assert not tcp_tls.failed_at("tls")(leg(*KNOWN))
+    assert tcp_tls.alone_by(Layer.TCP, Failure.TIMEOUT)(made)
+    assert not tcp_tls.alone_by(Layer.TCP, Failure.RESET)(made)
+    assert tcp_tls.failed_at(Layer.TCP)(made)
+    assert not tcp_tls.failed_at(Layer.TLS)(made)
+    assert not tcp_tls.failed_at(Layer.TLS)(leg(*KNOWN))
 
 
 @pytest.mark.parametrize(

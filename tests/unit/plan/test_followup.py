@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from probe.model.failure import Failure
+from probe.model.hop import Subject
 from probe.model.observation import Connection, Exchange, Observation, QuicExchange, TlsHandshake
 from probe.model.step import Connect, Fetch, Handshake, Place, Purpose, QuicHandshake
-from probe.plan.followup import SMALL, Subject, after, allowed, answered, failure_of, neutral_first, small
+from probe.plan.followup import SMALL, after, allowed, answered, failure_of, neutral_first, small, subject_step
 from probe.plan.transfer import comparison
 from tests.unit.plan.dialogue import NAME, SETUP, A
 
@@ -37,11 +38,11 @@ def quic(failure: Failure) -> tuple[Observation, ...]:
 
 def test_the_page_is_left_out_where_a_handshake_will_do() -> None:
     """Over http there is nothing but the page."""
-    assert isinstance(HTTPS.step(A, NEXT), Fetch)
-    assert isinstance(HTTPS.step(A, NEXT, page=False), Handshake)
-    assert isinstance(HTTP.step(A, NEXT, page=False), Fetch)
-    assert isinstance(TCP.step(A, NEXT), Connect)
-    assert isinstance(QUIC.step(A, NEXT), QuicHandshake)
+    assert isinstance(subject_step(HTTPS, A, NEXT), Fetch)
+    assert isinstance(subject_step(HTTPS, A, NEXT, page=False), Handshake)
+    assert isinstance(subject_step(HTTP, A, NEXT, page=False), Fetch)
+    assert isinstance(subject_step(TCP, A, NEXT), Connect)
+    assert isinstance(subject_step(QUIC, A, NEXT), QuicHandshake)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_a_handshake_cut_off_calls_for_the_neutral_name_first(failure: Failure) 
     """Then for the subject again."""
     neutral, again = after(HTTPS, A, tls(failure), SETUP, NEXT)
 
-    assert (neutral.place.purpose, again) == (Purpose.NEUTRAL, HTTPS.step(A, NEXT))
+    assert (neutral.place.purpose, again) == (Purpose.NEUTRAL, subject_step(HTTPS, A, NEXT))
     assert isinstance(neutral, Handshake)
 
 
@@ -87,14 +88,14 @@ def test_a_request_under_the_neutral_name_goes_to_the_same_port() -> None:
 @pytest.mark.parametrize("failure", [Failure.ALERT, Failure.GARBAGE])
 def test_the_servers_own_words_call_for_the_subject_alone(failure: Failure) -> None:
     """No other name would explain them."""
-    assert after(HTTPS, A, tls(failure), SETUP, NEXT) == (HTTPS.step(A, NEXT),)
+    assert after(HTTPS, A, tls(failure), SETUP, NEXT) == (subject_step(HTTPS, A, NEXT),)
 
 
 def test_a_silent_syn_calls_for_the_subject_alone() -> None:
     """No name was said yet."""
     seen = (Connection(address=A, port=443, failure=Failure.TIMEOUT),)
 
-    assert after(HTTPS, A, seen, SETUP, NEXT) == (HTTPS.step(A, NEXT),)
+    assert after(HTTPS, A, seen, SETUP, NEXT) == (subject_step(HTTPS, A, NEXT),)
 
 
 def test_silent_quic_calls_for_tls_and_another_name_before_the_subject_again() -> None:
@@ -105,7 +106,7 @@ def test_silent_quic_calls_for_tls_and_another_name_before_the_subject_again() -
     assert (over_tcp.sni, over_tcp.verify, over_tcp.place.purpose) == (NAME, True, Purpose.SUBJECT)
     assert isinstance(neutral, QuicHandshake)
     assert (neutral.sni, neutral.verify, neutral.place.purpose) == ("xkqvdwpzrjtm.com", False, Purpose.NEUTRAL)
-    assert again == QUIC.step(A, NEXT)
+    assert again == subject_step(QUIC, A, NEXT)
 
 
 def test_a_page_that_stopped_calls_for_the_same_page_under_another_name() -> None:
@@ -114,9 +115,9 @@ def test_a_page_that_stopped_calls_for_the_same_page_under_another_name() -> Non
     steps = after(HTTPS, A, (STOOD, begun), SETUP, NEXT)
 
     assert steps == comparison(
-        HTTPS.url, A, SETUP.random_name, Place(attempt=1, purpose=Purpose.NEUTRAL), (HTTPS.step(A, NEXT),)
+        HTTPS.url, A, SETUP.random_name, Place(attempt=1, purpose=Purpose.NEUTRAL), (subject_step(HTTPS, A, NEXT),)
     )
-    assert HTTPS.step(A, NEXT) in steps
+    assert subject_step(HTTPS, A, NEXT) in steps
 
 
 def test_a_bad_certificate_calls_for_a_peek() -> None:
@@ -139,7 +140,7 @@ def test_the_names_of_ours_are_said_without_verification() -> None:
 
 def test_a_server_is_asked_for_small_segments_where_it_would_send_any() -> None:
     """A connection alone brings none."""
-    fetch, connect = HTTPS.step(A, NEXT), TCP.step(A, NEXT)
+    fetch, connect = subject_step(HTTPS, A, NEXT), subject_step(TCP, A, NEXT)
     asked = small(fetch)
 
     assert isinstance(fetch, Fetch)
