@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 
-from probe.formats.batch import MAX_CHANGES, MAX_COMPRESSED, Batch, Change, RoundReport, Settled
+from probe.formats.batch import MAX_CHANGES, MAX_COMPRESSED, Batch, ReportedChange, RoundReport, SettledStatus
 from probe.model.event import Network
 from probe.model.verdict import Verdict
 
@@ -29,8 +29,8 @@ class Tidings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     report: RoundReport | None
-    changes: tuple[Change, ...] = ()
-    settled: tuple[Settled, ...] = ()
+    changes: tuple[ReportedChange, ...] = ()
+    settled: tuple[SettledStatus, ...] = ()
     services: dict[str, str] = {}
     control: tuple[Verdict, ...] = ()
 
@@ -44,7 +44,11 @@ def batches(tidings: Tidings, *, sent: datetime, interval: float, network: Netwo
         interval: seconds between rounds.
         network: where the agent is.
     """
-    items: list[Settled | Change | Verdict] = [*tidings.settled, *map(_fitting, tidings.changes), *tidings.control]
+    items: list[SettledStatus | ReportedChange | Verdict] = [
+        *tidings.settled,
+        *map(_fitting, tidings.changes),
+        *tidings.control,
+    ]
     groups = _grouped([item for item in items if _size(item) <= ROOM])
     if tidings.report is None and not groups:
         return ()
@@ -57,9 +61,11 @@ def batches(tidings: Tidings, *, sent: datetime, interval: float, network: Netwo
     return tuple(cut)
 
 
-def _filled(empty: Batch, group: Sequence[Settled | Change | Verdict], services: Mapping[str, str]) -> Batch:
-    changes = tuple(item for item in group if isinstance(item, Change))
-    settled = tuple(item for item in group if isinstance(item, Settled))
+def _filled(
+    empty: Batch, group: Sequence[SettledStatus | ReportedChange | Verdict], services: Mapping[str, str]
+) -> Batch:
+    changes = tuple(item for item in group if isinstance(item, ReportedChange))
+    settled = tuple(item for item in group if isinstance(item, SettledStatus))
     named = [change.transition.target for change in changes] + [item.target for item in settled]
     return msgspec.structs.replace(
         empty,
@@ -70,17 +76,19 @@ def _filled(empty: Batch, group: Sequence[Settled | Change | Verdict], services:
     )
 
 
-def _fitting(change: Change) -> Change:
+def _fitting(change: ReportedChange) -> ReportedChange:
     """The change; without its verdict where that alone would not fit: the transition is what matters."""
-    return change if _size(change) <= ROOM else Change(transition=change.transition)
+    return change if _size(change) <= ROOM else ReportedChange(transition=change.transition)
 
 
 def _size(item: msgspec.Struct) -> int:
     return len(msgspec.json.encode(item))
 
 
-def _grouped(items: Sequence[Settled | Change | Verdict]) -> list[list[Settled | Change | Verdict]]:
-    groups: list[list[Settled | Change | Verdict]] = []
+def _grouped(
+    items: Sequence[SettledStatus | ReportedChange | Verdict],
+) -> list[list[SettledStatus | ReportedChange | Verdict]]:
+    groups: list[list[SettledStatus | ReportedChange | Verdict]] = []
     room = 0
     for item in items:
         size = _size(item)

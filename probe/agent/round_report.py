@@ -16,7 +16,7 @@ from probe.agent.batching import Tidings
 from probe.agent.outbox import Told
 from probe.agent.round import RoundResult
 from probe.detect import detector_input
-from probe.formats.batch import Change, Settled
+from probe.formats.batch import ReportedChange, SettledStatus
 from probe.judge.control import facts
 from probe.model.transition import VANTAGE
 from probe.model.verdict import Status, VantageState, Verdict
@@ -46,7 +46,7 @@ def of_vantage(
         services: target -> service.
         now: stamps what is told.
     """
-    changes = tuple(Change(transition=transition, verdict=verdict) for transition, verdict in result.changes)
+    changes = tuple(ReportedChange(transition=transition, verdict=verdict) for transition, verdict in result.changes)
     changed = {change.transition.target: change.transition.after for change in changes}
     seconds = int(now.timestamp())
     telling = {target: Told(seconds, f"{asn} {after}") for target, after in changed.items() if target != VANTAGE}
@@ -57,13 +57,13 @@ def of_vantage(
             continue
         said = f"{asn} {belief.status}"
         if target not in told or told[target].facts != said:
-            settled.append(Settled(target=target, status=belief.status, since=belief.since, causes=belief.causes))
+            settled.append(SettledStatus(target=target, status=belief.status, since=belief.since, causes=belief.causes))
             telling[target] = Told(seconds, said)
     for update in result.updates:
         belief = believed(update.target)
         if belief is not None and update.target not in telling:
             settled.append(
-                Settled(target=update.target, status=update.status, since=belief.since, causes=update.causes)
+                SettledStatus(target=update.target, status=update.status, since=belief.since, causes=update.causes)
             )
     quiet = not changes and not settled
     mute_still = VantageState(result.report.state) in MUTE and result.report.state == last_state

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import secrets
+from base64 import b32encode
 from collections import OrderedDict
 
 from aiohttp import web
 
 from probe.clock import Clock
-from probe.collector.intake.limits import Limits
+from probe.collector.intake.rate_limits import RateLimits
 from probe.collector.metrics import Metrics
-from probe.collector.store import Session, Store, agents
+from probe.collector.store import Store, StoreSession, agents
 from probe.collector.store.agents import AgentRow
 from probe.errors import SettingsError
+from probe.model.event import Network
 
 _REMEMBERED = 20_000
 _TRUSTED_SECONDS = 10.0
@@ -36,8 +39,8 @@ class Collector:
         self.origin = normal_origin(origin)
         self.secret = secret
         self.metrics = Metrics()
-        self.limits = Limits(clock.rate)
-        self.enrolments = Limits(clock.rate)
+        self.limits = RateLimits(clock.rate)
+        self.enrolments = RateLimits(clock.rate)
         self.stirred = asyncio.Event()
         self.real = Clock()
         self.metrics.ask("writes_waiting", lambda: float(store.waiting()))
@@ -64,13 +67,23 @@ STATE: web.AppKey[Collector] = web.AppKey("collector", Collector)
 async def vantage_secret(store: Store) -> bytes:
     """The key behind the vantages' public names, made at first use."""
 
-    def make(session: Session) -> bytes:
+    def make(session: StoreSession) -> bytes:
         agents.keep_secret(session, "vantage", secrets.token_bytes(32))
         kept = agents.secret(session, "vantage")
         assert kept is not None  # noqa: S101 it was written one line above
         return kept
 
     return await store.write(make)
+
+
+def public_name(secret: bytes, agent: str, network: Network) -> str:
+    """The name that pages show for a vantage in one network: eight letters and digits.
+
+    The name is a keyed hash of agent and network. Without the collector's key nobody can tell that two names in two
+    networks belong to one volunteer who moves between them.
+    """
+    digest = hmac.digest(secret, f"{agent}\0{network.asn}\0{network.country}".encode(), "sha256")
+    return b32encode(digest[:5]).decode().lower()
 
 
 def normal_origin(text: str) -> str:

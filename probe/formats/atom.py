@@ -12,7 +12,7 @@ CONTENT_TYPE = "application/atom+xml"
 _NAMESPACE = "http://www.w3.org/2005/Atom"
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened.
 
     Attributes:
@@ -31,7 +31,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     categories: tuple[str, ...] = ()
 
 
-def feed(address: str, title: str, home: str, entries: Iterable[Entry], now: datetime) -> bytes:
+def feed(address: str, title: str, home: str, entries: Iterable[FeedEntry], now: datetime) -> bytes:
     """The feed as a document.
 
     Args:

@@ -54,7 +54,7 @@ class RoundReport(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-class Settled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SettledStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A target's settled status where no change led to it: sent once per epoch and list."""
 
     target: str
@@ -63,7 +63,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     causes: tuple[Cause, ...] = ()
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ReportedChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A transition, and the verdict that tipped the scale."""
 
     transition: Transition
@@ -90,8 +90,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     interval: float
     network: Network
     rounds: tuple[RoundReport, ...] = ()
-    settled: tuple[Settled, ...] = ()
-    changes: tuple[Change, ...] = ()
+    settled: tuple[SettledStatus, ...] = ()
+    changes: tuple[ReportedChange, ...] = ()
     services: dict[str, str] = {}
     control: tuple[Verdict, ...] = ()
 

@@ -13,7 +13,7 @@ from datetime import datetime
 
 import msgspec
 
-from probe.fuse.network_event import ordered_causes
+from probe.fuse.network_event import rank_causes
 from probe.model.event import Network
 from probe.model.verdict import Cause, Status
 
@@ -21,7 +21,7 @@ ORDER = (Status.BLOCKED, Status.THROTTLED, Status.REACHABLE, Status.UNREACHABLE,
 """The first that any target has decides."""
 
 
-class Tally(msgspec.Struct, frozen=True, kw_only=True):
+class StatusCount(msgspec.Struct, frozen=True, kw_only=True):
     """Vantages of a network that say the same of a target.
 
     Attributes:
@@ -39,7 +39,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     present: bool
 
 
-class Cell(msgspec.Struct, frozen=True, kw_only=True):
+class ServiceInNetwork(msgspec.Struct, frozen=True, kw_only=True):
     """A service in a network.
 
     Attributes:
@@ -61,27 +61,27 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     last: Status | None = None
 
 
-def cells(tallies: Iterable[Tally]) -> list[Cell]:
+def board_services(status_counts: Iterable[StatusCount]) -> list[ServiceInNetwork]:
     """The board, ordered by service and network."""
-    places: dict[tuple[str, Network], list[Tally]] = defaultdict(list)
-    for tally in tallies:
+    places: dict[tuple[str, Network], list[StatusCount]] = defaultdict(list)
+    for tally in status_counts:
         places[tally.service, tally.network].append(tally)
     return [_cell(service, network, places[service, network]) for service, network in sorted(places)]
 
 
-def _cell(service: str, network: Network, tallies: list[Tally]) -> Cell:
-    present = [tally for tally in tallies if tally.present and tally.status is not Status.UNKNOWN]
-    heard = present or tallies
+def _cell(service: str, network: Network, status_counts: list[StatusCount]) -> ServiceInNetwork:
+    present = [tally for tally in status_counts if tally.present and tally.status is not Status.UNKNOWN]
+    heard = present or status_counts
     status = min((tally.status for tally in heard), key=ORDER.index)
     deciding = [tally for tally in heard if tally.status is status]
     vantages: dict[str, int] = defaultdict(int)
     for tally in present:
         vantages[tally.target] += tally.vantages
-    return Cell(
+    return ServiceInNetwork(
         service=service,
         network=network,
         status=status if present else Status.UNKNOWN,
-        causes=ordered_causes(tally.causes for tally in deciding),
+        causes=rank_causes(tally.causes for tally in deciding),
         since=min(tally.since for tally in deciding),
         targets=() if status is Status.REACHABLE else tuple(sorted({tally.target for tally in deciding})),
         measured=len({tally.target for tally in heard}),

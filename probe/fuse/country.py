@@ -6,18 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from statistics import median_low
 
-from probe.fuse.network_event import Incident, event_id, independent, ordered_causes
+from probe.fuse.network_event import NetworkEvent, count_sources, event_id, rank_causes
 from probe.model.event import Confidence, Event, Network, Scope
 from probe.model.verdict import Status
 
-NETWORKS = 3
+MIN_NETWORKS = 3
 """Networks that must see it at once, and at least half of those that ever looked: fewer speak for themselves."""
 
 
-def countrywide(
+def country_events(
     service: str,
     country: str,
-    found: Iterable[Incident],
+    found: Iterable[NetworkEvent],
     looked: Mapping[Network, datetime],
     sponsors: Mapping[str, str],
 ) -> list[Event]:
@@ -37,41 +37,41 @@ def countrywide(
     return [_event(service, country, run, sponsors) for run in _runs(found) if country and _wide_enough(run, looked)]
 
 
-def _runs(found: Iterable[Incident]) -> Iterator[list[Incident]]:
+def _runs(found: Iterable[NetworkEvent]) -> Iterator[list[NetworkEvent]]:
     """Network events whose times overlap."""
-    run: list[Incident] = []
+    run: list[NetworkEvent] = []
     until: datetime | None = None
-    for incident in sorted(found, key=lambda item: (item.event.onset, item.event.id)):
-        lifted = incident.event.lifted
-        if run and until is not None and incident.event.onset > until:
+    for each in sorted(found, key=lambda item: (item.event.onset, item.event.id)):
+        lifted = each.event.lifted
+        if run and until is not None and each.event.onset > until:
             yield run
             run = []
         if not run:
             until = lifted
         elif until is not None:
             until = None if lifted is None else max(until, lifted)
-        run.append(incident)
+        run.append(each)
     if run:
         yield run
 
 
-def _wide_enough(run: list[Incident], looked: Mapping[Network, datetime]) -> bool:
+def _wide_enough(run: list[NetworkEvent], looked: Mapping[Network, datetime]) -> bool:
     """Whether at the onset of one of them enough networks saw it."""
-    for moment in {incident.event.onset for incident in run}:
+    for moment in {each.event.onset for each in run}:
         seeing = {
-            incident.event.network
-            for incident in run
-            if incident.event.onset <= moment and (incident.event.lifted is None or moment < incident.event.lifted)
+            each.event.network
+            for each in run
+            if each.event.onset <= moment and (each.event.lifted is None or moment < each.event.lifted)
         }
         measured = {network for network, since in looked.items() if since <= moment} | seeing
-        if len(seeing) >= NETWORKS and 2 * len(seeing) >= len(measured):
+        if len(seeing) >= MIN_NETWORKS and 2 * len(seeing) >= len(measured):
             return True
     return False
 
 
-def _event(service: str, country: str, run: list[Incident], sponsors: Mapping[str, str]) -> Event:
-    events = [incident.event for incident in run]
-    agents = frozenset[str]().union(*(incident.agents for incident in run))
+def _event(service: str, country: str, run: list[NetworkEvent], sponsors: Mapping[str, str]) -> Event:
+    events = [each.event for each in run]
+    agents = frozenset[str]().union(*(each.agents for each in run))
     lifts = [event.lifted for event in events if event.lifted is not None]
     first = min(events, key=lambda event: (event.known, event.id))
     return Event(
@@ -81,8 +81,8 @@ def _event(service: str, country: str, run: list[Incident], sponsors: Mapping[st
         scope=Scope.COUNTRY,
         network=Network(country=country),
         status=Status.BLOCKED if any(event.status is Status.BLOCKED for event in events) else Status.THROTTLED,
-        causes=ordered_causes(event.causes for event in events),
-        confidence=Confidence.CONFIRMED if independent(agents, sponsors) > 1 else Confidence.ONE_SOURCE,
+        causes=rank_causes(event.causes for event in events),
+        confidence=Confidence.CONFIRMED if count_sources(agents, sponsors) > 1 else Confidence.ONE_SOURCE,
         onset=median_low([event.onset for event in events]),
         known=first.known,
         lifted=max(lifts) if len(lifts) == len(events) else None,

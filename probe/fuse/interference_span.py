@@ -20,7 +20,7 @@ BAD = frozenset({Status.BLOCKED, Status.THROTTLED})
 """Statuses that open an event. `down` and `unreachable` do not: they show on the board only."""
 
 
-class Stretch(msgspec.Struct, frozen=True, kw_only=True):
+class InterferenceSpan(msgspec.Struct, frozen=True, kw_only=True):
     """Interference with one target as one vantage saw it.
 
     Attributes:
@@ -48,8 +48,8 @@ class Stretch(msgspec.Struct, frozen=True, kw_only=True):
         return self.start <= moment and (self.stop is None or moment < self.stop)
 
 
-def stretches(spans: Iterable[Span]) -> list[Stretch]:
-    """The stretches in these spans, ordered by start, agent and target."""
+def interference_spans(spans: Iterable[Span]) -> list[InterferenceSpan]:
+    """The interference_spans in these spans, ordered by start, agent and target."""
     series: dict[tuple[str, str, Network], list[Span]] = defaultdict(list)
     for span in spans:
         series[span.agent, span.target, span.network].append(span)
@@ -57,9 +57,9 @@ def stretches(spans: Iterable[Span]) -> list[Stretch]:
     return sorted(found, key=lambda item: (item.start, item.agent, item.target))
 
 
-def _of_one(spans: list[Span]) -> list[Stretch]:
-    """The stretches of one vantage, target and network."""
-    found: list[Stretch] = []
+def _of_one(spans: list[Span]) -> list[InterferenceSpan]:
+    """The interference_spans of one vantage, target and network."""
+    found: list[InterferenceSpan] = []
     bad: list[Span] = []
     for span in sorted(spans, key=lambda item: (item.start, item.status)):
         if span.status in BAD:
@@ -70,9 +70,9 @@ def _of_one(spans: list[Span]) -> list[Stretch]:
     return [*found, _joined(bad, None)] if bad else found
 
 
-def _joined(bad: list[Span], stop: datetime | None) -> Stretch:
+def _joined(bad: list[Span], stop: datetime | None) -> InterferenceSpan:
     first, last = bad[0], bad[-1]
-    return Stretch(
+    return InterferenceSpan(
         agent=first.agent,
         target=first.target,
         network=first.network,

@@ -15,17 +15,17 @@ from statistics import median_low
 
 import msgspec
 
-from probe.fuse.interference_span import Stretch
-from probe.fuse.presence import Attendance
+from probe.fuse.interference_span import InterferenceSpan
+from probe.fuse.presence import PresenceIndex
 from probe.model.event import Confidence, Event, Network, Scope, Span
 from probe.model.verdict import Cause, Status
 
 
-class Incident(msgspec.Struct, frozen=True, kw_only=True):
+class NetworkEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event and what it was made of."""
 
     event: Event
-    parts: tuple[Stretch, ...]
+    parts: tuple[InterferenceSpan, ...]
 
     @property
     def agents(self) -> frozenset[str]:
@@ -33,25 +33,27 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset(part.agent for part in self.parts)
 
 
-class Others(msgspec.Struct, frozen=True, kw_only=True):
-    """What else is known around the stretches.
+class NetworkContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What else is known around the interference_spans.
 
     Attributes:
         spans: of the service in the network, the reachable ones among them.
-        attendance: when the vantages were there.
+        presence: when the vantages were there.
         sponsors: agent -> who vouched for it; those of one sponsor are one source.
         now: the moment of looking.
     """
 
     spans: tuple[Span, ...]
-    attendance: Attendance
+    presence: PresenceIndex
     sponsors: Mapping[str, str]
     now: datetime
 
 
-def incidents(service: str, network: Network, found: Iterable[Stretch], others: Others) -> list[Incident]:
+def network_events(
+    service: str, network: Network, found: Iterable[InterferenceSpan], context: NetworkContext
+) -> list[NetworkEvent]:
     """The events of one service in one network, in order of time."""
-    return [_incident(service, network, parts, others) for parts in _together(found)]
+    return [_network_event(service, network, parts, context) for parts in _overlapping(found)]
 
 
 def event_id(service: str, scope: Scope, place: str, first: str) -> str:
@@ -67,12 +69,12 @@ def event_id(service: str, scope: Scope, place: str, first: str) -> str:
     return sha256(f"{service}\0{scope}\0{place}\0{first}".encode()).hexdigest()[:16]
 
 
-def independent(agents: Iterable[str], sponsors: Mapping[str, str]) -> int:
+def count_sources(agents: Iterable[str], sponsors: Mapping[str, str]) -> int:
     """How many sources these vantages are: those of one sponsor count once, those of none for themselves."""
     return len({("sponsor", sponsors[agent]) if sponsors.get(agent) else ("agent", agent) for agent in agents})
 
 
-def ordered_causes(parts: Iterable[tuple[Cause, ...]]) -> tuple[Cause, ...]:
+def rank_causes(parts: Iterable[tuple[Cause, ...]]) -> tuple[Cause, ...]:
     """Causes by how many say them first, then by how many say them at all, then by name."""
     listed = list(parts)
     first = Counter(causes[0] for causes in listed if causes)
@@ -80,9 +82,9 @@ def ordered_causes(parts: Iterable[tuple[Cause, ...]]) -> tuple[Cause, ...]:
     return tuple(sorted(any_place, key=lambda cause: (-first[cause], -any_place[cause], cause)))
 
 
-def _together(found: Iterable[Stretch]) -> Iterator[tuple[Stretch, ...]]:
+def _overlapping(found: Iterable[InterferenceSpan]) -> Iterator[tuple[InterferenceSpan, ...]]:
     """Stretches whose times overlap or touch."""
-    parts: list[Stretch] = []
+    parts: list[InterferenceSpan] = []
     until: datetime | None = None
     for stretch in sorted(found, key=lambda item: (item.start, item.agent, item.target)):
         if parts and until is not None and stretch.start > until:
@@ -97,7 +99,9 @@ def _together(found: Iterable[Stretch]) -> Iterator[tuple[Stretch, ...]]:
         yield tuple(parts)
 
 
-def _incident(service: str, network: Network, parts: tuple[Stretch, ...], others: Others) -> Incident:
+def _network_event(
+    service: str, network: Network, parts: tuple[InterferenceSpan, ...], context: NetworkContext
+) -> NetworkEvent:
     stops = [part.stop for part in parts if part.stop is not None]
     lifted = max(stops) if len(stops) == len(parts) else None
     onsets: dict[str, datetime] = {}
@@ -112,8 +116,8 @@ def _incident(service: str, network: Network, parts: tuple[Stretch, ...], others
         scope=Scope.NETWORK,
         network=network,
         status=Status.BLOCKED if any(part.status is Status.BLOCKED for part in last) else Status.THROTTLED,
-        causes=ordered_causes(part.causes for part in parts),
-        confidence=_confidence(parts, lifted, others),
+        causes=rank_causes(part.causes for part in parts),
+        confidence=_confidence(parts, lifted, context),
         onset=median_low(onsets.values()),
         known=first.known,
         lifted=lifted,
@@ -121,32 +125,32 @@ def _incident(service: str, network: Network, parts: tuple[Stretch, ...], others
         networks=1,
         targets=tuple(sorted({part.target for part in parts})),
     )
-    return Incident(event=event, parts=parts)
+    return NetworkEvent(event=event, parts=parts)
 
 
-def _confidence(parts: tuple[Stretch, ...], lifted: datetime | None, others: Others) -> Confidence:
+def _confidence(parts: tuple[InterferenceSpan, ...], lifted: datetime | None, context: NetworkContext) -> Confidence:
     """Whether other vantages of the network bear it out, at its end or now."""
-    moment = others.now if lifted is None else lifted
+    moment = context.now if lifted is None else lifted
     holding = {part.agent for part in parts if part.stop == lifted}
     targets = {part.target for part in parts}
     start = min(part.start for part in parts)
-    for span in others.spans:
+    for span in context.spans:
         if span.status is not Status.REACHABLE or span.agent in holding or span.target not in targets:
             continue
         if span.start > moment or (span.stop is not None and span.stop < moment):
             continue
-        if others.attendance.present(span.agent, span.network, moment) and others.attendance.watched(
+        if context.presence.present(span.agent, span.network, moment) and context.presence.watched(
             span.agent, span.network, max(start, span.start), moment
         ):
             return Confidence.DISPUTED
-    if independent({part.agent for part in parts}, others.sponsors) > 1:
+    if count_sources({part.agent for part in parts}, context.sponsors) > 1:
         return Confidence.CONFIRMED
     return Confidence.ONE_SOURCE
 
 
-def by_place(found: Iterable[Stretch]) -> dict[Network, list[Stretch]]:
+def by_network(found: Iterable[InterferenceSpan]) -> dict[Network, list[InterferenceSpan]]:
     """Stretches by network."""
-    places: dict[Network, list[Stretch]] = defaultdict(list)
+    places: dict[Network, list[InterferenceSpan]] = defaultdict(list)
     for stretch in found:
         places[stretch.network].append(stretch)
     return places

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 from probe.model.event import Network, Presence
 
-PATIENCE = 2
+MISSED_INTERVALS = 2
 """Intervals without a round after which a vantage counts as unknown."""
 
 
-class Attendance:
+class PresenceIndex:
     """The presences of all vantages, to be asked about one of them at a time."""
 
     def __init__(self, presences: Iterable[Presence]) -> None:
@@ -23,7 +23,8 @@ class Attendance:
     def present(self, agent: str, network: Network, moment: datetime) -> bool:
         """Whether the vantage was in this network then, give or take two rounds."""
         return any(
-            run.start <= moment <= run.stop + PATIENCE * _interval(run) for run in self._runs.get((agent, network), ())
+            run.start <= moment <= run.stop + MISSED_INTERVALS * _interval(run)
+            for run in self._runs.get((agent, network), ())
         )
 
     def watched(self, agent: str, network: Network, since: datetime, until: datetime) -> bool:
@@ -32,7 +33,7 @@ class Attendance:
         seen = timedelta()
         for run in runs:
             seen += max(timedelta(), min(run.stop, until) - max(run.start, since))
-        return bool(runs) and seen > PATIENCE * min(_interval(run) for run in runs)
+        return bool(runs) and seen > MISSED_INTERVALS * min(_interval(run) for run in runs)
 
 
 def _interval(run: Presence) -> timedelta:

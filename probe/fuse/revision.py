@@ -13,7 +13,7 @@ from probe.model.event import Event
 _NONE: Mapping[str, int] = {}
 
 
-class Kind(StrEnum):
+class RevisionKind(StrEnum):
     """What a revision says."""
 
     BEGAN = "began"
@@ -28,11 +28,11 @@ class Kind(StrEnum):
     """Nothing of what it was made of stands any more."""
 
 
-NEWS = frozenset({Kind.BEGAN, Kind.LIFTED, Kind.REOPENED, Kind.WITHDRAWN})
+NEWS_KINDS = frozenset({RevisionKind.BEGAN, RevisionKind.LIFTED, RevisionKind.REOPENED, RevisionKind.WITHDRAWN})
 """Revisions that are worth telling people."""
 
 
-class Published(msgspec.Struct, frozen=True, kw_only=True):
+class NewRevision(msgspec.Struct, frozen=True, kw_only=True):
     """A revision to be published.
 
     Attributes:
@@ -40,11 +40,11 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     event: Event
-    kind: Kind
+    kind: RevisionKind
     into: str = ""
 
 
-def revise(before: Iterable[Event], after: Iterable[Event], numbers: Mapping[str, int] = _NONE) -> list[Published]:
+def revise(before: Iterable[Event], after: Iterable[Event], numbers: Mapping[str, int] = _NONE) -> list[NewRevision]:
     """What to publish so that what stood published becomes what fusion says now.
 
     Args:
@@ -57,48 +57,54 @@ def revise(before: Iterable[Event], after: Iterable[Event], numbers: Mapping[str
     """
     standing = {event.id: event for event in before}
     wanted = {event.id: event for event in after}
-    found: list[Published] = []
+    found: list[NewRevision] = []
     heirs: dict[str, int] = {}
     for old in sorted(standing.values(), key=lambda event: event.id):
         if old.id not in wanted:
             heir = _heir(old, wanted.values())
             gone = msgspec.structs.replace(old, revision=old.revision + 1)
             if heir is None:
-                found.append(Published(event=gone, kind=Kind.WITHDRAWN))
+                found.append(NewRevision(event=gone, kind=RevisionKind.WITHDRAWN))
             else:
-                found.append(Published(event=gone, kind=Kind.RENAMED, into=heir.id))
+                found.append(NewRevision(event=gone, kind=RevisionKind.RENAMED, into=heir.id))
                 heirs[heir.id] = max(heirs.get(heir.id, 0), gone.revision)
     for new in sorted(wanted.values(), key=lambda event: (event.onset, event.id)):
         if new.id in standing:
             found += _step(standing[new.id], new, heirs.get(new.id, 0))
         else:
-            kind = Kind.CHANGED if new.id in heirs else Kind.REOPENED if new.id in numbers else Kind.BEGAN
+            kind = (
+                RevisionKind.CHANGED
+                if new.id in heirs
+                else RevisionKind.REOPENED
+                if new.id in numbers
+                else RevisionKind.BEGAN
+            )
             found += _first(new, kind, max(heirs.get(new.id, 0), numbers.get(new.id, 0)) + 1)
     return found
 
 
-def _first(new: Event, kind: Kind, number: int) -> list[Published]:
+def _first(new: Event, kind: RevisionKind, number: int) -> list[NewRevision]:
     """The first revision under an id; an event that is over at first sight began, too."""
     first = msgspec.structs.replace(new, revision=number)
-    if kind is not Kind.BEGAN or new.lifted is None:
-        return [Published(event=first, kind=kind)]
+    if kind is not RevisionKind.BEGAN or new.lifted is None:
+        return [NewRevision(event=first, kind=kind)]
     ended = msgspec.structs.replace(new, revision=number + 1)
     return [
-        Published(event=msgspec.structs.replace(first, lifted=None), kind=kind),
-        Published(event=ended, kind=Kind.LIFTED),
+        NewRevision(event=msgspec.structs.replace(first, lifted=None), kind=kind),
+        NewRevision(event=ended, kind=RevisionKind.LIFTED),
     ]
 
 
-def _step(old: Event, new: Event, inherited: int) -> list[Published]:
+def _step(old: Event, new: Event, inherited: int) -> list[NewRevision]:
     """The revision from what stands under an id to what should; none where nothing differs."""
     if msgspec.structs.replace(new, revision=old.revision) == old:
         return []
     following = msgspec.structs.replace(new, revision=max(old.revision, inherited) + 1)
     if old.lifted is None and new.lifted is not None:
-        return [Published(event=following, kind=Kind.LIFTED)]
+        return [NewRevision(event=following, kind=RevisionKind.LIFTED)]
     if old.lifted is not None and new.lifted is None:
-        return [Published(event=following, kind=Kind.REOPENED)]
-    return [Published(event=following, kind=Kind.CHANGED)]
+        return [NewRevision(event=following, kind=RevisionKind.REOPENED)]
+    return [NewRevision(event=following, kind=RevisionKind.CHANGED)]
 
 
 def _heir(old: Event, wanted: Iterable[Event]) -> Event | None:

@@ -20,7 +20,7 @@ from pathlib import Path
 import aiohttp
 
 from probe.collector.intake.enrolment import make_token
-from probe.collector.store.moments import to_ms
+from probe.collector.store import to_ms
 from probe.collector.store.sqlite import open_store
 from probe.model.verdict import Cause, Status
 from tests.loopback.collector.vantages import FakeAgent, blocked_verdict, change, rounds

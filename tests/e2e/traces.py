@@ -22,7 +22,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from probe.formats.batch import MAX_CHANGES, Change, RoundReport, Settled
+from probe.formats.batch import MAX_CHANGES, ReportedChange, RoundReport, SettledStatus
 from probe.judge.vantage import conclude
 from probe.model.failure import Failure
 from probe.model.transition import Transition
@@ -178,13 +178,13 @@ class Reporter:
         """What goes into the batches."""
         services = dict(self._watch.services)
         if first:
-            settled = tuple(Settled(target=t, status=Status.REACHABLE, since=self._watch.since) for t in services)
+            settled = tuple(SettledStatus(target=t, status=Status.REACHABLE, since=self._watch.since) for t in services)
             yield {"settled": settled, "services": services}
         due = [moment for moment in self._rounds if moment < now]
         self._rounds = self._rounds[len(due) :]
         size = len(services)
         yield {"rounds": tuple(RoundReport(start=at, seconds=45.0, targets=size, measured=size) for at in due)}
-        found = [Change(transition=transition) for transition in self._left if transition.time < now]
+        found = [ReportedChange(transition=transition) for transition in self._left if transition.time < now]
         self._left = self._left[len(found) :]
         for start in range(0, len(found), MAX_CHANGES):
             yield {"changes": tuple(found[start : start + MAX_CHANGES])}

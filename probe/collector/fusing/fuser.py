@@ -14,13 +14,12 @@ from datetime import datetime, timedelta
 import msgspec
 
 from probe.collector.state import Collector
-from probe.collector.store import Session, agents, batches, events, history
-from probe.collector.store.events import Dirty
-from probe.collector.store.moments import from_ms, to_ms
+from probe.collector.store import StoreSession, agents, batches, events, from_ms, history, to_ms
+from probe.collector.store.events import DirtyMark
 from probe.errors import StorageError
 from probe.fuse.fusion import fuse
-from probe.fuse.presence import PATIENCE
-from probe.fuse.revision import Published, revise
+from probe.fuse.presence import MISSED_INTERVALS
+from probe.fuse.revision import NewRevision, revise
 from probe.model.event import Event, Scope
 
 LOG = logging.getLogger("probe.collector.fusing.fuser")
@@ -61,12 +60,14 @@ async def fuse_for_ever(collector: Collector) -> None:
 async def _tick(collector: Collector) -> None:
     """What time alone changes: who bears out what lasts, and how many are present."""
     now = to_ms(collector.clock.now())
-    await collector.store.write(lambda session: events.mark_open(session, now))
+    await collector.store.write(lambda session: events.mark_open_events(session, now))
     old = to_ms(collector.clock.now() - KEPT)
     await collector.store.write(lambda session: batches.forget_batches(session, old, FORGET_AT_ONCE))
-    attendances = await collector.store.read(history.attendance)
+    attendances = await collector.store.read(history.latest_presences)
     for role in agents.ROLES:
-        here = [each for each in attendances if each.role == role and each.stop + PATIENCE * each.interval >= now]
+        here = [
+            each for each in attendances if each.role == role and each.stop + MISSED_INTERVALS * each.interval >= now
+        ]
         collector.metrics.set("agents_present", len(here), role=role)
     lasting = await collector.store.read(lambda session: events.events(session, 0, 100_000, lasting=True))
     for scope in Scope:
@@ -77,7 +78,7 @@ async def _tick(collector: Collector) -> None:
 async def fuse_some(collector: Collector) -> bool:
     """Fuse the oldest of what is marked; whether there may be more."""
     now = collector.clock.now()
-    waiting = await collector.store.read(lambda session: events.dirty(session, AT_ONCE))
+    waiting = await collector.store.read(lambda session: events.dirty_marks(session, AT_ONCE))
     if waiting:
         lag = now - from_ms(min(each.since for each in waiting))
         collector.metrics.set("fusion_lag_seconds", max(0.0, lag.total_seconds()))
@@ -91,7 +92,7 @@ async def fuse_some(collector: Collector) -> bool:
     return len(waiting) == AT_ONCE
 
 
-def _guarded(session: Session, dirty: Dirty, now: datetime) -> list[Published]:
+def _guarded(session: StoreSession, dirty: DirtyMark, now: datetime) -> list[NewRevision]:
     """As `_differs`; a fault of ours in one service does not keep the others from being fused."""
     try:
         return _differs(session, dirty, now)
@@ -100,9 +101,9 @@ def _guarded(session: Session, dirty: Dirty, now: datetime) -> list[Published]:
         return []
 
 
-def _differs(session: Session, dirty: Dirty, now: datetime) -> list[Published]:
+def _differs(session: StoreSession, dirty: DirtyMark, now: datetime) -> list[NewRevision]:
     """What is to be published of one service in one country."""
-    before, numbers = events.standing(session, dirty.service, dirty.cc)
+    before, numbers = events.current_events(session, dirty.service, dirty.cc)
     if not before and not numbers and not events.ever_bad(session, dirty.service):
         return []
     spans = history.spans_of(session, dirty.service, dirty.cc)
@@ -117,8 +118,8 @@ def _whole_ms(event: Event) -> Event:
     return msgspec.json.decode(msgspec.json.encode(event), type=Event)
 
 
-def _publish(session: Session, done: list[tuple[Dirty, list[Published]]], now: int) -> None:
+def _publish(session: StoreSession, done: list[tuple[DirtyMark, list[NewRevision]]], now: int) -> None:
     for dirty, found in done:
         for published in found:
             events.publish(session, published, now)
-        events.clean(session, dirty)
+        events.clear_dirty(session, dirty)

@@ -10,13 +10,12 @@ from math import ceil
 import msgspec
 from aiohttp import web
 
-from probe.collector.intake.apply_batch import Answer, Outcome, Parcel, absorb
-from probe.collector.intake.delivery import Delivery, open_parcel, signature_of
-from probe.collector.intake.enrolment import Application, enrol
+from probe.collector.intake.apply_batch import BatchOutcome, BatchResult, VerifiedBatch, apply_batch
+from probe.collector.intake.enrolment import EnrolmentRequest, enrol
+from probe.collector.intake.verify_batch import BatchRequest, signature_of, verify_batch
 from probe.collector.state import STATE, Collector
-from probe.collector.store import batches
+from probe.collector.store import batches, to_ms
 from probe.collector.store.agents import AgentRow
-from probe.collector.store.moments import to_ms
 from probe.collector.web.responses import ApiError, json_response, storage_unavailable
 from probe.errors import StorageError
 from probe.formats.batch import MAX_COMPRESSED
@@ -25,7 +24,7 @@ _APART = 64 * 1024
 """A body larger than this on the wire is checked on another thread: one agent's outbox does not hold up the rest."""
 _CONTROL_LASTS = timedelta(days=7)
 """A control's verdict older than this is not handed out any more."""
-_APPLICATION = msgspec.json.Decoder(Application)
+_APPLICATION = msgspec.json.Decoder(EnrolmentRequest)
 
 
 async def post_enrol(request: web.Request) -> web.Response:
@@ -58,7 +57,7 @@ async def post_batch(request: web.Request) -> web.Response:
     wait = collector.limits.take(agent.id, len(raw), collector.clock.monotonic())
     if wait:
         raise ApiError(429, "slow_down", "too many batches at once", retry_after=ceil(wait / collector.clock.rate))
-    delivery = Delivery(
+    delivery = BatchRequest(
         raw=raw,
         encoding=request.headers.get("Content-Encoding", "").strip().lower(),
         signature=signature_of(request.headers.get("Probe-Signature", "")),
@@ -67,9 +66,9 @@ async def post_batch(request: web.Request) -> web.Response:
         rate=collector.clock.rate,
     )
     if len(raw) > _APART:
-        parcel = await asyncio.to_thread(open_parcel, agent, delivery, collector.origin)
+        parcel = await asyncio.to_thread(verify_batch, agent, delivery, collector.origin)
     else:
-        parcel = open_parcel(agent, delivery, collector.origin)
+        parcel = verify_batch(agent, delivery, collector.origin)
     outcome = await _store(collector, agent, parcel)
     collector.metrics.add("batch_seconds_sum", collector.real.monotonic() - began)
     collector.metrics.add("batch_seconds_count")
@@ -117,9 +116,9 @@ def _posted(request: web.Request) -> datetime | None:
     return moment if moment is not None and moment.tzinfo is not None and 1990 <= moment.year <= 2200 else None
 
 
-async def _store(collector: Collector, agent: AgentRow, parcel: Parcel) -> Outcome:
+async def _store(collector: Collector, agent: AgentRow, parcel: VerifiedBatch) -> BatchOutcome:
     try:
-        outcome = await collector.store.write(lambda session: absorb(session, agent, parcel))
+        outcome = await collector.store.write(lambda session: apply_batch(session, agent, parcel))
     except StorageError as error:
         raise storage_unavailable(error) from error
     metrics = collector.metrics
@@ -127,19 +126,19 @@ async def _store(collector: Collector, agent: AgentRow, parcel: Parcel) -> Outco
     metrics.add("rounds_total", outcome.rounds)
     metrics.add("changes_total", outcome.changes)
     metrics.add("ignored_total", outcome.ignored)
-    if outcome.answer is Answer.STORED:
+    if outcome.answer is BatchResult.STORED:
         for part in ("connections", "handshakes", "bytes", "refused"):
             metrics.add(f"vantage_{part}_total", sum(getattr(report, part) for report in parcel.batch.rounds))
-    if outcome.answer is Answer.STORED:
+    if outcome.answer is BatchResult.STORED:
         collector.stirred.set()
     return outcome
 
 
-def _answer(outcome: Outcome, now: datetime) -> web.Response:
+def _answer(outcome: BatchOutcome, now: datetime) -> web.Response:
     match outcome.answer:
-        case Answer.GAP:
+        case BatchResult.GAP:
             raise ApiError(409, "gap", "batches before this one are missing", expected=outcome.seq)
-        case Answer.CONFLICT:
+        case BatchResult.CONFLICT:
             raise ApiError(422, "conflict", "another body came under this number before")
         case _:
             return json_response({"acked": outcome.seq, "clock": now})

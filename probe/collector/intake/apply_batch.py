@@ -14,20 +14,24 @@ from hashlib import sha256
 
 import msgspec
 
-from probe.collector.intake.skew import keeps, shift
-from probe.collector.store import Session, agents, batches, history
+from probe.collector.store import StoreSession, agents, batches, history, to_ms
 from probe.collector.store.agents import AgentRow
-from probe.collector.store.history import NewSpan, Run
-from probe.collector.store.moments import to_ms
-from probe.formats.batch import Batch, Change, RoundReport, Settled
+from probe.collector.store.history import NewSpan, PresenceRun
+from probe.formats.batch import Batch, ReportedChange, RoundReport, SettledStatus
 from probe.model.transition import VANTAGE
 from probe.model.verdict import Cause, Status, VantageState, Verdict
 
+CLOCK_TOLERANCE = timedelta(seconds=120)
+"""A smaller clock offset is not corrected: detection looks at whole rounds, so a minute or two changes nothing."""
+MAX_FUTURE = timedelta(minutes=5)
+"""A time further ahead than this, after correction, is ignored."""
+MAX_AGE = timedelta(days=30)
+"""A time older than this is acknowledged and ignored: agents keep their outbox for less."""
 EVIDENCE_BYTES = 8 * 1024
 """A verdict's compressed bytes at most; a larger one loses observations from its end until it fits."""
 
 
-class Parcel(msgspec.Struct, frozen=True, kw_only=True):
+class VerifiedBatch(msgspec.Struct, frozen=True, kw_only=True):
     """A batch whose signature has been checked, and how it came.
 
     Attributes:
@@ -46,7 +50,7 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     rate: float = 1.0
 
 
-class Answer(StrEnum):
+class BatchResult(StrEnum):
     """What becomes of a batch."""
 
     STORED = "stored"
@@ -55,7 +59,7 @@ class Answer(StrEnum):
     CONFLICT = "conflict"
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class BatchOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What was done.
 
     Attributes:
@@ -64,28 +68,28 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         ignored: rounds, changes and statuses that were not kept: too old, or of a time to come.
     """
 
-    answer: Answer
+    answer: BatchResult
     seq: int
     rounds: int = 0
     changes: int = 0
     ignored: int = 0
 
 
-def absorb(session: Session, agent: AgentRow, parcel: Parcel) -> Outcome:
+def apply_batch(session: StoreSession, agent: AgentRow, parcel: VerifiedBatch) -> BatchOutcome:
     """Take a batch in, or say why not."""
     batch = parcel.batch
     now = to_ms(parcel.received)
-    off = shift(batch.sent, parcel.posted, parcel.received, parcel.rate)
+    off = clock_offset(batch.sent, parcel.posted, parcel.received, parcel.rate)
     agents.touch(session, agent.no, now, off // timedelta(milliseconds=1))
     acked = batches.acked(session, agent.no, batch.epoch)
     if batch.seq <= acked:
         known = batches.batch_digest(session, agent.no, batch.epoch, batch.seq)
         if known is not None and known != parcel.digest:
             agents.flag(session, agent.no, "two histories under one number")
-            return Outcome(answer=Answer.CONFLICT, seq=batch.seq)
-        return Outcome(answer=Answer.AGAIN, seq=batch.seq)
+            return BatchOutcome(answer=BatchResult.CONFLICT, seq=batch.seq)
+        return BatchOutcome(answer=BatchResult.AGAIN, seq=batch.seq)
     if batch.seq > acked + 1:
-        return Outcome(answer=Answer.GAP, seq=acked + 1)
+        return BatchOutcome(answer=BatchResult.GAP, seq=acked + 1)
     if acked and batches.newer_epoch(session, agent.no, batch.epoch):
         agents.flag(session, agent.no, "two outboxes at once")
     raw = (parcel.raw, parcel.signature) if batch.changes or batch.settled else (None, None)
@@ -98,7 +102,7 @@ def absorb(session: Session, agent: AgentRow, parcel: Parcel) -> Outcome:
 class _Effect:
     """The rounds, statuses and changes of one batch, written in order."""
 
-    def __init__(self, session: Session, agent: AgentRow, parcel: Parcel, off: timedelta) -> None:
+    def __init__(self, session: StoreSession, agent: AgentRow, parcel: VerifiedBatch, off: timedelta) -> None:
         self._session = session
         self._agent = agent
         self._batch = parcel.batch
@@ -111,7 +115,7 @@ class _Effect:
         self._network = batches.network_number(session, network.asn or agent.asn, self._country)
         self._ignored = 0
 
-    def apply(self) -> Outcome:
+    def apply(self) -> BatchOutcome:
         """Write it all."""
         rounds = [(at, item) for item in self._batch.rounds if (at := self._time(item.start)) is not None]
         self._attend(rounds)
@@ -123,28 +127,28 @@ class _Effect:
             for settled in self._batch.settled:
                 self._settle(settled)
             changes = sum(self._change(change) for change in self._batch.changes)
-        return Outcome(
-            answer=Answer.STORED, seq=self._batch.seq, rounds=len(rounds), changes=changes, ignored=self._ignored
+        return BatchOutcome(
+            answer=BatchResult.STORED, seq=self._batch.seq, rounds=len(rounds), changes=changes, ignored=self._ignored
         )
 
     def _time(self, moment: datetime) -> int | None:
         """The corrected moment; None (and counted) when it is of a time that is not kept."""
         corrected = moment + self._off
-        if keeps(corrected, self._received, self._rate):
+        if is_kept_time(corrected, self._received, self._rate):
             return to_ms(corrected)
         self._ignored += 1
         return None
 
     def _attend(self, rounds: list[tuple[int, RoundReport]]) -> None:
         """Extend the agent's presence: as few rows as there are unbroken runs."""
-        run: Run | None = None
+        run: PresenceRun | None = None
         interval = round(self._batch.interval * 1000)
         for start, report in rounds:
             stop = start + round(report.seconds * 1000)
             state = VantageState(report.state)
             if run is None or start < run.start:
                 self._save(run)
-                run = history.run_at(self._session, self._agent.no, start)
+                run = history.presence_run_at(self._session, self._agent.no, start)
             if (
                 run is not None
                 and run.start <= start <= run.stop + 2 * interval
@@ -155,12 +159,12 @@ class _Effect:
                 run.measured += report.measured
                 continue
             self._save(run)
-            run = Run(start, stop, self._network, interval, state, 1, report.measured)
+            run = PresenceRun(start, stop, self._network, interval, state, 1, report.measured)
         self._save(run)
 
-    def _save(self, run: Run | None) -> None:
+    def _save(self, run: PresenceRun | None) -> None:
         if run is not None:
-            history.save_run(self._session, self._agent.no, run)
+            history.save_presence_run(self._session, self._agent.no, run)
 
     def _vote(self) -> None:
         for text, service in self._batch.services.items():
@@ -171,7 +175,7 @@ class _Effect:
                     history.mark_dirty(self._session, before, country, self._now)
                     history.mark_dirty(self._session, after, country, self._now)
 
-    def _settle(self, settled: Settled) -> None:
+    def _settle(self, settled: SettledStatus) -> None:
         """A status nobody saw begin: it opens a span, or corrects one that lasts."""
         start = to_ms(settled.since + self._off)
         if start > to_ms(self._received) and self._time(settled.since) is None:
@@ -185,7 +189,7 @@ class _Effect:
     def _sent(self) -> int:
         return to_ms(self._batch.sent + self._off)
 
-    def _change(self, change: Change) -> bool:
+    def _change(self, change: ReportedChange) -> bool:
         """A transition: ends the span that lasts where the next one begins. Whether it was kept."""
         transition = change.transition
         if transition.target == VANTAGE:  # the rounds' states say so already
@@ -235,6 +239,27 @@ class _Effect:
                 target = batches.target_number(self._session, verdict.target)
                 body = zlib.compress(msgspec.json.encode(verdict), 6)
                 batches.set_control(self._session, target, self._agent.no, measured, body)
+
+
+def clock_offset(sent: datetime, posted: datetime | None, received: datetime, rate: float = 1.0) -> timedelta:
+    """How much to add to an agent's times; zero when its clock is within `CLOCK_TOLERANCE`.
+
+    A batch may wait in its outbox for days, so a `sent` before `received` does not show a slow clock. Without `posted`
+    only a `sent` in the future is corrected.
+
+    Args:
+        sent: the agent's clock when it made the batch.
+        posted: the agent's clock when it posted the batch (`Probe-Clock` header).
+        received: the collector's clock at the request.
+        rate: speed of the collector's clock. A laboratory's clock runs fast, so that a request takes more of its time.
+    """
+    offset = received - posted if posted is not None else min(received - sent, timedelta(0))
+    return offset if abs(offset) > CLOCK_TOLERANCE * max(1.0, rate) else timedelta(0)
+
+
+def is_kept_time(moment: datetime, received: datetime, rate: float = 1.0) -> bool:
+    """Whether a corrected time is stored: at most `MAX_AGE` old and at most `MAX_FUTURE` ahead."""
+    return received - MAX_AGE <= moment <= received + MAX_FUTURE * max(1.0, rate)
 
 
 def pack(verdict: Verdict) -> bytes:

@@ -14,9 +14,8 @@ from hashlib import sha256
 
 import msgspec
 
-from probe.collector.store import Session, agents
+from probe.collector.store import StoreSession, agents, to_ms
 from probe.collector.store.agents import AgentRow, TokenRow
-from probe.collector.store.moments import to_ms
 from probe.collector.web.responses import ApiError
 
 TOKEN_BYTES = 16
@@ -25,7 +24,7 @@ KEY_BYTES = 32
 MAX_ASN = 2**32 - 1
 
 
-class Application(msgspec.Struct, frozen=True, kw_only=True):
+class EnrolmentRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What an agent asks with. `asn` and `country` stand in for what its batches leave out."""
 
     token: str
@@ -35,14 +34,14 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     country: str = ""
 
 
-def make_token(session: Session, *, role: str, sponsor: str, now: datetime, ttl: timedelta) -> str:
+def make_token(session: StoreSession, *, role: str, sponsor: str, now: datetime, ttl: timedelta) -> str:
     """A new token, to be told to one volunteer; it cannot be read again later."""
     token = secrets.token_hex(TOKEN_BYTES)
     agents.add_token(session, _digest(token), TokenRow(role, sponsor, to_ms(now + ttl), None), to_ms(now))
     return token
 
 
-def enrol(session: Session, application: Application, now: datetime) -> str:
+def enrol(session: StoreSession, application: EnrolmentRequest, now: datetime) -> str:
     """Register the agent; its id.
 
     The same key with the same token is answered as the first time: the first answer may have been lost on its way.

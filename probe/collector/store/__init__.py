@@ -1,22 +1,27 @@
 """Where a collector keeps what it was told: one SQL path, whatever the engine.
 
-All SQL of the collector stands in the modules of this package (`agents`, `batches`, `history`, `events`), as plain
-functions over a `Session`. They use what SQLite and PostgreSQL have in common (ON CONFLICT, RETURNING, partial indexes,
-`?` for values, which an engine may rewrite), so that a second engine is one more class and no second set of queries.
+All SQL of the collector is in the modules of this package (`agents`, `batches`, `history`, `events`), as plain
+functions over a `StoreSession`. They use what SQLite and PostgreSQL have in common (ON CONFLICT, RETURNING, partial
+indexes, `?` for values, which an engine may rewrite), so that a second engine needs one class and no second set of
+queries.
 Times are whole milliseconds since the Unix epoch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 Value = int | str | bytes | None
 Row = tuple[Any, ...]
 Result = TypeVar("Result")
 
+_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
-class Session(Protocol):
+
+class StoreSession(Protocol):
     """One transaction, or one consistent view for reading."""
 
     def run(self, sql: str, *values: Value) -> int:
@@ -36,14 +41,14 @@ class Store(Protocol):
     commit that makes it survive a power cut. Several writes may share one commit; none spoils another's.
     """
 
-    async def write(self, job: Callable[[Session], Result]) -> Result:
+    async def write(self, job: Callable[[StoreSession], Result]) -> Result:
         """Do the job in a transaction.
 
         Raises:
             StorageError: the engine cannot write (disk full, overloaded); nothing of the job is kept.
         """
 
-    async def read(self, query: Callable[[Session], Result]) -> Result:
+    async def read(self, query: Callable[[StoreSession], Result]) -> Result:
         """Do the query on a view of what is committed."""
 
     def waiting(self) -> int:
@@ -51,3 +56,13 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Finish what was taken on, then let go of the database."""
+
+
+def to_ms(moment: datetime) -> int:
+    """The moment in whole milliseconds since the Unix epoch, rounded down."""
+    return (moment - _UNIX_EPOCH) // _MILLISECOND
+
+
+def from_ms(value: int) -> datetime:
+    """The moment of so many milliseconds since the Unix epoch, in UTC."""
+    return _UNIX_EPOCH + timedelta(milliseconds=value)

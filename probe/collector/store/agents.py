@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from probe.collector.store import Row, Session
+from probe.collector.store import Row, StoreSession
 
 ROLES = ("vantage", "control")
 """What an agent may be: a volunteer's vantage, or a control at an uncensored host."""
@@ -38,7 +38,7 @@ class TokenRow(msgspec.Struct, frozen=True):
 _AGENT = "SELECT no, id, pubkey, role, sponsor, asn, cc, state, flag, skew, seen FROM agent"
 
 
-def add_token(session: Session, digest: bytes, new: TokenRow, now: int) -> None:
+def add_token(session: StoreSession, digest: bytes, new: TokenRow, now: int) -> None:
     """Keep a token's digest."""
     session.run(
         "INSERT INTO token (hash, role, sponsor, created, expires) VALUES (?, ?, ?, ?, ?)",
@@ -50,18 +50,18 @@ def add_token(session: Session, digest: bytes, new: TokenRow, now: int) -> None:
     )
 
 
-def token(session: Session, digest: bytes) -> TokenRow | None:
+def token(session: StoreSession, digest: bytes) -> TokenRow | None:
     """The token of this digest."""
     row = session.row("SELECT role, sponsor, expires, agent FROM token WHERE hash = ?", digest)
     return TokenRow(*row) if row else None
 
 
-def spend_token(session: Session, digest: bytes, agent: str, now: int) -> None:
+def spend_token(session: StoreSession, digest: bytes, agent: str, now: int) -> None:
     """Mark a token as used by this agent."""
     session.run("UPDATE token SET used = ?, agent = ? WHERE hash = ?", now, agent, digest)
 
 
-def add_agent(session: Session, agent: AgentRow) -> None:
+def add_agent(session: StoreSession, agent: AgentRow) -> None:
     """Enrol an agent; its `no` is chosen here."""
     session.run(
         "INSERT INTO agent (id, pubkey, role, sponsor, asn, cc, created, seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -76,43 +76,43 @@ def add_agent(session: Session, agent: AgentRow) -> None:
     )
 
 
-def agent(session: Session, agent_id: str) -> AgentRow | None:
+def agent(session: StoreSession, agent_id: str) -> AgentRow | None:
     """The agent of this id."""
     return _agent(session.row(f"{_AGENT} WHERE id = ?", agent_id))
 
 
-def agent_of_key(session: Session, pubkey: bytes) -> AgentRow | None:
+def agent_of_key(session: StoreSession, pubkey: bytes) -> AgentRow | None:
     """The agent of this public key."""
     return _agent(session.row(f"{_AGENT} WHERE pubkey = ?", pubkey))
 
 
-def agents(session: Session) -> list[AgentRow]:
+def agents(session: StoreSession) -> list[AgentRow]:
     """All agents, in the order they enrolled."""
     return [AgentRow(*row) for row in session.rows(f"{_AGENT} ORDER BY no")]
 
 
-def touch(session: Session, no: int, now: int, skew: int) -> None:
+def touch(session: StoreSession, no: int, now: int, skew: int) -> None:
     """Note that an agent was heard; also the write without which a duplicate's commit would wait for nothing."""
     session.run("UPDATE agent SET seen = ?, skew = ? WHERE no = ?", now, skew, no)
 
 
-def flag(session: Session, no: int, word: str) -> None:
+def flag(session: StoreSession, no: int, word: str) -> None:
     """Note what is odd about an agent."""
     session.run("UPDATE agent SET flag = ? WHERE no = ?", word, no)
 
 
-def revoke(session: Session, agent_id: str) -> bool:
+def revoke(session: StoreSession, agent_id: str) -> bool:
     """Refuse this agent from now on; False when there is none of that id."""
     return session.run("UPDATE agent SET state = 'revoked' WHERE id = ?", agent_id) > 0
 
 
-def secret(session: Session, key: str) -> bytes | None:
+def secret(session: StoreSession, key: str) -> bytes | None:
     """A secret of this collector's own."""
     row = session.row("SELECT value FROM meta WHERE key = ?", key)
     return bytes(row[0]) if row else None
 
 
-def keep_secret(session: Session, key: str, value: bytes) -> None:
+def keep_secret(session: StoreSession, key: str, value: bytes) -> None:
     """Keep a secret, unless there is one already."""
     session.run("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING", key, value)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from probe.collector.store import Row, Session
+from probe.collector.store import Row, StoreSession
 
 
-def acked(session: Session, agent: int, epoch: str) -> int:
+def acked(session: StoreSession, agent: int, epoch: str) -> int:
     """The last sequence number taken in of this outbox, 0 when it is new."""
     row = session.row("SELECT acked FROM spool WHERE agent = ? AND epoch = ?", agent, epoch)
     return int(row[0]) if row else 0
 
 
-def advance(session: Session, agent: int, epoch: str, seq: int, now: int) -> None:
+def advance(session: StoreSession, agent: int, epoch: str, seq: int, now: int) -> None:
     """Note that an outbox has been taken in up to this number."""
     session.run(
         "INSERT INTO spool (agent, epoch, acked, since) VALUES (?, ?, ?, ?)"
@@ -23,7 +23,7 @@ def advance(session: Session, agent: int, epoch: str, seq: int, now: int) -> Non
     )
 
 
-def newer_epoch(session: Session, agent: int, epoch: str) -> bool:
+def newer_epoch(session: StoreSession, agent: int, epoch: str) -> bool:
     """Whether another outbox of this agent began after this one did."""
     row = session.row(
         "SELECT 1 FROM spool WHERE agent = ? AND epoch <> ?"
@@ -36,14 +36,14 @@ def newer_epoch(session: Session, agent: int, epoch: str) -> bool:
     return row is not None
 
 
-def batch_digest(session: Session, agent: int, epoch: str, seq: int) -> bytes | None:
+def batch_digest(session: StoreSession, agent: int, epoch: str, seq: int) -> bytes | None:
     """The SHA-256 of a batch that came; None when it did not, or so long ago that it was let go."""
     row = session.row("SELECT sha256 FROM batch WHERE agent = ? AND epoch = ? AND seq = ?", agent, epoch, seq)
     return bytes(row[0]) if row else None
 
 
 def add_batch(
-    session: Session, key: tuple[int, str, int], sha256: bytes, times: tuple[int, int, int], raw: Row
+    session: StoreSession, key: tuple[int, str, int], sha256: bytes, times: tuple[int, int, int], raw: Row
 ) -> None:
     """Keep that a batch came.
 
@@ -64,7 +64,7 @@ def add_batch(
     )
 
 
-def forget_batches(session: Session, before: int, limit: int) -> int:
+def forget_batches(session: StoreSession, before: int, limit: int) -> int:
     """Let go of quiet batches received before this moment, so many at a time; those that hold changes stay."""
     return session.run(
         "DELETE FROM batch WHERE (agent, epoch, seq) IN"
@@ -74,7 +74,7 @@ def forget_batches(session: Session, before: int, limit: int) -> int:
     )
 
 
-def target_number(session: Session, text: str) -> int:
+def target_number(session: StoreSession, text: str) -> int:
     """The number of a target, given now where it had none."""
     row = session.row("SELECT no FROM target WHERE text = ?", text)
     if row is None:
@@ -83,7 +83,7 @@ def target_number(session: Session, text: str) -> int:
     return int(row[0])
 
 
-def network_number(session: Session, asn: int, cc: str) -> int:
+def network_number(session: StoreSession, asn: int, cc: str) -> int:
     """The number of a network, given now where it had none."""
     row = session.row("SELECT no FROM network WHERE asn = ? AND cc = ?", asn, cc)
     if row is None:
@@ -92,13 +92,13 @@ def network_number(session: Session, asn: int, cc: str) -> int:
     return int(row[0])
 
 
-def service_of(session: Session, target: int) -> str:
+def service_of(session: StoreSession, target: int) -> str:
     """The service a target belongs to by most agents' word; the target itself when it belongs to none."""
     row = session.row("SELECT CASE WHEN service = '' THEN text ELSE service END FROM target WHERE no = ?", target)
     return str(row[0]) if row else ""
 
 
-def vote(session: Session, target: int, agent: int, service: str) -> tuple[str, str]:
+def vote(session: StoreSession, target: int, agent: int, service: str) -> tuple[str, str]:
     """Count an agent's word on a target's service; the service before and after.
 
     The most votes win, the first by name among equals, so that the outcome is the same in whatever order they came.
@@ -120,7 +120,7 @@ def vote(session: Session, target: int, agent: int, service: str) -> tuple[str, 
     return before, service_of(session, target)
 
 
-def add_evidence(session: Session, digest: bytes, body: bytes, now: int) -> None:
+def add_evidence(session: StoreSession, digest: bytes, body: bytes, now: int) -> None:
     """Keep a verdict's bytes under their digest; what is there already stays."""
     session.run(
         "INSERT INTO evidence (sha256, body, first_seen) VALUES (?, ?, ?) ON CONFLICT (sha256) DO NOTHING",
@@ -130,13 +130,13 @@ def add_evidence(session: Session, digest: bytes, body: bytes, now: int) -> None
     )
 
 
-def evidence(session: Session, digest: bytes) -> bytes | None:
+def evidence(session: StoreSession, digest: bytes) -> bytes | None:
     """The compressed bytes under this digest."""
     row = session.row("SELECT body FROM evidence WHERE sha256 = ?", digest)
     return bytes(row[0]) if row else None
 
 
-def set_control(session: Session, target: int, agent: int, time: int, body: bytes) -> None:
+def set_control(session: StoreSession, target: int, agent: int, time: int, body: bytes) -> None:
     """Keep a control's verdict of a target, unless a newer one is there."""
     session.run(
         "INSERT INTO control (target, agent, time, revision, body)"
@@ -150,18 +150,18 @@ def set_control(session: Session, target: int, agent: int, time: int, body: byte
     )
 
 
-def control_revision(session: Session) -> int:
+def control_revision(session: StoreSession) -> int:
     """Grows with every verdict of a control."""
     row = session.row("SELECT coalesce(max(revision), 0) FROM control")
     return int(row[0]) if row else 0
 
 
-def control_bodies(session: Session, since: int) -> list[bytes]:
+def control_bodies(session: StoreSession, since: int) -> list[bytes]:
     """Compressed verdicts of controls measured since this moment, in the order of their targets' numbers."""
     return [bytes(row[0]) for row in session.rows("SELECT body FROM control WHERE time >= ? ORDER BY target", since)]
 
 
-def control_body(session: Session, target: str) -> bytes | None:
+def control_body(session: StoreSession, target: str) -> bytes | None:
     """The control's newest verdict of one target, compressed."""
     row = session.row("SELECT body FROM control WHERE target = (SELECT no FROM target WHERE text = ?)", target)
     return bytes(row[0]) if row else None

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from probe.collector.store import Row, Session
-from probe.collector.store.moments import from_ms, to_ms
-from probe.fuse.board import Tally
-from probe.fuse.revision import Kind, Published
+from probe.collector.store import Row, StoreSession, from_ms, to_ms
+from probe.fuse.board import StatusCount
+from probe.fuse.revision import NewRevision, RevisionKind
 from probe.model.event import Event, Network
 from probe.model.verdict import Cause, Status
 
@@ -16,7 +15,7 @@ WITHDRAWN = "-"
 _EVENT = msgspec.json.Decoder(Event)
 
 
-class Dirty(msgspec.Struct, frozen=True):
+class DirtyMark(msgspec.Struct, frozen=True):
     """A service in a country that is to be fused again; `mark` grows when it is marked again."""
 
     service: str
@@ -29,25 +28,25 @@ class Revision(msgspec.Struct, frozen=True):
     """A revision as it was published."""
 
     no: int
-    kind: Kind
+    kind: RevisionKind
     published: int
     event: Event
 
 
-class Standing(msgspec.Struct, frozen=True):
+class StoredEvent(msgspec.Struct, frozen=True):
     """An event as it stands; `superseded` is the id it goes on under, or `-` when it was withdrawn."""
 
     event: Event
     superseded: str
 
 
-def dirty(session: Session, limit: int) -> list[Dirty]:
+def dirty_marks(session: StoreSession, limit: int) -> list[DirtyMark]:
     """What waits to be fused, the oldest first."""
     found = session.rows("SELECT service, cc, since, mark FROM dirty ORDER BY since LIMIT ?", limit)
-    return [Dirty(*row) for row in found]
+    return [DirtyMark(*row) for row in found]
 
 
-def clean(session: Session, done: Dirty) -> None:
+def clear_dirty(session: StoreSession, done: DirtyMark) -> None:
     """It has been fused, unless it was marked again meanwhile."""
     session.run(
         "DELETE FROM dirty WHERE service = ? AND cc = ? AND mark = ?",
@@ -57,7 +56,7 @@ def clean(session: Session, done: Dirty) -> None:
     )
 
 
-def mark_open(session: Session, now: int) -> None:
+def mark_open_events(session: StoreSession, now: int) -> None:
     """Have every event that lasts fused again: who bears it out changes with time alone."""
     session.run(
         "INSERT INTO dirty (service, cc, since) SELECT DISTINCT service, cc, ? FROM event"
@@ -66,7 +65,7 @@ def mark_open(session: Session, now: int) -> None:
     )
 
 
-def ever_bad(session: Session, service: str) -> bool:
+def ever_bad(session: StoreSession, service: str) -> bool:
     """Whether any target of a service was ever interfered with."""
     row = session.row(
         "SELECT 1 FROM span JOIN target ON target.no = span.target WHERE (target.service = ? OR (target.service = ''"
@@ -77,7 +76,7 @@ def ever_bad(session: Session, service: str) -> bool:
     return row is not None
 
 
-def standing(session: Session, service: str, cc: str) -> tuple[list[Event], dict[str, int]]:
+def current_events(session: StoreSession, service: str, cc: str) -> tuple[list[Event], dict[str, int]]:
     """The events of a service in a country as published, and the last numbers of those that stand no more."""
     found = session.rows("SELECT body, superseded FROM event WHERE service = ? AND cc = ?", service, cc)
     events = [(_EVENT.decode(body), superseded) for body, superseded in found]
@@ -87,11 +86,11 @@ def standing(session: Session, service: str, cc: str) -> tuple[list[Event], dict
     )
 
 
-def publish(session: Session, published: Published, now: int) -> None:
+def publish(session: StoreSession, published: NewRevision, now: int) -> None:
     """Write a revision, and the event as it stands after it."""
     event = published.event
     body = msgspec.json.encode(event)
-    superseded = WITHDRAWN if published.kind is Kind.WITHDRAWN else published.into
+    superseded = WITHDRAWN if published.kind is RevisionKind.WITHDRAWN else published.into
     session.run(
         "INSERT INTO revision (id, revision, kind, published, body) VALUES (?, ?, ?, ?, ?)",
         *(event.id, event.revision, published.kind, now, body),
@@ -106,13 +105,13 @@ def publish(session: Session, published: Published, now: int) -> None:
     )
 
 
-def event(session: Session, event_id: str) -> Standing | None:
+def event(session: StoreSession, event_id: str) -> StoredEvent | None:
     """The event of this id as it stands."""
     row = session.row("SELECT body, superseded FROM event WHERE id = ?", event_id)
-    return Standing(_EVENT.decode(row[0]), row[1]) if row else None
+    return StoredEvent(_EVENT.decode(row[0]), row[1]) if row else None
 
 
-def events(session: Session, since: int, limit: int, *, lasting: bool = False) -> list[Event]:
+def events(session: StoreSession, since: int, limit: int, *, lasting: bool = False) -> list[Event]:
     """Events that stand and lasted at or after a moment, the newest onset first."""
     found = session.rows(
         "SELECT body FROM event WHERE superseded = '' AND (lifted IS NULL OR (? = 0 AND lifted >= ?))"
@@ -122,13 +121,13 @@ def events(session: Session, since: int, limit: int, *, lasting: bool = False) -
     return [_EVENT.decode(row[0]) for row in found]
 
 
-def revisions_of(session: Session, event_id: str) -> list[Revision]:
+def revisions_of(session: StoreSession, event_id: str) -> list[Revision]:
     """Every revision under an id, the first one first."""
     found = session.rows("SELECT no, kind, published, body FROM revision WHERE id = ? ORDER BY revision", event_id)
     return [_revision(row) for row in found]
 
 
-def news(session: Session, kinds: frozenset[Kind], since: int, limit: int) -> list[Revision]:
+def news(session: StoreSession, kinds: frozenset[RevisionKind], since: int, limit: int) -> list[Revision]:
     """Revisions of some kinds published since a moment, the newest first."""
     holes = ", ".join("?" for _ in kinds)
     found = session.rows(
@@ -141,13 +140,13 @@ def news(session: Session, kinds: frozenset[Kind], since: int, limit: int) -> li
     return [_revision(row) for row in found]
 
 
-def latest_revision(session: Session) -> int:
+def latest_revision(session: StoreSession) -> int:
     """The number of the newest revision of all."""
     row = session.row("SELECT coalesce(max(no), 0) FROM revision")
     return int(row[0]) if row else 0
 
 
-def of_service(session: Session, service: str, limit: int) -> list[Event]:
+def of_service(session: StoreSession, service: str, limit: int) -> list[Event]:
     """Events of a service that stand, the newest onset first."""
     found = session.rows(
         "SELECT body FROM event WHERE service = ? AND superseded = '' ORDER BY onset DESC, id LIMIT ?", service, limit
@@ -173,7 +172,7 @@ _GROUPED = (
 )
 
 
-def tallies(session: Session, now: int, service: str = "") -> list[Tally]:
+def status_counts(session: StoreSession, now: int, service: str = "") -> list[StatusCount]:
     """How many vantages of each network say what of each target, those present apart from those silent.
 
     Of one service's targets when it is named.
@@ -183,7 +182,7 @@ def tallies(session: Session, now: int, service: str = "") -> list[Tally]:
     else:
         found = session.rows(f"{_TALLY} {_GROUPED}", now)
     return [
-        Tally(
+        StatusCount(
             service=service,
             target=target,
             network=Network(asn=asn, country=cc),
@@ -198,4 +197,4 @@ def tallies(session: Session, now: int, service: str = "") -> list[Tally]:
 
 
 def _revision(row: Row) -> Revision:
-    return Revision(row[0], Kind(row[1]), row[2], _EVENT.decode(row[3]))
+    return Revision(row[0], RevisionKind(row[1]), row[2], _EVENT.decode(row[3]))

@@ -6,8 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from probe.collector.store import Row, Session
-from probe.collector.store.moments import from_ms
+from probe.collector.store import Row, StoreSession, from_ms
 from probe.model.event import Network, Presence, Span
 from probe.model.verdict import Cause, Status
 
@@ -20,7 +19,7 @@ class OpenSpan(msgspec.Struct, frozen=True):
     network: int
 
 
-class Run(msgspec.Struct):
+class PresenceRun(msgspec.Struct):
     """A row of presence while intake extends it."""
 
     start: int
@@ -32,7 +31,7 @@ class Run(msgspec.Struct):
     measured: int
 
 
-class Attendance(msgspec.Struct, frozen=True):
+class LatestPresence(msgspec.Struct, frozen=True):
     """The latest presence of one vantage, for the page."""
 
     agent: str
@@ -47,7 +46,7 @@ class Attendance(msgspec.Struct, frozen=True):
     role: str
 
 
-def open_span(session: Session, target: int, agent: int) -> OpenSpan | None:
+def open_span(session: StoreSession, target: int, agent: int) -> OpenSpan | None:
     """The span that lasts."""
     row = session.row(
         "SELECT start, status, network FROM span WHERE target = ? AND agent = ? AND stop IS NULL", target, agent
@@ -55,7 +54,7 @@ def open_span(session: Session, target: int, agent: int) -> OpenSpan | None:
     return OpenSpan(*row) if row else None
 
 
-def close_span(session: Session, target: int, agent: int, stop: int) -> None:
+def close_span(session: StoreSession, target: int, agent: int, stop: int) -> None:
     """End the span that lasts."""
     session.run("UPDATE span SET stop = ? WHERE target = ? AND agent = ? AND stop IS NULL", stop, target, agent)
 
@@ -73,7 +72,7 @@ class NewSpan(msgspec.Struct, frozen=True, kw_only=True):
     evidence: bytes | None
 
 
-def add_span(session: Session, span: NewSpan) -> None:
+def add_span(session: StoreSession, span: NewSpan) -> None:
     """Begin a span."""
     session.run(
         "INSERT INTO span (target, agent, start, stop, known, network, status, causes, evidence)"
@@ -83,7 +82,7 @@ def add_span(session: Session, span: NewSpan) -> None:
     )
 
 
-def run_at(session: Session, agent: int, moment: int) -> Run | None:
+def presence_run_at(session: StoreSession, agent: int, moment: int) -> PresenceRun | None:
     """The run of rounds that began last before this moment."""
     row = session.row(
         "SELECT start, stop, network, interval, state, rounds, measured FROM presence"
@@ -91,10 +90,10 @@ def run_at(session: Session, agent: int, moment: int) -> Run | None:
         agent,
         moment,
     )
-    return Run(*row) if row else None
+    return PresenceRun(*row) if row else None
 
 
-def save_run(session: Session, agent: int, run: Run) -> None:
+def save_presence_run(session: StoreSession, agent: int, run: PresenceRun) -> None:
     """Write a run of rounds, over the row that began at the same moment if there is one."""
     session.run(
         "INSERT INTO presence (agent, start, stop, network, interval, state, rounds, measured)"
@@ -112,7 +111,7 @@ def save_run(session: Session, agent: int, run: Run) -> None:
     )
 
 
-def countries_of(session: Session, target: int) -> list[str]:
+def countries_of(session: StoreSession, target: int) -> list[str]:
     """The countries in which a target has ever had a span."""
     found = session.rows(
         "SELECT DISTINCT network.cc FROM span JOIN network ON network.no = span.network WHERE target = ?", target
@@ -120,7 +119,7 @@ def countries_of(session: Session, target: int) -> list[str]:
     return [str(row[0]) for row in found]
 
 
-def mark_dirty(session: Session, service: str, cc: str, now: int) -> None:
+def mark_dirty(session: StoreSession, service: str, cc: str, now: int) -> None:
     """Have fusion look at a service in a country again."""
     session.run(
         "INSERT INTO dirty (service, cc, since) VALUES (?, ?, ?)"
@@ -144,7 +143,7 @@ _PRESENCE = (
 _OF_SERVICE = "(target.service = ? OR (target.service = '' AND target.text = ?))"
 
 
-def spans_of(session: Session, service: str, cc: str) -> list[Span]:
+def spans_of(session: StoreSession, service: str, cc: str) -> list[Span]:
     """Every span of a service's targets in a country, from vantages that are not revoked."""
     found = session.rows(
         f"{_SPAN} WHERE {_OF_SERVICE} AND network.cc = ? AND agent.state = 'active'", service, service, cc
@@ -152,7 +151,7 @@ def spans_of(session: Session, service: str, cc: str) -> list[Span]:
     return [_span(row) for row in found]
 
 
-def first_looks(session: Session, service: str) -> dict[Network, datetime]:
+def first_looks(session: StoreSession, service: str) -> dict[Network, datetime]:
     """Network -> since when a service has been looked at there, by vantages that are not revoked."""
     found = session.rows(
         "SELECT network.asn, network.cc, min(span.start) FROM span JOIN target ON target.no = span.target"
@@ -165,7 +164,7 @@ def first_looks(session: Session, service: str) -> dict[Network, datetime]:
     return {Network(asn=asn, country=cc): from_ms(start) for asn, cc, start in found}
 
 
-def spans(session: Session, target: str, since: int, limit: int) -> list[Span]:
+def spans(session: StoreSession, target: str, since: int, limit: int) -> list[Span]:
     """Spans that lasted at or after a moment, newest first; of one target, or of all when it is empty."""
     chosen = "target.text = ? AND" if target else "? = '' AND"
     found = session.rows(
@@ -177,22 +176,22 @@ def spans(session: Session, target: str, since: int, limit: int) -> list[Span]:
     return [_span(row) for row in found]
 
 
-def open_spans(session: Session) -> list[Span]:
+def open_spans(session: StoreSession) -> list[Span]:
     """Every span that lasts, of vantages that are not revoked."""
     return [_span(row) for row in session.rows(f"{_SPAN} WHERE span.stop IS NULL AND agent.state = 'active'")]
 
 
-def presences_of(session: Session, cc: str) -> list[Presence]:
+def presences_of(session: StoreSession, cc: str) -> list[Presence]:
     """Runs of rounds in a country in which the vantage was online."""
     return [_presence(row) for row in session.rows(f"{_PRESENCE} AND network.cc = ?", cc)]
 
 
-def presences_since(session: Session, since: int) -> list[Presence]:
+def presences_since(session: StoreSession, since: int) -> list[Presence]:
     """Runs of rounds of vantages, not of controls, that were online at or after a moment."""
     return [_presence(row) for row in session.rows(f"{_PRESENCE} AND presence.stop >= ?", since)]
 
 
-def attendance(session: Session) -> list[Attendance]:
+def latest_presences(session: StoreSession) -> list[LatestPresence]:
     """Where each agent was last present, newest first."""
     found = session.rows(
         "SELECT agent.id, network.asn, network.cc, presence.state, presence.start, presence.stop, presence.interval,"
@@ -201,10 +200,10 @@ def attendance(session: Session) -> list[Attendance]:
         " JOIN network ON network.no = presence.network WHERE agent.state = 'active'"
         " ORDER BY presence.stop DESC, agent.no"
     )
-    return [Attendance(row[0], Network(asn=row[1], country=row[2]), *row[3:]) for row in found]
+    return [LatestPresence(row[0], Network(asn=row[1], country=row[2]), *row[3:]) for row in found]
 
 
-def services(session: Session) -> dict[str, str]:
+def services(session: StoreSession) -> dict[str, str]:
     """Target -> the service it belongs to, for those that belong to one."""
     return dict(session.rows("SELECT text, service FROM target WHERE service <> ''"))
 

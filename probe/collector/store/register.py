@@ -8,8 +8,7 @@ from hashlib import sha256
 
 import msgspec
 
-from probe.collector.store import Row, Session
-from probe.collector.store.moments import from_ms, to_ms
+from probe.collector.store import Row, StoreSession, from_ms, to_ms
 from probe.lists.register_diff import ChangeKind, RegisterChange
 from probe.lists.registers.register_entry import RegisterDecision
 
@@ -17,12 +16,12 @@ MOST = 20_000
 """Changes of one service that are read for its page. Zello's listing grew to 75 records by 2019."""
 
 
-def keep(session: Session, country: str, changes: Iterable[RegisterChange]) -> int:
+def keep(session: StoreSession, country: str, changes: Iterable[RegisterChange]) -> int:
     """Write changes of a country's register; how many were not there yet."""
     return sum(_keep(session, country, change) for change in changes)
 
 
-def _keep(session: Session, country: str, change: RegisterChange) -> int:
+def _keep(session: StoreSession, country: str, change: RegisterChange) -> int:
     digest = sha256(country.encode() + b"\0" + msgspec.json.encode(change)).digest()
     decision = change.decision
     return session.run(
@@ -34,7 +33,7 @@ def _keep(session: Session, country: str, change: RegisterChange) -> int:
     )
 
 
-def changes_of(session: Session, service: str) -> dict[str, list[RegisterChange]]:
+def changes_of(session: StoreSession, service: str) -> dict[str, list[RegisterChange]]:
     """Country -> what was listed and delisted of a service there, without the addresses."""
     found: dict[str, list[RegisterChange]] = {}
     for row in session.rows(

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Generic
 
 from probe.clock import Clock
-from probe.collector.store import Result, Row, Session, Value
+from probe.collector.store import Result, Row, StoreSession, Value
 from probe.errors import StateError, StorageError
 
 VERSION = 2
@@ -37,7 +37,7 @@ _BUSY_MS = 5000
 
 
 class SqliteSession:
-    """A connection, as `Session` wants it."""
+    """A connection, as `StoreSession` wants it."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -61,7 +61,7 @@ class _Job(Generic[Result]):
 
     __slots__ = ("call", "error", "promise", "result")
 
-    def __init__(self, call: Callable[[Session], Result]) -> None:
+    def __init__(self, call: Callable[[StoreSession], Result]) -> None:
         self.call = call
         self.promise: Future[Result] = Future()
         self.result: Result | None = None
@@ -92,7 +92,7 @@ class SqliteStore:
         self.commits = 0
         self.closed = False
 
-    async def write(self, job: Callable[[Session], Result]) -> Result:
+    async def write(self, job: Callable[[StoreSession], Result]) -> Result:
         """Do the job in a transaction; returns after the commit.
 
         Raises:
@@ -106,7 +106,7 @@ class SqliteStore:
         self._jobs.put(waiting)
         return await asyncio.wrap_future(waiting.promise)
 
-    async def read(self, query: Callable[[Session], Result]) -> Result:
+    async def read(self, query: Callable[[StoreSession], Result]) -> Result:
         """Do the query on a consistent view of what is committed.
 
         Raises:
@@ -131,7 +131,7 @@ class SqliteStore:
         for connection in (*self._reading, self._connection):
             connection.close()
 
-    def _read(self, query: Callable[[Session], Result]) -> Result:
+    def _read(self, query: Callable[[StoreSession], Result]) -> Result:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = _connect(self.path, read_only=True)

@@ -8,10 +8,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from probe.collector.intake.pseudonym import public_name
-from probe.collector.state import STATE, Collector
-from probe.collector.store import events, history
-from probe.collector.store.moments import from_ms, to_ms
+from probe.collector.state import STATE, Collector, public_name
+from probe.collector.store import events, from_ms, history, to_ms
 from probe.collector.web.board_view import BoardCell, ServiceRow
 from probe.collector.web.event_view import event_view, evidence
 from probe.collector.web.pages import BOARD

@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from probe.collector.store import Session, events, history
+from probe.collector.store import StoreSession, events, from_ms, history, to_ms
 from probe.collector.store.events import Revision
-from probe.collector.store.history import Attendance
-from probe.collector.store.moments import from_ms, to_ms
+from probe.collector.store.history import LatestPresence
 from probe.collector.web.timeline import TimelineStrip, strip
-from probe.fuse.board import Cell, cells
-from probe.fuse.presence import PATIENCE
-from probe.fuse.revision import NEWS
+from probe.fuse.board import ServiceInNetwork, board_services
+from probe.fuse.presence import MISSED_INTERVALS
+from probe.fuse.revision import NEWS_KINDS
 from probe.model.event import Event, Network, Presence, Scope
 from probe.model.verdict import Status, VantageState
 
@@ -60,7 +59,7 @@ class BoardCell(msgspec.Struct, frozen=True, kw_only=True):
         event: the one that lasts there.
     """
 
-    cell: Cell
+    cell: ServiceInNetwork
     since: datetime
     event: Event | None
     strip: TimelineStrip
@@ -86,32 +85,38 @@ class BoardView(msgspec.Struct, frozen=True, kw_only=True):
     hidden: int = 0
 
 
-def board_view(session: Session, now: datetime) -> BoardView:
+def board_view(session: StoreSession, now: datetime) -> BoardView:
     """The board."""
     moment = to_ms(now)
     since = to_ms(now - STRIP)
     known = events.events(session, since, 10_000)
-    attendances = history.attendance(session)
+    attendances = history.latest_presences(session)
     places = network_columns([each for each in attendances if each.role != "control"], now)
-    lines = _lines(cells(events.tallies(session, moment)), places, known, history.presences_since(session, since), now)
+    lines = _lines(
+        board_services(events.status_counts(session, moment)),
+        places,
+        known,
+        history.presences_since(session, since),
+        now,
+    )
     return BoardView(
         now=now,
         places=tuple(places),
         lines=tuple(lines[:MAX_SERVICES]),
         lasting=tuple(_lasting(known)),
-        news=tuple(events.news(session, NEWS, to_ms(now - CHANGES), MAX_NEWS)),
+        news=tuple(events.news(session, NEWS_KINDS, to_ms(now - CHANGES), MAX_NEWS)),
         controls=sum(1 for each in attendances if each.role == "control" and _present(each, now)),
         hidden=max(0, len(lines) - MAX_SERVICES),
     )
 
 
-def _present(each: Attendance, now: datetime) -> bool:
-    return each.stop + PATIENCE * each.interval >= to_ms(now)
+def _present(each: LatestPresence, now: datetime) -> bool:
+    return each.stop + MISSED_INTERVALS * each.interval >= to_ms(now)
 
 
-def network_columns(attendances: Iterable[Attendance], now: datetime) -> list[NetworkColumn]:
+def network_columns(attendances: Iterable[LatestPresence], now: datetime) -> list[NetworkColumn]:
     """The networks of these vantages, by country and number."""
-    by_network: dict[Network, list[Attendance]] = defaultdict(list)
+    by_network: dict[Network, list[LatestPresence]] = defaultdict(list)
     for each in attendances:
         by_network[each.network].append(each)
     return [
@@ -128,7 +133,11 @@ def network_columns(attendances: Iterable[Attendance], now: datetime) -> list[Ne
 
 
 def _lines(
-    found: list[Cell], places: list[NetworkColumn], known: list[Event], presences: list[Presence], now: datetime
+    found: list[ServiceInNetwork],
+    places: list[NetworkColumn],
+    known: list[Event],
+    presences: list[Presence],
+    now: datetime,
 ) -> list[ServiceRow]:
     here: dict[tuple[str, Network], list[Event]] = defaultdict(list)
     for event in known:
@@ -158,7 +167,7 @@ def _rank(line: ServiceRow) -> tuple[int, int, str, str]:
     return (_WORST.index(line.worst), -spread, line.service.casefold(), line.service)
 
 
-def board_cell(cell: Cell, its: list[Event], runs: list[Presence], now: datetime) -> BoardCell:
+def board_cell(cell: ServiceInNetwork, its: list[Event], runs: list[Presence], now: datetime) -> BoardCell:
     """A cell with the event that lasts there, and its strip.
 
     Args:

@@ -7,10 +7,10 @@ from datetime import datetime
 
 import msgspec
 
-from probe.collector.intake.pseudonym import public_name
-from probe.collector.store import Session, batches, events, history
+from probe.collector.state import public_name
+from probe.collector.store import StoreSession, batches, events, history
 from probe.collector.store.events import Revision
-from probe.fuse.interference_span import Stretch, stretches
+from probe.fuse.interference_span import InterferenceSpan, interference_spans
 from probe.model.event import Event, Scope
 from probe.model.verdict import Cause, Status, Verdict
 
@@ -51,7 +51,7 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
     proofs: tuple[SupportingVerdict, ...]
 
 
-def event_view(session: Session, event_id: str, secret: bytes) -> EventView | None:
+def event_view(session: StoreSession, event_id: str, secret: bytes) -> EventView | None:
     """The event of this id with its grounds; None when there is none."""
     found = events.event(session, event_id)
     if found is None:
@@ -66,7 +66,7 @@ def event_view(session: Session, event_id: str, secret: bytes) -> EventView | No
     )
 
 
-def evidence(session: Session, digest: str) -> bytes | None:
+def evidence(session: StoreSession, digest: str) -> bytes | None:
     """The JSON of a verdict by its SHA-256 in hexadecimal."""
     try:
         body = batches.evidence(session, bytes.fromhex(digest))
@@ -75,19 +75,19 @@ def evidence(session: Session, digest: str) -> bytes | None:
     return None if body is None else zlib.decompress(body)
 
 
-def _stretches(session: Session, event: Event) -> list[Stretch]:
+def _stretches(session: StoreSession, event: Event) -> list[InterferenceSpan]:
     """What the event was made of."""
     spans = history.spans_of(session, event.service, event.network.country)
     return [
         each
-        for each in stretches(spans)
+        for each in interference_spans(spans)
         if (event.scope is Scope.COUNTRY or each.network == event.network)
         and (event.lifted is None or each.start <= event.lifted)
         and (each.stop is None or each.stop >= event.onset)
     ]
 
 
-def _witness(each: Stretch, secret: bytes) -> EventVantage:
+def _witness(each: InterferenceSpan, secret: bytes) -> EventVantage:
     return EventVantage(
         vantage=public_name(secret, each.agent, each.network),
         asn=each.network.asn,
@@ -101,7 +101,7 @@ def _witness(each: Stretch, secret: bytes) -> EventVantage:
     )
 
 
-def _proofs(session: Session, witnesses: list[EventVantage]) -> list[SupportingVerdict]:
+def _proofs(session: StoreSession, witnesses: list[EventVantage]) -> list[SupportingVerdict]:
     """The first verdicts that can be read, at most one of each vantage and target."""
     found: list[SupportingVerdict] = []
     for witness in witnesses:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from aiohttp import web
 
 from probe.collector.state import STATE
-from probe.collector.store import events
+from probe.collector.store import events, from_ms
 from probe.collector.store.events import Revision
-from probe.collector.store.moments import from_ms
 from probe.collector.web import wording
-from probe.formats.atom import CONTENT_TYPE, Entry, feed
-from probe.fuse.revision import NEWS
+from probe.formats.atom import CONTENT_TYPE, FeedEntry, feed
+from probe.fuse.revision import NEWS_KINDS
 
 ENTRIES = 100
 READ = 1000
@@ -20,7 +19,7 @@ READ = 1000
 async def get_feed(request: web.Request) -> web.Response:
     """The newest revisions that are news; `?cc=` and `?s=` choose a country and a service."""
     collector = request.app[STATE]
-    found = await collector.store.read(lambda session: events.news(session, NEWS, 0, READ))
+    found = await collector.store.read(lambda session: events.news(session, NEWS_KINDS, 0, READ))
     country, service = request.query.get("cc", ""), request.query.get("s", "")
     chosen = [
         each for each in found if country in ("", each.event.network.country) and service in ("", each.event.service)
@@ -35,12 +34,12 @@ async def get_feed(request: web.Request) -> web.Response:
     return answer
 
 
-def _entry(origin: str, revision: Revision) -> Entry:
+def _entry(origin: str, revision: Revision) -> FeedEntry:
     event = revision.event
     link = f"{origin}/e/{event.id}"
     said = "; ".join(wording.CAUSE[cause] for cause in event.causes)
     summary = f"{wording.sentence(event)}. {said + '; ' if said else ''}{wording.confidence(event)}."
-    return Entry(
+    return FeedEntry(
         id=f"{link}#revision-{event.revision}",
         title=wording.news(revision.kind, event),
         link=link,

@@ -14,14 +14,14 @@ import msgspec
 from aiohttp import web
 
 from probe.collector.state import STATE, Collector
-from probe.collector.store.moments import from_ms
+from probe.collector.store import from_ms
 from probe.collector.web import wording
 from probe.collector.web.board_view import BoardView, board_view
 from probe.collector.web.display_names import called, country_name
 from probe.collector.web.event_view import EventView, SupportingVerdict, event_view
 from probe.collector.web.timeline import TimelineStrip, lane
 from probe.collector.web.verdict_text import command_line, control_line, evidence_rows, location_line, plain
-from probe.fuse.revision import Kind
+from probe.fuse.revision import RevisionKind
 from probe.model.verdict import Cause, Status, VantageState
 
 STATIC = Path(__file__).parent / "static"
@@ -73,7 +73,7 @@ def templates() -> jinja2.Environment:
         meaning=lambda status: wording.STATUS[Status(status)][1],
         said=lambda cause: wording.CAUSE[Cause(cause)],
         state=lambda state: wording.STATE[VantageState(state)],
-        kind=lambda kind: wording.KIND[Kind(kind)],
+        kind=lambda kind: wording.KIND[RevisionKind(kind)],
         news=lambda revision: wording.news(revision.kind, revision.event),
         network=wording.network_name,
         place=wording.place,

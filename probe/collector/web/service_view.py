@@ -13,13 +13,12 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from probe.collector.store import Session, events, history, register
-from probe.collector.store.moments import to_ms
+from probe.collector.store import StoreSession, events, history, register, to_ms
 from probe.collector.web.board_view import STRIP, BoardCell, NetworkColumn, board_cell, network_columns
 from probe.collector.web.register_timeline import ListingComparison, RegisterListing, beside, listings
 from probe.collector.web.timeline import TimelineStrip, listing_timeline, strip
 from probe.errors import TargetError
-from probe.fuse.board import ORDER, Tally, cells
+from probe.fuse.board import ORDER, StatusCount, board_services
 from probe.lists.fold import fold, part_of
 from probe.model.event import Event, Network, Presence, Scope
 from probe.model.verdict import Status
@@ -101,7 +100,7 @@ class _Past(msgspec.Struct, frozen=True):
         return [event for event in self.own if event.network == network]
 
 
-def service_view(session: Session, service: str, now: datetime) -> ServiceView | None:
+def service_view(session: StoreSession, service: str, now: datetime) -> ServiceView | None:
     """All that is known of a service; None when nobody ever named it."""
     looked = history.first_looks(session, service)
     changes = register.changes_of(session, service)
@@ -127,9 +126,9 @@ def service_view(session: Session, service: str, now: datetime) -> ServiceView |
     )
 
 
-def _standings(session: Session, service: str, now: datetime, past: _Past) -> list[NetworkStatus]:
-    found = events.tallies(session, to_ms(now), service)
-    there = [each for each in history.attendance(session) if each.role != "control"]
+def _standings(session: StoreSession, service: str, now: datetime, past: _Past) -> list[NetworkStatus]:
+    found = events.status_counts(session, to_ms(now), service)
+    there = [each for each in history.latest_presences(session) if each.role != "control"]
     places = {place.network: place for place in network_columns(there, now)}
     return [
         NetworkStatus(
@@ -139,15 +138,15 @@ def _standings(session: Session, service: str, now: datetime, past: _Past) -> li
             whole=fold(statuses := _statuses(found, cell.network))[0],
             parts=_parts(statuses),
         )
-        for cell in cells(found)
+        for cell in board_services(found)
         if cell.network in places and cell.network in past.looked
     ]
 
 
-def _statuses(tallies: Iterable[Tally], network: Network) -> dict[str, Status]:
+def _statuses(status_counts: Iterable[StatusCount], network: Network) -> dict[str, Status]:
     """Target -> what the vantages of a network that are present say of it; where they differ, the worst."""
     statuses: dict[str, Status] = {}
-    for tally in tallies:
+    for tally in status_counts:
         if tally.network == network and tally.present and _is_target(tally.target):
             statuses[tally.target] = min(tally.status, statuses.get(tally.target, tally.status), key=ORDER.index)
     return {target: status for target, status in statuses.items() if status is not Status.UNKNOWN}

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from probe.collector.web.wording import duration, moment
-from probe.fuse.presence import PATIENCE
+from probe.fuse.presence import MISSED_INTERVALS
 from probe.model.event import Event, Presence
 from probe.model.verdict import Status
 
@@ -44,7 +44,7 @@ def strip(events: Iterable[Event], presences: Iterable[Presence], since: datetim
         since: where it begins.
         until: where it ends.
     """
-    patience = [(run.start, run.stop + PATIENCE * timedelta(seconds=run.interval)) for run in presences]
+    patience = [(run.start, run.stop + MISSED_INTERVALS * timedelta(seconds=run.interval)) for run in presences]
     seen = _merged(patience, since, until)
     parts: dict[str, list[tuple[datetime, datetime]]] = {"reachable": seen}
     for kind in (Status.THROTTLED, Status.BLOCKED):

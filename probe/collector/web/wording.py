@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from probe.collector.web.display_names import called
-from probe.fuse.revision import Kind
+from probe.fuse.revision import RevisionKind
 from probe.model.event import Confidence, Event, Network, Scope
 from probe.model.verdict import Cause, Status, VantageState
 
@@ -59,12 +59,12 @@ STATE = {
 }
 
 KIND = {
-    Kind.BEGAN: "Began",
-    Kind.CHANGED: "Revised",
-    Kind.LIFTED: "Lifted",
-    Kind.REOPENED: "Not lifted after all",
-    Kind.RENAMED: "Goes on under another name",
-    Kind.WITHDRAWN: "Withdrawn",
+    RevisionKind.BEGAN: "Began",
+    RevisionKind.CHANGED: "Revised",
+    RevisionKind.LIFTED: "Lifted",
+    RevisionKind.REOPENED: "Not lifted after all",
+    RevisionKind.RENAMED: "Goes on under another name",
+    RevisionKind.WITHDRAWN: "Withdrawn",
 }
 _ABRIDGED = 64
 
@@ -96,17 +96,17 @@ def sentence(event: Event) -> str:
     return f"{name} was {said} on {place(event)} from {moment(event.onset)} to {moment(event.lifted)}"
 
 
-def news(kind: Kind, event: Event) -> str:
+def news(kind: RevisionKind, event: Event) -> str:
     """What a revision says, in a few words."""
     name, said = abridged(called(event.service)), STATUS[event.status][0].lower()
     match kind:
-        case Kind.BEGAN:
+        case RevisionKind.BEGAN:
             return f"{name} {said} on {place(event)}"
-        case Kind.LIFTED:
+        case RevisionKind.LIFTED:
             return f"{name} no longer {said} on {place(event)}"
-        case Kind.REOPENED:
+        case RevisionKind.REOPENED:
             return f"{name} still {said} on {place(event)}: late reports"
-        case Kind.WITHDRAWN:
+        case RevisionKind.WITHDRAWN:
             return f"{name} on {place(event)}: withdrawn, its reports do not stand"
         case _:
             return f"{name} on {place(event)}: revised"

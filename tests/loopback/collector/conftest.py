@@ -16,7 +16,7 @@ from probe.collector.state import Collector
 from tests.loopback.collector.vantages import FakeAgent
 
 
-class House:
+class Server:
     """The collector, the address of its page, and a client."""
 
     def __init__(self, collector: Collector, page: str, http: aiohttp.ClientSession) -> None:
@@ -38,24 +38,24 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[House]:
+async def server(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Server]:
     """A collector that knows nobody yet, and whose clock begins at the module's `NOW`, however late a test may run."""
     clock = Clock(getattr(request.module, "NOW", None))
     async with (
         running(tmp_path / "collector.db", "127.0.0.1:0", "http://collector.test", clock) as (collector, page),
         aiohttp.ClientSession() as http,
     ):
-        yield House(collector, page, http)
+        yield Server(collector, page, http)
 
 
 @pytest.fixture
-def enrolled(house: House) -> Callable[..., Awaitable[FakeAgent]]:
+def enrolled(server: Server) -> Callable[..., Awaitable[FakeAgent]]:
     """Makes agents that have enrolled."""
 
     async def make(asn: int = 64500, role: str = "vantage", sponsor: str = "", country: str = "RU") -> FakeAgent:
-        clock = house.collector.clock
-        agent = FakeAgent(house.page, asn=asn, country=country, origin=house.collector.origin, clock=clock)
-        answer = await agent.enrol(house.http, await house.token(role, sponsor), role)
+        clock = server.collector.clock
+        agent = FakeAgent(server.page, asn=asn, country=country, origin=server.collector.origin, clock=clock)
+        answer = await agent.enrol(server.http, await server.token(role, sponsor), role)
         assert answer["status"] == 200
         return agent
 

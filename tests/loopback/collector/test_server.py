@@ -15,41 +15,41 @@ import pytest
 from probe.clock import Clock
 from probe.collector.server import parse_listen, running
 from probe.errors import SettingsError
-from tests.loopback.collector.conftest import House
+from tests.loopback.collector.conftest import Server
 
 
-async def test_it_says_that_it_lives_and_that_it_can_store(house: House) -> None:
+async def test_it_says_that_it_lives_and_that_it_can_store(server: Server) -> None:
     """Two different questions."""
-    assert await house.get("/healthz") == (200, '{"status":"ok"}')
-    assert await house.get("/readyz") == (200, '{"status":"ready"}')
+    assert await server.get("/healthz") == (200, '{"status":"ok"}')
+    assert await server.get("/readyz") == (200, '{"status":"ready"}')
 
 
-async def test_a_database_that_cannot_be_written_is_alive_but_not_ready(house: House) -> None:
+async def test_a_database_that_cannot_be_written_is_alive_but_not_ready(server: Server) -> None:
     """So that a balancer sends agents elsewhere."""
-    await house.collector.store.close()
+    await server.collector.store.close()
 
-    assert (await house.get("/healthz"))[0] == 200
-    assert (await house.get("/readyz"))[0] == 503
+    assert (await server.get("/healthz"))[0] == 200
+    assert (await server.get("/readyz"))[0] == 503
 
 
-async def test_every_answer_forbids_what_no_page_of_ours_needs(house: House) -> None:
+async def test_every_answer_forbids_what_no_page_of_ours_needs(server: Server) -> None:
     """Also the failing ones."""
     for path in ("/", "/healthz", "/nothing", "/metrics", "/static/style.css"):
-        async with house.http.get(house.page + path) as answer:
+        async with server.http.get(server.page + path) as answer:
             assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'")
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
             assert "aiohttp" not in answer.headers["Server"]
 
 
-async def test_another_method_is_refused_in_the_one_shape(house: House) -> None:
+async def test_another_method_is_refused_in_the_one_shape(server: Server) -> None:
     """405 with a word for programs."""
-    async with house.http.get(house.page + "/api/v1/batches") as answer:
+    async with server.http.get(server.page + "/api/v1/batches") as answer:
         assert (answer.status, (await answer.json())["error"]["code"]) == (405, "method_not_allowed")
 
 
-async def test_an_address_that_is_taken_is_one_line(house: House, tmp_path: Path) -> None:
+async def test_an_address_that_is_taken_is_one_line(server: Server, tmp_path: Path) -> None:
     """With advice, and the database closed again."""
-    listen = house.page.removeprefix("http://")
+    listen = server.page.removeprefix("http://")
     with pytest.raises(SettingsError, match="cannot listen on"):
         async with running(tmp_path / "other.db", listen, "", Clock()):
             pass

@@ -8,31 +8,31 @@ import pytest
 
 from probe.collector.state import normal_origin, vantage_secret
 from probe.errors import SettingsError
-from tests.loopback.collector.conftest import House
+from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.vantages import FakeAgent
 
 
-async def test_the_key_behind_public_names_is_made_once(house: House) -> None:
+async def test_the_key_behind_public_names_is_made_once(server: Server) -> None:
     """And is the same after a restart."""
-    assert await vantage_secret(house.collector.store) == house.collector.secret
-    assert len(house.collector.secret) == 32
+    assert await vantage_secret(server.collector.store) == server.collector.secret
+    assert len(server.collector.secret) == 32
 
 
 async def test_an_agent_is_remembered_for_a_while_and_read_again_after(
-    house: House, enrolled: Callable[..., Awaitable[FakeAgent]]
+    server: Server, enrolled: Callable[..., Awaitable[FakeAgent]]
 ) -> None:
     """Within ten seconds a revocation takes effect."""
     agent = await enrolled()
-    first = await house.collector.agent(agent.id)
-    await house.collector.store.write(lambda s: s.run("UPDATE agent SET state = 'revoked'"))
+    first = await server.collector.agent(agent.id)
+    await server.collector.store.write(lambda s: s.run("UPDATE agent SET state = 'revoked'"))
 
-    assert await house.collector.agent(agent.id) is first
-    at, row = house.collector._agents[agent.id]
-    house.collector._agents[agent.id] = (at - 10.0, row)
-    again = await house.collector.agent(agent.id)
+    assert await server.collector.agent(agent.id) is first
+    at, row = server.collector._agents[agent.id]
+    server.collector._agents[agent.id] = (at - 10.0, row)
+    again = await server.collector.agent(agent.id)
     assert again is not None
     assert again.state == "revoked"
-    assert await house.collector.agent("nobody") is None
+    assert await server.collector.agent("nobody") is None
 
 
 @pytest.mark.parametrize(

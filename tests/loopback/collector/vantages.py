@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from probe.clock import Clock
-from probe.formats.batch import Batch, Change, RoundReport, Settled, encode, signed_bytes
+from probe.formats.batch import Batch, ReportedChange, RoundReport, SettledStatus, encode, signed_bytes
 from probe.model.event import Network
 from probe.model.observation import Exchange, Resolution, TlsHandshake
 from probe.model.step import Trust
@@ -80,9 +80,9 @@ def rounds(since: datetime, count: int, state: str = "online") -> tuple[RoundRep
     )
 
 
-def settled(target: str, since: datetime, status: Status = Status.REACHABLE) -> Settled:
+def settled(target: str, since: datetime, status: Status = Status.REACHABLE) -> SettledStatus:
     """A status nobody saw begin."""
-    return Settled(target=target, status=status, since=since)
+    return SettledStatus(target=target, status=status, since=since)
 
 
 def change(
@@ -93,7 +93,7 @@ def change(
     before: Status = Status.REACHABLE,
     known: datetime | None = None,
     verdict: Verdict | None = None,
-) -> Change:
+) -> ReportedChange:
     """A transition; sure two minutes after its onset unless said otherwise."""
     transition = Transition(
         target=target,
@@ -104,7 +104,7 @@ def change(
         causes=causes,
         evidence={"llr": 12.5},
     )
-    return Change(transition=transition, verdict=verdict)
+    return ReportedChange(transition=transition, verdict=verdict)
 
 
 def blocked_verdict(target: str, host: str, time: datetime, title: str = "Access denied") -> Verdict:

@@ -6,7 +6,16 @@ import gzip
 from datetime import UTC, datetime
 
 from probe.agent.batching import Tidings, batches
-from probe.formats.batch import MAX_BYTES, MAX_CHANGES, MAX_COMPRESSED, Batch, Change, RoundReport, Settled, encode
+from probe.formats.batch import (
+    MAX_BYTES,
+    MAX_CHANGES,
+    MAX_COMPRESSED,
+    Batch,
+    ReportedChange,
+    RoundReport,
+    SettledStatus,
+    encode,
+)
 from probe.model.event import Network
 from probe.model.transition import Transition
 from probe.model.verdict import Evidence, Status, Vantage, VantageState, Verdict
@@ -19,7 +28,7 @@ def cut(tidings: Tidings) -> tuple[Batch, ...]:
     return batches(tidings, sent=NOON, interval=300.0, network=Network(asn=64500, country="RU"))
 
 
-def change(target: str, padding: int = 0) -> Change:
+def change(target: str, padding: int = 0) -> ReportedChange:
     verdict = Verdict(
         time=NOON,
         target=target,
@@ -27,7 +36,7 @@ def change(target: str, padding: int = 0) -> Change:
         evidence=Evidence(error="x" * padding),
         vantage=Vantage(state=VantageState.ONLINE),
     )
-    return Change(
+    return ReportedChange(
         transition=Transition(target=target, before="reachable", after="blocked", time=NOON, onset=NOON),
         verdict=verdict,
     )
@@ -49,7 +58,7 @@ def test_services_are_named_for_the_targets_in_the_batch_alone() -> None:
         Tidings(
             report=ROUND,
             changes=(change("a"),),
-            settled=(Settled(target="b", status=Status.REACHABLE, since=NOON),),
+            settled=(SettledStatus(target="b", status=Status.REACHABLE, since=NOON),),
             services={"a": "line", "b": "zello", "c": "vk"},
         )
     )

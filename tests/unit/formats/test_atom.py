@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
 
-from probe.formats.atom import Entry, feed
+from probe.formats.atom import FeedEntry, feed
 
 NOW = datetime(2017, 5, 4, 12, tzinfo=UTC)
 ATOM = {"a": "http://www.w3.org/2005/Atom"}
 
 
-def entry(**more: object) -> Entry:
+def entry(**more: object) -> FeedEntry:
     """An entry with a few words."""
     parts = {"id": "https://c.example/e/1#r1", "title": "T", "link": "https://c.example/e/1", "updated": NOW}
-    return Entry(**(parts | more))  # type: ignore[arg-type]
+    return FeedEntry(**(parts | more))  # type: ignore[arg-type]
 
 
-def parsed(*entries: Entry) -> ET.Element:
+def parsed(*entries: FeedEntry) -> ET.Element:
     """The feed, read back."""
     return ET.fromstring(feed("https://c.example/feed.atom", "probe", "https://c.example/", entries, NOW))  # noqa: S314
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probe.fuse.board import Tally, cells
+from probe.fuse.board import StatusCount, board_services
 from probe.model.event import Network
 from probe.model.verdict import Cause, Status
 from tests.unit.fuse.made import BEELINE, MTS, at
@@ -16,9 +16,9 @@ def tally(
     vantages: int = 1,
     since: float = 0,
     present: bool = True,
-) -> Tally:
+) -> StatusCount:
     """Vantages that say the same."""
-    return Tally(
+    return StatusCount(
         service="WeChat",
         target=target,
         network=network,
@@ -32,7 +32,7 @@ def tally(
 
 def test_a_service_is_blocked_where_any_of_its_targets_is() -> None:
     """And the cell lists which, with their causes and since when."""
-    (cell,) = cells(
+    (cell,) = board_services(
         [
             tally(Status.REACHABLE, "t0", since=1),
             tally(Status.BLOCKED, "t1", MTS, Cause.TLS_RESET, since=9),
@@ -46,27 +46,27 @@ def test_a_service_is_blocked_where_any_of_its_targets_is() -> None:
 
 def test_one_target_that_is_down_does_not_take_the_service_down() -> None:
     """As long as another is reachable."""
-    (cell,) = cells([tally(Status.REACHABLE, "t0"), tally(Status.DOWN, "t1"), tally(Status.UNREACHABLE, "t2")])
+    (cell,) = board_services([tally(Status.REACHABLE, "t0"), tally(Status.DOWN, "t1"), tally(Status.UNREACHABLE, "t2")])
 
     assert (cell.status, cell.targets) == (Status.REACHABLE, ())
 
 
 def test_networks_are_apart() -> None:
     """One cell each, in order."""
-    found = cells([tally(Status.BLOCKED, network=BEELINE), tally(Status.REACHABLE, network=MTS)])
+    found = board_services([tally(Status.BLOCKED, network=BEELINE), tally(Status.REACHABLE, network=MTS)])
 
     assert [(cell.network, cell.status) for cell in found] == [(MTS, Status.REACHABLE), (BEELINE, Status.BLOCKED)]
 
 
 def test_without_a_vantage_that_is_present_nothing_is_said() -> None:
     """Neither green nor red; what was said last is kept apart."""
-    (cell,) = cells([tally(Status.BLOCKED, present=False, since=4)])
+    (cell,) = board_services([tally(Status.BLOCKED, present=False, since=4)])
 
     assert (cell.status, cell.last, cell.vantages, cell.since) == (Status.UNKNOWN, Status.BLOCKED, 0, at(4))
 
 
 def test_the_word_of_who_is_present_outweighs_that_of_who_left() -> None:
     """Silence is no status."""
-    (cell,) = cells([tally(Status.BLOCKED, present=False), tally(Status.REACHABLE, vantages=2)])
+    (cell,) = board_services([tally(Status.BLOCKED, present=False), tally(Status.REACHABLE, vantages=2)])
 
     assert (cell.status, cell.vantages, cell.last) == (Status.REACHABLE, 2, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probe.fuse.country import countrywide
+from probe.fuse.country import country_events
 from probe.fuse.fusion import fuse
 from probe.model.event import Confidence, Event, Network, Scope, Span
 from tests.unit.fuse.made import BEELINE, MEGAFON, MTS, TTK, WECHAT, at, ok, span
@@ -100,4 +100,4 @@ def test_what_comes_back_later_is_another_event_of_the_country() -> None:
 
 def test_a_country_without_events_has_none() -> None:
     """Nothing comes of nothing."""
-    assert countrywide("WeChat", "RU", [], {}, {}) == []
+    assert country_events("WeChat", "RU", [], {}, {}) == []

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probe.fuse.fusion import fuse
-from probe.fuse.revision import Kind, revise
+from probe.fuse.revision import RevisionKind, revise
 from probe.model.event import Event, Network, Presence, Span
 from probe.model.verdict import Cause, Status
 from tests.unit.fuse.made import at, span, there
@@ -81,7 +81,7 @@ def test_whatever_came_late_what_stands_published_is_the_fusion_of_all(
             assert event.revision > numbers.get(event.id, 0)
             numbers[event.id] = event.revision
             standing[event.id] = event
-            if published.kind in {Kind.WITHDRAWN, Kind.RENAMED}:
+            if published.kind in {RevisionKind.WITHDRAWN, RevisionKind.RENAMED}:
                 del standing[event.id]
         if not behind:
             break

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from probe.fuse.fusion import fuse
-from probe.fuse.interference_span import stretches
-from probe.fuse.network_event import Others, incidents, independent, ordered_causes
-from probe.fuse.presence import Attendance
+from probe.fuse.interference_span import interference_spans
+from probe.fuse.network_event import NetworkContext, count_sources, network_events, rank_causes
+from probe.fuse.presence import PresenceIndex
 from probe.model.event import Confidence, Event, Presence, Span
 from probe.model.verdict import Cause, Status
 from tests.unit.fuse.made import MTS, WECHAT, at, ok, span, there
@@ -112,12 +112,12 @@ def test_causes_are_ordered_by_how_many_say_them_first() -> None:
     """Then by how many say them at all, then by name."""
     said = [(Cause.TLS_RESET, Cause.TLS_SNI), (Cause.DNS_SPOOFED,), (Cause.TLS_RESET,)]
 
-    assert ordered_causes(said) == (Cause.TLS_RESET, Cause.DNS_SPOOFED, Cause.TLS_SNI)
+    assert rank_causes(said) == (Cause.TLS_RESET, Cause.DNS_SPOOFED, Cause.TLS_SNI)
 
 
 def test_sources_are_counted_by_sponsor() -> None:
     """A vantage without a sponsor stands for itself."""
-    assert independent(["a", "b", "c", "d"], {"a": "x", "b": "x", "c": ""}) == 3
+    assert count_sources(["a", "b", "c", "d"], {"a": "x", "b": "x", "c": ""}) == 3
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 8), (60, None)])
@@ -132,10 +132,10 @@ def test_a_vantage_that_got_through_at_another_time_disputes_nothing(start: floa
 
 def test_those_who_saw_an_event_are_its_agents() -> None:
     """Each once."""
-    parts = stretches([span("a", 10, None), span("b", 12, None)])
-    others = Others(spans=(), attendance=Attendance([]), sponsors={}, now=at(300))
+    parts = interference_spans([span("a", 10, None), span("b", 12, None)])
+    context = NetworkContext(spans=(), presence=PresenceIndex([]), sponsors={}, now=at(300))
 
-    (found,) = incidents("WeChat", MTS, parts, others)
+    (found,) = network_events("WeChat", MTS, parts, context)
 
     assert found.agents == {"a", "b"}
-    assert incidents("WeChat", MTS, [], others) == []
+    assert network_events("WeChat", MTS, [], context) == []

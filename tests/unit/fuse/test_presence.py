@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from probe.fuse.presence import Attendance
+from probe.fuse.presence import PresenceIndex
 from tests.unit.fuse.made import BEELINE, MTS, at, there
 
-SEEN = Attendance([there("a", 0, 60), there("a", 100, 120)])
+SEEN = PresenceIndex([there("a", 0, 60), there("a", 100, 120)])
 
 
 def test_a_vantage_is_present_until_two_intervals_after_its_last_round() -> None:

@@ -14,13 +14,13 @@ import aiohttp
 from probe.clock import Clock
 from probe.collector.fusing.fuser import fuse_some
 from probe.collector.server import running
-from probe.collector.store import Session, events, history
-from probe.collector.store.events import Dirty
+from probe.collector.store import StoreSession, events, history
+from probe.collector.store.events import DirtyMark
 from probe.collector.store.sqlite import open_store
-from probe.fuse.revision import Kind
+from probe.fuse.revision import RevisionKind
 from probe.model.event import Confidence, Event, Scope
 from probe.model.verdict import Cause, Status
-from tests.loopback.collector.conftest import House
+from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.vantages import FakeAgent, change, rounds, settled
 
 Enrolled = Callable[..., Awaitable[FakeAgent]]
@@ -30,87 +30,90 @@ T = "https://wechat.example/"
 SERVICES = {T: "WeChat"}
 
 
-async def fused(house: House) -> list[Event]:
+async def fused(server: Server) -> list[Event]:
     """The events as they stand once all marks are worked off."""
     async with asyncio.timeout(60):
-        while await house.collector.store.read(lambda s: events.dirty(s, 1)):  # noqa: ASYNC110 it is another task's
+        while await server.collector.store.read(lambda s: events.dirty_marks(s, 1)):  # noqa: ASYNC110 it is another task's
             await asyncio.sleep(0.01)
-    return await house.collector.store.read(lambda s: events.events(s, 0, 100))
+    return await server.collector.store.read(lambda s: events.events(s, 0, 100))
 
 
-async def report(house: House, agent: FakeAgent, *changes: object) -> None:
+async def report(server: Server, agent: FakeAgent, *changes: object) -> None:
     """Five hours of rounds and these changes."""
     batch = agent.batch(
         rounds=rounds(NOW - 5 * HOUR, 60), settled=(settled(T, NOW - 5 * HOUR),), changes=changes, services=SERVICES
     )
-    assert (await agent.post(house.http, batch))[0] == 200
+    assert (await agent.post(server.http, batch))[0] == 200
 
 
-async def kinds(house: House, event_id: str) -> list[Kind]:
+async def kinds(server: Server, event_id: str) -> list[RevisionKind]:
     """The revisions under an id."""
-    found = await house.collector.store.read(lambda s: events.revisions_of(s, event_id))
+    found = await server.collector.store.read(lambda s: events.revisions_of(s, event_id))
     return [each.kind for each in found]
 
 
-async def test_a_block_is_reported_confirmed_and_lifted_once_each(house: House, enrolled: Enrolled) -> None:
+async def test_a_block_is_reported_confirmed_and_lifted_once_each(server: Server, enrolled: Enrolled) -> None:
     """The whole life of an event."""
     one, two = await enrolled(), await enrolled()
-    await report(house, one, change(T, Status.BLOCKED, NOW - 3 * HOUR, Cause.DNS_SPOOFED))
-    (event,) = await fused(house)
+    await report(server, one, change(T, Status.BLOCKED, NOW - 3 * HOUR, Cause.DNS_SPOOFED))
+    (event,) = await fused(server)
     assert (event.service, event.confidence, event.lifted) == ("WeChat", Confidence.ONE_SOURCE, None)
 
-    await report(house, two, change(T, Status.BLOCKED, NOW - 3 * HOUR + timedelta(minutes=4), Cause.DNS_SPOOFED))
-    (event,) = await fused(house)
+    await report(server, two, change(T, Status.BLOCKED, NOW - 3 * HOUR + timedelta(minutes=4), Cause.DNS_SPOOFED))
+    (event,) = await fused(server)
     assert (event.confidence, event.vantages) == (Confidence.CONFIRMED, 2)
 
     for agent in (one, two):
         lifting = change(T, Status.REACHABLE, NOW - HOUR, before=Status.BLOCKED)
-        await agent.post(house.http, agent.batch(changes=(lifting,)))
-    (event,) = await fused(house)
+        await agent.post(server.http, agent.batch(changes=(lifting,)))
+    (event,) = await fused(server)
     assert event.lifted is not None
-    assert [kind for kind in await kinds(house, event.id) if kind is not Kind.CHANGED] == [Kind.BEGAN, Kind.LIFTED]
+    assert [kind for kind in await kinds(server, event.id) if kind is not RevisionKind.CHANGED] == [
+        RevisionKind.BEGAN,
+        RevisionKind.LIFTED,
+    ]
 
 
-async def test_targets_that_are_down_make_no_event(house: House, enrolled: Enrolled) -> None:
+async def test_targets_that_are_down_make_no_event(server: Server, enrolled: Enrolled) -> None:
     """Nor do those that fail with nothing to show for it."""
     agent = await enrolled()
-    await report(house, agent, change(T, Status.DOWN, NOW - 2 * HOUR), change(T, Status.UNREACHABLE, NOW - HOUR))
+    await report(server, agent, change(T, Status.DOWN, NOW - 2 * HOUR), change(T, Status.UNREACHABLE, NOW - HOUR))
 
-    assert await fused(house) == []
+    assert await fused(server) == []
 
 
-async def test_three_networks_make_an_event_of_the_country(house: House, enrolled: Enrolled) -> None:
+async def test_three_networks_make_an_event_of_the_country(server: Server, enrolled: Enrolled) -> None:
     """Beside those of the networks."""
     for asn in (64500, 64501, 64502):
-        await report(house, await enrolled(asn=asn), change(T, Status.BLOCKED, NOW - HOUR))
+        await report(server, await enrolled(asn=asn), change(T, Status.BLOCKED, NOW - HOUR))
 
-    found = await fused(house)
+    found = await fused(server)
 
     assert sorted(event.scope for event in found) == [Scope.COUNTRY] + [Scope.NETWORK] * 3
 
 
-async def test_marks_outlive_a_crash_between_fusing_and_publishing(house: House, enrolled: Enrolled) -> None:
+async def test_marks_outlive_a_crash_between_fusing_and_publishing(server: Server, enrolled: Enrolled) -> None:
     """A mark goes away only in the transaction that publishes, and only if nobody marked again meanwhile."""
 
-    def marked_again(session: Session) -> list[int]:
+    def marked_again(session: StoreSession) -> list[int]:
         """Marks, marks again, takes the first mark away: in one transaction, since the collector fuses meanwhile."""
         history.mark_dirty(session, "X", "RU", 1)
         history.mark_dirty(session, "X", "RU", 2)
-        events.clean(session, Dirty("X", "RU", 1, 1))
-        return [each.mark for each in events.dirty(session, 9)]
+        events.clear_dirty(session, DirtyMark("X", "RU", 1, 1))
+        return [each.mark for each in events.dirty_marks(session, 9)]
 
-    store = house.collector.store
+    store = server.collector.store
     assert await store.write(marked_again) == [2]
 
-    await fuse_some(house.collector)
-    assert await store.read(lambda s: events.dirty(s, 9)) == []
+    await fuse_some(server.collector)
+    assert await store.read(lambda s: events.dirty_marks(s, 9)) == []
 
 
 async def test_a_collector_that_stops_while_a_result_is_being_written_publishes_it_once(tmp_path: Path) -> None:
     """The writer is busy when the fuser hands over; the collector is told to stop; then the writer goes on."""
     busy, free = threading.Event(), threading.Event()
 
-    def hold(_: Session) -> None:
+    def hold(_: StoreSession) -> None:
         busy.set()
         assert free.wait(60)
 
@@ -119,10 +122,10 @@ async def test_a_collector_that_stops_while_a_result_is_being_written_publishes_
         collector, page = await stack.enter_async_context(
             running(tmp_path / "c.db", "127.0.0.1:0", "http://collector.test", Clock(NOW))
         )
-        house = House(collector, page, http)
-        agent = FakeAgent(house.page, origin=collector.origin, clock=collector.clock)
-        await agent.enrol(http, await house.token())
-        await report(house, agent, change(T, Status.BLOCKED, NOW - HOUR))
+        server = Server(collector, page, http)
+        agent = FakeAgent(server.page, origin=collector.origin, clock=collector.clock)
+        await agent.enrol(http, await server.token())
+        await report(server, agent, change(T, Status.BLOCKED, NOW - HOUR))
         holding = asyncio.create_task(collector.store.write(hold))
         async with asyncio.timeout(60):
             while not (busy.is_set() and collector.store.waiting()):  # noqa: ASYNC110 it is another task's
@@ -139,26 +142,26 @@ async def test_a_collector_that_stops_while_a_result_is_being_written_publishes_
     await store.close()
 
 
-async def test_reports_of_a_revoked_vantage_no_longer_count(house: House, enrolled: Enrolled) -> None:
+async def test_reports_of_a_revoked_vantage_no_longer_count(server: Server, enrolled: Enrolled) -> None:
     """What it alone said is withdrawn, openly."""
     agent = await enrolled()
-    await report(house, agent, change(T, Status.BLOCKED, NOW - HOUR))
-    (event,) = await fused(house)
+    await report(server, agent, change(T, Status.BLOCKED, NOW - HOUR))
+    (event,) = await fused(server)
 
-    await house.collector.store.write(lambda s: s.run("UPDATE agent SET state = 'revoked'"))
-    await house.collector.store.write(lambda s: events.mark_open(s, 1))
-    house.collector.stirred.set()
+    await server.collector.store.write(lambda s: s.run("UPDATE agent SET state = 'revoked'"))
+    await server.collector.store.write(lambda s: events.mark_open_events(s, 1))
+    server.collector.stirred.set()
 
-    assert await fused(house) == []
-    assert (await kinds(house, event.id))[-1] is Kind.WITHDRAWN
+    assert await fused(server) == []
+    assert (await kinds(server, event.id))[-1] is RevisionKind.WITHDRAWN
 
 
-async def test_the_numbers_for_the_operator_follow(house: House, enrolled: Enrolled) -> None:
+async def test_the_numbers_for_the_operator_follow(server: Server, enrolled: Enrolled) -> None:
     """Revisions by kind, nothing by target."""
-    await report(house, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR))
-    await fused(house)
+    await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR))
+    await fused(server)
 
-    _, text = await house.get("/metrics")
+    _, text = await server.get("/metrics")
 
     assert 'probe_collector_revisions_total{kind="began"} 1' in text
     assert "wechat" not in text.lower()

@@ -11,211 +11,213 @@ import msgspec
 
 from probe.formats.batch import MAX_BYTES, MAX_CHANGES, encode
 from probe.model.verdict import Cause, Status, Verdict
-from tests.loopback.collector.conftest import House
+from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.vantages import FakeAgent, blocked_verdict, change, rounds, settled
 
 Enrolled = Callable[..., Awaitable[FakeAgent]]
 NOW = datetime.now(UTC)
 
 
-async def test_a_batch_is_acknowledged_and_a_resend_is_answered_alike(house: House, enrolled: Enrolled) -> None:
+async def test_a_batch_is_acknowledged_and_a_resend_is_answered_alike(server: Server, enrolled: Enrolled) -> None:
     """The same bytes twice have the effect of once."""
     agent = await enrolled()
     batch = agent.batch(rounds=rounds(NOW, 1), settled=(settled("https://a.example/", NOW),))
 
-    first = await agent.post(house.http, batch)
-    again = await agent.post(house.http, batch)
+    first = await agent.post(server.http, batch)
+    again = await agent.post(server.http, batch)
 
     assert first[0] == again[0] == 200
     assert first[1]["acked"] == again[1]["acked"] == 1
-    kept = await house.collector.store.read(lambda s: s.rows("SELECT rounds FROM presence"))
+    kept = await server.collector.store.read(lambda s: s.rows("SELECT rounds FROM presence"))
     assert kept == [(1,)]
 
 
-async def test_a_gap_is_answered_with_the_number_that_is_expected(house: House, enrolled: Enrolled) -> None:
+async def test_a_gap_is_answered_with_the_number_that_is_expected(server: Server, enrolled: Enrolled) -> None:
     """Nothing of a batch after a gap is kept."""
     agent = await enrolled()
     agent.seq = 4
 
-    status, answer = await agent.post(house.http, agent.batch(rounds=rounds(NOW, 1)))
+    status, answer = await agent.post(server.http, agent.batch(rounds=rounds(NOW, 1)))
 
     assert (status, answer["expected"], answer["error"]["code"]) == (409, 1, "gap")
-    assert await house.collector.store.read(lambda s: s.rows("SELECT * FROM batch")) == []
+    assert await server.collector.store.read(lambda s: s.rows("SELECT * FROM batch")) == []
 
 
 async def test_another_body_under_the_same_number_is_refused_and_the_agent_is_flagged(
-    house: House, enrolled: Enrolled
+    server: Server, enrolled: Enrolled
 ) -> None:
     """Two hosts with one key, or a spool that was put back."""
     agent = await enrolled()
-    await agent.post(house.http, agent.batch(rounds=rounds(NOW, 1)))
+    await agent.post(server.http, agent.batch(rounds=rounds(NOW, 1)))
     agent.seq = 0
 
-    status, answer = await agent.post(house.http, agent.batch(rounds=rounds(NOW, 2)))
+    status, answer = await agent.post(server.http, agent.batch(rounds=rounds(NOW, 2)))
 
     assert (status, answer["error"]["code"]) == (422, "conflict")
-    assert await house.collector.store.read(lambda s: s.rows("SELECT flag FROM agent")) == [
+    assert await server.collector.store.read(lambda s: s.rows("SELECT flag FROM agent")) == [
         ("two histories under one number",)
     ]
 
 
-async def test_an_outbox_that_goes_on_after_another_began_flags_the_agent(house: House, enrolled: Enrolled) -> None:
+async def test_an_outbox_that_goes_on_after_another_began_flags_the_agent(server: Server, enrolled: Enrolled) -> None:
     """A cloned machine that made itself a new outbox; both are still taken in."""
     agent = await enrolled()
-    await agent.post(house.http, agent.batch(rounds=rounds(NOW - timedelta(hours=1), 1)))
+    await agent.post(server.http, agent.batch(rounds=rounds(NOW - timedelta(hours=1), 1)))
     clone = msgspec.structs.replace(agent.batch(seq=1, epoch="e2"), rounds=rounds(NOW, 1))
-    house.collector.clock._origin += timedelta(seconds=1)
-    assert (await agent.post(house.http, clone))[0] == 200
+    server.collector.clock._origin += timedelta(seconds=1)
+    assert (await agent.post(server.http, clone))[0] == 200
 
-    assert (await agent.post(house.http, agent.batch(seq=2)))[0] == 200
+    assert (await agent.post(server.http, agent.batch(seq=2)))[0] == 200
 
-    assert await house.collector.store.read(lambda s: s.rows("SELECT flag FROM agent")) == [("two outboxes at once",)]
+    assert await server.collector.store.read(lambda s: s.rows("SELECT flag FROM agent")) == [("two outboxes at once",)]
 
 
-async def test_a_signature_of_another_key_is_refused(house: House, enrolled: Enrolled) -> None:
+async def test_a_signature_of_another_key_is_refused(server: Server, enrolled: Enrolled) -> None:
     """Whoever knows an agent's id cannot speak for it."""
     agent, thief = await enrolled(), await enrolled()
     thief.id = agent.id
 
-    status, answer = await thief.post(house.http, thief.batch())
+    status, answer = await thief.post(server.http, thief.batch())
 
     assert (status, answer["error"]["code"]) == (401, "bad_signature")
 
 
-async def test_a_batch_signed_for_another_collector_is_refused(house: House, enrolled: Enrolled) -> None:
+async def test_a_batch_signed_for_another_collector_is_refused(server: Server, enrolled: Enrolled) -> None:
     """The origin is inside what is signed."""
     agent = await enrolled()
     agent.origin = "https://elsewhere.example"
 
-    assert (await agent.post(house.http, agent.batch()))[0] == 401
+    assert (await agent.post(server.http, agent.batch()))[0] == 401
 
 
-async def test_an_unknown_agent_and_a_missing_signature_are_refused(house: House, enrolled: Enrolled) -> None:
+async def test_an_unknown_agent_and_a_missing_signature_are_refused(server: Server, enrolled: Enrolled) -> None:
     """Before anything of the body is looked at."""
     agent = await enrolled()
-    assert (await agent.post(house.http, agent.batch(), **{"Probe-Signature": "x"}))[0] == 401
+    assert (await agent.post(server.http, agent.batch(), **{"Probe-Signature": "x"}))[0] == 401
     agent.id = "nobody"
-    assert (await agent.post(house.http, agent.batch()))[1]["error"]["code"] == "unknown_agent"
+    assert (await agent.post(server.http, agent.batch()))[1]["error"]["code"] == "unknown_agent"
 
 
-async def test_a_bomb_is_refused_before_it_is_inflated(house: House, enrolled: Enrolled) -> None:
+async def test_a_bomb_is_refused_before_it_is_inflated(server: Server, enrolled: Enrolled) -> None:
     """A megabyte that would be a gigabyte costs no more than the bound."""
     agent = await enrolled()
     body = b'{"agent":"' + b"0" * (MAX_BYTES * 4) + b'"}'
 
-    status, answer = await agent.post(house.http, body)
+    status, answer = await agent.post(server.http, body)
 
     assert (status, answer["error"]["code"]) == (413, "too_large")
 
 
-async def test_a_body_over_a_mebibyte_on_the_wire_is_refused(house: House, enrolled: Enrolled) -> None:
+async def test_a_body_over_a_mebibyte_on_the_wire_is_refused(server: Server, enrolled: Enrolled) -> None:
     """In the one shape every failure has."""
     agent = await enrolled()
     headers = {"Probe-Agent": agent.id}
-    async with house.http.post(
-        house.page + "/api/v1/batches", data=io.BytesIO(bytes(1_200_000)), headers=headers
+    async with server.http.post(
+        server.page + "/api/v1/batches", data=io.BytesIO(bytes(1_200_000)), headers=headers
     ) as answer:
         assert answer.status == 413
         assert (await answer.json())["error"]["code"] == "too_large"
 
 
-async def test_what_is_signed_but_no_batch_is_refused(house: House, enrolled: Enrolled) -> None:
+async def test_what_is_signed_but_no_batch_is_refused(server: Server, enrolled: Enrolled) -> None:
     """The message names the field, so that the agent's author can mend it."""
     agent = await enrolled()
-    assert (await agent.post(house.http, b"[]"))[0] == 400
-    status, answer = await agent.post(house.http, agent.batch(interval=-1.0))
+    assert (await agent.post(server.http, b"[]"))[0] == 400
+    status, answer = await agent.post(server.http, agent.batch(interval=-1.0))
     assert (status, answer["error"]["message"]) == (400, "interval out of bounds")
     naive = msgspec.json.encode(msgspec.to_builtins(agent.batch()) | {"sent": "2026-01-01T00:00:00"})
-    assert (await agent.post(house.http, naive))[0] == 400
+    assert (await agent.post(server.http, naive))[0] == 400
 
 
-async def test_more_changes_than_fit_are_refused(house: House, enrolled: Enrolled) -> None:
+async def test_more_changes_than_fit_are_refused(server: Server, enrolled: Enrolled) -> None:
     """413 tells the agent to send less at once."""
     agent = await enrolled()
     many = tuple(change(f"dns://{n}.example", Status.BLOCKED, NOW) for n in range(MAX_CHANGES + 1))
 
-    assert (await agent.post(house.http, agent.batch(changes=many)))[0] == 413
+    assert (await agent.post(server.http, agent.batch(changes=many)))[0] == 413
 
 
-async def test_a_body_that_is_cut_short_is_refused(house: House, enrolled: Enrolled) -> None:
+async def test_a_body_that_is_cut_short_is_refused(server: Server, enrolled: Enrolled) -> None:
     """Half a batch is none."""
     agent = await enrolled()
     whole = gzip.compress(encode(agent.batch()))
     headers = {"Probe-Agent": agent.id, "Probe-Signature": "A" * 86 + "==", "Content-Encoding": "gzip"}
-    async with house.http.post(house.page + "/api/v1/batches", data=whole[:-9], headers=headers) as answer:
+    async with server.http.post(server.page + "/api/v1/batches", data=whole[:-9], headers=headers) as answer:
         assert (answer.status, (await answer.json())["error"]["code"]) == (400, "bad_gzip")
 
 
-async def test_an_agent_that_sends_too_much_is_told_when_to_come_again(house: House, enrolled: Enrolled) -> None:
+async def test_an_agent_that_sends_too_much_is_told_when_to_come_again(server: Server, enrolled: Enrolled) -> None:
     """The bucket counts the agent, never an address."""
     agent = await enrolled()
-    house.collector.limits.take(agent.id, 16 * 1024 * 1024, house.collector.clock.monotonic())
+    server.collector.limits.take(agent.id, 16 * 1024 * 1024, server.collector.clock.monotonic())
 
-    async with house.http.post(
-        house.page + "/api/v1/batches", data=b"x" * 100_000, headers={"Probe-Agent": agent.id}
+    async with server.http.post(
+        server.page + "/api/v1/batches", data=b"x" * 100_000, headers={"Probe-Agent": agent.id}
     ) as answer:
         assert answer.status == 429
         assert int(answer.headers["Retry-After"]) >= 1
 
 
-async def test_a_revoked_agent_is_shut_out(house: House, enrolled: Enrolled) -> None:
+async def test_a_revoked_agent_is_shut_out(server: Server, enrolled: Enrolled) -> None:
     """At the latest when its row is read again."""
     agent = await enrolled()
-    await house.collector.store.write(lambda s: s.run("UPDATE agent SET state = 'revoked'"))
+    await server.collector.store.write(lambda s: s.run("UPDATE agent SET state = 'revoked'"))
 
-    assert (await agent.post(house.http, agent.batch()))[0] == 403
+    assert (await agent.post(server.http, agent.batch()))[0] == 403
 
 
-async def test_a_full_disk_is_answered_with_503_and_nothing_is_kept_by_halves(house: House, enrolled: Enrolled) -> None:
+async def test_a_full_disk_is_answered_with_503_and_nothing_is_kept_by_halves(
+    server: Server, enrolled: Enrolled
+) -> None:
     """SQLite itself says that the file may not grow; room made later, the same batch is taken in."""
     agent = await enrolled()
-    store = house.collector.store
+    store = server.collector.store
     await store.write(lambda s: s.row("PRAGMA max_page_count=1"))
     verdicts = [blocked_verdict(f"https://{n}.example/", f"{n}.example", NOW, title=str(n) * 99) for n in range(400)]
     batch = agent.batch(
         rounds=rounds(NOW, 1), changes=tuple(change(v.target, Status.BLOCKED, NOW, verdict=v) for v in verdicts)
     )
 
-    async with house.http.get(house.page + "/healthz") as answer:
+    async with server.http.get(server.page + "/healthz") as answer:
         assert answer.status == 200
-    status, answer_body = await agent.post(house.http, batch)
+    status, answer_body = await agent.post(server.http, batch)
 
     assert (status, answer_body["error"]["code"]) == (503, "unavailable")
     for table in ("batch", "span", "evidence", "presence", "target"):
         assert await store.read(lambda s, table=table: s.rows(f"SELECT * FROM {table}")) == []  # noqa: S608
     await store.write(lambda s: s.row("PRAGMA max_page_count=1000000"))
-    assert (await agent.post(house.http, batch))[0] == 200
+    assert (await agent.post(server.http, batch))[0] == 200
 
 
-async def test_the_control_is_handed_out_newest_first_and_by_etag(house: House, enrolled: Enrolled) -> None:
+async def test_the_control_is_handed_out_newest_first_and_by_etag(server: Server, enrolled: Enrolled) -> None:
     """JSON Lines of verdicts, 304 while nothing changed."""
     control = await enrolled(role="control", asn=64999, country="SE")
     older = blocked_verdict("https://a.example/", "a.example", NOW - timedelta(minutes=9))
     newer = msgspec.structs.replace(older, time=NOW, status=Status.REACHABLE, causes=())
-    await control.post(house.http, control.batch(control=(newer,)))
-    await control.post(house.http, control.batch(control=(older,)))
+    await control.post(server.http, control.batch(control=(newer,)))
+    await control.post(server.http, control.batch(control=(older,)))
 
-    async with house.http.get(house.page + "/api/v1/control") as answer:
+    async with server.http.get(server.page + "/api/v1/control") as answer:
         tag, lines = answer.headers["ETag"], (await answer.read()).splitlines()
-    async with house.http.get(house.page + "/api/v1/control", headers={"If-None-Match": tag}) as answer:
+    async with server.http.get(server.page + "/api/v1/control", headers={"If-None-Match": tag}) as answer:
         assert answer.status == 304
 
     assert [msgspec.json.decode(line, type=Verdict) for line in lines] == [newer]
 
 
-async def test_a_control_makes_no_spans(house: House, enrolled: Enrolled) -> None:
+async def test_a_control_makes_no_spans(server: Server, enrolled: Enrolled) -> None:
     """What a control says of a target is not what a vantage says of it."""
     control = await enrolled(role="control")
     batch = control.batch(changes=(change("https://a.example/", Status.DOWN, NOW, Cause.TCP_TIMEOUT),))
 
-    assert (await control.post(house.http, batch))[0] == 200
-    assert await house.collector.store.read(lambda s: s.rows("SELECT * FROM span")) == []
+    assert (await control.post(server.http, batch))[0] == 200
+    assert await server.collector.store.read(lambda s: s.rows("SELECT * FROM span")) == []
 
 
-async def test_no_address_of_a_client_is_in_the_database(house: House, enrolled: Enrolled) -> None:
+async def test_no_address_of_a_client_is_in_the_database(server: Server, enrolled: Enrolled) -> None:
     """Nobody's address is stored."""
     agent = await enrolled()
-    await agent.post(house.http, agent.batch(rounds=rounds(NOW, 3)))
+    await agent.post(server.http, agent.batch(rounds=rounds(NOW, 3)))
 
-    for path in house.collector.store.path.parent.iterdir():
+    for path in server.collector.store.path.parent.iterdir():
         assert b"127.0.0.1" not in path.read_bytes()

@@ -14,10 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probe.collector.intake.apply_batch import EVIDENCE_BYTES, Answer, Outcome, Parcel, absorb, pack
-from probe.collector.store import Session, agents
+from probe.collector.intake.apply_batch import (
+    EVIDENCE_BYTES,
+    BatchOutcome,
+    BatchResult,
+    VerifiedBatch,
+    apply_batch,
+    pack,
+)
+from probe.collector.store import StoreSession, agents, to_ms
 from probe.collector.store.agents import AgentRow
-from probe.collector.store.moments import to_ms
 from probe.collector.store.sqlite import SqliteSession, SqliteStore, open_store
 from probe.formats.batch import Batch, RoundReport, encode
 from probe.model.event import Network
@@ -36,32 +42,32 @@ class Bench:
     def __init__(self, store: SqliteStore) -> None:
         self.store = store
         self.seq = 0
-        self.parcels: list[Parcel] = []
+        self.parcels: list[VerifiedBatch] = []
 
-    def parcel(self, received: datetime = NOW, posted: datetime | None = None, **parts: Any) -> Parcel:
+    def parcel(self, received: datetime = NOW, posted: datetime | None = None, **parts: Any) -> VerifiedBatch:
         """The agent's next batch, as it came."""
         self.seq += 1
         whole = {"agent": "a", "epoch": "e", "seq": self.seq, "sent": NOW, "interval": INTERVAL}
         batch = Batch(**({"network": Network(asn=64500, country="RU")} | whole | parts))
         body = encode(batch)
-        made = Parcel(
+        made = VerifiedBatch(
             batch=batch, digest=sha256(body).digest(), raw=body, signature=b"", posted=posted, received=received
         )
         self.parcels.append(made)
         return made
 
-    async def take(self, parcel: Parcel) -> Outcome:
+    async def take(self, parcel: VerifiedBatch) -> BatchOutcome:
         """Absorb it."""
 
-        def job(session: Session) -> Outcome:
+        def job(session: StoreSession) -> BatchOutcome:
             agent = agents.agent(session, "a")
             assert agent is not None
-            return absorb(session, agent, parcel)
+            return apply_batch(session, agent, parcel)
 
         return await self.store.write(job)
 
-    async def send(self, **parts: Any) -> Outcome:
-        """Make and absorb the next batch."""
+    async def send(self, **parts: Any) -> BatchOutcome:
+        """Make and apply_batch the next batch."""
         return await self.take(self.parcel(**parts))
 
     async def spans(self) -> list[tuple[int, int | None, str]]:
@@ -77,7 +83,7 @@ class Bench:
         return await self.store.read(lambda s: s.rows("SELECT rounds, state FROM presence ORDER BY start"))
 
 
-def enrolled(session: Session) -> None:
+def enrolled(session: StoreSession) -> None:
     """One agent."""
     agents.add_agent(session, AgentRow(0, "a", b"k" * 32, "vantage", "", 0, "", "active", "", 0, 0))
 
@@ -104,7 +110,7 @@ async def test_a_batch_that_comes_again_changes_nothing_but_when_the_agent_was_h
     await bench.send(settled=(settled(T, NOW - HOUR),), rounds=rounds(NOW - HOUR, 3))
     again = msgspec.structs.replace(bench.parcels[0], received=NOW + HOUR)
 
-    assert (await bench.take(again)).answer is Answer.AGAIN
+    assert (await bench.take(again)).answer is BatchResult.AGAIN
     assert await bench.runs() == [(3, "online")]
     assert await bench.store.read(lambda s: s.rows("SELECT seen FROM agent")) == [(to_ms(NOW + HOUR),)]
 
@@ -167,7 +173,7 @@ async def test_late_reports_are_kept_for_thirty_days(bench: Bench) -> None:
         changes=(change(T, Status.BLOCKED, NOW - 40 * day), change(T, Status.BLOCKED, NOW - 29 * day)),
     )
 
-    assert (outcome.answer, outcome.rounds, outcome.changes, outcome.ignored) == (Answer.STORED, 1, 1, 4)
+    assert (outcome.answer, outcome.rounds, outcome.changes, outcome.ignored) == (BatchResult.STORED, 1, 1, 4)
 
 
 async def test_what_has_not_come_yet_is_not_kept(bench: Bench) -> None:
@@ -236,12 +242,12 @@ async def test_most_agents_word_says_which_service_a_target_belongs_to(bench: Be
         if name == "a":
             await bench.send(seq=2)
 
-        def job(session: Session, name: str = name, parcel: Parcel = parcel) -> Outcome:
+        def job(session: StoreSession, name: str = name, parcel: VerifiedBatch = parcel) -> BatchOutcome:
             agent = agents.agent(session, name)
             assert agent is not None
-            return absorb(session, agent, parcel)
+            return apply_batch(session, agent, parcel)
 
-        assert (await bench.store.write(job)).answer is Answer.STORED
+        assert (await bench.store.write(job)).answer is BatchResult.STORED
 
     assert await bench.store.read(lambda s: s.rows("SELECT service FROM target")) == [("WeChat",)]
     assert {row[0] for row in await bench.store.read(lambda s: s.rows("SELECT service FROM dirty"))} == {
@@ -272,9 +278,11 @@ def test_any_loss_and_repetition_on_the_way_leaves_what_the_batches_in_order_lea
         assert agent is not None
         expected = 0
         for n in [*order, *range(6), *range(6)]:
-            outcome = absorb(session, agent, made[n])
-            assert outcome.answer is (Answer.AGAIN if n < expected else Answer.GAP if n > expected else Answer.STORED)
-            expected += outcome.answer is Answer.STORED
+            outcome = apply_batch(session, agent, made[n])
+            assert outcome.answer is (
+                BatchResult.AGAIN if n < expected else BatchResult.GAP if n > expected else BatchResult.STORED
+            )
+            expected += outcome.answer is BatchResult.STORED
         tables = ("span", "presence", "batch", "evidence", "spool")
         kept = [session.rows(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables]  # noqa: S608
         store._jobs.put(None)

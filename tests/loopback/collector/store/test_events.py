@@ -9,12 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from probe.collector.store import agents, batches, events, history
+from probe.collector.store import agents, batches, events, history, to_ms
 from probe.collector.store.agents import AgentRow
-from probe.collector.store.history import NewSpan, Run
-from probe.collector.store.moments import to_ms
+from probe.collector.store.history import NewSpan, PresenceRun
 from probe.collector.store.sqlite import SqliteSession, _connect, _migrate
-from probe.fuse.revision import NEWS, Kind, Published
+from probe.fuse.revision import NEWS_KINDS, NewRevision, RevisionKind
 from probe.model.event import Confidence, Event, Network, Scope
 from probe.model.verdict import Cause, Status
 
@@ -42,34 +41,34 @@ def session() -> Iterator[SqliteSession]:
     connection.close()
 
 
-def publish(session: SqliteSession, kind: Kind, now: int, into: str = "", **more: object) -> Event:
+def publish(session: SqliteSession, kind: RevisionKind, now: int, into: str = "", **more: object) -> Event:
     """Publish a revision."""
     event = msgspec.structs.replace(EVENT, **more)
-    events.publish(session, Published(event=event, kind=kind, into=into), now)
+    events.publish(session, NewRevision(event=event, kind=kind, into=into), now)
     return event
 
 
 def test_an_event_stands_as_its_last_revision_and_keeps_them_all(session: SqliteSession) -> None:
     """History is never rewritten."""
-    publish(session, Kind.BEGAN, 1)
-    last = publish(session, Kind.LIFTED, 2, revision=2, lifted=MAY)
+    publish(session, RevisionKind.BEGAN, 1)
+    last = publish(session, RevisionKind.LIFTED, 2, revision=2, lifted=MAY)
 
-    assert events.standing(session, "WeChat", "RU") == ([last], {})
+    assert events.current_events(session, "WeChat", "RU") == ([last], {})
     assert [(each.kind, each.published) for each in events.revisions_of(session, EVENT.id)] == [
-        (Kind.BEGAN, 1),
-        (Kind.LIFTED, 2),
+        (RevisionKind.BEGAN, 1),
+        (RevisionKind.LIFTED, 2),
     ]
     with pytest.raises(Exception, match="UNIQUE"):
-        publish(session, Kind.CHANGED, 3, revision=2)
+        publish(session, RevisionKind.CHANGED, 3, revision=2)
     assert events.latest_revision(session) == 2
 
 
 def test_what_was_renamed_or_withdrawn_stands_no_more_but_is_found(session: SqliteSession) -> None:
     """By its id, with where it went."""
-    publish(session, Kind.RENAMED, 1, into="b" * 16, revision=2)
-    publish(session, Kind.WITHDRAWN, 1, id="c" * 16, revision=5)
+    publish(session, RevisionKind.RENAMED, 1, into="b" * 16, revision=2)
+    publish(session, RevisionKind.WITHDRAWN, 1, id="c" * 16, revision=5)
 
-    assert events.standing(session, "WeChat", "RU") == ([], {"a" * 16: 2, "c" * 16: 5})
+    assert events.current_events(session, "WeChat", "RU") == ([], {"a" * 16: 2, "c" * 16: 5})
     assert events.events(session, 0, 9) == []
     found = [events.event(session, name * 16) for name in "acd"]
     assert [each.superseded if each else None for each in found] == ["b" * 16, "-", None]
@@ -77,8 +76,8 @@ def test_what_was_renamed_or_withdrawn_stands_no_more_but_is_found(session: Sqli
 
 def test_events_are_listed_by_when_they_lasted(session: SqliteSession) -> None:
     """Or only those that last."""
-    publish(session, Kind.BEGAN, 1)
-    publish(session, Kind.LIFTED, 1, id="b" * 16, lifted=MAY)
+    publish(session, RevisionKind.BEGAN, 1)
+    publish(session, RevisionKind.LIFTED, 1, id="b" * 16, lifted=MAY)
 
     assert len(events.events(session, to_ms(MAY), 9)) == 2
     assert [event.id for event in events.events(session, to_ms(MAY) + 1, 9)] == ["a" * 16]
@@ -87,25 +86,25 @@ def test_events_are_listed_by_when_they_lasted(session: SqliteSession) -> None:
 
 def test_news_are_the_newest_first_and_of_the_kinds_asked_for(session: SqliteSession) -> None:
     """Since a moment."""
-    for n, kind in enumerate((Kind.BEGAN, Kind.CHANGED, Kind.LIFTED), 1):
+    for n, kind in enumerate((RevisionKind.BEGAN, RevisionKind.CHANGED, RevisionKind.LIFTED), 1):
         publish(session, kind, n * 10, revision=n)
 
-    assert [each.kind for each in events.news(session, NEWS, 0, 9)] == [Kind.LIFTED, Kind.BEGAN]
-    assert [each.kind for each in events.news(session, NEWS, 11, 9)] == [Kind.LIFTED]
+    assert [each.kind for each in events.news(session, NEWS_KINDS, 0, 9)] == [RevisionKind.LIFTED, RevisionKind.BEGAN]
+    assert [each.kind for each in events.news(session, NEWS_KINDS, 11, 9)] == [RevisionKind.LIFTED]
 
 
 def test_marks_are_worked_off_oldest_first_and_only_if_nobody_marked_again(session: SqliteSession) -> None:
     """What lasts is marked by time alone."""
-    publish(session, Kind.BEGAN, 1)
+    publish(session, RevisionKind.BEGAN, 1)
     history.mark_dirty(session, "LINE", "RU", 5)
-    events.mark_open(session, 9)
-    line, wechat = events.dirty(session, 9)
+    events.mark_open_events(session, 9)
+    line, wechat = events.dirty_marks(session, 9)
     assert (line.service, wechat.service) == ("LINE", "WeChat")
 
     history.mark_dirty(session, "LINE", "RU", 10)
-    events.clean(session, line)
-    events.clean(session, wechat)
-    assert [each.service for each in events.dirty(session, 9)] == ["LINE"]
+    events.clear_dirty(session, line)
+    events.clear_dirty(session, wechat)
+    assert [each.service for each in events.dirty_marks(session, 9)] == ["LINE"]
 
 
 def test_tallies_count_vantages_that_say_the_same_apart_from_those_that_are_silent(session: SqliteSession) -> None:
@@ -113,7 +112,7 @@ def test_tallies_count_vantages_that_say_the_same_apart_from_those_that_are_sile
     target, network = batches.target_number(session, "t"), batches.network_number(session, 64500, "RU")
     for no, stop in ((1, 1000), (2, 1000), (3, 10)):
         agents.add_agent(session, AgentRow(0, f"a{no}", b"%d" % no * 32, "vantage", "", 0, "", "active", "", 0, 0))
-        history.save_run(session, no, Run(0, stop, network, 10, "online", 1, 1))
+        history.save_presence_run(session, no, PresenceRun(0, stop, network, 10, "online", 1, 1))
         new = NewSpan(
             target=target,
             agent=no,
@@ -126,7 +125,7 @@ def test_tallies_count_vantages_that_say_the_same_apart_from_those_that_are_sile
         )
         history.add_span(session, new)
 
-    found = events.tallies(session, 1020)
+    found = events.status_counts(session, 1020)
 
     assert [(tally.present, tally.vantages, to_ms(tally.since)) for tally in found] == [(False, 1, 3), (True, 2, 1)]
     assert events.ever_bad(session, "t")

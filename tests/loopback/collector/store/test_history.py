@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from probe.collector.store import agents, batches, history
+from probe.collector.store import agents, batches, from_ms, history
 from probe.collector.store.agents import AgentRow
-from probe.collector.store.history import NewSpan, Run
-from probe.collector.store.moments import from_ms
+from probe.collector.store.history import NewSpan, PresenceRun
 from probe.collector.store.sqlite import SqliteSession, _connect, _migrate
 from probe.model.event import Network
 from probe.model.verdict import Cause, Status
@@ -98,15 +97,15 @@ def test_spans_are_listed_newest_first_and_by_target(session: SqliteSession) -> 
 
 def test_a_run_of_rounds_is_found_by_its_beginning_and_written_over(session: SqliteSession) -> None:
     """The one that began last before a moment."""
-    run = Run(100, 200, 1, 60, "online", 3, 9)
-    history.save_run(session, 1, run)
+    run = PresenceRun(100, 200, 1, 60, "online", 3, 9)
+    history.save_presence_run(session, 1, run)
     run.stop, run.rounds = 260, 4
-    history.save_run(session, 1, run)
+    history.save_presence_run(session, 1, run)
 
-    assert history.run_at(session, 1, 99) is None
-    assert history.run_at(session, 1, 500) == run
+    assert history.presence_run_at(session, 1, 99) is None
+    assert history.presence_run_at(session, 1, 500) == run
     (presence,) = history.presences_of(session, "RU")
     assert (presence.stop, presence.rounds, presence.interval) == (from_ms(260), 4, 0.06)
     assert history.presences_since(session, 261) == []
-    (latest,) = history.attendance(session)
+    (latest,) = history.latest_presences(session)
     assert (latest.agent, latest.state, latest.stop) == ("a1", "online", 260)

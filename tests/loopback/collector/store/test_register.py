@@ -7,15 +7,15 @@ import msgspec
 from probe.collector.store import register
 from probe.lists.register_diff import ChangeKind, RegisterChange
 from tests.loopback.cli.test_collector import diff
-from tests.loopback.collector.conftest import House
+from tests.loopback.collector.conftest import Server
 from tests.unit.lists.test_changes import CHANGE
 
 LISTED = msgspec.json.decode(diff("wechat.com"), type=RegisterChange)
 
 
-async def test_what_was_listed_comes_back_by_country(house: House) -> None:
+async def test_what_was_listed_comes_back_by_country(server: Server) -> None:
     """As it was given, to the millisecond; addresses added later are kept, but date no listing."""
-    store = house.collector.store
+    store = server.collector.store
 
     new = await store.write(lambda s: register.keep(s, "RU", [LISTED, LISTED, CHANGE]))
     other = await store.write(lambda s: register.keep(s, "KZ", [LISTED]))

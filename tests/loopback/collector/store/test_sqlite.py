@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from probe.collector.store import Session
+from probe.collector.store import StoreSession
 from probe.collector.store.sqlite import VERSION, open_store
 from probe.errors import ExitStatus, StateError, StorageError
 
@@ -18,7 +18,7 @@ def keep(key: str, value: bytes = b"v"):  # noqa: ANN201
     return lambda session: session.run("INSERT INTO meta (key, value) VALUES (?, ?)", key, value)
 
 
-def keys(session: Session) -> list[str]:
+def keys(session: StoreSession) -> list[str]:
     """What is there."""
     return [row[0] for row in session.rows("SELECT key FROM meta ORDER BY key")]
 
@@ -36,7 +36,7 @@ async def test_many_writes_share_commits_and_all_are_kept(tmp_path: Path) -> Non
 async def test_a_fault_in_one_write_does_not_cost_the_others_theirs(tmp_path: Path) -> None:
     """What it had done is undone, and only it learns why."""
 
-    def fails(session: Session) -> None:
+    def fails(session: StoreSession) -> None:
         keep("half")(session)
         raise ValueError("by design")
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from probe.model.verdict import Cause, Status, Verdict
-from tests.loopback.collector.conftest import House
+from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.fusing.test_fuser import T, fused, report
 from tests.loopback.collector.vantages import FakeAgent, blocked_verdict, change
 
@@ -20,26 +20,26 @@ NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
 
 
-async def got(house: House, path: str) -> Any:
+async def got(server: Server, path: str) -> Any:
     """A JSON answer."""
-    async with house.http.get(house.page + path) as answer:
+    async with server.http.get(server.page + path) as answer:
         assert answer.status == 200
         return await answer.json()
 
 
 @pytest.fixture
-async def told(house: House, enrolled: Enrolled) -> FakeAgent:
+async def told(server: Server, enrolled: Enrolled) -> FakeAgent:
     """A collector that has been told of one block, and by whom."""
     agent = await enrolled()
     verdict = blocked_verdict(T, "wechat.example", NOW - HOUR)
-    await report(house, agent, change(T, Status.BLOCKED, NOW - HOUR, Cause.DNS_SPOOFED, verdict=verdict))
-    await fused(house)
+    await report(server, agent, change(T, Status.BLOCKED, NOW - HOUR, Cause.DNS_SPOOFED, verdict=verdict))
+    await fused(server)
     return agent
 
 
-async def test_the_board_is_a_record_for_each_service_in_each_network(house: House, told: FakeAgent) -> None:
+async def test_the_board_is_a_record_for_each_service_in_each_network(server: Server, told: FakeAgent) -> None:
     """With the event that lasts there."""
-    board = await got(house, "/api/v1/board")
+    board = await got(server, "/api/v1/board")
 
     (cell,) = board["cells"]
     assert (cell["service"], cell["network"], cell["status"]) == ("WeChat", {"asn": 64500, "country": "RU"}, "blocked")
@@ -47,55 +47,55 @@ async def test_the_board_is_a_record_for_each_service_in_each_network(house: Hou
     assert board["networks"][0]["present"] == 1
 
 
-async def test_events_can_be_listed_and_looked_up_with_their_grounds(house: House, told: FakeAgent) -> None:
+async def test_events_can_be_listed_and_looked_up_with_their_grounds(server: Server, told: FakeAgent) -> None:
     """Revisions, vantages under public names, digests of evidence that can be fetched and checked."""
-    (event,) = (await got(house, "/api/v1/events?open=1"))["events"]
-    whole = await got(house, f"/api/v1/events/{event['id']}")
+    (event,) = (await got(server, "/api/v1/events?open=1"))["events"]
+    whole = await got(server, f"/api/v1/events/{event['id']}")
 
     assert whole["event"] == event
     assert [each["kind"] for each in whole["revisions"]] == ["began"]
     (vantage,) = whole["vantages"]
     assert vantage["vantage"] != told.id
-    status, text = await house.get(f"/api/v1/evidence/{vantage['evidence']}")
+    status, text = await server.get(f"/api/v1/evidence/{vantage['evidence']}")
     assert status == 200
     assert sha256(text.removesuffix("\n").encode()).hexdigest() == vantage["evidence"]
     assert msgspec.json.decode(text, type=Verdict).target == T
 
 
-async def test_spans_name_no_agent(house: House, told: FakeAgent) -> None:
+async def test_spans_name_no_agent(server: Server, told: FakeAgent) -> None:
     """By target, newest first."""
-    spans = (await got(house, f"/api/v1/spans?target={T}"))["spans"]
+    spans = (await got(server, f"/api/v1/spans?target={T}"))["spans"]
 
     assert [span["status"] for span in spans] == ["blocked", "reachable"]
     assert spans[0]["stop"] is None
     assert told.id not in str(spans)
-    assert (await got(house, "/api/v1/spans?target=other"))["spans"] == []
+    assert (await got(server, "/api/v1/spans?target=other"))["spans"] == []
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=99999999999999", "since=yesterday", "since=2017-05-04"])
-async def test_a_question_that_makes_no_sense_is_refused(house: House, query: str) -> None:
+async def test_a_question_that_makes_no_sense_is_refused(server: Server, query: str) -> None:
     """In the one shape, saying what to write."""
-    status, text = await house.get(f"/api/v1/events?{query}")
+    status, text = await server.get(f"/api/v1/events?{query}")
 
     assert status == 400
     assert set(msgspec.json.decode(text)["error"]) == {"code", "message"}
 
 
-async def test_what_is_not_there_is_404_as_json(house: House) -> None:
+async def test_what_is_not_there_is_404_as_json(server: Server) -> None:
     """Events and evidence alike."""
     for path in ("/api/v1/events/0123456789abcdef", f"/api/v1/evidence/{'0' * 64}", "/api/v1/nothing"):
-        status, text = await house.get(path, Accept="text/html")
+        status, text = await server.get(path, Accept="text/html")
         assert (status, msgspec.json.decode(text)["error"]["code"]) == (404, "not_found")
 
 
-async def test_a_lookup_from_before_finds_what_lifted_since(house: House, told: FakeAgent) -> None:
+async def test_a_lookup_from_before_finds_what_lifted_since(server: Server, told: FakeAgent) -> None:
     """`since` is a moment; events that lifted before it are left out."""
     lifting = change(T, Status.REACHABLE, NOW - HOUR / 2, before=Status.BLOCKED)
-    await told.post(house.http, told.batch(changes=(lifting,)))
-    await fused(house)
+    await told.post(server.http, told.batch(changes=(lifting,)))
+    await fused(server)
 
     early = (NOW - HOUR).strftime("%Y-%m-%dT%H:%M:%SZ")
     late = NOW.strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert len((await got(house, f"/api/v1/events?since={early}"))["events"]) == 1
-    assert (await got(house, f"/api/v1/events?since={late}"))["events"] == []
-    assert (await got(house, "/api/v1/events?open=1"))["events"] == []
+    assert len((await got(server, f"/api/v1/events?since={early}"))["events"]) == 1
+    assert (await got(server, f"/api/v1/events?since={late}"))["events"] == []
+    assert (await got(server, "/api/v1/events?open=1"))["events"] == []

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from probe.collector.web.board_view import BoardView, board_view
 from probe.model.event import Scope
 from probe.model.verdict import Status
-from tests.loopback.collector.conftest import House
+from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.fusing.test_fuser import SERVICES, T, fused, report
 from tests.loopback.collector.vantages import FakeAgent, change, rounds, settled
 
@@ -17,14 +17,14 @@ NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
 
 
-async def seen(house: House) -> BoardView:
+async def seen(server: Server) -> BoardView:
     """The board now."""
-    await fused(house)
-    now = house.collector.clock.now()
-    return await house.collector.store.read(lambda session: board_view(session, now))
+    await fused(server)
+    now = server.collector.clock.now()
+    return await server.collector.store.read(lambda session: board_view(session, now))
 
 
-async def test_what_is_wrong_comes_first_and_the_most_widespread_before_all(house: House, enrolled: Enrolled) -> None:
+async def test_what_is_wrong_comes_first_and_the_most_widespread_before_all(server: Server, enrolled: Enrolled) -> None:
     """Then by name."""
     services = {name: name for name in ("alpha", "beta", "gamma")}
     for asn in (64500, 64501):
@@ -33,21 +33,21 @@ async def test_what_is_wrong_comes_first_and_the_most_widespread_before_all(hous
         changes += [change("beta", Status.BLOCKED, NOW - HOUR)] if asn == 64500 else []
         whole = tuple(settled(name, NOW - 2 * HOUR) for name in services)
         batch = agent.batch(rounds=rounds(NOW - 2 * HOUR, 24), settled=whole, changes=changes, services=services)
-        await agent.post(house.http, batch)
+        await agent.post(server.http, batch)
 
-    view = await seen(house)
+    view = await seen(server)
 
     assert [line.service for line in view.lines] == ["gamma", "beta", "alpha"]
     assert [square.cell.status for square in view.lines[1].squares if square] == [Status.BLOCKED, Status.REACHABLE]
 
 
-async def test_a_cell_is_as_it_is_since_its_event_began_or_lifted(house: House, enrolled: Enrolled) -> None:
+async def test_a_cell_is_as_it_is_since_its_event_began_or_lifted(server: Server, enrolled: Enrolled) -> None:
     """Not since the vantage's first word."""
     agent = await enrolled()
     away = change(T, Status.REACHABLE, NOW - HOUR, before=Status.BLOCKED)
-    await report(house, agent, change(T, Status.BLOCKED, NOW - 3 * HOUR), away)
+    await report(server, agent, change(T, Status.BLOCKED, NOW - 3 * HOUR), away)
 
-    view = await seen(house)
+    view = await seen(server)
 
     (square,) = view.lines[0].squares
     assert square is not None
@@ -57,16 +57,16 @@ async def test_a_cell_is_as_it_is_since_its_event_began_or_lifted(house: House, 
     assert [each.kind for each in view.news] == ["lifted", "began"]
 
 
-async def test_networks_say_who_is_there_and_in_what_state(house: House, enrolled: Enrolled) -> None:
+async def test_networks_say_who_is_there_and_in_what_state(server: Server, enrolled: Enrolled) -> None:
     """An allow-list in force, or nobody; a control is no vantage."""
     for asn, state, hours in ((64500, "online", 1), (64501, "allowlist", 1), (64502, "online", 9)):
         agent = await enrolled(asn=asn)
         batch = agent.batch(rounds=rounds(NOW - hours * HOUR, 12, state), settled=(settled(T, NOW),), services=SERVICES)
-        await agent.post(house.http, batch)
+        await agent.post(server.http, batch)
     control = await enrolled(asn=64999, role="control", country="SE")
-    await control.post(house.http, control.batch(rounds=rounds(NOW - HOUR, 12)))
+    await control.post(server.http, control.batch(rounds=rounds(NOW - HOUR, 12)))
 
-    view = await seen(house)
+    view = await seen(server)
 
     assert [(place.network.asn, place.present, place.states) for place in view.places] == [
         (64500, 1, ()),
@@ -81,12 +81,12 @@ async def test_networks_say_who_is_there_and_in_what_state(house: House, enrolle
     ]
 
 
-async def test_a_country_s_event_stands_for_those_of_its_networks(house: House, enrolled: Enrolled) -> None:
+async def test_a_country_s_event_stands_for_those_of_its_networks(server: Server, enrolled: Enrolled) -> None:
     """In the answer; the table still has each."""
     for asn in (64500, 64501, 64502):
-        await report(house, await enrolled(asn=asn), change(T, Status.BLOCKED, NOW - HOUR))
+        await report(server, await enrolled(asn=asn), change(T, Status.BLOCKED, NOW - HOUR))
 
-    view = await seen(house)
+    view = await seen(server)
 
     assert [event.scope for event in view.lasting] == [Scope.COUNTRY]
     assert all(square and square.event for square in view.lines[0].squares)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from probe.collector.store import events
 from probe.collector.web.event_view import EventView, event_view, evidence
-from probe.fuse.revision import Kind, Published
+from probe.fuse.revision import NewRevision, RevisionKind
 from probe.model.verdict import Cause, Status
-from tests.loopback.collector.conftest import House
+from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.fusing.test_fuser import T, fused, report
 from tests.loopback.collector.vantages import FakeAgent, blocked_verdict, change
 
@@ -18,49 +18,49 @@ NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
 
 
-async def looked_up(house: House, event_id: str) -> EventView | None:
+async def looked_up(server: Server, event_id: str) -> EventView | None:
     """The event_view of an event."""
-    return await house.collector.store.read(lambda s: event_view(s, event_id, house.collector.secret))
+    return await server.collector.store.read(lambda s: event_view(s, event_id, server.collector.secret))
 
 
-async def test_it_holds_those_who_saw_it_and_nobody_else(house: House, enrolled: Enrolled) -> None:
+async def test_it_holds_those_who_saw_it_and_nobody_else(server: Server, enrolled: Enrolled) -> None:
     """Not vantages of other networks, not stretches of other times."""
     verdict = blocked_verdict(T, "wechat.example", NOW - HOUR)
     one, two = await enrolled(), await enrolled(asn=64501)
     await report(
-        house,
+        server,
         one,
         change(T, Status.THROTTLED, NOW - 4 * HOUR),
         change(T, Status.REACHABLE, NOW - 3 * HOUR),
         change(T, Status.BLOCKED, NOW - HOUR, Cause.DNS_SPOOFED, verdict=verdict),
     )
-    await report(house, two, change(T, Status.BLOCKED, NOW - HOUR))
-    found = [event for event in await fused(house) if event.network.asn == 64500 and event.lifted is None]
+    await report(server, two, change(T, Status.BLOCKED, NOW - HOUR))
+    found = [event for event in await fused(server) if event.network.asn == 64500 and event.lifted is None]
 
-    view = await looked_up(house, found[0].id)
+    view = await looked_up(server, found[0].id)
 
     assert view is not None
     assert [(each.status, each.until) for each in view.witnesses] == [(Status.BLOCKED, None)]
     assert [(proof.verdict, proof.vantage) for proof in view.proofs] == [(verdict, view.witnesses[0].vantage)]
-    assert [each.kind for each in view.revisions] == [Kind.BEGAN]
+    assert [each.kind for each in view.revisions] == [RevisionKind.BEGAN]
 
 
-async def test_an_event_that_goes_on_under_another_name_says_which(house: House, enrolled: Enrolled) -> None:
+async def test_an_event_that_goes_on_under_another_name_says_which(server: Server, enrolled: Enrolled) -> None:
     """Its address stays good."""
-    await report(house, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR))
-    (event,) = await fused(house)
-    renamed = Published(event=event, kind=Kind.RENAMED, into="f" * 16)
-    await house.collector.store.write(lambda s: s.run("DELETE FROM revision"))
-    await house.collector.store.write(lambda s: events.publish(s, renamed, 1))
+    await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR))
+    (event,) = await fused(server)
+    renamed = NewRevision(event=event, kind=RevisionKind.RENAMED, into="f" * 16)
+    await server.collector.store.write(lambda s: s.run("DELETE FROM revision"))
+    await server.collector.store.write(lambda s: events.publish(s, renamed, 1))
 
-    view = await looked_up(house, event.id)
+    view = await looked_up(server, event.id)
 
     assert view is not None
     assert view.superseded == "f" * 16
 
 
-async def test_what_is_not_there_is_none(house: House) -> None:
+async def test_what_is_not_there_is_none(server: Server) -> None:
     """Neither an event nor evidence, nor what is no digest."""
-    assert await looked_up(house, "0" * 16) is None
-    assert await house.collector.store.read(lambda s: evidence(s, "0" * 64)) is None
-    assert await house.collector.store.read(lambda s: evidence(s, "no digest")) is None
+    assert await looked_up(server, "0" * 16) is None
+    assert await server.collector.store.read(lambda s: evidence(s, "0" * 64)) is None
+    assert await server.collector.store.read(lambda s: evidence(s, "no digest")) is None

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
 
 from probe.model.verdict import Cause, Status
-from tests.loopback.collector.conftest import House
+from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.fusing.test_fuser import T, fused, report
 from tests.loopback.collector.vantages import FakeAgent, change
 
@@ -17,9 +17,9 @@ HOUR = timedelta(hours=1)
 ATOM = {"a": "http://www.w3.org/2005/Atom"}
 
 
-async def titles(house: House, query: str = "") -> list[str | None]:
+async def titles(server: Server, query: str = "") -> list[str | None]:
     """The entries' titles, the newest first."""
-    async with house.http.get(f"{house.page}/feed.atom{query}") as answer:
+    async with server.http.get(f"{server.page}/feed.atom{query}") as answer:
         assert answer.content_type == "application/atom+xml"
         root = ET.fromstring(await answer.read())  # noqa: S314
     ids = [entry.findtext("a:id", namespaces=ATOM) for entry in root.findall("a:entry", ATOM)]
@@ -27,28 +27,28 @@ async def titles(house: House, query: str = "") -> list[str | None]:
     return [entry.findtext("a:title", namespaces=ATOM) for entry in root.findall("a:entry", ATOM)]
 
 
-async def test_one_entry_for_what_began_and_one_for_what_lifted(house: House, enrolled: Enrolled) -> None:
+async def test_one_entry_for_what_began_and_one_for_what_lifted(server: Server, enrolled: Enrolled) -> None:
     """Revisions in between are no news."""
     one, two = await enrolled(), await enrolled()
     for agent in (one, two):
-        await report(house, agent, change(T, Status.BLOCKED, NOW - 3 * HOUR, Cause.TCP_TIMEOUT))
-        await fused(house)
+        await report(server, agent, change(T, Status.BLOCKED, NOW - 3 * HOUR, Cause.TCP_TIMEOUT))
+        await fused(server)
     for agent in (one, two):
-        await agent.post(house.http, agent.batch(changes=(change(T, Status.REACHABLE, NOW - HOUR),)))
-        await fused(house)
+        await agent.post(server.http, agent.batch(changes=(change(T, Status.REACHABLE, NOW - HOUR),)))
+        await fused(server)
 
-    assert await titles(house) == [
+    assert await titles(server) == [
         "WeChat no longer blocked on AS64500 (RU)",
         "WeChat blocked on AS64500 (RU)",
     ]
 
 
-async def test_a_reader_may_choose_country_and_service(house: House, enrolled: Enrolled) -> None:
+async def test_a_reader_may_choose_country_and_service(server: Server, enrolled: Enrolled) -> None:
     """By query."""
-    await report(house, await enrolled(country="RU"), change(T, Status.BLOCKED, NOW - HOUR))
-    await report(house, await enrolled(asn=64501, country="BY"), change(T, Status.THROTTLED, NOW - HOUR))
-    await fused(house)
+    await report(server, await enrolled(country="RU"), change(T, Status.BLOCKED, NOW - HOUR))
+    await report(server, await enrolled(asn=64501, country="BY"), change(T, Status.THROTTLED, NOW - HOUR))
+    await fused(server)
 
-    assert await titles(house, "?cc=BY") == ["WeChat throttled on AS64501 (BY)"]
-    assert len(await titles(house, "?s=WeChat")) == 2
-    assert await titles(house, "?s=LINE") == []
+    assert await titles(server, "?cc=BY") == ["WeChat throttled on AS64501 (BY)"]
+    assert len(await titles(server, "?s=WeChat")) == 2
+    assert await titles(server, "?s=LINE") == []

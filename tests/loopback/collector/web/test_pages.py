@@ -11,7 +11,7 @@ import msgspec
 
 from probe.collector.web.pages import FRESH, STATIC
 from probe.model.verdict import Cause, Status
-from tests.loopback.collector.conftest import House
+from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.fusing.test_fuser import SERVICES, T, fused, report
 from tests.loopback.collector.vantages import FakeAgent, blocked_verdict, change, rounds, settled
 
@@ -43,9 +43,9 @@ class Outline(HTMLParser):
                 self.faults.append(address)
 
 
-async def page(house: House, path: str) -> str:
+async def page(server: Server, path: str) -> str:
     """A page without anything the policy would refuse."""
-    async with house.http.get(house.page + path, headers={"Accept": "text/html"}) as answer:
+    async with server.http.get(server.page + path, headers={"Accept": "text/html"}) as answer:
         text = await answer.text()
         assert answer.content_type == "text/html"
         assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
@@ -53,21 +53,21 @@ async def page(house: House, path: str) -> str:
     return text
 
 
-async def test_an_empty_board_says_that_nobody_has_reported(house: House) -> None:
+async def test_an_empty_board_says_that_nobody_has_reported(server: Server) -> None:
     """And how to begin."""
-    text = await page(house, "/")
+    text = await page(server, "/")
 
     assert "No vantage has reported yet." in text
     assert "probe collector token" in text
 
 
-async def test_the_board_answers_first_and_shows_services_by_network(house: House, enrolled: Enrolled) -> None:
+async def test_the_board_answers_first_and_shows_services_by_network(server: Server, enrolled: Enrolled) -> None:
     """A sentence, then the table, then what changed."""
-    await report(house, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR, Cause.DNS_SPOOFED))
-    await report(house, await enrolled(asn=64501))
-    (event,) = await fused(house)
+    await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR, Cause.DNS_SPOOFED))
+    await report(server, await enrolled(asn=64501))
+    (event,) = await fused(server)
 
-    text = await page(house, "/")
+    text = await page(server, "/")
 
     assert "WeChat is blocked on 1 of 2 measured networks." in text
     assert text.index("<h1>") < text.index("<table") < text.index("What changed in the last 24 hours")
@@ -78,46 +78,46 @@ async def test_the_board_answers_first_and_shows_services_by_network(house: Hous
 
 
 async def test_a_network_nobody_is_heard_from_is_hatched_and_neither_good_nor_bad(
-    house: House, enrolled: Enrolled
+    server: Server, enrolled: Enrolled
 ) -> None:
     """It says what was last and when."""
     agent = await enrolled()
     gone = agent.batch(
         rounds=rounds(NOW - 9 * HOUR, 3), settled=(settled(T, NOW - 9 * HOUR, Status.BLOCKED),), services=SERVICES
     )
-    await agent.post(house.http, gone)
-    await fused(house)
+    await agent.post(server.http, gone)
+    await fused(server)
 
-    text = await page(house, "/")
+    text = await page(server, "/")
 
     assert "nobody there" in text
     assert '<td class="s-unknown"' in text
     assert "was blocked" in text
 
 
-async def test_the_title_says_no_more_than_the_page(house: House, enrolled: Enrolled) -> None:
+async def test_the_title_says_no_more_than_the_page(server: Server, enrolled: Enrolled) -> None:
     """Where nobody looks, nobody sees that nothing is wrong."""
-    assert "<title>Nobody has reported yet" in await page(house, "/")
+    assert "<title>Nobody has reported yet" in await page(server, "/")
     agent = await enrolled()
     then = NOW - 9 * HOUR
-    await agent.post(house.http, agent.batch(rounds=rounds(then, 3), settled=(settled(T, then),), services=SERVICES))
-    await fused(house)
-    await house.collector.real.sleep(FRESH)
+    await agent.post(server.http, agent.batch(rounds=rounds(then, 3), settled=(settled(T, then),), services=SERVICES))
+    await fused(server)
+    await server.collector.real.sleep(FRESH)
 
-    text = await page(house, "/")
+    text = await page(server, "/")
 
     assert "<title>No vantage heard lately" in text
     assert "<h1>No vantage has been heard lately: nothing can be said of now.</h1>" in text
 
 
-async def test_an_event_s_page_shows_the_steps_beside_the_control_s(house: House, enrolled: Enrolled) -> None:
+async def test_an_event_s_page_shows_the_steps_beside_the_control_s(server: Server, enrolled: Enrolled) -> None:
     """The sentence first; the JSON and the line to repeat it at the end; no agent's id anywhere."""
     agent = await enrolled()
     verdict = blocked_verdict(T, "wechat.example", NOW - HOUR, title=EVIL)
-    await report(house, agent, change(T, Status.BLOCKED, NOW - HOUR, Cause.DNS_SPOOFED, verdict=verdict))
-    (event,) = await fused(house)
+    await report(server, agent, change(T, Status.BLOCKED, NOW - HOUR, Cause.DNS_SPOOFED, verdict=verdict))
+    (event,) = await fused(server)
 
-    text = await page(house, f"/e/{event.id}")
+    text = await page(server, f"/e/{event.id}")
 
     assert "WeChat has been blocked on AS64500 (RU) since" in text.split("</h1>")[0]
     for part in (
@@ -131,7 +131,7 @@ async def test_an_event_s_page_shows_the_steps_beside_the_control_s(house: House
     assert agent.id not in text
 
 
-async def test_what_strangers_wrote_is_shown_as_text(house: House, enrolled: Enrolled) -> None:
+async def test_what_strangers_wrote_is_shown_as_text(server: Server, enrolled: Enrolled) -> None:
     """Titles, rules, details, services: escaped, and without marks that turn the writing around."""
     verdict = blocked_verdict(T, "wechat.example", NOW - HOUR, title=EVIL)
     verdict = msgspec.structs.replace(verdict, rule=EVIL)
@@ -141,28 +141,28 @@ async def test_what_strangers_wrote_is_shown_as_text(house: House, enrolled: Enr
         changes=(change(T, Status.BLOCKED, NOW - HOUR, verdict=verdict),),
         services={T: "<script>alert(3)</script>"},
     )
-    assert (await agent.post(house.http, batch))[0] == 200
-    (event,) = await fused(house)
+    assert (await agent.post(server.http, batch))[0] == 200
+    (event,) = await fused(server)
 
     for path in ("/", f"/e/{event.id}"):
-        text = await page(house, path)
+        text = await page(server, path)
         assert "<script>alert" not in text
         assert "<img" not in text
         assert "\u202e" not in text
 
 
-async def test_a_page_that_is_not_there_says_so_to_people_and_to_programs(house: House) -> None:
+async def test_a_page_that_is_not_there_says_so_to_people_and_to_programs(server: Server) -> None:
     """HTML to the one, JSON to the other."""
-    assert "There is no such event" in await page(house, "/e/0123456789abcdef")
-    assert "There is nothing here" in await page(house, "/nowhere")
-    assert await house.get("/nowhere") == (404, '{"error":{"code":"not_found","message":"Not Found"}}')
+    assert "There is no such event" in await page(server, "/e/0123456789abcdef")
+    assert "There is nothing here" in await page(server, "/nowhere")
+    assert await server.get("/nowhere") == (404, '{"error":{"code":"not_found","message":"Not Found"}}')
 
 
-async def test_files_beside_the_pages_are_small_and_served(house: House) -> None:
+async def test_files_beside_the_pages_are_small_and_served(server: Server) -> None:
     """Own script under 10 KB, nothing from elsewhere."""
     for name in ("style.css", "live.js", "icon.svg"):
-        status, text = await house.get(f"/static/{name}")
+        status, text = await server.get(f"/static/{name}")
         assert status == 200
         assert not re.search(r"https?://(?!www\.w3\.org)", text)
     assert (STATIC / "live.js").stat().st_size < 10_000
-    assert (await house.get("/static/../pages.py"))[0] == 404
+    assert (await server.get("/static/../pages.py"))[0] == 404

@@ -16,7 +16,7 @@ from probe.collector.web.service_pages import COLUMNS, RULE
 from probe.lists.register_diff import ChangeKind, RegisterChange
 from probe.lists.registers.register_entry import RegisterDecision
 from probe.model.verdict import Cause, Status
-from tests.loopback.collector.conftest import House
+from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.fusing.test_fuser import fused
 from tests.loopback.collector.vantages import FakeAgent, change, rounds, settled
 from tests.loopback.collector.web.test_pages import EVIL, page
@@ -28,15 +28,15 @@ T, API = "https://www.wechat.com/", "tcp://203.0.113.7:8080"
 SERVICES = {T: "wechat", API: "wechat"}
 
 
-async def report(house: House, agent: FakeAgent, *changes: object, services: dict[str, str] = SERVICES) -> None:
+async def report(server: Server, agent: FakeAgent, *changes: object, services: dict[str, str] = SERVICES) -> None:
     """Five hours of rounds of both targets, and these changes."""
     whole = tuple(settled(target, NOW - 5 * HOUR) for target in services)
     named = {target: service for target, service in services.items() if service}
     batch = agent.batch(rounds=rounds(NOW - 5 * HOUR, 60), settled=whole, changes=changes, services=named)
-    assert (await agent.post(house.http, batch))[0] == 200
+    assert (await agent.post(server.http, batch))[0] == 200
 
 
-async def listed(house: House, *kinds: ChangeKind, since: datetime = NOW - 4 * HOUR) -> None:
+async def listed(server: Server, *kinds: ChangeKind, since: datetime = NOW - 4 * HOUR) -> None:
     """Register history: each kind an hour after the one before."""
     found = [
         RegisterChange(
@@ -49,26 +49,26 @@ async def listed(house: House, *kinds: ChangeKind, since: datetime = NOW - 4 * H
         )
         for n, kind in enumerate(kinds)
     ]
-    await house.collector.store.write(lambda session: register.keep(session, "RU", found))
+    await server.collector.store.write(lambda session: register.keep(session, "RU", found))
 
 
-async def data(house: House, path: str) -> Any:
+async def data(server: Server, path: str) -> Any:
     """JSON of a page."""
-    status, text = await house.get(path)
+    status, text = await server.get(path)
     assert status == 200, text
     return json.loads(text)
 
 
 async def test_the_answer_comes_first_then_networks_then_listed_beside_observed(
-    house: House, enrolled: Enrolled
+    server: Server, enrolled: Enrolled
 ) -> None:
     """Blocked on one of two networks of Russia; the listing and the lag are there; the rule is said."""
-    await listed(house, ChangeKind.LISTED)
-    await report(house, await enrolled(), change(T, Status.BLOCKED, NOW - 3 * HOUR, Cause.TCP_TIMEOUT))
-    await report(house, await enrolled(asn=64501))
-    (event,) = await fused(house)
+    await listed(server, ChangeKind.LISTED)
+    await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - 3 * HOUR, Cause.TCP_TIMEOUT))
+    await report(server, await enrolled(asn=64501))
+    (event,) = await fused(server)
 
-    text = await page(house, "/s/wechat")
+    text = await page(server, "/s/wechat")
 
     assert "WeChat in Russia: blocked on 1 of 2 measured networks since " in text.split("</h1>")[0]
     parts = ("<h1>", "<h2>Networks", "<h2>Listed beside observed", "<h2>Timeline", "<h2>Events")
@@ -79,19 +79,19 @@ async def test_the_answer_comes_first_then_networks_then_listed_beside_observed(
     assert "web 0 of 1" in text
     assert "addresses 1 of 1" in text
     assert RULE in text
-    assert 'href="/s/wechat"' in await page(house, "/")
+    assert 'href="/s/wechat"' in await page(server, "/")
 
 
-async def test_the_four_dates_and_both_lags_are_data(house: House, enrolled: Enrolled) -> None:
+async def test_the_four_dates_and_both_lags_are_data(server: Server, enrolled: Enrolled) -> None:
     """In JSON and, a network a row, in CSV."""
-    await listed(house, ChangeKind.LISTED, ChangeKind.DELISTED)
+    await listed(server, ChangeKind.LISTED, ChangeKind.DELISTED)
     flips = [change(T, Status.BLOCKED, NOW - 3 * HOUR, Cause.TCP_TIMEOUT)]
     flips += [change(T, Status.REACHABLE, NOW - 2 * HOUR, before=Status.BLOCKED)]
-    await report(house, await enrolled(), *flips)
-    (event,) = await fused(house)
+    await report(server, await enrolled(), *flips)
+    (event,) = await fused(server)
 
-    (row,) = (await data(house, "/s/wechat.json"))["listed_beside_observed"]
-    status, text = await house.get("/s/wechat.csv")
+    (row,) = (await data(server, "/s/wechat.json"))["listed_beside_observed"]
+    status, text = await server.get("/s/wechat.csv")
 
     (seen,) = row["networks"]
     assert (seen["block_lag"], seen["unblock_lag"]) == (
@@ -106,71 +106,71 @@ async def test_the_four_dates_and_both_lags_are_data(house: House, enrolled: Enr
     assert (record["asn"], record["country"], record["found_blocked"]) == ("64500", "RU", "")
 
 
-async def test_blocked_in_part_is_said_beside_what_the_targets_say_together(house: House, enrolled: Enrolled) -> None:
+async def test_blocked_in_part_is_said_beside_what_the_targets_say_together(server: Server, enrolled: Enrolled) -> None:
     """One page of two is blocked: the rule says blocked, and that the service works as a whole stands beside it."""
     other = "https://web.wechat.com/"
     services = {T: "wechat", other: "wechat"}
     flip = change(T, Status.BLOCKED, NOW - HOUR, Cause.TLS_RESET)
-    await report(house, await enrolled(), flip, services=services)
-    await fused(house)
+    await report(server, await enrolled(), flip, services=services)
+    await fused(server)
 
-    (network,) = (await data(house, "/s/wechat.json"))["networks"]
+    (network,) = (await data(server, "/s/wechat.json"))["networks"]
 
     assert (network["status"], network["together"]) == ("blocked", "reachable")
     assert network["parts"] == [{"name": "web", "works": 1, "measured": 2}]
-    assert "together: reachable" in await page(house, "/s/wechat")
+    assert "together: reachable" in await page(server, "/s/wechat")
 
 
-async def test_a_service_that_is_only_listed_has_a_page(house: House) -> None:
+async def test_a_service_that_is_only_listed_has_a_page(server: Server) -> None:
     """Nobody looks at it, and that is said."""
-    await listed(house, ChangeKind.LISTED)
+    await listed(server, ChangeKind.LISTED)
 
-    text = await page(house, "/s/wechat")
+    text = await page(server, "/s/wechat")
 
     assert "WeChat in Russia: on the register; nobody here looks at it." in text
-    _, rows = await house.get("/s/wechat.csv")
+    _, rows = await server.get("/s/wechat.csv")
     assert rows.splitlines()[1].startswith("wechat,RU,,")
 
 
-async def test_a_vantage_that_is_gone_leaves_nothing_to_be_said_of_now(house: House, enrolled: Enrolled) -> None:
+async def test_a_vantage_that_is_gone_leaves_nothing_to_be_said_of_now(server: Server, enrolled: Enrolled) -> None:
     """Neither good nor bad."""
     agent = await enrolled()
     then = NOW - 9 * HOUR
-    await agent.post(house.http, agent.batch(rounds=rounds(then, 3), settled=(settled(T, then),), services=SERVICES))
-    await fused(house)
+    await agent.post(server.http, agent.batch(rounds=rounds(then, 3), settled=(settled(T, then),), services=SERVICES))
+    await fused(server)
 
-    text = await page(house, "/s/wechat")
+    text = await page(server, "/s/wechat")
 
     assert "no vantage has been heard lately, so nothing can be said of now." in text.split("</h1>")[0]
     assert "nobody there" in text
 
 
-async def test_a_target_of_no_service_has_a_page_of_its_own(house: House, enrolled: Enrolled) -> None:
+async def test_a_target_of_no_service_has_a_page_of_its_own(server: Server, enrolled: Enrolled) -> None:
     """Its name has slashes and may end as a file does."""
     target = "https://a.example/data.csv"
-    await report(house, await enrolled(), services={target: ""})
-    await fused(house)
+    await report(server, await enrolled(), services={target: ""})
+    await fused(server)
 
-    assert "<h1>" in await page(house, service_path(target))
-    assert (await data(house, service_path(target) + ".json"))["service"] == target
-    assert f'href="{service_path(target)}"' in await page(house, "/")
+    assert "<h1>" in await page(server, service_path(target))
+    assert (await data(server, service_path(target) + ".json"))["service"] == target
+    assert f'href="{service_path(target)}"' in await page(server, "/")
 
 
-async def test_a_name_nobody_ever_said_is_not_found(house: House) -> None:
+async def test_a_name_nobody_ever_said_is_not_found(server: Server) -> None:
     """For people and for programs."""
-    assert "There is no such service" in await page(house, "/s/nobody")
-    assert (await house.get("/s/nobody.json"))[0] == 404
-    assert (await house.get("/s/" + "x" * 4000))[0] == 404
+    assert "There is no such service" in await page(server, "/s/nobody")
+    assert (await server.get("/s/nobody.json"))[0] == 404
+    assert (await server.get("/s/" + "x" * 4000))[0] == 404
 
 
-async def test_what_strangers_wrote_stays_text(house: House, enrolled: Enrolled) -> None:
+async def test_what_strangers_wrote_stays_text(server: Server, enrolled: Enrolled) -> None:
     """In the page, and in the cells of a table program."""
     evil = "=HYPERLINK(1)" + EVIL.rstrip("\u202e")
-    await report(house, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR), services={T: evil})
-    await fused(house)
+    await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR), services={T: evil})
+    await fused(server)
 
-    text = await page(house, service_path(evil))
-    _, rows = await house.get(service_path(evil) + ".csv")
+    text = await page(server, service_path(evil))
+    _, rows = await server.get(service_path(evil) + ".csv")
 
     assert "<script>alert" not in text
     assert "<img" not in text
@@ -178,13 +178,13 @@ async def test_what_strangers_wrote_stays_text(house: House, enrolled: Enrolled)
 
 
 async def test_one_look_at_the_database_serves_all_who_ask_in_a_second(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Readers cost no more than time does."""
     monkeypatch.setattr("probe.collector.web.service_pages.FRESH", 3600.0)
-    await listed(house, ChangeKind.LISTED)
-    one = await data(house, "/s/wechat.json")
+    await listed(server, ChangeKind.LISTED)
+    one = await data(server, "/s/wechat.json")
 
-    await listed(house, ChangeKind.LISTED, ChangeKind.DELISTED, since=NOW - 2 * HOUR)
+    await listed(server, ChangeKind.LISTED, ChangeKind.DELISTED, since=NOW - 2 * HOUR)
 
-    assert await data(house, "/s/wechat.json") == one
+    assert await data(server, "/s/wechat.json") == one

@@ -8,7 +8,7 @@ from datetime import timedelta
 from probe.collector.web.service_view import PartCounts, ServiceView, service_view
 from probe.lists.register_diff import ChangeKind
 from probe.model.verdict import Cause, Status
-from tests.loopback.collector.conftest import House
+from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.fusing.test_fuser import fused
 from tests.loopback.collector.vantages import FakeAgent, change
 from tests.loopback.collector.web.test_service_pages import HOUR, NOW, T, listed, report
@@ -16,22 +16,22 @@ from tests.loopback.collector.web.test_service_pages import HOUR, NOW, T, listed
 Enrolled = Callable[..., Awaitable[FakeAgent]]
 
 
-async def seen(house: House, service: str = "wechat") -> ServiceView:
+async def seen(server: Server, service: str = "wechat") -> ServiceView:
     """A service now."""
-    await fused(house)
-    now = house.collector.clock.now().replace(microsecond=0)
-    view = await house.collector.store.read(lambda session: service_view(session, service, now))
+    await fused(server)
+    now = server.collector.clock.now().replace(microsecond=0)
+    view = await server.collector.store.read(lambda session: service_view(session, service, now))
     assert view is not None
     return view
 
 
-async def test_the_country_with_most_interference_comes_first(house: House, enrolled: Enrolled) -> None:
+async def test_the_country_with_most_interference_comes_first(server: Server, enrolled: Enrolled) -> None:
     """And its register and networks lead the timeline."""
-    await report(house, await enrolled(asn=64501, country="KZ"))
-    await report(house, await enrolled(asn=64502, country="RU"), change(T, Status.BLOCKED, NOW - HOUR))
-    await listed(house, ChangeKind.LISTED)
+    await report(server, await enrolled(asn=64501, country="KZ"))
+    await report(server, await enrolled(asn=64502, country="RU"), change(T, Status.BLOCKED, NOW - HOUR))
+    await listed(server, ChangeKind.LISTED)
 
-    view = await seen(house)
+    view = await seen(server)
 
     assert [country.code for country in view.countries] == ["RU", "KZ"]
     assert [(lane.country, lane.network is None) for lane in view.lanes] == [
@@ -43,13 +43,13 @@ async def test_the_country_with_most_interference_comes_first(house: House, enro
     assert view.countries[1].listed is None
 
 
-async def test_only_the_service_s_own_targets_count(house: House, enrolled: Enrolled) -> None:
+async def test_only_the_service_s_own_targets_count(server: Server, enrolled: Enrolled) -> None:
     """Another's block is not its own."""
     services = {T: "wechat", "https://line.me/": "line"}
     flip = change("https://line.me/", Status.BLOCKED, NOW - HOUR, Cause.TCP_RESET)
-    await report(house, await enrolled(), flip, services=services)
+    await report(server, await enrolled(), flip, services=services)
 
-    view = await seen(house)
+    view = await seen(server)
 
     (standing,) = view.countries[0].standings
     assert (standing.square.cell.status, standing.parts) == (
@@ -59,22 +59,22 @@ async def test_only_the_service_s_own_targets_count(house: House, enrolled: Enro
     assert (view.events, view.beside) == ((), ())
 
 
-async def test_the_timeline_begins_before_the_first_thing_that_happened(house: House, enrolled: Enrolled) -> None:
+async def test_the_timeline_begins_before_the_first_thing_that_happened(server: Server, enrolled: Enrolled) -> None:
     """A listing of last year among them."""
-    await report(house, await enrolled())
-    await listed(house, ChangeKind.LISTED, since=NOW - timedelta(days=400))
+    await report(server, await enrolled())
+    await listed(server, ChangeKind.LISTED, since=NOW - timedelta(days=400))
 
-    view = await seen(house)
+    view = await seen(server)
 
     assert view.since < NOW - timedelta(days=400)
     assert view.lanes[0].strip.words.startswith("listed from")
 
 
-async def test_a_form_of_target_we_do_not_know_is_left_out_of_the_parts(house: House, enrolled: Enrolled) -> None:
+async def test_a_form_of_target_we_do_not_know_is_left_out_of_the_parts(server: Server, enrolled: Enrolled) -> None:
     """An agent of a later version may send one."""
-    await report(house, await enrolled(), services={"smoke://signal": "wechat"})
+    await report(server, await enrolled(), services={"smoke://signal": "wechat"})
 
-    view = await seen(house)
+    view = await seen(server)
 
     assert view.countries[0].standings[0].parts == ()
     assert view.countries[0].standings[0].whole is Status.UNKNOWN

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from probe.collector.web import wording
-from probe.fuse.revision import Kind
+from probe.fuse.revision import RevisionKind
 from probe.model.event import Confidence, Event, Network, Scope
 from probe.model.verdict import Cause, Status, VantageState
 
@@ -33,7 +33,7 @@ def test_every_word_of_the_vocabularies_has_its_words() -> None:
     assert set(wording.STATUS) == set(Status)
     assert set(wording.CAUSE) == set(Cause)
     assert set(wording.STATE) == set(VantageState)
-    assert set(wording.KIND) == set(Kind)
+    assert set(wording.KIND) == set(RevisionKind)
 
 
 def test_an_event_is_said_in_one_sentence() -> None:
@@ -54,8 +54,8 @@ def test_a_service_of_the_catalogue_is_called_by_its_title() -> None:
     other = msgspec.structs.replace(EVENT, service="https://a.example/")
 
     assert wording.sentence(event).startswith("BlackBerry Messenger has been blocked on")
-    assert wording.news(Kind.BEGAN, event) == "BlackBerry Messenger blocked on AS64500 (RU)"
-    assert wording.news(Kind.BEGAN, other) == "https://a.example/ blocked on AS64500 (RU)"
+    assert wording.news(RevisionKind.BEGAN, event) == "BlackBerry Messenger blocked on AS64500 (RU)"
+    assert wording.news(RevisionKind.BEGAN, other) == "https://a.example/ blocked on AS64500 (RU)"
 
 
 def test_confidence_is_said_in_words() -> None:
@@ -67,8 +67,8 @@ def test_confidence_is_said_in_words() -> None:
     assert "disputed" in wording.confidence(msgspec.structs.replace(EVENT, confidence=Confidence.DISPUTED))
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_every_revision_has_its_headline(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", RevisionKind)
+def test_every_revision_has_its_headline(kind: RevisionKind) -> None:
     """With the service's name in it."""
     assert wording.news(kind, EVENT).startswith("WeChat ")
 

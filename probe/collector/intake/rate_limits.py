@@ -12,7 +12,7 @@ KEPT = 50_000
 """Agents whose buckets are remembered; the one not heard for longest is forgotten, which fills its bucket."""
 
 
-class Bucket:
+class TokenBucket:
     """Tokens that refill at a steady rate up to a bound."""
 
     __slots__ = ("at", "level", "rate", "size")
@@ -33,7 +33,7 @@ class Bucket:
         return (min(amount, self.size) - self.level) / self.rate
 
 
-class Limits:
+class RateLimits:
     """The buckets of all agents. `now` is seconds of a monotonic clock.
 
     Args:
@@ -42,15 +42,15 @@ class Limits:
 
     def __init__(self, scale: float = 1.0) -> None:
         self._scale = max(1.0, scale)
-        self._buckets: OrderedDict[str, tuple[Bucket, Bucket]] = OrderedDict()
+        self._buckets: OrderedDict[str, tuple[TokenBucket, TokenBucket]] = OrderedDict()
 
     def take(self, agent: str, size: int, now: float) -> float:
         """Count a batch of this size; 0 when it may come in, else the seconds to wait."""
         pair = self._buckets.pop(agent, None)
         if pair is None:
             pair = (
-                Bucket(BATCHES_PER_SECOND * self._scale, BATCHES_AT_ONCE * self._scale, now),
-                Bucket(BYTES_PER_SECOND * self._scale, BYTES_AT_ONCE * self._scale, now),
+                TokenBucket(BATCHES_PER_SECOND * self._scale, BATCHES_AT_ONCE * self._scale, now),
+                TokenBucket(BYTES_PER_SECOND * self._scale, BYTES_AT_ONCE * self._scale, now),
             )
         self._buckets[agent] = pair
         if len(self._buckets) > KEPT:

@@ -1,4 +1,4 @@
-"""From a request to a `Parcel`: everything that must be true of a batch before the database hears of it.
+"""From a request to a `VerifiedBatch`: everything that must be true of a batch before the database hears of it.
 
 The order is that of cost: who says it is, how much has it sent lately, how large is it, does it inflate within bounds,
 has it been signed by that agent for this collector, is it a batch, and are its parts within bounds.
@@ -17,7 +17,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from probe.collector.intake.apply_batch import Parcel
+from probe.collector.intake.apply_batch import VerifiedBatch
 from probe.collector.intake.enrolment import MAX_ASN, is_country
 from probe.collector.store.agents import AgentRow
 from probe.collector.web.responses import ApiError
@@ -80,7 +80,7 @@ def inflate(raw: bytes, encoding: str) -> bytes:
     return body
 
 
-class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+class BatchRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A batch as it came.
 
     Attributes:
@@ -99,7 +99,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     rate: float = 1.0
 
 
-def open_parcel(agent: AgentRow, delivery: Delivery, origin: str) -> Parcel:
+def verify_batch(agent: AgentRow, delivery: BatchRequest, origin: str) -> VerifiedBatch:
     """Check a batch.
 
     Args:
@@ -121,13 +121,13 @@ def open_parcel(agent: AgentRow, delivery: Delivery, origin: str) -> Parcel:
         raise ApiError(400, "bad_batch", error.what[:200]) from error
     if batch.agent != agent.id:
         raise ApiError(400, "bad_batch", "the batch names another agent than its header")
-    fault = fault_of(batch)
+    fault = find_fault(batch)
     if fault:
         raise ApiError(400, "bad_batch", fault)
     if len(batch.changes) > MAX_CHANGES:
         raise ApiError(413, "too_large", f"a batch carries at most {MAX_CHANGES} changes")
     zipped = delivery.encoding == "gzip"
-    return Parcel(
+    return VerifiedBatch(
         batch=batch,
         digest=sha256(body).digest(),
         raw=delivery.raw if zipped else zlib.compress(delivery.raw, 6, wbits=31),
@@ -138,7 +138,7 @@ def open_parcel(agent: AgentRow, delivery: Delivery, origin: str) -> Parcel:
     )
 
 
-def fault_of(batch: Batch) -> str:
+def find_fault(batch: Batch) -> str:
     """What is out of bounds in a batch; empty when nothing is."""
     if not _EPOCH.fullmatch(batch.epoch) or not 1 <= batch.seq < 2**53:
         return "epoch or sequence number out of bounds"

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probe.collector.intake.delivery import Delivery, fault_of, inflate, open_parcel, signature_of
+from probe.collector.intake.verify_batch import BatchRequest, find_fault, inflate, signature_of, verify_batch
 from probe.collector.store.agents import AgentRow
 from probe.collector.web.responses import ApiError
-from probe.formats.batch import MAX_BYTES, Batch, Change, RoundReport, Settled, encode, signed_bytes
+from probe.formats.batch import MAX_BYTES, Batch, ReportedChange, RoundReport, SettledStatus, encode, signed_bytes
 from probe.model.event import Network
 from probe.model.transition import Transition
 from probe.model.verdict import Status
@@ -34,16 +34,16 @@ GOOD = Batch(
     interval=300.0,
     network=Network(asn=64500, country="RU"),
     rounds=(RoundReport(start=NOW, seconds=20.0, targets=5, measured=5),),
-    settled=(Settled(target="a.example", status=Status.REACHABLE, since=NOW),),
+    settled=(SettledStatus(target="a.example", status=Status.REACHABLE, since=NOW),),
     services={"a.example": "A"},
 )
 
 
-def delivered(body: bytes, encoding: str = "gzip") -> Delivery:
+def delivered(body: bytes, encoding: str = "gzip") -> BatchRequest:
     """A body as it comes, signed."""
     raw = gzip.compress(body) if encoding == "gzip" else body
     signature = KEY.sign(signed_bytes(ORIGIN, body))
-    return Delivery(raw=raw, encoding=encoding, signature=signature, posted=None, received=NOW)
+    return BatchRequest(raw=raw, encoding=encoding, signature=signature, posted=None, received=NOW)
 
 
 def refused(call: object) -> int:
@@ -56,7 +56,7 @@ def refused(call: object) -> int:
 @pytest.mark.parametrize("encoding", ["gzip", "", "identity"])
 def test_a_good_batch_is_opened_and_kept_compressed_as_it_came(encoding: str) -> None:
     """Third parties can verify the signature over what is kept."""
-    parcel = open_parcel(AGENT, delivered(encode(GOOD), encoding), ORIGIN)
+    parcel = verify_batch(AGENT, delivered(encode(GOOD), encoding), ORIGIN)
 
     assert parcel.batch == GOOD
     assert gzip.decompress(parcel.raw) == encode(GOOD)
@@ -83,20 +83,20 @@ def test_a_signature_must_be_sixty_four_bytes_in_base64() -> None:
 
 def test_a_batch_for_another_collector_does_not_verify() -> None:
     """Its origin is inside what is signed."""
-    assert refused(lambda: open_parcel(AGENT, delivered(encode(GOOD)), "https://other.example")) == 401
+    assert refused(lambda: verify_batch(AGENT, delivered(encode(GOOD)), "https://other.example")) == 401
 
 
 def test_a_batch_of_another_agent_is_refused_though_it_verifies() -> None:
     """The header names who signed."""
     other = msgspec.structs.replace(GOOD, agent="a2")
 
-    assert refused(lambda: open_parcel(AGENT, delivered(encode(other)), ORIGIN)) == 400
+    assert refused(lambda: verify_batch(AGENT, delivered(encode(other)), ORIGIN)) == 400
 
 
-def transition(**more: object) -> tuple[Change, ...]:
+def transition(**more: object) -> tuple[ReportedChange, ...]:
     """A change with one thing out of bounds."""
     parts = {"target": "a.example", "before": "reachable", "after": "blocked", "time": NOW, "onset": NOW}
-    return (Change(transition=Transition(**(parts | more))),)  # type: ignore[arg-type]
+    return (ReportedChange(transition=Transition(**(parts | more))),)  # type: ignore[arg-type]
 
 
 BAD = {
@@ -109,9 +109,9 @@ BAD = {
     "seconds": {"rounds": (RoundReport(start=NOW, seconds=-1, targets=1, measured=1),)},
     "service": {"services": {"a.example": "A\nB"}},
     "target": {"services": {"a\u202eb": "A"}},
-    "long": {"settled": (Settled(target="a" * 3000, status=Status.DOWN, since=NOW),)},
+    "long": {"settled": (SettledStatus(target="a" * 3000, status=Status.DOWN, since=NOW),)},
     "naive": {"sent": NOW.replace(tzinfo=None)},
-    "year": {"settled": (Settled(target="a", status=Status.DOWN, since=NOW.replace(year=9999)),)},
+    "year": {"settled": (SettledStatus(target="a", status=Status.DOWN, since=NOW.replace(year=9999)),)},
     "status": {"changes": transition(after="gone")},
     "onset": {"changes": transition(onset=NOW.replace(year=1))},
 }
@@ -120,17 +120,17 @@ BAD = {
 @pytest.mark.parametrize("part", BAD)
 def test_whatever_is_out_of_bounds_is_named(part: str) -> None:
     """So that an agent's author can mend it."""
-    assert fault_of(msgspec.structs.replace(GOOD, **BAD[part])) != ""
+    assert find_fault(msgspec.structs.replace(GOOD, **BAD[part])) != ""
 
 
 def test_what_is_within_bounds_has_no_fault() -> None:
     """Also a change of the vantage itself, whose states are not statuses."""
-    assert fault_of(GOOD) == ""
-    assert fault_of(msgspec.structs.replace(GOOD, changes=transition(target="vantage", after="offline"))) == ""
+    assert find_fault(GOOD) == ""
+    assert find_fault(msgspec.structs.replace(GOOD, changes=transition(target="vantage", after="offline"))) == ""
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300) | st.text(max_size=100).map(str.encode))
 def test_no_signed_bytes_are_a_fault_of_ours(body: bytes) -> None:
     """They are a batch, or they are refused."""
-    assert refused(lambda: open_parcel(AGENT, delivered(body), ORIGIN)) == 400
+    assert refused(lambda: verify_batch(AGENT, delivered(body), ORIGIN)) == 400

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probe.collector.intake.pseudonym import public_name
+from probe.collector.state import public_name
 from probe.model.event import Network
 
 MTS, BEELINE = Network(asn=64500, country="RU"), Network(asn=64501, country="RU")
