@@ -121,7 +121,7 @@ class Agent:
     def _with_costs(self, report: RoundReport, spent: Budget) -> RoundReport:
         if spent.refused:
             log.warning("%d connections were left out: the round's budget was spent", spent.refused)
-        return msgspec.structs.replace(report, bytes=spent.read, refused=spent.refused)
+        return msgspec.structs.replace(report, bytes=spent.bytes_read, refused=spent.refused)
 
     def _terms(self) -> Terms:
         return Terms(

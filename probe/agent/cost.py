@@ -21,7 +21,8 @@ from probe.settings import Settings
 DAY = 86400.0
 PAGE = 30_000
 """Bytes of a page beyond the lab's, as they come over the wire: the HTML of the median home page (HTTP Archive, Web
-Almanac 2022, chapter Page Weight, 31 kB). A page is read to 512 KiB at most (`probe.measure.exchange.MAX_BODY`)."""
+Almanac 2022, chapter Page Weight, 31 kB). A page is read to 512 KiB at most
+(`probe.measure.http_get.MAX_BODY_BYTES`)."""
 SEGMENT = 1448
 """Bytes of TCP payload in a full packet of Ethernet (1500, less 20 of IP, 20 of TCP, 12 of options)."""
 

@@ -21,7 +21,7 @@ from probe.errors import ExitStatus
 from probe.formats import jsonlines
 from probe.judge import verdict
 from probe.judge.vantage import conclude, notes
-from probe.measure.tunnels import bypass
+from probe.measure.tunnels import tunnel_notes
 from probe.model.target import Target, parse
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Vantage, Verdict
 from probe.session.concurrency import Leave, sweep
@@ -117,7 +117,7 @@ async def _measure(
             click.echo(f"probe: measuring without packets: {instruments.lacking}", err=True)
         muteness = Muteness(instruments.fresh, clock)
         await muteness.look()
-        for sentence in sentences(sorted({*notes(muteness.looks), *bypass()})):
+        for sentence in sentences(sorted({*notes(muteness.looks), *tunnel_notes()})):
             click.echo(f"probe: {sentence}", err=True)
         watch = PaceWatch(clock, lambda seen: instruments.measure(seen.target, parse(seen.target), attempt=1))
         unheard = asyncio.Event()

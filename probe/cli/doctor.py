@@ -19,7 +19,7 @@ from probe.agent.outbox import STATE_FILE, read_notes
 from probe.cli.vantage_notes import sentences
 from probe.clock import Clock
 from probe.errors import ExitStatus
-from probe.measure.tunnels import bypass
+from probe.measure.tunnels import tunnel_notes
 from probe.model.verdict import VantageNote
 from probe.settings import Settings, load
 from probe.settings.paths import state_folder
@@ -56,7 +56,7 @@ def examine(settings: Settings, folder: Path, now: datetime) -> Iterator[Finding
     """
     yield True, f"probe {__version__}, settings from {settings.source or 'the defaults'}"
     yield settings.agent.consent, f"consent {'given' if settings.agent.consent else 'not given: [agent] consent'}"
-    for note in bypass():  # what goes by a proxy is not what is measured
+    for note in tunnel_notes():  # what goes by a proxy is not what is measured
         yield note == VantageNote.PROXY, sentences((note,))[0]
     yield from _heartbeat(folder, now)
     if not (folder / STATE_FILE).is_file():

@@ -105,7 +105,7 @@ def _show(settings: Settings, *, listing: bool) -> int:
     from probe.agent.control_facts import from_file  # noqa: PLC0415
     from probe.agent.cost import day, lines  # noqa: PLC0415
     from probe.agent.identity import enrolment_of  # noqa: PLC0415
-    from probe.measure.resolvers import system_resolvers  # noqa: PLC0415
+    from probe.measure.network_config import system_resolvers  # noqa: PLC0415
 
     watched = watchlist.load(settings)
     if settings.agent.control:

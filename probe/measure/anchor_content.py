@@ -21,7 +21,7 @@ _KNOWN_PAGES = {
 _NETWORK_AUTHENTICATION_REQUIRED = 511  # RFC 6585 section 6
 
 
-class Reading(NamedTuple):
+class AnchorResult(NamedTuple):
     """What one try at one address showed; the default is an anchor that works.
 
     Attributes:
@@ -42,25 +42,25 @@ class Reading(NamedTuple):
         return self.failure is None and not self.foreign
 
 
-def read(url: str, seen: Sequence[Observation]) -> Reading:
+def classify(url: str, seen: Sequence[Observation]) -> AnchorResult:
     """What the observations of one fetch of an anchor show."""
     last = seen[-1] if seen else None
     if isinstance(last, TlsHandshake) and last.failure is Failure.CERTIFICATE:
         outdated = last.certificate is not None and dated(last.certificate.error)
-        return Reading(Failure.CERTIFICATE, foreign=not outdated, outdated=outdated)
+        return AnchorResult(Failure.CERTIFICATE, foreign=not outdated, outdated=outdated)
     if not isinstance(last, Exchange):
-        return Reading(Failure.TIMEOUT if last is None else last.failure)
+        return AnchorResult(Failure.TIMEOUT if last is None else last.failure)
     if last.failure is not None and not last.status:
-        return Reading(last.failure)
+        return AnchorResult(last.failure)
     if last.secure:  # whoever holds the certificate is the anchor, whatever it says
-        return Reading()
-    return Reading(None, foreign=_is_foreign(url, last))
+        return AnchorResult()
+    return AnchorResult(None, foreign=_is_foreign(url, last))
 
 
-def best(readings: Sequence[Reading]) -> Reading:
+def best_result(results: Sequence[AnchorResult]) -> AnchorResult:
     """What is said of an anchor after all tries: it works if any address did; a wrong answer says more than silence."""
-    ranked = sorted(readings, key=lambda reading: (not reading.works, not reading.outdated, not reading.foreign))
-    return ranked[0] if ranked else Reading(Failure.TIMEOUT)
+    ranked = sorted(results, key=lambda result: (not result.works, not result.outdated, not result.foreign))
+    return ranked[0] if ranked else AnchorResult(Failure.TIMEOUT)
 
 
 def _is_foreign(url: str, page: Exchange) -> bool:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from probe.measure.failures import ended
+from probe.measure.failures import operation_error
 from probe.model.failure import Failure
 
-CEILING = 1_507_328
+MAX_CONNECTION_BYTES = 1_507_328
 """Bytes that one connection reads at most: a handshake of 256 KiB, headers of 64 KiB, 1 MiB of body on the wire and the
-last read of both (`stream.MAX_HANDSHAKE`, `exchange.MAX_HEADERS`, `exchange.MAX_WIRE`, twice `stream.READ`)."""
+last read of both (`stream.MAX_HANDSHAKE_BYTES`, `http_get.MAX_HEADER_BYTES`, `http_get.MAX_WIRE_BYTES`, twice
+`stream.READ_BYTES`)."""
 
 
 @dataclass(slots=True)
@@ -30,45 +31,45 @@ class Budget:
         refused: how many connections were not begun for it.
     """
 
+    max_connections: int = 0
+    max_bytes: int = 0
     connections: int = 0
-    octets: int = 0
-    begun: int = 0
-    read: int = 0
+    bytes_read: int = 0
     refused: int = 0
     _open: int = 0
     _closed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def renew(self) -> None:
+    def reset(self) -> None:
         """A round begins."""
-        self.begun = self.read = self.refused = 0
+        self.connections = self.bytes_read = self.refused = 0
 
     async def admit(self) -> None:
         """Set aside what one connection may cost; wait while others that are open might still need it.
 
         Raises:
-            Ended: there is not enough left.
+            OperationError: there is not enough left.
         """
         while True:
             if spent := self._spent():
                 self.refused += 1
-                raise ended(Failure.LOCAL, f"the round's budget of {spent} is spent")
-            if not self.octets or self.read + (self._open + 1) * CEILING <= self.octets:
+                raise operation_error(Failure.LOCAL, f"the round's budget of {spent} is spent")
+            if not self.max_bytes or self.bytes_read + (self._open + 1) * MAX_CONNECTION_BYTES <= self.max_bytes:
                 break
             self._closed.clear()
             await self._closed.wait()
-        self.begun += 1
+        self.connections += 1
         self._open += 1
 
     def _spent(self) -> str:
-        if self.connections and self.begun >= self.connections:
+        if self.max_connections and self.connections >= self.max_connections:
             return "connections"
-        return "bytes" if self.octets and self.read + CEILING > self.octets else ""
+        return "bytes" if self.max_bytes and self.bytes_read + MAX_CONNECTION_BYTES > self.max_bytes else ""
 
     def release(self) -> None:
         """A connection is closed: what it did not read may be read by another."""
         self._open -= 1
         self._closed.set()
 
-    def note(self, count: int) -> None:
+    def count(self, size: int) -> None:
         """So many bytes were read; or sent, by the one step that sends much."""
-        self.read += count
+        self.bytes_read += size

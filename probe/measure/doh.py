@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import h11
 
-from probe.measure.failures import ended
+from probe.measure.dns_wire import DnsAnswer, DnsQuestion, MalformedDnsError
+from probe.measure.failures import operation_error
 from probe.measure.stream import Stream
-from probe.measure.wire import Answer, MalformedError, Question
 from probe.model.failure import Failure
 
 MAX_HEADERS = 16384
@@ -15,7 +15,7 @@ MAX_MESSAGE = 65535
 """Bytes of a DNS message (RFC 1035 section 4.2.2)."""
 
 
-class DohLink:
+class DohConnection:
     """Questions over one connection, one after another. Owns the stream.
 
     Args:
@@ -35,25 +35,25 @@ class DohLink:
         self._path = path
         self._closed = False
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, question: DnsQuestion) -> DnsAnswer:
         """Ask and wait for the answer.
 
         Raises:
             OSError: the connection broke.
             EOFError: the server closed it.
-            Ended: what came is not the answer.
+            OperationError: what came is not the answer.
         """
         try:
-            body = await self._post(question.query(0))  # id 0: RFC 8484 section 4.1
-            answer = question.read(body, 0)
+            body = await self._post(question.message(0))  # id 0: RFC 8484 section 4.1
+            answer = question.parse(body, 0)
         except h11.RemoteProtocolError as error:
             if self._closed:
                 raise EOFError from error
-            raise ended(Failure.GARBAGE, "not HTTP") from error
-        except MalformedError as error:
-            raise ended(Failure.GARBAGE, str(error)) from error
+            raise operation_error(Failure.GARBAGE, "not HTTP") from error
+        except MalformedDnsError as error:
+            raise operation_error(Failure.GARBAGE, str(error)) from error
         if answer is None:
-            raise ended(Failure.GARBAGE, "an answer to another question")
+            raise operation_error(Failure.GARBAGE, "an answer to another question")
         self.reusable = self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
         if self.reusable:
             self._http.start_next_cycle()
@@ -79,13 +79,13 @@ class DohLink:
                 self._http.receive_data(data)
                 received += len(data)
                 if received > MAX_HEADERS + 2 * MAX_MESSAGE:
-                    raise ended(Failure.TOO_MUCH, "an answer without an end")
+                    raise operation_error(Failure.TOO_MUCH, "an answer without an end")
             elif isinstance(event, h11.Response) and event.status_code != 200:
-                raise ended(Failure.GARBAGE, f"HTTP {event.status_code}")
+                raise operation_error(Failure.GARBAGE, f"HTTP {event.status_code}")
             elif isinstance(event, h11.Data):
                 body += event.data
                 if len(body) > MAX_MESSAGE:
-                    raise ended(Failure.TOO_MUCH, "DNS message")
+                    raise operation_error(Failure.TOO_MUCH, "DNS message")
             elif isinstance(event, h11.EndOfMessage):
                 return body
 

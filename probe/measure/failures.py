@@ -18,7 +18,7 @@ MAX_DETAIL = 120
 """Characters of a detail: enough for a reader, too few to fill evidence with a server's words."""
 
 
-class Act(Enum):
+class Operation(Enum):
     """What was being done when it went wrong."""
 
     CONNECT = auto()
@@ -32,7 +32,7 @@ class Act(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FailureInfo:
     """How an act ended.
 
     Attributes:
@@ -46,17 +46,17 @@ class Fault:
     alert: str = ""
 
 
-class Ended(Exception):  # noqa: N818 - not always an error: it is how an act tells what it saw
+class OperationError(Exception):
     """An act ended for a reason that already has its word."""
 
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(f"{fault.failure}: {fault.detail}")
-        self.fault = fault
+    def __init__(self, info: FailureInfo) -> None:
+        super().__init__(f"{info.failure}: {info.detail}")
+        self.info = info
 
 
-def ended(failure: Failure, detail: str = "") -> Ended:
-    """An `Ended` to raise, for ends that we decide ourselves (a bound, bytes that make no sense)."""
-    return Ended(Fault(failure, detail[:MAX_DETAIL]))
+def operation_error(failure: Failure, detail: str = "") -> OperationError:
+    """An `OperationError` to raise, for ends that we decide ourselves (a bound, bytes that make no sense)."""
+    return OperationError(FailureInfo(failure, detail[:MAX_DETAIL]))
 
 
 # Which errors an ICMP or ICMPv6 message becomes: Linux `icmp_err_convert` and `tab_unreach`, RFC 1122 section 3.2.2.1.
@@ -88,7 +88,7 @@ _BARE_ALERTS = {
 }
 
 
-def fault(error: BaseException, act: Act, *, at_once: bool = False) -> Fault:
+def classify(error: BaseException, act: Operation, *, at_once: bool = False) -> FailureInfo:
     """The word for an exception.
 
     Args:
@@ -97,70 +97,70 @@ def fault(error: BaseException, act: Act, *, at_once: bool = False) -> Fault:
         at_once: the call itself refused, before anything can have come from the network.
     """
     match error:
-        case Ended():
-            return error.fault
+        case OperationError():
+            return error.info
         case ssl.SSLError():
             return _tls_fault(error)
         case TimeoutError():  # asyncio's, and the kernel's ETIMEDOUT
-            return Fault(Failure.TIMEOUT)
+            return FailureInfo(Failure.TIMEOUT)
         case socket.gaierror():
             return _lookup_fault(error)
         case OSError():
             return _socket_fault(error, act, at_once=at_once)
         case EOFError():
-            return Fault(Failure.EOF, str(error)[:MAX_DETAIL])
+            return FailureInfo(Failure.EOF, str(error)[:MAX_DETAIL])
         case _:
-            return Fault(Failure.BUG, f"{type(error).__name__}: {error}"[:MAX_DETAIL])
+            return FailureInfo(Failure.BUG, f"{type(error).__name__}: {error}"[:MAX_DETAIL])
 
 
-def _socket_fault(error: OSError, act: Act, *, at_once: bool) -> Fault:
+def _socket_fault(error: OSError, act: Operation, *, at_once: bool) -> FailureInfo:
     code = error.errno or 0
     windows = getattr(error, "winerror", None)
     name = errno.errorcode.get(code, f"error {code}") if windows is None else f"WinError {windows}"
     if code in _NO_FAMILY or (at_once and (code in _NO_ROUTE or windows in (1231, 1232))):
-        return Fault(Failure.NO_ROUTE, name)
-    if act is Act.DATAGRAM and (code in (errno.ECONNREFUSED, errno.ECONNRESET) or windows in (1225, 1234)):
-        return Fault(Failure.UNREACHABLE, name)  # ICMP port unreachable; Windows calls it a reset
+        return FailureInfo(Failure.NO_ROUTE, name)
+    if act is Operation.DATAGRAM and (code in (errno.ECONNREFUSED, errno.ECONNRESET) or windows in (1225, 1234)):
+        return FailureInfo(Failure.UNREACHABLE, name)  # ICMP port unreachable; Windows calls it a reset
     if windows in _WINDOWS:
-        return Fault(_WINDOWS[windows], name)
+        return FailureInfo(_WINDOWS[windows], name)
     if code == errno.ECONNREFUSED or code in _RESET:
-        return Fault(Failure.RESET, name)
+        return FailureInfo(Failure.RESET, name)
     if code in _UNREACHABLE and not at_once:
-        return Fault(Failure.UNREACHABLE, name)
-    return Fault(Failure.LOCAL, name)
+        return FailureInfo(Failure.UNREACHABLE, name)
+    return FailureInfo(Failure.LOCAL, name)
 
 
-def _tls_fault(error: ssl.SSLError) -> Fault:
+def _tls_fault(error: ssl.SSLError) -> FailureInfo:
     if isinstance(error, ssl.SSLCertVerificationError):
         reason = str(getattr(error, "verify_message", "") or error.reason or "certificate verify failed")
         # "Hostname mismatch, certificate is not valid for 'x'.": the name is in the observation already.
-        return Fault(Failure.CERTIFICATE, reason.partition(", certificate is not valid")[0][:MAX_DETAIL])
+        return FailureInfo(Failure.CERTIFICATE, reason.partition(", certificate is not valid")[0][:MAX_DETAIL])
     if isinstance(error, ssl.SSLZeroReturnError):
-        return Fault(Failure.EOF, "close_notify")
+        return FailureInfo(Failure.EOF, "close_notify")
     if isinstance(error, ssl.SSLEOFError) or error.reason == "UNEXPECTED_EOF_WHILE_READING":
-        return Fault(Failure.EOF)
+        return FailureInfo(Failure.EOF)
     reason = error.reason or ""
     head, separator, tail = reason.partition("_ALERT_")
     if separator and head in ("SSLV3", "TLSV1", "TLSV13"):
-        return Fault(Failure.ALERT, reason, tail.lower())
+        return FailureInfo(Failure.ALERT, reason, tail.lower())
     if reason in _BARE_ALERTS:
-        return Fault(Failure.ALERT, reason, reason.removeprefix("TLSV1_").lower())
+        return FailureInfo(Failure.ALERT, reason, reason.removeprefix("TLSV1_").lower())
     if reason in ("EXCESSIVE_MESSAGE_SIZE", "EXCESSIVE_RECORD_SIZE"):  # OpenSSL's own bound on certificate chains
-        return Fault(Failure.TOO_MUCH, reason)
-    return Fault(Failure.GARBAGE, (reason or type(error).__name__)[:MAX_DETAIL])
+        return FailureInfo(Failure.TOO_MUCH, reason)
+    return FailureInfo(Failure.GARBAGE, (reason or type(error).__name__)[:MAX_DETAIL])
 
 
-def _lookup_fault(error: socket.gaierror) -> Fault:
+def _lookup_fault(error: socket.gaierror) -> FailureInfo:
     """The words of getaddrinfo (RFC 3493 section 6.1): it does not tell a SERVFAIL from silence."""
     code = error.errno
     if code == getattr(socket, "EAI_NODATA", None):
-        return Fault(Failure.NODATA, "EAI_NODATA")
+        return FailureInfo(Failure.NODATA, "EAI_NODATA")
     if code == socket.EAI_NONAME:
-        return Fault(Failure.NXDOMAIN, "EAI_NONAME")
+        return FailureInfo(Failure.NXDOMAIN, "EAI_NONAME")
     if code == socket.EAI_AGAIN:
-        return Fault(Failure.TIMEOUT, "EAI_AGAIN")
+        return FailureInfo(Failure.TIMEOUT, "EAI_AGAIN")
     if code == socket.EAI_FAIL:
-        return Fault(Failure.SERVFAIL, "EAI_FAIL")
+        return FailureInfo(Failure.SERVFAIL, "EAI_FAIL")
     if code in (getattr(socket, "EAI_ADDRFAMILY", None), socket.EAI_FAMILY):
-        return Fault(Failure.NODATA, "EAI_ADDRFAMILY")
-    return Fault(Failure.LOCAL, str(error)[:MAX_DETAIL])
+        return FailureInfo(Failure.NODATA, "EAI_ADDRFAMILY")
+    return FailureInfo(Failure.LOCAL, str(error)[:MAX_DETAIL])

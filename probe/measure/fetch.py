@@ -8,30 +8,29 @@ from urllib.parse import SplitResult, urlsplit
 
 from probe.judge import blockpages
 from probe.measure import connect, html_facts
-from probe.measure.exchange import Reply, exchange
-from probe.measure.failures import Act, Fault, fault
-from probe.measure.handshake import Hello, shake
-from probe.measure.step_timeout import Phase
+from probe.measure.failures import FailureInfo, Operation, classify
+from probe.measure.handshake import ClientHello, tls_handshake
+from probe.measure.http_get import HttpResponse, get
+from probe.measure.step_timeout import StepTimeout
 from probe.measure.stream import TcpStream, TlsStream
-from probe.measure.timing import Emit, Stamp
-from probe.measure.tools import Tools
+from probe.measure.tools import Emit, Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import Exchange, Flow
 from probe.model.step import Fetch
 from probe.model.target import DEFAULT_PORTS, bracketed
 
 
-async def fetch(step: Fetch, tools: Tools, stamp: Stamp, emit: Emit) -> None:
+async def fetch(step: Fetch, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
     """Connect, TLS, GET; an observation a layer, up to the first that failed."""
     async with tools.connection(step.address):
-        await perform_fetch(step, tools, stamp, emit)
+        await perform_fetch(step, tools, timestamps, emit)
 
 
-async def perform_fetch(step: Fetch, tools: Tools, stamp: Stamp, emit: Emit) -> None:
+async def perform_fetch(step: Fetch, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
     """The same for one who already has the right to the connection."""
     parts = urlsplit(step.url)
     port = parts.port or DEFAULT_PORTS[parts.scheme]
-    sock, seen = await connect.attempt(step.address, port, tools, stamp, step.segment)
+    sock, seen = await connect.open_connection(step.address, port, tools, timestamps, step.segment)
     if sock is None:
         emit(seen)
         return
@@ -40,43 +39,49 @@ async def perform_fetch(step: Fetch, tools: Tools, stamp: Stamp, emit: Emit) -> 
     try:
         emit(seen)
         if parts.scheme == "https":
-            hello = Hello(step.address, port, step.sni or parts.hostname or "", step.verify)
-            stream, shaken = await shake(sock, hello, tools, stamp)
+            hello = ClientHello(step.address, port, step.sni or parts.hostname or "", step.verify)
+            stream, shaken = await tls_handshake(sock, hello, tools, timestamps)
             emit(shaken)
             secure = shaken.verified
         else:
             stream = TcpStream(sock, tools.pace.budget)
         if stream is not None:
-            emit(await _exchange(stream, parts, step, tools, stamp, secure=secure))
+            emit(await _exchange(stream, parts, step, tools, timestamps, secure=secure))
     finally:
         (stream or sock).close()
 
 
 async def _exchange(
-    stream: TcpStream | TlsStream, parts: SplitResult, step: Fetch, tools: Tools, stamp: Stamp, *, secure: bool
+    stream: TcpStream | TlsStream,
+    parts: SplitResult,
+    step: Fetch,
+    tools: Tools,
+    timestamps: Timestamps,
+    *,
+    secure: bool,
 ) -> Exchange:
     loop = asyncio.get_running_loop()
-    reply = Reply()
+    reply = HttpResponse()
     failed = None
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     port = parts.port
     host = bracketed(parts.hostname or "") + (f":{port}" if port and port != DEFAULT_PORTS[parts.scheme] else "")
     start = loop.time()
-    stream.meter.begin()
+    stream.meter.start()
     try:
-        with Phase(tools.timeout):
-            await exchange(stream, host, target, reply)
+        with StepTimeout(tools.timeout):
+            await get(stream, host, target, reply)
     except Exception as error:
-        failed = fault(error, Act.STREAM)
+        failed = classify(error, Operation.STREAM)
         if failed.failure is Failure.BUG:
             raise
     flow = stream.meter.flow(failed.failure if failed else None)
-    return described(reply, failed, step, secure=secure, flow=flow, fields=stamp.fields(start, loop.time()))
+    return described(reply, failed, step, secure=secure, flow=flow, fields=timestamps.fields(start, loop.time()))
 
 
 def described(
-    reply: Reply,
-    failed: Fault | None,
+    reply: HttpResponse,
+    failed: FailureInfo | None,
     step: Fetch,
     *,
     secure: bool,

@@ -11,30 +11,30 @@ import time
 from probe.model.failure import Failure
 from probe.model.observation import Flow
 
-TELLING = 16384
+MIN_FLOW_BYTES = 16384
 """Bytes of an answer from which on its flow is worth keeping in evidence: smaller pages prove nothing about rates, and
 no freeze was seen below 12 KiB."""
-BEGUN = 4096
+MIN_CUT_FLOW_BYTES = 4096
 """Bytes of an answer cut short from which on its flow is kept."""
 
 
-class Meter:
+class TransferMeter:
     """Counts what a socket gives, with the times."""
 
     __slots__ = ("_bytes", "_first", "_last", "_stall")
 
     def __init__(self) -> None:
-        self.begin()
+        self.start()
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Forget what was counted: the request goes out now."""
         self._bytes = 0
         self._first = self._last = 0.0
         self._stall = 0.0
 
-    def note(self, count: int) -> None:
+    def count(self, size: int) -> None:
         """So many bytes came just now; none when the other side closed."""
-        if not count:
+        if not size:
             return
         now = time.monotonic()
         if self._bytes:
@@ -42,7 +42,7 @@ class Meter:
         else:
             self._first = now
         self._last = now
-        self._bytes += count
+        self._bytes += size
 
     def flow(self, failure: Failure | None) -> Flow | None:
         """What is worth keeping of an answer that ended so, just now; None where it says nothing.
@@ -50,7 +50,7 @@ class Meter:
         Silence at the end is that of an answer cut short: one that is complete is over with its last byte.
         """
         silent = failure is Failure.TIMEOUT
-        if self._bytes < (BEGUN if silent else TELLING):
+        if self._bytes < (MIN_CUT_FLOW_BYTES if silent else MIN_FLOW_BYTES):
             return None
         return Flow(
             bytes=self._bytes,

@@ -10,18 +10,17 @@ from datetime import UTC, datetime
 
 from probe.measure import connect
 from probe.measure.certificates import unverified_facts, verified_facts
-from probe.measure.failures import Act, Fault, fault
-from probe.measure.step_timeout import Phase
+from probe.measure.failures import FailureInfo, Operation, classify
+from probe.measure.step_timeout import StepTimeout
 from probe.measure.stream import TlsStream, all_acknowledged
-from probe.measure.timing import Emit, Stamp
-from probe.measure.tools import Tools
+from probe.measure.tools import Emit, Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import Certificate, TlsHandshake
 from probe.model.step import Handshake
 
 
 @dataclass(frozen=True, slots=True)
-class Hello:
+class ClientHello:
     """What is said in a ClientHello, and to whom.
 
     Attributes:
@@ -38,34 +37,36 @@ class Hello:
     alpn: tuple[str, ...] = ("http/1.1",)
 
 
-async def shake(sock: socket.socket, hello: Hello, tools: Tools, stamp: Stamp) -> tuple[TlsStream | None, TlsHandshake]:
+async def tls_handshake(
+    sock: socket.socket, hello: ClientHello, tools: Tools, timestamps: Timestamps
+) -> tuple[TlsStream | None, TlsHandshake]:
     """Shake hands; the stream is the caller's to close, None (and the socket closed) when there is none."""
     loop = asyncio.get_running_loop()
     verify = hello.verify and bool(hello.sni)
     stream: TlsStream | None = None
-    failed: Fault | None = None
+    failed: FailureInfo | None = None
     acked = None
     start = loop.time()
     try:
-        async with tools.staging.handshake():
+        async with tools.concurrency.handshake_slot():
             # Made here and not before: a TLS session takes more memory than everything else of a target that waits.
             context = tools.contexts.get(verify=verify, alpn=hello.alpn)
             stream = TlsStream(sock, context, hello.sni, tools.pace.budget)
             start = loop.time()
-            with Phase(tools.timeout):
+            with StepTimeout(tools.timeout):
                 await stream.handshake()
     except Exception as error:
-        failed = fault(error, Act.STREAM)
+        failed = classify(error, Operation.STREAM)
         if failed.failure is Failure.TIMEOUT:
             acked = all_acknowledged(sock)
-            tools.pace.hushed(hello.address)
+            tools.pace.back_off(hello.address)
         (stream or sock).close()
         if failed.failure is Failure.BUG:
             raise
     except BaseException:
         (stream or sock).close()
         raise
-    fields = stamp.fields(start, loop.time())
+    fields = timestamps.fields(start, loop.time())
     answered = stream is not None and stream.answered
     if failed is None and stream is not None:
         return stream, _succeeded(hello, stream.tls, verify=verify, fields=fields)
@@ -84,7 +85,7 @@ async def shake(sock: socket.socket, hello: Hello, tools: Tools, stamp: Stamp) -
     )
 
 
-def _succeeded(hello: Hello, tls: ssl.SSLObject, *, verify: bool, fields: dict[str, object]) -> TlsHandshake:
+def _succeeded(hello: ClientHello, tls: ssl.SSLObject, *, verify: bool, fields: dict[str, object]) -> TlsHandshake:
     if verify:
         certificate = verified_facts(tls)
     else:
@@ -103,18 +104,18 @@ def _succeeded(hello: Hello, tls: ssl.SSLObject, *, verify: bool, fields: dict[s
     )
 
 
-async def handshake(step: Handshake, tools: Tools, stamp: Stamp, emit: Emit) -> None:
+async def handshake(step: Handshake, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
     """Connect, shake hands, close."""
     async with tools.connection(step.address):
-        sock, seen = await connect.attempt(step.address, step.port, tools, stamp, step.segment)
+        sock, seen = await connect.open_connection(step.address, step.port, tools, timestamps, step.segment)
         if sock is None:
             emit(seen)
             return
         stream = None
         try:
             emit(seen)
-            hello = Hello(step.address, step.port, step.sni, step.verify, step.alpn)
-            stream, shaken = await shake(sock, hello, tools, stamp)
+            hello = ClientHello(step.address, step.port, step.sni, step.verify, step.alpn)
+            stream, shaken = await tls_handshake(sock, hello, tools, timestamps)
             emit(shaken)
         finally:
             (stream or sock).close()

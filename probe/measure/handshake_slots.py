@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 
-HANDSHAKES = 48
+MAX_HANDSHAKES = 48
 """TLS handshakes at work at once. With 48, no healthy one of 1,400 was taken for dead on a host of a tenth the
 speed."""
 
-GRACE = 0.3
+SLOT_SECONDS = 0.3
 """Seconds after which a handshake that nobody answered counts as waiting and gives its place to the next: longer than
 nearly every round trip on land, short enough that silent servers do not hold the line up (48 / 0.3 s = 160 starts a
 second)."""
@@ -21,7 +21,7 @@ SPARE_FILES = 64
 """Files left to everything else: state, log, terminal, the libraries."""
 
 
-class Permit:
+class HandshakeSlot:
     """A place among the handshakes at work; given back once, at the latest on leaving the `async with`."""
 
     __slots__ = ("_held", "_places", "_timer")
@@ -30,24 +30,24 @@ class Permit:
         self._places = places
         self._held = False
 
-    async def __aenter__(self) -> Permit:
+    async def __aenter__(self) -> HandshakeSlot:
         await self._places.acquire()
         self._held = True
-        self._timer = asyncio.get_running_loop().call_later(GRACE, self.give_back)
+        self._timer = asyncio.get_running_loop().call_later(SLOT_SECONDS, self.release)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._timer.cancel()
-        self.give_back()
+        self.release()
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Let the next one begin."""
         if self._held:
             self._held = False
             self._places.release()
 
 
-class Staging:
+class ConcurrencyLimits:
     """Places for handshakes at work, and for sockets.
 
     Args:
@@ -55,13 +55,13 @@ class Staging:
         sockets: open at once; as many as the system lets this process have when 0.
     """
 
-    def __init__(self, handshakes: int = HANDSHAKES, sockets: int = 0) -> None:
+    def __init__(self, handshakes: int = MAX_HANDSHAKES, sockets: int = 0) -> None:
         self.sockets = asyncio.Semaphore(sockets or max(16, open_files() - SPARE_FILES))
         self._handshakes = asyncio.Semaphore(handshakes)
 
-    def handshake(self) -> Permit:
+    def handshake_slot(self) -> HandshakeSlot:
         """`async with` a place among the handshakes at work."""
-        return Permit(self._handshakes)
+        return HandshakeSlot(self._handshakes)
 
 
 def open_files() -> int:

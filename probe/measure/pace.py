@@ -1,6 +1,6 @@
 """How gently we open connections.
 
-Pace is correctness: from about four to twelve close TLS handshakes on, some networks freeze all new ones to that
+PaceLimiter is correctness: from about four to twelve close TLS handshakes on, some networks freeze all new ones to that
 destination (net4people/bbs#516, #546), and we would report what we caused ourselves. The limit holds by construction:
 whoever opens a connection waits for its turn here, first come first served.
 """
@@ -16,30 +16,30 @@ from dataclasses import dataclass, field
 from probe.measure.budget import Budget
 from probe.model.address import network_of
 
-MARGIN = 0.05
+MARGIN_SECONDS = 0.05
 """Seconds added to every interval: from our clock to the SYN on the wire it takes now more, now less, and no second on
 the wire may see more connections than were promised."""
-_SWEEP = 1024
+_MAX_NETWORKS = 1024
 """Destinations remembered before those that are long at rest are forgotten."""
 
 
 @dataclass(slots=True)
-class Counters:
+class PaceCounters:
     """What was done, for evidence and metrics.
 
     Attributes:
-        turns: connections that were allowed.
+        connections: connections that were allowed.
         waited: seconds that they waited altogether.
         longest: seconds that one waited at most.
     """
 
-    turns: int = 0
+    connections: int = 0
     waited: float = 0.0
     longest: float = 0.0
 
 
 @dataclass(slots=True)
-class _Gate:
+class _NetworkQueue:
     """The way into one network.
 
     Attributes:
@@ -55,12 +55,12 @@ class _Gate:
 
 
 @dataclass(slots=True)
-class _Address:
+class _AddressLock:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     users: int = 0
 
 
-class Pace:
+class PaceLimiter:
     """Connections a second to one destination network, and one at a time to one address.
 
     Args:
@@ -81,28 +81,28 @@ class Pace:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.rate = rate
-        self.counters = Counters()
+        self.counters = PaceCounters()
         self.budget = budget or Budget()
-        self._interval = 1 / rate + MARGIN if rate > 0 else 0.0
+        self._interval = 1 / rate + MARGIN_SECONDS if rate > 0 else 0.0
         self._network = network
         self._monotonic = monotonic
         self._sleep = sleep
-        self._gates: dict[str, _Gate] = {}
-        self._addresses: dict[str, _Address] = {}
+        self._networks: dict[str, _NetworkQueue] = {}
+        self._addresses: dict[str, _AddressLock] = {}
 
     @asynccontextmanager
-    async def turn(self, address: str, *, urgent: bool = False, alone: bool = True) -> AsyncIterator[None]:
+    async def slot(self, address: str, *, urgent: bool = False, exclusive: bool = True) -> AsyncIterator[None]:
         """Open one connection to this address inside.
 
         Args:
             address: an IP literal.
             urgent: overtakes those who wait for the same network (anchors: what the whole round hangs on).
-            alone: no other connection to this address until the body is left.
+            exclusive: no other connection to this address until the body is left.
 
         Raises:
-            Ended: the round's budget is spent.
+            OperationError: the round's budget is spent.
         """
-        async with self._turn(address, urgent=urgent, alone=alone):
+        async with self._slot(address, urgent=urgent, exclusive=exclusive):
             await self.budget.admit()
             try:
                 yield
@@ -110,17 +110,17 @@ class Pace:
                 self.budget.release()
 
     @asynccontextmanager
-    async def _turn(self, address: str, *, urgent: bool, alone: bool) -> AsyncIterator[None]:
+    async def _slot(self, address: str, *, urgent: bool, exclusive: bool) -> AsyncIterator[None]:
         if not self._interval:
-            self.counters.turns += 1
+            self.counters.connections += 1
             yield
             return
         start = self._monotonic()
-        if not alone:
+        if not exclusive:
             await self._enter(address, start, urgent=urgent)
             yield
             return
-        own = self._addresses.setdefault(address, _Address())
+        own = self._addresses.setdefault(address, _AddressLock())
         own.users += 1
         try:
             async with own.lock:
@@ -131,16 +131,16 @@ class Pace:
             if not own.users:
                 del self._addresses[address]
 
-    def hushed(self, address: str) -> None:
+    def back_off(self, address: str) -> None:
         """A handshake with this address met silence: from now its network is left alone twice as long as usual."""
-        gate = self._gates.get(self._network(address)) if self._interval else None
+        gate = self._networks.get(self._network(address)) if self._interval else None
         if gate is not None:
             gate.last = self._monotonic() + self._interval
 
     async def _enter(self, address: str, start: float, *, urgent: bool) -> None:
         network = self._network(address)
         self._sweep()
-        gate = self._gates.setdefault(network, _Gate())
+        gate = self._networks.setdefault(network, _NetworkQueue())
         gate.users += 1
         try:
             if urgent:
@@ -152,19 +152,21 @@ class Pace:
         finally:
             gate.users -= 1
         waited = self._monotonic() - start
-        self.counters.turns += 1
+        self.counters.connections += 1
         self.counters.waited += waited
         self.counters.longest = max(self.counters.longest, waited)
 
-    async def _moment(self, gate: _Gate) -> None:
+    async def _moment(self, gate: _NetworkQueue) -> None:
         """Wait until the network has rested; a sleep that ends early is slept on."""
         while (rest := gate.last + self._interval - self._monotonic()) > 0:
             await self._sleep(rest)
         gate.last = self._monotonic()
 
     def _sweep(self) -> None:
-        if len(self._gates) > _SWEEP:
+        if len(self._networks) > _MAX_NETWORKS:
             now = self._monotonic()
-            rested = [name for name, gate in self._gates.items() if not gate.users and now - gate.last > self._interval]
+            rested = [
+                name for name, gate in self._networks.items() if not gate.users and now - gate.last > self._interval
+            ]
             for name in rested:
-                del self._gates[name]
+                del self._networks[name]

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Protocol
 
-from probe.measure.failures import MAX_DETAIL, Ended, Fault
-from probe.measure.timing import Stamp
-from probe.measure.tools import Tools
+from probe.measure.failures import MAX_DETAIL, FailureInfo, OperationError
+from probe.measure.tools import Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import (
     Connection,
@@ -24,7 +23,7 @@ from probe.model.observation import (
 from probe.model.step import Connect, Fetch, Handshake, QuicHandshake, Resolve, Send, Step, Trace
 
 
-class Plan(Protocol):
+class StepSource(Protocol):
     """What is driven: a machine without a clock and without a network."""
 
     def pending(self) -> tuple[Step, ...]:
@@ -60,7 +59,7 @@ def _performer(step: Step) -> Any:
 
 
 async def perform(
-    plan: Plan,
+    plan: StepSource,
     tools: Tools,
     *,
     deadline: float | None = None,
@@ -85,7 +84,7 @@ async def perform(
     Raises:
         BaseExceptionGroup: the plan itself failed. What a step raises becomes an observation (`Failure.BUG`).
     """
-    performance = _Performance(plan, tools, asyncio.get_running_loop().time() if began is None else began, listening)
+    performance = _StepRunner(plan, tools, asyncio.get_running_loop().time() if began is None else began, listening)
     try:
         async with asyncio.timeout_at(deadline), asyncio.TaskGroup() as group:
             performance.begin(group)
@@ -94,10 +93,10 @@ async def perform(
     return tuple(performance.seen)
 
 
-class _Performance:
+class _StepRunner:
     """One run of one plan."""
 
-    def __init__(self, plan: Plan, tools: Tools, began: float, listening: Callable[[], None] | None) -> None:
+    def __init__(self, plan: StepSource, tools: Tools, began: float, listening: Callable[[], None] | None) -> None:
         self.seen: list[Observation] = []
         self._plan = plan
         self._tools = tools
@@ -117,7 +116,7 @@ class _Performance:
             self._listening = None
 
     async def _run(self, step: Step, group: asyncio.TaskGroup) -> None:
-        stamp = Stamp(self._began, step.place)
+        timestamps = Timestamps(self._began, step.place)
 
         def emit(observation: Observation) -> None:
             self.seen.append(observation)
@@ -132,12 +131,12 @@ class _Performance:
         try:
             if self._tools.watcher is not None:
                 await self._tools.watcher.watch(step)
-            await _performer(step)(step, self._tools, stamp, emit)
+            await _performer(step)(step, self._tools, timestamps, emit)
         except Exception as error:
             if error is self._broken:
                 raise
-            bug = Fault(Failure.BUG, f"{type(error).__name__}: {error}"[:MAX_DETAIL])
-            emit(_blank(step, error.fault if isinstance(error, Ended) else bug, stamp))
+            bug = FailureInfo(Failure.BUG, f"{type(error).__name__}: {error}"[:MAX_DETAIL])
+            emit(_blank(step, error.info if isinstance(error, OperationError) else bug, timestamps))
         del self._under_way[step]
         self._plan.over(step)
         self.begin(group)
@@ -146,20 +145,24 @@ class _Performance:
         """Note what the deadline cut off."""
         for step in self._under_way:
             self.seen.append(
-                _blank(step, Fault(Failure.LOCAL, "the measurement's deadline passed"), Stamp(self._began, step.place))
+                _blank(
+                    step,
+                    FailureInfo(Failure.LOCAL, "the measurement's deadline passed"),
+                    Timestamps(self._began, step.place),
+                )
             )
 
 
-def _blank(step: Step, failed: Fault, stamp: Stamp) -> Observation:
+def _blank(step: Step, failed: FailureInfo, timestamps: Timestamps) -> Observation:
     """The observation of a step that could not be performed."""
     now = asyncio.get_running_loop().time()
-    common = {"failure": failed.failure, "detail": failed.detail, **stamp.fields(now, now)}
+    common = {"failure": failed.failure, "detail": failed.detail, **timestamps.fields(now, now)}
     match step:
         case Resolve():
-            from probe.measure.resolve import shown  # noqa: PLC0415
+            from probe.measure.network_config import resolver_label  # noqa: PLC0415
 
             return Resolution(
-                name=step.name, rrtype=step.rrtype, resolver=shown(step.resolver), trust=step.trust, **common
+                name=step.name, rrtype=step.rrtype, resolver=resolver_label(step.resolver), trust=step.trust, **common
             )
         case Connect():
             return Connection(address=step.address, port=step.port, **common)

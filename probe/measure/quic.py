@@ -15,11 +15,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from probe.errors import ProbeError
-from probe.measure.budget import CEILING, Budget
-from probe.measure.failures import Act, Ended, Fault, ended, fault
-from probe.measure.step_timeout import Phase
-from probe.measure.timing import Emit, Stamp
-from probe.measure.tools import Tools
+from probe.measure.budget import MAX_CONNECTION_BYTES, Budget
+from probe.measure.failures import FailureInfo, Operation, OperationError, classify, operation_error
+from probe.measure.step_timeout import StepTimeout
+from probe.measure.tools import Emit, Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import QuicExchange
 from probe.model.step import QuicHandshake
@@ -31,13 +30,13 @@ _CRYPTO_ERROR = 0x100
 """Added to a TLS alert's number in a CONNECTION_CLOSE (RFC 9001 section 4.8)."""
 _ABOUT_CERTIFICATES = frozenset({42, 43, 44, 45, 46, 48})
 """Alerts about the other side's certificate (RFC 8446 section 6.2). We show none, so they are ours on the server's."""
-_MAX_OCTETS = CEILING - 65535
+_MAX_BYTES = MAX_CONNECTION_BYTES - 65535
 """Bytes read in one step, so that the last datagram stays within what was set aside for a connection."""
 _MAX_DATAGRAMS = 4096
 """Datagrams read in one step: a handshake takes about ten, a flood must end."""
 
 
-def require() -> None:
+def require_aioquic() -> None:
     """Make sure that QUIC can be spoken here.
 
     Raises:
@@ -47,69 +46,71 @@ def require() -> None:
         raise ProbeError("QUIC needs the package aioquic", mend="pip install 'reachability-probe[quic]'")
 
 
-async def quic(step: QuicHandshake, tools: Tools, stamp: Stamp, emit: Emit) -> None:
+async def quic(step: QuicHandshake, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
     """Shake hands; where that works, look again later on the same tuple."""
     loop = asyncio.get_running_loop()
     async with tools.connection(step.address):
-        talk = None
+        client = None
         start = loop.time()
-        failed: Fault | None = None
+        failed: FailureInfo | None = None
         try:
-            talk = _Talk(step, tools.pace.budget)
-            async with tools.staging.handshake():
+            client = _QuicClient(step, tools.pace.budget)
+            async with tools.concurrency.handshake_slot():
                 start = loop.time()
-                with Phase(tools.timeout):
-                    await talk.handshake()
+                with StepTimeout(tools.timeout):
+                    await client.handshake()
         except Exception as error:
-            failed = fault(error, Act.DATAGRAM)
+            failed = classify(error, Operation.DATAGRAM)
             if failed.failure is Failure.BUG:
                 raise
         except BaseException:
-            if talk is not None:
-                await talk.close()
+            if client is not None:
+                await client.close()
             raise
         try:
-            emit(_seen(step, talk, failed, stamp.fields(start, loop.time())))
-            if talk is not None and failed is None and step.later:
-                await _look_again(step, talk, tools, stamp, emit)
+            emit(_seen(step, client, failed, timestamps.fields(start, loop.time())))
+            if client is not None and failed is None and step.later:
+                await _look_again(step, client, tools, timestamps, emit)
         finally:
-            if talk is not None:
-                await talk.close()
+            if client is not None:
+                await client.close()
 
 
-async def _look_again(step: QuicHandshake, talk: _Talk, tools: Tools, stamp: Stamp, emit: Emit) -> None:
+async def _look_again(
+    step: QuicHandshake, client: _QuicClient, tools: Tools, timestamps: Timestamps, emit: Emit
+) -> None:
     """A PING some seconds later: every endpoint answers one, and it costs a packet where a new Initial costs ten.
 
     A server that has closed the connection by then has been heard; nothing is emitted of it.
     """
     loop = asyncio.get_running_loop()
     done = loop.time()
-    if not await talk.rest(done + step.later):
+    if not await client.rest(done + step.later):
         return
     start = loop.time()
     failed = None
-    talk.answered = False
+    client.answered = False
     try:
-        with Phase(tools.timeout):
-            await talk.ping()
+        with StepTimeout(tools.timeout):
+            await client.ping()
     except Exception as error:
-        failed = fault(error, Act.DATAGRAM)
+        failed = classify(error, Operation.DATAGRAM)
         if failed.failure is Failure.BUG:
             raise
-    emit(_seen(step, talk, failed, stamp.fields(start, loop.time()), gap=round((start - done) * 1000)))
+    emit(_seen(step, client, failed, timestamps.fields(start, loop.time()), gap=round((start - done) * 1000)))
 
 
 def _seen(
-    step: QuicHandshake, talk: _Talk | None, failed: Fault | None, fields: dict[str, Any], gap: int = 0
+    step: QuicHandshake, client: _QuicClient | None, failed: FailureInfo | None, fields: dict[str, Any], gap: int = 0
 ) -> QuicExchange:
     return QuicExchange(
         address=step.address,
         port=step.port,
         sni=step.sni,
         verified=failed is None and step.verify,
-        alpn=talk.alpn if talk is not None else "",
+        alpn=client.alpn if client is not None else "",
         alert=failed.alert if failed else "",
-        answered=talk is not None and talk.answered,
+        answered=client is not None and client.answered,
         gap=gap,
         failure=failed.failure if failed else None,
         detail=failed.detail if failed else "",
@@ -117,7 +118,7 @@ def _seen(
     )
 
 
-class _Talk:
+class _QuicClient:
     """One QUIC connection on one socket.
 
     Attributes:
@@ -125,7 +126,7 @@ class _Talk:
         alpn: the protocol that was agreed on.
 
     Raises:
-        Ended: this host has no way there.
+        OperationError: this host has no way there.
     """
 
     def __init__(self, step: QuicHandshake, budget: Budget) -> None:
@@ -146,13 +147,13 @@ class _Talk:
                 self._sock.close()
                 raise
         except OSError as error:
-            raise Ended(fault(error, Act.DATAGRAM, at_once=True)) from error
+            raise OperationError(classify(error, Operation.DATAGRAM, at_once=True)) from error
 
     async def handshake(self) -> None:
         """From Initial to the server's Finished.
 
         Raises:
-            Ended: the server, or what it showed, ended it. OSError when an ICMP error came back.
+            OperationError: the server, or what it showed, ended it. OSError when an ICMP error came back.
         """
         from aioquic.quic.events import HandshakeCompleted  # noqa: PLC0415 - an extra, loaded when it is needed
 
@@ -164,7 +165,7 @@ class _Talk:
         """Keep the connection until a moment on the loop's clock; False when the other side ended it before."""
         try:
             await self._until(None, until)
-        except (Ended, OSError):
+        except (OperationError, OSError):
             return False
         return True
 
@@ -179,9 +180,9 @@ class _Talk:
         self._quic.send_ping(1)
         try:
             await self._until(PingAcknowledged)
-        except Ended:
+        except OperationError:
             if not self.answered:
-                raise ended(Failure.TIMEOUT) from None
+                raise operation_error(Failure.TIMEOUT) from None
 
     async def _until(self, wanted: type | None, moment: float | None = None) -> Any:
         """Drive the connection to an event of this kind, or to a moment."""
@@ -191,14 +192,14 @@ class _Talk:
             self._flush()
             while (event := self._quic.next_event()) is not None:
                 if isinstance(event, ConnectionTerminated):
-                    raise Ended(_termination(event.error_code, event.reason_phrase))
+                    raise OperationError(_termination(event.error_code, event.reason_phrase))
                 if wanted is not None and isinstance(event, wanted):
                     return event
             # aioquic says that a connection is closed only after its draining period of a second or so (RFC 9000
             # section 10.2). What closed it is known at once; where a later aioquic hides it, we wait.
             closed = getattr(self._quic, "_close_event", None)
             if closed is not None:
-                raise Ended(_termination(closed.error_code, closed.reason_phrase))
+                raise OperationError(_termination(closed.error_code, closed.reason_phrase))
             await self._wait(moment)
         return None
 
@@ -218,11 +219,11 @@ class _Talk:
             except OSError:
                 self.answered = False
                 raise
-            self._budget.note(len(data))
+            self._budget.count(len(data))
             self._read += 1
             self._octets += len(data)
-            if self._read > _MAX_DATAGRAMS or self._octets > _MAX_OCTETS:
-                raise ended(Failure.TOO_MUCH, "datagrams")
+            if self._read > _MAX_DATAGRAMS or self._octets > _MAX_BYTES:
+                raise operation_error(Failure.TOO_MUCH, "datagrams")
             self._quic.receive_datagram(data, self._where, now=now)
         timer = self._quic.get_timer()
         if timer is not None and timer <= now:
@@ -274,25 +275,25 @@ def _authorities() -> tuple[str | None, str | None, bytes | None]:
     paths = ssl.get_default_verify_paths()
     if paths.cafile or paths.capath:
         return paths.cafile, paths.capath, None
-    return None, None, _kept_in_no_file()
+    return None, None, _certificates_without_file()
 
 
 @cache
-def _kept_in_no_file() -> bytes | None:
+def _certificates_without_file() -> bytes | None:
     """The system's certificates as PEM, where they lie in no file (Windows); None where there are none."""
     known = ssl.create_default_context().get_ca_certs(binary_form=True)
     return "".join(map(ssl.DER_cert_to_PEM_cert, known)).encode() or None
 
 
-def _termination(code: int, reason: str) -> Fault:
+def _termination(code: int, reason: str) -> FailureInfo:
     """The word for a connection that was closed, by us for the server's certificate or by the server."""
     alert = code - _CRYPTO_ERROR
     if not 0 <= alert <= 255:
-        return ended(Failure.EOF, f"QUIC error {code:#x} {reason}".strip()).fault
+        return operation_error(Failure.EOF, f"QUIC error {code:#x} {reason}".strip()).info
     if alert in _ABOUT_CERTIFICATES:
-        return ended(Failure.CERTIFICATE, reason).fault
+        return operation_error(Failure.CERTIFICATE, reason).info
     try:
         name = ssl.AlertDescription(alert).name.removeprefix("ALERT_DESCRIPTION_").lower()
     except ValueError:
         name = f"alert_{alert}"
-    return Fault(Failure.ALERT, name, name)
+    return FailureInfo(Failure.ALERT, name, name)

@@ -15,30 +15,29 @@ from urllib.parse import SplitResult, urlsplit
 import h11
 
 from probe.measure import connect
-from probe.measure.exchange import BROWSER
-from probe.measure.failures import Act, Fault, ended, fault
-from probe.measure.handshake import Hello, shake
-from probe.measure.step_timeout import Phase
+from probe.measure.failures import FailureInfo, Operation, classify, operation_error
+from probe.measure.handshake import ClientHello, tls_handshake
+from probe.measure.http_get import BROWSER_HEADERS
+from probe.measure.step_timeout import StepTimeout
 from probe.measure.stream import Stream
-from probe.measure.timing import Emit, Stamp
-from probe.measure.tools import Tools
+from probe.measure.tools import Emit, Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import ENOUGH_FLOW, Sending
 from probe.model.step import Send
 from probe.model.target import DEFAULT_PORTS, bracketed
 
-PADDING = 4_096
+PADDING_BYTES = 4_096
 """Octets of the field that pads a request."""
-REQUESTS = ENOUGH_FLOW // PADDING
+MAX_REQUESTS = ENOUGH_FLOW // PADDING_BYTES
 """The most that are made."""
-ANSWER = 16_384
+MAX_ANSWER_BYTES = 16_384
 """Octets that one answer may have, informational ones included: it is a header alone."""
-PHASES = 4
+MAX_STEP_TIMEOUTS = 4
 """How many times the time-out of a phase all requests together may last: 16 answers on a line of 600 ms take one."""
 
 
 @dataclass(slots=True)
-class Progress:
+class UploadProgress:
     """How far it has come; kept where it fails. Times are of `time.monotonic`, in seconds."""
 
     sent: int = 0
@@ -48,19 +47,19 @@ class Progress:
     last: float = 0.0
 
 
-async def send(step: Send, tools: Tools, stamp: Stamp, emit: Emit) -> None:
+async def send(step: Send, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
     """Connect, TLS, requests; one observation of all of it."""
     async with tools.connection(step.address):
-        emit(await _sending(step, tools, stamp))
+        emit(await _sending(step, tools, timestamps))
 
 
-async def _sending(step: Send, tools: Tools, stamp: Stamp) -> Sending:
+async def _sending(step: Send, tools: Tools, timestamps: Timestamps) -> Sending:
     parts = urlsplit(step.url)
     port = parts.port or DEFAULT_PORTS[parts.scheme]
     sni = step.sni or parts.hostname or ""
     loop = asyncio.get_running_loop()
     start = loop.time()
-    sock, seen = await connect.attempt(step.address, port, tools, stamp)
+    sock, seen = await connect.open_connection(step.address, port, tools, timestamps)
     if sock is None:
         return Sending(
             url=step.url,
@@ -69,18 +68,18 @@ async def _sending(step: Send, tools: Tools, stamp: Stamp) -> Sending:
             opened=False,
             failure=seen.failure,
             detail=seen.detail,
-            **stamp.fields(start, loop.time()),
+            **timestamps.fields(start, loop.time()),
         )
-    stream, shaken = await shake(sock, Hello(step.address, port, sni, step.verify), tools, stamp)
-    progress = Progress()
-    failed = None if shaken.failure is None else Fault(shaken.failure, shaken.detail)
+    stream, shaken = await tls_handshake(sock, ClientHello(step.address, port, sni, step.verify), tools, timestamps)
+    progress = UploadProgress()
+    failed = None if shaken.failure is None else FailureInfo(shaken.failure, shaken.detail)
     if stream is not None:
         start = loop.time()
         progress.last = time.monotonic()
         try:
             await _requests(stream, parts, tools, progress)
         except Exception as error:
-            failed = fault(error, Act.STREAM)
+            failed = classify(error, Operation.STREAM)
             if failed.failure is Failure.BUG:
                 raise
         finally:
@@ -98,30 +97,30 @@ async def _sending(step: Send, tools: Tools, stamp: Stamp) -> Sending:
         quiet=round((time.monotonic() - progress.last) * 1000) if silent else 0,
         failure=failed.failure if failed else None,
         detail=failed.detail if failed else "",
-        **stamp.fields(start, loop.time()),
+        **timestamps.fields(start, loop.time()),
     )
 
 
-async def _requests(stream: Stream, parts: SplitResult, tools: Tools, progress: Progress) -> None:
+async def _requests(stream: Stream, parts: SplitResult, tools: Tools, progress: UploadProgress) -> None:
     """Requests until enough were answered.
 
     Raises:
         OSError: the connection broke, or time was up.
         EOFError: the server closed, or said that it will.
-        Ended: it is not HTTP, or a bound was reached.
+        OperationError: it is not HTTP, or a bound was reached.
     """
-    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=ANSWER)
+    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_ANSWER_BYTES)
     port = "" if parts.port in (None, DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
-    padding = ("X-Padding", "0123456789abcdef" * (PADDING // 16))
-    headers = [("Host", bracketed(parts.hostname or "") + port), *BROWSER, padding]
+    padding = ("X-Padding", "0123456789abcdef" * (PADDING_BYTES // 16))
+    headers = [("Host", bracketed(parts.hostname or "") + port), *BROWSER_HEADERS, padding]
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    until = time.monotonic() + PHASES * tools.timeout
-    for _ in range(REQUESTS):
+    until = time.monotonic() + MAX_STEP_TIMEOUTS * tools.timeout
+    for _ in range(MAX_REQUESTS):
         words = http.send(h11.Request(method="HEAD", target=target, headers=headers)) or b""
         http.send(h11.EndOfMessage())
         began = time.monotonic()
-        with Phase(max(0.0, min(tools.timeout, until - began))):
-            tools.pace.budget.note(len(words))
+        with StepTimeout(max(0.0, min(tools.timeout, until - began))):
+            tools.pace.budget.count(len(words))
             await stream.send(words)
             await _answer(stream, http, progress)
         progress.stall = max(progress.stall, time.monotonic() - began)
@@ -134,7 +133,7 @@ async def _requests(stream: Stream, parts: SplitResult, tools: Tools, progress: 
         http.start_next_cycle()
 
 
-async def _answer(stream: Stream, http: h11.Connection, progress: Progress) -> None:
+async def _answer(stream: Stream, http: h11.Connection, progress: UploadProgress) -> None:
     """Read one answer, which has no body."""
     received = 0
     try:
@@ -152,8 +151,8 @@ async def _answer(stream: Stream, http: h11.Connection, progress: Progress) -> N
                     raise EOFError
                 progress.last = time.monotonic()
                 received += len(data)
-                if received > ANSWER:
-                    raise ended(Failure.TOO_MUCH, "header")
+                if received > MAX_ANSWER_BYTES:
+                    raise operation_error(Failure.TOO_MUCH, "header")
                 http.receive_data(data)
     except h11.RemoteProtocolError as error:
-        raise ended(Failure.GARBAGE, f"HTTP: {error}") from error
+        raise operation_error(Failure.GARBAGE, f"HTTP: {error}") from error

@@ -9,12 +9,16 @@ watching sockets (Windows' default) have no such thing, and do it their own way.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+
+from probe.measure.failures import Operation, OperationError, classify
+from probe.measure.step_timeout import StepTimeout
 
 _LATER = (BlockingIOError, InterruptedError)
 
 
-class Inlet:
+class AsyncSocket:
     """A connected, non-blocking socket. Owns it: nobody else may close it once bytes were waited for."""
 
     __slots__ = ("_loop", "_sock", "_waiter", "_watched")
@@ -86,3 +90,41 @@ class Inlet:
             self._loop.remove_reader(self._sock)
         elif not self._waiter.done():
             self._waiter.set_result(None)
+
+
+async def open_tcp(address: str, port: int, seconds: float, segment: int = 0) -> socket.socket:
+    """A connected non-blocking socket.
+
+    Args:
+        address: an IP literal without brackets.
+        port: 1 to 65535.
+        seconds: how long the TCP handshake may last.
+        segment: the largest segment that the other side is asked to send; 0 for the usual. Where a system does not
+            let that be chosen (Windows), it is the usual.
+
+    Raises:
+        OperationError: it did not come to stand.
+    """
+    loop = asyncio.get_running_loop()
+    turned: list[bool] = []
+    try:
+        sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    except OSError as error:
+        raise OperationError(classify(error, Operation.CONNECT, at_once=True)) from error
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if segment and hasattr(socket, "TCP_MAXSEG"):
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
+        # An error that is raised before the event loop has turned once is this host's own refusal (no route): no packet
+        # can have come back yet. Later the same error number is an ICMP message.
+        loop.call_soon(turned.append, True)
+        with StepTimeout(seconds):
+            await loop.sock_connect(sock, (address, port))
+    except BaseException as error:
+        sock.close()
+        if isinstance(error, Exception):
+            raise OperationError(classify(error, Operation.CONNECT, at_once=not turned)) from error
+        raise
+    return sock

@@ -1,8 +1,8 @@
 """A clock for one phase of a connection: TCP, TLS, HTTP each have their own.
 
 `asyncio.timeout` cancels the moment its timer runs, even when the answer already lies in the kernel's buffer and only
-we are late. On a slow host that turns our own lateness into a censor's silence. A `Phase` first lets the loop read what
-has arrived, and gives back the time during which the loop did not run at all.
+we are late. On a slow host that turns our own lateness into a censor's silence. A `StepTimeout` first lets the loop
+read what has arrived, and gives back the time during which the loop did not run at all.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _ROUNDS = 3
 reader callback's and the task's own (asyncio's `_run_once`)."""
 
 
-class Phase:
-    """`with Phase(seconds):` raises TimeoutError inside its body's next await once the time is up.
+class StepTimeout:
+    """`with StepTimeout(seconds):` raises TimeoutError inside its body's next await once the time is up.
 
     Args:
         seconds: how long the phase may last, counted from entering it.

@@ -14,14 +14,14 @@ import sys
 from typing import Protocol
 
 from probe.measure.budget import Budget
-from probe.measure.failures import ended
-from probe.measure.flow import Meter
-from probe.measure.socket_io import Inlet
+from probe.measure.failures import operation_error
+from probe.measure.flow import TransferMeter
+from probe.measure.socket_io import AsyncSocket
 from probe.model.failure import Failure
 
-READ = 65536
+READ_BYTES = 65536
 """Bytes asked from the kernel at once."""
-MAX_HANDSHAKE = 262144
+MAX_HANDSHAKE_BYTES = 262144
 """Bytes a server may send before its handshake is over. OpenSSL itself refuses certificate chains over 100 KiB."""
 
 _TCP_INFO_UNACKED = struct.Struct("=24xI")
@@ -53,9 +53,9 @@ class TcpStream:
     """
 
     def __init__(self, sock: socket.socket, budget: Budget | None = None) -> None:
-        self._inlet = Inlet(sock)
+        self._socket = AsyncSocket(sock)
         self._budget = budget or Budget()
-        self.meter = Meter()
+        self.meter = TransferMeter()
 
     async def send(self, data: bytes) -> None:
         """Send all of it.
@@ -63,7 +63,7 @@ class TcpStream:
         Raises:
             OSError: the connection broke.
         """
-        await self._inlet.send(data)
+        await self._socket.send(data)
 
     async def receive(self) -> bytes:
         """The next bytes; none when the other side closed.
@@ -71,14 +71,14 @@ class TcpStream:
         Raises:
             OSError: the connection broke.
         """
-        data = await self._inlet.receive(READ)
-        self.meter.note(len(data))
-        self._budget.note(len(data))
+        data = await self._socket.receive(READ_BYTES)
+        self.meter.count(len(data))
+        self._budget.count(len(data))
         return data
 
     def close(self) -> None:
         """Close the socket."""
-        self._inlet.close()
+        self._socket.close()
 
 
 class TlsStream:
@@ -97,13 +97,13 @@ class TlsStream:
     """
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext, name: str, budget: Budget | None = None) -> None:
-        self._inlet = Inlet(sock)
+        self._socket = AsyncSocket(sock)
         self._budget = budget or Budget()
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name or None)
         self.answered = False
-        self.meter = Meter()
+        self.meter = TransferMeter()
 
     async def handshake(self) -> None:
         """From ClientHello to the end of the handshake.
@@ -111,7 +111,7 @@ class TlsStream:
         Raises:
             OSError: the connection broke; ssl.SSLError when TLS did.
             EOFError: the other side closed.
-            Ended: the server said more than a handshake needs.
+            OperationError: the server said more than a handshake needs.
         """
         received = 0
         while True:
@@ -125,14 +125,14 @@ class TlsStream:
             else:
                 await self._flush()
                 return
-            data = await self._inlet.receive(READ)
+            data = await self._socket.receive(READ_BYTES)
             if not data:
                 raise EOFError
             self.answered = True
             received += len(data)
-            self._budget.note(len(data))
-            if received > MAX_HANDSHAKE:
-                raise ended(Failure.TOO_MUCH, "handshake")
+            self._budget.count(len(data))
+            if received > MAX_HANDSHAKE_BYTES:
+                raise operation_error(Failure.TOO_MUCH, "handshake")
             self._incoming.write(data)
 
     async def send(self, data: bytes) -> None:
@@ -152,14 +152,14 @@ class TlsStream:
         """
         while True:
             try:
-                return self.tls.read(READ)
+                return self.tls.read(READ_BYTES)
             except ssl.SSLWantReadError:
                 await self._flush()
             except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
                 return b""
-            data = await self._inlet.receive(READ)
-            self.meter.note(len(data))
-            self._budget.note(len(data))
+            data = await self._socket.receive(READ_BYTES)
+            self.meter.count(len(data))
+            self._budget.count(len(data))
             if data:
                 self._incoming.write(data)
             else:
@@ -167,17 +167,17 @@ class TlsStream:
 
     def close(self) -> None:
         """Close the socket."""
-        self._inlet.close()
+        self._socket.close()
 
     async def _flush(self) -> None:
         if self._outgoing.pending:
-            await self._inlet.send(self._outgoing.read())
+            await self._socket.send(self._outgoing.read())
 
     def _flush_alert(self) -> None:
         """Tell the server why we leave, if that costs no waiting."""
         if self._outgoing.pending:
             with contextlib.suppress(OSError):
-                self._inlet.send_at_once(self._outgoing.read())
+                self._socket.send_at_once(self._outgoing.read())
 
 
 def all_acknowledged(sock: socket.socket) -> bool | None:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from probe.measure.contexts import Contexts
-from probe.measure.handshake_slots import Staging
-from probe.measure.lookup import Lookups
-from probe.measure.pace import Pace
+from probe.measure.certificates import TlsContexts
+from probe.measure.encrypted_resolver import EncryptedResolver
+from probe.measure.handshake_slots import ConcurrencyLimits
+from probe.measure.pace import PaceLimiter
+from probe.measure.system_lookup import SystemLookups
+from probe.model.observation import Observation
+from probe.model.step import Place
 
 if TYPE_CHECKING:
-    from probe.measure.encrypted import EncryptedResolver
     from probe.measure.watcher import Watcher
 
-TIMEOUT = 10.0
+DEFAULT_TIMEOUT_SECONDS = 10.0
 """Seconds a phase may last unless told otherwise: three SYN retransmissions (1, 2, 4 s: RFC 6298) and an answer."""
 
-_SENDERS = 2
+_MAX_UPLOADS = 2
 """Who may send 64 KiB at once: one request of 4 KiB each is under way, an eighth of a second at 512 kbit/s."""
 
 
@@ -36,7 +38,7 @@ class Tools:
     Attributes:
         timeout, pace: as given.
         contexts: TLS contexts.
-        staging: how much is at work at once.
+        concurrency: how much is at work at once.
         lookups: getaddrinfo.
         search: held by the one search for a place on the path that is under way: routers say only about once a second
             to one host that a packet ran out of them (Linux: `icmp_ratelimit`).
@@ -46,15 +48,20 @@ class Tools:
     """
 
     def __init__(
-        self, timeout: float = TIMEOUT, pace: Pace | None = None, *, handshakes: int = 48, sockets: int = 0
+        self,
+        timeout: float = DEFAULT_TIMEOUT_SECONDS,
+        pace: PaceLimiter | None = None,
+        *,
+        handshakes: int = 48,
+        sockets: int = 0,
     ) -> None:
         self.timeout = timeout
-        self.pace = pace or Pace()
-        self.contexts = Contexts()
-        self.staging = Staging(handshakes, sockets)
-        self.lookups = Lookups()
-        self.search = asyncio.Lock()
-        self.sending = asyncio.Semaphore(_SENDERS)
+        self.pace = pace or PaceLimiter()
+        self.contexts = TlsContexts()
+        self.concurrency = ConcurrencyLimits(handshakes, sockets)
+        self.lookups = SystemLookups()
+        self.localisation_lock = asyncio.Lock()
+        self.upload_slots = asyncio.Semaphore(_MAX_UPLOADS)
         self.watcher: Watcher | None = None
         self._encrypted: dict[str, EncryptedResolver] = {}
 
@@ -71,7 +78,7 @@ class Tools:
     @asynccontextmanager
     async def connection(self, address: str, *, urgent: bool = False) -> AsyncIterator[None]:
         """The right to one connection to this address, by pace and by the files at hand."""
-        async with self.pace.turn(address, urgent=urgent), self.staging.sockets:
+        async with self.pace.slot(address, urgent=urgent), self.concurrency.sockets:
             yield
 
     def encrypted(self, url: str) -> EncryptedResolver:
@@ -82,14 +89,43 @@ class Tools:
         """
         resolver = self._encrypted.get(url)
         if resolver is None:
-            from probe.measure.encrypted import EncryptedResolver  # noqa: PLC0415 - also breaks a circle
-
             resolver = self._encrypted[url] = EncryptedResolver(
                 url,
                 self.timeout,
                 contexts=self.contexts,
-                staging=self.staging,
+                concurrency=self.concurrency,
                 pace=self.pace,
                 lookups=self.lookups,
             )
         return resolver
+
+
+Emit = Callable[[Observation], None]
+"""Called with each observation as soon as it exists."""
+
+
+class Timestamps:
+    """Gives observations of one step their place and their times.
+
+    Args:
+        began: when the measurement began, on the event loop's clock, in seconds.
+        place: the step's.
+    """
+
+    __slots__ = ("_began", "_place")
+
+    def __init__(self, began: float, place: Place) -> None:
+        self._began = began
+        self._place = place
+
+    def fields(self, start: float, end: float) -> dict[str, Any]:
+        """`at`, `took` (whole milliseconds) and the place, of a layer that lasted from `start` to `end`."""
+        place = self._place
+        return {
+            "at": max(0, int((start - self._began) * 1000)),
+            "took": max(0, int((end - start) * 1000)),
+            "chain": place.chain,
+            "hop": place.hop,
+            "attempt": place.attempt,
+            "purpose": place.purpose,
+        }

@@ -17,30 +17,29 @@ import sys
 from urllib.parse import urlsplit
 
 from probe.measure import connect
-from probe.measure.exchange import BROWSER
-from probe.measure.failures import Act, fault
-from probe.measure.step_timeout import Phase
-from probe.measure.stream import READ, all_acknowledged
-from probe.measure.timing import Emit, Stamp
-from probe.measure.tools import Tools
-from probe.measure.wire import MalformedError, Question, question
+from probe.measure.dns_wire import DnsQuestion, MalformedDnsError, dns_question
+from probe.measure.failures import Operation, classify
+from probe.measure.http_get import BROWSER_HEADERS
+from probe.measure.step_timeout import StepTimeout
+from probe.measure.stream import READ_BYTES, all_acknowledged
+from probe.measure.tools import Emit, Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import Traced
 from probe.model.step import Said, Trace
 from probe.model.target import DEFAULT_PORTS, bracketed
 
-WAIT = 2.5
+WAIT_SECONDS = 2.5
 """Seconds until what nobody answered is called silence: the kernel repeats the words after 0.2, 0.6 and 1.4 s on a
 quick line (RFC 6298), so four losses in a row are needed to mistake an answer for none."""
-GRACE = 0.3
+GRACE_SECONDS = 0.3
 """Seconds to read on after the path's word that the packet ran out of routers: a device beside the path lets it pass,
 and its answer and that word race each other."""
-CALM = 0.15
+CALM_SECONDS = 0.15
 """Seconds for which a new connection must stay uncut before anything is said: a device that remembers this client
 resets whatever it does, and would be found at no distance at all."""
-RESEND = 0.8
+RESEND_SECONDS = 0.8
 """Seconds until an unanswered query is sent again."""
-_STRAY = 64
+_MAX_STRAY_DATAGRAMS = 64
 """Datagrams that are no answer of ours before we stop reading."""
 
 _RECVERR = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
@@ -48,70 +47,72 @@ _RECVERR = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IP
 _LINGER = struct.Struct("hh" if sys.platform == "win32" else "ii")
 
 
-async def trace(step: Trace, tools: Tools, stamp: Stamp, emit: Emit) -> None:
+async def trace(step: Trace, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
     """Say it within reach; tell who answered."""
     if step.said is Said.QUERY:
-        async with tools.staging.sockets:
-            emit(await _query(step, tools, stamp))
+        async with tools.concurrency.sockets:
+            emit(await _query(step, tools, timestamps))
         return
     async with tools.connection(step.address):
         start = asyncio.get_running_loop().time()
-        sock, seen = await connect.attempt(step.address, step.port, tools, stamp)
+        sock, seen = await connect.open_connection(step.address, step.port, tools, timestamps)
         if sock is None:
-            fields = stamp.fields(start, asyncio.get_running_loop().time())
+            fields = timestamps.fields(start, asyncio.get_running_loop().time())
             emit(_traced(step, seen.failure, fields, opened=False))
             return
         try:
-            emit(await _speak(sock, step, tools, stamp))
+            emit(await _speak(sock, step, tools, timestamps))
         finally:
             _leave(sock)
 
 
-async def _speak(sock: socket.socket, step: Trace, tools: Tools, stamp: Stamp) -> Traced:
+async def _speak(sock: socket.socket, step: Trace, tools: Tools, timestamps: Timestamps) -> Traced:
     loop = asyncio.get_running_loop()
     start = loop.time()
-    with contextlib.suppress(TimeoutError), Phase(CALM):
+    with contextlib.suppress(TimeoutError), StepTimeout(CALM_SECONDS):
         cut = await _one(sock)
-        return _traced(step, cut, stamp.fields(start, loop.time()), opened=False)
+        return _traced(step, cut, timestamps.fields(start, loop.time()), opened=False)
     words = _hello(step.name, tools) if step.said is Said.HELLO else _request(step.name)
     start = loop.time()
     try:
         _limit(sock, step.ttl)
         await loop.sock_sendall(sock, words)
     except OSError as error:
-        return _traced(step, fault(error, Act.STREAM).failure, stamp.fields(start, loop.time()), opened=False)
+        return _traced(
+            step, classify(error, Operation.STREAM).failure, timestamps.fields(start, loop.time()), opened=False
+        )
     expired = False
-    until = start + min(tools.timeout, WAIT)
+    until = start + min(tools.timeout, WAIT_SECONDS)
     failure: Failure | None = Failure.TIMEOUT
     while (rest := until - loop.time()) > 0:
         try:
-            with Phase(rest):
+            with StepTimeout(rest):
                 failure = await _one(sock)
         except TimeoutError:
             break
         if failure is not Failure.UNREACHABLE:
-            return _traced(step, failure, stamp.fields(start, loop.time()))
+            return _traced(step, failure, timestamps.fields(start, loop.time()))
         if not expired:
             expired = True
-            until = min(until, loop.time() + GRACE)
+            until = min(until, loop.time() + GRACE_SECONDS)
     if expired:
-        return _traced(step, Failure.UNREACHABLE, stamp.fields(start, loop.time()))
-    return _traced(step, Failure.TIMEOUT, stamp.fields(start, loop.time()), acked=all_acknowledged(sock))
+        return _traced(step, Failure.UNREACHABLE, timestamps.fields(start, loop.time()))
+    return _traced(step, Failure.TIMEOUT, timestamps.fields(start, loop.time()), acked=all_acknowledged(sock))
 
 
 async def _one(sock: socket.socket) -> Failure | None:
     """How the next thing that comes ends the waiting; None for bytes."""
     try:
-        data = await asyncio.get_running_loop().sock_recv(sock, READ)
+        data = await asyncio.get_running_loop().sock_recv(sock, READ_BYTES)
     except OSError as error:
-        return fault(error, Act.STREAM).failure
+        return classify(error, Operation.STREAM).failure
     return None if data else Failure.EOF
 
 
-async def _query(step: Trace, tools: Tools, stamp: Stamp) -> Traced:
+async def _query(step: Trace, tools: Tools, timestamps: Timestamps) -> Traced:
     loop = asyncio.get_running_loop()
     start = loop.time()
-    asked = question(step.name, step.rrtype)
+    asked = dns_question(step.name, step.rrtype)
     ident = secrets.randbelow(65536)
     failure: Failure | None = Failure.TIMEOUT
     sock = socket.socket(socket.AF_INET6 if ":" in step.address else socket.AF_INET, socket.SOCK_DGRAM)
@@ -120,29 +121,29 @@ async def _query(step: Trace, tools: Tools, stamp: Stamp) -> Traced:
             sock.setblocking(False)
             _limit(sock, step.ttl)
             sock.connect((step.address, step.port))
-            wait = min(tools.timeout, WAIT)
-            for pause in (min(RESEND, wait / 2), wait - min(RESEND, wait / 2)):
-                sock.send(asked.query(ident))
-                with contextlib.suppress(TimeoutError), Phase(pause):
-                    failure = await _answer(sock, asked, ident, min(GRACE, pause / 2))
+            wait = min(tools.timeout, WAIT_SECONDS)
+            for pause in (min(RESEND_SECONDS, wait / 2), wait - min(RESEND_SECONDS, wait / 2)):
+                sock.send(asked.message(ident))
+                with contextlib.suppress(TimeoutError), StepTimeout(pause):
+                    failure = await _answer(sock, asked, ident, min(GRACE_SECONDS, pause / 2))
                     break
         except OSError as error:
-            failure = fault(error, Act.DATAGRAM, at_once=True).failure
-    return _traced(step, failure, stamp.fields(start, loop.time()))
+            failure = classify(error, Operation.DATAGRAM, at_once=True).failure
+    return _traced(step, failure, timestamps.fields(start, loop.time()))
 
 
-async def _answer(sock: socket.socket, asked: Question, ident: int, grace: float) -> Failure | None:
+async def _answer(sock: socket.socket, asked: DnsQuestion, ident: int, grace: float) -> Failure | None:
     """None once an answer came, whatever it says; so many seconds for one that lost its race against ICMP."""
     loop = asyncio.get_running_loop()
-    for _ in range(_STRAY):
+    for _ in range(_MAX_STRAY_DATAGRAMS):
         try:
-            data = await loop.sock_recv(sock, READ)
+            data = await loop.sock_recv(sock, READ_BYTES)
         except OSError as error:
             _discard_errors(sock)
-            failure = fault(error, Act.DATAGRAM).failure
+            failure = classify(error, Operation.DATAGRAM).failure
             if failure is not Failure.UNREACHABLE:
                 return failure
-            with contextlib.suppress(TimeoutError), Phase(grace):
+            with contextlib.suppress(TimeoutError), StepTimeout(grace):
                 return await _late(sock, asked, ident)
             return Failure.UNREACHABLE
         if _answers(data, asked, ident):
@@ -150,12 +151,12 @@ async def _answer(sock: socket.socket, asked: Question, ident: int, grace: float
     return Failure.GARBAGE
 
 
-async def _late(sock: socket.socket, asked: Question, ident: int) -> Failure | None:
+async def _late(sock: socket.socket, asked: DnsQuestion, ident: int) -> Failure | None:
     """An answer that lost its race against the path's word."""
     loop = asyncio.get_running_loop()
-    for _ in range(_STRAY):
+    for _ in range(_MAX_STRAY_DATAGRAMS):
         try:
-            data = await loop.sock_recv(sock, READ)
+            data = await loop.sock_recv(sock, READ_BYTES)
         except OSError:
             _discard_errors(sock)
             continue
@@ -164,10 +165,10 @@ async def _late(sock: socket.socket, asked: Question, ident: int) -> Failure | N
     return Failure.UNREACHABLE
 
 
-def _answers(data: bytes, asked: Question, ident: int) -> bool:
+def _answers(data: bytes, asked: DnsQuestion, ident: int) -> bool:
     try:
-        return asked.read(data, ident) is not None
-    except MalformedError:
+        return asked.parse(data, ident) is not None
+    except MalformedDnsError:
         return True
 
 
@@ -194,7 +195,7 @@ def _request(url: str) -> bytes:
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port and parts.port != DEFAULT_PORTS["http"] else ""
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    fields = (("Host", bracketed(parts.hostname or "") + port), *BROWSER)
+    fields = (("Host", bracketed(parts.hostname or "") + port), *BROWSER_HEADERS)
     return "".join((f"GET {path} HTTP/1.1\r\n", *(f"{key}: {value}\r\n" for key, value in fields), "\r\n")).encode()
 
 

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from probe.measure.resolvers import own_addresses
+from probe.measure.network_config import own_addresses
 from probe.model.verdict import VantageNote
 
 IF_INET6 = Path("/proc/net/if_inet6")
@@ -35,7 +35,7 @@ _GET_ADDRESS, _GET_HARDWARE = 0x8915, 0x8927
 _PROXIES = frozenset({"https_proxy", "http_proxy", "all_proxy"})
 
 
-def bypass(environ: Mapping[str, str] | None = None, platform: str = sys.platform) -> tuple[str, ...]:
+def tunnel_notes(environ: Mapping[str, str] | None = None, platform: str = sys.platform) -> tuple[str, ...]:
     """The notes on what is there, sorted; nothing where nothing can be seen."""
     found: list[str] = []
     names = {name.lower() for name, value in (os.environ if environ is None else environ).items() if value.strip()}
@@ -50,7 +50,7 @@ def outward_devices() -> tuple[str, ...]:
     """The devices by which packets to the rest of the world leave this host, each once. Linux only."""
     wanted = own_addresses()
     found = [name for _, name in socket.if_nameindex() if _address_of(name) in wanted]
-    found += [name for name, address in six_addresses(_read(IF_INET6)) if address in wanted]
+    found += [name for name, address in ipv6_addresses(_read(IF_INET6)) if address in wanted]
     return tuple(dict.fromkeys(found))
 
 
@@ -62,7 +62,7 @@ def is_tunnel(device: str) -> bool:
     return _hardware_of(device) == _BARE_IP and not name.startswith(_MODEMS)
 
 
-def six_addresses(text: str) -> tuple[tuple[str, str], ...]:
+def ipv6_addresses(text: str) -> tuple[tuple[str, str], ...]:
     """Device and address of each line of /proc/net/if_inet6: 32 digits, number, prefix length, scope, flags, device."""
     lines = (line.split() for line in text.splitlines())
     return tuple(

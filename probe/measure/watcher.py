@@ -18,16 +18,16 @@ from urllib.parse import urlsplit
 import msgspec
 
 import probe
-from probe.measure.resolve import Server
+from probe.measure.network_config import PlainResolver
 from probe.model.address import is_bogon, parse_address
 from probe.model.observation import Exchange, Observation, Resolution, TlsHandshake
 from probe.model.packets import Ask, PacketTrace, Reply
 from probe.model.step import Purpose, Resolve, Step, Trust
 from probe.privileges import give_up_capabilities
 
-PATIENCE = 10.0
+REPLY_TIMEOUT_SECONDS = 10.0
 """Seconds for an answer: importing scapy takes one on a slow host, reading sixteen conversations less."""
-_LONGEST = 8 * 1024 * 1024
+_MAX_REPLY_BYTES = 8 * 1024 * 1024
 """Bytes of an answer: eight capture files of 64 KiB in base64 make less than one."""
 
 
@@ -57,7 +57,7 @@ class Watcher:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            limit=_LONGEST,
+            limit=_MAX_REPLY_BYTES,
             env={"PATH": os.environ.get("PATH", ""), "HOME": "/nonexistent", "PYTHONPATH": path.rstrip(os.pathsep)},
         )
         watcher = cls(process, folder)
@@ -121,7 +121,7 @@ class Watcher:
     async def _hear(self) -> Reply | None:
         assert self._process.stdout is not None  # noqa: S101 - it was made a pipe
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(REPLY_TIMEOUT_SECONDS):
                 line = await self._process.stdout.readline()
             return msgspec.json.decode(line, type=Reply)
         except (TimeoutError, ValueError, msgspec.DecodeError):
@@ -132,7 +132,7 @@ def _address(step: Step) -> str:
     """Where a step sends packets that can be told by their address; empty for names and this host itself."""
     if not isinstance(step, Resolve):
         return step.address
-    server = Server.parse(step.resolver)
+    server = PlainResolver.parse(step.resolver)
     found = parse_address(server.address) if server is not None and step.trust is Trust.NETWORK else None
     return "" if found is None or found.is_loopback else str(found)
 

@@ -18,7 +18,7 @@ from probe.judge.vantage import conclude, notes
 from probe.measure.anchors import AnchorWatch
 from probe.measure.failures import MAX_DETAIL
 from probe.measure.perform import perform
-from probe.measure.quic import require
+from probe.measure.quic import require_aioquic
 from probe.measure.tools import Tools
 from probe.model.address import Family
 from probe.model.observation import Observation
@@ -143,7 +143,7 @@ def _setup(
 ) -> Setup:
     week = time.isocalendar()
     if isinstance(target, QuicTarget):
-        require()
+        require_aioquic()
     return Setup(
         network_resolvers=surroundings.network_resolvers,
         trusted_resolvers=surroundings.trusted_resolvers,
@@ -175,7 +175,7 @@ async def _sent(verdict: Verdict, target: Target, surroundings: Surroundings, be
     if page is None:
         return verdict
     tools = surroundings.tools
-    async with tools.sending:
+    async with tools.upload_slots:
         deadline = asyncio.get_running_loop().time() + surroundings.longest
         seen = await perform(Sendings(page, Setup(random_name=_random_name())), tools, deadline=deadline, began=began)
     return _with(verdict, target, seen)
@@ -187,7 +187,7 @@ async def _localised(verdict: Verdict, target: Target, surroundings: Surrounding
     if found is None:
         return verdict
     tools = surroundings.tools
-    async with tools.search:
+    async with tools.localisation_lock:
         deadline = asyncio.get_running_loop().time() + surroundings.longest
         seen = await perform(Localise(found, Setup(random_name=_random_name())), tools, deadline=deadline, began=began)
     return _with(verdict, target, seen)

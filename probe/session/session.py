@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from types import TracebackType
 
 from probe.clock import Clock
-from probe.measure import resolvers
+from probe.measure import network_config
 from probe.measure.anchors import AnchorWatch
 from probe.measure.budget import Budget
-from probe.measure.hosts_file import own_names
-from probe.measure.pace import Pace
+from probe.measure.network_config import hosts_file_names
+from probe.measure.pace import PaceLimiter
 from probe.measure.tools import Tools
-from probe.measure.tunnels import bypass
+from probe.measure.tunnels import tunnel_notes
 from probe.model.target import Target
 from probe.model.verdict import AnchorLook, ControlFacts, Verdict
 from probe.session.concurrency import Leave
@@ -40,7 +40,7 @@ class Instruments:
         self._settings = settings
         self._clock = clock
         chosen = settings.measure
-        self._tools = Tools(chosen.timeout, Pace(chosen.pace, budget=self.budget))
+        self._tools = Tools(chosen.timeout, PaceLimiter(chosen.pace, budget=self.budget))
         self._watch = AnchorWatch(chosen.anchors, chosen.domestic_anchors, self._tools, clock, chosen.trusted_resolvers)
         self.prepare({})
 
@@ -61,7 +61,7 @@ class Instruments:
             holes: range -> the prefixes inside it that belong to somebody else.
         """
         chosen = self._settings.measure
-        self.budget.renew()
+        self.budget.reset()
         self._control = control
         self._surroundings = Surroundings(
             tools=self._tools,
@@ -69,12 +69,12 @@ class Instruments:
             clock=self._clock,
             asn=self._settings.network.asn,
             country=self._settings.network.country,
-            network_resolvers=resolvers.system_resolvers(),
+            network_resolvers=network_config.system_resolvers(),
             trusted_resolvers=chosen.trusted_resolvers,
-            own_names=own_names(),
-            families=resolvers.families(),
+            own_names=hosts_file_names(),
+            families=network_config.routed_families(),
             allowed_name=chosen.allowed_name,
-            bypass=bypass(),
+            bypass=tunnel_notes(),
             range_sample=chosen.range_sample,
             samples=samples or {},
             known=known or {},

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from probe.measure.pace import Pace
+from probe.measure.pace import PaceLimiter
 from probe.measure.tools import Tools
 
 
@@ -32,7 +32,7 @@ def believed(ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture
 async def tools(believed: trustme.CA) -> AsyncIterator[Tools]:
     """Tools with phases of half a second and no pace."""
-    async with Tools(0.5, Pace(0)) as made:
+    async with Tools(0.5, PaceLimiter(0)) as made:
         yield made
 
 

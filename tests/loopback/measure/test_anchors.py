@@ -15,9 +15,9 @@ from probe.clock import Clock
 from probe.judge.vantage import conclude, notes
 from probe.measure import anchors
 from probe.measure.anchors import AnchorWatch
-from probe.measure.failures import ended
+from probe.measure.dns_wire import DnsAnswer, DnsQuestion
+from probe.measure.failures import operation_error
 from probe.measure.tools import Tools
-from probe.measure.wire import Answer, Question
 from probe.model.failure import Failure
 from probe.model.verdict import AnchorKind, VantageState
 from tests.loopback.tiny_servers import answer, page_of, server_context, serving, silent
@@ -26,7 +26,7 @@ from tests.loopback.tiny_servers import answer, page_of, server_context, serving
 async def test_anchors_are_looked_at_together_and_each_in_its_kind(tools: Tools, ca: trustme.CA) -> None:
     """One that works, one that is silent, one behind another's certificate, one that redirects elsewhere."""
     context, wrong = server_context(ca, "127.0.0.1"), server_context(trustme.CA(), "127.0.0.1")
-    portal = page_of(answer(b"", "302 Found", "Location: http://portal.lan/\r\n"))
+    portal = page_of(answer(b"", "302 AnchorAddresses", "Location: http://portal.lan/\r\n"))
     async with (
         serving(page_of(answer()), context) as good,
         serving(silent) as dumb,
@@ -51,7 +51,7 @@ async def test_anchors_are_looked_at_together_and_each_in_its_kind(tools: Tools,
 
 async def test_those_who_want_a_look_at_the_same_time_share_one(tools: Tools, monkeypatch) -> None:  # noqa: ANN001
     """And who is content with an older one gets it."""
-    monkeypatch.setattr(anchors, "APART", 0.05)
+    monkeypatch.setattr(anchors, "MIN_LOOK_INTERVAL_SECONDS", 0.05)
     visits = 0
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -85,7 +85,7 @@ class ClockSetBack(Clock):
 
 async def test_a_wall_clock_that_is_set_back_does_not_stop_looks(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
     """An hour taken back must not make the last look seem an hour young."""
-    monkeypatch.setattr(anchors, "APART", 0.0)
+    monkeypatch.setattr(anchors, "MIN_LOOK_INTERVAL_SECONDS", 0.0)
     clock = ClockSetBack()
     async with serving(page_of(answer())) as port:
         watch = AnchorWatch([f"http://127.0.0.1:{port}/"], [], tools, clock)
@@ -105,7 +105,7 @@ async def test_looks_are_kept_apart_by_the_clock_given(tools: Tools) -> None:
         (first,) = await watch.look()
         (second,) = await watch.look()
 
-    assert second.at - first.at >= timedelta(seconds=anchors.APART)
+    assert second.at - first.at >= timedelta(seconds=anchors.MIN_LOOK_INTERVAL_SECONDS)
 
 
 async def test_a_caller_who_gives_up_leaves_nothing_and_nobody_stuck(tools: Tools) -> None:
@@ -154,7 +154,7 @@ async def test_an_anchors_ipv6_address_is_tried_though_the_other_serves(
     tools: Tools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once in five minutes: a broken one must not hold up every look."""
-    monkeypatch.setattr(anchors, "APART", 0.0)
+    monkeypatch.setattr(anchors, "MIN_LOOK_INTERVAL_SECONDS", 0.0)
 
     async def both(name: str, rrtype: str, seconds: float) -> tuple[str, ...]:
         return ("127.0.0.1",) if rrtype == "A" else ("::1",)
@@ -174,16 +174,16 @@ async def test_a_dead_resolver_and_made_up_addresses_are_noted(tools: Tools, mon
     """The one where a trusted resolver finds the name, the others where the system's own answer is of 198.18.0.0/15."""
 
     async def dead(name: str, rrtype: str, seconds: float) -> tuple[str, ...]:
-        raise ended(Failure.TIMEOUT)
+        raise operation_error(Failure.TIMEOUT)
 
     class Trusted:
-        async def ask(self, asked: Question) -> Answer:
-            return Answer(None, ("127.0.0.1",)) if asked.rrtype == 1 else Answer(Failure.NODATA)
+        async def ask(self, asked: DnsQuestion) -> DnsAnswer:
+            return DnsAnswer(None, ("127.0.0.1",)) if asked.rrtype == 1 else DnsAnswer(Failure.NODATA)
 
     async def faked(name: str, rrtype: str, seconds: float) -> tuple[str, ...]:
         return ("127.0.0.1",)
 
-    monkeypatch.setattr(anchors, "_BENCHMARKS", IPv4Network("127.0.0.0/8"))  # nobody outside is to be knocked at
+    monkeypatch.setattr(anchors, "_BENCHMARK_NETWORK", IPv4Network("127.0.0.0/8"))  # nobody outside is to be knocked at
     monkeypatch.setattr(tools, "encrypted", lambda _: Trusted())
     async with serving(page_of(answer())) as port:
         url = f"http://anchor.example:{port}/"

@@ -11,8 +11,7 @@ import sys
 import pytest
 
 from probe.measure.connect import connect, open_tcp
-from probe.measure.timing import Stamp
-from probe.measure.tools import Tools
+from probe.measure.tools import Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import Connection, Observation
 from probe.model.step import Connect
@@ -23,7 +22,7 @@ async def look(address: str, port: int, tools: Tools) -> Connection:
     """One connection."""
     seen: list[Observation] = []
     step = Connect(address=address, port=port)
-    await connect(step, tools, Stamp(asyncio.get_running_loop().time(), step.place), seen.append)
+    await connect(step, tools, Timestamps(asyncio.get_running_loop().time(), step.place), seen.append)
     (only,) = seen
     assert isinstance(only, Connection)
     return only
@@ -71,15 +70,15 @@ def test_a_host_without_a_network_says_no_route_and_sends_nothing() -> None:
     program = """
 import asyncio
 from probe.measure.connect import open_tcp
-from probe.measure.failures import Ended
-from probe.measure.resolvers import families
+from probe.measure.failures import OperationError
+from probe.measure.network_config import routed_families
 async def main():
     for address in ("198.51.100.1", "2001:db8::1"):
         try:
             await open_tcp(address, 443, 1.0)
-        except Ended as end:
-            print(end.fault.failure.value, end.fault.detail)
-    print(sorted(families()))
+        except OperationError as end:
+            print(end.info.failure.value, end.info.detail)
+    print(sorted(routed_families()))
 asyncio.run(main())
 """
     command = ["unshare", "--map-root-user", "--net", sys.executable, "-c", program]

@@ -7,12 +7,12 @@ import asyncio
 import pytest
 
 from probe.measure.connect import open_tcp
-from probe.measure.dns_stream import FramedLink
+from probe.measure.dns_stream import DnsStreamConnection
+from probe.measure.dns_wire import dns_question
 from probe.measure.stream import TcpStream
-from probe.measure.wire import question
 from tests.loopback.tiny_servers import reply_to, serving
 
-ASKED = question("lab.example", "A")
+ASKED = dns_question("lab.example", "A")
 
 
 async def test_answers_in_any_cut_are_put_together() -> None:
@@ -28,7 +28,7 @@ async def test_answers_in_any_cut_are_put_together() -> None:
                 await asyncio.sleep(0)
 
     async with serving(talk) as port:
-        link = FramedLink(TcpStream(await open_tcp("127.0.0.1", port, 5)))
+        link = DnsStreamConnection(TcpStream(await open_tcp("127.0.0.1", port, 5)))
         for _ in range(2):
             assert (await link.ask(ASKED)).addresses == ("192.0.2.1",)
         link.close()
@@ -42,7 +42,7 @@ async def test_a_server_that_closes_within_an_answer_is_an_end() -> None:
         writer.write(b"\x00\x40half")
 
     async with serving(talk) as port:
-        link = FramedLink(TcpStream(await open_tcp("127.0.0.1", port, 5)))
+        link = DnsStreamConnection(TcpStream(await open_tcp("127.0.0.1", port, 5)))
         with pytest.raises(EOFError):
             await link.ask(ASKED)
         link.close()

@@ -7,13 +7,13 @@ import asyncio
 import pytest
 import trustme
 
-from probe.measure.failures import Ended
+from probe.measure.dns_wire import dns_question
+from probe.measure.failures import OperationError
 from probe.measure.tools import Tools
-from probe.measure.wire import question
 from probe.model.failure import Failure
 from tests.loopback.tiny_servers import answer, reply_to, request, server_context, serving
 
-ASKED = question("lab.example", "A")
+ASKED = dns_question("lab.example", "A")
 
 
 class Doh:
@@ -25,7 +25,7 @@ class Doh:
         self._status, self._body, self._headers = status, body, headers
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer until the other side leaves."""
+        """DnsAnswer until the other side leaves."""
         self.connections += 1
         while True:
             head = await request(reader)
@@ -72,10 +72,10 @@ async def test_what_is_no_dns_message_is_not_taken_for_one(
 ) -> None:
     """A refusal, a page, too many bytes."""
     async with serving(Doh(status, body).talk, server_context(ca, "127.0.0.1")) as port:
-        with pytest.raises(Ended) as end:
+        with pytest.raises(OperationError) as end:
             await tools.encrypted(f"https://127.0.0.1:{port}/dns-query").ask(ASKED)
 
-    assert end.value.fault.failure is failure
+    assert end.value.info.failure is failure
 
 
 async def test_a_server_that_closes_before_its_answer_is_an_end(tools: Tools, ca: trustme.CA) -> None:
@@ -85,7 +85,7 @@ async def test_a_server_that_closes_before_its_answer_is_an_end(tools: Tools, ca
         await request(reader)
 
     async with serving(talk, server_context(ca, "127.0.0.1")) as port:
-        with pytest.raises(Ended) as end:
+        with pytest.raises(OperationError) as end:
             await tools.encrypted(f"https://127.0.0.1:{port}/dns-query").ask(ASKED)
 
-    assert end.value.fault.failure is Failure.EOF
+    assert end.value.info.failure is Failure.EOF

@@ -9,8 +9,7 @@ import pytest
 import trustme
 
 from probe.measure.fetch import fetch
-from probe.measure.timing import Stamp
-from probe.measure.tools import Tools
+from probe.measure.tools import Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import Connection, Exchange, Observation, TlsHandshake
 from probe.model.step import Fetch
@@ -33,7 +32,7 @@ async def get(url: str, tools: Tools, *, verify: bool = True) -> list[Observatio
     """What one fetch saw."""
     seen: list[Observation] = []
     step = Fetch(url=url, address="127.0.0.1", verify=verify)
-    await fetch(step, tools, Stamp(asyncio.get_running_loop().time(), step.place), seen.append)
+    await fetch(step, tools, Timestamps(asyncio.get_running_loop().time(), step.place), seen.append)
     return seen
 
 

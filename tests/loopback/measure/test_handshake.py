@@ -11,9 +11,8 @@ import pytest
 import trustme
 
 from probe.measure.handshake import handshake
-from probe.measure.pace import Pace
-from probe.measure.timing import Stamp
-from probe.measure.tools import Tools
+from probe.measure.pace import PaceLimiter
+from probe.measure.tools import Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import Observation, TlsHandshake
 from probe.model.step import Handshake
@@ -27,7 +26,7 @@ async def shake(port: int, tools: Tools, sni: str = "lab.example", *, verify: bo
     """One handshake."""
     seen: list[Observation] = []
     step = Handshake(address="127.0.0.1", port=port, sni=sni, verify=verify)
-    await handshake(step, tools, Stamp(asyncio.get_running_loop().time(), step.place), seen.append)
+    await handshake(step, tools, Timestamps(asyncio.get_running_loop().time(), step.place), seen.append)
     last = seen[-1]
     assert isinstance(last, TlsHandshake)
     return last
@@ -133,7 +132,7 @@ async def test_a_giant_chain_ends_in_too_much(tools: Tools) -> None:
 
 async def test_silent_servers_do_not_hold_the_others_up(believed: trustme.CA) -> None:
     """Two places at work and ten silent servers: a healthy one is still reached in its time."""
-    async with Tools(2.0, Pace(0), handshakes=2) as tools:
+    async with Tools(2.0, PaceLimiter(0), handshakes=2) as tools:
         context = server_context(believed, "lab.example")
         async with serving(silent) as dumb, serving(silent, context) as healthy, asyncio.TaskGroup() as group:
             waiting = [group.create_task(shake(dumb, tools)) for _ in range(10)]

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from probe.measure import perform as performing
-from probe.measure.pace import Pace
+from probe.measure.pace import PaceLimiter
 from probe.measure.perform import perform
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
@@ -107,7 +107,7 @@ async def test_a_fault_in_the_plan_itself_gets_out(tools: Tools) -> None:
 
 async def test_what_the_deadline_cuts_short_is_our_doing_and_no_time_out(believed: trustme.CA) -> None:
     """What was seen before stays."""
-    async with Tools(30, Pace(0)) as tools, serving(silent) as port:
+    async with Tools(30, PaceLimiter(0)) as tools, serving(silent) as port:
         deadline = asyncio.get_running_loop().time() + 0.2
         plan = Script(Fetch(url=f"http://lab.example:{port}/", address="127.0.0.1"))
         seen = await perform(plan, tools, deadline=deadline)
@@ -117,7 +117,7 @@ async def test_what_the_deadline_cuts_short_is_our_doing_and_no_time_out(believe
 
 async def test_a_cancellation_gets_through_and_leaves_nothing(believed: trustme.CA) -> None:
     """Ctrl-C in the middle of everything."""
-    async with Tools(30, Pace(0)) as tools, serving(silent) as port, resolving(lambda _: []) as (_, dns):
+    async with Tools(30, PaceLimiter(0)) as tools, serving(silent) as port, resolving(lambda _: []) as (_, dns):
         url = f"https://lab.example:{port}/"
         plan = Script(
             Fetch(url=url, address="127.0.0.1"),
@@ -145,7 +145,7 @@ async def test_one_connection_at_a_time_to_one_address_whatever_the_plan_asks_fo
         inside -= 1
         writer.write(answer())
 
-    async with Tools(5, Pace(50)) as tools, serving(talk) as port:
+    async with Tools(5, PaceLimiter(50)) as tools, serving(talk) as port:
         steps = [Fetch(url=f"http://lab.example:{port}/{rank}", address="127.0.0.1") for rank in range(6)]
         seen = await perform(Script(*steps), tools)
 
@@ -158,7 +158,7 @@ async def test_two_hundred_measurements_leave_no_task_and_no_socket(believed: tr
     context = server_context(believed, "lab.example")
     began = time.monotonic()
     async with (
-        Tools(1.0, Pace(0)) as tools,
+        Tools(1.0, PaceLimiter(0)) as tools,
         serving(page_of(answer()), context) as good,
         serving(silent) as dumb,
         resolving(lambda query: [(0, reply_to(query, "127.0.0.1"))]) as (_, dns),

@@ -20,10 +20,9 @@ from probe.errors import ProbeError
 from probe.measure import quic as quic_module
 from probe.measure.anchors import AnchorWatch
 from probe.measure.connect import open_tcp
-from probe.measure.pace import Pace
-from probe.measure.quic import quic, require
-from probe.measure.timing import Stamp
-from probe.measure.tools import Tools
+from probe.measure.pace import PaceLimiter
+from probe.measure.quic import quic, require_aioquic
+from probe.measure.tools import Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import Observation, QuicExchange
 from probe.model.step import QuicHandshake
@@ -96,7 +95,7 @@ async def shaken(
     """What one step saw."""
     seen: list[Observation] = []
     step = QuicHandshake(address="127.0.0.1", port=port, sni=sni, verify=verify, later=later)
-    await quic(step, tools, Stamp(asyncio.get_running_loop().time(), step.place), seen.append)
+    await quic(step, tools, Timestamps(asyncio.get_running_loop().time(), step.place), seen.append)
     assert all(isinstance(one, QuicExchange) for one in seen)
     return seen  # type: ignore[return-value]
 
@@ -109,7 +108,7 @@ async def test_a_server_is_heard_its_certificate_verified_and_the_tuple_still_wo
         first, later = await shaken(port, tools, later=0.2)
 
     assert (first.failure, first.verified, first.alpn, first.answered, first.gap) == (None, True, "h3", True, 0)
-    assert tools.pace.budget.read > 1200  # the server's Initial, at the least
+    assert tools.pace.budget.bytes_read > 1200  # the server's Initial, at the least
     assert (later.failure, later.answered) == (None, True)
     assert later.gap >= 200
 
@@ -120,7 +119,7 @@ async def test_a_filter_that_acts_after_the_handshake_is_seen_at_the_second_look
 ) -> None:
     """What the client sends vanishes from 100 ms after its first datagram on, as the GFW does."""
     loop = asyncio.get_running_loop()
-    async with quic_server(ca, tmp_path) as port, Tools(timeout=1.0, pace=Pace(0)) as tools:
+    async with quic_server(ca, tmp_path) as port, Tools(timeout=1.0, pace=PaceLimiter(0)) as tools:
         began = loop.time()
         async with path_to(port, lambda _: loop.time() < began + 0.5) as relay:
             first, later = await shaken(relay, tools, later=0.6)
@@ -131,7 +130,7 @@ async def test_a_filter_that_acts_after_the_handshake_is_seen_at_the_second_look
 
 async def test_silence_is_a_timeout_and_nothing_more_is_looked_at() -> None:
     """No answer to any Initial until the step's time is up."""
-    async with path_to(9, lambda _: False) as port, Tools(timeout=0.4, pace=Pace(0)) as tools:
+    async with path_to(9, lambda _: False) as port, Tools(timeout=0.4, pace=PaceLimiter(0)) as tools:
         (only,) = await shaken(port, tools, later=0.2)
 
     assert (only.failure, only.answered, only.verified) == (Failure.TIMEOUT, False, False)
@@ -215,7 +214,7 @@ async def test_a_cancelled_handshake_leaves_nothing_behind(tools: Tools) -> None
 async def test_the_next_socket_may_have_the_number_of_the_one_just_closed() -> None:
     """The event loop must have forgotten the old one by then: under load this once failed a healthy target."""
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
-    async with server, path_to(9, lambda _: False) as silent, Tools(timeout=0.2, pace=Pace(0)) as tools:
+    async with server, path_to(9, lambda _: False) as silent, Tools(timeout=0.2, pace=PaceLimiter(0)) as tools:
         await shaken(silent, tools)
         with await open_tcp("127.0.0.1", server.sockets[0].getsockname()[1], 5.0) as sock:
             assert await asyncio.get_running_loop().sock_recv(sock, 1) == b""
@@ -253,7 +252,7 @@ async def test_garbage_is_no_answer() -> None:
             self.transport.sendto(b"\x40" * 50, addr)
 
     transport, _ = await loop.create_datagram_endpoint(Echo, local_addr=("127.0.0.1", 0))
-    async with Tools(timeout=0.4, pace=Pace(0)) as tools:
+    async with Tools(timeout=0.4, pace=PaceLimiter(0)) as tools:
         (only,) = await shaken(transport.get_extra_info("sockname")[1], tools)
     transport.close()
 
@@ -275,11 +274,11 @@ def test_where_the_system_keeps_its_certificates_in_no_file_they_are_passed_on_a
 
 def test_without_the_package_the_reader_is_told_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """One line, no traceback; with the package nothing is said."""
-    require()
+    require_aioquic()
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
 
     with pytest.raises(ProbeError, match=r"needs the package aioquic \(pip install"):
-        require()
+        require_aioquic()
 
 
 async def test_without_the_package_a_quic_target_is_unknown_and_says_why(

@@ -9,8 +9,7 @@ import time
 import trustme
 
 from probe.measure.resolve import resolve
-from probe.measure.timing import Stamp
-from probe.measure.tools import Tools
+from probe.measure.tools import Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import LateAnswer, Observation, Resolution
 from probe.model.step import Resolve, Trust
@@ -21,7 +20,7 @@ async def ask(resolver: str, tools: Tools, name: str = "lab.example", rrtype: st
     """What one step saw."""
     seen: list[Observation] = []
     step = Resolve(name=name, rrtype=rrtype, resolver=resolver, trust=Trust.NETWORK)
-    await resolve(step, tools, Stamp(asyncio.get_running_loop().time(), step.place), seen.append)
+    await resolve(step, tools, Timestamps(asyncio.get_running_loop().time(), step.place), seen.append)
     return seen
 
 
@@ -38,7 +37,7 @@ async def test_an_answer_is_handed_on_at_once_and_the_socket_read_on(tools: Tool
     async with resolving(lambda query: [(0, reply_to(query, "198.51.100.7"))]) as (_, port):
         step = Resolve(name="lab.example", rrtype="A", resolver=f"udp:127.0.0.1:{port}", trust=Trust.NETWORK)
         began = time.monotonic()
-        await resolve(step, tools, Stamp(0, step.place), lambda _: came.append(time.monotonic() - began))
+        await resolve(step, tools, Timestamps(0, step.place), lambda _: came.append(time.monotonic() - began))
         whole = time.monotonic() - began
 
     assert len(came) == 1

@@ -13,11 +13,10 @@ from probe.clock import Clock
 from probe.judge import again
 from probe.measure.anchors import AnchorWatch
 from probe.measure.budget import Budget
-from probe.measure.pace import Pace
+from probe.measure.pace import PaceLimiter
 from probe.measure.perform import perform
-from probe.measure.send import ANSWER, PADDING, send
-from probe.measure.timing import Stamp
-from probe.measure.tools import Tools
+from probe.measure.send import MAX_ANSWER_BYTES, PADDING_BYTES, send
+from probe.measure.tools import Timestamps, Tools
 from probe.model.address import Family
 from probe.model.failure import Failure
 from probe.model.observation import ENOUGH_FLOW, Exchange, Observation, Sending
@@ -62,7 +61,7 @@ async def sent(port: int, tools: Tools, name: str = "lab.example", **more: objec
     """What one sending saw."""
     seen: list[Observation] = []
     step = Send(url=f"https://{name}:{port}/a?b", address="127.0.0.1", **more)  # type: ignore[arg-type]
-    await send(step, tools, Stamp(asyncio.get_running_loop().time(), step.place), seen.append)
+    await send(step, tools, Timestamps(asyncio.get_running_loop().time(), step.place), seen.append)
     (one,) = seen
     assert isinstance(one, Sending)
     return one
@@ -77,11 +76,11 @@ async def test_sixty_four_kib_are_sent_in_one_connection_and_all_of_it_is_answer
         one = await sent(port, tools)
 
     assert (one.complete, one.failure, one.status, one.answers) == (True, None, 200, len(heard))
-    assert ENOUGH_FLOW <= one.sent == sum(map(len, heard)) < ENOUGH_FLOW + 2 * PADDING
+    assert ENOUGH_FLOW <= one.sent == sum(map(len, heard)) < ENOUGH_FLOW + 2 * PADDING_BYTES
     assert heard[0].startswith(f"HEAD /a?b HTTP/1.1\r\nHost: lab.example:{port}\r\nUser-Agent: Mozilla/5.0".encode())
-    assert all(PADDING < len(words) < PADDING + 1_000 for words in heard)
+    assert all(PADDING_BYTES < len(words) < PADDING_BYTES + 1_000 for words in heard)
     assert b"probe" not in heard[0].lower()
-    assert tools.pace.budget.read > ENOUGH_FLOW
+    assert tools.pace.budget.bytes_read > ENOUGH_FLOW
 
 
 async def test_another_name_goes_into_the_hello_and_not_into_the_request(tools: Tools, ca: trustme.CA) -> None:
@@ -104,7 +103,7 @@ async def test_a_server_that_closes_or_minds_is_told_from_one_that_falls_silent(
 
     minds = answer(b"", "431 Request Header Fields Too Large", "Connection: close\r\n")
     old = HEAD.replace(b"HTTP/1.1", b"HTTP/1.0").replace(b"keep-alive", b"close")
-    long = b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * ANSWER + b"\r\n\r\n"
+    long = b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * MAX_ANSWER_BYTES + b"\r\n\r\n"
     bodied = answer(b"a body in answer to HEAD")
     ends: list[tuple[Turn, Failure, int]] = [
         (saying(minds), Failure.EOF, 1),
@@ -163,7 +162,7 @@ def freezing(ca: trustme.CA, after: int, *, others: bool = False) -> tuple[Calla
 
 async def verdict_on(port: int, *, look: bool = True) -> Verdict:
     """The verdict, with phases long enough for a silence to count."""
-    async with Tools(3.0, Pace(0)) as tools:
+    async with Tools(3.0, PaceLimiter(0)) as tools:
         watch = AnchorWatch((), (), tools, Clock())
         around = Surroundings(tools=tools, watch=watch, families=frozenset({Family.IPV4}), send=look)
         text = f"https://127.0.0.1:{port}/"
@@ -208,7 +207,7 @@ async def test_where_every_name_freezes_or_none_does_nobody_is_accused(ca: trust
 async def test_what_the_rounds_budget_refuses_is_our_own_doing(believed: trustme.CA) -> None:
     """Nothing is sent, and nothing can be read from that."""
     page = Exchange(url="https://lab.example/", address="127.0.0.1", secure=True, status=200, complete=True)
-    async with Tools(0.5, Pace(0, budget=Budget(octets=1))) as tools:
+    async with Tools(0.5, PaceLimiter(0, budget=Budget(max_bytes=1))) as tools:
         (one,) = await perform(Sendings(page, Setup()), tools)
 
     assert isinstance(one, Sending)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from probe.measure.socket_io import Inlet
+from probe.measure.socket_io import AsyncSocket
 
 
 @pytest.fixture(params=["watching", "completing"])
@@ -44,7 +44,7 @@ def watched(sock: socket.socket) -> bool:
 async def test_bytes_come_in_order_whether_waited_for_or_not(pair: tuple[socket.socket, socket.socket]) -> None:
     """And their end is told as often as it is asked for."""
     ours, theirs = pair
-    inlet = Inlet(ours)
+    inlet = AsyncSocket(ours)
     got = []
     for word in (b"one", b"two", b"three"):
         asyncio.get_running_loop().call_later(0.01, theirs.send, word)
@@ -62,7 +62,7 @@ async def test_bytes_come_in_order_whether_waited_for_or_not(pair: tuple[socket.
 async def test_a_wait_that_is_given_up_loses_nothing(pair: tuple[socket.socket, socket.socket]) -> None:
     """What comes afterwards is there for the next who asks."""
     ours, theirs = pair
-    inlet = Inlet(ours)
+    inlet = AsyncSocket(ours)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(inlet.receive(100), 0.02)
     theirs.send(b"late")
@@ -77,7 +77,7 @@ async def test_bytes_that_nobody_waits_for_do_not_keep_the_loop_busy(
 ) -> None:
     """The socket is watched only while somebody waits, and never after it is closed: its number will be another's."""
     ours, theirs = pair
-    inlet = Inlet(ours)
+    inlet = AsyncSocket(ours)
     asyncio.get_running_loop().call_soon(theirs.send, b"x")
     await inlet.receive(100)
     assert watched(ours)
@@ -98,7 +98,7 @@ async def test_bytes_that_nobody_waits_for_do_not_keep_the_loop_busy(
 async def test_more_than_the_kernel_takes_is_sent_all_the_same(pair: tuple[socket.socket, socket.socket]) -> None:
     """While the other side reads slowly."""
     ours, theirs = pair
-    inlet, outlet = Inlet(ours), Inlet(theirs)
+    inlet, outlet = AsyncSocket(ours), AsyncSocket(theirs)
     data = bytes(range(256)) * 20_000
     sending = asyncio.create_task(inlet.send(data))
     got = b""
@@ -114,7 +114,7 @@ async def test_more_than_the_kernel_takes_is_sent_all_the_same(pair: tuple[socke
 async def test_a_connection_that_broke_is_an_error(pair: tuple[socket.socket, socket.socket]) -> None:
     """Also for who sends without waiting."""
     ours, theirs = pair
-    inlet = Inlet(ours)
+    inlet = AsyncSocket(ours)
     theirs.close()
     with pytest.raises((BrokenPipeError, ConnectionResetError)):
         inlet.send_at_once(b"x")

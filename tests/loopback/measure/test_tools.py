@@ -8,9 +8,9 @@ import pytest
 import trustme
 
 from probe.errors import UsageError
-from probe.measure.pace import Pace
+from probe.measure.dns_wire import dns_question
+from probe.measure.pace import PaceLimiter
 from probe.measure.tools import Tools
-from probe.measure.wire import question
 from tests.loopback.tiny_servers import reply_to, server_context, serving
 
 
@@ -28,9 +28,9 @@ async def test_connections_to_trusted_resolvers_are_let_go_of_at_the_end(believe
             closed.set()
 
     async with serving(talk, server_context(believed, "127.0.0.1")) as port:
-        async with Tools(5, Pace(0)) as tools:
+        async with Tools(5, PaceLimiter(0)) as tools:
             url = f"tls://127.0.0.1:{port}"
-            await tools.encrypted(url).ask(question("lab.example", "A"))
+            await tools.encrypted(url).ask(dns_question("lab.example", "A"))
             assert tools.encrypted(url) is tools.encrypted(url)
             assert not closed.is_set()
         async with asyncio.timeout(60):
@@ -39,7 +39,7 @@ async def test_connections_to_trusted_resolvers_are_let_go_of_at_the_end(believe
 
 async def test_no_more_sockets_are_open_than_allowed() -> None:
     """Who comes too many waits."""
-    async with Tools(5, Pace(0), sockets=2) as tools:
+    async with Tools(5, PaceLimiter(0), sockets=2) as tools:
         inside = 0
         most = 0
 

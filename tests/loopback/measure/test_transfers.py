@@ -15,9 +15,8 @@ import trustme
 from probe.clock import Clock
 from probe.measure.anchors import AnchorWatch
 from probe.measure.fetch import fetch
-from probe.measure.pace import Pace
-from probe.measure.timing import Stamp
-from probe.measure.tools import Tools
+from probe.measure.pace import PaceLimiter
+from probe.measure.tools import Timestamps, Tools
 from probe.model import observation
 from probe.model.address import Family
 from probe.model.failure import Failure
@@ -57,7 +56,7 @@ async def held(ca: trustme.CA, first: int, piece: int, pause: float) -> AsyncIte
 
 async def verdict_on(port: int, seconds: float) -> Verdict:
     """The verdict on the server's page."""
-    async with Tools(seconds, Pace(0)) as tools:
+    async with Tools(seconds, PaceLimiter(0)) as tools:
         surroundings = Surroundings(
             tools=tools,
             watch=AnchorWatch((), (), tools, Clock()),
@@ -119,7 +118,7 @@ async def test_what_counts_is_what_the_socket_gave_not_what_it_decodes_to(tools:
     seen: list[Observation] = []
     async with serving(talk) as port:
         step = Fetch(url=f"http://127.0.0.1:{port}/", address="127.0.0.1")
-        await fetch(step, tools, Stamp(asyncio.get_running_loop().time(), step.place), seen.append)
+        await fetch(step, tools, Timestamps(asyncio.get_running_loop().time(), step.place), seen.append)
 
     page = seen[-1]
     assert isinstance(page, Exchange)
@@ -150,7 +149,7 @@ async def test_a_request_in_the_wrapping_of_another_name_asks_for_the_same_page(
     async with serving(talk, context) as port:
         url = f"https://lab.example:{port}/"
         step = Fetch(url=url, address="127.0.0.1", sni="other.example", verify=False)
-        await fetch(step, tools, Stamp(asyncio.get_running_loop().time(), step.place), seen.append)
+        await fetch(step, tools, Timestamps(asyncio.get_running_loop().time(), step.place), seen.append)
 
     assert names == ["other.example"]
     assert f"Host: lab.example:{port}".encode() in heard[0]

@@ -74,7 +74,7 @@ async def test_without_anchors_there_is_nothing_to_look_at(tmp_path: Path) -> No
 
 async def test_what_the_budget_does_not_allow_is_left_out_and_said_to_be_unknown(target: str, tmp_path: Path) -> None:
     """Until the next round, which has a budget of its own."""
-    async with Instruments(settings(tmp_path), Clock(), Budget(connections=1)) as instruments:
+    async with Instruments(settings(tmp_path), Clock(), Budget(max_connections=1)) as instruments:
         said = [await instruments.measure(target, parse(target)) for _ in range(2)]
         instruments.prepare({})
         said.append(await instruments.measure(target, parse(target)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probe.measure.anchor_content import Reading, best, read, same_site
+from probe.measure.anchor_content import AnchorResult, best_result, classify, same_site
 from probe.model.failure import Failure
 from probe.model.observation import Certificate, Connection, Exchange, TlsHandshake
 
@@ -16,15 +16,15 @@ def page(**what: object) -> Exchange:
 
 def test_a_verified_session_is_the_anchor_whatever_it_says() -> None:
     """Even a refusal or a redirect to elsewhere."""
-    assert read(HTTP, [page(secure=True, status=503)]).works
-    assert read(HTTP, [page(secure=True, status=302, location="https://elsewhere.example/")]).works
+    assert classify(HTTP, [page(secure=True, status=503)]).works
+    assert classify(HTTP, [page(secure=True, status=302, location="https://elsewhere.example/")]).works
 
 
 def test_a_certificate_that_does_not_verify_is_somebody_else() -> None:
     """A portal that answers on port 443."""
     tls = TlsHandshake(address="192.0.2.1", port=443, sni="anchor.example", failure=Failure.CERTIFICATE)
 
-    assert read("https://anchor.example/", [tls]) == Reading(Failure.CERTIFICATE, foreign=True)
+    assert classify("https://anchor.example/", [tls]) == AnchorResult(Failure.CERTIFICATE, foreign=True)
 
 
 def test_a_certificate_that_fails_for_its_dates_alone_is_the_anchors_own() -> None:
@@ -36,45 +36,47 @@ def test_a_certificate_that_fails_for_its_dates_alone_is_the_anchors_own() -> No
         failure=Failure.CERTIFICATE,
         certificate=Certificate(error="certificate is not yet valid"),
     )
-    reading = read("https://anchor.example/", [aged])
+    result = classify("https://anchor.example/", [aged])
 
-    assert reading == Reading(Failure.CERTIFICATE, outdated=True)
-    assert best([Reading(Failure.TIMEOUT), Reading(Failure.CERTIFICATE, foreign=True), reading]) == reading
-    assert best([reading, Reading()]) == Reading()
+    assert result == AnchorResult(Failure.CERTIFICATE, outdated=True)
+    assert (
+        best_result([AnchorResult(Failure.TIMEOUT), AnchorResult(Failure.CERTIFICATE, foreign=True), result]) == result
+    )
+    assert best_result([result, AnchorResult()]) == AnchorResult()
 
 
 def test_a_redirect_to_another_site_is_foreign_and_one_within_it_is_not() -> None:
     """Over plain HTTP."""
-    assert read(HTTP, [page(status=302, location="http://portal.lan/login")]).foreign
-    assert read(HTTP, [page(status=301, location="https://www.anchor.example/")]).works
+    assert classify(HTTP, [page(status=302, location="http://portal.lan/login")]).foreign
+    assert classify(HTTP, [page(status=301, location="https://www.anchor.example/")]).works
 
 
 def test_a_page_that_is_not_the_expected_one_is_foreign() -> None:
     """A portal check that answers 204 elsewhere, a known text, a known block page, RFC 6585's status."""
-    assert read("http://anchor.example/generate_204", [page(status=200)]).foreign
-    assert read("http://anchor.example/generate_204", [page(status=204)]).works
-    assert read("http://anchor.example/success.txt", [page(sha256="0" * 32)]).foreign
-    assert read(HTTP, [page(marks=("ru.example",))]).foreign
-    assert read(HTTP, [page(status=511)]).foreign
-    assert read(HTTP, [page()]).works
+    assert classify("http://anchor.example/generate_204", [page(status=200)]).foreign
+    assert classify("http://anchor.example/generate_204", [page(status=204)]).works
+    assert classify("http://anchor.example/success.txt", [page(sha256="0" * 32)]).foreign
+    assert classify(HTTP, [page(marks=("ru.example",))]).foreign
+    assert classify(HTTP, [page(status=511)]).foreign
+    assert classify(HTTP, [page()]).works
 
 
 def test_what_failed_is_told_by_its_last_layer() -> None:
     """Nothing seen at all is silence."""
     tcp = Connection(address="192.0.2.1", port=80, failure=Failure.UNREACHABLE)
 
-    assert read(HTTP, [tcp]) == Reading(Failure.UNREACHABLE)
-    assert read(HTTP, [page(status=0, failure=Failure.RESET)]) == Reading(Failure.RESET)
-    assert read(HTTP, []) == Reading(Failure.TIMEOUT)
+    assert classify(HTTP, [tcp]) == AnchorResult(Failure.UNREACHABLE)
+    assert classify(HTTP, [page(status=0, failure=Failure.RESET)]) == AnchorResult(Failure.RESET)
+    assert classify(HTTP, []) == AnchorResult(Failure.TIMEOUT)
 
 
 def test_one_address_that_works_is_enough_and_a_wrong_answer_says_more_than_silence() -> None:
     """Of several tries."""
-    silent, wrong = Reading(Failure.TIMEOUT), Reading(None, foreign=True)
+    silent, wrong = AnchorResult(Failure.TIMEOUT), AnchorResult(None, foreign=True)
 
-    assert best([silent, wrong, Reading()]).works
-    assert best([silent, wrong]) == wrong
-    assert best([]) == silent
+    assert best_result([silent, wrong, AnchorResult()]).works
+    assert best_result([silent, wrong]) == wrong
+    assert best_result([]) == silent
 
 
 def test_hosts_of_one_site_lie_below_each_other() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.measure.certificates import MAX_NAMES, matches, unverified_facts
+from probe.measure.certificates import MAX_NAMES, TlsContexts, matches, unverified_facts
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -56,3 +57,16 @@ def test_bytes_that_are_no_certificate_are_said_to_be_none(data: bytes) -> None:
 def test_a_wildcard_covers_one_label(pattern: str, name: str, covers: bool) -> None:
     """As browsers have it."""
     assert matches(pattern, name) is covers
+
+
+def test_one_context_a_kind() -> None:
+    """Verifying or not, by the protocols offered."""
+    contexts = TlsContexts()
+    strict = contexts.get(verify=True, alpn=("http/1.1",))
+    loose = contexts.get(verify=False)
+
+    assert contexts.get(verify=True, alpn=("http/1.1",)) is strict
+    assert strict.verify_mode is ssl.CERT_REQUIRED
+    assert strict.check_hostname
+    assert loose.verify_mode is ssl.CERT_NONE
+    assert not strict.verify_flags & ssl.VerifyFlags.VERIFY_X509_STRICT

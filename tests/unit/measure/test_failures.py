@@ -8,7 +8,7 @@ import ssl
 
 import pytest
 
-from probe.measure.failures import MAX_DETAIL, Act, Ended, Fault, ended, fault
+from probe.measure.failures import MAX_DETAIL, FailureInfo, Operation, OperationError, classify, operation_error
 from probe.model.failure import Failure
 
 
@@ -22,41 +22,43 @@ def tls(reason: str, kind: type[ssl.SSLError] = ssl.SSLError) -> ssl.SSLError:
 @pytest.mark.parametrize(
     "error, act, failure",
     [
-        (TimeoutError(), Act.CONNECT, Failure.TIMEOUT),
-        (OSError(errno.ETIMEDOUT, ""), Act.CONNECT, Failure.TIMEOUT),
-        (OSError(errno.ECONNREFUSED, ""), Act.CONNECT, Failure.RESET),
-        (OSError(errno.ECONNRESET, ""), Act.CONNECT, Failure.RESET),
-        (OSError(errno.ECONNRESET, ""), Act.STREAM, Failure.RESET),
-        (OSError(errno.EPIPE, ""), Act.STREAM, Failure.RESET),
-        (OSError(errno.ECONNREFUSED, ""), Act.DATAGRAM, Failure.UNREACHABLE),
-        (OSError(errno.EHOSTUNREACH, ""), Act.CONNECT, Failure.UNREACHABLE),
-        (OSError(errno.ENETUNREACH, ""), Act.STREAM, Failure.UNREACHABLE),
-        (OSError(errno.EACCES, ""), Act.CONNECT, Failure.UNREACHABLE),
-        (OSError(errno.EADDRNOTAVAIL, ""), Act.CONNECT, Failure.NO_ROUTE),
-        (OSError(errno.EAFNOSUPPORT, ""), Act.CONNECT, Failure.NO_ROUTE),
-        (OSError(errno.EMFILE, ""), Act.CONNECT, Failure.LOCAL),
-        (OSError(errno.EPERM, ""), Act.DATAGRAM, Failure.LOCAL),
-        (EOFError(), Act.STREAM, Failure.EOF),
-        (KeyError("x"), Act.STREAM, Failure.BUG),
+        (TimeoutError(), Operation.CONNECT, Failure.TIMEOUT),
+        (OSError(errno.ETIMEDOUT, ""), Operation.CONNECT, Failure.TIMEOUT),
+        (OSError(errno.ECONNREFUSED, ""), Operation.CONNECT, Failure.RESET),
+        (OSError(errno.ECONNRESET, ""), Operation.CONNECT, Failure.RESET),
+        (OSError(errno.ECONNRESET, ""), Operation.STREAM, Failure.RESET),
+        (OSError(errno.EPIPE, ""), Operation.STREAM, Failure.RESET),
+        (OSError(errno.ECONNREFUSED, ""), Operation.DATAGRAM, Failure.UNREACHABLE),
+        (OSError(errno.EHOSTUNREACH, ""), Operation.CONNECT, Failure.UNREACHABLE),
+        (OSError(errno.ENETUNREACH, ""), Operation.STREAM, Failure.UNREACHABLE),
+        (OSError(errno.EACCES, ""), Operation.CONNECT, Failure.UNREACHABLE),
+        (OSError(errno.EADDRNOTAVAIL, ""), Operation.CONNECT, Failure.NO_ROUTE),
+        (OSError(errno.EAFNOSUPPORT, ""), Operation.CONNECT, Failure.NO_ROUTE),
+        (OSError(errno.EMFILE, ""), Operation.CONNECT, Failure.LOCAL),
+        (OSError(errno.EPERM, ""), Operation.DATAGRAM, Failure.LOCAL),
+        (EOFError(), Operation.STREAM, Failure.EOF),
+        (KeyError("x"), Operation.STREAM, Failure.BUG),
     ],
 )
-def test_an_error_of_a_socket_depends_on_what_was_being_done(error: Exception, act: Act, failure: Failure) -> None:
+def test_an_error_of_a_socket_depends_on_what_was_being_done(
+    error: Exception, act: Operation, failure: Failure
+) -> None:
     """A refused connection is an RST, a refused datagram an ICMP message."""
-    assert fault(error, act).failure is failure
+    assert classify(error, act).failure is failure
 
 
 @pytest.mark.parametrize("code", [errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL])
 def test_what_the_host_refuses_at_once_never_left_it(code: int) -> None:
     """The same number later is an answer from the path."""
-    assert fault(OSError(code, ""), Act.CONNECT, at_once=True).failure is Failure.NO_ROUTE
-    assert fault(OSError(errno.EACCES, ""), Act.CONNECT, at_once=True).failure is Failure.LOCAL
+    assert classify(OSError(code, ""), Operation.CONNECT, at_once=True).failure is Failure.NO_ROUTE
+    assert classify(OSError(errno.EACCES, ""), Operation.CONNECT, at_once=True).failure is Failure.LOCAL
 
 
 def test_windows_own_numbers_are_known() -> None:
     """Completion ports report other numbers than the socket calls."""
     for number, failure in {1225: Failure.RESET, 121: Failure.TIMEOUT, 1231: Failure.UNREACHABLE}.items():
         windows = type("WindowsLike", (OSError,), {"winerror": number})(errno.EINVAL, "")
-        assert fault(windows, Act.CONNECT).failure is failure
+        assert classify(windows, Operation.CONNECT).failure is failure
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,7 @@ def test_windows_own_numbers_are_known() -> None:
 )
 def test_an_alert_is_kept_apart_from_garbage_and_an_end(reason: str, failure: Failure, alert: str) -> None:
     """An alert is the server's own word, in the spelling of the standard."""
-    found = fault(tls(reason), Act.STREAM)
+    found = classify(tls(reason), Operation.STREAM)
 
     assert (found.failure, found.alert) == (failure, alert)
 
@@ -84,13 +86,13 @@ def test_a_certificates_fault_is_said_without_the_name() -> None:
     error = tls("CERTIFICATE_VERIFY_FAILED", ssl.SSLCertVerificationError)
     error.verify_message = "Hostname mismatch, certificate is not valid for 'lab.example'."  # type: ignore[attr-defined]
 
-    assert fault(error, Act.STREAM) == Fault(Failure.CERTIFICATE, "Hostname mismatch")
+    assert classify(error, Operation.STREAM) == FailureInfo(Failure.CERTIFICATE, "Hostname mismatch")
 
 
 def test_a_tls_session_that_is_closed_is_an_end() -> None:
     """With close_notify or without."""
-    assert fault(ssl.SSLZeroReturnError(), Act.STREAM).failure is Failure.EOF
-    assert fault(ssl.SSLEOFError(), Act.STREAM).failure is Failure.EOF
+    assert classify(ssl.SSLZeroReturnError(), Operation.STREAM).failure is Failure.EOF
+    assert classify(ssl.SSLEOFError(), Operation.STREAM).failure is Failure.EOF
 
 
 @pytest.mark.parametrize(
@@ -105,14 +107,14 @@ def test_a_tls_session_that_is_closed_is_an_end() -> None:
 )
 def test_the_words_of_getaddrinfo(code: int, failure: Failure) -> None:
     """As far as it tells them apart."""
-    assert fault(socket.gaierror(code, ""), Act.LOOKUP).failure is failure
+    assert classify(socket.gaierror(code, ""), Operation.LOOKUP).failure is failure
 
 
 def test_an_end_that_has_its_word_keeps_it_and_details_stay_short() -> None:
     """A server cannot fill evidence with its words."""
-    end = ended(Failure.TOO_MUCH, "x" * 1000)
+    end = operation_error(Failure.TOO_MUCH, "x" * 1000)
 
-    assert isinstance(end, Ended)
-    assert fault(end, Act.STREAM) is end.fault
-    assert len(end.fault.detail) == MAX_DETAIL
-    assert len(fault(ValueError("y" * 1000), Act.STREAM).detail) == MAX_DETAIL
+    assert isinstance(end, OperationError)
+    assert classify(end, Operation.STREAM) is end.info
+    assert len(end.info.detail) == MAX_DETAIL
+    assert len(classify(ValueError("y" * 1000), Operation.STREAM).detail) == MAX_DETAIL

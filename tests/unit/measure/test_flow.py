@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from probe.measure import flow
-from probe.measure.flow import Meter
+from probe.measure.flow import TransferMeter
 from probe.model.failure import Failure
 
 
@@ -28,18 +28,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return made
 
 
-def fed(meter: Meter, clock: Clock, *parts: tuple[float, int]) -> Meter:
+def fed(meter: TransferMeter, clock: Clock, *parts: tuple[float, int]) -> TransferMeter:
     """The meter after each of (seconds waited, bytes come)."""
     for seconds, count in parts:
         clock.now += seconds
-        meter.note(count)
+        meter.count(count)
     return meter
 
 
 def test_a_transfer_is_its_bytes_its_time_and_its_longest_silence(clock: Clock) -> None:
     """What came before the request was sent, and the wait for the first byte, are no part of it."""
-    meter = fed(Meter(), clock, (0, 500))
-    meter.begin()
+    meter = fed(TransferMeter(), clock, (0, 500))
+    meter.start()
 
     made = fed(meter, clock, (5, 10_000), (0.1, 10_000), (0.7, 10_000), (0, 0)).flow(None)
 
@@ -49,7 +49,7 @@ def test_a_transfer_is_its_bytes_its_time_and_its_longest_silence(clock: Clock) 
 
 def test_silence_at_the_end_counts_where_the_answer_was_cut_short_by_it(clock: Clock) -> None:
     """The transfer stopped, and time was up three seconds later."""
-    meter = fed(Meter(), clock, (0, 8_000), (0.05, 6_000))
+    meter = fed(TransferMeter(), clock, (0, 8_000), (0.05, 6_000))
     clock.now += 3
 
     made = meter.flow(Failure.TIMEOUT)
@@ -60,6 +60,6 @@ def test_silence_at_the_end_counts_where_the_answer_was_cut_short_by_it(clock: C
 
 def test_small_answers_say_nothing(clock: Clock) -> None:
     """A page of a few kilobytes that came whole, or session tickets before a silence."""
-    assert fed(Meter(), clock, (0, 9_000)).flow(None) is None
-    assert fed(Meter(), clock, (0, 600)).flow(Failure.TIMEOUT) is None
-    assert Meter().flow(Failure.TIMEOUT) is None
+    assert fed(TransferMeter(), clock, (0, 9_000)).flow(None) is None
+    assert fed(TransferMeter(), clock, (0, 600)).flow(Failure.TIMEOUT) is None
+    assert TransferMeter().flow(Failure.TIMEOUT) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from itertools import pairwise
 
-from probe.measure.pace import MARGIN, Pace
+from probe.measure.pace import MARGIN_SECONDS, PaceLimiter
 
 
 class Time:
@@ -24,15 +24,15 @@ class Time:
         self.now += seconds
 
 
-def paced(rate: float) -> tuple[Pace, Time]:
+def paced(rate: float) -> tuple[PaceLimiter, Time]:
     """A pace on such a clock."""
     clock = Time()
-    return Pace(rate, monotonic=clock.monotonic, sleep=clock.sleep), clock
+    return PaceLimiter(rate, monotonic=clock.monotonic, sleep=clock.sleep), clock
 
 
-async def opened(pace: Pace, clock: Time, address: str, log: list[tuple[str, float]], **how: bool) -> None:
+async def opened(pace: PaceLimiter, clock: Time, address: str, log: list[tuple[str, float]], **how: bool) -> None:
     """Open one connection and note when."""
-    async with pace.turn(address, **how):
+    async with pace.slot(address, **how):
         log.append((address, clock.now))
         await asyncio.sleep(0)
 
@@ -45,8 +45,8 @@ async def test_one_network_gets_so_many_a_second_and_another_its_own() -> None:
     moments = sorted(moment for _, moment in log)
 
     assert moments[0] == 100.0
-    assert all(later - earlier >= 0.5 + MARGIN / 2 for earlier, later in pairwise(moments))
-    assert pace.counters.turns == 10
+    assert all(later - earlier >= 0.5 + MARGIN_SECONDS / 2 for earlier, later in pairwise(moments))
+    assert pace.counters.connections == 10
     assert pace.counters.longest >= 4.5
 
     before = clock.now
@@ -61,7 +61,7 @@ async def test_one_address_has_one_connection_at_a_time() -> None:
 
     async def visit() -> None:
         nonlocal inside
-        async with pace.turn("198.51.100.1"):
+        async with pace.slot("198.51.100.1"):
             inside += 1
             assert inside == 1
             await asyncio.sleep(0.001)
@@ -77,7 +77,7 @@ async def test_who_is_urgent_overtakes_and_still_keeps_the_pace() -> None:
     log: list[tuple[str, float]] = []
     waiting = [asyncio.create_task(opened(pace, clock, f"198.51.100.{rank}", log)) for rank in range(5)]
     await asyncio.sleep(0)
-    await opened(pace, clock, "198.51.100.99", log, urgent=True, alone=False)
+    await opened(pace, clock, "198.51.100.99", log, urgent=True, exclusive=False)
     await asyncio.gather(*waiting)
 
     assert [address for address, _ in log].index("198.51.100.99") <= 2
@@ -102,9 +102,9 @@ async def test_one_who_gives_up_waiting_takes_nothing_away() -> None:
 async def test_no_pace_is_no_wait_of_any_kind() -> None:
     """Zero is for laboratories."""
     pace, clock = paced(0)
-    async with pace.turn("198.51.100.1"), pace.turn("198.51.100.1"):
+    async with pace.slot("198.51.100.1"), pace.slot("198.51.100.1"):
         assert clock.now == 100.0
-    assert pace.counters.turns == 2
+    assert pace.counters.connections == 2
 
 
 async def test_networks_long_at_rest_are_forgotten() -> None:
@@ -115,7 +115,7 @@ async def test_networks_long_at_rest_are_forgotten() -> None:
         await opened(pace, clock, f"{rank // 250 + 1}.{rank % 250}.0.1", log)
         clock.now += 1
 
-    assert len(pace._gates) <= 1025
+    assert len(pace._networks) <= 1025
 
 
 async def test_a_network_that_met_a_handshake_with_silence_rests_twice_as_long() -> None:
@@ -125,9 +125,9 @@ async def test_a_network_that_met_a_handshake_with_silence_rests_twice_as_long()
     await opened(pace, clock, "198.51.100.1", log)
     await opened(pace, clock, "203.0.113.1", log)
 
-    pace.hushed("198.51.7.7")
+    pace.back_off("198.51.7.7")
     await opened(pace, clock, "203.0.113.1", log)
     await opened(pace, clock, "198.51.100.1", log)
 
-    assert [moment for _, moment in log] == [100.0, 100.0, 101.0 + MARGIN, 102.0 + 2 * MARGIN]
-    Pace(0).hushed("198.51.100.1")
+    assert [moment for _, moment in log] == [100.0, 100.0, 101.0 + MARGIN_SECONDS, 102.0 + 2 * MARGIN_SECONDS]
+    PaceLimiter(0).back_off("198.51.100.1")

@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from probe.measure.step_timeout import Phase
+from probe.measure.step_timeout import StepTimeout
 
 
 async def test_silence_ends_in_a_time_out() -> None:
     """And the task is not left cancelled."""
-    with pytest.raises(TimeoutError), Phase(0.0):
+    with pytest.raises(TimeoutError), StepTimeout(0.0):
         await asyncio.Event().wait()
     task = asyncio.current_task()
     assert task is not None
@@ -22,7 +22,7 @@ async def test_silence_ends_in_a_time_out() -> None:
 
 async def test_what_ends_in_time_is_left_alone() -> None:
     """The timer goes with the body."""
-    with Phase(10.0) as phase:
+    with StepTimeout(10.0) as phase:
         await asyncio.sleep(0)
     assert phase._handle.cancelled()
 
@@ -31,7 +31,7 @@ async def test_a_cancellation_from_outside_stays_a_cancellation() -> None:
     """Never taken for a time-out."""
 
     async def body() -> None:
-        with Phase(10.0):
+        with StepTimeout(10.0):
             await asyncio.Event().wait()
 
     task = asyncio.create_task(body())
@@ -54,11 +54,11 @@ async def test_bytes_that_came_before_the_time_was_up_are_read_by_a_late_host() 
             pass
 
     loop.call_soon(hold_the_loop)
-    with ours, theirs, Phase(0.01):
+    with ours, theirs, StepTimeout(0.01):
         assert await loop.sock_recv(ours, 100) == b"in time"
 
 
-async def held_back(phase: Phase) -> None:
+async def held_back(phase: StepTimeout) -> None:
     """Pretend that the loop slept through the phase, then wait for ever."""
     now = asyncio.get_running_loop().time()
     phase._handle.cancel()
@@ -70,5 +70,5 @@ async def held_back(phase: Phase) -> None:
 
 async def test_the_time_the_loop_did_not_run_is_given_back_once() -> None:
     """A host that stood still is given as long again, and not for ever."""
-    with pytest.raises(TimeoutError), Phase(0.05) as phase:
+    with pytest.raises(TimeoutError), StepTimeout(0.05) as phase:
         await held_back(phase)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from probe.measure import tunnels as module
-from probe.measure.tunnels import bypass, is_tunnel, outward_devices, six_addresses
+from probe.measure.tunnels import ipv6_addresses, is_tunnel, outward_devices, tunnel_notes
 
 LINE = "fd000000000000000000000000000002 02 40 00 80    wg0\n"
 
@@ -24,12 +24,12 @@ LINE = "fd000000000000000000000000000002 02 40 00 80    wg0\n"
 )
 def test_a_proxy_of_the_environment_is_noted(environ: dict[str, str], found: tuple[str, ...]) -> None:
     """On every platform, in either case; an empty one is none."""
-    assert bypass(environ, platform="win32") == found
+    assert tunnel_notes(environ, platform="win32") == found
 
 
 def test_the_kernels_ipv6_addresses_are_read_and_bad_lines_passed_over() -> None:
     """/proc/net/if_inet6."""
-    assert six_addresses(LINE + "cut short\n\n") == (("wg0", "fd00::2"),)
+    assert ipv6_addresses(LINE + "cut short\n\n") == (("wg0", "fd00::2"),)
 
 
 @pytest.mark.parametrize("name", ["tun0", "wg0", "WG-home", "utun3", "tailscale0", "nordlynx", "CloudflareWARP"])
@@ -50,13 +50,13 @@ def test_the_device_that_carries_our_own_address_is_the_way_out(monkeypatch: pyt
     """The loopback, were 127.0.0.1 what packets to the world carry; none without a route."""
     monkeypatch.setattr(module, "own_addresses", lambda: frozenset({"127.0.0.1"}))
     assert outward_devices() == ("lo",)
-    assert bypass({}) == ()
+    assert tunnel_notes({}) == ()
     monkeypatch.setattr(module, "is_tunnel", lambda device: device == "lo")
-    assert bypass({}) == ("tunnel",)
+    assert tunnel_notes({}) == ("tunnel",)
     monkeypatch.setattr(module, "own_addresses", frozenset)
     assert outward_devices() == ()
 
 
 def test_where_devices_cannot_be_told_apart_no_tunnel_is_claimed() -> None:
     """On other systems than Linux."""
-    assert "tunnel" not in bypass({}, platform="darwin")
+    assert "tunnel" not in tunnel_notes({}, platform="darwin")

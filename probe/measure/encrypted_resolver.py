@@ -12,36 +12,36 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from probe.errors import UsageError
-from probe.measure.connect import open_tcp
-from probe.measure.contexts import Contexts
-from probe.measure.dns_stream import FramedLink
-from probe.measure.failures import Act, Ended, ended, fault
-from probe.measure.handshake_slots import Staging
-from probe.measure.lookup import Lookups
-from probe.measure.pace import Pace
-from probe.measure.step_timeout import Phase
+from probe.measure.certificates import TlsContexts
+from probe.measure.dns_stream import DnsStreamConnection
+from probe.measure.dns_wire import DnsAnswer, DnsQuestion
+from probe.measure.failures import Operation, OperationError, classify, operation_error
+from probe.measure.handshake_slots import ConcurrencyLimits
+from probe.measure.pace import PaceLimiter
+from probe.measure.socket_io import open_tcp
+from probe.measure.step_timeout import StepTimeout
 from probe.measure.stream import TlsStream
-from probe.measure.wire import Answer, Question
+from probe.measure.system_lookup import SystemLookups
 from probe.model.address import parse_address
 from probe.model.failure import Failure
 from probe.model.target import bracketed
 
-LINKS = 4
+MAX_CONNECTIONS = 4
 """Connections to one resolver at most: browsers keep one or two."""
-IDLE = 10.0
+MAX_IDLE_SECONDS = 10.0
 """Seconds after which a resting connection is not used again: no NAT forgets it sooner."""
-HOLD_OFF = 10.0
+RETRY_INTERVAL_SECONDS = 10.0
 """Seconds during which the failure to reach a resolver is told on without a new try."""
-_ADDRESSES = 3
+_MAX_ADDRESSES = 3
 """Addresses of a resolver's name that are tried."""
 
 
-class Link(Protocol):
+class DnsConnection(Protocol):
     """A connection over which questions are asked."""
 
     reusable: bool
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, question: DnsQuestion) -> DnsAnswer:
         """Ask and wait for the answer."""
 
     def close(self) -> None:
@@ -49,7 +49,7 @@ class Link(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class ResolverUrl:
     """A resolver's URL, taken apart. `path` is empty for DNS over TLS."""
 
     host: str
@@ -57,7 +57,7 @@ class Where:
     path: str
 
 
-def where(url: str) -> Where:
+def parse_resolver_url(url: str) -> ResolverUrl:
     """Take `https://host[:port]/path` or `tls://host[:port]` apart.
 
     Raises:
@@ -70,9 +70,9 @@ def where(url: str) -> Where:
         host = port = None
         parts = urlsplit("")
     if host and parts.scheme == "https":
-        return Where(host, port or 443, (parts.path or "/dns-query") + (f"?{parts.query}" if parts.query else ""))
+        return ResolverUrl(host, port or 443, (parts.path or "/dns-query") + (f"?{parts.query}" if parts.query else ""))
     if host and parts.scheme == "tls" and parts.path in ("", "/"):
-        return Where(host, port or 853, "")
+        return ResolverUrl(host, port or 853, "")
     raise UsageError(f"{url!r} is no encrypted resolver", mend="write https://host/dns-query or tls://host:853")
 
 
@@ -80,45 +80,52 @@ class EncryptedResolver:
     """One trusted resolver. Owns its connections; `close` lets go of them."""
 
     def __init__(  # what a connection needs, each made once for all
-        self, url: str, seconds: float, *, contexts: Contexts, staging: Staging, pace: Pace, lookups: Lookups
+        self,
+        url: str,
+        seconds: float,
+        *,
+        contexts: TlsContexts,
+        concurrency: ConcurrencyLimits,
+        pace: PaceLimiter,
+        lookups: SystemLookups,
     ) -> None:
-        self._where = where(url)
+        self._url = parse_resolver_url(url)
         self._seconds = seconds
         self._contexts = contexts
-        self._staging = staging
+        self._concurrency = concurrency
         self._pace = pace
         self._lookups = lookups
-        self._places = asyncio.Semaphore(LINKS)
+        self._connections = asyncio.Semaphore(MAX_CONNECTIONS)
         self._opening = asyncio.Lock()
-        self._idle: list[tuple[float, Link]] = []
-        self._failed: tuple[float, Ended] | None = None
+        self._idle: list[tuple[float, DnsConnection]] = []
+        self._failed: tuple[float, OperationError] | None = None
         self._addresses: tuple[str, ...] = ()
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, question: DnsQuestion) -> DnsAnswer:
         """Ask over a connection that stands, or a new one.
 
         Raises:
-            Ended: the resolver could not be reached, or did not answer.
+            OperationError: the resolver could not be reached, or did not answer.
         """
         arrived = asyncio.get_running_loop().time()
-        async with self._places:
+        async with self._connections:
             link = self._resting()
             if link is not None:
                 try:
                     return await self._over(link, question)
-                except Ended as end:
-                    if end.fault.failure not in (Failure.RESET, Failure.EOF):
+                except OperationError as end:
+                    if end.info.failure not in (Failure.RESET, Failure.EOF):
                         raise  # it spoke, or was silent: only a closed connection is opened again
             return await self._over(await self._fresh(arrived), question)
 
-    async def _over(self, link: Link, question: Question) -> Answer:
+    async def _over(self, link: DnsConnection, question: DnsQuestion) -> DnsAnswer:
         good = False
         try:
-            with Phase(self._seconds):
+            with StepTimeout(self._seconds):
                 answer = await link.ask(question)
             good = link.reusable
         except Exception as error:
-            raise Ended(fault(error, Act.STREAM)) from error
+            raise OperationError(classify(error, Operation.STREAM)) from error
         finally:
             if good:
                 self._idle.append((asyncio.get_running_loop().time(), link))
@@ -126,17 +133,17 @@ class EncryptedResolver:
                 link.close()
         return answer
 
-    def _resting(self) -> Link | None:
+    def _resting(self) -> DnsConnection | None:
         """The connection used last, those too long at rest closed."""
         now = asyncio.get_running_loop().time()
         while self._idle:
             since, link = self._idle.pop()
-            if now - since < IDLE:
+            if now - since < MAX_IDLE_SECONDS:
                 return link
             link.close()
         return None
 
-    async def _fresh(self, arrived: float) -> Link:
+    async def _fresh(self, arrived: float) -> DnsConnection:
         """A new connection, one opened at a time; or one that came to rest while we waited."""
         loop = asyncio.get_running_loop()
         async with self._opening:
@@ -145,65 +152,65 @@ class EncryptedResolver:
                 return link
             if self._failed is not None:
                 when, end = self._failed
-                if when >= arrived or loop.time() - when < HOLD_OFF:
-                    raise ended(end.fault.failure, end.fault.detail)
+                if when >= arrived or loop.time() - when < RETRY_INTERVAL_SECONDS:
+                    raise operation_error(end.info.failure, end.info.detail)
             try:
                 link = await self._open()
-            except Ended as end:
+            except OperationError as end:
                 self._failed = (loop.time(), end)
                 raise
             self._failed = None
             return link
 
-    async def _open(self) -> Link:
-        last: Ended | None = None
+    async def _open(self) -> DnsConnection:
+        last: OperationError | None = None
         addresses = await self._resolved()
         for address in addresses:
             try:
                 stream = await self._connect(address)
-            except Ended as end:
+            except OperationError as end:
                 last = end
                 continue
             self._addresses = (address, *(other for other in addresses if other != address))
-            if not self._where.path:
-                return FramedLink(stream)
-            from probe.measure.doh import DohLink  # noqa: PLC0415 - h11 only where it is used
+            if not self._url.path:
+                return DnsStreamConnection(stream)
+            from probe.measure.doh import DohConnection  # noqa: PLC0415 - h11 only where it is used
 
-            port = "" if self._where.port == 443 else f":{self._where.port}"
-            return DohLink(stream, bracketed(self._where.host) + port, self._where.path)
-        raise last or ended(Failure.NODATA, "the resolver's name has no address")
+            port = "" if self._url.port == 443 else f":{self._url.port}"
+            return DohConnection(stream, bracketed(self._url.host) + port, self._url.path)
+        raise last or operation_error(Failure.NODATA, "the resolver's name has no address")
 
     async def _resolved(self) -> tuple[str, ...]:
         if self._addresses:
             return self._addresses
-        literal = parse_address(self._where.host)
+        literal = parse_address(self._url.host)
         if literal is not None:
             return (str(literal),)
         found: list[str] = []
         for rrtype in ("A", "AAAA"):
             try:
-                found += await self._lookups.addresses(self._where.host, rrtype, self._seconds)
-            except Ended:
+                found += await self._lookups.addresses(self._url.host, rrtype, self._seconds)
+            except OperationError:
                 continue
         if not found:
-            raise ended(Failure.NXDOMAIN, "the resolver's own name does not resolve")
-        return tuple(found[:_ADDRESSES])
+            raise operation_error(Failure.NXDOMAIN, "the resolver's own name does not resolve")
+        return tuple(found[:_MAX_ADDRESSES])
 
     async def _connect(self, address: str) -> TlsStream:
-        async with self._pace.turn(address, alone=False):
-            sock = await open_tcp(address, self._where.port, self._seconds)
-            alpn = ("http/1.1",) if self._where.path else ()
+        async with self._pace.slot(address, exclusive=False):
+            sock = await open_tcp(address, self._url.port, self._seconds)
+            alpn = ("http/1.1",) if self._url.path else ()
             context = self._contexts.get(verify=True, alpn=alpn)
-            stream = TlsStream(sock, context, self._where.host, self._pace.budget)
+            stream = TlsStream(sock, context, self._url.host, self._pace.budget)
             try:
-                async with self._staging.handshake():
-                    with Phase(self._seconds):
+                async with self._concurrency.handshake_slot():
+                    with StepTimeout(self._seconds):
                         await stream.handshake()
             except BaseException as error:
                 stream.close()
                 if isinstance(error, Exception):
-                    end = fault(error, Act.STREAM)
-                    raise ended(end.failure, f"TLS {end.detail}".strip()) from error
+                    end = classify(error, Operation.STREAM)
+                    raise operation_error(end.failure, f"TLS {end.detail}".strip()) from error
                 raise
             return stream
 

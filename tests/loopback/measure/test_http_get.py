@@ -10,19 +10,19 @@ import zlib
 import pytest
 
 from probe.measure.connect import open_tcp
-from probe.measure.exchange import MAX_BODY, Reply, exchange
+from probe.measure.http_get import MAX_BODY_BYTES, HttpResponse, get
 from probe.measure.stream import TcpStream
 from tests.loopback.tiny_servers import PAGE, answer, page_of, serving
 
 
-async def asked(data: bytes) -> Reply:
+async def asked(data: bytes) -> HttpResponse:
     """The reply to one request."""
-    reply = Reply()
+    reply = HttpResponse()
     async with serving(page_of(data)) as port:
         sock: socket.socket = await open_tcp("127.0.0.1", port, 5)
         with sock:
             async with asyncio.timeout(60):
-                await exchange(TcpStream(sock), "lab.example", "/", reply)
+                await get(TcpStream(sock), "lab.example", "/", reply)
     return reply
 
 
@@ -47,9 +47,9 @@ async def test_content_codings_are_taken_off(coding: str, body: bytes) -> None:
 
 async def test_a_body_is_read_up_to_its_bound() -> None:
     """And counts as complete as far as we go."""
-    reply = await asked(answer(b"x" * (MAX_BODY + 9)))
+    reply = await asked(answer(b"x" * (MAX_BODY_BYTES + 9)))
 
-    assert (len(reply.body), reply.complete) == (MAX_BODY, True)
+    assert (len(reply.body), reply.complete) == (MAX_BODY_BYTES, True)
 
 
 async def test_informational_answers_come_before_the_answer() -> None:

@@ -9,14 +9,14 @@ import pytest
 import trustme
 
 from probe.errors import UsageError
-from probe.measure.encrypted import where
-from probe.measure.failures import Ended
+from probe.measure.dns_wire import DnsAnswer, dns_question
+from probe.measure.encrypted_resolver import parse_resolver_url
+from probe.measure.failures import OperationError
 from probe.measure.tools import Tools
-from probe.measure.wire import Answer, question
 from probe.model.failure import Failure
 from tests.loopback.tiny_servers import reply_to, server_context, serving, silent
 
-ASKED = question("lab.example", "A")
+ASKED = dns_question("lab.example", "A")
 
 
 class Dot:
@@ -27,7 +27,7 @@ class Dot:
         self._last = last
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer questions."""
+        """DnsAnswer questions."""
         self.connections += 1
         for _ in range(self._last):
             size = int.from_bytes(await reader.readexactly(2), "big")
@@ -65,7 +65,7 @@ async def test_a_resolver_out_of_reach_is_tried_once_for_all_who_wait(tools: Too
         began = time.monotonic()
         ends = await asyncio.gather(*(resolver.ask(ASKED) for _ in range(20)), return_exceptions=True)
 
-    assert {end.fault.failure for end in ends if isinstance(end, Ended)} == {Failure.TIMEOUT}
+    assert {end.info.failure for end in ends if isinstance(end, OperationError)} == {Failure.TIMEOUT}
     assert len(ends) == 20
     assert time.monotonic() - began < 3
 
@@ -74,10 +74,10 @@ async def test_a_certificate_that_does_not_verify_is_never_asked(tools: Tools) -
     """Whoever poses as the resolver learns no name."""
     dot = Dot()
     async with serving(dot.talk, server_context(trustme.CA(), "127.0.0.1")) as port:
-        with pytest.raises(Ended) as end:
+        with pytest.raises(OperationError) as end:
             await tools.encrypted(f"tls://127.0.0.1:{port}").ask(ASKED)
 
-    assert end.value.fault.failure is Failure.CERTIFICATE
+    assert end.value.info.failure is Failure.CERTIFICATE
 
 
 async def test_a_resolvers_name_is_asked_of_the_system_once(tools: Tools, ca: trustme.CA) -> None:
@@ -86,15 +86,15 @@ async def test_a_resolvers_name_is_asked_of_the_system_once(tools: Tools, ca: tr
     async with serving(dot.talk, server_context(ca, "localhost")) as port:
         answer = await tools.encrypted(f"tls://localhost:{port}").ask(ASKED)
 
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, DnsAnswer)
     assert answer.addresses == ("198.51.100.7",)
 
 
 def test_urls_of_encrypted_resolvers_are_taken_apart() -> None:
     """A URL of neither form is the caller's mistake."""
-    assert (where("tls://dns.example").port, where("tls://dns.example").path) == (853, "")
-    assert where("https://[2001:db8::1]:8443").path == "/dns-query"
-    assert where("https://dns.example/q?a=b").path == "/q?a=b"
+    assert (parse_resolver_url("tls://dns.example").port, parse_resolver_url("tls://dns.example").path) == (853, "")
+    assert parse_resolver_url("https://[2001:db8::1]:8443").path == "/dns-query"
+    assert parse_resolver_url("https://dns.example/q?a=b").path == "/q?a=b"
     for wrong in ("udp:1.1.1.1:53", "http://dns.example/", "tls://dns.example/x", "https://[broken"):
         with pytest.raises(UsageError):
-            where(wrong)
+            parse_resolver_url(wrong)

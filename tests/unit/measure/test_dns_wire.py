@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.measure.wire import Answer, MalformedError, question
+from probe.measure.dns_wire import DnsAnswer, MalformedDnsError, dns_question
 from probe.model.failure import Failure
 
 NAMES = st.lists(st.from_regex(r"[a-z0-9_](?:[a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True), min_size=1, max_size=5)
@@ -35,7 +35,7 @@ def built(name: str, chain: list[str], addresses: list[str], rrtype: str, ident:
 def test_a_query_is_what_the_library_reads(labels: list[str], ident: int, rrtype: str) -> None:
     """Name, type, id, and that recursion is desired."""
     name = ".".join(labels)
-    read = dns.message.from_wire(question(name, rrtype).query(ident))
+    read = dns.message.from_wire(dns_question(name, rrtype).message(ident))
 
     assert read.id == ident
     assert str(read.question[0].name) == f"{name}."
@@ -50,7 +50,7 @@ def test_an_answer_of_the_librarys_is_read_with_aliases_followed(
     """Names compressed."""
     name = ".".join(labels)
     chain = [f"edge{rank}.cdn.example" for rank in range(links)]
-    answer = question(name, "A").read(built(name, chain, addresses, "A", ident), ident)
+    answer = dns_question(name, "A").parse(built(name, chain, addresses, "A", ident), ident)
 
     assert answer is not None
     assert set(answer.addresses) == set(addresses)  # the library shuffles what it writes
@@ -61,35 +61,35 @@ def test_an_answer_of_the_librarys_is_read_with_aliases_followed(
 @given(st.binary(max_size=120))
 def test_bytes_of_any_kind_are_an_answer_or_malformed_or_not_ours(data: bytes) -> None:
     """Nothing else is raised, whatever follows a good header."""
-    asked = question("lab.example", "AAAA")
-    for message in (data, asked.query(7)[:2] + data, struct.pack("!6H", 7, 0x8180, 1, 9, 0, 0) + asked.wire + data):
+    asked = dns_question("lab.example", "AAAA")
+    for message in (data, asked.message(7)[:2] + data, struct.pack("!6H", 7, 0x8180, 1, 9, 0, 0) + asked.wire + data):
         try:
-            answer = asked.read(message, 7)
-        except MalformedError:
+            answer = asked.parse(message, 7)
+        except MalformedDnsError:
             continue
-        assert answer is None or isinstance(answer, Answer)
+        assert answer is None or isinstance(answer, DnsAnswer)
 
 
 def test_an_answer_must_carry_id_question_and_response_bit() -> None:
     """A forger who guesses badly is not heard."""
-    asked = question("lab.example", "A")
+    asked = dns_question("lab.example", "A")
     good = built("lab.example", [], ["192.0.2.1"], "A", 7)
 
-    assert asked.read(good, 7) is not None
-    assert asked.read(good, 8) is None
-    assert asked.read(built("lab.example", [], [], "AAAA", 7), 7) is None
-    assert asked.read(built("lap.example", [], ["192.0.2.1"], "A", 7), 7) is None
-    assert asked.read(asked.query(7), 7) is None
+    assert asked.parse(good, 7) is not None
+    assert asked.parse(good, 8) is None
+    assert asked.parse(built("lab.example", [], [], "AAAA", 7), 7) is None
+    assert asked.parse(built("lap.example", [], ["192.0.2.1"], "A", 7), 7) is None
+    assert asked.parse(asked.message(7), 7) is None
 
 
 def test_a_resolver_that_refuses_may_leave_the_question_out() -> None:
     """As some do; one that answers may not."""
-    asked = question("lab.example", "A")
+    asked = dns_question("lab.example", "A")
 
-    refused = asked.read(struct.pack("!6H", 7, 0x8185, 0, 0, 0, 0), 7)
+    refused = asked.parse(struct.pack("!6H", 7, 0x8185, 0, 0, 0, 0), 7)
     assert refused is not None
     assert refused.failure is Failure.REFUSED
-    assert asked.read(struct.pack("!6H", 7, 0x8180, 0, 0, 0, 0), 7) is None
+    assert asked.parse(struct.pack("!6H", 7, 0x8180, 0, 0, 0, 0), 7) is None
 
 
 @pytest.mark.parametrize(
@@ -108,41 +108,41 @@ def test_a_resolver_that_refuses_may_leave_the_question_out() -> None:
 )
 def test_a_message_that_contradicts_itself_is_malformed(tail: bytes) -> None:
     """Compression loops first of all."""
-    asked = question("lab.example", "A")
-    with pytest.raises(MalformedError):
-        asked.read(struct.pack("!6H", 7, 0x8180, 1, 1, 0, 0) + asked.wire + tail, 7)
+    asked = dns_question("lab.example", "A")
+    with pytest.raises(MalformedDnsError):
+        asked.parse(struct.pack("!6H", 7, 0x8180, 1, 1, 0, 0) + asked.wire + tail, 7)
 
 
 def test_an_alias_chain_without_an_end_is_malformed() -> None:
     """A name that is its own alias."""
-    asked = question("lab.example", "A")
+    asked = dns_question("lab.example", "A")
     loop = b"\xc0\x0c" + struct.pack("!HHIH", 5, 1, 0, 2) + b"\xc0\x0c"
-    with pytest.raises(MalformedError):
-        asked.read(struct.pack("!6H", 7, 0x8180, 1, 1, 0, 0) + asked.wire + loop, 7)
+    with pytest.raises(MalformedDnsError):
+        asked.parse(struct.pack("!6H", 7, 0x8180, 1, 1, 0, 0) + asked.wire + loop, 7)
 
 
 def test_a_dot_within_a_label_makes_no_other_name() -> None:
     """One label `lab.example` is not the two labels."""
-    asked = question("lab.example", "A")
+    asked = dns_question("lab.example", "A")
     forged = b"\x0blab.example\0" + asked.wire[-4:]
 
-    assert asked.read(struct.pack("!6H", 7, 0x8180, 1, 0, 0, 0) + forged, 7) is None
+    assert asked.parse(struct.pack("!6H", 7, 0x8180, 1, 0, 0, 0) + forged, 7) is None
 
 
 def test_the_order_of_addresses_makes_no_difference() -> None:
     """Another word or another address does."""
-    one = Answer(None, ("192.0.2.1", "192.0.2.2"))
+    one = DnsAnswer(None, ("192.0.2.1", "192.0.2.2"))
 
-    assert not one.differs(Answer(None, ("192.0.2.2", "192.0.2.1"), ("alias.example",)))
-    assert one.differs(Answer(None, ("192.0.2.1",)))
-    assert one.differs(Answer(Failure.NXDOMAIN))
+    assert not one.differs(DnsAnswer(None, ("192.0.2.2", "192.0.2.1"), ("alias.example",)))
+    assert one.differs(DnsAnswer(None, ("192.0.2.1",)))
+    assert one.differs(DnsAnswer(Failure.NXDOMAIN))
 
 
 @pytest.mark.parametrize("name", ["a" * 64 + ".example", ".".join(["a" * 60] * 5), "a..b"])
 def test_a_name_that_cannot_be_asked_about_is_refused(name: str) -> None:
     """Before anything is sent."""
     with pytest.raises(ValueError, match="cannot be asked about"):
-        question(name, "A")
+        dns_question(name, "A")
 
 
 @pytest.mark.parametrize(
@@ -158,23 +158,23 @@ def test_a_name_that_cannot_be_asked_about_is_refused(name: str) -> None:
 def test_an_https_record_says_whether_ech_is_offered(records: list[str], failure: Failure | None, ech: bool) -> None:
     """RFC 9460; the library writes what we read."""
     name = "www.example.org"
-    asked = question(name, "HTTPS")
-    reply = dns.message.make_response(dns.message.from_wire(asked.query(7)))
+    asked = dns_question(name, "HTTPS")
+    reply = dns.message.make_response(dns.message.from_wire(asked.message(7)))
     if records:
         reply.answer.append(dns.rrset.from_text_list(f"{name}.", 60, "IN", "HTTPS", records))
 
-    assert asked.read(reply.to_wire(), 7) == Answer(failure, (), ech=ech)
+    assert asked.parse(reply.to_wire(), 7) == DnsAnswer(failure, (), ech=ech)
 
 
 @given(cut=st.integers(1, 40), octet=st.integers(0, 255))
 def test_a_broken_https_record_is_malformed_or_says_nothing_false(cut: int, octet: int) -> None:
     """Whatever stands in it: an answer, or the one error."""
     name = "www.example.org"
-    asked = question(name, "HTTPS")
-    reply = dns.message.make_response(dns.message.from_wire(asked.query(7)))
+    asked = dns_question(name, "HTTPS")
+    reply = dns.message.make_response(dns.message.from_wire(asked.message(7)))
     reply.answer.append(dns.rrset.from_text_list(f"{name}.", 60, "IN", "HTTPS", ['1 . alpn=h2 ech="AAT+DQAA"']))
     wire = bytearray(reply.to_wire())
     wire[-cut] = octet
-    with contextlib.suppress(MalformedError):
-        read = asked.read(bytes(wire), 7)
+    with contextlib.suppress(MalformedDnsError):
+        read = asked.parse(bytes(wire), 7)
         assert read is None or read.addresses == ()

@@ -7,13 +7,13 @@ import time
 
 import pytest
 
-from probe.measure.datagram import first_answer
-from probe.measure.failures import Ended
-from probe.measure.wire import question
+from probe.measure.dns_udp import first_answer
+from probe.measure.dns_wire import dns_question
+from probe.measure.failures import OperationError
 from probe.model.failure import Failure
 from tests.loopback.tiny_servers import Resolver, reply_to, resolving
 
-ASKED = question("lab.example", "A")
+ASKED = dns_question("lab.example", "A")
 
 
 async def test_a_lost_query_is_asked_again_after_about_a_second() -> None:
@@ -38,10 +38,10 @@ async def test_silence_lasts_as_long_as_it_may_and_three_tries() -> None:
     """Each of them is listened to until the end."""
     async with resolving(lambda _: []) as (server, port):
         began = time.monotonic()
-        with pytest.raises(Ended) as end:
+        with pytest.raises(OperationError) as end:
             await first_answer("127.0.0.1", port, ASKED, 3.3)
 
-    assert end.value.fault.failure is Failure.TIMEOUT
+    assert end.value.info.failure is Failure.TIMEOUT
     assert 3.2 < time.monotonic() - began < 4.5
     assert len(server.queries) == 3
 

@@ -10,24 +10,23 @@ from itertools import count
 
 import h11
 
-from probe.measure.failures import ended
-from probe.measure.head import Head, usual_head
+from probe.measure.failures import operation_error
 from probe.measure.stream import Stream
 from probe.model.failure import Failure
 
-MAX_HEADERS = 65536
+MAX_HEADER_BYTES = 65536
 """Bytes before the body, informational answers included. Browsers refuse more than 256 KiB, servers rarely send 8."""
-MAX_BODY = 524288
+MAX_BODY_BYTES = 524288
 """Bytes of the decoded body that are read (design: bodies to 512 KiB)."""
-MAX_WIRE = 2 * MAX_BODY
+MAX_WIRE_BYTES = 2 * MAX_BODY_BYTES
 """Bytes read altogether: an encoded body that decodes to nothing must end too."""
 
-_TURNS = 128
+_EVENTS_PER_TURN = 128
 """Events after which everybody else gets a turn: a body in chunks of one byte makes ten thousand events a read."""
 
 # A Firefox on Windows asks so; a request that names us would mark the volunteer. No brotli: the standard library lacks
 # it.
-BROWSER = (
+BROWSER_HEADERS = (
     ("User-Agent", "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"),
     ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
     ("Accept-Language", "en-US,en;q=0.5"),
@@ -35,12 +34,12 @@ BROWSER = (
     ("Connection", "keep-alive"),
     ("Upgrade-Insecure-Requests", "1"),
 )
-_BROWSER = "".join(f"{name}: {value}\r\n" for name, value in BROWSER) + "\r\n"
+_BROWSER = "".join(f"{name}: {value}\r\n" for name, value in BROWSER_HEADERS) + "\r\n"
 _SAYABLE = re.compile(r"[!-~]+")
 
 
 @dataclass(slots=True)
-class Reply:
+class HttpResponse:
     """What has come so far; filled while it comes, so that a failure keeps what there was.
 
     Attributes:
@@ -89,7 +88,7 @@ class _Decoder:
         return self._inflate.decompress(data, room)
 
 
-async def exchange(stream: Stream, host: str, target: str, reply: Reply) -> None:
+async def get(stream: Stream, host: str, target: str, reply: HttpResponse) -> None:
     """Ask for `target` and read the answer into `reply`.
 
     Args:
@@ -101,23 +100,23 @@ async def exchange(stream: Stream, host: str, target: str, reply: Reply) -> None
     Raises:
         OSError: the connection broke (ssl.SSLError under TLS).
         EOFError: the other side closed before the answer was complete.
-        Ended: it is not HTTP, or a bound was reached.
+        OperationError: it is not HTTP, or a bound was reached.
     """
     if not _SAYABLE.fullmatch(host) or not _SAYABLE.fullmatch(target):
         raise ValueError(f"{host!r} and {target!r} do not make a request")
     await stream.send(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n{_BROWSER}".encode("ascii"))
     first = await stream.receive()
-    head = usual_head(first)
+    head = parse_simple_head(first)
     try:
         if head is None:
-            await _Reading(stream, reply).read(first)
+            await _ResponseReader(stream, reply).read(first)
         else:
             await _read_body(stream, reply, head, first[head.size :])
     except zlib.error as error:
-        raise ended(Failure.GARBAGE, f"content coding: {error}") from error
+        raise operation_error(Failure.GARBAGE, f"content coding: {error}") from error
 
 
-async def _read_body(stream: Stream, reply: Reply, head: Head, data: bytes) -> None:
+async def _read_body(stream: Stream, reply: HttpResponse, head: ResponseHead, data: bytes) -> None:
     """Read on after a usual head, up to its length or our bound."""
     reply.status = head.status
     reply.headers = head.headers
@@ -128,31 +127,31 @@ async def _read_body(stream: Stream, reply: Reply, head: Head, data: bytes) -> N
         data = data[:left]
         left -= len(data)
         wire += len(data)
-        reply.body += decoder.feed(data, MAX_BODY - len(reply.body))
-        reply.complete = not left or len(reply.body) >= MAX_BODY
+        reply.body += decoder.feed(data, MAX_BODY_BYTES - len(reply.body))
+        reply.complete = not left or len(reply.body) >= MAX_BODY_BYTES
         if reply.complete:
             return
-        if wire > MAX_WIRE:
-            raise ended(Failure.TOO_MUCH, "body")
-        if turn % _TURNS == 0:
+        if wire > MAX_WIRE_BYTES:
+            raise operation_error(Failure.TOO_MUCH, "body")
+        if turn % _EVENTS_PER_TURN == 0:
             await asyncio.sleep(0)
         data = await stream.receive()
         if not data:
             raise EOFError
 
 
-def _decoder(reply: Reply) -> _Decoder:
+def _decoder(reply: HttpResponse) -> _Decoder:
     coding = reply.header("content-encoding").decode("latin-1").strip().lower()
     return _Decoder(coding if coding in ("gzip", "x-gzip", "deflate") else "")
 
 
-class _Reading:
+class _ResponseReader:
     """Reads one answer of any kind, event by event."""
 
-    def __init__(self, stream: Stream, reply: Reply) -> None:
+    def __init__(self, stream: Stream, reply: HttpResponse) -> None:
         self._closed = False
         self._stream = stream
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEADERS)
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEADER_BYTES)
         # What was asked decides what may be answered; the octets themselves are on their way.
         self._http.send(h11.Request(method="GET", target="/", headers=[("Host", "")]))
         self._http.send(h11.EndOfMessage())
@@ -168,7 +167,7 @@ class _Reading:
                 await self._step()
                 if self._reply.complete:
                     return
-                if turn % _TURNS == 0:
+                if turn % _EVENTS_PER_TURN == 0:
                     await asyncio.sleep(0)
         except ConnectionResetError:
             if not self._page_over:
@@ -177,7 +176,7 @@ class _Reading:
         except h11.RemoteProtocolError as error:
             if self._closed:
                 raise EOFError from error
-            raise ended(
+            raise operation_error(
                 Failure.TOO_MUCH if error.error_status_hint == 431 else Failure.GARBAGE, f"HTTP: {error}"
             ) from error
 
@@ -199,9 +198,9 @@ class _Reading:
             self._reply.headers = [(name.decode("ascii"), value) for name, value in event.headers]
             self._decoder = _decoder(self._reply)
         elif isinstance(event, h11.Data):
-            room = MAX_BODY - len(self._reply.body)
+            room = MAX_BODY_BYTES - len(self._reply.body)
             self._reply.body += self._decoder.feed(bytes(event.data), room)
-            self._reply.complete = len(self._reply.body) >= MAX_BODY
+            self._reply.complete = len(self._reply.body) >= MAX_BODY_BYTES
         elif isinstance(event, h11.EndOfMessage):
             self._reply.complete = True
         elif isinstance(event, h11.ConnectionClosed) or event is h11.PAUSED:
@@ -210,8 +209,55 @@ class _Reading:
     def _feed(self, data: bytes) -> None:
         self._closed = not data
         self._received += len(data)
-        if not self._reply.status and self._received > MAX_HEADERS:
-            raise ended(Failure.TOO_MUCH, "header")
-        if self._received > MAX_HEADERS + MAX_WIRE:
-            raise ended(Failure.TOO_MUCH, "body")
+        if not self._reply.status and self._received > MAX_HEADER_BYTES:
+            raise operation_error(Failure.TOO_MUCH, "header")
+        if self._received > MAX_HEADER_BYTES + MAX_WIRE_BYTES:
+            raise operation_error(Failure.TOO_MUCH, "body")
         self._http.receive_data(data)
+
+
+# RFC 9112 sections 4 and 5, without what deserves a closer look: obs-fold, obs-text, tabs, bare line ends.
+_USUAL = re.compile(
+    rb"HTTP/1\.1 ([2-5][0-9][0-9])(?: [ -~]*)?\r\n((?:[-!#$%&'*+.^_`|~0-9A-Za-z]+:[ -~]*\r\n)+)\r\n",
+)
+_WITHOUT_BODY = (204, 304)
+_LENGTH = re.compile(rb"[0-9]{1,15}")
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseHead:
+    """What stands before a body.
+
+    Attributes:
+        status: 200 to 599, but none that has no body.
+        headers: in order, names lower case, values as octets.
+        length: bytes of the body, as the server says.
+        size: bytes of the head itself.
+    """
+
+    status: int
+    headers: list[tuple[str, bytes]]
+    length: int
+    size: int
+
+
+def parse_simple_head(data: bytes) -> ResponseHead | None:
+    """The head with which these bytes begin; None when it is not whole or not of the usual kind."""
+    found = _USUAL.match(data)
+    if found is None:
+        return None
+    headers = []
+    lengths = []
+    for line in found[2].split(b"\r\n")[:-1]:
+        field, _, value = line.partition(b":")
+        name = field.decode("ascii").lower()
+        value = value.strip(b" ")
+        if name == "content-length":
+            lengths.append(value)
+        elif name == "transfer-encoding":
+            return None
+        headers.append((name, value))
+    status = int(found[1])
+    if len(lengths) != 1 or not _LENGTH.fullmatch(lengths[0]) or status in _WITHOUT_BODY:
+        return None
+    return ResponseHead(status, headers, int(lengths[0]), found.end())

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from probe.model.address import Family, parse_address
+from probe.model.address import Family, is_bogon, parse_address
 from probe.model.target import bracketed
 
 RESOLV_CONF = Path("/etc/resolv.conf")
+ETC = Path("/etc")
+_PLAIN = frozenset({"files", "dns"})
 MAX_RESOLVERS = 3
 """Name servers that are used: glibc's MAXNS (resolv.conf(5))."""
 
@@ -19,6 +23,41 @@ _OUTSIDE = {
     Family.IPV4: (socket.AF_INET, "198.41.0.4"),
     Family.IPV6: (socket.AF_INET6, "2001:503:ba3e::2:30"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class PlainResolver:
+    """A resolver asked in plain DNS.
+
+    Attributes:
+        transport: `udp` or `tcp`.
+        address: an IP literal without brackets; may carry an IPv6 zone.
+    """
+
+    transport: str
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.transport}:{bracketed(self.address)}:{self.port}"
+
+    @classmethod
+    def parse(cls, text: str) -> PlainResolver | None:
+        """Read `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT` (IPv6 in brackets); None when it is neither."""
+        transport, _, rest = text.partition(":")
+        host, _, port = rest.rpartition(":")
+        address = host.removeprefix("[").removesuffix("]")
+        if transport not in ("udp", "tcp") or parse_address(address) is None or not port.isdecimal():
+            return None
+        return cls(transport, address, int(port))
+
+
+def resolver_label(resolver: str) -> str:
+    """A resolver as evidence names it: one at a private address (the volunteer's own network) is just `network`."""
+    server = PlainResolver.parse(resolver)
+    if server is None or not is_bogon(server.address):
+        return resolver
+    return "network"
 
 
 def system_resolvers(path: Path = RESOLV_CONF) -> tuple[str, ...]:
@@ -88,7 +127,7 @@ def _by_library() -> tuple[str, ...]:
     return tuple(f"udp:{bracketed(server)}:{configured.port}" for server in servers if parse_address(server))
 
 
-def families() -> frozenset[Family]:
+def routed_families() -> frozenset[Family]:
     """The families this host has a route to the world for. Connects a UDP socket, which sends nothing."""
     return frozenset(family for family, (domain, address) in _OUTSIDE.items() if _source(domain, address))
 
@@ -104,5 +143,31 @@ def _source(domain: socket.AddressFamily, address: str) -> str:
         with socket.socket(domain, socket.SOCK_DGRAM) as sock:
             sock.connect((address, 53))
             return str(sock.getsockname()[0])
+    except OSError:
+        return ""
+
+
+def hosts_file_names(etc: Path = ETC, platform: str = sys.platform) -> frozenset[str] | None:
+    """The names of the hosts file, where only it and DNS are asked; None where any name may come from elsewhere."""
+    if platform != "linux" or os.environ.get("HOSTALIASES"):
+        return None
+    if not _sources(_read(etc / "nsswitch.conf")) <= _PLAIN:
+        return None
+    lines = (line.partition("#")[0].split() for line in _read(etc / "hosts").splitlines())
+    return frozenset(name.rstrip(".").lower() for words in lines for name in words[1:])
+
+
+def _sources(nsswitch: str) -> frozenset[str]:
+    """Who is asked for hosts; nothing is said where there is no such file (musl) or line: files, then DNS."""
+    for line in nsswitch.splitlines():
+        database, separator, sources = line.partition("#")[0].partition(":")
+        if separator and database.strip() == "hosts":
+            return frozenset(sources.split())
+    return frozenset()
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.measure.head import Head, usual_head
+from probe.measure.http_get import ResponseHead, parse_simple_head
 
 _NAMES = st.sampled_from([b"Server", b"X-A", b"Content-Length", b"content-length", b"Transfer-Encoding", b"Set-Cookie"])
 _VALUES = st.one_of(
@@ -31,7 +31,7 @@ _HEADS = st.builds(
 @given(_HEADS)
 def test_it_says_nothing_else_than_the_general_parser(data: bytes) -> None:
     """Wherever it says anything at all."""
-    head = usual_head(data)
+    head = parse_simple_head(data)
     if head is None:
         return
     http = h11.Connection(h11.CLIENT)
@@ -55,7 +55,9 @@ def test_it_is_read_with_its_place() -> None:
     """The body begins where it ends."""
     data = b"HTTP/1.1 302 Found\r\nLocation:  /b \r\nContent-Length: 3\r\n\r\nabc"
 
-    assert usual_head(data) == Head(302, [("location", b"/b"), ("content-length", b"3")], 3, len(data) - 3)
+    assert parse_simple_head(data) == ResponseHead(
+        302, [("location", b"/b"), ("content-length", b"3")], 3, len(data) - 3
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,4 +76,4 @@ def test_it_is_read_with_its_place() -> None:
 )
 def test_anything_else_is_left_to_the_general_parser(data: bytes) -> None:
     """Also what would be in order."""
-    assert usual_head(data) is None
+    assert parse_simple_head(data) is None

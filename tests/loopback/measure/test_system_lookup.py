@@ -6,41 +6,41 @@ import threading
 
 import pytest
 
-from probe.measure import lookup
-from probe.measure.failures import Ended
-from probe.measure.lookup import Lookups
+from probe.measure import system_lookup
+from probe.measure.failures import OperationError
+from probe.measure.system_lookup import SystemLookups
 from probe.model.failure import Failure
 
 
 async def test_the_hosts_file_is_seen() -> None:
     """Localhost stands in every one."""
-    assert await Lookups().addresses("localhost", "A", 5) == ("127.0.0.1",)
+    assert await SystemLookups().addresses("localhost", "A", 5) == ("127.0.0.1",)
 
 
 async def test_a_name_no_resolver_could_be_asked_about_ends_in_a_word() -> None:
     """Too long a label; the look-up itself refuses it."""
-    with pytest.raises(Ended) as end:
-        await Lookups().addresses("a" * 64 + ".example", "A", 5)
-    assert end.value.fault.failure is Failure.LOCAL
+    with pytest.raises(OperationError) as end:
+        await SystemLookups().addresses("a" * 64 + ".example", "A", 5)
+    assert end.value.info.failure is Failure.LOCAL
 
 
 async def test_a_look_up_that_hangs_costs_its_asker_no_more_than_the_phase(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its thread keeps its place until it ends; who finds no place free says so."""
-    monkeypatch.setattr(lookup, "THREADS", 1)
+    monkeypatch.setattr(system_lookup, "THREADS", 1)
     release = threading.Event()
 
     def hang(*_: object) -> list[object]:
         release.wait(20)
         return []
 
-    monkeypatch.setattr(lookup.socket, "getaddrinfo", hang)
-    lookups = Lookups()
-    with pytest.raises(Ended) as end:
+    monkeypatch.setattr(system_lookup.socket, "getaddrinfo", hang)
+    lookups = SystemLookups()
+    with pytest.raises(OperationError) as end:
         await lookups.addresses("lab.example", "A", 0.05)
-    assert end.value.fault.failure is Failure.TIMEOUT
-    with pytest.raises(Ended) as end:
+    assert end.value.info.failure is Failure.TIMEOUT
+    with pytest.raises(OperationError) as end:
         await lookups.addresses("lab.example", "A", 0.05)
-    assert end.value.fault.failure is Failure.LOCAL
+    assert end.value.info.failure is Failure.LOCAL
 
     release.set()
     assert await lookups.addresses("lab.example", "A", 5) == ()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from probe.measure.timing import Stamp
+from probe.measure.tools import Timestamps
 from probe.model.step import Place, Purpose
 
 
 def test_times_are_whole_milliseconds_since_the_measurement_began() -> None:
     """And the step's place goes along."""
-    fields = Stamp(10.0, Place(chain=1, hop=2, attempt=3, purpose=Purpose.PEEK)).fields(10.25, 10.4999)
+    fields = Timestamps(10.0, Place(chain=1, hop=2, attempt=3, purpose=Purpose.PEEK)).fields(10.25, 10.4999)
 
     assert fields == {"at": 250, "took": 249, "chain": 1, "hop": 2, "attempt": 3, "purpose": Purpose.PEEK}
-    assert Stamp(10.0, Place()).fields(9.0, 8.0)["took"] == 0
+    assert Timestamps(10.0, Place()).fields(9.0, 8.0)["took"] == 0

@@ -10,8 +10,8 @@ import asyncio
 import socket
 import threading
 
-from probe.measure.failures import Act, Ended, ended, fault
-from probe.measure.step_timeout import Phase
+from probe.measure.failures import Operation, OperationError, classify, operation_error
+from probe.measure.step_timeout import StepTimeout
 from probe.model.failure import Failure
 
 THREADS = 16
@@ -20,7 +20,7 @@ THREADS = 16
 _FAMILIES = {"A": socket.AF_INET, "AAAA": socket.AF_INET6}
 
 
-class Lookups:
+class SystemLookups:
     """Asks the system for addresses."""
 
     def __init__(self) -> None:
@@ -30,13 +30,14 @@ class Lookups:
         """The addresses of the type asked for, in the system's order.
 
         Raises:
-            Ended: there are none, or no thread came free within `seconds` (which says nothing about the network).
+            OperationError: there are none, or no thread came free within `seconds` (which says nothing about the
+                network).
         """
         try:
-            with Phase(seconds):
+            with StepTimeout(seconds):
                 await self._places.acquire()
         except TimeoutError as error:
-            raise ended(Failure.LOCAL, "every look-up thread is busy") from error
+            raise operation_error(Failure.LOCAL, "every look-up thread is busy") from error
         loop = asyncio.get_running_loop()
         future: asyncio.Future[tuple[str, ...]] = loop.create_future()
         worker = _Worker(name, rrtype, loop, future, self._places)
@@ -44,14 +45,14 @@ class Lookups:
             threading.Thread(target=worker.run, name="lookup", daemon=True).start()
         except RuntimeError as error:  # the system allows no more threads
             self._places.release()
-            raise ended(Failure.LOCAL, "no thread") from error
+            raise operation_error(Failure.LOCAL, "no thread") from error
         try:
-            with Phase(seconds):
+            with StepTimeout(seconds):
                 return await future
         except UnicodeError as error:  # the name cannot even be written
-            raise ended(Failure.LOCAL, str(error)) from error
+            raise operation_error(Failure.LOCAL, str(error)) from error
         except OSError as error:
-            raise Ended(fault(error, Act.LOOKUP)) from error
+            raise OperationError(classify(error, Operation.LOOKUP)) from error
 
 
 class _Worker:

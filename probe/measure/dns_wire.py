@@ -38,12 +38,12 @@ _REFUSED = 5
 _MAY_OMIT_QUESTION = {1, 2, 4, 5}
 
 
-class MalformedError(ValueError):
+class MalformedDnsError(ValueError):
     """The bytes are no DNS message, or one that contradicts itself."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DnsAnswer:
     """What a resolver said.
 
     Attributes:
@@ -60,13 +60,13 @@ class Answer:
     truncated: bool = False
     ech: bool = False
 
-    def differs(self, other: Answer) -> bool:
+    def differs(self, other: DnsAnswer) -> bool:
         """Whether the two cannot be one resolver's answer to one query; the order of addresses says nothing."""
         return self.failure != other.failure or set(self.addresses) != set(other.addresses)
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class DnsQuestion:
     """A name and a record type, as asked.
 
     Attributes:
@@ -79,24 +79,24 @@ class Question:
     rrtype: int
     name: bytes
 
-    def query(self, ident: int) -> bytes:
+    def message(self, ident: int) -> bytes:
         """The whole message with this id."""
         return _HEADER.pack(ident, _QUERY_FLAGS, 1, 0, 0, 0) + self.wire
 
-    def read(self, data: bytes, ident: int) -> Answer | None:
+    def parse(self, data: bytes, ident: int) -> DnsAnswer | None:
         """The answer in `data`; None when it does not answer this question under this id.
 
         Raises:
-            MalformedError: it carries our id, and makes no sense.
+            MalformedDnsError: it carries our id, and makes no sense.
         """
         if len(data) < 2 or int.from_bytes(data[:2], "big") != ident:
             return None
         try:
             return self._read(data)
         except (struct.error, IndexError) as error:
-            raise MalformedError("cut short") from error
+            raise MalformedDnsError("cut short") from error
 
-    def _read(self, data: bytes) -> Answer | None:
+    def _read(self, data: bytes) -> DnsAnswer | None:
         _, flags, questions, answers, _, _ = _HEADER.unpack_from(data)
         rcode = flags & _RCODE
         if not flags & _RESPONSE or flags & _OPCODE:
@@ -113,11 +113,11 @@ class Question:
         found, aliases = self._follow(*_records(data, offset, answers, self.rrtype, lenient=truncated))
         if rcode:
             failure = {_NXDOMAIN: Failure.NXDOMAIN, _REFUSED: Failure.REFUSED}.get(rcode, Failure.SERVFAIL)
-            return Answer(failure, (), aliases, truncated)
+            return DnsAnswer(failure, (), aliases, truncated)
         none = None if found else Failure.NODATA
         if self.rrtype == HTTPS:
-            return Answer(none, (), aliases, truncated, "ech" in found)
-        return Answer(none, found, aliases, truncated)
+            return DnsAnswer(none, (), aliases, truncated, "ech" in found)
+        return DnsAnswer(none, found, aliases, truncated)
 
     def _follow(
         self, addresses: dict[bytes, list[str]], aliases: dict[bytes, bytes]
@@ -128,11 +128,11 @@ class Question:
             name = aliases[name]
             chain.append(_shown(name))
             if len(chain) > _MAX_ALIASES:
-                raise MalformedError("alias chain without an end")
+                raise MalformedDnsError("alias chain without an end")
         return tuple(dict.fromkeys(addresses.get(name, ()))), tuple(chain)
 
 
-def question(name: str, rrtype: str) -> Question:
+def dns_question(name: str, rrtype: str) -> DnsQuestion:
     """The question for `A`, `AAAA` or `HTTPS` of an A-label name.
 
     Raises:
@@ -143,7 +143,7 @@ def question(name: str, rrtype: str) -> Question:
         raise ValueError(f"{name!r} cannot be asked about")
     wire = b"".join(bytes((len(label),)) + label for label in labels) + b"\0"
     number = TYPES[rrtype]
-    return Question(wire + struct.pack("!HH", number, _IN), number, b".".join(labels))
+    return DnsQuestion(wire + struct.pack("!HH", number, _IN), number, b".".join(labels))
 
 
 def _records(
@@ -159,17 +159,17 @@ def _records(
         kind, class_, _, length = _RECORD.unpack_from(data, offset)
         offset += _RECORD.size
         if offset + length > len(data):
-            raise MalformedError("cut short")
+            raise MalformedDnsError("cut short")
         if class_ == _IN and kind == rrtype == HTTPS:
             addresses.setdefault(owner, []).append("ech" if _offers_ech(data, offset, offset + length) else "")
         elif class_ == _IN and kind == rrtype:
             if length != _SIZES[rrtype]:
-                raise MalformedError("an address of a wrong length")
+                raise MalformedDnsError("an address of a wrong length")
             addresses.setdefault(owner, []).append(str(ipaddress.ip_address(data[offset : offset + length])))
         elif class_ == _IN and kind == _CNAME:
             target, end = _name(data, offset)
             if end != offset + length:
-                raise MalformedError("an alias of a wrong length")
+                raise MalformedDnsError("an alias of a wrong length")
             aliases[owner] = target
         offset += length
     return addresses, aliases
@@ -184,7 +184,7 @@ def _offers_ech(data: bytes, offset: int, end: int) -> bool:
         if key == _ECH:
             return offset <= end
     if offset != end:
-        raise MalformedError("parameters of a wrong length")
+        raise MalformedDnsError("parameters of a wrong length")
     return False
 
 
@@ -199,15 +199,15 @@ def _name(data: bytes, offset: int) -> tuple[bytes, int]:
             target = (length & 0x3F) << 8 | data[offset + 1]
             end = end or offset + 2
             if target >= floor:
-                raise MalformedError("a pointer that does not point back")
+                raise MalformedDnsError("a pointer that does not point back")
             offset = floor = target
             continue
         if length > 63:
-            raise MalformedError("an unknown kind of label")
+            raise MalformedDnsError("an unknown kind of label")
         label = data[offset + 1 : offset + 1 + length]
         total += length + 1
         if len(label) != length or total > _MAX_NAME:
-            raise MalformedError("a name without an end")
+            raise MalformedDnsError("a name without an end")
         labels.append(label)
         offset += length + 1
     # A dot inside a label must not make one name look like another.

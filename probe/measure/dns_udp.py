@@ -13,36 +13,36 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 
-from probe.measure.failures import Act, Ended, ended, fault
-from probe.measure.socket_io import Inlet
-from probe.measure.step_timeout import Phase
-from probe.measure.wire import Answer, MalformedError, Question
+from probe.measure.dns_wire import DnsAnswer, DnsQuestion, MalformedDnsError
+from probe.measure.failures import Operation, OperationError, classify, operation_error
+from probe.measure.socket_io import AsyncSocket
+from probe.measure.step_timeout import StepTimeout
 from probe.model.failure import Failure
 
-RESEND = (1.2, 1.8)
+RESEND_SECONDS = (1.2, 1.8)
 """Seconds until the second and from there until the third try. A lost datagram is worth asking again after about a
 second; an honest answer that takes longer than that is rare."""
 
-LATE = 0.5
+LATE_ANSWER_SECONDS = 0.5
 """Seconds to read on after the first answer. Forged answers come before the true one, which follows within one round
 trip; half a second covers any path on land."""
 
-MAX_LATE = 8
+MAX_LATE_ANSWERS = 8
 """Differing answers handed on: three injectors are known to answer at once (USENIX Security '25 measurements of the
 GFW)."""
 
-_MAX_STRAY = 512
+_MAX_STRAY_DATAGRAMS = 512
 """Datagrams that are no answer of ours before we stop reading: a flood must not hold the event loop."""
 
 
-class Asked:
+class UdpQuery:
     """One query on its way. Owns its socket.
 
     Attributes:
         heard: when its first answer came, on the event loop's clock.
     """
 
-    def __init__(self, address: str, port: int, question: Question) -> None:
+    def __init__(self, address: str, port: int, question: DnsQuestion) -> None:
         self.heard = 0.0
         self._loop = asyncio.get_running_loop()
         self._question = question
@@ -50,61 +50,61 @@ class Asked:
         self._stray = 0
         try:
             sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
-            self._inlet = Inlet(sock)
+            self._socket = AsyncSocket(sock)
             try:
                 sock.setblocking(False)
                 sock.connect((address, port))
-                sock.send(question.query(self._ident))
+                sock.send(question.message(self._ident))
             except BaseException:
-                self._inlet.close()
+                self._socket.close()
                 raise
         except OSError as error:
-            raise Ended(fault(error, Act.DATAGRAM, at_once=True)) from error
+            raise OperationError(classify(error, Operation.DATAGRAM, at_once=True)) from error
 
-    async def answer(self) -> Answer:
+    async def answer(self) -> DnsAnswer:
         """The next answer. After a malformed one a true one may still come for a while.
 
         Raises:
-            Ended: an ICMP error came back, or nothing but malformed answers.
+            OperationError: an ICMP error came back, or nothing but malformed answers.
         """
         try:
             return await self._read()
-        except MalformedError as error:
-            malformed = ended(Failure.GARBAGE, str(error))
+        except MalformedDnsError as error:
+            malformed = operation_error(Failure.GARBAGE, str(error))
         try:
-            with Phase(LATE):
+            with StepTimeout(LATE_ANSWER_SECONDS):
                 while True:
-                    with suppress(MalformedError):
+                    with suppress(MalformedDnsError):
                         return await self._read()
         except TimeoutError:
             raise malformed from None
 
-    async def _read(self) -> Answer:
-        while self._stray < _MAX_STRAY:
+    async def _read(self) -> DnsAnswer:
+        while self._stray < _MAX_STRAY_DATAGRAMS:
             try:
-                data = await self._inlet.receive(65535)
+                data = await self._socket.receive(65535)
             except OSError as error:
-                raise Ended(fault(error, Act.DATAGRAM)) from error
-            answer = self._question.read(data, self._ident)
+                raise OperationError(classify(error, Operation.DATAGRAM)) from error
+            answer = self._question.parse(data, self._ident)
             if answer is not None:
                 self.heard = self._loop.time()
                 return answer
             self._stray += 1
             await asyncio.sleep(0)
-        raise ended(Failure.GARBAGE, "a flood of stray datagrams")
+        raise operation_error(Failure.GARBAGE, "a flood of stray datagrams")
 
-    async def late(self, first: Answer) -> AsyncIterator[tuple[Answer, float]]:
+    async def late_answers(self, first: DnsAnswer) -> AsyncIterator[tuple[DnsAnswer, float]]:
         """Further answers to the same query that differ from those before, and how many seconds after the first.
 
         A truncated one is left out: it does not say all that it means.
         """
         heard = self.heard
         known = [first]
-        with suppress(TimeoutError, Ended), Phase(LATE):
-            while len(known) <= MAX_LATE:
+        with suppress(TimeoutError, OperationError), StepTimeout(LATE_ANSWER_SECONDS):
+            while len(known) <= MAX_LATE_ANSWERS:
                 try:
                     answer = await self._read()
-                except MalformedError:
+                except MalformedDnsError:
                     self._stray += 1
                     await asyncio.sleep(0)
                     continue
@@ -117,10 +117,10 @@ class Asked:
 
     def close(self) -> None:
         """Close the socket."""
-        self._inlet.close()
+        self._socket.close()
 
 
-async def first_answer(address: str, port: int, question: Question, seconds: float) -> tuple[Asked, Answer]:
+async def first_answer(address: str, port: int, question: DnsQuestion, seconds: float) -> tuple[UdpQuery, DnsAnswer]:
     """Ask, again after a while without an answer; the query that was answered first, still open, and its answer.
 
     Args:
@@ -130,41 +130,43 @@ async def first_answer(address: str, port: int, question: Question, seconds: flo
         seconds: how long to wait altogether.
 
     Raises:
-        Ended: nobody answered, or not in DNS.
+        OperationError: nobody answered, or not in DNS.
     """
     start = asyncio.get_running_loop().time()
-    asked = Asked(address, port, question)
-    failed: Ended | None = None
+    asked = UdpQuery(address, port, question)
+    failed: OperationError | None = None
     try:
-        with Phase(min(RESEND[0], seconds)):
+        with StepTimeout(min(RESEND_SECONDS[0], seconds)):
             return asked, await asked.answer()
     except TimeoutError:
         pass
-    except Ended as end:  # a resolver that is just being restarted refuses, too
+    except OperationError as end:  # a resolver that is just being restarted refuses, too
         failed = end
     except BaseException:
         asked.close()
         raise
-    if seconds <= RESEND[0]:
+    if seconds <= RESEND_SECONDS[0]:
         asked.close()
-        raise failed or ended(Failure.TIMEOUT)
-    return await _ask_again(asked, failed, lambda: Asked(address, port, question), start + RESEND[0], start + seconds)
+        raise failed or operation_error(Failure.TIMEOUT)
+    return await _ask_again(
+        asked, failed, lambda: UdpQuery(address, port, question), start + RESEND_SECONDS[0], start + seconds
+    )
 
 
 async def _ask_again(
-    asked: Asked, failed: Ended | None, again: Callable[[], Asked], resend: float, end: float
-) -> tuple[Asked, Answer]:
+    asked: UdpQuery, failed: OperationError | None, again: Callable[[], UdpQuery], resend: float, end: float
+) -> tuple[UdpQuery, DnsAnswer]:
     """Further tries from the moment `resend` until the moment `end`, while the earlier ones are still listened to."""
     loop = asyncio.get_running_loop()
     tries = [asked]
-    waiting: dict[asyncio.Task[Answer], Asked] = {}
-    winner: Asked | None = None
+    waiting: dict[asyncio.Task[DnsAnswer], UdpQuery] = {}
+    winner: UdpQuery | None = None
     try:
         if failed is None:
             waiting[asyncio.create_task(asked.answer())] = asked
         else:
             await asyncio.sleep(resend - loop.time())
-        for pause in (RESEND[1], end):
+        for pause in (RESEND_SECONDS[1], end):
             another = again()
             tries.append(another)
             waiting[asyncio.create_task(another.answer())] = another
@@ -175,7 +177,7 @@ async def _ask_again(
                     answered = waiting.pop(task)
                     try:
                         answer = task.result()
-                    except Ended as error:
+                    except OperationError as error:
                         failed = error
                     else:
                         winner = answered
@@ -183,14 +185,14 @@ async def _ask_again(
             if loop.time() >= end or not waiting:
                 break
     finally:
-        await _leave(waiting)
+        await _cancel_all(waiting)
         for one in tries:
             if one is not winner:
                 one.close()
-    raise failed or ended(Failure.TIMEOUT)
+    raise failed or operation_error(Failure.TIMEOUT)
 
 
-async def _leave(waiting: dict[asyncio.Task[Answer], Asked]) -> None:
+async def _cancel_all(waiting: dict[asyncio.Task[DnsAnswer], UdpQuery]) -> None:
     for task in waiting:
         task.cancel()
     if waiting:
