@@ -1,4 +1,4 @@
-"""The public data, for programs: JSON under `/api/v1/`."""
+"""The public data as JSON under `/api/v1/`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from probe.collector.store import events, from_ms, history, to_ms
 from probe.collector.web.board_view import BoardCell, ServiceRow
 from probe.collector.web.event_view import event_view, evidence
 from probe.collector.web.pages import BOARD
+from probe.collector.web.parameters import EventsQuery, SpansQuery, hexadecimal
 from probe.collector.web.responses import ApiError, json_response
 from probe.model.event import Network, Span
 
-MOST = 1000
-"""Records in one answer."""
-RECENT = timedelta(days=30)
+DEFAULT_PERIOD = timedelta(days=30)
+"""How far back events and spans go when the query has no `since`."""
+EVENT_ID_DIGITS = 16
+SHA256_DIGITS = 64
 
 
 async def get_board(request: web.Request) -> web.Response:
@@ -29,18 +31,20 @@ async def get_board(request: web.Request) -> web.Response:
 
 
 async def get_events(request: web.Request) -> web.Response:
-    """`/api/v1/events`: events as they stand, the newest first; `?since=` a moment, `?open=1`, `?limit=`."""
+    """`/api/v1/events`: the latest revision of each event, newest first; query: see `EventsQuery`."""
     collector = request.app[STATE]
-    since, limit = _since(request, collector), _limit(request)
-    lasting = request.query.get("open", "") in {"1", "true"}
-    found = await collector.store.read(lambda session: events.events(session, since, limit, lasting=lasting))
+    query = EventsQuery.of(request.query)
+    since = _since(query.since, collector)
+    found = await collector.store.read(
+        lambda session: events.events(session, since, query.limit, lasting=query.ongoing)
+    )
     return json_response({"time": collector.clock.now(), "events": found})
 
 
 async def get_event(request: web.Request) -> web.Response:
-    """`/api/v1/events/<id>`: an event, its revisions, its vantages, the digests of its evidence."""
+    """`/api/v1/events/<id>`: an event with its revisions, its vantages and the digests of their evidence."""
     collector = request.app[STATE]
-    event_id = request.match_info["id"]
+    event_id = hexadecimal(request.match_info["id"], "id", EVENT_ID_DIGITS)
     view = await collector.store.read(lambda session: event_view(session, event_id, collector.secret))
     if view is None:
         raise ApiError(404, "not_found", "there is no such event")
@@ -52,17 +56,17 @@ async def get_event(request: web.Request) -> web.Response:
 
 
 async def get_spans(request: web.Request) -> web.Response:
-    """`/api/v1/spans`: what each vantage saw; `?target=`, `?since=`, `?limit=`."""
+    """`/api/v1/spans`: the status of each target at each vantage over time, newest first; query: see `SpansQuery`."""
     collector = request.app[STATE]
-    since, limit = _since(request, collector), _limit(request)
-    target = request.query.get("target", "")
-    found = await collector.store.read(lambda session: history.spans(session, target, since, limit))
+    query = SpansQuery.of(request.query)
+    since = _since(query.since, collector)
+    found = await collector.store.read(lambda session: history.spans(session, query.target, since, query.limit))
     return json_response({"time": collector.clock.now(), "spans": [_span(span, collector.secret) for span in found]})
 
 
 async def get_evidence(request: web.Request) -> web.Response:
-    """`/api/v1/evidence/<sha256>`: a verdict as it came, one line that `probe judge` reads."""
-    digest = request.match_info["digest"]
+    """`/api/v1/evidence/<sha256>`: a verdict as the agent sent it, one line that `probe judge` reads."""
+    digest = hexadecimal(request.match_info["digest"], "digest", SHA256_DIGITS)
     body = await request.app[STATE].store.read(lambda session: evidence(session, digest))
     if body is None:
         raise ApiError(404, "not_found", "there is no such evidence")
@@ -104,21 +108,6 @@ def _span(span: Span, secret: bytes) -> _PublicSpan:
     )
 
 
-def _since(request: web.Request, collector: Collector) -> int:
-    text = request.query.get("since", "")
-    if not text:
-        return to_ms(collector.clock.now() - RECENT)
-    try:
-        moment = datetime.fromisoformat(text.replace(" ", "+"))
-    except ValueError as error:
-        raise ApiError(400, "bad_request", "since is a moment as 2017-05-04T00:00:00Z") from error
-    if moment.tzinfo is None:
-        raise ApiError(400, "bad_request", "since lacks its zone: write 2017-05-04T00:00:00Z")
-    return to_ms(moment)
-
-
-def _limit(request: web.Request) -> int:
-    text = request.query.get("limit", str(MOST))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST):
-        raise ApiError(400, "bad_request", f"limit is a number from 1 to {MOST}")
-    return int(text)
+def _since(moment: datetime | None, collector: Collector) -> int:
+    """The moment in milliseconds; the default period back from now when the query names none."""
+    return to_ms(moment or collector.clock.now() - DEFAULT_PERIOD)

@@ -1,4 +1,4 @@
-"""`/feed.atom`: what was blocked and unblocked."""
+"""`/feed.atom`: blockings and unblockings as an Atom feed."""
 
 from __future__ import annotations
 
@@ -8,24 +8,27 @@ from probe.collector.state import STATE
 from probe.collector.store import events, from_ms
 from probe.collector.store.events import Revision
 from probe.collector.web import wording
+from probe.collector.web.parameters import FeedQuery
 from probe.formats.atom import CONTENT_TYPE, FeedEntry, feed
 from probe.fuse.revision import NEWS_KINDS
 
-ENTRIES = 100
-READ = 1000
-"""Revisions looked through for those a reader's filter lets pass."""
+MAX_ENTRIES = 100
+MAX_REVISIONS_READ = 1000
+"""Revisions read from the database before the query's filter is applied."""
 
 
 async def get_feed(request: web.Request) -> web.Response:
-    """The newest revisions that are news; `?cc=` and `?s=` choose a country and a service."""
+    """The newest revisions that are news, one entry each; query: see `FeedQuery`."""
     collector = request.app[STATE]
-    found = await collector.store.read(lambda session: events.news(session, NEWS_KINDS, 0, READ))
-    country, service = request.query.get("cc", ""), request.query.get("s", "")
+    query = FeedQuery.of(request.query)
+    found = await collector.store.read(lambda session: events.news(session, NEWS_KINDS, 0, MAX_REVISIONS_READ))
     chosen = [
-        each for each in found if country in ("", each.event.network.country) and service in ("", each.event.service)
+        each
+        for each in found
+        if query.country in ("", each.event.network.country) and query.service in ("", each.event.service)
     ]
     origin = collector.origin
-    entries = [_entry(origin, each) for each in chosen[:ENTRIES]]
+    entries = [_entry(origin, each) for each in chosen[:MAX_ENTRIES]]
     body = feed(
         f"{origin}/feed.atom", "probe: what was blocked and unblocked", f"{origin}/", entries, collector.clock.now()
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,7 +15,7 @@ from probe.collector.web import wording
 from probe.collector.web.display_names import called, country_name, services
 from probe.collector.web.pages import FRESH, REFRESH, rendered
 from probe.collector.web.register_timeline import Lag, ObservedNetwork, TimeBounds
-from probe.collector.web.responses import ApiError, json_response
+from probe.collector.web.responses import ApiError, csv_response, json_response
 from probe.collector.web.service_view import CountryView, ServiceView, service_view
 from probe.model.verdict import Status
 
@@ -152,17 +150,11 @@ def _record(view: ServiceView) -> dict[str, Any]:
 
 
 def _csv(view: ServiceView) -> web.Response:
-    text = io.StringIO()
-    rows = csv.writer(text)
-    rows.writerow(COLUMNS)
-    rows.writerows(_rows(view))
-    answer = web.Response(text=text.getvalue(), content_type="text/csv", charset="utf-8")
-    answer.headers["Content-Disposition"] = "attachment; filename=service.csv"
-    return answer
+    return csv_response(COLUMNS, _rows(view), "service.csv")
 
 
-def _rows(view: ServiceView) -> Iterator[list[str]]:
-    """A network beside a listing: a row."""
+def _rows(view: ServiceView) -> Iterator[list[str | int]]:
+    """One row for each network beside each listing; lags are whole seconds, negative when the network acted first."""
     for found in view.beside:
         listing = found.listing
         listed = _window(listing.listed) if listing else ["", ""]
@@ -170,27 +162,21 @@ def _rows(view: ServiceView) -> Iterator[list[str]]:
         decisions = " ".join(listing.decisions) if listing else ""
         networks: tuple[ObservedNetwork | None, ...] = found.networks or (None,)
         for seen in networks:
-            place = [seen.network.country, str(seen.network.asn)] if seen else [listing.country if listing else "", ""]
+            place = [seen.network.country, seen.network.asn] if seen else [listing.country if listing else "", ""]
             blocked = [_iso(seen.blocked), "yes" if seen.found else "", *_lag(seen.block_lag)] if seen else [""] * 4
             unblocked = [_iso(seen.unblocked), *_lag(seen.unblock_lag)] if seen else [""] * 3
             rest = [_iso(seen.since), " ".join(seen.events)] if seen else [""] * 2
-            cells = [view.service, *place, *listed, decisions, *blocked, *delisted, *unblocked, *rest]
-            yield [_plain(cell) for cell in cells]
-
-
-def _plain(cell: str) -> str:
-    """The cell, made harmless for programs that take `=1+1` for a formula. Numbers below zero stay numbers."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "@", "\t", "\r") else cell
+            yield [view.service, *place, *listed, decisions, *blocked, *delisted, *unblocked, *rest]
 
 
 def _window(when: TimeBounds) -> list[str]:
     return [_iso(when.after), _iso(when.before)]
 
 
-def _lag(lag: Lag | None) -> list[str]:
+def _lag(lag: Lag | None) -> list[str | int]:
     if lag is None:
         return ["", ""]
-    return [f"{lag.least:.0f}", "" if lag.most is None else f"{lag.most:.0f}"]
+    return [round(lag.least), "" if lag.most is None else round(lag.most)]
 
 
 def _iso(moment: datetime | None) -> str:

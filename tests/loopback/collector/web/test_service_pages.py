@@ -163,9 +163,10 @@ async def test_a_name_nobody_ever_said_is_not_found(server: Server) -> None:
     assert (await server.get("/s/" + "x" * 4000))[0] == 404
 
 
-async def test_what_strangers_wrote_stays_text(server: Server, enrolled: Enrolled) -> None:
-    """In the page, and in the cells of a table program."""
-    evil = "=HYPERLINK(1)" + EVIL.rstrip("\u202e")
+@pytest.mark.parametrize("start", ["=", "+", "-", "@"])
+async def test_what_strangers_wrote_stays_text(server: Server, enrolled: Enrolled, start: str) -> None:
+    """On the page it is escaped; in the CSV a cell that a spreadsheet would evaluate gets an apostrophe."""
+    evil = f"{start}HYPERLINK(1)" + EVIL.rstrip("\u202e")
     await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR), services={T: evil})
     await fused(server)
 
@@ -174,7 +175,19 @@ async def test_what_strangers_wrote_stays_text(server: Server, enrolled: Enrolle
 
     assert "<script>alert" not in text
     assert "<img" not in text
-    assert rows.splitlines()[1].startswith("\"'=HYPERLINK") or rows.splitlines()[1].startswith("'=HYPERLINK")
+    assert next(iter(csv.DictReader(rows.splitlines())))["service"] == f"'{evil}"
+
+
+async def test_a_lag_below_zero_is_a_number_in_csv(server: Server, enrolled: Enrolled) -> None:
+    """The network acted before the register's first snapshot with the entry."""
+    await listed(server, ChangeKind.LISTED, since=NOW - 2 * HOUR)
+    await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - 3 * HOUR, Cause.TCP_TIMEOUT))
+    await fused(server)
+
+    _, rows = await server.get("/s/wechat.csv")
+
+    (record,) = csv.DictReader(rows.splitlines())
+    assert (record["block_lag_least_s"], record["block_lag_most_s"]) == ("-5400", "-3600")
 
 
 async def test_one_look_at_the_database_serves_all_who_ask_in_a_second(
