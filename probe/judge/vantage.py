@@ -7,10 +7,8 @@ from urllib.parse import urlsplit
 
 from probe.model.address import parse_address
 from probe.model.failure import OWN_FAULTS, Failure
-from probe.model.verdict import AnchorKind, AnchorLook, VantageNote, VantageState
+from probe.model.verdict import IPV6_WORKS, AnchorKind, AnchorLook, VantageNote, VantageState
 
-WORKS = "ok"
-"""What a look says of an IPv6 address that took a connection."""
 _MUTE = frozenset({Failure.TIMEOUT, Failure.SERVFAIL, Failure.REFUSED, Failure.UNREACHABLE})
 """How a resolver fails that is dead, in getaddrinfo's words: one that denies names is alive."""
 
@@ -68,7 +66,7 @@ def notes(looks: Sequence[AnchorLook]) -> tuple[VantageNote, ...]:
     six = [look.six for look in latest if look.six]
     found = {
         VantageNote.CLOCK_WRONG: any(look.outdated for look in latest) and all(look.outdated for look in answered),
-        VantageNote.IPV6_BROKEN: bool(six) and WORKS not in six,
+        VantageNote.IPV6_BROKEN: bool(six) and IPV6_WORKS not in six,
         VantageNote.RESOLVER_DEAD: bool(named) and all(look.resolver in _MUTE for look in named),
         VantageNote.FAKE_ADDRESSES: any(look.fake for look in latest),
     }

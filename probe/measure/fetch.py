@@ -23,10 +23,10 @@ from probe.model.target import DEFAULT_PORTS, bracketed
 async def fetch(step: Fetch, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
     """Connect, TLS, GET; an observation a layer, up to the first that failed."""
     async with tools.connection(step.address):
-        await perform_fetch(step, tools, timestamps, emit)
+        await fetch_in_slot(step, tools, timestamps, emit)
 
 
-async def perform_fetch(step: Fetch, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
+async def fetch_in_slot(step: Fetch, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
     """The same for one who already has the right to the connection."""
     parts = urlsplit(step.url)
     port = parts.port or DEFAULT_PORTS[parts.scheme]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple, Self
 
 import msgspec
 
@@ -86,6 +88,40 @@ class AnchorKind(StrEnum):
 
     FOREIGN = "foreign"
     DOMESTIC = "domestic"
+
+
+IPV6_WORKS = "ok"
+"""Value of `AnchorLook.six` for an IPv6 address that accepted a connection."""
+
+
+class AnchorResult(NamedTuple):
+    """Result of one fetch of an anchor from one address; the defaults describe an anchor that works.
+
+    Attributes:
+        failure: None when it answered.
+        foreign: something else answered in its place.
+        outdated: it answered, and only the dates of its certificate are wrong.
+        over_six: the address was an IPv6 address.
+    """
+
+    failure: Failure | None = None
+    foreign: bool = False
+    outdated: bool = False
+    over_six: bool = False
+
+    @property
+    def works(self) -> bool:
+        """The anchor itself answered."""
+        return self.failure is None and not self.foreign
+
+    @classmethod
+    def best(cls, results: Sequence[Self]) -> Self:
+        """Return the result that stands for the anchor: one address that works is enough.
+
+        A wrong answer ranks before silence, because it says more. No result at all counts as a time-out.
+        """
+        ranked = sorted(results, key=lambda result: (not result.works, not result.outdated, not result.foreign))
+        return ranked[0] if ranked else cls(Failure.TIMEOUT)
 
 
 class AnchorLook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 
 from probe.clock import Clock
+from probe.judge.anchor_content import classify
 from probe.measure import network_config
 from probe.measure.anchors import AnchorWatch
 from probe.measure.budget import Budget
@@ -41,7 +42,9 @@ class Instruments:
         self._clock = clock
         chosen = settings.measure
         self._tools = Tools(chosen.timeout, PaceLimiter(chosen.pace, budget=self.budget))
-        self._watch = AnchorWatch(chosen.anchors, chosen.domestic_anchors, self._tools, clock, chosen.trusted_resolvers)
+        self._watch = AnchorWatch(
+            chosen.anchors, chosen.domestic_anchors, self._tools, clock, chosen.trusted_resolvers, classify=classify
+        )
         self.prepare({})
 
     def prepare(

@@ -12,6 +12,7 @@ import pytest
 import trustme
 
 from probe.clock import Clock
+from probe.judge.anchor_content import classify
 from probe.judge.vantage import conclude, notes
 from probe.measure import anchors
 from probe.measure.anchors import AnchorWatch
@@ -34,7 +35,7 @@ async def test_anchors_are_looked_at_together_and_each_in_its_kind(tools: Tools,
         serving(portal) as login,
     ):
         foreign = [f"https://127.0.0.1:{port}/" for port in (good, dumb, posing)]
-        watch = AnchorWatch([*foreign, ""], [f"http://127.0.0.1:{login}/"], tools, Clock())
+        watch = AnchorWatch([*foreign, ""], [f"http://127.0.0.1:{login}/"], tools, Clock(), classify=classify)
         began = time.monotonic()
         looks = await watch.look()
 
@@ -61,7 +62,7 @@ async def test_those_who_want_a_look_at_the_same_time_share_one(tools: Tools, mo
 
     async with serving(talk) as port:
         clock = Clock()
-        watch = AnchorWatch([f"http://127.0.0.1:{port}/"], [], tools, clock)
+        watch = AnchorWatch([f"http://127.0.0.1:{port}/"], [], tools, clock, classify=classify)
         since, earliest = clock.monotonic(), clock.now()
         looks = await asyncio.gather(*(watch.fresh(since) for _ in range(20)))
         assert visits == 1
@@ -88,7 +89,7 @@ async def test_a_wall_clock_that_is_set_back_does_not_stop_looks(tools: Tools, m
     monkeypatch.setattr(anchors, "MIN_LOOK_INTERVAL_SECONDS", 0.0)
     clock = ClockSetBack()
     async with serving(page_of(answer())) as port:
-        watch = AnchorWatch([f"http://127.0.0.1:{port}/"], [], tools, clock)
+        watch = AnchorWatch([f"http://127.0.0.1:{port}/"], [], tools, clock, classify=classify)
         (before,) = await watch.look()
         clock.set_back = timedelta(hours=1)
         (after,) = await watch.look()
@@ -101,7 +102,7 @@ async def test_looks_are_kept_apart_by_the_clock_given(tools: Tools) -> None:
     """A laboratory's minute is a second, and its rounds must not wait for the world's."""
     async with serving(page_of(answer())) as port:
         clock = Clock(rate=100)
-        watch = AnchorWatch([f"http://127.0.0.1:{port}/"], [], tools, clock)
+        watch = AnchorWatch([f"http://127.0.0.1:{port}/"], [], tools, clock, classify=classify)
         (first,) = await watch.look()
         (second,) = await watch.look()
 
@@ -111,7 +112,7 @@ async def test_looks_are_kept_apart_by_the_clock_given(tools: Tools) -> None:
 async def test_a_caller_who_gives_up_leaves_nothing_and_nobody_stuck(tools: Tools) -> None:
     """The next one looks for itself."""
     async with serving(silent) as port:
-        watch = AnchorWatch([f"http://127.0.0.1:{port}/"], [], tools, Clock())
+        watch = AnchorWatch([f"http://127.0.0.1:{port}/"], [], tools, Clock(), classify=classify)
         first = asyncio.create_task(watch.look())
         await asyncio.sleep(0.1)
         first.cancel()
@@ -123,13 +124,13 @@ async def test_a_caller_who_gives_up_leaves_nothing_and_nobody_stuck(tools: Tool
 
 async def test_without_anchors_there_is_nothing_to_see(tools: Tools) -> None:
     """An empty string means none."""
-    assert await AnchorWatch([""], [], tools, Clock()).look() == ()
+    assert await AnchorWatch([""], [], tools, Clock(), classify=classify).look() == ()
 
 
 async def test_an_anchors_name_is_asked_of_the_system(tools: Tools, ca: trustme.CA) -> None:
     """Whichever of its addresses serves is enough."""
     async with serving(page_of(answer()), server_context(ca, "localhost")) as port:
-        (look,) = await AnchorWatch([f"https://localhost:{port}/"], [], tools, Clock()).look()
+        (look,) = await AnchorWatch([f"https://localhost:{port}/"], [], tools, Clock(), classify=classify).look()
 
     assert look.failure is None
 
@@ -141,7 +142,9 @@ async def test_an_anchor_whose_certificate_is_out_of_date_answers(tools: Tools, 
     future = server_context(ca, "127.0.0.1", not_before=now + day, not_after=now + 2 * day)
     past = server_context(ca, "127.0.0.1", not_before=now - 2 * day, not_after=now - day)
     async with serving(page_of(answer()), future) as young, serving(page_of(answer()), past) as old:
-        looks = await AnchorWatch([f"https://127.0.0.1:{port}/" for port in (young, old)], [], tools, Clock()).look()
+        looks = await AnchorWatch(
+            [f"https://127.0.0.1:{port}/" for port in (young, old)], [], tools, Clock(), classify=classify
+        ).look()
 
     assert [(look.failure, look.foreign_content, look.outdated) for look in looks] == [
         (Failure.CERTIFICATE, False, True)
@@ -161,7 +164,7 @@ async def test_an_anchors_ipv6_address_is_tried_though_the_other_serves(
 
     monkeypatch.setattr(tools.lookups, "addresses", both)
     async with serving(page_of(answer())) as port:  # on IPv4 alone
-        watch = AnchorWatch([f"http://both.example:{port}/"], [], tools, Clock())
+        watch = AnchorWatch([f"http://both.example:{port}/"], [], tools, Clock(), classify=classify)
         (look,) = await watch.look()
         (again,) = await watch.look()
 
@@ -188,10 +191,10 @@ async def test_a_dead_resolver_and_made_up_addresses_are_noted(tools: Tools, mon
     async with serving(page_of(answer())) as port:
         url = f"http://anchor.example:{port}/"
         monkeypatch.setattr(tools.lookups, "addresses", dead)
-        (mute,) = await AnchorWatch([url], [], tools, Clock(), ["tls://127.0.0.1"]).look()
+        (mute,) = await AnchorWatch([url], [], tools, Clock(), ["tls://127.0.0.1"], classify=classify).look()
         assert not mute.fake
         monkeypatch.setattr(tools.lookups, "addresses", faked)
-        (made_up,) = await AnchorWatch([url], [], tools, Clock()).look()
+        (made_up,) = await AnchorWatch([url], [], tools, Clock(), classify=classify).look()
 
     assert (mute.failure, mute.resolver, notes([mute])) == (None, Failure.TIMEOUT, ("resolver_dead",))
     assert (made_up.failure, made_up.fake, notes([made_up])) == (None, True, ("fake_addresses",))

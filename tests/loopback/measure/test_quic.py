@@ -17,6 +17,7 @@ from aioquic.quic.events import HandshakeCompleted, QuicEvent
 
 from probe.clock import Clock
 from probe.errors import ProbeError
+from probe.judge.anchor_content import classify
 from probe.measure import quic as quic_module
 from probe.measure.anchors import AnchorWatch
 from probe.measure.connect import open_tcp
@@ -286,7 +287,7 @@ async def test_without_the_package_a_quic_target_is_unknown_and_says_why(
 ) -> None:
     """The fault is ours, and the line says how to mend it."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    surroundings = Surroundings(tools=tools, watch=AnchorWatch((), (), tools, Clock()))
+    surroundings = Surroundings(tools=tools, watch=AnchorWatch((), (), tools, Clock(), classify=classify))
 
     verdict = await measure("quic://127.0.0.1:9", parse("quic://127.0.0.1:9"), surroundings)
 
@@ -298,7 +299,7 @@ async def test_a_silent_port_is_unreachable_and_never_blocked_without_a_control(
     """Nothing shows that anybody speaks QUIC there."""
     async with path_to(9, lambda _: False) as port:
         text = f"quic://127.0.0.1:{port}"
-        surroundings = Surroundings(tools=tools, watch=AnchorWatch((), (), tools, Clock()))
+        surroundings = Surroundings(tools=tools, watch=AnchorWatch((), (), tools, Clock(), classify=classify))
         verdict = await measure(text, parse(text), surroundings)
 
     assert (verdict.status, verdict.rule, verdict.causes) == (
@@ -313,7 +314,7 @@ async def test_a_server_of_quic_is_reachable(tools: Tools, ca: trustme.CA, tmp_p
     """From the target's text to the verdict, the look five seconds later included."""
     async with quic_server(ca, tmp_path, name="127.0.0.1") as port:
         text = f"quic://127.0.0.1:{port}"
-        surroundings = Surroundings(tools=tools, watch=AnchorWatch((), (), tools, Clock()))
+        surroundings = Surroundings(tools=tools, watch=AnchorWatch((), (), tools, Clock(), classify=classify))
         verdict = await measure(text, parse(text), surroundings)
 
     assert (verdict.status, verdict.rule) == (Status.REACHABLE, "served")

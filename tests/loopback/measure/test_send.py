@@ -11,6 +11,7 @@ import trustme
 
 from probe.clock import Clock
 from probe.judge import again
+from probe.judge.anchor_content import classify
 from probe.measure.anchors import AnchorWatch
 from probe.measure.budget import Budget
 from probe.measure.pace import PaceLimiter
@@ -163,7 +164,7 @@ def freezing(ca: trustme.CA, after: int, *, others: bool = False) -> tuple[Calla
 async def verdict_on(port: int, *, look: bool = True) -> Verdict:
     """The verdict, with phases long enough for a silence to count."""
     async with Tools(3.0, PaceLimiter(0)) as tools:
-        watch = AnchorWatch((), (), tools, Clock())
+        watch = AnchorWatch((), (), tools, Clock(), classify=classify)
         around = Surroundings(tools=tools, watch=watch, families=frozenset({Family.IPV4}), send=look)
         text = f"https://127.0.0.1:{port}/"
         return await measure(text, parse(text), around)

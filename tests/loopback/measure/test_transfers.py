@@ -13,6 +13,7 @@ import pytest
 import trustme
 
 from probe.clock import Clock
+from probe.judge.anchor_content import classify
 from probe.measure.anchors import AnchorWatch
 from probe.measure.fetch import fetch
 from probe.measure.pace import PaceLimiter
@@ -59,7 +60,7 @@ async def verdict_on(port: int, seconds: float) -> Verdict:
     async with Tools(seconds, PaceLimiter(0)) as tools:
         surroundings = Surroundings(
             tools=tools,
-            watch=AnchorWatch((), (), tools, Clock()),
+            watch=AnchorWatch((), (), tools, Clock(), classify=classify),
             families=frozenset({Family.IPV4}),
         )
         text = f"https://127.0.0.1:{port}/"

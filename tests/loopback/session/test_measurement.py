@@ -11,6 +11,7 @@ import trustme
 
 from probe.clock import Clock
 from probe.judge import again
+from probe.judge.anchor_content import classify
 from probe.judge.control import facts
 from probe.measure.anchors import AnchorWatch
 from probe.measure.tools import Tools
@@ -29,7 +30,7 @@ def around(tools: Tools, *resolvers: str, anchors: tuple[str, ...] = (), localis
     return Surroundings(
         localise=localise,
         tools=tools,
-        watch=AnchorWatch(anchors, (), tools, Clock()),
+        watch=AnchorWatch(anchors, (), tools, Clock(), classify=classify),
         network_resolvers=resolvers,
         families=frozenset({Family.IPV4}),
         allowed_name="localhost",

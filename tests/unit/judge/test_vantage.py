@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from probe.judge.vantage import WORKS, conclude, notes
+from probe.judge.vantage import conclude, notes
 from probe.model.failure import Failure
-from probe.model.verdict import AnchorKind, AnchorLook, VantageState
+from probe.model.verdict import IPV6_WORKS, AnchorKind, AnchorLook, VantageState
 from tests.unit.judge.made import TIME
 
 FOREIGN, DOMESTIC = AnchorKind.FOREIGN, AnchorKind.DOMESTIC
@@ -72,8 +72,8 @@ def test_anchors_say_whether_anything_can_be_concluded(looks: list[AnchorLook], 
         ([aged("f1"), look("f1", late=60)], ()),
         ([look("f1", six="timeout"), look("f2")], ("ipv6_broken",)),
         ([look("f1", six="timeout"), look("f2", six="reset")], ("ipv6_broken",)),
-        ([look("f1", six="timeout"), look("f2", six=WORKS)], ()),
-        ([look("f1", six=WORKS)], ()),
+        ([look("f1", six="timeout"), look("f2", six=IPV6_WORKS)], ()),
+        ([look("f1", six=IPV6_WORKS)], ()),
         ([look("f1", resolver=DEAD), look("f2", resolver=Failure.SERVFAIL)], ("resolver_dead",)),
         ([look("f1", resolver=DEAD), look("f2", failure=DEAD)], ("resolver_dead",)),
         ([look("f1", resolver=DEAD), look("f2")], ()),

@@ -1,18 +1,18 @@
-"""Whether what answered at an anchor's address was the anchor: reads observations, touches no network."""
+"""Decide whether the answer at an anchor's address came from the anchor or from something in its place."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from probe.judge.acquittal import dated
 from probe.model.failure import Failure
 from probe.model.observation import Exchange, Observation, TlsHandshake
+from probe.model.verdict import AnchorResult
 
-_NO_CONTENT = ("/generate_204", "/gen_204")
-# What vendors' portal checks answer, by path: the first 32 digits of the SHA-256 of the body.
+_EMPTY_PAGE_PATHS = ("/generate_204", "/gen_204")
+# Pages that vendors use to detect captive portals: path -> the first 32 digits of the SHA-256 of the body.
 _KNOWN_PAGES = {
     "/success.txt": sha256(b"success\n").hexdigest()[:32],  # detectportal.firefox.com
     "/connecttest.txt": sha256(b"Microsoft Connect Test").hexdigest()[:32],  # www.msftconnecttest.com
@@ -21,29 +21,11 @@ _KNOWN_PAGES = {
 _NETWORK_AUTHENTICATION_REQUIRED = 511  # RFC 6585 section 6
 
 
-class AnchorResult(NamedTuple):
-    """What one try at one address showed; the default is an anchor that works.
-
-    Attributes:
-        failure: None when it answered.
-        foreign: something else answered in its place.
-        outdated: it answered, and its certificate fails for its dates alone.
-        over_six: the address was of IPv6.
-    """
-
-    failure: Failure | None = None
-    foreign: bool = False
-    outdated: bool = False
-    over_six: bool = False
-
-    @property
-    def works(self) -> bool:
-        """The anchor itself answered."""
-        return self.failure is None and not self.foreign
-
-
 def classify(url: str, seen: Sequence[Observation]) -> AnchorResult:
-    """What the observations of one fetch of an anchor show."""
+    """Return what one fetch of the anchor `url` from one address shows.
+
+    A verified TLS session is the anchor, whatever the page says: only the anchor holds the certificate.
+    """
     last = seen[-1] if seen else None
     if isinstance(last, TlsHandshake) and last.failure is Failure.CERTIFICATE:
         outdated = last.certificate is not None and dated(last.certificate.error)
@@ -52,15 +34,9 @@ def classify(url: str, seen: Sequence[Observation]) -> AnchorResult:
         return AnchorResult(Failure.TIMEOUT if last is None else last.failure)
     if last.failure is not None and not last.status:
         return AnchorResult(last.failure)
-    if last.secure:  # whoever holds the certificate is the anchor, whatever it says
+    if last.secure:
         return AnchorResult()
     return AnchorResult(None, foreign=_is_foreign(url, last))
-
-
-def best_result(results: Sequence[AnchorResult]) -> AnchorResult:
-    """What is said of an anchor after all tries: it works if any address did; a wrong answer says more than silence."""
-    ranked = sorted(results, key=lambda result: (not result.works, not result.outdated, not result.foreign))
-    return ranked[0] if ranked else AnchorResult(Failure.TIMEOUT)
 
 
 def _is_foreign(url: str, page: Exchange) -> bool:
@@ -68,15 +44,15 @@ def _is_foreign(url: str, page: Exchange) -> bool:
     if page.marks or page.status == _NETWORK_AUTHENTICATION_REQUIRED:
         return True
     if page.location:
-        return not same_site(url, page.location)
-    if path.endswith(_NO_CONTENT):
+        return not shares_host(url, page.location)
+    if path.endswith(_EMPTY_PAGE_PATHS):
         return page.status != 204
     known = _KNOWN_PAGES.get(path)
     return known is not None and page.complete and page.sha256 != known
 
 
-def same_site(url: str, other: str) -> bool:
-    """Whether the hosts of two URLs are the same, or one lies below the other (`www.`)."""
+def shares_host(url: str, other: str) -> bool:
+    """Return whether the two URLs name the same host or one host is a subdomain of the other (`www.` is ignored)."""
     try:
         first, second = (urlsplit(one).hostname or "" for one in (url, other))
     except ValueError:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from probe.measure.anchor_content import AnchorResult, best_result, classify, same_site
+from probe.judge.anchor_content import classify, shares_host
 from probe.model.failure import Failure
 from probe.model.observation import Certificate, Connection, Exchange, TlsHandshake
+from probe.model.verdict import AnchorResult
 
 HTTP = "http://anchor.example/"
 
@@ -40,9 +41,10 @@ def test_a_certificate_that_fails_for_its_dates_alone_is_the_anchors_own() -> No
 
     assert result == AnchorResult(Failure.CERTIFICATE, outdated=True)
     assert (
-        best_result([AnchorResult(Failure.TIMEOUT), AnchorResult(Failure.CERTIFICATE, foreign=True), result]) == result
+        AnchorResult.best([AnchorResult(Failure.TIMEOUT), AnchorResult(Failure.CERTIFICATE, foreign=True), result])
+        == result
     )
-    assert best_result([result, AnchorResult()]) == AnchorResult()
+    assert AnchorResult.best([result, AnchorResult()]) == AnchorResult()
 
 
 def test_a_redirect_to_another_site_is_foreign_and_one_within_it_is_not() -> None:
@@ -74,13 +76,13 @@ def test_one_address_that_works_is_enough_and_a_wrong_answer_says_more_than_sile
     """Of several tries."""
     silent, wrong = AnchorResult(Failure.TIMEOUT), AnchorResult(None, foreign=True)
 
-    assert best_result([silent, wrong, AnchorResult()]).works
-    assert best_result([silent, wrong]) == wrong
-    assert best_result([]) == silent
+    assert AnchorResult.best([silent, wrong, AnchorResult()]).works
+    assert AnchorResult.best([silent, wrong]) == wrong
+    assert AnchorResult.best([]) == silent
 
 
 def test_hosts_of_one_site_lie_below_each_other() -> None:
     """`www.` counts for nothing; a common ending is not enough."""
-    assert same_site("http://www.a.example/", "https://m.a.example/")
-    assert not same_site("http://a.example/", "http://ba.example/")
-    assert not same_site("http://a.example/", "http://[broken/")
+    assert shares_host("http://www.a.example/", "https://m.a.example/")
+    assert not shares_host("http://a.example/", "http://ba.example/")
+    assert not shares_host("http://a.example/", "http://[broken/")
