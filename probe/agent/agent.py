@@ -15,10 +15,10 @@ import msgspec
 
 from probe import __version__
 from probe.agent import control_facts, hit_list, round_report, services
-from probe.agent.batching import Tidings, batches
+from probe.agent.batching import RoundFindings, make_batches
 from probe.agent.context import Surroundings
-from probe.agent.identity import Enrolment, enrolment_of, key_of, write_private
-from probe.agent.outbox import Kept, Outbox
+from probe.agent.identity import Enrolment, load_or_create_key, read_enrolment, write_private_file
+from probe.agent.outbox import AgentState, Outbox
 from probe.agent.round import Round, RoundResult, Terms
 from probe.agent.scheduler import due
 from probe.agent.watchlist import Watchlist
@@ -33,7 +33,7 @@ from probe.session.session import Instruments
 from probe.settings import Settings
 
 if TYPE_CHECKING:
-    from probe.agent.uplink import Collector, Delivery
+    from probe.agent.uplink import CollectorClient, UploadResult
 
 log = logging.getLogger(__name__)
 
@@ -58,12 +58,12 @@ class Agent:
         self._watchlist = watchlist
         self._outbox = outbox
         self.around = around
-        kept = outbox.kept()
+        kept = outbox.agent_state()
         self._kept = kept
         self._detector = Detector() if kept.detector is None else Detector.load(kept.detector)
-        self._control = control_facts.CollectorsControl(around.folder, max_age=settings.agent.control_max_age)
+        self._control = control_facts.CachedControl(around.folder, max_age=settings.agent.control_max_age)
         self._file_facts: Mapping[str, ControlFacts] | None = None
-        self._enrolment = enrolment_of(around.folder)
+        self._enrolment = read_enrolment(around.folder)
         self._known = hit_list.read(around.folder) if settings.agent.role == "control" else {}
 
     @property
@@ -73,13 +73,15 @@ class Agent:
             return self.settings.agent.collectors
         return () if self._enrolment is None else (self._enrolment.origin,)
 
-    def collector(self) -> Collector:
+    def collector(self) -> CollectorClient:
         """A fresh connection to the collector, to be used in `async with`."""
-        from probe.agent.uplink import Collector  # noqa: PLC0415 - aiohttp, only where there is a collector
+        from probe.agent.uplink import CollectorClient  # noqa: PLC0415 - aiohttp, only where there is a collector
 
-        return Collector(self.ways, ca_file=self.settings.agent.ca_file, timeout=self.settings.agent.uplink_timeout)
+        return CollectorClient(
+            self.ways, ca_file=self.settings.agent.ca_file, timeout=self.settings.agent.uplink_timeout
+        )
 
-    async def turn(self, instruments: Instruments, collector: Collector | None) -> RoundResult:
+    async def turn(self, instruments: Instruments, collector: CollectorClient | None) -> RoundResult:
         """Ask for control, do a round and write it down, whole or not at all.
 
         Raises:
@@ -132,7 +134,7 @@ class Agent:
             country=self.settings.network.country,
         )
 
-    async def _facts(self, collector: Collector | None, now: datetime) -> Mapping[str, ControlFacts]:
+    async def _facts(self, collector: CollectorClient | None, now: datetime) -> Mapping[str, ControlFacts]:
         if self.settings.agent.role == "control":
             return {}  # it is the control: nobody else's word goes into its own
         if self.settings.agent.control:
@@ -146,7 +148,7 @@ class Agent:
 
     def _facts_from_file(self, path: Path) -> Mapping[str, ControlFacts]:
         try:
-            self._file_facts = control_facts.from_file(path)
+            self._file_facts = control_facts.read_control_file(path)
         except RecordError as error:
             if self._file_facts is None:
                 raise
@@ -155,13 +157,13 @@ class Agent:
 
     def _write_down(self, result: RoundResult) -> None:
         now = self.around.clock.now()
-        told = self._outbox.told()
+        told = self._outbox.last_reports()
         if self.settings.agent.role == "control":
-            tidings, telling_now = round_report.of_control(
+            findings, telling_now = round_report.of_control(
                 result, told=told, repeat=self.settings.agent.control_repeat, now=now
             )
         else:
-            tidings, telling_now = round_report.of_vantage(
+            findings, telling_now = round_report.of_vantage(
                 result,
                 believed=self._detector.settled,
                 told=told,
@@ -174,65 +176,65 @@ class Agent:
             text: now for text, target in self._watchlist.targets
             if isinstance(target, RangeTarget) and text in result.verdicts
         }  # fmt: skip
-        kept = Kept(
+        kept = AgentState(
             detector=self._detector.dump(), vantage=result.report.state, measured={**self._kept.measured, **measured}
         )
         self._outbox.commit(
             kept,
-            self._batches(tidings, now),
+            self._batches(findings, now),
             agent=self._enrolment.agent if self._enrolment is not None else "",
-            told=telling_now if self.ways else {},
+            reports=telling_now if self.ways else {},
             now=now,
             notes={"round": msgspec.to_builtins(result.report), "version": __version__},
         )
         self._kept = kept
         if measured and self.settings.agent.role == "control":
-            self._known = hit_list.learnt(self._known, (result.verdicts[text] for text in measured))
+            self._known = hit_list.updated(self._known, (result.verdicts[text] for text in measured))
             hit_list.write(self.around.folder, self._known)
         self._beat(now, result)
 
-    def _batches(self, tidings: Tidings, now: datetime) -> tuple[Batch, ...]:
+    def _batches(self, findings: RoundFindings, now: datetime) -> tuple[Batch, ...]:
         if not self.ways:
             return ()
         network = Network(asn=self.settings.network.asn, country=self.settings.network.country)
-        return batches(tidings, sent=now, interval=self.settings.agent.interval, network=network)
+        return make_batches(findings, sent=now, interval=self.settings.agent.interval, network=network)
 
     def _beat(self, now: datetime, result: RoundResult) -> None:
         beat = {"time": now, "state": result.report.state, "interval": self.settings.agent.interval}
-        write_private(self.around.folder / HEARTBEAT_FILE, msgspec.json.encode(beat) + b"\n")
+        write_private_file(self.around.folder / HEARTBEAT_FILE, msgspec.json.encode(beat) + b"\n")
 
-    async def deliver(self, collector: Collector) -> Delivery:
+    async def deliver(self, collector: CollectorClient) -> UploadResult:
         """Send what waits; enrol first where a token is at hand.
 
         Raises:
             StorageError: an acknowledgement cannot be written down.
         """
-        from probe.agent.uplink import Delivery, Uplink  # noqa: PLC0415 - see `collector`
+        from probe.agent.uplink import Uplink, UploadResult  # noqa: PLC0415 - see `collector`
         from probe.agent.uplink_replies import Action  # noqa: PLC0415
 
         try:
             enrolment = await self._enrolled()
         except UplinkError as error:
-            delivery = Delivery(action=Action.ENROL, problem=str(error))
+            delivery = UploadResult(action=Action.ENROL, problem=str(error))
         else:
-            uplink = Uplink(collector, key_of(self.around.folder), enrolment, self.around.clock)
+            uplink = Uplink(collector, load_or_create_key(self.around.folder), enrolment, self.around.clock)
             delivery = await uplink.deliver(self._outbox)
         problem = {"time": self.around.clock.now(), "text": delivery.problem} if delivery.problem else None
-        self._outbox.note(uplink=problem, **({"sent": self.around.clock.now()} if delivery.sent else {}))
+        self._outbox.write_notes(uplink=problem, **({"sent": self.around.clock.now()} if delivery.sent else {}))
         return delivery
 
     async def _enrolled(self) -> Enrolment:
         from probe.agent.enrolment import enrol, origin_of  # noqa: PLC0415 - see `collector`
 
         origin = origin_of(self.ways[0])
-        found = enrolment_of(self.around.folder)
+        found = read_enrolment(self.around.folder)
         if found is None or found.origin != origin:
             name = self.settings.agent.token_file
             if not name:
                 raise UplinkError("not enrolled", where=origin, mend=f"run probe enrol {origin} --token-file FILE")
             token = read_token(Path(name))
             found = await enrol(origin, token, self.around.folder, self.settings, self.around.clock)
-        self._outbox.sign_over(found.agent)
+        self._outbox.assign_agent(found.agent)
         self._enrolment = found
         return found
 

@@ -18,14 +18,14 @@ from probe.lists.prefixes.prefix_table import PrefixTable
 from probe.lists.service import Service
 from probe.model.target import RangeTarget
 
-PIECE = 256 * 1024
+CHUNK_BYTES = 256 * 1024
 """Bytes read from a file at once."""
 IMPORTED = "imported"
 
 _NUMBER = re.compile(r"(?:AS|as)(\d{1,10})(?::(\d{1,5}))?")
 
 
-def table_of(files: Iterable[Path]) -> PrefixTable:
+def load_prefix_table(files: Iterable[Path]) -> PrefixTable:
     """The prefixes of some files of any of the known formats, together.
 
     A table of all the internet (half a million prefixes) takes some 20 s of one core and 400 MB; those of a few ASes,
@@ -37,7 +37,7 @@ def table_of(files: Iterable[Path]) -> PrefixTable:
     return PrefixTable([item for file in files for item in _items(file)])
 
 
-def ranges(
+def ranges_of(
     wanted: Iterable[str], table: PrefixTable, services: Iterable[Service], where: str = ""
 ) -> Iterator[tuple[str, str]]:
     """The ranges of some ASes, each with its service: empty where the AS was named by its number.
@@ -57,7 +57,7 @@ def ranges(
         if service is not None:
             asns, ports = service.asns, service.tcp_ports()
         else:
-            asn, port = numbered(text, where)
+            asn, port = parse_asn_and_port(text, where)
             asns, ports = (asn,), (port,)
         parts = expand(asns, table)
         if not parts:
@@ -71,7 +71,7 @@ def ranges(
                 yield str(RangeTarget(part.network, port)), "" if service is None else text
 
 
-def numbered(text: str, where: str = "") -> tuple[int, int]:
+def parse_asn_and_port(text: str, where: str = "") -> tuple[int, int]:
     """The AS and the port of `AS132203:8080`; port 443 where none is given.
 
     Raises:
@@ -91,7 +91,7 @@ def numbered(text: str, where: str = "") -> tuple[int, int]:
 def _items(file: Path) -> list[PrefixItem]:
     try:
         with file.open("rb") as stream:
-            pieces = unpack.unpack(iter(lambda: stream.read(PIECE), b""), str(file))
+            pieces = unpack.unpack(iter(lambda: stream.read(CHUNK_BYTES), b""), str(file))
             content = list(pieces)
     except OSError as error:
         raise ListError(f"cannot be read: {error.strerror}", where=str(file), mend="name another table") from error

@@ -15,11 +15,11 @@ from probe.formats.batch import MAX_CHANGES, MAX_COMPRESSED, Batch, ReportedChan
 from probe.model.event import Network
 from probe.model.verdict import Verdict
 
-ROOM = MAX_COMPRESSED - 64 * 1024
+MAX_ITEMS_BYTES = MAX_COMPRESSED - 64 * 1024
 """Bytes of items in one batch, before compression: what is within the bound before is within it after."""
 
 
-class Tidings(msgspec.Struct, frozen=True, kw_only=True):
+class RoundFindings(msgspec.Struct, frozen=True, kw_only=True):
     """What one round has to say.
 
     Attributes:
@@ -35,29 +35,29 @@ class Tidings(msgspec.Struct, frozen=True, kw_only=True):
     control: tuple[Verdict, ...] = ()
 
 
-def batches(tidings: Tidings, *, sent: datetime, interval: float, network: Network) -> tuple[Batch, ...]:
+def make_batches(findings: RoundFindings, *, sent: datetime, interval: float, network: Network) -> tuple[Batch, ...]:
     """The batches, in order, without agent, epoch and number: the outbox gives those.
 
     Args:
-        tidings: of one round.
+        findings: of one round.
         sent: the agent's wall clock.
         interval: seconds between rounds.
         network: where the agent is.
     """
     items: list[SettledStatus | ReportedChange | Verdict] = [
-        *tidings.settled,
-        *map(_fitting, tidings.changes),
-        *tidings.control,
+        *findings.settled,
+        *map(_fitting, findings.changes),
+        *findings.control,
     ]
-    groups = _grouped([item for item in items if _size(item) <= ROOM])
-    if tidings.report is None and not groups:
+    groups = _grouped([item for item in items if _size(item) <= MAX_ITEMS_BYTES])
+    if findings.report is None and not groups:
         return ()
     if not groups:
         groups = [[]]
     empty = Batch(agent="", epoch="", seq=0, sent=sent, interval=interval, network=network)
-    cut = [_filled(empty, group, tidings.services) for group in groups]
-    if tidings.report is not None:
-        cut[-1] = msgspec.structs.replace(cut[-1], rounds=(tidings.report,))
+    cut = [_filled(empty, group, findings.services) for group in groups]
+    if findings.report is not None:
+        cut[-1] = msgspec.structs.replace(cut[-1], rounds=(findings.report,))
     return tuple(cut)
 
 
@@ -78,7 +78,7 @@ def _filled(
 
 def _fitting(change: ReportedChange) -> ReportedChange:
     """The change; without its verdict where that alone would not fit: the transition is what matters."""
-    return change if _size(change) <= ROOM else ReportedChange(transition=change.transition)
+    return change if _size(change) <= MAX_ITEMS_BYTES else ReportedChange(transition=change.transition)
 
 
 def _size(item: msgspec.Struct) -> int:
@@ -94,7 +94,7 @@ def _grouped(
         size = _size(item)
         if not groups or size > room or len(groups[-1]) >= MAX_CHANGES:
             groups.append([])
-            room = ROOM
+            room = MAX_ITEMS_BYTES
         groups[-1].append(item)
         room -= size
     return groups

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from probe.agent.identity import write_private
+from probe.agent.identity import write_private_file
 from probe.errors import RecordError
 from probe.formats.jsonlines import lines_of, read_verdicts
 from probe.judge.control import facts
 from probe.model.verdict import ControlFacts
 
 if TYPE_CHECKING:
-    from probe.agent.uplink import Collector
+    from probe.agent.uplink import CollectorClient
 
-COPY_FILE = "control.jsonl"
-STAMP_FILE = "control.json"
-MAX_CONTROL = 64 * 1024 * 1024
+CONTROL_FILE = "control.jsonl"
+CONTROL_STAMP_FILE = "control.json"
+MAX_CONTROL_BYTES = 64 * 1024 * 1024
 """Bytes of a collector's control that are read."""
 
 
@@ -34,7 +34,7 @@ class _Stamp(msgspec.Struct):
     time: datetime
 
 
-def from_file(path: Path) -> Mapping[str, ControlFacts]:
+def read_control_file(path: Path) -> Mapping[str, ControlFacts]:
     """The facts in a file of verdicts.
 
     Raises:
@@ -49,7 +49,7 @@ def from_file(path: Path) -> Mapping[str, ControlFacts]:
         ) from error
 
 
-class CollectorsControl:
+class CachedControl:
     """The collector's control and its copy on disk.
 
     Args:
@@ -62,29 +62,29 @@ class CollectorsControl:
         self._max_age = max_age
         self._facts: Mapping[str, ControlFacts] | None = None
 
-    async def refresh(self, collector: Collector, now: datetime) -> str:
+    async def refresh(self, collector: CollectorClient, now: datetime) -> str:
         """Ask for news; what went wrong in one line, or nothing.
 
         Raises:
             StorageError: the copy cannot be written.
         """
-        from probe.agent.uplink import CONTROL  # noqa: PLC0415 - aiohttp is there already when there is a collector
+        from probe.agent.uplink import CONTROL_PATH  # noqa: PLC0415 - aiohttp is there already when there is a collector
 
         stamp = self._stamp()
         headers = {"If-None-Match": stamp.etag} if stamp is not None and stamp.etag else {}
-        reply = await collector.get(CONTROL, headers, MAX_CONTROL)
+        reply = await collector.get(CONTROL_PATH, headers, MAX_CONTROL_BYTES)
         if isinstance(reply, str):
             return reply
         if reply.status == 304 and stamp is not None:
             self._write_stamp(stamp.etag, now)
             return ""
         if reply.status != 200:
-            return f"{collector.ways[0]}: no control (status {reply.status})"
+            return f"{collector.urls[0]}: no control (status {reply.status})"
         try:
             fresh = facts(read_verdicts(reply.body.splitlines(), "the collector's control"))
         except RecordError as error:
             return str(error)
-        write_private(self._folder / COPY_FILE, reply.body)
+        write_private_file(self._folder / CONTROL_FILE, reply.body)
         self._write_stamp(reply.etag, now)
         self._facts = fresh
         return ""
@@ -96,16 +96,16 @@ class CollectorsControl:
             return {}
         if self._facts is None:
             try:
-                self._facts = from_file(self._folder / COPY_FILE)
+                self._facts = read_control_file(self._folder / CONTROL_FILE)
             except RecordError:
                 return {}
         return self._facts
 
     def _stamp(self) -> _Stamp | None:
         try:
-            return msgspec.json.decode((self._folder / STAMP_FILE).read_bytes(), type=_Stamp)
+            return msgspec.json.decode((self._folder / CONTROL_STAMP_FILE).read_bytes(), type=_Stamp)
         except (OSError, msgspec.DecodeError):
             return None  # the copy is a convenience: without a stamp it is fetched again
 
     def _write_stamp(self, etag: str, now: datetime) -> None:
-        write_private(self._folder / STAMP_FILE, msgspec.json.encode(_Stamp(etag=etag, time=now)))
+        write_private_file(self._folder / CONTROL_STAMP_FILE, msgspec.json.encode(_Stamp(etag=etag, time=now)))

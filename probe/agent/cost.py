@@ -1,9 +1,9 @@
 """What watching costs a volunteer's line in a day: packets, bytes and connections, estimated. Pure.
 
-The numbers per look were counted by tcpdump at a vantage of the laboratory (`python -m benchmarks.cost`, 2026-11-22),
-with one network resolver, three trusted ones and everything healthy: both directions, IP headers included, resolvers
-too. The lab's pages have some hundred bytes; a real one is taken for `PAGE` bytes. A failing target costs more: it is
-tried again, and compared with other names.
+tcpdump counted the numbers per look at a vantage of the laboratory (`python -m benchmarks.cost`, 2026-11-22), with one
+network resolver, three trusted resolvers and everything healthy: both directions, IP headers and resolvers included.
+The pages of the laboratory have some hundred bytes; for a real page `PAGE_BYTES` are added. A failing target costs
+more: it is tried again, and compared with other names.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from probe.model.target import DnsTarget, DomainTarget, QuicTarget, RangeTarget,
 from probe.plan.sampling import width
 from probe.settings import Settings
 
-DAY = 86400.0
-PAGE = 30_000
+DAY_SECONDS = 86400.0
+PAGE_BYTES = 30_000
 """Bytes of a page beyond the lab's, as they come over the wire: the HTML of the median home page (HTTP Archive, Web
 Almanac 2022, chapter Page Weight, 31 kB). A page is read to 512 KiB at most
 (`probe.measure.http_get.MAX_BODY_BYTES`)."""
-SEGMENT = 1448
+SEGMENT_PAYLOAD_BYTES = 1448
 """Bytes of TCP payload in a full packet of Ethernet (1500, less 20 of IP, 20 of TCP, 12 of options)."""
 
 
@@ -43,32 +43,32 @@ class Cost(NamedTuple):
         return Cost(*(one + two for one, two in zip(self, other, strict=True)))
 
 
-NOTHING = Cost(0, 0, 0)
-BODY = Cost(PAGE / SEGMENT * 1.5, PAGE, 0)
+NO_COST = Cost(0, 0, 0)
+PAGE_BODY_COST = Cost(PAGE_BYTES / SEGMENT_PAYLOAD_BYTES * 1.5, PAGE_BYTES, 0)
 """A page's packets, and an acknowledgement for every second one."""
-PAGES = {
-    "https": Cost(48.4, 10427, 4.5).plus(BODY),
-    "http": Cost(40.2, 7542, 4.5).plus(BODY),
-    "domain": Cost(56.5, 12779, 5.4).plus(BODY.times(2)),
+PAGE_COSTS = {
+    "https": Cost(48.4, 10427, 4.5).plus(PAGE_BODY_COST),
+    "http": Cost(40.2, 7542, 4.5).plus(PAGE_BODY_COST),
+    "domain": Cost(56.5, 12779, 5.4).plus(PAGE_BODY_COST.times(2)),
 }
-LOOKS = {
-    **PAGES,
+COST_PER_LOOK = {
+    **PAGE_COSTS,
     "dns": Cost(30.4, 4946, 3.5),
     "tcp": Cost(14.0, 816, 2.5),
     "tls": Cost(13.2, 2803, 1.5),
     "quic": Cost(39.6, 9096, 4.5),
 }
 """Kind of target -> one healthy look."""
-ADDRESS = Cost(127.5 / 16, 8250 / 16, 19.5 / 16)
+RANGE_ADDRESS_COST = Cost(127.5 / 16, 8250 / 16, 19.5 / 16)
 """One address of a range, with its share of what is asked beside them: a look at 16 that all answered."""
-SEND = Cost(59.1 + 15 * 4, 74_634, 1.0)
+SEND_COST = Cost(59.1 + 15 * 4, 74_634, 1.0)
 """One sending beside a look at a page (`measure.send`). tcpdump sees a request of 4.4 kB as one packet, which the card
 cuts into four, acknowledged by two; 15 are made."""
-ANCHOR = Cost(18.0, 5600, 1.0).plus(BODY)
+ANCHOR_COST = Cost(18.0, 5600, 1.0).plus(PAGE_BODY_COST)
 """One look at one anchor."""
 
 
-class Item(NamedTuple):
+class DailyCost(NamedTuple):
     """A part of the day.
 
     Attributes:
@@ -84,27 +84,27 @@ class Item(NamedTuple):
     cost: Cost
 
 
-def day(settings: Settings, watchlist: Watchlist) -> Iterator[Item]:
+def daily_costs(settings: Settings, watchlist: Watchlist) -> Iterator[DailyCost]:
     """What a day costs, by kind, anchors last. A collector's part is small and left out.
 
     The anchors are looked at before and after each round; a look at ranges of one network comes once an hour at most.
     """
-    rounds = DAY / settings.agent.interval
+    rounds = DAY_SECONDS / settings.agent.interval
     kinds: dict[str, int] = {}
     for _, target in watchlist.targets:
         if not isinstance(target, RangeTarget):
             kinds[kind_of(target)] = kinds.get(kind_of(target), 0) + 1
-    for kind, cost in LOOKS.items():
+    for kind, cost in COST_PER_LOOK.items():
         if number := kinds.get(kind, 0):
-            yield Item(kind, number, number * rounds, cost.times(number * rounds))
+            yield DailyCost(kind, number, number * rounds, cost.times(number * rounds))
     if settings.measure.send == "always" and (number := kinds.get("https", 0) + kinds.get("domain", 0)):
-        yield Item("send", number, number * rounds, SEND.times(number * rounds))
+        yield DailyCost("send", number, number * rounds, SEND_COST.times(number * rounds))
     yield from _of_ranges(settings, watchlist, rounds)
     if anchors := len((*settings.measure.anchors, *settings.measure.domestic_anchors)):
-        yield Item("anchor", anchors, 2 * anchors * rounds, ANCHOR.times(2 * anchors * rounds))
+        yield DailyCost("anchor", anchors, 2 * anchors * rounds, ANCHOR_COST.times(2 * anchors * rounds))
 
 
-def _of_ranges(settings: Settings, watchlist: Watchlist, rounds: float) -> Iterator[Item]:
+def _of_ranges(settings: Settings, watchlist: Watchlist, rounds: float) -> Iterator[DailyCost]:
     networks: dict[str, int] = {}
     texts = 0
     for text, target in watchlist.targets:
@@ -114,9 +114,9 @@ def _of_ranges(settings: Settings, watchlist: Watchlist, rounds: float) -> Itera
             found = width(ipaddress.ip_network(target.network), sample)
             networks[target.network] = max(found, networks.get(target.network, 0))
     if networks:
-        looks = min(rounds, DAY / RANGE_INTERVAL)
+        looks = min(rounds, DAY_SECONDS / RANGE_INTERVAL)
         addresses = sum(networks.values()) * looks
-        yield Item("range", texts, len(networks) * looks, ADDRESS.times(addresses))
+        yield DailyCost("range", texts, len(networks) * looks, RANGE_ADDRESS_COST.times(addresses))
 
 
 def kind_of(target: Target) -> str:
@@ -138,15 +138,15 @@ def kind_of(target: Target) -> str:
             return "range"
 
 
-def lines(items: Iterator[Item]) -> Iterator[str]:
+def format_costs(items: Iterator[DailyCost]) -> Iterator[str]:
     """For people: a line a kind, then the sum and what it rests on."""
-    total, looks = NOTHING, 0.0
+    total, looks = NO_COST, 0.0
     for item in items:
         total, looks = total.plus(item.cost), looks + item.looks
         yield f"a day\t{item.what}\t{item.number} of them, {item.looks:,.0f} looks: {_said(item.cost)}"
     yield (
         f"a day\tall\t{looks:,.0f} looks: {_said(total)}. An estimate: what a healthy look cost in the laboratory and "
-        f"{PAGE // 1000} kB a page (read to 512 KiB at most); failing targets and redirects cost more"
+        f"{PAGE_BYTES // 1000} kB a page (read to 512 KiB at most); failing targets and redirects cost more"
     )
 
 

@@ -55,7 +55,7 @@ async def once(settings: Settings, around: Surroundings, show: Show) -> tuple[Ex
                 _show(result, show)
             problem = "" if collector is None else (await agent.deliver(collector)).problem
         if problem:
-            return ExitStatus.NOT_ALL_WELL, f"{problem}; {outbox.waiting()} batches wait for the next run"
+            return ExitStatus.NOT_ALL_WELL, f"{problem}; {outbox.unsent_count()} batches wait for the next run"
         offline = result.report.state == VantageState.OFFLINE
         return (ExitStatus.OFFLINE if offline else ExitStatus.OK), ""
 
@@ -121,7 +121,7 @@ async def _turns(agent: Agent, outbox: Outbox, around: Surroundings, reload: asy
                 await _rest(agent.settings, result, around, reload)
             if sending is not None:
                 sending.cancel()
-        if collector is not None and outbox.waiting():
+        if collector is not None and outbox.unsent_count():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_SECONDS):
                     await agent.deliver(collector)

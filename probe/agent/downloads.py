@@ -20,11 +20,11 @@ from probe.errors import ProbeError, StorageError
 from probe.lists.shipped import RegisterSource
 
 MAX_REDIRECTS = 5
-PIECE = 65536
+CHUNK_BYTES = 65536
 """Bytes read from the network at once."""
 
 
-class Copy(msgspec.Struct, frozen=True, kw_only=True):
+class DownloadRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What is remembered of the last good copy of a list, beside it as `NAME.json`.
 
     Attributes:
@@ -40,19 +40,19 @@ class Copy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """A raw file that waits to be filtered, and what to remember of it when that went well."""
+class Download:
+    """A raw file that waits to be filtered, and what to write_record of it when that went well."""
 
     raw: Path
-    copy: Copy
+    copy: DownloadRecord
 
 
-class FetchError(ProbeError):
+class DownloadError(ProbeError):
     """A list could not be brought. The last good copy stays."""
 
 
 @contextmanager
-def raw_file(folder: Path, name: str) -> Iterator[Path]:
+def temporary_raw_file(folder: Path, name: str) -> Iterator[Path]:
     """A place for the raw file that only its owner can read, and that is gone afterwards whatever happened."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -67,21 +67,21 @@ def raw_file(folder: Path, name: str) -> Iterator[Path]:
             raw.unlink()
 
 
-def last_copy(folder: Path, name: str) -> Copy | None:
+def read_record(folder: Path, name: str) -> DownloadRecord | None:
     """What is remembered of the last good copy; None when there is none, or its list is gone."""
     try:
-        known = msgspec.json.decode((folder / f"{name}.json").read_bytes(), type=Copy)
+        known = msgspec.json.decode((folder / f"{name}.json").read_bytes(), type=DownloadRecord)
     except (OSError, msgspec.DecodeError):
         return None
     return known if (folder / f"{name}.csv").is_file() else None
 
 
-def remember(folder: Path, name: str, copy: Copy) -> None:
+def write_record(folder: Path, name: str, copy: DownloadRecord) -> None:
     """Keep what is known of a copy, once the copy itself is in place."""
-    replace(folder / f"{name}.json", [msgspec.json.encode(copy)])
+    replace_file(folder / f"{name}.json", [msgspec.json.encode(copy)])
 
 
-def replace(path: Path, pieces: Iterator[bytes] | list[bytes]) -> None:
+def replace_file(path: Path, pieces: Iterator[bytes] | list[bytes]) -> None:
     """Write a file so that at every moment there is either the old one or the whole new one.
 
     Raises:
@@ -102,7 +102,7 @@ def replace(path: Path, pieces: Iterator[bytes] | list[bytes]) -> None:
             waiting.unlink()
 
 
-async def fetch(register: RegisterSource, raw: Path, known: Copy | None, clock: Clock) -> Fetched | None:
+async def download(register: RegisterSource, raw: Path, known: DownloadRecord | None, clock: Clock) -> Download | None:
     """Bring a register from the first of its addresses that answers.
 
     Args:
@@ -115,21 +115,23 @@ async def fetch(register: RegisterSource, raw: Path, known: Copy | None, clock: 
         What came; None when it has not changed.
 
     Raises:
-        FetchError: it is published no more, or no address gave it in time and size.
+        DownloadError: it is published no more, or no address gave it in time and size.
     """
     if register.dead:
-        raise FetchError(f"{register.name} cannot be fetched: {register.dead}")
+        raise DownloadError(f"{register.name} cannot be fetched: {register.dead}")
     failures: list[str] = []
     for url in register.urls:
         try:
             return await _from(url, register, raw, known, clock)
-        except FetchError as error:
+        except DownloadError as error:
             failures.append(str(error))
     kept = f"the copy of {known.fetched:%Y-%m-%d %H:%M} is kept" if known is not None else "there is no earlier copy"
-    raise FetchError(f"{register.name} cannot be fetched ({'; '.join(failures)})", mend=kept)
+    raise DownloadError(f"{register.name} cannot be fetched ({'; '.join(failures)})", mend=kept)
 
 
-async def _from(url: str, register: RegisterSource, raw: Path, known: Copy | None, clock: Clock) -> Fetched | None:
+async def _from(
+    url: str, register: RegisterSource, raw: Path, known: DownloadRecord | None, clock: Clock
+) -> Download | None:
     import aiohttp  # noqa: PLC0415 - slow to import, and most commands fetch nothing
 
     # Compressed answers are unpacked by the reader, within its bounds.
@@ -147,19 +149,19 @@ async def _from(url: str, register: RegisterSource, raw: Path, known: Copy | Non
             if answer.status == 304 and known is not None:
                 return None
             if answer.status != 200:
-                raise FetchError(f"HTTP status {answer.status}", where=url)
-            await _store(answer.content.iter_chunked(PIECE), raw, register.max_bytes, url)
-            copy = Copy(
+                raise DownloadError(f"HTTP status {answer.status}", where=url)
+            await _store(answer.content.iter_chunked(CHUNK_BYTES), raw, register.max_bytes, url)
+            copy = DownloadRecord(
                 url=url,
                 fetched=clock.now().astimezone(UTC),
                 etag=answer.headers.get("ETag", "")[:1000],
                 modified=answer.headers.get("Last-Modified", "")[:100],
             )
-            return Fetched(raw, copy)
+            return Download(raw, copy)
     except TimeoutError as error:
-        raise FetchError(f"not there within {register.timeout:g} s", where=url) from error
+        raise DownloadError(f"not there within {register.timeout:g} s", where=url) from error
     except aiohttp.ClientError as error:
-        raise FetchError(f"{type(error).__name__}: {error}", where=url) from error
+        raise DownloadError(f"{type(error).__name__}: {error}", where=url) from error
 
 
 async def _store(pieces: AsyncIterable[bytes], raw: Path, max_bytes: int, url: str) -> None:
@@ -169,7 +171,7 @@ async def _store(pieces: AsyncIterable[bytes], raw: Path, max_bytes: int, url: s
             async for piece in pieces:
                 size += len(piece)
                 if size > max_bytes:
-                    raise FetchError(f"larger than {max_bytes} bytes", where=url)
+                    raise DownloadError(f"larger than {max_bytes} bytes", where=url)
                 file.write(piece)
     except OSError as error:
         if isinstance(error, TimeoutError):

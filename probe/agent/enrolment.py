@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from probe.agent.identity import KEY_FILE, Enrolment, key_of, remember
-from probe.agent.uplink import ENROL, Collector
+from probe.agent.identity import KEY_FILE, Enrolment, load_or_create_key, write_enrolment
+from probe.agent.uplink import ENROL_PATH, CollectorClient
 from probe.clock import Clock
 from probe.errors import UplinkError, UsageError
 from probe.settings import Settings
@@ -46,7 +46,7 @@ def origin_of(url: str) -> str:
 
 
 async def enrol(url: str, token: str, folder: Path, settings: Settings, clock: Clock) -> Enrolment:
-    """Register this agent's key, made now if need be, and remember the answer in the folder.
+    """Register this agent's key, made now if need be, and write_enrolment the answer in the folder.
 
     Args:
         url: of the collector.
@@ -64,7 +64,9 @@ async def enrol(url: str, token: str, folder: Path, settings: Settings, clock: C
     origin = origin_of(url)
     if not token or len(token) > 500 or not token.isprintable():
         raise UsageError("the token is empty or no token", mend="ask the collector's operator for one")
-    async with Collector((origin,), ca_file=settings.agent.ca_file, timeout=settings.agent.uplink_timeout) as collector:
+    async with CollectorClient(
+        (origin,), ca_file=settings.agent.ca_file, timeout=settings.agent.uplink_timeout
+    ) as collector:
         agent = await _ask(collector, token, folder, settings)
         if agent is None:  # this key belongs to an earlier enrolment that we no longer have: make another
             (folder / KEY_FILE).replace(folder / f"{KEY_FILE}.old")
@@ -72,22 +74,22 @@ async def enrol(url: str, token: str, folder: Path, settings: Settings, clock: C
     if agent is None:
         raise UplinkError("the collector knows this key already", where=origin, mend="empty the state folder")
     enrolment = Enrolment(agent=agent, origin=origin, url=url, role=settings.agent.role, time=clock.now())
-    remember(folder, enrolment)
+    write_enrolment(folder, enrolment)
     return enrolment
 
 
-async def _ask(collector: Collector, token: str, folder: Path, settings: Settings) -> str | None:
+async def _ask(collector: CollectorClient, token: str, folder: Path, settings: Settings) -> str | None:
     body = msgspec.json.encode(
         {
             "token": token,
-            "public_key": key_of(folder).public,
+            "public_key": load_or_create_key(folder).public,
             "role": settings.agent.role,
             "asn": settings.network.asn,
             "country": settings.network.country,
         }
     )
-    reply = await collector.post(ENROL, body, {"Content-Type": "application/json"})
-    where = collector.ways[0]
+    reply = await collector.post(ENROL_PATH, body, {"Content-Type": "application/json"})
+    where = collector.urls[0]
     if isinstance(reply, str):
         raise UplinkError(f"not enrolled: {reply}", mend="try again when the collector answers")
     try:

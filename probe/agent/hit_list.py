@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from probe.agent.identity import write_private
+from probe.agent.identity import write_private_file
 from probe.errors import TargetError
 from probe.judge.hits import hits
 from probe.model.observation import Connection
@@ -19,33 +19,33 @@ from probe.model.step import Purpose
 from probe.model.target import RangeTarget, parse
 from probe.model.verdict import Verdict
 
-FILE = "ranges.json"
-MOST = 4096
+HIT_LIST_FILE = "ranges.json"
+MAX_ADDRESSES_PER_RANGE = 4096
 """Addresses kept of one range."""
-PATIENCE = 24
+MAX_CONSECUTIVE_MISSES = 24
 """Looks in a row that an address may miss before it is forgotten: at one an hour a day."""
 
-Counts = dict[str, dict[str, int]]
+MissCounts = dict[str, dict[str, int]]
 
 
-def read(folder: Path) -> Counts:
+def read(folder: Path) -> MissCounts:
     """Range -> address -> looks missed in a row; nothing where there is no such file or it makes no sense."""
     try:
-        return msgspec.json.decode((folder / FILE).read_bytes(), type=Counts)
+        return msgspec.json.decode((folder / HIT_LIST_FILE).read_bytes(), type=MissCounts)
     except (OSError, msgspec.DecodeError):
         return {}
 
 
-def write(folder: Path, counts: Counts) -> None:
+def write(folder: Path, counts: MissCounts) -> None:
     """Keep them for the next start.
 
     Raises:
         StorageError: the file cannot be written.
     """
-    write_private(folder / FILE, msgspec.json.encode(counts))
+    write_private_file(folder / HIT_LIST_FILE, msgspec.json.encode(counts))
 
 
-def learnt(counts: Mapping[str, Mapping[str, int]], verdicts: Iterable[Verdict]) -> Counts:
+def updated(counts: Mapping[str, Mapping[str, int]], verdicts: Iterable[Verdict]) -> MissCounts:
     """The counts after a round. Pure."""
     found = {text: dict(known) for text, known in counts.items()}
     for verdict in verdicts:
@@ -58,8 +58,8 @@ def learnt(counts: Mapping[str, Mapping[str, int]], verdicts: Iterable[Verdict])
             continue  # nothing of it answered: rather our own line than every machine
         known = found.get(verdict.target, {})
         missed = {address: times + (address in asked) for address, times in known.items() if address not in answered}
-        kept = {address: times for address, times in missed.items() if times < PATIENCE}
-        found[verdict.target] = dict([*dict.fromkeys(answered, 0).items(), *kept.items()][:MOST])
+        kept = {address: times for address, times in missed.items() if times < MAX_CONSECUTIVE_MISSES}
+        found[verdict.target] = dict([*dict.fromkeys(answered, 0).items(), *kept.items()][:MAX_ADDRESSES_PER_RANGE])
     return found
 
 

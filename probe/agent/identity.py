@@ -41,7 +41,7 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
     time: datetime
 
 
-class Key:
+class SigningKey:
     """The agent's key pair (RFC 8032). `cryptography` is imported when the first one is made: rounds do not need it."""
 
     def __init__(self, seed: bytes) -> None:
@@ -59,7 +59,7 @@ class Key:
         return b64encode(self._private.sign(message)).decode("ascii")
 
 
-def key_of(folder: Path) -> Key:
+def load_or_create_key(folder: Path) -> SigningKey:
     """The key in this folder; made, when there is none yet.
 
     Raises:
@@ -71,8 +71,8 @@ def key_of(folder: Path) -> Key:
         text = path.read_bytes()
     except FileNotFoundError:
         seed = os.urandom(32)
-        write_private(path, b64encode(seed) + b"\n")
-        return Key(seed)
+        write_private_file(path, b64encode(seed) + b"\n")
+        return SigningKey(seed)
     except OSError as error:
         raise StateError(f"cannot be read: {error.strerror}", where=str(path)) from error
     if sys.platform != "win32" and path.stat().st_mode & 0o077:
@@ -83,10 +83,10 @@ def key_of(folder: Path) -> Key:
         seed = b""
     if len(seed) != 32:
         raise StateError("not a key", where=str(path), mend="move it away and enrol again")
-    return Key(seed)
+    return SigningKey(seed)
 
 
-def enrolment_of(folder: Path) -> Enrolment | None:
+def read_enrolment(folder: Path) -> Enrolment | None:
     """What the collector answered; None when this agent never enrolled.
 
     Raises:
@@ -103,16 +103,16 @@ def enrolment_of(folder: Path) -> Enrolment | None:
         raise StateError(f"not an enrolment: {error}", where=str(path), mend="move it away and enrol again") from error
 
 
-def remember(folder: Path, enrolment: Enrolment) -> None:
+def write_enrolment(folder: Path, enrolment: Enrolment) -> None:
     """Keep what the collector answered.
 
     Raises:
         StorageError: it cannot be written.
     """
-    write_private(folder / ENROLMENT_FILE, msgspec.json.encode(enrolment) + b"\n")
+    write_private_file(folder / ENROLMENT_FILE, msgspec.json.encode(enrolment) + b"\n")
 
 
-def write_private(path: Path, content: bytes) -> None:
+def write_private_file(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, readable by its owner alone.
 
     Raises:

@@ -26,7 +26,7 @@ from probe.formats import batch as batches
 from probe.formats.batch import Batch
 
 STATE_FILE = "state.sqlite"
-KEPT_SECONDS = 7 * 86400
+ACKNOWLEDGED_RETENTION_SECONDS = 7 * 86400
 """How long acknowledged batches are kept for a rewind."""
 
 MIGRATIONS = (
@@ -51,7 +51,7 @@ MIGRATIONS = (
 """Scripts, each run once, in order; how many have been run is in the file's `user_version`."""
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class UnsentBatch(msgspec.Struct, frozen=True):
     """A batch to send: the number and the bytes of its JSON, compressed."""
 
     seq: int
@@ -63,14 +63,14 @@ class Waiting(msgspec.Struct, frozen=True):
         return gzip.decompress(self.compressed)
 
 
-class Told(msgspec.Struct, frozen=True):
+class LastReport(msgspec.Struct, frozen=True):
     """What was said of a target in this epoch, and when (Unix seconds)."""
 
     time: int
     facts: str
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
+class AgentState(msgspec.Struct, frozen=True, kw_only=True):
     """What one round hands to the next.
 
     Attributes:
@@ -149,36 +149,38 @@ class Outbox:
 
     # What rounds read and write
 
-    def kept(self) -> Kept:
+    def agent_state(self) -> AgentState:
         """What the last round left."""
         with self._clear_errors():
             detector, vantage, measured = self._db.execute("SELECT detector, vantage, measured FROM kept").fetchone()
-        return Kept(
+        return AgentState(
             detector=detector, vantage=vantage, measured=msgspec.json.decode(measured, type=dict[str, datetime])
         )
 
-    def told(self) -> dict[str, Told]:
+    def last_reports(self) -> dict[str, LastReport]:
         """Target -> what was said of it in this epoch."""
         with self._clear_errors():
-            return {row[0]: Told(row[1], row[2]) for row in self._db.execute("SELECT target, time, facts FROM told")}
+            return {
+                row[0]: LastReport(row[1], row[2]) for row in self._db.execute("SELECT target, time, facts FROM told")
+            }
 
     def commit(
         self,
-        kept: Kept,
+        state: AgentState,
         drafts: Sequence[Batch],
         *,
         agent: str,
-        told: Mapping[str, Told],
+        reports: Mapping[str, LastReport],
         now: datetime,
         notes: Mapping[str, object] | None = None,
     ) -> None:
         """Write a round, whole or not at all.
 
         Args:
-            kept: for the next round.
+            state: for the next round.
             drafts: batches without agent, epoch and number, in order.
             agent: id given at enrolment; empty when there was none yet.
-            told: what the drafts say of targets.
+            reports: what the drafts say of targets.
             now: to forget what was acknowledged a week before.
             notes: for `probe doctor`.
 
@@ -190,16 +192,18 @@ class Outbox:
             for draft in drafts:
                 self._insert(msgspec.structs.replace(draft, agent=agent, epoch=epoch, seq=seq))
                 seq += 1
-            measured = msgspec.json.encode(kept.measured).decode()
+            measured = msgspec.json.encode(state.measured).decode()
             self._db.execute(
                 "UPDATE kept SET next = ?, detector = ?, vantage = ?, measured = ?",
-                (seq, kept.detector, kept.vantage, measured),
+                (seq, state.detector, state.vantage, measured),
             )
             self._db.executemany(
                 "INSERT OR REPLACE INTO told (target, time, facts) VALUES (?, ?, ?)",
-                [(target, said.time, said.facts) for target, said in told.items()],
+                [(target, said.time, said.facts) for target, said in reports.items()],
             )
-            self._db.execute("DELETE FROM batch WHERE acked < ?", (int(now.timestamp()) - KEPT_SECONDS,))
+            self._db.execute(
+                "DELETE FROM batch WHERE acked < ?", (int(now.timestamp()) - ACKNOWLEDGED_RETENTION_SECONDS,)
+            )
             self._note(notes or {})
 
     def _insert(self, batch: Batch) -> None:
@@ -208,16 +212,16 @@ class Outbox:
 
     # What the uplink reads and writes
 
-    def waiting(self) -> int:
+    def unsent_count(self) -> int:
         """How many batches wait."""
         with self._clear_errors():
             return int(self._db.execute("SELECT count(*) FROM batch WHERE acked IS NULL").fetchone()[0])
 
-    def first(self) -> Waiting | None:
+    def next_unsent(self) -> UnsentBatch | None:
         """The batch to send next; None when none waits."""
         with self._clear_errors():
             row = self._db.execute("SELECT seq, body FROM batch WHERE acked IS NULL ORDER BY seq LIMIT 1").fetchone()
-        return None if row is None else Waiting(*row)
+        return None if row is None else UnsentBatch(*row)
 
     def acknowledge(self, seq: int, now: datetime) -> None:
         """The collector keeps everything up to this number."""
@@ -237,7 +241,7 @@ class Outbox:
             )
         return True
 
-    def restart(self) -> None:
+    def start_new_epoch(self) -> None:
         """Begin a new epoch: what waits is numbered from 1 again, and everything settled will be told anew."""
         with self._clear_errors(), self._transaction():
             epoch = token_hex(8)
@@ -249,7 +253,7 @@ class Outbox:
                 batch = batches.decode(gzip.decompress(body))
                 self._insert(msgspec.structs.replace(batch, epoch=epoch, seq=seq))
 
-    def discard(self, seq: int) -> None:
+    def drop_content(self, seq: int) -> None:
         """Keep the number and the round of a batch, and drop what else it says."""
         with self._clear_errors(), self._transaction():
             (body,) = self._db.execute("SELECT body FROM batch WHERE seq = ?", (seq,)).fetchone()
@@ -258,7 +262,7 @@ class Outbox:
             self._db.execute("DELETE FROM batch WHERE seq = ?", (seq,))
             self._insert(bare)
 
-    def sign_over(self, agent: str) -> None:
+    def assign_agent(self, agent: str) -> None:
         """Put the id given at enrolment into batches that were made before it, or under another; none was ever sent.
 
         Batches made under another id belong to a history the new one does not continue: a new epoch begins for them.
@@ -266,7 +270,7 @@ class Outbox:
         with self._clear_errors():
             others = self._db.execute("SELECT DISTINCT agent FROM batch WHERE agent <> ?", (agent,)).fetchall()
         if any(name for (name,) in others):
-            self.restart()
+            self.start_new_epoch()
         with self._clear_errors(), self._transaction():
             rows = self._db.execute("SELECT seq, body FROM batch WHERE agent <> ?", (agent,)).fetchall()
             for seq, body in rows:
@@ -276,7 +280,7 @@ class Outbox:
 
     # What people read
 
-    def note(self, **values: object) -> None:
+    def write_notes(self, **values: object) -> None:
         """Write down something for `probe doctor`."""
         with self._clear_errors(), self._transaction():
             self._note(values)
@@ -329,4 +333,4 @@ def read_notes(path: Path) -> dict[str, object]:
     if not path.is_file():
         raise StateError("no state yet", where=str(path), mend="start `probe run`")
     with closing(Outbox(path)) as outbox:
-        return outbox.notes() | {"waiting": outbox.waiting()}
+        return outbox.notes() | {"waiting": outbox.unsent_count()}

@@ -12,8 +12,8 @@ from hashlib import sha256
 
 import msgspec
 
-from probe.agent.batching import Tidings
-from probe.agent.outbox import Told
+from probe.agent.batching import RoundFindings
+from probe.agent.outbox import LastReport
 from probe.agent.round import RoundResult
 from probe.detect import detector_input
 from probe.formats.batch import ReportedChange, SettledStatus
@@ -29,12 +29,12 @@ def of_vantage(
     result: RoundResult,
     *,
     believed: Believed,
-    told: Mapping[str, Told],
+    told: Mapping[str, LastReport],
     last_state: str,
     asn: int,
     services: Mapping[str, str],
     now: datetime,
-) -> tuple[Tidings, dict[str, Told]]:
+) -> tuple[RoundFindings, dict[str, LastReport]]:
     """What a vantage tells, and what is told by it.
 
     Args:
@@ -49,7 +49,7 @@ def of_vantage(
     changes = tuple(ReportedChange(transition=transition, verdict=verdict) for transition, verdict in result.changes)
     changed = {change.transition.target: change.transition.after for change in changes}
     seconds = int(now.timestamp())
-    telling = {target: Told(seconds, f"{asn} {after}") for target, after in changed.items() if target != VANTAGE}
+    telling = {target: LastReport(seconds, f"{asn} {after}") for target, after in changed.items() if target != VANTAGE}
     settled = []
     for target in result.verdicts:
         belief = believed(target)
@@ -58,7 +58,7 @@ def of_vantage(
         said = f"{asn} {belief.status}"
         if target not in told or told[target].facts != said:
             settled.append(SettledStatus(target=target, status=belief.status, since=belief.since, causes=belief.causes))
-            telling[target] = Told(seconds, said)
+            telling[target] = LastReport(seconds, said)
     for update in result.updates:
         belief = believed(update.target)
         if belief is not None and update.target not in telling:
@@ -68,12 +68,12 @@ def of_vantage(
     quiet = not changes and not settled
     mute_still = VantageState(result.report.state) in MUTE and result.report.state == last_state
     report = None if quiet and mute_still else result.report
-    return Tidings(report=report, changes=changes, settled=tuple(settled), services=dict(services)), telling
+    return RoundFindings(report=report, changes=changes, settled=tuple(settled), services=dict(services)), telling
 
 
 def of_control(
-    result: RoundResult, *, told: Mapping[str, Told], repeat: float, now: datetime
-) -> tuple[Tidings, dict[str, Told]]:
+    result: RoundResult, *, told: Mapping[str, LastReport], repeat: float, now: datetime
+) -> tuple[RoundFindings, dict[str, LastReport]]:
     """What a control tells, and what is told by it.
 
     Args:
@@ -84,14 +84,14 @@ def of_control(
     """
     seconds = int(now.timestamp())
     fresh: list[Verdict] = []
-    telling: dict[str, Told] = {}
+    telling: dict[str, LastReport] = {}
     for verdict in _conclusive(result.verdicts.values()):
         said = _digest(verdict)
         before = told.get(verdict.target)
         if before is None or before.facts != said or not 0 <= seconds - before.time < repeat:
             fresh.append(verdict)
-            telling[verdict.target] = Told(seconds, said)
-    return Tidings(report=result.report, control=tuple(fresh)), telling
+            telling[verdict.target] = LastReport(seconds, said)
+    return RoundFindings(report=result.report, control=tuple(fresh)), telling
 
 
 def _conclusive(verdicts: Iterable[Verdict]) -> Iterable[Verdict]:

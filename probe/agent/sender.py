@@ -12,7 +12,7 @@ from probe.agent.scheduler import back_off
 from probe.agent.uplink_replies import Action
 
 if TYPE_CHECKING:
-    from probe.agent.uplink import Collector, Delivery
+    from probe.agent.uplink import CollectorClient, UploadResult
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Sender:
         news: to be set when something new waits; set at first, for what an earlier run left.
     """
 
-    def __init__(self, agent: Agent, collector: Collector, around: Surroundings) -> None:
+    def __init__(self, agent: Agent, collector: CollectorClient, around: Surroundings) -> None:
         self._agent = agent
         self._collector = collector
         self._clock = around.clock
@@ -61,7 +61,7 @@ class Sender:
                 log.info("collector answers again after %d failures", self._failures)
                 self._failures = 0
 
-    async def _wait(self, delivery: Delivery) -> None:
+    async def _wait(self, delivery: UploadResult) -> None:
         self._failures += 1
         if self._failures == 1:  # once, not at every try: the volunteer's journal is not ours to fill
             log.warning("%s; what is to be reported waits", delivery.problem)

@@ -15,29 +15,29 @@ import aiohttp
 import msgspec
 
 from probe import __version__
-from probe.agent.identity import Enrolment, Key
-from probe.agent.outbox import Outbox, Waiting
-from probe.agent.uplink_replies import Action, Answer, read
+from probe.agent.identity import Enrolment, SigningKey
+from probe.agent.outbox import Outbox, UnsentBatch
+from probe.agent.uplink_replies import Action, CollectorReply, classify_reply
 from probe.clock import Clock
 from probe.errors import SettingsError
 from probe.formats.batch import signed_bytes
 
-BATCHES = "/api/v1/batches"
-CONTROL = "/api/v1/control"
-ENROL = "/api/v1/enrol"
+BATCHES_PATH = "/api/v1/batches"
+CONTROL_PATH = "/api/v1/control"
+ENROL_PATH = "/api/v1/enrol"
 
-MAX_ANSWER = 64 * 1024
+MAX_REPLY_BYTES = 64 * 1024
 """Bytes of an answer to a batch or an enrolment that are read."""
 MAX_CORRECTIONS = 5
 """Rewinds, restarts and discards in one delivery; a collector that wants more is left alone for a while."""
 
 
-class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+class UploadResult(msgspec.Struct, frozen=True, kw_only=True):
     """How sending went.
 
     Attributes:
         sent: batches acknowledged.
-        action: `DONE` when nothing waits any more, else why it stopped: `RETRY`, `ENROL` or `STOP`.
+        action: `DONE` when nothing waits any more, else why it stopped: `RETRY`, `ENROL_PATH` or `STOP`.
         wait: seconds the collector asked us to wait; 0 when it did not say.
         problem: one line for a person; empty when done.
     """
@@ -48,7 +48,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
-class Reply(msgspec.Struct, frozen=True):
+class HttpReply(msgspec.Struct, frozen=True):
     """An HTTP answer, as much of it as matters."""
 
     status: int
@@ -57,7 +57,7 @@ class Reply(msgspec.Struct, frozen=True):
     etag: str = ""
 
 
-class Collector:
+class CollectorClient:
     """A collector, reached over the first of its addresses that answers; use it in `async with`.
 
     Args:
@@ -70,7 +70,7 @@ class Collector:
     """
 
     def __init__(self, ways: Sequence[str], *, ca_file: str, timeout: float) -> None:
-        self.ways = [way.rstrip("/") for way in ways]
+        self.urls = [way.rstrip("/") for way in ways]
         try:
             context = ssl.create_default_context(cafile=ca_file or None)
         except (OSError, ssl.SSLError) as error:
@@ -85,7 +85,7 @@ class Collector:
             trust_env=True,
         )
 
-    async def __aenter__(self) -> Collector:
+    async def __aenter__(self) -> CollectorClient:
         return self
 
     async def __aexit__(
@@ -93,48 +93,52 @@ class Collector:
     ) -> None:
         await self._session.close()
 
-    async def post(self, path: str, body: bytes, headers: dict[str, str]) -> Reply | str:
+    async def post(self, path: str, body: bytes, headers: dict[str, str]) -> HttpReply | str:
         """POST JSON; the answer, or why there was none over any way."""
 
-        def is_spoken(reply: Reply) -> bool:
-            return read(reply.status, reply.body).action is not Action.RETRY
+        def is_spoken(reply: HttpReply) -> bool:
+            return classify_reply(reply.status, reply.body).action is not Action.RETRY
 
-        return await self._over_any_way(lambda way: self._ask("POST", way + path, headers, body, MAX_ANSWER), is_spoken)
+        return await self._over_any_way(
+            lambda way: self._ask("POST", way + path, headers, body, MAX_REPLY_BYTES), is_spoken
+        )
 
-    async def get(self, path: str, headers: dict[str, str], bound: int) -> Reply | str:
+    async def get(self, path: str, headers: dict[str, str], bound: int) -> HttpReply | str:
         """GET at most `bound` bytes; the answer, or why there was none over any way."""
 
-        def is_spoken(reply: Reply) -> bool:
+        def is_spoken(reply: HttpReply) -> bool:
             return reply.status in (200, 304)
 
         return await self._over_any_way(lambda way: self._ask("GET", way + path, headers, None, bound), is_spoken)
 
     async def _over_any_way(
-        self, ask: Callable[[str], Awaitable[Reply]], is_spoken: Callable[[Reply], bool]
-    ) -> Reply | str:
+        self, ask: Callable[[str], Awaitable[HttpReply]], is_spoken: Callable[[HttpReply], bool]
+    ) -> HttpReply | str:
         """The first answer that the collector itself gave; else the last that anybody gave; else why there was none."""
-        said: Reply | str = "no address"
-        for way in list(self.ways):
+        said: HttpReply | str = "no address"
+        for way in list(self.urls):
             try:
                 reply = await ask(way)
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-                said = said if isinstance(said, Reply) else f"{way}: {_reason(error)}"
+                said = said if isinstance(said, HttpReply) else f"{way}: {_reason(error)}"
                 continue
             if is_spoken(reply):
-                self.ways.remove(way)
-                self.ways.insert(0, way)
+                self.urls.remove(way)
+                self.urls.insert(0, way)
                 return reply
             said = reply
         return said
 
-    async def _ask(self, method: str, url: str, headers: dict[str, str], body: bytes | None, bound: int) -> Reply:
+    async def _ask(self, method: str, url: str, headers: dict[str, str], body: bytes | None, bound: int) -> HttpReply:
         async with self._session.request(method, url, data=body, headers=headers, allow_redirects=False) as answer:
             content = b""
             async for piece in answer.content.iter_chunked(65536):
                 content += piece
                 if len(content) > bound:
                     raise ValueError(f"more than {bound} bytes")
-            return Reply(answer.status, content, answer.headers.get("Retry-After", ""), answer.headers.get("ETag", ""))
+            return HttpReply(
+                answer.status, content, answer.headers.get("Retry-After", ""), answer.headers.get("ETag", "")
+            )
 
 
 class Uplink:
@@ -147,20 +151,20 @@ class Uplink:
         clock: for the skew that the collector corrects.
     """
 
-    def __init__(self, collector: Collector, key: Key, enrolment: Enrolment, clock: Clock) -> None:
+    def __init__(self, collector: CollectorClient, key: SigningKey, enrolment: Enrolment, clock: Clock) -> None:
         self._collector = collector
         self._key = key
         self._enrolment = enrolment
         self._clock = clock
 
-    async def deliver(self, outbox: Outbox) -> Delivery:
+    async def deliver(self, outbox: Outbox) -> UploadResult:
         """Send batch after batch until none waits or the collector does not take them.
 
         Raises:
             StorageError: what was acknowledged cannot be written down; it will be sent again, without effect.
         """
         sent = corrections = stripped = 0
-        while waiting := outbox.first():
+        while waiting := outbox.next_unsent():
             answer = await self._send(waiting)
             if answer.action is Action.DONE and answer.number >= waiting.seq:
                 outbox.acknowledge(answer.number, self._clock.now())
@@ -169,14 +173,14 @@ class Uplink:
             corrections += 1
             if corrections > MAX_CORRECTIONS or answer.action not in _CORRECTIONS or stripped == waiting.seq:
                 return self._stopped(answer, sent)
-            if answer.action is Action.DISCARD:
-                outbox.discard(waiting.seq)
+            if answer.action is Action.DROP_CONTENT:
+                outbox.drop_content(waiting.seq)
                 stripped = waiting.seq
-            elif answer.action is Action.RESTART or not outbox.rewind(answer.number, self._clock.now()):
-                outbox.restart()
-        return Delivery(sent=sent)
+            elif answer.action is Action.NEW_EPOCH or not outbox.rewind(answer.number, self._clock.now()):
+                outbox.start_new_epoch()
+        return UploadResult(sent=sent)
 
-    async def _send(self, waiting: Waiting) -> Answer:
+    async def _send(self, waiting: UnsentBatch) -> CollectorReply:
         now = self._clock.now()
         headers = {
             "Content-Type": "application/json",
@@ -185,19 +189,19 @@ class Uplink:
             "Probe-Clock": now.isoformat().replace("+00:00", "Z"),
             "Probe-Signature": self._key.sign(signed_bytes(self._enrolment.origin, waiting.body)),
         }
-        reply = await self._collector.post(BATCHES, waiting.compressed, headers)
+        reply = await self._collector.post(BATCHES_PATH, waiting.compressed, headers)
         if isinstance(reply, str):
-            return Answer(action=Action.RETRY, text=reply)
-        return read(reply.status, reply.body, reply.retry_after)
+            return CollectorReply(action=Action.RETRY, text=reply)
+        return classify_reply(reply.status, reply.body, reply.retry_after)
 
-    def _stopped(self, answer: Answer, sent: int) -> Delivery:
+    def _stopped(self, answer: CollectorReply, sent: int) -> UploadResult:
         action = answer.action if answer.action in (Action.ENROL, Action.STOP) else Action.RETRY
         said = f"{answer.status} {answer.text}".strip() if answer.status else answer.text
         problem = f"{self._enrolment.origin}: the collector does not take reports: {said}" if answer.status else said
-        return Delivery(sent=sent, action=action, wait=answer.wait, problem=problem)
+        return UploadResult(sent=sent, action=action, wait=answer.wait, problem=problem)
 
 
-_CORRECTIONS = frozenset({Action.REWIND, Action.RESTART, Action.DISCARD})
+_CORRECTIONS = frozenset({Action.REWIND, Action.NEW_EPOCH, Action.DROP_CONTENT})
 
 
 def _reason(error: Exception) -> str:

@@ -19,9 +19,9 @@ class Action(StrEnum):
     """The batch is kept by the collector: go on with the next."""
     REWIND = "rewind"
     """The collector lacks earlier batches: send again from the one it names."""
-    RESTART = "restart"
+    NEW_EPOCH = "restart"
     """Its history and ours do not fit together (state copied or restored): go on under a new epoch."""
-    DISCARD = "discard"
+    DROP_CONTENT = "discard"
     """It will never take this content: send the number again without it, so that no gap remains."""
     RETRY = "retry"
     """Not now: the next address, then back-off."""
@@ -31,8 +31,8 @@ class Action(StrEnum):
     """It has shut this agent out: send nothing more until a person has acted."""
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """A collector's answer, read.
+class CollectorReply(msgspec.Struct, frozen=True, kw_only=True):
+    """A collector's answer, classify_reply.
 
     Attributes:
         number: `acked` of a 200, `expected` of a 409; 0 when there was none.
@@ -47,21 +47,21 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
 
 
-TABLE: dict[int, Action] = {
+ACTION_BY_STATUS: dict[int, Action] = {
     200: Action.DONE,
-    400: Action.DISCARD,
+    400: Action.DROP_CONTENT,
     401: Action.ENROL,
     403: Action.STOP,
     409: Action.REWIND,
-    413: Action.DISCARD,
-    415: Action.DISCARD,
-    422: Action.RESTART,
+    413: Action.DROP_CONTENT,
+    415: Action.DROP_CONTENT,
+    422: Action.NEW_EPOCH,
     429: Action.RETRY,
     503: Action.RETRY,
 }
 """HTTP status -> action; any other status, and no answer at all, is `RETRY`."""
 
-LONGEST_WAIT = 3600.0
+MAX_RETRY_AFTER_SECONDS = 3600.0
 """Seconds: a Retry-After beyond it is not believed."""
 
 
@@ -71,7 +71,7 @@ class _Body(msgspec.Struct):
     error: dict[str, str] = {}
 
 
-def read(status: int, body: bytes, retry_after: str = "") -> Answer:
+def classify_reply(status: int, body: bytes, retry_after: str = "") -> CollectorReply:
     """Classify an answer.
 
     Args:
@@ -83,15 +83,15 @@ def read(status: int, body: bytes, retry_after: str = "") -> Answer:
         content = msgspec.json.decode(body, type=_Body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         content = None
-    action = TABLE.get(status, Action.RETRY)
+    action = ACTION_BY_STATUS.get(status, Action.RETRY)
     if content is None and action is not Action.RETRY:
         # Not the collector's voice: its answers are JSON, whatever their status.
-        return Answer(action=Action.RETRY, status=status, text="the answer is not a collector's")
+        return CollectorReply(action=Action.RETRY, status=status, text="the answer is not a collector's")
     if content is None:
         content = _Body()
     if (action is Action.DONE and content.acked < 1) or (action is Action.REWIND and content.expected < 1):
-        return Answer(action=Action.RETRY, status=status, text="the answer lacks its number")
-    return Answer(
+        return CollectorReply(action=Action.RETRY, status=status, text="the answer lacks its number")
+    return CollectorReply(
         action=action,
         status=status,
         number=content.acked if action is Action.DONE else content.expected,
@@ -103,4 +103,4 @@ def read(status: int, body: bytes, retry_after: str = "") -> Answer:
 def _seconds(retry_after: str) -> float:
     if not retry_after:
         return 0.0
-    return min(float(retry_after), LONGEST_WAIT) if retry_after.isascii() and retry_after.isdigit() else 60.0
+    return min(float(retry_after), MAX_RETRY_AFTER_SECONDS) if retry_after.isascii() and retry_after.isdigit() else 60.0

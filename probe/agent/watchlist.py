@@ -60,7 +60,7 @@ def load(settings: Settings) -> Watchlist:
         if name:
             services.setdefault(text, name)
     for name in settings.targets.files:
-        for entry in entries_of(Path(name)):
+        for entry in read_list(Path(name)):
             order[entry.target] = None
             if entry.service:
                 services.setdefault(entry.target, entry.service)
@@ -92,7 +92,7 @@ def _table(settings: Settings) -> PrefixTable | None:
         return None
     from probe.agent import as_ranges  # noqa: PLC0415 - the readers of tables, where there are any
 
-    return as_ranges.table_of(map(Path, settings.targets.prefixes))
+    return as_ranges.load_prefix_table(map(Path, settings.targets.prefixes))
 
 
 def _expanded(settings: Settings, table: PrefixTable | None) -> Iterator[tuple[str, str]]:
@@ -100,10 +100,10 @@ def _expanded(settings: Settings, table: PrefixTable | None) -> Iterator[tuple[s
         return
     from probe.agent import as_ranges  # noqa: PLC0415 - see _table
 
-    yield from as_ranges.ranges(settings.targets.networks, table, _shipped(), settings.source)
+    yield from as_ranges.ranges_of(settings.targets.networks, table, _shipped(), settings.source)
 
 
-def entries_of(path: Path) -> tuple[ListEntry, ...]:
+def read_list(path: Path) -> tuple[ListEntry, ...]:
     """All entries of a list, or an error that names the first bad line.
 
     Raises:
@@ -113,14 +113,14 @@ def entries_of(path: Path) -> tuple[ListEntry, ...]:
         lines = path.read_bytes()
     except OSError as error:
         raise ListError(f"cannot be read: {error.strerror}", where=str(path), mend="name another list") from error
-    found, bad = read_entries(lines, str(path))
+    found, bad = parse_list(lines, str(path))
     if bad:
         more = f", and {len(bad) - 1} more bad lines" if len(bad) > 1 else ""
         raise ListError(bad[0].what + more, where=f"{path}:{bad[0].line}")
     return found
 
 
-def read_entries(content: bytes, name: str) -> tuple[tuple[ListEntry, ...], tuple[BadRow, ...]]:
+def parse_list(content: bytes, name: str) -> tuple[tuple[ListEntry, ...], tuple[BadRow, ...]]:
     """The entries of a list, and the lines that are none.
 
     Raises:

@@ -10,12 +10,10 @@ from pathlib import Path
 
 import click
 
-from probe.agent.control_facts import from_file
-from probe.cli.garbage import collect_seldom
-from probe.cli.lists import gather
-from probe.cli.table import ShownProgress, print_table
-from probe.cli.tally import Tally
-from probe.cli.vantage_notes import sentences
+from probe.agent.control_facts import read_control_file
+from probe.cli.listfiles import gather_targets
+from probe.cli.output import VerdictCounts, VerdictProgress, describe_notes, print_table
+from probe.cli.process import relax_garbage_collection
 from probe.clock import Clock
 from probe.errors import ExitStatus
 from probe.formats import jsonlines
@@ -59,13 +57,13 @@ def command(
     reachable; 1 some target is not; 2 bad usage or unreadable input; 3 the vantage is offline.
     """
     settings = load(config, os.environ, _overrides(options))
-    entries = gather(targets, files)
+    entries = gather_targets(targets, files)
     if entries is None:
         return ExitStatus.USAGE
-    control = from_file(Path(settings.agent.control)) if settings.agent.control else {}
-    tally = Tally()
+    control = read_control_file(Path(settings.agent.control)) if settings.agent.control else {}
+    tally = VerdictCounts()
     made: list[Verdict] = []
-    with ShownProgress(len(entries)) as progress:
+    with VerdictProgress(len(entries)) as progress:
 
         def emit(one: Verdict) -> None:
             tally.add(one)
@@ -76,7 +74,7 @@ def command(
                 made.append(one)
             progress.made(tally)
 
-        collect_seldom()
+        relax_garbage_collection()
         asyncio.run(_measure(entries, settings, control, emit))
     if not as_json:
         print_table(_in_order(made, entries), tally)
@@ -117,7 +115,7 @@ async def _measure(
             click.echo(f"probe: measuring without packets: {instruments.lacking}", err=True)
         muteness = Muteness(instruments.fresh, clock)
         await muteness.look()
-        for sentence in sentences(sorted({*notes(muteness.looks), *tunnel_notes()})):
+        for sentence in describe_notes(sorted({*notes(muteness.looks), *tunnel_notes()})):
             click.echo(f"probe: {sentence}", err=True)
         watch = PaceWatch(clock, lambda seen: instruments.measure(seen.target, parse(seen.target), attempt=1))
         unheard = asyncio.Event()

@@ -14,9 +14,9 @@ import msgspec
 
 from probe import __version__
 from probe.agent.agent import HEARTBEAT_FILE
-from probe.agent.identity import KEY_FILE, enrolment_of
+from probe.agent.identity import KEY_FILE, read_enrolment
 from probe.agent.outbox import STATE_FILE, read_notes
-from probe.cli.vantage_notes import sentences
+from probe.cli.output import describe_notes
 from probe.clock import Clock
 from probe.errors import ExitStatus
 from probe.measure.tunnels import tunnel_notes
@@ -57,7 +57,7 @@ def examine(settings: Settings, folder: Path, now: datetime) -> Iterator[Finding
     yield True, f"probe {__version__}, settings from {settings.source or 'the defaults'}"
     yield settings.agent.consent, f"consent {'given' if settings.agent.consent else 'not given: [agent] consent'}"
     for note in tunnel_notes():  # what goes by a proxy is not what is measured
-        yield note == VantageNote.PROXY, sentences((note,))[0]
+        yield note == VantageNote.PROXY, describe_notes((note,))[0]
     yield from _heartbeat(folder, now)
     if not (folder / STATE_FILE).is_file():
         yield False, f"no state in {folder}: the agent has never run, or runs elsewhere"
@@ -90,12 +90,12 @@ def _round(report: Any) -> Iterator[Finding]:
         state == "online",
         f"last round {report.get('start')}: {state}, {report.get('measured')} of {report.get('targets')} targets",
     )
-    for sentence in sentences(str(note) for note in report.get("notes", ())):
+    for sentence in describe_notes(str(note) for note in report.get("notes", ())):
         yield False, f"last round: {sentence}"
 
 
 def _uplink(settings: Settings, folder: Path, notes: dict[str, Any]) -> Iterator[Finding]:
-    enrolment = enrolment_of(folder)
+    enrolment = read_enrolment(folder)
     if enrolment is None and not settings.agent.collectors:
         yield True, "no collector: nothing is reported"
         return

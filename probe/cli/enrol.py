@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from probe.agent.enrolment import enrol, origin_of
-from probe.agent.identity import enrolment_of
+from probe.agent.identity import read_enrolment
 from probe.clock import Clock
 from probe.errors import ExitStatus, UsageError
 from probe.settings import load
@@ -31,7 +31,7 @@ def command(url: str, *, token_file: str, role: str | None, again: bool, config:
     """
     settings = load(config, os.environ, {"agent.role": role})
     folder = state_folder(settings.agent.state, os.environ)
-    known = enrolment_of(folder)
+    known = read_enrolment(folder)
     if known is not None and known.origin == origin_of(url) and not again:
         sys.stdout.write(f"already enrolled at {known.origin} as {known.agent}\n")
         return ExitStatus.OK

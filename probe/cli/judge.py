@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from probe.cli.tally import Tally
+from probe.cli.output import VerdictCounts
 from probe.errors import RecordError
 from probe.formats import jsonlines
 from probe.judge import again
@@ -22,7 +22,7 @@ def command(file: str) -> int:
     FILE may be - for standard input. Exit status: 0 every target reachable; 1 some target is not; 2 bad usage or
     unreadable input; 3 a verdict's vantage is offline.
     """
-    tally = Tally()
+    tally = VerdictCounts()
     with ExitStack() as stack:
         try:
             stream = sys.stdin.buffer if file == "-" else stack.enter_context(Path(file).open("rb"))

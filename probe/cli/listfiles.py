@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
 
+from probe.agent.watchlist import parse_list
 from probe.cli import say
-from probe.errors import ListError
+from probe.errors import ListError, TargetError, UsageError
+from probe.model.target import Target, parse
 
 if TYPE_CHECKING:
     from probe.lists.formats import Format, Item
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 PIECE = 256 * 1024
 """Bytes read from a file at once."""
 AUTO = "auto"
+MAX_BAD_LINES_SHOWN = 50
+"""Bad lines that are named; of the others the number is said."""
 
 
 def make_list(
@@ -41,13 +45,13 @@ def make_list(
         ListError: the file is broken, or of another format.
         StorageError: the list cannot be written.
     """
-    from probe.agent.downloads import replace  # noqa: PLC0415 - listing services needs no readers
+    from probe.agent.downloads import replace_file  # noqa: PLC0415 - listing services needs no readers
     from probe.lists import importing  # noqa: PLC0415
 
     tally = importing.ImportCounts()
     with opened(file, format_name, max_bytes) as (known, items):
         rows = importing.rows(items, chosen, tally, source or known.name, asns)
-        replace(output, _written(importing.written(rows), tally, file, known))
+        replace_file(output, _written(importing.written(rows), tally, file, known))
     # Anything could be taken for a plain list: only who named the format is shown what stands there.
     plain = format_name == AUTO and known.name == "testlist"
     for bad in tally.first_bad:
@@ -107,3 +111,43 @@ def snapshot_of(file: Path, format_name: str, chosen: Selection) -> RegisterSnap
         if known.yields is not ItemKind.REGISTER:
             raise ListError(f"is no register but {known.about}", where=str(file), mend="name the format with --format")
         return snapshot(cast("Iterator[RegisterItem]", items), chosen)
+
+
+def gather_targets(words: Iterable[str], files: Iterable[str]) -> list[tuple[str, Target]] | None:
+    """Text and target of everything given, repetitions included; None when something was bad and has been said.
+
+    Args:
+        words: targets as arguments.
+        files: paths of lists; `-` is standard input.
+
+    Raises:
+        ListError: a file cannot be read or is not UTF-8.
+        UsageError: no target at all.
+    """
+    found: list[tuple[str, Target]] = []
+    faults: list[str] = []
+    for word in words:
+        try:
+            found.append((word.strip(), parse(word)))
+        except TargetError as error:
+            faults.append(str(error))
+    for name in files:
+        entries, bad = parse_list(_content(name), name)
+        found += [(entry.target, parse(entry.target)) for entry in entries]
+        faults += [f"{name}:{line.line}: {line.what}" for line in bad]
+    for fault in faults[:MAX_BAD_LINES_SHOWN]:
+        say(fault)
+    if len(faults) > MAX_BAD_LINES_SHOWN:
+        say(f"and {len(faults) - MAX_BAD_LINES_SHOWN} more bad lines")
+    if faults:
+        return None
+    if not found:
+        raise UsageError("no targets", mend="name some, or give a list with --targets FILE")
+    return found
+
+
+def _content(name: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise ListError(f"cannot be read: {error.strerror}", where=name, mend="name another list") from error

@@ -104,20 +104,20 @@ def fetch(
         raise UsageError(f"{name!r} is no known register", mend="known are " + ", ".join(known))
     register, clock = known[name], Clock.parse(os.environ.get("PROBE_CLOCK", ""))
     folder = into or state_folder("", os.environ) / "lists"
-    copy = downloads.last_copy(folder, name)
+    copy = downloads.read_record(folder, name)
     if copy is not None and not again and clock.now() - copy.fetched < timedelta(seconds=register.every):
         click.echo(
             f"{name}: the copy of {copy.fetched:%Y-%m-%d %H:%M} UTC is fresh enough (--again fetches all the same)."
         )
         return
     chosen = selection(entry_type, decision, category)
-    with downloads.raw_file(folder, name) as raw:
-        fetched = asyncio.run(downloads.fetch(register, raw, copy, clock))
+    with downloads.temporary_raw_file(folder, name) as raw:
+        fetched = asyncio.run(downloads.download(register, raw, copy, clock))
         if fetched is None:
             click.echo(f"{name}: has not changed.")
             return
         make_list(raw, folder / f"{name}.csv", register.format, chosen, max_bytes=register.max_bytes, source=name)
-        downloads.remember(folder, name, fetched.copy)
+        downloads.write_record(folder, name, fetched.copy)
     click.echo(f"The list is {folder / name}.csv: name it under targets.files to watch it.")
 
 

@@ -13,7 +13,7 @@ import click
 
 from probe.agent.context import Surroundings
 from probe.cli import say
-from probe.cli.garbage import collect_seldom
+from probe.cli.process import relax_garbage_collection
 from probe.clock import Clock
 from probe.errors import ExitStatus, UsageError
 from probe.formats import jsonlines
@@ -58,7 +58,7 @@ def command(
         raise UsageError("no consent", where=settings.source, mend="read the above first")
     folder = state_folder(settings.agent.state, os.environ)
     clock = Clock.parse(os.environ.get("PROBE_CLOCK", ""))
-    collect_seldom()
+    relax_garbage_collection()
     if single:
         return _once(settings, folder, clock, verbose=verbose)
     return _serve(config, folder, clock, verbose=verbose)
@@ -102,15 +102,15 @@ def _show(settings: Settings, *, listing: bool) -> int:
     """What would be contacted, or that the settings are good: both without a packet."""
     from probe.agent import watchlist  # noqa: PLC0415 - a round has its own way to it
     from probe.agent.contacts import contacts  # noqa: PLC0415
-    from probe.agent.control_facts import from_file  # noqa: PLC0415
-    from probe.agent.cost import day, lines  # noqa: PLC0415
-    from probe.agent.identity import enrolment_of  # noqa: PLC0415
+    from probe.agent.control_facts import read_control_file  # noqa: PLC0415
+    from probe.agent.cost import daily_costs, format_costs  # noqa: PLC0415
+    from probe.agent.identity import read_enrolment  # noqa: PLC0415
     from probe.measure.network_config import system_resolvers  # noqa: PLC0415
 
     watched = watchlist.load(settings)
     if settings.agent.control:
-        from_file(Path(settings.agent.control))
-    enrolment = enrolment_of(state_folder(settings.agent.state, os.environ))
+        read_control_file(Path(settings.agent.control))
+    enrolment = read_enrolment(state_folder(settings.agent.state, os.environ))
     collectors = settings.agent.collectors or ((enrolment.origin,) if enrolment is not None else ())
     if listing:
         for contact in contacts(settings, watched, system_resolvers(), collectors):
@@ -119,7 +119,7 @@ def _show(settings: Settings, *, listing: bool) -> int:
             "and\twhatever addresses those names resolve to, and hosts their pages redirect to\t"
             f"{len(watched.targets)} targets every {settings.agent.interval:.0f} s\n"
         )
-        for line in lines(day(settings, watched)):
+        for line in format_costs(daily_costs(settings, watched)):
             sys.stdout.write(line + "\n")
     else:
         sys.stdout.write(f"{settings.source or 'the defaults'}: good; {len(watched.targets)} targets\n")
@@ -132,6 +132,6 @@ def _print(transition: Transition) -> None:
 
 
 def _set_up_logs(level: int) -> None:
-    from probe.cli.logs import set_up  # noqa: PLC0415 - a dry run logs nothing
+    from probe.cli.process import configure_logging  # noqa: PLC0415 - a dry run logs nothing
 
-    set_up(level)
+    configure_logging(level)

@@ -38,12 +38,12 @@ def sample(*, text: str, count: int, week: int | None, control: Path | None, pre
     Control and vantages draw alike, anew each week. With --prefixes, what others announce inside RANGE is left out, and
     RANGE may be an AS (AS132203, AS132203:8080): each of its prefixes, after a comment with its name and its owners.
     """
-    from probe.agent.as_ranges import table_of  # noqa: PLC0415
-    from probe.agent.control_facts import from_file  # noqa: PLC0415 - listing services needs neither
+    from probe.agent.as_ranges import load_prefix_table  # noqa: PLC0415
+    from probe.agent.control_facts import read_control_file  # noqa: PLC0415 - listing services needs neither
     from probe.plan import Setup  # noqa: PLC0415
 
-    facts = None if control is None else from_file(control)
-    table = table_of(prefixes) if prefixes else None
+    facts = None if control is None else read_control_file(control)
+    table = load_prefix_table(prefixes) if prefixes else None
     today = datetime.now(UTC).isocalendar()
     seed = week or today.year * 100 + today.week
     numbered = bool(re.match(r"(?i)AS\d", text))
@@ -75,12 +75,12 @@ def _one(text: str, table: PrefixTable | None) -> tuple[RangeTarget, tuple[str, 
 
 
 def _of_as(text: str, table: PrefixTable | None) -> list[tuple[RangeTarget, tuple[str, ...], str]]:
-    from probe.agent.as_ranges import numbered  # noqa: PLC0415 - as above
+    from probe.agent.as_ranges import parse_asn_and_port  # noqa: PLC0415 - as above
     from probe.lists.prefixes.expand import expand  # noqa: PLC0415
 
     if table is None:
         raise UsageError(f"who announces what as {text}?", mend="give a table with --prefixes")
-    asn, port = numbered(text)
+    asn, port = parse_asn_and_port(text)
     parts = expand([asn], table)
     if not parts:
         raise SettingsError(f"no prefix of {text} in these tables", mend="give another with --prefixes")

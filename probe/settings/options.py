@@ -17,7 +17,7 @@ Rate = Annotated[float, Meta(ge=0, le=100000, description="a number a second; 0 
 Retests = Annotated[int, Meta(ge=0, le=10, description="a whole number, 0 to 10")]
 Concurrency = Annotated[int, Meta(ge=1, le=10000, description="a whole number, 1 to 10000")]
 Count = Annotated[int, Meta(ge=0, le=10**12, description="a whole number; 0 for no limit")]
-Sample = Annotated[int, Meta(ge=3, le=1024, description="a whole number, 3 to 1024")]
+SampleSize = Annotated[int, Meta(ge=3, le=1024, description="a whole number, 3 to 1024")]
 AsNumber = Annotated[int, Meta(ge=0, le=4294967295, description="an AS number, 0 when not known")]
 Country = Annotated[str, Meta(pattern="^([A-Z]{2})?$", description="two capital letters (ISO 3166), or nothing")]
 Flag = Annotated[bool, Meta(description="true or false")]
@@ -32,13 +32,13 @@ Resolvers = Annotated[
     tuple[Annotated[str, Meta(pattern=r"^(https|tls)://[^/\s]+")], ...],
     Meta(description="a list of https://address/dns-query and tls://address:853"),
 ]
-Sends = Annotated[Literal["never", "always"], Meta(description='"never" or "always"')]
-When = Annotated[Literal["never", "changes", "always"], Meta(description='"never", "changes" or "always"')]
-Capture = Annotated[Literal["never", "numbers", "pcap"], Meta(description='"never", "numbers" or "pcap"')]
+SendMode = Annotated[Literal["never", "always"], Meta(description='"never" or "always"')]
+LocaliseMode = Annotated[Literal["never", "changes", "always"], Meta(description='"never", "changes" or "always"')]
+CaptureMode = Annotated[Literal["never", "numbers", "pcap"], Meta(description='"never", "numbers" or "pcap"')]
 Role = Annotated[Literal["vantage", "control"], Meta(description='"vantage" or "control"')]
 
 
-class Agent(msgspec.Struct, frozen=True, kw_only=True):
+class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`[agent]`: the agent, and whom it reports to."""
 
     consent: Flag
@@ -58,14 +58,14 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     control_repeat: Delay
 
 
-class Network(msgspec.Struct, frozen=True, kw_only=True):
+class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`[network]`: what is published of the place."""
 
     asn: AsNumber
     country: Country
 
 
-class Targets(msgspec.Struct, frozen=True, kw_only=True):
+class TargetsSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`[targets]`: what is watched."""
 
     services: Texts
@@ -75,7 +75,7 @@ class Targets(msgspec.Struct, frozen=True, kw_only=True):
     exclude: Texts
 
 
-class Measure(msgspec.Struct, frozen=True, kw_only=True):
+class MeasureSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`[measure]`: how."""
 
     timeout: Seconds
@@ -87,25 +87,25 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
     anchors: Urls
     domestic_anchors: Urls
     allowed_name: HostName
-    range_sample: Sample
-    localise: When
-    send: Sends
-    packets: Capture
+    range_sample: SampleSize
+    localise: LocaliseMode
+    send: SendMode
+    packets: CaptureMode
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings, merged. `source` is the file they were read from, empty when there was none."""
 
-    agent: Agent
-    network: Network
-    targets: Targets
-    measure: Measure
+    agent: AgentSettings
+    network: NetworkSettings
+    targets: TargetsSettings
+    measure: MeasureSettings
     source: str = ""
 
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {
-    "agent": Agent,
-    "network": Network,
-    "targets": Targets,
-    "measure": Measure,
+    "agent": AgentSettings,
+    "network": NetworkSettings,
+    "targets": TargetsSettings,
+    "measure": MeasureSettings,
 }

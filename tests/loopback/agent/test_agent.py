@@ -51,9 +51,9 @@ async def test_a_turn_leaves_state_a_sign_of_life_and_no_batch_where_there_is_no
     with Outbox(around.folder / STATE_FILE) as outbox:
         await turn(agent(settings(tmp_path, target), outbox, around))
 
-        assert outbox.kept().detector
-        assert outbox.kept().vantage == "online"
-        assert outbox.waiting() == 0
+        assert outbox.agent_state().detector
+        assert outbox.agent_state().vantage == "online"
+        assert outbox.unsent_count() == 0
         assert outbox.notes()["round"]["targets"] == 1  # type: ignore[index]
     assert json.loads((around.folder / HEARTBEAT_FILE).read_text())["state"] == "online"
 
@@ -83,7 +83,7 @@ async def test_what_waits_from_before_enrolment_is_sent_under_the_name_given_the
             async with Instruments(chosen, around.clock) as instruments, made.collector() as collector:
                 await made.turn(instruments, collector)
                 delivery = await made.deliver(collector)
-                assert (delivery.action, outbox.waiting()) == (Action.ENROL, 1)
+                assert (delivery.action, outbox.unsent_count()) == (Action.ENROL, 1)
                 assert "not enrolled (run probe enrol" in delivery.problem
                 assert outbox.notes()["uplink"]["text"] == delivery.problem  # type: ignore[index]
 
@@ -193,7 +193,7 @@ async def test_a_disk_that_fills_up_in_a_round_makes_it_as_if_it_had_not_been(ta
     around = surroundings(tmp_path)
     with Outbox(around.folder / STATE_FILE) as outbox:
         await turn(agent(settings(tmp_path, target), outbox, around))
-        before = outbox.kept()
+        before = outbox.agent_state()
         pages = outbox._db.execute("PRAGMA page_count").fetchone()[0]
         outbox._db.execute(f"PRAGMA max_page_count = {pages}")
         many = settings(tmp_path, *(f"tcp://127.0.0.1:{number}" for number in range(1, 200)))
@@ -201,14 +201,14 @@ async def test_a_disk_that_fills_up_in_a_round_makes_it_as_if_it_had_not_been(ta
         with pytest.raises(StorageError, match="the disk is full"):
             await turn(agent(many, outbox, around))
 
-        assert outbox.kept() == before
+        assert outbox.agent_state() == before
 
 
 async def test_a_detectors_state_of_a_newer_version_is_refused(target: str, tmp_path: Path) -> None:
     around = surroundings(tmp_path)
     with Outbox(around.folder / STATE_FILE) as outbox:
         await turn(agent(settings(tmp_path, target), outbox, around))
-        state = msgspec.msgpack.decode(outbox.kept().detector or b"")
+        state = msgspec.msgpack.decode(outbox.agent_state().detector or b"")
         outbox._db.execute("UPDATE kept SET detector = ?", (msgspec.msgpack.encode(state | {"version": 99}),))
 
         with pytest.raises(StateError, match="version 99"):

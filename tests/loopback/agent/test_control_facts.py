@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from probe.agent.control_facts import CollectorsControl, from_file
-from probe.agent.uplink import Collector
+from probe.agent.control_facts import CachedControl, read_control_file
+from probe.agent.uplink import CollectorClient
 from probe.errors import RecordError
 from probe.formats.jsonlines import write
 from probe.model.verdict import Status, Vantage, VantageState, Verdict
@@ -25,7 +25,7 @@ def line(target: str, status: Status = Status.REACHABLE) -> str:
 def test_a_file_of_verdicts_gives_facts_by_target(tmp_path: Path) -> None:
     (tmp_path / "control.jsonl").write_text(line("a.example") + line("b.example", Status.DOWN))
 
-    found = from_file(tmp_path / "control.jsonl")
+    found = read_control_file(tmp_path / "control.jsonl")
 
     assert {target: said.statuses for target, said in found.items()} == {
         "a.example": (Status.REACHABLE,),
@@ -37,17 +37,17 @@ def test_a_file_that_is_no_control_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "control.jsonl").write_text(line("a.example") + "nonsense\n")
 
     with pytest.raises(RecordError, match=r"control\.jsonl:2: not a verdict"):
-        from_file(tmp_path / "control.jsonl")
+        read_control_file(tmp_path / "control.jsonl")
     with pytest.raises(RecordError, match=r"none: cannot be read: No such file"):
-        from_file(tmp_path / "none")
+        read_control_file(tmp_path / "none")
 
 
 async def test_the_collectors_control_is_fetched_once_and_confirmed_cheaply_after(tmp_path: Path) -> None:
     async with (
         TinyCollector(control=line("a.example")) as tiny,
-        Collector((tiny.origin,), ca_file="", timeout=30) as way,
+        CollectorClient((tiny.origin,), ca_file="", timeout=30) as way,
     ):
-        source = CollectorsControl(tmp_path, max_age=600)
+        source = CachedControl(tmp_path, max_age=600)
         assert source.facts(NOON) == {}
 
         assert await source.refresh(way, NOON) == ""
@@ -61,11 +61,11 @@ async def test_a_copy_serves_the_next_start_until_it_is_too_old(tmp_path: Path) 
     """Compared with a stale control, a site that has gone down since would pass for blocked."""
     async with (
         TinyCollector(control=line("a.example")) as tiny,
-        Collector((tiny.origin,), ca_file="", timeout=30) as way,
+        CollectorClient((tiny.origin,), ca_file="", timeout=30) as way,
     ):
-        await CollectorsControl(tmp_path, max_age=600).refresh(way, NOON)
-    async with Collector((tiny.origin,), ca_file="", timeout=30) as way:
-        source = CollectorsControl(tmp_path, max_age=600)
+        await CachedControl(tmp_path, max_age=600).refresh(way, NOON)
+    async with CollectorClient((tiny.origin,), ca_file="", timeout=30) as way:
+        source = CachedControl(tmp_path, max_age=600)
         assert tiny.origin in await source.refresh(way, NOON)
 
     assert set(source.facts(NOON + timedelta(seconds=600))) == {"a.example"}
@@ -76,9 +76,9 @@ async def test_a_copy_serves_the_next_start_until_it_is_too_old(tmp_path: Path) 
 async def test_nonsense_in_place_of_a_control_changes_nothing(tmp_path: Path) -> None:
     async with (
         TinyCollector(control=line("a.example")) as tiny,
-        Collector((tiny.origin,), ca_file="", timeout=30) as way,
+        CollectorClient((tiny.origin,), ca_file="", timeout=30) as way,
     ):
-        source = CollectorsControl(tmp_path, max_age=600)
+        source = CachedControl(tmp_path, max_age=600)
         await source.refresh(way, NOON)
         tiny.control = "<html>please log in</html>"
 
@@ -89,11 +89,11 @@ async def test_nonsense_in_place_of_a_control_changes_nothing(tmp_path: Path) ->
 async def test_a_broken_copy_is_no_control(tmp_path: Path) -> None:
     async with (
         TinyCollector(control=line("a.example")) as tiny,
-        Collector((tiny.origin,), ca_file="", timeout=30) as way,
+        CollectorClient((tiny.origin,), ca_file="", timeout=30) as way,
     ):
-        await CollectorsControl(tmp_path, max_age=600).refresh(way, NOON)
+        await CachedControl(tmp_path, max_age=600).refresh(way, NOON)
     (tmp_path / "control.jsonl").write_text("broken")
 
-    assert CollectorsControl(tmp_path, max_age=600).facts(NOON) == {}
+    assert CachedControl(tmp_path, max_age=600).facts(NOON) == {}
     (tmp_path / "control.json").write_text("broken")
-    assert CollectorsControl(tmp_path, max_age=600).facts(NOON) == {}
+    assert CachedControl(tmp_path, max_age=600).facts(NOON) == {}

@@ -14,7 +14,7 @@ import pytest
 
 from probe.agent.context import Surroundings
 from probe.agent.daemon import once, serve
-from probe.agent.outbox import STATE_FILE, Kept, Outbox
+from probe.agent.outbox import STATE_FILE, AgentState, Outbox
 from probe.detect.detector import Detector
 from probe.detect.detector_input import DetectorInput
 from probe.errors import ExitStatus, SettingsError, StorageError
@@ -67,8 +67,8 @@ def _remember_blocked(around: Surroundings, *targets: str) -> None:
     assert all(getattr(detector.settled(target), "status", None) is Status.BLOCKED for target in targets)
     around.folder.mkdir(parents=True, mode=0o700)
     with Outbox(around.folder / STATE_FILE) as outbox:
-        kept = Kept(detector=detector.dump(), vantage=VantageState.ONLINE, measured={})
-        outbox.commit(kept, (), agent="", told={}, now=now)
+        kept = AgentState(detector=detector.dump(), vantage=VantageState.ONLINE, measured={})
+        outbox.commit(kept, (), agent="", reports={}, now=now)
 
 
 async def test_one_round_that_cannot_be_reported_says_where_and_how_many_wait(target: str, tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ async def test_turns_go_on_until_a_stop_and_the_last_report_is_still_sent(target
         await asyncio.wait_for(daemon, 30)
 
     with Outbox(around.folder / STATE_FILE) as outbox:
-        assert outbox.waiting() == 0
+        assert outbox.unsent_count() == 0
 
 
 async def test_a_hang_up_takes_new_settings_and_leaves_the_old_where_the_new_are_wrong(

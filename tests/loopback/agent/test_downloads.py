@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from probe.agent.downloads import Copy, FetchError, fetch, last_copy, raw_file, remember, replace
+from probe.agent.downloads import (
+    DownloadError,
+    DownloadRecord,
+    download,
+    read_record,
+    replace_file,
+    temporary_raw_file,
+    write_record,
+)
 from probe.clock import Clock
 from probe.errors import StorageError
 from probe.lists.shipped import RegisterSource
@@ -26,7 +34,7 @@ class Source:
         self.answer: Callable[[], web.StreamResponse] = lambda: web.Response(body=BODY, headers={"ETag": '"1"'})
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Answer, or say that nothing has changed."""
+        """CollectorReply, or say that nothing has changed."""
         self.asked.append(request)
         if request.headers.get("If-None-Match") == '"1"':
             return web.Response(status=304)
@@ -58,8 +66,8 @@ def register(*urls: str, max_bytes: int = 10_000, timeout: float = 5, dead: str 
 
 async def test_brings_a_list_and_remembers_how(source: Source, tmp_path: Path) -> None:
     """The entity tag is for the next time."""
-    with raw_file(tmp_path, "mine") as raw:
-        fetched = await fetch(register(source.url), raw, None, Clock())
+    with temporary_raw_file(tmp_path, "mine") as raw:
+        fetched = await download(register(source.url), raw, None, Clock())
         assert fetched is not None
         assert fetched.raw.read_bytes() == BODY
         assert (fetched.copy.url, fetched.copy.etag) == (source.url, '"1"')
@@ -67,62 +75,62 @@ async def test_brings_a_list_and_remembers_how(source: Source, tmp_path: Path) -
 
 async def test_does_not_bring_what_has_not_changed(source: Source, tmp_path: Path) -> None:
     """The server says 304."""
-    known = Copy(url=source.url, fetched=Clock().now(), etag='"1"', modified="Sat, 03 Jan 2026 00:00:00 GMT")
-    with raw_file(tmp_path, "mine") as raw:
-        assert await fetch(register(source.url), raw, known, Clock()) is None
+    known = DownloadRecord(url=source.url, fetched=Clock().now(), etag='"1"', modified="Sat, 03 Jan 2026 00:00:00 GMT")
+    with temporary_raw_file(tmp_path, "mine") as raw:
+        assert await download(register(source.url), raw, known, Clock()) is None
     assert source.asked[0].headers["If-Modified-Since"] == "Sat, 03 Jan 2026 00:00:00 GMT"
 
 
 async def test_asks_a_mirror_without_the_others_tag(source: Source, tmp_path: Path) -> None:
     """Tags are each server's own."""
-    known = Copy(url="https://other.example/", fetched=Clock().now(), etag='"1"')
-    with raw_file(tmp_path, "mine") as raw:
-        assert await fetch(register(source.url), raw, known, Clock()) is not None
+    known = DownloadRecord(url="https://other.example/", fetched=Clock().now(), etag='"1"')
+    with temporary_raw_file(tmp_path, "mine") as raw:
+        assert await download(register(source.url), raw, known, Clock()) is not None
 
 
 async def test_tries_the_next_address_when_one_fails(source: Source, tmp_path: Path) -> None:
     """The first one refuses the connection."""
-    with raw_file(tmp_path, "mine") as raw:
-        fetched = await fetch(register("http://127.0.0.1:9/x", source.url), raw, None, Clock())
+    with temporary_raw_file(tmp_path, "mine") as raw:
+        fetched = await download(register("http://127.0.0.1:9/x", source.url), raw, None, Clock())
         assert fetched is not None
 
 
 async def test_refuses_an_answer_that_is_too_large(source: Source, tmp_path: Path) -> None:
     """While it comes, not when it is there."""
     source.answer = lambda: web.Response(body=b"x" * 20_000)
-    with raw_file(tmp_path, "mine") as raw, pytest.raises(FetchError, match="larger than 10000 bytes"):
-        await fetch(register(source.url), raw, None, Clock())
+    with temporary_raw_file(tmp_path, "mine") as raw, pytest.raises(DownloadError, match="larger than 10000 bytes"):
+        await download(register(source.url), raw, None, Clock())
 
 
 async def test_leaves_unpacking_to_the_reader(source: Source, tmp_path: Path) -> None:
     """Which has bounds of its own: a small answer may hold a large file."""
     source.answer = lambda: web.Response(body=gzip.compress(BODY), headers={"Content-Encoding": "gzip"})
-    with raw_file(tmp_path, "mine") as raw:
-        fetched = await fetch(register(source.url), raw, None, Clock())
+    with temporary_raw_file(tmp_path, "mine") as raw:
+        fetched = await download(register(source.url), raw, None, Clock())
         assert fetched is not None
         assert gzip.decompress(fetched.raw.read_bytes()) == BODY
 
 
 async def test_refuses_a_server_that_takes_too_long(source: Source, tmp_path: Path) -> None:
     """The whole of it has its time."""
-    with raw_file(tmp_path, "mine") as raw, pytest.raises(FetchError, match=r"not there within 0\.001 s"):
-        await fetch(register(source.url, timeout=0.001), raw, None, Clock())
+    with temporary_raw_file(tmp_path, "mine") as raw, pytest.raises(DownloadError, match=r"not there within 0\.001 s"):
+        await download(register(source.url, timeout=0.001), raw, None, Clock())
 
 
 async def test_says_what_every_address_answered_and_what_is_kept(source: Source, tmp_path: Path) -> None:
     """One line: what, where, how it goes on."""
     source.answer = lambda: web.Response(status=503)
-    known = Copy(url="x", fetched=Clock.parse("2026-01-02T03:04:00+00:00@0").now())
-    with raw_file(tmp_path, "mine") as raw, pytest.raises(FetchError) as caught:
-        await fetch(register(source.url, "http://127.0.0.1:9/x"), raw, known, Clock())
+    known = DownloadRecord(url="x", fetched=Clock.parse("2026-01-02T03:04:00+00:00@0").now())
+    with temporary_raw_file(tmp_path, "mine") as raw, pytest.raises(DownloadError) as caught:
+        await download(register(source.url, "http://127.0.0.1:9/x"), raw, known, Clock())
     assert f"{source.url}: HTTP status 503; http://127.0.0.1:9/x: ClientConnector" in str(caught.value)
     assert caught.value.mend == "the copy of 2026-01-02 03:04 is kept"
 
 
 async def test_a_register_that_is_published_no_more_is_not_asked_for(source: Source, tmp_path: Path) -> None:
     """The reason is given instead."""
-    with pytest.raises(FetchError, match="cannot be fetched: since 2025"):
-        await fetch(register(source.url, dead="since 2025"), tmp_path / "raw", None, Clock())
+    with pytest.raises(DownloadError, match="cannot be fetched: since 2025"):
+        await download(register(source.url, dead="since 2025"), tmp_path / "raw", None, Clock())
     assert source.asked == []
 
 
@@ -134,7 +142,7 @@ class TestFiles:
         modes = []
 
         def work() -> None:
-            with raw_file(tmp_path / "new", "mine") as raw:
+            with temporary_raw_file(tmp_path / "new", "mine") as raw:
                 modes.append(raw.stat().st_mode & 0o777)
                 raise RuntimeError
 
@@ -145,13 +153,13 @@ class TestFiles:
 
     def test_a_copy_is_remembered_beside_its_list(self, tmp_path: Path) -> None:
         """And forgotten when the list is gone or the memory is spoilt."""
-        copy = Copy(url="u", fetched=Clock().now(), etag="e")
-        remember(tmp_path, "mine", copy)
-        assert last_copy(tmp_path, "mine") is None
-        replace(tmp_path / "mine.csv", [BODY])
-        assert last_copy(tmp_path, "mine") == copy
+        copy = DownloadRecord(url="u", fetched=Clock().now(), etag="e")
+        write_record(tmp_path, "mine", copy)
+        assert read_record(tmp_path, "mine") is None
+        replace_file(tmp_path / "mine.csv", [BODY])
+        assert read_record(tmp_path, "mine") == copy
         (tmp_path / "mine.json").write_text(json.dumps({"url": 5}))
-        assert last_copy(tmp_path, "mine") is None
+        assert read_record(tmp_path, "mine") is None
 
     def test_an_old_file_stays_when_the_new_one_fails(self, tmp_path: Path) -> None:
         """At every moment there is one whole file."""
@@ -163,11 +171,11 @@ class TestFiles:
             raise ValueError
 
         with pytest.raises(ValueError):  # noqa: PT011 - the generator's own
-            replace(place, pieces())  # type: ignore[arg-type]
+            replace_file(place, pieces())  # type: ignore[arg-type]
         assert [path.name for path in tmp_path.iterdir()] == ["mine.csv"]
         assert place.read_text() == "old"
 
     def test_a_place_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:
         """One clear line."""
         with pytest.raises(StorageError, match="cannot be written"):
-            replace(tmp_path / "none" / "mine.csv", [b""])
+            replace_file(tmp_path / "none" / "mine.csv", [b""])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from probe.agent.enrolment import enrol, origin_of
-from probe.agent.identity import enrolment_of, key_of
+from probe.agent.identity import load_or_create_key, read_enrolment
 from probe.clock import Clock
 from probe.errors import ExitStatus, UplinkError, UsageError
 from probe.settings import load
@@ -22,8 +22,8 @@ async def test_a_token_buys_a_name_that_is_remembered(tmp_path: Path) -> None:
         enrolment = await enrol(tiny.origin + "/", "t0ken", tmp_path, SETTINGS, Clock())
 
     assert (enrolment.agent, enrolment.origin) == ("agent0", tiny.origin)
-    assert enrolment_of(tmp_path) == enrolment
-    assert tiny.keys["agent0"] == b64decode(key_of(tmp_path).public)
+    assert read_enrolment(tmp_path) == enrolment
+    assert tiny.keys["agent0"] == b64decode(load_or_create_key(tmp_path).public)
 
 
 async def test_a_refused_token_is_one_line_that_says_why_and_is_not_in_it(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ async def test_a_refused_token_is_one_line_that_says_why_and_is_not_in_it(tmp_pa
 
     assert caught.value.status == ExitStatus.NOT_ALL_WELL
     assert "s3cret" not in str(caught.value)
-    assert enrolment_of(tmp_path) is None
+    assert read_enrolment(tmp_path) is None
 
 
 async def test_a_collector_that_is_down_is_one_line(tmp_path: Path) -> None:
@@ -45,14 +45,14 @@ async def test_a_collector_that_is_down_is_one_line(tmp_path: Path) -> None:
 
 async def test_a_key_that_the_collector_has_had_under_another_name_is_replaced(tmp_path: Path) -> None:
     """The state folder lost its enrolment and kept its key."""
-    old = key_of(tmp_path).public
+    old = load_or_create_key(tmp_path).public
     async with TinyCollector() as tiny:
         tiny.enrol_answer = (409, {"error": {"code": "known_key", "message": "this key has been enrolled before"}})
 
         with pytest.raises(UplinkError, match="knows this key already"):
             await enrol(tiny.origin, "t0ken", tmp_path, SETTINGS, Clock())
 
-    assert key_of(tmp_path).public != old
+    assert load_or_create_key(tmp_path).public != old
     assert (tmp_path / "agent.key.old").exists()
 
 

@@ -16,10 +16,10 @@ import pytest
 from probe.agent import hit_list, watchlist
 from probe.agent.agent import HEARTBEAT_FILE, Agent
 from probe.agent.context import Surroundings
-from probe.agent.control_facts import CollectorsControl
-from probe.agent.identity import KEY_FILE, enrolment_of, key_of
+from probe.agent.control_facts import CachedControl
+from probe.agent.identity import KEY_FILE, load_or_create_key, read_enrolment
 from probe.agent.outbox import STATE_FILE, Outbox
-from probe.agent.uplink import Collector
+from probe.agent.uplink import CollectorClient
 from probe.agent.uplink_replies import Action
 from probe.cli.doctor import examine
 from probe.clock import Clock
@@ -69,18 +69,18 @@ def servers() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def collector_of(folder: Path) -> AsyncIterator[tuple[TinyCollector, Collector]]:
+async def collector_of(folder: Path) -> AsyncIterator[tuple[TinyCollector, CollectorClient]]:
     """The collector where the agent enrolled: it knows the key and has what was acknowledged."""
     async with TinyCollector() as tiny:
         url, tiny.origin = tiny.origin, ORIGIN
         cached = folder / "control.jsonl"
         tiny.control = cached.read_text() if cached.exists() else ""
-        enrolment = enrolment_of(folder)
+        enrolment = read_enrolment(folder)
         assert enrolment is not None
-        tiny.keys[enrolment.agent] = b64decode(key_of(folder).public)
+        tiny.keys[enrolment.agent] = b64decode(load_or_create_key(folder).public)
         for batch, body in acknowledged(folder):
             tiny.stored.setdefault((batch.agent, batch.epoch), []).append(body)
-        async with Collector((url,), ca_file="", timeout=30) as client:
+        async with CollectorClient((url,), ca_file="", timeout=30) as client:
             yield tiny, client
 
 
@@ -89,11 +89,11 @@ def acknowledged(folder: Path) -> list[tuple[Batch, bytes]]:
     copy = folder.with_name("acknowledged.sqlite")
     shutil.copy(folder / STATE_FILE, copy)
     with Outbox(copy) as outbox:
-        first = outbox.first()
+        first = outbox.next_unsent()
         assert first is not None
         assert outbox.rewind(1, LAST_ROUND)
         found = []
-        while (waiting := outbox.first()) is not None and waiting.seq < first.seq:
+        while (waiting := outbox.next_unsent()) is not None and waiting.seq < first.seq:
             found.append((decode(waiting.body), waiting.body))
             outbox.acknowledge(waiting.seq, LAST_ROUND)
     return found
@@ -107,7 +107,7 @@ def agent_of(folder: Path, chosen: Settings, outbox: Outbox, now: datetime) -> A
 async def test_detector_beliefs_are_kept(vantage: Path) -> None:
     """The blocked target is still believed blocked since its onset, the others reachable."""
     with Outbox(vantage / STATE_FILE) as outbox:
-        kept = outbox.kept()
+        kept = outbox.agent_state()
     assert kept.detector is not None
     detector = Detector.load(kept.detector)
 
@@ -123,11 +123,11 @@ async def test_the_outbox_is_delivered_in_order_with_its_transition(vantage: Pat
     """Thirty batches follow the twelve that were acknowledged, under the same epoch and a valid signature."""
     chosen = settings(tmp_path, *STEADY, BLOCKED)
     with Outbox(vantage / STATE_FILE) as outbox:
-        assert outbox.waiting() == 30
+        assert outbox.unsent_count() == 30
         async with collector_of(vantage) as (tiny, client):
             made = agent_of(vantage, chosen, outbox, LAST_ROUND + timedelta(seconds=300))
             assert (await made.deliver(client)).action is Action.DONE
-        assert outbox.waiting() == 0
+        assert outbox.unsent_count() == 0
 
     (bodies,) = tiny.stored.values()
     batches = [decode(body) for body in bodies]
@@ -155,7 +155,7 @@ async def test_the_next_round_continues_the_series(vantage: Path, tmp_path: Path
 
 
 def test_the_cached_control_is_compared_with_while_it_is_fresh(vantage: Path) -> None:
-    facts = CollectorsControl(vantage, max_age=1800).facts(LAST_ROUND)
+    facts = CachedControl(vantage, max_age=1800).facts(LAST_ROUND)
 
     assert set(facts) == {*STEADY, BLOCKED, RANGE}
     assert set(facts[RANGE].hits) == {"127.47.1.1", "127.47.1.2", "127.47.1.3"}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from probe.agent.agent import Agent
-from probe.agent.outbox import STATE_FILE, Kept, Outbox
+from probe.agent.outbox import STATE_FILE, AgentState, Outbox
 from probe.agent.sender import Sender
 from probe.agent.watchlist import Watchlist
 from probe.formats.batch import Batch, RoundReport
@@ -36,11 +36,11 @@ class House:
         """One more batch waits."""
         report = RoundReport(start=NOON, seconds=1, targets=1, measured=1)
         draft = Batch(agent="", epoch="", seq=0, sent=NOON, interval=300, network=Network(), rounds=(report,))
-        self.outbox.commit(Kept(), [draft], agent="", told={}, now=NOON)
+        self.outbox.commit(AgentState(), [draft], agent="", reports={}, now=NOON)
 
     async def drained(self) -> None:
         """Wait until nothing waits."""
-        await until(lambda: not self.outbox.waiting())
+        await until(lambda: not self.outbox.unsent_count())
 
 
 @pytest.fixture
@@ -99,4 +99,4 @@ async def test_an_agent_that_was_shut_out_stops_asking(house: House, caplog: pyt
 
     assert len(house.tiny.heard) == 1
     assert "403 shut out; nothing more is sent until the agent is started anew" in caplog.text
-    assert house.outbox.waiting() == 1
+    assert house.outbox.unsent_count() == 1

@@ -13,9 +13,9 @@ import pytest
 import trustme
 from aiohttp import web
 
-from probe.agent.identity import Enrolment, key_of
-from probe.agent.outbox import Kept, Outbox
-from probe.agent.uplink import BATCHES, MAX_ANSWER, Collector, Delivery, Uplink
+from probe.agent.identity import Enrolment, load_or_create_key
+from probe.agent.outbox import AgentState, Outbox
+from probe.agent.uplink import BATCHES_PATH, MAX_REPLY_BYTES, CollectorClient, Uplink, UploadResult
 from probe.agent.uplink_replies import Action
 from probe.clock import Clock
 from probe.errors import SettingsError
@@ -35,20 +35,20 @@ def draft(name: str) -> Batch:
 @pytest.fixture
 def outbox(tmp_path: Path) -> Outbox:
     box = Outbox(tmp_path / "state.sqlite")
-    box.commit(Kept(), [draft("a"), draft("b"), draft("c")], agent="agent0", told={}, now=NOON)
+    box.commit(AgentState(), [draft("a"), draft("b"), draft("c")], agent="agent0", reports={}, now=NOON)
     return box
 
 
 @pytest.fixture
 async def tiny(tmp_path: Path) -> AsyncIterator[TinyCollector]:
     async with TinyCollector() as collector:
-        collector.keys["agent0"] = b64decode(key_of(tmp_path).public)
+        collector.keys["agent0"] = b64decode(load_or_create_key(tmp_path).public)
         yield collector
 
 
-def uplink(folder: Path, origin: str, collector: Collector) -> Uplink:
+def uplink(folder: Path, origin: str, collector: CollectorClient) -> Uplink:
     enrolment = Enrolment(agent="agent0", origin=origin, url=origin, role="vantage", time=NOON)
-    return Uplink(collector, key_of(folder), enrolment, Clock())
+    return Uplink(collector, load_or_create_key(folder), enrolment, Clock())
 
 
 def unused_port() -> int:
@@ -56,8 +56,8 @@ def unused_port() -> int:
         return int(server.getsockname()[1])
 
 
-async def deliver(folder: Path, origin: str, outbox: Outbox, *ways: str) -> Delivery:
-    async with Collector(ways or (origin,), ca_file="", timeout=30) as collector:
+async def deliver(folder: Path, origin: str, outbox: Outbox, *ways: str) -> UploadResult:
+    async with CollectorClient(ways or (origin,), ca_file="", timeout=30) as collector:
         return await uplink(folder, origin, collector).deliver(outbox)
 
 
@@ -68,7 +68,7 @@ async def test_what_waits_goes_in_order_and_nothing_waits_any_more(
 
     assert (delivery.sent, delivery.action, delivery.problem) == (3, Action.DONE, "")
     assert tiny.targets() == ["a", "b", "c"]
-    assert outbox.waiting() == 0
+    assert outbox.unsent_count() == 0
     assert "Probe-Clock" in tiny.heard[0].headers
 
 
@@ -80,7 +80,7 @@ async def test_a_collector_that_is_down_is_one_line_and_everything_waits(tmp_pat
     assert (delivery.sent, delivery.action) == (0, Action.RETRY)
     assert delivery.problem.startswith(f"{origin}: ")
     assert "\n" not in delivery.problem
-    assert outbox.waiting() == 3
+    assert outbox.unsent_count() == 3
 
 
 async def test_another_way_to_the_collector_is_taken_and_remembered(
@@ -88,10 +88,10 @@ async def test_another_way_to_the_collector_is_taken_and_remembered(
 ) -> None:
     """The signature is for the collector, whichever way it is reached."""
     dead = f"http://127.0.0.1:{unused_port()}"
-    async with Collector((dead, tiny.origin), ca_file="", timeout=30) as collector:
+    async with CollectorClient((dead, tiny.origin), ca_file="", timeout=30) as collector:
         delivery = await uplink(tmp_path, tiny.origin, collector).deliver(outbox)
 
-        assert collector.ways == [tiny.origin, dead]
+        assert collector.urls == [tiny.origin, dead]
     assert delivery.sent == 3
 
 
@@ -103,7 +103,7 @@ async def test_a_lost_acknowledgement_is_repeated_without_effect(
 
     delivery = await deliver(tmp_path, tiny.origin, outbox)
 
-    assert (delivery.action, outbox.waiting()) == (Action.DONE, 0)
+    assert (delivery.action, outbox.unsent_count()) == (Action.DONE, 0)
     assert tiny.targets() == ["a", "b", "c"]
 
 
@@ -113,7 +113,7 @@ async def test_a_collector_that_lost_its_memory_gets_everything_again(
     """It answers 409 and what it expects; batches are kept for that."""
     await deliver(tmp_path, tiny.origin, outbox)
     tiny.stored.clear()
-    outbox.commit(Kept(), [draft("d")], agent="agent0", told={}, now=NOON)
+    outbox.commit(AgentState(), [draft("d")], agent="agent0", reports={}, now=NOON)
 
     delivery = await deliver(tmp_path, tiny.origin, outbox)
 
@@ -128,7 +128,7 @@ async def test_a_state_restored_from_an_old_copy_goes_on_under_a_new_epoch(
     await deliver(tmp_path, tiny.origin, outbox)
     with Outbox(tmp_path / "other.sqlite") as copy:
         copy._db.execute("UPDATE kept SET epoch = ?", (next(iter(tiny.stored))[1],))
-        copy.commit(Kept(), [draft("x"), draft("y")], agent="agent0", told={}, now=NOON)
+        copy.commit(AgentState(), [draft("x"), draft("y")], agent="agent0", reports={}, now=NOON)
 
         delivery = await deliver(tmp_path, tiny.origin, copy)
 
@@ -160,7 +160,7 @@ async def test_a_batch_that_is_refused_even_bare_is_left_alone_for_a_while(
 
     delivery = await deliver(tmp_path, tiny.origin, outbox)
 
-    assert (delivery.action, outbox.waiting()) == (Action.RETRY, 3)
+    assert (delivery.action, outbox.unsent_count()) == (Action.RETRY, 3)
     assert delivery.problem == f"{tiny.origin}: the collector does not take reports: 400 no"
 
 
@@ -183,7 +183,7 @@ async def test_a_refusal_stops_the_sending_and_says_why(
 
     delivery = await deliver(tmp_path, tiny.origin, outbox)
 
-    assert (delivery.action, delivery.wait, outbox.waiting()) == (action, 7, 3)
+    assert (delivery.action, delivery.wait, outbox.unsent_count()) == (action, 7, 3)
     assert delivery.problem == f"{tiny.origin}: the collector does not take reports: {status} not now"
 
 
@@ -193,7 +193,7 @@ async def test_an_endless_answer_and_a_redirect_are_nobodys_acknowledgement(tmp_
         await answer.prepare(request)
         try:
             while True:
-                await answer.write(b"x" * MAX_ANSWER)
+                await answer.write(b"x" * MAX_REPLY_BYTES)
         except ConnectionError:
             return answer
 
@@ -201,8 +201,8 @@ async def test_an_endless_answer_and_a_redirect_are_nobodys_acknowledgement(tmp_
         raise web.HTTPTemporaryRedirect("http://192.0.2.1/")
 
     app = web.Application()
-    app.router.add_post("/endless" + BATCHES, endless)
-    app.router.add_post("/elsewhere" + BATCHES, elsewhere)
+    app.router.add_post("/endless" + BATCHES_PATH, endless)
+    app.router.add_post("/elsewhere" + BATCHES_PATH, elsewhere)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -210,7 +210,7 @@ async def test_an_endless_answer_and_a_redirect_are_nobodys_acknowledgement(tmp_
     try:
         for path in ("/endless", "/elsewhere"):
             delivery = await deliver(tmp_path, origin, outbox, origin + path)
-            assert (delivery.action, outbox.waiting()) == (Action.RETRY, 3)
+            assert (delivery.action, outbox.unsent_count()) == (Action.RETRY, 3)
     finally:
         await runner.cleanup()
 
@@ -226,15 +226,15 @@ async def test_only_the_pinned_authority_is_believed(tmp_path: Path, outbox: Out
         return web.json_response({"acked": 3})
 
     app = web.Application()
-    app.router.add_post(BATCHES, take)
+    app.router.add_post(BATCHES_PATH, take)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     origin = f"https://127.0.0.1:{runner.addresses[0][1]}"
     try:
-        async with Collector((origin,), ca_file=str(tmp_path / "wrong.pem"), timeout=30) as collector:
+        async with CollectorClient((origin,), ca_file=str(tmp_path / "wrong.pem"), timeout=30) as collector:
             assert (await uplink(tmp_path, origin, collector).deliver(outbox)).action is Action.RETRY
-        async with Collector((origin,), ca_file=str(tmp_path / "right.pem"), timeout=30) as collector:
+        async with CollectorClient((origin,), ca_file=str(tmp_path / "right.pem"), timeout=30) as collector:
             assert (await uplink(tmp_path, origin, collector).deliver(outbox)).action is Action.DONE
     finally:
         await runner.cleanup()
@@ -244,4 +244,4 @@ async def test_an_authority_file_that_is_none_is_one_line(tmp_path: Path) -> Non
     (tmp_path / "ca.pem").write_text("no")
 
     with pytest.raises(SettingsError, match=r"ca\.pem: agent\.ca_file cannot be used: .* \(give a PEM file\)"):
-        Collector(("https://a.example",), ca_file=str(tmp_path / "ca.pem"), timeout=1)
+        CollectorClient(("https://a.example",), ca_file=str(tmp_path / "ca.pem"), timeout=1)

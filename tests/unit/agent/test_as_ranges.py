@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from probe.agent.as_ranges import numbered, ranges, table_of
+from probe.agent.as_ranges import load_prefix_table, parse_asn_and_port, ranges_of
 from probe.errors import ListError, SettingsError
 from probe.lists.catalogue import load
 from probe.settings import paths
@@ -27,9 +27,9 @@ def files(tmp_path: Path) -> list[Path]:
 
 def test_an_as_is_its_prefixes_on_the_port_that_is_named(files: list[Path]) -> None:
     """443 where none is, as everywhere."""
-    table = table_of(files)
+    table = load_prefix_table(files)
 
-    assert list(ranges(["AS45090:8080", "as132203"], table, SERVICES)) == [
+    assert list(ranges_of(["AS45090:8080", "as132203"], table, SERVICES)) == [
         ("1.12.0.0/20:8080", ""),
         ("119.29.0.0/16:8080", ""),
         ("119.29.29.0/24", ""),
@@ -38,7 +38,7 @@ def test_an_as_is_its_prefixes_on_the_port_that_is_named(files: list[Path]) -> N
 
 def test_a_service_is_its_ases_on_each_of_its_tcp_ports(files: list[Path]) -> None:
     """WeChat: short link, web, long link."""
-    found = list(ranges(["wechat"], table_of(files), SERVICES))
+    found = list(ranges_of(["wechat"], load_prefix_table(files), SERVICES))
 
     assert len(found) == 9
     assert {service for _, service in found} == {"wechat"}
@@ -53,22 +53,22 @@ def test_a_service_is_its_ases_on_each_of_its_tcp_ports(files: list[Path]) -> No
 def test_what_is_neither_an_as_nor_a_service_is_one_line(text: str, files: list[Path]) -> None:
     """With the place it came from."""
     with pytest.raises(SettingsError, match=r"^p\.toml: .* is neither an AS nor a service \(write AS132203"):
-        list(ranges([text], table_of(files), SERVICES, "p.toml"))
+        list(ranges_of([text], load_prefix_table(files), SERVICES, "p.toml"))
     with pytest.raises(SettingsError):
-        numbered(text)
+        parse_asn_and_port(text)
 
 
 def test_an_as_without_prefixes_is_an_error_and_not_silence(files: list[Path]) -> None:
     """Whoever named it believes it is watched."""
     with pytest.raises(SettingsError, match=r"no prefix of AS3 \(fetch or import"):
-        list(ranges(["AS3"], table_of(files), SERVICES))
+        list(ranges_of(["AS3"], load_prefix_table(files), SERVICES))
 
 
 def test_files_that_are_no_tables_are_named(tmp_path: Path) -> None:
     """Missing, or a list of sites."""
     with pytest.raises(ListError, match=r"none\.json: cannot be read"):
-        table_of([tmp_path / "none.json"])
+        load_prefix_table([tmp_path / "none.json"])
     sites = tmp_path / "sites.csv"
     sites.write_text("url,notes\nhttps://a.example/,\n")
     with pytest.raises(ListError, match=r"sites\.csv: holds no prefixes"):
-        table_of([sites])
+        load_prefix_table([sites])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from datetime import UTC, datetime
 
-from probe.agent.batching import Tidings, batches
+from probe.agent.batching import RoundFindings, make_batches
 from probe.formats.batch import (
     MAX_BYTES,
     MAX_CHANGES,
@@ -24,8 +24,8 @@ NOON = datetime(2017, 5, 4, 12, tzinfo=UTC)
 ROUND = RoundReport(start=NOON, seconds=2.5, targets=3, measured=3)
 
 
-def cut(tidings: Tidings) -> tuple[Batch, ...]:
-    return batches(tidings, sent=NOON, interval=300.0, network=Network(asn=64500, country="RU"))
+def cut(findings: RoundFindings) -> tuple[Batch, ...]:
+    return make_batches(findings, sent=NOON, interval=300.0, network=Network(asn=64500, country="RU"))
 
 
 def change(target: str, padding: int = 0) -> ReportedChange:
@@ -43,19 +43,19 @@ def change(target: str, padding: int = 0) -> ReportedChange:
 
 
 def test_a_quiet_round_is_one_batch_with_one_report_and_nothing_else() -> None:
-    (batch,) = cut(Tidings(report=ROUND))
+    (batch,) = cut(RoundFindings(report=ROUND))
 
     assert (batch.rounds, batch.changes, batch.settled, batch.control, batch.services) == ((ROUND,), (), (), (), {})
     assert (batch.sent, batch.interval, batch.network.asn) == (NOON, 300.0, 64500)
 
 
 def test_nothing_to_say_is_no_batch() -> None:
-    assert cut(Tidings(report=None)) == ()
+    assert cut(RoundFindings(report=None)) == ()
 
 
 def test_services_are_named_for_the_targets_in_the_batch_alone() -> None:
     (batch,) = cut(
-        Tidings(
+        RoundFindings(
             report=ROUND,
             changes=(change("a"),),
             settled=(SettledStatus(target="b", status=Status.REACHABLE, since=NOON),),
@@ -68,16 +68,16 @@ def test_services_are_named_for_the_targets_in_the_batch_alone() -> None:
 
 def test_many_changes_go_in_several_batches_and_the_round_in_the_last() -> None:
     """Whoever has the round's report has all its changes."""
-    made = cut(Tidings(report=ROUND, changes=tuple(change(f"t{n}") for n in range(MAX_CHANGES + 1))))
+    made = cut(RoundFindings(report=ROUND, changes=tuple(change(f"t{n}") for n in range(MAX_CHANGES + 1))))
 
     assert [len(batch.changes) for batch in made] == [MAX_CHANGES, 1]
     assert [len(batch.rounds) for batch in made] == [0, 1]
 
 
 def test_batches_stay_within_the_collectors_bounds() -> None:
-    tidings = Tidings(report=ROUND, changes=tuple(change(f"t{n}", 300_000) for n in range(20)))
+    findings = RoundFindings(report=ROUND, changes=tuple(change(f"t{n}", 300_000) for n in range(20)))
 
-    bodies = [encode(batch) for batch in cut(tidings)]
+    bodies = [encode(batch) for batch in cut(findings)]
 
     assert max(map(len, bodies)) <= MAX_BYTES
     assert max(len(gzip.compress(body)) for body in bodies) <= MAX_COMPRESSED
@@ -86,7 +86,7 @@ def test_batches_stay_within_the_collectors_bounds() -> None:
 
 def test_a_change_that_is_too_large_goes_without_its_verdict() -> None:
     """The transition is what matters."""
-    (batch,) = cut(Tidings(report=ROUND, changes=(change("a", 3_000_000),)))
+    (batch,) = cut(RoundFindings(report=ROUND, changes=(change("a", 3_000_000),)))
 
     assert batch.changes[0].transition.target == "a"
     assert batch.changes[0].verdict is None
@@ -96,6 +96,6 @@ def test_a_controls_verdicts_are_sent_as_control() -> None:
     verdict = change("a").verdict
     assert verdict is not None
 
-    (batch,) = cut(Tidings(report=ROUND, control=(verdict,)))
+    (batch,) = cut(RoundFindings(report=ROUND, control=(verdict,)))
 
     assert batch.control == (verdict,)

@@ -9,7 +9,17 @@ import msgspec
 import pytest
 
 from probe.agent import watchlist
-from probe.agent.cost import ADDRESS, ANCHOR, LOOKS, SEND, Cost, Item, day, kind_of, lines
+from probe.agent.cost import (
+    ANCHOR_COST,
+    COST_PER_LOOK,
+    RANGE_ADDRESS_COST,
+    SEND_COST,
+    Cost,
+    DailyCost,
+    daily_costs,
+    format_costs,
+    kind_of,
+)
 from probe.agent.watchlist import Watchlist
 from probe.model.target import parse
 from probe.settings import Settings, load
@@ -31,9 +41,12 @@ def settings(interval: float = 300.0, anchors: tuple[str, ...] = ()) -> Settings
 
 def test_every_target_is_looked_at_every_round_and_every_anchor_twice() -> None:
     """300 s make 288 rounds a day."""
-    found = list(day(settings(anchors=("https://a.example/",)), watched("dns://a.example", "dns://b.example")))
+    found = list(daily_costs(settings(anchors=("https://a.example/",)), watched("dns://a.example", "dns://b.example")))
 
-    assert found == [Item("dns", 2, 576, LOOKS["dns"].times(576)), Item("anchor", 1, 576, ANCHOR.times(576))]
+    assert found == [
+        DailyCost("dns", 2, 576, COST_PER_LOOK["dns"].times(576)),
+        DailyCost("anchor", 1, 576, ANCHOR_COST.times(576)),
+    ]
 
 
 def test_what_is_sent_on_demand_is_counted_where_it_is_demanded() -> None:
@@ -42,21 +55,23 @@ def test_what_is_sent_on_demand_is_counted_where_it_is_demanded() -> None:
     asked = msgspec.structs.replace(chosen, measure=msgspec.structs.replace(chosen.measure, send="always"))
     texts = watched("https://a.example/", "b.example", "http://c.example/", "dns://d.example")
 
-    assert "send" not in [item.what for item in day(chosen, texts)]
-    assert [item for item in day(asked, texts) if item.what == "send"] == [Item("send", 2, 576, SEND.times(576))]
-    assert "send" not in [item.what for item in day(asked, watched("dns://d.example"))]
+    assert "send" not in [item.what for item in daily_costs(chosen, texts)]
+    assert [item for item in daily_costs(asked, texts) if item.what == "send"] == [
+        DailyCost("send", 2, 576, SEND_COST.times(576))
+    ]
+    assert "send" not in [item.what for item in daily_costs(asked, watched("dns://d.example"))]
 
 
 def test_a_range_is_looked_at_hourly_whatever_the_rhythm_and_its_ports() -> None:
     """Each address costs; ports of one prefix take turns; a wide one is sampled wider."""
     texts = ("203.0.113.0/24", "203.0.113.0/24:80", "198.18.0.0/19")
-    (item,) = day(settings(), watched(*texts))
-    (rare,) = day(settings(interval=7200), watched(*texts))
+    (item,) = daily_costs(settings(), watched(*texts))
+    (rare,) = daily_costs(settings(interval=7200), watched(*texts))
 
-    assert item == Item("range", 3, 48, ADDRESS.times(24 * (16 + 32)))
+    assert item == DailyCost("range", 3, 48, RANGE_ADDRESS_COST.times(24 * (16 + 32)))
     assert rare.looks == 24
-    (own,) = day(settings(), watched("203.0.113.0/24", **{"203.0.113.0/24": 64}))
-    assert own.cost == ADDRESS.times(24 * 64)
+    (own,) = daily_costs(settings(), watched("203.0.113.0/24", **{"203.0.113.0/24": 64}))
+    assert own.cost == RANGE_ADDRESS_COST.times(24 * 64)
 
 
 @pytest.mark.parametrize(
@@ -75,12 +90,14 @@ def test_a_range_is_looked_at_hourly_whatever_the_rhythm_and_its_ports() -> None
 def test_every_kind_of_target_has_its_cost(text: str, kind: str) -> None:
     """And a page is the dearest part of it."""
     assert kind_of(parse(text)) == kind
-    assert next(iter(day(settings(), watched(text)))).what == kind
+    assert next(iter(daily_costs(settings(), watched(text)))).what == kind
 
 
 def test_it_is_said_in_a_line_a_kind_and_a_sum() -> None:
     """In round numbers, with what the estimate rests on."""
-    *kinds, whole = lines(iter([Item("dns", 1, 2, Cost(1000, 2e6, 3)), Item("tcp", 1, 2, Cost(1, 1e5, 1))]))
+    *kinds, whole = format_costs(
+        iter([DailyCost("dns", 1, 2, Cost(1000, 2e6, 3)), DailyCost("tcp", 1, 2, Cost(1, 1e5, 1))])
+    )
 
     assert kinds[0] == "a day\tdns\t1 of them, 2 looks: 3 connections, 1,000 packets, 2.0 MB"
     assert whole.startswith("a day\tall\t4 looks: 4 connections, 1,001 packets, 2.1 MB. An estimate: ")
@@ -89,7 +106,7 @@ def test_it_is_said_in_a_line_a_kind_and_a_sum() -> None:
 def test_the_page_for_volunteers_says_what_the_default_set_costs() -> None:
     """The numbers of `probe run --dry-run`, as they stand today."""
     base = load(None, {"XDG_CONFIG_HOME": "/nonexistent"})
-    *_, whole = lines(day(base, watchlist.load(base)))
+    *_, whole = format_costs(daily_costs(base, watchlist.load(base)))
     numbers = re.search(r"([\d,]+) looks: ([\d,]+) connections, ([\d,]+) packets, ([\d.,]+) MB", whole)
 
     assert numbers is not None

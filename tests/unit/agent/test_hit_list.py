@@ -29,9 +29,9 @@ def verdict(target: str = RANGE, **ends: Failure | None) -> Verdict:
 
 def test_who_answers_is_kept_and_who_misses_is_counted() -> None:
     """An answer forgives; what was not asked is as it was."""
-    first = hit_list.learnt({}, [verdict(a1=None, a2=None, a3=None)])
-    second = hit_list.learnt(first, [verdict(a1=Failure.TIMEOUT, a2=None)])
-    third = hit_list.learnt(second, [verdict(a1=None, a4=Failure.TIMEOUT)])
+    first = hit_list.updated({}, [verdict(a1=None, a2=None, a3=None)])
+    second = hit_list.updated(first, [verdict(a1=Failure.TIMEOUT, a2=None)])
+    third = hit_list.updated(second, [verdict(a1=None, a4=Failure.TIMEOUT)])
 
     assert first == {RANGE: {"151.101.1.1": 0, "151.101.1.2": 0, "151.101.1.3": 0}}
     assert second[RANGE] == {"151.101.1.2": 0, "151.101.1.1": 1, "151.101.1.3": 0}
@@ -41,17 +41,17 @@ def test_who_answers_is_kept_and_who_misses_is_counted() -> None:
 
 def test_an_address_that_is_silent_for_a_day_is_forgotten() -> None:
     """Machines go."""
-    counts = {RANGE: {"151.101.1.1": hit_list.PATIENCE - 1}}
+    counts = {RANGE: {"151.101.1.1": hit_list.MAX_CONSECUTIVE_MISSES - 1}}
 
-    assert hit_list.learnt(counts, [verdict(a1=Failure.TIMEOUT, a2=None)]) == {RANGE: {"151.101.1.2": 0}}
+    assert hit_list.updated(counts, [verdict(a1=Failure.TIMEOUT, a2=None)]) == {RANGE: {"151.101.1.2": 0}}
 
 
 def test_a_look_that_nothing_answered_and_targets_that_are_no_ranges_teach_nothing() -> None:
     """Rather our own line than every machine at once."""
     counts = {RANGE: {"151.101.1.1": 0}}
 
-    assert hit_list.learnt(counts, [verdict(a1=Failure.TIMEOUT)]) == counts
-    assert hit_list.learnt(counts, [verdict("tcp://151.101.1.1:443", a1=None), verdict("a b", a1=None)]) == counts
+    assert hit_list.updated(counts, [verdict(a1=Failure.TIMEOUT)]) == counts
+    assert hit_list.updated(counts, [verdict("tcp://151.101.1.1:443", a1=None), verdict("a b", a1=None)]) == counts
 
 
 def test_the_list_outlives_a_restart_and_a_broken_file_is_an_empty_one(tmp_path: Path) -> None:
@@ -59,6 +59,6 @@ def test_the_list_outlives_a_restart_and_a_broken_file_is_an_empty_one(tmp_path:
     hit_list.write(tmp_path, {RANGE: {"151.101.1.1": 2}})
     assert hit_list.read(tmp_path) == {RANGE: {"151.101.1.1": 2}}
 
-    (tmp_path / hit_list.FILE).write_text("{")
+    (tmp_path / hit_list.HIT_LIST_FILE).write_text("{")
     assert hit_list.read(tmp_path) == {}
     assert hit_list.read(tmp_path / "nowhere") == {}

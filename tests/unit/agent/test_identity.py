@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from probe.agent.identity import ENROLMENT_FILE, KEY_FILE, Enrolment, enrolment_of, key_of, remember, write_private
+from probe.agent.identity import (
+    ENROLMENT_FILE,
+    KEY_FILE,
+    Enrolment,
+    load_or_create_key,
+    read_enrolment,
+    write_enrolment,
+    write_private_file,
+)
 from probe.errors import StateError, StorageError
 
 ENROLMENT = Enrolment(
@@ -22,52 +30,52 @@ ENROLMENT = Enrolment(
 
 
 def test_a_key_is_made_once_and_signs_what_its_public_half_verifies(tmp_path: Path) -> None:
-    key = key_of(tmp_path / "state")
+    key = load_or_create_key(tmp_path / "state")
 
     Ed25519PublicKey.from_public_bytes(b64decode(key.public)).verify(b64decode(key.sign(b"m")), b"m")
-    assert key_of(tmp_path / "state").public == key.public
+    assert load_or_create_key(tmp_path / "state").public == key.public
     assert (tmp_path / "state" / KEY_FILE).stat().st_mode & 0o077 == 0
 
 
 def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
-    key_of(tmp_path)
+    load_or_create_key(tmp_path)
     (tmp_path / KEY_FILE).chmod(0o644)
 
     with pytest.raises(StateError, match=r"agent\.key: others can read this key \(chmod 600"):
-        key_of(tmp_path)
+        load_or_create_key(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"secret", b"!!!", b"AAAA"])
 def test_a_file_that_is_no_key_is_left_alone(tmp_path: Path, content: bytes) -> None:
-    write_private(tmp_path / KEY_FILE, content)
+    write_private_file(tmp_path / KEY_FILE, content)
 
     with pytest.raises(StateError, match="not a key"):
-        key_of(tmp_path)
+        load_or_create_key(tmp_path)
 
     assert (tmp_path / KEY_FILE).read_bytes() == content
 
 
 def test_an_enrolment_is_remembered(tmp_path: Path) -> None:
-    assert enrolment_of(tmp_path) is None
-    remember(tmp_path, ENROLMENT)
-    assert enrolment_of(tmp_path) == ENROLMENT
+    assert read_enrolment(tmp_path) is None
+    write_enrolment(tmp_path, ENROLMENT)
+    assert read_enrolment(tmp_path) == ENROLMENT
 
 
 def test_an_enrolment_that_makes_no_sense_is_one_line(tmp_path: Path) -> None:
     (tmp_path / ENROLMENT_FILE).write_text("{}")
 
     with pytest.raises(StateError, match=r"not an enrolment: .*agent.* away"):
-        enrolment_of(tmp_path)
+        read_enrolment(tmp_path)
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "f"
-    write_private(path, b"old")
+    write_private_file(path, b"old")
     path.unlink()
     path.mkdir()
 
     with pytest.raises(StorageError, match="cannot be written"):
-        write_private(path, b"new")
+        write_private_file(path, b"new")
 
     assert [entry.name for entry in tmp_path.iterdir()] == ["f"]
 
@@ -76,8 +84,8 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(StorageError, match=r"file/a/agent\.key: cannot be written"):
-        key_of_in_a_file(tmp_path / "file" / "a")
+        write_key_below_a_file(tmp_path / "file" / "a")
 
 
-def key_of_in_a_file(folder: Path) -> None:
-    write_private(folder / KEY_FILE, b"")
+def write_key_below_a_file(folder: Path) -> None:
+    write_private_file(folder / KEY_FILE, b"")

@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from probe.agent.outbox import KEPT_SECONDS, MIGRATIONS, Kept, Outbox, Told, read_notes
+from probe.agent.outbox import ACKNOWLEDGED_RETENTION_SECONDS, MIGRATIONS, AgentState, LastReport, Outbox, read_notes
 from probe.errors import ExitStatus, StateError, StorageError
 from probe.formats.batch import Batch, RoundReport, SettledStatus, decode
 from probe.model.event import Network
@@ -40,12 +40,12 @@ def draft(name: str = "", padding: int = 0) -> Batch:
 
 
 def commit(outbox: Outbox, *drafts: Batch, agent: str = "a1", **more: object) -> None:
-    told = {item.target: Told(1, "reachable") for one in drafts for item in one.settled}
-    outbox.commit(Kept(detector=b"state"), drafts, agent=agent, told=told, now=NOON)
+    told = {item.target: LastReport(1, "reachable") for one in drafts for item in one.settled}
+    outbox.commit(AgentState(detector=b"state"), drafts, agent=agent, reports=told, now=NOON)
 
 
 def sent(outbox: Outbox) -> Batch:
-    waiting = outbox.first()
+    waiting = outbox.next_unsent()
     assert waiting is not None
     return decode(waiting.body)
 
@@ -60,26 +60,26 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_new_file_holds_nothing(path: Path) -> None:
     with Outbox(path) as outbox:
-        assert outbox.kept() == Kept()
-        assert outbox.told() == {}
-        assert outbox.first() is None
+        assert outbox.agent_state() == AgentState()
+        assert outbox.last_reports() == {}
+        assert outbox.next_unsent() is None
 
 
 def test_a_round_is_there_after_a_restart(path: Path) -> None:
     with Outbox(path) as outbox:
         outbox.commit(
-            Kept(detector=b"\0\1", vantage="online", measured={"192.0.2.0/24": NOON}),
+            AgentState(detector=b"\0\1", vantage="online", measured={"192.0.2.0/24": NOON}),
             [draft("a")],
             agent="a1",
-            told={"a": Told(1, "reachable")},
+            reports={"a": LastReport(1, "reachable")},
             now=NOON,
             notes={"round": {"state": "online"}},
         )
 
     with Outbox(path) as outbox:
-        assert outbox.kept() == Kept(detector=b"\0\1", vantage="online", measured={"192.0.2.0/24": NOON})
-        assert outbox.told() == {"a": Told(1, "reachable")}
-        assert outbox.waiting() == 1
+        assert outbox.agent_state() == AgentState(detector=b"\0\1", vantage="online", measured={"192.0.2.0/24": NOON})
+        assert outbox.last_reports() == {"a": LastReport(1, "reachable")}
+        assert outbox.unsent_count() == 1
     assert read_notes(path) == {"round": {"state": "online"}, "waiting": 1}
 
 
@@ -92,10 +92,14 @@ def test_what_was_acknowledged_is_forgotten_after_a_week_and_what_waits_never_is
     with Outbox(path) as outbox:
         commit(outbox, draft("a"), draft("b"))
         outbox.acknowledge(1, NOON)
-        outbox.commit(Kept(), [], agent="a1", told={}, now=NOON + timedelta(seconds=KEPT_SECONDS))
+        outbox.commit(
+            AgentState(), [], agent="a1", reports={}, now=NOON + timedelta(seconds=ACKNOWLEDGED_RETENTION_SECONDS)
+        )
         assert outbox.rewind(1, NOON)
         outbox.acknowledge(1, NOON)
-        outbox.commit(Kept(), [], agent="a1", told={}, now=NOON + timedelta(seconds=KEPT_SECONDS + 1))
+        outbox.commit(
+            AgentState(), [], agent="a1", reports={}, now=NOON + timedelta(seconds=ACKNOWLEDGED_RETENTION_SECONDS + 1)
+        )
 
         assert not outbox.rewind(1, NOON)
         assert sent(outbox).seq == 2
@@ -109,7 +113,7 @@ def test_batches_are_numbered_from_1_in_one_epoch_and_sent_in_order(path: Path) 
         commit(outbox, draft("a"), draft("b"))
         commit(outbox, draft("c"))
         seen = []
-        while outbox.first() is not None:
+        while outbox.next_unsent() is not None:
             seen.append(sent(outbox))
             outbox.acknowledge(seen[-1].seq, NOON)
 
@@ -124,9 +128,9 @@ def test_batches_are_numbered_from_1_in_one_epoch_and_sent_in_order(path: Path) 
 def test_a_batch_that_is_sent_again_is_the_same_to_the_byte(path: Path) -> None:
     with Outbox(path) as outbox:
         commit(outbox, draft("a"))
-        first = outbox.first()
+        first = outbox.next_unsent()
     with Outbox(path) as outbox:
-        assert outbox.first() == first
+        assert outbox.next_unsent() == first
 
 
 def test_a_collector_that_lost_its_last_hours_gets_them_again(path: Path) -> None:
@@ -136,7 +140,7 @@ def test_a_collector_that_lost_its_last_hours_gets_them_again(path: Path) -> Non
 
         assert outbox.rewind(2, NOON)
         assert sent(outbox).seq == 2
-        assert outbox.waiting() == 2
+        assert outbox.unsent_count() == 2
 
 
 def test_a_collector_that_is_ahead_of_what_waits_is_believed(path: Path) -> None:
@@ -144,7 +148,7 @@ def test_a_collector_that_is_ahead_of_what_waits_is_believed(path: Path) -> None
         commit(outbox, draft("a"), draft("b"))
 
         assert outbox.rewind(3, NOON)
-        assert outbox.first() is None
+        assert outbox.next_unsent() is None
 
 
 @pytest.mark.parametrize("expected", [0, -1, 4, 2**60])
@@ -153,7 +157,7 @@ def test_a_number_that_was_never_ours_is_refused(path: Path, expected: int) -> N
         commit(outbox, draft("a"), draft("b"))
 
         assert not outbox.rewind(expected, NOON)
-        assert outbox.waiting() == 2
+        assert outbox.unsent_count() == 2
 
 
 def test_a_new_epoch_numbers_what_waits_from_1_and_tells_everything_anew(path: Path) -> None:
@@ -161,12 +165,12 @@ def test_a_new_epoch_numbers_what_waits_from_1_and_tells_everything_anew(path: P
         commit(outbox, draft("a"), draft("b"), draft("c"))
         old = sent(outbox).epoch
         outbox.acknowledge(1, NOON)
-        outbox.restart()
+        outbox.start_new_epoch()
 
         first = sent(outbox)
         assert (first.seq, first.settled[0].target) == (1, "b")
         assert first.epoch != old
-        assert outbox.told() == {}
+        assert outbox.last_reports() == {}
         commit(outbox, draft("d"))
         outbox.acknowledge(2, NOON)
         assert sent(outbox).seq == 3
@@ -175,7 +179,7 @@ def test_a_new_epoch_numbers_what_waits_from_1_and_tells_everything_anew(path: P
 def test_a_batch_that_cannot_be_taken_keeps_its_number_and_its_round(path: Path) -> None:
     with Outbox(path) as outbox:
         commit(outbox, draft("a"), draft("b"))
-        outbox.discard(1)
+        outbox.drop_content(1)
 
         bare = sent(outbox)
         assert (bare.seq, bare.settled, len(bare.rounds)) == (1, (), 1)
@@ -185,7 +189,7 @@ def test_batches_from_before_enrolment_get_the_name_given_then(path: Path) -> No
     with Outbox(path) as outbox:
         commit(outbox, draft("a"), agent="")
         epoch = sent(outbox).epoch
-        outbox.sign_over("a7")
+        outbox.assign_agent("a7")
 
         assert (sent(outbox).agent, sent(outbox).seq, sent(outbox).epoch) == ("a7", 1, epoch)
 
@@ -195,13 +199,13 @@ def test_another_name_begins_another_epoch(path: Path) -> None:
         commit(outbox, draft("a"), draft("b"), agent="a1")
         outbox.acknowledge(1, NOON)
         epoch = sent(outbox).epoch
-        outbox.sign_over("a2")
+        outbox.assign_agent("a2")
 
         assert (sent(outbox).agent, sent(outbox).seq) == ("a2", 1)
         assert sent(outbox).epoch != epoch
         commit(outbox, draft("c"), agent="a2")
-        outbox.sign_over("a2")
-        assert outbox.waiting() == 2
+        outbox.assign_agent("a2")
+        assert outbox.unsent_count() == 2
 
 
 # One line each: what, where, how to mend; nothing half-written, nothing lost.
@@ -212,14 +216,22 @@ def test_a_full_disk_loses_nothing_that_was_written_and_writes_nothing_by_halves
         commit(outbox, draft("a"))
         with pytest.raises(StorageError, match=r"state\.sqlite: the disk is full \(free some space") as caught:
             outbox.commit(
-                Kept(detector=os.urandom(200_000)), [draft("b")], agent="a1", told={"b": Told(1, "x")}, now=NOON
+                AgentState(detector=os.urandom(200_000)),
+                [draft("b")],
+                agent="a1",
+                reports={"b": LastReport(1, "x")},
+                now=NOON,
             )
 
         assert caught.value.status == ExitStatus.NOT_ALL_WELL
-        assert (outbox.kept().detector, outbox.waiting(), set(outbox.told())) == (b"state", 1, {"a"})
+        assert (outbox.agent_state().detector, outbox.unsent_count(), set(outbox.last_reports())) == (
+            b"state",
+            1,
+            {"a"},
+        )
     with Outbox(path) as outbox:
         commit(outbox, draft("c"))
-        assert outbox.waiting() == 2
+        assert outbox.unsent_count() == 2
 
 
 def test_a_state_of_a_newer_version_is_left_alone(path: Path) -> None:
@@ -285,20 +297,20 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def acknowledge_first(self) -> None:
-        if self.outbox.first() is not None:
+        if self.outbox.next_unsent() is not None:
             batch = sent(self.outbox)
             self.acked.update(item.target for item in batch.settled)
             self.outbox.acknowledge(batch.seq, NOON)
 
     @rule(expected=st.integers(1, 10))
     def rewind(self, expected: int) -> None:
-        first = self.outbox.first()
+        first = self.outbox.next_unsent()
         if first is None or expected <= first.seq:  # an honest collector never skips what it has not got
             self.outbox.rewind(expected, NOON)
 
     @rule()
     def restart(self) -> None:
-        self.outbox.restart()
+        self.outbox.start_new_epoch()
 
     @invariant()
     def nothing_is_lost_and_numbers_have_no_gaps(self) -> None:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from probe.agent import round_report
-from probe.agent.batching import Tidings
-from probe.agent.outbox import Told
+from probe.agent.batching import RoundFindings
+from probe.agent.outbox import LastReport
 from probe.agent.round import RoundResult
 from probe.detect.detector_input import CauseUpdate, SettledStatus
 from probe.formats.batch import RoundReport
@@ -50,8 +50,8 @@ def change(target: str, before: str, after: str) -> Transition:
 
 
 def of_vantage(
-    found: RoundResult, told: dict[str, Told] | None = None, last_state: str = "online", asn: int = 1
-) -> tuple[Tidings, dict[str, Told]]:
+    found: RoundResult, told: dict[str, LastReport] | None = None, last_state: str = "online", asn: int = 1
+) -> tuple[RoundFindings, dict[str, LastReport]]:
     return round_report.of_vantage(
         found,
         believed=lambda target: SettledStatus(Status.REACHABLE, NOON) if target != "new" else None,
@@ -86,13 +86,13 @@ def test_a_change_is_told_as_a_change_and_counts_as_told() -> None:
 
     assert [item.transition.after for item in tidings.changes] == ["blocked"]
     assert tidings.settled == ()
-    assert told == {"a": Told(SECONDS, "1 blocked")}
+    assert told == {"a": LastReport(SECONDS, "1 blocked")}
 
 
 def test_a_block_that_goes_on_by_other_means_is_told_with_its_new_causes() -> None:
     update = CauseUpdate("a", Status.BLOCKED, NOON, (Cause.IP_RANGE,))
 
-    tidings, _ = of_vantage(result(verdict("a"), updates=(update,)), {"a": Told(0, "1 reachable")})
+    tidings, _ = of_vantage(result(verdict("a"), updates=(update,)), {"a": LastReport(0, "1 reachable")})
 
     assert [(item.target, item.causes) for item in tidings.settled] == [("a", (Cause.IP_RANGE,))]
 

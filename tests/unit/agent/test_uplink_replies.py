@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from probe.agent.uplink_replies import LONGEST_WAIT, TABLE, Action, read
+from probe.agent.uplink_replies import ACTION_BY_STATUS, MAX_RETRY_AFTER_SECONDS, Action, classify_reply
 
 ERROR = b'{"error":{"code":"revoked","message":"this agent has been\\n shut out"}}'
 
@@ -14,9 +14,9 @@ ERROR = b'{"error":{"code":"revoked","message":"this agent has been\\n shut out"
     [
         (200, b'{"acked":7,"clock":"2017-05-04T00:00:00Z"}', Action.DONE, 7),
         (409, b'{"expected":3,"error":{"code":"gap","message":"send from 3"}}', Action.REWIND, 3),
-        (422, ERROR, Action.RESTART, 0),
-        (400, ERROR, Action.DISCARD, 0),
-        (413, ERROR, Action.DISCARD, 0),
+        (422, ERROR, Action.NEW_EPOCH, 0),
+        (400, ERROR, Action.DROP_CONTENT, 0),
+        (413, ERROR, Action.DROP_CONTENT, 0),
         (401, ERROR, Action.ENROL, 0),
         (403, ERROR, Action.STOP, 0),
         (429, ERROR, Action.RETRY, 0),
@@ -27,37 +27,44 @@ ERROR = b'{"error":{"code":"revoked","message":"this agent has been\\n shut out"
     ],
 )
 def test_each_answer_has_one_action(status: int, body: bytes, action: Action, number: int) -> None:
-    answer = read(status, body)
+    answer = classify_reply(status, body)
 
     assert (answer.action, answer.number) == (action, number)
 
 
-@pytest.mark.parametrize("status", sorted(TABLE))
+@pytest.mark.parametrize("status", sorted(ACTION_BY_STATUS))
 def test_what_is_not_json_is_not_the_collectors_voice(status: int) -> None:
     """A captive portal answers with 200 and a page, a censor with 403 and another: neither may lose a report."""
-    assert read(status, b"<html>Please log in</html>").action is Action.RETRY
+    assert classify_reply(status, b"<html>Please log in</html>").action is Action.RETRY
 
 
 @pytest.mark.parametrize("body", [b'{"error":{"code":"\xff"}}', b'{"x":' * 1500])
 def test_json_that_no_collector_writes_is_not_its_voice_either(body: bytes) -> None:
     """Letters that are none, a thousand braces: the decoder ends with other exceptions than its own."""
-    assert read(403, body).action is Action.RETRY
+    assert classify_reply(403, body).action is Action.RETRY
 
 
 @pytest.mark.parametrize(
     ("status", "body"), [(200, b"{}"), (200, b'{"acked":0}'), (409, b"{}"), (409, b'{"expected":0}')]
 )
 def test_an_acknowledgement_or_a_rewind_without_its_number_is_tried_again(status: int, body: bytes) -> None:
-    assert read(status, body).action is Action.RETRY
+    assert classify_reply(status, body).action is Action.RETRY
 
 
 def test_the_collectors_words_are_kept_in_one_line() -> None:
-    assert read(403, ERROR).text == "this agent has been shut out"
+    assert classify_reply(403, ERROR).text == "this agent has been shut out"
 
 
 @pytest.mark.parametrize(
     ("header", "wait"),
-    [("", 0), ("12", 12), ("999999", LONGEST_WAIT), ("Wed, 21 Oct 2015 07:28:00 GMT", 60), ("-5", 60), ("²", 60)],
+    [
+        ("", 0),
+        ("12", 12),
+        ("999999", MAX_RETRY_AFTER_SECONDS),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 60),
+        ("-5", 60),
+        ("²", 60),
+    ],
 )
 def test_a_wait_is_believed_within_bounds(header: str, wait: float) -> None:
-    assert read(503, ERROR, header).wait == wait
+    assert classify_reply(503, ERROR, header).wait == wait

@@ -80,11 +80,11 @@ def test_a_bad_line_in_a_list_is_named_with_file_and_line(tmp_path: Path) -> Non
 
 def test_a_list_that_is_not_utf_8_is_named_with_its_line() -> None:
     with pytest.raises(ListError, match=r"^l\.csv:2: not UTF-8 \(save the list as UTF-8\)"):
-        watchlist.read_entries(b"a.example\n\xe4.example\n", "l.csv")
+        watchlist.parse_list(b"a.example\n\xe4.example\n", "l.csv")
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read() -> None:
-    entries, bad = watchlist.read_entries(b"\xef\xbb\xbfurl\r\na.example\r\n", "l.csv")
+    entries, bad = watchlist.parse_list(b"\xef\xbb\xbfurl\r\na.example\r\n", "l.csv")
 
     assert [entry.target for entry in entries] == ["a.example"]
     assert bad == ()

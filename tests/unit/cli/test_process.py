@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Iterator
 
 import pytest
 
-from probe.cli.logs import set_up
+from probe.cli.process import GC_THRESHOLDS, configure_logging, relax_garbage_collection
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +22,7 @@ def _restore() -> Iterator[None]:
 
 
 def test_a_line_carries_time_and_level(capsys: pytest.CaptureFixture[str]) -> None:
-    set_up(logging.INFO, {})
+    configure_logging(logging.INFO, {})
     logging.getLogger("probe.agent").info("round state=%s", "online")
     logging.getLogger("probe.agent").debug("more")
 
@@ -34,7 +35,7 @@ def test_a_line_carries_time_and_level(capsys: pytest.CaptureFixture[str]) -> No
 def test_the_journal_gets_priorities_in_place_of_times(
     level: str, priority: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    set_up(logging.DEBUG, {"JOURNAL_STREAM": "8:1"})
+    configure_logging(logging.DEBUG, {"JOURNAL_STREAM": "8:1"})
     getattr(logging.getLogger("probe.agent"), level)("a word")
 
     assert capsys.readouterr().err == f"<{priority}>a word\n"
@@ -42,7 +43,7 @@ def test_the_journal_gets_priorities_in_place_of_times(
 
 def test_a_fault_is_one_line_unless_somebody_asks_for_its_stack(capsys: pytest.CaptureFixture[str]) -> None:
     for environ, lines in (({}, 1), ({"PROBE_TRACEBACK": "1"}, 5)):
-        set_up(logging.INFO, environ)
+        configure_logging(logging.INFO, environ)
         try:
             int("x")
         except ValueError:
@@ -52,3 +53,15 @@ def test_a_fault_is_one_line_unless_somebody_asks_for_its_stack(capsys: pytest.C
         assert text.count("\n") == lines
         assert "fault in a measurement" in text.splitlines()[0]
         assert text.rstrip().endswith("ValueError: invalid literal for int() with base 10: 'x'")
+
+
+def test_garbage_is_looked_for_seldom_but_is() -> None:
+    """Never not at all."""
+    before = gc.get_threshold()
+    try:
+        relax_garbage_collection()
+
+        assert gc.get_threshold() == GC_THRESHOLDS
+        assert gc.isenabled()
+    finally:
+        gc.set_threshold(*before)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from probe.cli.tally import Tally
-from probe.model.verdict import Status, VantageState, Verdict
+from probe.errors import ExitStatus
+from probe.model.verdict import Status, VantageNote, VantageState, Verdict
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -27,11 +28,49 @@ STATES = {
     VantageState.ALLOWLIST: "This network lets only an allow-list through: what fails is not the target's fault.",
     VantageState.POLICED: "This network slows down our own checking: what fails may work for others.",
 }
+NOTE_SENTENCES = {
+    VantageNote.CLOCK_WRONG: "this host's clock seems to be wrong: certificates of the anchors are out of date here",
+    VantageNote.IPV6_BROKEN: "IPv6 is broken here: it is not held against any target",
+    VantageNote.RESOLVER_DEAD: "the network's resolver is dead: it finds no anchor's name",
+    VantageNote.TUNNEL: "the way out leads through a tunnel: verdicts say what is seen at its far end",
+    VantageNote.PROXY: "the environment names a proxy: other programs here may see another network",
+    VantageNote.FAKE_ADDRESSES: "the resolver gives made-up addresses: a bypass tool takes connections over",
+}
 PLAIN_WIDTH = 200
 """Columns where there is no terminal to ask: wide enough that few targets are folded."""
 
 
-def print_table(verdicts: Sequence[Verdict], tally: Tally) -> None:
+class VerdictCounts:
+    """Counts verdicts by status, and remembers whether the vantage was offline at any of them."""
+
+    def __init__(self) -> None:
+        self.statuses: Counter[Status] = Counter()
+        self.states: Counter[VantageState] = Counter()
+
+    def add(self, verdict: Verdict) -> None:
+        """Count one."""
+        self.statuses[verdict.status] += 1
+        self.states[verdict.vantage.state] += 1
+
+    @property
+    def status(self) -> ExitStatus:
+        """3 when the vantage was offline at any of them; else 1 when some target is not reachable."""
+        if self.states[VantageState.OFFLINE]:
+            return ExitStatus.OFFLINE
+        reachable = self.statuses[Status.REACHABLE] == self.statuses.total()
+        return ExitStatus.OK if reachable else ExitStatus.NOT_ALL_WELL
+
+    def sentence(self) -> str:
+        """The counts in words: `12 reachable, 1 blocked`."""
+        return ", ".join(f"{self.statuses[status]} {status}" for status in Status if self.statuses[status])
+
+
+def describe_notes(notes: Iterable[str]) -> tuple[str, ...]:
+    """A sentence a note; a note of a later version stands for itself."""
+    return tuple(NOTE_SENTENCES[VantageNote(note)] if note in NOTE_SENTENCES else note for note in notes)
+
+
+def print_table(verdicts: Sequence[Verdict], tally: VerdictCounts) -> None:
     """The table, and a sentence under it. Colour only on a terminal, and never under NO_COLOR (no-color.org)."""
     from rich.console import Console  # noqa: PLC0415 - slow to import, and not needed for --json
     from rich.markup import escape  # noqa: PLC0415
@@ -68,7 +107,7 @@ def seen(verdict: Verdict) -> str:
     return ", ".join(words)
 
 
-class ShownProgress:
+class VerdictProgress:
     """Counts on standard error, in `with`; silent where that is no terminal."""
 
     def __init__(self, total: int) -> None:
@@ -76,7 +115,7 @@ class ShownProgress:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
 
-    def __enter__(self) -> ShownProgress:
+    def __enter__(self) -> VerdictProgress:
         if sys.stderr.isatty():
             from rich.console import Console  # noqa: PLC0415 - see print_table
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
@@ -87,7 +126,7 @@ class ShownProgress:
             self._task = self._progress.add_task("", total=self._total)
         return self
 
-    def made(self, tally: Tally) -> None:
+    def made(self, tally: VerdictCounts) -> None:
         """One more verdict is there."""
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, advance=1, description=tally.sentence())

@@ -6,9 +6,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from probe.cli.table import STATES, STYLES, ShownProgress, print_table, seen
-from probe.cli.tally import Tally
-from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
+from probe.cli.output import (
+    NOTE_SENTENCES,
+    STATES,
+    STYLES,
+    VerdictCounts,
+    VerdictProgress,
+    describe_notes,
+    print_table,
+    seen,
+)
+from probe.errors import ExitStatus
+from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageNote, VantageState, Verdict
 
 NOTHING = Evidence()
 
@@ -29,7 +38,7 @@ def test_the_table_has_a_line_a_target_and_a_sentence_and_no_colour_in_a_file(
 ) -> None:
     long = "https://a.example/" + "x" * 150
     made = [verdict(long, Status.REACHABLE), verdict("[b].example", Status.BLOCKED, Cause.TLS_RESET, Cause.TLS_SNI)]
-    tally = Tally()
+    tally = VerdictCounts()
     for one in made:
         tally.add(one)
 
@@ -64,7 +73,46 @@ def test_every_status_has_its_style_and_every_state_but_online_its_sentence() ->
 
 
 def test_progress_is_silent_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
-    with ShownProgress(3) as progress:
-        progress.made(Tally())
+    with VerdictProgress(3) as progress:
+        progress.made(VerdictCounts())
 
     assert capsys.readouterr() == ("", "")
+
+
+def tally(*pairs: tuple[Status, VantageState]) -> VerdictCounts:
+    made = VerdictCounts()
+    for status, state in pairs:
+        made.add(
+            Verdict(time=datetime(2017, 5, 4, tzinfo=UTC), target="a", status=status, vantage=Vantage(state=state))
+        )
+    return made
+
+
+@pytest.mark.parametrize(
+    ("pairs", "status"),
+    [
+        ((), ExitStatus.OK),
+        (((Status.REACHABLE, VantageState.ONLINE),), ExitStatus.OK),
+        (((Status.REACHABLE, VantageState.ALLOWLIST),), ExitStatus.OK),
+        *((((Status.REACHABLE, VantageState.ONLINE), (bad, VantageState.ONLINE)), ExitStatus.NOT_ALL_WELL)
+          for bad in Status if bad is not Status.REACHABLE),
+        (((Status.UNKNOWN, VantageState.PORTAL),), ExitStatus.NOT_ALL_WELL),
+        (((Status.BLOCKED, VantageState.ONLINE), (Status.UNKNOWN, VantageState.OFFLINE)), ExitStatus.OFFLINE),
+    ],
+)  # fmt: skip
+def test_the_status_follows_the_contract(pairs: tuple[tuple[Status, VantageState], ...], status: ExitStatus) -> None:
+    assert tally(*pairs).status is status
+
+
+def test_the_counts_in_words_leave_out_what_is_not_there() -> None:
+    online = VantageState.ONLINE
+
+    assert tally((Status.BLOCKED, online), (Status.REACHABLE, online), (Status.REACHABLE, online)).sentence() == (
+        "2 reachable, 1 blocked"
+    )
+
+
+def test_every_note_has_its_sentence_and_one_of_a_later_version_stands_for_itself() -> None:
+    """In the order given."""
+    assert set(NOTE_SENTENCES) == set(VantageNote)
+    assert describe_notes(("tunnel", "of tomorrow")) == (NOTE_SENTENCES[VantageNote.TUNNEL], "of tomorrow")
