@@ -27,6 +27,8 @@ class ExitStatus(IntEnum):
     NOT_ALL_WELL = 1
     USAGE = 2
     OFFLINE = 3
+    INTERRUPTED = 130
+    """128 + SIGINT, as shells report it."""
 
 
 class ProbeError(Exception):

@@ -15,22 +15,6 @@ from types import TracebackType
 from probe import __version__
 from probe.errors import ExitStatus, ProbeError
 
-COMMANDS: dict[str, tuple[str, str]] = {
-    "check": ("probe.cli.check:command", "Measure targets once, now, and judge them."),
-    "judge": ("probe.cli.judge:command", "Judge the evidence of verdicts again with this version's rules."),
-    "replay": ("probe.cli.replay:command", "Feed verdicts to the detector and print the transitions."),
-    "explain": ("probe.cli.explain:command", "Show why a target has or has not been reported."),
-    "run": ("probe.cli.run:command", "Watch the targets: as a daemon, or once for cron."),
-    "enrol": ("probe.cli.enrol:command", "Introduce this agent to a collector with a one-time token."),
-    "doctor": ("probe.cli.doctor:command", "Say how the agent on this host is doing."),
-    "collector": ("probe.cli.collector:command", "Run a collector and look after it."),
-    "targets": ("probe.cli.targets:command", "List, show and validate targets."),
-}
-"""Name of a command -> (module:attribute of its click command, one line for `probe --help`)."""
-
-INTERRUPTED = 130
-"""128 + SIGINT, as shells report it."""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status (`probe.errors.ExitStatus`).
@@ -52,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(str(error))
         return error.status
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return ExitStatus.INTERRUPTED
     except BrokenPipeError:
         abandon_stdout()
         return ExitStatus.NOT_ALL_WELL

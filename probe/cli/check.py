@@ -13,7 +13,7 @@ import click
 from probe.agent.control_facts import read_control_file
 from probe.cli.listfiles import gather_targets
 from probe.cli.output import VerdictCounts, VerdictProgress, describe_notes, print_table
-from probe.cli.process import relax_garbage_collection
+from probe.cli.program import relax_garbage_collection
 from probe.clock import Clock
 from probe.errors import ExitStatus
 from probe.formats import jsonlines

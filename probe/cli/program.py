@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import gc
+import logging
+import os
+import sys
+from collections.abc import Mapping
 from importlib import import_module
 from typing import cast
 
 import click
 
 from probe import __version__
-from probe.cli import COMMANDS, INTERRUPTED
 from probe.errors import ExitStatus, UsageError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "check": ("probe.cli.check:command", "Measure targets once, now, and judge them."),
+    "judge": ("probe.cli.judge:command", "Judge the evidence of verdicts again with this version's rules."),
+    "replay": ("probe.cli.replay:command", "Feed verdicts to the detector and print the transitions."),
+    "explain": ("probe.cli.explain:command", "Show why a target has or has not been reported."),
+    "run": ("probe.cli.run:command", "Watch the targets: as a daemon, or once for cron."),
+    "enrol": ("probe.cli.enrol:command", "Introduce this agent to a collector with a one-time token."),
+    "doctor": ("probe.cli.doctor:command", "Say how the agent on this host is doing."),
+    "collector": ("probe.cli.collector:command", "Run a collector and look after it."),
+    "targets": ("probe.cli.targets:command", "List, show and validate targets."),
+}
+"""Name of a command -> (module:attribute of its click command, one line for `probe --help`)."""
+GC_THRESHOLDS = (10_000, 20, 20)
+"""New containers between two collections of the young, those between two of the middle-aged, likewise of the old."""
+_PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.NOTSET, 7))
+"""Levels and the priorities of syslog(3), which journald reads from a leading `<N>` (sd-daemon(3))."""
 
 EPILOG = """Exit status: 0 all well (every target reachable); 1 not all well; 2 bad usage or unreadable input;
 3 the vantage is offline."""
@@ -55,5 +76,37 @@ def run_program(words: list[str]) -> int:
         path = error.ctx.command_path if error.ctx is not None else "probe"
         raise UsageError(error.format_message().rstrip("."), mend=f"see {path} --help") from error
     except click.Abort:
-        return INTERRUPTED
+        return ExitStatus.INTERRUPTED
     return status if isinstance(status, int) else ExitStatus.OK
+
+
+class _OneLine(logging.Formatter):
+    """Level, logger and message; a fault's stack folded into its last line unless PROBE_TRACEBACK is set."""
+
+    def __init__(self, *, journal: bool, stacks: bool) -> None:
+        super().__init__("%(message)s" if journal else "%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z")
+        self._journal = journal
+        self._stacks = stacks
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        if not self._stacks and record.exc_info:
+            head, *_, last = text.splitlines()
+            text = f"{head}: {last}"
+        if self._journal:
+            return f"<{next(number for level, number in _PRIORITIES if record.levelno >= level)}>{text}"
+        return text
+
+
+def configure_logging(level: int, environ: Mapping[str, str] = os.environ) -> None:
+    """Send everything at this level and above to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OneLine(journal="JOURNAL_STREAM" in environ, stacks="PROBE_TRACEBACK" in environ))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+    logging.getLogger("asyncio").setLevel(max(level, logging.WARNING))
+
+
+def relax_garbage_collection() -> None:
+    """Leave cycles lying for longer: at most some megabytes."""
+    gc.set_threshold(*GC_THRESHOLDS)

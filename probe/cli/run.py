@@ -13,7 +13,7 @@ import click
 
 from probe.agent.context import Surroundings
 from probe.cli import say
-from probe.cli.process import relax_garbage_collection
+from probe.cli.program import relax_garbage_collection
 from probe.clock import Clock
 from probe.errors import ExitStatus, UsageError
 from probe.formats import jsonlines
@@ -132,6 +132,6 @@ def _print(transition: Transition) -> None:
 
 
 def _set_up_logs(level: int) -> None:
-    from probe.cli.process import configure_logging  # noqa: PLC0415 - a dry run logs nothing
+    from probe.cli.program import configure_logging  # noqa: PLC0415 - a dry run logs nothing
 
     configure_logging(level)

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from probe import __version__, cli
+from probe.cli.program import COMMANDS
 from probe.errors import ExitStatus, StateError, StorageError, TargetError
 
 
@@ -37,7 +38,7 @@ def test_help_lists_every_command_without_importing_any() -> None:
 
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
 
-    assert all(f"  {name} " in done.stdout for name in cli.COMMANDS)
+    assert all(f"  {name} " in done.stdout for name in COMMANDS)
     assert done.stdout.endswith("[]\n")
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+import logging
+from collections.abc import Iterator
+
 import click
 import pytest
 
-from probe import cli
-from probe.cli.program import program, run_program
+from probe.cli.program import COMMANDS, GC_THRESHOLDS, configure_logging, program, relax_garbage_collection, run_program
 from probe.errors import UsageError
 
 
 def test_every_entry_of_the_table_names_a_module_of_the_command_line() -> None:
-    for name, (where, line) in cli.COMMANDS.items():
+    for name, (where, line) in COMMANDS.items():
         module, _, attribute = where.partition(":")
 
         assert f"probe.cli.{name}" == module
@@ -33,3 +36,59 @@ def test_an_unknown_command_is_not_found() -> None:
 def test_what_click_cannot_read_is_a_usage_error_that_points_at_the_help() -> None:
     with pytest.raises(UsageError, match=r"No such command 'nothing' \(see probe --help\)"):
         run_program(["nothing"])
+
+
+@pytest.fixture(autouse=True)
+def _restore() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+
+
+def test_a_line_carries_time_and_level(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(logging.INFO, {})
+    logging.getLogger("probe.agent").info("round state=%s", "online")
+    logging.getLogger("probe.agent").debug("more")
+
+    line = capsys.readouterr().err
+    assert line.endswith(" INFO round state=online\n")
+    assert line[:2] == "20"
+
+
+@pytest.mark.parametrize(("level", "priority"), [("debug", 7), ("info", 6), ("warning", 4), ("error", 3)])
+def test_the_journal_gets_priorities_in_place_of_times(
+    level: str, priority: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(logging.DEBUG, {"JOURNAL_STREAM": "8:1"})
+    getattr(logging.getLogger("probe.agent"), level)("a word")
+
+    assert capsys.readouterr().err == f"<{priority}>a word\n"
+
+
+def test_a_fault_is_one_line_unless_somebody_asks_for_its_stack(capsys: pytest.CaptureFixture[str]) -> None:
+    for environ, lines in (({}, 1), ({"PROBE_TRACEBACK": "1"}, 5)):
+        configure_logging(logging.INFO, environ)
+        try:
+            int("x")
+        except ValueError:
+            logging.getLogger("probe.agent").exception("fault in a measurement")
+
+        text = capsys.readouterr().err
+        assert text.count("\n") == lines
+        assert "fault in a measurement" in text.splitlines()[0]
+        assert text.rstrip().endswith("ValueError: invalid literal for int() with base 10: 'x'")
+
+
+def test_garbage_is_looked_for_seldom_but_is() -> None:
+    """Never not at all."""
+    before = gc.get_threshold()
+    try:
+        relax_garbage_collection()
+
+        assert gc.get_threshold() == GC_THRESHOLDS
+        assert gc.isenabled()
+    finally:
+        gc.set_threshold(*before)
