@@ -108,7 +108,7 @@ class Agent:
         ).run()
         result.report = self._with_costs(result.report, instruments.budget)
         changes = (transition for transition, _ in result.changes)
-        result.services = services.fold(changes, self._watchlist.services, self._detector.settled)
+        result.services = services.service_transitions(changes, self._watchlist.services, self._detector.settled)
         self._write_down(result)
         report = result.report
         log.info(

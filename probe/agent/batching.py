@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 
-from probe.formats.batch import MAX_CHANGES, MAX_COMPRESSED, Batch, ReportedChange, RoundReport, SettledStatus
+from probe.formats.batch import MAX_CHANGES, MAX_COMPRESSED, Batch, ReportedChange, ReportedStatus, RoundReport
 from probe.model.event import Network
 from probe.model.verdict import Verdict
 
@@ -30,7 +30,7 @@ class RoundFindings(msgspec.Struct, frozen=True, kw_only=True):
 
     report: RoundReport | None
     changes: tuple[ReportedChange, ...] = ()
-    settled: tuple[SettledStatus, ...] = ()
+    settled: tuple[ReportedStatus, ...] = ()
     services: dict[str, str] = {}
     control: tuple[Verdict, ...] = ()
 
@@ -44,7 +44,7 @@ def make_batches(findings: RoundFindings, *, sent: datetime, interval: float, ne
         interval: seconds between rounds.
         network: where the agent is.
     """
-    items: list[SettledStatus | ReportedChange | Verdict] = [
+    items: list[ReportedStatus | ReportedChange | Verdict] = [
         *findings.settled,
         *map(_fitting, findings.changes),
         *findings.control,
@@ -62,10 +62,10 @@ def make_batches(findings: RoundFindings, *, sent: datetime, interval: float, ne
 
 
 def _filled(
-    empty: Batch, group: Sequence[SettledStatus | ReportedChange | Verdict], services: Mapping[str, str]
+    empty: Batch, group: Sequence[ReportedStatus | ReportedChange | Verdict], services: Mapping[str, str]
 ) -> Batch:
     changes = tuple(item for item in group if isinstance(item, ReportedChange))
-    settled = tuple(item for item in group if isinstance(item, SettledStatus))
+    settled = tuple(item for item in group if isinstance(item, ReportedStatus))
     named = [change.transition.target for change in changes] + [item.target for item in settled]
     return msgspec.structs.replace(
         empty,
@@ -86,9 +86,9 @@ def _size(item: msgspec.Struct) -> int:
 
 
 def _grouped(
-    items: Sequence[SettledStatus | ReportedChange | Verdict],
-) -> list[list[SettledStatus | ReportedChange | Verdict]]:
-    groups: list[list[SettledStatus | ReportedChange | Verdict]] = []
+    items: Sequence[ReportedStatus | ReportedChange | Verdict],
+) -> list[list[ReportedStatus | ReportedChange | Verdict]]:
+    groups: list[list[ReportedStatus | ReportedChange | Verdict]] = []
     room = 0
     for item in items:
         size = _size(item)

@@ -16,7 +16,7 @@ from probe.agent.batching import RoundFindings
 from probe.agent.outbox import LastReport
 from probe.agent.round import RoundResult
 from probe.detect import detector_input
-from probe.formats.batch import ReportedChange, SettledStatus
+from probe.formats.batch import ReportedChange, ReportedStatus
 from probe.judge.control import facts
 from probe.model.transition import VANTAGE
 from probe.model.verdict import Status, VantageState, Verdict
@@ -57,13 +57,15 @@ def of_vantage(
             continue
         said = f"{asn} {belief.status}"
         if target not in told or told[target].facts != said:
-            settled.append(SettledStatus(target=target, status=belief.status, since=belief.since, causes=belief.causes))
+            settled.append(
+                ReportedStatus(target=target, status=belief.status, since=belief.since, causes=belief.causes)
+            )
             telling[target] = LastReport(seconds, said)
     for update in result.updates:
         belief = believed(update.target)
         if belief is not None and update.target not in telling:
             settled.append(
-                SettledStatus(target=update.target, status=update.status, since=belief.since, causes=update.causes)
+                ReportedStatus(target=update.target, status=update.status, since=belief.since, causes=update.causes)
             )
     quiet = not changes and not settled
     mute_still = VantageState(result.report.state) in MUTE and result.report.state == last_state

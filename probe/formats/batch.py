@@ -54,7 +54,7 @@ class RoundReport(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-class SettledStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ReportedStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A target's settled status where no change led to it: sent once per epoch and list."""
 
     target: str
@@ -90,7 +90,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     interval: float
     network: Network
     rounds: tuple[RoundReport, ...] = ()
-    settled: tuple[SettledStatus, ...] = ()
+    settled: tuple[ReportedStatus, ...] = ()
     changes: tuple[ReportedChange, ...] = ()
     services: dict[str, str] = {}
     control: tuple[Verdict, ...] = ()

@@ -1,8 +1,8 @@
-"""The present: one status for each service in each network.
+"""The board: one status for each service in each network, now.
 
-A service has several targets and a network several vantages. The rule: it is blocked where any of its targets is
-blocked at any vantage that is present, likewise throttled; else reachable where any target is reachable; else the worse
-of what is left (`unreachable` before `down`). Without a vantage that is present nothing is said: `unknown`.
+A service has several targets and a network several vantages. Only vantages that are present count. Where they disagree
+about a target, the target has the first status of `STATUS_PRECEDENCE` that any of them reports. The statuses of the
+targets make the service's by the rule of `probe.fuse.service`. Without a present vantage the status is `unknown`.
 """
 
 from __future__ import annotations
@@ -14,18 +14,16 @@ from datetime import datetime
 import msgspec
 
 from probe.fuse.network_event import rank_causes
+from probe.fuse.service import PartStatus, service_status, worst_status
 from probe.model.event import Network
 from probe.model.verdict import Cause, Status
 
-ORDER = (Status.BLOCKED, Status.THROTTLED, Status.REACHABLE, Status.UNREACHABLE, Status.DOWN, Status.UNKNOWN)
-"""The first that any target has decides."""
-
 
 class StatusCount(msgspec.Struct, frozen=True, kw_only=True):
-    """Vantages of a network that say the same of a target.
+    """How many vantages of a network report one status, with the same causes, for a target.
 
     Attributes:
-        present: whether they have been heard within two of their intervals.
+        present: whether they have sent a round within two of their intervals.
         since: the earliest onset among them.
     """
 
@@ -40,14 +38,17 @@ class StatusCount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceInNetwork(msgspec.Struct, frozen=True, kw_only=True):
-    """A service in a network.
+    """The present status of a service in a network.
 
     Attributes:
         causes: of the targets that decided.
-        since: earliest onset among those.
-        targets: those that decided, where it is not all that well; `measured`: how many were looked at.
-        vantages: the most that are present at any target.
-        last: what was said when vantages were last present, where none is now.
+        since: the earliest onset among those.
+        targets: the targets that decided; empty where the service is reachable.
+        interfered: every target that is blocked or throttled, also where the service is reachable.
+        parts: pages, names and addresses, each with its own status.
+        measured: how many targets are known.
+        vantages: the highest number of present vantages at any one target.
+        last: the status when vantages were last present; None while some are.
     """
 
     service: str
@@ -56,35 +57,52 @@ class ServiceInNetwork(msgspec.Struct, frozen=True, kw_only=True):
     causes: tuple[Cause, ...]
     since: datetime
     targets: tuple[str, ...]
+    interfered: tuple[str, ...]
+    parts: tuple[PartStatus, ...]
     measured: int
     vantages: int
     last: Status | None = None
 
+    @property
+    def partial(self) -> bool:
+        """Whether the service works although the network interferes with some of its targets."""
+        return self.status is Status.REACHABLE and bool(self.interfered)
+
 
 def board_services(status_counts: Iterable[StatusCount]) -> list[ServiceInNetwork]:
     """The board, ordered by service and network."""
-    places: dict[tuple[str, Network], list[StatusCount]] = defaultdict(list)
-    for tally in status_counts:
-        places[tally.service, tally.network].append(tally)
-    return [_cell(service, network, places[service, network]) for service, network in sorted(places)]
+    grouped: dict[tuple[str, Network], list[StatusCount]] = defaultdict(list)
+    for count in status_counts:
+        grouped[count.service, count.network].append(count)
+    return [_service_in_network(service, network, grouped[service, network]) for service, network in sorted(grouped)]
 
 
-def _cell(service: str, network: Network, status_counts: list[StatusCount]) -> ServiceInNetwork:
-    present = [tally for tally in status_counts if tally.present and tally.status is not Status.UNKNOWN]
-    heard = present or status_counts
-    status = min((tally.status for tally in heard), key=ORDER.index)
-    deciding = [tally for tally in heard if tally.status is status]
+def _service_in_network(service: str, network: Network, counts: list[StatusCount]) -> ServiceInNetwork:
+    present = [count for count in counts if count.present and count.status is not Status.UNKNOWN]
+    used = present or counts
+    whole = service_status(target_statuses(used))
+    deciding = [count for count in used if count.status is whole.status and count.target in whole.deciding] or used
     vantages: dict[str, int] = defaultdict(int)
-    for tally in present:
-        vantages[tally.target] += tally.vantages
+    for count in present:
+        vantages[count.target] += count.vantages
     return ServiceInNetwork(
         service=service,
         network=network,
-        status=status if present else Status.UNKNOWN,
-        causes=rank_causes(tally.causes for tally in deciding),
-        since=min(tally.since for tally in deciding),
-        targets=() if status is Status.REACHABLE else tuple(sorted({tally.target for tally in deciding})),
-        measured=len({tally.target for tally in heard}),
+        status=whole.status if present else Status.UNKNOWN,
+        causes=rank_causes(count.causes for count in deciding),
+        since=min(count.since for count in deciding),
+        targets=() if whole.status is Status.REACHABLE else whole.deciding,
+        interfered=whole.interfered if present else (),
+        parts=whole.parts if present else (),
+        measured=len({count.target for count in used}),
         vantages=max(vantages.values(), default=0),
-        last=None if present else status,
+        last=None if present else whole.status,
     )
+
+
+def target_statuses(counts: Iterable[StatusCount]) -> dict[str, Status]:
+    """Target -> its status in one network, over the vantages that report on it."""
+    reported: dict[str, list[Status]] = defaultdict(list)
+    for count in counts:
+        reported[count.target].append(count.status)
+    return {target: worst_status(statuses) for target, statuses in reported.items()}

@@ -13,11 +13,9 @@ from datetime import datetime
 
 import msgspec
 
+from probe.fuse.service import INTERFERENCE
 from probe.model.event import Network, Span
 from probe.model.verdict import Cause, Status
-
-BAD = frozenset({Status.BLOCKED, Status.THROTTLED})
-"""Statuses that open an event. `down` and `unreachable` do not: they show on the board only."""
 
 
 class InterferenceSpan(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +60,7 @@ def _of_one(spans: list[Span]) -> list[InterferenceSpan]:
     found: list[InterferenceSpan] = []
     bad: list[Span] = []
     for span in sorted(spans, key=lambda item: (item.start, item.status)):
-        if span.status in BAD:
+        if span.status in INTERFERENCE:
             bad.append(span)
         elif span.status is Status.REACHABLE and bad:
             found.append(_joined(bad, span.start))

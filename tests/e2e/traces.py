@@ -22,7 +22,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from probe.formats.batch import MAX_CHANGES, ReportedChange, RoundReport, SettledStatus
+from probe.formats.batch import MAX_CHANGES, ReportedChange, ReportedStatus, RoundReport
 from probe.judge.vantage import conclude
 from probe.model.failure import Failure
 from probe.model.transition import Transition
@@ -178,7 +178,9 @@ class Reporter:
         """What goes into the batches."""
         services = dict(self._watch.services)
         if first:
-            settled = tuple(SettledStatus(target=t, status=Status.REACHABLE, since=self._watch.since) for t in services)
+            settled = tuple(
+                ReportedStatus(target=t, status=Status.REACHABLE, since=self._watch.since) for t in services
+            )
             yield {"settled": settled, "services": services}
         due = [moment for moment in self._rounds if moment < now]
         self._rounds = self._rounds[len(due) :]

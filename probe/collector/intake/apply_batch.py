@@ -17,7 +17,7 @@ import msgspec
 from probe.collector.store import StoreSession, agents, batches, history, to_ms
 from probe.collector.store.agents import AgentRow
 from probe.collector.store.history import NewSpan, PresenceRun
-from probe.formats.batch import Batch, ReportedChange, RoundReport, SettledStatus
+from probe.formats.batch import Batch, ReportedChange, ReportedStatus, RoundReport
 from probe.model.transition import VANTAGE
 from probe.model.verdict import Cause, Status, VantageState, Verdict
 
@@ -175,7 +175,7 @@ class _Effect:
                     history.mark_dirty(self._session, before, country, self._now)
                     history.mark_dirty(self._session, after, country, self._now)
 
-    def _settle(self, settled: SettledStatus) -> None:
+    def _settle(self, settled: ReportedStatus) -> None:
         """A status nobody saw begin: it opens a span, or corrects one that lasts."""
         start = to_ms(settled.since + self._off)
         if start > to_ms(self._received) and self._time(settled.since) is None:

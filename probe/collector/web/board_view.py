@@ -161,10 +161,11 @@ def _lines(
     return sorted(lines, key=_rank)
 
 
-def _rank(line: ServiceRow) -> tuple[int, int, str, str]:
-    """The worst first, of equals the most widespread, then by name."""
+def _rank(line: ServiceRow) -> tuple[int, bool, int, str, str]:
+    """The worst first, of equals those with a blocked target, then the most widespread, then by name."""
+    partial = any(square is not None and square.cell.partial for square in line.squares)
     spread = sum(1 for square in line.squares if square is not None and square.cell.status is line.worst)
-    return (_WORST.index(line.worst), -spread, line.service.casefold(), line.service)
+    return (_WORST.index(line.worst), not partial, -spread, line.service.casefold(), line.service)
 
 
 def board_cell(cell: ServiceInNetwork, its: list[Event], runs: list[Presence], now: datetime) -> BoardCell:

@@ -104,6 +104,7 @@ async def get_board(request: web.Request) -> web.Response:
         headline=_headline(view),
         present=sum(place.present for place in view.places),
         legend=list(wording.STATUS),
+        rule=wording.STATUS_RULE,
         every=max(2.0, REFRESH / rate),
     )
 
@@ -153,8 +154,11 @@ def _headline(view: BoardView) -> str:
         said = wording.STATUS[view.lasting[0].status][0].lower()
         measured = [line for line in view.lines if line.service == services[0]]
         squares = [square for line in measured for square in line.squares if square is not None]
-        hit = sum(1 for square in squares if square.event is not None)
-        return f"{name} is {said} on {hit} of {wording.counted(len(squares), 'measured network')}."
+        hit = [square.cell.partial for square in squares if square.event is not None]
+        whole, partial = hit.count(False), hit.count(True)
+        where = f"on {whole}" if whole else f"in part on {partial}"
+        more = f", in part on {partial} more" if whole and partial else ""
+        return f"{name} is {said} {where} of {wording.counted(len(squares), 'measured network')}{more}."
     where = wording.counted(len(networks), "network")
     return f"{wording.counted(len(services), 'service')} blocked or throttled on {where}."
 

@@ -19,7 +19,6 @@ from probe.collector.web.responses import ApiError, csv_response, json_response
 from probe.collector.web.service_view import CountryView, ServiceView, service_view
 from probe.model.verdict import Status
 
-RULE = "A service is blocked on a network when any of its targets is blocked at any vantage there."
 """What makes an event; the same for the board and these pages."""
 REMEMBERED = 64
 MAX_EVENTS_SHOWN = 50
@@ -83,7 +82,7 @@ async def get_service(request: web.Request) -> web.StreamResponse:
         tone=_tone(view),
         attested=wording.attested(event for country in view.countries for event in country.lasting()),
         shown=view.events[:MAX_EVENTS_SHOWN],
-        rule=RULE,
+        rule=wording.STATUS_RULE,
         ticks=_ticks(view),
         every=max(2.0, REFRESH / request.app[STATE].clock.rate),
     )
@@ -95,7 +94,9 @@ def sentence(view: ServiceView, country: CountryView) -> str:
     statuses = [each.square.cell.status for each in country.standings]
     present = [status for status in statuses if status is not Status.UNKNOWN]
     name = wording.abridged(called(view.service)) + where
-    said = wording.standing(name, country.lasting(), present, len(statuses))
+    partial = [each.square.event for each in country.standings if each.square.event and each.square.cell.partial]
+    whole = [event for event in country.lasting() if event not in partial]
+    said = wording.standing(name, whole, present, len(statuses), partial)
     if country.listed is not None and not statuses:
         return f"{name}: on the register; nobody here looks at it."
     return said
@@ -120,7 +121,7 @@ def _record(view: ServiceView) -> dict[str, Any]:
         "time": view.now,
         "service": view.service,
         "title": called(view.service),
-        "rule": RULE,
+        "rule": wording.STATUS_RULE,
         "countries": [
             {"country": country.code, "sentence": sentence(view, country), "listed": country.listed}
             for country in view.countries
@@ -136,8 +137,9 @@ def _record(view: ServiceView) -> dict[str, Any]:
                 "vantages": each.place.present,
                 "seen": each.place.seen,
                 "measured_since": each.since,
-                "together": each.whole,
-                "parts": each.parts,
+                "together": each.square.cell.status,
+                "interfered": each.square.cell.interfered,
+                "parts": each.square.cell.parts,
                 "event": each.square.event.id if each.square.event else None,
                 "confidence": each.square.event.confidence if each.square.event else None,
             }

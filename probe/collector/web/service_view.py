@@ -1,8 +1,7 @@
 """What a service's page shows, gathered in one look at the database: now by network, listed beside observed, the past.
 
-One rule makes events, the board and this page: a service is blocked on a network when any of its targets is blocked at
-any vantage there. Beside it stands the folded status of all targets (`probe.lists.fold`): an app may work while one of
-its names does not.
+The status on a network follows the rule of `probe.fuse.service`, as on the board. Targets that are blocked where the
+service as a whole works are counted beside it.
 """
 
 from __future__ import annotations
@@ -17,22 +16,10 @@ from probe.collector.store import StoreSession, events, history, register, to_ms
 from probe.collector.web.board_view import STRIP, BoardCell, NetworkColumn, board_cell, network_columns
 from probe.collector.web.register_timeline import ListingComparison, RegisterListing, beside, listings
 from probe.collector.web.timeline import TimelineStrip, listing_timeline, strip
-from probe.errors import TargetError
-from probe.fuse.board import ORDER, StatusCount, board_services
-from probe.lists.fold import fold, part_of
+from probe.fuse.board import board_services
 from probe.model.event import Event, Network, Presence, Scope
-from probe.model.verdict import Status
 
 MAX_EVENTS = 1000
-PARTS = ("web", "names", "addresses")
-
-
-class PartCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """One way into a service: `web`, `names` or `addresses`; how many of its targets work there."""
-
-    name: str
-    works: int
-    measured: int
 
 
 class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,14 +27,11 @@ class NetworkStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         since: when the service was first looked at there.
-        whole: what the targets say together.
     """
 
     place: NetworkColumn
     square: BoardCell
     since: datetime
-    whole: Status
-    parts: tuple[PartCounts, ...]
 
 
 class CountryView(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,40 +119,10 @@ def _standings(session: StoreSession, service: str, now: datetime, past: _Past) 
             place=places[cell.network],
             square=board_cell(cell, past.on(cell.network), past.runs[cell.network], now),
             since=past.looked[cell.network],
-            whole=fold(statuses := _statuses(found, cell.network))[0],
-            parts=_parts(statuses),
         )
         for cell in board_services(found)
         if cell.network in places and cell.network in past.looked
     ]
-
-
-def _statuses(status_counts: Iterable[StatusCount], network: Network) -> dict[str, Status]:
-    """Target -> what the vantages of a network that are present say of it; where they differ, the worst."""
-    statuses: dict[str, Status] = {}
-    for tally in status_counts:
-        if tally.network == network and tally.present and _is_target(tally.target):
-            statuses[tally.target] = min(tally.status, statuses.get(tally.target, tally.status), key=ORDER.index)
-    return {target: status for target, status in statuses.items() if status is not Status.UNKNOWN}
-
-
-def _parts(statuses: dict[str, Status]) -> tuple[PartCounts, ...]:
-    ways: dict[str, list[Status]] = defaultdict(list)
-    for target, status in statuses.items():
-        ways[part_of(target)].append(status)
-    return tuple(
-        PartCounts(name=name, works=ways[name].count(Status.REACHABLE), measured=len(ways[name]))
-        for name in PARTS
-        if name in ways
-    )
-
-
-def _is_target(text: str) -> bool:
-    try:
-        part_of(text)
-    except TargetError:  # an agent of another version may know other forms
-        return False
-    return True
 
 
 def _countries(

@@ -67,6 +67,11 @@ KIND = {
     RevisionKind.WITHDRAWN: "Withdrawn",
 }
 _ABRIDGED = 64
+STATUS_RULE = (
+    "A service is blocked on a network when its pages, its names or its addresses have a blocked target there and none"
+    " that works. Where it works and only some of its targets are blocked, they are counted beside its status."
+)
+"""The rule of `probe.fuse.service` in a sentence for readers."""
 
 
 def network_name(network: Network) -> str:
@@ -123,23 +128,31 @@ def confidence(event: Event) -> str:
             return "disputed: vantages of the same network differ"
 
 
-def standing(name: str, lasting: Sequence[Event], present: Sequence[Status], measured: int) -> str:
+def standing(
+    name: str, lasting: Sequence[Event], present: Sequence[Status], measured: int, partial: Sequence[Event] = ()
+) -> str:
     """What is to be said of a service in a country before all else.
 
     Args:
         name: `WeChat in Russia`.
-        lasting: events of its networks that last.
+        lasting: events that last, of networks where the service as a whole is hit.
         present: the statuses on networks from which a vantage is heard.
         measured: how many networks look at it.
+        partial: events that last, of networks where the service works and only some of its targets are hit.
     """
     if not measured:
         return f"{name}: nobody looks at it."
     networks = counted(measured, "measured network")
-    if lasting:
-        kinds = [(kind, sum(event.status is kind for event in lasting)) for kind in (Status.BLOCKED, Status.THROTTLED)]
-        said = " and ".join(f"{STATUS[kind][0].lower()} on {number}" for kind, number in kinds if number)
-        since = " since" if len(lasting) == 1 else ", the first since"
-        return f"{name}: {said} of {networks}{since} {moment(min(event.onset for event in lasting))}."
+    if lasting or partial:
+        numbers = [
+            (f"{STATUS[kind][0].lower()}{part}", sum(event.status is kind for event in found))
+            for part, found in (("", lasting), (" in part", partial))
+            for kind in (Status.BLOCKED, Status.THROTTLED)
+        ]
+        said = " and ".join(f"{word} on {number}" for word, number in numbers if number)
+        onsets = [event.onset for event in (*lasting, *partial)]
+        since = " since" if len(onsets) == 1 else ", the first since"
+        return f"{name}: {said} of {networks}{since} {moment(min(onsets))}."
     if not present:
         return f"{name}: no vantage has been heard lately, so nothing can be said of now."
     if set(present) == {Status.REACHABLE}:

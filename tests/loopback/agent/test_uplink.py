@@ -19,7 +19,7 @@ from probe.agent.uplink import BATCHES_PATH, MAX_REPLY_BYTES, CollectorClient, U
 from probe.agent.uplink_replies import Action
 from probe.clock import Clock
 from probe.errors import SettingsError
-from probe.formats.batch import Batch, SettledStatus
+from probe.formats.batch import Batch, ReportedStatus
 from probe.model.event import Network
 from probe.model.verdict import Status
 from tests.loopback.agent.tiny_collector import TinyCollector
@@ -28,7 +28,7 @@ NOON = datetime(2017, 5, 4, 12, tzinfo=UTC)
 
 
 def draft(name: str) -> Batch:
-    settled = (SettledStatus(target=name, status=Status.REACHABLE, since=NOON),)
+    settled = (ReportedStatus(target=name, status=Status.REACHABLE, since=NOON),)
     return Batch(agent="", epoch="", seq=0, sent=NOON, interval=300, network=Network(), settled=settled)
 
 

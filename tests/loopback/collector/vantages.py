@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from probe.clock import Clock
-from probe.formats.batch import Batch, ReportedChange, RoundReport, SettledStatus, encode, signed_bytes
+from probe.formats.batch import Batch, ReportedChange, ReportedStatus, RoundReport, encode, signed_bytes
 from probe.model.event import Network
 from probe.model.observation import Exchange, Resolution, TlsHandshake
 from probe.model.step import Trust
@@ -80,9 +80,9 @@ def rounds(since: datetime, count: int, state: str = "online") -> tuple[RoundRep
     )
 
 
-def settled(target: str, since: datetime, status: Status = Status.REACHABLE) -> SettledStatus:
+def settled(target: str, since: datetime, status: Status = Status.REACHABLE) -> ReportedStatus:
     """A status nobody saw begin."""
-    return SettledStatus(target=target, status=status, since=since)
+    return ReportedStatus(target=target, status=status, since=since)
 
 
 def change(

@@ -12,8 +12,8 @@ from probe.formats.batch import (
     MAX_COMPRESSED,
     Batch,
     ReportedChange,
+    ReportedStatus,
     RoundReport,
-    SettledStatus,
     encode,
 )
 from probe.model.event import Network
@@ -58,7 +58,7 @@ def test_services_are_named_for_the_targets_in_the_batch_alone() -> None:
         RoundFindings(
             report=ROUND,
             changes=(change("a"),),
-            settled=(SettledStatus(target="b", status=Status.REACHABLE, since=NOON),),
+            settled=(ReportedStatus(target="b", status=Status.REACHABLE, since=NOON),),
             services={"a": "line", "b": "zello", "c": "vk"},
         )
     )

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from probe.agent.outbox import ACKNOWLEDGED_RETENTION_SECONDS, MIGRATIONS, AgentState, LastReport, Outbox, read_notes
 from probe.errors import ExitStatus, StateError, StorageError
-from probe.formats.batch import Batch, RoundReport, SettledStatus, decode
+from probe.formats.batch import Batch, ReportedStatus, RoundReport, decode
 from probe.model.event import Network
 from probe.model.verdict import Status
 
@@ -25,7 +25,7 @@ NOON = datetime(2017, 5, 4, 12, tzinfo=UTC)
 
 
 def draft(name: str = "", padding: int = 0) -> Batch:
-    settled = (SettledStatus(target=name, status=Status.REACHABLE, since=NOON),) if name else ()
+    settled = (ReportedStatus(target=name, status=Status.REACHABLE, since=NOON),) if name else ()
     return Batch(
         agent="",
         epoch="",

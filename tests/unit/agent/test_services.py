@@ -1,8 +1,10 @@
+"""Changes of whole services that follow from changes of their targets."""
+
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from probe.agent.services import fold
+from probe.agent.services import service_transitions
 from probe.detect.detector_input import SettledStatus
 from probe.model.transition import VANTAGE, Transition
 from probe.model.verdict import Cause, Status
@@ -39,7 +41,7 @@ class Belief:
         """A round with these transitions, folded."""
         for one in changes:
             self.statuses[one.target] = Status(one.after)
-        return fold(changes, SERVICES, self)
+        return service_transitions(changes, SERVICES, self)
 
 
 def said(found: list[Transition]) -> list[tuple[str, str, str]]:
@@ -47,28 +49,34 @@ def said(found: list[Transition]) -> list[tuple[str, str, str]]:
     return [(one.target, one.before, one.after) for one in found]
 
 
-def test_a_service_is_blocked_when_the_first_of_its_targets_is_and_once() -> None:
-    """The second changes nothing for it; it works again when the last is let go."""
+def test_a_service_is_blocked_when_a_whole_part_of_it_is_and_once() -> None:
+    """One page of two is not enough; the only address is. It works again when the address does."""
     belief = Belief()
-    blocked = [
-        change("a1", Status.REACHABLE, Status.BLOCKED, 3, Cause.DNS_INJECTED),
-        change("tcp://192.0.2.1:80", Status.REACHABLE, Status.BLOCKED, 1, Cause.TCP_TIMEOUT),
-    ]
+    address = "tcp://192.0.2.1:80"
+    assert belief.takes(change("a1", Status.REACHABLE, Status.BLOCKED, 0, Cause.DNS_INJECTED)) == []
 
-    (first,) = belief.takes(*blocked)
+    (first,) = belief.takes(change(address, Status.REACHABLE, Status.BLOCKED, 1, Cause.TCP_TIMEOUT))
+
     assert said([first]) == [("service:a", "reachable", "blocked")]
-    assert (first.onset, first.time) == (NOON + timedelta(minutes=1), NOON + timedelta(minutes=8))
-    assert first.causes == (Cause.DNS_INJECTED, Cause.TCP_TIMEOUT)
-    assert first.evidence == {"targets": 2, "of": 3}
-
+    assert (first.onset, first.time) == (NOON + timedelta(minutes=1), NOON + timedelta(minutes=6))
+    assert first.causes == (Cause.TCP_TIMEOUT,)
+    assert first.evidence == {"targets": 1, "interfered": 2, "of": 3}
     assert belief.takes(change("a2", Status.REACHABLE, Status.BLOCKED, 20, Cause.TLS_RESET)) == []
-    assert belief.takes(change("a1", Status.BLOCKED, Status.REACHABLE, 60)) == []
-    last = belief.takes(
-        change("a2", Status.BLOCKED, Status.REACHABLE, 70),
-        change("tcp://192.0.2.1:80", Status.BLOCKED, Status.REACHABLE, 71),
+    assert belief.takes(change(address, Status.BLOCKED, Status.REACHABLE, 60)) == []
+    (last,) = belief.takes(change("a1", Status.BLOCKED, Status.REACHABLE, 70))
+    assert said([last]) == [("service:a", "blocked", "reachable")]
+    assert (last.causes, last.onset) == ((), NOON + timedelta(minutes=70))
+
+
+def test_targets_blocked_in_one_round_date_the_block_by_the_first_of_them() -> None:
+    """The onset is the earliest, the time of certainty the latest, the causes are those of both."""
+    (first,) = Belief().takes(
+        change("b1", Status.REACHABLE, Status.BLOCKED, 3, Cause.DNS_INJECTED),
+        change("b2", Status.REACHABLE, Status.BLOCKED, 1, Cause.TLS_RESET),
     )
-    assert said(last) == [("service:a", "blocked", "reachable")]
-    assert last[0].causes == ()
+
+    assert (first.onset, first.time) == (NOON + timedelta(minutes=1), NOON + timedelta(minutes=8))
+    assert first.causes == (Cause.DNS_INJECTED, Cause.TLS_RESET)
 
 
 def test_a_service_of_which_something_works_is_not_down() -> None:
@@ -81,15 +89,21 @@ def test_a_service_of_which_something_works_is_not_down() -> None:
     ]
 
 
-def test_blocked_outweighs_throttled() -> None:
-    """And a throttled target is what is left when the block ends."""
+def test_a_blocked_part_outweighs_a_throttled_one() -> None:
+    """The throttled part is what is left when the block ends."""
     belief = Belief()
+    address = "tcp://192.0.2.1:80"
+    belief.statuses["a2"] = Status.DOWN
 
     assert said(belief.takes(change("a1", Status.REACHABLE, Status.THROTTLED))) == [
         ("service:a", "reachable", "throttled")
     ]
-    assert said(belief.takes(change("a2", Status.REACHABLE, Status.BLOCKED))) == [("service:a", "throttled", "blocked")]
-    assert said(belief.takes(change("a2", Status.BLOCKED, Status.REACHABLE))) == [("service:a", "blocked", "throttled")]
+    assert said(belief.takes(change(address, Status.REACHABLE, Status.BLOCKED))) == [
+        ("service:a", "throttled", "blocked")
+    ]
+    assert said(belief.takes(change(address, Status.BLOCKED, Status.REACHABLE))) == [
+        ("service:a", "blocked", "throttled")
+    ]
 
 
 def test_a_target_that_turns_twice_in_a_round_began_where_it_began() -> None:
@@ -110,7 +124,7 @@ def test_the_vantage_lone_targets_and_those_of_no_service_are_left_out() -> None
     belief = Belief()
     belief.statuses["nobodys"] = Status.BLOCKED
 
-    assert fold([offline, lone, stranger], SERVICES, belief) == []
+    assert service_transitions([offline, lone, stranger], SERVICES, belief) == []
 
 
 def test_what_is_not_known_of_some_does_not_hide_the_others() -> None:

@@ -21,7 +21,7 @@ BATCH = batch.Batch(
     interval=300.0,
     network=Network(asn=64500, country="RU"),
     rounds=(batch.RoundReport(start=WHEN, seconds=12.5, targets=20, measured=20),),
-    settled=(batch.SettledStatus(target="dns://example.com", status=Status.REACHABLE, since=WHEN),),
+    settled=(batch.ReportedStatus(target="dns://example.com", status=Status.REACHABLE, since=WHEN),),
     changes=(
         batch.ReportedChange(
             transition=Transition(target="example.com", before="reachable", after="blocked", time=WHEN, onset=WHEN)

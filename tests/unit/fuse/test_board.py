@@ -30,8 +30,8 @@ def tally(
     )
 
 
-def test_a_service_is_blocked_where_any_of_its_targets_is() -> None:
-    """And the cell lists which, with their causes and since when."""
+def test_one_blocked_page_of_three_is_listed_and_the_service_works() -> None:
+    """The rule is that of `probe.fuse.service`; causes and onset are those of the targets that decided."""
     (cell,) = board_services(
         [
             tally(Status.REACHABLE, "t0", since=1),
@@ -40,8 +40,33 @@ def test_a_service_is_blocked_where_any_of_its_targets_is() -> None:
         ]
     )
 
-    assert (cell.status, cell.targets, cell.causes, cell.since) == (Status.BLOCKED, ("t1",), ("tls.reset",), at(9))
-    assert (cell.measured, cell.vantages) == (3, 1)
+    assert (cell.status, cell.targets, cell.causes, cell.since) == (Status.REACHABLE, (), (), at(1))
+    assert (cell.interfered, cell.partial, cell.measured, cell.vantages) == (("t1",), True, 3, 1)
+
+
+def test_a_service_of_which_a_whole_part_is_blocked_is_blocked() -> None:
+    """The cell lists the targets that decided, with their causes and since when."""
+    (cell,) = board_services(
+        [
+            tally(Status.REACHABLE, "t0", since=1),
+            tally(Status.BLOCKED, "tcp://192.0.2.1:443", MTS, Cause.TCP_TIMEOUT, since=9),
+            tally(Status.UNREACHABLE, "tcp://192.0.2.2:443"),
+        ]
+    )
+
+    assert (cell.status, cell.targets) == (Status.BLOCKED, ("tcp://192.0.2.1:443",))
+    assert (cell.causes, cell.since, cell.partial) == (("tcp.timeout",), at(9), False)
+    assert [(part.name, part.status) for part in cell.parts] == [
+        ("web", Status.REACHABLE),
+        ("addresses", Status.BLOCKED),
+    ]
+
+
+def test_a_target_that_any_present_vantage_finds_blocked_is_blocked() -> None:
+    """Where vantages of a network disagree, the event is shown as disputed; the claim is not averaged away."""
+    (cell,) = board_services([tally(Status.REACHABLE, vantages=2), tally(Status.BLOCKED, since=3)])
+
+    assert (cell.status, cell.since, cell.vantages) == (Status.BLOCKED, at(3), 3)
 
 
 def test_one_target_that_is_down_does_not_take_the_service_down() -> None:

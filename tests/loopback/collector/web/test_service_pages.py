@@ -12,7 +12,8 @@ import pytest
 
 from probe.collector.store import register
 from probe.collector.web.pages import service_path
-from probe.collector.web.service_pages import COLUMNS, RULE
+from probe.collector.web.service_pages import COLUMNS
+from probe.collector.web.wording import STATUS_RULE
 from probe.lists.register_diff import ChangeKind, RegisterChange
 from probe.lists.registers.register_entry import RegisterDecision
 from probe.model.verdict import Cause, Status
@@ -78,7 +79,7 @@ async def test_the_answer_comes_first_then_networks_then_listed_beside_observed(
     assert "10-Restricting" in text
     assert "web 0 of 1" in text
     assert "addresses 1 of 1" in text
-    assert RULE in text
+    assert STATUS_RULE in text
     assert 'href="/s/wechat"' in await page(server, "/")
 
 
@@ -106,8 +107,8 @@ async def test_the_four_dates_and_both_lags_are_data(server: Server, enrolled: E
     assert (record["asn"], record["country"], record["found_blocked"]) == ("64500", "RU", "")
 
 
-async def test_blocked_in_part_is_said_beside_what_the_targets_say_together(server: Server, enrolled: Enrolled) -> None:
-    """One page of two is blocked: the rule says blocked, and that the service works as a whole stands beside it."""
+async def test_a_block_of_one_page_of_two_is_said_in_part(server: Server, enrolled: Enrolled) -> None:
+    """The service works, so it is not called blocked; the blocked page is counted everywhere."""
     other = "https://web.wechat.com/"
     services = {T: "wechat", other: "wechat"}
     flip = change(T, Status.BLOCKED, NOW - HOUR, Cause.TLS_RESET)
@@ -115,10 +116,15 @@ async def test_blocked_in_part_is_said_beside_what_the_targets_say_together(serv
     await fused(server)
 
     (network,) = (await data(server, "/s/wechat.json"))["networks"]
+    text = await page(server, "/s/wechat")
 
-    assert (network["status"], network["together"]) == ("blocked", "reachable")
-    assert network["parts"] == [{"name": "web", "works": 1, "measured": 2}]
-    assert "together: reachable" in await page(server, "/s/wechat")
+    assert (network["status"], network["together"], network["interfered"]) == ("reachable", "reachable", [T])
+    assert network["parts"] == [{"name": "web", "status": "reachable", "works": 1, "interfered": 1, "measured": 2}]
+    assert "WeChat in Russia: blocked in part on 1 of 1 measured network since" in text
+    assert "in part blocked: 1 of 2 targets" in text
+    board = await page(server, "/")
+    assert "WeChat is blocked in part on 1 of 1 measured network." in board
+    assert "</b>, in part blocked" in board
 
 
 async def test_a_service_that_is_only_listed_has_a_page(server: Server) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from probe.collector.web.service_view import PartCounts, ServiceView, service_view
+from probe.collector.web.service_view import ServiceView, service_view
+from probe.fuse.service import PartStatus
 from probe.lists.register_diff import ChangeKind
 from probe.model.verdict import Cause, Status
 from tests.loopback.collector.conftest import Server
@@ -52,9 +53,9 @@ async def test_only_the_service_s_own_targets_count(server: Server, enrolled: En
     view = await seen(server)
 
     (standing,) = view.countries[0].standings
-    assert (standing.square.cell.status, standing.parts) == (
-        Status.REACHABLE,
-        (PartCounts(name="web", works=1, measured=1),),
+    assert standing.square.cell.status is Status.REACHABLE
+    assert standing.square.cell.parts == (
+        PartStatus(name="web", status=Status.REACHABLE, works=1, interfered=0, measured=1),
     )
     assert (view.events, view.beside) == ((), ())
 
@@ -70,11 +71,13 @@ async def test_the_timeline_begins_before_the_first_thing_that_happened(server: 
     assert view.lanes[0].strip.words.startswith("listed from")
 
 
-async def test_a_form_of_target_we_do_not_know_is_left_out_of_the_parts(server: Server, enrolled: Enrolled) -> None:
+async def test_a_form_of_target_that_only_a_later_version_knows_is_a_part_of_its_own(
+    server: Server, enrolled: Enrolled
+) -> None:
     """An agent of a later version may send one."""
     await report(server, await enrolled(), services={"smoke://signal": "wechat"})
 
     view = await seen(server)
 
-    assert view.countries[0].standings[0].parts == ()
-    assert view.countries[0].standings[0].whole is Status.UNKNOWN
+    cell = view.countries[0].standings[0].square.cell
+    assert (cell.status, [part.name for part in cell.parts]) == (Status.REACHABLE, ["other"])

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from probe.collector.intake.verify_batch import BatchRequest, find_fault, inflate, signature_of, verify_batch
 from probe.collector.store.agents import AgentRow
 from probe.collector.web.responses import ApiError
-from probe.formats.batch import MAX_BYTES, Batch, ReportedChange, RoundReport, SettledStatus, encode, signed_bytes
+from probe.formats.batch import MAX_BYTES, Batch, ReportedChange, ReportedStatus, RoundReport, encode, signed_bytes
 from probe.model.event import Network
 from probe.model.transition import Transition
 from probe.model.verdict import Status
@@ -34,7 +34,7 @@ GOOD = Batch(
     interval=300.0,
     network=Network(asn=64500, country="RU"),
     rounds=(RoundReport(start=NOW, seconds=20.0, targets=5, measured=5),),
-    settled=(SettledStatus(target="a.example", status=Status.REACHABLE, since=NOW),),
+    settled=(ReportedStatus(target="a.example", status=Status.REACHABLE, since=NOW),),
     services={"a.example": "A"},
 )
 
@@ -109,9 +109,9 @@ BAD = {
     "seconds": {"rounds": (RoundReport(start=NOW, seconds=-1, targets=1, measured=1),)},
     "service": {"services": {"a.example": "A\nB"}},
     "target": {"services": {"a\u202eb": "A"}},
-    "long": {"settled": (SettledStatus(target="a" * 3000, status=Status.DOWN, since=NOW),)},
+    "long": {"settled": (ReportedStatus(target="a" * 3000, status=Status.DOWN, since=NOW),)},
     "naive": {"sent": NOW.replace(tzinfo=None)},
-    "year": {"settled": (SettledStatus(target="a", status=Status.DOWN, since=NOW.replace(year=9999)),)},
+    "year": {"settled": (ReportedStatus(target="a", status=Status.DOWN, since=NOW.replace(year=9999)),)},
     "status": {"changes": transition(after="gone")},
     "onset": {"changes": transition(onset=NOW.replace(year=1))},
 }
