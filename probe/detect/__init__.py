@@ -1,5 +1,6 @@
-"""Deciding from a series of verdicts that something has changed, and when: see `probe.detect.detector`.
+"""Detects when a target was blocked or unblocked from its series of verdicts. The entry point is `detector`.
 
-Start with `marks` (how much a verdict says), `alternatives` (what interference looks like) and `null` (what ordinary
-faults look like); then `series`, the machine of one target; then `network` and `gate`, where targets meet.
+Reading order: `failure_classes` (how specific a failing verdict is), `hypotheses` (what interference looks like),
+`null_model` (what ordinary faults look like), `series` (the states of one target), `network_series` and
+`shared_failures` (what depends on several targets).
 """

@@ -1,7 +1,6 @@
-"""A target's series drawn: a few lines for a terminal, an SVG for a page.
+"""Charts of the history of one target: text for a terminal, an SVG for a page.
 
-Both show the same three things under one another: what was seen, how much the evidence said for a change (against the
-threshold where it is believed), and what was believed.
+Both show three rows: the outcomes, the evidence for a change as a share of its threshold, and the settled status.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ PLAIN_BARS: Final = " .:-=+*#@"
 
 _INDENT: Final = " " * 10
 
-SEEN: Final = {"worked": ".", "failed": "x", "both": "~", "nothing": " "}
+OUTCOME_LETTERS: Final = {"worked": ".", "failed": "x", "both": "~", "nothing": " "}
 
-BELIEVED: Final[dict[Status | None, str]] = {
+STATUS_LETTERS: Final[dict[Status | None, str]] = {
     None: "?",
     Status.REACHABLE: "-",
     Status.BLOCKED: "B",
@@ -42,13 +41,13 @@ COLOURS: Final[dict[Status | None, str]] = {
 
 
 def sentence(history: TargetHistory) -> str:
-    """The answer, in one sentence."""
+    """Return the present status, since when and why, in one sentence."""
     if not history.points:
         return f"{history.target} does not occur in these verdicts."
     last = history.points[-1]
     if last.status is None:
-        return f"{history.target}: nothing is believed yet, it was never seen working ({last.reason})."
-    text = f"{history.target} is believed {last.status.value}"
+        return f"{history.target}: no status is settled yet; it was never reachable ({last.reason})."
+    text = f"{history.target} is {last.status.value}"
     if history.transitions:
         text += f" since {minute(history.transitions[-1].onset)}, reported {minute(history.transitions[-1].time)}"
     if last.towards is not None and last.nats > 0.0:
@@ -59,21 +58,21 @@ def sentence(history: TargetHistory) -> str:
 
 
 def terminal(history: TargetHistory, width: int = 72, bars: str = BARS) -> str:
-    """The series as plain text.
+    """Return the chart as plain text.
 
     Args:
-        history: what to draw.
+        history: the history to draw.
         width: columns of the chart, at least 20.
-        bars: characters from no evidence to enough of it; `PLAIN_BARS` where the terminal knows ASCII only.
+        bars: characters from no evidence to the threshold; `PLAIN_BARS` for terminals with ASCII only.
     """
     lines = [sentence(history)]
     if history.points:
         columns = _columns(history.points, max(10, width - len(_INDENT)))
         lines += [
             "",
-            "seen      " + "".join(_seen(column) for column in columns),
+            "outcome   " + "".join(_outcome_letter(column) for column in columns),
             "evidence  " + "".join(_bar(column, bars) for column in columns),
-            "believed  " + "".join(BELIEVED[column[-1].status] for column in columns),
+            "status    " + "".join(STATUS_LETTERS[column[-1].status] for column in columns),
             _INDENT + f"{minute(history.points[0].time)} .. {minute(history.points[-1].time)}",
             _INDENT + f"{len(history.points)} rounds, {history.others} other targets",
             _INDENT + f". worked  x failed  ~ both  |  {bars[-1]} as much evidence as it takes",
@@ -90,7 +89,7 @@ def terminal(history: TargetHistory, width: int = 72, bars: str = BARS) -> str:
 
 
 def svg(history: TargetHistory) -> str:
-    """The series as a picture of its own: no script, no style from elsewhere, readable without colours."""
+    """Return the chart as a self-contained SVG: no script, no external style, readable without colours."""
     width, height, left = 820, 240, 70
     points = history.points
     begin = points[0].time.timestamp() if points else 0.0
@@ -103,7 +102,7 @@ def svg(history: TargetHistory) -> str:
         _HEAD.format(width=width, height=height),
         f"<title>{escape(sentence(history))}</title>",
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-        *(f'<text x="4" y="{y}">{label}</text>' for y, label in ((38, "seen"), (120, "evidence"), (208, "believed"))),
+        *(f'<text x="4" y="{y}">{label}</text>' for y, label in ((38, "outcome"), (120, "evidence"), (208, "status"))),
         f'<line x1="{left}" y1="80" x2="{width - 10}" y2="80" stroke="#d1495b" stroke-dasharray="4 3"/>',
         f'<text x="{width - 10}" y="75" text-anchor="end" fill="#d1495b">threshold</text>',
     ]
@@ -124,7 +123,7 @@ _HEAD: Final = (
 
 
 def minute(time: datetime) -> str:
-    """A moment as people write it."""
+    """Return a time to the minute, in UTC."""
     return time.strftime("%Y-%m-%d %H:%M UTC")
 
 
@@ -134,7 +133,7 @@ def _tick(point: BatchPoint, x: float) -> str:
 
 
 def _bands(points: Sequence[BatchPoint], xs: Sequence[float]) -> list[str]:
-    """One rectangle for every stretch in which one thing was believed."""
+    """Return one rectangle for every period with one settled status."""
     parts = []
     start = 0
     for n in range(1, len(points) + 1):
@@ -155,22 +154,22 @@ def _bands(points: Sequence[BatchPoint], xs: Sequence[float]) -> list[str]:
 
 
 def _share(point: BatchPoint) -> float:
-    """Evidence as a share of the threshold, at most 1."""
+    """Return the evidence as a share of the threshold, at most 1."""
     return min(1.0, point.nats / point.threshold) if point.threshold else 0.0
 
 
 def _columns(points: Sequence[BatchPoint], width: int) -> list[list[BatchPoint]]:
-    """The points dealt to columns evenly."""
+    """Return the points, spread evenly over the columns."""
     if len(points) <= width:
         return [[point] for point in points]
     edges = [n * len(points) // width for n in range(width + 1)]
     return [list(points[a:b]) for a, b in pairwise(edges)]
 
 
-def _seen(column: Sequence[BatchPoint]) -> str:
+def _outcome_letter(column: Sequence[BatchPoint]) -> str:
     worked, failed = any(point.worked for point in column), any(point.failed for point in column)
     key = "both" if worked and failed else "worked" if worked else "failed" if failed else "nothing"
-    return SEEN[key]
+    return OUTCOME_LETTERS[key]
 
 
 def _bar(column: Sequence[BatchPoint], bars: str) -> str:

@@ -1,24 +1,24 @@
-"""Whether to raise the alarm: one place, one reason.
+"""Decides whether a target's evidence raises an alarm, and gives the reason.
 
-Looked at when a batch closes. The first row that applies decides::
+The decision is made when a batch closes. The first row that applies decides::
 
-    reason      applies when
-    QUIET       no sum is above 0
-    WORKS       no failure in this batch; or, where silence is all there is, none that is silent
-    WEAK        the highest sum is below its threshold
-    ONCE        fewer than two failures look like the regime: never on one
-    BRIEF       silence alone (or nothing known), in one batch only or for less than a quarter of an hour
-    MIXED       silence alone, not twice as much of it as failures that say nothing, nor clearly more likely
-    NO_ALIBI    the other targets do not vouch for the vantage (`probe.detect.shared_failures`)
-    ALARM       otherwise
+    reason         applies when
+    QUIET          no sum is above 0
+    WORKS          no failure in this batch; for the regimes "silent" and "unreachable": no failure of that class
+    WEAK           the highest sum is below its threshold
+    ONCE           fewer than two failures have the class of the regime
+    BRIEF          time-outs alone (or `unreachable`), in one batch only or for less than 14 minutes
+    MIXED          time-outs alone, fewer than twice the `unreachable` failures and not clearly more likely
+    NOT_CONFIRMED  too few other targets worked at the time (`probe.detect.shared_failures`)
+    ALARM          otherwise
 
-The threshold is the regime's odds, moved by what is known::
+The threshold of the regime is adjusted by the circumstances, in nats::
 
-    -3.4   proven or forged, three or more failures of their kind: an ordinary fault does not repeat these
-    +1.5   forged, cut or throttled, only two failures of their kind
-    +3.0   the vantage is new (fewer than 8000 target-rounds): its rates are guesses
-    -4.6   most targets have failed for three hours: that lasts too long for a fault of the vantage
-    -4.6   two lasting interferences ended within two days: it flaps
+    -3.4   proven or forged, three or more failures of that class: an ordinary fault does not repeat these
+    +1.5   forged, cut or throttled, only two failures of that class
+    +3.0   the vantage is new (fewer than 8000 target-rounds): its rates are estimates from the prior
+    -4.6   most targets have failed for three hours: too long for a fault of the vantage
+    -4.6   two lasting interferences ended within two days: the target flaps
 
 Sources: tuned and ablated on simulated series, see docs/detector.md.
 """
@@ -40,38 +40,38 @@ LONG_SHARED_NATS: Final = -4.6
 FLAPPING_NATS: Final = -4.6
 
 LOWEST_THRESHOLD_NATS: Final = min(regime.threshold_nats for regime in REGIMES) + REPEATED_NATS + FLAPPING_NATS
-"""No threshold is lower, but where failures have been shared for long: what is below needs no decision."""
+"""The lowest threshold while failures are not shared for long; a sum below it needs no decision."""
 
 SILENCE_MARGIN_NATS: Final = 5.0
-"""Nats by which silence must be likelier than "unreachable" where the failures are mixed."""
+"""How much likelier "silent" must be than "unreachable" when the failures are mixed."""
 
 MIN_SILENCE_SECONDS: Final = 840.0
-"""Silence alone must last from its first failure: three rounds. A site that restarts, a route that heals and a control
-that has not noticed yet look the same for so long."""
+"""How long time-outs alone must last from the first failure: three rounds. A site that restarts, a route that recovers
+and a control that is out of date look the same until then."""
 
 
 class Reason(StrEnum):
-    """Why an alarm was raised, or was not."""
+    """The reason why an alarm was raised or not."""
 
     QUIET = "no evidence"
-    WORKS = "no failure that counts in this round"
+    WORKS = "no failure in this round counts"
     WEAK = "the evidence is below the threshold"
-    ONCE = "one failure of a kind is never enough"
-    BRIEF = "silence alone must last a quarter of an hour"
-    MIXED = "too much of it could be anything"
-    NOT_CONFIRMED = "the other targets do not vouch for the vantage"
+    ONCE = "one failure of a class is never enough"
+    BRIEF = "time-outs alone must last a quarter of an hour"
+    MIXED = "too many of the failures have no known reason"
+    NOT_CONFIRMED = "too few other targets worked at the same time"
     SUSPECT = "the vantage is suspect: most targets fail"
     ALARM = "the evidence is above the threshold"
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What moves the threshold besides the failures themselves: see the table above.
+    """Circumstances that adjust the threshold besides the failures: see the table above.
 
     Attributes:
-        newcomer: the vantage's rates are still guesses.
-        shared_for_long: the gate has worn out.
-        flapping: the target does this repeatedly.
+        new_vantage: the rates of the vantage still depend on the prior.
+        shared_for_long: most targets have failed for `shared_failures.MAX_SUSPECT_SECONDS`.
+        flapping: the target was interfered with repeatedly.
     """
 
     new_vantage: bool = False
@@ -81,18 +81,18 @@ class Circumstances:
 
 @dataclass(frozen=True, slots=True)
 class AlarmDecision:
-    """The outcome of one look at the sums.
+    """The outcome of one decision.
 
     Attributes:
-        k: the leading alternative.
+        k: the leading hypothesis.
         nats: its sum.
-        threshold: what it is held against.
-        reason: why it was or was not enough.
-        failures: failures since it left 0, as far as remembered.
-        attempts: attempts since, likewise.
-        rounds: batches with a failure since, likewise.
-        first: moment of the first of those failures.
-        alike: that first failure looks like the regime.
+        threshold: the adjusted threshold, nats.
+        reason: why the sum was enough or not.
+        failures: recorded failures since the sum left 0.
+        attempts: recorded attempts since then.
+        rounds: recorded batches with a failure since then.
+        first: moment of the first of those failures, Unix seconds.
+        alike: whether that first failure has the class of the regime.
     """
 
     k: int
@@ -107,42 +107,42 @@ class AlarmDecision:
 
     @property
     def regime(self) -> int:
-        """Index into `REGIMES`."""
+        """The hypothesis' index into `REGIMES`."""
         return HYPOTHESES[self.k].regime
 
     def not_confirmed(self) -> AlarmDecision:
-        """The same evidence, but the other targets say it is the vantage."""
+        """Return the decision with the reason NOT_CONFIRMED: other targets failed too."""
         return replace(self, reason=Reason.NOT_CONFIRMED)
 
 
 def decide(suspicion: Suspicion, *, classes: frozenset[int], known: Circumstances) -> AlarmDecision:
-    """Hold the leading alternative against its threshold; the alibi is the caller's to ask for.
+    """Compare the leading hypothesis with its threshold. The caller compares with other targets.
 
     Args:
-        suspicion: the target's sums.
-        classes: what its failures in this batch looked like.
-        known: what moves the threshold.
+        suspicion: evidence of the target.
+        classes: classes of the target's samples in this batch, `SUCCESS` among them.
+        known: circumstances that adjust the threshold.
     """
     k = suspicion.best()
     steps = suspicion.since_onset(k)
     failures = [step for step in steps if step[1] != SUCCESS]
-    case = _LeadingHypothesis(k, suspicion.sums, failures, classes, known)
-    threshold = case.threshold()
+    leading = _LeadingHypothesis(k, suspicion.sums, failures, classes, known)
+    threshold = leading.threshold()
     return AlarmDecision(
         k=k,
         nats=suspicion.sums[k],
         threshold=threshold,
-        reason=case.reason(threshold),
+        reason=leading.reason(threshold),
         failures=len(failures),
         attempts=len(steps),
         rounds=len({step[2] for step in failures}),
         first=failures[0][0] if failures else suspicion.onsets[k],
-        alike=bool(failures) and failures[0][1] == case.failure_class,
+        alike=bool(failures) and failures[0][1] == leading.failure_class,
     )
 
 
 class _LeadingHypothesis:
-    """The leading alternative and what speaks for it."""
+    """The leading hypothesis and the failures behind it."""
 
     def __init__(
         self, k: int, sums: list[float], failures: list[TrailStep], classes: frozenset[int], known: Circumstances

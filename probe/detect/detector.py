@@ -1,17 +1,17 @@
-"""The detector: sightings in, transitions out.
+"""The detector: verdicts in, transitions out.
 
 ::
 
     detector = Detector()
-    for sighting in ...:
-        transitions += detector.feed(sighting)
+    for verdict_input in ...:
+        transitions += detector.feed(verdict_input)
     transitions += detector.end_round(now)
 
-Laws (property-tested): `load(dump())` at any point changes no later transition; `unknown` sightings change nothing.
+Laws (property-tested): `load(dump())` at any point changes no later transition; `unknown` verdicts change nothing.
 
-It never reads a clock. Time may stand still, leap (the laptop slept) and go back (somebody set the clock: every
-remembered moment goes back with it). A vantage that moves to another network starts new series there, and finds the
-old ones again when it comes home.
+The detector never reads a clock. The times of verdicts may jump ahead (the laptop slept) or go back (the wall clock was
+set; every stored moment is shifted). A vantage that moves to another network starts new series there, and continues the
+old ones when it returns.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ _REACHABLE: Final = Status.REACHABLE
 STATE_VERSION: Final = 1
 
 MIGRATIONS: Final[dict[int, Callable[[Any], Any]]] = {}
-"""By version: how its state becomes the next version's."""
+"""Functions by version that convert its state to the next version."""
 
 MAX_NETWORKS: Final = 4
-"""Networks whose series are kept; the one not seen for longest is forgotten."""
+"""Bound of networks whose series are kept; the least recently used one is discarded."""
 
 
 class Detector:
-    """Folds sightings of any number of targets into transitions.
+    """Turns verdicts of any number of targets into transitions.
 
     Attributes:
-        closed: batches closed since it was made or loaded.
+        closed: number of batches closed since the detector was created or loaded.
     """
 
     def __init__(self) -> None:
@@ -61,14 +61,14 @@ class Detector:
 
     @property
     def network(self) -> NetworkSeries:
-        """The network the vantage is on: its series and what the last batch did to them."""
+        """The series of the present network, and the decisions of the last batch."""
         return self._network
 
     def feed(self, verdict_input: DetectorInput) -> list[Transition]:
-        """Take one verdict; the transitions of a batch that this one shows to be over.
+        """Process one verdict; return the transitions of the batch that it ends, if it ends one.
 
-        A gap of more than 60 s, or a span of more than 180 s, ends a batch, but for a re-test of what is in it: where
-        every try waits in silence, re-tests come late. `end_round` ends a batch at once.
+        A gap of more than 60 s, or a span of more than 180 s, ends a batch. A re-test of a target in the batch does not
+        end it, because re-tests come late where every attempt times out. `end_round` ends a batch at once.
         """
         moment = verdict_input.time.timestamp()
         batch = self._batch
@@ -85,20 +85,10 @@ class Detector:
             if where.asn and where.asn != self._asn:
                 found += self._move(where.asn)
                 batch = self._batch
-            found += self._vantage.saw(moment, where.state)
-        if verdict_input.status is _REACHABLE:
-            sample: Sample = (moment, SUCCESS, (), NO_WITNESS)
-        else:
-            failure_class = failure_class_of(verdict_input.status, verdict_input.causes)
-            if failure_class == NO_INFORMATION:
-                return found
-            anchors = where is not None and where.answered()
-            sample = (
-                moment,
-                failure_class,
-                verdict_input.causes,
-                witness(verdict_input.status, verdict_input.causes, anchors=anchors),
-            )
+            found += self._vantage.add_state(moment, where.state)
+        sample = _sample_of(verdict_input, moment)
+        if sample is None:
+            return found
         if not batch:
             self._begin(moment)
         elif moment > self._last:
@@ -111,26 +101,28 @@ class Detector:
         return found
 
     def _belongs(self, verdict_input: DetectorInput, moment: float) -> bool:
-        """Whether it is a re-test of a target in the open batch: a batch of re-tests alone would be one of failures."""
+        """Return whether a verdict is a re-test of the open batch: re-tests alone would be a batch of failures."""
         samples = self._batch.get(verdict_input.target)
-        return samples is not None and 0.0 <= moment - samples[-1][0] <= BATCH_SPAN_SECONDS and verdict_input.again()
+        return (
+            samples is not None and 0.0 <= moment - samples[-1][0] <= BATCH_SPAN_SECONDS and verdict_input.is_retest()
+        )
 
     def _begin(self, moment: float) -> None:
-        """A batch begins; when its moment lies before the last one, the clock was set back."""
+        """Begin a batch; if its moment precedes the last one, the wall clock was set back."""
         if moment < self._last - BATCH_SPAN_SECONDS:
             self._network.shift(moment - self._last)
         self._first = self._last = moment
 
     def end_round(self, now: datetime) -> list[Transition]:
-        """Close the open batch.
+        """Close the open batch and return its transitions.
 
         Args:
-            now: the moment at which its transitions are said to have become sure.
+            now: the time to report for the transitions.
         """
         return self._close(now.timestamp()) + self._vantage.end_round()
 
     def finish(self) -> list[Transition]:
-        """Close the open batch at its own last moment: nothing more is coming."""
+        """Close the open batch at the time of its last verdict; no more verdicts follow."""
         return self._close(self._last) + self._vantage.end_round()
 
     def _close(self, now: float) -> list[Transition]:
@@ -141,7 +133,7 @@ class Detector:
         return self._network.close(batch, now)
 
     def _move(self, asn: int) -> list[Transition]:
-        """The vantage is on another network now. What was learned before its number was known is the first one's."""
+        """Change to another network. State from before the first AS number was known belongs to the first network."""
         found = self._close(self._last)
         known = self._networks
         if not self._asn:
@@ -154,7 +146,7 @@ class Detector:
         return found
 
     def settled(self, target: str) -> SettledStatus | None:
-        """What is believed of a target on this network; None while nothing is."""
+        """Return the settled status of a target on this network; None before the first one."""
         series = self._network.series.get(target)
         if series is None:
             return None
@@ -168,10 +160,10 @@ class Detector:
         return SettledStatus(Status.REACHABLE, moment_of(series.since), (), nats)
 
     def differs(self, verdict_input: DetectorInput) -> bool:
-        """Whether a verdict contradicts what is believed of its target, and so asks for re-tests.
+        """Return whether a verdict contradicts the settled status of its target, so that it needs re-tests.
 
-        Working against failing is what counts: which of the failing statuses it is shows itself in time. `unknown`
-        contradicts nothing; a first failure contradicts the hope that a target works.
+        Only success against failure counts, not which failing status it is. `unknown` contradicts nothing. A failure of
+        a target without a settled status does.
         """
         failure_class = failure_class_of(verdict_input.status, verdict_input.causes)
         if failure_class == NO_INFORMATION:
@@ -181,17 +173,17 @@ class Detector:
         return interfered == (failure_class == SUCCESS)
 
     def updates(self) -> list[CauseUpdate]:
-        """The changes of causes inside open blocks since this was last asked."""
+        """Return the cause updates since the last call."""
         taken, self._network.updates = self._network.updates, []
         return taken
 
     def dump(self) -> bytes:
-        """The whole state, the open batch included."""
+        """Return the whole state, including the open batch, as bytes."""
         plain = {
             "version": STATE_VERSION,
             "asn": self._asn,
-            "networks": [[asn, network.plain()] for asn, network in self._networks.items()],
-            "vantage": self._vantage.plain(),
+            "networks": [[asn, network.to_plain()] for asn, network in self._networks.items()],
+            "vantage": self._vantage.to_plain(),
             "batch": list(self._batch.items()),
             "span": [self._first, self._last],
         }
@@ -199,23 +191,36 @@ class Detector:
 
     @classmethod
     def load(cls, state: bytes) -> Detector:
-        """The inverse of `dump`; older versions are brought up to this one.
+        """Rebuild a detector from `dump`; states of older versions are converted.
 
         Raises:
-            StateError: it is of a newer version, or no detector's state at all.
+            StateError: the state is of a newer version, or is no state of a detector.
         """
         plain = _current(state)
         self = cls()
         try:
             self._asn = plain["asn"]
-            self._networks = {asn: NetworkSeries.of(network) for asn, network in plain["networks"]}
+            self._networks = {asn: NetworkSeries.from_plain(network) for asn, network in plain["networks"]}
             self._network = self._networks[self._asn]
-            self._vantage = VantageSeries.of(plain["vantage"])
+            self._vantage = VantageSeries.from_plain(plain["vantage"])
             self._batch = {target: [_look(*sample) for sample in samples] for target, samples in plain["batch"]}
             self._first, self._last = plain["span"]
         except (KeyError, TypeError, ValueError) as error:
             raise StateError("the detector's state is broken", mend="move the state file away") from error
         return self
+
+
+def _sample_of(verdict_input: DetectorInput, moment: float) -> Sample | None:
+    """Return the sample in a verdict; None when it carries no information."""
+    status, causes = verdict_input.status, verdict_input.causes
+    if status is _REACHABLE:
+        return moment, SUCCESS, (), NO_WITNESS
+    failure_class = failure_class_of(status, causes)
+    if failure_class == NO_INFORMATION:
+        return None
+    where = verdict_input.vantage
+    anchors = where is not None and where.answered()
+    return moment, failure_class, causes, witness(status, causes, anchors=anchors)
 
 
 def _look(moment: float, failure_class: int, causes: list[str], witnesses: int) -> Sample:

@@ -1,4 +1,4 @@
-"""What the detector is told and what it answers, besides transitions."""
+"""Records that go into the detector, and those it returns besides transitions."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class AnchorOutcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One look at an anchor. Those in a failing verdict were had after the failure, so when is not asked.
+    """The outcome of one anchor measurement.
+
+    It has no time: the anchors in a failing verdict were measured after the failure.
 
     Attributes:
-        failure: None when it worked.
-        foreign_content: it answered, but not with its own content.
+        failure: None when the anchor worked.
+        foreign_content: the anchor answered with content that is not its own.
     """
 
     failure: str | None = None
@@ -28,9 +30,9 @@ class VantageInput(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The part of a verdict's `vantage` that the detector reads.
 
     Attributes:
-        state: whether anything could be concluded there.
+        state: state of the vantage.
         asn: AS number of the network, 0 when not known.
-        anchors: the looks that `state` was concluded from; none where there are no anchors.
+        anchors: the anchor outcomes that `state` was concluded from; empty without anchors.
     """
 
     state: VantageState = VantageState.ONLINE
@@ -38,7 +40,7 @@ class VantageInput(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     anchors: tuple[AnchorOutcome, ...] = ()
 
     def answered(self) -> bool:
-        """Whether an anchor answered, and as itself."""
+        """Return whether an anchor answered with its own content."""
         return any(anchor.failure is None and not anchor.foreign_content for anchor in self.anchors)
 
 
@@ -46,13 +48,13 @@ class DetectorInput(msgspec.Struct, frozen=True, gc=False):
     """The part of a verdict that the detector reads; decodes straight from a line of `probe check --json`.
 
     Attributes:
-        time: start of the measurement, with its zone.
-        target: as it was given.
-        status: what was concluded.
-        causes: why, the first decided.
-        attempt: 0, or which re-test; needed only where re-tests follow their round after more than a minute.
-        vantage: where it was made, when known.
-        evidence: of a line, unread; the attempt is there.
+        time: start of the measurement, with its time zone.
+        target: the target as it was given.
+        status: the verdict's status.
+        causes: the verdict's causes; the first one decided.
+        attempt: 0, or the number of the re-test. Only re-tests more than a minute after their round need it.
+        vantage: the vantage's state and network, when known.
+        evidence: undecoded evidence of a JSON line; the attempt is read from it when needed.
     """
 
     time: Moment
@@ -63,31 +65,31 @@ class DetectorInput(msgspec.Struct, frozen=True, gc=False):
     vantage: VantageInput | None = None
     evidence: msgspec.Raw = msgspec.Raw()
 
-    def again(self) -> bool:
-        """Whether this is a re-test."""
+    def is_retest(self) -> bool:
+        """Return whether this verdict is a re-test."""
         if self.attempt or not self.evidence:
             return self.attempt > 0
         try:
-            return _attempted(self.evidence).attempt > 0
+            return _decode_attempt(self.evidence).attempt > 0
         except msgspec.DecodeError:
             return False
 
 
-class _Attempted(msgspec.Struct, frozen=True, gc=False):
+class _AttemptField(msgspec.Struct, frozen=True, gc=False):
     attempt: int = 0
 
 
-_attempted: Final = msgspec.json.Decoder(_Attempted).decode
+_decode_attempt: Final = msgspec.json.Decoder(_AttemptField).decode
 
 
 class SettledStatus(msgspec.Struct, frozen=True):
-    """What the detector believes of a target.
+    """The status that the detector has settled on for a target.
 
     Attributes:
         status: never `unknown`.
-        since: when that began.
-        causes: of the newest failures; empty when reachable.
-        nats: evidence that it has changed again, natural log of a likelihood ratio, 0 or more.
+        since: when the status began.
+        causes: causes of the newest failures; empty when reachable.
+        nats: evidence for another change since, as the natural log of a likelihood ratio; 0 or more.
     """
 
     status: Status
@@ -97,7 +99,7 @@ class SettledStatus(msgspec.Struct, frozen=True):
 
 
 class CauseUpdate(msgspec.Struct, frozen=True):
-    """An open block goes on by other means (`dns.injected` yesterday, `ip.range` today): no transition."""
+    """An open block continues with other causes (`dns.injected` before, `ip.range` now). It is no transition."""
 
     target: str
     status: Status

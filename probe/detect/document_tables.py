@@ -1,4 +1,4 @@
-"""The detector's tables as Markdown, and its machine as a diagram: what docs/detector.md shows is made of what runs."""
+"""The detector's tables as Markdown and its state table as a diagram, for docs/detector.md."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from probe.errors import ProbeError
 
 
 def classes() -> str:
-    """Marks and the causes that bear them."""
+    """Return the failure classes and their causes."""
     rows = []
     for failure_class in FailureClass:
         causes = ", ".join(f"`{cause}`" for cause, its in CLASS_OF_CAUSE.items() if its is failure_class)
@@ -27,11 +27,11 @@ def classes() -> str:
                 causes or f"every verdict `{failure_class.name.lower()}`",
             ]
         )
-    return _table(["", "mark", "causes"], rows)
+    return _table(["", "class", "causes"], rows)
 
 
 def regimes() -> str:
-    """Regimes: what their failures look like and how sure we must be."""
+    """Return the regimes: class shares of their failures, and thresholds."""
     rows = [
         [
             f"`{r.key}`",
@@ -47,13 +47,13 @@ def regimes() -> str:
 
 
 def bursts() -> str:
-    """What failures look like in a burst of each kind."""
+    """Return the class shares of failures in a burst of each kind."""
     rows = [[CLASS_LETTERS[kind], *(f"{share:g}" for share in row)] for kind, row in enumerate(BURST_CLASS_SHARES)]
     return _table(["burst of kind", *CLASS_LETTERS], rows)
 
 
 def priors() -> str:
-    """What is believed of a vantage before it has taught anything."""
+    """Return the prior counts of a new vantage."""
     return _table(
         ["", *CLASS_LETTERS],
         [
@@ -66,12 +66,12 @@ def priors() -> str:
 
 
 def reasons() -> str:
-    """Why an alarm is raised or not."""
-    return _table(["reason", "said as"], [[reason.name, reason.value] for reason in Reason])
+    """Return the reasons why an alarm is raised or not."""
+    return _table(["reason", "text"], [[reason.name, reason.value] for reason in Reason])
 
 
 def diagram() -> str:
-    """The machine of one target, in Mermaid."""
+    """Return the state table of one target as a Mermaid diagram."""
     names = {state: state.name.lower() for state in SeriesState}
     lines = ["```mermaid", "stateDiagram-v2", "    [*] --> rest"]
     lines += [f"    {names[state]}: {state.value}" for state in SeriesState]
@@ -90,14 +90,14 @@ SECTIONS: Final[Mapping[str, Callable[[], str]]] = {
     "diagram": diagram,
     "shares": lambda: ", ".join(f"{100 * share:.0f} %" for share in FAILURE_SHARES),
 }
-"""By the name it bears in the document, between `<!-- made: NAME -->` and `<!-- end -->`."""
+"""Functions by the name of their part in the document: `<!-- made: NAME -->` to `<!-- end -->`."""
 
 
 def filled(document: str) -> str:
-    """The document with its made parts made anew.
+    """Return the document with its generated parts replaced.
 
     Raises:
-        ProbeError: a part is not there.
+        ProbeError: the document lacks a part.
     """
     for name, make in SECTIONS.items():
         begin, end = f"<!-- made: {name} -->\n", "\n<!-- end -->"

@@ -1,6 +1,6 @@
-"""Why a target has or has not been reported: its series, round by round, as the detector saw it.
+"""Explains why a target was reported or not: its evidence and status after every round.
 
-`explain` drives a detector of its own over the sightings and keeps what it thought of one target after every batch;
+`explain` runs a new detector over the verdicts and records the state of one target after every batch.
 `probe.detect.chart` draws it.
 """
 
@@ -23,17 +23,17 @@ from probe.model.verdict import Cause, Status
 
 
 class BatchPoint(msgspec.Struct, frozen=True, kw_only=True):
-    """One batch in the life of a target.
+    """One batch of a target.
 
     Attributes:
-        time: its last look at the target.
-        worked, failed: looks at the target in it, by outcome.
-        causes: of the last failure in it.
-        status: what was believed when it had closed; None while nothing was.
-        towards: the status the evidence speaks for: another than `status`.
-        nats: how much, natural log of a likelihood ratio; 0 or more.
-        threshold: where that would be believed.
-        reason: why it was, or was not.
+        time: time of the last sample in the batch.
+        worked, failed: number of samples by outcome.
+        causes: causes of the last failure in the batch.
+        status: settled status after the batch; None before the first one.
+        towards: the other status that the evidence supports.
+        nats: evidence for it, natural log of a likelihood ratio; 0 or more.
+        threshold: evidence at which it would be reported.
+        reason: why it was reported or not.
     """
 
     time: datetime
@@ -48,13 +48,13 @@ class BatchPoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TargetHistory(msgspec.Struct, frozen=True, kw_only=True):
-    """The life of one target.
+    """All batches of one target.
 
     Attributes:
-        target: its name.
-        points: in order of time.
-        transitions: what was reported of it.
-        others: how many other targets were watched beside it.
+        target: the target's text.
+        points: batches in order of time.
+        transitions: reported transitions of the target.
+        others: number of other targets in the verdicts.
     """
 
     target: str
@@ -64,25 +64,25 @@ class TargetHistory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _HistoryRecorder:
-    """Collects the looks at one target and writes a point whenever a batch has closed."""
+    """Collects the samples of one target and adds a point whenever a batch closes."""
 
     def __init__(self, target: str) -> None:
         self.target = target
         self.points: list[BatchPoint] = []
         self._looks: list[tuple[datetime, int, tuple[Cause, ...]]] = []
 
-    def saw(self, verdict_input: DetectorInput) -> None:
+    def add_sample(self, verdict_input: DetectorInput) -> None:
         failure_class = failure_class_of(verdict_input.status, verdict_input.causes)
         if verdict_input.target == self.target and failure_class != NO_INFORMATION:
             self._looks.append((verdict_input.time.astimezone(UTC), failure_class, verdict_input.causes))
 
-    def closed(self, detector: Detector) -> None:
+    def batch_closed(self, detector: Detector) -> None:
         samples, self._looks = self._looks, []
         series = detector.network.series.get(self.target)
         if not samples or series is None:
             return
         classes = frozenset(failure_class for _, failure_class, _ in samples)
-        towards, nats, threshold, reason = _judged(detector, series, classes)
+        towards, nats, threshold, reason = _explanation(detector, series, classes)
         settled = detector.settled(self.target)
         failures = [causes for _, failure_class, causes in samples if failure_class != SUCCESS]
         self.points.append(
@@ -101,11 +101,11 @@ class _HistoryRecorder:
 
 
 def explain(inputs: Iterable[DetectorInput], target: str) -> TargetHistory:
-    """What the detector thinks of a target, and thought before.
+    """Return the history of one target.
 
     Args:
-        inputs: of all targets of the vantage, in order of time: the others are the target's alibi.
-        target: its name.
+        inputs: verdicts of all targets of the vantage, in order of time; the detector compares with the other targets.
+        target: the target's text.
     """
     detector = Detector()
     recorder = _HistoryRecorder(target)
@@ -114,10 +114,10 @@ def explain(inputs: Iterable[DetectorInput], target: str) -> TargetHistory:
         before = detector.closed
         transitions += detector.feed(verdict_input)
         if detector.closed != before:
-            recorder.closed(detector)
-        recorder.saw(verdict_input)
+            recorder.batch_closed(detector)
+        recorder.add_sample(verdict_input)
     transitions += detector.finish()
-    recorder.closed(detector)
+    recorder.batch_closed(detector)
     return TargetHistory(
         target=target,
         points=tuple(recorder.points),
@@ -126,15 +126,18 @@ def explain(inputs: Iterable[DetectorInput], target: str) -> TargetHistory:
     )
 
 
-def _judged(detector: Detector, series: Series, classes: frozenset[int]) -> tuple[Status | None, float, float, str]:
-    """What the evidence speaks for, how much, the threshold, and why it was or was not enough."""
+def _explanation(
+    detector: Detector, series: Series, classes: frozenset[int]
+) -> tuple[Status | None, float, float, str]:
+    """Return the supported status, the evidence, the threshold, and the reason."""
     decision = detector.network.decisions.get(series.target)
     if decision is not None and decision.reason is Reason.ALARM:
         return REGIMES[decision.regime].status, decision.nats, decision.threshold, decision.reason.value
     state = series.interference
     if state is not None:
         nats = max(0.0, state.clearing)
-        return Status.REACHABLE, nats, CLEAR_NATS, "it works again too seldom to call it over" if nats else "it goes on"
+        reason = "too few successes to report the end" if nats else "the failures continue"
+        return Status.REACHABLE, nats, CLEAR_NATS, reason
     network = detector.network
     if network.suspect and classes != {SUCCESS}:
         return None, 0.0, 0.0, Reason.SUSPECT.value

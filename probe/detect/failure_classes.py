@@ -1,9 +1,9 @@
-"""How much a failing verdict says: its mark.
+"""Failure classes: how easily an ordinary fault produces a failing verdict.
 
-A detector that counts failures treats a timeout and an injected answer alike; that is why counting rules cry wolf. A
-*mark* sorts failing verdicts by how easily an ordinary fault produces them::
+Rules that count failures treat a time-out and an injected answer alike, and so report many false blocks. The detector
+weighs a failing verdict by its class::
 
-    letter  mark         a verdict like this                              ordinary faults look like this
+    letter  class        verdicts of this class                           ordinary faults look like this
     N       UNREACHABLE  unreachable                                      most of the time
     W       SILENT       blocked: silence, or the resolver gives up       most of the time
     M       CUT          blocked: reset, end, refusal, redirect           now and then
@@ -12,8 +12,8 @@ A detector that counts failures treats a timeout and an injected answer alike; t
     T       THROTTLED    throttled                                        seldom
     D       DOWN         down                                             whenever a site is down
 
-A verdict takes the most specific mark among its causes: `tls.reset` followed by `tls.sni` is PROVEN, not CUT. The
-verdicts `reachable` and `unknown` have no mark: the first is a success, the second says nothing.
+A verdict has the most specific class among its causes: `tls.reset` followed by `tls.sni` is PROVEN, not CUT. The
+verdicts `reachable` and `unknown` have no class: the first is a success, the second carries no information.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from typing import Final
 from probe.model.verdict import Cause, Status
 
 CLASS_LETTERS: Final = "NWMSXTD"
-"""One letter a mark, in the order of every table of this room."""
+"""One letter a class, in the order of every table in `probe.detect`."""
 
 
 class FailureClass(IntEnum):
-    """What a failing verdict looks like; the number is the column in every table."""
+    """The class of a failing verdict; the number is its column in every table."""
 
     UNREACHABLE = 0
     SILENT = 1
@@ -41,10 +41,10 @@ class FailureClass(IntEnum):
 
 
 SUCCESS: Final = -1
-"""In place of a mark: the target was reachable."""
+"""Takes the place of a class when the target was reachable."""
 
 NO_INFORMATION: Final = -2
-"""In place of a mark: nothing was learned (`unknown`)."""
+"""Takes the place of a class when the verdict is `unknown`."""
 
 CLASS_OF_CAUSE: Final[dict[Cause, FailureClass]] = {
     Cause.DNS_TIMEOUT: FailureClass.SILENT,
@@ -73,10 +73,10 @@ CLASS_OF_CAUSE: Final[dict[Cause, FailureClass]] = {
     Cause.THROTTLE_RATE: FailureClass.THROTTLED,
     Cause.THROTTLE_FREEZE: FailureClass.THROTTLED,
 }
-"""The mark of a blocked verdict by cause; the two `throttle` causes are listed so that the table is complete."""
+"""The class of a blocked verdict by cause; the two `throttle` causes are listed so that the table is complete."""
 
 SELF_EVIDENT_CAUSES: Final = frozenset({Cause.DNS_INJECTED, Cause.TLS_SNI})
-"""Causes that no outage of the vantage can produce: a second answer, and a comparison with another name that worked."""
+"""Causes that no outage of the vantage can produce: a second DNS answer; another name that worked at the address."""
 
 NOT_THE_VANTAGE_CAUSES: Final = frozenset(
     {
@@ -86,12 +86,13 @@ NOT_THE_VANTAGE_CAUSES: Final = frozenset(
         *(Cause.IP_RANGE, Cause.THROTTLE_FREEZE),
     }
 )
-"""Causes that a vantage does not make itself while its anchors answer: something had to speak, or to pick this target
-out. Not so silence, for part of an uplink may be dead, nor what a resolver alone says, for anchors are found without it
-where it fails, nor a low rate, for a full line is slow to everybody."""
+"""Causes that a vantage does not produce itself while its anchors answer: somebody answered, or singled out the target.
+
+Time-outs do not count here, because half of an uplink may be down. Answers of the resolver alone do not count, because
+anchors are resolved another way when it fails. A low rate does not count, because a busy line slows all targets."""
 
 NO_WITNESS, CAUSE_WITNESS, ANCHOR_WITNESS = 0, 1, 2
-"""Who bears witness that a failure was not the vantage's; the last two may be added up."""
+"""Bit flags: what confirms that the vantage did not cause a failure (nothing, the cause itself, an anchor)."""
 
 _INTERFERED: Final = frozenset({Status.BLOCKED, Status.THROTTLED})
 
@@ -105,7 +106,7 @@ _CLASS_OF_STATUS: Final[dict[Status, int]] = {
 
 
 def failure_class_of(status: Status, causes: Sequence[Cause]) -> int:
-    """The mark of a verdict as a plain number, `SUCCESS` or `SILENCE`."""
+    """Return the class of a verdict as a plain integer, `SUCCESS` or `NO_INFORMATION`."""
     failure_class = _CLASS_OF_STATUS.get(status)
     if failure_class is not None:
         return failure_class
@@ -114,12 +115,12 @@ def failure_class_of(status: Status, causes: Sequence[Cause]) -> int:
 
 
 def witness(status: Status, causes: Sequence[Cause], *, anchors: bool) -> int:
-    """Who bears witness that a failing verdict was not the vantage's doing.
+    """Return the flags of what confirms that the vantage did not cause a failing verdict.
 
     Args:
-        status: of the verdict.
-        causes: of the verdict.
-        anchors: an anchor answered after the failure.
+        status: status of the verdict.
+        causes: causes of the verdict.
+        anchors: whether an anchor answered after the failure.
     """
     found = CAUSE_WITNESS if not SELF_EVIDENT_CAUSES.isdisjoint(causes) else NO_WITNESS
     if anchors and status in _INTERFERED and not NOT_THE_VANTAGE_CAUSES.isdisjoint(causes):

@@ -1,14 +1,13 @@
-"""What interference looks like: the regimes, and how often an attempt meets them.
+"""The hypotheses of interference: seven regimes, each with three shares of failing attempts.
 
-The detector compares "nothing happened" (`probe.detect.null_model`) with 21 alternatives: seven *regimes*, each with
-three *shares* of attempts that fail. A block that stops every attempt and one that lets two of three through ("leaky",
-the rule rather than the exception at the Great Firewall: Park and Crandall 2010 saw RSTs succeed in fewer than 51 % of
-responses) are different alternatives of one regime.
+The detector compares the null model (`probe.detect.null_model`) with these 21 hypotheses. A block that stops every
+attempt and a leaky block that lets two of three attempts through are two hypotheses of one regime. Leaky blocks are
+common at the Great Firewall (Park and Crandall 2010 saw RSTs succeed in fewer than 51 % of responses).
 
-Sources of the numbers: the rows were fitted on simulated series of seven mechanisms (`benchmarks/detect`); what
-matters is their order of magnitude, not the second digit. The odds follow from the rate of false alarms we accept:
-0.1 a year at 288 rounds a day is one in a million rounds, 14.9 nats; a site that is merely down hurts nobody when
-called too early, hence a tenth of that. Silence must last besides (`probe.detect.decision`), hence a third.
+Sources of the numbers: the rows were fitted on simulated series of seven mechanisms (`benchmarks/detect`); the order of
+magnitude matters, not the second digit. The thresholds follow from the accepted rate of false alarms: 0.1 a year at
+288 rounds a day is one in a million rounds, 14.9 nats. A false `down` accuses nobody, so its odds are a tenth of that.
+Silence must also last (`probe.detect.decision`), so its odds are a third.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ from probe.model.verdict import Status
 
 @dataclass(frozen=True, slots=True)
 class Regime:
-    """One way of being interfered with.
+    """One kind of interference, or of lasting failure.
 
     Attributes:
-        key: short id, as it stands in a transition's evidence.
-        title: for a reader.
-        status: what the target is then called.
-        mark: the mark of its own; alarms ask for failures of this kind.
-        odds: the evidence in nats at which it is called.
-        row: probability of each mark, given that an attempt fails (sums to 1).
+        key: short id, used in the evidence of transitions.
+        title: words for a reader.
+        status: status of the target under this regime.
+        failure_class: the typical class; an alarm needs failures of this class.
+        threshold_nats: evidence at which the detector reports it, natural log of a likelihood ratio.
+        row: probability of each failure class, given that an attempt fails (sums to 1).
     """
 
     key: str
@@ -75,29 +74,29 @@ REGIMES: Final[tuple[Regime, ...]] = (
     ),
     Regime("down", "its own fault", Status.DOWN, FailureClass.DOWN, _DOWN_NATS, _ROWS["down"]),
 )
-"""The table of regimes; the index of a regime is its number in states and series."""
+"""All regimes; a regime's index identifies it in series and stored states."""
 
 PROVEN, FORGED, CUT, SILENT, THROTTLED, UNREACHABLE, DOWN = range(len(REGIMES))
 
 FAILURE_SHARES: Final = (0.97, 0.60, 0.30)
-"""Shares of attempts that fail: a full block, a leaky one, a very leaky one."""
+"""Shares of failing attempts: full block, leaky block, very leaky block."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """One regime that stops a share of the attempts."""
+    """One regime with one share of failing attempts."""
 
     regime: int
     share: float
 
 
 HYPOTHESES: Final = tuple(Hypothesis(regime, share) for share in FAILURE_SHARES for regime in range(len(REGIMES)))
-"""The alternatives in the order of the sums in a series."""
+"""All hypotheses, in the order of the CUSUM sums of a series."""
 
 LOG_FAILURE: Final[tuple[tuple[float, ...], ...]] = tuple(
     tuple(log(a.share * REGIMES[a.regime].row[failure_class]) for a in HYPOTHESES) for failure_class in FailureClass
 )
-"""By mark: log probability of a failure with that mark under each alternative."""
+"""By failure class: log probability of such a failure under each hypothesis."""
 
 LOG_SUCCESS: Final[tuple[float, ...]] = tuple(log(1.0 - a.share) for a in HYPOTHESES)
-"""Log probability of a success under each alternative."""
+"""Log probability of a success under each hypothesis."""

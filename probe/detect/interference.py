@@ -1,15 +1,15 @@
-"""The interfered side of a series: slower, because it knows the leak.
+"""Evidence about a target that is blocked, throttled, down or unreachable: is it over, or has it changed?
 
-While a target is blocked, throttled, down or unreachable, three questions are open, each a CUSUM of its own::
+Two CUSUM statistics and one rule for the counts answer three questions::
 
     is it over?           C   <- max(0, C) + log P(R | reachable) / P(R | interfered)         on a success
-                          C   <- max(0, C) + min(0, log P(F, m | reachable) / P(F, m | interfered))   on a failure
-    is it something else? D_a <- max(0, D_a) + log P_a(m) / P_now(m)                           on a failure
-    has the leak changed? the counts behind P(R | interfered) take in a run of attempts only when C is back at 0,
-                          so that a real end does not explain itself away as a bigger leak.
+                          C   <- max(0, C) + min(0, log P(F, c | reachable) / P(F, c | interfered))   on a failure
+    is it another regime? D_a <- max(0, D_a) + log P_a(c) / P_now(c)                           on a failure of class c
+    has the leak changed? A run of attempts enters the counts behind P(R | interfered) only when C is back at 0.
+                          Otherwise the end of a block would be counted as a larger leak.
 
-Leaks come in runs, so the probability of a success is kept apart for attempts after a failure, after a success less
-than 90 s ago (a re-test) and after a success a round ago.
+Leaks come in runs. The probability of a success is therefore learned separately for attempts after a failure, after a
+success less than 90 s earlier (a re-test), and after a success one round earlier.
 """
 
 from __future__ import annotations
@@ -30,46 +30,46 @@ from probe.detect.learned import (
 from probe.model.verdict import Cause, Status
 
 CLEAR_NATS: Final = log(3e4)
-"""Evidence in nats at which a target is called reachable again: one wrong clear in 30,000 rounds at most."""
+"""Evidence at which a target is reported reachable again: at most one wrong report in 30,000 rounds."""
 
 SOON_SECONDS: Final = 90.0
-"""Seconds; a success followed this fast tells little new."""
+"""A success that follows another within this time carries little information."""
 
 _LEAK_MARGIN: Final = 0.10
-"""A context of successes is not believed to leak more than this above the interference as a whole."""
+"""The leak estimated after a success exceeds the leak of the whole interference by at most this."""
 
 _PRIOR_CLASS_COUNT: Final = 10.0
-"""Failures' worth of the regime's own row in what its failures look like."""
+"""Weight, in failures, of the regime's row in the learned class counts."""
 
 _MAX_CLASS_COUNT: Final = 100.0
-"""Failures remembered in what failures look like; older ones fade, since censors change their means."""
+"""Bound of the class counts; above it all counts are halved, because censors change their methods."""
 
 _OBSERVED_WEIGHT: Final = 0.9
 _ANY_BLOCK_SHARES: Final = (0.07, 0.26, 0.20, 0.24, 0.20, 0.015, 0.015)
-"""What failures of a blocked target look like at large, and how much of the guess is left to that."""
+"""Class shares of failures over all blocks; they have the weight `1 - _OBSERVED_WEIGHT` in the estimate."""
 
 _CAUSE_UPDATE_NATS: Final = log(3e3)
-"""Evidence in nats at which a block is believed to go on by other means; nobody is told but in an update."""
+"""Evidence at which a block is assigned to another regime of the same status; only a cause update is reported."""
 
 _LEARNS_CLASSES: Final = frozenset({Status.BLOCKED, Status.THROTTLED})
 
 
 class Interference:
-    """What is held of a target while it is interfered with.
+    """Evidence about a target while it is interfered with.
 
     Attributes:
         regime: index into `REGIMES`.
-        onset: when it is believed to have begun, Unix seconds.
-        peak: evidence it was called with, nats.
-        causes: of the failures now, the first decided.
-        other_causes: a candidate for the next `causes`, and in how many batches running it was seen.
-        leaked: successes by context, settled.
-        tried: attempts by context, settled.
-        clearing: C.
-        clear_onset: when C left 0.
-        turning: D_a for every regime.
-        turn_onsets: when D_a left 0.
-        class_counts: failures by mark, and the first guess.
+        onset: estimated beginning, Unix seconds.
+        peak: evidence at the alarm, nats.
+        causes: causes of the present failures; the first one decided.
+        other_causes: candidate for the next `causes`, and the number of consecutive batches with it.
+        leaked: successes by context, without the present run.
+        tried: attempts by context, without the present run.
+        clearing: the statistic C, nats.
+        clear_onset: when C left 0, Unix seconds.
+        turning: the statistic D_a of every regime, nats.
+        turn_onsets: when each D_a left 0, Unix seconds.
+        class_counts: failures by class, with the prior.
     """
 
     __slots__ = (
@@ -106,7 +106,7 @@ class Interference:
         self.class_counts = [_PRIOR_CLASS_COUNT * share for share in REGIMES[regime].row]
 
     def leak(self, context: int, learned: LearnedRates) -> float:
-        """Probability of a success of an attempt in this context, believed cautiously."""
+        """Return the probability that an attempt succeeds in this context, one standard deviation above its mean."""
         leaked, tried = learned.leak_prior(context)
         share = cautious_share(leaked + self.leaked[context], tried + self.tried[context])
         if context != AFTER_FAILURE:
@@ -114,12 +114,12 @@ class Interference:
         return min(LEAK_RATE_RANGE[1], max(LEAK_RATE_RANGE[0], share))
 
     def overall_leak(self) -> float:
-        """Share of all attempts since the onset that succeeded."""
+        """Return the share of attempts since the onset that succeeded."""
         leaked, failed = PRIOR_LEAKS[AFTER_FAILURE]
         return (leaked + sum(self.leaked)) / (leaked + failed + sum(self.tried))
 
     def succeeded(self, context: int, onset: float, stray: float, learned: LearnedRates) -> None:
-        """Take a success as evidence that it is over."""
+        """Use a success as evidence that the interference is over."""
         if self.clearing <= 0.0:
             self.clearing = 0.0
             self.clear_onset = onset
@@ -130,14 +130,14 @@ class Interference:
             self._settle_run(learned)
 
     def failed(self, context: int, onset: float, failure_class: int, fault: float, learned: LearnedRates) -> None:
-        """Take a failure as evidence that it goes on, or has become something else.
+        """Use a failure as evidence that the interference continues, or has changed its regime.
 
         Args:
-            context: of the attempt.
-            onset: the moment to date a change that begins with this failure.
-            failure_class: what it looked like.
-            fault: probability of a failure with this mark, were the target reachable.
-            learned: the vantage's counts.
+            context: context of the attempt (`context_of`).
+            onset: the date of a change that begins with this failure, Unix seconds.
+            failure_class: class of the failure.
+            fault: probability of a failure of this class if the target were reachable.
+            learned: rates of the vantage.
         """
         share = (
             _OBSERVED_WEIGHT * self.class_counts[failure_class] / sum(self.class_counts)
@@ -181,7 +181,7 @@ class Interference:
             self.class_counts = [n / 2.0 for n in counts]
 
     def _switch_regime(self) -> None:
-        """Another regime of the same status explains the failures now: the block goes on by other means."""
+        """Assign the interference to another regime of the same status when it explains the failures better."""
         status = REGIMES[self.regime].status
         for a, regime in enumerate(REGIMES):
             if (
@@ -195,7 +195,7 @@ class Interference:
                 return
 
     def turned(self) -> int | None:
-        """The regime that explains the failures so much better, with another status, that it is to be called."""
+        """Return the regime of another status whose evidence exceeds its threshold; None if there is none."""
         turning = self.turning
         status = REGIMES[self.regime].status
         a = turning.index(max(turning))
@@ -205,16 +205,16 @@ class Interference:
         return None
 
     def seed(self, leaked: list[int], tried: list[int], classes: list[int], learned: LearnedRates) -> None:
-        """Count the attempts between the onset and the moment it was called."""
+        """Count the attempts between the onset and the alarm."""
         self.run_leaked, self.run_tried = list(leaked), list(tried)
         self._settle_run(learned)
         if REGIMES[self.regime].status in _LEARNS_CLASSES:
             self.class_counts = [before + n for before, n in zip(self.class_counts, classes, strict=True)]
 
-    def saw_causes(self, causes: tuple[Cause, ...]) -> bool:
-        """Note the causes a batch ended with; whether they have replaced the old ones.
+    def record_causes(self, causes: tuple[Cause, ...]) -> bool:
+        """Record the causes at the end of a batch; return whether they have replaced the old ones.
 
-        Two batches running must agree, so that one odd failure inside a block is not an update.
+        Two consecutive batches must agree, so that one odd failure during a block is no update.
         """
         if not causes or causes == self.causes:
             self.other_causes = ((), 0)
@@ -228,13 +228,13 @@ class Interference:
         return True
 
     def shift(self, seconds: float) -> None:
-        """Move every remembered moment, since the clock was set."""
+        """Shift every stored moment after the wall clock was set."""
         self.onset += seconds
         self.clear_onset += seconds
         self.turn_onsets = [moment + seconds for moment in self.turn_onsets]
 
-    def plain(self) -> list[Any]:
-        """Everything as plain data."""
+    def to_plain(self) -> list[Any]:
+        """Return the state as plain data, for storage."""
         return [
             self.regime, self.onset, self.peak, self.causes, self.other_causes, self.leaked, self.tried,
             self.run_leaked, self.run_tried, self.clearing, self.clear_onset, self.turning, self.turn_onsets,
@@ -242,8 +242,8 @@ class Interference:
         ]  # fmt: skip
 
     @classmethod
-    def of(cls, plain: list[Any]) -> Interference:
-        """The inverse of `plain`."""
+    def from_plain(cls, plain: list[Any]) -> Interference:
+        """Rebuild the state from `to_plain`."""
         self = cls.__new__(cls)
         (
             self.regime, self.onset, self.peak, causes, other, self.leaked, self.tried,
@@ -256,10 +256,10 @@ class Interference:
 
 
 def context_of(*, failed_last: bool, since: float) -> int:
-    """Which leak an attempt meets.
+    """Return the context of an attempt at an interfered target (`probe.detect.learned.AFTER_FAILURE`, ...).
 
     Args:
-        failed_last: the target's last attempt failed.
+        failed_last: whether the target's last attempt failed.
         since: seconds since that attempt.
     """
     if failed_last:

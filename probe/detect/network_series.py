@@ -1,11 +1,11 @@
-"""All series of one vantage on one network, and what becomes of a batch.
+"""All series of one vantage on one network, and how a batch is processed.
 
 A batch is a round with its re-tests. When it closes:
 
-1. the gate says whether the vantage is suspect; if so failing verdicts are left out;
-2. every series takes its looks as evidence;
-3. series under suspicion are decided upon, interfered ones may clear or turn; the alibi is asked before any alarm;
-4. the vantage's rates are brought up to date.
+1. `SharedFailures` tests whether the vantage is suspect; if so, its failing verdicts are left out;
+2. every series uses its samples as evidence;
+3. a series under suspicion may raise an alarm, after a comparison with other targets; an interfered one may change;
+4. the rates of the vantage are updated.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from probe.model.transition import Transition
 from probe.model.verdict import Status
 
 _ANCHOR_CONFIRMED: Final = frozenset({PROVEN, FORGED, CUT, THROTTLED})
-"""Regimes that anchors can vouch for: those whose own mark may be `BEYOND_THE_LINE`."""
+"""Regimes that anchors can confirm: their class contains causes of `NOT_THE_VANTAGE_CAUSES`."""
 
 
 class NetworkSeries:
-    """Series, counts and gate of one network.
+    """The detector's state on one network.
 
     Attributes:
-        series: by target.
-        learned: the vantage's counts.
-        gate: the shared-failure gate.
-        batches: how many have closed.
-        updates: changes of causes since they were last taken.
-        decisions: of the last batch, for the targets in it whose evidence was worth one.
-        suspect: the last batch's failures were the vantage's.
+        series: series by target.
+        learned: rates of the vantage on this network.
+        shared_failures: test for failures that many targets share.
+        batches: number of closed batches.
+        updates: cause updates since `Detector.updates` was last called.
+        decisions: decisions of the last batch, for targets with enough evidence to need one.
+        suspect: whether the vantage caused the failures of the last batch.
     """
 
     def __init__(self) -> None:
@@ -52,13 +52,13 @@ class NetworkSeries:
         self.suspect = False
 
     def close(self, batch: dict[str, list[Sample]], now: float) -> list[Transition]:
-        """Take a batch.
+        """Process a batch and return its transitions.
 
         Args:
-            batch: looks by target, in order of time.
-            now: when the batch ended, Unix seconds.
+            batch: samples by target, in order of time.
+            now: end of the batch, Unix seconds.
         """
-        pairs = [(self._of(target), samples) for target, samples in batch.items()]
+        pairs = [(self._series_of(target), samples) for target, samples in batch.items()]
         self.batches += 1
         self.suspect = self.shared_failures.suspects(pairs, now)
         self.decisions = {}
@@ -68,14 +68,14 @@ class NetworkSeries:
         self.learned.update_rates()
         return transitions
 
-    def _of(self, target: str) -> Series:
+    def _series_of(self, target: str) -> Series:
         series = self.series.get(target)
         if series is None:
             series = self.series[target] = Series(target)
         return series
 
     def _take(self, pairs: list[tuple[Series, list[Sample]]]) -> list[tuple[Series, list[Sample]]]:
-        """Take all looks as evidence; the series that need a decision, with their looks."""
+        """Use all samples as evidence; return the series that need a decision, with their samples."""
         undecided = []
         quiet = 0
         learned, batch = self.learned, self.batches
@@ -106,7 +106,7 @@ class NetworkSeries:
         return undecided
 
     def _take_suspect(self, pairs: list[tuple[Series, list[Sample]]]) -> list[tuple[Series, list[Sample]]]:
-        """Take what a suspect vantage's looks still tell."""
+        """Use the samples of a suspect vantage that are still evidence; return the series that need a decision."""
         working = sum(samples[-1][1] == SUCCESS for _, samples in pairs)
         kept = []
         for series, samples in pairs:
@@ -115,7 +115,7 @@ class NetworkSeries:
             for sample in samples:
                 series.note(sample)
             if samples[-1][1] != SUCCESS and not samples[-1][3] & ANCHOR_WITNESS:
-                series.forget_one_batch()
+                series.drop_single_batch()
             if left:
                 kept.append((series, left))
         return self._take(kept)
@@ -126,7 +126,7 @@ class NetworkSeries:
         hopeless = LOWEST_THRESHOLD_NATS + (LONG_SHARED_NATS if self.shared_failures.lasting else 0.0)
         for series, samples in undecided:
             if series.interference is not None:
-                found = self._look_at_interfered(series, series.interference, samples, now)
+                found = self._check_interfered(series, series.interference, samples, now)
                 if found is not None:
                     transitions.append(found)
                 continue
@@ -134,7 +134,7 @@ class NetworkSeries:
                 continue
             classes = frozenset(sample[1] for sample in samples)
             decision = decide(series.suspicion, classes=classes, known=self.circumstances(series, now))
-            if decision.reason is Reason.ALARM and self._needs_alibi(series.suspicion, decision, now):
+            if decision.reason is Reason.ALARM and self._needs_comparison(series.suspicion, decision, now):
                 comparison = comparison or ComparisonTargets(self.series.values(), undecided)
                 if not comparison.holds(
                     series.target, decision.first, lasting=decision.rounds > 1, alike=decision.alike
@@ -146,14 +146,14 @@ class NetworkSeries:
                 transitions.append(self._alarm(series, decision, now))
         return transitions
 
-    def _needs_alibi(self, suspicion: Suspicion, decision: AlarmDecision, now: float) -> bool:
-        """Whether the other targets are asked: not where the evidence has another witness, nor for ever."""
+    def _needs_comparison(self, suspicion: Suspicion, decision: AlarmDecision, now: float) -> bool:
+        """Return whether the alarm needs a comparison with other targets: no other witness, within three hours."""
         old = now - suspicion.onsets[decision.k] > MAX_SUSPECT_SECONDS
-        vouched = suspicion.witness & ANCHOR_WITNESS and decision.regime in _ANCHOR_CONFIRMED
-        return not (suspicion.witness & CAUSE_WITNESS or vouched or self.shared_failures.lasting or old)
+        anchored = suspicion.witness & ANCHOR_WITNESS and decision.regime in _ANCHOR_CONFIRMED
+        return not (suspicion.witness & CAUSE_WITNESS or anchored or self.shared_failures.lasting or old)
 
     def circumstances(self, series: Series, now: float) -> Circumstances:
-        """What moves a target's threshold at a moment."""
+        """Return the circumstances that adjust the threshold of a target."""
         return Circumstances(
             new_vantage=self.learned.rounds < TRUSTED_AFTER_ROUNDS,
             shared_for_long=self.shared_failures.lasting,
@@ -163,7 +163,7 @@ class NetworkSeries:
     def _alarm(self, series: Series, decision: AlarmDecision, now: float) -> Transition:
         suspicion = series.suspicion
         onset = suspicion.onsets[decision.k] if suspicion is not None else now
-        before = Status.REACHABLE if series.worked else Status.UNKNOWN  # never seen working
+        before = Status.REACHABLE if series.worked else Status.UNKNOWN  # it never worked
         series.interfere(decision.regime, onset, decision.nats, self.learned)
         regime = REGIMES[decision.regime]
         evidence = _evidence(decision.nats, decision.threshold, regime.key) | {
@@ -175,7 +175,7 @@ class NetworkSeries:
         }
         return _transition(series, before, regime.status, (now, onset), evidence)
 
-    def _look_at_interfered(
+    def _check_interfered(
         self, series: Series, state: Interference, samples: list[Sample], now: float
     ) -> Transition | None:
         before = REGIMES[state.regime].status
@@ -192,38 +192,38 @@ class NetworkSeries:
             onset = state.turn_onsets[a]
             series.turn(a, onset)
             return _transition(series, before, regime.status, (now, onset), evidence)
-        if samples[-1][1] != SUCCESS and state.saw_causes(series.causes):
+        if samples[-1][1] != SUCCESS and state.record_causes(series.causes):
             self.updates.append(CauseUpdate(series.target, before, moment_of(now), series.causes))
         return None
 
     def shift(self, seconds: float) -> None:
-        """Move every remembered moment, since the clock was set."""
+        """Shift every stored moment after the wall clock was set."""
         self.shared_failures.since += seconds
         for series in self.series.values():
             series.shift(seconds)
 
-    def plain(self) -> list[Any]:
-        """Everything as plain data."""
+    def to_plain(self) -> list[Any]:
+        """Return the state as plain data, for storage."""
         return [
-            self.learned.plain(),
+            self.learned.to_plain(),
             [self.shared_failures.rounds, self.shared_failures.since, self.shared_failures.lasting],
             self.batches,
-            [series.plain() for series in self.series.values()],
+            [series.to_plain() for series in self.series.values()],
         ]
 
     @classmethod
-    def of(cls, plain: list[Any]) -> NetworkSeries:
-        """The inverse of `plain`."""
+    def from_plain(cls, plain: list[Any]) -> NetworkSeries:
+        """Rebuild the state from `to_plain`."""
         network = cls()
         learned, (rounds, since, lasting), network.batches, series = plain
-        network.learned = LearnedRates.of(learned)
+        network.learned = LearnedRates.from_plain(learned)
         network.shared_failures = SharedFailures(rounds, since, lasting=lasting)
-        network.series = {one.target: one for one in map(Series.of, series)}
+        network.series = {one.target: one for one in map(Series.from_plain, series)}
         return network
 
 
 def moment_of(seconds: float) -> datetime:
-    """Unix seconds as a moment in UTC."""
+    """Return Unix seconds as a datetime in UTC."""
     return datetime.fromtimestamp(seconds, UTC)
 
 

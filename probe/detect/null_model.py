@@ -1,12 +1,12 @@
-"""What "nothing happened" looks like: strays and bursts.
+"""The null model: ordinary failures of a target that nobody interferes with.
 
 Networks fail in episodes (an alternating renewal process; Nguyen and Roughan 2013 on loss), and a re-test inside an
-episode fails like the first try. So the null is not a coin but a small hidden Markov model after Gilbert and Elliott:
-a target on its path is *good*, where attempts fail rarely ("strays"), or in a *burst* of one of seven kinds, where
-most fail and look alike. Bursts begin at a learned rate and last a learned time (`probe.detect.learned`).
+episode fails like the first attempt. So the null model is a small hidden Markov model (Gilbert and Elliott). A target
+is in the *good* state, where attempts fail rarely ("strays"), or in a *burst* of one of seven kinds, where most
+attempts fail with the same class. Bursts begin at a learned rate and last a learned time (`probe.detect.learned`).
 
-`predict` moves the belief over these eight states by the time that passed, `failed` and `succeeded` by an attempt, for
-which they give the probability the null had.
+`predict` moves the belief over these eight states by the elapsed time. `failed` and `succeeded` update it by one
+attempt and return the probability of that outcome under the null model.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from math import exp
 from typing import Final
 
 ROUND_SECONDS: Final = 300.0
-"""Seconds between rounds that all rates are told in."""
+"""Length of the round that all rates refer to."""
 
 GOOD_STATE: Final = 7
-"""Index of the good state in a belief; 0-6 are bursts, by mark."""
+"""Index of the good state in a belief; 0 to 6 are bursts, by failure class."""
 
 _BURST_FAILURE_SHARE: Final = 0.92
 """Share of attempts that fail inside a burst."""
 
 _BURST_LENGTH_FACTOR: Final = 1.15
-"""Bursts are believed to last a little longer than learned, for they are learned from their first and last failure."""
+"""Factor on learned burst lengths: a burst is measured from its first to its last failure, so it lasts longer."""
 
 BURST_CLASS_SHARES: Final[tuple[tuple[float, ...], ...]] = (
-    # N    W    M     S     X     T     D    of a burst of kind
+    # N    W    M     S     X     T     D    kind of burst
     (0.84, 0.12, 0.01, 0.005, 0.001, 0.004, 0.02),  # N
     (0.12, 0.84, 0.01, 0.005, 0.001, 0.004, 0.02),  # W
     (0.03, 0.08, 0.86, 0.01, 0.005, 0.005, 0.01),  # M
@@ -37,7 +37,7 @@ BURST_CLASS_SHARES: Final[tuple[tuple[float, ...], ...]] = (
     (0.05, 0.06, 0.02, 0.01, 0.01, 0.84, 0.01),  # T
     (0.10, 0.05, 0.02, 0.01, 0.01, 0.01, 0.80),  # D
 )
-"""Probability of each mark for a failure in a burst, by kind of burst."""
+"""Probability of each failure class inside a burst, by kind of burst."""
 
 _BURST_FAILURE: Final = tuple(
     tuple(_BURST_FAILURE_SHARE * row[failure_class] for row in BURST_CLASS_SHARES) for failure_class in range(7)
@@ -46,7 +46,7 @@ _BURST_SUCCESS: Final = 1.0 - _BURST_FAILURE_SHARE
 
 
 def initial_belief(eps: Sequence[float]) -> list[float]:
-    """The belief about a target that was at rest, one round later.
+    """Return the belief about a target that was at rest one round earlier.
 
     Args:
         eps: probability that a burst of each kind begins within a round.
@@ -55,7 +55,7 @@ def initial_belief(eps: Sequence[float]) -> list[float]:
 
 
 def predict(belief: list[float], dt: float, eps: Sequence[float], tau: Sequence[float]) -> None:
-    """Move the belief on by `dt` seconds without looking.
+    """Advance the belief by `dt` seconds without a sample.
 
     Args:
         belief: eight probabilities; changed in place.
@@ -73,12 +73,12 @@ def predict(belief: list[float], dt: float, eps: Sequence[float], tau: Sequence[
 
 
 def failed(belief: list[float], failure_class: int, stray: float) -> float:
-    """Update the belief by a failure; its probability under the null.
+    """Update the belief by a failure and return the probability of that failure.
 
     Args:
         belief: eight probabilities after `predict`; changed in place.
-        failure_class: what the failure looked like.
-        stray: probability of a stray failure with this mark.
+        failure_class: class of the failure.
+        stray: probability of a stray failure of this class.
     """
     weights = [share * chance for share, chance in zip(belief, _BURST_FAILURE[failure_class], strict=False)]
     good = belief[GOOD_STATE] * stray
@@ -89,11 +89,11 @@ def failed(belief: list[float], failure_class: int, stray: float) -> float:
 
 
 def succeeded(belief: list[float], stray: float) -> float:
-    """Update the belief by a success; its probability under the null.
+    """Update the belief by a success and return the probability of a success.
 
     Args:
         belief: eight probabilities after `predict`; changed in place.
-        stray: probability of any stray failure.
+        stray: probability of a stray failure of any class.
     """
     good = belief[GOOD_STATE] * (1.0 - stray)
     total = good + (1.0 - belief[GOOD_STATE]) * _BURST_SUCCESS

@@ -1,7 +1,8 @@
-"""Transitions of a stored series: the same detector the agent runs, fed line by line.
+"""Computes the transitions of a stored series of verdicts with the agent's own detector.
 
-Only `time`, `target`, `status` and `causes` need be there; `vantage` is read when it is. Everything else in a line,
-the evidence above all, is skipped unread, which is most of the speed. Memory grows with the targets, not the lines.
+Only `time`, `target`, `status` and `causes` are required; `vantage` is used when present. Everything else in a line,
+mainly the evidence, is skipped undecoded, which makes the replay fast. Memory grows with the targets, not with the
+lines.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from probe.model.transition import Transition
 
 
 class BadVerdictLine(msgspec.Struct, frozen=True):
-    """A line that is no verdict, and was skipped.
+    """A line that is no verdict and was skipped.
 
     Attributes:
-        line: its number, from 1.
-        what: what is wrong with it.
+        line: line number, from 1.
+        what: what is wrong with the line.
     """
 
     line: int
@@ -32,18 +33,18 @@ class BadVerdictLine(msgspec.Struct, frozen=True):
 def replay(
     lines: Iterable[bytes], where: str = "-", detector: Detector | None = None
 ) -> Iterator[Transition | BadVerdictLine]:
-    """Feed a file of verdicts to a detector.
+    """Feed the lines of a file to a detector.
 
     Args:
-        lines: JSON Lines in order of time; blank lines are left out.
-        where: name of the file, for the error.
-        detector: one that has state already; a new one when None.
+        lines: JSON Lines in order of time; blank lines are skipped.
+        where: name of the file, for the error message.
+        detector: a detector with state; None for a new one.
 
     Yields:
-        Transitions as soon as the lines show them to be sure, bad lines as they are met.
+        Transitions as soon as the detector reports them, bad lines in their place.
 
     Raises:
-        RecordError: a line is older than one before it; the text says where.
+        RecordError: a line is older than an earlier one; the message names the line.
     """
     detector = detector if detector is not None else Detector()
     feed = detector.feed
@@ -58,20 +59,21 @@ def replay(
             continue
         time = verdict_input.time
         if not 1970 <= time.year < 9999:
-            yield BadVerdictLine(number, f"not a verdict: the year {time.year} is out of all reason")
+            yield BadVerdictLine(number, f"not a verdict: the year {time.year} is not between 1970 and 9998")
             continue
         if newest is not None and time < newest:
-            raise RecordError(
-                f"time goes back from {_rfc3339(newest)} to {_rfc3339(time)}",
-                where=f"{where}:{number}",
-                mend="sort the verdicts by time",
-            )
+            raise _out_of_order(newest, time, f"{where}:{number}")
         newest = time
         found = feed(verdict_input)
         if found:
             yield from found
     if newest is not None:
         yield from detector.finish()
+
+
+def _out_of_order(newest: datetime, time: datetime, where: str) -> RecordError:
+    text = f"time goes back from {_rfc3339(newest)} to {_rfc3339(time)}"
+    return RecordError(text, where=where, mend="sort the verdicts by time")
 
 
 def _rfc3339(time: datetime) -> str:

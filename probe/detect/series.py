@@ -21,21 +21,20 @@ from probe.model.verdict import Cause, Status
 HOUR: Final = 3600.0
 
 MIN_LASTING_SECONDS: Final = 1500.0
-"""Seconds an interference must have lasted to count as one when the next is judged (flapping)."""
+"""How long an interference must last to count as one when a target is tested for flapping."""
 
 NOT_ACCUSING: Final = frozenset({Status.UNREACHABLE, Status.DOWN})
-"""Statuses that accuse nobody."""
+"""Statuses that do not accuse a network."""
 
 FLAP_WINDOW_SECONDS: Final = 48 * HOUR
-"""Seconds for which it counts."""
-
+"""How long a past interference counts for flapping."""
 
 Sample = tuple[float, int, tuple[Cause, ...], int]
-"""One informative verdict: moment, mark (or `SUCCESS`), causes, who bears witness (`ITSELF` + `ANCHORS`)."""
+"""One informative verdict: Unix seconds, failure class or `SUCCESS`, causes, witness flags (`CAUSE_WITNESS`, ...)."""
 
 
 class SeriesState(StrEnum):
-    """Where a series is."""
+    """The state of a series."""
 
     REST = "at rest"
     SUSPICION = "under suspicion"
@@ -44,13 +43,13 @@ class SeriesState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StateChange:
-    """One step of the machine.
+    """One row of the state table.
 
     Attributes:
-        before: state it leads from.
-        event: what makes it happen.
-        after: state it leads to.
-        reported: it is a transition that others are told of.
+        before: state before the event.
+        event: the event, in words.
+        after: state after the event.
+        reported: whether the change is reported as a transition.
     """
 
     before: SeriesState
@@ -61,10 +60,10 @@ class StateChange:
 
 STATE_CHANGES: Final[tuple[StateChange, ...]] = (
     StateChange(SeriesState.REST, "a failure", SeriesState.SUSPICION),
-    StateChange(SeriesState.SUSPICION, "every sum back at 0: learned", SeriesState.REST),
-    StateChange(SeriesState.SUSPICION, "it was shared by most targets: forgotten", SeriesState.REST),
+    StateChange(SeriesState.SUSPICION, "every sum back at 0: rates learned", SeriesState.REST),
+    StateChange(SeriesState.SUSPICION, "most targets failed alike: discarded", SeriesState.REST),
     StateChange(
-        SeriesState.SUSPICION, "alarm: S above its threshold, with an alibi", SeriesState.INTERFERENCE, reported=True
+        SeriesState.SUSPICION, "alarm: S above its threshold, others work", SeriesState.INTERFERENCE, reported=True
     ),
     StateChange(SeriesState.INTERFERENCE, "clear: C above its threshold", SeriesState.REST, reported=True),
     StateChange(
@@ -73,28 +72,28 @@ STATE_CHANGES: Final[tuple[StateChange, ...]] = (
         SeriesState.INTERFERENCE,
         reported=True,
     ),
-    StateChange(SeriesState.INTERFERENCE, "other means, same status: an update", SeriesState.INTERFERENCE),
+    StateChange(SeriesState.INTERFERENCE, "other causes, same status: cause update", SeriesState.INTERFERENCE),
 )
 
 
 class Series:
-    """The state of one target on one network.
+    """The state of one target on one network. Moments are Unix seconds.
 
     Attributes:
-        target: its name.
+        target: the target's text.
         first: moment of the first informative verdict.
-        at: moment of the last attempt taken as evidence.
-        failed_last: that attempt failed.
-        worked: moment of the last success, 0 when there was none.
-        failing_since: moment of the first failure after it, evidence or not; 0 when there was none.
-        failed: moment of the last failure, evidence or not.
-        attempts, strays: a target's own counts of attempts and stray failures among them.
-        bursts: its own counts of bursts by kind; None when there were none.
-        suspicion: while under suspicion.
-        interference: while interfered with.
-        since: when the present status is believed to have begun.
-        past: ends of recent interferences that lasted, newest last, two at most.
-        causes: of the last failure.
+        at: moment of the last attempt used as evidence.
+        failed_last: whether that attempt failed.
+        worked: moment of the last success; 0 when there was none.
+        failing_since: moment of the first failure after it, used as evidence or not; 0 when there was none.
+        failed: moment of the last failure, used as evidence or not.
+        attempts, strays: the target's counts of attempts, and of stray failures among them.
+        bursts: the target's counts of bursts by kind; None when there were none.
+        suspicion: evidence while the target is under suspicion.
+        interference: evidence while the target is interfered with.
+        since: estimated beginning of the present status.
+        past: ends of the last two interferences that lasted, newest last.
+        causes: causes of the last failure.
     """
 
     __slots__ = (
@@ -115,18 +114,18 @@ class Series:
 
     @property
     def state(self) -> SeriesState:
-        """Where it is in the machine."""
+        """The state in the table `STATE_CHANGES`."""
         if self.interference is not None:
             return SeriesState.INTERFERENCE
         return SeriesState.REST if self.suspicion is None else SeriesState.SUSPICION
 
     def take(self, sample: Sample, batch: int, learned: LearnedRates) -> None:
-        """Take one look as evidence.
+        """Use one sample as evidence.
 
         Args:
-            sample: the attempt.
-            batch: number of the batch it belongs to.
-            learned: the vantage's counts.
+            sample: the sample.
+            batch: number of its batch.
+            learned: rates of the vantage.
         """
         moment, failure_class = sample[0], sample[1]
         self.note(sample)
@@ -146,7 +145,7 @@ class Series:
             self.failing_since = 0.0
 
     def note(self, sample: Sample) -> None:
-        """Remember that and when a look was had, whatever it is worth as evidence."""
+        """Record the time and the causes of a sample, whether it is used as evidence or not."""
         moment, failure_class, causes, _ = sample
         if not self.first:
             self.first = self.since = moment
@@ -174,14 +173,14 @@ class Series:
         suspicion.witness |= witness
 
     def _take_success(self, moment: float, suspicion: Suspicion, batch: int, learned: LearnedRates) -> None:
-        if suspicion.shared:  # the fault was the vantage's, and is over
+        if suspicion.shared:  # the vantage caused the failures, and they are over
             self.suspicion = None
             return
         stray, eps = self._rates(learned)
         null_model.predict(suspicion.belief, max(0.0, moment - self.at), eps, learned.burst_seconds)
         first = suspicion.succeeded(moment, batch, stray)
         if first >= FIRST_LEAKY_HYPOTHESIS:
-            strays, attempts, bursts = suspicion.teach(learned, moment)
+            strays, attempts, bursts = suspicion.learn_into(learned, moment)
             self.strays += strays
             self.attempts += attempts
             for kind, weight in bursts:
@@ -206,18 +205,18 @@ class Series:
             interference.failed(context, onset_between(self.at, moment), failure_class, fault, learned)
 
     def interfere(self, regime: int, onset: float, peak: float, learned: LearnedRates) -> None:
-        """The alarm: pass to the interfered side."""
+        """Enter the state INTERFERENCE after an alarm."""
         suspicion = self.suspicion
         interference = Interference(regime, onset, peak, self.causes)
         if suspicion is not None:
             self._seed(interference, suspicion, learned)
-            self._teach_silence(regime, suspicion, learned)
+            self._learn_initial_timeouts(regime, suspicion, learned)
         self.suspicion = None
         self.interference = interference
         self.since = onset
 
-    def _teach_silence(self, regime: int, suspicion: Suspicion, learned: LearnedRates) -> None:
-        """A fault that was nobody's interference may have begun in silence: such silence is ordinary here."""
+    def _learn_initial_timeouts(self, regime: int, suspicion: Suspicion, learned: LearnedRates) -> None:
+        """Learn time-outs at the beginning of an ordinary outage as ordinary for this vantage."""
         silence = [moment for moment, failure_class, _ in suspicion.trail if failure_class == FailureClass.SILENT]
         if REGIMES[regime].status in NOT_ACCUSING and len(silence) > 1:
             learned.count_burst(
@@ -244,14 +243,14 @@ class Series:
         interference.seed(leaked, tried, classes, learned)
 
     def turn(self, regime: int, onset: float) -> None:
-        """Another status: stay on the interfered side, start again there."""
+        """Change to a regime of another status; the target stays interfered with."""
         old = self.interference
         peak = old.turning[regime] if old is not None else 0.0
         self.interference = Interference(regime, onset, peak, self.causes)
         self.since = onset
 
     def clear(self, learned: LearnedRates) -> None:
-        """Reachable again: remember how long it was, and learn from what was over too soon."""
+        """Return to REST: record how long the interference lasted, and learn a short one as a burst."""
         interference = self.interference
         if interference is None:
             return
@@ -263,23 +262,23 @@ class Series:
             self._own_burst(regime.failure_class, weight)
         elif (
             lasted >= MIN_LASTING_SECONDS and regime.status not in NOT_ACCUSING
-        ):  # a site that is often down does not flap
+        ):  # a site that is often down is not flapping
             self.past = [*self.past, interference.clear_onset][-2:]
         self.interference = None
         self.since = interference.clear_onset
 
-    def forget_one_batch(self) -> None:
-        """The vantage became suspect: a suspicion that rests on one batch, the one before, was of the same making."""
+    def drop_single_batch(self) -> None:
+        """Drop a suspicion that rests on one batch: the suspect vantage caused the failures of that batch, too."""
         suspicion = self.suspicion
         if suspicion is not None and not suspicion.witness and suspicion.rests_on_one_batch():
             self.suspicion = None
 
     def flaps(self, moment: float) -> bool:
-        """Whether two lasting interferences ended within the last two days."""
+        """Return whether two lasting interferences ended within `FLAP_WINDOW_SECONDS`."""
         return len(self.past) == 2 and moment - self.past[0] <= FLAP_WINDOW_SECONDS
 
     def shift(self, seconds: float) -> None:
-        """Move every remembered moment, since the clock was set."""
+        """Shift every stored moment after the wall clock was set."""
         for name in ("first", "at", "worked", "failing_since", "failed", "since"):
             moment = getattr(self, name)
             if moment:
@@ -290,23 +289,23 @@ class Series:
         if self.interference is not None:
             self.interference.shift(seconds)
 
-    def plain(self) -> list[Any]:
-        """Everything as plain data; what is at rest stays short."""
+    def to_plain(self) -> list[Any]:
+        """Return the state as plain data; a series at rest stays short."""
         return [
             self.target, self.first, self.at, self.failed_last, self.worked, self.failing_since, self.failed,
             self.since, self.attempts, self.strays, self.bursts, self.past, self.causes,
-            self.suspicion and self.suspicion.plain(), self.interference and self.interference.plain(),
+            self.suspicion and self.suspicion.to_plain(), self.interference and self.interference.to_plain(),
         ]  # fmt: skip
 
     @classmethod
-    def of(cls, plain: list[Any]) -> Series:
-        """The inverse of `plain`."""
+    def from_plain(cls, plain: list[Any]) -> Series:
+        """Rebuild the state from `to_plain`."""
         self = cls.__new__(cls)
         (
             self.target, self.first, self.at, self.failed_last, self.worked, self.failing_since, self.failed,
             self.since, self.attempts, self.strays, self.bursts, self.past, causes, suspicion, interference,
         ) = plain  # fmt: skip
         self.causes = tuple(Cause(cause) for cause in causes)
-        self.suspicion = Suspicion.of(suspicion) if suspicion else None
-        self.interference = Interference.of(interference) if interference else None
+        self.suspicion = Suspicion.from_plain(suspicion) if suspicion else None
+        self.interference = Interference.from_plain(interference) if interference else None
         return self

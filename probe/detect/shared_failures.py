@@ -1,20 +1,21 @@
-"""Failures that many targets share are the vantage's, not theirs.
+"""Failures that many targets share are attributed to the vantage.
 
-Two questions about the other targets stand between evidence and an alarm:
+Two tests on the other targets stand between evidence and an alarm:
 
-*The gate*, for a batch: when at least three, and at least half, of the targets believed reachable end it failing, the
-vantage is suspect. Its failing verdicts are then neither evidence nor learned from, except those that prove themselves
-(a second DNS answer; another server name that works) while some other target works. A vantage suspect for three hours
-has lost its excuse: from then on failures count.
+`SharedFailures` tests a batch. The vantage is suspect when at least three, and at least half, of the reachable targets
+fail at the end of the batch. Failing verdicts of a suspect vantage are neither evidence nor learned from. Exceptions
+are self-evident failures (a second DNS answer; another server name that works) while another target works. After three
+hours the failures count: a fault of the vantage does not last so long.
 
-*The alibi*, for an alarm: since this target's first failure, one of the kind, at least three others were seen working,
-and no other began to fail after the last of these, or twice as many with telling marks before (or the failure has
-lasted into another batch); and those that fail with it do not outnumber those that work. This excuse, too, lasts three
-hours; and what was shared is forgotten when it is over.
+`ComparisonTargets` tests an alarm. Since the target's first failure, which has the class of the regime, at least three
+other targets must have worked. No other target may have begun to fail after the last of these successes, unless twice
+as many began to fail before it with specific classes. A failure that lasts into another batch needs neither. In every
+case, targets that fail alike must not outnumber those that work. This test, too, is dropped after three hours. Evidence
+from shared failures is discarded when they end.
 
-Anchors do the same better: where one answered after a failure, and the failure is of a kind that a vantage does not
-make itself (`probe.detect.failure_classes.BEYOND_THE_LINE`), it is not counted by the gate and needs no alibi. A
-replayed file may have none.
+Anchors are the better witness. A failure after which an anchor answered, and which a vantage does not produce itself
+(`probe.detect.failure_classes.NOT_THE_VANTAGE_CAUSES`), does not count as shared and needs no comparison. Replayed
+files may lack anchors.
 """
 
 from __future__ import annotations
@@ -28,39 +29,39 @@ from probe.detect.null_model import ROUND_SECONDS
 from probe.detect.series import Sample, Series
 
 MIN_SHARED_FAILURES: Final = 3
-"""Failing targets below which nothing is called shared."""
+"""Fewer failing targets are never called shared."""
 
 SHARED_FAILURE_RATIO: Final = 0.5
-"""Share of the targets believed reachable from which failures are called shared."""
+"""Share of the reachable targets at which failures are called shared."""
 
 MAX_SUSPECT_BATCHES: Final = 36
-"""Batches in a row for which a suspect vantage is an excuse: so many at least, for a laptop may sleep meanwhile .."""
+"""Consecutive batches with shared failures after which failures count; a laptop may sleep between them."""
 
 MAX_SUSPECT_SECONDS: Final = MAX_SUSPECT_BATCHES * ROUND_SECONDS
-""".. and seconds (three hours), for a round may be several batches."""
+"""The same in seconds (three hours), because a round may be several batches. Both must have passed."""
 
 CROWDED_RATIO: Final = 0.2
-"""Share of the targets from which failures may be shared: not enough to doubt them, enough to learn no bursts from them
-(a laptop's network comes up in the middle of the first round)."""
+"""Share of failing targets at which no bursts are learned, although the vantage is not suspect. For example,
+the network of a laptop comes up in the middle of the first round."""
 
 SPECIFIC_CLASSES: Final = frozenset(
     {FailureClass.CUT.value, FailureClass.FORGED.value, FailureClass.PROVEN.value, FailureClass.THROTTLED.value}
 )
-"""Marks that ordinary faults seldom bear. Where an outage begins in the middle of a round, few of these came before it;
-where half a list is blocked at once, they are scattered over the round."""
+"""Classes that ordinary faults seldom have. If an outage begins within a round, few of these precede it; if half of a
+list is blocked, they are spread over the round."""
 
 MIN_WORKING_TARGETS: Final = 3
-"""Other targets that must be seen working before an alarm in the first failing batch."""
+"""Other targets that must work before an alarm in the first failing batch."""
 
 
 class SharedFailures:
-    """Whether the vantage is suspect, batch by batch.
+    """Decides, batch by batch, whether the vantage is suspect.
 
     Attributes:
-        rounds: batches in a row in which failures were shared.
-        since: moment of the first of them.
-        worn_out: failures have been shared for so long that they count.
-        crowded: in the last batch failures may have been shared.
+        rounds: consecutive batches with shared failures.
+        since: moment of the first of them, Unix seconds.
+        lasting: failures have been shared for so long that they count.
+        crowded: whether failures may have been shared in the last batch (`CROWDED_RATIO`).
     """
 
     def __init__(self, rounds: int = 0, since: float = 0.0, *, lasting: bool = False) -> None:
@@ -70,11 +71,11 @@ class SharedFailures:
         self.crowded = False
 
     def suspects(self, batch: Iterable[tuple[Series, list[Sample]]], now: float) -> bool:
-        """Whether the failing verdicts of this batch are the vantage's.
+        """Return whether the vantage caused the failing verdicts of this batch.
 
         Args:
-            batch: every target's looks in it, in order.
-            now: when it ended.
+            batch: the samples of every target in the batch, in order of time.
+            now: the end of the batch, Unix seconds.
         """
         seen = failing = failed = 0
         for series, samples in batch:
@@ -84,7 +85,7 @@ class SharedFailures:
                 failed += samples[0][1] != SUCCESS
         self.crowded = failed >= MIN_SHARED_FAILURES and failed >= CROWDED_RATIO * seen
         if failing < MIN_SHARED_FAILURES or failing < SHARED_FAILURE_RATIO * seen:
-            if not (failing and self.lasting):  # the last of them are still to be called
+            if not (failing and self.lasting):  # the alarms of the last ones are still to come
                 self.rounds = 0
                 self.lasting = False
             return False
@@ -96,7 +97,7 @@ class SharedFailures:
 
 
 def admissible_samples(samples: list[Sample], *, others_work: bool) -> list[Sample]:
-    """What a suspect vantage's looks at one target still tell."""
+    """Return the samples of one target that are evidence although the vantage is suspect."""
     return [
         sample
         for sample in samples
@@ -105,7 +106,7 @@ def admissible_samples(samples: list[Sample], *, others_work: bool) -> list[Samp
 
 
 class ComparisonTargets:
-    """Who was working and who was failing, as the series stood when a batch closed."""
+    """The working and the failing targets at the end of a batch."""
 
     def __init__(self, series: Iterable[Series], batch: Iterable[tuple[Series, list[Sample]]]) -> None:
         believed = [one for one in series if one.interference is None]
@@ -117,13 +118,14 @@ class ComparisonTargets:
         self._early = {target for target, sample in began if sample[0] < newest and sample[1] in SPECIFIC_CLASSES}
 
     def holds(self, target: str, first: float, *, lasting: bool, alike: bool) -> bool:
-        """Whether one target's failures since `first` are its own.
+        """Return whether the failures of one target since `first` are its own.
 
         Args:
-            target: its name.
-            first: moment of its first failure.
-            lasting: it failed in an earlier batch already.
-            alike: that first failure, often the only one the others can vouch for, looks like what is to be called.
+            target: the target's text.
+            first: moment of its first failure, Unix seconds.
+            lasting: whether it also failed in an earlier batch.
+            alike: whether that first failure has the class of the regime. It is often the only failure that precedes
+                successes of other targets.
         """
         if self.shared(first):
             return False
@@ -131,12 +133,12 @@ class ComparisonTargets:
         return lasting or (alike and working >= MIN_WORKING_TARGETS and self._scattered(target))
 
     def _scattered(self, target: str) -> bool:
-        """Whether too little began to fail after the last of the others had worked for an outage to begin there."""
+        """Return whether the failures are spread over the batch, so that no outage began at its end."""
         late = len(self._late - {target})
         return not late or len(self._early - {target}) >= 2 * late
 
     def shared(self, first: float) -> bool:
-        """Whether more of the others have failed than worked since a moment; looks of the same moment count."""
+        """Return whether more other targets failed than worked since a moment, inclusive."""
         working = len(self._working) - bisect_left(self._working, first)
         failing = len(self._failing) - bisect_left(self._failing, first) - 1  # the target itself is one of them
         return failing > working

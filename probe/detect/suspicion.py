@@ -1,12 +1,13 @@
-"""The believed-reachable side of a series: evidence running up against the null.
+"""Evidence that a reachable target is interfered with: CUSUM sums against the null model.
 
-From the first failure until every sum is back at 0, a target is *under suspicion*. For each of the 21 alternatives k::
+A target is *under suspicion* from its first failure until every sum is back at 0. For each of the 21 hypotheses k::
 
-    failure with mark m:   S_k <- max(0, S_k) + log P_k(F, m) / P_null(F, m)
+    failure of class c:    S_k <- max(0, S_k) + log P_k(F, c) / P_null(F, c)
     success:               S_k <- S_k + log P_k(R) / P_null(R)      where S_k > 0
 
-(Page's CUSUM on log likelihood ratios, with a null that remembers.) When S_k leaves 0 its change is dated: between the
-last success and the first failure. Back at rest, what happened is learned: strays as strays, bursts as bursts.
+This is Page's CUSUM on log likelihood ratios, with a null model that has memory. The change is dated when S_k leaves 0:
+between the last success and the first failure. When the target returns to rest, its failures are learned as strays and
+bursts.
 """
 
 from __future__ import annotations
@@ -20,22 +21,22 @@ from probe.detect.hypotheses import FAILURE_SHARES, HYPOTHESES, LOG_FAILURE, LOG
 from probe.detect.learned import BURST_WEIGHTS, SUSPECTED_BURST_FACTOR, LearnedRates
 
 TrailStep = tuple[float, int, int]
-"""One remembered attempt: moment in Unix seconds, mark or `SUCCESS`, number of its batch."""
+"""One recorded attempt: Unix seconds, failure class or `SUCCESS`, number of its batch."""
 
 MAX_TRAIL_SAMPLES: Final = 24
-"""Attempts remembered one by one; enough for the six rounds with three re-tests each that a silent block needs."""
+"""Bound of recorded attempts: a silent block needs six rounds with three re-tests each."""
 
 SUSPECT_NATS: Final = 9.0
-"""Nats from which on an episode may well have been interference, and is learned from with less weight."""
+"""Evidence from which an episode may have been interference, and is learned with less weight."""
 
 NO_HYPOTHESIS: Final = len(HYPOTHESES)
-"""In place of an alternative: no sum is above 0."""
+"""Takes the place of a hypothesis when no sum is above 0."""
 
 FIRST_LEAKY_HYPOTHESIS: Final = len(REGIMES) * (len(FAILURE_SHARES) - 1)
-"""The first of the leakiest alternatives; while no other sum is above 0 the vantage learns."""
+"""Index of the first very leaky hypothesis; while only sums from here on are above 0, the vantage learns."""
 
 MAX_BURST_SECONDS: Final = 2400.0
-"""Seconds; what fails for longer is not learned as an ordinary fault."""
+"""A target that fails for longer is not learned as an ordinary fault."""
 
 
 def onset_between(before: float, after: float) -> float:
@@ -54,18 +55,18 @@ def onset_between(before: float, after: float) -> float:
 
 
 class Suspicion:
-    """What is held of a target between its first failure and rest.
+    """Evidence about a target between its first failure and its return to rest.
 
     Attributes:
-        sums: S_k of every alternative, nats.
-        onsets: when S_k left 0: the middle between last success and first failure, Unix seconds.
-        trail: (moment, mark or `SUCCESS`, batch number) of the last `TRAIL` attempts, oldest first.
-        marks: failures by mark.
+        sums: S_k of every hypothesis, nats.
+        onsets: when each S_k left 0: the middle between last success and first failure, Unix seconds.
+        trail: the last `MAX_TRAIL_SAMPLES` attempts, oldest first.
+        classes: number of failures by class.
         attempts: attempts, successes among them.
-        peak: the highest sum ever.
-        witness: who bore witness to any of the failures (`probe.detect.failure_classes`), added up.
-        shared: an alarm was not raised because most other targets failed with it.
-        crowded: some other targets failed with it.
+        peak: the highest value of any sum.
+        witness: witness flags of all failures (`probe.detect.failure_classes`), combined by `or`.
+        shared: an alarm was not raised because most other targets failed too.
+        crowded: some other targets failed in the same batches.
     """
 
     __slots__ = (
@@ -102,16 +103,16 @@ class Suspicion:
         self.stray_attempts = 0
         self.run = [0] * 7
         self.run_start = 0.0
-        self.burst: list[float] | None = None  # kind, beginning, last failure of the one going on
+        self.burst: list[float] | None = None  # kind, beginning, last failure of the present burst
         self.bursts: list[list[float]] = []
 
     def failed(self, step: TrailStep, *, onset: float, stray: float) -> None:
-        """Take a failure as evidence; the belief has been moved to its moment.
+        """Use a failure as evidence; `null_model.predict` has advanced the belief to its moment.
 
         Args:
-            step: moment in Unix seconds, mark, number of the batch it belongs to.
-            onset: the moment to date a change that begins with this failure.
-            stray: probability of a stray failure with this mark.
+            step: the failed attempt.
+            onset: the date of a change that begins with this failure, Unix seconds.
+            stray: probability of a stray failure of this class.
         """
         moment, failure_class, _ = step
         expected = log(null_model.failed(self.belief, failure_class, stray))
@@ -128,7 +129,7 @@ class Suspicion:
         self._sort(moment, failure_class, onset)
 
     def succeeded(self, moment: float, batch: int, stray: float) -> int:
-        """Take a success as evidence; the first alternative whose sum is above 0 still, `REST` when none is."""
+        """Use a success as evidence; return the first hypothesis whose sum is above 0, or `NO_HYPOTHESIS`."""
         expected = log(null_model.succeeded(self.belief, stray))
         sums = self.sums = [
             before + chance - expected if before > 0.0 else before
@@ -154,10 +155,10 @@ class Suspicion:
             del trail[0]
 
     def _sort(self, moment: float, failure_class: int, onset: float) -> None:
-        """Note a failure as a stray, or as part of a burst when the belief says so.
+        """Count a failure as a stray, or as part of a burst when the belief says so.
 
-        The first failure of a run is a stray until a second follows: else a vantage that believes in bursts would take
-        every stray for one, come to believe that there are no strays, and so on.
+        The first failure of a run counts as a stray until a second follows. Otherwise a vantage with a high burst rate
+        would count every stray as a burst, lower its stray rate, and find still more bursts.
         """
         belief = self.belief
         if self.burst is not None and belief[null_model.GOOD_STATE] > 0.5:
@@ -178,7 +179,11 @@ class Suspicion:
             self.run[failure_class] += 1
 
     def _end_burst(self, end: float) -> None:
-        """Over at `end` at the latest: it ended half-way between its last failure and that, or half a round on."""
+        """Close the present burst, at most half a round after its last failure.
+
+        Args:
+            end: moment at which the burst was over, Unix seconds.
+        """
         if self.burst is not None and len(self.bursts) < 8:
             kind, start, last = self.burst
             self.bursts.append([kind, start, min(onset_between(last, end), last + null_model.ROUND_SECONDS / 2)])
@@ -186,14 +191,14 @@ class Suspicion:
         self.run_start = 0.0
         self.run = [0] * 7
 
-    def teach(self, learned: LearnedRates, moment: float) -> tuple[float, int, list[tuple[int, float]]]:
-        """At rest at `moment`, or nearly: let the vantage learn from what happened since it last did.
+    def learn_into(self, learned: LearnedRates, moment: float) -> tuple[float, int, list[tuple[int, float]]]:
+        """Add the failures since the last call to the rates of the vantage, once only very leaky blocks are possible.
 
-        Nearly: only a very leaky block is still possible. Waiting for the rest would teach only from targets that have
-        few strays, and a vantage that believes strays to be rarer than they are never comes to rest.
+        Waiting until every sum is 0 would learn only from targets with few strays. The stray rate would be too low, and
+        the sums would never return to 0.
 
         Returns:
-            For the target itself: stray failures, the attempts they occurred in, bursts as (kind, weight).
+            The target's counts: stray failures, the attempts that contained them, bursts as (kind, weight).
         """
         if self.burst is not None:
             self._end_burst(moment)
@@ -214,25 +219,25 @@ class Suspicion:
 
     @property
     def proven(self) -> bool:
-        """A self-evident failure was among them."""
+        """Whether one of the failures had a self-evident cause."""
         return bool(self.witness & CAUSE_WITNESS)
 
     def best(self) -> int:
-        """The alternative with the highest sum."""
+        """Return the hypothesis with the highest sum."""
         sums = self.sums
         return sums.index(max(sums))
 
     def rests_on_one_batch(self) -> bool:
-        """Whether all failures behind the leading alternative are of one batch."""
+        """Return whether all failures behind the leading hypothesis are in one batch."""
         return len({step[2] for step in self.since_onset(self.best()) if step[1] != SUCCESS}) == 1
 
     def since_onset(self, k: int) -> list[TrailStep]:
-        """The remembered attempts since alternative `k` left 0."""
+        """Return the recorded attempts since the sum of hypothesis `k` left 0."""
         onset = self.onsets[k]
         return [step for step in self.trail if step[0] >= onset]
 
     def shift(self, seconds: float) -> None:
-        """Move every remembered moment, since the clock was set."""
+        """Shift every stored moment after the wall clock was set."""
         self.onsets = [moment + seconds for moment in self.onsets]
         self.trail = [(moment + seconds, failure_class, batch) for moment, failure_class, batch in self.trail]
         self.run_start = self.run_start and self.run_start + seconds
@@ -240,8 +245,8 @@ class Suspicion:
             burst[1] += seconds
             burst[2] += seconds
 
-    def plain(self) -> list[Any]:
-        """Everything as plain data."""
+    def to_plain(self) -> list[Any]:
+        """Return the state as plain data, for storage."""
         return [
             self.belief, self.sums, self.onsets, self.trail, self.classes, self.attempts, self.peak, self.witness,
             self.shared, self.crowded, self.strays, self.stray_attempts, self.run, self.run_start, self.burst,
@@ -249,8 +254,8 @@ class Suspicion:
         ]  # fmt: skip
 
     @classmethod
-    def of(cls, plain: list[Any]) -> Suspicion:
-        """The inverse of `plain`."""
+    def from_plain(cls, plain: list[Any]) -> Suspicion:
+        """Rebuild the state from `to_plain`."""
         self = cls.__new__(cls)
         (
             self.belief, self.sums, self.onsets, trail, self.classes, self.attempts, self.peak, self.witness,

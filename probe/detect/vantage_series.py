@@ -1,7 +1,7 @@
-"""The vantage's own state, reported once a change.
+"""The state of the vantage; each change is reported once.
 
-Verdicts carry the state that the anchors showed. A batch is in the state that most of its verdicts carry; when that is
-another than the last reported one, the change is a transition whose target is `vantage`.
+Verdicts carry the state concluded from the anchors. The state of a batch is the one that most of its verdicts carry. If
+it differs from the last reported state, the change is a transition whose target is `vantage`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from probe.model.verdict import VantageState
 
 BATCH_GAP_SECONDS: Final = 60.0
 BATCH_SPAN_SECONDS: Final = 180.0
-"""Seconds of silence, and seconds in all, that end a batch."""
+"""A batch ends after a gap between verdicts, or after a total length, of more than so many seconds."""
 
 
 class VantageSeries:
-    """Which state the vantage is in.
+    """The state of the vantage over time.
 
     Attributes:
-        state: as last reported; a vantage is taken to be online until it says otherwise.
+        state: the last reported state; `online` at first.
     """
 
     def __init__(self) -> None:
@@ -32,12 +32,12 @@ class VantageSeries:
         self._settled_at = 0.0
         self._began: dict[VantageState, float] = {}
 
-    def saw(self, moment: float, state: VantageState) -> list[Transition]:
-        """Take the state one verdict carries.
+    def add_state(self, moment: float, state: VantageState) -> list[Transition]:
+        """Process the vantage state of one verdict; return a transition if the verdict ends a batch that changes it.
 
         Args:
-            moment: Unix seconds.
-            state: as the verdict says.
+            moment: time of the verdict, Unix seconds.
+            state: the verdict's vantage state.
         """
         found: list[Transition] = []
         if self._counts and (
@@ -57,7 +57,7 @@ class VantageSeries:
         return found
 
     def end_round(self) -> list[Transition]:
-        """Close the batch."""
+        """Close the batch and return the transition, if the state changed."""
         if not self._counts:
             return []
         counts, self._counts = self._counts, {}
@@ -80,13 +80,13 @@ class VantageSeries:
             )
         ]
 
-    def plain(self) -> list[Any]:
-        """Everything as plain data."""
+    def to_plain(self) -> list[Any]:
+        """Return the state as plain data, for storage."""
         return [self.state, self._first, self._last, self._counts, self._settled_at, self._began]
 
     @classmethod
-    def of(cls, plain: list[Any]) -> VantageSeries:
-        """The inverse of `plain`."""
+    def from_plain(cls, plain: list[Any]) -> VantageSeries:
+        """Rebuild the state from `to_plain`."""
         self = cls()
         state, self._first, self._last, counts, self._settled_at, began = plain
         self.state = VantageState(state)

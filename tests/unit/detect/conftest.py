@@ -25,11 +25,11 @@ CLASS_LETTERS: dict[str, tuple[Status, tuple[Cause, ...]]] = {
     "T": (Status.THROTTLED, (Cause.THROTTLE_FREEZE,)),
     "D": (Status.DOWN, ()),
 }
-"""A verdict by letter: the marks of `probe.detect.failure_classes`, `.` for reachable, `?` for unknown."""
+"""Verdicts by letter: the classes of `probe.detect.failure_classes`, `.` for reachable, `?` for unknown."""
 
 
-class Scene:
-    """Rounds of 300 s; every target has a line of letters, a word of several letters being a look and its re-tests."""
+class Simulation:
+    """Simulates rounds of 300 s. A target has one word a round: the letter of its verdict, then those of its re-tests."""
 
     def __init__(self) -> None:
         self.detector = Detector()
@@ -39,12 +39,12 @@ class Scene:
         self.anchors: tuple[AnchorOutcome, ...] = ()
 
     def verdict_input(self, target: str, letter: str, seconds: float) -> DetectorInput:
-        """One verdict, so many seconds after the start."""
+        """Return one verdict, so many seconds after the start."""
         where = VantageInput(asn=self.asn, anchors=self.anchors) if self.asn or self.anchors else None
         return DetectorInput(START + timedelta(seconds=seconds), target, *CLASS_LETTERS[letter], vantage=where)
 
     def inputs(self, **series: str) -> Iterable[DetectorInput]:
-        """A round for every word; targets without a word left work on."""
+        """Yield the verdicts of one round a word; targets without further words are reachable."""
         words = {target: line.split() for target, line in series.items()}
         for number in range(max(len(line) for line in words.values())):
             begin = 300.0 * self.round
@@ -56,34 +56,34 @@ class Scene:
             yield from (self.verdict_input(target, letter, at) for at, target, letter in sorted(made))
 
     def play(self, **series: str) -> list[Transition]:
-        """Feed the rounds; the transitions they cause."""
+        """Feed the rounds and return their transitions."""
         found = [one for verdict_input in self.inputs(**series) for one in self.detector.feed(verdict_input)]
         found += self.detector.finish()
         self.transitions += found
         return found
 
-    def peace(self, rounds: int, *targets: str) -> None:
-        """So many rounds in which the targets work."""
+    def all_reachable(self, rounds: int, *targets: str) -> None:
+        """Feed so many rounds in which the targets are reachable."""
         self.play(**dict.fromkeys(targets or ("a", "b", "c", "d", "e", "f"), " ".join("." * rounds)))
 
 
 @pytest.fixture
-def new_scene() -> type[Scene]:
-    """Makes detectors, each with a clock of rounds."""
-    return Scene
+def new_scene() -> type[Simulation]:
+    """Return the class, for tests that need several simulations."""
+    return Simulation
 
 
 @pytest.fixture
-def scene() -> Scene:
-    """A detector and a clock of rounds."""
-    return Scene()
+def scene() -> Simulation:
+    """A new detector and its rounds."""
+    return Simulation()
 
 
 @pytest.fixture
-def settled() -> Scene:
-    """A vantage that has watched six targets work for five days."""
-    scene = Scene()
-    scene.peace(1440)
+def settled() -> Simulation:
+    """A detector that has seen six targets reachable for five days."""
+    scene = Simulation()
+    scene.all_reachable(1440)
     return scene
 
 

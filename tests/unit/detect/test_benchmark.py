@@ -37,8 +37,8 @@ def watched() -> tuple[Script, Vantage]:
     return script, vantage
 
 
-def test_everything_follows_from_the_seed() -> None:
-    """The same seed, the same series; another seed, another."""
+def test_equal_seeds_give_equal_series() -> None:
+    """Another seed gives another series."""
 
     def series(seed: int) -> list[Any]:
         return list(Vantage(Random(seed), script_of("clean_ge", seed, 2.0), 3).inputs())
@@ -48,8 +48,8 @@ def test_everything_follows_from_the_seed() -> None:
 
 
 @pytest.mark.parametrize("name", WORLDS)
-def test_a_world_is_in_order_of_time(name: str) -> None:
-    """As `probe replay` wants it, re-tests included; and it has the events it should have."""
+def test_a_simulated_world_is_in_order_of_time(name: str) -> None:
+    """Its re-tests are, too, as `probe replay` requires; and it contains its events."""
     script = script_of(name, 7, 12.0)
     inputs = list(Vantage(Random(7), script, 3).inputs())
     moments = [one.time for one in inputs]
@@ -59,7 +59,7 @@ def test_a_world_is_in_order_of_time(name: str) -> None:
 
 
 def test_a_report_in_the_first_round_has_a_delay_of_one() -> None:
-    """And its onset lies in the right gap; an end likewise."""
+    """Its onset lies between the right samples; the end of a block likewise."""
     script, vantage = watched()
     first = next(moment for moment in vantage.rounds if moment > START + DAY) + 5.0
     after = next(moment for moment in vantage.rounds if moment > START + 2 * DAY) + 5.0
@@ -76,7 +76,7 @@ def test_a_report_in_the_first_round_has_a_delay_of_one() -> None:
 
 
 def test_wrong_reports_are_counted_by_kind() -> None:
-    """Before the event: false; a clear within it: false; the same again: a repetition."""
+    """A report before the event is false, a clear during it is false, the same report again is a repetition."""
     script, vantage = watched()
     found = [
         call(START + HOUR, "reachable", "blocked"),
@@ -92,15 +92,15 @@ def test_wrong_reports_are_counted_by_kind() -> None:
     assert result.unblocks == [inf]
 
 
-def test_nothing_reported_is_missed() -> None:
-    """Delay without end."""
+def test_an_event_without_a_report_is_missed() -> None:
+    """Its delay is infinite."""
     script, vantage = watched()
 
     assert score(script, vantage, []).all_delays() == [inf]
 
 
 def test_quantiles_and_bounds() -> None:
-    """The smallest value that so many do not exceed; nothing in twenty years bounds a rate at 0.15."""
+    """A quantile is the smallest value that so many do not exceed; no event in twenty years bounds a rate at 0.15."""
     assert quantile([1, 2, 3, 4], 0.5) == 2
     assert quantile([1] * 19 + [9], 0.95) == 1
     assert quantile([1] * 18 + [9, 9], 0.95) == 9
@@ -108,7 +108,7 @@ def test_quantiles_and_bounds() -> None:
     assert upper_bound(3, 20.0) == pytest.approx(7.75 / 20, abs=0.01)
 
 
-def test_every_goal_speaks_of_worlds_there_are() -> None:
-    """And there are seven mechanisms."""
+def test_every_goal_names_an_existing_world() -> None:
+    """There are seven mechanisms."""
     assert {world for goal in GOALS for world in goal.worlds} <= set(WORLDS)
     assert len(MECHANISMS) == 7

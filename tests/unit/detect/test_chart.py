@@ -16,17 +16,17 @@ def history(scene: Any) -> TargetHistory:
     return explain(scene.inputs(a=words, **dict.fromkeys("bcdef", ". " * 246)), "a")
 
 
-def test_the_answer_comes_first(history: TargetHistory) -> None:
-    """One sentence: what is believed, since when."""
+def test_the_first_line_is_one_sentence(history: TargetHistory) -> None:
+    """It states the status and its beginning."""
     text = terminal(history)
 
-    assert text.startswith("a is believed reachable since 2017-05-01 18:")
+    assert text.startswith("a is reachable since 2017-05-01 18:")
     assert "reachable -> blocked (http.blockpage)" in text
 
 
-def test_three_rows_stand_under_one_another(history: TargetHistory) -> None:
-    """Seen, evidence, believed: equally wide, and no wider than the terminal."""
-    rows = [line for line in terminal(history, 60).splitlines() if line.startswith(("seen", "evidence", "believed"))]
+def test_the_three_rows_are_equally_wide(history: TargetHistory) -> None:
+    """Outcome, evidence and status fit the width of the terminal."""
+    rows = [line for line in terminal(history, 60).splitlines() if line.startswith(("outcome", "evidence", "status"))]
 
     assert len(rows) == 3
     assert {len(row) for row in rows} == {60}
@@ -35,23 +35,23 @@ def test_three_rows_stand_under_one_another(history: TargetHistory) -> None:
     assert "B" in rows[2]
 
 
-def test_a_plain_terminal_gets_plain_characters(history: TargetHistory) -> None:
-    """ASCII, as far as the target is."""
+def test_an_ascii_terminal_gets_ascii(history: TargetHistory) -> None:
+    """All but the target's own text is ASCII."""
     text = terminal(history, 60, PLAIN_BARS)
 
     assert "@" in text
     assert text.isascii()
 
 
-def test_a_short_story_is_not_stretched(scene: Any) -> None:
-    """A column a round."""
+def test_a_short_history_has_one_column_a_round(scene: Any) -> None:
+    """A chart with three rounds is three columns wide."""
     short = explain(scene.inputs(a=". . .", b=". . ."), "a")
 
-    assert "seen      ...\n" in terminal(short)
+    assert "outcome   ...\n" in terminal(short)
 
 
-def test_the_picture_is_well_formed_and_names_itself(history: TargetHistory) -> None:
-    """A title for those who do not see it, no script, nothing from elsewhere."""
+def test_the_svg_is_well_formed_and_has_a_title(history: TargetHistory) -> None:
+    """It has no script and loads nothing."""
     root = ET.fromstring(svg(history))  # noqa: S314 - our own picture
 
     assert root[0].tag.endswith("title")
@@ -60,8 +60,8 @@ def test_the_picture_is_well_formed_and_names_itself(history: TargetHistory) -> 
     assert sum("polyline" in element.tag for element in root) == 1
 
 
-def test_names_in_a_picture_are_escaped(scene: Any) -> None:
-    """A target is somebody else's text."""
+def test_the_target_is_escaped_in_the_svg(scene: Any) -> None:
+    """A target is text from outside."""
     name = "https://x/?<script>&"
     inputs = [scene.verdict_input(name, letter, 300.0 * n) for n, letter in enumerate("..X.")]
     picture = svg(explain(inputs, name))
@@ -70,14 +70,14 @@ def test_names_in_a_picture_are_escaped(scene: Any) -> None:
     assert "<script>" not in picture
 
 
-def test_nothing_seen_is_said(scene: Any) -> None:
-    """In words and in the picture."""
+def test_an_empty_history_says_so(scene: Any) -> None:
+    """The text and the SVG say that the target does not occur."""
     nothing = explain([scene.verdict_input("a", ".", 0.0)], "b")
 
     assert terminal(nothing) == "b does not occur in these verdicts.\n"
     ET.fromstring(svg(nothing))  # noqa: S314 - our own picture
 
 
-def test_a_target_that_never_worked_is_not_called_anything(scene: Any) -> None:
-    """Too little is known."""
-    assert "nothing is believed yet" in sentence(explain([scene.verdict_input("a", "N", 0.0)], "a"))
+def test_a_target_that_never_worked_has_no_status(scene: Any) -> None:
+    """Its first failures settle nothing."""
+    assert "no status is settled yet" in sentence(explain([scene.verdict_input("a", "N", 0.0)], "a"))

@@ -24,7 +24,7 @@ RARE = [rate / 1000 for rate in LearnedRates().burst_rates]
 
 
 def suspicion_of(*steps: tuple[float, int]) -> Suspicion:
-    """Failures by (minutes, mark), on a vantage where bursts are very rare."""
+    """Return evidence from failures given as (minutes, class), on a vantage where bursts are very rare."""
     learned = LearnedRates()
     suspicion = Suspicion(RARE)
     before = 0.0
@@ -39,12 +39,12 @@ def suspicion_of(*steps: tuple[float, int]) -> Suspicion:
 
 
 def reason(suspicion: Suspicion, *classes: int, known: Circumstances = KNOWN) -> Reason:
-    """Why."""
+    """Return the reason of the decision."""
     return decide(suspicion, classes=frozenset(classes), known=known).reason
 
 
 def test_injected_answers_alarm_in_the_first_round() -> None:
-    """Three of them are far more than enough."""
+    """Three of them exceed the threshold."""
     suspicion = suspicion_of((0, FailureClass.PROVEN), (0.2, FailureClass.PROVEN), (0.4, FailureClass.PROVEN))
     decision = decide(suspicion, classes=frozenset({FailureClass.PROVEN}), known=KNOWN)
 
@@ -55,15 +55,15 @@ def test_injected_answers_alarm_in_the_first_round() -> None:
 
 
 def test_one_failure_is_never_enough() -> None:
-    """However rare its kind, however flapping the target."""
+    """This holds for the rarest class and for a flapping target."""
     suspicion = suspicion_of((0, FailureClass.PROVEN))
     suspicion.sums[PROVEN] = 50.0
 
     assert reason(suspicion, FailureClass.PROVEN) is Reason.ONCE
 
 
-def test_evidence_of_another_batch_does_not_alarm_in_this_one() -> None:
-    """A failure must be among the looks; where silence is all there is, a silent one."""
+def test_an_alarm_needs_a_failure_in_this_batch() -> None:
+    """If the evidence is time-outs, the failure must be a time-out."""
     suspicion = suspicion_of((0, FailureClass.PROVEN), (0.2, FailureClass.PROVEN))
 
     assert reason(suspicion, SUCCESS) is Reason.WORKS
@@ -74,8 +74,8 @@ def test_evidence_of_another_batch_does_not_alarm_in_this_one() -> None:
     assert reason(silent, FailureClass.SILENT) is Reason.ALARM
 
 
-def test_silence_must_last_a_quarter_of_an_hour() -> None:
-    """A site that restarts looks the same for so long."""
+def test_time_outs_must_last_a_quarter_of_an_hour() -> None:
+    """A site that restarts looks the same until then."""
     samples = [(5.0 * n, FailureClass.SILENT) for n in range(8)]
     first = next(n for n in range(1, 9) if reason(suspicion_of(*samples[:n]), FailureClass.SILENT) is Reason.ALARM)
     suspicion = suspicion_of(*samples[:3])
@@ -85,8 +85,8 @@ def test_silence_must_last_a_quarter_of_an_hour() -> None:
     assert reason(suspicion, FailureClass.SILENT) is Reason.BRIEF
 
 
-def test_silence_mixed_with_failures_that_say_nothing_waits() -> None:
-    """Until it is clearly likelier."""
+def test_time_outs_mixed_with_unreachable_wait() -> None:
+    """The alarm waits until "silent" is clearly more likely."""
     samples = [(5.0 * n, FailureClass.SILENT if n % 2 else FailureClass.UNREACHABLE) for n in range(8)]
     suspicion = suspicion_of(*samples)
     suspicion.sums[SILENT] = max(suspicion.sums) + 1.0
@@ -96,8 +96,8 @@ def test_silence_mixed_with_failures_that_say_nothing_waits() -> None:
     assert reason(suspicion, FailureClass.SILENT) is Reason.ALARM
 
 
-def test_weak_evidence_waits_and_none_is_none() -> None:
-    """Below the threshold."""
+def test_evidence_below_the_threshold_raises_no_alarm() -> None:
+    """Without a sum above 0 the reason is QUIET."""
     suspicion = suspicion_of((0, FailureClass.UNREACHABLE))
     assert reason(suspicion, FailureClass.UNREACHABLE) is Reason.WEAK
 
@@ -117,8 +117,8 @@ def test_weak_evidence_waits_and_none_is_none() -> None:
         ([FailureClass.CUT] * 3, Circumstances(shared_for_long=True, flapping=True), LONG_SHARED_NATS + FLAPPING_NATS),
     ],
 )
-def test_what_is_known_moves_the_threshold(steps: list[FailureClass], known: Circumstances, moved: float) -> None:
-    """As the table says."""
+def test_circumstances_adjust_the_threshold(steps: list[FailureClass], known: Circumstances, moved: float) -> None:
+    """The adjustments are those of the module's table."""
     suspicion = suspicion_of(*((0.2 * n, failure_class) for n, failure_class in enumerate(steps)))
     decision = decide(suspicion, classes=frozenset(steps), known=known)
 
@@ -126,7 +126,7 @@ def test_what_is_known_moves_the_threshold(steps: list[FailureClass], known: Cir
     assert decision.threshold >= LOWEST_THRESHOLD_NATS + (LONG_SHARED_NATS if known.shared_for_long else 0.0)
 
 
-def test_without_an_alibi_the_numbers_stay() -> None:
+def test_a_decision_without_confirmation_keeps_its_numbers() -> None:
     """Only the reason changes."""
     decision = decide(suspicion_of((0, FailureClass.CUT)), classes=frozenset({FailureClass.CUT}), known=KNOWN)
 

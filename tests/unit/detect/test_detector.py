@@ -43,15 +43,15 @@ places = st.lists(
 
 @relaxed
 @given(series=worlds, moves=places, back=st.sampled_from([0, 0, 3600]), cuts=st.sets(st.integers(0, 400)))
-def test_pieces_make_the_whole(
+def test_saving_and_loading_changes_no_transition(
     new_scene: Callable[[], Any], series: list[list[str]], moves: list[VantageInput], back: int, cuts: set[int]
 ) -> None:
-    """Saved and loaded anywhere, inside a batch or between, the same transitions at the same moments.
+    """The state is saved and loaded within and between batches.
 
-    The vantage moves to other networks, goes offline, comes back; its anchors answer or not; its clock is set back.
+    The vantage changes networks, goes offline and returns; anchors answer or fail; the clock is set back.
     """
     scene = new_scene()
-    scene.peace(20, *lines(series))
+    scene.all_reachable(20, *lines(series))
     state = scene.detector.dump()
     inputs = [
         msgspec.structs.replace(
@@ -77,10 +77,10 @@ def test_pieces_make_the_whole(
 
 @relaxed
 @given(series=worlds, places=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 299)), max_size=30))
-def test_unknown_changes_nothing(
+def test_unknown_verdicts_change_nothing(
     new_scene: Callable[[], Any], series: list[list[str]], places: list[tuple[int, int]]
 ) -> None:
-    """Verdicts that say nothing may come in any number at any time."""
+    """They may occur in any number at any time."""
     scene = new_scene()
     inputs = list(scene.inputs(**lines(series)))
     extra = [scene.verdict_input("t0", "?", 300.0 * number + second) for number, second in places]
@@ -94,8 +94,8 @@ def test_unknown_changes_nothing(
     assert with_them.dump() == without.dump()
 
 
-def test_the_agent_and_the_file_agree(settled: Any, new_scene: Callable[[], Any]) -> None:
-    """A round that is said to be over gives what a gap in time gives."""
+def test_end_round_and_a_gap_give_the_same_transitions(settled: Any, new_scene: Callable[[], Any]) -> None:
+    """The agent calls `end_round`; a file has gaps."""
     state = settled.detector.dump()
     told, gaps = Detector.load(state), Detector.load(state)
     words_ = {"a": "XXXX X X X .... . .", **dict.fromkeys("bcdef", ". . . . . . .")}
@@ -119,8 +119,8 @@ def test_the_agent_and_the_file_agree(settled: Any, new_scene: Callable[[], Any]
 
 
 @pytest.mark.parametrize("named", [False, True])
-def test_re_tests_that_come_late_belong_to_their_round(settled: Any, named: bool) -> None:
-    """Three of six time out for a minute, so their re-tests follow after more: alone they would look like an outage."""
+def test_late_re_tests_belong_to_their_round(settled: Any, named: bool) -> None:
+    """Three of six targets time out for a minute, so their re-tests are late; alone they would look like an outage."""
     begin = 300.0 * settled.round
     samples = [(0.5 * place, target, "S" if target in "abc" else ".", 0) for place, target in enumerate("abcdefgh")]
     samples += [(70.0 + 65.0 * n + place, target, "S", n + 1) for n in range(2) for place, target in enumerate("abc")]
@@ -133,8 +133,8 @@ def test_re_tests_that_come_late_belong_to_their_round(settled: Any, named: bool
     assert [one.target for one in found] == (["a", "b", "c"] if named else [])
 
 
-def test_what_contradicts_the_belief_asks_for_re_tests(settled: Any) -> None:
-    """Failing where it is believed to work, working where it is believed to fail, and nothing else."""
+def test_a_verdict_that_contradicts_the_settled_status_asks_for_re_tests(settled: Any) -> None:
+    """A failure of a reachable target and a success of an interfered one do; nothing else does."""
     detector = settled.detector
     now = 300.0 * settled.round
 
@@ -148,8 +148,8 @@ def test_what_contradicts_the_belief_asks_for_re_tests(settled: Any) -> None:
     assert not detector.differs(settled.verdict_input("a", "W", now))
 
 
-def test_nothing_is_believed_of_a_target_that_has_only_failed(settled: Any) -> None:
-    """Until its failures are called: nobody knows whether it ever worked."""
+def test_a_target_that_only_failed_has_no_settled_status(settled: Any) -> None:
+    """It has one after its alarm."""
     settled.play(new="S", **dict.fromkeys("bcdef", "."))
     assert settled.detector.settled("new") is None
 
@@ -157,8 +157,8 @@ def test_nothing_is_believed_of_a_target_that_has_only_failed(settled: Any) -> N
     assert settled.detector.settled("new").status is Status.BLOCKED
 
 
-def test_a_verdict_that_comes_late_does_not_cut_its_round_short(scene: Any) -> None:
-    """The gap that ends a batch is counted from the newest verdict, not from the last to arrive."""
+def test_a_verdict_out_of_order_does_not_end_its_round(scene: Any) -> None:
+    """The gap that ends a batch counts from the newest verdict, not from the last one received."""
     for target, seconds in (("a", 0.0), ("c", 40.0), ("b", 20.0), ("d", 95.0)):
         scene.detector.feed(scene.verdict_input(target, ".", seconds))
     assert scene.detector.closed == 0
@@ -167,8 +167,8 @@ def test_a_verdict_that_comes_late_does_not_cut_its_round_short(scene: Any) -> N
     assert scene.detector.closed == 1
 
 
-def test_a_block_that_goes_on_by_other_means_is_told_of_once(settled: Any) -> None:
-    """No transition; whoever asks is told, and told nothing the next time."""
+def test_a_block_with_other_causes_gives_one_cause_update(settled: Any) -> None:
+    """It gives no transition, and a second call returns nothing."""
     settled.play(a="XXXX " + "X " * 9, **dict.fromkeys("bcdef", " ".join("." * 10)))
     assert settled.detector.updates() == []
 
@@ -178,8 +178,8 @@ def test_a_block_that_goes_on_by_other_means_is_told_of_once(settled: Any) -> No
     assert settled.detector.updates() == []
 
 
-def test_what_is_believed_can_be_asked(settled: Any) -> None:
-    """Nothing of strangers, and how near a change is."""
+def test_the_settled_status_can_be_read(settled: Any) -> None:
+    """It includes the evidence for a change; unknown targets have none."""
     assert settled.detector.settled("stranger") is None
     assert settled.detector.settled("a").status is Status.REACHABLE
     assert settled.detector.settled("a").nats == 0.0
@@ -191,8 +191,8 @@ def test_what_is_believed_can_be_asked(settled: Any) -> None:
     assert settled.detector.settled("a").status is Status.BLOCKED
 
 
-def test_an_hour_set_back_is_survived(settled: Any) -> None:
-    """The block is called as it would have been, and dated by the clock as it is now."""
+def test_a_clock_set_back_an_hour_does_not_delay_an_alarm(settled: Any) -> None:
+    """The onset is dated by the new clock."""
     settled.round -= 12
     (block,) = settled.play(a="XXXX", **dict.fromkeys("bcdef", "."))
 
@@ -200,8 +200,8 @@ def test_an_hour_set_back_is_survived(settled: Any) -> None:
     assert abs(block.time - block.onset) < timedelta(minutes=6)
 
 
-def test_a_laptop_that_sleeps_forgets_nothing_and_invents_nothing(settled: Any) -> None:
-    """Nine hours without a round; a network that comes up late; a block meanwhile."""
+def test_a_sleeping_laptop_loses_and_invents_no_transition(settled: Any) -> None:
+    """It sleeps nine hours, its network comes up late, and a block begins meanwhile."""
     settled.play(b="WWWW")
     settled.round += 108
     assert settled.play(**dict.fromkeys("abcdef", "NNNN ....")) == []
@@ -211,8 +211,11 @@ def test_a_laptop_that_sleeps_forgets_nothing_and_invents_nothing(settled: Any) 
     assert (block.time - block.onset) > timedelta(hours=4)
 
 
-def test_another_network_is_another_series(settled: Any) -> None:
-    """Blocked at home, working in the café: no transition; home again, blocked still."""
+def test_each_network_has_its_own_series(settled: Any) -> None:
+    """A target is blocked on the first network and works on the second: no transition.
+
+    And on return it is still blocked.
+    """
     settled.asn = 64500
     settled.play(a="XXXX X X", **dict.fromkeys("bcdef", ". . ."))
     settled.asn = 64501
@@ -227,8 +230,8 @@ def test_another_network_is_another_series(settled: Any) -> None:
     assert settled.detector.settled("a").status is Status.BLOCKED
 
 
-def test_a_moment_without_a_number_is_no_move(settled: Any) -> None:
-    """The look-up of the AS may fail; what was learned before it first worked belongs to that network."""
+def test_a_missing_as_number_is_no_change_of_network(settled: Any) -> None:
+    """The AS look-up may fail; state from before the first number belongs to that network."""
     settled.asn = 64500
     settled.play(a=".")
     settled.asn = 0
@@ -237,8 +240,8 @@ def test_a_moment_without_a_number_is_no_move(settled: Any) -> None:
     assert settled.detector.settled("a").since < settled.verdict_input("a", ".", 300.0).time
 
 
-def test_only_some_networks_are_kept(scene: Any) -> None:
-    """The one not seen for longest is forgotten."""
+def test_the_least_recently_used_network_is_discarded(scene: Any) -> None:
+    """At most `MAX_NETWORKS` are kept."""
     for asn in range(64500, 64510):
         scene.asn = asn
         scene.play(a=".")
@@ -247,8 +250,8 @@ def test_only_some_networks_are_kept(scene: Any) -> None:
     assert [asn for asn, _ in state["networks"]] == list(range(64510 - MAX_NETWORKS, 64510))
 
 
-def test_the_vantage_reports_itself(scene: Any) -> None:
-    """Through the same door."""
+def test_a_change_of_the_vantage_is_a_transition(scene: Any) -> None:
+    """Its target is `vantage`."""
     moments = [scene.verdict_input("a", "?", 300.0 * n) for n in range(3)]
     found = []
     for one in moments:
@@ -259,8 +262,8 @@ def test_the_vantage_reports_itself(scene: Any) -> None:
     assert [(one.target, one.after) for one in found] == [("vantage", "offline")]
 
 
-def test_ten_thousand_targets_keep_their_state_small(new_scene: Callable[[], Any]) -> None:
-    """A quiet one well under 200 bytes, one under suspicion under 2 KB."""
+def test_the_state_of_ten_thousand_targets_is_small(new_scene: Callable[[], Any]) -> None:
+    """A quiet target needs fewer than 200 bytes, one under suspicion fewer than 2 KB."""
     scene = new_scene()
     quiet = [f"https://site{n}.example/" for n in range(1000)]
     for number in range(2):
@@ -280,7 +283,7 @@ def test_ten_thousand_targets_keep_their_state_small(new_scene: Callable[[], Any
 
 
 def test_a_state_of_a_newer_program_is_refused(scene: Any) -> None:
-    """One clear line, and the state is left alone."""
+    """The error is one clear line, and the state is left alone."""
     plain = msgspec.msgpack.decode(scene.detector.dump()) | {"version": STATE_VERSION + 1}
 
     with pytest.raises(StateError, match=f"version {STATE_VERSION + 1}"):
@@ -289,13 +292,13 @@ def test_a_state_of_a_newer_program_is_refused(scene: Any) -> None:
 
 @pytest.mark.parametrize("state", [b"", b"\x00", b"not a state", msgspec.msgpack.encode({"version": STATE_VERSION})])
 def test_a_broken_state_is_refused(state: bytes) -> None:
-    """Likewise."""
+    """The error is one clear line."""
     with pytest.raises(StateError):
         Detector.load(state)
 
 
-def test_an_older_state_is_brought_up_to_date(scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Step by step, by the table of migrations."""
+def test_an_older_state_is_converted(scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every version has one step in the table of migrations."""
     plain = msgspec.msgpack.decode(scene.detector.dump())
     old = {key: value for key, value in plain.items() if key != "vantage"} | {"version": STATE_VERSION - 1}
     monkeypatch.setitem(module.MIGRATIONS, STATE_VERSION - 1, lambda it: it | {"vantage": plain["vantage"]})

@@ -7,8 +7,8 @@ from probe.detect.detector_input import DetectorInput, VantageInput
 from probe.model.verdict import Cause, Status, VantageState
 
 
-def test_a_line_of_verdicts_decodes_to_a_sighting() -> None:
-    """Only what the detector reads; evidence is skipped."""
+def test_a_json_line_decodes_to_an_input() -> None:
+    """Only the fields that the detector reads are decoded."""
     line = (
         b'{"time":"2017-05-04T10:00:00Z","target":"a","status":"blocked","causes":["dns.injected"],"rule":"r",'
         b'"evidence":{"observations":[{"kind":"x"}]},"vantage":{"state":"allowlist","asn":64500,"country":"ZZ"}}'
@@ -23,7 +23,7 @@ def test_a_line_of_verdicts_decodes_to_a_sighting() -> None:
 
 
 def test_the_anchors_of_a_verdict_are_read() -> None:
-    """One that answered as itself is enough; a portal's login page is nobody's answer."""
+    """One anchor with its own content is enough; the login page of a portal does not count."""
 
     def answered(*anchors: str) -> bool:
         text = f'{{"state":"online","anchors":[{",".join(anchors)}]}}'
@@ -47,11 +47,11 @@ def test_the_anchors_of_a_verdict_are_read() -> None:
         (',"evidence":[1]', False),
     ],
 )
-def test_a_re_test_is_known_by_its_evidence(more: str, again: bool) -> None:
-    """Which is looked into only when that is asked; evidence that makes no sense is no re-test's."""
+def test_a_re_test_is_recognised_by_its_evidence(more: str, again: bool) -> None:
+    """The evidence is decoded only then; malformed evidence is not a re-test."""
     line = f'{{"time":"2017-05-04T10:00:00Z","target":"a","status":"blocked","causes":[]{more}}}'
 
-    assert msgspec.json.decode(line, type=DetectorInput).again() is again
+    assert msgspec.json.decode(line, type=DetectorInput).is_retest() is again
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_re_test_is_known_by_its_evidence(more: str, again: bool) -> None:
         b'{"time":"2017-05-04T10:00:00Z","target":"a","status":"blocked"}',
     ],
 )
-def test_what_is_no_verdict_does_not_decode(line: bytes) -> None:
-    """No time, no zone, no known status, no known cause, no causes."""
+def test_a_line_that_is_no_verdict_does_not_decode(line: bytes) -> None:
+    """Time, time zone, a known status, known causes are required."""
     with pytest.raises(msgspec.DecodeError):
         msgspec.json.decode(line, type=DetectorInput)

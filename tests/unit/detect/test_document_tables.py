@@ -13,25 +13,25 @@ PAGE = Path(__file__).parents[3] / "docs" / "detector.md"
 
 
 def test_the_document_shows_the_tables_that_run() -> None:
-    """Made anew by `python -m benchmarks.detect.document`."""
+    """`python -m benchmarks.detect.document` regenerates them."""
     page = PAGE.read_text(encoding="utf-8")
 
     assert filled(page) == page
 
 
-def test_the_diagram_draws_every_edge() -> None:
-    """Three states, seven edges and the beginning."""
+def test_the_diagram_shows_every_state_change() -> None:
+    """It has three states, seven changes and the initial one."""
     assert diagram().count("-->") == 8
 
 
-def test_every_mark_and_regime_has_its_row() -> None:
-    """In the table of its name."""
+def test_every_class_and_regime_has_its_row() -> None:
+    """Each is in the table of its name."""
     assert SECTIONS["marks"]().count("\n") == len(FailureClass) + 1
     assert SECTIONS["regimes"]().count("\n") == len(REGIMES) + 1
     assert "| `proven` |" in SECTIONS["regimes"]()
 
 
 def test_a_document_without_a_part_says_which() -> None:
-    """One clear line."""
+    """The error is one clear line."""
     with pytest.raises(ProbeError, match="marks"):
         filled("# nothing here\n")

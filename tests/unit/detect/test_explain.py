@@ -9,8 +9,8 @@ from probe.model.verdict import Status
 WORKING = {name: " ".join("." * 40) for name in "bcdef"}
 
 
-def test_a_story_has_a_point_for_every_round(scene: Any) -> None:
-    """With what was seen in it."""
+def test_a_history_has_one_point_a_round(scene: Any) -> None:
+    """The point counts the outcomes of the round."""
     history = explain(scene.inputs(a=". . XXX. .", **WORKING), "a")
 
     assert len(history.points) == 40
@@ -19,8 +19,8 @@ def test_a_story_has_a_point_for_every_round(scene: Any) -> None:
     assert history.others == 5
 
 
-def test_evidence_runs_up_to_the_alarm_and_the_alarm_is_told(scene: Any) -> None:
-    """The point of the alarm carries its numbers, the ones after it what was believed."""
+def test_the_evidence_grows_until_the_alarm(scene: Any) -> None:
+    """The point of the alarm has its numbers, later points have the settled status."""
     history = explain(scene.inputs(a=" ".join(["."] * 20 + ["S", "S", "S", "S"]), **WORKING), "a")
     alarm = next(point for point in history.points if point.reason == Reason.ALARM.value)
 
@@ -31,26 +31,26 @@ def test_evidence_runs_up_to_the_alarm_and_the_alarm_is_told(scene: Any) -> None
     assert [one.after for one in history.transitions][:1] == ["blocked"]
 
 
-def test_it_says_that_the_vantage_was_suspect(scene: Any) -> None:
-    """No evidence, and why not."""
+def test_a_suspect_vantage_is_the_reason(scene: Any) -> None:
+    """The point has no evidence and names the reason."""
     history = explain(scene.inputs(**dict.fromkeys("abcdef", ". . W . .")), "a")
 
     assert history.points[2].reason == Reason.SUSPECT.value
     assert history.transitions == ()
 
 
-def test_a_block_that_goes_on_says_so(scene: Any) -> None:
-    """And hope is shown against the threshold of clearing."""
+def test_a_continuing_block_is_the_reason(scene: Any) -> None:
+    """Successes are shown against the threshold of its end."""
     words = " ".join(["."] * 10 + ["XXXX"] + ["X"] * 20 + ["."] + ["X"])
     history = explain(scene.inputs(a=words, **WORKING), "a")
 
-    assert history.points[20].reason == "it goes on"
+    assert history.points[20].reason == "the failures continue"
     assert history.points[31].towards is Status.REACHABLE
     assert 0.0 < history.points[31].nats < history.points[31].threshold
 
 
-def test_a_target_that_does_not_occur_has_no_story(scene: Any) -> None:
-    """Nothing is made up."""
+def test_an_unknown_target_has_an_empty_history(scene: Any) -> None:
+    """No point is invented."""
     history = explain(scene.inputs(**WORKING), "stranger")
 
     assert history.points == ()

@@ -17,8 +17,8 @@ from probe.detect.failure_classes import (
 from probe.model.verdict import Cause, Status
 
 
-def test_every_cause_has_a_mark() -> None:
-    """The table and the vocabulary agree."""
+def test_every_cause_has_a_class() -> None:
+    """The table and the vocabulary of causes agree."""
     assert set(CLASS_OF_CAUSE) == set(Cause)
     assert len(CLASS_LETTERS) == len(FailureClass)
 
@@ -37,26 +37,28 @@ def test_every_cause_has_a_mark() -> None:
         (Status.DOWN, (), FailureClass.DOWN),
     ],
 )
-def test_a_verdict_bears_the_mark_of_its_kind(status: Status, causes: tuple[Cause, ...], failure_class: int) -> None:
-    """Status first, then cause."""
+def test_a_verdict_has_the_class_of_its_status_and_cause(
+    status: Status, causes: tuple[Cause, ...], failure_class: int
+) -> None:
+    """The status decides first, then the cause."""
     assert failure_class_of(status, causes) == failure_class
 
 
 def test_the_most_specific_cause_decides() -> None:
-    """`tls.sni` follows `tls.reset` and says more."""
+    """`tls.sni` follows `tls.reset` and is more specific."""
     assert failure_class_of(Status.BLOCKED, (Cause.TLS_RESET, Cause.TLS_SNI)) == FailureClass.PROVEN
     assert failure_class_of(Status.BLOCKED, (Cause.TCP_TIMEOUT, Cause.IP_RANGE)) == FailureClass.PROVEN
 
 
-def test_an_injected_answer_proves_itself_and_a_bogus_one_does_not() -> None:
-    """A dead or captive resolver gives bogus answers to everybody."""
+def test_an_injected_answer_is_self_evident_and_a_bogon_is_not() -> None:
+    """A dead or captive resolver returns bogus addresses for every name."""
     assert witness(Status.BLOCKED, (Cause.DNS_INJECTED,), anchors=False) == CAUSE_WITNESS
     assert witness(Status.BLOCKED, (Cause.TLS_TIMEOUT, Cause.TLS_SNI), anchors=False) == CAUSE_WITNESS
     assert witness(Status.BLOCKED, (Cause.DNS_BOGON,), anchors=False) == NO_WITNESS
 
 
-def test_anchors_bear_witness_where_something_spoke_and_not_where_all_was_silent() -> None:
-    """Part of an uplink may be dead, the resolver too; a reset or a foreign page came from somebody."""
+def test_anchors_confirm_answers_and_not_time_outs() -> None:
+    """Half of an uplink or the resolver may be down; a reset or a foreign page was sent by somebody."""
     assert witness(Status.BLOCKED, (Cause.TCP_RESET,), anchors=True) == ANCHOR_WITNESS
     assert witness(Status.BLOCKED, (Cause.HTTP_BLOCKPAGE,), anchors=True) == ANCHOR_WITNESS
     assert witness(Status.BLOCKED, (Cause.TLS_RESET, Cause.TLS_SNI), anchors=True) == CAUSE_WITNESS + ANCHOR_WITNESS

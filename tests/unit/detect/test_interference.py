@@ -25,14 +25,14 @@ def made(
 
 
 def test_contexts_of_an_attempt() -> None:
-    """After a failure, soon after a success, a round after a success."""
+    """They are: after a failure, soon after a success, a round after a success."""
     assert context_of(failed_last=True, since=5.0) == AFTER_FAILURE
     assert context_of(failed_last=False, since=15.0) == SOON_AFTER_SUCCESS
     assert context_of(failed_last=False, since=300.0) == AFTER_SUCCESS
 
 
-def test_a_tight_block_is_over_after_a_round_with_re_tests() -> None:
-    """One success could be a leak; four are none."""
+def test_a_full_block_ends_after_one_round_with_re_tests() -> None:
+    """One success may be a leak; four are not."""
     state, learned = made()
     for context in (AFTER_FAILURE, *[SOON_AFTER_SUCCESS] * 2):
         state.succeeded(context, 0.0, 0.01, learned)
@@ -42,8 +42,8 @@ def test_a_tight_block_is_over_after_a_round_with_re_tests() -> None:
     assert state.clearing > CLEAR_NATS
 
 
-def test_a_leaky_block_takes_longer_to_be_over() -> None:
-    """It knows its leak."""
+def test_a_leaky_block_needs_more_successes_to_end() -> None:
+    """The leak is learned."""
     state, learned = made(failures=0)
     for _ in range(60):
         state.failed(AFTER_SUCCESS, 0.0, FailureClass.PROVEN, FAULT, learned)
@@ -59,8 +59,8 @@ def test_a_leaky_block_takes_longer_to_be_over() -> None:
     assert rounds > 6
 
 
-def test_a_failure_takes_the_hope_away() -> None:
-    """And what led to it is counted as a leak."""
+def test_a_failure_resets_the_evidence_for_the_end() -> None:
+    """The successes before it are counted as leaks."""
     state, learned = made()
     state.succeeded(AFTER_FAILURE, 0.0, 0.01, learned)
     assert state.clearing > 0.0
@@ -71,8 +71,8 @@ def test_a_failure_takes_the_hope_away() -> None:
     assert state.overall_leak() > before
 
 
-def test_a_stray_failure_does_not_take_all_hope_away() -> None:
-    """One that looks like an ordinary fault, not like the block: it takes a part of the hope, and its date stays."""
+def test_a_stray_failure_reduces_the_evidence_for_the_end() -> None:
+    """A failure that looks like an ordinary fault leaves a part of it, and its date."""
     state, learned = made()
     for n, context in enumerate((AFTER_FAILURE, SOON_AFTER_SUCCESS)):
         state.succeeded(context, 40_000.0 + n, 0.01, learned)
@@ -85,8 +85,8 @@ def test_a_stray_failure_does_not_take_all_hope_away() -> None:
     assert state.overall_leak() == leak
 
 
-def test_a_success_is_no_hope_where_a_healthy_target_would_fail_more_often() -> None:
-    """A block that lets nearly everything through, at a target that fails by itself: the success is one more leak."""
+def test_a_success_of_an_unreliable_target_is_no_evidence_for_the_end() -> None:
+    """If the block leaks more than a healthy target succeeds, a success is one more leak."""
     state, learned = made(failures=1)
     state.seed([0, 0, 300], [0, 0, 300], [0] * 7, learned)
     before = state.leaked[AFTER_SUCCESS]
@@ -100,8 +100,8 @@ def test_a_success_is_no_hope_where_a_healthy_target_would_fail_more_often() -> 
     assert state.clear_onset == 800.0
 
 
-def test_failures_before_the_call_count_in_the_leak_and_in_what_a_block_looks_like() -> None:
-    """What an outage looks like is not learned, for it must stay apart from a block."""
+def test_attempts_before_the_alarm_count_in_the_leak_and_in_the_class_counts() -> None:
+    """The classes of an outage are not learned, because it must stay distinct from a block."""
     classes = [0, 0, 30, 0, 3, 0, 0]
     for regime, learns in ((PROVEN, True), (DOWN, False)):
         state, learned = made(regime, failures=0)
@@ -114,8 +114,8 @@ def test_failures_before_the_call_count_in_the_leak_and_in_what_a_block_looks_li
         assert gained == pytest.approx(classes if learns else [0] * 7)
 
 
-def test_a_block_turns_into_an_outage_when_the_site_goes_down() -> None:
-    """Another status, on the evidence of its own kind."""
+def test_a_block_becomes_down_when_the_site_goes_down() -> None:
+    """The other status needs evidence of its own class."""
     state, learned = made()
     turned = None
     for n in range(30):
@@ -128,8 +128,8 @@ def test_a_block_turns_into_an_outage_when_the_site_goes_down() -> None:
     assert n < 12
 
 
-def test_other_means_do_not_end_a_block() -> None:
-    """From injected answers to silence: still blocked, silently."""
+def test_other_causes_do_not_end_a_block() -> None:
+    """After injected answers come time-outs: the target is still blocked."""
     state, learned = made()
     for n in range(60):
         failure_class = FailureClass.UNREACHABLE if n % 5 == 0 else FailureClass.SILENT
@@ -139,8 +139,8 @@ def test_other_means_do_not_end_a_block() -> None:
     assert state.regime == SILENT
 
 
-def test_an_unreachable_target_is_called_blocked_when_it_proves_to_be() -> None:
-    """First nothing was known, now it is."""
+def test_an_unreachable_target_becomes_blocked_on_proof() -> None:
+    """The reason was unknown at first."""
     state, learned = made(UNREACHABLE, 3, FailureClass.UNREACHABLE)
     n = 0
     while state.turned() is None:
@@ -156,22 +156,22 @@ def test_two_batches_must_agree_before_causes_are_updated() -> None:
     state, _ = made()
     silent = (Cause.TCP_TIMEOUT,)
 
-    assert not state.saw_causes(silent)
-    assert not state.saw_causes(INJECTED)
-    assert not state.saw_causes(silent)
-    assert state.saw_causes(silent)
+    assert not state.record_causes(silent)
+    assert not state.record_causes(INJECTED)
+    assert not state.record_causes(silent)
+    assert state.record_causes(silent)
     assert state.causes == silent
-    assert not state.saw_causes(silent)
-    assert not state.saw_causes(())
+    assert not state.record_causes(silent)
+    assert not state.record_causes(())
 
 
-def test_it_survives_as_plain_data_and_moves_with_the_clock() -> None:
-    """Small, and the same."""
+def test_plain_data_restores_the_state_and_shift_moves_it() -> None:
+    """The data is small, and a shift forth and back changes nothing."""
     state, learned = made()
     state.succeeded(AFTER_FAILURE, 900.0, 0.01, learned)
-    packed = msgspec.msgpack.encode(state.plain())
-    again = Interference.of(msgspec.msgpack.decode(packed))
-    assert again.plain() == state.plain()
+    packed = msgspec.msgpack.encode(state.to_plain())
+    again = Interference.from_plain(msgspec.msgpack.decode(packed))
+    assert again.to_plain() == state.to_plain()
     assert len(packed) < 1000
 
     again.shift(-60.0)

@@ -12,8 +12,8 @@ from probe.detect.learned import (
 )
 
 
-def test_a_new_vantage_believes_the_prior() -> None:
-    """One stray in forty, bursts of 400 s."""
+def test_a_new_vantage_has_the_prior_rates() -> None:
+    """One attempt in forty is a stray, a burst lasts 400 s."""
     learned = LearnedRates()
 
     assert learned.stray_rate == pytest.approx(1 / 40)
@@ -21,8 +21,8 @@ def test_a_new_vantage_believes_the_prior() -> None:
     assert all(sample >= floor for sample, floor in zip(learned.stray_shares, MIN_STRAY_SHARES, strict=True))
 
 
-def test_rates_move_when_the_batch_is_over() -> None:
-    """A batch is judged by one set of rates."""
+def test_rates_change_at_the_end_of_a_batch() -> None:
+    """One batch uses one set of rates."""
     learned = LearnedRates()
     learned.count_successes(100_000)
     assert learned.stray_rate == pytest.approx(1 / 40)
@@ -31,8 +31,8 @@ def test_rates_move_when_the_batch_is_over() -> None:
     assert learned.stray_rate < 1e-4
 
 
-def test_strays_teach_how_often_and_what_they_look_like() -> None:
-    """Ten resets in a thousand attempts."""
+def test_strays_change_the_stray_rate_and_its_classes() -> None:
+    """Ten of a thousand attempts are resets."""
     learned = LearnedRates()
     learned.count_strays([0, 0, 10, 0, 0, 0, 0], 1000)
     learned.update_rates()
@@ -41,8 +41,8 @@ def test_strays_teach_how_often_and_what_they_look_like() -> None:
     assert learned.stray_shares[FailureClass.CUT] > learned.stray_shares[FailureClass.UNREACHABLE]
 
 
-def test_bursts_teach_how_often_and_how_long() -> None:
-    """A quarter of an hour of silence, twice."""
+def test_bursts_change_the_burst_rate_and_its_duration() -> None:
+    """Two bursts of time-outs last a quarter of an hour each."""
     learned = LearnedRates()
     before = learned.burst_rates[FailureClass.SILENT]
     learned.count_burst(FailureClass.SILENT, 900.0, 1.0)
@@ -53,8 +53,8 @@ def test_bursts_teach_how_often_and_how_long() -> None:
     assert learned.burst_seconds[FailureClass.SILENT] == pytest.approx(650.0)
 
 
-def test_a_target_follows_its_vantage_until_it_has_seen_enough_itself() -> None:
-    """Own counts are shrunk, and kept within reason."""
+def test_the_rates_of_a_target_are_shrunk_towards_its_vantage() -> None:
+    """They stay within fixed bounds."""
     learned = LearnedRates()
 
     assert learned.target_stray_rate(0, 0) == pytest.approx(learned.stray_rate)
@@ -69,8 +69,8 @@ def test_a_target_follows_its_vantage_until_it_has_seen_enough_itself() -> None:
     )
 
 
-def test_leaks_seen_here_are_expected_of_the_next_block() -> None:
-    """But for no more than four attempts' worth."""
+def test_earlier_leaks_are_the_prior_of_the_next_block() -> None:
+    """They weigh at most four attempts."""
     learned = LearnedRates()
     base = learned.leak_prior(AFTER_FAILURE)
     learned.count_leaks([50, 0, 0], [100, 0, 0])
@@ -80,17 +80,17 @@ def test_leaks_seen_here_are_expected_of_the_next_block() -> None:
 
 
 def test_a_cautious_share_lies_above_the_mean() -> None:
-    """And comes down as evidence grows."""
+    """It approaches the mean as counts grow."""
     assert cautious_share(1, 10) > cautious_share(100, 1000) > 0.1
 
 
-def test_counts_survive_as_plain_data() -> None:
-    """The rates in force, too: they are of the last batch."""
+def test_plain_data_restores_the_counts() -> None:
+    """The rates of the last batch are restored, too."""
     learned = LearnedRates()
     learned.count_strays([1, 2, 0, 0, 0, 0, 1], 50)
     learned.count_burst(FailureClass.SILENT, 77.0, 1.0)
 
-    again = LearnedRates.of(learned.plain())
+    again = LearnedRates.from_plain(learned.to_plain())
 
-    assert again.plain() == learned.plain()
+    assert again.to_plain() == learned.to_plain()
     assert again.stray_rate == learned.stray_rate

@@ -17,8 +17,8 @@ Said = Callable[[Any], list[tuple[str, str, str]]]
 OTHERS = dict.fromkeys("bcdef", ". . . . . . . . . . . . . . . .")
 
 
-def test_injected_answers_are_called_in_the_first_round(settled: Any, said: Said) -> None:
-    """With three re-tests."""
+def test_injected_answers_are_reported_in_the_first_round(settled: Any, said: Said) -> None:
+    """The round has three re-tests."""
     (block,) = settled.play(a="XXXX", **dict.fromkeys("bcdef", "."))
 
     assert said([block]) == [("a", "reachable", "blocked")]
@@ -28,8 +28,8 @@ def test_injected_answers_are_called_in_the_first_round(settled: Any, said: Said
     assert {"failures", "attempts", "rounds", "regime", "share", "stray"} <= block.evidence.keys()
 
 
-def test_the_end_of_a_block_is_called_in_the_first_round_too(settled: Any, said: Said) -> None:
-    """When it did not leak."""
+def test_the_end_of_a_full_block_is_reported_in_the_first_round(settled: Any, said: Said) -> None:
+    """The block did not leak."""
     settled.play(a="XXXX " + "X " * 50, **OTHERS)
     (end,) = settled.play(a="....", **dict.fromkeys("bcdef", "."))
 
@@ -38,8 +38,8 @@ def test_the_end_of_a_block_is_called_in_the_first_round_too(settled: Any, said:
     assert end.evidence["leak"] < 0.05
 
 
-def test_silence_is_called_after_a_quarter_of_an_hour(settled: Any) -> None:
-    """And dated back to its beginning."""
+def test_time_outs_are_reported_after_a_quarter_of_an_hour(settled: Any) -> None:
+    """The onset is the first time-out."""
     begin = settled.round
     (block,) = settled.play(a="WWWW" + " W" * 15, **OTHERS)
 
@@ -54,22 +54,22 @@ def test_silence_is_called_after_a_quarter_of_an_hour(settled: Any) -> None:
     ("word", "after"), [("SSSS", "blocked"), ("TTTT", "throttled"), ("DDDD", "down"), ("NNNN", "unreachable")]
 )
 def test_the_status_follows_the_regime(settled: Any, word: str, after: str) -> None:
-    """Each kind of failure has its own word."""
+    """Each failure class leads to its own status."""
     line = " ".join([word, *[word[0]] * 12])
     found = settled.play(a=line, **OTHERS)
 
     assert [one.after for one in found] == [after]
 
 
-def test_a_target_that_never_worked_passes_from_unknown(settled: Any, said: Said) -> None:
-    """Nobody knows whether it ever did."""
+def test_a_target_that_never_worked_changes_from_unknown(settled: Any, said: Said) -> None:
+    """Its earlier status is not known."""
     found = settled.play(new="XXXX", **dict.fromkeys("bcdef", "."))
 
     assert said(found) == [("new", "unknown", "blocked")]
 
 
-def test_when_most_targets_fail_nothing_is_said(settled: Any) -> None:
-    """A dead uplink, a captive portal: two hours of them, and the way back."""
+def test_no_target_is_reported_while_most_targets_fail(settled: Any) -> None:
+    """The uplink is dead for two hours, then a captive portal answers, then it works."""
     for word in ("NNNN", "SSSS", "WWWW", "MMMM"):
         line = " ".join([word] * 24 + ["...."])
 
@@ -77,23 +77,23 @@ def test_when_most_targets_fail_nothing_is_said(settled: Any) -> None:
         assert not settled.detector.network.suspect
 
 
-def test_injected_answers_are_believed_even_then(settled: Any, said: Said) -> None:
-    """They prove that the vantage works, if another target does, too."""
+def test_injected_answers_are_reported_by_a_suspect_vantage(settled: Any, said: Said) -> None:
+    """Another target works, so the vantage does."""
     found = settled.play(a="XXXX", b="XXXX", c="XXXX", d="XXXX", e="XXXX", f=".")
 
     assert {one[0] for one in said(found)} == set("abcde")
 
 
-def test_the_others_must_vouch_in_the_first_round(settled: Any) -> None:
-    """A lone target is called a round later."""
+def test_the_first_round_needs_a_comparison(settled: Any) -> None:
+    """A lone target is reported one round later."""
     assert settled.play(a="SSSS") == []
     assert settled.detector.network.decisions["a"].reason is Reason.NOT_CONFIRMED
 
     assert len(settled.play(a="S")) == 1
 
 
-def test_targets_that_are_looked_at_far_apart_share_an_outage_all_the_same(settled: Any) -> None:
-    """No batch holds three of them, so the gate sees nothing; the alibi does, and what was shared is forgotten."""
+def test_targets_measured_far_apart_can_share_an_outage(settled: Any) -> None:
+    """No batch holds three of them, so only the comparison finds it; the shared evidence is discarded."""
     names = "abcdef"
     begin = 300.0 * settled.round
     found = []
@@ -107,7 +107,7 @@ def test_targets_that_are_looked_at_far_apart_share_an_outage_all_the_same(settl
 
 
 def test_a_shared_failure_counts_after_three_hours(settled: Any) -> None:
-    """Five of six targets blocked at once by cut connections, looked at far apart."""
+    """Five of six targets, measured far apart, are reset at once."""
     begin = 300.0 * settled.round
     found = []
     for number in range(30):
@@ -119,8 +119,8 @@ def test_a_shared_failure_counts_after_three_hours(settled: Any) -> None:
     assert min(one.time for one in found) >= settled.verdict_input("a", ".", begin + 3 * 3600).time
 
 
-def test_where_anchors_answer_a_shared_failure_counts_at_once(settled: Any) -> None:
-    """Five of six targets blocked by a page: each is called in the first round; by resets: within half an hour."""
+def test_a_shared_failure_counts_at_once_while_anchors_answer(settled: Any) -> None:
+    """Five of six targets are blocked: by a page, reported in the first round; by resets, within half an hour."""
     settled.anchors = (AnchorOutcome(),)
     state = settled.detector.dump()
     for line, f in (("SSSS", "."), ("MMMM M M M M M", ". . . . . .")):
@@ -130,24 +130,24 @@ def test_where_anchors_answer_a_shared_failure_counts_at_once(settled: Any) -> N
         assert {(one.target, one.after) for one in found} == {(target, "blocked") for target in "abcde"}
 
 
-def test_one_target_alone_is_vouched_for_by_anchors(settled: Any) -> None:
-    """In the first round, where without them a second is needed."""
+def test_anchors_confirm_a_lone_target_in_the_first_round(settled: Any) -> None:
+    """Without anchors it needs a second round."""
     settled.anchors = (AnchorOutcome(failure="timeout"), AnchorOutcome())
 
     assert len(settled.play(a="SSSS")) == 1
 
 
 @pytest.mark.parametrize("anchor", [AnchorOutcome(failure="timeout"), AnchorOutcome(foreign_content=True)])
-def test_anchors_that_do_not_answer_vouch_for_nothing(settled: Any, anchor: AnchorOutcome) -> None:
-    """Nor does a portal that answers in their place."""
+def test_failed_anchors_confirm_nothing(settled: Any, anchor: AnchorOutcome) -> None:
+    """The page of a portal in place of an anchor confirms nothing either."""
     settled.anchors = (anchor,)
 
     assert settled.play(**dict.fromkeys("abcde", "MMMM M M"), f=". . .") == []
     assert settled.detector.network.suspect
 
 
-def test_anchors_do_not_vouch_for_silence(settled: Any) -> None:
-    """Two hours of it at five of six targets: part of the uplink may be dead."""
+def test_anchors_do_not_confirm_time_outs(settled: Any) -> None:
+    """Five of six targets time out for two hours: half of the uplink may be down."""
     settled.anchors = (AnchorOutcome(),)
     line = " ".join(["WWWW"] * 24 + ["...."])
 
@@ -155,7 +155,7 @@ def test_anchors_do_not_vouch_for_silence(settled: Any) -> None:
 
 
 def test_a_change_of_cause_is_an_update(settled: Any) -> None:
-    """From injected answers to silence: no transition, one update, the new causes believed."""
+    """After injected answers come time-outs: no transition, one update, new causes."""
     settled.play(a="XXXX " + "X " * 40, **OTHERS)
     assert settled.detector.updates() == []
 
@@ -166,40 +166,40 @@ def test_a_change_of_cause_is_an_update(settled: Any) -> None:
     assert settled.detector.updates() == []
 
 
-def test_a_site_that_goes_down_while_blocked_turns(settled: Any, said: Said) -> None:
-    """A transition between two failing statuses."""
+def test_a_blocked_site_that_goes_down_is_a_transition(settled: Any, said: Said) -> None:
+    """Both statuses are failures."""
     settled.play(a="XXXX " + "X " * 15, **OTHERS)
 
     assert said(settled.play(a="D " * 16, **OTHERS)) == [("a", "blocked", "down")]
 
 
 def test_rates_are_learned_and_kept(settled: Any) -> None:
-    """Five days of peace make a trusted vantage; its counts survive as plain data."""
+    """After five days a vantage is no longer new; plain data restores its counts."""
     network = settled.detector.network
 
     assert network.learned.rounds > TRUSTED_AFTER_ROUNDS
     assert network.learned.stray_rate < 0.005
-    assert NetworkSeries.of(network.plain()).plain() == network.plain()
+    assert NetworkSeries.from_plain(network.to_plain()).to_plain() == network.to_plain()
 
 
-def test_a_clock_set_back_takes_everything_along(settled: Any) -> None:
-    """The outage that makes the vantage suspect, and the series under it, are as old as they were."""
+def test_a_clock_set_back_shifts_every_moment(settled: Any) -> None:
+    """The age of the outage and of the series stays."""
     line = " ".join(["NNNN"] * 3)
     settled.play(**dict.fromkeys("abcde", line), f=". . .")
     network = settled.detector.network
     assert network.suspect
     since, worked = network.shared_failures.since, network.series["f"].worked
-    before = network.plain()
+    before = network.to_plain()
     network.shift(-3600.0)
 
     assert network.shared_failures.since == since - 3600.0
     assert network.series["f"].worked == worked - 3600.0
     network.shift(3600.0)
-    assert network.plain() == before
+    assert network.to_plain() == before
 
 
-def test_flapping_is_called_sooner_each_time(settled: Any) -> None:
-    """The third interference of two days needs less evidence."""
+def test_a_flapping_target_needs_less_evidence(settled: Any) -> None:
+    """It is interfered with for the third time in two days."""
     thresholds = []
     for _ in range(3):
         found = settled.play(a="MMMM " + "M " * 9 + "....", **OTHERS)

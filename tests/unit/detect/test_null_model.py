@@ -20,7 +20,7 @@ steps = st.lists(
 
 @given(steps)
 def test_the_belief_stays_a_probability(path: list[tuple[float, int | None, float]]) -> None:
-    """Whatever is seen, whenever."""
+    """This holds after any sequence of samples."""
     belief = null_model.initial_belief(EPS)
     for dt, failure_class, stray in path:
         null_model.predict(belief, dt, EPS, TAU)
@@ -36,13 +36,13 @@ def test_the_belief_stays_a_probability(path: list[tuple[float, int | None, floa
 
 
 def test_rows_are_probabilities() -> None:
-    """Failures of a burst look like something."""
+    """Each row sums to 1."""
     for row in null_model.BURST_CLASS_SHARES:
         assert sum(row) == pytest.approx(1.0, abs=0.01)
 
 
-def test_repeated_failures_are_soon_taken_for_a_burst() -> None:
-    """Four time-outs within a minute: an episode, and a fifth is no news."""
+def test_repeated_failures_are_a_burst() -> None:
+    """Four time-outs within a minute are one episode, and the fifth is expected."""
     belief = null_model.initial_belief(EPS)
     chances = []
     for dt in (0.0, 15.0, 15.0, 15.0, 15.0):
@@ -54,8 +54,8 @@ def test_repeated_failures_are_soon_taken_for_a_burst() -> None:
     assert chances[-1] > 0.6
 
 
-def test_a_burst_is_forgotten_in_time() -> None:
-    """It decays with its learned duration; after a night nothing is left but what may have begun since."""
+def test_the_belief_in_a_burst_decays() -> None:
+    """After a night only bursts that may have begun since remain."""
     belief = [0.0] * 8
     belief[FailureClass.SILENT] = 1.0
 
@@ -66,8 +66,8 @@ def test_a_burst_is_forgotten_in_time() -> None:
     assert belief[null_model.GOOD_STATE] > 0.99
 
 
-def test_looking_twice_at_once_does_not_move_the_belief() -> None:
-    """No time, no change."""
+def test_predict_without_elapsed_time_changes_nothing() -> None:
+    """Zero seconds leave the belief as it is."""
     belief = null_model.initial_belief(EPS)
     before = list(belief)
 

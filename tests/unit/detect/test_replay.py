@@ -23,15 +23,15 @@ def blocked_and_back(scene: Any) -> list[bytes]:
     return [line(one) for one in scene.inputs(a=" ".join(["."] * 288 + ["XXXX"] + ["X"] * 12 + ["...."]), **names)]
 
 
-def test_transitions_come_out_of_a_file(scene: Any) -> None:
-    """Blocked, and reachable again."""
+def test_a_file_gives_its_transitions(scene: Any) -> None:
+    """The target is blocked and reachable again."""
     found = [one for one in replay(blocked_and_back(scene)) if isinstance(one, Transition)]
 
     assert [(one.target, one.after) for one in found] == [("a", "blocked"), ("a", "reachable")]
 
 
-def test_it_is_the_detector_the_agent_runs(scene: Any, new_scene: Callable[[], Any]) -> None:
-    """Line by line the same."""
+def test_replay_equals_the_agents_detector(scene: Any, new_scene: Callable[[], Any]) -> None:
+    """Both get the same verdicts and give the same transitions."""
     lines = blocked_and_back(scene)
     other = new_scene()
     names = dict.fromkeys("bcdef", " ".join("." * 320))
@@ -41,7 +41,7 @@ def test_it_is_the_detector_the_agent_runs(scene: Any, new_scene: Callable[[], A
 
 
 def test_a_bad_line_is_named_and_skipped(scene: Any) -> None:
-    """And changes nothing else; blank lines are no lines."""
+    """It changes nothing else; blank lines are skipped silently."""
     lines = blocked_and_back(scene)
     spoiled = [*lines[:5], b"oops\n", b'{"time": 1}\n', b"\n", b"\xff\xfe\n", b"[" * 3000, *lines[5:]]
     spoiled.insert(3, line(scene.verdict_input("a", ".", 0.0)).replace(b"2017-", b"0017-"))
@@ -52,7 +52,7 @@ def test_a_bad_line_is_named_and_skipped(scene: Any) -> None:
 
 
 def test_time_that_goes_back_is_an_error_with_its_place(scene: Any) -> None:
-    """Line and moments."""
+    """The message has the line and both times."""
     lines = blocked_and_back(scene)
 
     with pytest.raises(
@@ -62,8 +62,8 @@ def test_time_that_goes_back_is_an_error_with_its_place(scene: Any) -> None:
     assert caught.value.status is ExitStatus.USAGE
 
 
-def test_equal_moments_are_in_order(scene: Any) -> None:
-    """Two verdicts of one moment."""
+def test_verdicts_of_the_same_time_are_in_order(scene: Any) -> None:
+    """Two verdicts may have one time."""
     one = line(scene.verdict_input("a", ".", 0.0))
 
     assert list(replay([one, one])) == []
@@ -71,7 +71,7 @@ def test_equal_moments_are_in_order(scene: Any) -> None:
 
 @pytest.mark.parametrize("lines", [[], [b"\n", b"oops\n"]])
 def test_a_file_without_verdicts_ends_no_round(scene: Any, lines: list[bytes]) -> None:
-    """The round that a stored state had open stays so: nothing says that it is over."""
+    """An open round of the stored state stays open."""
     scene.detector.feed(scene.verdict_input("a", "X", 0.0))
     before = scene.detector.dump()
 
@@ -81,8 +81,8 @@ def test_a_file_without_verdicts_ends_no_round(scene: Any, lines: list[bytes]) -
     assert scene.detector.dump() == before
 
 
-def test_it_streams(scene: Any) -> None:
-    """A transition comes out as soon as the next batch shows its batch to be over."""
+def test_transitions_are_yielded_while_reading(scene: Any) -> None:
+    """A transition comes as soon as the next batch begins."""
     seen = 0
 
     def counted() -> Iterator[bytes]:
@@ -99,7 +99,7 @@ def test_it_streams(scene: Any) -> None:
 
 @pytest.mark.parametrize("seconds", [5.0, 60.0, 900.0])
 def test_rounds_may_be_of_any_length(scene: Any, seconds: float) -> None:
-    """A block is found and its end, whatever the rhythm of the rounds."""
+    """A block and its end are found at any interval of rounds."""
     lines = []
     for number in range(400):
         for place, target in enumerate("abcdef"):
@@ -112,8 +112,8 @@ def test_rounds_may_be_of_any_length(scene: Any, seconds: float) -> None:
     assert [one.after for one in found if isinstance(one, Transition)] == ["blocked", "reachable"]
 
 
-def test_one_target_alone_is_enough(scene: Any) -> None:
-    """No others to vouch for it: a second round does."""
+def test_a_single_target_is_reported(scene: Any) -> None:
+    """Without other targets it needs a second round."""
     lines = [line(one) for one in scene.inputs(a=" ".join(["."] * 60 + ["S"] * 20 + ["."] * 20))]
     found = [one for one in replay(lines) if isinstance(one, Transition)]
 

@@ -40,16 +40,16 @@ def interfered(*samples: Sample) -> tuple[Series, LearnedRates]:
     return series, learned
 
 
-def test_a_success_keeps_it_at_rest() -> None:
-    """And teaches its own attempts."""
+def test_a_success_keeps_a_series_at_rest() -> None:
+    """It counts as an attempt."""
     series, _ = taken(sample(300.0), sample(600.0))
 
     assert series.state is SeriesState.REST
     assert (series.worked, series.attempts, series.since) == (600.0, 2.0, 300.0)
 
 
-def test_a_failure_puts_it_under_suspicion_and_dates_it() -> None:
-    """In the middle between the last success and the first failure."""
+def test_a_failure_begins_a_suspicion() -> None:
+    """Its onset is the middle between the last success and the first failure."""
     series, _ = taken(sample(300.0), sample(600.0, FailureClass.PROVEN))
 
     assert series.state is SeriesState.SUSPICION
@@ -58,8 +58,8 @@ def test_a_failure_puts_it_under_suspicion_and_dates_it() -> None:
     assert series.suspicion.proven
 
 
-def test_a_stray_is_forgotten_by_itself() -> None:
-    """After some successes it rests, and has learned."""
+def test_a_stray_failure_leads_back_to_rest() -> None:
+    """Some successes later the series is at rest and has learned the stray."""
     series, _ = taken(
         sample(300.0), sample(600.0, FailureClass.UNREACHABLE), *(sample(600.0 + 300.0 * n) for n in range(1, 12))
     )
@@ -68,10 +68,10 @@ def test_a_stray_is_forgotten_by_itself() -> None:
     assert series.strays == 1.0
 
 
-def test_a_fault_that_most_others_shared_is_over_with_the_first_success() -> None:
-    """It was the vantage's, so nothing of it is learned about the target."""
+def test_a_shared_failure_ends_with_the_first_success() -> None:
+    """The vantage caused it, so nothing is learned about the target."""
     series, learned = taken(sample(300.0), *(sample(600.0 + 15.0 * n, FailureClass.SILENT) for n in range(4)))
-    before = learned.plain()
+    before = learned.to_plain()
     assert series.suspicion is not None
     series.suspicion.shared = True
 
@@ -79,11 +79,11 @@ def test_a_fault_that_most_others_shared_is_over_with_the_first_success() -> Non
 
     assert series.state is SeriesState.REST
     assert (series.strays, series.bursts, series.worked) == (0.0, None, 900.0)
-    assert learned.plain() == before
+    assert learned.to_plain() == before
 
 
-def test_a_target_learns_its_own_bursts_one_upon_the_other() -> None:
-    """Twice a minute of silence that was over by the next round."""
+def test_a_target_counts_its_own_bursts() -> None:
+    """Two bursts of a minute are added up."""
     episode = [FailureClass.SILENT] * 4
     samples = [sample(300.0)]
     for begin in (600.0, 12_600.0):
@@ -100,7 +100,7 @@ def test_a_target_learns_its_own_bursts_one_upon_the_other() -> None:
 
 
 def test_interference_counts_the_attempts_since_its_onset() -> None:
-    """So that its leak is known from the first moment."""
+    """The leak is therefore known at the alarm."""
     series, learned = taken(sample(300.0), *(sample(600.0 + 15.0 * n, FailureClass.PROVEN) for n in range(4)))
     series.interfere(PROVEN, 450.0, 20.0, learned)
 
@@ -110,8 +110,8 @@ def test_interference_counts_the_attempts_since_its_onset() -> None:
     assert series.since == 450.0
 
 
-def test_a_leak_before_the_alarm_counts_and_what_came_before_the_onset_does_not() -> None:
-    """A stray an hour before is none of the block's attempts; a success between two failures is its leak."""
+def test_only_attempts_since_the_onset_count_in_the_leak() -> None:
+    """A stray an hour earlier does not count; a success between two failures does."""
     early = [sample(600.0, FailureClass.UNREACHABLE), sample(615.0)]
     block = [
         sample(4200.0, FailureClass.PROVEN),
@@ -131,7 +131,7 @@ def test_a_leak_before_the_alarm_counts_and_what_came_before_the_onset_does_not(
 
 
 def test_an_alarm_without_a_suspicion_begins_with_an_empty_count() -> None:
-    """Nothing was tried since its onset that anybody remembers."""
+    """No attempts since the onset are recorded."""
     series, learned = taken(sample(300.0))
     series.interfere(PROVEN, 450.0, 20.0, learned)
 
@@ -140,8 +140,8 @@ def test_an_alarm_without_a_suspicion_begins_with_an_empty_count() -> None:
     assert sum(series.interference.tried) == 0
 
 
-def test_a_success_while_interfered_with_is_hope_dated_after_the_last_failure() -> None:
-    """In the middle of the two; the status stays until somebody calls it over."""
+def test_a_success_during_interference_is_evidence_for_its_end() -> None:
+    """The end is dated between the last failure and the success; the status stays."""
     series, _ = interfered(sample(900.0, FailureClass.PROVEN), sample(1200.0))
 
     assert series.state is SeriesState.INTERFERENCE
@@ -151,8 +151,8 @@ def test_a_success_while_interfered_with_is_hope_dated_after_the_last_failure() 
     assert (series.worked, series.failing_since) == (1200.0, 0.0)
 
 
-def test_a_failure_while_interfered_with_takes_the_hope_away() -> None:
-    """And what had been hope is counted as a leak."""
+def test_a_failure_during_interference_resets_the_evidence_for_its_end() -> None:
+    """The successes before it count as leaks."""
     series, _ = interfered(sample(900.0), sample(1200.0, FailureClass.PROVEN))
 
     assert series.interference is not None
@@ -162,8 +162,8 @@ def test_a_failure_while_interfered_with_takes_the_hope_away() -> None:
     assert series.failing_since == 1200.0
 
 
-def test_another_status_starts_again_with_the_evidence_that_called_it() -> None:
-    """What was tried before was tried at something else; the new causes are the newest failure's."""
+def test_a_change_of_regime_resets_the_counts() -> None:
+    """The causes are those of the newest failure."""
     series, _ = interfered(*(sample(900.0 + 300.0 * n, FailureClass.DOWN) for n in range(8)))
     assert series.interference is not None
     evidence = series.interference.turning[DOWN]
@@ -178,17 +178,17 @@ def test_another_status_starts_again_with_the_evidence_that_called_it() -> None:
 
 
 def test_only_interference_can_be_cleared() -> None:
-    """A target at rest or under suspicion stays as it is."""
+    """A series at rest or under suspicion stays as it is."""
     for samples in ([sample(300.0)], [sample(300.0), sample(600.0, FailureClass.CUT)]):
         series, learned = taken(*samples)
-        before = series.plain()
+        before = series.to_plain()
         series.clear(learned)
 
-        assert series.plain() == before
+        assert series.to_plain() == before
 
 
-def test_what_is_over_soon_is_learned_as_a_burst_and_what_lasted_is_remembered() -> None:
-    """25 minutes make the difference; two such blocks in two days are flapping, faults of the site are not."""
+def test_a_short_interference_is_a_burst_and_a_long_one_counts_for_flapping() -> None:
+    """The limit is 25 minutes; `down` and `unreachable` do not flap."""
     series, learned = taken(sample(300.0), sample(600.0, FailureClass.PROVEN))
     for n, regime in enumerate((PROVEN, UNREACHABLE, PROVEN)):
         assert not series.flaps(20_000.0)
@@ -209,23 +209,23 @@ def test_what_is_over_soon_is_learned_as_a_burst_and_what_lasted_is_remembered()
     assert series.bursts[FailureClass.UNREACHABLE] > 0
 
 
-def test_a_suspicion_of_the_batch_before_an_outage_is_forgotten() -> None:
-    """It was of the same making; an older one stays, and one that proves itself, too."""
+def test_an_outage_discards_a_suspicion_of_one_batch() -> None:
+    """An older suspicion and a self-evident one stay."""
     fresh, _ = taken(sample(300.0), sample(600.0, FailureClass.FORGED))
-    fresh.forget_one_batch()
+    fresh.drop_single_batch()
     assert fresh.state is SeriesState.REST
 
     older, _ = taken(sample(300.0), sample(600.0, FailureClass.FORGED), sample(900.0, FailureClass.FORGED))
-    older.forget_one_batch()
+    older.drop_single_batch()
     assert older.state is SeriesState.SUSPICION
 
     proven, _ = taken(sample(300.0), sample(600.0, FailureClass.PROVEN))
-    proven.forget_one_batch()
+    proven.drop_single_batch()
     assert proven.state is SeriesState.SUSPICION
 
 
-def test_an_outage_that_began_in_silence_teaches_that_silence_is_ordinary() -> None:
-    """A site that goes down is silent before the control knows."""
+def test_time_outs_at_the_beginning_of_an_outage_are_learned_as_ordinary() -> None:
+    """A site that goes down times out before the control notices."""
     learned = LearnedRates()
     series, _ = taken(
         sample(300.0), *(sample(600.0 + 15.0 * n, FailureClass.SILENT) for n in range(3)), learned=learned
@@ -238,21 +238,21 @@ def test_an_outage_that_began_in_silence_teaches_that_silence_is_ordinary() -> N
 
 
 @pytest.mark.parametrize("classes", [[], [FailureClass.PROVEN], [FailureClass.SILENT] * 40])
-def test_it_survives_as_plain_data_within_two_kilobytes(classes: list[FailureClass]) -> None:
-    """At rest a few bytes, at worst under 2 KB (issue 4)."""
+def test_plain_data_of_a_series_is_below_two_kilobytes(classes: list[FailureClass]) -> None:
+    """A series at rest needs a few bytes."""
     series, learned = taken(
         sample(300.0), *(sample(600.0 + 300.0 * n, failure_class) for n, failure_class in enumerate(classes))
     )
     if len(classes) > 10:
         series.interfere(PROVEN, 450.0, 20.0, learned)
-    packed = msgspec.msgpack.encode(series.plain())
+    packed = msgspec.msgpack.encode(series.to_plain())
 
-    assert Series.of(msgspec.msgpack.decode(packed)).plain() == series.plain()
+    assert Series.from_plain(msgspec.msgpack.decode(packed)).to_plain() == series.to_plain()
     assert len(packed) < (2048 if classes else 200)
 
 
-def test_it_moves_with_the_clock() -> None:
-    """Every remembered moment, and none that is not there."""
+def test_shift_moves_every_moment_of_a_series() -> None:
+    """Moments that are 0 stay 0."""
     series, _ = taken(sample(5000.0), sample(5300.0, FailureClass.PROVEN))
     series.shift(-3600.0)
 
@@ -264,8 +264,8 @@ def test_it_moves_with_the_clock() -> None:
     assert (quiet.first, quiet.worked, quiet.failed, quiet.failing_since) == (1400.0, 1400.0, 0.0, 0.0)
 
 
-def test_what_is_interfered_with_moves_with_the_clock() -> None:
-    """Its onset and the hope that it is over, and the ends of those before it."""
+def test_shift_moves_the_moments_of_an_interference() -> None:
+    """It moves the onset, the date of the end, and the ends of earlier ones."""
     series, learned = interfered(sample(9000.0))
     assert series.interference is not None
     series.past = [100_000.0]
@@ -284,10 +284,10 @@ words = st.lists(st.sampled_from([".", ".", "XXXX", "SSSS", "W", "N", "D", ".N",
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(series=st.lists(words, min_size=3, max_size=5))
-def test_a_series_moves_only_along_the_table(new_scene: Callable[[], Any], series: list[list[str]]) -> None:
-    """Whatever happens, every step is an edge."""
+def test_a_series_changes_only_along_the_state_table(new_scene: Callable[[], Any], series: list[list[str]]) -> None:
+    """This holds for any sequence of samples."""
     scene = new_scene()
-    scene.peace(30)
+    scene.all_reachable(30)
     steps = {(edge.before, edge.after) for edge in STATE_CHANGES}
     before = dict.fromkeys(scene.detector.network.series, SeriesState.REST)
     for number in range(max((len(line) for line in series), default=0)):
@@ -301,10 +301,10 @@ def test_a_series_moves_only_along_the_table(new_scene: Callable[[], Any], serie
 
 
 def test_every_state_can_be_left_and_reached() -> None:
-    """No dead end in the table."""
+    """The table has no dead end."""
     assert {edge.before for edge in STATE_CHANGES} == {edge.after for edge in STATE_CHANGES} == set(SeriesState)
 
 
 def test_only_changes_of_status_are_reported() -> None:
-    """An update is told otherwise."""
+    """A cause update is not a transition."""
     assert [edge.event.split(":")[0] for edge in STATE_CHANGES if edge.reported] == ["alarm", "clear", "turn"]

@@ -26,16 +26,16 @@ def watched(worked: float, failed: float) -> Series:
     return series
 
 
-def test_failures_of_most_targets_are_the_vantages() -> None:
-    """At least three, at least half."""
+def test_failures_of_most_targets_make_the_vantage_suspect() -> None:
+    """At least three, and at least half, must fail."""
     assert SharedFailures().suspects(batch(3, 3), 0.0)
     assert SharedFailures().suspects(batch(0, 3), 0.0)
     assert not SharedFailures().suspects(batch(4, 3), 0.0)
     assert not SharedFailures().suspects(batch(0, 2), 0.0)
 
 
-def test_targets_that_are_interfered_with_speak_neither_for_nor_against_the_vantage() -> None:
-    """Nine blocked ones that fail accuse nobody; nine that work excuse nobody."""
+def test_interfered_targets_do_not_count() -> None:
+    """Nine blocked targets that fail, or that work, change nothing."""
     blocked, leaking = batch(0, 9), batch(9, 0)
     for series, _ in [*blocked, *leaking]:
         series.interfere(PROVEN, 0.0, 20.0, LearnedRates())
@@ -44,8 +44,8 @@ def test_targets_that_are_interfered_with_speak_neither_for_nor_against_the_vant
     assert SharedFailures().suspects([*batch(3, 3), *leaking], 0.0)
 
 
-def test_a_few_failures_together_are_a_crowd() -> None:
-    """Three, and a fifth of the targets: no reason to doubt them, one to learn nothing from them."""
+def test_a_fifth_of_failing_targets_is_a_crowd() -> None:
+    """The vantage is not suspect, but no bursts are learned."""
     shared_failures = SharedFailures()
 
     assert not shared_failures.suspects(batch(9, 3), 0.0)
@@ -54,8 +54,8 @@ def test_a_few_failures_together_are_a_crowd() -> None:
     assert not shared_failures.crowded
 
 
-def test_the_gate_gives_way_after_three_hours() -> None:
-    """A vantage that fails for so long has lost its excuse."""
+def test_shared_failures_count_after_three_hours() -> None:
+    """A fault of the vantage does not last so long."""
     shared_failures = SharedFailures()
     held = [shared_failures.suspects(batch(1, 9), 300.0 * n) for n in range(MAX_SUSPECT_BATCHES + 1)]
 
@@ -63,8 +63,8 @@ def test_the_gate_gives_way_after_three_hours() -> None:
     assert shared_failures.lasting
 
 
-def test_three_hours_are_meant_by_the_clock_and_in_rounds() -> None:
-    """Batches may follow one another faster than rounds, and a laptop may sleep between two of them."""
+def test_three_hours_must_pass_in_time_and_in_batches() -> None:
+    """Batches may be shorter than rounds, and a laptop may sleep between two."""
     fast = SharedFailures()
     assert all(fast.suspects(batch(1, 9), 150.0 * n) for n in range(MAX_SUSPECT_BATCHES + 20))
 
@@ -73,8 +73,8 @@ def test_three_hours_are_meant_by_the_clock_and_in_rounds() -> None:
     assert asleep.suspects(batch(1, 9), 9 * 3600.0)
 
 
-def test_the_last_of_a_mass_block_find_the_gate_still_open() -> None:
-    """It closes again when nothing fails any more."""
+def test_shared_failures_count_until_nothing_fails() -> None:
+    """After that the test begins again."""
     shared_failures = SharedFailures()
     for n in range(MAX_SUSPECT_BATCHES + 1):
         shared_failures.suspects(batch(1, 9), 300.0 * n)
@@ -86,27 +86,27 @@ def test_the_last_of_a_mass_block_find_the_gate_still_open() -> None:
     assert shared_failures.suspects(batch(1, 9), 12_600.0)
 
 
-def test_a_suspect_vantage_tells_only_what_proves_itself() -> None:
-    """An injected answer while another target works."""
+def test_only_self_evident_failures_of_a_suspect_vantage_are_evidence() -> None:
+    """An injected answer is evidence while another target works."""
     samples = [sample(1), sample(2, FailureClass.SILENT), sample(3, FailureClass.PROVEN, proven=True)]
 
     assert admissible_samples(samples, others_work=True) == [samples[0], samples[2]]
     assert admissible_samples(samples, others_work=False) == [samples[0]]
 
 
-def test_what_anchors_bear_witness_to_is_not_the_vantages() -> None:
+def test_a_failure_confirmed_by_anchors_is_not_shared() -> None:
     """It is neither counted nor left out."""
-    vouched = [
+    anchored = [
         (Series(str(n)), [(float(n), int(FailureClass.CUT), (Cause.TCP_RESET,), ANCHOR_WITNESS)]) for n in range(9)
     ]
 
-    assert not SharedFailures().suspects([*batch(1, 0), *vouched], 0.0)
-    assert SharedFailures().suspects([*batch(1, 9), *vouched[:1]], 0.0)
-    assert admissible_samples(vouched[0][1], others_work=False) == vouched[0][1]
+    assert not SharedFailures().suspects([*batch(1, 0), *anchored], 0.0)
+    assert SharedFailures().suspects([*batch(1, 9), *anchored[:1]], 0.0)
+    assert admissible_samples(anchored[0][1], others_work=False) == anchored[0][1]
 
 
-def test_an_alibi_needs_three_that_worked_since() -> None:
-    """Unless the failure has lasted into another batch."""
+def test_a_comparison_needs_three_targets_that_worked_since() -> None:
+    """A failure that lasts into another batch does not need them."""
     working = [watched(100.0 + n, 0.0) for n in range(3)]
     myself = watched(10.0, 90.0)
 
@@ -115,8 +115,8 @@ def test_an_alibi_needs_three_that_worked_since() -> None:
     assert ComparisonTargets([*working[:2], myself], []).holds("me", 90.0, lasting=True, alike=True)
 
 
-def test_what_is_scattered_over_the_round_is_no_outage_that_began_in_it() -> None:
-    """Two with a telling mark before, for each that began to fail after the last success; strays do not count."""
+def test_failures_spread_over_the_round_are_no_outage() -> None:
+    """Each failure after the last success needs two earlier ones of a specific class; strays do not count."""
     working = [watched(100.0 + 10 * n, 0.0) for n in range(5)]
     last = (Series("last"), [sample(150.0, FailureClass.FORGED)])
     before = [(Series(f"{n}"), [sample(105.0 + n, FailureClass.CUT)]) for n in range(2)]
@@ -128,8 +128,8 @@ def test_what_is_scattered_over_the_round_is_no_outage_that_began_in_it() -> Non
     assert not ComparisonTargets(working, [myself, *strays, last]).holds("me", 101.0, lasting=False, alike=True)
 
 
-def test_those_that_fail_with_it_must_not_be_more_than_those_that_work() -> None:
-    """However long it lasts."""
+def test_failing_targets_must_not_outnumber_working_ones() -> None:
+    """This holds however long the failure lasts."""
     working = [watched(200.0, 0.0)] * 3
     failing = [watched(10.0, 201.0)] * 5
 
@@ -137,23 +137,23 @@ def test_those_that_fail_with_it_must_not_be_more_than_those_that_work() -> None
     assert ComparisonTargets([*working, *failing[:4]], []).holds("me", 90.0, lasting=True, alike=True)
 
 
-def test_a_first_failure_of_another_kind_is_no_beginning() -> None:
-    """A stray just before the uplink dies: the others vouch for the stray only."""
+def test_a_first_failure_of_another_class_is_not_confirmed() -> None:
+    """It may be a stray just before the uplink went down."""
     comparison = ComparisonTargets([watched(100.0, 0.0)] * 3, [])
 
     assert not comparison.holds("me", 90.0, lasting=False, alike=False)
     assert comparison.holds("me", 90.0, lasting=True, alike=False)
 
 
-def test_looks_of_one_moment_count() -> None:
-    """Some vantages date a whole round alike."""
+def test_samples_of_the_same_time_count() -> None:
+    """Some vantages give a whole round one time."""
     working = [watched(100.0, 0.0)] * 3
 
     assert ComparisonTargets([*working, watched(10.0, 100.0)], []).holds("me", 100.0, lasting=False, alike=True)
 
 
-def test_witnesses_that_failed_themselves_afterwards_are_none() -> None:
-    """The last word of the others in the round must not be a failure: the uplink may have died since."""
+def test_targets_that_failed_afterwards_confirm_nothing() -> None:
+    """The uplink may have gone down after their success."""
     working = [watched(100.0 + n, 0.0) for n in range(5)]
     myself, other = watched(10.0, 101.0), watched(10.0, 110.0)
     late = Series("other")

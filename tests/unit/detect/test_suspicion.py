@@ -28,7 +28,7 @@ def work(suspicion: Suspicion, moment: float, batch: int = 1, dt: float = 15.0) 
 
 
 def test_one_injected_answer_weighs_more_than_one_time_out() -> None:
-    """Evidence by how seldom an ordinary fault looks like it."""
+    """Evidence grows with how rarely an ordinary fault looks like it."""
     injected, silent = Suspicion(LEARNED.burst_rates), Suspicion(LEARNED.burst_rates)
     fail(injected, 1000.0, FailureClass.PROVEN)
     fail(silent, 1000.0, FailureClass.SILENT)
@@ -38,8 +38,8 @@ def test_one_injected_answer_weighs_more_than_one_time_out() -> None:
     assert HYPOTHESES[silent.best()].regime == SILENT
 
 
-def test_the_fifth_time_out_in_a_minute_tells_nothing_new() -> None:
-    """It is the same episode."""
+def test_the_fifth_time_out_in_a_minute_adds_no_evidence() -> None:
+    """It belongs to the same episode."""
     suspicion = Suspicion(LEARNED.burst_rates)
     sums = []
     for n in range(6):
@@ -50,8 +50,8 @@ def test_the_fifth_time_out_in_a_minute_tells_nothing_new() -> None:
     assert sums[5] - sums[4] < 0.3
 
 
-def test_successes_bring_it_back_to_rest() -> None:
-    """The full block first, the leakiest alternative last."""
+def test_successes_bring_every_sum_back_to_zero() -> None:
+    """The full block goes first, the leakiest hypothesis last."""
     suspicion = Suspicion(LEARNED.burst_rates)
     fail(suspicion, 1000.0, FailureClass.UNREACHABLE)
     firsts = []
@@ -66,27 +66,27 @@ def test_successes_bring_it_back_to_rest() -> None:
 
 
 def test_a_stray_is_learned_as_a_stray() -> None:
-    """One failure followed by a success."""
+    """One failure is followed by a success."""
     learned = LearnedRates()
     suspicion = Suspicion(learned.burst_rates)
     fail(suspicion, 1000.0, FailureClass.CUT)
     work(suspicion, 1015.0)
 
-    strays, attempts, bursts = suspicion.teach(learned, 1015.0)
+    strays, attempts, bursts = suspicion.learn_into(learned, 1015.0)
 
     assert (strays, attempts, bursts) == (1.0, 2, [])
-    assert suspicion.teach(learned, 1030.0) == (0.0, 0, [])
+    assert suspicion.learn_into(learned, 1030.0) == (0.0, 0, [])
 
 
 def test_an_episode_is_learned_as_a_burst_of_its_length() -> None:
-    """From half a round before its first failure to half-way to the next success."""
+    """It lasts from half a round before its first failure to the middle before the next success."""
     learned = LearnedRates()
     suspicion = Suspicion(learned.burst_rates)
     for n in range(4):
         fail(suspicion, 1000.0 + 15.0 * n, FailureClass.SILENT)
     work(suspicion, 1345.0, 2, dt=300.0)
 
-    strays, _, bursts = suspicion.teach(learned, 1345.0)
+    strays, _, bursts = suspicion.learn_into(learned, 1345.0)
     learned.update_rates()
 
     assert strays == 0.0
@@ -94,8 +94,8 @@ def test_an_episode_is_learned_as_a_burst_of_its_length() -> None:
     assert learned.burst_seconds[FailureClass.SILENT] < 400.0
 
 
-def test_a_success_in_the_midst_of_a_burst_does_not_end_it() -> None:
-    """One of twelve attempts works there; the silence goes on, and is learned as one burst."""
+def test_a_success_within_a_burst_does_not_end_it() -> None:
+    """One of twelve attempts works, and one burst is learned."""
     learned = LearnedRates()
     suspicion = Suspicion(learned.burst_rates)
     for n in range(4):
@@ -105,14 +105,14 @@ def test_a_success_in_the_midst_of_a_burst_does_not_end_it() -> None:
         fail(suspicion, 1060.0 + 15.0 * n, FailureClass.SILENT)
     work(suspicion, 1405.0, 2, dt=300.0)
 
-    strays, _, bursts = suspicion.teach(learned, 1405.0)
+    strays, _, bursts = suspicion.learn_into(learned, 1405.0)
 
     assert strays == 0.0
     assert [kind for kind, _ in bursts] == [FailureClass.SILENT]
 
 
-def test_a_failure_of_another_kind_long_after_a_burst_is_a_stray() -> None:
-    """The burst is over by then, though nothing was seen to work in between."""
+def test_a_failure_of_another_class_long_after_a_burst_is_a_stray() -> None:
+    """No success between the two is needed."""
     learned = LearnedRates()
     suspicion = Suspicion(learned.burst_rates)
     for n in range(4):
@@ -120,14 +120,14 @@ def test_a_failure_of_another_kind_long_after_a_burst_is_a_stray() -> None:
     fail(suspicion, 8245.0, FailureClass.CUT, 2, dt=7200.0)
     work(suspicion, 8545.0, 3, dt=300.0)
 
-    strays, _, bursts = suspicion.teach(learned, 8545.0)
+    strays, _, bursts = suspicion.learn_into(learned, 8545.0)
 
     assert strays == 1.0
     assert [kind for kind, _ in bursts] == [FailureClass.SILENT]
 
 
-def test_two_bursts_hours_apart_are_not_one_long_one() -> None:
-    """Though nothing was seen to work in between: a failure unlike the first burst shows that it was over."""
+def test_two_bursts_hours_apart_are_two() -> None:
+    """A failure of another class shows that the first burst was over."""
     learned = LearnedRates()
     suspicion = Suspicion(learned.burst_rates)
     for n in range(4):
@@ -137,25 +137,25 @@ def test_two_bursts_hours_apart_are_not_one_long_one() -> None:
         fail(suspicion, 8260.0 + 15.0 * n, FailureClass.SILENT, 2)
     work(suspicion, 8605.0, 3, dt=300.0)
 
-    assert [kind for kind, _ in suspicion.teach(learned, 8605.0)[2]] == [FailureClass.SILENT, FailureClass.SILENT]
+    assert [kind for kind, _ in suspicion.learn_into(learned, 8605.0)[2]] == [FailureClass.SILENT, FailureClass.SILENT]
 
 
-def test_a_burst_that_goes_on_is_learned_as_far_as_it_went() -> None:
-    """To half-way between its last failure and the moment of learning."""
+def test_an_open_burst_is_learned_up_to_now() -> None:
+    """It ends in the middle between its last failure and the moment of learning."""
     learned, whole = LearnedRates(), LearnedRates()
     suspicion = Suspicion(learned.burst_rates)
     for n in range(4):
         fail(suspicion, 1000.0 + 15.0 * n, FailureClass.SILENT)
     weight = 0.3 if suspicion.peak > 9.0 else 1.0
 
-    assert suspicion.teach(learned, 1065.0) == (0.0, 0, [(FailureClass.SILENT, weight)])
-    assert suspicion.teach(learned, 1080.0) == (0.0, 0, [])
+    assert suspicion.learn_into(learned, 1065.0) == (0.0, 0, [(FailureClass.SILENT, weight)])
+    assert suspicion.learn_into(learned, 1080.0) == (0.0, 0, [])
     whole.count_burst(FailureClass.SILENT, 1055.0 - 850.0, weight)
-    assert learned.plain() == whole.plain()
+    assert learned.to_plain() == whole.to_plain()
 
 
-def test_eight_bursts_are_remembered_at_most() -> None:
-    """However often a target falls silent before it comes to rest; the state stays small."""
+def test_at_most_eight_bursts_are_recorded() -> None:
+    """The stored state stays small."""
     learned = LearnedRates()
     suspicion = Suspicion(learned.burst_rates)
     moment = 1000.0
@@ -166,11 +166,11 @@ def test_eight_bursts_are_remembered_at_most() -> None:
         work(suspicion, moment + 645.0, batch, dt=300.0)
         moment += 4245.0
 
-    assert len(suspicion.teach(learned, moment)[2]) == 8
+    assert len(suspicion.learn_into(learned, moment)[2]) == 8
 
 
-def test_failures_in_a_crowd_teach_no_bursts() -> None:
-    """They may have been the vantage's own."""
+def test_crowded_failures_are_not_learned_as_bursts() -> None:
+    """The vantage may have caused them."""
     learned = LearnedRates()
     suspicion = Suspicion(learned.burst_rates)
     for n in range(4):
@@ -178,45 +178,45 @@ def test_failures_in_a_crowd_teach_no_bursts() -> None:
     suspicion.crowded = True
     work(suspicion, 1345.0, 2, dt=300.0)
 
-    assert suspicion.teach(learned, 1345.0)[2] == []
+    assert suspicion.learn_into(learned, 1345.0)[2] == []
     assert not suspicion.crowded
 
 
-def test_what_fails_for_an_hour_is_not_learned_as_an_ordinary_fault() -> None:
-    """It may be a block that ended before it was called."""
+def test_an_hour_of_failures_is_not_learned_as_a_burst() -> None:
+    """It may be a block that ended before the alarm."""
     learned = LearnedRates()
     suspicion = Suspicion(learned.burst_rates)
     for n in range(13):
         fail(suspicion, 1000.0 + 300.0 * n, FailureClass.SILENT, n, dt=300.0)
     work(suspicion, 1000.0 + 300.0 * 13, 13, dt=300.0)
 
-    assert suspicion.teach(learned, 5000.0)[2] == []
+    assert suspicion.learn_into(learned, 5000.0)[2] == []
 
 
 def test_the_trail_is_bounded() -> None:
-    """However long it lasts."""
+    """It keeps the newest attempts."""
     suspicion = Suspicion(LEARNED.burst_rates)
     for n in range(200):
         fail(suspicion, 1000.0 + n, FailureClass.UNREACHABLE)
 
     assert len(suspicion.trail) == MAX_TRAIL_SAMPLES
     assert suspicion.trail[-1][1] != SUCCESS
-    assert len(msgspec.msgpack.encode(suspicion.plain())) < 1500
+    assert len(msgspec.msgpack.encode(suspicion.to_plain())) < 1500
 
 
 @pytest.mark.parametrize(
     ("witnesses", "proven"), [(NO_WITNESS, False), (ANCHOR_WITNESS, False), (CAUSE_WITNESS | ANCHOR_WITNESS, True)]
 )
-def test_only_its_own_witness_proves_it(witnesses: int, proven: bool) -> None:
-    """Anchors vouch for the vantage; a second answer proves interference."""
+def test_only_a_self_evident_cause_proves_interference(witnesses: int, proven: bool) -> None:
+    """Anchors confirm the vantage, a second answer confirms interference."""
     suspicion = Suspicion(LEARNED.burst_rates)
     suspicion.witness |= witnesses
 
     assert suspicion.proven is proven
 
 
-def test_it_knows_whether_it_rests_on_one_batch() -> None:
-    """Needed when the vantage turns out to be suspect."""
+def test_rests_on_one_batch_counts_batches_with_failures() -> None:
+    """A suspect vantage discards such a suspicion."""
     suspicion = Suspicion(LEARNED.burst_rates)
     fail(suspicion, 1000.0, FailureClass.FORGED, 7)
     assert suspicion.rests_on_one_batch()
@@ -225,26 +225,26 @@ def test_it_knows_whether_it_rests_on_one_batch() -> None:
     assert not suspicion.rests_on_one_batch()
 
 
-def test_it_survives_as_plain_data_and_moves_with_the_clock() -> None:
-    """Shifted there and back, it is the same."""
+def test_plain_data_restores_the_state_and_shift_moves_it() -> None:
+    """The data is small, and a shift forth and back changes nothing."""
     suspicion = Suspicion(LEARNED.burst_rates)
     for n in range(3):
         fail(suspicion, 1000.0 + 15.0 * n, FailureClass.SILENT)
-    again = Suspicion.of(msgspec.msgpack.decode(msgspec.msgpack.encode(suspicion.plain())))
-    assert again.plain() == suspicion.plain()
+    again = Suspicion.from_plain(msgspec.msgpack.decode(msgspec.msgpack.encode(suspicion.to_plain())))
+    assert again.to_plain() == suspicion.to_plain()
 
     again.shift(-3600.0)
     assert again.trail[0][0] == pytest.approx(1000.0 - 3600.0)
     again.shift(3600.0)
-    assert again.plain() == suspicion.plain()
+    assert again.to_plain() == suspicion.to_plain()
 
 
-def test_a_change_is_dated_in_the_middle_of_two_looks() -> None:
-    """Between them nothing is known."""
+def test_a_change_is_dated_between_two_samples() -> None:
+    """Nothing is known between them."""
     assert onset_between(100.0, 400.0) == 250.0
 
 
-def test_without_a_look_before_the_first_look_is_all_there_is() -> None:
-    """A target that never worked."""
+def test_without_an_earlier_sample_the_first_one_dates_the_change() -> None:
+    """The target never worked."""
     assert onset_between(0.0, 400.0) == 400.0
     assert onset_between(500.0, 400.0) == 400.0

@@ -14,12 +14,12 @@ def rounds(series: VantageSeries, *states: list[VantageState], begin: float = 0.
     found = []
     for number, states_ in enumerate(states):
         for place, state in enumerate(states_):
-            found += series.saw(begin + 300.0 * number + place, state)
+            found += series.add_state(begin + 300.0 * number + place, state)
     return found + series.end_round()
 
 
-def test_a_vantage_goes_offline_once_and_comes_back_once() -> None:
-    """However many verdicts say so."""
+def test_each_change_of_the_vantage_is_reported_once() -> None:
+    """The number of verdicts does not matter."""
     found = rounds(VantageSeries(), [ONLINE] * 9, *[[OFFLINE] * 9] * 12, [ONLINE] * 9)
 
     assert [(one.target, one.before, one.after) for one in found] == [
@@ -28,8 +28,8 @@ def test_a_vantage_goes_offline_once_and_comes_back_once() -> None:
     ]
 
 
-def test_the_change_is_dated_between_the_last_and_the_first() -> None:
-    """The middle of the two verdicts that disagree."""
+def test_a_vantage_change_is_dated_between_two_verdicts() -> None:
+    """It is the middle of the two that disagree."""
     (found,) = rounds(VantageSeries(), [ONLINE, ONLINE], [OFFLINE, OFFLINE])
 
     assert found.onset.timestamp() == (1.0 + 300.0) / 2
@@ -37,29 +37,29 @@ def test_the_change_is_dated_between_the_last_and_the_first() -> None:
     assert found.evidence == {"verdicts": 2, "of": 2}
 
 
-def test_a_round_is_in_the_state_most_of_its_verdicts_carry() -> None:
-    """A single odd one is no change."""
+def test_the_state_of_a_round_is_the_most_frequent_one() -> None:
+    """One odd verdict is no change."""
     assert rounds(VantageSeries(), [ONLINE] * 9, [ONLINE] * 8 + [VantageState.POLICED]) == []
 
 
-def test_one_outage_may_change_its_name() -> None:
-    """First nothing works, then a portal answers."""
+def test_an_outage_may_become_a_portal() -> None:
+    """Each state is reported."""
     found = rounds(VantageSeries(), [OFFLINE] * 3, [VantageState.PORTAL] * 3, [VantageState.ALLOWLIST] * 3)
 
     assert [one.after for one in found] == ["offline", "portal", "allowlist"]
 
 
-def test_nothing_seen_nothing_said() -> None:
-    """A round without verdicts that carry a state."""
+def test_a_round_without_vantage_states_reports_nothing() -> None:
+    """The state stays."""
     assert VantageSeries().end_round() == []
 
 
-def test_it_survives_as_plain_data() -> None:
-    """In the middle of a round."""
+def test_plain_data_restores_the_vantage_state() -> None:
+    """It is saved within a round."""
     series = VantageSeries()
-    series.saw(0.0, ONLINE)
-    series.saw(300.0, OFFLINE)
-    again = VantageSeries.of(msgspec.msgpack.decode(msgspec.msgpack.encode(series.plain())))
+    series.add_state(0.0, ONLINE)
+    series.add_state(300.0, OFFLINE)
+    again = VantageSeries.from_plain(msgspec.msgpack.decode(msgspec.msgpack.encode(series.to_plain())))
 
-    assert again.plain() == series.plain()
+    assert again.to_plain() == series.to_plain()
     assert again.end_round() == series.end_round()
