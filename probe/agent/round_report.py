@@ -22,7 +22,7 @@ from probe.model.transition import VANTAGE
 from probe.model.verdict import Status, VantageState, Verdict
 from probe.session.vantage_gate import MUTE
 
-Believed = Callable[[str], detector_input.SettledStatus | None]
+Believed = Callable[[str], detector_input.CurrentStatus | None]
 
 
 def of_vantage(

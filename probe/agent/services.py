@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from probe.detect.detector_input import SettledStatus
+from probe.detect.detector_input import CurrentStatus
 from probe.fuse.service import service_status
 from probe.model.transition import SERVICE, VANTAGE, Transition
 from probe.model.verdict import Cause, Status
 
-SettledStatusOf = Callable[[str], SettledStatus | None]
+SettledStatusOf = Callable[[str], CurrentStatus | None]
 
 
 def service_transitions(
@@ -69,5 +69,5 @@ def _transition(
     )
 
 
-def _status(settled: SettledStatus | None) -> Status:
+def _status(settled: CurrentStatus | None) -> Status:
     return Status.UNKNOWN if settled is None else settled.status

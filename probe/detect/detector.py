@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import msgspec
 
-from probe.detect.detector_input import CauseUpdate, DetectorInput, SettledStatus
+from probe.detect.detector_input import CauseUpdate, CurrentStatus, DetectorInput
 from probe.detect.failure_classes import NO_INFORMATION, NO_WITNESS, SUCCESS, failure_class_of, witness
 from probe.detect.hypotheses import REGIMES
 from probe.detect.network_series import NetworkSeries, moment_of
@@ -145,7 +145,7 @@ class Detector:
             del known[next(iter(known))]
         return found
 
-    def settled(self, target: str) -> SettledStatus | None:
+    def settled(self, target: str) -> CurrentStatus | None:
         """Return the settled status of a target on this network; None before the first one."""
         series = self._network.series.get(target)
         if series is None:
@@ -153,11 +153,11 @@ class Detector:
         state = series.interference
         if state is not None:
             nats = max(0.0, state.clearing, *state.turning)
-            return SettledStatus(REGIMES[state.regime].status, moment_of(state.onset), state.causes, nats)
+            return CurrentStatus(REGIMES[state.regime].status, moment_of(state.onset), state.causes, nats)
         if not series.worked:
             return None
         nats = max(0.0, *series.suspicion.sums) if series.suspicion is not None else 0.0
-        return SettledStatus(Status.REACHABLE, moment_of(series.since), (), nats)
+        return CurrentStatus(Status.REACHABLE, moment_of(series.since), (), nats)
 
     def differs(self, verdict_input: DetectorInput) -> bool:
         """Return whether a verdict contradicts the settled status of its target, so that it needs re-tests.

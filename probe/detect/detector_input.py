@@ -82,7 +82,7 @@ class _AttemptField(msgspec.Struct, frozen=True, gc=False):
 _decode_attempt: Final = msgspec.json.Decoder(_AttemptField).decode
 
 
-class SettledStatus(msgspec.Struct, frozen=True):
+class CurrentStatus(msgspec.Struct, frozen=True):
     """The status that the detector has settled on for a target.
 
     Attributes:

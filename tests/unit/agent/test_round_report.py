@@ -10,7 +10,7 @@ from probe.agent import round_report
 from probe.agent.batching import RoundFindings
 from probe.agent.outbox import LastReport
 from probe.agent.round import RoundResult
-from probe.detect.detector_input import CauseUpdate, SettledStatus
+from probe.detect.detector_input import CauseUpdate, CurrentStatus
 from probe.formats.batch import RoundReport
 from probe.model.observation import Connection
 from probe.model.transition import VANTAGE, Transition
@@ -54,7 +54,7 @@ def of_vantage(
 ) -> tuple[RoundFindings, dict[str, LastReport]]:
     return round_report.of_vantage(
         found,
-        believed=lambda target: SettledStatus(Status.REACHABLE, NOON) if target != "new" else None,
+        believed=lambda target: CurrentStatus(Status.REACHABLE, NOON) if target != "new" else None,
         told=told or {},
         last_state=last_state,
         asn=asn,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from probe.agent.services import service_transitions
-from probe.detect.detector_input import SettledStatus
+from probe.detect.detector_input import CurrentStatus
 from probe.model.transition import VANTAGE, Transition
 from probe.model.verdict import Cause, Status
 
@@ -32,10 +32,10 @@ class Belief:
     def __init__(self) -> None:
         self.statuses = dict.fromkeys(SERVICES, Status.REACHABLE)
 
-    def __call__(self, target: str) -> SettledStatus | None:
+    def __call__(self, target: str) -> CurrentStatus | None:
         """As the detector is asked."""
         status = self.statuses[target]
-        return None if status is Status.UNKNOWN else SettledStatus(status, NOON)
+        return None if status is Status.UNKNOWN else CurrentStatus(status, NOON)
 
     def takes(self, *changes: Transition) -> list[Transition]:
         """A round with these transitions, folded."""

@@ -29,7 +29,7 @@ CLASS_LETTERS: dict[str, tuple[Status, tuple[Cause, ...]]] = {
 
 
 class Simulation:
-    """Simulates rounds of 300 s. A target has one word a round: the letter of its verdict, then those of its re-tests."""
+    """Simulates rounds of 300 s. A target has one word a round: letters of its verdict and of its re-tests."""
 
     def __init__(self) -> None:
         self.detector = Detector()
