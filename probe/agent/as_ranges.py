@@ -1,7 +1,7 @@
 """ASes become the ranges that are looked at: their prefixes, from tables on disk, without what others announce in them.
 
 An AS or a service is named under `targets.networks`, the tables under `targets.prefixes`; nothing is brought over the
-network for it. The plans are told the holes in each range (`probe.plan.context.Setup.holes`).
+network for it. The plans are told the holes in each range (`probe.plan.context.PlanContext.holes`).
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from probe.model.target import RangeTarget, TcpTarget, parse
 
 if TYPE_CHECKING:
     from probe.lists.prefixes.prefix_table import PrefixTable
-    from probe.plan import Setup
+    from probe.plan import PlanContext
 
 
 @click.command("sample")
@@ -40,7 +40,7 @@ def sample(*, text: str, count: int, week: int | None, control: Path | None, pre
     """
     from probe.agent.as_ranges import load_prefix_table  # noqa: PLC0415
     from probe.agent.control_facts import read_control_file  # noqa: PLC0415 - listing services needs neither
-    from probe.plan import Setup  # noqa: PLC0415
+    from probe.plan import PlanContext  # noqa: PLC0415
 
     facts = None if control is None else read_control_file(control)
     table = load_prefix_table(prefixes) if prefixes else None
@@ -51,13 +51,13 @@ def sample(*, text: str, count: int, week: int | None, control: Path | None, pre
         if table is not None:
             click.echo(f"# {target}  {owners}".rstrip())
         known = None if facts is None else facts.get(str(target))
-        _print(target, Setup(control=known, sample=count, seed=seed, holes=holes))
+        _print(target, PlanContext(control=known, sample=count, seed=seed, holes=holes))
 
 
-def _print(target: RangeTarget, setup: Setup) -> None:
+def _print(target: RangeTarget, context: PlanContext) -> None:
     from probe.plan.range import first_look  # noqa: PLC0415 - as above
 
-    for address in sorted(first_look(target, setup), key=lambda found: int(ipaddress.ip_address(found))):
+    for address in sorted(first_look(target, context), key=lambda found: int(ipaddress.ip_address(found))):
         click.echo(TcpTarget(address, target.port))
 
 

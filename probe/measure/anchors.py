@@ -199,7 +199,7 @@ class AnchorWatch:
         seen: list[Observation] = []
         step = Fetch(url=url, address=address)
         async with self._tools.pace.slot(address, urgent=True, exclusive=False):
-            await fetch_in_slot(step, self._tools, Timestamps(0, step.place), seen.append)
+            await fetch_in_slot(step, self._tools, Timestamps(0, step.position), seen.append)
         results.append(self._classify(url, seen)._replace(over_six=":" in address))
 
     async def _resolve(self, host: str) -> AnchorAddresses:

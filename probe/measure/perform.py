@@ -32,7 +32,7 @@ class StepSource(Protocol):
     def observe(self, step: Step, observation: Observation) -> None:
         """Be told what a step saw."""
 
-    def over(self, step: Step) -> None:
+    def finish(self, step: Step) -> None:
         """Be told that a step will see no more."""
 
 
@@ -116,7 +116,7 @@ class _StepRunner:
             self._listening = None
 
     async def _run(self, step: Step, group: asyncio.TaskGroup) -> None:
-        timestamps = Timestamps(self._began, step.place)
+        timestamps = Timestamps(self._began, step.position)
 
         def emit(observation: Observation) -> None:
             self.seen.append(observation)
@@ -138,7 +138,7 @@ class _StepRunner:
             bug = FailureInfo(Failure.BUG, f"{type(error).__name__}: {error}"[:MAX_DETAIL])
             emit(_blank(step, error.info if isinstance(error, OperationError) else bug, timestamps))
         del self._under_way[step]
-        self._plan.over(step)
+        self._plan.finish(step)
         self.begin(group)
 
     def cut_short(self) -> None:
@@ -148,7 +148,7 @@ class _StepRunner:
                 _blank(
                     step,
                     FailureInfo(Failure.LOCAL, "the measurement's deadline passed"),
-                    Timestamps(self._began, step.place),
+                    Timestamps(self._began, step.position),
                 )
             )
 

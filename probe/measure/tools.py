@@ -14,7 +14,7 @@ from probe.measure.handshake_slots import ConcurrencyLimits
 from probe.measure.pace import PaceLimiter
 from probe.measure.system_lookup import SystemLookups
 from probe.model.observation import Observation
-from probe.model.step import Place
+from probe.model.step import StepPosition
 
 if TYPE_CHECKING:
     from probe.measure.watcher import Watcher
@@ -109,23 +109,23 @@ class Timestamps:
 
     Args:
         began: when the measurement began, on the event loop's clock, in seconds.
-        place: the step's.
+        position: the step's.
     """
 
     __slots__ = ("_began", "_place")
 
-    def __init__(self, began: float, place: Place) -> None:
+    def __init__(self, began: float, position: StepPosition) -> None:
         self._began = began
-        self._place = place
+        self._place = position
 
     def fields(self, start: float, end: float) -> dict[str, Any]:
         """`at`, `took` (whole milliseconds) and the place, of a layer that lasted from `start` to `end`."""
-        place = self._place
+        position = self._place
         return {
             "at": max(0, int((start - self._began) * 1000)),
             "took": max(0, int((end - start) * 1000)),
-            "chain": place.chain,
-            "hop": place.hop,
-            "attempt": place.attempt,
-            "purpose": place.purpose,
+            "chain": position.chain,
+            "hop": position.hop,
+            "attempt": position.attempt,
+            "purpose": position.purpose,
         }

@@ -43,7 +43,7 @@ class Purpose(StrEnum):
     """An address where nothing listens: does somebody on the path accept every connection?"""
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class StepPosition(msgspec.Struct, frozen=True, kw_only=True):
     """Where in the target a step belongs, and why it is taken."""
 
     chain: int = 0
@@ -66,7 +66,7 @@ class Resolve(msgspec.Struct, frozen=True, kw_only=True):
     rrtype: str
     resolver: str
     trust: Trust
-    place: Place = Place()
+    position: StepPosition = StepPosition()
 
 
 class Connect(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +74,7 @@ class Connect(msgspec.Struct, frozen=True, kw_only=True):
 
     address: str
     port: int
-    place: Place = Place()
+    position: StepPosition = StepPosition()
 
 
 class Handshake(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +93,7 @@ class Handshake(msgspec.Struct, frozen=True, kw_only=True):
     verify: bool = True
     alpn: tuple[str, ...] = ("http/1.1",)
     segment: int = 0
-    place: Place = Place()
+    position: StepPosition = StepPosition()
 
 
 class Fetch(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +113,7 @@ class Fetch(msgspec.Struct, frozen=True, kw_only=True):
     sni: str = ""
     verify: bool = True
     segment: int = 0
-    place: Place = Place()
+    position: StepPosition = StepPosition()
 
 
 class Send(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,7 +130,7 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     sni: str = ""
     verify: bool = True
-    place: Place = Place()
+    position: StepPosition = StepPosition()
 
 
 class QuicHandshake(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,7 +149,7 @@ class QuicHandshake(msgspec.Struct, frozen=True, kw_only=True):
     sni: str
     verify: bool = True
     later: float = 5.0
-    place: Place = Place()
+    position: StepPosition = StepPosition()
 
 
 class Said(StrEnum):
@@ -181,7 +181,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     ttl: int
     rrtype: str = "A"
-    place: Place = Place()
+    position: StepPosition = StepPosition()
 
 
 Step = Resolve | Connect | Handshake | Fetch | Send | QuicHandshake | Trace

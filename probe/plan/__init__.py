@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from probe.model.target import DnsTarget, DomainTarget, QuicTarget, RangeTarget, Target, TcpTarget, TlsTarget, UrlTarget
-from probe.plan.context import Limits, Setup
+from probe.plan.context import PlanContext
 from probe.plan.dns import DnsPlan
 from probe.plan.endpoint import TcpPlan, TlsPlan
 from probe.plan.plan import Plan
@@ -11,23 +11,23 @@ from probe.plan.quic import QuicPlan
 from probe.plan.range import RangePlan
 from probe.plan.url import UrlPlan
 
-__all__ = ["Limits", "Plan", "Setup", "plan_for"]
+__all__ = ["Plan", "PlanContext", "plan_for"]
 
 
-def plan_for(target: Target, setup: Setup) -> Plan:
+def plan_for(target: Target, context: PlanContext) -> Plan:
     """The plan that measures a target."""
     match target:
         case UrlTarget():
-            return UrlPlan((target,), setup)
+            return UrlPlan((target,), context)
         case DomainTarget():
-            return UrlPlan.of_domain(target, setup)
+            return UrlPlan.of_domain(target, context)
         case DnsTarget():
-            return DnsPlan(target, setup)
+            return DnsPlan(target, context)
         case TcpTarget():
-            return TcpPlan(target, setup)
+            return TcpPlan(target, context)
         case TlsTarget():
-            return TlsPlan(target, setup)
+            return TlsPlan(target, context)
         case RangeTarget():
-            return RangePlan(target, setup)
+            return RangePlan(target, context)
         case QuicTarget():
-            return QuicPlan(target, setup)
+            return QuicPlan(target, context)

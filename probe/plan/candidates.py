@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, zip_longest
 
 from probe.model.address import family, is_bogon
-from probe.plan.context import Setup
+from probe.plan.context import PlanContext
 
 
-def choose(sources: Sequence[Iterable[str]], setup: Setup) -> tuple[str, ...]:
+def choose(sources: Sequence[Iterable[str]], context: PlanContext) -> tuple[str, ...]:
     """Addresses to try, drawn from the sources in turn until the caps are full.
 
     A source is one origin of addresses (the network's answers, the trusted ones, control's): each gives its first
@@ -18,16 +18,16 @@ def choose(sources: Sequence[Iterable[str]], setup: Setup) -> tuple[str, ...]:
     Bogons are never among them: a lie must not make us knock at the volunteer's own machines.
     """
     turns = zip_longest(*(dict.fromkeys(source) for source in sources))
-    return fit((), (address for address in chain.from_iterable(turns) if address is not None), setup)
+    return fit((), (address for address in chain.from_iterable(turns) if address is not None), context)
 
 
-def fit(chosen: Iterable[str], more: Iterable[str], setup: Setup, beyond: int = 0) -> tuple[str, ...]:
+def fit(chosen: Iterable[str], more: Iterable[str], context: PlanContext, beyond: int = 0) -> tuple[str, ...]:
     """Those of `more` that are new, connectable and within the caps, given what is chosen already.
 
     Args:
         chosen: addresses that are being tried.
         more: addresses on offer, best first.
-        setup: families and caps.
+        context: families and caps.
         beyond: how many more than the cap of each family.
     """
     taken = set(chosen)
@@ -35,9 +35,9 @@ def fit(chosen: Iterable[str], more: Iterable[str], setup: Setup, beyond: int = 
     added = []
     for address in more:
         kind = family(address)
-        if address in taken or kind not in setup.families or is_bogon(address):
+        if address in taken or kind not in context.families or is_bogon(address):
             continue
-        if counts[kind] < setup.limits.of(kind) + beyond:
+        if counts[kind] < context.limits.of(kind) + beyond:
             taken.add(address)
             counts[kind] += 1
             added.append(address)

@@ -9,7 +9,7 @@ from probe.model.hop import MAX_REDIRECTS
 from probe.model.verdict import ControlFacts, Status
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class HopLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds on one measurement.
 
     The caps per family cover every address of nearly all names while keeping the handshakes to one network few, since
@@ -43,7 +43,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         return self.ipv6 if family is Family.IPV6 else self.ipv4
 
 
-class Setup(msgspec.Struct, frozen=True, kw_only=True):
+class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
     """What a plan knows besides its target.
 
     Attributes:
@@ -84,7 +84,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     turn: int = 0
     known: tuple[str, ...] = ()
     holes: tuple[str, ...] = ()
-    limits: Limits = Limits()
+    limits: HopLimits = HopLimits()
 
     def asks_system(self, name: str) -> bool:
         """Whether getaddrinfo may know more of a name than the network's resolver, asked by ourselves, says.

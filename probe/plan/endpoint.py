@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from probe.model.hop import Subject
-from probe.model.step import Connect, Place, Purpose
+from probe.model.step import Connect, Purpose, StepPosition
 from probe.model.target import TcpTarget, TlsTarget
-from probe.plan.context import Setup
-from probe.plan.hop import Leg
+from probe.plan.context import PlanContext
+from probe.plan.hop import PlanHop
 from probe.plan.plan import Plan
 
 
@@ -16,18 +16,20 @@ class TcpPlan(Plan):
     A relay on the path completes every handshake, and its success says nothing about the target.
     """
 
-    def __init__(self, target: TcpTarget, setup: Setup) -> None:
+    def __init__(self, target: TcpTarget, context: PlanContext) -> None:
         super().__init__()
-        leg = Leg(Subject("tcp", "", target.port), setup, self.slate, Place())
-        leg.start((target.address,), (target.address,), frozenset())
-        if setup.relay_address:
-            leg.ask(Connect(address=setup.relay_address, port=target.port, place=Place(purpose=Purpose.RELAY)))
+        hop = PlanHop(Subject("tcp", "", target.port), context, self.queue, StepPosition())
+        hop.start((target.address,), (target.address,), frozenset())
+        if context.relay_address:
+            hop.ask(
+                Connect(address=context.relay_address, port=target.port, position=StepPosition(purpose=Purpose.RELAY))
+            )
 
 
 class TlsPlan(Plan):
     """A handshake, with the follow-ups of one."""
 
-    def __init__(self, target: TlsTarget, setup: Setup) -> None:
+    def __init__(self, target: TlsTarget, context: PlanContext) -> None:
         super().__init__()
-        leg = Leg(Subject("tls", target.sni, target.port), setup, self.slate, Place())
-        leg.start((target.address,), (target.address,), frozenset())
+        hop = PlanHop(Subject("tls", target.sni, target.port), context, self.queue, StepPosition())
+        hop.start((target.address,), (target.address,), frozenset())

@@ -27,10 +27,10 @@ from msgspec.structs import replace
 from probe.model.failure import Failure
 from probe.model.hop import CUT_FAILURES, NO_ANSWER_FAILURES, Layer, LayerFailure, Subject
 from probe.model.observation import Conversation, Observation
-from probe.model.step import Connect, Fetch, Handshake, Place, Purpose, QuicHandshake, Step
+from probe.model.step import Connect, Fetch, Handshake, Purpose, QuicHandshake, Step, StepPosition
 from probe.model.target import bracketed
 from probe.plan import transfer
-from probe.plan.context import Setup
+from probe.plan.context import PlanContext
 
 SMALL = 1_000
 """Octets of the largest TCP segment asked for where large packets may be lost: with its headers it passes wherever
@@ -38,32 +38,32 @@ IPv6's least MTU does (1,280: RFC 8200 section 5), and our own hello still goes 
 _TRY_AGAIN = NO_ANSWER_FAILURES | {Failure.ALERT, Failure.GARBAGE}
 
 
-def subject_step(subject: Subject, address: str, place: Place, *, page: bool = True) -> Step:
+def subject_step(subject: Subject, address: str, position: StepPosition, *, page: bool = True) -> Step:
     """The step that tries the subject at one address.
 
     Args:
         subject: of the hop.
         address: where.
-        place: chain, hop and attempt.
+        position: chain, hop and attempt.
         page: whether to fetch the page of an https subject; a handshake otherwise.
     """
     if subject.url and (page or subject.scheme == "http"):
-        return Fetch(url=subject.url, address=address, place=place)
+        return Fetch(url=subject.url, address=address, position=position)
     if subject.scheme == "quic":
-        return QuicHandshake(address=address, port=subject.port, sni=subject.host, place=place)
+        return QuicHandshake(address=address, port=subject.port, sni=subject.host, position=position)
     if subject.encrypted:
-        return Handshake(address=address, port=subject.port, sni=subject.host, place=place)
-    return Connect(address=address, port=subject.port, place=place)
+        return Handshake(address=address, port=subject.port, sni=subject.host, position=position)
+    return Connect(address=address, port=subject.port, position=position)
 
 
-def neutral_step(subject: Subject, name: str, address: str, place: Place, *, page: bool) -> Step:
+def neutral_step(subject: Subject, name: str, address: str, position: StepPosition, *, page: bool) -> Step:
     """The step that tries another server name at the same address, without verifying the certificate."""
     if subject.scheme == "quic":
-        return QuicHandshake(address=address, port=subject.port, sni=name, verify=False, place=place)
+        return QuicHandshake(address=address, port=subject.port, sni=name, verify=False, position=position)
     if page:
         port = "" if subject.port == 443 else f":{subject.port}"
-        return Fetch(url=f"https://{bracketed(name)}{port}/", address=address, verify=False, place=place)
-    return Handshake(address=address, port=subject.port, sni=name, verify=False, place=place)
+        return Fetch(url=f"https://{bracketed(name)}{port}/", address=address, verify=False, position=position)
+    return Handshake(address=address, port=subject.port, sni=name, verify=False, position=position)
 
 
 def failure_of(seen: Sequence[Observation]) -> LayerFailure | None:
@@ -80,7 +80,7 @@ def answered(seen: tuple[Observation, ...]) -> bool:
 
 
 def after(
-    subject: Subject, address: str, seen: tuple[Observation, ...], setup: Setup, place: Place
+    subject: Subject, address: str, seen: tuple[Observation, ...], context: PlanContext, position: StepPosition
 ) -> tuple[Step, ...]:
     """The follow-ups of one failed try at one address, in order.
 
@@ -88,8 +88,8 @@ def after(
         subject: what was tried.
         address: where.
         seen: what the failed try saw.
-        setup: names to use.
-        place: chain, hop and the number of the next try.
+        context: names to use.
+        position: chain, hop and the number of the next try.
     """
     failed = failure_of(seen)
     if failed is None:
@@ -97,7 +97,7 @@ def after(
     layer, failure = failed
     if failure is Failure.CERTIFICATE:
         peek = Handshake(
-            address=address, port=subject.port, sni=subject.host, verify=False, place=_for(place, Purpose.PEEK)
+            address=address, port=subject.port, sni=subject.host, verify=False, position=_for(position, Purpose.PEEK)
         )
         return (peek,)
     if failure not in _TRY_AGAIN:
@@ -105,17 +105,17 @@ def after(
     steps: list[Step] = []
     if subject.scheme == "quic":
         steps.append(
-            Handshake(address=address, port=subject.port, sni=subject.host, place=_for(place, Purpose.SUBJECT))
+            Handshake(address=address, port=subject.port, sni=subject.host, position=_for(position, Purpose.SUBJECT))
         )
     if layer is Layer.BODY:
-        where = _for(place, Purpose.NEUTRAL)
+        where = _for(position, Purpose.NEUTRAL)
         return transfer.comparison(
-            subject.url, address, setup.random_name, where, (subject_step(subject, address, place),)
+            subject.url, address, context.random_name, where, (subject_step(subject, address, position),)
         )
     if subject.encrypted and layer is not Layer.TCP and failure in CUT_FAILURES:
-        where = _for(place, Purpose.NEUTRAL)
-        steps.append(neutral_step(subject, setup.random_name, address, where, page=layer is Layer.HTTP))
-    steps.append(subject_step(subject, address, place))
+        where = _for(position, Purpose.NEUTRAL)
+        steps.append(neutral_step(subject, context.random_name, address, where, page=layer is Layer.HTTP))
+    steps.append(subject_step(subject, address, position))
     return tuple(steps)
 
 
@@ -124,15 +124,15 @@ def small(step: Step) -> Step:
     return replace(step, segment=SMALL) if isinstance(step, Fetch | Handshake) else step
 
 
-def allowed(subject: Subject, address: str, setup: Setup, place: Place) -> Step:
+def allowed(subject: Subject, address: str, context: PlanContext, position: StepPosition) -> Step:
     """The allowed name, asked where the neutral one failed as the subject did."""
-    return neutral_step(subject, setup.allowed_name, address, _for(place, Purpose.ALLOWED), page=False)
+    return neutral_step(subject, context.allowed_name, address, _for(position, Purpose.ALLOWED), page=False)
 
 
-def neutral_first(subject: Subject, address: str, setup: Setup, place: Place) -> Step:
+def neutral_first(subject: Subject, address: str, context: PlanContext, position: StepPosition) -> Step:
     """The neutral name before anything else was said to an address."""
-    return neutral_step(subject, setup.random_name, address, _for(place, Purpose.NEUTRAL), page=False)
+    return neutral_step(subject, context.random_name, address, _for(position, Purpose.NEUTRAL), page=False)
 
 
-def _for(place: Place, purpose: Purpose) -> Place:
-    return Place(chain=place.chain, hop=place.hop, attempt=0, purpose=purpose)
+def _for(position: StepPosition, purpose: Purpose) -> StepPosition:
+    return StepPosition(chain=position.chain, hop=position.hop, attempt=0, purpose=purpose)

@@ -3,8 +3,8 @@
 The rounds of a hop, each begun when the one before is over and only if nobody has served the subject yet::
 
     first     https: the page from one address, a handshake with each other; http: the page from each; else one act each
-    page      https: the page from another address whose handshake stood (at most `Limits.fetches` in all)
-    follow    the follow-ups of `probe.plan.followup`, for at most `Limits.followed` addresses
+    page      https: the page from another address whose handshake stood (at most `HopLimits.fetches` in all)
+    follow    the follow-ups of `probe.plan.followup`, for at most `HopLimits.followed` addresses
     insist    more tries where silence decides, until it was heard often enough to be believed
     done
 
@@ -22,38 +22,38 @@ from probe.model.address import parse_address
 from probe.model.failure import OWN_FAULTS, Failure
 from probe.model.hop import CUT_FAILURES, Layer, LayerFailure, Subject
 from probe.model.observation import Exchange, Observation
-from probe.model.step import Fetch, Handshake, Place, Purpose, QuicHandshake, Resolve, Step, Trust
+from probe.model.step import Fetch, Handshake, Purpose, QuicHandshake, Resolve, Step, StepPosition, Trust
 from probe.plan import followup, transfer
 from probe.plan.candidates import fit
-from probe.plan.context import Setup
+from probe.plan.context import PlanContext
 from probe.plan.page_check import doubtful
-from probe.plan.plan import Slate, Unheard
+from probe.plan.plan import NoListener, StepQueue
 
 
-class Leg:
+class PlanHop:
     """A hop being tried.
 
     Args:
         subject: what to try.
-        setup: caps and names.
-        slate: where to ask.
-        place: chain and hop.
+        context: caps and names.
+        queue: where to ask.
+        position: chain and hop.
         served: called once, with the first page that came.
     """
 
     def __init__(
         self,
         subject: Subject,
-        setup: Setup,
-        slate: Slate,
-        place: Place,
+        context: PlanContext,
+        queue: StepQueue,
+        position: StepPosition,
         served: Callable[[Exchange], None] | None = None,
     ) -> None:
         self.subject = subject
         self.addresses: tuple[str, ...] = ()
-        self._setup = setup
-        self._slate = slate
-        self._place = place
+        self._context = context
+        self._queue = queue
+        self._position = position
         self._served = served
         self._odd: frozenset[str] = frozenset()
         self._local: tuple[str, ...] = ()
@@ -88,10 +88,10 @@ class Leg:
     def add(self, addresses: tuple[str, ...], odd: frozenset[str]) -> None:
         """Try further addresses, which came in late answers."""
         self._odd = odd
-        for address in fit(self.addresses, addresses, self._setup, beyond=self._setup.limits.late):
+        for address in fit(self.addresses, addresses, self._context, beyond=self._context.limits.late):
             self._begin(address, page=False)
 
-    def told(self, step: Step, seen: Observation) -> None:
+    def observed(self, step: Step, seen: Observation) -> None:
         """A page is passed on as soon as it is there."""
         if isinstance(seen, Exchange) and isinstance(step, Fetch) and self._is_subject(step):
             if not seen.answered:
@@ -103,7 +103,7 @@ class Leg:
                 self._page = seen
                 self._served(seen)
 
-    def ended(self, step: Step, seen: tuple[Observation, ...]) -> None:
+    def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:
         """Go on with the address, or with the hop when no address has anything under way."""
         self._under_way.discard(step)
         assert not isinstance(step, Resolve)  # noqa: S101 - a leg asks for no name
@@ -118,13 +118,13 @@ class Leg:
                 if not self.subject.url:
                     self._works.add(address)
         else:
-            self._aside[address, step.place.purpose] = seen
+            self._aside[address, step.position.purpose] = seen
         self._next(address)
         if not self._under_way:
             self._advance()
 
     def _is_subject(self, step: Step) -> bool:
-        if step.place.purpose is not Purpose.SUBJECT:
+        if step.position.purpose is not Purpose.SUBJECT:
             return False
         if isinstance(step, Fetch):
             return step.url == self.subject.url
@@ -136,13 +136,13 @@ class Leg:
         self.addresses += (address,)
         subject = followup.subject_step(self.subject, address, self._number(address), page=page)
         self._note_fetch(subject)
-        if self._setup.suspected and self.subject.encrypted:
-            neutral = followup.neutral_first(self.subject, address, self._setup, self._place)
+        if self._context.suspected and self.subject.encrypted:
+            neutral = followup.neutral_first(self.subject, address, self._context, self._position)
             self._run(address, [neutral, subject])
         else:
             self._run(address, [subject])
         if self.subject.scheme == "http" and address in self._odd:
-            self.ask(Handshake(address=address, port=443, sni=self.subject.host, place=self._place))
+            self.ask(Handshake(address=address, port=443, sni=self.subject.host, position=self._position))
 
     def _advance(self) -> None:
         """The round is over: choose the next, if the verdict can still change."""
@@ -150,7 +150,7 @@ class Leg:
             return
         if not self._works and self.subject.scheme == "https":
             fresh = [a for a in self.addresses if a in self._stood and a not in self._fetched]
-            if fresh and len(self._fetched) < self._setup.limits.fetches:
+            if fresh and len(self._fetched) < self._context.limits.fetches:
                 subject = followup.subject_step(self.subject, fresh[0], self._number(fresh[0]))
                 self._note_fetch(subject)
                 self._run(fresh[0], [subject])
@@ -176,10 +176,10 @@ class Leg:
         # One of the true addresses and one that only the network's resolver gave: each may say what the other cannot.
         true, odd = ([a for a in failed if (a in self._odd) is side] for side in (False, True))
         turns = [a for pair in zip_longest(true, odd) for a in pair if a is not None]
-        for address in turns[: self._setup.limits.followed - len(self._followed)]:
+        for address in turns[: self._context.limits.followed - len(self._followed)]:
             self._followed.append(address)
             self._ask_for_ech(address)
-            steps = followup.after(self.subject, address, self._last[address], self._setup, self._number(address))
+            steps = followup.after(self.subject, address, self._last[address], self._context, self._number(address))
             self._run(address, list(steps))
         if not self._works:
             self._insist_at_once()
@@ -193,12 +193,14 @@ class Leg:
         """
         failed = followup.failure_of(self._last[address])
         named = self.subject.encrypted and parse_address(self.subject.host) is None
-        if failed is None or failed.layer is Layer.TCP or not named or not self._setup.trusted_resolvers:
+        if failed is None or failed.layer is Layer.TCP or not named or not self._context.trusted_resolvers:
             return
-        place = Place(chain=self._place.chain, hop=self._place.hop, purpose=Purpose.ECH)
-        resolver = self._setup.trusted_resolvers[0]
-        step = Resolve(name=self.subject.host, rrtype="HTTPS", resolver=resolver, trust=Trust.TRUSTED, place=place)
-        self._slate.ask(step, Unheard())
+        position = StepPosition(chain=self._position.chain, hop=self._position.hop, purpose=Purpose.ECH)
+        resolver = self._context.trusted_resolvers[0]
+        step = Resolve(
+            name=self.subject.host, rrtype="HTTPS", resolver=resolver, trust=Trust.TRUSTED, position=position
+        )
+        self._queue.add(step, NoListener())
 
     def _insist_at_once(self) -> None:
         """Of SYNs that nobody answers, ask for all tries together: how close they come is the pace's to say.
@@ -216,7 +218,7 @@ class Leg:
         silent = [(address, end) for address, end in self._ends if address in self._odd]
         if not silent or self._insisted or any(end.failure is not Failure.TIMEOUT for _, end in silent):
             return
-        self._ask_at_once(silent[0][0], self._setup.limits.proof - len(silent))
+        self._ask_at_once(silent[0][0], self._context.limits.proof - len(silent))
 
     def _ask_at_once(self, address: str, count: int) -> None:
         for _ in range(count):
@@ -228,14 +230,14 @@ class Leg:
 
         Of a page that stopped it never is more often: each try takes long, and brings much.
         """
-        limits = self._setup.limits
+        limits = self._context.limits
         last = self._last.get(address, ())
         neutral = self._aside.get((address, Purpose.NEUTRAL), ())
         failed = followup.failure_of(neutral)
         heard = bool(neutral) and (failed is None or failed.failure not in CUT_FAILURES)
         if last and isinstance(last[-1], Exchange) and last[-1].begun:
             return limits.silences
-        return limits.proof if self._setup.served_elsewhere or heard else limits.silences
+        return limits.proof if self._context.served_elsewhere or heard else limits.silences
 
     def _try_allowed(self) -> None:
         """Where the neutral name failed as the subject did, ask the allowed one: is anything let through?"""
@@ -248,7 +250,7 @@ class Leg:
                 and failed.failure in CUT_FAILURES
                 and self._failed(address)
             ):
-                self.ask(followup.allowed(self.subject, address, self._setup, self._place))
+                self.ask(followup.allowed(self.subject, address, self._context, self._position))
 
     def _insist(self) -> None:
         """Where silence decides, hear it often: on a bad line two lost handshakes are no rarity.
@@ -264,11 +266,11 @@ class Leg:
             end is not None and _pooled(end) == deepest for end in map(followup.failure_of, self._aside.values())
         )
         wanted = self._wanted(alike[0])
-        few = len(alike) < self._setup.limits.silences or len(alike) + beside < wanted
+        few = len(alike) < self._context.limits.silences or len(alike) + beside < wanted
         nearly = len(alike) + beside >= wanted - 1
         if (
             nearly
-            and wanted == self._setup.limits.proof
+            and wanted == self._context.limits.proof
             and deepest.layer in {Layer.TLS, Layer.HTTP}
             and not self._small
         ):
@@ -284,30 +286,36 @@ class Leg:
 
     def _check(self, step: Fetch, page: Exchange) -> None:
         """Ask twice, and over TLS, about a page that is not what control saw."""
-        if self.subject.scheme != "http" or not doubtful(page, self._setup.control):
+        if self.subject.scheme != "http" or not doubtful(page, self._context.control):
             return
-        if step.place.attempt == 0:
+        if step.position.attempt == 0:
             self._coming.setdefault(step.address, []).append(
                 followup.subject_step(self.subject, step.address, self._number(step.address))
             )
             if self.subject.port == 80:
                 self.ask(
-                    Fetch(url="https" + self.subject.url.removeprefix("http"), address=step.address, place=self._place)
+                    Fetch(
+                        url="https" + self.subject.url.removeprefix("http"),
+                        address=step.address,
+                        position=self._position,
+                    )
                 )
 
     def _compare(self, step: Fetch, page: Exchange) -> None:
         """Of a page that crawls: the same under the neutral name and its own, in turns."""
-        if step.place.attempt == 0 and transfer.slow(page):
-            numbers = [self._number(step.address) for _ in range(self._setup.limits.silences - 1)]
+        if step.position.attempt == 0 and transfer.slow(page):
+            numbers = [self._number(step.address) for _ in range(self._context.limits.silences - 1)]
             again = [followup.subject_step(self.subject, step.address, number) for number in numbers]
-            steps = transfer.comparison(self.subject.url, step.address, self._setup.random_name, self._place, again)
+            steps = transfer.comparison(
+                self.subject.url, step.address, self._context.random_name, self._position, again
+            )
             self._coming.setdefault(step.address, []).extend(steps)
 
-    def _number(self, address: str) -> Place:
+    def _number(self, address: str) -> StepPosition:
         """The place of the next try at an address."""
         attempt = self._tries.get(address, 0)
         self._tries[address] = attempt + 1
-        return Place(chain=self._place.chain, hop=self._place.hop, attempt=attempt)
+        return StepPosition(chain=self._position.chain, hop=self._position.hop, attempt=attempt)
 
     def _note_fetch(self, step: Step) -> None:
         if isinstance(step, Fetch):
@@ -326,7 +334,7 @@ class Leg:
 
     def ask(self, step: Step) -> bool:
         """Ask for a step on behalf of this hop; False when it was asked for before."""
-        if not self._slate.ask(step, self):
+        if not self._queue.add(step, self):
             return False
         self._under_way.add(step)
         return True

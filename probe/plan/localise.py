@@ -5,7 +5,7 @@ answers (or, of words that vanish, from where on nobody says that they ran out o
 the reach is halved between what was too short and what was not. Last another name is said with the reach that was
 found: where it is answered, the server itself is no farther away.
 
-At most `Limits.traces` connections, one after another. Some filters keep an address silent for minutes after a name
+At most `HopLimits.traces` connections, one after another. Some filters keep an address silent for minutes after a name
 they cut; such a connection does not stand, or is cut before anything was said, and the search ends there.
 """
 
@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 from probe.model.failure import OWN_FAULTS, Failure
 from probe.model.location import REACTIONS
 from probe.model.observation import Exchange, LateAnswer, Observation, TlsHandshake, Traced
-from probe.model.step import Place, Purpose, Said, Step, Trace, Trust
+from probe.model.step import Purpose, Said, Step, StepPosition, Trace, Trust
 from probe.model.target import DEFAULT_PORTS, bracketed
 from probe.model.verdict import Cause, Verdict
-from probe.plan.context import Setup
+from probe.plan.context import PlanContext
 from probe.plan.plan import Plan
 
 FIRST = (8, 16, 30)
@@ -33,7 +33,7 @@ _HTTP = {Cause.HTTP_RESET: Failure.RESET, Cause.HTTP_EOF: Failure.EOF, Cause.HTT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Suspect:
+class TraceTarget:
     """What is objected to, and how.
 
     Attributes:
@@ -49,7 +49,7 @@ class Suspect:
     silent: bool = False
 
 
-def suspect(verdict: Verdict) -> Suspect | None:
+def trace_target(verdict: Verdict) -> TraceTarget | None:
     """What to trace of a blocked target; None where the cause is of another kind, or silence that came too late.
 
     Words that were acknowledged got past whoever fell silent later, so where it sits cannot be told so.
@@ -58,17 +58,17 @@ def suspect(verdict: Verdict) -> Suspect | None:
     for seen in verdict.evidence.observations:
         if seen.purpose is not Purpose.SUBJECT:
             continue
-        found = _suspect(cause, seen)
+        found = _target(cause, seen)
         if found is not None:
             return found
     return None
 
 
-def _suspect(cause: Cause | None, seen: Observation) -> Suspect | None:
+def _target(cause: Cause | None, seen: Observation) -> TraceTarget | None:
     match seen:
         case TlsHandshake() if seen.sni and cause in _TLS and seen.failure is _TLS[cause] and not seen.acked:
             silent = seen.failure is Failure.TIMEOUT
-            return Suspect(said=Said.HELLO, address=seen.address, port=seen.port, name=seen.sni, silent=silent)
+            return TraceTarget(said=Said.HELLO, address=seen.address, port=seen.port, name=seen.sni, silent=silent)
         case Exchange() if seen.url.startswith("http:"):
             if not (cause is Cause.HTTP_BLOCKPAGE and seen.status) and _HTTP.get(cause) is not seen.failure:  # type: ignore[arg-type]
                 return None
@@ -76,50 +76,52 @@ def _suspect(cause: Cause | None, seen: Observation) -> Suspect | None:
                 return None
             port = urlsplit(seen.url).port or DEFAULT_PORTS["http"]
             silent = cause is Cause.HTTP_TIMEOUT
-            return Suspect(said=Said.REQUEST, address=seen.address, port=port, name=seen.url, silent=silent)
+            return TraceTarget(said=Said.REQUEST, address=seen.address, port=port, name=seen.url, silent=silent)
         case LateAnswer() if cause is Cause.DNS_INJECTED and seen.trust is Trust.NETWORK:
             transport, _, rest = seen.resolver.partition(":")
             host, _, port_text = rest.rpartition(":")
             if transport != "udp" or not port_text.isdecimal():
                 return None  # a resolver on the vantage's own network is not named in evidence, nor traced
             address = host.removeprefix("[").removesuffix("]")
-            return Suspect(said=Said.QUERY, address=address, port=int(port_text), name=seen.name, rrtype=seen.rrtype)
+            return TraceTarget(
+                said=Said.QUERY, address=address, port=int(port_text), name=seen.name, rrtype=seen.rrtype
+            )
     return None
 
 
-class Localise(Plan):
+class TracePlan(Plan):
     """The search for one suspect.
 
     Args:
         found: what is traced.
-        setup: names and caps.
+        context: names and caps.
     """
 
-    def __init__(self, found: Suspect, setup: Setup) -> None:
+    def __init__(self, found: TraceTarget, context: PlanContext) -> None:
         super().__init__()
-        self._suspect = found
-        self._setup = setup
+        self._target = found
+        self._context = context
         self._asked = 0
         self._low = 0
         self._high = 0
         self._first: Iterator[int] = iter(FIRST)
         self._ask(next(self._first))
 
-    def told(self, step: Step, seen: Observation) -> None:
+    def observed(self, step: Step, seen: Observation) -> None:
         """One try is over."""
         assert isinstance(step, Trace)  # noqa: S101 - this plan asks for nothing else
         assert isinstance(seen, Traced)  # noqa: S101 - and is told of nothing else
-        if step.place.purpose is not Purpose.SUBJECT or not seen.opened or seen.failure in OWN_FAULTS:
+        if step.position.purpose is not Purpose.SUBJECT or not seen.opened or seen.failure in OWN_FAULTS:
             return
-        if self._suspect.silent and seen.failure in REACTIONS:
+        if self._target.silent and seen.failure in REACTIONS:
             return  # it is not objected to in the way that was seen
-        if seen.failure is Failure.TIMEOUT if self._suspect.silent else seen.failure in REACTIONS:
+        if seen.failure is Failure.TIMEOUT if self._target.silent else seen.failure in REACTIONS:
             self._high = step.ttl
         else:
             self._low = step.ttl
         self._go_on()
 
-    def ended(self, step: Step, seen: tuple[Observation, ...]) -> None:
+    def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:
         """All that a try sees is one thing."""
 
     def _go_on(self) -> None:
@@ -133,21 +135,21 @@ class Localise(Plan):
             self._ask(self._high, Purpose.NEUTRAL)
 
     def _ask(self, ttl: int, purpose: Purpose = Purpose.SUBJECT) -> None:
-        if self._asked >= self._setup.limits.traces:
+        if self._asked >= self._context.limits.traces:
             return
         self._asked += 1
-        one = self._suspect
+        one = self._target
         name = one.name if purpose is Purpose.SUBJECT else self._other()
-        place = Place(purpose=purpose)
+        position = StepPosition(purpose=purpose)
         step = Trace(
-            said=one.said, address=one.address, port=one.port, name=name, ttl=ttl, rrtype=one.rrtype, place=place
+            said=one.said, address=one.address, port=one.port, name=name, ttl=ttl, rrtype=one.rrtype, position=position
         )
-        self.slate.ask(step, self)
+        self.queue.add(step, self)
 
     def _other(self) -> str:
         """Nobody's name, said in the same way."""
-        if self._suspect.said is not Said.REQUEST:
-            return self._setup.random_name
-        parts = urlsplit(self._suspect.name)
+        if self._target.said is not Said.REQUEST:
+            return self._context.random_name
+        parts = urlsplit(self._target.name)
         port = f":{parts.port}" if parts.port else ""
-        return parts._replace(netloc=bracketed(self._setup.random_name) + port).geturl()
+        return parts._replace(netloc=bracketed(self._context.random_name) + port).geturl()

@@ -22,9 +22,9 @@ from collections.abc import Callable
 from probe.model.address import is_bogon
 from probe.model.failure import Failure
 from probe.model.observation import LateAnswer, Observation, Resolution
-from probe.model.step import Place, Purpose, Resolve, Step, Trust
-from probe.plan.context import Setup
-from probe.plan.plan import Slate
+from probe.model.step import Purpose, Resolve, Step, StepPosition, Trust
+from probe.plan.context import PlanContext
+from probe.plan.plan import StepQueue
 
 _AGAIN = frozenset({Failure.TIMEOUT, Failure.SERVFAIL, Failure.GARBAGE, Failure.EOF, Failure.RESET})
 """A packet lost or a resolver that hiccuped: worth a second question."""
@@ -38,18 +38,20 @@ class Lookup:
 
     Args:
         name: A-label host name.
-        setup: whom to ask.
-        slate: where to ask.
-        place: chain and hop that wanted it first.
+        context: whom to ask.
+        queue: where to ask.
+        position: chain and hop that wanted it first.
         changed: called whenever an answer came in.
     """
 
-    def __init__(self, name: str, setup: Setup, slate: Slate, place: Place, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, name: str, context: PlanContext, queue: StepQueue, position: StepPosition, changed: Callable[[], None]
+    ) -> None:
         self.name = name
-        self._setup = setup
-        self._rrtypes = setup.rrtypes
-        self._slate = slate
-        self._place = place
+        self._context = context
+        self._rrtypes = context.rrtypes
+        self._queue = queue
+        self._position = position
         self._changed = changed
         self._waiting: set[Resolve] = set()
         self._local: list[str] = []
@@ -60,17 +62,17 @@ class Lookup:
         self._said: dict[str, dict[str, Resolution]] = {}
         self._silent: dict[str, list[Resolve]] = {}
         self._finds_others: set[str] = set()
-        resolvers = [(SYSTEM, Trust.SYSTEM)] if setup.asks_system(name) else []
-        resolvers += [(resolver, Trust.NETWORK) for resolver in setup.network_resolvers]
-        resolvers += [(resolver, Trust.TRUSTED) for resolver in setup.trusted_resolvers]
+        resolvers = [(SYSTEM, Trust.SYSTEM)] if context.asks_system(name) else []
+        resolvers += [(resolver, Trust.NETWORK) for resolver in context.network_resolvers]
+        resolvers += [(resolver, Trust.TRUSTED) for resolver in context.trusted_resolvers]
         for resolver, trust in resolvers:
             for rrtype in self._rrtypes:
-                self._ask(Resolve(name=name, rrtype=rrtype, resolver=resolver, trust=trust, place=place))
+                self._ask(Resolve(name=name, rrtype=rrtype, resolver=resolver, trust=trust, position=position))
 
     @property
     def sources(self) -> tuple[tuple[str, ...], ...]:
         """Addresses by origin, the network's own first."""
-        control = self._setup.control
+        control = self._context.control
         known = control.addresses.get(self.name, ()) if control is not None else ()
         return tuple(self._local), tuple(self._late), tuple(self._trusted), known
 
@@ -108,15 +110,15 @@ class Lookup:
         """
         known = any(self.sources)
         return not any(
-            not (known and step.place.attempt) and not (self._trusted and step.trust is Trust.TRUSTED)
+            not (known and step.position.attempt) and not (self._trusted and step.trust is Trust.TRUSTED)
             for step in self._waiting
         )
 
-    def told(self, step: Step, seen: Observation) -> None:
+    def observed(self, step: Step, seen: Observation) -> None:
         """Take in an answer."""
         assert isinstance(step, Resolve)  # noqa: S101 - a lookup asks for nothing else
-        if step.place.purpose is not Purpose.SUBJECT:
-            if step.place.purpose is Purpose.OTHER and isinstance(seen, Resolution) and seen.addresses:
+        if step.position.purpose is not Purpose.SUBJECT:
+            if step.position.purpose is Purpose.OTHER and isinstance(seen, Resolution) and seen.addresses:
                 self._finds_others.add(step.resolver)
                 self._insist(step.resolver)
             return
@@ -128,7 +130,7 @@ class Lookup:
             self._waiting.discard(step)
         self._changed()
 
-    def ended(self, step: Step, seen: tuple[Observation, ...]) -> None:  # noqa: ARG002 - the shape of every asker
+    def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:  # noqa: ARG002 - the shape of every asker
         """A step that ended without a word is not waited for."""
         assert isinstance(step, Resolve)  # noqa: S101 - as above
         if step in self._waiting:
@@ -143,7 +145,7 @@ class Lookup:
             self._local += [a for a in seen.addresses if a not in self._local]
             if seen.addresses:
                 self._answered.append(step)
-            if seen.failure in _AGAIN and step.place.attempt == 0:
+            if seen.failure in _AGAIN and step.position.attempt == 0:
                 self._ask(_again(step))
             self._ask_aside(step, seen)
             if seen.failure is Failure.TIMEOUT:
@@ -151,18 +153,18 @@ class Lookup:
                 self._insist(step.resolver)
         if self._exists_nowhere():
             for answered in self._answered:
-                self._aside(answered, self._setup.ghost_name, Purpose.GHOST)
+                self._aside(answered, self._context.ghost_name, Purpose.GHOST)
 
     def _ask_aside(self, step: Resolve, seen: Resolution) -> None:
         """Once a resolver has said all it has to say: what else to ask it."""
         said = self._said.setdefault(step.resolver, {})
         said[step.rrtype] = seen
         if any(map(is_bogon, seen.addresses)):
-            self._aside(step, self._setup.ghost_name, Purpose.GHOST)
-            self._aside(step, self._setup.allowed_name, Purpose.OTHER)
+            self._aside(step, self._context.ghost_name, Purpose.GHOST)
+            self._aside(step, self._context.allowed_name, Purpose.OTHER)
         silent = len(said) == len(self._rrtypes) and not any(answer.addresses for answer in said.values())
         if silent and any(answer.failure in _OTHER for answer in said.values()):
-            self._aside(step, self._setup.allowed_name, Purpose.OTHER)
+            self._aside(step, self._context.allowed_name, Purpose.OTHER)
 
     def _insist(self, resolver: str) -> None:
         """Of a resolver that finds other names, twice silent about each type of this one: ask for all tries together.
@@ -170,34 +172,36 @@ class Lookup:
         Whoever is silent about a name is so about all of its types; where one was answered, the other was lost.
         """
         silent = self._silent.get(resolver, [])
-        again = [step for step in silent if step.place.attempt == 1]
+        again = [step for step in silent if step.position.attempt == 1]
         if resolver not in self._finds_others or len(again) < len(self._rrtypes) or len(silent) > 2 * len(again):
             return
-        tries = -(-self._setup.limits.proof // len(again))
+        tries = -(-self._context.limits.proof // len(again))
         for step in again:
             for attempt in range(2, tries):
                 self._ask(_again(step, attempt))
 
     def _exists_nowhere(self) -> bool:
         """Whether whoever should know says that there is no such name."""
-        control = self._setup.control
+        control = self._context.control
         if control is not None and "dns.nxdomain" in control.failures:
             return True
         return Failure.NXDOMAIN in self._absent and not self.reference
 
     def _ask(self, step: Resolve) -> None:
-        if self._slate.ask(step, self):
+        if self._queue.add(step, self):
             self._waiting.add(step)
 
     def _aside(self, step: Resolve, name: str, purpose: Purpose) -> None:
         """Another question to the same resolver, which nobody waits for."""
-        if name == self.name or (step.trust is Trust.SYSTEM and self._setup.network_resolvers):
+        if name == self.name or (step.trust is Trust.SYSTEM and self._context.network_resolvers):
             return  # the system asks those same resolvers
-        place = Place(chain=self._place.chain, hop=self._place.hop, purpose=purpose)
+        position = StepPosition(chain=self._position.chain, hop=self._position.hop, purpose=purpose)
         rrtype = self._rrtypes[0]
-        self._slate.ask(Resolve(name=name, rrtype=rrtype, resolver=step.resolver, trust=step.trust, place=place), self)
+        self._queue.add(
+            Resolve(name=name, rrtype=rrtype, resolver=step.resolver, trust=step.trust, position=position), self
+        )
 
 
 def _again(step: Resolve, attempt: int = 1) -> Resolve:
-    place = Place(chain=step.place.chain, hop=step.place.hop, attempt=attempt)
-    return Resolve(name=step.name, rrtype=step.rrtype, resolver=step.resolver, trust=step.trust, place=place)
+    position = StepPosition(chain=step.position.chain, hop=step.position.hop, attempt=attempt)
+    return Resolve(name=step.name, rrtype=step.rrtype, resolver=step.resolver, trust=step.trust, position=position)

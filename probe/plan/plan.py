@@ -1,13 +1,13 @@
-"""The shape of every plan: it asks for steps and is told what they saw.
+"""The plan interface, and the queue of steps that the parts of a plan share.
 
-A plan is a machine without a clock, without chance and without a network::
+A plan is a pure machine without a clock, chance or network::
 
-    pending() -> steps      what to do now; each step is handed out once
-    observe(step, seen)     as soon as a step has seen something; a step may see several things
-    over(step)              that step will see no more
+    pending() -> steps      the steps to perform now; each is handed out once
+    observe(step, seen)     one observation of a step, as soon as it is made; a step may make several
+    finish(step)            the step makes no more observations
 
-A measurement has ended when nothing is under way and `pending()` is empty. Parts of a plan (a name being looked up, a
-hop being tried) are machines of the same kind that put their steps on one `Slate` and are told of those steps alone.
+A measurement is complete when no step is under way and `pending()` is empty. A part of a plan (a name's lookup, a hop)
+adds its steps to the plan's one `StepQueue` and receives the observations of these steps only.
 """
 
 from __future__ import annotations
@@ -18,80 +18,80 @@ from probe.model.observation import Observation
 from probe.model.step import Step
 
 
-class Asker(Protocol):
-    """A part of a plan: whoever asked for a step is told what became of it."""
+class StepListener(Protocol):
+    """A part of a plan that receives the observations of the steps it added."""
 
-    def told(self, step: Step, seen: Observation) -> None:
-        """The step saw this."""
+    def observed(self, step: Step, seen: Observation) -> None:
+        """Take in one observation of the step."""
 
-    def ended(self, step: Step, seen: tuple[Observation, ...]) -> None:
-        """The step is over; this is all it saw."""
-
-
-class Unheard:
-    """An asker to whom the answer makes no difference: it stands in the evidence for readers."""
-
-    def told(self, step: Step, seen: Observation) -> None:
-        """Nothing follows."""
-
-    def ended(self, step: Step, seen: tuple[Observation, ...]) -> None:
-        """Nothing follows."""
+    def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:
+        """Take in the end of the step, with all of its observations."""
 
 
-class Slate:
-    """The steps of one plan: asked for, handed out, seen."""
+class NoListener:
+    """A listener that ignores its observations: they are in the evidence for readers only."""
+
+    def observed(self, step: Step, seen: Observation) -> None:
+        """Ignore the observation."""
+
+    def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:
+        """Ignore the end."""
+
+
+class StepQueue:
+    """The steps of one plan: added once, handed out once, each with its listener and its observations."""
 
     def __init__(self) -> None:
-        self._asked: dict[Step, Asker] = {}
+        self._listeners: dict[Step, StepListener] = {}
         self._seen: dict[Step, list[Observation]] = {}
         self._fresh: list[Step] = []
 
-    def ask(self, step: Step, asker: Asker) -> bool:
-        """Put a step on the slate for the asker; False when the very same step stood there before."""
-        if step in self._asked:
+    def add(self, step: Step, listener: StepListener) -> bool:
+        """Queue a step for the listener; False for a step equal to an earlier one, which is not performed again."""
+        if step in self._listeners:
             return False
-        self._asked[step] = asker
+        self._listeners[step] = listener
         self._seen[step] = []
         self._fresh.append(step)
         return True
 
     def take(self) -> tuple[Step, ...]:
-        """The steps not handed out yet."""
+        """Take the steps that were not handed out yet."""
         fresh, self._fresh = tuple(self._fresh), []
         return fresh
 
-    def told(self, step: Step, seen: Observation) -> None:
-        """Pass on to the asker what its step saw."""
+    def observe(self, step: Step, seen: Observation) -> None:
+        """Record an observation and pass it to the step's listener."""
         self._seen[step].append(seen)
-        self._asked[step].told(step, seen)
+        self._listeners[step].observed(step, seen)
 
-    def ended(self, step: Step) -> None:
-        """Tell the asker that its step is over."""
-        self._asked[step].ended(step, tuple(self._seen[step]))
+    def finish(self, step: Step) -> None:
+        """Pass the end of a step to its listener."""
+        self._listeners[step].finished(step, tuple(self._seen[step]))
 
 
 class Plan:
-    """What `probe.measure` drives. Subclasses put their first steps on the slate when they are made."""
+    """A plan as `probe.measure.perform` drives it; a subclass queues its first steps when it is created."""
 
     def __init__(self) -> None:
-        self.slate = Slate()
+        self.queue = StepQueue()
 
     def pending(self) -> tuple[Step, ...]:
-        """What to do now; empty while the plan waits for what is under way."""
-        return self.slate.take()
+        """The steps to perform now; empty while the plan waits for those under way."""
+        return self.queue.take()
 
     def observe(self, step: Step, observation: Observation) -> None:
-        """Be told what a step saw, as soon as it saw it.
+        """Take in one observation of a step.
 
         Raises:
             KeyError: the step is not one of this plan's.
         """
-        self.slate.told(step, observation)
+        self.queue.observe(step, observation)
 
-    def over(self, step: Step) -> None:
-        """Be told that a step will see no more.
+    def finish(self, step: Step) -> None:
+        """Take in the end of a step.
 
         Raises:
             KeyError: the step is not one of this plan's.
         """
-        self.slate.ended(step)
+        self.queue.finish(step)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from probe.model.address import parse_address
 from probe.model.hop import Subject
-from probe.model.step import Place
+from probe.model.step import StepPosition
 from probe.model.target import QuicTarget
 from probe.plan.candidates import choose
-from probe.plan.context import Setup
-from probe.plan.hop import Leg
+from probe.plan.context import PlanContext
+from probe.plan.hop import PlanHop
 from probe.plan.lookup import Lookup
 from probe.plan.plan import Plan
 
@@ -16,16 +16,16 @@ from probe.plan.plan import Plan
 class QuicPlan(Plan):
     """One host and port."""
 
-    def __init__(self, target: QuicTarget, setup: Setup) -> None:
+    def __init__(self, target: QuicTarget, context: PlanContext) -> None:
         super().__init__()
-        self._setup = setup
+        self._context = context
         self._started = False
-        self._leg = Leg(Subject("quic", target.host, target.port), setup, self.slate, Place())
+        self._hop = PlanHop(Subject("quic", target.host, target.port), context, self.queue, StepPosition())
         self._lookup: Lookup | None = None
         if parse_address(target.host) is not None:
-            self._leg.start((target.host,), (target.host,), frozenset())
+            self._hop.start((target.host,), (target.host,), frozenset())
         else:
-            self._lookup = Lookup(target.host, setup, self.slate, Place(), self._changed)
+            self._lookup = Lookup(target.host, context, self.queue, StepPosition(), self._changed)
 
     def _changed(self) -> None:
         """Begin once the name is known; try what came late."""
@@ -33,9 +33,9 @@ class QuicPlan(Plan):
         if lookup is None or not lookup.ready:
             return
         if self._started:
-            self._leg.add(lookup.late, lookup.odd)
+            self._hop.add(lookup.late, lookup.odd)
             return
-        addresses = choose(lookup.sources, self._setup)
+        addresses = choose(lookup.sources, self._context)
         if addresses:
             self._started = True
-            self._leg.start(addresses, lookup.local, lookup.odd)
+            self._hop.start(addresses, lookup.local, lookup.odd)

@@ -12,7 +12,8 @@
 
 Most addresses are contacted once in a measurement, none more than six times: a connection, a hello, a hello with an
 allowed name, each tried twice. Whoever measures is to wait an hour before the next (`probe.agent.scheduler`); a re-test
-begins with other addresses than the first look did. What lies in a hole of the range (`Setup.holes`) is left alone.
+begins with other addresses than the first look did. What lies in a hole of the range (`PlanContext.holes`) is left
+alone.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ import ipaddress
 from probe.model.failure import OWN_FAULTS, Failure
 from probe.model.hop import NO_ANSWER_FAILURES
 from probe.model.observation import Observation, Resolution, TlsHandshake
-from probe.model.step import Connect, Handshake, Place, Purpose, Resolve, Step, Trust
+from probe.model.step import Connect, Handshake, Purpose, Resolve, Step, StepPosition, Trust
 from probe.model.target import RangeTarget
 from probe.plan import sampling
-from probe.plan.context import Setup
+from probe.plan.context import PlanContext
 from probe.plan.followup import failure_of
 from probe.plan.plan import Plan
 
@@ -41,25 +42,25 @@ _NEIGHBOURS = 3
 _UNITS = 8
 
 
-def first_look(target: RangeTarget, setup: Setup) -> tuple[str, ...]:
+def first_look(target: RangeTarget, context: PlanContext) -> tuple[str, ...]:
     """The addresses that a measurement begins with."""
-    steps = RangePlan(target, setup).pending()
-    return tuple(step.address for step in steps if isinstance(step, Connect) and step.place == Place())
+    steps = RangePlan(target, context).pending()
+    return tuple(step.address for step in steps if isinstance(step, Connect) and step.position == StepPosition())
 
 
 class RangePlan(Plan):
     """One range."""
 
-    def __init__(self, target: RangeTarget, setup: Setup) -> None:
+    def __init__(self, target: RangeTarget, context: PlanContext) -> None:
         super().__init__()
-        self._setup = setup
+        self._context = context
         self._port = target.port
         self._network = ipaddress.ip_network(target.network)
-        self._holes = sampling.Holes(setup.holes)
-        control = setup.control
+        self._holes = sampling.Holes(context.holes)
+        control = context.control
         self._hits = {a: how for a, how in control.hits.items() if self._holds(a)} if control is not None else {}
         self._misses = tuple(a for a in control.misses if self._holds(a)) if control is not None else ()
-        self._count = sampling.width(self._network, setup.sample)
+        self._count = sampling.width(self._network, context.sample)
         self._under_way: set[Step] = set()
         self._asked: set[str] = set()
         self._stood: list[str] = []
@@ -78,33 +79,33 @@ class RangePlan(Plan):
         return found in self._network and int(found) not in self._holes
 
     def _begin(self) -> None:
-        setup, network = self._setup, self._network
-        if setup.draw and not self._vouched:
+        context, network = self._context, self._network
+        if context.draw and not self._vouched:
             return  # a re-test asks addresses that were not asked yet, and there are none to rely on
-        sample = sampling.known(self._hits, network, self._count, setup.seed, setup.draw)
-        if setup.known and not self._hits:
+        sample = sampling.known(self._hits, network, self._count, context.seed, context.draw)
+        if context.known and not self._hits:
             sample = self._of_control()
         elif not self._vouched:
-            fresh = sampling.drawn(network, self._count, setup.seed, setup.draw, self._holes)
+            fresh = sampling.drawn(network, self._count, context.seed, context.draw, self._holes)
             sample = (*sample, *fresh)[: self._count]
-        if not sample or (setup.draw and len(sample) < ENOUGH):
+        if not sample or (context.draw and len(sample) < ENOUGH):
             return
-        if setup.relay_address:
-            self._decoy(setup.relay_address)
-        for address in sampling.known(self._misses, network, _DECOYS, setup.seed, setup.draw):
+        if context.relay_address:
+            self._decoy(context.relay_address)
+        for address in sampling.known(self._misses, network, _DECOYS, context.seed, context.draw):
             self._decoy(address)
         self._look(*sample)
 
     def _of_control(self) -> tuple[str, ...]:
         """What the control knows of, and a quarter of a sample that it does not."""
-        fresh = sampling.drawn(self._network, max(1, self._count // 4), self._setup.turn, holes=self._holes)
+        fresh = sampling.drawn(self._network, max(1, self._count // 4), self._context.turn, holes=self._holes)
         most = sampling.WIDEST * self._count - len(fresh)
-        own = [address for address in self._setup.known if self._holds(address)]
-        return (*sampling.known(own, self._network, most, self._setup.seed), *fresh)
+        own = [address for address in self._context.known if self._holds(address)]
+        return (*sampling.known(own, self._network, most, self._context.seed), *fresh)
 
     def _decoy(self, address: str) -> None:
         self._asked.add(address)
-        self._ask(Connect(address=address, port=self._port, place=Place(purpose=Purpose.RELAY)))
+        self._ask(Connect(address=address, port=self._port, position=StepPosition(purpose=Purpose.RELAY)))
 
     def _look(self, *addresses: str) -> bool:
         """Connect to those of the addresses that were not asked yet; False when there are none."""
@@ -115,19 +116,19 @@ class RangePlan(Plan):
         return bool(fresh)
 
     def _ask(self, step: Step) -> None:
-        if self.slate.ask(step, self):
+        if self.queue.add(step, self):
             self._under_way.add(step)
 
-    def told(self, step: Step, seen: Observation) -> None:
+    def observed(self, step: Step, seen: Observation) -> None:
         """The witness's address leads to the witness."""
         if isinstance(step, Resolve) and isinstance(seen, Resolution) and seen.addresses:
-            self._ask(Connect(address=seen.addresses[0], port=443, place=Place(purpose=Purpose.ALLOWED)))
+            self._ask(Connect(address=seen.addresses[0], port=443, position=StepPosition(purpose=Purpose.ALLOWED)))
 
-    def ended(self, step: Step, seen: tuple[Observation, ...]) -> None:
+    def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:
         """Go on with the address, or with the range when nothing is under way."""
         self._under_way.discard(step)
         failed = failure_of(seen)
-        if isinstance(step, Connect) and step.place.purpose is Purpose.SUBJECT and seen:
+        if isinstance(step, Connect) and step.position.purpose is Purpose.SUBJECT and seen:
             self._connected(step, None if failed is None else failed.failure)
         elif isinstance(step, Handshake):
             self._heard(step, seen)
@@ -137,17 +138,17 @@ class RangePlan(Plan):
     def _connected(self, step: Connect, failure: Failure | None) -> None:
         if failure is None:
             self._stood.append(step.address)
-        elif failure in OWN_FAULTS or step.place.attempt or step.address not in self._hits:
+        elif failure in OWN_FAULTS or step.position.attempt or step.address not in self._hits:
             self._failed.append(step.address)
         else:
-            self._ask(Connect(address=step.address, port=self._port, place=Place(attempt=1)))
+            self._ask(Connect(address=step.address, port=self._port, position=StepPosition(attempt=1)))
 
     def _heard(self, step: Handshake, seen: tuple[Observation, ...]) -> None:
         last = seen[-1] if seen else None
         if isinstance(last, TlsHandshake) and last.failure not in NO_ANSWER_FAILURES:
             self._spoke = True
-        elif last is not None and last.failure in NO_ANSWER_FAILURES and not step.place.attempt:
-            self._ask(self._hello(step.address, step.sni, step.place.purpose, attempt=1))
+        elif last is not None and last.failure in NO_ANSWER_FAILURES and not step.position.attempt:
+            self._ask(self._hello(step.address, step.sni, step.position.purpose, attempt=1))
 
     def _advance(self) -> None:
         """The first of the next things to do that there is to do."""
@@ -158,7 +159,7 @@ class RangePlan(Plan):
     def _widen(self) -> bool:
         if self._vouched:
             return self._compare()
-        if self._setup.control is not None and self._hits:
+        if self._context.control is not None and self._hits:
             return False  # some is known of it, and too little to judge by: more misses would say nothing
         return self._search()
 
@@ -169,20 +170,20 @@ class RangePlan(Plan):
         units = list(dict.fromkeys(sampling.unit_of(a, self._network) for a in self._failed if a in self._hits))
         chosen: list[str] = []
         for unit in units[:_UNITS]:
-            others = sampling.known(self._hits, unit, len(self._hits), self._setup.seed)
+            others = sampling.known(self._hits, unit, len(self._hits), self._context.seed)
             asked = sum(other in self._asked for other in others)
             chosen += [other for other in others if other not in self._asked][: max(0, _NEIGHBOURS + 1 - asked)]
         return self._look(*chosen)
 
     def _search(self) -> bool:
         """A range of which nothing is known: find who answers, so that a control can vouch for it."""
-        network, seed = self._network, self._setup.seed
+        network, seed = self._network, self._context.seed
         left = sampling.WIDEST * self._count - len(self._asked)
         while left > 0 and self._searched < 3:
             self._searched += 1
             if self._searched == 1:
                 wide = network.prefixlen < sampling.UNIT[network.version]
-                parts = [a for a in self._stood if a not in self._setup.known] if wide else []
+                parts = [a for a in self._stood if a not in self._context.known] if wide else []
                 near = (sampling.neighbours(a, network, _NEIGHBOURS, seed, self._holes) for a in parts)
                 more = [other for found in near for other in found]
             elif len(self._stood) >= PLENTY:
@@ -190,7 +191,7 @@ class RangePlan(Plan):
             elif self._searched == 2:
                 more = [*sampling.habitual(network, self._count, seed, self._holes)]
             else:
-                more = [*sampling.drawn(network, left, seed + 1, self._setup.draw, self._holes)]
+                more = [*sampling.drawn(network, left, seed + 1, self._context.draw, self._holes)]
             if self._look(*more[:left]):
                 return True
         return False
@@ -206,7 +207,7 @@ class RangePlan(Plan):
         for address in fit:
             if address not in self._greeted and len(self._greeted) < HELLOS:
                 self._greeted.append(address)
-                self._ask(self._hello(address, self._setup.random_name, Purpose.NEUTRAL))
+                self._ask(self._hello(address, self._context.random_name, Purpose.NEUTRAL))
                 return True
         return self._try_allowed()
 
@@ -214,24 +215,24 @@ class RangePlan(Plan):
         """Where no hello was answered, one with a name that allow-lists carry."""
         if self._spoke or not self._greeted:
             return False
-        self._ask(self._hello(self._greeted[0], self._setup.allowed_name, Purpose.ALLOWED))
+        self._ask(self._hello(self._greeted[0], self._context.allowed_name, Purpose.ALLOWED))
         self._spoke = True  # asked once, whatever comes of it
         return True
 
     def _hello(self, address: str, name: str, purpose: Purpose, attempt: int = 0) -> Handshake:
-        place = Place(attempt=attempt, purpose=purpose)
-        return Handshake(address=address, port=443, sni=name, verify=False, place=place)
+        position = StepPosition(attempt=attempt, purpose=purpose)
+        return Handshake(address=address, port=443, sni=name, verify=False, position=position)
 
     def _try_witness(self) -> None:
         if self._network.version == 4 or self._stood or not self._failed:
             return
-        for resolver in self._setup.trusted_resolvers[:1]:
+        for resolver in self._context.trusted_resolvers[:1]:
             self._ask(
                 Resolve(
-                    name=self._setup.allowed_name,
+                    name=self._context.allowed_name,
                     rrtype="AAAA",
                     resolver=resolver,
                     trust=Trust.TRUSTED,
-                    place=Place(purpose=Purpose.ALLOWED),
+                    position=StepPosition(purpose=Purpose.ALLOWED),
                 )
             )

@@ -14,7 +14,7 @@ from itertools import chain, zip_longest
 from urllib.parse import urlsplit
 
 from probe.model.observation import Exchange
-from probe.model.step import Fetch, Place, Purpose, Step
+from probe.model.step import Fetch, Purpose, Step, StepPosition
 from probe.model.target import bracketed
 
 SLOW = 50_000
@@ -33,35 +33,40 @@ def slow(page: Exchange) -> bool:
     return page.flow is not None and page.flow.bytes >= LARGE and page.rate < SLOW
 
 
-def elsewise(url: str, address: str, name: str, place: Place) -> Fetch:
+def elsewise(url: str, address: str, name: str, position: StepPosition) -> Fetch:
     """The same page at the same address under another name; whose certificate comes does not matter.
 
     Args:
         url: the page.
         address: where it is asked for.
         name: which nobody can have listed.
-        place: with the purpose of a neutral try.
+        position: with the purpose of a neutral try.
     """
     parts = urlsplit(url)
     if parts.scheme == "https":
-        return Fetch(url=url, address=address, sni=name, verify=False, place=place)
+        return Fetch(url=url, address=address, sni=name, verify=False, position=position)
     port = f":{parts.port}" if parts.port else ""
     other = parts._replace(netloc=bracketed(name) + port).geturl()
-    return Fetch(url=other, address=address, verify=False, place=place)
+    return Fetch(url=other, address=address, verify=False, position=position)
 
 
-def comparison(url: str, address: str, name: str, place: Place, again: Iterable[Step]) -> tuple[Step, ...]:
+def comparison(url: str, address: str, name: str, position: StepPosition, again: Iterable[Step]) -> tuple[Step, ...]:
     """Of a page that stopped or crawled: under the other name and its own, in turns.
 
     Args:
         url: the page.
         address: where it was asked for.
         name: which nobody can have listed.
-        place: chain and hop.
+        position: chain and hop.
         again: the subject's next tries.
     """
     neutral = [
-        elsewise(url, address, name, Place(chain=place.chain, hop=place.hop, attempt=attempt, purpose=Purpose.NEUTRAL))
+        elsewise(
+            url,
+            address,
+            name,
+            StepPosition(chain=position.chain, hop=position.hop, attempt=attempt, purpose=Purpose.NEUTRAL),
+        )
         for attempt in range(OTHERS)
     ]
     turns = chain.from_iterable(zip_longest(neutral, again))

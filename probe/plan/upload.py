@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from itertools import count
 
 from probe.model.observation import Exchange, Observation, Sending
-from probe.model.step import Place, Purpose, Send, Step
+from probe.model.step import Purpose, Send, Step, StepPosition
 from probe.model.verdict import Status, Verdict
-from probe.plan.context import Setup
+from probe.plan.context import PlanContext
 from probe.plan.plan import Plan
 
 TURNS = 2
@@ -43,28 +43,28 @@ def served(verdict: Verdict) -> Exchange | None:
     return min(fit, key=lambda one: (one.chain, one.hop, one.at), default=None)
 
 
-class Sendings(Plan):
+class UploadPlan(Plan):
     """The sendings to one server.
 
     Args:
         page: which was served.
-        setup: names.
+        context: names.
     """
 
-    def __init__(self, page: Exchange, setup: Setup) -> None:
+    def __init__(self, page: Exchange, context: PlanContext) -> None:
         super().__init__()
         self._page = page
-        self._name = setup.random_name
+        self._name = context.random_name
         self._turns: Iterator[int] = count()
         self._go_on()
 
-    def told(self, step: Step, seen: Observation) -> None:
+    def observed(self, step: Step, seen: Observation) -> None:
         """Go on while the question is open."""
         assert isinstance(seen, Sending)  # noqa: S101 - this plan asks for nothing else
-        if seen.frozen if step.place.purpose is Purpose.SUBJECT else seen.complete:
+        if seen.frozen if step.position.purpose is Purpose.SUBJECT else seen.complete:
             self._go_on()
 
-    def ended(self, step: Step, seen: tuple[Observation, ...]) -> None:
+    def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:
         """All that a sending sees is one thing."""
 
     def _go_on(self) -> None:
@@ -73,6 +73,6 @@ class Sendings(Plan):
             return
         page = self._page
         purpose = Purpose.NEUTRAL if other else Purpose.SUBJECT
-        place = Place(chain=page.chain, hop=page.hop, attempt=attempt, purpose=purpose)
+        position = StepPosition(chain=page.chain, hop=page.hop, attempt=attempt, purpose=purpose)
         sni = self._name if other else ""
-        self.slate.ask(Send(url=page.url, address=page.address, sni=sni, verify=not other, place=place), self)
+        self.queue.add(Send(url=page.url, address=page.address, sni=sni, verify=not other, position=position), self)

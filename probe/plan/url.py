@@ -10,11 +10,11 @@ from probe.errors import TargetError
 from probe.model.address import is_bogon, parse_address
 from probe.model.hop import Subject
 from probe.model.observation import Exchange
-from probe.model.step import Place
+from probe.model.step import StepPosition
 from probe.model.target import DomainTarget, UrlTarget, parse
 from probe.plan.candidates import choose
-from probe.plan.context import Setup
-from probe.plan.hop import Leg
+from probe.plan.context import PlanContext
+from probe.plan.hop import PlanHop
 from probe.plan.lookup import Lookup
 from probe.plan.plan import Plan
 
@@ -22,42 +22,44 @@ from probe.plan.plan import Plan
 class UrlPlan(Plan):
     """One chain a URL."""
 
-    def __init__(self, urls: tuple[UrlTarget, ...], setup: Setup) -> None:
+    def __init__(self, urls: tuple[UrlTarget, ...], context: PlanContext) -> None:
         super().__init__()
-        self._setup = setup
+        self._context = context
         self._lookups: dict[str, Lookup] = {}
-        self._waiting: list[tuple[str, Leg]] = []
-        self._legs: dict[str, list[Leg]] = {}
+        self._waiting: list[tuple[str, PlanHop]] = []
+        self._hops: dict[str, list[PlanHop]] = {}
         self._visited: set[str] = set()
         for chain, url in enumerate(urls):
-            self._hop(url, Place(chain=chain))
+            self._hop(url, StepPosition(chain=chain))
 
     @classmethod
-    def of_domain(cls, target: DomainTarget, setup: Setup) -> UrlPlan:
+    def of_domain(cls, target: DomainTarget, context: PlanContext) -> UrlPlan:
         """The two chains of a domain."""
-        return cls((UrlTarget("https", target.host, 443), UrlTarget("http", target.host, 80)), setup)
+        return cls((UrlTarget("https", target.host, 443), UrlTarget("http", target.host, 80)), context)
 
-    def _hop(self, url: UrlTarget, place: Place) -> None:
+    def _hop(self, url: UrlTarget, position: StepPosition) -> None:
         """Try a URL, unless this plan has done so."""
-        if str(url) in self._visited or place.hop > self._setup.limits.redirects:
+        if str(url) in self._visited or position.hop > self._context.limits.redirects:
             return
         self._visited.add(str(url))
-        leg = Leg(
+        hop = PlanHop(
             Subject(url.scheme, url.host, url.port, str(url)),
-            self._setup,
-            self.slate,
-            place,
-            lambda page: self._served(place, page),
+            self._context,
+            self.queue,
+            position,
+            lambda page: self._served(position, page),
         )
         if parse_address(url.host) is not None:
-            if place.hop and is_bogon(url.host):
+            if position.hop and is_bogon(url.host):
                 return  # whoever redirects us may not make us knock at the volunteer's own machines
-            leg.start((url.host,), (url.host,), frozenset())
+            hop.start((url.host,), (url.host,), frozenset())
             return
-        self._legs.setdefault(url.host, []).append(leg)
-        self._waiting.append((url.host, leg))
+        self._hops.setdefault(url.host, []).append(hop)
+        self._waiting.append((url.host, hop))
         if url.host not in self._lookups:
-            self._lookups[url.host] = Lookup(url.host, self._setup, self.slate, place, lambda: self._changed(url.host))
+            self._lookups[url.host] = Lookup(
+                url.host, self._context, self.queue, position, lambda: self._changed(url.host)
+            )
         self._changed(url.host)
 
     def _changed(self, host: str) -> None:
@@ -65,16 +67,16 @@ class UrlPlan(Plan):
         lookup = self._lookups[host]
         if not lookup.ready:
             return
-        for leg in self._legs[host]:
-            if (host, leg) in self._waiting:
-                addresses = choose(lookup.sources, self._setup)
+        for hop in self._hops[host]:
+            if (host, hop) in self._waiting:
+                addresses = choose(lookup.sources, self._context)
                 if addresses:
-                    self._waiting.remove((host, leg))
-                    leg.start(addresses, lookup.local, lookup.odd)
+                    self._waiting.remove((host, hop))
+                    hop.start(addresses, lookup.local, lookup.odd)
             else:
-                leg.add(lookup.late, lookup.odd)
+                hop.add(lookup.late, lookup.odd)
 
-    def _served(self, place: Place, page: Exchange) -> None:
+    def _served(self, position: StepPosition, page: Exchange) -> None:
         """Follow a redirect."""
         if not page.redirects or not page.location:
             return
@@ -83,4 +85,4 @@ class UrlPlan(Plan):
         except TargetError:
             return
         if isinstance(url, UrlTarget):
-            self._hop(url, Place(chain=place.chain, hop=place.hop + 1))
+            self._hop(url, StepPosition(chain=position.chain, hop=position.hop + 1))

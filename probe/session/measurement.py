@@ -24,9 +24,9 @@ from probe.model.address import Family
 from probe.model.observation import Observation
 from probe.model.target import QuicTarget, RangeTarget, Target, TcpTarget
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageNote, VantageState, Verdict
-from probe.plan.context import Setup
-from probe.plan.localise import Localise, suspect
-from probe.plan.upload import Sendings, served
+from probe.plan.context import PlanContext
+from probe.plan.localise import TracePlan, trace_target
+from probe.plan.upload import UploadPlan, served
 
 LONGEST = 900.0
 """Seconds after which a measurement is cut short whatever it does: a wait of minutes for the pace is possible, one of a
@@ -50,7 +50,7 @@ class Surroundings:
         country: ISO 3166 code, empty when not known.
         network_resolvers, trusted_resolvers, own_names, families, allowed_name: as in `probe.plan.context.Setup`.
         bypass: what stands between this host and its network (`probe.measure.tunnels`).
-        range_sample: how many addresses of a range are looked at, as `probe.plan.context.Setup.sample`.
+        range_sample: how many addresses of a range are looked at, as `probe.plan.context.PlanContext.sample`.
         samples: text of a range -> the same for this one.
         known: text of a range -> addresses that have answered; a control's hit list.
         holes: text of a range -> the prefixes inside it that belong to somebody else.
@@ -108,9 +108,12 @@ async def measure(
     time = surroundings.clock.now()
     began = asyncio.get_running_loop().time()
     try:
-        setup = _setup(text, target, surroundings, time, control=control, attempt=attempt, suspected=suspected)
+        context = _context(text, target, surroundings, time, control=control, attempt=attempt, suspected=suspected)
         seen = await perform(
-            plan.plan_for(target, setup), surroundings.tools, deadline=began + surroundings.longest, listening=listening
+            plan.plan_for(target, context),
+            surroundings.tools,
+            deadline=began + surroundings.longest,
+            listening=listening,
         )
         evidence = Evidence(observations=seen, control=used(target, control, seen), attempt=attempt)
         vantage = vantage_of(surroundings.watch.latest, surroundings)
@@ -131,7 +134,7 @@ async def measure(
     return verdict
 
 
-def _setup(
+def _context(
     text: str,
     target: Target,
     surroundings: Surroundings,
@@ -140,11 +143,11 @@ def _setup(
     control: ControlFacts | None,
     attempt: int,
     suspected: bool,
-) -> Setup:
+) -> PlanContext:
     week = time.isocalendar()
     if isinstance(target, QuicTarget):
         require_aioquic()
-    return Setup(
+    return PlanContext(
         network_resolvers=surroundings.network_resolvers,
         trusted_resolvers=surroundings.trusted_resolvers,
         own_names=surroundings.own_names,
@@ -177,19 +180,23 @@ async def _sent(verdict: Verdict, target: Target, surroundings: Surroundings, be
     tools = surroundings.tools
     async with tools.upload_slots:
         deadline = asyncio.get_running_loop().time() + surroundings.longest
-        seen = await perform(Sendings(page, Setup(random_name=_random_name())), tools, deadline=deadline, began=began)
+        seen = await perform(
+            UploadPlan(page, PlanContext(random_name=_random_name())), tools, deadline=deadline, began=began
+        )
     return _with(verdict, target, seen)
 
 
 async def _localised(verdict: Verdict, target: Target, surroundings: Surroundings, began: float) -> Verdict:
     """The verdict with what was seen of where on the path it is blocked, where that can be looked for."""
-    found = suspect(verdict)
+    found = trace_target(verdict)
     if found is None:
         return verdict
     tools = surroundings.tools
     async with tools.localisation_lock:
         deadline = asyncio.get_running_loop().time() + surroundings.longest
-        seen = await perform(Localise(found, Setup(random_name=_random_name())), tools, deadline=deadline, began=began)
+        seen = await perform(
+            TracePlan(found, PlanContext(random_name=_random_name())), tools, deadline=deadline, began=began
+        )
     return _with(verdict, target, seen)
 
 

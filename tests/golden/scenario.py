@@ -11,8 +11,8 @@ from probe.judge import verdict
 from probe.judge.control import facts
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, Evidence, Vantage, VantageState, Verdict
-from probe.plan import Setup, plan_for
-from probe.plan.upload import Sendings, served
+from probe.plan import PlanContext, plan_for
+from probe.plan.upload import UploadPlan, served
 from tests.golden.world import Cert, Page, World
 
 TIME = datetime(2026, 10, 1, 12, tzinfo=UTC)
@@ -60,7 +60,7 @@ class Scenario:
         here: the world at the vantage.
         control: the worlds in which the control's lines were taken, oldest first; empty for no control.
         status, rule, causes: what must be said.
-        setup: changes to the plan's setup.
+        context: changes to the plan's setup.
         age: of the newest control line.
         limit: steps after which time was up.
         error: why the measurement itself failed.
@@ -77,7 +77,7 @@ class Scenario:
     target: str = URL
     control: tuple[World, ...] = ()
     state: VantageState = VantageState.ONLINE
-    setup: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
     age: timedelta = timedelta(minutes=10)
     limit: int = 10_000
     error: str = ""
@@ -90,7 +90,7 @@ class Scenario:
         lines = [
             self._verdict(
                 made,
-                Setup(network_resolvers=("udp:9.9.9.9:53",), trusted_resolvers=(DOH,)),
+                PlanContext(network_resolvers=("udp:9.9.9.9:53",), trusted_resolvers=(DOH,)),
                 TIME - self.age - timedelta(minutes=len(self.control) - number),
             )
             for number, made in enumerate(self.control)
@@ -99,14 +99,16 @@ class Scenario:
 
     def play(self) -> Verdict:
         """Measure at the vantage, and judge."""
-        wanted = {"network_resolvers": (ISP,), "trusted_resolvers": (DOH,), "control": self.facts(), **self.setup}
+        wanted = {"network_resolvers": (ISP,), "trusted_resolvers": (DOH,), "control": self.facts(), **self.context}
         vantage = Vantage(state=self.state, notes=self.notes)
-        return self._verdict(self.here, Setup(**wanted), TIME, vantage=vantage, limit=self.limit, error=self.error)
+        return self._verdict(
+            self.here, PlanContext(**wanted), TIME, vantage=vantage, limit=self.limit, error=self.error
+        )
 
     def _verdict(
         self,
         made: World,
-        setup: Setup,
+        context: PlanContext,
         time: datetime,
         *,
         vantage: Vantage = ONLINE,
@@ -114,12 +116,12 @@ class Scenario:
         error: str = "",
     ) -> Verdict:
         target = parse(self.target)
-        seen = made.play(plan_for(target, setup), limit)
-        evidence = Evidence(observations=seen, control=setup.control, error=error)
+        seen = made.play(plan_for(target, context), limit)
+        evidence = Evidence(observations=seen, control=context.control, error=error)
         judged = verdict(time=time, text=self.target, target=target, evidence=evidence, vantage=vantage)
         page = served(judged) if self.sends else None
         if page is None:
             return judged
-        seen += made.play(Sendings(page, setup), began=1_000)
-        evidence = Evidence(observations=seen, control=setup.control, error=error)
+        seen += made.play(UploadPlan(page, context), began=1_000)
+        evidence = Evidence(observations=seen, control=context.control, error=error)
         return verdict(time=time, text=self.target, target=target, evidence=evidence, vantage=vantage)

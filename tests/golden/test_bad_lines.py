@@ -10,7 +10,7 @@ from probe.judge import verdict
 from probe.model.failure import Failure
 from probe.model.target import parse
 from probe.model.verdict import Evidence, Status, Vantage, VantageState
-from probe.plan import Setup, plan_for
+from probe.plan import PlanContext, plan_for
 from tests.golden.families import ranges
 from tests.golden.scenario import DOH, HTTP, ISP, NAME, SITE, TIME, URL, V6, A, B, Scenario, world
 from tests.golden.world import Page, World
@@ -46,11 +46,11 @@ def test_loss_is_never_taken_for_interference(kind: str, controlled: bool, loss:
     """
     target, honest = BENIGN[kind]
     control = Scenario("", "", honest, "", "", target=target, control=(honest,)).facts() if controlled else None
-    setup = Setup(network_resolvers=(ISP,), trusted_resolvers=(DOH,), control=control)
+    context = PlanContext(network_resolvers=(ISP,), trusted_resolvers=(DOH,), control=control)
     honest.chance, honest.loss = Random(20170504), loss
     accused = []
     for number in range(100):
-        seen = honest.play(plan_for(parse(target), setup))
+        seen = honest.play(plan_for(parse(target), context))
         evidence = Evidence(observations=seen, control=control)
         judged = verdict(time=TIME, text=target, target=parse(target), evidence=evidence, vantage=ONLINE)
         if judged.status is Status.BLOCKED:

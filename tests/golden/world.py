@@ -145,7 +145,7 @@ class World:
                 seen.append(one)
                 plan.observe(step, one)
                 under_way += plan.pending()
-            plan.over(step)
+            plan.finish(step)
             under_way += plan.pending()
         return tuple(seen)
 
@@ -173,15 +173,15 @@ class World:
         return address in self.hole and not (isinstance(step, Fetch | Handshake) and step.segment)
 
     def _common(self, step: Step, failure: Failure | None = None) -> dict[str, Any]:
-        place = step.place
+        position = step.position
         took = 5000 if failure is Failure.TIMEOUT else 20
         return {
             "at": self._ticks,
             "took": took,
-            "chain": place.chain,
-            "hop": place.hop,
-            "attempt": place.attempt,
-            "purpose": place.purpose,
+            "chain": position.chain,
+            "hop": position.hop,
+            "attempt": position.attempt,
+            "purpose": position.purpose,
             "failure": failure,
         }
 

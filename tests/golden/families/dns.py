@@ -32,7 +32,7 @@ SCENARIOS = (
         "dns.nxdomain",
         ("dns.nxdomain",),
         control=GOOD,
-        setup={"trusted_resolvers": ()},
+        context={"trusted_resolvers": ()},
     ),
     Scenario(
         "dns-nxdomain-alone",
@@ -41,7 +41,7 @@ SCENARIOS = (
         "unreachable",
         "dns.unresolved",
         ("dns.nxdomain",),
-        setup={"trusted_resolvers": ()},
+        context={"trusted_resolvers": ()},
     ),
     Scenario(
         "dns-nxdomain-everywhere",
@@ -143,7 +143,7 @@ SCENARIOS = (
         world(network={NAME: ("10.10.34.36",)}),
         "unreachable",
         "dns.unresolved",
-        setup={"trusted_resolvers": ()},
+        context={"trusted_resolvers": ()},
     ),
     Scenario(
         "dns-private-everywhere",
@@ -299,7 +299,7 @@ SCENARIOS = (
         "blocked",
         "dns.injected",
         ("dns.injected",),
-        setup={"trusted_resolvers": ()},
+        context={"trusted_resolvers": ()},
     ),
     Scenario(
         "dns-late-after-servfail",
@@ -437,7 +437,7 @@ SCENARIOS = (
         "unknown",
         "measurement.cut",
         control=(world(names={NAME: (V6,)}, certs={V6: SITE}),),
-        setup={"families": frozenset({"ipv4"})},
+        context={"families": frozenset({"ipv4"})},
     ),
     Scenario(
         "dns-aaaa-timeout",
@@ -463,7 +463,7 @@ SCENARIOS = (
         "dns.bogon",
         ("dns.bogon",),
         control=GOOD,
-        setup={"network_resolvers": ()},
+        context={"network_resolvers": ()},
     ),
     Scenario(
         "dns-two-resolvers",
@@ -472,7 +472,7 @@ SCENARIOS = (
         "reachable",
         "served",
         control=GOOD,
-        setup={"network_resolvers": ("udp:95.165.1.1:53", "udp:95.165.1.2:53")},
+        context={"network_resolvers": ("udp:95.165.1.1:53", "udp:95.165.1.2:53")},
     ),
     Scenario("dns-target", "resolution alone", world(), "reachable", "served", target=f"dns://{NAME}", control=GOOD),
     Scenario(

@@ -232,7 +232,7 @@ SCENARIOS = (
         servers([*ALL, RELAY]),
         "unreachable",
         "range.relayed",
-        setup={"relay_address": RELAY},
+        context={"relay_address": RELAY},
     ),
     _case(
         "range-relayed-inside",
@@ -241,7 +241,7 @@ SCENARIOS = (
         "unreachable",
         "range.relayed",
         control=FEW,
-        setup={"relay_address": RELAY},
+        context={"relay_address": RELAY},
     ),
     _case(
         "range-relayed-allowlist",
@@ -249,10 +249,10 @@ SCENARIOS = (
         servers([*ALL, RELAY]),
         "unknown",
         "vantage.relayed",
-        setup={"relay_address": RELAY},
+        context={"relay_address": RELAY},
         state=VantageState.ALLOWLIST,
     ),
-    _case("range-not-relayed", "nobody relays", servers(ALL), "reachable", "served", setup={"relay_address": RELAY}),
+    _case("range-not-relayed", "nobody relays", servers(ALL), "reachable", "served", context={"relay_address": RELAY}),
     _case(
         "range-small",
         "a range of eight addresses is looked at whole",

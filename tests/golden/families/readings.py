@@ -302,7 +302,7 @@ SCENARIOS = (
         "reachable",
         "served.acquitted",
         control=GOOD,
-        setup={"trusted_resolvers": ()},
+        context={"trusted_resolvers": ()},
     ),
     Scenario(
         "vchat",

@@ -166,7 +166,7 @@ SCENARIOS = (
         "tcp.timeout",
         ("tcp.timeout",),
         control=(world(**WITH_V6),),
-        setup={"families": frozenset({Family.IPV4})},
+        context={"families": frozenset({Family.IPV4})},
         notes=("ipv6_broken",),
     ),
     Scenario(
@@ -242,7 +242,7 @@ SCENARIOS = (
         "tcp.relayed",
         target=TCP,
         control=GOOD,
-        setup={"relay_address": RELAY},
+        context={"relay_address": RELAY},
     ),
     Scenario(
         "tcp-target-no-relay",
@@ -252,7 +252,7 @@ SCENARIOS = (
         "served",
         target=TCP,
         control=GOOD,
-        setup={"relay_address": RELAY},
+        context={"relay_address": RELAY},
     ),
     Scenario(
         "tcp-address-url",

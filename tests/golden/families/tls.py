@@ -39,7 +39,7 @@ SCENARIOS = (
         "blocked",
         "tls.reset.sni",
         ("tls.reset", "tls.sni"),
-        setup={"trusted_resolvers": ()},
+        context={"trusted_resolvers": ()},
     ),
     Scenario(
         "tls-sni-timeout",
@@ -148,7 +148,7 @@ SCENARIOS = (
         "tls.reset.sni",
         ("tls.reset", "tls.sni"),
         control=GOOD,
-        setup={"suspected": True},
+        context={"suspected": True},
     ),
     Scenario(
         "tls-timeout-alone",

@@ -22,7 +22,7 @@ async def look(address: str, port: int, tools: Tools) -> Connection:
     """One connection."""
     seen: list[Observation] = []
     step = Connect(address=address, port=port)
-    await connect(step, tools, Timestamps(asyncio.get_running_loop().time(), step.place), seen.append)
+    await connect(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)
     (only,) = seen
     assert isinstance(only, Connection)
     return only

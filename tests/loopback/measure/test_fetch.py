@@ -32,7 +32,7 @@ async def get(url: str, tools: Tools, *, verify: bool = True) -> list[Observatio
     """What one fetch saw."""
     seen: list[Observation] = []
     step = Fetch(url=url, address="127.0.0.1", verify=verify)
-    await fetch(step, tools, Timestamps(asyncio.get_running_loop().time(), step.place), seen.append)
+    await fetch(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)
     return seen
 
 

@@ -26,7 +26,7 @@ async def shake(port: int, tools: Tools, sni: str = "lab.example", *, verify: bo
     """One handshake."""
     seen: list[Observation] = []
     step = Handshake(address="127.0.0.1", port=port, sni=sni, verify=verify)
-    await handshake(step, tools, Timestamps(asyncio.get_running_loop().time(), step.place), seen.append)
+    await handshake(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)
     last = seen[-1]
     assert isinstance(last, TlsHandshake)
     return last

@@ -96,7 +96,7 @@ async def shaken(
     """What one step saw."""
     seen: list[Observation] = []
     step = QuicHandshake(address="127.0.0.1", port=port, sni=sni, verify=verify, later=later)
-    await quic(step, tools, Timestamps(asyncio.get_running_loop().time(), step.place), seen.append)
+    await quic(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)
     assert all(isinstance(one, QuicExchange) for one in seen)
     return seen  # type: ignore[return-value]
 

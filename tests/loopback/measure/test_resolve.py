@@ -20,7 +20,7 @@ async def ask(resolver: str, tools: Tools, name: str = "lab.example", rrtype: st
     """What one step saw."""
     seen: list[Observation] = []
     step = Resolve(name=name, rrtype=rrtype, resolver=resolver, trust=Trust.NETWORK)
-    await resolve(step, tools, Timestamps(asyncio.get_running_loop().time(), step.place), seen.append)
+    await resolve(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)
     return seen
 
 
@@ -37,7 +37,7 @@ async def test_an_answer_is_handed_on_at_once_and_the_socket_read_on(tools: Tool
     async with resolving(lambda query: [(0, reply_to(query, "198.51.100.7"))]) as (_, port):
         step = Resolve(name="lab.example", rrtype="A", resolver=f"udp:127.0.0.1:{port}", trust=Trust.NETWORK)
         began = time.monotonic()
-        await resolve(step, tools, Timestamps(0, step.place), lambda _: came.append(time.monotonic() - began))
+        await resolve(step, tools, Timestamps(0, step.position), lambda _: came.append(time.monotonic() - began))
         whole = time.monotonic() - began
 
     assert len(came) == 1

@@ -24,8 +24,8 @@ from probe.model.observation import ENOUGH_FLOW, Exchange, Observation, Sending
 from probe.model.step import Purpose, Send
 from probe.model.target import parse
 from probe.model.verdict import Cause, Status, Verdict
-from probe.plan.context import Setup
-from probe.plan.upload import Sendings
+from probe.plan.context import PlanContext
+from probe.plan.upload import UploadPlan
 from probe.session.measurement import Surroundings, measure
 from tests.loopback.tiny_servers import abort, answer, request, server_context, serving
 
@@ -62,7 +62,7 @@ async def sent(port: int, tools: Tools, name: str = "lab.example", **more: objec
     """What one sending saw."""
     seen: list[Observation] = []
     step = Send(url=f"https://{name}:{port}/a?b", address="127.0.0.1", **more)  # type: ignore[arg-type]
-    await send(step, tools, Timestamps(asyncio.get_running_loop().time(), step.place), seen.append)
+    await send(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)
     (one,) = seen
     assert isinstance(one, Sending)
     return one
@@ -209,7 +209,7 @@ async def test_what_the_rounds_budget_refuses_is_our_own_doing(believed: trustme
     """Nothing is sent, and nothing can be read from that."""
     page = Exchange(url="https://lab.example/", address="127.0.0.1", secure=True, status=200, complete=True)
     async with Tools(0.5, PaceLimiter(0, budget=Budget(max_bytes=1))) as tools:
-        (one,) = await perform(Sendings(page, Setup()), tools)
+        (one,) = await perform(UploadPlan(page, PlanContext()), tools)
 
     assert isinstance(one, Sending)
     assert (one.failure, one.opened, one.sent, one.frozen) == (Failure.LOCAL, False, 0, False)

@@ -21,7 +21,7 @@ async def traced(port: int, tools: Tools, said: Said = Said.HELLO, name: str = "
     """One try."""
     seen: list[Observation] = []
     step = Trace(said=said, address="127.0.0.1", port=port, name=name, ttl=3, **more)  # type: ignore[arg-type]
-    await trace(step, tools, Timestamps(asyncio.get_running_loop().time(), step.place), seen.append)
+    await trace(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)
     (one,) = seen
     assert isinstance(one, Traced)
     return one

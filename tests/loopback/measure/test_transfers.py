@@ -119,7 +119,7 @@ async def test_what_counts_is_what_the_socket_gave_not_what_it_decodes_to(tools:
     seen: list[Observation] = []
     async with serving(talk) as port:
         step = Fetch(url=f"http://127.0.0.1:{port}/", address="127.0.0.1")
-        await fetch(step, tools, Timestamps(asyncio.get_running_loop().time(), step.place), seen.append)
+        await fetch(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)
 
     page = seen[-1]
     assert isinstance(page, Exchange)
@@ -150,7 +150,7 @@ async def test_a_request_in_the_wrapping_of_another_name_asks_for_the_same_page(
     async with serving(talk, context) as port:
         url = f"https://lab.example:{port}/"
         step = Fetch(url=url, address="127.0.0.1", sni="other.example", verify=False)
-        await fetch(step, tools, Timestamps(asyncio.get_running_loop().time(), step.place), seen.append)
+        await fetch(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)
 
     assert names == ["other.example"]
     assert f"Host: lab.example:{port}".encode() in heard[0]

@@ -14,7 +14,7 @@ from probe.measure import watcher
 from probe.measure.watcher import Watcher
 from probe.model.observation import Connection, Exchange, Observation, Resolution, TlsHandshake
 from probe.model.packets import PacketTrace
-from probe.model.step import Connect, Fetch, Place, Purpose, Resolve, Step, Trust
+from probe.model.step import Connect, Fetch, Purpose, Resolve, Step, StepPosition, Trust
 from tests import required
 
 ROOT = Path(__file__).parents[3]
@@ -99,7 +99,7 @@ async def test_a_process_that_dies_is_done_without() -> None:
     )
     dead = Watcher(process, None)
 
-    await dead.watch(Connect(address=A, port=443, place=Place()))
+    await dead.watch(Connect(address=A, port=443, position=StepPosition()))
     packets = await dead.report([said("news.example.org")], 0.0, "label")
     await dead.close()
 

@@ -20,7 +20,7 @@ from probe.agent.watchlist import Watchlist
 from probe.lists.prefixes.expand import more_specifics_of
 from probe.model.target import RangeTarget, parse
 from probe.model.verdict import ControlFacts, Status
-from probe.plan import Setup, plan_for
+from probe.plan import PlanContext, plan_for
 from probe.settings import load
 from tests.unit.plan.dialogue import Dialogue
 
@@ -38,9 +38,9 @@ def watched(texts: tuple[str, ...]) -> Watchlist:
     return Watchlist(targets=targets, holes=holes)
 
 
-def contacts(target: RangeTarget, setup: Setup, works: float, chance: Random) -> Counter[str]:
+def contacts(target: RangeTarget, context: PlanContext, works: float, chance: Random) -> Counter[str]:
     """Address -> how often one measurement contacts it, where a share of them works."""
-    dialogue, found = Dialogue(plan_for(target, setup)), Counter[str]()
+    dialogue, found = Dialogue(plan_for(target, context)), Counter[str]()
     while asked := dialogue.asks():
         for step in asked:
             dead = chance.random() > works
@@ -89,13 +89,13 @@ def test_an_hour_lies_between_two_looks_at_one_address(
         for text, target in due(found.targets, measured, start):
             assert isinstance(target, RangeTarget)
             week = now.isocalendar()
-            setup = Setup(
+            context = PlanContext(
                 control=facts[text],
                 seed=week.year * 100 + week.week,
                 turn=int(now.timestamp()) // 3600,
                 holes=found.holes[text],
             )
-            touched = contacts(target, setup, works, chance)
+            touched = contacts(target, context, works, chance)
             end = now + timedelta(seconds=chance.uniform(0, 300))
             assert all(now - last[address] >= HOURLY for address in touched if address in last)
             assert max(touched.values(), default=0) <= 6
@@ -150,7 +150,7 @@ def test_nothing_is_drawn_from_a_hole(wide: str) -> None:
     hole = wide.replace(".0.0/16", ".0.0/17").replace("::/32", "::/33")
     target = parse(wide)
     assert isinstance(target, RangeTarget)
-    touched = contacts(target, Setup(sample=64, holes=(hole,)), 0.5, Random(1))
+    touched = contacts(target, PlanContext(sample=64, holes=(hole,)), 0.5, Random(1))
 
     assert len(touched) > 60
     assert not any(ipaddress.ip_address(address) in ipaddress.ip_network(hole) for address in touched)

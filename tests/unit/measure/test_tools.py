@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from probe.measure.tools import Timestamps
-from probe.model.step import Place, Purpose
+from probe.model.step import Purpose, StepPosition
 
 
 def test_times_are_whole_milliseconds_since_the_measurement_began() -> None:
     """And the step's place goes along."""
-    fields = Timestamps(10.0, Place(chain=1, hop=2, attempt=3, purpose=Purpose.PEEK)).fields(10.25, 10.4999)
+    fields = Timestamps(10.0, StepPosition(chain=1, hop=2, attempt=3, purpose=Purpose.PEEK)).fields(10.25, 10.4999)
 
     assert fields == {"at": 250, "took": 249, "chain": 1, "hop": 2, "attempt": 3, "purpose": Purpose.PEEK}
-    assert Timestamps(10.0, Place()).fields(9.0, 8.0)["took"] == 0
+    assert Timestamps(10.0, StepPosition()).fields(9.0, 8.0)["took"] == 0

@@ -14,26 +14,26 @@ from probe.model.observation import (
     Resolution,
     TlsHandshake,
 )
-from probe.model.step import Connect, Fetch, Handshake, Place, QuicHandshake, Resolve, Step
-from probe.plan import Plan, Setup
+from probe.model.step import Connect, Fetch, Handshake, QuicHandshake, Resolve, Step, StepPosition
+from probe.plan import Plan, PlanContext
 
 NAME = "news.example.org"
 A, B, FORGED = "151.101.1.10", "146.75.65.10", "31.13.94.10"
 ISP, DOH = "udp:95.165.1.1:53", "https://9.9.9.9/dns-query"
 FOUR = frozenset({"ipv4"})
-SETUP = Setup(network_resolvers=(ISP,), trusted_resolvers=(DOH,), families=FOUR)  # type: ignore[arg-type]
+CONTEXT = PlanContext(network_resolvers=(ISP,), trusted_resolvers=(DOH,), families=FOUR)  # type: ignore[arg-type]
 
 
 def line(step: Step) -> str:
     """A step, short: what, where, and only what is out of the ordinary about its place."""
-    place = step.place
+    position = step.position
     marks = "".join(
         f" {mark}"
         for mark in (
-            place.purpose if place.purpose != "subject" else "",
-            f"try {place.attempt}" if place.attempt else "",
-            f"chain {place.chain}" if place.chain else "",
-            f"hop {place.hop}" if place.hop else "",
+            position.purpose if position.purpose != "subject" else "",
+            f"try {position.attempt}" if position.attempt else "",
+            f"chain {position.chain}" if position.chain else "",
+            f"hop {position.hop}" if position.hop else "",
         )
         if mark
     )
@@ -62,7 +62,7 @@ class Dialogue:
 
     def asks(self) -> list[str]:
         """The steps it asks for now, sorted; without the questions whose answers make no difference to it."""
-        fresh = {line(step): step for step in self.plan.pending() if step.place.purpose != "ech"}
+        fresh = {line(step): step for step in self.plan.pending() if step.position.purpose != "ech"}
         self.open |= fresh
         return sorted(fresh)
 
@@ -81,7 +81,7 @@ class Dialogue:
 
     def end(self, what: str) -> None:
         """Tell that a step is over."""
-        self.plan.over(self.open.pop(what))
+        self.plan.finish(self.open.pop(what))
 
     def _seen(self, step: Step, told: str | Failure | tuple[str, ...] | Exchange | LateAnswer) -> list[Observation]:
         if isinstance(told, Exchange | LateAnswer):
@@ -138,9 +138,9 @@ def page(step: Step, status: int = 200, location: str = "", title: str = "News",
     return Exchange(url=step.url, address=step.address, status=status, location=location, title=title, **fields)  # type: ignore[arg-type]
 
 
-def at(chain: int = 0, hop: int = 0) -> Place:
+def at(chain: int = 0, hop: int = 0) -> StepPosition:
     """A place."""
-    return Place(chain=chain, hop=hop)
+    return StepPosition(chain=chain, hop=hop)
 
 
 def _met(step: Step, layers: int) -> list[Observation]:

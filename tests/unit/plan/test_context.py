@@ -9,31 +9,31 @@ from msgspec.structs import replace
 
 from probe.model.address import Family
 from probe.model.verdict import ControlFacts, Status
-from probe.plan.context import Limits, Setup
+from probe.plan.context import HopLimits, PlanContext
 
 
 def test_record_types_follow_the_families_the_host_has() -> None:
     """A host without IPv6 asks for no AAAA."""
-    assert Setup().rrtypes == ("A", "AAAA")
-    assert Setup(families=frozenset({Family.IPV6})).rrtypes == ("AAAA",)
-    assert Setup(families=frozenset()).rrtypes == ()
+    assert PlanContext().rrtypes == ("A", "AAAA")
+    assert PlanContext(families=frozenset({Family.IPV6})).rrtypes == ("AAAA",)
+    assert PlanContext(families=frozenset()).rrtypes == ()
 
 
 def test_each_family_has_its_cap() -> None:
     """Four and two, unless said otherwise."""
-    assert (Limits().of(Family.IPV4), Limits().of(Family.IPV6)) == (4, 2)
+    assert (HopLimits().of(Family.IPV4), HopLimits().of(Family.IPV6)) == (4, 2)
 
 
 def test_the_names_a_plan_uses_of_itself_are_different_ones() -> None:
     """A neutral name that is the ghost or the allowed one would blur what they show."""
-    setup = Setup()
+    context = PlanContext()
 
-    assert len({setup.random_name, setup.ghost_name, setup.allowed_name}) == 3
+    assert len({context.random_name, context.ghost_name, context.allowed_name}) == 3
 
 
 def test_the_system_is_asked_where_it_may_know_more_than_the_resolver() -> None:
     """A name of the hosts file, other sources than files and DNS, several resolvers of which it asks one."""
-    plain = Setup(network_resolvers=("udp:192.0.2.1:53",), own_names=frozenset({"own.example"}))
+    plain = PlanContext(network_resolvers=("udp:192.0.2.1:53",), own_names=frozenset({"own.example"}))
 
     assert plain.asks_system("own.example")
     assert not plain.asks_system("other.example")
@@ -58,5 +58,5 @@ def test_a_target_is_served_elsewhere_where_the_control_says_nothing_else(
     """Without a control nobody knows."""
     control = ControlFacts(time=datetime(2026, 10, 1, tzinfo=UTC), statuses=statuses)
 
-    assert Setup(control=control).served_elsewhere is elsewhere
-    assert not Setup().served_elsewhere
+    assert PlanContext(control=control).served_elsewhere is elsewhere
+    assert not PlanContext().served_elsewhere

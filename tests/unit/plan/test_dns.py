@@ -5,12 +5,12 @@ from __future__ import annotations
 from probe.model.failure import Failure
 from probe.model.target import parse
 from probe.plan import plan_for
-from tests.unit.plan.dialogue import FORGED, NAME, SETUP, A, Dialogue, late
+from tests.unit.plan.dialogue import CONTEXT, FORGED, NAME, A, Dialogue, late
 
 
 def told(local: tuple[str, ...], trusted: tuple[str, ...] | Failure) -> Dialogue:
     """A plan whose name is looked up."""
-    dialogue = Dialogue(plan_for(parse(f"dns://{NAME}"), SETUP))
+    dialogue = Dialogue(plan_for(parse(f"dns://{NAME}"), CONTEXT))
     dialogue.asks()
     for who in ("system", "network"):
         dialogue.tell(f"A {NAME} @{who}", local)
@@ -47,7 +47,7 @@ def test_an_answer_about_a_name_that_exists_nowhere_shows_its_certificate() -> N
 
 def test_late_addresses_are_witnesses_too() -> None:
     """Each once."""
-    dialogue = Dialogue(plan_for(parse(f"dns://{NAME}"), SETUP))
+    dialogue = Dialogue(plan_for(parse(f"dns://{NAME}"), CONTEXT))
     dialogue.asks()
     dialogue.tell(f"A {NAME} @system", (FORGED,)).tell(f"A {NAME} @trusted", Failure.TIMEOUT)
     dialogue.tell(f"A {NAME} @network", (FORGED,), late((A,)), late((A,)))

@@ -7,10 +7,10 @@ import pytest
 from probe.model.failure import Failure
 from probe.model.hop import Subject
 from probe.model.observation import Connection, Exchange, Observation, QuicExchange, TlsHandshake
-from probe.model.step import Connect, Fetch, Handshake, Place, Purpose, QuicHandshake
+from probe.model.step import Connect, Fetch, Handshake, Purpose, QuicHandshake, StepPosition
 from probe.plan.followup import SMALL, after, allowed, answered, failure_of, neutral_first, small, subject_step
 from probe.plan.transfer import comparison
-from tests.unit.plan.dialogue import NAME, SETUP, A
+from tests.unit.plan.dialogue import CONTEXT, NAME, A
 
 HTTPS = Subject("https", NAME, 443, f"https://{NAME}/")
 ODD_PORT = Subject("https", NAME, 8443, f"https://{NAME}:8443/")
@@ -18,7 +18,7 @@ HTTP = Subject("http", NAME, 80, f"http://{NAME}/")
 TCP = Subject("tcp", "", 443)
 QUIC = Subject("quic", NAME, 443)
 STOOD = Connection(address=A, port=443)
-NEXT = Place(attempt=1)
+NEXT = StepPosition(attempt=1)
 
 
 def tls(failure: Failure) -> tuple[Observation, ...]:
@@ -71,15 +71,15 @@ def test_a_step_that_saw_nothing_did_not_succeed() -> None:
 @pytest.mark.parametrize("failure", [Failure.RESET, Failure.TIMEOUT, Failure.EOF])
 def test_a_handshake_cut_off_calls_for_the_neutral_name_first(failure: Failure) -> None:
     """Then for the subject again."""
-    neutral, again = after(HTTPS, A, tls(failure), SETUP, NEXT)
+    neutral, again = after(HTTPS, A, tls(failure), CONTEXT, NEXT)
 
-    assert (neutral.place.purpose, again) == (Purpose.NEUTRAL, subject_step(HTTPS, A, NEXT))
+    assert (neutral.position.purpose, again) == (Purpose.NEUTRAL, subject_step(HTTPS, A, NEXT))
     assert isinstance(neutral, Handshake)
 
 
 def test_a_request_under_the_neutral_name_goes_to_the_same_port() -> None:
     """Whatever certificate comes back."""
-    neutral, _ = after(ODD_PORT, A, http(Failure.TIMEOUT), SETUP, NEXT)
+    neutral, _ = after(ODD_PORT, A, http(Failure.TIMEOUT), CONTEXT, NEXT)
 
     assert isinstance(neutral, Fetch)
     assert (neutral.url, neutral.verify) == ("https://xkqvdwpzrjtm.com:8443/", False)
@@ -88,51 +88,55 @@ def test_a_request_under_the_neutral_name_goes_to_the_same_port() -> None:
 @pytest.mark.parametrize("failure", [Failure.ALERT, Failure.GARBAGE])
 def test_the_servers_own_words_call_for_the_subject_alone(failure: Failure) -> None:
     """No other name would explain them."""
-    assert after(HTTPS, A, tls(failure), SETUP, NEXT) == (subject_step(HTTPS, A, NEXT),)
+    assert after(HTTPS, A, tls(failure), CONTEXT, NEXT) == (subject_step(HTTPS, A, NEXT),)
 
 
 def test_a_silent_syn_calls_for_the_subject_alone() -> None:
     """No name was said yet."""
     seen = (Connection(address=A, port=443, failure=Failure.TIMEOUT),)
 
-    assert after(HTTPS, A, seen, SETUP, NEXT) == (subject_step(HTTPS, A, NEXT),)
+    assert after(HTTPS, A, seen, CONTEXT, NEXT) == (subject_step(HTTPS, A, NEXT),)
 
 
 def test_silent_quic_calls_for_tls_and_another_name_before_the_subject_again() -> None:
     """Whether there is anybody, and whether it is the name."""
-    over_tcp, neutral, again = after(QUIC, A, quic(Failure.TIMEOUT), SETUP, NEXT)
+    over_tcp, neutral, again = after(QUIC, A, quic(Failure.TIMEOUT), CONTEXT, NEXT)
 
     assert isinstance(over_tcp, Handshake)
-    assert (over_tcp.sni, over_tcp.verify, over_tcp.place.purpose) == (NAME, True, Purpose.SUBJECT)
+    assert (over_tcp.sni, over_tcp.verify, over_tcp.position.purpose) == (NAME, True, Purpose.SUBJECT)
     assert isinstance(neutral, QuicHandshake)
-    assert (neutral.sni, neutral.verify, neutral.place.purpose) == ("xkqvdwpzrjtm.com", False, Purpose.NEUTRAL)
+    assert (neutral.sni, neutral.verify, neutral.position.purpose) == ("xkqvdwpzrjtm.com", False, Purpose.NEUTRAL)
     assert again == subject_step(QUIC, A, NEXT)
 
 
 def test_a_page_that_stopped_calls_for_the_same_page_under_another_name() -> None:
     """It starts as the subject did, and goes to the same address."""
     begun = Exchange(url=HTTPS.url, address=A, failure=Failure.TIMEOUT, status=200, length=14_000)
-    steps = after(HTTPS, A, (STOOD, begun), SETUP, NEXT)
+    steps = after(HTTPS, A, (STOOD, begun), CONTEXT, NEXT)
 
     assert steps == comparison(
-        HTTPS.url, A, SETUP.random_name, Place(attempt=1, purpose=Purpose.NEUTRAL), (subject_step(HTTPS, A, NEXT),)
+        HTTPS.url,
+        A,
+        CONTEXT.random_name,
+        StepPosition(attempt=1, purpose=Purpose.NEUTRAL),
+        (subject_step(HTTPS, A, NEXT),),
     )
     assert subject_step(HTTPS, A, NEXT) in steps
 
 
 def test_a_bad_certificate_calls_for_a_peek() -> None:
     """The handshake again, whatever it shows."""
-    (peek,) = after(HTTPS, A, tls(Failure.CERTIFICATE), SETUP, NEXT)
+    (peek,) = after(HTTPS, A, tls(Failure.CERTIFICATE), CONTEXT, NEXT)
 
     assert isinstance(peek, Handshake)
-    assert (peek.sni, peek.verify, peek.place.purpose) == (NAME, False, Purpose.PEEK)
+    assert (peek.sni, peek.verify, peek.position.purpose) == (NAME, False, Purpose.PEEK)
 
 
 def test_the_names_of_ours_are_said_without_verification() -> None:
     """No server has a certificate for them."""
     for step, name in (
-        (allowed(HTTPS, A, SETUP, NEXT), "www.wikipedia.org"),
-        (neutral_first(HTTPS, A, SETUP, NEXT), "xkqvdwpzrjtm.com"),
+        (allowed(HTTPS, A, CONTEXT, NEXT), "www.wikipedia.org"),
+        (neutral_first(HTTPS, A, CONTEXT, NEXT), "xkqvdwpzrjtm.com"),
     ):
         assert isinstance(step, Handshake)
         assert (step.sni, step.verify) == (name, False)
@@ -151,6 +155,6 @@ def test_a_server_is_asked_for_small_segments_where_it_would_send_any() -> None:
 
 def test_nothing_follows_what_succeeded_or_what_no_question_could_explain() -> None:
     """A bound of ours, a fault of this host."""
-    assert after(HTTPS, A, (STOOD,), SETUP, NEXT) == ()
-    assert after(HTTPS, A, http(Failure.TOO_MUCH), SETUP, NEXT) == ()
-    assert after(HTTPS, A, tls(Failure.LOCAL), SETUP, NEXT) == ()
+    assert after(HTTPS, A, (STOOD,), CONTEXT, NEXT) == ()
+    assert after(HTTPS, A, http(Failure.TOO_MUCH), CONTEXT, NEXT) == ()
+    assert after(HTTPS, A, tls(Failure.LOCAL), CONTEXT, NEXT) == ()

@@ -12,8 +12,9 @@ from probe.model.observation import Exchange, Flow, Resolution
 from probe.model.step import Resolve
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, ControlPage, Status
-from probe.plan import Limits, Setup, plan_for
-from tests.unit.plan.dialogue import DOH, FORGED, ISP, NAME, SETUP, A, B, Dialogue, late, page
+from probe.plan import PlanContext, plan_for
+from probe.plan.context import HopLimits
+from tests.unit.plan.dialogue import CONTEXT, DOH, FORGED, ISP, NAME, A, B, Dialogue, late, page
 
 URL, HTTP = f"https://{NAME}/", f"http://{NAME}/"
 NEUTRAL = "xkqvdwpzrjtm.com"
@@ -26,10 +27,13 @@ CONTROL = ControlFacts(
 
 
 def resolved(
-    target: str = URL, local: tuple[str, ...] = (A, B), trusted: tuple[str, ...] = (A, B), setup: Setup = SETUP
+    target: str = URL,
+    local: tuple[str, ...] = (A, B),
+    trusted: tuple[str, ...] = (A, B),
+    context: PlanContext = CONTEXT,
 ) -> Dialogue:
     """A plan whose names are looked up."""
-    dialogue = Dialogue(plan_for(parse(target), setup))
+    dialogue = Dialogue(plan_for(parse(target), context))
     dialogue.asks()
     for who, told in (("system", local), ("network", local), ("trusted", trusted)):
         dialogue.tell(f"A {NAME} @{who}", told)
@@ -101,8 +105,8 @@ def test_an_address_outside_the_reference_that_resets_is_asked_twice() -> None:
 
 def test_a_silence_that_could_be_called_a_block_is_heard_five_times() -> None:
     """Where the control was served, that is."""
-    setup = replace(SETUP, control=CONTROL)
-    dialogue = resolved(local=(A,), trusted=(A,), setup=setup)
+    context = replace(CONTEXT, control=CONTROL)
+    dialogue = resolved(local=(A,), trusted=(A,), context=context)
     dialogue.asks()
     dialogue.tell(f"get {URL} at {A}", "tcp.timeout")
     assert dialogue.asks() == [f"get {URL} at {A} try {number}" for number in range(1, 5)]
@@ -174,7 +178,7 @@ def test_silences_of_different_kinds_are_not_asked_about_without_end() -> None:
             dialogue.tell(step, "http.timeout" if number == 0 and step.startswith("get") else "tcp.timeout")
         asked += len(fresh)
 
-    assert asked == 1 + 1 + Limits().silences + 1
+    assert asked == 1 + 1 + HopLimits().silences + 1
 
 
 def test_after_a_silent_request_the_neutral_name_makes_a_request_too() -> None:
@@ -228,7 +232,7 @@ def test_a_bound_of_ours_is_not_followed_up() -> None:
 
 def test_under_suspicion_the_neutral_name_goes_first_at_every_address() -> None:
     """A re-test must not be hidden by its own first word."""
-    dialogue = resolved(local=(A,), trusted=(A,), setup=replace(SETUP, suspected=True))
+    dialogue = resolved(local=(A,), trusted=(A,), context=replace(CONTEXT, suspected=True))
 
     assert dialogue.asks() == [f"hello {NEUTRAL} at {A} unverified neutral"]
     dialogue.tell(f"hello {NEUTRAL} at {A} unverified neutral", "ok")
@@ -239,8 +243,8 @@ def test_under_suspicion_the_neutral_name_goes_first_at_every_address() -> None:
 
 def test_late_addresses_are_tried_beyond_the_caps() -> None:
     """Two more at most, while the hop is under way."""
-    setup = replace(SETUP, limits=Limits(ipv4=1, late=1))
-    dialogue = Dialogue(plan_for(parse(URL), setup))
+    context = replace(CONTEXT, limits=HopLimits(ipv4=1, late=1))
+    dialogue = Dialogue(plan_for(parse(URL), context))
     dialogue.asks()
     step = dialogue.open[f"A {NAME} @network"]
     dialogue.tell(f"A {NAME} @system", (FORGED,)).tell(f"A {NAME} @trusted", (A,))
@@ -262,7 +266,7 @@ def test_over_http_an_odd_address_shows_its_certificate() -> None:
 
 def test_a_page_unlike_controls_is_fetched_again_and_once_over_tls() -> None:
     """Twice alike, and contradicted by the server itself: that is a notice."""
-    dialogue = resolved(HTTP, local=(A,), trusted=(A,), setup=replace(SETUP, control=CONTROL))
+    dialogue = resolved(HTTP, local=(A,), trusted=(A,), context=replace(CONTEXT, control=CONTROL))
     dialogue.asks()
     strange = page(dialogue.open[f"get {HTTP} at {A}"], title="Not here")
     dialogue.tell(f"get {HTTP} at {A}", strange)
@@ -276,7 +280,7 @@ def test_a_strange_page_at_another_port_has_no_twin_over_tls() -> None:
     """Port 8080 says nothing about 443."""
     url = f"http://{NAME}:8080/"
     control = ControlFacts(time=CONTROL.time, statuses=CONTROL.statuses, pages=(ControlPage(url=url, status=200),))
-    dialogue = resolved(url, local=(A,), trusted=(A,), setup=replace(SETUP, control=control))
+    dialogue = resolved(url, local=(A,), trusted=(A,), context=replace(CONTEXT, control=control))
     dialogue.asks()
     dialogue.tell(f"get {url} at {A}", page(dialogue.open[f"get {url} at {A}"], status=403))
 
@@ -295,8 +299,8 @@ def test_a_page_cut_off_at_its_beginning_is_no_page() -> None:
 
 def test_nothing_is_asked_of_a_name_without_addresses() -> None:
     """There is nowhere to go."""
-    setup = Setup(network_resolvers=(ISP,), trusted_resolvers=(DOH,), families=SETUP.families)
-    dialogue = Dialogue(plan_for(parse(URL), setup))
+    context = PlanContext(network_resolvers=(ISP,), trusted_resolvers=(DOH,), families=CONTEXT.families)
+    dialogue = Dialogue(plan_for(parse(URL), context))
     dialogue.asks()
     for who in ("system", "network", "trusted"):
         dialogue.tell(f"A {NAME} @{who}", Failure.NXDOMAIN)
@@ -307,28 +311,28 @@ def test_nothing_is_asked_of_a_name_without_addresses() -> None:
 def test_where_there_is_no_page_a_handshake_is_what_was_gone_for() -> None:
     """It works, and nothing follows."""
     hello = f"hello {NAME} at {A}"
-    dialogue = Dialogue(plan_for(parse(f"tls://{A}:443/{NAME}"), SETUP))
+    dialogue = Dialogue(plan_for(parse(f"tls://{A}:443/{NAME}"), CONTEXT))
     dialogue.asks()
 
     assert dialogue.tell(hello, "ok").asks() == []
 
 
 @pytest.mark.parametrize(
-    ("target", "how", "setup", "asked"),
+    ("target", "how", "context", "asked"),
     [
-        (URL, "tls.reset", SETUP, 1),
-        (URL, "http.timeout", SETUP, 1),
-        (URL, "tcp.timeout", SETUP, 0),
-        (URL, "tls.reset", replace(SETUP, trusted_resolvers=()), 0),
-        (HTTP, "http.reset", SETUP, 0),
+        (URL, "tls.reset", CONTEXT, 1),
+        (URL, "http.timeout", CONTEXT, 1),
+        (URL, "tcp.timeout", CONTEXT, 0),
+        (URL, "tls.reset", replace(CONTEXT, trusted_resolvers=()), 0),
+        (HTTP, "http.reset", CONTEXT, 0),
     ],
 )
 def test_once_a_hello_or_what_follows_it_failed_a_trusted_resolver_is_asked_for_ech(
-    target: str, how: str, setup: Setup, asked: int
+    target: str, how: str, context: PlanContext, asked: int
 ) -> None:
     """Of an encrypted subject; what it says makes no difference to the plan."""
-    trusted = setup.trusted_resolvers
-    dialogue = Dialogue(plan_for(parse(target), setup))
+    trusted = context.trusted_resolvers
+    dialogue = Dialogue(plan_for(parse(target), context))
     dialogue.asks()
     for who in ("system", "network", *(("trusted",) if trusted else ())):
         dialogue.tell(f"A {NAME} @{who}", (A,))
@@ -337,13 +341,13 @@ def test_once_a_hello_or_what_follows_it_failed_a_trusted_resolver_is_asked_for_
     fresh = dialogue.plan.pending()
 
     ech = [step for step in fresh if isinstance(step, Resolve) and step.rrtype == "HTTPS"]
-    assert [(step.name, step.resolver, step.place.purpose) for step in ech] == [(NAME, DOH, "ech")] * asked
+    assert [(step.name, step.resolver, step.position.purpose) for step in ech] == [(NAME, DOH, "ech")] * asked
     for step in ech:
         seen = Resolution(
-            name=NAME, rrtype="HTTPS", resolver=DOH, trust=step.trust, ech=True, purpose=step.place.purpose
+            name=NAME, rrtype="HTTPS", resolver=DOH, trust=step.trust, ech=True, purpose=step.position.purpose
         )
         dialogue.plan.observe(step, seen)
-        dialogue.plan.over(step)
+        dialogue.plan.finish(step)
     assert dialogue.plan.pending() == ()
 
 

@@ -12,20 +12,20 @@ from probe.model.location import Location, located
 from probe.model.observation import Connection, Exchange, LateAnswer, Observation, TlsHandshake, Traced
 from probe.model.step import Purpose, Said, Step, Trace, Trust
 from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
-from probe.plan.context import Limits, Setup
-from probe.plan.localise import Localise, Suspect, suspect
+from probe.plan.context import HopLimits, PlanContext
+from probe.plan.localise import TracePlan, TraceTarget, trace_target
 
 NAME, A = "news.example.org", "151.101.1.10"
 URL = f"http://{NAME}:8080/a?b"
-HELLO = Suspect(said=Said.HELLO, address=A, port=443, name=NAME)
+HELLO = TraceTarget(said=Said.HELLO, address=A, port=443, name=NAME)
 Path = Callable[[Trace], Failure | None]
 
 
 def search(
-    found: Suspect, path: Path, setup: Setup | None = None, *, opens: bool = True
+    found: TraceTarget, path: Path, context: PlanContext | None = None, *, opens: bool = True
 ) -> tuple[list[Trace], list[Traced]]:
     """Play the search out on a path; the steps asked for and what they saw."""
-    plan = Localise(found, setup or Setup())
+    plan = TracePlan(found, context or PlanContext())
     steps: list[Trace] = []
     seen: list[Traced] = []
     while fresh := plan.pending():
@@ -39,13 +39,13 @@ def search(
                 port=step.port,
                 name=step.name,
                 ttl=step.ttl,
-                purpose=step.place.purpose,
+                purpose=step.position.purpose,
                 failure=path(step),
                 opened=opens,
             )
         )
         plan.observe(step, seen[-1])
-        plan.over(step)
+        plan.finish(step)
     return steps, seen
 
 
@@ -53,7 +53,7 @@ def answering(device: int, server: int, how: Failure | None = Failure.RESET) -> 
     """A path on which a device answers the suspect name, and the server all others."""
 
     def path(step: Trace) -> Failure | None:
-        if step.place.purpose is Purpose.SUBJECT and step.ttl > device:
+        if step.position.purpose is Purpose.SUBJECT and step.ttl > device:
             return how
         return None if step.ttl >= server else Failure.UNREACHABLE
 
@@ -67,13 +67,13 @@ def test_a_device_that_answers_is_found_within_eight_tries(device: int) -> None:
 
     assert located(seen) == Location(routers=device, server=False)
     assert len(steps) <= 8
-    assert [step.place.purpose for step in steps].count(Purpose.NEUTRAL) == 1
-    assert steps[-1].name == Setup().random_name
+    assert [step.position.purpose for step in steps].count(Purpose.NEUTRAL) == 1
+    assert steps[-1].name == PlanContext().random_name
 
 
 @pytest.mark.parametrize("device", range(28))
 def test_a_device_that_swallows_is_found_by_the_silence_of_the_path(device: int) -> None:
-    silent = Suspect(said=Said.HELLO, address=A, port=443, name=NAME, silent=True)
+    silent = TraceTarget(said=Said.HELLO, address=A, port=443, name=NAME, silent=True)
 
     steps, seen = search(silent, answering(device, 29, Failure.TIMEOUT))
 
@@ -96,7 +96,7 @@ def test_the_search_ends_where_nobody_answers_at_any_distance() -> None:
 
 
 def test_words_that_vanished_and_are_answered_now_are_not_traced_further() -> None:
-    silent = Suspect(said=Said.HELLO, address=A, port=443, name=NAME, silent=True)
+    silent = TraceTarget(said=Said.HELLO, address=A, port=443, name=NAME, silent=True)
 
     steps, _ = search(silent, lambda _: Failure.RESET)
 
@@ -112,7 +112,7 @@ def test_a_connection_that_is_cut_before_a_word_ends_the_search() -> None:
 
 
 def test_a_search_never_has_more_tries_than_its_limit() -> None:
-    steps, seen = search(HELLO, answering(11, 20), Setup(limits=Limits(traces=3)))
+    steps, seen = search(HELLO, answering(11, 20), PlanContext(limits=HopLimits(traces=3)))
 
     assert len(steps) == 3
     assert located(seen) is None
@@ -120,9 +120,9 @@ def test_a_search_never_has_more_tries_than_its_limit() -> None:
 
 def test_another_name_is_said_in_the_same_way() -> None:
     """A request keeps its port and path."""
-    steps, _ = search(Suspect(said=Said.REQUEST, address=A, port=8080, name=URL), answering(0, 9))
+    steps, _ = search(TraceTarget(said=Said.REQUEST, address=A, port=8080, name=URL), answering(0, 9))
 
-    assert steps[-1].name == f"http://{Setup().random_name}:8080/a?b"
+    assert steps[-1].name == f"http://{PlanContext().random_name}:8080/a?b"
 
 
 def verdict(cause: Cause | None, *seen: Observation) -> Verdict:
@@ -152,8 +152,8 @@ def request(failure: Failure | None, status: int = 0, url: str = URL) -> Exchang
     return Exchange(url=url, address=A, status=status, failure=failure)
 
 
-SAID = Suspect(said=Said.REQUEST, address=A, port=8080, name=URL)
-QUERY = Suspect(said=Said.QUERY, address="95.165.1.1", port=53, name=NAME, rrtype="AAAA")
+SAID = TraceTarget(said=Said.REQUEST, address=A, port=8080, name=URL)
+QUERY = TraceTarget(said=Said.QUERY, address="95.165.1.1", port=53, name=NAME, rrtype="AAAA")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ QUERY = Suspect(said=Said.QUERY, address="95.165.1.1", port=53, name=NAME, rrtyp
         (
             Cause.TLS_TIMEOUT,
             hello(Failure.TIMEOUT, acked=False),
-            Suspect(said=Said.HELLO, address=A, port=443, name=NAME, silent=True),
+            TraceTarget(said=Said.HELLO, address=A, port=443, name=NAME, silent=True),
         ),
         (Cause.HTTP_RESET, request(Failure.RESET), SAID),
         (Cause.HTTP_RESET, request(None, 200), None),
@@ -177,13 +177,13 @@ QUERY = Suspect(said=Said.QUERY, address="95.165.1.1", port=53, name=NAME, rrtyp
         (
             Cause.HTTP_TIMEOUT,
             request(Failure.TIMEOUT),
-            Suspect(said=Said.REQUEST, address=A, port=8080, name=URL, silent=True),
+            TraceTarget(said=Said.REQUEST, address=A, port=8080, name=URL, silent=True),
         ),
         (Cause.DNS_INJECTED, late("udp:95.165.1.1:53"), QUERY),
         (
             Cause.DNS_INJECTED,
             late("udp:[2a02:2168::35]:53"),
-            Suspect(said=Said.QUERY, address="2a02:2168::35", port=53, name=NAME, rrtype="AAAA"),
+            TraceTarget(said=Said.QUERY, address="2a02:2168::35", port=53, name=NAME, rrtype="AAAA"),
         ),
         (Cause.DNS_INJECTED, late("network"), None),
         (Cause.DNS_INJECTED, late("udp:95.165.1.1:53", Trust.TRUSTED), None),
@@ -191,14 +191,16 @@ QUERY = Suspect(said=Said.QUERY, address="95.165.1.1", port=53, name=NAME, rrtyp
         (None, request(None, 200), None),
     ],
 )
-def test_what_is_traced_is_what_was_objected_to(cause: Cause | None, seen: Observation, found: Suspect | None) -> None:
+def test_what_is_traced_is_what_was_objected_to(
+    cause: Cause | None, seen: Observation, found: TraceTarget | None
+) -> None:
     """A resolver on the vantage's own network, words that were acknowledged, other causes: nothing."""
-    assert suspect(verdict(cause, seen)) == found
+    assert trace_target(verdict(cause, seen)) == found
 
 
 def test_a_step_is_asked_for_once_and_alone() -> None:
     """Each step is asked for once, and alone."""
-    plan = Localise(HELLO, Setup())
+    plan = TracePlan(HELLO, PlanContext())
     steps: tuple[Step, ...] = plan.pending()
 
     assert len(steps) == 1

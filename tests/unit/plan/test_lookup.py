@@ -10,8 +10,8 @@ import pytest
 from probe.model.failure import Failure
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, Status
-from probe.plan import Setup, plan_for
-from tests.unit.plan.dialogue import DOH, FORGED, ISP, NAME, SETUP, A, B, Dialogue, late
+from probe.plan import PlanContext, plan_for
+from tests.unit.plan.dialogue import CONTEXT, DOH, FORGED, ISP, NAME, A, B, Dialogue, late
 
 OTHER = "A www.wikipedia.org @network other"
 GHOST = "A zq7w0v5xk2md.com @network ghost"
@@ -19,23 +19,23 @@ SYSTEM, NETWORK, TRUSTED = (f"A {NAME} @{who}" for who in ("system", "network", 
 CONTROL = ControlFacts(time=datetime(2026, 10, 1, tzinfo=UTC), statuses=(Status.REACHABLE,))
 
 
-def started(setup: Setup = SETUP) -> Dialogue:
+def started(context: PlanContext = CONTEXT) -> Dialogue:
     """A plan for `dns://`, its first questions asked."""
-    dialogue = Dialogue(plan_for(parse(f"dns://{NAME}"), setup))
+    dialogue = Dialogue(plan_for(parse(f"dns://{NAME}"), context))
     dialogue.asks()
     return dialogue
 
 
-def changed(**fields: object) -> Setup:
+def changed(**fields: object) -> PlanContext:
     """The ordinary setup with changes."""
-    return msgspec.structs.replace(SETUP, **fields)
+    return msgspec.structs.replace(CONTEXT, **fields)
 
 
 def test_everybody_is_asked_for_every_family_the_host_has() -> None:
     """System, network and trusted resolvers, A and AAAA."""
-    setup = Setup(network_resolvers=(ISP,), trusted_resolvers=(DOH,))
+    context = PlanContext(network_resolvers=(ISP,), trusted_resolvers=(DOH,))
 
-    asked = Dialogue(plan_for(parse(f"dns://{NAME}"), setup)).asks()
+    asked = Dialogue(plan_for(parse(f"dns://{NAME}"), context)).asks()
 
     assert asked == sorted(f"{t} {NAME} @{who}" for t in ("A", "AAAA") for who in ("system", "network", "trusted"))
 
@@ -96,7 +96,7 @@ def test_a_resolver_that_gives_a_private_address_is_asked_for_a_name_that_exists
 
 def test_a_name_without_ipv6_is_no_reason_to_ask_anything() -> None:
     """NODATA for AAAA is ordinary where A is answered."""
-    dialogue = started(Setup(network_resolvers=(ISP,), trusted_resolvers=()))
+    dialogue = started(PlanContext(network_resolvers=(ISP,), trusted_resolvers=()))
     dialogue.tell(NETWORK, (A,)).tell(f"AAAA {NAME} @network", Failure.NODATA)
 
     assert dialogue.asks() == []
@@ -157,14 +157,14 @@ def test_the_other_name_is_not_asked_when_it_is_the_target() -> None:
 
 def test_connecting_waits_for_everybody_but_the_slower_trusted_resolvers() -> None:
     """Once one trusted resolver has answered, its likes are not waited for; a step that says nothing is not either."""
-    setup = changed(trusted_resolvers=(DOH, "tls://dns.quad9.net"))
-    dialogue = Dialogue(plan_for(parse(f"https://{NAME}/"), setup))
+    context = changed(trusted_resolvers=(DOH, "tls://dns.quad9.net"))
+    dialogue = Dialogue(plan_for(parse(f"https://{NAME}/"), context))
     steps = {step.resolver: step for step in dialogue.plan.pending()}  # type: ignore[union-attr]
     plan = dialogue.plan
     from tests.unit.plan.dialogue import answer  # noqa: PLC0415 - used here alone
 
     plan.observe(steps["system"], answer(steps["system"], (A,)))  # type: ignore[arg-type]
-    plan.over(steps[ISP])
+    plan.finish(steps[ISP])
     assert dialogue.asks() == []
     plan.observe(steps[DOH], answer(steps[DOH], (A,)))  # type: ignore[arg-type]
     assert dialogue.asks() == [f"get https://{NAME}/ at {A}"]
@@ -172,7 +172,7 @@ def test_connecting_waits_for_everybody_but_the_slower_trusted_resolvers() -> No
 
 def test_a_second_question_is_not_waited_for_once_anybody_knows_the_name() -> None:
     """The trusted addresses are tried while the dead resolver is asked again."""
-    dialogue = Dialogue(plan_for(parse(f"https://{NAME}/"), SETUP))
+    dialogue = Dialogue(plan_for(parse(f"https://{NAME}/"), CONTEXT))
     dialogue.asks()
     dialogue.tell(SYSTEM, Failure.TIMEOUT).tell(NETWORK, Failure.TIMEOUT).tell(TRUSTED, (A,))
 

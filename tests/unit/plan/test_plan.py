@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from probe.model.observation import Connection, Observation
-from probe.model.step import Connect, Place, Step
+from probe.model.step import Connect, Step, StepPosition
 from probe.model.target import parse
 from probe.plan import Plan, plan_for
 from probe.plan.dns import DnsPlan
@@ -13,7 +13,7 @@ from probe.plan.endpoint import TcpPlan, TlsPlan
 from probe.plan.quic import QuicPlan
 from probe.plan.range import RangePlan
 from probe.plan.url import UrlPlan
-from tests.unit.plan.dialogue import NAME, SETUP, A
+from tests.unit.plan.dialogue import CONTEXT, NAME, A
 
 
 @pytest.mark.parametrize(
@@ -30,14 +30,14 @@ from tests.unit.plan.dialogue import NAME, SETUP, A
 )
 def test_each_kind_of_target_has_its_plan(text: str, kind: type) -> None:
     """All forms of the contract."""
-    assert type(plan_for(parse(text), SETUP)) is kind
+    assert type(plan_for(parse(text), CONTEXT)) is kind
 
 
 def test_each_step_is_handed_out_once() -> None:
     """Asking again while it is under way gives nothing."""
-    plan = plan_for(parse(f"tcp://{A}:443"), SETUP)
+    plan = plan_for(parse(f"tcp://{A}:443"), CONTEXT)
 
-    assert plan.pending() == (Connect(address=A, port=443, place=Place()),)
+    assert plan.pending() == (Connect(address=A, port=443, position=StepPosition()),)
     assert plan.pending() == ()
 
 
@@ -50,25 +50,25 @@ def test_a_part_is_told_what_its_steps_saw_and_of_each_step_once() -> None:
         def __init__(self) -> None:
             self.heard = []
 
-        def told(self, step: Step, seen: Observation) -> None:
+        def observed(self, step: Step, seen: Observation) -> None:
             self.heard.append(seen)
 
-        def ended(self, step: Step, seen: tuple[Observation, ...]) -> None:
+        def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:
             self.heard.append(seen)
 
     plan, part, step = Plan(), Part(), Connect(address=A, port=443)
-    assert plan.slate.ask(step, part)
-    assert not plan.slate.ask(step, Part())
+    assert plan.queue.add(step, part)
+    assert not plan.queue.add(step, Part())
     seen = Connection(address=A, port=443)
     plan.observe(step, seen)
-    plan.over(step)
+    plan.finish(step)
 
     assert part.heard == [seen, (seen,)]
 
 
 def test_a_step_of_somebody_elses_is_a_fault_of_the_caller() -> None:
     """The plan knows its own steps."""
-    plan = plan_for(parse(f"tcp://{A}:443"), SETUP)
+    plan = plan_for(parse(f"tcp://{A}:443"), CONTEXT)
 
     with pytest.raises(KeyError):
-        plan.over(Connect(address=A, port=80))
+        plan.finish(Connect(address=A, port=80))

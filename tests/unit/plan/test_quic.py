@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from probe.model.failure import Failure
 from probe.model.target import parse
 from probe.plan import plan_for
-from tests.unit.plan.dialogue import FORGED, NAME, SETUP, A, B, Dialogue, late
+from tests.unit.plan.dialogue import CONTEXT, FORGED, NAME, A, B, Dialogue, late
 from tests.unit.plan.test_hop import NEUTRAL, resolved
 
 TARGET = f"quic://{NAME}:443"
@@ -24,7 +24,7 @@ def test_every_address_is_tried_and_nothing_more_where_they_answer() -> None:
 
 def test_an_address_is_tried_without_any_lookup() -> None:
     """Nobody is asked for it."""
-    dialogue = Dialogue(plan_for(parse(f"quic://{A}:443"), SETUP))
+    dialogue = Dialogue(plan_for(parse(f"quic://{A}:443"), CONTEXT))
 
     assert dialogue.asks() == [f"quic {A} at {A}"]
 
@@ -65,7 +65,7 @@ def test_an_alert_or_an_icmp_error_is_asked_about_once_more_beside_tcp() -> None
 
 def test_in_a_re_test_each_address_hears_the_neutral_name_first() -> None:
     """Residual blocking would silence it after the suspect name."""
-    dialogue = resolved(TARGET, local=(A,), trusted=(A,), setup=replace(SETUP, suspected=True))
+    dialogue = resolved(TARGET, local=(A,), trusted=(A,), context=replace(CONTEXT, suspected=True))
 
     assert dialogue.asks() == [f"quic {NEUTRAL} at {A} unverified neutral"]
     assert dialogue.tell(f"quic {NEUTRAL} at {A} unverified neutral", "ok").asks() == [f"quic {NAME} at {A}"]
@@ -73,7 +73,7 @@ def test_in_a_re_test_each_address_hears_the_neutral_name_first() -> None:
 
 def test_what_a_late_answer_brings_is_tried_too() -> None:
     """As of any name: the true address may come after the forged one."""
-    dialogue = Dialogue(plan_for(parse(TARGET), SETUP))
+    dialogue = Dialogue(plan_for(parse(TARGET), CONTEXT))
     dialogue.asks()
     for who in ("system", "trusted"):
         dialogue.tell(f"A {NAME} @{who}", (FORGED,))
@@ -88,7 +88,7 @@ def test_what_a_late_answer_brings_is_tried_too() -> None:
 
 def test_nothing_is_asked_of_a_name_without_addresses() -> None:
     """There is nowhere to go."""
-    dialogue = Dialogue(plan_for(parse(TARGET), SETUP))
+    dialogue = Dialogue(plan_for(parse(TARGET), CONTEXT))
     dialogue.asks()
     for who in ("system", "network", "trusted"):
         dialogue.tell(f"A {NAME} @{who}", Failure.NXDOMAIN)

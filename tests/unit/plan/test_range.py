@@ -9,16 +9,16 @@ from msgspec.structs import replace
 from probe.model.failure import Failure
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, Status
-from probe.plan import Setup, plan_for
+from probe.plan import PlanContext, plan_for
 from probe.plan.range import first_look
-from tests.unit.plan.dialogue import SETUP, Dialogue
+from tests.unit.plan.dialogue import CONTEXT, Dialogue
 
 RANGE, WIDE = "151.101.1.0/24", "151.101.0.0/16"
 HELLO = "hello xkqvdwpzrjtm.com at {} unverified neutral"
 ALLOWED = "hello www.wikipedia.org at {} unverified allowed"
 
 
-def knowing(*hits: str, how: str = "tls", misses: tuple[str, ...] = (), **more: int | str) -> Setup:
+def knowing(*hits: str, how: str = "tls", misses: tuple[str, ...] = (), **more: int | str) -> PlanContext:
     """A setup whose control saw these addresses answer."""
     control = ControlFacts(
         time=datetime(2026, 10, 1, tzinfo=UTC),
@@ -26,7 +26,7 @@ def knowing(*hits: str, how: str = "tls", misses: tuple[str, ...] = (), **more: 
         hits=dict.fromkeys(hits, how),
         misses=misses,
     )
-    return replace(SETUP, control=control, **more)
+    return replace(CONTEXT, control=control, **more)
 
 
 def connects(dialogue: Dialogue) -> list[str]:
@@ -104,8 +104,8 @@ def test_where_nobody_spoke_at_control_nobody_is_greeted() -> None:
 
 def test_an_unrouted_address_and_two_that_were_silent_at_control_are_asked_beside() -> None:
     """Who accepts those accepts everything."""
-    setup = knowing(*FOUR, misses=("151.101.1.7", "151.101.1.8", "151.101.1.9"), relay_address="198.18.7.7")
-    asked = Dialogue(plan_for(parse(RANGE), setup)).asks()
+    context = knowing(*FOUR, misses=("151.101.1.7", "151.101.1.8", "151.101.1.9"), relay_address="198.18.7.7")
+    asked = Dialogue(plan_for(parse(RANGE), context)).asks()
     relay = [step for step in asked if step.endswith("relay")]
 
     assert len(relay) == 3
@@ -138,12 +138,12 @@ def test_a_retest_asks_other_addresses_or_none() -> None:
     assert not set(first) & set(second)
     assert Dialogue(plan_for(parse(RANGE), knowing(*FOUR, draw=1))).asks() == []
     assert Dialogue(plan_for(parse(RANGE), knowing(*hits[:18], draw=1))).asks() == [], "two do not speak for a range"
-    assert Dialogue(plan_for(parse(RANGE), replace(SETUP, draw=1))).asks() == []
+    assert Dialogue(plan_for(parse(RANGE), replace(CONTEXT, draw=1))).asks() == []
 
 
 def test_an_unknown_range_is_searched_until_some_answer_and_no_further_than_four_samples() -> None:
     """Drawn addresses, then low ones, then more; none twice."""
-    dialogue = Dialogue(plan_for(parse(RANGE), SETUP))
+    dialogue = Dialogue(plan_for(parse(RANGE), CONTEXT))
     seen: list[str] = []
     while asked := dialogue.asks():
         seen += asked
@@ -156,7 +156,7 @@ def test_an_unknown_range_is_searched_until_some_answer_and_no_further_than_four
 
 def test_an_unknown_range_that_answers_is_searched_no_further() -> None:
     """Four of those that connect hear a hello, so that a control can vouch for it."""
-    dialogue = Dialogue(plan_for(parse(RANGE), SETUP))
+    dialogue = Dialogue(plan_for(parse(RANGE), CONTEXT))
     for step in dialogue.asks():
         dialogue.tell(step, "ok")
     heard = []
@@ -169,7 +169,7 @@ def test_an_unknown_range_that_answers_is_searched_no_further() -> None:
 
 def test_a_wide_unknown_range_finds_neighbours_of_those_that_answer() -> None:
     """Four of a /24 can vouch for it by itself."""
-    dialogue = Dialogue(plan_for(parse(WIDE), SETUP))
+    dialogue = Dialogue(plan_for(parse(WIDE), CONTEXT))
     first = dialogue.asks()
     for step in first:
         dialogue.tell(step, "ok")
@@ -180,8 +180,8 @@ def test_a_wide_unknown_range_finds_neighbours_of_those_that_answer() -> None:
 
 def test_a_silent_ipv6_range_asks_whether_anything_answers_over_ipv6() -> None:
     """A well-known name's address, by the trusted resolver."""
-    setup = knowing("2a04:4e42::1", "2a04:4e42::2", "2a04:4e42::3")
-    dialogue = Dialogue(plan_for(parse("2a04:4e42::/32"), setup))
+    context = knowing("2a04:4e42::1", "2a04:4e42::2", "2a04:4e42::3")
+    dialogue = Dialogue(plan_for(parse("2a04:4e42::/32"), context))
     for _ in range(2):
         for step in dialogue.asks():
             dialogue.tell(step, "tcp.timeout")
@@ -195,7 +195,7 @@ def test_a_control_asks_all_it_knows_and_some_that_it_does_not() -> None:
     """So that its hit list is fresh, and grows: another turn draws others."""
     known = tuple(f"151.101.1.{n}" for n in range(1, 31))
     first, second = (
-        set(connects(Dialogue(plan_for(parse(RANGE), replace(SETUP, known=known, turn=turn))))) for turn in (1, 2)
+        set(connects(Dialogue(plan_for(parse(RANGE), replace(CONTEXT, known=known, turn=turn))))) for turn in (1, 2)
     )
 
     assert set(known) <= first & second
@@ -205,9 +205,9 @@ def test_a_control_asks_all_it_knows_and_some_that_it_does_not() -> None:
 
 def test_the_first_look_is_what_a_measurement_begins_with() -> None:
     """Without the decoys."""
-    setup = knowing(*FOUR, relay_address="198.18.7.7")
+    context = knowing(*FOUR, relay_address="198.18.7.7")
 
-    assert sorted(first_look(parse(RANGE), setup)) == sorted(FOUR)  # type: ignore[arg-type]
+    assert sorted(first_look(parse(RANGE), context)) == sorted(FOUR)  # type: ignore[arg-type]
 
 
 def test_a_hello_that_says_nothing_at_all_is_not_said_again() -> None:
@@ -225,8 +225,8 @@ def test_a_hello_that_says_nothing_at_all_is_not_said_again() -> None:
 
 def test_a_witness_without_an_address_leads_nowhere() -> None:
     """Nothing shows then whether IPv6 works here."""
-    setup = knowing("2a04:4e42::1", "2a04:4e42::2", "2a04:4e42::3")
-    dialogue = Dialogue(plan_for(parse("2a04:4e42::/32"), setup))
+    context = knowing("2a04:4e42::1", "2a04:4e42::2", "2a04:4e42::3")
+    dialogue = Dialogue(plan_for(parse("2a04:4e42::/32"), context))
     for _ in range(2):
         for step in dialogue.asks():
             dialogue.tell(step, "tcp.timeout")

@@ -6,14 +6,14 @@ import pytest
 
 from probe.model.failure import Failure
 from probe.model.observation import Exchange, Flow
-from probe.model.step import Place, Purpose
+from probe.model.step import Purpose, StepPosition
 from probe.plan.transfer import elsewise, slow
 from tests.unit.plan.dialogue import A, page
 from tests.unit.plan.test_hop import HTTP, NEUTRAL, URL, resolved
 
 CRAWL = Flow(bytes=180_000, took=9_000)
 QUICK = Flow(bytes=180_000, took=300)
-PLACE = Place(purpose=Purpose.NEUTRAL)
+PLACE = StepPosition(purpose=Purpose.NEUTRAL)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from probe.model.failure import Failure
 from probe.model.observation import Exchange, Observation, Sending
 from probe.model.step import Purpose, Send
 from probe.model.verdict import Evidence, Status, Vantage, VantageState, Verdict
-from probe.plan.context import Setup
-from probe.plan.upload import Sendings, served
+from probe.plan.context import PlanContext
+from probe.plan.upload import UploadPlan, served
 
 A, URL, HTTP = "151.101.1.10", "https://news.example.org/", "http://news.example.org/"
 PAGE = Exchange(url=URL, address=A, secure=True, status=200, complete=True, chain=1, hop=2)
@@ -24,14 +24,14 @@ FROZEN, WHOLE, CLOSED = (
 
 def play(*said: dict[str, object]) -> list[Send]:
     """The steps that are asked for while they see these."""
-    plan = Sendings(PAGE, Setup(random_name="other.example"))
+    plan = UploadPlan(PAGE, PlanContext(random_name="other.example"))
     steps: list[Send] = []
     for one in (*said, WHOLE):
         for step in plan.pending():
             assert isinstance(step, Send)
             steps.append(step)
             plan.observe(step, Sending(url=step.url, address=step.address, sni=step.sni, **one))  # type: ignore[arg-type]
-            plan.over(step)
+            plan.finish(step)
     assert plan.pending() == ()
     return steps
 
@@ -40,10 +40,10 @@ def test_a_stop_is_asked_about_in_turns_and_four_times_at_most() -> None:
     """The own name, the other, the own, the other; at the page's address, in its place of the chain."""
     steps = play(FROZEN, WHOLE, FROZEN, WHOLE)
 
-    assert [step.place.purpose for step in steps] == [Purpose.SUBJECT, Purpose.NEUTRAL] * 2
+    assert [step.position.purpose for step in steps] == [Purpose.SUBJECT, Purpose.NEUTRAL] * 2
     assert [(step.sni, step.verify) for step in steps] == [("", True), ("other.example", False)] * 2
-    assert {(step.url, step.address, step.place.chain, step.place.hop) for step in steps} == {(URL, A, 1, 2)}
-    assert [step.place.attempt for step in steps] == [0, 0, 1, 1]
+    assert {(step.url, step.address, step.position.chain, step.position.hop) for step in steps} == {(URL, A, 1, 2)}
+    assert [step.position.attempt for step in steps] == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from probe.model.failure import Failure
 from probe.model.target import parse
-from probe.plan import Limits, Setup, plan_for
-from tests.unit.plan.dialogue import NAME, SETUP, A, Dialogue, page
+from probe.plan import PlanContext, plan_for
+from probe.plan.context import HopLimits
+from tests.unit.plan.dialogue import CONTEXT, NAME, A, Dialogue, page
 
 URL, HTTP = f"https://{NAME}/", f"http://{NAME}/"
 GET = f"get {URL} at {A}"
@@ -13,7 +14,7 @@ GET = f"get {URL} at {A}"
 
 def resolved(target: str, name: str = NAME) -> Dialogue:
     """A plan whose first name is looked up."""
-    dialogue = Dialogue(plan_for(parse(target), SETUP))
+    dialogue = Dialogue(plan_for(parse(target), CONTEXT))
     dialogue.asks()
     look_up(dialogue, name)
     dialogue.asks()
@@ -28,7 +29,7 @@ def look_up(dialogue: Dialogue, name: str, marks: str = "") -> None:
 
 def test_an_address_in_a_url_is_not_looked_up() -> None:
     """There is nothing to ask."""
-    assert Dialogue(plan_for(parse(f"https://{A}/"), SETUP)).asks() == [f"get https://{A}/ at {A}"]
+    assert Dialogue(plan_for(parse(f"https://{A}/"), CONTEXT)).asks() == [f"get https://{A}/ at {A}"]
 
 
 def test_a_redirect_is_a_hop_treated_like_the_target() -> None:
@@ -58,8 +59,8 @@ def test_a_redirect_back_ends_the_chain() -> None:
 
 def test_redirects_end_after_the_bound() -> None:
     """Two hops after the first, and no more."""
-    setup = Setup(trusted_resolvers=(), families=SETUP.families, limits=Limits(redirects=2))
-    dialogue = Dialogue(plan_for(parse(f"https://{A}/0"), setup))
+    context = PlanContext(trusted_resolvers=(), families=CONTEXT.families, limits=HopLimits(redirects=2))
+    dialogue = Dialogue(plan_for(parse(f"https://{A}/0"), context))
     for number in range(3):
         (step,) = dialogue.asks()
         dialogue.tell(step, page(dialogue.open[step], 302, f"https://{A}/{number + 1}"))
@@ -69,7 +70,7 @@ def test_redirects_end_after_the_bound() -> None:
 
 def test_a_name_without_addresses_is_not_connected() -> None:
     """There is nowhere to go."""
-    dialogue = Dialogue(plan_for(parse(URL), SETUP))
+    dialogue = Dialogue(plan_for(parse(URL), CONTEXT))
     dialogue.asks()
     for who in ("system", "network", "trusted"):
         dialogue.tell(f"A {NAME} @{who}", Failure.NXDOMAIN)
@@ -98,12 +99,14 @@ def test_a_redirect_to_a_private_address_is_not_followed() -> None:
     dialogue.tell(step, page(dialogue.open[step], 302, "http://192.168.1.1/"))
 
     assert dialogue.asks() == []
-    assert Dialogue(plan_for(parse("http://192.168.1.1/"), SETUP)).asks() == ["get http://192.168.1.1/ at 192.168.1.1"]
+    assert Dialogue(plan_for(parse("http://192.168.1.1/"), CONTEXT)).asks() == [
+        "get http://192.168.1.1/ at 192.168.1.1"
+    ]
 
 
 def test_a_domain_is_two_chains_that_share_their_names() -> None:
     """Https is chain 0, http chain 1."""
-    dialogue = Dialogue(plan_for(parse(NAME), SETUP))
+    dialogue = Dialogue(plan_for(parse(NAME), CONTEXT))
     assert dialogue.asks() == [f"A {NAME} @{who}" for who in ("network", "system", "trusted")]
     look_up(dialogue, NAME)
 
@@ -121,7 +124,7 @@ def test_a_domain_whose_http_leads_to_its_https_is_not_measured_twice() -> None:
 
 def test_an_answer_about_a_name_whose_hop_has_begun_begins_nothing_new() -> None:
     """A slower resolver's answer comes too late to be a candidate."""
-    dialogue = Dialogue(plan_for(parse(URL), SETUP))
+    dialogue = Dialogue(plan_for(parse(URL), CONTEXT))
     dialogue.asks()
     dialogue.tell(f"A {NAME} @system", (A,)).tell(f"A {NAME} @network", Failure.TIMEOUT)
     dialogue.tell(f"A {NAME} @trusted", (A,)).asks()
