@@ -7,14 +7,14 @@ from probe.collector.store import Row, StoreSession
 
 def acked(session: StoreSession, agent: int, epoch: str) -> int:
     """The last sequence number taken in of this outbox, 0 when it is new."""
-    row = session.row("SELECT acked FROM spool WHERE agent = ? AND epoch = ?", agent, epoch)
+    row = session.row("SELECT acked FROM outbox_position WHERE agent = ? AND epoch = ?", agent, epoch)
     return int(row[0]) if row else 0
 
 
 def advance(session: StoreSession, agent: int, epoch: str, seq: int, now: int) -> None:
     """Note that an outbox has been taken in up to this number."""
     session.run(
-        "INSERT INTO spool (agent, epoch, acked, since) VALUES (?, ?, ?, ?)"
+        "INSERT INTO outbox_position (agent, epoch, acked, since) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (agent, epoch) DO UPDATE SET acked = excluded.acked",
         agent,
         epoch,
@@ -26,8 +26,8 @@ def advance(session: StoreSession, agent: int, epoch: str, seq: int, now: int) -
 def newer_epoch(session: StoreSession, agent: int, epoch: str) -> bool:
     """Whether another outbox of this agent began after this one did."""
     row = session.row(
-        "SELECT 1 FROM spool WHERE agent = ? AND epoch <> ?"
-        " AND since > (SELECT since FROM spool WHERE agent = ? AND epoch = ?)",
+        "SELECT 1 FROM outbox_position WHERE agent = ? AND epoch <> ?"
+        " AND since > (SELECT since FROM outbox_position WHERE agent = ? AND epoch = ?)",
         agent,
         epoch,
         agent,

@@ -46,7 +46,7 @@ async def test_a_gap_is_answered_with_the_number_that_is_expected(server: Server
 async def test_another_body_under_the_same_number_is_refused_and_the_agent_is_flagged(
     server: Server, enrolled: Enrolled
 ) -> None:
-    """Two hosts with one key, or a spool that was put back."""
+    """Two hosts with one key, or an outbox restored from a backup."""
     agent = await enrolled()
     await agent.post(server.http, agent.batch(rounds=rounds(NOW, 1)))
     agent.seq = 0

@@ -283,7 +283,7 @@ def test_any_loss_and_repetition_on_the_way_leaves_what_the_batches_in_order_lea
                 BatchResult.AGAIN if n < expected else BatchResult.GAP if n > expected else BatchResult.STORED
             )
             expected += outcome.answer is BatchResult.STORED
-        tables = ("span", "presence", "batch", "evidence", "spool")
+        tables = ("span", "presence", "batch", "evidence", "outbox_position")
         kept = [session.rows(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables]  # noqa: S608
         store._jobs.put(None)
         store._writer.join()
