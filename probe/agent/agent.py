@@ -19,17 +19,16 @@ from probe.agent.batching import RoundFindings, make_batches
 from probe.agent.context import Surroundings
 from probe.agent.identity import Enrolment, load_or_create_key, read_enrolment, write_private_file
 from probe.agent.outbox import AgentState, Outbox
-from probe.agent.round import Round, RoundResult, Terms
+from probe.agent.round import RoundResult, RoundTerms, run_round
 from probe.agent.scheduler import due
 from probe.agent.watchlist import Watchlist
 from probe.detect.detector import Detector
 from probe.errors import RecordError, UplinkError
 from probe.formats.batch import Batch, RoundReport
-from probe.measure.budget import Budget
 from probe.model.event import Network
 from probe.model.target import RangeTarget
 from probe.model.verdict import ControlFacts
-from probe.session.session import Instruments
+from probe.session.session import Session
 from probe.settings import Settings
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ class Agent:
             self.ways, ca_file=self.settings.agent.ca_file, timeout=self.settings.agent.uplink_timeout
         )
 
-    async def turn(self, instruments: Instruments, collector: CollectorClient | None) -> RoundResult:
+    async def turn(self, session: Session, collector: CollectorClient | None) -> RoundResult:
         """Ask for control, do a round and write it down, whole or not at all.
 
         Raises:
@@ -91,22 +90,14 @@ class Agent:
         start = self.around.clock.now()
         compared = await self._facts(collector, start)
         targets = due(self._watchlist.targets, self._kept.measured, start)
-        instruments.prepare(
+        session.prepare(
             compared,
-            samples=self._watchlist.samples,
-            known={text: tuple(counts) for text, counts in self._known.items()},
-            holes=self._watchlist.holes,
+            range_samples=self._watchlist.samples,
+            range_hits={text: tuple(counts) for text, counts in self._known.items()},
+            range_holes=self._watchlist.holes,
         )
-        result = await Round(
-            targets,
-            instruments,
-            self._detector,
-            terms=self._terms(),
-            clock=self.around.clock,
-            chance=self.around.chance,
-            stopping=self.around.stopping,
-        ).run()
-        result.report = self._with_costs(result.report, instruments.budget)
+        result = await run_round(targets, session, self._detector, self._terms())
+        result.report = _with_costs(result.report, session)
         changes = (transition for transition, _ in result.changes)
         result.services = services.service_transitions(changes, self._watchlist.services, self._detector.settled)
         self._write_down(result)
@@ -120,18 +111,13 @@ class Agent:
             log.info("%s %s -> %s at %d of %d targets", one.target, one.before, one.after, *numbers)
         return result
 
-    def _with_costs(self, report: RoundReport, spent: Budget) -> RoundReport:
-        if spent.refused:
-            log.warning("%d connections were left out: the round's budget was spent", spent.refused)
-        return msgspec.structs.replace(report, bytes=spent.bytes_read, refused=spent.refused)
-
-    def _terms(self) -> Terms:
-        return Terms(
-            concurrency=self.settings.measure.concurrency,
+    def _terms(self) -> RoundTerms:
+        return RoundTerms(
             retests=self.settings.agent.retests,
-            window=self.settings.agent.retest_window,
-            asn=self.settings.network.asn,
-            country=self.settings.network.country,
+            retest_window=self.settings.agent.retest_window,
+            clock=self.around.clock,
+            random=self.around.chance,
+            stopping=self.around.stopping,
         )
 
     async def _facts(self, collector: CollectorClient | None, now: datetime) -> Mapping[str, ControlFacts]:
@@ -237,6 +223,13 @@ class Agent:
         self._outbox.assign_agent(found.agent)
         self._enrolment = found
         return found
+
+
+def _with_costs(report: RoundReport, session: Session) -> RoundReport:
+    refused = session.connections_refused
+    if refused:
+        log.warning("%d connections were left out: the round's budget was spent", refused)
+    return msgspec.structs.replace(report, bytes=session.bytes_read, refused=refused)
 
 
 def read_token(path: Path) -> str:

@@ -24,11 +24,10 @@ from probe.agent.scheduler import next_start
 from probe.agent.sender import FLUSH_SECONDS, Sender
 from probe.agent.systemd import notify, watchdog_seconds
 from probe.errors import ExitStatus, ProbeError, UsageError
-from probe.measure.budget import Budget
 from probe.model.transition import Transition
 from probe.model.verdict import VantageState
 from probe.session.concurrency import pause
-from probe.session.session import Instruments
+from probe.session.session import Session
 from probe.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -47,10 +46,8 @@ async def once(settings: Settings, around: Surroundings, show: Show) -> tuple[Ex
         agent = Agent(settings, watchlist.load(settings), outbox, around)
         async with contextlib.AsyncExitStack() as stack:
             collector = await stack.enter_async_context(agent.collector()) if agent.ways else None
-            instruments = Instruments(settings, around.clock, _budget(settings))
-            await stack.enter_async_context(instruments)
-            _warn(instruments)
-            result = await agent.turn(instruments, collector)
+            session = await _opened(stack, settings, around)
+            result = await agent.turn(session, collector)
             if collector is None:
                 _show(result, show)
             problem = "" if collector is None else (await agent.deliver(collector)).problem
@@ -58,10 +55,6 @@ async def once(settings: Settings, around: Surroundings, show: Show) -> tuple[Ex
             return ExitStatus.NOT_ALL_WELL, f"{problem}; {outbox.unsent_count()} batches wait for the next run"
         offline = result.report.state == VantageState.OFFLINE
         return (ExitStatus.OFFLINE if offline else ExitStatus.OK), ""
-
-
-def _budget(settings: Settings) -> Budget:
-    return Budget(settings.measure.round_connections, settings.measure.round_bytes)
 
 
 async def serve(load: Callable[[], Settings], around: Surroundings, show: Show) -> None:
@@ -96,24 +89,24 @@ async def serve(load: Callable[[], Settings], around: Surroundings, show: Show) 
         notify("STOPPING=1")
 
 
-def _warn(instruments: Instruments) -> None:
-    """One line where packets were asked for and cannot be had."""
-    if instruments.lacking:
-        log.warning("measuring without packets: %s", instruments.lacking)
+async def _opened(stack: contextlib.AsyncExitStack, settings: Settings, around: Surroundings) -> Session:
+    """A session that the stack closes; warns where packets cannot be captured although the settings ask for it."""
+    session = await stack.enter_async_context(Session(settings, around.clock, limit_traffic=True))
+    if session.missing_packets:
+        log.warning("measuring without packets: %s", session.missing_packets)
+    return session
 
 
 async def _turns(agent: Agent, outbox: Outbox, around: Surroundings, reload: asyncio.Event, show: Show) -> None:
     """Turn after turn under one set of settings, and the sending beside them."""
     async with contextlib.AsyncExitStack() as stack:
-        instruments = Instruments(agent.settings, around.clock, _budget(agent.settings))
-        await stack.enter_async_context(instruments)
-        _warn(instruments)
+        session = await _opened(stack, agent.settings, around)
         collector = await stack.enter_async_context(agent.collector()) if agent.ways else None
         sender = None if collector is None else Sender(agent, collector, around)
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(sender.run()) if sender is not None else None
             while not (around.stopping.is_set() or reload.is_set()):
-                result = await agent.turn(instruments, collector)
+                result = await agent.turn(session, collector)
                 if sender is None:
                     _show(result, show)
                 else:

@@ -20,7 +20,7 @@ from probe.formats.batch import ReportedChange, ReportedStatus
 from probe.judge.control import facts
 from probe.model.transition import VANTAGE
 from probe.model.verdict import Status, VantageState, Verdict
-from probe.session.vantage_gate import MUTE
+from probe.session.vantage_gate import CLOSING_STATES
 
 Believed = Callable[[str], detector_input.CurrentStatus | None]
 
@@ -68,7 +68,7 @@ def of_vantage(
                 ReportedStatus(target=update.target, status=update.status, since=belief.since, causes=update.causes)
             )
     quiet = not changes and not settled
-    mute_still = VantageState(result.report.state) in MUTE and result.report.state == last_state
+    mute_still = VantageState(result.report.state) in CLOSING_STATES and result.report.state == last_state
     report = None if quiet and mute_still else result.report
     return RoundFindings(report=report, changes=changes, settled=tuple(settled), services=dict(services)), telling
 

@@ -15,7 +15,7 @@ from probe.model.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Toll:
+class Traffic:
     """Counted from evidence, so without the anchors and the trusted resolvers.
 
     Attributes:
@@ -29,8 +29,8 @@ class Toll:
     busiest: int = 0
 
 
-def toll(verdicts: Iterable[Verdict]) -> Toll:
-    """Of these verdicts."""
+def traffic_of(verdicts: Iterable[Verdict]) -> Traffic:
+    """The traffic behind these verdicts."""
     connections = 0
     begun: dict[str, list[float]] = defaultdict(list)
     for verdict in verdicts:
@@ -41,7 +41,7 @@ def toll(verdicts: Iterable[Verdict]) -> Toll:
             if _greets(one):
                 begun[network_of(one.address)].append(start + one.at / 1000)
     moments = [sorted(each) for each in begun.values()]
-    return Toll(connections, sum(map(len, moments)), max(map(_busiest, moments), default=0))
+    return Traffic(connections, sum(map(len, moments)), max(map(_busiest, moments), default=0))
 
 
 def _greets(one: Observation) -> TypeGuard[TlsHandshake | Sending | Traced]:

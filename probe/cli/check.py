@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
 
 import click
@@ -17,15 +18,9 @@ from probe.cli.program import relax_garbage_collection
 from probe.clock import Clock
 from probe.errors import ExitStatus
 from probe.formats import jsonlines
-from probe.judge import verdict
-from probe.judge.vantage import conclude, notes
-from probe.measure.tunnels import tunnel_notes
-from probe.model.target import Target, parse
-from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Vantage, Verdict
-from probe.session.concurrency import Leave, sweep
-from probe.session.pace_guard import PaceWatch
-from probe.session.session import Instruments
-from probe.session.vantage_gate import Muteness
+from probe.model.target import Target
+from probe.model.verdict import ControlFacts, Verdict
+from probe.session.session import Session
 from probe.settings import Settings, load
 
 Emit = Callable[[Verdict], None]
@@ -109,45 +104,16 @@ async def _measure(
     entries: Sequence[tuple[str, Target]], settings: Settings, control: Mapping[str, ControlFacts], emit: Emit
 ) -> None:
     clock = Clock.parse(os.environ.get("PROBE_CLOCK", ""))
-    async with Instruments(settings, clock) as instruments:
-        instruments.prepare(control)
-        if instruments.lacking:
-            click.echo(f"probe: measuring without packets: {instruments.lacking}", err=True)
-        muteness = Muteness(instruments.fresh, clock)
-        await muteness.look()
-        for sentence in describe_notes(sorted({*notes(muteness.looks), *tunnel_notes()})):
+    async with Session(settings, clock) as session:
+        session.prepare(control)
+        if session.missing_packets:
+            click.echo(f"probe: measuring without packets: {session.missing_packets}", err=True)
+        for sentence in describe_notes((await session.look()).notes):
             click.echo(f"probe: {sentence}", err=True)
-        watch = PaceWatch(clock, lambda seen: instruments.measure(seen.target, parse(seen.target), attempt=1))
-        unheard = asyncio.Event()
-        failures: list[OSError] = []
-
-        def tell(verdicts: Iterable[Verdict]) -> None:
-            try:
-                for verdict in verdicts:
-                    emit(verdict)
-            except OSError as error:  # the reader has gone, or the disk is full: measuring on would be for nobody
-                failures.append(error)
-                unheard.set()
-
-        async def one(entry: tuple[str, Target], leave: Leave) -> None:
-            if await muteness.holds():
-                found = _unmeasured(entry, muteness.looks, settings, clock)
-            else:
-                found = await instruments.measure(*entry, listening=leave)
-                muteness.saw(found)
-            tell(watch.saw(found))
-
-        await sweep(entries, one, concurrency=settings.measure.concurrency, stopping=unheard, grace=0)
-        if not failures:
-            tell([settled for _, settled in await watch.settle()])
-        if failures:
-            raise failures[0]
-
-
-def _unmeasured(entry: tuple[str, Target], looks: tuple[AnchorLook, ...], settings: Settings, clock: Clock) -> Verdict:
-    """What is said of a target that was not measured, because the vantage could not have told anything of it."""
-    vantage = Vantage(state=conclude(looks), asn=settings.network.asn, country=settings.network.country, anchors=looks)
-    return verdict(time=clock.now(), text=entry[0], target=entry[1], evidence=Evidence(), vantage=vantage)
+        # An error of `emit` (the reader has gone, the disk is full) ends the measuring at once.
+        async with aclosing(session.verdicts(entries)) as verdicts:
+            async for verdict in verdicts:
+                emit(verdict)
 
 
 def _in_order(made: Sequence[Verdict], entries: Sequence[tuple[str, Target]]) -> list[Verdict]:

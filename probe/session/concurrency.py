@@ -1,105 +1,139 @@
-"""Work over many targets, so many at once, and an orderly end when it is to stop; waiting that a stop cuts short."""
+"""Bounded concurrency: work on many items, so many at once, with an orderly end after a stop."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from probe.clock import Clock
 
 T = TypeVar("T")
 
-Leave = Callable[[], None]
-"""Gives one's place to the next before one's work is over: what is left is but waiting. May be called again."""
+MAX_ITEMS_UNDER_WAY = 3_100
+"""Bound on memory: a target that is silent at every try takes up to 31 KiB, so 94 MiB for all of these. Most items end
+as soon as they have an answer."""
 
-MOST = 3_100
-"""Items under way at once, with a place or without, whatever is asked for: a target that is met with silence at every
-try takes up to 31 KiB (94 MiB for all of these); most are over as soon as they have answered."""
-
-GRACE = 25.0
-"""Real seconds that work under way is given after a stop; service managers allow 90 before they kill."""
+STOP_GRACE_SECONDS = 25.0
+"""Real seconds that work under way may take after a stop; service managers allow 90 before they kill."""
 
 
-async def sweep(
+class Slot:
+    """One item's right to be at work; `concurrency` items have it at once.
+
+    The item has it when its work begins. It releases it early where only passive waiting remains, and acquires it again
+    to go on working. Both may be called when they change nothing.
+    """
+
+    def __init__(self, slots: asyncio.Semaphore) -> None:
+        self._slots = slots
+        self._acquired = False
+
+    async def acquire(self) -> None:
+        """Wait until fewer than `concurrency` items are at work."""
+        if not self._acquired:
+            await self._slots.acquire()
+            self._acquired = True
+
+    def release(self) -> None:
+        """Let the next item begin."""
+        if self._acquired:
+            self._acquired = False
+            self._slots.release()
+
+
+async def run_bounded(
     items: Iterable[T],
-    work: Callable[[T, Leave], Awaitable[None]],
+    work: Callable[[T, Slot], Awaitable[None]],
     *,
     concurrency: int,
     stopping: asyncio.Event | None = None,
-    grace: float = GRACE,
+    grace: float = STOP_GRACE_SECONDS,
 ) -> None:
-    """Do the work for each item; after a stop begin no more, and give what is under way so many seconds.
+    """Work on each item; after a stop begin no more, and cancel what is still under way when the grace is over.
 
     Args:
-        items: drawn one by one, as places are free.
-        work: for one item; may give its place back before it is over. What it raises ends the sweep.
-        concurrency: how many hold a place at once, as far as memory goes.
-        stopping: set when no more is to be begun.
-        grace: real seconds.
+        items: drawn one by one, as slots become free.
+        work: for one item. What it raises ends the whole run.
+        concurrency: how many items hold a slot at once.
+        stopping: set when no more items are to be begun.
+        grace: real seconds that work under way may take after the stop.
     """
-    places = asyncio.Semaphore(min(concurrency, MOST))
-    memory = asyncio.Semaphore(MOST)
-
-    async def one(item: T) -> None:
-        held = True
-
-        def leave() -> None:
-            nonlocal held
-            if held:
-                held = False
-                places.release()
-
-        try:
-            if stopping is None or not stopping.is_set():
-                await work(item, leave)
-        finally:
-            leave()
-            memory.release()
-
-    async def all_of_them() -> None:
-        async with asyncio.TaskGroup() as group:
-            for item in items:
-                await memory.acquire()
-                await places.acquire()
-                if stopping is not None and stopping.is_set():
-                    return
-                group.create_task(one(item))
-
-    whole = asyncio.ensure_future(all_of_them())
+    whole = asyncio.ensure_future(_run_all(items, work, concurrency, stopping or asyncio.Event()))
     try:
         if stopping is not None:
-            await _either(whole, stopping)
+            await _first_of(whole, stopping)
             await asyncio.wait({whole}, timeout=grace)
             if not whole.done():
                 whole.cancel()
                 await asyncio.wait({whole})
-                return
-        await whole
+        if not whole.cancelled():
+            await whole
     finally:
-        if not whole.done():  # we ourselves were cancelled: leave no task behind
-            whole.cancel()
-            await asyncio.wait({whole})
+        await _cancel(whole)
+
+
+async def _run_all(
+    items: Iterable[T], work: Callable[[T, Slot], Awaitable[None]], concurrency: int, stopping: asyncio.Event
+) -> None:
+    slots = asyncio.Semaphore(min(concurrency, MAX_ITEMS_UNDER_WAY))
+    memory = asyncio.Semaphore(MAX_ITEMS_UNDER_WAY)
+
+    async def run_one(item: T, slot: Slot) -> None:
+        try:
+            if not stopping.is_set():
+                await work(item, slot)
+        finally:
+            slot.release()
+            memory.release()
+
+    async with asyncio.TaskGroup() as group:
+        for item in items:
+            slot = Slot(slots)
+            await memory.acquire()
+            await slot.acquire()
+            if stopping.is_set():
+                return
+            group.create_task(run_one(item, slot))
 
 
 async def pause(clock: Clock, seconds: float, *ends: asyncio.Event) -> bool:
     """Sleep so many seconds of this clock; True when the whole time passed, False when an event cut it short."""
+    return await finish_unless(clock.sleep(seconds), *ends)
+
+
+async def finish_unless(work: Coroutine[Any, Any, object], *ends: asyncio.Event) -> bool:
+    """Do the work unless one of the events is set; True when it was finished, False when it was not begun or cancelled.
+
+    What the work raises is raised.
+    """
     if any(event.is_set() for event in ends):
+        work.close()
         return False
-    sleep = asyncio.ensure_future(clock.sleep(seconds))
+    task = asyncio.ensure_future(work)
     try:
-        await _either(sleep, *ends)
+        await _first_of(task, *ends)
     finally:
-        sleep.cancel()
-    return not any(event.is_set() for event in ends)
+        await _cancel(task)
+    if task.cancelled():
+        return False
+    task.result()
+    return True
 
 
-async def _either(task: asyncio.Future[None], *events: asyncio.Event) -> None:
-    """Until one of them is there."""
+async def _first_of(task: asyncio.Future[Any], *events: asyncio.Event) -> None:
+    """Wait until the task is done or an event is set."""
     waiting = [asyncio.ensure_future(event.wait()) for event in events]
-    both: set[asyncio.Future[Any]] = {task, *waiting}
+    everything: set[asyncio.Future[Any]] = {task, *waiting}
     try:
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(everything, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for one in waiting:
             one.cancel()
+
+
+async def _cancel(task: asyncio.Future[Any]) -> None:
+    """Cancel a task that is not done, and wait until it has ended."""
+    if not task.done():
+        task.cancel()
+        await asyncio.wait({task})

@@ -1,9 +1,14 @@
-"""One target from its text to its verdict: plan, perform, judge; used by `probe check` and by the agent alike."""
+"""Measure one target: plan, perform the steps, judge.
+
+This is the only module of `session` and `agent` that catches `Exception`: a fault of ours in one measurement is written
+into its verdict, and the pass over the list goes on.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,40 +33,40 @@ from probe.plan.context import PlanContext
 from probe.plan.localise import TracePlan, trace_target
 from probe.plan.upload import UploadPlan, served
 
-LONGEST = 900.0
-"""Seconds after which a measurement is cut short whatever it does: a wait of minutes for the pace is possible, one of a
-quarter of an hour is a fault."""
+log = logging.getLogger(__name__)
 
+MAX_MEASUREMENT_SECONDS = 900.0
+"""Real seconds after which a measurement is cut short: the pace may make it wait for minutes, never for a quarter of an
+hour."""
 
 _FAILING = frozenset({Status.BLOCKED, Status.THROTTLED, Status.UNREACHABLE})
-"""What packets are asked about."""
+"""Statuses for which the captured packets are added."""
 _LETTERS = bytes(ord("a") + octet % 26 for octet in range(256))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What is the same for all targets of a round.
+class MeasurementContext:
+    """Everything about a measurement that is the same for all targets of a pass.
 
     Attributes:
-        tools: what steps need.
-        watch: the anchors; without anchors the vantage is taken to be online.
+        tools: what the steps need.
+        anchors: places that must work; without any the vantage is taken to be online.
         clock: dates the verdicts.
         asn: AS number of the vantage, 0 when not known.
         country: ISO 3166 code, empty when not known.
-        network_resolvers, trusted_resolvers, own_names, families, allowed_name: as in `probe.plan.context.Setup`.
-        bypass: what stands between this host and its network (`probe.measure.tunnels`).
-        range_sample: how many addresses of a range are looked at, as `probe.plan.context.PlanContext.sample`.
-        samples: text of a range -> the same for this one.
-        known: text of a range -> addresses that have answered; a control's hit list.
-        holes: text of a range -> the prefixes inside it that belong to somebody else.
-        localise: the re-test (0: the first look) from which on it is looked where a blocked target is blocked; None for
-            never.
-        send: whether it is looked if what is sent to a target that was served gets through.
-        longest: seconds after which a measurement is cut short.
+        network_resolvers, trusted_resolvers, own_names, families, allowed_name: as in `probe.plan.context.PlanContext`.
+        host_notes: notes about tunnels and proxies of this host (`probe.measure.tunnels`).
+        range_sample: addresses of a range that are sampled (`probe.plan.context.PlanContext.sample`).
+        range_samples: range -> the same for this range, where it differs.
+        range_hits: range -> addresses that have answered; a control's hit list.
+        range_holes: range -> prefixes inside it that belong to somebody else.
+        localise_from_attempt: the re-test (0: the first look) from which on a block is localised; None for never.
+        test_upload: whether a target that was served is tested with an upload, too.
+        max_seconds: real seconds after which a measurement is cut short.
     """
 
     tools: Tools
-    watch: AnchorWatch
+    anchors: AnchorWatch
     clock: Clock = field(default_factory=Clock)
     asn: int = 0
     country: str = ""
@@ -70,74 +75,117 @@ class Surroundings:
     own_names: frozenset[str] | None = None
     families: frozenset[Family] = frozenset(Family)
     allowed_name: str = "www.wikipedia.org"
-    bypass: tuple[str, ...] = ()
+    host_notes: tuple[str, ...] = ()
     range_sample: int = 16
-    samples: Mapping[str, int] = field(default_factory=dict)
-    known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    holes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    localise: int | None = None
-    send: bool = False
-    longest: float = LONGEST
+    range_samples: Mapping[str, int] = field(default_factory=dict)
+    range_hits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    range_holes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    localise_from_attempt: int | None = None
+    test_upload: bool = False
+    max_seconds: float = MAX_MEASUREMENT_SECONDS
+
+    def vantage(self, looks: tuple[AnchorLook, ...]) -> Vantage:
+        """The vantage as these looks at the anchors, and the host itself, show it."""
+        return Vantage(
+            state=conclude(looks),
+            asn=self.asn,
+            country=self.country,
+            anchors=looks,
+            notes=tuple(sorted({*notes(looks), *self.host_notes})),
+        )
+
+    def usable_families(self) -> frozenset[Family]:
+        """The address families worth trying: where IPv6 fails at the anchors, a try only costs time."""
+        if VantageNote.IPV6_BROKEN in notes(self.anchors.latest) and Family.IPV4 in self.families:
+            return self.families - {Family.IPV6}
+        return self.families
 
 
-async def measure(
+async def look_at_vantage(context: MeasurementContext, earliest: float) -> Vantage:
+    """The vantage by the latest look at the anchors if it began at `earliest` or later, else by a new look.
+
+    A fault of ours in looking counts as no look: `online`. Each failing target asks the anchors again.
+
+    Args:
+        context: has the anchors.
+        earliest: seconds of the monotonic clock.
+    """
+    try:
+        return context.vantage(await context.anchors.fresh(earliest))
+    except Exception:
+        log.exception("fault in looking at the anchors")
+        return context.vantage(())
+
+
+async def measure_target(
     text: str,
     target: Target,
-    surroundings: Surroundings,
+    context: MeasurementContext,
     *,
     control: ControlFacts | None = None,
     attempt: int = 0,
     suspected: bool = False,
-    listening: Callable[[], None] | None = None,
+    release: Callable[[], None] | None = None,
 ) -> Verdict:
     """Measure one target and judge it.
 
-    A verdict other than `reachable` is held until the anchors, looked at after the measurement, have said what state
-    the vantage was in. Whatever goes wrong in ourselves becomes `unknown` with `evidence.error`; only a cancellation
-    gets out.
+    A verdict other than `reachable` is judged with a look at the anchors that began after the measurement. A fault of
+    ours becomes `unknown` with `evidence.error`; only a cancellation is raised.
 
     Args:
         text: the target as it was given.
         target: the same, parsed.
-        surroundings: what is the same for all targets.
-        control: what the control says of it; None when it has no entry.
-        attempt: 0, or which re-test this is.
-        suspected: a server name is suspected: neutral names first.
-        listening: called once all that is left to do is to listen for late answers.
+        context: what is the same for all targets.
+        control: the control's facts about the target; None when it has no entry.
+        attempt: 0, or the number of the re-test.
+        suspected: a server name may be what is blocked: neutral names first.
+        release: called once only late DNS answers are awaited.
     """
-    time = surroundings.clock.now()
-    began = asyncio.get_running_loop().time()
+    time = context.clock.now()
     try:
-        context = _context(text, target, surroundings, time, control=control, attempt=attempt, suspected=suspected)
-        seen = await perform(
-            plan.plan_for(target, context),
-            surroundings.tools,
-            deadline=began + surroundings.longest,
-            listening=listening,
-        )
-        evidence = Evidence(observations=seen, control=used(target, control, seen), attempt=attempt)
-        vantage = vantage_of(surroundings.watch.latest, surroundings)
-        verdict = judge.verdict(time=time, text=text, target=target, evidence=evidence, vantage=vantage)
-        if surroundings.send:
-            verdict = await _sent(verdict, target, surroundings, began)
-            evidence = verdict.evidence
-        if verdict.status is not Status.REACHABLE:
-            vantage = vantage_of(await surroundings.watch.fresh(surroundings.clock.monotonic()), surroundings)
-            verdict = judge.verdict(time=time, text=text, target=target, evidence=evidence, vantage=vantage)
-        if surroundings.tools.watcher is not None and verdict.status in _FAILING:
-            packets = await surroundings.tools.watcher.report(verdict.evidence.observations, began, _label(verdict))
-            verdict = replace(verdict, evidence=replace(verdict.evidence, packets=packets))
-        if verdict.status is Status.BLOCKED and surroundings.localise is not None and attempt >= surroundings.localise:
-            verdict = await _localised(verdict, target, surroundings, began)
-    except Exception as error:  # noqa: BLE001 - one target's fault must not end the round
-        return _failed(error, time=time, text=text, target=target, surroundings=surroundings, attempt=attempt)
+        plan_context = _plan_context(text, target, context, time, control=control, attempt=attempt, suspected=suspected)
+        return await _measured(time, text, target, context, plan_context, attempt=attempt, release=release)
+    except Exception as error:
+        log.debug("fault in measuring %s", text, exc_info=True)  # evidence.error says it to everybody
+        return _failed_verdict(error, time=time, text=text, target=target, context=context, attempt=attempt)
+
+
+async def _measured(
+    time: datetime,
+    text: str,
+    target: Target,
+    context: MeasurementContext,
+    plan_context: PlanContext,
+    *,
+    attempt: int,
+    release: Callable[[], None] | None,
+) -> Verdict:
+    began = asyncio.get_running_loop().time()
+    watcher = context.tools.watcher
+    seen = await perform(
+        plan.plan_for(target, plan_context), context.tools, deadline=began + context.max_seconds, listening=release
+    )
+    evidence = Evidence(observations=seen, control=used(target, plan_context.control, seen), attempt=attempt)
+    vantage = context.vantage(context.anchors.latest)
+    verdict = judge.verdict(time=time, text=text, target=target, evidence=evidence, vantage=vantage)
+    if context.test_upload:
+        verdict = await _with_upload_test(verdict, target, context, began)
+    if verdict.status is not Status.REACHABLE:
+        vantage = context.vantage(await context.anchors.fresh(context.clock.monotonic()))
+        verdict = judge.verdict(time=time, text=text, target=target, evidence=verdict.evidence, vantage=vantage)
+    if watcher is not None and verdict.status in _FAILING:
+        packets = await watcher.report(verdict.evidence.observations, began, _capture_label(verdict))
+        verdict = replace(verdict, evidence=replace(verdict.evidence, packets=packets))
+    first = context.localise_from_attempt
+    if verdict.status is Status.BLOCKED and first is not None and attempt >= first:
+        verdict = await _with_location(verdict, target, context, began)
     return verdict
 
 
-def _context(
+def _plan_context(
     text: str,
     target: Target,
-    surroundings: Surroundings,
+    context: MeasurementContext,
     time: datetime,
     *,
     control: ControlFacts | None,
@@ -148,104 +196,86 @@ def _context(
     if isinstance(target, QuicTarget):
         require_aioquic()
     return PlanContext(
-        network_resolvers=surroundings.network_resolvers,
-        trusted_resolvers=surroundings.trusted_resolvers,
-        own_names=surroundings.own_names,
+        network_resolvers=context.network_resolvers,
+        trusted_resolvers=context.trusted_resolvers,
+        own_names=context.own_names,
         control=control,
-        families=_families(surroundings),
+        families=context.usable_families(),
         random_name=_random_name(),
         ghost_name=_random_name(),
-        allowed_name=surroundings.allowed_name,
+        allowed_name=context.allowed_name,
         suspected=suspected,
-        relay_address=unrouted(target),
-        sample=surroundings.samples.get(text, surroundings.range_sample),
+        relay_address=unrouted_address(target),
+        sample=context.range_samples.get(text, context.range_sample),
         seed=week.year * 100 + week.week,
         draw=attempt,
         turn=int(time.timestamp()) // 3600,
-        known=surroundings.known.get(text, ()),
-        holes=surroundings.holes.get(text, ()),
+        known=context.range_hits.get(text, ()),
+        holes=context.range_holes.get(text, ()),
     )
 
 
-def _label(verdict: Verdict) -> str:
-    """Begins the names of a verdict's capture files."""
+def _capture_label(verdict: Verdict) -> str:
+    """The beginning of the names of a verdict's capture files."""
     return f"{verdict.time:%Y%m%dT%H%M%S}-{verdict.target}"
 
 
-async def _sent(verdict: Verdict, target: Target, surroundings: Surroundings, began: float) -> Verdict:
-    """The verdict once it is known whether what is sent gets through, where that can be asked."""
+async def _with_upload_test(verdict: Verdict, target: Target, context: MeasurementContext, began: float) -> Verdict:
+    """The verdict after an upload to a target that was served; unchanged where none is possible."""
     page = served(verdict)
     if page is None:
         return verdict
-    tools = surroundings.tools
+    tools = context.tools
     async with tools.upload_slots:
-        deadline = asyncio.get_running_loop().time() + surroundings.longest
+        deadline = asyncio.get_running_loop().time() + context.max_seconds
         seen = await perform(
             UploadPlan(page, PlanContext(random_name=_random_name())), tools, deadline=deadline, began=began
         )
-    return _with(verdict, target, seen)
+    return _judged_with(verdict, target, seen)
 
 
-async def _localised(verdict: Verdict, target: Target, surroundings: Surroundings, began: float) -> Verdict:
-    """The verdict with what was seen of where on the path it is blocked, where that can be looked for."""
+async def _with_location(verdict: Verdict, target: Target, context: MeasurementContext, began: float) -> Verdict:
+    """The verdict with traces to the interfering hop; unchanged where none are possible."""
     found = trace_target(verdict)
     if found is None:
         return verdict
-    tools = surroundings.tools
+    tools = context.tools
     async with tools.localisation_lock:
-        deadline = asyncio.get_running_loop().time() + surroundings.longest
+        deadline = asyncio.get_running_loop().time() + context.max_seconds
         seen = await perform(
             TracePlan(found, PlanContext(random_name=_random_name())), tools, deadline=deadline, began=began
         )
-    return _with(verdict, target, seen)
+    return _judged_with(verdict, target, seen)
 
 
-def _with(verdict: Verdict, target: Target, seen: tuple[Observation, ...]) -> Verdict:
-    """Judged again with what was seen since."""
+def _judged_with(verdict: Verdict, target: Target, seen: tuple[Observation, ...]) -> Verdict:
+    """The verdict judged again with more observations."""
     evidence = replace(verdict.evidence, observations=(*verdict.evidence.observations, *seen))
     return judge.verdict(
         time=verdict.time, text=verdict.target, target=target, evidence=evidence, vantage=verdict.vantage
     )
 
 
-def _families(surroundings: Surroundings) -> frozenset[Family]:
-    """The families worth trying: what is broken here for everybody would cost time and say nothing of anybody."""
-    if VantageNote.IPV6_BROKEN in notes(surroundings.watch.latest) and Family.IPV4 in surroundings.families:
-        return surroundings.families - {Family.IPV6}
-    return surroundings.families
-
-
-def vantage_of(looks: tuple[AnchorLook, ...], surroundings: Surroundings) -> Vantage:
-    """What the anchors, and this host itself, say of the vantage."""
-    return Vantage(
-        state=conclude(looks),
-        asn=surroundings.asn,
-        country=surroundings.country,
-        anchors=looks,
-        notes=tuple(sorted({*notes(looks), *surroundings.bypass})),
-    )
-
-
-def _failed(
-    error: Exception, *, time: datetime, text: str, target: Target, surroundings: Surroundings, attempt: int
+def _failed_verdict(
+    error: Exception, *, time: datetime, text: str, target: Target, context: MeasurementContext, attempt: int
 ) -> Verdict:
+    """A verdict that names the fault; judged like any other, so that judging it again changes nothing."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
-    # Judged like any other, so that judging it again changes nothing.
     return judge.verdict(
         time=time,
         text=text,
         target=target,
         evidence=Evidence(error=f"{type(error).__name__}: {error}"[:MAX_DETAIL], attempt=attempt),
-        vantage=Vantage(state=VantageState.ONLINE, asn=surroundings.asn, country=surroundings.country),
+        vantage=Vantage(state=VantageState.ONLINE, asn=context.asn, country=context.country),
     )
 
 
-def unrouted(target: Target) -> str:
-    """An address where nobody can be, of the target's family, drawn anew each time; none for this host's own addresses.
+def unrouted_address(target: Target) -> str:
+    """A random address where no host can be, of the target's family; empty for this host's own addresses and for names.
 
-    From 198.18.0.0/15 (RFC 2544, for benchmarks) or 100::/64 (RFC 6666, to be discarded): a connection to it can only
-    be somebody's on the path who answers for all the world.
+    From 198.18.0.0/15 (RFC 2544, benchmarks) or 100::/64 (RFC 6666, discard). Only a device on the path that answers
+    for every address takes a connection to it.
     """
     match target:
         case TcpTarget(address=text) | RangeTarget(network=text):
@@ -260,5 +290,5 @@ def unrouted(target: Target) -> str:
 
 
 def _random_name() -> str:
-    """A name that nobody can have listed: twelve letters under .com, drawn anew each time."""
+    """Twelve random letters under .com: a name that nobody can have on a list."""
     return secrets.token_bytes(12).translate(_LETTERS).decode("ascii") + ".com"

@@ -1,99 +1,140 @@
-"""Holds back what our own pace may have caused, until that is known.
+"""Withhold verdicts that our own pace may have caused, until that is decided.
 
-A verdict with a handshake in which nothing came back is held while everything else was silent, too. At the end of a
-pass the run of silences is over, or it is waited for: one target of it is tried now and then for two and a half
-minutes. Where it answers again, the network had punished our pace, and what failed meanwhile is `unknown`.
+A verdict with a handshake in which nothing came back is withheld while all other handshakes are silent too. It is
+released when another handshake succeeded meanwhile. At the end of the pass a silence that goes on is waited for: one of
+its targets is tried every few seconds until two and a half minutes have passed. Where it answers again, the network
+had punished our pace (`probe.judge.policing`), and the withheld verdicts become `unknown`.
+
+All moments here are seconds of the monotonic clock: a wall clock that is set back neither holds verdicts back longer
+nor moves one handshake before another.
 """
 
 from __future__ import annotations
 
+import asyncio
 from bisect import insort
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from probe.clock import Clock
 from probe.judge.policing import HEALS, Freeze, Handshake, acquitted, freezes, handshakes, policed
 from probe.model.verdict import Status, VantageState, Verdict
+from probe.session.concurrency import finish_unless
 
-REST = timedelta(seconds=65)
+FREEZE_REST = timedelta(seconds=65)
 """How long a frozen line is left alone before it is tried: it is frozen for about a minute."""
-PAUSE = timedelta(seconds=10)
+TRIAL_INTERVAL_SECONDS = 10.0
 """Between two tries after that."""
 
-Measure = Callable[[Verdict], Awaitable[Verdict]]
-"""Measures the target of a verdict once more."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+MeasureAgain = Callable[[Verdict], Awaitable[Verdict]]
+"""Measures the target of a verdict once more; the result goes into no report."""
 
 
-class PaceWatch:
-    """Over one pass.
+@dataclass(frozen=True, slots=True)
+class _Withheld:
+    """A withheld verdict, and the same verdict with its moments on the monotonic clock."""
+
+    verdict: Verdict
+    timed: Verdict
+
+
+class PaceGuard:
+    """Withholds verdicts during one pass over a list.
 
     Args:
-        clock: says when, and waits.
-        measure: tries a target again.
+        clock: its monotonic time orders the handshakes; it also sleeps.
+        measure_again: tries a target of a silence.
     """
 
-    def __init__(self, clock: Clock, measure: Measure) -> None:
+    def __init__(self, clock: Clock, measure_again: MeasureAgain) -> None:
         self._clock = clock
-        self._measure = measure
+        self._measure_again = measure_again
         self._handshakes: list[Handshake] = []
-        self._stood: list[datetime] = []
-        self._held: list[Verdict] = []
+        self._succeeded: list[datetime] = []
+        self._withheld: list[_Withheld] = []
 
-    def saw(self, verdict: Verdict) -> list[Verdict]:
-        """Take in a verdict; those that may go out now, this one or others that were held."""
-        seen = handshakes(verdict)
-        self._handshakes += seen
-        fresh = [one.begun for one in seen if not one.silent]
-        for begun in fresh:
-            insort(self._stood, begun)
-        freed = [held for held in self._held if not self._doubtful(held)] if fresh and self._held else []
-        for held in freed:
-            self._held.remove(held)
-        if self._doubtful(verdict):
-            self._held.append(verdict)
-            return freed
-        return [*freed, verdict]
-
-    async def settle(self, *, patient: bool = True) -> list[tuple[Verdict, Verdict]]:
-        """The verdicts still held, each with what is to go out in its place.
+    def add(self, verdict: Verdict, began: float) -> list[Verdict]:
+        """Take in a verdict; returns the verdicts that may go out now, this one or others that were withheld.
 
         Args:
-            patient: wait for a freeze that is not over; else what it covers is taken for our own doing.
+            verdict: fresh.
+            began: start of its measurement, in monotonic seconds.
         """
-        found = self._found()
-        if patient and any(freeze.healed is None for freeze in found):
-            await self._wait(next(freeze for freeze in found if freeze.healed is None))
-            found = [freeze for freeze in self._found() if freeze.healed is not None]
-        held, self._held = self._held, []
+        timed = self._timed(verdict, began)
+        seen = handshakes(timed)
+        self._handshakes += seen
+        succeeded = [one.begun for one in seen if not one.silent]
+        for begun in succeeded:
+            insort(self._succeeded, begun)
+        released = [one for one in self._withheld if not self._doubtful(one.timed)] if succeeded else []
+        for one in released:
+            self._withheld.remove(one)
+        ready = [one.verdict for one in released]
+        if self._doubtful(timed):
+            self._withheld.append(_Withheld(verdict, timed))
+            return ready
+        return [*ready, verdict]
+
+    async def settle(self, stopping: asyncio.Event) -> list[Verdict]:
+        """Decide about the verdicts still withheld; returns what goes out in their place.
+
+        Waits for the end of a silence unless there is a stop. Without waiting, a silence that may be a punishment is
+        taken for one: a block that we may have caused is never reported.
+        """
+        found = self._freezes()
+        lasting = next((freeze for freeze in found if freeze.healed is None), None)
+        if lasting is not None:
+            waited = await finish_unless(self._wait_for_end(lasting), stopping)
+            found = [freeze for freeze in self._freezes() if freeze.healed is not None or not waited]
+        withheld, self._withheld = self._withheld, []
         return [
-            (verdict, policed(verdict) if any(freeze.covers(verdict) for freeze in found) else verdict)
-            for verdict in held
+            policed(one.verdict) if any(freeze.covers(one.timed) for freeze in found) else one.verdict
+            for one in withheld
         ]
 
-    def _found(self) -> list[Freeze]:
-        """The freezes that a held verdict may have been made in."""
-        found = freezes(self._handshakes) if self._held else ()
-        return [freeze for freeze in found if any(freeze.covers(verdict) for verdict in self._held)]
+    def _freezes(self) -> list[Freeze]:
+        """The freezes in which a withheld verdict may have been made."""
+        found = freezes(self._handshakes) if self._withheld else ()
+        return [freeze for freeze in found if any(freeze.covers(one.timed) for one in self._withheld)]
 
-    def _doubtful(self, verdict: Verdict) -> bool:
+    def _doubtful(self, timed: Verdict) -> bool:
         """Whether the line may have been frozen when the verdict was made."""
-        if verdict.status is Status.REACHABLE:
+        if timed.status is Status.REACHABLE:
             return False
-        silent = [one for one in handshakes(verdict) if one.silent]
+        silent = [one for one in handshakes(timed) if one.silent]
         if silent:
-            return not all(acquitted(one, self._stood) for one in silent)
-        # While everything is frozen the anchors are, too.
-        return verdict.vantage.state is VantageState.OFFLINE and bool(self._held)
+            return not all(acquitted(one, self._succeeded) for one in silent)
+        # While the line is frozen the anchors are silent, too.
+        return timed.vantage.state is VantageState.OFFLINE and bool(self._withheld)
 
-    async def _wait(self, freeze: Freeze) -> None:
-        """Until an address of the freeze answers, or it has lasted too long to be one."""
-        end = freeze.begun + HEALS
-        frozen = [verdict for verdict in self._held if freeze.covers(verdict) and handshakes(verdict)]
-        await self._clock.sleep(max(0.0, (freeze.begun + REST - self._clock.now()).total_seconds()))
-        while frozen and self._clock.now() < end:
+    async def _wait_for_end(self, freeze: Freeze) -> None:
+        """Try the frozen targets in turn until an address answers or the silence has lasted too long to be a freeze."""
+        frozen = [one for one in self._withheld if freeze.covers(one.timed) and handshakes(one.timed)]
+        await self._clock.sleep((freeze.begun + FREEZE_REST - self._now()).total_seconds())
+        while frozen and self._now() < freeze.begun + HEALS:
             frozen.append(frozen.pop(0))
-            seen = handshakes(await self._measure(frozen[-1]))
-            self._handshakes += [one for one in seen if one.address]
+            began = self._clock.monotonic()
+            trial = await self._measure_again(frozen[-1].verdict)
+            seen = [one for one in handshakes(self._timed(trial, began)) if one.address]
+            self._handshakes += seen
             if any(one.address in freeze.addresses and not one.silent for one in seen):
                 return
-            await self._clock.sleep(PAUSE.total_seconds())
+            await self._clock.sleep(TRIAL_INTERVAL_SECONDS)
+
+    def _now(self) -> datetime:
+        return _EPOCH + timedelta(seconds=self._clock.monotonic())
+
+    def _timed(self, verdict: Verdict, began: float) -> Verdict:
+        """The verdict with its own moments and those of its anchors on the monotonic clock.
+
+        A look at an anchor that would lie in the future was dated before the wall clock was set back; it is left out.
+        """
+        time, now = _EPOCH + timedelta(seconds=began), self._now()
+        anchors = [replace(look, at=time + (look.at - verdict.time)) for look in verdict.vantage.anchors]
+        known = tuple(look for look in anchors if look.at <= now)
+        return replace(verdict, time=time, vantage=replace(verdict.vantage, anchors=known))

@@ -1,48 +1,59 @@
-"""What a round measures with, made from the settings: connections, pace, anchors, resolvers."""
+"""Measure lists of targets from one vantage under one set of settings; `probe check` and the agent both do it so.
+
+async with Session(settings, clock) as session:
+    session.prepare(control)
+    async with aclosing(session.verdicts(targets)) as verdicts:
+        async for verdict in verdicts:
+            ...
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from random import Random
 from types import TracebackType
+from typing import Self
 
 from probe.clock import Clock
 from probe.judge.anchor_content import classify
-from probe.measure import network_config
 from probe.measure.anchors import AnchorWatch
 from probe.measure.budget import Budget
-from probe.measure.network_config import hosts_file_names
+from probe.measure.network_config import hosts_file_names, routed_families, system_resolvers
 from probe.measure.pace import PaceLimiter
 from probe.measure.tools import Tools
 from probe.measure.tunnels import tunnel_notes
 from probe.model.target import Target
-from probe.model.verdict import AnchorLook, ControlFacts, Verdict
-from probe.session.concurrency import Leave
-from probe.session.measurement import Surroundings, measure
+from probe.model.verdict import ControlFacts, Vantage, Verdict
+from probe.session.concurrency import STOP_GRACE_SECONDS
+from probe.session.measurement import MeasurementContext, look_at_vantage, measure_target
+from probe.session.measurement_run import MeasurementRun, Retests, TargetText
+from probe.session.vantage_gate import VantageGate
 from probe.settings import Settings
 from probe.settings.paths import state_folder
 
 
-class Instruments:
-    """Open for as long as the agent runs, in `async with`; `prepare` goes before each round.
+class Session:
+    """Connections, pace, anchors and resolvers for any number of passes; use it in `async with`.
 
     Args:
         settings: merged.
-        clock: dates what is seen.
-        budget: what may be spent until the next `prepare`; without limits when None.
+        clock: dates the verdicts; its monotonic time counts for every age and deadline.
+        limit_traffic: keep each pass within the settings' `round_connections` and `round_bytes`.
 
     Attributes:
-        lacking: why packets are not captured though the settings ask for it; empty when they are, or do not.
+        missing_packets: why packets are not captured although the settings ask for it; empty otherwise.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, budget: Budget | None = None) -> None:
-        self.budget = budget or Budget()
-        self.lacking = ""
+    def __init__(self, settings: Settings, clock: Clock, *, limit_traffic: bool = False) -> None:
+        chosen = settings.measure
+        self.missing_packets = ""
         self._settings = settings
         self._clock = clock
-        chosen = settings.measure
-        self._tools = Tools(chosen.timeout, PaceLimiter(chosen.pace, budget=self.budget))
-        self._watch = AnchorWatch(
+        self._budget = Budget(chosen.round_connections, chosen.round_bytes) if limit_traffic else Budget()
+        self._tools = Tools(chosen.timeout, PaceLimiter(chosen.pace, budget=self._budget))
+        self._anchors = AnchorWatch(
             chosen.anchors, chosen.domestic_anchors, self._tools, clock, chosen.trusted_resolvers, classify=classify
         )
         self.prepare({})
@@ -51,49 +62,52 @@ class Instruments:
         self,
         control: Mapping[str, ControlFacts],
         *,
-        samples: Mapping[str, int] | None = None,
-        known: Mapping[str, tuple[str, ...]] | None = None,
-        holes: Mapping[str, tuple[str, ...]] | None = None,
+        range_samples: Mapping[str, int] | None = None,
+        range_hits: Mapping[str, tuple[str, ...]] | None = None,
+        range_holes: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
-        """Ask the host what its network is now: a laptop may have moved since the last round.
+        """Begin a new pass: read this host's network configuration again, since a laptop may have moved.
 
         Args:
-            control: target -> what the control says of it.
-            samples: range -> how many of its addresses are looked at, where that is not the settings' number.
-            known: range -> addresses that have answered; of a control.
-            holes: range -> the prefixes inside it that belong to somebody else.
+            control: target -> the control's facts about it.
+            range_samples: range -> how many of its addresses are sampled, where that is not the settings' number.
+            range_hits: range -> addresses that have answered; of a control.
+            range_holes: range -> prefixes inside it that belong to somebody else.
         """
         chosen = self._settings.measure
-        self.budget.reset()
+        self._budget.reset()
         self._control = control
-        self._surroundings = Surroundings(
+        self._context = MeasurementContext(
             tools=self._tools,
-            watch=self._watch,
+            anchors=self._anchors,
             clock=self._clock,
             asn=self._settings.network.asn,
             country=self._settings.network.country,
-            network_resolvers=network_config.system_resolvers(),
+            network_resolvers=system_resolvers(),
             trusted_resolvers=chosen.trusted_resolvers,
             own_names=hosts_file_names(),
-            families=network_config.routed_families(),
+            families=routed_families(),
             allowed_name=chosen.allowed_name,
-            bypass=tunnel_notes(),
+            host_notes=tunnel_notes(),
             range_sample=chosen.range_sample,
-            samples=samples or {},
-            known=known or {},
-            holes=holes or {},
-            localise=_from_attempt(self._settings),
-            send=chosen.send == "always",
+            range_samples=range_samples or {},
+            range_hits=range_hits or {},
+            range_holes=range_holes or {},
+            localise_from_attempt=_localise_from_attempt(self._settings),
+            test_upload=chosen.send == "always",
         )
+        self._gate = VantageGate(lambda earliest: look_at_vantage(self._context, earliest), self._clock)
 
-    async def __aenter__(self) -> Instruments:
+    async def __aenter__(self) -> Self:
         await self._tools.__aenter__()
         wanted = self._settings.measure.packets
         if wanted != "never":
             from probe.measure.watcher import Watcher  # noqa: PLC0415 - hardly anybody asks for it
 
             state = state_folder(self._settings.agent.state, os.environ)
-            self._tools.watcher, self.lacking = await Watcher.start(state / "pcap" if wanted == "pcap" else None)
+            self._tools.watcher, self.missing_packets = await Watcher.start(
+                state / "pcap" if wanted == "pcap" else None
+            )
         return self
 
     async def __aexit__(
@@ -103,9 +117,19 @@ class Instruments:
             await self._tools.watcher.close()
         await self._tools.__aexit__(kind, error, trace)
 
-    async def fresh(self, since: float) -> tuple[AnchorLook, ...]:
-        """The latest look at every anchor if it began at `since` (monotonic seconds) or later, else a new one."""
-        return await self._watch.fresh(since)
+    @property
+    def bytes_read(self) -> int:
+        """Bytes read from connections since the last `prepare`."""
+        return self._budget.bytes_read
+
+    @property
+    def connections_refused(self) -> int:
+        """Connections that were not begun since the last `prepare`, because the traffic limit was reached."""
+        return self._budget.refused
+
+    async def look(self) -> Vantage:
+        """Look at the anchors now; the vantage as they show it, `online` where there are none."""
+        return await self._gate.look()
 
     async def measure(
         self,
@@ -114,29 +138,58 @@ class Instruments:
         *,
         attempt: int = 0,
         suspected: bool = False,
-        listening: Leave | None = None,
+        release: Callable[[], None] | None = None,
     ) -> Verdict:
-        """One target end to end, compared with the control.
+        """Measure one target, compared with the control, whatever the state of the vantage.
 
         Args:
             text: the target as it was given.
             target: the same, parsed.
-            attempt: 0, or which re-test this is.
-            suspected: a server name may have been what was blocked: neutral names first.
-            listening: called once all that is left to do is to listen for late answers.
+            attempt: 0, or the number of the re-test.
+            suspected: a server name may be what is blocked: neutral names first.
+            release: called once only late DNS answers are awaited.
         """
         control = self._control.get(text)
-        return await measure(
-            text,
-            target,
-            self._surroundings,
-            control=control,
-            attempt=attempt,
-            suspected=suspected,
-            listening=listening,
+        return await measure_target(
+            text, target, self._context, control=control, attempt=attempt, suspected=suspected, release=release
         )
 
+    def verdicts(
+        self,
+        targets: Sequence[TargetText],
+        *,
+        shuffle: Random | None = None,
+        retests: Retests | None = None,
+        stopping: asyncio.Event | None = None,
+        grace: float = STOP_GRACE_SECONDS,
+    ) -> AsyncGenerator[Verdict, None]:
+        """Measure the targets, so many at once; yields each verdict as soon as it is certain.
 
-def _from_attempt(settings: Settings) -> int | None:
+        Looks at the anchors first, unless `look` did since `prepare`. After the stop nothing is begun and nothing runs
+        longer than the grace. Close the generator to cancel what is under way (`contextlib.aclosing`).
+
+        Args:
+            targets: text and target.
+            shuffle: puts the targets in random order; None for the order given.
+            retests: which targets are measured again; None for none.
+            stopping: set when the pass is to end early.
+            grace: real seconds that measurements under way may still take after the stop.
+        """
+        order = list(targets)
+        if shuffle is not None:
+            shuffle.shuffle(order)
+        run = MeasurementRun(
+            self.measure,
+            self._gate,
+            self._clock,
+            concurrency=self._settings.measure.concurrency,
+            retests=retests,
+            stopping=stopping,
+            grace=grace,
+        )
+        return run.verdicts(order)
+
+
+def _localise_from_attempt(settings: Settings) -> int | None:
     """The re-test from which on a block is localised; None for never."""
     return {"never": None, "changes": max(1, settings.agent.retests), "always": 0}[settings.measure.localise]

@@ -1,76 +1,76 @@
-"""Whether the vantage can say anything at all, asked before each target once it could not.
+"""Skip targets while nothing can be concluded at the vantage.
 
-A hundred targets that are still to come when a line goes dead would each run into their time-outs. One verdict that
-says `offline` is enough: from then on the anchors go first. A line that worked a moment ago is given a moment to come
-back; after that, and where it was dead from the start, a look holds for a while and nothing waits.
+A line that goes dead in the middle of a list would make each remaining target run into its time-outs. The first verdict
+that says `offline` or `portal` closes the gate: from then on the anchors are asked before each target. A line that
+worked a moment ago gets a few seconds to come back. After that, and where the line was dead from the start, one look at
+the anchors counts for a while, and nothing waits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
 from probe.clock import Clock
-from probe.judge.vantage import conclude
-from probe.model.verdict import AnchorLook, VantageState, Verdict
+from probe.model.verdict import Vantage, VantageState, Verdict
 
-MUTE = frozenset({VantageState.OFFLINE, VantageState.PORTAL})
+CLOSING_STATES = frozenset({VantageState.OFFLINE, VantageState.PORTAL})
 """States in which nothing can be concluded about any target (contract: Where two readings are possible)."""
-STILL = timedelta(seconds=30)
-"""How long a vantage that was seen mute is taken to be so without another look."""
-PATIENCE = timedelta(seconds=15)
-"""How long the rest of a pass waits for a line to come back: a wireless link that re-associates takes a few seconds."""
-PAUSE = timedelta(seconds=3)
-"""Between two looks meanwhile."""
+MAX_LOOK_AGE_SECONDS = 30.0
+"""Age up to which a look at the anchors counts while the gate is closed."""
+RECOVERY_SECONDS = 15.0
+"""How long targets wait for a line to come back: a wireless link that re-associates takes a few seconds."""
+RECOVERY_POLL_SECONDS = 3.0
+"""Between two looks at the anchors meanwhile."""
 
-Fresh = Callable[[float], Awaitable[tuple[AnchorLook, ...]]]
-"""The latest look at the anchors if it began at this moment (monotonic seconds) or later, else a new one."""
+LookAtAnchors = Callable[[float], Awaitable[Vantage]]
+"""The vantage by the latest look at the anchors if it began at this moment (monotonic seconds) or later, else by a new
+look."""
 
 
-class Muteness:
-    """Of one vantage, over one pass.
+class VantageGate:
+    """Whether targets are measured, during one pass over a list.
 
     Args:
-        fresh: looks at the anchors.
-        clock: says when.
+        look: looks at the anchors.
+        clock: its monotonic time decides how old a look is.
 
     Attributes:
-        looks: the last look that was asked for.
+        vantage: as the last look showed it; `online` before the first look.
+        looked: whether there was a look.
     """
 
-    def __init__(self, fresh: Fresh, clock: Clock) -> None:
-        self._fresh = fresh
+    def __init__(self, look: LookAtAnchors, clock: Clock) -> None:
+        self._look = look
         self._clock = clock
-        self._mute = False
-        self._lost: float | None = None
-        self.looks: tuple[AnchorLook, ...] = ()
+        self._closed = False
+        self._lost_at: float | None = None
+        self.vantage = Vantage(state=VantageState.ONLINE)
+        self.looked = False
 
-    @property
-    def state(self) -> VantageState:
-        """What the last look says."""
-        return conclude(self.looks)
+    async def look(self) -> Vantage:
+        """Look at the anchors now; opens or closes the gate."""
+        return await self._look_since(self._clock.monotonic())
 
-    async def look(self) -> VantageState:
-        """Look now."""
-        self.looks = await self._fresh(self._clock.monotonic())
-        self._mute = self.state in MUTE
-        return self.state
+    async def is_open(self) -> bool:
+        """Whether a target can be measured now; looks at the anchors only while the gate is closed."""
+        while self._closed and self._lost_at is not None and self._since(self._lost_at) < RECOVERY_SECONDS:
+            await self._clock.sleep(RECOVERY_POLL_SECONDS)
+            await self._look_since(self._clock.monotonic() - RECOVERY_POLL_SECONDS / 2)
+        if self._closed:
+            await self._look_since(self._clock.monotonic() - MAX_LOOK_AGE_SECONDS)
+        return not self._closed
 
-    async def holds(self) -> bool:
-        """Whether the vantage is mute, as far as is known; asks the anchors only where it was when last asked."""
-        while self._mute and self._lost is not None and self._clock.monotonic() - self._lost < PATIENCE.total_seconds():
-            await self._clock.sleep(PAUSE.total_seconds())
-            await self._ask(PAUSE / 2)
-        if self._mute:
-            await self._ask(STILL)
-        return self._mute
+    def add(self, verdict: Verdict) -> None:
+        """Take the state of a verdict's vantage for a look."""
+        if verdict.vantage.state in CLOSING_STATES and not self._closed:
+            self._closed = True
+            self._lost_at = self._clock.monotonic()
 
-    def saw(self, verdict: Verdict) -> None:
-        """A verdict's vantage counts as a look."""
-        if verdict.vantage.state in MUTE and not self._mute:
-            self._mute = True
-            self._lost = self._clock.monotonic()
+    def _since(self, moment: float) -> float:
+        return self._clock.monotonic() - moment
 
-    async def _ask(self, oldest: timedelta) -> None:
-        self.looks = await self._fresh(self._clock.monotonic() - oldest.total_seconds())
-        self._mute = self.state in MUTE
+    async def _look_since(self, earliest: float) -> Vantage:
+        vantage = await self._look(earliest)
+        self.vantage, self.looked = vantage, True
+        self._closed = vantage.state in CLOSING_STATES
+        return vantage

@@ -18,7 +18,7 @@ from probe.agent.uplink_replies import Action
 from probe.errors import RecordError, StateError, StorageError
 from probe.formats.batch import decode
 from probe.model.observation import Connection
-from probe.session.session import Instruments
+from probe.session.session import Session
 from probe.settings import Settings
 from tests.loopback.agent.made import port, settings, surroundings
 from tests.loopback.agent.tiny_collector import TinyCollector
@@ -35,12 +35,12 @@ def agent(chosen: Settings, outbox: Outbox, around: Surroundings) -> Agent:
 
 
 async def turn(made: Agent, tiny: TinyCollector | None = None) -> None:
-    async with Instruments(made.settings, made.around.clock) as instruments:
+    async with Session(made.settings, made.around.clock) as session:
         if tiny is None:
-            await made.turn(instruments, None)
+            await made.turn(session, None)
         else:
             async with made.collector() as collector:
-                await made.turn(instruments, collector)
+                await made.turn(session, collector)
                 assert (await made.deliver(collector)).action is Action.DONE
 
 
@@ -80,8 +80,8 @@ async def test_what_waits_from_before_enrolment_is_sent_under_the_name_given_the
         chosen = settings(tmp_path, target, collectors=[tiny.origin])
         with Outbox(around.folder / STATE_FILE) as outbox:
             made = agent(chosen, outbox, around)
-            async with Instruments(chosen, around.clock) as instruments, made.collector() as collector:
-                await made.turn(instruments, collector)
+            async with Session(chosen, around.clock) as session, made.collector() as collector:
+                await made.turn(session, collector)
                 delivery = await made.deliver(collector)
                 assert (delivery.action, outbox.unsent_count()) == (Action.ENROL, 1)
                 assert "not enrolled (run probe enrol" in delivery.problem
@@ -134,8 +134,8 @@ async def test_a_range_leaves_out_a_narrower_one_and_its_ports_take_turns(target
     for _ in range(2):
         with Outbox(around.folder / STATE_FILE) as outbox:
             made = agent(chosen, outbox, around)
-            async with Instruments(chosen, around.clock) as instruments:
-                rounds.append((await made.turn(instruments, None)).verdicts)
+            async with Session(chosen, around.clock) as session:
+                rounds.append((await made.turn(session, None)).verdicts)
     asked = {o.address for o in rounds[0][wide].evidence.observations if isinstance(o, Connection)}
 
     assert asked

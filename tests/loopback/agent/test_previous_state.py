@@ -26,7 +26,7 @@ from probe.clock import Clock
 from probe.detect.detector import Detector
 from probe.formats.batch import Batch, decode
 from probe.model.verdict import Cause, Status
-from probe.session.session import Instruments
+from probe.session.session import Session
 from probe.settings import Settings
 from tests.loopback.agent.made import settings, tcp_server
 from tests.loopback.agent.tiny_collector import TinyCollector
@@ -143,8 +143,8 @@ async def test_the_next_round_continues_the_series(vantage: Path, tmp_path: Path
     with Outbox(vantage / STATE_FILE) as outbox:
         async with collector_of(vantage) as (tiny, client):
             made = agent_of(vantage, chosen, outbox, LAST_ROUND + timedelta(seconds=300))
-            async with Instruments(chosen, made.around.clock) as instruments:
-                result = await made.turn(instruments, client)
+            async with Session(chosen, made.around.clock) as session:
+                result = await made.turn(session, client)
             assert (await made.deliver(client)).action is Action.DONE
 
     assert result.changes == []
@@ -170,8 +170,8 @@ async def test_the_hit_list_is_kept_and_the_control_goes_on(control: Path, tmp_p
     with Outbox(control / STATE_FILE) as outbox:
         async with collector_of(control) as (tiny, client):
             made = agent_of(control, chosen, outbox, datetime(2026, 10, 1, 12, 20, tzinfo=UTC))
-            async with Instruments(chosen, made.around.clock) as instruments:
-                result = await made.turn(instruments, client)
+            async with Session(chosen, made.around.clock) as session:
+                result = await made.turn(session, client)
             assert (await made.deliver(client)).action is Action.DONE
 
     assert set(result.verdicts) == set(STEADY)

@@ -29,7 +29,7 @@ from probe.model.observation import Observation, QuicExchange
 from probe.model.step import QuicHandshake
 from probe.model.target import parse
 from probe.model.verdict import Cause, Status
-from probe.session.measurement import Surroundings, measure
+from probe.session.measurement import MeasurementContext, measure_target
 
 
 @asynccontextmanager
@@ -287,9 +287,9 @@ async def test_without_the_package_a_quic_target_is_unknown_and_says_why(
 ) -> None:
     """The fault is ours, and the line says how to mend it."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    surroundings = Surroundings(tools=tools, watch=AnchorWatch((), (), tools, Clock(), classify=classify))
+    surroundings = MeasurementContext(tools=tools, anchors=AnchorWatch((), (), tools, Clock(), classify=classify))
 
-    verdict = await measure("quic://127.0.0.1:9", parse("quic://127.0.0.1:9"), surroundings)
+    verdict = await measure_target("quic://127.0.0.1:9", parse("quic://127.0.0.1:9"), surroundings)
 
     assert verdict.status is Status.UNKNOWN
     assert "pip install 'reachability-probe[quic]'" in verdict.evidence.error
@@ -299,8 +299,8 @@ async def test_a_silent_port_is_unreachable_and_never_blocked_without_a_control(
     """Nothing shows that anybody speaks QUIC there."""
     async with path_to(9, lambda _: False) as port:
         text = f"quic://127.0.0.1:{port}"
-        surroundings = Surroundings(tools=tools, watch=AnchorWatch((), (), tools, Clock(), classify=classify))
-        verdict = await measure(text, parse(text), surroundings)
+        surroundings = MeasurementContext(tools=tools, anchors=AnchorWatch((), (), tools, Clock(), classify=classify))
+        verdict = await measure_target(text, parse(text), surroundings)
 
     assert (verdict.status, verdict.rule, verdict.causes) == (
         Status.UNREACHABLE,
@@ -314,8 +314,8 @@ async def test_a_server_of_quic_is_reachable(tools: Tools, ca: trustme.CA, tmp_p
     """From the target's text to the verdict, the look five seconds later included."""
     async with quic_server(ca, tmp_path, name="127.0.0.1") as port:
         text = f"quic://127.0.0.1:{port}"
-        surroundings = Surroundings(tools=tools, watch=AnchorWatch((), (), tools, Clock(), classify=classify))
-        verdict = await measure(text, parse(text), surroundings)
+        surroundings = MeasurementContext(tools=tools, anchors=AnchorWatch((), (), tools, Clock(), classify=classify))
+        verdict = await measure_target(text, parse(text), surroundings)
 
     assert (verdict.status, verdict.rule) == (Status.REACHABLE, "served")
     gaps = [one.gap for one in verdict.evidence.observations if isinstance(one, QuicExchange)]

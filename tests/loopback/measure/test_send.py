@@ -26,7 +26,7 @@ from probe.model.target import parse
 from probe.model.verdict import Cause, Status, Verdict
 from probe.plan.context import PlanContext
 from probe.plan.upload import UploadPlan
-from probe.session.measurement import Surroundings, measure
+from probe.session.measurement import MeasurementContext, measure_target
 from tests.loopback.tiny_servers import abort, answer, request, server_context, serving
 
 HEAD = answer(b"", headers="Connection: keep-alive\r\n")
@@ -165,9 +165,9 @@ async def verdict_on(port: int, *, look: bool = True) -> Verdict:
     """The verdict, with phases long enough for a silence to count."""
     async with Tools(3.0, PaceLimiter(0)) as tools:
         watch = AnchorWatch((), (), tools, Clock(), classify=classify)
-        around = Surroundings(tools=tools, watch=watch, families=frozenset({Family.IPV4}), send=look)
+        around = MeasurementContext(tools=tools, anchors=watch, families=frozenset({Family.IPV4}), test_upload=look)
         text = f"https://127.0.0.1:{port}/"
-        return await measure(text, parse(text), around)
+        return await measure_target(text, parse(text), around)
 
 
 def turns_of(verdict: Verdict) -> list[tuple[Purpose, bool]]:

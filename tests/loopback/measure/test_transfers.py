@@ -25,7 +25,7 @@ from probe.model.observation import Exchange, Observation
 from probe.model.step import Fetch
 from probe.model.target import parse
 from probe.model.verdict import Cause, Status, Verdict
-from probe.session.measurement import Surroundings, measure
+from probe.session.measurement import MeasurementContext, measure_target
 from tests.loopback.tiny_servers import answer, page_of, request, server_context, serving
 
 LARGE = answer(Random(7).randbytes(50_000).hex().encode())
@@ -58,13 +58,13 @@ async def held(ca: trustme.CA, first: int, piece: int, pause: float) -> AsyncIte
 async def verdict_on(port: int, seconds: float) -> Verdict:
     """The verdict on the server's page."""
     async with Tools(seconds, PaceLimiter(0)) as tools:
-        surroundings = Surroundings(
+        surroundings = MeasurementContext(
             tools=tools,
-            watch=AnchorWatch((), (), tools, Clock(), classify=classify),
+            anchors=AnchorWatch((), (), tools, Clock(), classify=classify),
             families=frozenset({Family.IPV4}),
         )
         text = f"https://127.0.0.1:{port}/"
-        return await measure(text, parse(text), surroundings)
+        return await measure_target(text, parse(text), surroundings)
 
 
 @pytest.mark.usefixtures("believed")

@@ -21,25 +21,27 @@ from probe.model.observation import Connection, Traced
 from probe.model.target import parse
 from probe.model.verdict import Cause, Status, VantageState, Verdict
 from probe.session import measurement as measuring
-from probe.session.measurement import Surroundings, measure, unrouted
+from probe.session.measurement import MeasurementContext, measure_target, unrouted_address
 from tests.loopback.tiny_servers import abort, answer, page_of, reply_to, resolving, server_context, serving, silent
 
 
-def around(tools: Tools, *resolvers: str, anchors: tuple[str, ...] = (), localise: int | None = None) -> Surroundings:
-    """Surroundings with these resolvers and anchors."""
-    return Surroundings(
-        localise=localise,
+def around(
+    tools: Tools, *resolvers: str, anchors: tuple[str, ...] = (), localise: int | None = None
+) -> MeasurementContext:
+    """A context with these resolvers and anchors."""
+    return MeasurementContext(
+        localise_from_attempt=localise,
         tools=tools,
-        watch=AnchorWatch(anchors, (), tools, Clock(), classify=classify),
+        anchors=AnchorWatch(anchors, (), tools, Clock(), classify=classify),
         network_resolvers=resolvers,
         families=frozenset({Family.IPV4}),
         allowed_name="localhost",
     )
 
 
-async def look(text: str, surroundings: Surroundings) -> Verdict:
+async def look(text: str, context: MeasurementContext) -> Verdict:
     """Measure one."""
-    return await measure(text, parse(text), surroundings)
+    return await measure_target(text, parse(text), context)
 
 
 async def test_a_port_that_is_open_is_reachable(tools: Tools) -> None:
@@ -58,7 +60,7 @@ async def test_a_range_is_looked_at_address_by_address_and_its_control_keeps_who
         text = f"127.0.0.0/30:{port}"
         first = await look(text, around(tools))
         known = facts([first])[text]
-        second = await measure(text, parse(text), around(tools), control=known)
+        second = await measure_target(text, parse(text), around(tools), control=known)
 
     assert (first.status, first.rule, known.hits) == (Status.REACHABLE, "served", {"127.0.0.1": "tcp"})
     asked = [one.address for one in second.evidence.observations if isinstance(one, Connection)]
@@ -69,13 +71,13 @@ async def test_a_range_is_looked_at_address_by_address_and_its_control_keeps_who
 
 def test_an_address_where_nobody_can_be_is_of_the_targets_family_and_never_for_this_host() -> None:
     """Benchmark and discard addresses; a loopback or link-local target needs none."""
-    four = ipaddress.ip_address(unrouted(parse("151.101.0.0/16")))
-    six = ipaddress.ip_address(unrouted(parse("tcp://[2a04:4e42::1]:443")))
+    four = ipaddress.ip_address(unrouted_address(parse("151.101.0.0/16")))
+    six = ipaddress.ip_address(unrouted_address(parse("tcp://[2a04:4e42::1]:443")))
 
     assert four in ipaddress.ip_network("198.18.0.0/15")
     assert six in ipaddress.ip_network("100::/64")
     none = ("tcp://127.0.0.1:80", "tcp://[::1]:80", "169.254.0.0/24", "https://example.org/")
-    assert [unrouted(parse(text)) for text in none] == [""] * 4
+    assert [unrouted_address(parse(text)) for text in none] == [""] * 4
 
 
 async def test_a_failing_verdict_is_held_until_the_anchors_were_asked_again(tools: Tools, ca: trustme.CA) -> None:
@@ -83,10 +85,10 @@ async def test_a_failing_verdict_is_held_until_the_anchors_were_asked_again(tool
     async with serving(silent) as closed:
         pass
     async with serving(page_of(answer()), server_context(ca, "127.0.0.1")) as anchor:
-        surroundings = around(tools, anchors=(f"https://127.0.0.1:{anchor}/",))
-        await surroundings.watch.look()
-        online = await look(f"tcp://127.0.0.1:{closed}", surroundings)
-    offline = await look(f"tcp://127.0.0.1:{closed}", surroundings)
+        context = around(tools, anchors=(f"https://127.0.0.1:{anchor}/",))
+        await context.anchors.look()
+        online = await look(f"tcp://127.0.0.1:{closed}", context)
+    offline = await look(f"tcp://127.0.0.1:{closed}", context)
 
     assert online.vantage.state is VantageState.ONLINE
     assert online.status in {Status.UNREACHABLE, Status.DOWN}
@@ -148,7 +150,7 @@ async def test_a_blocked_name_is_localised_from_a_given_re_test_on(
     """Evidence more, and nothing else: the verdict is the same, its traces follow in time, judging again finds them."""
     async with serving(cutting) as port:
         text = f"tls://127.0.0.1:{port}/suspect.example"
-        verdict = await measure(text, parse(text), around(tools, localise=localise), attempt=attempt)
+        verdict = await measure_target(text, parse(text), around(tools, localise=localise), attempt=attempt)
 
     traces = [one for one in verdict.evidence.observations if isinstance(one, Traced)]
     assert (verdict.status, verdict.causes[0]) == (Status.BLOCKED, Cause.TLS_RESET)

@@ -1,19 +1,27 @@
-"""What a round measures with, on loopback."""
+"""A session on loopback: its settings, its control, its limits, and the stream of verdicts."""
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import time
 from collections.abc import Iterator
+from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import msgspec
 import pytest
 
+from probe import judge
 from probe.clock import Clock
-from probe.measure.budget import Budget
+from probe.measure.anchors import AnchorWatch
 from probe.model.target import parse
-from probe.model.verdict import AnchorKind, ControlFacts, Status
-from probe.session.session import Instruments
+from probe.model.verdict import AnchorKind, AnchorLook, ControlFacts, Status, VantageState, Verdict
+from probe.session.measurement_run import Retests, TargetText
+from probe.session.session import Session
+from probe.settings import Settings
 from tests.loopback.agent.made import port, settings
 
 CLOSED = "tcp://127.0.0.1:1"
@@ -25,12 +33,23 @@ def target() -> Iterator[str]:
         yield text
 
 
+def measuring(folder: Path, **measure: object) -> Settings:
+    """Settings with these under `[measure]`."""
+    chosen = settings(folder)
+    return msgspec.structs.replace(chosen, measure=msgspec.structs.replace(chosen.measure, **measure))
+
+
+def parsed(*texts: str) -> list[TargetText]:
+    """Targets of a list."""
+    return [(text, parse(text)) for text in texts]
+
+
 async def test_a_target_is_measured_under_the_settings_network(target: str, tmp_path: Path) -> None:
     chosen = settings(tmp_path)
     chosen = msgspec.structs.replace(chosen, network=msgspec.structs.replace(chosen.network, asn=64500, country="RU"))
 
-    async with Instruments(chosen, Clock()) as instruments:
-        verdict = await instruments.measure(target, parse(target), attempt=2)
+    async with Session(chosen, Clock()) as session:
+        verdict = await session.measure(target, parse(target), attempt=2)
 
     assert (verdict.status, verdict.target, verdict.evidence.attempt) == (Status.REACHABLE, target, 2)
     assert (verdict.vantage.asn, verdict.vantage.country) == (64500, "RU")
@@ -39,48 +58,56 @@ async def test_a_target_is_measured_under_the_settings_network(target: str, tmp_
 async def test_a_target_is_compared_with_its_own_control(tmp_path: Path) -> None:
     down = ControlFacts(time=datetime.now(UTC), statuses=(Status.DOWN,), failures=("tcp.reset",))
 
-    async with Instruments(settings(tmp_path), Clock()) as instruments:
-        alone = await instruments.measure(CLOSED, parse(CLOSED))
-        instruments.prepare({CLOSED: down})
-        compared = await instruments.measure(CLOSED, parse(CLOSED))
+    async with Session(settings(tmp_path), Clock()) as session:
+        alone = await session.measure(CLOSED, parse(CLOSED))
+        session.prepare({CLOSED: down})
+        compared = await session.measure(CLOSED, parse(CLOSED))
 
     assert (alone.status, alone.evidence.control) == (Status.UNREACHABLE, None)
     assert (compared.status, compared.evidence.control) == (Status.DOWN, down)
 
 
-async def test_anchors_are_those_of_the_settings_and_a_look_may_be_shared(tmp_path: Path) -> None:
-    chosen = settings(tmp_path)
-    measure = msgspec.structs.replace(
-        chosen.measure, anchors=("http://127.0.0.1:1/",), domestic_anchors=("http://127.0.0.1:2/",)
-    )
-    clock = Clock()
+async def test_the_vantage_is_judged_by_the_settings_anchors(tmp_path: Path) -> None:
+    chosen = measuring(tmp_path, anchors=("http://127.0.0.1:1/",), domestic_anchors=("http://127.0.0.1:2/",))
 
-    async with Instruments(msgspec.structs.replace(chosen, measure=measure), clock) as instruments:
-        looks = await instruments.fresh(clock.monotonic())
-        again = await instruments.fresh(clock.monotonic() - 60)
+    async with Session(chosen, Clock()) as session:
+        vantage = await session.look()
 
-    assert [(look.url, look.kind) for look in looks] == [
+    assert vantage.state is VantageState.OFFLINE
+    assert [(look.url, look.kind) for look in vantage.anchors] == [
         ("http://127.0.0.1:1/", AnchorKind.FOREIGN),
         ("http://127.0.0.1:2/", AnchorKind.DOMESTIC),
     ]
-    assert all(look.failure is not None for look in looks)
-    assert again == looks
+    assert all(look.failure is not None for look in vantage.anchors)
 
 
-async def test_without_anchors_there_is_nothing_to_look_at(tmp_path: Path) -> None:
-    async with Instruments(settings(tmp_path), Clock()) as instruments:
-        assert await instruments.fresh(Clock().monotonic()) == ()
+async def test_without_anchors_the_vantage_is_online(tmp_path: Path) -> None:
+    async with Session(settings(tmp_path), Clock()) as session:
+        vantage = await session.look()
+
+    assert (vantage.state, vantage.anchors) == (VantageState.ONLINE, ())
 
 
-async def test_what_the_budget_does_not_allow_is_left_out_and_said_to_be_unknown(target: str, tmp_path: Path) -> None:
-    """Until the next round, which has a budget of its own."""
-    async with Instruments(settings(tmp_path), Clock(), Budget(max_connections=1)) as instruments:
-        said = [await instruments.measure(target, parse(target)) for _ in range(2)]
-        instruments.prepare({})
-        said.append(await instruments.measure(target, parse(target)))
+async def test_connections_beyond_the_limit_are_left_out_until_the_next_pass(target: str, tmp_path: Path) -> None:
+    chosen = measuring(tmp_path, round_connections=1)
+    async with Session(chosen, Clock(), limit_traffic=True) as session:
+        verdicts = [await session.measure(target, parse(target)) for _ in range(2)]
+        refused = session.connections_refused
+        session.prepare({})
+        verdicts.append(await session.measure(target, parse(target)))
 
-    assert [one.status for one in said] == [Status.REACHABLE, Status.UNKNOWN, Status.REACHABLE]
-    assert said[1].rule == "host.no_way"
+    assert [one.status for one in verdicts] == [Status.REACHABLE, Status.UNKNOWN, Status.REACHABLE]
+    assert verdicts[1].rule == "host.no_way"
+    assert refused > 0
+    assert session.connections_refused == 0
+
+
+async def test_traffic_is_not_limited_unless_asked_for(target: str, tmp_path: Path) -> None:
+    async with Session(measuring(tmp_path, round_connections=1), Clock()) as session:
+        verdicts = [await session.measure(target, parse(target)) for _ in range(2)]
+
+    assert [one.status for one in verdicts] == [Status.REACHABLE] * 2
+    assert session.connections_refused == 0
 
 
 @pytest.mark.parametrize(
@@ -89,34 +116,120 @@ async def test_what_the_budget_does_not_allow_is_left_out_and_said_to_be_unknown
 async def test_a_block_is_localised_when_the_settings_say(
     when: str, retests: int, attempt: int | None, tmp_path: Path
 ) -> None:
-    """With changes: at the last re-test, and never at a first look."""
-    chosen = settings(tmp_path)
-    measure = msgspec.structs.replace(chosen.measure, localise=when)
+    """With `changes`: at the last re-test, and never at a first look."""
+    chosen = measuring(tmp_path, localise=when)
     agent = msgspec.structs.replace(chosen.agent, retests=retests)
 
-    async with Instruments(msgspec.structs.replace(chosen, measure=measure, agent=agent), Clock()) as instruments:
-        assert instruments._surroundings.localise == attempt
+    async with Session(msgspec.structs.replace(chosen, agent=agent), Clock()) as session:
+        assert session._context.localise_from_attempt == attempt
 
 
 @pytest.mark.parametrize("when", ["never", "always"])
-async def test_sendings_are_made_where_the_settings_say(when: str, tmp_path: Path) -> None:
+async def test_uploads_are_tested_when_the_settings_say(when: str, tmp_path: Path) -> None:
     """Never by default."""
-    chosen = settings(tmp_path)
-    measure = msgspec.structs.replace(chosen.measure, send=when)
-
-    async with Instruments(msgspec.structs.replace(chosen, measure=measure), Clock()) as instruments:
-        assert instruments._surroundings.send is (when == "always")
-    assert chosen.measure.send == "never"
+    async with Session(measuring(tmp_path, send=when), Clock()) as session:
+        assert session._context.test_upload is (when == "always")
+    assert settings(tmp_path).measure.send == "never"
 
 
-async def test_packets_that_cannot_be_captured_are_done_without(target: str, tmp_path: Path) -> None:
-    """Or can be, where this test is root: then nothing is lacking. Either way the target is measured."""
-    chosen = settings(tmp_path)
-    measure = msgspec.structs.replace(chosen.measure, packets="numbers")
-
-    async with Instruments(msgspec.structs.replace(chosen, measure=measure), Clock()) as instruments:
-        verdict = await instruments.measure(target, parse(target))
-        captures = instruments._tools.watcher is not None
+async def test_a_target_is_measured_although_packets_cannot_be_captured(target: str, tmp_path: Path) -> None:
+    """Where this test is root they can be, and nothing is missing."""
+    async with Session(measuring(tmp_path, packets="numbers"), Clock()) as session:
+        verdict = await session.measure(target, parse(target))
+        captures = session._tools.watcher is not None
 
     assert verdict.status is Status.REACHABLE
-    assert captures is not bool(instruments.lacking)
+    assert captures is not bool(session.missing_packets)
+
+
+async def test_a_list_gives_a_verdict_a_target_and_re_tests_where_asked_for(target: str, tmp_path: Path) -> None:
+    retests = Retests(lambda verdict: verdict.status is not Status.REACHABLE, 1, 0.1)
+
+    async with Session(settings(tmp_path), Clock()) as session:
+        stream = session.verdicts(parsed(target, CLOSED), retests=retests, shuffle=Random(1))
+        verdicts = [verdict async for verdict in stream]
+
+    assert sorted((one.target, one.status.value, one.evidence.attempt) for one in verdicts) == [
+        (CLOSED, "unreachable", 0),
+        (CLOSED, "unreachable", 1),
+        (target, "reachable", 0),
+    ]
+    assert [judge.again(verdict) for verdict in verdicts] == verdicts
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+async def test_targets_are_begun_in_the_order_given_or_in_random_order(tmp_path: Path, shuffled: bool) -> None:
+    texts = [f"tcp://127.0.0.1:{number}" for number in range(1, 21)]
+
+    async with Session(measuring(tmp_path, concurrency=1), Clock()) as session:
+        stream = session.verdicts(parsed(*texts), shuffle=Random(1) if shuffled else None)
+        begun = [verdict.target async for verdict in stream]
+
+    assert sorted(begun) == sorted(texts)
+    assert (begun == texts) is not shuffled
+
+
+async def test_an_offline_vantage_gives_verdicts_that_carry_a_rule(target: str, tmp_path: Path) -> None:
+    chosen = measuring(tmp_path, anchors=("http://127.0.0.1:1/",))
+
+    async with Session(chosen, Clock()) as session:
+        verdicts = [verdict async for verdict in session.verdicts(parsed(target, CLOSED))]
+
+    assert {(v.status, v.vantage.state, v.rule) for v in verdicts} == {
+        (Status.UNKNOWN, VantageState.OFFLINE, "vantage.offline")
+    }
+    assert [judge.again(verdict) for verdict in verdicts] == verdicts
+
+
+async def test_a_fault_of_ours_is_written_into_the_verdict_and_the_others_are_measured(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is judged, too: it carries a rule, and judging it again changes nothing."""
+
+    def broken(given: object) -> str:
+        if given == parse(CLOSED):
+            raise ValueError("a fault")
+        return ""
+
+    monkeypatch.setattr("probe.session.measurement.unrouted_address", broken)
+    async with Session(settings(tmp_path), Clock()) as session:
+        verdicts = {v.target: v async for v in session.verdicts(parsed(target, CLOSED))}
+
+    assert verdicts[target].status is Status.REACHABLE
+    assert (verdicts[CLOSED].status, verdicts[CLOSED].evidence.error) == (Status.UNKNOWN, "ValueError: a fault")
+    assert verdicts[CLOSED].rule
+    assert judge.again(verdicts[CLOSED]) == verdicts[CLOSED]
+
+
+async def test_a_fault_in_looking_at_the_anchors_does_not_end_the_pass(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(self: AnchorWatch, since: float) -> tuple[AnchorLook, ...]:
+        raise ValueError
+
+    monkeypatch.setattr(AnchorWatch, "fresh", broken)
+    async with Session(settings(tmp_path), Clock()) as session:
+        verdicts = [verdict async for verdict in session.verdicts(parsed(target))]
+
+    assert [verdict.status for verdict in verdicts] == [Status.REACHABLE]
+
+
+async def test_after_a_stop_nothing_on_the_network_outlasts_the_grace(tmp_path: Path) -> None:
+    """A server that never answers: the measurement has a time-out of a minute and a re-test, the stop a second."""
+    stopping = asyncio.Event()
+    chosen = measuring(tmp_path, timeout=60.0)
+    retests = Retests(lambda _: True, 3, 60.0)
+    with port() as open_port, socket.create_server(("127.0.0.1", 0)) as mute:
+        silent = f"http://127.0.0.1:{mute.getsockname()[1]}/"
+        async with Session(chosen, Clock()) as session:
+            verdicts: list[Verdict] = []
+            async with aclosing(
+                session.verdicts(parsed(open_port, silent), retests=retests, stopping=stopping, grace=1.0)
+            ) as stream:
+                async for verdict in stream:
+                    verdicts.append(verdict)
+                    stopping.set()
+                    stopped = time.monotonic()
+
+    assert [verdict.target for verdict in verdicts] == [open_port]
+    assert time.monotonic() - stopped < 6

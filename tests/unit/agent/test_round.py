@@ -1,140 +1,125 @@
-"""One round, told as a dialogue: what the instruments see, what is measured again, what the detector reports."""
+"""A round: what is reported, what the detector is fed, and what it concludes."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from probe.agent.round import Round, RoundResult, Terms
+from probe.agent.round import RoundResult, RoundTerms, run_round
 from probe.detect.detector import Detector
+from probe.detect.replay import BadVerdictLine, replay
 from probe.errors import StorageError
-from probe.judge.vantage import conclude
+from probe.formats import jsonlines
 from probe.model.failure import Failure
 from probe.model.observation import TlsHandshake
 from probe.model.step import Purpose
-from probe.model.target import Target, parse
+from probe.model.target import Target
+from probe.model.transition import Transition
 from probe.model.verdict import AnchorKind, AnchorLook, Cause, Evidence, Status, Vantage, VantageState, Verdict
-from tests.unit.agent.virtual_clock import VirtualClock
-
-Answer = tuple[Status, tuple[Cause, ...]]
-FINE: Answer = (Status.REACHABLE, ())
-INJECTED: Answer = (Status.BLOCKED, (Cause.DNS_INJECTED,))
-SNI: Answer = (Status.BLOCKED, (Cause.TLS_RESET, Cause.TLS_SNI))
+from probe.session.measurement_run import Retests, TargetText
+from tests.unit.session.scripted import INJECTED, REACHABLE, SNI, Outcome, ScriptedVantage, named
+from tests.unit.virtual_clock import VirtualClock
 
 
-class World:
-    """Instruments whose answers a test decides: a function of target and attempt, and a list of anchor states."""
+class Rounds:
+    """Round after round over the same detector, in virtual time.
 
-    def __init__(self, clock: VirtualClock, say: Callable[[str, int], Answer], working: bool = True) -> None:
-        self.clock = clock
-        self.say = say
-        self.working = working
-        self.asked: list[tuple[str, int, bool]] = []
-        self.looks = 0
-        self.recovers = -1
-        self.looked = 0.0
-        self.latest: AnchorLook | None = None
-        self.takes = 1.0
-        self.now = self.most = 0
+    Attributes:
+        verdicts: all that the rounds were given, in order of time within each round.
+    """
 
-    async def fresh(self, since: float) -> tuple[AnchorLook, ...]:
-        """One anchor, working or not."""
-        if self.latest is None or self.looked < since:
-            self.looked = self.clock.monotonic()
-            self.looks += 1
-            failure = None if self.working or self.looks == self.recovers else Failure.TIMEOUT
-            self.latest = AnchorLook(
-                url="https://a.example/", kind=AnchorKind.FOREIGN, at=self.clock.now(), failure=failure
-            )
-        return (self.latest,)
-
-    async def measure(self, text: str, target: Target, *, attempt: int, suspected: bool) -> Verdict:
-        """What the test says, after a while."""
-        self.asked.append((text, attempt, suspected))
-        time = self.clock.now()
-        self.now += 1
-        self.most = max(self.most, self.now)
-        await self.clock.sleep(self.takes)
-        self.now -= 1
-        status, causes = self.say(text, attempt)
-        return Verdict(
-            time=time,
-            target=text,
-            status=status,
-            causes=causes,
-            evidence=Evidence(attempt=attempt),
-            vantage=Vantage(state=VantageState.ONLINE if self.working else VantageState.OFFLINE),
-        )
-
-
-class Vigil:
-    """Round after round over the same detector, in virtual time."""
-
-    def __init__(self, say: Callable[[str, int], Answer], *, targets: int = 5, retests: int = 3) -> None:
+    def __init__(self, outcome: Callable[[str, int], Outcome], *, targets: int = 5, retests: int = 3) -> None:
         self.clock = VirtualClock()
-        self.world = World(self.clock, say)
+        self.vantage = ScriptedVantage(self.clock, outcome)
         self.detector = Detector()
-        self.targets = [(f"t{n}.example", parse(f"t{n}.example")) for n in range(targets)]
-        self.terms = Terms(concurrency=3, retests=retests, window=60)
+        self.targets = named(targets)
+        self.retests = retests
         self.stopping = asyncio.Event()
+        self.verdicts: list[Verdict] = []
 
     async def round(self) -> RoundResult:
         """One round, and the rest of its interval."""
-        self.world.asked.clear()
+        self.vantage.measured.clear()
+        self.vantage.renew()
         leaping = asyncio.create_task(self.clock.leap())
+        terms = RoundTerms(
+            retests=self.retests, retest_window=60, clock=self.clock, random=Random(1), stopping=self.stopping
+        )
         try:
-            result = await Round(
-                self.targets,
-                self.world,
-                self.detector,
-                terms=self.terms,
-                clock=self.clock,
-                chance=Random(1),
-                stopping=self.stopping,
-            ).run()
+            result = await run_round(self.targets, Recorded(self), self.detector, terms)
             await self.clock.sleep(200)
         finally:
             leaping.cancel()
         return result
 
 
-async def test_a_quiet_round_looks_at_each_target_once_in_random_order_between_two_looks_at_the_anchors() -> None:
-    vigil = Vigil(lambda _, __: FINE)
+class Recorded:
+    """The scripted vantage of some rounds, whose verdicts are kept."""
 
-    result = await vigil.round()
+    def __init__(self, rounds: Rounds) -> None:
+        self.rounds = rounds
 
-    assert Counter(text for text, _, _ in vigil.world.asked) == Counter(text for text, _ in vigil.targets)
-    assert [text for text, _, _ in vigil.world.asked] != [text for text, _ in vigil.targets]
-    assert vigil.world.looks == 2
+    async def look(self) -> Vantage:
+        """As the vantage."""
+        return await self.rounds.vantage.look()
+
+    async def verdicts(
+        self,
+        targets: Sequence[TargetText],
+        *,
+        shuffle: Random | None = None,
+        retests: Retests | None = None,
+        stopping: asyncio.Event | None = None,
+    ) -> AsyncGenerator[Verdict, None]:
+        """As the vantage."""
+        stream = self.rounds.vantage.verdicts(targets, shuffle=shuffle, retests=retests, stopping=stopping)
+        made = [verdict async for verdict in stream]
+        self.rounds.verdicts += sorted(made, key=lambda verdict: verdict.time)
+        for verdict in made:
+            yield verdict
+
+
+async def test_a_quiet_round_measures_each_target_once_in_random_order_between_two_looks_at_the_anchors() -> None:
+    rounds = Rounds(lambda *_: REACHABLE)
+
+    result = await rounds.round()
+
+    measured = [text for text, _, _ in rounds.vantage.measured]
+    assert sorted(measured) == [text for text, _ in rounds.targets]
+    assert measured != [text for text, _ in rounds.targets]
+    assert rounds.vantage.looks == 2
     assert (result.report.targets, result.report.measured, result.report.state) == (5, 5, "online")
     assert result.changes == []
 
 
-async def test_no_more_targets_are_under_way_than_allowed() -> None:
-    vigil = Vigil(lambda _, __: INJECTED, targets=12)
+async def test_the_report_says_when_the_round_began_and_how_long_it_took() -> None:
+    """By the monotonic clock: 5 targets of a second, 3 at once."""
+    rounds = Rounds(lambda *_: REACHABLE)
 
-    await vigil.round()
+    result = await rounds.round()
 
-    assert vigil.world.most == 3
+    assert result.report.start == datetime.fromisoformat("2017-05-04T00:00:00+00:00")
+    assert result.report.seconds == 2.0
 
 
 async def test_a_block_is_measured_again_and_reported_in_the_round_it_began_with_its_evidence() -> None:
     blocked: set[str] = set()
-    vigil = Vigil(lambda text, _: INJECTED if text in blocked else FINE)
+    rounds = Rounds(lambda text, _: INJECTED if text in blocked else REACHABLE)
     for _ in range(2):
-        await vigil.round()
+        await rounds.round()
     blocked.add("t1.example")
 
-    result = await vigil.round()
+    result = await rounds.round()
 
-    assert sorted(attempt for text, attempt, _ in vigil.world.asked if text == "t1.example") == [0, 1, 2, 3]
+    assert sorted(attempt for text, attempt, _ in rounds.vantage.measured if text == "t1.example") == [0, 1, 2, 3]
     ((transition, verdict),) = result.changes
     assert (transition.target, transition.before, transition.after) == ("t1.example", "reachable", "blocked")
     assert verdict is not None
@@ -142,55 +127,37 @@ async def test_a_block_is_measured_again_and_reported_in_the_round_it_began_with
     assert transition.onset <= transition.time
 
 
-async def test_what_is_reported_once_is_not_reported_again_until_it_is_lifted() -> None:
+async def test_a_block_is_reported_once_and_so_is_its_end() -> None:
     blocked = {"t1.example"}
-    vigil = Vigil(lambda text, _: SNI if text in blocked else FINE)
-    changes = [change for _ in range(4) for change, _ in (await vigil.round()).changes]
+    rounds = Rounds(lambda text, _: SNI if text in blocked else REACHABLE)
+    changes = [change for _ in range(4) for change, _ in (await rounds.round()).changes]
     blocked.clear()
-    lifted = [change for _ in range(4) for change, _ in (await vigil.round()).changes]
+    lifted = [change for _ in range(4) for change, _ in (await rounds.round()).changes]
 
     assert [change.after for change in changes] == ["blocked"]
     assert [(change.before, change.after) for change in lifted] == [("blocked", "reachable")]
 
 
-async def test_a_re_test_after_a_suspected_name_asks_for_neutral_names_first() -> None:
-    vigil = Vigil(lambda text, _: {"t1.example": SNI, "t2.example": INJECTED}.get(text, FINE))
+async def test_without_re_tests_each_target_is_measured_once() -> None:
+    rounds = Rounds(lambda *_: INJECTED, retests=0)
 
-    await vigil.round()
+    await rounds.round()
 
-    suspected = {text: flag for text, attempt, flag in vigil.world.asked if attempt}
-    assert suspected == {"t1.example": True, "t2.example": False}
-
-
-async def test_re_tests_that_do_not_fit_the_window_are_not_begun() -> None:
-    vigil = Vigil(lambda _, __: INJECTED, targets=1)
-    vigil.world.takes = 40
-
-    await vigil.round()
-
-    assert [attempt for _, attempt, _ in vigil.world.asked] == [0, 1]
+    assert len(rounds.vantage.measured) == 5
 
 
-async def test_without_re_tests_each_target_is_looked_at_once() -> None:
-    vigil = Vigil(lambda _, __: INJECTED, retests=0)
-
-    await vigil.round()
-
-    assert len(vigil.world.asked) == 5
-
-
-async def test_offline_nothing_is_measured_and_the_vantage_says_so_once() -> None:
+async def test_an_offline_vantage_measures_nothing_and_is_reported_once() -> None:
     """A hundred targets that fail for want of a network are one change of the vantage, and no change of any target."""
-    vigil = Vigil(lambda _, __: FINE)
-    await vigil.round()
-    vigil.world.working = False
+    rounds = Rounds(lambda *_: REACHABLE)
+    await rounds.round()
+    rounds.vantage.anchor_works = False
 
-    first, second = await vigil.round(), await vigil.round()
-    asked_meanwhile = list(vigil.world.asked)
-    vigil.world.working = True
-    back = await vigil.round()
+    first, second = await rounds.round(), await rounds.round()
+    measured_meanwhile = list(rounds.vantage.measured)
+    rounds.vantage.anchor_works = True
+    back = await rounds.round()
 
-    assert asked_meanwhile == []
+    assert measured_meanwhile == []
     assert (first.report.state, first.report.targets, first.report.measured) == ("offline", 5, 0)
     assert [(c.target, c.before, c.after) for c, _ in first.changes] == [("vantage", "online", "offline")]
     assert second.changes == []
@@ -198,178 +165,206 @@ async def test_offline_nothing_is_measured_and_the_vantage_says_so_once() -> Non
 
 
 @pytest.mark.parametrize(
-    ("state", "status", "foreign", "domestic"),
+    ("state", "foreign", "domestic"),
     [
-        (VantageState.PORTAL, Status.UNKNOWN, {"foreign_content": True}, {"foreign_content": True}),
-        (VantageState.ALLOWLIST, Status.UNKNOWN, {"failure": Failure.TIMEOUT}, {}),
+        (VantageState.PORTAL, {"foreign_content": True}, {"foreign_content": True}),
+        (VantageState.ALLOWLIST, {"failure": Failure.TIMEOUT}, {}),
     ],
 )
 async def test_a_portal_and_an_allow_list_are_reported_once_and_their_end(
-    state: VantageState, status: Status, foreign: dict[str, Any], domestic: dict[str, Any]
+    state: VantageState, foreign: dict[str, Any], domestic: dict[str, Any]
 ) -> None:
     """Whatever the targets look like meanwhile; and no target changes."""
-    vigil = Vigil(lambda _, __: FINE)
-    world, kinds = vigil.world, {AnchorKind.FOREIGN: foreign, AnchorKind.DOMESTIC: domestic}
-    measure, afflicted = world.measure, False
+    rounds = Rounds(lambda *_: REACHABLE)
+    vantage, kinds = rounds.vantage, {AnchorKind.FOREIGN: foreign, AnchorKind.DOMESTIC: domestic}
+    measure, restricted = vantage.measure, False
 
-    async def looked(since: datetime) -> tuple[AnchorLook, ...]:
-        at = vigil.clock.now()
-        says = kinds if afflicted else {kind: dict[str, Any]() for kind in kinds}
-        return tuple(AnchorLook(url=f"https://{kind}.example/", kind=kind, at=at, **says[kind]) for kind in kinds)
+    async def look(earliest: float) -> Vantage:
+        at = rounds.clock.now()
+        shown = kinds if restricted else {kind: dict[str, Any]() for kind in kinds}
+        looks = tuple(AnchorLook(url=f"https://{kind}.example/", kind=kind, at=at, **shown[kind]) for kind in kinds)
+        return Vantage(state=state if restricted else VantageState.ONLINE, anchors=looks)
 
-    async def measured(text: str, target: Target, *, attempt: int, suspected: bool) -> Verdict:
-        verdict = await measure(text, target, attempt=attempt, suspected=suspected)
-        looks = await looked(verdict.time)
-        vantage = Vantage(state=conclude(looks), anchors=looks)
-        return msgspec.structs.replace(verdict, status=status if afflicted else Status.REACHABLE, vantage=vantage)
+    async def measured(
+        text: str, target: Target, *, attempt: int, suspected: bool, release: Callable[[], None] | None
+    ) -> Verdict:
+        verdict = await measure(text, target, attempt=attempt, suspected=suspected, release=release)
+        status = Status.UNKNOWN if restricted else Status.REACHABLE
+        return msgspec.structs.replace(verdict, status=status, vantage=await look(0))
 
-    world.fresh, world.measure = looked, measured  # type: ignore[method-assign]
+    vantage.look_since, vantage.measure = look, measured  # type: ignore[method-assign]
     told = []
     for now in (False, False, True, True, True, False, False):
-        afflicted = now
-        result = await vigil.round()
+        restricted = now
+        result = await rounds.round()
         told.append([(change.target, change.before, change.after) for change, _ in result.changes])
 
     began, ended = ("vantage", "online", state.value), ("vantage", state.value, "online")
     assert told == [[], [], [began], [], [], [ended], []]
 
 
-async def test_offline_with_no_target_due_is_still_said() -> None:
-    vigil = Vigil(lambda _, __: FINE, targets=0)
-    await vigil.round()
-    vigil.world.working = False
+async def test_an_offline_vantage_is_reported_even_when_no_target_is_due() -> None:
+    rounds = Rounds(lambda *_: REACHABLE, targets=0)
+    await rounds.round()
+    rounds.vantage.anchor_works = False
 
-    assert [change.after for change, _ in (await vigil.round()).changes] == ["offline"]
+    assert [change.after for change, _ in (await rounds.round()).changes] == ["offline"]
 
 
-async def test_a_line_that_goes_dead_in_a_round_is_noticed_once_and_the_rest_is_not_measured() -> None:
-    vigil = Vigil(lambda _, __: FINE, targets=60)
+async def test_a_line_that_goes_dead_in_a_round_changes_the_vantage_alone() -> None:
+    rounds = Rounds(lambda *_: REACHABLE, targets=60)
 
-    def say(text: str, attempt: int) -> Answer:
-        vigil.world.working = len(vigil.world.asked) < 6
-        return FINE if vigil.world.working else (Status.UNKNOWN, ())
+    def outcome(text: str, attempt: int) -> Outcome:
+        rounds.vantage.anchor_works = len(rounds.vantage.measured) < 6
+        return REACHABLE if rounds.vantage.anchor_works else (Status.UNKNOWN, ())
 
-    vigil.world.say = say
+    rounds.vantage.outcome = outcome
 
-    result = await vigil.round()
+    result = await rounds.round()
 
-    assert len(vigil.world.asked) < 12
     assert (result.report.state, result.report.targets) == ("offline", 60)
     assert [(change.target, change.after) for change, _ in result.changes] == [("vantage", "offline")]
 
 
-async def test_a_line_that_comes_back_in_a_round_is_used_again() -> None:
-    vigil = Vigil(lambda _, __: FINE, targets=60)
+async def test_a_line_that_fails_for_a_moment_changes_nothing() -> None:
+    rounds = Rounds(lambda *_: REACHABLE, targets=60)
 
-    def say(text: str, attempt: int) -> Answer:
-        vigil.world.working = len(vigil.world.asked) != 6
-        return FINE if vigil.world.working else (Status.UNKNOWN, ())
+    def outcome(text: str, attempt: int) -> Outcome:
+        rounds.vantage.anchor_works = len(rounds.vantage.measured) != 6
+        return REACHABLE if rounds.vantage.anchor_works else (Status.UNKNOWN, ())
 
-    vigil.world.say = say
-    vigil.world.recovers = 3  # the look after the one that found it dead
+    rounds.vantage.outcome = outcome
+    rounds.vantage.works_at_look = 3  # the look after the one that found it dead
 
-    result = await vigil.round()
+    result = await rounds.round()
 
-    assert len(vigil.world.asked) == 60
-    assert result.report.state == "online"
+    assert (result.report.state, len(rounds.vantage.measured)) == ("online", 60)
     assert result.changes == []
 
 
-async def test_a_fault_of_ours_is_written_into_the_verdict_and_the_round_goes_on() -> None:
-    def say(text: str, attempt: int) -> Answer:
-        if text == "t1.example":
-            raise ValueError("a fault")
-        return FINE
-
-    result = await Vigil(say).round()
-
-    assert (result.report.targets, result.report.measured) == (5, 4)
-    assert result.verdicts["t1.example"].status is Status.UNKNOWN
-    assert result.verdicts["t1.example"].evidence.error == "ValueError: a fault"
-
-
-async def test_a_fault_in_looking_at_the_anchors_does_not_end_the_round() -> None:
-    vigil = Vigil(lambda _, __: FINE)
-
-    async def fail(since: datetime) -> tuple[AnchorLook, ...]:
-        raise ValueError
-
-    vigil.world.fresh = fail  # type: ignore[method-assign]
-
-    assert (await vigil.round()).report.measured == 5
-
-
 async def test_an_error_meant_for_a_person_ends_the_round() -> None:
-    def say(text: str, attempt: int) -> Answer:
+    def outcome(text: str, attempt: int) -> Outcome:
         raise StorageError("the disk is full")
 
     with pytest.raises(ExceptionGroup) as caught:
-        await Vigil(say).round()
+        await Rounds(outcome).round()
 
     assert caught.value.subgroup(StorageError) is not None
 
 
-async def test_a_stop_begins_nothing_more_and_concludes_from_what_there_is() -> None:
-    vigil = Vigil(lambda _, __: INJECTED, targets=50)
+async def test_a_stop_concludes_from_what_was_measured_without_another_look_at_the_anchors() -> None:
+    """A look may take ten seconds; the newest verdict says what state the vantage is in."""
+    rounds = Rounds(lambda *_: INJECTED, targets=50)
 
-    def say(text: str, attempt: int) -> Answer:
-        vigil.stopping.set()
-        return INJECTED
+    def outcome(text: str, attempt: int) -> Outcome:
+        rounds.stopping.set()
+        return REACHABLE
 
-    vigil.world.say = say
+    rounds.vantage.outcome = outcome
 
-    result = await vigil.round()
+    result = await rounds.round()
 
-    assert len(vigil.world.asked) == 3
-    assert (result.report.targets, result.report.measured) == (50, 3)
-
-
-async def test_the_detector_hears_the_verdicts_in_the_order_of_time() -> None:
-    """So that replaying them gives the transitions that were reported."""
-    vigil = Vigil(lambda text, _: INJECTED if text == "t1.example" else FINE, targets=8)
-    heard: list[datetime] = []
-    feed = vigil.detector.feed
-    vigil.detector.feed = lambda sighting: heard.append(sighting.time) or feed(sighting)  # type: ignore[method-assign]
-
-    await vigil.round()
-
-    assert heard == sorted(heard)
-    assert len(heard) == 11
+    assert (result.report.targets, result.report.measured, result.report.state) == (50, 3, "online")
+    assert rounds.vantage.looks == 1
 
 
-async def test_what_our_own_pace_froze_is_no_block_and_the_round_says_so() -> None:
+async def test_a_line_that_was_dead_at_the_stop_is_reported() -> None:
+    rounds = Rounds(lambda *_: REACHABLE)
+
+    def outcome(text: str, attempt: int) -> Outcome:
+        rounds.vantage.anchor_works = False
+        rounds.stopping.set()
+        return (Status.UNKNOWN, ())
+
+    rounds.vantage.outcome = outcome
+
+    assert (await rounds.round()).report.state == "offline"
+
+
+async def test_a_stop_before_the_round_leaves_an_empty_report() -> None:
+    rounds = Rounds(lambda *_: REACHABLE)
+    rounds.stopping.set()
+
+    result = await rounds.round()
+
+    assert (result.report.targets, result.report.measured, result.report.state) == (5, 0, "online")
+
+
+async def test_the_detector_is_fed_in_the_order_of_time() -> None:
+    rounds = Rounds(lambda text, _: INJECTED if text == "t1.example" else REACHABLE, targets=8)
+    fed: list[datetime] = []
+    feed = rounds.detector.feed
+    rounds.detector.feed = lambda one: fed.append(one.time) or feed(one)  # type: ignore[method-assign]
+
+    await rounds.round()
+
+    assert fed == sorted(fed)
+    assert len(fed) == 11
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.data())
+def test_replaying_the_verdicts_of_rounds_gives_the_transitions_that_were_reported(data: st.DataObject) -> None:
+    """Whatever is blocked when, and however long measurements take."""
+    blocked = data.draw(st.lists(st.sets(st.sampled_from(["t0.example", "t1.example"])), min_size=3, max_size=8))
+    seconds = data.draw(st.sampled_from([0.5, 1.0, 7.0]))
+
+    async def run() -> tuple[list[Transition], list[Verdict]]:
+        now: set[str] = set()
+        rounds = Rounds(lambda text, _: INJECTED if text in now else REACHABLE)
+        rounds.vantage.seconds = seconds
+        reported: list[Transition] = []
+        for each in blocked:
+            now.clear()
+            now.update(each)
+            reported += [change for change, _ in (await rounds.round()).changes]
+        return reported, rounds.verdicts
+
+    reported, verdicts = asyncio.run(run())
+    replayed = [one for one in replay(map(jsonlines.write, verdicts)) if not isinstance(one, BadVerdictLine)]
+
+    assert [(one.target, one.before, one.after, one.onset, one.causes) for one in replayed] == [
+        (one.target, one.before, one.after, one.onset, one.causes) for one in reported
+    ]
+
+
+async def test_failures_that_our_own_pace_caused_change_the_vantage_alone() -> None:
     """Every new handshake silent for eighty seconds, whatever the name: the vantage is reported, and no target."""
-    vigil = Vigil(lambda _, __: FINE)
+    rounds = Rounds(lambda *_: REACHABLE)
     for _ in range(2):
-        await vigil.round()
-    measure, thaw = vigil.world.measure, vigil.clock.now() + timedelta(seconds=80)
+        await rounds.round()
+    measure, thaws = rounds.vantage.measure, rounds.clock.now() + timedelta(seconds=80)
 
-    async def frozen(text: str, target: Target, *, attempt: int, suspected: bool) -> Verdict:
-        begun = vigil.clock.now()
-        verdict = await measure(text, target, attempt=attempt, suspected=suspected)
-        failure = Failure.TIMEOUT if begun < thaw else None
-        shaken = tuple(
+    async def frozen(
+        text: str, target: Target, *, attempt: int, suspected: bool, release: Callable[[], None] | None
+    ) -> Verdict:
+        silent = rounds.clock.now() < thaws
+        verdict = await measure(text, target, attempt=attempt, suspected=suspected, release=release)
+        handshakes = tuple(
             TlsHandshake(
-                at=at, took=400, address=f"151.{text[1]}.0.1", port=443, sni="x", failure=failure, purpose=purpose
+                at=at,
+                took=400,
+                address=f"151.{text[1]}.0.1",
+                port=443,
+                sni="x",
+                failure=Failure.TIMEOUT if silent else None,
+                purpose=purpose,
             )
             for at, purpose in ((0, Purpose.SUBJECT), (500, Purpose.NEUTRAL))
         )
-        status = Status.BLOCKED if failure else Status.REACHABLE
-        causes = (Cause.TLS_TIMEOUT,) if failure else ()
-        evidence = Evidence(attempt=attempt, observations=shaken)
-        return msgspec.structs.replace(verdict, status=status, causes=causes, evidence=evidence)
+        return msgspec.structs.replace(
+            verdict,
+            status=Status.BLOCKED if silent else Status.REACHABLE,
+            causes=(Cause.TLS_TIMEOUT,) if silent else (),
+            evidence=Evidence(attempt=attempt, observations=handshakes),
+            vantage=Vantage(state=VantageState.ONLINE),
+        )
 
-    vigil.world.measure = frozen  # type: ignore[method-assign]
-    vigil.world.working = True
-    vigil.world.fresh = _no_anchors  # type: ignore[method-assign]
+    rounds.vantage.measure = frozen  # type: ignore[method-assign]
 
-    result = await vigil.round()
+    result = await rounds.round()
 
     assert [(change.target, change.after) for change, _ in result.changes] == [("vantage", "policed")]
     assert result.report.state == "policed"
     assert Status.BLOCKED not in {verdict.status for verdict in result.verdicts.values()}
     assert result.report.busiest > 0
-
-
-async def _no_anchors(since: datetime) -> tuple[AnchorLook, ...]:
-    return ()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from probe.agent.traffic import Toll, toll
+from probe.agent.traffic import Traffic, traffic_of
 from probe.model.observation import Connection, Observation, Sending, TlsHandshake
 from probe.model.verdict import Evidence, Status, Vantage, VantageState, Verdict
 
@@ -32,12 +32,12 @@ def test_handshakes_with_one_network_within_a_second_are_counted_over_targets() 
     """A /16 is one network; a second apart is not within a second."""
     verdicts = [verdict(0, "151.1.0.1", 0, 1000), verdict(0.5, "151.1.9.9", 0), verdict(0.5, "151.2.0.1", 0)]
 
-    assert toll(verdicts) == Toll(connections=4, handshakes=4, busiest=2)
+    assert traffic_of(verdicts) == Traffic(connections=4, handshakes=4, busiest=2)
 
 
 def test_nothing_measured_is_no_toll() -> None:
     """An empty round, and one of names alone."""
-    assert toll([]) == toll([verdict(0, "151.1.0.1")]) == Toll()
+    assert traffic_of([]) == traffic_of([verdict(0, "151.1.0.1")]) == Traffic()
 
 
 def test_a_sending_is_a_connection_and_where_it_stood_a_handshake() -> None:
@@ -46,4 +46,4 @@ def test_a_sending_is_a_connection_and_where_it_stood_a_handshake() -> None:
     seen: tuple[Observation, ...] = (Sending(**where), Sending(**where, opened=False))  # type: ignore[arg-type]
     one = msgspec.structs.replace(verdict(0, "151.1.0.1"), evidence=Evidence(observations=seen))
 
-    assert toll([one]) == Toll(connections=2, handshakes=1, busiest=1)
+    assert traffic_of([one]) == Traffic(connections=2, handshakes=1, busiest=1)

@@ -1,20 +1,22 @@
-"""Work over many targets, and its orderly end."""
+"""Bounded concurrency and its orderly end."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
 from probe.clock import Clock
-from probe.session.concurrency import Leave, pause, sweep
+from probe.session import concurrency
+from probe.session.concurrency import Slot, finish_unless, pause, run_bounded
 
 
-async def test_everything_is_done_once_and_no_more_at_once_than_allowed() -> None:
+async def test_each_item_is_worked_on_once_and_no_more_at_once_than_allowed() -> None:
     done: list[int] = []
     now = most = 0
 
-    async def work(item: int, leave: Leave) -> None:
+    async def work(item: int, slot: Slot) -> None:
         nonlocal now, most
         now += 1
         most = max(most, now)
@@ -22,67 +24,141 @@ async def test_everything_is_done_once_and_no_more_at_once_than_allowed() -> Non
         now -= 1
         done.append(item)
 
-    await sweep(range(50), work, concurrency=7)
+    await run_bounded(range(50), work, concurrency=7)
 
     assert sorted(done) == list(range(50))
     assert most == 7
 
 
-async def test_whoever_leaves_early_makes_room_for_the_next() -> None:
+async def test_a_slot_that_is_released_early_lets_the_next_item_begin() -> None:
     begun: list[int] = []
-    everybody = asyncio.Event()
+    all_begun = asyncio.Event()
 
-    async def work(item: int, leave: Leave) -> None:
+    async def work(item: int, slot: Slot) -> None:
         begun.append(item)
-        leave()
-        leave()  # gives back no second place
+        slot.release()
+        slot.release()  # gives back no second slot
         if item == 4:
-            everybody.set()
-        await everybody.wait()
+            all_begun.set()
+        await all_begun.wait()
 
-    await asyncio.wait_for(sweep(range(5), work, concurrency=1), 5)
+    await asyncio.wait_for(run_bounded(range(5), work, concurrency=1), 5)
 
     assert begun == [0, 1, 2, 3, 4]
+
+
+async def test_a_slot_released_twice_is_one_slot() -> None:
+    now = most = 0
+
+    async def work(item: int, slot: Slot) -> None:
+        nonlocal now, most
+        slot.release()
+        slot.release()
+        await slot.acquire()
+        await slot.acquire()  # has it already
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0)
+        now -= 1
+
+    await asyncio.wait_for(run_bounded(range(20), work, concurrency=2), 5)
+
+    assert most == 2
+
+
+async def test_items_under_way_are_bounded_even_without_a_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound on memory; it is given back by each item that ends, so that twenty times as many items pass."""
+    monkeypatch.setattr(concurrency, "MAX_ITEMS_UNDER_WAY", 5)
+    now = most = done = 0
+
+    async def work(item: int, slot: Slot) -> None:
+        nonlocal now, most, done
+        slot.release()
+        now += 1
+        most = max(most, now)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        now -= 1
+        done += 1
+
+    await asyncio.wait_for(run_bounded(range(100), work, concurrency=1000), 5)
+
+    assert (most, done) == (5, 100)
+
+
+async def test_items_are_drawn_only_as_slots_become_free() -> None:
+    drawn: list[int] = []
+
+    def items() -> object:
+        for number in range(100):
+            drawn.append(number)
+            yield number
+
+    async def work(item: object, slot: Slot) -> None:
+        assert len(drawn) <= 4
+        drawn.remove(item)  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+
+    await asyncio.wait_for(run_bounded(items(), work, concurrency=3), 5)  # type: ignore[arg-type]
+
+    assert drawn == []
 
 
 async def test_after_a_stop_nothing_is_begun_and_what_is_under_way_is_finished() -> None:
     stopping = asyncio.Event()
     done: list[int] = []
 
-    async def work(item: int, leave: Leave) -> None:
+    async def work(item: int, slot: Slot) -> None:
         stopping.set()
         await asyncio.sleep(0)
         done.append(item)
 
-    await sweep(range(50), work, concurrency=3, stopping=stopping, grace=30)
+    await run_bounded(range(50), work, concurrency=3, stopping=stopping, grace=30)
 
-    assert sorted(done) == [0]
+    assert done == [0]
 
 
-async def test_what_takes_too_long_after_a_stop_is_cut_short() -> None:
+async def test_what_is_under_way_when_the_grace_is_over_is_cancelled() -> None:
     stopping = asyncio.Event()
-    cut: list[int] = []
+    cancelled: list[int] = []
 
-    async def work(item: int, leave: Leave) -> None:
+    async def work(item: int, slot: Slot) -> None:
         stopping.set()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            cut.append(item)
+            cancelled.append(item)
             raise
 
-    await sweep([1], work, concurrency=3, stopping=stopping, grace=0)
+    began = time.monotonic()
+    await run_bounded([1], work, concurrency=3, stopping=stopping, grace=0.1)
 
-    assert cut == [1]
+    assert cancelled == [1]
+    assert 0.1 <= time.monotonic() - began < 5
 
 
-async def test_a_cancelled_sweep_leaves_no_task_behind() -> None:
+async def test_an_error_while_work_is_cancelled_is_raised() -> None:
+    """A disk that is full is said, even at the end of the grace."""
+    stopping = asyncio.Event()
+
+    async def work(item: int, slot: Slot) -> None:
+        stopping.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ValueError(item)
+
+    with pytest.raises(ExceptionGroup):
+        await run_bounded([1], work, concurrency=1, stopping=stopping, grace=0)
+
+
+async def test_a_cancelled_run_leaves_no_task_behind() -> None:
     before = asyncio.all_tasks()
 
-    async def work(item: int, leave: Leave) -> None:
+    async def work(item: int, slot: Slot) -> None:
         await asyncio.Event().wait()
 
-    task = asyncio.create_task(sweep([1, 2, 3], work, concurrency=2, stopping=asyncio.Event()))
+    task = asyncio.create_task(run_bounded([1, 2, 3], work, concurrency=2, stopping=asyncio.Event()))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     task.cancel()
@@ -92,12 +168,13 @@ async def test_a_cancelled_sweep_leaves_no_task_behind() -> None:
     assert asyncio.all_tasks() == before
 
 
-async def test_what_the_work_raises_ends_the_sweep() -> None:
-    async def work(item: int, leave: Leave) -> None:
+@pytest.mark.parametrize("stopping", [None, asyncio.Event()])
+async def test_what_the_work_raises_ends_the_run(stopping: asyncio.Event | None) -> None:
+    async def work(item: int, slot: Slot) -> None:
         raise ValueError(item)
 
     with pytest.raises(ExceptionGroup) as caught:
-        await sweep([1], work, concurrency=1, stopping=asyncio.Event())
+        await run_bounded([1], work, concurrency=1, stopping=stopping)
 
     assert isinstance(caught.value.exceptions[0], ValueError)
 
@@ -109,3 +186,28 @@ async def test_a_pause_lasts_its_time_or_until_an_event() -> None:
     asyncio.get_running_loop().call_soon(second.set)
     assert not await pause(Clock(), 3600, first, second)
     assert not await pause(Clock(), 3600, first, second)
+
+
+async def test_work_is_cancelled_by_an_event_and_has_ended_then() -> None:
+    stopping = asyncio.Event()
+    ended: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            ended.append("cancelled")
+
+    asyncio.get_running_loop().call_soon(stopping.set)
+
+    assert not await finish_unless(work(), stopping)
+    assert ended == ["cancelled"]
+
+
+async def test_work_that_fails_before_an_event_raises() -> None:
+    async def work() -> None:
+        raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011 - the type is all there is
+        await finish_unless(work(), asyncio.Event())

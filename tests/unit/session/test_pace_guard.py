@@ -9,8 +9,8 @@ from probe.model.failure import Failure
 from probe.model.observation import TlsHandshake
 from probe.model.step import Purpose
 from probe.model.verdict import Evidence, Status, Vantage, VantageState, Verdict
-from probe.session.pace_guard import PaceWatch
-from tests.unit.agent.virtual_clock import VirtualClock
+from probe.session.pace_guard import PaceGuard
+from tests.unit.virtual_clock import VirtualClock
 
 
 class Line:
@@ -21,7 +21,7 @@ class Line:
         self.frozen = frozen
         self.start = self.clock.now()
         self.tried: list[float] = []
-        self.watch = PaceWatch(self.clock, self.again)
+        self.guard = PaceGuard(self.clock, self.again)
 
     def look(self, number: int, *, works: bool = False, after: float = 0.0) -> Verdict:
         """A verdict on one of several networks: a silent handshake and one under a neutral name, or one that stood."""
@@ -55,13 +55,20 @@ class Line:
         number = int(verdict.target.removeprefix("https://t").partition(".")[0])
         return self.look(number, works=passed >= self.frozen, after=passed)
 
-    def settle(self, *, patient: bool = True) -> list[Verdict]:
+    def add(self, verdict: Verdict) -> list[Verdict]:
+        """Hand a verdict to the guard."""
+        return self.guard.add(verdict, (verdict.time - self.start).total_seconds())
+
+    def settle(self, *, stopped: bool = False) -> list[Verdict]:
         """The end of the pass, in virtual time."""
 
         async def settle() -> list[Verdict]:
+            stopping = asyncio.Event()
+            if stopped:
+                stopping.set()
             leaping = asyncio.create_task(self.clock.leap())
             try:
-                return [after for _, after in await self.watch.settle(patient=patient)]
+                return await self.guard.settle(stopping)
             finally:
                 leaping.cancel()
 
@@ -76,7 +83,7 @@ def states(verdicts: list[Verdict]) -> list[tuple[str, str]]:
 def test_a_line_that_thaws_was_policed() -> None:
     """It is left alone for a minute, then tried until it answers; what failed meanwhile is unknown."""
     line = Line(frozen=80)
-    assert [out for number in range(4) for out in line.watch.saw(line.look(number))] == []
+    assert [out for number in range(4) for out in line.add(line.look(number))] == []
 
     assert states(line.settle()) == [("unknown", "policed")] * 4
     assert line.tried == [65, 75, 85]
@@ -86,7 +93,7 @@ def test_a_line_that_stays_silent_was_not() -> None:
     """After two and a half minutes the verdicts go out as they were."""
     line = Line(frozen=1000)
     for number in range(4):
-        line.watch.saw(line.look(number))
+        line.add(line.look(number))
 
     assert states(line.settle()) == [("blocked", "online")] * 4
     assert line.tried[-1] < 150
@@ -97,9 +104,9 @@ def test_nothing_is_held_where_others_are_served_meanwhile() -> None:
     line = Line(frozen=0)
     blocked, served = line.look(1), line.look(2, works=True, after=2)
 
-    assert line.watch.saw(blocked) == []
-    assert line.watch.saw(line.look(3, works=True, after=7)) == [line.look(3, works=True, after=7)]
-    assert line.watch.saw(served) == [blocked, served]
+    assert line.add(blocked) == []
+    assert line.add(line.look(3, works=True, after=7)) == [line.look(3, works=True, after=7)]
+    assert line.add(served) == [blocked, served]
     assert line.settle() == []
     assert line.tried == []
 
@@ -107,7 +114,7 @@ def test_nothing_is_held_where_others_are_served_meanwhile() -> None:
 def test_a_few_silences_are_not_waited_for() -> None:
     """One blocked target alone is said to be so at the end of the pass, and not tried again."""
     line = Line(frozen=1000)
-    line.watch.saw(line.look(1))
+    line.add(line.look(1))
 
     assert states(line.settle()) == [("blocked", "online")]
     assert line.tried == []
@@ -117,7 +124,7 @@ def test_who_cannot_wait_takes_a_freeze_for_his_own_doing() -> None:
     """A block that we may have caused is never reported."""
     line = Line(frozen=1000)
     for number in range(4):
-        line.watch.saw(line.look(number))
+        line.add(line.look(number))
 
-    assert states(line.settle(patient=False)) == [("unknown", "policed")] * 4
+    assert states(line.settle(stopped=True)) == [("unknown", "policed")] * 4
     assert line.tried == []

@@ -1,40 +1,36 @@
-"""Whether the vantage can say anything at all."""
+"""Targets are skipped while nothing can be concluded at the vantage."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime
 
 import pytest
 
-from probe.model.failure import Failure
-from probe.model.verdict import AnchorKind, AnchorLook, Status, Vantage, VantageState, Verdict
-from probe.session.vantage_gate import Muteness
-from tests.unit.agent.virtual_clock import VirtualClock
+from probe.model.verdict import Status, Vantage, VantageState, Verdict
+from probe.session.vantage_gate import VantageGate
+from tests.unit.virtual_clock import VirtualClock
 
 
 class Anchors:
-    """One anchor that works or not, and how often it was looked at."""
+    """A state of the vantage that a test decides, and the moments at which it was looked at."""
 
     def __init__(self) -> None:
         self.clock = VirtualClock()
-        self.working = True
-        self.looks: list[AnchorLook] = []
-        self.began = 0.0
+        self.state = VantageState.ONLINE
+        self.looks: list[float] = []
+        self.seen = Vantage(state=VantageState.ONLINE)
 
-    async def fresh(self, since: float) -> tuple[AnchorLook, ...]:
-        """As `AnchorWatch.fresh`."""
-        if not self.looks or self.began < since:
-            self.began = self.clock.monotonic()
-            failure = None if self.working else Failure.TIMEOUT
-            look = AnchorLook(url="https://a.example/", kind=AnchorKind.FOREIGN, at=self.clock.now(), failure=failure)
-            self.looks.append(look)
-        return (self.looks[-1],)
+    async def look(self, earliest: float) -> Vantage:
+        """As `look_at_vantage`."""
+        if not self.looks or self.looks[-1] < earliest:
+            self.looks.append(self.clock.monotonic())
+            self.seen = Vantage(state=self.state)
+        return self.seen
 
-
-def verdict(state: VantageState, time: datetime) -> Verdict:
-    return Verdict(time=time, target="a", status=Status.UNKNOWN, vantage=Vantage(state=state))
+    def verdict(self, state: VantageState) -> Verdict:
+        """A verdict made in this state of the vantage."""
+        return Verdict(time=self.clock.now(), target="a", status=Status.UNKNOWN, vantage=Vantage(state=state))
 
 
 @pytest.fixture
@@ -45,51 +41,87 @@ async def anchors() -> AsyncIterator[Anchors]:
     leaping.cancel()
 
 
-async def test_a_vantage_that_works_is_not_asked_before_each_target(anchors: Anchors) -> None:
-    muteness = Muteness(anchors.fresh, anchors.clock)
+async def test_before_the_first_look_the_gate_is_open(anchors: Anchors) -> None:
+    gate = VantageGate(anchors.look, anchors.clock)
 
-    assert await muteness.look() is VantageState.ONLINE
-    assert [await muteness.holds() for _ in range(100)] == [False] * 100
+    assert (gate.looked, gate.vantage.state) == (False, VantageState.ONLINE)
+    assert await gate.is_open()
+    assert anchors.looks == []
+
+
+async def test_at_a_vantage_that_works_the_anchors_are_not_asked_before_each_target(anchors: Anchors) -> None:
+    gate = VantageGate(anchors.look, anchors.clock)
+
+    assert (await gate.look()).state is VantageState.ONLINE
+    assert gate.looked
+    assert [await gate.is_open() for _ in range(100)] == [True] * 100
     assert len(anchors.looks) == 1
 
 
 @pytest.mark.parametrize("state", [VantageState.OFFLINE, VantageState.PORTAL])
-async def test_one_verdict_that_says_so_is_enough_and_the_line_gets_a_moment_to_come_back(
+async def test_one_verdict_closes_the_gate_after_the_line_had_time_to_come_back(
     anchors: Anchors, state: VantageState
 ) -> None:
-    muteness = Muteness(anchors.fresh, anchors.clock)
-    anchors.working = False
+    """The hundred targets do not wait one after another."""
+    gate = VantageGate(anchors.look, anchors.clock)
+    await gate.look()
+    anchors.state = state
     began = anchors.clock.monotonic()
-    muteness.saw(verdict(state, anchors.clock.now()))
+    gate.add(anchors.verdict(state))
 
-    assert [await muteness.holds() for _ in range(100)] == [True] * 100
-    assert 15 <= anchors.clock.monotonic() - began <= 20, "the hundred do not wait one after another"
-    assert len(anchors.looks) <= 6
-    assert muteness.state is VantageState.OFFLINE
+    assert [await gate.is_open() for _ in range(100)] == [False] * 100
+    assert 15 <= anchors.clock.monotonic() - began <= 20
+    assert len(anchors.looks) <= 7
+    assert gate.vantage.state is state
 
 
-async def test_a_line_that_comes_back_is_used_again(anchors: Anchors) -> None:
-    muteness = Muteness(anchors.fresh, anchors.clock)
-    await muteness.look()
-    muteness.saw(verdict(VantageState.OFFLINE, anchors.clock.now()))
+async def test_more_verdicts_of_a_dead_line_do_not_prolong_the_wait(anchors: Anchors) -> None:
+    gate = VantageGate(anchors.look, anchors.clock)
+    anchors.state = VantageState.OFFLINE
+    gate.add(anchors.verdict(VantageState.OFFLINE))
+    await gate.is_open()
+    waited = anchors.clock.monotonic()
+    gate.add(anchors.verdict(VantageState.OFFLINE))
 
-    assert not await muteness.holds()
-    assert not await muteness.holds()
+    assert not await gate.is_open()
+    assert anchors.clock.monotonic() == waited
+
+
+async def test_a_line_that_comes_back_opens_the_gate(anchors: Anchors) -> None:
+    gate = VantageGate(anchors.look, anchors.clock)
+    await gate.look()
+    gate.add(anchors.verdict(VantageState.OFFLINE))
+
+    assert await gate.is_open()
+    assert await gate.is_open()
     assert len(anchors.looks) == 2
 
 
 async def test_a_line_that_was_dead_from_the_start_is_not_waited_for(anchors: Anchors) -> None:
-    muteness = Muteness(anchors.fresh, anchors.clock)
-    anchors.working = False
-    await muteness.look()
+    gate = VantageGate(anchors.look, anchors.clock)
+    anchors.state = VantageState.OFFLINE
+    await gate.look()
 
-    assert [await muteness.holds() for _ in range(100)] == [True] * 100
+    assert [await gate.is_open() for _ in range(100)] == [False] * 100
     assert anchors.clock.monotonic() == 0
     assert len(anchors.looks) == 1
 
 
-async def test_an_allow_list_says_something_still(anchors: Anchors) -> None:
-    muteness = Muteness(anchors.fresh, anchors.clock)
-    muteness.saw(verdict(VantageState.ALLOWLIST, anchors.clock.now()))
+async def test_a_look_counts_for_half_a_minute_while_the_gate_is_closed(anchors: Anchors) -> None:
+    gate = VantageGate(anchors.look, anchors.clock)
+    anchors.state = VantageState.OFFLINE
+    await gate.look()
+    anchors.state = VantageState.ONLINE
 
-    assert not await muteness.holds()
+    await anchors.clock.sleep(29)
+    assert not await gate.is_open()
+    await anchors.clock.sleep(2)
+    assert await gate.is_open()
+    assert len(anchors.looks) == 2
+
+
+async def test_an_allow_list_leaves_the_gate_open(anchors: Anchors) -> None:
+    gate = VantageGate(anchors.look, anchors.clock)
+    gate.add(anchors.verdict(VantageState.ALLOWLIST))
+
+    assert await gate.is_open()

@@ -1,0 +1,154 @@
+"""One pass over a list of targets: vantage gate, measurements, re-tests and pace guard, as a stream of verdicts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from probe import judge
+from probe.clock import Clock
+from probe.model.target import Target, parse
+from probe.model.verdict import Evidence, Verdict
+from probe.session.concurrency import STOP_GRACE_SECONDS, Slot, pause, run_bounded
+from probe.session.pace_guard import PaceGuard
+from probe.session.vantage_gate import VantageGate
+
+MAX_UNREAD_VERDICTS = 64
+"""Verdicts that wait for a slow reader before measurements wait for it, too."""
+
+TargetText = tuple[str, Target]
+"""A target as it was given, and parsed."""
+
+
+class Measure(Protocol):
+    """Measures one target and judges it."""
+
+    async def __call__(
+        self, text: str, target: Target, *, attempt: int, suspected: bool, release: Callable[[], None] | None
+    ) -> Verdict:
+        """The verdict; `release` is called once only late DNS answers are awaited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retests:
+    """When and how often a target is measured again in the same pass.
+
+    Attributes:
+        differs: whether a verdict contradicts what is believed of its target, and so asks for re-tests.
+        attempts: re-tests of such a target.
+        window_seconds: they are spread evenly over so many seconds of the clock; none begins later.
+    """
+
+    differs: Callable[[Verdict], bool]
+    attempts: int
+    window_seconds: float
+
+
+class MeasurementRun:
+    """One pass; use it once.
+
+    Args:
+        measure: measures one target.
+        gate: decides whether targets can be measured.
+        clock: dates verdicts of targets that are skipped; its monotonic time counts for everything else.
+        concurrency: how many targets are at work at once.
+        retests: None for none.
+        stopping: set when the pass is to end early.
+        grace: real seconds that measurements under way may still take after the stop.
+    """
+
+    def __init__(
+        self,
+        measure: Measure,
+        gate: VantageGate,
+        clock: Clock,
+        *,
+        concurrency: int,
+        retests: Retests | None = None,
+        stopping: asyncio.Event | None = None,
+        grace: float = STOP_GRACE_SECONDS,
+    ) -> None:
+        self._measure = measure
+        self._gate = gate
+        self._clock = clock
+        self._concurrency = concurrency
+        self._retests = retests
+        self._stopping = stopping or asyncio.Event()
+        self._grace = grace
+        self._guard = PaceGuard(clock, self._try_again)
+        self._unread: asyncio.Queue[Verdict | None] = asyncio.Queue()
+        self._room = asyncio.Semaphore(MAX_UNREAD_VERDICTS)
+
+    async def verdicts(self, targets: Iterable[TargetText]) -> AsyncGenerator[Verdict, None]:
+        """Measure the targets; yields each verdict as soon as it is certain, re-tests among them, in any order.
+
+        Looks at the anchors first, unless the gate has. Targets that cannot be measured at this vantage are judged,
+        too (`unknown`); targets that were not begun before a stop have no verdict. Close the generator to cancel what
+        is under way (`contextlib.aclosing`).
+        """
+        running = asyncio.create_task(self._run(targets))
+        running.add_done_callback(lambda _: self._unread.put_nowait(None))
+        try:
+            while (verdict := await self._unread.get()) is not None:
+                self._room.release()
+                yield verdict
+            await running
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    async def _run(self, targets: Iterable[TargetText]) -> None:
+        if not self._gate.looked:
+            await self._gate.look()
+        await run_bounded(
+            targets, self._run_target, concurrency=self._concurrency, stopping=self._stopping, grace=self._grace
+        )
+        for verdict in await self._guard.settle(self._stopping):
+            await self._emit(verdict)
+
+    async def _run_target(self, item: TargetText, slot: Slot) -> None:
+        text, target = item
+        if not await self._gate.is_open():
+            time, began = self._clock.now(), self._clock.monotonic()
+            skipped = judge.verdict(
+                time=time, text=text, target=target, evidence=Evidence(), vantage=self._gate.vantage
+            )
+            await self._take(skipped, began)
+        elif not self._stopping.is_set():
+            verdict = await self._measured(item, slot)
+            self._gate.add(verdict)
+            if self._retests is not None and self._retests.differs(verdict):
+                await self._run_retests(item, slot, self._retests, verdict)
+
+    async def _run_retests(self, item: TargetText, slot: Slot, retests: Retests, first: Verdict) -> None:
+        end = self._clock.monotonic() + retests.window_seconds
+        suspected = any(cause.startswith(("tls.", "http.")) for cause in first.causes)
+        for attempt in range(1, retests.attempts + 1):
+            if not await pause(self._clock, retests.window_seconds / (retests.attempts + 1), self._stopping):
+                return
+            await slot.acquire()
+            late = self._clock.monotonic() > end
+            if late or not await self._gate.is_open() or self._stopping.is_set():
+                return
+            await self._measured(item, slot, attempt=attempt, suspected=suspected)
+
+    async def _measured(self, item: TargetText, slot: Slot, *, attempt: int = 0, suspected: bool = False) -> Verdict:
+        """Measure, hand over what may go out, and give the slot back."""
+        began = self._clock.monotonic()
+        verdict = await self._measure(*item, attempt=attempt, suspected=suspected, release=slot.release)
+        await self._take(verdict, began)
+        slot.release()
+        return verdict
+
+    async def _take(self, verdict: Verdict, began: float) -> None:
+        for ready in self._guard.add(verdict, began):
+            await self._emit(ready)
+
+    async def _emit(self, verdict: Verdict) -> None:
+        await self._room.acquire()
+        self._unread.put_nowait(verdict)
+
+    async def _try_again(self, verdict: Verdict) -> Verdict:
+        return await self._measure(verdict.target, parse(verdict.target), attempt=1, suspected=False, release=None)

@@ -1,0 +1,127 @@
+"""A vantage whose verdicts and anchors a test decides, measured through the real `MeasurementRun`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from random import Random
+
+from probe.judge.vantage import conclude
+from probe.model.failure import Failure
+from probe.model.target import Target, parse
+from probe.model.verdict import AnchorKind, AnchorLook, Cause, Evidence, Status, Vantage, VantageState, Verdict
+from probe.session.measurement_run import MeasurementRun, Retests, TargetText
+from probe.session.vantage_gate import VantageGate
+from tests.unit.virtual_clock import VirtualClock
+
+Outcome = tuple[Status, tuple[Cause, ...]]
+REACHABLE: Outcome = (Status.REACHABLE, ())
+INJECTED: Outcome = (Status.BLOCKED, (Cause.DNS_INJECTED,))
+SNI: Outcome = (Status.BLOCKED, (Cause.TLS_RESET, Cause.TLS_SNI))
+
+
+class ScriptedVantage:
+    """Stands for a `Session`: outcomes are a function of target and attempt, and one anchor works or not.
+
+    Attributes:
+        outcome: decides each measurement.
+        anchor_works: decides each look at the anchor.
+        works_at_look: the number of one look at which the anchor works all the same.
+        seconds: that a measurement takes.
+        measured: target, attempt and `suspected` of each measurement.
+        looks: how often the anchor was looked at.
+        most_at_work: how many measurements were under way at once at most.
+    """
+
+    def __init__(self, clock: VirtualClock, outcome: Callable[[str, int], Outcome], *, concurrency: int = 3) -> None:
+        self.clock = clock
+        self.outcome = outcome
+        self.concurrency = concurrency
+        self.anchor_works = True
+        self.works_at_look = -1
+        self.seconds = 1.0
+        self.measured: list[tuple[str, int, bool]] = []
+        self.looks = 0
+        self.most_at_work = 0
+        self._at_work = 0
+        self._looked_at = float("-inf")
+        self._vantage = Vantage(state=VantageState.ONLINE)
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin a new pass, as `Session.prepare`."""
+        self._gate = VantageGate(self.look_since, self.clock)
+
+    async def look(self) -> Vantage:
+        """As `Session.look`."""
+        return await self._gate.look()
+
+    async def look_since(self, earliest: float) -> Vantage:
+        """One anchor, working or not."""
+        if self._looked_at < earliest:
+            self.looks += 1
+            self._looked_at = self.clock.monotonic()
+            works = self.anchor_works or self.looks == self.works_at_look
+            look = AnchorLook(
+                url="https://a.example/",
+                kind=AnchorKind.FOREIGN,
+                at=self.clock.now(),
+                failure=None if works else Failure.TIMEOUT,
+            )
+            self._vantage = Vantage(state=conclude([look]), anchors=(look,))
+        return self._vantage
+
+    async def measure(
+        self, text: str, target: Target, *, attempt: int, suspected: bool, release: Callable[[], None] | None
+    ) -> Verdict:
+        """The outcome after a while; a failure looks at the anchor again."""
+        self.measured.append((text, attempt, suspected))
+        time = self.clock.now()
+        self._at_work += 1
+        self.most_at_work = max(self.most_at_work, self._at_work)
+        try:
+            await self.clock.sleep(self.seconds)
+        finally:
+            self._at_work -= 1
+        status, causes = self.outcome(text, attempt)
+        vantage = self._vantage
+        if status is not Status.REACHABLE:
+            vantage = await self.look_since(self.clock.monotonic())
+        return Verdict(
+            time=time,
+            target=text,
+            status=status,
+            causes=causes,
+            rule="scripted",
+            evidence=Evidence(attempt=attempt),
+            vantage=vantage,
+        )
+
+    def verdicts(
+        self,
+        targets: Sequence[TargetText],
+        *,
+        shuffle: Random | None = None,
+        retests: Retests | None = None,
+        stopping: asyncio.Event | None = None,
+        grace: float = 25.0,
+    ) -> AsyncGenerator[Verdict, None]:
+        """As `Session.verdicts`."""
+        order = list(targets)
+        if shuffle is not None:
+            shuffle.shuffle(order)
+        run = MeasurementRun(
+            self.measure,
+            self._gate,
+            self.clock,
+            concurrency=self.concurrency,
+            retests=retests,
+            stopping=stopping,
+            grace=grace,
+        )
+        return run.verdicts(order)
+
+
+def named(count: int) -> list[TargetText]:
+    """So many targets."""
+    return [(f"t{number}.example", parse(f"t{number}.example")) for number in range(count)]
