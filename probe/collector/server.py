@@ -7,13 +7,13 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
 
 from probe.clock import Clock
-from probe.collector.fusing.fuser import fuse_for_ever, fuse_some
+from probe.collector.fusing.fuser import Fuser, fuse_some
 from probe.collector.intake import agents_api
 from probe.collector.metrics import CONTENT_TYPE
 from probe.collector.state import STATE, Collector, vantage_secret
@@ -27,6 +27,8 @@ from probe.formats.batch import MAX_COMPRESSED
 LOG = logging.getLogger("probe.collector")
 DRAIN_SECONDS = 20.0
 """How long requests under way may take to finish after SIGTERM."""
+READY_SECONDS = 5.0
+"""How long the database may take to answer `/readyz`."""
 SWITCH_SECONDS = 0.0005
 """How long a busy thread keeps the interpreter. SQLite lets go of it at every statement, and the writer would wait for
 the server's loop each time: Python's 5 ms made that the bound on intake."""
@@ -75,14 +77,20 @@ async def healthz(request: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """`/readyz`: the database can be written."""
+    """`/readyz`: the database can be read and written, and no background task fails."""
     collector = request.app[STATE]
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(READY_SECONDS):
             await collector.store.write(lambda session: agents.secret(session, "vantage"))
+            await collector.store.read(lambda session: agents.secret(session, "vantage"))
     except (StorageError, TimeoutError) as error:
         raise ApiError(503, "unavailable", "the database does not answer", retry_after=5) from error
-    return json_response({"status": "ready"})
+    tasks = collector.supervisor.states()
+    failing = sorted(name for name, state in tasks.items() if state == "failing")
+    if failing:
+        text = f"a background task fails: {', '.join(failing)}"
+        raise ApiError(503, "task_failing", text, retry_after=5, tasks=tasks)
+    return json_response({"status": "ready", "tasks": tasks})
 
 
 async def metrics(request: web.Request) -> web.Response:
@@ -139,7 +147,7 @@ async def running(db: Path, listen: str, origin: str, clock: Clock) -> AsyncIter
         await runner.setup()
         try:
             await _listen(runner, host, port)
-            async with _beside(fuse_for_ever(collector)):
+            async with collector.supervisor.supervise("fuser", Fuser(collector).run_once):
                 yield collector, _page(runner, host)
         finally:
             await runner.cleanup()
@@ -150,18 +158,6 @@ async def running(db: Path, listen: str, origin: str, clock: Clock) -> AsyncIter
                 await fuse_some(collector)
     finally:
         await store.close()
-
-
-@contextlib.asynccontextmanager
-async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Work that goes on meanwhile and ends with us; should it end by a fault of its own, that is raised."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def serve(db: Path, listen: str, origin: str, clock: Clock, say: Callable[[str], None]) -> None:

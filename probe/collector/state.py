@@ -15,6 +15,7 @@ from probe.collector.intake.rate_limits import RateLimits
 from probe.collector.metrics import Metrics
 from probe.collector.store import Store, StoreSession, agents
 from probe.collector.store.agents import AgentRow
+from probe.collector.supervision import Supervisor
 from probe.errors import SettingsError
 from probe.model.event import Network
 
@@ -43,6 +44,7 @@ class Collector:
         self.enrolments = RateLimits(clock.rate)
         self.stirred = asyncio.Event()
         self.real = Clock()
+        self.supervisor = Supervisor(self.metrics, self.real)
         self.metrics.ask("writes_waiting", lambda: float(store.waiting()))
         self._agents: OrderedDict[str, tuple[float, AgentRow]] = OrderedDict()
 

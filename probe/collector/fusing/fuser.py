@@ -16,53 +16,64 @@ import msgspec
 from probe.collector.state import Collector
 from probe.collector.store import StoreSession, agents, batches, events, from_ms, history, to_ms
 from probe.collector.store.events import DirtyMark
-from probe.errors import StorageError
 from probe.fuse.fusion import fuse
 from probe.fuse.presence import MISSED_INTERVALS
 from probe.fuse.revision import NewRevision, revise
 from probe.model.event import Event, Scope
 
 LOG = logging.getLogger("probe.collector.fusing.fuser")
-TICK = 60.0
+TICK_SECONDS = 60.0
 """Seconds after which events that last are looked at again, whether or not anything was reported."""
-SHORTEST_TICK = 2.0
+MIN_TICK_SECONDS = 2.0
 """Real seconds below which a fast laboratory clock does not push the tick."""
-GATHER = 0.1
+GATHER_SECONDS = 0.1
 """Real seconds to wait after something was stored: many reports of one event arrive together."""
-KEPT = timedelta(days=60)
+MAX_QUIET_BATCH_AGE = timedelta(days=60)
 """How long it is remembered that a quiet batch came: agents send nothing again that is older than their outbox."""
-FORGET_AT_ONCE = 2000
-AT_ONCE = 50
+MAX_FORGOTTEN_BATCHES = 2000
+"""Quiet batches deleted in one tick."""
+MAX_SERVICES = 50
 """Services fused before the result is written."""
 
 
-async def fuse_for_ever(collector: Collector) -> None:
-    """Fuse whenever intake stored something, and every tick, until cancelled."""
-    tick = max(SHORTEST_TICK, TICK / collector.clock.rate)
-    ticked = -tick
-    while True:
+class Fuser:
+    """The background task that fuses; one instance a process, run by the supervisor."""
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+        self._tick_seconds = max(MIN_TICK_SECONDS, TICK_SECONDS / collector.clock.rate)
+        self._next_tick = 0.0  # by the real monotonic clock: the first pass begins with a tick
+
+    async def run_once(self) -> None:
+        """Wait until intake stored something or a tick is due, then fuse everything that is marked.
+
+        Raises:
+            StorageError: the store cannot be read or written. Nothing is lost: the next pass does not wait.
+        """
+        collector = self._collector
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, self._next_tick - collector.real.monotonic())):
+                await collector.stirred.wait()
+                await collector.real.sleep(GATHER_SECONDS)
+        collector.stirred.clear()
         try:
-            if collector.real.monotonic() - ticked >= tick:
-                ticked = collector.real.monotonic()
+            now = collector.real.monotonic()
+            if now >= self._next_tick:
                 await _tick(collector)
-            collector.stirred.clear()
+                self._next_tick = now + self._tick_seconds
             while await fuse_some(collector):
                 pass
-        except StorageError as error:
-            LOG.warning("fusion waits: %s", error)
-            await collector.real.sleep(SHORTEST_TICK)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, ticked + tick - collector.real.monotonic())):
-                await collector.stirred.wait()
-                await collector.real.sleep(GATHER)
+        except BaseException:
+            collector.stirred.set()
+            raise
 
 
 async def _tick(collector: Collector) -> None:
     """What time alone changes: who bears out what lasts, and how many are present."""
     now = to_ms(collector.clock.now())
     await collector.store.write(lambda session: events.mark_open_events(session, now))
-    old = to_ms(collector.clock.now() - KEPT)
-    await collector.store.write(lambda session: batches.forget_batches(session, old, FORGET_AT_ONCE))
+    old = to_ms(collector.clock.now() - MAX_QUIET_BATCH_AGE)
+    await collector.store.write(lambda session: batches.forget_batches(session, old, MAX_FORGOTTEN_BATCHES))
     attendances = await collector.store.read(history.latest_presences)
     for role in agents.ROLES:
         here = [
@@ -78,7 +89,7 @@ async def _tick(collector: Collector) -> None:
 async def fuse_some(collector: Collector) -> bool:
     """Fuse the oldest of what is marked; whether there may be more."""
     now = collector.clock.now()
-    waiting = await collector.store.read(lambda session: events.dirty_marks(session, AT_ONCE))
+    waiting = await collector.store.read(lambda session: events.dirty_marks(session, MAX_SERVICES))
     if waiting:
         lag = now - from_ms(min(each.since for each in waiting))
         collector.metrics.set("fusion_lag_seconds", max(0.0, lag.total_seconds()))
@@ -89,7 +100,7 @@ async def fuse_some(collector: Collector) -> bool:
             collector.metrics.add("revisions_total", kind=published.kind)
     else:
         collector.metrics.set("fusion_lag_seconds", 0.0)
-    return len(waiting) == AT_ONCE
+    return len(waiting) == MAX_SERVICES
 
 
 def _guarded(session: StoreSession, dirty: DirtyMark, now: datetime) -> list[NewRevision]:

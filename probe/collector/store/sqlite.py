@@ -110,7 +110,7 @@ class SqliteStore:
         """Do the query on a consistent view of what is committed.
 
         Raises:
-            StorageError: the database is closed.
+            StorageError: the database is closed or cannot be read.
         """
         if self.closed:
             raise StorageError("the database is closed", where=str(self.path))
@@ -132,16 +132,23 @@ class SqliteStore:
             connection.close()
 
     def _read(self, query: Callable[[StoreSession], Result]) -> Result:
+        """Do a query on this thread's connection, which is opened anew after a failure of the engine."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = _connect(self.path, read_only=True)
-            self._local.connection = connection
-            self._reading.append(connection)
-        connection.execute("BEGIN")
         try:
-            return query(SqliteSession(connection))
-        finally:
-            connection.execute("ROLLBACK")
+            if connection is None:
+                connection = self._local.connection = _connect(self.path, read_only=True)
+                self._reading.append(connection)
+            connection.execute("BEGIN")
+            try:
+                return query(SqliteSession(connection))
+            finally:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            self._local.connection = None
+            if connection is not None:
+                self._reading.remove(connection)
+                connection.close()
+            raise StorageError(f"cannot be read ({error})", where=str(self.path), mend="check the disk") from error
 
     def _write_all(self) -> None:
         """The writer thread: one group after another until the queue says stop."""

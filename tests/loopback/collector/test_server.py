@@ -21,7 +21,7 @@ from tests.loopback.collector.conftest import Server
 async def test_it_says_that_it_lives_and_that_it_can_store(server: Server) -> None:
     """Two different questions."""
     assert await server.get("/healthz") == (200, '{"status":"ok"}')
-    assert await server.get("/readyz") == (200, '{"status":"ready"}')
+    assert await server.get("/readyz") == (200, '{"status":"ready","tasks":{"fuser":"running"}}')
 
 
 async def test_a_database_that_cannot_be_written_is_alive_but_not_ready(server: Server) -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from probe.collector.metrics import HELP, Metrics
 
 
@@ -40,3 +44,31 @@ def test_a_label_s_value_cannot_break_the_page() -> None:
     metrics.add("refusals_total", code='a"b\\c\nd')
 
     assert r'{code="a\"b\\c\nd"} 1' in metrics.text()
+
+
+@pytest.mark.parametrize("amount", [-1, -0.5, float("nan"), float("inf"), float("-inf"), 2**63, 10**400])
+def test_an_amount_that_is_no_count_is_dropped_and_that_is_counted(amount: float) -> None:
+    """A counter never decreases, and a whole number of 401 digits is no fault of ours."""
+    metrics = Metrics()
+    metrics.add("rounds_total", 3)
+    metrics.add("rounds_total", amount)
+
+    text = metrics.text()
+
+    assert "probe_collector_rounds_total 3\n" in text
+    assert "probe_collector_dropped_samples_total 1\n" in text
+
+
+@given(st.lists(st.one_of(st.floats(), st.integers(-(10**30), 10**30)), max_size=5))
+def test_no_page_has_a_number_that_is_not_finite_or_absurd(values: list[float]) -> None:
+    """Whatever is added, set or asked for."""
+    metrics = Metrics()
+    for n, value in enumerate(values):
+        metrics.add("changes_total", value)
+        metrics.set("agents_present", value, role=str(n))
+        metrics.ask("task_success_age_seconds", lambda value=value: value, task=str(n))  # type: ignore[misc]
+
+    samples = [line.rsplit(" ", 1)[1] for line in metrics.text().splitlines() if not line.startswith("#")]
+
+    assert all(abs(float(sample)) <= 5 * 2.0**63 for sample in samples)
+    assert not any(word in sample for sample in samples for word in ("nan", "inf"))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import aiohttp
+import pytest
 
 from probe.clock import Clock
 from probe.collector.fusing.fuser import fuse_some
@@ -17,6 +21,7 @@ from probe.collector.server import running
 from probe.collector.store import StoreSession, events, history
 from probe.collector.store.events import DirtyMark
 from probe.collector.store.sqlite import open_store
+from probe.errors import StorageError
 from probe.fuse.revision import RevisionKind
 from probe.model.event import Confidence, Event, Scope
 from probe.model.verdict import Cause, Status
@@ -156,12 +161,58 @@ async def test_reports_of_a_revoked_vantage_no_longer_count(server: Server, enro
     assert (await kinds(server, event.id))[-1] is RevisionKind.WITHDRAWN
 
 
+async def metrics_with(server: Server, line: str) -> str:
+    """The metrics, once they have this line: the fuser counts after its commit, so a read at once may come too soon."""
+    async with asyncio.timeout(60):
+        while line not in (text := (await server.get("/metrics"))[1]).splitlines():  # noqa: ASYNC110 it is another task's
+            await asyncio.sleep(0.01)
+    return text
+
+
 async def test_the_numbers_for_the_operator_follow(server: Server, enrolled: Enrolled) -> None:
     """Revisions by kind, nothing by target."""
     await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR))
-    await fused(server)
 
-    _, text = await server.get("/metrics")
+    text = await metrics_with(server, 'probe_collector_revisions_total{kind="began"} 1')
 
-    assert 'probe_collector_revisions_total{kind="began"} 1' in text
     assert "wechat" not in text.lower()
+
+
+class FailingReads:
+    """A store of which the next so many reads fail, each in another way."""
+
+    ERRORS = (StorageError("cannot be read"), ValueError("a fault of ours"), sqlite3.OperationalError("disk I/O error"))
+
+    def __init__(self, server: Server, count: int) -> None:
+        self.left = count
+        self._server = server
+        self._read = server.collector.store.read
+
+    async def read(self, query: Callable[[StoreSession], Any]) -> Any:
+        """Fail, or read."""
+        if asyncio.current_task() is not None and asyncio.current_task().get_name() == "fuser" and self.left:  # type: ignore[union-attr]
+            self.left -= 1
+            raise self.ERRORS[self.left % len(self.ERRORS)]
+        return await self._read(query)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_fusion_goes_on_after_reads_that_failed(
+    server: Server, enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """Meanwhile `/readyz` and `/metrics` say that the fuser fails; afterwards the event is there and all is well."""
+    reads = FailingReads(server, count)
+    monkeypatch.setattr(server.collector.store, "read", reads.read)
+    await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR))
+    await metrics_with(server, 'probe_collector_task_failing{task="fuser"} 1')
+    status, text = await server.get("/readyz")
+    assert status == 503
+    assert json.loads(text)["tasks"] == {"fuser": "failing"}
+    assert json.loads(text)["error"]["code"] == "task_failing"
+
+    (event,) = await fused(server)
+
+    assert event.status is Status.BLOCKED
+    text = await metrics_with(server, 'probe_collector_task_failing{task="fuser"} 0')
+    assert f'probe_collector_task_failures_total{{task="fuser"}} {count}' in text.splitlines()
+    assert (await server.get("/readyz"))[0] == 200

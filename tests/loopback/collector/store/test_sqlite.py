@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
 
-from probe.collector.store import StoreSession
+from probe.collector.store import StoreSession, sqlite
 from probe.collector.store.sqlite import VERSION, open_store
 from probe.errors import ExitStatus, StateError, StorageError
 
@@ -23,13 +24,20 @@ def keys(session: StoreSession) -> list[str]:
     return [row[0] for row in session.rows("SELECT key FROM meta ORDER BY key")]
 
 
-async def test_many_writes_share_commits_and_all_are_kept(tmp_path: Path) -> None:
+async def test_many_writes_share_commits_and_all_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A commit costs one sync, however many writes are in it."""
+    monkeypatch.setattr(sqlite, "GROUP_SECONDS", 60.0)  # a slow machine does not end a group early
     store = open_store(tmp_path / "c.db")
-    await asyncio.gather(*(store.write(keep(f"{n:04}")) for n in range(1000)))
+    busy, free = threading.Event(), threading.Event()
+    first = asyncio.create_task(store.write(lambda _: (busy.set(), free.wait(60))))
+    await asyncio.to_thread(busy.wait, 60)
+    rest = [asyncio.create_task(store.write(keep(f"{n:04}"))) for n in range(999)]
+    await asyncio.sleep(0)
+    free.set()
+    await asyncio.gather(first, *rest)
 
-    assert len(await store.read(keys)) == 1000
-    assert store.commits < 500
+    assert len(await store.read(keys)) == 999
+    assert store.commits == 1000 / sqlite.GROUP
     await store.close()
 
 
@@ -87,8 +95,34 @@ async def test_reading_cannot_write(tmp_path: Path) -> None:
     """The connections for queries are read-only."""
     store = open_store(tmp_path / "c.db")
 
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(StorageError, match="readonly"):
         await store.read(keep("x"))
+    await store.close()
+
+
+async def test_a_read_that_failed_does_not_spoil_the_next(tmp_path: Path) -> None:
+    """The connection is opened anew; whatever the engine reports is a `StorageError`."""
+    store = open_store(tmp_path / "c.db")
+    await store.write(keep("a"))
+
+    def breaks(session: StoreSession) -> None:
+        session._connection.close()  # type: ignore[attr-defined]
+        session.rows("SELECT key FROM meta")
+
+    for _ in range(5):  # more often than there are reading threads
+        with pytest.raises(StorageError, match="cannot be read"):
+            await store.read(breaks)
+    assert await asyncio.gather(*(store.read(keys) for _ in range(5))) == [["a"]] * 5
+    await store.close()
+
+
+async def test_a_fault_of_a_query_is_not_taken_for_one_of_the_engine(tmp_path: Path) -> None:
+    """It is raised as it is, and reading goes on."""
+    store = open_store(tmp_path / "c.db")
+
+    with pytest.raises(ZeroDivisionError):
+        await store.read(lambda _: 1 / 0)
+    assert await store.read(keys) == []
     await store.close()
 
 
