@@ -2,7 +2,7 @@
 # make demo      May 2017 in three minutes, in a laboratory of network namespaces (root)
 # make test      all tests; the lab's need root
 # make coverage  the branches of each pure module that its own test file leaves out
-# make mutate    changes to the judge that no test notices (long)
+# make mutate    small changes to the code that no test notices (long)
 # make check     format, lint, types, directions of imports
 
 PYTHON = .venv/bin/python
@@ -39,7 +39,7 @@ coverage:
 mutate:
 	@deploy/setup test
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutate.txt
-	nice -n 15 $(PYTHON) -m tests.mutation $(MODULES) $(SAMPLE)
+	nice -n 15 $(PYTHON) -m tests.mutation $(MUTATE)
 
 check:
 	@deploy/setup test

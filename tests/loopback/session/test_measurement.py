@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
 import time
 
 import pytest
@@ -120,8 +121,13 @@ async def test_a_cancellation_is_not_a_verdict(tools: Tools) -> None:
             await task
 
 
-async def test_a_whole_url_by_name(tools: Tools, ca: trustme.CA) -> None:
+async def test_a_whole_url_by_name(tools: Tools, ca: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
     """Resolver, TLS and page on loopback: every step is seen, and it ends."""
+
+    def no_such_name(*_: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "not known")  # the system's own resolver is not on loopback
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_such_name)
     async with (
         serving(page_of(answer()), server_context(ca, "lab.example")) as port,
         resolving(lambda query: [(0, reply_to(query, "127.0.0.1"))]) as (_, dns),
