@@ -10,7 +10,9 @@
     │   └── RecordError         a line that is not a verdict, batch or transition
     ├── StateError              the state file is of a newer version, locked or broken   exit 2
     ├── StorageError            the disk is full or cannot be written           exit 1
-    └── UplinkError             the collector refuses us for good               exit 1
+    ├── UplinkError             the collector cannot be reached or refuses this agent    exit 1
+    │   └── EnrolmentRefusedError   it refuses the token itself
+    └── DownloadError           a list cannot be downloaded; the last good copy stays    exit 1
 
 Failures of the network are not here: they are values (`probe.model.failure.Failure`), because they are what we measure.
 """
@@ -84,4 +86,12 @@ class StorageError(ProbeError):
 
 
 class UplinkError(ProbeError):
-    """The collector refuses us for good."""
+    """The collector cannot be reached, or refuses this agent."""
+
+
+class EnrolmentRefusedError(UplinkError):
+    """The collector refuses the token itself: trying again with it cannot help."""
+
+
+class DownloadError(ProbeError):
+    """A list cannot be downloaded. The last good copy stays."""

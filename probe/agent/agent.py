@@ -17,13 +17,13 @@ from probe import __version__
 from probe.agent import control_facts, hit_list, round_report, services
 from probe.agent.batching import RoundFindings, make_batches
 from probe.agent.context import Surroundings
-from probe.agent.identity import Enrolment, load_or_create_key, read_enrolment, write_private_file
+from probe.agent.identity import read_enrolment, write_private_file
 from probe.agent.outbox import AgentState, Outbox
 from probe.agent.round import RoundResult, RoundTerms, run_round
 from probe.agent.scheduler import due
 from probe.agent.watchlist import Watchlist
 from probe.detect.detector import Detector
-from probe.errors import RecordError, UplinkError
+from probe.errors import RecordError
 from probe.formats.batch import Batch, RoundReport
 from probe.model.event import Network
 from probe.model.target import RangeTarget
@@ -32,7 +32,8 @@ from probe.session.session import Session
 from probe.settings import Settings
 
 if TYPE_CHECKING:
-    from probe.agent.uplink import CollectorClient, UploadResult
+    from probe.agent.collector_client import CollectorClient
+    from probe.agent.uplink import Uplink, UploadResult
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,9 @@ class Agent:
         self._control = control_facts.CachedControl(around.folder, max_age=settings.agent.control_max_age)
         self._file_facts: Mapping[str, ControlFacts] | None = None
         self._enrolment = read_enrolment(around.folder)
-        self._known = hit_list.read(around.folder) if settings.agent.role == "control" else {}
+        self._uplink: Uplink | None = None
+        ranges = {text for text, target in watchlist.targets if isinstance(target, RangeTarget)}
+        self._known = hit_list.read(around.folder, ranges) if settings.agent.role == "control" else {}
 
     @property
     def ways(self) -> tuple[str, ...]:
@@ -74,7 +77,7 @@ class Agent:
 
     def collector(self) -> CollectorClient:
         """A fresh connection to the collector, to be used in `async with`."""
-        from probe.agent.uplink import CollectorClient  # noqa: PLC0415 - aiohttp, only where there is a collector
+        from probe.agent.collector_client import CollectorClient  # noqa: PLC0415 - aiohttp, only where there is a collector
 
         return CollectorClient(
             self.ways, ca_file=self.settings.agent.ca_file, timeout=self.settings.agent.uplink_timeout
@@ -168,9 +171,10 @@ class Agent:
         self._outbox.commit(
             kept,
             self._batches(findings, now),
-            agent=self._enrolment.agent if self._enrolment is not None else "",
             reports=telling_now if self.ways else {},
             now=now,
+            watched=frozenset(text for text, _ in self._watchlist.targets),
+            max_bytes=self.settings.agent.outbox_bytes,
             notes={"round": msgspec.to_builtins(result.report), "version": __version__},
         )
         self._kept = kept
@@ -190,39 +194,18 @@ class Agent:
         write_private_file(self.around.folder / HEARTBEAT_FILE, msgspec.json.encode(beat) + b"\n")
 
     async def deliver(self, collector: CollectorClient) -> UploadResult:
-        """Send what waits; enrol first where a token is at hand.
+        """Deliver the outbox; enrol first where that is needed and a token is at hand.
 
         Raises:
             StorageError: an acknowledgement cannot be written down.
         """
-        from probe.agent.uplink import Uplink, UploadResult  # noqa: PLC0415 - see `collector`
-        from probe.agent.uplink_replies import Action  # noqa: PLC0415
+        from probe.agent.enrolment import origin_of  # noqa: PLC0415 - see `collector`
+        from probe.agent.uplink import Uplink  # noqa: PLC0415
 
-        try:
-            enrolment = await self._enrolled()
-        except UplinkError as error:
-            delivery = UploadResult(action=Action.ENROL, problem=str(error))
-        else:
-            uplink = Uplink(collector, load_or_create_key(self.around.folder), enrolment, self.around.clock)
-            delivery = await uplink.deliver(self._outbox)
-        problem = {"time": self.around.clock.now(), "text": delivery.problem} if delivery.problem else None
-        self._outbox.write_notes(uplink=problem, **({"sent": self.around.clock.now()} if delivery.sent else {}))
-        return delivery
-
-    async def _enrolled(self) -> Enrolment:
-        from probe.agent.enrolment import enrol, origin_of  # noqa: PLC0415 - see `collector`
-
-        origin = origin_of(self.ways[0])
-        found = read_enrolment(self.around.folder)
-        if found is None or found.origin != origin:
-            name = self.settings.agent.token_file
-            if not name:
-                raise UplinkError("not enrolled", where=origin, mend=f"run probe enrol {origin} --token-file FILE")
-            token = read_token(Path(name))
-            found = await enrol(origin, token, self.around.folder, self.settings, self.around.clock)
-        self._outbox.assign_agent(found.agent)
-        self._enrolment = found
-        return found
+        if self._uplink is None:
+            origin, folder = origin_of(self.ways[0]), self.around.folder
+            self._uplink = Uplink(origin, self._outbox, folder, self.settings, self.around.clock)
+        return await self._uplink.deliver(collector)
 
 
 def _with_costs(report: RoundReport, session: Session) -> RoundReport:
@@ -230,15 +213,3 @@ def _with_costs(report: RoundReport, session: Session) -> RoundReport:
     if refused:
         log.warning("%d connections were left out: the round's budget was spent", refused)
     return msgspec.structs.replace(report, bytes=session.bytes_read, refused=refused)
-
-
-def read_token(path: Path) -> str:
-    """The token in a file.
-
-    Raises:
-        UplinkError: it cannot be read.
-    """
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UplinkError("the token cannot be read", where=str(path), mend="name another file") from error

@@ -21,7 +21,7 @@ from probe.judge.control import facts
 from probe.model.verdict import ControlFacts
 
 if TYPE_CHECKING:
-    from probe.agent.uplink import CollectorClient
+    from probe.agent.collector_client import CollectorClient
 
 CONTROL_FILE = "control.jsonl"
 CONTROL_STAMP_FILE = "control.json"
@@ -68,7 +68,7 @@ class CachedControl:
         Raises:
             StorageError: the copy cannot be written.
         """
-        from probe.agent.uplink import CONTROL_PATH  # noqa: PLC0415 - aiohttp is there already when there is a collector
+        from probe.agent.collector_client import CONTROL_PATH  # noqa: PLC0415 - aiohttp is there already when there is a collector
 
         stamp = self._stamp()
         headers = {"If-None-Match": stamp.etag} if stamp is not None and stamp.etag else {}

@@ -18,10 +18,11 @@ from probe.agent import watchlist
 from probe.agent.agent import Agent
 from probe.agent.context import Surroundings
 from probe.agent.lock import FolderLock
-from probe.agent.outbox import STATE_FILE, Outbox
+from probe.agent.outbox import Outbox
 from probe.agent.round import RoundResult
 from probe.agent.scheduler import next_start
 from probe.agent.sender import FLUSH_SECONDS, Sender
+from probe.agent.state_file import STATE_FILE
 from probe.agent.systemd import notify, watchdog_seconds
 from probe.errors import ExitStatus, ProbeError, UsageError
 from probe.model.transition import Transition

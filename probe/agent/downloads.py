@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from probe.clock import Clock
-from probe.errors import ProbeError, StorageError
+from probe.errors import DownloadError, StorageError
 from probe.lists.shipped import RegisterSource
 
 MAX_REDIRECTS = 5
@@ -45,10 +45,6 @@ class Download:
 
     raw: Path
     copy: DownloadRecord
-
-
-class DownloadError(ProbeError):
-    """A list could not be brought. The last good copy stays."""
 
 
 @contextmanager

@@ -6,7 +6,7 @@ given what answered in the control's newest verdict.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -28,12 +28,16 @@ MAX_CONSECUTIVE_MISSES = 24
 MissCounts = dict[str, dict[str, int]]
 
 
-def read(folder: Path) -> MissCounts:
-    """Range -> address -> looks missed in a row; nothing where there is no such file or it makes no sense."""
+def read(folder: Path, ranges: Collection[str]) -> MissCounts:
+    """The counts of these ranges; nothing where the file does not exist or is malformed.
+
+    A range that has left the watchlist is forgotten, so that the file does not grow with every list that was ever used.
+    """
     try:
-        return msgspec.json.decode((folder / HIT_LIST_FILE).read_bytes(), type=MissCounts)
-    except (OSError, msgspec.DecodeError):
+        counts = msgspec.json.decode((folder / HIT_LIST_FILE).read_bytes(), type=MissCounts)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
+    return {text: misses for text, misses in counts.items() if text in ranges}
 
 
 def write(folder: Path, counts: MissCounts) -> None:

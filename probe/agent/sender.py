@@ -12,7 +12,8 @@ from probe.agent.scheduler import back_off
 from probe.agent.uplink_replies import Action
 
 if TYPE_CHECKING:
-    from probe.agent.uplink import CollectorClient, UploadResult
+    from probe.agent.collector_client import CollectorClient
+    from probe.agent.uplink import UploadResult
 
 log = logging.getLogger(__name__)
 

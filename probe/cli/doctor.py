@@ -15,7 +15,8 @@ import msgspec
 from probe import __version__
 from probe.agent.agent import HEARTBEAT_FILE
 from probe.agent.identity import KEY_FILE, read_enrolment
-from probe.agent.outbox import STATE_FILE, read_notes
+from probe.agent.outbox import read_notes
+from probe.agent.state_file import STATE_FILE
 from probe.cli.output import describe_notes
 from probe.clock import Clock
 from probe.errors import ExitStatus
@@ -104,6 +105,6 @@ def _uplink(settings: Settings, folder: Path, notes: dict[str, Any]) -> Iterator
     else:
         yield (folder / KEY_FILE).is_file(), f"enrolled at {enrolment.origin} as {enrolment.agent}"
     problem = notes.get("uplink")
-    yield True, f"{notes['waiting']} batches wait; last sent {notes.get('sent', 'never')}"
+    yield True, f"{notes['unsent']} batches wait; last sent {notes.get('sent', 'never')}"
     if isinstance(problem, dict):
         yield False, f"{problem.get('text')} (at {problem.get('time')})"

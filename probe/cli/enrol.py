@@ -9,11 +9,12 @@ from pathlib import Path
 
 import click
 
+from probe.agent.collector_client import CollectorClient
 from probe.agent.enrolment import enrol, origin_of
-from probe.agent.identity import read_enrolment
+from probe.agent.identity import Enrolment, read_enrolment
 from probe.clock import Clock
 from probe.errors import ExitStatus, UsageError
-from probe.settings import load
+from probe.settings import Settings, load
 from probe.settings.paths import state_folder
 
 
@@ -36,9 +37,15 @@ def command(url: str, *, token_file: str, role: str | None, again: bool, config:
         sys.stdout.write(f"already enrolled at {known.origin} as {known.agent}\n")
         return ExitStatus.OK
     clock = Clock.parse(os.environ.get("PROBE_CLOCK", ""))
-    enrolment = asyncio.run(enrol(url, _token(token_file), folder, settings, clock))
+    enrolment = asyncio.run(_enrol(origin_of(url), _token(token_file), folder, settings, clock))
     sys.stdout.write(f"enrolled at {enrolment.origin} as {enrolment.agent}\n")
     return ExitStatus.OK
+
+
+async def _enrol(origin: str, token: str, folder: Path, settings: Settings, clock: Clock) -> Enrolment:
+    chosen = settings.agent
+    async with CollectorClient((origin,), ca_file=chosen.ca_file, timeout=chosen.uplink_timeout) as client:
+        return await enrol(client, origin, token, folder=folder, settings=settings, clock=clock)
 
 
 def _token(name: str) -> str:

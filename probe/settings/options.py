@@ -53,6 +53,7 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     token_file: Text
     ca_file: Text
     uplink_timeout: Seconds
+    outbox_bytes: Count
     control: Text
     control_max_age: Delay
     control_repeat: Delay

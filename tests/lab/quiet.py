@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from probe.agent.outbox import STATE_FILE, AgentState, Outbox
+from probe.agent.outbox import AgentState, Outbox
+from probe.agent.state_file import STATE_FILE
 from probe.detect.detector import Detector
 from probe.detect.detector_input import DetectorInput, VantageInput
 from probe.model.verdict import Status, VantageState
@@ -52,6 +53,4 @@ def give_memory(folder: Path, memory: bytes, now: datetime) -> None:
     """Put a detector's state where an agent that has not yet run will find it."""
     folder.mkdir(parents=True, mode=0o700)
     with Outbox(folder / STATE_FILE) as outbox:
-        outbox.commit(
-            AgentState(detector=memory, vantage=VantageState.ONLINE, measured={}), (), agent="", reports={}, now=now
-        )
+        outbox.commit(AgentState(detector=memory, vantage=VantageState.ONLINE, measured={}), (), reports={}, now=now)

@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from random import Random
 
-from probe.agent.outbox import STATE_FILE
+from probe.agent.state_file import STATE_FILE
 from probe.formats import batch as batches
 from probe.model.transition import VANTAGE as ITSELF
 from probe.model.transition import Transition

@@ -75,7 +75,7 @@ def test_one_round_is_silent_on_success_and_leaves_its_state(page: str, tmp_path
 
     beat = json.loads((tmp_path / "state" / "heartbeat.json").read_text())
     assert beat["state"] == "online"
-    assert state_of(tmp_path).execute("SELECT length(detector) > 0 FROM kept").fetchone() == (1,)
+    assert state_of(tmp_path).execute("SELECT length(detector) > 0 FROM agent_state").fetchone() == (1,)
 
 
 def test_a_round_of_an_offline_vantage_is_exit_3(page: str, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_state_of_a_newer_version_is_one_line_and_left_alone(page: str, tmp_pa
     done = probe("run", "--once", "--config", str(config))
 
     assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
-    assert b"state.sqlite: state of version 99, and this program knows 1 (run the newer program" in done.stderr
+    assert b"state.sqlite: state of version 99, and this program knows 2 (run the newer program" in done.stderr
 
 
 def test_a_disk_that_takes_nothing_more_is_one_line_and_the_state_stays_whole(page: str, tmp_path: Path) -> None:

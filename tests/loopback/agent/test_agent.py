@@ -13,7 +13,8 @@ import pytest
 from probe.agent import hit_list, watchlist
 from probe.agent.agent import HEARTBEAT_FILE, Agent
 from probe.agent.context import Surroundings
-from probe.agent.outbox import STATE_FILE, Outbox
+from probe.agent.outbox import Outbox
+from probe.agent.state_file import STATE_FILE
 from probe.agent.uplink_replies import Action
 from probe.errors import RecordError, StateError, StorageError
 from probe.formats.batch import decode
@@ -121,7 +122,7 @@ async def test_a_control_keeps_who_of_a_range_answered_and_looks_again_only_afte
             await turn(agent(chosen, outbox, around))
             measured.append(outbox.notes()["round"]["targets"])  # type: ignore[index]
 
-    assert hit_list.read(around.folder) == {text: {"127.0.0.1": 0}}
+    assert hit_list.read(around.folder, {text}) == {text: {"127.0.0.1": 0}}
     assert measured == [1, 0]
 
 
@@ -209,7 +210,7 @@ async def test_a_detectors_state_of_a_newer_version_is_refused(target: str, tmp_
     with Outbox(around.folder / STATE_FILE) as outbox:
         await turn(agent(settings(tmp_path, target), outbox, around))
         state = msgspec.msgpack.decode(outbox.agent_state().detector or b"")
-        outbox._db.execute("UPDATE kept SET detector = ?", (msgspec.msgpack.encode(state | {"version": 99}),))
+        outbox._db.execute("UPDATE agent_state SET detector = ?", (msgspec.msgpack.encode(state | {"version": 99}),))
 
         with pytest.raises(StateError, match="version 99"):
             agent(settings(tmp_path, target), outbox, around)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from probe.agent.collector_client import CollectorClient
 from probe.agent.control_facts import CachedControl, read_control_file
-from probe.agent.uplink import CollectorClient
 from probe.errors import RecordError
 from probe.formats.jsonlines import write
 from probe.model.verdict import Status, Vantage, VantageState, Verdict

@@ -14,7 +14,8 @@ import pytest
 
 from probe.agent.context import Surroundings
 from probe.agent.daemon import once, serve
-from probe.agent.outbox import STATE_FILE, AgentState, Outbox
+from probe.agent.outbox import AgentState, Outbox
+from probe.agent.state_file import STATE_FILE
 from probe.detect.detector import Detector
 from probe.detect.detector_input import DetectorInput
 from probe.errors import ExitStatus, SettingsError, StorageError
@@ -68,7 +69,7 @@ def _remember_blocked(around: Surroundings, *targets: str) -> None:
     around.folder.mkdir(parents=True, mode=0o700)
     with Outbox(around.folder / STATE_FILE) as outbox:
         kept = AgentState(detector=detector.dump(), vantage=VantageState.ONLINE, measured={})
-        outbox.commit(kept, (), agent="", reports={}, now=now)
+        outbox.commit(kept, (), reports={}, now=now)
 
 
 async def test_one_round_that_cannot_be_reported_says_where_and_how_many_wait(target: str, tmp_path: Path) -> None:

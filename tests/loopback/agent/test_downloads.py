@@ -10,7 +10,6 @@ import pytest
 from aiohttp import web
 
 from probe.agent.downloads import (
-    DownloadError,
     DownloadRecord,
     download,
     read_record,
@@ -19,7 +18,7 @@ from probe.agent.downloads import (
     write_record,
 )
 from probe.clock import Clock
-from probe.errors import StorageError
+from probe.errors import DownloadError, StorageError
 from probe.lists.shipped import RegisterSource
 
 BODY = b"url,category_code\nhttps://a.example/,NEWS\n"

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from probe.agent.collector_client import CollectorClient
 from probe.agent.enrolment import enrol, origin_of
-from probe.agent.identity import load_or_create_key, read_enrolment
+from probe.agent.identity import Enrolment, load_or_create_key, read_enrolment
 from probe.clock import Clock
 from probe.errors import ExitStatus, UplinkError, UsageError
 from probe.settings import load
@@ -17,9 +18,15 @@ from tests.loopback.agent.tiny_collector import TinyCollector
 SETTINGS = load(None, {"XDG_CONFIG_HOME": "/nonexistent", "PROBE_NETWORK_ASN": "64500", "PROBE_NETWORK_COUNTRY": "RU"})
 
 
+async def enrolled(origin: str, token: str, folder: Path) -> Enrolment:
+    """Enrol at this collector."""
+    async with CollectorClient((origin,), ca_file="", timeout=30) as client:
+        return await enrol(client, origin, token, folder=folder, settings=SETTINGS, clock=Clock())
+
+
 async def test_a_token_buys_a_name_that_is_remembered(tmp_path: Path) -> None:
     async with TinyCollector() as tiny:
-        enrolment = await enrol(tiny.origin + "/", "t0ken", tmp_path, SETTINGS, Clock())
+        enrolment = await enrolled(tiny.origin, "t0ken", tmp_path)
 
     assert (enrolment.agent, enrolment.origin) == ("agent0", tiny.origin)
     assert read_enrolment(tmp_path) == enrolment
@@ -29,7 +36,7 @@ async def test_a_token_buys_a_name_that_is_remembered(tmp_path: Path) -> None:
 async def test_a_refused_token_is_one_line_that_says_why_and_is_not_in_it(tmp_path: Path) -> None:
     async with TinyCollector() as tiny:
         with pytest.raises(UplinkError, match="not enrolled: the token is not known \\(ask") as caught:
-            await enrol(tiny.origin, "s3cret", tmp_path, SETTINGS, Clock())
+            await enrolled(tiny.origin, "s3cret", tmp_path)
 
     assert caught.value.status == ExitStatus.NOT_ALL_WELL
     assert "s3cret" not in str(caught.value)
@@ -40,7 +47,7 @@ async def test_a_collector_that_is_down_is_one_line(tmp_path: Path) -> None:
     async with TinyCollector() as tiny:
         origin = tiny.origin
     with pytest.raises(UplinkError, match=f"not enrolled: {origin}: .* \\(try again when"):
-        await enrol(origin, "t0ken", tmp_path, SETTINGS, Clock())
+        await enrolled(origin, "t0ken", tmp_path)
 
 
 async def test_a_key_that_the_collector_has_had_under_another_name_is_replaced(tmp_path: Path) -> None:
@@ -50,7 +57,7 @@ async def test_a_key_that_the_collector_has_had_under_another_name_is_replaced(t
         tiny.enrol_answer = (409, {"error": {"code": "known_key", "message": "this key has been enrolled before"}})
 
         with pytest.raises(UplinkError, match="knows this key already"):
-            await enrol(tiny.origin, "t0ken", tmp_path, SETTINGS, Clock())
+            await enrolled(tiny.origin, "t0ken", tmp_path)
 
     assert load_or_create_key(tmp_path).public != old
     assert (tmp_path / "agent.key.old").exists()
@@ -60,13 +67,13 @@ async def test_a_page_in_place_of_an_answer_is_one_line(tmp_path: Path) -> None:
     async with TinyCollector() as tiny:
         tiny.enrol_answer = (200, {"welcome": "please log in"})
         with pytest.raises(UplinkError, match=r"the answer \(200\) is not a collector's"):
-            await enrol(tiny.origin, "t0ken", tmp_path, SETTINGS, Clock())
+            await enrolled(tiny.origin, "t0ken", tmp_path)
 
 
 @pytest.mark.parametrize("token", ["", "a\nb", "x" * 501])
 async def test_what_cannot_be_a_token_is_not_sent(token: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="the token is empty or no token"):
-        await enrol("http://127.0.0.1:1", token, tmp_path, SETTINGS, Clock())
+        await enrolled("http://127.0.0.1:1", token, tmp_path)
 
 
 @pytest.mark.parametrize(

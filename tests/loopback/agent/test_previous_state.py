@@ -15,11 +15,12 @@ import pytest
 
 from probe.agent import hit_list, watchlist
 from probe.agent.agent import HEARTBEAT_FILE, Agent
+from probe.agent.collector_client import CollectorClient
 from probe.agent.context import Surroundings
 from probe.agent.control_facts import CachedControl
 from probe.agent.identity import KEY_FILE, load_or_create_key, read_enrolment
-from probe.agent.outbox import STATE_FILE, Outbox
-from probe.agent.uplink import CollectorClient
+from probe.agent.outbox import Outbox
+from probe.agent.state_file import STATE_FILE
 from probe.agent.uplink_replies import Action
 from probe.cli.doctor import examine
 from probe.clock import Clock
@@ -165,7 +166,7 @@ def test_the_cached_control_is_compared_with_while_it_is_fresh(vantage: Path) ->
 async def test_the_hit_list_is_kept_and_the_control_goes_on(control: Path, tmp_path: Path) -> None:
     """Nothing answers in the range any more and it was measured within the hour; the hit list stays."""
     counts = {RANGE: {"127.47.1.1": 0, "127.47.1.2": 0, "127.47.1.3": 0}}
-    assert hit_list.read(control) == counts
+    assert hit_list.read(control, {RANGE}) == counts
     chosen = settings(tmp_path, *STEADY, RANGE, role="control")
     with Outbox(control / STATE_FILE) as outbox:
         async with collector_of(control) as (tiny, client):
@@ -175,7 +176,7 @@ async def test_the_hit_list_is_kept_and_the_control_goes_on(control: Path, tmp_p
             assert (await made.deliver(client)).action is Action.DONE
 
     assert set(result.verdicts) == set(STEADY)
-    assert hit_list.read(control) == counts
+    assert hit_list.read(control, {RANGE}) == counts
     (bodies,) = tiny.stored.values()
     assert [decode(body).seq for body in bodies] == [1, 2, 3, 4, 5]
 

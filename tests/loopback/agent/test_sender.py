@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from probe.agent.agent import Agent
-from probe.agent.outbox import STATE_FILE, AgentState, Outbox
+from probe.agent.outbox import AgentState, Outbox
 from probe.agent.sender import Sender
+from probe.agent.state_file import STATE_FILE
 from probe.agent.watchlist import Watchlist
 from probe.formats.batch import Batch, RoundReport
 from probe.model.event import Network
@@ -36,7 +37,7 @@ class House:
         """One more batch waits."""
         report = RoundReport(start=NOON, seconds=1, targets=1, measured=1)
         draft = Batch(agent="", epoch="", seq=0, sent=NOON, interval=300, network=Network(), rounds=(report,))
-        self.outbox.commit(AgentState(), [draft], agent="", reports={}, now=NOON)
+        self.outbox.commit(AgentState(), [draft], reports={}, now=NOON)
 
     async def drained(self) -> None:
         """Wait until nothing waits."""

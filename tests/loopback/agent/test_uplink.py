@@ -13,15 +13,17 @@ import pytest
 import trustme
 from aiohttp import web
 
-from probe.agent.identity import Enrolment, load_or_create_key
+from probe.agent.collector_client import BATCHES_PATH, MAX_REPLY_BYTES, CollectorClient
+from probe.agent.identity import Enrolment, load_or_create_key, write_enrolment
 from probe.agent.outbox import AgentState, Outbox
-from probe.agent.uplink import BATCHES_PATH, MAX_REPLY_BYTES, CollectorClient, Uplink, UploadResult
+from probe.agent.uplink import Uplink, UploadResult
 from probe.agent.uplink_replies import Action
 from probe.clock import Clock
 from probe.errors import SettingsError
 from probe.formats.batch import Batch, ReportedStatus
 from probe.model.event import Network
 from probe.model.verdict import Status
+from tests.loopback.agent.made import settings
 from tests.loopback.agent.tiny_collector import TinyCollector
 
 NOON = datetime(2017, 5, 4, 12, tzinfo=UTC)
@@ -35,7 +37,8 @@ def draft(name: str) -> Batch:
 @pytest.fixture
 def outbox(tmp_path: Path) -> Outbox:
     box = Outbox(tmp_path / "state.sqlite")
-    box.commit(AgentState(), [draft("a"), draft("b"), draft("c")], agent="agent0", reports={}, now=NOON)
+    box.assign_agent("agent0")
+    box.commit(AgentState(), [draft("a"), draft("b"), draft("c")], reports={}, now=NOON)
     return box
 
 
@@ -46,9 +49,10 @@ async def tiny(tmp_path: Path) -> AsyncIterator[TinyCollector]:
         yield collector
 
 
-def uplink(folder: Path, origin: str, collector: CollectorClient) -> Uplink:
-    enrolment = Enrolment(agent="agent0", origin=origin, url=origin, role="vantage", time=NOON)
-    return Uplink(collector, load_or_create_key(folder), enrolment, Clock())
+def uplink(folder: Path, origin: str, outbox: Outbox, *, token_file: str = "") -> Uplink:
+    """An uplink of an agent that enrolled at this origin as agent0."""
+    write_enrolment(folder, Enrolment(agent="agent0", origin=origin, url=origin, role="vantage", time=NOON))
+    return Uplink(origin, outbox, folder, settings(folder, token_file=token_file), Clock(NOON))
 
 
 def unused_port() -> int:
@@ -56,9 +60,9 @@ def unused_port() -> int:
         return int(server.getsockname()[1])
 
 
-async def deliver(folder: Path, origin: str, outbox: Outbox, *ways: str) -> UploadResult:
-    async with CollectorClient(ways or (origin,), ca_file="", timeout=30) as collector:
-        return await uplink(folder, origin, collector).deliver(outbox)
+async def deliver(folder: Path, origin: str, outbox: Outbox, *urls: str) -> UploadResult:
+    async with CollectorClient(urls or (origin,), ca_file="", timeout=30) as client:
+        return await uplink(folder, origin, outbox).deliver(client)
 
 
 async def test_what_waits_goes_in_order_and_nothing_waits_any_more(
@@ -89,7 +93,7 @@ async def test_another_way_to_the_collector_is_taken_and_remembered(
     """The signature is for the collector, whichever way it is reached."""
     dead = f"http://127.0.0.1:{unused_port()}"
     async with CollectorClient((dead, tiny.origin), ca_file="", timeout=30) as collector:
-        delivery = await uplink(tmp_path, tiny.origin, collector).deliver(outbox)
+        delivery = await uplink(tmp_path, tiny.origin, outbox).deliver(collector)
 
         assert collector.urls == [tiny.origin, dead]
     assert delivery.sent == 3
@@ -113,7 +117,7 @@ async def test_a_collector_that_lost_its_memory_gets_everything_again(
     """It answers 409 and what it expects; batches are kept for that."""
     await deliver(tmp_path, tiny.origin, outbox)
     tiny.stored.clear()
-    outbox.commit(AgentState(), [draft("d")], agent="agent0", reports={}, now=NOON)
+    outbox.commit(AgentState(), [draft("d")], reports={}, now=NOON)
 
     delivery = await deliver(tmp_path, tiny.origin, outbox)
 
@@ -127,8 +131,8 @@ async def test_a_state_restored_from_an_old_copy_goes_on_under_a_new_epoch(
     """Another body under a number that the collector has is a 422: the two histories do not fit."""
     await deliver(tmp_path, tiny.origin, outbox)
     with Outbox(tmp_path / "other.sqlite") as copy:
-        copy._db.execute("UPDATE kept SET epoch = ?", (next(iter(tiny.stored))[1],))
-        copy.commit(AgentState(), [draft("x"), draft("y")], agent="agent0", reports={}, now=NOON)
+        copy._db.execute("UPDATE agent_state SET epoch = ?", (next(iter(tiny.stored))[1],))
+        copy.commit(AgentState(), [draft("x"), draft("y")], reports={}, now=NOON)
 
         delivery = await deliver(tmp_path, tiny.origin, copy)
 
@@ -233,9 +237,9 @@ async def test_only_the_pinned_authority_is_believed(tmp_path: Path, outbox: Out
     origin = f"https://127.0.0.1:{runner.addresses[0][1]}"
     try:
         async with CollectorClient((origin,), ca_file=str(tmp_path / "wrong.pem"), timeout=30) as collector:
-            assert (await uplink(tmp_path, origin, collector).deliver(outbox)).action is Action.RETRY
+            assert (await uplink(tmp_path, origin, outbox).deliver(collector)).action is Action.RETRY
         async with CollectorClient((origin,), ca_file=str(tmp_path / "right.pem"), timeout=30) as collector:
-            assert (await uplink(tmp_path, origin, collector).deliver(outbox)).action is Action.DONE
+            assert (await uplink(tmp_path, origin, outbox).deliver(collector)).action is Action.DONE
     finally:
         await runner.cleanup()
 

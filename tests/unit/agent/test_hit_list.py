@@ -57,8 +57,8 @@ def test_a_look_that_nothing_answered_and_targets_that_are_no_ranges_teach_nothi
 def test_the_list_outlives_a_restart_and_a_broken_file_is_an_empty_one(tmp_path: Path) -> None:
     """It is found again by drawing."""
     hit_list.write(tmp_path, {RANGE: {"151.101.1.1": 2}})
-    assert hit_list.read(tmp_path) == {RANGE: {"151.101.1.1": 2}}
+    assert hit_list.read(tmp_path, {RANGE}) == {RANGE: {"151.101.1.1": 2}}
 
     (tmp_path / hit_list.HIT_LIST_FILE).write_text("{")
-    assert hit_list.read(tmp_path) == {}
-    assert hit_list.read(tmp_path / "nowhere") == {}
+    assert hit_list.read(tmp_path, {RANGE}) == {}
+    assert hit_list.read(tmp_path / "nowhere", {RANGE}) == {}

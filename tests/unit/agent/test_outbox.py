@@ -15,7 +15,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from probe.agent.outbox import ACKNOWLEDGED_RETENTION_SECONDS, MIGRATIONS, AgentState, LastReport, Outbox, read_notes
+from probe.agent.outbox import ACKNOWLEDGED_RETENTION_SECONDS, AgentState, LastReport, Outbox, read_notes
+from probe.agent.state_file import MIGRATIONS
 from probe.errors import ExitStatus, StateError, StorageError
 from probe.formats.batch import Batch, ReportedStatus, RoundReport, decode
 from probe.model.event import Network
@@ -39,9 +40,12 @@ def draft(name: str = "", padding: int = 0) -> Batch:
     )
 
 
-def commit(outbox: Outbox, *drafts: Batch, agent: str = "a1", **more: object) -> None:
-    told = {item.target: LastReport(1, "reachable") for one in drafts for item in one.settled}
-    outbox.commit(AgentState(detector=b"state"), drafts, agent=agent, reports=told, now=NOON)
+def commit(outbox: Outbox, *drafts: Batch, agent: str = "a1") -> None:
+    """A round with these batches, of an agent that was given this id."""
+    reports = {item.target: LastReport(1, "reachable") for one in drafts for item in one.settled}
+    if agent:
+        outbox.assign_agent(agent)
+    outbox.commit(AgentState(detector=b"state"), drafts, reports=reports, now=NOON)
 
 
 def sent(outbox: Outbox) -> Batch:
@@ -70,7 +74,6 @@ def test_a_round_is_there_after_a_restart(path: Path) -> None:
         outbox.commit(
             AgentState(detector=b"\0\1", vantage="online", measured={"192.0.2.0/24": NOON}),
             [draft("a")],
-            agent="a1",
             reports={"a": LastReport(1, "reachable")},
             now=NOON,
             notes={"round": {"state": "online"}},
@@ -80,7 +83,8 @@ def test_a_round_is_there_after_a_restart(path: Path) -> None:
         assert outbox.agent_state() == AgentState(detector=b"\0\1", vantage="online", measured={"192.0.2.0/24": NOON})
         assert outbox.last_reports() == {"a": LastReport(1, "reachable")}
         assert outbox.unsent_count() == 1
-    assert read_notes(path) == {"round": {"state": "online"}, "waiting": 1}
+        size = outbox.total_bytes()
+    assert read_notes(path) == {"round": {"state": "online"}, "unsent": 1, "bytes": size}
 
 
 def test_only_the_owner_can_read_it(path: Path) -> None:
@@ -92,14 +96,10 @@ def test_what_was_acknowledged_is_forgotten_after_a_week_and_what_waits_never_is
     with Outbox(path) as outbox:
         commit(outbox, draft("a"), draft("b"))
         outbox.acknowledge(1, NOON)
-        outbox.commit(
-            AgentState(), [], agent="a1", reports={}, now=NOON + timedelta(seconds=ACKNOWLEDGED_RETENTION_SECONDS)
-        )
+        outbox.commit(AgentState(), [], reports={}, now=NOON + timedelta(seconds=ACKNOWLEDGED_RETENTION_SECONDS))
         assert outbox.rewind(1, NOON)
         outbox.acknowledge(1, NOON)
-        outbox.commit(
-            AgentState(), [], agent="a1", reports={}, now=NOON + timedelta(seconds=ACKNOWLEDGED_RETENTION_SECONDS + 1)
-        )
+        outbox.commit(AgentState(), [], reports={}, now=NOON + timedelta(seconds=ACKNOWLEDGED_RETENTION_SECONDS + 1))
 
         assert not outbox.rewind(1, NOON)
         assert sent(outbox).seq == 2
@@ -218,7 +218,6 @@ def test_a_full_disk_loses_nothing_that_was_written_and_writes_nothing_by_halves
             outbox.commit(
                 AgentState(detector=os.urandom(200_000)),
                 [draft("b")],
-                agent="a1",
                 reports={"b": LastReport(1, "x")},
                 now=NOON,
             )
@@ -317,7 +316,7 @@ class Histories(RuleBasedStateMachine):
         rows = self.outbox._db.execute("SELECT seq, acked FROM batch ORDER BY seq").fetchall()
         numbers = [seq for seq, _ in rows]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else True
-        following = self.outbox._db.execute("SELECT next FROM kept").fetchone()[0]
+        following = self.outbox._db.execute("SELECT next FROM agent_state").fetchone()[0]
         assert not numbers or following == numbers[-1] + 1
         waiting = set()
         for (body,) in self.outbox._db.execute("SELECT body FROM batch WHERE acked IS NULL"):
