@@ -1,8 +1,8 @@
-"""Plain DNS over UDP: ask, hand on the first answer, read on for a second one.
+"""Ask a resolver over UDP, return its first answer and read on for later ones.
 
-Each try has a socket of its own, so its own source port and id: an answer to a resend can then never look like a
-second answer to the first query. The socket is connected, so the kernel lets through only what comes from the server's
-address and port.
+Each try has a socket of its own, so its own source port and id: an answer to a retransmitted query cannot look like a
+second answer to the first. The socket is connected, so the kernel only accepts datagrams from the server's address and
+port.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from probe.measure.step_timeout import StepTimeout
 from probe.model.failure import Failure
 
 RESEND_SECONDS = (1.2, 1.8)
-"""Seconds until the second and from there until the third try. A lost datagram is worth asking again after about a
-second; an honest answer that takes longer than that is rare."""
+"""Delay before the second try, then before the third. A lost datagram is worth a retry after about a second; honest
+answers rarely take longer."""
 
 LATE_ANSWER_SECONDS = 0.5
-"""Seconds to read on after the first answer. Forged answers come before the true one, which follows within one round
+"""How long to read on after the first answer. Forged answers arrive before the true one, which follows within one round
 trip; half a second covers any path on land."""
 
 MAX_LATE_ANSWERS = 8
-"""Differing answers handed on: three injectors are known to answer at once (USENIX Security '25 measurements of the
-GFW)."""
+"""Differing answers that are reported: three injectors answer at once in measurements of the GFW (USENIX Security
+'25)."""
 
 _MAX_STRAY_DATAGRAMS = 512
-"""Datagrams that are no answer of ours before we stop reading: a flood must not hold the event loop."""
+"""Datagrams read without a usable answer, so that a flood cannot hold the event loop."""
 
 
 class UdpQuery:
-    """One query on its way. Owns its socket.
+    """One query in flight. Owns its socket.
 
     Attributes:
-        heard: when its first answer came, on the event loop's clock.
+        answered_at: arrival of the latest answer, on the event loop's clock.
     """
 
     def __init__(self, address: str, port: int, question: DnsQuestion) -> None:
-        self.heard = 0.0
+        self.answered_at = 0.0
         self._loop = asyncio.get_running_loop()
         self._question = question
         self._ident = secrets.randbelow(65536)
@@ -62,10 +62,10 @@ class UdpQuery:
             raise OperationError(classify(error, Operation.DATAGRAM, at_once=True)) from error
 
     async def answer(self) -> DnsAnswer:
-        """The next answer. After a malformed one a true one may still come for a while.
+        """Return the next answer; after a malformed one, wait a moment for a true one.
 
         Raises:
-            OperationError: an ICMP error came back, or nothing but malformed answers.
+            OperationError: an ICMP error came back, or only malformed answers did.
         """
         try:
             return await self._read()
@@ -74,103 +74,103 @@ class UdpQuery:
         try:
             with StepTimeout(LATE_ANSWER_SECONDS):
                 while True:
+                    await self._count_stray()
                     with suppress(MalformedDnsError):
                         return await self._read()
         except TimeoutError:
             raise malformed from None
 
+    async def late_answers(self, first: DnsAnswer) -> AsyncIterator[tuple[DnsAnswer, float]]:
+        """Yield further answers that differ from all before, each with its seconds after the first.
+
+        A truncated answer is left out: it is incomplete.
+        """
+        first_at = self.answered_at
+        known = [first]
+        with suppress(TimeoutError, OperationError), StepTimeout(LATE_ANSWER_SECONDS):
+            while len(known) <= MAX_LATE_ANSWERS:
+                with suppress(MalformedDnsError):
+                    answer = await self._read()
+                    if not answer.truncated and all(answer.differs(other) for other in known):
+                        known.append(answer)
+                        yield answer, self.answered_at - first_at
+                        continue
+                await self._count_stray()
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
     async def _read(self) -> DnsAnswer:
-        while self._stray < _MAX_STRAY_DATAGRAMS:
+        while True:
             try:
                 data = await self._socket.receive(65535)
             except OSError as error:
                 raise OperationError(classify(error, Operation.DATAGRAM)) from error
             answer = self._question.parse(data, self._ident)
             if answer is not None:
-                self.heard = self._loop.time()
+                self.answered_at = self._loop.time()
                 return answer
-            self._stray += 1
-            await asyncio.sleep(0)
-        raise operation_error(Failure.GARBAGE, "a flood of stray datagrams")
+            await self._count_stray()
 
-    async def late_answers(self, first: DnsAnswer) -> AsyncIterator[tuple[DnsAnswer, float]]:
-        """Further answers to the same query that differ from those before, and how many seconds after the first.
-
-        A truncated one is left out: it does not say all that it means.
-        """
-        heard = self.heard
-        known = [first]
-        with suppress(TimeoutError, OperationError), StepTimeout(LATE_ANSWER_SECONDS):
-            while len(known) <= MAX_LATE_ANSWERS:
-                try:
-                    answer = await self._read()
-                except MalformedDnsError:
-                    self._stray += 1
-                    await asyncio.sleep(0)
-                    continue
-                if not answer.truncated and all(answer.differs(other) for other in known):
-                    known.append(answer)
-                    yield answer, self.heard - heard
-                else:
-                    self._stray += 1
-                    await asyncio.sleep(0)
-
-    def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
+    async def _count_stray(self) -> None:
+        """Count a datagram that was not usable and let other tasks run."""
+        self._stray += 1
+        if self._stray >= _MAX_STRAY_DATAGRAMS:
+            raise operation_error(Failure.GARBAGE, "a flood of stray datagrams")
+        await asyncio.sleep(0)
 
 
 async def first_answer(address: str, port: int, question: DnsQuestion, seconds: float) -> tuple[UdpQuery, DnsAnswer]:
-    """Ask, again after a while without an answer; the query that was answered first, still open, and its answer.
+    """Ask, and ask again while there is no answer; return the query that was answered, still open, and its answer.
 
     Args:
         address: the server's, an IP literal without brackets.
         port: 1 to 65535.
         question: what to ask.
-        seconds: how long to wait altogether.
+        seconds: time limit of all tries together.
 
     Raises:
-        OperationError: nobody answered, or not in DNS.
+        OperationError: no answer, or none in DNS.
     """
     start = asyncio.get_running_loop().time()
-    asked = UdpQuery(address, port, question)
+    query = UdpQuery(address, port, question)
     failed: OperationError | None = None
     try:
         with StepTimeout(min(RESEND_SECONDS[0], seconds)):
-            return asked, await asked.answer()
+            return query, await query.answer()
     except TimeoutError:
         pass
-    except OperationError as end:  # a resolver that is just being restarted refuses, too
-        failed = end
+    except OperationError as error:  # a resolver that is being restarted refuses, too
+        failed = error
     except BaseException:
-        asked.close()
+        query.close()
         raise
     if seconds <= RESEND_SECONDS[0]:
-        asked.close()
+        query.close()
         raise failed or operation_error(Failure.TIMEOUT)
-    return await _ask_again(
-        asked, failed, lambda: UdpQuery(address, port, question), start + RESEND_SECONDS[0], start + seconds
-    )
+    resend_at = start + RESEND_SECONDS[0]
+    return await _ask_again(query, failed, lambda: UdpQuery(address, port, question), resend_at, start + seconds)
 
 
 async def _ask_again(
-    asked: UdpQuery, failed: OperationError | None, again: Callable[[], UdpQuery], resend: float, end: float
+    first: UdpQuery, failed: OperationError | None, retry: Callable[[], UdpQuery], resend_at: float, deadline: float
 ) -> tuple[UdpQuery, DnsAnswer]:
-    """Further tries from the moment `resend` until the moment `end`, while the earlier ones are still listened to."""
+    """Ask again from `resend_at` until `deadline`; the earlier queries stay open and are read, too."""
     loop = asyncio.get_running_loop()
-    tries = [asked]
+    queries = [first]
     waiting: dict[asyncio.Task[DnsAnswer], UdpQuery] = {}
     winner: UdpQuery | None = None
     try:
         if failed is None:
-            waiting[asyncio.create_task(asked.answer())] = asked
+            waiting[asyncio.create_task(first.answer())] = first
         else:
-            await asyncio.sleep(resend - loop.time())
-        for pause in (RESEND_SECONDS[1], end):
-            another = again()
-            tries.append(another)
+            await asyncio.sleep(resend_at - loop.time())
+        for pause in (RESEND_SECONDS[1], deadline):
+            another = retry()
+            queries.append(another)
             waiting[asyncio.create_task(another.answer())] = another
-            until = min(loop.time() + pause, end)
+            until = min(loop.time() + pause, deadline)
             while waiting and (rest := until - loop.time()) > 0:
                 done, _ = await asyncio.wait(waiting, timeout=rest, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
@@ -182,13 +182,13 @@ async def _ask_again(
                     else:
                         winner = answered
                         return winner, answer
-            if loop.time() >= end or not waiting:
+            if loop.time() >= deadline or not waiting:
                 break
     finally:
         await _cancel_all(waiting)
-        for one in tries:
-            if one is not winner:
-                one.close()
+        for query in queries:
+            if query is not winner:
+                query.close()
     raise failed or operation_error(Failure.TIMEOUT)
 
 

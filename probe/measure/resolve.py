@@ -62,7 +62,7 @@ async def _over_udp(step: Resolve, server: PlainResolver, tools: Tools, timestam
                 emit(_resolution(step, answer, timestamps, start))
                 return
             emit(_resolution(step, answer, timestamps, start))
-            heard = query.heard
+            heard = query.answered_at
             async for late, gap in query.late_answers(answer):
                 emit(_late(step, late, timestamps, heard, gap))
         finally:

@@ -1,12 +1,14 @@
-"""Tries over UDP and the time they take."""
+"""Queries over UDP are repeated in time, and a flood of datagrams ends them."""
 
 from __future__ import annotations
 
 import asyncio
+import struct
 import time
 
 import pytest
 
+from probe.measure import dns_udp
 from probe.measure.dns_udp import first_answer
 from probe.measure.dns_wire import dns_question
 from probe.measure.failures import OperationError
@@ -16,8 +18,13 @@ from tests.loopback.tiny_servers import Resolver, reply_to, resolving
 ASKED = dns_question("lab.example", "A")
 
 
-async def test_a_lost_query_is_asked_again_after_about_a_second() -> None:
-    """From another port, under another id."""
+def malformed(query: bytes) -> bytes:
+    """Return an answer whose record's name points at itself."""
+    return query[:2] + struct.pack("!5H", 0x8180, 1, 1, 0, 0) + query[12:] + b"\xc0\x1d" + bytes(16)
+
+
+async def test_a_lost_query_is_repeated_after_about_a_second() -> None:
+    """The second try has another source port."""
     seen: list[bytes] = []
 
     def react(query: bytes) -> list[tuple[float, bytes]]:
@@ -26,28 +33,28 @@ async def test_a_lost_query_is_asked_again_after_about_a_second() -> None:
 
     began = time.monotonic()
     async with resolving(react) as (server, port):
-        asked, answer = await first_answer("127.0.0.1", port, ASKED, 5)
-        asked.close()
+        query, answer = await first_answer("127.0.0.1", port, ASKED, 5)
+        query.close()
 
     assert answer.addresses == ("192.0.2.1",)
     assert 1.0 < time.monotonic() - began < 2
     assert len({address for _, address in server.queries}) == 2
 
 
-async def test_silence_lasts_as_long_as_it_may_and_three_tries() -> None:
-    """Each of them is listened to until the end."""
+async def test_silence_ends_in_a_time_out_after_three_tries() -> None:
+    """The whole time is used."""
     async with resolving(lambda _: []) as (server, port):
         began = time.monotonic()
-        with pytest.raises(OperationError) as end:
+        with pytest.raises(OperationError) as raised:
             await first_answer("127.0.0.1", port, ASKED, 3.3)
 
-    assert end.value.info.failure is Failure.TIMEOUT
+    assert raised.value.info.failure is Failure.TIMEOUT
     assert 3.2 < time.monotonic() - began < 4.5
     assert len(server.queries) == 3
 
 
-async def test_a_dead_resolver_that_comes_back_is_heard() -> None:
-    """An ICMP message ends one try, not the question."""
+async def test_a_resolver_that_restarts_is_asked_again() -> None:
+    """An ICMP message ends one try, not all."""
     async with resolving(lambda _: []) as (_, port):
         pass
     task = asyncio.create_task(first_answer("127.0.0.1", port, ASKED, 5))
@@ -56,9 +63,41 @@ async def test_a_dead_resolver_that_comes_back_is_heard() -> None:
         lambda: Resolver(lambda query: [(0, reply_to(query, "192.0.2.1"))]), local_addr=("127.0.0.1", port)
     )
     try:
-        asked, answer = await task
-        asked.close()
+        query, answer = await task
+        query.close()
     finally:
         transport.close()
 
     assert answer.addresses == ("192.0.2.1",)
+
+
+async def test_a_flood_of_malformed_answers_ends_the_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They carry the right id, and reading them must not hold the event loop."""
+    monkeypatch.setattr(dns_udp, "_MAX_STRAY_DATAGRAMS", 20)
+
+    def react(query: bytes) -> list[tuple[float, bytes]]:
+        return [(0.0, malformed(query))] * 100 + [(0.1, reply_to(query, "192.0.2.1"))]
+
+    async with resolving(react) as (_, port):
+        with pytest.raises(OperationError) as raised:
+            await first_answer("127.0.0.1", port, ASKED, 1.0)
+
+    assert (raised.value.info.failure, raised.value.info.detail) == (Failure.GARBAGE, "a flood of stray datagrams")
+
+
+async def test_a_flood_of_late_answers_ends_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Repetitions and malformed answers count; a differing answer behind the flood is not read."""
+    monkeypatch.setattr(dns_udp, "_MAX_STRAY_DATAGRAMS", 20)
+
+    def react(query: bytes) -> list[tuple[float, bytes]]:
+        first = reply_to(query, "192.0.2.1")
+        return [(0.0, first), (0.0, reply_to(query, "192.0.2.2")), *[(0.0, first), (0.0, malformed(query))] * 50] + [
+            (0.1, reply_to(query, "192.0.2.3"))
+        ]
+
+    async with resolving(react) as (_, port):
+        query, answer = await first_answer("127.0.0.1", port, ASKED, 1.0)
+        late = [one.addresses async for one, _ in query.late_answers(answer)]
+        query.close()
+
+    assert late == [("192.0.2.2",)]

@@ -1,9 +1,10 @@
-"""DNS messages by hand, held against a general library and against hostile bytes."""
+"""DNS messages are encoded and decoded as dnspython does it, and hostile messages cost little."""
 
 from __future__ import annotations
 
 import contextlib
 import struct
+from itertools import cycle, islice
 
 import dns.message
 import dns.rrset
@@ -13,13 +14,16 @@ from hypothesis import strategies as st
 
 from probe.measure.dns_wire import DnsAnswer, MalformedDnsError, dns_question
 from probe.model.failure import Failure
+from tests.unit.measure.cpu_time import MAX_CPU_SECONDS, cpu_seconds
 
 NAMES = st.lists(st.from_regex(r"[a-z0-9_](?:[a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True), min_size=1, max_size=5)
 ADDRESSES = st.lists(st.ip_addresses(v=4).map(str), max_size=6, unique=True)
+ASKED = dns_question("lab.example", "A")
+ID = 7
 
 
 def built(name: str, chain: list[str], addresses: list[str], rrtype: str, ident: int) -> bytes:
-    """An answer as the library writes it, with compressed names."""
+    """Return an answer as dnspython writes it, with compressed names."""
     query = dns.message.make_query(name, rrtype, id=ident)
     reply = dns.message.make_response(query)
     owner = name
@@ -31,9 +35,24 @@ def built(name: str, chain: list[str], addresses: list[str], rrtype: str, ident:
     return reply.to_wire()
 
 
+def message(count: int, records: bytes, wire: bytes = ASKED.wire) -> bytes:
+    """Return an answer with these records."""
+    return struct.pack("!6H", ID, 0x8180, 1, count, 0, 0) + wire + records
+
+
+def record(owner: bytes, kind: int, data: bytes) -> bytes:
+    """Return one record."""
+    return owner + struct.pack("!HHIH", kind, 1, 60, len(data)) + data
+
+
+def pointer(offset: int) -> bytes:
+    """Return a compression pointer."""
+    return struct.pack("!H", 0xC000 | offset)
+
+
 @given(NAMES, st.integers(0, 65535), st.sampled_from(["A", "AAAA"]))
-def test_a_query_is_what_the_library_reads(labels: list[str], ident: int, rrtype: str) -> None:
-    """Name, type, id, and that recursion is desired."""
+def test_dnspython_reads_the_query_that_was_encoded(labels: list[str], ident: int, rrtype: str) -> None:
+    """Name, type, id and the recursion flag agree."""
     name = ".".join(labels)
     read = dns.message.from_wire(dns_question(name, rrtype).message(ident))
 
@@ -44,52 +63,50 @@ def test_a_query_is_what_the_library_reads(labels: list[str], ident: int, rrtype
 
 
 @given(NAMES, st.integers(0, 3), ADDRESSES, st.integers(0, 65535))
-def test_an_answer_of_the_librarys_is_read_with_aliases_followed(
+def test_an_answer_of_dnspython_is_decoded_and_its_aliases_are_followed(
     labels: list[str], links: int, addresses: list[str], ident: int
 ) -> None:
-    """Names compressed."""
+    """dnspython compresses names and shuffles the addresses."""
     name = ".".join(labels)
     chain = [f"edge{rank}.cdn.example" for rank in range(links)]
     answer = dns_question(name, "A").parse(built(name, chain, addresses, "A", ident), ident)
 
     assert answer is not None
-    assert set(answer.addresses) == set(addresses)  # the library shuffles what it writes
+    assert set(answer.addresses) == set(addresses)
     assert answer.aliases == tuple(chain)
     assert answer.failure is (None if addresses else Failure.NODATA)
 
 
 @given(st.binary(max_size=120))
-def test_bytes_of_any_kind_are_an_answer_or_malformed_or_not_ours(data: bytes) -> None:
-    """Nothing else is raised, whatever follows a good header."""
+def test_any_bytes_are_an_answer_or_malformed_or_ignored(data: bytes) -> None:
+    """No other exception is raised, also where the bytes follow a valid header."""
     asked = dns_question("lab.example", "AAAA")
-    for message in (data, asked.message(7)[:2] + data, struct.pack("!6H", 7, 0x8180, 1, 9, 0, 0) + asked.wire + data):
+    for attempt in (data, asked.message(ID)[:2] + data, message(9, data, asked.wire)):
         try:
-            answer = asked.parse(message, 7)
+            answer = asked.parse(attempt, ID)
         except MalformedDnsError:
             continue
         assert answer is None or isinstance(answer, DnsAnswer)
 
 
-def test_an_answer_must_carry_id_question_and_response_bit() -> None:
-    """A forger who guesses badly is not heard."""
-    asked = dns_question("lab.example", "A")
-    good = built("lab.example", [], ["192.0.2.1"], "A", 7)
+def test_an_answer_with_another_id_or_question_or_without_the_response_flag_is_ignored() -> None:
+    """A forger who guesses wrong has no effect."""
+    good = built("lab.example", [], ["192.0.2.1"], "A", ID)
 
-    assert asked.parse(good, 7) is not None
-    assert asked.parse(good, 8) is None
-    assert asked.parse(built("lab.example", [], [], "AAAA", 7), 7) is None
-    assert asked.parse(built("lap.example", [], ["192.0.2.1"], "A", 7), 7) is None
-    assert asked.parse(asked.message(7), 7) is None
+    assert ASKED.parse(good, ID) is not None
+    assert ASKED.parse(good, ID + 1) is None
+    assert ASKED.parse(built("lab.example", [], [], "AAAA", ID), ID) is None
+    assert ASKED.parse(built("lap.example", [], ["192.0.2.1"], "A", ID), ID) is None
+    assert ASKED.parse(ASKED.message(ID), ID) is None
 
 
-def test_a_resolver_that_refuses_may_leave_the_question_out() -> None:
-    """As some do; one that answers may not."""
-    asked = dns_question("lab.example", "A")
+def test_an_error_reply_may_omit_the_question_and_an_answer_may_not() -> None:
+    """Some resolvers refuse without repeating the question."""
+    refused = ASKED.parse(struct.pack("!6H", ID, 0x8185, 0, 0, 0, 0), ID)
 
-    refused = asked.parse(struct.pack("!6H", 7, 0x8185, 0, 0, 0, 0), 7)
     assert refused is not None
     assert refused.failure is Failure.REFUSED
-    assert asked.parse(struct.pack("!6H", 7, 0x8180, 0, 0, 0, 0), 7) is None
+    assert ASKED.parse(struct.pack("!6H", ID, 0x8180, 0, 0, 0, 0), ID) is None
 
 
 @pytest.mark.parametrize(
@@ -98,7 +115,7 @@ def test_a_resolver_that_refuses_may_leave_the_question_out() -> None:
         b"\xc0\x1d" + bytes(20),
         b"\xff\xff" + bytes(20),
         b"\x40abc" + bytes(20),
-        b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 0, 5) + bytes(5),
+        record(b"\xc0\x0c", 1, bytes(5)),
         b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 0, 400) + bytes(4),
         b"\xc0\x0c" + struct.pack("!HHIH", 5, 1, 0, 9) + b"\xc0\x0c" + bytes(7),
         b"\xc0",
@@ -107,30 +124,90 @@ def test_a_resolver_that_refuses_may_leave_the_question_out() -> None:
     ids=["loop", "forward", "label kind", "size", "length", "alias length", "cut", "long name"],
 )
 def test_a_message_that_contradicts_itself_is_malformed(tail: bytes) -> None:
-    """Compression loops first of all."""
-    asked = dns_question("lab.example", "A")
+    """A compression loop ends, too."""
     with pytest.raises(MalformedDnsError):
-        asked.parse(struct.pack("!6H", 7, 0x8180, 1, 1, 0, 0) + asked.wire + tail, 7)
+        ASKED.parse(message(1, tail), ID)
 
 
-def test_an_alias_chain_without_an_end_is_malformed() -> None:
-    """A name that is its own alias."""
-    asked = dns_question("lab.example", "A")
-    loop = b"\xc0\x0c" + struct.pack("!HHIH", 5, 1, 0, 2) + b"\xc0\x0c"
+def test_an_endless_alias_chain_is_malformed() -> None:
+    """A name is its own alias."""
     with pytest.raises(MalformedDnsError):
-        asked.parse(struct.pack("!6H", 7, 0x8180, 1, 1, 0, 0) + asked.wire + loop, 7)
+        ASKED.parse(message(1, record(b"\xc0\x0c", 5, b"\xc0\x0c")), ID)
 
 
-def test_a_dot_within_a_label_makes_no_other_name() -> None:
-    """One label `lab.example` is not the two labels."""
-    asked = dns_question("lab.example", "A")
-    forged = b"\x0blab.example\0" + asked.wire[-4:]
+def test_records_that_follow_thousands_of_pointers_cost_little() -> None:
+    """Each pointer points at the one before; each of 4,000 records follows a chain of 8,000."""
+    start = len(message(1, record(b"\0", 16, b"")))
+    length = (0x3FFF - start) // 2
+    links = b"".join(pointer(start + 2 * rank - 2 if rank else 12) for rank in range(length))
+    ends = islice(cycle(range(length - 2000, length)), (65535 - start - len(links)) // 12)
+    records = [record(pointer(start + 2 * end), 16, b"") for end in ends]
+    data = message(1 + len(records), record(b"\0", 16, links) + b"".join(records))
 
-    assert asked.parse(struct.pack("!6H", 7, 0x8180, 1, 0, 0, 0) + forged, 7) is None
+    def parse() -> None:
+        with pytest.raises(MalformedDnsError, match="too many"):
+            ASKED.parse(data, ID)
+
+    assert 65000 < len(data) <= 65535
+    assert cpu_seconds(parse) < MAX_CPU_SECONDS
 
 
-def test_the_order_of_addresses_makes_no_difference() -> None:
-    """Another word or another address does."""
+@pytest.mark.parametrize(
+    "owner", [b"\1a" * 127 + b"\0", b"\0", b"\xc0\x0c"], ids=["127 labels", "the root", "one pointer"]
+)
+def test_an_answer_full_of_records_costs_little(owner: bytes) -> None:
+    """64 KiB of records with long names, with no name, with the name asked for."""
+    one = record(owner, 1, b"\x0a\0\0\1")
+    count = (65535 - len(message(0, b""))) // len(one)
+
+    def parse() -> None:
+        with contextlib.suppress(MalformedDnsError):
+            ASKED.parse(message(count, one * count), ID)
+
+    assert cpu_seconds(parse) < MAX_CPU_SECONDS
+
+
+def test_an_https_record_full_of_parameters_costs_little() -> None:
+    """16,000 parameters without a value."""
+    asked = dns_question("lab.example", "HTTPS")
+    parameters = b"".join(struct.pack("!HH", rank + 6, 0) for rank in range(16300))
+    data = message(1, record(b"\xc0\x0c", 65, b"\0\1\0" + parameters), asked.wire)
+    answers: list[DnsAnswer | None] = []
+
+    assert cpu_seconds(lambda: answers.append(asked.parse(data, ID))) < MAX_CPU_SECONDS
+    assert answers == [DnsAnswer(None)]
+
+
+def test_every_address_of_a_large_answer_is_decoded() -> None:
+    """The bound on labels does not touch an honest answer: its names point at one place."""
+    records = b"".join(record(b"\xc0\x0c", 1, struct.pack("!BBH", 10, 0, rank)) for rank in range(4000))
+    answer = ASKED.parse(message(4000, records), ID)
+
+    assert answer is not None
+    assert len(answer.addresses) == 4000
+
+
+def test_the_longest_alias_chain_of_the_longest_names_is_decoded() -> None:
+    """Sixteen aliases of 127 labels each, none of them compressed."""
+    names = [b"".join(bytes((1, 97 + rank)) for _ in range(127)) + b"\0" for rank in range(17)]
+    asked = dns_question(".".join("a" * 127), "A")
+    links = b"".join(record(names[rank], 5, names[rank + 1]) for rank in range(16))
+    answer = asked.parse(message(17, links + record(names[16], 1, b"\x0a\0\0\1"), asked.wire), ID)
+
+    assert answer is not None
+    assert answer.addresses == ("10.0.0.1",)
+    assert len(answer.aliases) == 16
+
+
+def test_a_dot_inside_a_label_makes_no_other_name() -> None:
+    """The one label `lab.example` differs from the two labels."""
+    forged = b"\x0blab.example\0" + ASKED.wire[-4:]
+
+    assert ASKED.parse(struct.pack("!6H", ID, 0x8180, 1, 0, 0, 0) + forged, ID) is None
+
+
+def test_two_answers_differ_by_failure_or_addresses_and_not_by_order() -> None:
+    """Aliases are ignored as well."""
     one = DnsAnswer(None, ("192.0.2.1", "192.0.2.2"))
 
     assert not one.differs(DnsAnswer(None, ("192.0.2.2", "192.0.2.1"), ("alias.example",)))
@@ -139,8 +216,8 @@ def test_the_order_of_addresses_makes_no_difference() -> None:
 
 
 @pytest.mark.parametrize("name", ["a" * 64 + ".example", ".".join(["a" * 60] * 5), "a..b"])
-def test_a_name_that_cannot_be_asked_about_is_refused(name: str) -> None:
-    """Before anything is sent."""
+def test_a_name_that_cannot_be_encoded_is_refused(name: str) -> None:
+    """A label over 63 octets, a name over 255, an empty label."""
     with pytest.raises(ValueError, match="cannot be asked about"):
         dns_question(name, "A")
 
@@ -155,26 +232,26 @@ def test_a_name_that_cannot_be_asked_about_is_refused(name: str) -> None:
         ([], Failure.NODATA, False),
     ],
 )
-def test_an_https_record_says_whether_ech_is_offered(records: list[str], failure: Failure | None, ech: bool) -> None:
-    """RFC 9460; the library writes what we read."""
+def test_an_https_record_shows_whether_ech_is_offered(records: list[str], failure: Failure | None, ech: bool) -> None:
+    """dnspython writes the records (RFC 9460)."""
     name = "www.example.org"
     asked = dns_question(name, "HTTPS")
-    reply = dns.message.make_response(dns.message.from_wire(asked.message(7)))
+    reply = dns.message.make_response(dns.message.from_wire(asked.message(ID)))
     if records:
         reply.answer.append(dns.rrset.from_text_list(f"{name}.", 60, "IN", "HTTPS", records))
 
-    assert asked.parse(reply.to_wire(), 7) == DnsAnswer(failure, (), ech=ech)
+    assert asked.parse(reply.to_wire(), ID) == DnsAnswer(failure, (), ech=ech)
 
 
 @given(cut=st.integers(1, 40), octet=st.integers(0, 255))
-def test_a_broken_https_record_is_malformed_or_says_nothing_false(cut: int, octet: int) -> None:
-    """Whatever stands in it: an answer, or the one error."""
+def test_a_damaged_https_record_never_yields_an_address(cut: int, octet: int) -> None:
+    """It is an answer without addresses, or malformed."""
     name = "www.example.org"
     asked = dns_question(name, "HTTPS")
-    reply = dns.message.make_response(dns.message.from_wire(asked.message(7)))
+    reply = dns.message.make_response(dns.message.from_wire(asked.message(ID)))
     reply.answer.append(dns.rrset.from_text_list(f"{name}.", 60, "IN", "HTTPS", ['1 . alpn=h2 ech="AAT+DQAA"']))
     wire = bytearray(reply.to_wire())
     wire[-cut] = octet
     with contextlib.suppress(MalformedDnsError):
-        read = asked.parse(bytes(wire), 7)
+        read = asked.parse(bytes(wire), ID)
         assert read is None or read.addresses == ()
