@@ -150,8 +150,8 @@ class Names:
 
     @cached_property
     def _types(self) -> frozenset[str]:
-        """The record types that trusted resolvers were asked for."""
-        asked = resolutions(self._observations, self.host)
+        """The record types that trusted resolvers were asked for; a question that this host did not send is none."""
+        asked = [o for o in resolutions(self._observations, self.host) if o.failure not in OWN_FAULTS]
         return frozenset(o.rrtype for o in asked if o.trust is Trust.TRUSTED and o.purpose is Purpose.SUBJECT)
 
     def complaint(self, answer: Answer) -> Cause | None:

@@ -1,4 +1,4 @@
-"""DNS over a stream, each message behind its length (RFC 1035 section 4.2.2, RFC 7858 section 3.3)."""
+"""Ask over a TCP or TLS connection, where each DNS message follows its length (RFC 1035 4.2.2, RFC 7858 3.3)."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from probe.model.failure import Failure
 
 
 class DnsStreamConnection:
-    """Questions over one TCP or TLS connection, one after another. Owns the stream.
-
-    Attributes:
-        reusable: whether another question may follow.
-    """
+    """Ask questions over one TCP or TLS connection, one at a time. Owns the stream."""
 
     def __init__(self, stream: Stream) -> None:
-        self.reusable = True
         self._stream = stream
-        self._buffer = b""
+        self._buffer = bytearray()
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another question may follow."""
+        return self._stream.reusable
 
     async def ask(self, question: DnsQuestion) -> DnsAnswer:
-        """Ask and wait for the answer.
+        """Send the question and wait for its answer.
 
         Raises:
             OSError: the connection broke.
             EOFError: the server closed it.
-            OperationError: what came is not the answer.
+            OperationError: the reply is not the answer.
         """
         ident = secrets.randbelow(65536)
         message = question.message(ident)
         await self._stream.send(len(message).to_bytes(2, "big") + message)
-        size = int.from_bytes(await self._take(2), "big")
-        data = await self._take(size)
+        size = int.from_bytes(await self._read(2), "big")
+        data = await self._read(size)
         try:
             answer = question.parse(data, ident)
         except MalformedDnsError as error:
@@ -46,32 +46,33 @@ class DnsStreamConnection:
             raise operation_error(Failure.GARBAGE, "an answer to another question")
         return answer
 
-    async def _take(self, count: int) -> bytes:
-        while len(self._buffer) < count:
-            data = await self._stream.receive()
-            if not data:
-                raise EOFError
-            self._buffer += data
-        taken, self._buffer = self._buffer[:count], self._buffer[count:]
-        return taken
-
     def close(self) -> None:
         """Close the connection."""
         self._stream.close()
 
+    async def _read(self, size: int) -> bytes:
+        while len(self._buffer) < size:
+            data = await self._stream.receive()
+            if not data:
+                raise EOFError
+            self._buffer += data
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return data
 
-async def ask_over_tcp(server: PlainResolver, asked: DnsQuestion, seconds: float) -> DnsAnswer:
-    """One question over a TCP connection of its own.
+
+async def ask_over_tcp(resolver: PlainResolver, question: DnsQuestion, seconds: float) -> DnsAnswer:
+    """Ask one question over a TCP connection of its own.
 
     Raises:
-        OperationError: no connection, or no answer over it.
+        OperationError: the connection failed, or no answer came.
     """
-    sock = await open_tcp(server.address, server.port, seconds)
-    link = DnsStreamConnection(TcpStream(sock))
+    sock = await open_tcp(resolver.address, resolver.port, seconds)
+    connection = DnsStreamConnection(TcpStream(sock))
     try:
         with StepTimeout(seconds):
-            return await link.ask(asked)
+            return await connection.ask(question)
     except Exception as error:
         raise OperationError(classify(error, Operation.STREAM)) from error
     finally:
-        link.close()
+        connection.close()

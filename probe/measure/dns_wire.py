@@ -240,7 +240,7 @@ class _Reader:
         return b".".join(escaped).lower(), end or offset + 1
 
     def _offers_ech(self, offset: int, end: int) -> bool:
-        """Return whether an HTTPS record has an `ech` parameter (RFC 9460 section 2.2: priority, target, parameters)."""
+        """Return whether an HTTPS record has an `ech` parameter (RFC 9460 2.2: priority, target, parameters)."""
         _, offset = self.name(offset + 2)
         while offset < end:
             key, length = _PARAMETER.unpack_from(self.data, offset)

@@ -1,6 +1,9 @@
-"""DNS over HTTPS: RFC 8484 with POST, over HTTP/1.1 on a connection of our own that is kept."""
+"""Ask over HTTPS: RFC 8484 with POST, over HTTP/1.1 on a connection that is kept."""
 
 from __future__ import annotations
+
+import asyncio
+from itertools import count
 
 import h11
 
@@ -9,39 +12,42 @@ from probe.measure.failures import operation_error
 from probe.measure.stream import Stream
 from probe.model.failure import Failure
 
-MAX_HEADERS = 16384
-"""Bytes of an answer's header: an API's, without cookies."""
-MAX_MESSAGE = 65535
+MAX_HEADER_BYTES = 16384
+"""Bytes of a response's header: that of an API, without cookies."""
+MAX_MESSAGE_BYTES = 65535
 """Bytes of a DNS message (RFC 1035 section 4.2.2)."""
+_EVENTS_PER_TURN = 128
+"""Protocol events after which other tasks run: a body in chunks of one byte has tens of thousands."""
 
 
 class DohConnection:
-    """Questions over one connection, one after another. Owns the stream.
+    """Ask questions over one connection, one at a time. Owns the stream.
 
     Args:
         stream: under TLS, verified.
-        host: as the Host header has it.
+        host: value of the Host header.
         path: where queries are posted.
-
-    Attributes:
-        reusable: whether another question may follow.
     """
 
     def __init__(self, stream: Stream, host: str, path: str) -> None:
-        self.reusable = True
         self._stream = stream
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEADERS)
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEADER_BYTES)
         self._host = host
         self._path = path
         self._closed = False
 
+    @property
+    def reusable(self) -> bool:
+        """Whether another question may follow."""
+        return self._stream.reusable and self._http.our_state is h11.IDLE
+
     async def ask(self, question: DnsQuestion) -> DnsAnswer:
-        """Ask and wait for the answer.
+        """Send the question and wait for its answer.
 
         Raises:
             OSError: the connection broke.
             EOFError: the server closed it.
-            OperationError: what came is not the answer.
+            OperationError: the reply is not the answer.
         """
         try:
             body = await self._post(question.message(0))  # id 0: RFC 8484 section 4.1
@@ -54,10 +60,13 @@ class DohConnection:
             raise operation_error(Failure.GARBAGE, str(error)) from error
         if answer is None:
             raise operation_error(Failure.GARBAGE, "an answer to another question")
-        self.reusable = self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
-        if self.reusable:
+        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
         return answer
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._stream.close()
 
     async def _post(self, message: bytes) -> bytes:
         headers = [
@@ -69,26 +78,28 @@ class DohConnection:
         request = h11.Request(method="POST", target=self._path, headers=headers)
         events = (request, h11.Data(data=message), h11.EndOfMessage())
         await self._stream.send(b"".join(self._http.send(event) or b"" for event in events))
-        body = b""
+        return await self._read_body()
+
+    async def _read_body(self) -> bytes:
+        body = bytearray()
         received = 0
-        while True:
+        for turn in count(1):
+            if turn % _EVENTS_PER_TURN == 0:
+                await asyncio.sleep(0)
             event = self._http.next_event()
             if event is h11.NEED_DATA:
                 data = await self._stream.receive()
                 self._closed = not data
                 self._http.receive_data(data)
                 received += len(data)
-                if received > MAX_HEADERS + 2 * MAX_MESSAGE:
-                    raise operation_error(Failure.TOO_MUCH, "an answer without an end")
+                if received > MAX_HEADER_BYTES + 2 * MAX_MESSAGE_BYTES:
+                    raise operation_error(Failure.TOO_MUCH, "HTTP response")
             elif isinstance(event, h11.Response) and event.status_code != 200:
                 raise operation_error(Failure.GARBAGE, f"HTTP {event.status_code}")
             elif isinstance(event, h11.Data):
                 body += event.data
-                if len(body) > MAX_MESSAGE:
+                if len(body) > MAX_MESSAGE_BYTES:
                     raise operation_error(Failure.TOO_MUCH, "DNS message")
             elif isinstance(event, h11.EndOfMessage):
-                return body
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._stream.close()
+                break
+        return bytes(body)

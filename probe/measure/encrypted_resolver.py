@@ -1,12 +1,14 @@
-"""Trusted resolvers: DNS over TLS (RFC 7858) and HTTPS (RFC 8484), on connections kept for the next question.
+"""Ask trusted resolvers over TLS (RFC 7858) or HTTPS (RFC 8484), on connections that are kept for the next question.
 
-A handshake a question would cost more than all the rest of a check and would hammer the resolver's network; a resolver
-that cannot be reached is tried once, and its failure told to everybody who waited meanwhile.
+One handshake per question would cost more than the rest of a check and would burden the resolver's network. A resolver
+that does not answer is not asked again for `RETRY_INTERVAL_SECONDS` (a circuit breaker): it would otherwise cost every
+target of a list a time-out and a handshake.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -15,7 +17,7 @@ from probe.errors import UsageError
 from probe.measure.certificates import TlsContexts
 from probe.measure.dns_stream import DnsStreamConnection
 from probe.measure.dns_wire import DnsAnswer, DnsQuestion
-from probe.measure.failures import Operation, OperationError, classify, operation_error
+from probe.measure.failures import FailureInfo, Operation, OperationError, classify, operation_error
 from probe.measure.handshake_slots import ConcurrencyLimits
 from probe.measure.pace import PaceLimiter
 from probe.measure.socket_io import open_tcp
@@ -27,11 +29,14 @@ from probe.model.failure import Failure
 from probe.model.target import bracketed
 
 MAX_CONNECTIONS = 4
-"""Connections to one resolver at most: browsers keep one or two."""
+"""Connections to one resolver: browsers keep one or two."""
 MAX_IDLE_SECONDS = 10.0
-"""Seconds after which a resting connection is not used again: no NAT forgets it sooner."""
-RETRY_INTERVAL_SECONDS = 10.0
-"""Seconds during which the failure to reach a resolver is told on without a new try."""
+"""Age at which an idle connection is closed instead of used: no NAT forgets a connection sooner."""
+RETRY_INTERVAL_SECONDS = 60.0
+"""Time after a failure during which the resolver is not asked."""
+MAX_FAILURES = 2
+"""Questions in a row that fail before a resolver that has answered is taken to be down: one may be about a name that
+the resolver itself cannot find out about in time."""
 _MAX_ADDRESSES = 3
 """Addresses of a resolver's name that are tried."""
 
@@ -39,10 +44,12 @@ _MAX_ADDRESSES = 3
 class DnsConnection(Protocol):
     """A connection over which questions are asked."""
 
-    reusable: bool
+    @property
+    def reusable(self) -> bool:
+        """Whether another question may follow."""
 
     async def ask(self, question: DnsQuestion) -> DnsAnswer:
-        """Ask and wait for the answer."""
+        """Send the question and wait for its answer."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -50,7 +57,7 @@ class DnsConnection(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ResolverUrl:
-    """A resolver's URL, taken apart. `path` is empty for DNS over TLS."""
+    """The parts of a resolver's URL. `path` is empty for DNS over TLS."""
 
     host: str
     port: int
@@ -58,7 +65,7 @@ class ResolverUrl:
 
 
 def parse_resolver_url(url: str) -> ResolverUrl:
-    """Take `https://host[:port]/path` or `tls://host[:port]` apart.
+    """Parse `https://host[:port]/path` or `tls://host[:port]`.
 
     Raises:
         UsageError: the URL has neither form.
@@ -76,10 +83,33 @@ def parse_resolver_url(url: str) -> ResolverUrl:
     raise UsageError(f"{url!r} is no encrypted resolver", mend="write https://host/dns-query or tls://host:853")
 
 
-class EncryptedResolver:
-    """One trusted resolver. Owns its connections; `close` lets go of them."""
+@dataclass(frozen=True, slots=True)
+class _Outage:
+    """The failure after which a resolver is not asked for a while.
 
-    def __init__(  # what a connection needs, each made once for all
+    Attributes:
+        at: when, on the monotonic clock.
+        connected: the connection was open; the question failed.
+    """
+
+    at: float
+    info: FailureInfo
+    connected: bool
+
+
+class EncryptedResolver:
+    """One trusted resolver and its connections; `close` closes them.
+
+    Until it has answered, one question at a time tries the resolver and the others wait for the result.
+
+    Args:
+        url: as in `parse_resolver_url`.
+        seconds: step time-out of TCP, TLS and a question.
+        contexts, concurrency, pace, lookups: shared by all steps.
+        monotonic: seconds of the monotonic clock; the event loop's when None.
+    """
+
+    def __init__(
         self,
         url: str,
         seconds: float,
@@ -88,6 +118,7 @@ class EncryptedResolver:
         concurrency: ConcurrencyLimits,
         pace: PaceLimiter,
         lookups: SystemLookups,
+        monotonic: Callable[[], float] | None = None,
     ) -> None:
         self._url = parse_resolver_url(url)
         self._seconds = seconds
@@ -95,92 +126,146 @@ class EncryptedResolver:
         self._concurrency = concurrency
         self._pace = pace
         self._lookups = lookups
+        self._now = monotonic or asyncio.get_running_loop().time
         self._connections = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._trial = asyncio.Lock()
         self._opening = asyncio.Lock()
         self._idle: list[tuple[float, DnsConnection]] = []
-        self._failed: tuple[float, OperationError] | None = None
         self._addresses: tuple[str, ...] = ()
+        self._answers = False
+        self._failures = 0
+        self._outage: _Outage | None = None
 
     async def ask(self, question: DnsQuestion) -> DnsAnswer:
-        """Ask over a connection that stands, or a new one.
+        """Ask over an open connection or a new one.
 
         Raises:
-            OperationError: the resolver could not be reached, or did not answer.
+            OperationError: the resolver could not be reached or did not answer. `Failure.LOCAL` when it was not asked,
+                because it failed before.
         """
-        arrived = asyncio.get_running_loop().time()
+        arrived = self._now()
+        self._check_outage(arrived)
         async with self._connections:
-            link = self._resting()
-            if link is not None:
-                try:
-                    return await self._over(link, question)
-                except OperationError as end:
-                    if end.info.failure not in (Failure.RESET, Failure.EOF):
-                        raise  # it spoke, or was silent: only a closed connection is opened again
-            return await self._over(await self._fresh(arrived), question)
+            if not self._answers:
+                async with self._trial:
+                    self._check_outage(arrived, trial=True)
+                    if not self._answers:
+                        return await self._ask(question, arrived)
+            return await self._ask(question, arrived)
 
-    async def _over(self, link: DnsConnection, question: DnsQuestion) -> DnsAnswer:
-        good = False
+    def close(self) -> None:
+        """Close the idle connections; those in use are closed by the questions that use them."""
+        while self._idle:
+            self._idle.pop()[1].close()
+
+    def _check_outage(self, arrived: float, *, trial: bool = False) -> None:
+        """Raise OperationError for a question that arrived at this time while the resolver is taken to be down.
+
+        A question that waited for a connection shares the failure to open it. Every other one is not asked.
+        """
+        outage = self._outage
+        if outage is None:
+            return
+        if outage.at >= arrived and not outage.connected:
+            raise OperationError(outage.info)
+        tried = self._trial.locked() and not trial
+        if tried or outage.at >= arrived or self._now() - outage.at < RETRY_INTERVAL_SECONDS:
+            raise operation_error(Failure.LOCAL, f"not asked: the resolver failed before ({outage.info.failure})")
+
+    async def _ask(self, question: DnsQuestion, arrived: float) -> DnsAnswer:
+        connection = self._take_idle()
+        if connection is not None:
+            try:
+                return await self._ask_over(connection, question)
+            except OperationError as error:
+                if error.info.failure not in (Failure.RESET, Failure.EOF):
+                    self._count_failure(error.info)
+                    raise
+                # The server closed the connection while it was idle: open another one.
+        connection = await self._connection(arrived)
+        try:
+            return await self._ask_over(connection, question)
+        except OperationError as error:
+            self._count_failure(error.info)
+            raise
+
+    async def _ask_over(self, connection: DnsConnection, question: DnsQuestion) -> DnsAnswer:
+        reusable = False
         try:
             with StepTimeout(self._seconds):
-                answer = await link.ask(question)
-            good = link.reusable
+                answer = await connection.ask(question)
+            reusable = connection.reusable
         except Exception as error:
             raise OperationError(classify(error, Operation.STREAM)) from error
         finally:
-            if good:
-                self._idle.append((asyncio.get_running_loop().time(), link))
+            if reusable:
+                self._idle.append((self._now(), connection))
             else:
-                link.close()
+                connection.close()
+        self._answers = True
+        self._failures = 0
+        self._outage = None
         return answer
 
-    def _resting(self) -> DnsConnection | None:
-        """The connection used last, those too long at rest closed."""
-        now = asyncio.get_running_loop().time()
+    def _count_failure(self, info: FailureInfo) -> None:
+        """Count a question that failed; a resolver that has never answered is down after one."""
+        self._failures += 1
+        if not self._answers or self._failures >= MAX_FAILURES:
+            self._take_down(info, connected=True)
+
+    def _take_down(self, info: FailureInfo, *, connected: bool) -> None:
+        if info.failure is not Failure.LOCAL:  # a spent budget or no free file says nothing about the resolver
+            self._outage = _Outage(self._now(), info, connected)
+            self._answers = False
+
+    def _take_idle(self) -> DnsConnection | None:
+        """Return the connection used last; close those that were idle for too long."""
+        now = self._now()
         while self._idle:
-            since, link = self._idle.pop()
+            since, connection = self._idle.pop()
             if now - since < MAX_IDLE_SECONDS:
-                return link
-            link.close()
+                return connection
+            connection.close()
         return None
 
-    async def _fresh(self, arrived: float) -> DnsConnection:
-        """A new connection, one opened at a time; or one that came to rest while we waited."""
-        loop = asyncio.get_running_loop()
+    async def _connection(self, arrived: float) -> DnsConnection:
+        """Return a new connection, opened one at a time, or one that became idle while this question waited."""
         async with self._opening:
-            link = self._resting()
-            if link is not None:
-                return link
-            if self._failed is not None:
-                when, end = self._failed
-                if when >= arrived or loop.time() - when < RETRY_INTERVAL_SECONDS:
-                    raise operation_error(end.info.failure, end.info.detail)
+            connection = self._take_idle()
+            if connection is not None:
+                return connection
+            self._check_outage(arrived, trial=True)
             try:
-                link = await self._open()
-            except OperationError as end:
-                self._failed = (loop.time(), end)
+                return await self._open()
+            except OperationError as error:
+                self._take_down(error.info, connected=False)
                 raise
-            self._failed = None
-            return link
 
     async def _open(self) -> DnsConnection:
         last: OperationError | None = None
-        addresses = await self._resolved()
+        addresses = await self._resolve()
         for address in addresses:
             try:
                 stream = await self._connect(address)
-            except OperationError as end:
-                last = end
+            except OperationError as error:
+                last = error
                 continue
             self._addresses = (address, *(other for other in addresses if other != address))
             if not self._url.path:
                 return DnsStreamConnection(stream)
-            from probe.measure.doh import DohConnection  # noqa: PLC0415 - h11 only where it is used
+            from probe.measure.doh import DohConnection  # noqa: PLC0415 - loads h11 only where it is used
 
             port = "" if self._url.port == 443 else f":{self._url.port}"
             return DohConnection(stream, bracketed(self._url.host) + port, self._url.path)
-        raise last or operation_error(Failure.NODATA, "the resolver's name has no address")
+        assert last is not None  # noqa: S101 - there is at least one address
+        raise last
 
-    async def _resolved(self) -> tuple[str, ...]:
+    async def _resolve(self) -> tuple[str, ...]:
+        """Return the resolver's addresses.
+
+        A name that is not found is a fault of this host's configuration (`LOCAL`). NXDOMAIN here would read as the
+        trusted resolver's own answer about the target.
+        """
         if self._addresses:
             return self._addresses
         literal = parse_address(self._url.host)
@@ -193,7 +278,7 @@ class EncryptedResolver:
             except OperationError:
                 continue
         if not found:
-            raise operation_error(Failure.NXDOMAIN, "the resolver's own name does not resolve")
+            raise operation_error(Failure.LOCAL, "not asked: the resolver's own name was not found")
         return tuple(found[:_MAX_ADDRESSES])
 
     async def _connect(self, address: str) -> TlsStream:
@@ -209,12 +294,7 @@ class EncryptedResolver:
             except BaseException as error:
                 stream.close()
                 if isinstance(error, Exception):
-                    end = classify(error, Operation.STREAM)
-                    raise operation_error(end.failure, f"TLS {end.detail}".strip()) from error
+                    info = classify(error, Operation.STREAM)
+                    raise operation_error(info.failure, f"TLS {info.detail}".strip()) from error
                 raise
             return stream
-
-    def close(self) -> None:
-        """Close what rests; what is under way is closed by those who use it."""
-        while self._idle:
-            self._idle.pop()[1].close()

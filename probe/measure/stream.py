@@ -1,7 +1,8 @@
-"""Bytes to and from a connection that stands, in clear or under TLS.
+"""Send and receive bytes over a TCP connection, in clear or under TLS, with a bound on what is read.
 
-TLS is driven over memory buffers on our own non-blocking socket: asyncio's TLS transports hold 256 KiB a connection and
-hide which bytes came when. Reads are bounded by their callers; here only the handshake has a bound of its own.
+TLS runs over memory buffers on our own non-blocking socket: asyncio's TLS transports hold 256 KiB per connection and
+hide which bytes arrived when. A connection reads at most `MAX_CONNECTION_BYTES` from its socket, record headers and
+padding included: one byte of a page can take a TLS record of 16 KiB.
 """
 
 from __future__ import annotations
@@ -13,32 +14,64 @@ import struct
 import sys
 from typing import Protocol
 
-from probe.measure.budget import Budget
+from probe.measure.budget import MAX_CONNECTION_BYTES, Budget
 from probe.measure.failures import operation_error
 from probe.measure.flow import TransferMeter
 from probe.measure.socket_io import AsyncSocket
 from probe.model.failure import Failure
 
 READ_BYTES = 65536
-"""Bytes asked from the kernel at once."""
+"""Size of one read from the kernel."""
 MAX_HANDSHAKE_BYTES = 262144
 """Bytes a server may send before its handshake is over. OpenSSL itself refuses certificate chains over 100 KiB."""
+_MAX_READ_BYTES = MAX_CONNECTION_BYTES - READ_BYTES
+"""A read beyond this ends the connection: so the last read stays within what the budget set aside."""
 
 _TCP_INFO_UNACKED = struct.Struct("=24xI")
 """`tcpi_unacked` in Linux' struct tcp_info: eight one-byte fields and four words precede it (linux/tcp.h)."""
 
 
 class Stream(Protocol):
-    """What an exchange needs of a connection."""
+    """A connection as protocols use it."""
 
     async def send(self, data: bytes) -> None:
         """Send all of it."""
 
     async def receive(self) -> bytes:
-        """The next bytes; none when the other side closed."""
+        """Return the next bytes; empty when the other side closed."""
+
+    @property
+    def reusable(self) -> bool:
+        """Whether enough of the connection's bound is left for another exchange."""
 
     def close(self) -> None:
-        """Let go of the socket; may be called again."""
+        """Close the socket; may be called again."""
+
+
+class _BoundedSocket:
+    """A socket whose reads count against the round's budget and against the bound of one connection."""
+
+    __slots__ = ("_budget", "_read", "_socket", "close", "send", "send_now")
+
+    def __init__(self, sock: socket.socket, budget: Budget | None) -> None:
+        self._socket = AsyncSocket(sock)
+        self._budget = budget or Budget()
+        self._read = 0
+        self.send = self._socket.send
+        self.send_now = self._socket.send_now
+        self.close = self._socket.close
+
+    async def receive(self) -> bytes:
+        data = await self._socket.receive(READ_BYTES)
+        self._budget.count(len(data))
+        self._read += len(data)
+        if self._read > _MAX_READ_BYTES:
+            raise operation_error(Failure.TOO_MUCH, "connection")
+        return data
+
+    @property
+    def reusable(self) -> bool:
+        return self._read < _MAX_READ_BYTES // 2
 
 
 class TcpStream:
@@ -46,15 +79,14 @@ class TcpStream:
 
     Args:
         sock: connected, non-blocking.
-        budget: is told what is read.
+        budget: counts the bytes read.
 
     Attributes:
-        meter: counts what the socket gives.
+        meter: measures the arrival of bytes.
     """
 
     def __init__(self, sock: socket.socket, budget: Budget | None = None) -> None:
-        self._socket = AsyncSocket(sock)
-        self._budget = budget or Budget()
+        self._socket = _BoundedSocket(sock, budget)
         self.meter = TransferMeter()
 
     async def send(self, data: bytes) -> None:
@@ -66,15 +98,20 @@ class TcpStream:
         await self._socket.send(data)
 
     async def receive(self) -> bytes:
-        """The next bytes; none when the other side closed.
+        """Return the next bytes; empty when the other side closed.
 
         Raises:
             OSError: the connection broke.
+            OperationError: the other side sent more than a connection may read.
         """
-        data = await self._socket.receive(READ_BYTES)
+        data = await self._socket.receive()
         self.meter.count(len(data))
-        self._budget.count(len(data))
         return data
+
+    @property
+    def reusable(self) -> bool:
+        """Whether enough of the connection's bound is left for another exchange."""
+        return self._socket.reusable
 
     def close(self) -> None:
         """Close the socket."""
@@ -86,19 +123,18 @@ class TlsStream:
 
     Args:
         sock: connected, non-blocking.
-        context: of the client's side.
-        name: whose certificate is wanted, and the SNI where it is a name.
-        budget: is told what is read.
+        context: of a client.
+        name: the name or address the certificate must be for; sent as SNI where it is a name.
+        budget: counts the bytes read.
 
     Attributes:
         answered: at least one byte came back.
-        tls: the TLS session itself, for what it knows of version and certificate.
-        meter: counts what the socket gives after the handshake.
+        tls: the TLS session, for its version and certificate.
+        meter: measures the arrival of bytes on the wire after the handshake.
     """
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext, name: str, budget: Budget | None = None) -> None:
-        self._socket = AsyncSocket(sock)
-        self._budget = budget or Budget()
+        self._socket = _BoundedSocket(sock, budget)
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name or None)
@@ -106,12 +142,12 @@ class TlsStream:
         self.meter = TransferMeter()
 
     async def handshake(self) -> None:
-        """From ClientHello to the end of the handshake.
+        """Perform the handshake, from ClientHello to Finished.
 
         Raises:
-            OSError: the connection broke; ssl.SSLError when TLS did.
+            OSError: the connection broke; ssl.SSLError when TLS failed.
             EOFError: the other side closed.
-            OperationError: the server said more than a handshake needs.
+            OperationError: the server sent more than a handshake needs.
         """
         received = 0
         while True:
@@ -125,12 +161,11 @@ class TlsStream:
             else:
                 await self._flush()
                 return
-            data = await self._socket.receive(READ_BYTES)
+            data = await self._socket.receive()
             if not data:
                 raise EOFError
             self.answered = True
             received += len(data)
-            self._budget.count(len(data))
             if received > MAX_HANDSHAKE_BYTES:
                 raise operation_error(Failure.TOO_MUCH, "handshake")
             self._incoming.write(data)
@@ -145,10 +180,11 @@ class TlsStream:
         await self._flush()
 
     async def receive(self) -> bytes:
-        """The next bytes; none when the other side closed, whether or not it said so under TLS.
+        """Return the next bytes; empty when the other side closed, with or without close_notify.
 
         Raises:
             OSError: the connection broke; ssl.SSLError for an alert or bytes that are not TLS.
+            OperationError: the other side sent more than a connection may read.
         """
         while True:
             try:
@@ -157,13 +193,17 @@ class TlsStream:
                 await self._flush()
             except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
                 return b""
-            data = await self._socket.receive(READ_BYTES)
+            data = await self._socket.receive()
             self.meter.count(len(data))
-            self._budget.count(len(data))
             if data:
                 self._incoming.write(data)
             else:
                 self._incoming.write_eof()
+
+    @property
+    def reusable(self) -> bool:
+        """Whether enough of the connection's bound is left for another exchange."""
+        return self._socket.reusable
 
     def close(self) -> None:
         """Close the socket."""
@@ -174,14 +214,14 @@ class TlsStream:
             await self._socket.send(self._outgoing.read())
 
     def _flush_alert(self) -> None:
-        """Tell the server why we leave, if that costs no waiting."""
+        """Send the alert that tells the server why we leave, if that costs no waiting."""
         if self._outgoing.pending:
             with contextlib.suppress(OSError):
-                self._socket.send_at_once(self._outgoing.read())
+                self._socket.send_now(self._outgoing.read())
 
 
 def all_acknowledged(sock: socket.socket) -> bool | None:
-    """Whether the other side's kernel acknowledged all that we sent; None where the platform does not tell."""
+    """Return whether the other side's kernel acknowledged all that we sent; None where the platform cannot say."""
     if sys.platform != "linux":
         return None
     try:

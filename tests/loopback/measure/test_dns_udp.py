@@ -91,9 +91,8 @@ async def test_a_flood_of_late_answers_ends_the_reading(monkeypatch: pytest.Monk
 
     def react(query: bytes) -> list[tuple[float, bytes]]:
         first = reply_to(query, "192.0.2.1")
-        return [(0.0, first), (0.0, reply_to(query, "192.0.2.2")), *[(0.0, first), (0.0, malformed(query))] * 50] + [
-            (0.1, reply_to(query, "192.0.2.3"))
-        ]
+        flood = [(0.0, first), (0.0, malformed(query))] * 50
+        return [(0.0, first), (0.0, reply_to(query, "192.0.2.2")), *flood, (0.1, reply_to(query, "192.0.2.3"))]
 
     async with resolving(react) as (_, port):
         query, answer = await first_answer("127.0.0.1", port, ASKED, 1.0)

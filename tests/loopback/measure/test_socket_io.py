@@ -117,5 +117,5 @@ async def test_a_connection_that_broke_is_an_error(pair: tuple[socket.socket, so
     inlet = AsyncSocket(ours)
     theirs.close()
     with pytest.raises((BrokenPipeError, ConnectionResetError)):
-        inlet.send_at_once(b"x")
+        inlet.send_now(b"x")
     inlet.close()

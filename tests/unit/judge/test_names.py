@@ -164,6 +164,8 @@ def test_a_name_is_empty_where_nobody_gave_an_address() -> None:
     both = (said("network", failure=Failure.NODATA), said("network", failure=Failure.NODATA, rrtype="AAAA"))
     assert not names(none[0], *both).empty  # nor does it help that others were asked for that
     assert not names(*none, said("network", A)).empty
+    skipped = said("trusted", failure=Failure.LOCAL, rrtype="AAAA")
+    assert not names(none[0], skipped, said("network", failure=Failure.NODATA)).empty  # nobody asked for the other kind
     assert not names(said("trusted", failure=Failure.TIMEOUT)).empty
 
 

@@ -66,7 +66,7 @@ def test_dnspython_reads_the_query_that_was_encoded(labels: list[str], ident: in
 def test_an_answer_of_dnspython_is_decoded_and_its_aliases_are_followed(
     labels: list[str], links: int, addresses: list[str], ident: int
 ) -> None:
-    """dnspython compresses names and shuffles the addresses."""
+    """Dnspython compresses names and shuffles the addresses."""
     name = ".".join(labels)
     chain = [f"edge{rank}.cdn.example" for rank in range(links)]
     answer = dns_question(name, "A").parse(built(name, chain, addresses, "A", ident), ident)
@@ -233,7 +233,7 @@ def test_a_name_that_cannot_be_encoded_is_refused(name: str) -> None:
     ],
 )
 def test_an_https_record_shows_whether_ech_is_offered(records: list[str], failure: Failure | None, ech: bool) -> None:
-    """dnspython writes the records (RFC 9460)."""
+    """Dnspython writes the records (RFC 9460)."""
     name = "www.example.org"
     asked = dns_question(name, "HTTPS")
     reply = dns.message.make_response(dns.message.from_wire(asked.message(ID)))
