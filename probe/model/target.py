@@ -17,7 +17,10 @@ MAX_LENGTH = 2048
 """Characters in a target; longer ones are refused. Browsers and servers agree on about this much for a URL."""
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
-_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
+_LABEL = re.compile(r"(?=.{1,63}\Z)-*[a-z0-9_][a-z0-9_-]*", re.ASCII)
+_JOINERS = "\u200c\u200d"
+_MAX_UNICODE_NAME = 1024
+"""Characters in a name outside ASCII: 253 octets, and room for characters that mapping drops or joins."""
 _FORMS = "URL, host, dns://host, tcp://address:port, tls://address:port/sni, quic://host:port or a prefix"
 
 
@@ -154,22 +157,54 @@ def parse(text: str) -> Target:
 
 
 def normalise_host(text: str) -> str | None:
-    """The host as the wire has it: lower case, A-labels, no final dot, or an IP literal; None when it is no host.
+    """The host as DNS and TLS carry it: lower case, A-labels, no final dot, or an IP literal; None when it is no host.
 
-    Underscores are let through: registers list such names and resolvers answer them.
+    A name outside ASCII is mapped as browsers do it: UTS 46, non-transitional (`faß.de` is `xn--fa-hia.de`), without
+    its restrictions on hyphens. An ASCII name is accepted as DNS serves it: with underscores, and with hyphens anywhere
+    (`r3---sn-x.googlevideo.com`).
     """
     address = parse_address(text)
     if address is not None:
         return str(address)
-    name = text.rstrip(".").lower()
-    if not name.isascii():
-        try:
-            name = ".".join(label.encode("idna").decode("ascii") for label in name.split("."))
-        except UnicodeError:
-            return None
+    name = text.lower() if text.isascii() else _ascii_name(text)
+    name = name.rstrip(".")
     if not 1 <= len(name) <= 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
         return None
     return name
+
+
+def _ascii_name(text: str) -> str:
+    """A name outside ASCII in A-labels; empty when UTS 46 does not allow it."""
+    import idna  # noqa: PLC0415 - few lists have such names, and its tables are slow to load
+
+    if len(text) > _MAX_UNICODE_NAME:
+        return ""
+    try:
+        return ".".join(map(_a_label, idna.uts46_remap(text, std3_rules=False).split(".")))
+    except ValueError:  # idna.IDNAError among them
+        return ""
+
+
+def _a_label(label: str) -> str:
+    """A mapped label in ASCII (UTS 46 section 4.1: validity criteria).
+
+    `idna.alabel` is not used: it allows only what IDNA2008 registers, so it refuses names with symbols (`i❤.ws`), which
+    browsers resolve.
+
+    Raises:
+        ValueError: the label is not valid.
+    """
+    import idna  # noqa: PLC0415 - see `_ascii_name`
+
+    if label.isascii():
+        return label
+    if len(label) > 59 or label.startswith("xn--"):
+        raise ValueError("longer than 63 octets, or neither an A-label nor a U-label")
+    idna.check_initial_combiner(label)
+    idna.check_bidi(label)
+    if not all(idna.valid_contextj(label, at) for at, character in enumerate(label) if character in _JOINERS):
+        raise ValueError("a joiner outside its context")
+    return "xn--" + label.encode("punycode").decode("ascii")
 
 
 def _parse_bare(text: str) -> Target:

@@ -42,7 +42,7 @@ def name(text: str) -> str:
 
 
 def _mended(host: str) -> str:
-    normal = normalise_host(host.replace(",", ".").lower())
+    normal = normalise_host(host.replace(",", "."))
     return normal if normal is not None and "." in normal and address(normal) == "" else ""
 
 

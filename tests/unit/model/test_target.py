@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,7 +40,7 @@ REFUSED = {
     "https://example.com:0/": "port",
     "https://example.com:99999/": "not a URL",
     "https://[::1/": "not a URL",
-    "http://-bad-.com/": "no valid host name",
+    "http://---.com/": "no valid host name",
     "192.0.2.1": "without a port",
     "2001:db8::1": r"write tcp://\[2001:db8::1\]:443",
     "example.com/path": "neither a URL nor a range",
@@ -98,3 +102,96 @@ def test_any_text_is_a_target_or_a_target_error(text: str) -> None:
         return
 
     assert t.parse(str(target)) == target
+
+
+class TestNormaliseHost:
+    """The host as DNS and TLS carry it."""
+
+    @pytest.mark.parametrize(
+        ("text", "host"),
+        [
+            ("faß.de", "xn--fa-hia.de"),
+            ("FA\u1e9e.de", "xn--fa-hia.de"),
+            ("Bücher.EXAMPLE.", "xn--bcher-kva.example"),
+            ("βόλος.com", "xn--nxasmm1c.com"),
+            ("\u03a3\u0391\u03a3.gr", "xn--mxa9ab.gr"),
+            ("例え。テスト。", "xn--r8jz45g.xn--zckzah"),
+            ("a\u0301.de", "xn--1ca.de"),
+            ("\uff25\uff38.com", "ex.com"),
+            ("i\u2764.ws", "xn--i-7iq.ws"),
+            ("r3---sn-x.пример", "r3---sn-x.xn--e1afmkfd"),
+        ],
+    )
+    def test_a_name_outside_ascii_is_mapped_as_browsers_do_it(self, text: str, host: str) -> None:
+        """UTS 46, non-transitional: ß, final sigma and symbols are kept; case, width and dots are mapped."""
+        assert t.normalise_host(text) == host
+
+    @pytest.mark.parametrize(
+        ("text", "host"),
+        [
+            ("نامه\u200c\u0627ی.com", "xn--mgba3gch31f060k.com"),
+            ("क\u094d\u200dष.com", "xn--11b2ezcw70k.com"),
+            ("a\u200cb.com", None),
+            ("a\u200db.com", None),
+        ],
+    )
+    def test_a_joiner_is_kept_where_its_context_allows_it(self, text: str, host: str | None) -> None:
+        """CONTEXTJ rules of RFC 5892, appendices A.1 and A.2."""
+        assert t.normalise_host(text) == host
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "\u0301a.de",
+            "xn--ä.de",
+            "1אב.com",
+            "ä..de",
+            "ä b.de",
+            "ä/b.de",
+            "ä%.de",
+            "\ufffd.de",
+            "ä" * 59 + ".de",
+            "ä\u2488.de",
+        ],
+    )
+    def test_a_name_that_browsers_refuse_is_no_host(self, text: str) -> None:
+        """And one line says so."""
+        assert t.normalise_host(text) is None
+        with pytest.raises(TargetError) as caught:
+            t.parse(f"dns://{text}")
+        assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "name",
+        ["r3---sn-x.googlevideo.com", "_dmarc.example.org", "a_b.example", "-a.example", "a-.example", "xn--fa-hia.de"],
+    )
+    def test_an_ascii_name_is_accepted_as_dns_serves_it(self, name: str) -> None:
+        """Underscores, and hyphens at the edges or doubled."""
+        assert t.normalise_host(name.upper()) == name
+
+    @pytest.mark.parametrize("name", ["-", "---", "a..b", "", ".", "a" * 64, "a." * 127 + "b", "a b", "a/b", "a\n"])
+    def test_what_dns_cannot_carry_is_no_host(self, name: str) -> None:
+        """A label has 1 to 63 octets and a name at most 253 (RFC 1035); one of hyphens alone is a ruler."""
+        assert t.normalise_host(name) is None
+
+    @given(st.text(max_size=80))
+    def test_a_host_is_its_own_spelling(self, text: str) -> None:
+        """Whatever was read is read the same again."""
+        host = t.normalise_host(text)
+
+        assert host is None or (host.isascii() and t.normalise_host(host) == host)
+
+    def test_a_name_without_end_is_refused_at_once(self) -> None:
+        """Mapping and composing take time; a name that cannot be valid is not mapped."""
+        start = time.perf_counter()
+        for text in ("ä" * 1_000_000, "ä" + ".a" * 500_000, "ä" + "\u0301" * 1_000_000, "\ufdfa" * 1024):
+            assert t.normalise_host(text) is None
+        assert time.perf_counter() - start < 0.5
+
+    def test_ascii_names_load_no_tables(self) -> None:
+        """A cron job starts without `idna` where its list has no such names."""
+        code = (
+            "import sys; from probe.model.target import normalise_host as n; n('a.example');"
+            " assert 'idna' not in sys.modules; n('ä.example'); assert 'idna' in sys.modules"
+        )
+        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
