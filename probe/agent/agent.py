@@ -28,6 +28,7 @@ from probe.formats.batch import Batch, RoundReport
 from probe.model.event import Network
 from probe.model.target import RangeTarget
 from probe.model.verdict import ControlFacts
+from probe.session.concurrency import finish_within
 from probe.session.session import Session
 from probe.settings import Settings
 
@@ -130,7 +131,7 @@ class Agent:
             return self._facts_from_file(Path(self.settings.agent.control))
         if collector is None:
             return {}
-        problem = await self._control.refresh(collector, now)
+        problem = await finish_within(self._control.refresh(collector, now), self.around.stopping, 0.0)
         if problem:
             log.info("control not refreshed: %s", problem)
         return self._control.facts(now)

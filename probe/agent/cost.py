@@ -12,7 +12,7 @@ import ipaddress
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from probe.agent.scheduler import RANGE_INTERVAL
+from probe.agent.scheduler import RANGE_INTERVAL_SECONDS
 from probe.agent.watchlist import Watchlist
 from probe.model.target import DnsTarget, DomainTarget, QuicTarget, RangeTarget, Target, TcpTarget, TlsTarget, UrlTarget
 from probe.plan.sampling import width
@@ -114,7 +114,7 @@ def _of_ranges(settings: Settings, watchlist: Watchlist, rounds: float) -> Itera
             found = width(ipaddress.ip_network(target.network), sample)
             networks[target.network] = max(found, networks.get(target.network, 0))
     if networks:
-        looks = min(rounds, DAY_SECONDS / RANGE_INTERVAL)
+        looks = min(rounds, DAY_SECONDS / RANGE_INTERVAL_SECONDS)
         addresses = sum(networks.values()) * looks
         yield DailyCost("range", texts, len(networks) * looks, RANGE_ADDRESS_COST.times(addresses))
 

@@ -1,8 +1,7 @@
-"""What is due when. Pure: the moment and the chance are given.
+"""When rounds start, and which targets are due in them. Pure: the moment and the random number are given.
 
 A round starts one interval after the start of the last, a little earlier or later by chance. Rounds that were missed
-(a laptop asleep, a clock set forward) are not made up for: their moment has gone. A clock set back delays a round by
-one interval at most.
+are not made up for.
 """
 
 from __future__ import annotations
@@ -12,46 +11,44 @@ from datetime import UTC, datetime, timedelta
 
 from probe.model.target import RangeTarget, Target
 
-RANGE_INTERVAL = 3600.0
-"""Seconds between two looks at a sampled range: sampling touches no address more than once an hour."""
+RANGE_INTERVAL_SECONDS = 3600.0
+"""Between two measurements of a sampled range: sampling touches no address more than once an hour."""
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-def next_start(last: datetime | None, now: datetime, *, interval: float, jitter: float, draw: float) -> datetime:
-    """When the next round starts.
+def next_start(last: float, now: float, *, interval: float, jitter: float, draw: float) -> float:
+    """The moment at which the next round starts, in seconds of the monotonic clock.
 
     Args:
-        last: start of the last round; None when there was none, and the next is due at once.
+        last: start of the last round.
         now: the moment.
         interval: seconds between starts.
         jitter: share of the interval by which the start may move either way.
-        draw: chance, from 0 to 1.
+        draw: random, from 0 to 1.
     """
-    if last is None:
-        return now
-    length = timedelta(seconds=interval * (1 + jitter * (2 * draw - 1)))
-    return max(now, min(last + length, now + length))
+    return max(now, last + interval * (1 + jitter * (2 * draw - 1)))
 
 
 def first_delay(*, longest: float, terminal: bool, draw: float) -> float:
-    """Seconds to wait before a single round: a random share of `longest`, none where a person is watching."""
+    """Seconds to wait before a single round: a random share of `longest`, none where a person is at the terminal."""
     return 0.0 if terminal else longest * draw
 
 
 def due(
     targets: Sequence[tuple[str, Target]], measured: Mapping[str, datetime], now: datetime
 ) -> tuple[tuple[str, Target], ...]:
-    """The targets to measure in a round that starts now: all, but for ranges.
+    """The targets to measure in a round that starts now: all, except ranges that were measured within the last hour.
 
-    Of a range, whatever its port, an hour lies between the end of one look and the start of the next; the ports of one
-    prefix take turns, the one that waited longest first. So no address is touched more than once an hour, since the
-    ranges of a watchlist have no address in common (`probe.agent.watchlist.Watchlist.holes`).
+    The hour lies between the end of one measurement and the start of the next. Targets that are the same prefix at
+    different ports share it: the one that waited longest comes first. Ranges of a watchlist have no address in common
+    (`probe.agent.watchlist.Watchlist.holes`), so no address is touched more than once an hour.
 
     Args:
         targets: text and target.
-        measured: text of a range -> end of its last measurement. A moment to come (the clock was set back) is none.
-        now: start of the round.
+        measured: range -> end of its last measurement, by the wall clock, since it is kept over restarts. A moment in
+            the future (the clock was set back) is ignored.
+        now: start of the round, by the wall clock.
     """
     chosen = {text for text, target in targets if not isinstance(target, RangeTarget)}
     ports: dict[str, list[str]] = {}
@@ -60,19 +57,19 @@ def due(
             ports.setdefault(target.network, []).append(text)
     for texts in ports.values():
         looks = {text: measured[text] for text in texts if text in measured and measured[text] <= now}
-        if all(now - last >= timedelta(seconds=RANGE_INTERVAL) for last in looks.values()):
+        if all(now - last >= timedelta(seconds=RANGE_INTERVAL_SECONDS) for last in looks.values()):
             chosen.add(min(texts, key=lambda text: looks.get(text, _NEVER)))
     return tuple((text, target) for text, target in targets if text in chosen)
 
 
 def back_off(failures: int, draw: float, *, first: float = 5.0, longest: float = 900.0) -> float:
-    """Seconds to wait after so many failures in a row: doubling, and a random half of it so that agents spread.
+    """Seconds to wait after so many failures in a row: doubled each time, and half of it random so that agents spread.
 
     Args:
         failures: 1, 2, ...
-        draw: chance, from 0 to 1.
+        draw: random, from 0 to 1.
         first: seconds after the first failure, before chance.
-        longest: seconds never exceeded.
+        longest: upper bound in seconds.
     """
     whole = min(longest, first * 2.0 ** min(failures - 1, 30))
     return whole * (0.5 + 0.5 * draw)

@@ -1,4 +1,4 @@
-"""Sends what rounds put into the outbox, for as long as the daemon runs: at once, and again with patience."""
+"""Upload the outbox beside the rounds for as long as the daemon runs: at once, and again after a back-off."""
 
 from __future__ import annotations
 
@@ -17,54 +17,52 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FLUSH_SECONDS = 15.0
-"""Real seconds for the last sending before the process ends; what is not sent then goes with the next start."""
-SHORTEST = 0.2
-"""Real seconds between two tries at least, however fast a laboratory's clock runs."""
+MIN_BACK_OFF_SECONDS = 0.2
+"""Real seconds between two uploads at least, however fast a laboratory's clock runs."""
 
 
 class Sender:
-    """Beside the rounds; a collector that is away never holds one up.
+    """Uploads whenever there are new batches; a collector that does not answer never delays a round.
 
     Args:
         agent: has the outbox.
-        collector: open.
-        around: clock and chance.
+        collector: an open connection.
+        around: clock and random numbers.
 
     Attributes:
-        news: to be set when something new waits; set at first, for what an earlier run left.
+        new_batches: set it when the outbox has new batches; set at first, for what an earlier run left.
     """
 
     def __init__(self, agent: Agent, collector: CollectorClient, around: Surroundings) -> None:
         self._agent = agent
         self._collector = collector
         self._clock = around.clock
-        self._chance = around.chance
+        self._random = around.chance
         self._failures = 0
-        self.news = asyncio.Event()
-        self.news.set()
+        self.new_batches = asyncio.Event()
+        self.new_batches.set()
 
     async def run(self) -> None:
-        """Until cancelled, or until the collector has shut this agent out.
+        """Upload until cancelled, or until the collector refuses this agent for good.
 
         Raises:
-            StorageError: an acknowledgement cannot be written down.
+            StorageError: an acknowledgement cannot be stored.
         """
         while True:
-            await self.news.wait()
-            self.news.clear()
-            while (delivery := await self._agent.deliver(self._collector)).action is not Action.DONE:
-                if delivery.action is Action.STOP:
-                    log.error("%s; nothing more is sent until the agent is started anew", delivery.problem)
+            await self.new_batches.wait()
+            self.new_batches.clear()
+            while (result := await self._agent.deliver(self._collector)).action is not Action.DONE:
+                if result.action is Action.STOP:
+                    log.error("%s; nothing more is sent until the agent is started anew", result.problem)
                     return
-                await self._wait(delivery)
+                await self._back_off(result)
             if self._failures:
                 log.info("collector answers again after %d failures", self._failures)
                 self._failures = 0
 
-    async def _wait(self, delivery: UploadResult) -> None:
+    async def _back_off(self, result: UploadResult) -> None:
         self._failures += 1
-        if self._failures == 1:  # once, not at every try: the volunteer's journal is not ours to fill
-            log.warning("%s; what is to be reported waits", delivery.problem)
-        seconds = max(delivery.wait, back_off(self._failures, self._chance.random()))
-        await self._clock.sleep(max(seconds, SHORTEST * self._clock.rate))
+        if self._failures == 1:  # once, not at every try: do not fill the volunteer's journal
+            log.warning("%s; what is to be reported waits", result.problem)
+        seconds = max(result.wait, back_off(self._failures, self._random.random()))
+        await self._clock.sleep(max(seconds, MIN_BACK_OFF_SECONDS * self._clock.rate))

@@ -65,7 +65,7 @@ def command(
 
 
 def _once(settings: Settings, folder: Path, clock: Clock, *, verbose: bool) -> int:
-    from probe.agent.daemon import once  # noqa: PLC0415 - --check-config needs none of it
+    from probe.agent.daemon import run_once  # noqa: PLC0415 - --check-config needs none of it
     from probe.agent.scheduler import first_delay  # noqa: PLC0415
 
     _set_up_logs(logging.INFO if verbose else logging.ERROR)
@@ -74,7 +74,7 @@ def _once(settings: Settings, folder: Path, clock: Clock, *, verbose: bool) -> i
     async def run() -> tuple[ExitStatus, str]:
         terminal = sys.stdin.isatty() or sys.stderr.isatty()
         await clock.sleep(first_delay(longest=settings.agent.once_delay, terminal=terminal, draw=chance.random()))
-        return await once(settings, _around(folder, clock, chance), _print)
+        return await run_once(settings, _around(folder, clock, chance), _print)
 
     status, problem = asyncio.run(run())
     if problem:
@@ -83,12 +83,12 @@ def _once(settings: Settings, folder: Path, clock: Clock, *, verbose: bool) -> i
 
 
 def _serve(config: Path | None, folder: Path, clock: Clock, *, verbose: bool) -> int:
-    from probe.agent.daemon import serve  # noqa: PLC0415 - as above
+    from probe.agent.daemon import run_daemon  # noqa: PLC0415 - as above
 
     _set_up_logs(logging.DEBUG if verbose else logging.INFO)
 
     async def run() -> None:
-        await serve(lambda: load(config, os.environ), _around(folder, clock, SystemRandom()), _print)
+        await run_daemon(lambda: load(config, os.environ), _around(folder, clock, SystemRandom()), _print)
 
     asyncio.run(run())
     return ExitStatus.OK

@@ -59,18 +59,8 @@ async def run_bounded(
         stopping: set when no more items are to be begun.
         grace: real seconds that work under way may take after the stop.
     """
-    whole = asyncio.ensure_future(_run_all(items, work, concurrency, stopping or asyncio.Event()))
-    try:
-        if stopping is not None:
-            await _first_of(whole, stopping)
-            await asyncio.wait({whole}, timeout=grace)
-            if not whole.done():
-                whole.cancel()
-                await asyncio.wait({whole})
-        if not whole.cancelled():
-            await whole
-    finally:
-        await _cancel(whole)
+    stopping = stopping or asyncio.Event()
+    await finish_within(_run_all(items, work, concurrency, stopping), stopping, grace)
 
 
 async def _run_all(
@@ -110,15 +100,32 @@ async def finish_unless(work: Coroutine[Any, Any, object], *ends: asyncio.Event)
     if any(event.is_set() for event in ends):
         work.close()
         return False
-    task = asyncio.ensure_future(work)
+    task = await _ended(work, ends, 0.0)
+    if not task.cancelled():
+        task.result()
+    return not task.cancelled()
+
+
+async def finish_within(work: Coroutine[Any, Any, T], stopping: asyncio.Event, grace: float) -> T | None:
+    """Do the work, and cancel it when the grace after a stop is over; its result, or None when it was cancelled.
+
+    What the work raises is raised.
+    """
+    task = await _ended(work, (stopping,), grace)
+    return None if task.cancelled() else task.result()
+
+
+async def _ended(work: Coroutine[Any, Any, T], ends: Iterable[asyncio.Event], grace: float) -> asyncio.Task[T]:
+    """The work's task when it has ended, by itself or cancelled so many real seconds after the first event."""
+    task = asyncio.create_task(work)
     try:
         await _first_of(task, *ends)
+        await asyncio.wait({task}, timeout=grace)
     finally:
-        await _cancel(task)
-    if task.cancelled():
-        return False
-    task.result()
-    return True
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+    return task
 
 
 async def _first_of(task: asyncio.Future[Any], *events: asyncio.Event) -> None:
@@ -130,10 +137,3 @@ async def _first_of(task: asyncio.Future[Any], *events: asyncio.Event) -> None:
     finally:
         for one in waiting:
             one.cancel()
-
-
-async def _cancel(task: asyncio.Future[Any]) -> None:
-    """Cancel a task that is not done, and wait until it has ended."""
-    if not task.done():
-        task.cancel()
-        await asyncio.wait({task})

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import os
 import signal
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from probe.agent import daemon
+from probe.agent.agent import Agent
 from probe.agent.context import Surroundings
-from probe.agent.daemon import once, serve
+from probe.agent.daemon import run_daemon, run_once
 from probe.agent.outbox import AgentState, Outbox
 from probe.agent.state_file import STATE_FILE
+from probe.clock import Clock
 from probe.detect.detector import Detector
 from probe.detect.detector_input import DetectorInput
 from probe.errors import ExitStatus, SettingsError, StorageError
@@ -24,6 +29,7 @@ from probe.model.verdict import Cause, Status, VantageState
 from probe.settings import Settings
 from tests.loopback.agent.made import port, settings, surroundings, until
 from tests.loopback.agent.tiny_collector import TinyCollector
+from tests.loopback.tiny_servers import serving, silent
 
 
 @pytest.fixture
@@ -37,7 +43,7 @@ def quiet(transition: Transition) -> None:
 
 
 async def test_one_round_that_goes_well_says_nothing(target: str, tmp_path: Path) -> None:
-    assert await once(settings(tmp_path, target), surroundings(tmp_path), quiet) == (ExitStatus.OK, "")
+    assert await run_once(settings(tmp_path, target), surroundings(tmp_path), quiet) == (ExitStatus.OK, "")
 
 
 async def test_without_a_collector_changes_are_shown_for_targets_and_for_their_service(tmp_path: Path) -> None:
@@ -49,7 +55,7 @@ async def test_without_a_collector_changes_are_shown_for_targets_and_for_their_s
         _remember_blocked(around, one, other)
         shown: list[Transition] = []
 
-        assert await once(chosen, around, shown.append) == (ExitStatus.OK, "")
+        assert await run_once(chosen, around, shown.append) == (ExitStatus.OK, "")
 
     said = [(change.target, change.before, change.after) for change in shown]
     assert sorted(said[:2]) == sorted((target, "blocked", "reachable") for target in (one, other))
@@ -75,7 +81,7 @@ def _remember_blocked(around: Surroundings, *targets: str) -> None:
 async def test_one_round_that_cannot_be_reported_says_where_and_how_many_wait(target: str, tmp_path: Path) -> None:
     chosen = settings(tmp_path, target, collectors=["http://127.0.0.1:1"])
 
-    status, problem = await once(chosen, surroundings(tmp_path), quiet)
+    status, problem = await run_once(chosen, surroundings(tmp_path), quiet)
 
     assert status == ExitStatus.NOT_ALL_WELL
     assert problem.startswith("http://127.0.0.1:1: not enrolled (run probe enrol")
@@ -87,13 +93,85 @@ async def test_turns_go_on_until_a_stop_and_the_last_report_is_still_sent(target
     async with TinyCollector() as tiny:
         (tmp_path / "token").write_text(tiny.token)
         chosen = settings(tmp_path, target, collectors=[tiny.origin], token_file=str(tmp_path / "token"), interval=0.05)
-        daemon = asyncio.create_task(serve(lambda: chosen, around, quiet))
+        running = asyncio.create_task(run_daemon(lambda: chosen, around, quiet))
         await until(lambda: any(len(kept) >= 3 for kept in tiny.stored.values()))
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.wait_for(daemon, 30)
+        await asyncio.wait_for(running, 30)
 
     with Outbox(around.folder / STATE_FILE) as outbox:
         assert outbox.unsent_count() == 0
+
+
+async def test_a_stop_does_not_wait_for_a_collector_that_never_answers(target: str, tmp_path: Path) -> None:
+    """Neither for its control, which is asked for before the round, nor longer than that for the last upload."""
+    around = surroundings(tmp_path)
+    connected = asyncio.Event()
+
+    async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.set()
+        await silent(reader, writer)
+
+    async with serving(never_answer) as number:
+        chosen = settings(tmp_path, target, collectors=[f"http://127.0.0.1:{number}"], uplink_timeout=300.0)
+        running = asyncio.create_task(run_daemon(lambda: chosen, around, quiet))
+        await asyncio.wait_for(connected.wait(), 30)
+        around.stopping.set()
+        await asyncio.wait_for(running, 20)
+
+    with Outbox(around.folder / STATE_FILE) as outbox:
+        assert outbox.notes()["round"]["measured"] == 0  # type: ignore[index]
+
+
+async def test_a_single_round_that_is_stopped_while_it_uploads_ends_soon_and_says_so(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    around = surroundings(tmp_path)
+
+    async def stopped(self: Agent, collector: object) -> None:
+        around.stopping.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Agent, "deliver", stopped)
+    monkeypatch.setattr(daemon, "LAST_UPLOAD_SECONDS", 0.1)
+    chosen = settings(tmp_path, target, collectors=["http://127.0.0.1:1"])
+
+    status, problem = await asyncio.wait_for(run_once(chosen, around, quiet), 20)
+
+    assert status == ExitStatus.NOT_ALL_WELL
+    assert problem == "stopped before everything was sent; 1 batches wait for the next run"
+
+
+class SetBackClock(Clock):
+    """A clock whose wall time can be set back; its monotonic time goes on."""
+
+    set_back = timedelta()
+
+    def now(self) -> datetime:
+        """The wall time, set back or not."""
+        return super().now() - self.set_back
+
+
+async def test_a_wall_clock_that_is_set_back_does_not_delay_the_next_round(target: str, tmp_path: Path) -> None:
+    """An hour taken back, and rounds every second."""
+    clock = SetBackClock()
+    around = dataclasses.replace(surroundings(tmp_path), clock=clock)
+    chosen = settings(tmp_path, target, interval=1.0)
+    rounds: list[float] = []
+
+    def note(outbox: Outbox, *args: Any, **more: Any) -> None:
+        rounds.append(clock.monotonic())
+        clock.set_back = timedelta(hours=len(rounds))
+        commit(outbox, *args, **more)
+
+    commit = Outbox.commit
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Outbox, "commit", note)
+        running = asyncio.create_task(run_daemon(lambda: chosen, around, quiet))
+        await until(lambda: len(rounds) >= 3)
+        around.stopping.set()
+        await asyncio.wait_for(running, 30)
+
+    assert rounds[2] - rounds[0] < 10
 
 
 async def test_a_hang_up_takes_new_settings_and_leaves_the_old_where_the_new_are_wrong(
@@ -116,7 +194,7 @@ async def test_a_hang_up_takes_new_settings_and_leaves_the_old_where_the_new_are
     async def said(words: str, times: int = 1) -> None:
         await until(lambda: caplog.text.count(words) >= times)
 
-    daemon = asyncio.create_task(serve(load, around, quiet))
+    running = asyncio.create_task(run_daemon(load, around, quiet))
     await said("round state=online")
     os.kill(os.getpid(), signal.SIGHUP)
     await said("settings not reloaded, the old ones hold: probe.toml: unknown key")
@@ -125,7 +203,7 @@ async def test_a_hang_up_takes_new_settings_and_leaves_the_old_where_the_new_are
     await said("settings reloaded from the defaults")
     await said("round state=online", 3)
     around.stopping.set()
-    await asyncio.wait_for(daemon, 30)
+    await asyncio.wait_for(running, 30)
 
 
 async def test_a_state_that_cannot_be_written_ends_the_daemon_with_the_reason(
@@ -141,4 +219,4 @@ async def test_a_state_that_cannot_be_written_ends_the_daemon_with_the_reason(
         chosen = settings(tmp_path, target, collectors=[tiny.origin])
 
         with pytest.raises(StorageError, match=r"state\.sqlite: the disk is full"):
-            await serve(lambda: chosen, surroundings(tmp_path), quiet)
+            await run_daemon(lambda: chosen, surroundings(tmp_path), quiet)

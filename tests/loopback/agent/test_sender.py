@@ -62,7 +62,7 @@ async def test_what_an_earlier_run_left_is_sent_at_once_and_news_when_they_come(
         task = asyncio.create_task(sender.run())
         await house.drained()
         house.add()
-        sender.news.set()
+        sender.new_batches.set()
         await house.drained()
         task.cancel()
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probe.agent import watchlist
-from probe.agent.scheduler import RANGE_INTERVAL, due, next_start
+from probe.agent.scheduler import RANGE_INTERVAL_SECONDS, due, next_start
 from probe.agent.watchlist import Watchlist
 from probe.lists.prefixes.expand import more_specifics_of
 from probe.model.target import RangeTarget, parse
@@ -27,7 +27,7 @@ from tests.unit.plan.dialogue import Dialogue
 SUNDAY = datetime(2026, 11, 29, 12, tzinfo=UTC)
 """The next day begins another week, and with it another sample."""
 RANGES = ("8.8.0.0/20", "8.8.8.0/24", "8.8.8.0/24:80", "8.8.8.0/24:8080", "8.8.4.0/22", "8.8.8.128/25", "9.9.9.0/24")
-HOURLY = timedelta(seconds=RANGE_INTERVAL)
+HOURLY = timedelta(seconds=RANGE_INTERVAL_SECONDS)
 
 
 def watched(texts: tuple[str, ...]) -> Watchlist:
@@ -81,10 +81,11 @@ def test_an_hour_lies_between_two_looks_at_one_address(
     facts = {text: control_of(text, hits, chance) for text in texts}
     measured: dict[str, datetime] = {}
     last: dict[str, datetime] = {}
-    start: datetime | None = None
+    begun = float("-inf")
     now = SUNDAY + timedelta(hours=9)
     while now < SUNDAY + timedelta(hours=15):
-        now = start = next_start(start, now, interval=interval, jitter=0.08, draw=chance.random())
+        begun = next_start(begun, now.timestamp(), interval=interval, jitter=0.08, draw=chance.random())
+        now = start = datetime.fromtimestamp(begun, UTC)
         looked = []
         for text, target in due(found.targets, measured, start):
             assert isinstance(target, RangeTarget)
