@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from hashlib import sha256
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from probe.errors import RecordError
 from probe.model.event import Network
@@ -24,6 +26,25 @@ MAX_COMPRESSED = 1024 * 1024
 """Bytes of a batch on the wire."""
 MAX_CHANGES = 512
 """Changes in one batch; an agent with more sends several."""
+
+
+MAX_COUNT = 2**31 - 1
+"""Targets, connections or handshakes in one round."""
+MAX_ROUND_BYTES = 2**48
+"""Bytes read in one round: 256 TiB."""
+MAX_SECONDS = 7 * 86_400
+"""Length of a round, and the time between rounds."""
+MIN_INTERVAL_SECONDS = 0.001
+MAX_CAUSES = 64
+"""Causes of one status. There are fewer causes than this, and each is named once."""
+MAX_NOTES = 64
+"""Notes of one round."""
+MAX_WORD = 200
+"""Characters of a state or a note."""
+
+Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
+ByteCount = Annotated[int, Meta(ge=0, le=MAX_ROUND_BYTES)]
+Word = Annotated[str, Meta(max_length=MAX_WORD)]
 
 
 class RoundReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,16 +63,16 @@ class RoundReport(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     start: datetime
-    seconds: float
-    targets: int
-    measured: int
-    state: str = "online"
-    connections: int = 0
-    handshakes: int = 0
-    busiest: int = 0
-    bytes: int = 0
-    refused: int = 0
-    notes: tuple[str, ...] = ()
+    seconds: Annotated[float, Meta(ge=0, le=MAX_SECONDS)]
+    targets: Count
+    measured: Count
+    state: Word = "online"
+    connections: Count = 0
+    handshakes: Count = 0
+    busiest: Count = 0
+    bytes: ByteCount = 0
+    refused: Count = 0
+    notes: Annotated[tuple[Word, ...], Meta(max_length=MAX_NOTES)] = ()
 
 
 class ReportedStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -60,7 +81,7 @@ class ReportedStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     target: str
     status: Status
     since: datetime
-    causes: tuple[Cause, ...] = ()
+    causes: Annotated[tuple[Cause, ...], Meta(max_length=MAX_CAUSES)] = ()
 
 
 class ReportedChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -72,6 +93,8 @@ class ReportedChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The unit of sending, of signing and of acknowledgement.
+
+    The bounds in the types of a batch are checked when it is decoded. They are far above what an agent sends.
 
     Attributes:
         agent: id given at enrolment.
@@ -87,7 +110,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     epoch: str
     seq: int
     sent: datetime
-    interval: float
+    interval: Annotated[float, Meta(ge=MIN_INTERVAL_SECONDS, le=MAX_SECONDS)]
     network: Network
     rounds: tuple[RoundReport, ...] = ()
     settled: tuple[ReportedStatus, ...] = ()

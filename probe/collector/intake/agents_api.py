@@ -1,4 +1,4 @@
-"""What agents talk to: enrolment, batches, and the control's verdicts."""
+"""The HTTP interface for agents: enrolment, batches, and the control's verdicts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aiohttp import web
 
 from probe.collector.intake.apply_batch import BatchOutcome, BatchResult, VerifiedBatch, apply_batch
 from probe.collector.intake.enrolment import EnrolmentRequest, enrol
-from probe.collector.intake.verify_batch import BatchRequest, signature_of, verify_batch
+from probe.collector.intake.verify_batch import MAX_YEAR, MIN_YEAR, BatchRequest, signature_of, verify_batch
 from probe.collector.state import STATE, Collector
 from probe.collector.store import batches, to_ms
 from probe.collector.store.agents import AgentRow
@@ -20,27 +20,32 @@ from probe.collector.web.responses import ApiError, json_response, storage_unava
 from probe.errors import StorageError
 from probe.formats.batch import MAX_COMPRESSED
 
-_APART = 64 * 1024
-"""A body larger than this on the wire is checked on another thread: one agent's outbox does not hold up the rest."""
-_CONTROL_LASTS = timedelta(days=7)
-"""A control's verdict older than this is not handed out any more."""
-_APPLICATION = msgspec.json.Decoder(EnrolmentRequest)
+MAX_INLINE_BYTES = 2048
+"""A larger body is checked on another thread, so that one agent's backlog does not hold up the others. Gzip inflates
+at most 1032 times: a body of this size is at most two megabytes of JSON."""
+MAX_ENROLMENT_BYTES = 4096
+"""Bytes of an enrolment request; a real one has some 200."""
+CONTROL_MAX_AGE = timedelta(days=7)
+"""An older verdict of a control is not handed out."""
+_ENROLMENT = msgspec.json.Decoder(EnrolmentRequest)
 
 
 async def post_enrol(request: web.Request) -> web.Response:
-    """`POST /api/v1/enrol`: a token and a public key against an agent's id."""
+    """`POST /api/v1/enrol`: exchange a token and a public key for an agent's id."""
     collector = request.app[STATE]
     wait = collector.enrolments.take("", 1024, collector.clock.monotonic())
     if wait:
         raise ApiError(429, "slow_down", "too many enrolments at once", retry_after=ceil(wait / collector.clock.rate))
     body = await request.read()
+    if len(body) > MAX_ENROLMENT_BYTES:
+        raise ApiError(413, "too_large", f"an enrolment is at most {MAX_ENROLMENT_BYTES} bytes")
     try:
-        application = _APPLICATION.decode(body)
+        enrolment = _ENROLMENT.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ApiError(400, "bad_request", f"not an application: {error}"[:200]) from error
+        raise ApiError(400, "bad_request", f"not an enrolment: {error}"[:200]) from error
     now = collector.clock.now()
     try:
-        agent = await collector.store.write(lambda session: enrol(session, application, now))
+        agent = await collector.store.write(lambda session: enrol(session, enrolment, now))
     except StorageError as error:
         raise storage_unavailable(error) from error
     collector.metrics.add("enrolments_total")
@@ -48,7 +53,7 @@ async def post_enrol(request: web.Request) -> web.Response:
 
 
 async def post_batch(request: web.Request) -> web.Response:
-    """`POST /api/v1/batches`: acknowledged only once it is on the disk."""
+    """`POST /api/v1/batches`: store a batch; the acknowledgement is sent after the commit."""
     collector = request.app[STATE]
     began = collector.real.monotonic()
     received = collector.clock.now()
@@ -57,7 +62,7 @@ async def post_batch(request: web.Request) -> web.Response:
     wait = collector.limits.take(agent.id, len(raw), collector.clock.monotonic())
     if wait:
         raise ApiError(429, "slow_down", "too many batches at once", retry_after=ceil(wait / collector.clock.rate))
-    delivery = BatchRequest(
+    unverified = BatchRequest(
         raw=raw,
         encoding=request.headers.get("Content-Encoding", "").strip().lower(),
         signature=signature_of(request.headers.get("Probe-Signature", "")),
@@ -65,11 +70,11 @@ async def post_batch(request: web.Request) -> web.Response:
         received=received,
         rate=collector.clock.rate,
     )
-    if len(raw) > _APART:
-        parcel = await asyncio.to_thread(verify_batch, agent, delivery, collector.origin)
+    if len(raw) > MAX_INLINE_BYTES:
+        verified = await asyncio.to_thread(verify_batch, agent, unverified, collector.origin)
     else:
-        parcel = verify_batch(agent, delivery, collector.origin)
-    outcome = await _store(collector, agent, parcel)
+        verified = verify_batch(agent, unverified, collector.origin)
+    outcome = await _store(collector, agent, verified)
     collector.metrics.add("batch_seconds_sum", collector.real.monotonic() - began)
     collector.metrics.add("batch_seconds_count")
     return _answer(outcome, collector.clock.now())
@@ -85,7 +90,7 @@ async def get_control(request: web.Request) -> web.Response:
     answer.etag = tag
     answer.headers["Cache-Control"] = "no-cache"
     if not unchanged:
-        since = to_ms(collector.clock.now() - _CONTROL_LASTS)
+        since = to_ms(collector.clock.now() - CONTROL_MAX_AGE)
         bodies = await collector.store.read(lambda session: batches.control_bodies(session, since))
         answer.content_type = "application/jsonl"
         answer.body = b"".join(zlib.decompress(body) + b"\n" for body in bodies)
@@ -94,7 +99,7 @@ async def get_control(request: web.Request) -> web.Response:
 
 
 async def _sender(collector: Collector, request: web.Request) -> AgentRow:
-    """The enrolled agent that the header names, before anything of the body is looked at."""
+    """The enrolled agent that the header names; checked before the body is read."""
     agent_id = request.headers.get("Probe-Agent", "")
     agent = await collector.agent(agent_id) if 0 < len(agent_id) <= 64 else None
     if agent is None:
@@ -107,18 +112,20 @@ async def _sender(collector: Collector, request: web.Request) -> AgentRow:
 
 
 def _posted(request: web.Request) -> datetime | None:
-    """The agent's clock at the request, where it says so in `Probe-Clock` (RFC 3339)."""
+    """The agent's clock at the request, from `Probe-Clock` (RFC 3339); None when absent or out of bounds."""
     text = request.headers.get("Probe-Clock", "")
     try:
         moment = datetime.fromisoformat(text) if text else None
     except ValueError:
         return None
-    return moment if moment is not None and moment.tzinfo is not None and 1990 <= moment.year <= 2200 else None
+    if moment is None or moment.tzinfo is None or not MIN_YEAR <= moment.year <= MAX_YEAR:
+        return None
+    return moment
 
 
-async def _store(collector: Collector, agent: AgentRow, parcel: VerifiedBatch) -> BatchOutcome:
+async def _store(collector: Collector, agent: AgentRow, verified: VerifiedBatch) -> BatchOutcome:
     try:
-        outcome = await collector.store.write(lambda session: apply_batch(session, agent, parcel))
+        outcome = await collector.store.write(lambda session: apply_batch(session, agent, verified))
     except StorageError as error:
         raise storage_unavailable(error) from error
     metrics = collector.metrics
@@ -128,8 +135,7 @@ async def _store(collector: Collector, agent: AgentRow, parcel: VerifiedBatch) -
     metrics.add("ignored_total", outcome.ignored)
     if outcome.answer is BatchResult.STORED:
         for part in ("connections", "handshakes", "bytes", "refused"):
-            metrics.add(f"vantage_{part}_total", sum(getattr(report, part) for report in parcel.batch.rounds))
-    if outcome.answer is BatchResult.STORED:
+            metrics.add(f"vantage_{part}_total", sum(getattr(report, part) for report in verified.batch.rounds))
         collector.stirred.set()
     return outcome
 
@@ -139,6 +145,6 @@ def _answer(outcome: BatchOutcome, now: datetime) -> web.Response:
         case BatchResult.GAP:
             raise ApiError(409, "gap", "batches before this one are missing", expected=outcome.seq)
         case BatchResult.CONFLICT:
-            raise ApiError(422, "conflict", "another body came under this number before")
+            raise ApiError(422, "conflict", "another body was stored under this number before")
         case _:
             return json_response({"acked": outcome.seq, "clock": now})

@@ -1,7 +1,7 @@
-"""What a batch does to the database: one transaction, the same effect however often it comes.
+"""Storing a batch: one transaction, with the same effect however often the batch comes.
 
-The duplicate path writes too (it notes when the agent was heard). On a replicated engine a transaction that writes
-nothing does not wait for the replicas, so that a batch whose first commit was cut short could be acknowledged and lost.
+A repeated batch writes as well (it notes when the agent was heard). On a replicated engine a transaction that writes
+nothing does not wait for the replicas: a batch whose first commit was cut short could be acknowledged and lost.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from probe.collector.store import StoreSession, agents, batches, history, to_ms
 from probe.collector.store.agents import AgentRow
 from probe.collector.store.history import NewSpan, PresenceRun
 from probe.formats.batch import Batch, ReportedChange, ReportedStatus, RoundReport
+from probe.fuse.presence import MISSED_INTERVALS
 from probe.model.transition import VANTAGE
 from probe.model.verdict import Cause, Status, VantageState, Verdict
 
@@ -27,18 +28,22 @@ MAX_FUTURE = timedelta(minutes=5)
 """A time further ahead than this, after correction, is ignored."""
 MAX_AGE = timedelta(days=30)
 """A time older than this is acknowledged and ignored: agents keep their outbox for less."""
-EVIDENCE_BYTES = 8 * 1024
-"""A verdict's compressed bytes at most; a larger one loses observations from its end until it fits."""
+MAX_EVIDENCE_BYTES = 8 * 1024
+"""Bytes of a verdict after compression; a larger one loses observations from its end until it fits."""
+MAX_VERDICT_BYTES = 256 * 1024
+"""Bytes of a verdict's JSON. Evidence is cut to fit, a control's verdict that is larger is ignored: some kilobytes of
+compressed text can inflate to megabytes, for every reader of the page and every agent that fetches the control."""
 
 
 class VerifiedBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """A batch whose signature has been checked, and how it came.
+    """A batch whose signature and bounds have been checked.
 
     Attributes:
         digest: SHA-256 of the signed body.
-        raw: the body as it came, compressed.
+        raw: the body as received, compressed.
         posted: the agent's clock at the request; None when it did not say.
-        rate: of our clock.
+        received: the collector's clock at the request.
+        rate: speed of the collector's clock.
     """
 
     batch: Batch
@@ -51,21 +56,25 @@ class VerifiedBatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BatchResult(StrEnum):
-    """What becomes of a batch."""
+    """What the collector did with a batch."""
 
     STORED = "stored"
     AGAIN = "again"
+    """It had been stored before."""
     GAP = "gap"
+    """A batch before it is missing."""
     CONFLICT = "conflict"
+    """Another body was stored under its number."""
 
 
 class BatchOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What was done.
+    """The result and its numbers.
 
     Attributes:
-        seq: acknowledged up to here; for a gap the number that is expected.
-        rounds: how many were taken in; `changes` likewise.
-        ignored: rounds, changes and statuses that were not kept: too old, or of a time to come.
+        seq: the number that is acknowledged; for a gap the number that is expected.
+        rounds: how many rounds were stored.
+        changes: how many changes were stored.
+        ignored: rounds, changes, statuses and verdicts that were not stored: too old, in the future or too large.
     """
 
     answer: BatchResult
@@ -75,16 +84,17 @@ class BatchOutcome(msgspec.Struct, frozen=True, kw_only=True):
     ignored: int = 0
 
 
-def apply_batch(session: StoreSession, agent: AgentRow, parcel: VerifiedBatch) -> BatchOutcome:
-    """Take a batch in, or say why not."""
-    batch = parcel.batch
-    now = to_ms(parcel.received)
-    off = clock_offset(batch.sent, parcel.posted, parcel.received, parcel.rate)
-    agents.touch(session, agent.no, now, off // timedelta(milliseconds=1))
+def apply_batch(session: StoreSession, agent: AgentRow, verified: VerifiedBatch) -> BatchOutcome:
+    """Store a batch that is the next of its outbox; say why not otherwise."""
+    batch = verified.batch
+    now = to_ms(verified.received)
+    offset = clock_offset(batch.sent, verified.posted, verified.received, verified.rate)
+    offset_ms = offset // timedelta(milliseconds=1)
+    agents.touch(session, agent.no, now, offset_ms)
     acked = batches.acked(session, agent.no, batch.epoch)
     if batch.seq <= acked:
         known = batches.batch_digest(session, agent.no, batch.epoch, batch.seq)
-        if known is not None and known != parcel.digest:
+        if known is not None and known != verified.digest:
             agents.flag(session, agent.no, "two histories under one number")
             return BatchOutcome(answer=BatchResult.CONFLICT, seq=batch.seq)
         return BatchOutcome(answer=BatchResult.AGAIN, seq=batch.seq)
@@ -92,55 +102,55 @@ def apply_batch(session: StoreSession, agent: AgentRow, parcel: VerifiedBatch) -
         return BatchOutcome(answer=BatchResult.GAP, seq=acked + 1)
     if acked and batches.newer_epoch(session, agent.no, batch.epoch):
         agents.flag(session, agent.no, "two outboxes at once")
-    raw = (parcel.raw, parcel.signature) if batch.changes or batch.settled else (None, None)
+    raw = (verified.raw, verified.signature) if batch.changes or batch.settled else (None, None)
     key = (agent.no, batch.epoch, batch.seq)
-    batches.add_batch(session, key, parcel.digest, (now, to_ms(batch.sent), off // timedelta(milliseconds=1)), raw)
+    batches.add_batch(session, key, verified.digest, (now, to_ms(batch.sent), offset_ms), raw)
     batches.advance(session, agent.no, batch.epoch, batch.seq, now)
-    return _Effect(session, agent, parcel, off).apply()
+    return _BatchWriter(session, agent, verified, offset).write()
 
 
-class _Effect:
-    """The rounds, statuses and changes of one batch, written in order."""
+class _BatchWriter:
+    """Writes the rounds, statuses and changes of one batch, in order."""
 
-    def __init__(self, session: StoreSession, agent: AgentRow, parcel: VerifiedBatch, off: timedelta) -> None:
+    def __init__(self, session: StoreSession, agent: AgentRow, verified: VerifiedBatch, offset: timedelta) -> None:
         self._session = session
         self._agent = agent
-        self._batch = parcel.batch
-        self._received = parcel.received
-        self._now = to_ms(parcel.received)
-        self._rate = parcel.rate
-        self._off = off
-        network = parcel.batch.network
+        self._batch = verified.batch
+        self._received = verified.received
+        self._now = to_ms(verified.received)
+        self._rate = verified.rate
+        self._offset = offset
+        network = verified.batch.network
         self._country = network.country or agent.cc
         self._network = batches.network_number(session, network.asn or agent.asn, self._country)
         self._ignored = 0
 
-    def apply(self) -> BatchOutcome:
-        """Write it all."""
-        rounds = [(at, item) for item in self._batch.rounds if (at := self._time(item.start)) is not None]
-        self._attend(rounds)
+    def write(self) -> BatchOutcome:
+        """Write everything; the numbers of what was stored."""
+        rounds = [(start, item) for item in self._batch.rounds if (start := self._time(item.start)) is not None]
+        self._extend_presence(rounds)
         changes = 0
         if self._agent.role == "control":
-            self._keep_control()
+            self._store_control()
         else:
-            self._vote()
+            self._count_services()
             for settled in self._batch.settled:
-                self._settle(settled)
-            changes = sum(self._change(change) for change in self._batch.changes)
+                self._store_status(settled)
+            changes = sum(self._store_change(change) for change in self._batch.changes)
         return BatchOutcome(
             answer=BatchResult.STORED, seq=self._batch.seq, rounds=len(rounds), changes=changes, ignored=self._ignored
         )
 
     def _time(self, moment: datetime) -> int | None:
-        """The corrected moment; None (and counted) when it is of a time that is not kept."""
-        corrected = moment + self._off
+        """The corrected time; None, and counted as ignored, when it is too old or in the future."""
+        corrected = moment + self._offset
         if is_kept_time(corrected, self._received, self._rate):
             return to_ms(corrected)
         self._ignored += 1
         return None
 
-    def _attend(self, rounds: list[tuple[int, RoundReport]]) -> None:
-        """Extend the agent's presence: as few rows as there are unbroken runs."""
+    def _extend_presence(self, rounds: list[tuple[int, RoundReport]]) -> None:
+        """Extend the agent's presence: one row for each unbroken run of rounds."""
         run: PresenceRun | None = None
         interval = round(self._batch.interval * 1000)
         for start, report in rounds:
@@ -151,8 +161,8 @@ class _Effect:
                 run = history.presence_run_at(self._session, self._agent.no, start)
             if (
                 run is not None
-                and run.start <= start <= run.stop + 2 * interval
-                and ((run.network, run.interval, run.state) == (self._network, interval, state))
+                and run.start <= start <= run.stop + MISSED_INTERVALS * interval
+                and (run.network, run.interval, run.state) == (self._network, interval, state)
             ):
                 run.stop = max(run.stop, stop)
                 run.rounds += 1
@@ -166,7 +176,8 @@ class _Effect:
         if run is not None:
             history.save_presence_run(self._session, self._agent.no, run)
 
-    def _vote(self) -> None:
+    def _count_services(self) -> None:
+        """Count which service this agent assigns each target to, and mark what that changes."""
         for text, service in self._batch.services.items():
             target = batches.target_number(self._session, text)
             before, after = batches.vote(self._session, target, self._agent.no, service)
@@ -175,24 +186,21 @@ class _Effect:
                     history.mark_dirty(self._session, before, country, self._now)
                     history.mark_dirty(self._session, after, country, self._now)
 
-    def _settle(self, settled: ReportedStatus) -> None:
-        """A status nobody saw begin: it opens a span, or corrects one that lasts."""
-        start = to_ms(settled.since + self._off)
+    def _store_status(self, settled: ReportedStatus) -> None:
+        """Store a status without a change that led to it: it opens a span, or corrects the open one."""
+        start = to_ms(settled.since + self._offset)
         if start > to_ms(self._received) and self._time(settled.since) is None:
             return
         target = batches.target_number(self._session, settled.target)
-        lasting = history.open_span(self._session, target, self._agent.no)
-        if lasting is not None and start <= lasting.start:
-            start = max(lasting.start + 1, self._sent())
+        open_span = history.open_span(self._session, target, self._agent.no)
+        if open_span is not None and start <= open_span.start:
+            start = max(open_span.start + 1, to_ms(self._batch.sent + self._offset))
         self._begin(self._span(target, start, start, settled.status, settled.causes))
 
-    def _sent(self) -> int:
-        return to_ms(self._batch.sent + self._off)
-
-    def _change(self, change: ReportedChange) -> bool:
-        """A transition: ends the span that lasts where the next one begins. Whether it was kept."""
+    def _store_change(self, change: ReportedChange) -> bool:
+        """Store a transition: it ends the open span where the next one begins. Whether it was stored."""
         transition = change.transition
-        if transition.target == VANTAGE:  # the rounds' states say so already
+        if transition.target == VANTAGE:  # the states of the rounds carry it
             return False
         onset, known = self._time(transition.onset), self._time(transition.time)
         if known is None:
@@ -221,24 +229,28 @@ class _Effect:
         )
 
     def _begin(self, span: NewSpan) -> None:
-        """Begin a span, unless its status lasts already; what lasted ends there."""
-        lasting = history.open_span(self._session, span.target, self._agent.no)
-        if lasting is not None:
-            if (lasting.status, lasting.network) == (span.status, span.network):
+        """Begin a span and end the open one, unless the open one has the same status."""
+        open_span = history.open_span(self._session, span.target, self._agent.no)
+        if open_span is not None:
+            if (open_span.status, open_span.network) == (span.status, span.network):
                 return
-            span = msgspec.structs.replace(span, start=max(span.start, lasting.start + 1))
+            span = msgspec.structs.replace(span, start=max(span.start, open_span.start + 1))
             history.close_span(self._session, span.target, self._agent.no, span.start)
         history.add_span(self._session, span)
         service = batches.service_of(self._session, span.target)
         history.mark_dirty(self._session, service, self._country, self._now)
 
-    def _keep_control(self) -> None:
+    def _store_control(self) -> None:
         for verdict in self._batch.control:
             measured = self._time(verdict.time)
-            if measured is not None:
-                target = batches.target_number(self._session, verdict.target)
-                body = zlib.compress(msgspec.json.encode(verdict), 6)
-                batches.set_control(self._session, target, self._agent.no, measured, body)
+            if measured is None:
+                continue
+            body = msgspec.json.encode(verdict)
+            if len(body) > MAX_VERDICT_BYTES:
+                self._ignored += 1
+                continue
+            target = batches.target_number(self._session, verdict.target)
+            batches.set_control(self._session, target, self._agent.no, measured, zlib.compress(body, 6))
 
 
 def clock_offset(sent: datetime, posted: datetime | None, received: datetime, rate: float = 1.0) -> timedelta:
@@ -263,11 +275,16 @@ def is_kept_time(moment: datetime, received: datetime, rate: float = 1.0) -> boo
 
 
 def pack(verdict: Verdict) -> bytes:
-    """The verdict's JSON, short of its last observations where it would be larger than the cap."""
-    return next(body for body in _ever_shorter(verdict) if len(zlib.compress(body, 6)) <= EVIDENCE_BYTES)
+    """The verdict's JSON, without its last observations where it would exceed the bounds of evidence."""
+    return next(
+        body
+        for body in _shortened(verdict)
+        if len(body) <= MAX_VERDICT_BYTES and len(zlib.compress(body, 6)) <= MAX_EVIDENCE_BYTES
+    )
 
 
-def _ever_shorter(verdict: Verdict) -> Iterator[bytes]:
+def _shortened(verdict: Verdict) -> Iterator[bytes]:
+    """The verdict, then with half of its observations again and again, then without anything large."""
     yield msgspec.json.encode(verdict)
     evidence = verdict.evidence
     while evidence.observations:

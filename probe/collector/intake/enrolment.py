@@ -1,7 +1,7 @@
-"""How a vantage joins: a sponsor's one-time token buys the registration of one public key.
+"""Enrolment of an agent: a sponsor's one-time token pays for the registration of one public key.
 
-The agent makes its key itself and only shows the public half. Tokens are 128 bits from the operating system and only
-their SHA-256 is kept; a token is good once, for a limited time, for one role.
+The agent makes its key itself and sends only the public half. A token has 128 random bits and is good once, for a
+limited time, for one role. Only its SHA-256 is stored.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from probe.collector.store.agents import AgentRow, TokenRow
 from probe.collector.web.responses import ApiError
 
 TOKEN_BYTES = 16
+"""Random bytes of a token; it is written in hexadecimal."""
 KEY_BYTES = 32
-"""Of a raw Ed25519 public key (RFC 8032)."""
+"""Bytes of a raw Ed25519 public key (RFC 8032)."""
 MAX_ASN = 2**32 - 1
+"""The highest AS number (RFC 6793)."""
 
 
 class EnrolmentRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What an agent asks with. `asn` and `country` stand in for what its batches leave out."""
+    """What an agent sends to enrol. `asn` and `country` are used where its batches leave them out."""
 
     token: str
     public_key: str
@@ -35,27 +37,27 @@ class EnrolmentRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_token(session: StoreSession, *, role: str, sponsor: str, now: datetime, ttl: timedelta) -> str:
-    """A new token, to be told to one volunteer; it cannot be read again later."""
+    """A new token for one volunteer, as text. Only its digest is stored: it cannot be read again."""
     token = secrets.token_hex(TOKEN_BYTES)
     agents.add_token(session, _digest(token), TokenRow(role, sponsor, to_ms(now + ttl), None), to_ms(now))
     return token
 
 
-def enrol(session: StoreSession, application: EnrolmentRequest, now: datetime) -> str:
-    """Register the agent; its id.
+def enrol(session: StoreSession, enrolment: EnrolmentRequest, now: datetime) -> str:
+    """Register an agent and return its id.
 
-    The same key with the same token is answered as the first time: the first answer may have been lost on its way.
+    A repetition with the same key and token gets the same id: the first answer may have been lost.
 
     Raises:
-        ApiError: the token is unknown, spent, out of date or for another role, or the key is no key.
+        ApiError: the token is unknown, used, expired or for another role, or the key is not a new Ed25519 key.
     """
-    key = _key(application.public_key)
-    if application.role not in agents.ROLES:
+    key = _key(enrolment.public_key)
+    if enrolment.role not in agents.ROLES:
         raise ApiError(400, "bad_role", "the role is vantage or control")
-    country = application.country
-    if not 0 <= application.asn <= MAX_ASN or not is_country(country):
+    country = enrolment.country
+    if not 0 <= enrolment.asn <= MAX_ASN or not is_country(country):
         raise ApiError(400, "bad_network", "the AS number or the country code is out of bounds")
-    digest = _digest(application.token)
+    digest = _digest(enrolment.token)
     token = agents.token(session, digest)
     holder = agents.agent_of_key(session, key)
     if token is None:
@@ -66,21 +68,21 @@ def enrol(session: StoreSession, application: EnrolmentRequest, now: datetime) -
         raise ApiError(401, "spent_token", "the token has been used")
     if token.expires < to_ms(now):
         raise ApiError(401, "expired_token", "the token is out of date; ask the sponsor for another")
-    if token.role != application.role:
+    if token.role != enrolment.role:
         raise ApiError(403, "wrong_role", "the token is for another role")
     if holder is not None:
         raise ApiError(409, "known_key", "this key has been enrolled before; make a new one")
     agent = secrets.token_hex(8)
     moment = to_ms(now)
     agents.add_agent(
-        session, AgentRow(0, agent, key, token.role, token.sponsor, application.asn, country, "active", "", 0, moment)
+        session, AgentRow(0, agent, key, token.role, token.sponsor, enrolment.asn, country, "active", "", 0, moment)
     )
     agents.spend_token(session, digest, agent, moment)
     return agent
 
 
 def is_country(text: str) -> bool:
-    """Whether this is an ISO 3166 alpha-2 code by its form, or empty for unknown."""
+    """Whether the text has the form of an ISO 3166 alpha-2 code, or is empty for unknown."""
     return not text or (len(text) == 2 and text.isascii() and text.isalpha() and text.isupper())
 
 

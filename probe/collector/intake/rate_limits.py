@@ -1,19 +1,30 @@
-"""How much one agent may send: token buckets. They count per agent id, never per address."""
+"""Rate limits for agents: token buckets for batches and for bytes.
+
+They count for an agent's id, never for an address: the collector keeps nobody's address, and many volunteers share one
+behind a carrier's NAT.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 
-BATCHES_PER_SECOND, BATCHES_AT_ONCE = 20.0, 400.0
-"""An agent sends one batch a round (minutes); after a month's outage it empties its outbox at this rate."""
-BYTES_PER_SECOND, BYTES_AT_ONCE = 512.0 * 1024, 16.0 * 1024 * 1024
-"""On the wire."""
-KEPT = 50_000
-"""Agents whose buckets are remembered; the one not heard for longest is forgotten, which fills its bucket."""
+BATCHES_PER_SECOND, MAX_BATCHES_AT_ONCE = 20.0, 400.0
+"""An agent sends one batch a round, that is every few minutes. After a month's outage it empties its outbox at this
+rate."""
+BYTES_PER_SECOND, MAX_BYTES_AT_ONCE = 512.0 * 1024, 16.0 * 1024 * 1024
+"""Bytes as received, before they are inflated."""
+MAX_AGENTS = 50_000
+"""Agents whose buckets are kept. The one that sent nothing for longest is dropped first, which fills its bucket."""
 
 
 class TokenBucket:
-    """Tokens that refill at a steady rate up to a bound."""
+    """Tokens that refill at a steady rate up to a size.
+
+    Args:
+        rate: tokens a second.
+        size: the most it holds; it begins full.
+        now: seconds of a monotonic clock.
+    """
 
     __slots__ = ("at", "level", "rate", "size")
 
@@ -24,7 +35,7 @@ class TokenBucket:
         self.at = now
 
     def take(self, amount: float, now: float) -> float:
-        """Take so many tokens; 0 when there were enough, else the seconds until there will be."""
+        """Take tokens: 0 when there were enough, else the seconds until there will be, and nothing is taken."""
         self.level = min(self.size, self.level + (now - self.at) * self.rate)
         self.at = now
         if self.level >= amount:
@@ -34,10 +45,10 @@ class TokenBucket:
 
 
 class RateLimits:
-    """The buckets of all agents. `now` is seconds of a monotonic clock.
+    """The buckets of all agents.
 
     Args:
-        scale: by how much to multiply every limit (a laboratory's clock runs fast).
+        scale: factor for every limit; a laboratory's clock runs fast.
     """
 
     def __init__(self, scale: float = 1.0) -> None:
@@ -45,14 +56,14 @@ class RateLimits:
         self._buckets: OrderedDict[str, tuple[TokenBucket, TokenBucket]] = OrderedDict()
 
     def take(self, agent: str, size: int, now: float) -> float:
-        """Count a batch of this size; 0 when it may come in, else the seconds to wait."""
+        """Count a batch of so many bytes: 0 when it is within the limits, else the seconds to wait."""
         pair = self._buckets.pop(agent, None)
         if pair is None:
             pair = (
-                TokenBucket(BATCHES_PER_SECOND * self._scale, BATCHES_AT_ONCE * self._scale, now),
-                TokenBucket(BYTES_PER_SECOND * self._scale, BYTES_AT_ONCE * self._scale, now),
+                TokenBucket(BATCHES_PER_SECOND * self._scale, MAX_BATCHES_AT_ONCE * self._scale, now),
+                TokenBucket(BYTES_PER_SECOND * self._scale, MAX_BYTES_AT_ONCE * self._scale, now),
             )
         self._buckets[agent] = pair
-        if len(self._buckets) > KEPT:
+        if len(self._buckets) > MAX_AGENTS:
             self._buckets.popitem(last=False)
         return max(pair[0].take(1.0, now), pair[1].take(float(size), now))

@@ -1,7 +1,8 @@
-"""From a request to a `VerifiedBatch`: everything that must be true of a batch before the database hears of it.
+"""Checks of a batch before it reaches the database: size, gzip, signature, JSON, bounds.
 
-The order is that of cost: who says it is, how much has it sent lately, how large is it, does it inflate within bounds,
-has it been signed by that agent for this collector, is it a batch, and are its parts within bounds.
+The cheap checks come first. The sender and its rate limit are checked before (`agents_api`). Every check is bounded in
+work: the wire by `MAX_COMPRESSED`, the inflated body by `MAX_BYTES`, nesting by the JSON decoder, and the lists by the
+constants here.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import base64
 import binascii
 import re
 import zlib
+from collections.abc import Iterator
 from datetime import datetime
 from hashlib import sha256
 
@@ -22,20 +24,25 @@ from probe.collector.intake.enrolment import MAX_ASN, is_country
 from probe.collector.store.agents import AgentRow
 from probe.collector.web.responses import ApiError
 from probe.errors import RecordError
-from probe.formats.batch import MAX_BYTES, MAX_CHANGES, MAX_COMPRESSED, Batch, decode, signed_bytes
+from probe.formats.batch import MAX_BYTES, MAX_CAUSES, MAX_CHANGES, MAX_COMPRESSED, Batch, decode, signed_bytes
 from probe.model.target import MAX_LENGTH
-from probe.model.verdict import Status, VantageState
+from probe.model.transition import VANTAGE, Transition
+from probe.model.verdict import Status, VantageState, Verdict
 
 MAX_ROUNDS = 20_000
 """Rounds in one batch: a month of five-minute rounds is 8,640."""
 MAX_TARGETS = 50_000
 """Statuses, services or control verdicts in one batch."""
-MAX_SERVICE = 120
+MAX_SERVICE_LENGTH = 120
 """Characters of a service's name."""
-MAX_INTERVAL = 7 * 86_400
-"""Seconds between rounds."""
-YEARS = (1990, 2200)
-"""Moments outside of these are no moments of ours; inside of them no arithmetic overflows."""
+MIN_YEAR, MAX_YEAR = 1990, 2200
+"""Times outside of these years are refused; inside of them no arithmetic overflows."""
+MAX_VALUES = 50_000
+"""Numbers, texts and times in one verdict: some hundreds for a blocked target, some thousands for a range."""
+MAX_NUMBER = 2**53
+"""Absolute value of a number in evidence: JSON numbers are exact up to here."""
+MAX_TEXT_LENGTH = 64 * 1024
+"""Characters of one text in evidence."""
 _EPOCH = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _STATES = frozenset(VantageState)
 _STATUSES = frozenset(Status)
@@ -59,8 +66,10 @@ def signature_of(text: str) -> bytes:
 def inflate(raw: bytes, encoding: str) -> bytes:
     """The signed body.
 
+    Only one gzip member is read. What follows it is not covered by the signature, so it is refused.
+
     Raises:
-        ApiError: it is too large, on the wire or inflated, or not gzip.
+        ApiError: the body is too large, on the wire or inflated, or is not one gzip member.
     """
     if len(raw) > MAX_COMPRESSED:
         raise ApiError(413, "too_large", f"a batch is at most {MAX_COMPRESSED} bytes on the wire")
@@ -77,18 +86,21 @@ def inflate(raw: bytes, encoding: str) -> bytes:
         raise ApiError(413, "too_large", f"a batch is at most {MAX_BYTES} bytes inflated")
     if not inflater.eof:
         raise ApiError(400, "bad_gzip", "the body ends early")
+    if inflater.unused_data:
+        raise ApiError(400, "bad_gzip", "bytes follow the end of the gzip body")
     return body
 
 
 class BatchRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A batch as it came.
+    """A batch as it was received.
 
     Attributes:
         raw: the body.
-        encoding: of the body, by its header.
+        encoding: the body's `Content-Encoding`.
         signature: 64 bytes.
         posted: the agent's clock at the request; None when it did not say.
-        received: ours, and `rate` how fast it runs.
+        received: the collector's clock at the request.
+        rate: speed of the collector's clock.
     """
 
     raw: bytes
@@ -99,20 +111,20 @@ class BatchRequest(msgspec.Struct, frozen=True, kw_only=True):
     rate: float = 1.0
 
 
-def verify_batch(agent: AgentRow, delivery: BatchRequest, origin: str) -> VerifiedBatch:
+def verify_batch(agent: AgentRow, request: BatchRequest, origin: str) -> VerifiedBatch:
     """Check a batch.
 
     Args:
-        agent: who says it is.
-        delivery: what came.
-        origin: of this collector, inside what is signed.
+        agent: the agent that the request names.
+        request: what was received.
+        origin: of this collector; it is part of what is signed.
 
     Raises:
-        ApiError: it cannot be taken in.
+        ApiError: the batch is refused.
     """
-    body = inflate(delivery.raw, delivery.encoding)
+    body = inflate(request.raw, request.encoding)
     try:
-        Ed25519PublicKey.from_public_bytes(agent.pubkey).verify(delivery.signature, signed_bytes(origin, body))
+        Ed25519PublicKey.from_public_bytes(agent.pubkey).verify(request.signature, signed_bytes(origin, body))
     except (InvalidSignature, ValueError) as error:
         raise ApiError(401, "bad_signature", "the signature is not this agent's over this body and origin") from error
     try:
@@ -121,58 +133,99 @@ def verify_batch(agent: AgentRow, delivery: BatchRequest, origin: str) -> Verifi
         raise ApiError(400, "bad_batch", error.what[:200]) from error
     if batch.agent != agent.id:
         raise ApiError(400, "bad_batch", "the batch names another agent than its header")
+    if len(batch.changes) > MAX_CHANGES:
+        raise ApiError(413, "too_large", f"a batch carries at most {MAX_CHANGES} changes")
     fault = find_fault(batch)
     if fault:
         raise ApiError(400, "bad_batch", fault)
-    if len(batch.changes) > MAX_CHANGES:
-        raise ApiError(413, "too_large", f"a batch carries at most {MAX_CHANGES} changes")
-    zipped = delivery.encoding == "gzip"
+    zipped = request.encoding == "gzip"
     return VerifiedBatch(
         batch=batch,
         digest=sha256(body).digest(),
-        raw=delivery.raw if zipped else zlib.compress(delivery.raw, 6, wbits=31),
-        signature=delivery.signature,
-        posted=delivery.posted,
-        received=delivery.received,
-        rate=delivery.rate,
+        raw=request.raw if zipped else zlib.compress(request.raw, 6, wbits=31),
+        signature=request.signature,
+        posted=request.posted,
+        received=request.received,
+        rate=request.rate,
     )
 
 
 def find_fault(batch: Batch) -> str:
-    """What is out of bounds in a batch; empty when nothing is."""
+    """What is out of bounds in a decoded batch; empty when nothing is."""
     if not _EPOCH.fullmatch(batch.epoch) or not 1 <= batch.seq < 2**53:
         return "epoch or sequence number out of bounds"
-    if not 0 < batch.interval <= MAX_INTERVAL:
-        return "interval out of bounds"
     if not 0 <= batch.network.asn <= MAX_ASN or not is_country(batch.network.country):
         return "network out of bounds"
     if len(batch.rounds) > MAX_ROUNDS or max(map(len, (batch.settled, batch.services, batch.control))) > MAX_TARGETS:
         return "too many rounds or targets"
-    for one in batch.rounds:
-        if one.state not in _STATES or not 0 <= one.seconds <= MAX_INTERVAL or not 0 <= one.measured <= 2**31:
-            return "a round is out of bounds"
-    if not all(0 < len(name) <= MAX_SERVICE and name.isprintable() for name in batch.services.values()):
+    if not all(report.state in _STATES for report in batch.rounds):
+        return "a round has a state that does not exist"
+    if not all(0 < len(name) <= MAX_SERVICE_LENGTH and name.isprintable() for name in batch.services.values()):
         return "a service's name is empty, too long or not printable"
-    if not all(_is_moment(moment) for moment in _moments(batch)):
-        return "a moment lacks its zone or is out of bounds"
-    transitions = [change.transition for change in batch.changes]
-    if not all(item.target == "vantage" or {item.before, item.after} <= _STATUSES for item in transitions):
-        return "a change passes between statuses that do not exist"
+    if not all(_is_time(time) for time in _times(batch)):
+        return "a time lacks its zone or is out of bounds"
     if not all(0 < len(text) <= MAX_LENGTH and text.isprintable() for text in _targets(batch)):
         return "a target is empty, too long or not printable"
+    transitions = [change.transition for change in batch.changes]
+    if not all(item.target == VANTAGE or {item.before, item.after} <= _STATUSES for item in transitions):
+        return "a change passes between statuses that do not exist"
+    if not all(len(item.causes) <= MAX_CAUSES for item in transitions):
+        return "a change has too many causes"
+    if any(len(verdict.causes) > MAX_CAUSES for verdict in _verdicts(batch)):
+        return "a verdict has too many causes"
+    records: list[Transition | Verdict] = [*transitions, *_verdicts(batch)]
+    return next((fault for record in records if (fault := _fault_in_values(record))), "")
+
+
+def _verdicts(batch: Batch) -> Iterator[Verdict]:
+    yield from (change.verdict for change in batch.changes if change.verdict is not None)
+    yield from batch.control
+
+
+def _fault_in_values(record: Transition | Verdict) -> str:
+    """What is out of bounds inside a transition or a verdict; pages compute with their numbers and times."""
+    for number, value in enumerate(_values(record)):
+        if number >= MAX_VALUES:
+            return "a change or a verdict has too many values"
+        match value:
+            case str() if len(value) > MAX_TEXT_LENGTH:
+                return "a text in evidence is too long"
+            case int() | float() if not -MAX_NUMBER <= value <= MAX_NUMBER:
+                return "a number in evidence is out of bounds"
+            case datetime() if not _is_time(value):
+                return "a time in evidence lacks its zone or is out of bounds"
     return ""
 
 
-def _targets(batch: Batch) -> list[str]:
-    found = [*batch.services, *(item.target for item in batch.settled)]
-    return [*found, *(change.transition.target for change in batch.changes), *(item.target for item in batch.control)]
+def _values(record: object) -> Iterator[object]:
+    """Every value inside a record, however deep, one at a time."""
+    pending = [record]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, msgspec.Struct):
+            pending.extend(getattr(value, name) for name in value.__struct_fields__)
+        elif isinstance(value, dict):
+            pending.extend(value)
+            pending.extend(value.values())
+        elif isinstance(value, list | tuple):
+            pending.extend(value)
+        else:
+            yield value
 
 
-def _moments(batch: Batch) -> list[datetime]:
-    found = [batch.sent, *(item.start for item in batch.rounds), *(item.since for item in batch.settled)]
-    found += [moment for change in batch.changes for moment in (change.transition.time, change.transition.onset)]
-    return [*found, *(verdict.time for verdict in batch.control)]
+def _targets(batch: Batch) -> Iterator[str]:
+    yield from batch.services
+    yield from (item.target for item in batch.settled)
+    yield from (change.transition.target for change in batch.changes)
+    yield from (verdict.target for verdict in _verdicts(batch))
 
 
-def _is_moment(moment: datetime) -> bool:
-    return moment.tzinfo is not None and YEARS[0] <= moment.year <= YEARS[1]
+def _times(batch: Batch) -> Iterator[datetime]:
+    yield batch.sent
+    yield from (report.start for report in batch.rounds)
+    yield from (item.since for item in batch.settled)
+    yield from (time for change in batch.changes for time in (change.transition.time, change.transition.onset))
+
+
+def _is_time(time: datetime) -> bool:
+    return time.tzinfo is not None and MIN_YEAR <= time.year <= MAX_YEAR

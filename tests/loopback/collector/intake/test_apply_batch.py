@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probe.collector.intake.apply_batch import (
-    EVIDENCE_BYTES,
+    MAX_EVIDENCE_BYTES,
+    MAX_VERDICT_BYTES,
     BatchOutcome,
     BatchResult,
     VerifiedBatch,
@@ -223,9 +224,22 @@ def test_evidence_beyond_the_cap_loses_its_end_and_says_so() -> None:
     body = pack(large)
 
     kept = msgspec.json.decode(body, type=Verdict)
-    assert len(zlib.compress(body, 6)) <= EVIDENCE_BYTES
+    assert len(zlib.compress(body, 6)) <= MAX_EVIDENCE_BYTES
     assert 0 < len(kept.evidence.observations) < 900
     assert kept.evidence.notes == ("trimmed",)
+
+
+def test_evidence_that_compresses_well_is_cut_by_its_size_too() -> None:
+    """Eight kilobytes may inflate to eight megabytes."""
+    verdict = blocked_verdict(T, "a.example", NOW)
+    same = tuple(Connection(address="192.0.2.1", port=443, detail="x" * 1000) for _ in range(900))
+    large = msgspec.structs.replace(verdict, evidence=msgspec.structs.replace(verdict.evidence, observations=same))
+    assert len(zlib.compress(msgspec.json.encode(large), 6)) <= MAX_EVIDENCE_BYTES
+
+    body = pack(large)
+
+    assert len(body) <= MAX_VERDICT_BYTES
+    assert msgspec.json.decode(body, type=Verdict).evidence.notes == ("trimmed",)
 
 
 async def test_most_agents_word_says_which_service_a_target_belongs_to(bench: Bench) -> None:

@@ -58,7 +58,7 @@ async def test_a_key_is_enrolled_once(server: Server) -> None:
         b"{}",
         b"[1",
         b'{"token":"\xff"}',
-        b'{"x":' * 1500,
+        b'{"x":' * 800,
         b'{"token":1,"public_key":""}',
         b'{"token":"t","public_key":"AAAA"}',
         b'{"token":"t","public_key":"' + base64.b64encode(bytes(32)) + b'","country":"Russia"}',
@@ -70,6 +70,13 @@ async def test_what_is_no_application_is_refused(server: Server, body: bytes) ->
     async with server.http.post(f"{server.page}/api/v1/enrol", data=body) as answer:
         assert answer.status == 400
         assert set((await answer.json())["error"]) == {"code", "message"}
+
+
+async def test_an_enrolment_of_more_than_four_kibibytes_is_refused(server: Server) -> None:
+    """A real one has two hundred bytes."""
+    body = b'{"token":"' + b"a" * 5000 + b'","public_key":""}'
+    async with server.http.post(f"{server.page}/api/v1/enrol", data=body) as answer:
+        assert (answer.status, (await answer.json())["error"]["code"]) == (413, "too_large")
 
 
 async def test_tokens_are_not_to_be_read_from_the_database(server: Server) -> None:

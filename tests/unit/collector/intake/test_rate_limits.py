@@ -24,7 +24,7 @@ def test_a_bucket_never_holds_more_than_its_size() -> None:
 def test_one_agent_does_not_use_up_what_another_may_send() -> None:
     """Buckets are per agent."""
     guard = RateLimits()
-    for _ in range(int(rate_limits.BATCHES_AT_ONCE)):
+    for _ in range(int(rate_limits.MAX_BATCHES_AT_ONCE)):
         assert guard.take("a", 100, 0.0) == 0.0
 
     assert guard.take("a", 100, 0.0) > 0
@@ -42,7 +42,7 @@ def test_bytes_are_counted_too() -> None:
 def test_only_so_many_agents_are_remembered() -> None:
     """The one not heard for longest is forgotten."""
     guard = RateLimits()
-    for n in range(rate_limits.KEPT + 5):
+    for n in range(rate_limits.MAX_AGENTS + 5):
         guard.take(str(n), 1, 0.0)
 
-    assert len(guard._buckets) == rate_limits.KEPT
+    assert len(guard._buckets) == rate_limits.MAX_AGENTS

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
+import json
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,7 +24,8 @@ from probe.collector.web.responses import ApiError
 from probe.formats.batch import MAX_BYTES, Batch, ReportedChange, ReportedStatus, RoundReport, encode, signed_bytes
 from probe.model.event import Network
 from probe.model.transition import Transition
-from probe.model.verdict import Status
+from probe.model.verdict import Cause, Status
+from tests.loopback.collector.vantages import blocked_verdict, change
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
@@ -56,10 +62,10 @@ def refused(call: object) -> int:
 @pytest.mark.parametrize("encoding", ["gzip", "", "identity"])
 def test_a_good_batch_is_opened_and_kept_compressed_as_it_came(encoding: str) -> None:
     """Third parties can verify the signature over what is kept."""
-    parcel = verify_batch(AGENT, delivered(encode(GOOD), encoding), ORIGIN)
+    verified = verify_batch(AGENT, delivered(encode(GOOD), encoding), ORIGIN)
 
-    assert parcel.batch == GOOD
-    assert gzip.decompress(parcel.raw) == encode(GOOD)
+    assert verified.batch == GOOD
+    assert gzip.decompress(verified.raw) == encode(GOOD)
 
 
 def test_a_bomb_stops_at_the_bound() -> None:
@@ -73,6 +79,32 @@ def test_what_is_no_gzip_or_cut_short_is_refused() -> None:
 
     assert [refused(lambda raw=raw: inflate(raw, "gzip")) for raw in (b"x", b"", whole[:-3])] == [400, 400, 400]
     assert refused(lambda: inflate(whole, "br")) == 415
+
+
+def test_bytes_after_the_gzip_body_are_refused() -> None:
+    """A second member or any other byte is not covered by the signature, and would be stored with the body."""
+    whole = gzip.compress(b"x" * 100)
+
+    assert inflate(whole, "gzip") == b"x" * 100
+    assert [refused(lambda raw=raw: inflate(raw, "gzip")) for raw in (whole + whole, whole + b"\0")] == [400, 400]
+
+
+def test_deep_json_and_long_numbers_are_refused_within_a_second() -> None:
+    """The work on a body of the largest size is bounded, whatever its form."""
+    head = encode(GOOD)[:-1]
+    began = time.perf_counter()
+    for tail in (
+        b"[" * 4_000_000,
+        b"[],".join([b"[", *[b""] * 1_000_000, b"[]]"]),
+        b"9" * 7_000_000,
+        b"1" + b"0" * 5009,
+    ):
+        with contextlib.suppress(ApiError):
+            verify_batch(AGENT, delivered(head + b',"odd":' + tail + b"}"), ORIGIN)
+        with contextlib.suppress(ApiError):
+            verify_batch(AGENT, delivered(head + b',"seq":' + tail + b"}"), ORIGIN)
+
+    assert time.process_time() - began < 8 * 1.0
 
 
 def test_a_signature_must_be_sixty_four_bytes_in_base64() -> None:
@@ -102,11 +134,9 @@ def transition(**more: object) -> tuple[ReportedChange, ...]:
 BAD = {
     "epoch": {"epoch": "e/1"},
     "seq": {"seq": 0},
-    "interval": {"interval": float("nan")},
     "country": {"network": Network(asn=1, country="ru")},
     "asn": {"network": Network(asn=-1)},
     "state": {"rounds": (RoundReport(start=NOW, seconds=1, targets=1, measured=1, state="well"),)},
-    "seconds": {"rounds": (RoundReport(start=NOW, seconds=-1, targets=1, measured=1),)},
     "service": {"services": {"a.example": "A\nB"}},
     "target": {"services": {"a\u202eb": "A"}},
     "long": {"settled": (ReportedStatus(target="a" * 3000, status=Status.DOWN, since=NOW),)},
@@ -127,6 +157,104 @@ def test_what_is_within_bounds_has_no_fault() -> None:
     """Also a change of the vantage itself, whose states are not statuses."""
     assert find_fault(GOOD) == ""
     assert find_fault(msgspec.structs.replace(GOOD, changes=transition(target="vantage", after="offline"))) == ""
+
+
+VERDICT = blocked_verdict("https://a.example/", "a.example", NOW)
+FULL = msgspec.structs.replace(
+    GOOD,
+    changes=(change("https://a.example/", Status.BLOCKED, NOW, Cause.DNS_SPOOFED, verdict=VERDICT),),
+    control=(VERDICT,),
+)
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Every value of a batch with the way to it."""
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(inner, (*path, key))
+    else:
+        yield path, value
+
+
+def with_leaf(path: tuple[Any, ...], value: Any) -> bytes:
+    """The full batch as JSON, with another value at one place."""
+    whole = json.loads(encode(FULL))
+    at = whole
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = value
+    return json.dumps(whole).encode()
+
+
+def paths_of(*kinds: type) -> list[tuple[Any, ...]]:
+    """The ways to all values of these kinds in the full batch."""
+    found = leaves(json.loads(encode(FULL)))
+    return [path for path, value in found if isinstance(value, kinds) and not isinstance(value, bool)]
+
+
+def named(path: tuple[Any, ...]) -> str:
+    """A path as a test id."""
+    return ".".join(map(str, path))
+
+
+@pytest.mark.parametrize("path", paths_of(int, float), ids=named)
+def test_every_number_of_a_batch_is_bounded(path: tuple[Any, ...]) -> None:
+    """Counters, times taken, lengths in evidence: a number of 401 digits is refused wherever it stands."""
+    for number in (10**400, -(10**400), 1e300, 2**63):
+        assert refused(lambda number=number: verify_batch(AGENT, delivered(with_leaf(path, number)), ORIGIN)) == 400
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in RoundReport.__struct_fields__ if name not in ("start", "state", "notes")]
+)
+def test_a_round_counts_nothing_negative(name: str) -> None:
+    """Such a number would make a counter in `/metrics` decrease."""
+    assert refused(lambda: verify_batch(AGENT, delivered(with_leaf(("rounds", 0, name), -1)), ORIGIN)) == 400
+
+
+TIMES = [path for path in paths_of(str) if path[-1] in ("sent", "start", "since", "time", "onset", "at")]
+
+
+@pytest.mark.parametrize("path", TIMES, ids=named)
+def test_every_time_of_a_batch_is_bounded(path: tuple[Any, ...]) -> None:
+    """Also those inside a verdict: pages compute with them."""
+    for text in ("2026-05-04T00:00:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"):
+        assert refused(lambda text=text: verify_batch(AGENT, delivered(with_leaf(path, text)), ORIGIN)) == 400
+
+
+def test_times_are_found_at_every_level() -> None:
+    """The list above is not empty by mistake."""
+    assert {path[0] for path in TIMES} == {"sent", "rounds", "settled", "changes", "control"}
+
+
+TEXTS = [path for path in paths_of(str) if path not in TIMES and path[0] in ("changes", "control", "settled", "rounds")]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=named)
+def test_every_text_of_a_batch_is_bounded(path: tuple[Any, ...]) -> None:
+    """A hundred thousand characters are refused wherever they stand."""
+    assert refused(lambda: verify_batch(AGENT, delivered(with_leaf(path, "a" * 100_000)), ORIGIN)) == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("rounds", 0, "notes"), ["clock"] * 65),
+        (("settled", 0, "causes"), ["tcp.reset"] * 65),
+        (("changes", 0, "transition", "causes"), ["tcp.reset"] * 65),
+        (("changes", 0, "verdict", "causes"), ["tcp.reset"] * 65),
+        (("changes", 0, "verdict", "evidence", "notes"), [""] * 60_000),
+        (("changes", 0, "transition", "evidence"), {str(n): n for n in range(60_000)}),
+    ],
+)
+def test_every_list_of_a_batch_is_bounded(path: tuple[Any, ...], value: Any) -> None:
+    """By more than any agent sends."""
+    assert refused(lambda: verify_batch(AGENT, delivered(with_leaf(path, value)), ORIGIN)) == 400
+
+
+def test_the_full_batch_itself_is_taken() -> None:
+    """What the tests above change is accepted unchanged."""
+    assert verify_batch(AGENT, delivered(encode(FULL)), ORIGIN).batch == FULL
 
 
 @settings(max_examples=200, deadline=None)
