@@ -137,7 +137,7 @@ def test_an_explanation_can_be_read_and_drawn(series: list[bytes], tmp_path: Pat
     )
 
     assert done.returncode == 0
-    assert done.stdout.decode().startswith("https://t0.example/ is believed blocked since 2017-05-01 11:57 UTC")
+    assert done.stdout.decode().startswith("https://t0.example/ is blocked since 2017-05-01 11:57 UTC")
     assert (tmp_path / "t0.svg").read_text().startswith("<svg")
 
 
