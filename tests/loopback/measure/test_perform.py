@@ -37,7 +37,7 @@ class Script:
         self.told.append(type(observation).__name__)
         self._fresh += self._react(observation)
 
-    def over(self, step: Step) -> None:
+    def finish(self, step: Step) -> None:
         """Note it."""
         self.told.append("over")
 
