@@ -13,7 +13,7 @@ import msgspec
 
 from probe.agent.identity import write_private_file
 from probe.errors import TargetError
-from probe.judge.hits import hits
+from probe.judge.control import hits
 from probe.model.observation import Connection
 from probe.model.step import Purpose
 from probe.model.target import RangeTarget, parse

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from hashlib import sha256
 from urllib.parse import urlsplit
 
-from probe.judge.acquittal import dated
+from probe.judge.address_ownership import fails_by_date
+from probe.judge.blockpages import fingerprints_of
 from probe.model.failure import Failure
 from probe.model.observation import Exchange, Observation, TlsHandshake
 from probe.model.verdict import AnchorResult
@@ -28,7 +29,7 @@ def classify(url: str, seen: Sequence[Observation]) -> AnchorResult:
     """
     last = seen[-1] if seen else None
     if isinstance(last, TlsHandshake) and last.failure is Failure.CERTIFICATE:
-        outdated = last.certificate is not None and dated(last.certificate.error)
+        outdated = last.certificate is not None and fails_by_date(last.certificate.error)
         return AnchorResult(Failure.CERTIFICATE, foreign=not outdated, outdated=outdated)
     if not isinstance(last, Exchange):
         return AnchorResult(Failure.TIMEOUT if last is None else last.failure)
@@ -41,7 +42,7 @@ def classify(url: str, seen: Sequence[Observation]) -> AnchorResult:
 
 def _is_foreign(url: str, page: Exchange) -> bool:
     path = urlsplit(url).path
-    if page.marks or page.status == _NETWORK_AUTHENTICATION_REQUIRED:
+    if fingerprints_of(page) or page.status == _NETWORK_AUTHENTICATION_REQUIRED:
         return True
     if page.location:
         return not shares_host(url, page.location)

@@ -1,69 +1,78 @@
-"""Known block pages, and known pages that only look like one.
+"""Known block pages, and known pages that only look like one, recognised from the facts that evidence stores of a page.
 
-The patterns are facts from open reporting: hosts to which Russian providers redirect (their own notices, as quoted in
-public threads and in OONI's fingerprints), phrases of the notices that the law prescribes, and notices of other
-countries. A mark names its pattern: `ru.mts` is a block page; a mark beginning with `own.` is the server's or its
-content network's own word (a CAPTCHA, a refusal by country) and speaks against blocking, even beside a block page's.
+The fingerprints come from open reporting: hosts to which Russian providers redirect (quoted in public threads and in
+OONI's fingerprints), phrases of the block pages that laws prescribe, and block pages of other countries. An id names
+its page: `ru.mts` is a block page. An id beginning with `own.` is a page of the server or its content network (a
+CAPTCHA, a refusal by country) and speaks against blocking, even beside a block page's.
 
-A mark means something only on a page that came in clear text, or at the end of redirects of which one did. Over TLS
-that verified from the first hop on, a page is the server's own word whatever it says: only the holder of the key can
-have written it. (A provider-side refusal, like `vk.com/blank.php?rkn=`, reads like a block page and is none.)
+A fingerprint counts only on a page that came in clear text, or at the end of redirects of which one did. A page over
+TLS that verified from the first hop on is the server's own, whatever it says: only the holder of the key can have
+written it. (A refusal by the site, like `vk.com/blank.php?rkn=`, reads like a block page and is none.)
+
+Evidence stores what the page was (`Exchange.sample`, `location`, `headers`, `server`), never which fingerprint it has:
+a fingerprint that is added later finds block pages in old evidence too. Versions up to 0.1.0 stored ids in
+`Exchange.marks` in place of a sample; they still count.
 """
 
-# ruff: noqa: RUF001 - the notices are written in Cyrillic and Turkish letters
+# ruff: noqa: RUF001 - block pages are written in Cyrillic and Turkish letters
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
 from probe.judge.sites import host_of
+from probe.model.observation import Exchange
 
-BODY_LIMIT = 65_536
-"""Characters of a body that are searched: the notices stand at the top of short pages."""
+MAX_TEXT_CHARACTERS = 8_192
+"""Characters of a stored sample that are searched; a measurement stores fewer (`probe.measure.page_sample`), evidence
+from elsewhere may hold any number."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
-    """One known page.
+class Fingerprint:
+    """One known page. Each of its signs alone identifies it.
 
     Attributes:
-        id: the mark.
-        hosts: it redirects to one of these hosts or below.
-        location: or to a URL that contains this.
-        body: or its body contains one of these phrases, whatever their case.
-        header: or a header field of this name has a value that contains this, as (name, part).
+        id: stable; stored evidence may hold it.
+        hosts: the page is a redirect to one of these hosts or a host below.
+        location: or a redirect to a URL that contains this.
+        text: or its sample contains one of these phrases, in lower case.
+        header: or it has a header field of this name.
+        server: or its Server header field contains this, in lower case.
         source: where it was seen.
     """
 
     id: str
     hosts: tuple[str, ...] = ()
     location: str = ""
-    body: tuple[str, ...] = ()
-    header: tuple[str, str] | None = None
+    text: tuple[str, ...] = ()
+    header: str = ""
+    server: str = ""
     source: str = ""
 
 
-_RU = "notices of Russian providers, OONI blocking-fingerprints 2024-10"
+_RU = "block pages of Russian providers, OONI blocking-fingerprints 2024-10"
 _OPEN = "OONI blocking-fingerprints 2024-10"
 
-PATTERNS: tuple[Pattern, ...] = (
-    Pattern("ru.rostelecom", hosts=("warning.rt.ru", "block.rt.ru", "zapret.sibirtelecom.ru"), source=_RU),
-    Pattern("ru.ttk", hosts=("fz139.ttk.ru", "fz139.transtk.ru"), source=_RU),
-    Pattern("ru.ertelecom", hosts=("lawfilter.ertelecom.ru", "lawfilter.domru.ru"), source=_RU),
-    Pattern("ru.mts", hosts=("blocked.mts.ru", "subblock.mts.ru", "blocked.mgts.ru"), source=_RU),
-    Pattern("ru.megafon", hosts=("m.megafonpro.ru", "forbidden.yota.ru"), source=_RU),
-    Pattern("ru.tele2", hosts=("t2blocked.com", "blocked.t2.ru"), source=_RU),
-    Pattern("ru.beeline", hosts=("blackhole.beeline.ru", "block.beeline.ru"), source=_RU),
-    Pattern("ru.netbynet", hosts=("blocked.netbynet.ru",), source=_RU),
-    Pattern("ru.akado", hosts=("blocked.akado.ru",), source=_RU),
-    Pattern("ru.2090000", hosts=("zapret.2090000.ru",), source=_RU),
-    Pattern("ru.is74", hosts=("you-shall-not-pass.is74.ru",), source=_RU),
-    Pattern("ru.tinkoff", hosts=("blocked.tinkoff.ru", "blocked.tbank.ru"), source=_RU),
-    Pattern("ru.register", body=("eais.rkn.gov.ru", "blocklist.rkn.gov.ru", "zapret-info.gov.ru"), source=_RU),
-    Pattern(
+FINGERPRINTS: tuple[Fingerprint, ...] = (
+    Fingerprint("ru.rostelecom", hosts=("warning.rt.ru", "block.rt.ru", "zapret.sibirtelecom.ru"), source=_RU),
+    Fingerprint("ru.ttk", hosts=("fz139.ttk.ru", "fz139.transtk.ru"), source=_RU),
+    Fingerprint("ru.ertelecom", hosts=("lawfilter.ertelecom.ru", "lawfilter.domru.ru"), source=_RU),
+    Fingerprint("ru.mts", hosts=("blocked.mts.ru", "subblock.mts.ru", "blocked.mgts.ru"), source=_RU),
+    Fingerprint("ru.megafon", hosts=("m.megafonpro.ru", "forbidden.yota.ru"), source=_RU),
+    Fingerprint("ru.tele2", hosts=("t2blocked.com", "blocked.t2.ru"), source=_RU),
+    Fingerprint("ru.beeline", hosts=("blackhole.beeline.ru", "block.beeline.ru"), source=_RU),
+    Fingerprint("ru.netbynet", hosts=("blocked.netbynet.ru",), source=_RU),
+    Fingerprint("ru.akado", hosts=("blocked.akado.ru",), source=_RU),
+    Fingerprint("ru.2090000", hosts=("zapret.2090000.ru",), source=_RU),
+    Fingerprint("ru.is74", hosts=("you-shall-not-pass.is74.ru",), source=_RU),
+    Fingerprint("ru.tinkoff", hosts=("blocked.tinkoff.ru", "blocked.tbank.ru"), source=_RU),
+    Fingerprint("ru.register", text=("eais.rkn.gov.ru", "blocklist.rkn.gov.ru", "zapret-info.gov.ru"), source=_RU),
+    Fingerprint(
         "ru.law",
-        body=(
+        text=(
             "доступ к запрашиваемому ресурсу ограничен",
             "доступ к информационному ресурсу ограничен",
             "ресурс заблокирован по решению",
@@ -71,71 +80,71 @@ PATTERNS: tuple[Pattern, ...] = (
             "доступ ограничен в соответствии с федеральным",
             "заблокирован в соответствии с федеральным",
         ),
-        source="wording of the notice under Russian law 149-FZ",
+        source="wording of block pages under Russian law 149-FZ",
     ),
-    Pattern("by.mininfo", hosts=("82.209.230.23",), location="/mininfo/", source=_OPEN),
-    Pattern("by.mts", location="internet.mts.by/blocked", source=_OPEN),
-    Pattern("ir.peyvandha", location="peyvandha.ir", body=("peyvandha.ir", "internet.ir/"), source=_OPEN),
-    Pattern(
+    Fingerprint("by.mininfo", hosts=("82.209.230.23",), location="/mininfo/", source=_OPEN),
+    Fingerprint("by.mts", location="internet.mts.by/blocked", source=_OPEN),
+    Fingerprint("ir.peyvandha", location="peyvandha.ir", text=("peyvandha.ir", "internet.ir/"), source=_OPEN),
+    Fingerprint(
         "ir.frame",
-        body=('<iframe src="http://10.10.34.3',),
-        source="Iran's notice, an inner frame of a private address",
+        text=('<iframe src="http://10.10.34.3',),
+        source="Iran's block page, an inner frame from a private address",
     ),
-    Pattern("tr.btk", body=("5651 sayılı kanun",), hosts=("aidiyet.btk.gov.tr",), source=_OPEN),
-    Pattern(
+    Fingerprint("tr.btk", text=("5651 sayılı kanun",), hosts=("aidiyet.btk.gov.tr",), source=_OPEN),
+    Fingerprint(
         "id.internetpositif",
         hosts=("internetpositif.id", "mercusuar.uzone.id", "trustpositif.kominfo.go.id"),
         source=_OPEN,
     ),
-    Pattern(
+    Fingerprint(
         "in.dot",
-        body=(
+        text=(
             "as per the directions of department of telecommunications",
             "blocked as per the instructions of the competent government authority",
         ),
         source=_OPEN,
     ),
-    Pattern("kz.notice", body=("по решению уполномоченных органов республики казахстан",), source=_OPEN),
-    Pattern("ua.decree", body=("указом президента україни",), source=_OPEN),
-    Pattern(
+    Fingerprint("kz.notice", text=("по решению уполномоченных органов республики казахстан",), source=_OPEN),
+    Fingerprint("ua.decree", text=("указом президента україни",), source=_OPEN),
+    Fingerprint(
         "ae.notice",
         hosts=("lighthouse.du.ae",),
-        body=("prohibited under the internet access management",),
+        text=("prohibited under the internet access management",),
         source=_OPEN,
     ),
-    Pattern("sa.notice", body=("access to the requested url is not allowed",), source=_OPEN),
-    Pattern("kr.warning", hosts=("warning.or.kr", "www.warning.or.kr"), source=_OPEN),
-    Pattern("uk.court", hosts=("ukispcourtorders.co.uk", "www.ukispcourtorders.co.uk"), source=_OPEN),
-    Pattern(
+    Fingerprint("sa.notice", text=("access to the requested url is not allowed",), source=_OPEN),
+    Fingerprint("kr.warning", hosts=("warning.or.kr", "www.warning.or.kr"), source=_OPEN),
+    Fingerprint("uk.court", hosts=("ukispcourtorders.co.uk", "www.ukispcourtorders.co.uk"), source=_OPEN),
+    Fingerprint(
         "generic.court",
-        body=(
+        text=(
             "this site has been blocked by order of",
             "this website has been blocked by order of",
             "access to this site has been blocked by your internet service provider",
             "this website is blocked by your network operator",
         ),
-        source="wording common to many providers' notices",
+        source="wording common to block pages of many providers",
     ),
-    Pattern(
+    Fingerprint(
         "own.vk",
         location="vk.com/blank.php?rkn=",
         source="a refusal by the site itself, bound to the visitor's country",
     ),
-    Pattern(
+    Fingerprint(
         "own.cloudflare",
-        header=("cf-mitigated", "challenge"),
-        body=("cdn-cgi/challenge-platform", "cf-error-details"),
+        header="cf-mitigated",
+        text=("cdn-cgi/challenge-platform", "cf-error-details"),
         source="the content network's challenge and error pages",
     ),
-    Pattern("own.akamai", body=("errors.edgesuite.net",), source="the content network's error page"),
-    Pattern("own.cloudfront", body=("generated by cloudfront",), source="the content network's error page"),
-    Pattern(
+    Fingerprint("own.akamai", text=("errors.edgesuite.net",), source="the content network's error page"),
+    Fingerprint("own.cloudfront", text=("generated by cloudfront",), source="the content network's error page"),
+    Fingerprint(
         "own.captcha",
-        body=("g-recaptcha", "hcaptcha.com/1/api.js", "smartcaptcha.yandexcloud", "geo.captcha-delivery.com"),
+        text=("g-recaptcha", "hcaptcha.com/1/api.js", "smartcaptcha.yandexcloud", "geo.captcha-delivery.com"),
         source="scripts of CAPTCHA services",
     ),
-    Pattern("own.ddos_guard", header=("server", "ddos-guard"), source="the protection service's header"),
-    Pattern("own.incapsula", body=("_incapsula_resource",), source="the protection service's script"),
+    Fingerprint("own.ddos_guard", server="ddos-guard", source="the protection service's header"),
+    Fingerprint("own.incapsula", text=("_incapsula_resource",), source="the protection service's script"),
 )
 
 STUBS = frozenset(
@@ -155,55 +164,73 @@ STUBS = frozenset(
     }
 )
 """Addresses that Russian resolvers answer with in place of a name's own: TTK, Rostelecom, ER-Telecom, SkyDNS (OONI
-blocking-fingerprints 2024-10). An address on it may refuse the connection at once (bol-van/zapret#318)."""
+blocking-fingerprints 2024-10). Such an address may refuse the connection at once (bol-van/zapret#318)."""
 
 
-def identify(*, status: int, location: str, headers: Mapping[str, str], body: str) -> tuple[str, ...]:
-    """The marks of an HTTP answer, sorted.
+def fingerprints_of(page: Exchange) -> tuple[str, ...]:
+    """The ids of the fingerprints that an answer has, sorted; those that an older version stored among them."""
+    found = identify(
+        status=page.status,
+        location=page.location,
+        headers=page.headers,
+        server=page.server,
+        text=page.sample[:MAX_TEXT_CHARACTERS],
+    )
+    return tuple(sorted({*page.marks, *found})) if page.marks else found
+
+
+@lru_cache(maxsize=1024)
+def identify(
+    *, status: int, location: str = "", headers: tuple[str, ...] = (), server: str = "", text: str = ""
+) -> tuple[str, ...]:
+    """The ids of the fingerprints that these facts have, sorted.
 
     Args:
-        status: of the answer; a redirect's body says nothing.
+        status: of the answer; the text of a redirect is not searched.
         location: absolute URL of a redirect, or empty.
-        headers: fields by lower-case name.
-        body: decoded text, of which the first 64 Ki characters are searched.
+        headers: names of header fields, in lower case.
+        server: value of the Server header field.
+        text: of the page, as evidence stores it.
     """
     found: set[str] = set()
     if location:
         host = host_of(location)
-        found |= {mark for known, mark in _HOSTS if host == known or host.endswith("." + known)}
-        found |= {mark for part, mark in _LOCATIONS if part in location}
+        found |= {id_ for known, id_ in _HOSTS if host == known or host.endswith("." + known)}
+        found |= {id_ for part, id_ in _LOCATIONS if part in location}
     if not 300 <= status < 400:
-        found |= _marks_of(body[:BODY_LIMIT].lower())
-    found |= {mark for (name, part), mark in _HEADERS if part in headers.get(name, "").lower()}
+        found |= _by_text(text.lower())
+    found |= {id_ for name, id_ in _HEADERS if name in headers}
+    found |= {id_ for part, id_ in _SERVERS if part in server.lower()}
     return tuple(sorted(found))
 
 
-def _marks_of(text: str) -> set[str]:
-    """The marks of the phrases in a text of lower case, however it is spaced.
+def is_blockpage(fingerprints: Collection[str]) -> bool:
+    """Whether the fingerprints are of block pages only."""
+    return bool(fingerprints) and not is_server_page(fingerprints)
 
-    A phrase can only be where its longest word is, and hardly any page has one of those: so the words go first, and the
-    spaces are put in order only where one was found.
+
+def is_server_page(fingerprints: Collection[str]) -> bool:
+    """Whether a fingerprint says that the server or its content network wrote the page."""
+    return any(one.startswith("own.") for one in fingerprints)
+
+
+def _by_text(text: str) -> set[str]:
+    """The ids of the phrases in a text in lower case, whatever its white space.
+
+    A phrase can only be where its longest word is, and hardly any page has one of those words. So the words are looked
+    for first, and white space is collapsed only where one was found.
     """
-    likely = {word for word in _WORDS if word in text}
+    likely = {word for word in _LONGEST_WORDS if word in text}
     if not likely:
         return set()
-    spaced = " ".join(text.split())
-    return {mark for phrase, word, mark in _PHRASES if word in likely and phrase in spaced}
+    collapsed = " ".join(text.split())
+    return {id_ for phrase, word, id_ in _PHRASES if word in likely and phrase in collapsed}
 
 
-# Every answer is held against every pattern, so each part of them is laid out flat: (what to look for, mark).
-_HOSTS = tuple((host, pattern.id) for pattern in PATTERNS for host in pattern.hosts)
-_LOCATIONS = tuple((pattern.location, pattern.id) for pattern in PATTERNS if pattern.location)
-_PHRASES = tuple((phrase, max(phrase.split(), key=len), pattern.id) for pattern in PATTERNS for phrase in pattern.body)
-_WORDS = tuple(sorted({word for _, word, _ in _PHRASES}))
-_HEADERS = tuple((pattern.header, pattern.id) for pattern in PATTERNS if pattern.header)
-
-
-def convicting(marks: tuple[str, ...]) -> bool:
-    """Whether the marks are a block page's and none is the server's own."""
-    return bool(marks) and not acquitting(marks)
-
-
-def acquitting(marks: tuple[str, ...]) -> bool:
-    """Whether a mark says that the server or its content network wrote the page."""
-    return any(mark.startswith("own.") for mark in marks)
+# The signs of all fingerprints, one table a kind: (what to look for, id).
+_HOSTS = tuple((host, one.id) for one in FINGERPRINTS for host in one.hosts)
+_LOCATIONS = tuple((one.location, one.id) for one in FINGERPRINTS if one.location)
+_PHRASES = tuple((phrase, max(phrase.split(), key=len), one.id) for one in FINGERPRINTS for phrase in one.text)
+_LONGEST_WORDS = tuple(sorted({word for _, word, _ in _PHRASES}))
+_HEADERS = tuple((one.header, one.id) for one in FINGERPRINTS if one.header)
+_SERVERS = tuple((one.server, one.id) for one in FINGERPRINTS if one.server)

@@ -1,79 +1,82 @@
-"""The control: what an uncensored place says of the same target, and what of it may be believed."""
+"""The control: what a place without interference says of the same target, and how far it is believed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import ipaddress
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeGuard
+
+import msgspec
 
 from probe.errors import TargetError
-from probe.judge.hits import hits, misses
 from probe.judge.hops import chains
-from probe.model.hop import Subject, subject_of_url
-from probe.model.observation import Exchange, Resolution, TlsHandshake
+from probe.model.address import parse_address
+from probe.model.failure import OWN_FAULTS, Failure
+from probe.model.hop import NO_ANSWER_FAILURES, Subject, subject_of_url
+from probe.model.observation import Connection, Exchange, Observation, Resolution, TlsHandshake
 from probe.model.step import Purpose
-from probe.model.target import RangeTarget, parse
+from probe.model.target import RangeTarget, Target, parse
 from probe.model.verdict import ControlFacts, ControlPage, Status, Verdict
 
-STALE = timedelta(days=7)
-"""A control older than this is none: a site may have died or moved since. Control agents renew theirs hourly, and
-people who keep a control file by hand renew it by the week."""
+MAX_CONTROL_AGE = timedelta(days=7)
+"""Age up to which a control is used: a site may have died or moved since. Control agents renew theirs hourly, people
+who keep a control file by hand renew it weekly."""
 
 
-class Word(StrEnum):
-    """What the control says of one hop."""
+class ControlOutcome(StrEnum):
+    """How the control fared at one hop."""
 
     NONE = "none"
-    """Nothing that helps: no control, no entry, too old, or its own vantage was at fault."""
+    """Not known: no control, no entry, too old, or its own vantage was at fault."""
     SERVED = "served"
-    """It was served there."""
     FAILED = "failed"
-    """The target fails there too."""
     DISAGREES = "disagrees"
-    """Two lines, two statuses."""
+    """Its verdicts have different statuses."""
 
 
 def facts(verdicts: Iterable[Verdict]) -> dict[str, ControlFacts]:
-    """Read a control: verdicts of the same targets, taken where nobody interferes, by target text.
+    """Build the control from verdicts of the same targets, taken where nobody interferes; by target text.
 
-    A later line is newer news, except that two lines of different status are both remembered. Lines that say `unknown`
-    say nothing. A target is found under the text it was given as and under its canonical form.
+    A later verdict replaces an earlier one, except that different statuses are both kept. Verdicts `unknown` are left
+    out. A target is found under the text it was given as and under its canonical form.
     """
     found: dict[str, ControlFacts] = {}
     for verdict in verdicts:
         if verdict.status is Status.UNKNOWN:
             continue
-        names = {verdict.target, _canonical(verdict.target)}
-        before = next((found[name] for name in sorted(names) if name in found), None)
-        news = _facts_of(verdict, before)
-        for name in names:
-            found[name] = news
+        texts = {verdict.target, _canonical(verdict.target)}
+        earlier = next((found[text] for text in sorted(texts) if text in found), None)
+        updated = _facts_of(verdict, earlier)
+        for text in texts:
+            found[text] = updated
     return found
 
 
-def word(control: ControlFacts | None, subject: Subject, *, first: bool, time: datetime | None) -> Word:
-    """What the control says of one hop.
+def outcome(control: ControlFacts | None, subject: Subject, *, first: bool, time: datetime | None) -> ControlOutcome:
+    """How the control fared at one hop.
 
     Args:
-        control: the facts, if there are any.
-        subject: the hop's.
-        first: whether it is the target itself rather than where a redirect led.
-        time: when our measurement began; None when that is not known.
+        control: its facts, if there are any.
+        subject: of the hop.
+        first: the hop is the target itself, not where a redirect led.
+        time: when our measurement began; None when unknown.
     """
     if control is None or not control.statuses or control.statuses == (Status.UNKNOWN,):
-        return Word.NONE
-    if time is not None and time - control.time > STALE:
-        return Word.NONE
+        return ControlOutcome.NONE
+    if time is not None and time - control.time > MAX_CONTROL_AGE:
+        return ControlOutcome.NONE
     if len(control.statuses) > 1:
-        return Word.DISAGREES
+        return ControlOutcome.DISAGREES
     if control.statuses[0] not in {Status.REACHABLE, Status.THROTTLED}:
-        return Word.FAILED
+        return ControlOutcome.FAILED
     if not subject.url or not control.pages:
-        return Word.SERVED if first else Word.NONE
-    if any(_same_origin(page.url, subject) for page in control.pages):
-        return Word.SERVED
-    # Of a domain's two chains one may fail everywhere; of a redirect that control did not meet it knows nothing.
-    return Word.FAILED if first else Word.NONE
+        return ControlOutcome.SERVED if first else ControlOutcome.NONE
+    if any(_has_same_origin(page.url, subject) for page in control.pages):
+        return ControlOutcome.SERVED
+    # One of a domain's two chains may fail everywhere; nothing is known of a redirect that the control did not meet.
+    return ControlOutcome.FAILED if first else ControlOutcome.NONE
 
 
 def page_of(control: ControlFacts | None, url: str) -> ControlPage | None:
@@ -81,29 +84,80 @@ def page_of(control: ControlFacts | None, url: str) -> ControlPage | None:
     return next((page for page in control.pages if page.url == url), None) if control is not None else None
 
 
-def _same_origin(url: str, subject: Subject) -> bool:
+def answers_hello(one: TlsHandshake) -> bool:
+    """Whether anything came back to a ClientHello: a certificate of any name, an alert, another protocol."""
+    return one.failure not in OWN_FAULTS | NO_ANSWER_FAILURES
+
+
+def hits(observations: Iterable[Observation]) -> dict[str, str]:
+    """The addresses of a range that answered: address -> `tcp`, or `tls` where one answered a ClientHello; sorted."""
+    seen = tuple(observations)
+    found = {one.address: "tcp" for one in seen if _is_of_sample(one) and one.failure is None}
+    for one in seen:
+        if (
+            isinstance(one, TlsHandshake)
+            and one.purpose is Purpose.NEUTRAL
+            and one.address in found
+            and answers_hello(one)
+        ):
+            found[one.address] = "tls"
+    return dict(sorted(found.items()))
+
+
+def misses(observations: Iterable[Observation]) -> tuple[str, ...]:
+    """The addresses of a range at which every SYN timed out, sorted."""
+    seen: dict[str, bool] = {}
+    for one in observations:
+        if _is_of_sample(one):
+            seen[one.address] = seen.get(one.address, True) and one.failure is Failure.TIMEOUT
+    return tuple(sorted(address for address, silent in seen.items() if silent))
+
+
+def used(target: Target, control: ControlFacts | None, observations: Sequence[Observation]) -> ControlFacts | None:
+    """The control's facts without the addresses of a range that were not tried here: a wide range has a thousand."""
+    if control is None or not isinstance(target, RangeTarget) or not (control.hits or control.misses):
+        return control
+    network = ipaddress.ip_network(target.network)
+    tried = {
+        one.address
+        for one in observations
+        if isinstance(one, Connection) and (address := parse_address(one.address)) is not None and address in network
+    }
+    return msgspec.structs.replace(
+        control,
+        hits={address: how for address, how in control.hits.items() if address in tried},
+        misses=tuple(address for address in control.misses if address in tried),
+    )
+
+
+def _is_of_sample(one: Observation) -> TypeGuard[Connection]:
+    """Whether an observation is a connection of the sample; a control file may hold anything in place of an address."""
+    return isinstance(one, Connection) and one.purpose is Purpose.SUBJECT and parse_address(one.address) is not None
+
+
+def _has_same_origin(url: str, subject: Subject) -> bool:
     other = subject_of_url(url)
     return other is not None and (other.scheme, other.host, other.port) == (subject.scheme, subject.host, subject.port)
 
 
+def _parsed(text: str) -> Target | None:
+    try:
+        return parse(text)
+    except TargetError:
+        return None
+
+
 def _canonical(text: str) -> str:
-    try:
-        return str(parse(text))
-    except TargetError:
-        return text
+    target = _parsed(text)
+    return text if target is None else str(target)
 
 
-def _is_range(text: str) -> bool:
-    try:
-        return isinstance(parse(text), RangeTarget)
-    except TargetError:
-        return False
-
-
-def _facts_of(verdict: Verdict, before: ControlFacts | None) -> ControlFacts:
+def _facts_of(verdict: Verdict, earlier: ControlFacts | None) -> ControlFacts:
+    """The facts of a verdict, together with the addresses and certificates of earlier ones."""
     observations = verdict.evidence.observations
-    found = hits(observations) if _is_range(verdict.target) else {}
-    silent = misses(observations) if _is_range(verdict.target) else ()
+    is_range = isinstance(_parsed(verdict.target), RangeTarget)
+    found = hits(observations) if is_range else {}
+    silent = misses(observations) if is_range else ()
     addresses: dict[str, dict[str, None]] = {}
     certificates: dict[str, dict[str, None]] = {}
     for one in observations:
@@ -111,16 +165,16 @@ def _facts_of(verdict: Verdict, before: ControlFacts | None) -> ControlFacts:
             addresses.setdefault(one.name, {}).update(dict.fromkeys(one.addresses))
         if isinstance(one, TlsHandshake) and one.verified and one.certificate is not None and one.certificate.sha256:
             certificates.setdefault(one.sni, {})[one.certificate.sha256] = None
-    if before is not None:  # a pool that rotates shows more of itself with every line
-        for name, known in before.addresses.items():
+    if earlier is not None:  # a rotating pool of addresses shows more of itself with every verdict
+        for name, known in earlier.addresses.items():
             addresses.setdefault(name, {}).update(dict.fromkeys(known))
-        for name, known in before.certificates.items():
+        for name, known in earlier.certificates.items():
             certificates.setdefault(name, {}).update(dict.fromkeys(known))
-        found = {**before.hits, **found}
-        silent = tuple(sorted({*before.misses, *silent} - set(found)))
+        found = {**earlier.hits, **found}
+        silent = tuple(sorted({*earlier.misses, *silent} - set(found)))
     return ControlFacts(
         time=verdict.time,
-        statuses=tuple(sorted({verdict.status, *(before.statuses if before is not None else ())})),
+        statuses=tuple(sorted({verdict.status, *(earlier.statuses if earlier is not None else ())})),
         causes=verdict.causes,
         addresses={name: tuple(known) for name, known in sorted(addresses.items())},
         certificates={name: tuple(known) for name, known in sorted(certificates.items())},
@@ -132,7 +186,7 @@ def _facts_of(verdict: Verdict, before: ControlFacts | None) -> ControlFacts:
 
 
 def _pages(verdict: Verdict) -> tuple[ControlPage, ...]:
-    """The pages of the chains, one a URL, those of an address that served in full first."""
+    """The pages of the chains, one per URL; a complete page before a part of it."""
     answers = [
         one
         for one in verdict.evidence.observations
@@ -156,22 +210,21 @@ def _pages(verdict: Verdict) -> tuple[ControlPage, ...]:
 
 
 def _failures(verdict: Verdict) -> tuple[str, ...]:
-    """What failed at the hops where nothing was served, in words like `tcp.timeout` and `dns.nxdomain`."""
-    try:
-        target = parse(verdict.target)
-    except TargetError:
+    """What failed at the hops where nothing was served, as `tcp.timeout` or `dns.nxdomain`; sorted."""
+    target = _parsed(verdict.target)
+    if target is None:
         return ()
-    words: set[str] = set()
+    failures: set[str] = set()
     for chain in chains(target, verdict.evidence.observations):
         for hop in chain:
-            if any(site.serves for site in hop.sites):
+            if any(endpoint.serves for endpoint in hop.endpoints):
                 continue
-            words.update(str(site.failed) for site in hop.sites if site.failed is not None)
+            failures.update(str(one.main_failure) for one in hop.endpoints if one.main_failure is not None)
             answers = [
                 one
                 for one in verdict.evidence.observations
                 if isinstance(one, Resolution) and one.name == hop.subject.host and one.purpose is Purpose.SUBJECT
             ]
             if not any(one.addresses for one in answers):
-                words.update(f"dns.{one.failure}" for one in answers if one.failure is not None)
-    return tuple(sorted(words))
+                failures.update(f"dns.{one.failure}" for one in answers if one.failure is not None)
+    return tuple(sorted(failures))

@@ -1,124 +1,127 @@
-"""DNS: predicates of a leg. What is a lie, what a dead resolver, what a name that does not exist."""
+"""DNS predicates of a hop: a false answer, a dead resolver, a name that does not exist."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from probe.judge.control import Word
-from probe.judge.evidence_view import Leg
-from probe.judge.names import Answer, Names
-from probe.judge.repetition import SILENCES, strays
+from probe.judge.control import ControlOutcome
+from probe.judge.evidence_hop import EvidenceHop
+from probe.judge.name_answers import NameAnswers, ResolverAnswer
+from probe.judge.repetition import MIN_TIMEOUTS, recovered_timeouts
 from probe.model.address import is_bogon
 from probe.model.failure import Failure
 from probe.model.verdict import Cause, VantageNote
 
-_SAID = frozenset({Cause.DNS_NXDOMAIN, Cause.DNS_NODATA})
-"""What a resolver says of a name: a lie where the name exists."""
-_MUTE = frozenset({Cause.DNS_SERVFAIL, Cause.DNS_REFUSED})
-"""What it also does when it is broken: a lie only where it answers another name."""
-_FALSE = frozenset({Cause.DNS_BOGON, Cause.DNS_SPOOFED})
+_DENIALS = frozenset({Cause.DNS_NXDOMAIN, Cause.DNS_NODATA})
+"""Answers that are false wherever the name exists."""
+_RESOLVER_FAILURES = frozenset({Cause.DNS_SERVFAIL, Cause.DNS_REFUSED})
+"""Answers that a broken resolver gives too; they are about the name only where the resolver answers another name."""
+_FALSE_ADDRESSES = frozenset({Cause.DNS_BOGON, Cause.DNS_SPOOFED})
 
 
-def found(leg: Leg) -> bool:
-    """The network's resolvers led to the target, or nobody needed to be asked."""
-    names = leg.names
-    return names is None or (bool(names.answers) and names.trouble is None and names.injected is None)
+def leads_to_target(hop: EvidenceHop) -> bool:
+    """The network's resolvers gave an address of the target, or the host needed no look-up."""
+    names = hop.names
+    return names is None or (bool(names.answers.by_resolver) and names.bad_answer is None and names.injected is None)
 
 
-def resolves(leg: Leg) -> bool:
-    """The name has addresses here that are not shown to be false, nor private ones that nobody else knows."""
-    names = leg.names
+def resolves(hop: EvidenceHop) -> bool:
+    """The name has public addresses here that are not shown to be false, or private ones that others know too."""
+    names = hop.names
     return (
         names is not None
-        and found(leg)
-        and any(not is_bogon(address) or address in names.reference for address in names.given)
+        and leads_to_target(hop)
+        and any(not is_bogon(address) or address in names.answers.reference for address in names.answers.given)
     )
 
 
-def injected(leg: Leg) -> bool:
-    """Somebody on the path answered first."""
-    names = leg.names
+def injected(hop: EvidenceHop) -> bool:
+    """A forged answer arrived before the resolver's own."""
+    names = hop.names
     if names is None or names.injected is None:
         return False
-    return not names.absent or not names.rewrites(names.injected)
+    return not names.answers.absent or not names.answers.rewrites_nxdomain(names.injected)
 
 
-def lie(leg: Leg) -> Cause | None:
-    """How the network's resolvers lie about the name; None where they do not, or where it is not shown."""
-    names = leg.names
-    if names is None or names.trouble is None:
+def interference(hop: EvidenceHop) -> Cause | None:
+    """The cause by which the network's resolvers answer falsely about the name; None where that is not shown."""
+    names = hop.names
+    if names is None or names.bad_answer is None:
         return None
-    answer = names.trouble
-    cause = names.complaint(answer)
-    if names.absent:
-        ghost = cause in _FALSE and names.ghost_denied(answer) and leg.word is not Word.DISAGREES
-        return cause if ghost else None
-    if leg.word not in {Word.SERVED, Word.NONE} or not names.hidden(answer):
+    bad, answers = names.bad_answer, names.answers
+    cause = names.cause_of(bad)
+    if answers.absent:
+        agreed = hop.control_outcome is not ControlOutcome.DISAGREES
+        return cause if cause in _FALSE_ADDRESSES and answers.denies_random_name(bad) and agreed else None
+    if hop.control_outcome not in {ControlOutcome.SERVED, ControlOutcome.NONE} or not answers.withheld(bad):
         return None
-    if cause in _SAID:
-        shown = not names.fails_others(answer)
+    if cause in _DENIALS:
+        shown = not answers.fails_other_name(bad)
     elif cause is Cause.DNS_TIMEOUT:
-        shown = _mute(leg, names, answer) and names.answers_others(answer)
-    elif cause in _MUTE:
-        asked_twice = cause is Cause.DNS_REFUSED or names.tried(answer) > 1
-        shown = asked_twice and names.answers_others(answer)
+        shown = _unanswered_often(hop, answers, bad) and answers.resolves_other_name(bad)
+    elif cause in _RESOLVER_FAILURES:
+        asked_enough = cause is Cause.DNS_REFUSED or answers.attempts(bad) > 1
+        shown = asked_enough and answers.resolves_other_name(bad)
     else:
-        shown = cause is Cause.DNS_SPOOFED or not names.rewrites(answer)
+        shown = cause is Cause.DNS_SPOOFED or not answers.rewrites_nxdomain(bad)
     return cause if shown else None
 
 
-def _mute(leg: Leg, names: Names, answer: Answer) -> bool:
-    """Whether a resolver said nothing of the name often enough; words that are no DNS are nobody's loss."""
-    if answer.failure is not Failure.TIMEOUT:
-        return names.tried(answer) > 1
-    return names.silences(answer) >= SILENCES + strays(leg.evidence.observations)
+def interferes_by(cause: Cause) -> Callable[[EvidenceHop], bool]:
+    """The predicate that the network's resolvers answer falsely by this cause."""
 
-
-def lies_by(cause: Cause) -> Callable[[Leg], bool]:
-    """The predicate that the network's resolvers lie in this way."""
-
-    def predicate(leg: Leg) -> bool:
-        return lie(leg) is cause
+    def predicate(hop: EvidenceHop) -> bool:
+        return interference(hop) is cause
 
     return predicate
 
 
-def rewritten(leg: Leg) -> bool:
-    """The name exists nowhere, and the resolver gives an address to every such name."""
-    names = leg.names
-    return names is not None and names.absent and any(a.first and names.rewrites(a) for a in names.answers)
+def rewritten(hop: EvidenceHop) -> bool:
+    """The name does not exist, and the resolver gives an address for every such name."""
+    answers = hop.name_answers
+    return (
+        answers is not None
+        and answers.absent
+        and any(answer.first and answers.rewrites_nxdomain(answer) for answer in answers.by_resolver)
+    )
 
 
-def absent(leg: Leg) -> bool:
-    """The name has no address anywhere: whoever should know says so, and nobody here contradicts."""
-    names = leg.names
-    return names is not None and not names.given and names.empty
+def absent(hop: EvidenceHop) -> bool:
+    """Nobody here or elsewhere gave an address, and a trusted resolver said that there is none."""
+    answers = hop.name_answers
+    return answers is not None and not answers.given and answers.empty
 
 
-def fake_addresses(leg: Leg) -> bool:
-    """The resolver gives every name an address that can be nobody's: a proxy on this host or a closed network."""
-    names = leg.names
-    if names is None or names.trouble is None:
+def fake_addresses(hop: EvidenceHop) -> bool:
+    """The resolver gives every name an impossible address, as a proxy on this host or a closed network does."""
+    names = hop.names
+    if names is None or names.bad_answer is None:
         return False
-    answer = names.trouble
-    return names.complaint(answer) is Cause.DNS_BOGON and names.rewrites(answer)
+    return names.cause_of(names.bad_answer) is Cause.DNS_BOGON and names.answers.rewrites_nxdomain(names.bad_answer)
 
 
-def resolver_dead(leg: Leg) -> bool:
-    """The network's resolver could not be heard about the name, as about those of all anchors."""
-    names = leg.names
-    if VantageNote.RESOLVER_DEAD not in leg.case.notes or names is None or names.trouble is None:
+def resolver_dead(hop: EvidenceHop) -> bool:
+    """The network's resolver fails at the name, as at the names of all anchors."""
+    names = hop.names
+    if VantageNote.RESOLVER_DEAD not in hop.view.notes or names is None or names.bad_answer is None:
         return False
-    return names.complaint(names.trouble) in _MUTE | {Cause.DNS_TIMEOUT}
+    return names.cause_of(names.bad_answer) in _RESOLVER_FAILURES | {Cause.DNS_TIMEOUT}
 
 
-def resolver_broken(leg: Leg) -> bool:
+def resolver_broken(hop: EvidenceHop) -> bool:
     """The resolver does not find another name that exists either."""
-    names = leg.names
-    return names is not None and names.trouble is not None and names.fails_others(names.trouble)
+    names = hop.names
+    return names is not None and names.bad_answer is not None and names.answers.fails_other_name(names.bad_answer)
 
 
-def unresolved(leg: Leg) -> bool:
-    """The network's resolvers gave no address of the target's that could be tried."""
-    names = leg.names
-    return names is not None and (names.trouble is not None or all(map(is_bogon, names.given)))
+def unresolved(hop: EvidenceHop) -> bool:
+    """The network's resolvers gave no address of the target that could be tried."""
+    names = hop.names
+    return names is not None and (names.bad_answer is not None or all(map(is_bogon, names.answers.given)))
+
+
+def _unanswered_often(hop: EvidenceHop, answers: NameAnswers, bad: ResolverAnswer) -> bool:
+    """Whether a resolver left the name unanswered often enough; bytes that are not DNS are not made by packet loss."""
+    if bad.failure is not Failure.TIMEOUT:
+        return answers.attempts(bad) > 1
+    return answers.timeouts(bad) >= MIN_TIMEOUTS + recovered_timeouts(hop.evidence.observations)

@@ -1,7 +1,7 @@
-"""One hop with everything a rule may ask about it.
+"""The evidence of one measurement, and each hop of it with what the control and the vantage say of it.
 
-A `Leg` is a hop seen together with the vantage, the control's word, the name's answers and the standing of each
-address. Rules are predicates of a leg and read nothing else: no clock, no settings.
+`HopFacts` holds what can be said of a hop before any of its addresses is judged. `probe.judge.evidence_hop` adds the
+rest.
 """
 
 from __future__ import annotations
@@ -9,27 +9,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from probe.judge import acquittal, control, pages
-from probe.judge.acquittal import Standing
-from probe.judge.control import Word
-from probe.judge.hops import Hop, Site, chains
-from probe.judge.lazy import cached_property
-from probe.judge.names import Names
-from probe.judge.pages import Whose
-from probe.model.hop import Layer, LayerFailure
-from probe.model.observation import Exchange
-from probe.model.step import Purpose
+from probe.judge import control, pages
+from probe.judge.cached_property import cached_property
+from probe.judge.control import ControlOutcome
+from probe.judge.hops import ObservedHop
+from probe.judge.name_answers import NameAnswers
+from probe.judge.observed_endpoint import ObservedEndpoint
+from probe.judge.pages import PageOrigin
+from probe.model.hop import Layer, Subject
+from probe.model.observation import Conversation, Exchange
 from probe.model.target import Target
 from probe.model.verdict import ControlFacts, Evidence, VantageNote, VantageState
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
-    """One measurement.
+class EvidenceView:
+    """One measurement, as rules see it.
 
     Attributes:
-        time: its start; None when it is not known, and then no control is too old.
-        notes: what is wrong with the vantage besides its state (`VantageNote`).
+        target: what was measured.
+        evidence: what was seen, and what of the control was used.
+        state: of the vantage.
+        time: the start of the measurement; None when unknown, and then no control is too old.
+        notes: what else is wrong with the vantage (`VantageNote`).
     """
 
     target: Target
@@ -39,115 +41,78 @@ class Case:
     notes: frozenset[str] = frozenset()
 
     @cached_property
-    def chains(self) -> tuple[tuple[Leg, ...], ...]:
-        """The legs, chain by chain."""
-        return tuple(
-            tuple(Leg(self, hop, hops[:number]) for number, hop in enumerate(hops))
-            for hops in chains(self.target, self.evidence.observations)
+    def ipv6_works(self) -> bool:
+        """Whether anything was answered over IPv6."""
+        return any(
+            isinstance(one, Conversation) and one.failure is None and ":" in one.address
+            for one in self.evidence.observations
         )
 
-    @cached_property
-    def ipv6_works(self) -> bool:
-        """Whether any conversation over IPv6 got as far as an answer."""
-        return any(":" in address for address in acquittal.answering(self.evidence.observations))
 
+class HopFacts:
+    """A hop with its observations, the control's facts and the answers about its host.
 
-class Leg:
-    """A hop, ready to be judged."""
+    Args:
+        view: the measurement.
+        observed: the hop's observations.
+        earlier: the hops that led to it, in order.
+    """
 
-    def __init__(self, case: Case, hop: Hop, before: tuple[Hop, ...]) -> None:
-        self.case = case
-        self.hop = hop
-        self.before = before
-        self._standings: dict[str, Standing] = {}
+    def __init__(self, view: EvidenceView, observed: ObservedHop, earlier: tuple[ObservedHop, ...]) -> None:
+        self.view = view
+        self.observed = observed
+        self.earlier = earlier
 
     @property
     def evidence(self) -> Evidence:
         """What the measurement saw."""
-        return self.case.evidence
+        return self.view.evidence
+
+    @property
+    def subject(self) -> Subject:
+        """What the hop tries."""
+        return self.observed.subject
+
+    @property
+    def index(self) -> int:
+        """The number of the hop in its chain; 0 is the target itself."""
+        return self.observed.index
+
+    @property
+    def endpoints(self) -> tuple[ObservedEndpoint, ...]:
+        """The addresses tried, the target's own or not."""
+        return self.observed.endpoints
 
     @cached_property
-    def word(self) -> Word:
-        """What the control says of this hop."""
-        return control.word(self.evidence.control, self.hop.subject, first=self.hop.index == 0, time=self.case.time)
+    def control_outcome(self) -> ControlOutcome:
+        """How the control fared at this hop."""
+        return control.outcome(self.evidence.control, self.subject, first=self.index == 0, time=self.view.time)
 
     @property
     def control(self) -> ControlFacts | None:
-        """The control's facts where they may be believed."""
-        return self.evidence.control if self.word in {Word.SERVED, Word.FAILED} else self._elsewhere
+        """The control's facts; None where they are not to be believed.
 
-    @property
-    def _elsewhere(self) -> ControlFacts | None:
-        """A control that served the target but did not pass this hop still knows the names it met."""
-        return self.evidence.control if self.word is Word.NONE and self.hop.index else None
-
-    @cached_property
-    def names(self) -> Names | None:
-        """What was answered about the host; None where it is no name."""
-        if not self.hop.subject.is_name:
-            return None
-        served = self.word is Word.SERVED
-        return Names(self.hop.subject.host, self.evidence.observations, self.control, self.standing, served=served)
-
-    def standing(self, address: str) -> Standing:
-        """Whether an address is the target's, as far as can be told."""
-        if address not in self._standings:
-            self._standings[address] = acquittal.standing(self, address)
-        return self._standings[address]
-
-    def whose(self, page: Exchange) -> Whose:
-        """Whose word a page is."""
-        return pages.whose(page, self.hop, self.before, self.control, self.evidence.observations)
-
-    @cached_property
-    def true_sites(self) -> tuple[Site, ...]:
-        """The sites that are the target's: the acquitted ones, else all that are not convicted."""
-        sites = tuple(site for site in self.hop.sites if site.tries)
-        acquitted = tuple(site for site in sites if self.standing(site.address) is Standing.ACQUITTED)
-        return acquitted or tuple(site for site in sites if self.standing(site.address) is not Standing.CONVICTED)
-
-    @cached_property
-    def served_by(self) -> tuple[Site, ...]:
-        """The sites that served the target's own word."""
-        return tuple(
-            site
-            for site in self.hop.sites
-            if site.serves
-            and self.standing(site.address) is not Standing.CONVICTED
-            and (not site.pages or any(self.whose(page) is Whose.OWN for page in site.pages))
-        )
-
-    @cached_property
-    def failing(self) -> tuple[Site, ...]:
-        """The target's sites that failed, this host's own faults left out."""
-        return tuple(site for site in self.true_sites if site.failed is not None and not self.own_fault(site))
-
-    def own_fault(self, site: Site) -> bool:
-        """Whether a site failed by this host's fault, or by that of an IPv6 that is broken here for everybody."""
-        if VantageNote.IPV6_BROKEN not in self.case.notes or ":" not in site.address:
-            return site.own_fault
-        return site.own_fault or (site.failed is not None and site.failed.layer is Layer.TCP)
-
-    @cached_property
-    def decisive(self) -> LayerFailure | None:
-        """How the hop failed; None where one of its sites served something."""
-        if any(site.serves for site in self.true_sites):
-            return None
-        return max(
-            (site.failed for site in self.failing if site.failed is not None), key=lambda o: o.rank, default=None
-        )
-
-    @cached_property
-    def alike(self) -> int:
-        """How often the target's sites failed in the decisive way: a line that loses packets fails in many.
-
-        A hush that follows the decisive failure counts with it.
+        A control that served the target and never met this hop still knows the names it resolved.
         """
-        decisive = self.decisive
-        if decisive is None:
-            return 0
-        return sum(site.outcomes.count(decisive) + site.hushed_after(decisive) for site in self.failing)
+        if self.control_outcome in {ControlOutcome.SERVED, ControlOutcome.FAILED}:
+            return self.evidence.control
+        return self.evidence.control if self.control_outcome is ControlOutcome.NONE and self.index else None
 
-    def neutral_answers(self, site: Site, purpose: Purpose = Purpose.NEUTRAL) -> bool:
-        """Whether the address answered under another name, whatever it said."""
-        return acquittal.answered(site.beside(purpose))
+    @cached_property
+    def name_answers(self) -> NameAnswers | None:
+        """The resolvers' answers about the host; None where the host is no name."""
+        if not self.subject.is_name:
+            return None
+        served = self.control_outcome is ControlOutcome.SERVED
+        return NameAnswers(self.subject.host, self.evidence.observations, self.control, served=served)
+
+    def page_origin(self, page: Exchange) -> PageOrigin:
+        """Who wrote a page."""
+        return pages.origin(page, self.observed, self.earlier, self.control, self.evidence.observations)
+
+    def own_fault(self, endpoint: ObservedEndpoint) -> bool:
+        """Whether an address failed because of this host: of itself, or because its IPv6 works nowhere."""
+        if VantageNote.IPV6_BROKEN not in self.view.notes or ":" not in endpoint.address:
+            return endpoint.own_fault
+        failure = endpoint.main_failure
+        return endpoint.own_fault or (failure is not None and failure.layer is Layer.TCP)

@@ -1,4 +1,4 @@
-"""What judging found out on the way: the part of evidence that is said rather than seen."""
+"""What judging adds to the evidence: the refusing status, the alert, what fails beside what works, and notes."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from probe.judge import ranges
-from probe.judge.acquittal import Standing
-from probe.judge.blockpages import acquitting, convicting
-from probe.judge.evidence_view import Leg
-from probe.judge.http import odd_but_verified, own_pages, refusal
+from probe.judge.address_ownership import AddressOwnership
+from probe.judge.blockpages import fingerprints_of, is_blockpage, is_server_page
+from probe.judge.evidence_hop import EvidenceHop
+from probe.judge.http import has_verified_unknown_address, own_pages, refusal
 from probe.model.address import Family, family
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The second half of `Evidence`, field by field."""
+    """The fields of `Evidence` that judging fills in."""
 
     server_refusal: int = 0
     server_alert: str = ""
@@ -25,66 +25,69 @@ class Findings:
     notes: tuple[str, ...] = ()
 
 
-def find(legs: Iterable[Leg], deciding: Leg, rule: str) -> Findings:
-    """What there is to say about the legs that were judged, and the one that decided."""
-    judged = tuple(legs)
+def findings_of(hops: Iterable[EvidenceHop], deciding: EvidenceHop, rule: str) -> Findings:
+    """The findings about the hops that were judged.
+
+    Args:
+        hops: all that were judged.
+        deciding: the one that decided.
+        rule: id of the rule that decided.
+    """
     failing: dict[str, str] = {}
     families: dict[str, str] = {}
     notes: set[str] = set()
-    for leg in judged:
-        notes |= _notes(leg)
-        if ranges.is_range(leg):
-            failing |= ranges.failing(leg) if leg.served_by else {}
-        elif leg.served_by:
-            failing |= {site.address: str(site.failed) for site in leg.failing}
-            families |= _families(leg)
+    for hop in hops:
+        notes |= _notes(hop)
+        if not hop.serving_endpoints:
+            continue
+        if ranges.is_range(hop):
+            failing |= ranges.failing(hop)
+        else:
+            failing |= {endpoint.address: str(endpoint.main_failure) for endpoint in hop.failing_endpoints}
+            families |= _failing_families(hop)
     return Findings(
         server_refusal=refusal(deciding) if rule == "server.refusal" else 0,
         server_alert=_alert(deciding) if rule == "server.alert" else "",
         families=dict(sorted(families.items())),
         failing=dict(sorted(failing.items())),
-        hop=deciding.hop.subject.url if deciding.hop.index else "",
+        hop=deciding.subject.url if deciding.index else "",
         notes=tuple(sorted(notes)),
     )
 
 
-def _families(leg: Leg) -> dict[str, str]:
-    """The families of which no address works, in a leg that does work."""
+def _failing_families(hop: EvidenceHop) -> dict[str, str]:
+    """The address families of which no address works, each with its deepest failure."""
     found: dict[str, str] = {}
     for kind in Family:
-        sites = [site for site in leg.true_sites if family(site.address) is kind]
-        ends = [site.failed for site in sites if site.failed is not None]
-        if ends and len(ends) == len(sites):
-            deepest = max(ends, key=lambda end: end.rank)
-            found[kind] = str(deepest.failure) if all(site.own_fault for site in sites) else str(deepest)
+        endpoints = [endpoint for endpoint in hop.own_endpoints if family(endpoint.address) is kind]
+        failures = [endpoint.main_failure for endpoint in endpoints if endpoint.main_failure is not None]
+        if failures and len(failures) == len(endpoints):
+            deepest = max(failures, key=lambda end: end.rank)
+            local = all(endpoint.own_fault for endpoint in endpoints)
+            found[kind] = str(deepest.failure) if local else str(deepest)
     return found
 
 
-def _alert(leg: Leg) -> str:
+def _alert(hop: EvidenceHop) -> str:
     """The name of the alert that ended the handshakes."""
-    return next((name for site in leg.failing for name in site.alerts if name), "unnamed")
+    return next((name for endpoint in hop.failing_endpoints for name in endpoint.alerts if name), "unnamed")
 
 
-def _notes(leg: Leg) -> set[str]:
-    notes = set()
-    names = leg.names
-    if names is not None:
-        local = {address: leg.standing(address) for address in names.given}
-        notes |= {
-            word
-            for word, said in (
-                ("cdn_acquitted", odd_but_verified(leg)),
-                ("hosts_file", names.hosts_file),
-                ("late_answer", names.raced),
-                ("nxdomain_rewritten", any(names.rewrites(answer) for answer in names.answers)),
-                ("addresses_differ", bool(names.reference) and Standing.OPEN in local.values()),
-            )
-            if said
+def _notes(hop: EvidenceHop) -> set[str]:
+    """The ids of further facts about a hop that a reader of the verdict may want."""
+    answers = hop.name_answers
+    found = {
+        "retried": any(endpoint.serves and endpoint.failures for endpoint in hop.endpoints),
+        "notice_by_server": any(is_blockpage(fingerprints_of(page)) and page.secure for page in own_pages(hop)),
+        "challenge": any(is_server_page(fingerprints_of(page)) for page in hop.observed.pages),
+    }
+    if answers is not None:
+        ownership = [hop.ownership(address) for address in answers.given]
+        found |= {
+            "cdn_acquitted": has_verified_unknown_address(hop),
+            "hosts_file": answers.hosts_file,
+            "late_answer": answers.has_late_answers,
+            "nxdomain_rewritten": any(answers.rewrites_nxdomain(answer) for answer in answers.by_resolver),
+            "addresses_differ": bool(answers.reference) and AddressOwnership.UNDETERMINED in ownership,
         }
-    if any(site.serves and site.outcomes for site in leg.hop.sites):
-        notes.add("retried")
-    if any(convicting(page.marks) and page.secure for page in own_pages(leg)):
-        notes.add("notice_by_server")
-    if any(acquitting(page.marks) for page in leg.hop.pages):
-        notes.add("challenge")
-    return notes
+    return {note for note, applies in found.items() if applies}

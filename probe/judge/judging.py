@@ -1,4 +1,4 @@
-"""From evidence to verdict: each hop by the rules, each chain by its first bad hop, a domain by both chains."""
+"""From evidence to a verdict: rules decide each hop, the first bad hop decides a chain, both chains decide a domain."""
 
 from __future__ import annotations
 
@@ -9,21 +9,29 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from probe.judge import rules
-from probe.judge.evidence_view import Case, Leg
-from probe.judge.findings import Findings, find
+from probe.judge.evidence_hop import EvidenceHop, hops_of
+from probe.judge.evidence_view import EvidenceView
+from probe.judge.findings import Findings, findings_of
 from probe.model.location import located
 from probe.model.observation import Traced
 from probe.model.target import Target, parse
 from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
 
-_WEIGHT = (Status.BLOCKED, Status.THROTTLED, Status.REACHABLE, Status.UNKNOWN, Status.UNREACHABLE, Status.DOWN)
-"""Of two chains of a domain the status that speaks for it (contract: Targets): interference first, then any that works;
+_STATUS_ORDER = (
+    Status.BLOCKED,
+    Status.THROTTLED,
+    Status.REACHABLE,
+    Status.UNKNOWN,
+    Status.UNREACHABLE,
+    Status.DOWN,
+)
+"""Of a domain's two chains the status that counts (contract: Targets): interference first, then any chain that works;
 of failures the one that claims least."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgment:
-    """What is said of a target, by which rule, and what was found on the way."""
+    """The status of a target, the rule that decided it, and what judging found besides."""
 
     status: Status
     rule: str
@@ -39,40 +47,34 @@ def judge(
     notes: Iterable[str] = (),
     time: datetime | None = None,
 ) -> Judgment:
-    """Judge what was seen of a target. Total: any evidence has a judgment, and none raises.
+    """Judge what was seen of a target. Every evidence has a judgment; none raises.
 
     Args:
         target: what was measured.
         evidence: what was seen, and what of the control was used. What an earlier judgment found is not read.
         state: of the vantage.
-        notes: what is wrong with the vantage besides.
-        time: when the measurement began; a control far older is not believed.
+        notes: what else is wrong with the vantage.
+        time: when the measurement began; a control far older is not used.
     """
-    case = Case(target, _read(evidence), state, time, frozenset(notes))
-    judged = [_chain(legs) for legs in case.chains]
-    chosen = min(judged, key=lambda one: _WEIGHT.index(one.rule.status))
-    causes = dict.fromkeys(rules.causes_of(chosen.leg, chosen.rule))
-    for other in judged:
+    view = EvidenceView(target, _without_traces(evidence), state, time, frozenset(notes))
+    decided = [_decide_chain(hops) for hops in hops_of(view)]
+    chosen = min(decided, key=lambda one: _STATUS_ORDER.index(one.rule.status))
+    causes = dict.fromkeys(rules.causes_of(chosen.hop, chosen.rule))
+    for other in decided:
         if other.rule.status is chosen.rule.status:
-            causes.update(dict.fromkeys(rules.causes_of(other.leg, other.rule)))
-    seen = [leg for one in judged for leg in one.legs]
-    return Judgment(chosen.rule.status, chosen.rule.id, tuple(causes), find(seen, chosen.leg, chosen.rule.id))
-
-
-def _read(evidence: Evidence) -> Evidence:
-    """The evidence without traces: they are made once a verdict stands, and no rule may read them."""
-    read = tuple(one for one in evidence.observations if not isinstance(one, Traced))
-    return evidence if len(read) == len(evidence.observations) else replace(evidence, observations=read)
+            causes.update(dict.fromkeys(rules.causes_of(other.hop, other.rule)))
+    hops = [hop for one in decided for hop in one.hops]
+    return Judgment(chosen.rule.status, chosen.rule.id, tuple(causes), findings_of(hops, chosen.hop, chosen.rule.id))
 
 
 def verdict(*, time: datetime, text: str, target: Target, evidence: Evidence, vantage: Vantage) -> Verdict:
-    """Judge, and write the verdict as it goes out.
+    """Judge what was seen of a target and write its verdict.
 
     Args:
         time: when the measurement began.
         text: the target as it was given.
         target: the same, parsed.
-        evidence: what was seen and used; the rest is filled in.
+        evidence: what was seen and used; the rest of it is filled in.
         vantage: where it was seen.
     """
     judgment = judge(target, evidence, vantage.state, notes=vantage.notes, time=time)
@@ -99,10 +101,10 @@ def verdict(*, time: datetime, text: str, target: Target, evidence: Evidence, va
 
 
 def again(before: Verdict) -> Verdict:
-    """Judge a verdict's evidence with this version's rules. On this version's own verdicts it changes nothing.
+    """Judge a verdict's evidence with this version's rules. A verdict of this version does not change.
 
     Raises:
-        TargetError: the verdict's target is of no known form.
+        TargetError: the verdict's target has no known form.
     """
     return verdict(
         time=before.time,
@@ -114,20 +116,26 @@ def again(before: Verdict) -> Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
-    """A chain, by the leg that decided it."""
+class _DecidedChain:
+    """A chain with the hop that decided it and the hops that were judged."""
 
-    leg: Leg
+    hop: EvidenceHop
     rule: rules.Rule
-    legs: tuple[Leg, ...]
+    hops: tuple[EvidenceHop, ...]
 
 
-def _chain(legs: tuple[Leg, ...]) -> _Judged:
-    """The first hop that is not reachable speaks for the chain; else the last does, where the page came from."""
-    first, *later = legs
-    judged = _Judged(first, rules.decide(first), (first,))
-    for leg in later:
-        if judged.rule.status is not Status.REACHABLE:
+def _decide_chain(hops: tuple[EvidenceHop, ...]) -> _DecidedChain:
+    """Decide a chain by its first hop that is not reachable, else by its last, where the page came from."""
+    first, *later = hops
+    decided = _DecidedChain(first, rules.decide(first), (first,))
+    for hop in later:
+        if decided.rule.status is not Status.REACHABLE:
             break
-        judged = _Judged(leg, rules.decide(leg), (*judged.legs, leg))
-    return judged
+        decided = _DecidedChain(hop, rules.decide(hop), (*decided.hops, hop))
+    return decided
+
+
+def _without_traces(evidence: Evidence) -> Evidence:
+    """The evidence without traces, which are made once a verdict stands: no rule may read them."""
+    read = tuple(one for one in evidence.observations if not isinstance(one, Traced))
+    return evidence if len(read) == len(evidence.observations) else replace(evidence, observations=read)

@@ -1,22 +1,24 @@
-"""HTTP: whose word a page is.
+"""Who wrote a page: the target, or somebody on the path.
 
 ===========================================  ==================================================================
-the page                                     is
+the page                                     its origin
 ===========================================  ==================================================================
-over verified TLS, by a host of the site     the server's own word, whatever it says
-or one that such a host led to
-repeated so over verified TLS                its own
-with a known notice's mark                   not the target's
-of a CAPTCHA or content network              its own
-a redirect within the site, or control's     its own
-another redirect, control has no such        not the target's
-unlike control's in what identifies it       not the target's, if it came twice alike; doubtful if it did not, or where
-                                             the status is an error that servers give to some visitors
-anything else                                its own
+over verified TLS, from a host of the site   the target, whatever the page says
+or one that such a host redirected to
+the same came over verified TLS              the target
+a known block page                           a block page; a redirect to one, where it leads off the site
+a CAPTCHA or a content network's own page    the target
+a redirect within the site, or the           the target
+control's
+another redirect, which the control did not  a foreign redirect
+get
+unlike the control's page in everything      a block page where it came twice alike; doubtful where it did not, or
+that identifies a page                       where its status is an error that servers give to some visitors
+anything else                                the target
 ===========================================  ==================================================================
 
-What identifies a page: its title's words and its uncommon headers; length alone never (pages are dynamic). A page that
-comes twice with two titles is dynamic, and no notice is.
+A page is identified by the words of its title and by its uncommon header fields, never by its length alone: pages are
+dynamic. A page that comes twice with two titles is dynamic, and no block page is.
 """
 
 from __future__ import annotations
@@ -24,131 +26,138 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from probe.judge.blockpages import acquitting, convicting
+from probe.judge.blockpages import fingerprints_of, is_blockpage, is_server_page
 from probe.judge.control import page_of
-from probe.judge.hops import Hop
+from probe.judge.hops import ObservedHop
 from probe.judge.sites import host_of, same_site
 from probe.model.observation import Exchange, Observation
 from probe.model.verdict import ControlFacts, ControlPage
 
 _WORD = re.compile(r"\w{4,}")
-_TEMPORARY = frozenset({302, 303, 307})
-_CAPTCHA = re.compile(
+_TEMPORARY_REDIRECTS = frozenset({302, 303, 307})
+_CHALLENGE_TITLE = re.compile(
     r"captcha|just a moment|attention required|are you (a )?(human|robot)|not a robot|checking your browser|"
     r"verify you are|access denied|ddos|security check|проверка браузера|вы не робот",
     re.IGNORECASE,
 )
-"""Titles of challenges. `Access denied` is both: a doubtful page, never a convicted one."""
+"""Titles of challenges. Block pages use `Access denied` too, so that title alone convicts no page."""
+_MIN_LENGTH_RATIO = 0.7
+"""Ratio of lengths from which two pages without a title may be one (as OONI's Web Connectivity)."""
 
 
-class Whose(StrEnum):
-    """Whose word a page is."""
+class PageOrigin(StrEnum):
+    """Who wrote a page."""
 
     OWN = "own"
-    NOTICE = "notice"
-    """A known notice, or a page unlike the target's."""
-    REDIRECT = "redirect"
-    """A redirect that nobody elsewhere sees."""
+    """The target, or its content network."""
+    BLOCKPAGE = "blockpage"
+    """Somebody else: a known block page, or a page unlike the target's."""
+    FOREIGN_REDIRECT = "foreign_redirect"
+    """Somebody else: a redirect that the target does not send elsewhere."""
     DOUBTFUL = "doubtful"
 
 
-def whose(
+def origin(
     page: Exchange,
-    hop: Hop,
-    before: tuple[Hop, ...],
+    hop: ObservedHop,
+    earlier: tuple[ObservedHop, ...],
     control: ControlFacts | None,
     observations: tuple[Observation, ...],
-) -> Whose:
-    """Whose word a page is.
+) -> PageOrigin:
+    """Decide who wrote a page.
 
     Args:
         page: an answer to the hop's request.
         hop: where it came.
-        before: the hops that led there.
-        control: None where it says nothing that may be believed.
+        earlier: the hops that led there.
+        control: None where it is not to be believed.
         observations: all, for what the server said of the same URL over TLS.
     """
-    # A host that somebody on the path sent us to vouches for nothing, however well its own certificate verifies.
-    led = all(past.secure for earlier in before for past in earlier.redirects)
-    home = led or same_site(hop.subject.host, before[0].subject.host)
-    if home and (page.secure or vouched(page, observations)):
-        return Whose.OWN
-    if convicting(page.marks):
-        return Whose.REDIRECT if page.redirects and _leaves(page, hop) else Whose.NOTICE
+    # A host that somebody on the path redirected to confirms nothing, even if its own certificate verifies.
+    trusted_path = all(redirect.secure for past in earlier for redirect in past.redirects)
+    of_target = trusted_path or same_site(hop.subject.host, earlier[0].subject.host)
+    if of_target and (page.secure or came_over_tls(page, observations)):
+        return PageOrigin.OWN
+    fingerprints = fingerprints_of(page)
+    if is_blockpage(fingerprints):
+        return PageOrigin.FOREIGN_REDIRECT if page.redirects and _leaves_site(page, hop) else PageOrigin.BLOCKPAGE
     known = page_of(control, page.url)
-    if page.secure or known is None or acquitting(page.marks) or _CAPTCHA.search(page.title):
-        return Whose.OWN
+    if page.secure or known is None or is_server_page(fingerprints) or _CHALLENGE_TITLE.search(page.title):
+        return PageOrigin.OWN
     if page.redirects and host_of(page.location):
-        return Whose.REDIRECT if _leaves(page, hop) and not _excused(page, known) else Whose.OWN
+        foreign = _leaves_site(page, hop) and not _is_like_controls_redirect(page, known)
+        return PageOrigin.FOREIGN_REDIRECT if foreign else PageOrigin.OWN
+    return _origin_by_control(page, hop, known, observations)
+
+
+def _origin_by_control(
+    page: Exchange, hop: ObservedHop, known: ControlPage, observations: tuple[Observation, ...]
+) -> PageOrigin:
+    """Decide who wrote a page without a fingerprint, by the control's page for the same URL."""
     if not differs(page, known):
-        return Whose.OWN
-    strange = [other for other in hop.pages if other is not page and not other.redirects and differs(other, known)]
-    if any(other.title != page.title and other.status == page.status for other in strange):
-        return Whose.OWN  # dynamic
-    if page.status >= 400 and not contradicted(page, observations):
-        return Whose.DOUBTFUL
-    return Whose.NOTICE if strange else Whose.DOUBTFUL
+        return PageOrigin.OWN
+    others = [one for one in hop.pages if one is not page and not one.redirects and differs(one, known)]
+    if any(one.title != page.title and one.status == page.status for one in others):
+        return PageOrigin.OWN  # dynamic
+    if page.status >= 400 and not server_answers_well(page, observations):
+        return PageOrigin.DOUBTFUL
+    return PageOrigin.BLOCKPAGE if others else PageOrigin.DOUBTFUL
 
 
 def differs(page: Exchange, known: ControlPage) -> bool:
-    """Whether a page is unlike control's in everything that identifies one."""
+    """Whether a page is unlike the control's in everything that identifies a page."""
     if (page.sha256 and page.sha256 == known.sha256) or set(page.headers) & set(known.headers):
         return False
-    here, there = _words(page.title), _words(known.title)
+    here, there = _title_words(page.title), _title_words(known.title)
     if not here and not there:
         return False
     if here and there:
         return not here & there
-    # One has no title: the status and the length together must say it too.
+    # One has no title: status or length must differ too.
     longer = max(page.length, known.length, 1)
-    return page.status != known.status or min(page.length, known.length) / longer < _ALIKE
+    return page.status != known.status or min(page.length, known.length) / longer < _MIN_LENGTH_RATIO
 
 
-_ALIKE = 0.7
-"""Ratio of lengths above which two pages may be one (as OONI's Web Connectivity)."""
-
-
-def vouched(page: Exchange, observations: tuple[Observation, ...]) -> bool:
-    """Whether the server said the same of the same URL over verified TLS."""
+def came_over_tls(page: Exchange, observations: tuple[Observation, ...]) -> bool:
+    """Whether the server gave the same answer for the same URL over verified TLS."""
     return any(
-        twin.status == page.status
+        secure.status == page.status
         and (
-            same_site(host_of(twin.location), host_of(page.location))
+            same_site(host_of(secure.location), host_of(page.location))
             if page.redirects
-            else "" != page.title == twin.title or "" != page.sha256 == twin.sha256
+            else "" != page.title == secure.title or "" != page.sha256 == secure.sha256
         )
-        for twin in _twins(page, observations)
+        for secure in _secure_answers(page, observations)
     )
 
 
-def contradicted(page: Exchange, observations: tuple[Observation, ...]) -> bool:
-    """Whether the server said something better of the same URL over verified TLS."""
-    return any(twin.status < 400 for twin in _twins(page, observations))
+def server_answers_well(page: Exchange, observations: tuple[Observation, ...]) -> bool:
+    """Whether the server gave no error for the same URL over verified TLS."""
+    return any(secure.status < 400 for secure in _secure_answers(page, observations))
 
 
-def _twins(page: Exchange, observations: tuple[Observation, ...]) -> tuple[Exchange, ...]:
-    """The answers over verified TLS to the same host and path."""
+def _secure_answers(page: Exchange, observations: tuple[Observation, ...]) -> tuple[Exchange, ...]:
+    """The answers over verified TLS for the same host and path."""
     url = page.url.replace("http://", "https://", 1)
     return tuple(
         one for one in observations if isinstance(one, Exchange) and one.secure and one.answered and one.url == url
     )
 
 
-def _leaves(page: Exchange, hop: Hop) -> bool:
-    """Whether a redirect leads off the site."""
+def _leaves_site(page: Exchange, hop: ObservedHop) -> bool:
     return not same_site(host_of(page.location), hop.subject.host)
 
 
-def _excused(page: Exchange, known: ControlPage) -> bool:
-    """Whether control's own redirect explains ours: to the same site, or one that changes with every visitor."""
+def _is_like_controls_redirect(page: Exchange, known: ControlPage) -> bool:
+    """Whether the control's redirect explains ours: it led to the same site, or it changes with every visitor."""
     there = host_of(known.location)
     if not there:
         return False
     if same_site(there, host_of(page.location)):
         return True
-    # Parked names send every visitor elsewhere, with a status that says "for now".
-    return known.status in _TEMPORARY and not same_site(there, host_of(known.url))
+    # Parked names redirect every visitor elsewhere, with a temporary status.
+    return known.status in _TEMPORARY_REDIRECTS and not same_site(there, host_of(known.url))
 
 
-def _words(title: str) -> frozenset[str]:
+def _title_words(title: str) -> frozenset[str]:
     return frozenset(word.lower() for word in _WORD.findall(title))

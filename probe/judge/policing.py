@@ -1,13 +1,14 @@
-"""Whether the network punished our own pace: a burst of silent handshakes that we brought about and that heals.
+"""Whether the network punished our own pace: a burst of silent handshakes that we caused and that heals.
 
 Some Russian networks freeze every new TLS handshake of a line for about a minute once four to twelve were begun close
 together (net4people/bbs#516, #546: "Siberian" policing, 60 to 120 s). What fails then says nothing about any target.
 
 ========================================================  =========================================================
-it shows by all of these                                  which tells it from
+a freeze takes all of these                               which rules out
 ========================================================  =========================================================
-a run of at least 4 handshakes in which nothing at all    a filter on some names or addresses: others are served in
-came back, and between which none stood, anchors' either  between
+at least 4 handshakes in a row at which nothing came      a filter on some names or addresses, which lets others pass
+back, with no successful one, of an anchor or a target,   in between
+in between
 they went to at least 3 networks                          a host that is down, a blocked range
 neutral names were silent in at least 2 of them           filters on names
 it began within seconds of a burst of our own             a line that was dead before
@@ -32,25 +33,27 @@ from probe.model.step import Purpose
 from probe.model.target import parse
 from probe.model.verdict import Status, VantageState, Verdict
 
-BURST = 4
-"""Handshakes of a run, and of the burst that brings it about: the fewest that were seen to be punished."""
-NETWORKS = 3
-NEUTRAL_NETWORKS = 2
-CLOSE = timedelta(seconds=2)
-"""Within which a burst is begun, and before the run's first silence at most."""
-HEALS = timedelta(seconds=150)
-"""After which a silence is no punishment: 60 to 120 s were seen, and the last try may just have missed the end."""
+MIN_HANDSHAKES = 4
+"""Handshakes of a freeze, and of the burst that causes it: the fewest that were seen to be punished."""
+MIN_NETWORKS = 3
+"""Networks that a freeze covers."""
+MIN_NEUTRAL_NETWORKS = 2
+"""Networks of them in which a neutral name was silent."""
+MAX_BURST = timedelta(seconds=2)
+"""Time within which a burst is begun, before or after the first silence."""
+MAX_FREEZE = timedelta(seconds=150)
+"""Longest freeze: 60 to 120 s were seen, and the last attempt may just have missed the end."""
 
 
 @dataclass(frozen=True, slots=True)
-class Handshake:
-    """One TLS handshake, as far as pace is concerned.
+class TimedHandshake:
+    """One TLS handshake, with what matters for pace.
 
     Attributes:
         begun, ended: when.
-        address: where; empty for an anchor's.
+        address: where; empty for an anchor.
         silent: nothing came back.
-        neutral: the name was one that nobody can have listed, or a well-known one: not a target's.
+        neutral: the server name was random or allow-listed, not a target's.
     """
 
     begun: datetime
@@ -62,11 +65,11 @@ class Handshake:
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """A run of silent handshakes that our own burst may have brought about.
+    """Silent handshakes in a row that our own burst may have caused.
 
     Attributes:
-        begun: of the first.
-        last: when the last was begun.
+        begun: start of the first.
+        last: start of the last.
         addresses: where they went.
         healed: when one of the addresses answered again; None where none was tried since.
     """
@@ -77,7 +80,7 @@ class Freeze:
     healed: datetime | None = None
 
     def covers(self, verdict: Verdict) -> bool:
-        """Whether a verdict's failure falls into it."""
+        """Whether a verdict's failure falls into the freeze."""
         if verdict.status is Status.REACHABLE:
             return False
         end = self.healed or self.last
@@ -86,15 +89,15 @@ class Freeze:
         return any(one.silent and self.begun <= one.begun <= end for one in handshakes(verdict))
 
 
-def handshakes(verdict: Verdict) -> tuple[Handshake, ...]:
-    """The handshakes of a verdict, those of anchors that worked among them.
+def handshakes(verdict: Verdict) -> tuple[TimedHandshake, ...]:
+    """The handshakes of a verdict, and those of its anchors that worked.
 
-    An anchor that answered over IPv6 vouches for nothing: punishing was seen on IPv4 alone.
+    An anchor that answered over IPv6 does not count: freezes were seen on IPv4 only.
     """
-    stood = (look for look in verdict.vantage.anchors if not look.failure and not look.over_six)
-    anchors = [Handshake(look.at, look.at, "", silent=False) for look in stood]
+    worked = (look for look in verdict.vantage.anchors if not look.failure and not look.over_six)
+    anchors = [TimedHandshake(look.at, look.at, "", silent=False) for look in worked]
     own = [
-        Handshake(
+        TimedHandshake(
             begun=verdict.time + timedelta(milliseconds=one.at),
             ended=verdict.time + timedelta(milliseconds=one.at + one.took),
             address=one.address,
@@ -107,49 +110,53 @@ def handshakes(verdict: Verdict) -> tuple[Handshake, ...]:
     return (*anchors, *own)
 
 
-def freezes(seen: Iterable[Handshake]) -> tuple[Freeze, ...]:
-    """The freezes among these handshakes that our own pace may have brought about, healed or not (yet)."""
+def freezes(seen: Iterable[TimedHandshake]) -> tuple[Freeze, ...]:
+    """The freezes among these handshakes that our own pace may have caused, healed or not (yet)."""
     ordered = sorted(seen, key=lambda one: one.begun)
     found: list[Freeze] = []
-    run: list[Handshake] = []
+    silent: list[TimedHandshake] = []
     for number, one in enumerate(ordered):
         if one.silent:
-            run.append(one)
-        elif run:
-            found += _freeze(run, ordered, ordered[number:])
-            run = []
-    return (*found, *_freeze(run, ordered, ()))
+            silent.append(one)
+        elif silent:
+            found += _freeze(silent, ordered, ordered[number:])
+            silent = []
+    return (*found, *_freeze(silent, ordered, ()))
 
 
-def _freeze(run: Sequence[Handshake], seen: Sequence[Handshake], later: Sequence[Handshake]) -> list[Freeze]:
-    if len(run) < BURST or len({network_of(one.address) for one in run}) < NETWORKS:
-        return []
-    if len({network_of(one.address) for one in run if one.neutral}) < NEUTRAL_NETWORKS:
-        return []
-    first = run[0].begun
-    if sum(first - CLOSE <= one.begun <= first + CLOSE and bool(one.address) for one in seen) < BURST:
-        return []
-    addresses = frozenset(one.address for one in run)
-    again = [one for one in later if one.address in addresses]
-    healed = next((one.begun for one in again if not one.silent), None)
-    if (healed or run[-1].begun) - first > HEALS or (again and healed is None):
-        return []
-    return [Freeze(first, run[-1].begun, addresses, healed)]
-
-
-def policed(verdict: Verdict) -> Verdict:
-    """The verdict with a vantage that was policed while it was made."""
+def with_policed_vantage(verdict: Verdict) -> Verdict:
+    """The verdict, judged again for a vantage that was policed at the time."""
     vantage = msgspec.structs.replace(verdict.vantage, state=VantageState.POLICED)
     target = parse(verdict.target)
     return judged(time=verdict.time, text=verdict.target, target=target, evidence=verdict.evidence, vantage=vantage)
 
 
-def acquitted(one: Handshake, stood: Sequence[datetime]) -> bool:
-    """Whether another handshake that stood was begun while this one was silent: nothing was frozen then.
+def overlaps_success(one: TimedHandshake, successes: Sequence[datetime]) -> bool:
+    """Whether a handshake that succeeded was begun while this one was silent: then nothing was frozen.
 
     Args:
         one: a silent handshake.
-        stood: beginnings of those that stood, in order.
+        successes: starts of the successful ones, in order.
     """
-    place = bisect_left(stood, one.begun)
-    return place < len(stood) and stood[place] <= one.ended
+    place = bisect_left(successes, one.begun)
+    return place < len(successes) and successes[place] <= one.ended
+
+
+def _freeze(
+    silent: Sequence[TimedHandshake], seen: Sequence[TimedHandshake], later: Sequence[TimedHandshake]
+) -> list[Freeze]:
+    """The freeze that these silent handshakes in a row are; empty where they are none."""
+    if len(silent) < MIN_HANDSHAKES or len({network_of(one.address) for one in silent}) < MIN_NETWORKS:
+        return []
+    if len({network_of(one.address) for one in silent if one.neutral}) < MIN_NEUTRAL_NETWORKS:
+        return []
+    first = silent[0].begun
+    burst = sum(first - MAX_BURST <= one.begun <= first + MAX_BURST and bool(one.address) for one in seen)
+    if burst < MIN_HANDSHAKES:
+        return []
+    addresses = frozenset(one.address for one in silent)
+    tried_again = [one for one in later if one.address in addresses]
+    healed = next((one.begun for one in tried_again if not one.silent), None)
+    if (healed or silent[-1].begun) - first > MAX_FREEZE or (tried_again and healed is None):
+        return []
+    return [Freeze(first, silent[-1].begun, addresses, healed)]

@@ -1,8 +1,9 @@
-"""Ranges: predicates of a leg. What counts are the addresses that answered at control; a miss is no evidence.
+"""Range predicates of a hop: only addresses that answered at the control count.
 
-Most addresses of most ranges have nobody behind them, and lists of ranges rot (a stale one once made WhatsApp look
-blocked at OONI). So a range is blocked only where at least `ENOUGH` addresses that answered at control fail here, all
-of them, alike, and nothing else of it answers. Where some answer the range is reachable, and what fails is named.
+Most addresses of most ranges have nothing behind them, and lists of ranges grow old (a stale one once made WhatsApp
+look blocked at OONI): an address that does not answer is no evidence. A range is blocked only where at least
+`MIN_FAILED_ADDRESSES` addresses that answered at the control fail here, all of them and alike, and nothing else in it
+answers. Where some answer the range is reachable, and what fails is named.
 """
 
 from __future__ import annotations
@@ -11,191 +12,195 @@ import ipaddress
 from collections import Counter
 from collections.abc import Callable
 
-from probe.judge.control import Word
-from probe.judge.evidence_view import Leg
-from probe.judge.hits import spoke
-from probe.judge.hops import Site
+from probe.judge.control import ControlOutcome, answers_hello
+from probe.judge.evidence_hop import EvidenceHop
+from probe.judge.observed_endpoint import ObservedEndpoint
 from probe.model.failure import Failure
 from probe.model.hop import CUT_FAILURES, SILENT_FAILURES, Layer, LayerFailure
 from probe.model.observation import Connection, TlsHandshake
 from probe.model.step import Purpose
 from probe.model.target import RangeTarget
 
-ENOUGH = 3
-"""Addresses that answered at control and fail here, with which a range is said to be blocked, or a part of it named."""
-ALIKE = 0.75
-"""Share of them that must fail in one and the same way: a machine may have died since control saw it."""
-MOST = 64
-"""Entries of `failing`; what is beyond is left to the observations."""
-_UNIT = {4: 24, 6: 48}
+MIN_FAILED_ADDRESSES = 3
+"""Addresses that answered at the control and fail here, before a range is blocked or a part of it is named."""
+MIN_SHARE_ALIKE = 0.75
+"""Share of them that must fail in the same way: a machine may have died since the control saw it."""
+MAX_FAILING = 64
+"""Entries of `failing`; the observations hold the rest."""
+_PART_LENGTHS = {4: 24, 6: 48}
+"""Prefix length of the parts that are named, by IP version."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def is_range(leg: Leg) -> bool:
+def is_range(hop: EvidenceHop) -> bool:
     """Whether the target is a range."""
-    return leg.hop.subject.scheme == "range"
+    return hop.subject.scheme == "range"
 
 
-def works(leg: Leg) -> bool:
-    """Some of its addresses connect; and they speak, where they spoke at control."""
-    return bool(leg.served_by) and _hush(leg) is None
+def works(hop: EvidenceHop) -> bool:
+    """Some addresses connect, and they answer a ClientHello where they did at the control."""
+    return bool(hop.serving_endpoints) and _hello_failure(hop) is None
 
 
-def relayed(leg: Leg) -> bool:
-    """Somebody on the path accepts connections in the place of others, so that none proves anything.
+def relayed(hop: EvidenceHop) -> bool:
+    """A relay on the path accepts connections in the place of others, so that a connection proves nothing.
 
-    An unrouted address connects, or each of at least two that are silent at control.
+    It is shown by an unrouted address that connects, or by at least two addresses that are silent at the control and
+    all connect.
     """
-    if not is_range(leg) or not leg.served_by:
+    if not is_range(hop) or not hop.serving_endpoints:
         return False
-    asked = [one for one in leg.evidence.observations if isinstance(one, Connection) and one.purpose is Purpose.RELAY]
-    inside = [one for one in asked if _network(leg) is not None and _inside(leg, one.address)]
+    asked = [one for one in hop.evidence.observations if isinstance(one, Connection) and one.purpose is Purpose.RELAY]
+    inside = [one for one in asked if _network(hop) is not None and _is_inside(hop, one.address)]
     unrouted = [one for one in asked if one not in inside]
     return any(one.failure is None for one in unrouted) or (
         len(inside) > 1 and all(one.failure is None for one in inside)
     )
 
 
-def alone_by(layer: Layer, failure: Failure) -> Callable[[Leg], bool]:
-    """The predicate that the whole sample fails here alone, in this way."""
+def fails_only_here_by(layer: Layer, failure: Failure) -> Callable[[EvidenceHop], bool]:
+    """The predicate that the whole sample fails only here, in this way."""
 
-    def predicate(leg: Leg) -> bool:
-        return _alone(leg) == LayerFailure(layer, failure)
+    def predicate(hop: EvidenceHop) -> bool:
+        return _failure_only_here(hop) == LayerFailure(layer, failure)
 
     return predicate
 
 
-def mute(leg: Leg) -> bool:
-    """Its addresses connect and do not speak, and too few of them spoke at control to tell why."""
-    return is_range(leg) and bool(leg.served_by) and _hush(leg) is not None
+def unanswered(hop: EvidenceHop) -> bool:
+    """Addresses connect and do not answer a ClientHello, and too few answered one at the control to tell why."""
+    return hello_failure(hop) is not None and bool(hop.serving_endpoints)
 
 
-def hush(leg: Leg) -> LayerFailure | None:
-    """How the addresses that connect fail after a ClientHello, where they do."""
-    return _hush(leg) if is_range(leg) else None
+def hello_failure(hop: EvidenceHop) -> LayerFailure | None:
+    """How the addresses that connect fail after a ClientHello; None where they do not."""
+    return _hello_failure(hop) if is_range(hop) else None
 
 
-def failing(leg: Leg) -> dict[str, str]:
-    """What fails of a range that works: parts where all of at least `ENOUGH` fail alike, else single addresses."""
-    network = _network(leg)
+def failing(hop: EvidenceHop) -> dict[str, str]:
+    """What fails in a range that works: the parts where enough addresses fail alike and none serves, else addresses."""
+    network = _network(hop)
     if network is None:
         return {}
-    units: dict[Network, list[Site]] = {}
-    for site in leg.hop.sites:
-        if not _inside(leg, site.address):
-            continue  # evidence from elsewhere may hold anything
-        length = max(_UNIT[network.version], network.prefixlen)
-        units.setdefault(ipaddress.ip_network((site.address, length), strict=False), []).append(site)
-    lost = {site.address: str(site.failed) for site in _vouched(leg) if _lasting(site)}
+    by_part: dict[Network, list[ObservedEndpoint]] = {}
+    for endpoint in hop.endpoints:
+        if not _is_inside(hop, endpoint.address):
+            continue  # stored evidence may hold anything
+        length = max(_PART_LENGTHS[network.version], network.prefixlen)
+        by_part.setdefault(ipaddress.ip_network((endpoint.address, length), strict=False), []).append(endpoint)
+    lost = {one.address: str(one.main_failure) for one in _known_at_control(hop) if _failed_twice(one)}
     parts: dict[str, list[Network]] = {}
-    for unit, sites in units.items():
-        causes = Counter(lost[site.address] for site in sites if site.address in lost)
-        whole = unit != network and not any(site.serves for site in sites)
-        if whole and len(causes) == 1 and causes.total() >= ENOUGH:
-            parts.setdefault(next(iter(causes)), []).append(unit)
-            for site in sites:
-                lost.pop(site.address, None)
-    named = {str(part): cause for cause, found in parts.items() for part in _joined(found)}
-    return dict([*sorted(named.items()), *sorted(lost.items())][:MOST])
+    for part, endpoints in by_part.items():
+        causes = Counter(lost[one.address] for one in endpoints if one.address in lost)
+        whole = part != network and not any(one.serves for one in endpoints)
+        if whole and len(causes) == 1 and causes.total() >= MIN_FAILED_ADDRESSES:
+            parts.setdefault(next(iter(causes)), []).append(part)
+            for endpoint in endpoints:
+                lost.pop(endpoint.address, None)
+    named = {str(part): cause for cause, found in parts.items() for part in _merged(found)}
+    return dict([*sorted(named.items()), *sorted(lost.items())][:MAX_FAILING])
 
 
-def _network(leg: Leg) -> Network | None:
-    target = leg.case.target
+def _network(hop: EvidenceHop) -> Network | None:
+    target = hop.view.target
     return ipaddress.ip_network(target.network) if isinstance(target, RangeTarget) else None
 
 
-def _inside(leg: Leg, address: str) -> bool:
-    network = _network(leg)
+def _is_inside(hop: EvidenceHop, address: str) -> bool:
+    network = _network(hop)
     return network is not None and ipaddress.ip_address(address) in network
 
 
-def _vouched(leg: Leg) -> tuple[Site, ...]:
-    """The sites that answered at control."""
-    control = leg.control
-    if control is None or leg.word is not Word.SERVED:
+def _known_at_control(hop: EvidenceHop) -> tuple[ObservedEndpoint, ...]:
+    """The tried addresses that answered at the control."""
+    control = hop.control
+    if control is None or hop.control_outcome is not ControlOutcome.SERVED:
         return ()
     return tuple(
-        site for site in leg.hop.sites if site.tries and site.address in control.hits and _inside(leg, site.address)
+        one for one in hop.endpoints if one.attempts and one.address in control.hits and _is_inside(hop, one.address)
     )
 
 
-def _lasting(site: Site) -> bool:
-    """Whether a site failed twice, and by no fault of this host."""
-    return site.failed is not None and not site.own_fault and len(site.outcomes) > 1
+def _failed_twice(endpoint: ObservedEndpoint) -> bool:
+    """Whether an address failed at least twice, and not because of this host."""
+    return endpoint.main_failure is not None and not endpoint.own_fault and len(endpoint.failures) > 1
 
 
-def _alone(leg: Leg) -> LayerFailure | None:
-    """How the whole sample fails here alone; None where it does not, or where that is not shown."""
-    if not is_range(leg):
+def _failure_only_here(hop: EvidenceHop) -> LayerFailure | None:
+    """How the whole sample fails only here; None where it does not, or where that is not shown."""
+    if not is_range(hop):
         return None
-    if leg.served_by:
-        return _hushed_alone(leg)
-    outcome = _commonest([site.failed for site in _vouched(leg) if site.failed is not None and _lasting(site)])
-    if outcome is None:
+    if hop.serving_endpoints:
+        return _hello_failure_only_here(hop)
+    known = _known_at_control(hop)
+    failure = _commonest([one.main_failure for one in known if one.main_failure is not None and _failed_twice(one)])
+    if failure is None:
         return None
-    silent_six = outcome.failure in SILENT_FAILURES and not leg.case.ipv6_works
-    return None if silent_six and any(":" in site.address for site in leg.hop.sites) else outcome
+    silent_ipv6 = failure.failure in SILENT_FAILURES and not hop.view.ipv6_works
+    return None if silent_ipv6 and any(":" in endpoint.address for endpoint in hop.endpoints) else failure
 
 
-def _hushed_alone(leg: Leg) -> LayerFailure | None:
-    """Likewise where its addresses connect: what their hellos meet, which were answered at control."""
-    control = leg.control
-    if _hush(leg) is None or control is None or _allowed_speaks(leg):
+def _hello_failure_only_here(hop: EvidenceHop) -> LayerFailure | None:
+    """How ClientHellos fail at addresses that connect here, and that answered them at the control."""
+    control = hop.control
+    if _hello_failure(hop) is None or control is None or _answers_allowed_name(hop):
         return None
     ends = [
         end
-        for site in _vouched(leg)
-        if control.hits[site.address] == "tls" and (end := _end_of_hellos(site)) is not None
+        for endpoint in _known_at_control(hop)
+        if control.hits[endpoint.address] == "tls" and (end := _end_of_hellos(endpoint)) is not None
     ]
     return _commonest(ends)
 
 
 def _commonest(ends: list[LayerFailure]) -> LayerFailure | None:
-    """The way in which nearly all failed, if they are enough.
+    """The way in which nearly all addresses failed, if they are enough.
 
     Silence beside ICMP errors is the same refusal: routers limit how many errors they send (RFC 1812 section 4.3.2.8).
     """
     icmp = LayerFailure(Layer.TCP, Failure.UNREACHABLE)
-    if ends.count(icmp) >= ENOUGH:
+    if ends.count(icmp) >= MIN_FAILED_ADDRESSES:
         ends = [icmp if end.layer is Layer.TCP and end.failure in SILENT_FAILURES else end for end in ends]
     if not ends:
         return None
-    outcome, times = Counter(ends).most_common(1)[0]
-    return outcome if times >= ENOUGH and times >= ALIKE * len(ends) else None
+    failure, times = Counter(ends).most_common(1)[0]
+    return failure if times >= MIN_FAILED_ADDRESSES and times >= MIN_SHARE_ALIKE * len(ends) else None
 
 
-def _hush(leg: Leg) -> LayerFailure | None:
-    """How hellos fail at addresses that answered them at control; None where one speaks, or none was asked."""
-    control = leg.control
-    heard = [one for site in leg.hop.sites for one in _hellos(site)]
-    if control is None or leg.word is not Word.SERVED or any(map(spoke, heard)):
+def _hello_failure(hop: EvidenceHop) -> LayerFailure | None:
+    """How ClientHellos fail where the control's were answered; None where any is answered here, or none was sent."""
+    control = hop.control
+    hellos = [one for endpoint in hop.endpoints for one in _hellos(endpoint)]
+    if control is None or hop.control_outcome is not ControlOutcome.SERVED or any(map(answers_hello, hellos)):
         return None
-    ends = [_end_of_hellos(site, times=1) for site in leg.served_by if control.hits.get(site.address) == "tls"]
+    ends = [_end_of_hellos(one, times=1) for one in hop.serving_endpoints if control.hits.get(one.address) == "tls"]
     cut = [end for end in ends if end is not None]
     return Counter(cut).most_common(1)[0][0] if cut else None
 
 
-def _hellos(site: Site) -> list[TlsHandshake]:
-    return [one for one in site.beside(Purpose.NEUTRAL) if isinstance(one, TlsHandshake)]
+def _hellos(endpoint: ObservedEndpoint) -> list[TlsHandshake]:
+    return [one for one in endpoint.with_purpose(Purpose.NEUTRAL) if isinstance(one, TlsHandshake)]
 
 
-def _end_of_hellos(site: Site, times: int = 2) -> LayerFailure | None:
-    """How a site's hellos ended, where each of at least so many was cut off; of several ways the last."""
-    ends = [one.failure for one in _hellos(site)]
+def _end_of_hellos(endpoint: ObservedEndpoint, times: int = 2) -> LayerFailure | None:
+    """The last failure of an address's ClientHellos, where at least so many were sent and each was cut."""
+    ends = [one.failure for one in _hellos(endpoint)]
     cut = [end for end in ends if end is not None and end in CUT_FAILURES]
     return LayerFailure(Layer.TLS, cut[-1]) if len(cut) == len(ends) >= times else None
 
 
-def _allowed_speaks(leg: Leg) -> bool:
-    """Whether a name that allow-lists carry is answered: then it is the network that lets no other pass."""
+def _answers_allowed_name(hop: EvidenceHop) -> bool:
+    """Whether an allow-listed name is answered: then the network lets no other pass."""
     return any(
-        isinstance(one, TlsHandshake) and spoke(one) for site in leg.hop.sites for one in site.beside(Purpose.ALLOWED)
+        isinstance(one, TlsHandshake) and answers_hello(one)
+        for endpoint in hop.endpoints
+        for one in endpoint.with_purpose(Purpose.ALLOWED)
     )
 
 
-def _joined(parts: list[Network]) -> list[Network]:
-    """Neighbouring parts as one."""
-    four = [part for part in parts if isinstance(part, ipaddress.IPv4Network)]
-    six = [part for part in parts if isinstance(part, ipaddress.IPv6Network)]
-    return [*ipaddress.collapse_addresses(four), *ipaddress.collapse_addresses(six)]
+def _merged(parts: list[Network]) -> list[Network]:
+    """The prefixes, neighbours merged."""
+    ipv4 = [part for part in parts if isinstance(part, ipaddress.IPv4Network)]
+    ipv6 = [part for part in parts if isinstance(part, ipaddress.IPv6Network)]
+    return [*ipaddress.collapse_addresses(ipv4), *ipaddress.collapse_addresses(ipv6)]

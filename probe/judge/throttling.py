@@ -1,123 +1,167 @@
-"""Transfers that stop or crawl: predicates of a leg, and what the same page under another name shows.
+"""Throttling predicates of a hop: transfers that stop or crawl, compared with the same ones under another server name.
 
-A freeze is a transfer that stopped after its first kilobytes and stayed silent until time was up, each time it was
-tried. It is the network's doing where the same page, more of it than ever came, passes under another name at the same
-address; or where control got more of the page. A rate is the network's doing where the same page under another name
-comes at least `RATIO` times faster and at a rate nobody complains of, tried alternately within a minute.
+A *freeze* is a transfer that stops after its first kilobytes and stays silent until time is up, at every attempt. It is
+the network's doing where more of the same page passes under another name at the same address, or where the control got
+more of the page. For uploads, padded requests take the place of the page.
 
-A path that loses all large packets is no freeze: nothing of the answer comes through it then. A page smaller than what
-a freeze lets through proves nothing, and neither does the rate of one.
+A *rate limit* is the network's doing where the same page under another name comes at least `MIN_RATE_RATIO` times
+faster, and faster than `MIN_OTHER_RATE`, in attempts made in turns within a minute.
+
+A path that loses all large packets is no freeze: nothing of the answer comes through it. A page smaller than what a
+freeze lets through proves nothing, and neither does its rate.
 """
 
 from __future__ import annotations
 
 from probe.judge.control import page_of
-from probe.judge.dns import found
-from probe.judge.evidence_view import Leg
-from probe.judge.hops import Site
-from probe.judge.tcp_tls import alone
+from probe.judge.dns import leads_to_target
+from probe.judge.evidence_hop import EvidenceHop
+from probe.judge.http import works
+from probe.judge.observed_endpoint import ObservedEndpoint
+from probe.judge.tcp_tls import fails_only_here
 from probe.model.failure import Failure
 from probe.model.hop import Layer, LayerFailure
-from probe.model.observation import ENOUGH_FLOW, Exchange
+from probe.model.observation import ENOUGH_FLOW, Exchange, Sending
 from probe.model.step import Purpose
-from probe.model.verdict import VantageState
+from probe.model.verdict import Cause, VantageState
 
-RATIO = 5
+MIN_RATE_RATIO = 5
 """How many times faster the other name must be (design: ratio of at least 5): lines that lose a tenth of their packets
 differ by less from one large page to the next, the known throttles by 10 and more."""
-TRIES = 3
-"""Tries of the suspect before anything is said, as of any silence. In simulated TCP over honest lines that lose 2 to
-10 % with round trips of 50 to 600 ms, two tries accused one slow page in a thousand; three, in turns with three under
-another name at `FAST`, none of 108,000."""
-OTHERS = 3
-"""Tries under another name before anything is said of a rate."""
-FAST = 50_000
-"""Bytes a second at which the other name must come: a line that carries less says nothing about limits."""
-SAMPLE = 16_384
-"""Bytes that a transfer must have brought before its rate is one."""
-MINUTE = 60_000
+MIN_ATTEMPTS = 3
+"""Attempts under the target's name that are needed, as for any silence. In simulated TCP over honest lines that lose 2
+to 10 % with round trips of 50 to 600 ms, two attempts accused one slow page in a thousand; three, in turns with three
+under another name at `MIN_OTHER_RATE`, none of 108,000."""
+MIN_OTHER_ATTEMPTS = 3
+"""Attempts under another name that a rate limit takes."""
+MIN_OTHER_RATE = 50_000
+"""Bytes per second at which the other name must come: a slower line says nothing about limits."""
+MIN_RATE_BYTES = 16_384
+"""Bytes that a transfer must bring before its rate counts."""
+MAX_APART_MS = 60_000
 """Milliseconds within which two transfers are compared."""
+MIN_SENDINGS = 2
+"""Uploads that stop under the target's name, and uploads that pass under the other (docs/methods/send.md)."""
+MAX_STOPS_APART_BYTES = 8_192
+"""Bytes by which the places of two stops may differ. A filter that counts stops equal requests at an equal place, give
+or take a retransmission; an outage of the line stops them anywhere in 64 KiB."""
 _STOPPED = LayerFailure(Layer.BODY, Failure.TIMEOUT)
 
 
-def frozen_by_name(leg: Leg) -> bool:
-    """The page stops each time, and under another name at the same address more of it comes than ever did."""
-    control = leg.evidence.control
-    if leg.decisive != _STOPPED or (control is not None and str(_STOPPED) in control.failures):
+def frozen_by_name(hop: EvidenceHop) -> bool:
+    """The page stops at every attempt, and under another name at the same address more of it comes."""
+    control = hop.evidence.control
+    if hop.decisive_failure != _STOPPED or (control is not None and str(_STOPPED) in control.failures):
         return False
-    for site in leg.failing:
-        stops = _stops(site)
+    for endpoint in hop.failing_endpoints:
+        stops = _stops(endpoint)
         if (
             len(stops) > 1
-            and leg.alike >= TRIES
-            and any(_bytes(one) > max(map(_bytes, stops)) for one in _others(site))
+            and hop.decisive_count >= MIN_ATTEMPTS
+            and any(_bytes(one) > max(map(_bytes, stops)) for one in _under_other_name(endpoint))
         ):
             return True
     return False
 
 
-def frozen_alone(leg: Leg) -> bool:
-    """The page stops each time here, and control got more of it than ever came."""
-    if leg.decisive != _STOPPED or not alone(leg):
+def frozen_only_here(hop: EvidenceHop) -> bool:
+    """The page stops at every attempt here, and the control got more of it."""
+    if hop.decisive_failure != _STOPPED or not fails_only_here(hop):
         return False
-    stops = [one for site in leg.failing for one in _fetches(site)]
-    page = page_of(leg.control, leg.hop.subject.url)
+    stops = [one for endpoint in hop.failing_endpoints for one in _fetches(endpoint)]
+    page = page_of(hop.control, hop.subject.url)
     return all(one.frozen for one in stops) and page is not None and page.length > max(one.length for one in stops)
 
 
-def slowed(leg: Leg) -> bool:
-    """The page crawls, and under another name at the same address it comes at once."""
-    if leg.case.state is not VantageState.ONLINE or leg.hop.astray or not found(leg):
+def rate_limited(hop: EvidenceHop) -> bool:
+    """The page crawls, and under another name at the same address it comes far faster."""
+    if hop.view.state is not VantageState.ONLINE or hop.observed.redirect_broken or not leads_to_target(hop):
         return False
-    sites = [site for site in leg.hop.sites if _fetches(site)]
-    fetches = [one for site in sites for one in _fetches(site)]
-    mine = [one for one in fetches if _bytes(one) >= SAMPLE or _trickled(one)]
-    theirs = [one for site in sites for one in _others(site) if _bytes(one) >= SAMPLE]
-    compared = [one for site in sites if _others(site) for one in _fetches(site)]
-    # Where some try brought too little for a rate, or most of them stopped, it is no rate; a freeze is another rule's.
-    if len(mine) < len(fetches) or len(compared) < TRIES or len(theirs) < OTHERS or _mostly_frozen(mine):
+    endpoints = [endpoint for endpoint in hop.endpoints if _fetches(endpoint)]
+    fetches = [one for endpoint in endpoints for one in _fetches(endpoint)]
+    mine = [one for one in fetches if _bytes(one) >= MIN_RATE_BYTES or _timed_out_in_transfer(one)]
+    theirs = [one for endpoint in endpoints for one in _under_other_name(endpoint) if _bytes(one) >= MIN_RATE_BYTES]
+    compared = [one for endpoint in endpoints if _under_other_name(endpoint) for one in _fetches(endpoint)]
+    # Where an attempt brought too little for a rate, there is none; where most of them stopped, it may be a freeze.
+    if len(mine) < len(fetches) or len(compared) < MIN_ATTEMPTS or len(theirs) < MIN_OTHER_ATTEMPTS:
         return False
-    return _slower(mine, theirs)
+    return not _mostly_frozen(mine) and _is_slower(mine, theirs)
 
 
-def _slower(mine: list[Exchange], theirs: list[Exchange]) -> bool:
+def upload_frozen(hop: EvidenceHop) -> bool:
+    """Padded requests under the target's name stop after their first kilobytes, and under another name they pass.
+
+    They must stop in silence, twice and at about the same place, and as many under the other name must all be answered,
+    once in between and once after. A connection that is closed (by a server that refuses long headers, or many
+    requests) proves nothing, and neither does a silence that another line or server would explain: it does not depend
+    on the name.
+    """
+    if hop.view.state is not VantageState.ONLINE or not works(hop):
+        return False
+    if hop.control is not None and Cause.THROTTLE_FREEZE in hop.control.causes:
+        return False  # uploads freeze at the control too: the server's own doing
+    secure = [one.address for one in hop.serving_endpoints if any(page.secure for page in one.pages)]
+    return any(_uploads_stop_by_name(_sendings(hop, address)) for address in secure)
+
+
+def _is_slower(mine: list[Exchange], theirs: list[Exchange]) -> bool:
     if min(map(_bytes, theirs)) * 2 < max(map(_bytes, mine)):
-        return False  # a limiter's first burst would pass for the line's own rate
-    close = any(abs(one.at - other.at) <= MINUTE for one in mine for other in theirs)
+        return False  # the first burst that a limiter lets through would pass for the line's own rate
+    close = any(abs(one.at - other.at) <= MAX_APART_MS for one in mine for other in theirs)
     slowest = min(one.rate for one in theirs)
-    return close and slowest >= FAST and slowest >= RATIO * max(one.rate for one in mine)
+    return close and slowest >= MIN_OTHER_RATE and slowest >= MIN_RATE_RATIO * max(one.rate for one in mine)
 
 
-def _trickled(one: Exchange) -> bool:
+def _timed_out_in_transfer(one: Exchange) -> bool:
     """Whether time was up while the answer was still coming."""
     return one.failure is Failure.TIMEOUT and one.flow is not None
 
 
-def _fetches(site: Site) -> list[Exchange]:
-    return [one for group in site.tries for one in group if isinstance(one, Exchange)]
+def _fetches(endpoint: ObservedEndpoint) -> list[Exchange]:
+    return [one for attempt in endpoint.attempts for one in attempt if isinstance(one, Exchange)]
 
 
-def _stops(site: Site) -> list[Exchange]:
-    """The site's tries, where each of them that got as far as the page stopped in it.
+def _stops(endpoint: ObservedEndpoint) -> list[Exchange]:
+    """The address's fetches, where each that got as far as the page stopped in it; else none.
 
     One of several may have come so slowly to where it stopped that its silence was no longer long enough.
     """
-    fetches = _fetches(site)
-    return fetches if all(one.frozen or _trickled(one) for one in fetches) and _mostly_frozen(fetches) else []
+    fetches = _fetches(endpoint)
+    stopped = all(one.frozen or _timed_out_in_transfer(one) for one in fetches)
+    return fetches if stopped and _mostly_frozen(fetches) else []
 
 
-def _mostly_frozen(tries: list[Exchange]) -> bool:
-    return 3 * sum(one.frozen for one in tries) >= 2 * len(tries)
+def _mostly_frozen(fetches: list[Exchange]) -> bool:
+    return 3 * sum(one.frozen for one in fetches) >= 2 * len(fetches)
 
 
-def _others(site: Site) -> list[Exchange]:
-    """What came of the page under another name, whole or as much as no freeze lets through."""
+def _under_other_name(endpoint: ObservedEndpoint) -> list[Exchange]:
+    """The page under another name, where it came whole or by more than any freeze lets through."""
     return [
         one
-        for one in site.beside(Purpose.NEUTRAL)
+        for one in endpoint.with_purpose(Purpose.NEUTRAL)
         if isinstance(one, Exchange) and one.status and (one.complete or _bytes(one) >= ENOUGH_FLOW)
     ]
 
 
 def _bytes(one: Exchange) -> int:
     return one.flow.bytes if one.flow is not None else 0
+
+
+def _sendings(hop: EvidenceHop, address: str) -> list[Sending]:
+    """The uploads to the hop's own URL at one address, in order of time."""
+    place = (hop.observed.chain, hop.index, address, hop.subject.url)
+    found = (one for one in hop.evidence.observations if isinstance(one, Sending))
+    return sorted((one for one in found if (one.chain, one.hop, one.address, one.url) == place), key=lambda one: one.at)
+
+
+def _uploads_stop_by_name(sendings: list[Sending]) -> bool:
+    mine = [one for one in sendings if one.purpose is Purpose.SUBJECT]
+    theirs = [one for one in sendings if one.purpose is Purpose.NEUTRAL]
+    if min(len(mine), len(theirs)) < MIN_SENDINGS or not all(one.frozen for one in mine):
+        return False
+    if not all(one.complete for one in theirs):
+        return False
+    between = any(mine[0].at < one.at < mine[-1].at for one in theirs)
+    places = [one.sent for one in mine]
+    return between and theirs[-1].at > mine[-1].at and max(places) - min(places) <= MAX_STOPS_APART_BYTES

@@ -6,8 +6,7 @@ import asyncio
 import hashlib
 from urllib.parse import SplitResult, urlsplit
 
-from probe.judge import blockpages
-from probe.measure import connect, html_facts
+from probe.measure import connect, html_facts, page_sample
 from probe.measure.failures import FailureInfo, Operation, classify
 from probe.measure.handshake import ClientHello, tls_handshake
 from probe.measure.http_get import HttpResponse, get
@@ -16,7 +15,7 @@ from probe.measure.stream import TcpStream, TlsStream
 from probe.measure.tools import Emit, Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import Exchange, Flow
-from probe.model.step import Fetch
+from probe.model.step import Fetch, Purpose
 from probe.model.target import DEFAULT_PORTS, bracketed
 
 
@@ -90,26 +89,23 @@ def described(
 ) -> Exchange:
     """The observation of an answer, or of as much of it as came."""
     body = bytes(reply.body)
-    content_type = reply.header("content-type").decode("latin-1")
-    location = html_facts.location(reply.status, reply.header("location"), step.url)
-    charset = html_facts.charset(body, content_type)
-    marks: tuple[str, ...] = ()
-    if reply.status:
-        headers = {name: value.decode("latin-1") for name, value in reply.headers}
-        top = body[: 4 * blockpages.BODY_LIMIT].decode(charset, "replace")  # a character is at most four bytes
-        marks = blockpages.identify(status=reply.status, location=location, headers=headers, body=top)
+    charset = html_facts.charset(body, reply.header("content-type").decode("latin-1"))
+    sampled = step.place.purpose is Purpose.SUBJECT and page_sample.is_sampled(
+        status=reply.status, secure=secure, length=len(body)
+    )
     return Exchange(
         url=step.url,
         address=step.address,
         secure=secure,
         status=reply.status,
-        location=location,
+        location=html_facts.location(reply.status, reply.header("location"), step.url),
         title=html_facts.title(body, charset),
         headers=html_facts.header_names(reply.headers),
         length=len(body),
         sha256=hashlib.sha256(body).hexdigest()[:32] if reply.status else "",
         complete=reply.complete,
-        marks=marks,
+        server=page_sample.server_name(reply.header("server")) if sampled else "",
+        sample=page_sample.page_sample(body, charset) if sampled else "",
         flow=flow,
         failure=failed.failure if failed else None,
         detail=failed.detail if failed else "",

@@ -167,7 +167,10 @@ class Exchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="ht
         length: bytes of the decoded body that were read.
         sha256: of those bytes, hexadecimal, first 32 digits.
         complete: the whole body came (or as much as our bound allows).
-        marks: ids of known block pages whose pattern the answer matches (`probe.judge.blockpages`).
+        server: of a sampled page, the value of its Server header field, at most 48 characters.
+        sample: of a page that somebody else than the server may have written, its markup, at most 2,048 characters
+            (`probe.measure.page_sample`).
+        marks: ids of fingerprints that versions up to 0.1.0 found while measuring, in place of a sample; not written.
         flow: how it came in; None for a small page that came whole.
     """
 
@@ -181,6 +184,8 @@ class Exchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="ht
     length: int = 0
     sha256: str = ""
     complete: bool = False
+    server: str = ""
+    sample: str = ""
     marks: tuple[str, ...] = ()
     flow: Flow | None = None
 

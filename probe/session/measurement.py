@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from probe import judge, plan
 from probe.clock import Clock
-from probe.judge.hits import used
+from probe.judge.control import used
 from probe.judge.vantage import conclude, notes
 from probe.measure.anchors import AnchorWatch
 from probe.measure.failures import MAX_DETAIL

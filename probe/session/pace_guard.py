@@ -20,7 +20,15 @@ from datetime import UTC, datetime, timedelta
 from msgspec.structs import replace
 
 from probe.clock import Clock
-from probe.judge.policing import HEALS, Freeze, Handshake, acquitted, freezes, handshakes, policed
+from probe.judge.policing import (
+    MAX_FREEZE,
+    Freeze,
+    TimedHandshake,
+    freezes,
+    handshakes,
+    overlaps_success,
+    with_policed_vantage,
+)
 from probe.model.verdict import Status, VantageState, Verdict
 from probe.session.concurrency import finish_unless
 
@@ -54,7 +62,7 @@ class PaceGuard:
     def __init__(self, clock: Clock, measure_again: MeasureAgain) -> None:
         self._clock = clock
         self._measure_again = measure_again
-        self._handshakes: list[Handshake] = []
+        self._handshakes: list[TimedHandshake] = []
         self._succeeded: list[datetime] = []
         self._withheld: list[_Withheld] = []
 
@@ -93,7 +101,7 @@ class PaceGuard:
             found = [freeze for freeze in self._freezes() if freeze.healed is not None or not waited]
         withheld, self._withheld = self._withheld, []
         return [
-            policed(one.verdict) if any(freeze.covers(one.timed) for freeze in found) else one.verdict
+            with_policed_vantage(one.verdict) if any(freeze.covers(one.timed) for freeze in found) else one.verdict
             for one in withheld
         ]
 
@@ -108,7 +116,7 @@ class PaceGuard:
             return False
         silent = [one for one in handshakes(timed) if one.silent]
         if silent:
-            return not all(acquitted(one, self._succeeded) for one in silent)
+            return not all(overlaps_success(one, self._succeeded) for one in silent)
         # While the line is frozen the anchors are silent, too.
         return timed.vantage.state is VantageState.OFFLINE and bool(self._withheld)
 
@@ -116,7 +124,7 @@ class PaceGuard:
         """Try the frozen targets in turn until an address answers or the silence has lasted too long to be a freeze."""
         frozen = [one for one in self._withheld if freeze.covers(one.timed) and handshakes(one.timed)]
         await self._clock.sleep((freeze.begun + FREEZE_REST - self._now()).total_seconds())
-        while frozen and self._now() < freeze.begun + HEALS:
+        while frozen and self._now() < freeze.begun + MAX_FREEZE:
             frozen.append(frozen.pop(0))
             began = self._clock.monotonic()
             trial = await self._measure_again(frozen[-1].verdict)

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from probe.judge.blockpages import PATTERNS, STUBS, Pattern, acquitting, convicting, identify
+from probe.judge.blockpages import (
+    FINGERPRINTS,
+    MAX_TEXT_CHARACTERS,
+    STUBS,
+    Fingerprint,
+    fingerprints_of,
+    identify,
+    is_blockpage,
+    is_server_page,
+)
+from probe.model.observation import Exchange
 
 # ruff: noqa: RUF001 - the notices are written in Cyrillic letters
 
@@ -16,9 +26,8 @@ SHARED = Path(__file__).parents[4] / "shared" / "data" / "fingerprints"
 
 def marks(status: int = 200, location: str = "", body: str = "", **headers: str) -> tuple[str, ...]:
     """The marks of an answer."""
-    return identify(
-        status=status, location=location, headers={k.replace("_", "-"): v for k, v in headers.items()}, body=body
-    )
+    names = tuple(sorted(name.replace("_", "-") for name in headers))
+    return identify(status=status, location=location, headers=names, server=headers.get("server", ""), text=body)
 
 
 @pytest.mark.parametrize(
@@ -47,10 +56,10 @@ def test_the_words_of_a_notice_are_found_whatever_their_case_and_spacing() -> No
     assert marks(body="<h1>ДОСТУП\n   к запрашиваемому\tресурсу ограничен</h1>") == ("ru.law",)
 
 
-@pytest.mark.parametrize("pattern", [one for one in PATTERNS if one.body], ids=lambda one: one.id)
-def test_every_phrase_is_found_broken_over_lines(pattern: Pattern) -> None:
+@pytest.mark.parametrize("pattern", [one for one in FINGERPRINTS if one.text], ids=lambda one: one.id)
+def test_every_phrase_is_found_broken_over_lines(pattern: Fingerprint) -> None:
     """In the middle of other words."""
-    for phrase in pattern.body:
+    for phrase in pattern.text:
         assert pattern.id in marks(body=f"<p>x{phrase.title().replace(' ', chr(10) + chr(9))}x</p>")
 
 
@@ -61,8 +70,10 @@ def test_the_body_of_a_redirect_says_nothing() -> None:
 
 
 def test_a_word_far_down_a_long_page_is_not_a_notice() -> None:
-    """An article about notices quotes one."""
-    assert marks(body="x" * 70_000 + "eais.rkn.gov.ru") == ()
+    """An article about block pages quotes one: evidence stores the beginning, and no more of it is searched."""
+    quoted = Exchange(url="", address="", status=200, sample="x" * MAX_TEXT_CHARACTERS + "eais.rkn.gov.ru")
+
+    assert fingerprints_of(quoted) == ()
 
 
 def test_a_challenge_speaks_for_the_server_even_beside_a_notice() -> None:
@@ -70,19 +81,19 @@ def test_a_challenge_speaks_for_the_server_even_beside_a_notice() -> None:
     both = marks(body="eais.rkn.gov.ru", cf_mitigated="Challenge")
 
     assert both == ("own.cloudflare", "ru.register")
-    assert acquitting(both)
-    assert not convicting(both)
-    assert convicting(("ru.register",))
-    assert not convicting(())
+    assert is_server_page(both)
+    assert not is_blockpage(both)
+    assert is_blockpage(("ru.register",))
+    assert not is_blockpage(())
 
 
 def test_every_pattern_has_an_id_of_its_own_and_a_source() -> None:
     """Ids are written into evidence and never change their meaning."""
-    ids = [pattern.id for pattern in PATTERNS]
+    ids = [pattern.id for pattern in FINGERPRINTS]
 
     assert len(set(ids)) == len(ids)
-    assert all(pattern.source and "." in pattern.id for pattern in PATTERNS)
-    assert all(phrase == phrase.lower() for pattern in PATTERNS for phrase in pattern.body)
+    assert all(pattern.source and "." in pattern.id for pattern in FINGERPRINTS)
+    assert all(phrase == phrase.lower() for pattern in FINGERPRINTS for phrase in pattern.text)
 
 
 def test_ordinary_pages_have_no_marks() -> None:
@@ -100,7 +111,7 @@ def test_public_fingerprints_of_russian_notices_agree() -> None:
     with path.open(newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if row["location_found"] == "header.location"]
     known = [row for row in rows if marks(302, row["pattern"])]
-    false_pages = [row["pattern"] for row in known if row["scope"] == "fp" and convicting(marks(302, row["pattern"]))]
+    false_pages = [row["pattern"] for row in known if row["scope"] == "fp" and is_blockpage(marks(302, row["pattern"]))]
 
     assert len(known) > 20
     assert false_pages == []
@@ -123,10 +134,10 @@ def test_every_sign_on_a_page_is_a_mark() -> None:
     found = identify(
         status=200,
         location="http://internet.mts.by/blocked",
-        headers={"cf-mitigated": "challenge"},
-        body="see eais.rkn.gov.ru",
+        headers=("cf-mitigated",),
+        text="see eais.rkn.gov.ru",
     )
-    led = identify(status=302, location="http://warning.rt.ru/internet.mts.by/blocked", headers={}, body="")
+    led = identify(status=302, location="http://warning.rt.ru/internet.mts.by/blocked")
 
     assert found == ("by.mts", "own.cloudflare", "ru.register")
     assert led == ("by.mts", "ru.rostelecom")

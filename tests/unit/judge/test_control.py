@@ -7,13 +7,14 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from probe.judge.control import STALE, Word, facts, page_of, word
+from probe.judge.control import MAX_CONTROL_AGE, ControlOutcome, facts, hits, misses, outcome, page_of, used
 from probe.model.failure import Failure
 from probe.model.hop import Subject, subject_of_url
-from probe.model.observation import Observation
+from probe.model.observation import Connection, Observation, TlsHandshake
 from probe.model.step import Purpose
-from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
-from tests.unit.judge.made import HTTP, NAME, TIME, URL, A, B, control, http, page, said, served, tcp, tls
+from probe.model.target import parse
+from probe.model.verdict import Cause, ControlFacts, Evidence, Status, Vantage, VantageState, Verdict
+from tests.unit.judge.builders import HTTP, NAME, TIME, URL, A, B, control, http, page, said, served, tcp, tls
 
 SUBJECT = subject_of_url(URL)
 assert SUBJECT is not None
@@ -142,25 +143,25 @@ def test_failures_are_remembered_in_words() -> None:
 )
 def test_the_word_on_a_target(by: object, said_of_it: str) -> None:
     """No entry, failed, and in disagreement are three different inputs (contract)."""
-    assert word(by, SUBJECT, first=True, time=TIME) is Word(said_of_it)  # type: ignore[arg-type]
+    assert outcome(by, SUBJECT, first=True, time=TIME) is ControlOutcome(said_of_it)  # type: ignore[arg-type]
 
 
 def test_of_a_redirect_that_it_did_not_meet_the_control_knows_nothing() -> None:
     """Of one that it met it does, whatever the path was."""
     met = control(pages=(page(URL), page(HOP.url + "a?b=c"), page("mailto:x")))
 
-    assert word(control(), HOP, first=False, time=TIME) is Word.NONE
-    assert word(control(pages=()), HOP, first=False, time=TIME) is Word.NONE
-    assert word(met, HOP, first=False, time=TIME) is Word.SERVED
+    assert outcome(control(), HOP, first=False, time=TIME) is ControlOutcome.NONE
+    assert outcome(control(pages=()), HOP, first=False, time=TIME) is ControlOutcome.NONE
+    assert outcome(met, HOP, first=False, time=TIME) is ControlOutcome.SERVED
 
 
 def test_an_old_control_is_none() -> None:
-    """A site may have died since; where our own time is not known, none is too old."""
-    old = TIME + STALE + timedelta(seconds=1)
+    """A endpoint may have died since; where our own time is not known, none is too old."""
+    old = TIME + MAX_CONTROL_AGE + timedelta(seconds=1)
 
-    assert word(control(), SUBJECT, first=True, time=old) is Word.NONE
-    assert word(control(), SUBJECT, first=True, time=TIME + STALE) is Word.SERVED
-    assert word(control(), SUBJECT, first=True, time=None) is Word.SERVED
+    assert outcome(control(), SUBJECT, first=True, time=old) is ControlOutcome.NONE
+    assert outcome(control(), SUBJECT, first=True, time=TIME + MAX_CONTROL_AGE) is ControlOutcome.SERVED
+    assert outcome(control(), SUBJECT, first=True, time=None) is ControlOutcome.SERVED
 
 
 def test_a_page_is_found_by_its_url() -> None:
@@ -168,3 +169,70 @@ def test_a_page_is_found_by_its_url() -> None:
     assert page_of(control(), HTTP) == page(HTTP)
     assert page_of(control(), "http://other.example/") is None
     assert page_of(None, HTTP) is None
+
+
+def syn(last: int, failure: Failure | None = None, purpose: Purpose = Purpose.SUBJECT) -> Connection:
+    return Connection(address=f"151.101.1.{last}", port=443, failure=failure, purpose=purpose)
+
+
+def hello(last: int, failure: Failure | None, purpose: Purpose = Purpose.NEUTRAL) -> TlsHandshake:
+    return TlsHandshake(address=f"151.101.1.{last}", port=443, sni="x.com", failure=failure, purpose=purpose)
+
+
+def test_who_connects_is_a_hit_and_who_answers_a_hello_speaks_tls() -> None:
+    """An alert and a certificate of any name are answers; a reset is none, nor what an allowed name got."""
+    seen = (
+        *(syn(last) for last in (4, 3, 2, 1)),
+        hello(1, Failure.ALERT),
+        hello(2, Failure.CERTIFICATE),
+        hello(3, Failure.RESET),
+        hello(4, None, Purpose.ALLOWED),
+    )
+
+    assert hits(seen) == {"151.101.1.1": "tls", "151.101.1.2": "tls", "151.101.1.3": "tcp", "151.101.1.4": "tcp"}
+    assert list(hits(seen)) == sorted(hits(seen))
+
+
+def test_what_is_no_address_is_nobody() -> None:
+    """A control's file may say anything."""
+    seen = (Connection(address="nobody", port=443), Connection(address="", port=443, failure=Failure.TIMEOUT))
+
+    assert hits(seen) == {}
+    assert misses(seen) == ()
+
+
+def test_only_those_that_met_every_syn_with_silence_are_misses() -> None:
+    """One that refuses is there; one that answered the second time too; a decoy is no part of the sample."""
+    seen = (
+        syn(1, Failure.TIMEOUT),
+        syn(2, Failure.RESET),
+        syn(3, Failure.TIMEOUT),
+        syn(3),
+        syn(4, Failure.TIMEOUT, Purpose.RELAY),
+        syn(5, Failure.RESET),
+        syn(5, Failure.TIMEOUT),
+    )
+
+    assert misses(seen) == ("151.101.1.1",)
+
+
+def test_of_a_wide_ranges_control_only_what_was_asked_here_goes_into_evidence() -> None:
+    """The rest could not be compared with anything; another target's control is left as it is."""
+    known = ControlFacts(
+        time=TIME,
+        statuses=(Status.REACHABLE,),
+        hits={"151.101.1.1": "tcp", "151.101.1.2": "tls"},
+        misses=("151.101.1.3", "151.101.1.4"),
+    )
+    kept = used(parse("151.101.1.0/24"), known, (syn(1), syn(4, purpose=Purpose.RELAY)))
+
+    assert kept is not None
+    assert (kept.hits, kept.misses) == ({"151.101.1.1": "tcp"}, ("151.101.1.4",))
+    assert used(parse("151.101.1.0/24"), msgspec.structs.replace(known, misses=()), ()) == msgspec.structs.replace(
+        known, hits={}, misses=()
+    )
+    assert used(parse("151.101.1.0/24"), msgspec.structs.replace(known, hits={}), ()) == msgspec.structs.replace(
+        known, hits={}, misses=()
+    )
+    assert used(parse("tcp://151.101.1.1:443"), known, ()) is known
+    assert used(parse("151.101.1.0/24"), None, ()) is None

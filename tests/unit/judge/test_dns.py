@@ -1,4 +1,4 @@
-"""DNS predicates: what is a lie, what a dead resolver, what a name that does not exist."""
+"""DNS predicates: a false answer, a dead resolver, a name that does not exist."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from probe.model.failure import Failure
 from probe.model.observation import Observation
 from probe.model.step import Purpose
 from probe.model.verdict import Cause, Status
-from tests.unit.judge.made import FORGED, V6, A, control, late, leg, said, served, tcp, tls, tries
+from tests.unit.judge.builders import FORGED, V6, A, control, hop_of, late, said, served, tcp, tls, tries
 
 TRUSTED = said("trusted", A)
 OTHER = said("network", A, name="other.example", purpose=Purpose.OTHER)
@@ -24,7 +24,7 @@ WRONG = (said("network", FORGED), tcp(FORGED), tls(FORGED, Failure.CERTIFICATE, 
 
 
 def failed(failure: Failure, tries_: int = 2) -> tuple[Observation, ...]:
-    """The network's resolver failed so."""
+    """The network's resolver fails in this way."""
     return tries(tries_, said("network", failure=failure))
 
 
@@ -66,16 +66,16 @@ def failed(failure: Failure, tries_: int = 2) -> tuple[Observation, ...]:
 )
 def test_a_lie_must_be_shown(seen: tuple[Observation, ...], cause: str | None) -> None:
     """The name exists elsewhere, and the resolver is not merely broken; or it does not, and is answered."""
-    told = dns.lie(leg(*seen))
+    told = dns.interference(hop_of(*seen))
 
     assert told == (cause and Cause(cause))
-    assert dns.lies_by(Cause.DNS_NXDOMAIN)(leg(*seen)) is (cause == "dns.nxdomain")
+    assert dns.interferes_by(Cause.DNS_NXDOMAIN)(hop_of(*seen)) is (cause == "dns.nxdomain")
 
 
 @pytest.mark.parametrize("statuses", [(Status.DOWN,), (Status.REACHABLE, Status.DOWN)])
 def test_where_the_control_failed_or_disagrees_a_denial_shows_nothing(statuses: tuple[Status, ...]) -> None:
-    """A dead site may be listed still (contract: `down`, `unreachable`)."""
-    assert dns.lie(leg(*failed(Failure.NXDOMAIN, 1), TRUSTED, by=control(*statuses))) is None
+    """A dead endpoint may be listed still (contract: `down`, `unreachable`)."""
+    assert dns.interference(hop_of(*failed(Failure.NXDOMAIN, 1), TRUSTED, by=control(*statuses))) is None
 
 
 def test_a_ghost_is_a_ghost_whatever_failed_at_control() -> None:
@@ -83,8 +83,8 @@ def test_a_ghost_is_a_ghost_whatever_failed_at_control() -> None:
     seen = (said("network", FORGED), GONE, DENIED)
     gone: dict[str, Any] = {"addresses": (), "failures": ("dns.nxdomain",)}
 
-    assert dns.lie(leg(*seen, by=control(Status.DOWN, **gone))) is Cause.DNS_SPOOFED
-    assert dns.lie(leg(*seen, by=control(Status.DOWN, Status.REACHABLE, **gone))) is None
+    assert dns.interference(hop_of(*seen, by=control(Status.DOWN, **gone))) is Cause.DNS_SPOOFED
+    assert dns.interference(hop_of(*seen, by=control(Status.DOWN, Status.REACHABLE, **gone))) is None
 
 
 @pytest.mark.parametrize(
@@ -102,14 +102,14 @@ def test_a_name_is_found_where_the_networks_resolvers_lead_to_the_target(
     seen: Any, found: bool, resolves: bool
 ) -> None:
     """A private address that nobody else knows leads nowhere."""
-    assert (dns.found(leg(*seen)), dns.resolves(leg(*seen))) == (found, resolves)
+    assert (dns.leads_to_target(hop_of(*seen)), dns.resolves(hop_of(*seen))) == (found, resolves)
 
 
 def test_a_target_without_a_name_needs_no_resolver() -> None:
     """Every predicate of names is at rest."""
-    bare = leg(tcp(), target=f"tcp://{A}:443")
+    bare = hop_of(tcp(), target=f"tcp://{A}:443")
 
-    assert dns.found(bare)
+    assert dns.leads_to_target(bare)
     for predicate in (
         dns.resolves,
         dns.injected,
@@ -120,61 +120,61 @@ def test_a_target_without_a_name_needs_no_resolver() -> None:
         dns.unresolved,
     ):
         assert not predicate(bare)
-    assert dns.lie(bare) is None
+    assert dns.interference(bare) is None
 
 
 def test_an_injected_answer_is_one_whatever_the_control_says() -> None:
     """But not where the resolver answers every name that exists nowhere."""
     forged = (said("network", FORGED), late())
 
-    assert dns.injected(leg(*WRONG, TRUSTED, late(A), by=control(Status.DOWN)))
-    assert dns.injected(leg(*forged, GONE))
-    assert not dns.injected(leg(*forged, GONE, GHOST))
-    assert not dns.injected(leg(said("network", A), TRUSTED))
+    assert dns.injected(hop_of(*WRONG, TRUSTED, late(A), by=control(Status.DOWN)))
+    assert dns.injected(hop_of(*forged, GONE))
+    assert not dns.injected(hop_of(*forged, GONE, GHOST))
+    assert not dns.injected(hop_of(said("network", A), TRUSTED))
 
 
 def test_rewriting_is_for_names_that_exist_nowhere() -> None:
     """Where the resolver answers them all."""
-    assert dns.rewritten(leg(said("network", FORGED), GONE, GHOST))
-    assert not dns.rewritten(leg(said("network", FORGED), GONE, DENIED))
-    assert not dns.rewritten(leg(said("network", FORGED), TRUSTED, GHOST))
+    assert dns.rewritten(hop_of(said("network", FORGED), GONE, GHOST))
+    assert not dns.rewritten(hop_of(said("network", FORGED), GONE, DENIED))
+    assert not dns.rewritten(hop_of(said("network", FORGED), TRUSTED, GHOST))
 
 
 def test_a_name_is_absent_where_nobody_gives_an_address() -> None:
     """And a trusted resolver says so."""
-    assert dns.absent(leg(*failed(Failure.NXDOMAIN, 1), GONE))
-    assert not dns.absent(leg(*failed(Failure.NXDOMAIN, 1)))
-    assert not dns.absent(leg(said("network", FORGED), GONE))
+    assert dns.absent(hop_of(*failed(Failure.NXDOMAIN, 1), GONE))
+    assert not dns.absent(hop_of(*failed(Failure.NXDOMAIN, 1)))
+    assert not dns.absent(hop_of(said("network", FORGED), GONE))
 
 
 def test_a_resolver_that_gives_every_name_a_private_address_is_a_proxy() -> None:
     """Not one that lies about one name."""
-    assert dns.fake_addresses(leg(BOGON, TRUSTED, GHOST))
-    assert not dns.fake_addresses(leg(BOGON, TRUSTED, DENIED))
-    assert not dns.fake_addresses(leg(said("network", A), TRUSTED))
+    assert dns.fake_addresses(hop_of(BOGON, TRUSTED, GHOST))
+    assert not dns.fake_addresses(hop_of(BOGON, TRUSTED, DENIED))
+    assert not dns.fake_addresses(hop_of(said("network", A), TRUSTED))
 
 
 def test_a_resolver_that_is_dead_for_the_anchors_is_the_vantages_fault() -> None:
     """Where it could not be heard; a denial is a word, and what was found needs none."""
     dead: dict[str, Any] = {"notes": frozenset({"resolver_dead"})}
 
-    assert dns.resolver_dead(leg(*failed(Failure.TIMEOUT), TRUSTED, **dead))
-    assert dns.resolver_dead(leg(*failed(Failure.SERVFAIL), TRUSTED, **dead))
-    assert not dns.resolver_dead(leg(*failed(Failure.TIMEOUT), TRUSTED))
-    assert not dns.resolver_dead(leg(*failed(Failure.NXDOMAIN), TRUSTED, **dead))
-    assert not dns.resolver_dead(leg(said("network", A), TRUSTED, **dead))
-    assert not dns.resolver_dead(leg(tcp(), target=f"tcp://{A}:443", **dead))
+    assert dns.resolver_dead(hop_of(*failed(Failure.TIMEOUT), TRUSTED, **dead))
+    assert dns.resolver_dead(hop_of(*failed(Failure.SERVFAIL), TRUSTED, **dead))
+    assert not dns.resolver_dead(hop_of(*failed(Failure.TIMEOUT), TRUSTED))
+    assert not dns.resolver_dead(hop_of(*failed(Failure.NXDOMAIN), TRUSTED, **dead))
+    assert not dns.resolver_dead(hop_of(said("network", A), TRUSTED, **dead))
+    assert not dns.resolver_dead(hop_of(tcp(), target=f"tcp://{A}:443", **dead))
 
 
 def test_a_broken_resolver_finds_no_other_name() -> None:
     """One that answers is not broken."""
-    assert dns.resolver_broken(leg(*failed(Failure.TIMEOUT), DEAD))
-    assert not dns.resolver_broken(leg(*failed(Failure.TIMEOUT), OTHER))
-    assert not dns.resolver_broken(leg(said("network", A), DEAD))
+    assert dns.resolver_broken(hop_of(*failed(Failure.TIMEOUT), DEAD))
+    assert not dns.resolver_broken(hop_of(*failed(Failure.TIMEOUT), OTHER))
+    assert not dns.resolver_broken(hop_of(said("network", A), DEAD))
 
 
 def test_a_name_is_unresolved_where_no_address_could_be_tried() -> None:
     """No answer, a private one, a false one."""
-    assert dns.unresolved(leg(*failed(Failure.NXDOMAIN, 1)))
-    assert dns.unresolved(leg(BOGON))
-    assert not dns.unresolved(leg(said("network", A)))
+    assert dns.unresolved(hop_of(*failed(Failure.NXDOMAIN, 1)))
+    assert dns.unresolved(hop_of(BOGON))
+    assert not dns.unresolved(hop_of(said("network", A)))

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from probe.judge.findings import Findings, find
+from probe.judge.evidence_hop import hops_of
+from probe.judge.findings import Findings, findings_of
 from probe.model.failure import Failure
 from probe.model.observation import Observation
 from probe.model.step import Purpose
-from tests.unit.judge.made import (
+from tests.unit.judge.builders import (
     FORGED,
     HTTP,
     NAME,
@@ -18,15 +19,15 @@ from tests.unit.judge.made import (
     V6,
     A,
     B,
-    case,
     control,
+    hop_of,
     http,
     late,
-    leg,
     said,
     served,
     tcp,
     tls,
+    view_of,
 )
 
 KNOWN = (said("network", A, B), said("trusted", A, B))
@@ -35,9 +36,9 @@ DUAL = (said("network", A, V6), said("trusted", A, V6))
 
 
 def found(*seen: Observation, rule: str = "served", **more: Any) -> Findings:
-    """The findings about one leg."""
-    made = leg(*seen, **more)
-    return find([made], made, rule)
+    """The findings about one hop."""
+    made = hop_of(*seen, **more)
+    return findings_of([made], made, rule)
 
 
 def test_addresses_that_fail_while_others_serve_are_named_with_their_failure() -> None:
@@ -79,22 +80,22 @@ def test_what_was_found_about_every_chain_is_said() -> None:
     first = (said("network", A, B, V6), said("trusted", A, B, V6), late(B), *served(), tcp(B, Failure.TIMEOUT))
     broken = (tcp(V6, Failure.TIMEOUT), tcp(A, Failure.TIMEOUT, port=80, chain=1))
     clear = (http(A, url=HTTP, chain=1, attempt=1), http(B, url=HTTP, chain=1))
-    both = [chain[0] for chain in case(*first, *broken, *clear, target=NAME).chains]
+    both = [chain[0] for chain in hops_of(view_of(*first, *broken, *clear, target=NAME))]
 
-    made = find(both, both[0], "served")
+    made = findings_of(both, both[0], "served")
 
     assert (made.failing, made.families) == ({B: "tcp.timeout", V6: "tcp.timeout"}, {"ipv6": "tcp.timeout"})
-    assert made.notes == find(both[::-1], both[0], "served").notes == ("late_answer", "retried")
+    assert made.notes == findings_of(both[::-1], both[0], "served").notes == ("late_answer", "retried")
 
 
 def test_what_fails_of_a_range_is_said_beside_what_fails_elsewhere() -> None:
     """Legs add up."""
     seen = (tcp(), tcp("151.101.1.11", Failure.RESET), tcp("151.101.1.11", Failure.RESET, attempt=1))
-    part = leg(*seen, target=RANGE, by=control(hits={A: "tcp", "151.101.1.11": "tcp"}))
-    whole = leg(*KNOWN, *served(), tcp(B, Failure.TIMEOUT))
+    part = hop_of(*seen, target=RANGE, by=control(hits={A: "tcp", "151.101.1.11": "tcp"}))
+    whole = hop_of(*KNOWN, *served(), tcp(B, Failure.TIMEOUT))
 
     for both in ([part, whole], [whole, part]):
-        assert find(both, whole, "served").failing == {"151.101.1.11": "tcp.reset", B: "tcp.timeout"}
+        assert findings_of(both, whole, "served").failing == {"151.101.1.11": "tcp.reset", B: "tcp.timeout"}
 
 
 def test_a_refusal_and_an_alert_are_said_where_they_decided() -> None:
@@ -111,10 +112,10 @@ def test_a_refusal_and_an_alert_are_said_where_they_decided() -> None:
 
 def test_the_hop_that_decided_is_named_unless_it_is_the_target() -> None:
     """By its URL."""
-    first, second = case(http(A, 301, location="https://x.example/")).chains[0]
+    first, second = hops_of(view_of(http(A, 301, location="https://x.example/")))[0]
 
-    assert find([first, second], second, "served").hop == "https://x.example/"
-    assert find([first], first, "served").hop == ""
+    assert findings_of([first, second], second, "served").hop == "https://x.example/"
+    assert findings_of([first], first, "served").hop == ""
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,22 @@ import pytest
 
 from probe.judge import http as predicates
 from probe.model.failure import Failure
-from tests.unit.judge.made import FORGED, HTTP, NAME, URL, A, B, control, http, leg, said, served, tcp, tls, tries
+from tests.unit.judge.builders import (
+    FORGED,
+    HTTP,
+    NAME,
+    URL,
+    A,
+    B,
+    control,
+    hop_of,
+    http,
+    said,
+    served,
+    tcp,
+    tls,
+    tries,
+)
 
 KNOWN = (said("network", A, B), said("trusted", A, B))
 NOTICE = http(A, url=HTTP, marks=("ru.mts",))
@@ -32,46 +47,46 @@ STRANGE: dict[str, Any] = {"url": HTTP, "title": "Unavailable", "length": 90, "s
 )
 def test_it_works_where_the_targets_own_word_came_the_programs_way(seen: Any, target: str, works: bool) -> None:
     """By the network's own resolvers; not by trusted ones alone, not in a loop."""
-    assert predicates.works(leg(*seen, target=target)) is works
+    assert predicates.works(hop_of(*seen, target=target)) is works
 
 
 def test_a_refusal_is_the_servers_own_over_verified_tls() -> None:
     """Not in clear text, and not where another address served."""
     no, clear = http(A, 403), http(A, 403, url=HTTP)
 
-    assert predicates.refusal(leg(*KNOWN, tcp(), tls(), no)) == 403
-    assert predicates.refused(leg(*KNOWN, tcp(), tls(), no))
-    assert not predicates.refused(leg(*KNOWN, tcp(), tls(), no, *served(B)))
-    assert not predicates.refused(leg(*KNOWN, clear, target=HTTP))
-    assert not predicates.refused(leg(*KNOWN, tcp(), tls(), http(A, 404)))
+    assert predicates.refusal(hop_of(*KNOWN, tcp(), tls(), no)) == 403
+    assert predicates.server_refuses(hop_of(*KNOWN, tcp(), tls(), no))
+    assert not predicates.server_refuses(hop_of(*KNOWN, tcp(), tls(), no, *served(B)))
+    assert not predicates.server_refuses(hop_of(*KNOWN, clear, target=HTTP))
+    assert not predicates.server_refuses(hop_of(*KNOWN, tcp(), tls(), http(A, 404)))
 
 
 def test_an_odd_address_is_acquitted_by_its_certificate() -> None:
     """Where there is anything to be odd against."""
     odd = (said("network", FORGED), *served(FORGED))
 
-    assert predicates.acquitted(leg(*odd, said("trusted", A)))
-    assert not predicates.acquitted(leg(*odd))
-    assert not predicates.acquitted(leg(*KNOWN, *served()))
-    assert not predicates.odd_but_verified(leg(tcp(), target=f"tcp://{A}:443"))
+    assert predicates.served_by_unknown_address(hop_of(*odd, said("trusted", A)))
+    assert not predicates.served_by_unknown_address(hop_of(*odd))
+    assert not predicates.served_by_unknown_address(hop_of(*KNOWN, *served()))
+    assert not predicates.has_verified_unknown_address(hop_of(tcp(), target=f"tcp://{A}:443"))
 
 
 def test_strangers_are_heard_where_none_of_the_targets_words_came() -> None:
     """A notice, a redirect, a page that may be either."""
     away = http(A, 302, url=HTTP, location="http://notice.example/")
 
-    assert predicates.foreign_page(leg(*KNOWN, NOTICE, target=HTTP))
-    assert not predicates.foreign_page(leg(*KNOWN, NOTICE, http(B, url=HTTP), target=HTTP))
-    assert predicates.foreign_redirect(leg(*KNOWN, away, target=HTTP, by=control()))
-    assert not predicates.foreign_redirect(leg(*KNOWN, away, target=HTTP))
-    assert predicates.doubtful_page(leg(*KNOWN, http(A, **STRANGE), target=HTTP, by=control()))
-    assert not predicates.doubtful_page(leg(*KNOWN, http(A, url=HTTP), target=HTTP, by=control()))
+    assert predicates.foreign_page(hop_of(*KNOWN, NOTICE, target=HTTP))
+    assert not predicates.foreign_page(hop_of(*KNOWN, NOTICE, http(B, url=HTTP), target=HTTP))
+    assert predicates.foreign_redirect(hop_of(*KNOWN, away, target=HTTP, by=control()))
+    assert not predicates.foreign_redirect(hop_of(*KNOWN, away, target=HTTP))
+    assert predicates.doubtful_page(hop_of(*KNOWN, http(A, **STRANGE), target=HTTP, by=control()))
+    assert not predicates.doubtful_page(hop_of(*KNOWN, http(A, url=HTTP), target=HTTP, by=control()))
 
 
 def test_redirects_go_astray() -> None:
     """Back to where they came from."""
-    assert predicates.astray(leg(*KNOWN, http(A, 302, location=URL)))
-    assert not predicates.astray(leg(*KNOWN, *served()))
+    assert predicates.redirect_broken(hop_of(*KNOWN, http(A, 302, location=URL)))
+    assert not predicates.redirect_broken(hop_of(*KNOWN, *served()))
 
 
 def test_a_page_that_comes_in_small_packets_alone_is_lost_on_the_way() -> None:
@@ -79,10 +94,12 @@ def test_a_page_that_comes_in_small_packets_alone_is_lost_on_the_way() -> None:
     small = (tcp(attempt=5, segment=1000), tls(attempt=5), http(attempt=5))
     mute = tries(4, http(A, 0, Failure.TIMEOUT), tcp(), tls())
 
-    assert predicates.only_small(leg(*KNOWN, *mute, *small))
-    assert not predicates.works(leg(*KNOWN, *mute, *small))
-    assert not predicates.only_small(leg(*KNOWN, *small))
-    assert not predicates.only_small(leg(*KNOWN, *mute, *small, *served(attempt=6)))
-    assert not predicates.only_small(leg(*KNOWN, *mute, *served(attempt=5)))
+    assert predicates.only_small_packets(hop_of(*KNOWN, *mute, *small))
+    assert not predicates.works(hop_of(*KNOWN, *mute, *small))
+    assert not predicates.only_small_packets(hop_of(*KNOWN, *small))
+    assert not predicates.only_small_packets(hop_of(*KNOWN, *mute, *small, *served(attempt=6)))
+    assert not predicates.only_small_packets(hop_of(*KNOWN, *mute, *served(attempt=5)))
     hello = (tcp(attempt=5, segment=1000), tls(attempt=5))
-    assert predicates.only_small(leg(*tries(4, tls(A, Failure.TIMEOUT), tcp()), *hello, target=f"tls://{A}:443/{NAME}"))
+    assert predicates.only_small_packets(
+        hop_of(*tries(4, tls(A, Failure.TIMEOUT), tcp()), *hello, target=f"tls://{A}:443/{NAME}")
+    )

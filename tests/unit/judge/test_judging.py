@@ -17,8 +17,8 @@ from probe.model.observation import Connection, Observation, Traced
 from probe.model.step import Said
 from probe.model.target import parse
 from probe.model.verdict import Evidence, Status, Vantage, VantageState, Verdict
-from tests.unit.judge.made import HTTP, NAME, NEUTRAL, URL, A, http, said, served, tcp, tls, tries
-from tests.unit.judge.worlds import KINDS, TIME, VERDICTS
+from tests.unit.judge.builders import HTTP, NAME, NEUTRAL, URL, A, http, said, served, tcp, tls, tries
+from tests.unit.judge.random_evidence import KINDS, TIME, VERDICTS
 
 ONLINE = Vantage(state=VantageState.ONLINE)
 

@@ -1,4 +1,4 @@
-"""Whose word a page is."""
+"""PageOrigin word a page is."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from probe.judge.pages import Whose, differs, vouched
+from probe.judge.pages import PageOrigin, came_over_tls, differs
 from probe.model.observation import Exchange, Observation
-from tests.unit.judge.made import HTTP, NAME, URL, A, B, control, http, leg, page
+from tests.unit.judge.builders import HTTP, NAME, URL, A, B, control, hop_of, http, page
 
 STRANGE = {"title": "Content unavailable", "length": 90, "sha256": "zz"}
 
@@ -21,10 +21,10 @@ def moved(where: str) -> Exchange:
     return http(A, 302, location=where, **BLANK)
 
 
-def whose(*seen: Observation, by: Any = None, hop: int = 0, target: str = HTTP) -> Whose:
-    """Whose word the first page of a hop is."""
-    made = leg(*seen, target=target, by=by, hop=hop)
-    return made.whose(made.hop.pages[0])
+def origin_of(*seen: Observation, by: Any = None, hop: int = 0, target: str = HTTP) -> PageOrigin:
+    """PageOrigin word the first page of a hop is."""
+    made = hop_of(*seen, target=target, by=by, hop=hop)
+    return made.page_origin(made.observed.pages[0])
 
 
 def clear(status: int = 200, address: str = A, **more: Any) -> Exchange:
@@ -36,9 +36,9 @@ def clear(status: int = 200, address: str = A, **more: Any) -> Exchange:
     ("seen", "said"),
     [
         ((clear(),), "own"),
-        ((clear(marks=("ru.mts",)),), "notice"),
-        ((clear(302, location="http://blocked.mts.ru/", marks=("ru.mts",)),), "redirect"),
-        ((clear(302, location=URL, marks=("ru.mts",)),), "notice"),
+        ((clear(marks=("ru.mts",)),), "blockpage"),
+        ((clear(302, location="http://blocked.mts.ru/", marks=("ru.mts",)),), "foreign_redirect"),
+        ((clear(302, location=URL, marks=("ru.mts",)),), "blockpage"),
         ((clear(marks=("ru.mts", "own.captcha")),), "own"),
         ((clear(302, location="http://notice.example/"),), "own"),
         ((clear(**STRANGE), clear(address=B, **STRANGE)), "own"),
@@ -46,28 +46,28 @@ def clear(status: int = 200, address: str = A, **more: Any) -> Exchange:
 )
 def test_without_a_control_only_a_known_notice_is_a_strangers(seen: tuple[Exchange, ...], said: str) -> None:
     """Whatever else came may be the server's."""
-    assert whose(*seen) is Whose(said)
+    assert origin_of(*seen) is PageOrigin(said)
 
 
 @pytest.mark.parametrize(
     ("seen", "said"),
     [
         ((clear(),), "own"),
-        ((clear(**STRANGE), clear(address=B, **STRANGE)), "notice"),
-        ((clear(**STRANGE), clear(attempt=1, **STRANGE)), "notice"),
+        ((clear(**STRANGE), clear(address=B, **STRANGE)), "blockpage"),
+        ((clear(**STRANGE), clear(attempt=1, **STRANGE)), "blockpage"),
         ((clear(**STRANGE),), "doubtful"),
         ((clear(**STRANGE), clear(address=B, **{**STRANGE, "title": "Other"})), "own"),
         ((clear(403, **STRANGE), clear(403, address=B, **STRANGE)), "doubtful"),
-        ((clear(403, **STRANGE), clear(403, address=B, **STRANGE), http(A, 200)), "notice"),
+        ((clear(403, **STRANGE), clear(403, address=B, **STRANGE), http(A, 200)), "blockpage"),
         ((clear(403, **STRANGE), clear(403, address=B, **STRANGE), http(A, 403, **STRANGE)), "own"),
         ((clear(403, **STRANGE), clear(403, address=B, **STRANGE), http(A, 400)), "doubtful"),
         ((clear(400, **STRANGE), clear(400, address=B, **STRANGE)), "doubtful"),
         ((clear(403, title="Are you human?", sha256="zz"), clear(403, address=B, title="Are you human?")), "own"),
-        ((clear(302, location="http://notice.example/"),), "redirect"),
+        ((clear(302, location="http://notice.example/"),), "foreign_redirect"),
         ((clear(302, location="http://www.example.de/"),), "own"),
         ((clear(200, location="http://notice.example/"),), "own"),
         ((clear(302, location="http://notice.example/", **BLANK), moved("http://www.notice.example/")), "own"),
-        ((clear(302, location="http://notice.example/", **BLANK), moved("http://other.example/")), "redirect"),
+        ((clear(302, location="http://notice.example/", **BLANK), moved("http://other.example/")), "foreign_redirect"),
         ((clear(**STRANGE), http(A, **{**STRANGE, "sha256": "yy"})), "own"),
         ((clear(**STRANGE), http(A, **{**STRANGE, "title": "Other"})), "own"),
         ((clear(**STRANGE), http(A, **{**STRANGE, "title": "Other", "sha256": "yy"})), "doubtful"),
@@ -77,7 +77,7 @@ def test_without_a_control_only_a_known_notice_is_a_strangers(seen: tuple[Exchan
 )
 def test_with_a_control_a_page_is_held_against_its(seen: tuple[Exchange, ...], said: str) -> None:
     """Twice alike and unlike control's: a stranger's. Dynamic, a challenge, or repeated over TLS: the server's own."""
-    assert whose(*seen, by=control()) is Whose(said)
+    assert origin_of(*seen, by=control()) is PageOrigin(said)
 
 
 @pytest.mark.parametrize(
@@ -85,31 +85,31 @@ def test_with_a_control_a_page_is_held_against_its(seen: tuple[Exchange, ...], s
     [
         (page(status=301, location="http://notice.example/x"), "own"),
         (page(status=302, location="http://tracker.example/"), "own"),
-        (page(status=301, location="http://tracker.example/"), "redirect"),
-        (page(status=302, location=URL), "redirect"),
+        (page(status=301, location="http://tracker.example/"), "foreign_redirect"),
+        (page(status=302, location=URL), "foreign_redirect"),
     ],
 )
 def test_a_redirect_is_excused_by_controls_own(known: Any, said: str) -> None:
     """The same one, or one that changes with every visitor; not by a lasting one elsewhere."""
     seen = clear(302, location="http://notice.example/")
 
-    assert whose(seen, by=control(pages=(known,))) is Whose(said)
+    assert origin_of(seen, by=control(pages=(known,))) is PageOrigin(said)
 
 
 def test_over_verified_tls_a_page_is_the_servers_own_whatever_it_says() -> None:
     """Only the holder of the key can have written it."""
-    assert whose(http(marks=("ru.law",), **STRANGE), by=control(), target=URL) is Whose.OWN
+    assert origin_of(http(marks=("ru.law",), **STRANGE), by=control(), target=URL) is PageOrigin.OWN
 
 
 def test_a_host_that_somebody_on_the_path_sent_us_to_vouches_for_nothing() -> None:
-    """Its certificate is good, and it is the censor's; a host of the site's own may."""
+    """Its certificate is good, and it is the censor's; a host of the endpoint's own may."""
     notice = "https://notice.isp.example/"
     sent = clear(302, location=notice)
 
-    assert whose(sent, http(url=notice, hop=1, marks=("ru.law",)), hop=1) is Whose.NOTICE
-    assert whose(sent, http(url=notice, hop=1), hop=1) is Whose.OWN
+    assert origin_of(sent, http(url=notice, hop=1, marks=("ru.law",)), hop=1) is PageOrigin.BLOCKPAGE
+    assert origin_of(sent, http(url=notice, hop=1), hop=1) is PageOrigin.OWN
     home = f"https://www.{NAME}/"
-    assert whose(clear(302, location=home), http(url=home, hop=1, marks=("ru.law",)), hop=1) is Whose.OWN
+    assert origin_of(clear(302, location=home), http(url=home, hop=1, marks=("ru.law",)), hop=1) is PageOrigin.OWN
 
 
 @pytest.mark.parametrize(
@@ -163,5 +163,5 @@ def test_the_server_is_asked_over_tls_for_the_very_same_url() -> None:
     within = f"{HTTP}?to=http://x.example/"
     seen = http(A, url=within)
 
-    assert vouched(seen, (http(A, url=f"{URL}?to=http://x.example/"),))
-    assert not vouched(seen, (http(A, url=f"{URL}?to=https://x.example/"),))
+    assert came_over_tls(seen, (http(A, url=f"{URL}?to=http://x.example/"),))
+    assert not came_over_tls(seen, (http(A, url=f"{URL}?to=https://x.example/"),))

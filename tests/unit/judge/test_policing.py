@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from probe.judge import again
-from probe.judge.policing import Freeze, Handshake, acquitted, freezes, handshakes, policed
+from probe.judge.policing import Freeze, TimedHandshake, freezes, handshakes, overlaps_success, with_policed_vantage
 from probe.model.failure import Failure
 from probe.model.step import Purpose
 from probe.model.verdict import AnchorKind, AnchorLook, Evidence, Status, Vantage, VantageState, Verdict
-from tests.unit.judge.made import TIME, tcp, tls
+from tests.unit.judge.builders import TIME, tcp, tls
 
 HOSTS = ("151.10.0.1", "151.11.0.1", "151.12.0.1", "151.13.0.1")
 
@@ -21,12 +21,14 @@ def at(seconds: float) -> datetime:
     return TIME + timedelta(seconds=seconds)
 
 
-def shook(second: float, address: str, *, silent: bool = True, neutral: bool = False, lasts: float = 5) -> Handshake:
+def shook(
+    second: float, address: str, *, silent: bool = True, neutral: bool = False, lasts: float = 5
+) -> TimedHandshake:
     """A handshake that lasted five seconds if it was silent."""
-    return Handshake(at(second), at(second + (lasts if silent else 0.1)), address, silent, neutral)
+    return TimedHandshake(at(second), at(second + (lasts if silent else 0.1)), address, silent, neutral)
 
 
-def frozen(*, after: float = 70) -> list[Handshake]:
+def frozen(*, after: float = 70) -> list[TimedHandshake]:
     """Four networks silent at once, under neutral names too, and one answers again so many seconds later."""
     first = [shook(n / 10, host) for n, host in enumerate(HOSTS)]
     neutral = [shook(6 + n / 10, host, neutral=True) for n, host in enumerate(HOSTS[:2])]
@@ -101,7 +103,7 @@ def test_a_silence_that_goes_on_for_too_long_is_none_though_nobody_was_tried_sin
         "no burst of ours",
     ],
 )
-def test_other_silences_are_no_punishment(seen: list[Handshake]) -> None:
+def test_other_silences_are_no_punishment(seen: list[TimedHandshake]) -> None:
     """Each part of the sign must be there."""
     assert freezes(seen) == ()
 
@@ -120,10 +122,10 @@ def test_handshakes_are_read_from_a_verdict_and_its_anchors() -> None:
     made = verdict(Status.UNREACHABLE, seen, anchors=(working, dead, other))
 
     assert handshakes(made) == (
-        Handshake(at(9), at(9), "", silent=False),
-        Handshake(at(1), at(6), HOSTS[0], silent=True),
-        Handshake(at(6), at(11), HOSTS[0], silent=False),
-        Handshake(at(7), at(7.1), HOSTS[1], silent=False, neutral=True),
+        TimedHandshake(at(9), at(9), "", silent=False),
+        TimedHandshake(at(1), at(6), HOSTS[0], silent=True),
+        TimedHandshake(at(6), at(11), HOSTS[0], silent=False),
+        TimedHandshake(at(7), at(7.1), HOSTS[1], silent=False, neutral=True),
     )
 
 
@@ -160,7 +162,7 @@ def test_a_freeze_covers_what_failed_in_it() -> None:
 def test_a_verdict_of_a_policed_vantage_is_unknown() -> None:
     """And re-judging it changes nothing."""
     silent = (tcp(HOSTS[0]), tls(HOSTS[0], Failure.TIMEOUT))
-    made = policed(verdict(Status.BLOCKED, silent))
+    made = with_policed_vantage(verdict(Status.BLOCKED, silent))
 
     assert (made.status, made.rule, made.vantage.state) == (Status.UNKNOWN, "vantage.policed", VantageState.POLICED)
     assert (made.time, made.target) == (TIME, "https://news.example.org/")
@@ -171,8 +173,8 @@ def test_a_silence_is_acquitted_by_an_answer_that_began_meanwhile() -> None:
     """Not by one before or after."""
     silent = shook(10, HOSTS[0])
 
-    assert acquitted(silent, [at(9), at(12)])
-    assert acquitted(silent, [at(10)])
-    assert acquitted(silent, [at(15)])
-    assert not acquitted(silent, [at(9), at(16)])
-    assert not acquitted(silent, [])
+    assert overlaps_success(silent, [at(9), at(12)])
+    assert overlaps_success(silent, [at(10)])
+    assert overlaps_success(silent, [at(15)])
+    assert not overlaps_success(silent, [at(9), at(16)])
+    assert not overlaps_success(silent, [])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from probe.judge.evidence_view import Leg
-from probe.judge.quic import silent_alone, silent_by_name
+from probe.judge.evidence_hop import EvidenceHop
+from probe.judge.quic import silent_by_name, silent_only_here
 from probe.model.failure import Failure
 from probe.model.observation import Observation, QuicExchange
 from probe.model.step import Purpose
 from probe.model.verdict import Cause, ControlFacts, Status
-from tests.unit.judge.made import NAME, A, B, control, leg, said, tcp, tls
+from tests.unit.judge.builders import NAME, A, B, control, hop_of, said, tcp, tls
 
 KNOWN = (said("network", A, B), said("trusted", A, B))
 TCP = (tcp(A), tls(A))
@@ -37,9 +37,9 @@ def silences(count: int = 5, *, later: bool = False) -> tuple[QuicExchange, ...]
     return tuple(quic(SILENT, attempt=n) for n in range(count))
 
 
-def seen(*more: Observation, by: ControlFacts | None = None) -> Leg:
-    """A leg of a QUIC target."""
-    return leg(*KNOWN, *more, target=f"quic://{NAME}:443", by=by)
+def seen(*more: Observation, by: ControlFacts | None = None) -> EvidenceHop:
+    """A hop of a QUIC target."""
+    return hop_of(*KNOWN, *more, target=f"quic://{NAME}:443", by=by)
 
 
 @pytest.mark.parametrize("answer", [other(), other(Failure.ALERT), other(Failure.CERTIFICATE)])
@@ -70,17 +70,17 @@ def test_a_name_to_which_the_server_is_deaf_at_control_too_is_not_blocked() -> N
 
 def test_silence_here_alone_needs_tls_over_tcp_to_the_same_address() -> None:
     """Otherwise it is the address that is silent."""
-    assert silent_alone(seen(*silences(), *TCP, by=control()))
-    assert silent_alone(seen(*silences(later=True), *TCP, by=control()))
-    assert not silent_alone(seen(*silences(), tcp(A, SILENT), by=control()))
-    assert not silent_alone(seen(*silences(), tcp(B), tls(B), by=control()))
-    assert not silent_alone(seen(*silences(4), *TCP, by=control()))
+    assert silent_only_here(seen(*silences(), *TCP, by=control()))
+    assert silent_only_here(seen(*silences(later=True), *TCP, by=control()))
+    assert not silent_only_here(seen(*silences(), tcp(A, SILENT), by=control()))
+    assert not silent_only_here(seen(*silences(), tcp(B), tls(B), by=control()))
+    assert not silent_only_here(seen(*silences(4), *TCP, by=control()))
 
 
 def test_without_a_control_that_was_served_silence_says_nothing() -> None:
     """A host without HTTP/3 is silent to everybody."""
-    assert not silent_alone(seen(*silences(), *TCP))
-    assert not silent_alone(seen(*silences(), *TCP, by=control(Status.UNREACHABLE)))
+    assert not silent_only_here(seen(*silences(), *TCP))
+    assert not silent_only_here(seen(*silences(), *TCP, by=control(Status.UNREACHABLE)))
 
 
 def test_another_failure_is_no_silence() -> None:
@@ -88,7 +88,7 @@ def test_another_failure_is_no_silence() -> None:
     refused = tuple(quic(Failure.UNREACHABLE, attempt=n) for n in range(3))
 
     assert not silent_by_name(seen(*refused, other()))
-    assert not silent_alone(seen(*refused, *TCP, by=control()))
+    assert not silent_only_here(seen(*refused, *TCP, by=control()))
 
 
 def test_the_address_that_answers_another_name_must_have_been_silent_twice() -> None:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from probe.judge import judge, ranges
-from probe.judge.evidence_view import Case, Leg
+from probe.judge.evidence_hop import EvidenceHop, hops_of
+from probe.judge.evidence_view import EvidenceView
 from probe.model.failure import Failure
 from probe.model.hop import Layer
 from probe.model.observation import Connection, Observation, TlsHandshake
@@ -39,8 +40,10 @@ def hello(last: int, failure: Failure | None, purpose: Purpose = Purpose.NEUTRAL
     return tuple(TlsHandshake(**where, failure=failure, attempt=n) for n in range(2))  # type: ignore[arg-type]
 
 
-def leg(*seen: tuple[Observation, ...] | Observation, hits: object = 4, how: str = "tls", **more: object) -> Leg:
-    """A leg of a range of which so many addresses (.1, .2, ..), or these, answered at control."""
+def hop_of(
+    *seen: tuple[Observation, ...] | Observation, hits: object = 4, how: str = "tls", **more: object
+) -> EvidenceHop:
+    """A hop of a range of which so many addresses (.1, .2, ..), or these, answered at control."""
     known = [at(n) for n in range(1, hits + 1)] if isinstance(hits, int) else list(hits)  # type: ignore[call-overload]
     control = ControlFacts(
         time=TIME - timedelta(days=int(more.get("days", 0))),  # type: ignore[call-overload]
@@ -49,12 +52,13 @@ def leg(*seen: tuple[Observation, ...] | Observation, hits: object = 4, how: str
     )
     flat = tuple(one for part in seen for one in (part if isinstance(part, tuple) else (part,)))
     target = parse(str(more.get("target", RANGE)))
-    return Case(target, Evidence(observations=flat, control=control), VantageState.ONLINE, TIME).chains[0][0]
+    view = EvidenceView(target, Evidence(observations=flat, control=control), VantageState.ONLINE, TIME)
+    return hops_of(view)[0][0]
 
 
-def said(one: Leg) -> str:
+def said(one: EvidenceHop) -> str:
     """The rule that decides."""
-    return judge(one.case.target, one.evidence, VantageState.ONLINE, time=TIME).rule
+    return judge(one.view.target, one.evidence, VantageState.ONLINE, time=TIME).rule
 
 
 def lost(count: int, failure: Failure = SILENCE, times: int = 2) -> tuple[Observation, ...]:
@@ -67,43 +71,43 @@ def lost(count: int, failure: Failure = SILENCE, times: int = 2) -> tuple[Observ
 )
 def test_three_that_answered_at_control_and_fail_alike_here_are_a_blocked_range(failure: Failure, rule: str) -> None:
     """Twice each."""
-    assert said(leg(lost(3, failure), hits=3)) == rule
+    assert said(hop_of(lost(3, failure), hits=3)) == rule
 
 
 @pytest.mark.parametrize(
     "one",
     [
-        leg(lost(2), hits=2),
-        leg(lost(8), hits=2),
-        leg(lost(3, times=1), hits=3),
-        leg(lost(3), hits=3, days=8),
-        leg(lost(2), tcp(3, RST, 2), tcp(4, RST, 2), hits=4),
+        hop_of(lost(2), hits=2),
+        hop_of(lost(8), hits=2),
+        hop_of(lost(3, times=1), hits=3),
+        hop_of(lost(3), hits=3, days=8),
+        hop_of(lost(2), tcp(3, RST, 2), tcp(4, RST, 2), hits=4),
     ],
     ids=["two", "misses beside two", "once", "an old control", "not alike"],
 )
-def test_what_is_no_blocked_range(one: Leg) -> None:
+def test_what_is_no_blocked_range(one: EvidenceHop) -> None:
     """A miss is no evidence, once may be loss, and machines may have moved since."""
     assert said(one) == "tcp.ambiguous"
 
 
 def test_a_machine_that_died_since_does_not_hide_the_block() -> None:
     """Three quarters alike are alike."""
-    assert said(leg(lost(3), tcp(4, RST, 2))) == "tcp.timeout.range"
+    assert said(hop_of(lost(3), tcp(4, RST, 2))) == "tcp.timeout.range"
 
 
 def test_icmp_errors_beside_silence_are_one_refusal() -> None:
     """Routers limit how many they send; three are none by chance."""
-    assert said(leg(lost(3, ICMP), tcp(4, SILENCE, 2), tcp(5, SILENCE, 2), hits=5)) == "tcp.unreachable.range"
+    assert said(hop_of(lost(3, ICMP), tcp(4, SILENCE, 2), tcp(5, SILENCE, 2), hits=5)) == "tcp.unreachable.range"
 
 
 def test_icmp_errors_beside_resets_are_two_manners() -> None:
     """Who resets has been reached."""
-    assert said(leg(lost(3, ICMP), tcp(4, RST, 2), tcp(5, RST, 2), hits=5)) == "tcp.ambiguous"
+    assert said(hop_of(lost(3, ICMP), tcp(4, RST, 2), tcp(5, RST, 2), hits=5)) == "tcp.ambiguous"
 
 
 def test_one_that_answers_makes_the_range_reachable_and_the_others_are_named() -> None:
     """As some of a name's addresses."""
-    one = leg(lost(3), tcp(4))
+    one = hop_of(lost(3), tcp(4))
 
     assert said(one) == "served"
     assert ranges.failing(one) == {at(n): "tcp.timeout" for n in (1, 2, 3)}
@@ -111,36 +115,36 @@ def test_one_that_answers_makes_the_range_reachable_and_the_others_are_named() -
 
 def test_a_miss_is_not_named() -> None:
     """Half of a range is dead everywhere."""
-    assert ranges.failing(leg(tcp(1), tcp(200, SILENCE, 2), hits=1)) == {}
+    assert ranges.failing(hop_of(tcp(1), tcp(200, SILENCE, 2), hits=1)) == {}
 
 
 def test_a_part_in_which_all_fail_is_named_as_a_whole_and_neighbours_as_one() -> None:
     """Two /24s make a /23; a third in which only two are known stays two addresses."""
     hits = [at(n, part) for part in (0, 1, 2, 3) for n in (1, 2, 3)][:-1]
     seen = [tcp(n, SILENCE, 2, part) for part in (0, 1, 3) for n in (1, 2, 3) if at(n, part) in hits]
-    one = leg(*seen, tcp(1, part=2), hits=hits, target=WIDE)
+    one = hop_of(*seen, tcp(1, part=2), hits=hits, target=WIDE)
 
     assert ranges.failing(one) == {"151.101.0.0/23": "tcp.timeout", at(1, 3): "tcp.timeout", at(2, 3): "tcp.timeout"}
 
 
 def test_a_part_in_which_one_answers_is_not_named() -> None:
     """Even one that control did not know."""
-    one = leg(lost(3), tcp(99), tcp(1, part=2), hits=3, target=WIDE)
+    one = hop_of(lost(3), tcp(99), tcp(1, part=2), hits=3, target=WIDE)
 
     assert set(ranges.failing(one)) == {at(1), at(2), at(3)}
 
 
 def test_an_unrouted_address_that_connects_shows_a_relay() -> None:
     """And one that does not shows none."""
-    assert said(leg(tcp(1), relay("198.18.7.7"))) == "range.relayed"
-    assert said(leg(tcp(1), relay("198.18.7.7", SILENCE))) == "served"
+    assert said(hop_of(tcp(1), relay("198.18.7.7"))) == "range.relayed"
+    assert said(hop_of(tcp(1), relay("198.18.7.7", SILENCE))) == "served"
 
 
 def test_addresses_silent_at_control_that_all_connect_show_a_relay() -> None:
     """Two of two; of one, somebody may have moved in."""
-    assert said(leg(tcp(1), relay(at(200)), relay(at(201)))) == "range.relayed"
-    assert said(leg(tcp(1), relay(at(200)))) == "served"
-    assert said(leg(tcp(1), relay(at(200)), relay(at(201), SILENCE))) == "served"
+    assert said(hop_of(tcp(1), relay(at(200)), relay(at(201)))) == "range.relayed"
+    assert said(hop_of(tcp(1), relay(at(200)))) == "served"
+    assert said(hop_of(tcp(1), relay(at(200)), relay(at(201), SILENCE))) == "served"
 
 
 def connected(count: int = 4) -> tuple[Observation, ...]:
@@ -157,80 +161,80 @@ def cut(count: int, failure: Failure = SILENCE) -> tuple[Observation, ...]:
 )
 def test_connections_that_say_nothing_here_alone_are_a_blocked_range(failure: Failure, rule: str) -> None:
     """Three that answered a hello at control."""
-    assert said(leg(connected(), cut(3, failure))) == rule
+    assert said(hop_of(connected(), cut(3, failure))) == rule
 
 
 def test_too_few_silent_hellos_are_a_doubt_and_one_that_is_answered_is_none() -> None:
     """Two prove nothing; where one machine speaks the range does."""
-    doubt = leg(connected(), cut(2))
+    doubt = hop_of(connected(), cut(2))
 
     assert said(doubt) == "range.mute"
-    assert str(ranges.hush(doubt)) == "tls.timeout"
-    heard = leg(connected(), cut(3), hello(4, Failure.ALERT))
+    assert str(ranges.hello_failure(doubt)) == "tls.timeout"
+    heard = hop_of(connected(), cut(3), hello(4, Failure.ALERT))
     assert said(heard) == "served"
-    assert not ranges.alone_by(Layer.TLS, SILENCE)(heard)
+    assert not ranges.fails_only_here_by(Layer.TLS, SILENCE)(heard)
 
 
 def test_silent_hellos_mean_nothing_where_control_heard_none() -> None:
     """Connecting is all there is to such a range."""
-    assert said(leg(connected(), cut(3), how="tcp")) == "served"
+    assert said(hop_of(connected(), cut(3), how="tcp")) == "served"
 
 
 def test_an_allowed_name_that_is_answered_acquits_the_range() -> None:
     """The network lets names pass, not addresses."""
-    assert said(leg(connected(), cut(3), hello(1, Failure.ALERT, Purpose.ALLOWED))) == "range.mute"
+    assert said(hop_of(connected(), cut(3), hello(1, Failure.ALERT, Purpose.ALLOWED))) == "range.mute"
 
 
 def test_of_several_ways_in_which_hellos_are_cut_the_last_counts() -> None:
     """A first one may have been lost."""
-    assert str(ranges.hush(leg(tcp(1), hello(1, RST)[0], hello(1, SILENCE)[1], hits=1))) == "tls.timeout"
+    assert str(ranges.hello_failure(hop_of(tcp(1), hello(1, RST)[0], hello(1, SILENCE)[1], hits=1))) == "tls.timeout"
 
 
 def test_a_hello_that_this_host_could_not_send_was_not_cut() -> None:
     """It is no way of failing, and stands for none."""
     unsent = tuple(one for n in range(1, 4) for one in hello(n, Failure.LOCAL))
 
-    assert ranges.hush(leg(connected(), unsent)) is None
-    assert said(leg(connected(), unsent)) == "served"
+    assert ranges.hello_failure(hop_of(connected(), unsent)) is None
+    assert said(hop_of(connected(), unsent)) == "served"
 
 
 def test_what_is_no_range_has_no_parts_and_what_lies_outside_of_one_is_none() -> None:
     """Evidence from elsewhere may hold anything."""
-    url = leg(lost(3), target=f"https://{at(1)}/")
+    url = hop_of(lost(3), target=f"https://{at(1)}/")
 
     assert ranges.failing(url) == {}
-    assert not ranges.alone_by(Layer.TCP, SILENCE)(url)
+    assert not ranges.fails_only_here_by(Layer.TCP, SILENCE)(url)
     outside = tuple(
         Connection(address=f"9.9.9.{n}", port=443, failure=SILENCE, attempt=k) for n in range(4) for k in (0, 1)
     )
     known = [at(1), *(f"9.9.9.{n}" for n in range(4)), *(at(n, 2) for n in (1, 2, 3))]
     later = tuple(one for n in (1, 2, 3) for one in tcp(n, SILENCE, 2, part=2))
-    assert ranges.failing(leg(tcp(1), *outside, hits=known)) == {}
-    assert ranges.failing(leg(tcp(1), *outside, later, hits=known, target=WIDE)) == {"151.101.2.0/24": "tcp.timeout"}
+    assert ranges.failing(hop_of(tcp(1), *outside, hits=known)) == {}
+    assert ranges.failing(hop_of(tcp(1), *outside, later, hits=known, target=WIDE)) == {"151.101.2.0/24": "tcp.timeout"}
 
 
 def test_what_a_range_would_show_means_nothing_of_another_target() -> None:
     """One address is what it is."""
-    one = leg(tcp(1), hello(1, RST), relay("198.18.7.7"), hits=1, target=f"tcp://{at(1)}:443")
+    one = hop_of(tcp(1), hello(1, RST), relay("198.18.7.7"), hits=1, target=f"tcp://{at(1)}:443")
 
-    assert (ranges.relayed(one), ranges.mute(one), ranges.hush(one)) == (False, False, None)
-    assert not ranges.relayed(leg(lost(1), relay("198.18.7.7")))
-    assert not ranges.mute(leg(lost(3), hello(1, RST)))
+    assert (ranges.relayed(one), ranges.unanswered(one), ranges.hello_failure(one)) == (False, False, None)
+    assert not ranges.relayed(hop_of(lost(1), relay("198.18.7.7")))
+    assert not ranges.unanswered(hop_of(lost(3), hello(1, RST)))
 
 
 def test_a_range_that_failed_at_control_too_shows_nothing() -> None:
     """Whatever answered there."""
-    one = leg(lost(3), hits=3, status="down")
+    one = hop_of(lost(3), hits=3, status="down")
 
-    assert not ranges.alone_by(Layer.TCP, SILENCE)(one)
+    assert not ranges.fails_only_here_by(Layer.TCP, SILENCE)(one)
     assert ranges.failing(one) == {}
-    assert ranges.hush(leg(tcp(1), hello(1, RST), hits=1, status="down")) is None
+    assert ranges.hello_failure(hop_of(tcp(1), hello(1, RST), hits=1, status="down")) is None
 
 
 def test_a_range_fails_here_alone_in_one_way() -> None:
     """Layer and failure, both."""
-    one = leg(lost(3), hits=3)
+    one = hop_of(lost(3), hits=3)
 
-    assert ranges.alone_by(Layer.TCP, SILENCE)(one)
-    assert not ranges.alone_by(Layer.TCP, RST)(one)
-    assert not ranges.alone_by(Layer.TLS, SILENCE)(one)
+    assert ranges.fails_only_here_by(Layer.TCP, SILENCE)(one)
+    assert not ranges.fails_only_here_by(Layer.TCP, RST)(one)
+    assert not ranges.fails_only_here_by(Layer.TLS, SILENCE)(one)

@@ -6,12 +6,19 @@ from typing import Any
 
 import pytest
 
-from probe.judge.repetition import CUTS, SILENCES, STOPS, beside, enough, strays
+from probe.judge.repetition import (
+    MIN_CUTS,
+    MIN_STOPPED_PAGES,
+    MIN_TIMEOUTS,
+    enough,
+    other_name_timeouts,
+    recovered_timeouts,
+)
 from probe.model.failure import Failure
 from probe.model.hop import Layer, LayerFailure
 from probe.model.observation import QuicExchange
 from probe.model.step import Purpose
-from tests.unit.judge.made import NAME, URL, A, B, http, late, leg, said, tcp, tls, tries
+from tests.unit.judge.builders import NAME, URL, A, B, hop_of, http, late, said, tcp, tls, tries
 
 SILENT = Failure.TIMEOUT
 OTHER: dict[str, Any] = {"sni": "xkqvdwpzrjtm.com", "purpose": Purpose.NEUTRAL}
@@ -20,31 +27,29 @@ OTHER: dict[str, Any] = {"sni": "xkqvdwpzrjtm.com", "purpose": Purpose.NEUTRAL}
 @pytest.mark.parametrize(
     ("layer", "failure", "times"),
     [
-        ("tcp", SILENT, SILENCES),
-        ("tls", SILENT, SILENCES),
-        ("http", SILENT, SILENCES),
-        ("quic", SILENT, SILENCES),
-        ("body", SILENT, STOPS),
-        ("tcp", Failure.RESET, CUTS),
-        ("tls", Failure.EOF, CUTS),
-        ("tcp", Failure.UNREACHABLE, CUTS),
+        ("tcp", SILENT, MIN_TIMEOUTS),
+        ("tls", SILENT, MIN_TIMEOUTS),
+        ("http", SILENT, MIN_TIMEOUTS),
+        ("quic", SILENT, MIN_TIMEOUTS),
+        ("body", SILENT, MIN_STOPPED_PAGES),
+        ("tcp", Failure.RESET, MIN_CUTS),
+        ("tls", Failure.EOF, MIN_CUTS),
+        ("tcp", Failure.UNREACHABLE, MIN_CUTS),
     ],
 )
 def test_silence_is_heard_more_often_than_words(layer: str, failure: Failure, times: int) -> None:
     """Of a page that stopped each try says more."""
-    made = leg(said("network", A))
-
-    assert enough(made, LayerFailure(Layer(layer), failure), times)
-    assert not enough(made, LayerFailure(Layer(layer), failure), times - 1)
+    assert enough(LayerFailure(Layer(layer), failure), times, ())
+    assert not enough(LayerFailure(Layer(layer), failure), times - 1, ())
 
 
 def test_a_line_that_loses_elsewhere_must_be_silent_more_often() -> None:
     """Once more for each act that was answered another time; words need no more."""
-    made = leg(said("network", failure=SILENT), said("network", A, attempt=1), *tries(5, tcp(A, SILENT)))
+    made = (said("network", failure=SILENT), said("network", A, attempt=1), *tries(5, tcp(A, SILENT)))
 
-    assert not enough(made, LayerFailure(Layer.TCP, SILENT), SILENCES)
-    assert enough(made, LayerFailure(Layer.TCP, SILENT), SILENCES + 1)
-    assert enough(made, LayerFailure(Layer.TCP, Failure.RESET), CUTS)
+    assert not enough(LayerFailure(Layer.TCP, SILENT), MIN_TIMEOUTS, made)
+    assert enough(LayerFailure(Layer.TCP, SILENT), MIN_TIMEOUTS + 1, made)
+    assert enough(LayerFailure(Layer.TCP, Failure.RESET), MIN_CUTS, made)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +76,7 @@ def test_a_line_that_loses_elsewhere_must_be_silent_more_often() -> None:
 )
 def test_a_stray_is_an_act_that_was_answered_another_time(seen: Any, count: int) -> None:
     """A SYN that nobody answers after a cut conversation may be held back by the same filter."""
-    assert strays(seen) == count
+    assert recovered_timeouts(seen) == count
 
 
 def test_a_quic_tuple_that_fell_silent_later_is_no_stray() -> None:
@@ -80,17 +85,17 @@ def test_a_quic_tuple_that_fell_silent_later_is_no_stray() -> None:
     fell = QuicExchange(address=A, port=443, sni=NAME, failure=SILENT, gap=5000)
     mute = QuicExchange(address=A, port=443, sni=NAME, failure=SILENT)
 
-    assert strays((stood, fell)) == 0
-    assert strays((mute, stood)) == 1
+    assert recovered_timeouts((stood, fell)) == 0
+    assert recovered_timeouts((mute, stood)) == 1
 
 
 def test_other_names_that_are_met_with_the_same_silence_are_heard_with_it() -> None:
     """The address is silent, whatever the name."""
     allowed = tls(A, SILENT, sni="www.wikipedia.org", purpose=Purpose.ALLOWED)
-    made = leg(
+    made = hop_of(
         said("network", A), tcp(), tls(A, SILENT), tcp(purpose=Purpose.NEUTRAL), tls(A, SILENT, **OTHER), allowed
     )
 
-    assert beside(made.hop.sites, LayerFailure(Layer.TLS, SILENT)) == 2
-    assert beside(made.hop.sites, LayerFailure(Layer.TCP, SILENT)) == 0
-    assert beside(made.hop.sites, LayerFailure(Layer.TLS, Failure.RESET)) == 0
+    assert other_name_timeouts(made.observed.endpoints, LayerFailure(Layer.TLS, SILENT)) == 2
+    assert other_name_timeouts(made.observed.endpoints, LayerFailure(Layer.TCP, SILENT)) == 0
+    assert other_name_timeouts(made.observed.endpoints, LayerFailure(Layer.TLS, Failure.RESET)) == 0

@@ -11,7 +11,7 @@ from probe.model.failure import Failure
 from probe.model.observation import Observation
 from probe.model.step import Purpose
 from probe.model.verdict import Cause, Status, VantageState
-from tests.unit.judge.made import (
+from tests.unit.judge.builders import (
     FORGED,
     HTTP,
     NAME,
@@ -20,8 +20,8 @@ from tests.unit.judge.made import (
     A,
     B,
     control,
+    hop_of,
     http,
-    leg,
     said,
     served,
     tcp,
@@ -84,7 +84,7 @@ def test_only_proven_interference_comes_before_the_controls_word() -> None:
 )
 def test_the_first_rule_that_holds_decides(seen: tuple[Observation, ...], rule: str) -> None:
     """The last one always does."""
-    assert decide(leg(*seen)).id == rule
+    assert decide(hop_of(*seen)).id == rule
 
 
 @pytest.mark.parametrize(
@@ -92,38 +92,38 @@ def test_the_first_rule_that_holds_decides(seen: tuple[Observation, ...], rule: 
 )
 def test_the_vantage_speaks_first(state: VantageState) -> None:
     """Of what failed nothing is said but that nothing can be."""
-    assert decide(leg(*KNOWN, tcp(A, Failure.TIMEOUT), state=state)).id == f"vantage.{state}"
+    assert decide(hop_of(*KNOWN, tcp(A, Failure.TIMEOUT), state=state)).id == f"vantage.{state}"
 
 
 def test_a_fault_of_ours_and_the_controls_word_have_their_rows() -> None:
     """`unknown`, `unreachable`, `down`."""
     failed = (*KNOWN, tcp(A, Failure.TIMEOUT))
 
-    assert decide(leg(*failed, error="ValueError")).id == "measurement.failed"
-    assert decide(leg(*failed, by=control(Status.DOWN))).id == "control.failed"
-    assert decide(leg(*failed, by=control(Status.DOWN, Status.REACHABLE))).id == "control.disagrees"
+    assert decide(hop_of(*failed, error="ValueError")).id == "measurement.failed"
+    assert decide(hop_of(*failed, by=control(Status.DOWN))).id == "control.failed"
+    assert decide(hop_of(*failed, by=control(Status.DOWN, Status.REACHABLE))).id == "control.disagrees"
 
 
 def test_a_redirect_to_a_private_address_is_not_merely_unmeasured() -> None:
     """It may not be tried, ever."""
-    made = leg(*KNOWN, http(A, 302, url=HTTP, location="http://10.1.1.1/"), target=HTTP, hop=1)
+    made = hop_of(*KNOWN, http(A, 302, url=HTTP, location="http://10.1.1.1/"), target=HTTP, hop=1)
 
     assert decide(made).id == "unexplained"
-    assert decide(leg(target="http://10.1.1.1/")).id == "measurement.empty"  # given so, and not reached
+    assert decide(hop_of(target="http://10.1.1.1/")).id == "measurement.empty"  # given so, and not reached
 
 
 def test_an_untried_name_that_was_resolved_alone_was_cut_short() -> None:
     """For `dns://` it is all there was to do; an address given outright and never tried was cut short too."""
-    assert decide(leg(said("network", failure=Failure.NXDOMAIN), target=f"dns://{NAME}")).id == "dns.unresolved"
+    assert decide(hop_of(said("network", failure=Failure.NXDOMAIN), target=f"dns://{NAME}")).id == "dns.unresolved"
     broken = (said("network", failure=Failure.SERVFAIL), said("trusted", A))
-    assert decide(leg(*broken, target=f"dns://{NAME}")).id == "dns.unresolved"
-    assert decide(leg(said("network", A, name=A), target=f"https://{A}/")).id == "measurement.cut"
+    assert decide(hop_of(*broken, target=f"dns://{NAME}")).id == "dns.unresolved"
+    assert decide(hop_of(said("network", A, name=A), target=f"https://{A}/")).id == "measurement.cut"
 
 
 def test_a_blocked_leg_names_the_causes_of_every_layer_that_is_blocked() -> None:
     """A name may be denied and silenced; the rule that decided comes first, and no layer is named twice."""
     denied = (said("network", failure=Failure.NXDOMAIN), said("trusted", A))
-    made = leg(*denied, *tries(2, tls(A, Failure.RESET), tcp()), NEUTRAL, by=control())
+    made = hop_of(*denied, *tries(2, tls(A, Failure.RESET), tcp()), NEUTRAL, by=control())
 
     rule = decide(made)
 
@@ -135,7 +135,7 @@ def test_the_very_next_rule_may_name_another_cause() -> None:
     """Silence about a name, and a reset after it: two rows of the table that stand together."""
     asked = tries(5, said("network", failure=Failure.TIMEOUT))
     other = said("network", A, name="other.example", purpose=Purpose.OTHER)
-    made = leg(*asked, said("trusted", A), other, *tries(2, tls(A, Failure.RESET), tcp()), NEUTRAL)
+    made = hop_of(*asked, said("trusted", A), other, *tries(2, tls(A, Failure.RESET), tcp()), NEUTRAL)
 
     assert decide(made).id == "dns.timeout"
     assert causes_of(made, decide(made)) == (Cause.DNS_TIMEOUT, Cause.TLS_RESET, Cause.TLS_SNI)
@@ -154,7 +154,7 @@ def test_the_very_next_rule_may_name_another_cause() -> None:
 )
 def test_an_unreachable_leg_names_what_was_seen(seen: tuple[Observation, ...], causes: tuple[str, ...]) -> None:
     """Where there is a word for it that accuses nobody."""
-    made = leg(*seen)
+    made = hop_of(*seen)
 
     assert causes_of(made, next(rule for rule in RULES if rule.id == "unexplained")) == tuple(map(Cause, causes))
 
@@ -162,7 +162,7 @@ def test_an_unreachable_leg_names_what_was_seen(seen: tuple[Observation, ...], c
 def test_a_range_that_connects_and_is_cut_names_how() -> None:
     """Where control heard it speak."""
     hello = tls(A, Failure.RESET, sni="xkqvdwpzrjtm.com", purpose=Purpose.NEUTRAL)
-    made = leg(tcp(), hello, target="151.101.1.0/24", by=control(hits={A: "tls"}))
+    made = hop_of(tcp(), hello, target="151.101.1.0/24", by=control(hits={A: "tls"}))
 
     assert decide(made).id == "range.mute"
     assert causes_of(made, decide(made)) == (Cause.TLS_RESET,)
@@ -170,10 +170,10 @@ def test_a_range_that_connects_and_is_cut_names_how() -> None:
 
 def test_what_works_and_what_is_down_have_no_cause() -> None:
     """What was seen there is the target's own."""
-    made = leg(*KNOWN, tcp(A, Failure.TIMEOUT), by=control(Status.DOWN))
+    made = hop_of(*KNOWN, tcp(A, Failure.TIMEOUT), by=control(Status.DOWN))
 
     assert causes_of(made, decide(made)) == ()
-    assert decide(leg(*KNOWN, *served(), target=URL)).causes == ()
+    assert decide(hop_of(*KNOWN, *served(), target=URL)).causes == ()
 
 
 def test_the_table_in_the_documents_is_the_table() -> None:

@@ -1,10 +1,10 @@
-"""Whether two hosts are of one site."""
+"""Whether two hosts are of one endpoint."""
 
 from __future__ import annotations
 
 import pytest
 
-from probe.judge.sites import brand, host_of, same_site
+from probe.judge.sites import host_of, same_site, site_label
 
 
 @pytest.mark.parametrize(
@@ -39,13 +39,13 @@ def test_hosts_of_one_site(one: str, other: str) -> None:
     ],
 )
 def test_hosts_of_two_sites(one: str, other: str) -> None:
-    """Another name; and nothing is the same site as nothing."""
+    """Another name; and nothing is the same endpoint as nothing."""
     assert not same_site(one, other)
 
 
 def test_the_brand_is_the_label_people_would_call_it_by() -> None:
     """Second-level endings of countries are not it."""
-    assert [brand(host) for host in ("www.bbc.co.uk", "bbc.com", "co.uk", "bbc")] == ["bbc", "bbc", "co", "bbc"]
+    assert [site_label(host) for host in ("www.bbc.co.uk", "bbc.com", "co.uk", "bbc")] == ["bbc", "bbc", "co", "bbc"]
 
 
 def test_a_url_without_a_host_has_none() -> None:

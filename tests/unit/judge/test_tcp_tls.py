@@ -12,7 +12,22 @@ from probe.model.hop import Layer
 from probe.model.observation import Observation
 from probe.model.step import Purpose
 from probe.model.verdict import Cause, Status
-from tests.unit.judge.made import FORGED, NAME, NEUTRAL, V6, A, B, control, http, leg, said, served, tcp, tls, tries
+from tests.unit.judge.builders import (
+    FORGED,
+    NAME,
+    NEUTRAL,
+    V6,
+    A,
+    B,
+    control,
+    hop_of,
+    http,
+    said,
+    served,
+    tcp,
+    tls,
+    tries,
+)
 
 KNOWN = (said("network", A, B), said("trusted", A, B))
 TLS = f"tls://{A}:443/{NAME}"
@@ -35,21 +50,21 @@ def test_a_host_without_a_way_says_nothing_about_the_network() -> None:
     """All of its failures must be its own."""
     own = tcp(A, Failure.NO_ROUTE)
 
-    assert tcp_tls.own_fault(leg(*KNOWN, own))
-    assert not tcp_tls.own_fault(leg(*KNOWN, own, tcp(B, Failure.TIMEOUT)))
-    assert not tcp_tls.own_fault(leg(*KNOWN, own, *served(B)))
-    assert not tcp_tls.own_fault(leg(*KNOWN))
+    assert tcp_tls.own_fault(hop_of(*KNOWN, own))
+    assert not tcp_tls.own_fault(hop_of(*KNOWN, own, tcp(B, Failure.TIMEOUT)))
+    assert not tcp_tls.own_fault(hop_of(*KNOWN, own, *served(B)))
+    assert not tcp_tls.own_fault(hop_of(*KNOWN))
 
 
 def test_a_connection_proves_nothing_where_nothing_can_refuse_one() -> None:
     """A relay accepted a connection to nobody; a target that failed is not excused by it."""
     relay = tcp("192.175.48.250", purpose=Purpose.RELAY)
 
-    assert tcp_tls.relayed(leg(tcp(), relay, target=TCP))
-    assert not tcp_tls.relayed(leg(tcp(A, Failure.RESET), relay, target=TCP))
-    assert not tcp_tls.relayed(leg(tcp(), tcp("192.175.48.250", Failure.TIMEOUT, purpose=Purpose.RELAY), target=TCP))
-    assert not tcp_tls.relayed(leg(tcp(), target=TCP))
-    assert not tcp_tls.relayed(leg(tcp(), relay, tls(), target=TLS))
+    assert tcp_tls.relayed(hop_of(tcp(), relay, target=TCP))
+    assert not tcp_tls.relayed(hop_of(tcp(A, Failure.RESET), relay, target=TCP))
+    assert not tcp_tls.relayed(hop_of(tcp(), tcp("192.175.48.250", Failure.TIMEOUT, purpose=Purpose.RELAY), target=TCP))
+    assert not tcp_tls.relayed(hop_of(tcp(), target=TCP))
+    assert not tcp_tls.relayed(hop_of(tcp(), relay, tls(), target=TLS))
 
 
 @pytest.mark.parametrize(
@@ -72,18 +87,18 @@ def test_a_connection_proves_nothing_where_nothing_can_refuse_one() -> None:
 )
 def test_a_failure_is_ours_alone_where_the_control_was_served(seen: Any, by: Any, alone: bool) -> None:
     """Often enough, at an address known to be the target's, and over a family that works here."""
-    assert tcp_tls.alone(leg(*seen, by=by)) is alone
+    assert tcp_tls.fails_only_here(hop_of(*seen, by=by)) is alone
 
 
 def test_each_way_of_failing_has_its_predicate() -> None:
     """Layer and failure, both."""
-    made = leg(*KNOWN, *silent(), by=control())
+    made = hop_of(*KNOWN, *silent(), by=control())
 
-    assert tcp_tls.alone_by(Layer.TCP, Failure.TIMEOUT)(made)
-    assert not tcp_tls.alone_by(Layer.TCP, Failure.RESET)(made)
+    assert tcp_tls.fails_only_here_by(Layer.TCP, Failure.TIMEOUT)(made)
+    assert not tcp_tls.fails_only_here_by(Layer.TCP, Failure.RESET)(made)
     assert tcp_tls.failed_at(Layer.TCP)(made)
     assert not tcp_tls.failed_at(Layer.TLS)(made)
-    assert not tcp_tls.failed_at(Layer.TLS)(leg(*KNOWN))
+    assert not tcp_tls.failed_at(Layer.TLS)(hop_of(*KNOWN))
 
 
 @pytest.mark.parametrize(
@@ -109,34 +124,34 @@ def test_each_way_of_failing_has_its_predicate() -> None:
 )
 def test_a_name_is_silenced_where_another_is_answered_at_the_same_address(seen: Any, by: Any, silenced: bool) -> None:
     """After each of its hellos, twice at least; unless control met the very same."""
-    assert tcp_tls.silenced_by(Failure.RESET)(leg(*seen, by=by)) is silenced
+    assert tcp_tls.cut_by_name(Failure.RESET)(hop_of(*seen, by=by)) is silenced
 
 
 def test_silence_takes_five_hellos_over_the_addresses() -> None:
     """Four may be loss; one of one kind and one of another are not."""
-    by = tcp_tls.silenced_by(Failure.TIMEOUT)
+    by = tcp_tls.cut_by_name(Failure.TIMEOUT)
 
-    assert not by(leg(*KNOWN, *cut(Failure.TIMEOUT, 4), NEUTRAL))
-    assert by(leg(*KNOWN, *cut(Failure.TIMEOUT, 5), NEUTRAL))
-    assert by(leg(*KNOWN, *cut(Failure.TIMEOUT, 2), *cut(Failure.TIMEOUT, 3, B), NEUTRAL))
-    mixed = leg(*KNOWN, *cut(Failure.RESET, 1), tcp(attempt=1), tls(A, Failure.TIMEOUT, attempt=1), NEUTRAL)
-    assert tcp_tls.silenced_by(Failure.RESET)(mixed)
+    assert not by(hop_of(*KNOWN, *cut(Failure.TIMEOUT, 4), NEUTRAL))
+    assert by(hop_of(*KNOWN, *cut(Failure.TIMEOUT, 5), NEUTRAL))
+    assert by(hop_of(*KNOWN, *cut(Failure.TIMEOUT, 2), *cut(Failure.TIMEOUT, 3, B), NEUTRAL))
+    mixed = hop_of(*KNOWN, *cut(Failure.RESET, 1), tcp(attempt=1), tls(A, Failure.TIMEOUT, attempt=1), NEUTRAL)
+    assert tcp_tls.cut_by_name(Failure.RESET)(mixed)
     assert not by(mixed)
 
 
-def test_a_target_without_a_server_name_is_not_silenced_by_one() -> None:
+def test_a_target_without_a_server_name_is_not_cut_by_name_one() -> None:
     """There was none to hear."""
-    assert not tcp_tls.silenced_by(Failure.RESET)(leg(*tries(2, tcp(A, Failure.RESET)), target=TCP))
+    assert not tcp_tls.cut_by_name(Failure.RESET)(hop_of(*tries(2, tcp(A, Failure.RESET)), target=TCP))
 
 
-def test_a_request_is_silenced_by_name_where_one_under_another_is_answered() -> None:
+def test_a_request_is_cut_by_name_name_where_one_under_another_is_answered() -> None:
     """A hung server is hung at control too; without a control nothing is shown."""
     hung = tries(5, http(A, 0, Failure.TIMEOUT), tcp(), tls())
     other = http(A, 404, url="https://xkqvdwpzrjtm.com/", purpose=Purpose.NEUTRAL, secure=False)
 
-    assert tcp_tls.silenced_later(leg(*KNOWN, *hung, other, by=control()))
-    assert not tcp_tls.silenced_later(leg(*KNOWN, *hung, by=control()))
-    assert not tcp_tls.silenced_later(leg(*KNOWN, *hung, other))
+    assert tcp_tls.request_silent_by_name(hop_of(*KNOWN, *hung, other, by=control()))
+    assert not tcp_tls.request_silent_by_name(hop_of(*KNOWN, *hung, by=control()))
+    assert not tcp_tls.request_silent_by_name(hop_of(*KNOWN, *hung, other))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +168,7 @@ def test_a_request_is_silenced_by_name_where_one_under_another_is_answered() -> 
 )
 def test_an_allow_list_answers_the_allowed_name_alone(seen: Any, listed: bool) -> None:
     """At the same address."""
-    assert tcp_tls.allowlisted(leg(*seen)) is listed
+    assert tcp_tls.allowlisted(hop_of(*seen)) is listed
 
 
 def bad(error: str = "self-signed certificate", sha256: str = "bb") -> tuple[Observation, ...]:
@@ -178,7 +193,7 @@ def bad(error: str = "self-signed certificate", sha256: str = "bb") -> tuple[Obs
 )
 def test_a_certificate_is_forged_where_control_saw_the_true_one(seen: Any, by: Any, forged: bool) -> None:
     """At the target's own address; one that is merely out of date is not."""
-    assert tcp_tls.forged_certificate(leg(*seen, by=by)) is forged
+    assert tcp_tls.forged_certificate(hop_of(*seen, by=by)) is forged
 
 
 def test_an_ipv6_that_is_broken_here_is_not_held_against_a_target() -> None:
@@ -186,45 +201,45 @@ def test_an_ipv6_that_is_broken_here_is_not_held_against_a_target() -> None:
     broken: dict[str, Any] = {"notes": frozenset({"ipv6_broken"})}
     six = said("trusted", V6)
 
-    assert tcp_tls.own_fault(leg(six, *silent(5, V6), **broken))
-    assert not tcp_tls.own_fault(leg(six, *silent(5, V6)))
-    assert not tcp_tls.own_fault(leg(six, *cut(Failure.RESET, 2, V6), **broken))
-    assert not tcp_tls.own_fault(leg(*KNOWN, *silent(5), **broken))
-    both = leg(*KNOWN, *silent(5), *silent(5, V6), **broken)
-    assert [site.address for site in both.failing] == [A]
+    assert tcp_tls.own_fault(hop_of(six, *silent(5, V6), **broken))
+    assert not tcp_tls.own_fault(hop_of(six, *silent(5, V6)))
+    assert not tcp_tls.own_fault(hop_of(six, *cut(Failure.RESET, 2, V6), **broken))
+    assert not tcp_tls.own_fault(hop_of(*KNOWN, *silent(5), **broken))
+    both = hop_of(*KNOWN, *silent(5), *silent(5, V6), **broken)
+    assert [endpoint.address for endpoint in both.failing_endpoints] == [A]
 
 
 def test_a_certificate_out_of_date_is_the_clocks_where_all_anchors_are() -> None:
     """One that fails otherwise is not."""
     wrong: dict[str, Any] = {"notes": frozenset({"clock_wrong"})}
 
-    assert tcp_tls.own_clock(leg(*KNOWN, *bad("certificate is not yet valid"), **wrong))
-    assert not tcp_tls.own_clock(leg(*KNOWN, *bad("certificate is not yet valid")))
-    assert not tcp_tls.own_clock(leg(*KNOWN, *bad(), **wrong))
+    assert tcp_tls.own_clock(hop_of(*KNOWN, *bad("certificate is not yet valid"), **wrong))
+    assert not tcp_tls.own_clock(hop_of(*KNOWN, *bad("certificate is not yet valid")))
+    assert not tcp_tls.own_clock(hop_of(*KNOWN, *bad(), **wrong))
 
 
 def test_controls_own_certificate_that_fails_here_is_this_hosts_fault() -> None:
     """Its clock, or its authorities."""
     by = control(certificates={NAME: ("bb",)})
 
-    assert tcp_tls.own_trust(leg(*KNOWN, *bad(), by=by))
-    assert not tcp_tls.own_trust(leg(*KNOWN, *bad(sha256="cc"), by=by))
-    assert not tcp_tls.own_trust(leg(*KNOWN, *bad()))
-    assert not tcp_tls.own_trust(leg(*KNOWN, *silent(), by=by))
+    assert tcp_tls.own_trust(hop_of(*KNOWN, *bad(), by=by))
+    assert not tcp_tls.own_trust(hop_of(*KNOWN, *bad(sha256="cc"), by=by))
+    assert not tcp_tls.own_trust(hop_of(*KNOWN, *bad()))
+    assert not tcp_tls.own_trust(hop_of(*KNOWN, *silent(), by=by))
 
 
 def test_a_certificate_out_of_date_is_told_by_its_error() -> None:
     """And an alert by its being one."""
-    assert tcp_tls.outdated(leg(*KNOWN, *bad("certificate is not yet valid")))
-    assert not tcp_tls.outdated(leg(*KNOWN, *bad()))
-    assert not tcp_tls.outdated(leg(*KNOWN, tcp(), tls(A, Failure.CERTIFICATE)))
-    assert tcp_tls.bad_certificate(leg(*KNOWN, *bad()))
-    assert tcp_tls.alert(leg(*KNOWN, tcp(), tls(A, Failure.ALERT)))
-    assert not tcp_tls.alert(leg(*KNOWN, *bad()))
+    assert tcp_tls.outdated(hop_of(*KNOWN, *bad("certificate is not yet valid")))
+    assert not tcp_tls.outdated(hop_of(*KNOWN, *bad()))
+    assert not tcp_tls.outdated(hop_of(*KNOWN, tcp(), tls(A, Failure.CERTIFICATE)))
+    assert tcp_tls.bad_certificate(hop_of(*KNOWN, *bad()))
+    assert tcp_tls.alert(hop_of(*KNOWN, tcp(), tls(A, Failure.ALERT)))
+    assert not tcp_tls.alert(hop_of(*KNOWN, *bad()))
 
 
 def test_the_addresses_of_a_range_are_many_machines() -> None:
     """What one of them does is not alone what the range does."""
     silent = tries(5, tcp(A, Failure.TIMEOUT))
 
-    assert not tcp_tls.alone(leg(*silent, target="151.101.1.0/24", by=control(hits={A: "tcp"})))
+    assert not tcp_tls.fails_only_here(hop_of(*silent, target="151.101.1.0/24", by=control(hits={A: "tcp"})))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
-from probe.judge.evidence_view import Leg
-from probe.judge.throttling import SAMPLE, frozen_alone, frozen_by_name, slowed
+from probe.judge import judge
+from probe.judge.evidence_hop import EvidenceHop
+from probe.judge.throttling import MIN_RATE_BYTES, frozen_by_name, frozen_only_here, rate_limited
 from probe.model.failure import Failure
-from probe.model.observation import ENOUGH_FLOW, Exchange, Flow, Observation
+from probe.model.observation import ENOUGH_FLOW, Exchange, Flow, Observation, Sending
 from probe.model.step import Purpose
-from probe.model.verdict import ControlFacts, VantageState
-from tests.unit.judge.made import URL, A, B, control, http, leg, page, said, tcp, tls
+from probe.model.target import parse
+from probe.model.verdict import Cause, ControlFacts, Evidence, Status, VantageState
+from tests.unit.judge.builders import HTTP, TIME, URL, A, B, control, hop_of, http, page, said, served, tcp, tls
 
 KNOWN = (said("network", A), said("trusted", A))
 STOP = Flow(bytes=16_000, took=100, stall=50, quiet=2_800)
@@ -39,7 +43,7 @@ TURNS = (came(CRAWL), other(), came(CRAWL), other(attempt=1), came(CRAWL), other
 """Three times slow, three times fast."""
 
 
-def tried(*pages: Exchange, by: ControlFacts | None = None, **more: object) -> Leg:
+def tried(*pages: Exchange, by: ControlFacts | None = None, **more: object) -> EvidenceHop:
     """The pages of the subject as tries of their own, and what came beside them."""
     seen: list[Observation] = []
     attempt = 0
@@ -50,7 +54,7 @@ def tried(*pages: Exchange, by: ControlFacts | None = None, **more: object) -> L
         fields = {name: getattr(one, name) for name in one.__struct_fields__}
         seen.append(Exchange(**{**fields, "attempt": attempt if mine else one.attempt}))
         attempt += mine
-    return leg(*KNOWN, *seen, by=by, **more)
+    return hop_of(*KNOWN, *seen, by=by, **more)
 
 
 def test_a_page_that_stops_thrice_and_passes_under_another_name_is_frozen() -> None:
@@ -64,7 +68,7 @@ def test_one_of_three_stops_may_have_come_late() -> None:
     late = stopped(Flow(bytes=16_500, took=1_600, stall=700, quiet=1_300))
 
     assert frozen_by_name(tried(stopped(), other(), late, other(attempt=1), stopped(), other(attempt=2)))
-    assert not slowed(tried(stopped(), other(), late, other(attempt=1), stopped(), other(attempt=2)))
+    assert not rate_limited(tried(stopped(), other(), late, other(attempt=1), stopped(), other(attempt=2)))
     assert not frozen_by_name(tried(stopped(), other(), late, other(attempt=1), late, other(attempt=2)))
 
 
@@ -119,7 +123,7 @@ def test_the_address_where_another_name_passes_must_have_stopped_the_page_twice(
     once = tried(stopped(), other()).evidence.observations
     elsewhere = [replace(one, address=B) for one in tried(stopped(), stopped()).evidence.observations[2:]]
 
-    assert not frozen_by_name(leg(said("network", A, B), said("trusted", A, B), *once[2:], *elsewhere))
+    assert not frozen_by_name(hop_of(said("network", A, B), said("trusted", A, B), *once[2:], *elsewhere))
     assert frozen_by_name(tried(stopped(), other(), stopped(), stopped()))
 
 
@@ -148,28 +152,28 @@ def test_three_stops_here_alone_are_a_freeze_where_control_got_more() -> None:
     """As often as any silence must be heard."""
     three = (stopped(), stopped(), stopped())
 
-    assert frozen_alone(tried(*three, by=WHOLE))
-    assert not frozen_alone(tried(*three))
-    assert not frozen_alone(tried(*three[:2], by=WHOLE))
-    assert not frozen_alone(tried(*three, by=control(pages=(page(URL, length=9_000),))))
-    assert not frozen_alone(tried(*three, by=control(pages=(page(URL, length=14_000),))))
-    assert not frozen_alone(tried(*three[:2], stopped(Flow(bytes=5_000, took=2_900, quiet=100)), by=WHOLE))
+    assert frozen_only_here(tried(*three, by=WHOLE))
+    assert not frozen_only_here(tried(*three))
+    assert not frozen_only_here(tried(*three[:2], by=WHOLE))
+    assert not frozen_only_here(tried(*three, by=control(pages=(page(URL, length=9_000),))))
+    assert not frozen_only_here(tried(*three, by=control(pages=(page(URL, length=14_000),))))
+    assert not frozen_only_here(tried(*three[:2], stopped(Flow(bytes=5_000, took=2_900, quiet=100)), by=WHOLE))
 
 
 def test_a_page_that_comes_five_times_faster_under_another_name_is_slowed() -> None:
     """In turns, within a minute."""
-    assert slowed(tried(*TURNS))
-    assert slowed(tried(*(came(CRAWL, at=70_000), other(at=130_000)) * 3))
+    assert rate_limited(tried(*TURNS))
+    assert rate_limited(tried(*(came(CRAWL, at=70_000), other(at=130_000)) * 3))
 
 
 def test_the_least_that_is_slowed() -> None:
     """A fifth of 50,000 bytes a second, which brought half as much."""
     tenth = Flow(bytes=180_000, took=18_000)
 
-    assert slowed(tried(*(came(tenth), other(Flow(bytes=180_000, took=3_600))) * 3))
-    assert not slowed(tried(*(came(tenth), other(Flow(bytes=180_000, took=3_601))) * 3))
-    assert slowed(tried(*(came(CRAWL), other(Flow(bytes=90_000, took=300))) * 3))
-    assert not slowed(tried(*(came(CRAWL), other(Flow(bytes=89_999, took=300))) * 3))
+    assert rate_limited(tried(*(came(tenth), other(Flow(bytes=180_000, took=3_600))) * 3))
+    assert not rate_limited(tried(*(came(tenth), other(Flow(bytes=180_000, took=3_601))) * 3))
+    assert rate_limited(tried(*(came(CRAWL), other(Flow(bytes=90_000, took=300))) * 3))
+    assert not rate_limited(tried(*(came(CRAWL), other(Flow(bytes=89_999, took=300))) * 3))
 
 
 @pytest.mark.parametrize(
@@ -201,27 +205,27 @@ def test_the_least_that_is_slowed() -> None:
 )
 def test_less_than_that_shows_nothing(pages: tuple[Exchange, ...]) -> None:
     """A slow line, congestion that passes, a burst, an hour between, a small page."""
-    assert not slowed(tried(*pages))
+    assert not rate_limited(tried(*pages))
 
 
 def test_a_trickle_until_time_is_up_is_slowed_too() -> None:
     """Seven hundred bytes a second never make an answer."""
     trickle = stopped(Flow(bytes=6_000, took=9_000, stall=2_000, quiet=900))
 
-    assert slowed(tried(*(trickle, other()) * 3))
+    assert rate_limited(tried(*(trickle, other()) * 3))
 
 
 def test_where_the_vantage_is_policed_nothing_is_said_of_a_rate() -> None:
     """Our own pace is punished."""
-    assert not slowed(tried(*TURNS, state=VantageState.POLICED))
+    assert not rate_limited(tried(*TURNS, state=VantageState.POLICED))
 
 
 def test_a_rate_is_one_from_sixteen_kilobytes_on() -> None:
     """On either side."""
-    slow, fast = Flow(bytes=SAMPLE, took=3_000), Flow(bytes=SAMPLE, took=100)
+    slow, fast = Flow(bytes=MIN_RATE_BYTES, took=3_000), Flow(bytes=MIN_RATE_BYTES, took=100)
 
-    assert slowed(tried(*(came(slow), other(fast)) * 3))
-    assert not slowed(tried(*(came(slow), other(Flow(bytes=SAMPLE - 1, took=100))) * 3))
+    assert rate_limited(tried(*(came(slow), other(fast)) * 3))
+    assert not rate_limited(tried(*(came(slow), other(Flow(bytes=MIN_RATE_BYTES - 1, took=100))) * 3))
 
 
 def test_where_the_name_is_not_found_or_leads_nowhere_nothing_is_said_of_a_rate() -> None:
@@ -229,6 +233,106 @@ def test_where_the_name_is_not_found_or_leads_nowhere_nothing_is_said_of_a_rate(
     seen = tried(*TURNS).evidence.observations[2:]
     lost = (came(CRAWL, status=302, location=URL), other())
 
-    assert slowed(leg(*KNOWN, *seen))
-    assert not slowed(leg(said("network", failure=Failure.NXDOMAIN), said("trusted", A), *seen))
-    assert not slowed(tried(*lost * 3))
+    assert rate_limited(hop_of(*KNOWN, *seen))
+    assert not rate_limited(hop_of(said("network", failure=Failure.NXDOMAIN), said("trusted", A), *seen))
+    assert not rate_limited(tried(*lost * 3))
+
+
+UPLOAD_STOPPED = {"failure": Failure.TIMEOUT, "sent": 18_000, "quiet": 3_000, "stall": 90, "took": 3_400}
+UPLOAD_PASSED = {"sent": 68_000, "complete": True}
+
+
+def sending(at: int, purpose: Purpose = Purpose.SUBJECT, **more: Any) -> Sending:
+    """One at this millisecond: the own name's stops, the other's is whole."""
+    fields = {
+        "url": URL,
+        "address": A,
+        "sni": "x",
+        **(UPLOAD_PASSED if purpose is Purpose.NEUTRAL else UPLOAD_STOPPED),
+        **more,
+    }
+    return Sending(at=at, purpose=purpose, **fields)
+
+
+N = Purpose.NEUTRAL
+NETWORK_ANSWER = said("network", A)
+UPLOADS = (sending(100), sending(200, N), sending(300), sending(400, N))
+
+
+def rule(*seen: Observation, control: ControlFacts | None = None, state: VantageState = VantageState.ONLINE) -> str:
+    """The rule that decides the page, with these sendings beside it."""
+    return judge(
+        parse(URL), Evidence(observations=(NETWORK_ANSWER, *served(), *seen), control=control), state, time=TIME
+    ).rule
+
+
+def test_twice_in_turns_is_a_freeze_whatever_comes_first_in_the_list() -> None:
+    assert rule(*UPLOADS) == rule(*reversed(UPLOADS)) == "throttle.freeze.sent"
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        UPLOADS[:3],
+        UPLOADS[1:],
+        (UPLOADS[0], UPLOADS[2], UPLOADS[1], sending(250)),
+        (UPLOADS[0], UPLOADS[2], UPLOADS[3], sending(500, N)),
+        (*UPLOADS, sending(500, N, complete=False, failure=Failure.TIMEOUT)),
+        (*UPLOADS, sending(350, **UPLOAD_PASSED, failure=None)),
+        (*UPLOADS, sending(350, failure=Failure.EOF)),
+        (*UPLOADS[:2], sending(300, sent=18_000 + 8_193), UPLOADS[3]),
+        tuple(sending(one.at, one.purpose, address=B) for one in UPLOADS),
+        tuple(sending(one.at, one.purpose, hop=1) for one in UPLOADS),
+        tuple(sending(one.at, one.purpose, url=URL + "a") for one in UPLOADS),
+        (sending(100), sending(200, N), sending(300, address=B), sending(400, N)),
+    ],
+)
+def test_less_than_that_is_none(seen: tuple[Sending, ...]) -> None:
+    """Once, not in turns, the other name not whole each time, the own name ever whole or closed, places far apart."""
+    assert rule(*seen) == "served"
+
+
+@pytest.mark.parametrize(
+    ("change", "froze"),
+    [
+        ({}, True),
+        ({"sent": 8_191}, False),
+        ({"sent": 8_192}, True),
+        ({"sent": 65_535}, True),
+        ({"sent": 65_536}, False),
+        ({"quiet": 2_000, "took": 2_400}, True),
+        ({"quiet": 1_999, "took": 2_400}, False),
+        ({"stall": 1_500}, True),
+        ({"stall": 1_501}, False),
+        ({"took": 6_000}, True),
+        ({"took": 6_001}, False),
+        ({"complete": True}, False),
+        ({"failure": Failure.RESET}, False),
+    ],
+)
+def test_silence_must_be_longer_than_all_that_came_before_it(change: dict[str, Any], froze: bool) -> None:
+    """By its bounds."""
+    assert sending(0, **change).frozen is froze
+
+
+def test_without_a_page_or_a_network_to_speak_of_nothing_is_said() -> None:
+    """The target must have been served at that address over verified TLS, from an online vantage."""
+    clear = judge(
+        parse(HTTP),
+        Evidence(observations=(NETWORK_ANSWER, tcp(port=80), http(url=HTTP), *UPLOADS)),
+        VantageState.ONLINE,
+    )
+    insecure = Evidence(observations=(NETWORK_ANSWER, *served()[:2], http(secure=False), *UPLOADS))
+
+    assert clear.rule == "served"
+    assert judge(parse(URL), insecure, VantageState.ONLINE).rule != "throttle.freeze.sent"
+    assert rule(*UPLOADS, state=VantageState.POLICED) == "served"
+    assert rule(*UPLOADS, state=VantageState.OFFLINE) == "vantage.offline"
+
+
+def test_what_freezes_at_control_too_is_the_servers_own() -> None:
+    frozen = ControlFacts(time=TIME, statuses=(Status.THROTTLED,), causes=(Cause.THROTTLE_FREEZE,))
+    well = ControlFacts(time=TIME, statuses=(Status.REACHABLE,))
+
+    assert rule(*UPLOADS, control=frozen) == "served"
+    assert rule(*UPLOADS, control=well) == "throttle.freeze.sent"

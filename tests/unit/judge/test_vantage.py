@@ -10,7 +10,7 @@ import pytest
 from probe.judge.vantage import conclude, notes
 from probe.model.failure import Failure
 from probe.model.verdict import IPV6_WORKS, AnchorKind, AnchorLook, VantageState
-from tests.unit.judge.made import TIME
+from tests.unit.judge.builders import TIME
 
 FOREIGN, DOMESTIC = AnchorKind.FOREIGN, AnchorKind.DOMESTIC
 

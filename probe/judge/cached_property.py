@@ -1,7 +1,7 @@
-"""A property that is worked out once an object.
+"""A property computed once per object, without a lock.
 
-`functools.cached_property` takes a lock at every first read until Python 3.12, and judging a served target reads two
-dozen of them: a seventh of its time went into locks that nobody contends for, since judging is done by one thread.
+`functools.cached_property` takes a lock at every first read until Python 3.12. Judging one reachable target reads two
+dozen such properties, and a seventh of its time went into these locks. One thread judges, so that none is needed.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, Generic, Self, TypeVar, overload
 T = TypeVar("T")
 
 
-class cached_property(Generic[T]):  # noqa: N801 - stands in for that of functools
-    """Decorates a method without arguments; needs an instance that keeps its attributes in a dictionary."""
+class cached_property(Generic[T]):  # noqa: N801 - replaces the one of functools
+    """Decorate a method without arguments, of a class whose instances have a `__dict__`."""
 
     def __init__(self, compute: Callable[[Any], T]) -> None:
         self._compute = compute
@@ -29,6 +29,6 @@ class cached_property(Generic[T]):  # noqa: N801 - stands in for that of functoo
     def __get__(self, instance: object | None, owner: type) -> Self | T:
         if instance is None:
             return self
-        # From now on the instance's own attribute is found first.
+        # Python finds the instance's own attribute first from now on.
         value = instance.__dict__[self._name] = self._compute(instance)
         return value

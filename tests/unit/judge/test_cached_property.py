@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from probe.judge.lazy import cached_property
+from probe.judge.cached_property import cached_property
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,7 +14,7 @@ class Thing:
     asked: list[str] = field(default_factory=list)
 
     @cached_property
-    def word(self) -> str:
+    def control_outcome(self) -> str:
         """What it is."""
         self.asked.append("word")
         return f"word {len(self.asked)}"
@@ -24,11 +24,11 @@ def test_it_is_worked_out_at_the_first_reading_and_kept() -> None:
     """For each object by itself, frozen or not."""
     one, other = Thing(), Thing()
 
-    assert [one.word, one.word, other.word] == ["word 1", "word 1", "word 1"]
+    assert [one.control_outcome, one.control_outcome, other.control_outcome] == ["word 1", "word 1", "word 1"]
     assert one.asked == ["word"]
 
 
 def test_the_class_shows_the_property_itself() -> None:
     """With the words that describe it."""
-    assert isinstance(Thing.word, cached_property)
-    assert Thing.word.__doc__ == "What it is."
+    assert isinstance(Thing.control_outcome, cached_property)
+    assert Thing.control_outcome.__doc__ == "What it is."

@@ -1,11 +1,12 @@
-"""Observations in few words, and legs made of them."""
+"""Build observations in few words, and hops out of them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
 
-from probe.judge.evidence_view import Case, Leg
+from probe.judge.evidence_hop import EvidenceHop, hops_of
+from probe.judge.evidence_view import EvidenceView
 from probe.model.failure import Failure
 from probe.model.observation import (
     Certificate,
@@ -96,13 +97,15 @@ def page(url: str = HTTP, **more: Any) -> ControlPage:
     return ControlPage(url=url, **{"status": 200, "title": "Daily news", "length": 500, "sha256": "aa", **more})
 
 
-def case(*seen: Observation, target: str = URL, by: ControlFacts | None = None, **more: Any) -> Case:
+def view_of(*seen: Observation, target: str = URL, by: ControlFacts | None = None, **more: Any) -> EvidenceView:
     """One measurement."""
     state = more.pop("state", VantageState.ONLINE)
     notes = more.pop("notes", frozenset())
-    return Case(parse(target), Evidence(observations=seen, control=by, **more), state, TIME, notes)
+    return EvidenceView(parse(target), Evidence(observations=seen, control=by, **more), state, TIME, notes)
 
 
-def leg(*seen: Observation, target: str = URL, by: ControlFacts | None = None, hop: int = 0, **more: Any) -> Leg:
-    """One leg of the first chain."""
-    return case(*seen, target=target, by=by, **more).chains[0][hop]
+def hop_of(
+    *seen: Observation, target: str = URL, by: ControlFacts | None = None, hop: int = 0, **more: Any
+) -> EvidenceHop:
+    """One hop of the first chain."""
+    return hops_of(view_of(*seen, target=target, by=by, **more))[0][hop]

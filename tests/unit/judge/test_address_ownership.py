@@ -6,22 +6,26 @@ from typing import Any
 
 import pytest
 
-from probe.judge.acquittal import Standing, answered, answering, certificate_error, dated, plain, verified
+from probe.judge.address_ownership import (
+    AddressOwnership,
+    certificate_error,
+    fails_by_date,
+)
+from probe.judge.name_answers import plain
 from probe.model.failure import Failure
 from probe.model.observation import Observation
 from probe.model.verdict import Status
-from tests.unit.judge.made import (
+from tests.unit.judge.builders import (
     FORGED,
     HTTP,
     NAME,
     URL,
     V6,
     A,
-    B,
     control,
+    hop_of,
     http,
     late,
-    leg,
     page,
     said,
     served,
@@ -37,9 +41,9 @@ SILENT = tries(5, tcp(FORGED, Failure.TIMEOUT))
 STRANGE: dict[str, Any] = {"url": HTTP, "title": "Unavailable", "length": 90, "sha256": "zz"}
 
 
-def standing(*seen: Observation, address: str = FORGED, by: Any = None, target: str = URL) -> Standing:
+def standing(*seen: Observation, address: str = FORGED, by: Any = None, target: str = URL) -> AddressOwnership:
     """The standing of an address, the forged one unless said otherwise."""
-    return leg(*seen, target=target, by=by).standing(address)
+    return hop_of(*seen, target=target, by=by).ownership(address)
 
 
 @pytest.mark.parametrize(
@@ -52,36 +56,36 @@ def standing(*seen: Observation, address: str = FORGED, by: Any = None, target: 
 )
 def test_an_address_is_acquitted_by_its_certificate_or_by_those_who_should_know(seen: Any, by: Any) -> None:
     """Content networks answer everybody with other addresses."""
-    assert standing(*seen, by=by) is Standing.ACQUITTED
+    assert standing(*seen, by=by) is AddressOwnership.CONFIRMED
 
 
 def test_silence_at_an_address_of_the_targets_own_convicts_no_other() -> None:
     """Then the target is silent, and the odd address may be its too."""
     at_odd, at_own = tries(3, tcp(FORGED, Failure.TIMEOUT)), tries(2, tcp(A, Failure.TIMEOUT))
 
-    assert standing(*LOCAL, *TRUSTED, *SILENT, *at_own, by=control()) is Standing.CONVICTED
-    assert standing(*LOCAL, *TRUSTED, *at_odd, *at_own, by=control()) is Standing.OPEN
+    assert standing(*LOCAL, *TRUSTED, *SILENT, *at_own, by=control()) is AddressOwnership.REFUTED
+    assert standing(*LOCAL, *TRUSTED, *at_odd, *at_own, by=control()) is AddressOwnership.UNDETERMINED
 
 
 def test_an_address_that_nobody_gave_is_convicted_only_where_it_can_be_nobodys() -> None:
     """It came by a redirect, or from an earlier round."""
     nowhere = said("trusted", failure=Failure.NXDOMAIN)
 
-    assert standing(nowhere, tcp(A), address=A) is Standing.OPEN
-    assert standing(nowhere, tcp("10.1.1.1"), address="10.1.1.1") is Standing.CONVICTED
-    assert standing(nowhere, said("network", A), address=A) is Standing.CONVICTED
+    assert standing(nowhere, tcp(A), address=A) is AddressOwnership.UNDETERMINED
+    assert standing(nowhere, tcp("10.1.1.1"), address="10.1.1.1") is AddressOwnership.REFUTED
+    assert standing(nowhere, said("network", A), address=A) is AddressOwnership.REFUTED
 
 
 def test_an_address_given_outright_is_the_target() -> None:
     """There is nothing to compare with."""
-    assert standing(tcp(), target=f"tcp://{A}:443", address=A) is Standing.ACQUITTED
+    assert standing(tcp(), target=f"tcp://{A}:443", address=A) is AddressOwnership.CONFIRMED
 
 
 def test_an_address_that_dns64_made_is_the_ipv4_address_inside() -> None:
     """RFC 6052."""
     assert plain("64:ff9b::9765:10a") == A
     assert (plain(A), plain(V6)) == (A, V6)
-    assert standing(*TRUSTED, address="64:ff9b::9765:10a") is Standing.ACQUITTED
+    assert standing(*TRUSTED, address="64:ff9b::9765:10a") is AddressOwnership.CONFIRMED
 
 
 @pytest.mark.parametrize(
@@ -104,7 +108,7 @@ def test_an_address_that_dns64_made_is_the_ipv4_address_inside() -> None:
 )
 def test_an_address_stays_open_where_nothing_is_shown(seen: Any, by: Any) -> None:
     """Nobody to compare with, one lost packet, our own fault, a neighbour, a forgotten renewal, a dead target."""
-    assert standing(*seen, by=by) is Standing.OPEN
+    assert standing(*seen, by=by) is AddressOwnership.UNDETERMINED
 
 
 @pytest.mark.parametrize(
@@ -121,55 +125,42 @@ def test_an_address_stays_open_where_nothing_is_shown(seen: Any, by: Any) -> Non
 )
 def test_an_address_is_convicted_where_it_is_shown_not_to_serve(seen: Any, by: Any) -> None:
     """A certificate of another's, silence while the true ones serve, a name that does not exist."""
-    assert standing(*seen, by=by) is Standing.CONVICTED
+    assert standing(*seen, by=by) is AddressOwnership.REFUTED
 
 
 def test_a_private_address_is_convicted_where_a_public_one_is_known() -> None:
     """Not where nobody knows one, or the private one is all there is."""
     local = said("network", "10.1.1.1")
 
-    assert standing(local, *TRUSTED, address="10.1.1.1") is Standing.CONVICTED
-    assert standing(local, address="10.1.1.1") is Standing.OPEN
-    assert standing(local, said("trusted", "10.9.9.9"), address="10.1.1.1") is Standing.OPEN
+    assert standing(local, *TRUSTED, address="10.1.1.1") is AddressOwnership.REFUTED
+    assert standing(local, address="10.1.1.1") is AddressOwnership.UNDETERMINED
+    assert standing(local, said("trusted", "10.9.9.9"), address="10.1.1.1") is AddressOwnership.UNDETERMINED
 
 
 def test_a_known_stub_is_convicted_unseen() -> None:
     """It may refuse at once, or not be tried at all."""
-    assert standing(said("network", "62.33.207.196"), *TRUSTED, address="62.33.207.196") is Standing.CONVICTED
+    assert standing(said("network", "62.33.207.196"), *TRUSTED, address="62.33.207.196") is AddressOwnership.REFUTED
 
 
 @pytest.mark.parametrize(
     ("pages", "by", "said_of_it"),
     [
-        ((http(FORGED, marks=("ru.mts",), **STRANGE),), None, "convicted"),
-        ((http(FORGED, **STRANGE),), None, "open"),
-        ((http(FORGED, **STRANGE),), control(pages=(page(),)), "convicted"),
-        ((http(FORGED, 403, **STRANGE),), control(pages=(page(),)), "convicted"),
-        ((http(FORGED, url=HTTP),), control(pages=(page(),)), "open"),
+        ((http(FORGED, marks=("ru.mts",), **STRANGE),), None, "refuted"),
+        ((http(FORGED, **STRANGE),), None, "undetermined"),
+        ((http(FORGED, **STRANGE),), control(pages=(page(),)), "refuted"),
+        ((http(FORGED, 403, **STRANGE),), control(pages=(page(),)), "refuted"),
+        ((http(FORGED, url=HTTP),), control(pages=(page(),)), "undetermined"),
     ],
 )
 def test_over_http_an_odd_address_stands_by_its_page(pages: Any, by: Any, said_of_it: str) -> None:
     """A notice, or anything unlike control's page, from an address that nobody else gave."""
-    assert standing(*LOCAL, *TRUSTED, *pages, by=by, target=HTTP) is Standing(said_of_it)
-
-
-def test_an_alert_and_a_wrong_certificate_are_answers() -> None:
-    """Silence, RST and FIN are none."""
-    assert all(answered((tls(A, failure),)) for failure in (None, Failure.CERTIFICATE, Failure.ALERT))
-    assert answered((http(status=421),))
-    assert not any(answered((tls(A, failure),)) for failure in (Failure.TIMEOUT, Failure.RESET, Failure.EOF))
-    assert not answered((tcp(), http(status=0, failure=Failure.TIMEOUT)))
+    assert standing(*LOCAL, *TRUSTED, *pages, by=by, target=HTTP) is AddressOwnership(said_of_it)
 
 
 def test_small_questions_about_observations() -> None:
     """Who answered, whose certificate verified, why one did not, whether for its dates."""
-    seen = (tcp(A), tcp(B, Failure.TIMEOUT), tls(A), said("network", A))
-
-    assert answering(seen) == {A}
-    assert verified(seen, NAME, A)
-    assert not verified(seen, "other.example", A)
     assert certificate_error(WRONG) == "Hostname mismatch"
     assert certificate_error(tcp()) == certificate_error(tls()) == ""
-    assert dated("certificate has expired")
-    assert dated("certificate is not yet valid")
-    assert not dated("self-signed certificate")
+    assert fails_by_date("certificate has expired")
+    assert fails_by_date("certificate is not yet valid")
+    assert not fails_by_date("self-signed certificate")

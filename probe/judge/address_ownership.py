@@ -1,0 +1,125 @@
+"""Whether an address is the target's: confirmed, refuted or undetermined.
+
+An address is confirmed by a certificate that verifies for the name (content networks answer everybody with other
+addresses), or by being among the addresses that trusted resolvers or the control gave. A TCP handshake confirms
+nothing: the GFW and transparent relays complete handshakes for forged addresses (net4people/bbs#294). An address is
+refuted only where there is a known address of the target to compare it with. An undetermined address is treated as the
+target's.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from probe.judge.blockpages import STUBS
+from probe.judge.control import ControlOutcome
+from probe.judge.evidence_view import HopFacts
+from probe.judge.name_answers import NameAnswers, plain
+from probe.judge.observed_endpoint import ObservedEndpoint, is_verified
+from probe.judge.pages import PageOrigin
+from probe.judge.repetition import MIN_CUTS, enough
+from probe.model.address import is_bogon, network_of
+from probe.model.failure import Failure
+from probe.model.observation import Conversation, TlsHandshake
+
+_DATE_ERRORS = ("expired", "not yet valid")
+
+
+class AddressOwnership(StrEnum):
+    """Whether an address is the target's."""
+
+    CONFIRMED = "confirmed"
+    UNDETERMINED = "undetermined"
+    REFUTED = "refuted"
+
+
+def ownership(hop: HopFacts, address: str) -> AddressOwnership:
+    """Decide whether an address is the target's, for one hop."""
+    names = hop.name_answers
+    if names is None:
+        return AddressOwnership.CONFIRMED  # the target is the address
+    if is_verified(hop.evidence.observations, hop.subject.host, address):
+        return AddressOwnership.CONFIRMED
+    if plain(address) in names.reference or address in names.reference:
+        return AddressOwnership.CONFIRMED
+    if address not in names.given and not is_bogon(plain(address)):
+        return AddressOwnership.UNDETERMINED
+    if names.absent or _forged(hop, names, address):
+        return AddressOwnership.REFUTED
+    return AddressOwnership.UNDETERMINED
+
+
+def fails_by_date(error: str) -> bool:
+    """Whether a certificate's dates are all that is wrong with it: OpenSSL checks them after the chain."""
+    return any(part in error for part in _DATE_ERRORS)
+
+
+def certificate_error(one: Conversation) -> str:
+    """Why the certificate of a handshake did not verify; empty where that is not known."""
+    return one.certificate.error if isinstance(one, TlsHandshake) and one.certificate is not None else ""
+
+
+def _known(hop: HopFacts, names: NameAnswers, address: str) -> frozenset[str]:
+    """The addresses that are certainly the target's, to compare this one with.
+
+    Without a reference, those of late answers to the same query count, where a certificate verified there.
+    """
+    if names.reference:
+        return names.reference
+    observations = hop.evidence.observations
+    return frozenset(
+        other for other in names.late_instead_of(address) if is_verified(observations, hop.subject.host, other)
+    )
+
+
+def _forged(hop: HopFacts, names: NameAnswers, address: str) -> bool:
+    """Whether an address is shown not to be the target's."""
+    known = _known(hop, names, address)
+    if not known:
+        return False
+    if is_bogon(plain(address)):
+        return any(not is_bogon(other) for other in known)
+    if address in STUBS:
+        return True
+    endpoint = next((endpoint for endpoint in hop.endpoints if endpoint.address == address), None)
+    if endpoint is None:
+        return False
+    if endpoint.pages:
+        return all(hop.page_origin(page) is not PageOrigin.OWN for page in endpoint.pages)
+    if endpoint.main_failure is None:
+        return False
+    if endpoint.main_failure.failure is Failure.CERTIFICATE:
+        return not _fails_only_by_date(endpoint) and _has_certificate(hop)
+    # A neighbour of a known address is more likely another one of the same pool.
+    elsewhere = network_of(plain(address)) not in {network_of(other) for other in known}
+    return not hop.own_fault(endpoint) and elsewhere and _is_alive(hop, known) and _fails_often(hop, endpoint, known)
+
+
+def _fails_often(hop: HopFacts, endpoint: ObservedEndpoint, known: frozenset[str]) -> bool:
+    """Whether an address failed twice, and together with other unknown addresses often enough."""
+    failure = endpoint.main_failure
+    if failure is None or len(endpoint.failures) < MIN_CUTS:
+        return False
+    alike = [other for other in hop.endpoints if other.address not in known and other.main_failure == failure]
+    count = sum(other.failures.count(failure) for other in alike)
+    return enough(failure, count, hop.evidence.observations)
+
+
+def _fails_only_by_date(endpoint: ObservedEndpoint) -> bool:
+    errors = [error for group in endpoint.attempts for one in group if (error := certificate_error(one))]
+    return bool(errors) and all(map(fails_by_date, errors))
+
+
+def _has_certificate(hop: HopFacts) -> bool:
+    """Whether the target has a certificate that verifies: here at another address, or at the control."""
+    host = hop.subject.host
+    if hop.control is not None and hop.control.certificates.get(host):
+        return True
+    return any(isinstance(one, TlsHandshake) and one.verified and one.sni == host for one in hop.evidence.observations)
+
+
+def _is_alive(hop: HopFacts, known: frozenset[str]) -> bool:
+    """Whether the target works: the control was served, or a known address serves here."""
+    if hop.control_outcome is ControlOutcome.SERVED:
+        return True
+    return any((endpoint.serves or endpoint.verified) and endpoint.address in known for endpoint in hop.endpoints)

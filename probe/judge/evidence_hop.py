@@ -1,0 +1,93 @@
+"""One hop with everything that a rule may read. Rules are predicates of an `EvidenceHop`."""
+
+from __future__ import annotations
+
+from probe.judge.address_ownership import AddressOwnership, ownership
+from probe.judge.cached_property import cached_property
+from probe.judge.evidence_view import EvidenceView, HopFacts
+from probe.judge.hops import ObservedHop, chains
+from probe.judge.name_resolution import NameResolution
+from probe.judge.observed_endpoint import ObservedEndpoint, answered
+from probe.judge.pages import PageOrigin
+from probe.model.hop import LayerFailure
+from probe.model.step import Purpose
+
+
+def hops_of(view: EvidenceView) -> tuple[tuple[EvidenceHop, ...], ...]:
+    """The hops of a measurement, chain by chain."""
+    return tuple(
+        tuple(EvidenceHop(view, hop, hops[:number]) for number, hop in enumerate(hops))
+        for hops in chains(view.target, view.evidence.observations)
+    )
+
+
+class EvidenceHop(HopFacts):
+    """A hop whose addresses are judged to be the target's or not."""
+
+    def __init__(self, view: EvidenceView, observed: ObservedHop, earlier: tuple[ObservedHop, ...]) -> None:
+        super().__init__(view, observed, earlier)
+        self._ownership: dict[str, AddressOwnership] = {}
+
+    @cached_property
+    def names(self) -> NameResolution | None:
+        """How the host was resolved; None where it is no name."""
+        return None if self.name_answers is None else NameResolution(self.name_answers, self.ownership)
+
+    def ownership(self, address: str) -> AddressOwnership:
+        """Whether an address is the target's."""
+        if address not in self._ownership:
+            self._ownership[address] = ownership(self, address)
+        return self._ownership[address]
+
+    @cached_property
+    def own_endpoints(self) -> tuple[ObservedEndpoint, ...]:
+        """The tried addresses that are the target's: the confirmed ones, else all that are not refuted."""
+        tried = tuple(endpoint for endpoint in self.endpoints if endpoint.attempts)
+        confirmed = tuple(one for one in tried if self.ownership(one.address) is AddressOwnership.CONFIRMED)
+        return confirmed or tuple(one for one in tried if self.ownership(one.address) is not AddressOwnership.REFUTED)
+
+    @cached_property
+    def serving_endpoints(self) -> tuple[ObservedEndpoint, ...]:
+        """The addresses that served what the target itself wrote."""
+        return tuple(
+            endpoint
+            for endpoint in self.endpoints
+            if endpoint.serves
+            and self.ownership(endpoint.address) is not AddressOwnership.REFUTED
+            and (not endpoint.pages or any(self.page_origin(page) is PageOrigin.OWN for page in endpoint.pages))
+        )
+
+    @cached_property
+    def failing_endpoints(self) -> tuple[ObservedEndpoint, ...]:
+        """The target's addresses that failed, failures of this host left out."""
+        return tuple(
+            endpoint
+            for endpoint in self.own_endpoints
+            if endpoint.main_failure is not None and not self.own_fault(endpoint)
+        )
+
+    @cached_property
+    def decisive_failure(self) -> LayerFailure | None:
+        """The deepest and most telling failure of the target's addresses; None where one of them serves anything."""
+        if any(endpoint.serves for endpoint in self.own_endpoints):
+            return None
+        failures = (one.main_failure for one in self.failing_endpoints if one.main_failure is not None)
+        return max(failures, key=lambda end: end.rank, default=None)
+
+    @cached_property
+    def decisive_count(self) -> int:
+        """How many attempts failed in the decisive way; a line that loses packets fails in many ways.
+
+        The silent SYNs that follow the decisive failure of a ClientHello count with it.
+        """
+        decisive = self.decisive_failure
+        if decisive is None:
+            return 0
+        return sum(
+            endpoint.failures.count(decisive) + endpoint.silent_syns_after(decisive)
+            for endpoint in self.failing_endpoints
+        )
+
+    def answers_other_name(self, endpoint: ObservedEndpoint, purpose: Purpose = Purpose.NEUTRAL) -> bool:
+        """Whether an address answered under another server name, whatever it said."""
+        return answered(endpoint.with_purpose(purpose))

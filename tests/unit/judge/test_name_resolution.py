@@ -1,0 +1,110 @@
+"""Which answer of the network's resolvers is to blame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from probe.judge.address_ownership import AddressOwnership
+from probe.judge.name_answers import NameAnswers
+from probe.judge.name_resolution import NameResolution
+from probe.model.failure import Failure
+from probe.model.observation import Observation
+from probe.model.step import Trust
+from probe.model.verdict import Cause
+from tests.unit.judge.builders import FORGED, NAME, A, B, late, said
+
+BOGON = "10.1.1.1"
+OWNERSHIP = {
+    A: AddressOwnership.CONFIRMED,
+    B: AddressOwnership.CONFIRMED,
+    FORGED: AddressOwnership.REFUTED,
+    BOGON: AddressOwnership.REFUTED,
+}
+
+
+def names(*seen: Observation) -> NameResolution:
+    """The answers, with A and B confirmed, the forged and the private address refuted."""
+    answers = NameAnswers(NAME, seen, None)
+    return NameResolution(answers, lambda address: OWNERSHIP.get(address, AddressOwnership.UNDETERMINED))
+
+
+@pytest.mark.parametrize(
+    ("failures", "heaviest"),
+    [
+        ((Failure.NODATA, Failure.NXDOMAIN), Cause.DNS_NXDOMAIN),
+        ((Failure.NODATA, Failure.TIMEOUT), Cause.DNS_TIMEOUT),
+        ((Failure.GARBAGE, Failure.GARBAGE), Cause.DNS_TIMEOUT),
+        ((Failure.SERVFAIL, Failure.TIMEOUT), Cause.DNS_SERVFAIL),
+        ((Failure.REFUSED, Failure.REFUSED), Cause.DNS_REFUSED),
+        ((None, None), Cause.DNS_TIMEOUT),
+    ],
+)
+def test_a_resolver_complains_of_the_name_by_its_heaviest_failure(failures: tuple[Any, Any], heaviest: Cause) -> None:
+    """What it could not be heard to say is `dns.timeout`."""
+    found = names(said("network", failure=failures[0]), said("network", failure=failures[1], rrtype="AAAA"))
+
+    assert found.cause_of(found.answers.by_resolver[0]) is heaviest
+
+
+@pytest.mark.parametrize(
+    ("addresses", "complaint"),
+    [
+        ((A, FORGED), None),
+        (("9.9.9.10", FORGED), None),
+        ((FORGED,), Cause.DNS_SPOOFED),
+        ((BOGON, FORGED), Cause.DNS_BOGON),
+    ],
+)
+def test_an_answer_is_wrong_where_all_its_addresses_are(addresses: tuple[str, ...], complaint: Cause | None) -> None:
+    """An open address counts as good."""
+    found = names(said("network", *addresses))
+
+    assert found.cause_of(found.answers.by_resolver[0]) is complaint
+
+
+@pytest.mark.parametrize(
+    ("seen", "blamed"),
+    [
+        ((said("system", A), said("network", FORGED)), None),
+        ((said("system", FORGED), said("network", A)), None),
+        ((said("system", FORGED), said("network", FORGED)), "network"),
+        ((said("system", FORGED),), "system"),
+        ((said("network", FORGED),), "network"),
+        ((said("network", A),), None),
+        ((said("network", FORGED), said("network", A, resolver="network")), None),
+        ((said("system", FORGED), said("network", FORGED), said("network", A, resolver="network")), "network"),
+        ((said("trusted", A),), None),
+    ],
+)
+def test_what_programs_on_the_host_see_decides(seen: tuple[Observation, ...], blamed: str | None) -> None:
+    """A bad system beside resolvers that are all good is the host's own; the network's say it more exactly."""
+    trouble = names(*seen).bad_answer
+
+    assert (trouble and trouble.trust) == (blamed and Trust(blamed))
+
+
+@pytest.mark.parametrize(
+    ("seen", "injected"),
+    [
+        ((said("network", FORGED), late(A)), True),
+        ((said("network", BOGON), late()), True),
+        ((said("network", A), late(B)), False),
+        ((said("network", A), late(FORGED)), False),
+        ((said("network", failure=Failure.NXDOMAIN), late(A)), True),
+        ((said("network", failure=Failure.NXDOMAIN), late("9.9.9.10")), False),
+        ((said("network", failure=Failure.SERVFAIL), late(A)), False),
+        ((said("network", failure=Failure.NXDOMAIN), late()), False),
+        ((said("network", FORGED),), False),
+        ((said("trusted", FORGED), late(A, trust="trusted")), False),
+        ((said("network", "9.9.9.10"), late(A)), False),
+        ((said("network", "9.9.9.10"), late(A), said("trusted", A)), True),
+        ((said("network", "9.9.9.10"), late(FORGED), said("trusted", A)), False),
+    ],
+)
+def test_an_answer_is_injected_where_a_later_one_shows_it_false(seen: tuple[Observation, ...], injected: bool) -> None:
+    """Two answers that are both the target's, or a failure that a forwarder passed on, show nothing."""
+    assert (names(*seen).injected is not None) is injected
+    good = (said("system", A), late(B, trust="system"))
+    assert (names(*good, *seen).injected is not None) is injected

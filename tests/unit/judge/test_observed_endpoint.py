@@ -1,0 +1,165 @@
+"""One address of a hop: attempts, and how they ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from probe.judge.observed_endpoint import ObservedEndpoint, answered, is_verified
+from probe.model.failure import Failure
+from probe.model.hop import Layer, LayerFailure, Subject, subject_of_url
+from probe.model.observation import Observation, QuicExchange
+from probe.model.step import Purpose
+from tests.unit.judge.builders import HTTP, NAME, NEUTRAL, URL, A, B, http, said, served, tcp, tls
+
+SUBJECT = subject_of_url(URL)
+assert SUBJECT is not None
+DEAF = tcp(A, Failure.TIMEOUT, purpose=Purpose.NEUTRAL)
+
+
+def endpoint(*seen: Observation, subject: Subject = SUBJECT) -> ObservedEndpoint:
+    """One address."""
+    return ObservedEndpoint(subject, A, seen)  # type: ignore[arg-type]
+
+
+def quic(failure: Failure | None = None, **more: Any) -> QuicExchange:
+    """A QUIC handshake, or the look at it some seconds later."""
+    fields = {"address": A, "port": 443, "sni": NAME, "verified": failure is None, **more}
+    return QuicExchange(failure=failure, **fields)
+
+
+def cut(count: int = 1) -> tuple[Observation, ...]:
+    """A hello that is cut, and silence at so many SYNs after it."""
+    return (tcp(), tls(A, Failure.RESET), *(tcp(A, Failure.TIMEOUT, attempt=n + 1) for n in range(count)))
+
+
+@pytest.mark.parametrize(
+    ("seen", "end", "count"),
+    [
+        ((*cut(2), DEAF), "tls.reset", 2),
+        ((tcp(A, Failure.TIMEOUT, attempt=0), *cut(1)[:2]), "tls.reset", 0),
+        ((*cut(2), DEAF), "tls.timeout", 0),
+        ((*cut(2), DEAF), "tcp.timeout", 0),
+        (cut(2), "tls.reset", 0),
+        ((*cut(2), tcp(purpose=Purpose.NEUTRAL)), "tls.reset", 0),
+        ((*cut(2), DEAF, tcp(purpose=Purpose.NEUTRAL, attempt=1)), "tls.reset", 0),
+        ((*cut(2), tcp(A, Failure.RESET, purpose=Purpose.NEUTRAL)), "tls.reset", 0),
+    ],
+)
+def test_a_hush_after_a_cut_hello_is_counted_where_another_name_meets_it_too(
+    seen: tuple[Observation, ...], end: str, count: int
+) -> None:
+    """Only after it, and only where that other name met nothing but silence."""
+    layer, _, failure = end.partition(".")
+
+    assert endpoint(*seen).silent_syns_after(LayerFailure(Layer(layer), Failure(failure))) == count
+
+
+@pytest.mark.parametrize(
+    ("seen", "end"),
+    [
+        ((tcp(A, Failure.RESET),), "tcp.reset"),
+        ((tcp(), tls(A, Failure.TIMEOUT)), "tls.timeout"),
+        ((tcp(), tls(verified=False)), "tls.certificate"),
+        ((tcp(), tls(), http(status=0, failure=Failure.EOF)), "http.eof"),
+        ((tcp(), tls(), http(status=0)), "http.eof"),
+        ((tcp(), tls(), http(failure=Failure.TIMEOUT, length=16_000)), "body.timeout"),
+        ((tcp(), tls(), http(failure=Failure.RESET, length=0)), "http.reset"),
+        ((tcp(A, Failure.TIMEOUT), tcp(attempt=1), tls(A, Failure.RESET, attempt=1)), "tls.reset"),
+        ((tcp(), tls(A, Failure.TIMEOUT), tcp(attempt=1), tls(A, Failure.RESET, attempt=1)), "tls.reset"),
+        ((tcp(A, Failure.NO_ROUTE), tcp(A, Failure.TIMEOUT, attempt=1)), "tcp.timeout"),
+        ((tcp(A, Failure.TIMEOUT), tcp(attempt=1), tls(A, Failure.LOCAL, attempt=1)), "tcp.timeout"),
+        ((tcp(A, Failure.NO_ROUTE),), "tcp.no_route"),
+        ((tcp(),), "None"),
+        ((tcp(), tls()), "None"),
+        (served(), "None"),
+        ((), "None"),
+        ((quic(Failure.TIMEOUT),), "quic.timeout"),
+        ((quic(verified=False),), "quic.certificate"),
+        ((quic(), quic(Failure.TIMEOUT, verified=False)), "quic.timeout"),
+        ((quic(),), "None"),
+    ],
+)
+def test_a_site_fails_by_its_deepest_and_most_telling_try(seen: tuple[Observation, ...], end: str) -> None:
+    """Cut short is no failure; our own faults count only where there is nothing else."""
+    subject = Subject("quic", NAME, 443) if any(isinstance(one, QuicExchange) for one in seen) else SUBJECT
+    assert str(endpoint(*seen, subject=subject).main_failure) == end
+
+
+def test_a_site_that_served_once_has_not_failed() -> None:
+    """What failed before was a lost packet."""
+    found = endpoint(tcp(A, Failure.TIMEOUT), *served(attempt=1))
+
+    assert (found.serves, found.main_failure, found.failures) == (
+        True,
+        None,
+        (LayerFailure(Layer.TCP, Failure.TIMEOUT),),
+    )
+
+
+def test_the_tries_that_served_are_those_that_ended_in_what_was_wanted() -> None:
+    """A page where there is a URL, else a handshake."""
+    found = endpoint(tcp(A, Failure.TIMEOUT), *served(attempt=1), tcp(attempt=2), tls(attempt=2))
+    hello = endpoint(tcp(), tls(), tcp(attempt=1), tls(A, Failure.RESET, attempt=1), subject=Subject("tls", NAME, 443))
+
+    assert [group[0].attempt for group in found.serving_attempts] == [1]
+    assert [group[0].attempt for group in hello.serving_attempts] == [0]
+
+
+def test_tries_are_the_subjects_own() -> None:
+    """Not other names', other ports', other URLs'."""
+    beside = (NEUTRAL, tcp(port=80), tls(port=8443), http(url=HTTP), tcp(purpose=Purpose.NEUTRAL))
+    found = endpoint(*served(), *beside)
+
+    assert len(found.attempts) == 1
+    assert len(found.attempts[0]) == 3
+    assert found.with_purpose(Purpose.NEUTRAL) == (NEUTRAL, beside[-1])
+
+
+@pytest.mark.parametrize(
+    ("subject", "seen", "serves"),
+    [
+        (Subject("tls", NAME, 443), (tcp(), tls()), True),
+        (Subject("dns", NAME, 443), (tcp(), tls()), True),
+        (Subject("tls", NAME, 443), (tcp(),), False),
+        (Subject("tcp", "", 443), (tcp(),), True),
+        (Subject("tcp", "", 443), (tcp(A, Failure.RESET),), False),
+        (Subject("http", NAME, 80, HTTP), (tcp(port=80), tls(), http(url=HTTP)), True),
+        (Subject("https", NAME, 443, URL), (tcp(), tls()), False),
+        (Subject("quic", NAME, 443), (quic(),), True),
+        (Subject("quic", NAME, 443), (quic(Failure.TIMEOUT),), False),
+        (Subject("quic", NAME, 443), (tcp(), tls()), False),
+        (Subject("quic", NAME, 443), (quic(purpose=Purpose.NEUTRAL),), False),
+        (Subject("https", NAME, 443, URL), (quic(),), False),
+    ],
+)
+def test_what_serving_means_hangs_on_the_subject(subject: Subject, seen: tuple[Observation, ...], serves: bool) -> None:
+    """A page, a handshake, a connection."""
+    assert endpoint(*seen, subject=subject).serves is serves
+
+
+def test_the_alerts_of_a_site_are_read_from_its_handshakes() -> None:
+    """In order."""
+    seen = (tls(A, Failure.ALERT, alert="internal_error"), tls(A, Failure.RESET, attempt=1))
+
+    assert endpoint(*seen).alerts == ("internal_error",)
+    assert not endpoint(tcp(A, Failure.LOCAL)).serves
+    assert endpoint(tcp(A, Failure.LOCAL)).own_fault
+
+
+def test_an_alert_and_a_wrong_certificate_are_answers() -> None:
+    """Silence, RST and FIN are none."""
+    assert all(answered((tls(A, failure),)) for failure in (None, Failure.CERTIFICATE, Failure.ALERT))
+    assert answered((http(status=421),))
+    assert not any(answered((tls(A, failure),)) for failure in (Failure.TIMEOUT, Failure.RESET, Failure.EOF))
+    assert not answered((tcp(), http(status=0, failure=Failure.TIMEOUT)))
+
+
+def test_a_certificate_verifies_for_a_name_at_an_address() -> None:
+    """For no other name, and at no other address."""
+    seen = (tcp(A), tcp(B, Failure.TIMEOUT), tls(A), said("network", A))
+
+    assert is_verified(seen, NAME, A)
+    assert not is_verified(seen, "other.example", A)
+    assert not is_verified(seen, NAME, B)
