@@ -18,7 +18,7 @@ a fingerprint that is added later finds block pages in old evidence too. Version
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -167,41 +167,82 @@ STUBS = frozenset(
 blocking-fingerprints 2024-10). Such an address may refuse the connection at once (bol-van/zapret#318)."""
 
 
-def fingerprints_of(page: Exchange) -> tuple[str, ...]:
-    """The ids of the fingerprints that an answer has, sorted; those that an older version stored among them."""
-    found = identify(
-        status=page.status,
-        location=page.location,
-        headers=page.headers,
-        server=page.server,
-        text=page.sample[:MAX_TEXT_CHARACTERS],
-    )
-    return tuple(sorted({*page.marks, *found})) if page.marks else found
-
-
-@lru_cache(maxsize=1024)
-def identify(
-    *, status: int, location: str = "", headers: tuple[str, ...] = (), server: str = "", text: str = ""
-) -> tuple[str, ...]:
-    """The ids of the fingerprints that these facts have, sorted.
+class FingerprintTable:
+    """Fingerprints laid out for searching: one table per kind of sign.
 
     Args:
-        status: of the answer; the text of a redirect is not searched.
-        location: absolute URL of a redirect, or empty.
-        headers: names of header fields, in lower case.
-        server: value of the Server header field.
-        text: of the page, as evidence stores it.
+        fingerprints: those to look for.
     """
-    found: set[str] = set()
-    if location:
-        host = host_of(location)
-        found |= {id_ for known, id_ in _HOSTS if host == known or host.endswith("." + known)}
-        found |= {id_ for part, id_ in _LOCATIONS if part in location}
-    if not 300 <= status < 400:
-        found |= _by_text(text.lower())
-    found |= {id_ for name, id_ in _HEADERS if name in headers}
-    found |= {id_ for part, id_ in _SERVERS if part in server.lower()}
-    return tuple(sorted(found))
+
+    def __init__(self, fingerprints: Iterable[Fingerprint]) -> None:
+        known = tuple(fingerprints)
+        self._hosts = tuple((host, one.id) for one in known for host in one.hosts)
+        self._locations = tuple((one.location, one.id) for one in known if one.location)
+        self._headers = tuple((one.header, one.id) for one in known if one.header)
+        self._servers = tuple((one.server, one.id) for one in known if one.server)
+        self._phrases = tuple((phrase, max(phrase.split(), key=len), one.id) for one in known for phrase in one.text)
+        self._longest_words = tuple(sorted({word for _, word, _ in self._phrases}))
+        # The same page is asked about several times, and block pages are few.
+        self._identify = lru_cache(maxsize=1024)(self.identify)
+
+    def fingerprints_of(self, page: Exchange) -> tuple[str, ...]:
+        """The ids of the fingerprints that an answer has, sorted; those that an older version stored among them."""
+        found = self._identify(
+            status=page.status,
+            location=page.location,
+            headers=page.headers,
+            server=page.server,
+            text=page.sample[:MAX_TEXT_CHARACTERS],
+        )
+        return tuple(sorted({*page.marks, *found})) if page.marks else found
+
+    def identify(
+        self, *, status: int, location: str = "", headers: tuple[str, ...] = (), server: str = "", text: str = ""
+    ) -> tuple[str, ...]:
+        """The ids of the fingerprints that these facts have, sorted.
+
+        Args:
+            status: of the answer; the text of a redirect is not searched.
+            location: absolute URL of a redirect, or empty.
+            headers: names of header fields, in lower case.
+            server: value of the Server header field.
+            text: of the page, as evidence stores it.
+        """
+        found: set[str] = set()
+        if location:
+            host = host_of(location)
+            found |= {id_ for known, id_ in self._hosts if host == known or host.endswith("." + known)}
+            found |= {id_ for part, id_ in self._locations if part in location}
+        if not 300 <= status < 400:
+            found |= self._by_text(text.lower())
+        found |= {id_ for name, id_ in self._headers if name in headers}
+        found |= {id_ for part, id_ in self._servers if part in server.lower()}
+        return tuple(sorted(found))
+
+    def _by_text(self, text: str) -> set[str]:
+        """The ids of the phrases in a text in lower case, whatever its white space.
+
+        A phrase can only be where its longest word is, and hardly any page has one of those words. So the words are
+        looked for first, and white space is collapsed only where one was found.
+        """
+        likely = {word for word in self._longest_words if word in text}
+        if not likely:
+            return set()
+        collapsed = " ".join(text.split())
+        return {id_ for phrase, word, id_ in self._phrases if word in likely and phrase in collapsed}
+
+
+KNOWN = FingerprintTable(FINGERPRINTS)
+
+
+def has_fingerprint(page: Exchange) -> bool:
+    """Whether an answer is a known page, of the server or not."""
+    return bool(KNOWN.fingerprints_of(page))
+
+
+def fingerprints_of(page: Exchange) -> tuple[str, ...]:
+    """The ids of the known fingerprints that an answer has, sorted."""
+    return KNOWN.fingerprints_of(page)
 
 
 def is_blockpage(fingerprints: Collection[str]) -> bool:
@@ -212,25 +253,3 @@ def is_blockpage(fingerprints: Collection[str]) -> bool:
 def is_server_page(fingerprints: Collection[str]) -> bool:
     """Whether a fingerprint says that the server or its content network wrote the page."""
     return any(one.startswith("own.") for one in fingerprints)
-
-
-def _by_text(text: str) -> set[str]:
-    """The ids of the phrases in a text in lower case, whatever its white space.
-
-    A phrase can only be where its longest word is, and hardly any page has one of those words. So the words are looked
-    for first, and white space is collapsed only where one was found.
-    """
-    likely = {word for word in _LONGEST_WORDS if word in text}
-    if not likely:
-        return set()
-    collapsed = " ".join(text.split())
-    return {id_ for phrase, word, id_ in _PHRASES if word in likely and phrase in collapsed}
-
-
-# The signs of all fingerprints, one table a kind: (what to look for, id).
-_HOSTS = tuple((host, one.id) for one in FINGERPRINTS for host in one.hosts)
-_LOCATIONS = tuple((one.location, one.id) for one in FINGERPRINTS if one.location)
-_PHRASES = tuple((phrase, max(phrase.split(), key=len), one.id) for one in FINGERPRINTS for phrase in one.text)
-_LONGEST_WORDS = tuple(sorted({word for _, word, _ in _PHRASES}))
-_HEADERS = tuple((one.header, one.id) for one in FINGERPRINTS if one.header)
-_SERVERS = tuple((one.server, one.id) for one in FINGERPRINTS if one.server)

@@ -90,7 +90,7 @@ def described(
     """The observation of an answer, or of as much of it as came."""
     body = bytes(reply.body)
     charset = html_facts.charset(body, reply.header("content-type").decode("latin-1"))
-    sampled = step.place.purpose is Purpose.SUBJECT and page_sample.is_sampled(
+    sampled = step.position.purpose is Purpose.SUBJECT and page_sample.is_sampled(
         status=reply.status, secure=secure, length=len(body)
     )
     return Exchange(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from probe.model.address import Family
 from probe.model.hop import MAX_REDIRECTS
+from probe.model.observation import Exchange
 from probe.model.verdict import ControlFacts, Status
 
 
@@ -43,6 +46,10 @@ class HopLimits(msgspec.Struct, frozen=True, kw_only=True):
         return self.ipv6 if family is Family.IPV6 else self.ipv4
 
 
+def _no_fingerprint(page: Exchange) -> bool:  # noqa: ARG001 - the shape of `PlanContext.has_fingerprint`
+    return False
+
+
 class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
     """What a plan knows besides its target.
 
@@ -52,6 +59,7 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
         own_names: the names that this host finds elsewhere than at the network's resolvers (the hosts file); None where
             any may be.
         control: what the control says of this target.
+        has_fingerprint: whether an answer is a known page, such as a block page; it then deserves a second look.
         families: the families this host has a route for.
         random_name: a server name that nobody can have listed, neither to block nor to allow; drawn per measurement.
         ghost_name: a host name that exists nowhere; drawn per measurement.
@@ -72,6 +80,7 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
     trusted_resolvers: tuple[str, ...] = ()
     own_names: frozenset[str] | None = None
     control: ControlFacts | None = None
+    has_fingerprint: Callable[[Exchange], bool] = _no_fingerprint
     families: frozenset[Family] = frozenset(Family)
     random_name: str = "xkqvdwpzrjtm.com"
     ghost_name: str = "zq7w0v5xk2md.com"

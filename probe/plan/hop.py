@@ -284,9 +284,12 @@ class PlanHop:
         failed = followup.failure_of(self._last.get(address, ()))
         return failed is not None and failed.failure not in OWN_FAULTS
 
+    def _is_doubtful(self, page: Exchange) -> bool:
+        return doubtful(page, self._context.control, fingerprinted=self._context.has_fingerprint(page))
+
     def _check(self, step: Fetch, page: Exchange) -> None:
         """Ask twice, and over TLS, about a page that is not what control saw."""
-        if self.subject.scheme != "http" or not doubtful(page, self._context.control):
+        if self.subject.scheme != "http" or not self._is_doubtful(page):
             return
         if step.position.attempt == 0:
             self._coming.setdefault(step.address, []).append(

@@ -8,9 +8,9 @@ from probe.model.observation import Exchange
 from probe.model.verdict import ControlFacts
 
 
-def doubtful(page: Exchange, control: ControlFacts | None) -> bool:
-    """Whether the page carries marks of a block page, or is not what the control got for the same URL."""
-    if page.marks:
+def doubtful(page: Exchange, control: ControlFacts | None, *, fingerprinted: bool) -> bool:
+    """Whether the page has a fingerprint, of a block page for example, or is not what the control got for its URL."""
+    if fingerprinted:
         return True
     seen = [one for one in control.pages if one.url == page.url] if control is not None else []
     return bool(seen) and not any(

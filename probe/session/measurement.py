@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from probe import judge, plan
 from probe.clock import Clock
+from probe.judge.blockpages import has_fingerprint
 from probe.judge.control import used
 from probe.judge.vantage import conclude, notes
 from probe.measure.anchors import AnchorWatch
@@ -200,6 +201,7 @@ def _plan_context(
         trusted_resolvers=context.trusted_resolvers,
         own_names=context.own_names,
         control=control,
+        has_fingerprint=has_fingerprint,
         families=context.usable_families(),
         random_name=_random_name(),
         ghost_name=_random_name(),

@@ -20,6 +20,8 @@ from tests.golden.scenario import Scenario
 
 HERE = Path(__file__).parent
 CASES = HERE / "cases"
+OLDER_CASES = HERE / "cases_of_0_1_0"
+"""Evidence as version 0.1.0 wrote it; never written anew."""
 FAMILIES = ("dns", "tcp", "tls", "http", "throttle", "quic", "ranges", "readings")
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from probe.judge import verdict
+from probe.judge.blockpages import has_fingerprint
 from probe.judge.control import facts
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, Evidence, Vantage, VantageState, Verdict
@@ -90,7 +91,9 @@ class Scenario:
         lines = [
             self._verdict(
                 made,
-                PlanContext(network_resolvers=("udp:9.9.9.9:53",), trusted_resolvers=(DOH,)),
+                PlanContext(
+                    network_resolvers=("udp:9.9.9.9:53",), trusted_resolvers=(DOH,), has_fingerprint=has_fingerprint
+                ),
                 TIME - self.age - timedelta(minutes=len(self.control) - number),
             )
             for number, made in enumerate(self.control)
@@ -99,7 +102,13 @@ class Scenario:
 
     def play(self) -> Verdict:
         """Measure at the vantage, and judge."""
-        wanted = {"network_resolvers": (ISP,), "trusted_resolvers": (DOH,), "control": self.facts(), **self.context}
+        wanted = {
+            "network_resolvers": (ISP,),
+            "trusted_resolvers": (DOH,),
+            "control": self.facts(),
+            "has_fingerprint": has_fingerprint,
+            **self.context,
+        }
         vantage = Vantage(state=self.state, notes=self.notes)
         return self._verdict(
             self.here, PlanContext(**wanted), TIME, vantage=vantage, limit=self.limit, error=self.error

@@ -8,12 +8,14 @@ import msgspec
 import pytest
 
 from probe.judge import RULES, again, verdict
+from probe.model.observation import Exchange
 from probe.model.target import parse
 from probe.model.verdict import Cause, Status
 from tests.golden import record
 from tests.golden.scenario import Scenario
 
 FOLDERS = sorted(path for path in record.CASES.iterdir() if path.is_dir())
+OLDER_FOLDERS = sorted(path for path in record.OLDER_CASES.iterdir() if path.is_dir())
 SCENARIOS = record.scenarios()
 INTERFERED = (Status.BLOCKED, Status.THROTTLED)
 
@@ -22,7 +24,7 @@ def name(path: Path) -> str:
     return path.name
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=name)
+@pytest.mark.parametrize("folder", [*FOLDERS, *OLDER_FOLDERS], ids=name)
 def test_what_was_seen_is_judged_as_written(folder: Path) -> None:
     """Judging the observations and the control gives the verdict in the folder; judging that again changes nothing."""
     case = record.read(folder)
@@ -53,6 +55,18 @@ def test_a_scenario_is_judged_as_it_says(scenario: Scenario) -> None:
 def test_the_folders_are_what_the_scenarios_make(folder: Path) -> None:
     """A changed plan or rule shows as a difference; `python -m tests.golden.record` writes it down."""
     assert record.made(SCENARIOS[folder.name]) == record.read(folder)
+
+
+@pytest.mark.parametrize("folder", OLDER_FOLDERS, ids=name)
+def test_evidence_of_version_0_1_0_has_the_same_verdict_as_evidence_of_this_version(folder: Path) -> None:
+    """That version stored the ids of fingerprints (`marks`); this one stores what the page was."""
+    older, newer = record.read(folder), record.read(record.CASES / folder.name)
+    pages = [one for one in older.seen.observations if isinstance(one, Exchange)]
+
+    assert any(page.marks for page in pages)
+    assert not any(page.sample for page in pages)
+    assert not any(isinstance(one, Exchange) and one.marks for one in newer.seen.observations)
+    assert older.verdict == newer.verdict
 
 
 def test_every_scenario_has_its_folder() -> None:

@@ -7,7 +7,6 @@ last item stays. `play` asks a plan for its steps, answers them, and gives back 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
-from probe.judge.blockpages import identify
+from probe.measure.page_sample import is_sampled, page_sample
 from probe.model.failure import Failure
 from probe.model.observation import (
     ENOUGH_FLOW,
@@ -30,7 +29,7 @@ from probe.model.observation import (
     Sending,
     TlsHandshake,
 )
-from probe.model.step import Connect, Fetch, Handshake, QuicHandshake, Resolve, Send, Step, Trust
+from probe.model.step import Connect, Fetch, Handshake, Purpose, QuicHandshake, Resolve, Send, Step, Trust
 from probe.model.target import UrlTarget, parse
 from probe.plan import Plan
 
@@ -287,6 +286,10 @@ class World:
             yield Exchange(url=url, address=address, secure=secure, **self._common(step, page))
             return
         body = page.body or f"<title>{page.title}</title>"
+        length = page.length or len(body)
+        sampled = step.position.purpose is Purpose.SUBJECT and is_sampled(
+            status=page.status, secure=secure, length=length
+        )
         yield Exchange(
             url=url,
             address=address,
@@ -295,13 +298,12 @@ class World:
             location=page.location,
             title=page.title,
             headers=tuple(sorted(set(page.headers) - EVERYDAY)),
-            length=page.length or len(body),
+            length=length,
             sha256=hashlib.sha256(body.encode()).hexdigest()[:32],
             complete=page.failure is None,
+            server=page.headers.get("server", "") if sampled else "",
+            sample=page_sample(body.encode(), "utf-8") if sampled else "",
             flow=page.flow,
-            marks=identify(
-                status=page.status, location=page.location, headers=page.headers, body=re.sub(r"\s+", " ", body)
-            ),
             **self._common(step, page.failure),
         )
 

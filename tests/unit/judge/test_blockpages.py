@@ -9,11 +9,11 @@ import pytest
 
 from probe.judge.blockpages import (
     FINGERPRINTS,
+    KNOWN,
     MAX_TEXT_CHARACTERS,
     STUBS,
     Fingerprint,
     fingerprints_of,
-    identify,
     is_blockpage,
     is_server_page,
 )
@@ -27,7 +27,7 @@ SHARED = Path(__file__).parents[4] / "shared" / "data" / "fingerprints"
 def marks(status: int = 200, location: str = "", body: str = "", **headers: str) -> tuple[str, ...]:
     """The marks of an answer."""
     names = tuple(sorted(name.replace("_", "-") for name in headers))
-    return identify(status=status, location=location, headers=names, server=headers.get("server", ""), text=body)
+    return KNOWN.identify(status=status, location=location, headers=names, server=headers.get("server", ""), text=body)
 
 
 @pytest.mark.parametrize(
@@ -131,13 +131,13 @@ def test_public_stub_addresses_hold_ours() -> None:
 
 def test_every_sign_on_a_page_is_a_mark() -> None:
     """Of where it leads, of what it says, of its header fields."""
-    found = identify(
+    found = KNOWN.identify(
         status=200,
         location="http://internet.mts.by/blocked",
         headers=("cf-mitigated",),
         text="see eais.rkn.gov.ru",
     )
-    led = identify(status=302, location="http://warning.rt.ru/internet.mts.by/blocked")
+    led = KNOWN.identify(status=302, location="http://warning.rt.ru/internet.mts.by/blocked")
 
     assert found == ("by.mts", "own.cloudflare", "ru.register")
     assert led == ("by.mts", "ru.rostelecom")

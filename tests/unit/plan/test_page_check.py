@@ -27,11 +27,18 @@ CONTROL = ControlFacts(
         (Exchange(url=URL, address="", status=200, title="News", location="http://x.example/"), CONTROL, True),
         (Exchange(url=URL + "a", address="", status=403), CONTROL, False),
         (Exchange(url=URL, address="", status=403), None, False),
-        (Exchange(url=URL, address="", status=200, marks=("ru.mts",)), None, True),
     ],
 )
-def test_a_page_is_doubtful_by_its_marks_or_where_it_is_not_controls(
+def test_a_page_without_a_fingerprint_is_doubtful_where_it_is_not_the_controls(
     page: Exchange, control: ControlFacts | None, said: bool
 ) -> None:
-    """Without anything to compare with, only a known notice is."""
-    assert doubtful(page, control) is said
+    """Without a control there is nothing to compare it with."""
+    assert doubtful(page, control, fingerprinted=False) is said
+
+
+def test_a_page_with_a_fingerprint_is_doubtful() -> None:
+    """Whatever the control got."""
+    page = Exchange(url=URL, address="", status=200, title="News")
+
+    assert doubtful(page, CONTROL, fingerprinted=True)
+    assert doubtful(page, None, fingerprinted=True)
