@@ -220,9 +220,11 @@ class NameAnswers:
 
     @cached_property
     def _trusted_types(self) -> frozenset[str]:
-        """The record types that trusted resolvers were asked for."""
+        """The record types that trusted resolvers were asked for; queries that this host did not send do not count."""
         return frozenset(
-            one.rrtype for one in self._about_host if one.trust is Trust.TRUSTED and one.purpose is Purpose.SUBJECT
+            one.rrtype
+            for one in self._about_host
+            if one.trust is Trust.TRUSTED and one.purpose is Purpose.SUBJECT and one.failure not in OWN_FAULTS
         )
 
 

@@ -29,7 +29,7 @@ _OPENING = re.compile(rb"<!--|<style|<svg|<script", re.IGNORECASE)
 _CLOSING = {b"<!--": b"-->", b"<style": b"</style", b"<svg": b"</svg", b"<script": b"</script"}
 
 _LONG_NUMBER = re.compile(r"[0-9]{7,}")
-_IDENTIFIER = re.compile(r"[0-9A-Za-z+=_-]{32,}")
+_IDENTIFIER = re.compile(r"[0-9A-Za-z+_-]{32,}=*")
 _HARDWARE_ADDRESS = re.compile(r"(?<![0-9A-Fa-f])(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?![0-9A-Fa-f])")
 _IPV4 = re.compile(r"(?<![0-9.])(?<!//)[0-9]{1,6}(?:\.[0-9]{1,6}){3}")
 _IPV6 = re.compile(r"(?<![0-9A-Fa-f:])(?<!//\[)(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}")
