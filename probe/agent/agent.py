@@ -1,14 +1,17 @@
-"""One turn of the agent: ask for control, do a round, write it down, send what waits.
+"""One agent over one state file: fetch control, measure a round, store it, upload.
 
-The daemon does turn after turn, cron one at a time, over the same state.
+The daemon does round after round; a cron job does one at a time. Both use the same state.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,12 +19,12 @@ import msgspec
 from probe import __version__
 from probe.agent import control_facts, hit_list, round_report, services
 from probe.agent.batching import RoundFindings, make_batches
-from probe.agent.context import Surroundings
 from probe.agent.identity import read_enrolment, write_private_file
-from probe.agent.outbox import AgentState, Outbox
-from probe.agent.round import RoundResult, RoundTerms, run_round
+from probe.agent.outbox import AgentState, LastReport, Outbox
+from probe.agent.round import RoundResult, RoundTerms, measure_round
 from probe.agent.scheduler import due
 from probe.agent.watchlist import Watchlist
+from probe.clock import Clock
 from probe.detect.detector import Detector
 from probe.errors import RecordError
 from probe.formats.batch import Batch, RoundReport
@@ -41,97 +44,125 @@ log = logging.getLogger(__name__)
 HEARTBEAT_FILE = "heartbeat.json"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentContext:
+    """What an agent needs beside its settings and does not make itself.
+
+    Attributes:
+        folder: of its state.
+        clock: the real one or a laboratory's.
+        random: for the order of targets and for jitter.
+        stopping: set when the agent is to end.
+    """
+
+    folder: Path
+    clock: Clock
+    random: Random
+    stopping: asyncio.Event
+
+
 class Agent:
-    """Turns of one agent over one state file.
+    """Measures rounds under one set of settings and one watchlist.
 
     Args:
         settings: merged.
         watchlist: the targets.
         outbox: open; the caller closes it.
-        around: folder, clock, chance, the stop.
+        context: folder, clock, random numbers, the stop.
 
     Attributes:
-        settings, around: as given.
+        settings, context: as given.
     """
 
-    def __init__(self, settings: Settings, watchlist: Watchlist, outbox: Outbox, around: Surroundings) -> None:
+    def __init__(self, settings: Settings, watchlist: Watchlist, outbox: Outbox, context: AgentContext) -> None:
         self.settings = settings
+        self.context = context
         self._watchlist = watchlist
         self._outbox = outbox
-        self.around = around
-        kept = outbox.agent_state()
-        self._kept = kept
-        self._detector = Detector() if kept.detector is None else Detector.load(kept.detector)
-        self._control = control_facts.CachedControl(around.folder, max_age=settings.agent.control_max_age)
+        self._state = state = outbox.agent_state()
+        self._detector = Detector() if state.detector is None else Detector.load(state.detector)
+        self._control = control_facts.CachedControl(context.folder, max_age=settings.agent.control_max_age)
         self._file_facts: Mapping[str, ControlFacts] | None = None
-        self._enrolment = read_enrolment(around.folder)
+        self._enrolment = read_enrolment(context.folder)
         self._uplink: Uplink | None = None
         ranges = {text for text, target in watchlist.targets if isinstance(target, RangeTarget)}
-        self._known = hit_list.read(around.folder, ranges) if settings.agent.role == "control" else {}
+        self._hit_list = hit_list.read(context.folder, ranges) if settings.agent.role == "control" else {}
 
     @property
-    def ways(self) -> tuple[str, ...]:
-        """The collector's addresses; none when nothing is reported."""
+    def collector_urls(self) -> tuple[str, ...]:
+        """The collector's URLs; none when nothing is reported."""
         if self.settings.agent.collectors:
             return self.settings.agent.collectors
         return () if self._enrolment is None else (self._enrolment.origin,)
 
-    def collector(self) -> CollectorClient:
-        """A fresh connection to the collector, to be used in `async with`."""
-        from probe.agent.collector_client import CollectorClient  # noqa: PLC0415 - aiohttp, only where there is a collector
+    def collector_client(self) -> CollectorClient:
+        """A new client of the collector, to be used in `async with`."""
+        # aiohttp is imported only where there is a collector
+        from probe.agent.collector_client import CollectorClient  # noqa: PLC0415
 
-        return CollectorClient(
-            self.ways, ca_file=self.settings.agent.ca_file, timeout=self.settings.agent.uplink_timeout
-        )
+        chosen = self.settings.agent
+        return CollectorClient(self.collector_urls, ca_file=chosen.ca_file, timeout=chosen.uplink_timeout)
 
-    async def turn(self, session: Session, collector: CollectorClient | None) -> RoundResult:
-        """Ask for control, do a round and write it down, whole or not at all.
+    async def run_round(self, session: Session, client: CollectorClient | None) -> RoundResult:
+        """Fetch control, measure a round and store it, whole or not at all.
+
+        Args:
+            session: open, under this agent's settings.
+            client: open; None without a collector.
 
         Raises:
-            StorageError: it cannot be written down; the round is as if it had not been.
-            RecordError: the control's file makes no sense.
+            StorageError: the round cannot be stored; the state is as if it had not been.
+            RecordError: the control file cannot be read.
         """
-        start = self.around.clock.now()
-        compared = await self._facts(collector, start)
-        targets = due(self._watchlist.targets, self._kept.measured, start)
+        start = self.context.clock.now()
+        facts = await self._control_facts(client, start)
+        targets = due(self._watchlist.targets, self._state.measured, start)
         session.prepare(
-            compared,
+            facts,
             range_samples=self._watchlist.samples,
-            range_hits={text: tuple(counts) for text, counts in self._known.items()},
+            range_hits={text: tuple(counts) for text, counts in self._hit_list.items()},
             range_holes=self._watchlist.holes,
         )
-        result = await run_round(targets, session, self._detector, self._terms())
+        result = await measure_round(targets, session, self._detector, self._terms())
         result.report = _with_costs(result.report, session)
         changes = (transition for transition, _ in result.changes)
         result.services = services.service_transitions(changes, self._watchlist.services, self._detector.settled)
-        self._write_down(result)
-        report = result.report
-        log.info(
-            "round state=%s targets=%d measured=%d changes=%d seconds=%.1f",
-            *(report.state, report.targets, report.measured, len(result.changes), report.seconds),
-        )
-        for one in result.services:
-            numbers = one.evidence["targets"], one.evidence["of"]
-            log.info("%s %s -> %s at %d of %d targets", one.target, one.before, one.after, *numbers)
+        self._store(result)
+        _log_result(result)
         return result
+
+    async def upload(self, client: CollectorClient) -> UploadResult:
+        """Upload the outbox; enrol first where that is needed and a token is at hand.
+
+        Raises:
+            StorageError: an acknowledgement cannot be stored.
+        """
+        from probe.agent.enrolment import origin_of  # noqa: PLC0415 - see `collector_client`
+        from probe.agent.uplink import Uplink  # noqa: PLC0415
+
+        if self._uplink is None:
+            origin, folder = origin_of(self.collector_urls[0]), self.context.folder
+            self._uplink = Uplink(origin, self._outbox, folder, self.settings, self.context.clock)
+        return await self._uplink.deliver(client)
 
     def _terms(self) -> RoundTerms:
         return RoundTerms(
             retests=self.settings.agent.retests,
             retest_window=self.settings.agent.retest_window,
-            clock=self.around.clock,
-            random=self.around.chance,
-            stopping=self.around.stopping,
+            clock=self.context.clock,
+            random=self.context.random,
+            stopping=self.context.stopping,
         )
 
-    async def _facts(self, collector: CollectorClient | None, now: datetime) -> Mapping[str, ControlFacts]:
+    async def _control_facts(self, client: CollectorClient | None, now: datetime) -> Mapping[str, ControlFacts]:
+        """The facts to compare with: from the settings' file, else from the collector; a stop ends the wait for it."""
         if self.settings.agent.role == "control":
-            return {}  # it is the control: nobody else's word goes into its own
+            return {}  # a control compares with nobody
         if self.settings.agent.control:
             return self._facts_from_file(Path(self.settings.agent.control))
-        if collector is None:
+        if client is None:
             return {}
-        problem = await finish_within(self._control.refresh(collector, now), self.around.stopping, 0.0)
+        problem = await finish_within(self._control.refresh(client, now), self.context.stopping, 0.0)
         if problem:
             log.info("control not refreshed: %s", problem)
         return self._control.facts(now)
@@ -142,71 +173,60 @@ class Agent:
         except RecordError as error:
             if self._file_facts is None:
                 raise
-            log.warning("the old control holds: %s", error)  # it may be about to be written anew
+            log.warning("the old control holds: %s", error)  # the file may be about to be rewritten
         return self._file_facts
 
-    def _write_down(self, result: RoundResult) -> None:
-        now = self.around.clock.now()
-        told = self._outbox.last_reports()
-        if self.settings.agent.role == "control":
-            findings, telling_now = round_report.of_control(
-                result, told=told, repeat=self.settings.agent.control_repeat, now=now
-            )
-        else:
-            findings, telling_now = round_report.of_vantage(
-                result,
-                believed=self._detector.settled,
-                told=told,
-                last_state=self._kept.vantage,
-                asn=self.settings.network.asn,
-                services=self._watchlist.services,
-                now=now,
-            )
-        measured = {  # by its end: the last address may have been asked just now
+    def _store(self, result: RoundResult) -> None:
+        """Store the detector's state and the batches of a round in one transaction."""
+        now = self.context.clock.now()
+        findings, reports = self._findings(result, now)
+        measured = {  # the end of the round: the last address may have been asked just now
             text: now for text, target in self._watchlist.targets
             if isinstance(target, RangeTarget) and text in result.verdicts
         }  # fmt: skip
-        kept = AgentState(
-            detector=self._detector.dump(), vantage=result.report.state, measured={**self._kept.measured, **measured}
+        state = AgentState(
+            detector=self._detector.dump(), vantage=result.report.state, measured={**self._state.measured, **measured}
         )
         self._outbox.commit(
-            kept,
+            state,
             self._batches(findings, now),
-            reports=telling_now if self.ways else {},
+            reports=reports if self.collector_urls else {},
             now=now,
             watched=frozenset(text for text, _ in self._watchlist.targets),
             max_bytes=self.settings.agent.outbox_bytes,
             notes={"round": msgspec.to_builtins(result.report), "version": __version__},
         )
-        self._kept = kept
+        self._state = state
         if measured and self.settings.agent.role == "control":
-            self._known = hit_list.updated(self._known, (result.verdicts[text] for text in measured))
-            hit_list.write(self.around.folder, self._known)
-        self._beat(now, result)
+            self._hit_list = hit_list.updated(self._hit_list, (result.verdicts[text] for text in measured))
+            hit_list.write(self.context.folder, self._hit_list)
+        self._write_heartbeat(now, result)
+
+    def _findings(self, result: RoundResult, now: datetime) -> tuple[RoundFindings, Mapping[str, LastReport]]:
+        """What the round reports, and what has been reported of each target then."""
+        reported = self._outbox.last_reports()
+        if self.settings.agent.role == "control":
+            repeat = self.settings.agent.control_repeat
+            return round_report.of_control(result, told=reported, repeat=repeat, now=now)
+        return round_report.of_vantage(
+            result,
+            believed=self._detector.settled,
+            told=reported,
+            last_state=self._state.vantage,
+            asn=self.settings.network.asn,
+            services=self._watchlist.services,
+            now=now,
+        )
 
     def _batches(self, findings: RoundFindings, now: datetime) -> tuple[Batch, ...]:
-        if not self.ways:
+        if not self.collector_urls:
             return ()
         network = Network(asn=self.settings.network.asn, country=self.settings.network.country)
         return make_batches(findings, sent=now, interval=self.settings.agent.interval, network=network)
 
-    def _beat(self, now: datetime, result: RoundResult) -> None:
-        beat = {"time": now, "state": result.report.state, "interval": self.settings.agent.interval}
-        write_private_file(self.around.folder / HEARTBEAT_FILE, msgspec.json.encode(beat) + b"\n")
-
-    async def deliver(self, collector: CollectorClient) -> UploadResult:
-        """Deliver the outbox; enrol first where that is needed and a token is at hand.
-
-        Raises:
-            StorageError: an acknowledgement cannot be written down.
-        """
-        from probe.agent.enrolment import origin_of  # noqa: PLC0415 - see `collector`
-        from probe.agent.uplink import Uplink  # noqa: PLC0415
-
-        if self._uplink is None:
-            origin, folder = origin_of(self.ways[0]), self.around.folder
-            self._uplink = Uplink(origin, self._outbox, folder, self.settings, self.around.clock)
-        return await self._uplink.deliver(collector)
+    def _write_heartbeat(self, now: datetime, result: RoundResult) -> None:
+        heartbeat = {"time": now, "state": result.report.state, "interval": self.settings.agent.interval}
+        write_private_file(self.context.folder / HEARTBEAT_FILE, msgspec.json.encode(heartbeat) + b"\n")
 
 
 def _with_costs(report: RoundReport, session: Session) -> RoundReport:
@@ -214,3 +234,14 @@ def _with_costs(report: RoundReport, session: Session) -> RoundReport:
     if refused:
         log.warning("%d connections were left out: the round's budget was spent", refused)
     return msgspec.structs.replace(report, bytes=session.bytes_read, refused=refused)
+
+
+def _log_result(result: RoundResult) -> None:
+    report = result.report
+    log.info(
+        "round state=%s targets=%d measured=%d changes=%d seconds=%.1f",
+        *(report.state, report.targets, report.measured, len(result.changes), report.seconds),
+    )
+    for one in result.services:
+        numbers = one.evidence["targets"], one.evidence["of"]
+        log.info("%s %s -> %s at %d of %d targets", one.target, one.before, one.after, *numbers)

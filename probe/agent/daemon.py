@@ -15,8 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from probe.agent import watchlist
-from probe.agent.agent import Agent
-from probe.agent.context import Surroundings
+from probe.agent.agent import Agent, AgentContext
 from probe.agent.lock import FolderLock
 from probe.agent.outbox import Outbox
 from probe.agent.round import RoundResult
@@ -40,23 +39,23 @@ ShowTransition = Callable[[Transition], None]
 """Prints a transition, where there is no collector to report it to."""
 
 
-async def run_once(settings: Settings, around: Surroundings, show: ShowTransition) -> tuple[ExitStatus, str]:
+async def run_once(settings: Settings, context: AgentContext, show: ShowTransition) -> tuple[ExitStatus, str]:
     """Do one round; returns the exit status, and one line about what is wrong, empty when nothing is.
 
     Raises:
         ProbeError: the round could not be done or stored.
     """
-    with FolderLock(around.folder), Outbox(around.folder / STATE_FILE) as outbox, _signals(around.stopping):
-        agent = Agent(settings, watchlist.load(settings), outbox, around)
+    with FolderLock(context.folder), Outbox(context.folder / STATE_FILE) as outbox, _signals(context.stopping):
+        agent = Agent(settings, watchlist.load(settings), outbox, context)
         async with contextlib.AsyncExitStack() as stack:
-            collector = await stack.enter_async_context(agent.collector()) if agent.ways else None
-            session = await _open_session(stack, settings, around)
-            result = await agent.turn(session, collector)
+            client = await stack.enter_async_context(agent.collector_client()) if agent.collector_urls else None
+            session = await _open_session(stack, settings, context)
+            result = await agent.run_round(session, client)
             problem = ""
-            if collector is None:
+            if client is None:
                 _show_transitions(result, show)
             else:
-                sent = await finish_within(agent.deliver(collector), around.stopping, LAST_UPLOAD_SECONDS)
+                sent = await finish_within(agent.upload(client), context.stopping, LAST_UPLOAD_SECONDS)
                 problem = "stopped before everything was sent" if sent is None else sent.problem
         if problem:
             return ExitStatus.NOT_ALL_WELL, f"{problem}; {outbox.unsent_count()} batches wait for the next run"
@@ -64,12 +63,12 @@ async def run_once(settings: Settings, around: Surroundings, show: ShowTransitio
         return (ExitStatus.OFFLINE if offline else ExitStatus.OK), ""
 
 
-async def run_daemon(load: Callable[[], Settings], around: Surroundings, show: ShowTransition) -> None:
+async def run_daemon(load: Callable[[], Settings], context: AgentContext, show: ShowTransition) -> None:
     """Do rounds until a stop.
 
     Args:
         load: reads the settings, now and at each SIGHUP.
-        around: folder, clock, random numbers, the stop.
+        context: folder, clock, random numbers, the stop.
         show: prints transitions where there is no collector.
 
     Raises:
@@ -78,75 +77,75 @@ async def run_daemon(load: Callable[[], Settings], around: Surroundings, show: S
     settings = load()
     reload = asyncio.Event()
     with (
-        FolderLock(around.folder),
-        Outbox(around.folder / STATE_FILE) as outbox,
-        _signals(around.stopping, reload),
+        FolderLock(context.folder),
+        Outbox(context.folder / STATE_FILE) as outbox,
+        _signals(context.stopping, reload),
         _watchdog(),
     ):
-        agent = Agent(settings, watchlist.load(settings), outbox, around)
+        agent = Agent(settings, watchlist.load(settings), outbox, context)
         notify("READY=1")
-        while not around.stopping.is_set():
+        while not context.stopping.is_set():
             reload.clear()
             try:
-                await _run_rounds(agent, outbox, around, reload, show)
+                await _run_rounds(agent, outbox, context, reload, show)
             except BaseExceptionGroup as group:
                 raise _first_error(group) from group
             if reload.is_set():
-                agent = _reloaded(agent, load, outbox, around)
+                agent = _reloaded(agent, load, outbox, context)
         notify("STOPPING=1")
 
 
-async def _open_session(stack: contextlib.AsyncExitStack, settings: Settings, around: Surroundings) -> Session:
+async def _open_session(stack: contextlib.AsyncExitStack, settings: Settings, context: AgentContext) -> Session:
     """A session that the stack closes; warns where packets cannot be captured although the settings ask for it."""
-    session = await stack.enter_async_context(Session(settings, around.clock, limit_traffic=True))
+    session = await stack.enter_async_context(Session(settings, context.clock, limit_traffic=True))
     if session.missing_packets:
         log.warning("measuring without packets: %s", session.missing_packets)
     return session
 
 
 async def _run_rounds(
-    agent: Agent, outbox: Outbox, around: Surroundings, reload: asyncio.Event, show: ShowTransition
+    agent: Agent, outbox: Outbox, context: AgentContext, reload: asyncio.Event, show: ShowTransition
 ) -> None:
     """Do rounds under one set of settings until a stop or a reload, and upload beside them."""
     async with contextlib.AsyncExitStack() as stack:
-        session = await _open_session(stack, agent.settings, around)
-        collector = await stack.enter_async_context(agent.collector()) if agent.ways else None
-        sender = None if collector is None else Sender(agent, collector, around)
+        session = await _open_session(stack, agent.settings, context)
+        client = await stack.enter_async_context(agent.collector_client()) if agent.collector_urls else None
+        sender = None if client is None else Sender(agent, client, context)
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(sender.run()) if sender is not None else None
-            while not (around.stopping.is_set() or reload.is_set()):
-                start = around.clock.monotonic()
-                result = await agent.turn(session, collector)
+            while not (context.stopping.is_set() or reload.is_set()):
+                start = context.clock.monotonic()
+                result = await agent.run_round(session, client)
                 if sender is None:
                     _show_transitions(result, show)
                 else:
                     sender.new_batches.set()
-                await _wait_for_next_round(start, agent.settings, result, around, reload)
+                await _wait_for_next_round(start, agent.settings, result, context, reload)
             if sending is not None:
                 sending.cancel()
-        if collector is not None and outbox.unsent_count():
+        if client is not None and outbox.unsent_count():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LAST_UPLOAD_SECONDS):
-                    await agent.deliver(collector)
+                    await agent.upload(client)
 
 
 async def _wait_for_next_round(
-    start: float, settings: Settings, result: RoundResult, around: Surroundings, reload: asyncio.Event
+    start: float, settings: Settings, result: RoundResult, context: AgentContext, reload: asyncio.Event
 ) -> None:
     """Wait until an interval has passed since the round's start, in monotonic seconds, or until a stop or a reload."""
-    now = around.clock.monotonic()
+    now = context.clock.monotonic()
     chosen = settings.agent
-    seconds = next_start(start, now, interval=chosen.interval, jitter=chosen.jitter, draw=around.chance.random()) - now
-    moment = around.clock.now() + timedelta(seconds=seconds)
+    seconds = next_start(start, now, interval=chosen.interval, jitter=chosen.jitter, draw=context.random.random()) - now
+    moment = context.clock.now() + timedelta(seconds=seconds)
     notify(f"STATUS=last round {result.report.state}, next {moment:%H:%M:%S} UTC")
-    await pause(around.clock, seconds, around.stopping, reload)
+    await pause(context.clock, seconds, context.stopping, reload)
 
 
-def _reloaded(agent: Agent, load: Callable[[], Settings], outbox: Outbox, around: Surroundings) -> Agent:
+def _reloaded(agent: Agent, load: Callable[[], Settings], outbox: Outbox, context: AgentContext) -> Agent:
     """An agent under the settings as they are now; the same agent where they are wrong."""
     try:
         settings = load()
-        renewed = Agent(settings, watchlist.load(settings), outbox, around)
+        renewed = Agent(settings, watchlist.load(settings), outbox, context)
     except UsageError as error:
         log.error("settings not reloaded, the old ones hold: %s", error)  # noqa: TRY400 - one line, no stack
         return agent

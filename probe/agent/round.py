@@ -80,7 +80,7 @@ class RoundResult:
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
 
 
-async def run_round(
+async def measure_round(
     targets: Sequence[TargetText], source: VerdictSource, detector: Detector, terms: RoundTerms
 ) -> RoundResult:
     """Measure the targets once, in random order, and feed the detector.

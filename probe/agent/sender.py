@@ -6,8 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from probe.agent.agent import Agent
-from probe.agent.context import Surroundings
+from probe.agent.agent import Agent, AgentContext
 from probe.agent.scheduler import back_off
 from probe.agent.uplink_replies import Action
 
@@ -26,18 +25,18 @@ class Sender:
 
     Args:
         agent: has the outbox.
-        collector: an open connection.
-        around: clock and random numbers.
+        client: open.
+        context: clock and random numbers.
 
     Attributes:
         new_batches: set it when the outbox has new batches; set at first, for what an earlier run left.
     """
 
-    def __init__(self, agent: Agent, collector: CollectorClient, around: Surroundings) -> None:
+    def __init__(self, agent: Agent, client: CollectorClient, context: AgentContext) -> None:
         self._agent = agent
-        self._collector = collector
-        self._clock = around.clock
-        self._random = around.chance
+        self._client = client
+        self._clock = context.clock
+        self._random = context.random
         self._failures = 0
         self.new_batches = asyncio.Event()
         self.new_batches.set()
@@ -51,7 +50,7 @@ class Sender:
         while True:
             await self.new_batches.wait()
             self.new_batches.clear()
-            while (result := await self._agent.deliver(self._collector)).action is not Action.DONE:
+            while (result := await self._agent.upload(self._client)).action is not Action.DONE:
                 if result.action is Action.STOP:
                     log.error("%s; nothing more is sent until the agent is started anew", result.problem)
                     return

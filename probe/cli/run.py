@@ -1,4 +1,4 @@
-"""`probe run`: watch the targets, as a daemon or once for cron; say beforehand what that means."""
+"""`probe run`: the agent as a daemon or once for cron, and what it would contact, printed beforehand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from random import SystemRandom
 
 import click
 
-from probe.agent.context import Surroundings
 from probe.cli import say
 from probe.cli.program import relax_garbage_collection
 from probe.clock import Clock
@@ -34,21 +33,20 @@ address.
 
 
 @click.command("run")
-@click.option("--once", "single", is_flag=True, help="One round, for cron: silent unless something is wrong.")
-@click.option(
-    "--dry-run", is_flag=True, help="Print what would be contacted and what a day costs, and contact nothing."
-)
-@click.option("--check-config", is_flag=True, help="Read settings and lists, say what is wrong, and exit.")
-@click.option("--i-understand", is_flag=True, help="Consent for this run (see [agent] consent).")
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings to read.")
-@click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
+@click.option("--once", "single", is_flag=True, help="Measure one round and exit, for cron: prints only what is wrong.")
+@click.option("--dry-run", is_flag=True, help="Print what would be contacted and what a day costs; contact nothing.")
+@click.option("--check-config", is_flag=True, help="Read settings and lists, print what is wrong, and exit.")
+@click.option("--i-understand", is_flag=True, help="Give consent for this run alone (see [agent] consent).")
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings file to read.")
+@click.option("-v", "--verbose", is_flag=True, help="Log more on standard error.")
 def command(
     *, single: bool, dry_run: bool, check_config: bool, i_understand: bool, config: Path | None, verbose: bool
 ) -> int:
-    """Watch the targets of the settings and report what changes, until interrupted.
+    """Measure the targets of the settings round after round and report changes, until interrupted.
 
-    SIGTERM finishes what is under way and exits with 0; SIGHUP reads the settings again. Exit status: 0 well; 1 the
-    state cannot be kept, or reports wait; 2 bad settings, no consent, or another agent at work; 3 (--once) offline.
+    SIGTERM ends what is under way within seconds and exits with 0; SIGHUP reloads the settings. Exit status: 0 success;
+    1 the state cannot be stored, or reports wait; 2 bad settings, no consent, or another agent is running; 3 (--once)
+    the vantage is offline.
     """
     settings = load(config, os.environ)
     if dry_run or check_config:
@@ -60,21 +58,23 @@ def command(
     clock = Clock.parse(os.environ.get("PROBE_CLOCK", ""))
     relax_garbage_collection()
     if single:
-        return _once(settings, folder, clock, verbose=verbose)
-    return _serve(config, folder, clock, verbose=verbose)
+        return _run_once(settings, folder, clock, verbose=verbose)
+    return _run_daemon(config, folder, clock, verbose=verbose)
 
 
-def _once(settings: Settings, folder: Path, clock: Clock, *, verbose: bool) -> int:
-    from probe.agent.daemon import run_once  # noqa: PLC0415 - --check-config needs none of it
+def _run_once(settings: Settings, folder: Path, clock: Clock, *, verbose: bool) -> int:
+    from probe.agent.agent import AgentContext  # noqa: PLC0415 - --check-config needs none of it
+    from probe.agent.daemon import run_once  # noqa: PLC0415
     from probe.agent.scheduler import first_delay  # noqa: PLC0415
 
     _set_up_logs(logging.INFO if verbose else logging.ERROR)
-    chance = SystemRandom()
+    random = SystemRandom()
 
     async def run() -> tuple[ExitStatus, str]:
         terminal = sys.stdin.isatty() or sys.stderr.isatty()
-        await clock.sleep(first_delay(longest=settings.agent.once_delay, terminal=terminal, draw=chance.random()))
-        return await run_once(settings, _around(folder, clock, chance), _print)
+        await clock.sleep(first_delay(longest=settings.agent.once_delay, terminal=terminal, draw=random.random()))
+        context = AgentContext(folder=folder, clock=clock, random=random, stopping=asyncio.Event())
+        return await run_once(settings, context, _print)
 
     status, problem = asyncio.run(run())
     if problem:
@@ -82,24 +82,22 @@ def _once(settings: Settings, folder: Path, clock: Clock, *, verbose: bool) -> i
     return status
 
 
-def _serve(config: Path | None, folder: Path, clock: Clock, *, verbose: bool) -> int:
-    from probe.agent.daemon import run_daemon  # noqa: PLC0415 - as above
+def _run_daemon(config: Path | None, folder: Path, clock: Clock, *, verbose: bool) -> int:
+    from probe.agent.agent import AgentContext  # noqa: PLC0415 - as above
+    from probe.agent.daemon import run_daemon  # noqa: PLC0415
 
     _set_up_logs(logging.DEBUG if verbose else logging.INFO)
 
     async def run() -> None:
-        await run_daemon(lambda: load(config, os.environ), _around(folder, clock, SystemRandom()), _print)
+        context = AgentContext(folder=folder, clock=clock, random=SystemRandom(), stopping=asyncio.Event())
+        await run_daemon(lambda: load(config, os.environ), context, _print)
 
     asyncio.run(run())
     return ExitStatus.OK
 
 
-def _around(folder: Path, clock: Clock, chance: SystemRandom) -> Surroundings:
-    return Surroundings(folder=folder, clock=clock, chance=chance, stopping=asyncio.Event())
-
-
 def _show(settings: Settings, *, listing: bool) -> int:
-    """What would be contacted, or that the settings are good: both without a packet."""
+    """Print what would be contacted, or that the settings are good; sends no packet."""
     from probe.agent import watchlist  # noqa: PLC0415 - a round has its own way to it
     from probe.agent.contacts import contacts  # noqa: PLC0415
     from probe.agent.control_facts import read_control_file  # noqa: PLC0415

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
-from probe.agent.context import Surroundings
+from probe.agent.agent import AgentContext
 from probe.clock import Clock
 from probe.settings import Settings, load
 
@@ -47,9 +47,9 @@ def settings(folder: Path, *targets: str, **agent: object) -> Settings:
     return load(None, {"XDG_CONFIG_HOME": "/nonexistent"}, overrides | given)
 
 
-def surroundings(folder: Path, rate: float = 1.0) -> Surroundings:
-    """A state folder of its own, real time, and chance that repeats itself."""
-    return Surroundings(folder=folder / "state", clock=Clock(rate=rate), chance=Random(1), stopping=asyncio.Event())
+def agent_context(folder: Path, rate: float = 1.0) -> AgentContext:
+    """A state folder of its own, real time, and repeatable random numbers."""
+    return AgentContext(folder=folder / "state", clock=Clock(rate=rate), random=Random(1), stopping=asyncio.Event())
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -11,8 +11,7 @@ import msgspec
 import pytest
 
 from probe.agent import hit_list, watchlist
-from probe.agent.agent import HEARTBEAT_FILE, Agent
-from probe.agent.context import Surroundings
+from probe.agent.agent import HEARTBEAT_FILE, Agent, AgentContext
 from probe.agent.outbox import Outbox
 from probe.agent.state_file import STATE_FILE
 from probe.agent.uplink_replies import Action
@@ -21,7 +20,7 @@ from probe.formats.batch import decode
 from probe.model.observation import Connection
 from probe.session.session import Session
 from probe.settings import Settings
-from tests.loopback.agent.made import port, settings, surroundings
+from tests.loopback.agent.made import agent_context, port, settings
 from tests.loopback.agent.tiny_collector import TinyCollector
 
 
@@ -31,43 +30,43 @@ def target() -> Iterator[str]:
         yield text
 
 
-def agent(chosen: Settings, outbox: Outbox, around: Surroundings) -> Agent:
-    return Agent(chosen, watchlist.load(chosen), outbox, around)
+def agent(chosen: Settings, outbox: Outbox, context: AgentContext) -> Agent:
+    return Agent(chosen, watchlist.load(chosen), outbox, context)
 
 
 async def turn(made: Agent, tiny: TinyCollector | None = None) -> None:
-    async with Session(made.settings, made.around.clock) as session:
+    async with Session(made.settings, made.context.clock) as session:
         if tiny is None:
-            await made.turn(session, None)
+            await made.run_round(session, None)
         else:
-            async with made.collector() as collector:
-                await made.turn(session, collector)
-                assert (await made.deliver(collector)).action is Action.DONE
+            async with made.collector_client() as collector:
+                await made.run_round(session, collector)
+                assert (await made.upload(collector)).action is Action.DONE
 
 
 async def test_a_turn_leaves_state_a_sign_of_life_and_no_batch_where_there_is_no_collector(
     target: str, tmp_path: Path
 ) -> None:
-    around = surroundings(tmp_path)
-    with Outbox(around.folder / STATE_FILE) as outbox:
-        await turn(agent(settings(tmp_path, target), outbox, around))
+    context = agent_context(tmp_path)
+    with Outbox(context.folder / STATE_FILE) as outbox:
+        await turn(agent(settings(tmp_path, target), outbox, context))
 
         assert outbox.agent_state().detector
         assert outbox.agent_state().vantage == "online"
         assert outbox.unsent_count() == 0
         assert outbox.notes()["round"]["targets"] == 1  # type: ignore[index]
-    assert json.loads((around.folder / HEARTBEAT_FILE).read_text())["state"] == "online"
+    assert json.loads((context.folder / HEARTBEAT_FILE).read_text())["state"] == "online"
 
 
 async def test_what_a_target_is_believed_to_be_is_told_once_over_restarts(target: str, tmp_path: Path) -> None:
     """The second round, in another process, is quiet: a batch with one report."""
-    around = surroundings(tmp_path)
+    context = agent_context(tmp_path)
     async with TinyCollector() as tiny:
         (tmp_path / "token").write_text(tiny.token + "\n")
         chosen = settings(tmp_path, target, collectors=[tiny.origin], token_file=str(tmp_path / "token"))
         for _ in range(2):
-            with Outbox(around.folder / STATE_FILE) as outbox:
-                await turn(agent(chosen, outbox, around), tiny)
+            with Outbox(context.folder / STATE_FILE) as outbox:
+                await turn(agent(chosen, outbox, context), tiny)
 
     (kept,) = tiny.stored.values()
     first, second = map(decode, kept)
@@ -76,33 +75,33 @@ async def test_what_a_target_is_believed_to_be_is_told_once_over_restarts(target
 
 
 async def test_what_waits_from_before_enrolment_is_sent_under_the_name_given_then(target: str, tmp_path: Path) -> None:
-    around = surroundings(tmp_path)
+    context = agent_context(tmp_path)
     async with TinyCollector() as tiny:
         chosen = settings(tmp_path, target, collectors=[tiny.origin])
-        with Outbox(around.folder / STATE_FILE) as outbox:
-            made = agent(chosen, outbox, around)
-            async with Session(chosen, around.clock) as session, made.collector() as collector:
-                await made.turn(session, collector)
-                delivery = await made.deliver(collector)
+        with Outbox(context.folder / STATE_FILE) as outbox:
+            made = agent(chosen, outbox, context)
+            async with Session(chosen, context.clock) as session, made.collector_client() as collector:
+                await made.run_round(session, collector)
+                delivery = await made.upload(collector)
                 assert (delivery.action, outbox.unsent_count()) == (Action.ENROL, 1)
                 assert "not enrolled (run probe enrol" in delivery.problem
                 assert outbox.notes()["uplink"]["text"] == delivery.problem  # type: ignore[index]
 
             (tmp_path / "token").write_text(tiny.token)
             chosen = settings(tmp_path, target, collectors=[tiny.origin], token_file=str(tmp_path / "token"))
-            await turn(agent(chosen, outbox, around), tiny)
+            await turn(agent(chosen, outbox, context), tiny)
             assert outbox.notes()["uplink"] is None
 
     assert [(name, len(kept)) for (name, _), kept in tiny.stored.items()] == [("agent0", 2)]
 
 
 async def test_a_token_that_cannot_be_read_leaves_everything_waiting(target: str, tmp_path: Path) -> None:
-    around = surroundings(tmp_path)
+    context = agent_context(tmp_path)
     chosen = settings(tmp_path, target, collectors=["http://127.0.0.1:1"], token_file=str(tmp_path / "none"))
-    with Outbox(around.folder / STATE_FILE) as outbox:
-        made = agent(chosen, outbox, around)
-        async with made.collector() as collector:
-            delivery = await made.deliver(collector)
+    with Outbox(context.folder / STATE_FILE) as outbox:
+        made = agent(chosen, outbox, context)
+        async with made.collector_client() as collector:
+            delivery = await made.upload(collector)
 
     assert delivery.action is Action.ENROL
     assert "none: the token cannot be read" in delivery.problem
@@ -112,31 +111,31 @@ async def test_a_control_keeps_who_of_a_range_answered_and_looks_again_only_afte
     target: str, tmp_path: Path
 ) -> None:
     """Over a restart: a /30 of which one address listens."""
-    around = surroundings(tmp_path)
+    context = agent_context(tmp_path)
     text = f"127.0.0.0/30:{target.rpartition(':')[2]}"
     chosen = settings(tmp_path, text)
     chosen = msgspec.structs.replace(chosen, agent=msgspec.structs.replace(chosen.agent, role="control"))
     measured = []
     for _ in range(2):
-        with Outbox(around.folder / STATE_FILE) as outbox:
-            await turn(agent(chosen, outbox, around))
+        with Outbox(context.folder / STATE_FILE) as outbox:
+            await turn(agent(chosen, outbox, context))
             measured.append(outbox.notes()["round"]["targets"])  # type: ignore[index]
 
-    assert hit_list.read(around.folder, {text}) == {text: {"127.0.0.1": 0}}
+    assert hit_list.read(context.folder, {text}) == {text: {"127.0.0.1": 0}}
     assert measured == [1, 0]
 
 
 async def test_a_range_leaves_out_a_narrower_one_and_its_ports_take_turns(target: str, tmp_path: Path) -> None:
     """Of a /29 the half that is no range of its own; of two ports one, and within the hour no other."""
-    around, number = surroundings(tmp_path), target.rpartition(":")[2]
+    context, number = agent_context(tmp_path), target.rpartition(":")[2]
     wide, narrow = f"127.0.0.0/29:{number}", f"127.0.0.0/30:{number}"
     chosen = settings(tmp_path, wide, narrow, f"127.0.0.0/30:{int(number) - 1}")
     rounds = []
     for _ in range(2):
-        with Outbox(around.folder / STATE_FILE) as outbox:
-            made = agent(chosen, outbox, around)
-            async with Session(chosen, around.clock) as session:
-                rounds.append((await made.turn(session, None)).verdicts)
+        with Outbox(context.folder / STATE_FILE) as outbox:
+            made = agent(chosen, outbox, context)
+            async with Session(chosen, context.clock) as session:
+                rounds.append((await made.run_round(session, None)).verdicts)
     asked = {o.address for o in rounds[0][wide].evidence.observations if isinstance(o, Connection)}
 
     assert asked
@@ -146,15 +145,15 @@ async def test_a_range_leaves_out_a_narrower_one_and_its_ports_take_turns(target
 
 
 async def test_a_control_agent_sends_its_verdicts_and_asks_nobody_for_control(target: str, tmp_path: Path) -> None:
-    around = surroundings(tmp_path)
+    context = agent_context(tmp_path)
     async with TinyCollector() as tiny:
         (tmp_path / "token").write_text(tiny.token)
         chosen = settings(
             tmp_path, target, collectors=[tiny.origin], token_file=str(tmp_path / "token"), role="control"
         )
-        with Outbox(around.folder / STATE_FILE) as outbox:
+        with Outbox(context.folder / STATE_FILE) as outbox:
             for _ in range(2):
-                await turn(agent(chosen, outbox, around), tiny)
+                await turn(agent(chosen, outbox, context), tiny)
         asked = [request.path for request in tiny.heard]
 
     (kept,) = tiny.stored.values()
@@ -165,62 +164,62 @@ async def test_a_control_agent_sends_its_verdicts_and_asks_nobody_for_control(ta
 
 
 async def test_a_vantage_compares_with_the_collectors_control(target: str, tmp_path: Path) -> None:
-    around = surroundings(tmp_path)
+    context = agent_context(tmp_path)
     async with TinyCollector() as tiny:
         (tmp_path / "token").write_text(tiny.token)
         chosen = settings(tmp_path, target, collectors=[tiny.origin], token_file=str(tmp_path / "token"))
-        with Outbox(around.folder / STATE_FILE) as outbox:
-            await turn(agent(chosen, outbox, around), tiny)
+        with Outbox(context.folder / STATE_FILE) as outbox:
+            await turn(agent(chosen, outbox, context), tiny)
 
     assert tiny.heard[0].path == "/api/v1/control"
-    assert (around.folder / "control.jsonl").exists()
+    assert (context.folder / "control.jsonl").exists()
 
 
 async def test_a_control_file_that_breaks_later_leaves_the_old_one_in_force(target: str, tmp_path: Path) -> None:
-    around = surroundings(tmp_path)
+    context = agent_context(tmp_path)
     (tmp_path / "control.jsonl").write_text("")
     chosen = settings(tmp_path, target, control=str(tmp_path / "control.jsonl"))
-    with Outbox(around.folder / STATE_FILE) as outbox:
-        made = agent(chosen, outbox, around)
+    with Outbox(context.folder / STATE_FILE) as outbox:
+        made = agent(chosen, outbox, context)
         await turn(made)
         (tmp_path / "control.jsonl").write_text("broken")
         await turn(made)
 
         with pytest.raises(RecordError, match=r"control\.jsonl:1: not a verdict"):
-            await turn(agent(chosen, outbox, around))
+            await turn(agent(chosen, outbox, context))
 
 
 async def test_a_disk_that_fills_up_in_a_round_makes_it_as_if_it_had_not_been(target: str, tmp_path: Path) -> None:
-    around = surroundings(tmp_path)
-    with Outbox(around.folder / STATE_FILE) as outbox:
-        await turn(agent(settings(tmp_path, target), outbox, around))
+    context = agent_context(tmp_path)
+    with Outbox(context.folder / STATE_FILE) as outbox:
+        await turn(agent(settings(tmp_path, target), outbox, context))
         before = outbox.agent_state()
         pages = outbox._db.execute("PRAGMA page_count").fetchone()[0]
         outbox._db.execute(f"PRAGMA max_page_count = {pages}")
         many = settings(tmp_path, *(f"tcp://127.0.0.1:{number}" for number in range(1, 200)))
 
         with pytest.raises(StorageError, match="the disk is full"):
-            await turn(agent(many, outbox, around))
+            await turn(agent(many, outbox, context))
 
         assert outbox.agent_state() == before
 
 
 async def test_a_detectors_state_of_a_newer_version_is_refused(target: str, tmp_path: Path) -> None:
-    around = surroundings(tmp_path)
-    with Outbox(around.folder / STATE_FILE) as outbox:
-        await turn(agent(settings(tmp_path, target), outbox, around))
+    context = agent_context(tmp_path)
+    with Outbox(context.folder / STATE_FILE) as outbox:
+        await turn(agent(settings(tmp_path, target), outbox, context))
         state = msgspec.msgpack.decode(outbox.agent_state().detector or b"")
         outbox._db.execute("UPDATE agent_state SET detector = ?", (msgspec.msgpack.encode(state | {"version": 99}),))
 
         with pytest.raises(StateError, match="version 99"):
-            agent(settings(tmp_path, target), outbox, around)
+            agent(settings(tmp_path, target), outbox, context)
 
 
 async def test_a_stop_during_a_turn_still_writes_down_what_was_seen(target: str, tmp_path: Path) -> None:
-    around = surroundings(tmp_path)
-    around.stopping.set()
-    with Outbox(around.folder / STATE_FILE) as outbox:
+    context = agent_context(tmp_path)
+    context.stopping.set()
+    with Outbox(context.folder / STATE_FILE) as outbox:
         async with asyncio.timeout(60):
-            await turn(agent(settings(tmp_path, target), outbox, around))
+            await turn(agent(settings(tmp_path, target), outbox, context))
 
         assert outbox.notes()["round"]["measured"] == 0  # type: ignore[index]

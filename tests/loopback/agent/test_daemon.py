@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from probe.agent import daemon
-from probe.agent.agent import Agent
-from probe.agent.context import Surroundings
+from probe.agent.agent import Agent, AgentContext
 from probe.agent.daemon import run_daemon, run_once
 from probe.agent.outbox import AgentState, Outbox
 from probe.agent.state_file import STATE_FILE
@@ -27,7 +26,7 @@ from probe.errors import ExitStatus, SettingsError, StorageError
 from probe.model.transition import Transition
 from probe.model.verdict import Cause, Status, VantageState
 from probe.settings import Settings
-from tests.loopback.agent.made import port, settings, surroundings, until
+from tests.loopback.agent.made import agent_context, port, settings, until
 from tests.loopback.agent.tiny_collector import TinyCollector
 from tests.loopback.tiny_servers import serving, silent
 
@@ -43,28 +42,28 @@ def quiet(transition: Transition) -> None:
 
 
 async def test_one_round_that_goes_well_says_nothing(target: str, tmp_path: Path) -> None:
-    assert await run_once(settings(tmp_path, target), surroundings(tmp_path), quiet) == (ExitStatus.OK, "")
+    assert await run_once(settings(tmp_path, target), agent_context(tmp_path), quiet) == (ExitStatus.OK, "")
 
 
 async def test_without_a_collector_changes_are_shown_for_targets_and_for_their_service(tmp_path: Path) -> None:
     """Both addresses of a service were blocked for a day and answer again; so the service does, said once."""
-    around = surroundings(tmp_path)
+    context = agent_context(tmp_path)
     with port() as one, port() as other:
         chosen = settings(tmp_path, retests=3, retest_window=0.4)
         (tmp_path / "targets.txt").write_text(f"url,service\n{one},wechat\n{other},wechat\n")
-        _remember_blocked(around, one, other)
+        _remember_blocked(context, one, other)
         shown: list[Transition] = []
 
-        assert await run_once(chosen, around, shown.append) == (ExitStatus.OK, "")
+        assert await run_once(chosen, context, shown.append) == (ExitStatus.OK, "")
 
     said = [(change.target, change.before, change.after) for change in shown]
     assert sorted(said[:2]) == sorted((target, "blocked", "reachable") for target in (one, other))
     assert said[2:] == [("service:wechat", "blocked", "reachable")]
 
 
-def _remember_blocked(around: Surroundings, *targets: str) -> None:
+def _remember_blocked(context: AgentContext, *targets: str) -> None:
     """Put a detector's state in the folder that has seen these blocked for a day."""
-    detector, now = Detector(), around.clock.now()
+    detector, now = Detector(), context.clock.now()
     for number in range(300, 0, -1):
         start = now - timedelta(seconds=300 * number)
         for target in (*targets, "a.example", "b.example", "c.example"):
@@ -72,8 +71,8 @@ def _remember_blocked(around: Surroundings, *targets: str) -> None:
             detector.feed(DetectorInput(start, target, *found))
         detector.end_round(start + timedelta(seconds=30))
     assert all(getattr(detector.settled(target), "status", None) is Status.BLOCKED for target in targets)
-    around.folder.mkdir(parents=True, mode=0o700)
-    with Outbox(around.folder / STATE_FILE) as outbox:
+    context.folder.mkdir(parents=True, mode=0o700)
+    with Outbox(context.folder / STATE_FILE) as outbox:
         kept = AgentState(detector=detector.dump(), vantage=VantageState.ONLINE, measured={})
         outbox.commit(kept, (), reports={}, now=now)
 
@@ -81,7 +80,7 @@ def _remember_blocked(around: Surroundings, *targets: str) -> None:
 async def test_one_round_that_cannot_be_reported_says_where_and_how_many_wait(target: str, tmp_path: Path) -> None:
     chosen = settings(tmp_path, target, collectors=["http://127.0.0.1:1"])
 
-    status, problem = await run_once(chosen, surroundings(tmp_path), quiet)
+    status, problem = await run_once(chosen, agent_context(tmp_path), quiet)
 
     assert status == ExitStatus.NOT_ALL_WELL
     assert problem.startswith("http://127.0.0.1:1: not enrolled (run probe enrol")
@@ -89,22 +88,22 @@ async def test_one_round_that_cannot_be_reported_says_where_and_how_many_wait(ta
 
 
 async def test_turns_go_on_until_a_stop_and_the_last_report_is_still_sent(target: str, tmp_path: Path) -> None:
-    around = surroundings(tmp_path)
+    context = agent_context(tmp_path)
     async with TinyCollector() as tiny:
         (tmp_path / "token").write_text(tiny.token)
         chosen = settings(tmp_path, target, collectors=[tiny.origin], token_file=str(tmp_path / "token"), interval=0.05)
-        running = asyncio.create_task(run_daemon(lambda: chosen, around, quiet))
+        running = asyncio.create_task(run_daemon(lambda: chosen, context, quiet))
         await until(lambda: any(len(kept) >= 3 for kept in tiny.stored.values()))
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(running, 30)
 
-    with Outbox(around.folder / STATE_FILE) as outbox:
+    with Outbox(context.folder / STATE_FILE) as outbox:
         assert outbox.unsent_count() == 0
 
 
 async def test_a_stop_does_not_wait_for_a_collector_that_never_answers(target: str, tmp_path: Path) -> None:
     """Neither for its control, which is asked for before the round, nor longer than that for the last upload."""
-    around = surroundings(tmp_path)
+    context = agent_context(tmp_path)
     connected = asyncio.Event()
 
     async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -113,29 +112,29 @@ async def test_a_stop_does_not_wait_for_a_collector_that_never_answers(target: s
 
     async with serving(never_answer) as number:
         chosen = settings(tmp_path, target, collectors=[f"http://127.0.0.1:{number}"], uplink_timeout=300.0)
-        running = asyncio.create_task(run_daemon(lambda: chosen, around, quiet))
+        running = asyncio.create_task(run_daemon(lambda: chosen, context, quiet))
         await asyncio.wait_for(connected.wait(), 30)
-        around.stopping.set()
+        context.stopping.set()
         await asyncio.wait_for(running, 20)
 
-    with Outbox(around.folder / STATE_FILE) as outbox:
+    with Outbox(context.folder / STATE_FILE) as outbox:
         assert outbox.notes()["round"]["measured"] == 0  # type: ignore[index]
 
 
 async def test_a_single_round_that_is_stopped_while_it_uploads_ends_soon_and_says_so(
     target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    around = surroundings(tmp_path)
+    context = agent_context(tmp_path)
 
     async def stopped(self: Agent, collector: object) -> None:
-        around.stopping.set()
+        context.stopping.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(Agent, "deliver", stopped)
+    monkeypatch.setattr(Agent, "upload", stopped)
     monkeypatch.setattr(daemon, "LAST_UPLOAD_SECONDS", 0.1)
     chosen = settings(tmp_path, target, collectors=["http://127.0.0.1:1"])
 
-    status, problem = await asyncio.wait_for(run_once(chosen, around, quiet), 20)
+    status, problem = await asyncio.wait_for(run_once(chosen, context, quiet), 20)
 
     assert status == ExitStatus.NOT_ALL_WELL
     assert problem == "stopped before everything was sent; 1 batches wait for the next run"
@@ -154,7 +153,7 @@ class SetBackClock(Clock):
 async def test_a_wall_clock_that_is_set_back_does_not_delay_the_next_round(target: str, tmp_path: Path) -> None:
     """An hour taken back, and rounds every second."""
     clock = SetBackClock()
-    around = dataclasses.replace(surroundings(tmp_path), clock=clock)
+    context = dataclasses.replace(agent_context(tmp_path), clock=clock)
     chosen = settings(tmp_path, target, interval=1.0)
     rounds: list[float] = []
 
@@ -166,9 +165,9 @@ async def test_a_wall_clock_that_is_set_back_does_not_delay_the_next_round(targe
     commit = Outbox.commit
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Outbox, "commit", note)
-        running = asyncio.create_task(run_daemon(lambda: chosen, around, quiet))
+        running = asyncio.create_task(run_daemon(lambda: chosen, context, quiet))
         await until(lambda: len(rounds) >= 3)
-        around.stopping.set()
+        context.stopping.set()
         await asyncio.wait_for(running, 30)
 
     assert rounds[2] - rounds[0] < 10
@@ -178,7 +177,7 @@ async def test_a_hang_up_takes_new_settings_and_leaves_the_old_where_the_new_are
     target: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    around = surroundings(tmp_path)
+    context = agent_context(tmp_path)
     loads: list[Settings | Exception] = [
         settings(tmp_path, target),
         SettingsError("unknown key", where="probe.toml"),
@@ -194,7 +193,7 @@ async def test_a_hang_up_takes_new_settings_and_leaves_the_old_where_the_new_are
     async def said(words: str, times: int = 1) -> None:
         await until(lambda: caplog.text.count(words) >= times)
 
-    running = asyncio.create_task(run_daemon(load, around, quiet))
+    running = asyncio.create_task(run_daemon(load, context, quiet))
     await said("round state=online")
     os.kill(os.getpid(), signal.SIGHUP)
     await said("settings not reloaded, the old ones hold: probe.toml: unknown key")
@@ -202,7 +201,7 @@ async def test_a_hang_up_takes_new_settings_and_leaves_the_old_where_the_new_are
     os.kill(os.getpid(), signal.SIGHUP)
     await said("settings reloaded from the defaults")
     await said("round state=online", 3)
-    around.stopping.set()
+    context.stopping.set()
     await asyncio.wait_for(running, 30)
 
 
@@ -219,4 +218,4 @@ async def test_a_state_that_cannot_be_written_ends_the_daemon_with_the_reason(
         chosen = settings(tmp_path, target, collectors=[tiny.origin])
 
         with pytest.raises(StorageError, match=r"state\.sqlite: the disk is full"):
-            await run_daemon(lambda: chosen, surroundings(tmp_path), quiet)
+            await run_daemon(lambda: chosen, agent_context(tmp_path), quiet)

@@ -14,9 +14,8 @@ from random import Random
 import pytest
 
 from probe.agent import hit_list, watchlist
-from probe.agent.agent import HEARTBEAT_FILE, Agent
+from probe.agent.agent import HEARTBEAT_FILE, Agent, AgentContext
 from probe.agent.collector_client import CollectorClient
-from probe.agent.context import Surroundings
 from probe.agent.control_facts import CachedControl
 from probe.agent.identity import KEY_FILE, load_or_create_key, read_enrolment
 from probe.agent.outbox import Outbox
@@ -101,8 +100,8 @@ def acknowledged(folder: Path) -> list[tuple[Batch, bytes]]:
 
 
 def agent_of(folder: Path, chosen: Settings, outbox: Outbox, now: datetime) -> Agent:
-    around = Surroundings(folder=folder, clock=Clock(now), chance=Random(1), stopping=asyncio.Event())
-    return Agent(chosen, watchlist.load(chosen), outbox, around)
+    context = AgentContext(folder=folder, clock=Clock(now), random=Random(1), stopping=asyncio.Event())
+    return Agent(chosen, watchlist.load(chosen), outbox, context)
 
 
 async def test_detector_beliefs_are_kept(vantage: Path) -> None:
@@ -144,8 +143,8 @@ async def test_the_next_round_continues_the_series(vantage: Path, tmp_path: Path
     with Outbox(vantage / STATE_FILE) as outbox:
         async with collector_of(vantage) as (tiny, client):
             made = agent_of(vantage, chosen, outbox, LAST_ROUND + timedelta(seconds=300))
-            async with Session(chosen, made.around.clock) as session:
-                result = await made.turn(session, client)
+            async with Session(chosen, made.context.clock) as session:
+                result = await made.run_round(session, client)
             assert (await made.deliver(client)).action is Action.DONE
 
     assert result.changes == []
@@ -171,8 +170,8 @@ async def test_the_hit_list_is_kept_and_the_control_goes_on(control: Path, tmp_p
     with Outbox(control / STATE_FILE) as outbox:
         async with collector_of(control) as (tiny, client):
             made = agent_of(control, chosen, outbox, datetime(2026, 10, 1, 12, 20, tzinfo=UTC))
-            async with Session(chosen, made.around.clock) as session:
-                result = await made.turn(session, client)
+            async with Session(chosen, made.context.clock) as session:
+                result = await made.run_round(session, client)
             assert (await made.deliver(client)).action is Action.DONE
 
     assert set(result.verdicts) == set(STEADY)

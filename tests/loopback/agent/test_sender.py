@@ -17,7 +17,7 @@ from probe.agent.state_file import STATE_FILE
 from probe.agent.watchlist import Watchlist
 from probe.formats.batch import Batch, RoundReport
 from probe.model.event import Network
-from tests.loopback.agent.made import settings, surroundings, until
+from tests.loopback.agent.made import agent_context, settings, until
 from tests.loopback.agent.tiny_collector import TinyCollector
 
 NOON = datetime(2017, 5, 4, 12, tzinfo=UTC)
@@ -49,16 +49,16 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     async with TinyCollector() as tiny:
         (tmp_path / "token").write_text(tiny.token)
         chosen = settings(tmp_path, collectors=[tiny.origin], token_file=str(tmp_path / "token"))
-        around = surroundings(tmp_path, rate=FAST)
-        with Outbox(around.folder / STATE_FILE) as outbox:
-            made = House(tiny, outbox, Agent(chosen, Watchlist(), outbox, around))
+        context = agent_context(tmp_path, rate=FAST)
+        with Outbox(context.folder / STATE_FILE) as outbox:
+            made = House(tiny, outbox, Agent(chosen, Watchlist(), outbox, context))
             made.add()
             yield made
 
 
 async def test_what_an_earlier_run_left_is_sent_at_once_and_news_when_they_come(house: House) -> None:
-    async with house.agent.collector() as collector:
-        sender = Sender(house.agent, collector, house.agent.around)
+    async with house.agent.collector_client() as collector:
+        sender = Sender(house.agent, collector, house.agent.context)
         task = asyncio.create_task(sender.run())
         await house.drained()
         house.add()
@@ -80,8 +80,8 @@ async def test_a_collector_that_is_away_is_said_to_be_so_once_and_again_when_it_
         return None if status == 200 else (status, {"error": {"code": "busy", "message": "later"}}, {})
 
     house.tiny.script = busy
-    async with house.agent.collector() as collector:
-        task = asyncio.create_task(Sender(house.agent, collector, house.agent.around).run())
+    async with house.agent.collector_client() as collector:
+        task = asyncio.create_task(Sender(house.agent, collector, house.agent.context).run())
         await house.drained()
         await asyncio.sleep(0)
         task.cancel()
@@ -94,9 +94,9 @@ async def test_a_collector_that_is_away_is_said_to_be_so_once_and_again_when_it_
 
 async def test_an_agent_that_was_shut_out_stops_asking(house: House, caplog: pytest.LogCaptureFixture) -> None:
     house.tiny.script = lambda _: (403, {"error": {"code": "revoked", "message": "shut out"}}, {})
-    async with house.agent.collector() as collector:
+    async with house.agent.collector_client() as collector:
         async with asyncio.timeout(60):
-            await Sender(house.agent, collector, house.agent.around).run()
+            await Sender(house.agent, collector, house.agent.context).run()
 
     assert len(house.tiny.heard) == 1
     assert "403 shut out; nothing more is sent until the agent is started anew" in caplog.text

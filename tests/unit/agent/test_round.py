@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probe.agent.round import RoundResult, RoundTerms, run_round
+from probe.agent.round import RoundResult, RoundTerms, measure_round
 from probe.detect.detector import Detector
 from probe.detect.replay import BadVerdictLine, replay
 from probe.errors import StorageError
@@ -54,7 +54,7 @@ class Rounds:
             retests=self.retests, retest_window=60, clock=self.clock, random=Random(1), stopping=self.stopping
         )
         try:
-            result = await run_round(self.targets, Recorded(self), self.detector, terms)
+            result = await measure_round(self.targets, Recorded(self), self.detector, terms)
             await self.clock.sleep(200)
         finally:
             leaping.cancel()
