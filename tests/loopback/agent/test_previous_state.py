@@ -126,7 +126,7 @@ async def test_the_outbox_is_delivered_in_order_with_its_transition(vantage: Pat
         assert outbox.unsent_count() == 30
         async with collector_of(vantage) as (tiny, client):
             made = agent_of(vantage, chosen, outbox, LAST_ROUND + timedelta(seconds=300))
-            assert (await made.deliver(client)).action is Action.DONE
+            assert (await made.upload(client)).action is Action.DONE
         assert outbox.unsent_count() == 0
 
     (bodies,) = tiny.stored.values()
@@ -145,7 +145,7 @@ async def test_the_next_round_continues_the_series(vantage: Path, tmp_path: Path
             made = agent_of(vantage, chosen, outbox, LAST_ROUND + timedelta(seconds=300))
             async with Session(chosen, made.context.clock) as session:
                 result = await made.run_round(session, client)
-            assert (await made.deliver(client)).action is Action.DONE
+            assert (await made.upload(client)).action is Action.DONE
 
     assert result.changes == []
     assert result.verdicts[BLOCKED].status is Status.BLOCKED
@@ -172,7 +172,7 @@ async def test_the_hit_list_is_kept_and_the_control_goes_on(control: Path, tmp_p
             made = agent_of(control, chosen, outbox, datetime(2026, 10, 1, 12, 20, tzinfo=UTC))
             async with Session(chosen, made.context.clock) as session:
                 result = await made.run_round(session, client)
-            assert (await made.deliver(client)).action is Action.DONE
+            assert (await made.upload(client)).action is Action.DONE
 
     assert set(result.verdicts) == set(STEADY)
     assert hit_list.read(control, {RANGE}) == counts
