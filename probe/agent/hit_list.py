@@ -14,8 +14,8 @@ import msgspec
 from probe.agent.identity import write_private_file
 from probe.errors import TargetError
 from probe.judge.control import hits
+from probe.model.hop import Purpose
 from probe.model.observation import Connection
-from probe.model.step import Purpose
 from probe.model.target import RangeTarget, parse
 from probe.model.verdict import Verdict
 

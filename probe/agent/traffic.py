@@ -6,11 +6,8 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeGuard
 
 from probe.model.address import network_of
-from probe.model.observation import Connection, Observation, Sending, TlsHandshake, Traced
-from probe.model.step import Said
 from probe.model.verdict import Verdict
 
 
@@ -36,19 +33,12 @@ def traffic_of(verdicts: Iterable[Verdict]) -> Traffic:
     for verdict in verdicts:
         start = verdict.time.timestamp()
         for one in verdict.evidence.observations:
-            if isinstance(one, Connection | Sending) or (isinstance(one, Traced) and one.said is not Said.QUERY):
-                connections += 1
-            if _greets(one):
-                begun[network_of(one.address)].append(start + one.at / 1000)
+            traffic = one.traffic
+            connections += traffic.connections
+            if traffic.handshakes:
+                begun[network_of(traffic.address)] += [start + one.at / 1000] * traffic.handshakes
     moments = [sorted(each) for each in begun.values()]
     return Traffic(connections, sum(map(len, moments)), max(map(_busiest, moments), default=0))
-
-
-def _greets(one: Observation) -> TypeGuard[TlsHandshake | Sending | Traced]:
-    """Whether a TLS handshake was begun in it."""
-    if isinstance(one, Sending):
-        return one.opened
-    return isinstance(one, TlsHandshake) or (isinstance(one, Traced) and one.said is Said.HELLO and one.opened)
 
 
 def _busiest(moments: list[float]) -> int:

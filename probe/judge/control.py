@@ -14,9 +14,8 @@ from probe.errors import TargetError
 from probe.judge.hops import chains
 from probe.model.address import parse_address
 from probe.model.failure import OWN_FAULTS, Failure
-from probe.model.hop import NO_ANSWER_FAILURES, Subject, subject_of_url
+from probe.model.hop import NO_ANSWER_FAILURES, Purpose, Subject, subject_of_url
 from probe.model.observation import Connection, Exchange, Observation, Resolution, TlsHandshake
-from probe.model.step import Purpose
 from probe.model.target import RangeTarget, Target, parse
 from probe.model.verdict import ControlFacts, ControlPage, Status, Verdict
 

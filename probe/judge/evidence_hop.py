@@ -9,8 +9,7 @@ from probe.judge.hops import ObservedHop, chains
 from probe.judge.name_resolution import NameResolution
 from probe.judge.observed_endpoint import ObservedEndpoint, answered
 from probe.judge.pages import PageOrigin
-from probe.model.hop import LayerFailure
-from probe.model.step import Purpose
+from probe.model.hop import LayerFailure, Purpose
 
 
 def hops_of(view: EvidenceView) -> tuple[tuple[EvidenceHop, ...], ...]:

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from probe.judge.cached_property import cached_property
 from probe.judge.observed_endpoint import ObservedEndpoint
-from probe.model.hop import MAX_REDIRECTS, Subject, subject_of_url, subjects_of
+from probe.model.hop import MAX_REDIRECTS, Purpose, Subject, subject_of_url, subjects_of
 from probe.model.observation import Conversation, Exchange, Observation, Resolution, TlsHandshake
-from probe.model.step import Purpose
 from probe.model.target import Target
 
 

@@ -13,7 +13,6 @@ from probe.judge.evidence_hop import EvidenceHop, hops_of
 from probe.judge.evidence_view import EvidenceView
 from probe.judge.findings import Findings, findings_of
 from probe.model.location import located
-from probe.model.observation import Traced
 from probe.model.target import Target, parse
 from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
 
@@ -137,5 +136,5 @@ def _decide_chain(hops: tuple[EvidenceHop, ...]) -> _DecidedChain:
 
 def _without_traces(evidence: Evidence) -> Evidence:
     """The evidence without traces, which are made once a verdict stands: no rule may read them."""
-    read = tuple(one for one in evidence.observations if not isinstance(one, Traced))
+    read = tuple(one for one in evidence.observations if not isinstance(one, TraceReply))
     return evidence if len(read) == len(evidence.observations) else replace(evidence, observations=read)

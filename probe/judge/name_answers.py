@@ -14,8 +14,9 @@ from functools import lru_cache
 from probe.judge.cached_property import cached_property
 from probe.model.address import is_bogon
 from probe.model.failure import DNS_ANSWERS, OWN_FAULTS, Failure
+from probe.model.hop import Purpose
 from probe.model.observation import LateAnswer, Observation, Resolution
-from probe.model.step import Purpose, Trust
+from probe.model.resolver import Trust
 from probe.model.verdict import ControlFacts
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in an IPv6 one, made by DNS64

@@ -14,7 +14,7 @@ from probe.judge.cached_property import cached_property
 from probe.judge.name_answers import NameAnswers, ResolverAnswer, plain
 from probe.model.address import is_bogon
 from probe.model.failure import Failure
-from probe.model.step import Trust
+from probe.model.resolver import Trust
 from probe.model.verdict import Cause
 
 _CAUSES = {

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from probe.judge.cached_property import cached_property
 from probe.model.failure import OWN_FAULTS, Failure
-from probe.model.hop import Layer, LayerFailure, Subject
+from probe.model.hop import Layer, LayerFailure, Purpose, Subject
 from probe.model.observation import Connection, Conversation, Exchange, Observation, QuicExchange, TlsHandshake
-from probe.model.step import Purpose
 
 Attempt = tuple[Conversation, ...]
 """What one attempt saw, from the first layer to the last."""

@@ -28,8 +28,8 @@ import msgspec
 from probe.judge.judging import verdict as judged
 from probe.model.address import network_of
 from probe.model.failure import Failure
+from probe.model.hop import Purpose
 from probe.model.observation import TlsHandshake
-from probe.model.step import Purpose
 from probe.model.target import parse
 from probe.model.verdict import Status, VantageState, Verdict
 

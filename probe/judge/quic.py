@@ -13,9 +13,8 @@ from probe.judge.observed_endpoint import ObservedEndpoint, answered
 from probe.judge.repetition import enough
 from probe.judge.tcp_tls import fails_only_here
 from probe.model.failure import Failure
-from probe.model.hop import Layer, LayerFailure
+from probe.model.hop import Layer, LayerFailure, Purpose
 from probe.model.observation import QuicExchange, TlsHandshake
-from probe.model.step import Purpose
 from probe.model.verdict import Cause
 
 _TIMEOUT = LayerFailure(Layer.QUIC, Failure.TIMEOUT)

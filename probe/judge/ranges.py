@@ -16,9 +16,8 @@ from probe.judge.control import ControlOutcome, answers_hello
 from probe.judge.evidence_hop import EvidenceHop
 from probe.judge.observed_endpoint import ObservedEndpoint
 from probe.model.failure import Failure
-from probe.model.hop import CUT_FAILURES, SILENT_FAILURES, Layer, LayerFailure
+from probe.model.hop import CUT_FAILURES, SILENT_FAILURES, Layer, LayerFailure, Purpose
 from probe.model.observation import Connection, TlsHandshake
-from probe.model.step import Purpose
 from probe.model.target import RangeTarget
 
 MIN_FAILED_ADDRESSES = 3

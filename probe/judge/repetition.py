@@ -12,7 +12,7 @@ from collections.abc import Hashable, Sequence
 
 from probe.judge.observed_endpoint import ObservedEndpoint
 from probe.model.failure import Failure
-from probe.model.hop import CUT_FAILURES, Layer, LayerFailure
+from probe.model.hop import CUT_FAILURES, Layer, LayerFailure, Purpose
 from probe.model.observation import (
     Connection,
     Conversation,
@@ -22,7 +22,6 @@ from probe.model.observation import (
     Resolution,
     TlsHandshake,
 )
-from probe.model.step import Purpose
 
 MIN_TIMEOUTS = 5
 """Time-outs of one kind, of the target and of other names at the same address, before they count. In simulated

@@ -10,9 +10,8 @@ from probe.judge.evidence_hop import EvidenceHop
 from probe.judge.observed_endpoint import ObservedEndpoint
 from probe.judge.repetition import enough, other_name_timeouts
 from probe.model.failure import Failure
-from probe.model.hop import CUT_FAILURES, SILENT_FAILURES, Layer, LayerFailure
+from probe.model.hop import CUT_FAILURES, SILENT_FAILURES, Layer, LayerFailure, Purpose
 from probe.model.observation import Connection, Exchange, TlsHandshake
-from probe.model.step import Purpose
 from probe.model.verdict import Cause, VantageNote
 
 

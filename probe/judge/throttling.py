@@ -20,9 +20,8 @@ from probe.judge.http import works
 from probe.judge.observed_endpoint import ObservedEndpoint
 from probe.judge.tcp_tls import fails_only_here
 from probe.model.failure import Failure
-from probe.model.hop import Layer, LayerFailure
-from probe.model.observation import ENOUGH_FLOW, Exchange, Sending
-from probe.model.step import Purpose
+from probe.model.hop import Layer, LayerFailure, Purpose
+from probe.model.observation import Exchange, Sending
 from probe.model.verdict import Cause, VantageState
 
 MIN_RATE_RATIO = 5
@@ -140,7 +139,7 @@ def _under_other_name(endpoint: ObservedEndpoint) -> list[Exchange]:
     return [
         one
         for one in endpoint.with_purpose(Purpose.NEUTRAL)
-        if isinstance(one, Exchange) and one.status and (one.complete or _bytes(one) >= ENOUGH_FLOW)
+        if isinstance(one, Exchange) and one.status and (one.complete or _bytes(one) >= MAX_FREEZE_BYTES)
     ]
 
 

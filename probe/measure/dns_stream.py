@@ -6,11 +6,11 @@ import secrets
 
 from probe.measure.dns_wire import DnsAnswer, DnsQuestion, MalformedDnsError
 from probe.measure.failures import Operation, OperationError, classify, operation_error
-from probe.measure.network_config import PlainResolver
 from probe.measure.socket_io import open_tcp
 from probe.measure.step_timeout import StepTimeout
 from probe.measure.stream import Stream, TcpStream
 from probe.model.failure import Failure
+from probe.model.resolver import PlainResolver
 
 
 class DnsStreamConnection:

@@ -14,8 +14,10 @@ from probe.measure.step_timeout import StepTimeout
 from probe.measure.stream import TcpStream, TlsStream
 from probe.measure.tools import Emit, Timestamps, Tools
 from probe.model.failure import Failure
-from probe.model.observation import Exchange, Flow
-from probe.model.step import Fetch, Purpose
+from probe.model.flow import Flow
+from probe.model.hop import Purpose
+from probe.model.observation import Exchange
+from probe.model.step import Fetch
 from probe.model.target import DEFAULT_PORTS, bracketed
 
 

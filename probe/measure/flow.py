@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from probe.model.failure import Failure
-from probe.model.observation import Flow
+from probe.model.flow import Flow
 
 MIN_FLOW_BYTES = 16384
 """Bytes of an answer from which on its flow is worth keeping in evidence: smaller pages prove nothing about rates, and

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-from probe.model.address import Family, is_bogon, parse_address
+from probe.model.address import Family, parse_address
 from probe.model.target import bracketed
 
 RESOLV_CONF = Path("/etc/resolv.conf")
@@ -23,41 +22,6 @@ _OUTSIDE = {
     Family.IPV4: (socket.AF_INET, "198.41.0.4"),
     Family.IPV6: (socket.AF_INET6, "2001:503:ba3e::2:30"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class PlainResolver:
-    """A resolver asked in plain DNS.
-
-    Attributes:
-        transport: `udp` or `tcp`.
-        address: an IP literal without brackets; may carry an IPv6 zone.
-    """
-
-    transport: str
-    address: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"{self.transport}:{bracketed(self.address)}:{self.port}"
-
-    @classmethod
-    def parse(cls, text: str) -> PlainResolver | None:
-        """Read `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT` (IPv6 in brackets); None when it is neither."""
-        transport, _, rest = text.partition(":")
-        host, _, port = rest.rpartition(":")
-        address = host.removeprefix("[").removesuffix("]")
-        if transport not in ("udp", "tcp") or parse_address(address) is None or not port.isdecimal():
-            return None
-        return cls(transport, address, int(port))
-
-
-def resolver_label(resolver: str) -> str:
-    """A resolver as evidence names it: one at a private address (the volunteer's own network) is just `network`."""
-    server = PlainResolver.parse(resolver)
-    if server is None or not is_bogon(server.address):
-        return resolver
-    return "network"
 
 
 def system_resolvers(path: Path = RESOLV_CONF) -> tuple[str, ...]:

@@ -10,16 +10,7 @@ from typing import Any, Protocol
 from probe.measure.failures import MAX_DETAIL, FailureInfo, OperationError
 from probe.measure.tools import Timestamps, Tools
 from probe.model.failure import Failure
-from probe.model.observation import (
-    Connection,
-    Exchange,
-    Observation,
-    QuicExchange,
-    Resolution,
-    Sending,
-    TlsHandshake,
-    Traced,
-)
+from probe.model.observation import Observation
 from probe.model.step import Connect, Fetch, Handshake, QuicHandshake, Resolve, Send, Step, Trace
 
 
@@ -36,8 +27,7 @@ class StepSource(Protocol):
         """Be told that a step will see no more."""
 
 
-# Loaded when first needed: a round of DNS look-ups need not import HTTP (start-up counts for a cron job).
-_PERFORMERS = {
+PERFORMERS: dict[type[Step], tuple[str, str]] = {
     Resolve: ("probe.measure.resolve", "resolve"),
     Connect: ("probe.measure.connect", "connect"),
     Handshake: ("probe.measure.handshake", "handshake"),
@@ -46,6 +36,8 @@ _PERFORMERS = {
     QuicHandshake: ("probe.measure.quic", "quic"),
     Trace: ("probe.measure.trace", "trace"),
 }
+"""Kind of step -> the module and the coroutine that perform it. A module is imported when its first step comes, so that
+a round of DNS lookups does not import HTTP: start-up time counts for a cron job."""
 _loaded: dict[type, Any] = {}
 
 
@@ -53,7 +45,7 @@ def _performer(step: Step) -> Any:
     kind = type(step)
     found = _loaded.get(kind)
     if found is None:
-        module, name = _PERFORMERS[kind]
+        module, name = PERFORMERS[kind]
         found = _loaded[kind] = getattr(import_module(module), name)
     return found
 
@@ -120,7 +112,7 @@ class _StepRunner:
 
         def emit(observation: Observation) -> None:
             self.seen.append(observation)
-            self._under_way[step] = type(step) is Resolve
+            self._under_way[step] = step.listens_on
             try:
                 self._plan.observe(step, observation)
                 self.begin(group)
@@ -136,44 +128,17 @@ class _StepRunner:
             if error is self._broken:
                 raise
             bug = FailureInfo(Failure.BUG, f"{type(error).__name__}: {error}"[:MAX_DETAIL])
-            emit(_blank(step, error.info if isinstance(error, OperationError) else bug, timestamps))
+            emit(self._unperformed(step, error.info if isinstance(error, OperationError) else bug))
         del self._under_way[step]
         self._plan.finish(step)
         self.begin(group)
 
     def cut_short(self) -> None:
-        """Note what the deadline cut off."""
-        for step in self._under_way:
-            self.seen.append(
-                _blank(
-                    step,
-                    FailureInfo(Failure.LOCAL, "the measurement's deadline passed"),
-                    Timestamps(self._began, step.position),
-                )
-            )
+        """Note the steps that the deadline cut off."""
+        passed = FailureInfo(Failure.LOCAL, "the measurement's deadline passed")
+        self.seen += [self._unperformed(step, passed) for step in self._under_way]
 
-
-def _blank(step: Step, failed: FailureInfo, timestamps: Timestamps) -> Observation:
-    """The observation of a step that could not be performed."""
-    now = asyncio.get_running_loop().time()
-    common = {"failure": failed.failure, "detail": failed.detail, **timestamps.fields(now, now)}
-    match step:
-        case Resolve():
-            from probe.measure.network_config import resolver_label  # noqa: PLC0415
-
-            return Resolution(
-                name=step.name, rrtype=step.rrtype, resolver=resolver_label(step.resolver), trust=step.trust, **common
-            )
-        case Connect():
-            return Connection(address=step.address, port=step.port, **common)
-        case Handshake():
-            return TlsHandshake(address=step.address, port=step.port, sni=step.sni, **common)
-        case Fetch():
-            return Exchange(url=step.url, address=step.address, **common)
-        case Send():
-            return Sending(url=step.url, address=step.address, sni=step.sni, opened=False, **common)
-        case QuicHandshake():
-            return QuicExchange(address=step.address, port=step.port, sni=step.sni, **common)
-        case Trace():
-            where: dict[str, Any] = {"address": step.address, "port": step.port, "name": step.name}
-            return Traced(said=step.said, ttl=step.ttl, opened=False, **where, **common)
+    def _unperformed(self, step: Step, failed: FailureInfo) -> Observation:
+        """The observation of a step that could not be performed."""
+        at = max(0, int((asyncio.get_running_loop().time() - self._began) * 1000))
+        return step.unperformed(failed.failure, failed.detail, at)

@@ -8,10 +8,10 @@ from probe.measure.dns_stream import ask_over_tcp
 from probe.measure.dns_udp import first_answer
 from probe.measure.dns_wire import DnsAnswer, DnsQuestion, dns_question
 from probe.measure.failures import Operation, classify, operation_error
-from probe.measure.network_config import PlainResolver, resolver_label
 from probe.measure.tools import Emit, Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import LateAnswer, Resolution
+from probe.model.resolver import PlainResolver, resolver_label
 from probe.model.step import Resolve
 
 

@@ -22,13 +22,14 @@ from probe.measure.step_timeout import StepTimeout
 from probe.measure.stream import Stream
 from probe.measure.tools import Emit, Timestamps, Tools
 from probe.model.failure import Failure
-from probe.model.observation import ENOUGH_FLOW, Sending
+from probe.model.flow import MAX_FREEZE_BYTES
+from probe.model.observation import Sending
 from probe.model.step import Send
 from probe.model.target import DEFAULT_PORTS, bracketed
 
 PADDING_BYTES = 4_096
 """Octets of the field that pads a request."""
-MAX_REQUESTS = ENOUGH_FLOW // PADDING_BYTES
+MAX_REQUESTS = MAX_FREEZE_BYTES // PADDING_BYTES
 """The most that are made."""
 MAX_ANSWER_BYTES = 16_384
 """Octets that one answer may have, informational ones included: it is a header alone."""
@@ -92,7 +93,7 @@ async def _sending(step: Send, tools: Tools, timestamps: Timestamps) -> Sending:
         sent=progress.sent,
         answers=progress.answers,
         status=progress.status,
-        complete=progress.sent >= ENOUGH_FLOW,
+        complete=progress.sent >= MAX_FREEZE_BYTES,
         stall=round(progress.stall * 1000),
         quiet=round((time.monotonic() - progress.last) * 1000) if silent else 0,
         failure=failed.failure if failed else None,
@@ -126,7 +127,7 @@ async def _requests(stream: Stream, parts: SplitResult, tools: Tools, progress: 
         progress.stall = max(progress.stall, time.monotonic() - began)
         progress.sent += len(words)
         progress.answers += 1
-        if progress.sent >= ENOUGH_FLOW:
+        if progress.sent >= MAX_FREEZE_BYTES:
             return
         if http.our_state is not h11.DONE or http.their_state is not h11.DONE:
             raise EOFError

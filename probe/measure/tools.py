@@ -13,8 +13,8 @@ from probe.measure.encrypted_resolver import EncryptedResolver
 from probe.measure.handshake_slots import ConcurrencyLimits
 from probe.measure.pace import PaceLimiter
 from probe.measure.system_lookup import SystemLookups
+from probe.model.hop import StepPosition
 from probe.model.observation import Observation
-from probe.model.step import StepPosition
 
 if TYPE_CHECKING:
     from probe.measure.watcher import Watcher

@@ -24,8 +24,8 @@ from probe.measure.step_timeout import StepTimeout
 from probe.measure.stream import READ_BYTES, all_acknowledged
 from probe.measure.tools import Emit, Timestamps, Tools
 from probe.model.failure import Failure
-from probe.model.observation import Traced
-from probe.model.step import Said, Trace
+from probe.model.observation import TracePayload, TraceReply
+from probe.model.step import Trace
 from probe.model.target import DEFAULT_PORTS, bracketed
 
 WAIT_SECONDS = 2.5
@@ -49,7 +49,7 @@ _LINGER = struct.Struct("hh" if sys.platform == "win32" else "ii")
 
 async def trace(step: Trace, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
     """Say it within reach; tell who answered."""
-    if step.said is Said.QUERY:
+    if step.payload is TracePayload.QUERY:
         async with tools.concurrency.sockets:
             emit(await _query(step, tools, timestamps))
         return
@@ -66,13 +66,13 @@ async def trace(step: Trace, tools: Tools, timestamps: Timestamps, emit: Emit) -
             _leave(sock)
 
 
-async def _speak(sock: socket.socket, step: Trace, tools: Tools, timestamps: Timestamps) -> Traced:
+async def _speak(sock: socket.socket, step: Trace, tools: Tools, timestamps: Timestamps) -> TraceReply:
     loop = asyncio.get_running_loop()
     start = loop.time()
     with contextlib.suppress(TimeoutError), StepTimeout(CALM_SECONDS):
         cut = await _one(sock)
         return _traced(step, cut, timestamps.fields(start, loop.time()), opened=False)
-    words = _hello(step.name, tools) if step.said is Said.HELLO else _request(step.name)
+    words = _hello(step.name, tools) if step.payload is TracePayload.HELLO else _request(step.name)
     start = loop.time()
     try:
         _limit(sock, step.ttl)
@@ -109,7 +109,7 @@ async def _one(sock: socket.socket) -> Failure | None:
     return None if data else Failure.EOF
 
 
-async def _query(step: Trace, tools: Tools, timestamps: Timestamps) -> Traced:
+async def _query(step: Trace, tools: Tools, timestamps: Timestamps) -> TraceReply:
     loop = asyncio.get_running_loop()
     start = loop.time()
     asked = dns_question(step.name, step.rrtype)
@@ -226,9 +226,9 @@ def _leave(sock: socket.socket) -> None:
 
 def _traced(
     step: Trace, failure: Failure | None, fields: dict[str, object], *, opened: bool = True, acked: bool | None = None
-) -> Traced:
-    return Traced(
-        said=step.said,
+) -> TraceReply:
+    return TraceReply(
+        payload=step.payload,
         address=step.address,
         port=step.port,
         name=step.name,

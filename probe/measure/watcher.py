@@ -13,16 +13,15 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 
 import probe
-from probe.measure.network_config import PlainResolver
-from probe.model.address import is_bogon, parse_address
-from probe.model.observation import Exchange, Observation, Resolution, TlsHandshake
+from probe.model.address import is_bogon
+from probe.model.hop import Purpose
+from probe.model.observation import Observation
 from probe.model.packets import Ask, PacketTrace, Reply
-from probe.model.step import Purpose, Resolve, Step, Trust
+from probe.model.step import Step
 from probe.privileges import give_up_capabilities
 
 REPLY_TIMEOUT_SECONDS = 10.0
@@ -72,7 +71,7 @@ class Watcher:
 
     async def watch(self, step: Step) -> None:
         """Have the packets of a step's address kept, from before its first."""
-        address = _address(step)
+        address = step.capture_address
         if address and address not in self._watched:
             self._watched.add(address)
             await self._ask(Ask(watch=(address,)))
@@ -85,7 +84,7 @@ class Watcher:
             since: when it began, on the event loop's clock.
             label: begins the names of the capture files.
         """
-        names = tuple(dict.fromkeys(name for one in seen if (name := _name(one))))
+        names = _subject_names(seen)
         if not names:
             return ()
         reply = await self._ask(Ask(names=names, since=since, pcap=self._folder is not None))
@@ -128,28 +127,10 @@ class Watcher:
             return None
 
 
-def _address(step: Step) -> str:
-    """Where a step sends packets that can be told by their address; empty for names and this host itself."""
-    if not isinstance(step, Resolve):
-        return step.address
-    server = PlainResolver.parse(step.resolver)
-    found = parse_address(server.address) if server is not None and step.trust is Trust.NETWORK else None
-    return "" if found is None or found.is_loopback else str(found)
-
-
-def _name(one: Observation) -> str:
-    """The name of the subject's own that an act said."""
-    if one.purpose is not Purpose.SUBJECT:
-        return ""
-    match one:
-        case Resolution():
-            return one.name if one.trust is Trust.NETWORK else ""
-        case TlsHandshake():
-            return one.sni
-        case Exchange():
-            return urlsplit(one.url).hostname or ""
-        case _:
-            return ""
+def _subject_names(seen: Iterable[Observation]) -> tuple[str, ...]:
+    """The names by which a capture finds the conversations about the subject itself, each once."""
+    names = (one.capture_name for one in seen if one.purpose is Purpose.SUBJECT)
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def _shown(trace: PacketTrace) -> PacketTrace:

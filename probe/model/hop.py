@@ -1,4 +1,4 @@
-"""The vocabulary of a hop: what it tries, at which layer and how a try ends, and which layer is deeper.
+"""The vocabulary of a hop: what it tries and why, at which layer and how a try ends, and which layer is deeper.
 
 A hop is one URL of a redirect chain, or the one endpoint of a target without redirects. Planning and judging use the
 same words.
@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
+
+import msgspec
 
 from probe.errors import TargetError
 from probe.model.address import parse_address
@@ -47,6 +49,43 @@ _MOST_TELLING_FIRST = (
     Failure.TIMEOUT,
 )
 """Of two failures at one layer: an answer tells more than a cut, a cut more than silence."""
+
+
+class Purpose(StrEnum):
+    """Why a step is taken."""
+
+    SUBJECT = "subject"
+    """The target itself."""
+    NEUTRAL = "neutral"
+    """The same address under a random name that nobody can have listed."""
+    ALLOWED = "allowed"
+    """The same address under a well-known name that allow-lists carry."""
+    PEEK = "peek"
+    """The subject again without verification, to see whose certificate it was."""
+    GHOST = "ghost"
+    """A random name that does not exist, at the same resolver: does it rewrite NXDOMAIN?"""
+    OTHER = "other"
+    """Another name that exists, at the same resolver: does the resolver answer at all?"""
+    ECH = "ech"
+    """The name's HTTPS record: does it offer Encrypted ClientHello? For readers; no rule reads it."""
+    RELAY = "relay"
+    """An address where nothing listens: does a relay on the path accept every connection?"""
+
+
+class StepPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """Where in the target a step belongs, and why it is taken.
+
+    Attributes:
+        chain: 0; for a domain 0 is https and 1 is http.
+        hop: 0 is the target itself, 1 the first redirect, and so on.
+        attempt: counts the tries of the same step.
+        purpose: why it is taken.
+    """
+
+    chain: int = 0
+    hop: int = 0
+    attempt: int = 0
+    purpose: Purpose = Purpose.SUBJECT
 
 
 class Layer(StrEnum):

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 import msgspec
 
 from probe.model.failure import OWN_FAULTS, Failure
-from probe.model.observation import Observation, Traced
-from probe.model.step import Purpose
+from probe.model.hop import Purpose
+from probe.model.observation import Observation, TraceReply
 
 REACTIONS = frozenset({None, Failure.RESET, Failure.EOF, Failure.GARBAGE})
 """How somebody answers: with bytes (None) that may be none of the protocol's, or by cutting the connection."""
@@ -42,7 +42,9 @@ def located(observations: Iterable[Observation]) -> Location | None:
     Silence is believed only where the path itself said how far the words had come before, another name got an answer
     or such a word from where they vanished, and nobody had acknowledged them.
     """
-    traces = [one for one in observations if isinstance(one, Traced) and one.opened and one.failure not in OWN_FAULTS]
+    traces = [
+        one for one in observations if isinstance(one, TraceReply) and one.opened and one.failure not in OWN_FAULTS
+    ]
     own = {one.ttl: one for one in traces if one.purpose is Purpose.SUBJECT}
     others = {one.ttl: one for one in traces if one.purpose is Purpose.NEUTRAL}
     answered = [ttl for ttl, one in own.items() if one.failure in REACTIONS]

@@ -1,21 +1,42 @@
-"""What one step saw, layer by layer, without opinion. One record a kind.
+"""Observations: what one step saw at one layer, without a conclusion. One record a kind.
 
-A step yields one observation per layer it reached: a `Fetch` over https yields a `Connection`, a `TlsHandshake` and
+A step makes one observation for each layer it reached: a `Fetch` over https makes a `Connection`, a `TlsHandshake` and
 an `Exchange`, and stops at the first that failed. All times are whole milliseconds: `at` since the measurement began,
-`took` from the layer's start to its end. Records are what goes into evidence, so names are short, defaults are left out
-of the JSON and nothing in them can identify the vantage: no local addresses, cookies or private resolvers' addresses.
+`took` from the layer's start to its end. Evidence stores these records as they are: names are short, defaults are left
+out of the JSON, and no field identifies the vantage (no local addresses, cookies or private resolvers' addresses).
+
+Each kind describes itself: how it failed (`ending`), what traffic it stands for, and the name a packet capture shows.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
 import msgspec
 
 from probe.model.failure import Failure
-from probe.model.hop import Layer, LayerFailure
-from probe.model.step import Purpose, Said, Trust
+from probe.model.flow import MAX_FREEZE_BYTES, MIN_ANSWER_BYTES, MIN_SENT_BYTES, Flow, is_freeze
+from probe.model.hop import Layer, LayerFailure, Purpose
+from probe.model.resolver import Trust
 
 
-class _Observed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
+class ObservationTraffic(NamedTuple):
+    """The traffic that one observation stands for; UDP is not counted.
+
+    Attributes:
+        connections: TCP handshakes begun.
+        handshakes: TLS handshakes begun.
+        address: where they went.
+    """
+
+    connections: int = 0
+    handshakes: int = 0
+    address: str = ""
+
+
+class _ObservationBase(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
     at: int = 0
     took: int = 0
     chain: int = 0
@@ -26,8 +47,18 @@ class _Observed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     detail: str = ""
     """A few words for a person (an alert's name, an OpenSSL reason); no rule may read it."""
 
+    @property
+    def traffic(self) -> ObservationTraffic:
+        """The connections and handshakes begun; none for a kind that does not say."""
+        return ObservationTraffic()
 
-class Resolution(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="dns"):
+    @property
+    def capture_name(self) -> str:
+        """The name by which a packet capture finds this conversation; empty unless the kind says so."""
+        return ""
+
+
+class Resolution(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="dns"):
     """One resolver's (first) answer.
 
     Attributes:
@@ -45,8 +76,13 @@ class Resolution(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="
     aliases: tuple[str, ...] = ()
     ech: bool = False
 
+    @property
+    def capture_name(self) -> str:
+        """The name asked for, where it was asked for in plain DNS."""
+        return self.name if self.trust is Trust.NETWORK else ""
 
-class LateAnswer(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="dns_late"):
+
+class LateAnswer(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="dns_late"):
     """A further answer to the same query (same socket, same id) that differs from the first.
 
     Attributes:
@@ -61,7 +97,7 @@ class LateAnswer(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="
     addresses: tuple[str, ...] = ()
 
 
-class Connection(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="tcp"):
+class Connection(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="tcp"):
     """A TCP handshake.
 
     Attributes:
@@ -76,6 +112,11 @@ class Connection(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="
     def ending(self) -> LayerFailure | None:
         """How the connection failed; None where it stood."""
         return None if self.failure is None else LayerFailure(Layer.TCP, self.failure)
+
+    @property
+    def traffic(self) -> ObservationTraffic:
+        """One connection."""
+        return ObservationTraffic(connections=1, address=self.address)
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -100,7 +141,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     error: str = ""
 
 
-class TlsHandshake(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="tls"):
+class TlsHandshake(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="tls"):
     """A TLS handshake on a connection that stood.
 
     Attributes:
@@ -128,34 +169,18 @@ class TlsHandshake(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag
         """How the handshake failed; None where it was complete, verified or not."""
         return None if self.failure is None else LayerFailure(Layer.TLS, self.failure)
 
+    @property
+    def traffic(self) -> ObservationTraffic:
+        """One handshake."""
+        return ObservationTraffic(handshakes=1, address=self.address)
 
-class Flow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How an answer's bytes came in, as the socket saw them: under TLS and content coding.
-
-    Attributes:
-        bytes: received since the request was sent.
-        took: milliseconds from the first to the last of them.
-        stall: the longest silence between two of them, milliseconds.
-        quiet: milliseconds of silence after the last of them, until the step ended.
-    """
-
-    bytes: int
-    took: int = 0
-    stall: int = 0
-    quiet: int = 0
+    @property
+    def capture_name(self) -> str:
+        """The server name."""
+        return self.sni
 
 
-ENOUGH_FLOW = 65_536
-"""Bytes in one connection after which no freeze is to be expected: they stop transfers after 12 to 34 KiB
-(net4people/bbs#490, #546; published checkers look at 10 to 69 KB)."""
-_BEGUN = 4_096
-"""Bytes that are more than the session tickets which follow a TLS 1.3 handshake: an answer has begun, even where no
-whole TLS record (at most 16 KiB) has come of it."""
-_QUIET = 2_000
-"""Milliseconds of silence that a lost packet alone does not make: four repetitions at the usual 0.2 s, doubled."""
-
-
-class Exchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="http"):
+class Exchange(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="http"):
     """One HTTP request and its answer on a connection that stood.
 
     Attributes:
@@ -193,8 +218,8 @@ class Exchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="ht
     def answered(self) -> bool:
         """Whether an answer came that is more than its beginning.
 
-        A page that stops in silence before `ENOUGH_FLOW` is none. One that is cut by RST or FIN after some of its body
-        is: servers do that, and filters cut before the first byte.
+        A page that stops in silence before `MAX_FREEZE_BYTES` does not count. A page cut by RST or FIN after some of
+        its body does: servers do that, and filters cut before the first byte.
         """
         if self.status == 0:
             return False
@@ -202,7 +227,7 @@ class Exchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="ht
             return True
         if self.failure is not Failure.TIMEOUT:
             return self.length > 0
-        return (self.length if self.flow is None else self.flow.bytes) >= ENOUGH_FLOW
+        return (self.length if self.flow is None else self.flow.bytes) >= MAX_FREEZE_BYTES
 
     @property
     def ending(self) -> LayerFailure | None:
@@ -213,21 +238,22 @@ class Exchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="ht
         return LayerFailure(Layer.BODY if self.begun and failure is Failure.TIMEOUT else Layer.HTTP, failure)
 
     @property
+    def capture_name(self) -> str:
+        """The host of the URL."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
     def begun(self) -> bool:
         """Whether at least the beginning of an answer came."""
-        return self.status > 0 or (self.flow is not None and self.flow.bytes >= _BEGUN)
+        return self.status > 0 or (self.flow is not None and self.flow.bytes >= MIN_ANSWER_BYTES)
 
     @property
     def frozen(self) -> bool:
-        """Whether the answer stopped after its first kilobytes and never went on while we waited.
-
-        The silence must be longer than all that came before it, and twice as long as any pause in that: a line that
-        loses many packets pauses longer and longer.
-        """
+        """Whether the answer stopped after its first kilobytes and did not go on while the step waited."""
         flow = self.flow
-        if flow is None or self.failure is not Failure.TIMEOUT or not _BEGUN <= flow.bytes < ENOUGH_FLOW:
+        if flow is None or self.failure is not Failure.TIMEOUT or not MIN_ANSWER_BYTES <= flow.bytes < MAX_FREEZE_BYTES:
             return False
-        return flow.quiet >= max(_QUIET, 2 * flow.stall, flow.took)
+        return is_freeze(flow.quiet, longest_pause=flow.stall, before=flow.took)
 
     @property
     def rate(self) -> float:
@@ -240,12 +266,7 @@ class Exchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="ht
         return self.status in {301, 302, 303, 307, 308}
 
 
-_SENT = 8_192
-"""Bytes sent and answered before a silence counts as a freeze: two requests, so that a connection which never carried
-anything of size is no case of it. Freezes after 25 packets were seen from about here on (net4people/bbs#490)."""
-
-
-class Sending(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="sent"):
+class Sending(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="sent"):
     """Padded HEAD requests sent in one TLS connection, each after the answer to the one before.
 
     `at` and `took` are those of the requests, or of what failed before them.
@@ -256,7 +277,7 @@ class Sending(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="sen
         sent: bytes of the requests that were answered, as given to TLS.
         answers: how many were.
         status: of the last answer, 0 when there was none.
-        complete: at least `ENOUGH_FLOW` bytes were answered.
+        complete: at least `MAX_FREEZE_BYTES` bytes were answered.
         stall: the longest wait for an answer that came, milliseconds.
         quiet: milliseconds of silence at the end of a sending that stopped.
     """
@@ -275,12 +296,30 @@ class Sending(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="sen
     @property
     def frozen(self) -> bool:
         """Whether answers came to the first kilobytes and to nothing later, by the measure of `Exchange.frozen`."""
-        if self.failure is not Failure.TIMEOUT or self.complete or not _SENT <= self.sent < ENOUGH_FLOW:
+        if self.failure is not Failure.TIMEOUT or self.complete:
             return False
-        return self.quiet >= max(_QUIET, 2 * self.stall, self.took - self.quiet)
+        if not MIN_SENT_BYTES <= self.sent < MAX_FREEZE_BYTES:
+            return False
+        return is_freeze(self.quiet, longest_pause=self.stall, before=self.took - self.quiet)
+
+    @property
+    def traffic(self) -> ObservationTraffic:
+        """One connection, and one handshake where it stood."""
+        return ObservationTraffic(connections=1, handshakes=int(self.opened), address=self.address)
 
 
-class QuicExchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="quic"):
+class TracePayload(StrEnum):
+    """The kind of message that a trace sends."""
+
+    HELLO = "tls"
+    """A ClientHello."""
+    REQUEST = "http"
+    """An HTTP request in clear."""
+    QUERY = "dns"
+    """A plain DNS query."""
+
+
+class QuicExchange(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="quic"):
     """A QUIC handshake, or the look at its addresses and ports some seconds after it.
 
     Attributes:
@@ -306,19 +345,20 @@ class QuicExchange(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag
         return None if self.failure is None else LayerFailure(Layer.QUIC, self.failure)
 
 
-class Traced(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="trace"):
-    """What came back to words that only so many routers pass on. No failure: somebody answered them.
+class TraceReply(
+    _ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="trace", rename={"payload": "said"}
+):
+    """What came back to one message of a trace; without a failure, somebody answered it.
 
-    `unreachable` is the path's own word that they ran out of routers (ICMP Time Exceeded). Who said so is never read:
-    the first routers are the vantage's own.
+    `unreachable` is an ICMP Time Exceeded. Its sender is never read: the first routers are the vantage's own.
 
     Attributes:
-        said: what was said; `name` and `ttl` as in the step.
-        opened: the connection stood, and nobody had cut it, before anything was said.
-        acked: Linux only: whether somebody acknowledged the words when silence followed; None unknown.
+        payload: the kind of message; `said` in JSON. `name` and `ttl` as in the step.
+        opened: the connection stood, and nobody had cut it, before the message was sent.
+        acked: Linux only: whether the message was acknowledged although nothing answered; None unknown.
     """
 
-    said: Said
+    payload: TracePayload
     address: str
     port: int
     name: str
@@ -326,8 +366,14 @@ class Traced(_Observed, frozen=True, kw_only=True, omit_defaults=True, tag="trac
     opened: bool = True
     acked: bool | None = None
 
+    @property
+    def traffic(self) -> ObservationTraffic:
+        """A connection for everything but a query, and a handshake for a ClientHello on one that stood."""
+        hello = self.payload is TracePayload.HELLO and self.opened
+        return ObservationTraffic(int(self.payload is not TracePayload.QUERY), int(hello), self.address)
+
 
 Conversation = Connection | TlsHandshake | Exchange | QuicExchange
 """What is seen of a hop's subject at one address."""
 
-Observation = Resolution | LateAnswer | Connection | TlsHandshake | Exchange | Sending | QuicExchange | Traced
+Observation = Resolution | LateAnswer | Connection | TlsHandshake | Exchange | Sending | QuicExchange | TraceReply

@@ -1,58 +1,52 @@
-"""Single network acts. A plan asks for them; `probe.measure` performs them; neither concludes anything.
+"""Steps: the single network acts that a plan asks for and `probe.measure` performs.
 
-Every step knows where in the target it belongs: `chain` (0; for a domain 0 is https and 1 is http) and `hop` (0 is the
-target itself, 1 the first redirect, ...). Both come back on each observation. `attempt` counts tries of the same act.
+Each kind of step describes itself: the address whose packets show it, whether more observations may follow its first,
+and the observation that stands for it where it could not be performed. Its `position` comes back on each observation.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
+from typing import Any, ClassVar
 
 import msgspec
 
-
-class Trust(StrEnum):
-    """How far a resolver is believed."""
-
-    SYSTEM = "system"
-    """getaddrinfo: what programs on this host see, hosts file included."""
-    NETWORK = "network"
-    """The network's own resolver (resolv.conf), asked by ourselves in plain DNS."""
-    TRUSTED = "trusted"
-    """An encrypted resolver given as trusted (DoH, DoT)."""
-
-
-class Purpose(StrEnum):
-    """Why a step is taken: what the plan will read from it."""
-
-    SUBJECT = "subject"
-    """The target itself."""
-    NEUTRAL = "neutral"
-    """The same address under a random name that nobody can have listed."""
-    ALLOWED = "allowed"
-    """The same address under a well-known name that allow-lists carry."""
-    PEEK = "peek"
-    """The subject again without verification, to see whose certificate it was."""
-    GHOST = "ghost"
-    """A random name that exists nowhere, at the same resolver: is NXDOMAIN rewritten?"""
-    OTHER = "other"
-    """Another name at the same resolver that is known to exist: is the resolver dead?"""
-    ECH = "ech"
-    """The name's HTTPS record: does it offer Encrypted ClientHello? For readers; no rule looks at it."""
-    RELAY = "relay"
-    """An address where nothing listens: does somebody on the path accept every connection?"""
+from probe.model.address import parse_address
+from probe.model.failure import Failure
+from probe.model.hop import StepPosition
+from probe.model.observation import (
+    Connection,
+    Exchange,
+    QuicExchange,
+    Resolution,
+    Sending,
+    TlsHandshake,
+    TracePayload,
+    TraceReply,
+)
+from probe.model.resolver import PlainResolver, Trust, resolver_label
 
 
-class StepPosition(msgspec.Struct, frozen=True, kw_only=True):
-    """Where in the target a step belongs, and why it is taken."""
+class _StepBase(msgspec.Struct, frozen=True, kw_only=True):
+    position: StepPosition = StepPosition()
 
-    chain: int = 0
-    hop: int = 0
-    attempt: int = 0
-    purpose: Purpose = Purpose.SUBJECT
+    listens_on: ClassVar[bool] = False
+    """Whether the step goes on listening after its first observation, so that nothing is lost by not waiting for it."""
+
+    def _observed(self, failure: Failure, detail: str, at: int) -> dict[str, Any]:
+        """The fields that every observation of this step has in common."""
+        position = self.position
+        return {
+            "at": at,
+            "chain": position.chain,
+            "hop": position.hop,
+            "attempt": position.attempt,
+            "purpose": position.purpose,
+            "failure": failure,
+            "detail": detail,
+        }
 
 
-class Resolve(msgspec.Struct, frozen=True, kw_only=True):
+class Resolve(_StepBase, frozen=True, kw_only=True):
     """Ask one resolver for one name and record type.
 
     Attributes:
@@ -66,122 +60,158 @@ class Resolve(msgspec.Struct, frozen=True, kw_only=True):
     rrtype: str
     resolver: str
     trust: Trust
-    position: StepPosition = StepPosition()
+
+    listens_on: ClassVar[bool] = True
+
+    @property
+    def capture_address(self) -> str:
+        """The address of a network resolver; empty for an encrypted one, and for one on this host."""
+        server = PlainResolver.parse(self.resolver)
+        found = parse_address(server.address) if server is not None and self.trust is Trust.NETWORK else None
+        return "" if found is None or found.is_loopback else str(found)
+
+    def unperformed(self, failure: Failure, detail: str, at: int) -> Resolution:
+        """The observation of this step where it could not be performed, `at` milliseconds into the measurement."""
+        return Resolution(
+            name=self.name,
+            rrtype=self.rrtype,
+            resolver=resolver_label(self.resolver),
+            trust=self.trust,
+            **self._observed(failure, detail, at),
+        )
 
 
-class Connect(msgspec.Struct, frozen=True, kw_only=True):
+class _AddressStep(_StepBase, frozen=True, kw_only=True):
+    address: str
+
+    @property
+    def capture_address(self) -> str:
+        """The address that the step connects to."""
+        return self.address
+
+
+class Connect(_AddressStep, frozen=True, kw_only=True):
     """Open a TCP connection and close it."""
 
-    address: str
     port: int
-    position: StepPosition = StepPosition()
+
+    def unperformed(self, failure: Failure, detail: str, at: int) -> Connection:
+        """The observation of this step where it could not be performed, `at` milliseconds into the measurement."""
+        return Connection(address=self.address, port=self.port, **self._observed(failure, detail, at))
 
 
-class Handshake(msgspec.Struct, frozen=True, kw_only=True):
+class Handshake(_AddressStep, frozen=True, kw_only=True):
     """Connect, then a TLS handshake with this server name, then close.
 
     Attributes:
-        sni: the name sent and, unless the purpose forbids it, verified.
+        sni: the server name, and the name that the certificate is verified for.
         verify: whether a certificate that does not verify ends the handshake.
         alpn: protocols offered, in order.
-        segment: the largest TCP segment the server is asked to send, in octets; 0 for the usual.
+        segment: the largest TCP segment that the server is asked to send, in octets; 0 for the usual.
     """
 
-    address: str
     port: int
     sni: str
     verify: bool = True
     alpn: tuple[str, ...] = ("http/1.1",)
     segment: int = 0
-    position: StepPosition = StepPosition()
+
+    def unperformed(self, failure: Failure, detail: str, at: int) -> TlsHandshake:
+        """The observation of this step where it could not be performed, `at` milliseconds into the measurement."""
+        return TlsHandshake(address=self.address, port=self.port, sni=self.sni, **self._observed(failure, detail, at))
 
 
-class Fetch(msgspec.Struct, frozen=True, kw_only=True):
+class Fetch(_AddressStep, frozen=True, kw_only=True):
     """Connect, TLS where the URL is https, one GET, all in one connection; redirects are not followed here.
 
     Attributes:
         url: absolute URL without fragment. Its host is the server name and the Host header.
-        address: the address to connect to in place of resolving the host.
-        sni: the server name where it is to be another than the URL's host: the same page in the wrapping of another
-            name.
-        verify: whether a certificate that does not verify ends the step (false for a request under a neutral name).
-        segment: the largest TCP segment the server is asked to send, in octets; 0 for the usual.
+        address: connected to in place of resolving the host.
+        sni: the server name, where it differs from the URL's host; empty otherwise.
+        verify: whether a certificate that does not verify ends the step.
+        segment: the largest TCP segment that the server is asked to send, in octets; 0 for the usual.
     """
 
     url: str
-    address: str
     sni: str = ""
     verify: bool = True
     segment: int = 0
-    position: StepPosition = StepPosition()
+
+    def unperformed(self, failure: Failure, detail: str, at: int) -> Exchange:
+        """The observation of this step where it could not be performed, `at` milliseconds into the measurement."""
+        return Exchange(url=self.url, address=self.address, **self._observed(failure, detail, at))
 
 
-class Send(msgspec.Struct, frozen=True, kw_only=True):
+class Send(_AddressStep, frozen=True, kw_only=True):
     """Connect, TLS, then padded HEAD requests one after another, until 64 KiB of them were answered in one connection.
 
     Attributes:
         url: absolute https URL without fragment. Its host is the Host header.
-        address: the address to connect to in place of resolving the host.
-        sni: the server name where it is to be another than the URL's host.
+        address: connected to in place of resolving the host.
+        sni: the server name, where it differs from the URL's host; empty otherwise.
         verify: whether a certificate that does not verify ends the step.
     """
 
     url: str
-    address: str
     sni: str = ""
     verify: bool = True
-    position: StepPosition = StepPosition()
+
+    def unperformed(self, failure: Failure, detail: str, at: int) -> Sending:
+        """The observation of this step where it could not be performed, `at` milliseconds into the measurement."""
+        fields = self._observed(failure, detail, at)
+        return Sending(url=self.url, address=self.address, sni=self.sni, opened=False, **fields)
 
 
-class QuicHandshake(msgspec.Struct, frozen=True, kw_only=True):
-    """A QUIC handshake with this server name; where it succeeds, a look whether the same tuple still works later.
+class QuicHandshake(_AddressStep, frozen=True, kw_only=True):
+    """A QUIC handshake with this server name; where it succeeds, a later check that the same ports still work.
 
     Attributes:
-        sni: the name sent and, unless the purpose forbids it, verified.
+        sni: the server name, and the name that the certificate is verified for.
         verify: whether a certificate that does not verify ends the handshake.
         later: seconds after the handshake at which a PING must still be answered on the same addresses and ports; 0
-            for no such look. The GFW reads the Initial and drops what follows it only after about 110 ms, half of the
+            for no such check. The GFW reads the Initial and drops what follows it only after about 110 ms, half of the
             time later (USENIX'25), so the handshake itself may pass.
     """
 
-    address: str
     port: int
     sni: str
     verify: bool = True
     later: float = 5.0
-    position: StepPosition = StepPosition()
+
+    def unperformed(self, failure: Failure, detail: str, at: int) -> QuicExchange:
+        """The observation of this step where it could not be performed, `at` milliseconds into the measurement."""
+        return QuicExchange(address=self.address, port=self.port, sni=self.sni, **self._observed(failure, detail, at))
 
 
-class Said(StrEnum):
-    """What a trace says to find out where it is objected to."""
+class Trace(_AddressStep, frozen=True, kw_only=True):
+    """Send one message with a limited TTL and see who answers.
 
-    HELLO = "tls"
-    """A ClientHello."""
-    REQUEST = "http"
-    """A request in clear."""
-    QUERY = "dns"
-    """A plain DNS query."""
-
-
-class Trace(msgspec.Struct, frozen=True, kw_only=True):
-    """Say something in a packet that only so many routers pass on; see who answers.
-
-    TCP is connected at full reach first, so that only the words themselves are limited.
+    A TCP connection is opened with the full TTL first, so that only the message itself is limited.
 
     Attributes:
-        said: what is said.
-        name: the server name, the URL, or the name that is asked for.
-        ttl: of the packets that carry it, 1 to 255: the router that counts it down to nothing drops it.
+        payload: the kind of message.
+        name: the server name, the URL, or the name to resolve.
+        ttl: of the packets that carry the message, 1 to 255; the router that counts it down to zero drops the packet.
         rrtype: of a query.
     """
 
-    said: Said
-    address: str
+    payload: TracePayload
     port: int
     name: str
     ttl: int
     rrtype: str = "A"
-    position: StepPosition = StepPosition()
+
+    def unperformed(self, failure: Failure, detail: str, at: int) -> TraceReply:
+        """The observation of this step where it could not be performed, `at` milliseconds into the measurement."""
+        return TraceReply(
+            payload=self.payload,
+            address=self.address,
+            port=self.port,
+            name=self.name,
+            ttl=self.ttl,
+            opened=False,
+            **self._observed(failure, detail, at),
+        )
 
 
 Step = Resolve | Connect | Handshake | Fetch | Send | QuicHandshake | Trace

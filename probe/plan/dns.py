@@ -8,9 +8,9 @@ addresses does, to see whether there is a certificate to be shown at all.
 from __future__ import annotations
 
 from probe.model.failure import Failure
-from probe.model.hop import CUT_FAILURES
+from probe.model.hop import CUT_FAILURES, StepPosition
 from probe.model.observation import Observation
-from probe.model.step import Handshake, Step, StepPosition
+from probe.model.step import Handshake, Step
 from probe.model.target import DnsTarget
 from probe.plan.candidates import fit
 from probe.plan.context import PlanContext

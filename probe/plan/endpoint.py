@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from probe.model.hop import Subject
-from probe.model.step import Connect, Purpose, StepPosition
+from probe.model.hop import Purpose, StepPosition, Subject
+from probe.model.step import Connect
 from probe.model.target import TcpTarget, TlsTarget
 from probe.plan.context import PlanContext
 from probe.plan.hop import PlanHop

@@ -25,9 +25,9 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from probe.model.failure import Failure
-from probe.model.hop import CUT_FAILURES, NO_ANSWER_FAILURES, Layer, LayerFailure, Subject
+from probe.model.hop import CUT_FAILURES, NO_ANSWER_FAILURES, Layer, LayerFailure, Purpose, StepPosition, Subject
 from probe.model.observation import Conversation, Observation
-from probe.model.step import Connect, Fetch, Handshake, Purpose, QuicHandshake, Step, StepPosition
+from probe.model.step import Connect, Fetch, Handshake, QuicHandshake, Step
 from probe.model.target import bracketed
 from probe.plan import transfer
 from probe.plan.context import PlanContext

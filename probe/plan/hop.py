@@ -20,9 +20,10 @@ from itertools import zip_longest
 
 from probe.model.address import parse_address
 from probe.model.failure import OWN_FAULTS, Failure
-from probe.model.hop import CUT_FAILURES, Layer, LayerFailure, Subject
+from probe.model.hop import CUT_FAILURES, Layer, LayerFailure, Purpose, StepPosition, Subject
 from probe.model.observation import Exchange, Observation
-from probe.model.step import Fetch, Handshake, Purpose, QuicHandshake, Resolve, Step, StepPosition, Trust
+from probe.model.resolver import Trust
+from probe.model.step import Fetch, Handshake, QuicHandshake, Resolve, Step
 from probe.plan import followup, transfer
 from probe.plan.candidates import fit
 from probe.plan.context import PlanContext

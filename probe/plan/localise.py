@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from probe.model.failure import OWN_FAULTS, Failure
+from probe.model.hop import Purpose, StepPosition
 from probe.model.location import REACTIONS
-from probe.model.observation import Exchange, LateAnswer, Observation, TlsHandshake, Traced
-from probe.model.step import Purpose, Said, Step, StepPosition, Trace, Trust
+from probe.model.observation import Exchange, LateAnswer, Observation, TlsHandshake, TracePayload, TraceReply
+from probe.model.resolver import PlainResolver, Trust
+from probe.model.step import Step, Trace
 from probe.model.target import DEFAULT_PORTS, bracketed
 from probe.model.verdict import Cause, Verdict
 from probe.plan.context import PlanContext
@@ -37,11 +39,11 @@ class TraceTarget:
     """What is objected to, and how.
 
     Attributes:
-        said, address, port, name, rrtype: as in the step.
+        payload, address, port, name, rrtype: as in the step.
         silent: it vanishes; else somebody answers in the server's place.
     """
 
-    said: Said
+    payload: TracePayload
     address: str
     port: int
     name: str
@@ -68,7 +70,9 @@ def _target(cause: Cause | None, seen: Observation) -> TraceTarget | None:
     match seen:
         case TlsHandshake() if seen.sni and cause in _TLS and seen.failure is _TLS[cause] and not seen.acked:
             silent = seen.failure is Failure.TIMEOUT
-            return TraceTarget(said=Said.HELLO, address=seen.address, port=seen.port, name=seen.sni, silent=silent)
+            return TraceTarget(
+                payload=TracePayload.HELLO, address=seen.address, port=seen.port, name=seen.sni, silent=silent
+            )
         case Exchange() if seen.url.startswith("http:"):
             if not (cause is Cause.HTTP_BLOCKPAGE and seen.status) and _HTTP.get(cause) is not seen.failure:  # type: ignore[arg-type]
                 return None
@@ -76,15 +80,19 @@ def _target(cause: Cause | None, seen: Observation) -> TraceTarget | None:
                 return None
             port = urlsplit(seen.url).port or DEFAULT_PORTS["http"]
             silent = cause is Cause.HTTP_TIMEOUT
-            return TraceTarget(said=Said.REQUEST, address=seen.address, port=port, name=seen.url, silent=silent)
-        case LateAnswer() if cause is Cause.DNS_INJECTED and seen.trust is Trust.NETWORK:
-            transport, _, rest = seen.resolver.partition(":")
-            host, _, port_text = rest.rpartition(":")
-            if transport != "udp" or not port_text.isdecimal():
-                return None  # a resolver on the vantage's own network is not named in evidence, nor traced
-            address = host.removeprefix("[").removesuffix("]")
             return TraceTarget(
-                said=Said.QUERY, address=address, port=int(port_text), name=seen.name, rrtype=seen.rrtype
+                payload=TracePayload.REQUEST, address=seen.address, port=port, name=seen.url, silent=silent
+            )
+        case LateAnswer() if cause is Cause.DNS_INJECTED and seen.trust is Trust.NETWORK:
+            server = PlainResolver.parse(seen.resolver)
+            if server is None or server.transport != "udp":
+                return None  # a resolver on the vantage's own network is not named in evidence, nor traced
+            return TraceTarget(
+                payload=TracePayload.QUERY,
+                address=server.address,
+                port=server.port,
+                name=seen.name,
+                rrtype=seen.rrtype,
             )
     return None
 
@@ -110,7 +118,7 @@ class TracePlan(Plan):
     def observed(self, step: Step, seen: Observation) -> None:
         """One try is over."""
         assert isinstance(step, Trace)  # noqa: S101 - this plan asks for nothing else
-        assert isinstance(seen, Traced)  # noqa: S101 - and is told of nothing else
+        assert isinstance(seen, TraceReply)  # noqa: S101 - and is told of nothing else
         if step.position.purpose is not Purpose.SUBJECT or not seen.opened or seen.failure in OWN_FAULTS:
             return
         if self._target.silent and seen.failure in REACTIONS:
@@ -142,13 +150,19 @@ class TracePlan(Plan):
         name = one.name if purpose is Purpose.SUBJECT else self._other()
         position = StepPosition(purpose=purpose)
         step = Trace(
-            said=one.said, address=one.address, port=one.port, name=name, ttl=ttl, rrtype=one.rrtype, position=position
+            payload=one.payload,
+            address=one.address,
+            port=one.port,
+            name=name,
+            ttl=ttl,
+            rrtype=one.rrtype,
+            position=position,
         )
         self.queue.add(step, self)
 
     def _other(self) -> str:
         """Nobody's name, said in the same way."""
-        if self._target.said is not Said.REQUEST:
+        if self._target.payload is not TracePayload.REQUEST:
             return self._context.random_name
         parts = urlsplit(self._target.name)
         port = f":{parts.port}" if parts.port else ""

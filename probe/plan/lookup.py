@@ -21,8 +21,10 @@ from collections.abc import Callable
 
 from probe.model.address import is_bogon
 from probe.model.failure import Failure
+from probe.model.hop import Purpose, StepPosition
 from probe.model.observation import LateAnswer, Observation, Resolution
-from probe.model.step import Purpose, Resolve, Step, StepPosition, Trust
+from probe.model.resolver import Trust
+from probe.model.step import Resolve, Step
 from probe.plan.context import PlanContext
 from probe.plan.plan import StepQueue
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from probe.model.address import parse_address
-from probe.model.hop import Subject
-from probe.model.step import StepPosition
+from probe.model.hop import StepPosition, Subject
 from probe.model.target import QuicTarget
 from probe.plan.candidates import choose
 from probe.plan.context import PlanContext

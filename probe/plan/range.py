@@ -21,9 +21,10 @@ from __future__ import annotations
 import ipaddress
 
 from probe.model.failure import OWN_FAULTS, Failure
-from probe.model.hop import NO_ANSWER_FAILURES
+from probe.model.hop import NO_ANSWER_FAILURES, Purpose, StepPosition
 from probe.model.observation import Observation, Resolution, TlsHandshake
-from probe.model.step import Connect, Handshake, Purpose, Resolve, Step, StepPosition, Trust
+from probe.model.resolver import Trust
+from probe.model.step import Connect, Handshake, Resolve, Step
 from probe.model.target import RangeTarget
 from probe.plan import sampling
 from probe.plan.context import PlanContext

@@ -13,8 +13,9 @@ from collections.abc import Iterable
 from itertools import chain, zip_longest
 from urllib.parse import urlsplit
 
+from probe.model.hop import Purpose, StepPosition
 from probe.model.observation import Exchange
-from probe.model.step import Fetch, Purpose, Step, StepPosition
+from probe.model.step import Fetch, Step
 from probe.model.target import bracketed
 
 SLOW = 50_000

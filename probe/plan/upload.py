@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
+from probe.model.hop import Purpose, StepPosition
 from probe.model.observation import Exchange, Observation, Sending
-from probe.model.step import Purpose, Send, Step, StepPosition
+from probe.model.step import Send, Step
 from probe.model.verdict import Status, Verdict
 from probe.plan.context import PlanContext
 from probe.plan.plan import Plan

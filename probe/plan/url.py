@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from probe.errors import TargetError
 from probe.model.address import is_bogon, parse_address
-from probe.model.hop import Subject
+from probe.model.hop import StepPosition, Subject
 from probe.model.observation import Exchange
-from probe.model.step import StepPosition
 from probe.model.target import DomainTarget, UrlTarget, parse
 from probe.plan.candidates import choose
 from probe.plan.context import PlanContext

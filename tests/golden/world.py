@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 
 from probe.measure.page_sample import is_sampled, page_sample
 from probe.model.failure import Failure
+from probe.model.flow import Flow
+from probe.model.hop import Purpose
 from probe.model.observation import (
-    ENOUGH_FLOW,
     Certificate,
     Connection,
     Exchange,
-    Flow,
     LateAnswer,
     Observation,
     QuicExchange,
@@ -29,7 +29,8 @@ from probe.model.observation import (
     Sending,
     TlsHandshake,
 )
-from probe.model.step import Connect, Fetch, Handshake, Purpose, QuicHandshake, Resolve, Send, Step, Trust
+from probe.model.resolver import Trust
+from probe.model.step import Connect, Fetch, Handshake, QuicHandshake, Resolve, Send, Step
 from probe.model.target import UrlTarget, parse
 from probe.plan import Plan
 
@@ -319,7 +320,7 @@ class World:
             sent=found.sent,
             answers=found.sent // 4_500,
             status=200 if found.sent else 0,
-            complete=found.sent >= ENOUGH_FLOW,
+            complete=found.sent >= MAX_FREEZE_BYTES,
             stall=found.stall,
             quiet=found.quiet,
             **fields,

@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from probe.model.failure import Failure
+from probe.model.hop import Purpose
 from probe.model.observation import (
     Connection,
     Exchange,
@@ -17,9 +18,10 @@ from probe.model.observation import (
     Resolution,
     Sending,
     TlsHandshake,
-    Traced,
+    TracePayload,
+    TraceReply,
 )
-from probe.model.step import Purpose, Said, Trust
+from probe.model.resolver import Trust
 from probe.model.verdict import ControlFacts, ControlPage, Verdict
 
 MAX_STEPS = 60
@@ -55,7 +57,7 @@ PURPOSE = {
     Purpose.OTHER: "another name that exists",
     Purpose.RELAY: "where nothing listens",
 }
-SAID = {Said.HELLO: "hello", Said.REQUEST: "request", Said.QUERY: "query"}
+SAID = {TracePayload.HELLO: "hello", TracePayload.REQUEST: "request", TracePayload.QUERY: "query"}
 
 
 class EvidenceRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,8 +163,8 @@ def _step(seen: Observation, control: ControlFacts | None) -> EvidenceRow:
             said = f"{seen.sent} bytes in {seen.answers} requests were answered"
             row = _row("SEND", asked, seen, f"{said}, after {seen.took} ms")
             return row if seen.failure is None else replace(row, here=plain(f"{row.here}; {said}"))
-        case Traced():
-            asked = f"{SAID[seen.said]} for {seen.name} to {seen.address}, within reach of {seen.ttl} routers"
+        case TraceReply():
+            asked = f"{SAID[seen.payload]} for {seen.name} to {seen.address}, within reach of {seen.ttl} routers"
             return _row("PATH", asked, seen, f"answered after {seen.took} ms")
         case QuicExchange():
             asked = f"ping {seen.gap} ms after the handshake" if seen.gap else f"Initial for {seen.sni}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from probe.model.failure import Failure
-from probe.model.observation import Flow
+from probe.model.flow import Flow
 from probe.model.verdict import VantageState
 from tests.golden.scenario import HTTP, NAME, URL, Scenario, world
 from tests.golden.world import Page, Sent

@@ -15,7 +15,7 @@ from probe.clock import Clock
 from probe.formats.batch import Batch, ReportedChange, ReportedStatus, RoundReport, encode, signed_bytes
 from probe.model.event import Network
 from probe.model.observation import Exchange, Resolution, TlsHandshake
-from probe.model.step import Trust
+from probe.model.resolver import Trust
 from probe.model.transition import Transition
 from probe.model.verdict import Cause, ControlFacts, Evidence, Status, Vantage, VantageState, Verdict
 

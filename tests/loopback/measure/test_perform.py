@@ -15,7 +15,8 @@ from probe.measure.perform import perform
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
 from probe.model.observation import Connection, Exchange, LateAnswer, Observation, Resolution
-from probe.model.step import Connect, Fetch, Handshake, Resolve, Step, Trust
+from probe.model.resolver import Trust
+from probe.model.step import Connect, Fetch, Handshake, Resolve, Step
 from tests.loopback.tiny_servers import answer, page_of, reply_to, resolving, server_context, serving, silent
 
 
@@ -39,7 +40,7 @@ class Script:
 
     def finish(self, step: Step) -> None:
         """Note it."""
-        self.told.append("over")
+        self.told.append("finish")
 
 
 def connect(port: int) -> Connect:
@@ -54,9 +55,9 @@ async def test_it_says_when_nothing_is_left_but_to_listen(tools: Tools) -> None:
     async with serving(silent) as open_port, resolving(lambda query: [(0, reply_to(query, "127.0.0.1"))]) as (_, port):
         first = Resolve(name="lab.example", rrtype="A", resolver=f"udp:127.0.0.1:{port}", trust=Trust.NETWORK)
         plan = Script(first, react=lambda seen: [connect(open_port)] if isinstance(seen, Resolution) else [])
-        await perform(plan, tools, listening=lambda: said.append(plan.told.count("over")))
+        await perform(plan, tools, listening=lambda: said.append(plan.told.count("finish")))
 
-    assert (said, plan.told.count("over")) == ([1], 2)
+    assert (said, plan.told.count("finish")) == ([1], 2)
 
 
 async def test_a_plan_is_told_at_once_and_asks_for_more_while_its_step_goes_on(tools: Tools) -> None:
@@ -71,7 +72,7 @@ async def test_a_plan_is_told_at_once_and_asks_for_more_while_its_step_goes_on(t
         seen = await perform(plan, tools)
 
     assert [type(one) for one in seen] == [Resolution, Connection, LateAnswer]
-    assert plan.told == ["Resolution", "Connection", "over", "LateAnswer", "over"]
+    assert plan.told == ["Resolution", "Connection", "finish", "LateAnswer", "finish"]
     assert seen[2].at + seen[2].took >= seen[1].at + 200
 
 
@@ -90,7 +91,7 @@ async def test_a_fault_of_ours_in_a_step_is_an_observation_and_the_others_go_on(
 
     assert {one.failure for one in seen} == {None, Failure.BUG}
     assert "KeyError" in next(one.detail for one in seen if one.failure)
-    assert plan.told.count("over") == 2
+    assert plan.told.count("finish") == 2
 
 
 async def test_a_fault_in_the_plan_itself_gets_out(tools: Tools) -> None:

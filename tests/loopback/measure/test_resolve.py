@@ -12,7 +12,8 @@ from probe.measure.resolve import resolve
 from probe.measure.tools import Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import LateAnswer, Observation, Resolution
-from probe.model.step import Resolve, Trust
+from probe.model.resolver import Trust
+from probe.model.step import Resolve
 from tests.loopback.tiny_servers import Resolver, Talk, reply_to, resolving, server_context, serving
 
 

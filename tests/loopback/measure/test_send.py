@@ -20,8 +20,10 @@ from probe.measure.send import MAX_ANSWER_BYTES, PADDING_BYTES, send
 from probe.measure.tools import Timestamps, Tools
 from probe.model.address import Family
 from probe.model.failure import Failure
-from probe.model.observation import ENOUGH_FLOW, Exchange, Observation, Sending
-from probe.model.step import Purpose, Send
+from probe.model.flow import MAX_FREEZE_BYTES
+from probe.model.hop import Purpose
+from probe.model.observation import Exchange, Observation, Sending
+from probe.model.step import Send
 from probe.model.target import parse
 from probe.model.verdict import Cause, Status, Verdict
 from probe.plan.context import PlanContext
@@ -77,11 +79,11 @@ async def test_sixty_four_kib_are_sent_in_one_connection_and_all_of_it_is_answer
         one = await sent(port, tools)
 
     assert (one.complete, one.failure, one.status, one.answers) == (True, None, 200, len(heard))
-    assert ENOUGH_FLOW <= one.sent == sum(map(len, heard)) < ENOUGH_FLOW + 2 * PADDING_BYTES
+    assert MAX_FREEZE_BYTES <= one.sent == sum(map(len, heard)) < MAX_FREEZE_BYTES + 2 * PADDING_BYTES
     assert heard[0].startswith(f"HEAD /a?b HTTP/1.1\r\nHost: lab.example:{port}\r\nUser-Agent: Mozilla/5.0".encode())
     assert all(PADDING_BYTES < len(words) < PADDING_BYTES + 1_000 for words in heard)
     assert b"probe" not in heard[0].lower()
-    assert tools.pace.budget.bytes_read > ENOUGH_FLOW
+    assert tools.pace.budget.bytes_read > MAX_FREEZE_BYTES
 
 
 async def test_another_name_goes_into_the_hello_and_not_into_the_request(tools: Tools, ca: trustme.CA) -> None:

@@ -12,18 +12,20 @@ import pytest
 from probe.measure.tools import Timestamps, Tools
 from probe.measure.trace import trace
 from probe.model.failure import Failure
-from probe.model.observation import Observation, Traced
-from probe.model.step import Said, Trace
+from probe.model.observation import Observation, TracePayload, TraceReply
+from probe.model.step import Trace
 from tests.loopback.tiny_servers import Talk, abort, serving, silent
 
 
-async def traced(port: int, tools: Tools, said: Said = Said.HELLO, name: str = "lab.example", **more: object) -> Traced:
+async def traced(
+    port: int, tools: Tools, payload: TracePayload = TracePayload.HELLO, name: str = "lab.example", **more: object
+) -> TraceReply:
     """One try."""
     seen: list[Observation] = []
-    step = Trace(said=said, address="127.0.0.1", port=port, name=name, ttl=3, **more)  # type: ignore[arg-type]
+    step = Trace(payload=payload, address="127.0.0.1", port=port, name=name, ttl=3, **more)  # type: ignore[arg-type]
     await trace(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)
     (one,) = seen
-    assert isinstance(one, Traced)
+    assert isinstance(one, TraceReply)
     return one
 
 
@@ -61,7 +63,7 @@ async def test_a_request_is_said_as_a_fetch_says_it(tools: Tools) -> None:
     """Path, query and port; the headers of a browser."""
     heard: list[bytes] = []
     async with serving(replying(b"HTTP/1.1 200 OK\r\n\r\n", heard)) as port:
-        one = await traced(port, tools, Said.REQUEST, f"http://lab.example:{port}/a?b")
+        one = await traced(port, tools, TracePayload.REQUEST, f"http://lab.example:{port}/a?b")
 
     assert one.failure is None
     assert heard[0].startswith(f"GET /a?b HTTP/1.1\r\nHost: lab.example:{port}\r\nUser-Agent: Mozilla/".encode())
@@ -122,7 +124,7 @@ async def test_a_query_is_sent_twice_and_any_answer_under_its_id_counts(answers:
     transport, resolver = await loop.create_datagram_endpoint(lambda: _Resolver(answers), local_addr=("127.0.0.1", 0))
     try:
         async with Tools(1.2) as tools:
-            one = await traced(transport.get_extra_info("sockname")[1], tools, Said.QUERY)
+            one = await traced(transport.get_extra_info("sockname")[1], tools, TracePayload.QUERY)
     finally:
         transport.close()
 
@@ -135,6 +137,6 @@ async def test_a_query_to_a_closed_port_is_unreachable(tools: Tools) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    one = await traced(port, tools, Said.QUERY)
+    one = await traced(port, tools, TracePayload.QUERY)
 
     assert one.failure is Failure.UNREACHABLE

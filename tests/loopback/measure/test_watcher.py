@@ -8,39 +8,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from probe.measure import watcher
 from probe.measure.watcher import Watcher
+from probe.model.hop import Purpose, StepPosition
 from probe.model.observation import Connection, Exchange, Observation, Resolution, TlsHandshake
 from probe.model.packets import PacketTrace
-from probe.model.step import Connect, Fetch, Purpose, Resolve, Step, StepPosition, Trust
+from probe.model.resolver import Trust
+from probe.model.step import Connect
 from tests import required
 
 ROOT = Path(__file__).parents[3]
 A = "151.101.1.10"
-
-
-def ask(resolver: str, trust: Trust = Trust.NETWORK) -> Resolve:
-    """A question."""
-    return Resolve(name="news.example.org", rrtype="A", resolver=resolver, trust=trust)
-
-
-@pytest.mark.parametrize(
-    ("step", "address"),
-    [
-        (Connect(address=A, port=443), A),
-        (Fetch(url="https://news.example.org/", address="2a04:4e42::10"), "2a04:4e42::10"),
-        (ask("udp:95.165.1.1:53"), "95.165.1.1"),
-        (ask("udp:[2a02:2168::35]:53"), "2a02:2168::35"),
-        (ask("udp:127.0.0.53:53"), ""),
-        (ask("system", Trust.SYSTEM), ""),
-        (ask("https://9.9.9.9/dns-query", Trust.TRUSTED), ""),
-    ],
-)
-def test_what_is_watched_is_where_packets_go_in_clear(step: Step, address: str) -> None:
-    """Not this host itself, and nobody who is asked through TLS."""
-    assert watcher._address(step) == address
 
 
 def said(name: str, purpose: Purpose = Purpose.SUBJECT) -> TlsHandshake:
@@ -48,19 +26,18 @@ def said(name: str, purpose: Purpose = Purpose.SUBJECT) -> TlsHandshake:
     return TlsHandshake(address=A, port=443, sni=name, purpose=purpose)
 
 
-@pytest.mark.parametrize(
-    ("seen", "name"),
-    [
-        (said("news.example.org"), "news.example.org"),
-        (said("neutral.com", Purpose.NEUTRAL), ""),
-        (Exchange(url="http://news.example.org:8080/a", address=A), "news.example.org"),
-        (Resolution(name="n.example", rrtype="A", resolver="network", trust=Trust.NETWORK), "n.example"),
-        (Resolution(name="n.example", rrtype="A", resolver="tls://9.9.9.9", trust=Trust.TRUSTED), ""),
-        (Connection(address=A, port=443), ""),
-    ],
-)
-def test_conversations_are_found_by_the_subjects_own_names(seen: Observation, name: str) -> None:
-    assert watcher._name(seen) == name
+def test_conversations_are_found_by_the_subjects_own_names() -> None:
+    """Each once, in order; names of ours and observations without a name are left out."""
+    seen: list[Observation] = [
+        Connection(address=A, port=443),
+        said("news.example.org"),
+        said("neutral.com", Purpose.NEUTRAL),
+        Exchange(url="http://other.example:8080/a", address=A),
+        said("news.example.org"),
+        Resolution(name="n.example", rrtype="A", resolver="tls://9.9.9.9", trust=Trust.TRUSTED),
+    ]
+
+    assert watcher._subject_names(seen) == ("news.example.org", "other.example")
 
 
 def test_a_resolver_on_the_own_network_is_not_named() -> None:

@@ -18,7 +18,7 @@ from probe.measure.anchors import AnchorWatch
 from probe.measure.tools import Tools
 from probe.model.address import Family
 from probe.model.location import Location
-from probe.model.observation import Connection, Traced
+from probe.model.observation import Connection, TraceReply
 from probe.model.target import parse
 from probe.model.verdict import Cause, Status, VantageState, Verdict
 from probe.session import measurement as measuring
@@ -158,7 +158,7 @@ async def test_a_blocked_name_is_localised_from_a_given_re_test_on(
         text = f"tls://127.0.0.1:{port}/suspect.example"
         verdict = await measure_target(text, parse(text), around(tools, localise=localise), attempt=attempt)
 
-    traces = [one for one in verdict.evidence.observations if isinstance(one, Traced)]
+    traces = [one for one in verdict.evidence.observations if isinstance(one, TraceReply)]
     assert (verdict.status, verdict.causes[0]) == (Status.BLOCKED, Cause.TLS_RESET)
     assert [one.ttl for one in traces] == ([8, 4, 2, 1, 1] if searches else [])
     assert verdict.evidence.location == (Location(routers=0, server=True) if searches else None)

@@ -19,8 +19,8 @@ from probe.detect.replay import BadVerdictLine, replay
 from probe.errors import StorageError
 from probe.formats import jsonlines
 from probe.model.failure import Failure
+from probe.model.hop import Purpose
 from probe.model.observation import TlsHandshake
-from probe.model.step import Purpose
 from probe.model.target import Target
 from probe.model.transition import Transition
 from probe.model.verdict import AnchorKind, AnchorLook, Cause, Evidence, Status, Vantage, VantageState, Verdict

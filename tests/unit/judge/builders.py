@@ -8,16 +8,9 @@ from typing import Any
 from probe.judge.evidence_hop import EvidenceHop, hops_of
 from probe.judge.evidence_view import EvidenceView
 from probe.model.failure import Failure
-from probe.model.observation import (
-    Certificate,
-    Connection,
-    Exchange,
-    LateAnswer,
-    Observation,
-    Resolution,
-    TlsHandshake,
-)
-from probe.model.step import Purpose, Trust
+from probe.model.hop import Purpose
+from probe.model.observation import Certificate, Connection, Exchange, LateAnswer, Observation, Resolution, TlsHandshake
+from probe.model.resolver import Trust
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, ControlPage, Evidence, Status, VantageState
 

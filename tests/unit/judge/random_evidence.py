@@ -7,20 +7,22 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 
 from probe.model.failure import Failure
+from probe.model.flow import Flow
+from probe.model.hop import Purpose
 from probe.model.observation import (
     Certificate,
     Connection,
     Exchange,
-    Flow,
     LateAnswer,
     Observation,
     QuicExchange,
     Resolution,
     Sending,
     TlsHandshake,
-    Traced,
+    TracePayload,
+    TraceReply,
 )
-from probe.model.step import Purpose, Said, Trust
+from probe.model.resolver import Trust
 from probe.model.verdict import (
     Cause,
     ControlFacts,
@@ -141,9 +143,9 @@ KINDS: dict[type, st.SearchStrategy[Observation]] = {
         **_WHERE,
         **_PLACE,
     ),
-    Traced: st.builds(
-        Traced,
-        said=st.sampled_from(Said),
+    TraceReply: st.builds(
+        TraceReply,
+        payload=st.sampled_from(TracePayload),
         port=st.sampled_from((53, 80, 443)),
         name=st.sampled_from(NAMES),
         ttl=st.integers(1, 4),

@@ -9,9 +9,8 @@ import pytest
 
 from probe.judge.control import MAX_CONTROL_AGE, ControlOutcome, facts, hits, misses, outcome, page_of, used
 from probe.model.failure import Failure
-from probe.model.hop import Subject, subject_of_url
+from probe.model.hop import Purpose, Subject, subject_of_url
 from probe.model.observation import Connection, Observation, TlsHandshake
-from probe.model.step import Purpose
 from probe.model.target import parse
 from probe.model.verdict import Cause, ControlFacts, Evidence, Status, Vantage, VantageState, Verdict
 from tests.unit.judge.builders import HTTP, NAME, TIME, URL, A, B, control, http, page, said, served, tcp, tls

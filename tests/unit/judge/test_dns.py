@@ -8,8 +8,8 @@ import pytest
 
 from probe.judge import dns
 from probe.model.failure import Failure
+from probe.model.hop import Purpose
 from probe.model.observation import Observation
-from probe.model.step import Purpose
 from probe.model.verdict import Cause, Status
 from tests.unit.judge.builders import FORGED, V6, A, control, hop_of, late, said, served, tcp, tls, tries
 

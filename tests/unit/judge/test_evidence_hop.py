@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from probe.judge.evidence_hop import hops_of
 from probe.model.failure import Failure
-from probe.model.hop import Layer, LayerFailure
-from probe.model.step import Purpose
+from probe.model.hop import Layer, LayerFailure, Purpose
 from tests.unit.judge.builders import (
     FORGED,
     NAME,

@@ -9,8 +9,8 @@ import pytest
 from probe.judge.evidence_hop import hops_of
 from probe.judge.findings import Findings, findings_of
 from probe.model.failure import Failure
+from probe.model.hop import Purpose
 from probe.model.observation import Observation
-from probe.model.step import Purpose
 from tests.unit.judge.builders import (
     FORGED,
     HTTP,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from probe.judge.hops import chains
-from probe.model.hop import MAX_REDIRECTS, Subject, subject_of_url
+from probe.model.hop import MAX_REDIRECTS, Purpose, Subject, subject_of_url
 from probe.model.observation import Observation
-from probe.model.step import Purpose
 from probe.model.target import parse
 from tests.unit.judge.builders import FORGED, HTTP, NAME, URL, A, B, http, said, served, tcp, tls
 

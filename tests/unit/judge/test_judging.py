@@ -13,8 +13,7 @@ from probe.errors import TargetError
 from probe.judge import RULES, again, judge, verdict
 from probe.model.failure import Failure
 from probe.model.location import Location
-from probe.model.observation import Connection, Observation, Traced
-from probe.model.step import Said
+from probe.model.observation import Connection, Observation, TracePayload, TraceReply
 from probe.model.target import parse
 from probe.model.verdict import Evidence, Status, Vantage, VantageState, Verdict
 from tests.unit.judge.builders import HTTP, NAME, NEUTRAL, URL, A, http, said, served, tcp, tls, tries
@@ -41,7 +40,7 @@ def test_any_evidence_has_a_judgment_and_judging_it_again_changes_nothing(made: 
 def test_no_rule_reads_a_trace(made: Verdict) -> None:
     """Without them the same is said, but for where on the path it is blocked."""
     judged = again(made)
-    seen = tuple(one for one in made.evidence.observations if not isinstance(one, Traced))
+    seen = tuple(one for one in made.evidence.observations if not isinstance(one, TraceReply))
 
     without = again(replace(made, evidence=replace(made.evidence, observations=seen)))
 
@@ -170,7 +169,7 @@ def test_a_verdict_says_where_on_the_path_a_target_is_blocked(
     seen: tuple[Observation, ...], location: Location | None
 ) -> None:
     """Of one that is not, the traces say nothing."""
-    trace = Traced(said=Said.HELLO, address=A, port=443, name=NAME, ttl=1, failure=Failure.RESET)
+    trace = TraceReply(payload=TracePayload.HELLO, address=A, port=443, name=NAME, ttl=1, failure=Failure.RESET)
     evidence = Evidence(observations=(said("network", A), *seen, trace))
 
     made = verdict(time=TIME, text=URL, target=parse(URL), evidence=evidence, vantage=ONLINE)

@@ -8,8 +8,9 @@ import pytest
 
 from probe.judge.name_answers import NameAnswers
 from probe.model.failure import Failure
+from probe.model.hop import Purpose
 from probe.model.observation import Observation
-from probe.model.step import Purpose, Trust
+from probe.model.resolver import Trust
 from probe.model.verdict import ControlFacts
 from tests.unit.judge.builders import FORGED, NAME, V6, A, B, control, late, said, tcp
 

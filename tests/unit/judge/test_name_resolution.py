@@ -11,7 +11,7 @@ from probe.judge.name_answers import NameAnswers
 from probe.judge.name_resolution import NameResolution
 from probe.model.failure import Failure
 from probe.model.observation import Observation
-from probe.model.step import Trust
+from probe.model.resolver import Trust
 from probe.model.verdict import Cause
 from tests.unit.judge.builders import FORGED, NAME, A, B, late, said
 

@@ -8,9 +8,8 @@ import pytest
 
 from probe.judge.observed_endpoint import ObservedEndpoint, answered, is_verified
 from probe.model.failure import Failure
-from probe.model.hop import Layer, LayerFailure, Subject, subject_of_url
+from probe.model.hop import Layer, LayerFailure, Purpose, Subject, subject_of_url
 from probe.model.observation import Observation, QuicExchange
-from probe.model.step import Purpose
 from tests.unit.judge.builders import HTTP, NAME, NEUTRAL, URL, A, B, http, said, served, tcp, tls
 
 SUBJECT = subject_of_url(URL)

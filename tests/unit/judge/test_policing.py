@@ -9,7 +9,7 @@ import pytest
 from probe.judge import again
 from probe.judge.policing import Freeze, TimedHandshake, freezes, handshakes, overlaps_success, with_policed_vantage
 from probe.model.failure import Failure
-from probe.model.step import Purpose
+from probe.model.hop import Purpose
 from probe.model.verdict import AnchorKind, AnchorLook, Evidence, Status, Vantage, VantageState, Verdict
 from tests.unit.judge.builders import TIME, tcp, tls
 

@@ -7,8 +7,8 @@ import pytest
 from probe.judge.evidence_hop import EvidenceHop
 from probe.judge.quic import silent_by_name, silent_only_here
 from probe.model.failure import Failure
+from probe.model.hop import Purpose
 from probe.model.observation import Observation, QuicExchange
-from probe.model.step import Purpose
 from probe.model.verdict import Cause, ControlFacts, Status
 from tests.unit.judge.builders import NAME, A, B, control, hop_of, said, tcp, tls
 

@@ -10,9 +10,8 @@ from probe.judge import judge, ranges
 from probe.judge.evidence_hop import EvidenceHop, hops_of
 from probe.judge.evidence_view import EvidenceView
 from probe.model.failure import Failure
-from probe.model.hop import Layer
+from probe.model.hop import Layer, Purpose
 from probe.model.observation import Connection, Observation, TlsHandshake
-from probe.model.step import Purpose
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, Evidence, Status, VantageState
 

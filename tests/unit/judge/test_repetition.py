@@ -15,9 +15,8 @@ from probe.judge.repetition import (
     recovered_timeouts,
 )
 from probe.model.failure import Failure
-from probe.model.hop import Layer, LayerFailure
+from probe.model.hop import Layer, LayerFailure, Purpose
 from probe.model.observation import QuicExchange
-from probe.model.step import Purpose
 from tests.unit.judge.builders import NAME, URL, A, B, hop_of, http, late, said, tcp, tls, tries
 
 SILENT = Failure.TIMEOUT

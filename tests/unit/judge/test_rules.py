@@ -8,8 +8,8 @@ import pytest
 
 from probe.judge.rules import RULES, causes_of, decide, documented
 from probe.model.failure import Failure
+from probe.model.hop import Purpose
 from probe.model.observation import Observation
-from probe.model.step import Purpose
 from probe.model.verdict import Cause, Status, VantageState
 from tests.unit.judge.builders import (
     FORGED,

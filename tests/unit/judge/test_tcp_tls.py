@@ -8,9 +8,8 @@ import pytest
 
 from probe.judge import tcp_tls
 from probe.model.failure import Failure
-from probe.model.hop import Layer
+from probe.model.hop import Layer, Purpose
 from probe.model.observation import Observation
-from probe.model.step import Purpose
 from probe.model.verdict import Cause, Status
 from tests.unit.judge.builders import (
     FORGED,

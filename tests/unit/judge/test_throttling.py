@@ -11,8 +11,9 @@ from probe.judge import judge
 from probe.judge.evidence_hop import EvidenceHop
 from probe.judge.throttling import MIN_RATE_BYTES, frozen_by_name, frozen_only_here, rate_limited
 from probe.model.failure import Failure
-from probe.model.observation import ENOUGH_FLOW, Exchange, Flow, Observation, Sending
-from probe.model.step import Purpose
+from probe.model.flow import Flow
+from probe.model.hop import Purpose
+from probe.model.observation import Exchange, Observation, Sending
 from probe.model.target import parse
 from probe.model.verdict import Cause, ControlFacts, Evidence, Status, VantageState
 from tests.unit.judge.builders import HTTP, TIME, URL, A, B, control, hop_of, http, page, said, served, tcp, tls
@@ -95,7 +96,7 @@ def test_another_name_shows_something_only_where_more_came_of_it(beside: tuple[E
 
 @pytest.mark.parametrize(
     "beside",
-    [other(Flow(bytes=20_000)), other(Flow(bytes=ENOUGH_FLOW), complete=False, failure=Failure.TIMEOUT)],
+    [other(Flow(bytes=20_000)), other(Flow(bytes=MAX_FREEZE_BYTES), complete=False, failure=Failure.TIMEOUT)],
     ids=["whole", "as much as no freeze lets through"],
 )
 def test_another_name_shows_a_freeze_by_a_whole_page_or_by_enough_of_one(beside: Exchange) -> None:

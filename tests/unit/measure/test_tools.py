@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from probe.measure.tools import Timestamps
-from probe.model.step import Purpose, StepPosition
+from probe.model.hop import Purpose, StepPosition
 
 
 def test_times_are_whole_milliseconds_since_the_measurement_began() -> None:

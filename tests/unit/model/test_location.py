@@ -5,21 +5,21 @@ from __future__ import annotations
 import pytest
 
 from probe.model.failure import Failure
+from probe.model.hop import Purpose
 from probe.model.location import Location, located
-from probe.model.observation import Connection, Traced
-from probe.model.step import Purpose, Said
+from probe.model.observation import Connection, TracePayload, TraceReply
 
 R, T, U = Failure.RESET, Failure.TIMEOUT, Failure.UNREACHABLE
 
 
-def trace(ttl: int, failure: Failure | None, *, neutral: bool = False, **more: object) -> Traced:
+def trace(ttl: int, failure: Failure | None, *, neutral: bool = False, **more: object) -> TraceReply:
     """One try."""
     purpose = Purpose.NEUTRAL if neutral else Purpose.SUBJECT
     where = {"address": "151.101.1.10", "port": 443, "name": "news.example.org"}
-    return Traced(said=Said.HELLO, ttl=ttl, failure=failure, purpose=purpose, **where, **more)  # type: ignore[arg-type]
+    return TraceReply(payload=TracePayload.HELLO, ttl=ttl, failure=failure, purpose=purpose, **where, **more)  # type: ignore[arg-type]
 
 
-def other(ttl: int, failure: Failure | None) -> Traced:
+def other(ttl: int, failure: Failure | None) -> TraceReply:
     """One try under another name."""
     return trace(ttl, failure, neutral=True)
 
@@ -48,7 +48,9 @@ def other(ttl: int, failure: Failure | None) -> Traced:
         ([trace(3, T), trace(2, T), trace(1, U), other(3, U)], None),
     ],
 )
-def test_the_nearest_answer_counts_where_one_router_less_met_nobody(seen: list[Traced], found: Location | None) -> None:
+def test_the_nearest_answer_counts_where_one_router_less_met_nobody(
+    seen: list[TraceReply], found: Location | None
+) -> None:
     """Silence is believed only where the path's own words stand on either side of it."""
     assert located(seen) == found
 

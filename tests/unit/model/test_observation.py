@@ -1,14 +1,109 @@
-"""What an answer's arrival says of it: begun, answered, frozen, and how fast it came."""
+"""Observations: how an answer's arrival classifies it, and how each kind describes itself."""
 
 from __future__ import annotations
+
+from typing import get_args
 
 import msgspec
 import pytest
 
 from probe.model.failure import Failure
-from probe.model.observation import ENOUGH_FLOW, Exchange, Flow, Observation, QuicExchange, Sending
+from probe.model.flow import MAX_FREEZE_BYTES, Flow
+from probe.model.hop import Layer, LayerFailure
+from probe.model.observation import (
+    Connection,
+    Conversation,
+    Exchange,
+    LateAnswer,
+    Observation,
+    ObservationTraffic,
+    QuicExchange,
+    Resolution,
+    Sending,
+    TlsHandshake,
+    TracePayload,
+    TraceReply,
+)
+from probe.model.resolver import Trust
 
 URL = "https://news.example.org/"
+A, HOST = "151.101.1.10", "news.example.org"
+LATE = LateAnswer(name=HOST, rrtype="A", resolver="udp:9.9.9.9:53", trust=Trust.NETWORK, gap=40)
+
+
+def answer(trust: Trust) -> Resolution:
+    """A resolver's answer."""
+    return Resolution(name=HOST, rrtype="A", resolver="udp:9.9.9.9:53", trust=trust)
+
+
+def trace(payload: TracePayload, *, opened: bool = True) -> TraceReply:
+    """What came back to a trace."""
+    return TraceReply(payload=payload, address=A, port=443, name=HOST, ttl=7, opened=opened)
+
+
+DESCRIBED: tuple[tuple[Observation, tuple[int, int], str], ...] = (
+    (answer(Trust.NETWORK), (0, 0), HOST),
+    (answer(Trust.TRUSTED), (0, 0), ""),
+    (answer(Trust.SYSTEM), (0, 0), ""),
+    (LATE, (0, 0), ""),
+    (Connection(address=A, port=443), (1, 0), ""),
+    (TlsHandshake(address=A, port=443, sni=HOST), (0, 1), HOST),
+    (Exchange(url=f"http://{HOST}:8080/", address=A), (0, 0), HOST),
+    (Sending(url=URL, address=A, sni=HOST), (1, 1), ""),
+    (Sending(url=URL, address=A, sni=HOST, opened=False), (1, 0), ""),
+    (QuicExchange(address=A, port=443, sni=HOST), (0, 0), ""),
+    (trace(TracePayload.HELLO), (1, 1), ""),
+    (trace(TracePayload.HELLO, opened=False), (1, 0), ""),
+    (trace(TracePayload.REQUEST), (1, 0), ""),
+    (trace(TracePayload.QUERY), (0, 0), ""),
+)
+"""Observation, its connections and handshakes, the name that a capture shows."""
+
+
+def test_the_descriptions_cover_every_kind_of_observation() -> None:
+    """A new kind needs its lines in the table above."""
+    assert {type(one) for one, _, _ in DESCRIBED} == set(get_args(Observation))
+
+
+@pytest.mark.parametrize(("one", "traffic", "name"), DESCRIBED)
+def test_each_kind_states_its_traffic_and_the_name_that_a_capture_shows(
+    one: Observation, traffic: tuple[int, int], name: str
+) -> None:
+    """The traffic carries the address wherever there is any; QUIC's datagrams are not counted."""
+    assert one.traffic == ObservationTraffic(*traffic, A if any(traffic) else one.traffic.address)
+    assert one.capture_name == name
+
+
+@pytest.mark.parametrize(
+    ("one", "ending"),
+    [
+        (Connection(address=A, port=443), None),
+        (Connection(address=A, port=443, failure=Failure.RESET), (Layer.TCP, Failure.RESET)),
+        (TlsHandshake(address=A, port=443, sni=HOST), None),
+        (TlsHandshake(address=A, port=443, sni=HOST, failure=Failure.EOF), (Layer.TLS, Failure.EOF)),
+        (QuicExchange(address=A, port=443, sni=HOST), None),
+        (QuicExchange(address=A, port=443, sni=HOST, failure=Failure.TIMEOUT), (Layer.QUIC, Failure.TIMEOUT)),
+        (Exchange(url=URL, address=A, status=200, complete=True), None),
+        (Exchange(url=URL, address=A, status=200, failure=Failure.RESET, length=10), None),
+        (Exchange(url=URL, address=A, failure=Failure.TIMEOUT), (Layer.HTTP, Failure.TIMEOUT)),
+        (Exchange(url=URL, address=A, status=200, failure=Failure.EOF), (Layer.HTTP, Failure.EOF)),
+        (Exchange(url=URL, address=A), (Layer.HTTP, Failure.EOF)),
+        (Exchange(url=URL, address=A, status=200, failure=Failure.TIMEOUT), (Layer.BODY, Failure.TIMEOUT)),
+    ],
+)
+def test_an_observation_of_a_conversation_states_how_it_failed(
+    one: Conversation, ending: tuple[Layer, Failure] | None
+) -> None:
+    """An exchange fails without an answer, and in its body where the answer began and then stopped in silence."""
+    assert one.ending == (None if ending is None else LayerFailure(*ending))
+
+
+def test_a_trace_keeps_its_field_name_in_json() -> None:
+    """Evidence of earlier versions is read, and theirs reads ours."""
+    wire = msgspec.json.encode(trace(TracePayload.HELLO))
+
+    assert b'"said":"tls"' in wire
+    assert msgspec.json.decode(wire, type=Observation) == trace(TracePayload.HELLO)
 
 
 def page(status: int = 200, failure: Failure | None = None, length: int = 0, **more: object) -> Exchange:
@@ -96,7 +191,7 @@ def test_records_leave_out_what_is_not_said_and_are_read_back_alike() -> None:
         ({"failure": Failure.EOF}, False),
         ({"complete": True}, False),
         ({"sent": 8191}, False),
-        ({"sent": ENOUGH_FLOW}, False),
+        ({"sent": MAX_FREEZE_BYTES}, False),
         ({"stall": 5001}, False),
         ({"took": 20001}, False),
     ],

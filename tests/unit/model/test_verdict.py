@@ -8,7 +8,7 @@ import msgspec
 
 from probe.model.failure import Failure
 from probe.model.observation import Connection, Exchange, LateAnswer, Resolution, TlsHandshake
-from probe.model.step import Trust
+from probe.model.resolver import Trust
 from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
 
 VERDICT = Verdict(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from probe.model.failure import Failure
+from probe.model.hop import StepPosition
 from probe.model.observation import (
     Connection,
     Exchange,
@@ -14,7 +15,7 @@ from probe.model.observation import (
     Resolution,
     TlsHandshake,
 )
-from probe.model.step import Connect, Fetch, Handshake, QuicHandshake, Resolve, Step, StepPosition
+from probe.model.step import Connect, Fetch, Handshake, QuicHandshake, Resolve, Step
 from probe.plan import Plan, PlanContext
 
 NAME = "news.example.org"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from probe.model.failure import Failure
-from probe.model.hop import Subject
+from probe.model.hop import Purpose, StepPosition, Subject
 from probe.model.observation import Connection, Exchange, Observation, QuicExchange, TlsHandshake
-from probe.model.step import Connect, Fetch, Handshake, Purpose, QuicHandshake, StepPosition
+from probe.model.step import Connect, Fetch, Handshake, QuicHandshake
 from probe.plan.followup import SMALL, after, allowed, answered, failure_of, neutral_first, small, subject_step
 from probe.plan.transfer import comparison
 from tests.unit.plan.dialogue import CONTEXT, NAME, A

@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from probe.model.failure import Failure
-from probe.model.observation import Exchange, Flow, Resolution
+from probe.model.flow import Flow
+from probe.model.observation import Exchange, Resolution
 from probe.model.step import Resolve
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, ControlPage, Status

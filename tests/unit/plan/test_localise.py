@@ -8,33 +8,43 @@ from datetime import UTC, datetime
 import pytest
 
 from probe.model.failure import Failure
+from probe.model.hop import Purpose
 from probe.model.location import Location, located
-from probe.model.observation import Connection, Exchange, LateAnswer, Observation, TlsHandshake, Traced
-from probe.model.step import Purpose, Said, Step, Trace, Trust
+from probe.model.observation import (
+    Connection,
+    Exchange,
+    LateAnswer,
+    Observation,
+    TlsHandshake,
+    TracePayload,
+    TraceReply,
+)
+from probe.model.resolver import Trust
+from probe.model.step import Step, Trace
 from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
 from probe.plan.context import HopLimits, PlanContext
 from probe.plan.localise import TracePlan, TraceTarget, trace_target
 
 NAME, A = "news.example.org", "151.101.1.10"
 URL = f"http://{NAME}:8080/a?b"
-HELLO = TraceTarget(said=Said.HELLO, address=A, port=443, name=NAME)
+HELLO = TraceTarget(payload=TracePayload.HELLO, address=A, port=443, name=NAME)
 Path = Callable[[Trace], Failure | None]
 
 
 def search(
     found: TraceTarget, path: Path, context: PlanContext | None = None, *, opens: bool = True
-) -> tuple[list[Trace], list[Traced]]:
+) -> tuple[list[Trace], list[TraceReply]]:
     """Play the search out on a path; the steps asked for and what they saw."""
     plan = TracePlan(found, context or PlanContext())
     steps: list[Trace] = []
-    seen: list[Traced] = []
+    seen: list[TraceReply] = []
     while fresh := plan.pending():
         (step,) = fresh
         assert isinstance(step, Trace)
         steps.append(step)
         seen.append(
-            Traced(
-                said=step.said,
+            TraceReply(
+                payload=step.payload,
                 address=step.address,
                 port=step.port,
                 name=step.name,
@@ -73,7 +83,7 @@ def test_a_device_that_answers_is_found_within_eight_tries(device: int) -> None:
 
 @pytest.mark.parametrize("device", range(28))
 def test_a_device_that_swallows_is_found_by_the_silence_of_the_path(device: int) -> None:
-    silent = TraceTarget(said=Said.HELLO, address=A, port=443, name=NAME, silent=True)
+    silent = TraceTarget(payload=TracePayload.HELLO, address=A, port=443, name=NAME, silent=True)
 
     steps, seen = search(silent, answering(device, 29, Failure.TIMEOUT))
 
@@ -96,7 +106,7 @@ def test_the_search_ends_where_nobody_answers_at_any_distance() -> None:
 
 
 def test_words_that_vanished_and_are_answered_now_are_not_traced_further() -> None:
-    silent = TraceTarget(said=Said.HELLO, address=A, port=443, name=NAME, silent=True)
+    silent = TraceTarget(payload=TracePayload.HELLO, address=A, port=443, name=NAME, silent=True)
 
     steps, _ = search(silent, lambda _: Failure.RESET)
 
@@ -120,7 +130,7 @@ def test_a_search_never_has_more_tries_than_its_limit() -> None:
 
 def test_another_name_is_said_in_the_same_way() -> None:
     """A request keeps its port and path."""
-    steps, _ = search(TraceTarget(said=Said.REQUEST, address=A, port=8080, name=URL), answering(0, 9))
+    steps, _ = search(TraceTarget(payload=TracePayload.REQUEST, address=A, port=8080, name=URL), answering(0, 9))
 
     assert steps[-1].name == f"http://{PlanContext().random_name}:8080/a?b"
 
@@ -152,8 +162,8 @@ def request(failure: Failure | None, status: int = 0, url: str = URL) -> Exchang
     return Exchange(url=url, address=A, status=status, failure=failure)
 
 
-SAID = TraceTarget(said=Said.REQUEST, address=A, port=8080, name=URL)
-QUERY = TraceTarget(said=Said.QUERY, address="95.165.1.1", port=53, name=NAME, rrtype="AAAA")
+SAID = TraceTarget(payload=TracePayload.REQUEST, address=A, port=8080, name=URL)
+QUERY = TraceTarget(payload=TracePayload.QUERY, address="95.165.1.1", port=53, name=NAME, rrtype="AAAA")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +177,7 @@ QUERY = TraceTarget(said=Said.QUERY, address="95.165.1.1", port=53, name=NAME, r
         (
             Cause.TLS_TIMEOUT,
             hello(Failure.TIMEOUT, acked=False),
-            TraceTarget(said=Said.HELLO, address=A, port=443, name=NAME, silent=True),
+            TraceTarget(payload=TracePayload.HELLO, address=A, port=443, name=NAME, silent=True),
         ),
         (Cause.HTTP_RESET, request(Failure.RESET), SAID),
         (Cause.HTTP_RESET, request(None, 200), None),
@@ -177,13 +187,13 @@ QUERY = TraceTarget(said=Said.QUERY, address="95.165.1.1", port=53, name=NAME, r
         (
             Cause.HTTP_TIMEOUT,
             request(Failure.TIMEOUT),
-            TraceTarget(said=Said.REQUEST, address=A, port=8080, name=URL, silent=True),
+            TraceTarget(payload=TracePayload.REQUEST, address=A, port=8080, name=URL, silent=True),
         ),
         (Cause.DNS_INJECTED, late("udp:95.165.1.1:53"), QUERY),
         (
             Cause.DNS_INJECTED,
             late("udp:[2a02:2168::35]:53"),
-            TraceTarget(said=Said.QUERY, address="2a02:2168::35", port=53, name=NAME, rrtype="AAAA"),
+            TraceTarget(payload=TracePayload.QUERY, address="2a02:2168::35", port=53, name=NAME, rrtype="AAAA"),
         ),
         (Cause.DNS_INJECTED, late("network"), None),
         (Cause.DNS_INJECTED, late("udp:95.165.1.1:53", Trust.TRUSTED), None),

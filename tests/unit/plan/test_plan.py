@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from probe.model.hop import StepPosition
 from probe.model.observation import Connection, Observation
-from probe.model.step import Connect, Step, StepPosition
+from probe.model.step import Connect, Step
 from probe.model.target import parse
 from probe.plan import Plan, plan_for
 from probe.plan.dns import DnsPlan

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from probe.model.failure import Failure
-from probe.model.observation import Exchange, Flow
-from probe.model.step import Purpose, StepPosition
+from probe.model.flow import Flow
+from probe.model.hop import Purpose, StepPosition
+from probe.model.observation import Exchange
 from probe.plan.transfer import elsewise, slow
 from tests.unit.plan.dialogue import A, page
 from tests.unit.plan.test_hop import HTTP, NEUTRAL, URL, resolved

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from probe.model.failure import Failure
+from probe.model.hop import Purpose
 from probe.model.observation import Exchange, Observation, Sending
-from probe.model.step import Purpose, Send
+from probe.model.step import Send
 from probe.model.verdict import Evidence, Status, Vantage, VantageState, Verdict
 from probe.plan.context import PlanContext
 from probe.plan.upload import UploadPlan, served

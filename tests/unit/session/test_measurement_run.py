@@ -12,8 +12,8 @@ import pytest
 
 from probe import judge
 from probe.model.failure import Failure
+from probe.model.hop import Purpose
 from probe.model.observation import TlsHandshake
-from probe.model.step import Purpose
 from probe.model.target import Target
 from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
 from probe.session.measurement_run import MAX_UNREAD_VERDICTS, MeasurementRun, Retests

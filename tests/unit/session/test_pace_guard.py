@@ -6,8 +6,8 @@ import asyncio
 from datetime import timedelta
 
 from probe.model.failure import Failure
+from probe.model.hop import Purpose
 from probe.model.observation import TlsHandshake
-from probe.model.step import Purpose
 from probe.model.verdict import Evidence, Status, Vantage, VantageState, Verdict
 from probe.session.pace_guard import PaceGuard
 from tests.unit.virtual_clock import VirtualClock

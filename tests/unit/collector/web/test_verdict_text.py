@@ -10,6 +10,7 @@ import pytest
 
 from probe.collector.web import verdict_text
 from probe.model.failure import Failure
+from probe.model.hop import Purpose
 from probe.model.location import Location
 from probe.model.observation import (
     Certificate,
@@ -19,9 +20,10 @@ from probe.model.observation import (
     Resolution,
     Sending,
     TlsHandshake,
-    Traced,
+    TracePayload,
+    TraceReply,
 )
-from probe.model.step import Purpose, Said, Trust
+from probe.model.resolver import Trust
 from probe.model.verdict import Cause, ControlFacts, ControlPage, Evidence, Status, Vantage, VantageState, Verdict
 
 NOW = datetime(2017, 5, 4, tzinfo=UTC)
@@ -138,7 +140,15 @@ def test_a_trace_is_a_row_of_its_own() -> None:
     """What was said, and within whose reach."""
     (row,) = verdict_text.evidence_rows(
         verdict(
-            Traced(said=Said.HELLO, address="203.0.113.9", port=443, name=HOST, ttl=5, failure=Failure.RESET, took=9)
+            TraceReply(
+                payload=TracePayload.HELLO,
+                address="203.0.113.9",
+                port=443,
+                name=HOST,
+                ttl=5,
+                failure=Failure.RESET,
+                took=9,
+            )
         )
     )
 

@@ -1,0 +1,55 @@
+"""Resolvers: how far each is trusted, and how one is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from probe.model.address import is_bogon, parse_address
+from probe.model.target import bracketed
+
+
+class Trust(StrEnum):
+    """How far a resolver is trusted."""
+
+    SYSTEM = "system"
+    """getaddrinfo: what programs on this host get, hosts file included."""
+    NETWORK = "network"
+    """The network's own resolver (resolv.conf), asked directly in plain DNS."""
+    TRUSTED = "trusted"
+    """An encrypted resolver (DoH, DoT) that the settings name."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlainResolver:
+    """A resolver asked in plain DNS.
+
+    Attributes:
+        transport: `udp` or `tcp`.
+        address: an IP literal without brackets; may carry an IPv6 zone.
+    """
+
+    transport: str
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.transport}:{bracketed(self.address)}:{self.port}"
+
+    @classmethod
+    def parse(cls, text: str) -> PlainResolver | None:
+        """Read `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT` (IPv6 in brackets); None when it is neither."""
+        transport, _, rest = text.partition(":")
+        host, _, port = rest.rpartition(":")
+        address = host.removeprefix("[").removesuffix("]")
+        if transport not in ("udp", "tcp") or parse_address(address) is None or not port.isdecimal():
+            return None
+        return cls(transport, address, int(port))
+
+
+def resolver_label(resolver: str) -> str:
+    """The name of a resolver in evidence: `network` for one at a private address, which is the vantage's own."""
+    server = PlainResolver.parse(resolver)
+    if server is None or not is_bogon(server.address):
+        return resolver
+    return "network"

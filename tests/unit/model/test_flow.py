@@ -1,0 +1,25 @@
+"""When the silence at the end of a transfer is a freeze."""
+
+from __future__ import annotations
+
+import pytest
+
+from probe.model.flow import MIN_FREEZE_SILENCE_MS, is_freeze
+
+
+@pytest.mark.parametrize(
+    ("silence", "longest_pause", "before", "frozen"),
+    [
+        (MIN_FREEZE_SILENCE_MS, 0, 0, True),
+        (MIN_FREEZE_SILENCE_MS - 1, 0, 0, False),
+        (8_000, 4_000, 0, True),
+        (7_999, 4_000, 0, False),
+        (9_000, 0, 9_000, True),
+        (8_999, 0, 9_000, False),
+    ],
+)
+def test_a_freeze_outlasts_a_lost_packet_every_pause_twice_and_the_whole_transfer(
+    silence: int, longest_pause: int, before: int, frozen: bool
+) -> None:
+    """Loss makes pauses that grow; a freeze has no end."""
+    assert is_freeze(silence, longest_pause=longest_pause, before=before) is frozen
