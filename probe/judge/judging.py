@@ -13,6 +13,7 @@ from probe.judge.evidence_hop import EvidenceHop, hops_of
 from probe.judge.evidence_view import EvidenceView
 from probe.judge.findings import Findings, findings_of
 from probe.model.location import located
+from probe.model.observation import TraceReply
 from probe.model.target import Target, parse
 from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
 

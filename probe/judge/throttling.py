@@ -20,6 +20,7 @@ from probe.judge.http import works
 from probe.judge.observed_endpoint import ObservedEndpoint
 from probe.judge.tcp_tls import fails_only_here
 from probe.model.failure import Failure
+from probe.model.flow import MAX_FREEZE_BYTES
 from probe.model.hop import Layer, LayerFailure, Purpose
 from probe.model.observation import Exchange, Sending
 from probe.model.verdict import Cause, VantageState

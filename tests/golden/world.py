@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from probe.measure.page_sample import is_sampled, page_sample
 from probe.model.failure import Failure
-from probe.model.flow import Flow
+from probe.model.flow import MAX_FREEZE_BYTES, Flow
 from probe.model.hop import Purpose
 from probe.model.observation import (
     Certificate,

@@ -11,7 +11,7 @@ from probe.judge import judge
 from probe.judge.evidence_hop import EvidenceHop
 from probe.judge.throttling import MIN_RATE_BYTES, frozen_by_name, frozen_only_here, rate_limited
 from probe.model.failure import Failure
-from probe.model.flow import Flow
+from probe.model.flow import MAX_FREEZE_BYTES, Flow
 from probe.model.hop import Purpose
 from probe.model.observation import Exchange, Observation, Sending
 from probe.model.target import parse
