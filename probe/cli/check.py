@@ -1,4 +1,4 @@
-"""`probe check`: measure targets once, now, and judge them."""
+"""`probe check`: measure each target once, now, and judge it."""
 
 from __future__ import annotations
 
@@ -23,25 +23,40 @@ from probe.model.verdict import ControlFacts, Verdict
 from probe.session.session import Session
 from probe.settings import Settings, load
 
-Emit = Callable[[Verdict], None]
+EmitVerdict = Callable[[Verdict], None]
+"""Prints a verdict, or keeps it for the table."""
 
 
 @click.command("check")
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@click.option("--targets", "files", multiple=True, metavar="FILE", help="List of targets; - is standard input.")
-@click.option("--json", "as_json", is_flag=True, help="JSON Lines on standard output, one verdict a target.")
-@click.option("--control", metavar="FILE", help="Verdicts of the same targets taken at an uncensored host.")
-@click.option("--trusted-resolver", multiple=True, metavar="URL", help="https://…/dns-query or tls://host:853.")
-@click.option("--anchor", multiple=True, metavar="URL", help="Works from anywhere, or the vantage is offline.")
-@click.option("--domestic-anchor", multiple=True, metavar="URL", help="A URL inside the vantage's own country.")
+@click.option(
+    "--targets", "files", multiple=True, metavar="FILE", help="A list of targets; - is standard input. Repeatable."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON Lines, one verdict a target, and nothing else.")
+@click.option("--control", metavar="FILE", help="Verdicts of the same targets from an uncensored host.")
+@click.option(
+    "--trusted-resolver",
+    multiple=True,
+    metavar="URL",
+    help="An encrypted resolver: https://…/dns-query or tls://host:853. Repeatable.",
+)
+@click.option(
+    "--anchor",
+    multiple=True,
+    metavar="URL",
+    help="A URL that works from anywhere; when all fail, the vantage is offline. Repeatable.",
+)
+@click.option(
+    "--domestic-anchor", multiple=True, metavar="URL", help="A URL inside the vantage's own country. Repeatable."
+)
 @click.option("--timeout", type=float, metavar="SECONDS", help="The longest any single step may take.")
-@click.option("--concurrency", type=int, metavar="N", help="How many targets are at work at once.")
-@click.option("--pace", type=float, metavar="N", help="Handshakes a second to one destination network; 0: no limit.")
-@click.option("--localise", is_flag=True, help="Of what is blocked, look how many routers away.")
-@click.option("--send", is_flag=True, help="Of what is served, look if 64 KiB sent to it get through.")
-@click.option("--packets", is_flag=True, help="Look at the packets of what fails, where that is allowed.")
-@click.option("--pcap", is_flag=True, help="The same, and keep them in the state folder, without our addresses.")
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings to read.")
+@click.option("--concurrency", type=int, metavar="N", help="How many targets are measured at once.")
+@click.option("--pace", type=float, metavar="N", help="Handshakes a second to one network; 0 for no limit.")
+@click.option("--localise", is_flag=True, help="Locate the interfering hop of what is blocked.")
+@click.option("--send", is_flag=True, help="Test an upload of 64 KiB to what is reachable.")
+@click.option("--packets", is_flag=True, help="Capture the packets of what fails, where that is allowed.")
+@click.option("--pcap", is_flag=True, help="The same, and keep them in the state folder without our addresses.")
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings file to read.")
 def command(
     targets: tuple[str, ...], files: tuple[str, ...], *, as_json: bool, config: Path | None, **options: object
 ) -> int:
@@ -77,7 +92,7 @@ def command(
 
 
 def _overrides(options: Mapping[str, object]) -> dict[str, object]:
-    """What the options say of the settings; an anchor of either class given replaces both of the configuration."""
+    """The settings that the options change; an anchor of either kind replaces both kinds of the configuration."""
 
     def listed(name: str) -> list[str] | None:
         words = options[name]
@@ -101,7 +116,7 @@ def _overrides(options: Mapping[str, object]) -> dict[str, object]:
 
 
 async def _measure(
-    entries: Sequence[tuple[str, Target]], settings: Settings, control: Mapping[str, ControlFacts], emit: Emit
+    entries: Sequence[tuple[str, Target]], settings: Settings, control: Mapping[str, ControlFacts], emit: EmitVerdict
 ) -> None:
     clock = Clock.parse(os.environ.get("PROBE_CLOCK", ""))
     async with Session(settings, clock) as session:
@@ -117,6 +132,6 @@ async def _measure(
 
 
 def _in_order(made: Sequence[Verdict], entries: Sequence[tuple[str, Target]]) -> list[Verdict]:
-    """As they were given: for a person who compares with a list."""
+    """The verdicts in the order in which the targets were given, for a person who compares with a list."""
     place = {text: number for number, (text, _) in reversed(list(enumerate(entries)))}
     return sorted(made, key=lambda one: place[one.target])
