@@ -14,12 +14,17 @@ from typing import Any
 import msgspec
 
 from probe.errors import ListError, TargetError
-from probe.lists.service import Endpoint, Service, Source
+from probe.lists.service import Endpoint, Service, Source, suffixes
 from probe.model.address import is_bogon, parse_address
 from probe.model.target import UrlTarget, normalise_host, parse
 
-MAX_BYTES = 256 * 1024
-"""Bytes in a service file; the largest shipped one has 4 KB."""
+MAX_BYTES = 64 * 1024
+"""Bytes in a TOML file; the largest shipped one has 8 KB."""
+MAX_DOTS = 300
+"""Dots in a line of TOML. `tomllib` copies a dotted key whole for each of its parts: a key of 8,000 parts takes
+seconds, one of 100,000 takes all memory."""
+MAX_PROBLEMS = 100
+"""Problems named in one file."""
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _CATEGORY = re.compile(r"[A-Z]{2,5}")
@@ -61,12 +66,37 @@ def check(files: Mapping[str, bytes]) -> tuple[tuple[Service, ...], tuple[ListEr
             continue
         found = [*_problems(path, service), *_taken(service, owners)]
         errors.extend(
-            ListError(what, where=f"{path}:{line_of(text, needle)}", mend=mend) for what, needle, mend in found
+            ListError(what, where=f"{path}:{line_of(text, needle)}", mend=mend)
+            for what, needle, mend in found[:MAX_PROBLEMS]
         )
         if not found:
             owners.update(dict.fromkeys(service.names, service.name))
             services[service.name] = service
     return tuple(services[name] for name in sorted(services)), tuple(errors)
+
+
+def read_toml(content: bytes, where: str) -> tuple[str, dict[str, Any]]:
+    """The text of a TOML file and what it says, within bounds on size and on the work of reading it.
+
+    Raises:
+        ListError: it is too large, not UTF-8, or not TOML; `where` is file and line.
+    """
+    if len(content) > MAX_BYTES:
+        raise ListError(f"larger than {MAX_BYTES} bytes", where=where, mend="is it the right file?")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ListError("not UTF-8", where=f"{where}:{line}", mend="save the file as UTF-8") from error
+    for line, written in enumerate(text.split("\n"), start=1):
+        if written.count(".") > MAX_DOTS:
+            raise ListError(f"more than {MAX_DOTS} dots in a line", where=f"{where}:{line}", mend="one item a line")
+    try:
+        return text, tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # not TOML, a number of thousands of digits, a thousand brackets
+        place = re.search(r"at line (\d+)", str(error))
+        line = int(place[1]) if place else text.count("\n") + 1
+        raise ListError(f"not TOML ({error})", where=f"{where}:{line}") from error
 
 
 def line_of(text: str, needle: str) -> int:
@@ -79,19 +109,7 @@ _Problem = tuple[str, str, str]  # what, the text to look for in the file, how t
 
 
 def _read(path: str, content: bytes) -> tuple[str, Service]:
-    if len(content) > MAX_BYTES:
-        raise ListError(f"larger than {MAX_BYTES} bytes", where=path, mend="one service a file")
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ListError("not UTF-8", where=f"{path}:{line}", mend="save the file as UTF-8") from error
-    try:
-        raw = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # of TOML, a number of thousands of digits, a thousand brackets
-        place = re.search(r"at line (\d+)", str(error))
-        line = int(place[1]) if place else text.count("\n") + 1
-        raise ListError(f"not TOML ({error})", where=f"{path}:{line}") from error
+    text, raw = read_toml(content, path)
     for known, table in [
         (_KEYS, raw),
         *((set(Endpoint.__dataclass_fields__), table) for table in _tables(raw, "endpoint")),
@@ -151,6 +169,7 @@ def _problems(path: str, service: Service) -> list[_Problem]:
 
 
 def _names(service: Service) -> list[_Problem]:
+    known = frozenset(service.names)
     found: list[_Problem] = [
         (f"{name!r} is no host name in lower case and A-labels", name, "")
         for name in (*service.names, *service.resolve)
@@ -159,7 +178,7 @@ def _names(service: Service) -> list[_Problem]:
     found.extend(
         (f"{host!r} is looked at but is under none of the names", host, "add it to names")
         for host in (*service.resolve, *_url_hosts(service))
-        if not any(host == name or host.endswith("." + name) for name in service.names)
+        if known.isdisjoint(suffixes(host))
     )
     return found
 

@@ -58,21 +58,23 @@ def split(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
     Raises:
         ListError: a line is longer than `MAX_LINE`; `where` is file:line.
     """
-    rest = b""
-    number = 0
+    begun: list[bytes] = []  # the pieces of a line that has not ended: joined once, however many they are
+    size = number = 0
     for chunk in _without_mark(chunks):
         head, *lines = chunk.split(b"\n")
-        rest += head
+        if head:
+            begun.append(head)
+            size += len(head)
         for line in lines:
             number += 1
-            if len(rest) > MAX_LINE:
+            if size > MAX_LINE:
                 raise _too_long(name, number)
-            yield rest.removesuffix(b"\r")
-            rest = line
-        if len(rest) > MAX_LINE:
+            yield b"".join(begun).removesuffix(b"\r")
+            begun, size = [line] if line else [], len(line)
+        if size > MAX_LINE:
             raise _too_long(name, number + 1)
-    if rest:
-        yield rest.removesuffix(b"\r")
+    if begun:
+        yield b"".join(begun).removesuffix(b"\r")
 
 
 def _without_mark(chunks: Iterable[bytes]) -> Iterator[bytes]:

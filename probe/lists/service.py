@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -151,9 +151,12 @@ class ServiceIndex:
 
     def of_host(self, host: str) -> str:
         """The name of the service that owns a host name; empty when none does. A mask (`*.x`) is owned as `x` is."""
-        labels = host.removeprefix("*.").split(".")
-        for start in range(len(labels)):
-            owner = self._names.get(".".join(labels[start:]))
-            if owner is not None:
-                return owner
-        return ""
+        owners = map(self._names.get, suffixes(host.removeprefix("*.")))
+        return next((owner for owner in owners if owner is not None), "")
+
+
+def suffixes(host: str) -> Iterator[str]:
+    """The name itself and every name above it, the longest first: `a.b.c`, `b.c`, `c`."""
+    while host:
+        yield host
+        host = host.partition(".")[2]

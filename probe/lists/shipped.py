@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -13,12 +12,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from probe.errors import ListError, TargetError
-from probe.lists.catalogue import line_of
+from probe.lists.catalogue import line_of, read_toml
 from probe.lists.formats import named
 from probe.model.target import UrlTarget, parse
-
-MAX_BYTES = 256 * 1024
-"""Bytes in such a file."""
 
 T = TypeVar("T")
 
@@ -89,7 +85,7 @@ def anchors(content: bytes, where: str) -> tuple[ShippedAnchor, ...]:
     Raises:
         ListError: with file and line.
     """
-    text, raw = _toml(content, where)
+    text, raw = read_toml(content, where)
     tables = raw.get("anchor")
     if set(raw) != {"anchor"} or not isinstance(tables, list):
         raise ListError("holds something else than [[anchor]]", where=f"{where}:1")
@@ -111,7 +107,7 @@ def registers(content: bytes, where: str) -> dict[str, RegisterSource]:
     Raises:
         ListError: with file and line.
     """
-    text, raw = _toml(content, where)
+    text, raw = read_toml(content, where)
     found = {}
     for name, table in raw.items():
         place = f"[{name}]"
@@ -128,19 +124,6 @@ def registers(content: bytes, where: str) -> dict[str, RegisterSource]:
             _url(url, text, where)
         found[name] = register
     return found
-
-
-def _toml(content: bytes, where: str) -> tuple[str, dict[str, Any]]:
-    if len(content) > MAX_BYTES:
-        raise ListError(f"larger than {MAX_BYTES} bytes", where=where)
-    try:
-        text = content.decode()
-        return text, tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise ListError("not UTF-8", where=f"{where}:{content.count(10, 0, error.start) + 1}") from error
-    except (ValueError, RecursionError) as error:  # see `probe.lists.catalogue`
-        place = re.search(r"at line (\d+)", str(error))
-        raise ListError(f"not TOML ({error})", where=f"{where}:{place[1] if place else 1}") from error
 
 
 def _shaped(table: Mapping[str, Any], kind: type[T], text: str, where: str, place: str) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from probe.errors import ListError
 
@@ -12,6 +13,12 @@ STEP = 256 * 1024
 MAX_BYTES = 1024 * 1024 * 1024
 """Bytes of a file, unpacked; the largest register has 300 MB."""
 
+MAX_MEMBERS = 20_000
+"""Members of a gzip file. Tools that compress in blocks of 64 KiB make one a block, 16,384 for a file of `MAX_BYTES`; a
+member of nothing costs 20 bytes of the file and no bound on sizes notices it."""
+
+_PIECE = 64 * 1024
+"""Bytes given to the inflater at once: what it does not use yet is copied each time."""
 _GZIP = b"\x1f\x8b"
 
 
@@ -41,12 +48,20 @@ def _unpacked(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
             yield head
         yield from pieces
         return
-    yield from _inflated(head, pieces, name)
+    yield from _inflated(_cut(head, pieces), name)
 
 
-def _inflated(head: bytes, pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
+def _cut(head: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces of at most `_PIECE`, none of them empty."""
+    for piece in chain([head], pieces):
+        for start in range(0, len(piece), _PIECE):
+            yield piece[start : start + _PIECE]
+
+
+def _inflated(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
     inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    waiting = head
+    members = 1
+    waiting = next(pieces)
     try:
         while True:
             out = inflater.decompress(waiting, STEP)
@@ -58,6 +73,9 @@ def _inflated(head: bytes, pieces: Iterator[bytes], name: str) -> Iterator[bytes
                 waiting = inflater.unused_data or next(pieces, b"")
                 if not waiting:
                     return
+                members += 1
+                if members > MAX_MEMBERS:
+                    raise ListError(f"more than {MAX_MEMBERS} gzip members", where=name, mend="is it the right file?")
                 inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
             elif not waiting and not out:
                 waiting = next(pieces, b"")

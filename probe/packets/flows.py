@@ -11,8 +11,11 @@ from typing import NamedTuple
 TCP, UDP = 6, 17
 HEAD, TAIL = 48, 16
 """Packets kept of one conversation: its first, and its last."""
-ROOM = 16 * 1024 * 1024
-"""Bytes kept altogether; the oldest conversations give way."""
+MAX_TABLE_BYTES = 16 * 1024 * 1024
+"""Memory for all conversations; the oldest are dropped for the newest."""
+FLOW_OVERHEAD_BYTES, PACKET_OVERHEAD_BYTES = 2048, 160
+"""What Python itself needs for a conversation and for a packet. A far side that sends 28-byte packets from every port
+would otherwise fill forty times the memory."""
 
 
 class FlowKey(NamedTuple):
@@ -74,7 +77,7 @@ class FlowTable:
         room: bytes.
     """
 
-    def __init__(self, room: int = ROOM) -> None:
+    def __init__(self, room: int = MAX_TABLE_BYTES) -> None:
         self._flows: OrderedDict[FlowKey, PacketFlow] = OrderedDict()
         self._left = room
 
@@ -90,6 +93,7 @@ class FlowTable:
         flow = self._flows.get(key)
         if flow is None:
             flow = self._flows[key] = PacketFlow(key, near, at)
+            self._count(flow, FLOW_OVERHEAD_BYTES)
         flow.heard += not outgoing
         kept = CapturedPacket(at, outgoing, raw)
         if len(flow.head) < HEAD:
@@ -97,8 +101,8 @@ class FlowTable:
         else:
             flow.tail.append(kept)
             if len(flow.tail) > TAIL:
-                self._count(flow, -len(flow.tail.popleft().raw))
-        self._count(flow, len(raw))
+                self._count(flow, -PACKET_OVERHEAD_BYTES - len(flow.tail.popleft().raw))
+        self._count(flow, PACKET_OVERHEAD_BYTES + len(raw))
         while self._left < 0 and len(self._flows) > 1:
             _, oldest = self._flows.popitem(last=False)
             self._left += oldest.size

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 
 from probe.errors import ListError
 from probe.lists.lines import BadRow, split
-from probe.lists.prefixes.prefix import MAX_ASN, AsBlock, IPNetwork, Prefix, PrefixItem, span
+from probe.lists.prefixes.prefix import MAX_ASN, AsBlock, IPNetwork, Prefix, PrefixItem, at_most, span
 
 _NUMBERS = {"2", "2.0", "2.1", "2.2", "2.3"}
 _KINDS = {"ipv4", "ipv6", "asn"}
@@ -27,8 +27,12 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
     """Read a registry's file.
 
     Raises:
-        ListError: the first line that is no comment is not the version line.
+        ListError: the first line that is no comment is not the version line, or the file has too many prefixes.
     """
+    return at_most(_items(chunks, name), name)
+
+
+def _items(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
     begun = False
     for number, raw in enumerate(split(chunks, name), start=1):
         text = raw.decode("utf-8", errors="replace").strip()

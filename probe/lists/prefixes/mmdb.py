@@ -11,7 +11,7 @@ from typing import Any
 
 from probe.errors import ListError
 from probe.lists.lines import BadRow
-from probe.lists.prefixes.prefix import MAX_ASN, Prefix, PrefixItem
+from probe.lists.prefixes.prefix import MAX_ASN, MAX_PREFIXES, Prefix, PrefixItem
 
 MAX_FILE = 128 * 1024 * 1024
 """Bytes in a database; GeoLite2-ASN has some 10 MB. It is a tree, so it cannot be streamed and is held."""
@@ -19,9 +19,11 @@ MAX_FILE = 128 * 1024 * 1024
 MARK = b"\xab\xcd\xefMaxMind.com"
 """What the metadata at the end of every such file begins with."""
 
-MAX_PREFIXES = 20_000_000
-"""Ways through the tree; GeoLite2-ASN has about a million. A small file can be made that has 2 to the power of 128."""
-
+MAX_RECORD_COST = 4096
+"""Values in a record plus its bytes divided by 16; a record of GeoLite2-ASN has 5 values. Pointers let a record of a
+few bytes stand for 2 to the power of 500 values."""
+SEPARATOR_BYTES = 16
+"""Zeros between the tree and the data."""
 _ASN = ("autonomous_system_number", "asn")
 _NAME = ("autonomous_system_organization", "as_name", "name")
 
@@ -43,27 +45,32 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
         content += chunk
         if len(content) > MAX_FILE:
             raise ListError(f"larger than {MAX_FILE} bytes", where=name)
-    if MARK not in content:
+    metadata = content.rfind(MARK)
+    if metadata < 0:
         raise ListError("no MaxMind database", where=name)
     number = 0
     try:
+        check_record(content, metadata + len(MARK), 0, {})
         with maxminddb.open_database(io.BytesIO(bytes(content)), maxminddb.MODE_FD) as database:
             facts = database.metadata()
-            check_tree(bytes(content), facts.node_count, facts.record_size)
+            check_tree(content, facts.node_count, facts.record_size)
             for number, (network, record) in enumerate(database, start=1):
                 yield _prefix(str(network), record, number)
     except (maxminddb.InvalidDatabaseError, ValueError, LookupError, TypeError, RecursionError, MemoryError) as error:
         raise ListError(f"a broken MaxMind database ({type(error).__name__})", where=f"{name}:{number + 1}") from error
 
 
-def check_tree(content: bytes, nodes: int, record_size: int) -> None:
-    """See that walking the tree comes to an end, and soon.
+def check_tree(content: bytes | bytearray, nodes: int, record_size: int) -> None:
+    """Check that walking the tree and reading its records takes bounded work.
 
     Raises:
-        ValueError: it goes in circles, is larger than the file, or has more than `MAX_PREFIXES` ways through.
+        ValueError: the tree has a circle, is larger than the file, or has more than `MAX_PREFIXES` ways through it, or
+            a record fails `check_record`.
     """
     if record_size not in (24, 28, 32) or not 0 < nodes <= len(content) * 4 // record_size:
         raise ValueError(nodes)
+    data = nodes * record_size // 4 + SEPARATOR_BYTES
+    costs: dict[int, tuple[int, int]] = {}
     ways = [-1] * nodes  # -1 not seen, -2 under way
     path = [0]
     while path:
@@ -72,6 +79,9 @@ def check_tree(content: bytes, nodes: int, record_size: int) -> None:
             path.pop()
             continue
         children = _children(content, node, record_size)
+        for child in children:
+            if child > nodes:  # the record of a prefix; `nodes` itself stands for none
+                check_record(content, data, child - nodes - SEPARATOR_BYTES, costs)
         inner = [child for child in children if child < nodes]
         waiting = [child for child in inner if ways[child] < 0]
         if any(ways[child] == -2 for child in waiting):
@@ -86,7 +96,77 @@ def check_tree(content: bytes, nodes: int, record_size: int) -> None:
         path.pop()
 
 
-def _children(content: bytes, node: int, record_size: int) -> tuple[int, int]:
+def check_record(
+    content: bytes | bytearray, section: int, offset: int, known: dict[int, tuple[int, int]]
+) -> tuple[int, int]:
+    """What reading one value costs, and where it ends (MaxMind DB File Format Specification 2.0, "Data Section").
+
+    A pointer costs what it points to, each time. What is known of an offset is not computed again, so a record that
+    doubles itself over and over is refused after a dozen steps.
+
+    Args:
+        content: the file.
+        section: where the data begin, from which pointers count.
+        offset: of the value, within the section.
+        known: offset -> cost and end; grows.
+
+    Raises:
+        ValueError: the value is over `MAX_RECORD_COST`, or outside the file.
+        RecursionError: it is nested deeper than Python allows.
+    """
+    if offset in known:
+        return known[offset]
+    start = section + offset
+    if offset < 0 or start >= len(content):
+        raise ValueError(offset)
+    kind, size, at = _control(content, start)
+    if kind == _POINTER:
+        cost, _ = check_record(content, section, _pointer(content, start, size), known)
+    elif kind in (_MAP, _ARRAY):
+        cost, following = 1, at - section
+        for _ in range(2 * size if kind == _MAP else size):
+            more, following = check_record(content, section, following, known)
+            cost += more
+            if cost > MAX_RECORD_COST:
+                raise ValueError(cost)
+        at = section + following
+    else:
+        at += 0 if kind == _BOOLEAN else size
+        cost = 1 + size // 16
+    if cost > MAX_RECORD_COST or at > len(content):
+        raise ValueError(cost)
+    known[offset] = cost, (start + 2 + (size >> 3 & 3) if kind == _POINTER else at) - section
+    return known[offset]
+
+
+_POINTER, _MAP, _ARRAY, _BOOLEAN = 1, 7, 11, 14
+
+
+def _control(content: bytes | bytearray, at: int) -> tuple[int, int, int]:
+    """Kind and size of the value that begins here, and where its payload begins; of a pointer the size bits as read."""
+    first = content[at]
+    kind, size, at = first >> 5, first & 31, at + 1
+    if kind == _POINTER:
+        return kind, size, at
+    if kind == 0:
+        kind, at = content[at] + 7, at + 1
+    if size > 28:
+        length = size - 28
+        size = (29, 285, 65_821)[length - 1] + int.from_bytes(content[at : at + length], "big")
+        at += length
+    return kind, size, at
+
+
+def _pointer(content: bytes | bytearray, start: int, size: int) -> int:
+    """The offset that a pointer stands for: 11, 19, 27 or 32 bits, the first three counted from different bases."""
+    length = size >> 3 & 3
+    value = int.from_bytes(content[start + 1 : start + 2 + length], "big")
+    if length == 3:
+        return value
+    return ((size & 7) << 8 * (length + 1)) + value + (0, 2048, 526_336)[length]
+
+
+def _children(content: bytes | bytearray, node: int, record_size: int) -> tuple[int, int]:
     """The two records of a node (MaxMind DB File Format Specification 2.0, "Node Layout")."""
     size = record_size // 4
     record = content[node * size : (node + 1) * size]

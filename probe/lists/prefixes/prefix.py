@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from probe.errors import ListError
 from probe.lists.lines import BadRow
 
 UNROUTED = "unrouted"
@@ -65,6 +66,23 @@ class AsBlock:
 PrefixItem = Prefix | AsBlock | BadRow
 
 MAX_ASN = 4294967295  # RFC 6793: 32 bits
+
+
+MAX_PREFIXES = 4_000_000
+"""Prefixes from one file; the largest routing table has about 1.3 million. A line of a few bytes may be a range that is
+254 prefixes, and a tree of a few bytes may have 2 to the power of 128 ways through it."""
+
+
+def at_most(items: Iterable[PrefixItem], name: str) -> Iterator[PrefixItem]:
+    """The items of a reader, as long as there are no more than `MAX_PREFIXES`.
+
+    Raises:
+        ListError: there are more.
+    """
+    for number, item in enumerate(items):
+        if number >= MAX_PREFIXES:
+            raise ListError(f"more than {MAX_PREFIXES} prefixes", where=name, mend="is it the right file?")
+        yield item
 
 
 def network_of(text: str) -> str:

@@ -13,6 +13,10 @@ from collections.abc import Set as AbstractSet
 
 from probe.lists.prefixes.prefix import IPNetwork, Prefix, PrefixItem
 
+MAX_ORIGINS = 64
+"""Origins kept of one prefix; anycast and exchange prefixes have a dozen. Without a bound, a table that lists one
+prefix for a million ASes takes time that grows with the square of their number."""
+
 
 class PrefixTable:
     """The prefixes of a routing table, or of some ASes.
@@ -32,7 +36,7 @@ class PrefixTable:
             network = ipaddress.ip_network(item.network)
             level = self._origins.setdefault((network.version, network.prefixlen), {})
             start = int(network.network_address)
-            level[start] = tuple(dict.fromkeys((*level.get(start, ()), *item.asns)))
+            level[start] = tuple(dict.fromkeys((*level.get(start, ()), *item.asns)))[:MAX_ORIGINS]
             networks[network] = None
         self._lengths = {
             version: sorted((length for found, length in self._origins if found == version), reverse=True)

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from probe.lists.lines import BadRow, split
-from probe.lists.prefixes.prefix import UNROUTED, Prefix, PrefixItem, asn_of, network_of, span
+from probe.lists.prefixes.prefix import UNROUTED, Prefix, PrefixItem, asn_of, at_most, network_of, span
 
 _ORIGIN = re.compile(r"AS(\d{1,10})")
 _SEVERAL = re.compile(r"[_,]")
@@ -57,7 +57,14 @@ def ip2asn(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
     r"""The iptoasn.com tables: `start<TAB>end<TAB>asn<TAB>country<TAB>name`; AS 0 is not routed.
 
     A range may be several prefixes, which then share a line number.
+
+    Raises:
+        ListError: the file has too many prefixes.
     """
+    return at_most(_ip2asn(chunks, name), name)
+
+
+def _ip2asn(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
     for number, raw in enumerate(split(chunks, name), start=1):
         fields = raw.decode("utf-8", errors="replace").split("\t")
         if fields == [""]:

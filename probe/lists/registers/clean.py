@@ -23,6 +23,8 @@ _SPELT_OUT = re.compile(r"(?!(?:0{1,4}:){5})[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}
 """IPv6 in full, as the dump has it; not what begins with five zero groups, which may be IPv4 in disguise."""
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:[/\\]{1,3}", re.ASCII | re.IGNORECASE)
 _HOST_END = re.compile(r"[/\\?#]")
+MAX_MOMENT = 64
+"""Characters of a time."""
 MAX_NAME = 512
 """Characters of a name or address field; a host name has at most 253, in Cyrillic fewer."""
 
@@ -48,7 +50,9 @@ def _mended(host: str) -> str:
 
 def host_of_url(url: str) -> str:
     """The host name of a URL however badly it is written; empty when it has none. The rest of the URL is let go."""
-    rest = _SCHEME.sub("", url.strip()[:4096], count=1)
+    text = url.strip()[:4096]
+    scheme = _SCHEME.match(text)  # at the beginning alone: a search would try every character
+    rest = text[scheme.end() :] if scheme else text
     authority = _HOST_END.split(rest, maxsplit=1)[0].rpartition("@")[2]
     if authority.startswith("["):
         return ""
@@ -94,9 +98,14 @@ def network(text: str) -> str:
         return ""
 
 
-@lru_cache(maxsize=4096)
 def moment(text: str) -> datetime | None:
-    """A time as registers write it, in UTC; None when it is none. Cached: a decision's time is on all its records."""
+    """A time as registers write it, in UTC; None when it is none."""
+    return _moment(text) if len(text) <= MAX_MOMENT else None
+
+
+@lru_cache(maxsize=4096)
+def _moment(text: str) -> datetime | None:
+    """Cached, since the time of a decision is on all its records; the texts are short, and so is the cache."""
     try:
         read = datetime.fromisoformat(text.strip())
         return (read if read.tzinfo else read.replace(tzinfo=MOSCOW)).astimezone(UTC)

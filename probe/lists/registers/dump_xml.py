@@ -22,7 +22,7 @@ from xml.parsers import expat
 from probe.errors import ListError
 from probe.lists.lines import BadRow
 from probe.lists.registers import clean
-from probe.lists.registers.assemble import assemble, decided
+from probe.lists.registers.assemble import MAX_DECISION, assemble, decided
 from probe.lists.registers.register_entry import BlockType, RegisterDecision, RegisterEntry, RegisterItem, SnapshotTime
 
 MAX_TAG = 1024 * 1024
@@ -31,11 +31,13 @@ MAX_TEXT = 64 * 1024
 """Characters in one element's text; the longest URL seen has 3,000."""
 MAX_RECORD = 4 * 1024 * 1024
 """Characters in one record's texts; the largest seen has some 40,000."""
-TOO_LONG = f"a text longer than {MAX_TEXT} characters, or {MAX_RECORD} in all"
+MAX_TEXTS = 50_000
+"""Names, addresses and URLs in one record; the largest seen has some 2,000."""
 MAX_DECISIONS = 20_000
 """Decisions remembered, so that records share them; some 8 MB."""
 MAX_WORDS = 1000
 """Different names of elements and attributes, which the parser never forgets; the format has 20."""
+TOO_LONG = f"a text longer than {MAX_TEXT} characters, or more than {MAX_RECORD} characters or {MAX_TEXTS} texts"
 MAX_DEPTH = 8
 """Nested elements; the format has three."""
 STEP = 65536
@@ -186,7 +188,7 @@ class _Dump:
     def _decide(self, attributes: dict[str, str]) -> None:
         # Hundreds of thousands of records share one decision, and consumers may keep it.
         get = attributes.get
-        key = (get("date", ""), get("number", ""), get("org", ""))
+        key = (get("date", "")[:MAX_DECISION], get("number", "")[:MAX_DECISION], get("org", "")[:MAX_DECISION])
         found = self._decisions.get(key)
         if found is None:
             if len(self._decisions) >= MAX_DECISIONS:
@@ -202,7 +204,7 @@ class _Dump:
             text = parts[0] if len(parts) == 1 else "".join(parts)
             self._parts = []
             self._room -= len(text) + 1
-            if self._room < 0 or len(text) > MAX_TEXT:
+            if self._room < 0 or len(text) > MAX_TEXT or len(self._texts) >= MAX_TEXTS:
                 self._bad = TOO_LONG
             else:
                 self._texts.append((tag, text))

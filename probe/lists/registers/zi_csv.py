@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from probe.errors import ListError
 from probe.lists.lines import BadRow, split
 from probe.lists.registers import clean
-from probe.lists.registers.assemble import assemble, decided, implied_type
+from probe.lists.registers.assemble import MAX_DECISION, assemble, decided, implied_type
 from probe.lists.registers.register_entry import BlockType, RegisterDecision, RegisterEntry, RegisterItem, SnapshotTime
 
 FIELDS = 6
@@ -88,12 +88,12 @@ def _row(
     ]
     if len(parts) > MAX_PARTS:
         return BadRow(line, f"more than {MAX_PARTS} names and addresses in a row")
-    key = tuple(decision)
+    key = tuple(text[:MAX_DECISION] for text in decision)
     known = decisions.get(key)
     if known is None:
         if len(decisions) >= 1024:
             decisions.clear()
-        made = decided(decision[2], decision[1], decision[0])
+        made = decided(key[2], key[1], key[0])
         known = decisions[key] = (made, implied_type(made))
     return assemble(parts, line=line, decision=known[0], entry_type=known[1], block_type=_block_type(names, urls))
 

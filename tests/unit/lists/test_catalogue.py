@@ -1,11 +1,13 @@
 """The service catalogue: one file a service, every error with file and line."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.errors import ListError
-from probe.lists.catalogue import MAX_BYTES, check, load
+from probe.lists.catalogue import MAX_BYTES, MAX_PROBLEMS, check, load
 
 GOOD = """\
 name = "line"
@@ -149,3 +151,23 @@ def test_never_fails_with_anything_but_a_list_error(content: bytes) -> None:
 def test_a_damaged_file_gives_errors_and_no_crash(at: int, cut: int, put: str) -> None:
     """A good file with a hole and something else in it."""
     check({"line.toml": (GOOD[:at] + put + GOOD[at + cut :]).encode()})
+
+
+class TestWork:
+    """What a hostile file may cost."""
+
+    def test_a_key_of_many_parts_is_refused_before_it_is_read(self) -> None:
+        """The library's work grows with the square of the parts: 100,000 of them took all memory."""
+        start = time.perf_counter()
+        _, errors = check({"x.toml": b"a = 1\na" + b".a" * 30_000 + b" = 1"})
+        assert [(error.where, error.what) for error in errors] == [("x.toml:2", "more than 300 dots in a line")]
+        assert time.perf_counter() - start < 0.5
+
+    def test_many_names_cost_no_more_than_their_number(self) -> None:
+        """Each host is looked up by its suffixes, and only so many problems are named."""
+        names = ", ".join(f'"{n:x}.example"' for n in range(1500))
+        hosts = ", ".join(f'"{n:x}.test"' for n in range(1500))
+        start = time.perf_counter()
+        _, errors = check({"line.toml": GOOD.replace("names = [", f"resolve = [{hosts}]\nnames = [{names}, ").encode()})
+        assert len(errors) <= MAX_PROBLEMS
+        assert time.perf_counter() - start < 2

@@ -1,6 +1,7 @@
 """Bytes become lines of text."""
 
 import dataclasses
+import time
 
 import pytest
 from hypothesis import given
@@ -31,6 +32,12 @@ class TestSplit:
     def test_leaves_out_a_byte_order_mark_even_one_in_pieces(self) -> None:
         """Editors on Windows write one."""
         assert list(split([b"\xef", b"\xbb", b"\xbfurl\n"], "f")) == [b"url"]
+
+    def test_costs_no_more_for_a_line_that_comes_byte_by_byte(self) -> None:
+        """A server may send so, and copying what there is for each byte took minutes for a megabyte."""
+        start = time.perf_counter()
+        assert list(split((b"a" for _ in range(MAX_LINE)), "f")) == [b"a" * MAX_LINE]
+        assert time.perf_counter() - start < 5
 
     def test_refuses_a_line_without_end(self) -> None:
         """A hostile file costs no more memory than one line."""

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.errors import ListError
-from probe.lists.shipped import MAX_BYTES, AnchorClass, anchors, registers
+from probe.lists.catalogue import MAX_BYTES
+from probe.lists.shipped import AnchorClass, anchors, registers
 
 FOLDER = Path(__file__).parents[3] / "targets"
 ANCHOR = '[[anchor]]\nurl = "https://a.example/"\nkind = "foreign"\nwhy = "x"\nchecked = 2026-01-02\n'

@@ -2,13 +2,14 @@
 
 import contextlib
 import gzip
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.errors import ListError
-from probe.lists.unpack import STEP, unpack
+from probe.lists.unpack import MAX_MEMBERS, STEP, unpack
 
 
 @given(st.binary(max_size=400), st.integers(1, 50), st.booleans())
@@ -47,3 +48,19 @@ def test_any_bytes_give_pieces_or_a_list_error(content: bytes) -> None:
     """Never another exception."""
     with contextlib.suppress(ListError):
         list(unpack([b"\x1f\x8b\x08", content], "f"))
+
+
+def test_members_of_nothing_are_counted() -> None:
+    """They cost work for each 20 bytes of the file, and no bound on sizes notices them."""
+    empty = gzip.compress(b"")
+    start = time.perf_counter()
+    with pytest.raises(ListError, match=f"more than {MAX_MEMBERS} gzip members"):
+        list(unpack([empty * 200_000], "f"))
+    assert time.perf_counter() - start < 5
+
+
+def test_a_file_of_blocks_is_one_file() -> None:
+    """Some tools write a member for each block, and may end a piece anywhere."""
+    content = b"".join(gzip.compress(bytes([n])) for n in range(200))
+    assert b"".join(unpack([content[n : n + 7] for n in range(0, len(content), 7)], "f")) == bytes(range(200))
+    assert b"".join(unpack([content[:50], b"", content[50:]], "f")) == bytes(range(200))

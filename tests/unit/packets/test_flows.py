@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import ipaddress
 import struct
+import tracemalloc
 
 import pytest
 
-from probe.packets.flows import HEAD, TAIL, TCP, UDP, FlowTable
+from probe.packets.flows import (
+    FLOW_OVERHEAD_BYTES,
+    HEAD,
+    MAX_TABLE_BYTES,
+    PACKET_OVERHEAD_BYTES,
+    TAIL,
+    TCP,
+    UDP,
+    FlowTable,
+)
 
 NEAR, FAR = "95.24.1.2", "151.101.1.10"
 
@@ -70,18 +80,32 @@ def test_of_a_long_conversation_the_first_packets_and_the_last_are_kept() -> Non
 
     assert at == [*range(HEAD), *range(1000 - TAIL, 1000)]
     assert flow.heard == 1000
-    assert flow.size == sum(len(one.raw) for one in flow.packets)
+    assert flow.size == FLOW_OVERHEAD_BYTES + sum(PACKET_OVERHEAD_BYTES + len(one.raw) for one in flow.packets)
 
 
 def test_the_oldest_conversations_give_way() -> None:
-    flows = FlowTable(room=1000)
+    flows = FlowTable(room=20_000)
     for number in range(50):
         flows.add(packet(NEAR, FAR, ports=(40000 + number, 443)), float(number), outgoing=True)
 
     left = list(flows.since(0))
 
     assert [flow.key.local_port for flow in left] == list(range(40050 - len(left), 40050))
-    assert sum(flow.size for flow in left) <= 1000
+    assert sum(flow.size for flow in left) <= 20_000
+
+
+def test_packets_of_nothing_from_every_port_stay_within_the_memory() -> None:
+    """Each conversation counts with what Python needs for it, not with its 40 bytes alone."""
+    flows = FlowTable()
+    tracemalloc.start()
+    try:
+        for port in range(60_000):
+            flows.add(packet(FAR, NEAR, ports=(port, 40000)), 0.0, outgoing=False)
+        used, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert used <= MAX_TABLE_BYTES
 
 
 def test_a_conversation_is_known_by_what_this_side_said() -> None:

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import struct
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,62 @@ class TestTree:
         """24, 28 and 32 bits a record; in the middle one the high bits share a byte."""
         assert mmdb._children(bytes.fromhex(record), 0, record_size) == (2, 3)
         assert mmdb._children(bytes.fromhex("00000212000003"), 0, 28) == (0x1000002, 0x2000003)
-        mmdb.check_tree(bytes.fromhex(record), 1, record_size)
+        mmdb.check_tree(bytes.fromhex(record.replace("2", "1").replace("3", "1")), 1, record_size)
+
+
+class TestRecord:
+    """Pointers let a record of a few bytes stand for more values than anybody can read."""
+
+    @staticmethod
+    def doubled(times: int) -> bytes:
+        """A database of one record, which holds a text 2 to the power of `times` times."""
+        section = bytearray(2048)
+        last = len(section)
+        section += mmdb_file._encoded("x")
+        for _ in range(times):
+            pointer = bytes([0x28 | last - 2048 >> 16, last - 2048 >> 8 & 255, last - 2048 & 255])
+            last = len(section)
+            section += bytes([2, 11 - 7]) + pointer * 2
+        tree = struct.pack(">II", 1 + 16 + last, 1)
+        return (
+            tree
+            + bytes(16)
+            + bytes(section)
+            + FILE[FILE.index(mmdb_file.MARK) :].replace(
+                mmdb_file._encoded(len(FILE[: FILE.index(bytes(16))]) // 8), mmdb_file._encoded(1), 1
+            )
+        )
+
+    def test_a_pointer_costs_what_it_points_to_each_time(self) -> None:
+        """Four levels of pairs are 16 texts, 15 arrays."""
+        content = self.doubled(4)
+        start = content.index(bytes([2, 4]), 2048) - 24
+        known: dict[int, tuple[int, int]] = {}
+        assert mmdb.check_record(content, 24, content.rindex(bytes([2, 4])) - 24, known)[0] == 31
+        assert start in known
+
+    @pytest.mark.parametrize("times", [13, 60, 500])
+    def test_one_that_doubles_itself_is_refused_at_once(self, times: int) -> None:
+        """Before the library sees it."""
+        start = time.perf_counter()
+        with pytest.raises(ListError, match="a broken MaxMind database"):
+            list(mmdb.read([self.doubled(times)], "asn.mmdb"))
+        assert time.perf_counter() - start < 1
+
+    def test_one_larger_than_its_bound_is_refused(self) -> None:
+        """A text of a megabyte in every one of a million records is as bad."""
+        text = bytes([2 << 5 | 31]) + (100_000 - 65_821).to_bytes(3, "big") + b"x" * 100_000
+        with pytest.raises(ValueError, match=r"^6251$"):
+            mmdb.check_record(text, 0, 0, {})
+
+    @pytest.mark.parametrize(
+        ("value", "end"),
+        [("4178", 2), ("a101", 2), ("c2abcd", 3), ("e1 4178 4179", 5), ("0207", 2), ("0108ff", 3)],
+    )
+    def test_every_kind_of_value_ends_where_the_next_begins(self, value: str, end: int) -> None:
+        """Texts, numbers, maps, arrays, booleans (whose size is their value)."""
+        content = bytes.fromhex(value) + bytes(40)
+        assert mmdb.check_record(content, 0, 0, {})[1] == end
 
 
 @settings(deadline=None)

@@ -1,12 +1,15 @@
 """Prefixes and AS numbers as text."""
 
 import ipaddress
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.lists.prefixes.prefix import asn_of, network_of, span
+from probe.errors import ListError
+from probe.lists.prefixes import delegated, routing_tables
+from probe.lists.prefixes.prefix import Prefix, asn_of, at_most, network_of, span
 
 
 @pytest.mark.parametrize(
@@ -32,3 +35,29 @@ def test_a_span_is_just_its_addresses(start: int, size: int) -> None:
     networks = list(span(ipaddress.IPv4Address(start), ipaddress.IPv4Address(last)))
     assert sum(network.num_addresses for network in networks) == last - start + 1
     assert (int(networks[0][0]), int(networks[-1][-1])) == (start, last)
+
+
+def test_a_file_has_only_so_many_prefixes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short line may be a range of 254 prefixes."""
+    monkeypatch.setattr("probe.lists.prefixes.prefix.MAX_PREFIXES", 3)
+    items = [Prefix(line=1, network=f"192.0.2.{n}/32") for n in range(4)]
+
+    assert list(at_most(items[:3], "f")) == items[:3]
+    with pytest.raises(ListError, match="more than 3 prefixes"):
+        list(at_most(items, "f"))
+
+
+@pytest.mark.parametrize(
+    ("read", "content"),
+    [
+        (routing_tables.ip2asn, b"::1\tffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe\t1\tUS\tx\n"),
+        (delegated.read, b"2.3|apnic|1|1||1|+1\napnic|CN|ipv4|0.0.0.1|4294967294|20100511|allocated\n"),
+    ],
+)
+def test_readers_whose_lines_are_ranges_are_bounded(
+    read: Callable[[Iterable[bytes], str], Iterator[object]], content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both of them."""
+    monkeypatch.setattr("probe.lists.prefixes.prefix.MAX_PREFIXES", 50)
+    with pytest.raises(ListError, match="more than 50 prefixes"):
+        list(read([content], "f"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import time
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from probe.lists.lines import BadRow
 from probe.lists.prefixes import as_documents
 from probe.lists.prefixes.prefix import Prefix
-from probe.lists.prefixes.prefix_table import PrefixTable
+from probe.lists.prefixes.prefix_table import MAX_ORIGINS, PrefixTable
 from tests import required
 
 
@@ -98,3 +99,11 @@ def test_thirteen_prefixes_of_the_one_tencent_as_lie_inside_the_other() -> None:
     assert len(foreign) == 13
     assert "119.29.29.0/24" in foreign
     assert all(one.of(network) == (network, (132203,)) for network in foreign)
+
+
+def test_one_prefix_of_many_origins_keeps_only_so_many() -> None:
+    """A table that names a prefix again and again costs no more than its lines."""
+    start = time.perf_counter()
+    found = PrefixTable(Prefix(line=n, network="192.0.2.0/24", asns=(n,)) for n in range(1, 20_000)).of("192.0.2.1")
+    assert found == ("192.0.2.0/24", tuple(range(1, MAX_ORIGINS + 1)))
+    assert time.perf_counter() - start < 2

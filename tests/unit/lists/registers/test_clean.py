@@ -1,6 +1,7 @@
 """What registers write becomes ours, or nothing."""
 
 import ipaddress
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -111,3 +112,20 @@ def test_an_address_spelt_out_is_shortened_as_the_library_does(groups: list[str]
     """Whatever its zeros: where they are most, and the first of several such places."""
     text = ":".join(groups)
     assert clean.address(text) == str(ipaddress.ip_address(text))
+
+
+class TestWork:
+    """What a hostile file may cost."""
+
+    def test_a_url_without_scheme_is_looked_at_once(self) -> None:
+        """A scheme is sought at the beginning alone; a search took time that grew with the square of the length."""
+        start = time.perf_counter()
+        for _ in range(200):
+            assert clean.host_of_url("a" * 4096) == ""
+        assert time.perf_counter() - start < 1
+
+    def test_a_long_time_is_not_remembered(self) -> None:
+        """The cache holds 4,096 texts, and an attribute may have a megabyte."""
+        clean._moment.cache_clear()
+        assert clean.moment("2017-05-04" + " " * 1_000_000) is None
+        assert clean._moment.cache_info().currsize == 0

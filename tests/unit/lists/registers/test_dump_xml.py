@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from probe.errors import ListError
 from probe.lists.lines import BadRow
 from probe.lists.registers import dump_xml
+from probe.lists.registers.assemble import MAX_DECISION
 from probe.lists.registers.register_entry import BlockType, RegisterDecision, RegisterEntry, RegisterItem, SnapshotTime
 
 HEAD = (
@@ -203,3 +204,18 @@ class TestHostileFiles:
         with contextlib.suppress(ListError):
             items = read(GOOD[:at] + put + GOOD[at + cut :])
             assert all(isinstance(item, SnapshotTime | RegisterEntry | BadRow) for item in items)
+
+
+def test_a_record_of_too_many_texts_is_set_aside() -> None:
+    """Each costs memory, though an empty element has but five bytes."""
+    content = HEAD + "<content>" + "<ip/>" * (dump_xml.MAX_TEXTS + 1) + "</content></reg:register>"
+    found = read(content.encode("cp1251"))
+    assert [type(item) for item in found if not isinstance(item, SnapshotTime)] == [BadRow]
+
+
+def test_decisions_of_a_megabyte_are_not_remembered_whole() -> None:
+    """Thousands are remembered, to share them among records; what is kept of each is short."""
+    dump = dump_xml._Dump("dump.xml")
+    dump.feed(f'{HEAD}<content><decision date="" number="{"x" * 100_000}" org=""/></content>'.encode("cp1251"))
+    (key,) = dump._decisions
+    assert [len(text) for text in key] == [0, MAX_DECISION, 0]
