@@ -1,8 +1,9 @@
-"""What loopback tests share: an authority that the probe believes, tools without a pace, nothing left behind."""
+"""Fixtures of loopback tests: a certificate authority the probe trusts, tools without a pace limit, a leak check."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,13 +16,13 @@ from probe.measure.tools import Tools
 
 @pytest.fixture(scope="session")
 def ca() -> trustme.CA:
-    """The authority that the probe believes."""
+    """The certificate authority that the probe trusts."""
     return trustme.CA()
 
 
 @pytest.fixture
 def believed(ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
-    """The authority, put where the system's certificates are looked for."""
+    """The certificate authority, in the file that SSL_CERT_FILE names."""
     path = tmp_path / "ca.pem"
     ca.cert_pem.write_to_path(str(path))
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
@@ -31,30 +32,42 @@ def believed(ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 async def tools(believed: trustme.CA) -> AsyncIterator[Tools]:
-    """Tools with phases of half a second and no pace."""
+    """Tools with time-outs of half a second and no pace limit."""
     async with Tools(0.5, PaceLimiter(0)) as made:
         yield made
 
 
 @pytest.fixture(autouse=True)
 async def nothing_left_behind() -> AsyncIterator[None]:
-    """No task and no socket survives a test."""
-    files = _sockets()
+    """Fail a test that leaves a task, a socket, a coroutine that nobody awaits or a transport that nobody closes.
+
+    The last two warn when they are collected, and warnings are errors; so they are collected here and not in a later
+    test.
+    """
+    sockets = _count_sockets()
     yield
+    gc.collect()
     for _ in range(100):
-        if not _others() and _sockets() <= files:
+        if not _others() and _count_sockets() <= sockets:
             return
         await asyncio.sleep(0.01)
     assert _others() == set()
-    assert _sockets() <= files
+    assert _count_sockets() <= sockets
+
+
+def pytest_collection_finish() -> None:
+    """Leave what exists before the tests out of later collections, which then take little time."""
+    gc.collect()
+    gc.freeze()
 
 
 def _others() -> set[asyncio.Task[object]]:
-    """Tasks besides the one that asks."""
+    """Tasks besides the calling one."""
     return asyncio.all_tasks() - {asyncio.current_task()}
 
 
-def _sockets() -> int:
+def _count_sockets() -> int:
+    """The sockets this process has open; 0 where that cannot be known."""
     folder = Path("/proc/self/fd")
     if not folder.exists():
         return 0
