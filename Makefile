@@ -3,12 +3,13 @@
 # make test      all tests; the lab's need root
 # make coverage  the branches of each pure module that its own test file leaves out
 # make mutate    small changes to the code that no test notices (long)
+# make references   the pages of docs/reference, anew from the code
 # make check     format, lint, types, directions of imports
 
 PYTHON = .venv/bin/python
 WORKERS ?= 4
 
-.PHONY: run demo test lab coverage mutate check format bench bench-detect requirements clean
+.PHONY: run demo test lab coverage mutate references check format bench bench-detect requirements clean
 
 run:
 	@deploy/setup run
@@ -40,6 +41,10 @@ mutate:
 	@deploy/setup test
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutate.txt
 	nice -n 15 $(PYTHON) -m tests.mutation $(MUTATE)
+
+references:
+	@deploy/setup test
+	$(PYTHON) -m tests.references --write
 
 check:
 	@deploy/setup test

@@ -35,7 +35,7 @@ HELP = {
     "task_success_age_seconds": "Seconds since a background task last finished a pass, by task.",
     "dropped_samples_total": "Numbers that were not counted because they were negative, not finite or absurdly large.",
 }
-_GAUGES = frozenset(
+GAUGES = frozenset(
     {
         "writes_waiting",
         "agents_present",
@@ -78,7 +78,7 @@ class Metrics:
         lines: list[str] = []
         for name, help_text in HELP.items():
             lines += [f"# HELP {PREFIX}{name} {help_text}"]
-            lines += [f"# TYPE {PREFIX}{name} {'gauge' if name in _GAUGES else 'counter'}"]
+            lines += [f"# TYPE {PREFIX}{name} {'gauge' if name in GAUGES else 'counter'}"]
             for (found, labels), value in sorted(values.items()):
                 if found == name and -MAX_VALUE < value < MAX_VALUE:
                     inside = ",".join(f'{key}="{_escaped(word)}"' for key, word in labels)
