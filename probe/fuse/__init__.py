@@ -1,1 +1,4 @@
-"""Joins what many vantages say into events. Pure: any order of reports gives the events of the sorted history."""
+"""Fusion: the reports of many vantages become events and the present board. Pure.
+
+The reports may come in any order: the events are those of the sorted history.
+"""

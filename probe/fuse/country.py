@@ -1,4 +1,4 @@
-"""Events of networks that make one of a country."""
+"""Events of a country, made of the events of its networks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from probe.model.event import Confidence, Event, Network, Scope
 from probe.model.verdict import Status
 
 MIN_NETWORKS = 3
-"""Networks that must see it at once, and at least half of those that ever looked: fewer speak for themselves."""
+"""Networks that must see interference at one moment, and they must be half of those measured at that moment."""
 
 
 def country_events(
@@ -23,55 +23,58 @@ def country_events(
 ) -> list[Event]:
     """The events of one service in one country.
 
-    A country's event is a run of network events that overlap, in which at some moment at least three networks and half
-    of those that had ever looked saw it. Like a network's it lifts when the last of them has: networks that fall silent
-    do not lift it, and those that fall silent do not make the rest a majority.
+    An event of a country is a group of network events that overlap in time. At some moment at least three networks saw
+    interference, and they were at least half of the networks measured until then. It lifts when the last of them has
+    lifted. Networks that fall silent do not lift it, and their silence does not make the others a majority.
 
     Args:
-        service: name of the service or lone target.
-        country: ISO 3166 code.
+        service: name of the service, or a target that belongs to none.
+        country: ISO 3166 code; empty when not known, which makes no event.
         found: the network events of the country.
-        looked: network -> since when the service was measured there.
+        looked: network -> since when the service has been measured there.
         sponsors: agent -> who vouched for it.
     """
-    return [_event(service, country, run, sponsors) for run in _runs(found) if country and _wide_enough(run, looked)]
+    if not country:
+        return []
+    return [_event(service, country, group, sponsors) for group in _overlapping(found) if _wide_enough(group, looked)]
 
 
-def _runs(found: Iterable[NetworkEvent]) -> Iterator[list[NetworkEvent]]:
-    """Network events whose times overlap."""
-    run: list[NetworkEvent] = []
+def _overlapping(found: Iterable[NetworkEvent]) -> Iterator[list[NetworkEvent]]:
+    """Groups of network events whose times overlap."""
+    group: list[NetworkEvent] = []
     until: datetime | None = None
     for each in sorted(found, key=lambda item: (item.event.onset, item.event.id)):
         lifted = each.event.lifted
-        if run and until is not None and each.event.onset > until:
-            yield run
-            run = []
-        if not run:
+        if group and until is not None and each.event.onset > until:
+            yield group
+            group = []
+        if not group:
             until = lifted
         elif until is not None:
             until = None if lifted is None else max(until, lifted)
-        run.append(each)
-    if run:
-        yield run
+        group.append(each)
+    if group:
+        yield group
 
 
-def _wide_enough(run: list[NetworkEvent], looked: Mapping[Network, datetime]) -> bool:
-    """Whether at the onset of one of them enough networks saw it."""
-    for moment in {each.event.onset for each in run}:
-        seeing = {
-            each.event.network
-            for each in run
-            if each.event.onset <= moment and (each.event.lifted is None or moment < each.event.lifted)
+def _wide_enough(group: list[NetworkEvent], looked: Mapping[Network, datetime]) -> bool:
+    """Whether enough networks saw interference at the onset of one of the events."""
+    events = [each.event for each in group]
+    for moment in {event.onset for event in events}:
+        affected = {
+            event.network
+            for event in events
+            if event.onset <= moment and (event.lifted is None or moment < event.lifted)
         }
-        measured = {network for network, since in looked.items() if since <= moment} | seeing
-        if len(seeing) >= MIN_NETWORKS and 2 * len(seeing) >= len(measured):
+        measured = {network for network, since in looked.items() if since <= moment} | affected
+        if len(affected) >= MIN_NETWORKS and 2 * len(affected) >= len(measured):
             return True
     return False
 
 
-def _event(service: str, country: str, run: list[NetworkEvent], sponsors: Mapping[str, str]) -> Event:
-    events = [each.event for each in run]
-    agents = frozenset[str]().union(*(each.agents for each in run))
+def _event(service: str, country: str, group: list[NetworkEvent], sponsors: Mapping[str, str]) -> Event:
+    events = [each.event for each in group]
+    agents = frozenset[str]().union(*(each.agents for each in group))
     lifts = [event.lifted for event in events if event.lifted is not None]
     first = min(events, key=lambda event: (event.known, event.id))
     return Event(

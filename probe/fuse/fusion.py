@@ -1,4 +1,4 @@
-"""Spans, presence and the moment -> events: the whole of fusion as one pure function."""
+"""Fusion as one pure function: spans, presences and a moment become events."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from probe.fuse.country import country_events
-from probe.fuse.interference_span import interference_spans
-from probe.fuse.network_event import NetworkContext, NetworkEvent, by_network, network_events
+from probe.fuse.interference_span import InterferenceSpan, interference_spans
+from probe.fuse.network_event import NetworkContext, NetworkEvent, network_events
 from probe.fuse.presence import PresenceIndex
 from probe.model.event import Event, Network, Presence, Span
 
-_NOBODY: Mapping[str, str] = {}
+_NO_SPONSORS: Mapping[str, str] = {}
 
 
 def fuse(
@@ -20,14 +20,14 @@ def fuse(
     presences: Iterable[Presence],
     now: datetime,
     services: Mapping[str, str],
-    sponsors: Mapping[str, str] = _NOBODY,
+    sponsors: Mapping[str, str] = _NO_SPONSORS,
 ) -> list[Event]:
-    """The events, of networks and of countries, each as revision 1, ordered by service, onset and id.
+    """The events of networks and of countries, each as revision 1, ordered by service, onset and id.
 
     Args:
         spans: of any targets, vantages and networks, in any order.
         presences: runs of rounds in which a vantage was online, in any order.
-        now: the moment of looking.
+        now: the moment for which events are computed.
         services: target -> the service it belongs to; a target that is missing stands for itself.
         sponsors: agent -> who vouched for it; an agent that is missing has no sponsor.
     """
@@ -44,16 +44,19 @@ def fuse(
 def _of_service(
     service: str, spans: list[Span], presence: PresenceIndex, now: datetime, sponsors: Mapping[str, str]
 ) -> list[Event]:
-    networks: dict[Network, list[Span]] = defaultdict(list)
+    by_network: dict[Network, list[Span]] = defaultdict(list)
     for span in spans:
-        networks[span.network].append(span)
-    countries: dict[str, list[NetworkEvent]] = defaultdict(list)
-    for network, seen in by_network(interference_spans(spans)).items():
-        context = NetworkContext(spans=tuple(networks[network]), presence=presence, sponsors=sponsors, now=now)
-        countries[network.country] += network_events(service, network, seen, context)
-    looked = {network: min(span.start for span in its) for network, its in networks.items()}
-    events = [incident.event for found in countries.values() for incident in found]
-    for country, found in countries.items():
-        there = {network: since for network, since in looked.items() if network.country == country}
-        events += country_events(service, country, found, there, sponsors)
+        by_network[span.network].append(span)
+    interference: dict[Network, list[InterferenceSpan]] = defaultdict(list)
+    for each in interference_spans(spans):
+        interference[each.network].append(each)
+    by_country: dict[str, list[NetworkEvent]] = defaultdict(list)
+    for network, found in interference.items():
+        context = NetworkContext(spans=tuple(by_network[network]), presence=presence, sponsors=sponsors, now=now)
+        by_country[network.country] += network_events(service, network, found, context)
+    first_looks = {network: min(span.start for span in its) for network, its in by_network.items()}
+    events = [found.event for its in by_country.values() for found in its]
+    for country, its in by_country.items():
+        looked = {network: since for network, since in first_looks.items() if network.country == country}
+        events += country_events(service, country, its, looked, sponsors)
     return events

@@ -1,8 +1,8 @@
-"""One vantage's word on one target in one network: from when to when it saw interference.
+"""Interference spans: from when to when one vantage saw interference with one target in one network.
 
-A stretch begins with a span that is `blocked` or `throttled` and ends where a `reachable` one begins. Nothing else ends
-it: a target that is `down`, or fails with nothing to show for it, has not been let through again, and an unblocking
-needs the same proof as a block.
+An interference span begins with a span that is `blocked` or `throttled` and ends where a `reachable` one begins.
+Nothing else ends it. A target that is now `down` or `unreachable` has not been let through again: an unblocking needs
+the same proof as a block.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ class InterferenceSpan(msgspec.Struct, frozen=True, kw_only=True):
     """Interference with one target as one vantage saw it.
 
     Attributes:
-        start: onset of the first bad span.
+        start: onset of the first blocked or throttled span.
         stop: onset of the reachable span that ended it; None while none has.
         known: when the vantage became sure of the first.
-        status: of the last bad span; `causes` likewise.
-        evidence: digest of the first evidence there was; empty when none.
-        seen: until when the bad spans themselves lasted; None while one lasts.
+        status: of the last blocked or throttled span.
+        causes: of the same span.
+        evidence: digest of the first evidence there was; empty when there was none.
+        seen: end of the last blocked or throttled span; None while that one lasts.
     """
 
     agent: str
@@ -41,35 +42,31 @@ class InterferenceSpan(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str
     seen: datetime | None
 
-    def covers(self, moment: datetime) -> bool:
-        """Whether the vantage saw it at this moment, or has not been let through since."""
-        return self.start <= moment and (self.stop is None or moment < self.stop)
-
 
 def interference_spans(spans: Iterable[Span]) -> list[InterferenceSpan]:
-    """The interference_spans in these spans, ordered by start, agent and target."""
+    """The interference spans in these spans, ordered by start, agent and target."""
     series: dict[tuple[str, str, Network], list[Span]] = defaultdict(list)
     for span in spans:
         series[span.agent, span.target, span.network].append(span)
-    found = [stretch for each in series.values() for stretch in _of_one(each)]
+    found = [interference for each in series.values() for interference in _of_one_target(each)]
     return sorted(found, key=lambda item: (item.start, item.agent, item.target))
 
 
-def _of_one(spans: list[Span]) -> list[InterferenceSpan]:
-    """The interference_spans of one vantage, target and network."""
+def _of_one_target(spans: list[Span]) -> list[InterferenceSpan]:
+    """The interference spans of one vantage, target and network."""
     found: list[InterferenceSpan] = []
-    bad: list[Span] = []
+    interfered: list[Span] = []
     for span in sorted(spans, key=lambda item: (item.start, item.status)):
         if span.status in INTERFERENCE:
-            bad.append(span)
-        elif span.status is Status.REACHABLE and bad:
-            found.append(_joined(bad, span.start))
-            bad = []
-    return [*found, _joined(bad, None)] if bad else found
+            interfered.append(span)
+        elif span.status is Status.REACHABLE and interfered:
+            found.append(_joined(interfered, span.start))
+            interfered = []
+    return [*found, _joined(interfered, None)] if interfered else found
 
 
-def _joined(bad: list[Span], stop: datetime | None) -> InterferenceSpan:
-    first, last = bad[0], bad[-1]
+def _joined(spans: list[Span], stop: datetime | None) -> InterferenceSpan:
+    first, last = spans[0], spans[-1]
     return InterferenceSpan(
         agent=first.agent,
         target=first.target,
@@ -79,6 +76,6 @@ def _joined(bad: list[Span], stop: datetime | None) -> InterferenceSpan:
         known=first.known,
         status=last.status,
         causes=last.causes,
-        evidence=next((span.evidence for span in bad if span.evidence), ""),
+        evidence=next((span.evidence for span in spans if span.evidence), ""),
         seen=last.stop,
     )

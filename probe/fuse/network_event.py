@@ -1,13 +1,14 @@
-"""Stretches of many vantages that belong together: events of a service in a network.
+"""Events of one service in one network, made of the interference spans of its vantages.
 
-An event opens with the first stretch, takes in every stretch that overlaps or touches it, and lifts when the last of
-its vantages has left. A vantage that falls silent has not left: it neither lifts an event nor opens one.
-A service is blocked in a network when any of its targets is; the event lists which.
+An event opens with the first interference span, takes in every span that overlaps or touches it, and lifts when the
+last of them ends. A vantage that falls silent has not ended its span: silence neither lifts an event nor opens one.
+An event means interference with at least one target of the service, and lists which. Whether the service as a whole is
+blocked is decided by `probe.fuse.service`.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
@@ -22,25 +23,25 @@ from probe.model.verdict import Cause, Status
 
 
 class NetworkEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """An event and what it was made of."""
+    """An event of a network with the interference spans it was made of."""
 
     event: Event
-    parts: tuple[InterferenceSpan, ...]
+    spans: tuple[InterferenceSpan, ...]
 
     @property
     def agents(self) -> frozenset[str]:
-        """Who saw it."""
-        return frozenset(part.agent for part in self.parts)
+        """The vantages that saw it."""
+        return frozenset(span.agent for span in self.spans)
 
 
 class NetworkContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What else is known around the interference_spans.
+    """What else is known of a service in a network.
 
     Attributes:
-        spans: of the service in the network, the reachable ones among them.
-        presence: when the vantages were there.
-        sponsors: agent -> who vouched for it; those of one sponsor are one source.
-        now: the moment of looking.
+        spans: all spans of the service in the network, the reachable ones among them.
+        presence: when the vantages were present.
+        sponsors: agent -> who vouched for it; the agents of one sponsor are one source.
+        now: the moment for which events are computed.
     """
 
     spans: tuple[Span, ...]
@@ -53,89 +54,91 @@ def network_events(
     service: str, network: Network, found: Iterable[InterferenceSpan], context: NetworkContext
 ) -> list[NetworkEvent]:
     """The events of one service in one network, in order of time."""
-    return [_network_event(service, network, parts, context) for parts in _overlapping(found)]
+    return [_network_event(service, network, spans, context) for spans in _overlapping(found)]
 
 
 def event_id(service: str, scope: Scope, place: str, first: str) -> str:
-    """The event's name: 16 hexadecimal digits, the same wherever it is computed.
+    """The id of an event: 16 hexadecimal digits, the same wherever it is computed.
 
     Args:
-        service: name of the service or lone target.
+        service: name of the service, or a target that belongs to none.
         scope: network or country.
         place: `AS64500 RU` or `RU`.
-        first: what names its beginning: the onset as the first vantage that became sure had it. Vantages that become
-            sure later may date it earlier; the name stays.
+        first: the onset as the first vantage that became sure reported it. Vantages that become sure later may date it
+            earlier; the id stays.
     """
     return sha256(f"{service}\0{scope}\0{place}\0{first}".encode()).hexdigest()[:16]
 
 
 def count_sources(agents: Iterable[str], sponsors: Mapping[str, str]) -> int:
-    """How many sources these vantages are: those of one sponsor count once, those of none for themselves."""
+    """The number of independent sources: agents of one sponsor count once, an agent without a sponsor counts as one."""
     return len({("sponsor", sponsors[agent]) if sponsors.get(agent) else ("agent", agent) for agent in agents})
 
 
-def rank_causes(parts: Iterable[tuple[Cause, ...]]) -> tuple[Cause, ...]:
-    """Causes by how many say them first, then by how many say them at all, then by name."""
-    listed = list(parts)
+def rank_causes(reports: Iterable[tuple[Cause, ...]]) -> tuple[Cause, ...]:
+    """Causes, ordered by how many reports name them first, then by how many name them at all, then by name."""
+    listed = list(reports)
     first = Counter(causes[0] for causes in listed if causes)
-    any_place = Counter(cause for causes in listed for cause in set(causes))
-    return tuple(sorted(any_place, key=lambda cause: (-first[cause], -any_place[cause], cause)))
+    anywhere = Counter(cause for causes in listed for cause in set(causes))
+    return tuple(sorted(anywhere, key=lambda cause: (-first[cause], -anywhere[cause], cause)))
 
 
 def _overlapping(found: Iterable[InterferenceSpan]) -> Iterator[tuple[InterferenceSpan, ...]]:
-    """Stretches whose times overlap or touch."""
-    parts: list[InterferenceSpan] = []
+    """Groups of interference spans whose times overlap or touch."""
+    group: list[InterferenceSpan] = []
     until: datetime | None = None
-    for stretch in sorted(found, key=lambda item: (item.start, item.agent, item.target)):
-        if parts and until is not None and stretch.start > until:
-            yield tuple(parts)
-            parts = []
-        if not parts:
-            until = stretch.stop
+    for span in sorted(found, key=lambda item: (item.start, item.agent, item.target)):
+        if group and until is not None and span.start > until:
+            yield tuple(group)
+            group = []
+        if not group:
+            until = span.stop
         elif until is not None:
-            until = None if stretch.stop is None else max(until, stretch.stop)
-        parts.append(stretch)
-    if parts:
-        yield tuple(parts)
+            until = None if span.stop is None else max(until, span.stop)
+        group.append(span)
+    if group:
+        yield tuple(group)
 
 
 def _network_event(
-    service: str, network: Network, parts: tuple[InterferenceSpan, ...], context: NetworkContext
+    service: str, network: Network, spans: tuple[InterferenceSpan, ...], context: NetworkContext
 ) -> NetworkEvent:
-    stops = [part.stop for part in parts if part.stop is not None]
-    lifted = max(stops) if len(stops) == len(parts) else None
+    stops = [span.stop for span in spans if span.stop is not None]
+    lifted = max(stops) if len(stops) == len(spans) else None
     onsets: dict[str, datetime] = {}
-    for part in parts:
-        onsets[part.agent] = min(part.start, onsets.get(part.agent, part.start))
-    first = min(parts, key=lambda part: (part.known, part.start, part.agent, part.target))
-    last = [part for part in parts if part.stop == lifted]
+    for span in spans:
+        onsets[span.agent] = min(span.start, onsets.get(span.agent, span.start))
+    first = min(spans, key=lambda span: (span.known, span.start, span.agent, span.target))
+    last = [span for span in spans if span.stop == lifted]
     event = Event(
         id=event_id(service, Scope.NETWORK, f"AS{network.asn} {network.country}", first.start.isoformat()),
         revision=1,
         service=service,
         scope=Scope.NETWORK,
         network=network,
-        status=Status.BLOCKED if any(part.status is Status.BLOCKED for part in last) else Status.THROTTLED,
-        causes=rank_causes(part.causes for part in parts),
-        confidence=_confidence(parts, lifted, context),
+        status=Status.BLOCKED if any(span.status is Status.BLOCKED for span in last) else Status.THROTTLED,
+        causes=rank_causes(span.causes for span in spans),
+        confidence=_confidence(spans, lifted, context),
         onset=median_low(onsets.values()),
         known=first.known,
         lifted=lifted,
         vantages=len(onsets),
         networks=1,
-        targets=tuple(sorted({part.target for part in parts})),
+        targets=tuple(sorted({span.target for span in spans})),
     )
-    return NetworkEvent(event=event, parts=parts)
+    return NetworkEvent(event=event, spans=spans)
 
 
-def _confidence(parts: tuple[InterferenceSpan, ...], lifted: datetime | None, context: NetworkContext) -> Confidence:
-    """Whether other vantages of the network bear it out, at its end or now."""
+def _confidence(
+    interference: tuple[InterferenceSpan, ...], lifted: datetime | None, context: NetworkContext
+) -> Confidence:
+    """Whether other vantages of the network confirm or dispute the event, at its end or now."""
     moment = context.now if lifted is None else lifted
-    holding = {part.agent for part in parts if part.stop == lifted}
-    targets = {part.target for part in parts}
-    start = min(part.start for part in parts)
+    affected = {span.agent for span in interference if span.stop == lifted}
+    targets = {span.target for span in interference}
+    start = min(span.start for span in interference)
     for span in context.spans:
-        if span.status is not Status.REACHABLE or span.agent in holding or span.target not in targets:
+        if span.status is not Status.REACHABLE or span.agent in affected or span.target not in targets:
             continue
         if span.start > moment or (span.stop is not None and span.stop < moment):
             continue
@@ -143,14 +146,6 @@ def _confidence(parts: tuple[InterferenceSpan, ...], lifted: datetime | None, co
             span.agent, span.network, max(start, span.start), moment
         ):
             return Confidence.DISPUTED
-    if count_sources({part.agent for part in parts}, context.sponsors) > 1:
+    if count_sources({span.agent for span in interference}, context.sponsors) > 1:
         return Confidence.CONFIRMED
     return Confidence.ONE_SOURCE
-
-
-def by_network(found: Iterable[InterferenceSpan]) -> dict[Network, list[InterferenceSpan]]:
-    """Stretches by network."""
-    places: dict[Network, list[InterferenceSpan]] = defaultdict(list)
-    for stretch in found:
-        places[stretch.network].append(stretch)
-    return places

@@ -1,4 +1,4 @@
-"""When a vantage was there to see anything."""
+"""When a vantage was present: within two of its own intervals after a round."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from datetime import datetime, timedelta
 from probe.model.event import Network, Presence
 
 MISSED_INTERVALS = 2
-"""Intervals without a round after which a vantage counts as unknown."""
+"""Intervals after the end of its last round during which a vantage still counts as present."""
 
 
 class PresenceIndex:
-    """The presences of all vantages, to be asked about one of them at a time."""
+    """The presences of all vantages, by vantage and network.
+
+    Args:
+        presences: runs of rounds in which a vantage was online, in any order.
+    """
 
     def __init__(self, presences: Iterable[Presence]) -> None:
         self._runs: dict[tuple[str, Network], list[Presence]] = defaultdict(list)
@@ -21,19 +25,19 @@ class PresenceIndex:
             self._runs[presence.agent, presence.network].append(presence)
 
     def present(self, agent: str, network: Network, moment: datetime) -> bool:
-        """Whether the vantage was in this network then, give or take two rounds."""
+        """Whether the vantage was present in the network at a moment."""
         return any(
             run.start <= moment <= run.stop + MISSED_INTERVALS * _interval(run)
             for run in self._runs.get((agent, network), ())
         )
 
     def watched(self, agent: str, network: Network, since: datetime, until: datetime) -> bool:
-        """Whether the vantage watched for more than two of its intervals between these moments."""
+        """Whether the vantage's rounds in the network covered more than two of its intervals between two moments."""
         runs = self._runs.get((agent, network), ())
-        seen = timedelta()
+        covered = timedelta()
         for run in runs:
-            seen += max(timedelta(), min(run.stop, until) - max(run.start, since))
-        return bool(runs) and seen > MISSED_INTERVALS * min(_interval(run) for run in runs)
+            covered += max(timedelta(), min(run.stop, until) - max(run.start, since))
+        return bool(runs) and covered > MISSED_INTERVALS * min(_interval(run) for run in runs)
 
 
 def _interval(run: Presence) -> timedelta:

@@ -1,4 +1,4 @@
-"""What is published when fusion comes to another result than before: revisions, never silent edits."""
+"""Revisions of events: what is published when fusion gives another result than before. Nothing is edited silently."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ import msgspec
 
 from probe.model.event import Event
 
-_NONE: Mapping[str, int] = {}
+_NO_NUMBERS: Mapping[str, int] = {}
 
 
 class RevisionKind(StrEnum):
-    """What a revision says."""
+    """What a revision announces."""
 
     BEGAN = "began"
     CHANGED = "changed"
     """More vantages, another cause, another estimate of the onset."""
     LIFTED = "lifted"
     REOPENED = "reopened"
-    """Late reports show that it had not lifted, or not for all."""
+    """Late reports show that it has not lifted, or not everywhere."""
     RENAMED = "renamed"
-    """Late reports date its beginning otherwise, so that it goes on under another id."""
+    """Late reports change its first onset, and with it its id: it continues under another id."""
     WITHDRAWN = "withdrawn"
-    """Nothing of what it was made of stands any more."""
+    """No report that it was made of is valid any more."""
 
 
 NEWS_KINDS = frozenset({RevisionKind.BEGAN, RevisionKind.LIFTED, RevisionKind.REOPENED, RevisionKind.WITHDRAWN})
-"""Revisions that are worth telling people."""
+"""The kinds that feeds and the board show as news."""
 
 
 class NewRevision(msgspec.Struct, frozen=True, kw_only=True):
-    """A revision to be published.
+    """A revision that is to be published.
 
     Attributes:
-        into: the id under which a renamed event goes on; empty otherwise.
+        into: the id under which a renamed event continues; empty otherwise.
     """
 
     event: Event
@@ -44,47 +44,57 @@ class NewRevision(msgspec.Struct, frozen=True, kw_only=True):
     into: str = ""
 
 
-def revise(before: Iterable[Event], after: Iterable[Event], numbers: Mapping[str, int] = _NONE) -> list[NewRevision]:
-    """What to publish so that what stood published becomes what fusion says now.
+def revise(
+    before: Iterable[Event], after: Iterable[Event], numbers: Mapping[str, int] = _NO_NUMBERS
+) -> list[NewRevision]:
+    """The revisions that turn the published events into those that fusion gives now.
 
     Args:
-        before: the events that stand published of one service in one country.
-        after: what fusion makes of all reports, each as revision 1.
-        numbers: id -> last revision of events that stand no more (withdrawn, renamed) but may come back.
+        before: the published events of one service in one country that are in force.
+        after: the events that fusion makes of all reports, each as revision 1.
+        numbers: id -> last revision of events that were withdrawn or renamed, and may come back.
 
     Returns:
-        Revisions in an order in which they may be written. Publishing them and revising again gives none.
+        The revisions, in an order in which they can be written. Once they are published, revising again gives none.
     """
-    standing = {event.id: event for event in before}
+    current = {event.id: event for event in before}
     wanted = {event.id: event for event in after}
-    found: list[NewRevision] = []
-    heirs: dict[str, int] = {}
-    for old in sorted(standing.values(), key=lambda event: event.id):
-        if old.id not in wanted:
-            heir = _heir(old, wanted.values())
-            gone = msgspec.structs.replace(old, revision=old.revision + 1)
-            if heir is None:
-                found.append(NewRevision(event=gone, kind=RevisionKind.WITHDRAWN))
-            else:
-                found.append(NewRevision(event=gone, kind=RevisionKind.RENAMED, into=heir.id))
-                heirs[heir.id] = max(heirs.get(heir.id, 0), gone.revision)
+    ended, inherited = _ended(current, wanted)
+    found = list(ended)
     for new in sorted(wanted.values(), key=lambda event: (event.onset, event.id)):
-        if new.id in standing:
-            found += _step(standing[new.id], new, heirs.get(new.id, 0))
+        number = inherited.get(new.id, 0)
+        if new.id in current:
+            found += _step(current[new.id], new, number)
+            continue
+        if new.id in inherited:
+            kind = RevisionKind.CHANGED
+        elif new.id in numbers:
+            kind = RevisionKind.REOPENED
         else:
-            kind = (
-                RevisionKind.CHANGED
-                if new.id in heirs
-                else RevisionKind.REOPENED
-                if new.id in numbers
-                else RevisionKind.BEGAN
-            )
-            found += _first(new, kind, max(heirs.get(new.id, 0), numbers.get(new.id, 0)) + 1)
+            kind = RevisionKind.BEGAN
+        found += _first(new, kind, max(number, numbers.get(new.id, 0)) + 1)
     return found
 
 
+def _ended(current: Mapping[str, Event], wanted: Mapping[str, Event]) -> tuple[list[NewRevision], Mapping[str, int]]:
+    """The last revisions of events that are renamed or withdrawn, and the numbers that successors continue from."""
+    found: list[NewRevision] = []
+    inherited: dict[str, int] = {}
+    for old in sorted(current.values(), key=lambda event: event.id):
+        if old.id in wanted:
+            continue
+        successor = _successor(old, wanted.values())
+        last = msgspec.structs.replace(old, revision=old.revision + 1)
+        if successor is None:
+            found.append(NewRevision(event=last, kind=RevisionKind.WITHDRAWN))
+        else:
+            found.append(NewRevision(event=last, kind=RevisionKind.RENAMED, into=successor.id))
+            inherited[successor.id] = max(inherited.get(successor.id, 0), last.revision)
+    return found, inherited
+
+
 def _first(new: Event, kind: RevisionKind, number: int) -> list[NewRevision]:
-    """The first revision under an id; an event that is over at first sight began, too."""
+    """The first revision under an id. An event that has lifted already gets two: it began, and it lifted."""
     first = msgspec.structs.replace(new, revision=number)
     if kind is not RevisionKind.BEGAN or new.lifted is None:
         return [NewRevision(event=first, kind=kind)]
@@ -96,7 +106,7 @@ def _first(new: Event, kind: RevisionKind, number: int) -> list[NewRevision]:
 
 
 def _step(old: Event, new: Event, inherited: int) -> list[NewRevision]:
-    """The revision from what stands under an id to what should; none where nothing differs."""
+    """The revision from the published event to the new one of the same id; none where they are equal."""
     if msgspec.structs.replace(new, revision=old.revision) == old:
         return []
     following = msgspec.structs.replace(new, revision=max(old.revision, inherited) + 1)
@@ -107,8 +117,8 @@ def _step(old: Event, new: Event, inherited: int) -> list[NewRevision]:
     return [NewRevision(event=following, kind=RevisionKind.CHANGED)]
 
 
-def _heir(old: Event, wanted: Iterable[Event]) -> Event | None:
-    """The event of the same place that lasted while the old one did."""
+def _successor(old: Event, wanted: Iterable[Event]) -> Event | None:
+    """The new event of the same place that overlaps the old one in time, the earliest; None when there is none."""
     same = [new for new in wanted if (new.scope, new.network) == (old.scope, old.network) and _overlap(old, new)]
     return min(same, key=lambda event: (event.onset, event.id), default=None)
 

@@ -9,18 +9,18 @@ SEEN = PresenceIndex([there("a", 0, 60), there("a", 100, 120)])
 
 
 def test_a_vantage_is_present_until_two_intervals_after_its_last_round() -> None:
-    """Five-minute rounds: ten minutes of patience."""
+    """With five-minute rounds: ten minutes."""
     assert [SEEN.present("a", MTS, at(m)) for m in (-1, 0, 60, 70, 71, 100)] == [False, True, True, True, False, True]
 
 
-def test_presence_in_one_network_is_none_in_another() -> None:
-    """A laptop that moved."""
+def test_a_vantage_is_present_only_in_the_network_of_its_rounds() -> None:
+    """A laptop may move from one network to another."""
     assert not SEEN.present("a", BEELINE, at(30))
     assert not SEEN.present("b", MTS, at(30))
 
 
-def test_watching_counts_only_while_there_were_rounds() -> None:
-    """More than two intervals of them."""
+def test_a_vantage_watched_when_its_rounds_cover_more_than_two_intervals() -> None:
+    """Time between two runs of rounds does not count."""
     assert SEEN.watched("a", MTS, at(40), at(60))
     assert not SEEN.watched("a", MTS, at(50), at(60))
     assert not SEEN.watched("a", MTS, at(60), at(100))
