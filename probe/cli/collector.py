@@ -130,7 +130,7 @@ def register(db: Path, country: str, file: Path) -> None:
     async def keep() -> int:
         store = open_store(db)
         try:
-            return await store.write(lambda session: kept_changes.keep(session, country, chosen))
+            return await store.write(lambda session: kept_changes.store_changes(session, country, chosen))
         finally:
             await store.close()
 

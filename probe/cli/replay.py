@@ -11,7 +11,7 @@ import click
 from probe.cli import say
 from probe.detect.replay import BadVerdictLine, replay
 from probe.errors import ExitStatus
-from probe.formats.jsonlines import MAX_LINE, write
+from probe.formats.jsonlines import MAX_LINE_BYTES, write
 
 
 @click.command("replay")
@@ -36,7 +36,7 @@ def command(file: IO[bytes]) -> int:
 def bounded_lines(stream: IO[bytes]) -> Iterator[bytes]:
     """The lines of a stream; of one longer than any verdict only the beginning, which makes it a bad line."""
     readline = stream.readline
-    while line := readline(MAX_LINE):
+    while line := readline(MAX_LINE_BYTES):
         yield line
-        while len(line) == MAX_LINE and not line.endswith(b"\n"):
-            line = readline(MAX_LINE)
+        while len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
+            line = readline(MAX_LINE_BYTES)

@@ -1,4 +1,4 @@
-"""The web server: routes, the headers every answer carries, and the life of the process."""
+"""The collector's HTTP server: routes, headers of every answer, start and orderly stop of the process."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from probe.formats.batch import MAX_COMPRESSED
 
 LOG = logging.getLogger("probe.collector")
 DRAIN_SECONDS = 20.0
-"""How long requests under way may take to finish after SIGTERM."""
+"""How long open requests may take to finish after SIGTERM."""
 READY_SECONDS = 5.0
 """How long the database may take to answer `/readyz`."""
 SWITCH_SECONDS = 0.0005
-"""How long a busy thread keeps the interpreter. SQLite lets go of it at every statement, and the writer would wait for
-the server's loop each time: Python's 5 ms made that the bound on intake."""
+"""How long a busy thread keeps the interpreter lock. SQLite releases the lock at every statement, and the writer thread
+then waits for the event loop: with Python's 5 ms this wait limited intake."""
 HEADERS = {
     # Nothing but our own files; forms, frames and scripts of others have no place here.
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -71,7 +71,7 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def healthz(request: web.Request) -> web.Response:
-    """`/healthz`: the process answers."""
+    """`/healthz`: 200 as long as the process answers."""
     del request
     return json_response({"status": "ok"})
 
@@ -94,12 +94,12 @@ async def readyz(request: web.Request) -> web.Response:
 
 
 async def metrics(request: web.Request) -> web.Response:
-    """`/metrics`: for Prometheus."""
+    """`/metrics`: counters and gauges for Prometheus."""
     return web.Response(text=request.app[STATE].metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
 
 def application(collector: Collector) -> web.Application:
-    """The whole of what is served."""
+    """The web application with all routes."""
     app = web.Application(middlewares=[guarded], client_max_size=MAX_COMPRESSED)
     app[STATE] = collector
     app[pages.BOARD] = pages.BoardCache(collector)
@@ -140,7 +140,7 @@ async def running(db: Path, listen: str, origin: str, clock: Clock) -> AsyncIter
     store = open_store(db)
     try:
         collector = Collector(store, clock, origin or f"http://{_bracketed(host)}:{port}", await vantage_secret(store))
-        # Bodies stay as they came: we inflate them ourselves, within bounds. No access log: it would hold addresses.
+        # Bodies are inflated by intake, within bounds. No access log: it would hold addresses.
         runner = web.AppRunner(
             application(collector), access_log=None, auto_decompress=False, shutdown_timeout=DRAIN_SECONDS
         )
@@ -152,8 +152,8 @@ async def running(db: Path, listen: str, origin: str, clock: Clock) -> AsyncIter
         finally:
             await runner.cleanup()
             with contextlib.suppress(StorageError):
-                # The fuser may have been stopped between giving its result to be written and its commit: fusing again
-                # before that would publish the same revisions twice.
+                # The fuser may have been stopped while its result waited for the commit. Fusing again before that
+                # commit would publish the same revisions twice, so an empty write goes first.
                 await store.write(lambda _: None)
                 await fuse_some(collector)
     finally:
@@ -161,7 +161,7 @@ async def running(db: Path, listen: str, origin: str, clock: Clock) -> AsyncIter
 
 
 async def serve(db: Path, listen: str, origin: str, clock: Clock, say: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or an interrupt, then drain."""
+    """Serve until SIGTERM or an interrupt, then finish open requests and stop."""
     sys.setswitchinterval(SWITCH_SECONDS)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -176,10 +176,10 @@ async def serve(db: Path, listen: str, origin: str, clock: Clock, say: Callable[
 
 
 def parse_listen(text: str) -> tuple[str, int]:
-    """`HOST:PORT`, IPv6 in brackets.
+    """Host and port of `HOST:PORT`, with an IPv6 address in brackets.
 
     Raises:
-        SettingsError: it is neither.
+        SettingsError: the text has another form.
     """
     host, separator, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")

@@ -1,4 +1,4 @@
-"""What the parts of a running collector share."""
+"""The state that the parts of a running collector share."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from probe.collector.supervision import Supervisor
 from probe.errors import SettingsError
 from probe.model.event import Network
 
-_REMEMBERED = 20_000
-_TRUSTED_SECONDS = 10.0
-"""How long an agent's row is believed before it is read again: within this a revocation takes effect."""
+MAX_CACHED_AGENTS = 20_000
+AGENT_CACHE_SECONDS = 10.0
+"""How long an agent's row is used before it is read again. A revocation takes effect within this time."""
 
 
 class Collector:
@@ -30,8 +30,12 @@ class Collector:
     Args:
         store: its database.
         clock: its time; a laboratory's may run fast.
-        origin: `https://host[:port]` under which agents know it: part of what they sign.
-        secret: the key behind the vantages' public names.
+        origin: `https://host[:port]` under which agents know it; it is part of what they sign.
+        secret: the key of the vantages' public names.
+
+    Attributes:
+        stirred: set when intake stored a batch; the fuser waits for it.
+        real: real time, for caches and delays inside the process.
     """
 
     def __init__(self, store: Store, clock: Clock, origin: str, secret: bytes) -> None:
@@ -49,16 +53,16 @@ class Collector:
         self._agents: OrderedDict[str, tuple[float, AgentRow]] = OrderedDict()
 
     async def agent(self, agent_id: str) -> AgentRow | None:
-        """The enrolled agent of this id; remembered for a while, since every batch asks."""
+        """The enrolled agent with this id; None when there is none. Rows are cached, for every batch asks."""
         now = self.real.monotonic()
         known = self._agents.get(agent_id)
-        if known is not None and now - known[0] < _TRUSTED_SECONDS:
+        if known is not None and now - known[0] < AGENT_CACHE_SECONDS:
             return known[1]
         row = await self.store.read(lambda session: agents.agent(session, agent_id))
         if row is not None:
             self._agents[agent_id] = (now, row)
             self._agents.move_to_end(agent_id)
-            if len(self._agents) > _REMEMBERED:
+            if len(self._agents) > MAX_CACHED_AGENTS:
                 self._agents.popitem(last=False)
         return row
 
@@ -67,13 +71,13 @@ STATE: web.AppKey[Collector] = web.AppKey("collector", Collector)
 
 
 async def vantage_secret(store: Store) -> bytes:
-    """The key behind the vantages' public names, made at first use."""
+    """The key of the vantages' public names; it is made at the first start."""
 
     def make(session: StoreSession) -> bytes:
-        agents.keep_secret(session, "vantage", secrets.token_bytes(32))
-        kept = agents.secret(session, "vantage")
-        assert kept is not None  # noqa: S101 it was written one line above
-        return kept
+        agents.store_secret(session, "vantage", secrets.token_bytes(32))
+        stored = agents.secret(session, "vantage")
+        assert stored is not None  # noqa: S101 it was written one line above
+        return stored
 
     return await store.write(make)
 
@@ -89,10 +93,10 @@ def public_name(secret: bytes, agent: str, network: Network) -> str:
 
 
 def normal_origin(text: str) -> str:
-    """An origin as it is signed: lower case, no final slash.
+    """An origin in the form that is signed: lower case, no final slash.
 
     Raises:
-        SettingsError: it is no origin.
+        SettingsError: the text is not an origin.
     """
     origin = text.strip().lower().rstrip("/")
     scheme, separator, host = origin.partition("://")

@@ -1,1 +1,1 @@
-"""TBD."""
+"""Formats that others read: batches, JSON Lines, Atom feeds. Pure."""

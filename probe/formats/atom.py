@@ -13,14 +13,14 @@ _NAMESPACE = "http://www.w3.org/2005/Atom"
 
 
 class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that happened.
+    """One entry of a feed.
 
     Attributes:
-        id: an IRI that never changes and names nothing else.
-        link: where to read on.
-        updated: when it was said.
+        id: an IRI that never changes and that no other entry has.
+        link: the page about it.
+        updated: when it was published or last changed.
         summary: plain text.
-        categories: words to filter by.
+        categories: terms that readers filter by.
     """
 
     id: str
@@ -35,11 +35,11 @@ def feed(address: str, title: str, home: str, entries: Iterable[FeedEntry], now:
     """The feed as a document.
 
     Args:
-        address: of the feed itself, which is also its id.
-        title: of the feed.
-        home: the page the feed is of.
+        address: URL of the feed itself; it is also the feed's id.
+        title: title of the feed, and the name of its author.
+        home: URL of the page that the feed belongs to.
         entries: the newest first.
-        now: the feed's moment when it has no entry.
+        now: the feed's `updated` when it has no entry.
     """
     listed = list(entries)
     root = ET.Element("feed", {"xmlns": _NAMESPACE})
@@ -67,7 +67,7 @@ def _text(parent: ET.Element, name: str, text: str) -> None:
 
 
 def _clean(text: str) -> str:
-    """Without the characters that no XML document may hold (XML 1.0, 2.2)."""
+    """The text without the characters that XML 1.0 does not allow (section 2.2)."""
     return "".join(c for c in text if c in "\t\n\r" or "\x20" <= c <= "\ud7ff" or "\ue000" <= c not in "\ufffe\uffff")
 
 

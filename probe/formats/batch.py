@@ -1,8 +1,8 @@
-r"""What an agent sends to a collector: a signed batch (docs/ontology.md, design of intake in docs/architecture.md).
+r"""Batches: what an agent signs and sends to a collector (docs/ontology.md, docs/architecture.md).
 
-The signature is over the bytes that are sent, so there is no canonical JSON: Ed25519 over
-``b"probe-batch-v1\0" + collector origin + b"\0" + sha256(body)``. The origin is inside, so a batch for one collector
-cannot be replayed to another.
+The signature is over the JSON as sent, before compression, so no canonical JSON is needed: Ed25519 over
+``b"probe-batch-v1\0" + collector origin + b"\0" + sha256(body)``. The origin is signed as well, so that a
+batch for one collector cannot be replayed to another.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from probe.model.verdict import Cause, Status, Verdict
 
 DOMAIN = b"probe-batch-v1"
 MAX_BYTES = 8 * 1024 * 1024
-"""Bytes of a decompressed batch; larger ones are refused while decompressing."""
+"""Bytes of an inflated batch; inflating stops at this size and the batch is refused."""
 MAX_COMPRESSED = 1024 * 1024
-"""Bytes of a batch on the wire."""
+"""Bytes of a batch as sent."""
 MAX_CHANGES = 512
-"""Changes in one batch; an agent with more sends several."""
+"""Changes in one batch; an agent with more changes sends several batches."""
 
 
 MAX_COUNT = 2**31 - 1
@@ -76,7 +76,7 @@ class RoundReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportedStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A target's settled status where no change led to it: sent once per epoch and list."""
+    """A target's settled status that no change led to; sent once for each epoch and list."""
 
     target: str
     status: Status
@@ -85,25 +85,25 @@ class ReportedStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class ReportedChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A transition, and the verdict that tipped the scale."""
+    """A transition, and the verdict after which the detector was sure."""
 
     transition: Transition
     verdict: Verdict | None = None
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The unit of sending, of signing and of acknowledgement.
+    """What is sent, signed and acknowledged as one.
 
     The bounds in the types of a batch are checked when it is decoded. They are far above what an agent sends.
 
     Attributes:
         agent: id given at enrolment.
-        epoch: random id of this outbox; a new one begins at seq 1.
-        seq: 1, 2, ..: no gaps.
+        epoch: random id of this outbox; a new outbox begins at seq 1.
+        seq: 1, 2, .. without gaps.
         sent: the agent's wall clock when the batch was made.
         interval: seconds between rounds.
-        services: target -> name of the service it belongs to, with `settled` or when it changed.
-        control: newest verdicts of a control agent; empty for any other.
+        services: target -> name of its service; sent with `settled` and when it changed.
+        control: newest verdicts of a control agent; empty for a vantage.
     """
 
     agent: str
@@ -124,15 +124,15 @@ _decoder = msgspec.json.Decoder(Batch)
 
 
 def encode(batch: Batch) -> bytes:
-    """The batch as the bytes that are signed (before compression)."""
+    """The batch as JSON: the bytes that are signed, before compression."""
     return _encoder.encode(batch)
 
 
 def decode(body: bytes) -> Batch:
-    """Read a batch.
+    """Read a batch from its JSON.
 
     Raises:
-        RecordError: it is none; the text names the offending field.
+        RecordError: the bytes are not a batch, or a value is out of bounds; the text names the field.
     """
     try:
         return _decoder.decode(body)
@@ -141,7 +141,7 @@ def decode(body: bytes) -> Batch:
 
 
 def signed_bytes(origin: str, body: bytes) -> bytes:
-    """What the Ed25519 signature of a batch covers.
+    """The bytes that the Ed25519 signature of a batch covers.
 
     Args:
         origin: of the collector, `https://host[:port]`, lower case, no final slash.

@@ -1,4 +1,4 @@
-"""JSON Lines: one record a line, UTF-8, as `probe check --json` prints them and `probe judge` reads them."""
+"""JSON Lines: one verdict a line in UTF-8, as `probe check --json` prints them and `probe judge` reads them."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ import msgspec
 from probe.errors import RecordError
 from probe.model.verdict import Verdict
 
-MAX_LINE = 4 * 1024 * 1024
-"""Bytes of one line. A verdict of a blocked target is tens of kilobytes; a longer line is no verdict, and unbounded
-reading of a file without line ends would fill the memory."""
+MAX_LINE_BYTES = 4 * 1024 * 1024
+"""Bytes of one line. A verdict of a blocked target has tens of kilobytes; a file without line ends must not fill the
+memory."""
 
 _encoder = msgspec.json.Encoder()
 _verdicts = msgspec.json.Decoder(Verdict)
 
 
 def write(record: msgspec.Struct) -> bytes:
-    """The record as one line, line end included."""
+    """The record as one line of JSON with its line end."""
     return _encoder.encode(record) + b"\n"
 
 
 def lines_of(stream: IO[bytes], where: str) -> Iterator[bytes]:
-    """The lines of a binary stream, none longer than `MAX_LINE`.
+    """The lines of a binary stream, none longer than `MAX_LINE_BYTES`.
 
     Raises:
-        RecordError: a longer one; nothing after it is read.
+        RecordError: a line is longer; nothing after it is read.
     """
     number = 0
-    while line := stream.readline(MAX_LINE + 1):
+    while line := stream.readline(MAX_LINE_BYTES + 1):
         number += 1
-        if len(line) > MAX_LINE:
-            raise RecordError(f"longer than {MAX_LINE} bytes", where=f"{where}:{number}", mend="give JSON Lines")
+        if len(line) > MAX_LINE_BYTES:
+            raise RecordError(f"longer than {MAX_LINE_BYTES} bytes", where=f"{where}:{number}", mend="give JSON Lines")
         yield line
 
 
 def read_verdict(line: bytes) -> Verdict:
-    """One verdict.
+    """Read one verdict.
 
     Raises:
-        RecordError: the line is none; the text names the offending key.
+        RecordError: the line is not a verdict; the text names the key.
     """
     try:
         return _verdicts.decode(line)
@@ -50,14 +50,14 @@ def read_verdict(line: bytes) -> Verdict:
 
 
 def read_verdicts(lines: Iterable[bytes], where: str) -> Iterator[Verdict]:
-    """Verdicts, blank lines left out, one at a time.
+    """Read verdicts one at a time; blank lines are skipped.
 
     Args:
         lines: with or without their line ends.
         where: name of the file, for the error.
 
     Raises:
-        RecordError: a line is no verdict; `where` is `file:line`.
+        RecordError: a line is not a verdict; `where` is `file:line`.
     """
     for number, line in enumerate(lines, 1):
         if not line.strip():

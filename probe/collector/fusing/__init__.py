@@ -1,1 +1,1 @@
-"""Fuses what vantages report into events, in the background."""
+"""Fusion in the background: the reports of vantages become published events."""

@@ -1,7 +1,7 @@
-"""Keeps events up to date: takes what intake marked, fuses it, publishes what came out differently.
+"""The fuser: fuses the services that intake marked, and publishes the revisions that follow.
 
-Marks are taken away in the transaction that publishes, and only where nobody marked again meanwhile, so that a crash at
-any moment repeats work and never skips it.
+A mark is deleted in the transaction that publishes, and only if the service was not marked again meanwhile. A crash at
+any moment therefore repeats work and never skips it.
 """
 
 from __future__ import annotations
@@ -17,23 +17,22 @@ from probe.collector.state import Collector
 from probe.collector.store import StoreSession, agents, batches, events, from_ms, history, to_ms
 from probe.collector.store.events import DirtyMark
 from probe.fuse.fusion import fuse
-from probe.fuse.presence import MISSED_INTERVALS
 from probe.fuse.revision import NewRevision, revise
 from probe.model.event import Event, Scope
 
 LOG = logging.getLogger("probe.collector.fusing.fuser")
 TICK_SECONDS = 60.0
-"""Seconds after which events that last are looked at again, whether or not anything was reported."""
+"""Seconds after which events that have not lifted are fused again, whether or not anything was reported."""
 MIN_TICK_SECONDS = 2.0
-"""Real seconds below which a fast laboratory clock does not push the tick."""
+"""The shortest real time between ticks, however fast a laboratory's clock runs."""
 GATHER_SECONDS = 0.1
-"""Real seconds to wait after something was stored: many reports of one event arrive together."""
+"""Real seconds to wait after a batch was stored, for many reports of one event arrive together."""
 MAX_QUIET_BATCH_AGE = timedelta(days=60)
-"""How long it is remembered that a quiet batch came: agents send nothing again that is older than their outbox."""
+"""Age at which batches without changes are deleted: agents do not repeat what is older than their outbox."""
 MAX_FORGOTTEN_BATCHES = 2000
 """Quiet batches deleted in one tick."""
 MAX_SERVICES = 50
-"""Services fused before the result is written."""
+"""Services fused before their results are published."""
 
 
 class Fuser:
@@ -69,17 +68,15 @@ class Fuser:
 
 
 async def _tick(collector: Collector) -> None:
-    """What time alone changes: who bears out what lasts, and how many are present."""
+    """Do what time alone requires: mark events, delete old batches, count agents and events for `/metrics`."""
     now = to_ms(collector.clock.now())
     await collector.store.write(lambda session: events.mark_open_events(session, now))
     old = to_ms(collector.clock.now() - MAX_QUIET_BATCH_AGE)
     await collector.store.write(lambda session: batches.forget_batches(session, old, MAX_FORGOTTEN_BATCHES))
-    attendances = await collector.store.read(history.latest_presences)
+    presences = await collector.store.read(history.latest_presences)
     for role in agents.ROLES:
-        here = [
-            each for each in attendances if each.role == role and each.stop + MISSED_INTERVALS * each.interval >= now
-        ]
-        collector.metrics.set("agents_present", len(here), role=role)
+        present = sum(each.present(now) for each in presences if each.role == role)
+        collector.metrics.set("agents_present", present, role=role)
     lasting = await collector.store.read(lambda session: events.events(session, 0, 100_000, lasting=True))
     for scope in Scope:
         found = [event for event in lasting if event.scope is scope]
@@ -87,7 +84,7 @@ async def _tick(collector: Collector) -> None:
 
 
 async def fuse_some(collector: Collector) -> bool:
-    """Fuse the oldest of what is marked; whether there may be more."""
+    """Fuse the services with the oldest marks and publish the result; whether there may be more."""
     now = collector.clock.now()
     waiting = await collector.store.read(lambda session: events.dirty_marks(session, MAX_SERVICES))
     if waiting:
@@ -104,18 +101,18 @@ async def fuse_some(collector: Collector) -> bool:
 
 
 def _guarded(session: StoreSession, dirty: DirtyMark, now: datetime) -> list[NewRevision]:
-    """As `_differs`; a fault of ours in one service does not keep the others from being fused."""
+    """As `_revisions`; a fault of this program in one service does not stop the others from being fused."""
     try:
-        return _differs(session, dirty, now)
+        return _revisions(session, dirty, now)
     except Exception:
         LOG.exception("fusing %r in %r failed", dirty.service, dirty.cc)
         return []
 
 
-def _differs(session: StoreSession, dirty: DirtyMark, now: datetime) -> list[NewRevision]:
-    """What is to be published of one service in one country."""
+def _revisions(session: StoreSession, dirty: DirtyMark, now: datetime) -> list[NewRevision]:
+    """The revisions to publish of one service in one country."""
     before, numbers = events.current_events(session, dirty.service, dirty.cc)
-    if not before and not numbers and not events.ever_bad(session, dirty.service):
+    if not before and not numbers and not events.ever_interfered(session, dirty.service):
         return []
     spans = history.spans_of(session, dirty.service, dirty.cc)
     services = {span.target: dirty.service for span in spans}
@@ -125,7 +122,7 @@ def _differs(session: StoreSession, dirty: DirtyMark, now: datetime) -> list[New
 
 
 def _whole_ms(event: Event) -> Event:
-    """The event as it comes back from its JSON, so that equal ones are equal."""
+    """The event as it is read back from its JSON, where times are whole milliseconds, so that it can be compared."""
     return msgspec.json.decode(msgspec.json.encode(event), type=Event)
 
 

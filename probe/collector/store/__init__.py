@@ -1,4 +1,4 @@
-"""Where a collector keeps what it was told: one SQL path, whatever the engine.
+"""The database of a collector: one set of queries, whatever the engine.
 
 All SQL of the collector is in the modules of this package (`agents`, `batches`, `history`, `events`), as plain
 functions over a `StoreSession`. They use what SQLite and PostgreSQL have in common (ON CONFLICT, RETURNING, partial
@@ -25,7 +25,7 @@ class StoreSession(Protocol):
     """One transaction, or one consistent view for reading."""
 
     def run(self, sql: str, *values: Value) -> int:
-        """Execute a statement; how many rows it changed."""
+        """Execute a statement and return how many rows it changed."""
 
     def row(self, sql: str, *values: Value) -> Row | None:
         """The first row of a query, None when there is none."""
@@ -35,27 +35,31 @@ class StoreSession(Protocol):
 
 
 class Store(Protocol):
-    """An engine.
+    """A database engine.
 
-    A write is a function that is called with a session inside a transaction; its result is handed back only after the
-    commit that makes it survive a power cut. Several writes may share one commit; none spoils another's.
+    A write is a function that is called with a session inside a transaction. Its result is returned after the commit,
+    which survives a power cut. Several writes may share one commit; a write that fails does not affect the others.
     """
 
     async def write(self, job: Callable[[StoreSession], Result]) -> Result:
-        """Do the job in a transaction.
+        """Run a write in a transaction.
 
         Raises:
-            StorageError: the engine cannot write (disk full, overloaded); nothing of the job is kept.
+            StorageError: the engine cannot write (disk full, too many writes wait); nothing of the write is kept.
         """
 
     async def read(self, query: Callable[[StoreSession], Result]) -> Result:
-        """Do the query on a view of what is committed."""
+        """Run a query on a consistent view of what is committed.
+
+        Raises:
+            StorageError: the engine cannot read.
+        """
 
     def waiting(self) -> int:
-        """How many writes wait for their turn."""
+        """The number of writes that wait for their turn."""
 
     async def close(self) -> None:
-        """Finish what was taken on, then let go of the database."""
+        """Finish the writes that wait, then close the database."""
 
 
 def to_ms(moment: datetime) -> int:

@@ -7,11 +7,22 @@ import msgspec
 from probe.collector.store import Row, StoreSession
 
 ROLES = ("vantage", "control")
-"""What an agent may be: a volunteer's vantage, or a control at an uncensored host."""
+"""The roles of agents: a volunteer's vantage, or a control at an uncensored host."""
 
 
 class AgentRow(msgspec.Struct, frozen=True):
-    """An enrolled agent. `state` is `active` or `revoked`; `flag` says what was odd about its batches."""
+    """An enrolled agent.
+
+    Attributes:
+        no: its number in the database.
+        pubkey: its Ed25519 key, 32 bytes.
+        sponsor: who vouched for it; empty when nobody did.
+        asn, cc: its network, used where a batch names none.
+        state: `active` or `revoked`.
+        flag: what was odd about its batches; empty when nothing was.
+        skew: the offset of its clock that was corrected last, in milliseconds.
+        seen: when it was last heard, in milliseconds.
+    """
 
     no: int
     id: str
@@ -27,7 +38,7 @@ class AgentRow(msgspec.Struct, frozen=True):
 
 
 class TokenRow(msgspec.Struct, frozen=True):
-    """A one-time token as it is kept. `agent` used it, None while nobody did."""
+    """A one-time token as stored. `agent` is the id of the agent that used it, None while it is unused."""
 
     role: str
     sponsor: str
@@ -39,7 +50,7 @@ _AGENT = "SELECT no, id, pubkey, role, sponsor, asn, cc, state, flag, skew, seen
 
 
 def add_token(session: StoreSession, digest: bytes, new: TokenRow, now: int) -> None:
-    """Keep a token's digest."""
+    """Store the digest of a new token."""
     session.run(
         "INSERT INTO token (hash, role, sponsor, created, expires) VALUES (?, ?, ?, ?, ?)",
         digest,
@@ -51,18 +62,18 @@ def add_token(session: StoreSession, digest: bytes, new: TokenRow, now: int) -> 
 
 
 def token(session: StoreSession, digest: bytes) -> TokenRow | None:
-    """The token of this digest."""
+    """The token with this digest; None when there is none."""
     row = session.row("SELECT role, sponsor, expires, agent FROM token WHERE hash = ?", digest)
     return TokenRow(*row) if row else None
 
 
 def spend_token(session: StoreSession, digest: bytes, agent: str, now: int) -> None:
-    """Mark a token as used by this agent."""
+    """Mark a token as used by an agent."""
     session.run("UPDATE token SET used = ?, agent = ? WHERE hash = ?", now, agent, digest)
 
 
 def add_agent(session: StoreSession, agent: AgentRow) -> None:
-    """Enrol an agent; its `no` is chosen here."""
+    """Store a new agent. The database chooses its `no`."""
     session.run(
         "INSERT INTO agent (id, pubkey, role, sponsor, asn, cc, created, seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         agent.id,
@@ -77,12 +88,12 @@ def add_agent(session: StoreSession, agent: AgentRow) -> None:
 
 
 def agent(session: StoreSession, agent_id: str) -> AgentRow | None:
-    """The agent of this id."""
+    """The agent with this id; None when there is none."""
     return _agent(session.row(f"{_AGENT} WHERE id = ?", agent_id))
 
 
 def agent_of_key(session: StoreSession, pubkey: bytes) -> AgentRow | None:
-    """The agent of this public key."""
+    """The agent with this public key; None when there is none."""
     return _agent(session.row(f"{_AGENT} WHERE pubkey = ?", pubkey))
 
 
@@ -92,28 +103,28 @@ def agents(session: StoreSession) -> list[AgentRow]:
 
 
 def touch(session: StoreSession, no: int, now: int, skew: int) -> None:
-    """Note that an agent was heard; also the write without which a duplicate's commit would wait for nothing."""
+    """Store when an agent was heard and its clock offset. On a duplicate it is the write that makes the commit wait."""
     session.run("UPDATE agent SET seen = ?, skew = ? WHERE no = ?", now, skew, no)
 
 
 def flag(session: StoreSession, no: int, word: str) -> None:
-    """Note what is odd about an agent."""
+    """Store what is odd about an agent's batches."""
     session.run("UPDATE agent SET flag = ? WHERE no = ?", word, no)
 
 
 def revoke(session: StoreSession, agent_id: str) -> bool:
-    """Refuse this agent from now on; False when there is none of that id."""
+    """Revoke an agent. Whether there is one with this id."""
     return session.run("UPDATE agent SET state = 'revoked' WHERE id = ?", agent_id) > 0
 
 
 def secret(session: StoreSession, key: str) -> bytes | None:
-    """A secret of this collector's own."""
+    """A secret of this collector; None when it has not been stored."""
     row = session.row("SELECT value FROM meta WHERE key = ?", key)
     return bytes(row[0]) if row else None
 
 
-def keep_secret(session: StoreSession, key: str, value: bytes) -> None:
-    """Keep a secret, unless there is one already."""
+def store_secret(session: StoreSession, key: str, value: bytes) -> None:
+    """Store a secret, unless there is one already."""
     session.run("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING", key, value)
 
 

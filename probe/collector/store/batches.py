@@ -1,4 +1,4 @@
-"""SQL of intake: which batches came, targets and networks by number, services, evidence, control verdicts."""
+"""SQL of intake: batches, outbox positions, targets, networks, services, evidence, control verdicts."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from probe.collector.store import Row, StoreSession
 
 
 def acked(session: StoreSession, agent: int, epoch: str) -> int:
-    """The last sequence number taken in of this outbox, 0 when it is new."""
+    """The last sequence number stored of an outbox, 0 when the outbox is new."""
     row = session.row("SELECT acked FROM outbox_position WHERE agent = ? AND epoch = ?", agent, epoch)
     return int(row[0]) if row else 0
 
 
 def advance(session: StoreSession, agent: int, epoch: str, seq: int, now: int) -> None:
-    """Note that an outbox has been taken in up to this number."""
+    """Store that an outbox has been received up to this number."""
     session.run(
         "INSERT INTO outbox_position (agent, epoch, acked, since) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (agent, epoch) DO UPDATE SET acked = excluded.acked",
@@ -24,7 +24,7 @@ def advance(session: StoreSession, agent: int, epoch: str, seq: int, now: int) -
 
 
 def newer_epoch(session: StoreSession, agent: int, epoch: str) -> bool:
-    """Whether another outbox of this agent began after this one did."""
+    """Whether the agent began another outbox after this one."""
     row = session.row(
         "SELECT 1 FROM outbox_position WHERE agent = ? AND epoch <> ?"
         " AND since > (SELECT since FROM outbox_position WHERE agent = ? AND epoch = ?)",
@@ -37,7 +37,7 @@ def newer_epoch(session: StoreSession, agent: int, epoch: str) -> bool:
 
 
 def batch_digest(session: StoreSession, agent: int, epoch: str, seq: int) -> bytes | None:
-    """The SHA-256 of a batch that came; None when it did not, or so long ago that it was let go."""
+    """The SHA-256 of a stored batch; None when it never came or its row has been deleted."""
     row = session.row("SELECT sha256 FROM batch WHERE agent = ? AND epoch = ? AND seq = ?", agent, epoch, seq)
     return bytes(row[0]) if row else None
 
@@ -45,14 +45,14 @@ def batch_digest(session: StoreSession, agent: int, epoch: str, seq: int) -> byt
 def add_batch(
     session: StoreSession, key: tuple[int, str, int], sha256: bytes, times: tuple[int, int, int], raw: Row
 ) -> None:
-    """Keep that a batch came.
+    """Store a batch.
 
     Args:
         session: the transaction.
         key: agent, epoch, sequence number.
         sha256: of the signed body.
         times: received, sent, shift applied to the agent's times.
-        raw: the body as it came and its signature, for whoever wants to verify it; two Nones where nothing changed.
+        raw: the body as received and its signature, for later verification; two Nones for a batch without changes.
     """
     session.run(
         "INSERT INTO batch (agent, epoch, seq, sha256, received, sent, skew, body, signature)"
@@ -65,7 +65,7 @@ def add_batch(
 
 
 def forget_batches(session: StoreSession, before: int, limit: int) -> int:
-    """Let go of quiet batches received before this moment, so many at a time; those that hold changes stay."""
+    """Delete up to `limit` batches without changes received before a moment; how many were deleted."""
     return session.run(
         "DELETE FROM batch WHERE (agent, epoch, seq) IN"
         " (SELECT agent, epoch, seq FROM batch WHERE received < ? AND body IS NULL LIMIT ?)",
@@ -75,7 +75,7 @@ def forget_batches(session: StoreSession, before: int, limit: int) -> int:
 
 
 def target_number(session: StoreSession, text: str) -> int:
-    """The number of a target, given now where it had none."""
+    """The number of a target; a new target gets one."""
     row = session.row("SELECT no FROM target WHERE text = ?", text)
     if row is None:
         row = session.row("INSERT INTO target (text) VALUES (?) RETURNING no", text)
@@ -84,7 +84,7 @@ def target_number(session: StoreSession, text: str) -> int:
 
 
 def network_number(session: StoreSession, asn: int, cc: str) -> int:
-    """The number of a network, given now where it had none."""
+    """The number of a network; a new network gets one."""
     row = session.row("SELECT no FROM network WHERE asn = ? AND cc = ?", asn, cc)
     if row is None:
         row = session.row("INSERT INTO network (asn, cc) VALUES (?, ?) RETURNING no", asn, cc)
@@ -93,15 +93,15 @@ def network_number(session: StoreSession, asn: int, cc: str) -> int:
 
 
 def service_of(session: StoreSession, target: int) -> str:
-    """The service a target belongs to by most agents' word; the target itself when it belongs to none."""
+    """The service of a target, by the votes of agents; the target itself when it belongs to none."""
     row = session.row("SELECT CASE WHEN service = '' THEN text ELSE service END FROM target WHERE no = ?", target)
     return str(row[0]) if row else ""
 
 
 def vote(session: StoreSession, target: int, agent: int, service: str) -> tuple[str, str]:
-    """Count an agent's word on a target's service; the service before and after.
+    """Store which service an agent assigns a target to; the target's service before and after.
 
-    The most votes win, the first by name among equals, so that the outcome is the same in whatever order they came.
+    The service with the most votes wins, the first by name among equals: the order of the votes does not matter.
     """
     before = service_of(session, target)
     session.run(
@@ -121,7 +121,7 @@ def vote(session: StoreSession, target: int, agent: int, service: str) -> tuple[
 
 
 def add_evidence(session: StoreSession, digest: bytes, body: bytes, now: int) -> None:
-    """Keep a verdict's bytes under their digest; what is there already stays."""
+    """Store a verdict's compressed JSON under its digest, unless it is there already."""
     session.run(
         "INSERT INTO evidence (sha256, body, first_seen) VALUES (?, ?, ?) ON CONFLICT (sha256) DO NOTHING",
         digest,
@@ -131,13 +131,13 @@ def add_evidence(session: StoreSession, digest: bytes, body: bytes, now: int) ->
 
 
 def evidence(session: StoreSession, digest: bytes) -> bytes | None:
-    """The compressed bytes under this digest."""
+    """The compressed JSON with this digest; None when there is none."""
     row = session.row("SELECT body FROM evidence WHERE sha256 = ?", digest)
     return bytes(row[0]) if row else None
 
 
 def set_control(session: StoreSession, target: int, agent: int, time: int, body: bytes) -> None:
-    """Keep a control's verdict of a target, unless a newer one is there."""
+    """Store a control's verdict of a target, unless there is a newer one."""
     session.run(
         "INSERT INTO control (target, agent, time, revision, body)"
         " VALUES (?, ?, ?, (SELECT coalesce(max(revision), 0) + 1 FROM control), ?)"
@@ -151,17 +151,17 @@ def set_control(session: StoreSession, target: int, agent: int, time: int, body:
 
 
 def control_revision(session: StoreSession) -> int:
-    """Grows with every verdict of a control."""
+    """A number that grows with every stored verdict of a control."""
     row = session.row("SELECT coalesce(max(revision), 0) FROM control")
     return int(row[0]) if row else 0
 
 
 def control_bodies(session: StoreSession, since: int) -> list[bytes]:
-    """Compressed verdicts of controls measured since this moment, in the order of their targets' numbers."""
+    """Compressed verdicts of controls measured since a moment, ordered by the number of their target."""
     return [bytes(row[0]) for row in session.rows("SELECT body FROM control WHERE time >= ? ORDER BY target", since)]
 
 
 def control_body(session: StoreSession, target: str) -> bytes | None:
-    """The control's newest verdict of one target, compressed."""
+    """The control's newest verdict of a target, compressed; None when there is none."""
     row = session.row("SELECT body FROM control WHERE target = (SELECT no FROM target WHERE text = ?)", target)
     return bytes(row[0]) if row else None

@@ -1,4 +1,4 @@
-"""SQL of events: what is to be fused again, events as they stand, and every revision they had."""
+"""SQL of events: marks for the fuser, published events, and all their revisions."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import msgspec
 
 from probe.collector.store import Row, StoreSession, from_ms, to_ms
 from probe.fuse.board import StatusCount
+from probe.fuse.presence import MISSED_INTERVALS
 from probe.fuse.revision import NewRevision, RevisionKind
 from probe.model.event import Event, Network
 from probe.model.verdict import Cause, Status
 
 WITHDRAWN = "-"
-"""In place of the id under which an event goes on."""
+"""Stored in `superseded`, in place of the id under which an event continues."""
 _EVENT = msgspec.json.Decoder(Event)
 
 
 class DirtyMark(msgspec.Struct, frozen=True):
-    """A service in a country that is to be fused again; `mark` grows when it is marked again."""
+    """A service in a country that is to be fused again. `mark` grows each time it is marked."""
 
     service: str
     cc: str
@@ -25,7 +26,7 @@ class DirtyMark(msgspec.Struct, frozen=True):
 
 
 class Revision(msgspec.Struct, frozen=True):
-    """A revision as it was published."""
+    """A published revision. `no` counts all revisions of all events."""
 
     no: int
     kind: RevisionKind
@@ -34,20 +35,20 @@ class Revision(msgspec.Struct, frozen=True):
 
 
 class StoredEvent(msgspec.Struct, frozen=True):
-    """An event as it stands; `superseded` is the id it goes on under, or `-` when it was withdrawn."""
+    """An event as last published. `superseded` is the id under which it continues, `-` when it was withdrawn."""
 
     event: Event
     superseded: str
 
 
 def dirty_marks(session: StoreSession, limit: int) -> list[DirtyMark]:
-    """What waits to be fused, the oldest first."""
+    """Services that wait to be fused, the oldest mark first."""
     found = session.rows("SELECT service, cc, since, mark FROM dirty ORDER BY since LIMIT ?", limit)
     return [DirtyMark(*row) for row in found]
 
 
 def clear_dirty(session: StoreSession, done: DirtyMark) -> None:
-    """It has been fused, unless it was marked again meanwhile."""
+    """Delete the mark of a service that has been fused, unless it was marked again meanwhile."""
     session.run(
         "DELETE FROM dirty WHERE service = ? AND cc = ? AND mark = ?",
         done.service,
@@ -57,7 +58,7 @@ def clear_dirty(session: StoreSession, done: DirtyMark) -> None:
 
 
 def mark_open_events(session: StoreSession, now: int) -> None:
-    """Have every event that lasts fused again: who bears it out changes with time alone."""
+    """Mark every event that has not lifted to be fused again: its confidence changes with time alone."""
     session.run(
         "INSERT INTO dirty (service, cc, since) SELECT DISTINCT service, cc, ? FROM event"
         " WHERE lifted IS NULL AND superseded = '' ON CONFLICT (service, cc) DO NOTHING",
@@ -65,8 +66,8 @@ def mark_open_events(session: StoreSession, now: int) -> None:
     )
 
 
-def ever_bad(session: StoreSession, service: str) -> bool:
-    """Whether any target of a service was ever interfered with."""
+def ever_interfered(session: StoreSession, service: str) -> bool:
+    """Whether any target of a service was ever blocked or throttled."""
     row = session.row(
         "SELECT 1 FROM span JOIN target ON target.no = span.target WHERE (target.service = ? OR (target.service = ''"
         " AND target.text = ?)) AND span.status IN ('blocked', 'throttled') LIMIT 1",
@@ -77,7 +78,11 @@ def ever_bad(session: StoreSession, service: str) -> bool:
 
 
 def current_events(session: StoreSession, service: str, cc: str) -> tuple[list[Event], dict[str, int]]:
-    """The events of a service in a country as published, and the last numbers of those that stand no more."""
+    """The published events of a service in a country.
+
+    Returns:
+        The events in force; id -> last revision of those that were withdrawn or renamed.
+    """
     found = session.rows("SELECT body, superseded FROM event WHERE service = ? AND cc = ?", service, cc)
     events = [(_EVENT.decode(body), superseded) for body, superseded in found]
     return (
@@ -87,7 +92,7 @@ def current_events(session: StoreSession, service: str, cc: str) -> tuple[list[E
 
 
 def publish(session: StoreSession, published: NewRevision, now: int) -> None:
-    """Write a revision, and the event as it stands after it."""
+    """Store a revision, and the event with it as its last one."""
     event = published.event
     body = msgspec.json.encode(event)
     superseded = WITHDRAWN if published.kind is RevisionKind.WITHDRAWN else published.into
@@ -106,13 +111,13 @@ def publish(session: StoreSession, published: NewRevision, now: int) -> None:
 
 
 def event(session: StoreSession, event_id: str) -> StoredEvent | None:
-    """The event of this id as it stands."""
+    """The event with this id; None when there never was one."""
     row = session.row("SELECT body, superseded FROM event WHERE id = ?", event_id)
     return StoredEvent(_EVENT.decode(row[0]), row[1]) if row else None
 
 
 def events(session: StoreSession, since: int, limit: int, *, lasting: bool = False) -> list[Event]:
-    """Events that stand and lasted at or after a moment, the newest onset first."""
+    """Events in force that had not lifted before a moment, newest onset first; with `lasting`, those that last."""
     found = session.rows(
         "SELECT body FROM event WHERE superseded = '' AND (lifted IS NULL OR (? = 0 AND lifted >= ?))"
         " ORDER BY onset DESC, id LIMIT ?",
@@ -122,16 +127,16 @@ def events(session: StoreSession, since: int, limit: int, *, lasting: bool = Fal
 
 
 def revisions_of(session: StoreSession, event_id: str) -> list[Revision]:
-    """Every revision under an id, the first one first."""
+    """All revisions of an event, the first one first."""
     found = session.rows("SELECT no, kind, published, body FROM revision WHERE id = ? ORDER BY revision", event_id)
     return [_revision(row) for row in found]
 
 
 def news(session: StoreSession, kinds: frozenset[RevisionKind], since: int, limit: int) -> list[Revision]:
-    """Revisions of some kinds published since a moment, the newest first."""
-    holes = ", ".join("?" for _ in kinds)
+    """Revisions of some kinds published at or after a moment, newest first."""
+    marks = ", ".join("?" for _ in kinds)
     found = session.rows(
-        f"SELECT no, kind, published, body FROM revision WHERE kind IN ({holes}) AND published >= ?"  # noqa: S608 marks
+        f"SELECT no, kind, published, body FROM revision WHERE kind IN ({marks}) AND published >= ?"  # noqa: S608 marks
         " ORDER BY no DESC LIMIT ?",
         *sorted(kinds),
         since,
@@ -141,24 +146,24 @@ def news(session: StoreSession, kinds: frozenset[RevisionKind], since: int, limi
 
 
 def latest_revision(session: StoreSession) -> int:
-    """The number of the newest revision of all."""
+    """The number of the newest revision of any event; 0 when there is none."""
     row = session.row("SELECT coalesce(max(no), 0) FROM revision")
     return int(row[0]) if row else 0
 
 
 def of_service(session: StoreSession, service: str, limit: int) -> list[Event]:
-    """Events of a service that stand, the newest onset first."""
+    """The events of a service in force, newest onset first."""
     found = session.rows(
         "SELECT body FROM event WHERE service = ? AND superseded = '' ORDER BY onset DESC, id LIMIT ?", service, limit
     )
     return [_EVENT.decode(row[0]) for row in found]
 
 
-_TALLY = (
+_STATUS_COUNT = (
     "SELECT CASE WHEN target.service = '' THEN target.text ELSE target.service END, target.text, network.asn,"
     " network.cc, span.status, span.causes, count(*), min(span.start),"
     " CASE WHEN latest.state = 'online' AND latest.network = span.network"
-    "  AND latest.stop + 2 * latest.interval >= ? THEN 1 ELSE 0 END AS present"
+    "  AND latest.stop + ? * latest.interval >= ? THEN 1 ELSE 0 END AS present"
     " FROM span JOIN agent ON agent.no = span.agent JOIN target ON target.no = span.target"
     " JOIN network ON network.no = span.network"
     " LEFT JOIN presence AS latest ON latest.agent = span.agent"
@@ -173,14 +178,19 @@ _GROUPED = (
 
 
 def status_counts(session: StoreSession, now: int, service: str = "") -> list[StatusCount]:
-    """How many vantages of each network say what of each target, those present apart from those silent.
+    """How many vantages of each network report which status of each target.
 
-    Of one service's targets when it is named.
+    Vantages that are present and vantages that are not are counted apart.
+
+    Args:
+        session: the view.
+        now: in milliseconds.
+        service: only the targets of this service; of all services when empty.
     """
     if service:
-        found = session.rows(f"{_TALLY} {_OF_SERVICE} {_GROUPED}", now, service, service)
+        found = session.rows(f"{_STATUS_COUNT} {_OF_SERVICE} {_GROUPED}", MISSED_INTERVALS, now, service, service)
     else:
-        found = session.rows(f"{_TALLY} {_GROUPED}", now)
+        found = session.rows(f"{_STATUS_COUNT} {_GROUPED}", MISSED_INTERVALS, now)
     return [
         StatusCount(
             service=service,

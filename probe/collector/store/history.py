@@ -1,4 +1,4 @@
-"""SQL of what was and is: spans and presence, written by intake, read by fusion, the board and the pages."""
+"""SQL of spans and presence: written by intake, read by fusion and the pages."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from datetime import datetime
 import msgspec
 
 from probe.collector.store import Row, StoreSession, from_ms
+from probe.fuse.presence import MISSED_INTERVALS
 from probe.model.event import Network, Presence, Span
 from probe.model.verdict import Cause, Status
 
 
 class OpenSpan(msgspec.Struct, frozen=True):
-    """What intake must know of the span it may close."""
+    """The part of an open span that intake reads before it closes it."""
 
     start: int
     status: str
@@ -20,7 +21,7 @@ class OpenSpan(msgspec.Struct, frozen=True):
 
 
 class PresenceRun(msgspec.Struct):
-    """A row of presence while intake extends it."""
+    """A row of presence while intake extends it. Times in milliseconds."""
 
     start: int
     stop: int
@@ -32,7 +33,13 @@ class PresenceRun(msgspec.Struct):
 
 
 class LatestPresence(msgspec.Struct, frozen=True):
-    """The latest presence of one vantage, for the page."""
+    """The latest presence of one agent. Times in milliseconds.
+
+    Attributes:
+        state: the vantage's state in its last rounds.
+        skew: the offset of the agent's clock that was corrected last.
+        flag: what was odd about its batches; empty when nothing was.
+    """
 
     agent: str
     network: Network
@@ -45,9 +52,13 @@ class LatestPresence(msgspec.Struct, frozen=True):
     flag: str
     role: str
 
+    def present(self, now: int) -> bool:
+        """Whether the agent counts as present at a moment in milliseconds."""
+        return self.stop + MISSED_INTERVALS * self.interval >= now
+
 
 def open_span(session: StoreSession, target: int, agent: int) -> OpenSpan | None:
-    """The span that lasts."""
+    """The open span of a target at an agent; None when there is none."""
     row = session.row(
         "SELECT start, status, network FROM span WHERE target = ? AND agent = ? AND stop IS NULL", target, agent
     )
@@ -55,12 +66,12 @@ def open_span(session: StoreSession, target: int, agent: int) -> OpenSpan | None
 
 
 def close_span(session: StoreSession, target: int, agent: int, stop: int) -> None:
-    """End the span that lasts."""
+    """End the open span of a target at an agent."""
     session.run("UPDATE span SET stop = ? WHERE target = ? AND agent = ? AND stop IS NULL", stop, target, agent)
 
 
 class NewSpan(msgspec.Struct, frozen=True, kw_only=True):
-    """A span that begins. `network` is its number, `causes` are joined by spaces, `evidence` is a verdict's digest."""
+    """A span that begins. `network` is a number, `causes` are joined by spaces, `evidence` is a verdict's digest."""
 
     target: int
     agent: int
@@ -73,7 +84,7 @@ class NewSpan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def add_span(session: StoreSession, span: NewSpan) -> None:
-    """Begin a span."""
+    """Store a span that begins."""
     session.run(
         "INSERT INTO span (target, agent, start, stop, known, network, status, causes, evidence)"
         " VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?)",
@@ -83,7 +94,7 @@ def add_span(session: StoreSession, span: NewSpan) -> None:
 
 
 def presence_run_at(session: StoreSession, agent: int, moment: int) -> PresenceRun | None:
-    """The run of rounds that began last before this moment."""
+    """The latest run of rounds that began at or before a moment; None when there is none."""
     row = session.row(
         "SELECT start, stop, network, interval, state, rounds, measured FROM presence"
         " WHERE agent = ? AND start <= ? ORDER BY start DESC LIMIT 1",
@@ -94,7 +105,7 @@ def presence_run_at(session: StoreSession, agent: int, moment: int) -> PresenceR
 
 
 def save_presence_run(session: StoreSession, agent: int, run: PresenceRun) -> None:
-    """Write a run of rounds, over the row that began at the same moment if there is one."""
+    """Store a run of rounds; it replaces the one that began at the same moment."""
     session.run(
         "INSERT INTO presence (agent, start, stop, network, interval, state, rounds, measured)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (agent, start) DO UPDATE SET stop = excluded.stop,"
@@ -120,7 +131,7 @@ def countries_of(session: StoreSession, target: int) -> list[str]:
 
 
 def mark_dirty(session: StoreSession, service: str, cc: str, now: int) -> None:
-    """Have fusion look at a service in a country again."""
+    """Mark a service in a country to be fused again."""
     session.run(
         "INSERT INTO dirty (service, cc, since) VALUES (?, ?, ?)"
         " ON CONFLICT (service, cc) DO UPDATE SET mark = dirty.mark + 1",
@@ -144,7 +155,7 @@ _OF_SERVICE = "(target.service = ? OR (target.service = '' AND target.text = ?))
 
 
 def spans_of(session: StoreSession, service: str, cc: str) -> list[Span]:
-    """Every span of a service's targets in a country, from vantages that are not revoked."""
+    """Every span of a service's targets in a country, of agents that are not revoked."""
     found = session.rows(
         f"{_SPAN} WHERE {_OF_SERVICE} AND network.cc = ? AND agent.state = 'active'", service, service, cc
     )
@@ -152,7 +163,7 @@ def spans_of(session: StoreSession, service: str, cc: str) -> list[Span]:
 
 
 def first_looks(session: StoreSession, service: str) -> dict[Network, datetime]:
-    """Network -> since when a service has been looked at there, by vantages that are not revoked."""
+    """Network -> since when a service has been measured there, by agents that are not revoked."""
     found = session.rows(
         "SELECT network.asn, network.cc, min(span.start) FROM span JOIN target ON target.no = span.target"
         " JOIN agent ON agent.no = span.agent JOIN network ON network.no = span.network"
@@ -165,7 +176,7 @@ def first_looks(session: StoreSession, service: str) -> dict[Network, datetime]:
 
 
 def spans(session: StoreSession, target: str, since: int, limit: int) -> list[Span]:
-    """Spans that lasted at or after a moment, newest first; of one target, or of all when it is empty."""
+    """Spans that had not ended before a moment, newest first; of one target, or of all when it is empty."""
     chosen = "target.text = ? AND" if target else "? = '' AND"
     found = session.rows(
         f"{_SPAN} WHERE {chosen} (span.stop IS NULL OR span.stop >= ?) ORDER BY span.start DESC LIMIT ?",
@@ -177,22 +188,22 @@ def spans(session: StoreSession, target: str, since: int, limit: int) -> list[Sp
 
 
 def open_spans(session: StoreSession) -> list[Span]:
-    """Every span that lasts, of vantages that are not revoked."""
+    """Every open span, of agents that are not revoked."""
     return [_span(row) for row in session.rows(f"{_SPAN} WHERE span.stop IS NULL AND agent.state = 'active'")]
 
 
 def presences_of(session: StoreSession, cc: str) -> list[Presence]:
-    """Runs of rounds in a country in which the vantage was online."""
+    """Runs of rounds in a country in which a vantage was online."""
     return [_presence(row) for row in session.rows(f"{_PRESENCE} AND network.cc = ?", cc)]
 
 
 def presences_since(session: StoreSession, since: int) -> list[Presence]:
-    """Runs of rounds of vantages, not of controls, that were online at or after a moment."""
+    """Runs of rounds of vantages (not of controls) that were online and had not ended before a moment."""
     return [_presence(row) for row in session.rows(f"{_PRESENCE} AND presence.stop >= ?", since)]
 
 
 def latest_presences(session: StoreSession) -> list[LatestPresence]:
-    """Where each agent was last present, newest first."""
+    """The latest presence of each agent, newest first."""
     found = session.rows(
         "SELECT agent.id, network.asn, network.cc, presence.state, presence.start, presence.stop, presence.interval,"
         " presence.rounds, agent.skew, agent.flag, agent.role FROM agent JOIN presence ON presence.agent = agent.no"

@@ -1,4 +1,4 @@
-"""SQL of register history: what was listed and delisted, beside what vantages saw."""
+"""SQL of official registers: what was listed and delisted, of known services."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from probe.collector.store import Row, StoreSession, from_ms, to_ms
 from probe.lists.register_diff import ChangeKind, RegisterChange
 from probe.lists.registers.register_entry import RegisterDecision
 
-MOST = 20_000
-"""Changes of one service that are read for its page. Zello's listing grew to 75 records by 2019."""
+MAX_CHANGES_READ = 20_000
+"""Changes of one service read for its page. Zello's listing grew to 75 records by 2019."""
 
 
-def keep(session: StoreSession, country: str, changes: Iterable[RegisterChange]) -> int:
-    """Write changes of a country's register; how many were not there yet."""
-    return sum(_keep(session, country, change) for change in changes)
+def store_changes(session: StoreSession, country: str, changes: Iterable[RegisterChange]) -> int:
+    """Store changes of a country's register; how many of them were new."""
+    return sum(_store_change(session, country, change) for change in changes)
 
 
-def _keep(session: StoreSession, country: str, change: RegisterChange) -> int:
+def _store_change(session: StoreSession, country: str, change: RegisterChange) -> int:
     digest = sha256(country.encode() + b"\0" + msgspec.json.encode(change)).digest()
     decision = change.decision
     return session.run(
@@ -34,12 +34,12 @@ def _keep(session: StoreSession, country: str, change: RegisterChange) -> int:
 
 
 def changes_of(session: StoreSession, service: str) -> dict[str, list[RegisterChange]]:
-    """Country -> what was listed and delisted of a service there, without the addresses."""
+    """Country -> the changes in which a service was listed or delisted there, without addresses."""
     found: dict[str, list[RegisterChange]] = {}
     for row in session.rows(
         "SELECT cc, kind, subject, decided, decision, authority, after, before, included FROM register_change"
         " WHERE service = ? AND kind IN (?, ?) ORDER BY cc, before, subject LIMIT ?",
-        *(service, ChangeKind.LISTED.value, ChangeKind.DELISTED.value, MOST),
+        *(service, ChangeKind.LISTED.value, ChangeKind.DELISTED.value, MAX_CHANGES_READ),
     ):
         found.setdefault(str(row[0]), []).append(_change(service, row))
     return found

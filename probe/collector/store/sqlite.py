@@ -1,7 +1,7 @@
-"""SQLite: one file, one writer thread with group commit, read-only connections beside it.
+"""The SQLite engine: one file, one writer thread with group commit, read-only connections for queries.
 
-An acknowledgement must survive a power cut, hence `synchronous=FULL` (NORMAL does not sync the log at commit, SQLite's
-documentation of PRAGMA synchronous) and hence group commit: a commit costs one sync, however many writes are in it.
+An acknowledged batch must survive a power cut. Therefore `synchronous=FULL`: NORMAL does not sync the log at commit
+(SQLite's documentation of PRAGMA synchronous). A commit costs one sync however many writes are in it: hence the groups.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 from typing import Any, Generic
@@ -22,28 +22,29 @@ from probe.collector.store import Result, Row, StoreSession, Value
 from probe.errors import StateError, StorageError
 
 VERSION = 3
-"""Of the tables: the number of the last migration."""
+"""Version of the tables: the number of the last migration."""
 APPLICATION_ID = 0x70726F62
-"""`prob`: tells a collector's database from any other SQLite file."""
-GROUP = 200
-"""Writes in one commit at most."""
+"""`prob`: distinguishes a collector's database from other SQLite files."""
+MAX_GROUP_WRITES = 200
+"""Writes in one commit."""
 GROUP_SECONDS = 0.005
-"""How long a group takes writes on before it commits."""
-QUEUE = 4000
-"""Writes that may wait; more are refused, so that memory stays bounded and agents back off."""
-READERS = 2
-"""Threads that answer queries."""
-_BUSY_MS = 5000
+"""How long a group accepts writes before it commits."""
+MAX_WAITING_WRITES = 4000
+"""Writes in the queue; more are refused, so that memory stays bounded and agents back off."""
+READER_THREADS = 2
+"""Threads that run queries."""
+BUSY_SECONDS = 5.0
+"""How long a connection waits for a lock that another process holds."""
 
 
 class SqliteSession:
-    """A connection, as `StoreSession` wants it."""
+    """A `StoreSession` on one connection."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def run(self, sql: str, *values: Value) -> int:
-        """Execute a statement; how many rows it changed."""
+        """Execute a statement and return how many rows it changed."""
         return self._connection.execute(sql, values).rowcount
 
     def row(self, sql: str, *values: Value) -> Row | None:
@@ -56,8 +57,8 @@ class SqliteSession:
         return self._connection.execute(sql, values).fetchall()
 
 
-class _Job(Generic[Result]):
-    """A write that waits for its commit."""
+class _Write(Generic[Result]):
+    """A write that waits for its commit, with its result or error and the future that gets it."""
 
     __slots__ = ("call", "error", "promise", "result")
 
@@ -67,8 +68,8 @@ class _Job(Generic[Result]):
         self.result: Result | None = None
         self.error: BaseException | None = None
 
-    def fulfil(self) -> None:
-        with contextlib.suppress(Exception):  # the waiter may be gone; the write stands all the same
+    def resolve(self) -> None:
+        with contextlib.suppress(InvalidStateError):  # the waiter was cancelled; the write is committed all the same
             if self.error is not None:
                 self.promise.set_exception(self.error)
             else:
@@ -76,38 +77,38 @@ class _Job(Generic[Result]):
 
 
 class SqliteStore:
-    """The engine for one machine. Make it with `open_store`."""
+    """The engine for one machine. `open_store` makes it."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._clock = Clock()
         self._connection = connection
         self._session = SqliteSession(connection)
-        self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Write[Any] | None] = queue.SimpleQueue()
         self._local = threading.local()
         self._reading: list[sqlite3.Connection] = []
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
+        self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="store-read")
         self._writer = threading.Thread(target=self._write_all, name="store-write", daemon=True)
         self._writer.start()
         self.commits = 0
         self.closed = False
 
     async def write(self, job: Callable[[StoreSession], Result]) -> Result:
-        """Do the job in a transaction; returns after the commit.
+        """Run a write in a transaction and return its result after the commit.
 
         Raises:
-            StorageError: nothing of the job is kept: the disk is full or broken, or too many writes wait.
+            StorageError: the database is closed, the disk is full or broken, or too many writes wait. Nothing is kept.
         """
         if self.closed or not self._writer.is_alive():
             raise StorageError("the database is closed", where=str(self.path))
-        if self._jobs.qsize() >= QUEUE:
+        if self._jobs.qsize() >= MAX_WAITING_WRITES:
             raise StorageError("too many writes wait", where=str(self.path))
-        waiting = _Job(job)
+        waiting = _Write(job)
         self._jobs.put(waiting)
         return await asyncio.wrap_future(waiting.promise)
 
     async def read(self, query: Callable[[StoreSession], Result]) -> Result:
-        """Do the query on a consistent view of what is committed.
+        """Run a query on a consistent view of what is committed.
 
         Raises:
             StorageError: the database is closed or cannot be read.
@@ -117,11 +118,11 @@ class SqliteStore:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
 
     def waiting(self) -> int:
-        """How many writes wait for their turn."""
+        """The number of writes that wait for their turn."""
         return self._jobs.qsize()
 
     async def close(self) -> None:
-        """Finish what was taken on, then close."""
+        """Finish the writes that wait, then close."""
         if self.closed:
             return
         self.closed = True
@@ -151,7 +152,7 @@ class SqliteStore:
             raise StorageError(f"cannot be read ({error})", where=str(self.path), mend="check the disk") from error
 
     def _write_all(self) -> None:
-        """The writer thread: one group after another until the queue says stop."""
+        """The writer thread: commit one group after another until the queue holds None."""
         while (first := self._jobs.get()) is not None:
             group = [first]
             more = True
@@ -159,7 +160,7 @@ class SqliteStore:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._do(first)
                 ends = self._clock.monotonic() + GROUP_SECONDS
-                while more and len(group) < GROUP and self._clock.monotonic() < ends:
+                while more and len(group) < MAX_GROUP_WRITES and self._clock.monotonic() < ends:
                     try:
                         following = self._jobs.get_nowait()
                     except queue.Empty:
@@ -174,15 +175,15 @@ class SqliteStore:
             except sqlite3.Error as error:
                 self._give_up(group, error)
             for job in group:
-                job.fulfil()
+                job.resolve()
             if not more:
                 return
 
-    def _do(self, job: _Job[Any]) -> None:
-        """One job inside the group's transaction; what it raises undoes it alone.
+    def _do(self, job: _Write[Any]) -> None:
+        """Run one write inside the group's transaction; an exception of the write undoes only this write.
 
         Raises:
-            sqlite3.Error: the engine failed, and with it the whole group.
+            sqlite3.Error: the engine failed, so the whole group fails.
         """
         self._connection.execute("SAVEPOINT job")
         try:
@@ -191,14 +192,14 @@ class SqliteStore:
             job.error = error
         except sqlite3.Error:
             raise
-        except Exception as error:  # noqa: BLE001 a fault in one batch must not cost the others theirs
+        except Exception as error:  # noqa: BLE001 a fault in one write must not affect the others
             job.error = error
         if job.error is not None:
             self._connection.execute("ROLLBACK TO job")
         self._connection.execute("RELEASE job")
 
-    def _give_up(self, group: list[_Job[Any]], error: sqlite3.Error) -> None:
-        """Nothing of this group is kept, and every job in it learns why."""
+    def _give_up(self, group: list[_Write[Any]], error: sqlite3.Error) -> None:
+        """Roll the group back and give every write in it the error."""
         with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -209,10 +210,10 @@ class SqliteStore:
 
 
 def open_store(path: Path | str) -> SqliteStore:
-    """Open a collector's database, made or brought up to this version where needed.
+    """Open a collector's database; create it or apply missing migrations first.
 
     Raises:
-        StateError: it is of a newer version, not a collector's, or cannot be opened.
+        StateError: the file is of a newer version, is not a collector's database, or cannot be opened.
     """
     path = Path(path)
     try:
@@ -230,7 +231,7 @@ def open_store(path: Path | str) -> SqliteStore:
 
 
 def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS)
     if read_only:
         connection.execute("PRAGMA query_only=ON")
         return connection
@@ -240,7 +241,7 @@ def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Apply the migrations that are missing, all in one transaction, forward only."""
+    """Apply the missing migrations in one transaction. There is no way back to an older version."""
     connection.execute("BEGIN IMMEDIATE")
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
@@ -261,14 +262,14 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _migrations() -> list[tuple[int, str]]:
-    """(number, SQL) of the shipped migrations in order."""
+    """The shipped migrations as (number, SQL), in order."""
     folder = resources.files("probe.collector.store") / "migrations"
     found = [item for item in folder.iterdir() if item.name.endswith(".sql")]
     return sorted((int(item.name[:4]), item.read_text(encoding="utf-8")) for item in found)
 
 
 def _statements(text: str) -> Iterator[str]:
-    """The statements of a script, one by one."""
+    """The statements of an SQL script, one by one."""
     pending = ""
     for line in text.splitlines(keepends=True):
         pending += line

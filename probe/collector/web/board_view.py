@@ -13,7 +13,6 @@ from probe.collector.store.events import Revision
 from probe.collector.store.history import LatestPresence
 from probe.collector.web.timeline import TimelineStrip, strip
 from probe.fuse.board import ServiceInNetwork, board_services
-from probe.fuse.presence import MISSED_INTERVALS
 from probe.fuse.revision import NEWS_KINDS
 from probe.model.event import Event, Network, Presence, Scope
 from probe.model.verdict import Status, VantageState
@@ -111,7 +110,7 @@ def board_view(session: StoreSession, now: datetime) -> BoardView:
 
 
 def _present(each: LatestPresence, now: datetime) -> bool:
-    return each.stop + MISSED_INTERVALS * each.interval >= to_ms(now)
+    return each.present(to_ms(now))
 
 
 def network_columns(attendances: Iterable[LatestPresence], now: datetime) -> list[NetworkColumn]:

@@ -56,7 +56,7 @@ def test_a_bad_line_is_named_by_file_and_line_with_the_offending_key(line: bytes
 
 
 def test_a_line_without_end_is_not_read_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jsonlines, "MAX_LINE", 100)
+    monkeypatch.setattr(jsonlines, "MAX_LINE_BYTES", 100)
 
     lines = jsonlines.lines_of(io.BytesIO(b"short\n" + b"x" * 1000), "f")
 

@@ -59,7 +59,7 @@ def test_a_token_is_spent_by_one_agent(session: SqliteSession) -> None:
 def test_a_secret_once_kept_is_not_replaced(session: SqliteSession) -> None:
     """Two processes may start at once."""
     assert agents.secret(session, "k") is None
-    agents.keep_secret(session, "k", b"one")
-    agents.keep_secret(session, "k", b"two")
+    agents.store_secret(session, "k", b"one")
+    agents.store_secret(session, "k", b"two")
 
     assert agents.secret(session, "k") == b"one"

@@ -128,5 +128,5 @@ def test_tallies_count_vantages_that_say_the_same_apart_from_those_that_are_sile
     found = events.status_counts(session, 1020)
 
     assert [(tally.present, tally.vantages, to_ms(tally.since)) for tally in found] == [(False, 1, 3), (True, 2, 1)]
-    assert events.ever_bad(session, "t")
-    assert not events.ever_bad(session, "other")
+    assert events.ever_interfered(session, "t")
+    assert not events.ever_interfered(session, "other")

@@ -17,8 +17,8 @@ async def test_what_was_listed_comes_back_by_country(server: Server) -> None:
     """As it was given, to the millisecond; addresses added later are kept, but date no listing."""
     store = server.collector.store
 
-    new = await store.write(lambda s: register.keep(s, "RU", [LISTED, LISTED, CHANGE]))
-    other = await store.write(lambda s: register.keep(s, "KZ", [LISTED]))
+    new = await store.write(lambda s: register.store_changes(s, "RU", [LISTED, LISTED, CHANGE]))
+    other = await store.write(lambda s: register.store_changes(s, "KZ", [LISTED]))
 
     assert (new, other) == (2, 1)
     found = await store.read(lambda s: register.changes_of(s, "wechat"))

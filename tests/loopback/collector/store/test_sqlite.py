@@ -37,7 +37,7 @@ async def test_many_writes_share_commits_and_all_are_kept(tmp_path: Path, monkey
     await asyncio.gather(first, *rest)
 
     assert len(await store.read(keys)) == 999
-    assert store.commits == 1000 / sqlite.GROUP
+    assert store.commits == 1000 / sqlite.MAX_GROUP_WRITES
     await store.close()
 
 

@@ -50,7 +50,7 @@ async def listed(server: Server, *kinds: ChangeKind, since: datetime = NOW - 4 *
         )
         for n, kind in enumerate(kinds)
     ]
-    await server.collector.store.write(lambda session: register.keep(session, "RU", found))
+    await server.collector.store.write(lambda session: register.store_changes(session, "RU", found))
 
 
 async def data(server: Server, path: str) -> Any:
