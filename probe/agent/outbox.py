@@ -7,28 +7,27 @@ Batches are numbered 1, 2, .. without gaps within an epoch, a random name for on
 batches are kept for a week, so that a collector that lost its last hours can have them again (`rewind`). When the two
 histories no longer fit together, a new epoch begins (`start_new_epoch`).
 
-The outbox is bounded (`[agent] outbox_bytes`). When it is full, it gives up in this order, oldest first: batches that
-are acknowledged, the evidence in unsent batches, unsent batches without a transition. It never gives up a transition.
+The outbox is bounded (`[agent] outbox_bytes`); `probe.agent.outbox_bound` says what is given up when it is full.
 """
 
 from __future__ import annotations
 
 import gzip
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
-from enum import IntEnum
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
 
 import msgspec
 
+from probe.agent.batch_table import BatchTable, Dropped
+from probe.agent.outbox_bound import Drops, shrink
 from probe.agent.state_file import StateFile
 from probe.errors import StateError
-from probe.formats import batch as batches
-from probe.formats.batch import Batch, ReportedChange
+from probe.formats.batch import Batch
 
 log = logging.getLogger(__name__)
 
@@ -36,17 +35,6 @@ ACKNOWLEDGED_RETENTION_SECONDS = 7 * 86400
 """How long acknowledged batches are kept for a rewind."""
 UNWATCHED_RANGE_RETENTION = timedelta(days=1)
 """How long the last measurement of a range that is no longer watched is remembered; an hour must pass between two."""
-REFILL_SHARE = 0.75
-"""Share of the bound that remains used after unsent batches were deleted, since that renumbers all the others."""
-
-
-class Dropped(IntEnum):
-    """What was dropped from an unsent batch to keep the outbox within its bound. The numbers are stored."""
-
-    NOTHING = 0
-    EVIDENCE = 1
-    """Verdicts: of changes, and those of a control."""
-    ALL_BUT_TRANSITIONS = 2
 
 
 class UnsentBatch(msgspec.Struct, frozen=True):
@@ -97,6 +85,7 @@ class Outbox:
     def __init__(self, path: Path, *, max_pages: int = 0) -> None:
         self._file = StateFile(path, max_pages=max_pages)
         self._db = self._file.connection
+        self._batches = BatchTable(self._db)
         self._over_bound = False
 
     def __enter__(self) -> Outbox:
@@ -155,38 +144,31 @@ class Outbox:
             epoch, seq = self._db.execute("SELECT epoch, next FROM agent_state").fetchone()
             agent = self._agent()
             for number, draft in enumerate(drafts, seq):
-                self._insert(msgspec.structs.replace(draft, agent=agent, epoch=epoch, seq=number))
+                self._batches.insert(msgspec.structs.replace(draft, agent=agent, epoch=epoch, seq=number))
             measured = state.measured if watched is None else _remembered(state.measured, watched, now)
             self._db.execute(
                 "UPDATE agent_state SET next = ?, detector = ?, vantage = ?, measured = ?",
                 (seq + len(drafts), state.detector, state.vantage, msgspec.json.encode(measured).decode()),
             )
-            self._db.executemany(
-                "INSERT OR REPLACE INTO last_report (target, time, facts) VALUES (?, ?, ?)",
-                [(target, report.time, report.facts) for target, report in reports.items()],
-            )
-            if watched is not None:
-                self._forget_reports(watched)
+            self._write_reports(reports, watched)
             self._delete_acknowledged(now)
             if max_bytes:
-                self._shrink(max_bytes, now)
+                self._apply_bound(max_bytes, now)
             self._file.write_notes(notes or {})
 
     def _agent(self) -> str:
         return str(self._db.execute("SELECT agent FROM outbox").fetchone()[0])
 
-    def _insert(self, batch: Batch, dropped: Dropped = Dropped.NOTHING) -> None:
-        body = gzip.compress(batches.encode(batch), 6, mtime=0)
-        self._db.execute(
-            "INSERT INTO batch (seq, agent, body, dropped) VALUES (?, ?, ?, ?)",
-            (batch.seq, batch.agent, body, dropped),
+    def _write_reports(self, reports: Mapping[str, LastReport], watched: Collection[str] | None) -> None:
+        """Write these reports; delete those of targets that have left the watchlist, since lists change for years."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO last_report (target, time, facts) VALUES (?, ?, ?)",
+            [(target, report.time, report.facts) for target, report in reports.items()],
         )
-
-    def _forget_reports(self, watched: Collection[str]) -> None:
-        """Delete what was reported of targets that have left the watchlist: lists change for years."""
-        reported = self._db.execute("SELECT target FROM last_report").fetchall()
-        unwatched = [row for row in reported if row[0] not in watched]
-        self._db.executemany("DELETE FROM last_report WHERE target = ?", unwatched)
+        if watched is not None:
+            reported = self._db.execute("SELECT target FROM last_report").fetchall()
+            unwatched = [row for row in reported if row[0] not in watched]
+            self._db.executemany("DELETE FROM last_report WHERE target = ?", unwatched)
 
     def _delete_acknowledged(self, now: datetime) -> None:
         """Delete batches acknowledged over a week ago, or over a week ahead by a clock that was set back since."""
@@ -196,76 +178,29 @@ class Outbox:
             (second - ACKNOWLEDGED_RETENTION_SECONDS, second + ACKNOWLEDGED_RETENTION_SECONDS),
         )
 
-    # The bound
-
-    def _shrink(self, max_bytes: int, now: datetime) -> None:
-        """Bring the outbox within its bound; see the module's docstring for the order."""
-        while self._bytes() > max_bytes and self._delete_oldest_acknowledged():
-            continue
-        stripped = deleted = 0
-        while self._bytes() > max_bytes and self._drop_evidence():
-            stripped += 1
-        if self._bytes() > max_bytes:
-            while self._bytes() > max_bytes * REFILL_SHARE and self._drop_all_but_transitions():
-                deleted += 1
-        if deleted:  # their numbers are missing now
+    def _apply_bound(self, max_bytes: int, now: datetime) -> None:
+        drops = shrink(self._batches, max_bytes)
+        if drops.batches:  # numbers are missing now
             self._renumber()
-        over = bool(stripped or deleted)
-        if over:
-            self._note_drops(stripped, deleted, now)
-        if over and not self._over_bound:
+        over_bound = drops != Drops()
+        if over_bound:
+            self._note_drops(drops, now)
+        if over_bound and not self._over_bound:
             log.warning(
                 "outbox full (agent.outbox_bytes = %d): dropped the evidence of %d unsent batches, and %d batches"
                 " without a transition, oldest first",
-                *(max_bytes, stripped, deleted),
+                *(max_bytes, drops.evidence, drops.batches),
             )
-        self._over_bound = over
+        self._over_bound = over_bound
 
-    def _bytes(self) -> int:
-        return int(self._db.execute("SELECT bytes FROM outbox").fetchone()[0])
-
-    def _delete_oldest_acknowledged(self) -> bool:
-        """Delete one batch; False when none is left."""
-        row = self._db.execute("SELECT seq, acked FROM batch ORDER BY seq LIMIT 1").fetchone()
-        if row is None or row[1] is None:
-            return False
-        self._db.execute("DELETE FROM batch WHERE seq = ?", (row[0],))
-        return True
-
-    def _drop_evidence(self) -> bool:
-        """Drop the verdicts of the oldest unsent batch that still has them; False when none has."""
-        batch = self._oldest(Dropped.NOTHING)
-        if batch is None:
-            return False
-        changes = tuple(ReportedChange(transition=change.transition) for change in batch.changes)
-        self._db.execute("DELETE FROM batch WHERE seq = ?", (batch.seq,))
-        self._insert(msgspec.structs.replace(batch, changes=changes, control=()), Dropped.EVIDENCE)
-        return True
-
-    def _drop_all_but_transitions(self) -> bool:
-        """Do so with the oldest unsent batch that has more; delete it where it has none. False when none has more."""
-        batch = self._oldest(Dropped.EVIDENCE)
-        if batch is None:
-            return False
-        self._db.execute("DELETE FROM batch WHERE seq = ?", (batch.seq,))
-        if batch.changes:
-            self._insert(msgspec.structs.replace(batch, settled=(), rounds=()), Dropped.ALL_BUT_TRANSITIONS)
-        return True
-
-    def _oldest(self, dropped: Dropped) -> Batch | None:
-        row = self._db.execute(
-            "SELECT body FROM batch WHERE acked IS NULL AND dropped = ? ORDER BY seq LIMIT 1", (dropped,)
-        ).fetchone()
-        return None if row is None else batches.decode(gzip.decompress(row[0]))
-
-    def _note_drops(self, stripped: int, deleted: int, now: datetime) -> None:
+    def _note_drops(self, drops: Drops, now: datetime) -> None:
         """Add to the note that `probe doctor` shows until everything has been delivered."""
         note = self._file.notes().get("dropped")
         before = note if isinstance(note, dict) else {}
         total = {
             "since": before.get("since", now),
-            "evidence": before.get("evidence", 0) + stripped,
-            "batches": before.get("batches", 0) + deleted,
+            "evidence": before.get("evidence", 0) + drops.evidence,
+            "batches": before.get("batches", 0) + drops.batches,
         }
         self._file.write_notes({"dropped": total})
 
@@ -279,7 +214,7 @@ class Outbox:
     def total_bytes(self) -> int:
         """The size of all batches, unsent and acknowledged."""
         with self._file.errors():
-            return self._bytes()
+            return self._batches.total_bytes()
 
     def next_unsent(self) -> UnsentBatch | None:
         """The oldest batch that is not acknowledged; None when there is none."""
@@ -318,27 +253,18 @@ class Outbox:
         epoch, count = token_hex(8), 0
         self._db.execute("DELETE FROM batch WHERE acked IS NOT NULL")
         self._db.execute("DELETE FROM last_report")
-        for count, (batch, dropped) in enumerate(self._unsent(), 1):
+        for count, row in enumerate(self._batches.unsent(), 1):
             # No number is taken: the new one is at most the old one, and smaller old ones have been deleted.
-            self._db.execute("DELETE FROM batch WHERE seq = ?", (batch.seq,))
-            self._insert(msgspec.structs.replace(batch, epoch=epoch, seq=count), dropped)
+            renumbered = msgspec.structs.replace(row.batch, epoch=epoch, seq=count)
+            self._batches.replace(row.batch.seq, renumbered, row.dropped)
         self._db.execute("UPDATE agent_state SET epoch = ?, next = ?", (epoch, count + 1))
-
-    def _unsent(self) -> Iterator[tuple[Batch, Dropped]]:
-        """The unsent batches in order, read one at a time; the caller may replace each."""
-        numbers = self._db.execute("SELECT seq FROM batch WHERE acked IS NULL ORDER BY seq").fetchall()
-        for row in numbers:
-            body, dropped = self._db.execute("SELECT body, dropped FROM batch WHERE seq = ?", row).fetchone()
-            yield batches.decode(gzip.decompress(body)), Dropped(dropped)
 
     def drop_content(self, seq: int) -> None:
         """Keep the number and the round report of a batch, and drop the rest: the collector will never take it."""
         with self._file.errors(), self._file.transaction():
-            (body,) = self._db.execute("SELECT body FROM batch WHERE seq = ?", (seq,)).fetchone()
-            batch = batches.decode(gzip.decompress(body))
+            batch = self._batches.get(seq).batch
             bare = msgspec.structs.replace(batch, settled=(), changes=(), services={}, control=())
-            self._db.execute("DELETE FROM batch WHERE seq = ?", (seq,))
-            self._insert(bare, Dropped.EVIDENCE)
+            self._batches.replace(seq, bare, Dropped.EVIDENCE)
 
     def assign_agent(self, agent: str) -> None:
         """Make all batches from now on, and those not yet sent, under the id given at enrolment.
@@ -352,10 +278,10 @@ class Outbox:
             others = self._db.execute("SELECT 1 FROM batch WHERE agent NOT IN ('', ?) LIMIT 1", (agent,)).fetchone()
             if others is not None:
                 self._renumber()
-            for batch, dropped in self._unsent():
-                if batch.agent != agent:
-                    self._db.execute("DELETE FROM batch WHERE seq = ?", (batch.seq,))
-                    self._insert(msgspec.structs.replace(batch, agent=agent), dropped)
+            for row in self._batches.unsent():
+                if row.batch.agent != agent:
+                    renamed = msgspec.structs.replace(row.batch, agent=agent)
+                    self._batches.replace(row.batch.seq, renamed, row.dropped)
             self._db.execute("UPDATE outbox SET agent = ?", (agent,))
 
     # Notes for people

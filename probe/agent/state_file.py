@@ -46,7 +46,7 @@ MIGRATIONS = (
     INSERT INTO outbox
         SELECT 1, CASE WHEN count(DISTINCT agent) = 1 THEN min(agent) ELSE '' END, coalesce(sum(length(body)), 0)
         FROM batch;
-    ALTER TABLE batch ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0; -- what was dropped from it (`outbox.Dropped`)
+    ALTER TABLE batch ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0; -- what was dropped from it (`batch_table.Dropped`)
     CREATE INDEX batch_droppable ON batch (dropped, seq) WHERE acked IS NULL;
     CREATE TRIGGER batch_added AFTER INSERT ON batch BEGIN
         UPDATE outbox SET bytes = bytes + length(NEW.body);
