@@ -130,7 +130,7 @@ async def read_at_most(chunks: AsyncIterable[bytes], max_bytes: int) -> bytes:
     """
     content = bytearray()  # `bytes += chunk` copies everything again: ten seconds of CPU for 60 MiB
     async for chunk in chunks:
-        content += chunk
+        content.extend(chunk)
         if len(content) > max_bytes:
             raise ValueError(f"more than {max_bytes} bytes")
     return bytes(content)
@@ -140,6 +140,10 @@ def describe_failure(error: Exception) -> str:
     """A failed request in a few words, without the wrappers around the operating system's error."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return " ".join(str(error.certificate_error).split())[:200]
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ssl.SSLError):
+        return error.os_error.reason or "TLS failed"  # its errno is OpenSSL's number, not the system's
     if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
         return os.strerror(error.os_error.errno) if error.os_error.errno > 0 else str(error.os_error.strerror)
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -59,7 +59,7 @@ class Uplink:
         self._folder = folder
         self._settings = settings
         self._clock = clock
-        self._refused_token = ""
+        self._refused_token: str | None = None
 
     async def deliver(self, client: CollectorClient) -> UploadResult:
         """Send batch after batch until all are acknowledged or the collector stops taking them.

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from base64 import b64decode
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
-import trustme
-from aiohttp import web
 
-from probe.agent.collector_client import BATCHES_PATH, MAX_REPLY_BYTES, CollectorClient
-from probe.agent.identity import Enrolment, load_or_create_key, write_enrolment
+from probe.agent.collector_client import CollectorClient
+from probe.agent.identity import Enrolment, load_or_create_key, read_enrolment, write_enrolment
 from probe.agent.outbox import AgentState, Outbox
 from probe.agent.uplink import Uplink, UploadResult
 from probe.agent.uplink_replies import Action
 from probe.clock import Clock
-from probe.errors import SettingsError
-from probe.formats.batch import Batch, ReportedStatus
+from probe.collector.intake.enrolment import make_token
+from probe.collector.server import running
+from probe.collector.state import Collector
+from probe.collector.store import agents
+from probe.formats.batch import Batch, ReportedStatus, decode
 from probe.model.event import Network
 from probe.model.verdict import Status
 from tests.loopback.agent.made import settings
 from tests.loopback.agent.tiny_collector import TinyCollector
 
 NOON = datetime(2017, 5, 4, 12, tzinfo=UTC)
+ORIGIN = "https://collector.test"
 
 
 def draft(name: str) -> Batch:
@@ -85,18 +88,6 @@ async def test_a_collector_that_is_down_is_one_line_and_everything_waits(tmp_pat
     assert delivery.problem.startswith(f"{origin}: ")
     assert "\n" not in delivery.problem
     assert outbox.unsent_count() == 3
-
-
-async def test_another_way_to_the_collector_is_taken_and_remembered(
-    tmp_path: Path, outbox: Outbox, tiny: TinyCollector
-) -> None:
-    """The signature is for the collector, whichever way it is reached."""
-    dead = f"http://127.0.0.1:{unused_port()}"
-    async with CollectorClient((dead, tiny.origin), ca_file="", timeout=30) as collector:
-        delivery = await uplink(tmp_path, tiny.origin, outbox).deliver(collector)
-
-        assert collector.urls == [tiny.origin, dead]
-    assert delivery.sent == 3
 
 
 async def test_a_lost_acknowledgement_is_repeated_without_effect(
@@ -191,61 +182,144 @@ async def test_a_refusal_stops_the_sending_and_says_why(
     assert delivery.problem == f"{tiny.origin}: the collector does not take reports: {status} not now"
 
 
-async def test_an_endless_answer_and_a_redirect_are_nobodys_acknowledgement(tmp_path: Path, outbox: Outbox) -> None:
-    async def endless(request: web.Request) -> web.StreamResponse:
-        answer = web.StreamResponse()
-        await answer.prepare(request)
-        try:
-            while True:
-                await answer.write(b"x" * MAX_REPLY_BYTES)
-        except ConnectionError:
-            return answer
-
-    async def elsewhere(request: web.Request) -> web.Response:
-        raise web.HTTPTemporaryRedirect("http://192.0.2.1/")
-
-    app = web.Application()
-    app.router.add_post("/endless" + BATCHES_PATH, endless)
-    app.router.add_post("/elsewhere" + BATCHES_PATH, elsewhere)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    origin = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        for path in ("/endless", "/elsewhere"):
-            delivery = await deliver(tmp_path, origin, outbox, origin + path)
-            assert (delivery.action, outbox.unsent_count()) == (Action.RETRY, 3)
-    finally:
-        await runner.cleanup()
+# A collector that does not know the agent (401).
 
 
-async def test_only_the_pinned_authority_is_believed(tmp_path: Path, outbox: Outbox) -> None:
-    authority, other = trustme.CA(), trustme.CA()
-    for name, ca in (("right.pem", authority), ("wrong.pem", other)):
-        ca.cert_pem.write_to_path(str(tmp_path / name))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-
-    async def take(request: web.Request) -> web.Response:
-        return web.json_response({"acked": 3})
-
-    app = web.Application()
-    app.router.add_post(BATCHES_PATH, take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    origin = f"https://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        async with CollectorClient((origin,), ca_file=str(tmp_path / "wrong.pem"), timeout=30) as collector:
-            assert (await uplink(tmp_path, origin, outbox).deliver(collector)).action is Action.RETRY
-        async with CollectorClient((origin,), ca_file=str(tmp_path / "right.pem"), timeout=30) as collector:
-            assert (await uplink(tmp_path, origin, outbox).deliver(collector)).action is Action.DONE
-    finally:
-        await runner.cleanup()
+def with_token(folder: Path, token: str) -> str:
+    """A token file."""
+    (folder / "token").write_text(token + "\n")
+    return str(folder / "token")
 
 
-async def test_an_authority_file_that_is_none_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("no")
+def forget(tiny: TinyCollector) -> None:
+    """The collector loses its agents; another agent has enrolled since."""
+    tiny.keys = {"agent9": b""}
 
-    with pytest.raises(SettingsError, match=r"ca\.pem: agent\.ca_file cannot be used: .* \(give a PEM file\)"):
-        CollectorClient(("https://a.example",), ca_file=str(tmp_path / "ca.pem"), timeout=1)
+
+async def test_an_agent_that_is_not_known_any_more_enrols_with_its_token_and_loses_nothing(
+    tmp_path: Path, outbox: Outbox, tiny: TinyCollector
+) -> None:
+    """The unsent batches go out under the new id, in order, from number 1 of a new epoch."""
+    forget(tiny)
+    token_file = with_token(tmp_path, tiny.token)
+    async with CollectorClient((tiny.origin,), ca_file="", timeout=30) as client:
+        result = await uplink(tmp_path, tiny.origin, outbox, token_file=token_file).deliver(client)
+
+    assert (result.action, result.sent, result.problem) == (Action.DONE, 3, "")
+    assert tiny.targets() == ["a", "b", "c"]
+    assert [agent for agent, _ in tiny.stored] == ["agent1"]
+    enrolment = read_enrolment(tmp_path)
+    assert enrolment is not None
+    assert enrolment.agent == "agent1"
+    outbox.commit(AgentState(), [draft("d")], reports={}, now=NOON)
+    batch = outbox.next_unsent()
+    assert batch is not None
+    assert decode(batch.body).agent == "agent1", "batches made from now on carry the new id"
+
+
+async def test_a_collector_that_rejects_the_new_id_too_is_asked_once_in_a_delivery(
+    tmp_path: Path, outbox: Outbox, tiny: TinyCollector
+) -> None:
+    tiny.script = lambda _: (401, {"error": {"code": "bad_signature", "message": "no"}}, {})
+    token_file = with_token(tmp_path, tiny.token)
+    async with CollectorClient((tiny.origin,), ca_file="", timeout=30) as client:
+        result = await uplink(tmp_path, tiny.origin, outbox, token_file=token_file).deliver(client)
+
+    assert (result.action, len(tiny.tokens), outbox.unsent_count()) == (Action.ENROL, 1, 3)
+    assert result.problem.endswith("the collector does not take reports: 401 no")
+
+
+async def test_a_refused_token_is_not_sent_again_and_a_new_one_is(
+    tmp_path: Path, outbox: Outbox, tiny: TinyCollector
+) -> None:
+    forget(tiny)
+    made = uplink(tmp_path, tiny.origin, outbox, token_file=with_token(tmp_path, "spent"))
+    async with CollectorClient((tiny.origin,), ca_file="", timeout=30) as client:
+        first, second = await made.deliver(client), await made.deliver(client)
+        assert (first.action, second.action, tiny.tokens) == (Action.ENROL, Action.ENROL, ["spent"])
+        assert "the token is not known" in first.problem
+        assert "401 not enrolled here; the token was refused (put a new token there)" in second.problem
+        assert "spent" not in first.problem + second.problem
+
+        with_token(tmp_path, tiny.token)
+        assert (await made.deliver(client)).action is Action.DONE
+
+    assert tiny.tokens == ["spent", tiny.token]
+
+
+async def test_an_empty_token_file_does_not_end_the_agent(tmp_path: Path, outbox: Outbox, tiny: TinyCollector) -> None:
+    """A daemon measures on; the line says what is wrong."""
+    forget(tiny)
+    async with CollectorClient((tiny.origin,), ca_file="", timeout=30) as client:
+        result = await uplink(tmp_path, tiny.origin, outbox, token_file=with_token(tmp_path, "")).deliver(client)
+
+    assert (result.action, tiny.tokens, outbox.unsent_count()) == (Action.ENROL, [], 3)
+    assert "the token is empty" in result.problem
+
+
+async def test_a_collector_that_fails_during_enrolment_is_asked_again_with_the_same_token(
+    tmp_path: Path, outbox: Outbox, tiny: TinyCollector
+) -> None:
+    """A 503 refuses no token."""
+    forget(tiny)
+    tiny.enrol_answer = (503, {"error": {"code": "busy", "message": "later"}})
+    made = uplink(tmp_path, tiny.origin, outbox, token_file=with_token(tmp_path, tiny.token))
+    async with CollectorClient((tiny.origin,), ca_file="", timeout=30) as client:
+        assert (await made.deliver(client)).action is Action.ENROL
+        tiny.enrol_answer = None
+        assert (await made.deliver(client)).action is Action.DONE
+
+
+@asynccontextmanager
+async def real_collector(db: Path) -> AsyncIterator[tuple[Collector, CollectorClient]]:
+    """A collector as `probe collector serve` runs it, and a client for it."""
+    async with (
+        running(db, "127.0.0.1:0", ORIGIN, Clock(NOON)) as (collector, page),
+        CollectorClient((page,), ca_file="", timeout=30) as client,
+    ):
+        yield collector, client
+
+
+async def new_token(collector: Collector) -> str:
+    return await collector.store.write(
+        lambda session: make_token(session, role="vantage", sponsor="", now=NOON, ttl=timedelta(days=1))
+    )
+
+
+async def test_an_agent_whose_collector_lost_its_database_reports_again(tmp_path: Path, outbox: Outbox) -> None:
+    """A real collector: the first enrolment, the loss, the second enrolment with a token put there by the operator."""
+    token_file = with_token(tmp_path, "")
+    made = Uplink(ORIGIN, outbox, tmp_path, settings(tmp_path, token_file=token_file), Clock(NOON))
+    async with real_collector(tmp_path / "first.db") as (collector, client):
+        with_token(tmp_path, await new_token(collector))
+        assert (await made.deliver(client)).sent == 3
+    first = read_enrolment(tmp_path)
+    outbox.commit(AgentState(), [draft("d")], reports={}, now=NOON)
+
+    async with real_collector(tmp_path / "second.db") as (collector, client):
+        assert (await made.deliver(client)).action is Action.ENROL
+        with_token(tmp_path, await new_token(collector))
+        assert (await made.deliver(client)).sent == 1
+        stored = await collector.store.read(lambda session: [row.id for row in agents.agents(session)])
+
+    second = read_enrolment(tmp_path)
+    assert first is not None
+    assert second is not None
+    assert stored == [second.agent] != [first.agent]
+
+
+async def test_a_key_that_the_collector_knows_under_an_id_we_lost_is_replaced(tmp_path: Path, outbox: Outbox) -> None:
+    """A real collector answers 409 to the old key; the agent enrols with a new one in the same delivery."""
+    made = Uplink(ORIGIN, outbox, tmp_path, settings(tmp_path, token_file=with_token(tmp_path, "")), Clock(NOON))
+    async with real_collector(tmp_path / "c.db") as (collector, client):
+        with_token(tmp_path, await new_token(collector))
+        assert (await made.deliver(client)).sent == 3
+        known, key = read_enrolment(tmp_path), load_or_create_key(tmp_path).public
+        assert known is not None
+        write_enrolment(tmp_path, msgspec.structs.replace(known, agent="lost"))
+        outbox.commit(AgentState(), [draft("d")], reports={}, now=NOON)
+        with_token(tmp_path, await new_token(collector))
+        assert (await made.deliver(client)).action is Action.DONE
+
+    assert load_or_create_key(tmp_path).public != key
+    assert outbox.unsent_count() == 0

@@ -28,6 +28,7 @@ class TinyCollector:
     keys: dict[str, bytes] = field(default_factory=dict)
     stored: dict[tuple[str, str], list[bytes]] = field(default_factory=dict)
     heard: list[web.Request] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
     origin: str = ""
     enrol_answer: tuple[int, dict[str, object]] | None = None
 
@@ -50,6 +51,7 @@ class TinyCollector:
 
     async def _enrol(self, request: web.Request) -> web.Response:
         said = await request.json()
+        self.tokens.append(said["token"])
         if self.enrol_answer is not None:
             return web.json_response(self.enrol_answer[1], status=self.enrol_answer[0])
         if said["token"] != self.token:
@@ -63,6 +65,8 @@ class TinyCollector:
         raw = await request.read()  # aiohttp has undone the Content-Encoding
         body = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
         batch = decode(body)
+        if request.headers["Probe-Agent"] not in self.keys:
+            return web.json_response({"error": {"code": "unknown_agent", "message": "not enrolled here"}}, status=401)
         signature = b64decode(request.headers["Probe-Signature"])
         key = Ed25519PublicKey.from_public_bytes(self.keys[request.headers["Probe-Agent"]])
         key.verify(signature, signed_bytes(self.origin, body))
