@@ -1,7 +1,8 @@
-"""The only module that asks the machine for the time.
+"""The clock of the program: wall time for records, monotonic time for ages and deadlines, and sleeping.
 
-Everything else is given a `Clock`. A laboratory may run one faster than the world's (`Clock(rate=60)`: a second
-here is a minute there), so that the months of a history pass in minutes and agents and collectors agree about it.
+Everything but the timing of single network acts is given a `Clock` and does not ask the machine for the time. A
+laboratory may run one that is faster than the world's (`Clock(rate=60)`: one real second is one minute), so that months
+of history pass in minutes, and agents and collectors agree about the time.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ from datetime import UTC, datetime, timedelta
 
 from probe.errors import SettingsError
 
+_MONOTONIC = getattr(time, "CLOCK_BOOTTIME", None)
+"""Linux has a monotonic clock that also counts while the host is suspended: a laptop's cache is old when it wakes."""
+
 
 class Clock:
-    """Wall time for records, monotonic time for durations, sleeping for both.
+    """Wall time for records, monotonic time for ages and deadlines, sleeping for both.
 
     Args:
-        origin: the moment this clock shows at the real moment `since`; the real time when None.
+        origin: what the clock shows at the real moment `since`; the real time when None.
         rate: seconds of this clock in one real second.
-        since: the real moment at which the clock showed `origin`, in seconds since the Unix epoch; now when None.
+        since: Unix seconds of the real moment at which the clock shows `origin`; now when None.
     """
 
     def __init__(self, origin: datetime | None = None, rate: float = 1.0, since: float | None = None) -> None:
@@ -28,14 +32,15 @@ class Clock:
         self._origin = datetime.fromtimestamp(self._since, UTC) if origin is None else origin
 
     def now(self) -> datetime:
-        """The moment, in UTC."""
+        """The date and time in UTC. It jumps when somebody sets the host's clock: use `monotonic` for ages."""
         if self.rate == 1.0 and self._origin.timestamp() == self._since:
             return datetime.now(UTC)
         return self._origin + timedelta(seconds=(time.time() - self._since) * self.rate)
 
     def monotonic(self) -> float:
-        """Seconds of this clock since an arbitrary moment; never goes back."""
-        return time.monotonic() * self.rate
+        """Seconds of this clock since an arbitrary moment. Never goes back; comparable within one process only."""
+        seconds = time.monotonic() if _MONOTONIC is None else time.clock_gettime(_MONOTONIC)
+        return seconds * self.rate
 
     async def sleep(self, seconds: float) -> None:
         """Sleep so many seconds of this clock."""

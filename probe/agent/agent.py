@@ -81,7 +81,9 @@ class Agent:
         self._outbox = outbox
         self._state = state = outbox.agent_state()
         self._detector = Detector() if state.detector is None else Detector.load(state.detector)
-        self._control = control_facts.CachedControl(context.folder, max_age=settings.agent.control_max_age)
+        self._control = control_facts.CachedControl(
+            context.folder, context.clock, max_age=settings.agent.control_max_age
+        )
         self._file_facts: Mapping[str, ControlFacts] | None = None
         self._enrolment = read_enrolment(context.folder)
         self._uplink: Uplink | None = None
@@ -115,7 +117,7 @@ class Agent:
             RecordError: the control file cannot be read.
         """
         start = self.context.clock.now()
-        facts = await self._control_facts(client, start)
+        facts = await self._control_facts(client)
         targets = due(self._watchlist.targets, self._state.measured, start)
         session.prepare(
             facts,
@@ -154,7 +156,7 @@ class Agent:
             stopping=self.context.stopping,
         )
 
-    async def _control_facts(self, client: CollectorClient | None, now: datetime) -> Mapping[str, ControlFacts]:
+    async def _control_facts(self, client: CollectorClient | None) -> Mapping[str, ControlFacts]:
         """The facts to compare with: from the settings' file, else from the collector; a stop ends the wait for it."""
         if self.settings.agent.role == "control":
             return {}  # a control compares with nobody
@@ -162,10 +164,10 @@ class Agent:
             return self._facts_from_file(Path(self.settings.agent.control))
         if client is None:
             return {}
-        problem = await finish_within(self._control.refresh(client, now), self.context.stopping, 0.0)
+        problem = await finish_within(self._control.refresh(client), self.context.stopping, 0.0)
         if problem:
             log.info("control not refreshed: %s", problem)
-        return self._control.facts(now)
+        return self._control.facts()
 
     def _facts_from_file(self, path: Path) -> Mapping[str, ControlFacts]:
         try:

@@ -1,13 +1,14 @@
-"""What the control says of the targets: from a file of the operator's, or from the collector.
+"""The control that verdicts are compared with: from the operator's file, or from the collector and cached on disk.
 
-The collector's answer is asked for before every round, at the price of a conditional request while nothing has changed,
-and kept on disk for the next start. A control that is older than the settings allow is none: compared with it, a site
-that has gone down since would pass for blocked.
+The collector is asked before every round, with a conditional request while nothing has changed. The cached copy serves
+the next start. A control that is older than the settings allow is not used: compared with it, a site that has gone down
+since would look blocked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from probe.agent.identity import write_private_file
+from probe.clock import Clock
 from probe.errors import RecordError
 from probe.formats.jsonlines import lines_of, read_verdicts
 from probe.judge.control import facts
@@ -26,19 +28,23 @@ if TYPE_CHECKING:
 CONTROL_FILE = "control.jsonl"
 CONTROL_STAMP_FILE = "control.json"
 MAX_CONTROL_BYTES = 64 * 1024 * 1024
-"""Bytes of a collector's control that are read."""
+"""Bytes that are read of the collector's control."""
+MAX_CLOCK_STEP_SECONDS = 60.0
+"""A date that lies further ahead was written before the wall clock was set back: how old the file is, is unknown."""
 
 
 class _Stamp(msgspec.Struct):
+    """What is known of the cached copy: its entity tag, and when the collector last confirmed it."""
+
     etag: str
     time: datetime
 
 
 def read_control_file(path: Path) -> Mapping[str, ControlFacts]:
-    """The facts in a file of verdicts.
+    """The control facts in a file of verdicts: target -> facts.
 
     Raises:
-        RecordError: the file cannot be read or a line of it is no verdict.
+        RecordError: the file cannot be read, or a line of it is not a verdict.
     """
     try:
         with path.open("rb") as stream:
@@ -52,47 +58,53 @@ def read_control_file(path: Path) -> Mapping[str, ControlFacts]:
 class CachedControl:
     """The collector's control and its copy on disk.
 
+    Within one process the copy's age goes by the monotonic clock, so that setting the wall clock changes nothing. After
+    a restart it goes by the date on disk, unless that lies ahead.
+
     Args:
         folder: of the agent's state.
-        max_age: seconds for which a copy is compared with.
+        clock: dates the copy and tells its age.
+        max_age: seconds for which a copy is used.
     """
 
-    def __init__(self, folder: Path, *, max_age: float) -> None:
+    def __init__(self, folder: Path, clock: Clock, *, max_age: float) -> None:
         self._folder = folder
+        self._clock = clock
         self._max_age = max_age
         self._facts: Mapping[str, ControlFacts] | None = None
+        self._confirmed_at: float | None = None
 
-    async def refresh(self, collector: CollectorClient, now: datetime) -> str:
-        """Ask for news; what went wrong in one line, or nothing.
+    async def refresh(self, client: CollectorClient) -> str:
+        """Ask the collector for changes. Return what went wrong in one line; empty when nothing did.
 
         Raises:
             StorageError: the copy cannot be written.
         """
-        from probe.agent.collector_client import CONTROL_PATH  # noqa: PLC0415 - aiohttp is there already when there is a collector
+        from probe.agent.collector_client import CONTROL_PATH  # noqa: PLC0415 - imports aiohttp
 
         stamp = self._stamp()
         headers = {"If-None-Match": stamp.etag} if stamp is not None and stamp.etag else {}
-        reply = await collector.get(CONTROL_PATH, headers, MAX_CONTROL_BYTES)
+        reply = await client.get(CONTROL_PATH, headers, MAX_CONTROL_BYTES)
         if isinstance(reply, str):
             return reply
         if reply.status == 304 and stamp is not None:
-            self._write_stamp(stamp.etag, now)
+            self._confirm(stamp.etag)
             return ""
         if reply.status != 200:
-            return f"{collector.urls[0]}: no control (status {reply.status})"
+            return f"{client.urls[0]}: no control (status {reply.status})"
         try:
             fresh = facts(read_verdicts(reply.body.splitlines(), "the collector's control"))
         except RecordError as error:
             return str(error)
         write_private_file(self._folder / CONTROL_FILE, reply.body)
-        self._write_stamp(reply.etag, now)
+        self._confirm(reply.etag)
         self._facts = fresh
         return ""
 
-    def facts(self, now: datetime) -> Mapping[str, ControlFacts]:
-        """What may be compared with at this moment; empty when it is too old or there never was any."""
-        stamp = self._stamp()
-        if stamp is None or not abs((now - stamp.time).total_seconds()) <= self._max_age:
+    def facts(self) -> Mapping[str, ControlFacts]:
+        """Target -> facts; empty when the copy is too old, damaged, or does not exist."""
+        age = self._age()
+        if age is None or age > self._max_age:
             return {}
         if self._facts is None:
             try:
@@ -101,11 +113,27 @@ class CachedControl:
                 return {}
         return self._facts
 
+    def _age(self) -> float | None:
+        """Seconds since the collector confirmed the copy; None when that is unknown."""
+        if self._confirmed_at is None:
+            stamp = self._stamp()
+            if stamp is None:
+                return None
+            age = (self._clock.now() - stamp.time).total_seconds()
+            if age < -MAX_CLOCK_STEP_SECONDS:
+                with suppress(OSError):  # else it would pass for fresh when the clock reaches that date
+                    (self._folder / CONTROL_STAMP_FILE).unlink()
+                return None
+            self._confirmed_at = self._clock.monotonic() - max(0.0, age)
+        return self._clock.monotonic() - self._confirmed_at
+
     def _stamp(self) -> _Stamp | None:
         try:
             return msgspec.json.decode((self._folder / CONTROL_STAMP_FILE).read_bytes(), type=_Stamp)
-        except (OSError, msgspec.DecodeError):
-            return None  # the copy is a convenience: without a stamp it is fetched again
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None  # without a stamp the control is fetched again
 
-    def _write_stamp(self, etag: str, now: datetime) -> None:
-        write_private_file(self._folder / CONTROL_STAMP_FILE, msgspec.json.encode(_Stamp(etag=etag, time=now)))
+    def _confirm(self, etag: str) -> None:
+        self._confirmed_at = self._clock.monotonic()
+        stamp = _Stamp(etag=etag, time=self._clock.now())
+        write_private_file(self._folder / CONTROL_STAMP_FILE, msgspec.json.encode(stamp))

@@ -38,6 +38,10 @@ class DownloadRecord(msgspec.Struct, frozen=True, kw_only=True):
     etag: str = ""
     modified: str = ""
 
+    def is_fresh(self, now: datetime, seconds: float) -> bool:
+        """Whether the copy is younger than so many seconds. One dated ahead is not: the clock was set back since."""
+        return 0 <= (now - self.fetched).total_seconds() < seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Download:
@@ -67,7 +71,7 @@ def read_record(folder: Path, name: str) -> DownloadRecord | None:
     """What is remembered of the last good copy; None when there is none, or its list is gone."""
     try:
         known = msgspec.json.decode((folder / f"{name}.json").read_bytes(), type=DownloadRecord)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return known if (folder / f"{name}.csv").is_file() else None
 

@@ -99,7 +99,7 @@ def read_enrolment(folder: Path) -> Enrolment | None:
         return None
     except OSError as error:
         raise StateError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StateError(f"not an enrolment: {error}", where=str(path), mend="move it away and enrol again") from error
 
 

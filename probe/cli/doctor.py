@@ -25,6 +25,8 @@ from probe.model.verdict import VantageNote
 from probe.settings import Settings, load
 from probe.settings.paths import state_folder
 
+MAX_CLOCK_STEP_SECONDS = 60.0
+"""A sign of life dated further ahead was written before the clock was set back."""
 LATE_ROUNDS = 3.0
 """Intervals without a sign of life after which the agent is said to be dead."""
 
@@ -73,11 +75,15 @@ def _heartbeat(folder: Path, now: datetime) -> Iterator[Finding]:
         beat: dict[str, Any] = msgspec.json.decode((folder / HEARTBEAT_FILE).read_bytes())
         age = (now - datetime.fromisoformat(beat["time"])).total_seconds()
         late = age > LATE_ROUNDS * float(beat["interval"])
+        ahead = age < -MAX_CLOCK_STEP_SECONDS
     except FileNotFoundError:
         yield False, "no sign of life yet"
         return
-    except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError):
+    except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError, RecursionError):
         yield False, f"{folder / HEARTBEAT_FILE} cannot be read"
+        return
+    if ahead:
+        yield False, f"last sign of life dated {-age:.0f} s ahead: was this host's clock set back? is it running?"
         return
     yield not late, f"last sign of life {age:.0f} s ago" + (" : is it running?" if late else "")
 
@@ -108,3 +114,8 @@ def _uplink(settings: Settings, folder: Path, notes: dict[str, Any]) -> Iterator
     yield True, f"{notes['unsent']} batches wait; last sent {notes.get('sent', 'never')}"
     if isinstance(problem, dict):
         yield False, f"{problem.get('text')} (at {problem.get('time')})"
+    dropped = notes.get("dropped")
+    if isinstance(dropped, dict):
+        evidence, batches = dropped.get("evidence"), dropped.get("batches")
+        lost = f"dropped the evidence of {evidence} batches, and {batches} batches without a transition"
+        yield False, f"outbox full since {dropped.get('since')} ([agent] outbox_bytes): {lost}"

@@ -10,7 +10,6 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +104,7 @@ def fetch(
     register, clock = known[name], Clock.parse(os.environ.get("PROBE_CLOCK", ""))
     folder = into or state_folder("", os.environ) / "lists"
     copy = downloads.read_record(folder, name)
-    if copy is not None and not again and clock.now() - copy.fetched < timedelta(seconds=register.every):
+    if copy is not None and not again and copy.is_fresh(clock.now(), register.every):
         click.echo(
             f"{name}: the copy of {copy.fetched:%Y-%m-%d %H:%M} UTC is fresh enough (--again fetches all the same)."
         )

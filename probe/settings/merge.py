@@ -86,7 +86,9 @@ def _from_file(source: Path) -> Iterator[tuple[tuple[str, str], Any]]:
         ) from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"not UTF-8 at byte {error.start}", where=str(source), mend="save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise SettingsError("nested too deep", where=str(source), mend="write each section as [section]") from error
+    except ValueError as error:  # TOMLDecodeError, and Python's own about integers of thousands of digits
         raise SettingsError(
             f"not TOML: {error}", where=str(source), mend="write key = value lines, texts in quotation marks"
         ) from error
@@ -140,7 +142,10 @@ def _checked(key: tuple[str, str], value: object, where: str) -> object:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:  # dotted keys nest without a bound
+        return "a value nested so deep"
     return text if len(text) <= 60 else text[:57] + "..."
 
 

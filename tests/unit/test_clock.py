@@ -37,6 +37,23 @@ def test_two_processes_that_parse_the_same_text_agree() -> None:
     assert abs(difference.total_seconds()) < 5
 
 
+def test_the_monotonic_clock_counts_suspended_time_and_runs_at_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux' CLOCK_BOOTTIME: after a night with the lid closed, what was fetched in the evening is old."""
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        pytest.skip("no such clock here")
+    monkeypatch.setattr(time, "clock_gettime", {time.CLOCK_BOOTTIME: 100.0}.__getitem__)
+
+    assert (Clock().monotonic(), Clock(rate=60).monotonic()) == (100.0, 6000.0)
+
+
+def test_the_monotonic_clock_ignores_that_the_wall_clock_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    before = clock.monotonic()
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+
+    assert 0 <= clock.monotonic() - before < 60
+
+
 async def test_sleeping_is_shorter_where_time_runs_faster() -> None:
     """Sixty of the clock's seconds are 0.06 real ones at a rate of 1000."""
     began = time.monotonic()

@@ -6,12 +6,30 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from random import Random
 
 from probe.agent.agent import AgentContext
 from probe.clock import Clock
 from probe.settings import Settings, load
+
+
+class SettableClock(Clock):
+    """A clock whose wall time and monotonic time a test sets, each by itself."""
+
+    def __init__(self, wall: datetime) -> None:
+        super().__init__()
+        self.wall = wall
+        self.seconds = 1000.0
+
+    def now(self) -> datetime:
+        """The wall time as set."""
+        return self.wall
+
+    def monotonic(self) -> float:
+        """The monotonic time as set."""
+        return self.seconds
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import gzip
 import json
 from collections.abc import AsyncIterator, Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -178,3 +178,13 @@ class TestFiles:
         """One clear line."""
         with pytest.raises(StorageError, match="cannot be written"):
             replace_file(tmp_path / "none" / "mine.csv", [b""])
+
+
+def test_a_copy_is_fresh_for_its_time_and_never_when_dated_ahead() -> None:
+    """The clock was set back since: nobody knows how old the copy is."""
+    now = Clock().now()
+    copy = DownloadRecord(url="u", fetched=now)
+
+    assert copy.is_fresh(now + timedelta(seconds=3599), 3600)
+    assert not copy.is_fresh(now + timedelta(seconds=3600), 3600)
+    assert not copy.is_fresh(now - timedelta(seconds=1), 3600)

@@ -28,7 +28,7 @@ from probe.formats.batch import Batch, decode
 from probe.model.verdict import Cause, Status
 from probe.session.session import Session
 from probe.settings import Settings
-from tests.loopback.agent.made import settings, tcp_server
+from tests.loopback.agent.made import SettableClock, settings, tcp_server
 from tests.loopback.agent.tiny_collector import TinyCollector
 
 FOLDERS = Path(__file__).parents[2] / "fixtures" / "previous_state" / "agent"
@@ -155,7 +155,7 @@ async def test_the_next_round_continues_the_series(vantage: Path, tmp_path: Path
 
 
 def test_the_cached_control_is_compared_with_while_it_is_fresh(vantage: Path) -> None:
-    facts = CachedControl(vantage, max_age=1800).facts(LAST_ROUND)
+    facts = CachedControl(vantage, SettableClock(LAST_ROUND), max_age=1800).facts()
 
     assert set(facts) == {*STEADY, BLOCKED, RANGE}
     assert set(facts[RANGE].hits) == {"127.47.1.1", "127.47.1.2", "127.47.1.3"}

@@ -88,6 +88,28 @@ def test_a_file_that_is_no_toml_names_the_line(tmp_path: Path) -> None:
         load(written(tmp_path, "[agent]\nrole\n"), {})
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[agent]\ninterval = " + "[" * 1000 + "]" * 1000, "nested too deep (write each section as [section])"),
+        (
+            "[agent]\ninterval" + ".x" * 20000 + " = 1",
+            "agent.interval cannot be a value nested so deep (write",
+        ),
+        ("[agent]\ninterval = " + "9" * 5000, "not TOML: Exceeds the limit"),
+        ("[agent]\nrole = " + "{a = " * 1000, "nested too deep"),
+    ],
+    ids=["arrays", "dotted keys", "digits", "inline tables"],
+)
+def test_a_file_that_would_exhaust_the_parser_is_one_line(text: str, line: str, tmp_path: Path) -> None:
+    path = written(tmp_path, text)
+
+    with pytest.raises(SettingsError) as caught:
+        load(path, {})
+
+    assert str(caught.value).startswith(f"{path}: {line}")
+
+
 def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"missing\.toml: cannot be read: No such file"):
         load(None, {"PROBE_CONFIG": str(tmp_path / "missing.toml")})
