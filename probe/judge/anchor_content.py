@@ -1,4 +1,4 @@
-"""Decide whether the answer at an anchor's address came from the anchor or from something in its place."""
+"""Whether an anchor itself answered at its address, or something else in its place."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from hashlib import sha256
 from urllib.parse import urlsplit
 
-from probe.judge.address_ownership import fails_by_date
-from probe.judge.blockpages import fingerprints_of
+from msgspec.structs import replace
+
+from probe.judge import blockpages
+from probe.judge.address_ownership import certificate_error, fails_by_date
 from probe.model.failure import Failure
 from probe.model.observation import Exchange, Observation, TlsHandshake
-from probe.model.verdict import AnchorResult
+from probe.model.verdict import AnchorAnswer, AnchorLook, AnchorResult
 
 _EMPTY_PAGE_PATHS = ("/generate_204", "/gen_204")
 # Pages that vendors use to detect captive portals: path -> the first 32 digits of the SHA-256 of the body.
@@ -29,27 +31,57 @@ def classify(url: str, seen: Sequence[Observation]) -> AnchorResult:
     """
     last = seen[-1] if seen else None
     if isinstance(last, TlsHandshake) and last.failure is Failure.CERTIFICATE:
-        outdated = last.certificate is not None and fails_by_date(last.certificate.error)
-        return AnchorResult(Failure.CERTIFICATE, foreign=not outdated, outdated=outdated)
+        return _result(url, Failure.CERTIFICATE, AnchorAnswer(certificate_error=certificate_error(last)))
     if not isinstance(last, Exchange):
         return AnchorResult(Failure.TIMEOUT if last is None else last.failure)
     if last.failure is not None and not last.status:
         return AnchorResult(last.failure)
     if last.secure:
         return AnchorResult()
-    return AnchorResult(None, foreign=_is_foreign(url, last))
+    return _result(url, None, _answer_of(last))
 
 
-def _is_foreign(url: str, page: Exchange) -> bool:
+def judged_again(look: AnchorLook) -> AnchorLook:
+    """The look with its conclusions drawn from its facts by this version; one without facts does not change."""
+    if look.answer is None:
+        return look
+    result = _result(look.url, look.failure, look.answer)
+    return replace(look, foreign_content=result.foreign, outdated=result.outdated)
+
+
+def _answer_of(page: Exchange) -> AnchorAnswer:
+    return AnchorAnswer(
+        status=page.status,
+        location=page.location,
+        sha256=page.sha256 if page.length else "",
+        complete=page.complete,
+        server=page.server,
+        sample=page.sample,
+    )
+
+
+def _result(url: str, failure: Failure | None, answer: AnchorAnswer) -> AnchorResult:
+    if failure is Failure.CERTIFICATE:
+        outdated = fails_by_date(answer.certificate_error)
+        return AnchorResult(failure, foreign=not outdated, outdated=outdated, answer=answer)
+    return AnchorResult(failure, foreign=_is_foreign(url, answer), answer=answer)
+
+
+def _fingerprints_of(answer: AnchorAnswer) -> tuple[str, ...]:
+    text = answer.sample[: blockpages.MAX_TEXT_CHARACTERS]
+    return blockpages.KNOWN.identify(status=answer.status, location=answer.location, server=answer.server, text=text)
+
+
+def _is_foreign(url: str, answer: AnchorAnswer) -> bool:
     path = urlsplit(url).path
-    if fingerprints_of(page) or page.status == _NETWORK_AUTHENTICATION_REQUIRED:
+    if answer.status == _NETWORK_AUTHENTICATION_REQUIRED or _fingerprints_of(answer):
         return True
-    if page.location:
-        return not shares_host(url, page.location)
+    if answer.location:
+        return not shares_host(url, answer.location)
     if path.endswith(_EMPTY_PAGE_PATHS):
-        return page.status != 204
+        return answer.status != 204
     known = _KNOWN_PAGES.get(path)
-    return known is not None and page.complete and page.sha256 != known
+    return known is not None and answer.complete and answer.sha256 != known
 
 
 def shares_host(url: str, other: str) -> bool:

@@ -12,6 +12,7 @@ from probe.judge import rules
 from probe.judge.evidence_hop import EvidenceHop, hops_of
 from probe.judge.evidence_view import EvidenceView
 from probe.judge.findings import Findings, findings_of
+from probe.judge.vantage import concluded_again
 from probe.model.location import located
 from probe.model.observation import TraceReply
 from probe.model.target import Target, parse
@@ -111,7 +112,7 @@ def again(before: Verdict) -> Verdict:
         text=before.target,
         target=parse(before.target),
         evidence=before.evidence,
-        vantage=before.vantage,
+        vantage=concluded_again(before.vantage),
     )
 
 

@@ -1,16 +1,29 @@
-"""Whether anything can be concluded at this vantage, from looks at places that must work if it does."""
+"""The state of the vantage, from looks at anchors: places that must work if the vantage works."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace
+
+from probe.judge.anchor_content import judged_again
 from probe.model.address import parse_address
 from probe.model.failure import OWN_FAULTS, Failure
-from probe.model.verdict import IPV6_WORKS, AnchorKind, AnchorLook, VantageNote, VantageState
+from probe.model.verdict import IPV6_WORKS, AnchorKind, AnchorLook, Vantage, VantageNote, VantageState
 
-_MUTE = frozenset({Failure.TIMEOUT, Failure.SERVFAIL, Failure.REFUSED, Failure.UNREACHABLE})
-"""How a resolver fails that is dead, in getaddrinfo's words: one that denies names is alive."""
+_DEAD_RESOLVER_FAILURES = frozenset({Failure.TIMEOUT, Failure.SERVFAIL, Failure.REFUSED, Failure.UNREACHABLE})
+"""How the system's resolver fails when it is dead; one that answers NXDOMAIN or NODATA is not."""
+
+_CONCLUDED_STATES = frozenset({VantageState.ONLINE, VantageState.OFFLINE, VantageState.PORTAL, VantageState.ALLOWLIST})
+_CONCLUDED_NOTES = frozenset(
+    {
+        VantageNote.CLOCK_WRONG,
+        VantageNote.IPV6_BROKEN,
+        VantageNote.RESOLVER_DEAD,
+        VantageNote.FAKE_ADDRESSES,
+    }
+)
 
 
 def conclude(looks: Sequence[AnchorLook]) -> VantageState:
@@ -20,65 +33,80 @@ def conclude(looks: Sequence[AnchorLook]) -> VantageState:
     the latest look at each anchor                         state
     =====================================================  ===========
     there are none                                         `online`: without anchors nothing else is concluded
-    one foreign anchor, or any where no foreign is given,  `online`
-    works
-    only domestic ones work, some foreign do not           `allowlist`
+    a foreign anchor works, or any where no foreign one    `online`
+    is given
+    only domestic anchors work                             `allowlist`
     none works, and more answer with foreign content       `portal`
     than are silent
     none works otherwise                                   `offline`
     =====================================================  ===========
 
-    An anchor works where it answered, be its certificate out of date: nobody else has that one. `policed` is not
-    concluded from anchors: it shows in the round, as a burst of failures over unrelated targets
-    (`probe.judge.policing`).
+    An anchor whose certificate is out of date works: nobody else has that certificate. `policed` is not concluded from
+    anchors: it shows in a pass over many targets (`probe.judge.policing`).
     """
     latest = _latest(looks)
     if not latest:
         return VantageState.ONLINE
     working = {look.kind for look in latest if _works(look)}
-    asked = {look.kind for look in latest}
-    if AnchorKind.FOREIGN in working or (working and AnchorKind.FOREIGN not in asked):
+    given = {look.kind for look in latest}
+    if AnchorKind.FOREIGN in working or (working and AnchorKind.FOREIGN not in given):
         return VantageState.ONLINE
     if working:
         return VantageState.ALLOWLIST
-    strange = sum(look.foreign_content for look in latest)
+    foreign = sum(look.foreign_content for look in latest)
     silent = sum(not look.foreign_content and look.failure not in OWN_FAULTS for look in latest)
-    return VantageState.PORTAL if strange > silent else VantageState.OFFLINE
+    return VantageState.PORTAL if foreign > silent else VantageState.OFFLINE
 
 
 def notes(looks: Sequence[AnchorLook]) -> tuple[VantageNote, ...]:
-    """What is wrong with a vantage besides its state, sorted.
+    """What is wrong with the vantage besides its state, sorted.
 
     ==================  ============================================================================================
-    note                where, in the latest look at each anchor
+    note                in the latest look at each anchor
     ==================  ============================================================================================
-    `clock_wrong`       some certificates are out of date, and none of them all is not
-    `ipv6_broken`       an IPv6 address was tried at some, and reached at none
-    `resolver_dead`     the system's resolver failed at the names of all that answered, and somebody else found them
-    `fake_addresses`    the system's resolver gave an address for benchmarks
+    `clock_wrong`       the certificates of all anchors that answer are out of date
+    `ipv6_broken`       IPv6 addresses were tried, and none accepted a connection
+    `resolver_dead`     the system's resolver failed at the names of all anchors that answer; a trusted one found them
+    `fake_addresses`    the system's resolver gave an address for benchmarks (198.18.0.0/15)
     ==================  ============================================================================================
 
-    One anchor that let its certificate run out, whose IPv6 is down or whose name the resolver lies about makes none.
+    One anchor with an expired certificate, a dead IPv6 or a falsely answered name makes no note.
     """
     latest = _latest(looks)
-    answered = [look for look in latest if _works(look)]
-    named = [look for look in answered if parse_address(urlsplit(look.url).hostname or "") is None]
-    six = [look.six for look in latest if look.six]
+    answering = [look for look in latest if _works(look)]
+    named = [look for look in answering if parse_address(urlsplit(look.url).hostname or "") is None]
+    ipv6 = [look.six for look in latest if look.six]
     found = {
-        VantageNote.CLOCK_WRONG: any(look.outdated for look in latest) and all(look.outdated for look in answered),
-        VantageNote.IPV6_BROKEN: bool(six) and IPV6_WORKS not in six,
-        VantageNote.RESOLVER_DEAD: bool(named) and all(look.resolver in _MUTE for look in named),
+        VantageNote.CLOCK_WRONG: any(look.outdated for look in latest) and all(look.outdated for look in answering),
+        VantageNote.IPV6_BROKEN: bool(ipv6) and IPV6_WORKS not in ipv6,
+        VantageNote.RESOLVER_DEAD: bool(named) and all(look.resolver in _DEAD_RESOLVER_FAILURES for look in named),
         VantageNote.FAKE_ADDRESSES: any(look.fake for look in latest),
     }
-    return tuple(sorted(note for note, holds in found.items() if holds))
+    return tuple(sorted(note for note, applies in found.items() if applies))
+
+
+def concluded_again(vantage: Vantage) -> Vantage:
+    """The vantage with state and notes concluded anew from its looks; one without looks, or policed, does not change.
+
+    Notes that do not come from looks (`tunnel`, `proxy`) stay.
+    """
+    if not vantage.anchors or vantage.state not in _CONCLUDED_STATES:
+        return vantage
+    kept = set(vantage.notes) - _CONCLUDED_NOTES
+    return replace(
+        vantage,
+        state=conclude(vantage.anchors),
+        notes=tuple(sorted({*kept, *notes(vantage.anchors)})),
+        anchors=tuple(judged_again(look) for look in vantage.anchors),
+    )
 
 
 def _latest(looks: Sequence[AnchorLook]) -> tuple[AnchorLook, ...]:
-    """The newest look at each anchor."""
+    """The newest look at each anchor, judged by this version."""
     latest: dict[tuple[str, AnchorKind], AnchorLook] = {}
     for look in sorted(looks, key=lambda look: look.at):
         latest[look.url, look.kind] = look
-    return tuple(latest.values())
+    return tuple(judged_again(look) for look in latest.values())
 
 
 def _works(look: AnchorLook) -> bool:

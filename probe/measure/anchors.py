@@ -151,6 +151,7 @@ class AnchorWatch:
             six=ipv6,
             fake=found.fake,
             over_six=best.works and best.over_six,
+            answer=best.answer,
         )
 
     async def _try_addresses(self, url: str, addresses: Sequence[str], results: list[AnchorResult]) -> None:

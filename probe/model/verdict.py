@@ -94,6 +94,28 @@ IPV6_WORKS = "ok"
 """Value of `AnchorLook.six` for an IPv6 address that accepted a connection."""
 
 
+class AnchorAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What answered at an anchor's address, where no verified certificate shows that it was the anchor.
+
+    Attributes:
+        status: of a page in clear text; 0 for a certificate that did not verify.
+        location: as in `Exchange`; likewise the following.
+        sha256: empty for an empty body.
+        complete: the whole body came.
+        server: value of the Server header field.
+        sample: the page's markup.
+        certificate_error: why the certificate did not verify.
+    """
+
+    status: int = 0
+    location: str = ""
+    sha256: str = ""
+    complete: bool = False
+    server: str = ""
+    sample: str = ""
+    certificate_error: str = ""
+
+
 class AnchorResult(NamedTuple):
     """Result of one fetch of an anchor from one address; the defaults describe an anchor that works.
 
@@ -102,12 +124,15 @@ class AnchorResult(NamedTuple):
         foreign: something else answered in its place.
         outdated: it answered, and only the dates of its certificate are wrong.
         over_six: the address was an IPv6 address.
+        answer: the facts from which `foreign` and `outdated` follow; None where nothing answered, or a verified
+            session did.
     """
 
     failure: Failure | None = None
     foreign: bool = False
     outdated: bool = False
     over_six: bool = False
+    answer: AnchorAnswer | None = None
 
     @property
     def works(self) -> bool:
@@ -136,6 +161,7 @@ class AnchorLook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         six: whether its IPv6 address takes connections: `ok`, or how it failed; empty where that was not tried.
         fake: the system's resolver gave an address of 198.18.0.0/15 for it.
         over_six: it answered over IPv6, which says nothing of what becomes of connections over IPv4.
+        answer: the facts from which judging finds `foreign_content` and `outdated`; None in looks of version 0.1.0.
     """
 
     url: str
@@ -148,6 +174,7 @@ class AnchorLook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     six: str = ""
     fake: bool = False
     over_six: bool = False
+    answer: AnchorAnswer | None = None
 
 
 class Vantage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

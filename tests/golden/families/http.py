@@ -9,6 +9,12 @@ from tests.golden.world import Cert, Page
 GOOD = (world(),)
 BARE = Page("Daily news of the region", length=5000)
 NOTICE = Page("Доступ ограничен", body="<h1>Доступ к запрашиваемому ресурсу ограничен</h1>", length=900)
+STYLED_NOTICE = Page(
+    "Доступ ограничен",
+    body="<style>" + "p { color: red }\n" * 300 + "</style>"
+    "<p>Доступ к запрашиваемому ресурсу ограничен</p><p>Ваш адрес: 95.165.1.20, 00:1a:2b:3c:4d:5e</p>",
+)
+REFUSING_NOTICE = Page("Unavailable", status=451, body="<p>Ресурс заблокирован по решению суда</p>", length=9000)
 UNKNOWN_NOTICE = Page("Content unavailable by order", length=700)
 TO_NOTICE = Page("Found", status=302, location="http://warning.rt.ru/?id=7")
 TO_STRANGER = Page("Found", status=302, location="http://notice.isp-filter.example/")
@@ -91,6 +97,34 @@ SCENARIOS = (
         "served",
         control=GOOD,
         found={"notes": ("notice_by_server",)},
+    ),
+    Scenario(
+        "http-blockpage-styled",
+        "a known block page whose words stand below a long style sheet and beside the visitor's address",
+        world(**clear(STYLED_NOTICE)),
+        "blocked",
+        "http.blockpage",
+        ("http.blockpage",),
+        target=HTTP,
+    ),
+    Scenario(
+        "http-challenge-by-server",
+        "an error in clear text that names a protection service as its server: the service's own",
+        world(**clear(Page("Forbidden", status=403, headers={"server": "ddos-guard"}))),
+        "reachable",
+        "served",
+        target=HTTP,
+        control=(world(**CLEAR),),
+        found={"notes": ("challenge",)},
+    ),
+    Scenario(
+        "refusal-451-notice",
+        "a block page with status 451 over verified TLS: the server itself refuses",
+        world(http={URL: REFUSING_NOTICE}),
+        "reachable",
+        "server.refusal",
+        control=GOOD,
+        found={"server_refusal": 451, "notes": ("notice_by_server",)},
     ),
     Scenario(
         "http-doubtful-once",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
 
 import pytest
@@ -11,8 +12,9 @@ import trustme
 from probe.measure.fetch import fetch
 from probe.measure.tools import Timestamps, Tools
 from probe.model.failure import Failure
+from probe.model.hop import Purpose
 from probe.model.observation import Connection, Exchange, Observation, TlsHandshake
-from probe.model.step import Fetch
+from probe.model.step import Fetch, StepPosition
 from tests.loopback.tiny_servers import (
     PAGE,
     Talk,
@@ -211,3 +213,39 @@ async def test_without_verification_the_page_behind_a_wrong_certificate_is_seen(
     assert refused.certificate.error == "Hostname mismatch"
     assert isinstance(seen, Exchange)
     assert (seen.status, seen.secure) == (200, False)
+
+
+async def test_a_page_in_clear_text_is_sampled_and_not_judged(tools: Tools) -> None:
+    """Its decoded markup and its server's name are stored, without the visitor's address; no fingerprint is."""
+    body = gzip.compress(b"<p>Blocked by order of eais.rkn.gov.ru</p><p>Your address: 95.165.1.20</p>")
+    headers = "Content-Encoding: gzip\r\nServer: filter/1.0\r\n"
+    async with serving(page_of(answer(body, headers=headers))) as port:
+        seen = await page(f"http://lab.example:{port}/", tools)
+
+    assert seen.sample == "<p>Blocked by order of eais.rkn.gov.ru</p><p>Your address: …</p>"
+    assert (seen.server, seen.marks) == ("filter/1.0", ())
+
+
+@pytest.mark.parametrize(("status", "sampled"), [("200 OK", False), ("403 Forbidden", True)])
+async def test_over_verified_tls_only_an_error_or_a_short_page_is_sampled(
+    tools: Tools, ca: trustme.CA, status: str, sampled: bool
+) -> None:
+    """Nobody but the server can have written a page of some length."""
+    talk = page_of(answer(b"<p>" + b"words " * 2_000, status, "Server: b\r\n"))
+    async with serving(talk, server_context(ca, "lab.example")) as port:
+        seen = await page(f"https://lab.example:{port}/", tools)
+
+    assert (bool(seen.sample), bool(seen.server)) == (sampled, sampled)
+
+
+async def test_a_page_under_another_name_is_not_sampled(tools: Tools) -> None:
+    """It is fetched for its bytes; nobody asks who wrote it."""
+    seen: list[Observation] = []
+    async with serving(page_of(answer())) as port:
+        position = StepPosition(purpose=Purpose.NEUTRAL)
+        step = Fetch(url=f"http://lab.example:{port}/", address="127.0.0.1", position=position)
+        await fetch(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)
+
+    last = seen[-1]
+    assert isinstance(last, Exchange)
+    assert (last.status, last.sample) == (200, "")

@@ -24,6 +24,10 @@ from probe.model.observation import (
 )
 from probe.model.resolver import Trust
 from probe.model.verdict import (
+    IPV6_WORKS,
+    AnchorAnswer,
+    AnchorKind,
+    AnchorLook,
     Cause,
     ControlFacts,
     ControlPage,
@@ -55,6 +59,7 @@ TARGETS = (
     "0.0.0.0/0",
 )
 SHA = ("", "aa", "bb")
+SAMPLES = ("", "<h1>Daily news</h1>", "see eais.rkn.gov.ru", "g-recaptcha", "x" * 9_000)
 
 
 def _some(values: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:
@@ -117,6 +122,8 @@ KINDS: dict[type, st.SearchStrategy[Observation]] = {
         sha256=st.sampled_from(SHA),
         complete=st.booleans(),
         marks=_some(("ru.mts", "own.captcha")),
+        server=st.sampled_from(("", "nginx", "ddos-guard")),
+        sample=st.sampled_from(SAMPLES),
         flow=st.none() | _FLOW,
         **_WHERE,
         **_PLACE,
@@ -190,6 +197,25 @@ EVIDENCE = st.builds(
     error=st.sampled_from(("", "", "", "ValueError: oops")),
 )
 
+_LOOK = st.builds(
+    AnchorLook,
+    url=st.sampled_from(("http://a.example/generate_204", "https://b.example/")),
+    kind=st.sampled_from(AnchorKind),
+    at=st.just(TIME),
+    failure=st.sampled_from((None, None, Failure.TIMEOUT, Failure.CERTIFICATE)),
+    foreign_content=st.booleans(),
+    outdated=st.booleans(),
+    resolver=st.sampled_from((None, Failure.TIMEOUT)),
+    six=st.sampled_from(("", IPV6_WORKS, "timeout")),
+    answer=st.none()
+    | st.builds(
+        AnchorAnswer,
+        status=st.sampled_from((0, 200, 204, 302)),
+        location=st.sampled_from(("", "http://portal.lan/")),
+        sample=st.sampled_from(SAMPLES),
+        certificate_error=st.sampled_from(("", "certificate has expired", "self-signed certificate")),
+    ),
+)
 VERDICTS = st.builds(
     Verdict,
     time=st.just(TIME),
@@ -200,5 +226,6 @@ VERDICTS = st.builds(
         Vantage,
         state=st.sampled_from((*[VantageState.ONLINE] * 4, *VantageState)),
         notes=_some(tuple(VantageNote)).map(lambda found: tuple(sorted(found))),
+        anchors=st.lists(_LOOK, max_size=2).map(tuple),
     ),
 )

@@ -1,70 +1,92 @@
-"""Telling an anchor from whoever answers in its place."""
+"""Whether an anchor itself answered, or something in its place."""
 
 from __future__ import annotations
 
-from probe.judge.anchor_content import classify, shares_host
+from datetime import UTC, datetime
+
+import pytest
+
+from probe.judge.anchor_content import classify, judged_again, shares_host
 from probe.model.failure import Failure
 from probe.model.observation import Certificate, Connection, Exchange, TlsHandshake
-from probe.model.verdict import AnchorResult
+from probe.model.verdict import AnchorAnswer, AnchorKind, AnchorLook, AnchorResult
 
 HTTP = "http://anchor.example/"
+HTTPS = "https://anchor.example/"
 
 
 def page(**what: object) -> Exchange:
-    """An exchange with the anchor."""
+    """An answer of the anchor's address over plain HTTP."""
     return Exchange(url=HTTP, address="192.0.2.1", **{"status": 200, "complete": True, **what})  # type: ignore[arg-type]
 
 
-def test_a_verified_session_is_the_anchor_whatever_it_says() -> None:
-    """Even a refusal or a redirect to elsewhere."""
-    assert classify(HTTP, [page(secure=True, status=503)]).works
-    assert classify(HTTP, [page(secure=True, status=302, location="https://elsewhere.example/")]).works
-
-
-def test_a_certificate_that_does_not_verify_is_somebody_else() -> None:
-    """A portal that answers on port 443."""
-    tls = TlsHandshake(address="192.0.2.1", port=443, sni="anchor.example", failure=Failure.CERTIFICATE)
-
-    assert classify("https://anchor.example/", [tls]) == AnchorResult(Failure.CERTIFICATE, foreign=True)
-
-
-def test_a_certificate_that_fails_for_its_dates_alone_is_the_anchors_own() -> None:
-    """Its chain and name were good before OpenSSL looked at the dates; it says more than a stranger's or silence."""
-    aged = TlsHandshake(
+def unverified(error: str) -> TlsHandshake:
+    """A handshake whose certificate did not verify."""
+    return TlsHandshake(
         address="192.0.2.1",
         port=443,
         sni="anchor.example",
         failure=Failure.CERTIFICATE,
-        certificate=Certificate(error="certificate is not yet valid"),
+        certificate=Certificate(error=error),
     )
-    result = classify("https://anchor.example/", [aged])
 
-    assert result == AnchorResult(Failure.CERTIFICATE, outdated=True)
-    assert (
-        AnchorResult.best([AnchorResult(Failure.TIMEOUT), AnchorResult(Failure.CERTIFICATE, foreign=True), result])
-        == result
-    )
+
+def look(url: str, answer: AnchorAnswer | None, failure: Failure | None = None, **more: bool) -> AnchorLook:
+    """A look with these facts."""
+    at = datetime(2026, 10, 1, tzinfo=UTC)
+    return AnchorLook(url=url, kind=AnchorKind.FOREIGN, at=at, failure=failure, answer=answer, **more)
+
+
+def test_a_verified_session_is_the_anchor() -> None:
+    """Whatever the page says: a refusal, a redirect to another site. No further facts are kept."""
+    assert classify(HTTP, [page(secure=True, status=503)]) == AnchorResult()
+    assert classify(HTTP, [page(secure=True, status=302, location="https://elsewhere.example/")]).works
+
+
+def test_a_certificate_that_does_not_verify_is_foreign() -> None:
+    """As of a captive portal that answers on port 443."""
+    result = classify(HTTPS, [unverified("Hostname mismatch")])
+
+    assert (result.failure, result.foreign, result.outdated) == (Failure.CERTIFICATE, True, False)
+    assert result.answer == AnchorAnswer(certificate_error="Hostname mismatch")
+
+
+def test_a_certificate_that_fails_by_its_dates_alone_is_the_anchors_own() -> None:
+    """OpenSSL checks the dates after chain and name. Such a result ranks after one that works and before all others."""
+    result = classify(HTTPS, [unverified("certificate is not yet valid")])
+    foreign = AnchorResult(Failure.CERTIFICATE, foreign=True)
+
+    assert (result.failure, result.foreign, result.outdated) == (Failure.CERTIFICATE, False, True)
+    assert AnchorResult.best([AnchorResult(Failure.TIMEOUT), foreign, result]) == result
     assert AnchorResult.best([result, AnchorResult()]) == AnchorResult()
 
 
-def test_a_redirect_to_another_site_is_foreign_and_one_within_it_is_not() -> None:
-    """Over plain HTTP."""
+def test_a_redirect_to_another_site_is_foreign() -> None:
+    """One to a subdomain is not."""
     assert classify(HTTP, [page(status=302, location="http://portal.lan/login")]).foreign
     assert classify(HTTP, [page(status=301, location="https://www.anchor.example/")]).works
 
 
-def test_a_page_that_is_not_the_expected_one_is_foreign() -> None:
-    """A portal check that answers 204 elsewhere, a known text, a known block page, RFC 6585's status."""
-    assert classify("http://anchor.example/generate_204", [page(status=200)]).foreign
-    assert classify("http://anchor.example/generate_204", [page(status=204)]).works
-    assert classify("http://anchor.example/success.txt", [page(sha256="0" * 32)]).foreign
-    assert classify(HTTP, [page(marks=("ru.example",))]).foreign
-    assert classify(HTTP, [page(status=511)]).foreign
-    assert classify(HTTP, [page()]).works
+@pytest.mark.parametrize(
+    ("path", "answer", "foreign"),
+    [
+        ("generate_204", {"status": 200}, True),
+        ("generate_204", {"status": 204}, False),
+        ("success.txt", {"sha256": "0" * 32, "length": 9}, True),
+        ("success.txt", {"length": 0, "sha256": "e3b0c44298fc1c149afbf4c8996fb924"}, True),
+        ("success.txt", {"length": 8, "sha256": "d7c8ed7a4d1d0d4d0b1f2f5b7e5c4d2e", "complete": False}, False),
+        ("", {"sample": "<p>see eais.rkn.gov.ru"}, True),
+        ("", {"status": 511}, True),
+        ("", {}, False),
+    ],
+)
+def test_a_page_that_the_anchor_does_not_send_is_foreign(path: str, answer: dict[str, object], foreign: bool) -> None:
+    """Another status or text than a portal check expects, a known block page, the status of RFC 6585."""
+    assert classify(HTTP + path, [page(**answer)]).foreign is foreign
 
 
-def test_what_failed_is_told_by_its_last_layer() -> None:
-    """Nothing seen at all is silence."""
+def test_a_failure_is_that_of_the_last_layer() -> None:
+    """No observation at all is a time-out. Nothing answered, so that no facts are kept."""
     tcp = Connection(address="192.0.2.1", port=80, failure=Failure.UNREACHABLE)
 
     assert classify(HTTP, [tcp]) == AnchorResult(Failure.UNREACHABLE)
@@ -72,8 +94,18 @@ def test_what_failed_is_told_by_its_last_layer() -> None:
     assert classify(HTTP, []) == AnchorResult(Failure.TIMEOUT)
 
 
-def test_one_address_that_works_is_enough_and_a_wrong_answer_says_more_than_silence() -> None:
-    """Of several tries."""
+def test_the_facts_of_an_answer_are_kept_without_what_is_empty() -> None:
+    """The hash of an empty body says no more than its length."""
+    full = page(status=200, sha256="aa", length=3, server="x", sample="abc")
+
+    assert classify(HTTP, [full]).answer == AnchorAnswer(
+        status=200, sha256="aa", complete=True, server="x", sample="abc"
+    )
+    assert classify(HTTP, [page(status=204, sha256="e3")]).answer == AnchorAnswer(status=204, complete=True)
+
+
+def test_one_address_that_works_is_enough() -> None:
+    """A wrong answer ranks before silence."""
     silent, wrong = AnchorResult(Failure.TIMEOUT), AnchorResult(None, foreign=True)
 
     assert AnchorResult.best([silent, wrong, AnchorResult()]).works
@@ -81,8 +113,27 @@ def test_one_address_that_works_is_enough_and_a_wrong_answer_says_more_than_sile
     assert AnchorResult.best([]) == silent
 
 
-def test_hosts_of_one_site_lie_below_each_other() -> None:
-    """`www.` counts for nothing; a common ending is not enough."""
+def test_a_look_is_judged_again_from_its_facts() -> None:
+    """What an earlier version concluded from them is replaced."""
+    portal = AnchorAnswer(status=302, location="http://portal.lan/")
+
+    assert judged_again(look(HTTP, portal)).foreign_content
+    assert not judged_again(look(HTTP, AnchorAnswer(status=200), foreign_content=True)).foreign_content
+    aged = AnchorAnswer(certificate_error="certificate has expired")
+    assert judged_again(look(HTTPS, aged, Failure.CERTIFICATE, foreign_content=True)) == look(
+        HTTPS, aged, Failure.CERTIFICATE, outdated=True
+    )
+
+
+def test_a_look_without_facts_stays_as_it_is() -> None:
+    """Version 0.1.0 stored the conclusion alone."""
+    old = look(HTTP, None, foreign_content=True)
+
+    assert judged_again(old) is old
+
+
+def test_hosts_share_a_name_where_one_is_a_subdomain_of_the_other() -> None:
+    """`www.` is ignored; a common ending is not enough."""
     assert shares_host("http://www.a.example/", "https://m.a.example/")
     assert not shares_host("http://a.example/", "http://ba.example/")
     assert not shares_host("http://a.example/", "http://[broken/")

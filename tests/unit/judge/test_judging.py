@@ -10,12 +10,22 @@ from hypothesis import given, settings
 from msgspec.structs import replace
 
 from probe.errors import TargetError
-from probe.judge import RULES, again, judge, verdict
+from probe.judge import RULES, again, blockpages, judge, verdict
+from probe.judge.blockpages import FINGERPRINTS, Fingerprint, FingerprintTable
 from probe.model.failure import Failure
 from probe.model.location import Location
 from probe.model.observation import Connection, Observation, TracePayload, TraceReply
 from probe.model.target import parse
-from probe.model.verdict import Evidence, Status, Vantage, VantageState, Verdict
+from probe.model.verdict import (
+    AnchorAnswer,
+    AnchorKind,
+    AnchorLook,
+    Evidence,
+    Status,
+    Vantage,
+    VantageState,
+    Verdict,
+)
 from tests.unit.judge.builders import HTTP, NAME, NEUTRAL, URL, A, http, said, served, tcp, tls, tries
 from tests.unit.judge.random_evidence import KINDS, TIME, VERDICTS
 
@@ -78,6 +88,38 @@ def test_under_an_allowlist_nobody_is_accused(made: Verdict) -> None:
     """What works is reachable, what fails is unknown; a relay or a missing judgment says no more."""
     for state in (VantageState.ALLOWLIST, VantageState.POLICED):
         assert judge(parse(made.target), made.evidence, state).status not in {Status.BLOCKED, Status.DOWN}
+
+
+def test_a_block_page_that_is_recognised_later_is_judged_so_in_old_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A verdict with a sample of its page is judged again with the fingerprints of the version that judges it."""
+    page = http(A, url=HTTP, sample="<h1>Forbidden by the Ministry of Pages</h1>")
+    evidence = Evidence(observations=(said("network", A), page))
+    before = verdict(time=TIME, text=HTTP, target=parse(HTTP), evidence=evidence, vantage=ONLINE)
+    later = Fingerprint("zz.ministry", text=("forbidden by the ministry",), source="a test")
+
+    monkeypatch.setattr(blockpages, "KNOWN", FingerprintTable((*FINGERPRINTS, later)))
+    after = again(before)
+
+    assert (before.status, before.rule) == (Status.REACHABLE, "served")
+    assert (after.status, after.rule) == (Status.BLOCKED, "http.blockpage")
+    assert again(after) == after
+
+
+def test_a_portal_that_is_recognised_later_is_judged_so_in_old_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The looks at anchors store what answered."""
+    answer = AnchorAnswer(status=200, complete=True, sample="<h1>Welcome to Hotel Zed</h1>")
+    look = AnchorLook(url="http://anchor.example/", kind=AnchorKind.FOREIGN, at=TIME, answer=answer)
+    vantage = Vantage(state=VantageState.ONLINE, anchors=(look,))
+    seen = Evidence(observations=(said("network", A), tcp(A, Failure.TIMEOUT)))
+    before = verdict(time=TIME, text=URL, target=parse(URL), evidence=seen, vantage=vantage)
+    later = Fingerprint("zz.hotel", text=("welcome to hotel zed",), source="a test")
+
+    assert again(before) == before
+    monkeypatch.setattr(blockpages, "KNOWN", FingerprintTable((*FINGERPRINTS, later)))
+    after = again(before)
+
+    assert (before.vantage.state, before.rule) == (VantageState.ONLINE, "tcp.ambiguous")
+    assert (after.vantage.state, after.status, after.rule) == (VantageState.PORTAL, Status.UNKNOWN, "vantage.portal")
 
 
 def test_a_target_of_which_nothing_was_seen_is_unknown() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from probe.judge.vantage import conclude, notes
+from probe.judge.vantage import conclude, concluded_again, notes
 from probe.model.failure import Failure
-from probe.model.verdict import IPV6_WORKS, AnchorKind, AnchorLook, VantageState
+from probe.model.verdict import IPV6_WORKS, AnchorAnswer, AnchorKind, AnchorLook, Vantage, VantageState
 from tests.unit.judge.builders import TIME
 
 FOREIGN, DOMESTIC = AnchorKind.FOREIGN, AnchorKind.DOMESTIC
@@ -30,7 +30,7 @@ def look(
 
 
 def aged(url: str, kind: AnchorKind = FOREIGN, **more: Any) -> AnchorLook:
-    """One whose certificate is out of date here."""
+    """A look at an anchor whose certificate is out of date."""
     return look(url, kind, Failure.CERTIFICATE, outdated=True, **more)
 
 
@@ -56,8 +56,8 @@ DEAD = Failure.TIMEOUT
         ([aged("d1", DOMESTIC), look("f1", failure=DEAD)], "allowlist"),
     ],
 )
-def test_anchors_say_whether_anything_can_be_concluded(looks: list[AnchorLook], state: str) -> None:
-    """Without any nothing else than `online` is (contract: `--anchor`)."""
+def test_the_state_follows_from_the_anchors(looks: list[AnchorLook], state: str) -> None:
+    """Without anchors it is `online` (contract: `--anchor`)."""
     assert conclude(looks) is VantageState(state)
 
 
@@ -88,14 +88,46 @@ def test_anchors_say_whether_anything_can_be_concluded(looks: list[AnchorLook], 
         ),
     ],
 )
-def test_what_is_wrong_with_a_vantage_shows_at_all_of_its_anchors(looks: list[AnchorLook], noted: Any) -> None:
-    """One anchor with an old certificate or a dead IPv6 is that anchor's own affair."""
+def test_a_note_takes_all_anchors(looks: list[AnchorLook], noted: Any) -> None:
+    """One anchor with an old certificate or a dead IPv6 makes none."""
     assert notes(looks) == tuple(noted)
 
 
 def test_only_the_latest_look_at_each_anchor_counts() -> None:
-    """Whatever order they come in."""
+    """In whatever order they come."""
     looks = [look("f1", late=60), look("f1", failure=DEAD)]
 
     assert conclude(looks) is VantageState.ONLINE
     assert conclude(list(reversed(looks))) is VantageState.ONLINE
+
+
+PORTAL = AnchorAnswer(status=302, location="http://portal.lan/")
+
+
+def test_facts_of_an_answer_count_before_a_stored_conclusion() -> None:
+    """So that a new version finds a portal that an older one did not."""
+    assert conclude([look("f1", answer=PORTAL)]) is VantageState.PORTAL
+    assert conclude([look("f1", strange=True, answer=AnchorAnswer(status=200))]) is VantageState.ONLINE
+
+
+def test_a_vantage_is_concluded_again_from_its_looks() -> None:
+    """Notes of other origin stay; the looks show what was concluded."""
+    made = Vantage(state=VantageState.ONLINE, notes=("clock_wrong", "proxy"), anchors=(look("f1", answer=PORTAL),))
+
+    again = concluded_again(made)
+
+    assert (again.state, again.notes) == (VantageState.PORTAL, ("proxy",))
+    assert again.anchors[0].foreign_content
+    assert concluded_again(again) == again
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        Vantage(state=VantageState.PORTAL, notes=("clock_wrong",)),
+        Vantage(state=VantageState.POLICED, anchors=(look("f1", failure=DEAD),)),
+    ],
+)
+def test_a_vantage_without_looks_or_policed_stays_as_it_is(made: Vantage) -> None:
+    """Its state does not follow from looks."""
+    assert concluded_again(made) is made
