@@ -8,18 +8,20 @@ time, so that replaying them gives the transitions that the agent reported.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 from typing import Protocol
 
-from probe.agent.traffic import traffic_of
 from probe.clock import Clock
 from probe.detect.detector import Detector
 from probe.detect.detector_input import AnchorOutcome, CauseUpdate, DetectorInput, VantageInput
 from probe.formats.batch import RoundReport
+from probe.model.address import network_of
 from probe.model.transition import VANTAGE, Transition
 from probe.model.verdict import Status, Vantage, VantageState, Verdict
 from probe.session.measurement_run import Retests, TargetText
@@ -78,6 +80,21 @@ class RoundResult:
     updates: Sequence[CauseUpdate] = ()
     services: Sequence[Transition] = ()
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RoundTraffic:
+    """The traffic that a round caused, counted from evidence, so without the anchors and the trusted resolvers.
+
+    Attributes:
+        connections: TCP handshakes begun.
+        handshakes: TLS handshakes begun.
+        busiest: the most TLS handshakes begun within a second with one network (/16, /32).
+    """
+
+    connections: int = 0
+    handshakes: int = 0
+    busiest: int = 0
 
 
 async def measure_round(
@@ -157,18 +174,37 @@ def _detector_input(verdict: Verdict) -> DetectorInput:
 def _report(
     start: datetime, seconds: float, *, targets: int, verdicts: Sequence[Verdict], state: VantageState
 ) -> RoundReport:
-    taken = traffic_of(verdicts)
+    traffic = traffic_of(verdicts)
     return RoundReport(
         start=start,
         seconds=round(seconds, 3),
         targets=targets,
         measured=len({verdict.target for verdict in verdicts if verdict.status is not Status.UNKNOWN}),
         state=state.value,
-        connections=taken.connections,
-        handshakes=taken.handshakes,
-        busiest=taken.busiest,
+        connections=traffic.connections,
+        handshakes=traffic.handshakes,
+        busiest=traffic.busiest,
         notes=tuple(sorted({note for verdict in verdicts for note in verdict.vantage.notes})),
     )
+
+
+def traffic_of(verdicts: Iterable[Verdict]) -> RoundTraffic:
+    """The traffic that these verdicts stand for."""
+    connections = 0
+    begun: dict[str, list[float]] = defaultdict(list)
+    for verdict in verdicts:
+        start = verdict.time.timestamp()
+        for observation in verdict.evidence.observations:
+            traffic = observation.traffic
+            connections += traffic.connections
+            if traffic.handshakes:
+                begun[network_of(traffic.address)] += [start + observation.at / 1000] * traffic.handshakes
+    moments = [sorted(each) for each in begun.values()]
+    return RoundTraffic(connections, sum(map(len, moments)), max(map(_most_in_a_second, moments), default=0))
+
+
+def _most_in_a_second(moments: list[float]) -> int:
+    return max(number - bisect_left(moments, moment - 1 + 1e-6) for number, moment in enumerate(moments, 1))
 
 
 def _supporting_verdict(transition: Transition, verdicts: Sequence[Verdict]) -> Verdict | None:

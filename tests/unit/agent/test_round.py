@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probe.agent.round import RoundResult, RoundTerms, measure_round
+from probe.agent.round import RoundResult, RoundTerms, RoundTraffic, measure_round, traffic_of
 from probe.detect.detector import Detector
 from probe.detect.replay import BadVerdictLine, replay
 from probe.errors import StorageError
 from probe.formats import jsonlines
 from probe.model.failure import Failure
 from probe.model.hop import Purpose
-from probe.model.observation import TlsHandshake
+from probe.model.observation import Connection, Observation, Sending, TlsHandshake
 from probe.model.target import Target
 from probe.model.transition import Transition
 from probe.model.verdict import AnchorKind, AnchorLook, Cause, Evidence, Status, Vantage, VantageState, Verdict
@@ -368,3 +368,44 @@ async def test_failures_that_our_own_pace_caused_change_the_vantage_alone() -> N
     assert result.report.state == "policed"
     assert Status.BLOCKED not in {verdict.status for verdict in result.verdicts.values()}
     assert result.report.busiest > 0
+
+
+# Traffic
+
+START = datetime(2026, 10, 1, 12, tzinfo=UTC)
+
+
+def connected(second: float, address: str, *at: int) -> Verdict:
+    """A verdict with a connection and a handshake so many milliseconds after its start."""
+    seen: list[Connection | TlsHandshake] = []
+    for moment in at:
+        seen.append(Connection(at=moment, address=address, port=443))
+        seen.append(TlsHandshake(at=moment + 5, address=address, port=443, sni="x"))
+    return Verdict(
+        time=START + timedelta(seconds=second),
+        target="https://t.example/",
+        status=Status.REACHABLE,
+        evidence=Evidence(observations=tuple(seen)),
+        vantage=Vantage(state=VantageState.ONLINE),
+    )
+
+
+def test_the_busiest_second_of_a_network_is_counted_over_targets() -> None:
+    """A /16 is one network; a second apart is not within a second."""
+    verdicts = [connected(0, "151.1.0.1", 0, 1000), connected(0.5, "151.1.9.9", 0), connected(0.5, "151.2.0.1", 0)]
+
+    assert traffic_of(verdicts) == RoundTraffic(connections=4, handshakes=4, busiest=2)
+
+
+def test_a_round_that_measured_nothing_caused_no_traffic() -> None:
+    """An empty round, and one of names alone."""
+    assert traffic_of([]) == traffic_of([connected(0, "151.1.0.1")]) == RoundTraffic()
+
+
+def test_an_upload_is_a_connection_and_where_it_succeeded_a_handshake() -> None:
+    """One observation stands for both."""
+    where = {"url": "https://t.example/", "address": "151.1.0.1", "sni": "t.example"}
+    seen: tuple[Observation, ...] = (Sending(**where), Sending(**where, opened=False))  # type: ignore[arg-type]
+    one = msgspec.structs.replace(connected(0, "151.1.0.1"), evidence=Evidence(observations=seen))
+
+    assert traffic_of([one]) == RoundTraffic(connections=2, handshakes=1, busiest=1)
