@@ -79,10 +79,7 @@ class PaceGuard:
         succeeded = [one.begun for one in seen if not one.silent]
         for begun in succeeded:
             insort(self._succeeded, begun)
-        released = [one for one in self._withheld if not self._doubtful(one.timed)] if succeeded else []
-        for one in released:
-            self._withheld.remove(one)
-        ready = [one.verdict for one in released]
+        ready = self._release() if succeeded else []
         if self._doubtful(timed):
             self._withheld.append(_Withheld(verdict, timed))
             return ready
@@ -104,6 +101,13 @@ class PaceGuard:
             with_policed_vantage(one.verdict) if any(freeze.covers(one.timed) for freeze in found) else one.verdict
             for one in withheld
         ]
+
+    def _release(self) -> list[Verdict]:
+        """The withheld verdicts that are no longer doubtful, after another handshake succeeded."""
+        doubtful = [self._doubtful(one.timed) for one in self._withheld]
+        ready = [one.verdict for one, held in zip(self._withheld, doubtful, strict=True) if not held]
+        self._withheld = [one for one, held in zip(self._withheld, doubtful, strict=True) if held]
+        return ready
 
     def _freezes(self) -> list[Freeze]:
         """The freezes in which a withheld verdict may have been made."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 import time
 
@@ -22,7 +21,7 @@ from probe.model.observation import Connection, TraceReply
 from probe.model.target import parse
 from probe.model.verdict import Cause, Status, VantageState, Verdict
 from probe.session import measurement as measuring
-from probe.session.measurement import MeasurementContext, measure_target, unrouted_address
+from probe.session.measurement import MeasurementContext, measure_target
 from tests.loopback.tiny_servers import abort, answer, page_of, reply_to, resolving, server_context, serving, silent
 
 
@@ -68,17 +67,6 @@ async def test_a_range_is_looked_at_address_by_address_and_its_control_keeps_who
     assert asked[0] == "127.0.0.1"
     assert second.evidence.control is not None
     assert second.evidence.control.hits == known.hits
-
-
-def test_an_address_where_nobody_can_be_is_of_the_targets_family_and_never_for_this_host() -> None:
-    """Benchmark and discard addresses; a loopback or link-local target needs none."""
-    four = ipaddress.ip_address(unrouted_address(parse("151.101.0.0/16")))
-    six = ipaddress.ip_address(unrouted_address(parse("tcp://[2a04:4e42::1]:443")))
-
-    assert four in ipaddress.ip_network("198.18.0.0/15")
-    assert six in ipaddress.ip_network("100::/64")
-    none = ("tcp://127.0.0.1:80", "tcp://[::1]:80", "169.254.0.0/24", "https://example.org/")
-    assert [unrouted_address(parse(text)) for text in none] == [""] * 4
 
 
 async def test_a_failing_verdict_is_held_until_the_anchors_were_asked_again(tools: Tools, ca: trustme.CA) -> None:
