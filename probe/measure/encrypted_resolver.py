@@ -173,21 +173,18 @@ class EncryptedResolver:
             raise operation_error(Failure.LOCAL, f"not asked: the resolver failed before ({outage.info.failure})")
 
     async def _ask(self, question: DnsQuestion, arrived: float) -> DnsAnswer:
-        connection = self._take_idle()
-        if connection is not None:
+        while True:
+            connection = self._take_idle()
+            kept = connection is not None
+            if connection is None:
+                connection, kept = await self._connect_or_wait(arrived)
             try:
                 return await self._ask_over(connection, question)
             except OperationError as error:
-                if error.info.failure not in (Failure.RESET, Failure.EOF):
-                    self._count_failure(error.info)
-                    raise
-                # The server closed the connection while it was idle: open another one.
-        connection = await self._connection(arrived)
-        try:
-            return await self._ask_over(connection, question)
-        except OperationError as error:
-            self._count_failure(error.info)
-            raise
+                if kept and error.info.failure in (Failure.RESET, Failure.EOF):
+                    continue  # the server closed the connection while it was idle
+                self._count_failure(error.info)
+                raise
 
     async def _ask_over(self, connection: DnsConnection, question: DnsQuestion) -> DnsAnswer:
         reusable = False
@@ -228,15 +225,15 @@ class EncryptedResolver:
             connection.close()
         return None
 
-    async def _connection(self, arrived: float) -> DnsConnection:
-        """Return a new connection, opened one at a time, or one that became idle while this question waited."""
+    async def _connect_or_wait(self, arrived: float) -> tuple[DnsConnection, bool]:
+        """Return a new connection, or one that became idle while another was opened, and whether it was idle."""
         async with self._opening:
             connection = self._take_idle()
             if connection is not None:
-                return connection
+                return connection, True
             self._check_outage(arrived, trial=True)
             try:
-                return await self._open()
+                return await self._open(), False
             except OperationError as error:
                 self._take_down(error.info, connected=False)
                 raise
