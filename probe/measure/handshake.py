@@ -1,4 +1,4 @@
-"""TLS: a handshake on a connection that stands, and what it showed."""
+"""Perform the step `Handshake`: a TLS handshake over a new TCP connection; and the handshake alone, for other steps."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import socket
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from probe.measure import connect
 from probe.measure.certificates import unverified_facts, verified_facts
+from probe.measure.connect import open_connection
 from probe.measure.failures import FailureInfo, Operation, classify
 from probe.measure.step_timeout import StepTimeout
 from probe.measure.stream import TlsStream, all_acknowledged
@@ -21,12 +22,12 @@ from probe.model.step import Handshake
 
 @dataclass(frozen=True, slots=True)
 class ClientHello:
-    """What is said in a ClientHello, and to whom.
+    """Content and destination of a ClientHello.
 
     Attributes:
-        sni: the server name; for an IP literal none is sent (RFC 6066 section 3), but the certificate is verified for
-        it.
-        verify: whether a certificate that does not verify ends the handshake.
+        sni: the server name. For an IP literal none is sent (RFC 6066 section 3), but the certificate is verified for
+            it.
+        verify: a certificate that does not verify ends the handshake.
         alpn: protocols offered, in order.
     """
 
@@ -37,85 +38,106 @@ class ClientHello:
     alpn: tuple[str, ...] = ("http/1.1",)
 
 
-async def tls_handshake(
-    sock: socket.socket, hello: ClientHello, tools: Tools, timestamps: Timestamps
-) -> tuple[TlsStream | None, TlsHandshake]:
-    """Shake hands; the stream is the caller's to close, None (and the socket closed) when there is none."""
-    loop = asyncio.get_running_loop()
-    verify = hello.verify and bool(hello.sni)
-    stream: TlsStream | None = None
-    failed: FailureInfo | None = None
-    acked = None
-    start = loop.time()
-    try:
-        async with tools.concurrency.handshake_slot():
-            # Made here and not before: a TLS session takes more memory than everything else of a target that waits.
-            context = tools.contexts.get(verify=verify, alpn=hello.alpn)
-            stream = TlsStream(sock, context, hello.sni, tools.pace.budget)
-            start = loop.time()
-            with StepTimeout(tools.timeout):
-                await stream.handshake()
-    except Exception as error:
-        failed = classify(error, Operation.STREAM)
-        if failed.failure is Failure.TIMEOUT:
-            acked = all_acknowledged(sock)
-            tools.pace.back_off(hello.address)
-        (stream or sock).close()
-        if failed.failure is Failure.BUG:
-            raise
-    except BaseException:
-        (stream or sock).close()
-        raise
-    fields = timestamps.fields(start, loop.time())
-    answered = stream is not None and stream.answered
-    if failed is None and stream is not None:
-        return stream, _succeeded(hello, stream.tls, verify=verify, fields=fields)
-    shown = Certificate(error=failed.detail) if failed and failed.failure is Failure.CERTIFICATE else None
-    return None, TlsHandshake(
-        address=hello.address,
-        port=hello.port,
-        sni=hello.sni,
-        failure=failed.failure if failed else None,
-        detail=failed.detail if failed else "",
-        alert=failed.alert if failed else "",
-        answered=answered,
-        acked=acked,
-        certificate=shown,
-        **fields,
-    )
-
-
-def _succeeded(hello: ClientHello, tls: ssl.SSLObject, *, verify: bool, fields: dict[str, object]) -> TlsHandshake:
-    if verify:
-        certificate = verified_facts(tls)
-    else:
-        der = tls.getpeercert(binary_form=True)
-        certificate = unverified_facts(der, hello.sni, datetime.now(UTC)) if der else None
-    return TlsHandshake(
-        address=hello.address,
-        port=hello.port,
-        sni=hello.sni,
-        verified=verify,
-        version=tls.version() or "",
-        alpn=tls.selected_alpn_protocol() or "",
-        answered=True,
-        certificate=certificate,
-        **fields,  # type: ignore[arg-type]
-    )
-
-
 async def handshake(step: Handshake, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
-    """Connect, shake hands, close."""
+    """Connect, perform the handshake, close."""
     async with tools.connection(step.address):
-        sock, seen = await connect.open_connection(step.address, step.port, tools, timestamps, step.segment)
+        sock, connection = await open_connection(step.address, step.port, tools, timestamps, step.segment)
         if sock is None:
-            emit(seen)
+            emit(connection)
             return
         stream = None
         try:
-            emit(seen)
+            emit(connection)
             hello = ClientHello(step.address, step.port, step.sni, step.verify, step.alpn)
-            stream, shaken = await tls_handshake(sock, hello, tools, timestamps)
-            emit(shaken)
+            stream, seen = await tls_handshake(sock, hello, tools, timestamps)
+            emit(seen)
         finally:
             (stream or sock).close()
+
+
+async def tls_handshake(
+    sock: socket.socket, hello: ClientHello, tools: Tools, timestamps: Timestamps
+) -> tuple[TlsStream | None, TlsHandshake]:
+    """Perform a TLS handshake; return the stream, None when it failed, and the observation.
+
+    The caller closes the stream. After a failure the socket is closed.
+    """
+    attempt = _Attempt(sock, hello, tools)
+    try:
+        await attempt.run()
+    except Exception as error:
+        failed = classify(error, Operation.STREAM)
+        acked = all_acknowledged(sock) if failed.failure is Failure.TIMEOUT else None
+        attempt.close()
+        if failed.failure is Failure.BUG:
+            raise
+        if failed.failure is Failure.TIMEOUT:
+            tools.pace.back_off(hello.address)
+        return None, attempt.failure(failed, acked, timestamps)
+    except BaseException:
+        attempt.close()
+        raise
+    return attempt.stream, attempt.success(timestamps)
+
+
+class _Attempt:
+    """One TLS handshake on an open connection. Owns the socket until the handshake succeeds.
+
+    Attributes:
+        stream: None until a handshake slot is free: a TLS session takes more memory than all else of a waiting target.
+    """
+
+    def __init__(self, sock: socket.socket, hello: ClientHello, tools: Tools) -> None:
+        self.stream: TlsStream | None = None
+        self._sock = sock
+        self._hello = hello
+        self._tools = tools
+        self._verify = hello.verify and bool(hello.sni)
+        self._loop = asyncio.get_running_loop()
+        self._start = self._loop.time()
+
+    async def run(self) -> None:
+        async with self._tools.concurrency.handshake_slot():
+            context = self._tools.contexts.get(verify=self._verify, alpn=self._hello.alpn)
+            self.stream = TlsStream(self._sock, context, self._hello.sni, self._tools.pace.budget)
+            self._start = self._loop.time()
+            with StepTimeout(self._tools.timeout):
+                await self.stream.handshake()
+
+    def close(self) -> None:
+        (self.stream or self._sock).close()
+
+    def success(self, timestamps: Timestamps) -> TlsHandshake:
+        fields = timestamps.fields(self._start, self._loop.time())
+        assert self.stream is not None  # noqa: S101 - the handshake ran on it
+        tls = self.stream.tls
+        return self._observation(
+            fields,
+            verified=self._verify,
+            version=tls.version() or "",
+            alpn=tls.selected_alpn_protocol() or "",
+            answered=True,
+            certificate=_certificate(tls, self._hello.sni, verified=self._verify),
+        )
+
+    def failure(self, failed: FailureInfo, acked: bool | None, timestamps: Timestamps) -> TlsHandshake:
+        return self._observation(
+            timestamps.fields(self._start, self._loop.time()),
+            failure=failed.failure,
+            detail=failed.detail,
+            alert=failed.alert,
+            answered=self.stream is not None and self.stream.answered,
+            acked=acked,
+            certificate=Certificate(error=failed.detail) if failed.failure is Failure.CERTIFICATE else None,
+        )
+
+    def _observation(self, fields: dict[str, Any], **facts: Any) -> TlsHandshake:
+        hello = self._hello
+        return TlsHandshake(address=hello.address, port=hello.port, sni=hello.sni, **facts, **fields)
+
+
+def _certificate(tls: ssl.SSLObject, sni: str, *, verified: bool) -> Certificate | None:
+    der = tls.getpeercert(binary_form=True)
+    if not der:
+        return None
+    return verified_facts(der) if verified else unverified_facts(der, sni, datetime.now(UTC))

@@ -11,11 +11,11 @@ import contextlib
 import importlib.util
 import socket
 import ssl
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from probe.errors import ProbeError
 from probe.measure.budget import MAX_CONNECTION_BYTES, Budget
+from probe.measure.certificates import system_certificates
 from probe.measure.failures import FailureInfo, Operation, OperationError, classify, operation_error
 from probe.measure.step_timeout import StepTimeout
 from probe.measure.tools import Emit, Timestamps, Tools
@@ -257,7 +257,7 @@ def _connection(step: QuicHandshake) -> QuicConnection:
     from aioquic.quic.configuration import QuicConfiguration  # noqa: PLC0415 - an extra, loaded when it is needed
     from aioquic.quic.connection import QuicConnection  # noqa: PLC0415
 
-    cafile, capath, cadata = _authorities()
+    cafile, capath, cadata = system_certificates()
     configuration = QuicConfiguration(
         is_client=True,
         alpn_protocols=["h3"],
@@ -268,21 +268,6 @@ def _connection(step: QuicHandshake) -> QuicConnection:
         cadata=cadata,
     )
     return QuicConnection(configuration=configuration)
-
-
-def _authorities() -> tuple[str | None, str | None, bytes | None]:
-    """File, folder and PEM of the system's certificates, or of SSL_CERT_FILE and SSL_CERT_DIR."""
-    paths = ssl.get_default_verify_paths()
-    if paths.cafile or paths.capath:
-        return paths.cafile, paths.capath, None
-    return None, None, _certificates_without_file()
-
-
-@cache
-def _certificates_without_file() -> bytes | None:
-    """The system's certificates as PEM, where they lie in no file (Windows); None where there are none."""
-    known = ssl.create_default_context().get_ca_certs(binary_form=True)
-    return "".join(map(ssl.DER_cert_to_PEM_cert, known)).encode() or None
 
 
 def _termination(code: int, reason: str) -> FailureInfo:

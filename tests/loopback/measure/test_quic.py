@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -258,19 +257,6 @@ async def test_garbage_is_no_answer() -> None:
     transport.close()
 
     assert only.failure is Failure.TIMEOUT
-
-
-def test_where_the_system_keeps_its_certificates_in_no_file_they_are_passed_on_as_text(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """As on Windows: what OpenSSL's default context loads is what QUIC believes, or nothing at all."""
-    nowhere = ssl.DefaultVerifyPaths(None, None, "", "", "", "")
-    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nowhere)
-
-    file, folder, text = quic_module._authorities()
-
-    assert (file, folder) == (None, None)
-    assert text is None or text.startswith(b"-----BEGIN CERTIFICATE-----")
 
 
 def test_without_the_package_the_reader_is_told_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What a certificate says of itself, also when a hostile server made it."""
+"""TLS contexts are cached, and a certificate's facts are kept whatever a hostile server put into it."""
 
 from __future__ import annotations
 
@@ -6,46 +6,101 @@ import ssl
 from datetime import UTC, datetime
 
 import pytest
-import trustme
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.measure.certificates import MAX_NAMES, TlsContexts, matches, unverified_facts
+from probe.measure.certificates import (
+    MAX_NAMES,
+    TlsContexts,
+    matches,
+    system_certificates,
+    unverified_facts,
+    verified_facts,
+)
+from probe.model.observation import Certificate
+from tests.unit.measure.made_certificates import GOOD, ODDITIES, certificate, der
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
-def der(*names: str) -> bytes:
-    """A certificate for these names."""
-    pem = trustme.CA().issue_cert(*names).cert_chain_pems[0].bytes()
-    return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
-
-
-def test_the_facts_of_a_certificate_nobody_verified() -> None:
-    """Its hash, its issuer, at most eight names, its dates, and what is wrong on its face."""
+def test_the_facts_of_an_unverified_certificate() -> None:
+    """Its hash, issuer and subject, at most eight names, its dates."""
     names = [f"n{rank}.example" for rank in range(12)]
-    facts = unverified_facts(der(*names), "n3.example", NOW)
+    facts = unverified_facts(der(certificate(names)), "n11.example", NOW)
 
     assert len(facts.sha256) == 64
     assert facts.names == tuple(names[:MAX_NAMES])
-    assert "trustme" in facts.issuer
-    assert facts.not_before.endswith("Z")
+    assert (facts.issuer, facts.subject) == ("Lab CA", "a.example")
+    assert (facts.not_before, facts.not_after) == ("2026-10-01T12:30:15Z", "2027-10-01T00:00:00Z")
     assert facts.error == ""
-    assert unverified_facts(der("a.example"), "b.example", NOW).error == "Hostname mismatch"
-    assert "expired" in unverified_facts(der("a.example"), "a.example", datetime(3001, 1, 1, tzinfo=UTC)).error
-    assert "not yet" in unverified_facts(der("a.example"), "a.example", datetime(1990, 1, 1, tzinfo=UTC)).error
-
-
-@given(st.binary(max_size=200))
-def test_bytes_that_are_no_certificate_are_said_to_be_none(data: bytes) -> None:
-    """And never an exception."""
-    assert unverified_facts(data, "a.example", NOW).error == "malformed certificate"
 
 
 @pytest.mark.parametrize(
-    "pattern, name, covers",
+    ("made", "name", "now", "error"),
+    [
+        (certificate(), "a.example", NOW, ""),
+        (certificate(), "192.0.2.1", NOW, ""),
+        (certificate(), "b.example", NOW, "Hostname mismatch"),
+        (certificate(), "a.example", datetime(2028, 1, 1, tzinfo=UTC), "certificate has expired"),
+        (certificate(), "a.example", datetime(2026, 1, 1, tzinfo=UTC), "certificate is not yet valid"),
+        (certificate(issuer="a.example"), "a.example", NOW, "self-signed certificate"),
+    ],
+)
+def test_the_error_is_what_the_certificate_itself_shows(made: object, name: str, now: datetime, error: str) -> None:
+    """In OpenSSL's words; the chain is not looked at, and for an address the names are not compared."""
+    assert unverified_facts(der(made), name, now).error == error  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("oddity", ODDITIES)
+def test_an_odd_certificate_is_a_finding_and_never_a_fault_of_the_program(oddity: str) -> None:
+    """The readable facts are kept, verified or not."""
+    for facts in (unverified_facts(ODDITIES[oddity], "a.example", NOW), verified_facts(ODDITIES[oddity])):
+        assert len(facts.sha256) == 64
+        assert facts.not_after == "2027-10-01T00:00:00Z"
+        assert facts.issuer or facts.subject
+
+
+@pytest.mark.parametrize(
+    ("oddity", "error"),
+    [
+        ("unknown version", "malformed certificate (unknown version)"),
+        ("duplicate extension", "malformed certificate (duplicate extension)"),
+        ("month 13", "malformed certificate (dates)"),
+        ("names that overrun", "malformed certificate (extensions)"),
+        ("unknown kind of name", "Hostname mismatch"),
+        ("negative serial number", ""),
+    ],
+)
+def test_the_error_names_what_cannot_be_read(oddity: str, error: str) -> None:
+    """A name of an unknown kind is simply not the one asked for."""
+    assert unverified_facts(ODDITIES[oddity], "a.example", NOW).error == error
+
+
+@given(st.binary(max_size=200))
+def test_bytes_that_are_no_certificate_are_malformed(data: bytes) -> None:
+    """Of a verified one only the hash would remain."""
+    assert unverified_facts(data, "a.example", NOW).error == "malformed certificate"
+    assert verified_facts(data) == Certificate(sha256=verified_facts(data).sha256)
+
+
+def test_the_facts_of_a_verified_certificate_are_cached() -> None:
+    """They carry no error."""
+    facts = verified_facts(GOOD)
+
+    assert verified_facts(bytes(GOOD)) is facts
+    assert (facts.names, facts.error) == (("a.example",), "")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("a\u202eb", "a?b"), ("x" * 64, "x" * 64)], ids=["text direction", "a long name"]
+)
+def test_text_of_a_certificate_is_printable(text: str, shown: str) -> None:
+    """Evidence is shown in terminals and pages."""
+    assert verified_facts(der(certificate(issuer=text))).issuer == shown
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "covers"),
     [
         ("lab.example", "LAB.example", True),
         ("*.lab.example", "a.lab.example", True),
@@ -55,18 +110,40 @@ def test_bytes_that_are_no_certificate_are_said_to_be_none(data: bytes) -> None:
     ],
 )
 def test_a_wildcard_covers_one_label(pattern: str, name: str, covers: bool) -> None:
-    """As browsers have it."""
+    """As browsers compare names."""
     assert matches(pattern, name) is covers
 
 
-def test_one_context_a_kind() -> None:
-    """Verifying or not, by the protocols offered."""
+def test_a_tls_context_is_made_once_for_each_kind() -> None:
+    """The kind is whether it verifies and which protocols it offers."""
     contexts = TlsContexts()
     strict = contexts.get(verify=True, alpn=("http/1.1",))
-    loose = contexts.get(verify=False)
+    lenient = contexts.get(verify=False)
 
     assert contexts.get(verify=True, alpn=("http/1.1",)) is strict
+    assert contexts.get(verify=True) is not strict
     assert strict.verify_mode is ssl.CERT_REQUIRED
     assert strict.check_hostname
-    assert loose.verify_mode is ssl.CERT_NONE
+    assert lenient.verify_mode is ssl.CERT_NONE
+    assert not lenient.check_hostname
+    assert {strict.minimum_version, lenient.minimum_version} == {ssl.TLSVersion.TLSv1_2}
     assert not strict.verify_flags & ssl.VerifyFlags.VERIFY_X509_STRICT
+
+
+def test_certificates_that_are_in_no_file_are_passed_on_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows keeps them so: the text holds what OpenSSL's default context loads."""
+    nowhere = ssl.DefaultVerifyPaths(None, None, "", "", "", "")
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nowhere)
+
+    file, folder, text = system_certificates()
+
+    assert (file, folder) == (None, None)
+    assert text is None or text.startswith(b"-----BEGIN CERTIFICATE-----")
+
+
+def test_certificates_in_files_are_passed_on_by_their_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SSL_CERT_FILE is honoured by OpenSSL's own defaults."""
+    somewhere = ssl.DefaultVerifyPaths("/etc/ca.pem", "/etc/certs", "", "", "", "")
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: somewhere)
+
+    assert system_certificates() == ("/etc/ca.pem", "/etc/certs", None)
