@@ -16,8 +16,8 @@ from typing import Protocol
 
 from probe.measure.budget import MAX_CONNECTION_BYTES, Budget
 from probe.measure.failures import operation_error
-from probe.measure.flow import TransferMeter
 from probe.measure.socket_io import AsyncSocket
+from probe.measure.transfer_meter import TransferMeter
 from probe.model.failure import Failure
 
 READ_BYTES = 65536

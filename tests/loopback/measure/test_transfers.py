@@ -18,7 +18,7 @@ from probe.measure.anchors import AnchorWatch
 from probe.measure.fetch import fetch
 from probe.measure.pace import PaceLimiter
 from probe.measure.tools import Timestamps, Tools
-from probe.model import observation
+from probe.model import flow
 from probe.model.address import Family
 from probe.model.failure import Failure
 from probe.model.observation import Exchange, Observation
@@ -72,7 +72,7 @@ async def test_a_page_that_stops_after_sixteen_kilobytes_under_its_own_name_is_t
     ca: trustme.CA, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twice, and whole under another; the evidence says where it stopped."""
-    monkeypatch.setattr(observation, "_QUIET", 300)
+    monkeypatch.setattr(flow, "MIN_FREEZE_SILENCE_MS", 300)
     async with held(ca, 16_000, 0, 30) as port:
         verdict = await verdict_on(port, 0.6)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from probe.measure import flow
-from probe.measure.flow import TransferMeter
+from probe.measure import transfer_meter
+from probe.measure.transfer_meter import TransferMeter
 from probe.model.failure import Failure
 
 
@@ -24,7 +24,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The meter's clock."""
     made = Clock()
-    monkeypatch.setattr(flow, "time", made)
+    monkeypatch.setattr(transfer_meter, "time", made)
     return made
 
 
