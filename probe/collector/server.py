@@ -58,7 +58,7 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
             error.headers.update(HEADERS)
             raise
         if "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/api/"):
-            answer = pages.lost(request, error.status)
+            answer = pages.error_page(request, error.status)
         else:
             code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status, "bad_request")
             answer = ApiError(error.status, code, error.reason).response()

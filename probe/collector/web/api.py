@@ -26,8 +26,8 @@ SHA256_DIGITS = 64
 async def get_board(request: web.Request) -> web.Response:
     """`/api/v1/board`: one record for each service in each network, and the networks."""
     view = await request.app[BOARD].view()
-    rows = [_square(line, square) for line in view.lines for square in line.squares if square is not None]
-    return json_response({"time": view.now, "networks": view.places, "cells": rows})
+    rows = [_cell_record(line, cell) for line in view.rows for cell in line.cells if cell is not None]
+    return json_response({"time": view.now, "networks": view.networks, "cells": rows})
 
 
 async def get_events(request: web.Request) -> web.Response:
@@ -51,7 +51,7 @@ async def get_event(request: web.Request) -> web.Response:
     revisions = [
         {"kind": each.kind, "published": from_ms(each.published), "event": each.event} for each in view.revisions
     ]
-    answer = {"event": view.event, "superseded": view.superseded, "revisions": revisions, "vantages": view.witnesses}
+    answer = {"event": view.event, "superseded": view.superseded, "revisions": revisions, "vantages": view.vantages}
     return json_response(answer)
 
 
@@ -75,11 +75,11 @@ async def get_evidence(request: web.Request) -> web.Response:
     return answer
 
 
-def _square(line: ServiceRow, square: BoardCell) -> dict[str, Any]:
-    cell = msgspec.to_builtins(square.cell)
-    event = square.event
-    fields = {"service": line.service, "since": square.since, "event": event.id if event else None}
-    return {**cell, **fields, "confidence": event.confidence if event else None}
+def _cell_record(line: ServiceRow, cell: BoardCell) -> dict[str, Any]:
+    summary = msgspec.to_builtins(cell.summary)
+    event = cell.event
+    fields = {"service": line.service, "since": cell.since, "event": event.id if event else None}
+    return {**summary, **fields, "confidence": event.confidence if event else None}
 
 
 class _PublicSpan(msgspec.Struct, frozen=True, kw_only=True):

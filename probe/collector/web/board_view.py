@@ -1,4 +1,4 @@
-"""What the board shows: gathered in one look at the database, as plain records for the page and the API."""
+"""The data of the board, read from the database as records for the page and the API."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ import msgspec
 from probe.collector.store import StoreSession, events, from_ms, history, to_ms
 from probe.collector.store.events import Revision
 from probe.collector.store.history import LatestPresence
-from probe.collector.web.timeline import TimelineStrip, strip
+from probe.collector.web.timeline import TimelineStrip, network_timeline
 from probe.fuse.board import ServiceInNetwork, board_services
 from probe.fuse.revision import NEWS_KINDS
 from probe.model.event import Event, Network, Presence, Scope
 from probe.model.verdict import Status, VantageState
 
-STRIP = timedelta(days=30)
-CHANGES = timedelta(hours=24)
+TIMELINE_PERIOD = timedelta(days=30)
+RECENT_PERIOD = timedelta(hours=24)
+"""How far back the list of recent changes goes."""
+MAX_EVENTS_READ = 10_000
 MAX_SERVICES = 300
-"""Rows on the board; those with something wrong come first, and the rest is in the API."""
-MAX_NEWS = 40
+"""Rows on the board, the worst statuses first; the API has all."""
+MAX_RECENT = 40
 _WORST = (
     Status.BLOCKED,
     Status.THROTTLED,
@@ -33,13 +35,14 @@ _WORST = (
 
 
 class NetworkColumn(msgspec.Struct, frozen=True, kw_only=True):
-    """A network: a column.
+    """A column of the board: a network.
 
     Attributes:
-        vantages: enrolled there; `present`: heard within two of their intervals.
-        seen: when the latest of them was.
-        states: what they say of themselves where it is not `online`.
-        skew: the largest difference of a vantage's clock from ours that was corrected, in seconds.
+        vantages: how many vantages have reported from there.
+        present: how many of them are online and have sent a round within two of their intervals.
+        seen: the time of the latest round.
+        states: the states other than `online` that present vantages report.
+        skew: the largest clock difference of a vantage that was corrected, in seconds.
     """
 
     network: Network
@@ -51,61 +54,70 @@ class NetworkColumn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BoardCell(msgspec.Struct, frozen=True, kw_only=True):
-    """A service in a network.
+    """A cell of the board: a service in a network.
 
     Attributes:
-        since: since when it is as it is: the event's onset, or when the last one lifted.
-        event: the one that lasts there.
+        since: when the present status began: the onset of the ongoing event, or the end of the last one.
+        event: the event that is ongoing there; None when there is none.
     """
 
-    cell: ServiceInNetwork
+    summary: ServiceInNetwork
     since: datetime
     event: Event | None
-    strip: TimelineStrip
+    timeline: TimelineStrip
 
 
 class ServiceRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A service: a row, with a square or nothing for each network."""
+    """A row of the board: a service, with a cell for each network; None where the network does not measure it."""
 
     service: str
-    squares: tuple[BoardCell | None, ...]
+    cells: tuple[BoardCell | None, ...]
     worst: Status
 
 
 class BoardView(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole board at a moment. `hidden` services have no row, `controls` are controls that are present."""
+    """The board at one moment.
+
+    Attributes:
+        networks: the columns.
+        rows: the services, the worst statuses first.
+        ongoing: the events that have not lifted; an event of a country stands for those of its networks.
+        recent: revisions of the last 24 hours that are news, newest first.
+        controls: how many controls are present.
+        hidden: how many services have no row, for lack of room.
+    """
 
     now: datetime
-    places: tuple[NetworkColumn, ...]
-    lines: tuple[ServiceRow, ...]
-    lasting: tuple[Event, ...]
-    news: tuple[Revision, ...]
+    networks: tuple[NetworkColumn, ...]
+    rows: tuple[ServiceRow, ...]
+    ongoing: tuple[Event, ...]
+    recent: tuple[Revision, ...]
     controls: int
     hidden: int = 0
 
 
 def board_view(session: StoreSession, now: datetime) -> BoardView:
-    """The board."""
+    """Read the board as of `now`."""
     moment = to_ms(now)
-    since = to_ms(now - STRIP)
-    known = events.events(session, since, 10_000)
-    attendances = history.latest_presences(session)
-    places = network_columns([each for each in attendances if each.role != "control"], now)
-    lines = _lines(
+    since = to_ms(now - TIMELINE_PERIOD)
+    known = events.events(session, since, MAX_EVENTS_READ)
+    presences_now = history.latest_presences(session)
+    columns = network_columns([each for each in presences_now if each.role != "control"], now)
+    rows = _rows(
         board_services(events.status_counts(session, moment)),
-        places,
+        columns,
         known,
         history.presences_since(session, since),
         now,
     )
     return BoardView(
         now=now,
-        places=tuple(places),
-        lines=tuple(lines[:MAX_SERVICES]),
-        lasting=tuple(_lasting(known)),
-        news=tuple(events.news(session, NEWS_KINDS, to_ms(now - CHANGES), MAX_NEWS)),
-        controls=sum(1 for each in attendances if each.role == "control" and _present(each, now)),
-        hidden=max(0, len(lines) - MAX_SERVICES),
+        networks=tuple(columns),
+        rows=tuple(rows[:MAX_SERVICES]),
+        ongoing=tuple(_ongoing(known)),
+        recent=tuple(events.news(session, NEWS_KINDS, to_ms(now - RECENT_PERIOD), MAX_RECENT)),
+        controls=sum(1 for each in presences_now if each.role == "control" and _present(each, now)),
+        hidden=max(0, len(rows) - MAX_SERVICES),
     )
 
 
@@ -113,10 +125,10 @@ def _present(each: LatestPresence, now: datetime) -> bool:
     return each.present(to_ms(now))
 
 
-def network_columns(attendances: Iterable[LatestPresence], now: datetime) -> list[NetworkColumn]:
-    """The networks of these vantages, by country and number."""
+def network_columns(presences_now: Iterable[LatestPresence], now: datetime) -> list[NetworkColumn]:
+    """One column for each network of these vantages, ordered by country and AS number."""
     by_network: dict[Network, list[LatestPresence]] = defaultdict(list)
-    for each in attendances:
+    for each in presences_now:
         by_network[each.network].append(each)
     return [
         NetworkColumn(
@@ -131,66 +143,68 @@ def network_columns(attendances: Iterable[LatestPresence], now: datetime) -> lis
     ]
 
 
-def _lines(
+def _rows(
     found: list[ServiceInNetwork],
-    places: list[NetworkColumn],
+    columns: list[NetworkColumn],
     known: list[Event],
     presences: list[Presence],
     now: datetime,
 ) -> list[ServiceRow]:
-    here: dict[tuple[str, Network], list[Event]] = defaultdict(list)
+    events_there: dict[tuple[str, Network], list[Event]] = defaultdict(list)
     for event in known:
         if event.scope is Scope.NETWORK:
-            here[event.service, event.network].append(event)
+            events_there[event.service, event.network].append(event)
     runs: dict[Network, list[Presence]] = defaultdict(list)
     for presence in presences:
         runs[presence.network].append(presence)
-    squares: dict[str, dict[Network, BoardCell]] = defaultdict(dict)
-    for cell in found:
-        its = here[cell.service, cell.network]
-        squares[cell.service][cell.network] = board_cell(cell, its, runs[cell.network], now)
-    lines = [
+    cells: dict[str, dict[Network, BoardCell]] = defaultdict(dict)
+    for summary in found:
+        found_there = events_there[summary.service, summary.network]
+        cells[summary.service][summary.network] = board_cell(summary, found_there, runs[summary.network], now)
+    rows = [
         ServiceRow(
             service=service,
-            squares=tuple(row.get(place.network) for place in places),
-            worst=min((square.cell.status for square in row.values()), key=_WORST.index),
+            cells=tuple(row.get(column.network) for column in columns),
+            worst=min((cell.summary.status for cell in row.values()), key=_WORST.index),
         )
-        for service, row in squares.items()
+        for service, row in cells.items()
     ]
-    return sorted(lines, key=_rank)
+    return sorted(rows, key=_rank)
 
 
-def _rank(line: ServiceRow) -> tuple[int, bool, int, str, str]:
-    """The worst first, of equals those with a blocked target, then the most widespread, then by name."""
-    partial = any(square is not None and square.cell.partial for square in line.squares)
-    spread = sum(1 for square in line.squares if square is not None and square.cell.status is line.worst)
-    return (_WORST.index(line.worst), not partial, -spread, line.service.casefold(), line.service)
+def _rank(row: ServiceRow) -> tuple[int, bool, int, str, str]:
+    """Order: the worst status, then rows with a blocked target, then the number of networks, then the name."""
+    partial = any(cell is not None and cell.summary.partial for cell in row.cells)
+    spread = sum(1 for cell in row.cells if cell is not None and cell.summary.status is row.worst)
+    return (_WORST.index(row.worst), not partial, -spread, row.service.casefold(), row.service)
 
 
-def board_cell(cell: ServiceInNetwork, its: list[Event], runs: list[Presence], now: datetime) -> BoardCell:
-    """A cell with the event that lasts there, and its strip.
+def board_cell(summary: ServiceInNetwork, found: list[Event], runs: list[Presence], now: datetime) -> BoardCell:
+    """The cell of a service in a network, with its ongoing event and its timeline.
 
     Args:
-        cell: the present.
-        its: events of the service in the network.
+        summary: the present status.
+        found: events of the service in the network.
         runs: presences of the network's vantages.
-        now: the moment of looking.
+        now: the end of the timeline.
     """
-    lasting = next((event for event in its if event.lifted is None), None)
-    lifts = [event.lifted for event in its if event.lifted is not None]
-    if lasting is not None and cell.status is lasting.status:
-        since = lasting.onset
-    elif cell.status is Status.REACHABLE:
-        since = max([cell.since, *lifts])
+    ongoing = next((event for event in found if event.lifted is None), None)
+    lifts = [event.lifted for event in found if event.lifted is not None]
+    if ongoing is not None and summary.status is ongoing.status:
+        since = ongoing.onset
+    elif summary.status is Status.REACHABLE:
+        since = max([summary.since, *lifts])
     else:
-        since = cell.since
-    return BoardCell(cell=cell, since=since, event=lasting, strip=strip(its, runs, now - STRIP, now))
+        since = summary.since
+    return BoardCell(
+        summary=summary, since=since, event=ongoing, timeline=network_timeline(found, runs, now - TIMELINE_PERIOD, now)
+    )
 
 
-def _lasting(known: list[Event]) -> list[Event]:
-    """What lasts; where a country has an event, those of its networks are left to it."""
-    lasting = [event for event in known if event.lifted is None]
-    wide = {(event.service, event.network.country) for event in lasting if event.scope is Scope.COUNTRY}
+def _ongoing(known: list[Event]) -> list[Event]:
+    """The events that have not lifted, without those of networks whose country has an event of its own."""
+    ongoing = [event for event in known if event.lifted is None]
+    wide = {(event.service, event.network.country) for event in ongoing if event.scope is Scope.COUNTRY}
     return [
-        event for event in lasting if event.scope is Scope.COUNTRY or (event.service, event.network.country) not in wide
+        event for event in ongoing if event.scope is Scope.COUNTRY or (event.service, event.network.country) not in wide
     ]

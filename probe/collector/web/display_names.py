@@ -1,4 +1,4 @@
-"""Countries by their ISO 3166 codes, in English and as people call them."""
+"""English names of countries by ISO 3166 code, and titles of services from the shipped catalogue."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ _NAMES = {entry[:2]: entry[3:] for entry in " ".join(_TABLE.split()).split(", ")
 
 
 def country_name(code: str) -> str:
-    """What people call the country; the code itself where it is none we know."""
+    """The usual name of a country; the code itself where the table has none."""
     return _NAMES.get(code, code)
 
 
 @cache
-def services() -> Mapping[str, Service]:
-    """Name -> service. None at all where the catalogue is missing or broken: pages can do without."""
+def catalogue_services() -> Mapping[str, Service]:
+    """Name -> service, read once; empty where the catalogue is missing or broken, since pages work without it."""
     try:
         files = {str(path): path.read_bytes() for path in sorted((paths.shipped_folder() / "services").glob("*.toml"))}
         return {service.name: service for service in catalogue.load(files)}
@@ -63,7 +63,7 @@ def services() -> Mapping[str, Service]:
         return {}
 
 
-def called(name: str) -> str:
-    """`WeChat` for `wechat`; the name itself where the catalogue has none."""
-    service = services().get(name)
+def service_title(name: str) -> str:
+    """`WeChat` for `wechat`; the name itself where the catalogue has no such service."""
+    service = catalogue_services().get(name)
     return service.title if service else name

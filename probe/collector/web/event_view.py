@@ -1,4 +1,4 @@
-"""What an event's page shows: its revisions, its vantages and their evidence, gathered in one look at the database."""
+"""The data of an event's page: its revisions, its vantages and their evidence, read from the database."""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ _VERDICT = msgspec.json.Decoder(Verdict)
 
 
 class EventVantage(msgspec.Struct, frozen=True, kw_only=True):
-    """A vantage that saw it, under its public name. `until` is None while it has not been let through."""
+    """Interference with one target as one vantage saw it.
+
+    Attributes:
+        vantage: the vantage's public name.
+        until: when the target worked again; None while it does not.
+        evidence: digest of the first verdict; empty when none was sent.
+    """
 
     vantage: str
     asn: int
@@ -34,7 +40,7 @@ class EventVantage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SupportingVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """A verdict behind it, and who sent it. `digest` is the SHA-256 of its JSON."""
+    """A verdict on which the event rests, and the vantage that sent it. `digest` is the SHA-256 of its JSON."""
 
     vantage: str
     digest: str
@@ -42,32 +48,43 @@ class SupportingVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventView(msgspec.Struct, frozen=True, kw_only=True):
-    """An event and its grounds. `superseded`: the id it goes on under, or `-` when it was withdrawn."""
+    """An event and the reports it is made of.
+
+    Attributes:
+        superseded: the id under which the event continues, `-` when it was withdrawn, else empty.
+        revisions: every published revision, in order.
+    """
 
     event: Event
     superseded: str
     revisions: tuple[Revision, ...]
-    witnesses: tuple[EventVantage, ...]
-    proofs: tuple[SupportingVerdict, ...]
+    vantages: tuple[EventVantage, ...]
+    verdicts: tuple[SupportingVerdict, ...]
 
 
 def event_view(session: StoreSession, event_id: str, secret: bytes) -> EventView | None:
-    """The event of this id with its grounds; None when there is none."""
+    """Read an event with the reports it is made of; None when there is no event of this id.
+
+    Args:
+        session: of the database.
+        event_id: 16 hexadecimal digits.
+        secret: from which the public names of vantages are derived.
+    """
     found = events.event(session, event_id)
     if found is None:
         return None
-    witnesses = [_witness(each, secret) for each in _stretches(session, found.event)][:MAX_VANTAGES]
+    vantages = [_event_vantage(each, secret) for each in _spans(session, found.event)][:MAX_VANTAGES]
     return EventView(
         event=found.event,
         superseded=found.superseded,
         revisions=tuple(events.revisions_of(session, event_id)),
-        witnesses=tuple(witnesses),
-        proofs=tuple(_proofs(session, witnesses)),
+        vantages=tuple(vantages),
+        verdicts=tuple(_verdicts(session, vantages)),
     )
 
 
 def evidence(session: StoreSession, digest: str) -> bytes | None:
-    """The JSON of a verdict by its SHA-256 in hexadecimal."""
+    """The JSON of a verdict by its SHA-256 in hexadecimal; None when it is not stored or the digest is malformed."""
     try:
         body = batches.evidence(session, bytes.fromhex(digest))
     except ValueError:
@@ -75,8 +92,8 @@ def evidence(session: StoreSession, digest: str) -> bytes | None:
     return None if body is None else zlib.decompress(body)
 
 
-def _stretches(session: StoreSession, event: Event) -> list[InterferenceSpan]:
-    """What the event was made of."""
+def _spans(session: StoreSession, event: Event) -> list[InterferenceSpan]:
+    """The spans of interference within the event's scope and time."""
     spans = history.spans_of(session, event.service, event.network.country)
     return [
         each
@@ -87,7 +104,7 @@ def _stretches(session: StoreSession, event: Event) -> list[InterferenceSpan]:
     ]
 
 
-def _witness(each: InterferenceSpan, secret: bytes) -> EventVantage:
+def _event_vantage(each: InterferenceSpan, secret: bytes) -> EventVantage:
     return EventVantage(
         vantage=public_name(secret, each.agent, each.network),
         asn=each.network.asn,
@@ -101,18 +118,18 @@ def _witness(each: InterferenceSpan, secret: bytes) -> EventVantage:
     )
 
 
-def _proofs(session: StoreSession, witnesses: list[EventVantage]) -> list[SupportingVerdict]:
-    """The first verdicts that can be read, at most one of each vantage and target."""
+def _verdicts(session: StoreSession, vantages: list[EventVantage]) -> list[SupportingVerdict]:
+    """The first stored verdicts that decode, at most `MAX_VERDICTS`."""
     found: list[SupportingVerdict] = []
-    for witness in witnesses:
-        body = evidence(session, witness.evidence) if witness.evidence else None
+    for vantage in vantages:
+        body = evidence(session, vantage.evidence) if vantage.evidence else None
         if body is None:
             continue
         try:
             verdict = _VERDICT.decode(body)
         except msgspec.MsgspecError:
             continue
-        found.append(SupportingVerdict(vantage=witness.vantage, digest=witness.evidence, verdict=verdict))
+        found.append(SupportingVerdict(vantage=vantage.vantage, digest=vantage.evidence, verdict=verdict))
         if len(found) == MAX_VERDICTS:
             break
     return found

@@ -1,4 +1,4 @@
-"""The pages people read: rendered here, complete without any script."""
+"""HTML pages of the board and of an event. They are complete without scripts."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from probe.collector.state import STATE, Collector
 from probe.collector.store import from_ms
 from probe.collector.web import wording
 from probe.collector.web.board_view import BoardView, board_view
-from probe.collector.web.display_names import called, country_name
+from probe.collector.web.display_names import country_name, service_title
 from probe.collector.web.event_view import EventView, SupportingVerdict, event_view
-from probe.collector.web.timeline import TimelineStrip, lane
-from probe.collector.web.verdict_text import command_line, control_line, evidence_rows, location_line, plain
+from probe.collector.web.timeline import TimelineStrip, vantage_timeline
+from probe.collector.web.verdict_text import command_line, control_line, evidence_rows, location_line, printable
 from probe.fuse.revision import RevisionKind
 from probe.model.verdict import Cause, Status, VantageState
 
 STATIC = Path(__file__).parent / "static"
-FRESH = 1.0
-"""Real seconds for which one look at the database serves all who ask."""
-REFRESH = 30.0
-"""Seconds after which an open board looks again."""
+MAX_AGE_SECONDS = 1.0
+"""For how many real seconds one read of the database answers every request."""
+RELOAD_SECONDS = 30.0
+"""Seconds after which an open page reloads itself."""
 
 
 class BoardCache:
-    """The board, looked up once for all who ask in the same second."""
+    """The data of the board, read from the database at most once a second."""
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
         self._lock = asyncio.Lock()
-        self._at = -FRESH
+        self._at = -MAX_AGE_SECONDS
         self._view: BoardView | None = None
 
     async def view(self) -> BoardView:
-        """The board, a second old at most."""
+        """The board, at most `MAX_AGE_SECONDS` old."""
         collector = self._collector
         async with self._lock:
-            if self._view is None or collector.real.monotonic() - self._at >= FRESH:
+            if self._view is None or collector.real.monotonic() - self._at >= MAX_AGE_SECONDS:
                 now = collector.clock.now().replace(microsecond=0)
                 self._view = await collector.store.read(lambda session: board_view(session, now))
                 self._at = collector.real.monotonic()
@@ -56,84 +56,84 @@ TEMPLATES: web.AppKey[jinja2.Environment] = web.AppKey("templates", jinja2.Envir
 
 
 def templates() -> jinja2.Environment:
-    """The templates. Whatever is put in is escaped; a name that is missing is an error."""
-    made = jinja2.Environment(
+    """The template environment: values are escaped, an undefined name is an error."""
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("probe.collector.web"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(
+    environment.filters.update(
         iso=lambda value: value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         moment=wording.moment,
-        near=wording.short_moment,
+        short_moment=wording.short_moment,
         from_ms=from_ms,
-        word=lambda status: wording.STATUS[Status(status)][0],
+        status_word=lambda status: wording.STATUS[Status(status)][0],
         meaning=lambda status: wording.STATUS[Status(status)][1],
-        said=lambda cause: wording.CAUSE[Cause(cause)],
+        cause_text=lambda cause: wording.CAUSE[Cause(cause)],
         state=lambda state: wording.STATE[VantageState(state)],
         kind=lambda kind: wording.KIND[RevisionKind(kind)],
-        news=lambda revision: wording.news(revision.kind, revision.event),
+        headline=lambda revision: wording.headline(revision.kind, revision.event),
         network=wording.network_name,
-        place=wording.place,
+        location=wording.location,
         sentence=wording.sentence,
         confidence=wording.confidence,
-        abridged=wording.abridged,
+        shortened=wording.shortened,
         duration=wording.duration,
-        counted=wording.counted,
-        window=lambda when: wording.window(when.after, when.before),
-        lag=lambda lag: wording.lag(lag.least, lag.most),
-        called=called,
+        count_of=wording.count_of,
+        time_range=lambda when: wording.time_range(when.after, when.before),
+        lag_range=lambda lag: wording.lag_range(lag.least, lag.most),
+        service_title=service_title,
         country=country_name,
         service_path=service_path,
-        plain=plain,
+        printable=printable,
     )
-    return made
+    return environment
 
 
 async def get_board(request: web.Request) -> web.Response:
-    """`/`: services by network."""
+    """`/`: the board, services by network."""
     view = await request.app[BOARD].view()
     rate = request.app[STATE].clock.rate
-    return rendered(
+    return render(
         request,
         "board.html",
         view=view,
         now=view.now,
         headline=_headline(view),
-        present=sum(place.present for place in view.places),
+        present=sum(place.present for place in view.networks),
         legend=list(wording.STATUS),
         rule=wording.STATUS_RULE,
-        every=max(2.0, REFRESH / rate),
+        every=max(2.0, RELOAD_SECONDS / rate),
     )
 
 
 async def get_event(request: web.Request) -> web.Response:
-    """`/e/<id>`: an event and its grounds."""
+    """`/e/<id>`: an event with the reports it is made of."""
     collector = request.app[STATE]
     event_id = request.match_info["id"]
     view = await collector.store.read(lambda session: event_view(session, event_id, collector.secret))
     if view is None:
-        text = "The address may be mistyped: an event once published stays."
-        return rendered(request, "error.html", status=404, title="There is no such event", text=text)
+        text = "Check the address: events stay once they are published."
+        return render(request, "error.html", status=404, title="There is no such event", text=text)
     now = collector.clock.now().replace(microsecond=0)
-    return rendered(request, "event.html", view=view, now=now, proofs=_proofs(view), lanes=_lanes(view, now))
+    return render(request, "event.html", view=view, now=now, verdicts=_verdicts(view), lanes=_lanes(view, now))
 
 
 def service_path(name: str) -> str:
-    """The page of a service, whatever characters its name has."""
+    """The path of a service's page, whatever characters its name has."""
     return "/s/" + quote(name, safe="")
 
 
-def lost(request: web.Request, status: int) -> web.Response:
-    """A page in place of one that is not there."""
-    title = "There is nothing here" if status == 404 else "That did not work"
-    return rendered(request, "error.html", status=status, title=title, text="The board is where everything begins.")
+def error_page(request: web.Request, status: int) -> web.Response:
+    """An error as a page."""
+    title = "There is nothing here" if status == 404 else "The request failed"
+    return render(request, "error.html", status=status, title=title, text="The board links to every page.")
 
 
-def rendered(request: web.Request, name: str, status: int = 200, **values: Any) -> web.Response:
-    """A template, filled in."""
+def render(request: web.Request, name: str, status: int = 200, **values: Any) -> web.Response:
+    """A response with the template of this name, compressed and not cached by browsers."""
     text = request.app[TEMPLATES].get_template(name).render({"now": _epoch(), **values})
     answer = web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
     answer.headers["Cache-Control"] = "no-cache"
@@ -146,45 +146,45 @@ def _epoch() -> datetime:
 
 
 def _headline(view: BoardView) -> str:
-    """The answer in one line: what is interfered with, and how widely."""
-    services = sorted({event.service for event in view.lasting}, key=str.casefold)
-    networks = {event.network for event in view.lasting}
+    """The state of the board in one sentence: what is interfered with, and in how many networks."""
+    services = sorted({event.service for event in view.ongoing}, key=str.casefold)
+    networks = {event.network for event in view.ongoing}
     if len(services) == 1:
-        name = wording.abridged(called(services[0]))
-        said = wording.STATUS[view.lasting[0].status][0].lower()
-        measured = [line for line in view.lines if line.service == services[0]]
-        squares = [square for line in measured for square in line.squares if square is not None]
-        hit = [square.cell.partial for square in squares if square.event is not None]
+        name = wording.shortened(service_title(services[0]))
+        said = wording.STATUS[view.ongoing[0].status][0].lower()
+        measured = [line for line in view.rows if line.service == services[0]]
+        cells = [cell for line in measured for cell in line.cells if cell is not None]
+        hit = [cell.summary.partial for cell in cells if cell.event is not None]
         whole, partial = hit.count(False), hit.count(True)
         where = f"on {whole}" if whole else f"in part on {partial}"
         more = f", in part on {partial} more" if whole and partial else ""
-        return f"{name} is {said} {where} of {wording.counted(len(squares), 'measured network')}{more}."
-    where = wording.counted(len(networks), "network")
-    return f"{wording.counted(len(services), 'service')} blocked or throttled on {where}."
+        return f"{name} is {said} {where} of {wording.count_of(len(cells), 'measured network')}{more}."
+    where = wording.count_of(len(networks), "network")
+    return f"{wording.count_of(len(services), 'service')} blocked or throttled on {where}."
 
 
 def _lanes(view: EventView, now: datetime) -> list[TimelineStrip]:
-    """Draw when each vantage saw the event, all on one scale with a small margin on both sides."""
-    ends = [each.until or now for each in view.witnesses]
-    since = min((each.since for each in view.witnesses), default=now)
+    """Draw when each vantage saw the event, on one scale with a small margin on both sides."""
+    ends = [each.until or now for each in view.vantages]
+    since = min((each.since for each in view.vantages), default=now)
     room = max(timedelta(minutes=1), (max(ends, default=now) - since) / 20)
     scale = (since - room, max(ends, default=now) + room)
-    return [lane(each.status, (each.since, each.until or scale[1]), *scale) for each in view.witnesses]
+    return [vantage_timeline(each.status, (each.since, each.until or scale[1]), *scale) for each in view.vantages]
 
 
-def _proofs(view: EventView) -> list[dict[str, Any]]:
-    return [_proof(proof) for proof in view.proofs]
+def _verdicts(view: EventView) -> list[dict[str, Any]]:
+    return [_shown(item) for item in view.verdicts]
 
 
-def _proof(proof: SupportingVerdict) -> dict[str, Any]:
-    """A verdict as the page shows it; the JSON in ASCII, so that no character of a stranger's page rearranges ours."""
-    raw = json.dumps(msgspec.to_builtins(proof.verdict), indent=1, ensure_ascii=True)
+def _shown(item: SupportingVerdict) -> dict[str, Any]:
+    """A verdict as the page shows it. Its JSON is in ASCII: marks that reverse the writing would rearrange the page."""
+    raw = json.dumps(msgspec.to_builtins(item.verdict), indent=1, ensure_ascii=True)
     return {
-        "vantage": proof.vantage,
-        "digest": proof.digest,
-        "verdict": proof.verdict,
-        "steps": evidence_rows(proof.verdict),
-        "control": f"{control_line(proof.verdict)} {location_line(proof.verdict)}".strip(),
-        "command": command_line(plain(proof.verdict.target, 2048)),
+        "vantage": item.vantage,
+        "digest": item.digest,
+        "verdict": item.verdict,
+        "steps": evidence_rows(item.verdict),
+        "control": f"{control_line(item.verdict)} {location_line(item.verdict)}".strip(),
+        "command": command_line(printable(item.verdict.target, 2048)),
         "raw": raw,
     }

@@ -1,7 +1,7 @@
-"""What a register said of a service, and what was seen of it on each network: listed beside observed. Pure.
+"""When a register listed a service beside when each network blocked it, and the lag between the two. Pure.
 
-A register is read in snapshots, so that an entry is dated by two of them: it came after the one and not after the
-other. Where the register itself says when it entered a decision, that moment is taken.
+A register is read in snapshots, so a change is dated by two of them: it happened after the one and not after the other.
+Where the register says when it entered a decision, that time is used.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from probe.model.event import Event, Network
 
 
 class TimeBounds(msgspec.Struct, frozen=True, kw_only=True):
-    """A moment that lies after the one and not after the other; equal where it is known.
+    """Bounds of a moment: later than `after` and not later than `before`; equal where the moment is known.
 
     Attributes:
-        after: None where nothing older is known.
+        after: None where no earlier snapshot is known.
     """
 
     after: datetime | None
@@ -28,12 +28,12 @@ class TimeBounds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RegisterListing(msgspec.Struct, frozen=True, kw_only=True):
-    """A service on a country's register: from when its first name or address was listed until its last one was not.
+    """A service's time on a country's register: from its first listed name or address to its last delisted one.
 
     Attributes:
         delisted: None while any is listed.
-        entries: how many names and addresses; they themselves are not shown.
-        decisions: `4-Restricting`, ..: on what ground.
+        entries: how many names and addresses; they themselves are not published.
+        decisions: numbers of the decisions, as `4-Restricting`.
     """
 
     country: str
@@ -44,11 +44,11 @@ class RegisterListing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lag(msgspec.Struct, frozen=True, kw_only=True):
-    """How long after the register a network acted, in seconds; below zero it was first.
+    """Seconds from a change of the register to a network's reaction; negative when the network acted first.
 
     Attributes:
-        least: counted from the last moment at which the entry can have changed; `most` from the first, None where that
-            is not known.
+        least: counted from the last moment at which the register can have changed.
+        most: counted from the first such moment; None where that is not known.
     """
 
     least: float
@@ -56,14 +56,14 @@ class Lag(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ObservedNetwork(msgspec.Struct, frozen=True, kw_only=True):
-    """A network beside a listing, or beside none.
+    """What was observed in a network during a listing, or without one.
 
     Attributes:
-        since: when the service was first looked at there.
-        blocked: onset of the first event; None where none was seen.
-        found: whether it was so when the looking began: its true onset is not known.
-        unblocked: when the last event lifted; None while one lasts, or where there was none.
-        events: their ids, the first one first.
+        since: when the service was first measured there.
+        blocked: onset of the first event; None where there was none.
+        found: whether the service was already blocked when measuring began, so that its true onset is not known.
+        unblocked: when the last event lifted; None while one is ongoing, or where there was none.
+        events: their ids, in order of time.
     """
 
     network: Network
@@ -77,22 +77,22 @@ class ObservedNetwork(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListingComparison(msgspec.Struct, frozen=True, kw_only=True):
-    """A listing and the networks of its country; no listing: what was seen while none was in force."""
+    """A listing and the networks of its country. Without a listing: the events during which none was in force."""
 
     listing: RegisterListing | None
     networks: tuple[ObservedNetwork, ...]
 
 
-def listings(country: str, changes: Iterable[RegisterChange]) -> tuple[RegisterListing, ...]:
-    """A service's listings in one country, in order of time."""
+def register_listings(country: str, changes: Iterable[RegisterChange]) -> tuple[RegisterListing, ...]:
+    """The times that a service was on one country's register, in order."""
     by_subject: dict[str, list[tuple[ChangeKind, TimeBounds]]] = defaultdict(list)
     decisions: dict[str, set[str]] = defaultdict(set)
     for change in changes:
-        when = dated(change)
+        when = time_bounds(change)
         if when is not None and change.kind in (ChangeKind.LISTED, ChangeKind.DELISTED):
             by_subject[change.subject].append((change.kind, when))
             decisions[change.subject].add(change.decision.number)
-    parts = [(subject, *part) for subject, found in by_subject.items() for part in _stretches(found)]
+    parts = [(subject, *part) for subject, found in by_subject.items() for part in _periods(found)]
     parts.sort(key=lambda part: (part[1].before, part[0]))
     runs: list[list[tuple[str, TimeBounds, TimeBounds | None]]] = []
     for part in parts:
@@ -103,11 +103,11 @@ def listings(country: str, changes: Iterable[RegisterChange]) -> tuple[RegisterL
     return tuple(_listing(country, run, decisions) for run in runs)
 
 
-def dated(change: RegisterChange) -> TimeBounds | None:
+def time_bounds(change: RegisterChange) -> TimeBounds | None:
     """Bounds of the moment of a change; None where the source gives none.
 
-    A listing is no older than its decision. The register's own time of entry is the decision's and not the entry's, so
-    that it dates a listing only where it lies between the two snapshots.
+    A listing is not older than its decision. The register's time of entry belongs to the decision, not to the entry, so
+    it dates a listing only where it lies between the two snapshots.
     """
     included, after, before = change.included, change.after, change.before
     if change.kind is ChangeKind.LISTED and included is not None and _within(included, after, before):
@@ -119,36 +119,38 @@ def dated(change: RegisterChange) -> TimeBounds | None:
     return TimeBounds(after=after, before=before)
 
 
-def beside(
-    found: Sequence[RegisterListing], events: Iterable[Event], looked: Mapping[Network, datetime]
+def compare(
+    found: Sequence[RegisterListing], events: Iterable[Event], measured_since: Mapping[Network, datetime]
 ) -> tuple[ListingComparison, ...]:
-    """The networks beside each listing; last, where there is any, what no listing goes with.
+    """Each listing with the networks of its country; last, where there are any, the events that belong to no listing.
 
-    An event goes with a listing when it lasted at any time in which the listing was or may have been in force.
+    An event belongs to a listing when it was ongoing at any time at which the listing was or may have been in force.
 
     Args:
-        found: listings of a service, of any countries.
+        found: listings of a service, in any countries.
         events: of the service, of networks.
-        looked: network -> when the service was first looked at there.
+        measured_since: network -> when the service was first measured there.
     """
     left = {network: list(events_of) for network, events_of in _by_network(events).items()}
     rows: list[ListingComparison] = []
     for listing in found:
         networks = []
-        for network, since in sorted(looked.items()):
+        for network, since in sorted(measured_since.items()):
             if network.country == listing.country:
-                own = [event for event in left.get(network, ()) if _goes_with(event, listing)]
+                own = [event for event in left.get(network, ()) if _belongs_to(event, listing)]
                 left[network] = [event for event in left.get(network, ()) if event not in own]
                 networks.append(_observed(network, since, own, listing))
         rows.append(ListingComparison(listing=listing, networks=tuple(networks)))
     others = tuple(
-        _observed(network, looked.get(network, own[0].onset), own, None) for network, own in sorted(left.items()) if own
+        _observed(network, measured_since.get(network, own[0].onset), own, None)
+        for network, own in sorted(left.items())
+        if own
     )
     return (*rows, ListingComparison(listing=None, networks=others)) if others else tuple(rows)
 
 
-def lag(moment: datetime, when: TimeBounds) -> Lag:
-    """How long after a moment that is not quite known another one came."""
+def response_lag(moment: datetime, when: TimeBounds) -> Lag:
+    """The time from a moment known by its bounds to a known one."""
     most = None if when.after is None else (moment - when.after).total_seconds()
     return Lag(least=(moment - when.before).total_seconds(), most=most)
 
@@ -158,29 +160,29 @@ def _within(moment: datetime, after: datetime | None, before: datetime | None) -
 
 
 def _day(text: str) -> datetime | None:
-    """A decision's day. Its zone is not told: taken as UTC, which is hours off where days are what is known."""
+    """The day of a decision, in UTC: the source gives no zone, and some hours matter little for a day."""
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         return None
 
 
-def _stretches(found: list[tuple[ChangeKind, TimeBounds]]) -> list[tuple[TimeBounds, TimeBounds | None]]:
-    """From when to when one name or address was listed."""
-    stretches: list[tuple[TimeBounds, TimeBounds | None]] = []
+def _periods(found: list[tuple[ChangeKind, TimeBounds]]) -> list[tuple[TimeBounds, TimeBounds | None]]:
+    """The periods in which one name or address was listed."""
+    periods: list[tuple[TimeBounds, TimeBounds | None]] = []
     for kind, when in _tightened(found):
-        lasts = bool(stretches) and stretches[-1][1] is None
-        if kind is ChangeKind.LISTED and not lasts:
-            stretches.append((when, None))
-        elif kind is ChangeKind.DELISTED and lasts:
-            stretches[-1] = (stretches[-1][0], when)
-        elif kind is ChangeKind.DELISTED and not stretches:  # it was listed before the first snapshot we were given
-            stretches.append((TimeBounds(after=None, before=when.after or when.before), when))
-    return stretches
+        listed = bool(periods) and periods[-1][1] is None
+        if kind is ChangeKind.LISTED and not listed:
+            periods.append((when, None))
+        elif kind is ChangeKind.DELISTED and listed:
+            periods[-1] = (periods[-1][0], when)
+        elif kind is ChangeKind.DELISTED and not periods:  # listed before the first known snapshot
+            periods.append((TimeBounds(after=None, before=when.after or when.before), when))
+    return periods
 
 
 def _tightened(found: list[tuple[ChangeKind, TimeBounds]]) -> list[tuple[ChangeKind, TimeBounds]]:
-    """In order of time; where two pairs of snapshots show one change, it lies where both say."""
+    """The changes in order of time. One that two pairs of snapshots show lies within the bounds of both."""
     kept: list[tuple[ChangeKind, TimeBounds]] = []
     for kind, when in sorted(found, key=lambda item: (item[1].before, item[1].after or item[1].before)):
         if kept and kept[-1][0] is kind and (when.after is None or when.after < kept[-1][1].before):
@@ -193,7 +195,7 @@ def _tightened(found: list[tuple[ChangeKind, TimeBounds]]) -> list[tuple[ChangeK
 
 
 def _touches(run: list[tuple[str, TimeBounds, TimeBounds | None]], start: TimeBounds) -> bool:
-    """Whether an entry was listed before the last one of a run was certainly gone."""
+    """Whether an entry was listed before the last one of a run was certainly delisted."""
     stops = [stop for _, _, stop in run]
     if any(stop is None for stop in stops):
         return True
@@ -232,7 +234,7 @@ def _by_network(events: Iterable[Event]) -> dict[Network, list[Event]]:
     return found
 
 
-def _goes_with(event: Event, listing: RegisterListing) -> bool:
+def _belongs_to(event: Event, listing: RegisterListing) -> bool:
     start = listing.listed.after or listing.listed.before
     if event.lifted is not None and event.lifted < start:
         return False
@@ -255,7 +257,7 @@ def _observed(
         blocked=blocked,
         found=found,
         unblocked=unblocked,
-        block_lag=lag(blocked, listing.listed) if listing is not None and not found else None,
-        unblock_lag=lag(unblocked, delisted) if unblocked is not None and delisted is not None else None,
+        block_lag=response_lag(blocked, listing.listed) if listing is not None and not found else None,
+        unblock_lag=response_lag(unblocked, delisted) if unblocked is not None and delisted is not None else None,
         events=tuple(event.id for event in events),
     )

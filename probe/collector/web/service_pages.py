@@ -1,4 +1,4 @@
-"""`/s/<service>`: a service over all networks and times; the same as data with `.json` and `.csv`."""
+"""`/s/<service>`: a service over all networks and times, as a page, as JSON and as CSV."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from aiohttp import web
 
 from probe.collector.state import STATE, Collector
 from probe.collector.web import wording
-from probe.collector.web.display_names import called, country_name, services
-from probe.collector.web.pages import FRESH, REFRESH, rendered
+from probe.collector.web.display_names import catalogue_services, country_name, service_title
+from probe.collector.web.pages import MAX_AGE_SECONDS, RELOAD_SECONDS, render
 from probe.collector.web.register_timeline import Lag, ObservedNetwork, TimeBounds
 from probe.collector.web.responses import ApiError, csv_response, json_response
 from probe.collector.web.service_view import CountryView, ServiceView, service_view
 from probe.model.verdict import Status
 
 """What makes an event; the same for the board and these pages."""
-REMEMBERED = 64
+MAX_CACHED_VIEWS = 64
+"""Services whose data are held in memory; the least recently read are dropped."""
 MAX_EVENTS_SHOWN = 50
-"""Events on the page; the rest is in the data."""
+"""Events on the page; the JSON has all."""
 COLUMNS = (
     *("service", "country", "asn", "listed_after", "listed_before", "decisions"),
     *("first_blocked", "found_blocked", "block_lag_least_s", "block_lag_most_s"),
@@ -32,26 +33,26 @@ COLUMNS = (
 
 
 class ServiceViewCache:
-    """Pages of services, each looked up once for all who ask in the same second."""
+    """The data of service pages, each read from the database at most once a second."""
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
         self._lock = asyncio.Lock()
-        self._kept: OrderedDict[str, tuple[float, ServiceView]] = OrderedDict()
+        self._views: OrderedDict[str, tuple[float, ServiceView]] = OrderedDict()
 
     async def view(self, service: str) -> ServiceView | None:
-        """A service as it is, a second old at most; None when nobody ever named it."""
+        """A service, at most `MAX_AGE_SECONDS` old; None when no vantage and no register has named it."""
         collector = self._collector
         async with self._lock:
-            at, view = self._kept.get(service, (0.0, None))
-            if view is None or collector.real.monotonic() - at >= FRESH:
+            at, view = self._views.get(service, (0.0, None))
+            if view is None or collector.real.monotonic() - at >= MAX_AGE_SECONDS:
                 now = collector.clock.now().replace(microsecond=0)
                 view = await collector.store.read(lambda session: service_view(session, service, now))
                 if view is not None:
-                    self._kept[service] = (collector.real.monotonic(), view)
-                    self._kept.move_to_end(service)
-                    if len(self._kept) > REMEMBERED:
-                        self._kept.popitem(last=False)
+                    self._views[service] = (collector.real.monotonic(), view)
+                    self._views.move_to_end(service)
+                    if len(self._views) > MAX_CACHED_VIEWS:
+                        self._views.popitem(last=False)
             return view
 
 
@@ -59,60 +60,60 @@ SERVICE_VIEWS: web.AppKey[ServiceViewCache] = web.AppKey("shelf", ServiceViewCac
 
 
 async def get_service(request: web.Request) -> web.StreamResponse:
-    """`/s/<service>`, `/s/<service>.json`, `/s/<service>.csv`. A service whose own name ends like that comes first."""
-    shelf, name = request.app[SERVICE_VIEWS], request.match_info["service"]
-    view = await shelf.view(name)
+    """`/s/<service>`, also with `.json` and `.csv`. A service whose own name ends like that has precedence."""
+    views, name = request.app[SERVICE_VIEWS], request.match_info["service"]
+    view = await views.view(name)
     stem, dot, suffix = name.rpartition(".")
     if view is None and dot and suffix in ("json", "csv"):
-        view = await shelf.view(stem)
+        view = await views.view(stem)
         if view is None:
             raise ApiError(404, "not_found", "there is no such service")
         return _csv(view) if suffix == "csv" else json_response(_record(view))
     if view is None:
-        text = "Nobody here has looked at it under this name, and no register that was given named it."
-        return rendered(request, "error.html", status=404, title="There is no such service", text=text)
-    return rendered(
+        text = "No vantage measures a service of this name, and no register known here lists it."
+        return render(request, "error.html", status=404, title="There is no such service", text=text)
+    return render(
         request,
         "service.html",
         view=view,
         now=view.now,
-        title=called(view.service),
-        about=services().get(view.service),
+        title=service_title(view.service),
+        about=catalogue_services().get(view.service),
         sentences=[sentence(view, country) for country in view.countries],
         tone=_tone(view),
-        attested=wording.attested(event for country in view.countries for event in country.lasting()),
+        attested=wording.confidence_summary(event for country in view.countries for event in country.ongoing()),
         shown=view.events[:MAX_EVENTS_SHOWN],
         rule=wording.STATUS_RULE,
         ticks=_ticks(view),
-        every=max(2.0, REFRESH / request.app[STATE].clock.rate),
+        every=max(2.0, RELOAD_SECONDS / request.app[STATE].clock.rate),
     )
 
 
 def sentence(view: ServiceView, country: CountryView) -> str:
-    """The answer for one country."""
+    """The state of the service in one country, as a sentence."""
     where = f" in {country_name(country.code)}" if country.code else ""
-    statuses = [each.square.cell.status for each in country.standings]
+    statuses = [each.cell.summary.status for each in country.networks]
     present = [status for status in statuses if status is not Status.UNKNOWN]
-    name = wording.abridged(called(view.service)) + where
-    partial = [each.square.event for each in country.standings if each.square.event and each.square.cell.partial]
-    whole = [event for event in country.lasting() if event not in partial]
-    said = wording.standing(name, whole, present, len(statuses), partial)
+    name = wording.shortened(service_title(view.service)) + where
+    partial = [each.cell.event for each in country.networks if each.cell.event and each.cell.summary.partial]
+    whole = [event for event in country.ongoing() if event not in partial]
+    said = wording.country_summary(name, whole, present, len(statuses), partial)
     if country.listed is not None and not statuses:
-        return f"{name}: on the register; nobody here looks at it."
+        return f"{name}: on the register; no vantage measures it."
     return said
 
 
 def _tone(view: ServiceView) -> Status:
-    """The colour of the answer: what lasts, else what the present says."""
-    lasting = [event.status for country in view.countries for event in country.lasting()]
-    if lasting:
-        return Status.BLOCKED if Status.BLOCKED in lasting else Status.THROTTLED
-    present = {each.square.cell.status for country in view.countries for each in country.standings} - {Status.UNKNOWN}
+    """The colour of the page's answer: of the ongoing events, else of the present statuses."""
+    ongoing = [event.status for country in view.countries for event in country.ongoing()]
+    if ongoing:
+        return Status.BLOCKED if Status.BLOCKED in ongoing else Status.THROTTLED
+    present = {each.cell.summary.status for country in view.countries for each in country.networks} - {Status.UNKNOWN}
     return Status.REACHABLE if present == {Status.REACHABLE} else Status.UNKNOWN
 
 
 def _ticks(view: ServiceView) -> list[datetime]:
-    """Moments under the timeline: its ends and its middle."""
+    """The times written under the timeline: its ends and its middle."""
     return [view.since, view.since + (view.now - view.since) / 2, view.now]
 
 
@@ -120,7 +121,7 @@ def _record(view: ServiceView) -> dict[str, Any]:
     return {
         "time": view.now,
         "service": view.service,
-        "title": called(view.service),
+        "title": service_title(view.service),
         "rule": wording.STATUS_RULE,
         "countries": [
             {"country": country.code, "sentence": sentence(view, country), "listed": country.listed}
@@ -128,25 +129,25 @@ def _record(view: ServiceView) -> dict[str, Any]:
         ],
         "networks": [
             {
-                "network": each.place.network,
-                "status": each.square.cell.status,
-                "since": each.square.since,
-                "causes": each.square.cell.causes,
-                "targets": each.square.cell.targets,
-                "measured": each.square.cell.measured,
-                "vantages": each.place.present,
-                "seen": each.place.seen,
-                "measured_since": each.since,
-                "together": each.square.cell.status,
-                "interfered": each.square.cell.interfered,
-                "parts": each.square.cell.parts,
-                "event": each.square.event.id if each.square.event else None,
-                "confidence": each.square.event.confidence if each.square.event else None,
+                "network": each.column.network,
+                "status": each.cell.summary.status,
+                "since": each.cell.since,
+                "causes": each.cell.summary.causes,
+                "targets": each.cell.summary.targets,
+                "measured": each.cell.summary.measured,
+                "vantages": each.column.present,
+                "seen": each.column.seen,
+                "measured_since": each.measured_since,
+                "together": each.cell.summary.status,
+                "interfered": each.cell.summary.interfered,
+                "parts": each.cell.summary.parts,
+                "event": each.cell.event.id if each.cell.event else None,
+                "confidence": each.cell.event.confidence if each.cell.event else None,
             }
             for country in view.countries
-            for each in country.standings
+            for each in country.networks
         ],
-        "listed_beside_observed": view.beside,
+        "listed_beside_observed": view.comparisons,
         "events": view.events,
     }
 
@@ -157,10 +158,10 @@ def _csv(view: ServiceView) -> web.Response:
 
 def _rows(view: ServiceView) -> Iterator[list[str | int]]:
     """One row for each network beside each listing; lags are whole seconds, negative when the network acted first."""
-    for found in view.beside:
+    for found in view.comparisons:
         listing = found.listing
-        listed = _window(listing.listed) if listing else ["", ""]
-        delisted = _window(listing.delisted) if listing and listing.delisted else ["", ""]
+        listed = _bounds(listing.listed) if listing else ["", ""]
+        delisted = _bounds(listing.delisted) if listing and listing.delisted else ["", ""]
         decisions = " ".join(listing.decisions) if listing else ""
         networks: tuple[ObservedNetwork | None, ...] = found.networks or (None,)
         for seen in networks:
@@ -171,7 +172,7 @@ def _rows(view: ServiceView) -> Iterator[list[str | int]]:
             yield [view.service, *place, *listed, decisions, *blocked, *delisted, *unblocked, *rest]
 
 
-def _window(when: TimeBounds) -> list[str]:
+def _bounds(when: TimeBounds) -> list[str]:
     return [_iso(when.after), _iso(when.before)]
 
 

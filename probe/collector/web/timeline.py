@@ -1,4 +1,4 @@
-"""The last weeks of a service in a network as a strip: interfered with, let through, or nobody looked. Pure."""
+"""Timelines as bars on a horizontal strip: interference, reachability, register listings. Pure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from probe.model.event import Event, Presence
 from probe.model.verdict import Status
 
 WIDTH = 1000
-"""Units of the strip's own coordinates."""
+"""Width of a strip in its own coordinates."""
+MIN_BAR_WIDTH = 6
+"""The shortest block is still visible."""
 
 
 class TimelineBar(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch of the strip, in its own coordinates.
+    """A bar on a strip, in the strip's own coordinates.
 
-    `kind` is `reachable`, `blocked`, `throttled`, or of a register `listed` and `maybe` (listed or not: between two
-    snapshots).
+    Attributes:
+        kind: `reachable`, `blocked`, `throttled`; on a register's strip `listed`, or `maybe` for the time between two
+            snapshots of which only one has the entry.
     """
 
     kind: str
@@ -29,52 +32,56 @@ class TimelineBar(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimelineStrip(msgspec.Struct, frozen=True, kw_only=True):
-    """The bars, drawn one over the other on a hatched ground, and the same in words."""
+    """Bars, drawn one over the other on a hatched ground that stands for no data; and the same as text."""
 
     bars: tuple[TimelineBar, ...]
-    words: str
+    description: str
 
 
-def strip(events: Iterable[Event], presences: Iterable[Presence], since: datetime, until: datetime) -> TimelineStrip:
-    """The strip from one moment to another.
+def network_timeline(
+    events: Iterable[Event], presences: Iterable[Presence], since: datetime, until: datetime
+) -> TimelineStrip:
+    """Draw when a service was reachable and when it was interfered with in a network.
 
     Args:
         events: of the service in the network.
-        presences: of the network's vantages.
-        since: where it begins.
-        until: where it ends.
+        presences: of the network's vantages; between them there is no data.
+        since: the beginning of the strip.
+        until: the end of the strip.
     """
-    patience = [(run.start, run.stop + MISSED_INTERVALS * timedelta(seconds=run.interval)) for run in presences]
-    seen = _merged(patience, since, until)
+    heard = [(run.start, run.stop + MISSED_INTERVALS * timedelta(seconds=run.interval)) for run in presences]
+    seen = _merged(heard, since, until)
     parts: dict[str, list[tuple[datetime, datetime]]] = {"reachable": seen}
     for kind in (Status.THROTTLED, Status.BLOCKED):
         lasting = [(event.onset, event.lifted or until) for event in events if event.status is kind]
         parts[kind.value] = _merged(lasting, since, until)
-    return TimelineStrip(bars=tuple(_bars(parts, since, until)), words=_words(parts, until - since))
+    return TimelineStrip(bars=tuple(_bars(parts, since, until)), description=_words(parts, until - since))
 
 
-def lane(status: Status, part: tuple[datetime, datetime], since: datetime, until: datetime) -> TimelineStrip:
-    """One vantage's part of an event, on the event's own scale."""
+def vantage_timeline(
+    status: Status, part: tuple[datetime, datetime], since: datetime, until: datetime
+) -> TimelineStrip:
+    """Draw the part of an event that one vantage saw, on the event's own scale."""
     found = {status.value: _merged([part], since, until)}
     words = f"{status.value} from {moment(part[0])} to {moment(part[1])}"
-    return TimelineStrip(bars=tuple(_bars(found, since, until)), words=words)
+    return TimelineStrip(bars=tuple(_bars(found, since, until)), description=words)
 
 
-Stretches = list[tuple[datetime, datetime]]
+Periods = list[tuple[datetime, datetime]]
 
 
-def listing_timeline(listed: Stretches, maybe: Stretches, since: datetime, until: datetime) -> TimelineStrip:
+def listing_timeline(listed: Periods, maybe: Periods, since: datetime, until: datetime) -> TimelineStrip:
     """Draw when a service was on a register, and when it may have been."""
     parts = {"maybe": _merged(maybe, since, until), "listed": _merged(listed, since, until)}
     said = [f"listed from {moment(start)} to {moment(stop)}" for start, stop in parts["listed"]]
     said += [f"perhaps listed between {moment(start)} and {moment(stop)}" for start, stop in parts["maybe"]]
-    return TimelineStrip(bars=tuple(_bars(parts, since, until)), words="; ".join(said) or "not listed")
+    return TimelineStrip(bars=tuple(_bars(parts, since, until)), description="; ".join(said) or "not listed")
 
 
 def _bars(parts: dict[str, list[tuple[datetime, datetime]]], since: datetime, until: datetime) -> list[TimelineBar]:
     whole = until - since
     return [
-        TimelineBar(kind=kind, x=_scaled(start - since, whole), width=max(6, _scaled(stop - start, whole)))
+        TimelineBar(kind=kind, x=_scaled(start - since, whole), width=max(MIN_BAR_WIDTH, _scaled(stop - start, whole)))
         for kind, found in parts.items()
         for start, stop in found
     ]
@@ -83,7 +90,7 @@ def _bars(parts: dict[str, list[tuple[datetime, datetime]]], since: datetime, un
 def _merged(
     parts: Iterable[tuple[datetime, datetime]], since: datetime, until: datetime
 ) -> list[tuple[datetime, datetime]]:
-    """The parts cut to the strip, those that touch made one."""
+    """The periods cut to the strip; those that touch are joined."""
     found: list[tuple[datetime, datetime]] = []
     for start, stop in sorted((max(start, since), min(stop, until)) for start, stop in parts):
         if stop <= start:

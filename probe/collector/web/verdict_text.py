@@ -1,4 +1,4 @@
-"""The evidence of a verdict for people: step by step, what was seen here beside what the control saw. Pure."""
+"""The evidence of a verdict as text: for each step what the vantage saw and what the control saw. Pure."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from probe.model.resolver import Trust
 from probe.model.verdict import ControlFacts, ControlPage, Verdict
 
 MAX_STEPS = 60
-"""Steps shown; the raw JSON has them all."""
+"""Steps on the page; the raw JSON has all."""
 
 FAILURE = {
-    Failure.TIMEOUT: "silence until the time was up",
+    Failure.TIMEOUT: "no answer until the time-out",
     Failure.RESET: "the connection was reset",
     Failure.EOF: "the connection was closed",
-    Failure.UNREACHABLE: "the path says: unreachable",
-    Failure.NO_ROUTE: "this host has no way there",
+    Failure.UNREACHABLE: "a router reported the address as unreachable (ICMP)",
+    Failure.NO_ROUTE: "this host has no route to the address",
     Failure.NXDOMAIN: "the name does not exist",
     Failure.NODATA: "the name has no such address",
-    Failure.SERVFAIL: "the resolver says it failed",
+    Failure.SERVFAIL: "the resolver reported a failure (SERVFAIL)",
     Failure.REFUSED: "the resolver refuses to answer",
     Failure.ALERT: "ended by a TLS alert",
     Failure.CERTIFICATE: "the certificate does not verify",
-    Failure.GARBAGE: "an answer that is none",
-    Failure.TOO_MUCH: "more than our bound",
-    Failure.LOCAL: "this host did not let us",
+    Failure.GARBAGE: "a malformed answer",
+    Failure.TOO_MUCH: "an answer over the size limit",
+    Failure.LOCAL: "an error of this host",
     Failure.BUG: "a fault of this program",
 }
 RESOLVER = {
@@ -52,22 +52,23 @@ RESOLVER = {
 PURPOSE = {
     Purpose.NEUTRAL: "under a random name",
     Purpose.ALLOWED: "under a name that is let through",
-    Purpose.PEEK: "to see whose certificate it is",
+    Purpose.PEEK: "to read the certificate",
     Purpose.GHOST: "a name that exists nowhere",
     Purpose.OTHER: "another name that exists",
-    Purpose.RELAY: "where nothing listens",
+    Purpose.RELAY: "an address where nothing listens",
 }
 SAID = {TracePayload.HELLO: "hello", TracePayload.REQUEST: "request", TracePayload.QUERY: "query"}
 
 
 class EvidenceRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One row.
+    """One step of a measurement as a row of text.
 
     Attributes:
         layer: `DNS`, `TCP`, `TLS`, `HTTP`, `SEND`, `QUIC`, `PATH`.
-        asked: what was asked of whom.
-        here: what came back to the vantage; `good` is False where that is part of what is wrong.
-        there: what the control saw of the same; empty when it says nothing of it.
+        asked: the request, and to whom it went.
+        here: what the vantage received.
+        good: False where that is part of what is wrong.
+        there: what the control received; empty where it has no such step.
     """
 
     layer: str
@@ -78,7 +79,7 @@ class EvidenceRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def evidence_rows(verdict: Verdict) -> list[EvidenceRow]:
-    """The rows in the order of the observations."""
+    """The rows of a verdict, in the order of its observations."""
     control = verdict.evidence.control
     layers = {cause.partition(".")[0] for cause in verdict.causes}
     rows: list[EvidenceRow] = []
@@ -90,7 +91,7 @@ def evidence_rows(verdict: Verdict) -> list[EvidenceRow]:
 
 
 def _is_odd(seen: Observation, control: ControlFacts | None, layers: set[str]) -> bool:
-    """Whether an answer is none of the target's: by its certificate, or in a layer the verdict found fault with."""
+    """Whether an answer is not the target's: by its certificate, or in a layer that the verdict names as a cause."""
     match seen:
         case Resolution() if "dns" in layers and seen.trust is not Trust.TRUSTED:
             known = control.addresses.get(seen.name, ()) if control else ()
@@ -104,7 +105,7 @@ def _is_odd(seen: Observation, control: ControlFacts | None, layers: set[str]) -
 
 
 def control_line(verdict: Verdict) -> str:
-    """What the control says of the target as a whole."""
+    """One or two sentences on what the control found."""
     control = verdict.evidence.control
     if control is None:
         return "There was no control for this target: it was judged by what was seen here alone."
@@ -114,7 +115,7 @@ def control_line(verdict: Verdict) -> str:
 
 
 def location_line(verdict: Verdict) -> str:
-    """How far away the interference showed, as far as was found out; empty where it was not."""
+    """How many routers away the interference showed; empty where that was not measured."""
     found = verdict.evidence.location
     if found is None:
         return ""
@@ -125,12 +126,12 @@ def location_line(verdict: Verdict) -> str:
 
 
 def command_line(target: str) -> str:
-    """The line that repeats the measurement, safe to paste into a shell."""
+    """The command that repeats the measurement, quoted for a shell."""
     return "probe check --json -- '" + target.replace("'", "'\\''") + "'"
 
 
-def plain(text: str, limit: int = 300) -> str:
-    """Words of strangers as a page may carry them: short, one line, nothing that is not printed."""
+def printable(text: str, limit: int = 300) -> str:
+    """Text from outside for a page: one line of at most `limit` characters, unprintable ones replaced."""
     line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
@@ -148,7 +149,9 @@ def _step(seen: Observation, control: ControlFacts | None) -> EvidenceRow:
             )
         case LateAnswer():
             said = f"a second answer {seen.gap} ms later: {', '.join(seen.addresses) or 'no address'}"
-            return EvidenceRow(layer="DNS", asked=plain(f"{seen.rrtype} of {seen.name}"), here=plain(said), good=False)
+            return EvidenceRow(
+                layer="DNS", asked=printable(f"{seen.rrtype} of {seen.name}"), here=printable(said), good=False
+            )
         case Connection():
             return _row("TCP", f"connect to {seen.address} port {seen.port}", seen, f"open after {seen.took} ms")
         case TlsHandshake():
@@ -162,7 +165,7 @@ def _step(seen: Observation, control: ControlFacts | None) -> EvidenceRow:
             asked = f"padded requests to {seen.address} for {seen.sni}"
             said = f"{seen.sent} bytes in {seen.answers} requests were answered"
             row = _row("SEND", asked, seen, f"{said}, after {seen.took} ms")
-            return row if seen.failure is None else replace(row, here=plain(f"{row.here}; {said}"))
+            return row if seen.failure is None else replace(row, here=printable(f"{row.here}; {said}"))
         case TraceReply():
             asked = f"{SAID[seen.payload]} for {seen.name} to {seen.address}, within reach of {seen.ttl} routers"
             return _row("PATH", asked, seen, f"answered after {seen.took} ms")
@@ -177,10 +180,10 @@ def _row(layer: str, asked: str, seen: Observation, well: str, there: str = "") 
     detail = f" ({seen.detail})" if failed and seen.detail else ""
     return EvidenceRow(
         layer=layer,
-        asked=plain(f"{asked}, {why}" if why else asked),
-        here=plain(f"{failed}{detail}, after {seen.took} ms" if failed else well),
+        asked=printable(f"{asked}, {why}" if why else asked),
+        here=printable(f"{failed}{detail}, after {seen.took} ms" if failed else well),
         good=seen.failure is None,
-        there=plain(there),
+        there=printable(there),
     )
 
 

@@ -1,4 +1,4 @@
-"""What statuses, causes and events are called where people read them. Pure, but for the titles of the catalogue."""
+"""Sentences and words for statuses, causes and events on pages and in feeds. Pure, but for the catalogue's titles."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from probe.collector.web.display_names import called
+from probe.collector.web.display_names import service_title
 from probe.fuse.revision import RevisionKind
 from probe.model.event import Confidence, Event, Network, Scope
 from probe.model.verdict import Cause, Status, VantageState
@@ -17,38 +17,38 @@ STATUS = {
     Status.THROTTLED: ("Throttled", "it answers, but the network slows or freezes it"),
     Status.DOWN: ("Down", "it fails from uncensored places too: the fault is the target's own"),
     Status.UNREACHABLE: ("Unreachable", "it fails, and nothing shows whether the network or the target is at fault"),
-    Status.UNKNOWN: ("No data", "no vantage here has been heard lately: neither good nor bad is said"),
+    Status.UNKNOWN: ("No data", "no vantage here has reported lately, so nothing is known"),
 }
 """Status -> the word on the board, and what it means."""
 
 CAUSE = {
     Cause.DNS_NXDOMAIN: "the resolver denies that the name exists",
     Cause.DNS_REFUSED: "the resolver refuses to answer",
-    Cause.DNS_SERVFAIL: "the resolver says it failed",
-    Cause.DNS_TIMEOUT: "the resolver is silent about this name",
+    Cause.DNS_SERVFAIL: "the resolver reports a failure",
+    Cause.DNS_TIMEOUT: "the resolver does not answer for this name",
     Cause.DNS_NODATA: "the resolver says the name has no address",
     Cause.DNS_BOGON: "the resolver answers with an address that cannot be the target's",
     Cause.DNS_SPOOFED: "the resolver answers with an address that is not the target's",
-    Cause.DNS_INJECTED: "somebody on the path answers DNS queries first",
-    Cause.TCP_TIMEOUT: "connections are met with silence",
+    Cause.DNS_INJECTED: "an injected DNS answer arrives before the resolver's",
+    Cause.TCP_TIMEOUT: "connections time out",
     Cause.TCP_RESET: "connections are refused by a reset",
-    Cause.TCP_UNREACHABLE: "the path says there is no way to the address",
-    Cause.TLS_TIMEOUT: "silence once encryption begins",
-    Cause.TLS_RESET: "a reset once encryption begins",
-    Cause.TLS_EOF: "the connection is closed once encryption begins",
+    Cause.TCP_UNREACHABLE: "routers report the address as unreachable",
+    Cause.TLS_TIMEOUT: "the TLS handshake times out",
+    Cause.TLS_RESET: "the TLS handshake is reset",
+    Cause.TLS_EOF: "the connection is closed during the TLS handshake",
     Cause.TLS_SNI: "the same address works under another name",
     Cause.TLS_MITM: "a certificate that is not the target's",
-    Cause.HTTP_RESET: "a reset after the request",
-    Cause.HTTP_TIMEOUT: "silence after the request",
-    Cause.HTTP_EOF: "the connection is closed after the request",
+    Cause.HTTP_RESET: "the connection is reset after the HTTP request",
+    Cause.HTTP_TIMEOUT: "the HTTP request times out",
+    Cause.HTTP_EOF: "the connection is closed after the HTTP request",
     Cause.HTTP_BLOCKPAGE: "a page that is not the target's",
     Cause.HTTP_REDIRECT: "a redirect to a host that is not the target's",
     Cause.THROTTLE_RATE: "far slower than the same path carries other traffic",
     Cause.THROTTLE_FREEZE: "the transfer freezes after the first kilobytes",
-    Cause.QUIC_TIMEOUT: "QUIC is silent where TCP works",
+    Cause.QUIC_TIMEOUT: "QUIC times out where TCP works",
     Cause.IP_RANGE: "the whole range of addresses fails alike",
 }
-"""Cause -> what was seen, in words."""
+"""Cause -> what was observed."""
 
 STATE = {
     VantageState.ONLINE: "online",
@@ -66,7 +66,7 @@ KIND = {
     RevisionKind.RENAMED: "Goes on under another name",
     RevisionKind.WITHDRAWN: "Withdrawn",
 }
-_ABRIDGED = 64
+MAX_NAME_CHARACTERS = 64
 STATUS_RULE = (
     "A service is blocked on a network when its pages, its names or its addresses have a blocked target there and none"
     " that works. Where it works and only some of its targets are blocked, they are counted beside its status."
@@ -75,86 +75,90 @@ STATUS_RULE = (
 
 
 def network_name(network: Network) -> str:
-    """`AS64500 (RU)`, as far as it is known."""
+    """`AS64500 (RU)`; parts that are not known are left out."""
     number = f"AS{network.asn}" if network.asn else "an unknown network"
     return f"{number} ({network.country})" if network.country else number
 
 
-def place(event: Event) -> str:
-    """Where an event is."""
+def location(event: Event) -> str:
+    """The network of an event, or the number of networks of its country."""
     if event.scope is Scope.COUNTRY:
         return f"{event.networks} networks of {event.network.country}"
     return network_name(event.network)
 
 
-def abridged(text: str) -> str:
-    """A name that may be long, with its middle left out."""
-    return text if len(text) <= _ABRIDGED else f"{text[: _ABRIDGED - 16]}…{text[-15:]}"
+def shortened(text: str) -> str:
+    """A name of at most `MAX_NAME_CHARACTERS`, the middle of a longer one left out."""
+    return text if len(text) <= MAX_NAME_CHARACTERS else f"{text[: MAX_NAME_CHARACTERS - 16]}…{text[-15:]}"
 
 
 def sentence(event: Event) -> str:
-    """What an event says, in one sentence."""
+    """An event as a sentence: what was blocked, where and when."""
     said = STATUS[event.status][0].lower()
-    name = abridged(called(event.service))
+    name = shortened(service_title(event.service))
     if event.lifted is None:
-        return f"{name} has been {said} on {place(event)} since {moment(event.onset)}"
-    return f"{name} was {said} on {place(event)} from {moment(event.onset)} to {moment(event.lifted)}"
+        return f"{name} has been {said} on {location(event)} since {moment(event.onset)}"
+    return f"{name} was {said} on {location(event)} from {moment(event.onset)} to {moment(event.lifted)}"
 
 
-def news(kind: RevisionKind, event: Event) -> str:
-    """What a revision says, in a few words."""
-    name, said = abridged(called(event.service)), STATUS[event.status][0].lower()
+def headline(kind: RevisionKind, event: Event) -> str:
+    """A revision as a headline."""
+    name, said = shortened(service_title(event.service)), STATUS[event.status][0].lower()
     match kind:
         case RevisionKind.BEGAN:
-            return f"{name} {said} on {place(event)}"
+            return f"{name} {said} on {location(event)}"
         case RevisionKind.LIFTED:
-            return f"{name} no longer {said} on {place(event)}"
+            return f"{name} no longer {said} on {location(event)}"
         case RevisionKind.REOPENED:
-            return f"{name} still {said} on {place(event)}: late reports"
+            return f"{name} still {said} on {location(event)}: late reports"
         case RevisionKind.WITHDRAWN:
-            return f"{name} on {place(event)}: withdrawn, its reports do not stand"
+            return f"{name} on {location(event)}: withdrawn, its reports do not stand"
         case _:
-            return f"{name} on {place(event)}: revised"
+            return f"{name} on {location(event)}: revised"
 
 
 def confidence(event: Event) -> str:
-    """How well an event is attested."""
+    """How many independent sources an event has."""
     match event.confidence:
         case Confidence.ONE_SOURCE:
-            return "reported by one source" if event.vantages == 1 else f"reported by {event.vantages} of one source"
+            return (
+                "reported by one source"
+                if event.vantages == 1
+                else f"reported by {event.vantages} vantages of one source"
+            )
         case Confidence.CONFIRMED:
             return f"confirmed by {event.vantages} vantages"
         case Confidence.DISPUTED:
             return "disputed: vantages of the same network differ"
 
 
-def standing(
-    name: str, lasting: Sequence[Event], present: Sequence[Status], measured: int, partial: Sequence[Event] = ()
+def country_summary(
+    name: str, ongoing: Sequence[Event], present: Sequence[Status], measured: int, partial: Sequence[Event] = ()
 ) -> str:
-    """What is to be said of a service in a country before all else.
+    """The state of a service in a country, as a sentence.
 
     Args:
         name: `WeChat in Russia`.
-        lasting: events that last, of networks where the service as a whole is hit.
-        present: the statuses on networks from which a vantage is heard.
-        measured: how many networks look at it.
-        partial: events that last, of networks where the service works and only some of its targets are hit.
+        ongoing: ongoing events of networks where the service as a whole is blocked or throttled.
+        present: the statuses in networks with a present vantage.
+        measured: how many networks measure it.
+        partial: ongoing events of networks where the service works and only some of its targets are interfered with.
     """
     if not measured:
-        return f"{name}: nobody looks at it."
-    networks = counted(measured, "measured network")
-    if lasting or partial:
+        return f"{name}: no vantage measures it."
+    networks = count_of(measured, "measured network")
+    if ongoing or partial:
         numbers = [
             (f"{STATUS[kind][0].lower()}{part}", sum(event.status is kind for event in found))
-            for part, found in (("", lasting), (" in part", partial))
+            for part, found in (("", ongoing), (" in part", partial))
             for kind in (Status.BLOCKED, Status.THROTTLED)
         ]
         said = " and ".join(f"{word} on {number}" for word, number in numbers if number)
-        onsets = [event.onset for event in (*lasting, *partial)]
+        onsets = [event.onset for event in (*ongoing, *partial)]
         since = " since" if len(onsets) == 1 else ", the first since"
         return f"{name}: {said} of {networks}{since} {moment(min(onsets))}."
     if not present:
-        return f"{name}: no vantage has been heard lately, so nothing can be said of now."
+        return f"{name}: no vantage has reported lately, so the present state is not known."
     if set(present) == {Status.REACHABLE}:
         where = "the one measured network" if measured == 1 else f"all {networks}"
         return f"{name}: reachable on {where if len(present) == measured else f'{len(present)} of {networks}'}."
@@ -162,29 +166,29 @@ def standing(
     return f"{name}: neither blocked nor throttled; reachable on {good} of {networks}."
 
 
-def attested(lasting: Iterable[Event]) -> str:
-    """How well what lasts is attested, over its networks."""
+def confidence_summary(ongoing: Iterable[Event]) -> str:
+    """How many independent sources the ongoing events have, counted by network."""
     words = {
         Confidence.CONFIRMED: "confirmed by several vantages on",
         Confidence.ONE_SOURCE: "reported by one source on",
         Confidence.DISPUTED: "disputed on",
     }
-    numbers = Counter(event.confidence for event in lasting)
-    return ", ".join(f"{words[kind]} {counted(numbers[kind], 'network')}" for kind in words if numbers[kind])
+    numbers = Counter(event.confidence for event in ongoing)
+    return ", ".join(f"{words[kind]} {count_of(numbers[kind], 'network')}" for kind in words if numbers[kind])
 
 
-def window(after: datetime | None, before: datetime) -> str:
-    """A moment that is known to lie between two others."""
+def time_range(after: datetime | None, before: datetime) -> str:
+    """A moment that is known by its bounds, as text."""
     if after is None:
         return f"before {moment(before)}"
     return moment(before) if after == before else f"between {moment(after)} and {moment(before)}"
 
 
-def lag(least: float, most: float | None) -> str:
-    """How long after something that is dated by two moments: `2 h to 1 d 3 h after`."""
+def lag_range(least: float, most: float | None) -> str:
+    """The time after something that is dated by two moments: `2 h to 1 d 3 h after`."""
     low = duration(timedelta(seconds=abs(least)))
     if most is None:
-        return f"at least {low} after" if least >= 0 else "cannot be said"
+        return f"at least {low} after" if least >= 0 else "not known"
     high = duration(timedelta(seconds=abs(most)))
     if least >= 0:
         return f"{low} after" if low == high else f"{low} to {high} after"
@@ -194,13 +198,13 @@ def lag(least: float, most: float | None) -> str:
 
 
 def moment(value: datetime) -> str:
-    """A moment for people: `4 May 2017, 10:04 UTC`."""
+    """A moment in UTC: `4 May 2017, 10:04 UTC`."""
     value = value.astimezone(UTC)
     return f"{value.day} {value:%b %Y, %H:%M} UTC"
 
 
 def short_moment(value: datetime, now: datetime) -> str:
-    """A moment near another one: `10:04`, `4 May, 10:04` or `4 May 2017`."""
+    """A moment without the parts it shares with `now`: `10:04`, `4 May, 10:04` or `4 May 2017`."""
     value = value.astimezone(UTC)
     if value.date() == now.date():
         return f"{value:%H:%M}"
@@ -208,7 +212,7 @@ def short_moment(value: datetime, now: datetime) -> str:
 
 
 def duration(length: timedelta) -> str:
-    """A length of time in its two largest units: `7 d 2 h`."""
+    """A duration in its two largest units: `7 d 2 h`."""
     seconds = max(0, int(length.total_seconds()))
     if seconds < 60:
         return f"{seconds} s"
@@ -220,6 +224,6 @@ def duration(length: timedelta) -> str:
     return " ".join(f"{count} {unit}" for count, unit in parts if count)
 
 
-def counted(number: int, one: str, many: str = "") -> str:
+def count_of(number: int, one: str, many: str = "") -> str:
     """`1 vantage`, `2 vantages`."""
     return f"{number} {one if number == 1 else many or one + 's'}"

@@ -1,4 +1,4 @@
-// Keeps the board fresh. Everything is there without it.
+// Reloads the open page at intervals. The page is complete without this script.
 "use strict";
 (() => {
   const main = document.querySelector("main[data-every]");
@@ -16,6 +16,6 @@
       document.title = fresh.title;
       const again = document.querySelector(".scroll");
       if (again) again.scrollLeft = left;
-    } catch { /* the collector is away: the page says as of when it is */ }
+    } catch { /* the collector does not answer: the page shows the time of its data */ }
   }, seconds * 1000);
 })();

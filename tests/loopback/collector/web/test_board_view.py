@@ -37,8 +37,8 @@ async def test_what_is_wrong_comes_first_and_the_most_widespread_before_all(serv
 
     view = await seen(server)
 
-    assert [line.service for line in view.lines] == ["gamma", "beta", "alpha"]
-    assert [square.cell.status for square in view.lines[1].squares if square] == [Status.BLOCKED, Status.REACHABLE]
+    assert [line.service for line in view.rows] == ["gamma", "beta", "alpha"]
+    assert [cell.summary.status for cell in view.rows[1].cells if cell] == [Status.BLOCKED, Status.REACHABLE]
 
 
 async def test_a_cell_is_as_it_is_since_its_event_began_or_lifted(server: Server, enrolled: Enrolled) -> None:
@@ -49,12 +49,12 @@ async def test_a_cell_is_as_it_is_since_its_event_began_or_lifted(server: Server
 
     view = await seen(server)
 
-    (square,) = view.lines[0].squares
-    assert square is not None
-    assert square.event is None
-    assert abs(square.since - (NOW - HOUR)) < timedelta(milliseconds=2)
-    assert [bar.kind for bar in square.strip.bars] == ["reachable", "blocked"]
-    assert [each.kind for each in view.news] == ["lifted", "began"]
+    (cell,) = view.rows[0].cells
+    assert cell is not None
+    assert cell.event is None
+    assert abs(cell.since - (NOW - HOUR)) < timedelta(milliseconds=2)
+    assert [bar.kind for bar in cell.timeline.bars] == ["reachable", "blocked"]
+    assert [each.kind for each in view.recent] == ["lifted", "began"]
 
 
 async def test_networks_say_who_is_there_and_in_what_state(server: Server, enrolled: Enrolled) -> None:
@@ -68,13 +68,13 @@ async def test_networks_say_who_is_there_and_in_what_state(server: Server, enrol
 
     view = await seen(server)
 
-    assert [(place.network.asn, place.present, place.states) for place in view.places] == [
+    assert [(place.network.asn, place.present, place.states) for place in view.networks] == [
         (64500, 1, ()),
         (64501, 0, ("allowlist",)),
         (64502, 0, ()),
     ]
     assert view.controls == 1
-    assert [square.cell.status for square in view.lines[0].squares if square] == [
+    assert [cell.summary.status for cell in view.rows[0].cells if cell] == [
         Status.REACHABLE,
         Status.UNKNOWN,
         Status.UNKNOWN,
@@ -88,5 +88,5 @@ async def test_a_country_s_event_stands_for_those_of_its_networks(server: Server
 
     view = await seen(server)
 
-    assert [event.scope for event in view.lasting] == [Scope.COUNTRY]
-    assert all(square and square.event for square in view.lines[0].squares)
+    assert [event.scope for event in view.ongoing] == [Scope.COUNTRY]
+    assert all(cell and cell.event for cell in view.rows[0].cells)

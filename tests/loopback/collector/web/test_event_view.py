@@ -40,8 +40,8 @@ async def test_it_holds_those_who_saw_it_and_nobody_else(server: Server, enrolle
     view = await looked_up(server, found[0].id)
 
     assert view is not None
-    assert [(each.status, each.until) for each in view.witnesses] == [(Status.BLOCKED, None)]
-    assert [(proof.verdict, proof.vantage) for proof in view.proofs] == [(verdict, view.witnesses[0].vantage)]
+    assert [(each.status, each.until) for each in view.vantages] == [(Status.BLOCKED, None)]
+    assert [(item.verdict, item.vantage) for item in view.verdicts] == [(verdict, view.vantages[0].vantage)]
     assert [each.kind for each in view.revisions] == [RevisionKind.BEGAN]
 
 

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import msgspec
 
-from probe.collector.web.pages import FRESH, STATIC
+from probe.collector.web.pages import MAX_AGE_SECONDS, STATIC
 from probe.model.verdict import Cause, Status
 from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.fusing.test_fuser import SERVICES, T, fused, report
@@ -90,24 +90,24 @@ async def test_a_network_nobody_is_heard_from_is_hatched_and_neither_good_nor_ba
 
     text = await page(server, "/")
 
-    assert "nobody there" in text
+    assert "no vantage present" in text
     assert '<td class="s-unknown"' in text
     assert "was blocked" in text
 
 
 async def test_the_title_says_no_more_than_the_page(server: Server, enrolled: Enrolled) -> None:
-    """Where nobody looks, nobody sees that nothing is wrong."""
+    """Without a present vantage it does not say that nothing is wrong."""
     assert "<title>Nobody has reported yet" in await page(server, "/")
     agent = await enrolled()
     then = NOW - 9 * HOUR
     await agent.post(server.http, agent.batch(rounds=rounds(then, 3), settled=(settled(T, then),), services=SERVICES))
     await fused(server)
-    await server.collector.real.sleep(FRESH)
+    await server.collector.real.sleep(MAX_AGE_SECONDS)
 
     text = await page(server, "/")
 
-    assert "<title>No vantage heard lately" in text
-    assert "<h1>No vantage has been heard lately: nothing can be said of now.</h1>" in text
+    assert "<title>No recent reports" in text
+    assert "<h1>No vantage has reported lately, so the present state is not known.</h1>" in text
 
 
 async def test_an_event_s_page_shows_the_steps_beside_the_control_s(server: Server, enrolled: Enrolled) -> None:

@@ -108,7 +108,7 @@ async def test_the_four_dates_and_both_lags_are_data(server: Server, enrolled: E
 
 
 async def test_a_block_of_one_page_of_two_is_said_in_part(server: Server, enrolled: Enrolled) -> None:
-    """The service works, so it is not called blocked; the blocked page is counted everywhere."""
+    """The service works, so it is not called blocked; the blocked page is count_of everywhere."""
     other = "https://web.wechat.com/"
     services = {T: "wechat", other: "wechat"}
     flip = change(T, Status.BLOCKED, NOW - HOUR, Cause.TLS_RESET)
@@ -133,7 +133,7 @@ async def test_a_service_that_is_only_listed_has_a_page(server: Server) -> None:
 
     text = await page(server, "/s/wechat")
 
-    assert "WeChat in Russia: on the register; nobody here looks at it." in text
+    assert "WeChat in Russia: on the register; no vantage measures it." in text
     _, rows = await server.get("/s/wechat.csv")
     assert rows.splitlines()[1].startswith("wechat,RU,,")
 
@@ -147,8 +147,8 @@ async def test_a_vantage_that_is_gone_leaves_nothing_to_be_said_of_now(server: S
 
     text = await page(server, "/s/wechat")
 
-    assert "no vantage has been heard lately, so nothing can be said of now." in text.split("</h1>")[0]
-    assert "nobody there" in text
+    assert "no vantage has reported lately, so the present state is not known." in text.split("</h1>")[0]
+    assert "no vantage present" in text
 
 
 async def test_a_target_of_no_service_has_a_page_of_its_own(server: Server, enrolled: Enrolled) -> None:
@@ -200,7 +200,7 @@ async def test_one_look_at_the_database_serves_all_who_ask_in_a_second(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Readers cost no more than time does."""
-    monkeypatch.setattr("probe.collector.web.service_pages.FRESH", 3600.0)
+    monkeypatch.setattr("probe.collector.web.service_pages.MAX_AGE_SECONDS", 3600.0)
     await listed(server, ChangeKind.LISTED)
     one = await data(server, "/s/wechat.json")
 

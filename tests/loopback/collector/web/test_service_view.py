@@ -52,12 +52,12 @@ async def test_only_the_service_s_own_targets_count(server: Server, enrolled: En
 
     view = await seen(server)
 
-    (standing,) = view.countries[0].standings
-    assert standing.square.cell.status is Status.REACHABLE
-    assert standing.square.cell.parts == (
+    (standing,) = view.countries[0].networks
+    assert standing.cell.summary.status is Status.REACHABLE
+    assert standing.cell.summary.parts == (
         PartStatus(name="web", status=Status.REACHABLE, works=1, interfered=0, measured=1),
     )
-    assert (view.events, view.beside) == ((), ())
+    assert (view.events, view.comparisons) == ((), ())
 
 
 async def test_the_timeline_begins_before_the_first_thing_that_happened(server: Server, enrolled: Enrolled) -> None:
@@ -68,7 +68,7 @@ async def test_the_timeline_begins_before_the_first_thing_that_happened(server: 
     view = await seen(server)
 
     assert view.since < NOW - timedelta(days=400)
-    assert view.lanes[0].strip.words.startswith("listed from")
+    assert view.lanes[0].timeline.description.startswith("listed from")
 
 
 async def test_a_form_of_target_that_only_a_later_version_knows_is_a_part_of_its_own(
@@ -79,5 +79,5 @@ async def test_a_form_of_target_that_only_a_later_version_knows_is_a_part_of_its
 
     view = await seen(server)
 
-    cell = view.countries[0].standings[0].square.cell
-    assert (cell.status, [part.name for part in cell.parts]) == (Status.REACHABLE, ["other"])
+    summary = view.countries[0].networks[0].cell.summary
+    assert (summary.status, [part.name for part in summary.parts]) == (Status.REACHABLE, ["other"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from probe.collector.web.display_names import _NAMES, called, country_name, services
+from probe.collector.web.display_names import _NAMES, catalogue_services, country_name, service_title
 from probe.errors import SettingsError
 
 
@@ -26,8 +26,8 @@ def test_every_code_has_two_capitals_and_a_name() -> None:
 
 def test_a_service_of_the_catalogue_has_its_title() -> None:
     """Another keeps its own name."""
-    assert called("blackberry-messenger") == "BlackBerry Messenger"
-    assert called("https://a.example/") == "https://a.example/"
+    assert service_title("blackberry-messenger") == "BlackBerry Messenger"
+    assert service_title("https://a.example/") == "https://a.example/"
 
 
 def test_without_a_catalogue_names_stand_for_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,8 +37,8 @@ def test_without_a_catalogue_names_stand_for_themselves(monkeypatch: pytest.Monk
         raise SettingsError("the shipped data is missing")
 
     monkeypatch.setattr("probe.collector.web.display_names.paths.shipped_folder", missing)
-    services.cache_clear()
+    catalogue_services.cache_clear()
     try:
-        assert called("wechat") == "wechat"
+        assert service_title("wechat") == "wechat"
     finally:
-        services.cache_clear()
+        catalogue_services.cache_clear()

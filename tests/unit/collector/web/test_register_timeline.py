@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from probe.collector.web.register_timeline import Lag, RegisterListing, TimeBounds, beside, dated, lag, listings
+from probe.collector.web.register_timeline import (
+    Lag,
+    RegisterListing,
+    TimeBounds,
+    compare,
+    register_listings,
+    response_lag,
+    time_bounds,
+)
 from probe.lists.register_diff import ChangeKind, RegisterChange
 from probe.lists.registers.register_entry import RegisterDecision
 from probe.model.event import Confidence, Event, Network, Scope
@@ -57,29 +65,29 @@ class TestDated:
 
     def test_between_the_two_snapshots(self) -> None:
         """Where nothing else is told."""
-        assert dated(change(ChangeKind.DELISTED, day(5), day(11))) == TimeBounds(after=day(5), before=day(11))
+        assert time_bounds(change(ChangeKind.DELISTED, day(5), day(11))) == TimeBounds(after=day(5), before=day(11))
 
     def test_not_before_its_decision(self) -> None:
         """A listing has a ground; a delisting is of an old decision."""
-        assert dated(change(ChangeKind.LISTED, day(12, 4), day(3), decided="2017-04-28")) == TimeBounds(
+        assert time_bounds(change(ChangeKind.LISTED, day(12, 4), day(3), decided="2017-04-28")) == TimeBounds(
             after=day(28, 4), before=day(3)
         )
-        assert dated(change(ChangeKind.DELISTED, day(5), day(11), decided="2017-05-08")) == TimeBounds(
+        assert time_bounds(change(ChangeKind.DELISTED, day(5), day(11), decided="2017-05-08")) == TimeBounds(
             after=day(5), before=day(11)
         )
 
     def test_at_the_register_s_own_time_where_that_lies_between_them(self) -> None:
         """The time of entry is the decision's: an entry that came later under an old decision is not dated by it."""
-        assert dated(change(ChangeKind.LISTED, day(1), day(9), included=day(4.5))) == TimeBounds(
+        assert time_bounds(change(ChangeKind.LISTED, day(1), day(9), included=day(4.5))) == TimeBounds(
             after=day(4.5), before=day(4.5)
         )
-        assert dated(change(ChangeKind.LISTED, day(5), day(9), included=day(4.5))) == TimeBounds(
+        assert time_bounds(change(ChangeKind.LISTED, day(5), day(9), included=day(4.5))) == TimeBounds(
             after=day(5), before=day(9)
         )
 
     def test_not_at_all_where_nothing_says(self) -> None:
         """Some registers bear no time."""
-        assert dated(change(ChangeKind.LISTED, None, None)) is None
+        assert time_bounds(change(ChangeKind.LISTED, None, None)) is None
 
 
 class TestListings:
@@ -87,7 +95,7 @@ class TestListings:
 
     def test_from_the_first_name_s_listing_to_the_last_one_s_delisting(self) -> None:
         """Names come and go; the service stays listed while one is."""
-        found = listings(
+        found = register_listings(
             "RU",
             [
                 change(ChangeKind.LISTED, day(3), day(5), "a.example"),
@@ -109,7 +117,7 @@ class TestListings:
 
     def test_twice_where_nothing_was_listed_in_between(self) -> None:
         """Tor's site was."""
-        found = listings(
+        found = register_listings(
             "RU",
             [
                 change(ChangeKind.LISTED, day(1), day(2)),
@@ -128,12 +136,12 @@ class TestListings:
         wide, narrow = change(ChangeKind.LISTED, day(1), day(5)), change(ChangeKind.LISTED, day(3), day(4))
 
         for order in ([wide, narrow], [narrow, wide], [narrow, narrow, wide]):
-            (found,) = listings("RU", order)
+            (found,) = register_listings("RU", order)
             assert found.listed == TimeBounds(after=day(3), before=day(4))
 
     def test_what_is_only_known_as_delisted_was_listed_before(self) -> None:
         """Before the first snapshot there was."""
-        (found,) = listings("RU", [change(ChangeKind.DELISTED, day(5), day(11))])
+        (found,) = register_listings("RU", [change(ChangeKind.DELISTED, day(5), day(11))])
 
         assert found.listed == TimeBounds(after=None, before=day(5))
 
@@ -153,7 +161,7 @@ class TestBeside:
         """One that never blocked is there too; one abroad is not."""
         looked = {A: day(1), B: day(1), ABROAD: day(1)}
 
-        (found,) = beside([self.LISTED], [event(A, day(4.5), day(11.25))], looked)
+        (found,) = compare([self.LISTED], [event(A, day(4.5), day(11.25))], looked)
 
         one, other = found.networks
         assert (one.network, one.blocked, one.unblocked) == (A, day(4.5), day(11.25))
@@ -163,14 +171,14 @@ class TestBeside:
 
     def test_what_lasts_has_no_unblocking(self) -> None:
         """Though it is delisted."""
-        (found,) = beside([self.LISTED], [event(A, day(4), day(5)), event(A, day(6))], {A: day(1)})
+        (found,) = compare([self.LISTED], [event(A, day(4), day(5)), event(A, day(6))], {A: day(1)})
 
         assert found.networks[0].unblocked is None
         assert len(found.networks[0].events) == 2
 
     def test_blocked_when_the_looking_began_has_no_lag(self) -> None:
         """Its onset is not known."""
-        (found,) = beside([self.LISTED], [event(A, day(7), day(12))], {A: day(7)})
+        (found,) = compare([self.LISTED], [event(A, day(7), day(12))], {A: day(7)})
 
         assert found.networks[0].found
         assert found.networks[0].block_lag is None
@@ -180,7 +188,7 @@ class TestBeside:
         """Blocked long before, long after, or in a country whose register says nothing."""
         early, late, abroad = event(A, day(1), day(2)), event(A, day(20)), event(ABROAD, day(5))
 
-        listed, unlisted = beside([self.LISTED], [early, late, abroad], {A: day(1), ABROAD: day(1)})
+        listed, unlisted = compare([self.LISTED], [early, late, abroad], {A: day(1), ABROAD: day(1)})
 
         assert listed.networks[0].blocked is None
         assert unlisted.listing is None
@@ -191,8 +199,8 @@ class TestBeside:
 
     def test_nothing_of_either_kind_is_nothing(self) -> None:
         """No row is invented."""
-        assert beside([], [], {A: day(1)}) == ()
+        assert compare([], [], {A: day(1)}) == ()
 
     def test_a_lag_of_unknown_beginning_is_open(self) -> None:
         """At least so long."""
-        assert lag(day(6), TimeBounds(after=None, before=day(5))) == Lag(least=86_400, most=None)
+        assert response_lag(day(6), TimeBounds(after=None, before=day(5))) == Lag(least=86_400, most=None)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from probe.collector.web.timeline import WIDTH, lane, listing_timeline, strip
+from probe.collector.web.timeline import WIDTH, listing_timeline, network_timeline, vantage_timeline
 from probe.model.event import Presence
 from probe.model.verdict import Status
 from tests.unit.collector.web.test_wording import EVENT
@@ -32,44 +32,44 @@ def test_presence_and_blocks_are_drawn_where_they_were() -> None:
     """Ten days wide: a tenth of the width each."""
     event = msgspec.structs.replace(EVENT, onset=START + 3 * DAY, lifted=START + 5 * DAY)
 
-    drawn = strip([event], [there(2, 8)], START, START + 10 * DAY)
+    drawn = network_timeline([event], [there(2, 8)], START, START + 10 * DAY)
 
     assert [(bar.kind, bar.x, bar.width) for bar in drawn.bars] == [("reachable", 200, 600), ("blocked", 300, 200)]
-    assert drawn.words == "Last 10 d: blocked 2 d; vantages present 6 d"
+    assert drawn.description == "Last 10 d: blocked 2 d; vantages present 6 d"
 
 
 def test_what_reaches_beyond_the_strip_is_cut() -> None:
     """On both sides."""
     event = msgspec.structs.replace(EVENT, onset=START - 3 * DAY, lifted=None)
 
-    drawn = strip([event], [], START, START + 10 * DAY)
+    drawn = network_timeline([event], [], START, START + 10 * DAY)
 
     assert [(bar.x, bar.width) for bar in drawn.bars] == [(0, WIDTH)]
 
 
 def test_vantages_that_overlap_are_one_presence() -> None:
     """And a gap stays a gap."""
-    drawn = strip([], [there(0, 2), there(1, 4), there(6, 7)], START, START + 10 * DAY)
+    drawn = network_timeline([], [there(0, 2), there(1, 4), there(6, 7)], START, START + 10 * DAY)
 
     assert [(bar.x, bar.width) for bar in drawn.bars] == [(0, 400), (600, 100)]
-    assert drawn.words == "Last 10 d: no interference; vantages present 5 d"
+    assert drawn.description == "Last 10 d: no interference; vantages present 5 d"
 
 
 def test_a_short_block_is_still_to_be_seen() -> None:
     """A minute in a month would be no pixel wide."""
     event = msgspec.structs.replace(EVENT, onset=START + DAY, lifted=START + DAY + timedelta(minutes=1))
 
-    (bar,) = strip([event], [], START, START + 10 * DAY).bars
+    (bar,) = network_timeline([event], [], START, START + 10 * DAY).bars
 
     assert bar.width >= 6
 
 
 def test_a_vantage_s_part_is_drawn_on_the_event_s_scale() -> None:
     """And said in words for those who cannot see it."""
-    drawn = lane(Status.THROTTLED, (START + 2 * DAY, START + 4 * DAY), START, START + 10 * DAY)
+    drawn = vantage_timeline(Status.THROTTLED, (START + 2 * DAY, START + 4 * DAY), START, START + 10 * DAY)
 
     assert [(bar.kind, bar.x, bar.width) for bar in drawn.bars] == [("throttled", 200, 200)]
-    assert drawn.words == "throttled from 3 May 2017, 00:00 UTC to 5 May 2017, 00:00 UTC"
+    assert drawn.description == "throttled from 3 May 2017, 00:00 UTC to 5 May 2017, 00:00 UTC"
 
 
 def test_a_register_s_lane_has_what_is_sure_and_what_may_be() -> None:
@@ -79,7 +79,7 @@ def test_a_register_s_lane_has_what_is_sure_and_what_may_be() -> None:
     drawn = listing_timeline([(days[1], days[2])], [(days[0], days[1])], days[0], days[3])
 
     assert [(bar.kind, bar.x, bar.width) for bar in drawn.bars] == [("maybe", 0, 200), ("listed", 200, 200)]
-    assert drawn.words.startswith(
+    assert drawn.description.startswith(
         "listed from 3 May 2017, 00:00 UTC to 5 May 2017, 00:00 UTC; perhaps listed between 1"
     )
-    assert listing_timeline([], [], days[0], days[3]).words == "not listed"
+    assert listing_timeline([], [], days[0], days[3]).description == "not listed"

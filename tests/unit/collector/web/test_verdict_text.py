@@ -169,12 +169,12 @@ def test_a_sending_says_how_much_of_it_was_answered() -> None:
     assert (whole.layer, whole.good, stopped.good) == ("SEND", True, False)
     assert whole.asked == f"padded requests to 203.0.113.9 for {HOST}"
     assert whole.here == "66600 bytes in 15 requests were answered, after 900 ms"
-    assert stopped.here == ("silence until the time was up, after 9000 ms; 17760 bytes in 4 requests were answered")
+    assert stopped.here == ("no answer until the time-out, after 9000 ms; 17760 bytes in 4 requests were answered")
 
 
 def test_words_of_strangers_are_short_and_cannot_rearrange_the_page() -> None:
     """No line ends, no marks that turn the direction of writing."""
-    said = verdict_text.plain("a\u202eb\nc\x00" + "d" * 999)
+    said = verdict_text.printable("a\u202eb\nc\x00" + "d" * 999)
 
     assert said.startswith("a\ufffdb\ufffdc\ufffdd")
     assert len(said) == 300

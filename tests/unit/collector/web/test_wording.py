@@ -54,8 +54,8 @@ def test_a_service_of_the_catalogue_is_called_by_its_title() -> None:
     other = msgspec.structs.replace(EVENT, service="https://a.example/")
 
     assert wording.sentence(event).startswith("BlackBerry Messenger has been blocked on")
-    assert wording.news(RevisionKind.BEGAN, event) == "BlackBerry Messenger blocked on AS64500 (RU)"
-    assert wording.news(RevisionKind.BEGAN, other) == "https://a.example/ blocked on AS64500 (RU)"
+    assert wording.headline(RevisionKind.BEGAN, event) == "BlackBerry Messenger blocked on AS64500 (RU)"
+    assert wording.headline(RevisionKind.BEGAN, other) == "https://a.example/ blocked on AS64500 (RU)"
 
 
 def test_confidence_is_said_in_words() -> None:
@@ -70,7 +70,7 @@ def test_confidence_is_said_in_words() -> None:
 @pytest.mark.parametrize("kind", RevisionKind)
 def test_every_revision_has_its_headline(kind: RevisionKind) -> None:
     """With the service's name in it."""
-    assert wording.news(kind, EVENT).startswith("WeChat ")
+    assert wording.headline(kind, EVENT).startswith("WeChat ")
 
 
 @pytest.mark.parametrize(
@@ -100,8 +100,8 @@ def test_a_long_name_keeps_its_ends() -> None:
     """A target of two thousand characters is still a headline."""
     name = "https://" + "a" * 2000 + ".example/"
 
-    assert len(wording.abridged(name)) == 64
-    assert wording.abridged(name).endswith(".example/")
+    assert len(wording.shortened(name)) == 64
+    assert wording.shortened(name).endswith(".example/")
 
 
 def test_networks_are_named_as_far_as_they_are_known() -> None:
@@ -124,19 +124,19 @@ class TestStanding:
         one, two = datetime(2017, 5, 4, 10, tzinfo=UTC), datetime(2017, 5, 5, tzinfo=UTC)
 
         assert (
-            wording.standing("WeChat in Russia", [self.lasts(one)], [Status.BLOCKED], 6)
+            wording.country_summary("WeChat in Russia", [self.lasts(one)], [Status.BLOCKED], 6)
             == "WeChat in Russia: blocked on 1 of 6 measured networks since 4 May 2017, 10:00 UTC."
         )
         assert (
-            wording.standing("X", [self.lasts(two), self.lasts(one, Status.THROTTLED)], [], 6)
+            wording.country_summary("X", [self.lasts(two), self.lasts(one, Status.THROTTLED)], [], 6)
             == "X: blocked on 1 and throttled on 1 of 6 measured networks, the first since 4 May 2017, 10:00 UTC."
         )
 
     @pytest.mark.parametrize(
         ("present", "measured", "said"),
         [
-            ([], 0, "X: nobody looks at it."),
-            ([], 2, "X: no vantage has been heard lately, so nothing can be said of now."),
+            ([], 0, "X: no vantage measures it."),
+            ([], 2, "X: no vantage has reported lately, so the present state is not known."),
             ([Status.REACHABLE] * 3, 3, "X: reachable on all 3 measured networks."),
             ([Status.REACHABLE], 1, "X: reachable on the one measured network."),
             ([Status.REACHABLE], 3, "X: reachable on 1 of 3 measured networks."),
@@ -151,7 +151,7 @@ class TestStanding:
         self, present: list[Status], measured: int, said: str
     ) -> None:
         """No data is never good news."""
-        assert wording.standing("X", [], present, measured) == said
+        assert wording.country_summary("X", [], present, measured) == said
 
 
 @pytest.mark.parametrize(
@@ -162,21 +162,21 @@ class TestStanding:
         (-90_000, -3600, "1 h to 1 d 1 h before"),
         (-3600, 7200, "from 1 h before to 2 h after"),
         (3600, None, "at least 1 h after"),
-        (-3600, None, "cannot be said"),
+        (-3600, None, "not known"),
     ],
 )
 def test_a_lag_is_as_wide_as_what_is_known(least: float, most: float | None, said: str) -> None:
     """Between two snapshots of a register."""
-    assert wording.lag(least, most) == said
+    assert wording.lag_range(least, most) == said
 
 
 def test_a_window_is_told_by_its_ends() -> None:
     """Or by its one moment, or by its end alone."""
     one, two = datetime(2017, 5, 4, tzinfo=UTC), datetime(2017, 5, 5, tzinfo=UTC)
 
-    assert wording.window(one, two) == "between 4 May 2017, 00:00 UTC and 5 May 2017, 00:00 UTC"
-    assert wording.window(two, two) == "5 May 2017, 00:00 UTC"
-    assert wording.window(None, two) == "before 5 May 2017, 00:00 UTC"
+    assert wording.time_range(one, two) == "between 4 May 2017, 00:00 UTC and 5 May 2017, 00:00 UTC"
+    assert wording.time_range(two, two) == "5 May 2017, 00:00 UTC"
+    assert wording.time_range(None, two) == "before 5 May 2017, 00:00 UTC"
 
 
 def test_how_well_it_is_attested_is_counted_over_networks() -> None:
@@ -185,6 +185,7 @@ def test_how_well_it_is_attested_is_counted_over_networks() -> None:
     lasting = [msgspec.structs.replace(EVENT, confidence=kind) for kind in kinds]
 
     assert (
-        wording.attested(lasting) == "confirmed by several vantages on 2 networks, reported by one source on 1 network"
+        wording.confidence_summary(lasting)
+        == "confirmed by several vantages on 2 networks, reported by one source on 1 network"
     )
-    assert wording.attested([]) == ""
+    assert wording.confidence_summary([]) == ""
