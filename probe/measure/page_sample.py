@@ -13,8 +13,8 @@ import re
 
 MAX_SOURCE_BYTES = 65_536
 """Bytes of a body that the sample is taken from."""
-MAX_SAMPLE_CHARACTERS = 2_048
-"""Characters of a sample: the whole of most block pages, 1 KB of evidence after compression."""
+MAX_SAMPLE_CHARACTERS = 1_536
+"""Characters of a sample: most of a block page, and about 1 KB of evidence after compression."""
 MAX_SCRIPT_BYTES = 256
 """Bytes kept of a script with its tag: enough for its address, or for a redirect."""
 SHORT_PAGE_BYTES = 4_096

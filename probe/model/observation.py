@@ -193,7 +193,7 @@ class Exchange(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, 
         sha256: of those bytes, hexadecimal, first 32 digits.
         complete: the whole body came (or as much as our bound allows).
         server: of a sampled page, the value of its Server header field, at most 48 characters.
-        sample: of a page that somebody else than the server may have written, its markup, at most 2,048 characters
+        sample: of a page that somebody else than the server may have written, its markup, at most 1,536 characters
             (`probe.measure.page_sample`).
         marks: ids of fingerprints that versions up to 0.1.0 found while measuring, in place of a sample; not written.
         flow: how it came in; None for a small page that came whole.
