@@ -136,7 +136,9 @@ async def test_a_collector_that_stops_while_a_result_is_being_written_publishes_
             while not (busy.is_set() and collector.store.waiting()):  # noqa: ASYNC110 it is another task's
                 await asyncio.sleep(0.001)
         closing = asyncio.create_task(stack.aclose())
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(60):
+            while collector.store.waiting() < 2:  # noqa: ASYNC110 the fuser's result and what closing writes
+                await asyncio.sleep(0.001)
         free.set()
         await holding
         await closing

@@ -92,7 +92,7 @@ def test_bytes_after_the_gzip_body_are_refused() -> None:
 def test_deep_json_and_long_numbers_are_refused_within_a_second() -> None:
     """The work on a body of the largest size is bounded, whatever its form."""
     head = encode(GOOD)[:-1]
-    began = time.perf_counter()
+    began = time.process_time()
     for tail in (
         b"[" * 4_000_000,
         b"[],".join([b"[", *[b""] * 1_000_000, b"[]]"]),
