@@ -101,8 +101,8 @@ async def report(agent: FakeAgent, http: aiohttp.ClientSession, acked: dict[str,
     return again
 
 
-async def test_what_was_acknowledged_is_stored_once_however_often_the_collector_is_killed(tmp_path: Path) -> None:
-    """Acknowledged is a subset of stored; every round and every change is there once."""
+async def test_every_acknowledged_batch_is_stored_once_however_often_the_collector_is_killed(tmp_path: Path) -> None:
+    """Every round and every change of a stored batch is there once."""
     server = Server(tmp_path / "c.db")
     await server.start()
     acked: dict[str, int] = {}

@@ -29,20 +29,20 @@ def run(*words: str) -> str:
 
 
 def test_a_token_is_printed_once_and_nothing_else(tmp_path: Path) -> None:
-    """The database is made when it is not there."""
+    """The database is created if it does not exist."""
     printed = run("token", "--db", str(tmp_path / "c.db"), "--sponsor", "club", "--ttl", "7d")
 
     assert re.fullmatch(r"[0-9a-f]{32}\n", printed)
     assert (tmp_path / "c.db").exists()
 
 
-def test_revoking_an_agent_nobody_knows_is_an_error(tmp_path: Path) -> None:
-    """A mistyped id must not pass for done."""
+def test_revoking_an_unknown_agent_is_an_error(tmp_path: Path) -> None:
+    """A mistyped id is noticed."""
     with pytest.raises(UsageError, match="no agent 'x' is enrolled"):
         run("revoke", "--db", str(tmp_path / "c.db"), "x")
 
 
-def test_a_database_that_is_none_is_one_line(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_reported_in_one_line(tmp_path: Path) -> None:
     """For each command."""
     path = tmp_path / "c.db"
     path.write_text("no database" * 100)
@@ -72,7 +72,7 @@ def kept(db: Path) -> list[tuple[str, str]]:
         return connection.execute("SELECT cc, subject FROM register_change ORDER BY subject").fetchall()
 
 
-def test_register_history_is_kept_once_however_often_it_is_given(tmp_path: Path) -> None:
+def test_register_changes_given_twice_are_stored_once(tmp_path: Path) -> None:
     """Only of known services, and never single pages."""
     file, db = tmp_path / "d.jsonl", tmp_path / "c.db"
     file.write_bytes(diff("wechat.com", "weixin.qq.com") + diff("a.example", service="") + diff("b", pages_only=True))
@@ -85,8 +85,8 @@ def test_register_history_is_kept_once_however_often_it_is_given(tmp_path: Path)
     assert kept(db) == [("RU", "wechat.com"), ("RU", "weixin.qq.com")]
 
 
-def test_of_a_file_with_a_bad_line_nothing_is_kept(tmp_path: Path) -> None:
-    """And the line is named."""
+def test_nothing_of_a_file_with_a_bad_line_is_stored(tmp_path: Path) -> None:
+    """The line is named."""
     file, db = tmp_path / "d.jsonl", tmp_path / "c.db"
     file.write_bytes(diff("wechat.com") + b"{}\n")
 
@@ -99,7 +99,7 @@ def test_of_a_file_with_a_bad_line_nothing_is_kept(tmp_path: Path) -> None:
     assert not db.exists()
 
 
-def test_more_changes_than_any_register_has_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_with_too_many_changes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded."""
     monkeypatch.setattr("probe.cli.collector.MOST_CHANGES", 2)
 
@@ -116,11 +116,11 @@ def test_a_time_is_read_with_its_unit(text: str, length: timedelta) -> None:
 
 @pytest.mark.parametrize("text", ["", "24", "0h", "1w", "-1h", "1.5h"])
 def test_a_time_of_another_form_is_refused(text: str) -> None:
-    """With the forms there are."""
+    """The message names the forms."""
     with pytest.raises(UsageError, match="is no time"):
         parse_ttl(text)
 
 
 def test_the_help_names_every_option() -> None:
-    """Without opening anything."""
+    """No database is opened."""
     assert "--origin" in run("serve", "--help")

@@ -18,22 +18,22 @@ from probe.errors import SettingsError
 from tests.loopback.collector.conftest import Server
 
 
-async def test_it_says_that_it_lives_and_that_it_can_store(server: Server) -> None:
-    """Two different questions."""
+async def test_health_and_readiness_are_reported(server: Server) -> None:
+    """`/healthz` for the process, `/readyz` for the database and the background tasks."""
     assert await server.get("/healthz") == (200, '{"status":"ok"}')
     assert await server.get("/readyz") == (200, '{"status":"ready","tasks":{"fuser":"running"}}')
 
 
-async def test_a_database_that_cannot_be_written_is_alive_but_not_ready(server: Server) -> None:
-    """So that a balancer sends agents elsewhere."""
+async def test_a_collector_without_a_writable_database_is_alive_but_not_ready(server: Server) -> None:
+    """A load balancer sends agents elsewhere."""
     await server.collector.store.close()
 
     assert (await server.get("/healthz"))[0] == 200
     assert (await server.get("/readyz"))[0] == 503
 
 
-async def test_every_answer_forbids_what_no_page_of_ours_needs(server: Server) -> None:
-    """Also the failing ones."""
+async def test_every_answer_has_the_security_headers(server: Server) -> None:
+    """Errors and static files too."""
     for path in ("/", "/healthz", "/nothing", "/metrics", "/static/style.css"):
         async with server.http.get(server.page + path) as answer:
             assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'")
@@ -41,14 +41,14 @@ async def test_every_answer_forbids_what_no_page_of_ours_needs(server: Server) -
             assert "aiohttp" not in answer.headers["Server"]
 
 
-async def test_another_method_is_refused_in_the_one_shape(server: Server) -> None:
-    """405 with a word for programs."""
+async def test_another_method_is_refused_with_a_json_error(server: Server) -> None:
+    """405 with a code for programs."""
     async with server.http.get(server.page + "/api/v1/batches") as answer:
         assert (answer.status, (await answer.json())["error"]["code"]) == (405, "method_not_allowed")
 
 
-async def test_an_address_that_is_taken_is_one_line(server: Server, tmp_path: Path) -> None:
-    """With advice, and the database closed again."""
+async def test_an_address_in_use_is_reported_in_one_line(server: Server, tmp_path: Path) -> None:
+    """With advice, and the database is closed."""
     listen = server.page.removeprefix("http://")
     with pytest.raises(SettingsError, match="cannot listen on"):
         async with running(tmp_path / "other.db", listen, "", Clock()):
@@ -56,7 +56,7 @@ async def test_an_address_that_is_taken_is_one_line(server: Server, tmp_path: Pa
 
 
 @pytest.mark.parametrize("text", ["", "8080", "a:b", ":80", "h:99999", "h:-1"])
-def test_what_is_no_address_is_refused(text: str) -> None:
+def test_a_malformed_listen_address_is_refused(text: str) -> None:
     """Before anything is opened."""
     with pytest.raises(SettingsError):
         parse_listen(text)
@@ -68,8 +68,8 @@ def test_addresses_of_both_families_are_read() -> None:
     assert parse_listen("[::1]:8080") == ("::1", 8080)
 
 
-async def test_sigterm_finishes_what_is_under_way_and_ends_well(tmp_path: Path) -> None:
-    """One line when it begins, exit status 0, a database that is whole, and no address in its log."""
+async def test_sigterm_finishes_open_requests_and_exits_with_0(tmp_path: Path) -> None:
+    """One line at the start, a sound database, and no address in the log."""
     command = [sys.executable, "-c", "from probe.cli import main; raise SystemExit(main())", "collector", "serve"]
     process = await asyncio.create_subprocess_exec(
         *command,

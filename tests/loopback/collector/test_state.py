@@ -14,15 +14,15 @@ from tests.loopback.collector.vantages import FakeAgent
 
 
 async def test_the_key_behind_public_names_is_made_once(server: Server) -> None:
-    """And is the same after a restart."""
+    """It is the same after a restart."""
     assert await vantage_secret(server.collector.store) == server.collector.secret
     assert len(server.collector.secret) == 32
 
 
-async def test_an_agent_is_remembered_for_a_while_and_read_again_after(
+async def test_an_agent_s_row_is_cached_and_read_again_after_it_expired(
     server: Server, enrolled: Callable[..., Awaitable[FakeAgent]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A revocation takes effect when the cached row has expired."""
+    """A revocation takes effect then."""
     monkeypatch.setattr(state, "AGENT_CACHE_SECONDS", 3600.0)  # it does not expire while this test is slow
     agent = await enrolled()
     first = await server.collector.agent(agent.id)
@@ -41,13 +41,13 @@ async def test_an_agent_is_remembered_for_a_while_and_read_again_after(
     ("text", "origin"),
     [("HTTPS://C.Example/", "https://c.example"), (" http://127.0.0.1:8080 ", "http://127.0.0.1:8080")],
 )
-def test_an_origin_is_written_as_it_is_signed(text: str, origin: str) -> None:
+def test_an_origin_is_normalised_for_signing(text: str, origin: str) -> None:
     """Lower case, no final slash."""
     assert normal_origin(text) == origin
 
 
 @pytest.mark.parametrize("text", ["", "c.example", "ftp://c.example", "https://c.example/path", "https://"])
-def test_what_is_no_origin_is_refused(text: str) -> None:
+def test_a_malformed_origin_is_refused(text: str) -> None:
     """With advice."""
     with pytest.raises(SettingsError, match="is no origin"):
         normal_origin(text)

@@ -12,7 +12,7 @@ from probe.collector.metrics import HELP, Metrics
 
 
 def test_counters_and_gauges_are_written_with_help_and_type() -> None:
-    """As version 0.0.4 of the format has them."""
+    """In version 0.0.4 of the text format."""
     metrics = Metrics()
     metrics.add("batches_total", answer="stored")
     metrics.add("batches_total", 2, answer="stored")
@@ -25,8 +25,8 @@ def test_counters_and_gauges_are_written_with_help_and_type() -> None:
     assert "# TYPE probe_collector_batches_total counter" in text
 
 
-def test_every_line_is_of_the_format_and_every_name_has_its_help() -> None:
-    """Names, labels and numbers as a scraper reads them."""
+def test_every_metric_is_written_in_the_format_of_a_scraper() -> None:
+    """Names, labels and numbers; every name has its help."""
     metrics = Metrics()
     for name in HELP:
         metrics.add(name, 1.5, kind="x")
@@ -38,8 +38,8 @@ def test_every_line_is_of_the_format_and_every_name_has_its_help() -> None:
     assert all(re.fullmatch(r'probe_collector_[a-z_]+(\{[a-z]+="[a-z]+"\})? [0-9.e+-]+', line) for line in samples)
 
 
-def test_a_label_s_value_cannot_break_the_page() -> None:
-    """Quotes, backslashes and line ends are escaped."""
+def test_label_values_are_escaped() -> None:
+    """Quotes, backslashes and line ends."""
     metrics = Metrics()
     metrics.add("refusals_total", code='a"b\\c\nd')
 
@@ -47,8 +47,8 @@ def test_a_label_s_value_cannot_break_the_page() -> None:
 
 
 @pytest.mark.parametrize("amount", [-1, -0.5, float("nan"), float("inf"), float("-inf"), 2**63, 10**400])
-def test_an_amount_that_is_no_count_is_dropped_and_that_is_counted(amount: float) -> None:
-    """A counter never decreases, and a whole number of 401 digits is no fault of ours."""
+def test_an_impossible_amount_is_dropped_and_the_drop_is_counted(amount: float) -> None:
+    """A counter never decreases, and a whole number of 401 digits raises nothing."""
     metrics = Metrics()
     metrics.add("rounds_total", 3)
     metrics.add("rounds_total", amount)
@@ -60,7 +60,7 @@ def test_an_amount_that_is_no_count_is_dropped_and_that_is_counted(amount: float
 
 
 @given(st.lists(st.one_of(st.floats(), st.integers(-(10**30), 10**30)), max_size=5))
-def test_no_page_has_a_number_that_is_not_finite_or_absurd(values: list[float]) -> None:
+def test_the_page_has_only_finite_numbers_of_a_sane_size(values: list[float]) -> None:
     """Whatever is added, set or asked for."""
     metrics = Metrics()
     for n, value in enumerate(values):

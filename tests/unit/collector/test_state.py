@@ -8,8 +8,8 @@ from probe.model.event import Network
 MTS, BEELINE = Network(asn=64500, country="RU"), Network(asn=64501, country="RU")
 
 
-def test_a_vantage_keeps_its_name_in_a_network_and_has_another_in_the_next() -> None:
-    """So that reports can be told apart and a volunteer's moves cannot be followed."""
+def test_a_vantage_has_one_public_name_in_each_network() -> None:
+    """Reports can be told apart, and a volunteer's moves cannot be followed."""
     name = public_name(b"k" * 32, "agent", MTS)
 
     assert name == public_name(b"k" * 32, "agent", MTS)
@@ -18,6 +18,6 @@ def test_a_vantage_keeps_its_name_in_a_network_and_has_another_in_the_next() -> 
     assert len(name) == 8
 
 
-def test_without_the_collector_s_key_the_name_cannot_be_computed() -> None:
-    """It is a keyed hash."""
+def test_another_key_gives_another_public_name() -> None:
+    """Without the collector's key a name cannot be computed."""
     assert public_name(b"k" * 32, "agent", MTS) != public_name(b"j" * 32, "agent", MTS)

@@ -23,7 +23,7 @@ def parsed(*entries: FeedEntry) -> ET.Element:
 
 
 def test_a_feed_has_what_rfc_4287_requires() -> None:
-    """An id, a title, an author and a moment, for itself and for each entry."""
+    """An id, a title, an author and a time, for itself and for each entry."""
     root = parsed(entry(updated=NOW - timedelta(hours=2)), entry(updated=NOW - timedelta(hours=1)))
 
     assert [root.findtext(f"a:{name}", namespaces=ATOM) for name in ("id", "title", "updated")] == [
@@ -36,12 +36,12 @@ def test_a_feed_has_what_rfc_4287_requires() -> None:
     assert len(root.findall("a:entry", ATOM)) == 2
 
 
-def test_an_empty_feed_is_as_of_now() -> None:
-    """It must have a moment all the same."""
+def test_an_empty_feed_is_dated_now() -> None:
+    """RFC 4287 requires a time."""
     assert parsed().findtext("a:updated", namespaces=ATOM) == "2017-05-04T12:00:00Z"
 
 
-def test_markup_and_characters_no_document_may_hold_do_no_harm() -> None:
+def test_markup_is_escaped_and_characters_that_xml_forbids_are_left_out() -> None:
     """Titles come from strangers."""
     root = parsed(entry(title="<b>&\x00\x1b\ufffe]]>\ud800ok", categories=("a\x0bb",)))
 

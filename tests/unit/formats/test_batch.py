@@ -30,8 +30,8 @@ BATCH = batch.Batch(
 )
 
 
-def test_a_batch_read_back_is_the_batch_written() -> None:
-    """Through JSON and back nothing changes."""
+def test_a_batch_is_read_back_as_it_was_written() -> None:
+    """Through JSON nothing changes."""
     assert batch.decode(batch.encode(BATCH)) == BATCH
 
 
@@ -42,8 +42,8 @@ def test_a_batch_read_back_is_the_batch_written() -> None:
         batch.encode(BATCH).replace(b'"seq":7', b'"seq":"x"'),
     ],
 )
-def test_what_is_no_batch_is_refused_in_one_line(body: bytes) -> None:
-    """Whatever arrives, the error is ours and short."""
+def test_bytes_that_are_no_batch_are_refused_in_one_line(body: bytes) -> None:
+    """Whatever arrives, the error is a short `RecordError`."""
     with pytest.raises(RecordError) as caught:
         batch.decode(body)
 
@@ -51,7 +51,7 @@ def test_what_is_no_batch_is_refused_in_one_line(body: bytes) -> None:
 
 
 def test_the_signature_covers_the_collector_and_every_byte() -> None:
-    """A batch for one collector is no batch for another, and no byte can change."""
+    """A batch for one collector is not valid at another, and no byte can change."""
     body = batch.encode(BATCH)
 
     signed = batch.signed_bytes("https://a.example", body)

@@ -19,7 +19,7 @@ VERDICT = Verdict(
 )
 
 
-def test_what_is_written_is_one_line_and_reads_back_the_same() -> None:
+def test_a_verdict_is_written_as_one_line_and_read_back_the_same() -> None:
     line = jsonlines.write(VERDICT)
 
     assert line.endswith(b"}\n")
@@ -28,7 +28,7 @@ def test_what_is_written_is_one_line_and_reads_back_the_same() -> None:
     assert list(jsonlines.read_verdicts([line, b"\n", line], "v")) == [VERDICT, VERDICT]
 
 
-def test_keys_of_a_newer_version_are_let_through() -> None:
+def test_keys_of_a_newer_version_are_ignored() -> None:
     line = jsonlines.write(VERDICT).replace(b'"rule"', b'"weather":"fine","rule"')
 
     assert jsonlines.read_verdict(line) == VERDICT
@@ -65,6 +65,6 @@ def test_a_line_without_end_is_not_read_into_memory(monkeypatch: pytest.MonkeyPa
         next(lines)
 
 
-def test_a_stream_is_cut_into_lines() -> None:
-    """The last one needs no end."""
+def test_a_stream_is_split_into_lines() -> None:
+    """The last one may lack its line end."""
     assert list(jsonlines.lines_of(io.BytesIO(b"one\ntwo"), "v")) == [b"one\n", b"two"]

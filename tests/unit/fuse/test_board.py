@@ -8,7 +8,7 @@ from probe.model.verdict import Cause, Status
 from tests.unit.fuse.made import BEELINE, MTS, at
 
 
-def tally(
+def count(
     status: Status,
     target: str = "t0",
     network: Network = MTS,
@@ -17,7 +17,7 @@ def tally(
     since: float = 0,
     present: bool = True,
 ) -> StatusCount:
-    """Vantages that say the same."""
+    """Vantages that report the same status."""
     return StatusCount(
         service="WeChat",
         target=target,
@@ -34,9 +34,9 @@ def test_one_blocked_page_of_three_is_listed_and_the_service_works() -> None:
     """The rule is that of `probe.fuse.service`; causes and onset are those of the targets that decided."""
     (cell,) = board_services(
         [
-            tally(Status.REACHABLE, "t0", since=1),
-            tally(Status.BLOCKED, "t1", MTS, Cause.TLS_RESET, since=9),
-            tally(Status.DOWN, "t2"),
+            count(Status.REACHABLE, "t0", since=1),
+            count(Status.BLOCKED, "t1", MTS, Cause.TLS_RESET, since=9),
+            count(Status.DOWN, "t2"),
         ]
     )
 
@@ -48,9 +48,9 @@ def test_a_service_of_which_a_whole_part_is_blocked_is_blocked() -> None:
     """The cell lists the targets that decided, with their causes and since when."""
     (cell,) = board_services(
         [
-            tally(Status.REACHABLE, "t0", since=1),
-            tally(Status.BLOCKED, "tcp://192.0.2.1:443", MTS, Cause.TCP_TIMEOUT, since=9),
-            tally(Status.UNREACHABLE, "tcp://192.0.2.2:443"),
+            count(Status.REACHABLE, "t0", since=1),
+            count(Status.BLOCKED, "tcp://192.0.2.1:443", MTS, Cause.TCP_TIMEOUT, since=9),
+            count(Status.UNREACHABLE, "tcp://192.0.2.2:443"),
         ]
     )
 
@@ -64,34 +64,34 @@ def test_a_service_of_which_a_whole_part_is_blocked_is_blocked() -> None:
 
 def test_a_target_that_any_present_vantage_finds_blocked_is_blocked() -> None:
     """Where vantages of a network disagree, the event is shown as disputed; the claim is not averaged away."""
-    (cell,) = board_services([tally(Status.REACHABLE, vantages=2), tally(Status.BLOCKED, since=3)])
+    (cell,) = board_services([count(Status.REACHABLE, vantages=2), count(Status.BLOCKED, since=3)])
 
     assert (cell.status, cell.since, cell.vantages) == (Status.BLOCKED, at(3), 3)
 
 
-def test_one_target_that_is_down_does_not_take_the_service_down() -> None:
-    """As long as another is reachable."""
-    (cell,) = board_services([tally(Status.REACHABLE, "t0"), tally(Status.DOWN, "t1"), tally(Status.UNREACHABLE, "t2")])
+def test_a_service_with_a_reachable_target_is_reachable() -> None:
+    """Whatever is down or unreachable beside it."""
+    (cell,) = board_services([count(Status.REACHABLE, "t0"), count(Status.DOWN, "t1"), count(Status.UNREACHABLE, "t2")])
 
     assert (cell.status, cell.targets) == (Status.REACHABLE, ())
 
 
-def test_networks_are_apart() -> None:
-    """One cell each, in order."""
-    found = board_services([tally(Status.BLOCKED, network=BEELINE), tally(Status.REACHABLE, network=MTS)])
+def test_each_network_has_its_own_status() -> None:
+    """Ordered by network."""
+    found = board_services([count(Status.BLOCKED, network=BEELINE), count(Status.REACHABLE, network=MTS)])
 
     assert [(cell.network, cell.status) for cell in found] == [(MTS, Status.REACHABLE), (BEELINE, Status.BLOCKED)]
 
 
-def test_without_a_vantage_that_is_present_nothing_is_said() -> None:
-    """Neither green nor red; what was said last is kept apart."""
-    (cell,) = board_services([tally(Status.BLOCKED, present=False, since=4)])
+def test_without_a_present_vantage_the_status_is_unknown() -> None:
+    """The last known status is kept apart."""
+    (cell,) = board_services([count(Status.BLOCKED, present=False, since=4)])
 
     assert (cell.status, cell.last, cell.vantages, cell.since) == (Status.UNKNOWN, Status.BLOCKED, 0, at(4))
 
 
-def test_the_word_of_who_is_present_outweighs_that_of_who_left() -> None:
-    """Silence is no status."""
-    (cell,) = board_services([tally(Status.BLOCKED, present=False), tally(Status.REACHABLE, vantages=2)])
+def test_only_present_vantages_count_where_some_are_present() -> None:
+    """What absent vantages reported last is ignored."""
+    (cell,) = board_services([count(Status.BLOCKED, present=False), count(Status.REACHABLE, vantages=2)])
 
     assert (cell.status, cell.vantages, cell.last) == (Status.REACHABLE, 2, None)

@@ -24,13 +24,13 @@ def test_three_networks_make_an_event_of_the_country() -> None:
     assert (event.onset, event.lifted, event.confidence) == (at(11), None, Confidence.CONFIRMED)
 
 
-def test_two_networks_speak_for_themselves() -> None:
-    """Below three there is no event of the country."""
+def test_two_networks_make_no_event_of_the_country() -> None:
+    """Three are needed."""
     assert wide([span("a", 10, None), span("b", 10, None, network=BEELINE)]) == []
 
 
-def test_three_networks_that_never_coincide_are_no_event_of_the_country() -> None:
-    """They must see it at once."""
+def test_three_networks_at_different_times_make_no_event_of_the_country() -> None:
+    """They must see interference at one moment."""
     turns = [
         each
         for n, network in enumerate(NETWORKS)
@@ -43,16 +43,16 @@ def test_three_networks_that_never_coincide_are_no_event_of_the_country() -> Non
     assert wide(turns) == []
 
 
-def test_three_of_many_networks_are_not_the_country() -> None:
-    """At least half of those that had ever looked must see it."""
+def test_three_of_seven_networks_make_no_event_of_the_country() -> None:
+    """Half of those measured until then must see interference."""
     others = [ok(f"w{n}", 0, None, network=Network(asn=64600 + n, country="RU")) for n in range(4)]
 
     assert wide([*(span(f"v{n.asn}", 10, None, network=n) for n in NETWORKS), *others]) == []
     assert len(wide([*(span(f"v{n.asn}", 10, None, network=n) for n in NETWORKS), *others[:3]])) == 1
 
 
-def test_it_lifts_with_the_last_network() -> None:
-    """Not when the majority is gone."""
+def test_a_country_s_event_lifts_with_its_last_network() -> None:
+    """Not when the majority has lifted."""
     lifted = [
         each
         for n, network in enumerate((*NETWORKS, TTK))
@@ -73,15 +73,15 @@ def test_one_sponsor_in_all_networks_is_one_source() -> None:
     assert event.confidence is Confidence.ONE_SOURCE
 
 
-def test_networks_of_no_known_country_make_none() -> None:
-    """There is no country to speak of."""
+def test_networks_without_a_known_country_make_no_event_of_a_country() -> None:
+    """The empty country code is no country."""
     nowhere = [span(f"v{n}", 10, None, network=Network(asn=64500 + n)) for n in range(4)]
 
     assert wide(nowhere) == []
 
 
-def test_what_comes_back_later_is_another_event_of_the_country() -> None:
-    """As of a network."""
+def test_interference_after_a_lift_is_another_event_of_the_country() -> None:
+    """With another id."""
     spans = [
         each
         for n, network in enumerate(NETWORKS)
@@ -98,6 +98,6 @@ def test_what_comes_back_later_is_another_event_of_the_country() -> None:
     assert first.id != second.id
 
 
-def test_a_country_without_events_has_none() -> None:
-    """Nothing comes of nothing."""
+def test_without_network_events_there_is_no_event_of_the_country() -> None:
+    """For any country."""
     assert country_events("WeChat", "RU", [], {}, {}) == []

@@ -49,10 +49,10 @@ def so_far(series: list[list[Span]], heard: list[int]) -> list[Span]:
 
 @settings(max_examples=150, deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
-def test_any_order_and_repetition_gives_the_events_of_the_sorted_history(
+def test_the_order_of_spans_and_presences_does_not_matter(
     history: tuple[list[list[Span]], list[Presence]], chance: random.Random
 ) -> None:
-    """The function does not look at the order of what it is given."""
+    """The events are those of the sorted history."""
     series, presences = history
     spans = [each for one in series for each in one]
     shuffled = chance.sample(spans, len(spans))
@@ -64,10 +64,10 @@ def test_any_order_and_repetition_gives_the_events_of_the_sorted_history(
 
 @settings(max_examples=100, deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
-def test_whatever_came_late_what_stands_published_is_the_fusion_of_all(
+def test_published_revisions_end_in_the_fusion_of_all_reports(
     history: tuple[list[list[Span]], list[Presence]], chance: random.Random
 ) -> None:
-    """Vantages are heard in any interleaving, each in its own order; every revision has the next number of its id."""
+    """Vantages report in any interleaving, each in its own order; revision numbers grow under each id."""
     series, presences = history
     heard = [0] * len(series)
     standing: dict[str, Event] = {}
@@ -91,8 +91,8 @@ def test_whatever_came_late_what_stands_published_is_the_fusion_of_all(
     assert sorted(plain, key=lambda event: (event.service, event.onset, event.id)) == final
 
 
-def test_a_target_that_belongs_to_no_service_stands_for_itself() -> None:
-    """Under its own name."""
+def test_a_target_without_a_service_has_events_under_its_own_name() -> None:
+    """A lone target is its own service."""
     (event,) = fuse([span("a", 10, None, target="dns://alone.example")], [], at(60), {})
 
     assert event.service == "dns://alone.example"

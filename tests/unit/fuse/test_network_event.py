@@ -21,15 +21,15 @@ def events(spans: list[Span], presences: list[Presence], now: float = 300, **spo
 
 
 def test_one_vantage_makes_an_event_of_one_source() -> None:
-    """Reported, and said so."""
+    """Its confidence says so."""
     (event,) = events([span("a", 10, None, Status.BLOCKED, Cause.DNS_SPOOFED)], [there("a", 0, 300)])
 
     assert (event.service, event.status, event.confidence) == ("WeChat", Status.BLOCKED, Confidence.ONE_SOURCE)
     assert (event.onset, event.lifted, event.known, event.vantages) == (at(10), None, at(12), 1)
 
 
-def test_two_vantages_confirm_it_and_the_onset_is_their_median() -> None:
-    """Of an odd number the middle, of an even one the earlier of the two in the middle."""
+def test_more_vantages_confirm_an_event_and_its_onset_is_their_median() -> None:
+    """Of an even number the earlier of the two in the middle."""
     spans = [span("a", 10, None), span("b", 14, None), span("c", 30, None)]
 
     (event,) = events(spans, [there(agent, 0, 300) for agent in "abc"])
@@ -44,8 +44,8 @@ def test_vantages_of_one_sponsor_are_one_source() -> None:
     assert event.confidence is Confidence.ONE_SOURCE
 
 
-def test_a_vantage_that_goes_on_getting_through_disputes_it() -> None:
-    """Shown as mixed, never averaged."""
+def test_a_vantage_that_still_reaches_the_target_disputes_the_event() -> None:
+    """Its reports are not averaged away."""
     spans = [span("a", 10, None), span("b", 12, None), ok("c", 0, None)]
 
     (event,) = events(spans, [there(agent, 0, 300) for agent in "abc"])
@@ -54,7 +54,7 @@ def test_a_vantage_that_goes_on_getting_through_disputes_it() -> None:
 
 
 def test_a_vantage_that_has_not_had_time_to_notice_disputes_nothing() -> None:
-    """Within two of its intervals of the onset."""
+    """Within two of its intervals after the onset."""
     spans = [span("a", 10, None), ok("b", 0, None)]
 
     (event,) = events(spans, [there("a", 0, 20), there("b", 0, 20)], now=20)
@@ -63,7 +63,7 @@ def test_a_vantage_that_has_not_had_time_to_notice_disputes_nothing() -> None:
 
 
 def test_a_vantage_that_fell_silent_disputes_nothing_and_lifts_nothing() -> None:
-    """Its last word is no word about now."""
+    """Its last report says nothing about now."""
     spans = [span("a", 10, None), ok("b", 0, None)]
 
     (event,) = events(spans, [there("a", 0, 40), there("b", 0, 40)], now=3000)
@@ -71,7 +71,7 @@ def test_a_vantage_that_fell_silent_disputes_nothing_and_lifts_nothing() -> None
     assert (event.confidence, event.lifted) == (Confidence.ONE_SOURCE, None)
 
 
-def test_it_lifts_when_the_last_of_its_vantages_has_left() -> None:
+def test_an_event_lifts_when_its_last_interference_span_ends() -> None:
     """Not before."""
     spans = [span("a", 10, 100), ok("a", 100, None), span("b", 12, 104), ok("b", 104, None)]
 
@@ -80,7 +80,7 @@ def test_it_lifts_when_the_last_of_its_vantages_has_left() -> None:
     assert (event.lifted, event.confidence) == (at(104), Confidence.CONFIRMED)
 
 
-def test_what_comes_back_later_is_another_event() -> None:
+def test_interference_after_a_lift_is_another_event() -> None:
     """With another id."""
     spans = [span("a", 10, 20), ok("a", 20, 50), span("a", 50, None)]
 
@@ -90,8 +90,8 @@ def test_what_comes_back_later_is_another_event() -> None:
     assert first.id != second.id
 
 
-def test_a_service_is_blocked_where_any_of_its_targets_is_and_lists_which() -> None:
-    """The rule of folding."""
+def test_an_event_lists_the_targets_that_are_interfered_with() -> None:
+    """One target is enough for an event; the reachable ones are not in it."""
     spans = [span("a", 10, None), ok("a", 0, None, target="tcp://203.0.113.9:443")]
 
     (event,) = events(spans, [there("a", 0, 300)])
@@ -99,8 +99,8 @@ def test_a_service_is_blocked_where_any_of_its_targets_is_and_lists_which() -> N
     assert (event.service, event.targets, event.confidence) == ("WeChat", (WECHAT,), Confidence.ONE_SOURCE)
 
 
-def test_the_id_does_not_change_when_others_join_with_an_earlier_estimate() -> None:
-    """It is named after the vantage that became sure first."""
+def test_the_id_stays_when_another_vantage_dates_the_onset_earlier() -> None:
+    """It follows from the vantage that became sure first."""
     (alone,) = events([span("a", 10, None, known=12)], [])
     (joined,) = events([span("a", 10, None, known=12), span("b", 8, None, known=15)], [])
 
@@ -108,21 +108,21 @@ def test_the_id_does_not_change_when_others_join_with_an_earlier_estimate() -> N
     assert joined.onset == at(8)
 
 
-def test_causes_are_ordered_by_how_many_say_them_first() -> None:
-    """Then by how many say them at all, then by name."""
+def test_causes_are_ranked_by_how_many_reports_name_them_first() -> None:
+    """Then by how many name them at all, then by name."""
     said = [(Cause.TLS_RESET, Cause.TLS_SNI), (Cause.DNS_SPOOFED,), (Cause.TLS_RESET,)]
 
     assert rank_causes(said) == (Cause.TLS_RESET, Cause.DNS_SPOOFED, Cause.TLS_SNI)
 
 
 def test_sources_are_counted_by_sponsor() -> None:
-    """A vantage without a sponsor stands for itself."""
+    """A vantage without a sponsor counts as one."""
     assert count_sources(["a", "b", "c", "d"], {"a": "x", "b": "x", "c": ""}) == 3
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 8), (60, None)])
-def test_a_vantage_that_got_through_at_another_time_disputes_nothing(start: float, stop: float | None) -> None:
-    """Before it was blocked, or after it was lifted."""
+def test_a_vantage_that_reached_the_target_at_another_time_disputes_nothing(start: float, stop: float | None) -> None:
+    """Before the onset, or after the lift."""
     spans = [span("a", 10, 50), ok("a", 50, None), ok("b", start, stop)]
 
     (event,) = events(spans, [there("a", 0, 300), there("b", 0, 300)])
@@ -130,7 +130,7 @@ def test_a_vantage_that_got_through_at_another_time_disputes_nothing(start: floa
     assert event.confidence is Confidence.ONE_SOURCE
 
 
-def test_those_who_saw_an_event_are_its_agents() -> None:
+def test_the_agents_of_an_event_are_those_of_its_spans() -> None:
     """Each once."""
     parts = interference_spans([span("a", 10, None), span("b", 12, None)])
     context = NetworkContext(spans=(), presence=PresenceIndex([]), sponsors={}, now=at(300))

@@ -20,15 +20,15 @@ def kinds(found: list[NewRevision]) -> list[tuple[RevisionKind, int]]:
     return [(each.kind, each.event.revision) for each in found]
 
 
-def test_what_stands_is_not_published_again() -> None:
-    """Publishing and revising again gives none."""
+def test_an_unchanged_event_is_not_published_again() -> None:
+    """Publishing and revising again gives nothing."""
     first = revise([], fused(span("a", 10, None)))
 
     assert kinds(first) == [(RevisionKind.BEGAN, 1)]
     assert revise([each.event for each in first], fused(span("a", 10, None))) == []
 
 
-def test_another_vantage_is_a_change_and_the_last_to_leave_a_lifting() -> None:
+def test_another_vantage_is_a_change_and_the_last_end_a_lift() -> None:
     """Each with the next number."""
     began = revise([], fused(span("a", 10, None)))[0].event
     joined = revise([began], fused(span("a", 10, None), span("b", 12, None)))
@@ -39,16 +39,16 @@ def test_another_vantage_is_a_change_and_the_last_to_leave_a_lifting() -> None:
     assert kinds(lifted) == [(RevisionKind.LIFTED, 3)]
 
 
-def test_what_is_over_at_first_sight_began_all_the_same() -> None:
-    """A late report of a whole event is told as two revisions."""
+def test_an_event_that_has_lifted_already_is_published_as_two_revisions() -> None:
+    """It began, and it lifted."""
     found = revise([], fused(span("a", 10, 60), ok("a", 60, None)))
 
     assert kinds(found) == [(RevisionKind.BEGAN, 1), (RevisionKind.LIFTED, 2)]
     assert [each.event.lifted for each in found] == [None, at(60)]
 
 
-def test_a_late_report_that_it_had_not_lifted_opens_it_again() -> None:
-    """For a vantage whose batches came late."""
+def test_a_late_report_of_interference_reopens_a_lifted_event() -> None:
+    """From a vantage whose batches came late."""
     ended = revise([], fused(span("a", 10, 60), ok("a", 60, None)))[-1].event
 
     found = revise([ended], fused(span("a", 10, 60), ok("a", 60, None), span("b", 20, None)))
@@ -56,8 +56,8 @@ def test_a_late_report_that_it_had_not_lifted_opens_it_again() -> None:
     assert kinds(found) == [(RevisionKind.REOPENED, 3)]
 
 
-def test_a_late_report_of_who_knew_first_renames_it_without_news() -> None:
-    """The old id leads to the new one, whose numbers go on."""
+def test_a_late_report_of_an_earlier_certainty_renames_the_event() -> None:
+    """The old id names the new one, and the numbers continue."""
     old = revise([], fused(span("a", 10, None, known=12)))[0].event
 
     found = revise([old], fused(span("a", 10, None, known=12), span("b", 8, None, known=9)))
@@ -66,8 +66,8 @@ def test_a_late_report_of_who_knew_first_renames_it_without_news() -> None:
     assert found[0].into == found[1].event.id != old.id
 
 
-def test_what_stands_on_nothing_any_more_is_withdrawn_and_may_come_back() -> None:
-    """A vantage was revoked, and taken up again."""
+def test_an_event_without_reports_is_withdrawn_and_may_come_back() -> None:
+    """A vantage was revoked, and then accepted again."""
     old = revise([], fused(span("a", 10, None)))[0].event
 
     withdrawn = revise([old], [])

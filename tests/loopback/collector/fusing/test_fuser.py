@@ -57,7 +57,7 @@ async def kinds(server: Server, event_id: str) -> list[RevisionKind]:
     return [each.kind for each in found]
 
 
-async def test_a_block_is_reported_confirmed_and_lifted_once_each(server: Server, enrolled: Enrolled) -> None:
+async def test_a_block_begins_is_confirmed_and_lifts_once_each(server: Server, enrolled: Enrolled) -> None:
     """The whole life of an event."""
     one, two = await enrolled(), await enrolled()
     await report(server, one, change(T, Status.BLOCKED, NOW - 3 * HOUR, Cause.DNS_SPOOFED))
@@ -79,8 +79,8 @@ async def test_a_block_is_reported_confirmed_and_lifted_once_each(server: Server
     ]
 
 
-async def test_targets_that_are_down_make_no_event(server: Server, enrolled: Enrolled) -> None:
-    """Nor do those that fail with nothing to show for it."""
+async def test_down_and_unreachable_targets_make_no_event(server: Server, enrolled: Enrolled) -> None:
+    """They do not prove interference."""
     agent = await enrolled()
     await report(server, agent, change(T, Status.DOWN, NOW - 2 * HOUR), change(T, Status.UNREACHABLE, NOW - HOUR))
 
@@ -88,7 +88,7 @@ async def test_targets_that_are_down_make_no_event(server: Server, enrolled: Enr
 
 
 async def test_three_networks_make_an_event_of_the_country(server: Server, enrolled: Enrolled) -> None:
-    """Beside those of the networks."""
+    """Besides the events of the networks."""
     for asn in (64500, 64501, 64502):
         await report(server, await enrolled(asn=asn), change(T, Status.BLOCKED, NOW - HOUR))
 
@@ -97,8 +97,8 @@ async def test_three_networks_make_an_event_of_the_country(server: Server, enrol
     assert sorted(event.scope for event in found) == [Scope.COUNTRY] + [Scope.NETWORK] * 3
 
 
-async def test_marks_outlive_a_crash_between_fusing_and_publishing(server: Server, enrolled: Enrolled) -> None:
-    """A mark goes away only in the transaction that publishes, and only if nobody marked again meanwhile."""
+async def test_a_mark_stays_if_its_service_was_marked_again(server: Server, enrolled: Enrolled) -> None:
+    """So that a crash between fusing and publishing loses nothing."""
 
     def marked_again(session: StoreSession) -> list[int]:
         """Marks, marks again, takes the first mark away: in one transaction, since the collector fuses meanwhile."""
@@ -115,7 +115,7 @@ async def test_marks_outlive_a_crash_between_fusing_and_publishing(server: Serve
 
 
 async def test_a_collector_that_stops_while_a_result_is_being_written_publishes_it_once(tmp_path: Path) -> None:
-    """The writer is busy when the fuser hands over; the collector is told to stop; then the writer goes on."""
+    """The writer is busy when the fuser publishes; the collector is stopped; then the writer continues."""
     busy, free = threading.Event(), threading.Event()
 
     def hold(_: StoreSession) -> None:
@@ -150,7 +150,7 @@ async def test_a_collector_that_stops_while_a_result_is_being_written_publishes_
 
 
 async def test_reports_of_a_revoked_vantage_no_longer_count(server: Server, enrolled: Enrolled) -> None:
-    """What it alone said is withdrawn, openly."""
+    """An event that rests on it alone is withdrawn in a revision."""
     agent = await enrolled()
     await report(server, agent, change(T, Status.BLOCKED, NOW - HOUR))
     (event,) = await fused(server)
@@ -171,8 +171,8 @@ async def metrics_with(server: Server, line: str) -> str:
     return text
 
 
-async def test_the_numbers_for_the_operator_follow(server: Server, enrolled: Enrolled) -> None:
-    """Revisions by kind, nothing by target."""
+async def test_published_revisions_are_counted_by_kind(server: Server, enrolled: Enrolled) -> None:
+    """No label names a target."""
     await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR))
 
     text = await metrics_with(server, 'probe_collector_revisions_total{kind="began"} 1')
@@ -202,7 +202,7 @@ class FailingReads:
 async def test_fusion_goes_on_after_reads_that_failed(
     server: Server, enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    """Meanwhile `/readyz` and `/metrics` say that the fuser fails; afterwards the event is there and all is well."""
+    """Meanwhile `/readyz` and `/metrics` show that the fuser fails; afterwards the event is there."""
     reads = FailingReads(server, count)
     monkeypatch.setattr(server.collector.store, "read", reads.read)
     await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR))

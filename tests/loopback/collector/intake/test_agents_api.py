@@ -74,7 +74,7 @@ async def test_an_outbox_that_goes_on_after_another_began_flags_the_agent(server
 
 
 async def test_a_signature_of_another_key_is_refused(server: Server, enrolled: Enrolled) -> None:
-    """Whoever knows an agent's id cannot speak for it."""
+    """Knowing an agent's id is not enough to send for it."""
     agent, thief = await enrolled(), await enrolled()
     thief.id = agent.id
 
@@ -84,7 +84,7 @@ async def test_a_signature_of_another_key_is_refused(server: Server, enrolled: E
 
 
 async def test_a_batch_signed_for_another_collector_is_refused(server: Server, enrolled: Enrolled) -> None:
-    """The origin is inside what is signed."""
+    """The origin is part of what is signed."""
     agent = await enrolled()
     agent.origin = "https://elsewhere.example"
 
@@ -92,15 +92,15 @@ async def test_a_batch_signed_for_another_collector_is_refused(server: Server, e
 
 
 async def test_an_unknown_agent_and_a_missing_signature_are_refused(server: Server, enrolled: Enrolled) -> None:
-    """Before anything of the body is looked at."""
+    """Before the body is inflated."""
     agent = await enrolled()
     assert (await agent.post(server.http, agent.batch(), **{"Probe-Signature": "x"}))[0] == 401
     agent.id = "nobody"
     assert (await agent.post(server.http, agent.batch()))[1]["error"]["code"] == "unknown_agent"
 
 
-async def test_a_bomb_is_refused_before_it_is_inflated(server: Server, enrolled: Enrolled) -> None:
-    """A megabyte that would be a gigabyte costs no more than the bound."""
+async def test_a_gzip_bomb_is_refused_at_the_bound(server: Server, enrolled: Enrolled) -> None:
+    """Inflating stops there, so a gigabyte costs no more than the bound."""
     agent = await enrolled()
     body = b'{"agent":"' + b"0" * (MAX_BYTES * 4) + b'"}'
 
@@ -109,8 +109,8 @@ async def test_a_bomb_is_refused_before_it_is_inflated(server: Server, enrolled:
     assert (status, answer["error"]["code"]) == (413, "too_large")
 
 
-async def test_a_body_over_a_mebibyte_on_the_wire_is_refused(server: Server, enrolled: Enrolled) -> None:
-    """In the one shape every failure has."""
+async def test_a_body_over_a_mebibyte_as_sent_is_refused(server: Server, enrolled: Enrolled) -> None:
+    """With the error in its usual form."""
     agent = await enrolled()
     headers = {"Probe-Agent": agent.id}
     async with server.http.post(
@@ -120,8 +120,8 @@ async def test_a_body_over_a_mebibyte_on_the_wire_is_refused(server: Server, enr
         assert (await answer.json())["error"]["code"] == "too_large"
 
 
-async def test_what_is_signed_but_no_batch_is_refused(server: Server, enrolled: Enrolled) -> None:
-    """The message names the field, so that the agent's author can mend it."""
+async def test_signed_bytes_that_are_no_batch_are_refused(server: Server, enrolled: Enrolled) -> None:
+    """The message names the field, so that the agent's author can correct it."""
     agent = await enrolled()
     assert (await agent.post(server.http, b"[]"))[0] == 400
     status, answer = await agent.post(server.http, agent.batch(interval=-1.0))
@@ -131,16 +131,16 @@ async def test_what_is_signed_but_no_batch_is_refused(server: Server, enrolled: 
     assert (await agent.post(server.http, naive))[0] == 400
 
 
-async def test_more_changes_than_fit_are_refused(server: Server, enrolled: Enrolled) -> None:
-    """413 tells the agent to send less at once."""
+async def test_a_batch_with_too_many_changes_is_refused(server: Server, enrolled: Enrolled) -> None:
+    """413 makes the agent send less at once."""
     agent = await enrolled()
     many = tuple(change(f"dns://{n}.example", Status.BLOCKED, NOW) for n in range(MAX_CHANGES + 1))
 
     assert (await agent.post(server.http, agent.batch(changes=many)))[0] == 413
 
 
-async def test_a_body_that_is_cut_short_is_refused(server: Server, enrolled: Enrolled) -> None:
-    """Half a batch is none."""
+async def test_a_truncated_body_is_refused(server: Server, enrolled: Enrolled) -> None:
+    """With the code `bad_gzip`."""
     agent = await enrolled()
     whole = gzip.compress(encode(agent.batch()))
     headers = {"Probe-Agent": agent.id, "Probe-Signature": "A" * 86 + "==", "Content-Encoding": "gzip"}
@@ -148,8 +148,8 @@ async def test_a_body_that_is_cut_short_is_refused(server: Server, enrolled: Enr
         assert (answer.status, (await answer.json())["error"]["code"]) == (400, "bad_gzip")
 
 
-async def test_an_agent_that_sends_too_much_is_told_when_to_come_again(server: Server, enrolled: Enrolled) -> None:
-    """The bucket counts the agent, never an address."""
+async def test_an_agent_over_its_rate_limit_gets_retry_after(server: Server, enrolled: Enrolled) -> None:
+    """The limit counts the agent, never an address."""
     agent = await enrolled()
     later = server.collector.clock.monotonic() + 60  # nothing flows back into the bucket while this test is slow
     server.collector.limits.take(agent.id, 16 * 1024 * 1024, later)
@@ -161,18 +161,16 @@ async def test_an_agent_that_sends_too_much_is_told_when_to_come_again(server: S
         assert int(answer.headers["Retry-After"]) >= 1
 
 
-async def test_a_revoked_agent_is_shut_out(server: Server, enrolled: Enrolled) -> None:
-    """At the latest when its row is read again."""
+async def test_a_revoked_agent_is_refused(server: Server, enrolled: Enrolled) -> None:
+    """At the latest when its cached row expires."""
     agent = await enrolled()
     await server.collector.store.write(lambda s: s.run("UPDATE agent SET state = 'revoked'"))
 
     assert (await agent.post(server.http, agent.batch()))[0] == 403
 
 
-async def test_a_full_disk_is_answered_with_503_and_nothing_is_kept_by_halves(
-    server: Server, enrolled: Enrolled
-) -> None:
-    """SQLite itself says that the file may not grow; room made later, the same batch is taken in."""
+async def test_a_full_disk_is_answered_with_503_and_nothing_is_stored(server: Server, enrolled: Enrolled) -> None:
+    """SQLite itself refuses to grow the file; once there is room, the same batch is stored."""
     agent = await enrolled()
     store = server.collector.store
     await store.write(lambda s: s.row("PRAGMA max_page_count=1"))
@@ -192,8 +190,8 @@ async def test_a_full_disk_is_answered_with_503_and_nothing_is_kept_by_halves(
     assert (await agent.post(server.http, batch))[0] == 200
 
 
-async def test_the_control_is_handed_out_newest_first_and_by_etag(server: Server, enrolled: Enrolled) -> None:
-    """JSON Lines of verdicts, 304 while nothing changed."""
+async def test_the_newest_control_verdict_is_served_with_an_etag(server: Server, enrolled: Enrolled) -> None:
+    """JSON Lines of verdicts; 304 while nothing changed."""
     control = await enrolled(role="control", asn=64999, country="SE")
     older = blocked_verdict("https://a.example/", "a.example", NOW - timedelta(minutes=9))
     newer = msgspec.structs.replace(older, time=NOW, status=Status.REACHABLE, causes=())
@@ -208,8 +206,8 @@ async def test_the_control_is_handed_out_newest_first_and_by_etag(server: Server
     assert [msgspec.json.decode(line, type=Verdict) for line in lines] == [newer]
 
 
-async def test_a_control_makes_no_spans(server: Server, enrolled: Enrolled) -> None:
-    """What a control says of a target is not what a vantage says of it."""
+async def test_changes_of_a_control_make_no_spans(server: Server, enrolled: Enrolled) -> None:
+    """A control's view of a target is no vantage's."""
     control = await enrolled(role="control")
     batch = control.batch(changes=(change("https://a.example/", Status.DOWN, NOW, Cause.TCP_TIMEOUT),))
 
@@ -217,8 +215,8 @@ async def test_a_control_makes_no_spans(server: Server, enrolled: Enrolled) -> N
     assert await server.collector.store.read(lambda s: s.rows("SELECT * FROM span")) == []
 
 
-async def test_no_address_of_a_client_is_in_the_database(server: Server, enrolled: Enrolled) -> None:
-    """Nobody's address is stored."""
+async def test_the_database_contains_no_client_address(server: Server, enrolled: Enrolled) -> None:
+    """No file of the database does."""
     agent = await enrolled()
     await agent.post(server.http, agent.batch(rounds=rounds(NOW, 3)))
 

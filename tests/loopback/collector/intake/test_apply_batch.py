@@ -38,15 +38,15 @@ HOUR = timedelta(hours=1)
 
 
 class Bench:
-    """A database, an agent, and its next batch."""
+    """A database with one agent, and the batches made for it."""
 
     def __init__(self, store: SqliteStore) -> None:
         self.store = store
         self.seq = 0
-        self.parcels: list[VerifiedBatch] = []
+        self.made: list[VerifiedBatch] = []
 
-    def parcel(self, received: datetime = NOW, posted: datetime | None = None, **parts: Any) -> VerifiedBatch:
-        """The agent's next batch, as it came."""
+    def verified(self, received: datetime = NOW, posted: datetime | None = None, **parts: Any) -> VerifiedBatch:
+        """The agent's next batch, verified."""
         self.seq += 1
         whole = {"agent": "a", "epoch": "e", "seq": self.seq, "sent": NOW, "interval": INTERVAL}
         batch = Batch(**({"network": Network(asn=64500, country="RU")} | whole | parts))
@@ -54,22 +54,22 @@ class Bench:
         made = VerifiedBatch(
             batch=batch, digest=sha256(body).digest(), raw=body, signature=b"", posted=posted, received=received
         )
-        self.parcels.append(made)
+        self.made.append(made)
         return made
 
-    async def take(self, parcel: VerifiedBatch) -> BatchOutcome:
-        """Absorb it."""
+    async def apply(self, verified: VerifiedBatch) -> BatchOutcome:
+        """Apply a batch."""
 
         def job(session: StoreSession) -> BatchOutcome:
             agent = agents.agent(session, "a")
             assert agent is not None
-            return apply_batch(session, agent, parcel)
+            return apply_batch(session, agent, verified)
 
         return await self.store.write(job)
 
     async def send(self, **parts: Any) -> BatchOutcome:
-        """Make and apply_batch the next batch."""
-        return await self.take(self.parcel(**parts))
+        """Make the next batch and apply it."""
+        return await self.apply(self.verified(**parts))
 
     async def spans(self) -> list[tuple[int, int | None, str]]:
         """Start and stop in seconds from noon, and status."""
@@ -98,34 +98,34 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     await store.close()
 
 
-async def test_a_change_ends_the_span_that_lasts_where_the_next_one_begins(bench: Bench) -> None:
-    """At its onset."""
+async def test_a_change_ends_the_open_span_and_begins_one_at_its_onset(bench: Bench) -> None:
+    """The two spans touch."""
     await bench.send(settled=(settled(T, NOW - 2 * HOUR),))
     await bench.send(changes=(change(T, Status.BLOCKED, NOW - HOUR, Cause.TCP_RESET),))
 
     assert await bench.spans() == [(-7200, -3600, "reachable"), (-3600, None, "blocked")]
 
 
-async def test_a_batch_that_comes_again_changes_nothing_but_when_the_agent_was_heard(bench: Bench) -> None:
-    """The duplicate path writes, too."""
+async def test_a_repeated_batch_changes_only_when_the_agent_was_heard(bench: Bench) -> None:
+    """The repetition writes as well."""
     await bench.send(settled=(settled(T, NOW - HOUR),), rounds=rounds(NOW - HOUR, 3))
-    again = msgspec.structs.replace(bench.parcels[0], received=NOW + HOUR)
+    again = msgspec.structs.replace(bench.made[0], received=NOW + HOUR)
 
-    assert (await bench.take(again)).answer is BatchResult.AGAIN
+    assert (await bench.apply(again)).answer is BatchResult.AGAIN
     assert await bench.runs() == [(3, "online")]
     assert await bench.store.read(lambda s: s.rows("SELECT seen FROM agent")) == [(to_ms(NOW + HOUR),)]
 
 
-async def test_a_quiet_round_is_one_row_updated(bench: Bench) -> None:
-    """However many there are."""
+async def test_a_round_without_changes_updates_one_row(bench: Bench) -> None:
+    """However many rounds there are."""
     for n in range(50):
         await bench.send(rounds=rounds(NOW - 10 * HOUR + n * timedelta(seconds=INTERVAL), 1))
 
     assert await bench.runs() == [(50, "online")]
 
 
-async def test_presence_breaks_where_rounds_are_missing_or_the_vantage_changes(bench: Bench) -> None:
-    """More than two intervals apart, another state, another network."""
+async def test_a_gap_another_state_or_another_network_begins_a_new_run_of_rounds(bench: Bench) -> None:
+    """A gap is more than two intervals."""
     await bench.send(rounds=rounds(NOW - 9 * HOUR, 3))
     await bench.send(rounds=rounds(NOW - 7 * HOUR, 2) + rounds(NOW - 7 * HOUR + timedelta(minutes=10), 2, "offline"))
     await bench.send(rounds=rounds(NOW - 7 * HOUR + timedelta(minutes=20), 1), network=Network(asn=1, country="SE"))
@@ -133,40 +133,40 @@ async def test_presence_breaks_where_rounds_are_missing_or_the_vantage_changes(b
     assert await bench.runs() == [(3, "online"), (2, "online"), (2, "offline"), (1, "online")]
 
 
-async def test_what_was_settled_when_the_agent_began_opens_a_span_and_its_repetition_none(bench: Bench) -> None:
-    """A new outbox says again what the old one said."""
+async def test_a_settled_status_opens_a_span_and_its_repetition_does_not(bench: Bench) -> None:
+    """A new outbox repeats what the old one reported."""
     await bench.send(settled=(settled(T, NOW - HOUR),))
     await bench.send(settled=(settled(T, NOW - timedelta(minutes=5)),))
 
     assert await bench.spans() == [(-3600, None, "reachable")]
 
 
-async def test_a_settled_status_that_contradicts_the_span_that_lasts_ends_it(bench: Bench) -> None:
-    """The change between them was lost with the old outbox; it is dated after what was known."""
+async def test_a_settled_status_that_contradicts_the_open_span_ends_it(bench: Bench) -> None:
+    """The change between them was lost with the old outbox; it is dated after the last known moment."""
     await bench.send(changes=(change(T, Status.BLOCKED, NOW - HOUR),))
     await bench.send(settled=(settled(T, NOW - 5 * HOUR),))
 
     assert await bench.spans() == [(-3600, 0, "blocked"), (0, None, "reachable")]
 
 
-async def test_a_vantage_in_another_network_begins_spans_of_its_own(bench: Bench) -> None:
-    """A laptop that moved."""
+async def test_a_vantage_in_another_network_begins_new_spans(bench: Bench) -> None:
+    """A laptop may move."""
     await bench.send(settled=(settled(T, NOW - HOUR),))
     await bench.send(settled=(settled(T, NOW - HOUR),), network=Network(asn=1, country="SE"))
 
     assert await bench.spans() == [(-3600, 0, "reachable"), (0, None, "reachable")]
 
 
-async def test_an_onset_before_the_span_that_lasts_does_not_rewrite_it(bench: Bench) -> None:
-    """It is cut to a millisecond, not removed."""
+async def test_an_onset_before_the_open_span_leaves_a_millisecond_of_it(bench: Bench) -> None:
+    """History is not rewritten."""
     await bench.send(settled=(settled(T, NOW - HOUR),))
     await bench.send(changes=(change(T, Status.BLOCKED, NOW - 2 * HOUR, known=NOW),))
 
     assert await bench.spans() == [(-3600, -3600, "reachable"), (-3600, None, "blocked")]
 
 
-async def test_late_reports_are_kept_for_thirty_days(bench: Bench) -> None:
-    """Older ones are acknowledged and counted, so that no agent waits for ever."""
+async def test_reports_older_than_thirty_days_are_acknowledged_and_ignored(bench: Bench) -> None:
+    """They are counted, and no agent waits for ever."""
     day = timedelta(days=1)
     outcome = await bench.send(
         sent=NOW - 40 * day,
@@ -177,35 +177,35 @@ async def test_late_reports_are_kept_for_thirty_days(bench: Bench) -> None:
     assert (outcome.answer, outcome.rounds, outcome.changes, outcome.ignored) == (BatchResult.STORED, 1, 1, 4)
 
 
-async def test_what_has_not_come_yet_is_not_kept(bench: Bench) -> None:
-    """A time after all corrections five minutes ahead of ours."""
+async def test_a_report_from_the_future_is_ignored(bench: Bench) -> None:
+    """More than five minutes ahead after correction."""
     outcome = await bench.send(changes=(change(T, Status.BLOCKED, NOW + HOUR),), settled=(settled("b", NOW + HOUR),))
 
     assert (outcome.changes, outcome.ignored) == (0, 3)
     assert await bench.spans() == []
 
 
-async def test_times_of_a_clock_that_is_off_are_shifted_and_the_shift_is_kept(bench: Bench) -> None:
-    """By as much as it was off at the request."""
-    await bench.take(
-        bench.parcel(posted=NOW + HOUR, sent=NOW + HOUR, changes=(change(T, Status.BLOCKED, NOW + HOUR / 2),))
+async def test_the_times_of_a_clock_that_is_off_are_corrected(bench: Bench) -> None:
+    """By the offset at the request, which is stored."""
+    await bench.apply(
+        bench.verified(posted=NOW + HOUR, sent=NOW + HOUR, changes=(change(T, Status.BLOCKED, NOW + HOUR / 2),))
     )
 
     assert await bench.spans() == [(-1800, None, "blocked")]
     assert await bench.store.read(lambda s: s.rows("SELECT skew FROM agent")) == [(-3_600_000,)]
 
 
-async def test_the_signed_body_is_kept_where_it_says_something(bench: Bench) -> None:
-    """Not of quiet rounds."""
+async def test_the_signed_body_is_stored_only_with_changes(bench: Bench) -> None:
+    """Batches of quiet rounds keep their digest only."""
     await bench.send(rounds=rounds(NOW - HOUR, 1))
     await bench.send(changes=(change(T, Status.BLOCKED, NOW - HOUR),))
 
     kept = await bench.store.read(lambda s: s.rows("SELECT body FROM batch ORDER BY seq"))
-    assert kept == [(None,), (bench.parcels[1].raw,)]
+    assert kept == [(None,), (bench.made[1].raw,)]
 
 
-async def test_evidence_is_kept_under_its_digest_once(bench: Bench) -> None:
-    """Two changes with the same verdict share it."""
+async def test_two_changes_with_the_same_verdict_share_their_evidence(bench: Bench) -> None:
+    """It is stored under its digest."""
     verdict = blocked_verdict(T, "a.example", NOW)
     await bench.send(changes=(change(T, Status.BLOCKED, NOW - HOUR, verdict=verdict),))
     await bench.send(changes=(change("b", Status.BLOCKED, NOW - HOUR, verdict=verdict),))
@@ -215,8 +215,8 @@ async def test_evidence_is_kept_under_its_digest_once(bench: Bench) -> None:
     assert msgspec.json.decode(zlib.decompress(body), type=Verdict) == verdict
 
 
-def test_evidence_beyond_the_cap_loses_its_end_and_says_so() -> None:
-    """It stays a verdict."""
+def test_evidence_over_the_bound_loses_its_last_observations() -> None:
+    """It stays a verdict, with the note `trimmed`."""
     verdict = blocked_verdict(T, "a.example", NOW)
     noise = tuple(Connection(address=f"{sha256(bytes([n % 256, n // 256])).hexdigest()}", port=n) for n in range(900))
     large = msgspec.structs.replace(verdict, evidence=msgspec.structs.replace(verdict.evidence, observations=noise))
@@ -242,8 +242,8 @@ def test_evidence_that_compresses_well_is_cut_by_its_size_too() -> None:
     assert msgspec.json.decode(body, type=Verdict).evidence.notes == ("trimmed",)
 
 
-async def test_most_agents_word_says_which_service_a_target_belongs_to(bench: Bench) -> None:
-    """One that lies is outvoted, in whatever order they speak; what changes is fused again."""
+async def test_the_votes_of_agents_decide_which_service_a_target_belongs_to(bench: Bench) -> None:
+    """One that lies is outvoted, in any order; both services are fused again."""
     await bench.store.write(
         lambda s: [
             agents.add_agent(s, AgentRow(0, name, name.encode() * 32, "vantage", "", 0, "", "active", "", 0, 0))
@@ -252,14 +252,14 @@ async def test_most_agents_word_says_which_service_a_target_belongs_to(bench: Be
     )
     await bench.send(changes=(change(T, Status.BLOCKED, NOW - HOUR),))
     for name, service in (("a", "Liar"), ("b", "WeChat"), ("c", "WeChat")):
-        parcel = bench.parcel(agent=name, seq=3 if name == "a" else 1, services={T: service})
+        verified = bench.verified(agent=name, seq=3 if name == "a" else 1, services={T: service})
         if name == "a":
             await bench.send(seq=2)
 
-        def job(session: StoreSession, name: str = name, parcel: VerifiedBatch = parcel) -> BatchOutcome:
+        def job(session: StoreSession, name: str = name, verified: VerifiedBatch = verified) -> BatchOutcome:
             agent = agents.agent(session, name)
             assert agent is not None
-            return apply_batch(session, agent, parcel)
+            return apply_batch(session, agent, verified)
 
         assert (await bench.store.write(job)).answer is BatchResult.STORED
 
@@ -273,8 +273,8 @@ async def test_most_agents_word_says_which_service_a_target_belongs_to(bench: Be
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 5), max_size=12))
-def test_any_loss_and_repetition_on_the_way_leaves_what_the_batches_in_order_leave(resent: list[int]) -> None:
-    """An agent sends again from wherever the collector says; nothing is doubled and nothing missing."""
+def test_any_loss_and_repetition_ends_in_the_state_of_the_batches_in_order(resent: list[int]) -> None:
+    """An agent sends again from the number that the collector expects; nothing is doubled or missing."""
 
     def played(order: list[int]) -> list[list[tuple[Any, ...]]]:
         store = open_store(":memory:")
@@ -282,7 +282,7 @@ def test_any_loss_and_repetition_on_the_way_leaves_what_the_batches_in_order_lea
         enrolled(session)
         bench = Bench(store)
         made = [
-            bench.parcel(
+            bench.verified(
                 rounds=(RoundReport(start=NOW - (9 - n) * HOUR / 12, seconds=5, targets=1, measured=1),),
                 changes=(change(T, Status.BLOCKED if n % 2 else Status.REACHABLE, NOW - (9 - n) * HOUR),),
             )

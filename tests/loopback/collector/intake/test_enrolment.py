@@ -16,8 +16,8 @@ def stranger(server: Server) -> FakeAgent:
     return FakeAgent(server.page)
 
 
-async def test_a_token_is_good_once(server: Server) -> None:
-    """For one key; that key may ask again, since the first answer may have been lost."""
+async def test_a_token_enrols_one_key(server: Server) -> None:
+    """The same key may repeat its request, for the first answer may have been lost."""
     token = await server.token()
     agent, thief = stranger(server), stranger(server)
 
@@ -28,8 +28,8 @@ async def test_a_token_is_good_once(server: Server) -> None:
     assert (refused["status"], refused["error"]["code"]) == (401, "spent_token")
 
 
-async def test_a_token_that_is_wrong_or_out_of_date_is_refused(server: Server) -> None:
-    """And leaves no agent behind."""
+async def test_an_unknown_or_expired_token_is_refused(server: Server) -> None:
+    """No agent is stored."""
     stale = await server.token(ttl=timedelta(seconds=-1))
 
     assert (await stranger(server).enrol(server.http, "no such"))["error"]["code"] == "bad_token"
@@ -37,14 +37,14 @@ async def test_a_token_that_is_wrong_or_out_of_date_is_refused(server: Server) -
     assert await server.collector.store.read(lambda s: s.rows("SELECT * FROM agent")) == []
 
 
-async def test_a_vantage_s_token_makes_no_control(server: Server) -> None:
-    """A control is believed by all others."""
+async def test_a_token_for_a_vantage_does_not_enrol_a_control(server: Server) -> None:
+    """All vantages trust a control's verdicts."""
     answer = await stranger(server).enrol(server.http, await server.token("vantage"), "control")
 
     assert (answer["status"], answer["error"]["code"]) == (403, "wrong_role")
 
 
-async def test_a_key_is_enrolled_once(server: Server) -> None:
+async def test_a_key_cannot_be_enrolled_twice(server: Server) -> None:
     """A second token does not give it a second identity."""
     agent = stranger(server)
     await agent.enrol(server.http, await server.token())
@@ -65,8 +65,8 @@ async def test_a_key_is_enrolled_once(server: Server) -> None:
         b'{"token":"t","public_key":"' + base64.b64encode(bytes(32)) + b'","role":"admin"}',
     ],
 )
-async def test_what_is_no_application_is_refused(server: Server, body: bytes) -> None:
-    """In the one shape."""
+async def test_a_body_that_is_no_enrolment_is_refused(server: Server, body: bytes) -> None:
+    """With the error in its usual form."""
     async with server.http.post(f"{server.page}/api/v1/enrol", data=body) as answer:
         assert answer.status == 400
         assert set((await answer.json())["error"]) == {"code", "message"}
@@ -79,16 +79,16 @@ async def test_an_enrolment_of_more_than_four_kibibytes_is_refused(server: Serve
         assert (answer.status, (await answer.json())["error"]["code"]) == (413, "too_large")
 
 
-async def test_tokens_are_not_to_be_read_from_the_database(server: Server) -> None:
-    """Only their digests are kept."""
+async def test_the_database_does_not_contain_tokens(server: Server) -> None:
+    """Only their digests are stored."""
     token = await server.token()
 
     for path in server.collector.store.path.parent.iterdir():
         assert token.encode() not in path.read_bytes()
 
 
-async def test_guessing_is_slowed_down(server: Server) -> None:
-    """For all strangers together: nobody's address is counted."""
+async def test_enrolments_are_rate_limited(server: Server) -> None:
+    """All strangers share one limit: no address is counted."""
     later = server.collector.clock.monotonic() + 60  # nothing flows back into the bucket while this test is slow
     while not server.collector.enrolments.take("", 1024, later):
         pass

@@ -24,7 +24,7 @@ def session() -> Iterator[SqliteSession]:
 
 
 def test_an_agent_is_found_by_id_and_by_key(session: SqliteSession) -> None:
-    """And has a number of its own."""
+    """The database gives it a number."""
     agents.add_agent(session, NEW)
 
     found = agents.agent(session, "a1")
@@ -36,8 +36,8 @@ def test_an_agent_is_found_by_id_and_by_key(session: SqliteSession) -> None:
     assert agents.agent(session, "a2") is None
 
 
-def test_what_happens_to_an_agent_is_noted(session: SqliteSession) -> None:
-    """Heard, flagged, revoked."""
+def test_an_agent_s_last_contact_flag_and_revocation_are_stored(session: SqliteSession) -> None:
+    """Revoking an unknown id returns False."""
     agents.add_agent(session, NEW)
     agents.touch(session, 1, 99, -3)
     agents.flag(session, 1, "odd")
@@ -47,8 +47,8 @@ def test_what_happens_to_an_agent_is_noted(session: SqliteSession) -> None:
     assert (found.seen, found.skew, found.flag, found.state) == (99, -3, "odd", "revoked")
 
 
-def test_a_token_is_spent_by_one_agent(session: SqliteSession) -> None:
-    """And remembers by whom."""
+def test_a_used_token_names_the_agent_that_used_it(session: SqliteSession) -> None:
+    """An unknown digest has no token."""
     agents.add_token(session, b"d", TokenRow("vantage", "club", 100, None), 1)
     agents.spend_token(session, b"d", "a1", 2)
 
@@ -56,7 +56,7 @@ def test_a_token_is_spent_by_one_agent(session: SqliteSession) -> None:
     assert agents.token(session, b"e") is None
 
 
-def test_a_secret_once_kept_is_not_replaced(session: SqliteSession) -> None:
+def test_a_stored_secret_is_not_replaced(session: SqliteSession) -> None:
     """Two processes may start at once."""
     assert agents.secret(session, "k") is None
     agents.store_secret(session, "k", b"one")

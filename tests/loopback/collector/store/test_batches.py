@@ -20,8 +20,8 @@ def session() -> Iterator[SqliteSession]:
     connection.close()
 
 
-def test_an_outbox_advances_and_another_begins_at_nothing(session: SqliteSession) -> None:
-    """Each epoch is counted apart."""
+def test_each_outbox_of_an_agent_has_its_own_position(session: SqliteSession) -> None:
+    """A new epoch begins at 0; the older of two epochs is recognised."""
     batches.advance(session, 1, "e1", 1, 10)
     batches.advance(session, 1, "e1", 2, 11)
 
@@ -31,8 +31,8 @@ def test_an_outbox_advances_and_another_begins_at_nothing(session: SqliteSession
     assert [batches.newer_epoch(session, 1, epoch) for epoch in ("e1", "e2")] == [True, False]
 
 
-def test_quiet_batches_are_let_go_after_a_while_and_those_with_changes_stay(session: SqliteSession) -> None:
-    """How far the outbox got is not forgotten with them."""
+def test_old_batches_without_changes_are_deleted(session: SqliteSession) -> None:
+    """Batches with changes stay, and so does the outbox position."""
     batches.advance(session, 1, "e", 3, 10)
     for seq, raw in ((1, (None, None)), (2, (b"body", b"sig")), (3, (None, None))):
         batches.add_batch(session, (1, "e", seq), b"d%d" % seq, (seq * 10, 0, 0), raw)
@@ -43,15 +43,15 @@ def test_quiet_batches_are_let_go_after_a_while_and_those_with_changes_stay(sess
 
 
 def test_targets_and_networks_keep_their_numbers(session: SqliteSession) -> None:
-    """The same text, the same number."""
+    """The same text has the same number."""
     numbers = [batches.target_number(session, text) for text in ("a", "b", "a")]
     networks = [batches.network_number(session, *place) for place in ((1, "RU"), (1, "BY"), (1, "RU"))]
 
     assert (numbers, networks) == ([1, 2, 1], [1, 2, 1])
 
 
-def test_a_target_belongs_where_most_say_and_the_first_by_name_among_equals(session: SqliteSession) -> None:
-    """Whatever the order of the votes."""
+def test_a_target_belongs_to_the_service_with_most_votes(session: SqliteSession) -> None:
+    """Among equals the first by name wins; the order of votes does not matter."""
     target = batches.target_number(session, "a")
 
     assert batches.service_of(session, target) == "a"
@@ -61,8 +61,8 @@ def test_a_target_belongs_where_most_say_and_the_first_by_name_among_equals(sess
     assert batches.vote(session, target, 1, "Alpha") == ("Zeta", "Alpha")
 
 
-def test_the_newest_verdict_of_a_control_stays(session: SqliteSession) -> None:
-    """And the revision grows only when it is replaced."""
+def test_only_a_newer_verdict_of_a_control_replaces_a_stored_one(session: SqliteSession) -> None:
+    """The revision grows only then."""
     one, two = batches.target_number(session, "a"), batches.target_number(session, "b")
     batches.set_control(session, one, 1, 100, b"new")
     batches.set_control(session, one, 1, 50, b"old")
@@ -75,8 +75,8 @@ def test_the_newest_verdict_of_a_control_stays(session: SqliteSession) -> None:
     assert batches.control_body(session, "b") == b"other"
 
 
-def test_evidence_is_kept_once(session: SqliteSession) -> None:
-    """The first to come stays."""
+def test_evidence_under_a_known_digest_is_not_replaced(session: SqliteSession) -> None:
+    """The first body stays."""
     batches.add_evidence(session, b"d", b"one", 1)
     batches.add_evidence(session, b"d", b"two", 2)
 

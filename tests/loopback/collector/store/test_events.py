@@ -48,8 +48,8 @@ def publish(session: SqliteSession, kind: RevisionKind, now: int, into: str = ""
     return event
 
 
-def test_an_event_stands_as_its_last_revision_and_keeps_them_all(session: SqliteSession) -> None:
-    """History is never rewritten."""
+def test_an_event_is_read_as_its_last_revision_and_all_are_kept(session: SqliteSession) -> None:
+    """A revision number cannot be used twice."""
     publish(session, RevisionKind.BEGAN, 1)
     last = publish(session, RevisionKind.LIFTED, 2, revision=2, lifted=MAY)
 
@@ -63,8 +63,8 @@ def test_an_event_stands_as_its_last_revision_and_keeps_them_all(session: Sqlite
     assert events.latest_revision(session) == 2
 
 
-def test_what_was_renamed_or_withdrawn_stands_no_more_but_is_found(session: SqliteSession) -> None:
-    """By its id, with where it went."""
+def test_a_renamed_or_withdrawn_event_is_not_in_force_but_is_found_by_its_id(session: SqliteSession) -> None:
+    """It says under which id it continues."""
     publish(session, RevisionKind.RENAMED, 1, into="b" * 16, revision=2)
     publish(session, RevisionKind.WITHDRAWN, 1, id="c" * 16, revision=5)
 
@@ -74,8 +74,8 @@ def test_what_was_renamed_or_withdrawn_stands_no_more_but_is_found(session: Sqli
     assert [each.superseded if each else None for each in found] == ["b" * 16, "-", None]
 
 
-def test_events_are_listed_by_when_they_lasted(session: SqliteSession) -> None:
-    """Or only those that last."""
+def test_events_are_listed_from_a_moment_on(session: SqliteSession) -> None:
+    """Or only those that have not lifted."""
     publish(session, RevisionKind.BEGAN, 1)
     publish(session, RevisionKind.LIFTED, 1, id="b" * 16, lifted=MAY)
 
@@ -84,8 +84,8 @@ def test_events_are_listed_by_when_they_lasted(session: SqliteSession) -> None:
     assert [event.id for event in events.events(session, 0, 9, lasting=True)] == ["a" * 16]
 
 
-def test_news_are_the_newest_first_and_of_the_kinds_asked_for(session: SqliteSession) -> None:
-    """Since a moment."""
+def test_news_are_listed_newest_first_by_kind(session: SqliteSession) -> None:
+    """From a moment on."""
     for n, kind in enumerate((RevisionKind.BEGAN, RevisionKind.CHANGED, RevisionKind.LIFTED), 1):
         publish(session, kind, n * 10, revision=n)
 
@@ -93,8 +93,8 @@ def test_news_are_the_newest_first_and_of_the_kinds_asked_for(session: SqliteSes
     assert [each.kind for each in events.news(session, NEWS_KINDS, 11, 9)] == [RevisionKind.LIFTED]
 
 
-def test_marks_are_worked_off_oldest_first_and_only_if_nobody_marked_again(session: SqliteSession) -> None:
-    """What lasts is marked by time alone."""
+def test_marks_are_listed_oldest_first_and_deleted_unless_marked_again(session: SqliteSession) -> None:
+    """Open events are marked by time alone."""
     publish(session, RevisionKind.BEGAN, 1)
     history.mark_dirty(session, "LINE", "RU", 5)
     events.mark_open_events(session, 9)
@@ -107,8 +107,8 @@ def test_marks_are_worked_off_oldest_first_and_only_if_nobody_marked_again(sessi
     assert [each.service for each in events.dirty_marks(session, 9)] == ["LINE"]
 
 
-def test_tallies_count_vantages_that_say_the_same_apart_from_those_that_are_silent(session: SqliteSession) -> None:
-    """By target and network."""
+def test_status_counts_keep_present_and_absent_vantages_apart(session: SqliteSession) -> None:
+    """They are counted by target, network, status and causes."""
     target, network = batches.target_number(session, "t"), batches.network_number(session, 64500, "RU")
     for no, stop in ((1, 1000), (2, 1000), (3, 10)):
         agents.add_agent(session, AgentRow(0, f"a{no}", b"%d" % no * 32, "vantage", "", 0, "", "active", "", 0, 0))
@@ -127,6 +127,6 @@ def test_tallies_count_vantages_that_say_the_same_apart_from_those_that_are_sile
 
     found = events.status_counts(session, 1020)
 
-    assert [(tally.present, tally.vantages, to_ms(tally.since)) for tally in found] == [(False, 1, 3), (True, 2, 1)]
+    assert [(count.present, count.vantages, to_ms(count.since)) for count in found] == [(False, 1, 3), (True, 2, 1)]
     assert events.ever_interfered(session, "t")
     assert not events.ever_interfered(session, "other")

@@ -43,8 +43,8 @@ def span(target: int, start: int, status: str = "reachable", causes: str = "") -
     )
 
 
-def test_one_span_lasts_of_each_target_and_agent(session: SqliteSession) -> None:
-    """The database itself sees to it."""
+def test_a_target_has_one_open_span_at_an_agent(session: SqliteSession) -> None:
+    """The database enforces it."""
     history.add_span(session, span(1, 10))
     with pytest.raises(Exception, match="UNIQUE"):
         history.add_span(session, span(1, 20))
@@ -57,8 +57,8 @@ def test_one_span_lasts_of_each_target_and_agent(session: SqliteSession) -> None
     assert history.open_span(session, 2, 1) is None
 
 
-def test_spans_come_back_as_they_went_in(session: SqliteSession) -> None:
-    """As the model's records."""
+def test_spans_are_read_back_as_they_were_stored(session: SqliteSession) -> None:
+    """As records of the model."""
     history.add_span(session, span(1, 10, "blocked", "tls.reset tls.sni"))
 
     (found,) = history.spans_of(session, "t1", "RU")
@@ -69,7 +69,7 @@ def test_spans_come_back_as_they_went_in(session: SqliteSession) -> None:
 
 
 def test_spans_of_a_service_are_those_of_its_targets(session: SqliteSession) -> None:
-    """In the country asked for, of agents that are not revoked."""
+    """In one country, of agents that are not revoked."""
     history.add_span(session, span(1, 10))
     history.add_span(session, span(2, 10))
     batches.vote(session, 1, 1, "S")
@@ -83,7 +83,7 @@ def test_spans_of_a_service_are_those_of_its_targets(session: SqliteSession) -> 
 
 
 def test_spans_are_listed_newest_first_and_by_target(session: SqliteSession) -> None:
-    """Those that ended before the moment asked for are left out."""
+    """Spans that ended before the given moment are left out."""
     history.add_span(session, span(1, 10))
     history.close_span(session, 1, 1, 20)
     history.add_span(session, span(1, 20, "blocked"))
@@ -95,8 +95,8 @@ def test_spans_are_listed_newest_first_and_by_target(session: SqliteSession) -> 
     assert history.countries_of(session, 1) == ["RU"]
 
 
-def test_a_run_of_rounds_is_found_by_its_beginning_and_written_over(session: SqliteSession) -> None:
-    """The one that began last before a moment."""
+def test_a_run_of_rounds_is_found_by_its_start_and_replaced(session: SqliteSession) -> None:
+    """The latest one that began at or before a moment is found."""
     run = PresenceRun(100, 200, 1, 60, "online", 3, 9)
     history.save_presence_run(session, 1, run)
     run.stop, run.rounds = 260, 4

@@ -13,8 +13,8 @@ from tests.unit.lists.test_changes import CHANGE
 LISTED = msgspec.json.decode(diff("wechat.com"), type=RegisterChange)
 
 
-async def test_what_was_listed_comes_back_by_country(server: Server) -> None:
-    """As it was given, to the millisecond; addresses added later are kept, but date no listing."""
+async def test_register_changes_are_read_back_by_country(server: Server) -> None:
+    """To the millisecond. Addresses added later are stored, but they date no listing."""
     store = server.collector.store
 
     new = await store.write(lambda s: register.store_changes(s, "RU", [LISTED, LISTED, CHANGE]))

@@ -41,8 +41,8 @@ async def test_many_writes_share_commits_and_all_are_kept(tmp_path: Path, monkey
     await store.close()
 
 
-async def test_a_fault_in_one_write_does_not_cost_the_others_theirs(tmp_path: Path) -> None:
-    """What it had done is undone, and only it learns why."""
+async def test_a_write_that_fails_does_not_affect_the_others(tmp_path: Path) -> None:
+    """Its own changes are undone, and only its caller gets the error."""
 
     def fails(session: StoreSession) -> None:
         keep("half")(session)
@@ -63,7 +63,7 @@ async def test_a_fault_in_one_write_does_not_cost_the_others_theirs(tmp_path: Pa
 
 
 async def test_a_full_disk_fails_every_write_of_the_group_and_keeps_nothing_of_it(tmp_path: Path) -> None:
-    """And once there is room again the next one is kept."""
+    """Once there is room again, the next write is stored."""
     store = open_store(tmp_path / "c.db")
     await store.write(lambda session: session.row("PRAGMA max_page_count=1"))
 
@@ -76,8 +76,8 @@ async def test_a_full_disk_fails_every_write_of_the_group_and_keeps_nothing_of_i
     await store.close()
 
 
-async def test_a_closed_store_takes_nothing_on_and_has_lost_nothing(tmp_path: Path) -> None:
-    """Closing finishes what was taken on."""
+async def test_closing_finishes_the_writes_that_wait_and_refuses_new_ones(tmp_path: Path) -> None:
+    """Nothing that was accepted is lost."""
     store = open_store(tmp_path / "c.db")
     pending = [asyncio.ensure_future(store.write(keep(str(n)))) for n in range(50)]
     await asyncio.sleep(0)
@@ -91,7 +91,7 @@ async def test_a_closed_store_takes_nothing_on_and_has_lost_nothing(tmp_path: Pa
     await again.close()
 
 
-async def test_reading_cannot_write(tmp_path: Path) -> None:
+async def test_a_query_cannot_write(tmp_path: Path) -> None:
     """The connections for queries are read-only."""
     store = open_store(tmp_path / "c.db")
 
@@ -100,8 +100,8 @@ async def test_reading_cannot_write(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_a_read_that_failed_does_not_spoil_the_next(tmp_path: Path) -> None:
-    """The connection is opened anew; whatever the engine reports is a `StorageError`."""
+async def test_the_read_after_a_failed_one_gets_a_new_connection(tmp_path: Path) -> None:
+    """Whatever the engine reports is a `StorageError`."""
     store = open_store(tmp_path / "c.db")
     await store.write(keep("a"))
 
@@ -116,8 +116,8 @@ async def test_a_read_that_failed_does_not_spoil_the_next(tmp_path: Path) -> Non
     await store.close()
 
 
-async def test_a_fault_of_a_query_is_not_taken_for_one_of_the_engine(tmp_path: Path) -> None:
-    """It is raised as it is, and reading goes on."""
+async def test_an_exception_of_a_query_is_raised_as_it_is(tmp_path: Path) -> None:
+    """The connection is still used afterwards."""
     store = open_store(tmp_path / "c.db")
 
     with pytest.raises(ZeroDivisionError):
@@ -127,7 +127,7 @@ async def test_a_fault_of_a_query_is_not_taken_for_one_of_the_engine(tmp_path: P
 
 
 async def test_two_processes_may_open_one_file(tmp_path: Path) -> None:
-    """`probe collector token` while `serve` runs."""
+    """`probe collector token` runs beside `serve`."""
     one, other = open_store(tmp_path / "c.db"), open_store(tmp_path / "c.db")
     await asyncio.gather(*(store.write(keep(f"{n}{m}")) for n in range(20) for m, store in enumerate((one, other))))
 
@@ -137,7 +137,7 @@ async def test_two_processes_may_open_one_file(tmp_path: Path) -> None:
 
 
 def test_a_database_of_a_newer_version_is_refused_in_one_line(tmp_path: Path) -> None:
-    """With exit status 2, and not touched."""
+    """The exit status is 2 and the file is not changed."""
     path = tmp_path / "c.db"
     asyncio.run(open_store(path).close())
     with sqlite3.connect(path) as connection:
@@ -151,8 +151,8 @@ def test_a_database_of_a_newer_version_is_refused_in_one_line(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("content", [b"this is no database" * 99, None])
-def test_a_file_that_is_no_collector_s_is_refused_and_left_alone(tmp_path: Path, content: bytes | None) -> None:
-    """Neither some file nor some other program's database."""
+def test_a_file_that_is_not_a_collector_s_database_is_refused_unchanged(tmp_path: Path, content: bytes | None) -> None:
+    """Neither some file nor another program's database."""
     path = tmp_path / "c.db"
     if content is None:
         with sqlite3.connect(path) as connection:
@@ -168,13 +168,13 @@ def test_a_file_that_is_no_collector_s_is_refused_and_left_alone(tmp_path: Path,
         assert path.read_bytes() == before
 
 
-def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    """Not a traceback."""
+def test_a_missing_folder_is_reported_in_one_line(tmp_path: Path) -> None:
+    """Without a traceback."""
     with pytest.raises(StateError, match="unable to open"):
         open_store(tmp_path / "no" / "c.db")
 
 
-async def test_the_settings_are_those_an_acknowledgement_needs(tmp_path: Path) -> None:
+async def test_commits_survive_a_power_cut(tmp_path: Path) -> None:
     """Write-ahead log, synced at every commit; strict tables."""
     store = open_store(tmp_path / "c.db")
     settings = await store.write(lambda s: (s.row("PRAGMA journal_mode"), s.row("PRAGMA synchronous")))

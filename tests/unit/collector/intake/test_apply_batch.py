@@ -10,30 +10,30 @@ NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-def test_a_batch_that_waited_in_its_outbox_is_not_taken_for_a_slow_clock() -> None:
-    """Sent three days ago by its own account, which may well be true."""
+def test_a_batch_that_waited_in_its_outbox_does_not_show_a_slow_clock() -> None:
+    """It was made three days ago, as far as the collector can tell."""
     assert clock_offset(NOW - timedelta(days=3), None, NOW) == timedelta(0)
 
 
-def test_a_batch_of_a_time_to_come_shows_a_fast_clock() -> None:
-    """It is put back by as much."""
+def test_a_batch_from_the_future_shows_a_fast_clock() -> None:
+    """Its times are moved back."""
     assert clock_offset(NOW + 10 * MINUTE, None, NOW) == -10 * MINUTE
 
 
-def test_the_clock_at_the_request_tells_skew_from_waiting() -> None:
-    """In both directions, whatever the batch's own age."""
+def test_the_agent_s_clock_at_the_request_shows_its_offset() -> None:
+    """In both directions, whatever the batch's age."""
     assert clock_offset(NOW - timedelta(days=3), NOW - 7 * MINUTE, NOW) == 7 * MINUTE
     assert clock_offset(NOW - timedelta(days=3), NOW + 7 * MINUTE, NOW) == -7 * MINUTE
 
 
-def test_two_minutes_are_tolerated() -> None:
-    """And in a laboratory two minutes of the world, since the request itself takes time there."""
+def test_an_offset_of_two_minutes_is_not_corrected() -> None:
+    """On a fast laboratory clock two real minutes, for a request takes long there."""
     assert clock_offset(NOW, NOW - 2 * MINUTE, NOW) == timedelta(0)
     assert clock_offset(NOW, NOW - 60 * MINUTE, NOW, rate=60) == timedelta(0)
 
 
-def test_what_is_too_old_or_has_not_come_yet_is_not_kept() -> None:
-    """Thirty days back, five minutes ahead."""
+def test_times_older_than_thirty_days_or_in_the_future_are_ignored() -> None:
+    """Up to five minutes ahead is accepted."""
     kept = [
         is_kept_time(NOW + delta, NOW) for delta in (-timedelta(days=30), -timedelta(days=31), 5 * MINUTE, 6 * MINUTE)
     ]

@@ -60,21 +60,21 @@ def refused(call: object) -> int:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "", "identity"])
-def test_a_good_batch_is_opened_and_kept_compressed_as_it_came(encoding: str) -> None:
-    """Third parties can verify the signature over what is kept."""
+def test_a_good_batch_is_accepted_and_kept_compressed(encoding: str) -> None:
+    """Third parties can verify the signature over what is stored."""
     verified = verify_batch(AGENT, delivered(encode(GOOD), encoding), ORIGIN)
 
     assert verified.batch == GOOD
     assert gzip.decompress(verified.raw) == encode(GOOD)
 
 
-def test_a_bomb_stops_at_the_bound() -> None:
-    """However small it is on the wire."""
+def test_inflating_stops_at_the_bound() -> None:
+    """However small the body is as sent."""
     assert refused(lambda: inflate(gzip.compress(bytes(MAX_BYTES + 1)), "gzip")) == 413
 
 
-def test_what_is_no_gzip_or_cut_short_is_refused() -> None:
-    """As a bad request, not as a fault of ours."""
+def test_a_body_that_is_not_gzip_or_truncated_is_refused() -> None:
+    """With 400, not 500."""
     whole = gzip.compress(b"x" * 100)
 
     assert [refused(lambda raw=raw: inflate(raw, "gzip")) for raw in (b"x", b"", whole[:-3])] == [400, 400, 400]
@@ -108,18 +108,18 @@ def test_deep_json_and_long_numbers_are_refused_within_a_second() -> None:
 
 
 def test_a_signature_must_be_sixty_four_bytes_in_base64() -> None:
-    """Ed25519's."""
+    """As Ed25519 makes them."""
     assert signature_of(base64.b64encode(b"s" * 64).decode()) == b"s" * 64
     assert [refused(lambda text=text: signature_of(text)) for text in ("", "!", "YQ==", "é")] == [401] * 4
 
 
 def test_a_batch_for_another_collector_does_not_verify() -> None:
-    """Its origin is inside what is signed."""
+    """The origin is part of what is signed."""
     assert refused(lambda: verify_batch(AGENT, delivered(encode(GOOD)), "https://other.example")) == 401
 
 
 def test_a_batch_of_another_agent_is_refused_though_it_verifies() -> None:
-    """The header names who signed."""
+    """The batch must name the agent of the header."""
     other = msgspec.structs.replace(GOOD, agent="a2")
 
     assert refused(lambda: verify_batch(AGENT, delivered(encode(other)), ORIGIN)) == 400
@@ -148,13 +148,13 @@ BAD = {
 
 
 @pytest.mark.parametrize("part", BAD)
-def test_whatever_is_out_of_bounds_is_named(part: str) -> None:
-    """So that an agent's author can mend it."""
+def test_a_part_that_is_out_of_bounds_is_named(part: str) -> None:
+    """So that an agent's author can correct it."""
     assert find_fault(msgspec.structs.replace(GOOD, **BAD[part])) != ""
 
 
-def test_what_is_within_bounds_has_no_fault() -> None:
-    """Also a change of the vantage itself, whose states are not statuses."""
+def test_a_batch_within_bounds_has_no_fault() -> None:
+    """Also with a change of the vantage itself, whose states are not statuses."""
     assert find_fault(GOOD) == ""
     assert find_fault(msgspec.structs.replace(GOOD, changes=transition(target="vantage", after="offline"))) == ""
 
@@ -252,13 +252,13 @@ def test_every_list_of_a_batch_is_bounded(path: tuple[Any, ...], value: Any) -> 
     assert refused(lambda: verify_batch(AGENT, delivered(with_leaf(path, value)), ORIGIN)) == 400
 
 
-def test_the_full_batch_itself_is_taken() -> None:
-    """What the tests above change is accepted unchanged."""
+def test_the_full_batch_itself_is_accepted() -> None:
+    """Its variants above are refused for what was changed."""
     assert verify_batch(AGENT, delivered(encode(FULL)), ORIGIN).batch == FULL
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300) | st.text(max_size=100).map(str.encode))
-def test_no_signed_bytes_are_a_fault_of_ours(body: bytes) -> None:
-    """They are a batch, or they are refused."""
+def test_any_signed_bytes_are_a_batch_or_refused(body: bytes) -> None:
+    """None of them raises another error."""
     assert refused(lambda: verify_batch(AGENT, delivered(body), ORIGIN)) == 400
