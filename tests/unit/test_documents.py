@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
+import importlib.util
 import re
 import tomllib
 from pathlib import Path
@@ -10,10 +12,15 @@ from pathlib import Path
 import pytest
 
 import probe
+from probe.formats.batch import MAX_BYTES, MAX_COMPRESSED
+from probe.judge.repetition import MIN_STOPPED_PAGES, MIN_TIMEOUTS
+from probe.plan.context import HopLimits
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+LIVING = [path for path in DOCUMENTS if path.name != "CHANGELOG.md" and path.parent.name != "decisions"]
+"""Documents about the program as it is; the others are about what it was."""
 
 
 def name_of(requirement: str) -> str:
@@ -61,13 +68,51 @@ def test_links_between_documents_lead_somewhere(path: Path) -> None:
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 
-def test_every_module_named_in_the_architecture_is_there() -> None:
-    """A path in `docs/architecture.md` is a path in the tree."""
-    text = (ROOT / "docs/architecture.md").read_text()
-    named = re.findall(r"`(probe/[a-z_/]+(?:\.py)?|(?:agent|measure|collector)/[a-z_]+\.py)`", text)
+@pytest.mark.parametrize("path", LIVING, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_path_named_in_a_document_is_there(path: Path) -> None:
+    """A path in backticks, from the root of the repository or from `probe/`, is a path in the tree."""
+    named = re.findall(r"`((?:[\w.-]+/)+[\w.-]*|[\w-]+/[\w.-]+)`", path.read_text())
+    rooms = {folder.name for base in (ROOT, ROOT / "probe") for folder in base.iterdir() if folder.is_dir()}
+    ours = [name for name in named if name.partition("/")[0] in rooms]
 
-    assert named
-    assert [n for n in named if not ((ROOT / n).exists() or (ROOT / "probe" / n).exists())] == []
+    missing = [name for name in ours if not any((base / name).exists() for base in (ROOT, ROOT / "probe"))]
+    assert not missing, f"{path.name} names {missing}, which are not there (renamed?)"
+
+
+def test_every_name_in_the_glossary_is_in_the_code() -> None:
+    """A dotted name of `docs/ontology.md` is a module, or a class of one."""
+    names = sorted(set(re.findall(r"`(probe(?:\.\w+)+)`", (ROOT / "docs/ontology.md").read_text())))
+
+    assert names
+    assert [name for name in names if not is_defined(name)] == []
+
+
+def is_defined(name: str) -> bool:
+    """Whether a dotted name is a module, or an attribute of one."""
+    module, _, attribute = name.rpartition(".")
+    if attribute[0].islower():
+        return importlib.util.find_spec(name) is not None
+    return importlib.util.find_spec(module) is not None and hasattr(importlib.import_module(module), attribute)
+
+
+@pytest.mark.parametrize(
+    ("document", "words", "number"),
+    [
+        ("docs/methods/README.md", r"ended in the \*same\* silence (\w+) times", MIN_TIMEOUTS),
+        ("docs/methods/README.md", r"\(a page that stopped: (\w+) times\)", MIN_STOPPED_PAGES),
+        ("docs/methods/README.md", r"(\w+) times in all, five where the control was served", HopLimits().silences),
+        ("docs/methods/README.md", r"three times in all, (\w+) where the control was served", HopLimits().proof),
+        ("docs/operations.md", r"at most (\d+) MB compressed", MAX_COMPRESSED // 2**20),
+        ("docs/operations.md", r"and (\d+) MB decompressed", MAX_BYTES // 2**20),
+    ],
+)
+def test_a_number_in_a_document_is_the_number_in_the_code(document: str, words: str, number: int) -> None:
+    """Figures that a reader relies on; add a row when you write one down."""
+    spelled = ["none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+
+    (found,) = re.findall(words, (ROOT / document).read_text())
+
+    assert found in {str(number), *spelled[number : number + 1]}
 
 
 def test_the_changelog_has_a_place_for_this_version() -> None:

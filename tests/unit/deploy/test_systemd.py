@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from probe.agent.as_ranges import load_prefix_table
 from tests import required
 
 UNITS = Path(__file__).parents[3] / "deploy" / "systemd"
@@ -68,6 +70,15 @@ def test_no_agent_unit_has_a_capability() -> None:
 
         assert "CapabilityBoundingSet=" in lines
         assert "AmbientCapabilities=" in lines
+
+
+@pytest.mark.parametrize("service", [name for name in SERVICES if "agent" in name])
+def test_an_agent_unit_has_memory_for_a_table_of_all_prefixes(service: str) -> None:
+    """The limit is half as much again as the docstring of `load_prefix_table` says that such a table takes."""
+    (limit,) = re.findall(r"^MemoryMax=(\d+)M$", (UNITS / service).read_text(), re.MULTILINE)
+    (table,) = re.findall(r"(\d+) MB", load_prefix_table.__doc__ or "")
+
+    assert int(limit) * 2**20 >= 1.5 * int(table) * 10**6
 
 
 def test_the_drop_in_lends_one_capability_and_little_else(tmp_path: Path) -> None:
