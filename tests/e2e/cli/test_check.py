@@ -29,7 +29,7 @@ def verdicts(done: subprocess.CompletedProcess[bytes]) -> list[dict[str, object]
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_reachable_targets_are_one_line_each_and_exit_0(page: str) -> None:
+def test_reachable_targets_give_a_line_each_and_exit_status_0(page: str) -> None:
     done = probe("check", page, page.replace("http", "tcp").rstrip("/"), page, "--json", *NOTHING)
 
     assert (done.returncode, done.stderr) == (0, b"")
@@ -40,7 +40,7 @@ def test_reachable_targets_are_one_line_each_and_exit_0(page: str) -> None:
     assert {verdict["status"] for verdict in verdicts(done)} == {"reachable"}
 
 
-def test_a_target_that_is_not_reachable_is_exit_1(page: str) -> None:
+def test_a_target_that_is_not_reachable_gives_exit_status_1(page: str) -> None:
     done = probe("check", page, CLOSED, "--json", *NOTHING)
 
     assert done.returncode == 1
@@ -103,14 +103,14 @@ def test_one_bad_line_among_good_ones_is_named_and_nothing_is_measured(page: str
         (["a.example", "--colour"], "No such option '--colour'"),
     ],
 )
-def test_bad_usage_is_one_line_and_exit_2(words: list[str], line: str) -> None:
+def test_bad_usage_gives_one_line_and_exit_status_2(words: list[str], line: str) -> None:
     done = probe("check", *words)
 
     assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
     assert done.stderr.decode().startswith(f"probe: {line}")
 
 
-def test_a_list_that_is_not_utf_8_is_one_line(tmp_path: Path) -> None:
+def test_a_list_that_is_not_utf_8_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes("тест.example\n".encode("windows-1251"))
 
@@ -119,7 +119,7 @@ def test_a_list_that_is_not_utf_8_is_one_line(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr.decode()) == (2, f"probe: {path}:1: not UTF-8 (save the list as UTF-8)\n")
 
 
-def test_a_control_with_a_bad_line_is_one_line(page: str, tmp_path: Path) -> None:
+def test_a_control_with_a_bad_line_is_refused_in_one_line(page: str, tmp_path: Path) -> None:
     (tmp_path / "c.jsonl").write_text("{}\n")
 
     done = probe("check", page, "--control", str(tmp_path / "c.jsonl"), *NOTHING)
@@ -128,7 +128,7 @@ def test_a_control_with_a_bad_line_is_one_line(page: str, tmp_path: Path) -> Non
     assert f"{tmp_path}/c.jsonl:1: not a verdict".encode() in done.stderr
 
 
-def test_a_person_sees_a_table_in_the_order_given_and_no_colour_in_a_file(page: str) -> None:
+def test_the_table_has_the_order_given_and_no_colour_in_a_file(page: str) -> None:
     done = probe("check", CLOSED, page, *NOTHING)
 
     lines = done.stdout.decode().splitlines()
@@ -142,7 +142,9 @@ def test_a_person_sees_a_table_in_the_order_given_and_no_colour_in_a_file(page: 
 
 
 @pytest.mark.parametrize(("environ", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
-def test_a_terminal_gets_colour_unless_told_not_to(page: str, environ: dict[str, str], coloured: bool) -> None:
+def test_a_terminal_gets_colour_unless_the_environment_forbids_it(
+    page: str, environ: dict[str, str], coloured: bool
+) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         command("check", page, *NOTHING),
@@ -166,7 +168,7 @@ def test_a_terminal_gets_colour_unless_told_not_to(page: str, environ: dict[str,
 
 
 def test_verdicts_are_printed_as_they_are_made(page: str) -> None:
-    """The one that takes its whole time-out does not hold up the other."""
+    """A target that takes its whole time-out does not delay the others."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
         process = subprocess.Popen(
             command("check", f"http://127.0.0.1:{mute.getsockname()[1]}/", page, "--json", "--timeout", "30", *NOTHING),
@@ -183,7 +185,7 @@ def test_verdicts_are_printed_as_they_are_made(page: str) -> None:
             process.stdout.close()
 
 
-def test_a_closed_pipe_is_survived_in_silence(page: str, tmp_path: Path) -> None:
+def test_a_closed_pipe_ends_the_command_without_a_message(page: str, tmp_path: Path) -> None:
     (tmp_path / "many.txt").write_text(f"{page}\n" * 300)
     process = subprocess.Popen(
         command("check", "--targets", str(tmp_path / "many.txt"), "--json", "--concurrency", "4", *NOTHING),
@@ -202,7 +204,7 @@ def test_a_closed_pipe_is_survived_in_silence(page: str, tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_a_full_disk_under_the_output_is_one_line(page: str) -> None:
+def test_a_full_disk_under_the_output_is_named_in_one_line(page: str) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             command("check", page, "--json", *NOTHING),
@@ -213,7 +215,7 @@ def test_a_full_disk_under_the_output_is_one_line(page: str) -> None:
     assert done.stderr == b"probe: No space left on device (free some space and run it again)\n"
 
 
-def test_anchors_that_fail_say_offline_and_nothing_is_measured(page: str) -> None:
+def test_where_all_anchors_fail_nothing_is_measured_and_the_exit_status_is_3(page: str) -> None:
     done = probe("check", page, CLOSED, "--json", "--anchor", "http://127.0.0.1:1/", "--trusted-resolver", "")
 
     assert done.returncode == 3
@@ -222,8 +224,8 @@ def test_anchors_that_fail_say_offline_and_nothing_is_measured(page: str) -> Non
     assert all("observations" not in v["evidence"] for v in verdicts(done))  # type: ignore[operator]
 
 
-def test_with_no_network_five_hundred_targets_are_unknown_within_seconds(tmp_path: Path) -> None:
-    """The contract of the first minute: no block is ever reported for want of a network."""
+def test_without_a_network_five_hundred_targets_are_unknown_within_seconds(tmp_path: Path) -> None:
+    """No block is reported because the network is missing."""
     required.root()
     unshare = required.command("unshare")
     (tmp_path / "many.txt").write_text("".join(f"https://host{n}.example/\n" for n in range(500)))

@@ -1,4 +1,4 @@
-"""`probe run`: consent, settings, one round for cron, a daemon, and what both do about bad input."""
+"""`probe run`: consent, settings, one round for cron, the daemon, and bad input."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def state_of(folder: Path) -> sqlite3.Connection:
     return sqlite3.connect(folder / "state" / "state.sqlite")
 
 
-def test_without_consent_nothing_is_contacted_and_the_risk_is_said(page: str, tmp_path: Path) -> None:
+def test_without_consent_nothing_is_contacted_and_the_risk_is_explained(page: str, tmp_path: Path) -> None:
     config = settings(tmp_path, [page], consent=False)
 
     done = probe("run", "--once", "--config", str(config))
@@ -66,7 +66,7 @@ def test_consent_can_be_given_for_one_run(page: str, tmp_path: Path) -> None:
     assert probe("run", "--once", "--i-understand", "--config", str(config)).returncode == 0
 
 
-def test_one_round_is_silent_on_success_and_leaves_its_state(page: str, tmp_path: Path) -> None:
+def test_a_successful_round_prints_nothing_and_stores_its_state(page: str, tmp_path: Path) -> None:
     config = settings(tmp_path, [page])
 
     for _ in range(2):
@@ -78,7 +78,7 @@ def test_one_round_is_silent_on_success_and_leaves_its_state(page: str, tmp_path
     assert state_of(tmp_path).execute("SELECT length(detector) > 0 FROM agent_state").fetchone() == (1,)
 
 
-def test_a_round_of_an_offline_vantage_is_exit_3(page: str, tmp_path: Path) -> None:
+def test_a_round_at_an_offline_vantage_exits_with_3(page: str, tmp_path: Path) -> None:
     config = settings(tmp_path, [page])
 
     done = probe("run", "--once", "--config", str(config), PROBE_MEASURE_ANCHORS="http://127.0.0.1:1/")
@@ -89,7 +89,7 @@ def test_a_round_of_an_offline_vantage_is_exit_3(page: str, tmp_path: Path) -> N
     assert (again.returncode, again.stdout, again.stderr) == (3, b"", b"")
 
 
-def test_a_dry_run_prints_what_would_be_contacted_and_contacts_and_writes_nothing(page: str, tmp_path: Path) -> None:
+def test_a_dry_run_prints_the_contacts_and_neither_contacts_nor_writes_anything(page: str, tmp_path: Path) -> None:
     config = settings(tmp_path, [page], consent=False, collectors=["https://collector.example"])
 
     done = probe("run", "--dry-run", "--config", str(config))
@@ -113,7 +113,7 @@ def test_settings_can_be_checked_without_running(page: str, tmp_path: Path) -> N
     assert done.stderr.decode() == (f"probe: {config}: unknown key measure.concurency (did you mean concurrency?)\n")
 
 
-def test_a_bad_line_in_a_configured_list_is_one_line_and_nothing_is_measured(page: str, tmp_path: Path) -> None:
+def test_a_bad_line_in_a_configured_list_is_named_and_nothing_is_measured(page: str, tmp_path: Path) -> None:
     config = settings(tmp_path, [page, "ftp://a.example"])
 
     done = probe("run", "--once", "--config", str(config))
@@ -122,7 +122,7 @@ def test_a_bad_line_in_a_configured_list_is_one_line_and_nothing_is_measured(pag
     assert f"{tmp_path}/targets.txt:2: 'ftp://a.example' has the unknown scheme".encode() in done.stderr
 
 
-def test_a_state_of_a_newer_version_is_one_line_and_left_alone(page: str, tmp_path: Path) -> None:
+def test_state_of_a_newer_version_is_refused_and_not_changed(page: str, tmp_path: Path) -> None:
     config = settings(tmp_path, [page])
     probe("run", "--once", "--config", str(config))
     newer = state_of(tmp_path)
@@ -135,8 +135,8 @@ def test_a_state_of_a_newer_version_is_one_line_and_left_alone(page: str, tmp_pa
     assert b"state.sqlite: state of version 99, and this program knows 2 (run the newer program" in done.stderr
 
 
-def test_a_disk_that_takes_nothing_more_is_one_line_and_the_state_stays_whole(page: str, tmp_path: Path) -> None:
-    """A limit on the size of files stands for the full disk: the write fails half-way just so."""
+def test_a_full_disk_is_named_and_the_state_is_not_changed(page: str, tmp_path: Path) -> None:
+    """A limit on the size of files stands for the full disk: the write fails half-way in the same manner."""
     config = settings(tmp_path, [page])
     probe("run", "--once", "--config", str(config))
     before = list(state_of(tmp_path).iterdump())
@@ -152,7 +152,7 @@ def test_a_disk_that_takes_nothing_more_is_one_line_and_the_state_stays_whole(pa
     assert probe("run", "--once", "--config", str(config)).returncode == 0
 
 
-def test_a_collector_that_is_down_is_one_line_and_the_report_waits(page: str, tmp_path: Path) -> None:
+def test_a_collector_that_is_down_is_named_and_the_report_waits(page: str, tmp_path: Path) -> None:
     config = settings(tmp_path, [page], collectors=["http://127.0.0.1:1"])
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "enrolled").write_text(
@@ -166,7 +166,7 @@ def test_a_collector_that_is_down_is_one_line_and_the_report_waits(page: str, tm
     assert state_of(tmp_path).execute("SELECT count(*) FROM batch WHERE acked IS NULL").fetchone() == (1,)
 
 
-def test_a_daemon_finishes_what_is_under_way_and_exits_0(page: str, tmp_path: Path) -> None:
+def test_a_daemon_that_is_stopped_exits_with_0(page: str, tmp_path: Path) -> None:
     process = started(settings(tmp_path, [page], interval=0.2))
     wait_for(process, b"round state=online targets=1 measured=1")
 
@@ -174,8 +174,8 @@ def test_a_daemon_finishes_what_is_under_way_and_exits_0(page: str, tmp_path: Pa
     assert (tmp_path / "state" / "heartbeat.json").exists()
 
 
-def test_a_stop_in_the_middle_of_a_round_is_no_reason_to_lose_it(tmp_path: Path) -> None:
-    """A target that answers nothing keeps the round busy for its time-out; it is waited for and written down."""
+def test_a_round_that_is_stopped_half_way_is_stored(tmp_path: Path) -> None:
+    """A silent target keeps the round busy for its time-out, which is shorter than the grace."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
         process = started(settings(tmp_path, [f"http://127.0.0.1:{mute.getsockname()[1]}/"], retests=0))
         connection, _ = mute.accept()
@@ -185,7 +185,7 @@ def test_a_stop_in_the_middle_of_a_round_is_no_reason_to_lose_it(tmp_path: Path)
     assert (tmp_path / "state" / "heartbeat.json").exists()
 
 
-def test_a_second_agent_on_the_same_state_is_told_so(page: str, tmp_path: Path) -> None:
+def test_a_second_agent_on_the_same_state_exits_with_an_error(page: str, tmp_path: Path) -> None:
     config = settings(tmp_path, [page])
     process = started(config)
     wait_for(process, b"round")
@@ -197,7 +197,7 @@ def test_a_second_agent_on_the_same_state_is_told_so(page: str, tmp_path: Path) 
     assert ended(process, signal.SIGINT) == 0
 
 
-def test_a_hang_up_reads_the_settings_again_and_keeps_the_old_where_the_new_are_wrong(
+def test_a_hang_up_reloads_the_settings_and_keeps_the_old_ones_where_the_new_are_wrong(
     page: str, tmp_path: Path
 ) -> None:
     config = settings(tmp_path, [page])
@@ -220,7 +220,7 @@ def test_a_hang_up_reads_the_settings_again_and_keeps_the_old_where_the_new_are_
     assert ended(process) == 0
 
 
-def test_a_service_manager_hears_ready_and_signs_of_life(page: str, tmp_path: Path) -> None:
+def test_a_service_manager_is_told_of_start_watchdog_and_stop(page: str, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(30)
@@ -233,7 +233,7 @@ def test_a_service_manager_hears_ready_and_signs_of_life(page: str, tmp_path: Pa
             heard.add(manager.recv(1000))
 
 
-def test_a_laboratorys_clock_is_the_agents(page: str, tmp_path: Path) -> None:
+def test_the_agent_uses_a_laboratorys_clock(page: str, tmp_path: Path) -> None:
     config = settings(tmp_path, [page])
 
     probe("run", "--once", "--config", str(config), PROBE_CLOCK="2017-05-04T00:00:00Z@60")
@@ -257,7 +257,7 @@ def test_a_round_for_cron_imports_only_what_it_uses(page: str, tmp_path: Path) -
     assert (done.returncode, done.stdout) == (0, b"\n")
 
 
-def test_a_random_delay_is_waited_where_no_terminal_is_attached(page: str, tmp_path: Path) -> None:
+def test_a_single_round_is_delayed_at_random_without_a_terminal(page: str, tmp_path: Path) -> None:
     config = settings(tmp_path, [page], once_delay=20000.0)
     begin = time.monotonic()
 

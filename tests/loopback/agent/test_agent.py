@@ -1,4 +1,4 @@
-"""One turn of the agent on loopback: what is written down, and what is sent."""
+"""Rounds of an agent on loopback: what is stored, and what is uploaded."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def agent(chosen: Settings, outbox: Outbox, context: AgentContext) -> Agent:
     return Agent(chosen, watchlist.load(chosen), outbox, context)
 
 
-async def turn(made: Agent, tiny: TinyCollector | None = None) -> None:
+async def run_round(made: Agent, tiny: TinyCollector | None = None) -> None:
     async with Session(made.settings, made.context.clock) as session:
         if tiny is None:
             await made.run_round(session, None)
@@ -44,12 +44,10 @@ async def turn(made: Agent, tiny: TinyCollector | None = None) -> None:
                 assert (await made.upload(collector)).action is Action.DONE
 
 
-async def test_a_turn_leaves_state_a_sign_of_life_and_no_batch_where_there_is_no_collector(
-    target: str, tmp_path: Path
-) -> None:
+async def test_a_round_without_a_collector_stores_state_and_heartbeat_and_no_batch(target: str, tmp_path: Path) -> None:
     context = agent_context(tmp_path)
     with Outbox(context.folder / STATE_FILE) as outbox:
-        await turn(agent(settings(tmp_path, target), outbox, context))
+        await run_round(agent(settings(tmp_path, target), outbox, context))
 
         assert outbox.agent_state().detector
         assert outbox.agent_state().vantage == "online"
@@ -58,7 +56,7 @@ async def test_a_turn_leaves_state_a_sign_of_life_and_no_batch_where_there_is_no
     assert json.loads((context.folder / HEARTBEAT_FILE).read_text())["state"] == "online"
 
 
-async def test_what_a_target_is_believed_to_be_is_told_once_over_restarts(target: str, tmp_path: Path) -> None:
+async def test_a_settled_status_is_reported_once_over_restarts(target: str, tmp_path: Path) -> None:
     """The second round, in another process, is quiet: a batch with one report."""
     context = agent_context(tmp_path)
     async with TinyCollector() as tiny:
@@ -66,7 +64,7 @@ async def test_what_a_target_is_believed_to_be_is_told_once_over_restarts(target
         chosen = settings(tmp_path, target, collectors=[tiny.origin], token_file=str(tmp_path / "token"))
         for _ in range(2):
             with Outbox(context.folder / STATE_FILE) as outbox:
-                await turn(agent(chosen, outbox, context), tiny)
+                await run_round(agent(chosen, outbox, context), tiny)
 
     (kept,) = tiny.stored.values()
     first, second = map(decode, kept)
@@ -74,7 +72,9 @@ async def test_what_a_target_is_believed_to_be_is_told_once_over_restarts(target
     assert (second.settled, second.changes, second.services, second.control, len(second.rounds)) == ((), (), {}, (), 1)
 
 
-async def test_what_waits_from_before_enrolment_is_sent_under_the_name_given_then(target: str, tmp_path: Path) -> None:
+async def test_batches_from_before_enrolment_are_uploaded_under_the_name_given_then(
+    target: str, tmp_path: Path
+) -> None:
     context = agent_context(tmp_path)
     async with TinyCollector() as tiny:
         chosen = settings(tmp_path, target, collectors=[tiny.origin])
@@ -89,13 +89,13 @@ async def test_what_waits_from_before_enrolment_is_sent_under_the_name_given_the
 
             (tmp_path / "token").write_text(tiny.token)
             chosen = settings(tmp_path, target, collectors=[tiny.origin], token_file=str(tmp_path / "token"))
-            await turn(agent(chosen, outbox, context), tiny)
+            await run_round(agent(chosen, outbox, context), tiny)
             assert outbox.notes()["uplink"] is None
 
     assert [(name, len(kept)) for (name, _), kept in tiny.stored.items()] == [("agent0", 2)]
 
 
-async def test_a_token_that_cannot_be_read_leaves_everything_waiting(target: str, tmp_path: Path) -> None:
+async def test_with_a_token_that_cannot_be_read_all_batches_wait(target: str, tmp_path: Path) -> None:
     context = agent_context(tmp_path)
     chosen = settings(tmp_path, target, collectors=["http://127.0.0.1:1"], token_file=str(tmp_path / "none"))
     with Outbox(context.folder / STATE_FILE) as outbox:
@@ -107,7 +107,7 @@ async def test_a_token_that_cannot_be_read_leaves_everything_waiting(target: str
     assert "none: the token cannot be read" in delivery.problem
 
 
-async def test_a_control_keeps_who_of_a_range_answered_and_looks_again_only_after_an_hour(
+async def test_a_control_stores_which_addresses_of_a_range_answered_and_measures_it_again_after_an_hour(
     target: str, tmp_path: Path
 ) -> None:
     """Over a restart: a /30 of which one address listens."""
@@ -118,15 +118,17 @@ async def test_a_control_keeps_who_of_a_range_answered_and_looks_again_only_afte
     measured = []
     for _ in range(2):
         with Outbox(context.folder / STATE_FILE) as outbox:
-            await turn(agent(chosen, outbox, context))
+            await run_round(agent(chosen, outbox, context))
             measured.append(outbox.notes()["round"]["targets"])  # type: ignore[index]
 
     assert hit_list.read(context.folder, {text}) == {text: {"127.0.0.1": 0}}
     assert measured == [1, 0]
 
 
-async def test_a_range_leaves_out_a_narrower_one_and_its_ports_take_turns(target: str, tmp_path: Path) -> None:
-    """Of a /29 the half that is no range of its own; of two ports one, and within the hour no other."""
+async def test_a_range_excludes_a_narrower_range_and_the_ports_of_a_range_take_turns(
+    target: str, tmp_path: Path
+) -> None:
+    """Of a /29 only the half that is no target of its own is measured; of two ports only one within an hour."""
     context, number = agent_context(tmp_path), target.rpartition(":")[2]
     wide, narrow = f"127.0.0.0/29:{number}", f"127.0.0.0/30:{number}"
     chosen = settings(tmp_path, wide, narrow, f"127.0.0.0/30:{int(number) - 1}")
@@ -144,7 +146,7 @@ async def test_a_range_leaves_out_a_narrower_one_and_its_ports_take_turns(target
     assert rounds[1] == {}
 
 
-async def test_a_control_agent_sends_its_verdicts_and_asks_nobody_for_control(target: str, tmp_path: Path) -> None:
+async def test_a_control_agent_uploads_its_verdicts_and_fetches_no_control(target: str, tmp_path: Path) -> None:
     context = agent_context(tmp_path)
     async with TinyCollector() as tiny:
         (tmp_path / "token").write_text(tiny.token)
@@ -153,7 +155,7 @@ async def test_a_control_agent_sends_its_verdicts_and_asks_nobody_for_control(ta
         )
         with Outbox(context.folder / STATE_FILE) as outbox:
             for _ in range(2):
-                await turn(agent(chosen, outbox, context), tiny)
+                await run_round(agent(chosen, outbox, context), tiny)
         asked = [request.path for request in tiny.heard]
 
     (kept,) = tiny.stored.values()
@@ -163,51 +165,53 @@ async def test_a_control_agent_sends_its_verdicts_and_asks_nobody_for_control(ta
     assert "/api/v1/control" not in asked
 
 
-async def test_a_vantage_compares_with_the_collectors_control(target: str, tmp_path: Path) -> None:
+async def test_a_vantage_fetches_the_collectors_control(target: str, tmp_path: Path) -> None:
     context = agent_context(tmp_path)
     async with TinyCollector() as tiny:
         (tmp_path / "token").write_text(tiny.token)
         chosen = settings(tmp_path, target, collectors=[tiny.origin], token_file=str(tmp_path / "token"))
         with Outbox(context.folder / STATE_FILE) as outbox:
-            await turn(agent(chosen, outbox, context), tiny)
+            await run_round(agent(chosen, outbox, context), tiny)
 
     assert tiny.heard[0].path == "/api/v1/control"
     assert (context.folder / "control.jsonl").exists()
 
 
-async def test_a_control_file_that_breaks_later_leaves_the_old_one_in_force(target: str, tmp_path: Path) -> None:
+async def test_a_control_file_that_breaks_later_leaves_the_facts_read_before_in_use(
+    target: str, tmp_path: Path
+) -> None:
     context = agent_context(tmp_path)
     (tmp_path / "control.jsonl").write_text("")
     chosen = settings(tmp_path, target, control=str(tmp_path / "control.jsonl"))
     with Outbox(context.folder / STATE_FILE) as outbox:
         made = agent(chosen, outbox, context)
-        await turn(made)
+        await run_round(made)
         (tmp_path / "control.jsonl").write_text("broken")
-        await turn(made)
+        await run_round(made)
 
         with pytest.raises(RecordError, match=r"control\.jsonl:1: not a verdict"):
-            await turn(agent(chosen, outbox, context))
+            await run_round(agent(chosen, outbox, context))
 
 
-async def test_a_disk_that_fills_up_in_a_round_makes_it_as_if_it_had_not_been(target: str, tmp_path: Path) -> None:
+async def test_a_disk_that_fills_up_during_a_round_leaves_the_state_of_before(target: str, tmp_path: Path) -> None:
     context = agent_context(tmp_path)
     with Outbox(context.folder / STATE_FILE) as outbox:
-        await turn(agent(settings(tmp_path, target), outbox, context))
+        await run_round(agent(settings(tmp_path, target), outbox, context))
         before = outbox.agent_state()
         pages = outbox._db.execute("PRAGMA page_count").fetchone()[0]
         outbox._db.execute(f"PRAGMA max_page_count = {pages}")
         many = settings(tmp_path, *(f"tcp://127.0.0.1:{number}" for number in range(1, 200)))
 
         with pytest.raises(StorageError, match="the disk is full"):
-            await turn(agent(many, outbox, context))
+            await run_round(agent(many, outbox, context))
 
         assert outbox.agent_state() == before
 
 
-async def test_a_detectors_state_of_a_newer_version_is_refused(target: str, tmp_path: Path) -> None:
+async def test_detector_state_of_a_newer_version_is_refused(target: str, tmp_path: Path) -> None:
     context = agent_context(tmp_path)
     with Outbox(context.folder / STATE_FILE) as outbox:
-        await turn(agent(settings(tmp_path, target), outbox, context))
+        await run_round(agent(settings(tmp_path, target), outbox, context))
         state = msgspec.msgpack.decode(outbox.agent_state().detector or b"")
         outbox._db.execute("UPDATE agent_state SET detector = ?", (msgspec.msgpack.encode(state | {"version": 99}),))
 
@@ -215,11 +219,11 @@ async def test_a_detectors_state_of_a_newer_version_is_refused(target: str, tmp_
             agent(settings(tmp_path, target), outbox, context)
 
 
-async def test_a_stop_during_a_turn_still_writes_down_what_was_seen(target: str, tmp_path: Path) -> None:
+async def test_a_round_that_is_stopped_is_stored(target: str, tmp_path: Path) -> None:
     context = agent_context(tmp_path)
     context.stopping.set()
     with Outbox(context.folder / STATE_FILE) as outbox:
         async with asyncio.timeout(60):
-            await turn(agent(settings(tmp_path, target), outbox, context))
+            await run_round(agent(settings(tmp_path, target), outbox, context))
 
         assert outbox.notes()["round"]["measured"] == 0  # type: ignore[index]

@@ -1,4 +1,4 @@
-"""The agent as a process, run inside the test's: one round for cron, turns until a stop."""
+"""The agent as a process, run inside the test's: one round for cron, rounds until a stop."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def quiet(transition: Transition) -> None:
     pytest.fail(f"nothing has changed, and yet: {transition}")
 
 
-async def test_one_round_that_goes_well_says_nothing(target: str, tmp_path: Path) -> None:
+async def test_a_successful_round_prints_nothing(target: str, tmp_path: Path) -> None:
     assert await run_once(settings(tmp_path, target), agent_context(tmp_path), quiet) == (ExitStatus.OK, "")
 
 
-async def test_without_a_collector_changes_are_shown_for_targets_and_for_their_service(tmp_path: Path) -> None:
-    """Both addresses of a service were blocked for a day and answer again; so the service does, said once."""
+async def test_without_a_collector_transitions_of_targets_and_services_are_printed(tmp_path: Path) -> None:
+    """Both addresses of a service were blocked for a day and answer again: one transition of the service."""
     context = agent_context(tmp_path)
     with port() as one, port() as other:
         chosen = settings(tmp_path, retests=3, retest_window=0.4)
@@ -62,7 +62,7 @@ async def test_without_a_collector_changes_are_shown_for_targets_and_for_their_s
 
 
 def _remember_blocked(context: AgentContext, *targets: str) -> None:
-    """Put a detector's state in the folder that has seen these blocked for a day."""
+    """Store a detector's state in which these were blocked for a day."""
     detector, now = Detector(), context.clock.now()
     for number in range(300, 0, -1):
         start = now - timedelta(seconds=300 * number)
@@ -77,7 +77,9 @@ def _remember_blocked(context: AgentContext, *targets: str) -> None:
         outbox.commit(kept, (), reports={}, now=now)
 
 
-async def test_one_round_that_cannot_be_reported_says_where_and_how_many_wait(target: str, tmp_path: Path) -> None:
+async def test_a_round_that_cannot_be_uploaded_names_the_collector_and_the_number_of_batches_that_wait(
+    target: str, tmp_path: Path
+) -> None:
     chosen = settings(tmp_path, target, collectors=["http://127.0.0.1:1"])
 
     status, problem = await run_once(chosen, agent_context(tmp_path), quiet)
@@ -87,7 +89,7 @@ async def test_one_round_that_cannot_be_reported_says_where_and_how_many_wait(ta
     assert problem.endswith("; 1 batches wait for the next run")
 
 
-async def test_turns_go_on_until_a_stop_and_the_last_report_is_still_sent(target: str, tmp_path: Path) -> None:
+async def test_rounds_go_on_until_a_stop_and_the_last_report_is_still_uploaded(target: str, tmp_path: Path) -> None:
     context = agent_context(tmp_path)
     async with TinyCollector() as tiny:
         (tmp_path / "token").write_text(tiny.token)
@@ -102,7 +104,7 @@ async def test_turns_go_on_until_a_stop_and_the_last_report_is_still_sent(target
 
 
 async def test_a_stop_does_not_wait_for_a_collector_that_never_answers(target: str, tmp_path: Path) -> None:
-    """Neither for its control, which is asked for before the round, nor longer than that for the last upload."""
+    """Neither for its control nor for the last upload."""
     context = agent_context(tmp_path)
     connected = asyncio.Event()
 
@@ -121,7 +123,7 @@ async def test_a_stop_does_not_wait_for_a_collector_that_never_answers(target: s
         assert outbox.notes()["round"]["measured"] == 0  # type: ignore[index]
 
 
-async def test_a_single_round_that_is_stopped_while_it_uploads_ends_soon_and_says_so(
+async def test_a_single_round_that_is_stopped_during_its_upload_ends_soon_and_prints_so(
     target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = agent_context(tmp_path)
@@ -173,7 +175,7 @@ async def test_a_wall_clock_that_is_set_back_does_not_delay_the_next_round(targe
     assert rounds[2] - rounds[0] < 10
 
 
-async def test_a_hang_up_takes_new_settings_and_leaves_the_old_where_the_new_are_wrong(
+async def test_a_hang_up_reloads_the_settings_and_keeps_the_old_ones_where_the_new_are_wrong(
     target: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -205,10 +207,10 @@ async def test_a_hang_up_takes_new_settings_and_leaves_the_old_where_the_new_are
     await asyncio.wait_for(running, 30)
 
 
-async def test_a_state_that_cannot_be_written_ends_the_daemon_with_the_reason(
+async def test_a_state_that_cannot_be_stored_ends_the_daemon_with_one_clear_error(
     target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not with a group of groups of exceptions, whatever task it came from."""
+    """No group of exceptions reaches the user, whatever task the error came from."""
 
     def full(*args: object, **more: object) -> None:
         raise StorageError("the disk is full", where="state.sqlite")

@@ -1,4 +1,4 @@
-"""Sending beside the rounds: at once, and again with patience."""
+"""Uploads beside the rounds: at once, and again after a back-off."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from tests.loopback.agent.tiny_collector import TinyCollector
 
 NOON = datetime(2017, 5, 4, 12, tzinfo=UTC)
 FAST = 1000.0
-"""The back-off of five seconds takes milliseconds."""
+"""Rate of the clock: a back-off of five seconds takes milliseconds."""
 
 
-class House:
-    """A collector, an outbox with one batch, and a sender between them."""
+class UploadSetup:
+    """A collector, an outbox with one batch, and an agent."""
 
     def __init__(self, tiny: TinyCollector, outbox: Outbox, agent: Agent) -> None:
         self.tiny = tiny
@@ -34,43 +34,43 @@ class House:
         self.agent = agent
 
     def add(self) -> None:
-        """One more batch waits."""
+        """Put one more batch into the outbox."""
         report = RoundReport(start=NOON, seconds=1, targets=1, measured=1)
         draft = Batch(agent="", epoch="", seq=0, sent=NOON, interval=300, network=Network(), rounds=(report,))
         self.outbox.commit(AgentState(), [draft], reports={}, now=NOON)
 
     async def drained(self) -> None:
-        """Wait until nothing waits."""
+        """Wait until every batch is acknowledged."""
         await until(lambda: not self.outbox.unsent_count())
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def setup(tmp_path: Path) -> AsyncIterator[UploadSetup]:
     async with TinyCollector() as tiny:
         (tmp_path / "token").write_text(tiny.token)
         chosen = settings(tmp_path, collectors=[tiny.origin], token_file=str(tmp_path / "token"))
         context = agent_context(tmp_path, rate=FAST)
         with Outbox(context.folder / STATE_FILE) as outbox:
-            made = House(tiny, outbox, Agent(chosen, Watchlist(), outbox, context))
+            made = UploadSetup(tiny, outbox, Agent(chosen, Watchlist(), outbox, context))
             made.add()
             yield made
 
 
-async def test_what_an_earlier_run_left_is_sent_at_once_and_news_when_they_come(house: House) -> None:
-    async with house.agent.collector_client() as collector:
-        sender = Sender(house.agent, collector, house.agent.context)
+async def test_batches_of_an_earlier_run_are_sent_at_once_and_new_ones_when_they_come(setup: UploadSetup) -> None:
+    async with setup.agent.collector_client() as collector:
+        sender = Sender(setup.agent, collector, setup.agent.context)
         task = asyncio.create_task(sender.run())
-        await house.drained()
-        house.add()
+        await setup.drained()
+        setup.add()
         sender.new_batches.set()
-        await house.drained()
+        await setup.drained()
         task.cancel()
 
-    assert [len(kept) for kept in house.tiny.stored.values()] == [2]
+    assert [len(kept) for kept in setup.tiny.stored.values()] == [2]
 
 
-async def test_a_collector_that_is_away_is_said_to_be_so_once_and_again_when_it_is_back(
-    house: House, caplog: pytest.LogCaptureFixture
+async def test_a_collector_that_fails_is_logged_once_and_once_when_it_answers_again(
+    setup: UploadSetup, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     answers = [503, 503, 503, 200]
@@ -79,10 +79,10 @@ async def test_a_collector_that_is_away_is_said_to_be_so_once_and_again_when_it_
         status = answers.pop(0)
         return None if status == 200 else (status, {"error": {"code": "busy", "message": "later"}}, {})
 
-    house.tiny.script = busy
-    async with house.agent.collector_client() as collector:
-        task = asyncio.create_task(Sender(house.agent, collector, house.agent.context).run())
-        await house.drained()
+    setup.tiny.script = busy
+    async with setup.agent.collector_client() as collector:
+        task = asyncio.create_task(Sender(setup.agent, collector, setup.agent.context).run())
+        await setup.drained()
         await asyncio.sleep(0)
         task.cancel()
 
@@ -92,12 +92,14 @@ async def test_a_collector_that_is_away_is_said_to_be_so_once_and_again_when_it_
     assert said[1] == "collector answers again after 3 failures"
 
 
-async def test_an_agent_that_was_shut_out_stops_asking(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    house.tiny.script = lambda _: (403, {"error": {"code": "revoked", "message": "shut out"}}, {})
-    async with house.agent.collector_client() as collector:
+async def test_an_agent_that_the_collector_refuses_for_good_stops_uploading(
+    setup: UploadSetup, caplog: pytest.LogCaptureFixture
+) -> None:
+    setup.tiny.script = lambda _: (403, {"error": {"code": "revoked", "message": "shut out"}}, {})
+    async with setup.agent.collector_client() as collector:
         async with asyncio.timeout(60):
-            await Sender(house.agent, collector, house.agent.context).run()
+            await Sender(setup.agent, collector, setup.agent.context).run()
 
-    assert len(house.tiny.heard) == 1
+    assert len(setup.tiny.heard) == 1
     assert "403 shut out; nothing more is sent until the agent is started anew" in caplog.text
-    assert house.outbox.unsent_count() == 1
+    assert setup.outbox.unsent_count() == 1

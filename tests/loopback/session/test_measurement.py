@@ -1,4 +1,4 @@
-"""One target from its text to its verdict, over real sockets."""
+"""One target from its text to its verdict over real sockets."""
 
 from __future__ import annotations
 
@@ -39,26 +39,25 @@ def around(
     )
 
 
-async def look(text: str, context: MeasurementContext) -> Verdict:
-    """Measure one."""
+async def measured(text: str, context: MeasurementContext) -> Verdict:
+    """The verdict on a target."""
     return await measure_target(text, parse(text), context)
 
 
-async def test_a_port_that_is_open_is_reachable(tools: Tools) -> None:
-    """With the vantage's own facts beside it."""
+async def test_an_open_port_is_reachable(tools: Tools) -> None:
     async with serving(silent) as port:
-        verdict = await look(f"tcp://127.0.0.1:{port}", around(tools))
+        verdict = await measured(f"tcp://127.0.0.1:{port}", around(tools))
 
     assert (verdict.status, verdict.vantage.state) == (Status.REACHABLE, VantageState.ONLINE)
     assert verdict.evidence.error == ""
     assert verdict.evidence.observations
 
 
-async def test_a_range_is_looked_at_address_by_address_and_its_control_keeps_who_answered(tools: Tools) -> None:
-    """All four of a /30: one listens, the others refuse. A later look asks that one first."""
+async def test_a_range_is_measured_address_by_address_and_its_control_names_those_that_answered(tools: Tools) -> None:
+    """One address of a /30 listens, the others refuse. The next measurement begins with that address."""
     async with serving(silent) as port:
         text = f"127.0.0.0/30:{port}"
-        first = await look(text, around(tools))
+        first = await measured(text, around(tools))
         known = facts([first])[text]
         second = await measure_target(text, parse(text), around(tools), control=known)
 
@@ -69,15 +68,15 @@ async def test_a_range_is_looked_at_address_by_address_and_its_control_keeps_who
     assert second.evidence.control.hits == known.hits
 
 
-async def test_a_failing_verdict_is_held_until_the_anchors_were_asked_again(tools: Tools, ca: trustme.CA) -> None:
-    """The vantage went offline meanwhile: nothing is known of the target."""
+async def test_a_failure_is_judged_with_a_look_at_the_anchors_that_began_after_it(tools: Tools, ca: trustme.CA) -> None:
+    """Where the vantage went offline meanwhile, the verdict is `unknown`."""
     async with serving(silent) as closed:
         pass
     async with serving(page_of(answer()), server_context(ca, "127.0.0.1")) as anchor:
         context = around(tools, anchors=(f"https://127.0.0.1:{anchor}/",))
         await context.anchors.look()
-        online = await look(f"tcp://127.0.0.1:{closed}", context)
-    offline = await look(f"tcp://127.0.0.1:{closed}", context)
+        online = await measured(f"tcp://127.0.0.1:{closed}", context)
+    offline = await measured(f"tcp://127.0.0.1:{closed}", context)
 
     assert online.vantage.state is VantageState.ONLINE
     assert online.status in {Status.UNREACHABLE, Status.DOWN}
@@ -85,32 +84,31 @@ async def test_a_failing_verdict_is_held_until_the_anchors_were_asked_again(tool
     assert (offline.status, offline.vantage.state) == (Status.UNKNOWN, VantageState.OFFLINE)
 
 
-async def test_whatever_goes_wrong_in_ourselves_is_unknown_with_the_reason(
+async def test_a_fault_of_ours_is_unknown_and_the_evidence_names_it(
     tools: Tools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The round goes on."""
 
     async def broken(*_: object, **__: object) -> None:
         raise ExceptionGroup("many", [ValueError("oops")])
 
     monkeypatch.setattr(measuring, "perform", broken)
-    verdict = await look("tcp://127.0.0.1:1", around(tools))
+    verdict = await measured("tcp://127.0.0.1:1", around(tools))
 
     assert (verdict.status, verdict.evidence.error) == (Status.UNKNOWN, "ValueError: oops")
 
 
-async def test_a_cancellation_is_not_a_verdict(tools: Tools) -> None:
-    """It gets out."""
+async def test_a_cancellation_is_raised(tools: Tools) -> None:
     async with serving(silent) as port:
-        task = asyncio.create_task(look(f"tls://127.0.0.1:{port}/lab.example", around(tools)))
+        task = asyncio.create_task(measured(f"tls://127.0.0.1:{port}/lab.example", around(tools)))
         await asyncio.sleep(0.1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
 
-async def test_a_whole_url_by_name(tools: Tools, ca: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Resolver, TLS and page on loopback: every step is seen, and it ends."""
+async def test_a_url_is_measured_by_name_from_resolver_to_page(
+    tools: Tools, ca: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
 
     def no_such_name(*_: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "not known")  # the system's own resolver is not on loopback
@@ -121,7 +119,7 @@ async def test_a_whole_url_by_name(tools: Tools, ca: trustme.CA, monkeypatch: py
         resolving(lambda query: [(0, reply_to(query, "127.0.0.1"))]) as (_, dns),
     ):
         began = time.monotonic()
-        verdict = await look(f"https://lab.example:{port}/", around(tools, f"udp:127.0.0.1:{dns}"))
+        verdict = await measured(f"https://lab.example:{port}/", around(tools, f"udp:127.0.0.1:{dns}"))
 
     assert verdict.evidence.error == ""
     assert verdict.evidence.observations
@@ -129,7 +127,7 @@ async def test_a_whole_url_by_name(tools: Tools, ca: trustme.CA, monkeypatch: py
 
 
 async def cutting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Cuts whoever says a name with `suspect` in it; answers all others with an alert."""
+    """Resets connections whose ClientHello names `suspect`; answers all others with an alert."""
     if b"suspect" in await reader.read(65536):
         abort(writer)
     else:
@@ -138,10 +136,10 @@ async def cutting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 @pytest.mark.parametrize(("localise", "attempt", "searches"), [(None, 9, False), (2, 1, False), (2, 2, True)])
-async def test_a_blocked_name_is_localised_from_a_given_re_test_on(
+async def test_a_block_is_localised_from_the_configured_re_test_on(
     tools: Tools, localise: int | None, attempt: int, searches: bool
 ) -> None:
-    """Evidence more, and nothing else: the verdict is the same, its traces follow in time, judging again finds them."""
+    """The traces are added in order of time; the status is the same, and judging again gives the same verdict."""
     async with serving(cutting) as port:
         text = f"tls://127.0.0.1:{port}/suspect.example"
         verdict = await measure_target(text, parse(text), around(tools, localise=localise), attempt=attempt)
