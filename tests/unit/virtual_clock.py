@@ -1,4 +1,4 @@
-"""A clock that leaps to the next moment anybody waits for, once nobody has anything else to do: no test sleeps."""
+"""A clock that leaps to the next moment anybody waits for, once no task has anything else to do: no test sleeps."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from itertools import count
 from probe.clock import Clock
 
 IDLE = 60
-"""Turns of the event loop without a wake-up after which everybody is taken to be waiting."""
+"""Turns of the event loop after which every task is taken to be waiting for the clock."""
 
 
 class VirtualClock(Clock):
-    """Give it to the code under test, and run `leap` beside it."""
+    """Virtual time: give the clock to the code under test, and run `leap` beside it."""
 
     def __init__(self, start: datetime = datetime(2017, 5, 4, tzinfo=UTC)) -> None:
         super().__init__()
@@ -32,13 +32,17 @@ class VirtualClock(Clock):
         return self._seconds
 
     async def sleep(self, seconds: float) -> None:
-        """Wait until somebody has leapt there."""
+        """Wait until `leap` has come to that moment."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (self._seconds + max(0.0, seconds), next(self._order), future))
         await future
 
+    def advance(self, seconds: float) -> None:
+        """Let time pass where nobody sleeps."""
+        self._seconds += seconds
+
     async def leap(self) -> None:
-        """Leap for ever; cancel it when the test is over."""
+        """Leap until cancelled."""
         while True:
             for _ in range(IDLE):
                 await asyncio.sleep(0)

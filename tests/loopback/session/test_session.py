@@ -142,6 +142,20 @@ async def test_a_target_is_measured_although_packets_cannot_be_captured(target: 
     assert captures is not bool(session.missing_packets)
 
 
+async def test_the_watcher_of_packets_ends_with_the_session(tmp_path: Path) -> None:
+    closed: list[bool] = []
+
+    class Watcher:
+        async def close(self) -> None:
+            closed.append(True)
+
+    async with Session(settings(tmp_path), Clock()) as session:
+        session._tools.watcher = Watcher()  # type: ignore[assignment]
+        assert closed == []
+
+    assert closed == [True]
+
+
 async def test_a_list_gives_a_verdict_a_target_and_re_tests_where_asked_for(target: str, tmp_path: Path) -> None:
     retests = Retests(lambda verdict: verdict.status is not Status.REACHABLE, 1, 0.1)
 

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe import judge
+from probe import judge, plan
 from probe.clock import Clock
 from probe.judge.anchor_content import classify
+from probe.judge.blockpages import has_fingerprint
 from probe.judge.vantage import conclude
 from probe.measure.anchors import AnchorWatch
 from probe.measure.tools import Tools
 from probe.model.address import Family
 from probe.model.failure import Failure
+from probe.model.observation import Connection, Exchange, Observation, Sending
+from probe.model.packets import PacketTrace
 from probe.model.target import Target, parse
-from probe.model.verdict import AnchorKind, AnchorLook, Status, Vantage, VantageState, Verdict
+from probe.model.verdict import AnchorKind, AnchorLook, ControlFacts, Status, Vantage, VantageState, Verdict
+from probe.plan.context import PlanContext
+from probe.plan.upload import UploadPlan
 from probe.session import measurement
 from probe.session.measurement import MeasurementContext, measure_target, unrouted_address
 from probe.session.measurement_run import MeasurementRun
 from probe.session.vantage_gate import CLOSING_STATES, VantageGate
+from tests.unit.virtual_clock import VirtualClock
 
 NOON = datetime(2017, 5, 4, 12, tzinfo=UTC)
 TARGETS = st.sampled_from(
@@ -58,19 +66,150 @@ def test_a_fault_of_ours_becomes_a_verdict_that_judging_again_does_not_change(
         raise error
 
     async def run() -> Verdict:
-        return await measure_target(text, parse(text), context(asn=64500, country="RU"), attempt=attempt)
+        given = context(asn=64500, country="RU", clock=VirtualClock())
+        return await measure_target(text, parse(text), given, attempt=attempt)
 
-    original, measurement.perform = measurement.perform, broken  # type: ignore[assignment, attr-defined]
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measurement, "perform", broken)
         verdict = asyncio.run(run())
-    finally:
-        measurement.perform = original  # type: ignore[attr-defined]
 
     assert verdict.status is Status.UNKNOWN
     assert verdict.evidence.error.startswith("ValueError: ")
+    assert (verdict.time, verdict.target) == (VirtualClock().now(), text)
     assert (verdict.rule, verdict.evidence.attempt) == ("measurement.failed", attempt)
     assert (verdict.vantage.asn, verdict.vantage.country) == (64500, "RU")
     assert judge.again(verdict) == verdict
+
+
+class Performed:
+    """Stands for `perform`: keeps the plans, and returns observations that a test gives one after another."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *returned: tuple[Observation, ...]) -> None:
+        self.plans: list[object] = []
+        self.deadlines: list[float] = []
+        self.returned = list(returned)
+        monkeypatch.setattr(measurement, "perform", self.perform)
+
+    async def perform(
+        self,
+        plan: object,
+        tools: Tools,
+        *,
+        deadline: float,
+        began: float | None = None,
+        listening: Callable[[], None] | None = None,
+    ) -> tuple[Observation, ...]:
+        """The next observations."""
+        self.plans.append(plan)
+        self.deadlines.append(deadline - asyncio.get_running_loop().time())
+        if listening is not None:
+            listening()
+        return self.returned.pop(0)
+
+
+class Watcher:
+    """Stands for the watcher of packets."""
+
+    def __init__(self) -> None:
+        self.reports: list[tuple[int, str]] = []
+
+    async def report(self, seen: tuple[Observation, ...], since: float, label: str) -> tuple[PacketTrace, ...]:
+        """One trace."""
+        assert abs(since - asyncio.get_running_loop().time()) < 60
+        self.reports.append((len(seen), label))
+        return (PacketTrace(name="a.example", address="192.0.2.1", port=443, protocol="tcp"),)
+
+
+CONNECTED = Connection(address="192.0.2.1", port=443)
+REFUSED = Connection(address="192.0.2.1", port=443, failure=Failure.REFUSED)
+
+
+async def test_packets_are_added_to_what_fails_and_to_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    Performed(monkeypatch, (CONNECTED,), (REFUSED,))
+    given = context(clock=VirtualClock())
+    watcher = Watcher()
+    given.tools.watcher = watcher  # type: ignore[assignment]
+    text = "tcp://192.0.2.1:443"
+
+    served, failed = [await measure_target(text, parse(text), given) for _ in range(2)]
+
+    assert (served.status, served.evidence.packets) == (Status.REACHABLE, ())
+    assert failed.status is Status.UNREACHABLE
+    assert [trace.name for trace in failed.evidence.packets] == ["a.example"]
+    assert failed.evidence.observations == (REFUSED,)
+    assert watcher.reports == [(1, "20170504T000000-tcp://192.0.2.1:443")]
+
+
+async def test_a_measurement_has_a_deadline_and_says_when_only_late_answers_are_awaited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    performed = Performed(monkeypatch, (CONNECTED,))
+    released: list[bool] = []
+    text = "tcp://192.0.2.1:443"
+
+    await measure_target(text, parse(text), context(max_seconds=17.0), release=lambda: released.append(True))
+
+    assert released == [True]
+    assert 16 < performed.deadlines[0] <= 17
+
+
+async def test_a_plan_gets_everything_that_the_context_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two measurements draw different random names."""
+    Performed(monkeypatch, (CONNECTED,), (CONNECTED,))
+    contexts: list[PlanContext] = []
+
+    def plan_for(target: Target, given: PlanContext) -> object:
+        contexts.append(given)
+        return object()
+
+    monkeypatch.setattr(plan, "plan_for", plan_for)
+    control = ControlFacts(time=NOON, statuses=(Status.REACHABLE,))
+    given = context(
+        clock=VirtualClock(),
+        network_resolvers=("udp:192.0.2.53:53",),
+        trusted_resolvers=("tls://192.0.2.54",),
+        own_names=frozenset({"router.lan"}),
+        families=frozenset({Family.IPV4}),
+        allowed_name="allowed.example",
+        range_sample=5,
+        range_samples={"203.0.113.0/24": 7},
+        range_hits={"203.0.113.0/24": ("203.0.113.9",)},
+        range_holes={"203.0.113.0/24": ("203.0.113.64/26",)},
+    )
+    for text, attempt in (("203.0.113.0/24", 2), ("198.51.100.0/24", 0)):
+        await measure_target(text, parse(text), given, control=control, attempt=attempt, suspected=attempt > 0)
+
+    first, second = contexts
+    assert (first.network_resolvers, first.trusted_resolvers) == (("udp:192.0.2.53:53",), ("tls://192.0.2.54",))
+    assert (first.own_names, first.families) == (frozenset({"router.lan"}), frozenset({Family.IPV4}))
+    assert (first.control, first.allowed_name) == (control, "allowed.example")
+    assert (first.suspected, second.suspected) == (True, False)
+    assert (first.sample, second.sample) == (7, 5)
+    assert (first.known, second.known) == (("203.0.113.9",), ())
+    assert (first.holes, second.holes) == (("203.0.113.64/26",), ())
+    assert (first.draw, second.draw) == (2, 0)
+    assert (first.seed, first.turn) == (201718, int(VirtualClock().now().timestamp()) // 3600)
+    assert len({first.random_name, first.ghost_name, second.random_name, second.ghost_name}) == 4
+    assert all(re.fullmatch(r"[a-z]{12}\.com", name) for name in (first.random_name, first.ghost_name))
+    assert first.has_fingerprint is has_fingerprint
+    assert first.relay_address.startswith("198.1")
+
+
+async def test_an_upload_is_tested_where_a_page_was_served_and_the_verdict_is_judged_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = Exchange(url="https://192.0.2.1/", address="192.0.2.1", status=200, secure=True)
+    sending = Sending(url=page.url, address=page.address, sni="", complete=True)
+    monkeypatch.setattr(measurement, "served", lambda verdict: page if verdict.status is Status.REACHABLE else None)
+    performed = Performed(monkeypatch, (CONNECTED,), (sending,), (REFUSED,))
+    text = "tcp://192.0.2.1:443"
+
+    served, failed = [await measure_target(text, parse(text), context(test_upload=True)) for _ in range(2)]
+
+    assert [isinstance(plan, UploadPlan) for plan in performed.plans] == [False, True, False]
+    assert served.evidence.observations == (CONNECTED, sending)
+    assert failed.evidence.observations == (REFUSED,)
+    assert judge.again(served) == served
 
 
 LOOKS = st.lists(

@@ -1,14 +1,16 @@
-"""What our own pace may have caused is held back until that is known."""
+"""Verdicts that our own pace may have caused are withheld until that is decided."""
 
 from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from probe.model.failure import Failure
 from probe.model.hop import Purpose
 from probe.model.observation import TlsHandshake
-from probe.model.verdict import Evidence, Status, Vantage, VantageState, Verdict
+from probe.model.verdict import AnchorKind, AnchorLook, Evidence, Status, Vantage, VantageState, Verdict
 from probe.session.pace_guard import PaceGuard
 from tests.unit.virtual_clock import VirtualClock
 
@@ -23,7 +25,7 @@ class Line:
         self.tried: list[float] = []
         self.guard = PaceGuard(self.clock, self.again)
 
-    def look(self, number: int, *, works: bool = False, after: float = 0.0) -> Verdict:
+    def look(self, number: int, *, works: bool = False, after: float = 0.0, anchors: tuple[float, ...] = ()) -> Verdict:
         """A verdict on one of several networks: a silent handshake and one under a neutral name, or one that stood."""
         failure = None if works else Failure.TIMEOUT
         address = f"151.{number}.0.1"
@@ -45,7 +47,17 @@ class Line:
             target=f"https://t{number}.example/",
             status=Status.REACHABLE if works else Status.BLOCKED,
             evidence=Evidence(observations=(handshake(0, Purpose.SUBJECT), handshake(5000, Purpose.NEUTRAL))),
-            vantage=Vantage(state=VantageState.ONLINE),
+            vantage=Vantage(
+                state=VantageState.ONLINE,
+                anchors=tuple(
+                    AnchorLook(
+                        url="https://a.example/",
+                        kind=AnchorKind.FOREIGN,
+                        at=self.start + timedelta(seconds=second),
+                    )
+                    for second in anchors
+                ),
+            ),
         )
 
     async def again(self, verdict: Verdict) -> Verdict:
@@ -83,13 +95,13 @@ def states(verdicts: list[Verdict]) -> list[tuple[str, str]]:
 def test_a_line_that_thaws_was_policed() -> None:
     """It is left alone for a minute, then tried until it answers; what failed meanwhile is unknown."""
     line = Line(frozen=80)
-    assert [out for number in range(4) for out in line.add(line.look(number))] == []
+    assert [ready for number in range(4) for ready in line.add(line.look(number))] == []
 
     assert states(line.settle()) == [("unknown", "policed")] * 4
     assert line.tried == [65, 75, 85]
 
 
-def test_a_line_that_stays_silent_was_not() -> None:
+def test_a_line_that_stays_silent_was_not_policed() -> None:
     """After two and a half minutes the verdicts go out as they were."""
     line = Line(frozen=1000)
     for number in range(4):
@@ -99,8 +111,7 @@ def test_a_line_that_stays_silent_was_not() -> None:
     assert line.tried[-1] < 150
 
 
-def test_nothing_is_held_where_others_are_served_meanwhile() -> None:
-    """Whoever is served frees those that were silent at that time."""
+def test_verdicts_are_released_when_another_target_is_served_meanwhile() -> None:
     line = Line(frozen=0)
     blocked, served = line.look(1), line.look(2, works=True, after=2)
 
@@ -111,8 +122,26 @@ def test_nothing_is_held_where_others_are_served_meanwhile() -> None:
     assert line.tried == []
 
 
+def test_a_verdict_is_not_withheld_when_anchors_answered_while_its_handshakes_were_silent() -> None:
+    """The second anchor answers in this moment."""
+    line = Line(frozen=0)
+    line.clock.advance(10)
+    blocked = line.look(1, anchors=(2, 10))
+
+    assert line.add(blocked) == [blocked]
+
+
+def test_an_anchor_dated_before_the_wall_clock_was_set_back_says_nothing() -> None:
+    """It would lie an hour ahead, and release a verdict of that time."""
+    line = Line(frozen=0)
+    line.add(line.look(1, works=True, anchors=(3602, 3607)))
+    line.clock.advance(3620)
+
+    assert line.add(line.look(2, after=3600)) == []
+
+
 def test_a_few_silences_are_not_waited_for() -> None:
-    """One blocked target alone is said to be so at the end of the pass, and not tried again."""
+    """One blocked target alone is reported at the end of the pass and not tried again."""
     line = Line(frozen=1000)
     line.add(line.look(1))
 
@@ -120,7 +149,7 @@ def test_a_few_silences_are_not_waited_for() -> None:
     assert line.tried == []
 
 
-def test_who_cannot_wait_takes_a_freeze_for_his_own_doing() -> None:
+def test_after_a_stop_a_silence_that_goes_on_counts_as_policing() -> None:
     """A block that we may have caused is never reported."""
     line = Line(frozen=1000)
     for number in range(4):
@@ -128,3 +157,16 @@ def test_who_cannot_wait_takes_a_freeze_for_his_own_doing() -> None:
 
     assert states(line.settle(stopped=True)) == [("unknown", "policed")] * 4
     assert line.tried == []
+
+
+def test_verdicts_of_an_offline_vantage_are_withheld_with_the_others() -> None:
+    """While the line is frozen the anchors are silent, too; alone, such a verdict goes out at once."""
+    line = Line(frozen=80)
+    offline = replace(line.look(9), evidence=Evidence(), vantage=Vantage(state=VantageState.OFFLINE))
+    assert line.add(offline) == [offline]
+
+    for number in range(4):
+        line.add(line.look(number))
+
+    assert line.add(offline) == []
+    assert len(line.settle()) == 5

@@ -65,6 +65,7 @@ async def test_one_verdict_closes_the_gate_after_the_line_had_time_to_come_back(
     """The hundred targets do not wait one after another."""
     gate = VantageGate(anchors.look, anchors.clock)
     await gate.look()
+    await anchors.clock.sleep(100)
     anchors.state = state
     began = anchors.clock.monotonic()
     gate.add(anchors.verdict(state))
