@@ -19,10 +19,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from probe.lists.formats import HEAD, sniff
-from probe.lists.register_diff import snapshot
+from probe.lists.formats import HEAD_BYTES, detect_format
+from probe.lists.register_diff import take_snapshot
 from probe.lists.registers import clean
-from probe.lists.registers.assemble import assemble, decided
+from probe.lists.registers.assemble import make_decision, make_entry
 from probe.lists.registers.register_entry import RegisterEntry
 from probe.lists.selection import Selection
 
@@ -91,16 +91,16 @@ def measured(what: str, path: str) -> None:
 
 def _ours(path: str) -> int:
     with Path(path).open("rb") as file:
-        known = sniff(file.read(HEAD), path)
+        known = detect_format(file.read(HEAD_BYTES), path)
         file.seek(0)
         return sum(isinstance(item, RegisterEntry) for item in known.read(iter(lambda: file.read(PIECE), b""), path))
 
 
 def _chosen(path: str) -> int:
     with Path(path).open("rb") as file:
-        known = sniff(file.read(HEAD), path)
+        known = detect_format(file.read(HEAD_BYTES), path)
         file.seek(0)
-        return snapshot(known.read(iter(lambda: file.read(PIECE), b""), path), Selection()).records
+        return take_snapshot(known.read(iter(lambda: file.read(PIECE), b""), path), Selection()).records
 
 
 def _lxml(path: str) -> int:
@@ -125,12 +125,12 @@ def _lxml_cleaned(path: str) -> int:
     for _, element in etree.iterparse(path, tag="content", huge_tree=False, resolve_entities=False, no_network=True):
         texts = [(child.tag, child.text) for child in element if child.text and child.tag != "decision"]
         decision = element.find("decision")
-        record = assemble(
+        record = make_entry(
             texts,
             line=element.sourceline,
             id=element.get("id"),
             entry_type=int(element.get("entryType")),
-            decision=decided(decision.get("date"), decision.get("number"), decision.get("org")),
+            decision=make_decision(decision.get("date"), decision.get("number"), decision.get("org")),
             included=clean.moment(element.get("includeTime", "")),
             changed=clean.moment(element.get("ts", "")),
         )

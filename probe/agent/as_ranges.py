@@ -95,9 +95,9 @@ def _items(file: Path) -> list[PrefixItem]:
             content = list(pieces)
     except OSError as error:
         raise ListError(f"cannot be read: {error.strerror}", where=str(file), mend="name another table") from error
-    known = formats.sniff(b"".join(content[:1]), str(file))
+    known = formats.detect_format(b"".join(content[:1]), str(file))
     if known.yields is formats.ItemKind.TARGETS:
-        known = formats.named(IMPORTED)
+        known = formats.format_by_name(IMPORTED)
     found = [item for item in known.read(iter(content), str(file)) if isinstance(item, Prefix | AsBlock)]
     if not any(isinstance(item, Prefix) for item in found):
         raise ListError("holds no prefixes", where=str(file), mend="give a table of `probe targets import --help`")

@@ -82,7 +82,7 @@ def _holes(targets: Sequence[tuple[str, Target]], table: PrefixTable | None) -> 
         return {}
     from probe.lists.prefixes.expand import more_specifics_of  # noqa: PLC0415 - most rounds have no ranges
 
-    strangers = () if table is None else table.strangers(networks.values())
+    strangers = () if table is None else table.foreign_more_specifics(networks.values())
     inside = more_specifics_of({*networks.values(), *strangers})
     return {text: inside[network] for text, network in networks.items() if network in inside}
 

@@ -50,8 +50,8 @@ def make_list(
 
     tally = importing.ImportCounts()
     with opened(file, format_name, max_bytes) as (known, items):
-        rows = importing.rows(items, chosen, tally, source or known.name, asns)
-        replace_file(output, _written(importing.written(rows), tally, file, known))
+        rows = importing.rows_of(items, chosen, tally, source or known.name, asns)
+        replace_file(output, _written(importing.csv_chunks(rows), tally, file, known))
     # Anything could be taken for a plain list: only who named the format is shown what stands there.
     plain = format_name == AUTO and known.name == "testlist"
     for bad in tally.first_bad:
@@ -77,7 +77,7 @@ def opened(file: Path, format_name: str, max_bytes: int = 0) -> Iterator[tuple[F
     from probe.lists import formats, unpack  # noqa: PLC0415 - see make_list
 
     name = str(file)
-    known = None if format_name == AUTO else formats.named(format_name)
+    known = None if format_name == AUTO else formats.format_by_name(format_name)
     try:
         stream = sys.stdin.buffer if name == "-" else file.open("rb")
     except OSError as error:
@@ -87,9 +87,9 @@ def opened(file: Path, format_name: str, max_bytes: int = 0) -> Iterator[tuple[F
         head = b""
         for piece in pieces:
             head += piece
-            if len(head) >= formats.HEAD:
+            if len(head) >= formats.HEAD_BYTES:
                 break
-        known = known or formats.sniff(head, name)
+        known = known or formats.detect_format(head, name)
         yield known, known.read(_chained(head, pieces), name)
 
 
@@ -105,12 +105,12 @@ def snapshot_of(file: Path, format_name: str, chosen: Selection) -> RegisterSnap
         ListError: it cannot be read, or is no register.
     """
     from probe.lists.formats import ItemKind  # noqa: PLC0415
-    from probe.lists.register_diff import snapshot  # noqa: PLC0415 - see make_list
+    from probe.lists.register_diff import take_snapshot  # noqa: PLC0415 - see make_list
 
     with opened(file, format_name) as (known, items):
         if known.yields is not ItemKind.REGISTER:
             raise ListError(f"is no register but {known.about}", where=str(file), mend="name the format with --format")
-        return snapshot(cast("Iterator[RegisterItem]", items), chosen)
+        return take_snapshot(cast("Iterator[RegisterItem]", items), chosen)
 
 
 def gather_targets(words: Iterable[str], files: Iterable[str]) -> list[tuple[str, Target]] | None:

@@ -144,12 +144,12 @@ def diff(
     """
     import msgspec  # noqa: PLC0415 - see import_file
 
-    from probe.lists.register_diff import changes  # noqa: PLC0415
+    from probe.lists.register_diff import diff_snapshots  # noqa: PLC0415
     from probe.lists.service import ServiceIndex  # noqa: PLC0415
 
     chosen = selection(entry_type, decision, category)
     owners = chosen.owners or ServiceIndex(())
-    found = changes(
+    found = diff_snapshots(
         snapshot_of(old, format_name, chosen), snapshot_of(new, format_name, chosen), owners, any_size=any_size
     )
     hidden = 0

@@ -69,8 +69,8 @@ def _one(text: str, table: PrefixTable | None) -> tuple[RangeTarget, tuple[str, 
         return target, (), ""
     from probe.lists.prefixes.expand import more_specifics_of  # noqa: PLC0415 - as above
 
-    own = table.of(target.network)
-    holes = more_specifics_of([target.network, *table.strangers([target.network])]).get(target.network, ())
+    own = table.longest_match(target.network)
+    holes = more_specifics_of([target.network, *table.foreign_more_specifics([target.network])]).get(target.network, ())
     return target, holes, _named(own[1]) if own is not None else "announced by nobody in these tables"
 
 

@@ -16,8 +16,8 @@ from probe.lists.prefixes.prefix import PrefixItem
 from probe.lists.registers import dump_xml, flat, roskomsvoboda, zi_csv
 from probe.lists.registers.register_entry import RegisterItem
 
-HEAD = 4096
-"""Bytes of a file that `sniff` wants to see; fewer when the file is smaller."""
+HEAD_BYTES = 4096
+"""Bytes of a file that `detect_format` wants to see; fewer when the file is smaller."""
 
 
 class ItemKind(StrEnum):
@@ -40,17 +40,17 @@ class Format:
         yields: what comes out.
         about: one line for people.
         read: pieces of the file and its name -> items.
-        known_by: whether a file of that beginning and name has this format.
+        matches: whether a file of that beginning and name has this format.
     """
 
     name: str
     yields: ItemKind
     about: str
     read: Callable[[Iterable[bytes], str], Iterator[Item]]
-    known_by: Callable[[bytes, str], bool]
+    matches: Callable[[bytes, str], bool]
 
 
-def named(name: str) -> Format:
+def format_by_name(name: str) -> Format:
     """The format of that name.
 
     Raises:
@@ -62,19 +62,19 @@ def named(name: str) -> Format:
     raise ListError(f"{name!r} is no format", mend="known are auto, " + ", ".join(known.name for known in FORMATS))
 
 
-def sniff(head: bytes, name: str) -> Format:
+def detect_format(head: bytes, name: str) -> Format:
     """The format of a file, by its first bytes and its name. The first in the table's order that knows it.
 
     Args:
-        head: the first `HEAD` bytes.
+        head: the first `HEAD_BYTES` bytes.
         name: of the file.
 
     Raises:
         ListError: none knows it.
     """
-    head = head[:HEAD].removeprefix(b"\xef\xbb\xbf")
+    head = head[:HEAD_BYTES].removeprefix(b"\xef\xbb\xbf")
     for candidate in FORMATS:
-        if candidate.known_by(head, name):
+        if candidate.matches(head, name):
             return candidate
     raise ListError("no known format", where=name, mend="name one: " + ", ".join(known.name for known in FORMATS))
 
@@ -87,7 +87,7 @@ def _lines(head: bytes) -> list[str]:
     """The lines at hand that say something, without a last one that may be cut off."""
     text = head.decode("utf-8", errors="replace").replace("\r", "")
     lines = text.split("\n")
-    whole = lines[:-1] if len(head) == HEAD and len(lines) > 1 else lines
+    whole = lines[:-1] if len(head) == HEAD_BYTES and len(lines) > 1 else lines
     return [line for line in whole if line.strip() and not line.startswith("#")]
 
 

@@ -18,7 +18,7 @@ from probe.model.target import parse
 
 LIST_COLUMNS = ("url", "category_code", "category_description", "date_added", "source", "notes", "service")
 """The columns of the public test lists, and the service."""
-SHOWN = 10
+MAX_BAD_ROWS_SHOWN = 10
 """Bad lines that are kept to be named; the others are counted."""
 
 _FREE = {"available", "reserved"}
@@ -43,27 +43,27 @@ class ImportCounts:
     Attributes:
         read: what the reader gave: `read == kept + sum(aside) + bad`. A range that is no prefix counts as several.
         kept: rows of which something was kept; `targets`: how many targets came out.
-        aside: rows set aside, by reason.
+        skipped: rows set aside, by reason.
         bad: rows that are none; `first_bad`: the first of them.
     """
 
     read: int = 0
     kept: int = 0
     targets: int = 0
-    aside: Counter[SkipReason] = field(default_factory=Counter)
+    skipped: Counter[SkipReason] = field(default_factory=Counter)
     bad: int = 0
     first_bad: list[BadRow] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
         """For people: one a line, the sums first."""
         yield f"{self.read} rows in, {self.targets} targets out of {self.kept} of them"
-        for reason, count in self.aside.most_common():
+        for reason, count in self.skipped.most_common():
             yield f"{count} set aside: {reason}"
         if self.bad:
             yield f"{self.bad} set aside: not a row of this format"
 
 
-def rows(
+def rows_of(
     items: Iterable[Item], selection: Selection, tally: ImportCounts, source: str, asns: frozenset[int] = frozenset()
 ) -> Iterator[ListRow]:
     """The rows of what was chosen, each target once.
@@ -82,7 +82,7 @@ def rows(
         tally.read += 1
         if isinstance(item, BadRow):
             tally.bad += 1
-            if len(tally.first_bad) < SHOWN:
+            if len(tally.first_bad) < MAX_BAD_ROWS_SHOWN:
                 tally.first_bad.append(item)
             continue
         found, reason = _of(item, selection, source, asns)
@@ -90,7 +90,7 @@ def rows(
         if reason is None and not fresh:
             reason = SkipReason.REPEATED
         if reason is not None:
-            tally.aside[reason] += 1
+            tally.skipped[reason] += 1
             continue
         taken.update(row.target for row in fresh)
         tally.kept += 1
@@ -98,7 +98,7 @@ def rows(
         yield from fresh
 
 
-def written(rows: Iterable[ListRow]) -> Iterator[bytes]:
+def csv_chunks(rows: Iterable[ListRow]) -> Iterator[bytes]:
     """The list as bytes, header first, ready for `probe check --targets`."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
@@ -147,7 +147,7 @@ def _of_record(record: RegisterEntry, selection: Selection, source: str) -> tupl
             target = str(parse(host))
         except TargetError:
             continue
-        service = selection.owners.of_host(host) if selection.owners is not None else ""
+        service = selection.owners.owner_of(host) if selection.owners is not None else ""
         note = f"decision {decision.number}" if decision.number else ""
         found.append(ListRow(target, added=decision.date, source=source, note=note, service=service))
     return found, None if found else SkipReason.NO_NAME

@@ -84,7 +84,7 @@ class RegisterSnapshot:
     at: datetime | None = None
     listings: dict[tuple[bool, str], SnapshotEntry] = field(default_factory=dict)
     records: int = 0
-    aside: dict[SkipReason, int] = field(default_factory=dict)
+    skipped: dict[SkipReason, int] = field(default_factory=dict)
     bad: int = 0
 
     def decisions(self) -> set[RegisterDecision]:
@@ -92,7 +92,7 @@ class RegisterSnapshot:
         return {listing.decision for listing in self.listings.values()}
 
 
-def snapshot(items: Iterable[RegisterItem], selection: Selection) -> RegisterSnapshot:
+def take_snapshot(items: Iterable[RegisterItem], selection: Selection) -> RegisterSnapshot:
     """Take what was chosen out of a register.
 
     Raises:
@@ -111,7 +111,7 @@ def snapshot(items: Iterable[RegisterItem], selection: Selection) -> RegisterSna
                 if reason is None:
                     _take(taken, item)
                 else:
-                    taken.aside[reason] = taken.aside.get(reason, 0) + 1
+                    taken.skipped[reason] = taken.skipped.get(reason, 0) + 1
     return taken
 
 
@@ -128,7 +128,7 @@ def _take(taken: RegisterSnapshot, record: RegisterEntry) -> None:
             listing.addresses.update(members)
 
 
-def changes(
+def diff_snapshots(
     old: RegisterSnapshot, new: RegisterSnapshot, owners: ServiceIndex, *, any_size: bool = False
 ) -> tuple[RegisterChange, ...]:
     """What was listed and delisted between two snapshots, by service, then subject.
@@ -197,7 +197,7 @@ def _services(taken: RegisterSnapshot, owners: ServiceIndex) -> dict[RegisterDec
     """Decision -> the one service whose names it lists. A decision about several services identifies none."""
     found: dict[RegisterDecision, set[str]] = {}
     for (pages_only, subject), listing in taken.listings.items():
-        owner = "" if pages_only or listing.by_address else owners.of_host(subject)
+        owner = "" if pages_only or listing.by_address else owners.owner_of(subject)
         if owner:
             found.setdefault(listing.decision, set()).add(owner)
     return {decision: next(iter(names)) for decision, names in found.items() if len(names) == 1}
@@ -210,7 +210,7 @@ def _placed(
     after: datetime | None,
     before: datetime | None,
 ) -> RegisterChange:
-    owner = "" if change.pages_only else owners.of_host(change.subject) or services.get(change.decision, "")
+    owner = "" if change.pages_only else owners.owner_of(change.subject) or services.get(change.decision, "")
     return RegisterChange(
         kind=change.kind,
         subject=change.subject,

@@ -31,7 +31,7 @@ class SkipReason(StrEnum):
     UNKNOWN_TYPE = "entry type not known and decision not chosen"
     CATEGORY = "sensitive category"
     NO_NAME = "addresses only"
-    SPOILT = "no name or address that could be read"
+    UNREADABLE = "no name or address that could be read"
     REPEATED = "already taken from another row"
     OTHER_AS = "AS not chosen"
     NO_PREFIX = "AS numbers, not prefixes"
@@ -59,7 +59,7 @@ class Selection:
     def of_record(self, record: RegisterEntry) -> SkipReason | None:
         """Why a register's entry is set aside; None when it is kept."""
         if not (record.hosts or record.addresses or record.networks):
-            return SkipReason.SPOILT
+            return SkipReason.UNREADABLE
         if record.entry_type in self.entry_types or self.names(record.decision):
             return None
         if record.entry_type != 1 and record.block_type is not BlockType.URL and self._owned(record.hosts):
@@ -77,4 +77,4 @@ class Selection:
 
     def _owned(self, hosts: Iterable[str]) -> bool:
         owners = self.owners
-        return owners is not None and any(owners.of_host(host) for host in hosts)
+        return owners is not None and any(owners.owner_of(host) for host in hosts)

@@ -149,7 +149,7 @@ class ServiceIndex:
     def __init__(self, services: Iterable[Service]) -> None:
         self._names: Mapping[str, str] = {name: service.name for service in services for name in service.names}
 
-    def of_host(self, host: str) -> str:
+    def owner_of(self, host: str) -> str:
         """The name of the service that owns a host name; empty when none does. A mask (`*.x`) is owned as `x` is."""
         owners = map(self._names.get, suffixes(host.removeprefix("*.")))
         return next((owner for owner in owners if owner is not None), "")

@@ -13,7 +13,7 @@ import msgspec
 
 from probe.errors import ListError, TargetError
 from probe.lists.catalogue import line_of, read_toml
-from probe.lists.formats import named
+from probe.lists.formats import format_by_name
 from probe.model.target import UrlTarget, parse
 
 T = TypeVar("T")
@@ -115,7 +115,7 @@ def registers(content: bytes, where: str) -> dict[str, RegisterSource]:
             raise ListError(f"{name!r} is no register", where=f"{where}:{line_of(text, name)}", mend=f"write {place}")
         register = _shaped({"name": name, **table}, RegisterSource, text, where, place)
         try:
-            named(register.format)
+            format_by_name(register.format)
         except ListError as error:
             raise ListError(error.what, where=f"{where}:{line_of(text, place)}", mend=error.mend) from error
         if not register.urls or min(register.max_bytes, register.timeout, register.every) <= 0:

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from probe.errors import ListError
 from probe.lists import catalogue, changes, shipped, unpack
-from probe.lists.formats import FORMATS, HEAD, sniff
+from probe.lists.formats import FORMATS, HEAD_BYTES, detect_format
 from probe.lists.lines import BadRow, ListEntry, split
 from probe.lists.prefixes.prefix import Prefix
 from probe.lists.registers import clean
@@ -89,7 +89,7 @@ def samples(reader: Reader) -> list[bytes]:
     if SHARED_DATA.is_dir():
         for path in sorted(SHARED_DATA.glob("[prt]*/*")):
             content = path.read_bytes()
-            if sniff(content[:HEAD], path.name).name == reader.name:
+            if detect_format(content[:HEAD_BYTES], path.name).name == reader.name:
                 found += [content[:SAMPLE], content[:600] + content[600:][-SAMPLE:]]
     return found
 
@@ -123,7 +123,7 @@ def sound(item: object) -> None:
     """
     match item:
         case RegisterEntry():
-            fine = all(clean.name(host) == host for host in item.hosts) and item.spoilt >= 0 and item.urls >= 0
+            fine = all(clean.host_name(host) == host for host in item.hosts) and item.unreadable >= 0 and item.urls >= 0
             fine = fine and all(str(ipaddress.ip_address(text)) == text for text in item.addresses)
             fine = fine and all(str(ipaddress.ip_network(text)) == text for text in item.networks)
             fine = fine and all(at is None or at.utcoffset() is not None for at in (item.included, item.changed))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from probe.lists.formats import FORMATS, sniff
+from probe.lists.formats import FORMATS, detect_format
 from tests.fuzz.good import GOOD
 from tests.fuzz.readers import READERS, Reader, fuzz, outcome
 
@@ -28,4 +28,4 @@ def test_the_files_it_begins_with_are_good(reader: Reader) -> None:
 def test_a_good_file_is_known_for_what_it_is(name: str) -> None:
     """By its beginning, and by its name where nothing else tells."""
     file = {"antifilter": "domains.lst", "mmdb": "asn.mmdb"}.get(name, "f")
-    assert sniff(GOOD[name][0], file).name == name
+    assert detect_format(GOOD[name][0], file).name == name

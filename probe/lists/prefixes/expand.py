@@ -39,10 +39,10 @@ def expand(asns: Collection[int], table: PrefixTable) -> tuple[OwnPrefix, ...]:
     reserved space).
     """
     found = []
-    for network, origins in table.of_asns(frozenset(asns)):
+    for network, origins in table.announced_by(frozenset(asns)):
         if is_bogon(network.partition("/")[0]):
             continue
-        holes = more_specifics_of([network, *(inside for inside, _ in table.inside(network))]).get(network, ())
+        holes = more_specifics_of([network, *(inside for inside, _ in table.more_specifics(network))]).get(network, ())
         if not _filled(network, holes):
             found.append(OwnPrefix(network=network, asns=origins, holes=holes))
     return tuple(found)

@@ -45,7 +45,7 @@ class PrefixTable:
         self._sorted = {version: _in_order(networks, version) for version in (4, 6)}
         self._starts = {v: [int(network.network_address) for network in self._sorted[v]] for v in (4, 6)}
 
-    def of_asns(self, wanted: AbstractSet[int]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    def announced_by(self, wanted: AbstractSet[int]) -> Iterator[tuple[str, tuple[int, ...]]]:
         """The prefixes that some ASes announce, and all their origins.
 
         IPv4 first, in the order of their addresses, the shorter before the longer.
@@ -55,7 +55,7 @@ class PrefixTable:
             if not wanted.isdisjoint(origins):
                 yield str(network), origins
 
-    def of(self, text: str) -> tuple[str, tuple[int, ...]] | None:
+    def longest_match(self, text: str) -> tuple[str, tuple[int, ...]] | None:
         """The longest prefix that covers an address or a prefix, and its origins; None when none does.
 
         Raises:
@@ -73,7 +73,7 @@ class PrefixTable:
                 return f"{kind(covering)}/{length}", origins
         return None
 
-    def inside(self, text: str) -> Iterator[tuple[str, tuple[int, ...]]]:
+    def more_specifics(self, text: str) -> Iterator[tuple[str, tuple[int, ...]]]:
         """The longer prefixes inside one, and their origins, in the order of their addresses.
 
         Raises:
@@ -89,7 +89,7 @@ class PrefixTable:
     def _origins_of(self, network: IPNetwork) -> tuple[int, ...]:
         return self._origins[network.version, network.prefixlen][int(network.network_address)]
 
-    def strangers(self, texts: Collection[str]) -> tuple[str, ...]:
+    def foreign_more_specifics(self, texts: Collection[str]) -> tuple[str, ...]:
         """The prefixes inside some others that somebody else than their owner announces: no part of the owner's.
 
         Raises:
@@ -97,9 +97,9 @@ class PrefixTable:
         """
         found: dict[str, None] = {}
         for text in texts:
-            own = self.of(text)
+            own = self.longest_match(text)
             mine = frozenset(own[1]) if own is not None else frozenset()
-            others = (network for network, origins in self.inside(text) if not mine & frozenset(origins))
+            others = (network for network, origins in self.more_specifics(text) if not mine & frozenset(origins))
             found.update(dict.fromkeys(others))
         return tuple(found)
 

@@ -12,7 +12,7 @@ MAX_DECISION = 500
 """Characters kept of a decision's date, number and authority; the longest seen has 90."""
 
 
-def assemble(texts: Iterable[tuple[str, str]], **facts: Any) -> RegisterEntry:
+def make_entry(texts: Iterable[tuple[str, str]], **facts: Any) -> RegisterEntry:
     """Make a record.
 
     Args:
@@ -24,14 +24,14 @@ def assemble(texts: Iterable[tuple[str, str]], **facts: Any) -> RegisterEntry:
     addresses: list[str] = []
     networks: list[str] = []
     from_urls: list[str] = []
-    urls = spoilt = 0
+    urls = unreadable = 0
     for kind, text in texts:
         if kind == "url":
             urls += 1
             from_urls.append(text)
             continue
         if kind == "domain":
-            found, into = clean.name(text), hosts
+            found, into = clean.host_name(text), hosts
         elif "/" in text:
             found, into = clean.network(text), networks
         else:
@@ -39,12 +39,17 @@ def assemble(texts: Iterable[tuple[str, str]], **facts: Any) -> RegisterEntry:
         if found:
             into.append(found)
         elif text.strip():
-            spoilt += 1
+            unreadable += 1
     if not hosts:
         # An entry for a URL alone; where there is a <domain>, it is the URL's, and the URL adds nothing.
         hosts = [host for host in map(clean.host_of_url, from_urls) if host]
     return RegisterEntry(
-        hosts=_once(hosts), addresses=_once(addresses), networks=_once(networks), urls=urls, spoilt=spoilt, **facts
+        hosts=_once(hosts),
+        addresses=_once(addresses),
+        networks=_once(networks),
+        urls=urls,
+        unreadable=unreadable,
+        **facts,
     )
 
 
@@ -52,7 +57,7 @@ def _once(values: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values)) if len(values) > 1 else tuple(values)
 
 
-def decided(date: str, number: str, authority: str) -> RegisterDecision:
+def make_decision(date: str, number: str, authority: str) -> RegisterDecision:
     """A decision as a source writes it, without blanks around and no longer than `MAX_DECISION`."""
     return RegisterDecision(
         date.strip()[:MAX_DECISION], number.strip()[:MAX_DECISION], authority.strip()[:MAX_DECISION]

@@ -29,7 +29,7 @@ MAX_NAME = 512
 """Characters of a name or address field; a host name has at most 253, in Cyrillic fewer."""
 
 
-def name(text: str) -> str:
+def host_name(text: str) -> str:
     """A host name, or a mask `*.name`, as the wire has it; empty when it is none (an IP literal is none)."""
     text = text.strip()
     if len(text) > MAX_NAME:
@@ -37,13 +37,13 @@ def name(text: str) -> str:
     mask = text.startswith("*.")
     host = text[2:] if mask else text
     if not (_PLAIN.fullmatch(host) and len(host) <= 253):
-        host = _mended(host)
+        host = _repaired(host)
     elif _QUAD.fullmatch(host):
         host = ""
     return f"*.{host}" if mask and host else host
 
 
-def _mended(host: str) -> str:
+def _repaired(host: str) -> str:
     normal = normalise_host(host.replace(",", "."))
     return normal if normal is not None and "." in normal and address(normal) == "" else ""
 
@@ -56,7 +56,7 @@ def host_of_url(url: str) -> str:
     authority = _HOST_END.split(rest, maxsplit=1)[0].rpartition("@")[2]
     if authority.startswith("["):
         return ""
-    return name(authority.partition(":")[0])
+    return host_name(authority.partition(":")[0])
 
 
 def address(text: str) -> str:

@@ -22,7 +22,7 @@ from xml.parsers import expat
 from probe.errors import ListError
 from probe.lists.lines import BadRow
 from probe.lists.registers import clean
-from probe.lists.registers.assemble import MAX_DECISION, assemble, decided
+from probe.lists.registers.assemble import MAX_DECISION, make_decision, make_entry
 from probe.lists.registers.register_entry import BlockType, RegisterDecision, RegisterEntry, RegisterItem, SnapshotTime
 
 MAX_TAG = 1024 * 1024
@@ -193,7 +193,7 @@ class _Dump:
         if found is None:
             if len(self._decisions) >= MAX_DECISIONS:
                 self._decisions.clear()
-            found = self._decisions[key] = decided(*key)
+            found = self._decisions[key] = make_decision(*key)
         self._decision = found
 
     def _end(self, tag: str) -> None:
@@ -219,7 +219,7 @@ class _Dump:
         entry = attributes.get("entryType", "0")
         if kind is None or not (entry.isascii() and entry.isdigit() and len(entry) <= 3):
             return BadRow(self._line, "a record of an unknown blockType or entryType")
-        return assemble(
+        return make_entry(
             self._texts,
             line=self._line,
             id=attributes.get("id", "")[:32],

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from probe.errors import ListError
 from probe.lists.lines import BadRow, split
-from probe.lists.registers.assemble import assemble
+from probe.lists.registers.assemble import make_entry
 from probe.lists.registers.register_entry import BlockType, RegisterItem
 
 
@@ -30,9 +30,9 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[RegisterItem]:
 
 def parse_plain_item(text: str, line: int) -> RegisterItem | None:
     """The record of one bare name, address or prefix; None when it is none of them."""
-    as_address = assemble([("ip", text)], line=line, block_type=BlockType.ADDRESS)
+    as_address = make_entry([("ip", text)], line=line, block_type=BlockType.ADDRESS)
     if as_address.addresses or as_address.networks:
         return as_address
     kind = BlockType.DOMAIN_MASK if text.startswith("*.") else BlockType.DOMAIN
-    as_name = assemble([("domain", text)], line=line, block_type=kind)
+    as_name = make_entry([("domain", text)], line=line, block_type=kind)
     return as_name if as_name.hosts else None

@@ -54,7 +54,7 @@ class RegisterEntry(msgspec.Struct, frozen=True, kw_only=True):
         addresses: IP addresses as `ipaddress` writes them.
         networks: prefixes.
         urls: how many URLs the entry held. They themselves are let go.
-        spoilt: names and addresses of the entry that are none, counted and let go.
+        unreadable: names and addresses of the entry that are none, counted and let go.
     """
 
     line: int
@@ -68,7 +68,7 @@ class RegisterEntry(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     urls: int = 0
-    spoilt: int = 0
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)

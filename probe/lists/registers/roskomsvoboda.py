@@ -18,7 +18,7 @@ from typing import Any
 from probe.lists import jsonarray
 from probe.lists.lines import BadRow
 from probe.lists.registers import clean
-from probe.lists.registers.assemble import assemble, decided, implied_type
+from probe.lists.registers.assemble import implied_type, make_decision, make_entry
 from probe.lists.registers.flat import parse_plain_item
 from probe.lists.registers.register_entry import BlockType, RegisterEntry, RegisterItem
 
@@ -76,8 +76,8 @@ def _record(value: dict[str, Any], number: int) -> RegisterEntry | BadRow:
     # `dpi` objects tell nothing of a decision: that is what they are about.
     outside = not appeared and not _first(value, _NUMBER)
     authority = OUTSIDE if outside else _first(value, _AUTHORITY)
-    decision = decided(_first(value, _DATE), _first(value, _NUMBER), authority)
-    return assemble(
+    decision = make_decision(_first(value, _DATE), _first(value, _NUMBER), authority)
+    return make_entry(
         [
             *(("ip", text) for text in addresses),
             *(("domain", text) for text in names),

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from probe.errors import ListError
 from probe.lists.lines import BadRow, split
 from probe.lists.registers import clean
-from probe.lists.registers.assemble import MAX_DECISION, assemble, decided, implied_type
+from probe.lists.registers.assemble import MAX_DECISION, implied_type, make_decision, make_entry
 from probe.lists.registers.register_entry import BlockType, RegisterDecision, RegisterEntry, RegisterItem, SnapshotTime
 
 FIELDS = 6
@@ -50,7 +50,7 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[RegisterItem]:
     decisions: dict[tuple[str, ...], tuple[RegisterDecision, int]] = {}
     number = 0
     for number, raw in enumerate(split(chunks, name), start=1):
-        # Every byte but 0x98 is a character of windows-1251; a spoilt one spoils its own field alone.
+        # Every byte but 0x98 is a character of windows-1251; a unreadable one spoils its own field alone.
         text = raw.decode("cp1251", errors="replace")
         if number == 1:
             at = updated(text)
@@ -93,9 +93,9 @@ def _row(
     if known is None:
         if len(decisions) >= 1024:
             decisions.clear()
-        made = decided(key[2], key[1], key[0])
+        made = make_decision(key[2], key[1], key[0])
         known = decisions[key] = (made, implied_type(made))
-    return assemble(parts, line=line, decision=known[0], entry_type=known[1], block_type=_block_type(names, urls))
+    return make_entry(parts, line=line, decision=known[0], entry_type=known[1], block_type=_block_type(names, urls))
 
 
 def fields_of(text: str) -> Sequence[str] | None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.errors import ListError
-from probe.lists.formats import FORMATS, HEAD, ItemKind, named, sniff
+from probe.lists.formats import FORMATS, HEAD_BYTES, ItemKind, detect_format, format_by_name
 from probe.lists.lines import ListEntry
 
 PREFIX = b"192.0.2.0/24\n"
@@ -40,20 +40,20 @@ PREFIX = b"192.0.2.0/24\n"
 )
 def test_a_file_is_known_by_its_first_bytes_and_its_name(head: bytes, name: str, expected: str) -> None:
     """The plain list, which any text could be, comes last."""
-    assert sniff(head, name).name == expected
+    assert detect_format(head, name).name == expected
 
 
 def test_what_no_reader_knows_is_refused() -> None:
     """With the names to choose from."""
     with pytest.raises(ListError, match="name one: mmdb, dump-xml"):
-        sniff(b"\x00\x01", "x.bin")
+        detect_format(b"\x00\x01", "x.bin")
 
 
 def test_a_format_can_be_named() -> None:
     """And a wrong name is told the right ones."""
-    assert named("zi-csv").yields is ItemKind.REGISTER
+    assert format_by_name("zi-csv").yields is ItemKind.REGISTER
     with pytest.raises(ListError, match="'zi' is no format"):
-        named("zi")
+        format_by_name("zi")
 
 
 def test_every_format_has_a_name_of_its_own_and_says_what_it_is() -> None:
@@ -66,7 +66,7 @@ def test_every_format_has_a_name_of_its_own_and_says_what_it_is() -> None:
 def test_sniffing_never_fails_with_anything_else(head: bytes, name: str) -> None:
     """Whatever the file."""
     try:
-        found = sniff(head, name)
+        found = detect_format(head, name)
     except ListError:
         return
     assert found in FORMATS
@@ -74,12 +74,12 @@ def test_sniffing_never_fails_with_anything_else(head: bytes, name: str) -> None
 
 def test_a_line_cut_off_at_the_end_of_the_head_is_not_judged() -> None:
     """Half a prefix would make a list of prefixes something else."""
-    head = b"# AS1\n" + PREFIX * (HEAD // len(PREFIX))
-    assert sniff(head + PREFIX[: HEAD - len(head)], "x").name == "prefix-list"
+    head = b"# AS1\n" + PREFIX * (HEAD_BYTES // len(PREFIX))
+    assert detect_format(head + PREFIX[: HEAD_BYTES - len(head)], "x").name == "prefix-list"
 
 
 def test_a_plain_list_is_read_by_its_name() -> None:
     """One target a line, in pieces."""
-    found = list(named("testlist").read([b"a.exam", b"ple\nb.example\n"], "mine.txt"))
+    found = list(format_by_name("testlist").read([b"a.exam", b"ple\nb.example\n"], "mine.txt"))
 
     assert [item.target for item in found if isinstance(item, ListEntry)] == ["a.example", "b.example"]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from probe.lists import testlist
 from probe.lists.formats import Item
-from probe.lists.importing import LIST_COLUMNS, SHOWN, ImportCounts, ListRow, rows, written
+from probe.lists.importing import LIST_COLUMNS, MAX_BAD_ROWS_SHOWN, ImportCounts, ListRow, csv_chunks, rows_of
 from probe.lists.lines import BadRow, ListEntry
 from probe.lists.prefixes import routing_tables
 from probe.lists.prefixes.prefix import AsBlock, Prefix
@@ -20,7 +20,7 @@ def made(
 ) -> tuple[list[ListRow], ImportCounts]:
     """The rows and the tally."""
     tally = ImportCounts()
-    return list(rows(items, selection or Selection(), tally, "src", asns)), tally
+    return list(rows_of(items, selection or Selection(), tally, "src", asns)), tally
 
 
 class TestRegisters:
@@ -37,13 +37,13 @@ class TestRegisters:
     def test_addresses_alone_are_set_aside(self) -> None:
         """They belong to whoever has them today."""
         record = RegisterEntry(line=1, entry_type=4, block_type=BlockType.ADDRESS, addresses=("192.0.2.1",))
-        assert made([record])[1].aside == {SkipReason.NO_NAME: 1}
+        assert made([record])[1].skipped == {SkipReason.NO_NAME: 1}
 
     def test_a_name_that_is_none_is_left_out(self) -> None:
         """Registers hold everything that was ever typed into them."""
         record = RegisterEntry(line=1, entry_type=4, hosts=("two words", "a.example"))
         assert [row.target for row in made([record])[0]] == ["a.example"]
-        assert made([RegisterEntry(line=1, entry_type=4, hosts=("two words",))])[1].aside == {SkipReason.NO_NAME: 1}
+        assert made([RegisterEntry(line=1, entry_type=4, hosts=("two words",))])[1].skipped == {SkipReason.NO_NAME: 1}
 
     def test_the_tally_says_what_became_of_the_rows(self) -> None:
         """Bad ones only where there were any."""
@@ -55,7 +55,7 @@ class TestRegisters:
         record = RegisterEntry(line=1, entry_type=4, hosts=("a.example", "*.a.example"))
         found, tally = made([record, record])
         assert [row.target for row in found] == ["a.example"]
-        assert tally.aside == {SkipReason.REPEATED: 1}
+        assert tally.skipped == {SkipReason.REPEATED: 1}
 
 
 class TestPrefixes:
@@ -71,8 +71,8 @@ class TestPrefixes:
         ]
         found, tally = made(items, asns=frozenset({2}))
         assert found == [ListRow("192.0.2.0/24", source="src", note="AS1 AS2")]
-        assert tally.aside == {SkipReason.OTHER_AS: 2, SkipReason.NO_PREFIX: 1}
-        assert made(items)[1].aside == {SkipReason.FREE: 1, SkipReason.NO_PREFIX: 1}
+        assert tally.skipped == {SkipReason.OTHER_AS: 2, SkipReason.NO_PREFIX: 1}
+        assert made(items)[1].skipped == {SkipReason.FREE: 1, SkipReason.NO_PREFIX: 1}
 
 
 def test_what_nobody_announces_is_set_aside() -> None:
@@ -80,7 +80,7 @@ def test_what_nobody_announces_is_set_aside() -> None:
     items = list(routing_tables.ip2asn([b"10.0.0.0\t10.255.255.255\t0\tNone\tNot routed\n"], "f"))
     items += routing_tables.pfx2as([b"10.0.0.0\t8\t0\n"], "f")
     items += routing_tables.bgptools([b'{"CIDR": "10.0.0.0/8", "ASN": 0}\n'], "f")
-    assert made(items)[1].aside == {SkipReason.UNROUTED: 3}
+    assert made(items)[1].skipped == {SkipReason.UNROUTED: 3}
 
 
 class TestTally:
@@ -98,7 +98,7 @@ class TestTally:
     def test_keeps_few_of_many_bad_lines(self) -> None:
         """The others are counted."""
         tally = made([BadRow(line, "x") for line in range(100)])[1]
-        assert (tally.bad, len(tally.first_bad)) == (100, SHOWN)
+        assert (tally.bad, len(tally.first_bad)) == (100, MAX_BAD_ROWS_SHOWN)
 
     @given(st.lists(st.sampled_from([
         ListEntry("a.example"), ListEntry("b.example", category="PORN"), BadRow(1, "x"), RegisterEntry(line=1),
@@ -109,7 +109,7 @@ class TestTally:
     def test_accounts_for_every_row(self, items: list[Item]) -> None:
         """Nothing is lost in silence."""
         found, tally = made(items)
-        assert tally.read == tally.kept + sum(tally.aside.values()) + tally.bad == len(items)
+        assert tally.read == tally.kept + sum(tally.skipped.values()) + tally.bad == len(items)
         assert tally.targets == len(found) == len({row.target for row in found})
 
 
@@ -118,7 +118,7 @@ class TestWritten:
 
     def test_can_be_read_by_the_reader_of_test_lists(self) -> None:
         """Header, category, source and service included."""
-        content = b"".join(written(iter([ListRow("a.example", "NEWS", "2017", "s", 'a "note", long', "line")])))
+        content = b"".join(csv_chunks(iter([ListRow("a.example", "NEWS", "2017", "s", 'a "note", long', "line")])))
         assert content.decode().splitlines()[0] == ",".join(LIST_COLUMNS)
         assert list(testlist.read(content.decode().splitlines(), "f")) == [
             ListEntry("a.example", "line", "NEWS", "s", 2)
@@ -126,7 +126,7 @@ class TestWritten:
 
     def test_comes_in_pieces(self) -> None:
         """A million rows are never held."""
-        assert len(list(written(ListRow(f"n{n}.example") for n in range(10_000)))) > 2
+        assert len(list(csv_chunks(ListRow(f"n{n}.example") for n in range(10_000)))) > 2
 
     def test_published_times_are_no_rows(self) -> None:
         """They are the file's, not a target's."""

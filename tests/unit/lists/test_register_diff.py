@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from probe.errors import ListError
 from probe.lists.lines import BadRow
-from probe.lists.register_diff import ChangeKind, RegisterChange, RegisterSnapshot, changes, snapshot
+from probe.lists.register_diff import ChangeKind, RegisterChange, RegisterSnapshot, diff_snapshots, take_snapshot
 from probe.lists.registers.register_entry import BlockType, RegisterDecision, RegisterEntry, RegisterItem, SnapshotTime
 from probe.lists.selection import Selection, SkipReason
 from probe.lists.service import Risk, Role, Service, ServiceIndex
@@ -40,12 +40,12 @@ def bare(*addresses: str, decision: RegisterDecision = RULING) -> RegisterEntry:
 
 def at(moment: datetime, items: Iterable[RegisterItem]) -> RegisterSnapshot:
     """A snapshot of that time."""
-    return snapshot([SnapshotTime(moment), *items], ALL)
+    return take_snapshot([SnapshotTime(moment), *items], ALL)
 
 
 def between(old: Iterable[RegisterItem], new: Iterable[RegisterItem]) -> tuple[RegisterChange, ...]:
     """The changes."""
-    return changes(at(T0, old), at(T1, new), OWNERS)
+    return diff_snapshots(at(T0, old), at(T1, new), OWNERS)
 
 
 def shown(found: Iterable[RegisterChange]) -> list[tuple[ChangeKind, str, str]]:
@@ -120,13 +120,13 @@ class TestPlausible:
         old = at(T0, [named(f"n{n}.example") for n in range(200)])
         new = at(T1, [named(f"n{n}.example") for n in range(99)])
         with pytest.raises(ListError, match="the second snapshot has 99 entries where the first has 200"):
-            changes(old, new, OWNERS)
-        assert len(changes(old, new, OWNERS, any_size=True)) == 101
+            diff_snapshots(old, new, OWNERS)
+        assert len(diff_snapshots(old, new, OWNERS, any_size=True)) == 101
 
     def test_snapshots_in_the_wrong_order_are_refused(self) -> None:
         """Or listed and delisted would change places."""
         with pytest.raises(ListError, match="older than the first"):
-            changes(at(T1, []), at(T0, []), OWNERS)
+            diff_snapshots(at(T1, []), at(T0, []), OWNERS)
 
 
 class TestSnapshot:
@@ -134,8 +134,8 @@ class TestSnapshot:
 
     def test_counts_what_it_leaves_out(self) -> None:
         """By reason."""
-        taken = snapshot([BadRow(1, "x"), named("a.example"), named("b.example")], Selection())
-        assert (taken.records, taken.bad, taken.aside, taken.listings) == (2, 1, {SkipReason.UNKNOWN_TYPE: 2}, {})
+        taken = take_snapshot([BadRow(1, "x"), named("a.example"), named("b.example")], Selection())
+        assert (taken.records, taken.bad, taken.skipped, taken.listings) == (2, 1, {SkipReason.UNKNOWN_TYPE: 2}, {})
 
 
 HOSTS = st.sets(st.sampled_from([f"n{n}.example" for n in range(6)]))

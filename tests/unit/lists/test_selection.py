@@ -51,7 +51,7 @@ class TestByDefault:
 
     def test_an_entry_without_anything_readable_is_set_aside(self) -> None:
         """With its own reason."""
-        assert Selection().of_record(RegisterEntry(line=1, entry_type=4)) is SkipReason.SPOILT
+        assert Selection().of_record(RegisterEntry(line=1, entry_type=4)) is SkipReason.UNREADABLE
 
 
 class TestChosen:

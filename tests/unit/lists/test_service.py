@@ -61,11 +61,11 @@ class TestOwners:
     def test_the_longest_suffix_decides(self) -> None:
         """weixin.qq.com is WeChat's although qq.com is QQ's."""
         owners = ServiceIndex([made("qq", names=("qq.com",)), made("wechat", names=("weixin.qq.com",))])
-        assert owners.of_host("long.weixin.qq.com") == "wechat"
-        assert owners.of_host("im.qq.com") == "qq"
-        assert owners.of_host("*.qq.com") == "qq"
+        assert owners.owner_of("long.weixin.qq.com") == "wechat"
+        assert owners.owner_of("im.qq.com") == "qq"
+        assert owners.owner_of("*.qq.com") == "qq"
 
     def test_a_name_that_merely_ends_alike_is_nobodys(self) -> None:
         """Labels are compared, not characters: t.co is not in microsoft.com."""
-        assert ServiceIndex([made("twitter", names=("t.co",))]).of_host("microsoft.co") == ""
-        assert ServiceIndex([made("twitter", names=("t.co",))]).of_host("reddit.co") == ""
+        assert ServiceIndex([made("twitter", names=("t.co",))]).owner_of("microsoft.co") == ""
+        assert ServiceIndex([made("twitter", names=("t.co",))]).owner_of("reddit.co") == ""

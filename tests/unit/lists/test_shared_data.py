@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from probe.lists.catalogue import load
-from probe.lists.formats import HEAD, Item, sniff
+from probe.lists.formats import HEAD_BYTES, Item, detect_format
 from probe.lists.lines import BadRow, ListEntry
 from probe.lists.prefixes.prefix import AsBlock, Prefix
-from probe.lists.register_diff import ChangeKind, changes, snapshot
+from probe.lists.register_diff import ChangeKind, diff_snapshots, take_snapshot
 from probe.lists.registers import dump_xml, zi_csv
 from probe.lists.registers.register_entry import RegisterEntry, SnapshotTime
 from probe.lists.selection import SENSITIVE, Selection
@@ -34,12 +34,12 @@ def data() -> None:
 def read(path: str) -> tuple[str, list[Item]]:
     """The sniffed format of a file and all its items."""
     content = (DATA / path).read_bytes()
-    known = sniff(content[:HEAD], path)
+    known = detect_format(content[:HEAD_BYTES], path)
     return known.name, list(known.read((content[at : at + 1000] for at in range(0, len(content), 1000)), path))
 
 
 @pytest.mark.parametrize(
-    ("path", "known", "records", "aside"),
+    ("path", "known", "records", "skipped"),
     [
         ("register/dump-sample.xml", "dump-xml", 56, 0),
         ("register/zi-sample.csv", "zi-csv", 218, 1),
@@ -63,14 +63,14 @@ def read(path: str) -> tuple[str, list[Item]]:
         ("test-lists/cis.csv", "testlist", 339, 0),
     ],
 )
-def test_every_file_is_known_and_read_whole(path: str, known: str, records: int, aside: int) -> None:
+def test_every_file_is_known_and_read_whole(path: str, known: str, records: int, skipped: int) -> None:
     """Nothing is lost in silence."""
     name, items = read(path)
     kinds = Counter(type(item) for item in items)
     assert name == known
     assert kinds[RegisterEntry] + kinds[Prefix] + kinds[AsBlock] + kinds[ListEntry] == records
-    assert kinds[BadRow] == aside
-    assert sum(item.spoilt for item in items if isinstance(item, RegisterEntry)) == 0
+    assert kinds[BadRow] == skipped
+    assert sum(item.unreadable for item in items if isinstance(item, RegisterEntry)) == 0
 
 
 @pytest.mark.parametrize("path", ["register/churn-2014-2015.csv", "register/update-times-2017.csv"])
@@ -126,7 +126,7 @@ class TestHistory:
     def taken(self, day: str) -> object:
         """A snapshot, with the decision that stands in for WeChat's."""
         content = (DATA / f"register/zi-2017-{day}-reconstructed.csv").read_bytes()
-        return snapshot(zi_csv.read([content], day), Selection(owners=OWNERS, decisions=("SYNTHETIC-WECHAT",)))
+        return take_snapshot(zi_csv.read([content], day), Selection(owners=OWNERS, decisions=("SYNTHETIC-WECHAT",)))
 
     @pytest.mark.parametrize(
         ("old", "new", "expected"),
@@ -141,13 +141,13 @@ class TestHistory:
         self, old: str, new: str, expected: dict[tuple[str, ChangeKind], int]
     ) -> None:
         """Nothing missed, nothing invented."""
-        found = changes(self.taken(old), self.taken(new), OWNERS)  # type: ignore[arg-type]
+        found = diff_snapshots(self.taken(old), self.taken(new), OWNERS)  # type: ignore[arg-type]
         assert Counter((change.service, change.kind) for change in found) == expected
 
     def test_the_names_listed_in_2019_are_booked_to_their_services(self) -> None:
         """But for names of hosters and of others whom Zello's decision hit along with it."""
         listed = json.loads((DATA / "register/messengers-listed-2019-09.json").read_text())["services"]
-        strange = {s["service"]: sum(not OWNERS.of_host(host) for host in s.get("domains", ())) for s in listed}
+        strange = {s["service"]: sum(not OWNERS.owner_of(host) for host in s.get("domains", ())) for s in listed}
         assert strange == {
             "Zello": 21, "LINE": 1, "Vchat": 0, "BlackBerry Messenger": 0, "Telegram": 0, "LinkedIn": 0,
         }  # fmt: skip

@@ -66,7 +66,7 @@ def test_every_address_is_in_the_part_of_its_longest_prefix_and_in_no_other(
     for last in range(256):
         address = ipaddress.ip_address(f"8.8.8.{last}")
         inside = [network for network, addresses in held.items() if address in addresses]
-        owner = known.of(str(address))
+        owner = known.longest_match(str(address))
         expected = [owner[0]] if owner is not None and {64500, 64501} & set(owner[1]) else []
         assert inside == expected
 

@@ -41,13 +41,13 @@ NESTED = table(n119_29_0_0_16=45090, n119_29_29_0_24=132203, n119_29_29_128_25=4
 )
 def test_the_longest_prefix_that_covers_decides(text: str, owner: object) -> None:
     """Of an address or of a prefix; of one that is only partly covered a shorter one does."""
-    assert NESTED.of(text) == owner
+    assert NESTED.longest_match(text) == owner
 
 
 def test_what_others_announce_inside_is_no_part_of_it() -> None:
     """The owner's own longer prefixes are."""
-    assert [network for network, _ in NESTED.inside("119.29.0.0/16")] == ["119.29.29.0/24", "119.29.29.128/25"]
-    assert NESTED.strangers(["119.29.0.0/16", "119.29.29.0/24"]) == ("119.29.29.0/24", "119.29.29.128/25")
+    assert [network for network, _ in NESTED.more_specifics("119.29.0.0/16")] == ["119.29.29.0/24", "119.29.29.128/25"]
+    assert NESTED.foreign_more_specifics(["119.29.0.0/16", "119.29.29.0/24"]) == ("119.29.29.0/24", "119.29.29.128/25")
 
 
 def test_a_prefix_of_several_origins_has_them_all_and_what_is_not_announced_none() -> None:
@@ -59,15 +59,15 @@ def test_a_prefix_of_several_origins_has_them_all_and_what_is_not_announced_none
         BadRow(4, "no prefix"),
     )
 
-    assert PrefixTable(items).of("1.0.0.7") == ("1.0.0.0/24", (1, 2))
-    assert PrefixTable(items).of("1.0.1.7") is None
+    assert PrefixTable(items).longest_match("1.0.0.7") == ("1.0.0.0/24", (1, 2))
+    assert PrefixTable(items).longest_match("1.0.1.7") is None
 
 
 def test_the_prefixes_of_some_ases_come_in_the_order_of_their_addresses() -> None:
     """The shorter before the longer, IPv4 before IPv6."""
     rows = (("2a04::/32", 1), ("1.0.0.0/25", 2), ("1.0.0.0/24", 1), ("1.0.1.0/24", 3))
     items = [Prefix(line=1, network=network, asns=(asn,)) for network, asn in rows]
-    found = PrefixTable(items).of_asns({1, 2})
+    found = PrefixTable(items).announced_by({1, 2})
 
     assert list(found) == [("1.0.0.0/24", (1,)), ("1.0.0.0/25", (2,)), ("2a04::/32", (1,))]
 
@@ -76,7 +76,9 @@ def test_the_prefixes_of_some_ases_come_in_the_order_of_their_addresses() -> Non
 def test_it_agrees_with_looking_at_every_prefix(parts: list[tuple[int, int]], last: int) -> None:
     """The longest of all that contain the address."""
     networks = {ipaddress.ip_network((f"10.0.0.{start}", length), strict=False) for start, length in parts}
-    found = PrefixTable(Prefix(line=1, network=str(network), asns=(1,)) for network in networks).of(f"10.0.0.{last}")
+    found = PrefixTable(Prefix(line=1, network=str(network), asns=(1,)) for network in networks).longest_match(
+        f"10.0.0.{last}"
+    )
     covering = [network for network in networks if ipaddress.ip_address(f"10.0.0.{last}") in network]
 
     assert (found[0] if found else "") == str(max(covering, key=lambda one: one.prefixlen, default=""))
@@ -94,16 +96,18 @@ def test_thirteen_prefixes_of_the_one_tencent_as_lie_inside_the_other() -> None:
     ]
     one = PrefixTable(items)
     blocks = PrefixTable(item for item in items if 45090 in item.asns)
-    foreign = [item.network for item in items if 132203 in item.asns and blocks.of(item.network) is not None]
+    foreign = [item.network for item in items if 132203 in item.asns and blocks.longest_match(item.network) is not None]
 
     assert len(foreign) == 13
     assert "119.29.29.0/24" in foreign
-    assert all(one.of(network) == (network, (132203,)) for network in foreign)
+    assert all(one.longest_match(network) == (network, (132203,)) for network in foreign)
 
 
 def test_one_prefix_of_many_origins_keeps_only_so_many() -> None:
     """A table that names a prefix again and again costs no more than its lines."""
     start = time.perf_counter()
-    found = PrefixTable(Prefix(line=n, network="192.0.2.0/24", asns=(n,)) for n in range(1, 20_000)).of("192.0.2.1")
+    found = PrefixTable(Prefix(line=n, network="192.0.2.0/24", asns=(n,)) for n in range(1, 20_000)).longest_match(
+        "192.0.2.1"
+    )
     assert found == ("192.0.2.0/24", tuple(range(1, MAX_ORIGINS + 1)))
     assert time.perf_counter() - start < 2

@@ -2,7 +2,7 @@
 
 import pytest
 
-from probe.lists.registers.assemble import MAX_DECISION, assemble, decided, implied_type
+from probe.lists.registers.assemble import MAX_DECISION, implied_type, make_decision, make_entry
 
 
 class TestAssemble:
@@ -11,19 +11,19 @@ class TestAssemble:
     def test_sorts_names_addresses_and_prefixes(self) -> None:
         """And names each once."""
         texts = [("domain", "a.example"), ("domain", "A.example"), ("ip", "192.0.2.1"), ("ip", "192.0.2.0/24")]
-        record = assemble(texts, line=1)
+        record = make_entry(texts, line=1)
         assert (record.hosts, record.addresses, record.networks) == (("a.example",), ("192.0.2.1",), ("192.0.2.0/24",))
 
     def test_takes_the_host_of_a_url_only_where_no_name_stands(self) -> None:
         """And counts the URL."""
-        assert assemble([("url", "http://a.example/secret")], line=1).hosts == ("a.example",)
-        record = assemble([("url", "http://a.example/secret"), ("domain", "b.example")], line=1)
+        assert make_entry([("url", "http://a.example/secret")], line=1).hosts == ("a.example",)
+        record = make_entry([("url", "http://a.example/secret"), ("domain", "b.example")], line=1)
         assert (record.hosts, record.urls) == (("b.example",), 1)
         assert "secret" not in repr(record)
 
     def test_counts_what_it_cannot_read(self) -> None:
         """Nothing is lost in silence."""
-        assert assemble([("domain", "-"), ("ip", "300.1.1.1"), ("ip", " ")], line=1).spoilt == 2
+        assert make_entry([("domain", "-"), ("ip", "300.1.1.1"), ("ip", " ")], line=1).unreadable == 2
 
 
 class TestDecided:
@@ -31,7 +31,7 @@ class TestDecided:
 
     def test_are_trimmed_and_bounded(self) -> None:
         """Whatever a file holds."""
-        decision = decided(" 2017-04-28 ", "n" * 9999, "a")
+        decision = make_decision(" 2017-04-28 ", "n" * 9999, "a")
         assert (decision.date, len(decision.number)) == ("2017-04-28", MAX_DECISION)
 
     @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ class TestDecided:
     )
     def test_imply_an_entry_type_only_where_it_is_sure(self, authority: str, number: str, entry_type: int) -> None:
         """What is not known is handled as the worst."""
-        assert implied_type(decided("", number, authority)) == entry_type
+        assert implied_type(make_decision("", number, authority)) == entry_type

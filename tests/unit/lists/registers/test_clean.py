@@ -37,14 +37,14 @@ class TestName:
     )
     def test_is_what_the_wire_has_or_nothing(self, written: str, read: str) -> None:
         """Faults of real dumps are mended, the rest is let go."""
-        assert clean.name(written) == read
+        assert clean.host_name(written) == read
 
     @given(st.text(alphabet="aZ0-_.*,рф ", max_size=40) | st.text(max_size=40))
     def test_a_name_read_is_one_the_model_takes(self, text: str) -> None:
         """And reading it again changes nothing."""
-        found = clean.name(text)
+        found = clean.host_name(text)
         assert found == "" or normalise_host(found.removeprefix("*.")) == found.removeprefix("*.")
-        assert clean.name(found) == found
+        assert clean.host_name(found) == found
 
 
 class TestHostOfUrl:

@@ -91,7 +91,7 @@ class TestLayouts:
         content = GOOD.replace(b"*.work.example", b"*.wo\x98rk\x01.example")
         found = [item for item in read(content) if isinstance(item, RegisterEntry)]
         assert len(found) == 3
-        assert found[1].spoilt == 1
+        assert found[1].unreadable == 1
 
     @given(st.integers(1, 400))
     @example(1)
