@@ -1,4 +1,4 @@
-"""What acquits an address, what convicts it, and what does neither."""
+"""Whether an address is the target's."""
 
 from __future__ import annotations
 
@@ -54,20 +54,20 @@ def standing(*seen: Observation, address: str = FORGED, by: Any = None, target: 
         (LOCAL, control(addresses=(FORGED,))),
     ],
 )
-def test_an_address_is_acquitted_by_its_certificate_or_by_those_who_should_know(seen: Any, by: Any) -> None:
+def test_a_certificate_or_the_reference_confirms_an_address(seen: Any, by: Any) -> None:
     """Content networks answer everybody with other addresses."""
     assert standing(*seen, by=by) is AddressOwnership.CONFIRMED
 
 
-def test_silence_at_an_address_of_the_targets_own_convicts_no_other() -> None:
-    """Then the target is silent, and the odd address may be its too."""
+def test_an_unknown_address_is_not_refuted_while_the_known_ones_are_silent() -> None:
+    """Then the target is silent, and the unknown address may be one of its own."""
     at_odd, at_own = tries(3, tcp(FORGED, Failure.TIMEOUT)), tries(2, tcp(A, Failure.TIMEOUT))
 
     assert standing(*LOCAL, *TRUSTED, *SILENT, *at_own, by=control()) is AddressOwnership.REFUTED
     assert standing(*LOCAL, *TRUSTED, *at_odd, *at_own, by=control()) is AddressOwnership.UNDETERMINED
 
 
-def test_an_address_that_nobody_gave_is_convicted_only_where_it_can_be_nobodys() -> None:
+def test_an_address_that_no_resolver_gave_is_refuted_only_as_a_bogon() -> None:
     """It came by a redirect, or from an earlier round."""
     nowhere = said("trusted", failure=Failure.NXDOMAIN)
 
@@ -76,12 +76,12 @@ def test_an_address_that_nobody_gave_is_convicted_only_where_it_can_be_nobodys()
     assert standing(nowhere, said("network", A), address=A) is AddressOwnership.REFUTED
 
 
-def test_an_address_given_outright_is_the_target() -> None:
-    """There is nothing to compare with."""
+def test_an_address_that_is_the_target_is_confirmed() -> None:
+    """There is nothing to compare it with."""
     assert standing(tcp(), target=f"tcp://{A}:443", address=A) is AddressOwnership.CONFIRMED
 
 
-def test_an_address_that_dns64_made_is_the_ipv4_address_inside() -> None:
+def test_an_address_made_by_dns64_counts_as_the_ipv4_address_inside() -> None:
     """RFC 6052."""
     assert plain("64:ff9b::9765:10a") == A
     assert (plain(A), plain(V6)) == (A, V6)
@@ -106,8 +106,8 @@ def test_an_address_that_dns64_made_is_the_ipv4_address_inside() -> None:
         ((*LOCAL, *TRUSTED, tls(FORGED, Failure.CERTIFICATE, error="Hostname mismatch")), control(Status.DOWN)),
     ],
 )
-def test_an_address_stays_open_where_nothing_is_shown(seen: Any, by: Any) -> None:
-    """Nobody to compare with, one lost packet, our own fault, a neighbour, a forgotten renewal, a dead target."""
+def test_an_address_is_undetermined_where_nothing_is_shown(seen: Any, by: Any) -> None:
+    """No reference, one lost packet, a failure of this host, a neighbour, an expired certificate, a dead target."""
     assert standing(*seen, by=by) is AddressOwnership.UNDETERMINED
 
 
@@ -123,13 +123,13 @@ def test_an_address_stays_open_where_nothing_is_shown(seen: Any, by: Any) -> Non
         ((*LOCAL, said("trusted", failure=Failure.NXDOMAIN)), None),
     ],
 )
-def test_an_address_is_convicted_where_it_is_shown_not_to_serve(seen: Any, by: Any) -> None:
-    """A certificate of another's, silence while the true ones serve, a name that does not exist."""
+def test_an_address_is_refuted_where_it_is_shown_not_to_serve(seen: Any, by: Any) -> None:
+    """It shows another's certificate, is silent while the known ones serve, or the name does not exist."""
     assert standing(*seen, by=by) is AddressOwnership.REFUTED
 
 
-def test_a_private_address_is_convicted_where_a_public_one_is_known() -> None:
-    """Not where nobody knows one, or the private one is all there is."""
+def test_a_private_address_is_refuted_where_a_public_one_is_known() -> None:
+    """Not where no address is known, or only a private one."""
     local = said("network", "10.1.1.1")
 
     assert standing(local, *TRUSTED, address="10.1.1.1") is AddressOwnership.REFUTED
@@ -137,7 +137,7 @@ def test_a_private_address_is_convicted_where_a_public_one_is_known() -> None:
     assert standing(local, said("trusted", "10.9.9.9"), address="10.1.1.1") is AddressOwnership.UNDETERMINED
 
 
-def test_a_known_stub_is_convicted_unseen() -> None:
+def test_a_known_stub_is_refuted_without_being_tried() -> None:
     """It may refuse at once, or not be tried at all."""
     assert standing(said("network", "62.33.207.196"), *TRUSTED, address="62.33.207.196") is AddressOwnership.REFUTED
 
@@ -152,13 +152,13 @@ def test_a_known_stub_is_convicted_unseen() -> None:
         ((http(FORGED, url=HTTP),), control(pages=(page(),)), "undetermined"),
     ],
 )
-def test_over_http_an_odd_address_stands_by_its_page(pages: Any, by: Any, said_of_it: str) -> None:
-    """A notice, or anything unlike control's page, from an address that nobody else gave."""
+def test_over_http_the_page_decides_about_an_unknown_address(pages: Any, by: Any, said_of_it: str) -> None:
+    """A block page, or one unlike the control's, refutes it."""
     assert standing(*LOCAL, *TRUSTED, *pages, by=by, target=HTTP) is AddressOwnership(said_of_it)
 
 
-def test_small_questions_about_observations() -> None:
-    """Who answered, whose certificate verified, why one did not, whether for its dates."""
+def test_the_error_of_a_certificate_tells_whether_only_its_dates_are_wrong() -> None:
+    """Observations without a certificate have no error."""
     assert certificate_error(WRONG) == "Hostname mismatch"
     assert certificate_error(tcp()) == certificate_error(tls()) == ""
     assert fails_by_date("certificate has expired")

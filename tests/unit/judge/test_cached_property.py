@@ -1,4 +1,4 @@
-"""A property that is worked out once an object."""
+"""A property that is computed once per object."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class Thing:
         return f"word {len(self.asked)}"
 
 
-def test_it_is_worked_out_at_the_first_reading_and_kept() -> None:
-    """For each object by itself, frozen or not."""
+def test_it_is_computed_at_the_first_read_and_kept() -> None:
+    """For each object separately, frozen or not."""
     one, other = Thing(), Thing()
 
     assert [one.control_outcome, one.control_outcome, other.control_outcome] == ["word 1", "word 1", "word 1"]
     assert one.asked == ["word"]
 
 
-def test_the_class_shows_the_property_itself() -> None:
-    """With the words that describe it."""
+def test_the_class_gives_the_property_itself() -> None:
+    """With its docstring."""
     assert isinstance(Thing.control_outcome, cached_property)
     assert Thing.control_outcome.__doc__ == "What it is."

@@ -1,4 +1,4 @@
-"""The control: facts out of verdict lines, and its word on a hop."""
+"""The control: facts read from verdicts, and its outcome at a hop."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def line(
     )
 
 
-def test_addresses_certificates_and_pages_are_remembered() -> None:
-    """Of every name that was met; what was asked aside is not the target's."""
+def test_addresses_certificates_and_pages_are_read_from_a_verdict() -> None:
+    """Of every name that was resolved; comparisons with other names are left out."""
     seen = (
         said("trusted", A, B),
         said("network", A),
@@ -60,8 +60,8 @@ def test_addresses_certificates_and_pages_are_remembered() -> None:
     assert found.statuses == (Status.REACHABLE,)
 
 
-def test_a_later_line_is_newer_and_a_pool_shows_more_of_itself() -> None:
-    """Addresses and certificates add up, the rest is the newest line's."""
+def test_a_later_verdict_replaces_an_earlier_one_and_adds_addresses() -> None:
+    """Addresses and certificates add up, the rest is that of the newest verdict."""
     first = line(said("trusted", A), tls(sha256="c1"))
     second = line(said("trusted", B), tls(B, sha256="c2"), minutes=5)
 
@@ -74,8 +74,8 @@ def test_a_later_line_is_newer_and_a_pool_shows_more_of_itself() -> None:
     assert found.certificates == {NAME: ("c1",), "x.example": ("c3",)}
 
 
-def test_two_lines_of_two_statuses_disagree() -> None:
-    """Both are remembered, sorted; a line that says `unknown` says nothing."""
+def test_two_verdicts_of_two_statuses_disagree() -> None:
+    """Both statuses are kept, sorted; a verdict `unknown` is left out."""
     lines = [line(), line(status=Status.UNKNOWN), line(status=Status.DOWN, causes=(Cause.TCP_TIMEOUT,))]
 
     found = facts(lines)[URL]
@@ -85,16 +85,19 @@ def test_two_lines_of_two_statuses_disagree() -> None:
     assert facts([line(status=Status.UNKNOWN)]) == {}
 
 
-def test_a_target_is_found_however_it_was_spelled() -> None:
-    """As given, and in its canonical form; a target of no known form only as given."""
+def test_a_target_is_found_by_its_text_and_its_canonical_form() -> None:
+    """A target of no known form only by its text."""
     spelled = facts([line(target="HTTPS://News.Example.org"), line(target="what is this")])
 
     assert set(spelled) == {"HTTPS://News.Example.org", URL, "what is this"}
     assert spelled["what is this"].failures == ()
 
 
-def test_of_a_range_it_is_remembered_who_answered_and_who_never_did() -> None:
-    """Lines add up: who answered once is no miss, and who spoke once speaks; other targets have neither."""
+def test_hits_and_misses_of_a_range_add_up() -> None:
+    """An address that answered once is no miss, and one that answered a ClientHello once stays `tls`.
+
+    Other targets have neither.
+    """
     dead, lost = "151.101.1.66", "151.101.1.67"
     nothing = (tcp(), tcp(dead, Failure.TIMEOUT))
     spoke = (tcp(lost), tcp(A), tls(A, Failure.ALERT, purpose=Purpose.NEUTRAL), tcp(dead, Failure.TIMEOUT))
@@ -113,8 +116,8 @@ def test_of_a_range_it_is_remembered_who_answered_and_who_never_did() -> None:
         )
 
 
-def test_failures_are_remembered_in_words() -> None:
-    """Of the hops where nothing was served; those beside a success are nobody's concern."""
+def test_failures_are_read_from_hops_where_nothing_was_served() -> None:
+    """Failures beside a success do not count."""
     broken = line(said("trusted", A), tcp(A, Failure.TIMEOUT), tcp(B), tls(B, Failure.ALERT), status=Status.DOWN)
     gone = line(said("trusted", failure=Failure.NXDOMAIN), status=Status.DOWN, target=f"dns://{NAME}")
     fine = line(said("trusted", A), *served(), tcp(B, Failure.TIMEOUT), target=NAME)
@@ -140,13 +143,13 @@ def test_failures_are_remembered_in_words() -> None:
         (control(pages=(page(HTTP),)), "failed"),
     ],
 )
-def test_the_word_on_a_target(by: object, said_of_it: str) -> None:
+def test_the_outcome_for_a_target(by: object, said_of_it: str) -> None:
     """No entry, failed, and in disagreement are three different inputs (contract)."""
     assert outcome(by, SUBJECT, first=True, time=TIME) is ControlOutcome(said_of_it)  # type: ignore[arg-type]
 
 
-def test_of_a_redirect_that_it_did_not_meet_the_control_knows_nothing() -> None:
-    """Of one that it met it does, whatever the path was."""
+def test_the_outcome_for_a_redirect_is_known_where_the_control_met_it() -> None:
+    """Whatever its path was."""
     met = control(pages=(page(URL), page(HOP.url + "a?b=c"), page("mailto:x")))
 
     assert outcome(control(), HOP, first=False, time=TIME) is ControlOutcome.NONE
@@ -154,8 +157,8 @@ def test_of_a_redirect_that_it_did_not_meet_the_control_knows_nothing() -> None:
     assert outcome(met, HOP, first=False, time=TIME) is ControlOutcome.SERVED
 
 
-def test_an_old_control_is_none() -> None:
-    """A endpoint may have died since; where our own time is not known, none is too old."""
+def test_an_old_control_is_not_used() -> None:
+    """A site may have died since; where the time of our measurement is unknown, no control is too old."""
     old = TIME + MAX_CONTROL_AGE + timedelta(seconds=1)
 
     assert outcome(control(), SUBJECT, first=True, time=old) is ControlOutcome.NONE
@@ -163,8 +166,8 @@ def test_an_old_control_is_none() -> None:
     assert outcome(control(), SUBJECT, first=True, time=None) is ControlOutcome.SERVED
 
 
-def test_a_page_is_found_by_its_url() -> None:
-    """No control has none."""
+def test_a_controls_page_is_found_by_its_url() -> None:
+    """Without a control there is none."""
     assert page_of(control(), HTTP) == page(HTTP)
     assert page_of(control(), "http://other.example/") is None
     assert page_of(None, HTTP) is None
@@ -178,8 +181,8 @@ def hello(last: int, failure: Failure | None, purpose: Purpose = Purpose.NEUTRAL
     return TlsHandshake(address=f"151.101.1.{last}", port=443, sni="x.com", failure=failure, purpose=purpose)
 
 
-def test_who_connects_is_a_hit_and_who_answers_a_hello_speaks_tls() -> None:
-    """An alert and a certificate of any name are answers; a reset is none, nor what an allowed name got."""
+def test_an_address_that_connects_is_a_hit_and_one_that_answers_a_hello_is_tls() -> None:
+    """An alert and a certificate of any name are answers; a reset is none, nor is an answer to an allow-listed name."""
     seen = (
         *(syn(last) for last in (4, 3, 2, 1)),
         hello(1, Failure.ALERT),
@@ -192,16 +195,16 @@ def test_who_connects_is_a_hit_and_who_answers_a_hello_speaks_tls() -> None:
     assert list(hits(seen)) == sorted(hits(seen))
 
 
-def test_what_is_no_address_is_nobody() -> None:
-    """A control's file may say anything."""
+def test_an_address_that_cannot_be_parsed_is_left_out() -> None:
+    """A control file may hold anything."""
     seen = (Connection(address="nobody", port=443), Connection(address="", port=443, failure=Failure.TIMEOUT))
 
     assert hits(seen) == {}
     assert misses(seen) == ()
 
 
-def test_only_those_that_met_every_syn_with_silence_are_misses() -> None:
-    """One that refuses is there; one that answered the second time too; a decoy is no part of the sample."""
+def test_an_address_at_which_every_syn_timed_out_is_a_miss() -> None:
+    """One that refuses is no miss, nor one that answered the second time; a relay check is no part of the sample."""
     seen = (
         syn(1, Failure.TIMEOUT),
         syn(2, Failure.RESET),
@@ -215,8 +218,8 @@ def test_only_those_that_met_every_syn_with_silence_are_misses() -> None:
     assert misses(seen) == ("151.101.1.1",)
 
 
-def test_of_a_wide_ranges_control_only_what_was_asked_here_goes_into_evidence() -> None:
-    """The rest could not be compared with anything; another target's control is left as it is."""
+def test_evidence_keeps_a_ranges_control_facts_only_for_addresses_tried_here() -> None:
+    """The others could not be compared with anything; the control of another kind of target stays as it is."""
     known = ControlFacts(
         time=TIME,
         statuses=(Status.REACHABLE,),

@@ -64,8 +64,8 @@ def failed(failure: Failure, tries_: int = 2) -> tuple[Observation, ...]:
         ((*failed(Failure.NXDOMAIN, 1), GONE, DENIED), None),
     ],
 )
-def test_a_lie_must_be_shown(seen: tuple[Observation, ...], cause: str | None) -> None:
-    """The name exists elsewhere, and the resolver is not merely broken; or it does not, and is answered."""
+def test_interference_with_a_name_must_be_shown(seen: tuple[Observation, ...], cause: str | None) -> None:
+    """The name exists elsewhere, and the resolver is not merely broken; or it does not exist, and is answered."""
     told = dns.interference(hop_of(*seen))
 
     assert told == (cause and Cause(cause))
@@ -73,13 +73,13 @@ def test_a_lie_must_be_shown(seen: tuple[Observation, ...], cause: str | None) -
 
 
 @pytest.mark.parametrize("statuses", [(Status.DOWN,), (Status.REACHABLE, Status.DOWN)])
-def test_where_the_control_failed_or_disagrees_a_denial_shows_nothing(statuses: tuple[Status, ...]) -> None:
-    """A dead endpoint may be listed still (contract: `down`, `unreachable`)."""
+def test_a_denial_shows_nothing_where_the_control_failed_or_disagrees(statuses: tuple[Status, ...]) -> None:
+    """A dead site may still be listed (contract: `down`, `unreachable`)."""
     assert dns.interference(hop_of(*failed(Failure.NXDOMAIN, 1), TRUSTED, by=control(*statuses))) is None
 
 
-def test_a_ghost_is_a_ghost_whatever_failed_at_control() -> None:
-    """Not where control disagrees with itself."""
+def test_an_answer_for_a_name_that_does_not_exist_is_false_whatever_failed_at_the_control() -> None:
+    """Not where the control disagrees with itself."""
     seen = (said("network", FORGED), GONE, DENIED)
     gone: dict[str, Any] = {"addresses": (), "failures": ("dns.nxdomain",)}
 
@@ -98,15 +98,15 @@ def test_a_ghost_is_a_ghost_whatever_failed_at_control() -> None:
         ((*WRONG, TRUSTED, late(A)), False, False),
     ],
 )
-def test_a_name_is_found_where_the_networks_resolvers_lead_to_the_target(
+def test_a_name_resolves_where_the_networks_resolvers_lead_to_the_target(
     seen: Any, found: bool, resolves: bool
 ) -> None:
     """A private address that nobody else knows leads nowhere."""
     assert (dns.leads_to_target(hop_of(*seen)), dns.resolves(hop_of(*seen))) == (found, resolves)
 
 
-def test_a_target_without_a_name_needs_no_resolver() -> None:
-    """Every predicate of names is at rest."""
+def test_predicates_of_names_do_not_apply_to_a_target_without_a_name() -> None:
+    """No resolver was asked."""
     bare = hop_of(tcp(), target=f"tcp://{A}:443")
 
     assert dns.leads_to_target(bare)
@@ -123,8 +123,8 @@ def test_a_target_without_a_name_needs_no_resolver() -> None:
     assert dns.interference(bare) is None
 
 
-def test_an_injected_answer_is_one_whatever_the_control_says() -> None:
-    """But not where the resolver answers every name that exists nowhere."""
+def test_an_injected_answer_counts_whatever_the_control_says() -> None:
+    """Not where the resolver gives an address for every name that does not exist."""
     forged = (said("network", FORGED), late())
 
     assert dns.injected(hop_of(*WRONG, TRUSTED, late(A), by=control(Status.DOWN)))
@@ -133,14 +133,14 @@ def test_an_injected_answer_is_one_whatever_the_control_says() -> None:
     assert not dns.injected(hop_of(said("network", A), TRUSTED))
 
 
-def test_rewriting_is_for_names_that_exist_nowhere() -> None:
-    """Where the resolver answers them all."""
+def test_a_name_that_does_not_exist_is_rewritten_where_the_resolver_answers_all_such_names() -> None:
+    """A name that exists is not."""
     assert dns.rewritten(hop_of(said("network", FORGED), GONE, GHOST))
     assert not dns.rewritten(hop_of(said("network", FORGED), GONE, DENIED))
     assert not dns.rewritten(hop_of(said("network", FORGED), TRUSTED, GHOST))
 
 
-def test_a_name_is_absent_where_nobody_gives_an_address() -> None:
+def test_a_name_is_absent_where_no_resolver_gives_an_address() -> None:
     """And a trusted resolver says so."""
     assert dns.absent(hop_of(*failed(Failure.NXDOMAIN, 1), GONE))
     assert not dns.absent(hop_of(*failed(Failure.NXDOMAIN, 1)))
@@ -148,14 +148,14 @@ def test_a_name_is_absent_where_nobody_gives_an_address() -> None:
 
 
 def test_a_resolver_that_gives_every_name_a_private_address_is_a_proxy() -> None:
-    """Not one that lies about one name."""
+    """One that gives it for one name alone is not."""
     assert dns.fake_addresses(hop_of(BOGON, TRUSTED, GHOST))
     assert not dns.fake_addresses(hop_of(BOGON, TRUSTED, DENIED))
     assert not dns.fake_addresses(hop_of(said("network", A), TRUSTED))
 
 
-def test_a_resolver_that_is_dead_for_the_anchors_is_the_vantages_fault() -> None:
-    """Where it could not be heard; a denial is a word, and what was found needs none."""
+def test_a_resolver_that_fails_at_the_anchors_too_is_dead() -> None:
+    """A denial is an answer, and a name that was found needs none."""
     dead: dict[str, Any] = {"notes": frozenset({"resolver_dead"})}
 
     assert dns.resolver_dead(hop_of(*failed(Failure.TIMEOUT), TRUSTED, **dead))
@@ -166,7 +166,7 @@ def test_a_resolver_that_is_dead_for_the_anchors_is_the_vantages_fault() -> None
     assert not dns.resolver_dead(hop_of(tcp(), target=f"tcp://{A}:443", **dead))
 
 
-def test_a_broken_resolver_finds_no_other_name() -> None:
+def test_a_broken_resolver_does_not_find_another_name() -> None:
     """One that answers is not broken."""
     assert dns.resolver_broken(hop_of(*failed(Failure.TIMEOUT), DEAD))
     assert not dns.resolver_broken(hop_of(*failed(Failure.TIMEOUT), OTHER))

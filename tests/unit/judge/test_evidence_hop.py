@@ -25,7 +25,7 @@ from tests.unit.judge.builders import (
 BOTH = (said("network", A, B), said("trusted", A, B))
 
 
-def test_a_case_has_a_leg_for_each_hop_of_each_chain() -> None:
+def test_every_hop_of_every_chain_is_viewed() -> None:
     """Each knows the hops before it."""
     made = view_of(http(A, 301, location="https://x.example/"), target=NAME)
 
@@ -36,14 +36,14 @@ def test_a_case_has_a_leg_for_each_hop_of_each_chain() -> None:
     assert [len(one.earlier) for one in hops_of(made)[0]] == [0, 1]
 
 
-def test_a_target_without_a_name_has_no_names() -> None:
-    """Nobody was asked."""
+def test_a_target_without_a_name_has_no_resolution() -> None:
+    """No resolver was asked."""
     assert hop_of(tcp(), target=f"tcp://{A}:443").names is None
     assert hop_of().names is not None
 
 
-def test_the_true_sites_are_the_acquitted_else_all_that_are_not_convicted() -> None:
-    """An odd address says nothing about the target while a known one was tried."""
+def test_own_endpoints_are_the_confirmed_ones_else_all_that_are_not_refuted() -> None:
+    """An unknown address says nothing about the target while a known one was tried."""
     known = hop_of(*BOTH, tcp(A), tcp(FORGED))
     unknown = hop_of(said("network", A), tcp(A), tcp(FORGED))
 
@@ -51,8 +51,8 @@ def test_the_true_sites_are_the_acquitted_else_all_that_are_not_convicted() -> N
     assert [endpoint.address for endpoint in unknown.own_endpoints] == [A, FORGED]
 
 
-def test_a_leg_is_served_by_those_who_gave_the_targets_own_word() -> None:
-    """A handshake is enough where that is all there is to be had."""
+def test_serving_endpoints_gave_what_the_target_itself_wrote() -> None:
+    """A handshake is enough for a target without a page."""
     assert [endpoint.address for endpoint in hop_of(*BOTH, *served(), tcp(B)).serving_endpoints] == [A]
     assert [
         endpoint.address for endpoint in hop_of(tcp(), tls(), target=f"tls://{A}:443/{NAME}").serving_endpoints
@@ -61,8 +61,8 @@ def test_a_leg_is_served_by_those_who_gave_the_targets_own_word() -> None:
     assert hop_of(*BOTH, notice, target=f"http://{NAME}/").serving_endpoints == ()
 
 
-def test_the_deepest_failure_of_the_true_sites_decides() -> None:
-    """Where one of them serves there is none; our own faults never count; its likes are counted."""
+def test_the_deepest_failure_of_own_endpoints_decides() -> None:
+    """There is none where one of them serves; failures of this host never count."""
     failed = hop_of(*BOTH, tcp(A, Failure.TIMEOUT), *tries(2, tls(B, Failure.RESET), tcp(B)))
 
     assert failed.decisive_failure == LayerFailure(Layer.TLS, Failure.RESET)
@@ -72,7 +72,7 @@ def test_the_deepest_failure_of_the_true_sites_decides() -> None:
     assert (own.decisive_failure, own.failing_endpoints, own.decisive_count) == (None, (), 0)
 
 
-def test_an_address_answers_a_name_of_ours_or_does_not() -> None:
+def test_any_answer_under_another_name_counts() -> None:
     """Whatever it says."""
     made = hop_of(*BOTH, tcp(A), tls(A, Failure.RESET), NEUTRAL)
 

@@ -28,8 +28,8 @@ def test_ipv6_works_where_anything_answered_over_it() -> None:
     assert not view_of(tcp(V6, Failure.TIMEOUT), tcp(A)).ipv6_works
 
 
-def test_the_controls_facts_are_used_where_they_may_be_believed() -> None:
-    """Not where it disagrees with itself; of a hop it did not meet it still knows the names."""
+def test_a_controls_facts_are_used_unless_it_disagrees_with_itself() -> None:
+    """At a hop that it did not meet, it still knows the names."""
     hop = (http(A, 301, location="https://x.example/"),)
 
     assert hop_of(by=control()).control is not None
@@ -40,8 +40,8 @@ def test_the_controls_facts_are_used_where_they_may_be_believed() -> None:
     assert hop_of(*hop, by=control(), hop=1).control is not None
 
 
-def test_a_broken_ipv6_is_this_hosts_fault() -> None:
-    """Where the vantage found it broken: what fails to connect over it, and nothing else."""
+def test_a_connection_that_fails_over_a_broken_ipv6_is_this_hosts_fault() -> None:
+    """Where the vantage's notes say so; other failures over IPv6 are not."""
     broken = {"notes": frozenset({VantageNote.IPV6_BROKEN})}
     silent, cut = tcp(V6, Failure.TIMEOUT), (tcp(V6), tls(V6, Failure.RESET))
     known = (said("trusted", A, V6),)
@@ -54,7 +54,7 @@ def test_a_broken_ipv6_is_this_hosts_fault() -> None:
     )
 
 
-def test_a_name_by_which_control_was_served_is_not_absent() -> None:
+def test_a_name_under_which_the_control_was_served_is_not_absent() -> None:
     """Whatever a trusted resolver says here."""
     gone = (said("network", failure=Failure.NXDOMAIN), said("trusted", failure=Failure.NXDOMAIN))
     known, alone = hop_of(*gone, by=control(addresses={})).name_answers, hop_of(*gone).name_answers

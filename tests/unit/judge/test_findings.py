@@ -1,4 +1,4 @@
-"""What judging found out on the way."""
+"""What judging adds to the evidence."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def found(*seen: Observation, rule: str = "served", **more: Any) -> Findings:
 
 
 def test_addresses_that_fail_while_others_serve_are_named_with_their_failure() -> None:
-    """One whose handshake stood is well."""
+    """One whose handshake succeeded is not."""
     seen = (*KNOWN, *served(), tcp(B, Failure.TIMEOUT))
 
     assert found(*seen).failing == {B: "tcp.timeout"}
@@ -50,8 +50,8 @@ def test_addresses_that_fail_while_others_serve_are_named_with_their_failure() -
     assert found(*KNOWN, tcp(B, Failure.TIMEOUT)).failing == {}
 
 
-def test_addresses_of_a_range_that_fail_are_named_where_control_knew_them() -> None:
-    """And where some other connects."""
+def test_failing_addresses_of_a_range_are_named_where_the_control_knew_them() -> None:
+    """And where another one connects."""
     seen = (tcp(), tcp("151.101.1.11", Failure.RESET), tcp("151.101.1.11", Failure.RESET, attempt=1))
     by = control(hits={A: "tcp", "151.101.1.11": "tcp"})
 
@@ -66,7 +66,7 @@ def test_a_family_that_fails_while_the_other_serves_is_named(failure: Failure, w
     assert found(*DUAL, *served(), *served(V6)).families == {}
 
 
-def test_of_a_family_that_fails_in_several_ways_the_deepest_is_named() -> None:
+def test_a_family_is_named_with_its_deepest_failure() -> None:
     """Whichever address was tried first."""
     other = "2a04:4e42:400::10"
     known = (said("network", A, V6, other), said("trusted", A, V6, other))
@@ -75,8 +75,8 @@ def test_of_a_family_that_fails_in_several_ways_the_deepest_is_named() -> None:
     assert found(*known, *served(), *shallow, *deep).families == {"ipv6": "http.reset"}
 
 
-def test_what_was_found_about_every_chain_is_said() -> None:
-    """A domain has two; the later one takes nothing away."""
+def test_the_findings_of_both_chains_of_a_domain_are_kept() -> None:
+    """The later one takes nothing away."""
     first = (said("network", A, B, V6), said("trusted", A, B, V6), late(B), *served(), tcp(B, Failure.TIMEOUT))
     broken = (tcp(V6, Failure.TIMEOUT), tcp(A, Failure.TIMEOUT, port=80, chain=1))
     clear = (http(A, url=HTTP, chain=1, attempt=1), http(B, url=HTTP, chain=1))
@@ -88,8 +88,8 @@ def test_what_was_found_about_every_chain_is_said() -> None:
     assert made.notes == findings_of(both[::-1], both[0], "served").notes == ("late_answer", "retried")
 
 
-def test_what_fails_of_a_range_is_said_beside_what_fails_elsewhere() -> None:
-    """Legs add up."""
+def test_failing_parts_of_several_hops_add_up() -> None:
+    """Those of a range and those of a name."""
     seen = (tcp(), tcp("151.101.1.11", Failure.RESET), tcp("151.101.1.11", Failure.RESET, attempt=1))
     part = hop_of(*seen, target=RANGE, by=control(hits={A: "tcp", "151.101.1.11": "tcp"}))
     whole = hop_of(*KNOWN, *served(), tcp(B, Failure.TIMEOUT))
@@ -98,7 +98,7 @@ def test_what_fails_of_a_range_is_said_beside_what_fails_elsewhere() -> None:
         assert findings_of(both, whole, "served").failing == {"151.101.1.11": "tcp.reset", B: "tcp.timeout"}
 
 
-def test_a_refusal_and_an_alert_are_said_where_they_decided() -> None:
+def test_a_refusal_and_an_alert_are_named_where_they_decided() -> None:
     """And not elsewhere."""
     refused = (*KNOWN, tcp(), tls(), http(A, 451))
     alerted = (*KNOWN, tcp(), tls(A, Failure.ALERT, alert="access_denied"))
@@ -131,12 +131,12 @@ def test_the_hop_that_decided_is_named_unless_it_is_the_target() -> None:
         ((*KNOWN, http(A, url=HTTP, marks=("own.captcha",))), HTTP, "challenge"),
     ],
 )
-def test_what_is_worth_a_readers_eye_is_noted(seen: Any, target: str, note: str) -> None:
-    """By ids."""
+def test_notes_name_further_facts(seen: Any, target: str, note: str) -> None:
+    """By their ids."""
     assert found(*seen, target=target).notes == (note,)
 
 
-def test_an_ordinary_success_has_nothing_to_note() -> None:
+def test_an_ordinary_success_has_no_notes() -> None:
     """Nor has a target without a name."""
     assert found(*KNOWN, *served()) == Findings()
     assert found(tcp(), target=f"tcp://{A}:443") == Findings()

@@ -39,15 +39,15 @@ def test_each_kind_of_target_has_its_chains() -> None:
         ("203.0.113.0/24:1", Subject("range", "", 1)),
     ],
 )
-def test_a_target_without_a_url_is_tried_at_one_endpoint(target: str, subject: Subject) -> None:
-    """Of bare endpoints and ranges without a host."""
+def test_a_target_without_a_url_has_one_hop(target: str, subject: Subject) -> None:
+    """An endpoint, or a range without a host."""
     ((hop,),) = chains(parse(target), ())
 
     assert hop.subject == subject
 
 
-def test_a_redirect_makes_a_hop_and_of_several_the_one_that_was_followed_does() -> None:
-    """By its page, else by its name, else the first."""
+def test_a_redirect_makes_a_hop() -> None:
+    """Of several redirects the one that was followed: by its page, else by its name, else the first."""
     two = (http(A, 302, location="https://one.example/"), http(B, 302, location=NEXT))
 
     assert walk(URL, *two) == [[URL, "https://one.example/"]]
@@ -57,7 +57,7 @@ def test_a_redirect_makes_a_hop_and_of_several_the_one_that_was_followed_does() 
 
 
 def test_a_chain_ends_at_a_url_it_has_seen_and_after_ten_redirects() -> None:
-    """Its last hop has gone astray."""
+    """The redirect of its last hop is broken."""
     (looped,) = chains(parse(URL), (http(A, 302, location=URL),))
     endless = tuple(http(A, 302, url=f"{URL}{n or ''}", location=f"{URL}{n + 1}", hop=n) for n in range(20))
     (long,) = chains(parse(URL), endless)
@@ -67,15 +67,15 @@ def test_a_chain_ends_at_a_url_it_has_seen_and_after_ten_redirects() -> None:
 
 
 @pytest.mark.parametrize("location", ["", "mailto:x@y", "dns://x.example", "http://["])
-def test_a_redirect_to_nowhere_has_gone_astray(location: str) -> None:
+def test_a_redirect_to_no_url_is_broken(location: str) -> None:
     """There is nothing to try."""
     (chain,) = chains(parse(URL), (http(A, 302, location=location),))
 
     assert [hop.redirect_broken for hop in chain] == [True]
 
 
-def test_a_url_that_the_other_chain_tried_is_not_tried_twice() -> None:
-    """Its hop stands in both chains."""
+def test_a_url_that_the_other_chain_tried_stands_in_both() -> None:
+    """It is not tried twice."""
     seen = (*served(), http(A, 301, url=HTTP, location=URL, chain=1))
 
     secure, clear = chains(parse(NAME), seen)
@@ -85,8 +85,8 @@ def test_a_url_that_the_other_chain_tried_is_not_tried_twice() -> None:
     assert (clear[1].chain, clear[1].index) == (secure[0].chain, secure[0].index) == (0, 0)
 
 
-def test_a_chain_that_goes_on_after_the_others_hop_has_hops_of_its_own() -> None:
-    """What was tried in it is found there."""
+def test_a_chain_goes_on_after_a_hop_of_the_other_chain() -> None:
+    """Its own observations are found there."""
     moved = (*served()[:2], http(A, 301, location=NEXT))
     seen = (*moved, http(A, 301, url=HTTP, location=URL, chain=1), http(B, url=NEXT, chain=1, hop=2))
 
@@ -96,8 +96,8 @@ def test_a_chain_that_goes_on_after_the_others_hop_has_hops_of_its_own() -> None
     assert [(hop.chain, hop.index, hop.tried) for hop in clear] == [(1, 0, True), (0, 0, True), (1, 2, True)]
 
 
-def test_a_hop_knows_its_sites_and_whether_anybody_was_asked() -> None:
-    """Relays are nobody's endpoints."""
+def test_a_hop_knows_its_addresses_and_whether_its_host_was_looked_up() -> None:
+    """The address of a relay check is none of them."""
     seen = (said("network", A), tcp(), tcp(B, purpose=Purpose.RELAY), tcp(FORGED, hop=1))
     ((hop,),) = chains(parse(URL), seen)
 

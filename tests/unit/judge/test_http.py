@@ -1,4 +1,4 @@
-"""HTTP predicates: whether the target's own word came, and whose came in its place."""
+"""HTTP predicates: whether the target's own answer came, and what came in its place."""
 
 from __future__ import annotations
 
@@ -45,8 +45,10 @@ STRANGE: dict[str, Any] = {"url": HTTP, "title": "Unavailable", "length": 90, "s
         ((tcp(A, Failure.TIMEOUT),), "151.101.1.0/24", False),
     ],
 )
-def test_it_works_where_the_targets_own_word_came_the_programs_way(seen: Any, target: str, works: bool) -> None:
-    """By the network's own resolvers; not by trusted ones alone, not in a loop."""
+def test_it_works_where_the_targets_own_answer_came_by_the_networks_resolvers(
+    seen: Any, target: str, works: bool
+) -> None:
+    """Not by trusted resolvers alone, and not in a redirect loop."""
     assert predicates.works(hop_of(*seen, target=target)) is works
 
 
@@ -61,8 +63,8 @@ def test_a_refusal_is_the_servers_own_over_verified_tls() -> None:
     assert not predicates.server_refuses(hop_of(*KNOWN, tcp(), tls(), http(A, 404)))
 
 
-def test_an_odd_address_is_acquitted_by_its_certificate() -> None:
-    """Where there is anything to be odd against."""
+def test_an_unknown_address_with_a_certificate_is_a_content_network() -> None:
+    """Where there is a reference that lacks it."""
     odd = (said("network", FORGED), *served(FORGED))
 
     assert predicates.served_by_unknown_address(hop_of(*odd, said("trusted", A)))
@@ -71,8 +73,8 @@ def test_an_odd_address_is_acquitted_by_its_certificate() -> None:
     assert not predicates.has_verified_unknown_address(hop_of(tcp(), target=f"tcp://{A}:443"))
 
 
-def test_strangers_are_heard_where_none_of_the_targets_words_came() -> None:
-    """A notice, a redirect, a page that may be either."""
+def test_foreign_pages_count_where_no_page_of_the_target_came() -> None:
+    """A block page, a redirect, a doubtful page."""
     away = http(A, 302, url=HTTP, location="http://notice.example/")
 
     assert predicates.foreign_page(hop_of(*KNOWN, NOTICE, target=HTTP))
@@ -83,14 +85,14 @@ def test_strangers_are_heard_where_none_of_the_targets_words_came() -> None:
     assert not predicates.doubtful_page(hop_of(*KNOWN, http(A, url=HTTP), target=HTTP, by=control()))
 
 
-def test_redirects_go_astray() -> None:
-    """Back to where they came from."""
+def test_a_redirect_back_is_broken() -> None:
+    """It leads to where it came from."""
     assert predicates.redirect_broken(hop_of(*KNOWN, http(A, 302, location=URL)))
     assert not predicates.redirect_broken(hop_of(*KNOWN, *served()))
 
 
-def test_a_page_that_comes_in_small_packets_alone_is_lost_on_the_way() -> None:
-    """Not where it came in large ones too, nor where nothing was silent before."""
+def test_a_page_that_comes_only_in_small_packets_is_no_success() -> None:
+    """Not where it came in large ones too, nor where no attempt timed out."""
     small = (tcp(attempt=5, segment=1000), tls(attempt=5), http(attempt=5))
     mute = tries(4, http(A, 0, Failure.TIMEOUT), tcp(), tls())
 

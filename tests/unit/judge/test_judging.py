@@ -1,4 +1,4 @@
-"""From evidence to verdict: totality, the law of judging again, chains and domains."""
+"""From evidence to a verdict: the laws of judging, chains and domains."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ONLINE = Vantage(state=VantageState.ONLINE)
 @settings(max_examples=200, deadline=None)
 @given(VERDICTS)
 def test_any_evidence_has_a_judgment_and_judging_it_again_changes_nothing(made: Verdict) -> None:
-    """Judging is total, names a rule of the table, and is idempotent on its own output, through JSON and back."""
+    """Judging never raises, names a rule of the table, and does not change its own output, through JSON and back."""
     judged = again(made)
 
     line = msgspec.json.encode(judged)
@@ -48,7 +48,7 @@ def test_any_evidence_has_a_judgment_and_judging_it_again_changes_nothing(made: 
 @settings(max_examples=100, deadline=None)
 @given(VERDICTS)
 def test_no_rule_reads_a_trace(made: Verdict) -> None:
-    """Without them the same is said, but for where on the path it is blocked."""
+    """Without traces the verdict is the same, but for the location."""
     judged = again(made)
     seen = tuple(one for one in made.evidence.observations if not isinstance(one, TraceReply))
 
@@ -59,14 +59,14 @@ def test_no_rule_reads_a_trace(made: Verdict) -> None:
 
 
 def test_every_kind_of_observation_is_generated() -> None:
-    """A kind that a later version adds is judged by these laws too."""
+    """The laws hold for a kind that a later version adds, too."""
     assert set(KINDS) == set(get_args(Observation))
 
 
 @settings(max_examples=100, deadline=None)
 @given(VERDICTS)
-def test_without_a_control_bare_silence_is_never_called_blocked(made: Verdict) -> None:
-    """Nothing but TCP seen, and no control: whatever failed, nobody is accused."""
+def test_tcp_failures_without_a_control_are_never_blocked(made: Verdict) -> None:
+    """Whatever failed."""
     bare = tuple(one for one in made.evidence.observations if isinstance(one, Connection))
 
     judged = judge(parse(made.target), Evidence(observations=bare), VantageState.ONLINE)
@@ -76,16 +76,16 @@ def test_without_a_control_bare_silence_is_never_called_blocked(made: Verdict) -
 
 @settings(max_examples=50, deadline=None)
 @given(VERDICTS)
-def test_at_an_offline_vantage_nothing_is_said_of_any_target(made: Verdict) -> None:
-    """`offline` and `portal`: all unknown (contract: where two readings are possible)."""
+def test_every_target_is_unknown_at_an_offline_vantage(made: Verdict) -> None:
+    """`offline` and `portal` (contract: where two readings are possible)."""
     for state in (VantageState.OFFLINE, VantageState.PORTAL):
         assert judge(parse(made.target), made.evidence, state).status is Status.UNKNOWN
 
 
 @settings(max_examples=100, deadline=None)
 @given(VERDICTS)
-def test_under_an_allowlist_nobody_is_accused(made: Verdict) -> None:
-    """What works is reachable, what fails is unknown; a relay or a missing judgment says no more."""
+def test_no_target_is_blocked_or_down_under_an_allowlist(made: Verdict) -> None:
+    """What works is reachable, what fails is unknown."""
     for state in (VantageState.ALLOWLIST, VantageState.POLICED):
         assert judge(parse(made.target), made.evidence, state).status not in {Status.BLOCKED, Status.DOWN}
 
@@ -122,7 +122,7 @@ def test_a_portal_that_is_recognised_later_is_judged_so_in_old_verdicts(monkeypa
     assert (after.vantage.state, after.status, after.rule) == (VantageState.PORTAL, Status.UNKNOWN, "vantage.portal")
 
 
-def test_a_target_of_which_nothing_was_seen_is_unknown() -> None:
+def test_a_target_without_observations_is_unknown() -> None:
     """Whatever its kind."""
     for text in ("203.0.113.0/24", "quic://example.org:443", "example.org", "tcp://151.101.1.10:443"):
         made = verdict(time=TIME, text=text, target=parse(text), evidence=Evidence(), vantage=ONLINE)
@@ -130,8 +130,8 @@ def test_a_target_of_which_nothing_was_seen_is_unknown() -> None:
         assert (made.status, made.rule) == (Status.UNKNOWN, "measurement.empty")
 
 
-def test_the_first_hop_that_is_not_reachable_speaks_for_a_chain() -> None:
-    """The last one does where all are; those after a bad one are not judged."""
+def test_the_first_hop_that_is_not_reachable_decides_a_chain() -> None:
+    """The last one does where all are reachable; hops after a bad one are not judged."""
     start, end = "https://151.101.1.10/", "https://151.101.1.10/end"
     moved = http(A, 301, url=start, location=end)
     page = http(A, url=end, hop=1)
@@ -159,7 +159,7 @@ def test_the_first_hop_that_is_not_reachable_speaks_for_a_chain() -> None:
         ("served", "", "reachable"),
     ],
 )
-def test_a_domain_is_blocked_if_either_half_is_else_reachable_if_either_is(
+def test_a_domain_is_blocked_if_either_chain_is_else_reachable_if_either_is(
     secure: str, clear: str, status: str
 ) -> None:
     """The causes of both are named where both are blocked (contract: Targets)."""
@@ -180,7 +180,7 @@ def test_a_domain_is_blocked_if_either_half_is_else_reachable_if_either_is(
 
 
 def test_a_verdict_of_a_target_of_no_known_form_cannot_be_judged_again() -> None:
-    """The error says which target."""
+    """The error names the target."""
     made = Verdict(time=TIME, target="gopher://x", status=Status.UNKNOWN, vantage=ONLINE)
 
     with pytest.raises(TargetError, match="gopher"):
@@ -207,10 +207,8 @@ def test_a_verdict_keeps_the_text_of_its_target_and_the_version_of_the_rules() -
     [((*tries(2, tls(A, Failure.RESET), tcp()), NEUTRAL), Location(routers=0)), (served(), None), ((tcp(),), None)],
     ids=["blocked", "reachable", "unreachable"],
 )
-def test_a_verdict_says_where_on_the_path_a_target_is_blocked(
-    seen: tuple[Observation, ...], location: Location | None
-) -> None:
-    """Of one that is not, the traces say nothing."""
+def test_a_blocked_verdict_has_the_location(seen: tuple[Observation, ...], location: Location | None) -> None:
+    """One that is not blocked has none, whatever its traces show."""
     trace = TraceReply(payload=TracePayload.HELLO, address=A, port=443, name=NAME, ttl=1, failure=Failure.RESET)
     evidence = Evidence(observations=(said("network", A), *seen, trace))
 

@@ -22,8 +22,8 @@ def names(*seen: Observation, by: ControlFacts | None = None, served: bool = Fal
     return NameAnswers(NAME, seen, by, served=served)
 
 
-def test_one_answer_a_resolver_record_types_and_tries_together() -> None:
-    """Addresses beat failures; a resolver that this host could not ask has said nothing."""
+def test_one_answer_per_resolver_joins_record_types_and_attempts() -> None:
+    """Addresses go before failures; a resolver that this host could not ask is left out."""
     found = names(
         said("network", failure=Failure.TIMEOUT),
         said("network", A, attempt=1),
@@ -39,8 +39,8 @@ def test_one_answer_a_resolver_record_types_and_tries_together() -> None:
     assert found.attempts(answer) == 2
 
 
-def test_the_reference_is_what_the_trusted_and_the_control_gave() -> None:
-    """Of the record types that were asked for, what should have been in an answer."""
+def test_the_reference_is_what_trusted_resolvers_and_the_control_gave() -> None:
+    """An answer withholds those of the record types that were asked for."""
     found = names(said("network", failure=Failure.NODATA), said("trusted", A, V6, BOGON), by=control(addresses=(B,)))
 
     assert found.reference == {A, B, V6, BOGON}
@@ -63,8 +63,8 @@ def test_the_reference_is_what_the_trusted_and_the_control_gave() -> None:
         ((said("network", failure=Failure.TIMEOUT), said("network", A, name="x.example", purpose=Purpose.OTHER)), 1),
     ],
 )
-def test_a_resolver_is_silent_about_a_name_of_which_it_never_said_anything(seen: Any, heard: int) -> None:
-    """As often as it was asked; what it says of other names, and others of this one, is beside the point."""
+def test_time_outs_of_a_resolver_count_where_it_never_answered_for_the_name(seen: Any, heard: int) -> None:
+    """Other names do not count, nor do other resolvers."""
     found = names(*seen)
 
     assert found.timeouts(found.with_trust(Trust.NETWORK)[0]) == heard
@@ -85,18 +85,18 @@ def test_a_resolver_is_silent_about_a_name_of_which_it_never_said_anything(seen:
         ((said("trusted", failure=Failure.NXDOMAIN),), control(addresses=(A,)), False),
     ],
 )
-def test_a_name_is_absent_where_those_who_should_know_say_so(seen: Any, by: Any, absent: bool) -> None:
-    """A trusted resolver that fails says nothing; one address anywhere says that the name exists."""
+def test_a_name_is_absent_where_trusted_resolvers_or_the_control_say_so(seen: Any, by: Any, absent: bool) -> None:
+    """A trusted resolver that fails says nothing; one address anywhere shows that the name exists."""
     assert names(*seen, by=by).absent is absent
 
 
-def test_a_name_by_which_the_control_was_served_is_not_absent() -> None:
+def test_a_name_under_which_the_control_was_served_is_not_absent() -> None:
     """Whatever a filtering trusted resolver says."""
     assert not names(said("trusted", failure=Failure.NXDOMAIN), served=True).absent
 
 
 def test_a_name_is_empty_where_nobody_gave_an_address() -> None:
-    """And a trusted resolver was heard to say that there is none."""
+    """And a trusted resolver said that there is none."""
     none = (said("trusted", failure=Failure.NODATA), said("trusted", failure=Failure.NODATA, rrtype="AAAA"))
 
     assert names(*none, said("network", failure=Failure.NODATA)).empty
@@ -110,14 +110,14 @@ def test_a_name_is_empty_where_nobody_gave_an_address() -> None:
     assert not names(said("trusted", failure=Failure.TIMEOUT)).empty
 
 
-def test_several_answers_to_one_query_are_noted() -> None:
-    """Be they harmless."""
+def test_several_answers_to_one_query_are_late_answers() -> None:
+    """Harmless ones too."""
     assert names(said("network", A), late(B)).has_late_answers
     assert not names(said("network", A)).has_late_answers
 
 
-def test_late_addresses_are_rivals_of_the_first() -> None:
-    """Of queries whose first answer gave this one and they did not."""
+def test_late_addresses_contradict_the_first_answer_that_lacks_them() -> None:
+    """Of queries whose first answer had the address and whose late one did not."""
     found = names(said("network", FORGED), late(A), late(FORGED, B))
 
     assert found.late_instead_of(FORGED) == {A}
@@ -136,13 +136,13 @@ def test_late_addresses_are_rivals_of_the_first() -> None:
         ((said("system", A),), False),
     ],
 )
-def test_a_hosts_file_shows_where_the_system_says_what_no_resolver_does(seen: Any, hosts: bool) -> None:
-    """Every resolver must have been heard; rotation is none."""
+def test_a_hosts_file_shows_where_the_system_gives_what_no_resolver_gives(seen: Any, hosts: bool) -> None:
+    """Every resolver must have answered; another public address may be rotation."""
     assert names(*seen).hosts_file is hosts
 
 
 def test_what_the_same_resolver_says_of_other_names() -> None:
-    """The system's other names are those of its resolvers."""
+    """The system is taken to use any of the resolvers."""
     ghost = said("network", FORGED, name="zq.example", purpose=Purpose.GHOST)
     denied = said("network", failure=Failure.NXDOMAIN, name="zq.example", purpose=Purpose.GHOST)
     other = said("network", A, name="other.example", purpose=Purpose.OTHER)

@@ -41,8 +41,8 @@ def names(*seen: Observation) -> NameResolution:
         ((None, None), Cause.DNS_TIMEOUT),
     ],
 )
-def test_a_resolver_complains_of_the_name_by_its_heaviest_failure(failures: tuple[Any, Any], heaviest: Cause) -> None:
-    """What it could not be heard to say is `dns.timeout`."""
+def test_the_heaviest_failure_of_several_record_types_is_the_cause(failures: tuple[Any, Any], heaviest: Cause) -> None:
+    """A resolver that was not heard is `dns.timeout`."""
     found = names(said("network", failure=failures[0]), said("network", failure=failures[1], rrtype="AAAA"))
 
     assert found.cause_of(found.answers.by_resolver[0]) is heaviest
@@ -57,8 +57,10 @@ def test_a_resolver_complains_of_the_name_by_its_heaviest_failure(failures: tupl
         ((BOGON, FORGED), Cause.DNS_BOGON),
     ],
 )
-def test_an_answer_is_wrong_where_all_its_addresses_are(addresses: tuple[str, ...], complaint: Cause | None) -> None:
-    """An open address counts as good."""
+def test_an_answer_is_wrong_where_all_its_addresses_are_refuted(
+    addresses: tuple[str, ...], complaint: Cause | None
+) -> None:
+    """An undetermined address counts as good."""
     found = names(said("network", *addresses))
 
     assert found.cause_of(found.answers.by_resolver[0]) is complaint
@@ -78,8 +80,8 @@ def test_an_answer_is_wrong_where_all_its_addresses_are(addresses: tuple[str, ..
         ((said("trusted", A),), None),
     ],
 )
-def test_what_programs_on_the_host_see_decides(seen: tuple[Observation, ...], blamed: str | None) -> None:
-    """A bad system beside resolvers that are all good is the host's own; the network's say it more exactly."""
+def test_the_systems_answer_decides_where_there_is_one(seen: tuple[Observation, ...], blamed: str | None) -> None:
+    """Where it alone is wrong the host is to blame; a resolver of the network names the failure more exactly."""
     trouble = names(*seen).bad_answer
 
     assert (trouble and trouble.trust) == (blamed and Trust(blamed))
@@ -104,7 +106,7 @@ def test_what_programs_on_the_host_see_decides(seen: tuple[Observation, ...], bl
     ],
 )
 def test_an_answer_is_injected_where_a_later_one_shows_it_false(seen: tuple[Observation, ...], injected: bool) -> None:
-    """Two answers that are both the target's, or a failure that a forwarder passed on, show nothing."""
+    """Two answers that are both the target's show nothing, nor does a failure that a forwarder passed on."""
     assert (names(*seen).injected is not None) is injected
     good = (said("system", A), late(B, trust="system"))
     assert (names(*good, *seen).injected is not None) is injected

@@ -46,10 +46,10 @@ def cut(count: int = 1) -> tuple[Observation, ...]:
         ((*cut(2), tcp(A, Failure.RESET, purpose=Purpose.NEUTRAL)), "tls.reset", 0),
     ],
 )
-def test_a_hush_after_a_cut_hello_is_counted_where_another_name_meets_it_too(
+def test_silent_syns_after_a_cut_hello_count_where_another_name_meets_them_too(
     seen: tuple[Observation, ...], end: str, count: int
 ) -> None:
-    """Only after it, and only where that other name met nothing but silence."""
+    """Only after it, and only where the other name met nothing but silence."""
     layer, _, failure = end.partition(".")
 
     assert endpoint(*seen).silent_syns_after(LayerFailure(Layer(layer), Failure(failure))) == count
@@ -80,13 +80,13 @@ def test_a_hush_after_a_cut_hello_is_counted_where_another_name_meets_it_too(
         ((quic(),), "None"),
     ],
 )
-def test_a_site_fails_by_its_deepest_and_most_telling_try(seen: tuple[Observation, ...], end: str) -> None:
-    """Cut short is no failure; our own faults count only where there is nothing else."""
+def test_the_deepest_and_most_telling_failure_is_the_main_one(seen: tuple[Observation, ...], end: str) -> None:
+    """An attempt cut short did not fail; failures of this host count only where there is no other."""
     subject = Subject("quic", NAME, 443) if any(isinstance(one, QuicExchange) for one in seen) else SUBJECT
     assert str(endpoint(*seen, subject=subject).main_failure) == end
 
 
-def test_a_site_that_served_once_has_not_failed() -> None:
+def test_an_address_that_served_once_has_no_main_failure() -> None:
     """What failed before was a lost packet."""
     found = endpoint(tcp(A, Failure.TIMEOUT), *served(attempt=1))
 
@@ -97,8 +97,8 @@ def test_a_site_that_served_once_has_not_failed() -> None:
     )
 
 
-def test_the_tries_that_served_are_those_that_ended_in_what_was_wanted() -> None:
-    """A page where there is a URL, else a handshake."""
+def test_serving_attempts_ended_in_a_page_or_a_handshake() -> None:
+    """A page where the subject has a URL, else a handshake."""
     found = endpoint(tcp(A, Failure.TIMEOUT), *served(attempt=1), tcp(attempt=2), tls(attempt=2))
     hello = endpoint(tcp(), tls(), tcp(attempt=1), tls(A, Failure.RESET, attempt=1), subject=Subject("tls", NAME, 443))
 
@@ -106,8 +106,8 @@ def test_the_tries_that_served_are_those_that_ended_in_what_was_wanted() -> None
     assert [group[0].attempt for group in hello.serving_attempts] == [0]
 
 
-def test_tries_are_the_subjects_own() -> None:
-    """Not other names', other ports', other URLs'."""
+def test_attempts_are_those_at_the_subject() -> None:
+    """Not those under other names, at other ports or for other URLs."""
     beside = (NEUTRAL, tcp(port=80), tls(port=8443), http(url=HTTP), tcp(purpose=Purpose.NEUTRAL))
     found = endpoint(*served(), *beside)
 
@@ -133,12 +133,14 @@ def test_tries_are_the_subjects_own() -> None:
         (Subject("https", NAME, 443, URL), (quic(),), False),
     ],
 )
-def test_what_serving_means_hangs_on_the_subject(subject: Subject, seen: tuple[Observation, ...], serves: bool) -> None:
+def test_each_kind_of_subject_is_served_by_its_own_layer(
+    subject: Subject, seen: tuple[Observation, ...], serves: bool
+) -> None:
     """A page, a handshake, a connection."""
     assert endpoint(*seen, subject=subject).serves is serves
 
 
-def test_the_alerts_of_a_site_are_read_from_its_handshakes() -> None:
+def test_alerts_are_read_from_the_handshakes() -> None:
     """In order."""
     seen = (tls(A, Failure.ALERT, alert="internal_error"), tls(A, Failure.RESET, attempt=1))
 

@@ -1,4 +1,4 @@
-"""PageOrigin word a page is."""
+"""Who wrote a page."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def clear(status: int = 200, address: str = A, **more: Any) -> Exchange:
         ((clear(**STRANGE), clear(address=B, **STRANGE)), "own"),
     ],
 )
-def test_without_a_control_only_a_known_notice_is_a_strangers(seen: tuple[Exchange, ...], said: str) -> None:
-    """Whatever else came may be the server's."""
+def test_without_a_control_only_a_known_block_page_is_foreign(seen: tuple[Exchange, ...], said: str) -> None:
+    """Any other page may be the server's."""
     assert origin_of(*seen) is PageOrigin(said)
 
 
@@ -75,8 +75,8 @@ def test_without_a_control_only_a_known_notice_is_a_strangers(seen: tuple[Exchan
         ((clear(302, location="http://notice.example/"), http(A, 302, location="http://notice.example/")), "own"),
     ],
 )
-def test_with_a_control_a_page_is_held_against_its(seen: tuple[Exchange, ...], said: str) -> None:
-    """Twice alike and unlike control's: a stranger's. Dynamic, a challenge, or repeated over TLS: the server's own."""
+def test_a_page_is_compared_with_the_controls(seen: tuple[Exchange, ...], said: str) -> None:
+    """Twice alike and unlike the control's: foreign. Dynamic, a challenge, or repeated over TLS: the target's."""
     assert origin_of(*seen, by=control()) is PageOrigin(said)
 
 
@@ -89,20 +89,20 @@ def test_with_a_control_a_page_is_held_against_its(seen: tuple[Exchange, ...], s
         (page(status=302, location=URL), "foreign_redirect"),
     ],
 )
-def test_a_redirect_is_excused_by_controls_own(known: Any, said: str) -> None:
-    """The same one, or one that changes with every visitor; not by a lasting one elsewhere."""
+def test_a_redirect_is_the_targets_where_the_controls_explains_it(known: Any, said: str) -> None:
+    """The same one, or a temporary one to another site; not a permanent one to another site."""
     seen = clear(302, location="http://notice.example/")
 
     assert origin_of(seen, by=control(pages=(known,))) is PageOrigin(said)
 
 
-def test_over_verified_tls_a_page_is_the_servers_own_whatever_it_says() -> None:
+def test_a_page_over_verified_tls_is_the_targets_whatever_it_says() -> None:
     """Only the holder of the key can have written it."""
     assert origin_of(http(marks=("ru.law",), **STRANGE), by=control(), target=URL) is PageOrigin.OWN
 
 
-def test_a_host_that_somebody_on_the_path_sent_us_to_vouches_for_nothing() -> None:
-    """Its certificate is good, and it is the censor's; a host of the endpoint's own may."""
+def test_a_page_over_tls_behind_a_redirect_in_clear_text_is_not_the_targets() -> None:
+    """The certificate is good, and it is the censor's; a host of the target's own site is trusted."""
     notice = "https://notice.isp.example/"
     sent = clear(302, location=notice)
 
@@ -154,12 +154,15 @@ def test_pages_differ_in_everything_that_identifies_one_or_not_at_all(
     ],
 )
 def test_pages_differ_by_their_titles_else_by_status_and_length(here: Any, there: Any, other: bool) -> None:
-    """Of two without a title nothing is said; with one, lengths within seven tenths may be one page's."""
+    """Two pages without titles do not differ.
+
+    Where one has a title, lengths within a ratio of 0.7 may be one page's.
+    """
     assert differs(clear(**{"title": "News", "sha256": "zz", **here}), page(**{"title": "News", **there})) is other
 
 
-def test_the_server_is_asked_over_tls_for_the_very_same_url() -> None:
-    """An address within an address stays as it is."""
+def test_an_answer_over_tls_counts_for_the_same_url_only() -> None:
+    """A URL inside the query stays as it is."""
     within = f"{HTTP}?to=http://x.example/"
     seen = http(A, url=within)
 

@@ -35,15 +35,15 @@ def frozen(*, after: float = 70) -> list[TimedHandshake]:
     return [*first, *neutral, shook(after, HOSTS[0], silent=False)]
 
 
-def test_a_burst_of_silences_that_heals_was_our_own_doing() -> None:
-    """From the first silence to the first answer where there was none."""
+def test_a_burst_of_silent_handshakes_that_heals_is_a_freeze() -> None:
+    """From the first silence to the first answer."""
     (freeze,) = freezes(frozen())
 
     assert (freeze.begun, freeze.healed, freeze.addresses) == (at(0), at(70), frozenset(HOSTS))
 
 
-def test_a_freeze_whose_addresses_were_not_tried_again_may_yet_heal() -> None:
-    """Somebody else answers meanwhile: it is over, or it was none."""
+def test_a_freeze_whose_addresses_were_not_tried_again_may_still_heal() -> None:
+    """Where another address answers meanwhile, it is not healed yet."""
     elsewhere = shook(20, "151.99.0.1", silent=False)
     (freeze,) = freezes([*frozen()[:-1], elsewhere])
     (unbroken,) = freezes(frozen()[:-1])
@@ -60,7 +60,7 @@ def test_every_freeze_of_a_round_is_found() -> None:
     assert [(one.begun, one.last) for one in found] == [(at(0), at(6.1)), (at(200), at(200.3))]
 
 
-def test_the_least_that_is_a_freeze() -> None:
+def test_the_smallest_freeze() -> None:
     """Four handshakes to three networks, two of them under neutral names, begun within two seconds, healed in 150."""
     again = shook(150, HOSTS[0], silent=False)
     two = [shook(n * 2 / 3, host, neutral=n > 1) for n, host in enumerate((*HOSTS[:3], "151.10.0.2"))]
@@ -72,8 +72,8 @@ def test_the_least_that_is_a_freeze() -> None:
     assert freezes([*before[1:], shook(0, HOSTS[0]), *later, again]) == ()
 
 
-def test_a_silence_that_goes_on_for_too_long_is_none_though_nobody_was_tried_since() -> None:
-    """It is dead, or blocked: a punishment ends after two minutes."""
+def test_a_silence_of_more_than_150_seconds_is_no_freeze() -> None:
+    """The line is dead, or the addresses are blocked."""
     assert len(freezes([*frozen()[:-1], shook(150, HOSTS[3])])) == 1
     assert freezes([*frozen()[:-1], shook(151, HOSTS[3])]) == ()
 
@@ -103,13 +103,13 @@ def test_a_silence_that_goes_on_for_too_long_is_none_though_nobody_was_tried_sin
         "no burst of ours",
     ],
 )
-def test_other_silences_are_no_punishment(seen: list[TimedHandshake]) -> None:
-    """Each part of the sign must be there."""
+def test_a_silence_that_lacks_any_condition_is_no_freeze(seen: list[TimedHandshake]) -> None:
+    """Each condition is needed."""
     assert freezes(seen) == ()
 
 
 def test_handshakes_are_read_from_a_verdict_and_its_anchors() -> None:
-    """With their moments; a silence after a first byte is none, and an anchor over IPv6 says nothing of IPv4."""
+    """A time-out after a first byte is not silent, and an anchor over IPv6 does not count."""
     working = AnchorLook(url="https://a.example/", kind=AnchorKind.FOREIGN, at=at(9))
     dead = AnchorLook(url="https://b.example/", kind=AnchorKind.FOREIGN, at=at(8), failure=Failure.TIMEOUT)
     seen = (
@@ -142,8 +142,8 @@ def verdict(
     )
 
 
-def test_a_freeze_covers_what_failed_in_it() -> None:
-    """Begun in it, or silent in it; never what was served, nor what failed before or after."""
+def test_a_freeze_covers_verdicts_that_failed_in_it() -> None:
+    """Begun in it, or silent in it; never a reachable one, nor what failed before or after."""
     freeze = Freeze(at(10), at(20), frozenset(HOSTS), healed=at(70))
     silent = (tls(HOSTS[0], Failure.TIMEOUT, at=4000, took=5000),)
 
@@ -160,7 +160,7 @@ def test_a_freeze_covers_what_failed_in_it() -> None:
 
 
 def test_a_verdict_of_a_policed_vantage_is_unknown() -> None:
-    """And re-judging it changes nothing."""
+    """Judging it again changes nothing."""
     silent = (tcp(HOSTS[0]), tls(HOSTS[0], Failure.TIMEOUT))
     made = with_policed_vantage(verdict(Status.BLOCKED, silent))
 
@@ -169,8 +169,8 @@ def test_a_verdict_of_a_policed_vantage_is_unknown() -> None:
     assert again(made) == made
 
 
-def test_a_silence_is_acquitted_by_an_answer_that_began_meanwhile() -> None:
-    """Not by one before or after."""
+def test_a_success_begun_during_a_silent_handshake_overlaps_it() -> None:
+    """One begun before or after does not."""
     silent = shook(10, HOSTS[0])
 
     assert overlaps_success(silent, [at(9), at(12)])

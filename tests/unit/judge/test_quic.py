@@ -1,4 +1,4 @@
-"""Silent QUIC: what shows that it is the network's doing."""
+"""QUIC predicates: when silence is the network's doing."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def seen(*more: Observation, by: ControlFacts | None = None) -> EvidenceHop:
 
 
 @pytest.mark.parametrize("answer", [other(), other(Failure.ALERT), other(Failure.CERTIFICATE)])
-def test_five_silences_and_an_answer_under_another_name_are_a_block(answer: QuicExchange) -> None:
+def test_five_time_outs_and_an_answer_under_another_name_are_a_block(answer: QuicExchange) -> None:
     """Whatever the answer was, and without any control."""
     assert silent_by_name(seen(*silences(), answer))
     assert not silent_by_name(seen(*silences(4), answer))
@@ -51,8 +51,8 @@ def test_five_silences_and_an_answer_under_another_name_are_a_block(answer: Quic
     assert not silent_by_name(seen(*silences()))
 
 
-def test_a_tuple_that_falls_silent_later_needs_another_name_that_kept_its_own() -> None:
-    """A server that closes every idle tuple is no filter."""
+def test_silence_after_a_handshake_needs_another_name_that_is_answered_as_late() -> None:
+    """A server that closes every idle connection is no filter."""
     kept = (other(), other(gap=5000))
     lost = (other(), other(SILENT, gap=5000))
 
@@ -61,15 +61,15 @@ def test_a_tuple_that_falls_silent_later_needs_another_name_that_kept_its_own() 
     assert not silent_by_name(seen(*silences(later=True), other()))
 
 
-def test_a_name_to_which_the_server_is_deaf_at_control_too_is_not_blocked() -> None:
-    """It is the server's own."""
+def test_a_name_that_is_silent_at_the_control_too_is_not_blocked() -> None:
+    """The server does not answer it."""
     deaf = control(Status.UNREACHABLE, causes=(Cause.QUIC_TIMEOUT,))
 
     assert not silent_by_name(seen(*silences(), other(), by=deaf))
 
 
-def test_silence_here_alone_needs_tls_over_tcp_to_the_same_address() -> None:
-    """Otherwise it is the address that is silent."""
+def test_silence_only_here_needs_tls_over_tcp_to_the_same_address() -> None:
+    """Otherwise the address is silent, not QUIC."""
     assert silent_only_here(seen(*silences(), *TCP, by=control()))
     assert silent_only_here(seen(*silences(later=True), *TCP, by=control()))
     assert not silent_only_here(seen(*silences(), tcp(A, SILENT), by=control()))
@@ -77,22 +77,22 @@ def test_silence_here_alone_needs_tls_over_tcp_to_the_same_address() -> None:
     assert not silent_only_here(seen(*silences(4), *TCP, by=control()))
 
 
-def test_without_a_control_that_was_served_silence_says_nothing() -> None:
+def test_silence_without_a_served_control_says_nothing() -> None:
     """A host without HTTP/3 is silent to everybody."""
     assert not silent_only_here(seen(*silences(), *TCP))
     assert not silent_only_here(seen(*silences(), *TCP, by=control(Status.UNREACHABLE)))
 
 
-def test_another_failure_is_no_silence() -> None:
-    """ICMP and alerts are words."""
+def test_other_failures_are_no_silence() -> None:
+    """ICMP errors and alerts are answers."""
     refused = tuple(quic(Failure.UNREACHABLE, attempt=n) for n in range(3))
 
     assert not silent_by_name(seen(*refused, other()))
     assert not silent_only_here(seen(*refused, *TCP, by=control()))
 
 
-def test_the_address_that_answers_another_name_must_have_been_silent_twice() -> None:
-    """Silences at others are heard with it."""
+def test_the_address_that_answers_another_name_must_have_timed_out_twice() -> None:
+    """Time-outs at other addresses count with it."""
     b = {"address": B}
 
     assert silent_by_name(seen(*silences(2), *(quic(SILENT, attempt=n, **b) for n in range(3)), other()))

@@ -1,4 +1,4 @@
-"""Ranges: predicates, each by the least that makes it hold and the least that does not."""
+"""Range predicates, each with the least that makes it apply and the least that does not."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def lost(count: int, failure: Failure = SILENCE, times: int = 2) -> tuple[Observ
     ("failure", "rule"),
     [(SILENCE, "tcp.timeout.range"), (RST, "tcp.reset.range"), (ICMP, "tcp.unreachable.range")],
 )
-def test_three_that_answered_at_control_and_fail_alike_here_are_a_blocked_range(failure: Failure, rule: str) -> None:
+def test_three_addresses_that_answered_at_the_control_and_fail_alike_are_a_blocked_range(
+    failure: Failure, rule: str
+) -> None:
     """Twice each."""
     assert said(hop_of(lost(3, failure), hits=3)) == rule
 
@@ -84,40 +86,40 @@ def test_three_that_answered_at_control_and_fail_alike_here_are_a_blocked_range(
     ],
     ids=["two", "misses beside two", "once", "an old control", "not alike"],
 )
-def test_what_is_no_blocked_range(one: EvidenceHop) -> None:
-    """A miss is no evidence, once may be loss, and machines may have moved since."""
+def test_less_than_that_is_no_blocked_range(one: EvidenceHop) -> None:
+    """A miss is no evidence, one failure may be packet loss, and machines may have moved since."""
     assert said(one) == "tcp.ambiguous"
 
 
-def test_a_machine_that_died_since_does_not_hide_the_block() -> None:
-    """Three quarters alike are alike."""
+def test_one_address_that_fails_in_another_way_does_not_hide_the_block() -> None:
+    """Three quarters alike are enough."""
     assert said(hop_of(lost(3), tcp(4, RST, 2))) == "tcp.timeout.range"
 
 
-def test_icmp_errors_beside_silence_are_one_refusal() -> None:
-    """Routers limit how many they send; three are none by chance."""
+def test_icmp_errors_beside_time_outs_are_one_kind_of_failure() -> None:
+    """Routers limit how many they send; three are no accident."""
     assert said(hop_of(lost(3, ICMP), tcp(4, SILENCE, 2), tcp(5, SILENCE, 2), hits=5)) == "tcp.unreachable.range"
 
 
-def test_icmp_errors_beside_resets_are_two_manners() -> None:
-    """Who resets has been reached."""
+def test_icmp_errors_beside_resets_are_two_kinds_of_failure() -> None:
+    """An address that resets was reached."""
     assert said(hop_of(lost(3, ICMP), tcp(4, RST, 2), tcp(5, RST, 2), hits=5)) == "tcp.ambiguous"
 
 
-def test_one_that_answers_makes_the_range_reachable_and_the_others_are_named() -> None:
-    """As some of a name's addresses."""
+def test_one_address_that_answers_makes_the_range_reachable() -> None:
+    """The failing ones are named."""
     one = hop_of(lost(3), tcp(4))
 
     assert said(one) == "served"
     assert ranges.failing(one) == {at(n): "tcp.timeout" for n in (1, 2, 3)}
 
 
-def test_a_miss_is_not_named() -> None:
+def test_an_address_that_did_not_answer_at_the_control_is_not_named() -> None:
     """Half of a range is dead everywhere."""
     assert ranges.failing(hop_of(tcp(1), tcp(200, SILENCE, 2), hits=1)) == {}
 
 
-def test_a_part_in_which_all_fail_is_named_as_a_whole_and_neighbours_as_one() -> None:
+def test_a_part_in_which_all_fail_is_named_as_a_whole_and_neighbours_are_merged() -> None:
     """Two /24s make a /23; a third in which only two are known stays two addresses."""
     hits = [at(n, part) for part in (0, 1, 2, 3) for n in (1, 2, 3)][:-1]
     seen = [tcp(n, SILENCE, 2, part) for part in (0, 1, 3) for n in (1, 2, 3) if at(n, part) in hits]
@@ -126,21 +128,21 @@ def test_a_part_in_which_all_fail_is_named_as_a_whole_and_neighbours_as_one() ->
     assert ranges.failing(one) == {"151.101.0.0/23": "tcp.timeout", at(1, 3): "tcp.timeout", at(2, 3): "tcp.timeout"}
 
 
-def test_a_part_in_which_one_answers_is_not_named() -> None:
-    """Even one that control did not know."""
+def test_a_part_in_which_one_address_answers_is_not_named() -> None:
+    """Even one that the control did not know."""
     one = hop_of(lost(3), tcp(99), tcp(1, part=2), hits=3, target=WIDE)
 
     assert set(ranges.failing(one)) == {at(1), at(2), at(3)}
 
 
 def test_an_unrouted_address_that_connects_shows_a_relay() -> None:
-    """And one that does not shows none."""
+    """One that does not shows none."""
     assert said(hop_of(tcp(1), relay("198.18.7.7"))) == "range.relayed"
     assert said(hop_of(tcp(1), relay("198.18.7.7", SILENCE))) == "served"
 
 
-def test_addresses_silent_at_control_that_all_connect_show_a_relay() -> None:
-    """Two of two; of one, somebody may have moved in."""
+def test_two_addresses_silent_at_the_control_that_connect_show_a_relay() -> None:
+    """One may have a new machine."""
     assert said(hop_of(tcp(1), relay(at(200)), relay(at(201)))) == "range.relayed"
     assert said(hop_of(tcp(1), relay(at(200)))) == "served"
     assert said(hop_of(tcp(1), relay(at(200)), relay(at(201), SILENCE))) == "served"
@@ -158,13 +160,13 @@ def cut(count: int, failure: Failure = SILENCE) -> tuple[Observation, ...]:
     ("failure", "rule"),
     [(SILENCE, "tls.timeout.range"), (RST, "tls.reset.range"), (Failure.EOF, "tls.eof.range")],
 )
-def test_connections_that_say_nothing_here_alone_are_a_blocked_range(failure: Failure, rule: str) -> None:
-    """Three that answered a hello at control."""
+def test_three_unanswered_hellos_that_the_control_got_answered_are_a_blocked_range(failure: Failure, rule: str) -> None:
+    """The addresses connect."""
     assert said(hop_of(connected(), cut(3, failure))) == rule
 
 
-def test_too_few_silent_hellos_are_a_doubt_and_one_that_is_answered_is_none() -> None:
-    """Two prove nothing; where one machine speaks the range does."""
+def test_two_unanswered_hellos_are_unreachable_and_one_answered_hello_is_reachable() -> None:
+    """Two prove nothing."""
     doubt = hop_of(connected(), cut(2))
 
     assert said(doubt) == "range.mute"
@@ -174,31 +176,31 @@ def test_too_few_silent_hellos_are_a_doubt_and_one_that_is_answered_is_none() ->
     assert not ranges.fails_only_here_by(Layer.TLS, SILENCE)(heard)
 
 
-def test_silent_hellos_mean_nothing_where_control_heard_none() -> None:
-    """Connecting is all there is to such a range."""
+def test_unanswered_hellos_mean_nothing_where_the_control_had_no_answer() -> None:
+    """Such a range can only connect."""
     assert said(hop_of(connected(), cut(3), how="tcp")) == "served"
 
 
-def test_an_allowed_name_that_is_answered_acquits_the_range() -> None:
+def test_an_answered_allow_listed_name_shows_that_the_range_is_not_blocked() -> None:
     """The network lets names pass, not addresses."""
     assert said(hop_of(connected(), cut(3), hello(1, Failure.ALERT, Purpose.ALLOWED))) == "range.mute"
 
 
-def test_of_several_ways_in_which_hellos_are_cut_the_last_counts() -> None:
+def test_the_last_failure_of_an_addresss_hellos_counts() -> None:
     """A first one may have been lost."""
     assert str(ranges.hello_failure(hop_of(tcp(1), hello(1, RST)[0], hello(1, SILENCE)[1], hits=1))) == "tls.timeout"
 
 
-def test_a_hello_that_this_host_could_not_send_was_not_cut() -> None:
-    """It is no way of failing, and stands for none."""
+def test_a_hello_that_this_host_could_not_send_does_not_count() -> None:
+    """Nor does its address."""
     unsent = tuple(one for n in range(1, 4) for one in hello(n, Failure.LOCAL))
 
     assert ranges.hello_failure(hop_of(connected(), unsent)) is None
     assert said(hop_of(connected(), unsent)) == "served"
 
 
-def test_what_is_no_range_has_no_parts_and_what_lies_outside_of_one_is_none() -> None:
-    """Evidence from elsewhere may hold anything."""
+def test_addresses_outside_a_range_and_other_targets_have_no_failing_parts() -> None:
+    """Stored evidence may hold anything."""
     url = hop_of(lost(3), target=f"https://{at(1)}/")
 
     assert ranges.failing(url) == {}
@@ -212,8 +214,8 @@ def test_what_is_no_range_has_no_parts_and_what_lies_outside_of_one_is_none() ->
     assert ranges.failing(hop_of(tcp(1), *outside, later, hits=known, target=WIDE)) == {"151.101.2.0/24": "tcp.timeout"}
 
 
-def test_what_a_range_would_show_means_nothing_of_another_target() -> None:
-    """One address is what it is."""
+def test_predicates_of_ranges_do_not_apply_to_another_target() -> None:
+    """It is one address."""
     one = hop_of(tcp(1), hello(1, RST), relay("198.18.7.7"), hits=1, target=f"tcp://{at(1)}:443")
 
     assert (ranges.relayed(one), ranges.unanswered(one), ranges.hello_failure(one)) == (False, False, None)
@@ -221,7 +223,7 @@ def test_what_a_range_would_show_means_nothing_of_another_target() -> None:
     assert not ranges.unanswered(hop_of(lost(3), hello(1, RST)))
 
 
-def test_a_range_that_failed_at_control_too_shows_nothing() -> None:
+def test_a_range_that_failed_at_the_control_too_shows_nothing() -> None:
     """Whatever answered there."""
     one = hop_of(lost(3), hits=3, status="down")
 
@@ -230,8 +232,8 @@ def test_a_range_that_failed_at_control_too_shows_nothing() -> None:
     assert ranges.hello_failure(hop_of(tcp(1), hello(1, RST), hits=1, status="down")) is None
 
 
-def test_a_range_fails_here_alone_in_one_way() -> None:
-    """Layer and failure, both."""
+def test_a_range_fails_only_here_in_one_way() -> None:
+    """Layer and failure must both match."""
     one = hop_of(lost(3), hits=3)
 
     assert ranges.fails_only_here_by(Layer.TCP, SILENCE)(one)

@@ -1,4 +1,4 @@
-"""How often a silence must be heard."""
+"""How often a failure must repeat."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ OTHER: dict[str, Any] = {"sni": "xkqvdwpzrjtm.com", "purpose": Purpose.NEUTRAL}
         ("tcp", Failure.UNREACHABLE, MIN_CUTS),
     ],
 )
-def test_silence_is_heard_more_often_than_words(layer: str, failure: Failure, times: int) -> None:
-    """Of a page that stopped each try says more."""
+def test_time_outs_must_repeat_more_often_than_other_failures(layer: str, failure: Failure, times: int) -> None:
+    """A page that stopped needs fewer: each attempt says more."""
     assert enough(LayerFailure(Layer(layer), failure), times, ())
     assert not enough(LayerFailure(Layer(layer), failure), times - 1, ())
 
 
-def test_a_line_that_loses_elsewhere_must_be_silent_more_often() -> None:
-    """Once more for each act that was answered another time; words need no more."""
+def test_a_recovered_time_out_raises_the_number_by_one() -> None:
+    """Not for failures that are no time-outs."""
     made = (said("network", failure=SILENT), said("network", A, attempt=1), *tries(5, tcp(A, SILENT)))
 
     assert not enough(LayerFailure(Layer.TCP, SILENT), MIN_TIMEOUTS, made)
@@ -73,13 +73,13 @@ def test_a_line_that_loses_elsewhere_must_be_silent_more_often() -> None:
         ((http(A, 0, SILENT), http(A, url=f"{URL}x")), 0),
     ],
 )
-def test_a_stray_is_an_act_that_was_answered_another_time(seen: Any, count: int) -> None:
-    """A SYN that nobody answers after a cut conversation may be held back by the same filter."""
+def test_a_time_out_is_recovered_where_the_same_act_was_answered_another_time(seen: Any, count: int) -> None:
+    """Except a SYN after a cut conversation, which the same filter may hold back."""
     assert recovered_timeouts(seen) == count
 
 
-def test_a_quic_tuple_that_fell_silent_later_is_no_stray() -> None:
-    """Its handshake was answered, and that is another act."""
+def test_silence_after_a_quic_handshake_is_another_act_than_the_handshake() -> None:
+    """So the handshake's answer does not recover it."""
     stood = QuicExchange(address=A, port=443, sni=NAME, verified=True)
     fell = QuicExchange(address=A, port=443, sni=NAME, failure=SILENT, gap=5000)
     mute = QuicExchange(address=A, port=443, sni=NAME, failure=SILENT)
@@ -88,7 +88,7 @@ def test_a_quic_tuple_that_fell_silent_later_is_no_stray() -> None:
     assert recovered_timeouts((mute, stood)) == 1
 
 
-def test_other_names_that_are_met_with_the_same_silence_are_heard_with_it() -> None:
+def test_the_same_time_outs_under_other_names_count() -> None:
     """The address is silent, whatever the name."""
     allowed = tls(A, SILENT, sni="www.wikipedia.org", purpose=Purpose.ALLOWED)
     made = hop_of(

@@ -1,4 +1,4 @@
-"""The table itself, and the causes that a verdict names."""
+"""The table of rules, and the causes that a verdict names."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ KNOWN = (said("network", A, B), said("trusted", A, B))
 
 
 def test_every_rule_has_an_id_of_its_own_a_reason_and_a_source() -> None:
-    """In words like `layer.what`."""
+    """Ids have the form `layer.what`."""
     ids = [rule.id for rule in RULES]
 
     assert len(set(ids)) == len(ids)
@@ -43,15 +43,15 @@ def test_every_rule_has_an_id_of_its_own_a_reason_and_a_source() -> None:
 
 
 def test_causes_belong_to_rules_that_say_blocked_or_throttled() -> None:
-    """And only to them; the first names the layer in which the interference showed."""
+    """The first names the layer in which the interference showed."""
     for rule in RULES:
         assert bool(rule.causes) == (rule.status in {Status.BLOCKED, Status.THROTTLED}), rule.id
         if rule.causes:
             assert rule.id.startswith(rule.causes[0]), rule.id
 
 
-def test_nothing_is_blocked_before_what_works_and_what_an_allow_list_excuses() -> None:
-    """Order is meaning."""
+def test_no_rule_says_blocked_before_those_for_what_works_and_for_allow_lists() -> None:
+    """The order matters."""
     order = {rule.id: number for number, rule in enumerate(RULES)}
     first_blocked = min(number for number, rule in enumerate(RULES) if rule.status is Status.BLOCKED)
 
@@ -60,8 +60,8 @@ def test_nothing_is_blocked_before_what_works_and_what_an_allow_list_excuses() -
     assert RULES[-1].id == "unexplained"
 
 
-def test_only_proven_interference_comes_before_the_controls_word() -> None:
-    """Of what comes after, nothing holds without one, but for a known notice."""
+def test_only_proven_interference_comes_before_the_controls_outcome() -> None:
+    """No later rule says blocked without a control, except for a known block page."""
     order = {rule.id: number for number, rule in enumerate(RULES)}
     before = {rule.id for rule in RULES[: order["control.failed"]] if rule.status is Status.BLOCKED}
 
@@ -82,20 +82,20 @@ def test_only_proven_interference_comes_before_the_controls_word() -> None:
         ((*KNOWN, tcp()), "unexplained"),
     ],
 )
-def test_the_first_rule_that_holds_decides(seen: tuple[Observation, ...], rule: str) -> None:
-    """The last one always does."""
+def test_the_first_rule_that_applies_decides(seen: tuple[Observation, ...], rule: str) -> None:
+    """The last one always applies."""
     assert decide(hop_of(*seen)).id == rule
 
 
 @pytest.mark.parametrize(
     "state", [VantageState.OFFLINE, VantageState.PORTAL, VantageState.ALLOWLIST, VantageState.POLICED]
 )
-def test_the_vantage_speaks_first(state: VantageState) -> None:
-    """Of what failed nothing is said but that nothing can be."""
+def test_the_state_of_the_vantage_decides_first(state: VantageState) -> None:
+    """What failed is unknown."""
     assert decide(hop_of(*KNOWN, tcp(A, Failure.TIMEOUT), state=state)).id == f"vantage.{state}"
 
 
-def test_a_fault_of_ours_and_the_controls_word_have_their_rows() -> None:
+def test_failures_of_this_host_and_the_controls_outcome_have_rules() -> None:
     """`unknown`, `unreachable`, `down`."""
     failed = (*KNOWN, tcp(A, Failure.TIMEOUT))
 
@@ -104,24 +104,24 @@ def test_a_fault_of_ours_and_the_controls_word_have_their_rows() -> None:
     assert decide(hop_of(*failed, by=control(Status.DOWN, Status.REACHABLE))).id == "control.disagrees"
 
 
-def test_a_redirect_to_a_private_address_is_not_merely_unmeasured() -> None:
-    """It may not be tried, ever."""
+def test_a_redirect_to_a_private_address_is_not_an_empty_measurement() -> None:
+    """It is never tried."""
     made = hop_of(*KNOWN, http(A, 302, url=HTTP, location="http://10.1.1.1/"), target=HTTP, hop=1)
 
     assert decide(made).id == "unexplained"
     assert decide(hop_of(target="http://10.1.1.1/")).id == "measurement.empty"  # given so, and not reached
 
 
-def test_an_untried_name_that_was_resolved_alone_was_cut_short() -> None:
-    """For `dns://` it is all there was to do; an address given outright and never tried was cut short too."""
+def test_a_name_that_was_resolved_and_not_tried_was_cut_short() -> None:
+    """Except for `dns://`; an address that was never tried was cut short too."""
     assert decide(hop_of(said("network", failure=Failure.NXDOMAIN), target=f"dns://{NAME}")).id == "dns.unresolved"
     broken = (said("network", failure=Failure.SERVFAIL), said("trusted", A))
     assert decide(hop_of(*broken, target=f"dns://{NAME}")).id == "dns.unresolved"
     assert decide(hop_of(said("network", A, name=A), target=f"https://{A}/")).id == "measurement.cut"
 
 
-def test_a_blocked_leg_names_the_causes_of_every_layer_that_is_blocked() -> None:
-    """A name may be denied and silenced; the rule that decided comes first, and no layer is named twice."""
+def test_a_blocked_hop_names_the_causes_of_every_blocked_layer() -> None:
+    """The cause of the deciding rule comes first, and no layer is named twice."""
     denied = (said("network", failure=Failure.NXDOMAIN), said("trusted", A))
     made = hop_of(*denied, *tries(2, tls(A, Failure.RESET), tcp()), NEUTRAL, by=control())
 
@@ -131,8 +131,8 @@ def test_a_blocked_leg_names_the_causes_of_every_layer_that_is_blocked() -> None
     assert causes_of(made, rule) == (Cause.DNS_NXDOMAIN, Cause.TLS_RESET, Cause.TLS_SNI)
 
 
-def test_the_very_next_rule_may_name_another_cause() -> None:
-    """Silence about a name, and a reset after it: two rows of the table that stand together."""
+def test_the_next_rule_may_add_its_cause() -> None:
+    """Silence about a name and a reset after it are neighbours in the table."""
     asked = tries(5, said("network", failure=Failure.TIMEOUT))
     other = said("network", A, name="other.example", purpose=Purpose.OTHER)
     made = hop_of(*asked, said("trusted", A), other, *tries(2, tls(A, Failure.RESET), tcp()), NEUTRAL)
@@ -152,15 +152,15 @@ def test_the_very_next_rule_may_name_another_cause() -> None:
         ((said("network", FORGED),), ()),
     ],
 )
-def test_an_unreachable_leg_names_what_was_seen(seen: tuple[Observation, ...], causes: tuple[str, ...]) -> None:
-    """Where there is a word for it that accuses nobody."""
+def test_an_unreachable_hop_names_what_failed(seen: tuple[Observation, ...], causes: tuple[str, ...]) -> None:
+    """Where that is a cause."""
     made = hop_of(*seen)
 
     assert causes_of(made, next(rule for rule in RULES if rule.id == "unexplained")) == tuple(map(Cause, causes))
 
 
-def test_a_range_that_connects_and_is_cut_names_how() -> None:
-    """Where control heard it speak."""
+def test_a_range_that_connects_and_is_cut_names_the_failure() -> None:
+    """Where the control's hellos were answered."""
     hello = tls(A, Failure.RESET, sni="xkqvdwpzrjtm.com", purpose=Purpose.NEUTRAL)
     made = hop_of(tcp(), hello, target="151.101.1.0/24", by=control(hits={A: "tls"}))
 
@@ -168,16 +168,16 @@ def test_a_range_that_connects_and_is_cut_names_how() -> None:
     assert causes_of(made, decide(made)) == (Cause.TLS_RESET,)
 
 
-def test_what_works_and_what_is_down_have_no_cause() -> None:
-    """What was seen there is the target's own."""
+def test_reachable_and_down_hops_have_no_cause() -> None:
+    """What failed there is the target's own doing."""
     made = hop_of(*KNOWN, tcp(A, Failure.TIMEOUT), by=control(Status.DOWN))
 
     assert causes_of(made, decide(made)) == ()
     assert decide(hop_of(*KNOWN, *served(), target=URL)).causes == ()
 
 
-def test_the_table_in_the_documents_is_the_table() -> None:
-    """`python -m tests.unit.judge.test_rules` writes it anew."""
+def test_the_documented_table_is_the_table() -> None:
+    """`python -m tests.unit.judge.test_rules` writes it."""
     assert DOCUMENT.read_text() == documented()
 
 

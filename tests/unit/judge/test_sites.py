@@ -1,4 +1,4 @@
-"""Whether two hosts are of one endpoint."""
+"""Whether two hosts belong to one site."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def test_hosts_of_one_site(one: str, other: str) -> None:
     ],
 )
 def test_hosts_of_two_sites(one: str, other: str) -> None:
-    """Another name; and nothing is the same endpoint as nothing."""
+    """Another name; an empty host belongs to none."""
     assert not same_site(one, other)
 
 
-def test_the_brand_is_the_label_people_would_call_it_by() -> None:
+def test_the_site_label_is_the_label_people_would_name() -> None:
     """Second-level endings of countries are not it."""
     assert [site_label(host) for host in ("www.bbc.co.uk", "bbc.com", "co.uk", "bbc")] == ["bbc", "bbc", "co", "bbc"]
 
 
 def test_a_url_without_a_host_has_none() -> None:
-    """Nor has what is no URL."""
+    """Nor has a text that is no URL."""
     assert [host_of(url) for url in ("http://a.example/x", "mailto:x@y", "http://[", "")] == ["a.example", "", "", ""]

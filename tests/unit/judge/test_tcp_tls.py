@@ -1,4 +1,4 @@
-"""TCP and TLS predicates: what failed here alone, and what another name shows."""
+"""TCP and TLS predicates: what fails only here, and what another server name shows."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def silent(count: int = 5, address: str = A) -> tuple[Observation, ...]:
     return tries(count, tcp(address, Failure.TIMEOUT))
 
 
-def test_a_host_without_a_way_says_nothing_about_the_network() -> None:
-    """All of its failures must be its own."""
+def test_a_hop_fails_by_this_host_where_all_failures_are_its_own() -> None:
+    """One failure of the network is enough against it."""
     own = tcp(A, Failure.NO_ROUTE)
 
     assert tcp_tls.own_fault(hop_of(*KNOWN, own))
@@ -55,8 +55,8 @@ def test_a_host_without_a_way_says_nothing_about_the_network() -> None:
     assert not tcp_tls.own_fault(hop_of(*KNOWN))
 
 
-def test_a_connection_proves_nothing_where_nothing_can_refuse_one() -> None:
-    """A relay accepted a connection to nobody; a target that failed is not excused by it."""
+def test_a_connection_proves_nothing_where_an_unrouted_address_connects_too() -> None:
+    """A target that failed is not explained by it."""
     relay = tcp("192.175.48.250", purpose=Purpose.RELAY)
 
     assert tcp_tls.relayed(hop_of(tcp(), relay, target=TCP))
@@ -84,13 +84,13 @@ def test_a_connection_proves_nothing_where_nothing_can_refuse_one() -> None:
         ((said("trusted", V6), *tries(2, tcp(V6, Failure.RESET))), control(addresses=(V6,)), True),
     ],
 )
-def test_a_failure_is_ours_alone_where_the_control_was_served(seen: Any, by: Any, alone: bool) -> None:
-    """Often enough, at an address known to be the target's, and over a family that works here."""
+def test_a_hop_fails_only_here_where_the_control_was_served(seen: Any, by: Any, alone: bool) -> None:
+    """Often enough, at a confirmed address, and over a family that works here."""
     assert tcp_tls.fails_only_here(hop_of(*seen, by=by)) is alone
 
 
-def test_each_way_of_failing_has_its_predicate() -> None:
-    """Layer and failure, both."""
+def test_each_failure_has_its_predicate() -> None:
+    """Layer and failure must both match."""
     made = hop_of(*KNOWN, *silent(), by=control())
 
     assert tcp_tls.fails_only_here_by(Layer.TCP, Failure.TIMEOUT)(made)
@@ -121,13 +121,13 @@ def test_each_way_of_failing_has_its_predicate() -> None:
         ((*KNOWN, *tries(2, tls(A, Failure.ALERT), tcp()), NEUTRAL), None, False),
     ],
 )
-def test_a_name_is_silenced_where_another_is_answered_at_the_same_address(seen: Any, by: Any, silenced: bool) -> None:
-    """After each of its hellos, twice at least; unless control met the very same."""
+def test_a_name_is_cut_where_another_is_answered_at_the_same_address(seen: Any, by: Any, silenced: bool) -> None:
+    """After each ClientHello, at least twice; not where the control met the same."""
     assert tcp_tls.cut_by_name(Failure.RESET)(hop_of(*seen, by=by)) is silenced
 
 
-def test_silence_takes_five_hellos_over_the_addresses() -> None:
-    """Four may be loss; one of one kind and one of another are not."""
+def test_silence_takes_five_hellos_over_all_addresses() -> None:
+    """Four may be packet loss; different failures do not add up."""
     by = tcp_tls.cut_by_name(Failure.TIMEOUT)
 
     assert not by(hop_of(*KNOWN, *cut(Failure.TIMEOUT, 4), NEUTRAL))
@@ -138,13 +138,13 @@ def test_silence_takes_five_hellos_over_the_addresses() -> None:
     assert not by(mixed)
 
 
-def test_a_target_without_a_server_name_is_not_cut_by_name_one() -> None:
-    """There was none to hear."""
+def test_a_target_without_a_server_name_is_not_cut_by_name() -> None:
+    """It sends none."""
     assert not tcp_tls.cut_by_name(Failure.RESET)(hop_of(*tries(2, tcp(A, Failure.RESET)), target=TCP))
 
 
-def test_a_request_is_cut_by_name_name_where_one_under_another_is_answered() -> None:
-    """A hung server is hung at control too; without a control nothing is shown."""
+def test_a_request_is_silent_by_name_where_one_under_another_name_is_answered() -> None:
+    """A server that hangs does so at the control too; without a control nothing is shown."""
     hung = tries(5, http(A, 0, Failure.TIMEOUT), tcp(), tls())
     other = http(A, 404, url="https://xkqvdwpzrjtm.com/", purpose=Purpose.NEUTRAL, secure=False)
 
@@ -165,7 +165,7 @@ def test_a_request_is_cut_by_name_name_where_one_under_another_is_answered() -> 
         (KNOWN, False),
     ],
 )
-def test_an_allow_list_answers_the_allowed_name_alone(seen: Any, listed: bool) -> None:
+def test_an_allow_list_lets_only_the_allow_listed_name_through(seen: Any, listed: bool) -> None:
     """At the same address."""
     assert tcp_tls.allowlisted(hop_of(*seen)) is listed
 
@@ -190,13 +190,13 @@ def bad(error: str = "self-signed certificate", sha256: str = "bb") -> tuple[Obs
         ((*KNOWN, *cut(Failure.RESET)), control(), False),
     ],
 )
-def test_a_certificate_is_forged_where_control_saw_the_true_one(seen: Any, by: Any, forged: bool) -> None:
-    """At the target's own address; one that is merely out of date is not."""
+def test_a_certificate_is_forged_where_the_control_saw_the_true_one(seen: Any, by: Any, forged: bool) -> None:
+    """At the target's own address; one that is only out of date is not forged."""
     assert tcp_tls.forged_certificate(hop_of(*seen, by=by)) is forged
 
 
-def test_an_ipv6_that_is_broken_here_is_not_held_against_a_target() -> None:
-    """What fails over it before TLS is this host's own; what else fails is not."""
+def test_failures_over_a_broken_ipv6_are_this_hosts_own() -> None:
+    """Those before TLS; others are not."""
     broken: dict[str, Any] = {"notes": frozenset({"ipv6_broken"})}
     six = said("trusted", V6)
 
@@ -208,8 +208,8 @@ def test_an_ipv6_that_is_broken_here_is_not_held_against_a_target() -> None:
     assert [endpoint.address for endpoint in both.failing_endpoints] == [A]
 
 
-def test_a_certificate_out_of_date_is_the_clocks_where_all_anchors_are() -> None:
-    """One that fails otherwise is not."""
+def test_a_certificate_out_of_date_like_all_anchors_shows_a_wrong_clock() -> None:
+    """One that fails for another reason does not."""
     wrong: dict[str, Any] = {"notes": frozenset({"clock_wrong"})}
 
     assert tcp_tls.own_clock(hop_of(*KNOWN, *bad("certificate is not yet valid"), **wrong))
@@ -217,8 +217,8 @@ def test_a_certificate_out_of_date_is_the_clocks_where_all_anchors_are() -> None
     assert not tcp_tls.own_clock(hop_of(*KNOWN, *bad(), **wrong))
 
 
-def test_controls_own_certificate_that_fails_here_is_this_hosts_fault() -> None:
-    """Its clock, or its authorities."""
+def test_the_controls_certificate_that_fails_here_is_this_hosts_fault() -> None:
+    """Its clock or its authorities are wrong."""
     by = control(certificates={NAME: ("bb",)})
 
     assert tcp_tls.own_trust(hop_of(*KNOWN, *bad(), by=by))
@@ -227,8 +227,8 @@ def test_controls_own_certificate_that_fails_here_is_this_hosts_fault() -> None:
     assert not tcp_tls.own_trust(hop_of(*KNOWN, *silent(), by=by))
 
 
-def test_a_certificate_out_of_date_is_told_by_its_error() -> None:
-    """And an alert by its being one."""
+def test_an_outdated_certificate_is_known_by_its_error() -> None:
+    """And an alert by its failure."""
     assert tcp_tls.outdated(hop_of(*KNOWN, *bad("certificate is not yet valid")))
     assert not tcp_tls.outdated(hop_of(*KNOWN, *bad()))
     assert not tcp_tls.outdated(hop_of(*KNOWN, tcp(), tls(A, Failure.CERTIFICATE)))
@@ -237,8 +237,8 @@ def test_a_certificate_out_of_date_is_told_by_its_error() -> None:
     assert not tcp_tls.alert(hop_of(*KNOWN, *bad()))
 
 
-def test_the_addresses_of_a_range_are_many_machines() -> None:
-    """What one of them does is not alone what the range does."""
+def test_one_address_of_a_range_does_not_stand_for_the_range() -> None:
+    """Its addresses belong to many machines."""
     silent = tries(5, tcp(A, Failure.TIMEOUT))
 
     assert not tcp_tls.fails_only_here(hop_of(*silent, target="151.101.1.0/24", by=control(hits={A: "tcp"})))

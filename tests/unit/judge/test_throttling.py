@@ -1,4 +1,4 @@
-"""Freezes and throttled rates: what is shown, and what only looks so."""
+"""Throttling predicates: freezes of pages and uploads, and rate limits."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def tried(*pages: Exchange, by: ControlFacts | None = None, **more: object) -> E
     return hop_of(*KNOWN, *seen, by=by, **more)
 
 
-def test_a_page_that_stops_thrice_and_passes_under_another_name_is_frozen() -> None:
-    """Whatever control says, or does not say."""
+def test_a_page_that_stops_three_times_and_passes_under_another_name_is_frozen() -> None:
+    """Whatever the control says."""
     assert frozen_by_name(tried(stopped(), other(), stopped(), stopped()))
     assert frozen_by_name(tried(stopped(), other(), stopped(), stopped(), by=WHOLE))
 
 
 def test_one_of_three_stops_may_have_come_late() -> None:
-    """Two show what it is; one does not."""
+    """Two show a freeze; one does not."""
     late = stopped(Flow(bytes=16_500, took=1_600, stall=700, quiet=1_300))
 
     assert frozen_by_name(tried(stopped(), other(), late, other(attempt=1), stopped(), other(attempt=2)))
@@ -73,8 +73,8 @@ def test_one_of_three_stops_may_have_come_late() -> None:
     assert not frozen_by_name(tried(stopped(), other(), late, other(attempt=1), late, other(attempt=2)))
 
 
-def test_twice_is_no_freeze() -> None:
-    """Two connections may have been unlucky."""
+def test_two_stops_are_no_freeze() -> None:
+    """Two connections may be bad luck."""
     assert not frozen_by_name(tried(stopped(), other(), stopped()))
 
 
@@ -89,7 +89,7 @@ def test_twice_is_no_freeze() -> None:
         (other(STOP, complete=False, failure=Failure.TIMEOUT),),
     ],
 )
-def test_another_name_shows_something_only_where_more_came_of_it(beside: tuple[Exchange, ...]) -> None:
+def test_another_name_counts_only_where_more_of_the_page_came(beside: tuple[Exchange, ...]) -> None:
     """Nothing, a small page, as much, no answer, or the same stop prove nothing."""
     assert not frozen_by_name(tried(stopped(), *beside, stopped(), stopped()))
 
@@ -99,21 +99,21 @@ def test_another_name_shows_something_only_where_more_came_of_it(beside: tuple[E
     [other(Flow(bytes=20_000)), other(Flow(bytes=MAX_FREEZE_BYTES), complete=False, failure=Failure.TIMEOUT)],
     ids=["whole", "as much as no freeze lets through"],
 )
-def test_another_name_shows_a_freeze_by_a_whole_page_or_by_enough_of_one(beside: Exchange) -> None:
-    """Either, if it is more than ever came."""
+def test_a_whole_page_or_64_kib_under_another_name_shows_a_freeze(beside: Exchange) -> None:
+    """If it is more than ever came."""
     assert frozen_by_name(tried(stopped(), beside, stopped(), stopped()))
 
 
 @pytest.mark.parametrize("end", [Failure.RESET, Failure.TIMEOUT])
-def test_a_page_that_ended_otherwise_once_is_no_freeze(end: Failure) -> None:
+def test_a_page_that_failed_in_another_way_once_is_no_freeze(end: Failure) -> None:
     """Cut at once, or never begun."""
     once = http(A, 200 if end is Failure.RESET else 0, end, length=0, flow=STOP if end is Failure.RESET else None)
 
     assert not frozen_by_name(tried(stopped(), other(), stopped(), stopped(), once))
 
 
-def test_most_of_the_tries_must_have_stopped() -> None:
-    """Two of three are most of them, two of four are not."""
+def test_two_thirds_of_the_attempts_must_have_stopped() -> None:
+    """Two of three are enough, two of four are not."""
     late = stopped(Flow(bytes=16_500, took=1_600, stall=700, quiet=1_300))
 
     assert not frozen_by_name(tried(stopped(), other(), late, stopped(), late))
@@ -128,8 +128,8 @@ def test_the_address_where_another_name_passes_must_have_stopped_the_page_twice(
     assert frozen_by_name(tried(stopped(), other(), stopped(), stopped()))
 
 
-def test_what_stops_at_control_too_is_the_servers() -> None:
-    """Whatever it does under another name."""
+def test_a_page_that_stops_at_the_control_too_is_no_freeze() -> None:
+    """The server does it, whatever it does under another name."""
     three = (stopped(), other(), stopped(), stopped())
 
     assert not frozen_by_name(tried(*three, by=control(failures=("body.timeout",))))
@@ -144,13 +144,13 @@ def test_what_stops_at_control_too_is_the_servers() -> None:
         Flow(bytes=3_000, took=10, quiet=2_900),
     ],
 )
-def test_silence_shorter_than_a_lossy_lines_is_no_freeze(flow: Flow) -> None:
+def test_a_silence_as_short_as_a_lossy_lines_is_no_freeze(flow: Flow) -> None:
     """It must last two seconds, as long as all before and twice the longest pause; and kilobytes must have come."""
     assert not frozen_by_name(tried(stopped(flow), other(), stopped(flow), stopped(flow)))
 
 
-def test_three_stops_here_alone_are_a_freeze_where_control_got_more() -> None:
-    """As often as any silence must be heard."""
+def test_three_stops_only_here_are_a_freeze_where_the_control_got_more() -> None:
+    """As often as any silence must repeat."""
     three = (stopped(), stopped(), stopped())
 
     assert frozen_only_here(tried(*three, by=WHOLE))
@@ -161,13 +161,13 @@ def test_three_stops_here_alone_are_a_freeze_where_control_got_more() -> None:
     assert not frozen_only_here(tried(*three[:2], stopped(Flow(bytes=5_000, took=2_900, quiet=100)), by=WHOLE))
 
 
-def test_a_page_that_comes_five_times_faster_under_another_name_is_slowed() -> None:
+def test_a_page_that_comes_five_times_faster_under_another_name_is_rate_limited() -> None:
     """In turns, within a minute."""
     assert rate_limited(tried(*TURNS))
     assert rate_limited(tried(*(came(CRAWL, at=70_000), other(at=130_000)) * 3))
 
 
-def test_the_least_that_is_slowed() -> None:
+def test_the_smallest_rate_limit() -> None:
     """A fifth of 50,000 bytes a second, which brought half as much."""
     tenth = Flow(bytes=180_000, took=18_000)
 
@@ -204,24 +204,24 @@ def test_the_least_that_is_slowed() -> None:
         "frozen",
     ],
 )
-def test_less_than_that_shows_nothing(pages: tuple[Exchange, ...]) -> None:
+def test_less_than_that_is_no_rate_limit(pages: tuple[Exchange, ...]) -> None:
     """A slow line, congestion that passes, a burst, an hour between, a small page."""
     assert not rate_limited(tried(*pages))
 
 
-def test_a_trickle_until_time_is_up_is_slowed_too() -> None:
+def test_a_trickle_until_time_is_up_is_rate_limited_too() -> None:
     """Seven hundred bytes a second never make an answer."""
     trickle = stopped(Flow(bytes=6_000, took=9_000, stall=2_000, quiet=900))
 
     assert rate_limited(tried(*(trickle, other()) * 3))
 
 
-def test_where_the_vantage_is_policed_nothing_is_said_of_a_rate() -> None:
-    """Our own pace is punished."""
+def test_a_policed_vantage_shows_no_rate_limit() -> None:
+    """The network punishes our own pace."""
     assert not rate_limited(tried(*TURNS, state=VantageState.POLICED))
 
 
-def test_a_rate_is_one_from_sixteen_kilobytes_on() -> None:
+def test_a_rate_takes_sixteen_kilobytes() -> None:
     """On either side."""
     slow, fast = Flow(bytes=MIN_RATE_BYTES, took=3_000), Flow(bytes=MIN_RATE_BYTES, took=100)
 
@@ -229,8 +229,8 @@ def test_a_rate_is_one_from_sixteen_kilobytes_on() -> None:
     assert not rate_limited(tried(*(came(slow), other(Flow(bytes=MIN_RATE_BYTES - 1, took=100))) * 3))
 
 
-def test_where_the_name_is_not_found_or_leads_nowhere_nothing_is_said_of_a_rate() -> None:
-    """A lie, or redirects without end, are what is wrong."""
+def test_a_name_that_is_not_found_or_a_broken_redirect_shows_no_rate_limit() -> None:
+    """Other rules decide about them."""
     seen = tried(*TURNS).evidence.observations[2:]
     lost = (came(CRAWL, status=302, location=URL), other())
 
@@ -267,7 +267,8 @@ def rule(*seen: Observation, control: ControlFacts | None = None, state: Vantage
     ).rule
 
 
-def test_twice_in_turns_is_a_freeze_whatever_comes_first_in_the_list() -> None:
+def test_two_stopped_uploads_in_turns_with_two_that_pass_are_a_freeze() -> None:
+    """In whatever order the evidence lists them."""
     assert rule(*UPLOADS) == rule(*reversed(UPLOADS)) == "throttle.freeze.sent"
 
 
@@ -288,7 +289,7 @@ def test_twice_in_turns_is_a_freeze_whatever_comes_first_in_the_list() -> None:
         (sending(100), sending(200, N), sending(300, address=B), sending(400, N)),
     ],
 )
-def test_less_than_that_is_none(seen: tuple[Sending, ...]) -> None:
+def test_less_than_that_is_no_frozen_upload(seen: tuple[Sending, ...]) -> None:
     """Once, not in turns, the other name not whole each time, the own name ever whole or closed, places far apart."""
     assert rule(*seen) == "served"
 
@@ -311,13 +312,13 @@ def test_less_than_that_is_none(seen: tuple[Sending, ...]) -> None:
         ({"failure": Failure.RESET}, False),
     ],
 )
-def test_silence_must_be_longer_than_all_that_came_before_it(change: dict[str, Any], froze: bool) -> None:
+def test_an_uploads_silence_must_be_longer_than_all_that_came_before_it(change: dict[str, Any], froze: bool) -> None:
     """By its bounds."""
     assert sending(0, **change).frozen is froze
 
 
-def test_without_a_page_or_a_network_to_speak_of_nothing_is_said() -> None:
-    """The target must have been served at that address over verified TLS, from an online vantage."""
+def test_an_upload_counts_where_the_target_was_served_over_verified_tls() -> None:
+    """At that address, from an online vantage."""
     clear = judge(
         parse(HTTP),
         Evidence(observations=(NETWORK_ANSWER, tcp(port=80), http(url=HTTP), *UPLOADS)),
@@ -331,7 +332,8 @@ def test_without_a_page_or_a_network_to_speak_of_nothing_is_said() -> None:
     assert rule(*UPLOADS, state=VantageState.OFFLINE) == "vantage.offline"
 
 
-def test_what_freezes_at_control_too_is_the_servers_own() -> None:
+def test_an_upload_that_freezes_at_the_control_too_is_the_servers_own() -> None:
+    """The verdict stays as it was."""
     frozen = ControlFacts(time=TIME, statuses=(Status.THROTTLED,), causes=(Cause.THROTTLE_FREEZE,))
     well = ControlFacts(time=TIME, statuses=(Status.REACHABLE,))
 
