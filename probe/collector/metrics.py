@@ -19,7 +19,7 @@ HELP = {
     "vantage_handshakes_total": "TLS handshakes that vantages began with targets.",
     "vantage_bytes_total": "Bytes that vantages read.",
     "vantage_refused_total": "Connections that vantages did not begin because a round's budget was spent.",
-    "ignored_total": "Rounds and changes acknowledged but not kept: too old or in the future.",
+    "ignored_total": "Rounds, changes and verdicts acknowledged but not stored: too old, in the future or too large.",
     "refusals_total": "Requests of agents that were refused, by code.",
     "enrolments_total": "Agents enrolled.",
     "revisions_total": "Event revisions published, by kind.",

@@ -35,10 +35,21 @@ MAX_VERDICT_BYTES = 256 * 1024
 compressed text can inflate to megabytes, for every reader of the page and every agent that fetches the control."""
 
 
+class Packed(msgspec.Struct, frozen=True):
+    """A verdict as it is stored: compressed JSON, and the SHA-256 of the JSON."""
+
+    digest: bytes
+    compressed: bytes
+
+
 class VerifiedBatch(msgspec.Struct, frozen=True, kw_only=True):
     """A batch whose signature and bounds have been checked.
 
+    Its verdicts are packed already, for compressing them takes longer than all else and the database has one writer.
+
     Attributes:
+        evidence: the packed verdicts of the changes, in their order; None where a change has none.
+        control: the packed verdicts of a control, in their order; None where one is too large to store.
         digest: SHA-256 of the signed body.
         raw: the body as received, compressed.
         posted: the agent's clock at the request; None when it did not say.
@@ -47,6 +58,8 @@ class VerifiedBatch(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     batch: Batch
+    evidence: tuple[Packed | None, ...]
+    control: tuple[Packed | None, ...]
     digest: bytes
     raw: bytes
     signature: bytes
@@ -116,6 +129,7 @@ class _BatchWriter:
         self._session = session
         self._agent = agent
         self._batch = verified.batch
+        self._verified = verified
         self._received = verified.received
         self._now = to_ms(verified.received)
         self._rate = verified.rate
@@ -136,7 +150,8 @@ class _BatchWriter:
             self._count_services()
             for settled in self._batch.settled:
                 self._store_status(settled)
-            changes = sum(self._store_change(change) for change in self._batch.changes)
+            packed = zip(self._batch.changes, self._verified.evidence, strict=True)
+            changes = sum(self._store_change(change, evidence) for change, evidence in packed)
         return BatchOutcome(
             answer=BatchResult.STORED, seq=self._batch.seq, rounds=len(rounds), changes=changes, ignored=self._ignored
         )
@@ -197,7 +212,7 @@ class _BatchWriter:
             start = max(open_span.start + 1, to_ms(self._batch.sent + self._offset))
         self._begin(self._span(target, start, start, settled.status, settled.causes))
 
-    def _store_change(self, change: ReportedChange) -> bool:
+    def _store_change(self, change: ReportedChange, evidence: Packed | None) -> bool:
         """Store a transition: it ends the open span where the next one begins. Whether it was stored."""
         transition = change.transition
         if transition.target == VANTAGE:  # the states of the rounds carry it
@@ -206,14 +221,11 @@ class _BatchWriter:
         if known is None:
             return False
         target = batches.target_number(self._session, transition.target)
-        evidence = None
-        if change.verdict is not None:
-            body = pack(change.verdict)
-            evidence = sha256(body).digest()
-            batches.add_evidence(self._session, evidence, zlib.compress(body, 6), self._now)
+        if evidence is not None:
+            batches.add_evidence(self._session, evidence.digest, evidence.compressed, self._now)
         start = known if onset is None else min(onset, known)
         span = self._span(target, start, known, Status(transition.after), transition.causes)
-        self._begin(msgspec.structs.replace(span, evidence=evidence))
+        self._begin(msgspec.structs.replace(span, evidence=evidence.digest if evidence is not None else None))
         return True
 
     def _span(self, target: int, start: int, known: int, status: Status, causes: tuple[Cause, ...]) -> NewSpan:
@@ -241,16 +253,15 @@ class _BatchWriter:
         history.mark_dirty(self._session, service, self._country, self._now)
 
     def _store_control(self) -> None:
-        for verdict in self._batch.control:
+        for verdict, packed in zip(self._batch.control, self._verified.control, strict=True):
             measured = self._time(verdict.time)
             if measured is None:
                 continue
-            body = msgspec.json.encode(verdict)
-            if len(body) > MAX_VERDICT_BYTES:
+            if packed is None:
                 self._ignored += 1
                 continue
             target = batches.target_number(self._session, verdict.target)
-            batches.set_control(self._session, target, self._agent.no, measured, zlib.compress(body, 6))
+            batches.set_control(self._session, target, self._agent.no, measured, packed.compressed)
 
 
 def clock_offset(sent: datetime, posted: datetime | None, received: datetime, rate: float = 1.0) -> timedelta:
@@ -274,13 +285,18 @@ def is_kept_time(moment: datetime, received: datetime, rate: float = 1.0) -> boo
     return received - MAX_AGE <= moment <= received + MAX_FUTURE * max(1.0, rate)
 
 
-def pack(verdict: Verdict) -> bytes:
-    """The verdict's JSON, without its last observations where it would exceed the bounds of evidence."""
-    return next(
-        body
-        for body in _shortened(verdict)
-        if len(body) <= MAX_VERDICT_BYTES and len(zlib.compress(body, 6)) <= MAX_EVIDENCE_BYTES
-    )
+def pack_evidence(verdict: Verdict) -> Packed:
+    """Pack the verdict of a change, without its last observations where it would exceed the bounds of evidence."""
+    small = (body for body in _shortened(verdict) if len(body) <= MAX_VERDICT_BYTES)
+    packed = ((body, zlib.compress(body, 6)) for body in small)
+    body, compressed = next(pair for pair in packed if len(pair[1]) <= MAX_EVIDENCE_BYTES)
+    return Packed(sha256(body).digest(), compressed)
+
+
+def pack_control(verdict: Verdict) -> Packed | None:
+    """Pack the verdict of a control whole; None when it is larger than `MAX_VERDICT_BYTES`."""
+    body = msgspec.json.encode(verdict)
+    return Packed(sha256(body).digest(), zlib.compress(body, 6)) if len(body) <= MAX_VERDICT_BYTES else None
 
 
 def _shortened(verdict: Verdict) -> Iterator[bytes]:

@@ -19,7 +19,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from probe.collector.intake.apply_batch import VerifiedBatch
+from probe.collector.intake.apply_batch import VerifiedBatch, pack_control, pack_evidence
 from probe.collector.intake.enrolment import MAX_ASN, is_country
 from probe.collector.store.agents import AgentRow
 from probe.collector.web.responses import ApiError
@@ -141,6 +141,8 @@ def verify_batch(agent: AgentRow, request: BatchRequest, origin: str) -> Verifie
     zipped = request.encoding == "gzip"
     return VerifiedBatch(
         batch=batch,
+        evidence=tuple(None if change.verdict is None else pack_evidence(change.verdict) for change in batch.changes),
+        control=tuple(pack_control(verdict) for verdict in batch.control),
         digest=sha256(body).digest(),
         raw=request.raw if zipped else zlib.compress(request.raw, 6, wbits=31),
         signature=request.signature,

@@ -21,7 +21,7 @@ from probe.collector.intake.apply_batch import (
     BatchResult,
     VerifiedBatch,
     apply_batch,
-    pack,
+    pack_evidence,
 )
 from probe.collector.store import StoreSession, agents, to_ms
 from probe.collector.store.agents import AgentRow
@@ -52,7 +52,14 @@ class Bench:
         batch = Batch(**({"network": Network(asn=64500, country="RU")} | whole | parts))
         body = encode(batch)
         made = VerifiedBatch(
-            batch=batch, digest=sha256(body).digest(), raw=body, signature=b"", posted=posted, received=received
+            batch=batch,
+            evidence=tuple(each.verdict and pack_evidence(each.verdict) for each in batch.changes),
+            control=(),
+            digest=sha256(body).digest(),
+            raw=body,
+            signature=b"",
+            posted=posted,
+            received=received,
         )
         self.made.append(made)
         return made
@@ -221,7 +228,9 @@ def test_evidence_over_the_bound_loses_its_last_observations() -> None:
     noise = tuple(Connection(address=f"{sha256(bytes([n % 256, n // 256])).hexdigest()}", port=n) for n in range(900))
     large = msgspec.structs.replace(verdict, evidence=msgspec.structs.replace(verdict.evidence, observations=noise))
 
-    body = pack(large)
+    packed = pack_evidence(large)
+    body = zlib.decompress(packed.compressed)
+    assert packed.digest == sha256(body).digest()
 
     kept = msgspec.json.decode(body, type=Verdict)
     assert len(zlib.compress(body, 6)) <= MAX_EVIDENCE_BYTES
@@ -236,7 +245,9 @@ def test_evidence_that_compresses_well_is_cut_by_its_size_too() -> None:
     large = msgspec.structs.replace(verdict, evidence=msgspec.structs.replace(verdict.evidence, observations=same))
     assert len(zlib.compress(msgspec.json.encode(large), 6)) <= MAX_EVIDENCE_BYTES
 
-    body = pack(large)
+    packed = pack_evidence(large)
+    body = zlib.decompress(packed.compressed)
+    assert packed.digest == sha256(body).digest()
 
     assert len(body) <= MAX_VERDICT_BYTES
     assert msgspec.json.decode(body, type=Verdict).evidence.notes == ("trimmed",)
