@@ -1,10 +1,10 @@
-# make run       a collector and an agent on this machine
-# make demo      May 2017 in three minutes, in a laboratory of network namespaces (root)
-# make test      all tests; the lab's need root
-# make coverage  the branches of each pure module that its own test file leaves out
-# make mutate    small changes to the code that no test notices (long)
-# make references   the pages of docs/reference, anew from the code
-# make check     format, lint, types, directions of imports
+# make run         a collector and an agent on this machine; contacts the shipped services
+# make demo        May 2017 in three minutes, in a lab of network namespaces (root)
+# make test        all tests; the lab needs root
+# make check       format, lint, types, directions of imports
+# make references  writes docs/reference/ from the code
+# make coverage    branches of each pure module that its own test file does not run
+# make mutate      small changes to the code that no test notices (long)
 
 PYTHON = .venv/bin/python
 WORKERS ?= 4
@@ -25,7 +25,7 @@ ifdef TESTS
 	$(PYTHON) -m pytest $(TESTS)
 else
 	$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --ignore=tests/lab
-	# The lab apart from the rest: it measures time-outs. Two at once: its long runs mostly wait.
+	# The lab runs apart, because it measures time-outs; two at once, because its long runs mostly wait.
 	$(PYTHON) -m pytest -n 2 --dist loadfile tests/lab
 endif
 
@@ -57,7 +57,7 @@ format:
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-# Beside prometheus-blackbox-exporter, curl and dnspython; needs root, nginx, knot and the exporter.
+# Compares with prometheus-blackbox-exporter, curl and dnspython; needs root, nginx, knot and the exporter.
 bench:
 	@deploy/setup test
 	$(PYTHON) -m benchmarks.peers
@@ -67,7 +67,7 @@ bench-detect:
 	@deploy/setup test
 	$(PYTHON) -m benchmarks.detect
 
-# Needs uv; the only command that asks a registry what is newest.
+# Needs uv; the only command that asks a package registry for the newest versions.
 PIN = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links
 requirements:

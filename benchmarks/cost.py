@@ -1,4 +1,4 @@
-"""What a healthy look at a target of each kind costs on the wire: packets, bytes and connections.
+"""Measure what one healthy target of each kind costs on the wire: packets, bytes and connections.
 
 ``python -m benchmarks.cost [--each N]`` raises the laboratory (root, Linux), has a vantage look at N healthy sites of
 each kind as an agent does, and counts every packet of it with tcpdump: the site's, the resolvers' and the anchors'.
@@ -40,7 +40,7 @@ WELL = Expect(status="reachable")
 
 
 def scenarios(each: int) -> list[Scenario]:
-    """So many healthy sites of each kind."""
+    """A number of healthy sites of each kind."""
     return [
         Scenario(
             name=f"{kind}-{number}",
@@ -82,7 +82,7 @@ def counted(lab: Lab, bench: Bench, kind: str, control: Sequence[str]) -> tuple[
 
 
 def main() -> int:
-    """Raise, look, count, print."""
+    """Build the lab, measure, count, print."""
     options = argparse.ArgumentParser(prog="python -m benchmarks.cost", description=__doc__.partition("\n")[0])
     options.add_argument("--each", type=int, default=8, help="healthy sites of each kind (8)")
     given = options.parse_args()

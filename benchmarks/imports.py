@@ -1,4 +1,4 @@
-"""Every file of a folder through `probe targets import`: rows in, targets out, rows set aside with the reason.
+"""Import every file of a folder with `probe targets import`; print rows in, targets out, rows left out and why.
 
 ``python -m benchmarks.imports [--all] FOLDER..`` prints a table (Markdown). With ``--all`` nothing is set aside for
 what it is: every entry type and every sensitive category is chosen, so that what is left aside is what cannot be a
@@ -29,7 +29,7 @@ ALL = [f"--entry-type={number}" for number in range(7)] + [f"--category={name}" 
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of one file.
+    """The result for one file.
 
     Attributes:
         file: its path below the folder's own parent.
@@ -50,7 +50,7 @@ class Imported:
 
 
 def imported(file: Path, options: Sequence[str] = ()) -> Imported:
-    """One file through the command."""
+    """Import one file with the command."""
     name = f"{file.parent.name}/{file.name}"
     out, err = io.StringIO(), io.StringIO()
     with tempfile.TemporaryDirectory() as folder:
@@ -80,7 +80,7 @@ def table(folders: Sequence[Path], options: Sequence[str] = ()) -> Iterator[str]
 
 
 def main() -> int:
-    """The command."""
+    """Import the folder and print the table."""
     options = argparse.ArgumentParser(prog="python -m benchmarks.imports", description=__doc__.partition("\n")[0])
     options.add_argument("folders", nargs="+", type=Path)
     options.add_argument("--all", action="store_true", help="choose every entry type and category")

@@ -1,4 +1,4 @@
-"""Readers of registers on files of full size, each in a process of its own, beside `lxml.iterparse` over the same file.
+"""Compare readers of registers with `lxml.iterparse` on files of full size, each in a process of its own.
 
 ``python -m benchmarks.lists [--records N] [--only FILE]``: makes a dump.xml (1.2 million records, some 330 MB) and a
 dump.csv (1.2 million rows, some 245 MB) in a temporary folder, reads them, and prints seconds (of the clock, and of one
@@ -150,7 +150,7 @@ READERS = {
 
 
 def main() -> int:
-    """Make, read, print; 1 when a bound was broken."""
+    """Write the files, read them, print; 1 when a bound is exceeded."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--records", type=int, default=RECORDS)
     options.add_argument("--only", choices=["dump.xml", "dump.csv"], help="one of the two")

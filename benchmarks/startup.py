@@ -1,4 +1,4 @@
-"""What starting costs, since cron pays it every round: `python -m benchmarks.startup`.
+"""Measure start-up, which cron pays every round: `python -m benchmarks.startup`.
 
 Fresh processes in turn, A B C A B C, the median of each; CPU is user + system of the process, memory its peak resident
 set. The peer is `python -c "import aiohttp"` in the same run. `run --once` measures one loopback target, a port that

@@ -1,8 +1,8 @@
-"""How much of each pure module its own test file runs through, branch by branch.
+"""Find the branches of each pure module that its own test file does not run.
 
-``python -m tests.coverage [ROOM…]`` runs the test files of the pure rooms once, keeps apart what ran under which file,
-and prints a line a module: branches, and those of them that nothing of its own file took. Exit status 1 where there are
-any. A module's own file is `tests/unit/<room>/test_<module>.py`, or `test_<room>_<module>.py`.
+``python -m tests.coverage [ROOM…]`` runs the test files of the pure rooms once, records what ran under which file, and
+prints one line a module: the number of branches, and those that its own file left out. Exit status 1 where there are
+any. The own file of `probe/a/b.py` is `tests/unit/a/test_b.py`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("model", "lists", "plan", "judge", "detect", "fuse", "formats")
-"""The rooms that are held to be pure (pyproject.toml, tool.importlinter)."""
+"""The rooms that import-linter holds to be pure (pyproject.toml)."""
 
 
 class Contexts:
-    """A plugin of pytest: what runs is put down to the test file that made it run; imports belong to everybody."""
+    """A plugin of pytest that records which test file made a line run; imports count for every file."""
 
     def __init__(self, measured: coverage.Coverage) -> None:
         self._measured = measured
@@ -43,7 +43,7 @@ class Contexts:
 
 
 def _forget() -> None:
-    """Empty every cache of ours: a function that another file's test called must run again."""
+    """Clear all caches of the program, so that a function that another file's test called runs again."""
     for name, module in sys.modules.items():
         if name.startswith("probe."):
             for value in vars(module).values():
@@ -52,17 +52,16 @@ def _forget() -> None:
 
 
 def own_tests(module: Path) -> list[Path]:
-    """The test files of a module: one, or none where it is a list of imports or of records."""
-    folder = ROOT / "tests" / "unit" / module.parent.name
-    names = (f"test_{module.stem}.py", f"test_{module.parent.name}_{module.stem}.py")
-    return [folder / name for name in names if (folder / name).exists()]
+    """The test file of a module: one, or none where it is a list of imports or of records."""
+    path = ROOT / "tests" / "unit" / module.parent.relative_to(ROOT / "probe") / f"test_{module.stem}.py"
+    return [path] if path.exists() else []
 
 
 def main(rooms: list[str]) -> int:
     """Measure and print; 0 where nothing is missed."""
-    modules = sorted(path for room in rooms for path in (ROOT / "probe" / room).glob("[!_]*.py"))
+    modules = sorted(path for room in rooms for path in (ROOT / "probe" / room).rglob("[!_]*.py"))
     files = {module: own_tests(module) for module in modules}
-    # What a module does while it is imported counts, so it must not be imported before.
+    # Lines that run on import count, so no module may be imported before this.
     measured = coverage.Coverage(
         data_file=None, config_file=False, branch=True, include=[str(module) for module in modules]
     )
@@ -82,7 +81,7 @@ def main(rooms: list[str]) -> int:
 
 
 def _gaps(measured: coverage.Coverage, module: Path, tests: list[Path]) -> tuple[int, list[str]]:
-    """The number of a module's branches, and what its own tests left out: branches as `from->to`, lines by number."""
+    """The number of a module's branches, and what its own tests leave out: branches as `from->to`, lines by number."""
     own = "|".join(["^$", *(f"^{re.escape(str(path.relative_to(ROOT)))}$" for path in tests)])
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
         try:

@@ -1,7 +1,7 @@
-"""What a test needs of the machine, and what happens when it is not there.
+"""Skip a test that needs something this machine lacks, or fail it under CI.
 
-Outside CI a missing tool skips the test and says so in one line. With ``CI=true`` the same test fails: a test that did
-not run is no evidence.
+Outside CI a missing tool skips the test with one line that names it. With ``CI=true`` the test fails, because a test
+that did not run proves nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def missing(what: str) -> None:
 
 
 def command(name: str) -> str:
-    """The full path of a system command, or no test."""
+    """The full path of a system command; the test is skipped where it is missing."""
     path = shutil.which(name)
     if path is None:
         missing(f"the command {name}")
@@ -35,20 +35,20 @@ def command(name: str) -> str:
 
 
 def module(name: str) -> Any:
-    """A module that the lab's requirements bring, or none of the tests of the file; under CI it must be there."""
+    """A module from the lab's requirements; all tests of the file are skipped where it is missing."""
     return importlib.import_module(name) if os.environ.get("CI") == "true" else pytest.importorskip(name)
 
 
 def root() -> None:
-    """Root rights on Linux, or no test."""
+    """Skip the test unless it runs as root on Linux."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         missing("root (network namespaces need it)")
 
 
 def shared_data(name: str) -> Path:
-    """A file or folder of the shared data, or no test.
+    """A file or folder of the shared data; the test is skipped where it is missing.
 
-    The data is beside the project, not in it, so its absence skips even under CI unless the folder itself is there.
+    The data lies beside the project, not in it. Where the whole folder is missing, the test is skipped even under CI.
     """
     path = SHARED_DATA / name
     if not SHARED_DATA.is_dir():

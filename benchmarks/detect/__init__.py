@@ -1,1 +1,1 @@
-"""How soon and how truthfully changes are found: `python -m benchmarks.detect`."""
+"""Measure the delay and the errors of change detection: `python -m benchmarks.detect`."""

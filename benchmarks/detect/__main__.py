@@ -1,4 +1,4 @@
-"""`python -m benchmarks.detect`: the worlds, our detector and the rules people use, one table.
+"""Run the detector and the rules in use today on simulated worlds and print one table: `python -m benchmarks.detect`.
 
 A world is run for some target-years on every seed; `--confirm 0` is a vantage without re-tests. With `--peers` the
 baselines see the same series. Everything follows from the seeds.
@@ -32,7 +32,7 @@ class Folds(Protocol):
         """Take one verdict."""
 
     def finish(self) -> list[Transition]:
-        """Nothing more is coming."""
+        """End the series."""
 
 
 def run(

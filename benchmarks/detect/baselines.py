@@ -1,4 +1,4 @@
-"""The rules people decide by today, to stand beside ours. They count all verdicts and know pass and fail.
+"""The rules in use today, for comparison with our detector. They know pass and fail, and count all verdicts.
 
 Sources: Gatus alerting (failure-threshold 3, success-threshold 2); Prometheus `for: 15m` (failing at every evaluation
 for that long); OONI's changepoints (median per hour, CUSUM with v = 0.7 and h = 3.5); OONI's former detector (an
@@ -25,7 +25,7 @@ class Rule(Protocol):
 
 
 class InARow:
-    """Bad after so many failures in a row, good after so many successes."""
+    """Bad after a number of failures in a row, good after a number of successes."""
 
     def __init__(self, failures: int, successes: int) -> None:
         self._needed = {True: failures, False: successes}
@@ -43,7 +43,7 @@ class InARow:
 
 
 class ForSoLong:
-    """Bad when every verdict of so many seconds failed, good at the first success."""
+    """Bad when every verdict of a period failed, good at the first success."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -132,5 +132,5 @@ class RuleDetector:
         return [Transition(target=target, before=before, after=after, time=moment, onset=moment)]
 
     def finish(self) -> list[Transition]:
-        """Nothing is held back."""
+        """End the series; nothing was held back."""
         return []

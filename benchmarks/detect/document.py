@@ -1,4 +1,4 @@
-"""`python -m benchmarks.detect.document`: make the tables and the diagram of docs/detector.md anew."""
+"""`python -m benchmarks.detect.document`: write the tables and the diagram of docs/detector.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be shown, goal by goal, and what a run says of each."""
+"""The goals of detection, and the figure that a run yields for each."""
 
 from __future__ import annotations
 

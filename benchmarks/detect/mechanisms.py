@@ -1,4 +1,4 @@
-"""What a failing attempt looks like, by what made it fail.
+"""The verdicts of failing attempts, by the mechanism that makes them fail.
 
 Shares are assumptions, kept apart on purpose from the detector's own tables (`probe.detect.hypotheses`): a detector
 must not be measured in a world drawn from its own beliefs.

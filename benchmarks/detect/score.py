@@ -1,4 +1,4 @@
-"""How soon changes were found, how many were missed, and how many were made up."""
+"""Score transitions against the truth: delay, missed changes, false reports."""
 
 from __future__ import annotations
 

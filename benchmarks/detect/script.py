@@ -1,4 +1,4 @@
-"""What happens to which target, when; and the series of verdicts that a vantage in the midst of it makes.
+"""A script of events at targets, and the series of verdicts that a vantage sees under it.
 
 Rounds of 300 s +-8 %, one in a hundred of them long; 10-40 targets; `noise` of the attempts fail for no reason.
 Re-tests (`confirm`) follow within 60 s when a round's class (working, failing) differs from that of the round before.

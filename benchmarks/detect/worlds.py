@@ -1,4 +1,4 @@
-"""The worlds, one function each: noise, leaks, roll-outs, outages of the site and of the vantage.
+"""The simulated worlds, one function each: noise, leaks, roll-outs, outages of the site and of the vantage.
 
 Names and proportions follow the description that the detector's goals were set in. A world with events leaves every
 target a day of peace first; a quiet world has none.

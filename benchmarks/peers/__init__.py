@@ -1,1 +1,1 @@
-"""Beside the peers, on the same servers, in the same run: `make bench`."""
+"""Comparison with other programs on the same servers in one run: `make bench`."""

@@ -1,4 +1,4 @@
-"""Asks a running exporter for each target of a list; prints how many it found well and how many ill."""
+"""Ask a running exporter for each target of a list; print how many probes succeeded and how many failed."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import aiohttp
 
 
 async def main(names: list[str], exporter: str, module: str, concurrency: int) -> None:
-    """Ask, so many at once."""
+    """Ask for the targets, `concurrency` at a time."""
     targets = iter(names)
-    well = ill = 0
+    succeeded = failed = 0
 
-    async def hand(session: aiohttp.ClientSession) -> None:
-        nonlocal well, ill
+    async def worker(session: aiohttp.ClientSession) -> None:
+        nonlocal succeeded, failed
         for target in targets:
             async with session.get(f"{exporter}/probe", params={"module": module, "target": target}) as answer:
                 if "\nprobe_success 1" in await answer.text():
-                    well += 1
+                    succeeded += 1
                 else:
-                    ill += 1
+                    failed += 1
 
     timeout = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout) as session:
-        await asyncio.gather(*(hand(session) for _ in range(concurrency)))
-    print(well, ill)
+        await asyncio.gather(*(worker(session) for _ in range(concurrency)))
+    print(succeeded, failed)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Name look-ups per CPU-second by dnspython's asynchronous resolver, 50 at once; imports are not counted."""
+"""Lookups per CPU second by dnspython's asynchronous resolver, 50 at once; imports are not counted."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import time
 
 import dns.asyncresolver
 
-from benchmarks.peers.yard import names
+from benchmarks.peers.testbed import names
 
 
 async def main(server: str, count: int) -> None:
-    """Look up as many names and print the rate."""
+    """Look up `count` names and print the rate."""
     resolver = dns.asyncresolver.Resolver(configure=False)
     resolver.nameservers = [server]
     waiting = iter(names(count))
 
-    async def hand() -> None:
+    async def worker() -> None:
         for name in waiting:
             await resolver.resolve(name, "A")
 
     began = time.process_time()
-    await asyncio.gather(*(hand() for _ in range(50)))
+    await asyncio.gather(*(worker() for _ in range(50)))
     print(count / (time.process_time() - began))
 
 

@@ -1,8 +1,8 @@
-"""Two hosts and a wire: servers on one, the clients that are compared on the other. No way out of either.
+"""The testbed of the comparison: two network namespaces, servers in one, clients in the other, no way out of either.
 
-Ordinary-looking public addresses, since the program connects to no others. One nginx worker serves a 10 KB page over
+Ordinary-looking public addresses, because the program connects to no others. One nginx worker serves a 10 KB page over
 TLS 1.2/1.3 with a P-256 certificate and no tickets; knot serves the names. 3 in 10 names of the mixed list lie in a
-prefix that swallows every packet.
+prefix that drops every packet.
 """
 
 from __future__ import annotations
@@ -56,74 +56,73 @@ zone:
 """
 
 
-class Yard:
-    """Where the comparison takes place.
+class Testbed:
+    """Two hosts joined by a wire.
 
     Attributes:
         folder: files of this run.
-        near: prefix of a command that runs it on the client's host, on the first core.
     """
 
-    def __init__(self, folder: Path, near: str, far: str) -> None:
+    def __init__(self, folder: Path, client: str, server: str) -> None:
         self.folder = folder
-        self._near = near
-        self._far = far
+        self._client = client
+        self._server = server
 
-    def near(self, *command: str, core: int = 0) -> list[str]:
+    def on_client(self, *command: str, core: int = 0) -> list[str]:
         """The command as it runs on the client's host."""
-        return ["ip", "netns", "exec", self._near, "taskset", "-c", str(core), *command]
+        return ["ip", "netns", "exec", self._client, "taskset", "-c", str(core), *command]
 
-    def far(self, *command: str) -> list[str]:
+    def on_server(self, *command: str) -> list[str]:
         """The command as it runs on the servers' host, on the second core."""
-        return ["ip", "netns", "exec", self._far, "taskset", "-c", "1", *command]
+        return ["ip", "netns", "exec", self._server, "taskset", "-c", "1", *command]
 
     @property
     def environment(self) -> dict[str, str]:
-        """For clients: they believe the yard's authority."""
+        """For clients: they trust its certificate authority."""
         return {**os.environ, "SSL_CERT_FILE": str(self.folder / "ca.pem"), "SSL_CERT_DIR": "", "NO_COLOR": "1"}
 
 
 def names(count: int, *, silent: float = 0.0) -> list[str]:
-    """Host names, that share of them where nobody answers."""
+    """Host names; of the share `silent` of them nobody answers."""
     return [f"{'d' if (n * 10 % 100) < silent * 100 else 'n'}{n}.{ZONE}" for n in range(count)]
 
 
 @contextmanager
-def yard(count: int) -> Iterator[Yard]:
-    """Put it up, and take it down whatever happens."""
-    near, far = f"bench-near-{os.getpid()}", f"bench-far-{os.getpid()}"
+def running_testbed(count: int) -> Iterator[Testbed]:
+    """Build it, and remove it whatever happens."""
+    client, server = f"bench-client-{os.getpid()}", f"bench-server-{os.getpid()}"
     with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="probe-bench-") as folder:
         Path(folder).chmod(0o755)
-        one = Yard(Path(folder), near, far)
-        for name in (near, far):
+        testbed = Testbed(Path(folder), client, server)
+        for name in (client, server):
             _run("ip", "netns", "add", name)
             stack.callback(_run, "ip", "netns", "del", name)
-        _wire(near, far)
-        resolv = Path("/etc/netns", near)
+        _wire(client, server)
+        resolv = Path("/etc/netns", client)
         resolv.mkdir(parents=True)
         stack.callback(resolv.rmdir)
         (resolv / "resolv.conf").write_text(f"nameserver {SERVER}\n")
         stack.callback((resolv / "resolv.conf").unlink)
-        _files(one.folder, count)
+        _files(testbed.folder, count)
         for command in (["nginx", "-c", f"{folder}/nginx.conf"], ["knotd", "-c", f"{folder}/knot.conf"]):
-            server = subprocess.Popen(one.far(*command), start_new_session=True)
-            stack.callback(_end, server)
-        _ready(one)
-        yield one
+            process = subprocess.Popen(testbed.on_server(*command), start_new_session=True)
+            stack.callback(_end, process)
+        _ready(testbed)
+        yield testbed
 
 
-def _wire(near: str, far: str) -> None:
-    _run("ip", "link", "add", "w0", "netns", near, "type", "veth", "peer", "name", "w1", "netns", far)
-    for host, wire, address in ((near, "w0", CLIENT), (far, "w1", SERVER)):
+def _wire(client: str, server: str) -> None:
+    _run("ip", "link", "add", "w0", "netns", client, "type", "veth", "peer", "name", "w1", "netns", server)
+    for host, wire, address in ((client, "w0", CLIENT), (server, "w1", SERVER)):
         _run("ip", "-n", host, "link", "set", "lo", "up")
         _run("ip", "-n", host, "addr", "add", f"{address}/24", "dev", wire)
         _run("ip", "-n", host, "link", "set", wire, "up")
-    _run("ip", "-n", near, "route", "add", "default", "via", SERVER)
+    _run("ip", "-n", client, "route", "add", "default", "via", SERVER)
     for address in SITES:
-        _run("ip", "-n", far, "addr", "add", f"{address}/32", "dev", "lo")
-    _run("ip", "-n", far, "route", "add", "blackhole", "151.32.0.0/24")
-    _run("ip", "netns", "exec", far, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.core.somaxconn=16384")
-    _run("ip", "netns", "exec", near, "sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535")
+        _run("ip", "-n", server, "addr", "add", f"{address}/32", "dev", "lo")
+    _run("ip", "-n", server, "route", "add", "blackhole", "151.32.0.0/24")
+    _run("ip", "netns", "exec", server, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.core.somaxconn=16384")
+    _run("ip", "netns", "exec", client, "sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535")
 
 
 def _files(folder: Path, count: int) -> None:
@@ -150,10 +149,10 @@ def _module(prober: str) -> dict[str, object]:
     return {"prober": "http", "timeout": "5s", "http": {"preferred_ip_protocol": "ip4", "method": "GET"}}
 
 
-def _ready(one: Yard) -> None:
+def _ready(testbed: Testbed) -> None:
     deadline = time.monotonic() + 20
-    command = one.near("curl", "-s", "-o", "/dev/null", "-m", "2", f"https://n0.{ZONE}/")
-    environment = {**one.environment, "CURL_CA_BUNDLE": str(one.folder / "ca.pem")}
+    command = testbed.on_client("curl", "-s", "-o", "/dev/null", "-m", "2", f"https://n0.{ZONE}/")
+    environment = {**testbed.environment, "CURL_CA_BUNDLE": str(testbed.folder / "ca.pem")}
     while subprocess.run(command, env=environment, check=False).returncode:
         if time.monotonic() > deadline:
             raise RuntimeError("the servers of the bench do not answer")
