@@ -98,7 +98,7 @@ def is_defined(name: str) -> bool:
 @pytest.mark.parametrize(
     ("document", "words", "number"),
     [
-        ("docs/methods/README.md", r"ended in the \*same\* silence (\w+) times", MIN_TIMEOUTS),
+        ("docs/methods/README.md", r"timed out in the \*same\* way (\w+) times", MIN_TIMEOUTS),
         ("docs/methods/README.md", r"\(a page that stopped: (\w+) times\)", MIN_STOPPED_PAGES),
         ("docs/methods/README.md", r"(\w+) times in all, five where the control was served", HopLimits().silences),
         ("docs/methods/README.md", r"three times in all, (\w+) where the control was served", HopLimits().proof),
