@@ -11,7 +11,7 @@ from probe import judge
 from probe.clock import Clock
 from probe.model.target import Target, parse
 from probe.model.verdict import Evidence, Verdict
-from probe.session.concurrency import STOP_GRACE_SECONDS, Slot, pause, run_bounded
+from probe.session.concurrency import STOP_GRACE_SECONDS, Slot, finish_within, pause, run_bounded
 from probe.session.pace_guard import PaceGuard
 from probe.session.vantage_gate import VantageGate
 
@@ -22,7 +22,7 @@ TargetText = tuple[str, Target]
 """A target as it was given, and parsed."""
 
 
-class Measure(Protocol):
+class MeasureTarget(Protocol):
     """Measures one target and judges it."""
 
     async def __call__(
@@ -61,7 +61,7 @@ class MeasurementRun:
 
     def __init__(
         self,
-        measure: Measure,
+        measure: MeasureTarget,
         gate: VantageGate,
         clock: Clock,
         *,
@@ -110,17 +110,26 @@ class MeasurementRun:
 
     async def _run_target(self, item: TargetText, slot: Slot) -> None:
         text, target = item
-        if not await self._gate.is_open():
+        can_measure = await self._can_measure()
+        if self._stopping.is_set():
+            return
+        if not can_measure:
             time, began = self._clock.now(), self._clock.monotonic()
             skipped = judge.verdict(
                 time=time, text=text, target=target, evidence=Evidence(), vantage=self._gate.vantage
             )
             await self._take(skipped, began)
-        elif not self._stopping.is_set():
-            verdict = await self._measured(item, slot)
-            self._gate.add(verdict)
-            if self._retests is not None and self._retests.differs(verdict):
-                await self._run_retests(item, slot, self._retests, verdict)
+            return
+        verdict = await self._measured(item, slot)
+        self._gate.add(verdict)
+        if self._retests is not None and self._retests.differs(verdict):
+            await self._run_retests(item, slot, self._retests, verdict)
+
+    async def _can_measure(self) -> bool:
+        """Whether the vantage allows a measurement; a stop ends the wait for a line to come back."""
+        if self._gate.is_open:
+            return True
+        return bool(await finish_within(self._gate.try_to_open(), self._stopping, 0.0))
 
     async def _run_retests(self, item: TargetText, slot: Slot, retests: Retests, first: Verdict) -> None:
         end = self._clock.monotonic() + retests.window_seconds
@@ -130,7 +139,7 @@ class MeasurementRun:
                 return
             await slot.acquire()
             late = self._clock.monotonic() > end
-            if late or not await self._gate.is_open() or self._stopping.is_set():
+            if late or not await self._can_measure() or self._stopping.is_set():
                 return
             await self._measured(item, slot, attempt=attempt, suspected=suspected)
 

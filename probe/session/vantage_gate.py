@@ -37,33 +37,34 @@ class VantageGate:
     Attributes:
         vantage: as the last look showed it; `online` before the first look.
         looked: whether there was a look.
+        is_open: whether targets can be measured, as far as is known.
     """
 
     def __init__(self, look: LookAtAnchors, clock: Clock) -> None:
         self._look = look
         self._clock = clock
-        self._closed = False
         self._lost_at: float | None = None
         self.vantage = Vantage(state=VantageState.ONLINE)
         self.looked = False
+        self.is_open = True
 
     async def look(self) -> Vantage:
         """Look at the anchors now; opens or closes the gate."""
         return await self._look_since(self._clock.monotonic())
 
-    async def is_open(self) -> bool:
-        """Whether a target can be measured now; looks at the anchors only while the gate is closed."""
-        while self._closed and self._lost_at is not None and self._since(self._lost_at) < RECOVERY_SECONDS:
+    async def try_to_open(self) -> bool:
+        """Look at the anchors while the gate is closed, unless the last look still counts; whether the gate is open."""
+        while not self.is_open and self._lost_at is not None and self._since(self._lost_at) < RECOVERY_SECONDS:
             await self._clock.sleep(RECOVERY_POLL_SECONDS)
             await self._look_since(self._clock.monotonic() - RECOVERY_POLL_SECONDS / 2)
-        if self._closed:
+        if not self.is_open:
             await self._look_since(self._clock.monotonic() - MAX_LOOK_AGE_SECONDS)
-        return not self._closed
+        return self.is_open
 
     def add(self, verdict: Verdict) -> None:
         """Take the state of a verdict's vantage for a look."""
-        if verdict.vantage.state in CLOSING_STATES and not self._closed:
-            self._closed = True
+        if verdict.vantage.state in CLOSING_STATES and self.is_open:
+            self.is_open = False
             self._lost_at = self._clock.monotonic()
 
     def _since(self, moment: float) -> float:
@@ -72,5 +73,5 @@ class VantageGate:
     async def _look_since(self, earliest: float) -> Vantage:
         vantage = await self._look(earliest)
         self.vantage, self.looked = vantage, True
-        self._closed = vantage.state in CLOSING_STATES
+        self.is_open = vantage.state not in CLOSING_STATES
         return vantage

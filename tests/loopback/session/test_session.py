@@ -228,14 +228,15 @@ async def test_a_fault_in_looking_at_the_anchors_does_not_end_the_pass(
     assert [verdict.status for verdict in verdicts] == [Status.REACHABLE]
 
 
-async def test_after_a_stop_nothing_on_the_network_outlasts_the_grace(tmp_path: Path) -> None:
-    """A server that never answers: the measurement has a time-out of a minute and a re-test, the stop a second."""
+@pytest.mark.parametrize("rate", [1.0, 60.0])
+async def test_after_a_stop_nothing_on_the_network_outlasts_the_grace(tmp_path: Path, rate: float) -> None:
+    """The server never answers, the time-out is a minute, the grace a real second whatever the rate of the clock."""
     stopping = asyncio.Event()
     chosen = measuring(tmp_path, timeout=60.0)
     retests = Retests(lambda _: True, 3, 60.0)
     with port() as open_port, socket.create_server(("127.0.0.1", 0)) as mute:
         silent = f"http://127.0.0.1:{mute.getsockname()[1]}/"
-        async with Session(chosen, Clock()) as session:
+        async with Session(chosen, Clock(rate=rate)) as session:
             verdicts: list[Verdict] = []
             async with aclosing(
                 session.verdicts(parsed(open_port, silent), retests=retests, stopping=stopping, grace=1.0)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import ipaddress
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import probe
 from probe import judge, plan
 from probe.clock import Clock
 from probe.judge.anchor_content import classify
@@ -278,3 +281,17 @@ def test_an_unrouted_address_is_of_the_targets_family_and_never_for_this_host() 
     assert six in ipaddress.ip_network("100::/64")
     none = ("tcp://127.0.0.1:80", "tcp://[::1]:80", "169.254.0.0/24", "https://example.org/")
     assert [unrouted_address(parse(text)) for text in none] == [""] * 4
+
+
+def test_no_other_module_of_session_and_agent_catches_exception() -> None:
+    """A fault of ours is written into a verdict in one place, and hidden in none."""
+    root = Path(probe.__file__).parent
+    catching = {
+        str(path.relative_to(root))
+        for room in ("session", "agent")
+        for path in (root / room).glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ExceptHandler) and isinstance(node.type, ast.Name) and node.type.id == "Exception"
+    }
+
+    assert catching == {"session/measurement.py"}

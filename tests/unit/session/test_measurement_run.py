@@ -375,6 +375,26 @@ async def test_a_stop_ends_the_wait_between_re_tests_at_once(clock: VirtualClock
     assert clock.monotonic() < 10
 
 
+async def test_a_stop_ends_the_wait_for_a_line_to_come_back_at_once(clock: VirtualClock) -> None:
+    """The target that waits is not begun, so it has no verdict."""
+    stopping = asyncio.Event()
+    vantage = ScriptedVantage(clock, lambda *_: REACHABLE, concurrency=1)
+
+    def outcome(text: str, attempt: int) -> Outcome:
+        vantage.anchor_works = False
+        return (Status.UNKNOWN, ())
+
+    vantage.outcome = outcome
+    verdicts: list[Verdict] = []
+    async with aclosing(vantage.verdicts(named(5), stopping=stopping)) as stream:
+        async for verdict in stream:
+            verdicts.append(verdict)
+            stopping.set()
+
+    assert len(verdicts) == 1
+    assert clock.monotonic() < 3
+
+
 async def test_a_stop_ends_the_wait_for_a_frozen_line_at_once(clock: VirtualClock) -> None:
     """What the freeze may have caused is not reported as a block."""
     stopping = asyncio.Event()

@@ -44,8 +44,8 @@ async def anchors() -> AsyncIterator[Anchors]:
 async def test_before_the_first_look_the_gate_is_open(anchors: Anchors) -> None:
     gate = VantageGate(anchors.look, anchors.clock)
 
-    assert (gate.looked, gate.vantage.state) == (False, VantageState.ONLINE)
-    assert await gate.is_open()
+    assert (gate.looked, gate.vantage.state, gate.is_open) == (False, VantageState.ONLINE, True)
+    assert await gate.try_to_open()
     assert anchors.looks == []
 
 
@@ -54,7 +54,7 @@ async def test_at_a_vantage_that_works_the_anchors_are_not_asked_before_each_tar
 
     assert (await gate.look()).state is VantageState.ONLINE
     assert gate.looked
-    assert [await gate.is_open() for _ in range(100)] == [True] * 100
+    assert [await gate.try_to_open() for _ in range(100)] == [True] * 100
     assert len(anchors.looks) == 1
 
 
@@ -70,7 +70,8 @@ async def test_one_verdict_closes_the_gate_after_the_line_had_time_to_come_back(
     began = anchors.clock.monotonic()
     gate.add(anchors.verdict(state))
 
-    assert [await gate.is_open() for _ in range(100)] == [False] * 100
+    assert not gate.is_open
+    assert [await gate.try_to_open() for _ in range(100)] == [False] * 100
     assert 15 <= anchors.clock.monotonic() - began <= 20
     assert len(anchors.looks) <= 7
     assert gate.vantage.state is state
@@ -80,11 +81,11 @@ async def test_more_verdicts_of_a_dead_line_do_not_prolong_the_wait(anchors: Anc
     gate = VantageGate(anchors.look, anchors.clock)
     anchors.state = VantageState.OFFLINE
     gate.add(anchors.verdict(VantageState.OFFLINE))
-    await gate.is_open()
+    await gate.try_to_open()
     waited = anchors.clock.monotonic()
     gate.add(anchors.verdict(VantageState.OFFLINE))
 
-    assert not await gate.is_open()
+    assert not await gate.try_to_open()
     assert anchors.clock.monotonic() == waited
 
 
@@ -93,8 +94,9 @@ async def test_a_line_that_comes_back_opens_the_gate(anchors: Anchors) -> None:
     await gate.look()
     gate.add(anchors.verdict(VantageState.OFFLINE))
 
-    assert await gate.is_open()
-    assert await gate.is_open()
+    assert await gate.try_to_open()
+    assert gate.is_open
+    assert await gate.try_to_open()
     assert len(anchors.looks) == 2
 
 
@@ -103,7 +105,7 @@ async def test_a_line_that_was_dead_from_the_start_is_not_waited_for(anchors: An
     anchors.state = VantageState.OFFLINE
     await gate.look()
 
-    assert [await gate.is_open() for _ in range(100)] == [False] * 100
+    assert [await gate.try_to_open() for _ in range(100)] == [False] * 100
     assert anchors.clock.monotonic() == 0
     assert len(anchors.looks) == 1
 
@@ -115,9 +117,9 @@ async def test_a_look_counts_for_half_a_minute_while_the_gate_is_closed(anchors:
     anchors.state = VantageState.ONLINE
 
     await anchors.clock.sleep(29)
-    assert not await gate.is_open()
+    assert not await gate.try_to_open()
     await anchors.clock.sleep(2)
-    assert await gate.is_open()
+    assert await gate.try_to_open()
     assert len(anchors.looks) == 2
 
 
@@ -125,4 +127,4 @@ async def test_an_allow_list_leaves_the_gate_open(anchors: Anchors) -> None:
     gate = VantageGate(anchors.look, anchors.clock)
     gate.add(anchors.verdict(VantageState.ALLOWLIST))
 
-    assert await gate.is_open()
+    assert await gate.try_to_open()
