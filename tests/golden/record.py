@@ -1,6 +1,6 @@
-"""Golden cases as files: how they are written, read, and made anew.
+"""Write, read and record golden cases as files.
 
-``python -m tests.golden.record`` plays every scenario and rewrites `cases/`; what changed shows in ``git diff``, an
+``python -m tests.golden.record`` plays every scenario and rewrites `cases/`; changes show in ``git diff``, one
 observation a line. A changed verdict is a changed rule, and belongs in the changelog under "Verdicts".
 """
 
@@ -26,7 +26,7 @@ FAMILIES = ("dns", "tcp", "tls", "http", "throttle", "quic", "ranges", "readings
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`observations.json`: the measurement without any judgment."""
+    """`observations.json`: a measurement without its verdict."""
 
     target: str
     time: datetime
@@ -38,7 +38,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 @dataclass(frozen=True)
 class Case:
-    """A folder."""
+    """One golden case, as its folder holds it."""
 
     says: str
     seen: Seen
@@ -52,7 +52,7 @@ class Case:
 
 
 def scenarios() -> dict[str, Scenario]:
-    """All scenarios by name."""
+    """All scenarios, by name."""
     found: dict[str, Scenario] = {}
     for family in FAMILIES:
         for scenario in importlib.import_module(f"tests.golden.families.{family}").SCENARIOS:
@@ -62,7 +62,7 @@ def scenarios() -> dict[str, Scenario]:
 
 
 def made(scenario: Scenario) -> Case:
-    """The case that a scenario makes now."""
+    """Play a scenario; returns its case."""
     verdict = scenario.play()
     seen = Seen(
         target=verdict.target,
@@ -99,7 +99,7 @@ def read(folder: Path) -> Case:
 
 
 def vantage(seen: Seen) -> Vantage:
-    """The vantage, of which nothing but its state and its notes is known."""
+    """The vantage of a case; only its state and notes are recorded."""
     return Vantage(state=seen.state, notes=seen.notes)
 
 
@@ -108,7 +108,7 @@ def _pretty(record: object) -> bytes:
 
 
 def main() -> None:
-    """Make all cases anew."""
+    """Record all cases."""
     shutil.rmtree(CASES, ignore_errors=True)
     for name, scenario in scenarios().items():
         write(CASES / name, made(scenario))

@@ -1,4 +1,4 @@
-"""A golden case before it is written down: a world, a control, and what must be said of the target."""
+"""A golden case before it is recorded: a world, a control, and the verdict that must follow."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ONLINE = Vantage(state=VantageState.ONLINE)
 
 
 def world(*, hole: tuple[str, ...] = (), ech: tuple[str, ...] = (), **changes: Mapping[Any, Any]) -> World:
-    """A world in which the site is well, with entries added or replaced.
+    """A world in which the site works, with entries added or replaced.
 
     Args:
         hole: addresses on whose path large packets are lost.
@@ -57,16 +57,16 @@ class Scenario:
 
     Attributes:
         name: of its folder.
-        says: one line for a reader.
+        says: what the case shows, in one line.
         here: the world at the vantage.
-        control: the worlds in which the control's lines were taken, oldest first; empty for no control.
-        status, rule, causes: what must be said.
+        control: the worlds in which the control's verdicts were made, oldest first; empty for no control.
+        status, rule, causes: the verdict that must follow.
         context: changes to the plan's setup.
         age: of the newest control line.
         limit: steps after which time was up.
         error: why the measurement itself failed.
         notes: what is wrong with the vantage besides its state.
-        sends: whether it is looked if what is sent gets through.
+        sends: whether uploads are measured too.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Scenario:
     sends: bool = False
 
     def facts(self) -> ControlFacts | None:
-        """What the control says of the target."""
+        """The control's facts about the target."""
         lines = [
             self._verdict(
                 made,
@@ -101,7 +101,7 @@ class Scenario:
         return facts(lines).get(self.target)
 
     def play(self) -> Verdict:
-        """Measure at the vantage, and judge."""
+        """Measure at the vantage and judge."""
         wanted = {
             "network_resolvers": (ISP,),
             "trusted_resolvers": (DOH,),

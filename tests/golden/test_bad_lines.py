@@ -1,4 +1,4 @@
-"""Honest networks on bad lines: whatever is lost, nobody is accused."""
+"""Honest networks on lines that lose packets: no target is blocked."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ BENIGN: dict[str, tuple[str, World]] = {
 @pytest.mark.parametrize("loss", [0.02, 0.1])
 @pytest.mark.parametrize("controlled", [True, False], ids=["control", "alone"])
 @pytest.mark.parametrize("kind", BENIGN)
-def test_loss_is_never_taken_for_interference(kind: str, controlled: bool, loss: float) -> None:
-    """One act in fifty stays unanswered, repetitions included: more than a line that loses 10 % of its packets does.
+def test_packet_loss_is_never_taken_for_interference(kind: str, controlled: bool, loss: float) -> None:
+    """One act in fifty stays unanswered, retransmissions included: more than on a line that loses 10 % of its packets.
 
-    One in ten is a line that loses a third of them, either way.
+    One in ten stays unanswered on a line that loses a third of its packets in either direction.
     """
     target, honest = BENIGN[kind]
     control = Scenario("", "", honest, "", "", target=target, control=(honest,)).facts() if controlled else None

@@ -1,4 +1,4 @@
-"""Golden cases: what was seen, what control said, and what must be said of it, a folder each."""
+"""Golden cases: observations, control and the verdict that must follow, one folder each."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def name(path: Path) -> str:
 
 
 @pytest.mark.parametrize("folder", [*FOLDERS, *OLDER_FOLDERS], ids=name)
-def test_what_was_seen_is_judged_as_written(folder: Path) -> None:
-    """Judging the observations and the control gives the verdict in the folder; judging that again changes nothing."""
+def test_the_observations_of_a_case_have_its_verdict(folder: Path) -> None:
+    """Judging observations and control gives the recorded verdict; judging it again changes nothing."""
     case = record.read(folder)
 
     judged = verdict(
@@ -43,8 +43,8 @@ def test_what_was_seen_is_judged_as_written(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
-def test_a_scenario_is_judged_as_it_says(scenario: Scenario) -> None:
-    """The world, played through the plan, ends in the status, rule and causes that the scenario states."""
+def test_a_scenario_has_the_verdict_that_it_states(scenario: Scenario) -> None:
+    """The plan, played in the scenario's world, leads to its status, rule and causes."""
     judged = scenario.play()
 
     assert (judged.status, judged.rule, judged.causes) == (scenario.status, scenario.rule, scenario.causes)
@@ -52,8 +52,8 @@ def test_a_scenario_is_judged_as_it_says(scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=name)
-def test_the_folders_are_what_the_scenarios_make(folder: Path) -> None:
-    """A changed plan or rule shows as a difference; `python -m tests.golden.record` writes it down."""
+def test_a_recorded_case_is_what_its_scenario_makes(folder: Path) -> None:
+    """A changed plan or rule shows as a difference; `python -m tests.golden.record` records it."""
     assert record.made(SCENARIOS[folder.name]) == record.read(folder)
 
 
@@ -70,27 +70,27 @@ def test_evidence_of_version_0_1_0_has_the_same_verdict_as_evidence_of_this_vers
 
 
 def test_every_scenario_has_its_folder() -> None:
-    """No scenario is unwritten, no folder left over."""
+    """No scenario is unrecorded, and no folder is left over."""
     assert {folder.name for folder in FOLDERS} == set(SCENARIOS)
 
 
 def test_every_rule_decides_some_case() -> None:
-    """A rule that decides no golden case is a rule nobody has seen work."""
+    """Each rule is seen to work."""
     decided = {record.read(folder).verdict.rule for folder in FOLDERS}
 
     assert decided == {rule.id for rule in RULES}
 
 
-def test_every_cause_is_in_some_case() -> None:
-    """Of a target that is blocked or throttled."""
+def test_every_cause_is_named_by_some_case() -> None:
+    """Of a blocked or throttled target."""
     judged = [record.read(folder).verdict for folder in FOLDERS]
     seen = {cause for verdict in judged if verdict.status in INTERFERED for cause in verdict.causes}
 
     assert seen == set(Cause)
 
 
-def test_a_blocked_case_has_a_cause_and_a_reachable_or_down_one_has_none() -> None:
-    """Causes say what failed; of what works, and of the target's own faults, there is nothing to say."""
+def test_blocked_and_throttled_cases_have_causes_and_reachable_and_down_ones_have_none() -> None:
+    """An unreachable case may have either."""
     for folder in FOLDERS:
         judged = record.read(folder).verdict
         if judged.status is not Status.UNREACHABLE:

@@ -1,4 +1,4 @@
-"""Laws of judging, on golden cases that went a little otherwise: a lost packet, another failure, another's control."""
+"""Laws of judging, on golden cases with small changes: a lost packet, another failure, another case's control."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STATES = (*[VantageState.ONLINE] * 10, *VantageState)
 
 
 def otherwise(seen: list[Observation], chance: Random) -> None:
-    """Change one thing about what was seen."""
+    """Change one of the observations."""
     place = chance.randrange(len(seen))
     one = seen[place]
     match chance.randrange(5):
@@ -38,7 +38,7 @@ def otherwise(seen: list[Observation], chance: Random) -> None:
 
 
 def varied(chance: Random) -> Verdict:
-    """A golden case that went otherwise in up to four things, not yet judged."""
+    """A golden case with up to four changes, not yet judged."""
     case = chance.choice(CASES)
     seen = list(case.seen.observations)
     for _ in range(chance.randrange(5)):
@@ -57,7 +57,7 @@ def varied(chance: Random) -> Verdict:
 @settings(max_examples=400, deadline=None)
 @given(st.randoms(use_true_random=False).map(varied))
 def test_judging_again_changes_nothing(made: Verdict) -> None:
-    """Law A: a verdict's evidence is all that its judgment needs, through JSON and back."""
+    """A verdict's evidence is all that judging it needs, through JSON and back."""
     judged = again(made)
 
     assert again(msgspec.json.decode(msgspec.json.encode(judged), type=Verdict)) == judged
@@ -65,8 +65,8 @@ def test_judging_again_changes_nothing(made: Verdict) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.randoms(use_true_random=False).map(varied))
-def test_what_a_judgment_found_is_never_read(made: Verdict) -> None:
-    """Neither is the verdict's own word: only what was seen is."""
+def test_findings_of_an_earlier_judgment_are_not_read(made: Verdict) -> None:
+    """Nor are status, rule and causes: only observations, control and vantage are."""
     judged = again(made)
     bare = Evidence(observations=made.evidence.observations, control=made.evidence.control, error=made.evidence.error)
 
@@ -75,8 +75,8 @@ def test_what_a_judgment_found_is_never_read(made: Verdict) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.randoms(use_true_random=False).map(varied))
-def test_a_cause_is_named_exactly_where_it_may_be(made: Verdict) -> None:
-    """Of what is blocked or throttled always, of what is unreachable perhaps, of anything else never (contract)."""
+def test_causes_are_named_where_the_contract_allows_them(made: Verdict) -> None:
+    """Always for blocked and throttled targets, sometimes for unreachable ones, never for others."""
     judged = again(made)
 
     assert bool(judged.causes) == (judged.status in INTERFERED) or judged.status is Status.UNREACHABLE
@@ -85,8 +85,8 @@ def test_a_cause_is_named_exactly_where_it_may_be(made: Verdict) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.randoms(use_true_random=False).map(varied))
-def test_a_vantage_that_cannot_tell_accuses_nobody(made: Verdict) -> None:
-    """Offline and behind a portal nothing is said; on an allow-list and when policed, what works (contract)."""
+def test_no_target_is_blocked_at_a_vantage_that_cannot_tell(made: Verdict) -> None:
+    """Offline and behind a portal all are unknown; on an allow-list and when policed, what works is reachable."""
     for state in VantageState:
         said = again(replace(made, vantage=Vantage(state=state)))
         if state in {VantageState.OFFLINE, VantageState.PORTAL}:
@@ -96,8 +96,8 @@ def test_a_vantage_that_cannot_tell_accuses_nobody(made: Verdict) -> None:
             assert said.status in {Status.REACHABLE, Status.UNKNOWN}
 
 
-def test_the_laws_are_tried_on_nearly_every_rule() -> None:
-    """What went otherwise still reaches nine tenths of the table at least."""
+def test_the_changed_cases_reach_nearly_every_rule() -> None:
+    """At least nine tenths of the table."""
     chance = Random(2017)
     decided = {again(varied(chance)).rule for _ in range(1500)}
 

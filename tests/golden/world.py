@@ -1,7 +1,7 @@
-"""A made-up world in which plans can be played out without a network: names, servers, pages, and what the network does.
+"""A simulated world in which plans run without a network: names, servers, pages, and what the network does.
 
-Everything is a table. A value may be a list: then the first question gets its first item, the next its second, and the
-last item stays. `play` asks a plan for its steps, answers them, and gives back what was seen, in order.
+Everything is a table. A value may be a list: the first query gets its first item, the next its second, and the last
+item stays. `play` performs the steps of a plan and returns the observations in order.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ EVERYDAY = {"date", "content-type", "content-length", "connection", "server", "l
 
 @dataclass(frozen=True)
 class Race:
-    """A forged answer, and the late ones that contradict it."""
+    """A forged answer, and the late answers that contradict it."""
 
     first: Any
     late: tuple[Any, ...]
@@ -86,7 +86,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Sent:
-    """How far a sending came; `failure` is what ended it early."""
+    """How far an upload came; `failure` is what ended it early."""
 
     sent: int = 68_000
     failure: Failure | None = None
@@ -97,24 +97,24 @@ class Sent:
 
 @dataclass
 class World:
-    """Tables of what is there and of what the network does to it.
+    """Tables of what exists and of what the network does to it.
 
     Attributes:
         names: name -> true addresses; a failure for a name that has none.
-        network: name -> what the network's resolvers say instead; `*` for every name.
-        system: name -> what getaddrinfo says instead of what the network's resolvers say.
-        trusted: name -> what trusted resolvers say instead of the truth.
+        network: name -> what the network's resolvers answer instead; `*` for every name.
+        system: name -> what getaddrinfo answers instead of what the network's resolvers do.
+        trusted: name -> what trusted resolvers answer instead of the truth.
         certs: address -> certificate; a list of (sni, certificate) pairs where it depends.
         tcp: address or (address, port) -> failure of the TCP handshake. Addresses of no server are silent.
         tls: (address, sni) with `*` for either -> failure or alert after the ClientHello.
         http: (host, address) or host or URL -> page or failure; under another server name (sni, host) before those.
         quic: (address, sni) with `*` for either -> alert or failure after the Initial, `LATER` for silence some seconds
-            after a handshake that stood; without an entry the certificate of the address answers.
-        sends: server name or `*` -> how far padded requests under it come.
+            after a handshake that succeeded; without an entry the certificate of the address answers.
+        sends: server name or `*` -> how far uploads under it come.
         hole: addresses whose answers to hellos and requests vanish unless they come in small segments.
         ech: the names whose HTTPS record offers Encrypted ClientHello.
-        loss: how often an act stays without an answer though nobody interferes.
-        chance: decides when.
+        loss: the share of acts that stay unanswered without interference.
+        chance: draws them.
     """
 
     names: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Lies about names, and answers that only look like lies."""
+"""Cases of DNS: false answers about names, and answers that only look false."""
 
 # ruff: noqa: RUF001 - the notices are written in Cyrillic letters
 
@@ -52,7 +52,7 @@ SCENARIOS = (
     ),
     Scenario(
         "dns-nxdomain-control-too",
-        "a name that is gone at control too",
+        "a name that does not exist at the control either",
         world(names={NAME: Failure.NXDOMAIN}),
         "down",
         "control.failed",
@@ -113,7 +113,7 @@ SCENARIOS = (
     ),
     Scenario(
         "dns-dead-resolver-noted",
-        "the same, silent about the anchors' names too: nobody's fault but the vantage's",
+        "the same, and the resolver fails at the anchors' names too: the vantage's fault",
         world(network={"*": Failure.TIMEOUT}),
         "unknown",
         "host.resolver",
@@ -139,7 +139,7 @@ SCENARIOS = (
     ),
     Scenario(
         "dns-bogon-alone",
-        "a private address, and nobody to compare with",
+        "a private address, and no reference to compare it with",
         world(network={NAME: ("10.10.34.36",)}),
         "unreachable",
         "dns.unresolved",
@@ -171,7 +171,7 @@ SCENARIOS = (
     ),
     Scenario(
         "dns-spoofed-dead",
-        "the answer is an address where nobody is",
+        "the answer is an address where nothing listens",
         world(network={NAME: (FORGED,)}),
         "blocked",
         "dns.spoofed",
@@ -201,7 +201,7 @@ SCENARIOS = (
     ),
     Scenario(
         "dns-spoofed-http-unknown-notice",
-        "a page nobody knows at another address, over http: it differs from the one at the true address and at control",
+        "an unknown block page at another address, over http, unlike those at the true address and the control",
         world(
             network={NAME: (FORGED,)},
             http={("*", FORGED): UNKNOWN, (NAME, A): HOME, (NAME, B): HOME, (NAME, FORGED): UNKNOWN},
@@ -223,7 +223,7 @@ SCENARIOS = (
     ),
     Scenario(
         "dns-spoofed-and-sni",
-        "poisoned and silenced: both causes, the name's first",
+        "poisoned and cut by SNI: both causes, the name's first",
         world(
             network={NAME: (FORGED,)}, tls={("*", NAME): Failure.RESET}, certs={FORGED: Cert(("notice.isp.example",))}
         ),
@@ -234,7 +234,7 @@ SCENARIOS = (
     ),
     Scenario(
         "dns-nxdomain-and-ip",
-        "denied and dropped",
+        "the name is denied and its address is dropped",
         world(network={NAME: Failure.NXDOMAIN}, **DEAD),
         "blocked",
         "dns.nxdomain",
@@ -327,7 +327,7 @@ SCENARIOS = (
     ),
     Scenario(
         "dns-ghost",
-        "a name that exists nowhere is answered here alone",
+        "a name that does not exist is answered with an address here alone",
         world(names={NAME: Failure.NXDOMAIN}, network={NAME: (FORGED,)}),
         "blocked",
         "dns.spoofed",
@@ -336,7 +336,7 @@ SCENARIOS = (
     ),
     Scenario(
         "dns-ghost-bogon",
-        "a name that exists nowhere is answered with a private address",
+        "a name that does not exist is answered with a private address",
         world(names={NAME: Failure.NXDOMAIN}, network={NAME: ("10.10.34.34",)}),
         "blocked",
         "dns.bogon",
@@ -344,7 +344,7 @@ SCENARIOS = (
     ),
     Scenario(
         "dns-ghost-injected",
-        "an injected answer about a name that exists nowhere",
+        "an injected answer about a name that does not exist",
         world(names={NAME: Failure.NXDOMAIN}, network={NAME: Race((FORGED,), (Failure.NXDOMAIN,))}),
         "blocked",
         "dns.injected",
@@ -353,7 +353,7 @@ SCENARIOS = (
     ),
     Scenario(
         "dns-rewriting",
-        "the resolver answers every name that exists nowhere",
+        "the resolver gives an address for every name that does not exist",
         world(
             names={NAME: Failure.NXDOMAIN},
             network={NAME: (FORGED,), GHOST: (FORGED,)},
@@ -365,7 +365,7 @@ SCENARIOS = (
     ),
     Scenario(
         "dns-cdn",
-        "a content network's other address, acquitted (DD#4, CH#93)",
+        "a content network's other address, confirmed by its certificate (DD#4, CH#93)",
         world(network={NAME: (FORGED,)}, certs={FORGED: SITE}),
         "reachable",
         "served.acquitted",
@@ -374,7 +374,7 @@ SCENARIOS = (
     ),
     Scenario(
         "dns-cdn-http",
-        "the same over http: the certificate at 443 acquits",
+        "the same over http: the certificate at 443 confirms it",
         world(network={NAME: (FORGED,)}, certs={FORGED: SITE}),
         "reachable",
         "served.acquitted",
@@ -407,7 +407,7 @@ SCENARIOS = (
     ),
     Scenario(
         "dns-hosts-file",
-        "a hosts file sends the name to this host; the network is honest",
+        "a hosts file gives this host's address for the name; the network's answer is true",
         world(system={NAME: ("127.0.0.1",)}),
         "reachable",
         "served",
@@ -424,7 +424,7 @@ SCENARIOS = (
     ),
     Scenario(
         "dns-aaaa-only",
-        "a name with IPv6 addresses alone",
+        "a name with IPv6 addresses only",
         world(names={NAME: (V6,)}, certs={V6: SITE}),
         "reachable",
         "served",
@@ -457,7 +457,7 @@ SCENARIOS = (
     ),
     Scenario(
         "dns-system-only",
-        "a host whose resolvers are not known, and a lie",
+        "a host whose resolvers are not known, and a false answer",
         world(network={NAME: ("10.10.34.36",)}),
         "blocked",
         "dns.bogon",

@@ -1,6 +1,6 @@
-"""Pages: whose word they are."""
+"""Cases of HTTP: who wrote a page."""
 
-# ruff: noqa: RUF001 - the notices are written in Cyrillic letters
+# ruff: noqa: RUF001 - block pages are written in Cyrillic letters
 
 from probe.model.failure import Failure
 from tests.golden.scenario import HOME, HTTP, NAME, URL, A, B, Scenario, world
@@ -30,12 +30,12 @@ TITLES = [Page(f"Headline number {number}: something else", length=3000 + 400 * 
 
 
 def clear(page: object) -> dict[str, dict[object, object]]:
-    """The site without TLS, answering so over http."""
+    """The site without TLS, with this answer over http."""
     return {**CLEAR, "http": {NAME: page}}
 
 
 def http(page: object) -> dict[object, object]:
-    """The answer over http alone; over TLS the site is as ever."""
+    """The site with this answer over http; over TLS it answers as usual."""
     return {HTTP: page, URL: HOME}
 
 
@@ -43,7 +43,7 @@ SCENARIOS = (
     Scenario("http-served", "a page over http", world(), "reachable", "served", target=HTTP, control=GOOD),
     Scenario(
         "http-blockpage-known",
-        "a known notice from the right address (VB#67)",
+        "a known block page from the right address (VB#67)",
         world(http=http(NOTICE)),
         "blocked",
         "http.blockpage",
@@ -62,7 +62,7 @@ SCENARIOS = (
     ),
     Scenario(
         "http-blockpage-unknown",
-        "a page unlike control's in all that identifies it",
+        "a page unlike the control's in everything that identifies it",
         world(**clear(UNKNOWN_NOTICE)),
         "blocked",
         "http.blockpage",
@@ -72,7 +72,7 @@ SCENARIOS = (
     ),
     Scenario(
         "http-blockpage-403",
-        "a notice with 403 while the site answers well over TLS",
+        "a block page with 403 while the site answers well over TLS",
         world(http=http(Page("Blocked by the provider", status=403, length=300))),
         "blocked",
         "http.blockpage",
@@ -82,7 +82,7 @@ SCENARIOS = (
     ),
     Scenario(
         "http-blockpage-down",
-        "a known notice for a site that is long gone",
+        "a known block page for a site that is long gone",
         world(**clear(NOTICE)),
         "down",
         "control.failed",
@@ -91,7 +91,7 @@ SCENARIOS = (
     ),
     Scenario(
         "http-blockpage-over-tls",
-        "the words of a notice over verified TLS: the server's own",
+        "the words of a block page over verified TLS: the server's own",
         world(http={URL: NOTICE}),
         "reachable",
         "served",
@@ -128,7 +128,7 @@ SCENARIOS = (
     ),
     Scenario(
         "http-doubtful-once",
-        "a strange page seen once: time was up",
+        "an unlike page seen once: time was up",
         world(names={NAME: (A,)}, **clear(UNKNOWN_NOTICE)),
         "unreachable",
         "http.doubtful",
@@ -184,7 +184,7 @@ SCENARIOS = (
     ),
     Scenario(
         "http-503-here",
-        "an error here alone, in clear text, and no TLS to ask",
+        "an error only here, in clear text, and no TLS to compare with",
         world(**clear(Page("Service Unavailable", status=503, length=100))),
         "unreachable",
         "http.doubtful",
@@ -211,7 +211,7 @@ SCENARIOS = (
     ),
     Scenario(
         "http-redirect-known",
-        "302 to a provider's notice",
+        "302 to a provider's block page",
         world(**{**FILTER, "http": {**FILTER["http"], **http(TO_NOTICE)}}),
         "blocked",
         "http.redirect",
@@ -230,7 +230,7 @@ SCENARIOS = (
     ),
     Scenario(
         "http-redirect-foreign",
-        "302 to a host that nobody else is sent to",
+        "302 to a host to which nobody else is redirected",
         world(**{**FILTER, "http": {**FILTER["http"], **http(TO_STRANGER)}}),
         "blocked",
         "http.redirect",
@@ -240,7 +240,7 @@ SCENARIOS = (
     ),
     Scenario(
         "http-redirect-to-notice",
-        "302 to an unknown host, there a known notice; no control",
+        "302 to an unknown host with a known block page; no control",
         world(**{**FILTER, "http": {**FILTER["http"], **http(TO_STRANGER)}}),
         "blocked",
         "http.blockpage",
@@ -250,7 +250,7 @@ SCENARIOS = (
     ),
     Scenario(
         "http-redirect-private",
-        "302 to a private address, which is not visited",
+        "302 to a private address, which is not tried",
         world(http=http(Page("", status=302, location="http://10.10.34.36/"))),
         "blocked",
         "http.redirect",
@@ -278,7 +278,7 @@ SCENARIOS = (
     ),
     Scenario(
         "http-redirect-geo",
-        "302 within the site, elsewhere than control's",
+        "302 within the site, to another place than the control's",
         world(
             names={"news.example.de": (A,), NAME: (A, B)},
             http={HTTP: Page("", status=302, location="http://news.example.de/"), "news.example.de": HOME},
@@ -295,7 +295,7 @@ SCENARIOS = (
     ),
     Scenario(
         "http-redirect-renamed",
-        "301 to a new name that control sees too (vk.com to vk.ru, x.com)",
+        "301 to a new name that the control gets too (vk.com to vk.ru, x.com)",
         world(
             names={"daily.example.net": (A,)},
             http={HTTP: Page("", status=301, location="http://daily.example.net/"), "daily.example.net": HOME},
@@ -312,7 +312,7 @@ SCENARIOS = (
     ),
     Scenario(
         "http-redirect-parked",
-        "a parked name that sends every visitor elsewhere",
+        "a parked name that redirects every visitor elsewhere",
         world(
             names={"ads.one.example": (A,)},
             http={
@@ -333,7 +333,7 @@ SCENARIOS = (
     ),
     Scenario(
         "http-redirect-vouched",
-        "sent abroad, by the server itself over TLS too",
+        "a redirect to another site, by the server itself over TLS too",
         world(
             names={"away.elsewhere.example": (A,)},
             http={
@@ -356,7 +356,7 @@ SCENARIOS = (
     ),
     Scenario(
         "http-loop-here",
-        "a redirect loop for us alone over verified TLS",
+        "a redirect loop only for us, over verified TLS",
         world(http={NAME: Page("", status=302, location=URL)}),
         "unreachable",
         "redirect.astray",
@@ -364,7 +364,7 @@ SCENARIOS = (
     ),
     Scenario(
         "http-broken-redirect",
-        "a redirect to nowhere, for us alone",
+        "a redirect to no URL, only for us",
         world(http={NAME: Page("", status=302)}),
         "unreachable",
         "redirect.astray",
@@ -394,7 +394,7 @@ SCENARIOS = (
     ),
     Scenario(
         "http-slow-page",
-        "a large page that is merely slow",
+        "a large page that is only slow",
         world(http={NAME: Page("Daily news of the region", length=200_000, failure=Failure.TIMEOUT)}),
         "reachable",
         "served",
@@ -420,7 +420,7 @@ SCENARIOS = (
     ),
     Scenario(
         "http-one-address-forged",
-        "one address of two answers with a notice, the other with the page",
+        "one address of two answers with a block page, the other with the page",
         world(http={(NAME, A): NOTICE, (NAME, B): HOME}),
         "reachable",
         "served",

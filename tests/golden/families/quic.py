@@ -1,4 +1,4 @@
-"""QUIC: silence that is the network's, and silence that is everybody's."""
+"""Cases of QUIC: silence that the network makes, and silence that everybody meets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ def _case(name: str, says: str, here: dict[object, object], status: str, rule: s
 
 SCENARIOS = (
     _case(
-        "quic-served", "QUIC is answered, and the same tuple still works after five seconds", {}, "reachable", "served"
+        "quic-served",
+        "QUIC is answered, and the same addresses and ports still work after five seconds",
+        {},
+        "reachable",
+        "served",
     ),
     _case("quic-served-alone", "the same without a control", {}, "reachable", "served", control=()),
     _case(
@@ -46,7 +50,7 @@ SCENARIOS = (
     ),
     _case(
         "quic-by-name-later",
-        "the handshake passes and the tuple is mute five seconds later, under this name alone (GFW: acts after 110 ms)",
+        "the handshake passes and the tuple is silent five seconds later, under this name only (GFW)",
         {"quic": {("*", NAME): LATER}},
         "blocked",
         "quic.timeout.sni",
@@ -54,7 +58,7 @@ SCENARIOS = (
     ),
     _case(
         "quic-by-name-at-control",
-        "the server is deaf to this name at control as well",
+        "the server does not answer this name at the control either",
         {"quic": BY_NAME},
         "down",
         "control.failed",
@@ -62,14 +66,14 @@ SCENARIOS = (
     ),
     _case(
         "quic-by-port",
-        "UDP/443 is dropped whatever the name: TCP to the same addresses works, and control was served",
+        "UDP/443 is dropped whatever the name: TCP to the same addresses works, and the control was served",
         {"quic": {("*", NAME): SILENT, (A, "*"): SILENT, (B, "*"): SILENT}},
         "blocked",
         "quic.timeout",
     ),
     _case(
         "quic-by-port-later",
-        "the handshake passes, and every tuple is mute five seconds later; control kept its own",
+        "the handshake passes, and every tuple is silent five seconds later; the control's kept working",
         {"quic": {("*", NAME): LATER, (A, "*"): LATER, (B, "*"): LATER}},
         "blocked",
         "quic.timeout",
@@ -92,14 +96,14 @@ SCENARIOS = (
     ),
     _case(
         "quic-and-tcp",
-        "TCP to the same addresses is silent too: the address is unreachable, of QUIC nothing is shown",
+        "TCP to the same addresses times out too: nothing is shown about QUIC",
         {"quic": {(A, "*"): SILENT, (B, "*"): SILENT}, "tcp": {A: SILENT, B: SILENT}},
         "unreachable",
         "quic.ambiguous",
     ),
     _case(
         "quic-lost-once",
-        "one handshake went unanswered, the next did not",
+        "one handshake was not answered, the next was",
         {"quic": {(A, NAME): [SILENT, None], (B, NAME): [SILENT, None]}},
         "reachable",
         "served",
@@ -107,7 +111,7 @@ SCENARIOS = (
     _case("quic-one-address", "one of two addresses is silent", {"quic": {(A, "*"): SILENT}}, "reachable", "served"),
     _case(
         "quic-refused",
-        "ICMP says that nobody listens on the port",
+        "an ICMP error says that nothing listens on the port",
         {"quic": {(A, "*"): Failure.UNREACHABLE, (B, "*"): Failure.UNREACHABLE}},
         "unreachable",
         "quic.ambiguous",

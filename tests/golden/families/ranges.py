@@ -1,4 +1,4 @@
-"""Ranges: a sample of addresses that answered at control, judged together."""
+"""Cases of ranges: a sample of addresses that answered at the control, judged together."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ SCENARIOS = (
     ),
     _case(
         "range-hello-eof",
-        "SYNs pass and every ClientHello is met with FIN",
+        "SYNs pass and every ClientHello is answered with FIN",
         servers(ALL, tls={("*", name): Failure.EOF for name in ("xkqvdwpzrjtm.com", ALLOWED)}),
         "blocked",
         "tls.eof.range",
@@ -138,7 +138,7 @@ SCENARIOS = (
     ),
     _case(
         "range-hello-allowlist",
-        "only an allowed name is answered: it is not the range",
+        "only an allow-listed name is answered: the range is not blocked",
         servers(ALL, tls={("*", "xkqvdwpzrjtm.com"): Failure.TIMEOUT}),
         "unreachable",
         "range.mute",
@@ -146,7 +146,7 @@ SCENARIOS = (
     ),
     _case(
         "range-other-protocol",
-        "machines that reset a ClientHello everywhere: connecting is all there is",
+        "machines that reset a ClientHello everywhere: they can only connect",
         servers(ALL, tls={("*", "xkqvdwpzrjtm.com"): Failure.RESET}),
         "reachable",
         "served",
@@ -173,7 +173,7 @@ SCENARIOS = (
     ),
     _case(
         "range-one-lost",
-        "one machine fails here and others do not: it is named alone",
+        "one machine fails here and others do not: only it is named",
         servers(SOME, tcp=failing(SOME[:1], Failure.RESET)),
         "reachable",
         "served",
@@ -182,7 +182,7 @@ SCENARIOS = (
     ),
     _case(
         "range-one-answers",
-        "three of four fail here: some others serve",
+        "three of four fail here; other addresses serve",
         servers(SOME, tcp=failing(SOME[:3], Failure.TIMEOUT)),
         "reachable",
         "served",
@@ -191,7 +191,7 @@ SCENARIOS = (
     ),
     _case(
         "range-not-alike",
-        "the sample fails in two ways alike often: a broken line rather than one block",
+        "the sample fails in two ways, equally often: a broken line rather than one block",
         servers(SOME, tcp={**failing(SOME[:2], Failure.RESET), **failing(SOME[2:], Failure.TIMEOUT)}),
         "unreachable",
         "tcp.ambiguous",
@@ -200,7 +200,7 @@ SCENARIOS = (
     ),
     _case(
         "range-two-hits",
-        "two machines answered at control: too few to say it of the range",
+        "two machines answered at the control: too few to judge the range",
         servers(TWO, tcp=failing(TWO, Failure.TIMEOUT)),
         "unreachable",
         "tcp.ambiguous",
@@ -219,7 +219,7 @@ SCENARIOS = (
     _case("range-dark", "nothing answers anywhere", servers(()), "down", "control.failed", control=(servers(()),)),
     _case(
         "range-control-stale",
-        "the control is a month old: its addresses may be anybody's now",
+        "the control is a month old: its addresses may belong to others now",
         servers(ALL, tcp=failing(ALL, Failure.TIMEOUT)),
         "unreachable",
         "tcp.ambiguous",
@@ -236,7 +236,7 @@ SCENARIOS = (
     ),
     _case(
         "range-relayed-inside",
-        "a relay accepts every SYN to the range: addresses that are silent at control connect too",
+        "a relay accepts every SYN to the range: addresses that are silent at the control connect too",
         servers(ALL),
         "unreachable",
         "range.relayed",
@@ -252,10 +252,17 @@ SCENARIOS = (
         context={"relay_address": RELAY},
         state=VantageState.ALLOWLIST,
     ),
-    _case("range-not-relayed", "nobody relays", servers(ALL), "reachable", "served", context={"relay_address": RELAY}),
+    _case(
+        "range-not-relayed",
+        "no relay on the path",
+        servers(ALL),
+        "reachable",
+        "served",
+        context={"relay_address": RELAY},
+    ),
     _case(
         "range-small",
-        "a range of eight addresses is looked at whole",
+        "all addresses of a range of eight are tried",
         servers(ALL, tcp=failing(ALL[:8], Failure.TIMEOUT)),
         "blocked",
         "tcp.timeout.range",
@@ -276,7 +283,7 @@ SCENARIOS = (
     ),
     _case(
         "range-ipv6-broken",
-        "an IPv6 range is silent here, and so is everything over IPv6",
+        "an IPv6 range is silent here, like everything over IPv6",
         six(witness=False, tcp=False),
         "unreachable",
         "tcp.ambiguous",
@@ -286,7 +293,7 @@ SCENARIOS = (
     ),
     _case(
         "range-offline",
-        "nothing is said at a dead line",
+        "an offline vantage says nothing of a range",
         servers(ALL, tcp=failing(ALL, Failure.TIMEOUT)),
         "unknown",
         "vantage.offline",

@@ -1,4 +1,4 @@
-"""Two readings: redirect chains, domains, refusals, and the states of the vantage."""
+"""Cases with two possible readings: redirect chains, domains, refusals, and the states of the vantage."""
 
 from probe.model.failure import Failure
 from probe.model.verdict import VantageState
@@ -38,18 +38,18 @@ SCENARIOS = (
     *(refusal(status) for status in (403, 429, 451, 503)),
     Scenario(
         "refusal-error-everywhere",
-        "500 for everyone: the server's word",
+        "500 for everyone: the server's own answer",
         world(http={NAME: Page("Oops", status=500)}),
         "reachable",
         "served",
         control=(world(http={NAME: Page("Oops", status=500)}),),
     ),
     Scenario(
-        "hop-served", "a redirect to another host, both well", world(**HOP), "reachable", "served", control=REDIRECTED
+        "hop-served", "a redirect to another host; both work", world(**HOP), "reachable", "served", control=REDIRECTED
     ),
     Scenario(
         "hop-blocked-sni",
-        "the host a redirect leads to is silenced",
+        "the host that a redirect leads to is cut by SNI",
         world(**HOP, tls={("*", NEXT): Failure.RESET}),
         "blocked",
         "tls.reset.sni",
@@ -59,7 +59,7 @@ SCENARIOS = (
     ),
     Scenario(
         "hop-blocked-dns",
-        "the host a redirect leads to is denied",
+        "the host that a redirect leads to is denied",
         world(**HOP, network={NEXT: Failure.NXDOMAIN}),
         "blocked",
         "dns.nxdomain",
@@ -69,7 +69,7 @@ SCENARIOS = (
     ),
     Scenario(
         "hop-blocked-ip",
-        "the host a redirect leads to is dropped",
+        "the host that a redirect leads to is dropped",
         world(**HOP, tcp={C: Failure.TIMEOUT}),
         "blocked",
         "tcp.timeout",
@@ -79,7 +79,7 @@ SCENARIOS = (
     ),
     Scenario(
         "hop-down",
-        "the host a redirect leads to is down everywhere",
+        "the host that a redirect leads to is down everywhere",
         world(**HOP, tcp={C: Failure.TIMEOUT}),
         "down",
         "control.failed",
@@ -87,7 +87,7 @@ SCENARIOS = (
     ),
     Scenario(
         "hop-elsewhere",
-        "a redirect that control did not meet, to a silent host",
+        "a redirect that the control did not meet, to a silent host",
         world(**HOP, tcp={C: Failure.TIMEOUT}),
         "unreachable",
         "tcp.ambiguous",
@@ -106,7 +106,7 @@ SCENARIOS = (
     ),
     Scenario(
         "domain",
-        "both halves of a domain are well",
+        "both chains of a domain work",
         world(**MOVED),
         "reachable",
         "served",
@@ -115,7 +115,7 @@ SCENARIOS = (
     ),
     Scenario(
         "domain-http-only",
-        "no TLS anywhere: the other half speaks for it",
+        "no TLS anywhere: the http chain decides",
         world(**NO_TLS),
         "reachable",
         "served",
@@ -124,7 +124,7 @@ SCENARIOS = (
     ),
     Scenario(
         "domain-https-only",
-        "no clear text anywhere",
+        "no http anywhere",
         world(**NO_CLEAR),
         "reachable",
         "served",
@@ -133,7 +133,7 @@ SCENARIOS = (
     ),
     Scenario(
         "domain-https-blocked",
-        "https silenced by name, http served",
+        "https cut by name, http served",
         world(**SNI),
         "blocked",
         "tls.reset.sni",
@@ -153,7 +153,7 @@ SCENARIOS = (
     ),
     Scenario(
         "domain-both-blocked",
-        "both halves dropped",
+        "both chains dropped",
         world(**DOWN),
         "blocked",
         "tcp.timeout",
@@ -163,7 +163,7 @@ SCENARIOS = (
     ),
     Scenario(
         "domain-both-ways",
-        "https silenced and http redirected: the causes of both",
+        "https cut and http redirected: the causes of both",
         world(**SNI, http={HTTP: Page("", status=302, location="http://fz139.ttk.ru/")}),
         "blocked",
         "tls.reset.sni",
@@ -173,7 +173,7 @@ SCENARIOS = (
     ),
     Scenario(
         "domain-down",
-        "both halves down everywhere",
+        "both chains down everywhere",
         world(**DOWN),
         "down",
         "control.failed",
@@ -182,7 +182,7 @@ SCENARIOS = (
     ),
     Scenario(
         "domain-alone",
-        "both halves silent, no control",
+        "both chains time out, no control",
         world(**DOWN),
         "unreachable",
         "tcp.ambiguous",
@@ -191,7 +191,7 @@ SCENARIOS = (
     ),
     Scenario(
         "domain-redirect-blocked",
-        "http leads to https, which is silenced",
+        "http redirects to https, which is cut",
         world(**MOVED, **SNI),
         "blocked",
         "tls.reset.sni",
@@ -201,7 +201,7 @@ SCENARIOS = (
     ),
     Scenario(
         "domain-loop-across",
-        "http and https send each other round",
+        "http and https redirect to each other",
         world(http={HTTP: Page("", status=301, location=URL), URL: Page("", status=301, location=HTTP)}),
         "unreachable",
         "redirect.astray",
@@ -218,7 +218,7 @@ SCENARIOS = (
     ),
     Scenario(
         "vantage-offline-served",
-        "offline, and yet something answered: nothing is said",
+        "offline, and yet something answered: the target is unknown",
         world(),
         "unknown",
         "vantage.offline",
@@ -254,7 +254,7 @@ SCENARIOS = (
     ),
     Scenario(
         "vantage-policed",
-        "our own pace is punished",
+        "the network punishes our own pace",
         world(tls={(A, "*"): Failure.TIMEOUT, (B, "*"): Failure.TIMEOUT}),
         "unknown",
         "vantage.policed",
@@ -263,7 +263,7 @@ SCENARIOS = (
     ),
     Scenario(
         "vantage-policed-served",
-        "our own pace is punished, and the target works",
+        "the network punishes our own pace, and the target works",
         world(),
         "reachable",
         "served",
@@ -288,7 +288,7 @@ SCENARIOS = (
     ),
     Scenario(
         "control-newer-agrees",
-        "two lines of control that agree",
+        "two verdicts of the control that agree",
         world(**DOWN),
         "blocked",
         "tcp.timeout",
@@ -306,7 +306,7 @@ SCENARIOS = (
     ),
     Scenario(
         "vchat",
-        "listed and long dead: a name that resolves, a machine that is gone, a provider that still lies",
+        "listed and long dead: the name resolves, the machine is gone, and a provider's resolver still answers falsely",
         world(**DOWN, network={NAME: ("62.33.207.196",)}),
         "down",
         "control.failed",

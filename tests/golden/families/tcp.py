@@ -1,4 +1,4 @@
-"""The TCP handshake: who is silent, and to whom."""
+"""Cases of TCP: the handshake fails, here or everywhere."""
 
 from datetime import timedelta
 
@@ -15,8 +15,8 @@ WITH_V6 = {"names": {NAME: (A, V6)}, "certs": {V6: SITE, B: None}}
 V6_ONLY = {"names": {NAME: (V6,)}, "certs": {V6: SITE}}
 
 SCENARIOS = (
-    Scenario("served", "everything is well", world(), "reachable", "served", control=GOOD),
-    Scenario("served-alone", "everything is well, no control", world(), "reachable", "served"),
+    Scenario("served", "everything works", world(), "reachable", "served", control=GOOD),
+    Scenario("served-alone", "everything works, no control", world(), "reachable", "served"),
     Scenario(
         "tcp-timeout",
         "every SYN to the site is dropped",
@@ -78,7 +78,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tcp-control-disagrees",
-        "the control says two things",
+        "the control's verdicts disagree",
         world(tcp=BOTH),
         "unreachable",
         "control.disagrees",
@@ -124,7 +124,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tcp-ipv6-no-route",
-        "the host has an IPv6 address and no way",
+        "the host has an IPv6 address and no route",
         world(tcp={V6: Failure.NO_ROUTE}, **WITH_V6),
         "reachable",
         "served",
@@ -160,7 +160,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tcp-ipv6-broken-and-dropped",
-        "IPv6 is broken here and left alone, and the IPv4 address is silent here alone",
+        "IPv6 is broken here and not tried, and the IPv4 address times out only here",
         world(tcp={A: Failure.TIMEOUT, V6: Failure.TIMEOUT}, **WITH_V6),
         "blocked",
         "tcp.timeout",
@@ -171,7 +171,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tcp-no-way",
-        "this host has no way anywhere",
+        "this host has no route at all",
         world(tcp={A: Failure.NO_ROUTE, B: Failure.LOCAL}),
         "unknown",
         "host.no_way",
@@ -179,7 +179,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tcp-cut-after-one",
-        "time was up after one silent try: once is no proof",
+        "time was up after one time-out: once is no proof",
         world(names={NAME: (A,)}, tcp={A: Failure.TIMEOUT}),
         "unreachable",
         "tcp.ambiguous",
@@ -208,7 +208,7 @@ SCENARIOS = (
     Scenario("tcp-target", "an endpoint that accepts", world(), "reachable", "served", target=TCP),
     Scenario(
         "tcp-target-timeout",
-        "an endpoint that is silent here alone",
+        "an endpoint that times out only here",
         world(tcp=BOTH),
         "blocked",
         "tcp.timeout",
@@ -218,7 +218,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tcp-target-down",
-        "an endpoint that is silent everywhere",
+        "an endpoint that times out everywhere",
         world(tcp=BOTH),
         "down",
         "control.failed",
@@ -227,7 +227,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tcp-target-alone",
-        "an endpoint that is silent, without control",
+        "an endpoint that times out, without control",
         world(tcp=BOTH),
         "unreachable",
         "tcp.ambiguous",

@@ -1,4 +1,4 @@
-"""Transfers that stop or crawl, and those that only look so."""
+"""Cases of throttling: transfers that stop or crawl, and those that only look so."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ SCENARIOS = (
     ),
     _case(
         "freeze-by-address",
-        "the page stops under any name here, and control got it whole",
+        "the page stops under any name here, and the control got it whole",
         {NAME: STOPPED},
         "throttled",
         "throttle.freeze",
@@ -104,7 +104,7 @@ SCENARIOS = (
     ),
     _case(
         "freeze-small-elsewhere",
-        "the page stops under its own name, and under another the server has but a small page: nothing is shown",
+        "the page stops under its own name, and under another the server has only a small page: nothing is shown",
         {NAME: STOPPED, OTHER: SMALL},
         "unreachable",
         "http.frozen",
@@ -112,7 +112,7 @@ SCENARIOS = (
     ),
     _case(
         "freeze-control-smaller",
-        "the page stops here, but control's whole page is smaller than what came: control proves nothing",
+        "the page stops here, but the control's whole page is smaller than what came: it proves nothing",
         {NAME: STOPPED},
         "unreachable",
         "http.frozen",
@@ -120,7 +120,7 @@ SCENARIOS = (
     ),
     _case(
         "freeze-everywhere",
-        "the server's own page stops at control as well",
+        "the server's own page stops at the control as well",
         {NAME: STOPPED},
         "down",
         "control.failed",
@@ -128,14 +128,14 @@ SCENARIOS = (
     ),
     _case(
         "freeze-once",
-        "the page stops once, and comes whole at the second try",
+        "the page stops once, and comes whole at the second attempt",
         {NAME: [STOPPED, QUICK], OTHER: QUICK},
         "reachable",
         "served",
     ),
     _case(
         "freeze-policed",
-        "the vantage is policed: what stops says nothing",
+        "the vantage is policed: a stop says nothing",
         {NAME: STOPPED, OTHER: QUICK},
         "unknown",
         "vantage.policed",
@@ -143,7 +143,7 @@ SCENARIOS = (
     ),
     _case(
         "rate-by-name",
-        "the page crawls at 19 kB/s under its own name, and comes at once under another",
+        "the page crawls at 19 kB/s under its own name, and comes fast under another",
         {NAME: CRAWLING, OTHER: QUICK},
         "throttled",
         "throttle.rate",
@@ -172,21 +172,21 @@ SCENARIOS = (
     ),
     _case(
         "rate-once",
-        "the page crawls once, and comes at once at the second try",
+        "the page crawls once, and comes fast at the second attempt",
         {NAME: [CRAWLING, QUICK], OTHER: QUICK},
         "reachable",
         "served",
     ),
     _case(
         "rate-misdirected",
-        "the server has nothing to say under another name: nothing is shown",
+        "the server has no page under another name: nothing is shown",
         {NAME: CRAWLING, OTHER: Page("Misdirected", status=421)},
         "reachable",
         "served",
     ),
     _case(
         "rate-trickle",
-        "900 bytes a second until time is up, and all of it at once under another name",
+        "900 bytes a second until time is up, and all of it fast under another name",
         {NAME: TRICKLE, OTHER: QUICK},
         "throttled",
         "throttle.rate",
@@ -200,17 +200,17 @@ SCENARIOS = (
         "http.frozen",
         control=(),
     ),
-    _send("send-freeze-by-name", "what is sent under its name stops after 18 KB, twice", {NAME: HELD}, FREEZES),
+    _send("send-freeze-by-name", "uploads under the site's name stop after 18 KB, twice", {NAME: HELD}, FREEZES),
     _send("send-freeze-by-name-alone", "the same without a control", {NAME: HELD}, FREEZES, control=()),
     _send(
         "send-freeze-with-lag",
-        "it stops two requests apart on a line that loses packets",
+        "uploads stop two requests apart on a line that loses packets",
         {NAME: [HELD, HELD_LATER]},
         FREEZES,
     ),
     Scenario(
         "send-freeze-after-redirect",
-        "the page in clear sends on to https, where what is sent stops, twice",
+        "the page in clear text redirects to https, where uploads stop twice",
         world(http={HTTP: Page(status=302, location=URL)}, sends={NAME: HELD}),
         *FREEZES,
         ("throttle.freeze",),
@@ -219,23 +219,23 @@ SCENARIOS = (
         found={"hop": URL},
     ),
     Scenario(
-        "send-in-clear-alone", "a page in clear alone: nothing is sent", world(), *SERVED, target=HTTP, sends=True
+        "send-in-clear-alone", "a page in clear text only: no upload is made", world(), *SERVED, target=HTTP, sends=True
     ),
-    _send("send-complete", "all of it is answered at once: one sending, and no more is asked", {}, SERVED),
-    _send("send-freeze-both", "under the other name it stops too: the line, or the address", {"*": HELD}, SERVED),
-    _send("send-freeze-once", "it stops once, and the second time all of it is answered", {NAME: [HELD, SENT]}, SERVED),
-    _send("send-freeze-astray", "it stops at two places far apart: an outage, twice", {NAME: [HELD, HELD_FAR]}, SERVED),
-    _send("send-other-lossy", "the other name's second sending stops", {NAME: HELD, "*": [SENT, HELD]}, SERVED),
-    _send("send-server-closes", "the server closes after four requests, whoever asks", {"*": CLOSED}, SERVED),
-    _send("send-server-resets", "the server resets under its own name alone", {NAME: CUT}, SERVED),
+    _send("send-complete", "the first upload passes: no other is made", {}, SERVED),
+    _send("send-freeze-both", "uploads stop under the other name too: the line, or the address", {"*": HELD}, SERVED),
+    _send("send-freeze-once", "the first upload stops, the second passes", {NAME: [HELD, SENT]}, SERVED),
+    _send("send-freeze-astray", "uploads stop at two places far apart: two outages", {NAME: [HELD, HELD_FAR]}, SERVED),
+    _send("send-other-lossy", "the second upload under the other name stops", {NAME: HELD, "*": [SENT, HELD]}, SERVED),
+    _send("send-server-closes", "the server closes after four requests under any name", {"*": CLOSED}, SERVED),
+    _send("send-server-resets", "the server resets under its own name only", {NAME: CUT}, SERVED),
     _send("send-slow-server", "answers come ever more slowly until time is up", {NAME: SLUGGISH}, SERVED),
     _send("send-mute-at-once", "the first padded request is never answered", {NAME: MUTE}, SERVED),
     _send(
         "send-freeze-policed",
-        "the vantage is policed: what stops says nothing",
+        "the vantage is policed: a stop says nothing",
         {NAME: HELD},
         SERVED,
         state=VantageState.POLICED,
     ),
-    _case("large-and-quick", "a large page that comes at once", {NAME: QUICK}, "reachable", "served"),
+    _case("large-and-quick", "a large page that comes fast", {NAME: QUICK}, "reachable", "served"),
 )

@@ -1,4 +1,4 @@
-"""After the ClientHello: RST, silence, FIN, alerts and certificates."""
+"""Cases of TLS: RST, silence, FIN, alerts and certificates after the ClientHello."""
 
 from probe.model.failure import Failure
 from tests.golden.scenario import ALLOWED, HOME, NAME, URL, A, B, Scenario, world
@@ -25,7 +25,7 @@ def certs(cert: Cert) -> dict[str, Cert]:
 SCENARIOS = (
     Scenario(
         "tls-sni-reset",
-        "RST after this name alone (SNI-I)",
+        "RST after this name only (SNI-I)",
         world(tls={("*", NAME): Failure.RESET}),
         "blocked",
         "tls.reset.sni",
@@ -43,7 +43,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tls-sni-timeout",
-        "silence after this name alone (SNI-IV), which offers Encrypted ClientHello",
+        "silence after this name only (SNI-IV), which offers Encrypted ClientHello",
         world(tls={("*", NAME): Failure.TIMEOUT}, ech=(NAME,)),
         "blocked",
         "tls.timeout.sni",
@@ -52,7 +52,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tls-sni-eof",
-        "FIN after this name alone",
+        "FIN after this name only",
         world(tls={("*", NAME): Failure.EOF}),
         "blocked",
         "tls.eof.sni",
@@ -76,7 +76,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tls-sni-control-down",
-        "silenced by name, and down: interference is proven all the same",
+        "cut by name, and down: interference is proven all the same",
         world(tls={("*", NAME): Failure.RESET}),
         "blocked",
         "tls.reset.sni",
@@ -85,7 +85,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tls-sni-control-disagrees",
-        "silenced by name, and the control says two things",
+        "cut by name, and the control's verdicts disagree",
         world(tls={("*", NAME): Failure.RESET}),
         "blocked",
         "tls.reset.sni",
@@ -94,7 +94,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tls-sni-everywhere",
-        "the server itself is deaf to the name, at control as here",
+        "the server itself does not answer the name, at the control as here",
         world(tls={("*", NAME): Failure.TIMEOUT}),
         "down",
         "control.failed",
@@ -102,7 +102,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tls-reset",
-        "RST after any name, here alone (residual blocking per 3-tuple)",
+        "RST after any name, only here (residual blocking per 3-tuple)",
         world(tls=cut(Failure.RESET)),
         "blocked",
         "tls.reset",
@@ -111,7 +111,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tls-timeout",
-        "silence after any name, here alone",
+        "silence after any name, only here",
         world(tls=cut(Failure.TIMEOUT)),
         "blocked",
         "tls.timeout",
@@ -120,7 +120,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tls-eof",
-        "FIN after any name, here alone",
+        "FIN after any name, only here",
         world(tls=cut(Failure.EOF)),
         "blocked",
         "tls.eof",
@@ -129,7 +129,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tls-residual-hush",
-        "RST after the name, then silence to every SYN: the GFW's residual blocking hides what it was for",
+        "RST after the name, then silence to every SYN: the GFW's residual blocking hides its reason",
         world(
             names={NAME: (A,)},
             tls={(A, NAME): Failure.RESET, (A, RANDOM): Failure.RESET},
@@ -142,7 +142,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tls-residual-suspected",
-        "a re-test says the neutral name first, and sees what residual blocking hid",
+        "a re-test sends the neutral name first, and sees what residual blocking hid",
         world(tls={("*", NAME): Failure.RESET, (A, RANDOM): [None, Failure.RESET], (B, RANDOM): [None, Failure.RESET]}),
         "blocked",
         "tls.reset.sni",
@@ -169,7 +169,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tls-one-address",
-        "one address of two is silenced",
+        "one address of two is cut",
         world(tls=cut(Failure.TIMEOUT, A)),
         "reachable",
         "served",
@@ -178,7 +178,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tls-allowlist",
-        "at the same address only an allowed name is answered (bbs#516)",
+        "at the same address only an allow-listed name is answered (bbs#516)",
         world(tls={("*", NAME): Failure.TIMEOUT, ("*", RANDOM): Failure.TIMEOUT}),
         "unknown",
         "tls.allowlist",
@@ -186,7 +186,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tls-alert",
-        "an alert here alone: the server's word or a forgery",
+        "an alert only here: from the server or forged",
         world(tls=cut(Alert())),
         "unreachable",
         "server.alert",
@@ -212,7 +212,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tls-garbage",
-        "something that is not TLS",
+        "bytes that are not TLS",
         world(tls=cut(Failure.GARBAGE)),
         "unreachable",
         "tls.ambiguous",
@@ -269,7 +269,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tls-clock",
-        "control's own certificate, not yet valid here: our clock is wrong",
+        "the control's own certificate, not yet valid here: our clock is wrong",
         world(certs=certs(EARLY)),
         "unknown",
         "host.trust",
@@ -277,7 +277,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tls-large-packets-lost",
-        "silence after every hello here alone, and in small packets the page comes",
+        "silence after every ClientHello only here, and in small packets the page comes",
         world(hole=(A, B)),
         "unreachable",
         "path.large",
@@ -305,7 +305,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tls-store",
-        "control's own certificate, and an authority unknown here",
+        "the control's own certificate, and an authority unknown here",
         world(certs=certs(Cert((NAME,), error="unable to get local issuer certificate"))),
         "unknown",
         "host.trust",
@@ -351,7 +351,7 @@ SCENARIOS = (
     ),
     Scenario(
         "http-timeout-hung",
-        "a hung server answers other names too: no control, no verdict",
+        "a server that hangs answers other names too: no control, no verdict",
         world(http={NAME: Failure.TIMEOUT}),
         "unreachable",
         "http.ambiguous",
@@ -359,7 +359,7 @@ SCENARIOS = (
     ),
     Scenario(
         "http-timeout-hung-everywhere",
-        "a hung server, hung at control too",
+        "a server that hangs at the control too",
         world(http={NAME: Failure.TIMEOUT}),
         "down",
         "control.failed",
@@ -402,7 +402,7 @@ SCENARIOS = (
     ),
     Scenario(
         "tls-allowed-unasked",
-        "an allowed name that fails as well proves nothing more",
+        "an allow-listed name that fails as well proves nothing more",
         world(tls={**cut(Failure.TIMEOUT), ("*", ALLOWED): Failure.TIMEOUT}),
         "blocked",
         "tls.timeout",
