@@ -1,9 +1,10 @@
-"""How much a round may cost the line at most, whatever servers and networks do.
+"""Limit the connections and bytes of a round, whatever servers and networks do.
 
-A limit that is checked after the fact is none: whoever opens a connection first sets aside the most that one can read,
-and gives back what it did not. What would go beyond the budget is not begun and comes out as `unknown`: a fault of this
-host's, which says nothing of the network. Packets follow from both limits: a connection without data costs at most the
-six or so that the kernel sends in vain, data one for each 1,400 bytes and every second one acknowledged.
+A limit that is checked afterwards does not hold. So a connection first reserves the most that it can read, and returns
+what it did not read. A connection that would exceed the budget is not opened, and its target becomes `unknown`: a
+reason of this host that says nothing about the network. Packets follow from both limits: a connection without data
+costs at most the six or so that the kernel sends in vain, data one per 1,400 bytes and an acknowledgement for every
+second one.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ last read of both (`stream.MAX_HANDSHAKE_BYTES`, `http_get.MAX_HEADER_BYTES`, `h
 
 @dataclass(slots=True)
 class Budget:
-    """Of one round; without limits where they are 0.
+    """The budget of one round; a limit of 0 is none.
 
     Attributes:
-        connections: how many may be begun, UDP flows of QUIC among them.
-        octets: how many bytes may be read from them.
-        begun, read: what was spent in this round.
-        refused: how many connections were not begun for it.
+        max_connections: connections to open, QUIC's UDP flows included.
+        max_bytes: bytes to read from them.
+        connections, bytes_read: spent in this round.
+        refused: connections that the budget did not allow.
     """
 
     max_connections: int = 0
@@ -40,14 +41,14 @@ class Budget:
     _closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def reset(self) -> None:
-        """A round begins."""
+        """Begin a round."""
         self.connections = self.bytes_read = self.refused = 0
 
     async def admit(self) -> None:
-        """Set aside what one connection may cost; wait while others that are open might still need it.
+        """Reserve the bytes of one connection; wait while open ones may still need what is left.
 
         Raises:
-            OperationError: there is not enough left.
+            OperationError: the budget is spent.
         """
         while True:
             if spent := self._spent():
@@ -60,16 +61,16 @@ class Budget:
         self.connections += 1
         self._open += 1
 
-    def _spent(self) -> str:
-        if self.max_connections and self.connections >= self.max_connections:
-            return "connections"
-        return "bytes" if self.max_bytes and self.bytes_read + MAX_CONNECTION_BYTES > self.max_bytes else ""
-
     def release(self) -> None:
-        """A connection is closed: what it did not read may be read by another."""
+        """Return what a closed connection did not read."""
         self._open -= 1
         self._closed.set()
 
     def count(self, size: int) -> None:
-        """So many bytes were read; or sent, by the one step that sends much."""
+        """Count bytes read; also bytes sent, by the step that uploads."""
         self.bytes_read += size
+
+    def _spent(self) -> str:
+        if self.max_connections and self.connections >= self.max_connections:
+            return "connections"
+        return "bytes" if self.max_bytes and self.bytes_read + MAX_CONNECTION_BYTES > self.max_bytes else ""

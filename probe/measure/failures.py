@@ -1,7 +1,7 @@
-"""The one place where an exception becomes a word of `probe.model.failure`.
+"""Classify exceptions as failures of `probe.model.failure`; no other module does.
 
-The same exception means different things in different acts (a refused TCP connection is an RST, a refused datagram is
-an ICMP message), so the act is always said. Nobody downstream reads an exception or its message.
+The same exception means different things in different operations: a refused TCP connection is an RST, a refused
+datagram an ICMP message. Code outside this room never reads an exception or its message.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from enum import Enum, auto
 from probe.model.failure import Failure
 
 MAX_DETAIL = 120
-"""Characters of a detail: enough for a reader, too few to fill evidence with a server's words."""
+"""Characters of a detail: enough for a reader, too few for a server to fill evidence with its text."""
 
 
 class Operation(Enum):
-    """What was being done when it went wrong."""
+    """The operation during which an exception was raised."""
 
     CONNECT = auto()
-    """connect(2) of a TCP socket: from SYN to the end of the TCP handshake."""
+    """connect(2) of a TCP socket: the TCP handshake."""
     DATAGRAM = auto()
-    """Sending and receiving on a connected UDP socket."""
+    """Send and receive on a connected UDP socket."""
     STREAM = auto()
-    """Reading and writing on a TCP connection that stood, TLS included."""
+    """Send and receive on an open TCP connection, TLS included."""
     LOOKUP = auto()
     """getaddrinfo."""
 
 
 @dataclass(frozen=True, slots=True)
 class FailureInfo:
-    """How an act ended.
+    """How an operation failed.
 
     Attributes:
-        failure: the word.
+        failure: its class.
         detail: a few words for a person.
-        alert: name of the TLS alert that ended it, in the spelling of RFC 8446 section 6; empty when none did.
+        alert: name of the TLS alert that ended it, as in RFC 8446 section 6; empty when none did.
     """
 
     failure: Failure
@@ -47,7 +47,7 @@ class FailureInfo:
 
 
 class OperationError(Exception):
-    """An act ended for a reason that already has its word."""
+    """An operation failed in a way that is already classified."""
 
     def __init__(self, info: FailureInfo) -> None:
         super().__init__(f"{info.failure}: {info.detail}")
@@ -55,11 +55,11 @@ class OperationError(Exception):
 
 
 def operation_error(failure: Failure, detail: str = "") -> OperationError:
-    """An `OperationError` to raise, for ends that we decide ourselves (a bound, bytes that make no sense)."""
+    """Return an `OperationError` for a failure that we decide: a bound exceeded, bytes without sense."""
     return OperationError(FailureInfo(failure, detail[:MAX_DETAIL]))
 
 
-# Which errors an ICMP or ICMPv6 message becomes: Linux `icmp_err_convert` and `tab_unreach`, RFC 1122 section 3.2.2.1.
+# Error numbers of ICMP and ICMPv6 messages: Linux `icmp_err_convert` and `tab_unreach`, RFC 1122 section 3.2.2.1.
 _UNREACHABLE = {
     getattr(errno, name)
     for name in ("ENETUNREACH", "EHOSTUNREACH", "EHOSTDOWN", "ENONET", "ENOPROTOOPT", "EPROTO", "EACCES")
@@ -68,7 +68,7 @@ _UNREACHABLE = {
 _NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN}
 _NO_FAMILY = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.ENETDOWN}
 _RESET = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN, errno.ESHUTDOWN}
-# What Windows' completion ports report in place of the errors above (Microsoft: System Error Codes).
+# Error numbers that Windows' completion ports report in place of the ones above (Microsoft: System Error Codes).
 _WINDOWS = {
     64: Failure.RESET,  # ERROR_NETNAME_DELETED
     121: Failure.TIMEOUT,  # ERROR_SEM_TIMEOUT
@@ -78,7 +78,7 @@ _WINDOWS = {
     1234: Failure.UNREACHABLE,  # ERROR_PORT_UNREACHABLE
     1236: Failure.RESET,  # ERROR_CONNECTION_ABORTED
 }
-# Alerts whose OpenSSL reason lacks the word ALERT (openssl/sslerr.h, reasons 1110 to 1116).
+# Alerts whose OpenSSL reason does not contain the word ALERT (openssl/sslerr.h, reasons 1110 to 1116).
 _BARE_ALERTS = {
     "TLSV1_UNSUPPORTED_EXTENSION",
     "TLSV1_CERTIFICATE_UNOBTAINABLE",
@@ -88,38 +88,38 @@ _BARE_ALERTS = {
 }
 
 
-def classify(error: BaseException, act: Operation, *, at_once: bool = False) -> FailureInfo:
-    """The word for an exception.
+def classify(error: BaseException, operation: Operation, *, at_once: bool = False) -> FailureInfo:
+    """Classify an exception.
 
     Args:
-        error: anything but a cancellation.
-        act: what was being done.
-        at_once: the call itself refused, before anything can have come from the network.
+        error: any but a cancellation.
+        operation: during which it was raised.
+        at_once: the call itself failed, before anything can have arrived from the network.
     """
     match error:
         case OperationError():
             return error.info
         case ssl.SSLError():
-            return _tls_fault(error)
+            return _tls_failure(error)
         case TimeoutError():  # asyncio's, and the kernel's ETIMEDOUT
             return FailureInfo(Failure.TIMEOUT)
         case socket.gaierror():
-            return _lookup_fault(error)
+            return _lookup_failure(error)
         case OSError():
-            return _socket_fault(error, act, at_once=at_once)
+            return _socket_failure(error, operation, at_once=at_once)
         case EOFError():
             return FailureInfo(Failure.EOF, str(error)[:MAX_DETAIL])
         case _:
             return FailureInfo(Failure.BUG, f"{type(error).__name__}: {error}"[:MAX_DETAIL])
 
 
-def _socket_fault(error: OSError, act: Operation, *, at_once: bool) -> FailureInfo:
+def _socket_failure(error: OSError, operation: Operation, *, at_once: bool) -> FailureInfo:
     code = error.errno or 0
     windows = getattr(error, "winerror", None)
     name = errno.errorcode.get(code, f"error {code}") if windows is None else f"WinError {windows}"
     if code in _NO_FAMILY or (at_once and (code in _NO_ROUTE or windows in (1231, 1232))):
         return FailureInfo(Failure.NO_ROUTE, name)
-    if act is Operation.DATAGRAM and (code in (errno.ECONNREFUSED, errno.ECONNRESET) or windows in (1225, 1234)):
+    if operation is Operation.DATAGRAM and (code in (errno.ECONNREFUSED, errno.ECONNRESET) or windows in (1225, 1234)):
         return FailureInfo(Failure.UNREACHABLE, name)  # ICMP port unreachable; Windows calls it a reset
     if windows in _WINDOWS:
         return FailureInfo(_WINDOWS[windows], name)
@@ -130,10 +130,10 @@ def _socket_fault(error: OSError, act: Operation, *, at_once: bool) -> FailureIn
     return FailureInfo(Failure.LOCAL, name)
 
 
-def _tls_fault(error: ssl.SSLError) -> FailureInfo:
+def _tls_failure(error: ssl.SSLError) -> FailureInfo:
     if isinstance(error, ssl.SSLCertVerificationError):
         reason = str(getattr(error, "verify_message", "") or error.reason or "certificate verify failed")
-        # "Hostname mismatch, certificate is not valid for 'x'.": the name is in the observation already.
+        # "Hostname mismatch, certificate is not valid for 'x'.": the observation has the name already.
         return FailureInfo(Failure.CERTIFICATE, reason.partition(", certificate is not valid")[0][:MAX_DETAIL])
     if isinstance(error, ssl.SSLZeroReturnError):
         return FailureInfo(Failure.EOF, "close_notify")
@@ -150,8 +150,8 @@ def _tls_fault(error: ssl.SSLError) -> FailureInfo:
     return FailureInfo(Failure.GARBAGE, (reason or type(error).__name__)[:MAX_DETAIL])
 
 
-def _lookup_fault(error: socket.gaierror) -> FailureInfo:
-    """The words of getaddrinfo (RFC 3493 section 6.1): it does not tell a SERVFAIL from silence."""
+def _lookup_failure(error: socket.gaierror) -> FailureInfo:
+    """Classify an error of getaddrinfo (RFC 3493 section 6.1), which does not distinguish SERVFAIL from silence."""
     code = error.errno
     if code == getattr(socket, "EAI_NODATA", None):
         return FailureInfo(Failure.NODATA, "EAI_NODATA")

@@ -1,4 +1,7 @@
-"""What this host is configured with: its resolvers, and the address families it has a way out for."""
+"""Read the network configuration of this host: resolvers, hosts file, address families with a route.
+
+The files are the administrator's, but may be large or broken: what is read of them is bounded.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,20 @@ import sys
 from pathlib import Path
 
 from probe.model.address import Family, parse_address
+from probe.model.resolver import parse_port
 from probe.model.target import bracketed
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 ETC = Path("/etc")
-_PLAIN = frozenset({"files", "dns"})
 MAX_RESOLVERS = 3
 """Name servers that are used: glibc's MAXNS (resolv.conf(5))."""
+MAX_CONFIG_BYTES = 65_536
+"""Bytes read of resolv.conf and nsswitch.conf."""
+MAX_HOSTS_BYTES = 33_554_432
+"""Bytes of a hosts file that is read: block lists of a million names are about so large."""
+_FILES_AND_DNS = frozenset({"files", "dns"})
 
-# Addresses out in the world to ask the routing table about: root servers a and, for IPv6, a (root-servers.org). No
-# packet is sent.
+# Addresses in the Internet to look up in the routing table: root server a (root-servers.org). No packet is sent.
 _OUTSIDE = {
     Family.IPV4: (socket.AF_INET, "198.41.0.4"),
     Family.IPV6: (socket.AF_INET6, "2001:503:ba3e::2:30"),
@@ -25,42 +32,38 @@ _OUTSIDE = {
 
 
 def system_resolvers(path: Path = RESOLV_CONF) -> tuple[str, ...]:
-    """The configured resolvers, as `udp:ADDRESS:PORT`; none when none can be found out."""
-    try:
-        found = parse_resolv_conf(path.read_text(encoding="utf-8", errors="replace"))
-    except OSError:
-        found = ()
+    """Return the configured resolvers as `udp:ADDRESS:PORT`; none when they cannot be found out."""
+    found = parse_resolv_conf(_read(path, MAX_CONFIG_BYTES) or "")
     if not found and sys.platform in ("win32", "darwin"):
-        found = _by_library()
+        found = _resolvers_of_dnspython()
     return found
 
 
 def parse_resolv_conf(text: str) -> tuple[str, ...]:
-    """The `nameserver` lines of resolv.conf(5).
+    """Return the resolvers of the `nameserver` lines of resolv.conf(5).
 
     A port may follow as the BSDs and macOS write it: `[address]:port`, `address.port` after a `port` line of its own,
-    or `address#port`. Options are for the C library: how often and how long to ask is ours to say. A line that makes no
-    sense is passed over, as the C library does.
+    or `address#port`. Options are ignored: they are for the C library. A line that makes no sense is skipped, as the C
+    library does.
     """
-    servers: list[tuple[str, int | None]] = []
+    servers: list[tuple[str, int]] = []
     default = 53
     for line in text.splitlines():
-        words = line.split()
+        words = line.split(maxsplit=2)
         if len(words) < 2 or words[0].startswith((";", "#")):
             continue
-        if words[0] == "nameserver":
-            server = _server(words[1])
+        if words[0] == "nameserver" and len(servers) < MAX_RESOLVERS:
+            server = _parse_server(words[1])
             if server is not None:
                 servers.append(server)
-        elif words[0] == "port" and (port := _port(words[1])):
-            default = port
-    return tuple(
-        dict.fromkeys(f"udp:{bracketed(address)}:{port or default}" for address, port in servers[:MAX_RESOLVERS])
-    )
+        elif words[0] == "port":
+            default = _port(words[1]) or default
+    return tuple(dict.fromkeys(f"udp:{bracketed(address)}:{port or default}" for address, port in servers))
 
 
-def _server(word: str) -> tuple[str, int | None] | None:
-    address, port = word, None
+def _parse_server(word: str) -> tuple[str, int] | None:
+    """Return address and port, 0 where none is given."""
+    address, port = word, 0
     if word.startswith("["):
         address, _, rest = word.removeprefix("[").partition("]")
         port = _port(rest.removeprefix(":"))
@@ -75,12 +78,13 @@ def _server(word: str) -> tuple[str, int | None] | None:
     return address, port
 
 
-def _port(word: str) -> int | None:
-    return int(word) if word.isascii() and word.isdigit() and 1 <= int(word) <= 65535 else None
+def _port(word: str) -> int:
+    port = parse_port(word)
+    return port if port <= 65535 else 0
 
 
-def _by_library() -> tuple[str, ...]:
-    """What dnspython finds in the registry of Windows or the configuration of macOS."""
+def _resolvers_of_dnspython() -> tuple[str, ...]:
+    """Return what dnspython finds in the registry of Windows or the configuration of macOS."""
     import dns.resolver  # noqa: PLC0415 - slow to import, and not needed elsewhere
 
     try:
@@ -91,18 +95,45 @@ def _by_library() -> tuple[str, ...]:
     return tuple(f"udp:{bracketed(server)}:{configured.port}" for server in servers if parse_address(server))
 
 
+def hosts_file_names(etc: Path = ETC, platform: str = sys.platform) -> frozenset[str] | None:
+    """Return the names of the hosts file; None where names may come from other sources than that file and DNS.
+
+    getaddrinfo blocks, takes a thread and asks the network's resolver what the program asks it anyway. On an ordinary
+    Linux host it adds only the hosts file; nsswitch.conf(5) says whether there are other sources. Elsewhere (macOS,
+    Windows, systemd-resolved, mDNS, LDAP) only getaddrinfo itself knows, as with a hosts file that is too large.
+    """
+    if platform != "linux" or os.environ.get("HOSTALIASES"):
+        return None
+    if not _host_sources(_read(etc / "nsswitch.conf", MAX_CONFIG_BYTES) or "") <= _FILES_AND_DNS:
+        return None
+    hosts = _read(etc / "hosts", MAX_HOSTS_BYTES)
+    if hosts is None:
+        return None
+    lines = (line.partition("#")[0].split() for line in hosts.splitlines())
+    return frozenset(name.rstrip(".").lower() for words in lines for name in words[1:])
+
+
+def _host_sources(nsswitch: str) -> frozenset[str]:
+    """Return the sources of host names; none without a file (musl) or a line, which means files, then DNS."""
+    for line in nsswitch.splitlines():
+        database, separator, sources = line.partition("#")[0].partition(":")
+        if separator and database.strip() == "hosts":
+            return frozenset(sources.split())
+    return frozenset()
+
+
 def routed_families() -> frozenset[Family]:
-    """The families this host has a route to the world for. Connects a UDP socket, which sends nothing."""
-    return frozenset(family for family, (domain, address) in _OUTSIDE.items() if _source(domain, address))
+    """Return the address families that this host has a route to the Internet for. No packet is sent."""
+    return frozenset(family for family, (domain, address) in _OUTSIDE.items() if _source_address(domain, address))
 
 
 def own_addresses() -> frozenset[str]:
-    """The addresses that packets to the world would carry, one a family at most. Never part of any evidence."""
-    return frozenset(_source(domain, address) for domain, address in _OUTSIDE.values()) - {""}
+    """Return the source addresses of packets to the Internet, at most one per family. Evidence never contains them."""
+    return frozenset(_source_address(domain, address) for domain, address in _OUTSIDE.values()) - {""}
 
 
-def _source(domain: socket.AddressFamily, address: str) -> str:
-    """The address that a packet there would carry; empty without a route."""
+def _source_address(domain: socket.AddressFamily, address: str) -> str:
+    """Return the source address of a packet to there; empty without a route. Connecting a UDP socket sends nothing."""
     try:
         with socket.socket(domain, socket.SOCK_DGRAM) as sock:
             sock.connect((address, 53))
@@ -111,27 +142,11 @@ def _source(domain: socket.AddressFamily, address: str) -> str:
         return ""
 
 
-def hosts_file_names(etc: Path = ETC, platform: str = sys.platform) -> frozenset[str] | None:
-    """The names of the hosts file, where only it and DNS are asked; None where any name may come from elsewhere."""
-    if platform != "linux" or os.environ.get("HOSTALIASES"):
-        return None
-    if not _sources(_read(etc / "nsswitch.conf")) <= _PLAIN:
-        return None
-    lines = (line.partition("#")[0].split() for line in _read(etc / "hosts").splitlines())
-    return frozenset(name.rstrip(".").lower() for words in lines for name in words[1:])
-
-
-def _sources(nsswitch: str) -> frozenset[str]:
-    """Who is asked for hosts; nothing is said where there is no such file (musl) or line: files, then DNS."""
-    for line in nsswitch.splitlines():
-        database, separator, sources = line.partition("#")[0].partition(":")
-        if separator and database.strip() == "hosts":
-            return frozenset(sources.split())
-    return frozenset()
-
-
-def _read(file: Path) -> str:
+def _read(file: Path, size: int) -> str | None:
+    """Return the text of a file, empty where there is none; None when it is larger than `size` bytes."""
     try:
-        return file.read_text(encoding="utf-8", errors="replace")
+        with file.open("rb") as stream:
+            data = stream.read(size + 1)
     except OSError:
         return ""
+    return None if len(data) > size else data.decode("utf-8", "replace")

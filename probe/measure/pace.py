@@ -1,8 +1,8 @@
-"""How gently we open connections.
+"""Limit the rate of connections to one network, and their number to one address.
 
-PaceLimiter is correctness: from about four to twelve close TLS handshakes on, some networks freeze all new ones to that
-destination (net4people/bbs#516, #546), and we would report what we caused ourselves. The limit holds by construction:
-whoever opens a connection waits for its turn here, first come first served.
+The pace decides whether a measurement is right: from about four to twelve close TLS handshakes on, some networks freeze
+all new ones to that destination (net4people/bbs#516, #546), and the program would report blocks that it caused. Every
+connection waits here for its slot, first come, first served.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from probe.measure.budget import Budget
 from probe.model.address import network_of
 
 MARGIN_SECONDS = 0.05
-"""Seconds added to every interval: from our clock to the SYN on the wire it takes now more, now less, and no second on
-the wire may see more connections than were promised."""
+"""Added to every interval: the delay from our clock to the SYN on the wire varies, and no second on the wire may have
+more connections than promised."""
 _MAX_NETWORKS = 1024
-"""Destinations remembered before those that are long at rest are forgotten."""
+"""Networks remembered before those not used recently are forgotten."""
 
 
 @dataclass(slots=True)
 class PaceCounters:
-    """What was done, for evidence and metrics.
+    """Totals for evidence and metrics.
 
     Attributes:
-        connections: connections that were allowed.
-        waited: seconds that they waited altogether.
-        longest: seconds that one waited at most.
+        connections: that were allowed.
+        waited: seconds that all of them waited together.
+        longest: seconds of the longest wait.
     """
 
     connections: int = 0
@@ -40,16 +40,17 @@ class PaceCounters:
 
 @dataclass(slots=True)
 class _NetworkQueue:
-    """The way into one network.
+    """The queue of connections to one network.
 
     Attributes:
-        queue: those who are not urgent stand here, so that only one of them stands at the door.
-        door: whoever holds it waits for the moment.
-        last: when the latest turn was given, in seconds.
+        ordinary: held by the first connection that is not urgent, so that only one of them competes for `first`.
+        first: held by the connection whose slot is next.
+        last: time of the latest slot, in seconds.
+        users: connections that wait.
     """
 
-    queue: asyncio.Lock = field(default_factory=asyncio.Lock)
-    door: asyncio.Lock = field(default_factory=asyncio.Lock)
+    ordinary: asyncio.Lock = field(default_factory=asyncio.Lock)
+    first: asyncio.Lock = field(default_factory=asyncio.Lock)
     last: float = float("-inf")
     users: int = 0
 
@@ -61,14 +62,14 @@ class _AddressLock:
 
 
 class PaceLimiter:
-    """Connections a second to one destination network, and one at a time to one address.
+    """Allow so many connections a second to one network, and one at a time to one address.
 
     Args:
         rate: connections a second to one network; 0 for no limit of either kind (laboratories, one's own network).
-        budget: what a round may cost; without limits when None.
-        network: the network of an address; the AS where a look-up is at hand, else the /16 or /32 around it.
+        budget: of the round; without limits when None.
+        network: returns the network of an address: its AS where that is known, else its /16 or /32.
         monotonic: seconds since an arbitrary moment.
-        sleep: waits so many of them.
+        sleep: waits so many seconds.
     """
 
     def __init__(
@@ -92,12 +93,12 @@ class PaceLimiter:
 
     @asynccontextmanager
     async def slot(self, address: str, *, urgent: bool = False, exclusive: bool = True) -> AsyncIterator[None]:
-        """Open one connection to this address inside.
+        """Wait until one connection to this address may be opened; open it in the body.
 
         Args:
             address: an IP literal.
-            urgent: overtakes those who wait for the same network (anchors: what the whole round hangs on).
-            exclusive: no other connection to this address until the body is left.
+            urgent: go before those that wait for the same network. For anchors: the whole round waits for them.
+            exclusive: allow no other connection to this address until the body ends.
 
         Raises:
             OperationError: the round's budget is spent.
@@ -108,6 +109,12 @@ class PaceLimiter:
                 yield
             finally:
                 self.budget.release()
+
+    def back_off(self, address: str) -> None:
+        """Wait twice as long before the next connection to this address's network: a handshake there timed out."""
+        queue = self._networks.get(self._network(address)) if self._interval else None
+        if queue is not None:
+            queue.last = self._monotonic() + self._interval
 
     @asynccontextmanager
     async def _slot(self, address: str, *, urgent: bool, exclusive: bool) -> AsyncIterator[None]:
@@ -131,42 +138,36 @@ class PaceLimiter:
             if not own.users:
                 del self._addresses[address]
 
-    def back_off(self, address: str) -> None:
-        """A handshake with this address met silence: from now its network is left alone twice as long as usual."""
-        gate = self._networks.get(self._network(address)) if self._interval else None
-        if gate is not None:
-            gate.last = self._monotonic() + self._interval
-
     async def _enter(self, address: str, start: float, *, urgent: bool) -> None:
         network = self._network(address)
-        self._sweep()
-        gate = self._networks.setdefault(network, _NetworkQueue())
-        gate.users += 1
+        self._forget_unused()
+        queue = self._networks.setdefault(network, _NetworkQueue())
+        queue.users += 1
         try:
             if urgent:
-                async with gate.door:
-                    await self._moment(gate)
+                async with queue.first:
+                    await self._wait_for_interval(queue)
             else:
-                async with gate.queue, gate.door:
-                    await self._moment(gate)
+                async with queue.ordinary, queue.first:
+                    await self._wait_for_interval(queue)
         finally:
-            gate.users -= 1
+            queue.users -= 1
         waited = self._monotonic() - start
         self.counters.connections += 1
         self.counters.waited += waited
         self.counters.longest = max(self.counters.longest, waited)
 
-    async def _moment(self, gate: _NetworkQueue) -> None:
-        """Wait until the network has rested; a sleep that ends early is slept on."""
-        while (rest := gate.last + self._interval - self._monotonic()) > 0:
+    async def _wait_for_interval(self, queue: _NetworkQueue) -> None:
+        """Wait until the interval after the latest slot has passed, also when a sleep ends early."""
+        while (rest := queue.last + self._interval - self._monotonic()) > 0:
             await self._sleep(rest)
-        gate.last = self._monotonic()
+        queue.last = self._monotonic()
 
-    def _sweep(self) -> None:
+    def _forget_unused(self) -> None:
         if len(self._networks) > _MAX_NETWORKS:
             now = self._monotonic()
-            rested = [
-                name for name, gate in self._networks.items() if not gate.users and now - gate.last > self._interval
+            unused = [
+                name for name, queue in self._networks.items() if not queue.users and now - queue.last > self._interval
             ]
-            for name in rested:
+            for name in unused:
                 del self._networks[name]

@@ -1,4 +1,4 @@
-"""Drives a plan: does what it asks for, all at once where it may, and tells it what was seen the moment it is seen."""
+"""Perform the steps that a plan asks for, at the same time where possible, and give it each observation at once."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from probe.model.step import Connect, Fetch, Handshake, QuicHandshake, Resolve, 
 
 
 class StepSource(Protocol):
-    """What is driven: a machine without a clock and without a network."""
+    """A plan: a state machine without a clock and without a network."""
 
     def pending(self) -> tuple[Step, ...]:
-        """What to do now; each step is handed out once."""
+        """Return the steps to start now; each step is returned once."""
 
     def observe(self, step: Step, observation: Observation) -> None:
-        """Be told what a step saw."""
+        """Take in an observation of a step."""
 
     def finish(self, step: Step) -> None:
-        """Be told that a step will see no more."""
+        """Take in that a step makes no more observations."""
 
 
 PERFORMERS: dict[type[Step], tuple[str, str]] = {
@@ -58,66 +58,67 @@ async def perform(
     began: float | None = None,
     listening: Callable[[], None] | None = None,
 ) -> tuple[Observation, ...]:
-    """Do all that the plan asks for.
+    """Perform all steps of a plan and return the observations in the order they were made.
 
     Args:
-        plan: is told of each observation as soon as it exists.
-        tools: what steps need.
-        deadline: the moment on the event loop's clock at which everything ends; what is then under way is noted as
-            cut short by ourselves (`Failure.LOCAL`), never as a time-out. None for no such moment: each step ends by
-            itself.
-        began: the moment from which observations count their time; now when None.
-        listening: called once all that is under way are questions that were answered, and listen for another answer:
-            half a second in which nothing is done (a late answer may end it early).
-
-    Returns:
-        The observations in the order they were made.
+        plan: gets each observation as soon as it exists.
+        tools: shared resources of the steps.
+        deadline: end of all steps, on the event loop's clock; None for none. A step that it cuts off is observed as
+            `Failure.LOCAL`, never as a time-out.
+        began: the moment that observations count their times from; now when None.
+        listening: called once when every step left only listens for another DNS answer: half a second of passive
+            waiting, which a late answer may end early.
 
     Raises:
-        BaseExceptionGroup: the plan itself failed. What a step raises becomes an observation (`Failure.BUG`).
+        BaseExceptionGroup: the plan raised. An exception of a step becomes an observation (`Failure.BUG`).
     """
-    performance = _StepRunner(plan, tools, asyncio.get_running_loop().time() if began is None else began, listening)
+    runner = _StepRunner(plan, tools, asyncio.get_running_loop().time() if began is None else began, listening)
     try:
         async with asyncio.timeout_at(deadline), asyncio.TaskGroup() as group:
-            performance.begin(group)
+            runner.start_pending(group)
     except TimeoutError:
-        performance.cut_short()
-    return tuple(performance.seen)
+        runner.cut_off()
+    return tuple(runner.observations)
 
 
 class _StepRunner:
     """One run of one plan."""
 
     def __init__(self, plan: StepSource, tools: Tools, began: float, listening: Callable[[], None] | None) -> None:
-        self.seen: list[Observation] = []
+        self.observations: list[Observation] = []
         self._plan = plan
         self._tools = tools
         self._began = began
-        self._under_way: dict[Step, bool] = {}
+        self._running: dict[Step, bool] = {}
         """Step -> whether it only listens for more."""
         self._listening = listening
-        self._broken: BaseException | None = None
+        self._plan_error: BaseException | None = None
 
-    def begin(self, group: asyncio.TaskGroup) -> None:
-        """Start what the plan asks for now."""
+    def start_pending(self, group: asyncio.TaskGroup) -> None:
+        """Start the steps that the plan asks for now."""
         for step in self._plan.pending():
-            self._under_way[step] = False
+            self._running[step] = False
             group.create_task(self._run(step, group))
-        if self._listening is not None and all(self._under_way.values()):
+        if self._listening is not None and all(self._running.values()):
             self._listening()
             self._listening = None
+
+    def cut_off(self) -> None:
+        """Observe the steps that the deadline cut off."""
+        passed = FailureInfo(Failure.LOCAL, "the measurement's deadline passed")
+        self.observations += [self._unperformed(step, passed) for step in self._running]
 
     async def _run(self, step: Step, group: asyncio.TaskGroup) -> None:
         timestamps = Timestamps(self._began, step.position)
 
         def emit(observation: Observation) -> None:
-            self.seen.append(observation)
-            self._under_way[step] = step.listens_on
+            self.observations.append(observation)
+            self._running[step] = step.listens_on
             try:
                 self._plan.observe(step, observation)
-                self.begin(group)
+                self.start_pending(group)
             except BaseException as error:
-                self._broken = error
+                self._plan_error = error
                 raise
 
         try:
@@ -125,20 +126,15 @@ class _StepRunner:
                 await self._tools.watcher.watch(step)
             await _performer(step)(step, self._tools, timestamps, emit)
         except Exception as error:
-            if error is self._broken:
+            if error is self._plan_error:
                 raise
             bug = FailureInfo(Failure.BUG, f"{type(error).__name__}: {error}"[:MAX_DETAIL])
             emit(self._unperformed(step, error.info if isinstance(error, OperationError) else bug))
-        del self._under_way[step]
+        del self._running[step]
         self._plan.finish(step)
-        self.begin(group)
-
-    def cut_short(self) -> None:
-        """Note the steps that the deadline cut off."""
-        passed = FailureInfo(Failure.LOCAL, "the measurement's deadline passed")
-        self.seen += [self._unperformed(step, passed) for step in self._under_way]
+        self.start_pending(group)
 
     def _unperformed(self, step: Step, failed: FailureInfo) -> Observation:
-        """The observation of a step that could not be performed."""
+        """Return the observation of a step that could not be performed."""
         at = max(0, int((asyncio.get_running_loop().time() - self._began) * 1000))
         return step.unperformed(failed.failure, failed.detail, at)

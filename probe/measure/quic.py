@@ -1,7 +1,7 @@
-"""QUIC: a handshake over our own UDP socket, and a look at the same tuple some seconds later (aioquic, an extra).
+"""Perform the step `QuicHandshake`: a handshake over our own UDP socket, and a PING some seconds later (with aioquic).
 
-aioquic is used without I/O: it says which datagrams to send and when to wake it, this module owns the socket and the
-clock. The Initial is QUIC v1 with the ALPN of HTTP/3, padded to 1,200 bytes as every client's (RFC 9000 section 14.1).
+aioquic does no I/O here: it says which datagrams to send and when to call it, this module has the socket and the clock.
+The Initial is QUIC v1 with the ALPN of HTTP/3, padded to 1,200 bytes as every client's (RFC 9000 section 14.1).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import importlib.util
 import socket
 import ssl
+import time
 from typing import TYPE_CHECKING, Any
 
 from probe.errors import ProbeError
@@ -26,18 +27,24 @@ from probe.model.step import QuicHandshake
 if TYPE_CHECKING:
     from aioquic.quic.connection import QuicConnection
 
+MAX_DATAGRAM_BYTES = 4_096
+"""Size of a datagram that is read: paths carry 1,500 bytes. A fragmented one of 64 KiB has room for ten thousand CRYPTO
+frames, each of which aioquic sorts in among all others."""
+MAX_PROCESSING_SECONDS = 1.0
+"""Processor time of aioquic for the datagrams of one step. A handshake takes a hundredth of it."""
+_MAX_DATAGRAMS = 4_096
+"""Datagrams read in one step: a handshake takes about ten."""
+_MAX_BYTES = MAX_CONNECTION_BYTES - 65_535
+"""Bytes read in one step: so the last datagram stays within what the budget set aside."""
 _CRYPTO_ERROR = 0x100
-"""Added to a TLS alert's number in a CONNECTION_CLOSE (RFC 9001 section 4.8)."""
-_ABOUT_CERTIFICATES = frozenset({42, 43, 44, 45, 46, 48})
-"""Alerts about the other side's certificate (RFC 8446 section 6.2). We show none, so they are ours on the server's."""
-_MAX_BYTES = MAX_CONNECTION_BYTES - 65535
-"""Bytes read in one step, so that the last datagram stays within what was set aside for a connection."""
-_MAX_DATAGRAMS = 4096
-"""Datagrams read in one step: a handshake takes about ten, a flood must end."""
+"""Added to the number of a TLS alert in CONNECTION_CLOSE (RFC 9001 section 4.8)."""
+_CERTIFICATE_ALERTS = frozenset({42, 43, 44, 45, 46, 48})
+"""Alerts about the peer's certificate (RFC 8446 section 6.2). The probe shows none, so they are its own about the
+server's."""
 
 
 def require_aioquic() -> None:
-    """Make sure that QUIC can be spoken here.
+    """Check that QUIC is available.
 
     Raises:
         ProbeError: the package is not installed; says how to install it.
@@ -47,7 +54,7 @@ def require_aioquic() -> None:
 
 
 async def quic(step: QuicHandshake, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
-    """Shake hands; where that works, look again later on the same tuple."""
+    """Perform a handshake; after a success, send a PING on the same tuple when `step.later` seconds have passed."""
     loop = asyncio.get_running_loop()
     async with tools.connection(step.address):
         client = None
@@ -68,24 +75,24 @@ async def quic(step: QuicHandshake, tools: Tools, timestamps: Timestamps, emit: 
                 await client.close()
             raise
         try:
-            emit(_seen(step, client, failed, timestamps.fields(start, loop.time())))
+            emit(_observation(step, client, failed, timestamps.fields(start, loop.time())))
             if client is not None and failed is None and step.later:
-                await _look_again(step, client, tools, timestamps, emit)
+                await _ping_later(step, client, tools, timestamps, emit)
         finally:
             if client is not None:
                 await client.close()
 
 
-async def _look_again(
+async def _ping_later(
     step: QuicHandshake, client: _QuicClient, tools: Tools, timestamps: Timestamps, emit: Emit
 ) -> None:
-    """A PING some seconds later: every endpoint answers one, and it costs a packet where a new Initial costs ten.
+    """Send a PING some seconds later: every endpoint answers one, and it takes one packet where an Initial takes ten.
 
-    A server that has closed the connection by then has been heard; nothing is emitted of it.
+    A server that has closed the connection by then was reachable: nothing is emitted.
     """
     loop = asyncio.get_running_loop()
     done = loop.time()
-    if not await client.rest(done + step.later):
+    if not await client.keep_open(done + step.later):
         return
     start = loop.time()
     failed = None
@@ -97,10 +104,11 @@ async def _look_again(
         failed = classify(error, Operation.DATAGRAM)
         if failed.failure is Failure.BUG:
             raise
-    emit(_seen(step, client, failed, timestamps.fields(start, loop.time()), gap=round((start - done) * 1000)))
+    gap = round((start - done) * 1000)
+    emit(_observation(step, client, failed, timestamps.fields(start, loop.time()), gap=gap))
 
 
-def _seen(
+def _observation(
     step: QuicHandshake, client: _QuicClient | None, failed: FailureInfo | None, fields: dict[str, Any], gap: int = 0
 ) -> QuicExchange:
     return QuicExchange(
@@ -123,26 +131,27 @@ class _QuicClient:
 
     Attributes:
         answered: a datagram came back.
-        alpn: the protocol that was agreed on.
+        alpn: the negotiated protocol.
 
     Raises:
-        OperationError: this host has no way there.
+        OperationError: this host has no route to there.
     """
 
     def __init__(self, step: QuicHandshake, budget: Budget) -> None:
-        self._budget = budget
         self.answered = False
         self.alpn = ""
+        self._budget = budget
         self._loop = asyncio.get_running_loop()
-        self._where = (step.address, step.port)
-        self._read = self._octets = 0
-        self._coming: asyncio.Task[bytes] | None = None
-        self._quic = _connection(step)
+        self._peer = (step.address, step.port)
+        self._datagrams = self._bytes = 0
+        self._processing = 0.0
+        self._receiving: asyncio.Task[bytes] | None = None
+        self._quic = _new_connection(step)
         try:
             self._sock = socket.socket(socket.AF_INET6 if ":" in step.address else socket.AF_INET, socket.SOCK_DGRAM)
             try:
                 self._sock.setblocking(False)
-                self._sock.connect(self._where)
+                self._sock.connect(self._peer)
             except BaseException:
                 self._sock.close()
                 raise
@@ -150,21 +159,21 @@ class _QuicClient:
             raise OperationError(classify(error, Operation.DATAGRAM, at_once=True)) from error
 
     async def handshake(self) -> None:
-        """From Initial to the server's Finished.
+        """Perform the handshake, from the Initial to the server's Finished.
 
         Raises:
-            OperationError: the server, or what it showed, ended it. OSError when an ICMP error came back.
+            OperationError: the server, or its certificate, ended it. OSError when an ICMP error came back.
         """
         from aioquic.quic.events import HandshakeCompleted  # noqa: PLC0415 - an extra, loaded when it is needed
 
-        self._quic.connect(self._where, now=self._loop.time())
-        done = await self._until(HandshakeCompleted)
+        self._quic.connect(self._peer, now=self._loop.time())
+        done = await self._run_until(HandshakeCompleted)
         self.alpn = done.alpn_protocol or ""
 
-    async def rest(self, until: float) -> bool:
-        """Keep the connection until a moment on the loop's clock; False when the other side ended it before."""
+    async def keep_open(self, until: float) -> bool:
+        """Keep the connection open until a moment on the loop's clock; False when the other side closed it before."""
         try:
-            await self._until(None, until)
+            await self._run_until(None, until)
         except (OperationError, OSError):
             return False
         return True
@@ -179,24 +188,40 @@ class _QuicClient:
 
         self._quic.send_ping(1)
         try:
-            await self._until(PingAcknowledged)
+            await self._run_until(PingAcknowledged)
         except OperationError:
             if not self.answered:
                 raise operation_error(Failure.TIMEOUT) from None
 
-    async def _until(self, wanted: type | None, moment: float | None = None) -> Any:
-        """Drive the connection to an event of this kind, or to a moment."""
+    async def close(self) -> None:
+        """Close the connection and, once nobody waits for it, the socket.
+
+        A socket that is closed while a read of it is pending stays registered with the event loop for one more turn.
+        The next socket, which gets the same number, then fails (ENOENT from epoll) or loses its reader.
+        """
+        self._quic.close()
+        with contextlib.suppress(OSError):  # the server may be unreachable
+            self._send()
+        try:
+            if self._receiving is not None:
+                self._receiving.cancel()
+                await asyncio.wait({self._receiving})
+        finally:
+            self._sock.close()
+
+    async def _run_until(self, wanted: type | None, moment: float | None = None) -> Any:
+        """Run the connection until an event of this kind, which is returned, or until a moment."""
         from aioquic.quic.events import ConnectionTerminated  # noqa: PLC0415 - as above
 
         while moment is None or self._loop.time() < moment:
-            self._flush()
+            self._send()
             while (event := self._quic.next_event()) is not None:
                 if isinstance(event, ConnectionTerminated):
                     raise OperationError(_termination(event.error_code, event.reason_phrase))
                 if wanted is not None and isinstance(event, wanted):
                     return event
-            # aioquic says that a connection is closed only after its draining period of a second or so (RFC 9000
-            # section 10.2). What closed it is known at once; where a later aioquic hides it, we wait.
+            # aioquic reports a closed connection only after its draining period of a second or so (RFC 9000 section
+            # 10.2). The reason is known at once; where a later aioquic hides it, this waits.
             closed = getattr(self._quic, "_close_event", None)
             if closed is not None:
                 raise OperationError(_termination(closed.error_code, closed.reason_phrase))
@@ -204,56 +229,44 @@ class _QuicClient:
         return None
 
     async def _wait(self, moment: float | None) -> None:
-        """For the next datagram or the connection's own timer."""
+        """Wait for the next datagram, for the connection's own timer, or for a moment."""
         times = [time for time in (self._quic.get_timer(), moment) if time is not None]
-        if self._coming is None:
-            self._coming = asyncio.create_task(self._loop.sock_recv(self._sock, 65535))
+        if self._receiving is None:
+            self._receiving = asyncio.create_task(self._loop.sock_recv(self._sock, 65_535))
         rest = max(0.0, min(times) - self._loop.time()) if times else None
-        await asyncio.wait({self._coming}, timeout=rest)
+        await asyncio.wait({self._receiving}, timeout=rest)
         now = self._loop.time()
-        if self._coming.done():
-            coming, self._coming = self._coming, None
+        if self._receiving.done():
+            received, self._receiving = self._receiving, None
+            data = received.result()
             self.answered = True
-            try:
-                data = coming.result()
-            except OSError:
-                self.answered = False
-                raise
-            self._budget.count(len(data))
-            self._read += 1
-            self._octets += len(data)
-            if self._read > _MAX_DATAGRAMS or self._octets > _MAX_BYTES:
-                raise operation_error(Failure.TOO_MUCH, "datagrams")
-            self._quic.receive_datagram(data, self._where, now=now)
+            self._process(data, now)
         timer = self._quic.get_timer()
         if timer is not None and timer <= now:
             self._quic.handle_timer(now=now)
 
-    def _flush(self) -> None:
+    def _process(self, data: bytes, now: float) -> None:
+        """Pass a datagram to aioquic, as long as the bounds on datagrams and on processor time allow."""
+        self._budget.count(len(data))
+        self._datagrams += 1
+        self._bytes += len(data)
+        if self._datagrams > _MAX_DATAGRAMS or self._bytes > _MAX_BYTES or len(data) > MAX_DATAGRAM_BYTES:
+            raise operation_error(Failure.TOO_MUCH, "datagrams")
+        start = time.thread_time()
+        self._quic.receive_datagram(data, self._peer, now=now)
+        self._processing += time.thread_time() - start
+        if self._processing > MAX_PROCESSING_SECONDS:
+            raise operation_error(Failure.TOO_MUCH, "processing")
+
+    def _send(self) -> None:
         for data, _ in self._quic.datagrams_to_send(now=self._loop.time()):
             try:
                 self._sock.send(data)
             except BlockingIOError:
                 return  # as good as lost: the connection sends again
 
-    async def close(self) -> None:
-        """Take leave and close the socket, once nobody waits for it any more.
 
-        A socket that is closed while a read of it is pending stays known to the event loop for one more turn, and the
-        next socket, which gets the same number, then fails (ENOENT from epoll) or loses its reader.
-        """
-        self._quic.close()
-        with contextlib.suppress(OSError):  # nobody may be there to take leave of
-            self._flush()
-        try:
-            if self._coming is not None:
-                self._coming.cancel()
-                await asyncio.wait({self._coming})
-        finally:
-            self._sock.close()
-
-
-def _connection(step: QuicHandshake) -> QuicConnection:
+def _new_connection(step: QuicHandshake) -> QuicConnection:
     from aioquic.quic.configuration import QuicConfiguration  # noqa: PLC0415 - an extra, loaded when it is needed
     from aioquic.quic.connection import QuicConnection  # noqa: PLC0415
 
@@ -271,11 +284,11 @@ def _connection(step: QuicHandshake) -> QuicConnection:
 
 
 def _termination(code: int, reason: str) -> FailureInfo:
-    """The word for a connection that was closed, by us for the server's certificate or by the server."""
+    """Classify the closing of a connection, by this client for the server's certificate or by the server."""
     alert = code - _CRYPTO_ERROR
     if not 0 <= alert <= 255:
         return operation_error(Failure.EOF, f"QUIC error {code:#x} {reason}".strip()).info
-    if alert in _ABOUT_CERTIFICATES:
+    if alert in _CERTIFICATE_ALERTS:
         return operation_error(Failure.CERTIFICATE, reason).info
     try:
         name = ssl.AlertDescription(alert).name.removeprefix("ALERT_DESCRIPTION_").lower()

@@ -1,13 +1,14 @@
-"""DNS: ask one resolver for one name and type, by whichever way the resolver is reached."""
+"""Perform the step `Resolve`: ask one resolver for the records of one name, over the transport it has."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from probe.measure.dns_stream import ask_over_tcp
 from probe.measure.dns_udp import first_answer
 from probe.measure.dns_wire import DnsAnswer, DnsQuestion, dns_question
-from probe.measure.failures import Operation, classify, operation_error
+from probe.measure.failures import FailureInfo, Operation, classify, operation_error
 from probe.measure.tools import Emit, Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import LateAnswer, Resolution
@@ -16,32 +17,33 @@ from probe.model.step import Resolve
 
 
 async def resolve(step: Resolve, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
-    """Ask; hand on the first answer at once; over UDP read on for others."""
+    """Ask and emit the first answer at once; over UDP, read on and emit later answers that differ."""
     loop = asyncio.get_running_loop()
     start = loop.time()
-    server = PlainResolver.parse(step.resolver)
+    resolver = PlainResolver.parse(step.resolver)
     try:
-        if server is not None and server.transport == "udp":
-            await _over_udp(step, server, tools, timestamps, emit)
+        if resolver is not None and resolver.transport == "udp":
+            await _resolve_over_udp(step, resolver, tools, timestamps, emit)
             return
-        answer = await _single_answer(step, server, tools)
+        answer = await _ask(step, resolver, tools)
     except Exception as error:
-        end = classify(error, Operation.LOOKUP)
-        if end.failure is Failure.BUG:
+        failed = classify(error, Operation.LOOKUP)
+        if failed.failure is Failure.BUG:
             raise
-        emit(_failed(step, end.failure, end.detail, timestamps, start))
+        emit(_failure(step, failed, timestamps.fields(start, loop.time())))
     else:
-        emit(_resolution(step, answer, timestamps, start))
+        emit(_resolution(step, answer, timestamps.fields(start, loop.time())))
 
 
-async def _single_answer(step: Resolve, server: PlainResolver | None, tools: Tools) -> DnsAnswer:
+async def _ask(step: Resolve, resolver: PlainResolver | None, tools: Tools) -> DnsAnswer:
+    """Ask the system, an encrypted resolver, or a plain one over TCP."""
     if step.resolver == "system":
         return DnsAnswer(None, await tools.lookups.addresses(step.name, step.rrtype, tools.timeout))
-    asked = _question(step)
-    if server is None:
-        return await tools.encrypted(step.resolver).ask(asked)
+    question = _question(step)
+    if resolver is None:
+        return await tools.encrypted(step.resolver).ask(question)
     async with tools.concurrency.sockets:
-        return await ask_over_tcp(server, asked, tools.timeout)
+        return await ask_over_tcp(resolver, question, tools.timeout)
 
 
 def _question(step: Resolve) -> DnsQuestion:
@@ -51,25 +53,29 @@ def _question(step: Resolve) -> DnsQuestion:
         raise operation_error(Failure.LOCAL, str(error)) from error
 
 
-async def _over_udp(step: Resolve, server: PlainResolver, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
-    asked = _question(step)
+async def _resolve_over_udp(
+    step: Resolve, resolver: PlainResolver, tools: Tools, timestamps: Timestamps, emit: Emit
+) -> None:
+    loop = asyncio.get_running_loop()
+    question = _question(step)
     async with tools.concurrency.sockets:
-        start = asyncio.get_running_loop().time()
-        query, answer = await first_answer(server.address, server.port, asked, tools.timeout)
+        start = loop.time()
+        query, answer = await first_answer(resolver.address, resolver.port, question, tools.timeout)
         try:
-            if answer.truncated:  # RFC 7766 section 5: the rest is to be had over TCP
-                answer = await ask_over_tcp(PlainResolver("tcp", server.address, server.port), asked, tools.timeout)
-                emit(_resolution(step, answer, timestamps, start))
+            if answer.truncated:  # the complete answer is available over TCP (RFC 7766 section 5)
+                resolver = PlainResolver("tcp", resolver.address, resolver.port)
+                answer = await ask_over_tcp(resolver, question, tools.timeout)
+                emit(_resolution(step, answer, timestamps.fields(start, loop.time())))
                 return
-            emit(_resolution(step, answer, timestamps, start))
-            heard = query.answered_at
+            emit(_resolution(step, answer, timestamps.fields(start, loop.time())))
+            answered_at = query.answered_at
             async for late, gap in query.late_answers(answer):
-                emit(_late(step, late, timestamps, heard, gap))
+                emit(_late_answer(step, late, gap, timestamps.fields(answered_at, answered_at + gap)))
         finally:
             query.close()
 
 
-def _resolution(step: Resolve, answer: DnsAnswer, timestamps: Timestamps, start: float) -> Resolution:
+def _resolution(step: Resolve, answer: DnsAnswer, fields: dict[str, Any]) -> Resolution:
     return Resolution(
         name=step.name,
         rrtype=step.rrtype,
@@ -79,23 +85,23 @@ def _resolution(step: Resolve, answer: DnsAnswer, timestamps: Timestamps, start:
         aliases=answer.aliases,
         ech=answer.ech,
         failure=answer.failure,
-        **timestamps.fields(start, asyncio.get_running_loop().time()),
+        **fields,
     )
 
 
-def _failed(step: Resolve, failure: Failure, detail: str, timestamps: Timestamps, start: float) -> Resolution:
+def _failure(step: Resolve, failed: FailureInfo, fields: dict[str, Any]) -> Resolution:
     return Resolution(
         name=step.name,
         rrtype=step.rrtype,
         resolver=resolver_label(step.resolver),
         trust=step.trust,
-        failure=failure,
-        detail=detail,
-        **timestamps.fields(start, asyncio.get_running_loop().time()),
+        failure=failed.failure,
+        detail=failed.detail,
+        **fields,
     )
 
 
-def _late(step: Resolve, answer: DnsAnswer, timestamps: Timestamps, heard: float, gap: float) -> LateAnswer:
+def _late_answer(step: Resolve, answer: DnsAnswer, gap: float, fields: dict[str, Any]) -> LateAnswer:
     return LateAnswer(
         name=step.name,
         rrtype=step.rrtype,
@@ -104,5 +110,5 @@ def _late(step: Resolve, answer: DnsAnswer, timestamps: Timestamps, heard: float
         addresses=answer.addresses,
         failure=answer.failure,
         gap=int(gap * 1000),
-        **timestamps.fields(heard, heard + gap),
+        **fields,
     )

@@ -1,8 +1,8 @@
-"""A clock for one phase of a connection: TCP, TLS, HTTP each have their own.
+"""The time-out of one step: TCP, TLS and HTTP each have their own.
 
-`asyncio.timeout` cancels the moment its timer runs, even when the answer already lies in the kernel's buffer and only
-we are late. On a slow host that turns our own lateness into a censor's silence. A `StepTimeout` first lets the loop
-read what has arrived, and gives back the time during which the loop did not run at all.
+`asyncio.timeout` cancels as soon as its timer fires, even when the answer is already in the kernel's buffer and only
+this host is late. On a slow host its own lateness would look like a censor's silence. A `StepTimeout` lets the event
+loop read what has arrived first, and extends the time by the time in which the loop did not run.
 """
 
 from __future__ import annotations
@@ -11,22 +11,24 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-LATE = 0.02
-"""Seconds by which a timer may be late before the host is called busy; the scheduler's grain is a few milliseconds."""
+MAX_TIMER_LATENESS_SECONDS = 0.02
+"""Lateness of a timer above which the host counts as busy; the scheduler's resolution is a few milliseconds."""
 
-_ROUNDS = 3
-"""Turns of the event loop from "bytes are in the kernel" to "the task that waits for them has run": the selector's, the
-reader callback's and the task's own (asyncio's `_run_once`)."""
+_TURNS = 3
+"""Turns of the event loop until bytes in the kernel have reached the task that waits for them: the selector, the reader
+callback, the task (asyncio's `_run_once`)."""
 
 
 class StepTimeout:
-    """`with StepTimeout(seconds):` raises TimeoutError inside its body's next await once the time is up.
+    """`with StepTimeout(seconds):` raises TimeoutError at the next await of its body once the time has passed.
+
+    The time is extended once, by at most as long again, when the host was too busy to run the event loop.
 
     Args:
-        seconds: how long the phase may last, counted from entering it.
+        seconds: counted from entering.
     """
 
-    __slots__ = ("_cancelling", "_due", "_expired", "_extended", "_handle", "_loop", "_seconds", "_task", "began")
+    __slots__ = ("_cancelling", "_due", "_expired", "_extended", "_handle", "_loop", "_seconds", "_task")
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -36,13 +38,12 @@ class StepTimeout:
     def __enter__(self) -> Self:
         task = asyncio.current_task()
         if task is None:
-            raise RuntimeError("a phase belongs to a task")
+            raise RuntimeError("a step time-out needs a task to cancel")
         self._task: asyncio.Task[object] = task
         self._cancelling = task.cancelling()
         self._loop = asyncio.get_running_loop()
-        self.began = self._loop.time()
-        self._due = self.began + self._seconds
-        self._handle: asyncio.Handle = self._loop.call_at(self._due, self._time_is_up)
+        self._due = self._loop.time() + self._seconds
+        self._handle: asyncio.Handle = self._loop.call_at(self._due, self._on_timer)
         return self
 
     def __exit__(
@@ -52,18 +53,18 @@ class StepTimeout:
         if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
-    def _time_is_up(self) -> None:
+    def _on_timer(self) -> None:
         lateness = self._loop.time() - self._due
-        if lateness > LATE and not self._extended:
+        if lateness > MAX_TIMER_LATENESS_SECONDS and not self._extended:
             self._extended = True
             self._due += lateness + min(lateness, self._seconds)
-            self._handle = self._loop.call_at(self._due, self._time_is_up)
+            self._handle = self._loop.call_at(self._due, self._on_timer)
         else:
-            self._drain(_ROUNDS)
+            self._expire_after(_TURNS)
 
-    def _drain(self, rounds: int) -> None:
-        if rounds:
-            self._handle = self._loop.call_soon(self._drain, rounds - 1)
+    def _expire_after(self, turns: int) -> None:
+        if turns:
+            self._handle = self._loop.call_soon(self._expire_after, turns - 1)
             return
         self._expired = True
         self._task.cancel()

@@ -1,4 +1,4 @@
-"""What steps need and what is made once for all of them."""
+"""The arguments of every step: the shared resources, the timestamps of its observations, and the way to emit them."""
 
 from __future__ import annotations
 
@@ -6,45 +6,73 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from probe.measure.certificates import TlsContexts
 from probe.measure.encrypted_resolver import EncryptedResolver
-from probe.measure.handshake_slots import ConcurrencyLimits
+from probe.measure.handshake_slots import MAX_HANDSHAKES, ConcurrencyLimits
 from probe.measure.pace import PaceLimiter
 from probe.measure.system_lookup import SystemLookups
+from probe.measure.watcher import Watcher
 from probe.model.hop import StepPosition
 from probe.model.observation import Observation
 
-if TYPE_CHECKING:
-    from probe.measure.watcher import Watcher
-
 DEFAULT_TIMEOUT_SECONDS = 10.0
-"""Seconds a phase may last unless told otherwise: three SYN retransmissions (1, 2, 4 s: RFC 6298) and an answer."""
+"""Default step time-out: long enough for three SYN retransmissions (1, 2, 4 s: RFC 6298) and an answer."""
 
-_MAX_UPLOADS = 2
-"""Who may send 64 KiB at once: one request of 4 KiB each is under way, an eighth of a second at 512 kbit/s."""
+MAX_UPLOADS = 2
+"""Upload steps at the same time. Each has one request of 4 KiB in flight: an eighth of a second at 512 kbit/s."""
+
+Emit = Callable[[Observation], None]
+"""Called with each observation as soon as it exists."""
+
+
+class Timestamps:
+    """Fill in the times and the position of a step's observations.
+
+    Args:
+        began: start of the measurement, on the event loop's clock, in seconds.
+        position: of the step in its target.
+    """
+
+    __slots__ = ("_began", "_position")
+
+    def __init__(self, began: float, position: StepPosition) -> None:
+        self._began = began
+        self._position = position
+
+    def fields(self, start: float, end: float) -> dict[str, Any]:
+        """Return `at` and `took`, in whole milliseconds, and the position, for a layer from `start` to `end`."""
+        position = self._position
+        return {
+            "at": max(0, int((start - self._began) * 1000)),
+            "took": max(0, int((end - start) * 1000)),
+            "chain": position.chain,
+            "hop": position.hop,
+            "attempt": position.attempt,
+            "purpose": position.purpose,
+        }
 
 
 class Tools:
-    """Use as `async with Tools(...) as tools:`; leaving closes the connections to the trusted resolvers.
+    """Resources that all steps share. Use as `async with Tools(...) as tools:`; leaving closes the kept connections.
 
     Args:
-        timeout: seconds that any single phase (TCP, TLS, HTTP, a DNS question) may last.
-        pace: how gently connections are opened; one a second to a network when None.
-        handshakes: TLS handshakes at work at once.
-        sockets: sockets open at once; as many as the system allows when 0.
+        timeout: step time-out in seconds, for each of TCP, TLS, HTTP and a DNS question.
+        pace: limits the rate of connections; one a second to a network when None.
+        handshakes: TLS handshakes in progress at the same time.
+        sockets: sockets open at the same time; as many as the system allows when 0.
 
     Attributes:
         timeout, pace: as given.
         contexts: TLS contexts.
-        concurrency: how much is at work at once.
+        concurrency: limits of handshakes and sockets.
         lookups: getaddrinfo.
-        search: held by the one search for a place on the path that is under way: routers say only about once a second
-            to one host that a packet ran out of them (Linux: `icmp_ratelimit`).
-        sending: held by each of the few who send much at once: a volunteer's line upwards is narrow, and what we fill
-            ourselves we must not call frozen.
-        watcher: captures packets; None where that is not asked for or not possible.
+        localisation_lock: held while one interfering hop is located. Routers send only about one ICMP Time Exceeded a
+            second to a host (Linux: `icmp_ratelimit`).
+        upload_slots: held by each upload step. The uplink of a volunteer is narrow, and congestion that we cause must
+            not look like a freeze.
+        watcher: captures packets; None where that is not wanted or not possible.
     """
 
     def __init__(
@@ -52,7 +80,7 @@ class Tools:
         timeout: float = DEFAULT_TIMEOUT_SECONDS,
         pace: PaceLimiter | None = None,
         *,
-        handshakes: int = 48,
+        handshakes: int = MAX_HANDSHAKES,
         sockets: int = 0,
     ) -> None:
         self.timeout = timeout
@@ -61,7 +89,7 @@ class Tools:
         self.concurrency = ConcurrencyLimits(handshakes, sockets)
         self.lookups = SystemLookups()
         self.localisation_lock = asyncio.Lock()
-        self.upload_slots = asyncio.Semaphore(_MAX_UPLOADS)
+        self.upload_slots = asyncio.Semaphore(MAX_UPLOADS)
         self.watcher: Watcher | None = None
         self._encrypted: dict[str, EncryptedResolver] = {}
 
@@ -77,15 +105,15 @@ class Tools:
 
     @asynccontextmanager
     async def connection(self, address: str, *, urgent: bool = False) -> AsyncIterator[None]:
-        """The right to one connection to this address, by pace and by the files at hand."""
+        """Wait until a connection to this address may be opened, by the pace limiter and by the limit of sockets."""
         async with self.pace.slot(address, urgent=urgent), self.concurrency.sockets:
             yield
 
     def encrypted(self, url: str) -> EncryptedResolver:
-        """The trusted resolver of this URL.
+        """Return the trusted resolver of this URL; the same one every time.
 
         Raises:
-            UsageError: the URL is none of an encrypted resolver.
+            UsageError: it is not the URL of an encrypted resolver.
         """
         resolver = self._encrypted.get(url)
         if resolver is None:
@@ -98,34 +126,3 @@ class Tools:
                 lookups=self.lookups,
             )
         return resolver
-
-
-Emit = Callable[[Observation], None]
-"""Called with each observation as soon as it exists."""
-
-
-class Timestamps:
-    """Gives observations of one step their place and their times.
-
-    Args:
-        began: when the measurement began, on the event loop's clock, in seconds.
-        position: the step's.
-    """
-
-    __slots__ = ("_began", "_place")
-
-    def __init__(self, began: float, position: StepPosition) -> None:
-        self._began = began
-        self._place = position
-
-    def fields(self, start: float, end: float) -> dict[str, Any]:
-        """`at`, `took` (whole milliseconds) and the place, of a layer that lasted from `start` to `end`."""
-        position = self._place
-        return {
-            "at": max(0, int((start - self._began) * 1000)),
-            "took": max(0, int((end - start) * 1000)),
-            "chain": position.chain,
-            "hop": position.hop,
-            "attempt": position.attempt,
-            "purpose": position.purpose,
-        }

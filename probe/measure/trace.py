@@ -1,8 +1,8 @@
-"""Words that only so many routers pass on, from an ordinary socket: `IP_TTL`, `IPV6_UNICAST_HOPS`.
+"""Perform the step `Trace`: send a request with a low TTL from an ordinary socket (`IP_TTL`, `IPV6_UNICAST_HOPS`).
 
-No privilege: the connection is made at full reach, the reach is lowered, and what is said then either meets somebody or
-runs out of routers. On Linux the router's word that it did (ICMP Time Exceeded) is heard through `IP_RECVERR`, as an
-error without a sender: whose word it was stays unread. Elsewhere only answers are heard.
+No privilege is needed. The connection is made at the usual TTL; then the TTL is lowered and the request is sent. It is
+answered on the way or its TTL expires. Linux reports the router's ICMP Time Exceeded through `IP_RECVERR` as an error;
+the router's address is not read. On other systems only answers are seen.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import struct
 import sys
 from urllib.parse import urlsplit
 
-from probe.measure import connect
+from probe.measure.connect import open_connection
 from probe.measure.dns_wire import DnsQuestion, MalformedDnsError, dns_question
 from probe.measure.failures import Operation, classify
 from probe.measure.http_get import BROWSER_HEADERS
@@ -29,56 +29,56 @@ from probe.model.step import Trace
 from probe.model.target import DEFAULT_PORTS, bracketed
 
 WAIT_SECONDS = 2.5
-"""Seconds until what nobody answered is called silence: the kernel repeats the words after 0.2, 0.6 and 1.4 s on a
-quick line (RFC 6298), so four losses in a row are needed to mistake an answer for none."""
+"""Time to wait for an answer. The kernel retransmits after 0.2, 0.6 and 1.4 s on a fast line (RFC 6298), so it takes
+four losses in a row to miss an answer."""
 GRACE_SECONDS = 0.3
-"""Seconds to read on after the path's word that the packet ran out of routers: a device beside the path lets it pass,
-and its answer and that word race each other."""
+"""Time to read on after ICMP Time Exceeded: a device beside the path lets the packet pass, and its answer and the ICMP
+message race each other."""
 CALM_SECONDS = 0.15
-"""Seconds for which a new connection must stay uncut before anything is said: a device that remembers this client
-resets whatever it does, and would be found at no distance at all."""
+"""Time for which a new connection must stay open before the request: a device with residual blocking resets every
+connection of this client, and would seem to be at no distance."""
 RESEND_SECONDS = 0.8
-"""Seconds until an unanswered query is sent again."""
+"""Delay until an unanswered query is sent again."""
 _MAX_STRAY_DATAGRAMS = 64
-"""Datagrams that are no answer of ours before we stop reading."""
+"""Datagrams read without a usable answer, and ICMP errors read in a row."""
 
 _RECVERR = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
-"""`IP_RECVERR` and `IPV6_RECVERR` (linux/in.h, linux/in6.h), which Python's socket module does not name."""
+"""`IP_RECVERR` and `IPV6_RECVERR` (linux/in.h, linux/in6.h); Python's socket module has no names for them."""
 _LINGER = struct.Struct("hh" if sys.platform == "win32" else "ii")
 
 
 async def trace(step: Trace, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
-    """Say it within reach; tell who answered."""
+    """Send the request and observe the answer."""
     if step.payload is TracePayload.QUERY:
         async with tools.concurrency.sockets:
-            emit(await _query(step, tools, timestamps))
+            emit(await _trace_udp(step, tools, timestamps))
         return
     async with tools.connection(step.address):
         start = asyncio.get_running_loop().time()
-        sock, seen = await connect.open_connection(step.address, step.port, tools, timestamps)
+        sock, seen = await open_connection(step.address, step.port, tools, timestamps)
         if sock is None:
             fields = timestamps.fields(start, asyncio.get_running_loop().time())
-            emit(_traced(step, seen.failure, fields, opened=False))
+            emit(_observation(step, seen.failure, fields, opened=False))
             return
         try:
-            emit(await _speak(sock, step, tools, timestamps))
+            emit(await _trace_tcp(sock, step, tools, timestamps))
         finally:
-            _leave(sock)
+            _reset(sock)
 
 
-async def _speak(sock: socket.socket, step: Trace, tools: Tools, timestamps: Timestamps) -> TraceReply:
+async def _trace_tcp(sock: socket.socket, step: Trace, tools: Tools, timestamps: Timestamps) -> TraceReply:
     loop = asyncio.get_running_loop()
     start = loop.time()
     with contextlib.suppress(TimeoutError), StepTimeout(CALM_SECONDS):
-        cut = await _one(sock)
-        return _traced(step, cut, timestamps.fields(start, loop.time()), opened=False)
-    words = _hello(step.name, tools) if step.payload is TracePayload.HELLO else _request(step.name)
+        cut = await _next_event(sock)
+        return _observation(step, cut, timestamps.fields(start, loop.time()), opened=False)
+    data = _client_hello(step.name, tools) if step.payload is TracePayload.HELLO else _request(step.name)
     start = loop.time()
     try:
-        _limit(sock, step.ttl)
-        await loop.sock_sendall(sock, words)
+        _set_ttl(sock, step.ttl)
+        await loop.sock_sendall(sock, data)
     except OSError as error:
-        return _traced(
+        return _observation(
             step, classify(error, Operation.STREAM).failure, timestamps.fields(start, loop.time()), opened=False
         )
     expired = False
@@ -87,21 +87,22 @@ async def _speak(sock: socket.socket, step: Trace, tools: Tools, timestamps: Tim
     while (rest := until - loop.time()) > 0:
         try:
             with StepTimeout(rest):
-                failure = await _one(sock)
+                failure = await _next_event(sock)
         except TimeoutError:
             break
         if failure is not Failure.UNREACHABLE:
-            return _traced(step, failure, timestamps.fields(start, loop.time()))
+            return _observation(step, failure, timestamps.fields(start, loop.time()))
         if not expired:
             expired = True
             until = min(until, loop.time() + GRACE_SECONDS)
+        await asyncio.sleep(0)  # errors may come without a wait
     if expired:
-        return _traced(step, Failure.UNREACHABLE, timestamps.fields(start, loop.time()))
-    return _traced(step, Failure.TIMEOUT, timestamps.fields(start, loop.time()), acked=all_acknowledged(sock))
+        return _observation(step, Failure.UNREACHABLE, timestamps.fields(start, loop.time()))
+    return _observation(step, Failure.TIMEOUT, timestamps.fields(start, loop.time()), acked=all_acknowledged(sock))
 
 
-async def _one(sock: socket.socket) -> Failure | None:
-    """How the next thing that comes ends the waiting; None for bytes."""
+async def _next_event(sock: socket.socket) -> Failure | None:
+    """Wait for bytes, an error or the end; return the failure, None for bytes."""
     try:
         data = await asyncio.get_running_loop().sock_recv(sock, READ_BYTES)
     except OSError as error:
@@ -109,7 +110,7 @@ async def _one(sock: socket.socket) -> Failure | None:
     return None if data else Failure.EOF
 
 
-async def _query(step: Trace, tools: Tools, timestamps: Timestamps) -> TraceReply:
+async def _trace_udp(step: Trace, tools: Tools, timestamps: Timestamps) -> TraceReply:
     loop = asyncio.get_running_loop()
     start = loop.time()
     asked = dns_question(step.name, step.rrtype)
@@ -119,7 +120,7 @@ async def _query(step: Trace, tools: Tools, timestamps: Timestamps) -> TraceRepl
     with contextlib.closing(sock):
         try:
             sock.setblocking(False)
-            _limit(sock, step.ttl)
+            _set_ttl(sock, step.ttl)
             sock.connect((step.address, step.port))
             wait = min(tools.timeout, WAIT_SECONDS)
             for pause in (min(RESEND_SECONDS, wait / 2), wait - min(RESEND_SECONDS, wait / 2)):
@@ -129,11 +130,14 @@ async def _query(step: Trace, tools: Tools, timestamps: Timestamps) -> TraceRepl
                     break
         except OSError as error:
             failure = classify(error, Operation.DATAGRAM, at_once=True).failure
-    return _traced(step, failure, timestamps.fields(start, loop.time()))
+    return _observation(step, failure, timestamps.fields(start, loop.time()))
 
 
 async def _answer(sock: socket.socket, asked: DnsQuestion, ident: int, grace: float) -> Failure | None:
-    """None once an answer came, whatever it says; so many seconds for one that lost its race against ICMP."""
+    """Wait for an answer; return the failure, None for an answer of any content.
+
+    After ICMP Time Exceeded, wait `grace` seconds for an answer that lost the race against it.
+    """
     loop = asyncio.get_running_loop()
     for _ in range(_MAX_STRAY_DATAGRAMS):
         try:
@@ -144,15 +148,15 @@ async def _answer(sock: socket.socket, asked: DnsQuestion, ident: int, grace: fl
             if failure is not Failure.UNREACHABLE:
                 return failure
             with contextlib.suppress(TimeoutError), StepTimeout(grace):
-                return await _late(sock, asked, ident)
+                return await _late_answer(sock, asked, ident)
             return Failure.UNREACHABLE
         if _answers(data, asked, ident):
             return None
     return Failure.GARBAGE
 
 
-async def _late(sock: socket.socket, asked: DnsQuestion, ident: int) -> Failure | None:
-    """An answer that lost its race against the path's word."""
+async def _late_answer(sock: socket.socket, asked: DnsQuestion, ident: int) -> Failure | None:
+    """Wait for an answer after an ICMP error; return the failure, None for an answer."""
     loop = asyncio.get_running_loop()
     for _ in range(_MAX_STRAY_DATAGRAMS):
         try:
@@ -173,15 +177,17 @@ def _answers(data: bytes, asked: DnsQuestion, ident: int) -> bool:
 
 
 def _discard_errors(sock: socket.socket) -> None:
-    """Empty the error queue, unread: as long as something lies in it the socket counts as readable."""
+    """Empty the error queue without reading it: while it holds anything, the socket counts as readable."""
     queue = getattr(socket, "MSG_ERRQUEUE", None)
+    if queue is None:
+        return
     with contextlib.suppress(OSError):
-        while queue is not None:
+        for _ in range(_MAX_STRAY_DATAGRAMS):
             sock.recvmsg(0, 0, queue)
 
 
-def _hello(name: str, tools: Tools) -> bytes:
-    """A ClientHello as the handshakes of this program send it."""
+def _client_hello(name: str, tools: Tools) -> bytes:
+    """Return a ClientHello as `probe.measure.handshake` sends it."""
     outgoing = ssl.MemoryBIO()
     context = tools.contexts.get(verify=False, alpn=("http/1.1",))
     tls = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name or None)
@@ -191,7 +197,7 @@ def _hello(name: str, tools: Tools) -> bytes:
 
 
 def _request(url: str) -> bytes:
-    """A request as the fetches of this program send it."""
+    """Return a request as `probe.measure.fetch` sends it."""
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port and parts.port != DEFAULT_PORTS["http"] else ""
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -199,11 +205,11 @@ def _request(url: str) -> bytes:
     return "".join((f"GET {path} HTTP/1.1\r\n", *(f"{key}: {value}\r\n" for key, value in fields), "\r\n")).encode()
 
 
-def _limit(sock: socket.socket, ttl: int) -> None:
-    """From now on this many routers see the socket's packets; hear it when they run out of them.
+def _set_ttl(sock: socket.socket, ttl: int) -> None:
+    """Set the TTL of the socket's packets, and have ICMP errors reported on it.
 
     Raises:
-        OSError: the platform cannot.
+        OSError: the system refuses the TTL.
     """
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
@@ -213,8 +219,8 @@ def _limit(sock: socket.socket, ttl: int) -> None:
         sock.setsockopt(*_RECVERR[sock.family], 1)
 
 
-def _leave(sock: socket.socket) -> None:
-    """Tell the server at full reach that the connection is over, without the words it never heard."""
+def _reset(sock: socket.socket) -> None:
+    """Close with an RST at the usual TTL, so that the kernel does not retransmit the request."""
     with contextlib.suppress(OSError):
         if sock.family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, -1 if sys.platform == "linux" else 64)
@@ -224,7 +230,7 @@ def _leave(sock: socket.socket) -> None:
     sock.close()
 
 
-def _traced(
+def _observation(
     step: Trace, failure: Failure | None, fields: dict[str, object], *, opened: bool = True, acked: bool | None = None
 ) -> TraceReply:
     return TraceReply(

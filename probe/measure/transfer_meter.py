@@ -1,7 +1,7 @@
-"""How an answer's bytes come in: counted at the socket, under TLS and content coding.
+"""Measure how the bytes of an answer arrive at the socket, below TLS and content coding.
 
-A freeze stops a transfer after 12 to 34 KiB on the wire. Of a compressed page that may be all of it, and of a server
-that writes TLS records of 16 KiB it may be no readable byte at all; so what counts is what the socket gave.
+A freeze stops a transfer after 12 to 34 KiB on the wire. A compressed page may be complete by then, and from a server
+that writes TLS records of 16 KiB not one byte may be readable. So bytes of the socket are counted.
 """
 
 from __future__ import annotations
@@ -9,17 +9,15 @@ from __future__ import annotations
 import time
 
 from probe.model.failure import Failure
-from probe.model.flow import Flow
+from probe.model.flow import MIN_ANSWER_BYTES, Flow
 
 MIN_FLOW_BYTES = 16384
-"""Bytes of an answer from which on its flow is worth keeping in evidence: smaller pages prove nothing about rates, and
-no freeze was seen below 12 KiB."""
-MIN_CUT_FLOW_BYTES = 4096
-"""Bytes of an answer cut short from which on its flow is kept."""
+"""Bytes of an answer from which its flow is kept in evidence: smaller pages prove nothing about rates, and no
+freeze was seen below 12 KiB."""
 
 
 class TransferMeter:
-    """Counts what a socket gives, with the times."""
+    """Count the bytes that a socket gives, with their times."""
 
     __slots__ = ("_bytes", "_first", "_last", "_stall")
 
@@ -27,13 +25,13 @@ class TransferMeter:
         self.start()
 
     def start(self) -> None:
-        """Forget what was counted: the request goes out now."""
+        """Start anew; called when the request is sent."""
         self._bytes = 0
         self._first = self._last = 0.0
         self._stall = 0.0
 
     def count(self, size: int) -> None:
-        """So many bytes came just now; none when the other side closed."""
+        """Count bytes that arrive now; 0 when the other side closed."""
         if not size:
             return
         now = time.monotonic()
@@ -45,12 +43,12 @@ class TransferMeter:
         self._bytes += size
 
     def flow(self, failure: Failure | None) -> Flow | None:
-        """What is worth keeping of an answer that ended so, just now; None where it says nothing.
+        """Return the flow of an answer that has just ended so; None when it is too small to show anything.
 
-        Silence at the end is that of an answer cut short: one that is complete is over with its last byte.
+        Only a time-out has silence at its end: a complete answer ends with its last byte.
         """
         silent = failure is Failure.TIMEOUT
-        if self._bytes < (MIN_CUT_FLOW_BYTES if silent else MIN_FLOW_BYTES):
+        if self._bytes < (MIN_ANSWER_BYTES if silent else MIN_FLOW_BYTES):
             return None
         return Flow(
             bytes=self._bytes,

@@ -42,9 +42,14 @@ class PlainResolver:
         transport, _, rest = text.partition(":")
         host, _, port = rest.rpartition(":")
         address = host.removeprefix("[").removesuffix("]")
-        if transport not in ("udp", "tcp") or parse_address(address) is None or not port.isdecimal():
+        if transport not in ("udp", "tcp") or parse_address(address) is None or not 1 <= parse_port(port) <= 65535:
             return None
         return cls(transport, address, int(port))
+
+
+def parse_port(text: str) -> int:
+    """Return the number of a port, 0 when the text is none; `int` raises ValueError for 5,000 digits."""
+    return int(text) if len(text) <= 5 and text.isascii() and text.isdecimal() else 0
 
 
 def resolver_label(resolver: str) -> str:

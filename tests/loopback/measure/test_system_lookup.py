@@ -26,7 +26,7 @@ async def test_a_name_no_resolver_could_be_asked_about_ends_in_a_word() -> None:
 
 async def test_a_look_up_that_hangs_costs_its_asker_no_more_than_the_phase(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its thread keeps its place until it ends; who finds no place free says so."""
-    monkeypatch.setattr(system_lookup, "THREADS", 1)
+    monkeypatch.setattr(system_lookup, "MAX_THREADS", 1)
     release = threading.Event()
 
     def hang(*_: object) -> list[object]:

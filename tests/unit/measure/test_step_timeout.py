@@ -63,7 +63,7 @@ async def held_back(phase: StepTimeout) -> None:
     now = asyncio.get_running_loop().time()
     phase._handle.cancel()
     phase._due = now - 0.5
-    phase._time_is_up()
+    phase._on_timer()
     assert phase._due - now == pytest.approx(0.05, abs=0.02)
     await asyncio.Event().wait()
 
