@@ -27,11 +27,12 @@ from probe.model.step import QuicHandshake
 if TYPE_CHECKING:
     from aioquic.quic.connection import QuicConnection
 
-MAX_DATAGRAM_BYTES = 4_096
+MAX_DATAGRAM_BYTES = 2_048
 """Size of a datagram that is read: paths carry 1,500 bytes. A fragmented one of 64 KiB has room for ten thousand CRYPTO
 frames, each of which aioquic sorts in among all others."""
-MAX_PROCESSING_SECONDS = 1.0
-"""Processor time of aioquic for the datagrams of one step. A handshake takes a hundredth of it."""
+MAX_PROCESSING_SECONDS = 0.5
+"""Processor time of aioquic for the datagrams of one step. A handshake takes 10 ms, 100 KiB of CRYPTO frames of one
+byte each take six seconds."""
 _MAX_DATAGRAMS = 4_096
 """Datagrams read in one step: a handshake takes about ten."""
 _MAX_BYTES = MAX_CONNECTION_BYTES - 65_535

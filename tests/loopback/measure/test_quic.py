@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import importlib.util
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,8 +13,12 @@ from pathlib import Path
 import pytest
 import trustme
 from aioquic.asyncio import QuicConnectionProtocol, serve
+from aioquic.buffer import Buffer
 from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.crypto import CryptoPair
 from aioquic.quic.events import HandshakeCompleted, QuicEvent
+from aioquic.quic.packet import QuicFrameType, QuicPacketType, QuicProtocolVersion, pull_quic_header
+from aioquic.quic.packet_builder import QuicPacketBuilder
 
 from probe.clock import Clock
 from probe.errors import ProbeError
@@ -238,6 +244,83 @@ async def test_a_flood_of_datagrams_ends(tools: Tools, monkeypatch: pytest.Monke
     transport.close()
 
     assert only.failure is Failure.TOO_MUCH
+
+
+class CryptoFlood(asyncio.DatagramProtocol):
+    """A server that answers the first Initial with CRYPTO frames of one byte, each with a gap before it."""
+
+    def __init__(self, size: int, count: int) -> None:
+        self._size = size
+        self._count = count
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
+        """Keep the transport."""
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Send the flood once."""
+        if self._count:
+            for datagram in self._datagrams(data):
+                self.transport.sendto(datagram, addr)
+        self._count = 0
+
+    def _datagrams(self, initial: bytes) -> list[bytes]:
+        header = pull_quic_header(Buffer(data=initial), host_cid_length=8)
+        version = QuicProtocolVersion.VERSION_1
+        keys = CryptoPair()
+        keys.setup_initial(cid=header.destination_cid, is_client=False, version=version)
+        made: list[bytes] = []
+        offset = number = 0
+        while len(made) < self._count:
+            builder = QuicPacketBuilder(
+                host_cid=b"12345678",
+                peer_cid=header.source_cid,
+                version=version,
+                is_client=False,
+                max_datagram_size=self._size,
+                packet_number=number,
+            )
+            builder.start_packet(QuicPacketType.INITIAL, keys)
+            while builder.remaining_flight_space > 24:
+                offset += 2
+                frame = builder.start_frame(QuicFrameType.CRYPTO, capacity=8)
+                frame.push_uint_var(offset)
+                frame.push_uint_var(1)
+                frame.push_bytes(b"x")
+            datagrams, _ = builder.flush()
+            made += datagrams
+            number = builder.packet_number
+        return made
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "detail"), [(1_400, 90, "processing"), (8_000, 1, "datagrams")], ids=["many", "one large"]
+)
+async def test_datagrams_that_are_costly_to_process_end_the_step(size: int, count: int, detail: str) -> None:
+    """Aioquic sorts every CRYPTO frame in among all others: the time grows with the square of their number."""
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(lambda: CryptoFlood(size, count), local_addr=("127.0.0.1", 0))
+    began = time.thread_time()
+    async with Tools(timeout=20.0, pace=PaceLimiter(0)) as tools:
+        (only,) = await shaken(transport.get_extra_info("sockname")[1], tools, verify=False)
+    transport.close()
+
+    assert (only.failure, only.detail) == (Failure.TOO_MUCH, detail)
+    assert time.thread_time() - began < 4
+
+
+async def test_a_host_without_a_free_file_is_observed(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No datagram was sent, and no PING follows."""
+
+    def exhausted(*_: object) -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(quic_module.socket, "socket", exhausted)
+        (only,) = await shaken(443, tools, later=1.0)
+
+    assert (only.failure, only.detail, only.answered, only.verified) == (Failure.LOCAL, "EMFILE", False, False)
+    assert (only.address, only.port, only.sni) == ("127.0.0.1", 443, "lab.example")
 
 
 async def test_garbage_is_no_answer() -> None:
