@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from statistics import median_low
 
-from probe.fuse.network_event import NetworkEvent, count_sources, event_id, rank_causes
+from probe.fuse.network_event import NetworkEvent, count_sources, event_id, overlapping, rank_causes
 from probe.model.event import Confidence, Event, Network, Scope
 from probe.model.verdict import Status
 
@@ -36,25 +36,9 @@ def country_events(
     """
     if not country:
         return []
-    return [_event(service, country, group, sponsors) for group in _overlapping(found) if _wide_enough(group, looked)]
-
-
-def _overlapping(found: Iterable[NetworkEvent]) -> Iterator[list[NetworkEvent]]:
-    """Groups of network events whose times overlap."""
-    group: list[NetworkEvent] = []
-    until: datetime | None = None
-    for each in sorted(found, key=lambda item: (item.event.onset, item.event.id)):
-        lifted = each.event.lifted
-        if group and until is not None and each.event.onset > until:
-            yield group
-            group = []
-        if not group:
-            until = lifted
-        elif until is not None:
-            until = None if lifted is None else max(until, lifted)
-        group.append(each)
-    if group:
-        yield group
+    ordered = sorted(found, key=lambda each: (each.event.onset, each.event.id))
+    groups = overlapping(ordered, lambda each: (each.event.onset, each.event.lifted))
+    return [_event(service, country, group, sponsors) for group in groups if _wide_enough(group, looked)]
 
 
 def _wide_enough(group: list[NetworkEvent], looked: Mapping[Network, datetime]) -> bool:

@@ -9,10 +9,11 @@ blocked is decided by `probe.fuse.service`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
 from statistics import median_low
+from typing import TypeVar
 
 import msgspec
 
@@ -20,6 +21,9 @@ from probe.fuse.interference_span import InterferenceSpan
 from probe.fuse.presence import PresenceIndex
 from probe.model.event import Confidence, Event, Network, Scope, Span
 from probe.model.verdict import Cause, Status
+
+Item = TypeVar("Item")
+Interval = tuple[datetime, datetime | None]
 
 
 class NetworkEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +58,9 @@ def network_events(
     service: str, network: Network, found: Iterable[InterferenceSpan], context: NetworkContext
 ) -> list[NetworkEvent]:
     """The events of one service in one network, in order of time."""
-    return [_network_event(service, network, spans, context) for spans in _overlapping(found)]
+    ordered = sorted(found, key=lambda span: (span.start, span.agent, span.target))
+    groups = overlapping(ordered, lambda span: (span.start, span.stop))
+    return [_network_event(service, network, tuple(spans), context) for spans in groups]
 
 
 def event_id(service: str, scope: Scope, place: str, first: str) -> str:
@@ -83,21 +89,27 @@ def rank_causes(reports: Iterable[tuple[Cause, ...]]) -> tuple[Cause, ...]:
     return tuple(sorted(anywhere, key=lambda cause: (-first[cause], -anywhere[cause], cause)))
 
 
-def _overlapping(found: Iterable[InterferenceSpan]) -> Iterator[tuple[InterferenceSpan, ...]]:
-    """Groups of interference spans whose times overlap or touch."""
-    group: list[InterferenceSpan] = []
+def overlapping(items: Iterable[Item], interval: Callable[[Item], Interval]) -> Iterator[list[Item]]:
+    """Groups of items whose intervals overlap or touch, each group in the order of the items.
+
+    Args:
+        items: ordered by the start of their interval.
+        interval: gives start and end of an item's interval; the end is None while it lasts.
+    """
+    group: list[Item] = []
     until: datetime | None = None
-    for span in sorted(found, key=lambda item: (item.start, item.agent, item.target)):
-        if group and until is not None and span.start > until:
-            yield tuple(group)
-            group = []
+    for item in items:
+        start, stop = interval(item)
         if not group:
-            until = span.stop
+            until = stop
+        elif until is not None and start > until:
+            yield group
+            group, until = [], stop
         elif until is not None:
-            until = None if span.stop is None else max(until, span.stop)
-        group.append(span)
+            until = None if stop is None else max(until, stop)
+        group.append(item)
     if group:
-        yield tuple(group)
+        yield group
 
 
 def _network_event(

@@ -172,7 +172,7 @@ class SqliteStore:
                         self._do(following)
                 self._connection.execute("COMMIT")
                 self.commits += 1
-            except sqlite3.Error as error:
+            except Exception as error:  # noqa: BLE001 the only writer must go on; nothing of this group is kept
                 self._give_up(group, error)
             for job in group:
                 job.resolve()
@@ -198,7 +198,7 @@ class SqliteStore:
             self._connection.execute("ROLLBACK TO job")
         self._connection.execute("RELEASE job")
 
-    def _give_up(self, group: list[_Write[Any]], error: sqlite3.Error) -> None:
+    def _give_up(self, group: list[_Write[Any]], error: Exception) -> None:
         """Roll the group back and give every write in it the error."""
         with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:

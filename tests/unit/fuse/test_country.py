@@ -73,6 +73,15 @@ def test_one_sponsor_in_all_networks_is_one_source() -> None:
     assert event.confidence is Confidence.ONE_SOURCE
 
 
+def test_two_sources_in_three_networks_confirm_the_event() -> None:
+    """One sponsor runs two of the three vantages."""
+    spans = [span(f"v{n}", 10, None, network=network) for n, network in enumerate(NETWORKS)]
+
+    (event,) = wide(spans, v0="x", v1="x")
+
+    assert event.confidence is Confidence.CONFIRMED
+
+
 def test_networks_without_a_known_country_make_no_event_of_a_country() -> None:
     """The empty country code is no country."""
     nowhere = [span(f"v{n}", 10, None, network=Network(asn=64500 + n)) for n in range(4)]

@@ -6,7 +6,7 @@ import pytest
 
 from probe.fuse.fusion import fuse
 from probe.fuse.interference_span import interference_spans
-from probe.fuse.network_event import NetworkContext, count_sources, network_events, rank_causes
+from probe.fuse.network_event import NetworkContext, count_sources, network_events, overlapping, rank_causes
 from probe.fuse.presence import PresenceIndex
 from probe.model.event import Confidence, Event, Presence, Span
 from probe.model.verdict import Cause, Status
@@ -139,3 +139,13 @@ def test_the_agents_of_an_event_are_those_of_its_spans() -> None:
 
     assert found.agents == {"a", "b"}
     assert network_events("WeChat", MTS, [], context) == []
+
+
+def test_items_whose_intervals_touch_are_one_group() -> None:
+    """An interval that lasts takes in all that follow."""
+    intervals = [(0, 5), (1, 2), (5, 6), (7, 9), (8, None), (99, 100)]
+
+    found = overlapping(intervals, lambda each: (at(each[0]), None if each[1] is None else at(each[1])))
+
+    assert list(found) == [[(0, 5), (1, 2), (5, 6)], [(7, 9), (8, None), (99, 100)]]
+    assert list(overlapping([], lambda each: each)) == []

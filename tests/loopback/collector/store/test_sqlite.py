@@ -76,6 +76,23 @@ async def test_a_full_disk_fails_every_write_of_the_group_and_keeps_nothing_of_i
     await store.close()
 
 
+async def test_the_writer_goes_on_after_a_fault_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The writes of that group get an error, none of them waits for ever, and the next group is stored."""
+    store = open_store(tmp_path / "c.db")
+
+    def out_of_memory() -> float:
+        monkeypatch.undo()
+        raise MemoryError
+
+    monkeypatch.setattr(store._clock, "monotonic", out_of_memory)
+    with pytest.raises(StorageError):
+        await store.write(keep("lost"))
+    await store.write(keep("kept"))
+
+    assert await store.read(keys) == ["kept"]
+    await store.close()
+
+
 async def test_closing_finishes_the_writes_that_wait_and_refuses_new_ones(tmp_path: Path) -> None:
     """Nothing that was accepted is lost."""
     store = open_store(tmp_path / "c.db")
