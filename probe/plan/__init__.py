@@ -5,9 +5,8 @@ from __future__ import annotations
 from probe.model.target import DnsTarget, DomainTarget, QuicTarget, RangeTarget, Target, TcpTarget, TlsTarget, UrlTarget
 from probe.plan.context import PlanContext
 from probe.plan.dns import DnsPlan
-from probe.plan.endpoint import TcpPlan, TlsPlan
+from probe.plan.endpoint import QuicPlan, TcpPlan, TlsPlan
 from probe.plan.plan import Plan
-from probe.plan.quic import QuicPlan
 from probe.plan.range import RangePlan
 from probe.plan.url import UrlPlan
 

@@ -13,32 +13,32 @@ from probe.model.verdict import ControlFacts, Status
 
 
 class HopLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds on one measurement.
+    """Limits of one measurement.
 
-    The caps per family cover every address of nearly all names while keeping the handshakes to one network few, since
-    four to twelve close together make some Russian filters freeze all new ones (net4people/bbs#546).
+    The limits per family cover every address of nearly all names and keep the handshakes to one network few: four to
+    twelve close together make some Russian filters freeze all new ones (net4people/bbs#546).
 
     Attributes:
-        ipv4: addresses of that family tried per name.
-        ipv6: likewise.
-        late: addresses that came in late answers, tried beyond those.
-        fetches: addresses of one hop that are asked for the page over TLS, one after another.
-        followed: addresses of one hop that get follow-ups after a failure.
-        silences: how often a hop that is silent is tried. At 10 % loss either way a SYN and its two repetitions stay
+        ipv4: IPv4 addresses tried per name.
+        ipv6: IPv6 addresses tried per name.
+        late_addresses: addresses from late answers, tried beyond those.
+        page_fetches: addresses of one hop that are asked for the page over TLS, one after another.
+        followed_addresses: addresses of one hop that get follow-ups after a failure.
+        silent_tries: tries of a hop that is silent. At 10 % loss either way a SYN and its two retransmissions stay
             unanswered once in 150 times, three such tries once in three million.
-        proof: the same where silence could be called a block (`probe.judge.repetition`).
-        traces: connections of one search for where on the path a blocked name is objected to.
+        proof_tries: the same where silence could count as a block (`probe.judge.repetition`).
+        trace_connections: connections of one search for the interfering hop.
         redirects: hops after the first.
     """
 
     ipv4: int = 4
     ipv6: int = 2
-    late: int = 2
-    fetches: int = 3
-    followed: int = 2
-    silences: int = 3
-    proof: int = 5
-    traces: int = 8
+    late_addresses: int = 2
+    page_fetches: int = 3
+    followed_addresses: int = 2
+    silent_tries: int = 3
+    proof_tries: int = 5
+    trace_connections: int = 8
     redirects: int = MAX_REDIRECTS
 
     def of(self, family: Family) -> int:

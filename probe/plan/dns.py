@@ -12,10 +12,9 @@ from probe.model.hop import CUT_FAILURES, StepPosition
 from probe.model.observation import Observation
 from probe.model.step import Handshake, Step
 from probe.model.target import DnsTarget
-from probe.plan.candidates import fit
 from probe.plan.context import PlanContext
-from probe.plan.followup import failure_of
-from probe.plan.lookup import Lookup
+from probe.plan.hop_state import failure_of
+from probe.plan.lookup import Lookup, fit
 from probe.plan.plan import Plan
 
 
@@ -42,14 +41,16 @@ class DnsPlan(Plan):
             and step.position.attempt == 0
             and step.address in self._lookup.odd
         ):
-            tries = self._context.limits.proof if failed.failure is Failure.TIMEOUT else 2
+            tries = self._context.limits.proof_tries if failed.failure is Failure.TIMEOUT else 2
             for attempt in range(1, tries):
                 self._show(step.address, attempt)
 
     def _changed(self) -> None:
         if not self._lookup.ready:
             return
-        wanted = fit((), (*self._lookup.odd, *self._lookup.late), self._context, beyond=self._context.limits.late)
+        wanted = fit(
+            (), (*self._lookup.odd, *self._lookup.late), self._context, beyond=self._context.limits.late_addresses
+        )
         known = fit((), sorted(self._lookup.reference), self._context)
         for address in (*wanted, *known[:1]) if wanted else ():
             if address not in self._shown:

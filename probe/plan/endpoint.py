@@ -1,35 +1,67 @@
-"""Addresses given outright: a TCP connection, a TLS handshake."""
+"""Plans for endpoints without redirects: a TCP connection, a TLS handshake, a QUIC handshake."""
 
 from __future__ import annotations
 
-from probe.model.hop import Purpose, StepPosition, Subject
+from probe.model.address import parse_address
+from probe.model.hop import Purpose, StepPosition, subjects_of
 from probe.model.step import Connect
-from probe.model.target import TcpTarget, TlsTarget
+from probe.model.target import QuicTarget, TcpTarget, TlsTarget
 from probe.plan.context import PlanContext
 from probe.plan.hop import PlanHop
+from probe.plan.lookup import Lookup, choose
 from probe.plan.plan import Plan
 
 
 class TcpPlan(Plan):
-    """A connection; beside it, where one is given, an address where nothing listens.
+    """A connection to an address; beside it, where one is given, a connection to an address where nothing listens.
 
-    A relay on the path completes every handshake, and its success says nothing about the target.
+    A relay on the path completes every handshake, so that its success says nothing about the target.
     """
 
     def __init__(self, target: TcpTarget, context: PlanContext) -> None:
         super().__init__()
-        hop = PlanHop(Subject("tcp", "", target.port), context, self.queue, StepPosition())
+        (subject,) = subjects_of(target)
+        hop = PlanHop(subject, context, self.queue, StepPosition())
         hop.start((target.address,), (target.address,), frozenset())
         if context.relay_address:
-            hop.ask(
-                Connect(address=context.relay_address, port=target.port, position=StepPosition(purpose=Purpose.RELAY))
-            )
+            position = StepPosition(purpose=Purpose.RELAY)
+            hop.ask(Connect(address=context.relay_address, port=target.port, position=position))
 
 
 class TlsPlan(Plan):
-    """A handshake, with the follow-ups of one."""
+    """A handshake with an address, and its follow-ups."""
 
     def __init__(self, target: TlsTarget, context: PlanContext) -> None:
         super().__init__()
-        hop = PlanHop(Subject("tls", target.sni, target.port), context, self.queue, StepPosition())
+        (subject,) = subjects_of(target)
+        hop = PlanHop(subject, context, self.queue, StepPosition())
         hop.start((target.address,), (target.address,), frozenset())
+
+
+class QuicPlan(Plan):
+    """A QUIC handshake with every address of a host, and TLS over TCP at those that are silent."""
+
+    def __init__(self, target: QuicTarget, context: PlanContext) -> None:
+        super().__init__()
+        self._context = context
+        self._started = False
+        (subject,) = subjects_of(target)
+        self._hop = PlanHop(subject, context, self.queue, StepPosition())
+        self._lookup: Lookup | None = None
+        if parse_address(target.host) is not None:
+            self._hop.start((target.host,), (target.host,), frozenset())
+        else:
+            self._lookup = Lookup(target.host, context, self.queue, StepPosition(), self._changed)
+
+    def _changed(self) -> None:
+        """Begin once the name is resolved; afterwards try the addresses of late answers."""
+        lookup = self._lookup
+        if lookup is None or not lookup.ready:
+            return
+        if self._started:
+            self._hop.add(lookup.late, lookup.odd)
+            return
+        addresses = choose(lookup.sources, self._context)
+        if addresses:
+            self._started = True
+            self._hop.start(addresses, lookup.local, lookup.odd)

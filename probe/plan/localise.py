@@ -5,8 +5,8 @@ answers (or, of words that vanish, from where on nobody says that they ran out o
 the reach is halved between what was too short and what was not. Last another name is said with the reach that was
 found: where it is answered, the server itself is no farther away.
 
-At most `HopLimits.traces` connections, one after another. Some filters keep an address silent for minutes after a name
-they cut; such a connection does not stand, or is cut before anything was said, and the search ends there.
+At most `HopLimits.trace_connections` connections, one after another. Some filters keep an address silent for minutes
+after a name they cut; such a connection does not stand, or is cut before anything was said, and the search ends there.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class TracePlan(Plan):
             self._ask(self._high, Purpose.NEUTRAL)
 
     def _ask(self, ttl: int, purpose: Purpose = Purpose.SUBJECT) -> None:
-        if self._asked >= self._context.limits.traces:
+        if self._asked >= self._context.limits.trace_connections:
             return
         self._asked += 1
         one = self._target

@@ -17,9 +17,11 @@ A trusted resolver that fails itself is no evidence, and is not asked again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, zip_longest
 
-from probe.model.address import is_bogon
+from probe.model.address import family, is_bogon
 from probe.model.failure import Failure
 from probe.model.hop import Purpose, StepPosition
 from probe.model.observation import LateAnswer, Observation, Resolution
@@ -177,7 +179,7 @@ class Lookup:
         again = [step for step in silent if step.position.attempt == 1]
         if resolver not in self._finds_others or len(again) < len(self._rrtypes) or len(silent) > 2 * len(again):
             return
-        tries = -(-self._context.limits.proof // len(again))
+        tries = -(-self._context.limits.proof_tries // len(again))
         for step in again:
             for attempt in range(2, tries):
                 self._ask(_again(step, attempt))
@@ -207,3 +209,37 @@ class Lookup:
 def _again(step: Resolve, attempt: int = 1) -> Resolve:
     position = StepPosition(chain=step.position.chain, hop=step.position.hop, attempt=attempt)
     return Resolve(name=step.name, rrtype=step.rrtype, resolver=step.resolver, trust=step.trust, position=position)
+
+
+def choose(sources: Sequence[Iterable[str]], context: PlanContext) -> tuple[str, ...]:
+    """The candidate addresses of a name, drawn from the sources in turn until the limits are reached.
+
+    A source is one origin of addresses (the network's answers, the trusted ones, the control's). Each gives its first
+    address before any gives its second, so that a resolver that lies with twenty addresses cannot crowd out the true
+    one. Bogons are left out: a forged answer must not make this host connect to the volunteer's own machines.
+    """
+    turns = zip_longest(*(dict.fromkeys(source) for source in sources))
+    return fit((), (address for address in chain.from_iterable(turns) if address is not None), context)
+
+
+def fit(chosen: Iterable[str], more: Iterable[str], context: PlanContext, beyond: int = 0) -> tuple[str, ...]:
+    """The addresses of `more` that are new, connectable and within the limits.
+
+    Args:
+        chosen: addresses that are being tried already.
+        more: addresses on offer, best first.
+        context: families and limits.
+        beyond: how many more than the limit of each family.
+    """
+    taken = set(chosen)
+    counts = Counter(family(address) for address in taken)
+    added = []
+    for address in more:
+        kind = family(address)
+        if address in taken or kind not in context.families or is_bogon(address):
+            continue
+        if counts[kind] < context.limits.of(kind) + beyond:
+            taken.add(address)
+            counts[kind] += 1
+            added.append(address)
+    return tuple(added)

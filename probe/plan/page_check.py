@@ -1,21 +1,87 @@
-"""Whether a page that came in clear text deserves a second look. Only a hint of where to look: judging is elsewhere."""
+"""Pages that deserve a second look: pages of somebody else, pages that stop, pages that crawl.
+
+A page that stops after its first kilobytes, or comes far slower than any line of today, is no evidence yet. The same
+server sending the same page under a name that nobody has listed is the comparison (the method of the people who showed
+the throttling of 2021 and 2024: net4people/bbs#65, #382; Waujito/youtubeUnblock#10). Over TLS a filter reads the server
+name, so only that changes and the Host header stays: the server sends the same page, unless it compares the two, and
+then nothing is shown. In clear a filter reads the Host header.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain, zip_longest
 from urllib.parse import urlsplit
 
+from probe.model.hop import Purpose, StepPosition
 from probe.model.observation import Exchange
-from probe.model.verdict import ControlFacts
+from probe.model.step import Fetch, Step
+from probe.model.target import bracketed
+from probe.plan.context import PlanContext
+
+SLOW_BYTES_PER_SECOND = 50_000
+"""Rate below which a page deserves a comparison. Twitter was held to 16 to 19 kB/s in 2021, YouTube to about as much in
+2024, SNI-III to 0.7 (IMC'22); a line of 400 kbit/s that is slow by itself costs three more fetches a large page."""
+MIN_RATE_BYTES = 32_768
+"""Bytes below which a transfer has no rate: that much may be the burst that every limiter lets through."""
+NEUTRAL_FETCHES = 3
+"""Fetches under the neutral name: one that is fast or slow by chance shows nothing on a line that loses packets."""
 
 
-def doubtful(page: Exchange, control: ControlFacts | None, *, fingerprinted: bool) -> bool:
-    """Whether the page has a fingerprint, of a block page for example, or is not what the control got for its URL."""
-    if fingerprinted:
+def is_doubtful(page: Exchange, context: PlanContext) -> bool:
+    """Whether a page in clear has a known fingerprint, or is not what the control got for its URL."""
+    if context.has_fingerprint(page):
         return True
-    seen = [one for one in control.pages if one.url == page.url] if control is not None else []
-    return bool(seen) and not any(
+    control = context.control
+    expected = [one for one in control.pages if one.url == page.url] if control is not None else []
+    return bool(expected) and not any(
         one.status == page.status
         and one.title == page.title
         and urlsplit(one.location).hostname == urlsplit(page.location).hostname
-        for one in seen
+        for one in expected
     )
+
+
+def is_slow(page: Exchange) -> bool:
+    """Whether a page was large enough to have a rate, and that rate is low."""
+    return page.flow is not None and page.flow.bytes >= MIN_RATE_BYTES and page.rate < SLOW_BYTES_PER_SECOND
+
+
+def same_page_step(url: str, address: str, name: str, position: StepPosition) -> Fetch:
+    """The step that fetches the same page at the same address under another name, without verifying the certificate.
+
+    Args:
+        url: the page.
+        address: where it is asked for.
+        name: the other name.
+        position: with the purpose of a neutral try.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        return Fetch(url=url, address=address, sni=name, verify=False, position=position)
+    port = f":{parts.port}" if parts.port else ""
+    other = parts._replace(netloc=bracketed(name) + port).geturl()
+    return Fetch(url=other, address=address, verify=False, position=position)
+
+
+def comparison(url: str, address: str, name: str, position: StepPosition, again: Iterable[Step]) -> tuple[Step, ...]:
+    """The steps that compare a page that stopped or crawled: under the neutral name and its own, in turns.
+
+    Args:
+        url: the page.
+        address: where it was asked for.
+        name: the neutral name.
+        position: chain and hop.
+        again: the subject's next tries.
+    """
+    neutral = [
+        same_page_step(
+            url,
+            address,
+            name,
+            StepPosition(chain=position.chain, hop=position.hop, attempt=attempt, purpose=Purpose.NEUTRAL),
+        )
+        for attempt in range(NEUTRAL_FETCHES)
+    ]
+    turns = chain.from_iterable(zip_longest(neutral, again))
+    return tuple(step for step in turns if step is not None)

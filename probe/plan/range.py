@@ -28,7 +28,7 @@ from probe.model.step import Connect, Handshake, Resolve, Step
 from probe.model.target import RangeTarget
 from probe.plan import sampling
 from probe.plan.context import PlanContext
-from probe.plan.followup import failure_of
+from probe.plan.hop_state import failure_of
 from probe.plan.plan import Plan
 
 ENOUGH = 3

@@ -11,10 +11,9 @@ from probe.model.address import is_bogon, parse_address
 from probe.model.hop import StepPosition, Subject
 from probe.model.observation import Exchange
 from probe.model.target import DomainTarget, UrlTarget, parse
-from probe.plan.candidates import choose
 from probe.plan.context import PlanContext
 from probe.plan.hop import PlanHop
-from probe.plan.lookup import Lookup
+from probe.plan.lookup import Lookup, choose
 from probe.plan.plan import Plan
 
 

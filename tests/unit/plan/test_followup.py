@@ -1,106 +1,135 @@
-"""What is asked after a failure, and in which order."""
+"""The follow-ups of a failed try: the table, and the steps it stands for."""
 
 from __future__ import annotations
 
 import pytest
 
-from probe.model.failure import Failure
-from probe.model.hop import Purpose, StepPosition, Subject
-from probe.model.observation import Connection, Exchange, Observation, QuicExchange, TlsHandshake
-from probe.model.step import Connect, Fetch, Handshake, QuicHandshake
-from probe.plan.followup import SMALL, after, allowed, answered, failure_of, neutral_first, small, subject_step
-from probe.plan.transfer import comparison
+from probe.model.failure import OWN_FAULTS, Failure
+from probe.model.hop import Layer, LayerFailure, Purpose, StepPosition, Subject
+from probe.model.step import Connect, Fetch, Handshake, QuicHandshake, Step
+from probe.plan.followup import (
+    FOLLOW_UPS,
+    SMALL_SEGMENT_OCTETS,
+    Question,
+    allowed_name_step,
+    follow_up_steps,
+    neutral_name_step,
+    questions_after,
+    subject_step,
+    tries_subject,
+    with_small_segments,
+)
+from probe.plan.page_check import comparison
 from tests.unit.plan.dialogue import CONTEXT, NAME, A
 
 HTTPS = Subject("https", NAME, 443, f"https://{NAME}/")
 ODD_PORT = Subject("https", NAME, 8443, f"https://{NAME}:8443/")
 HTTP = Subject("http", NAME, 80, f"http://{NAME}/")
 TCP = Subject("tcp", "", 443)
+TLS = Subject("tls", NAME, 443)
 QUIC = Subject("quic", NAME, 443)
-STOOD = Connection(address=A, port=443)
 NEXT = StepPosition(attempt=1)
+AGAIN, NEUTRAL, NEUTRAL_PAGE, PEEK, TLS_OVER_TCP, COMPARISON = Question
 
 
-def tls(failure: Failure) -> tuple[Observation, ...]:
-    """A handshake that ended so."""
-    return STOOD, TlsHandshake(address=A, port=443, sni=NAME, failure=failure)
+def after(subject: Subject, layer: Layer, failure: Failure) -> tuple[Step, ...]:
+    """The steps that follow a failure."""
+    return follow_up_steps(subject, A, LayerFailure(layer, failure), CONTEXT, NEXT)
 
 
-def http(failure: Failure, status: int = 0) -> tuple[Observation, ...]:
-    """A request that ended so."""
-    return STOOD, Exchange(url=HTTPS.url, address=A, failure=failure, status=status, length=status)
+@pytest.mark.parametrize(
+    ("layer", "failures", "encrypted", "questions"),
+    [
+        (Layer.TCP, "timeout reset eof unreachable", True, [AGAIN]),
+        (Layer.TCP, "timeout reset unreachable", False, [AGAIN]),
+        (Layer.TLS, "timeout reset eof", True, [NEUTRAL, AGAIN]),
+        (Layer.TLS, "alert garbage unreachable", True, [AGAIN]),
+        (Layer.TLS, "certificate", True, [PEEK]),
+        (Layer.HTTP, "timeout reset eof", True, [NEUTRAL_PAGE, AGAIN]),
+        (Layer.HTTP, "timeout reset eof", False, [AGAIN]),
+        (Layer.HTTP, "garbage unreachable", True, [AGAIN]),
+        (Layer.BODY, "timeout", True, [COMPARISON]),
+        (Layer.BODY, "timeout", False, [COMPARISON]),
+        (Layer.QUIC, "timeout reset eof", True, [TLS_OVER_TCP, NEUTRAL, AGAIN]),
+        (Layer.QUIC, "alert garbage unreachable", True, [TLS_OVER_TCP, AGAIN]),
+        (Layer.QUIC, "certificate", True, [PEEK]),
+        (Layer.HTTP, "too_much", True, []),
+        (Layer.TLS, "too_much", True, []),
+        (Layer.TCP, "local no_route bug", True, []),
+    ],
+)
+def test_each_failure_is_followed_by_the_questions_that_could_explain_it(
+    layer: Layer, failures: str, encrypted: bool, questions: list[Question]
+) -> None:
+    """The neutral name goes before the second try of the subject, which may silence the address for minutes."""
+    for failure in failures.split():
+        assert list(questions_after(LayerFailure(layer, Failure(failure)), encrypted=encrypted)) == questions
 
 
-def quic(failure: Failure) -> tuple[Observation, ...]:
-    """A QUIC handshake that ended so."""
-    return (QuicExchange(address=A, port=443, sni=NAME, failure=failure),)
+def test_every_row_of_the_table_is_reached() -> None:
+    """A row behind a wider one would never be asked."""
+    reached = set()
+    for layer in Layer:
+        for failure in Failure:
+            for encrypted in (True, False):
+                fits = [
+                    number
+                    for number, row in enumerate(FOLLOW_UPS)
+                    if layer in row.layers and failure in row.failures and row.encrypted in {None, encrypted}
+                ]
+                reached.update(fits[:1])
+
+    assert reached == set(range(len(FOLLOW_UPS)))
 
 
-def test_the_page_is_left_out_where_a_handshake_will_do() -> None:
+def test_no_row_follows_a_fault_of_this_host() -> None:
+    """It says nothing about the network."""
+    assert all(OWN_FAULTS.isdisjoint(row.failures) for row in FOLLOW_UPS)
+
+
+def test_a_handshake_stands_for_the_page_where_it_will_do() -> None:
     """Over http there is nothing but the page."""
     assert isinstance(subject_step(HTTPS, A, NEXT), Fetch)
     assert isinstance(subject_step(HTTPS, A, NEXT, page=False), Handshake)
     assert isinstance(subject_step(HTTP, A, NEXT, page=False), Fetch)
     assert isinstance(subject_step(TCP, A, NEXT), Connect)
+    assert isinstance(subject_step(TLS, A, NEXT), Handshake)
     assert isinstance(subject_step(QUIC, A, NEXT), QuicHandshake)
 
 
-@pytest.mark.parametrize(
-    ("seen", "end"),
-    [
-        ((), None),
-        ((STOOD,), None),
-        ((Connection(address=A, port=443, failure=Failure.RESET),), ("tcp", Failure.RESET)),
-        (tls(Failure.EOF), ("tls", Failure.EOF)),
-        (http(Failure.TIMEOUT), ("http", Failure.TIMEOUT)),
-        (http(Failure.RESET, 200), None),
-        (quic(Failure.TIMEOUT), ("quic", Failure.TIMEOUT)),
-    ],
-)
-def test_a_try_ends_at_its_last_layer(seen: tuple[Observation, ...], end: object) -> None:
-    """A page that was cut off after some of its body is a page."""
-    assert failure_of(seen) == end
+@pytest.mark.parametrize("subject", [HTTPS, HTTP, TCP, TLS, QUIC], ids=lambda one: one.scheme)
+def test_the_steps_of_a_subject_are_told_from_those_beside_it(subject: Subject) -> None:
+    """By kind, URL and purpose."""
+    other = Subject("https", "other.example", 443, "https://other.example/")
+
+    assert tries_subject(subject, subject_step(subject, A, NEXT))
+    assert not tries_subject(subject, subject_step(subject, A, StepPosition(purpose=Purpose.NEUTRAL)))
+    assert not tries_subject(subject, subject_step(other, A, NEXT))
+    assert tries_subject(subject, subject_step(TLS, A, NEXT)) is (subject in (HTTPS, TLS))
+    assert tries_subject(subject, subject_step(QUIC, A, NEXT)) is (subject is QUIC)
 
 
-def test_a_step_that_saw_nothing_did_not_succeed() -> None:
-    """Time was up before it began."""
-    assert not answered(())
-    assert answered((STOOD,))
+def test_a_cut_handshake_is_followed_by_the_neutral_name_and_then_the_subject() -> None:
+    """Without verification: no server has a certificate for the neutral name."""
+    neutral, again = after(HTTPS, Layer.TLS, Failure.RESET)
 
-
-@pytest.mark.parametrize("failure", [Failure.RESET, Failure.TIMEOUT, Failure.EOF])
-def test_a_handshake_cut_off_calls_for_the_neutral_name_first(failure: Failure) -> None:
-    """Then for the subject again."""
-    neutral, again = after(HTTPS, A, tls(failure), CONTEXT, NEXT)
-
-    assert (neutral.position.purpose, again) == (Purpose.NEUTRAL, subject_step(HTTPS, A, NEXT))
     assert isinstance(neutral, Handshake)
+    assert (neutral.sni, neutral.verify, neutral.position.purpose) == ("xkqvdwpzrjtm.com", False, Purpose.NEUTRAL)
+    assert again == subject_step(HTTPS, A, NEXT)
 
 
-def test_a_request_under_the_neutral_name_goes_to_the_same_port() -> None:
+def test_a_request_under_the_neutral_name_goes_to_the_subjects_port() -> None:
     """Whatever certificate comes back."""
-    neutral, _ = after(ODD_PORT, A, http(Failure.TIMEOUT), CONTEXT, NEXT)
+    neutral, _ = after(ODD_PORT, Layer.HTTP, Failure.TIMEOUT)
 
     assert isinstance(neutral, Fetch)
     assert (neutral.url, neutral.verify) == ("https://xkqvdwpzrjtm.com:8443/", False)
+    assert after(HTTPS, Layer.HTTP, Failure.TIMEOUT)[0].url == "https://xkqvdwpzrjtm.com/"  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("failure", [Failure.ALERT, Failure.GARBAGE])
-def test_the_servers_own_words_call_for_the_subject_alone(failure: Failure) -> None:
-    """No other name would explain them."""
-    assert after(HTTPS, A, tls(failure), CONTEXT, NEXT) == (subject_step(HTTPS, A, NEXT),)
-
-
-def test_a_silent_syn_calls_for_the_subject_alone() -> None:
-    """No name was said yet."""
-    seen = (Connection(address=A, port=443, failure=Failure.TIMEOUT),)
-
-    assert after(HTTPS, A, seen, CONTEXT, NEXT) == (subject_step(HTTPS, A, NEXT),)
-
-
-def test_silent_quic_calls_for_tls_and_another_name_before_the_subject_again() -> None:
-    """Whether there is anybody, and whether it is the name."""
-    over_tcp, neutral, again = after(QUIC, A, quic(Failure.TIMEOUT), CONTEXT, NEXT)
+def test_silent_quic_is_followed_by_tls_and_another_name_before_the_subject() -> None:
+    """TLS shows whether anybody listens, the other name whether it is the name."""
+    over_tcp, neutral, again = after(QUIC, Layer.QUIC, Failure.TIMEOUT)
 
     assert isinstance(over_tcp, Handshake)
     assert (over_tcp.sni, over_tcp.verify, over_tcp.position.purpose) == (NAME, True, Purpose.SUBJECT)
@@ -109,52 +138,41 @@ def test_silent_quic_calls_for_tls_and_another_name_before_the_subject_again() -
     assert again == subject_step(QUIC, A, NEXT)
 
 
-def test_a_page_that_stopped_calls_for_the_same_page_under_another_name() -> None:
-    """It starts as the subject did, and goes to the same address."""
-    begun = Exchange(url=HTTPS.url, address=A, failure=Failure.TIMEOUT, status=200, length=14_000)
-    steps = after(HTTPS, A, (STOOD, begun), CONTEXT, NEXT)
+def test_a_page_that_stopped_is_followed_by_the_same_page_under_another_name() -> None:
+    """At the same address, in turns with the subject."""
+    again = subject_step(HTTPS, A, NEXT)
 
-    assert steps == comparison(
-        HTTPS.url,
-        A,
-        CONTEXT.random_name,
-        StepPosition(attempt=1, purpose=Purpose.NEUTRAL),
-        (subject_step(HTTPS, A, NEXT),),
+    assert after(HTTPS, Layer.BODY, Failure.TIMEOUT) == comparison(
+        HTTPS.url, A, CONTEXT.random_name, StepPosition(), (again,)
     )
-    assert subject_step(HTTPS, A, NEXT) in steps
+    assert after(HTTPS, Layer.BODY, Failure.TIMEOUT)[1] == again
 
 
-def test_a_bad_certificate_calls_for_a_peek() -> None:
-    """The handshake again, whatever it shows."""
-    (peek,) = after(HTTPS, A, tls(Failure.CERTIFICATE), CONTEXT, NEXT)
+def test_a_bad_certificate_is_followed_by_a_handshake_that_accepts_it() -> None:
+    """It shows whose certificate it is."""
+    (peek,) = after(HTTPS, Layer.TLS, Failure.CERTIFICATE)
 
     assert isinstance(peek, Handshake)
     assert (peek.sni, peek.verify, peek.position.purpose) == (NAME, False, Purpose.PEEK)
 
 
-def test_the_names_of_ours_are_said_without_verification() -> None:
+def test_the_names_of_ours_are_sent_in_handshakes_without_verification() -> None:
     """No server has a certificate for them."""
-    for step, name in (
-        (allowed(HTTPS, A, CONTEXT, NEXT), "www.wikipedia.org"),
-        (neutral_first(HTTPS, A, CONTEXT, NEXT), "xkqvdwpzrjtm.com"),
+    for step, name, purpose in (
+        (allowed_name_step(HTTPS, A, CONTEXT, NEXT), "www.wikipedia.org", Purpose.ALLOWED),
+        (neutral_name_step(HTTPS, A, CONTEXT, NEXT), "xkqvdwpzrjtm.com", Purpose.NEUTRAL),
     ):
         assert isinstance(step, Handshake)
         assert (step.sni, step.verify) == (name, False)
+        assert step.position == StepPosition(purpose=purpose)
 
 
-def test_a_server_is_asked_for_small_segments_where_it_would_send_any() -> None:
-    """A connection alone brings none."""
+def test_small_segments_are_asked_for_where_the_server_sends_any() -> None:
+    """A bare connection carries none."""
     fetch, connect = subject_step(HTTPS, A, NEXT), subject_step(TCP, A, NEXT)
-    asked = small(fetch)
+    asked = with_small_segments(fetch)
 
     assert isinstance(fetch, Fetch)
     assert isinstance(asked, Fetch)
-    assert (fetch.segment, asked.segment, asked.url) == (0, SMALL, fetch.url)
-    assert small(connect) is connect
-
-
-def test_nothing_follows_what_succeeded_or_what_no_question_could_explain() -> None:
-    """A bound of ours, a fault of this host."""
-    assert after(HTTPS, A, (STOOD,), CONTEXT, NEXT) == ()
-    assert after(HTTPS, A, http(Failure.TOO_MUCH), CONTEXT, NEXT) == ()
-    assert after(HTTPS, A, tls(Failure.LOCAL), CONTEXT, NEXT) == ()
+    assert (fetch.segment, asked.segment, asked.url) == (0, SMALL_SEGMENT_OCTETS, fetch.url)
+    assert with_small_segments(connect) is connect

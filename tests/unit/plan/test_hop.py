@@ -179,7 +179,7 @@ def test_silences_of_different_kinds_are_not_asked_about_without_end() -> None:
             dialogue.tell(step, "http.timeout" if number == 0 and step.startswith("get") else "tcp.timeout")
         asked += len(fresh)
 
-    assert asked == 1 + 1 + HopLimits().silences + 1
+    assert asked == 1 + 1 + HopLimits().silent_tries + 1
 
 
 def test_after_a_silent_request_the_neutral_name_makes_a_request_too() -> None:
@@ -244,7 +244,7 @@ def test_under_suspicion_the_neutral_name_goes_first_at_every_address() -> None:
 
 def test_late_addresses_are_tried_beyond_the_caps() -> None:
     """Two more at most, while the hop is under way."""
-    context = replace(CONTEXT, limits=HopLimits(ipv4=1, late=1))
+    context = replace(CONTEXT, limits=HopLimits(ipv4=1, late_addresses=1))
     dialogue = Dialogue(plan_for(parse(URL), context))
     dialogue.asks()
     step = dialogue.open[f"A {NAME} @network"]

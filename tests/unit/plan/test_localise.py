@@ -122,7 +122,7 @@ def test_a_connection_that_is_cut_before_a_word_ends_the_search() -> None:
 
 
 def test_a_search_never_has_more_tries_than_its_limit() -> None:
-    steps, seen = search(HELLO, answering(11, 20), PlanContext(limits=HopLimits(traces=3)))
+    steps, seen = search(HELLO, answering(11, 20), PlanContext(limits=HopLimits(trace_connections=3)))
 
     assert len(steps) == 3
     assert located(seen) is None

@@ -11,11 +11,14 @@ from probe.model.failure import Failure
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, Status
 from probe.plan import PlanContext, plan_for
+from probe.plan.context import HopLimits
+from probe.plan.lookup import choose, fit
 from tests.unit.plan.dialogue import CONTEXT, DOH, FORGED, ISP, NAME, A, B, Dialogue, late
 
 OTHER = "A www.wikipedia.org @network other"
 GHOST = "A zq7w0v5xk2md.com @network ghost"
 SYSTEM, NETWORK, TRUSTED = (f"A {NAME} @{who}" for who in ("system", "network", "trusted"))
+FEW = PlanContext(limits=HopLimits(ipv4=2, ipv6=1))
 CONTROL = ControlFacts(time=datetime(2026, 10, 1, tzinfo=UTC), statuses=(Status.REACHABLE,))
 
 
@@ -201,3 +204,32 @@ def test_late_answers_are_candidates_too_and_contradict_the_first_where_nobody_e
         f"hello {NAME} at {B}",
         f"hello {NAME} at {A}",
     ]
+
+
+def test_each_source_gives_its_first_before_any_gives_its_second() -> None:
+    """A resolver that lies with twenty addresses cannot crowd out the true one."""
+    lies = [f"31.13.94.{number}" for number in range(1, 21)]
+
+    assert choose((lies, ("151.101.1.10",)), FEW) == ("31.13.94.1", "151.101.1.10")
+
+
+def test_each_family_has_its_own_limit() -> None:
+    """Many IPv6 addresses leave the places of IPv4 free."""
+    source = ("2a04:4e42::1", "2a04:4e42::2", "151.101.1.10")
+
+    assert choose((source,), FEW) == ("2a04:4e42::1", "151.101.1.10")
+
+
+def test_bogons_and_families_without_a_route_are_left_out() -> None:
+    """A forged answer must not make this host connect to the volunteer's own machines."""
+    context = PlanContext(families=frozenset({"ipv4"}))  # type: ignore[arg-type]
+
+    assert choose((("10.0.0.1", "127.0.0.1", "2a04:4e42::1", "151.101.1.10"),), context) == ("151.101.1.10",)
+
+
+def test_addresses_fit_beyond_the_limit_where_asked() -> None:
+    """The chosen addresses count, and are not chosen again."""
+    chosen = ("31.13.94.1", "31.13.94.2")
+
+    assert fit(chosen, ("31.13.94.1", "151.101.1.10", "151.101.1.11"), FEW, beyond=1) == ("151.101.1.10",)
+    assert fit(chosen, ("151.101.1.10",), FEW) == ()

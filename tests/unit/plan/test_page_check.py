@@ -1,4 +1,4 @@
-"""Whether a page deserves a second look."""
+"""Pages that deserve a second look: doubtful ones, and those that stop or crawl."""
 
 from __future__ import annotations
 
@@ -6,39 +6,120 @@ from datetime import UTC, datetime
 
 import pytest
 
+from probe.model.failure import Failure
+from probe.model.flow import Flow
+from probe.model.hop import Purpose, StepPosition
 from probe.model.observation import Exchange
 from probe.model.verdict import ControlFacts, ControlPage, Status
-from probe.plan.page_check import doubtful
+from probe.plan.context import PlanContext
+from probe.plan.page_check import is_doubtful, is_slow, same_page_step
+from tests.unit.plan.dialogue import A, page
+from tests.unit.plan.test_hop import HTTP, NEUTRAL, URL, resolved
 
-URL = "http://news.example.org/"
 CONTROL = ControlFacts(
     time=datetime(2026, 10, 1, tzinfo=UTC),
     statuses=(Status.REACHABLE,),
-    pages=(ControlPage(url=URL, status=200, title="News"),),
+    pages=(ControlPage(url=HTTP, status=200, title="News"),),
 )
+CRAWL = Flow(bytes=180_000, took=9_000)
+QUICK = Flow(bytes=180_000, took=300)
+POSITION = StepPosition(purpose=Purpose.NEUTRAL)
 
 
 @pytest.mark.parametrize(
-    ("page", "control", "said"),
+    ("page", "control", "doubtful"),
     [
-        (Exchange(url=URL, address="", status=200, title="News"), CONTROL, False),
-        (Exchange(url=URL, address="", status=403, title="News"), CONTROL, True),
-        (Exchange(url=URL, address="", status=200, title="Other"), CONTROL, True),
-        (Exchange(url=URL, address="", status=200, title="News", location="http://x.example/"), CONTROL, True),
-        (Exchange(url=URL + "a", address="", status=403), CONTROL, False),
-        (Exchange(url=URL, address="", status=403), None, False),
+        (Exchange(url=HTTP, address="", status=200, title="News"), CONTROL, False),
+        (Exchange(url=HTTP, address="", status=403, title="News"), CONTROL, True),
+        (Exchange(url=HTTP, address="", status=200, title="Other"), CONTROL, True),
+        (Exchange(url=HTTP, address="", status=200, title="News", location="http://x.example/"), CONTROL, True),
+        (Exchange(url=HTTP + "a", address="", status=403), CONTROL, False),
+        (Exchange(url=HTTP, address="", status=403), None, False),
     ],
 )
-def test_a_page_without_a_fingerprint_is_doubtful_where_it_is_not_the_controls(
-    page: Exchange, control: ControlFacts | None, said: bool
+def test_a_page_without_a_fingerprint_is_doubtful_where_it_differs_from_the_controls(
+    page: Exchange, control: ControlFacts | None, doubtful: bool
 ) -> None:
     """Without a control there is nothing to compare it with."""
-    assert doubtful(page, control, fingerprinted=False) is said
+    assert is_doubtful(page, PlanContext(control=control)) is doubtful
 
 
-def test_a_page_with_a_fingerprint_is_doubtful() -> None:
+@pytest.mark.parametrize("control", [CONTROL, None])
+def test_a_page_with_a_fingerprint_is_doubtful(control: ControlFacts | None) -> None:
     """Whatever the control got."""
-    page = Exchange(url=URL, address="", status=200, title="News")
+    page = Exchange(url=HTTP, address="", status=200, title="News")
 
-    assert doubtful(page, CONTROL, fingerprinted=True)
-    assert doubtful(page, None, fingerprinted=True)
+    assert is_doubtful(page, PlanContext(control=control, has_fingerprint=lambda one: one is page))
+
+
+@pytest.mark.parametrize(
+    ("flow", "wanted"),
+    [
+        (None, False),
+        (QUICK, False),
+        (CRAWL, True),
+        (Flow(bytes=20_000, took=9_000), False),
+        (Flow(bytes=100_000, took=1_000, quiet=9_000), True),
+    ],
+)
+def test_a_large_page_below_fifty_kilobytes_a_second_is_slow(flow: Flow | None, wanted: bool) -> None:
+    """A small one is not, whatever its rate; silence at the end counts."""
+    assert is_slow(Exchange(url=URL, address=A, flow=flow)) is wanted
+
+
+def test_over_tls_only_the_server_name_changes_and_in_clear_the_host() -> None:
+    """The server is asked for the same page where it can be."""
+    wrapped = same_page_step(URL + "page?q", A, NEUTRAL, POSITION)
+    clear = same_page_step("http://news.example.org:8080/page?q", A, NEUTRAL, POSITION)
+
+    assert (wrapped.url, wrapped.sni, wrapped.verify) == (URL + "page?q", NEUTRAL, False)
+    assert (clear.url, clear.sni) == (f"http://{NEUTRAL}:8080/page?q", "")
+    assert same_page_step(HTTP, A, NEUTRAL, POSITION).url == f"http://{NEUTRAL}/"
+
+
+def test_a_page_that_crawls_is_asked_for_in_turns_under_another_name_and_its_own() -> None:
+    """Three times each: congestion would have to come and go with the names."""
+    dialogue = resolved(local=(A,), trusted=(A,))
+    dialogue.asks()
+    step = dialogue.open[f"get {URL} at {A}"]
+    dialogue.tell(f"get {URL} at {A}", page(step, flow=CRAWL))
+    other = f"get {URL} at {A} as {NEUTRAL} unverified neutral"
+
+    mine = f"get {URL} at {A}"
+    for asked in (other, f"{mine} try 1", f"{other} try 1", f"{mine} try 2", f"{other} try 2"):
+        assert dialogue.asks() == [asked]
+        dialogue.tell(asked, page(dialogue.open[asked], flow=CRAWL if asked.startswith(f"{mine} try") else QUICK))
+    assert dialogue.asks() == []
+
+
+def test_a_page_that_comes_at_once_is_not_asked_for_again() -> None:
+    """Nothing could change by it."""
+    dialogue = resolved(local=(A,), trusted=(A,))
+    dialogue.asks()
+    dialogue.tell(f"get {URL} at {A}", page(dialogue.open[f"get {URL} at {A}"], flow=QUICK))
+
+    assert dialogue.asks() == []
+
+
+def test_a_freeze_within_the_first_record_is_followed_up_as_one() -> None:
+    """No status line was read, but fourteen kilobytes came."""
+    dialogue = resolved(local=(A,), trusted=(A,))
+    dialogue.asks()
+    flow = Flow(bytes=14_000, took=100, quiet=9_000)
+    step = dialogue.open[f"get {URL} at {A}"]
+    dialogue.tell(f"get {URL} at {A}", page(step, 0, complete=False, failure=Failure.TIMEOUT, flow=flow))
+    other = f"get {URL} at {A} as {NEUTRAL} unverified neutral"
+
+    assert dialogue.asks() == [other]
+    dialogue.tell(other, "ok")
+    assert dialogue.asks() == [f"get {URL} at {A} try 1"]
+
+
+def test_in_clear_a_freeze_is_compared_under_another_host() -> None:
+    """The Host header is what a filter reads there."""
+    dialogue = resolved(HTTP, local=(A,), trusted=(A,))
+    dialogue.asks()
+    step = dialogue.open[f"get {HTTP} at {A}"]
+    dialogue.tell(f"get {HTTP} at {A}", page(step, length=16_000, complete=False, failure=Failure.TIMEOUT))
+
+    assert dialogue.asks() == [f"get http://{NEUTRAL}/ at {A} unverified neutral"]

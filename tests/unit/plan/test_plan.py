@@ -10,8 +10,7 @@ from probe.model.step import Connect, Step
 from probe.model.target import parse
 from probe.plan import Plan, plan_for
 from probe.plan.dns import DnsPlan
-from probe.plan.endpoint import TcpPlan, TlsPlan
-from probe.plan.quic import QuicPlan
+from probe.plan.endpoint import QuicPlan, TcpPlan, TlsPlan
 from probe.plan.range import RangePlan
 from probe.plan.url import UrlPlan
 from tests.unit.plan.dialogue import CONTEXT, NAME, A

@@ -1,0 +1,169 @@
+"""The state of a hop being tried: immutable records of what was asked and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import NamedTuple, Self
+
+from probe.model.failure import OWN_FAULTS
+from probe.model.hop import CUT_FAILURES, Layer, LayerFailure, Purpose, Subject
+from probe.model.observation import Conversation, Exchange, Observation
+
+
+class HopPhase(StrEnum):
+    """What is known of a hop so far; it decides which questions are still worth asking."""
+
+    UNSERVED = "unserved"
+    """No address has served the subject."""
+    SUSPECT = "suspect"
+    """Another address has served it, but every address that the network's resolvers gave is odd and failed."""
+    SERVED = "served"
+    """An address has served it: no further question can change the verdict."""
+
+
+class TryResult(NamedTuple):
+    """What one step saw.
+
+    Attributes:
+        observed: it saw anything at all.
+        failure: how it failed; None where it got what it went for.
+        page_began: the beginning of a page came.
+    """
+
+    observed: bool = False
+    failure: LayerFailure | None = None
+    page_began: bool = False
+
+    @classmethod
+    def of(cls, seen: Sequence[Observation]) -> Self:
+        """The result of a step that saw this."""
+        last = seen[-1] if seen else None
+        return cls(bool(seen), failure_of(seen), isinstance(last, Exchange) and last.begun)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the step got what it went for."""
+        return self.observed and self.failure is None
+
+    @property
+    def cut(self) -> bool:
+        """Whether it ended as a filter ends a conversation."""
+        return self.failure is not None and self.failure.failure in CUT_FAILURES
+
+    @property
+    def counts(self) -> bool:
+        """Whether it failed, and not by a fault of this host."""
+        return self.failure is not None and self.failure.failure not in OWN_FAULTS
+
+
+NO_RESULT = TryResult()
+
+
+@dataclass(frozen=True, slots=True)
+class AddressState:
+    """One candidate address.
+
+    Attributes:
+        tries: tries of the subject that were asked for.
+        page_asked: the page was asked for, not a handshake alone.
+        stood: a try got what it went for.
+        served: the subject itself was served.
+        last: the result of the newest try of the subject.
+    """
+
+    tries: int = 0
+    page_asked: bool = False
+    stood: bool = False
+    served: bool = False
+    last: TryResult = NO_RESULT
+
+
+@dataclass(frozen=True, slots=True)
+class HopState:
+    """A hop.
+
+    Attributes:
+        subject: what is tried.
+        addresses: the candidates, in order.
+        local: the addresses that the network's own resolvers gave, in order.
+        odd: those of them that no other source gives for the name.
+        beside: (address, purpose) -> the newest result of a step that did not try the subject itself.
+        followed: the addresses whose failure got follow-ups, in order.
+        failures: address and failure of each failed try of the subject, in order.
+        repeats: tries asked for so far only because silence must be observed often.
+        small_segments: a try with small segments was asked for.
+    """
+
+    subject: Subject
+    addresses: Mapping[str, AddressState] = field(default_factory=dict)
+    local: tuple[str, ...] = ()
+    odd: frozenset[str] = frozenset()
+    beside: Mapping[tuple[str, Purpose], TryResult] = field(default_factory=dict)
+    followed: tuple[str, ...] = ()
+    failures: tuple[tuple[str, LayerFailure], ...] = ()
+    repeats: int = 0
+    small_segments: bool = False
+
+    @property
+    def phase(self) -> HopPhase:
+        """What is known so far."""
+        if not any(one.served for one in self.addresses.values()):
+            return HopPhase.UNSERVED
+        own = [address for address in self.local if address in self.addresses]
+        forged = bool(own) and all(
+            address in self.odd and not self.addresses[address].stood and not self.addresses[address].served
+            for address in own
+        )
+        return HopPhase.SUSPECT if forged else HopPhase.SERVED
+
+    @property
+    def failed(self) -> list[str]:
+        """The addresses whose newest try failed, and not by a fault of this host."""
+        return [address for address, one in self.addresses.items() if one.last.counts]
+
+    def result_beside(self, address: str, purpose: Purpose) -> TryResult:
+        """The newest result of such a step at an address; `NO_RESULT` where there was none."""
+        return self.beside.get((address, purpose), NO_RESULT)
+
+    def with_odd(self, odd: frozenset[str]) -> HopState:
+        """The state once more is known of the name's addresses."""
+        return replace(self, odd=odd)
+
+    def with_address(self, address: str) -> HopState:
+        """The state with one more candidate."""
+        return replace(self, addresses={**self.addresses, address: AddressState()})
+
+    def changed(self, address: str, **fields: object) -> HopState:
+        """The state with fields of one address changed."""
+        one = replace(self.addresses[address], **fields)  # type: ignore[arg-type]
+        return replace(self, addresses={**self.addresses, address: one})
+
+    def with_try(self, address: str, seen: Sequence[Observation]) -> HopState:
+        """The state after a try of the subject at one of the addresses."""
+        result = TryResult.of(seen)
+        before = self.addresses[address]
+        stood = before.stood or result.succeeded
+        served = before.served or (result.succeeded and not self.subject.url)
+        state = self.changed(address, last=result, stood=stood, served=served)
+        if result.failure is None:
+            return state
+        return replace(state, failures=(*self.failures, (address, pooled(result.failure))))
+
+    def with_beside(self, address: str, purpose: Purpose, seen: Sequence[Observation]) -> HopState:
+        """The state after a step that did not try the subject itself."""
+        return replace(self, beside={**self.beside, (address, purpose): TryResult.of(seen)})
+
+
+def failure_of(seen: Sequence[Observation]) -> LayerFailure | None:
+    """The failure of one step; None where it got what it went for, or saw nothing."""
+    for one in reversed(seen):
+        if isinstance(one, Conversation) and one.failure is not None:
+            return one.ending
+    return None
+
+
+def pooled(failure: LayerFailure) -> LayerFailure:
+    """The failure as it is counted: a page that stopped is one more request that met silence."""
+    return LayerFailure(Layer.HTTP, failure.failure) if failure.layer is Layer.BODY else failure

@@ -1,0 +1,293 @@
+"""The rounds of a hop: which questions are asked when every step of the hop has ended.
+
+`ROUNDS` is the table: for each phase of a hop, the rounds in order. When no step of the hop is under way, the rounds of
+its phase are gone through; the first that has a question to ask is the next round. A hop without one is over.
+
+Every function here is pure: it takes the state of a hop and returns the new state and the steps to ask for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from itertools import zip_longest
+from types import MappingProxyType
+from typing import NamedTuple
+
+from probe.model.address import parse_address
+from probe.model.failure import Failure
+from probe.model.hop import Layer, LayerFailure, Purpose, StepPosition, Subject
+from probe.model.observation import Exchange
+from probe.model.resolver import Trust
+from probe.model.step import Fetch, Handshake, Resolve, Step
+from probe.plan import page_check
+from probe.plan.context import PlanContext
+from probe.plan.followup import (
+    allowed_name_step,
+    follow_up_steps,
+    neutral_name_step,
+    subject_step,
+    with_small_segments,
+)
+from probe.plan.hop_state import HopPhase, HopState, pooled
+
+_SILENT_SYN = LayerFailure(Layer.TCP, Failure.TIMEOUT)
+
+
+class Order(Enum):
+    """When the steps of a question are performed."""
+
+    ONE_BY_ONE = auto()
+    """One after another at their address, the first now."""
+    AFTERWARDS = auto()
+    """One after another, once the step under way at their address has ended."""
+    AT_ONCE = auto()
+    """All now; the pace limiter spaces them."""
+    FOR_READERS = auto()
+    """All now; nothing waits for them or follows from them."""
+
+
+class Ask(NamedTuple):
+    """Steps to ask for, and the address that they wait for one another at."""
+
+    order: Order
+    address: str
+    steps: tuple[Step, ...]
+
+
+Asked = tuple[HopState, tuple[Ask, ...]]
+"""The state after asking, and what is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class HopTask:
+    """What stays the same while a hop is tried.
+
+    Attributes:
+        subject: what is tried.
+        context: names and limits.
+        position: chain and hop.
+    """
+
+    subject: Subject
+    context: PlanContext
+    position: StepPosition
+
+    def next_try(self, state: HopState, address: str, *, page: bool = True) -> tuple[HopState, Step]:
+        """The next try of the subject at an address, and the state that counts it."""
+        attempt = state.addresses[address].tries
+        step = subject_step(self.subject, address, self.at(attempt), page=page)
+        return state.changed(address, tries=attempt + 1), step
+
+    def at(self, attempt: int = 0, purpose: Purpose = Purpose.SUBJECT) -> StepPosition:
+        """A position of this hop."""
+        return StepPosition(chain=self.position.chain, hop=self.position.hop, attempt=attempt, purpose=purpose)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One row of the table.
+
+    Attributes:
+        ask: asks its questions; the state as it was and no steps where there are none.
+        asks: what it asks, in words.
+        limit: the field of `HopLimits` that bounds it.
+    """
+
+    ask: Callable[[HopTask, HopState], Asked]
+    asks: str
+    limit: str
+
+
+def begin(task: HopTask, state: HopState, address: str, *, page: bool) -> Asked:
+    """Try one more candidate address.
+
+    Where a server name is suspected, the neutral name goes first. An address that only the network's resolver gave also
+    shows its certificate at port 443 where the subject is a page in clear, which anybody could send.
+    """
+    state, step = task.next_try(state.with_address(address), address, page=page)
+    if isinstance(step, Fetch):
+        state = state.changed(address, page_asked=True)
+    steps: tuple[Step, ...] = (step,)
+    if task.context.suspected and task.subject.encrypted:
+        steps = (neutral_name_step(task.subject, address, task.context, task.position), step)
+    asks = [Ask(Order.ONE_BY_ONE, address, steps)]
+    if task.subject.scheme == "http" and address in state.odd:
+        certificate = Handshake(address=address, port=443, sni=task.subject.host, position=task.position)
+        asks.append(Ask(Order.AT_ONCE, address, (certificate,)))
+    return state, tuple(asks)
+
+
+def after_page(task: HopTask, state: HopState, step: Fetch, page: Exchange) -> Asked:
+    """Ask again about the first page of an address, where it looks like somebody else's or came slowly."""
+    asks: list[Ask] = []
+    if step.position.attempt == 0 and task.subject.scheme == "http" and page_check.is_doubtful(page, task.context):
+        state, again = task.next_try(state, step.address)
+        asks.append(Ask(Order.AFTERWARDS, step.address, (again,)))
+        if task.subject.port == 80:
+            url = "https" + task.subject.url.removeprefix("http")
+            over_tls = Fetch(url=url, address=step.address, position=task.position)
+            asks.append(Ask(Order.AT_ONCE, step.address, (over_tls,)))
+    if step.position.attempt == 0 and page_check.is_slow(page):
+        tries = []
+        for _ in range(task.context.limits.silent_tries - 1):
+            state, again = task.next_try(state, step.address)
+            tries.append(again)
+        name = task.context.random_name
+        steps = page_check.comparison(task.subject.url, step.address, name, task.position, tries)
+        asks.append(Ask(Order.AFTERWARDS, step.address, steps))
+    return state.changed(step.address, served=True), tuple(asks)
+
+
+def another_page(task: HopTask, state: HopState) -> Asked:
+    """Ask another address for the page of an https subject, where its handshake stood."""
+    waiting = [address for address, one in state.addresses.items() if one.stood and not one.page_asked]
+    asked = sum(one.page_asked for one in state.addresses.values())
+    if task.subject.scheme != "https" or not waiting or asked >= task.context.limits.page_fetches:
+        return state, ()
+    state, step = task.next_try(state, waiting[0])
+    return state.changed(waiting[0], page_asked=True), (Ask(Order.ONE_BY_ONE, waiting[0], (step,)),)
+
+
+def follow_ups(task: HopTask, state: HopState) -> Asked:
+    """Ask the follow-ups of failed addresses; while another address serves, of the odd ones alone.
+
+    One address that others confirm and one that only the network's resolver gave come in turns: each may show what the
+    other cannot. SYNs that nobody answered are retried together.
+    """
+    served = state.phase is not HopPhase.UNSERVED
+    failed = [a for a in state.failed if a not in state.followed and (a in state.odd or not served)]
+    confirmed, odd = ([a for a in failed if (a in state.odd) is side] for side in (False, True))
+    turns = [a for pair in zip_longest(confirmed, odd) for a in pair if a is not None]
+    asks: list[Ask] = []
+    for address in turns[: task.context.limits.followed_addresses - len(state.followed)]:
+        result = state.addresses[address].last
+        state, step = task.next_try(replace(state, followed=(*state.followed, address)), address)
+        assert result.failure is not None  # noqa: S101 - a failed address has one
+        asks += _ech_question(task, address, result.failure)
+        steps = follow_up_steps(task.subject, address, result.failure, task.context, step.position)
+        asks.append(Ask(Order.ONE_BY_ONE, address, steps))
+    if served:
+        return state, tuple(asks)
+    state, more = _repeat_syns(task, state)
+    return state, (*asks, *more)
+
+
+def repeat_odd(task: HopTask, state: HopState) -> Asked:
+    """Retry an odd address that fell silent, all tries at once: one silence may be loss, many are a forgery."""
+    failures = [(address, failure) for address, failure in state.failures if address in state.odd]
+    if not failures or state.repeats or any(one.failure is not Failure.TIMEOUT for _, one in failures):
+        return state, ()
+    return _repeat_at_once(task, state, failures[0][0], task.context.limits.proof_tries - len(failures))
+
+
+def repeat_silence(task: HopTask, state: HopState) -> Asked:
+    """Ask the allowed name where the neutral one was cut, and retry where the deepest failure is silence."""
+    allowed = tuple(
+        Ask(Order.AT_ONCE, address, (allowed_name_step(task.subject, address, task.context, task.position),))
+        for address in state.followed
+        if _neutral_was_cut(state, address)
+    )
+    state, again = _repeat_deepest(task, state)
+    return state, (*allowed, *again)
+
+
+ROUNDS: Mapping[HopPhase, tuple[Round, ...]] = MappingProxyType(
+    {
+        HopPhase.UNSERVED: (
+            Round(another_page, "the page of another address whose handshake stood", "page_fetches"),
+            Round(follow_ups, "the follow-ups of failed addresses, and silent SYNs again", "followed_addresses"),
+            Round(
+                repeat_silence,
+                "the allowed name where the neutral one was cut; the silent subject again",
+                "proof_tries",
+            ),
+        ),
+        HopPhase.SUSPECT: (
+            Round(follow_ups, "the follow-ups of odd addresses that failed", "followed_addresses"),
+            Round(repeat_odd, "a silent odd address again", "proof_tries"),
+        ),
+        HopPhase.SERVED: (),
+    }
+)
+"""Phase of a hop -> its rounds, the first with a question first."""
+
+
+def _ech_question(task: HopTask, address: str, failed: LayerFailure) -> tuple[Ask, ...]:
+    """Ask one trusted resolver whether the name offers Encrypted ClientHello, after a failure beyond TCP.
+
+    Asked for every healthy target in each round, it would add a third to the questions, for an answer that changes
+    about once a year.
+    """
+    named = task.subject.encrypted and parse_address(task.subject.host) is None
+    if failed.layer is Layer.TCP or not named or not task.context.trusted_resolvers:
+        return ()
+    step = Resolve(
+        name=task.subject.host,
+        rrtype="HTTPS",
+        resolver=task.context.trusted_resolvers[0],
+        trust=Trust.TRUSTED,
+        position=task.at(purpose=Purpose.ECH),
+    )
+    return (Ask(Order.FOR_READERS, address, (step,)),)
+
+
+def _repeat_syns(task: HopTask, state: HopState) -> Asked:
+    """Retry SYNs that nobody answered, all tries at once: no name was sent that could spoil the next try."""
+    silent = [address for address, failure in state.failures if failure == _SILENT_SYN]
+    if not silent or len(silent) < len(state.failures) or state.repeats:
+        return state, ()
+    coming = len(silent) + len(state.followed)
+    return _repeat_at_once(task, state, silent[0], _tries_wanted(task, state, silent[0]) - coming)
+
+
+def _repeat_at_once(task: HopTask, state: HopState, address: str, count: int) -> Asked:
+    steps = []
+    for _ in range(count):
+        state, step = task.next_try(state, address)
+        steps.append(step)
+    return replace(state, repeats=state.repeats + len(steps)), (Ask(Order.AT_ONCE, address, tuple(steps)),)
+
+
+def _repeat_deepest(task: HopTask, state: HopState) -> Asked:
+    """Retry the address that fell silent at the deepest layer, until silence was observed often enough.
+
+    Before silence after a hello or a request could count as a block, one try asks the server for small segments: a path
+    that loses large packets is silent in just this way, here alone and under any name.
+    """
+    deepest = max((failure for _, failure in state.failures), key=lambda one: one.layer.depth, default=None)
+    if deepest is None or deepest.failure is not Failure.TIMEOUT:
+        return state, ()
+    alike = [address for address, failure in state.failures if failure == deepest]
+    beside = sum(one.failure is not None and pooled(one.failure) == deepest for one in state.beside.values())
+    address, limits = alike[0], task.context.limits
+    wanted = _tries_wanted(task, state, address)
+    observed = len(alike) + beside
+    proving = wanted == limits.proof_tries and deepest.layer in {Layer.TLS, Layer.HTTP}
+    if proving and observed >= wanted - 1 and not state.small_segments:
+        state, step = task.next_try(replace(state, small_segments=True), address)
+        return state, (Ask(Order.ONE_BY_ONE, address, (with_small_segments(step),)),)
+    if state.repeats < wanted and (len(alike) < limits.silent_tries or observed < wanted):
+        state, step = task.next_try(replace(state, repeats=state.repeats + 1), address)
+        return state, (Ask(Order.ONE_BY_ONE, address, (step,)),)
+    return state, ()
+
+
+def _tries_wanted(task: HopTask, state: HopState, address: str) -> int:
+    """How often silence at an address must be observed: `proof_tries` where it could count as a block.
+
+    A page that stopped is never tried more often than `silent_tries`: each try takes long, and shows much.
+    """
+    limits = task.context.limits
+    neutral = state.result_beside(address, Purpose.NEUTRAL)
+    if state.addresses[address].last.page_began:
+        return limits.silent_tries
+    answered = neutral.observed and not neutral.cut
+    return limits.proof_tries if task.context.served_elsewhere or answered else limits.silent_tries
+
+
+def _neutral_was_cut(state: HopState, address: str) -> bool:
+    neutral = state.result_beside(address, Purpose.NEUTRAL)
+    beyond_tcp = neutral.failure is not None and neutral.failure.layer not in {Layer.TCP, Layer.QUIC}
+    return neutral.cut and beyond_tcp and state.addresses[address].last.counts

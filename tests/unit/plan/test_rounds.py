@@ -1,0 +1,222 @@
+"""The rounds of a hop: the table, and what each round asks of a given state."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from probe.model.failure import Failure
+from probe.model.hop import Purpose, StepPosition, Subject
+from probe.model.observation import Connection, Observation, TlsHandshake
+from probe.model.step import Fetch, Handshake, Step
+from probe.plan.context import HopLimits, PlanContext
+from probe.plan.hop_state import HopPhase, HopState
+from probe.plan.rounds import (
+    ROUNDS,
+    Asked,
+    HopTask,
+    Order,
+    another_page,
+    begin,
+    follow_ups,
+    repeat_odd,
+    repeat_silence,
+)
+from tests.unit.plan.dialogue import CONTEXT, FORGED, NAME, A, B
+
+HTTPS = Subject("https", NAME, 443, f"https://{NAME}/")
+TASK = HopTask(HTTPS, CONTEXT, StepPosition(chain=1, hop=2))
+STOOD = Connection(address=A, port=443)
+
+
+def tls(failure: Failure | None = None) -> tuple[Observation, ...]:
+    """What a handshake saw."""
+    return STOOD, TlsHandshake(address=A, port=443, sni=NAME, failure=failure)
+
+
+def syn(failure: Failure) -> tuple[Observation, ...]:
+    """What a connection saw that failed."""
+    return (Connection(address=A, port=443, failure=failure),)
+
+
+def begun(*addresses: str, odd: tuple[str, ...] = (), local: tuple[str, ...] = ()) -> HopState:
+    """A hop whose first round was asked for, the page at the first address."""
+    state = HopState(HTTPS, local=local or addresses, odd=frozenset(odd))
+    for address in addresses:
+        state, _ = begin(TASK, state, address, page=address == addresses[0])
+    return state
+
+
+def steps(asked: Asked, order: Order | None = None) -> list[Step]:
+    """The steps asked for, of one order or of all but those for readers."""
+    return [
+        step
+        for ask in asked[1]
+        for step in ask.steps
+        if (ask.order is order if order is not None else ask.order is not Order.FOR_READERS)
+    ]
+
+
+def test_every_phase_has_its_rounds_and_a_served_hop_has_none() -> None:
+    """The table is the whole of what may follow."""
+    asked = {phase: [each.ask for each in rounds] for phase, rounds in ROUNDS.items()}
+
+    assert asked == {
+        HopPhase.UNSERVED: [another_page, follow_ups, repeat_silence],
+        HopPhase.SUSPECT: [follow_ups, repeat_odd],
+        HopPhase.SERVED: [],
+    }
+
+
+def test_every_round_names_the_limit_that_bounds_it() -> None:
+    """A field of `HopLimits`."""
+    fields = {field.name for field in msgspec.structs.fields(HopLimits)}
+
+    assert {each.limit for rounds in ROUNDS.values() for each in rounds} <= fields
+
+
+@pytest.mark.parametrize("each", [one for rounds in ROUNDS.values() for one in rounds])
+def test_a_round_without_a_question_leaves_the_state_alone(each: object) -> None:
+    """The next round of the table is tried."""
+    state = begun(A)
+
+    assert each.ask(TASK, state) == (state, ())  # type: ignore[attr-defined]
+
+
+def test_tries_of_the_subject_are_counted_by_address() -> None:
+    """Chain and hop come from the task."""
+    state = begun(A, B)
+    state, first = TASK.next_try(state, A)
+    state, second = TASK.next_try(state, A)
+
+    assert [step.position for step in (first, second)] == [
+        StepPosition(chain=1, hop=2, attempt=1),
+        StepPosition(chain=1, hop=2, attempt=2),
+    ]
+    assert (state.addresses[A].tries, state.addresses[B].tries) == (3, 1)
+
+
+def test_the_page_is_asked_of_one_address_after_another_within_the_limit() -> None:
+    """Only of those whose handshake stood."""
+    state = begun(A, B, "104.16.1.1", "104.17.1.1").with_try(A, syn(Failure.TIMEOUT))
+    asked = []
+    for address in (B, "104.16.1.1", "104.17.1.1"):
+        state = state.with_try(address, tls())
+    while True:
+        state, asks = another_page(TASK, state)
+        if not asks:
+            break
+        asked += [step for ask in asks for step in ask.steps]
+
+    assert all(isinstance(step, Fetch) for step in asked)
+    assert [step.address for step in asked] == [B, "104.16.1.1"]  # type: ignore[union-attr]
+
+
+def test_follow_ups_take_a_confirmed_and_an_odd_address_in_turns() -> None:
+    """Two addresses in all; the state remembers which."""
+    state = begun(FORGED, A, B, odd=(FORGED,))
+    for address in (FORGED, A, B):
+        state = state.with_try(address, tls(Failure.RESET))
+    after, asks = follow_ups(TASK, state)
+
+    assert after.followed == (A, FORGED)
+    assert [ask.address for ask in asks if ask.order is Order.ONE_BY_ONE] == [A, FORGED]
+    assert follow_ups(TASK, after) == (after, ())
+
+
+def test_while_another_address_serves_only_odd_addresses_are_followed() -> None:
+    """The failure of a confirmed one cannot change the verdict."""
+    state = begun(FORGED, A, B, odd=(FORGED,), local=(FORGED,)).changed(B, served=True)
+    state = state.with_try(FORGED, syn(Failure.TIMEOUT)).with_try(A, syn(Failure.TIMEOUT))
+    after, asks = follow_ups(TASK, state)
+
+    assert state.phase is HopPhase.SUSPECT
+    assert after.followed == (FORGED,)
+    assert {ask.address for ask in asks} == {FORGED}
+
+
+def test_ech_is_asked_for_beside_the_follow_ups_of_a_hello() -> None:
+    """Once per followed address, of the first trusted resolver; nothing waits for it."""
+    (step,) = steps(follow_ups(TASK, begun(A).with_try(A, tls(Failure.RESET))), Order.FOR_READERS)
+
+    assert (step.rrtype, step.name, step.position.purpose) == ("HTTPS", NAME, Purpose.ECH)  # type: ignore[union-attr]
+    assert not steps(follow_ups(TASK, begun(A).with_try(A, syn(Failure.RESET))), Order.FOR_READERS)
+
+
+def test_silent_syns_are_retried_together_with_their_follow_ups() -> None:
+    """Three tries in all, five where the control was served; not where another try failed otherwise."""
+    state = begun(A).with_try(A, syn(Failure.TIMEOUT))
+    after, _ = follow_ups(TASK, state)
+    mixed = begun(A, B).with_try(A, syn(Failure.TIMEOUT)).with_try(B, tls(Failure.RESET))
+
+    assert [step.position.attempt for step in steps(follow_ups(TASK, state))] == [1, 2]
+    assert after.repeats == 1
+    assert not steps(follow_ups(TASK, mixed), Order.AT_ONCE)
+
+
+def test_a_silent_odd_address_is_retried_until_silence_is_proven() -> None:
+    """Once; a failure of another kind is no silence."""
+    state = begun(FORGED, A, odd=(FORGED,)).changed(A, served=True)
+    silent = state.with_try(FORGED, syn(Failure.TIMEOUT)).with_try(FORGED, syn(Failure.TIMEOUT))
+    after, _ = repeat_odd(TASK, silent)
+
+    assert len(steps(repeat_odd(TASK, silent), Order.AT_ONCE)) == HopLimits().proof_tries - 2
+    assert repeat_odd(TASK, after) == (after, ())
+    assert not steps(repeat_odd(TASK, silent.with_try(FORGED, syn(Failure.RESET))))
+
+
+def test_the_deepest_silence_is_repeated() -> None:
+    """At the first address that met it."""
+    state = begun(A, B).with_try(A, syn(Failure.TIMEOUT)).with_try(B, tls(Failure.TIMEOUT))
+    (step,) = steps(repeat_silence(TASK, state))
+
+    assert step.address == B  # type: ignore[union-attr]
+
+
+def test_a_failure_that_is_no_silence_is_not_repeated() -> None:
+    """Nobody loses a reset."""
+    state = begun(A, B).with_try(A, syn(Failure.TIMEOUT)).with_try(B, tls(Failure.RESET))
+
+    assert not steps(repeat_silence(TASK, state))
+
+
+def test_before_silence_is_proof_one_try_asks_for_small_segments() -> None:
+    """Where another name was answered, and four of five silences were met."""
+    state = begun(A).with_beside(A, Purpose.NEUTRAL, tls())
+    for _ in range(4):
+        state = state.with_try(A, tls(Failure.TIMEOUT))
+    after, _ = repeat_silence(TASK, state)
+    (step,) = steps(repeat_silence(TASK, state))
+
+    assert isinstance(step, Fetch | Handshake)
+    assert step.segment > 0
+    assert after.small_segments
+    assert [one.segment for one in steps(repeat_silence(TASK, after))] == [0]  # type: ignore[union-attr]
+
+
+def test_silences_of_other_names_count_with_the_subjects() -> None:
+    """The address is silent, whatever the name."""
+    state = begun(A)
+    for _ in range(3):
+        state = state.with_try(A, tls(Failure.TIMEOUT))
+    alone = repeat_silence(TASK, state)
+    control = HopTask(HTTPS, PlanContext(), TASK.position)
+    beside = state.with_beside(A, Purpose.PEEK, tls(Failure.TIMEOUT))
+
+    assert not steps(alone)
+    assert not steps(repeat_silence(control, beside))
+
+
+@pytest.mark.parametrize(
+    ("neutral", "asked"),
+    [(tls(Failure.TIMEOUT), True), (tls(), False), (syn(Failure.TIMEOUT), False), (tls(Failure.ALERT), False)],
+    ids=["cut", "answered", "no connection", "an alert"],
+)
+def test_the_allowed_name_is_tried_where_the_neutral_one_was_cut(neutral: tuple[Observation, ...], asked: bool) -> None:
+    """And the subject failed at the same address."""
+    state, _ = follow_ups(TASK, begun(A).with_try(A, tls(Failure.RESET)))
+    state = state.with_beside(A, Purpose.NEUTRAL, neutral)
+    allowed = [step for step in steps(repeat_silence(TASK, state)) if step.position.purpose is Purpose.ALLOWED]
+
+    assert bool(allowed) is asked
+    assert not steps(repeat_silence(TASK, state.with_try(A, tls())), Order.AT_ONCE)
