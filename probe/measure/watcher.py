@@ -20,7 +20,7 @@ import probe
 from probe.model.address import is_bogon
 from probe.model.hop import Purpose
 from probe.model.observation import Observation
-from probe.model.packets import Ask, PacketTrace, Reply
+from probe.model.packets import CaptureReply, CaptureRequest, PacketTrace
 from probe.model.step import Step
 from probe.privileges import give_up_capabilities
 
@@ -74,7 +74,7 @@ class Watcher:
         address = step.capture_address
         if address and address not in self._watched:
             self._watched.add(address)
-            await self._ask(Ask(watch=(address,)))
+            await self._ask(CaptureRequest(watch=(address,)))
 
     async def report(self, seen: Iterable[Observation], since: float, label: str) -> tuple[PacketTrace, ...]:
         """What the conversations about the subject's own names showed.
@@ -87,7 +87,7 @@ class Watcher:
         names = _subject_names(seen)
         if not names:
             return ()
-        reply = await self._ask(Ask(names=names, since=since, pcap=self._folder is not None))
+        reply = await self._ask(CaptureRequest(names=names, since=since, pcap=self._folder is not None))
         if reply is None:
             return ()
         if self._folder is not None:
@@ -103,7 +103,7 @@ class Watcher:
             self._process.kill()
         await self._process.wait()
 
-    async def _ask(self, ask: Ask) -> Reply | None:
+    async def _ask(self, ask: CaptureRequest) -> CaptureReply | None:
         async with self._lock:
             if not self._alive or self._process.stdin is None:
                 return None
@@ -117,12 +117,12 @@ class Watcher:
             self._alive = reply is not None  # an answer that comes too late would be taken for the next one's
             return reply
 
-    async def _hear(self) -> Reply | None:
+    async def _hear(self) -> CaptureReply | None:
         assert self._process.stdout is not None  # noqa: S101 - it was made a pipe
         try:
             async with asyncio.timeout(REPLY_TIMEOUT_SECONDS):
                 line = await self._process.stdout.readline()
-            return msgspec.json.decode(line, type=Reply)
+            return msgspec.json.decode(line, type=CaptureReply)
         except (TimeoutError, ValueError, msgspec.DecodeError):
             return None
 

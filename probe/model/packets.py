@@ -1,11 +1,14 @@
-"""What the packets of a failing conversation showed: evidence that only a privileged look can add, and no rule reads.
+"""Evidence from packet capture: what the packets of a failing conversation showed. No rule reads it.
 
-The far side's packets alone, by number: their addresses and ports on this side identify the vantage and are not kept.
+Only the far side's packets are kept, by number: their addresses and ports on this side would identify the vantage.
 """
 
 from __future__ import annotations
 
 import msgspec
+
+MAX_CAPTURED = 8
+"""Packets kept of a conversation, and conversations of a measurement: 4 KiB of JSON, well under one compressed."""
 
 ODDITIES = {
     "rst_ttl": "an RST came from another distance than the SYN-ACK",
@@ -17,21 +20,21 @@ ODDITIES = {
     "answers": "more than one answer to one query",
     "answers_ttl": "answers to one query came from different distances",
 }
-"""What `PacketTrace.oddities` may say."""
+"""Id of an oddity in `PacketTrace.oddities` -> what it means."""
 
 
-class Sight(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CapturedPacket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One packet from the far side.
 
     Attributes:
         at: milliseconds since the conversation's first packet.
-        ttl: as it arrived (IPv6: hop limit).
-        ipid: its IP identification; -1 for IPv6, which has none.
-        flags: of TCP, tcpdump's letters: `SA`, `R`, `RA`, `FA`, `PA`.
-        length: bytes that it carries.
-        shift: of TCP: its sequence number less the one that was to come next.
-        window: of TCP, unscaled.
-        rcode: of a DNS answer, as RFC 1035 and its followers name it.
+        ttl: on arrival (IPv6: hop limit).
+        ipid: the IP identification; -1 for IPv6, which has none.
+        flags: TCP flags in tcpdump's letters: `SA`, `R`, `RA`, `FA`, `PA`.
+        length: bytes of payload.
+        shift: TCP sequence number less the expected one.
+        window: TCP window, unscaled.
+        rcode: of a DNS answer, as RFC 1035 and its successors name it.
         addresses: of a DNS answer.
     """
 
@@ -52,33 +55,29 @@ class PacketTrace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     Attributes:
         address: the far side's; `network` for a resolver on the vantage's own network.
         protocol: `tcp` or `dns`.
-        name: that was said in it.
-        packets: the telling ones, in order, at most `MOST`.
-        heard: how many came altogether.
-        oddities: words of `ODDITIES`, sorted.
+        name: the name that was sent in it.
+        packets: those worth keeping, in order, at most `MAX_CAPTURED`.
+        heard: how many packets came altogether.
+        oddities: ids of `ODDITIES`, sorted.
     """
 
     address: str
     port: int
     protocol: str
     name: str = ""
-    packets: tuple[Sight, ...] = ()
+    packets: tuple[CapturedPacket, ...] = ()
     heard: int = 0
     oddities: tuple[str, ...] = ()
 
 
-MOST = 8
-"""Packets kept of a conversation, and conversations of a measurement: 4 KiB of JSON, well under one compressed."""
-
-
-class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A line to the process that captures.
+class CaptureRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line to the capture process.
 
     Attributes:
-        watch: addresses whose packets are to be kept from now on.
-        names: say what was kept of conversations in which one of these was said; empty: nothing is asked.
+        watch: addresses whose packets are kept from now on.
+        names: report the conversations in which one of these names was sent; empty for no report.
         since: and that began at this moment or later (seconds, CLOCK_MONOTONIC).
-        pcap: with the packets themselves.
+        pcap: include the packets themselves.
     """
 
     watch: tuple[str, ...] = ()
@@ -87,13 +86,13 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pcap: bool = False
 
 
-class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A line from it: one for each `Ask`, and one at the start.
+class CaptureReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line from the capture process: one at the start, and one for each `CaptureRequest`.
 
     Attributes:
-        trouble: why it cannot capture, for a person; then it ends.
-        traces: what was asked for.
-        pcaps: a capture file for each of them where asked for, this host's addresses taken out.
+        trouble: why it cannot capture, for a person; the process then ends.
+        traces: the conversations reported.
+        pcaps: a capture file for each of them, where the request asks for it; without this host's addresses.
     """
 
     trouble: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from probe.model.packets import MOST, Sight
+from probe.model.packets import MAX_CAPTURED, CapturedPacket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +15,7 @@ class Packet:
     Attributes:
         at: seconds since the conversation's first.
         outgoing: sent from here.
-        ttl, ipid, flags, window: as in `Sight`.
+        ttl, ipid, flags, window: as in `CapturedPacket`.
         sequence: of TCP.
         length: bytes carried; of a packet that was cut for keeping, as its header says.
         ident: of DNS; -1 for what is none.
@@ -41,7 +41,7 @@ class Packet:
 class FlowReport:
     """What is worth telling: packets and oddities."""
 
-    packets: tuple[Sight, ...]
+    packets: tuple[CapturedPacket, ...]
     oddities: tuple[str, ...]
 
 
@@ -78,7 +78,7 @@ def report_tcp(packets: Sequence[Packet]) -> FlowReport:
             end = one.sequence + one.length + sum(flag in one.flags for flag in "SF")
             due = end if due is None or _signed(end - due) > 0 else due
     odd |= {"rst_repeated"} if resets > 1 else set()
-    return FlowReport(tuple(_sight(one, shift) for one, shift in kept[:MOST]), tuple(sorted(odd)))
+    return FlowReport(tuple(_captured_packet(one, shift) for one, shift in kept[:MAX_CAPTURED]), tuple(sorted(odd)))
 
 
 def report_dns(packets: Iterable[Packet]) -> FlowReport:
@@ -91,17 +91,17 @@ def report_dns(packets: Iterable[Packet]) -> FlowReport:
     odd = {"answers"} if several else set()
     if any(len({one.ttl for one in each}) > 1 for each in several):
         odd.add("answers_ttl")
-    sights = tuple(_flat([_sight(one, 0) for one in each] for each in several))
-    return FlowReport(sights[:MOST], tuple(sorted(odd)))
+    sights = tuple(_flat([_captured_packet(one, 0) for one in each] for each in several))
+    return FlowReport(sights[:MAX_CAPTURED], tuple(sorted(odd)))
 
 
-def _flat(groups: Iterable[list[Sight]]) -> Iterator[Sight]:
+def _flat(groups: Iterable[list[CapturedPacket]]) -> Iterator[CapturedPacket]:
     for group in groups:
         yield from group
 
 
-def _sight(one: Packet, shift: int) -> Sight:
-    return Sight(
+def _captured_packet(one: Packet, shift: int) -> CapturedPacket:
+    return CapturedPacket(
         at=round(one.at * 1000),
         ttl=one.ttl,
         ipid=one.ipid,
@@ -110,7 +110,7 @@ def _sight(one: Packet, shift: int) -> Sight:
         shift=shift,
         window=one.window,
         rcode=one.rcode,
-        addresses=one.addresses[:MOST],
+        addresses=one.addresses[:MAX_CAPTURED],
     )
 
 

@@ -11,7 +11,7 @@ import time
 
 import msgspec
 
-from probe.model.packets import MOST, Ask, PacketTrace, Reply
+from probe.model.packets import MAX_CAPTURED, CaptureReply, CaptureRequest, PacketTrace
 from probe.packets import bpf
 from probe.packets.capture_report import report_dns, report_tcp
 from probe.packets.flows import UDP, FlowTable, PacketFlow
@@ -59,7 +59,7 @@ class PacketWatcher:
                 return
             *lines, pending = pending.split(b"\n")
             for line in lines:
-                _say(answer, self.answer(msgspec.json.decode(line, type=Ask)))
+                _say(answer, self.answer(msgspec.json.decode(line, type=CaptureRequest)))
 
     def drain(self) -> None:
         """Keep what has come."""
@@ -71,7 +71,7 @@ class PacketWatcher:
             if kind in (_HOST, _OUTGOING) and interface != "lo":
                 self._flows.add(raw, time.monotonic(), outgoing=kind == _OUTGOING)
 
-    def answer(self, ask: Ask) -> Reply:
+    def answer(self, ask: CaptureRequest) -> CaptureReply:
         """Do what is asked."""
         fresh = [address for address in ask.watch if address not in self._watched]
         if fresh:
@@ -80,11 +80,11 @@ class PacketWatcher:
                 del self._watched[next(iter(self._watched))]
             self._set_filter()
         if not ask.names:
-            return Reply()
+            return CaptureReply()
         self.drain()
         return self._report(ask)
 
-    def _report(self, ask: Ask) -> Reply:
+    def _report(self, ask: CaptureRequest) -> CaptureReply:
         from probe.packets import dissect  # noqa: PLC0415 - imported before privileges went, see `main`
 
         found: list[tuple[PacketTrace, PacketFlow]] = []
@@ -105,9 +105,9 @@ class PacketWatcher:
                     oddities=told.oddities,
                 )
                 found.append((trace, flow))
-        found = sorted(found, key=lambda pair: not pair[0].oddities)[:MOST]
+        found = sorted(found, key=lambda pair: not pair[0].oddities)[:MAX_CAPTURED]
         pcaps = tuple(dissect.pcap(flow) for _, flow in found) if ask.pcap else ()
-        return Reply(traces=tuple(trace for trace, _ in found), pcaps=pcaps)
+        return CaptureReply(traces=tuple(trace for trace, _ in found), pcaps=pcaps)
 
     def _set_filter(self) -> None:
         """Hand the kernel the filter for the addresses watched now."""
@@ -135,17 +135,17 @@ def main() -> None:
         watch = PacketWatcher(sock)
         become_nobody()
     except ImportError:
-        _say(answer, Reply(trouble="scapy is not installed (the extra `packets`)"))
+        _say(answer, CaptureReply(trouble="scapy is not installed (the extra `packets`)"))
         return
     except OSError as error:
         denied = isinstance(error, PermissionError)
-        _say(answer, Reply(trouble="no CAP_NET_RAW" if denied else f"no packet socket: {error.strerror}"))
+        _say(answer, CaptureReply(trouble="no CAP_NET_RAW" if denied else f"no packet socket: {error.strerror}"))
         return
-    _say(answer, Reply())
+    _say(answer, CaptureReply())
     watch.serve(question, answer)
 
 
-def _say(answer: int, reply: Reply) -> None:
+def _say(answer: int, reply: CaptureReply) -> None:
     """One line, whole."""
     line = msgspec.json.encode(reply) + b"\n"
     while line:

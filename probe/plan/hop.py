@@ -16,7 +16,7 @@ from probe.plan.followup import tries_subject
 from probe.plan.hop_state import HopState
 from probe.plan.lookup import fit
 from probe.plan.plan import NoListener, StepQueue
-from probe.plan.rounds import ROUNDS, Asked, HopTask, Order, after_page, begin
+from probe.plan.rounds import ROUNDS, HopTask, NextSteps, Order, after_page, begin
 
 
 class PlanHop:
@@ -99,7 +99,7 @@ class PlanHop:
         self._under_way.add(step)
         return True
 
-    def _ask(self, asked: Asked) -> None:
+    def _ask(self, asked: NextSteps) -> None:
         self._state, asks = asked
         for order, address, steps in asks:
             if order is Order.FOR_READERS:

@@ -48,7 +48,7 @@ class Order(Enum):
     """All now; nothing waits for them or follows from them."""
 
 
-class Ask(NamedTuple):
+class StepRequest(NamedTuple):
     """Steps to ask for, and the address that they wait for one another at."""
 
     order: Order
@@ -56,7 +56,7 @@ class Ask(NamedTuple):
     steps: tuple[Step, ...]
 
 
-Asked = tuple[HopState, tuple[Ask, ...]]
+NextSteps = tuple[HopState, tuple[StepRequest, ...]]
 """The state after asking, and what is asked."""
 
 
@@ -95,12 +95,12 @@ class Round:
         limit: the field of `HopLimits` that bounds it.
     """
 
-    ask: Callable[[HopTask, HopState], Asked]
+    ask: Callable[[HopTask, HopState], NextSteps]
     asks: str
     limit: str
 
 
-def begin(task: HopTask, state: HopState, address: str, *, page: bool) -> Asked:
+def begin(task: HopTask, state: HopState, address: str, *, page: bool) -> NextSteps:
     """Try one more candidate address.
 
     Where a server name is suspected, the neutral name goes first. An address that only the network's resolver gave also
@@ -112,23 +112,23 @@ def begin(task: HopTask, state: HopState, address: str, *, page: bool) -> Asked:
     steps: tuple[Step, ...] = (step,)
     if task.context.suspected and task.subject.encrypted:
         steps = (neutral_name_step(task.subject, address, task.context, task.position), step)
-    asks = [Ask(Order.ONE_BY_ONE, address, steps)]
+    asks = [StepRequest(Order.ONE_BY_ONE, address, steps)]
     if task.subject.scheme == "http" and address in state.odd:
         certificate = Handshake(address=address, port=443, sni=task.subject.host, position=task.position)
-        asks.append(Ask(Order.AT_ONCE, address, (certificate,)))
+        asks.append(StepRequest(Order.AT_ONCE, address, (certificate,)))
     return state, tuple(asks)
 
 
-def after_page(task: HopTask, state: HopState, step: Fetch, page: Exchange) -> Asked:
+def after_page(task: HopTask, state: HopState, step: Fetch, page: Exchange) -> NextSteps:
     """Ask again about the first page of an address, where it looks like somebody else's or came slowly."""
-    asks: list[Ask] = []
+    asks: list[StepRequest] = []
     if step.position.attempt == 0 and task.subject.scheme == "http" and page_check.is_doubtful(page, task.context):
         state, again = task.next_try(state, step.address)
-        asks.append(Ask(Order.AFTERWARDS, step.address, (again,)))
+        asks.append(StepRequest(Order.AFTERWARDS, step.address, (again,)))
         if task.subject.port == 80:
             url = "https" + task.subject.url.removeprefix("http")
             over_tls = Fetch(url=url, address=step.address, position=task.position)
-            asks.append(Ask(Order.AT_ONCE, step.address, (over_tls,)))
+            asks.append(StepRequest(Order.AT_ONCE, step.address, (over_tls,)))
     if step.position.attempt == 0 and page_check.is_slow(page):
         tries = []
         for _ in range(task.context.limits.silent_tries - 1):
@@ -136,21 +136,21 @@ def after_page(task: HopTask, state: HopState, step: Fetch, page: Exchange) -> A
             tries.append(again)
         name = task.context.random_name
         steps = page_check.comparison(task.subject.url, step.address, name, task.position, tries)
-        asks.append(Ask(Order.AFTERWARDS, step.address, steps))
+        asks.append(StepRequest(Order.AFTERWARDS, step.address, steps))
     return state.changed(step.address, served=True), tuple(asks)
 
 
-def another_page(task: HopTask, state: HopState) -> Asked:
+def another_page(task: HopTask, state: HopState) -> NextSteps:
     """Ask another address for the page of an https subject, where its handshake stood."""
     waiting = [address for address, one in state.addresses.items() if one.stood and not one.page_asked]
     asked = sum(one.page_asked for one in state.addresses.values())
     if task.subject.scheme != "https" or not waiting or asked >= task.context.limits.page_fetches:
         return state, ()
     state, step = task.next_try(state, waiting[0])
-    return state.changed(waiting[0], page_asked=True), (Ask(Order.ONE_BY_ONE, waiting[0], (step,)),)
+    return state.changed(waiting[0], page_asked=True), (StepRequest(Order.ONE_BY_ONE, waiting[0], (step,)),)
 
 
-def follow_ups(task: HopTask, state: HopState) -> Asked:
+def follow_ups(task: HopTask, state: HopState) -> NextSteps:
     """Ask the follow-ups of failed addresses; while another address serves, of the odd ones alone.
 
     One address that others confirm and one that only the network's resolver gave come in turns: each may show what the
@@ -160,21 +160,21 @@ def follow_ups(task: HopTask, state: HopState) -> Asked:
     failed = [a for a in state.failed if a not in state.followed and (a in state.odd or not served)]
     confirmed, odd = ([a for a in failed if (a in state.odd) is side] for side in (False, True))
     turns = [a for pair in zip_longest(confirmed, odd) for a in pair if a is not None]
-    asks: list[Ask] = []
+    asks: list[StepRequest] = []
     for address in turns[: task.context.limits.followed_addresses - len(state.followed)]:
         result = state.addresses[address].last
         state, step = task.next_try(replace(state, followed=(*state.followed, address)), address)
         assert result.failure is not None  # noqa: S101 - a failed address has one
         asks += _ech_question(task, address, result.failure)
         steps = follow_up_steps(task.subject, address, result.failure, task.context, step.position)
-        asks.append(Ask(Order.ONE_BY_ONE, address, steps))
+        asks.append(StepRequest(Order.ONE_BY_ONE, address, steps))
     if served:
         return state, tuple(asks)
     state, more = _repeat_syns(task, state)
     return state, (*asks, *more)
 
 
-def repeat_odd(task: HopTask, state: HopState) -> Asked:
+def repeat_odd(task: HopTask, state: HopState) -> NextSteps:
     """Retry an odd address that fell silent, all tries at once: one silence may be loss, many are a forgery."""
     failures = [(address, failure) for address, failure in state.failures if address in state.odd]
     if not failures or state.repeats or any(one.failure is not Failure.TIMEOUT for _, one in failures):
@@ -182,10 +182,10 @@ def repeat_odd(task: HopTask, state: HopState) -> Asked:
     return _repeat_at_once(task, state, failures[0][0], task.context.limits.proof_tries - len(failures))
 
 
-def repeat_silence(task: HopTask, state: HopState) -> Asked:
+def repeat_silence(task: HopTask, state: HopState) -> NextSteps:
     """Ask the allowed name where the neutral one was cut, and retry where the deepest failure is silence."""
     allowed = tuple(
-        Ask(Order.AT_ONCE, address, (allowed_name_step(task.subject, address, task.context, task.position),))
+        StepRequest(Order.AT_ONCE, address, (allowed_name_step(task.subject, address, task.context, task.position),))
         for address in state.followed
         if _neutral_was_cut(state, address)
     )
@@ -214,7 +214,7 @@ ROUNDS: Mapping[HopPhase, tuple[Round, ...]] = MappingProxyType(
 """Phase of a hop -> its rounds, the first with a question first."""
 
 
-def _ech_question(task: HopTask, address: str, failed: LayerFailure) -> tuple[Ask, ...]:
+def _ech_question(task: HopTask, address: str, failed: LayerFailure) -> tuple[StepRequest, ...]:
     """Ask one trusted resolver whether the name offers Encrypted ClientHello, after a failure beyond TCP.
 
     Asked for every healthy target in each round, it would add a third to the questions, for an answer that changes
@@ -230,10 +230,10 @@ def _ech_question(task: HopTask, address: str, failed: LayerFailure) -> tuple[As
         trust=Trust.TRUSTED,
         position=task.at(purpose=Purpose.ECH),
     )
-    return (Ask(Order.FOR_READERS, address, (step,)),)
+    return (StepRequest(Order.FOR_READERS, address, (step,)),)
 
 
-def _repeat_syns(task: HopTask, state: HopState) -> Asked:
+def _repeat_syns(task: HopTask, state: HopState) -> NextSteps:
     """Retry SYNs that nobody answered, all tries at once: no name was sent that could spoil the next try."""
     silent = [address for address, failure in state.failures if failure == _SILENT_SYN]
     if not silent or len(silent) < len(state.failures) or state.repeats:
@@ -242,15 +242,15 @@ def _repeat_syns(task: HopTask, state: HopState) -> Asked:
     return _repeat_at_once(task, state, silent[0], _tries_wanted(task, state, silent[0]) - coming)
 
 
-def _repeat_at_once(task: HopTask, state: HopState, address: str, count: int) -> Asked:
+def _repeat_at_once(task: HopTask, state: HopState, address: str, count: int) -> NextSteps:
     steps = []
     for _ in range(count):
         state, step = task.next_try(state, address)
         steps.append(step)
-    return replace(state, repeats=state.repeats + len(steps)), (Ask(Order.AT_ONCE, address, tuple(steps)),)
+    return replace(state, repeats=state.repeats + len(steps)), (StepRequest(Order.AT_ONCE, address, tuple(steps)),)
 
 
-def _repeat_deepest(task: HopTask, state: HopState) -> Asked:
+def _repeat_deepest(task: HopTask, state: HopState) -> NextSteps:
     """Retry the address that fell silent at the deepest layer, until silence was observed often enough.
 
     Before silence after a hello or a request could count as a block, one try asks the server for small segments: a path
@@ -267,10 +267,10 @@ def _repeat_deepest(task: HopTask, state: HopState) -> Asked:
     proving = wanted == limits.proof_tries and deepest.layer in {Layer.TLS, Layer.HTTP}
     if proving and observed >= wanted - 1 and not state.small_segments:
         state, step = task.next_try(replace(state, small_segments=True), address)
-        return state, (Ask(Order.ONE_BY_ONE, address, (with_small_segments(step),)),)
+        return state, (StepRequest(Order.ONE_BY_ONE, address, (with_small_segments(step),)),)
     if state.repeats < wanted and (len(alike) < limits.silent_tries or observed < wanted):
         state, step = task.next_try(replace(state, repeats=state.repeats + 1), address)
-        return state, (Ask(Order.ONE_BY_ONE, address, (step,)),)
+        return state, (StepRequest(Order.ONE_BY_ONE, address, (step,)),)
     return state, ()
 
 

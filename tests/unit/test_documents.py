@@ -100,8 +100,8 @@ def is_defined(name: str) -> bool:
     [
         ("docs/methods/README.md", r"timed out in the \*same\* way (\w+) times", MIN_TIMEOUTS),
         ("docs/methods/README.md", r"\(a page that stopped: (\w+) times\)", MIN_STOPPED_PAGES),
-        ("docs/methods/README.md", r"(\w+) times in all, five where the control was served", HopLimits().silences),
-        ("docs/methods/README.md", r"three times in all, (\w+) where the control was served", HopLimits().proof),
+        ("docs/methods/README.md", r"(\w+) times in all, five where the control was served", HopLimits().silent_tries),
+        ("docs/methods/README.md", r"three times in all, (\w+) where the control was served", HopLimits().proof_tries),
         ("docs/operations.md", r"at most (\d+) MB compressed", MAX_COMPRESSED // 2**20),
         ("docs/operations.md", r"and (\d+) MB decompressed", MAX_BYTES // 2**20),
     ],

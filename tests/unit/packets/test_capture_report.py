@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from probe.model.packets import MOST, ODDITIES
+from probe.model.packets import MAX_CAPTURED, ODDITIES
 from probe.packets.capture_report import Packet, report_dns, report_tcp
 
 
@@ -65,7 +65,7 @@ def test_a_reset_to_the_syn_has_nothing_to_be_compared_with() -> None:
 
 
 def test_a_flood_is_cut_short() -> None:
-    assert len(report_tcp([*OPEN, *[came("R", 1001)] * 1000]).packets) == MOST
+    assert len(report_tcp([*OPEN, *[came("R", 1001)] * 1000]).packets) == MAX_CAPTURED
 
 
 def answer(ident: int, ttl: int, *addresses: str) -> Packet:

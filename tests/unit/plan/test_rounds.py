@@ -13,8 +13,8 @@ from probe.plan.context import HopLimits, PlanContext
 from probe.plan.hop_state import HopPhase, HopState
 from probe.plan.rounds import (
     ROUNDS,
-    Asked,
     HopTask,
+    NextSteps,
     Order,
     another_page,
     begin,
@@ -47,7 +47,7 @@ def begun(*addresses: str, odd: tuple[str, ...] = (), local: tuple[str, ...] = (
     return state
 
 
-def steps(asked: Asked, order: Order | None = None) -> list[Step]:
+def steps(asked: NextSteps, order: Order | None = None) -> list[Step]:
     """The steps asked for, of one order or of all but those for readers."""
     return [
         step
