@@ -44,9 +44,9 @@ def command(
 ) -> int:
     """Measure the targets of the settings round after round and report changes, until interrupted.
 
-    SIGTERM ends what is under way within seconds and exits with 0; SIGHUP reloads the settings. Exit status: 0 success;
-    1 the state cannot be stored, or reports wait; 2 bad settings, no consent, or another agent is running; 3 (--once)
-    the vantage is offline.
+    After SIGTERM, measurements under way have 25 seconds, reports are uploaded once more, and the exit status is 0.
+    SIGHUP reloads the settings. Exit status: 0 success; 1 the state cannot be stored, or reports wait; 2 bad settings,
+    no consent, or another agent is running; 3 (--once) the vantage is offline.
     """
     settings = load(config, os.environ)
     if dry_run or check_config:
