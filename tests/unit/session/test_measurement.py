@@ -90,6 +90,7 @@ class Performed:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *returned: tuple[Observation, ...]) -> None:
         self.plans: list[object] = []
         self.deadlines: list[float] = []
+        self.began: list[float | None] = []
         self.returned = list(returned)
         monkeypatch.setattr(measurement, "perform", self.perform)
 
@@ -104,6 +105,7 @@ class Performed:
     ) -> tuple[Observation, ...]:
         """The next observations."""
         self.plans.append(plan)
+        self.began.append(began)
         self.deadlines.append(deadline - asyncio.get_running_loop().time())
         if listening is not None:
             listening()
@@ -198,6 +200,22 @@ async def test_a_plan_gets_everything_that_the_context_knows(monkeypatch: pytest
     assert first.relay_address.startswith("198.1")
 
 
+async def test_a_quic_target_without_the_library_is_unknown_and_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The step is not even planned."""
+
+    def missing() -> None:
+        raise ValueError("install it")
+
+    monkeypatch.setattr(measurement, "require_aioquic", missing)
+    text = "quic://a.example:443"
+
+    verdict = await measure_target(text, parse(text), context())
+
+    assert (verdict.status, verdict.evidence.error) == (Status.UNKNOWN, "ValueError: install it")
+
+
 async def test_an_upload_is_tested_where_a_page_was_served_and_the_verdict_is_judged_with_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -210,6 +228,8 @@ async def test_an_upload_is_tested_where_a_page_was_served_and_the_verdict_is_ju
     served, failed = [await measure_target(text, parse(text), context(test_upload=True)) for _ in range(2)]
 
     assert [isinstance(plan, UploadPlan) for plan in performed.plans] == [False, True, False]
+    assert performed.began[0] is None
+    assert abs((performed.began[1] or 0) - asyncio.get_running_loop().time()) < 60
     assert served.evidence.observations == (CONNECTED, sending)
     assert failed.evidence.observations == (REFUSED,)
     assert judge.again(served) == served

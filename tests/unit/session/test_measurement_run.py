@@ -145,7 +145,8 @@ async def test_re_tests_are_spread_over_the_window_and_numbered(clock: VirtualCl
 
 
 async def test_a_suspected_server_name_is_said_to_the_re_tests_alone(clock: VirtualClock) -> None:
-    by_target = {"t1.example": SNI, "t2.example": INJECTED}
+    http: Outcome = (Status.BLOCKED, (Cause.HTTP_RESET,))
+    by_target = {"t1.example": SNI, "t2.example": INJECTED, "t3.example": http}
     vantage = ScriptedVantage(clock, lambda text, _: by_target.get(text, REACHABLE))
 
     _ = [verdict async for verdict in vantage.verdicts(named(4), retests=retests())]
@@ -154,6 +155,7 @@ async def test_a_suspected_server_name_is_said_to_the_re_tests_alone(clock: Virt
     assert {text: suspected for text, attempt, suspected in vantage.measured if attempt} == {
         "t1.example": True,
         "t2.example": False,
+        "t3.example": True,
     }
 
 

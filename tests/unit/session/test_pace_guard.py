@@ -23,6 +23,7 @@ class Line:
         self.frozen = frozen
         self.start = self.clock.now()
         self.tried: list[float] = []
+        self.numbers: list[int] = []
         self.guard = PaceGuard(self.clock, self.again)
 
     def look(self, number: int, *, works: bool = False, after: float = 0.0, anchors: tuple[float, ...] = ()) -> Verdict:
@@ -65,6 +66,7 @@ class Line:
         passed = (self.clock.now() - self.start).total_seconds()
         self.tried.append(passed)
         number = int(verdict.target.removeprefix("https://t").partition(".")[0])
+        self.numbers.append(number)
         return self.look(number, works=passed >= self.frozen, after=passed)
 
     def add(self, verdict: Verdict) -> list[Verdict]:
@@ -93,12 +95,13 @@ def states(verdicts: list[Verdict]) -> list[tuple[str, str]]:
 
 
 def test_a_line_that_thaws_was_policed() -> None:
-    """It is left alone for a minute, then tried until it answers; what failed meanwhile is unknown."""
+    """It is left alone for a minute, then its targets are tried in turn; what failed meanwhile is unknown."""
     line = Line(frozen=80)
     assert [ready for number in range(4) for ready in line.add(line.look(number))] == []
 
     assert states(line.settle()) == [("unknown", "policed")] * 4
     assert line.tried == [65, 75, 85]
+    assert line.numbers == [0, 1, 2]
 
 
 def test_a_line_that_stays_silent_was_not_policed() -> None:
