@@ -24,6 +24,7 @@ HELP = {
     "enrolments_total": "Agents enrolled.",
     "revisions_total": "Event revisions published, by kind.",
     "fusions_total": "Services fused in a country.",
+    "fusion_faults_total": "Services whose fusion failed by a fault of this program; the log has the reason.",
     "batch_seconds_sum": "Seconds spent on batches from the first byte to the acknowledgement.",
     "batch_seconds_count": "Batches timed.",
     "writes_waiting": "Writes that wait for a commit.",

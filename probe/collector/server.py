@@ -13,7 +13,7 @@ from pathlib import Path
 from aiohttp import web
 
 from probe.clock import Clock
-from probe.collector.fusing.fuser import Fuser, fuse_some
+from probe.collector.fusing.fuser import Fuser, Upkeep, fuse_some
 from probe.collector.intake import agents_api
 from probe.collector.metrics import CONTENT_TYPE
 from probe.collector.state import STATE, Collector, vantage_secret
@@ -147,7 +147,10 @@ async def running(db: Path, listen: str, origin: str, clock: Clock) -> AsyncIter
         await runner.setup()
         try:
             await _listen(runner, host, port)
-            async with collector.supervisor.supervise("fuser", Fuser(collector).run_once):
+            async with (
+                collector.supervisor.supervise("fuser", Fuser(collector).run_once),
+                collector.supervisor.supervise("upkeep", Upkeep(collector).run_once),
+            ):
                 yield collector, _page(runner, host)
         finally:
             await runner.cleanup()

@@ -1,4 +1,4 @@
-"""The fuser: fuses the services that intake marked, and publishes the revisions that follow.
+"""The background tasks of fusion: the fuser fuses marked services and publishes revisions; upkeep marks by time.
 
 A mark is deleted in the transaction that publishes, and only if the service was not marked again meanwhile. A crash at
 any moment therefore repeats work and never skips it.
@@ -6,8 +6,6 @@ any moment therefore repeats work and never skips it.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from datetime import datetime, timedelta
 
@@ -16,6 +14,7 @@ import msgspec
 from probe.collector.state import Collector
 from probe.collector.store import StoreSession, agents, batches, events, from_ms, history, to_ms
 from probe.collector.store.events import DirtyMark
+from probe.errors import StorageError
 from probe.fuse.fusion import fuse
 from probe.fuse.revision import NewRevision, revise
 from probe.model.event import Event, Scope
@@ -40,26 +39,19 @@ class Fuser:
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
-        self._tick_seconds = max(MIN_TICK_SECONDS, TICK_SECONDS / collector.clock.rate)
-        self._next_tick = 0.0  # by the real monotonic clock: the first pass begins with a tick
+        collector.stirred.set()  # the first pass fuses what a stopped process left marked
 
     async def run_once(self) -> None:
-        """Wait until intake stored something or a tick is due, then fuse everything that is marked.
+        """Wait until there may be marks, then fuse everything that is marked.
 
         Raises:
-            StorageError: the store cannot be read or written. Nothing is lost: the next pass does not wait.
+            StorageError: the store cannot be read or written. No mark is lost, and the next pass does not wait.
         """
         collector = self._collector
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, self._next_tick - collector.real.monotonic())):
-                await collector.stirred.wait()
-                await collector.real.sleep(GATHER_SECONDS)
+        await collector.stirred.wait()
+        await collector.real.sleep(GATHER_SECONDS)
         collector.stirred.clear()
         try:
-            now = collector.real.monotonic()
-            if now >= self._next_tick:
-                await _tick(collector)
-                self._next_tick = now + self._tick_seconds
             while await fuse_some(collector):
                 pass
         except BaseException:
@@ -67,20 +59,42 @@ class Fuser:
             raise
 
 
-async def _tick(collector: Collector) -> None:
-    """Do what time alone requires: mark events, delete old batches, count agents and events for `/metrics`."""
-    now = to_ms(collector.clock.now())
-    await collector.store.write(lambda session: events.mark_open_events(session, now))
-    old = to_ms(collector.clock.now() - MAX_QUIET_BATCH_AGE)
-    await collector.store.write(lambda session: batches.forget_batches(session, old, MAX_FORGOTTEN_BATCHES))
-    presences = await collector.store.read(history.latest_presences)
-    for role in agents.ROLES:
-        present = sum(each.present(now) for each in presences if each.role == role)
-        collector.metrics.set("agents_present", present, role=role)
-    lasting = await collector.store.read(lambda session: events.events(session, 0, 100_000, lasting=True))
-    for scope in Scope:
-        found = [event for event in lasting if event.scope is scope]
-        collector.metrics.set("events_open", len(found), scope=scope)
+class Upkeep:
+    """The background task for what time alone requires; one instance a process, run by the supervisor.
+
+    It marks open events to be fused again, deletes old batches, and counts agents and events for `/metrics`.
+    """
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+        self._tick_seconds = max(MIN_TICK_SECONDS, TICK_SECONDS / collector.clock.rate)
+        self._wait_seconds = 0.0
+
+    async def run_once(self) -> None:
+        """Wait for the next tick, then do the upkeep.
+
+        Raises:
+            StorageError: the store cannot be read or written. The next pass does not wait.
+        """
+        await self._collector.real.sleep(self._wait_seconds)
+        self._wait_seconds = 0.0
+        await self._tick()
+        self._wait_seconds = self._tick_seconds
+
+    async def _tick(self) -> None:
+        collector = self._collector
+        now = to_ms(collector.clock.now())
+        await collector.store.write(lambda session: events.mark_open_events(session, now))
+        collector.stirred.set()
+        old = to_ms(collector.clock.now() - MAX_QUIET_BATCH_AGE)
+        await collector.store.write(lambda session: batches.forget_batches(session, old, MAX_FORGOTTEN_BATCHES))
+        presences = await collector.store.read(history.latest_presences)
+        for role in agents.ROLES:
+            present = sum(each.present(now) for each in presences if each.role == role)
+            collector.metrics.set("agents_present", present, role=role)
+        lasting = await collector.store.read(lambda session: events.events(session, 0, 100_000, lasting=True))
+        for scope in Scope:
+            collector.metrics.set("events_open", sum(event.scope is scope for event in lasting), scope=scope)
 
 
 async def fuse_some(collector: Collector) -> bool:
@@ -90,9 +104,11 @@ async def fuse_some(collector: Collector) -> bool:
     if waiting:
         lag = now - from_ms(min(each.since for each in waiting))
         collector.metrics.set("fusion_lag_seconds", max(0.0, lag.total_seconds()))
-        done = await collector.store.read(lambda session: [(each, _guarded(session, each, now)) for each in waiting])
+        tried = await collector.store.read(lambda session: [(each, _try(session, each, now)) for each in waiting])
+        done = [(each, found or []) for each, found in tried]
         await collector.store.write(lambda session: _publish(session, done, to_ms(now)))
         collector.metrics.add("fusions_total", len(done))
+        collector.metrics.add("fusion_faults_total", sum(found is None for _, found in tried))
         for published in (item for _, found in done for item in found):
             collector.metrics.add("revisions_total", kind=published.kind)
     else:
@@ -100,13 +116,19 @@ async def fuse_some(collector: Collector) -> bool:
     return len(waiting) == MAX_SERVICES
 
 
-def _guarded(session: StoreSession, dirty: DirtyMark, now: datetime) -> list[NewRevision]:
-    """As `_revisions`; a fault of this program in one service does not stop the others from being fused."""
+def _try(session: StoreSession, dirty: DirtyMark, now: datetime) -> list[NewRevision] | None:
+    """The revisions of one service; None after a fault of this program, which must not stop the other services.
+
+    Raises:
+        StorageError: the store cannot be read. The marks stay.
+    """
     try:
         return _revisions(session, dirty, now)
+    except StorageError:
+        raise
     except Exception:
         LOG.exception("fusing %r in %r failed", dirty.service, dirty.cc)
-        return []
+        return None
 
 
 def _revisions(session: StoreSession, dirty: DirtyMark, now: datetime) -> list[NewRevision]:

@@ -57,6 +57,38 @@ class SqliteSession:
         return self._connection.execute(sql, values).fetchall()
 
 
+class _ReadSession(SqliteSession):
+    """A session for one query, whose engine errors are `StorageError`, so that a query can tell them from its own."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        super().__init__(connection)
+        self._path = path
+
+    def run(self, sql: str, *values: Value) -> int:
+        """Execute a statement and return how many rows it changed."""
+        with _reading(self._path):
+            return super().run(sql, *values)
+
+    def row(self, sql: str, *values: Value) -> Row | None:
+        """The first row of a query, None when there is none."""
+        with _reading(self._path):
+            return super().row(sql, *values)
+
+    def rows(self, sql: str, *values: Value) -> list[Row]:
+        """All rows of a query."""
+        with _reading(self._path):
+            return super().rows(sql, *values)
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Raise a `StorageError` where the engine fails."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StorageError(f"cannot be read ({error})", where=str(path), mend="check the disk") from error
+
+
 class _Write(Generic[Result]):
     """A write that waits for its commit, with its result or error and the future that gets it."""
 
@@ -136,20 +168,21 @@ class SqliteStore:
         """Do a query on this thread's connection, which is opened anew after a failure of the engine."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         try:
-            if connection is None:
-                connection = self._local.connection = _connect(self.path, read_only=True)
-                self._reading.append(connection)
-            connection.execute("BEGIN")
-            try:
-                return query(SqliteSession(connection))
-            finally:
-                connection.execute("ROLLBACK")
-        except sqlite3.Error as error:
+            with _reading(self.path):
+                if connection is None:
+                    connection = self._local.connection = _connect(self.path, read_only=True)
+                    self._reading.append(connection)
+                connection.execute("BEGIN")
+                try:
+                    return query(_ReadSession(connection, self.path))
+                finally:
+                    connection.execute("ROLLBACK")
+        except StorageError:
             self._local.connection = None
             if connection is not None:
                 self._reading.remove(connection)
                 connection.close()
-            raise StorageError(f"cannot be read ({error})", where=str(self.path), mend="check the disk") from error
+            raise
 
     def _write_all(self) -> None:
         """The writer thread: commit one group after another until the queue holds None."""

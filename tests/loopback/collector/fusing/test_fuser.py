@@ -16,14 +16,15 @@ import aiohttp
 import pytest
 
 from probe.clock import Clock
-from probe.collector.fusing.fuser import fuse_some
+from probe.collector.fusing.fuser import Upkeep, fuse_some
 from probe.collector.server import running
 from probe.collector.store import StoreSession, events, history
 from probe.collector.store.events import DirtyMark
+from probe.collector.store.history import LatestPresence
 from probe.collector.store.sqlite import open_store
 from probe.errors import StorageError
 from probe.fuse.revision import RevisionKind
-from probe.model.event import Confidence, Event, Scope
+from probe.model.event import Confidence, Event, Scope, Span
 from probe.model.verdict import Cause, Status
 from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.vantages import FakeAgent, change, rounds, settled
@@ -209,7 +210,7 @@ async def test_fusion_goes_on_after_reads_that_failed(
     await metrics_with(server, 'probe_collector_task_failing{task="fuser"} 1')
     status, text = await server.get("/readyz")
     assert status == 503
-    assert json.loads(text)["tasks"] == {"fuser": "failing"}
+    assert json.loads(text)["tasks"] == {"fuser": "failing", "upkeep": "running"}
     assert json.loads(text)["error"]["code"] == "task_failing"
 
     (event,) = await fused(server)
@@ -218,3 +219,80 @@ async def test_fusion_goes_on_after_reads_that_failed(
     text = await metrics_with(server, 'probe_collector_task_failing{task="fuser"} 0')
     assert f'probe_collector_task_failures_total{{task="fuser"}} {count}' in text.splitlines()
     assert (await server.get("/readyz"))[0] == 200
+
+
+async def test_a_service_whose_rows_cannot_be_read_stays_marked(
+    server: Server, enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine that fails in the middle of fusing one service is no fault of that service: it is fused later."""
+    left = 1
+    spans_of = history.spans_of
+
+    def failing_once(session: StoreSession, service: str, cc: str) -> list[Span]:
+        nonlocal left
+        if left:
+            left -= 1
+            raise StorageError("cannot be read (disk I/O error)")
+        return spans_of(session, service, cc)
+
+    monkeypatch.setattr(history, "spans_of", failing_once)
+    await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR))
+
+    (event,) = await fused(server)
+
+    assert event.status is Status.BLOCKED
+    assert left == 0
+
+
+async def test_a_fault_in_fusing_one_service_is_counted_and_stops_no_other(
+    server: Server, enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its mark is taken away, so that the others are not held up for ever."""
+    spans_of = history.spans_of
+
+    def faulty(session: StoreSession, service: str, cc: str) -> list[Span]:
+        if service == "WeChat":
+            raise ValueError("an unknown status")
+        return spans_of(session, service, cc)
+
+    monkeypatch.setattr(history, "spans_of", faulty)
+    other = "https://line.example/"
+    changes = (change(T, Status.BLOCKED, NOW - HOUR), change(other, Status.BLOCKED, NOW - HOUR))
+    await report(server, await enrolled(), *changes)
+
+    (event,) = await fused(server)
+
+    assert event.service == other
+    await metrics_with(server, "probe_collector_fusion_faults_total 1")
+    assert (await server.get("/readyz"))[0] == 200
+
+
+async def test_upkeep_that_fails_does_not_stop_fusion(
+    server: Server, enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are two tasks; `/readyz` names the one that fails."""
+
+    def broken(session: StoreSession) -> list[LatestPresence]:
+        raise ValueError("a row that cannot be decoded")
+
+    monkeypatch.setattr(history, "latest_presences", broken)
+    upkeep = Upkeep(server.collector)
+    async with server.collector.supervisor.supervise("more upkeep", upkeep.run_once):
+        await metrics_with(server, 'probe_collector_task_failing{task="more upkeep"} 1')
+        await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR))
+        assert len(await fused(server)) == 1
+        status, text = await server.get("/readyz")
+
+    assert (status, json.loads(text)["tasks"]["more upkeep"]) == (503, "failing")
+
+
+async def test_upkeep_counts_agents_and_open_events(server: Server, enrolled: Enrolled) -> None:
+    """By role and by scope."""
+    await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR))
+    await fused(server)
+
+    async with server.collector.supervisor.supervise("more upkeep", Upkeep(server.collector).run_once):
+        text = await metrics_with(server, 'probe_collector_events_open{scope="network"} 1')
+
+    assert 'probe_collector_agents_present{role="vantage"} 1' in text.splitlines()
+    assert 'probe_collector_agents_present{role="control"} 0' in text.splitlines()
