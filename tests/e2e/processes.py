@@ -1,4 +1,4 @@
-"""The program as a process, and tiny targets for it on 127.0.0.1."""
+"""Run the program as a process, and serve small targets for it on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ NOTHING = ["--anchor", "", "--domestic-anchor", "", "--trusted-resolver", "", "-
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The process's own, without settings of this machine's user."""
+    """The environment of this process without the settings of the machine's user."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PROBE_", "XDG_"))}
     return kept | {"XDG_CONFIG_HOME": "/nonexistent", "NO_PROXY": "127.0.0.1"} | more
 
 
 def command(*words: str) -> list[str]:
-    """The command line that runs this very code."""
+    """The command line that runs the program from this tree."""
     return [sys.executable, "-m", "probe", *words]
 
 
 def probe(*words: str, stdin: str | bytes = b"", **environ: str) -> subprocess.CompletedProcess[bytes]:
-    """Run to the end."""
+    """Run a command of the program to its end."""
     given = stdin.encode() if isinstance(stdin, str) else stdin
     return subprocess.run(
         command(*words), input=given, capture_output=True, env=environment(**environ), check=False, timeout=120
@@ -49,7 +49,7 @@ class _Page(BaseHTTPRequestHandler):
 
 @contextmanager
 def web_server() -> Iterator[str]:
-    """A web server; its URL."""
+    """Run a web server; gives its URL."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Page)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -34,7 +34,7 @@ DURING, AFTER = utc("2017-05-08 00:05"), utc("2017-05-14 00:05")
 
 @dataclass(frozen=True)
 class Service:
-    """A service and its dates, as history has them."""
+    """A service and its true dates."""
 
     title: str
     targets: tuple[str, ...]
@@ -92,7 +92,7 @@ WAYS = {64500: Cause.TCP_TIMEOUT, 64501: Cause.DNS_SPOOFED, 64502: Cause.HTTP_BL
 
 
 def cuts(asn: int) -> tuple[Cut, ...]:
-    """What an ISP did: the first drops addresses, the second lies about names, the third leaves WeChat alone."""
+    """The interference of an ISP: the first drops addresses, the second forges DNS answers, the third spares WeChat."""
     return tuple(
         Cut(
             frozenset(service.targets),
@@ -212,13 +212,13 @@ def _minute(text: str | None) -> str:
 
 @pytest.fixture(scope="module")
 def reporters_of(tmp_path_factory: pytest.TempPathFactory) -> dict[Line, list[Any]]:
-    """What `probe replay` finds in each vantage's trace; found once, since nothing in it changes."""
+    """The transitions that `probe replay` prints for each vantage; computed once."""
     folder = tmp_path_factory.mktemp("traces")
     return {line: replayed(line, WATCH, folder) for line in LINES}
 
 
 async def play(files: list[Path], found: dict[Line, list[Any]], db: Path) -> None:
-    """Let it happen, and look twice."""
+    """Replay the months, and read the pages twice."""
     reporters = [Reporter(line, WATCH, transitions) for line, transitions in found.items()]
     async with aiohttp.ClientSession() as http:
         async with collector(db, DURING) as url:
@@ -242,7 +242,7 @@ async def play(files: list[Path], found: dict[Line, list[Any]], db: Path) -> Non
 async def test_each_service_s_four_dates_are_shown_as_they_were(
     tmp_path: Path, reporters_of: dict[Line, list[Any]]
 ) -> None:
-    """Nothing missed, nothing invented."""
+    """No date is missing, and none is shown that did not happen."""
     await play(snapshots(tmp_path), reporters_of, tmp_path / "collector.db")
 
 

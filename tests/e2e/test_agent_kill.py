@@ -52,7 +52,7 @@ class Ports:
         self.thread = threading.Thread(target=self._flip, daemon=True)
 
     def _flip(self) -> None:
-        """Close and open the first two, every three seconds or so; the others vouch for the vantage."""
+        """Close and open the first two about every three seconds; the others show that the vantage works."""
         chance = random.Random(1)
         while not self.over.wait(chance.uniform(3, 5)):
             number = chance.choice(self.numbers[:2])
@@ -158,7 +158,7 @@ def test_an_agent_that_is_killed_loses_nothing_acknowledged_and_reports_nothing_
 
 
 def compare(kept: dict[tuple[str, int], tuple[bytes, Batch, bool]], db: Path) -> dict[str, int]:
-    """What the agent holds against what the collector's file holds."""
+    """Compare the agent's outbox with the collector's database."""
     assert all(acked for _, _, acked in kept.values()), "the last start sent everything"
     connection = sqlite3.connect(db)
     stored = {(epoch, seq): digest for epoch, seq, digest in connection.execute("SELECT epoch, seq, sha256 FROM batch")}

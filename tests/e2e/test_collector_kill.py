@@ -42,11 +42,11 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where it serves."""
+        """The collector's URL."""
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        """Start it and wait for its line."""
+        """Start the collector and wait until it prints its address."""
         began = time.monotonic()
         words = ("serve", "--db", str(self.db), "--listen", f"127.0.0.1:{self.port}", "--origin", "http://c.test")
         self.process = await asyncio.create_subprocess_exec(*PROBE, *words, stdout=asyncio.subprocess.PIPE)
@@ -57,14 +57,14 @@ class Server:
         self.starts.append(time.monotonic() - began)
 
     async def stop(self, number: int) -> None:
-        """Send it a signal and wait until it is gone."""
+        """Send it a signal and wait until it has ended."""
         assert self.process is not None
         self.process.send_signal(number)
         await self.process.communicate()
 
 
 async def tokens(db: Path, count: int) -> list[str]:
-    """One-time tokens, made beside the running collector in a process of our own."""
+    """One-time tokens, made by a second process while the collector runs."""
     store = open_store(db)
     now, hour = datetime.now(UTC), timedelta(hours=1)
     made = [
@@ -136,7 +136,7 @@ async def test_every_acknowledged_batch_is_stored_once_however_often_the_collect
 
 
 def compare(db: Path, acked: dict[str, int]) -> dict[str, int]:
-    """What agents were told against what the file holds."""
+    """Compare the acknowledgements with the database."""
     connection = sqlite3.connect(db)
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     stored = connection.execute(

@@ -1,4 +1,4 @@
-"""Small good files, one or more a reader: what the fuzzer begins with."""
+"""Small good files, one or more a reader: the fuzzer damages them."""
 
 from __future__ import annotations
 

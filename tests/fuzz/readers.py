@@ -44,7 +44,7 @@ SAMPLE = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What is fuzzed: pieces of a file and its name -> items."""
+    """A reader under test: pieces of a file and its name -> items."""
 
     name: str
     read: Callable[[Iterable[bytes], str], Iterable[object]]
@@ -95,7 +95,7 @@ def samples(reader: Reader) -> list[bytes]:
 
 
 def pieces(content: bytes, size: int) -> Iterator[bytes]:
-    """The file as it comes over a network."""
+    """The file in pieces, as a network delivers it."""
     return (content[at : at + size] for at in range(0, len(content), size))
 
 

@@ -1,4 +1,4 @@
-"""The fuzzer of readers, for a moment: the same inputs every time."""
+"""A short run of the fuzzer of readers, with the same inputs every time."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.fuzz.readers import READERS, Reader, fuzz, outcome
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
 def test_broken_files_give_sound_items_or_a_list_error(reader: Reader) -> None:
-    """Never another exception, whatever the wound, and the same whatever the pieces."""
+    """No damage raises another exception, and the size of the pieces changes nothing."""
     count, fault = fuzz(reader, 20, seed=2017, at_most=80)
     assert fault == ""
     assert count > 0
@@ -26,6 +26,6 @@ def test_the_files_it_begins_with_are_good(reader: Reader) -> None:
 
 @pytest.mark.parametrize("name", [known.name for known in FORMATS if known.name != "imported"])
 def test_a_good_file_is_known_for_what_it_is(name: str) -> None:
-    """By its beginning, and by its name where nothing else tells."""
+    """Its format is recognised by its first bytes, or by its name where those say nothing."""
     file = {"antifilter": "domains.lst", "mmdb": "asn.mmdb"}.get(name, "f")
     assert detect_format(GOOD[name][0], file).name == name

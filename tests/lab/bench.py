@@ -46,11 +46,11 @@ class Bench:
         }
 
     def target(self, scenario: Scenario) -> str:
-        """The scenario's target as the probe is given it."""
+        """The scenario's target as a text for the probe."""
         return scenario.target.format(**self.lab.world.fields[scenario.name])
 
     def check(self) -> dict[str, list[str]]:
-        """Scenario name -> what is wrong with the scenario itself; the probe is not asked."""
+        """Scenario name -> the checks that failed, without the probe."""
         with ThreadPoolExecutor(24) as pool:
             said = pool.map(self._check, self.scenarios)
             return {scenario.name: wrong for scenario, wrong in zip(self.scenarios, said, strict=True) if wrong}
@@ -131,7 +131,7 @@ class Bench:
 
 
 def _aged(line: Line) -> Line:
-    """The line as it was eight days ago."""
+    """The line with a time eight days earlier."""
     time = datetime.fromisoformat(line["time"]) - timedelta(days=8)
     return {**line, "time": time.isoformat()}
 

@@ -38,7 +38,7 @@ WARM_UP = 60.0
 
 
 class Demo:
-    """One performance.
+    """One run of the demo.
 
     Args:
         lab: raised, with the world of `players`.
@@ -131,7 +131,7 @@ class Demo:
         return all(self.ledger.standing(*pair) == truths[-1].status for pair, truths in self.ledger.truth.items())
 
     def judgement(self) -> list[str]:
-        """What went wrong, a line each; nothing when all went well."""
+        """The faults found, one line each."""
         wrong: list[str] = []
         for status, name in (("blocked", "block"), ("reachable", "lifting")):
             counted = dict.fromkeys(self.ledger.truth, 0)
@@ -181,12 +181,12 @@ def _cause_right(score: Score) -> bool:
 
 
 def say(text: str) -> None:
-    """A line on the terminal, at once."""
+    """Print a line at once."""
     print(text, flush=True)  # noqa: T201
 
 
 def main() -> int:
-    """Play it; the exit status."""
+    """Run the demo and return the exit status."""
     options = argparse.ArgumentParser(prog="python -m tests.lab.demo", description=__doc__)
     options.add_argument("--exit", action="store_true", help="end by itself, with status 0 when all went well")
     options.add_argument("--picture", type=Path, metavar="FILE", help="draw the board during the block into a PNG")

@@ -36,7 +36,7 @@ VANTAGE = "a1"
 
 @dataclass
 class Figures:
-    """What was counted over all runs."""
+    """The counts over all runs."""
 
     runs: int = 0
     unproven: Counter[str] = field(default_factory=Counter)
@@ -80,7 +80,7 @@ def _paired(bench: Bench) -> Iterable[tuple[Scenario, Line]]:
 
 
 def accuse_none(lab: Lab, figures: Figures) -> None:
-    """What is harmless, at every loss, with a control and without."""
+    """Measure the harmless situations at every loss rate, with and without a control."""
     for (vantage, controlled), lines in measure_harmless(lab).items():
         for line in lines:
             figures.harmless[LINES[vantage], controlled, line["status"]] += 1
@@ -222,7 +222,7 @@ def _middle_and_most(values: Sequence[int]) -> str:
 
 
 def main() -> int:
-    """The command."""
+    """Measure and write the page."""
     parser = argparse.ArgumentParser(prog="python -m tests.lab.figures", description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="whole runs (5)")
     parser.add_argument("--no-wire", action="store_true", help="leave out the run at the default pace")

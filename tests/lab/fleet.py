@@ -1,4 +1,4 @@
-"""Real programs on the lab: a collector, its agents, and a door from loopback to the collector's pages."""
+"""Run real programs on the lab: a collector, its agents, and a port on loopback that leads to the collector's pages."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class Fleet:
         return "\n".join(f"{name}: {_logs(self.lab.hosts[name])}" for name in dead)
 
     def stop_agents(self) -> None:
-        """SIGTERM, and wait until they have flushed."""
+        """Send SIGTERM and wait until the agents have sent what waits."""
         for agent in self.agents.values():
             agent.terminate()
         for agent in self.agents.values():
@@ -165,7 +165,7 @@ def _logs(host: Host) -> str:
 
 @contextlib.contextmanager
 def door(host: Host, address: str, port: int) -> Iterator[str]:
-    """While inside, a port of 127.0.0.1 leads to this address as the host sees it; gives `127.0.0.1:PORT`."""
+    """Forward a port of 127.0.0.1 to an address as the host sees it; gives `127.0.0.1:PORT`."""
     listener = socket.create_server(("127.0.0.1", 0))
     closing = threading.Event()
 

@@ -1,4 +1,4 @@
-"""What works, or is down for everybody, measured on clean and lossy lines, with a control and without."""
+"""Measure what works or is down for everybody, on clean and lossy lines, with and without a control."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Inspector:
         self._condemned: dict[tuple[bytes, int, bytes], float] = {}
 
     def take(self, queued: Any) -> None:
-        """One queued packet."""
+        """Handle one queued packet."""
         action = self._actions[queued.get_mark() - 1]
         packet = wire.parse(queued.get_payload())
         changed = getattr(self, f"_{action['act']}")(packet, action)

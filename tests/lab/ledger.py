@@ -1,4 +1,4 @@
-"""What a collector has learnt, read from its database as it stands, beside what is true in the demo."""
+"""Compare what a collector's database holds with what is true in the demo."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Score:
 
     @property
     def delay(self) -> float:
-        """Rounds from the change to the agent's being sure."""
+        """Rounds from the change to its detection."""
         assert self.truth is not None
         return (self.learnt.known - self.truth.moment).total_seconds() / self.interval
 
@@ -58,7 +58,7 @@ class Score:
         return (self.learnt.onset - self.truth.moment).total_seconds() / self.interval
 
     def line(self) -> str:
-        """For the terminal."""
+        """The comparison as a line for the terminal."""
         one = self.learnt
         causes = f" ({one.causes})" if one.causes else ""
         said = f"{one.known:%d %H:%M:%S}  {one.vantage}  {one.target:<36} {self.before} -> {one.status}{causes}"
@@ -89,7 +89,7 @@ class Ledger:
         return len(self._last)
 
     def standing(self, vantage: str, target: str) -> str:
-        """The newest status."""
+        """The newest status of each pair."""
         return self._last.get((vantage, target), "")
 
     def news(self) -> Iterator[Score]:

@@ -68,7 +68,7 @@ LAST_ROUND = 21
 
 @dataclass(frozen=True)
 class Cast:
-    """Who plays: the world, and the targets of each service.
+    """The world of the demo and the targets of each service.
 
     Attributes:
         targets: target -> service.
@@ -82,11 +82,11 @@ class Cast:
     addresses: tuple[str, ...]
 
     def drops(self) -> tuple[Interference, ...]:
-        """What ISP A's middlebox does."""
+        """The interference of ISP A's middlebox."""
         return tuple(Interference(act=Act.DROP, address=address) for address in self.addresses)
 
     def lies(self) -> dict[str, dict[str, object]]:
-        """What ISP B's resolver says: NXDOMAIN for half of the names, an address of nobody's for the others."""
+        """The false answers of ISP B's resolver: NXDOMAIN for half of the names, an unused address for the others."""
         bogon = {"rcode": "", "answers": ["10.10.34.34"]}
         return {name: {"rcode": "NXDOMAIN", "answers": []} if n % 2 else bogon for n, name in enumerate(self.hosts)}
 

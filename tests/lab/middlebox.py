@@ -102,7 +102,7 @@ def _queued(rules: Rules, one: Interference) -> None:
 
 
 def _hello_residual(rules: Rules, one: Interference) -> None:
-    """The trigger puts the client's address on a list kept for this target; while it stands there, SYNs vanish."""
+    """The trigger puts the client's address on a list of this target; while it is listed, its SYNs are dropped."""
     mark = _mark(rules, one)
     table = f"residual{mark}"
     listed = f"-d {one.address} -p tcp --dport 443 -m recent --name {table} --rcheck --seconds {one.after} -j DROP"
@@ -112,7 +112,7 @@ def _hello_residual(rules: Rules, one: Interference) -> None:
 
 
 def _hello_tuple(rules: Rules, one: Interference) -> None:
-    """The inspector sees all that goes there, since it must know who was told to be silent."""
+    """The inspector sees all packets to the target, because it must know which tuples are blocked."""
     mark = _mark(rules, one)
     rules.mangle.append(f"{_from(one)}-p tcp --dport {one.port or 443} -j MARK --set-mark {mark}")
     rules.mangle.append(f"-m mark --mark {mark} {QUEUE}")
@@ -170,7 +170,7 @@ def _hello_freeze(rules: Rules, one: Interference) -> None:
 
 
 def _rate(rules: Rules, one: Interference) -> None:
-    """A token bucket of 16 kB: what is beyond it is dropped, so that TCP slows down by itself."""
+    """A token bucket of 16 kB: packets beyond it are dropped, so that TCP slows down."""
     mark = _mark(rules, one)
     limit = f"-m hashlimit --hashlimit-above {one.after}b/s --hashlimit-burst 16kb --hashlimit-name rate{mark} -j DROP"
     if one.name:
@@ -201,7 +201,7 @@ def _large(rules: Rules, one: Interference) -> None:
 
 
 def _police(rules: Rules, one: Interference) -> None:
-    """Who says hello too often is put on a list; while he stands there his hellos vanish, whoever they are for."""
+    """A client with too many ClientHellos is listed; while it is listed, all its ClientHellos are dropped."""
     table = f"policed{len(rules.mangle)}"
     hello = f"{_from(one)}-p tcp --dport 443 -m string --algo bm --hex-string |160301| "
     often = f"-m hashlimit --hashlimit-mode dstip --hashlimit-dstmask {16 if rules.family == 4 else 32} "

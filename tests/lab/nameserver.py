@@ -32,14 +32,14 @@ class Lies:
         self._present: dict[str, dict[str, Any]] = {}
 
     def of(self, name: str) -> dict[str, Any] | None:
-        """The present lie about a name."""
+        """The false answer for a name, if there is one now."""
         if self._file is not None and (changed := self._file.stat().st_mtime_ns) != self._seen:
             self._seen, self._present = changed, json.loads(self._file.read_text())
         return self._present.get(name)
 
 
 class Personality:
-    """How one address answers.
+    """The behaviour of one address.
 
     Args:
         zone: name -> addresses of both families.

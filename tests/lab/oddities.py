@@ -1,4 +1,4 @@
-"""Servers that misbehave on their own account: `python -m tests.lab.oddities CONFIG`.
+"""Servers that misbehave towards everybody: `python -m tests.lab.oddities CONFIG`.
 
 What they do is the target's own fault or manner, the same for everybody who asks; none of it is the network's.
 """
@@ -63,7 +63,7 @@ async def _garbage(streams: Streams, entry: dict[str, Any]) -> None:
 
 
 async def _after(streams: Streams, entry: dict[str, Any]) -> None:
-    """Answer properly, whole and with its length, then reset in place of closing."""
+    """Answer completely, with the length, then send RST instead of FIN."""
     await streams[0].readuntil(b"\r\n\r\n")
     streams[1].write(_HEAD + b"Content-Length: %d\r\n\r\n" % len(_PAGE) + _PAGE)
     await streams[1].drain()
@@ -82,7 +82,7 @@ async def _unclosed(streams: Streams, entry: dict[str, Any]) -> None:
 
 
 async def _slow(streams: Streams, entry: dict[str, Any]) -> None:
-    """Answer after so many seconds."""
+    """Answer after a delay."""
     await streams[0].readuntil(b"\r\n\r\n")
     await asyncio.sleep(float(entry["argument"]))
     streams[1].write(_HEAD + b"Content-Length: %d\r\n\r\n" % len(_PAGE) + _PAGE)
@@ -90,7 +90,7 @@ async def _slow(streams: Streams, entry: dict[str, Any]) -> None:
 
 
 async def _changing(streams: Streams, entry: dict[str, Any]) -> None:
-    """A page that is another one each time but for its title."""
+    """A page whose text changes with each request and whose title does not."""
     await streams[0].readuntil(b"\r\n\r\n")
     body = _PAGE.replace(b"It serves", b"%x serves" % id(streams)) * (1 + id(streams) // 64 % 5)
     streams[1].write(_HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
@@ -98,7 +98,7 @@ async def _changing(streams: Streams, entry: dict[str, Any]) -> None:
 
 
 async def _ladder(streams: Streams, entry: dict[str, Any]) -> None:
-    """Redirect to the next number for ever."""
+    """Redirect to the next number without end."""
     request = await streams[0].readuntil(b"\r\n\r\n")
     path = request.split(b" ")[1].decode("latin-1").strip("/")
     step = int(path) + 1 if path.isdigit() else 1
@@ -119,7 +119,7 @@ async def _endless(streams: Streams, entry: dict[str, Any]) -> None:
 
 
 async def _stall(streams: Streams, entry: dict[str, Any]) -> None:
-    """Promise a large page, send its first so many bytes, and never go on."""
+    """Announce a large page, send its first bytes, and stop."""
     await streams[0].readuntil(b"\r\n\r\n")
     size = int(entry["argument"])
     streams[1].write(_HEAD + b"Content-Length: 262144\r\n\r\n" + (_PAGE * (size // len(_PAGE) + 1))[:size])
@@ -128,7 +128,7 @@ async def _stall(streams: Streams, entry: dict[str, Any]) -> None:
 
 
 async def _crawl(streams: Streams, entry: dict[str, Any]) -> None:
-    """Send a page of 100 kB at so many bytes a second."""
+    """Send a page of 100 kB at a low rate."""
     await streams[0].readuntil(b"\r\n\r\n")
     body = (_PAGE * 100)[:100_000]
     piece = int(entry["argument"]) // 10
@@ -147,12 +147,12 @@ async def _answer(streams: Streams, headers: bytes, body: bytes) -> None:
 
 
 async def _gzip_bomb(streams: Streams, entry: dict[str, Any]) -> None:
-    """Thirty megabytes of nothing in thirty kilobytes."""
+    """Thirty megabytes of zeros, compressed to thirty kilobytes."""
     await _answer(streams, b"Content-Encoding: gzip\r\n", _bomb())
 
 
 async def _brotli_bomb(streams: Streams, entry: dict[str, Any]) -> None:
-    """A content coding that nobody asked for."""
+    """A content coding that the request did not offer."""
     await _answer(streams, b"Content-Encoding: br\r\n", b"\xcf\xff\xff\x7f\xf8" + b"\x27\x00\xe2\xb1" * 10_000)
 
 
@@ -167,7 +167,7 @@ async def _headers(streams: Streams, entry: dict[str, Any]) -> None:
 
 
 async def _loris(streams: Streams, entry: dict[str, Any]) -> None:
-    """A header of a byte every tenth of a second."""
+    """Headers at one byte every tenth of a second (slow-loris)."""
     await streams[0].readuntil(b"\r\n\r\n")
     for octet in b"HTTP/1.1 200 OK\r\n" + b"X-Slowly: and more slowly\r\n" * 100:
         streams[1].write(bytes((octet,)))
@@ -176,7 +176,7 @@ async def _loris(streams: Streams, entry: dict[str, Any]) -> None:
 
 
 async def _deaf(streams: Streams, entry: dict[str, Any]) -> None:
-    """Take nothing in, and say nothing."""
+    """Accept, read nothing, send nothing."""
     streams[1].transport.pause_reading()  # type: ignore[attr-defined]
     await asyncio.sleep(600)
 

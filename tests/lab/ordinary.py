@@ -1,4 +1,4 @@
-"""A short list of sites that nobody in particular runs, and what an agent on the lab is doing with it.
+"""Twelve ordinary sites, and an agent on the lab that watches them.
 
 What the demo plays is history; what runs on this is a law: every change is reported once and nothing else is.
 """
@@ -28,7 +28,7 @@ WARM_UP = 60.0
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast everything goes.
+    """The speed of a run.
 
     Attributes:
         interval: seconds of the laboratory clock from round to round.
@@ -47,7 +47,7 @@ class Pace:
 
 
 def world(sites: int) -> World:
-    """So many sites, one vantage at ISP A."""
+    """A world of a number of sites and one vantage at ISP A."""
     made = tuple(Site(label=f"s{n}", host=f"www.site-{n}.net", title=f"Site {n}") for n in range(sites))
     unseen = Expect(status="reachable")
     scenario = Scenario(name="ordinary", family="ordinary", target="", expect=unseen, checks=(), sites=made)
@@ -107,7 +107,7 @@ class Watch:
             time.sleep(0.25)
 
     def rest(self, rounds: float) -> None:
-        """Let so many rounds pass, and forget nothing that is told meanwhile."""
+        """Wait for a number of rounds; transitions reported meanwhile are kept."""
         time.sleep(rounds * self.pace.round)
 
     def listen(self) -> Iterator[str]:
@@ -133,6 +133,6 @@ def watch(sites: int, pace: Pace) -> Iterator[Watch]:
 
 
 def say(lines: Iterable[str]) -> None:
-    """On the terminal, at once."""
+    """Print a line at once."""
     for line in lines:
         print(line, flush=True)  # noqa: T201

@@ -1,4 +1,4 @@
-"""A quiet week that an agent remembers, so that the demo need not wait for it.
+"""Give an agent the state of a quiet week, so that the demo need not wait for one.
 
 How fast an agent believes in a block depends on what it has learnt of its line: silence alone is believed after five
 rounds by an agent that has watched for a week, after eighteen by one that began today. Volunteers' agents have a past;

@@ -1,4 +1,4 @@
-"""The nouns of the lab: what stands on its internet, what interferes, what is expected. Declarative, frozen, no I/O.
+"""The records of the lab: sites, interferences, checks, vantages, expectations. Frozen, no I/O.
 
 Texts may hold `{fields}` that are filled in when addresses are dealt out (`world.py`):
 `{host}` the scenario's own name, `{a}` `{a2}` .. its IPv4 addresses, `{six}` `{six2}` .. its IPv6 addresses, `{net}`
@@ -54,7 +54,7 @@ class Site:
 
 
 class Act(StrEnum):
-    """What a middlebox does."""
+    """A kind of interference."""
 
     DROP = "drop"
     """Packets to `address` (and `port`) vanish."""
@@ -218,7 +218,7 @@ class Vantage:
 
 @dataclass(frozen=True, kw_only=True)
 class Expect:
-    """The verdict that is right.
+    """The right verdict.
 
     Attributes:
         status: of the contract; more than one, separated by `|`, where the contract leaves it open.
@@ -235,7 +235,7 @@ class Expect:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """One situation, what is done to it, and the verdict that is right.
+    """One situation with its sites, interference, checks and right verdict.
 
     Attributes:
         name: unique, a DNS label: the target's name is made of it.

@@ -1,4 +1,4 @@
-"""What the lab's internet serves: nginx for ordinary sites, `oddities.py` for the rest, certificates for both."""
+"""Configurations of the lab's servers: nginx for ordinary sites, `oddities.py` for the rest, certificates for both."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Certificates:
 
 
 def page(title: str) -> str:
-    """An ordinary page of about two kilobytes; the title is what tells sites apart."""
+    """An ordinary page of about two kilobytes; its title identifies the site."""
     return f"<html><head><title>{title}</title></head><body><h1>{title}</h1><p>{_TEXT * 30}</p></body></html>"
 
 

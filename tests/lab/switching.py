@@ -66,7 +66,7 @@ MEANS: Mapping[str, Means] = {
 
 @dataclass(frozen=True, order=True)
 class Switch:
-    """Something goes on or off.
+    """One interference that starts or stops.
 
     Attributes:
         round: rounds after the start.
@@ -211,7 +211,7 @@ def perform(seed: int, rounds: float, *, pace: Pace = PACE, means: Sequence[str]
 
 
 def main() -> int:
-    """Play it; the exit status."""
+    """Run it and return the exit status."""
     options = argparse.ArgumentParser(prog="python -m tests.lab.switching", description=__doc__)
     options.add_argument("--minutes", type=float, default=15.0, help="how long, in real minutes")
     options.add_argument("--seed", type=int, default=1, help="when what is switched follows from it")

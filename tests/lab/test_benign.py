@@ -36,5 +36,5 @@ def test_nothing_harmless_is_called_blocked(
 
 
 def test_two_hundred_harmless_measurements_were_made(runs: dict[Run, list[Line]]) -> None:
-    """The figure is only worth something if it is of many."""
+    """A share of false blocks means something only over many measurements."""
     assert sum(len(lines) for lines in runs.values()) >= 200

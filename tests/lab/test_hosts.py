@@ -1,4 +1,4 @@
-"""Hosts of the lab: apart from each other and from this machine, and gone with the process that made them."""
+"""Hosts of the lab are isolated from each other and from this machine, and end with the process that made them."""
 
 from __future__ import annotations
 

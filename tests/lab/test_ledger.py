@@ -1,4 +1,4 @@
-"""The demo's book-keeping: what a collector has learnt, set against what really happened."""
+"""The demo compares what a collector has learnt with what really happened."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _add(database: Path, start: float, known: float, status: str, causes: str = 
 
 
 def test_what_is_known_at_first_is_no_transition(database: Path) -> None:
-    """The first span of a pair says how things stand, not that they changed."""
+    """The first span of a pair is a status, not a change."""
     _add(database, -900, -600, "reachable")
     ledger = Ledger(database, 300)
 
@@ -62,7 +62,7 @@ def test_a_block_is_scored_in_rounds_from_the_moment_it_really_began(database: P
 
 
 def test_a_transition_that_never_happened_is_said_to_be_one(database: Path) -> None:
-    """Nothing true to set it against."""
+    """Its truth is None."""
     ledger = Ledger(database, 300)
     _add(database, -900, -600, "reachable")
     list(ledger.news())

@@ -14,7 +14,7 @@ TRUTH = {64500: (T0 + timedelta(minutes=3), T0 + timedelta(minutes=62))}
 
 
 def page(**seen: Any) -> dict[str, Any]:
-    """As the collector has it, with one network's dates otherwise."""
+    """The collector's page with other dates for one network."""
     network = {
         "network": {"asn": 64500, "country": "RU"},
         "blocked": (T0 + timedelta(minutes=5)).isoformat(),

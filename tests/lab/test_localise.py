@@ -1,4 +1,4 @@
-"""Where on the path it is blocked: an ordinary socket finds the middlebox at its true place."""
+"""Localisation: an ordinary socket finds the interfering hop where the middlebox is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNPRIVILEGED = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--")
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
-    """A lab of its own: the searches say the blocked names again and again."""
+    """A lab of its own, because the searches send the blocked names many times."""
     if reason := missing():
         pytest.fail(reason)
     with Lab(deal(path.SCENARIOS, path.PROFILES)) as lab:
@@ -44,7 +44,7 @@ def test_the_situations_are_as_described_without_the_probe(bench: Bench) -> None
 
 @pytest.mark.parametrize("scenario", path.LOCATED, ids=lambda scenario: scenario.name)
 def test_the_middlebox_is_found_where_it_is(scenario: Scenario, lines: dict[str, Line], report: list[str]) -> None:
-    """So many routers away; the server is no farther where nothing tells the two apart."""
+    """The number of routers is right, and the server is said to be possible where nothing distinguishes the two."""
     line = lines[scenario.name]
 
     found = line["evidence"]["location"]

@@ -35,7 +35,7 @@ def nowhere(tmp_path: Path) -> Iterator[Host]:
 
 
 def test_with_no_network_every_verdict_is_unknown_within_thirty_seconds(nowhere: Host, tmp_path: Path) -> None:
-    """The shipped anchors and trusted resolvers are used: `probe check` as anybody calls it."""
+    """`probe check` runs with the default anchors and trusted resolvers."""
     environ = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
     before = time.monotonic()
     done = nowhere.run(PROBE, "check", "--json", *TARGETS, environ=environ, timeout=60)

@@ -1,4 +1,4 @@
-"""What privilege adds: the numbers of the packets that cut a conversation, and the packets without the vantage."""
+"""Packet evidence: the header fields of packets that cut a connection, and captures without the vantage's address."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def test_without_the_privilege_one_line_says_so_and_nothing_else_changes(bench: 
 
 
 def test_the_capability_alone_is_enough(bench: Bench, lines: dict[str, Line]) -> None:
-    """CAP_NET_RAW and no other."""
+    """CAP_NET_RAW suffices without root."""
     alone = ("setpriv", "--bounding-set=-all,+net_raw", "--inh-caps=-all", "--")
 
     found, said = check(bench, "--packets", prefix=alone, names=QUICK)

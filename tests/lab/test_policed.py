@@ -1,4 +1,4 @@
-"""Pace is correctness: who hurries on a network that punishes pace says `policed`, never `blocked`."""
+"""On a network that freezes fast handshakes, a fast run says `policed`, never `blocked`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("policed")]
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
-    """A lab of its own: others' handshakes must not be punished with ours."""
+    """A lab of its own, because the freeze would hit other tests' handshakes."""
     if reason := missing():
         pytest.fail(reason)
     with Lab(deal(policed.SCENARIOS, policed.PROFILES)) as lab:
@@ -28,7 +28,7 @@ def bench() -> Iterator[Bench]:
 
 @pytest.fixture(scope="module")
 def runs(bench: Bench) -> dict[str, list[Line]]:
-    """Vantage -> what `probe check` printed there; all at the same time, each frozen for itself."""
+    """Vantage -> what `probe check` printed there; all run at once, and each is frozen separately."""
     hurried = ("--pace", "0", "--concurrency", "3")
     words = {"hasty": hurried, "blind": hurried, "steady": ("--concurrency", "3")}
     with ThreadPoolExecutor(len(words)) as pool:
@@ -46,7 +46,7 @@ def _measure(bench: Bench, vantage: str, words: tuple[str, ...]) -> list[Line]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_the_network_freezes_who_hurries_and_thaws_without_the_probe(bench: Bench) -> None:
+def test_the_network_freezes_fast_handshakes_and_recovers_without_the_probe(bench: Bench) -> None:
     """Five hellos at once by openssl, then one to an unrelated network: silence, and a minute later an answer."""
     fields = bench.lab.world.fields
     trigger, other = fields[policed.TRIGGER.name], fields[policed.OTHERS[0].name]
@@ -67,7 +67,7 @@ def test_the_network_freezes_who_hurries_and_thaws_without_the_probe(bench: Benc
 
 
 @pytest.mark.parametrize("vantage", ["hasty", "blind"])
-def test_who_hurries_says_that_he_was_policed(runs: dict[str, list[Line]], vantage: str, report: list[str]) -> None:
+def test_a_fast_run_says_that_it_was_policed(runs: dict[str, list[Line]], vantage: str, report: list[str]) -> None:
     """What worked is reachable, what failed is unknown; nothing is blocked."""
     said = [(line["status"], line["vantage"]["state"]) for line in runs[vantage]]
 
@@ -78,7 +78,7 @@ def test_who_hurries_says_that_he_was_policed(runs: dict[str, list[Line]], vanta
 
 
 def test_the_default_pace_is_not_punished(runs: dict[str, list[Line]]) -> None:
-    """All is well."""
+    """Every target is reachable at the default pace."""
     assert [(line["status"], line["vantage"]["state"]) for line in runs["steady"]] == [("reachable", "online")] * len(
         policed.SCENARIOS
     )

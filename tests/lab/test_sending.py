@@ -1,4 +1,4 @@
-"""Whether what is sent gets through: `probe check --send` on good lines and bad, at servers patient and not."""
+"""Uploads: `probe check --send` on good and bad lines, with servers that wait and servers that do not."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def test_only_what_is_frozen_by_name_is_throttled(
     assert 1 <= len(made) <= most.get(scenario.name, 4)
 
 
-def test_nothing_is_sent_where_nobody_asked(bench: Bench) -> None:
-    """By default a frozen sending is not looked for, and the target looks well."""
+def test_no_upload_is_made_without_the_option(bench: Bench) -> None:
+    """A target whose uploads freeze is reachable by default."""
     scenario = sending.FREEZES[0]
     (line,) = bench.probe("sender", [bench.target(scenario)], trusted=True)
 

@@ -1,4 +1,4 @@
-"""A capture is counted as it was written."""
+"""Packets, connections and handshakes of a capture are counted."""
 
 from __future__ import annotations
 

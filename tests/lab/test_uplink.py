@@ -17,7 +17,7 @@ NOON = datetime(2025, 8, 1, 12, tzinfo=UTC)
 @pytest.mark.lab
 @pytest.mark.xdist_group("uplink")
 def test_a_cut_uplink_is_one_change_of_the_vantage_and_none_of_a_target() -> None:
-    """Four rounds long, from somewhere in a round to somewhere in another."""
+    """The cut lasts four rounds and begins and ends inside a round."""
     assert perform(20 / 60, 1, pace=PACE, before=1.0, within=4.0) == []
 
 

@@ -1,4 +1,4 @@
-"""Packets made by hand are what scapy and dnspython say they are."""
+"""Packets that `wire` builds are read alike by scapy and dnspython."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def test_the_same_scenarios_give_the_same_world() -> None:
 
 
 def test_two_scenarios_of_one_name_are_refused() -> None:
-    """Names are made of it."""
+    """Host names are made from the scenario's name."""
     with pytest.raises(ValueError, match="share a name"):
         deal([ALL[0], ALL[0]], PROFILES)
 

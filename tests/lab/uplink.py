@@ -126,7 +126,7 @@ def judgement(told: list[Transition], cut: datetime, back: datetime, pace: Pace,
 
 
 def main() -> int:
-    """Do it; the exit status."""
+    """Run it and return the exit status."""
     options = argparse.ArgumentParser(prog="python -m tests.lab.uplink", description=__doc__)
     options.add_argument("--minutes", type=float, default=10.0, help="how long it is cut, in real minutes")
     options.add_argument("--seed", type=int, default=1, help="where in a round it is cut follows from it")

@@ -1,4 +1,4 @@
-"""Packets read and made by hand: as much of IPv4, IPv6, TCP, UDP and DNS as a middlebox needs, and no library.
+"""Read and build packets without a library: as much of IPv4, IPv6, TCP, UDP and DNS as a middlebox needs.
 
 scapy takes milliseconds a packet; an injector that is slower than the true answer is no injector.
 """

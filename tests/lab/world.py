@@ -47,7 +47,7 @@ class Placed:
 
     @property
     def served(self) -> tuple[str, ...]:
-        """The addresses where somebody lives."""
+        """The addresses where a server listens."""
         return (*self.four[: self.site.four], *self.six[: self.site.six])
 
 
@@ -77,7 +77,7 @@ class World:
         }
 
     def lies(self) -> dict[str, dict[str, object]]:
-        """Name -> what the ISPs' resolvers say of it."""
+        """Name -> the false answer of the ISPs' resolvers."""
         found: dict[str, dict[str, object]] = {}
         for scenario in self.scenarios:
             if scenario.lie is not None:
@@ -87,7 +87,7 @@ class World:
         return found
 
     def middlebox(self) -> tuple[Interference, ...]:
-        """What both middleboxes do; rules that name a source first reach that source's own traffic only."""
+        """The rules of both middleboxes; a rule with a source matches that source's traffic only."""
         own = [
             fill(rule, {"vantage": self.vantages[name][0], "vantage_six": self.vantages[name][1], **self.landmarks()})
             for name, profile in self.profiles.items()
@@ -96,7 +96,7 @@ class World:
         return (*own, *(fill(rule, self.fields[s.name]) for s in self.scenarios for rule in s.middlebox))
 
     def core(self) -> tuple[Interference, ...]:
-        """What the router of the far side does."""
+        """The rules of the core router."""
         return tuple(fill(rule, self.fields[s.name]) for s in self.scenarios for rule in s.core)
 
     def ranges(self) -> tuple[str, ...]:

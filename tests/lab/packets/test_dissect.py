@@ -1,4 +1,4 @@
-"""Packets are read as they are, and written without the one who saw them."""
+"""Packets are dissected completely, and captures are written without this host's addresses."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def tcp(
 
 
 def packed(address: str) -> bytes:
-    """As it stands in a packet."""
+    """An address as packed bytes."""
     return ipaddress.ip_address(address).packed
 
 

@@ -41,7 +41,7 @@ def test_once_the_socket_is_open_neither_the_probe_nor_its_watcher_keeps_a_capab
 
 
 def test_a_watcher_started_by_root_is_nobody() -> None:
-    """With full rights to begin with."""
+    """A process that begins as root gives up its user and every capability."""
     required.root()
     script = LENT.replace("print(before", "print(words[words.index('Uid:') + 1 : words.index('Gid:')], before")
 
@@ -71,7 +71,7 @@ def answers(*lines: str) -> list[str]:
 
 
 def test_each_line_has_its_answer_and_the_end_of_input_is_the_end() -> None:
-    """The first says that it is there."""
+    """The first answer says that the watcher is ready."""
     many = ",".join(f'"10.0.{n // 250}.{n % 250}"' for n in range(2000))
 
     assert (
