@@ -1,1 +1,1 @@
-"""PURE: text becomes targets: test lists, the service catalogue, official registers (streamed), prefixes."""
+"""PURE readers of lists: test lists, the service catalogue, official registers (streamed), tables of prefixes."""

@@ -1,6 +1,6 @@
-"""The service catalogue: files of TOML, one a service, checked as a whole.
+"""The service catalogue: TOML files, one per service, checked as a whole.
 
-The form of a file is in `targets/README.md`. Every error of every file is found at once, each with file and line.
+`targets/README.md` describes the format. Every error of every file is reported at once, with file and line.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ _PORT = re.compile(r"(tcp|udp)/([1-9][0-9]{0,4})")
 
 
 def load(files: Mapping[str, bytes]) -> tuple[Service, ...]:
-    """Read service files.
+    """Read service files that must be free of errors.
 
     Args:
-        files: path as messages shall show it -> content.
+        files: path as messages show it -> content.
 
     Returns:
-        The services in the order of their names.
+        The services, ordered by name.
 
     Raises:
-        ListError: the first of what `problems` finds.
+        ListError: the first error that `check` finds.
     """
     services, errors = check(files)
     if errors:
@@ -50,10 +50,10 @@ def load(files: Mapping[str, bytes]) -> tuple[Service, ...]:
 
 
 def check(files: Mapping[str, bytes]) -> tuple[tuple[Service, ...], tuple[ListError, ...]]:
-    """Read service files, and find everything that is wrong with any of them.
+    """Read service files and collect every error in them.
 
     Returns:
-        The services whose files are right, in the order of their names; the errors, each with file and line.
+        The services whose files have no error, ordered by name; the errors, each with file and line.
     """
     services: dict[str, Service] = {}
     errors: list[ListError] = []
@@ -76,7 +76,7 @@ def check(files: Mapping[str, bytes]) -> tuple[tuple[Service, ...], tuple[ListEr
 
 
 def read_toml(content: bytes, where: str) -> tuple[str, dict[str, Any]]:
-    """The text of a TOML file and what it says, within bounds on size and on the work of reading it.
+    """The text and the content of a TOML file, with bounds on its size and on the work of reading it.
 
     Raises:
         ListError: it is too large, not UTF-8, or not TOML; `where` is file and line.
@@ -100,12 +100,12 @@ def read_toml(content: bytes, where: str) -> tuple[str, dict[str, Any]]:
 
 
 def line_of(text: str, needle: str) -> int:
-    """The first line that has `needle` in it: the place of a fact that TOML has read but that makes no sense."""
+    """The first line that contains `needle`, to locate a value after TOML has been read."""
     position = text.find(needle)
     return text.count("\n", 0, position) + 1 if position >= 0 else 1
 
 
-_Problem = tuple[str, str, str]  # what, the text to look for in the file, how to mend it
+_Problem = tuple[str, str, str]  # what is wrong, the text to locate in the file, how to mend it
 
 
 def _read(path: str, content: bytes) -> tuple[str, Service]:
@@ -147,7 +147,7 @@ def _service(path: str, text: str, raw: dict[str, Any]) -> Service:
 
 
 def _problems(path: str, service: Service) -> list[_Problem]:
-    """What is wrong with one service though its types are right."""
+    """What is wrong with the values of one service whose types are right."""
     found: list[_Problem] = []
     stem = path.replace("\\", "/").rpartition("/")[2].removesuffix(".toml")
     if not _NAME.fullmatch(service.name) or service.name != stem:
@@ -157,7 +157,7 @@ def _problems(path: str, service: Service) -> list[_Problem]:
             (f"{service.category!r} is no category code", "category", "two to five capitals, as in the public lists")
         )
     if not service.targets():
-        found.append(("there is nothing to look at", "name", "give urls, resolve or [[endpoint]]"))
+        found.append(("there is nothing to measure", "name", "give urls, resolve or [[endpoint]]"))
     if service.gone and service.default:
         found.append(("a service that is gone is in the default set", "default", "write default = false"))
     if not service.sources:
@@ -176,7 +176,7 @@ def _names(service: Service) -> list[_Problem]:
         if normalise_host(name) != name or parse_address(name) is not None
     ]
     found.extend(
-        (f"{host!r} is looked at but is under none of the names", host, "add it to names")
+        (f"{host!r} is measured but is under none of the names", host, "add it to names")
         for host in (*service.resolve, *_url_hosts(service))
         if known.isdisjoint(suffixes(host))
     )
@@ -202,7 +202,7 @@ def _url_hosts(service: Service) -> list[str]:
         try:
             target = parse(url)
         except TargetError:
-            continue  # _urls has said so
+            continue  # _urls reports it
         if isinstance(target, UrlTarget):
             hosts.append(target.host)
     return hosts

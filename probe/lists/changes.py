@@ -1,4 +1,4 @@
-"""Register history as lines of JSON: what `probe targets diff --json` prints, read again."""
+"""Reader of register changes: the JSON Lines that `probe targets diff --json` prints."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from probe.errors import ListError
 from probe.lists.register_diff import RegisterChange
 
 MAX_LINE = 1024 * 1024
-"""Bytes of a line. A name of the Russian register with the most addresses known (Telegram, 2018) makes some 20 KB."""
+"""Bytes of a line. The name with the most addresses in the Russian register (Telegram, 2018) makes about 20 KB."""
 MAX_SUBJECT = 255
-"""Characters of a name, address or prefix: DNS allows a name 253 (RFC 1035), and a mask has two more."""
+"""Characters of a name, address or prefix: a DNS name has at most 253 (RFC 1035), a mask two more."""
 _DECODER = msgspec.json.Decoder(RegisterChange)
 _TIMES = ("after", "before", "included")
 
 
 def read_changes(lines: Iterable[bytes], where: str) -> Iterator[RegisterChange]:
-    """The changes, one a line; empty lines are passed over.
+    """The changes, one per line; empty lines are skipped.
 
     Args:
-        lines: of the file.
-        where: the file as messages shall name it.
+        lines: the lines of the file.
+        where: the file as messages name it.
 
     Raises:
-        ListError: a line is no change; the text has file, line and what is wrong, and nothing of the entry itself.
+        ListError: a line is not a change. The message has file, line and reason, and no text of the entry.
     """
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -44,7 +44,7 @@ def read_changes(lines: Iterable[bytes], where: str) -> Iterator[RegisterChange]
 
 
 def _wrong(change: RegisterChange) -> str:
-    """What makes no sense in a change whose types are right; empty when all does."""
+    """What is wrong with the values of a change whose types are right; empty for nothing."""
     if not 0 < len(change.subject) <= MAX_SUBJECT:
         return f"a subject of {len(change.subject)} characters"
     if any(not 0 < len(text) <= MAX_SUBJECT for text in change.addresses):

@@ -1,4 +1,4 @@
-"""The one table of readers: what each format is called, what it yields, and how it is known by its first bytes."""
+"""The table of list formats: name, kind of items, reader, and how the format is detected from the first bytes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from probe.lists.registers import dump_xml, flat, roskomsvoboda, zi_csv
 from probe.lists.registers.register_entry import RegisterItem
 
 HEAD_BYTES = 4096
-"""Bytes of a file that `detect_format` wants to see; fewer when the file is smaller."""
+"""First bytes of a file that `detect_format` reads."""
 
 
 class ItemKind(StrEnum):
-    """What a reader gives."""
+    """The kind of items that a reader yields."""
 
     TARGETS = "targets"
     REGISTER = "register"
@@ -33,14 +33,14 @@ Item = ListEntry | BadRow | RegisterItem | PrefixItem
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One format.
+    """A list format.
 
     Attributes:
         name: as on the command line and in `registers.toml`.
-        yields: what comes out.
-        about: one line for people.
-        read: pieces of the file and its name -> items.
-        matches: whether a file of that beginning and name has this format.
+        yields: the kind of its items.
+        about: one line for the help text.
+        read: the reader: pieces of the file and its name -> items.
+        matches: whether a file with these first bytes and this name has the format.
     """
 
     name: str
@@ -51,10 +51,10 @@ class Format:
 
 
 def format_by_name(name: str) -> Format:
-    """The format of that name.
+    """The format of this name.
 
     Raises:
-        ListError: there is none.
+        ListError: there is no such format.
     """
     for candidate in FORMATS:
         if candidate.name == name:
@@ -63,14 +63,14 @@ def format_by_name(name: str) -> Format:
 
 
 def detect_format(head: bytes, name: str) -> Format:
-    """The format of a file, by its first bytes and its name. The first in the table's order that knows it.
+    """Detect the format of a file from its first bytes and its name. The first match in the table's order wins.
 
     Args:
         head: the first `HEAD_BYTES` bytes.
-        name: of the file.
+        name: the file's name.
 
     Raises:
-        ListError: none knows it.
+        ListError: no format matches.
     """
     head = head[:HEAD_BYTES].removeprefix(b"\xef\xbb\xbf")
     for candidate in FORMATS:
@@ -84,7 +84,7 @@ def _testlist(chunks: Iterable[bytes], name: str) -> Iterator[Item]:
 
 
 def _lines(head: bytes) -> list[str]:
-    """The lines at hand that say something, without a last one that may be cut off."""
+    """The lines that are neither empty nor comments, without a last line that may be cut off."""
     text = head.decode("utf-8", errors="replace").replace("\r", "")
     lines = text.split("\n")
     whole = lines[:-1] if len(head) == HEAD_BYTES and len(lines) > 1 else lines
@@ -202,5 +202,5 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format("testlist", ItemKind.TARGETS, "Citizen Lab test lists, and one target a line", _testlist, _is_text),
 )
-"""In the order in which they are tried; the plain list, which any text could be, comes last. `imported` is such a list,
-and told from others by nothing but its name."""
+"""In the order in which they are tried; the plain list, which any text could be, comes last. `imported` looks like a
+test list, so it is chosen by name only."""

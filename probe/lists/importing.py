@@ -1,4 +1,4 @@
-"""What a reader yields becomes rows of a list of ours: names and ranges of what was chosen, and a tally of the rest."""
+"""Turn the items of any reader into a list file: what the selection keeps, and counts of the rest."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from probe.lists.selection import Selection, SkipReason
 from probe.model.target import parse
 
 LIST_COLUMNS = ("url", "category_code", "category_description", "date_added", "source", "notes", "service")
-"""The columns of the public test lists, and the service."""
+"""The columns of the public test lists, then the service."""
 MAX_BAD_ROWS_SHOWN = 10
-"""Bad lines that are kept to be named; the others are counted."""
+"""Bad rows that messages name; further ones are only counted."""
 
 _FREE = {"available", "reserved"}
 
 
 @dataclass(frozen=True, slots=True)
 class ListRow:
-    """One line of the list that is written."""
+    """One row of the written list."""
 
     target: str
     category: str = ""
@@ -38,13 +38,15 @@ class ListRow:
 
 @dataclass(slots=True)
 class ImportCounts:
-    """What became of the rows of a file.
+    """How many rows of a file were kept, left out and malformed.
 
     Attributes:
-        read: what the reader gave: `read == kept + sum(aside) + bad`. A range that is no prefix counts as several.
-        kept: rows of which something was kept; `targets`: how many targets came out.
-        skipped: rows set aside, by reason.
-        bad: rows that are none; `first_bad`: the first of them.
+        read: items from the reader: `read == kept + sum(skipped) + bad`. A range of several prefixes counts as so many.
+        kept: rows that gave at least one target.
+        targets: targets written.
+        skipped: rows that the selection leaves out, by reason.
+        bad: malformed rows.
+        first_bad: the first of them.
     """
 
     read: int = 0
@@ -55,7 +57,7 @@ class ImportCounts:
     first_bad: list[BadRow] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
-        """For people: one a line, the sums first."""
+        """The counts as lines of text, totals first."""
         yield f"{self.read} rows in, {self.targets} targets out of {self.kept} of them"
         for reason, count in self.skipped.most_common():
             yield f"{count} set aside: {reason}"
@@ -66,14 +68,14 @@ class ImportCounts:
 def rows_of(
     items: Iterable[Item], selection: Selection, tally: ImportCounts, source: str, asns: frozenset[int] = frozenset()
 ) -> Iterator[ListRow]:
-    """The rows of what was chosen, each target once.
+    """The rows of the list, each target once.
 
     Args:
         items: from a reader.
         selection: what the operator chose.
-        tally: counts as the rows come.
-        source: for the rows of registers and prefixes; test lists name theirs.
-        asns: of prefixes, those wanted; empty for all.
+        tally: updated while the rows are generated.
+        source: the `source` column for registers and prefixes; test lists have their own.
+        asns: keep only prefixes that one of these ASes announces; empty for all.
     """
     taken: set[str] = set()
     for item in items:
@@ -99,7 +101,11 @@ def rows_of(
 
 
 def csv_chunks(rows: Iterable[ListRow]) -> Iterator[bytes]:
-    """The list as bytes, header first, ready for `probe check --targets`."""
+    """The list as CSV in pieces, header first, for `probe check --targets`.
+
+    Cells are written as they are: our own readers read this file again. Guarding them against spreadsheets would change
+    the targets.
+    """
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(LIST_COLUMNS)
@@ -141,7 +147,7 @@ def _of_record(record: RegisterEntry, selection: Selection, source: str) -> tupl
         return [], reason
     decision = record.decision
     found = []
-    # Names alone: the addresses of a listing belong to whoever has them today.
+    # Names only: the addresses of an old entry may belong to somebody else by now.
     for host in dict.fromkeys(host.removeprefix("*.") for host in record.hosts):
         try:
             target = str(parse(host))

@@ -1,4 +1,4 @@
-"""A JSON array that is too large to hold becomes its items, one at a time."""
+"""Stream the items of a JSON array that is too large for memory."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 def items(chunks: Iterable[bytes], name: str) -> Iterator[Any]:
-    """The items of the array that a file consists of.
+    """The items of the array, one at a time.
 
     Args:
         chunks: the file (UTF-8) in pieces of any size.
-        name: of the file, for messages.
+        name: the file's name for messages.
 
     Raises:
-        ListError: it is no array, an item is larger than `MAX_ITEM`, or the file ends inside the array. `where` is
-            file:line, which is 1 throughout where the array is written in one line; `what` counts the items.
+        ListError: the file is not an array, an item is larger than `MAX_ITEM`, or the file ends inside the array.
+            `where` is file:line, `what` has the number of items read so far.
     """
     text = _Text(chunks, name)
     if text.next_sign() != "[":
@@ -50,7 +50,7 @@ def _end(text: _Text) -> None:
 
 
 class _Text:
-    """The part of the file that is at hand."""
+    """The part of the file in memory."""
 
     def __init__(self, chunks: Iterable[bytes], name: str) -> None:
         self._chunks = iter(chunks)
@@ -67,7 +67,7 @@ class _Text:
         return ListError(f"{what} (after {self._count} items)", where=f"{self._name}:{self._line}")
 
     def next_sign(self) -> str:
-        """The next character that is no blank, not taken; empty at the end of the file."""
+        """The next character that is not blank, without consuming it; empty at the end of the file."""
         while True:
             match = _BLANKS.match(self._held, self._at)
             self.skip((match.end() if match else self._at) - self._at)
@@ -81,7 +81,7 @@ class _Text:
         self._at += count
 
     def item(self) -> Any:
-        """The next item, taken."""
+        """Consume the next item."""
         self.next_sign()
         while True:
             try:
@@ -89,11 +89,11 @@ class _Text:
             except (ValueError, RecursionError) as error:
                 if len(self._held) - self._at > MAX_ITEM:
                     raise self.error(f"an item is no JSON, or larger than {MAX_ITEM} characters") from error
-                # As much again as there is: whatever the pieces, an item is tried a few times and not once a piece.
+                # Double what is in memory: an item is then tried a few times, not once for every piece.
                 if not self._more(len(self._held) - self._at):
                     raise self.error("an item is no JSON, or the file was cut short") from error
                 continue
-            # A number at the end of what is at hand may go on in the next piece.
+            # A number at the end of what is in memory may continue in the next piece.
             if end == len(self._held) and not isinstance(value, str | list | dict) and self._more():
                 continue
             self.skip(end - self._at)
@@ -101,7 +101,7 @@ class _Text:
             return value
 
     def _more(self, characters: int = 1) -> bool:
-        """Read so many characters, or what there is; False when the file had ended before."""
+        """Read so many more characters, or the rest; False when the file had already ended."""
         if self._ended:
             return False
         parts = [self._held[self._at :]]

@@ -1,7 +1,6 @@
-"""Bytes become lines of text, with a bound on each line and the place of whatever is wrong.
+"""Split files into lines, with a bound on the length of a line; and what a line is read as: an entry, or a bad row.
 
-Everything that reads lines reads them through here, so no file can make a reader hold more than one line of
-`MAX_LINE` bytes, whatever is in it.
+Every line-based reader uses it, so no file makes a reader hold more than one line of `MAX_LINE` bytes.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from probe.errors import ListError
 
 MAX_LINE = 1024 * 1024
-"""Bytes in a line. The longest row seen in a register mirror lists some 2,000 addresses (about 40 KB)."""
+"""Bytes in a line. The longest row seen in a register mirror has about 2,000 addresses (40 KB)."""
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -22,11 +21,11 @@ class ListEntry:
     """One target of a list.
 
     Attributes:
-        target: as it was written, without blanks around; `probe.model.target.parse` reads it.
-        service: name of the service it belongs to; empty when the list names none.
+        target: as written, without surrounding blanks; `probe.model.target.parse` reads it.
+        service: the service it belongs to; empty when the list names none.
         category: category code of the public test lists (`NEWS`, `COMT`, ..); empty when the list has none.
         source: who added it, as the list says.
-        line: where it stood in the file, from 1; 0 when it came from no file.
+        line: its line in the file, from 1; 0 when it came from no file.
     """
 
     target: str
@@ -38,12 +37,11 @@ class ListEntry:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A line that is no entry: counted and shown, never fatal.
+    """A malformed row: counted and reported, never fatal.
 
     Attributes:
-        line: from 1.
-        what: what is wrong and how to mend it. From a register never the line itself: it may hold what nobody
-            may display.
+        line: its line in the file, from 1.
+        what: what is wrong and how to mend it. It never quotes a register's row, which may hold what must not be shown.
     """
 
     line: int
@@ -53,7 +51,7 @@ class BadRow:
 def split(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
     r"""The lines of a file that comes in pieces of any size, without their ends (`\n`, `\r\n`).
 
-    A byte order mark at the start is left out.
+    A byte order mark at the start is removed.
 
     Raises:
         ListError: a line is longer than `MAX_LINE`; `where` is file:line.
@@ -78,7 +76,7 @@ def split(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
 
 
 def _without_mark(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The pieces without a byte order mark, which may itself come in pieces."""
+    """The pieces without a byte order mark, which may itself be split over pieces."""
     head: bytes | None = b""
     for chunk in chunks:
         if head is None:
@@ -96,7 +94,7 @@ def decode(lines: Iterable[bytes], name: str, encoding: str = "utf-8") -> Iterat
     """The lines as text.
 
     Raises:
-        ListError: a line is not of that encoding; `where` is file:line.
+        ListError: a line is not valid in this encoding; `where` is file:line.
     """
     for number, line in enumerate(lines, start=1):
         try:
@@ -110,7 +108,7 @@ def decode(lines: Iterable[bytes], name: str, encoding: str = "utf-8") -> Iterat
 
 
 def text_lines(chunks: Iterable[bytes], name: str) -> Iterator[str]:
-    """The lines of a UTF-8 file that comes in pieces: what `testlist.read` wants.
+    """The lines of a UTF-8 file that comes in pieces.
 
     Raises:
         ListError: as `split` and `decode`.

@@ -1,7 +1,7 @@
-"""Two snapshots of a register become what was listed and delisted between them.
+"""Compare two snapshots of a register: what was listed and delisted between them.
 
-A transition of its own kind: what an authority wrote, not what a network does. It stands beside what agents observe,
-and the lag between the two is data.
+A change records what an authority wrote, not what a network does. The collector shows it beside what agents observe,
+with the lag between the two.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from probe.lists.selection import Selection, SkipReason
 from probe.lists.service import ServiceIndex
 
 SHRINKAGE = 0.5
-"""A snapshot with less than this part of the last one's entries is taken for a broken download. On the worst of 294
-days of 2014-15 the official register lost 9 % of its records (2014-12-31: 621 of 7,208)."""
+"""A snapshot with less than this fraction of the previous one's entries counts as a broken download. On the worst of
+294 days of 2014-15 the official register lost 9 % of its records (2014-12-31: 621 of 7,208)."""
 SMALL = 100
-"""Entries under which a snapshot may shrink as it likes: few chosen decisions may well be lifted together."""
+"""Snapshots with fewer entries may shrink to any size: a few chosen decisions may be lifted together."""
 
 
 class ChangeKind(StrEnum):
@@ -42,12 +42,12 @@ class RegisterChange:
     Attributes:
         kind: what happened.
         subject: the name (a mask as `*.name`), address or prefix.
-        pages_only: single pages of the name are listed, not the name; never taken for the service's own listing.
-        service: whose the name is, or whose decision it is; empty when nobody's.
-        decision: on what ground.
+        pages_only: single pages of the name are listed, not the name; it never counts as the service's listing.
+        service: the service that owns the name or that the decision is about; empty for none.
+        decision: the decision behind the entry.
         addresses: those added or removed, when the subject is a name.
-        after, before: publication times of the two snapshots: the change came between them. None where not told.
-        included: when the register says the decision was entered.
+        after, before: publication times of the two snapshots; the change happened between them. None where not given.
+        included: when the register entered the decision.
     """
 
     kind: ChangeKind
@@ -63,7 +63,7 @@ class RegisterChange:
 
 @dataclass(slots=True)
 class SnapshotEntry:
-    """What one snapshot says of one subject; several records may name it."""
+    """What one snapshot says of one subject, from every record that names it."""
 
     decision: RegisterDecision
     included: datetime | None
@@ -73,12 +73,14 @@ class SnapshotEntry:
 
 @dataclass(slots=True)
 class RegisterSnapshot:
-    """The chosen part of a register at one moment.
+    """The selected part of a register at one moment.
 
     Attributes:
-        at: when it was published; None where it does not say.
-        listings: (pages only, subject) -> what is said of it.
-        records: entries read; `aside`: how many were set aside, by reason; `bad`: lines that were none.
+        at: when it was published; None where the source does not say.
+        listings: (pages only, subject) -> its entry.
+        records: how many records were read.
+        skipped: how many the selection leaves out, by reason.
+        bad: how many rows were malformed.
     """
 
     at: datetime | None = None
@@ -88,12 +90,12 @@ class RegisterSnapshot:
     bad: int = 0
 
     def decisions(self) -> set[RegisterDecision]:
-        """Those that hold anything."""
+        """The decisions with at least one selected entry."""
         return {listing.decision for listing in self.listings.values()}
 
 
 def take_snapshot(items: Iterable[RegisterItem], selection: Selection) -> RegisterSnapshot:
-    """Take what was chosen out of a register.
+    """Read the selected part of a register.
 
     Raises:
         ListError: the file is broken (from the reader): half a snapshot would look like a thousand delistings.
@@ -131,14 +133,14 @@ def _take(taken: RegisterSnapshot, record: RegisterEntry) -> None:
 def diff_snapshots(
     old: RegisterSnapshot, new: RegisterSnapshot, owners: ServiceIndex, *, any_size: bool = False
 ) -> tuple[RegisterChange, ...]:
-    """What was listed and delisted between two snapshots, by service, then subject.
+    """What was listed and delisted between two snapshots, ordered by service and subject.
 
     Args:
         old: the earlier snapshot.
         new: the later one.
-        owners: says which service a name belongs to. A decision that lists a service's name is about that service, so
-            the bare addresses and the hoster's names it lists are booked to it too.
-        any_size: believe a snapshot however much smaller it is.
+        owners: finds the service of a name. A decision that lists a service's name is about that service, so its bare
+            addresses and the names of its hosters count as the service's too.
+        any_size: accept a snapshot however much smaller it is.
 
     Raises:
         ListError: the new snapshot is suspiciously small, or older than the old one.

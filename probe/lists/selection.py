@@ -1,8 +1,8 @@
-"""Which entries of a register or test list may be kept at all. Safe unless the operator says otherwise.
+"""Which entries of a register or test list are kept: a safe default, and what the operator adds to it.
 
-Registers hold pages that nobody may open, and test lists hold categories that put a volunteer at risk. What is let
-through by default is what this program is for: the services of the catalogue, messengers (article 15.4) and personal
-data (15.5).
+Registers hold pages that it is an offence to open, and test lists hold categories that put a volunteer at risk. By
+default only what this program is for is kept: the services of the catalogue, messengers (article 15.4) and personal
+data (article 15.5).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ hundreds of thousands of names of no use here); not 3 (extremism among it: searc
 2025-09-01)."""
 
 SENSITIVE = frozenset({"PORN", "MILX", "HATE", "ALDR", "GMB"})
-"""Categories of the public test lists that are dropped by default: looking at them can harm a volunteer."""
+"""Categories of the public test lists that are left out by default: measuring them can harm a volunteer."""
 
 
 class SkipReason(StrEnum):
-    """Why an entry is set aside."""
+    """Why an entry is left out."""
 
     TYPE = "entry type not chosen"
     UNKNOWN_TYPE = "entry type not known and decision not chosen"
@@ -44,11 +44,10 @@ class Selection:
     """What the operator chose.
 
     Attributes:
-        entry_types: of the register, let through.
-        decisions: parts of a decision's number or authority; a decision that contains one is let through, whatever
-            its type.
-        categories: sensitive ones let through all the same.
-        owners: of names; a name of a known service is let through unless the entry is of type 1 or names single pages.
+        entry_types: register entries of these types are kept.
+        decisions: entries are kept, whatever their type, whose decision's number or authority contains one of these.
+        categories: sensitive categories that are kept nevertheless.
+        owners: names of its services are kept unless the entry is of type 1 or lists single pages.
     """
 
     entry_types: frozenset[int] = DEFAULT_TYPES
@@ -57,7 +56,7 @@ class Selection:
     owners: ServiceIndex | None = None
 
     def of_record(self, record: RegisterEntry) -> SkipReason | None:
-        """Why a register's entry is set aside; None when it is kept."""
+        """Why a register's entry is left out; None when it is kept."""
         if not (record.hosts or record.addresses or record.networks):
             return SkipReason.UNREADABLE
         if record.entry_type in self.entry_types or self.names(record.decision):
@@ -67,7 +66,7 @@ class Selection:
         return SkipReason.TYPE if record.entry_type else SkipReason.UNKNOWN_TYPE
 
     def of_entry(self, entry: ListEntry) -> SkipReason | None:
-        """Why a test list's entry is set aside; None when it is kept."""
+        """Why a test list's entry is left out; None when it is kept."""
         category = entry.category.upper()
         return SkipReason.CATEGORY if category in SENSITIVE and category not in self.categories else None
 

@@ -1,4 +1,4 @@
-"""The two other shipped files: anchors to choose from, and registers that can be fetched."""
+"""Readers of two shipped files: anchors to choose from, and registers that can be downloaded."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class ShippedAnchor:
     """A place that must work if the vantage works.
 
     Attributes:
-        url: what is fetched.
+        url: the URL that is fetched.
         kind: see `AnchorClass`.
-        country: of a domestic anchor, two capitals.
-        why: the ground for the choice.
-        checked: its day.
-        verified: False where it could not be tried when it was written down.
+        country: two capitals, for a domestic anchor.
+        why: why it was chosen.
+        checked: the day of that decision.
+        verified: False where it could not be tried on that day.
     """
 
     url: str
@@ -51,18 +51,18 @@ class ShippedAnchor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterSource:
-    """A list or register that can be fetched.
+    """A list or register that can be downloaded.
 
     Attributes:
-        name: on the command line.
-        title: for people.
-        format: of `probe.lists.formats`.
+        name: its name on the command line.
+        title: its usual name.
+        format: a name from `probe.lists.formats`.
         urls: tried in order.
-        max_bytes: a longer answer is refused (after decompression too).
-        timeout: seconds for the whole of it.
-        every: seconds that must lie between two fetches.
-        terms: what the source asks.
-        dead: why it cannot be fetched; empty while it can.
+        max_bytes: a longer answer is refused, also after decompression.
+        timeout: seconds for the whole download.
+        every: the fewest seconds between two downloads.
+        terms: terms of use of the source.
+        dead: why it can no longer be downloaded; empty while it can.
         checked, verified: as in `ShippedAnchor`.
     """
 

@@ -1,7 +1,7 @@
-"""Test lists: CSV with the columns researchers exchange, or one target a line (contract: Targets).
+"""Reader of test lists: CSV with the columns that researchers exchange, or one target per line (contract: Targets).
 
-A record is one line. CSV would allow a quoted field to run over several, but no published list does so, and a quote
-that somebody forgot to close then costs its own line instead of all that follow.
+A record is one line. CSV allows a quoted field to span lines, but no published list has one, and so a quote that is not
+closed spoils its own line only.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from probe.lists.lines import BadRow, ListEntry
 from probe.model.target import parse
 
 TARGET_COLUMN = "url"
-"""The column that makes a first line a header; its name is that of the public lists though it holds any target."""
+"""The column that makes the first line a header. The public lists call it so; here it holds any target."""
 
 
 def read(text_lines: Iterable[str], name: str) -> Iterator[ListEntry | BadRow]:
-    """Read a test list, whichever of the two forms it has.
+    """Read a test list in either form.
 
     Args:
-        text_lines: the lines, with or without their ends.
-        name: of the list, the `source` of entries that name none.
+        text_lines: the lines, with or without their line ends.
+        name: the list's name, the `source` of entries without one.
 
-    ItemKind:
-        An entry for each target, in order, repetitions included; a `BadRow` for what is none. Never raises for a line.
+    Yields:
+        An entry for each target, in order, repetitions included; a `BadRow` for a malformed line.
     """
     columns: Sequence[str] | None = None
     first = True
@@ -45,7 +45,7 @@ def read(text_lines: Iterable[str], name: str) -> Iterator[ListEntry | BadRow]:
 
 
 def header(line: str) -> tuple[str, ...] | None:
-    """The column names when the line is the header of a test list; None when it is not."""
+    """The column names when the line is the header of a test list; otherwise None."""
     columns = tuple(cell.strip().lower() for cell in line.split(","))
     return columns if TARGET_COLUMN in columns else None
 
@@ -75,7 +75,7 @@ def _entry(target: str, category: str, source: str, number: int) -> ListEntry | 
 
 
 def _without_comment(text: str) -> str:
-    """The line up to a `#` that follows a blank; a `#` inside a URL begins its fragment and stays."""
+    """The line without a comment: from a `#` after a blank on. A `#` inside a URL begins its fragment and stays."""
     for mark in (" #", "\t#"):
         text = text.partition(mark)[0]
     return text.strip()

@@ -1,4 +1,4 @@
-"""Files that come compressed with gzip, unpacked as they stream, with a bound on what comes out."""
+"""Streaming decompression of gzip files, with bounds on the output and on the work."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from itertools import chain
 from probe.errors import ListError
 
 STEP = 256 * 1024
-"""Bytes that come out at once."""
+"""Bytes of output at a time."""
 MAX_BYTES = 1024 * 1024 * 1024
-"""Bytes of a file, unpacked; the largest register has 300 MB."""
+"""Bytes of an unpacked file; the largest register has 300 MB."""
 
 MAX_MEMBERS = 20_000
-"""Members of a gzip file. Tools that compress in blocks of 64 KiB make one a block, 16,384 for a file of `MAX_BYTES`; a
-member of nothing costs 20 bytes of the file and no bound on sizes notices it."""
+"""Members of a gzip file. Tools that compress in blocks of 64 KiB write 16,384 for a file of `MAX_BYTES`. An empty
+member has 20 bytes and gives none, so a bound on sizes does not limit their number."""
 
 _PIECE = 64 * 1024
-"""Bytes given to the inflater at once: what it does not use yet is copied each time."""
+"""Bytes of input at a time: the decompressor copies what it has not used yet."""
 _GZIP = b"\x1f\x8b"
 
 
 def unpack(chunks: Iterable[bytes], name: str, max_bytes: int = MAX_BYTES) -> Iterator[bytes]:
-    """The pieces of a file, unpacked when it is gzip and as they are when it is not.
+    """The pieces of a file, decompressed when it is gzip and unchanged when it is not.
 
     Raises:
-        ListError: the file has more than `max_bytes` (a bomb, or another file than it says), or is broken gzip.
+        ListError: the file has more than `max_bytes` or more than `MAX_MEMBERS` members, or is broken gzip.
     """
     total = 0
     for piece in _unpacked(chunks, name):
@@ -69,7 +69,7 @@ def _inflated(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
                 yield out
             waiting = inflater.unconsumed_tail
             if inflater.eof:
-                # A gzip file may have several members one after the other.
+                # A gzip file may have several members (RFC 1952 section 2.2).
                 waiting = inflater.unused_data or next(pieces, b"")
                 if not waiting:
                     return

@@ -1,5 +1,5 @@
-"""A watcher of packets, a process of its own: `python -m probe.packets`, spoken to in JSON Lines by `probe.measure`.
+"""The packet watcher, a separate process: `python -m probe.packets`, which `probe.measure` talks to in JSON Lines.
 
-Nobody imports this room, and nothing else imports scapy. It opens one socket, for which it needs CAP_NET_RAW, then
-gives up that and every other privilege before it reads the first packet.
+No other package imports it, and nothing else imports scapy. It opens one socket, which needs CAP_NET_RAW, then drops
+every privilege before it reads the first packet.
 """

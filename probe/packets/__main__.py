@@ -1,4 +1,4 @@
-"""`python -m probe.packets`: started by `probe.measure.watcher`, which holds the other end of its input and output."""
+"""Entry point of `python -m probe.packets`; `probe.measure.watcher` starts it and holds its input and output."""
 
 from probe.packets.watch import main
 

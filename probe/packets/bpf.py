@@ -1,7 +1,7 @@
-"""The kernel's own filter: of all packets only those of watched addresses are ever handed to us. Pure.
+"""The kernel's packet filter: only packets to and from watched addresses reach this process. Pure.
 
-Classic BPF (`linux/filter.h`) over the network layer, so offsets count from the IP header. The rest of what this host
-sends and receives is nobody's business, and is not copied.
+Classic BPF (`linux/filter.h`) over the network layer, so offsets count from the IP header. Other traffic of this host
+is not copied.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import ipaddress
 import struct
 from collections.abc import Iterable
 
-SNAP = 1024
-"""Bytes kept of a packet: a whole ClientHello up to its server name, a whole DNS answer of the usual size."""
-MOST = 224
-"""Addresses watched at once; the oldest give way. The kernel takes 4,096 instructions, an IPv6 address needs 18."""
+SNAP_BYTES = 1024
+"""Bytes kept of a packet: a ClientHello up to its server name, a DNS answer of the usual size."""
+MAX_ADDRESSES = 224
+"""Addresses watched at once; the oldest are dropped. The kernel takes 4,096 instructions, an IPv6 address needs 18."""
 
 _LOAD_BYTE, _LOAD_WORD, _SHIFT_RIGHT, _EQUAL, _RETURN, _JUMP = 0x30, 0x20, 0x74, 0x15, 0x06, 0x05
 _Instruction = tuple[int, int, int, int]
 
 
 def program(addresses: Iterable[str]) -> bytes:
-    """The filter that keeps TCP and UDP to and from these addresses: an array of `struct sock_filter`."""
-    found = [ipaddress.ip_address(address) for address in addresses][-MOST:]
+    """The filter that accepts TCP and UDP to and from these addresses: an array of `struct sock_filter`."""
+    found = [ipaddress.ip_address(address) for address in addresses][-MAX_ADDRESSES:]
     four = _family(9, (12, 16), [one.packed for one in found if one.version == 4])
     six = _family(6, (8, 24), [one.packed for one in found if one.version == 6])
     head: tuple[_Instruction, ...] = (
@@ -37,7 +37,7 @@ def program(addresses: Iterable[str]) -> bytes:
 
 
 def _family(protocol_at: int, ends: tuple[int, int], packed: list[bytes]) -> list[_Instruction]:
-    """Accept where the protocol is TCP or UDP and either end is one of these; refuse all else."""
+    """Instructions for one address family: accept TCP and UDP from or to these addresses, drop everything else."""
     lines: list[_Instruction] = [
         (_LOAD_BYTE, 0, 0, protocol_at),
         (_EQUAL, 2, 0, 6),
@@ -50,5 +50,5 @@ def _family(protocol_at: int, ends: tuple[int, int], packed: list[bytes]) -> lis
             for number, word in enumerate(words):
                 left = 2 * (len(words) - number - 1)
                 lines += [(_LOAD_WORD, 0, 0, start + 4 * number), (_EQUAL, 0, left + 1, word)]
-            lines.append((_RETURN, 0, 0, SNAP))
+            lines.append((_RETURN, 0, 0, SNAP_BYTES))
     return [*lines, (_RETURN, 0, 0, 0)]

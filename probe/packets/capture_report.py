@@ -1,4 +1,4 @@
-"""From the packets of a conversation to what is worth telling of it. Pure."""
+"""Report of a captured flow: the packets worth showing, and what is odd about them. Pure."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from probe.model.packets import MAX_CAPTURED, CapturedPacket
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packet:
-    """A packet, read.
+    """A parsed packet.
 
     Attributes:
-        at: seconds since the conversation's first.
-        outgoing: sent from here.
-        ttl, ipid, flags, window: as in `CapturedPacket`.
-        sequence: of TCP.
-        length: bytes carried; of a packet that was cut for keeping, as its header says.
-        ident: of DNS; -1 for what is none.
-        response: of DNS.
-        rcode, addresses: of DNS.
+        at: seconds since the first packet of the flow.
+        outgoing: sent by this host.
+        sequence: the TCP sequence number.
+        length: payload bytes according to the header, also of a packet that was cut when captured.
+        ident: the DNS message id; -1 for other packets.
+        response: whether it is a DNS response.
+        rcode, addresses: of the DNS response.
     """
 
     at: float
@@ -39,14 +38,14 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class FlowReport:
-    """What is worth telling: packets and oddities."""
+    """The packets worth showing, and the names of the oddities."""
 
     packets: tuple[CapturedPacket, ...]
     oddities: tuple[str, ...]
 
 
 def report_tcp(packets: Sequence[Packet]) -> FlowReport:
-    """Of a connection: its SYN-ACK, the first data, whatever cut it, whatever came from another distance."""
+    """Report a TCP connection: SYN-ACK, first data, RST and FIN, and packets whose TTL differs from the SYN-ACK's."""
     kept: list[tuple[Packet, int]] = []
     odd: set[str] = set()
     opened: Packet | None = None
@@ -82,7 +81,7 @@ def report_tcp(packets: Sequence[Packet]) -> FlowReport:
 
 
 def report_dns(packets: Iterable[Packet]) -> FlowReport:
-    """Of queries: the answers to those that were answered more than once."""
+    """Report DNS queries: the answers to every query that was answered more than once."""
     answers: dict[int, list[Packet]] = {}
     for one in packets:
         if not one.outgoing and one.response:

@@ -1,9 +1,9 @@
-"""Packets read and written by scapy: the only module of the program that imports it.
+"""Parse packets and write capture files with scapy; the only module of the program that imports it.
 
-What it reads comes from strangers, so it is read in a process that can do nothing, and a packet that makes no sense is
-left out. What it writes has this host's addresses taken out: the IP address is one for documentation (RFC 5737,
-RFC 3849), there is no link layer, and whatever looks like an address in a payload is struck out, since block pages
-tell their reader his own.
+The packets are not trusted, so they are parsed in a process without privileges, and malformed ones are skipped. Capture
+files do not contain this host's addresses: IP addresses are replaced by documentation ones (RFC 5737, RFC 3849), there
+is no link layer, and everything that looks like an address in a payload is overwritten, since block pages show readers
+their own address.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from scapy.packet import NoPayload, Raw
 from scapy.packet import Packet as Scapy
 
 from probe.packets.capture_report import Packet
-from probe.packets.flows import CapturedPacket, FlowKey, PacketFlow
+from probe.packets.flows import FlowKey, PacketFlow, RawPacket
 
 NEAR = {4: "192.0.2.1", 6: "2001:db8::1"}
-"""This host, in what is written."""
+"""This host's address in capture files."""
 FAR = {4: "192.0.2.2", 6: "2001:db8::2"}
-"""The far side where it stands on the vantage's own network: a resolver."""
+"""The remote address in capture files where it is on the vantage's own network, as a resolver's is."""
 MOST = 64 * 1024
 """Bytes of one capture file."""
 
@@ -40,9 +40,9 @@ _COLONS = re.compile(rb"(?<![\w:])[0-9a-fA-F]{1,4}(?::{1,2}[0-9a-fA-F]{1,4}){3,7
 
 
 def preload() -> None:
-    """Do all of it once, with packets of our own.
+    """Parse and write packets of our own once, before privileges are dropped.
 
-    Libraries load parts of themselves when those are first used, and nobody may not be allowed to read their files.
+    Libraries load some of their files at first use, which user `nobody` may not be allowed to read.
     """
     for ip, rrtype, address in ((IP, "A", "192.0.2.3"), (IPv6, "AAAA", "2001:db8::3")):
         query = dns.message.make_query("rehearsal.example", rrtype)
@@ -51,17 +51,17 @@ def preload() -> None:
         near, far = (FAR[4], "9.9.9.9") if ip is IP else (FAR[6], "2620:fe::9")
         flow = PacketFlow(FlowKey(17, far, 53, 40000), near, 0.0)
         for body in (UDP(sport=53, dport=40000) / Raw(answer.to_wire()), TCP(flags="SA") / Raw(b"192.0.2.3")):
-            flow.head.append(CapturedPacket(0.0, False, bytes(ip(src=far, dst=near) / body)))
+            flow.head.append(RawPacket(0.0, False, bytes(ip(src=far, dst=near) / body)))
         read(flow)
         pcap(flow)
 
 
 def read(flow: PacketFlow) -> list[Packet]:
-    """The packets of a conversation, those that make no sense left out."""
+    """The parsed packets of a flow, without malformed ones."""
     return [found for one in flow.packets if (found := _read(one, flow.begun)) is not None]
 
 
-def _read(one: CapturedPacket, begun: float) -> Packet | None:
+def _read(one: RawPacket, begun: float) -> Packet | None:
     layer = _layer(one.raw)
     six = isinstance(layer, IPv6)
     whole = (layer.plen or 0) if six else (layer.len or 0) - 4 * (layer.ihl or 5)
@@ -107,11 +107,11 @@ def _datagram(payload: bytes, length: int, common: dict[str, Any]) -> Packet:
 
 
 def pcap(flow: PacketFlow) -> bytes:
-    """A capture file of the conversation (magic 0xA1B2C3D4, raw IP), its times counted from its beginning."""
+    """A pcap file of the flow (magic 0xA1B2C3D4, raw IP), with times relative to its first packet."""
     parts = [struct.pack("=IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, _LINKTYPE_RAW)]
     room = MOST
     for one in flow.packets:
-        octets, whole = _without_us(one, flow)
+        octets, whole = _anonymised(one, flow)
         room -= 16 + len(octets)
         if room < 0:
             break
@@ -120,8 +120,8 @@ def pcap(flow: PacketFlow) -> bytes:
     return b"".join(parts)
 
 
-def _without_us(one: CapturedPacket, flow: PacketFlow) -> tuple[bytes, int]:
-    """The packet with nothing of this host in it, checksums made anew; how long it was on the wire."""
+def _anonymised(one: RawPacket, flow: PacketFlow) -> tuple[bytes, int]:
+    """The packet without this host's addresses, with new checksums; and its length on the wire."""
     layer = _layer(one.raw)
     version = 6 if isinstance(layer, IPv6) else 4
     near = ipaddress.ip_address(flow.local)
@@ -142,7 +142,7 @@ def _without_us(one: CapturedPacket, flow: PacketFlow) -> tuple[bytes, int]:
 
 
 def redact_addresses(payload: bytes, ours: Iterable[bytes]) -> bytes:
-    """The payload without our addresses and whatever is written like one; as long as it was."""
+    """The payload with our addresses, and everything written like an address, overwritten; its length is unchanged."""
     for word in ours:
         payload = payload.replace(word, b"x" * len(word))
     for form in (_DOTTED, _COLONS):

@@ -1,4 +1,4 @@
-"""The packets that are kept, by conversation, within bounds. Pure."""
+"""Captured packets by flow, within bounds on memory. Pure."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import NamedTuple
 
 TCP, UDP = 6, 17
 HEAD, TAIL = 48, 16
-"""Packets kept of one conversation: its first, and its last."""
+"""Packets kept of one flow: its first and its last ones."""
 MAX_TABLE_BYTES = 16 * 1024 * 1024
-"""Memory for all conversations; the oldest are dropped for the newest."""
+"""Memory for all flows; the oldest are dropped first."""
 FLOW_OVERHEAD_BYTES, PACKET_OVERHEAD_BYTES = 2048, 160
-"""What Python itself needs for a conversation and for a packet. A far side that sends 28-byte packets from every port
-would otherwise fill forty times the memory."""
+"""Memory that Python needs for a flow and for a packet beside its bytes. Without them a host that sends 28-byte packets
+from every port would fill forty times the bound."""
 
 
 class FlowKey(NamedTuple):
-    """A conversation, seen from here."""
+    """A flow, seen from this host."""
 
     protocol: int
     remote: str
@@ -27,8 +27,8 @@ class FlowKey(NamedTuple):
     local_port: int
 
 
-class CapturedPacket(NamedTuple):
-    """A packet from its IP header on."""
+class RawPacket(NamedTuple):
+    """A packet from its IP header on, and when it was captured."""
 
     at: float
     outgoing: bool
@@ -37,30 +37,31 @@ class CapturedPacket(NamedTuple):
 
 @dataclass
 class PacketFlow:
-    """A conversation.
+    """The captured packets of a flow.
 
     Attributes:
         local: this host's address in it.
-        begun: seconds, CLOCK_MONOTONIC.
-        heard: packets that came, kept or not.
+        begun: time of its first packet, in seconds of CLOCK_MONOTONIC.
+        received: packets received, kept or not.
+        size: memory it counts for, in bytes.
     """
 
     key: FlowKey
     local: str
     begun: float
-    heard: int = 0
+    received: int = 0
     size: int = 0
-    head: list[CapturedPacket] = field(default_factory=list)
-    tail: deque[CapturedPacket] = field(default_factory=deque)
+    head: list[RawPacket] = field(default_factory=list)
+    tail: deque[RawPacket] = field(default_factory=deque)
 
     @property
-    def packets(self) -> Iterator[CapturedPacket]:
-        """In order."""
+    def packets(self) -> Iterator[RawPacket]:
+        """The kept packets, in order."""
         yield from self.head
         yield from self.tail
 
-    def said(self, names: Iterable[str]) -> str:
-        """Which of these names this side said in it, as a host in TLS or HTTP, or as a question; empty for none."""
+    def mentioned_name(self, names: Iterable[str]) -> str:
+        """The first of these names that this host sent, as a TLS or HTTP host or a DNS question; empty for none."""
         words = b"".join(one.raw for one in self.packets if one.outgoing).lower()
         for name in names:
             octets = name.lower().encode("ascii", "replace")
@@ -71,10 +72,10 @@ class PacketFlow:
 
 
 class FlowTable:
-    """All that is kept.
+    """The flows in memory.
 
     Args:
-        room: bytes.
+        room: the most memory, in bytes.
     """
 
     def __init__(self, room: int = MAX_TABLE_BYTES) -> None:
@@ -82,7 +83,7 @@ class FlowTable:
         self._left = room
 
     def add(self, raw: bytes, at: float, *, outgoing: bool) -> None:
-        """Keep a packet; one that is no TCP or UDP, or a later fragment, is left out."""
+        """Keep a packet of TCP or UDP; others and later fragments are ignored."""
         ends = _ends(raw)
         if ends is None:
             return
@@ -94,8 +95,8 @@ class FlowTable:
         if flow is None:
             flow = self._flows[key] = PacketFlow(key, near, at)
             self._count(flow, FLOW_OVERHEAD_BYTES)
-        flow.heard += not outgoing
-        kept = CapturedPacket(at, outgoing, raw)
+        flow.received += not outgoing
+        kept = RawPacket(at, outgoing, raw)
         if len(flow.head) < HEAD:
             flow.head.append(kept)
         else:
@@ -112,7 +113,7 @@ class FlowTable:
         self._left -= octets
 
     def since(self, moment: float) -> Iterator[PacketFlow]:
-        """The conversations that began then or later, oldest first."""
+        """The flows that began then or later, oldest first."""
         return (flow for flow in self._flows.values() if flow.begun >= moment)
 
 

@@ -1,4 +1,4 @@
-"""The watcher's process: one packet socket, a line in for each question, a line out for each answer."""
+"""The packet watcher: reads one packet socket, and answers each request line with one reply line."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from probe.privileges import become_nobody
 _ETH_P_ALL = 0x0003
 _SO_ATTACH_FILTER = 26
 _HOST, _OUTGOING = 0, 4
-"""Packets to and from this host (linux/if_packet.h); others', that a shared wire shows, are not looked at."""
-_BATCH = 256
-_BUFFER = 4 * 1024 * 1024
-_LONGEST = 1024 * 1024
-"""Bytes of a question."""
+"""Packet types to and from this host (linux/if_packet.h); packets of other hosts on a shared link are ignored."""
+_MAX_PACKETS_AT_ONCE = 256
+"""Packets read before the next request is looked for."""
+_RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
+_MAX_REQUEST_BYTES = 1024 * 1024
 _DNS = 53
 
 
 class PacketWatcher:
-    """What the process holds.
+    """The packet socket, its filter and the flows captured so far.
 
     Args:
         sock: a packet socket over the network layer (AF_PACKET, SOCK_DGRAM).
@@ -42,7 +42,7 @@ class PacketWatcher:
         self._set_filter()
 
     def serve(self, question: int, answer: int) -> None:
-        """Until the other side closes."""
+        """Serve requests until the other side closes."""
         selector = selectors.DefaultSelector()
         selector.register(question, selectors.EVENT_READ)
         selector.register(self._sock, selectors.EVENT_READ)
@@ -55,28 +55,28 @@ class PacketWatcher:
                 continue
             data = os.read(question, 65536)
             pending += data
-            if not data or len(pending) > _LONGEST:
+            if not data or len(pending) > _MAX_REQUEST_BYTES:
                 return
             *lines, pending = pending.split(b"\n")
             for line in lines:
-                _say(answer, self.answer(msgspec.json.decode(line, type=CaptureRequest)))
+                _write_reply(answer, self.answer(msgspec.json.decode(line, type=CaptureRequest)))
 
     def drain(self) -> None:
-        """Keep what has come."""
-        for _ in range(_BATCH):
+        """Read the packets that have arrived."""
+        for _ in range(_MAX_PACKETS_AT_ONCE):
             try:
-                raw, (interface, _, kind, *_) = self._sock.recvfrom(bpf.SNAP)
+                raw, (interface, _, kind, *_) = self._sock.recvfrom(bpf.SNAP_BYTES)
             except BlockingIOError:
                 return
             if kind in (_HOST, _OUTGOING) and interface != "lo":
                 self._flows.add(raw, time.monotonic(), outgoing=kind == _OUTGOING)
 
     def answer(self, ask: CaptureRequest) -> CaptureReply:
-        """Do what is asked."""
+        """Serve one request: watch more addresses, report the flows of some names."""
         fresh = [address for address in ask.watch if address not in self._watched]
         if fresh:
             self._watched.update(dict.fromkeys(fresh))
-            while len(self._watched) > bpf.MOST:
+            while len(self._watched) > bpf.MAX_ADDRESSES:
                 del self._watched[next(iter(self._watched))]
             self._set_filter()
         if not ask.names:
@@ -85,24 +85,24 @@ class PacketWatcher:
         return self._report(ask)
 
     def _report(self, ask: CaptureRequest) -> CaptureReply:
-        from probe.packets import dissect  # noqa: PLC0415 - imported before privileges went, see `main`
+        from probe.packets import dissect  # noqa: PLC0415 - imported before privileges were dropped, see `main`
 
         found: list[tuple[PacketTrace, PacketFlow]] = []
         for flow in self._flows.since(ask.since):
-            name = flow.said(ask.names)
+            name = flow.mentioned_name(ask.names)
             if not name or (flow.key.protocol == UDP and flow.key.remote_port != _DNS):
                 continue
             dns = flow.key.protocol == UDP
-            told = (report_dns if dns else report_tcp)(dissect.read(flow))
-            if told.packets:
+            report = (report_dns if dns else report_tcp)(dissect.read(flow))
+            if report.packets:
                 trace = PacketTrace(
                     address=flow.key.remote,
                     port=flow.key.remote_port,
                     protocol="dns" if dns else "tcp",
                     name=name,
-                    packets=told.packets,
-                    heard=flow.heard,
-                    oddities=told.oddities,
+                    packets=report.packets,
+                    heard=flow.received,
+                    oddities=report.oddities,
                 )
                 found.append((trace, flow))
         found = sorted(found, key=lambda pair: not pair[0].oddities)[:MAX_CAPTURED]
@@ -110,10 +110,10 @@ class PacketWatcher:
         return CaptureReply(traces=tuple(trace for trace, _ in found), pcaps=pcaps)
 
     def _set_filter(self) -> None:
-        """Hand the kernel the filter for the addresses watched now."""
+        """Install the kernel filter for the watched addresses."""
         code = bpf.program(self._watched)
         held = ctypes.create_string_buffer(code, len(code))
-        # struct sock_fprog: the number of instructions and where they lie.
+        # struct sock_fprog: the number of instructions and their address.
         program = _Program(len(code) // 8, ctypes.addressof(held))
         self._sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, bytes(program))
 
@@ -123,30 +123,32 @@ class _Program(ctypes.Structure):
 
 
 def main() -> None:
-    """Open the socket, give up every privilege, serve."""
+    """Open the socket, drop every privilege, serve requests."""
     question, answer = sys.stdin.fileno(), sys.stdout.fileno()
     try:
-        from probe.packets import dissect  # noqa: PLC0415 - its files may be out of nobody's reach
+        from probe.packets import dissect  # noqa: PLC0415 - user `nobody` may not be able to read its files
 
         dissect.preload()
         sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_ALL))
         sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
         watch = PacketWatcher(sock)
         become_nobody()
     except ImportError:
-        _say(answer, CaptureReply(trouble="scapy is not installed (the extra `packets`)"))
+        _write_reply(answer, CaptureReply(trouble="scapy is not installed (the extra `packets`)"))
         return
     except OSError as error:
         denied = isinstance(error, PermissionError)
-        _say(answer, CaptureReply(trouble="no CAP_NET_RAW" if denied else f"no packet socket: {error.strerror}"))
+        _write_reply(
+            answer, CaptureReply(trouble="no CAP_NET_RAW" if denied else f"no packet socket: {error.strerror}")
+        )
         return
-    _say(answer, CaptureReply())
+    _write_reply(answer, CaptureReply())
     watch.serve(question, answer)
 
 
-def _say(answer: int, reply: CaptureReply) -> None:
-    """One line, whole."""
+def _write_reply(answer: int, reply: CaptureReply) -> None:
+    """Write one reply line completely."""
     line = msgspec.json.encode(reply) + b"\n"
     while line:
         line = line[os.write(answer, line) :]

@@ -1,1 +1,1 @@
-"""Whose networks are whose: each reader of a public source of prefixes yields the same records."""
+"""Readers of public sources of prefixes (who holds or announces which); all yield the same records."""

@@ -1,6 +1,6 @@
-"""Prefixes of one AS, as one JSON document or text: RIPEstat, and ipverse in its three shapes.
+"""Readers of the prefixes of one AS: RIPEstat, and ipverse in its three formats.
 
-Such documents are small (the largest AS announces some 10,000 prefixes), so they are read whole, up to a bound.
+Such documents are small (the largest AS announces about 10,000 prefixes), so they are read whole, up to a bound.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ MAX_DOCUMENT = 32 * 1024 * 1024
 def ripestat(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
     """RIPEstat `announced-prefixes`: `data.prefixes[].{prefix,timelines[].{starttime,endtime}}`.
 
-    The default window is two weeks, so a prefix withdrawn yesterday is still there: look at `last`.
+    The default window is two weeks, so a prefix that was withdrawn yesterday is still listed: see `last`.
 
     Raises:
-        ListError: it is no such answer, or one that says it failed.
+        ListError: it is not such an answer, or it reports a failure.
     """
     document = _document(chunks, name)
     status = document.get("status", "ok")
@@ -50,10 +50,10 @@ def ripestat(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
 
 
 def ipverse(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
-    """The ipverse JSON, both shapes: `subnets` with the handle beside it, or `prefixes` with `metadata`.
+    """The ipverse JSON in both formats: `subnets` with the handle beside it, or `prefixes` with `metadata`.
 
     Raises:
-        ListError: it is neither.
+        ListError: it has neither format.
     """
     document = _document(chunks, name)
     asn = asn_of(str(document.get("asn", "")))
@@ -81,7 +81,7 @@ def ipverse(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
 
 
 def prefix_list(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
-    """One prefix a line; the AS, where a comment or the file's name tells it (`# AS132203 (..)`, `AS132203.txt`)."""
+    """One prefix per line. The AS is in a comment or in the file's name (`# AS132203 (..)`, `AS132203.txt`)."""
     asn = _asn_in(name)
     for number, line in enumerate(text_lines(chunks, name), start=1):
         text, _, comment = line.partition("#")

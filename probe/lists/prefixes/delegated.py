@@ -1,4 +1,4 @@
-"""The registries' statistics, `delegated` and `delegated-extended`: AFRINIC, APNIC, ARIN, LACNIC, RIPE NCC, the NRO.
+"""Reader of the registries' statistics, `delegated` and `delegated-extended`: AFRINIC, APNIC, ARIN, LACNIC, RIPE, NRO.
 
 ::
 
@@ -6,8 +6,8 @@
     apnic|*|ipv4|*|82|summary                                  three of these
     apnic|CN|ipv4|1.12.0.0|262144|20100511|allocated[|opaque-id[|..]]
 
-For IPv4 the value is a *count*, often no power of two (768): such a line is several prefixes. For IPv6 it is the length
-of the prefix, for AS numbers the length of the run. A date may be empty or 00000000, and free space has seven fields.
+For IPv4 the value is a *count*, often not a power of two (768): such a line is several prefixes. For IPv6 it is the
+prefix length, for AS numbers the number of ASes. A date may be empty or 00000000, and free space has seven fields.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
     """Read a registry's file.
 
     Raises:
-        ListError: the first line that is no comment is not the version line, or the file has too many prefixes.
+        ListError: the first line that is not a comment is not the version line, or the file has too many prefixes.
     """
     return at_most(_items(chunks, name), name)
 

@@ -1,8 +1,7 @@
-"""An AS becomes the prefixes that are its own, each without what somebody else announces inside it. Pure.
+"""Expand an AS into its prefixes, each without the more specific prefixes inside it. Pure.
 
-Longest match decides: an address belongs to the longest prefix that covers it, and to nobody else. So the parts of an
-expansion have no address in common, though prefixes lie inside one another: 119.29.29.0/24 (AS132203) lies in
-119.29.0.0/16 (AS45090), and is a hole in it.
+The longest match decides, so every address belongs to exactly one prefix and the parts of an expansion do not overlap,
+although prefixes are nested: 119.29.29.0/24 (AS132203) lies in 119.29.0.0/16 (AS45090) and is a hole in it.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class OwnPrefix:
     Attributes:
         network: the prefix.
         asns: who announces it.
-        holes: the longer prefixes inside it, whoever announces them: no part of this one.
+        holes: the more specific prefixes inside it, whoever announces them; not part of this one.
     """
 
     network: str
@@ -33,28 +32,27 @@ class OwnPrefix:
 
 
 def expand(asns: Collection[int], table: PrefixTable) -> tuple[OwnPrefix, ...]:
-    """The parts of some ASes, IPv4 first, in the order of their addresses.
+    """The prefixes of some ASes, IPv4 first, ordered by address.
 
-    A prefix that longer ones fill to its last address is left out, and so is what nobody may announce (private,
-    reserved space).
+    A prefix that more specific ones cover completely is left out, and so is private and reserved space.
     """
     found = []
     for network, origins in table.announced_by(frozenset(asns)):
         if is_bogon(network.partition("/")[0]):
             continue
         holes = more_specifics_of([network, *(inside for inside, _ in table.more_specifics(network))]).get(network, ())
-        if not _filled(network, holes):
+        if not _covered(network, holes):
             found.append(OwnPrefix(network=network, asns=origins, holes=holes))
     return tuple(found)
 
 
 def more_specifics_of(networks: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Prefix -> the longer ones of the same collection inside it, without those inside another of them.
+    """Prefix -> the more specific ones of the same collection directly inside it.
 
-    Prefixes without holes are left out. Linear in the number of prefixes once they are sorted.
+    Prefixes without any are left out. The work is linear in the number of prefixes once they are sorted.
 
     Raises:
-        ValueError: one is no prefix.
+        ValueError: a text is not a prefix.
     """
     found: dict[str, list[str]] = {}
     parsed = sorted({ipaddress.ip_network(text) for text in networks}, key=_order)
@@ -73,6 +71,6 @@ def _order(network: IPNetwork) -> tuple[int, int, int]:
     return network.version, int(network.network_address), network.prefixlen
 
 
-def _filled(network: str, holes: Iterable[str]) -> bool:
+def _covered(network: str, holes: Iterable[str]) -> bool:
     size = ipaddress.ip_network(network).num_addresses
     return sum(ipaddress.ip_network(hole).num_addresses for hole in holes) >= size

@@ -1,6 +1,6 @@
-"""MaxMind databases (`GeoLite2-ASN.mmdb` and files of that shape, such as those of db-ip.com), the operator's own copy.
+"""Reader of MaxMind AS databases (`GeoLite2-ASN.mmdb`, those of db-ip.com), from the operator's own copy.
 
-The format is read by the library `maxminddb` (extra `asn`), which is imported when such a file is and not before.
+The library `maxminddb` (extra `asn`) reads the format; it is imported only when such a file is read.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from probe.lists.lines import BadRow
 from probe.lists.prefixes.prefix import MAX_ASN, MAX_PREFIXES, Prefix, PrefixItem
 
 MAX_FILE = 128 * 1024 * 1024
-"""Bytes in a database; GeoLite2-ASN has some 10 MB. It is a tree, so it cannot be streamed and is held."""
+"""Bytes in a database; GeoLite2-ASN has about 10 MB. It is a tree, so it is held in memory and not streamed."""
 
 MARK = b"\xab\xcd\xefMaxMind.com"
-"""What the metadata at the end of every such file begins with."""
+"""The bytes before the metadata at the end of every such file."""
 
 MAX_RECORD_COST = 4096
 """Values in a record plus its bytes divided by 16; a record of GeoLite2-ASN has 5 values. Pointers let a record of a
@@ -29,13 +29,13 @@ _NAME = ("autonomous_system_organization", "as_name", "name")
 
 
 def read(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
-    """Read an AS database. `line` of what comes out is the number of the record.
+    """Read an AS database. The `line` of an item is the number of its record.
 
     Raises:
-        ListError: the library is not installed, or the file is no such database.
+        ListError: the library is not installed, or the file is not such a database.
     """
     try:
-        import maxminddb  # noqa: PLC0415 - optional, and only here
+        import maxminddb  # noqa: PLC0415 - an optional dependency
     except ImportError as error:
         raise ListError(
             "reading mmdb files needs the library maxminddb", where=name, mend="install reachability-probe[asn]"
@@ -71,7 +71,7 @@ def check_tree(content: bytes | bytearray, nodes: int, record_size: int) -> None
         raise ValueError(nodes)
     data = nodes * record_size // 4 + SEPARATOR_BYTES
     costs: dict[int, tuple[int, int]] = {}
-    ways = [-1] * nodes  # -1 not seen, -2 under way
+    ways = [-1] * nodes  # -1 not visited, -2 on the path
     path = [0]
     while path:
         node = path[-1]

@@ -11,7 +11,7 @@ from probe.errors import ListError
 from probe.lists.lines import BadRow
 
 UNROUTED = "unrouted"
-"""What tables say of AS 0 (RFC 7607)."""
+"""`Prefix.held` for routes of AS 0, which nobody announces (RFC 7607)."""
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -22,16 +22,16 @@ class Prefix:
     """One prefix of a source.
 
     Attributes:
-        line: where it stood, from 1 (in JSON documents: which item).
+        line: its line in the file, from 1; in JSON documents the number of the item.
         network: as `ipaddress` writes it.
-        asns: who announces it; several where it has several origins, none where the source only says who holds it.
+        asns: the ASes that announce it; none where the source only says who holds it.
         country: two capitals where the source says so.
         name: of the AS or the holder.
         held: `allocated`, `assigned`, `available`, `reserved` in the registries' files; empty for announced prefixes.
-            What is held need not be announced. `UNROUTED` where a table of routes says that nobody announces it.
-        holder: the registry's opaque id: equal for blocks of one holder.
-        first, last: between which times it was seen announced, where the source says so. A prefix whose `last` is old
-            has been withdrawn.
+            A held prefix need not be announced. `UNROUTED` where a routing table says that nobody announces it.
+        holder: the registry's opaque id, the same for all blocks of one holder.
+        first, last: the first and the last time at which it was announced, where the source says so. A prefix whose
+            `last` is old has been withdrawn.
     """
 
     line: int
@@ -47,10 +47,10 @@ class Prefix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AsBlock:
-    """A run of AS numbers that a registry gave out.
+    """A run of AS numbers that a registry assigned.
 
     Attributes:
-        line: where it stood, from 1.
+        line: its line in the file, from 1.
         first, last: both included.
         country, held, holder: as in `Prefix`.
     """
@@ -86,7 +86,7 @@ def at_most(items: Iterable[PrefixItem], name: str) -> Iterator[PrefixItem]:
 
 
 def network_of(text: str) -> str:
-    """A prefix in its shortest spelling; empty when the text is none or has bits beyond its mask."""
+    """A prefix in its shortest spelling; empty when the text is not a prefix or has bits beyond its mask."""
     try:
         return str(ipaddress.ip_network(text.strip())) if "/" in text else ""
     except ValueError:
@@ -94,7 +94,7 @@ def network_of(text: str) -> str:
 
 
 def asn_of(text: str) -> int:
-    """An AS number, with or without `AS` before it; -1 when the text is none."""
+    """An AS number, with or without `AS` before it; -1 for any other text."""
     digits = text.strip().upper().removeprefix("AS")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 10):
         return -1
@@ -103,7 +103,7 @@ def asn_of(text: str) -> int:
 
 
 def span(first: IPAddress, last: IPAddress) -> Iterator[IPNetwork]:
-    """The prefixes that together are just the addresses from `first` to `last`.
+    """The fewest prefixes that cover exactly the addresses from `first` to `last`.
 
     Raises:
         ValueError, TypeError: `last` is before `first`, or of the other family.

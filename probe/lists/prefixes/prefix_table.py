@@ -1,7 +1,7 @@
-"""Who owns an address: of the prefixes that cover it the longest decides, as it does for routers. Pure.
+"""A table of prefixes that finds the origin of an address by longest match, as routers do. Pure.
 
-Thirteen prefixes of AS132203 lie inside blocks of AS45090 (119.29.29.0/24 in 119.29.0.0/16 among them): whoever takes
-the first match, or the shortest, gives them to the wrong one.
+Thirteen prefixes of AS132203 lie inside blocks of AS45090 (119.29.29.0/24 in 119.29.0.0/16 among them): the first or
+the shortest match would give them to the wrong AS.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ prefix for a million ASes takes time that grows with the square of their number.
 
 
 class PrefixTable:
-    """The prefixes of a routing table, or of some ASes.
+    """The announced prefixes of a routing table, or of some ASes, with their origins.
 
-    Of a prefix that stands there twice the origins are joined.
+    The origins of a prefix that occurs twice are joined.
 
     Args:
-        items: from a reader of prefixes; what is no prefix, and what nobody announces, is passed over.
+        items: from a reader of prefixes; items without an origin are skipped.
     """
 
     def __init__(self, items: Iterable[PrefixItem]) -> None:
@@ -46,9 +46,9 @@ class PrefixTable:
         self._starts = {v: [int(network.network_address) for network in self._sorted[v]] for v in (4, 6)}
 
     def announced_by(self, wanted: AbstractSet[int]) -> Iterator[tuple[str, tuple[int, ...]]]:
-        """The prefixes that some ASes announce, and all their origins.
+        """The prefixes that some ASes announce, with all their origins.
 
-        IPv4 first, in the order of their addresses, the shorter before the longer.
+        IPv4 first, ordered by address, the shorter prefix before the longer.
         """
         for network in (*self._sorted[4], *self._sorted[6]):
             origins = self._origins_of(network)
@@ -59,7 +59,7 @@ class PrefixTable:
         """The longest prefix that covers an address or a prefix, and its origins; None when none does.
 
         Raises:
-            ValueError: the text is neither.
+            ValueError: the text is neither an address nor a prefix.
         """
         wanted = ipaddress.ip_network(text)
         start, bits = int(wanted.network_address), wanted.max_prefixlen
@@ -74,10 +74,10 @@ class PrefixTable:
         return None
 
     def more_specifics(self, text: str) -> Iterator[tuple[str, tuple[int, ...]]]:
-        """The longer prefixes inside one, and their origins, in the order of their addresses.
+        """The longer prefixes inside a prefix, and their origins, ordered by address.
 
         Raises:
-            ValueError: the text is no prefix.
+            ValueError: the text is not a prefix.
         """
         outer = ipaddress.ip_network(text)
         starts = self._starts[outer.version]
@@ -90,10 +90,10 @@ class PrefixTable:
         return self._origins[network.version, network.prefixlen][int(network.network_address)]
 
     def foreign_more_specifics(self, texts: Collection[str]) -> tuple[str, ...]:
-        """The prefixes inside some others that somebody else than their owner announces: no part of the owner's.
+        """The prefixes inside some others that another AS than theirs announces.
 
         Raises:
-            ValueError: a text is no prefix.
+            ValueError: a text is not a prefix.
         """
         found: dict[str, None] = {}
         for text in texts:
@@ -105,6 +105,6 @@ class PrefixTable:
 
 
 def _in_order(networks: Iterable[IPNetwork], version: int) -> list[IPNetwork]:
-    """Those of a family by their addresses, the shorter before the longer."""
+    """The prefixes of a family ordered by address, the shorter before the longer."""
     own = (network for network in networks if network.version == version)
     return sorted(own, key=lambda network: (int(network.network_address), network.prefixlen))

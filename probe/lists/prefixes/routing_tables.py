@@ -1,6 +1,6 @@
-"""Whole routing tables, a line a route, a million lines: CAIDA's pfx2as, bgp.tools' table, iptoasn's ranges.
+"""Readers of whole routing tables, one route per line: CAIDA's pfx2as, bgp.tools' table, iptoasn's ranges.
 
-And what `probe targets import` and `fetch` made of one.
+Also of the lists that `probe targets import` and `fetch` make of them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def pfx2as(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
 
 
 def bgptools(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
-    """bgp.tools `table.jsonl`: `{"CIDR": .., "ASN": .., "Hits": ..}`. Their terms want a contact in the User-Agent."""
+    """bgp.tools `table.jsonl`: `{"CIDR": .., "ASN": .., "Hits": ..}`. Their terms ask for a contact in User-Agent."""
     decoder = msgspec.json.Decoder(dict[str, Any])
     for number, raw in enumerate(split(chunks, name), start=1):
         if not raw.strip():
@@ -78,10 +78,10 @@ def _ip2asn(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
 
 
 def imported(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
-    """A list of ours that was made of prefixes: the prefix under `url`, its origins under `notes` (`AS132203`).
+    """A list file made of prefixes: the prefix in `url`, its origins in `notes` (`AS132203`).
 
     Raises:
-        ListError: a line is longer than any can be.
+        ListError: a line is too long.
     """
     columns: list[str] = []
     for number, raw in enumerate(split(chunks, name), start=1):

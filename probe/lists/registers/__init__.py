@@ -1,5 +1,5 @@
-"""Official registers of what shall be blocked, and their mirrors: each reader yields the same records.
+"""Readers of official blocking registers and their mirrors; all yield the same records.
 
-Registers hold addresses of pages that nobody may open, display or keep. So the readers themselves let go of everything
-but host names and addresses: no path of any URL ever leaves them, and no message quotes a row.
+Registers hold URLs of pages that must not be opened, displayed or stored. So the readers keep only host names and
+addresses: they never yield the path of a URL, and no message quotes a row.
 """

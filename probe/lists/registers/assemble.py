@@ -1,4 +1,4 @@
-"""The texts of one register entry become a record: cleaned, counted, and rid of what nobody may keep."""
+"""Make a record from the texts of one register entry: cleaned, counted, and without the paths of URLs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ MAX_DECISION = 500
 
 
 def make_entry(texts: Iterable[tuple[str, str]], **facts: Any) -> RegisterEntry:
-    """Make a record.
+    """The record of one register entry.
 
     Args:
         texts: (kind, text) pairs; kinds are the official dump's element names: `url`, `domain`, `ip`, `ipSubnet`,
-            `ipv6`, `ipv6Subnet`. What stands in an address field with a slash is a prefix.
+            `ipv6`, `ipv6Subnet`. A text with a slash in an address field is a prefix.
         facts: the record's other attributes.
     """
     hosts: list[str] = []
@@ -41,7 +41,7 @@ def make_entry(texts: Iterable[tuple[str, str]], **facts: Any) -> RegisterEntry:
         elif text.strip():
             unreadable += 1
     if not hosts:
-        # An entry for a URL alone; where there is a <domain>, it is the URL's, and the URL adds nothing.
+        # An entry for a URL alone. A <domain>, where there is one, is the URL's host, and the URL adds nothing.
         hosts = [host for host in map(clean.host_of_url, from_urls) if host]
     return RegisterEntry(
         hosts=_once(hosts),
@@ -58,7 +58,7 @@ def _once(values: list[str]) -> tuple[str, ...]:
 
 
 def make_decision(date: str, number: str, authority: str) -> RegisterDecision:
-    """A decision as a source writes it, without blanks around and no longer than `MAX_DECISION`."""
+    """A decision from the source's texts, without surrounding blanks and each at most `MAX_DECISION` long."""
     return RegisterDecision(
         date.strip()[:MAX_DECISION], number.strip()[:MAX_DECISION], authority.strip()[:MAX_DECISION]
     )
@@ -68,11 +68,11 @@ _MOSCOW_CITY_COURT = ("мосгорсуд", "московский городск
 
 
 def implied_type(decision: RegisterDecision) -> int:
-    """The entry type that follows from a decision, for sources that give none; 0 when it does not tell.
+    """The entry type that follows from a decision, for sources without types; 0 when none follows.
 
     `N-Restricting` orders are Roskomnadzor's under article 15.4 (type 4), the Prosecutor General's are 15.3 (type 3),
-    the Moscow City Court's are copyright (type 2). Other courts, the tax service and the ministries decide for the
-    types 1, 5 and 6 alike: nothing follows, and what is not known is handled as the worst.
+    the Moscow City Court's are copyright (type 2). Other courts, the tax service and the ministries decide on types 1,
+    5 and 6 alike, so no type follows, and an unknown type is treated as the most sensitive one.
     """
     authority = decision.authority.lower()
     if authority.startswith("роскомнадзор") and decision.number.endswith("-Restricting"):

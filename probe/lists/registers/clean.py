@@ -1,7 +1,7 @@
-r"""What registers write as names, addresses and times becomes ours, or nothing.
+r"""Normalise names, addresses and times as registers write them.
 
-The faults mended here are all in real dumps: blanks around, commas for dots, `https:/` and `http:\\`, Cyrillic names,
-underscores in labels, IPv6 spelt in full, times without a zone.
+All faults repaired here occur in real dumps: surrounding blanks, commas for dots, `https:/` and `http:\\`, Cyrillic
+names, underscores in labels, IPv6 written in full, times without a zone.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from functools import lru_cache
 from probe.model.target import normalise_host
 
 MOSCOW = timezone(timedelta(hours=3))
-"""What a time without a zone means in the Russian register: UTC+3 since 2014-10-26. Older times are off by an hour at
-most, which is under the hour between publications then."""
+"""The zone of times without one in the Russian register: UTC+3 since 2014-10-26. Older times are wrong by at most an
+hour, less than the time between publications then."""
 
 _PLAIN = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _QUAD = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)", re.ASCII)
 _SPELT_OUT = re.compile(r"(?!(?:0{1,4}:){5})[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){7}", re.ASCII)
-"""IPv6 in full, as the dump has it; not what begins with five zero groups, which may be IPv4 in disguise."""
+"""IPv6 written in full, as the dump has it; not with five leading zero groups, which may be an IPv4-mapped address."""
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:[/\\]{1,3}", re.ASCII | re.IGNORECASE)
 _HOST_END = re.compile(r"[/\\?#]")
 MAX_MOMENT = 64
@@ -30,7 +30,7 @@ MAX_NAME = 512
 
 
 def host_name(text: str) -> str:
-    """A host name, or a mask `*.name`, as the wire has it; empty when it is none (an IP literal is none)."""
+    """A host name, or a mask `*.name`, as DNS carries it; empty for any other text, also for an IP literal."""
     text = text.strip()
     if len(text) > MAX_NAME:
         return ""
@@ -49,7 +49,7 @@ def _repaired(host: str) -> str:
 
 
 def host_of_url(url: str) -> str:
-    """The host name of a URL however badly it is written; empty when it has none. The rest of the URL is let go."""
+    """The host name of a URL, however malformed; empty when it has none. The rest of the URL is discarded."""
     text = url.strip()[:4096]
     scheme = _SCHEME.match(text)  # at the beginning alone: a search would try every character
     rest = text[scheme.end() :] if scheme else text
@@ -60,7 +60,7 @@ def host_of_url(url: str) -> str:
 
 
 def address(text: str) -> str:
-    """An IP address in its shortest spelling; empty when it is none."""
+    """An IP address in its shortest spelling; empty for any other text."""
     if _QUAD.fullmatch(text):
         return text
     if _SPELT_OUT.fullmatch(text):
@@ -75,7 +75,7 @@ def address(text: str) -> str:
 
 
 def _shortened(text: str) -> str:
-    """As `ipaddress` does it (RFC 5952: the first longest run of two zero groups or more), in an eighth of its time."""
+    """The spelling of RFC 5952 (the first longest run of zero groups), eight times faster than `ipaddress`."""
     groups = [group.lstrip("0") or "0" for group in text.lower().split(":")]
     start = length = run = 0
     for at, group in enumerate(groups):
@@ -88,7 +88,7 @@ def _shortened(text: str) -> str:
 
 
 def network(text: str) -> str:
-    """A prefix; empty when it is none. Bits beyond the mask are let go: providers do the same."""
+    """A prefix; empty for any other text. Bits beyond the mask are cleared, as providers do."""
     text = text.strip()
     if len(text) > MAX_NAME or "/" not in text:
         return ""
@@ -99,13 +99,13 @@ def network(text: str) -> str:
 
 
 def moment(text: str) -> datetime | None:
-    """A time as registers write it, in UTC; None when it is none."""
+    """A time as registers write it, in UTC; None for any other text."""
     return _moment(text) if len(text) <= MAX_MOMENT else None
 
 
 @lru_cache(maxsize=4096)
 def _moment(text: str) -> datetime | None:
-    """Cached, since the time of a decision is on all its records; the texts are short, and so is the cache."""
+    """As `moment`, cached: all records of a decision have its time. Only short texts are cached."""
     try:
         read = datetime.fromisoformat(text.strip())
         return (read if read.tzinfo else read.replace(tzinfo=MOSCOW)).astimezone(UTC)

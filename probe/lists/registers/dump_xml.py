@@ -1,4 +1,4 @@
-"""The official dump (`dump.xml`, operators' download; format versions 2.2 to 2.4), streamed.
+"""Streaming reader of the official dump (`dump.xml`, the download for operators; format versions 2.2 to 2.4).
 
 ::
 
@@ -8,8 +8,8 @@
         <ipSubnet>..</ipSubnet>* <ipv6>..</ipv6>* <ipv6Subnet>..</ipv6Subnet>*
       </content>*
 
-A dump has 300 MB and 1.2 million records, so nothing is built but the record at hand. The file comes from strangers: a
-document type (the way to entity bombs and to other files) is refused, and names, texts, records and tags are bounded.
+A dump has 300 MB and 1.2 million records, so only one record is in memory at a time. The file is not trusted: a
+document type (which allows entity bombs and external files) is refused, and names, texts, records and tags are bounded.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from probe.lists.registers.assemble import MAX_DECISION, make_decision, make_ent
 from probe.lists.registers.register_entry import BlockType, RegisterDecision, RegisterEntry, RegisterItem, SnapshotTime
 
 MAX_TAG = 1024 * 1024
-"""Bytes the parser may hold without finishing a tag or a text."""
+"""Bytes of a tag or a text that has not ended."""
 MAX_TEXT = 64 * 1024
 """Characters in one element's text; the longest URL seen has 3,000."""
 MAX_RECORD = 4 * 1024 * 1024
@@ -34,20 +34,20 @@ MAX_RECORD = 4 * 1024 * 1024
 MAX_TEXTS = 50_000
 """Names, addresses and URLs in one record; the largest seen has some 2,000."""
 MAX_DECISIONS = 20_000
-"""Decisions remembered, so that records share them; some 8 MB."""
+"""Decisions in memory that records share; about 8 MB."""
 MAX_WORDS = 1000
-"""Different names of elements and attributes, which the parser never forgets; the format has 20."""
+"""Different names of elements and attributes, which the parser interns; the format has 20."""
 TOO_LONG = f"a text longer than {MAX_TEXT} characters, or more than {MAX_RECORD} characters or {MAX_TEXTS} texts"
 MAX_DEPTH = 8
 """Nested elements; the format has three."""
 STEP = 65536
-"""Bytes given to the parser at once: bounds the records that wait to be taken."""
+"""Bytes given to the parser at a time, which bounds the records that wait to be yielded."""
 
 _ENCODINGS = {"windows-1251", "cp1251", "utf-8", "us-ascii"}
 _TEXTS = {"url", "domain", "ip", "ipSubnet", "ipv6", "ipv6Subnet"}
 _BLOCK_TYPES = {"": BlockType.URL, "default": BlockType.URL} | {kind.value: kind for kind in BlockType}
-# Bytes that XML forbids would end the reading of 300 MB; a question mark spoils one name. 0x98 is no character in
-# windows-1251, and in UTF-8 it is half of one, so it is mended there alone.
+# A byte that XML forbids would end the reading of 300 MB; replaced by a question mark it spoils one name. 0x98 is
+# undefined in windows-1251 but part of characters in UTF-8, so it is replaced in the former only.
 _FORBIDDEN = bytes(code for code in range(32) if code not in (9, 10, 13))
 _MEND = bytes.maketrans(_FORBIDDEN, b"?" * len(_FORBIDDEN))
 _MEND_1251 = bytes.maketrans(_FORBIDDEN + b"\x98", b"?" * (len(_FORBIDDEN) + 1))
@@ -62,11 +62,11 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[RegisterItem]:
         name: of the file, for messages.
 
     ItemKind:
-        `SnapshotTime`, then the records in the file's order, and a `BadRow` for a record that makes no sense.
+        `SnapshotTime`, then the records in the file's order, and a `BadRow` for a malformed record.
 
     Raises:
-        ListError: it is no dump, has a document type, is not well-formed, or ends too early: whoever compares
-            snapshots must not take what is missing for delisted. `where` is file:line.
+        ListError: it is not a dump, has a document type, is not well-formed, or ends too early: when snapshots are
+            compared, a missing record would count as delisted. `where` is file:line.
     """
     dump = _Dump(name)
     table: bytes | None = None
@@ -93,7 +93,7 @@ def _steps(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class _Dump:
-    """The parser's state: what is open, and the record at hand."""
+    """The state of the parser: the open elements and the current record."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -130,11 +130,11 @@ class _Dump:
             raise self._error(f"more than {MAX_WORDS} different elements and attributes", "is it a register at all?")
 
     def close(self) -> None:
-        """Say that the file ends here."""
+        """Tell the parser that the file has ended."""
         self._parse(b"", final=True)
 
     def taken(self) -> list[RegisterItem]:
-        """What has been read since last asked."""
+        """The items read since the last call."""
         items, self._items = self._items, []
         return items
 
@@ -165,7 +165,7 @@ class _Dump:
         if self._depth == 3:
             if tag in _TEXTS:
                 parts = self._parts = []
-                # The list's own method, no function of ours: half the texts of a file are a call saved.
+                # `list.append` itself, which saves a Python call per text.
                 self._parser.CharacterDataHandler = parts.append
             elif tag == "decision":
                 self._decide(attributes)
@@ -186,7 +186,7 @@ class _Dump:
             self._items.append(SnapshotTime(at))
 
     def _decide(self, attributes: dict[str, str]) -> None:
-        # Hundreds of thousands of records share one decision, and consumers may keep it.
+        # Hundreds of thousands of records share one decision, and consumers may keep them all.
         get = attributes.get
         key = (get("date", "")[:MAX_DECISION], get("number", "")[:MAX_DECISION], get("org", "")[:MAX_DECISION])
         found = self._decisions.get(key)

@@ -1,6 +1,6 @@
-"""Registers boiled down to one name, address or prefix a line (antifilter's `domains.lst`, `ip.lst`, `subnet.lst`, ..).
+"""Reader of registers reduced to one name, address or prefix per line (antifilter's `domains.lst`, `ip.lst`, ..).
 
-They say nothing of decisions or entry types, so nothing of them is kept unless the operator chose it.
+They have neither decisions nor entry types, so nothing of them is kept unless the operator selects it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from probe.lists.registers.register_entry import BlockType, RegisterItem
 
 
 def read(chunks: Iterable[bytes], name: str) -> Iterator[RegisterItem]:
-    """Read a list of bare names, addresses and prefixes, mixed or not; `#` begins a comment.
+    """Read a list of names, addresses and prefixes in any order; `#` begins a comment.
 
     Raises:
         ListError: the file is empty or has a line longer than any name.
@@ -29,7 +29,7 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[RegisterItem]:
 
 
 def parse_plain_item(text: str, line: int) -> RegisterItem | None:
-    """The record of one bare name, address or prefix; None when it is none of them."""
+    """The record of one name, address or prefix; None for any other text."""
     as_address = make_entry([("ip", text)], line=line, block_type=BlockType.ADDRESS)
     if as_address.addresses or as_address.networks:
         return as_address

@@ -1,4 +1,4 @@
-"""One entry of a register, without what nobody may keep."""
+"""One entry of a register, without the URLs that must not be kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from probe.lists.lines import BadRow
 
 
 class BlockType(StrEnum):
-    """What providers are told to block (attribute `blockType` of the official dump)."""
+    """What providers must block (attribute `blockType` of the official dump)."""
 
     URL = "url"
     """the URL alone: attribute absent or `default`"""
@@ -24,7 +24,7 @@ class BlockType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RegisterDecision:
-    """The act on whose ground something was listed.
+    """The decision on which an entry is based.
 
     Attributes:
         date: as written, `2017-04-28`; empty when the source does not say.
@@ -41,20 +41,20 @@ class RegisterEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of a register.
 
     Attributes:
-        line: where it began in the file, from 1 (in JSON: which item of the array).
+        line: its first line in the file, from 1; in JSON the number of the item.
         id: the register's own number; empty where the source has none.
         entry_type: 1 unified register (drugs, suicide, child abuse, gambling), 2 copyright, 3 Prosecutor General,
             4 organisers of information dissemination (messengers), 5 mirrors, 6 personal data; 0 not known.
         block_type: what is to be blocked.
-        decision: on what ground. In the Russian register `included` belongs to the decision and is shared by every
-            record added under it later, so it cannot date a single address.
-        included: when the decision was entered; None where the source does not say. Moscow time where no zone is given.
+        decision: the decision behind it. In the Russian register `included` belongs to the decision and is the same for
+            every record added under it later, so it does not date a single address.
+        included: when the decision was entered; None where not given. Moscow time where the zone is missing.
         changed: when this record was last changed; None where not known.
         hosts: names, lower case, A-labels; a mask as `*.name`.
         addresses: IP addresses as `ipaddress` writes them.
         networks: prefixes.
-        urls: how many URLs the entry held. They themselves are let go.
-        unreadable: names and addresses of the entry that are none, counted and let go.
+        urls: how many URLs the entry has; the URLs themselves are discarded.
+        unreadable: how many of its names and addresses are malformed.
     """
 
     line: int
@@ -73,7 +73,7 @@ class RegisterEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class SnapshotTime:
-    """When the snapshot says it was made. Comes before the records where the source has it."""
+    """When the snapshot was published; comes before the records, where the source has it."""
 
     at: datetime
 

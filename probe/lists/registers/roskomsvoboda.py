@@ -1,6 +1,6 @@
-"""The shapes of Roskomsvoboda's API (`/api/v3/` and `/api/v2/` of reestr.rublacklist.net and its mirrors).
+"""Reader of Roskomsvoboda's API (`/api/v3/` and `/api/v2/` of reestr.rublacklist.net and its mirrors).
 
-All are one JSON array:
+Every answer is one JSON array:
 
 - `domains`, `ips`, `ips-only`: of strings.
 - `snapshot`: of objects with `appearDate`, `domains`, an authority (`name`), `ips`.
@@ -26,7 +26,7 @@ MAX_PARTS = 50_000
 """Names and addresses in one object."""
 
 OUTSIDE = "outside the register"
-"""The authority of what providers or the state's boxes block without an entry."""
+"""The authority of what is blocked without an entry, by providers or by the state's equipment."""
 
 _AUTHORITY = ("authority", "org", "name", "organization")
 _NUMBER = ("number", "decisionNumber", "gosorgNumber")
@@ -34,10 +34,10 @@ _DATE = ("date", "decisionDate", "appearDate")
 
 
 def read(chunks: Iterable[bytes], name: str) -> Iterator[RegisterItem]:
-    """Read an answer of the API. `line` of what comes out is the number of the item in the array.
+    """Read an answer of the API. The `line` of an item is its number in the array.
 
     Raises:
-        ListError: it is no JSON, or was cut short.
+        ListError: it is not JSON, or was cut short.
     """
     for number, value in enumerate(jsonarray.items(_as_array(chunks), name), start=1):
         if isinstance(value, str):
@@ -51,7 +51,7 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[RegisterItem]:
 
 
 def _as_array(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes, in brackets when they begin with an object."""
+    """The same bytes, in brackets when they are a single object."""
     pieces = iter(chunks)
     head = b""
     for piece in pieces:
@@ -73,7 +73,7 @@ def _record(value: dict[str, Any], number: int) -> RegisterEntry | BadRow:
     if not names and not addresses and not urls:
         return BadRow(number, "an object without names and addresses")
     appeared = _first(value, ("appearDate",))
-    # `dpi` objects tell nothing of a decision: that is what they are about.
+    # `dpi` objects have no decision: they list what is blocked without one.
     outside = not appeared and not _first(value, _NUMBER)
     authority = OUTSIDE if outside else _first(value, _AUTHORITY)
     decision = make_decision(_first(value, _DATE), _first(value, _NUMBER), authority)
@@ -93,7 +93,7 @@ def _record(value: dict[str, Any], number: int) -> RegisterEntry | BadRow:
 
 
 def _texts(value: dict[str, Any], *keys: str) -> list[str] | None:
-    """The texts under the first of the keys that is there; None when something else stands there."""
+    """The texts under the first key that is present; None when its value has another type."""
     for key in keys:
         found = value.get(key)
         if found is None:

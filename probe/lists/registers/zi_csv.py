@@ -1,13 +1,12 @@
-"""The public mirror's `dump.csv` (zapret-info/z-i, 2012 to 2025): windows-1251, six fields, semicolons.
+"""Reader of the public mirror's `dump.csv` (zapret-info/z-i, 2012 to 2025): windows-1251, six fields, semicolons.
 
 ::
 
     Updated: 2021-12-07 16:54:00 +0000
     ip | ip;domain;url | url;authority;number;date
 
-Both oddities of its head are known: the first line, and stray prose after it. Rows come unquoted (2014) and with
-quoted fields (later), a URL may hold semicolons in an unquoted row, and since March 2024 `dump.csv` itself has but the
-first two fields.
+The first line has the time of the update, and text may follow it. Rows are unquoted (2014) or have quoted fields
+(later), a URL may contain semicolons in an unquoted row, and since March 2024 `dump.csv` has only the first two fields.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from probe.lists.registers.register_entry import BlockType, RegisterDecision, Re
 
 FIELDS = 6
 SHORT = 2
-"""Fields since March 2024, when the file outgrew what its host takes."""
+"""Fields since March 2024, when the file exceeded its host's size limit."""
 MAX_PARTS = 50_000
 """Addresses or URLs in one field; the longest seen has some 2,000."""
 
@@ -42,7 +41,7 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[RegisterItem]:
         name: of the file, for messages.
 
     ItemKind:
-        `SnapshotTime` when the head tells it, a `RegisterEntry` a row, a `BadRow` for what is no row.
+        `SnapshotTime` where the first line has it, a `RegisterEntry` per row, a `BadRow` for a malformed row.
 
     Raises:
         ListError: a line is longer than any row can be, or the file is empty.
@@ -50,7 +49,7 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[RegisterItem]:
     decisions: dict[tuple[str, ...], tuple[RegisterDecision, int]] = {}
     number = 0
     for number, raw in enumerate(split(chunks, name), start=1):
-        # Every byte but 0x98 is a character of windows-1251; a unreadable one spoils its own field alone.
+        # Every byte but 0x98 is a character of windows-1251, so a damaged byte spoils its own field only.
         text = raw.decode("cp1251", errors="replace")
         if number == 1:
             at = updated(text)
@@ -64,7 +63,7 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[RegisterItem]:
 
 
 def updated(line: str) -> datetime | None:
-    """The time in the first line; None when the line is not that one."""
+    """The time in the first line; None for any other line."""
     match = _UPDATED.match(line)
     if match is None:
         return None
@@ -99,7 +98,7 @@ def _row(
 
 
 def fields_of(text: str) -> Sequence[str] | None:
-    """The six fields of a row, quoted or not, the last four empty in a short row; None when it is no row."""
+    """The six fields of a row, quoted or not, the last four empty in a short row; None when it is malformed."""
     fields = text.split(";")
     if '"' in text:
         fields = _unquoted(text) or fields
@@ -108,13 +107,13 @@ def fields_of(text: str) -> Sequence[str] | None:
     if len(fields) < FIELDS:
         return None
     if len(fields) > FIELDS:
-        # An unquoted URL with semicolons in it: the outer fields are plain, so they are counted from both ends.
+        # An unquoted URL with semicolons: the other fields have none, so they are counted from both ends.
         fields = [*fields[:2], ";".join(fields[2:-3]), *fields[-3:]]
     return fields if not fields[5].strip() or _DATE.fullmatch(fields[5].strip()) else None
 
 
 def _unquoted(text: str) -> list[str] | None:
-    """The row as CSV with quotes; None when its quotes are part of the text, as in an authority's name."""
+    """The row read as CSV with quotes; None when its quotes belong to the text, as in an authority's name."""
     try:
         fields = next(csv.reader([text], delimiter=";", strict=True))
     except (csv.Error, StopIteration):
@@ -134,7 +133,7 @@ def _looks_like_addresses(field: str) -> bool:
 
 
 def _block_type(names: str, urls: str) -> BlockType:
-    """By the mirror's own mapping: domain blocks leave the URL empty, address blocks the name as well."""
+    """The block type by the mirror's rule: domain blocks have no URL, address blocks neither URL nor name."""
     if urls:
         return BlockType.URL
     if not names:

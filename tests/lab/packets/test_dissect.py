@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probe.packets.flows import CapturedPacket, FlowKey, PacketFlow
+from probe.packets.flows import FlowKey, PacketFlow, RawPacket
 from tests import required
 from tests.lab import wire
 from tests.lab.wire import Packet
@@ -25,7 +25,7 @@ NEAR_SIX, FAR_SIX = "2a02:2168:1::2", "2a04:4e42::10"
 
 def flow(*raws: tuple[bool, bytes], protocol: int = wire.TCP, near: str = NEAR, far: str = FAR) -> PacketFlow:
     """A conversation of these packets, a tenth of a second apart."""
-    kept = [CapturedPacket(7 + number / 10, outgoing, raw) for number, (outgoing, raw) in enumerate(raws)]
+    kept = [RawPacket(7 + number / 10, outgoing, raw) for number, (outgoing, raw) in enumerate(raws)]
     return PacketFlow(FlowKey(protocol, far, 443, 40000), near, 7.0, head=kept)
 
 

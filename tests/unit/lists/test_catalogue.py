@@ -69,7 +69,7 @@ class TestBadFiles:
             ("risk =", "risk", "line.toml:6: not TOML"),
             ('"https://line.me/"', '"https://LINE.me"', "line.toml:8: 'https://LINE.me' is not written as"),
             ('"https://line.me/"', '"https://line.me:0/"', "line.toml:8: 'https://line.me:0/' has a port"),
-            ('"https://line.me/"', '"https://other.example/"', "line.toml:8: 'other.example' is looked at but"),
+            ('"https://line.me/"', '"https://other.example/"', "line.toml:8: 'other.example' is measured but"),
             ('["line.me"]', '["LINE.me"]', "line.toml:9: 'LINE.me' is no host name"),
             ("203.104.138.138", "192.168.0.1", "line.toml:12: '192.168.0.1' is no public address"),
             ('name = "line"', 'name = "Line"', "line.toml:1: the name 'Line' is not the file's (write name = 'line')"),
@@ -107,7 +107,7 @@ class TestBadFiles:
         bare = GOOD.replace('urls = ["https://line.me/"]\n', "").partition("[[endpoint]]")[0]
         bare += "[[source]]" + GOOD.partition("[[source]]")[2]
 
-        assert "there is nothing to look at" in error_of(bare)
+        assert "there is nothing to measure" in error_of(bare)
 
     def test_a_url_may_be_of_any_of_its_kinds_but_must_be_one(self) -> None:
         """A lone name is a target too, and no URL."""

@@ -52,8 +52,8 @@ def test_packets_to_and_from_a_watched_address_are_kept(watched: str, near: str,
     crowd = [f"10.0.{n}.1" for n in range(60)] + [f"2001:db8:{n}::1" for n in range(60)]
     for addresses in ([watched], [*crowd, watched], [watched, *crowd]):
         code = bpf.program(addresses)
-        assert kept(code, packet(watched, near, protocol)) == bpf.SNAP
-        assert kept(code, packet(near, watched, protocol)) == bpf.SNAP
+        assert kept(code, packet(watched, near, protocol)) == bpf.SNAP_BYTES
+        assert kept(code, packet(near, watched, protocol)) == bpf.SNAP_BYTES
 
 
 @pytest.mark.parametrize(
@@ -80,5 +80,5 @@ def test_a_program_is_never_longer_than_the_kernel_takes() -> None:
     code = bpf.program(many)
 
     assert len(code) // 8 <= 4096
-    assert kept(code, packet(many[-1], OTHER_SIX)) == bpf.SNAP
+    assert kept(code, packet(many[-1], OTHER_SIX)) == bpf.SNAP_BYTES
     assert kept(code, packet(many[0], OTHER_SIX)) == 0

@@ -43,7 +43,7 @@ def test_both_directions_are_one_conversation(near: str, far: str) -> None:
     first, second = flows.since(0)
 
     assert first.key == (TCP, far, 443, 40000)
-    assert (first.local, first.begun, first.heard) == (near, 5.0, 1)
+    assert (first.local, first.begun, first.received) == (near, 5.0, 1)
     assert [one.outgoing for one in first.packets] == [True, False]
     assert second.key.local_port == 40001
     assert [flow.begun for flow in flows.since(5.5)] == [6.0]
@@ -79,7 +79,7 @@ def test_of_a_long_conversation_the_first_packets_and_the_last_are_kept() -> Non
     at = [one.at for one in flow.packets]
 
     assert at == [*range(HEAD), *range(1000 - TAIL, 1000)]
-    assert flow.heard == 1000
+    assert flow.received == 1000
     assert flow.size == FLOW_OVERHEAD_BYTES + sum(PACKET_OVERHEAD_BYTES + len(one.raw) for one in flow.packets)
 
 
@@ -118,7 +118,7 @@ def test_a_conversation_is_known_by_what_this_side_said() -> None:
 
     spoken, asked = flows.since(0)
 
-    assert spoken.said(["www.example.org", "news.example.org"]) == "news.example.org"
-    assert spoken.said(["other.example"]) == ""
-    assert asked.said(["news.example.org"]) == "news.example.org"
-    assert asked.said(["ews.example.org"]) == ""
+    assert spoken.mentioned_name(["www.example.org", "news.example.org"]) == "news.example.org"
+    assert spoken.mentioned_name(["other.example"]) == ""
+    assert asked.mentioned_name(["news.example.org"]) == "news.example.org"
+    assert asked.mentioned_name(["ews.example.org"]) == ""
