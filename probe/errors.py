@@ -1,20 +1,20 @@
-"""Everything this program raises on purpose.
+"""The exceptions that this program raises on purpose.
 
 ::
 
-    ProbeError                  one clear line for a person: what, where, how to mend
-    ├── UsageError              the caller's words or files are wrong           exit 2
-    │   ├── TargetError         a target of no known form
+    ProbeError                  one clear line for a person: what is wrong, where, how to mend it
+    ├── UsageError              wrong arguments, settings or input files         exit 2
+    │   ├── TargetError         a text that is not a target
     │   ├── ListError           a list, catalogue or register that cannot be read
-    │   ├── SettingsError       a settings file or variable that makes no sense
-    │   └── RecordError         a line that is not a verdict, batch or transition
-    ├── StateError              the state file is of a newer version, locked or broken   exit 2
+    │   ├── SettingsError       a settings file or variable with a mistake
+    │   └── RecordError         a line or file that is not a verdict, batch or transition
+    ├── StateError              a state file of a newer version, locked or damaged       exit 2
     ├── StorageError            the disk is full or cannot be written           exit 1
     ├── UplinkError             the collector cannot be reached or refuses this agent    exit 1
     │   └── EnrolmentRefusedError   it refuses the token itself
     └── DownloadError           a list cannot be downloaded; the last good copy stays    exit 1
 
-Failures of the network are not here: they are values (`probe.model.failure.Failure`), because they are what we measure.
+Network failures are not exceptions but values (`probe.model.failure.Failure`), because they are what is measured.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from enum import IntEnum
 
 
 class ExitStatus(IntEnum):
-    """What the program says to the shell (contract: `probe check`)."""
+    """Exit statuses (contract: `probe check`)."""
 
     OK = 0
     NOT_ALL_WELL = 1
@@ -54,13 +54,13 @@ class ProbeError(Exception):
 
 
 class UsageError(ProbeError):
-    """The caller's words or files are wrong."""
+    """Wrong arguments, settings or input files."""
 
     status = ExitStatus.USAGE
 
 
 class TargetError(UsageError):
-    """A target of no known form."""
+    """A text that is not a target."""
 
 
 class ListError(UsageError):
@@ -68,15 +68,15 @@ class ListError(UsageError):
 
 
 class SettingsError(UsageError):
-    """A settings file or variable that makes no sense."""
+    """A settings file or variable with a mistake."""
 
 
 class RecordError(UsageError):
-    """A line that is not a verdict, batch or transition."""
+    """A line or file that is not a verdict, batch or transition."""
 
 
 class StateError(ProbeError):
-    """The state file is of a newer version, locked or broken."""
+    """A newer version wrote the state file, or it is locked or damaged."""
 
     status = ExitStatus.USAGE
 

@@ -1,7 +1,7 @@
-"""ASes become the ranges that are looked at: their prefixes, from tables on disk, without what others announce in them.
+"""Turn ASes into range targets: the prefixes that they announce, from tables on disk.
 
-An AS or a service is named under `targets.networks`, the tables under `targets.prefixes`; nothing is brought over the
-network for it. The plans are told the holes in each range (`probe.plan.context.PlanContext.holes`).
+The settings name ASes or services under `targets.networks`, and the tables under `targets.prefixes`. Nothing is
+downloaded. `probe.agent.watchlist` finds the holes in each range: prefixes inside it that other ASes announce.
 """
 
 from __future__ import annotations
@@ -26,13 +26,12 @@ _NUMBER = re.compile(r"(?:AS|as)(\d{1,10})(?::(\d{1,5}))?")
 
 
 def load_prefix_table(files: Iterable[Path]) -> PrefixTable:
-    """The prefixes of some files of any of the known formats, together.
+    """The prefixes of these files together, each in any known format.
 
-    A table of all the internet (half a million prefixes) takes some 20 s of one core and 400 MB; those of a few ASes,
-    a moment.
+    A table of the whole internet (half a million prefixes) takes about 20 s of one core and 400 MB.
 
     Raises:
-        ListError: a file cannot be read, is broken, or holds no prefixes.
+        ListError: a file cannot be read, is malformed, or holds no prefixes.
     """
     return PrefixTable([item for file in files for item in _items(file)])
 
@@ -40,16 +39,16 @@ def load_prefix_table(files: Iterable[Path]) -> PrefixTable:
 def ranges_of(
     wanted: Iterable[str], table: PrefixTable, services: Iterable[Service], where: str = ""
 ) -> Iterator[tuple[str, str]]:
-    """The ranges of some ASes, each with its service: empty where the AS was named by its number.
+    """The range targets of some ASes, each with its service; the service is empty where an AS is given by number.
 
     Args:
         wanted: `AS132203` (port 443), `AS132203:8080`, or the name of a service: its ASes on each of its TCP ports.
-        table: who announces what.
-        services: those that can be named.
-        where: the settings, for messages.
+        table: which AS announces which prefix.
+        services: the services that can be named.
+        where: name of the settings file, for error messages.
 
     Raises:
-        SettingsError: a text is neither, or nothing of it is in the table.
+        SettingsError: a text is neither an AS nor a service, or the table has no prefix of it.
     """
     known = {service.name: service for service in services}
     for text in wanted:
@@ -72,10 +71,10 @@ def ranges_of(
 
 
 def parse_asn_and_port(text: str, where: str = "") -> tuple[int, int]:
-    """The AS and the port of `AS132203:8080`; port 443 where none is given.
+    """The AS number and the port of `AS132203:8080`; port 443 where none is given.
 
     Raises:
-        SettingsError: the text is no such thing.
+        SettingsError: the text has another form.
     """
     match = _NUMBER.fullmatch(text)
     asn, port = (int(match[1]), int(match[2] or 443)) if match else (0, 0)

@@ -1,7 +1,7 @@
-"""What a round has to say, cut into batches that a collector takes. Pure.
+"""Divide the findings of a round into batches within the collector's limits. Pure.
 
-A quiet round is one batch with one `RoundReport` and nothing else. A round with much to say gives several; its own
-report is in the last of them, so that a collector never believes a round seen whose changes it has not got.
+A quiet round is one batch with one `RoundReport` and nothing else. A round with many findings makes several batches.
+Its `RoundReport` is in the last one, so that a collector that has the report also has all the changes.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ from probe.model.event import Network
 from probe.model.verdict import Verdict
 
 MAX_ITEMS_BYTES = MAX_COMPRESSED - 64 * 1024
-"""Bytes of items in one batch, before compression: what is within the bound before is within it after."""
+"""Bytes of items in one batch, before compression. A batch within the limit before gzip is within it after."""
 
 
 class RoundFindings(msgspec.Struct, frozen=True, kw_only=True):
-    """What one round has to say.
+    """What one round reports to the collector.
 
     Attributes:
-        report: None when the round is not worth a word (offline still, as told before).
+        report: of the round; None when it repeats what was reported before (still offline).
+        changes: transitions with their verdicts.
+        settled: settled statuses without a transition.
         services: target -> service, for the targets of `settled` and `changes`.
         control: verdicts of a control agent.
     """
@@ -36,13 +38,15 @@ class RoundFindings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_batches(findings: RoundFindings, *, sent: datetime, interval: float, network: Network) -> tuple[Batch, ...]:
-    """The batches, in order, without agent, epoch and number: the outbox gives those.
+    """The batches of a round in order, without agent, epoch and number, which the outbox assigns.
+
+    An item that does not fit into any batch is left out.
 
     Args:
         findings: of one round.
         sent: the agent's wall clock.
         interval: seconds between rounds.
-        network: where the agent is.
+        network: AS and country of the agent.
     """
     items: list[ReportedStatus | ReportedChange | Verdict] = [
         *findings.settled,
@@ -77,7 +81,7 @@ def _filled(
 
 
 def _fitting(change: ReportedChange) -> ReportedChange:
-    """The change; without its verdict where that alone would not fit: the transition is what matters."""
+    """The change, without its verdict where a batch could not hold both. The transition matters more."""
     return change if _size(change) <= MAX_ITEMS_BYTES else ReportedChange(transition=change.transition)
 
 

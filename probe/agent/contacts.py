@@ -1,7 +1,7 @@
-"""Every name and address that an agent with these settings would contact, and what for: `probe run --dry-run`. Pure.
+"""List every name and address that an agent with these settings contacts, and why: `probe run --dry-run`. Pure.
 
-Not knowable beforehand, and therefore said in words: the addresses that names resolve to, and the hosts that pages
-redirect to.
+The addresses that names resolve to and the hosts that pages redirect to are not known beforehand; `probe run --dry-run`
+says so in words.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from probe.settings import Settings
 
 
 class Contact(msgspec.Struct, frozen=True):
-    """One place.
+    """One place that the agent contacts, or one name that it sends.
 
     Attributes:
-        kind: `resolver`, `anchor`, `target`, `unrouted`, `name`, `collector`.
+        kind: `resolver`, `anchor`, `target`, `unrouted`, `name` or `collector`.
         place: URL, name, or address and port.
-        why: in a few words.
+        why: the purpose in a few words.
     """
 
     kind: str
@@ -42,13 +42,13 @@ class Contact(msgspec.Struct, frozen=True):
 def contacts(
     settings: Settings, watchlist: Watchlist, network_resolvers: Sequence[str], collectors: Sequence[str]
 ) -> Iterator[Contact]:
-    """All of them, in the order in which a round comes to them.
+    """All contacts, in the order in which a round comes to them.
 
     Args:
         settings: merged.
         watchlist: the targets.
-        network_resolvers: of this host.
-        collectors: addresses reports are sent to.
+        network_resolvers: resolvers of this host.
+        collectors: URLs to which reports are sent.
     """
     for url in collectors:
         yield Contact("collector", url, "reports go there, and the control comes from there")
@@ -71,7 +71,7 @@ def contacts(
 
 
 def place_of(target: Target) -> str:
-    """What is contacted for a target: host and port where they are known, the name where it is to be resolved."""
+    """What is contacted for a target: host and port where they are known, else the name that is resolved."""
     match target:
         case UrlTarget(host=host, port=port):
             return f"{bracketed(host)}:{port}"

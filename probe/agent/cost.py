@@ -1,9 +1,9 @@
-"""What watching costs a volunteer's line in a day: packets, bytes and connections, estimated. Pure.
+"""Estimate the traffic of a day of watching: packets, bytes and connections. Pure.
 
-tcpdump counted the numbers per look at a vantage of the laboratory (`python -m benchmarks.cost`, 2026-11-22), with one
-network resolver, three trusted resolvers and everything healthy: both directions, IP headers and resolvers included.
-The pages of the laboratory have some hundred bytes; for a real page `PAGE_BYTES` are added. A failing target costs
-more: it is tried again, and compared with other names.
+The costs of one measurement were counted with tcpdump at a vantage of the laboratory (`python -m benchmarks.cost`,
+2026-11-22): one network resolver, three trusted resolvers, everything healthy, both directions, IP headers included.
+The pages of the laboratory have a few hundred bytes; for a real page `PAGE_BYTES` are added. A failing target costs
+more, because it is tried again and compared with other names.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from probe.settings import Settings
 
 DAY_SECONDS = 86400.0
 PAGE_BYTES = 30_000
-"""Bytes of a page beyond the lab's, as they come over the wire: the HTML of the median home page (HTTP Archive, Web
+"""Bytes on the wire of a page, beyond the laboratory's: the HTML of the median home page (HTTP Archive, Web
 Almanac 2022, chapter Page Weight, 31 kB). A page is read to 512 KiB at most
 (`probe.measure.http_get.MAX_BODY_BYTES`)."""
 SEGMENT_PAYLOAD_BYTES = 1448
-"""Bytes of TCP payload in a full packet of Ethernet (1500, less 20 of IP, 20 of TCP, 12 of options)."""
+"""TCP payload of a full Ethernet packet (1500 bytes, less 20 of IP, 20 of TCP, 12 of TCP options)."""
 
 
 class Cost(NamedTuple):
-    """What was exchanged: packets and bytes of both directions, connections begun (TCP and UDP flows)."""
+    """Traffic: packets and bytes in both directions, and connections begun (TCP and UDP flows)."""
 
     packets: float
     octets: float
     connections: float
 
     def times(self, number: float) -> Cost:
-        """So many of it."""
+        """The cost, multiplied."""
         return Cost(self.packets * number, self.octets * number, self.connections * number)
 
     def plus(self, other: Cost) -> Cost:
-        """Both together."""
+        """The sum of two costs."""
         return Cost(*(one + two for one, two in zip(self, other, strict=True)))
 
 
 NO_COST = Cost(0, 0, 0)
 PAGE_BODY_COST = Cost(PAGE_BYTES / SEGMENT_PAYLOAD_BYTES * 1.5, PAGE_BYTES, 0)
-"""A page's packets, and an acknowledgement for every second one."""
+"""The packets of a page, with one acknowledgement for every second packet."""
 PAGE_COSTS = {
     "https": Cost(48.4, 10427, 4.5).plus(PAGE_BODY_COST),
     "http": Cost(40.2, 7542, 4.5).plus(PAGE_BODY_COST),
@@ -58,24 +58,24 @@ COST_PER_LOOK = {
     "tls": Cost(13.2, 2803, 1.5),
     "quic": Cost(39.6, 9096, 4.5),
 }
-"""Kind of target -> one healthy look."""
+"""Kind of target -> cost of one measurement of a healthy target."""
 RANGE_ADDRESS_COST = Cost(127.5 / 16, 8250 / 16, 19.5 / 16)
-"""One address of a range, with its share of what is asked beside them: a look at 16 that all answered."""
+"""One address of a range, with its share of the other questions: from a sample of 16 that all answered."""
 SEND_COST = Cost(59.1 + 15 * 4, 74_634, 1.0)
-"""One sending beside a look at a page (`measure.send`). tcpdump sees a request of 4.4 kB as one packet, which the card
-cuts into four, acknowledged by two; 15 are made."""
+"""One upload test (`measure.send`). tcpdump sees a request of 4.4 kB as one packet, which the network card divides into
+four, acknowledged by two; there are 15 requests."""
 ANCHOR_COST = Cost(18.0, 5600, 1.0).plus(PAGE_BODY_COST)
-"""One look at one anchor."""
+"""One check of one anchor."""
 
 
 class DailyCost(NamedTuple):
-    """A part of the day.
+    """The cost of one kind of target in a day.
 
     Attributes:
-        what: `https`, `dns`, .., `send`, `range`, `anchor`.
-        number: how many targets or anchors of that kind.
-        looks: at all of them together, in a day.
-        cost: of these.
+        what: `https`, `dns`, .., `send`, `range` or `anchor`.
+        number: how many targets or anchors of that kind there are.
+        looks: measurements of all of them in a day.
+        cost: of these measurements.
     """
 
     what: str
@@ -85,9 +85,9 @@ class DailyCost(NamedTuple):
 
 
 def daily_costs(settings: Settings, watchlist: Watchlist) -> Iterator[DailyCost]:
-    """What a day costs, by kind, anchors last. A collector's part is small and left out.
+    """The cost of a day by kind, anchors last. Traffic with the collector is small and left out.
 
-    The anchors are looked at before and after each round; a look at ranges of one network comes once an hour at most.
+    Anchors are checked before and after each round. Ranges of one network are measured once an hour at most.
     """
     rounds = DAY_SECONDS / settings.agent.interval
     kinds: dict[str, int] = {}
@@ -120,7 +120,7 @@ def _of_ranges(settings: Settings, watchlist: Watchlist, rounds: float) -> Itera
 
 
 def kind_of(target: Target) -> str:
-    """What a look at a target costs like."""
+    """The kind of a target in `COST_PER_LOOK`, or `range`."""
     match target:
         case UrlTarget(scheme=scheme):
             return scheme
@@ -139,7 +139,7 @@ def kind_of(target: Target) -> str:
 
 
 def format_costs(items: Iterator[DailyCost]) -> Iterator[str]:
-    """For people: a line a kind, then the sum and what it rests on."""
+    """Lines for a person: one for each kind, then the sum and how it was estimated."""
     total, looks = NO_COST, 0.0
     for item in items:
         total, looks = total.plus(item.cost), looks + item.looks

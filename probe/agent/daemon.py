@@ -22,7 +22,7 @@ from probe.agent.round import RoundResult
 from probe.agent.scheduler import next_start
 from probe.agent.sender import Sender
 from probe.agent.state_file import STATE_FILE
-from probe.agent.systemd import notify, watchdog_seconds
+from probe.agent.systemd import notify, watchdog
 from probe.errors import ExitStatus, ProbeError, UsageError
 from probe.model.transition import Transition
 from probe.model.verdict import VantageState
@@ -80,7 +80,7 @@ async def run_daemon(load: Callable[[], Settings], context: AgentContext, show: 
         FolderLock(context.folder),
         Outbox(context.folder / STATE_FILE) as outbox,
         _signals(context.stopping, reload),
-        _watchdog(),
+        watchdog(),
     ):
         agent = Agent(settings, watchlist.load(settings), outbox, context)
         notify("READY=1")
@@ -192,23 +192,3 @@ def _signals(stopping: asyncio.Event, reload: asyncio.Event | None = None) -> It
                 loop.remove_signal_handler(number)
             else:
                 signal.signal(number, old)
-
-
-@contextlib.contextmanager
-def _watchdog() -> Iterator[None]:
-    """Inside, tell the service manager now and then that the event loop runs."""
-    seconds = watchdog_seconds()
-    if not seconds:
-        yield
-        return
-
-    async def report() -> None:
-        while True:
-            notify("WATCHDOG=1")
-            await asyncio.sleep(seconds)
-
-    task = asyncio.ensure_future(report())
-    try:
-        yield
-    finally:
-        task.cancel()

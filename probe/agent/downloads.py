@@ -1,7 +1,7 @@
-"""Brings lists and registers over the network: only when asked, only when they changed, bounded in size and time.
+"""Download lists and registers: on request, only when they have changed, bounded in size and time.
 
-What was fetched lies in a raw file until its reader has filtered it, and is deleted then: a register holds what nobody
-may keep. What the filter let through replaces the last good copy, and only when all of it was read.
+The download goes into a raw file, which is deleted once its reader has filtered it: a register contains entries that
+nobody may keep. The filtered list replaces the last good copy only after all of the raw file was read.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from probe.lists.shipped import RegisterSource
 
 MAX_REDIRECTS = 5
 CHUNK_BYTES = 65536
-"""Bytes read from the network at once."""
+"""Bytes read from a connection at once."""
 
 
 class DownloadRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What is remembered of the last good copy of a list, beside it as `NAME.json`.
+    """How the last good copy of a list was downloaded; kept beside it as `NAME.json`.
 
     Attributes:
         url: where it came from.
-        fetched: when.
-        etag, modified: what the server said, to ask for changes only.
+        fetched: when it was downloaded.
+        etag, modified: the server's `ETag` and `Last-Modified`, for a conditional request next time.
     """
 
     url: str
@@ -45,7 +45,7 @@ class DownloadRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A raw file that waits to be filtered, and what to write_record of it when that went well."""
+    """A raw file that is to be filtered, and the record to write once that has succeeded."""
 
     raw: Path
     copy: DownloadRecord
@@ -53,7 +53,7 @@ class Download:
 
 @contextmanager
 def temporary_raw_file(folder: Path, name: str) -> Iterator[Path]:
-    """A place for the raw file that only its owner can read, and that is gone afterwards whatever happened."""
+    """A file for the raw download that only its owner can read. It is deleted at the end, whatever happened."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         raw = folder / f".{name}.raw"
@@ -68,7 +68,7 @@ def temporary_raw_file(folder: Path, name: str) -> Iterator[Path]:
 
 
 def read_record(folder: Path, name: str) -> DownloadRecord | None:
-    """What is remembered of the last good copy; None when there is none, or its list is gone."""
+    """The record of the last good copy; None when there is none, or when its list has been deleted."""
     try:
         known = msgspec.json.decode((folder / f"{name}.json").read_bytes(), type=DownloadRecord)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -77,15 +77,15 @@ def read_record(folder: Path, name: str) -> DownloadRecord | None:
 
 
 def write_record(folder: Path, name: str, copy: DownloadRecord) -> None:
-    """Keep what is known of a copy, once the copy itself is in place."""
+    """Write the record of a copy, once the copy itself is in place."""
     replace_file(folder / f"{name}.json", [msgspec.json.encode(copy)])
 
 
 def replace_file(path: Path, pieces: Iterator[bytes] | list[bytes]) -> None:
-    """Write a file so that at every moment there is either the old one or the whole new one.
+    """Replace a file atomically: at every moment there is the old one or the whole new one.
 
     Raises:
-        StorageError: the disk is full or the place cannot be written; the old file is as it was.
+        StorageError: the disk is full or the folder cannot be written; the old file is unchanged.
     """
     waiting = path.with_name(f".{path.name}.new")
     try:
@@ -103,19 +103,19 @@ def replace_file(path: Path, pieces: Iterator[bytes] | list[bytes]) -> None:
 
 
 async def download(register: RegisterSource, raw: Path, known: DownloadRecord | None, clock: Clock) -> Download | None:
-    """Bring a register from the first of its addresses that answers.
+    """Download a register from the first of its URLs that answers.
 
     Args:
-        register: what to bring.
-        raw: where to put it.
-        known: the last good copy, so that an unchanged one is not brought again.
-        clock: for the copy's time.
+        register: what to download.
+        raw: file to write.
+        known: record of the last good copy, so that an unchanged list is not downloaded again.
+        clock: dates the copy.
 
     Returns:
-        What came; None when it has not changed.
+        The download; None when the list has not changed.
 
     Raises:
-        DownloadError: it is published no more, or no address gave it in time and size.
+        DownloadError: the register is no longer published, or no URL gave it within its limits of time and size.
     """
     if register.dead:
         raise DownloadError(f"{register.name} cannot be fetched: {register.dead}")
@@ -134,7 +134,7 @@ async def _from(
 ) -> Download | None:
     import aiohttp  # noqa: PLC0415 - slow to import, and most commands fetch nothing
 
-    # Compressed answers are unpacked by the reader, within its bounds.
+    # The reader unpacks compressed answers, within its own bounds.
     headers = {"Accept-Encoding": "gzip"}
     if known is not None and known.url == url:
         headers |= {"If-None-Match": known.etag} if known.etag else {}

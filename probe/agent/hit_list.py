@@ -1,7 +1,7 @@
-"""The hit list of a control agent: which addresses of each range have answered it.
+"""The hit list of a control agent: the addresses of each range that have answered.
 
-It is kept beside the state, since it is a convenience: lost, it is found again by drawing. Vantages keep none; they are
-given what answered in the control's newest verdict.
+It is a file of its own beside the state. When it is lost, sampling finds such addresses again. Vantages keep no hit
+list; the control's newest verdict gives them the addresses that answered.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from probe.model.verdict import Verdict
 
 HIT_LIST_FILE = "ranges.json"
 MAX_ADDRESSES_PER_RANGE = 4096
-"""Addresses kept of one range."""
+"""Addresses that are kept for one range."""
 MAX_CONSECUTIVE_MISSES = 24
-"""Looks in a row that an address may miss before it is forgotten: at one an hour a day."""
+"""Measurements in a row in which an address may fail to answer before it is forgotten: a day, at one an hour."""
 
 MissCounts = dict[str, dict[str, int]]
 
@@ -41,7 +41,7 @@ def read(folder: Path, ranges: Collection[str]) -> MissCounts:
 
 
 def write(folder: Path, counts: MissCounts) -> None:
-    """Keep them for the next start.
+    """Write the counts for the next start.
 
     Raises:
         StorageError: the file cannot be written.
@@ -50,7 +50,7 @@ def write(folder: Path, counts: MissCounts) -> None:
 
 
 def updated(counts: Mapping[str, Mapping[str, int]], verdicts: Iterable[Verdict]) -> MissCounts:
-    """The counts after a round. Pure."""
+    """The counts after a round: an answer sets an address to 0, a miss adds 1. Pure."""
     found = {text: dict(known) for text, known in counts.items()}
     for verdict in verdicts:
         if not _is_range(verdict.target):
@@ -59,7 +59,7 @@ def updated(counts: Mapping[str, Mapping[str, int]], verdicts: Iterable[Verdict]
         asked = {o.address for o in observations if isinstance(o, Connection) and o.purpose is Purpose.SUBJECT}
         answered = hits(observations)
         if not answered:
-            continue  # nothing of it answered: rather our own line than every machine
+            continue  # nothing answered: a fault of our own line is likelier than of every host
         known = found.get(verdict.target, {})
         missed = {address: times + (address in asked) for address, times in known.items() if address not in answered}
         kept = {address: times for address, times in missed.items() if times < MAX_CONSECUTIVE_MISSES}

@@ -1,6 +1,6 @@
-"""Who this agent is: its Ed25519 key, and the name a collector gave it. Two small files that only their owner can read.
+"""The agent's identity: its Ed25519 key and its enrolment, in two files that only their owner can read.
 
-The key never leaves the host; the collector knows the public half. Neither ever stands in an argument or a log line.
+The private key never leaves the host; the collector has the public key. Neither appears in an argument or a log line.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ ENROLMENT_FILE = "enrolled"
 
 
 class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
-    """What a collector answered when it met this agent.
+    """An enrolment at a collector.
 
     Attributes:
-        agent: the id it gave.
-        origin: the collector's, as reports are signed for it: `https://host[:port]`.
-        url: the address that was used.
+        agent: id that the collector gave.
+        origin: the collector's, for which batches are signed: `https://host[:port]`.
+        url: the URL that was used.
+        role: `vantage` or `control`.
+        time: when the agent enrolled.
     """
 
     agent: str
@@ -42,29 +44,33 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SigningKey:
-    """The agent's key pair (RFC 8032). `cryptography` is imported when the first one is made: rounds do not need it."""
+    """The agent's Ed25519 key pair (RFC 8032), which signs batches.
+
+    Args:
+        seed: the 32 bytes of the private key.
+    """
 
     def __init__(self, seed: bytes) -> None:
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 - see above
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 - a round needs no key
 
         self._private: Ed25519PrivateKey = Ed25519PrivateKey.from_private_bytes(seed)
 
     @property
     def public(self) -> str:
-        """The raw 32 bytes of the public key, in base64."""
+        """The 32 bytes of the public key in base64."""
         return b64encode(self._private.public_key().public_bytes_raw()).decode("ascii")
 
     def sign(self, message: bytes) -> str:
-        """The signature of the message, in base64."""
+        """The signature of a message in base64."""
         return b64encode(self._private.sign(message)).decode("ascii")
 
 
 def load_or_create_key(folder: Path) -> SigningKey:
-    """The key in this folder; made, when there is none yet.
+    """The key in this folder; it is created when there is none.
 
     Raises:
-        StateError: the file is no key, or others can read it.
-        StorageError: it cannot be written.
+        StateError: the file is not a key, or other users can read it.
+        StorageError: the file cannot be written.
     """
     path = folder / KEY_FILE
     try:
@@ -87,10 +93,10 @@ def load_or_create_key(folder: Path) -> SigningKey:
 
 
 def read_enrolment(folder: Path) -> Enrolment | None:
-    """What the collector answered; None when this agent never enrolled.
+    """The enrolment in this folder; None when the agent has never enrolled.
 
     Raises:
-        StateError: the file makes no sense.
+        StateError: the file is malformed or cannot be read.
     """
     path = folder / ENROLMENT_FILE
     try:
@@ -104,19 +110,19 @@ def read_enrolment(folder: Path) -> Enrolment | None:
 
 
 def write_enrolment(folder: Path, enrolment: Enrolment) -> None:
-    """Keep what the collector answered.
+    """Write the enrolment.
 
     Raises:
-        StorageError: it cannot be written.
+        StorageError: the file cannot be written.
     """
     write_private_file(folder / ENROLMENT_FILE, msgspec.json.encode(enrolment) + b"\n")
 
 
 def write_private_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, readable by its owner alone.
+    """Replace a file atomically, readable by its owner alone.
 
     Raises:
-        StorageError: it cannot be written; what was there before still is.
+        StorageError: the file cannot be written; the old one is unchanged.
     """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:

@@ -1,4 +1,4 @@
-"""One agent a state folder: a lock that the operating system drops when its holder dies, however it dies."""
+"""A lock on the state folder, so that only one agent uses it. The operating system releases it when its holder dies."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ LOCK_FILE = "lock"
 
 
 class FolderLock:
-    """Holds the folder from `with` to its end; makes the folder when it is not there.
+    """Locks a state folder for the time of a `with` block; creates the folder when it does not exist.
 
     Raises:
-        StateError: another process holds it.
-        StorageError: the folder cannot be made or written.
+        StateError: another process holds the lock.
+        StorageError: the folder cannot be created or written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -57,7 +57,7 @@ class FolderLock:
         try:
             number = self._path.read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError):
-            return ""  # Windows lets nobody read a locked file
+            return ""  # Windows refuses to read a locked file
         return f" (process {number})" if number else ""
 
 

@@ -1,8 +1,7 @@
-"""What to do about each answer of a collector: one closed table. Pure.
+"""Classify each reply of a collector by what the agent does next: one closed table. Pure.
 
-Every way an upload can end falls into one of few actions, chosen by what to do next and not by what went wrong. An
-answer that nobody foresaw is retried with patience: a proxy, a captive portal or a censor may have spoken in the
-collector's place.
+A reply that the table does not contain is retried with back-off: it may come from a proxy, a captive portal or a censor
+in the collector's place.
 """
 
 from __future__ import annotations
@@ -13,30 +12,32 @@ import msgspec
 
 
 class Action(StrEnum):
-    """What the agent does next."""
+    """What the agent does after a reply."""
 
     DONE = "done"
-    """The batch is kept by the collector: go on with the next."""
+    """The collector has stored the batch: send the next."""
     REWIND = "rewind"
-    """The collector lacks earlier batches: send again from the one it names."""
+    """The collector lacks earlier batches: send again from the number in its reply."""
     NEW_EPOCH = "restart"
-    """Its history and ours do not fit together (state copied or restored): go on under a new epoch."""
+    """Its history and ours differ (state was copied or restored): continue under a new epoch."""
     DROP_CONTENT = "discard"
-    """It will never take this content: send the number again without it, so that no gap remains."""
+    """It will never accept this content: send the same number without content, so that no gap remains."""
     RETRY = "retry"
-    """Not now: the next address, then back-off."""
+    """Not now: try the next URL, then back off."""
     ENROL = "enrol"
-    """It does not know this agent: enrol again if there is a token, else wait for a person."""
+    """It does not know this agent: enrol again with the token file, else wait for a person."""
     STOP = "stop"
-    """It has shut this agent out: send nothing more until a person has acted."""
+    """It has revoked this agent: send nothing more until a person has acted."""
 
 
 class CollectorReply(msgspec.Struct, frozen=True, kw_only=True):
-    """A collector's answer, classify_reply.
+    """A classified reply.
 
     Attributes:
-        number: `acked` of a 200, `expected` of a 409; 0 when there was none.
-        wait: seconds the collector asks us to wait; 0 when it did not say.
+        action: what to do next.
+        status: HTTP status; 0 when there was no reply.
+        number: `acked` of a 200, `expected` of a 409; 0 when there is none.
+        wait: seconds that the collector asks to wait; 0 when it does not say.
         text: a few words for a person.
     """
 
@@ -59,10 +60,10 @@ ACTION_BY_STATUS: dict[int, Action] = {
     429: Action.RETRY,
     503: Action.RETRY,
 }
-"""HTTP status -> action; any other status, and no answer at all, is `RETRY`."""
+"""HTTP status -> action. Any other status is `RETRY`, and so is no reply."""
 
 MAX_RETRY_AFTER_SECONDS = 3600.0
-"""Seconds: a Retry-After beyond it is not believed."""
+"""A longer Retry-After is cut to this."""
 
 
 class _Body(msgspec.Struct):
@@ -72,12 +73,12 @@ class _Body(msgspec.Struct):
 
 
 def classify_reply(status: int, body: bytes, retry_after: str = "") -> CollectorReply:
-    """Classify an answer.
+    """Classify a reply.
 
     Args:
-        status: of HTTP.
-        body: of the answer, as much as was read of it.
-        retry_after: that header's value (RFC 9110 10.2.3), seconds; a date is taken for 60 s.
+        status: HTTP status.
+        body: as much of the body as was read.
+        retry_after: value of that header (RFC 9110 section 10.2.3) in seconds; a date counts as 60 s.
     """
     try:
         content = msgspec.json.decode(body, type=_Body)
@@ -85,7 +86,7 @@ def classify_reply(status: int, body: bytes, retry_after: str = "") -> Collector
         content = None
     action = ACTION_BY_STATUS.get(status, Action.RETRY)
     if content is None and action is not Action.RETRY:
-        # Not the collector's voice: its answers are JSON, whatever their status.
+        # The collector's own replies are JSON, whatever their status.
         return CollectorReply(action=Action.RETRY, status=status, text="the answer is not a collector's")
     if content is None:
         content = _Body()

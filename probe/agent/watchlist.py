@@ -1,4 +1,4 @@
-"""Which targets an agent watches, and which service each belongs to: the settings' choice, read from disk."""
+"""The targets that an agent watches, as the settings choose them, and the service of each."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from probe.lists.prefixes.prefix_table import PrefixTable
     from probe.lists.service import Service
 
-DEFAULT = "default"
-ALL = "*"
+DEFAULT_SERVICES = "default"
+ALL_SERVICES = "*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watchlist:
-    """The targets in the order of the lists, each once.
+    """Targets in the order of the lists, each once.
 
     Attributes:
         targets: text and target.
-        services: text -> name of its service, for those that have one.
-        samples: text of a range -> how many of its addresses are looked at, where its service says so.
-        holes: text of a range -> the prefixes inside it that are no part of it: what others announce there, and
-            narrower ranges of this list. So no two ranges have an address in common.
+        services: text -> name of its service, for targets that have one.
+        samples: text of a range -> how many of its addresses are measured, where its service says so.
+        holes: text of a range -> prefixes inside it that do not belong to it: what other ASes announce there, and
+            narrower ranges of this list. No two ranges have an address in common.
     """
 
     targets: tuple[tuple[str, Target], ...] = ()
@@ -43,8 +43,8 @@ def load(settings: Settings) -> Watchlist:
     """The targets that the settings choose.
 
     Raises:
-        SettingsError: a chosen service is not among the shipped ones, or they are not there at all.
-        ListError: a list or a service's file cannot be read; the first bad line is named, and how many there are.
+        SettingsError: a chosen service is not among the shipped ones, or the shipped services are missing.
+        ListError: a list or a service file cannot be read, or has bad lines. It names the first and their number.
     """
     services: dict[str, str] = {}
     samples: dict[str, int] = {}
@@ -76,7 +76,7 @@ def load(settings: Settings) -> Watchlist:
 
 
 def _holes(targets: Sequence[tuple[str, Target]], table: PrefixTable | None) -> dict[str, tuple[str, ...]]:
-    """Text of a range -> what is no part of it: narrower ranges among the targets, and what others announce."""
+    """Text of a range -> its holes: narrower ranges among the targets, and prefixes that other ASes announce."""
     networks = {text: target.network for text, target in targets if isinstance(target, RangeTarget)}
     if not networks:
         return {}
@@ -104,7 +104,7 @@ def _expanded(settings: Settings, table: PrefixTable | None) -> Iterator[tuple[s
 
 
 def read_list(path: Path) -> tuple[ListEntry, ...]:
-    """All entries of a list, or an error that names the first bad line.
+    """All entries of a list file.
 
     Raises:
         ListError: the file cannot be read, is not UTF-8, or has a bad line.
@@ -121,10 +121,14 @@ def read_list(path: Path) -> tuple[ListEntry, ...]:
 
 
 def parse_list(content: bytes, name: str) -> tuple[tuple[ListEntry, ...], tuple[BadRow, ...]]:
-    """The entries of a list, and the lines that are none.
+    """The entries of a list, and its bad lines.
+
+    Args:
+        content: of the list.
+        name: of the list, for messages.
 
     Raises:
-        ListError: it is not UTF-8.
+        ListError: the content is not UTF-8.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -149,12 +153,12 @@ def _chosen(settings: Settings) -> Iterator[Service]:
     found = _shipped()
     known = {service.name for service in found}
     wanted = set(settings.targets.services)
-    for name in sorted(wanted - known - {DEFAULT, ALL}):
+    for name in sorted(wanted - known - {DEFAULT_SERVICES, ALL_SERVICES}):
         raise SettingsError(
             f"targets.services names the unknown service {name!r}",
             where=settings.source,
             mend="see `probe targets list`",
         )
     for service in found:
-        if ALL in wanted or service.name in wanted or (DEFAULT in wanted and service.default):
+        if ALL_SERVICES in wanted or service.name in wanted or (DEFAULT_SERVICES in wanted and service.default):
             yield service

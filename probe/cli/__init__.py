@@ -1,7 +1,7 @@
-"""The command line: a file a command, each of which parses, calls one function, prints and exits.
+"""The command line: one file for each command, which parses, calls one function, prints and exits.
 
-Commands are found in `COMMANDS` and imported only when they are asked for, so that `probe --version` and a cron job
-start without what they do not use. This module itself imports nothing but the exceptions.
+A command is imported only when it is called, so that `probe --version` and a round for cron import nothing that they do
+not use. This module imports only the exceptions.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from probe.errors import ExitStatus, ProbeError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status (`probe.errors.ExitStatus`).
+    """Run one command; return the exit status (`probe.errors.ExitStatus`).
 
     Args:
-        arguments: the words after `probe`; those of the process when None.
+        arguments: the words after `probe`; None for those of the process.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words in (["--version"], ["-V"]):
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "PROBE_TRACEBACK" not in os.environ:
         sys.excepthook = _one_line
     try:
-        from probe.cli.program import run_program  # noqa: PLC0415 - click costs more than all of the above
+        from probe.cli.program import run_program  # noqa: PLC0415 - importing click takes longer than all of the above
 
         return run_program(words)
     except ProbeError as error:
@@ -48,35 +48,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def say(text: str) -> None:
-    """One line for the person, on standard error."""
+    """Print one line for the user on standard error."""
     line = " ".join(text.split())
     try:
         sys.stderr.write(f"probe: {line}\n")
         sys.stderr.flush()
     except (OSError, ValueError):
-        return  # nobody listens, and there is no other place to complain
+        return  # standard error is closed, and there is no other place for the message
 
 
 def describe(error: OSError) -> str:
-    """An error of the operating system as one clear line: what, where, how to mend it."""
+    """An error of the operating system in one line: where, what, how to mend it."""
     place = f"{error.filename}: " if error.filename else ""
     advice = " (free some space and run it again)" if error.errno == errno.ENOSPC else ""
     return f"{place}{error.strerror or error}{advice}"
 
 
 def abandon_stdout() -> None:
-    """Let the interpreter's last flush go nowhere: the reader has gone, and that is no fault."""
+    """Send what is still buffered to the null device: the reader has closed the pipe, which is not an error."""
     try:
         sink = os.open(os.devnull, os.O_WRONLY)
         os.dup2(sink, sys.stdout.fileno())
         os.close(sink)
     except (OSError, ValueError, AttributeError):
-        return  # standard output is not a file of the process (a test's buffer)
+        return  # standard output has no file descriptor, as in tests
 
 
 def _one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """A fault of ours, as one line with its place; Python's own exit status for it is 1."""
+    """Print an unexpected exception in one line with its place; Python then exits with status 1."""
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     place = f" at {trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace is not None else ""
     say(f"fault in the program: {kind.__name__}: {error}{place} (please report it; PROBE_TRACEBACK=1 shows all)")
+
+
+def examples(*lines: str) -> str:
+    """The epilog of a command's help: these command lines, which click must not wrap."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

@@ -1,4 +1,4 @@
-"""`probe collector`: serve the pages and take batches in; make the tokens volunteers enrol with."""
+"""`probe collector`: serve pages and accept batches; make enrolment tokens; revoke agents; import register history."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import IO
 
 import click
 
+from probe.cli import examples
 from probe.clock import Clock
 from probe.collector.intake.enrolment import make_token
 from probe.collector.server import serve as serve_pages
@@ -23,37 +24,45 @@ from probe.lists.changes import MAX_LINE, read_changes
 from probe.lists.register_diff import RegisterChange
 
 MOST_CHANGES = 200_000
-"""In one file, so that memory stays bounded: some 100 MB."""
+"""Changes in one file, so that memory stays bounded: about 100 MB."""
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 DB = click.option(
     "--db",
     type=click.Path(dir_okay=False, path_type=Path),
     required=True,
     envvar="PROBE_COLLECTOR_DB",
-    help="The database file; made when it is not there.",
+    help="The database file; created when it does not exist.",
 )
 CLOCK = click.option(
-    "--clock", default="", metavar="ORIGIN@RATE[@SINCE]", help="A laboratory's clock; PROBE_CLOCK says the same."
+    "--clock", default="", metavar="ORIGIN@RATE[@SINCE]", help="A laboratory's clock, like the variable PROBE_CLOCK."
 )
 
 
-@click.group(name="collector")
+@click.group(
+    name="collector",
+    epilog=examples(
+        "probe collector serve --db c.sqlite --listen 127.0.0.1:8080",
+        "probe collector token --db c.sqlite --sponsor club > token",
+    ),
+)
 def command() -> None:
-    """Take in what agents report, fuse it, and show it."""
+    """Run a collector: accept reports of agents, fuse them into events, publish them."""
 
 
 @command.command()
 @DB
-@click.option("--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="Where to serve.")
+@click.option(
+    "--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="Address to listen on."
+)
 @click.option(
     "--origin",
     default="",
     metavar="URL",
-    help="The URL agents know this collector by; that of --listen when not given.",
+    help="URL under which agents know this collector; by default that of --listen.",
 )
 @CLOCK
 def serve(db: Path, listen: str, origin: str, clock: str) -> None:
-    """Serve until told to stop (SIGTERM, Ctrl-C); what is under way is finished first."""
+    """Serve until SIGTERM or Ctrl-C; requests in progress are finished first."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     chosen = Clock.parse(clock or os.environ.get("PROBE_CLOCK", ""))
     asyncio.run(serve_pages(db, listen, origin, chosen, lambda page: click.echo(f"probe collector: {page}")))
@@ -69,11 +78,11 @@ def serve(db: Path, listen: str, origin: str, clock: str) -> None:
 )
 @click.option("--role", type=click.Choice(agents.ROLES), default="vantage", show_default=True)
 @click.option(
-    "--ttl", default="24h", show_default=True, metavar="TIME", help="How long the token is good: 90s, 30m, 24h, 7d."
+    "--ttl", default="24h", show_default=True, metavar="TIME", help="How long the token is valid: 90s, 30m, 24h, 7d."
 )
 @CLOCK
 def token(db: Path, sponsor: str, role: str, ttl: str, clock: str) -> None:
-    """Print a token with which one agent may enrol, once."""
+    """Print a token with which one agent can enrol, once."""
     lasts = parse_ttl(ttl)
     now = Clock.parse(clock or os.environ.get("PROBE_CLOCK", "")).now()
 
@@ -93,7 +102,7 @@ def token(db: Path, sponsor: str, role: str, ttl: str, clock: str) -> None:
 @DB
 @click.argument("agent")
 def revoke(db: Path, agent: str) -> None:
-    """Refuse this agent from now on; what it reported counts no longer."""
+    """Refuse this agent from now on; its reports no longer count."""
 
     async def mark() -> bool:
         store = open_store(db)
@@ -109,14 +118,18 @@ def revoke(db: Path, agent: str) -> None:
 @command.command()
 @DB
 @click.option(
-    "--country", default="RU", show_default=True, metavar="CC", help="Whose register it is: two capitals, ISO 3166."
+    "--country",
+    default="RU",
+    show_default=True,
+    metavar="CC",
+    help="Country of the register: two capital letters, ISO 3166.",
 )
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 def register(db: Path, country: str, file: Path) -> None:
-    """Take in register history: FILE is what `probe targets diff OLD NEW --json` prints (- for standard input).
+    """Import register history from FILE, the output of `probe targets diff OLD NEW --json` (- for standard input).
 
-    Changes of known services are kept and shown beside what was observed (`/s/<service>`); the others are counted and
-    let go. The same file twice changes nothing; of a file with a bad line nothing is kept.
+    Changes of known services are stored and shown beside the observations (`/s/<service>`); the others are counted.
+    Importing a file again changes nothing. A file with a bad line is not imported at all.
     """
     if not re.fullmatch(r"[A-Z]{2}", country):
         raise UsageError(f"{country!r} is no country", where="--country", mend="write two capitals, such as RU")
@@ -139,10 +152,10 @@ def register(db: Path, country: str, file: Path) -> None:
 
 
 def of_services(stream: IO[bytes], name: str) -> tuple[list[RegisterChange], int]:
-    """The changes that belong to a service and have a time, and how many others there were.
+    """The changes that belong to a service and have a time, and the number of the others.
 
     Raises:
-        ListError: a line is no change, or there are too many of them; with file and line.
+        ListError: a line is not a change, or there are too many; it names file and line.
     """
     chosen: list[RegisterChange] = []
     passed = 0
@@ -157,10 +170,10 @@ def of_services(stream: IO[bytes], name: str) -> tuple[list[RegisterChange], int
 
 
 def parse_ttl(text: str) -> timedelta:
-    """A time as `24h`.
+    """The duration of a text like `24h`.
 
     Raises:
-        UsageError: it has another form.
+        UsageError: the text has another form.
     """
     match = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
     if match is None or int(match[1]) == 0:

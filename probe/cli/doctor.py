@@ -1,4 +1,4 @@
-"""`probe doctor`: how the agent on this host is doing, without contacting anybody."""
+"""`probe doctor`: report the health of the agent on this host. Contacts nobody."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from probe.agent.agent import HEARTBEAT_FILE
 from probe.agent.identity import KEY_FILE, read_enrolment
 from probe.agent.outbox import read_notes
 from probe.agent.state_file import STATE_FILE
+from probe.cli import examples
 from probe.cli.output import describe_notes
 from probe.clock import Clock
 from probe.errors import ExitStatus
@@ -28,16 +29,16 @@ from probe.settings.paths import state_folder
 MAX_CLOCK_STEP_SECONDS = 60.0
 """A sign of life dated further ahead was written before the clock was set back."""
 LATE_ROUNDS = 3.0
-"""Intervals without a sign of life after which the agent is said to be dead."""
+"""Intervals without a sign of life after which the agent is reported as not running."""
 
 Finding = tuple[bool, str]
-"""Whether it is well, and the line that says so."""
+"""Whether it is well, and the line to print."""
 
 
-@click.command("doctor")
+@click.command("doctor", epilog=examples("probe doctor", "probe doctor --config /etc/probe/probe.toml"))
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings to read.")
 def command(config: Path | None) -> int:
-    """Say how the agent on this host is doing: settings, state, last round, reports that wait, last error.
+    """Report the health of the agent on this host: settings, state, last round, unsent reports, last error.
 
     Contacts nobody. Exit status: 0 all well; 1 something is not; 2 the settings or the state cannot be read.
     """
@@ -52,14 +53,19 @@ def command(config: Path | None) -> int:
 
 
 def examine(settings: Settings, folder: Path, now: datetime) -> Iterator[Finding]:
-    """Everything that is looked at, line by line.
+    """The findings, one line each.
+
+    Args:
+        settings: merged.
+        folder: of the agent's state.
+        now: the date and time.
 
     Raises:
         StateError: the state cannot be read.
     """
     yield True, f"probe {__version__}, settings from {settings.source or 'the defaults'}"
     yield settings.agent.consent, f"consent {'given' if settings.agent.consent else 'not given: [agent] consent'}"
-    for note in tunnel_notes():  # what goes by a proxy is not what is measured
+    for note in tunnel_notes():  # the agent itself ignores proxies, so that one is no fault
         yield note == VantageNote.PROXY, describe_notes((note,))[0]
     yield from _heartbeat(folder, now)
     if not (folder / STATE_FILE).is_file():

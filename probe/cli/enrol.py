@@ -1,4 +1,4 @@
-"""`probe enrol`: introduce this agent to a collector."""
+"""`probe enrol`: register this agent at a collector."""
 
 from __future__ import annotations
 
@@ -12,23 +12,30 @@ import click
 from probe.agent.collector_client import CollectorClient
 from probe.agent.enrolment import enrol, origin_of
 from probe.agent.identity import Enrolment, read_enrolment
+from probe.cli import examples
 from probe.clock import Clock
 from probe.errors import ExitStatus, UsageError
 from probe.settings import Settings, load
 from probe.settings.paths import state_folder
 
 
-@click.command("enrol")
+@click.command(
+    "enrol",
+    epilog=examples(
+        "probe enrol https://collector.example --token-file token",
+        "probe enrol https://collector.example --token-file - < token",
+    ),
+)
 @click.argument("url", metavar="URL")
 @click.option("--token-file", required=True, metavar="FILE", help="File with the one-time token; - is standard input.")
-@click.option("--role", type=click.Choice(["vantage", "control"]), help="In place of [agent] role.")
-@click.option("--again", is_flag=True, help="Enrol even where this agent is enrolled already.")
+@click.option("--role", type=click.Choice(["vantage", "control"]), help="Instead of [agent] role.")
+@click.option("--again", is_flag=True, help="Enrol even if this agent is enrolled already.")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings to read.")
 def command(url: str, *, token_file: str, role: str | None, again: bool, config: Path | None) -> int:
-    """Introduce this agent to the collector at URL with a one-time token, and remember what it answers.
+    """Register this agent's key at the collector at URL with a one-time token, and keep the id that it gives.
 
-    The agent's key is made here and never leaves this host. The token is read from a file, because arguments can be
-    seen by others.
+    The key is created on this host and never leaves it. The token is read from a file, because other users of the host
+    can see arguments.
     """
     settings = load(config, os.environ, {"agent.role": role})
     folder = state_folder(settings.agent.state, os.environ)

@@ -1,4 +1,4 @@
-"""`probe explain`: why a target has or has not been reported."""
+"""`probe explain`: show why a change of a target was or was not reported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import IO
 import click
 import msgspec
 
-from probe.cli import say
+from probe.cli import examples, say
 from probe.cli.replay import bounded_lines
 from probe.detect.chart import BARS, PLAIN_BARS, svg, terminal
 from probe.detect.detector_input import DetectorInput
@@ -19,7 +19,13 @@ from probe.detect.explain import explain
 from probe.errors import ExitStatus, UsageError
 
 
-@click.command("explain")
+@click.command(
+    "explain",
+    epilog=examples(
+        "probe explain https://example.com/ history.jsonl",
+        "probe explain https://example.com/ - --svg series.svg < history.jsonl",
+    ),
+)
 @click.argument("target")
 @click.argument("file", type=click.File("rb"), default="-")
 @click.option(
@@ -27,13 +33,13 @@ from probe.errors import ExitStatus, UsageError
     "picture",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Draw the series into this file, too.",
+    help="Also draw the series into this file.",
 )
 def command(target: str, file: IO[bytes], picture: Path | None) -> int:
     """Show the series of TARGET in the verdicts of FILE (JSON Lines in order of time, - for standard input).
 
-    What was seen, how the evidence ran up and down against its threshold, what was believed, and why. Give all targets
-    of the vantage: the others vouch for it.
+    Prints the observations, the accumulated evidence against its threshold, and each status with its reason. FILE
+    should hold all targets of the vantage: the detector needs the others to tell a failing vantage from a block.
     """
     story = explain(_sightings(file), target)
     if not story.points:
@@ -47,7 +53,7 @@ def command(target: str, file: IO[bytes], picture: Path | None) -> int:
 
 
 def _sightings(file: IO[bytes]) -> Iterator[DetectorInput]:
-    """The verdicts of a file; a line that is none is named and skipped."""
+    """The verdicts of a file; a bad line is printed and skipped."""
     decode = msgspec.json.Decoder(DetectorInput).decode
     for number, line in enumerate(bounded_lines(file), 1):
         try:

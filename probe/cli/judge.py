@@ -1,4 +1,4 @@
-"""`probe judge`: judge the evidence of verdicts again with this version's rules."""
+"""`probe judge`: judge the evidence of verdicts again with the rules of this version."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
+from probe.cli import examples
 from probe.cli.output import VerdictCounts
 from probe.errors import RecordError
 from probe.formats import jsonlines
 from probe.judge import again
 
 
-@click.command("judge")
+@click.command("judge", epilog=examples("probe judge history.jsonl > judged.jsonl"))
 @click.argument("file", metavar="FILE")
 def command(file: str) -> int:
     """Read verdicts (JSON Lines) from FILE, judge their evidence again, print verdicts in the same order.

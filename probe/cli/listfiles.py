@@ -1,4 +1,4 @@
-"""Other people's lists on disk: opened, unpacked, known by their first bytes, and turned into a list of ours."""
+"""List files and other target arguments: opened, unpacked, recognised by their first bytes, and read or imported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PIECE = 256 * 1024
 """Bytes read from a file at once."""
 AUTO = "auto"
 MAX_BAD_LINES_SHOWN = 50
-"""Bad lines that are named; of the others the number is said."""
+"""Bad lines that are printed; the others are counted."""
 
 
 def make_list(
@@ -39,10 +39,10 @@ def make_list(
     max_bytes: int = 0,
     source: str = "",
 ) -> Format:
-    """Read a file and write the list; the output is replaced when all of the file was read, and not before.
+    """Import a file into a list of targets; the output is replaced only after all of the file was read.
 
     Raises:
-        ListError: the file is broken, or of another format.
+        ListError: the file is malformed or has another format.
         StorageError: the list cannot be written.
     """
     from probe.agent.downloads import replace_file  # noqa: PLC0415 - listing services needs no readers
@@ -52,7 +52,7 @@ def make_list(
     with opened(file, format_name, max_bytes) as (known, items):
         rows = importing.rows_of(items, chosen, tally, source or known.name, asns)
         replace_file(output, _written(importing.csv_chunks(rows), tally, file, known))
-    # Anything could be taken for a plain list: only who named the format is shown what stands there.
+    # Any text could be taken for a plain list: its lines are shown only to a user who named the format.
     plain = format_name == AUTO and known.name == "testlist"
     for bad in tally.first_bad:
         say(f"{file}:{bad.line}: {'no target' if plain else bad.what}")
@@ -63,7 +63,7 @@ def make_list(
 
 
 def _written(pieces: Iterator[bytes], tally: ImportCounts, file: Path, known: Format) -> Iterator[bytes]:
-    """The same pieces; an error before the file is put in place when no row was of the format."""
+    """The same pieces, then an error when no row had the format, so that the output is not replaced."""
     yield from pieces
     if tally.bad and tally.bad == tally.read:
         raise ListError(
@@ -73,7 +73,7 @@ def _written(pieces: Iterator[bytes], tally: ImportCounts, file: Path, known: Fo
 
 @contextmanager
 def opened(file: Path, format_name: str, max_bytes: int = 0) -> Iterator[tuple[Format, Iterator[Item]]]:
-    """The format of a file and what its reader yields, while the file is open."""
+    """The format of a file and the items of its reader, while the file is open."""
     from probe.lists import formats, unpack  # noqa: PLC0415 - see make_list
 
     name = str(file)
@@ -99,10 +99,10 @@ def _chained(head: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def snapshot_of(file: Path, format_name: str, chosen: Selection) -> RegisterSnapshot:
-    """The chosen part of a register on disk.
+    """The chosen part of a register file.
 
     Raises:
-        ListError: it cannot be read, or is no register.
+        ListError: the file cannot be read, or is not a register.
     """
     from probe.lists.formats import ItemKind  # noqa: PLC0415
     from probe.lists.register_diff import take_snapshot  # noqa: PLC0415 - see make_list
@@ -114,15 +114,18 @@ def snapshot_of(file: Path, format_name: str, chosen: Selection) -> RegisterSnap
 
 
 def gather_targets(words: Iterable[str], files: Iterable[str]) -> list[tuple[str, Target]] | None:
-    """Text and target of everything given, repetitions included; None when something was bad and has been said.
+    """Text and target of every argument and list entry, with repetitions. Bad ones are printed, before any measurement.
 
     Args:
-        words: targets as arguments.
+        words: targets given as arguments.
         files: paths of lists; `-` is standard input.
+
+    Returns:
+        The targets; None when something was bad.
 
     Raises:
         ListError: a file cannot be read or is not UTF-8.
-        UsageError: no target at all.
+        UsageError: there is no target at all.
     """
     found: list[tuple[str, Target]] = []
     faults: list[str] = []

@@ -1,4 +1,4 @@
-"""Verdicts for a person: one table on standard output, and progress on standard error while they are made."""
+"""Verdicts for a person: a table on standard output, counts, and progress on standard error."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ STATES = {
     VantageState.POLICED: "This network slows down our own checking: what fails may work for others.",
 }
 NOTE_SENTENCES = {
-    VantageNote.CLOCK_WRONG: "this host's clock seems to be wrong: certificates of the anchors are out of date here",
-    VantageNote.IPV6_BROKEN: "IPv6 is broken here: it is not held against any target",
-    VantageNote.RESOLVER_DEAD: "the network's resolver is dead: it finds no anchor's name",
-    VantageNote.TUNNEL: "the way out leads through a tunnel: verdicts say what is seen at its far end",
-    VantageNote.PROXY: "the environment names a proxy: other programs here may see another network",
-    VantageNote.FAKE_ADDRESSES: "the resolver gives made-up addresses: a bypass tool takes connections over",
+    VantageNote.CLOCK_WRONG: "this host's clock seems to be wrong: the anchors' certificates are out of date here",
+    VantageNote.IPV6_BROKEN: "IPv6 does not work here: failures over IPv6 are not counted against targets",
+    VantageNote.RESOLVER_DEAD: "the network's resolver does not work: it resolves no anchor's name",
+    VantageNote.TUNNEL: "traffic leaves through a tunnel: verdicts describe the network at its other end",
+    VantageNote.PROXY: "the environment names a proxy: other programs on this host may use another network",
+    VantageNote.FAKE_ADDRESSES: "the resolver returns fake addresses: a bypass tool takes over the connections",
 }
 PLAIN_WIDTH = 200
-"""Columns where there is no terminal to ask: wide enough that few targets are folded."""
+"""Columns where standard output is not a terminal: wide enough that few targets are wrapped."""
 
 
 class VerdictCounts:
-    """Counts verdicts by status, and remembers whether the vantage was offline at any of them."""
+    """Counts of verdicts by status and by state of the vantage, and the exit status that follows."""
 
     def __init__(self) -> None:
         self.statuses: Counter[Status] = Counter()
         self.states: Counter[VantageState] = Counter()
 
     def add(self, verdict: Verdict) -> None:
-        """Count one."""
+        """Count a verdict."""
         self.statuses[verdict.status] += 1
         self.states[verdict.vantage.state] += 1
 
     @property
     def status(self) -> ExitStatus:
-        """3 when the vantage was offline at any of them; else 1 when some target is not reachable."""
+        """The exit status: 3 when the vantage was offline in any verdict; else 1 when any target is not reachable."""
         if self.states[VantageState.OFFLINE]:
             return ExitStatus.OFFLINE
         reachable = self.statuses[Status.REACHABLE] == self.statuses.total()
@@ -66,12 +66,12 @@ class VerdictCounts:
 
 
 def describe_notes(notes: Iterable[str]) -> tuple[str, ...]:
-    """A sentence a note; a note of a later version stands for itself."""
+    """One sentence for each note; a note of a later version is given as it is."""
     return tuple(NOTE_SENTENCES[VantageNote(note)] if note in NOTE_SENTENCES else note for note in notes)
 
 
 def print_table(verdicts: Sequence[Verdict], tally: VerdictCounts) -> None:
-    """The table, and a sentence under it. Colour only on a terminal, and never under NO_COLOR (no-color.org)."""
+    """Print the table and a sentence below it; in colour only on a terminal without NO_COLOR (no-color.org)."""
     from rich.console import Console  # noqa: PLC0415 - slow to import, and not needed for --json
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
@@ -90,7 +90,7 @@ def print_table(verdicts: Sequence[Verdict], tally: VerdictCounts) -> None:
 
 
 def seen(verdict: Verdict) -> str:
-    """What decided, in a few words."""
+    """What decided the verdict, in a few words."""
     evidence = verdict.evidence
     words: list[str] = [*verdict.causes]
     if evidence.hop:
@@ -108,7 +108,7 @@ def seen(verdict: Verdict) -> str:
 
 
 class VerdictProgress:
-    """Counts on standard error, in `with`; silent where that is no terminal."""
+    """Progress on standard error during a `with` block; silent where that is not a terminal."""
 
     def __init__(self, total: int) -> None:
         self._total = total
@@ -127,7 +127,7 @@ class VerdictProgress:
         return self
 
     def made(self, tally: VerdictCounts) -> None:
-        """One more verdict is there."""
+        """Show that one more verdict has been made."""
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, advance=1, description=tally.sentence())
 

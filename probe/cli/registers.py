@@ -1,7 +1,7 @@
-"""`probe targets import`, `fetch` and `diff`: registers, prefixes and other people's lists.
+"""`probe targets import`, `fetch` and `diff`: registers, tables of prefixes and test lists.
 
-Whatever is read here may hold what nobody may open or display: rows are counted, never shown, and only names of chosen
-decisions and known services are written anywhere.
+A register may contain entries that nobody may open or display. Its rows are counted and never shown; only the names of
+chosen decisions and of known services are written anywhere.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from probe.cli import say
+from probe.cli import examples, say
 from probe.cli.listfiles import AUTO, make_list, snapshot_of
 from probe.errors import UsageError
 from probe.settings import paths
@@ -26,23 +26,31 @@ if TYPE_CHECKING:
 
 
 def _choices(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of every command that reads a register: what may be kept of it."""
+    """Add the options of every command that reads a register: which entries to keep."""
     for flag, kind, meaning in (
         ("--category", str, "Keep this sensitive category of test lists: PORN, MILX, HATE, ALDR or GMB."),
-        ("--decision", str, "Keep decisions whose number or authority has this in it, whatever their type."),
-        ("--entry-type", int, "Types of the Russian register to keep, in place of 4 and 6; 0 is not known."),
+        ("--decision", str, "Keep decisions whose number or authority contains this text, whatever their type."),
+        ("--entry-type", int, "Types of the Russian register to keep, instead of 4 and 6; 0 for unknown."),
     ):
         function = click.option(flag, type=kind, multiple=True, help=meaning)(function)
     return function
 
 
-@click.command("import")
+@click.command(
+    "import",
+    epilog=examples(
+        "probe targets import auto dump.csv -o list.csv --delete",
+        "probe targets import pfx2as routeviews.gz -o prefixes.csv --asn 132203",
+    ),
+)
 @click.argument("format_name", metavar="FORMAT")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The list to write (CSV).")
 @_choices
-@click.option("--asn", type=int, multiple=True, help="Keep prefixes of this AS only.")
-@click.option("--delete", is_flag=True, help="Delete FILE once all of it was read: it may hold what nobody may keep.")
+@click.option("--asn", type=int, multiple=True, help="Keep only prefixes of this AS; repeatable.")
+@click.option(
+    "--delete", is_flag=True, help="Delete FILE after all of it was read: it may contain entries that nobody may keep."
+)
 def import_file(
     *,
     format_name: str,
@@ -54,10 +62,10 @@ def import_file(
     asn: Sequence[int],
     delete: bool,
 ) -> None:
-    """Make a list of targets out of FILE, which has FORMAT (`auto`: known by its first bytes).
+    """Make a list of targets from FILE, which has FORMAT (`auto`: recognised by its first bytes).
 
-    Of registers, only host names of chosen decisions and of known services are kept, never a path. Prints how many rows
-    came in, how many targets out, and why the others were set aside.
+    Of a register, only host names of chosen decisions and of known services are kept, never a path. Prints the number
+    of rows read, of targets written, and of rows set aside for each reason.
     """
     from probe.lists.formats import ItemKind  # noqa: PLC0415 - listing services needs no readers
 
@@ -73,10 +81,17 @@ def import_file(
         say(f"{file} still holds the whole register: delete it, or say --delete next time")
 
 
-@click.command("fetch")
+@click.command(
+    "fetch",
+    epilog=examples("probe targets fetch ip2asn", "probe targets fetch zi --into lists --decision 10-Restricting"),
+)
 @click.argument("name")
-@click.option("--into", type=click.Path(path_type=Path), help="Folder for the lists; by default the agent's state.")
-@click.option("--again", is_flag=True, help="Fetch although the last time is not long ago.")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path),
+    help="Folder for the lists; by default `lists` in the agent's state folder.",
+)
+@click.option("--again", is_flag=True, help="Download even if the last copy is still fresh.")
 @_choices
 def fetch(
     *,
@@ -87,10 +102,10 @@ def fetch(
     decision: Sequence[str],
     category: Sequence[str],
 ) -> None:
-    """Bring the list NAME of targets/registers.toml over the network, and keep what was chosen of it.
+    """Download the list NAME of targets/registers.toml, and keep the chosen part of it.
 
-    Nothing is brought that has not changed. The last good copy stays until a new one was read to its end; the raw file
-    is deleted.
+    A list that has not changed is not downloaded again. The last good copy stays until a new one was read to its end.
+    The raw file is deleted.
     """
     from probe.agent import downloads  # noqa: PLC0415 - only this command fetches
     from probe.clock import Clock  # noqa: PLC0415
@@ -120,12 +135,19 @@ def fetch(
     click.echo(f"The list is {folder / name}.csv: name it under targets.files to watch it.")
 
 
-@click.command("diff")
+@click.command(
+    "diff",
+    epilog=examples(
+        "probe targets diff 2017-05-03.csv 2017-05-05.csv --json | probe collector register --db c.sqlite -"
+    ),
+)
 @click.argument("old", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))
-@click.option("--format", "format_name", default=AUTO, help="Of both files; known by their first bytes when left out.")
+@click.option(
+    "--format", "format_name", default=AUTO, help="Format of both files; by default recognised by their first bytes."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print every chosen change as a line of JSON.")
-@click.option("--any-size", is_flag=True, help="Believe NEW although it is less than half as large as OLD.")
+@click.option("--any-size", is_flag=True, help="Accept NEW even if it is less than half as large as OLD.")
 @_choices
 def diff(
     *,
@@ -140,7 +162,7 @@ def diff(
 ) -> None:
     """Print what was listed and delisted between two snapshots of a register.
 
-    Shown are changes of known services and of decisions named with --decision; the others are counted.
+    Changes of known services and of decisions given with --decision are shown; the others are counted.
     """
     import msgspec  # noqa: PLC0415 - see import_file
 
@@ -165,7 +187,7 @@ def diff(
 
 
 def selection(entry_types: Sequence[int], decisions: Sequence[str], categories: Sequence[str]) -> Selection:
-    """What the options choose, with the shipped services as those whose names are always kept."""
+    """The selection that the options make; names of shipped services are always kept."""
     from probe.lists import catalogue  # noqa: PLC0415 - see import_file
     from probe.lists.selection import DEFAULT_TYPES, SENSITIVE, Selection  # noqa: PLC0415
     from probe.lists.service import ServiceIndex  # noqa: PLC0415

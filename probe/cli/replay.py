@@ -1,4 +1,4 @@
-"""`probe replay`: the transitions that a file of verdicts contains (contract: `probe replay`)."""
+"""`probe replay`: print the transitions in a file of verdicts (contract: `probe replay`)."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from typing import IO
 
 import click
 
-from probe.cli import say
+from probe.cli import examples, say
 from probe.detect.replay import BadVerdictLine, replay
 from probe.errors import ExitStatus
 from probe.formats.jsonlines import MAX_LINE_BYTES, write
 
 
-@click.command("replay")
+@click.command(
+    "replay", epilog=examples("probe check --targets list.csv --json >> history.jsonl; probe replay history.jsonl")
+)
 @click.argument("file", type=click.File("rb"))
 def command(file: IO[bytes]) -> int:
     """Feed the verdicts of FILE (JSON Lines in order of time, - for standard input) to the detector.
 
-    Prints the transitions it would have reported. A bad line is named and skipped, and makes the exit status 1; a line
-    that is older than the one before it ends the replay with 2.
+    Prints the transitions that it would have reported. A bad line is printed and skipped, and makes the exit status 1.
+    A line that is older than the one before it ends the replay with status 2.
     """
     status = ExitStatus.OK
     for found in replay(bounded_lines(file), where=file.name):
@@ -34,7 +36,7 @@ def command(file: IO[bytes]) -> int:
 
 
 def bounded_lines(stream: IO[bytes]) -> Iterator[bytes]:
-    """The lines of a stream; of one longer than any verdict only the beginning, which makes it a bad line."""
+    """The lines of a stream. Of a line longer than any verdict only the beginning is given, which is a bad line."""
     readline = stream.readline
     while line := readline(MAX_LINE_BYTES):
         yield line

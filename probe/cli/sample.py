@@ -1,4 +1,4 @@
-"""`probe targets sample`: which addresses of a range, or of an AS, would be looked at. Contacts nobody."""
+"""`probe targets sample`: print the addresses of a range or an AS that would be measured. Contacts nobody."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from probe.cli import examples
 from probe.errors import SettingsError, UsageError
 from probe.model.target import RangeTarget, TcpTarget, parse
 
@@ -19,27 +20,43 @@ if TYPE_CHECKING:
     from probe.plan import PlanContext
 
 
-@click.command("sample")
+@click.command(
+    "sample",
+    epilog=examples(
+        "probe targets sample 203.0.113.0/24",
+        "probe targets sample AS132203 --prefixes ip2asn.tsv | probe check --targets -",
+    ),
+)
 @click.argument("text", metavar="RANGE|ASN")
-@click.option("--sample", "count", type=click.IntRange(3, 1024), default=16, show_default=True, help="As range_sample.")
-@click.option("--week", metavar="YYYYWW", type=int, help="The ISO week whose sample is printed; this one by default.")
-@click.option("--control", type=click.Path(path_type=Path), metavar="FILE", help="Whose answers come first.")
+@click.option(
+    "--sample",
+    "count",
+    type=click.IntRange(3, 1024),
+    default=16,
+    show_default=True,
+    help="Number of addresses, like [measure] range_sample.",
+)
+@click.option("--week", metavar="YYYYWW", type=int, help="ISO week of the sample; by default the current one.")
+@click.option(
+    "--control", type=click.Path(path_type=Path), metavar="FILE", help="Verdicts of a control, whose hits come first."
+)
 @click.option(
     "--prefixes",
     type=click.Path(path_type=Path),
     metavar="FILE",
     multiple=True,
-    help="Who announces what, of any format of `probe targets import`; repeatable.",
+    help="Table of announced prefixes, in any format of `probe targets import`; repeatable.",
 )
 def sample(*, text: str, count: int, week: int | None, control: Path | None, prefixes: Sequence[Path]) -> None:
-    """Print the addresses of RANGE that a measurement would begin with, as targets; none is contacted.
+    """Print the addresses of RANGE with which a measurement would begin, as targets. None is contacted.
 
-    Those that answered at control come first; where fewer than three did, one is drawn from each part of the range.
-    Control and vantages draw alike, anew each week. With --prefixes, what others announce inside RANGE is left out, and
-    RANGE may be an AS (AS132203, AS132203:8080): each of its prefixes, after a comment with its name and its owners.
+    Addresses that answered at the control come first. Where fewer than three did, one is drawn from each part of the
+    range; control and vantages draw the same ones, other ones each week. With --prefixes, prefixes that other ASes
+    announce inside RANGE are left out, and RANGE may be an AS (AS132203, AS132203:8080): each of its prefixes follows a
+    comment with its name and its owners.
     """
     from probe.agent.as_ranges import load_prefix_table  # noqa: PLC0415
-    from probe.agent.control_facts import read_control_file  # noqa: PLC0415 - listing services needs neither
+    from probe.agent.control_facts import read_control_file  # noqa: PLC0415 - other commands need neither
     from probe.plan import PlanContext  # noqa: PLC0415
 
     facts = None if control is None else read_control_file(control)

@@ -1,4 +1,4 @@
-"""`probe targets`: what can be watched, where it comes from, and what was listed when."""
+"""`probe targets`: the targets that can be watched, their sources, and the history of registers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from probe.cli import say
+from probe.cli import examples, say
 from probe.cli.registers import diff, fetch, import_file
 from probe.cli.sample import sample
 from probe.errors import ExitStatus, ListError, UsageError
@@ -17,9 +17,12 @@ from probe.lists.service import Service
 from probe.settings.paths import shipped_folder
 
 
-@click.group("targets")
+@click.group(
+    "targets",
+    epilog=examples("probe targets list --default", "probe targets show wechat", "probe targets fetch ip2asn"),
+)
 def command() -> None:
-    """What can be watched, where it comes from, and what registers say was listed when."""
+    """List, show, validate, import and download targets, and compare registers."""
 
 
 command.add_command(import_file)
@@ -29,9 +32,9 @@ command.add_command(sample)
 
 
 @command.command("list")
-@click.option("--default", "only_default", is_flag=True, help="Only the small set that is watched when nobody chose.")
+@click.option("--default", "only_default", is_flag=True, help="Only the services that are watched by default.")
 def list_services(*, only_default: bool) -> None:
-    """Print the shipped services, with how much of each is known and looked at."""
+    """Print the shipped services with the number of their names, endpoints, ranges and targets."""
     services = [service for service in shipped_services() if service.default or not only_default]
     table: list[tuple[str, ...]] = [("service", "role", "risk", "default", "names", "endpoints", "ranges", "targets")]
     for service in services:
@@ -56,7 +59,7 @@ def list_services(*, only_default: bool) -> None:
 @command.command("show")
 @click.argument("name")
 def show(*, name: str) -> None:
-    """Print one service: what it is, what is looked at, and the source of each fact."""
+    """Print one service: its description, its targets, and the source of each fact."""
     service = next((service for service in shipped_services() if service.name == name), None)
     if service is None:
         raise UsageError(f"{name!r} is no shipped service", mend="see probe targets list")
@@ -79,10 +82,10 @@ def show(*, name: str) -> None:
             click.echo(f"{key:9}{value}")
 
 
-@command.command("validate")
+@command.command("validate", epilog=examples("probe targets validate my-list.csv"))
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 def validate(*, paths: Sequence[Path]) -> int:
-    """Read service files, anchors, registers and lists, and name every error with file and line.
+    """Read service files, anchors, registers and lists, and print every error with file and line.
 
     PATHS are files or folders; the shipped ones when none is given. Exit status 2 when anything is wrong.
     """
@@ -99,10 +102,10 @@ def validate(*, paths: Sequence[Path]) -> int:
 
 
 def shipped_services() -> tuple[Service, ...]:
-    """The services that ship.
+    """The services that ship with the program.
 
     Raises:
-        ListError, SettingsError: the installation is broken.
+        ListError, SettingsError: the installation is damaged.
     """
     folder = shipped_folder() / "services"
     return catalogue.load({str(path): path.read_bytes() for path in sorted(folder.glob("*.toml"))})

@@ -1,4 +1,4 @@
-"""Settings: defaults, file, environment, command line, merged into one frozen record."""
+"""Settings: defaults, file, environment and command line, merged into one frozen record."""
 
 from probe.settings.merge import defaults_text, load, variable
 from probe.settings.options import Settings

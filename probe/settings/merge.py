@@ -1,6 +1,6 @@
-"""Defaults, file, environment, command line: later ones go before earlier ones, and each is checked key by key.
+"""Merge defaults, file, environment and command line; a later source overrides an earlier one, key by key.
 
-A wrong key or value is one line: where it stands, what is wrong, what to write instead.
+Every key and value is checked. An error is one line: where the mistake is, what is wrong, what to write instead.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _Values = dict[tuple[str, str], Any]
 
 
 def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object] | None = None) -> Settings:
-    """Merge all sources.
+    """The settings from all sources.
 
     Args:
-        path: the settings file; None looks at the usual places, where none need exist.
+        path: the settings file; None for the first of the usual places that has one.
         environ: the process's environment.
-        overrides: `section.key` -> value, from the command line; None values are not given.
+        overrides: `section.key` -> value, from the command line; a value of None overrides nothing.
 
     Raises:
-        SettingsError: a file that cannot be read, an unknown key, a bad value.
+        SettingsError: a file cannot be read, a key is unknown, or a value is bad.
     """
     source = settings_file(environ) if path is None else path
     values = dict(_defaults())
@@ -53,12 +53,12 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, 
 
 
 def variable(section: str, option: str) -> str:
-    """The name of the variable that sets this."""
+    """Name of the environment variable of a setting: `PROBE_MEASURE_TIMEOUT`."""
     return f"PROBE_{section}_{option}".upper()
 
 
 def defaults_text() -> str:
-    """`defaults.toml` as it is shipped: the reference of all settings."""
+    """The text of the shipped `defaults.toml`, the reference of all settings."""
     return (files("probe.settings") / "defaults.toml").read_text(encoding="utf-8")
 
 
@@ -112,12 +112,12 @@ def _from_environ(environ: Mapping[str, str]) -> Iterator[tuple[tuple[str, str],
     for name, text in environ.items():
         if name in names:
             yield names[name], text
-        elif name.startswith(prefixes):  # any other PROBE_ variable is somebody else's
+        elif name.startswith(prefixes):  # any other PROBE_ variable may belong to another program
             raise SettingsError("unknown variable", where=name, mend=_nearest(name, list(names)))
 
 
 def _from_text(default: object, text: str) -> object:
-    """The text as the type that the setting has; left as text where it spells none, for `_checked` to refuse."""
+    """The text as a value of the default's type; the text itself where it is none, for `_checked` to refuse."""
     if isinstance(default, bool):
         return True if text.lower() in _TRUE else False if text.lower() in _FALSE else text
     if isinstance(default, int | float):

@@ -1,6 +1,6 @@
-"""What can be set. The defaults are not here: they stand, each with its paragraph, in `defaults.toml` beside this file.
+"""The settings and their types. `defaults.toml` beside this file has the default and the explanation of each.
 
-The `description` of a type is what the reader of an error line is told to write.
+The `description` of a type completes the error message about a bad value: "write ...".
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Role = Annotated[Literal["vantage", "control"], Meta(description='"vantage" or "
 
 
 class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`[agent]`: the agent, and whom it reports to."""
+    """`[agent]`: the agent, its state and its collector."""
 
     consent: Flag
     role: Role
@@ -60,14 +60,14 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`[network]`: what is published of the place."""
+    """`[network]`: the network that the agent measures from, as it is published."""
 
     asn: AsNumber
     country: Country
 
 
 class TargetsSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`[targets]`: what is watched."""
+    """`[targets]`: which targets are watched."""
 
     services: Texts
     files: Texts
@@ -77,7 +77,7 @@ class TargetsSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MeasureSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`[measure]`: how."""
+    """`[measure]`: how targets are measured."""
 
     timeout: Seconds
     concurrency: Concurrency
@@ -95,7 +95,7 @@ class MeasureSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """All settings, merged. `source` is the file they were read from, empty when there was none."""
+    """All settings, merged. `source` is the settings file, empty when there is none."""
 
     agent: AgentSettings
     network: NetworkSettings

@@ -1,4 +1,7 @@
-"""Where settings and state are looked for (XDG Base Directory Specification 0.8, systemd's STATE_DIRECTORY)."""
+"""Where settings, state and shipped targets are found.
+
+Sources: XDG Base Directory Specification 0.8; STATE_DIRECTORY in systemd.exec(5).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,11 @@ SYSTEM_STATE = Path("/var/lib/probe")
 
 
 def settings_file(environ: Mapping[str, str]) -> Path | None:
-    """The settings file that is named, or the first usual one that exists; None when there is none."""
+    """The settings file to read.
+
+    Returns:
+        The file that PROBE_CONFIG names, else the first of the usual files that exists, else None.
+    """
     if environ.get("PROBE_CONFIG"):
         return Path(environ["PROBE_CONFIG"])
     for place in (_home(environ, "XDG_CONFIG_HOME", ".config") / "probe.toml", SYSTEM_SETTINGS):
@@ -26,7 +33,7 @@ def settings_file(environ: Mapping[str, str]) -> Path | None:
 
 
 def state_folder(setting: str, environ: Mapping[str, str]) -> Path:
-    """Where key, enrolment and state live: the setting, else systemd's, else XDG's, else the system's for root."""
+    """The folder of key, enrolment and state: the setting, else systemd's, else the system's for root, else XDG's."""
     if setting:
         return Path(setting)
     if environ.get("STATE_DIRECTORY"):
@@ -37,10 +44,10 @@ def state_folder(setting: str, environ: Mapping[str, str]) -> Path:
 
 
 def shipped_folder() -> Path:
-    """The folder of shipped targets: `targets/` beside the package in a checkout, inside it in an installed wheel.
+    """The folder of shipped targets: `targets/` beside the package in a checkout, inside the package in a wheel.
 
     Raises:
-        SettingsError: the installation lacks it.
+        SettingsError: the installation has no such folder.
     """
     for place in (_PACKAGE / "targets", _PACKAGE.parent / "targets"):
         if place.is_dir():
