@@ -109,9 +109,10 @@ def _pretty(record: object) -> bytes:
 
 def main() -> None:
     """Record all cases."""
+    cases = {name: made(scenario) for name, scenario in scenarios().items()}  # before anything is deleted
     shutil.rmtree(CASES, ignore_errors=True)
-    for name, scenario in scenarios().items():
-        write(CASES / name, made(scenario))
+    for name, case in cases.items():
+        write(CASES / name, case)
 
 
 if __name__ == "__main__":

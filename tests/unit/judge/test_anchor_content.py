@@ -94,6 +94,14 @@ def test_a_failure_is_that_of_the_last_layer() -> None:
     assert classify(HTTP, []) == AnchorResult(Failure.TIMEOUT)
 
 
+def test_an_answer_that_broke_off_is_still_an_answer() -> None:
+    """Its status says who answered."""
+    portal = page(status=302, location="http://portal.lan/", complete=False, failure=Failure.TIMEOUT)
+
+    assert classify(HTTP, [portal]).foreign
+    assert classify(HTTP, [page(complete=False, failure=Failure.EOF)]).works
+
+
 def test_the_facts_of_an_answer_are_kept_without_what_is_empty() -> None:
     """The hash of an empty body says no more than its length."""
     full = page(status=200, sha256="aa", length=3, server="x", sample="abc")
