@@ -56,7 +56,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._values: dict[tuple[str, Labels], float] = {}
-        self._asked: dict[tuple[str, Labels], Callable[[], float]] = {}
+        self._registered: dict[tuple[str, Labels], Callable[[], float]] = {}
 
     def add(self, name: str, amount: float = 1.0, **labels: str) -> None:
         """Increase a counter; an amount that is negative, not finite or absurdly large is dropped and counted so."""
@@ -69,13 +69,13 @@ class Metrics:
         """Set a gauge."""
         self._values[name, _sorted(labels)] = value
 
-    def ask(self, name: str, call: Callable[[], float], **labels: str) -> None:
-        """Register a gauge whose value is asked for whenever the page is read."""
-        self._asked[name, _sorted(labels)] = call
+    def register(self, name: str, call: Callable[[], float], **labels: str) -> None:
+        """Register a gauge by a function that gives its value whenever the page is read."""
+        self._registered[name, _sorted(labels)] = call
 
     def text(self) -> str:
         """The page. A number that is not finite or absurdly large is left out."""
-        values = self._values | {key: call() for key, call in self._asked.items()}
+        values = self._values | {key: call() for key, call in self._registered.items()}
         lines: list[str] = []
         for name, help_text in HELP.items():
             lines += [f"# HELP {PREFIX}{name} {help_text}"]

@@ -44,8 +44,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @web.middleware
-async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every answer has our headers; every failure has one shape, and none tells of our insides."""
+async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Add the security headers to every answer, and turn every failure into the one JSON form or an error page.
+
+    No answer shows an exception or a path of this program.
+    """
     try:
         answer = await handler(request)
     except ApiError as refusal:
@@ -100,7 +103,7 @@ async def metrics(request: web.Request) -> web.Response:
 
 def application(collector: Collector) -> web.Application:
     """The web application with all routes."""
-    app = web.Application(middlewares=[guarded], client_max_size=MAX_COMPRESSED)
+    app = web.Application(middlewares=[error_middleware], client_max_size=MAX_COMPRESSED)
     app[STATE] = collector
     app[pages.BOARD] = pages.BoardCache(collector)
     app[service_pages.SERVICE_VIEWS] = service_pages.ServiceViewCache(collector)
@@ -130,10 +133,10 @@ def application(collector: Collector) -> web.Application:
 
 @contextlib.asynccontextmanager
 async def running(db: Path, listen: str, origin: str, clock: Clock) -> AsyncIterator[tuple[Collector, str]]:
-    """A collector that serves; gives (collector, address of its page) and drains on the way out.
+    """Run a collector; gives (collector, URL of its board). At the end open requests are finished and marks are fused.
 
     Raises:
-        StateError: the database is of a newer version or none of ours.
+        StateError: the database is of a newer version or not a collector's.
         SettingsError: the address cannot be listened on.
     """
     host, port = parse_listen(listen)
@@ -151,7 +154,7 @@ async def running(db: Path, listen: str, origin: str, clock: Clock) -> AsyncIter
                 collector.supervisor.supervise("fuser", Fuser(collector).run_once),
                 collector.supervisor.supervise("upkeep", Upkeep(collector).run_once),
             ):
-                yield collector, _page(runner, host)
+                yield collector, _board_url(runner, host)
         finally:
             await runner.cleanup()
             with contextlib.suppress(StorageError):
@@ -163,7 +166,7 @@ async def running(db: Path, listen: str, origin: str, clock: Clock) -> AsyncIter
         await store.close()
 
 
-async def serve(db: Path, listen: str, origin: str, clock: Clock, say: Callable[[str], None]) -> None:
+async def serve(db: Path, listen: str, origin: str, clock: Clock, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM or an interrupt, then finish open requests and stop."""
     sys.setswitchinterval(SWITCH_SECONDS)
     stop = asyncio.Event()
@@ -174,7 +177,7 @@ async def serve(db: Path, listen: str, origin: str, clock: Clock, say: Callable[
         except NotImplementedError:  # Windows: the default handlers raise KeyboardInterrupt
             break
     async with running(db, listen, origin, clock) as (_, page):
-        say(page)
+        announce(page)
         await stop.wait()
 
 
@@ -201,7 +204,7 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
         ) from error
 
 
-def _page(runner: web.AppRunner, host: str) -> str:
+def _board_url(runner: web.AppRunner, host: str) -> str:
     port = runner.addresses[0][1]
     return f"http://{_bracketed(host)}:{port}/"
 

@@ -34,7 +34,7 @@ class Collector:
         secret: the key of the vantages' public names.
 
     Attributes:
-        stirred: set when intake stored a batch; the fuser waits for it.
+        fusion_requested: set when there may be marked services; the fuser waits for it.
         real: real time, for caches and delays inside the process.
     """
 
@@ -46,10 +46,10 @@ class Collector:
         self.metrics = Metrics()
         self.limits = RateLimits(clock.rate)
         self.enrolments = RateLimits(clock.rate)
-        self.stirred = asyncio.Event()
+        self.fusion_requested = asyncio.Event()
         self.real = Clock()
         self.supervisor = Supervisor(self.metrics, self.real)
-        self.metrics.ask("writes_waiting", lambda: float(store.waiting()))
+        self.metrics.register("writes_waiting", lambda: float(store.waiting()))
         self._agents: OrderedDict[str, tuple[float, AgentRow]] = OrderedDict()
 
     async def agent(self, agent_id: str) -> AgentRow | None:

@@ -62,7 +62,7 @@ class Supervisor:
         """
         supervised = self._tasks[name] = _Supervised(self._clock.monotonic())
         self._metrics.set("task_failing", 0.0, task=name)
-        self._metrics.ask("task_success_age_seconds", partial(self._age, supervised), task=name)
+        self._metrics.register("task_success_age_seconds", partial(self._age, supervised), task=name)
         supervised.task = asyncio.create_task(self._repeat(name, one_pass, supervised), name=name)
         try:
             yield

@@ -39,7 +39,7 @@ class Fuser:
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
-        collector.stirred.set()  # the first pass fuses what a stopped process left marked
+        collector.fusion_requested.set()  # the first pass fuses what a stopped process left marked
 
     async def run_once(self) -> None:
         """Wait until there may be marks, then fuse everything that is marked.
@@ -48,14 +48,14 @@ class Fuser:
             StorageError: the store cannot be read or written. No mark is lost, and the next pass does not wait.
         """
         collector = self._collector
-        await collector.stirred.wait()
+        await collector.fusion_requested.wait()
         await collector.real.sleep(GATHER_SECONDS)
-        collector.stirred.clear()
+        collector.fusion_requested.clear()
         try:
             while await fuse_some(collector):
                 pass
         except BaseException:
-            collector.stirred.set()
+            collector.fusion_requested.set()
             raise
 
 
@@ -85,7 +85,7 @@ class Upkeep:
         collector = self._collector
         now = to_ms(collector.clock.now())
         await collector.store.write(lambda session: events.mark_open_events(session, now))
-        collector.stirred.set()
+        collector.fusion_requested.set()
         old = to_ms(collector.clock.now() - MAX_QUIET_BATCH_AGE)
         await collector.store.write(lambda session: batches.forget_batches(session, old, MAX_FORGOTTEN_BATCHES))
         presences = await collector.store.read(history.latest_presences)

@@ -136,7 +136,7 @@ async def _store(collector: Collector, agent: AgentRow, verified: VerifiedBatch)
     if outcome.answer is BatchResult.STORED:
         for part in ("connections", "handshakes", "bytes", "refused"):
             metrics.add(f"vantage_{part}_total", sum(getattr(report, part) for report in verified.batch.rounds))
-        collector.stirred.set()
+        collector.fusion_requested.set()
     return outcome
 
 

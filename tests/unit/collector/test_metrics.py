@@ -16,7 +16,7 @@ def test_counters_and_gauges_are_written_with_help_and_type() -> None:
     metrics = Metrics()
     metrics.add("batches_total", answer="stored")
     metrics.add("batches_total", 2, answer="stored")
-    metrics.ask("writes_waiting", lambda: 7.0)
+    metrics.register("writes_waiting", lambda: 7.0)
 
     text = metrics.text()
 
@@ -66,7 +66,7 @@ def test_the_page_has_only_finite_numbers_of_a_sane_size(values: list[float]) ->
     for n, value in enumerate(values):
         metrics.add("changes_total", value)
         metrics.set("agents_present", value, role=str(n))
-        metrics.ask("task_success_age_seconds", lambda value=value: value, task=str(n))  # type: ignore[misc]
+        metrics.register("task_success_age_seconds", lambda value=value: value, task=str(n))  # type: ignore[misc]
 
     samples = [line.rsplit(" ", 1)[1] for line in metrics.text().splitlines() if not line.startswith("#")]
 

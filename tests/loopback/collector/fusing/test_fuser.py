@@ -16,9 +16,10 @@ import aiohttp
 import pytest
 
 from probe.clock import Clock
-from probe.collector.fusing.fuser import Upkeep, fuse_some
+from probe.collector.fusing.fuser import TICK_SECONDS, Upkeep, fuse_some
 from probe.collector.server import running
-from probe.collector.store import StoreSession, events, history
+from probe.collector.state import Collector
+from probe.collector.store import StoreSession, batches, events, history, to_ms
 from probe.collector.store.events import DirtyMark
 from probe.collector.store.history import LatestPresence
 from probe.collector.store.sqlite import open_store
@@ -158,7 +159,7 @@ async def test_reports_of_a_revoked_vantage_no_longer_count(server: Server, enro
 
     await server.collector.store.write(lambda s: s.run("UPDATE agent SET state = 'revoked'"))
     await server.collector.store.write(lambda s: events.mark_open_events(s, 1))
-    server.collector.stirred.set()
+    server.collector.fusion_requested.set()
 
     assert await fused(server) == []
     assert (await kinds(server, event.id))[-1] is RevisionKind.WITHDRAWN
@@ -291,8 +292,47 @@ async def test_upkeep_counts_agents_and_open_events(server: Server, enrolled: En
     await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR))
     await fused(server)
 
-    async with server.collector.supervisor.supervise("more upkeep", Upkeep(server.collector).run_once):
-        text = await metrics_with(server, 'probe_collector_events_open{scope="network"} 1')
+    await Upkeep(server.collector).run_once()
 
-    assert 'probe_collector_agents_present{role="vantage"} 1' in text.splitlines()
-    assert 'probe_collector_agents_present{role="control"} 0' in text.splitlines()
+    lines = (await server.get("/metrics"))[1].splitlines()
+    assert 'probe_collector_events_open{scope="network"} 1' in lines
+    assert 'probe_collector_events_open{scope="country"} 0' in lines
+    assert 'probe_collector_agents_present{role="vantage"} 1' in lines
+    assert 'probe_collector_agents_present{role="control"} 0' in lines
+
+
+async def test_upkeep_deletes_old_batches_without_changes(server: Server) -> None:
+    """Sixty days after they were received."""
+
+    def add(session: StoreSession) -> None:
+        for seq, days in ((1, 61), (2, 59)):
+            received = to_ms(NOW - timedelta(days=days))
+            batches.add_batch(session, (1, "e", seq), b"d", (received, 0, 0), (None, None))
+
+    await server.collector.store.write(add)
+
+    await Upkeep(server.collector).run_once()
+
+    assert await server.collector.store.read(lambda s: s.rows("SELECT seq FROM batch")) == [(2,)]
+
+
+async def test_upkeep_waits_between_two_passes_but_not_after_a_failure(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The delay after a failure is the supervisor's."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    alone = Collector(server.collector.store, server.collector.clock, server.collector.origin, b"k" * 32)
+    monkeypatch.setattr(alone.real, "sleep", sleep)
+    upkeep = Upkeep(alone)
+    await upkeep.run_once()
+    with monkeypatch.context() as broken:
+        broken.setattr(history, "latest_presences", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await upkeep.run_once()
+    await upkeep.run_once()
+
+    assert slept == [0.0, TICK_SECONDS, 0.0]
