@@ -1,4 +1,4 @@
-"""The whole of one URL at one address: TCP, TLS where https, one GET, in one connection; redirects are not followed."""
+"""Perform the step `Fetch`: one GET of a URL from one address, over TCP or TLS; redirects are not followed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 from urllib.parse import SplitResult, urlsplit
 
-from probe.measure import connect, html_facts, page_sample
+from probe.measure import html_facts, page_sample
+from probe.measure.connect import open_connection
 from probe.measure.failures import FailureInfo, Operation, classify
 from probe.measure.handshake import ClientHello, tls_handshake
 from probe.measure.http_get import HttpResponse, get
@@ -22,37 +23,37 @@ from probe.model.target import DEFAULT_PORTS, bracketed
 
 
 async def fetch(step: Fetch, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
-    """Connect, TLS, GET; an observation a layer, up to the first that failed."""
+    """Connect, perform the TLS handshake for https, GET; emit an observation per layer, up to the first that failed."""
     async with tools.connection(step.address):
         await fetch_in_slot(step, tools, timestamps, emit)
 
 
 async def fetch_in_slot(step: Fetch, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
-    """The same for one who already has the right to the connection."""
+    """Fetch for a caller that holds the slot of the connection."""
     parts = urlsplit(step.url)
     port = parts.port or DEFAULT_PORTS[parts.scheme]
-    sock, seen = await connect.open_connection(step.address, port, tools, timestamps, step.segment)
+    sock, connection = await open_connection(step.address, port, tools, timestamps, step.segment)
     if sock is None:
-        emit(seen)
+        emit(connection)
         return
     stream: TcpStream | TlsStream | None = None
     secure = False
     try:
-        emit(seen)
+        emit(connection)
         if parts.scheme == "https":
             hello = ClientHello(step.address, port, step.sni or parts.hostname or "", step.verify)
-            stream, shaken = await tls_handshake(sock, hello, tools, timestamps)
-            emit(shaken)
-            secure = shaken.verified
+            stream, handshake = await tls_handshake(sock, hello, tools, timestamps)
+            emit(handshake)
+            secure = handshake.verified
         else:
             stream = TcpStream(sock, tools.pace.budget)
         if stream is not None:
-            emit(await _exchange(stream, parts, step, tools, timestamps, secure=secure))
+            emit(await _get(stream, parts, step, tools, timestamps, secure=secure))
     finally:
         (stream or sock).close()
 
 
-async def _exchange(
+async def _get(
     stream: TcpStream | TlsStream,
     parts: SplitResult,
     step: Fetch,
@@ -62,7 +63,7 @@ async def _exchange(
     secure: bool,
 ) -> Exchange:
     loop = asyncio.get_running_loop()
-    reply = HttpResponse()
+    response = HttpResponse()
     failed = None
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     port = parts.port
@@ -71,17 +72,17 @@ async def _exchange(
     stream.meter.start()
     try:
         with StepTimeout(tools.timeout):
-            await get(stream, host, target, reply)
+            await get(stream, host, target, response)
     except Exception as error:
         failed = classify(error, Operation.STREAM)
         if failed.failure is Failure.BUG:
             raise
     flow = stream.meter.flow(failed.failure if failed else None)
-    return described(reply, failed, step, secure=secure, flow=flow, fields=timestamps.fields(start, loop.time()))
+    return exchange_of(response, failed, step, secure=secure, flow=flow, fields=timestamps.fields(start, loop.time()))
 
 
-def described(
-    reply: HttpResponse,
+def exchange_of(
+    response: HttpResponse,
     failed: FailureInfo | None,
     step: Fetch,
     *,
@@ -89,24 +90,24 @@ def described(
     fields: dict[str, object],
     flow: Flow | None = None,
 ) -> Exchange:
-    """The observation of an answer, or of as much of it as came."""
-    body = bytes(reply.body)
-    charset = html_facts.charset(body, reply.header("content-type").decode("latin-1"))
+    """Return the observation of a response, or of the part of it that arrived."""
+    body = bytes(response.body)
+    charset = html_facts.charset(body, response.header("content-type").decode("latin-1"))
     sampled = step.position.purpose is Purpose.SUBJECT and page_sample.is_sampled(
-        status=reply.status, secure=secure, length=len(body)
+        status=response.status, secure=secure, length=len(body)
     )
     return Exchange(
         url=step.url,
         address=step.address,
         secure=secure,
-        status=reply.status,
-        location=html_facts.location(reply.status, reply.header("location"), step.url),
+        status=response.status,
+        location=html_facts.location(response.status, response.header("location"), step.url),
         title=html_facts.title(body, charset),
-        headers=html_facts.header_names(reply.headers),
+        headers=html_facts.header_names(response.headers),
         length=len(body),
-        sha256=hashlib.sha256(body).hexdigest()[:32] if reply.status else "",
-        complete=reply.complete,
-        server=page_sample.server_name(reply.header("server")) if sampled else "",
+        sha256=hashlib.sha256(body).hexdigest()[:32] if response.status else "",
+        complete=response.complete,
+        server=page_sample.server_name(response.header("server")) if sampled else "",
         sample=page_sample.page_sample(body, charset) if sampled else "",
         flow=flow,
         failure=failed.failure if failed else None,

@@ -1,7 +1,7 @@
-"""The other end of `python -m probe.packets`: tells it what to watch, asks what it saw. Evidence more, never less.
+"""Client of the packet capture process `python -m probe.packets`: tell it what to capture, ask it what it captured.
 
-The process is started only when asked for. Where it cannot capture (no privilege, no scapy, not Linux) one line says so
-and everything goes on without; where it dies or falls silent later, likewise.
+The process is started only on request. Where it cannot capture (no privilege, no scapy, not Linux), where it dies and
+where it does not reply, measuring goes on without it: packets only add evidence.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from probe.model.step import Step
 from probe.privileges import give_up_capabilities
 
 REPLY_TIMEOUT_SECONDS = 10.0
-"""Seconds for an answer: importing scapy takes one on a slow host, reading sixteen conversations less."""
+"""Time-out of a reply: importing scapy takes one second on a slow host, reading sixteen connections less."""
 _MAX_REPLY_BYTES = 8 * 1024 * 1024
-"""Bytes of an answer: eight capture files of 64 KiB in base64 make less than one."""
+"""Size of a reply: eight capture files of 64 KiB in base64 are less than 1 MiB."""
 
 
 class Watcher:
-    """A running watcher.
+    """A running capture process.
 
     Args:
         process: just started.
-        folder: where capture files of failing conversations are written; None for none.
+        folder: for the capture files of failing connections; None for no files.
     """
 
     def __init__(self, process: asyncio.subprocess.Process, folder: Path | None) -> None:
@@ -47,7 +47,7 @@ class Watcher:
 
     @classmethod
     async def start(cls, folder: Path | None = None) -> tuple[Watcher | None, str]:
-        """The watcher, or None and why there is none, for a person."""
+        """Start the process; return its client, or None and the reason for a person."""
         if sys.platform != "linux":
             return None, "packets are captured on Linux alone"
         path = os.pathsep.join([str(Path(probe.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
@@ -60,29 +60,29 @@ class Watcher:
             env={"PATH": os.environ.get("PATH", ""), "HOME": "/nonexistent", "PYTHONPATH": path.rstrip(os.pathsep)},
         )
         watcher = cls(process, folder)
-        reply = await watcher._hear()
+        reply = await watcher._read_reply()
         trouble = "the watcher did not start" if reply is None else reply.trouble
         if trouble:
             await watcher.close()
             return None, trouble
-        if os.geteuid() != 0:  # what systemd lent us for the watcher is its own now
+        if os.geteuid() != 0:  # the capture process has inherited the capability from systemd
             give_up_capabilities()
         return watcher, ""
 
     async def watch(self, step: Step) -> None:
-        """Have the packets of a step's address kept, from before its first."""
+        """Capture the packets of a step's address, from before its first."""
         address = step.capture_address
         if address and address not in self._watched:
             self._watched.add(address)
             await self._ask(CaptureRequest(watch=(address,)))
 
     async def report(self, seen: Iterable[Observation], since: float, label: str) -> tuple[PacketTrace, ...]:
-        """What the conversations about the subject's own names showed.
+        """Return what the connections of one measurement showed, for the names of the subject.
 
         Args:
-            seen: of one measurement.
-            since: when it began, on the event loop's clock.
-            label: begins the names of the capture files.
+            seen: the observations of the measurement.
+            since: its start, on the event loop's clock.
+            label: start of the names of the capture files.
         """
         names = _subject_names(seen)
         if not names:
@@ -92,10 +92,10 @@ class Watcher:
             return ()
         if self._folder is not None:
             _write(self._folder, label, reply.pcaps)
-        return tuple(map(_shown, reply.traces))
+        return tuple(map(_without_private_address, reply.traces))
 
     async def close(self) -> None:
-        """End the process and wait for its end."""
+        """Kill the process and wait for its end."""
         self._alive = False
         if self._process.stdin is not None:
             self._process.stdin.close()
@@ -103,21 +103,21 @@ class Watcher:
             self._process.kill()
         await self._process.wait()
 
-    async def _ask(self, ask: CaptureRequest) -> CaptureReply | None:
+    async def _ask(self, request: CaptureRequest) -> CaptureReply | None:
         async with self._lock:
             if not self._alive or self._process.stdin is None:
                 return None
             try:
-                self._process.stdin.write(msgspec.json.encode(ask) + b"\n")
+                self._process.stdin.write(msgspec.json.encode(request) + b"\n")
                 await self._process.stdin.drain()
             except OSError:
                 self._alive = False
                 return None
-            reply = await self._hear()
-            self._alive = reply is not None  # an answer that comes too late would be taken for the next one's
+            reply = await self._read_reply()
+            self._alive = reply is not None  # a late reply would be taken for the reply to the next request
             return reply
 
-    async def _hear(self) -> CaptureReply | None:
+    async def _read_reply(self) -> CaptureReply | None:
         assert self._process.stdout is not None  # noqa: S101 - it was made a pipe
         try:
             async with asyncio.timeout(REPLY_TIMEOUT_SECONDS):
@@ -128,20 +128,20 @@ class Watcher:
 
 
 def _subject_names(seen: Iterable[Observation]) -> tuple[str, ...]:
-    """The names by which a capture finds the conversations about the subject itself, each once."""
+    """Return the names that the captured packets of the subject carry, each once."""
     names = (one.capture_name for one in seen if one.purpose is Purpose.SUBJECT)
     return tuple(dict.fromkeys(name for name in names if name))
 
 
-def _shown(trace: PacketTrace) -> PacketTrace:
-    """As evidence names it: a resolver on the vantage's own network has no address."""
+def _without_private_address(trace: PacketTrace) -> PacketTrace:
+    """Return a trace as evidence carries it: without the address of a resolver on the vantage's own network."""
     if trace.protocol == "dns" and is_bogon(trace.address):
         return msgspec.structs.replace(trace, address="network")
     return trace
 
 
 def _write(folder: Path, label: str, pcaps: Iterable[bytes]) -> None:
-    """Capture files, for this host's owner alone."""
+    """Write capture files that only this user can read."""
     stem = re.sub(r"[^A-Za-z0-9.-]+", "_", label).strip("_")[:100]
     with suppress(OSError):  # a full disk must not end a measurement
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

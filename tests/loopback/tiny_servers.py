@@ -44,6 +44,13 @@ async def serving(talk: Talk, context: ssl.SSLContext | None = None) -> AsyncIte
         await asyncio.sleep(0.01)
 
 
+def closed_port() -> int:
+    """Return a port of 127.0.0.1 where nothing listens."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
 def abort(writer: asyncio.StreamWriter) -> None:
     """Close with an RST."""
     raw = writer.get_extra_info("socket")

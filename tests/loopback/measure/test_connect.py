@@ -1,4 +1,4 @@
-"""Opening TCP connections for real."""
+"""TCP connections are opened, and each failure is classified and observed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from probe.measure.tools import Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import Connection, Observation
 from probe.model.step import Connect
-from tests.loopback.tiny_servers import serving, silent
+from tests.loopback.tiny_servers import closed_port, serving, silent
 
 
 async def look(address: str, port: int, tools: Tools) -> Connection:
-    """One connection."""
+    """Return the observation of one step."""
     seen: list[Observation] = []
     step = Connect(address=address, port=port)
     await connect(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)
@@ -28,30 +28,27 @@ async def look(address: str, port: int, tools: Tools) -> Connection:
     return only
 
 
-def free_port() -> int:
-    """A port where nothing listens."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
-async def test_an_open_port_is_connected(tools: Tools) -> None:
-    """Nothing but address, port and times."""
+async def test_a_connection_to_an_open_port_succeeds(tools: Tools) -> None:
+    """The observation has address, port and times."""
     async with serving(silent) as port:
         seen = await look("127.0.0.1", port, tools)
 
     assert (seen.address, seen.port, seen.failure) == ("127.0.0.1", port, None)
 
 
-async def test_a_reset_to_the_syn_is_a_reset(tools: Tools) -> None:
-    """The kernel calls it a refused connection."""
-    seen = await look("127.0.0.1", free_port(), tools)
+async def test_a_refused_connection_is_a_reset(tools: Tools) -> None:
+    """The server answers the SYN with an RST."""
+    seen = await look("127.0.0.1", closed_port(), tools)
 
     assert (seen.failure, seen.detail) == (Failure.RESET, errno.errorcode[errno.ECONNREFUSED])
 
 
-async def test_a_full_backlog_is_silence(tools: Tools) -> None:
-    """A listener that accepts nobody drops further SYNs."""
+async def test_a_full_backlog_is_a_time_out_and_makes_the_pace_limiter_back_off(
+    tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listener that accepts no connection drops further SYNs."""
+    spared: list[str] = []
+    monkeypatch.setattr(tools.pace, "back_off", spared.append)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -62,11 +59,12 @@ async def test_a_full_backlog_is_silence(tools: Tools) -> None:
 
     assert seen[-1].failure is Failure.TIMEOUT
     assert 450 <= seen[-1].took < 3000
+    assert spared == ["127.0.0.1"] * sum(one.failure is Failure.TIMEOUT for one in seen)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux'")
-def test_a_host_without_a_network_says_no_route_and_sends_nothing() -> None:
-    """In an empty network namespace connect() refuses at once; that is not an ICMP message."""
+def test_a_host_without_a_network_has_no_route() -> None:
+    """In an empty network namespace connect() fails at once; that is not an ICMP message."""
     program = """
 import asyncio
 from probe.measure.connect import open_tcp
@@ -76,8 +74,8 @@ async def main():
     for address in ("198.51.100.1", "2001:db8::1"):
         try:
             await open_tcp(address, 443, 1.0)
-        except OperationError as end:
-            print(end.info.failure.value, end.info.detail)
+        except OperationError as error:
+            print(error.info.failure.value, error.info.detail)
     print(sorted(routed_families()))
 asyncio.run(main())
 """
@@ -93,7 +91,7 @@ asyncio.run(main())
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system may not let it be chosen")
 async def test_the_other_side_is_asked_for_small_segments(tools: Tools) -> None:
-    """What the kernel then says of the connection is what was asked for, or less by its options."""
+    """The kernel reports the size asked for, or less by the TCP options."""
     async with serving(silent) as port:
         usual = await open_tcp("127.0.0.1", port, tools.timeout)
         small = await open_tcp("127.0.0.1", port, tools.timeout, segment=1000)

@@ -1,4 +1,4 @@
-"""DNS messages behind their length."""
+"""DNS messages over a TCP stream, each after its length."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import asyncio
 
 import pytest
 
-from probe.measure.connect import open_tcp
-from probe.measure.dns_stream import DnsStreamConnection
+from probe.measure.dns_stream import DnsStreamConnection, ask_over_tcp
 from probe.measure.dns_wire import dns_question
+from probe.measure.failures import OperationError
+from probe.measure.socket_io import open_tcp
 from probe.measure.stream import TcpStream
-from tests.loopback.tiny_servers import reply_to, serving
+from probe.model.failure import Failure
+from probe.model.resolver import PlainResolver
+from tests.loopback.tiny_servers import closed_port, reply_to, serving, silent
 
 ASKED = dns_question("lab.example", "A")
 
 
-async def test_answers_in_any_cut_are_put_together() -> None:
-    """Two questions over one connection, each answer a byte at a time."""
+async def test_an_answer_is_reassembled_whatever_the_sizes_of_its_parts() -> None:
+    """Two questions over one connection; each answer arrives byte by byte."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -28,21 +31,33 @@ async def test_answers_in_any_cut_are_put_together() -> None:
                 await asyncio.sleep(0)
 
     async with serving(talk) as port:
-        link = DnsStreamConnection(TcpStream(await open_tcp("127.0.0.1", port, 5)))
+        connection = DnsStreamConnection(TcpStream(await open_tcp("127.0.0.1", port, 5)))
         for _ in range(2):
-            assert (await link.ask(ASKED)).addresses == ("192.0.2.1",)
-        link.close()
+            assert (await connection.ask(ASKED)).addresses == ("192.0.2.1",)
+            assert connection.reusable
+        connection.close()
 
 
-async def test_a_server_that_closes_within_an_answer_is_an_end() -> None:
-    """Not garbage, not silence."""
+async def test_a_connection_closed_inside_an_answer_is_an_end() -> None:
+    """Neither garbage nor a time-out."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)
         writer.write(b"\x00\x40half")
 
     async with serving(talk) as port:
-        link = DnsStreamConnection(TcpStream(await open_tcp("127.0.0.1", port, 5)))
+        connection = DnsStreamConnection(TcpStream(await open_tcp("127.0.0.1", port, 5)))
         with pytest.raises(EOFError):
-            await link.ask(ASKED)
-        link.close()
+            await connection.ask(ASKED)
+        connection.close()
+
+
+@pytest.mark.parametrize(("reset", "failure"), [(True, Failure.RESET), (False, Failure.TIMEOUT)])
+async def test_a_question_over_its_own_connection_fails_with_the_connection(reset: bool, failure: Failure) -> None:
+    """A closed port; a server that does not answer."""
+    async with serving(silent) as port:
+        resolver = PlainResolver("tcp", "127.0.0.1", closed_port() if reset else port)
+        with pytest.raises(OperationError) as raised:
+            await ask_over_tcp(resolver, ASKED, 0.3)
+
+    assert raised.value.info.failure is failure

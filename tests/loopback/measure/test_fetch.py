@@ -1,4 +1,4 @@
-"""Fetching from real servers that behave, and from hostile ones."""
+"""Pages are fetched from real servers, and hostile ones are bounded."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from tests.loopback.tiny_servers import (
     abort,
     answer,
     bomb,
+    closed_port,
     forever,
     page_of,
     request,
@@ -31,7 +32,7 @@ from tests.loopback.tiny_servers import (
 
 
 async def get(url: str, tools: Tools, *, verify: bool = True) -> list[Observation]:
-    """What one fetch saw."""
+    """Return the observations of one step."""
     seen: list[Observation] = []
     step = Fetch(url=url, address="127.0.0.1", verify=verify)
     await fetch(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)
@@ -39,14 +40,53 @@ async def get(url: str, tools: Tools, *, verify: bool = True) -> list[Observatio
 
 
 async def page(url: str, tools: Tools) -> Exchange:
-    """The exchange of one fetch."""
+    """Return the exchange of one step."""
     last = (await get(url, tools))[-1]
     assert isinstance(last, Exchange)
     return last
 
 
-async def test_a_page_over_tls_is_seen_layer_by_layer(tools: Tools, ca: trustme.CA) -> None:
-    """TCP, TLS with its certificate, HTTP with what identifies the page."""
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_connection_that_fails_is_the_only_observation(tools: Tools, scheme: str) -> None:
+    """Neither TLS nor HTTP is observed."""
+    port = closed_port()
+    (only,) = await get(f"{scheme}://lab.example:{port}/", tools)
+
+    assert isinstance(only, Connection)
+    assert (only.address, only.port, only.failure) == ("127.0.0.1", port, Failure.RESET)
+
+
+async def test_a_handshake_that_fails_is_the_last_observation(tools: Tools) -> None:
+    """The connection before it succeeded."""
+    async with serving(silent) as port:
+        connection, tls = await get(f"https://lab.example:{port}/", tools)
+
+    assert isinstance(connection, Connection)
+    assert connection.failure is None
+    assert isinstance(tls, TlsHandshake)
+    assert (tls.failure, tls.sni) == (Failure.TIMEOUT, "lab.example")
+
+
+async def test_a_response_that_fails_is_observed_after_the_layers_below(tools: Tools, ca: trustme.CA) -> None:
+    """In clear there are two observations, under TLS three."""
+
+    async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request(reader)
+
+    async with serving(close) as clear, serving(close, server_context(ca, "lab.example")) as secure:
+        in_clear = await get(f"http://lab.example:{clear}/", tools)
+        under_tls = await get(f"https://lab.example:{secure}/", tools)
+
+    assert [(type(one), one.failure) for one in in_clear] == [(Connection, None), (Exchange, Failure.EOF)]
+    assert [(type(one), one.failure) for one in under_tls] == [
+        (Connection, None),
+        (TlsHandshake, None),
+        (Exchange, Failure.EOF),
+    ]
+
+
+async def test_a_page_over_tls_is_observed_layer_by_layer(tools: Tools, ca: trustme.CA) -> None:
+    """TCP, TLS with its certificate, HTTP with the facts that identify the page."""
     talk = page_of(answer(headers="X-Backend: a\r\nServer: b\r\n"))
     async with serving(talk, server_context(ca, "lab.example")) as port:
         tcp, tls, http = await get(f"https://lab.example:{port}/", tools)
@@ -63,8 +103,8 @@ async def test_a_page_over_tls_is_seen_layer_by_layer(tools: Tools, ca: trustme.
     assert (http.headers, http.length) == (("x-backend",), len(PAGE))
 
 
-async def test_the_request_looks_like_a_browsers_and_never_names_us(tools: Tools) -> None:
-    """Host first, a browser's User-Agent, no word of ours."""
+async def test_the_request_is_a_browsers_and_does_not_name_the_program(tools: Tools) -> None:
+    """Host first, then a browser's User-Agent."""
     heard: list[bytes] = []
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -78,16 +118,16 @@ async def test_the_request_looks_like_a_browsers_and_never_names_us(tools: Tools
     assert b"probe" not in heard[0].lower()
 
 
-async def test_a_redirect_is_reported_and_not_followed(tools: Tools) -> None:
-    """The location is made absolute and loses its fragment."""
+async def test_a_redirect_is_observed_and_not_followed(tools: Tools) -> None:
+    """The location is made absolute and its fragment removed."""
     async with serving(page_of(answer(b"", "302 Found", "Location: /there?x=1#part\r\n"))) as port:
         seen = await page(f"http://lab.example:{port}/a", tools)
 
     assert (seen.status, seen.location) == (302, f"http://lab.example:{port}/there?x=1")
 
 
-async def test_what_ends_an_answer_early_is_told_apart(tools: Tools) -> None:
-    """RST, FIN and silence after the request; RST, FIN and silence within the body."""
+async def test_each_early_end_of_a_response_is_classified(tools: Tools) -> None:
+    """An RST, a FIN or silence after the request, within the head and within the body."""
 
     def ending(data: bytes, *, reset: bool = False, close: bool = False) -> Talk:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -112,10 +152,8 @@ async def test_what_ends_an_answer_early_is_told_apart(tools: Tools) -> None:
 
 
 @pytest.mark.parametrize("reset", [True, False])
-async def test_a_server_that_breaks_off_after_a_complete_answer_has_answered(
-    tools: Tools, ca: trustme.CA, reset: bool
-) -> None:
-    """A reset, or a close without close_notify, after the last byte is no failure."""
+async def test_a_reset_after_a_complete_response_is_no_failure(tools: Tools, ca: trustme.CA, reset: bool) -> None:
+    """With a stated length, or without one after the page's last tag."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request(reader)
@@ -131,7 +169,7 @@ async def test_a_server_that_breaks_off_after_a_complete_answer_has_answered(
 
 
 async def test_a_body_without_a_length_ends_with_the_connection(tools: Tools) -> None:
-    """As HTTP/1.0 servers do it."""
+    """As of HTTP/1.0 servers."""
     async with serving(page_of(b"HTTP/1.0 200 OK\r\n\r\n" + PAGE)) as port:
         seen = await page(f"http://lab.example:{port}/", tools)
 
@@ -139,7 +177,7 @@ async def test_a_body_without_a_length_ends_with_the_connection(tools: Tools) ->
 
 
 async def test_bytes_that_are_not_http_are_garbage(tools: Tools) -> None:
-    """SSH on port 80, and an answer that contradicts its own coding."""
+    """SSH on port 80, and a body that is not of its content coding."""
     for data in (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", answer(b"no gzip", headers="Content-Encoding: gzip\r\n")):
         async with serving(page_of(data)) as port:
             assert (await page(f"http://lab.example:{port}/", tools)).failure is Failure.GARBAGE
@@ -161,8 +199,8 @@ async def test_bytes_that_are_not_http_are_garbage(tools: Tools) -> None:
     ],
     ids=["headers", "one header", "informational answers", "body", "tiny chunks", "chunk extensions"],
 )
-async def test_an_answer_without_an_end_is_cut_off(head: bytes, piece: bytes, failure: Failure | None) -> None:
-    """Whatever has no end is ended by a bound of ours; a body cut at its bound is complete as far as we go."""
+async def test_an_endless_response_is_cut_off(head: bytes, piece: bytes, failure: Failure | None) -> None:
+    """Every part has a bound; a body that reaches its bound counts as complete."""
     tools = Tools(120)
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -175,16 +213,16 @@ async def test_an_answer_without_an_end_is_cut_off(head: bytes, piece: bytes, fa
     assert seen.length <= 524288
 
 
-async def test_a_bomb_is_let_out_only_so_far(tools: Tools) -> None:
-    """64 KiB that would become 64 MiB become 512 KiB."""
+async def test_a_decompression_bomb_is_decoded_up_to_the_bound(tools: Tools) -> None:
+    """64 KiB would become 64 MiB, and become 512 KiB."""
     async with serving(page_of(bomb())) as port:
         seen = await page(f"http://lab.example:{port}/", tools)
 
     assert (seen.failure, seen.complete, seen.length) == (None, True, 524288)
 
 
-async def test_a_slow_loris_has_the_phases_time_and_no_more(tools: Tools) -> None:
-    """A byte now and then does not wind the clock up again."""
+async def test_a_response_of_single_bytes_ends_at_the_step_time_out(tools: Tools) -> None:
+    """No byte extends the time."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request(reader)
@@ -201,8 +239,10 @@ async def test_a_slow_loris_has_the_phases_time_and_no_more(tools: Tools) -> Non
     assert time.monotonic() - began < 3
 
 
-async def test_without_verification_the_page_behind_a_wrong_certificate_is_seen(tools: Tools, ca: trustme.CA) -> None:
-    """And is never called secure."""
+async def test_without_verification_the_page_behind_a_wrong_certificate_is_fetched(
+    tools: Tools, ca: trustme.CA
+) -> None:
+    """It does not count as secure."""
     async with serving(page_of(answer()), server_context(ca, "other.example")) as port:
         *_, refused = await get(f"https://lab.example:{port}/", tools)
         *_, seen = await get(f"https://lab.example:{port}/", tools, verify=False)

@@ -1,4 +1,4 @@
-"""TLS handshakes with real servers: every way one can end, kept apart."""
+"""TLS handshakes with real servers: each way they end is classified, and every layer is observed."""
 
 from __future__ import annotations
 
@@ -14,26 +14,59 @@ from probe.measure.handshake import handshake
 from probe.measure.pace import PaceLimiter
 from probe.measure.tools import Timestamps, Tools
 from probe.model.failure import Failure
-from probe.model.observation import Observation, TlsHandshake
+from probe.model.observation import Connection, Observation, TlsHandshake
 from probe.model.step import Handshake
-from tests.loopback.tiny_servers import Talk, abort, server_context, serving, silent
+from tests.loopback.tiny_servers import Talk, abort, closed_port, server_context, serving, silent
 
 ALERT = bytes.fromhex("15030300020228")  # fatal, handshake_failure (40)
 UNRECOGNIZED_NAME = bytes.fromhex("15030300020270")  # fatal (112)
 
 
-async def shake(port: int, tools: Tools, sni: str = "lab.example", *, verify: bool = True) -> TlsHandshake:
-    """One handshake."""
+async def observations(
+    port: int, tools: Tools, sni: str = "lab.example", *, verify: bool = True, segment: int = 0
+) -> list[Observation]:
+    """Return the observations of one step."""
     seen: list[Observation] = []
-    step = Handshake(address="127.0.0.1", port=port, sni=sni, verify=verify)
+    step = Handshake(address="127.0.0.1", port=port, sni=sni, verify=verify, segment=segment)
     await handshake(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)
-    last = seen[-1]
-    assert isinstance(last, TlsHandshake)
-    return last
+    return seen
+
+
+async def shake(port: int, tools: Tools, sni: str = "lab.example", *, verify: bool = True) -> TlsHandshake:
+    """Return the TLS observation of a step whose connection succeeds."""
+    connection, seen = await observations(port, tools, sni, verify=verify)
+    assert isinstance(connection, Connection)
+    assert connection.failure is None
+    assert isinstance(seen, TlsHandshake)
+    assert (seen.address, seen.port, seen.sni) == ("127.0.0.1", port, sni)
+    return seen
+
+
+async def test_a_connection_that_fails_is_the_only_observation(tools: Tools) -> None:
+    """There is no handshake to observe."""
+    port = closed_port()
+    (only,) = await observations(port, tools, segment=1000)
+
+    assert isinstance(only, Connection)
+    assert (only.address, only.port, only.segment, only.failure) == ("127.0.0.1", port, 1000, Failure.RESET)
+
+
+async def test_a_time_out_makes_the_pace_limiter_back_off_and_other_failures_do_not(
+    tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network that freezes new handshakes is left alone for longer."""
+    spared: list[str] = []
+    monkeypatch.setattr(tools.pace, "back_off", spared.append)
+    async with serving(after_hello(b"")) as port:
+        await shake(port, tools)
+    assert spared == []
+    async with serving(after_hello(b"", wait=True)) as port:
+        await shake(port, tools)
+    assert spared == ["127.0.0.1"]
 
 
 def after_hello(data: bytes, *, reset: bool = False, wait: bool = False) -> Talk:
-    """A server that reads the ClientHello, says this, and closes, resets or waits."""
+    """Return a server that reads the ClientHello, sends these bytes, and closes, resets or waits."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(65536)
@@ -62,10 +95,10 @@ def after_hello(data: bytes, *, reset: bool = False, wait: bool = False) -> Talk
     ],
     ids=["RST", "FIN", "silence", "alert", "alert by name", "HTTP", "garbage", "half a record"],
 )
-async def test_every_end_of_a_handshake_has_its_word(
+async def test_each_end_of_a_handshake_is_classified(
     tools: Tools, data: bytes, how: dict[str, bool], failure: Failure, alert: str
 ) -> None:
-    """RST, FIN, silence, alert, and bytes that are not TLS."""
+    """An RST, a FIN, silence, an alert, and bytes that are not TLS."""
     async with serving(after_hello(data, **how)) as port:
         seen = await shake(port, tools)
 
@@ -74,14 +107,14 @@ async def test_every_end_of_a_handshake_has_its_word(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="TCP_INFO is Linux'")
-async def test_a_hello_that_was_acknowledged_and_then_ignored_is_marked(tools: Tools) -> None:
-    """Silence from a server whose kernel took the ClientHello."""
+async def test_a_hello_that_was_acknowledged_and_then_ignored_is_observed_so(tools: Tools) -> None:
+    """The server's kernel took the ClientHello, and the server stays silent."""
     async with serving(after_hello(b"", wait=True)) as port:
         assert (await shake(port, tools)).acked is True
 
 
-async def test_a_certificate_that_does_not_verify_says_why(tools: Tools, ca: trustme.CA) -> None:
-    """Another name, another authority, an expired one: each in OpenSSL's words."""
+async def test_the_reason_is_kept_where_a_certificate_does_not_verify(tools: Tools, ca: trustme.CA) -> None:
+    """Another name, another authority, expired: in OpenSSL's words, also where verification is off."""
     past = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     expired = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ca.issue_cert("lab.example", not_before=past, not_after=past + dt.timedelta(1)).configure_cert(expired)
@@ -99,12 +132,12 @@ async def test_a_certificate_that_does_not_verify_says_why(tools: Tools, ca: tru
         assert (peek.failure, peek.verified) == (None, False)
         assert peek.certificate is not None
         assert len(peek.certificate.sha256) == 64
-        if "issuer" not in error:  # that only the chain can tell
+        if "issuer" not in error:  # only the chain shows that
             assert peek.certificate.error == error
 
 
-async def test_a_server_without_a_name_is_verified_by_its_address(tools: Tools, ca: trustme.CA) -> None:
-    """For an IP literal no server name is sent, and the certificate must be for the address."""
+async def test_the_certificate_of_an_ip_literal_is_verified_for_the_address(tools: Tools, ca: trustme.CA) -> None:
+    """No server name is sent."""
     names: list[str | None] = []
     context = server_context(ca, "127.0.0.1")
     context.sni_callback = lambda _tls, name, _context: names.append(name)
@@ -114,12 +147,12 @@ async def test_a_server_without_a_name_is_verified_by_its_address(tools: Tools, 
     assert (seen.failure, seen.verified, names) == (None, True, [None])
 
 
-async def test_a_giant_chain_ends_in_too_much(tools: Tools) -> None:
-    """A server that goes on and on before its handshake is over."""
+async def test_an_endless_handshake_is_cut_off(tools: Tools) -> None:
+    """The server sends parts of one ServerHello without an end."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(65536)
-        # A ServerHello of 16 MiB, in records of 16 KiB that never complete it.
+        # A ServerHello of 16 MiB in records of 16 KiB.
         record = b"\x16\x03\x03\x40\x00"
         writer.write(record + b"\x02\xff\xff\xff" + bytes(16380))
         while not writer.is_closing():
@@ -130,8 +163,8 @@ async def test_a_giant_chain_ends_in_too_much(tools: Tools) -> None:
         assert (await shake(port, tools)).failure in {Failure.TOO_MUCH, Failure.GARBAGE}
 
 
-async def test_silent_servers_do_not_hold_the_others_up(believed: trustme.CA) -> None:
-    """Two places at work and ten silent servers: a healthy one is still reached in its time."""
+async def test_silent_servers_do_not_delay_the_others(believed: trustme.CA) -> None:
+    """With two handshake slots and ten silent servers, a healthy one is still reached in time."""
     async with Tools(2.0, PaceLimiter(0), handshakes=2) as tools:
         context = server_context(believed, "lab.example")
         async with serving(silent) as dumb, serving(silent, context) as healthy, asyncio.TaskGroup() as group:

@@ -1,4 +1,4 @@
-"""Padded requests in one connection, to real servers that take them, mind them, or fall silent."""
+"""Padded requests in one connection, to real servers that accept them, refuse them, or fall silent."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from probe.model.verdict import Cause, Status, Verdict
 from probe.plan.context import PlanContext
 from probe.plan.upload import UploadPlan
 from probe.session.measurement import MeasurementContext, measure_target
-from tests.loopback.tiny_servers import abort, answer, request, server_context, serving
+from tests.loopback.tiny_servers import abort, answer, request, server_context, serving, silent
 
 HEAD = answer(b"", headers="Connection: keep-alive\r\n")
 Turn = Callable[[asyncio.StreamWriter, int], Awaitable[None]]
@@ -37,7 +37,7 @@ Turn = Callable[[asyncio.StreamWriter, int], Awaitable[None]]
 
 @asynccontextmanager
 async def turns(ca: trustme.CA, turn: Turn, heard: list[bytes] | None = None) -> AsyncIterator[int]:
-    """A server that does `turn` after each request; told the number of the request in its connection, from 0."""
+    """Run a server that does `turn` after each request, which gets the number of the request, from 0."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for number in range(100):
@@ -52,7 +52,7 @@ async def turns(ca: trustme.CA, turn: Turn, heard: list[bytes] | None = None) ->
 
 
 def saying(*said: bytes, last: bytes = HEAD) -> Turn:
-    """Says these one after another, then always the last."""
+    """Return a turn that answers with these in order, then always with the last."""
 
     async def turn(writer: asyncio.StreamWriter, number: int) -> None:
         writer.write(said[number] if number < len(said) else last)
@@ -61,7 +61,7 @@ def saying(*said: bytes, last: bytes = HEAD) -> Turn:
 
 
 async def sent(port: int, tools: Tools, name: str = "lab.example", **more: object) -> Sending:
-    """What one sending saw."""
+    """Return the observation of one step."""
     seen: list[Observation] = []
     step = Send(url=f"https://{name}:{port}/a?b", address="127.0.0.1", **more)  # type: ignore[arg-type]
     await send(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)
@@ -70,10 +70,8 @@ async def sent(port: int, tools: Tools, name: str = "lab.example", **more: objec
     return one
 
 
-async def test_sixty_four_kib_are_sent_in_one_connection_and_all_of_it_is_answered(
-    tools: Tools, ca: trustme.CA
-) -> None:
-    """HEAD, a browser's fields, 4 KiB of padding each; never more than the bound; our name is not in it."""
+async def test_sixty_four_kib_are_sent_and_answered_in_one_connection(tools: Tools, ca: trustme.CA) -> None:
+    """Each request is a HEAD with a browser's fields and 4 KiB of padding, and does not name the program."""
     heard: list[bytes] = []
     async with turns(ca, saying(b"HTTP/1.1 103 Early Hints\r\n\r\n" + HEAD), heard) as port:
         one = await sent(port, tools)
@@ -86,8 +84,8 @@ async def test_sixty_four_kib_are_sent_in_one_connection_and_all_of_it_is_answer
     assert tools.pace.budget.bytes_read > MAX_FREEZE_BYTES
 
 
-async def test_another_name_goes_into_the_hello_and_not_into_the_request(tools: Tools, ca: trustme.CA) -> None:
-    """Its certificate need not verify where the step says so; else nothing is sent."""
+async def test_another_server_name_is_sent_in_the_hello_and_not_in_the_request(tools: Tools, ca: trustme.CA) -> None:
+    """Nothing is sent where its certificate does not verify, unless the step says so."""
     heard: list[bytes] = []
     async with turns(ca, saying(), heard) as port:
         other = await sent(port, tools, sni="q7ztw4mkd2.com", verify=False)
@@ -98,8 +96,8 @@ async def test_another_name_goes_into_the_hello_and_not_into_the_request(tools: 
     assert (wrong.failure, wrong.sent, wrong.opened, wrong.frozen) == (Failure.CERTIFICATE, 0, True, False)
 
 
-async def test_a_server_that_closes_or_minds_is_told_from_one_that_falls_silent(tools: Tools, ca: trustme.CA) -> None:
-    """None of these is a freeze."""
+async def test_a_server_that_refuses_or_closes_is_no_freeze(tools: Tools, ca: trustme.CA) -> None:
+    """A status for too large fields, HTTP/1.0, an RST, garbage, a body, a long header."""
 
     async def resets(writer: asyncio.StreamWriter, number: int) -> None:
         abort(writer) if number == 4 else writer.write(HEAD)
@@ -122,18 +120,30 @@ async def test_a_server_that_closes_or_minds_is_told_from_one_that_falls_silent(
         assert (one.failure, one.answers, one.frozen, one.complete) == (failure, answers, False, False), one
 
 
-async def test_whoever_does_not_listen_is_no_freeze_either(tools: Tools, ca: trustme.CA) -> None:
-    """Nobody at the port; and silence to the first request."""
+async def test_silence_to_the_first_request_and_a_refused_connection_are_no_freeze(
+    tools: Tools, ca: trustme.CA
+) -> None:
+    """The refused connection is observed with its failure."""
     async with turns(ca, saying(b"")) as port:
         mute = await sent(port, tools)
     nobody = await sent(port, tools)
 
     assert (mute.failure, mute.sent, mute.frozen) == (Failure.TIMEOUT, 0, False)
     assert (nobody.failure, nobody.opened, nobody.frozen) == (Failure.RESET, False, False)
+    assert (nobody.detail, nobody.address, nobody.sni) == ("ECONNREFUSED", "127.0.0.1", "lab.example")
 
 
-async def test_slow_answers_end_in_time_and_are_no_freeze(ca: trustme.CA, tools: Tools) -> None:
-    """Each of them comes within its phase; all requests together have four."""
+async def test_a_handshake_that_fails_is_observed_without_requests(tools: Tools) -> None:
+    """The connection was opened."""
+    async with serving(silent) as port:
+        one = await sent(port, tools)
+
+    assert (one.failure, one.opened, one.sent, one.answers, one.quiet) == (Failure.TIMEOUT, True, 0, 0, 0)
+    assert one.url == f"https://lab.example:{port}/a?b"
+
+
+async def test_slow_answers_reach_the_time_limit_and_are_no_freeze(ca: trustme.CA, tools: Tools) -> None:
+    """Each arrives within the step time-out; all requests together have four of them."""
 
     async def slow(writer: asyncio.StreamWriter, number: int) -> None:
         await asyncio.sleep(0.3)
@@ -147,7 +157,7 @@ async def test_slow_answers_end_in_time_and_are_no_freeze(ca: trustme.CA, tools:
 
 
 def freezing(ca: trustme.CA, after: int, *, others: bool = False) -> tuple[Callable[..., Awaitable[None]], object]:
-    """A server whose connections without a server name fall silent after so many requests; all of them do `others`."""
+    """Return a server whose connections without SNI fall silent after so many requests; `others`: all."""
     context = server_context(ca, "127.0.0.1")
     named: set[object] = set()
     context.sni_callback = lambda session, name, _: named.add(session) if name else None
@@ -164,7 +174,7 @@ def freezing(ca: trustme.CA, after: int, *, others: bool = False) -> tuple[Calla
 
 
 async def verdict_on(port: int, *, look: bool = True) -> Verdict:
-    """The verdict, with phases long enough for a silence to count."""
+    """Return the verdict, with a step time-out long enough for silence to count."""
     async with Tools(3.0, PaceLimiter(0)) as tools:
         watch = AnchorWatch((), (), tools, Clock(), classify=classify)
         around = MeasurementContext(tools=tools, anchors=watch, families=frozenset({Family.IPV4}), test_upload=look)
@@ -173,13 +183,13 @@ async def verdict_on(port: int, *, look: bool = True) -> Verdict:
 
 
 def turns_of(verdict: Verdict) -> list[tuple[Purpose, bool]]:
-    """Whose sendings were made, and whether they came through."""
+    """Return the purpose of each upload and whether it was complete."""
     return [(one.purpose, one.complete) for one in verdict.evidence.observations if isinstance(one, Sending)]
 
 
 @pytest.mark.usefixtures("believed")
-async def test_a_name_whose_sendings_freeze_is_throttled_though_its_page_is_small(ca: trustme.CA) -> None:
-    """Twice in turns with another name; judging the evidence again says the same."""
+async def test_a_name_whose_uploads_freeze_is_throttled_though_its_page_is_small(ca: trustme.CA) -> None:
+    """Two uploads each, alternating with another name. Judging the evidence again gives the same verdict."""
     talk, context = freezing(ca, 5)
     async with serving(talk, context) as port:  # type: ignore[arg-type]
         verdict = await verdict_on(port)
@@ -194,8 +204,8 @@ async def test_a_name_whose_sendings_freeze_is_throttled_though_its_page_is_smal
 
 
 @pytest.mark.usefixtures("believed")
-async def test_where_every_name_freezes_or_none_does_nobody_is_accused(ca: trustme.CA) -> None:
-    """The second sending settles it; a complete first one leaves nothing to ask."""
+async def test_uploads_that_freeze_for_every_name_or_for_none_are_no_throttling(ca: trustme.CA) -> None:
+    """The upload with another name decides; after a complete first one nothing more is sent."""
     said = []
     for after, others in ((5, True), (99, False)):
         talk, context = freezing(ca, after, others=others)
@@ -207,8 +217,8 @@ async def test_where_every_name_freezes_or_none_does_nobody_is_accused(ca: trust
     assert said == [[(Purpose.SUBJECT, False), (Purpose.NEUTRAL, False)], [(Purpose.SUBJECT, True)]]
 
 
-async def test_what_the_rounds_budget_refuses_is_our_own_doing(believed: trustme.CA) -> None:
-    """Nothing is sent, and nothing can be read from that."""
+async def test_an_upload_that_the_budget_refuses_is_a_local_failure(believed: trustme.CA) -> None:
+    """Nothing is sent, and nothing is concluded from it."""
     page = Exchange(url="https://lab.example/", address="127.0.0.1", secure=True, status=200, complete=True)
     async with Tools(0.5, PaceLimiter(0, budget=Budget(max_bytes=1))) as tools:
         (one,) = await perform(UploadPlan(page, PlanContext()), tools)

@@ -1,4 +1,4 @@
-"""Bytes over a real pair of sockets, on a loop that watches sockets and on one that does not."""
+"""Bytes over a real pair of sockets, on an event loop with readers and on one without."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from probe.measure.socket_io import AsyncSocket
 
 @pytest.fixture(params=["watching", "completing"])
 def completing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Whether the loop is of the kind that has no readers, as Windows' own."""
+    """Make the event loop one without readers, as Windows' proactor, in every second run."""
     if request.param == "completing":
 
         def refuse(*_: object) -> None:
             raise NotImplementedError
 
-        # What such a loop does itself goes to the functions beneath these.
+        # asyncio's own calls use the functions below these.
         monkeypatch.setattr(asyncio.SelectorEventLoop, "add_reader", refuse)
     return bool(request.param == "completing")
 
 
 @pytest.fixture
 def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Ours and theirs, non-blocking."""
+    """Return both ends, non-blocking."""
     ours, theirs = socket.socketpair()
     for one in (ours, theirs):
         one.setblocking(False)
@@ -35,51 +35,51 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 def watched(sock: socket.socket) -> bool:
-    """Whether the loop watches the socket."""
+    """Return whether the event loop watches the socket."""
     selector = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
     return sock.fileno() in selector.get_map()
 
 
 @pytest.mark.usefixtures("completing")
-async def test_bytes_come_in_order_whether_waited_for_or_not(pair: tuple[socket.socket, socket.socket]) -> None:
-    """And their end is told as often as it is asked for."""
+async def test_bytes_are_received_in_order_with_and_without_waiting(pair: tuple[socket.socket, socket.socket]) -> None:
+    """The end is reported at every further read."""
     ours, theirs = pair
-    inlet = AsyncSocket(ours)
+    receiver = AsyncSocket(ours)
     got = []
     for word in (b"one", b"two", b"three"):
         asyncio.get_running_loop().call_later(0.01, theirs.send, word)
-        got.append(await asyncio.wait_for(inlet.receive(100), 5))
+        got.append(await asyncio.wait_for(receiver.receive(100), 5))
     theirs.send(b"at once")
-    got.append(await inlet.receive(100))
+    got.append(await receiver.receive(100))
     theirs.close()
 
     assert got == [b"one", b"two", b"three", b"at once"]
-    assert [await inlet.receive(100), await inlet.receive(100)] == [b"", b""]
-    inlet.close()
+    assert [await receiver.receive(100), await receiver.receive(100)] == [b"", b""]
+    receiver.close()
 
 
 @pytest.mark.usefixtures("completing")
-async def test_a_wait_that_is_given_up_loses_nothing(pair: tuple[socket.socket, socket.socket]) -> None:
-    """What comes afterwards is there for the next who asks."""
+async def test_a_wait_that_times_out_loses_no_bytes(pair: tuple[socket.socket, socket.socket]) -> None:
+    """Bytes that arrive afterwards are read next."""
     ours, theirs = pair
-    inlet = AsyncSocket(ours)
+    receiver = AsyncSocket(ours)
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(inlet.receive(100), 0.02)
+        await asyncio.wait_for(receiver.receive(100), 0.02)
     theirs.send(b"late")
     await asyncio.sleep(0.02)
 
-    assert await asyncio.wait_for(inlet.receive(100), 5) == b"late"
-    inlet.close()
+    assert await asyncio.wait_for(receiver.receive(100), 5) == b"late"
+    receiver.close()
 
 
 async def test_bytes_that_nobody_waits_for_do_not_keep_the_loop_busy(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
-    """The socket is watched only while somebody waits, and never after it is closed: its number will be another's."""
+    """The socket is unregistered when nobody waits, and when it is closed: its number will be another's."""
     ours, theirs = pair
-    inlet = AsyncSocket(ours)
+    receiver = AsyncSocket(ours)
     asyncio.get_running_loop().call_soon(theirs.send, b"x")
-    await inlet.receive(100)
+    await receiver.receive(100)
     assert watched(ours)
 
     theirs.send(b"y")
@@ -87,35 +87,57 @@ async def test_bytes_that_nobody_waits_for_do_not_keep_the_loop_busy(
     assert not watched(ours)
 
     asyncio.get_running_loop().call_soon(theirs.send, b"z")
-    assert await inlet.receive(1) == b"y"
+    assert await receiver.receive(1) == b"y"
     number = ours.fileno()
-    inlet.close()
-    inlet.close()
+    receiver.close()
+    receiver.close()
     assert number not in asyncio.get_running_loop()._selector.get_map()  # type: ignore[attr-defined]
 
 
 @pytest.mark.usefixtures("completing")
-async def test_more_than_the_kernel_takes_is_sent_all_the_same(pair: tuple[socket.socket, socket.socket]) -> None:
-    """While the other side reads slowly."""
+async def test_more_than_the_kernel_takes_is_sent_completely(pair: tuple[socket.socket, socket.socket]) -> None:
+    """The other side reads slowly."""
     ours, theirs = pair
-    inlet, outlet = AsyncSocket(ours), AsyncSocket(theirs)
+    receiver, sender = AsyncSocket(ours), AsyncSocket(theirs)
     data = bytes(range(256)) * 20_000
-    sending = asyncio.create_task(inlet.send(data))
+    sending = asyncio.create_task(receiver.send(data))
     got = b""
     while len(got) < len(data):
-        got += await asyncio.wait_for(outlet.receive(65536), 5)
+        got += await asyncio.wait_for(sender.receive(65536), 5)
     await sending
 
     assert got == data
-    inlet.close()
-    outlet.close()
+    receiver.close()
+    sender.close()
 
 
-async def test_a_connection_that_broke_is_an_error(pair: tuple[socket.socket, socket.socket]) -> None:
-    """Also for who sends without waiting."""
+async def test_sending_on_a_broken_connection_is_an_error(pair: tuple[socket.socket, socket.socket]) -> None:
+    """Also without waiting."""
     ours, theirs = pair
-    inlet = AsyncSocket(ours)
+    receiver = AsyncSocket(ours)
     theirs.close()
     with pytest.raises((BrokenPipeError, ConnectionResetError)):
-        inlet.send_now(b"x")
-    inlet.close()
+        receiver.send_now(b"x")
+    receiver.close()
+
+
+async def test_a_fast_sender_does_not_hold_the_event_loop(pair: tuple[socket.socket, socket.socket]) -> None:
+    """Other tasks run although every read finds bytes."""
+    ours, theirs = pair
+    receiver = AsyncSocket(ours)
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    theirs.send(bytes(1000))
+    counting = asyncio.create_task(count_turns())
+    for _ in range(1000):
+        await receiver.receive(1)
+    counting.cancel()
+    receiver.close()
+
+    assert turns >= 30

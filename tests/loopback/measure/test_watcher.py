@@ -43,7 +43,7 @@ def test_conversations_are_found_by_the_subjects_own_names() -> None:
 def test_a_resolver_on_the_own_network_is_not_named() -> None:
     """Any other far side is, a target at a private address too: it stands in the observations."""
     shown = [
-        watcher._shown(PacketTrace(address=address, port=53, protocol=protocol)).address
+        watcher._without_private_address(PacketTrace(address=address, port=53, protocol=protocol)).address
         for address, protocol in (("192.168.1.1", "dns"), ("95.165.1.1", "dns"), ("192.168.1.9", "tcp"))
     ]
 

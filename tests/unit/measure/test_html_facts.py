@@ -1,4 +1,4 @@
-"""What identifies a page, read from bytes of any kind."""
+"""The facts that identify a page are read from any bytes, and hostile bytes cost little."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.measure import html_facts
+from tests.unit.measure.cpu_time import MAX_CPU_SECONDS, cpu_seconds
 
 
 @pytest.mark.parametrize(
@@ -67,3 +68,16 @@ def test_header_names_are_sorted_bounded_and_without_the_everyday_ones() -> None
     many = html_facts.header_names([(f"x-{rank:05}" + "y" * 100, b"") for rank in range(500)])
     assert len(many) == html_facts.MAX_HEADER_NAMES
     assert max(map(len, many)) <= 48
+
+
+def test_a_page_of_title_tags_costs_little() -> None:
+    """None of the tags is closed, or a title is so long that it counts as none."""
+    for body in (b"<title>" * 9362, b"<title" * 10922, (b"<title>" + b" " * 2001) * 32):
+        assert cpu_seconds(lambda body=body: html_facts.title(body, "utf-8")) < MAX_CPU_SECONDS / 10  # type: ignore[misc]
+        assert html_facts.title(body, "utf-8") == ""
+
+
+def test_the_first_title_that_is_closed_is_the_pages() -> None:
+    """A tag in a script before it may have no end within 2,000 bytes."""
+    body = b"<title>" + b"x" * 2001 + b"<TITLE lang=en>The  page</TITLE><title>other</title>"
+    assert html_facts.title(body, "utf-8") == "The page"

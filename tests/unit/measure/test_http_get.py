@@ -1,4 +1,4 @@
-"""The usual head, read as a general parser reads it."""
+"""A simple head is parsed as h11 parses it, and every other one is left to h11."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.measure.http_get import ResponseHead, parse_simple_head
+from tests.unit.measure.cpu_time import MAX_CPU_SECONDS, cpu_seconds
 
 _NAMES = st.sampled_from([b"Server", b"X-A", b"Content-Length", b"content-length", b"Transfer-Encoding", b"Set-Cookie"])
 _VALUES = st.one_of(
@@ -29,8 +30,8 @@ _HEADS = st.builds(
 
 
 @given(_HEADS)
-def test_it_says_nothing_else_than_the_general_parser(data: bytes) -> None:
-    """Wherever it says anything at all."""
+def test_a_simple_head_is_parsed_as_h11_parses_it(data: bytes) -> None:
+    """Status, fields and the length of the body agree."""
     head = parse_simple_head(data)
     if head is None:
         return
@@ -51,8 +52,8 @@ def test_it_says_nothing_else_than_the_general_parser(data: bytes) -> None:
     assert len(body) == head.length
 
 
-def test_it_is_read_with_its_place() -> None:
-    """The body begins where it ends."""
+def test_the_body_begins_after_the_head() -> None:
+    """Names are in lower case, spaces around values removed."""
     data = b"HTTP/1.1 302 Found\r\nLocation:  /b \r\nContent-Length: 3\r\n\r\nabc"
 
     assert parse_simple_head(data) == ResponseHead(
@@ -74,6 +75,21 @@ def test_it_is_read_with_its_place() -> None:
     ],
     ids=["nothing", "part", "no length", "two lengths", "chunks", "no body", "too long a body", "1.0"],
 )
-def test_anything_else_is_left_to_the_general_parser(data: bytes) -> None:
-    """Also what would be in order."""
+def test_other_heads_are_left_to_h11(data: bytes) -> None:
+    """Among them heads that are valid."""
     assert parse_simple_head(data) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"HTTP/1.1 200 OK\r\n" + b"a:\r\n" * 16300 + b"Content-Length: 5\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"a:\r\n" * 16300 + b"b\0",
+        b"HTTP/1.1 200 OK\r\n" + b"a:" * 32700 + b"\0",
+        b"HTTP/1.1 200 " + b"a" * 65000 + b"\0",
+    ],
+    ids=["tiny fields", "an end that does not match", "colons", "a reason"],
+)
+def test_a_large_head_costs_little(data: bytes) -> None:
+    """64 KiB, in forms that make a backtracking pattern slow."""
+    assert cpu_seconds(lambda: parse_simple_head(data)) < MAX_CPU_SECONDS

@@ -1,4 +1,4 @@
-"""Reading resolv.conf as it is found in the wild."""
+"""resolv.conf, the hosts file and the routes are read as hosts really have them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from probe.measure.network_config import hosts_file_names, parse_resolv_conf, routed_families, system_resolvers
+from probe.measure import network_config
+from probe.measure.network_config import (
+    MAX_CONFIG_BYTES,
+    hosts_file_names,
+    parse_resolv_conf,
+    routed_families,
+    system_resolvers,
+)
 from probe.model.address import Family
+from tests.unit.measure.cpu_time import MAX_CPU_SECONDS, cpu_seconds
 
 
-def test_name_servers_are_read_in_order_and_no_more_than_three() -> None:
-    """Comments, options and nonsense are passed over."""
+def test_name_servers_are_read_in_order_and_at_most_three() -> None:
+    """Comments, options and broken lines are skipped."""
     text = """
 # comment
 ; another
@@ -29,42 +37,45 @@ nameserver 192.0.2.3
 
 
 def test_ports_are_read_as_the_bsds_write_them() -> None:
-    """In brackets, after a `#`, after one colon, or on a line of their own."""
+    """After brackets, after a `#`, after one colon, or on a line of their own."""
     text = "nameserver [192.0.2.1]:5353\nnameserver 192.0.2.2#54\nnameserver 192.0.2.3:55\n"
 
     assert parse_resolv_conf(text) == ("udp:192.0.2.1:5353", "udp:192.0.2.2:54", "udp:192.0.2.3:55")
     assert parse_resolv_conf("nameserver [2001:db8::1]\nport 5300\n") == ("udp:[2001:db8::1]:5300",)
-    assert parse_resolv_conf("nameserver 192.0.2.1\nport 0\n") == ("udp:192.0.2.1:53",)
+    for broken in ("0", "65536", "9" * 5000, "5²"):
+        assert parse_resolv_conf(f"nameserver 192.0.2.1#{broken}\nport {broken}\n") == ("udp:192.0.2.1:53",)
 
 
 def test_a_zone_stays_with_its_address() -> None:
-    """A router that announces itself by its link-local address."""
+    """A router may announce its link-local address."""
     assert parse_resolv_conf("nameserver fe80::1%eth0") == ("udp:[fe80::1%eth0]:53",)
 
 
-def test_no_file_is_no_resolver(tmp_path: Path) -> None:
-    """And bytes that are not UTF-8 are no reason to stop."""
+def test_without_a_file_there_is_no_resolver(tmp_path: Path) -> None:
+    """Bytes that are not UTF-8 are skipped; a file beyond the bound is not read."""
     assert system_resolvers(tmp_path / "missing") == ()
     path = tmp_path / "resolv.conf"
     path.write_bytes(b"# \xff\xfe\nnameserver 192.0.2.1\n")
     assert system_resolvers(path) == ("udp:192.0.2.1:53",)
+    path.write_bytes(b"nameserver 192.0.2.1\n" * (MAX_CONFIG_BYTES // 20))
+    assert system_resolvers(path) == ()
 
 
-def test_families_are_those_with_a_route() -> None:
-    """Whatever they are on this host."""
+def test_routed_families_are_address_families() -> None:
+    """Which ones depends on this host."""
     assert routed_families() <= frozenset(Family)
 
 
 def host(etc: Path, nsswitch: str | None, hosts: str = "") -> Path:
-    """A host configured so."""
+    """Write the configuration of a host and return its folder."""
     if nsswitch is not None:
         (etc / "nsswitch.conf").write_text(nsswitch)
     (etc / "hosts").write_text(hosts)
     return etc
 
 
-def test_names_of_the_hosts_file_are_the_hosts_own(tmp_path: Path) -> None:
-    """Every name of a line, lower case, without comments."""
+def test_the_names_of_the_hosts_file_are_returned(tmp_path: Path) -> None:
+    """All names of a line, in lower case, without comments."""
     etc = host(
         tmp_path, "hosts: files dns\n", "127.0.0.1 localhost # box\n10.0.0.9  Blocked.Example. www.blocked.example\n"
     )
@@ -75,24 +86,24 @@ def test_names_of_the_hosts_file_are_the_hosts_own(tmp_path: Path) -> None:
     "nsswitch",
     ["hosts: files mdns4_minimal [NOTFOUND=return] dns", "hosts:\tfiles resolve [!UNAVAIL=return] dns", "hosts: ldap"],
 )
-def test_other_sources_make_any_name_the_hosts_own(tmp_path: Path, nsswitch: str) -> None:
-    """What they know cannot be read."""
+def test_with_other_sources_the_names_are_not_known(tmp_path: Path, nsswitch: str) -> None:
+    """mDNS, systemd-resolved and LDAP cannot be read."""
     assert hosts_file_names(host(tmp_path, nsswitch), "linux") is None
 
 
-def test_a_host_without_nsswitch_asks_files_and_dns(tmp_path: Path) -> None:
-    """As musl always does; a commented line is none."""
+def test_a_host_without_nsswitch_uses_files_and_dns(tmp_path: Path) -> None:
+    """As musl does; a commented line does not count."""
     assert hosts_file_names(host(tmp_path, None, "::1 me\n"), "linux") == {"me"}
     assert hosts_file_names(host(tmp_path, "# hosts: ldap\npasswd: ldap\n", "::1 me\n"), "linux") == {"me"}
 
 
-def test_other_systems_are_asked_themselves(tmp_path: Path) -> None:
-    """Windows and macOS have sources of their own."""
+def test_on_other_systems_the_names_are_not_known(tmp_path: Path) -> None:
+    """Windows and macOS have other sources."""
     assert hosts_file_names(host(tmp_path, "hosts: files dns"), "darwin") is None
     assert hosts_file_names(host(tmp_path, "hosts: files dns"), "win32") is None
 
 
-def test_aliases_of_the_environment_make_any_name_the_hosts_own(
+def test_with_aliases_in_the_environment_the_names_are_not_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """HOSTALIASES renames hosts before they are looked up (hostname(7))."""
@@ -100,6 +111,21 @@ def test_aliases_of_the_environment_make_any_name_the_hosts_own(
     assert hosts_file_names(host(tmp_path, "hosts: files dns"), "linux") is None
 
 
-def test_a_host_without_a_hosts_file_has_no_names_of_its_own(tmp_path: Path) -> None:
-    """Nothing to read is nothing listed."""
+def test_without_a_hosts_file_there_are_no_names(tmp_path: Path) -> None:
+    """The set is empty, not unknown."""
     assert hosts_file_names(tmp_path, "linux") == frozenset()
+
+
+def test_of_a_hosts_file_beyond_the_bound_the_names_are_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Getaddrinfo is asked then."""
+    etc = host(tmp_path, "hosts: files dns", "127.0.0.1 localhost\n")
+    monkeypatch.setattr(network_config, "MAX_HOSTS_BYTES", 10)
+    assert hosts_file_names(etc, "linux") is None
+
+
+def test_a_large_hosts_file_costs_little(tmp_path: Path) -> None:
+    """64 KiB of short names."""
+    etc = host(tmp_path, "hosts: files dns", "0.0.0.0" + " a" * 32_000)
+    assert cpu_seconds(lambda: hosts_file_names(etc, "linux")) < MAX_CPU_SECONDS
