@@ -63,7 +63,7 @@ def is_tunnel(device: str) -> bool:
 
 
 def ipv6_addresses(text: str) -> tuple[tuple[str, str], ...]:
-    """Return device and address of each line of /proc/net/if_inet6 (digits, number, prefix length, scope, flags, device)."""
+    """Return device and address of each line of /proc/net/if_inet6: digits, number, prefix, scope, flags, device."""
     lines = (line.split() for line in text.splitlines())
     return tuple(
         (words[5], socket.inet_ntop(socket.AF_INET6, bytes.fromhex(words[0])))
