@@ -56,6 +56,15 @@ async def test_a_round_without_a_collector_stores_state_and_heartbeat_and_no_bat
     assert json.loads((context.folder / HEARTBEAT_FILE).read_text())["state"] == "online"
 
 
+async def test_the_collectors_client_has_the_settings_urls_and_timeout(tmp_path: Path) -> None:
+    context = agent_context(tmp_path)
+    chosen = settings(tmp_path, collectors=["http://127.0.0.1:1"], uplink_timeout=7.0)
+    with Outbox(context.folder / STATE_FILE) as outbox:
+        async with agent(chosen, outbox, context).collector_client() as client:
+            assert client.urls == ["http://127.0.0.1:1"]
+            assert client._session.timeout.total == 7.0
+
+
 async def test_a_settled_status_is_reported_once_over_restarts(target: str, tmp_path: Path) -> None:
     """The second round, in another process, is quiet: a batch with one report."""
     context = agent_context(tmp_path)

@@ -7,8 +7,10 @@ import dataclasses
 import logging
 import os
 import signal
+import socket
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +47,14 @@ async def test_a_successful_round_prints_nothing(target: str, tmp_path: Path) ->
     assert await run_once(settings(tmp_path, target), agent_context(tmp_path), quiet) == (ExitStatus.OK, "")
 
 
-async def test_without_a_collector_transitions_of_targets_and_services_are_printed(tmp_path: Path) -> None:
+async def test_without_a_collector_transitions_of_targets_and_services_are_printed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Both addresses of a service were blocked for a day and answer again: one transition of the service."""
+    caplog.set_level(logging.INFO)
     context = agent_context(tmp_path)
     with port() as one, port() as other:
-        chosen = settings(tmp_path, retests=3, retest_window=0.4)
+        chosen = settings(tmp_path, retests=3, retest_window=2.0)
         (tmp_path / "targets.txt").write_text(f"url,service\n{one},wechat\n{other},wechat\n")
         _remember_blocked(context, one, other)
         shown: list[Transition] = []
@@ -59,6 +64,7 @@ async def test_without_a_collector_transitions_of_targets_and_services_are_print
     said = [(change.target, change.before, change.after) for change in shown]
     assert sorted(said[:2]) == sorted((target, "blocked", "reachable") for target in (one, other))
     assert said[2:] == [("service:wechat", "blocked", "reachable")]
+    assert "service:wechat blocked -> reachable at " in caplog.text
 
 
 def _remember_blocked(context: AgentContext, *targets: str) -> None:
@@ -101,6 +107,48 @@ async def test_rounds_go_on_until_a_stop_and_the_last_report_is_still_uploaded(t
 
     with Outbox(context.folder / STATE_FILE) as outbox:
         assert outbox.unsent_count() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_both_signals_of_a_stop_end_the_daemon(
+    target: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, number: signal.Signals
+) -> None:
+    caplog.set_level(logging.INFO)
+    chosen = settings(tmp_path, target)
+    running = asyncio.create_task(run_daemon(lambda: chosen, agent_context(tmp_path), quiet))
+    await until(lambda: "round state=online" in caplog.text)
+    os.kill(os.getpid(), number)
+    await asyncio.wait_for(running, 30)
+
+
+async def test_the_service_manager_is_told_of_start_rounds_watchdog_and_stop(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "100000")
+        chosen = settings(tmp_path, target)
+        context = agent_context(tmp_path)
+        told: list[str] = []
+
+        def told_of(word: str) -> bool:
+            with suppress(BlockingIOError):
+                told.append(manager.recv(1000).decode())
+            return any(text.startswith(word) for text in told)
+
+        running = asyncio.create_task(run_daemon(lambda: chosen, context, quiet))
+        await until(lambda: told_of("STATUS=last round online, next "))
+        await until(lambda: told_of("WATCHDOG=1"))
+        context.stopping.set()
+        await asyncio.wait_for(running, 30)
+        await until(lambda: told_of("STOPPING=1"))
+
+    assert "READY=1" in told
+    moment = next(text for text in told if text.startswith("STATUS=")).split()[-2]
+    ahead = (datetime.strptime(f"{moment} +0000", "%H:%M:%S %z") - datetime.now(UTC)).seconds
+    assert 200 < ahead < 340, "an interval of 300 s and its jitter of a tenth"
 
 
 async def test_a_stop_does_not_wait_for_a_collector_that_never_answers(target: str, tmp_path: Path) -> None:
