@@ -19,7 +19,7 @@ from probe.collector.metrics import CONTENT_TYPE
 from probe.collector.state import STATE, Collector, vantage_secret
 from probe.collector.store import agents
 from probe.collector.store.sqlite import open_store
-from probe.collector.web import api, feeds, pages, service_pages
+from probe.collector.web import api, feeds, html_pages, service_pages
 from probe.collector.web.responses import ApiError, json_response, storage_unavailable
 from probe.errors import SettingsError, StorageError
 from probe.formats.batch import MAX_COMPRESSED
@@ -61,7 +61,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
             error.headers.update(HEADERS)
             raise
         if "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/api/"):
-            answer = pages.error_page(request, error.status)
+            answer = html_pages.error_page(request, error.status)
         else:
             code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status, "bad_request")
             answer = ApiError(error.status, code, error.reason).response()
@@ -105,16 +105,16 @@ def application(collector: Collector) -> web.Application:
     """The web application with all routes."""
     app = web.Application(middlewares=[error_middleware], client_max_size=MAX_COMPRESSED)
     app[STATE] = collector
-    app[pages.BOARD] = pages.BoardCache(collector)
+    app[html_pages.BOARD] = html_pages.BoardCache(collector)
     app[service_pages.SERVICE_VIEWS] = service_pages.ServiceViewCache(collector)
-    app[pages.TEMPLATES] = pages.templates()
+    app[html_pages.TEMPLATES] = html_pages.templates()
     app.add_routes(
         [
             web.post("/api/v1/enrol", agents_api.post_enrol),
             web.post("/api/v1/batches", agents_api.post_batch),
             web.get("/api/v1/control", agents_api.get_control),
-            web.get("/", pages.get_board),
-            web.get("/e/{id:[0-9a-f]{16}}", pages.get_event),
+            web.get("/", html_pages.get_board),
+            web.get("/e/{id:[0-9a-f]{16}}", html_pages.get_event),
             web.get("/s/{service:.+}", service_pages.get_service),
             web.get("/feed.atom", feeds.get_feed),
             web.get("/api/v1/board", api.get_board),
@@ -122,7 +122,7 @@ def application(collector: Collector) -> web.Application:
             web.get("/api/v1/events/{id}", api.get_event),
             web.get("/api/v1/spans", api.get_spans),
             web.get("/api/v1/evidence/{digest}", api.get_evidence),
-            web.static("/static", pages.STATIC),
+            web.static("/static", html_pages.STATIC),
             web.get("/healthz", healthz),
             web.get("/readyz", readyz),
             web.get("/metrics", metrics),

@@ -1,7 +1,7 @@
 """The fuzzer guided by coverage, one reader for one slice of time: what `tests.fuzz.readers` starts where it can.
 
 ``python -m tests.fuzz.guided READER SECONDS SEED FOLDER``. It needs atheris (libFuzzer for Python), which is no
-dependency of ours. Half of its mutations are libFuzzer's, half are those of `tests.fuzz.wounds`. Inputs that reached
+dependency of ours. Half of its mutations are libFuzzer's, half are those of `tests.fuzz.mutations`. Inputs that reached
 something new stay in FOLDER for the next slice, findings in FOLDER/found.
 """
 
@@ -16,8 +16,8 @@ from pathlib import Path
 import atheris  # type: ignore[import-not-found, unused-ignore]
 
 with atheris.instrument_imports(include=["probe.lists", "probe.model"]):
-    from tests.fuzz.readers import READERS, samples, tried
-from tests.fuzz.wounds import broken
+    from tests.fuzz.readers import READERS, check, samples
+from tests.fuzz.mutations import mutate
 
 MAX_INPUT = 6_000
 """Bytes of an input: little more than those of the largest sample."""
@@ -37,7 +37,7 @@ def main() -> None:
     def one(content: bytes) -> None:
         nonlocal counted
         counted += 1
-        tried(reader, content)
+        check(reader, content)
         if time.process_time() > seconds:
             sys.stdout.write(f"files {counted}\n")
             sys.stdout.flush()
@@ -46,7 +46,7 @@ def main() -> None:
     def mutated(content: bytes, most: int, draw: int) -> bytes:
         if draw % 2:
             return bytes(atheris.Mutate(content, most))
-        return broken(content, random.Random(draw))[:most]
+        return mutate(content, random.Random(draw))[:most]
 
     limits = [f"-max_len={MAX_INPUT}", "-timeout=300", "-rss_limit_mb=1500", f"-seed={seed}"]
     places = [f"-artifact_prefix={found}/{name}-", str(corpus)]

@@ -1,4 +1,4 @@
-"""A fuzzer for every reader: small good files, broken at random, must give sound items or a ListError and nothing else.
+"""A fuzzer for every reader: mutated files must give sound items or a ListError and nothing else.
 
 ``python -m tests.fuzz.readers --seconds 600 [--reader NAME] [--seed N]`` runs it for so many seconds *of one core* on
 each reader, half a minute in turn, and prints what it found. Where atheris is installed (it is no dependency),
@@ -31,8 +31,8 @@ from probe.lists.prefixes.prefix import Prefix
 from probe.lists.registers import clean
 from probe.lists.registers.register_entry import RegisterEntry
 from probe.model.target import parse
-from tests.fuzz.good import GOOD
-from tests.fuzz.wounds import broken
+from tests.fuzz.mutations import mutate
+from tests.fuzz.seeds import SEEDS
 from tests.required import SHARED_DATA
 
 SLICE = 30.0
@@ -84,8 +84,8 @@ READERS = (
 
 
 def samples(reader: Reader) -> list[bytes]:
-    """The good files of a reader."""
-    found = [*GOOD[reader.name]]
+    """The seed files of a reader."""
+    found = [*SEEDS[reader.name]]
     if SHARED_DATA.is_dir():
         for path in sorted(SHARED_DATA.glob("[prt]*/*")):
             content = path.read_bytes()
@@ -100,7 +100,7 @@ def pieces(content: bytes, size: int) -> Iterator[bytes]:
 
 
 def outcome(reader: Reader, content: bytes, size: int) -> list[object]:
-    """What a reader makes of a file: its items, and the text of the ListError with which it ended.
+    """The items that a reader yields for a file, and the text of the ListError with which it ended.
 
     Raises:
         Exception: the reader has a fault.
@@ -116,7 +116,7 @@ def outcome(reader: Reader, content: bytes, size: int) -> list[object]:
 
 
 def sound(item: object) -> None:
-    """See that an item is what its documentation promises.
+    """Check that an item is what its documentation promises.
 
     Raises:
         ValueError: it is not.
@@ -139,7 +139,7 @@ def sound(item: object) -> None:
         raise ValueError(f"an unsound item: {item!r:.300}")
 
 
-def tried(reader: Reader, content: bytes) -> None:
+def check(reader: Reader, content: bytes) -> None:
     """One file, in pieces of a size that its content decides; now and then in two sizes, with the same outcome.
 
     Raises:
@@ -169,9 +169,9 @@ def fuzz(reader: Reader, seconds: float, seed: int, at_most: int = 10**9) -> tup
     draw, files = random.Random(seed), samples(reader)
     until, count = time.process_time() + seconds, 0
     while count < at_most and time.process_time() < until:
-        content = broken(draw.choice(files), draw)
+        content = mutate(draw.choice(files), draw)
         try:
-            tried(reader, content)
+            check(reader, content)
         except Exception as error:  # noqa: BLE001 - finding any other is the point
             return count, f"{type(error).__name__}: {error} on {content!r}"
         count += 1

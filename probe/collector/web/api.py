@@ -12,7 +12,7 @@ from probe.collector.state import STATE, Collector, public_name
 from probe.collector.store import events, from_ms, history, to_ms
 from probe.collector.web.board_view import BoardCell, ServiceRow
 from probe.collector.web.event_view import event_view, evidence
-from probe.collector.web.pages import BOARD
+from probe.collector.web.html_pages import BOARD
 from probe.collector.web.parameters import EventsQuery, SpansQuery, hexadecimal
 from probe.collector.web.responses import ApiError, json_response
 from probe.model.event import Network, Span

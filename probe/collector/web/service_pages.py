@@ -13,7 +13,7 @@ from aiohttp import web
 from probe.collector.state import STATE, Collector
 from probe.collector.web import wording
 from probe.collector.web.display_names import catalogue_services, country_name, service_title
-from probe.collector.web.pages import MAX_AGE_SECONDS, RELOAD_SECONDS, render
+from probe.collector.web.html_pages import MAX_AGE_SECONDS, RELOAD_SECONDS, render
 from probe.collector.web.register_timeline import Lag, ObservedNetwork, TimeBounds
 from probe.collector.web.responses import ApiError, csv_response, json_response
 from probe.collector.web.service_view import CountryView, ServiceView, service_view

@@ -123,13 +123,7 @@ def check_record(
     if kind == _POINTER:
         cost, _ = check_record(content, section, _pointer(content, start, size), known)
     elif kind in (_MAP, _ARRAY):
-        cost, following = 1, at - section
-        for _ in range(2 * size if kind == _MAP else size):
-            more, following = check_record(content, section, following, known)
-            cost += more
-            if cost > MAX_RECORD_COST:
-                raise ValueError(cost)
-        at = section + following
+        cost, at = _check_items(content, section, at, 2 * size if kind == _MAP else size, known)
     else:
         at += 0 if kind == _BOOLEAN else size
         cost = 1 + size // 16
@@ -137,6 +131,19 @@ def check_record(
         raise ValueError(cost)
     known[offset] = cost, (start + 2 + (size >> 3 & 3) if kind == _POINTER else at) - section
     return known[offset]
+
+
+def _check_items(
+    content: bytes | bytearray, section: int, at: int, number: int, known: dict[int, tuple[int, int]]
+) -> tuple[int, int]:
+    """The cost of a container with so many values in it, and where it ends in the file."""
+    cost, following = 1, at - section
+    for _ in range(number):
+        more, following = check_record(content, section, following, known)
+        cost += more
+        if cost > MAX_RECORD_COST:
+            raise ValueError(cost)
+    return cost, section + following
 
 
 _POINTER, _MAP, _ARRAY, _BOOLEAN = 1, 7, 11, 14

@@ -1,4 +1,4 @@
-"""The public data, fetched from a running collector."""
+"""The JSON API of a running collector."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOUR = timedelta(hours=1)
 
 
 async def got(server: Server, path: str) -> Any:
-    """A JSON answer."""
+    """The decoded JSON of a response with status 200."""
     async with server.http.get(server.page + path) as answer:
         assert answer.status == 200
         return await answer.json()
@@ -29,7 +29,7 @@ async def got(server: Server, path: str) -> Any:
 
 @pytest.fixture
 async def told(server: Server, enrolled: Enrolled) -> FakeAgent:
-    """A collector that has been told of one block, and by whom."""
+    """The agent that has reported one blocked target."""
     agent = await enrolled()
     verdict = blocked_verdict(T, "wechat.example", NOW - HOUR)
     await report(server, agent, change(T, Status.BLOCKED, NOW - HOUR, Cause.DNS_SPOOFED, verdict=verdict))
@@ -38,7 +38,7 @@ async def told(server: Server, enrolled: Enrolled) -> FakeAgent:
 
 
 async def test_the_board_is_a_record_for_each_service_in_each_network(server: Server, told: FakeAgent) -> None:
-    """With the event that lasts there."""
+    """Each record names the ongoing event."""
     board = await got(server, "/api/v1/board")
 
     (cell,) = board["cells"]
@@ -47,8 +47,8 @@ async def test_the_board_is_a_record_for_each_service_in_each_network(server: Se
     assert board["networks"][0]["present"] == 1
 
 
-async def test_events_can_be_listed_and_looked_up_with_their_grounds(server: Server, told: FakeAgent) -> None:
-    """Revisions, vantages under public names, digests of evidence that can be fetched and checked."""
+async def test_events_can_be_listed_and_read_with_their_evidence(server: Server, told: FakeAgent) -> None:
+    """Revisions, vantages under public names, and digests by which the evidence can be downloaded and verified."""
     (event,) = (await got(server, "/api/v1/events?open=1"))["events"]
     whole = await got(server, f"/api/v1/events/{event['id']}")
 
@@ -63,7 +63,7 @@ async def test_events_can_be_listed_and_looked_up_with_their_grounds(server: Ser
 
 
 async def test_spans_name_no_agent(server: Server, told: FakeAgent) -> None:
-    """By target, newest first."""
+    """Spans are filtered by target, newest first, and name vantages by public names only."""
     spans = (await got(server, f"/api/v1/spans?target={T}"))["spans"]
 
     assert [span["status"] for span in spans] == ["blocked", "reachable"]
@@ -109,14 +109,14 @@ async def test_an_unknown_parameter_is_ignored(server: Server) -> None:
 
 
 async def test_what_is_not_there_is_404_as_json(server: Server) -> None:
-    """Events and evidence alike."""
+    """Also for a browser: paths under `/api/` are for programs."""
     for path in ("/api/v1/events/0123456789abcdef", f"/api/v1/evidence/{'0' * 64}", "/api/v1/nothing"):
         status, text = await server.get(path, Accept="text/html")
         assert (status, msgspec.json.decode(text)["error"]["code"]) == (404, "not_found")
 
 
-async def test_a_lookup_from_before_finds_what_lifted_since(server: Server, told: FakeAgent) -> None:
-    """`since` is a moment; events that lifted before it are left out."""
+async def test_events_that_lifted_before_since_are_left_out(server: Server, told: FakeAgent) -> None:
+    """An event that lifted after `since` is included."""
     lifting = change(T, Status.REACHABLE, NOW - HOUR / 2, before=Status.BLOCKED)
     await told.post(server.http, told.batch(changes=(lifting,)))
     await fused(server)

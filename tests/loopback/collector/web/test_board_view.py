@@ -1,4 +1,4 @@
-"""What the board shows, gathered from the database."""
+"""The data of the board, read from the database."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ HOUR = timedelta(hours=1)
 
 
 async def seen(server: Server) -> BoardView:
-    """The board now."""
+    """The board as of now."""
     await fused(server)
     now = server.collector.clock.now()
     return await server.collector.store.read(lambda session: board_view(session, now))
 
 
-async def test_what_is_wrong_comes_first_and_the_most_widespread_before_all(server: Server, enrolled: Enrolled) -> None:
-    """Then by name."""
+async def test_rows_are_ordered_by_status_then_by_number_of_networks(server: Server, enrolled: Enrolled) -> None:
+    """Then by name, where both are equal."""
     services = {name: name for name in ("alpha", "beta", "gamma")}
     for asn in (64500, 64501):
         agent = await enrolled(asn=asn)
@@ -41,8 +41,8 @@ async def test_what_is_wrong_comes_first_and_the_most_widespread_before_all(serv
     assert [cell.summary.status for cell in view.rows[1].cells if cell] == [Status.BLOCKED, Status.REACHABLE]
 
 
-async def test_a_cell_is_as_it_is_since_its_event_began_or_lifted(server: Server, enrolled: Enrolled) -> None:
-    """Not since the vantage's first word."""
+async def test_a_cell_s_status_dates_from_the_onset_or_the_end_of_its_event(server: Server, enrolled: Enrolled) -> None:
+    """Not from the first report of the vantage."""
     agent = await enrolled()
     away = change(T, Status.REACHABLE, NOW - HOUR, before=Status.BLOCKED)
     await report(server, agent, change(T, Status.BLOCKED, NOW - 3 * HOUR), away)
@@ -57,8 +57,8 @@ async def test_a_cell_is_as_it_is_since_its_event_began_or_lifted(server: Server
     assert [each.kind for each in view.recent] == ["lifted", "began"]
 
 
-async def test_networks_say_who_is_there_and_in_what_state(server: Server, enrolled: Enrolled) -> None:
-    """An allow-list in force, or nobody; a control is no vantage."""
+async def test_a_network_shows_its_present_vantages_and_their_states(server: Server, enrolled: Enrolled) -> None:
+    """Online, behind an allow-list, or absent; a control does not count as a vantage."""
     for asn, state, hours in ((64500, "online", 1), (64501, "allowlist", 1), (64502, "online", 9)):
         agent = await enrolled(asn=asn)
         batch = agent.batch(rounds=rounds(NOW - hours * HOUR, 12, state), settled=(settled(T, NOW),), services=SERVICES)
@@ -81,8 +81,8 @@ async def test_networks_say_who_is_there_and_in_what_state(server: Server, enrol
     ]
 
 
-async def test_a_country_s_event_stands_for_those_of_its_networks(server: Server, enrolled: Enrolled) -> None:
-    """In the answer; the table still has each."""
+async def test_a_country_s_event_replaces_those_of_its_networks(server: Server, enrolled: Enrolled) -> None:
+    """Among the ongoing events; the cells still have each."""
     for asn in (64500, 64501, 64502):
         await report(server, await enrolled(asn=asn), change(T, Status.BLOCKED, NOW - HOUR))
 

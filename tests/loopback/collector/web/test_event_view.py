@@ -1,4 +1,4 @@
-"""An event and its grounds."""
+"""The data of an event's page, read from the database."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ HOUR = timedelta(hours=1)
 
 
 async def looked_up(server: Server, event_id: str) -> EventView | None:
-    """The event_view of an event."""
+    """The view of an event."""
     return await server.collector.store.read(lambda s: event_view(s, event_id, server.collector.secret))
 
 
-async def test_it_holds_those_who_saw_it_and_nobody_else(server: Server, enrolled: Enrolled) -> None:
-    """Not vantages of other networks, not stretches of other times."""
+async def test_it_has_the_vantages_that_saw_the_event_and_no_others(server: Server, enrolled: Enrolled) -> None:
+    """Neither vantages of other networks nor interference at other times."""
     verdict = blocked_verdict(T, "wechat.example", NOW - HOUR)
     one, two = await enrolled(), await enrolled(asn=64501)
     await report(
@@ -45,8 +45,8 @@ async def test_it_holds_those_who_saw_it_and_nobody_else(server: Server, enrolle
     assert [each.kind for each in view.revisions] == [RevisionKind.BEGAN]
 
 
-async def test_an_event_that_goes_on_under_another_name_says_which(server: Server, enrolled: Enrolled) -> None:
-    """Its address stays good."""
+async def test_an_event_that_continues_under_another_id_names_it(server: Server, enrolled: Enrolled) -> None:
+    """Its own page stays."""
     await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR))
     (event,) = await fused(server)
     renamed = NewRevision(event=event, kind=RevisionKind.RENAMED, into="f" * 16)
@@ -59,8 +59,8 @@ async def test_an_event_that_goes_on_under_another_name_says_which(server: Serve
     assert view.superseded == "f" * 16
 
 
-async def test_what_is_not_there_is_none(server: Server) -> None:
-    """Neither an event nor evidence, nor what is no digest."""
+async def test_an_unknown_id_or_digest_gives_none(server: Server) -> None:
+    """Also a text that is not a digest."""
     assert await looked_up(server, "0" * 16) is None
     assert await server.collector.store.read(lambda s: evidence(s, "0" * 64)) is None
     assert await server.collector.store.read(lambda s: evidence(s, "no digest")) is None

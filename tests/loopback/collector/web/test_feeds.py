@@ -1,4 +1,4 @@
-"""The feed, fetched from a running collector."""
+"""The Atom feed of a running collector."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ATOM = {"a": "http://www.w3.org/2005/Atom"}
 
 
 async def titles(server: Server, query: str = "") -> list[str | None]:
-    """The entries' titles, the newest first."""
+    """The titles of the entries, newest first."""
     async with server.http.get(f"{server.page}/feed.atom{query}") as answer:
         assert answer.content_type == "application/atom+xml"
         root = ET.fromstring(await answer.read())  # noqa: S314
@@ -27,8 +27,8 @@ async def titles(server: Server, query: str = "") -> list[str | None]:
     return [entry.findtext("a:title", namespaces=ATOM) for entry in root.findall("a:entry", ATOM)]
 
 
-async def test_one_entry_for_what_began_and_one_for_what_lifted(server: Server, enrolled: Enrolled) -> None:
-    """Revisions in between are no news."""
+async def test_an_event_has_an_entry_when_it_begins_and_when_it_lifts(server: Server, enrolled: Enrolled) -> None:
+    """Revisions in between have none."""
     one, two = await enrolled(), await enrolled()
     for agent in (one, two):
         await report(server, agent, change(T, Status.BLOCKED, NOW - 3 * HOUR, Cause.TCP_TIMEOUT))
@@ -43,8 +43,8 @@ async def test_one_entry_for_what_began_and_one_for_what_lifted(server: Server, 
     ]
 
 
-async def test_a_reader_may_choose_country_and_service(server: Server, enrolled: Enrolled) -> None:
-    """By query."""
+async def test_the_feed_can_be_filtered_by_country_and_service(server: Server, enrolled: Enrolled) -> None:
+    """With `?cc=` and `?s=`."""
     await report(server, await enrolled(country="RU"), change(T, Status.BLOCKED, NOW - HOUR))
     await report(server, await enrolled(asn=64501, country="BY"), change(T, Status.THROTTLED, NOW - HOUR))
     await fused(server)

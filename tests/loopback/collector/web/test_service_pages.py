@@ -1,4 +1,4 @@
-"""A service's page, fetched from a running collector, as HTML, JSON and CSV."""
+"""The page of a service as HTML, JSON and CSV, from a running collector."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from probe.collector.store import register
-from probe.collector.web.pages import service_path
+from probe.collector.web.html_pages import service_path
 from probe.collector.web.service_pages import COLUMNS
 from probe.collector.web.wording import STATUS_RULE
 from probe.lists.register_diff import ChangeKind, RegisterChange
@@ -20,7 +20,7 @@ from probe.model.verdict import Cause, Status
 from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.fusing.test_fuser import fused
 from tests.loopback.collector.vantages import FakeAgent, change, rounds, settled
-from tests.loopback.collector.web.test_pages import EVIL, page
+from tests.loopback.collector.web.test_html_pages import EVIL, page
 
 Enrolled = Callable[..., Awaitable[FakeAgent]]
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -30,7 +30,7 @@ SERVICES = {T: "wechat", API: "wechat"}
 
 
 async def report(server: Server, agent: FakeAgent, *changes: object, services: dict[str, str] = SERVICES) -> None:
-    """Five hours of rounds of both targets, and these changes."""
+    """Send five hours of rounds of these targets, and these changes."""
     whole = tuple(settled(target, NOW - 5 * HOUR) for target in services)
     named = {target: service for target, service in services.items() if service}
     batch = agent.batch(rounds=rounds(NOW - 5 * HOUR, 60), settled=whole, changes=changes, services=named)
@@ -38,7 +38,7 @@ async def report(server: Server, agent: FakeAgent, *changes: object, services: d
 
 
 async def listed(server: Server, *kinds: ChangeKind, since: datetime = NOW - 4 * HOUR) -> None:
-    """Register history: each kind an hour after the one before."""
+    """Store register changes, each an hour after the one before."""
     found = [
         RegisterChange(
             kind=kind,
@@ -54,16 +54,16 @@ async def listed(server: Server, *kinds: ChangeKind, since: datetime = NOW - 4 *
 
 
 async def data(server: Server, path: str) -> Any:
-    """JSON of a page."""
+    """The decoded JSON of a page."""
     status, text = await server.get(path)
     assert status == 200, text
     return json.loads(text)
 
 
-async def test_the_answer_comes_first_then_networks_then_listed_beside_observed(
+async def test_the_page_has_a_sentence_then_networks_then_listings_beside_observations(
     server: Server, enrolled: Enrolled
 ) -> None:
-    """Blocked on one of two networks of Russia; the listing and the lag are there; the rule is said."""
+    """Blocked in one of two Russian networks, with the listing, the lag and the rule of the status."""
     await listed(server, ChangeKind.LISTED)
     await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - 3 * HOUR, Cause.TCP_TIMEOUT))
     await report(server, await enrolled(asn=64501))
@@ -83,8 +83,8 @@ async def test_the_answer_comes_first_then_networks_then_listed_beside_observed(
     assert 'href="/s/wechat"' in await page(server, "/")
 
 
-async def test_the_four_dates_and_both_lags_are_data(server: Server, enrolled: Enrolled) -> None:
-    """In JSON and, a network a row, in CSV."""
+async def test_the_four_dates_and_both_lags_are_in_json_and_csv(server: Server, enrolled: Enrolled) -> None:
+    """The CSV has one row per network."""
     await listed(server, ChangeKind.LISTED, ChangeKind.DELISTED)
     flips = [change(T, Status.BLOCKED, NOW - 3 * HOUR, Cause.TCP_TIMEOUT)]
     flips += [change(T, Status.REACHABLE, NOW - 2 * HOUR, before=Status.BLOCKED)]
@@ -107,8 +107,8 @@ async def test_the_four_dates_and_both_lags_are_data(server: Server, enrolled: E
     assert (record["asn"], record["country"], record["found_blocked"]) == ("64500", "RU", "")
 
 
-async def test_a_block_of_one_page_of_two_is_said_in_part(server: Server, enrolled: Enrolled) -> None:
-    """The service works, so it is not called blocked; the blocked page is count_of everywhere."""
+async def test_a_service_with_one_blocked_page_of_two_is_blocked_in_part(server: Server, enrolled: Enrolled) -> None:
+    """The service works, so its status is not blocked; the blocked page is counted beside it."""
     other = "https://web.wechat.com/"
     services = {T: "wechat", other: "wechat"}
     flip = change(T, Status.BLOCKED, NOW - HOUR, Cause.TLS_RESET)
@@ -127,8 +127,8 @@ async def test_a_block_of_one_page_of_two_is_said_in_part(server: Server, enroll
     assert "</b>, in part blocked" in board
 
 
-async def test_a_service_that_is_only_listed_has_a_page(server: Server) -> None:
-    """Nobody looks at it, and that is said."""
+async def test_a_service_that_is_listed_but_not_measured_has_a_page(server: Server) -> None:
+    """It says that no vantage measures it."""
     await listed(server, ChangeKind.LISTED)
 
     text = await page(server, "/s/wechat")
@@ -138,8 +138,8 @@ async def test_a_service_that_is_only_listed_has_a_page(server: Server) -> None:
     assert rows.splitlines()[1].startswith("wechat,RU,,")
 
 
-async def test_a_vantage_that_is_gone_leaves_nothing_to_be_said_of_now(server: Server, enrolled: Enrolled) -> None:
-    """Neither good nor bad."""
+async def test_without_a_present_vantage_the_present_state_is_unknown(server: Server, enrolled: Enrolled) -> None:
+    """Neither reachable nor blocked."""
     agent = await enrolled()
     then = NOW - 9 * HOUR
     await agent.post(server.http, agent.batch(rounds=rounds(then, 3), settled=(settled(T, then),), services=SERVICES))
@@ -152,7 +152,7 @@ async def test_a_vantage_that_is_gone_leaves_nothing_to_be_said_of_now(server: S
 
 
 async def test_a_target_of_no_service_has_a_page_of_its_own(server: Server, enrolled: Enrolled) -> None:
-    """Its name has slashes and may end as a file does."""
+    """Its name has slashes and may end like a file name."""
     target = "https://a.example/data.csv"
     await report(server, await enrolled(), services={target: ""})
     await fused(server)
@@ -162,15 +162,15 @@ async def test_a_target_of_no_service_has_a_page_of_its_own(server: Server, enro
     assert f'href="{service_path(target)}"' in await page(server, "/")
 
 
-async def test_a_name_nobody_ever_said_is_not_found(server: Server) -> None:
-    """For people and for programs."""
+async def test_an_unknown_service_is_not_found(server: Server) -> None:
+    """As HTML, as JSON, and with a name of 4,000 characters."""
     assert "There is no such service" in await page(server, "/s/nobody")
     assert (await server.get("/s/nobody.json"))[0] == 404
     assert (await server.get("/s/" + "x" * 4000))[0] == 404
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@"])
-async def test_what_strangers_wrote_stays_text(server: Server, enrolled: Enrolled, start: str) -> None:
+async def test_text_from_outside_is_no_markup_and_no_formula(server: Server, enrolled: Enrolled, start: str) -> None:
     """On the page it is escaped; in the CSV a cell that a spreadsheet would evaluate gets an apostrophe."""
     evil = f"{start}HYPERLINK(1)" + EVIL.rstrip("\u202e")
     await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR), services={T: evil})
@@ -196,10 +196,10 @@ async def test_a_lag_below_zero_is_a_number_in_csv(server: Server, enrolled: Enr
     assert (record["block_lag_least_s"], record["block_lag_most_s"]) == ("-5400", "-3600")
 
 
-async def test_one_look_at_the_database_serves_all_who_ask_in_a_second(
+async def test_requests_within_a_second_share_one_read_of_the_database(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Readers cost no more than time does."""
+    """The load does not grow with the number of readers."""
     monkeypatch.setattr("probe.collector.web.service_pages.MAX_AGE_SECONDS", 3600.0)
     await listed(server, ChangeKind.LISTED)
     one = await data(server, "/s/wechat.json")

@@ -1,4 +1,4 @@
-"""What a service's page shows, gathered from the database."""
+"""The data of a service's page, read from the database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Enrolled = Callable[..., Awaitable[FakeAgent]]
 
 
 async def seen(server: Server, service: str = "wechat") -> ServiceView:
-    """A service now."""
+    """A service as of now."""
     await fused(server)
     now = server.collector.clock.now().replace(microsecond=0)
     view = await server.collector.store.read(lambda session: service_view(session, service, now))
@@ -27,7 +27,7 @@ async def seen(server: Server, service: str = "wechat") -> ServiceView:
 
 
 async def test_the_country_with_most_interference_comes_first(server: Server, enrolled: Enrolled) -> None:
-    """And its register and networks lead the timeline."""
+    """In the timeline, too: its register, then its networks."""
     await report(server, await enrolled(asn=64501, country="KZ"))
     await report(server, await enrolled(asn=64502, country="RU"), change(T, Status.BLOCKED, NOW - HOUR))
     await listed(server, ChangeKind.LISTED)
@@ -45,7 +45,7 @@ async def test_the_country_with_most_interference_comes_first(server: Server, en
 
 
 async def test_only_the_service_s_own_targets_count(server: Server, enrolled: Enrolled) -> None:
-    """Another's block is not its own."""
+    """A blocked target of another service does not count."""
     services = {T: "wechat", "https://line.me/": "line"}
     flip = change("https://line.me/", Status.BLOCKED, NOW - HOUR, Cause.TCP_RESET)
     await report(server, await enrolled(), flip, services=services)
@@ -60,8 +60,8 @@ async def test_only_the_service_s_own_targets_count(server: Server, enrolled: En
     assert (view.events, view.comparisons) == ((), ())
 
 
-async def test_the_timeline_begins_before_the_first_thing_that_happened(server: Server, enrolled: Enrolled) -> None:
-    """A listing of last year among them."""
+async def test_the_timeline_begins_before_the_first_listing_or_event(server: Server, enrolled: Enrolled) -> None:
+    """A listing of last year is within it."""
     await report(server, await enrolled())
     await listed(server, ChangeKind.LISTED, since=NOW - timedelta(days=400))
 

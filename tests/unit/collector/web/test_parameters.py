@@ -117,7 +117,7 @@ def test_a_flag_is_one_or_zero(value: str, read: bool) -> None:
 
 @pytest.mark.parametrize("value", ["yes", "TRUE", "2", " 1"])
 def test_any_other_flag_is_refused(value: str) -> None:
-    """Earlier it count_of as false, which gave an answer to another question."""
+    """Reading it as false would answer another question."""
     with pytest.raises(ApiError) as caught:
         flag(query(value), "p")
     assert message(caught) == "the parameter p is not 1 or 0"

@@ -1,4 +1,4 @@
-"""Listed beside observed."""
+"""Register listings beside observed blocking, and the lags."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ABROAD = Network(asn=64502, country="KZ")
 
 
 def day(number: float, month: int = 5) -> datetime:
-    """A moment of 2017."""
+    """A moment in 2017."""
     return datetime(2017, month, 1, tzinfo=UTC) + timedelta(days=number - 1)
 
 
@@ -36,7 +36,7 @@ def change(
     decided: str = "",
     included: datetime | None = None,
 ) -> RegisterChange:
-    """A change of WeChat's."""
+    """A register change of WeChat."""
     decision = RegisterDecision(decided, "10-Restricting")
     return RegisterChange(
         kind=kind, subject=subject, service="wechat", decision=decision, after=after, before=before, included=included
@@ -44,7 +44,7 @@ def change(
 
 
 def event(network: Network, onset: datetime, lifted: datetime | None = None) -> Event:
-    """WeChat blocked there."""
+    """WeChat blocked in this network."""
     return Event(
         id=f"{network.asn}-{onset:%d%H}",
         revision=1,
@@ -60,15 +60,15 @@ def event(network: Network, onset: datetime, lifted: datetime | None = None) -> 
     )
 
 
-class TestDated:
+class TestTimeBounds:
     """The bounds of the moment of a change."""
 
     def test_between_the_two_snapshots(self) -> None:
-        """Where nothing else is told."""
+        """Where no other date is known."""
         assert time_bounds(change(ChangeKind.DELISTED, day(5), day(11))) == TimeBounds(after=day(5), before=day(11))
 
     def test_not_before_its_decision(self) -> None:
-        """A listing has a ground; a delisting is of an old decision."""
+        """A listing is not older than its decision; a delisting refers to an old one."""
         assert time_bounds(change(ChangeKind.LISTED, day(12, 4), day(3), decided="2017-04-28")) == TimeBounds(
             after=day(28, 4), before=day(3)
         )
@@ -85,16 +85,16 @@ class TestDated:
             after=day(5), before=day(9)
         )
 
-    def test_not_at_all_where_nothing_says(self) -> None:
-        """Some registers bear no time."""
+    def test_none_where_the_source_gives_none(self) -> None:
+        """Some registers have no publication time."""
         assert time_bounds(change(ChangeKind.LISTED, None, None)) is None
 
 
-class TestListings:
-    """One service's time on the register."""
+class TestRegisterListings:
+    """The periods in which a service was on the register."""
 
     def test_from_the_first_name_s_listing_to_the_last_one_s_delisting(self) -> None:
-        """Names come and go; the service stays listed while one is."""
+        """The service is listed while any of its names is."""
         found = register_listings(
             "RU",
             [
@@ -116,7 +116,7 @@ class TestListings:
         )
 
     def test_twice_where_nothing_was_listed_in_between(self) -> None:
-        """Tor's site was."""
+        """As Tor's site was."""
         found = register_listings(
             "RU",
             [
@@ -131,7 +131,7 @@ class TestListings:
             (day(8), None),
         ]
 
-    def test_overlapping_diffs_say_one_change_more_exactly(self) -> None:
+    def test_overlapping_diffs_narrow_the_bounds_of_one_change(self) -> None:
         """Monday to Friday and Wednesday to Thursday: it came on Thursday."""
         wide, narrow = change(ChangeKind.LISTED, day(1), day(5)), change(ChangeKind.LISTED, day(3), day(4))
 
@@ -139,15 +139,15 @@ class TestListings:
             (found,) = register_listings("RU", order)
             assert found.listed == TimeBounds(after=day(3), before=day(4))
 
-    def test_what_is_only_known_as_delisted_was_listed_before(self) -> None:
-        """Before the first snapshot there was."""
+    def test_an_entry_known_only_as_delisted_was_listed_before(self) -> None:
+        """Before the first known snapshot."""
         (found,) = register_listings("RU", [change(ChangeKind.DELISTED, day(5), day(11))])
 
         assert found.listed == TimeBounds(after=None, before=day(5))
 
 
-class TestBeside:
-    """The lags are data."""
+class TestCompare:
+    """Listings, the networks of their country, and the lags."""
 
     LISTED = RegisterListing(
         country="RU",
@@ -158,7 +158,7 @@ class TestBeside:
     )
 
     def test_each_network_of_the_country_has_its_four_dates_and_two_lags(self) -> None:
-        """One that never blocked is there too; one abroad is not."""
+        """One that never blocked is included; one of another country is not."""
         looked = {A: day(1), B: day(1), ABROAD: day(1)}
 
         (found,) = compare([self.LISTED], [event(A, day(4.5), day(11.25))], looked)
@@ -169,22 +169,22 @@ class TestBeside:
         assert one.unblock_lag == Lag(least=21_600, most=21_600)
         assert (other.network, other.blocked, other.events) == (B, None, ())
 
-    def test_what_lasts_has_no_unblocking(self) -> None:
-        """Though it is delisted."""
+    def test_an_ongoing_event_has_no_unblocking(self) -> None:
+        """Although the service is delisted."""
         (found,) = compare([self.LISTED], [event(A, day(4), day(5)), event(A, day(6))], {A: day(1)})
 
         assert found.networks[0].unblocked is None
         assert len(found.networks[0].events) == 2
 
-    def test_blocked_when_the_looking_began_has_no_lag(self) -> None:
-        """Its onset is not known."""
+    def test_a_service_blocked_when_measuring_began_has_no_block_lag(self) -> None:
+        """The true onset is not known."""
         (found,) = compare([self.LISTED], [event(A, day(7), day(12))], {A: day(7)})
 
         assert found.networks[0].found
         assert found.networks[0].block_lag is None
         assert found.networks[0].unblock_lag is not None
 
-    def test_what_no_listing_goes_with_stands_by_itself(self) -> None:
+    def test_events_outside_every_listing_are_listed_separately(self) -> None:
         """Blocked long before, long after, or in a country whose register says nothing."""
         early, late, abroad = event(A, day(1), day(2)), event(A, day(20)), event(ABROAD, day(5))
 
@@ -197,10 +197,10 @@ class TestBeside:
             ABROAD: (abroad.id,),
         }
 
-    def test_nothing_of_either_kind_is_nothing(self) -> None:
-        """No row is invented."""
+    def test_without_listings_and_events_there_are_no_rows(self) -> None:
+        """Also where the service is measured."""
         assert compare([], [], {A: day(1)}) == ()
 
-    def test_a_lag_of_unknown_beginning_is_open(self) -> None:
-        """At least so long."""
+    def test_a_lag_after_an_unbounded_moment_has_no_maximum(self) -> None:
+        """Only the least is known."""
         assert response_lag(day(6), TimeBounds(after=None, before=day(5))) == Lag(least=86_400, most=None)

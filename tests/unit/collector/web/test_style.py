@@ -38,13 +38,13 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("palette", palettes(), ids=["light", "dark"])
 @pytest.mark.parametrize("pair", PAIRS, ids="-on-".join)
-def test_text_stands_out_from_its_ground(pair: tuple[str, str], palette: dict[str, str]) -> None:
-    """4.5 to 1 (success criterion 1.4.3)."""
+def test_text_has_enough_contrast(pair: tuple[str, str], palette: dict[str, str]) -> None:
+    """At least 4.5 to 1 (success criterion 1.4.3)."""
     bright, dim = sorted((luminance(palette[pair[0]]), luminance(palette[pair[1]])), reverse=True)
 
     assert (bright + 0.05) / (dim + 0.05) >= 4.5
 
 
-def test_nothing_comes_from_elsewhere() -> None:
+def test_nothing_is_loaded_from_other_hosts() -> None:
     """No fonts, no pictures, no imports."""
     assert not re.search(r"@import|url\(", STYLE)

@@ -1,4 +1,4 @@
-"""The strip of the last weeks."""
+"""Timelines as bars on a strip."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EMPTY_NETWORK = EVENT.network
 
 
 def there(start: float, stop: float) -> Presence:
-    """A run of rounds, days after the strip's start; patience of an hour."""
+    """A presence from one day to another after the strip's start, with intervals of half an hour."""
     return Presence(
         agent="a",
         network=EMPTY_NETWORK,
@@ -28,8 +28,8 @@ def there(start: float, stop: float) -> Presence:
     )
 
 
-def test_presence_and_blocks_are_drawn_where_they_were() -> None:
-    """Ten days wide: a tenth of the width each."""
+def test_presence_and_blocks_are_drawn_to_scale() -> None:
+    """Ten days wide: a tenth of the width for each day."""
     event = msgspec.structs.replace(EVENT, onset=START + 3 * DAY, lifted=START + 5 * DAY)
 
     drawn = network_timeline([event], [there(2, 8)], START, START + 10 * DAY)
@@ -38,8 +38,8 @@ def test_presence_and_blocks_are_drawn_where_they_were() -> None:
     assert drawn.description == "Last 10 d: blocked 2 d; vantages present 6 d"
 
 
-def test_what_reaches_beyond_the_strip_is_cut() -> None:
-    """On both sides."""
+def test_periods_beyond_the_strip_are_cut() -> None:
+    """At both ends."""
     event = msgspec.structs.replace(EVENT, onset=START - 3 * DAY, lifted=None)
 
     drawn = network_timeline([event], [], START, START + 10 * DAY)
@@ -48,15 +48,15 @@ def test_what_reaches_beyond_the_strip_is_cut() -> None:
 
 
 def test_vantages_that_overlap_are_one_presence() -> None:
-    """And a gap stays a gap."""
+    """And a gap between presences stays a gap."""
     drawn = network_timeline([], [there(0, 2), there(1, 4), there(6, 7)], START, START + 10 * DAY)
 
     assert [(bar.x, bar.width) for bar in drawn.bars] == [(0, 400), (600, 100)]
     assert drawn.description == "Last 10 d: no interference; vantages present 5 d"
 
 
-def test_a_short_block_is_still_to_be_seen() -> None:
-    """A minute in a month would be no pixel wide."""
+def test_a_short_block_is_still_visible() -> None:
+    """A minute in a month would be narrower than a pixel."""
     event = msgspec.structs.replace(EVENT, onset=START + DAY, lifted=START + DAY + timedelta(minutes=1))
 
     (bar,) = network_timeline([event], [], START, START + 10 * DAY).bars
@@ -65,14 +65,14 @@ def test_a_short_block_is_still_to_be_seen() -> None:
 
 
 def test_a_vantage_s_part_is_drawn_on_the_event_s_scale() -> None:
-    """And said in words for those who cannot see it."""
+    """With a description for screen readers."""
     drawn = vantage_timeline(Status.THROTTLED, (START + 2 * DAY, START + 4 * DAY), START, START + 10 * DAY)
 
     assert [(bar.kind, bar.x, bar.width) for bar in drawn.bars] == [("throttled", 200, 200)]
     assert drawn.description == "throttled from 3 May 2017, 00:00 UTC to 5 May 2017, 00:00 UTC"
 
 
-def test_a_register_s_lane_has_what_is_sure_and_what_may_be() -> None:
+def test_a_register_s_timeline_shows_certain_and_possible_listing() -> None:
     """Between two snapshots a service may have been listed or not."""
     days = [datetime(2017, 5, day, tzinfo=UTC) for day in (1, 3, 5, 11)]
 

@@ -1,4 +1,4 @@
-"""Evidence for people."""
+"""The evidence of a verdict as text."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def resolution(*addresses: str, trust: Trust = Trust.NETWORK) -> Resolution:
     return Resolution(name=HOST, rrtype="A", resolver="network", trust=trust, addresses=addresses)
 
 
-def test_a_false_answer_stands_beside_the_control_s_and_is_marked() -> None:
-    """The trusted resolver's, which is right, is not."""
+def test_a_false_dns_answer_is_marked_and_shown_beside_the_control_s() -> None:
+    """The right answer of a trusted resolver is not marked."""
     false, true = verdict_text.evidence_rows(
         verdict(resolution("198.51.100.7"), resolution("203.0.113.9", trust=Trust.TRUSTED))
     )
@@ -102,7 +102,7 @@ def test_every_kind_of_observation_has_its_row() -> None:
 
 
 def test_a_page_that_is_not_the_target_s_is_marked_where_http_is_at_fault() -> None:
-    """Over a session that verified it is the server's own word."""
+    """A page over a verified session is the server's own and not marked."""
     page = Exchange(url=f"http://{HOST}/", address="198.51.100.7", status=200, title="Denied")
     shown = verdict_text.evidence_rows(
         verdict(page, msgspec.structs.replace(page, secure=True), causes=(Cause.HTTP_BLOCKPAGE,), control=False)
@@ -111,8 +111,8 @@ def test_a_page_that_is_not_the_target_s_is_marked_where_http_is_at_fault() -> N
     assert [row.good for row in shown] == [False, True]
 
 
-def test_the_control_is_summed_up_or_said_to_be_missing() -> None:
-    """Nothing is compared with nothing in silence."""
+def test_the_control_has_a_summary_also_when_it_is_missing() -> None:
+    """A missing control is stated."""
     assert "found the target reachable." in verdict_text.control_line(verdict())
     assert "no control" in verdict_text.control_line(verdict(control=False))
 
@@ -129,7 +129,7 @@ def test_the_control_is_summed_up_or_said_to_be_missing() -> None:
         ),
     ],
 )
-def test_the_place_is_said_where_it_was_found(location: Location | None, line: str) -> None:
+def test_the_location_has_a_sentence_where_it_was_measured(location: Location | None, line: str) -> None:
     one = verdict()
     found = msgspec.structs.replace(one, evidence=msgspec.structs.replace(one.evidence, location=location))
 
@@ -137,7 +137,7 @@ def test_the_place_is_said_where_it_was_found(location: Location | None, line: s
 
 
 def test_a_trace_is_a_row_of_its_own() -> None:
-    """What was said, and within whose reach."""
+    """What was sent, and with which TTL."""
     (row,) = verdict_text.evidence_rows(
         verdict(
             TraceReply(
@@ -156,8 +156,8 @@ def test_a_trace_is_a_row_of_its_own() -> None:
     assert row.asked == f"hello for {HOST} to 203.0.113.9, within reach of 5 routers"
 
 
-def test_a_sending_says_how_much_of_it_was_answered() -> None:
-    """Whole, and stopped."""
+def test_an_upload_shows_how_much_of_it_was_answered() -> None:
+    """Complete, and stopped."""
     where = {"url": f"https://{HOST}/", "address": "203.0.113.9", "sni": HOST}
     whole, stopped = verdict_text.evidence_rows(
         verdict(
@@ -172,8 +172,8 @@ def test_a_sending_says_how_much_of_it_was_answered() -> None:
     assert stopped.here == ("no answer until the time-out, after 9000 ms; 17760 bytes in 4 requests were answered")
 
 
-def test_words_of_strangers_are_short_and_cannot_rearrange_the_page() -> None:
-    """No line ends, no marks that turn the direction of writing."""
+def test_text_from_outside_is_short_and_cannot_rearrange_the_page() -> None:
+    """Line ends and marks that reverse the writing are replaced."""
     said = verdict_text.printable("a\u202eb\nc\x00" + "d" * 999)
 
     assert said.startswith("a\ufffdb\ufffdc\ufffdd")
@@ -181,12 +181,12 @@ def test_words_of_strangers_are_short_and_cannot_rearrange_the_page() -> None:
 
 
 @pytest.mark.parametrize("target", ["https://a.example/?q='; rm -rf ~; '", "$(reboot).example", "-x"])
-def test_the_line_to_repeat_it_is_safe_in_a_shell(target: str) -> None:
-    """One word, after the end of options."""
+def test_the_command_to_repeat_it_is_safe_in_a_shell(target: str) -> None:
+    """The target is one word after the end of options."""
     assert shlex.split(verdict_text.command_line(target)) == ["probe", "check", "--json", "--", target]
 
 
-def test_only_so_many_steps_are_shown() -> None:
+def test_the_number_of_rows_is_bounded() -> None:
     """The JSON has them all."""
     many = [Connection(address="203.0.113.9", port=443)] * 500
 

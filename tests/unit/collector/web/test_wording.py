@@ -1,4 +1,4 @@
-"""What things are called where people read them."""
+"""Words and sentences of pages and feeds."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ EVENT = Event(
 )
 
 
-def test_every_word_of_the_vocabularies_has_its_words() -> None:
-    """A cause or status that is added is added here."""
+def test_every_status_cause_state_and_revision_kind_has_a_text() -> None:
+    """So a new one cannot be forgotten here."""
     assert set(wording.STATUS) == set(Status)
     assert set(wording.CAUSE) == set(Cause)
     assert set(wording.STATE) == set(VantageState)
     assert set(wording.KIND) == set(RevisionKind)
 
 
-def test_an_event_is_said_in_one_sentence() -> None:
-    """While it lasts, when it has lifted, and for a country."""
+def test_an_event_is_one_sentence() -> None:
+    """Ongoing, lifted, and for a country."""
     lifted = msgspec.structs.replace(EVENT, lifted=MAY + timedelta(days=7))
     country = msgspec.structs.replace(EVENT, scope=Scope.COUNTRY, network=Network(country="RU"), networks=4)
 
@@ -49,7 +49,7 @@ def test_an_event_is_said_in_one_sentence() -> None:
 
 
 def test_a_service_of_the_catalogue_is_called_by_its_title() -> None:
-    """Agents report its id; what is in no catalogue keeps the name it has."""
+    """Agents report its id; a name that the catalogue does not have is shown as it is."""
     event = msgspec.structs.replace(EVENT, service="blackberry-messenger")
     other = msgspec.structs.replace(EVENT, service="https://a.example/")
 
@@ -58,7 +58,7 @@ def test_a_service_of_the_catalogue_is_called_by_its_title() -> None:
     assert wording.headline(RevisionKind.BEGAN, other) == "https://a.example/ blocked on AS64500 (RU)"
 
 
-def test_confidence_is_said_in_words() -> None:
+def test_confidence_has_a_text() -> None:
     """One source, several, or a dispute."""
     one = msgspec.structs.replace(EVENT, confidence=Confidence.ONE_SOURCE, vantages=1)
 
@@ -84,12 +84,12 @@ def test_every_revision_has_its_headline(kind: RevisionKind) -> None:
         (timedelta(seconds=-4), "0 s"),
     ],
 )
-def test_a_duration_is_said_in_its_two_largest_units(length: timedelta, said: str) -> None:
-    """Nobody reads the third."""
+def test_a_duration_has_its_two_largest_units(length: timedelta, said: str) -> None:
+    """Smaller units are dropped."""
     assert wording.duration(length) == said
 
 
-def test_a_moment_near_now_leaves_out_what_is_understood() -> None:
+def test_a_moment_near_now_leaves_out_the_shared_parts() -> None:
     """The day when it is today, the year when it is this year."""
     said = [wording.short_moment(MAY, MAY + later) for later in (timedelta(0), timedelta(days=3), timedelta(days=400))]
 
@@ -97,7 +97,7 @@ def test_a_moment_near_now_leaves_out_what_is_understood() -> None:
 
 
 def test_a_long_name_keeps_its_ends() -> None:
-    """A target of two thousand characters is still a headline."""
+    """A target of two thousand characters still fits a headline."""
     name = "https://" + "a" * 2000 + ".example/"
 
     assert len(wording.shortened(name)) == 64
@@ -111,12 +111,12 @@ def test_networks_are_named_as_far_as_they_are_known() -> None:
     assert wording.network_name(Network(asn=1)) == "AS1"
 
 
-class TestStanding:
-    """What is to be said of a service in a country before all else."""
+class TestCountrySummary:
+    """The state of a service in a country, as a sentence."""
 
     @staticmethod
     def lasts(onset: datetime, status: Status = Status.BLOCKED) -> Event:
-        """An event that lasts since then."""
+        """An ongoing event with this onset."""
         return msgspec.structs.replace(EVENT, onset=onset, status=status, lifted=None)
 
     def test_where_it_is_interfered_with_and_since_when(self) -> None:
@@ -147,10 +147,10 @@ class TestStanding:
             ),
         ],
     )
-    def test_where_nothing_is_wrong_it_says_how_many_look(
+    def test_where_nothing_is_wrong_it_counts_the_measured_networks(
         self, present: list[Status], measured: int, said: str
     ) -> None:
-        """No data is never good news."""
+        """No data never reads as reachable."""
         assert wording.country_summary("X", [], present, measured) == said
 
 
@@ -165,13 +165,13 @@ class TestStanding:
         (-3600, None, "not known"),
     ],
 )
-def test_a_lag_is_as_wide_as_what_is_known(least: float, most: float | None, said: str) -> None:
+def test_a_lag_is_a_range(least: float, most: float | None, said: str) -> None:
     """Between two snapshots of a register."""
     assert wording.lag_range(least, most) == said
 
 
-def test_a_window_is_told_by_its_ends() -> None:
-    """Or by its one moment, or by its end alone."""
+def test_a_time_range_has_its_bounds() -> None:
+    """One moment where both are equal, and the later alone where the earlier is unknown."""
     one, two = datetime(2017, 5, 4, tzinfo=UTC), datetime(2017, 5, 5, tzinfo=UTC)
 
     assert wording.time_range(one, two) == "between 4 May 2017, 00:00 UTC and 5 May 2017, 00:00 UTC"
@@ -179,8 +179,8 @@ def test_a_window_is_told_by_its_ends() -> None:
     assert wording.time_range(None, two) == "before 5 May 2017, 00:00 UTC"
 
 
-def test_how_well_it_is_attested_is_counted_over_networks() -> None:
-    """The best first."""
+def test_confidence_is_counted_by_network() -> None:
+    """The best attested first."""
     kinds = (Confidence.ONE_SOURCE, Confidence.CONFIRMED, Confidence.CONFIRMED)
     lasting = [msgspec.structs.replace(EVENT, confidence=kind) for kind in kinds]
 

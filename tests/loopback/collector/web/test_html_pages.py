@@ -1,4 +1,4 @@
-"""The pages, fetched from a running collector."""
+"""The HTML pages of a running collector."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import msgspec
 
-from probe.collector.web.pages import MAX_AGE_SECONDS, STATIC
+from probe.collector.web.html_pages import MAX_AGE_SECONDS, STATIC
 from probe.model.verdict import Cause, Status
 from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.fusing.test_fuser import SERVICES, T, fused, report
@@ -22,7 +22,7 @@ EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202e"
 
 
 class Outline(HTMLParser):
-    """What a page is made of: elements, and attributes that would run or style something."""
+    """The elements of a page, and everything that its content policy forbids."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Outline(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note the element, and what the content policy would refuse."""
+        """Collect the element, and what the content policy forbids."""
         self.tags.append(tag)
         names = dict(attrs)
         self.faults += [name for name in names if name.startswith("on") or name == "style"]
@@ -44,7 +44,7 @@ class Outline(HTMLParser):
 
 
 async def page(server: Server, path: str) -> str:
-    """A page without anything the policy would refuse."""
+    """The text of a page, which must contain nothing that the policy forbids."""
     async with server.http.get(server.page + path, headers={"Accept": "text/html"}) as answer:
         text = await answer.text()
         assert answer.content_type == "text/html"
@@ -53,16 +53,16 @@ async def page(server: Server, path: str) -> str:
     return text
 
 
-async def test_an_empty_board_says_that_nobody_has_reported(server: Server) -> None:
-    """And how to begin."""
+async def test_an_empty_board_says_that_no_vantage_has_reported(server: Server) -> None:
+    """And how to enrol one."""
     text = await page(server, "/")
 
     assert "No vantage has reported yet." in text
     assert "probe collector token" in text
 
 
-async def test_the_board_answers_first_and_shows_services_by_network(server: Server, enrolled: Enrolled) -> None:
-    """A sentence, then the table, then what changed."""
+async def test_the_board_has_a_sentence_then_services_by_network(server: Server, enrolled: Enrolled) -> None:
+    """Then what changed in the last 24 hours."""
     await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR, Cause.DNS_SPOOFED))
     await report(server, await enrolled(asn=64501))
     (event,) = await fused(server)
@@ -77,10 +77,8 @@ async def test_the_board_answers_first_and_shows_services_by_network(server: Ser
     assert "WeChat blocked on AS64500 (RU)" in text
 
 
-async def test_a_network_nobody_is_heard_from_is_hatched_and_neither_good_nor_bad(
-    server: Server, enrolled: Enrolled
-) -> None:
-    """It says what was last and when."""
+async def test_a_network_without_reports_is_shown_as_no_data(server: Server, enrolled: Enrolled) -> None:
+    """With the last known status."""
     agent = await enrolled()
     gone = agent.batch(
         rounds=rounds(NOW - 9 * HOUR, 3), settled=(settled(T, NOW - 9 * HOUR, Status.BLOCKED),), services=SERVICES
@@ -95,7 +93,7 @@ async def test_a_network_nobody_is_heard_from_is_hatched_and_neither_good_nor_ba
     assert "was blocked" in text
 
 
-async def test_the_title_says_no_more_than_the_page(server: Server, enrolled: Enrolled) -> None:
+async def test_the_title_does_not_claim_more_than_the_page(server: Server, enrolled: Enrolled) -> None:
     """Without a present vantage it does not say that nothing is wrong."""
     assert "<title>Nobody has reported yet" in await page(server, "/")
     agent = await enrolled()
@@ -110,8 +108,8 @@ async def test_the_title_says_no_more_than_the_page(server: Server, enrolled: En
     assert "<h1>No vantage has reported lately, so the present state is not known.</h1>" in text
 
 
-async def test_an_event_s_page_shows_the_steps_beside_the_control_s(server: Server, enrolled: Enrolled) -> None:
-    """The sentence first; the JSON and the line to repeat it at the end; no agent's id anywhere."""
+async def test_an_event_s_page_shows_each_step_beside_the_control_s(server: Server, enrolled: Enrolled) -> None:
+    """The sentence comes first, the JSON and the command to repeat it last; no agent's id appears."""
     agent = await enrolled()
     verdict = blocked_verdict(T, "wechat.example", NOW - HOUR, title=EVIL)
     await report(server, agent, change(T, Status.BLOCKED, NOW - HOUR, Cause.DNS_SPOOFED, verdict=verdict))
@@ -131,8 +129,8 @@ async def test_an_event_s_page_shows_the_steps_beside_the_control_s(server: Serv
     assert agent.id not in text
 
 
-async def test_what_strangers_wrote_is_shown_as_text(server: Server, enrolled: Enrolled) -> None:
-    """Titles, rules, details, services: escaped, and without marks that turn the writing around."""
+async def test_text_from_outside_is_escaped(server: Server, enrolled: Enrolled) -> None:
+    """Titles, rules, details and services; marks that reverse the writing are replaced."""
     verdict = blocked_verdict(T, "wechat.example", NOW - HOUR, title=EVIL)
     verdict = msgspec.structs.replace(verdict, rule=EVIL)
     agent = await enrolled()
@@ -151,15 +149,15 @@ async def test_what_strangers_wrote_is_shown_as_text(server: Server, enrolled: E
         assert "\u202e" not in text
 
 
-async def test_a_page_that_is_not_there_says_so_to_people_and_to_programs(server: Server) -> None:
-    """HTML to the one, JSON to the other."""
+async def test_a_missing_page_is_html_for_browsers_and_json_for_programs(server: Server) -> None:
+    """By the `Accept` header."""
     assert "There is no such event" in await page(server, "/e/0123456789abcdef")
     assert "There is nothing here" in await page(server, "/nowhere")
     assert await server.get("/nowhere") == (404, '{"error":{"code":"not_found","message":"Not Found"}}')
 
 
-async def test_files_beside_the_pages_are_small_and_served(server: Server) -> None:
-    """Own script under 10 KB, nothing from elsewhere."""
+async def test_static_files_are_served_and_small(server: Server) -> None:
+    """The script has less than 10 KB, and nothing is loaded from other hosts."""
     for name in ("style.css", "live.js", "icon.svg"):
         status, text = await server.get(f"/static/{name}")
         assert status == 200

@@ -1,4 +1,4 @@
-"""Small good files, one or more a reader: the fuzzer damages them."""
+"""Small valid files, one or more per reader, which the fuzzer mutates."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _CHANGE = (
     b' "addresses": ["192.0.2.1"], "after": "2017-05-03T17:00:00Z", "before": "2017-05-05T09:00:00+03:00"}\n'
 )
 
-GOOD: dict[str, tuple[bytes, ...]] = {
+SEEDS: dict[str, tuple[bytes, ...]] = {
     **{name: (content,) for name, content in _FORMATS.items()},
     "mmdb": (
         made(

@@ -1,4 +1,4 @@
-"""Ways to break a file: bytes cut, doubled and replaced; lines, fields and numbers moved about as they stand in it."""
+"""Mutations of a file: bytes cut, doubled and replaced; lines, fields and numbers moved or replaced."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ PIECES = [
     b"\xed\xa0\x80", b"\\ud800", b"\xc2\x85", b"\xe2\x80\xa8", b"\x0b", b"\x1c", b"%", b"@",
     b"0001-01-01T00:00:00", b"9999-12-31T23:59:59-12:00", b"fe80::1%eth0", b"::ffff:192.0.2.1", b"192.0.2.1/255.0.0.0",
 ]  # fmt: skip
-"""What breaks parsers: separators, ends, edges of numbers and of time, other alphabets, addresses in odd spellings."""
+"""Bytes that often break parsers: separators, line ends, extreme numbers and times, other scripts, odd addresses."""
 
 _FIELDS = re.compile(rb"[\n;|,\t\"<>{}\[\]]")
 _NUMBER = re.compile(rb"[0-9]+")
 _NUMBERS = [b"0", b"1", b"-1", b"31", b"33", b"128", b"129", b"255", b"256", b"768", b"65536", b"4294967295", b"9" * 19]
 
 
-def broken(content: bytes, draw: random.Random) -> bytes:
-    """The file with one to four wounds."""
+def mutate(content: bytes, draw: random.Random) -> bytes:
+    """The file with one to four mutations."""
     for _ in range(draw.randint(1, 4)):
         content = draw.choice((_cut, _cut, _cut, _lines, _fields, _number))(content, draw)
     return content
@@ -55,7 +55,7 @@ def _lines(content: bytes, draw: random.Random) -> bytes:
 
 
 def _fields(content: bytes, draw: random.Random) -> bytes:
-    """One field in the place of another, or none, or twice."""
+    """Replace one field by another one, repeat it or delete it."""
     bounds = [0, *(match.end() for match in _FIELDS.finditer(content)), len(content) + 1]
     one, other = draw.randrange(len(bounds) - 1), draw.randrange(len(bounds) - 1)
     field = content[bounds[other] : bounds[other + 1] - 1]
