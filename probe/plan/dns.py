@@ -1,8 +1,8 @@
-"""Name resolution alone, with certificates as witnesses.
+"""The plan of a `dns://` target: the name is resolved, and odd addresses show their certificates.
 
-An address that only the network's resolver gave may be a forgery or a content network's nearest machine. Where the name
-is served over TLS its certificate tells; so each odd address shows its certificate at 443, and one of the reference
-addresses does, to see whether there is a certificate to be shown at all.
+An address that only the network's resolver gave may be a forgery or a content network's nearest server. Where the name
+is served over TLS, the certificate at port 443 decides; one reference address is asked too, to see whether there is a
+certificate at all.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from probe.plan.plan import Plan
 
 
 class DnsPlan(Plan):
-    """One name."""
+    """The lookup of one name, and the handshakes with its odd addresses."""
 
     def __init__(self, target: DnsTarget, context: PlanContext) -> None:
         super().__init__()
@@ -29,10 +29,10 @@ class DnsPlan(Plan):
         self._lookup = Lookup(target.host, context, self.queue, StepPosition(), self._changed)
 
     def observed(self, step: Step, seen: Observation) -> None:
-        """A certificate is read by the judge alone."""
+        """Ignore it: only the judge reads the certificate."""
 
     def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:
-        """An odd address that is cut off is asked once more, a silent one often: lost packets are no forgery."""
+        """Retry an odd address: once after a cut, often after silence, since lost packets are no forgery."""
         assert isinstance(step, Handshake)  # noqa: S101 - this plan itself asks for nothing else
         failed = failure_of(seen)
         if (
@@ -48,9 +48,9 @@ class DnsPlan(Plan):
     def _changed(self) -> None:
         if not self._lookup.ready:
             return
-        wanted = fit(
-            (), (*self._lookup.odd, *self._lookup.late), self._context, beyond=self._context.limits.late_addresses
-        )
+        odd = [address for address in self._lookup.local if address in self._lookup.odd]
+        beyond = self._context.limits.late_addresses
+        wanted = fit((), (*odd, *self._lookup.late), self._context, beyond=beyond)
         known = fit((), sorted(self._lookup.reference), self._context)
         for address in (*wanted, *known[:1]) if wanted else ():
             if address not in self._shown:

@@ -27,6 +27,13 @@ def test_an_odd_address_shows_its_certificate_beside_one_of_the_reference() -> N
     assert told((FORGED,), (A,)).asks() == [f"hello {NAME} at {A}", f"hello {NAME} at {FORGED}"]
 
 
+def test_the_first_odd_addresses_of_the_answer_are_witnesses() -> None:
+    """Six of ten, in the answer's order: the same evidence whatever the order of a set in memory."""
+    odd = tuple(f"31.13.94.{number}" for number in range(1, 11))
+
+    assert told(odd, (A,)).asks() == sorted(f"hello {NAME} at {address}" for address in (*odd[:6], A))
+
+
 def test_an_odd_address_that_is_silent_is_asked_often_and_one_that_resets_once_more() -> None:
     """A lost packet is no forgery; the reference's silence is not asked about."""
     dialogue = told((FORGED,), (A,))
