@@ -80,6 +80,14 @@ async def test_does_not_bring_what_has_not_changed(source: Source, tmp_path: Pat
     assert source.asked[0].headers["If-Modified-Since"] == "Sat, 03 Jan 2026 00:00:00 GMT"
 
 
+async def test_asks_without_a_tag_that_the_server_never_gave(source: Source, tmp_path: Path) -> None:
+    """An empty `If-None-Match` is not sent."""
+    known = DownloadRecord(url=source.url, fetched=Clock().now(), etag="")
+    with temporary_raw_file(tmp_path, "mine") as raw:
+        assert await download(register(source.url), raw, known, Clock()) is not None
+    assert "If-None-Match" not in source.asked[0].headers
+
+
 async def test_asks_a_mirror_without_the_others_tag(source: Source, tmp_path: Path) -> None:
     """Tags are each server's own."""
     known = DownloadRecord(url="https://other.example/", fetched=Clock().now(), etag='"1"')

@@ -41,6 +41,7 @@ def test_every_anchor_resolver_target_name_and_collector_is_listed() -> None:
         ("name", SETTINGS.measure.allowed_name),
         ("name", "random names under .com"),
     ]
+    assert found[5].why == "list: https://a.example/x"
     assert found[6].why == "wechat: tcp://192.0.2.1:80"
     assert all(msgspec.to_builtins(contact)["why"] for contact in found)
 

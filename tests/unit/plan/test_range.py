@@ -50,6 +50,13 @@ def test_where_too_few_are_known_others_are_drawn_beside_them() -> None:
     assert set(FOUR[:2]) < set(asked)
 
 
+def test_the_seed_decides_which_others_are_drawn() -> None:
+    """Control and vantages share it; without it all weeks and all ranges would meet the same addresses."""
+    drawn = [connects(Dialogue(plan_for(parse(RANGE), knowing(seed=seed)))) for seed in (1, 1, 2)]
+
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
 def test_the_port_of_the_range_is_asked() -> None:
     """And no hello is said on another than 443."""
     dialogue = Dialogue(plan_for(parse(f"{RANGE}:5222"), knowing(*FOUR)))

@@ -125,3 +125,17 @@ def test_nothing_is_drawn_from_holes() -> None:
     found = [address for seed in range(20) for address in sampling.drawn(network, 16, seed, holes=most)]
     assert found
     assert all(int(address.rpartition(".")[2]) >= 128 and address != "151.101.0.129" for address in found)
+
+
+def test_a_habitual_address_is_inside_a_range_that_is_smaller_than_the_number_wanted() -> None:
+    """A range of four addresses has three after its first."""
+    found = sampling.habitual(ipaddress.ip_network("151.101.1.0/30"), 16, 1)
+
+    assert found == ("151.101.1.1", "151.101.1.2", "151.101.1.3")
+
+
+def test_a_stratum_of_one_subnet_of_ipv6_is_sampled_by_its_first_address() -> None:
+    """A random host part of a /64 has nobody behind it."""
+    found = sampling.drawn(ipaddress.ip_network("2a04:4e42:1:20::/60"), 16, 1)
+
+    assert sorted(found) == [f"2a04:4e42:1:2{number:x}::1" for number in range(16)]

@@ -44,6 +44,11 @@ def test_the_longest_prefix_that_covers_decides(text: str, owner: object) -> Non
     assert NESTED.longest_match(text) == owner
 
 
+def test_all_inside_a_prefix_that_nobody_announces_is_foreign() -> None:
+    """The prefix has no owner whose own it could be."""
+    assert NESTED.foreign_more_specifics(["119.28.0.0/15"]) == ("119.29.0.0/16", "119.29.29.0/24", "119.29.29.128/25")
+
+
 def test_what_others_announce_inside_is_no_part_of_it() -> None:
     """The owner's own longer prefixes are."""
     assert [network for network, _ in NESTED.more_specifics("119.29.0.0/16")] == ["119.29.29.0/24", "119.29.29.128/25"]
