@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from probe.agent.round import RoundResult, RoundTerms, RoundTraffic, measure_round, traffic_of
 from probe.detect.detector import Detector
+from probe.detect.detector_input import AnchorOutcome, DetectorInput, VantageInput
 from probe.detect.replay import BadVerdictLine, replay
 from probe.errors import StorageError
 from probe.formats import jsonlines
@@ -300,6 +301,34 @@ async def test_the_detector_is_fed_in_the_order_of_time() -> None:
 
     assert fed == sorted(fed)
     assert len(fed) == 11
+
+
+async def test_the_detector_is_fed_what_it_reads_of_a_verdict() -> None:
+    rounds = Rounds(lambda text, _: INJECTED if text == "t1.example" else REACHABLE, targets=2)
+    fed: list[DetectorInput] = []
+    feed = rounds.detector.feed
+    rounds.detector.feed = lambda one: fed.append(one) or feed(one)  # type: ignore[method-assign, func-returns-value]
+
+    await rounds.round()
+
+    blocked = [one for one in fed if one.target == "t1.example"]
+    assert [(one.status, one.causes, one.attempt) for one in blocked] == [
+        (Status.BLOCKED, (Cause.DNS_INJECTED,), attempt) for attempt in range(4)
+    ]
+    seen = VantageInput(state=VantageState.ONLINE, asn=64500, anchors=(AnchorOutcome(),))
+    assert {one.vantage for one in fed} == {seen}
+
+
+async def test_with_no_target_due_the_detector_is_fed_the_vantage() -> None:
+    rounds = Rounds(lambda *_: REACHABLE, targets=0)
+    fed: list[DetectorInput] = []
+    feed = rounds.detector.feed
+    rounds.detector.feed = lambda one: fed.append(one) or feed(one)  # type: ignore[method-assign, func-returns-value]
+
+    await rounds.round()
+
+    seen = VantageInput(state=VantageState.ONLINE, asn=64500)
+    assert [(one.target, one.status, one.vantage) for one in fed] == [("vantage", Status.UNKNOWN, seen)]
 
 
 @settings(max_examples=20, deadline=None)

@@ -68,7 +68,7 @@ class ScriptedVantage:
                 at=self.clock.now(),
                 failure=None if works else Failure.TIMEOUT,
             )
-            self._vantage = Vantage(state=conclude([look]), anchors=(look,))
+            self._vantage = Vantage(state=conclude([look]), asn=64500, anchors=(look,))
         return self._vantage
 
     async def measure(
