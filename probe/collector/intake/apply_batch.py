@@ -36,7 +36,7 @@ compressed text can inflate to megabytes, for every reader of the page and every
 
 
 class Packed(msgspec.Struct, frozen=True):
-    """A verdict as it is stored: compressed JSON, and the SHA-256 of the JSON."""
+    """The verdict of a change as it is stored: compressed JSON, and the SHA-256 of the JSON."""
 
     digest: bytes
     compressed: bytes
@@ -49,7 +49,7 @@ class VerifiedBatch(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         evidence: the packed verdicts of the changes, in their order; None where a change has none.
-        control: the packed verdicts of a control, in their order; None where one is too large to store.
+        control: the compressed verdicts of a control, in their order; None where one is too large to store.
         digest: SHA-256 of the signed body.
         raw: the body as received, compressed.
         posted: the agent's clock at the request; None when it did not say.
@@ -59,7 +59,7 @@ class VerifiedBatch(msgspec.Struct, frozen=True, kw_only=True):
 
     batch: Batch
     evidence: tuple[Packed | None, ...]
-    control: tuple[Packed | None, ...]
+    control: tuple[bytes | None, ...]
     digest: bytes
     raw: bytes
     signature: bytes
@@ -261,7 +261,7 @@ class _BatchWriter:
                 self._ignored += 1
                 continue
             target = batches.target_number(self._session, verdict.target)
-            batches.set_control(self._session, target, self._agent.no, measured, packed.compressed)
+            batches.set_control(self._session, target, self._agent.no, measured, packed)
 
 
 def clock_offset(sent: datetime, posted: datetime | None, received: datetime, rate: float = 1.0) -> timedelta:
@@ -293,10 +293,10 @@ def pack_evidence(verdict: Verdict) -> Packed:
     return Packed(sha256(body).digest(), compressed)
 
 
-def pack_control(verdict: Verdict) -> Packed | None:
-    """Pack the verdict of a control whole; None when it is larger than `MAX_VERDICT_BYTES`."""
+def pack_control(verdict: Verdict) -> bytes | None:
+    """The compressed JSON of a control's verdict; None when the JSON is larger than `MAX_VERDICT_BYTES`."""
     body = msgspec.json.encode(verdict)
-    return Packed(sha256(body).digest(), zlib.compress(body, 6)) if len(body) <= MAX_VERDICT_BYTES else None
+    return zlib.compress(body, 6) if len(body) <= MAX_VERDICT_BYTES else None
 
 
 def _shortened(verdict: Verdict) -> Iterator[bytes]:

@@ -301,6 +301,19 @@ async def test_upkeep_counts_agents_and_open_events(server: Server, enrolled: En
     assert 'probe_collector_agents_present{role="control"} 0' in lines
 
 
+async def test_upkeep_marks_open_events_to_be_fused_again(server: Server, enrolled: Enrolled) -> None:
+    """And it requests fusion; this collector has no fuser that would take the mark."""
+    await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR))
+    await fused(server)
+    alone = Collector(server.collector.store, server.collector.clock, server.collector.origin, b"k" * 32)
+
+    await Upkeep(alone).run_once()
+
+    marks = await server.collector.store.read(lambda s: events.dirty_marks(s, 9))
+    assert [mark.service for mark in marks] == ["WeChat"]
+    assert alone.fusion_requested.is_set()
+
+
 async def test_upkeep_deletes_old_batches_without_changes(server: Server) -> None:
     """Sixty days after they were received."""
 

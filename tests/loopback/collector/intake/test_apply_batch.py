@@ -253,6 +253,25 @@ def test_evidence_that_compresses_well_is_cut_by_its_size_too() -> None:
     assert msgspec.json.decode(body, type=Verdict).evidence.notes == ("trimmed",)
 
 
+def test_evidence_that_is_large_without_observations_is_cut_to_the_bare_verdict() -> None:
+    """The status, its causes and the rule stay."""
+    noise = "".join(sha256(bytes([n % 256, n // 256])).hexdigest() for n in range(900))
+    verdict = blocked_verdict(T, "a.example", NOW)
+    evidence = msgspec.structs.replace(
+        verdict.evidence, error=noise, families={"ipv6": noise}, failing={"192.0.2.1": noise}
+    )
+
+    kept = msgspec.json.decode(
+        zlib.decompress(pack_evidence(msgspec.structs.replace(verdict, evidence=evidence)).compressed), type=Verdict
+    )
+
+    assert (kept.status, kept.causes, kept.rule) == (verdict.status, verdict.causes, verdict.rule)
+    bare = msgspec.structs.replace(
+        evidence, observations=(), control=None, failing={}, families={}, error="", notes=("trimmed",)
+    )
+    assert kept.evidence == bare
+
+
 async def test_the_votes_of_agents_decide_which_service_a_target_belongs_to(bench: Bench) -> None:
     """One that lies is outvoted, in any order; both services are fused again."""
     await bench.store.write(
