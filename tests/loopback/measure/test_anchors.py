@@ -1,4 +1,4 @@
-"""Looking at anchors that work, that are silent, and that somebody else answers for."""
+"""Anchors that work, are silent, or are answered for by something else."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from probe.model.verdict import AnchorKind, VantageState
 from tests.loopback.tiny_servers import answer, page_of, server_context, serving, silent
 
 
-async def test_anchors_are_looked_at_together_and_each_in_its_kind(tools: Tools, ca: trustme.CA) -> None:
-    """One that works, one that is silent, one behind another's certificate, one that redirects elsewhere."""
+async def test_all_anchors_are_looked_at_together(tools: Tools, ca: trustme.CA) -> None:
+    """One works, one is silent, one has a foreign certificate, one redirects to another site."""
     context, wrong = server_context(ca, "127.0.0.1"), server_context(trustme.CA(), "127.0.0.1")
     portal = page_of(answer(b"", "302 AnchorAddresses", "Location: http://portal.lan/\r\n"))
     async with (
@@ -50,8 +50,8 @@ async def test_anchors_are_looked_at_together_and_each_in_its_kind(tools: Tools,
     assert watch.latest == looks
 
 
-async def test_those_who_want_a_look_at_the_same_time_share_one(tools: Tools, monkeypatch) -> None:  # noqa: ANN001
-    """And who is content with an older one gets it."""
+async def test_callers_that_want_a_look_at_the_same_time_share_one(tools: Tools, monkeypatch) -> None:  # noqa: ANN001
+    """A caller that accepts an older one gets it."""
     monkeypatch.setattr(anchors, "MIN_LOOK_INTERVAL_SECONDS", 0.05)
     visits = 0
 
@@ -98,8 +98,8 @@ async def test_a_wall_clock_that_is_set_back_does_not_stop_looks(tools: Tools, m
     assert watch.latest == (after,)
 
 
-async def test_looks_are_kept_apart_by_the_clock_given(tools: Tools) -> None:
-    """A laboratory's minute is a second, and its rounds must not wait for the world's."""
+async def test_the_interval_between_looks_is_of_the_given_clock(tools: Tools) -> None:
+    """In a fast laboratory clock a minute passes in a second."""
     async with serving(page_of(answer())) as port:
         clock = Clock(rate=100)
         watch = AnchorWatch([f"http://127.0.0.1:{port}/"], [], tools, clock, classify=classify)
@@ -109,8 +109,8 @@ async def test_looks_are_kept_apart_by_the_clock_given(tools: Tools) -> None:
     assert second.at - first.at >= timedelta(seconds=anchors.MIN_LOOK_INTERVAL_SECONDS)
 
 
-async def test_a_caller_who_gives_up_leaves_nothing_and_nobody_stuck(tools: Tools) -> None:
-    """The next one looks for itself."""
+async def test_a_cancelled_look_does_not_block_the_next(tools: Tools) -> None:
+    """The next caller looks anew."""
     async with serving(silent) as port:
         watch = AnchorWatch([f"http://127.0.0.1:{port}/"], [], tools, Clock(), classify=classify)
         first = asyncio.create_task(watch.look())
@@ -122,21 +122,21 @@ async def test_a_caller_who_gives_up_leaves_nothing_and_nobody_stuck(tools: Tool
     assert look.failure is Failure.TIMEOUT
 
 
-async def test_without_anchors_there_is_nothing_to_see(tools: Tools) -> None:
-    """An empty string means none."""
+async def test_without_anchors_a_look_is_empty(tools: Tools) -> None:
+    """An empty string is no anchor."""
     assert await AnchorWatch([""], [], tools, Clock(), classify=classify).look() == ()
 
 
-async def test_an_anchors_name_is_asked_of_the_system(tools: Tools, ca: trustme.CA) -> None:
-    """Whichever of its addresses serves is enough."""
+async def test_an_anchors_name_is_looked_up_by_the_system(tools: Tools, ca: trustme.CA) -> None:
+    """One address that serves is enough."""
     async with serving(page_of(answer()), server_context(ca, "localhost")) as port:
         (look,) = await AnchorWatch([f"https://localhost:{port}/"], [], tools, Clock(), classify=classify).look()
 
     assert look.failure is None
 
 
-async def test_an_anchor_whose_certificate_is_out_of_date_answers(tools: Tools, ca: trustme.CA) -> None:
-    """Expired or not yet valid: it is the anchor, and this host's clock may be wrong."""
+async def test_an_anchor_with_outdated_certificate_counts_as_answered(tools: Tools, ca: trustme.CA) -> None:
+    """Expired or not yet valid: this host's clock may be wrong."""
     now = datetime.now(UTC)
     day = timedelta(days=1)
     future = server_context(ca, "127.0.0.1", not_before=now + day, not_after=now + 2 * day)
@@ -153,10 +153,10 @@ async def test_an_anchor_whose_certificate_is_out_of_date_answers(tools: Tools, 
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this host was built without IPv6")
-async def test_an_anchors_ipv6_address_is_tried_though_the_other_serves(
+async def test_an_anchors_ipv6_address_is_tried_although_ipv4_serves(
     tools: Tools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once in five minutes: a broken one must not hold up every look."""
+    """Once in five minutes: a broken one must not delay every look."""
     monkeypatch.setattr(anchors, "MIN_LOOK_INTERVAL_SECONDS", 0.0)
 
     async def both(name: str, rrtype: str, seconds: float) -> tuple[str, ...]:
@@ -170,11 +170,11 @@ async def test_an_anchors_ipv6_address_is_tried_though_the_other_serves(
 
     assert look.failure is None
     assert look.six == again.six
-    assert look.six in {"reset", ""}  # refused; or this host has no IPv6 at all, and then nothing is said
+    assert look.six in {"reset", ""}  # refused; or empty on a host without IPv6
 
 
-async def test_a_dead_resolver_and_made_up_addresses_are_noted(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one where a trusted resolver finds the name, the others where the system's own answer is of 198.18.0.0/15."""
+async def test_a_dead_resolver_and_fake_addresses_are_noted(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trusted resolver finds the name; the system's resolver answers with 198.18.0.0/15."""
 
     async def dead(name: str, rrtype: str, seconds: float) -> tuple[str, ...]:
         raise operation_error(Failure.TIMEOUT)
@@ -186,7 +186,7 @@ async def test_a_dead_resolver_and_made_up_addresses_are_noted(tools: Tools, mon
     async def faked(name: str, rrtype: str, seconds: float) -> tuple[str, ...]:
         return ("127.0.0.1",)
 
-    monkeypatch.setattr(anchors, "_BENCHMARK_NETWORK", IPv4Network("127.0.0.0/8"))  # nobody outside is to be knocked at
+    monkeypatch.setattr(anchors, "_BENCHMARK_NETWORK", IPv4Network("127.0.0.0/8"))  # contact none outside
     monkeypatch.setattr(tools, "encrypted", lambda _: Trusted())
     async with serving(page_of(answer())) as port:
         url = f"http://anchor.example:{port}/"

@@ -1,4 +1,4 @@
-"""Plans driven over real sockets, by small scripted plans of our own."""
+"""Plans are performed over real sockets; small scripts stand in for them."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def connect(port: int) -> Connect:
     return Connect(address="127.0.0.1", port=port)
 
 
-async def test_it_says_when_nothing_is_left_but_to_listen(tools: Tools) -> None:
-    """After the answer and what it led to, long before the time for late answers is over; once."""
+async def test_the_caller_is_told_once_when_steps_only_listen(tools: Tools) -> None:
+    """After the answer and the steps that follow from it, before the time for late answers is over."""
     said: list[int] = []
 
     async with serving(silent) as open_port, resolving(lambda query: [(0, reply_to(query, "127.0.0.1"))]) as (_, port):
@@ -60,8 +60,8 @@ async def test_it_says_when_nothing_is_left_but_to_listen(tools: Tools) -> None:
     assert (said, plan.told.count("finish")) == ([1], 2)
 
 
-async def test_a_plan_is_told_at_once_and_asks_for_more_while_its_step_goes_on(tools: Tools) -> None:
-    """The connection that an answer asks for is made before the late answer comes."""
+async def test_a_plan_gets_observations_while_the_step_goes_on(tools: Tools) -> None:
+    """The connection to an address of the answer is made before the late answer arrives."""
 
     def react(query: bytes) -> list[tuple[float, bytes]]:
         return [(0, reply_to(query, "127.0.0.1")), (0.3, reply_to(query, "192.0.2.1"))]
@@ -76,10 +76,10 @@ async def test_a_plan_is_told_at_once_and_asks_for_more_while_its_step_goes_on(t
     assert seen[2].at + seen[2].took >= seen[1].at + 200
 
 
-async def test_a_fault_of_ours_in_a_step_is_an_observation_and_the_others_go_on(
+async def test_an_exception_in_a_step_is_observed_and_the_others_go_on(
     tools: Tools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A BUG with its text; the plan is told, the step is over."""
+    """As BUG with its text; the step is finished."""
 
     async def broken(*_: object) -> None:
         raise KeyError("oops")
@@ -94,8 +94,8 @@ async def test_a_fault_of_ours_in_a_step_is_an_observation_and_the_others_go_on(
     assert plan.told.count("finish") == 2
 
 
-async def test_a_fault_in_the_plan_itself_gets_out(tools: Tools) -> None:
-    """It is not one step's."""
+async def test_an_exception_in_the_plan_is_raised(tools: Tools) -> None:
+    """It belongs to no step."""
 
     def react(_: Observation) -> list[Step]:
         raise ZeroDivisionError
@@ -106,8 +106,8 @@ async def test_a_fault_in_the_plan_itself_gets_out(tools: Tools) -> None:
     assert group.group_contains(ZeroDivisionError)
 
 
-async def test_what_the_deadline_cuts_short_is_our_doing_and_no_time_out(believed: trustme.CA) -> None:
-    """What was seen before stays."""
+async def test_a_step_that_the_deadline_cuts_off_is_a_local_failure_and_no_time_out(believed: trustme.CA) -> None:
+    """Earlier observations are kept."""
     async with Tools(30, PaceLimiter(0)) as tools, serving(silent) as port:
         deadline = asyncio.get_running_loop().time() + 0.2
         plan = Script(Fetch(url=f"http://lab.example:{port}/", address="127.0.0.1"))
@@ -116,8 +116,8 @@ async def test_what_the_deadline_cuts_short_is_our_doing_and_no_time_out(believe
     assert [(type(one), one.failure) for one in seen] == [(Connection, None), (Exchange, Failure.LOCAL)]
 
 
-async def test_a_cancellation_gets_through_and_leaves_nothing(believed: trustme.CA) -> None:
-    """Ctrl-C in the middle of everything."""
+async def test_a_cancellation_ends_all_steps(believed: trustme.CA) -> None:
+    """No task and no socket is left."""
     async with Tools(30, PaceLimiter(0)) as tools, serving(silent) as port, resolving(lambda _: []) as (_, dns):
         url = f"https://lab.example:{port}/"
         plan = Script(
@@ -133,7 +133,7 @@ async def test_a_cancellation_gets_through_and_leaves_nothing(believed: trustme.
             await task
 
 
-async def test_one_connection_at_a_time_to_one_address_whatever_the_plan_asks_for(believed: trustme.CA) -> None:
+async def test_one_connection_at_a_time_is_opened_to_one_address(believed: trustme.CA) -> None:
     """With a pace, steps to one address follow each other."""
     inside = 0
 
@@ -155,7 +155,7 @@ async def test_one_connection_at_a_time_to_one_address_whatever_the_plan_asks_fo
 
 
 async def test_two_hundred_measurements_leave_no_task_and_no_socket(believed: trustme.CA) -> None:
-    """Healthy, silent, refused and half-dead ones, at once (the fixture counts what is left)."""
+    """Healthy, silent, refused and half-dead targets at once; the fixture counts what is left."""
     context = server_context(believed, "lab.example")
     began = time.monotonic()
     async with (

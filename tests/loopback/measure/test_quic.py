@@ -1,4 +1,4 @@
-"""QUIC handshakes with a real server, through a path that behaves and through paths that do not."""
+"""QUIC handshakes with a real server, over a good path and over filtering ones."""
 
 from __future__ import annotations
 
@@ -106,10 +106,8 @@ async def shaken(
     return seen  # type: ignore[return-value]
 
 
-async def test_a_server_is_heard_its_certificate_verified_and_the_tuple_still_works_later(
-    tools: Tools, ca: trustme.CA, tmp_path: Path
-) -> None:
-    """Two observations: the handshake, and the PING after the pause."""
+async def test_a_handshake_and_a_later_ping_are_observed(tools: Tools, ca: trustme.CA, tmp_path: Path) -> None:
+    """The certificate is verified; the PING is sent on the same tuple."""
     async with quic_server(ca, tmp_path) as port:
         first, later = await shaken(port, tools, later=0.2)
 
@@ -120,10 +118,8 @@ async def test_a_server_is_heard_its_certificate_verified_and_the_tuple_still_wo
 
 
 @pytest.mark.usefixtures("believed")
-async def test_a_filter_that_acts_after_the_handshake_is_seen_at_the_second_look(
-    ca: trustme.CA, tmp_path: Path
-) -> None:
-    """What the client sends vanishes from 100 ms after its first datagram on, as the GFW does."""
+async def test_a_filter_that_acts_after_the_handshake_is_seen_by_the_ping(ca: trustme.CA, tmp_path: Path) -> None:
+    """Datagrams of the client are dropped from some time after the first, as by the GFW."""
     loop = asyncio.get_running_loop()
     async with quic_server(ca, tmp_path) as port, Tools(timeout=1.0, pace=PaceLimiter(0)) as tools:
         began = loop.time()
@@ -134,8 +130,8 @@ async def test_a_filter_that_acts_after_the_handshake_is_seen_at_the_second_look
     assert (later.failure, later.answered) == (Failure.TIMEOUT, False)
 
 
-async def test_silence_is_a_timeout_and_nothing_more_is_looked_at() -> None:
-    """No answer to any Initial until the step's time is up."""
+async def test_silence_is_a_time_out_without_a_ping() -> None:
+    """No Initial is answered."""
     async with path_to(9, lambda _: False) as port, Tools(timeout=0.4, pace=PaceLimiter(0)) as tools:
         (only,) = await shaken(port, tools, later=0.2)
 
@@ -143,8 +139,8 @@ async def test_silence_is_a_timeout_and_nothing_more_is_looked_at() -> None:
     assert only.took >= 400
 
 
-async def test_a_port_where_nobody_listens_is_unreachable(tools: Tools) -> None:
-    """ICMP port unreachable comes back to a connected socket."""
+async def test_a_closed_port_is_unreachable(tools: Tools) -> None:
+    """An ICMP message comes back to the connected socket."""
     async with path_to(9, lambda _: False) as port:
         pass
     (only,) = await shaken(port, tools)
@@ -153,7 +149,7 @@ async def test_a_port_where_nobody_listens_is_unreachable(tools: Tools) -> None:
 
 
 async def test_a_certificate_of_another_name_does_not_verify(tools: Tools, ca: trustme.CA, tmp_path: Path) -> None:
-    """The handshake fails by our own alert; unverified it stands."""
+    """Without verification the handshake succeeds."""
     async with quic_server(ca, tmp_path, name="other.example") as port:
         (refused,) = await shaken(port, tools)
         (stood,) = await shaken(port, tools, verify=False)
@@ -163,8 +159,8 @@ async def test_a_certificate_of_another_name_does_not_verify(tools: Tools, ca: t
     assert (stood.failure, stood.verified) == (None, False)
 
 
-async def test_a_servers_alert_keeps_its_name(tools: Tools, ca: trustme.CA, tmp_path: Path) -> None:
-    """A server without HTTP/3 says so in a CONNECTION_CLOSE that carries a TLS alert."""
+async def test_an_alert_of_the_server_keeps_its_name(tools: Tools, ca: trustme.CA, tmp_path: Path) -> None:
+    """A server without HTTP/3 sends it in CONNECTION_CLOSE."""
     async with quic_server(ca, tmp_path, alpn="other") as port:
         (only,) = await shaken(port, tools)
 
@@ -181,10 +177,10 @@ class _Closes(QuicConnectionProtocol):
 
 
 @pytest.mark.usefixtures("believed")
-async def test_of_a_server_that_closed_before_the_second_look_nothing_more_is_said(
+async def test_a_server_that_closes_before_the_ping_is_observed_once(
     tools: Tools, ca: trustme.CA, tmp_path: Path
 ) -> None:
-    """It was heard; its silence later would be nobody's."""
+    """It was reachable."""
     async with quic_server(ca, tmp_path, protocol=_Closes) as port:
         (only,) = await shaken(port, tools, later=0.3)
 
@@ -200,15 +196,15 @@ async def test_of_a_server_that_closed_before_the_second_look_nothing_more_is_sa
         (0x1FE, Failure.ALERT, "alert_254"),
     ],
 )
-def test_what_closed_a_connection_has_its_word(code: int, failure: Failure, alert: str) -> None:
-    """An error of the server's, our own refusal of its certificate, its alert, an alert nobody has named."""
+def test_the_reason_of_a_closed_connection_is_classified(code: int, failure: Failure, alert: str) -> None:
+    """An error of the server, our refusal of its certificate, its alert, an unknown alert."""
     fault = quic_module._termination(code, "because")
 
     assert (fault.failure, fault.alert) == (failure, alert)
 
 
-async def test_a_cancelled_handshake_leaves_nothing_behind(tools: Tools) -> None:
-    """No task, no socket (the fixture looks)."""
+async def test_a_cancelled_handshake_leaves_no_task_and_no_socket(tools: Tools) -> None:
+    """The fixture counts them."""
     async with path_to(9, lambda _: False) as port:
         task = asyncio.create_task(shaken(port, tools))
         await asyncio.sleep(0.1)
@@ -217,8 +213,8 @@ async def test_a_cancelled_handshake_leaves_nothing_behind(tools: Tools) -> None
             await task
 
 
-async def test_the_next_socket_may_have_the_number_of_the_one_just_closed() -> None:
-    """The event loop must have forgotten the old one by then: under load this once failed a healthy target."""
+async def test_the_next_socket_may_reuse_the_number_of_the_closed_one() -> None:
+    """The event loop must have unregistered the old one: under load a healthy target failed once."""
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     async with server, path_to(9, lambda _: False) as silent, Tools(timeout=0.2, pace=PaceLimiter(0)) as tools:
         await shaken(silent, tools)
@@ -226,8 +222,8 @@ async def test_the_next_socket_may_have_the_number_of_the_one_just_closed() -> N
             assert await asyncio.get_running_loop().sock_recv(sock, 1) == b""
 
 
-async def test_a_flood_of_datagrams_ends(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bounded, whatever they hold."""
+async def test_a_flood_of_datagrams_ends_the_step(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever they contain."""
     monkeypatch.setattr(quic_module, "_MAX_DATAGRAMS", 8)
     loop = asyncio.get_running_loop()
 
@@ -323,8 +319,8 @@ async def test_a_host_without_a_free_file_is_observed(tools: Tools, monkeypatch:
     assert (only.address, only.port, only.sni) == ("127.0.0.1", 443, "lab.example")
 
 
-async def test_garbage_is_no_answer() -> None:
-    """Datagrams that are not of this connection do not end it."""
+async def test_datagrams_of_another_connection_are_ignored() -> None:
+    """They do not end the handshake."""
     loop = asyncio.get_running_loop()
 
     class Echo(asyncio.DatagramProtocol):
@@ -342,8 +338,8 @@ async def test_garbage_is_no_answer() -> None:
     assert only.failure is Failure.TIMEOUT
 
 
-def test_without_the_package_the_reader_is_told_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line, no traceback; with the package nothing is said."""
+def test_without_aioquic_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With it there is no error."""
     require_aioquic()
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
 
@@ -351,10 +347,8 @@ def test_without_the_package_the_reader_is_told_how_to_install_it(monkeypatch: p
         require_aioquic()
 
 
-async def test_without_the_package_a_quic_target_is_unknown_and_says_why(
-    tools: Tools, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The fault is ours, and the line says how to mend it."""
+async def test_without_aioquic_a_quic_target_is_unknown(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its evidence says how to install the package."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     surroundings = MeasurementContext(tools=tools, anchors=AnchorWatch((), (), tools, Clock(), classify=classify))
 

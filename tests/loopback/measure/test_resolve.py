@@ -1,4 +1,4 @@
-"""Asking real resolvers on loopback, honest, forged, broken and silent ones."""
+"""Questions to real resolvers on loopback: honest, forging, broken and silent ones."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ async def first(resolver: str, tools: Tools) -> Resolution:
     return answer
 
 
-async def test_an_answer_is_handed_on_at_once_and_the_socket_read_on(tools: Tools) -> None:
-    """The resolution comes with the answer; the step itself stays for half a second."""
+async def test_an_answer_is_emitted_at_once_and_the_socket_is_read_on(tools: Tools) -> None:
+    """The step goes on for half a second after the answer."""
     came: list[float] = []
     async with resolving(lambda query: [(0, reply_to(query, "198.51.100.7"))]) as (_, port):
         step = Resolve(name="lab.example", rrtype="A", resolver=f"udp:127.0.0.1:{port}", trust=Trust.NETWORK)
@@ -48,8 +48,8 @@ async def test_an_answer_is_handed_on_at_once_and_the_socket_read_on(tools: Tool
     assert whole >= 0.5
 
 
-async def test_a_differing_second_answer_is_a_late_answer_and_an_equal_one_is_not(tools: Tools) -> None:
-    """The forged one comes first; a repetition in another order says nothing."""
+async def test_only_a_differing_second_answer_is_a_late_answer(tools: Tools) -> None:
+    """The forged answer arrives first; a repetition in another order is ignored."""
 
     def react(query: bytes) -> list[tuple[float, bytes]]:
         return [
@@ -71,8 +71,8 @@ async def test_a_differing_second_answer_is_a_late_answer_and_an_equal_one_is_no
     assert len(late) == 1
 
 
-async def test_a_resend_has_its_own_id_and_port_and_never_looks_like_injection(believed: trustme.CA) -> None:
-    """The first query is answered only after the second, differently: still one answer, no late one."""
+async def test_a_repeated_query_never_looks_like_an_injection(believed: trustme.CA) -> None:
+    """It has its own id and port: different answers to both are no late answer."""
     seen: list[bytes] = []
 
     def react(query: bytes) -> list[tuple[float, bytes]]:
@@ -87,15 +87,15 @@ async def test_a_resend_has_its_own_id_and_port_and_never_looks_like_injection(b
     assert len({query[:2] for query, _ in server.queries}) == 2
 
 
-async def test_the_words_of_a_resolver_are_kept_apart(tools: Tools) -> None:
-    """NXDOMAIN, REFUSED, SERVFAIL and what counts as such, and a name without an address."""
+async def test_each_response_code_is_classified(tools: Tools) -> None:
+    """NXDOMAIN, REFUSED, SERVFAIL and others, and no address."""
     words = {3: Failure.NXDOMAIN, 5: Failure.REFUSED, 2: Failure.SERVFAIL, 4: Failure.SERVFAIL, 0: Failure.NODATA}
     for rcode, failure in words.items():
         async with resolving(lambda query, rcode=rcode: [(0, reply_to(query, rcode=rcode))]) as (_, port):
             assert (await first(f"udp:127.0.0.1:{port}", tools)).failure is failure
 
 
-async def test_silence_is_a_time_out_and_a_closed_port_unreachable(tools: Tools) -> None:
+async def test_silence_is_a_time_out_and_a_closed_port_is_unreachable(tools: Tools) -> None:
     """An ICMP message came back for the second."""
     async with resolving(lambda _: []) as (_, port):
         assert (await first(f"udp:127.0.0.1:{port}", tools)).failure is Failure.TIMEOUT
@@ -103,7 +103,7 @@ async def test_silence_is_a_time_out_and_a_closed_port_unreachable(tools: Tools)
 
 
 async def test_a_malformed_answer_is_garbage_unless_a_true_one_follows(tools: Tools) -> None:
-    """A compression pointer that points at itself; then the same with an honest answer behind it."""
+    """Its compression pointer points at itself."""
 
     def looped(query: bytes) -> bytes:
         return query[:2] + struct.pack("!5H", 0x8180, 1, 1, 0, 0) + query[12:] + b"\xc0\x1d" + bytes(16)
@@ -139,8 +139,8 @@ def framed(reply: bytes) -> Talk:
     return talk
 
 
-async def test_plain_dns_over_tcp(tools: Tools) -> None:
-    """An answer, and one to another question."""
+async def test_a_question_is_asked_over_tcp(tools: Tools) -> None:
+    """An answer to another question is garbage."""
     async with serving(framed(b"")) as port:
         assert (await first(f"tcp:127.0.0.1:{port}", tools)).addresses == ("198.51.100.7",)
     async with serving(framed(bytes(12))) as port:
@@ -148,7 +148,7 @@ async def test_plain_dns_over_tcp(tools: Tools) -> None:
 
 
 async def test_a_truncated_answer_is_fetched_over_tcp(tools: Tools) -> None:
-    """The same address and port, as RFC 7766 says."""
+    """From the same address and port (RFC 7766)."""
     async with serving(framed(b"")) as port:
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(
@@ -162,21 +162,21 @@ async def test_a_truncated_answer_is_fetched_over_tcp(tools: Tools) -> None:
     assert [one.addresses for one in seen if isinstance(one, Resolution)] == [("198.51.100.7",)]
 
 
-async def test_the_system_is_asked_in_a_thread(tools: Tools) -> None:
-    """Localhost stands in every hosts file; a name under .invalid nowhere."""
+async def test_the_system_is_asked_with_getaddrinfo(tools: Tools) -> None:
+    """`localhost` is in every hosts file."""
     (seen,) = await ask("system", tools, "localhost")
     assert isinstance(seen, Resolution)
     assert seen.addresses == ("127.0.0.1",)
 
 
-async def test_a_name_that_cannot_be_asked_about_is_our_own_limit(tools: Tools) -> None:
+async def test_a_name_that_cannot_be_encoded_is_a_local_failure(tools: Tools) -> None:
     """Nothing is sent for a label of 64 octets."""
     (seen,) = await ask("udp:127.0.0.1:9", tools, "a" * 64 + ".example")
     assert seen.failure is Failure.LOCAL
 
 
-async def test_an_encrypted_resolver_is_shown_by_its_url(tools: Tools, ca: trustme.CA) -> None:
-    """DNS over TLS, verified."""
+async def test_an_encrypted_resolver_is_named_by_its_url(tools: Tools, ca: trustme.CA) -> None:
+    """Its answer came over DNS over TLS, verified."""
     async with serving(framed(b""), server_context(ca, "127.0.0.1")) as port:
         url = f"tls://127.0.0.1:{port}"
         answer = await first(url, tools)

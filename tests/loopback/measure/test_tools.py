@@ -1,4 +1,4 @@
-"""What steps share, and letting go of it."""
+"""Resources that steps share, and their end."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from probe.measure.tools import Tools
 from tests.loopback.tiny_servers import reply_to, server_context, serving
 
 
-async def test_connections_to_trusted_resolvers_are_let_go_of_at_the_end(believed: trustme.CA) -> None:
-    """The server sees them closed."""
+async def test_connections_to_trusted_resolvers_are_closed_at_the_end(believed: trustme.CA) -> None:
+    """The server sees the end of the connection."""
     closed = asyncio.Event()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -38,7 +38,7 @@ async def test_connections_to_trusted_resolvers_are_let_go_of_at_the_end(believe
 
 
 async def test_no_more_sockets_are_open_than_allowed() -> None:
-    """Who comes too many waits."""
+    """Further connections wait."""
     async with Tools(5, PaceLimiter(0), sockets=2) as tools:
         inside = 0
         most = 0
@@ -55,8 +55,8 @@ async def test_no_more_sockets_are_open_than_allowed() -> None:
     assert most == 2
 
 
-async def test_a_url_of_no_resolver_is_the_callers_mistake() -> None:
-    """One clear line."""
+async def test_a_url_of_no_encrypted_resolver_is_a_usage_error() -> None:
+    """The scheme decides."""
     async with Tools() as tools:
         with pytest.raises(UsageError):
             tools.encrypted("ftp://dns.example/")

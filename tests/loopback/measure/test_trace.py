@@ -1,4 +1,4 @@
-"""Words of limited reach on real sockets: on loopback nothing is far, so what is tried here is who answers, and how."""
+"""Requests with a low TTL on loopback: nothing expires here, so the answers are tested."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def replying(data: bytes, heard: list[bytes], *, reset: bool = False) -> Talk:
     ("data", "reset", "failure"),
     [(b"\x16\x03\x03", False, None), (b"", False, Failure.EOF), (b"", True, Failure.RESET)],
 )
-async def test_whoever_answers_a_hello_is_heard(
+async def test_each_answer_to_a_hello_is_classified(
     data: bytes, reset: bool, failure: Failure | None, tools: Tools
 ) -> None:
-    """Bytes, FIN, RST; and what they answer is a ClientHello with the name in it."""
+    """Bytes, a FIN, an RST. The request is a ClientHello with the name."""
     heard: list[bytes] = []
     async with serving(replying(data, heard, reset=reset)) as port:
         one = await traced(port, tools)
@@ -59,7 +59,7 @@ async def test_whoever_answers_a_hello_is_heard(
     assert b"lab.example" in heard[0]
 
 
-async def test_a_request_is_said_as_a_fetch_says_it(tools: Tools) -> None:
+async def test_a_request_is_the_same_as_a_fetch_sends(tools: Tools) -> None:
     """Path, query and port; the headers of a browser."""
     heard: list[bytes] = []
     async with serving(replying(b"HTTP/1.1 200 OK\r\n\r\n", heard)) as port:
@@ -70,8 +70,8 @@ async def test_a_request_is_said_as_a_fetch_says_it(tools: Tools) -> None:
     assert heard[0].endswith(b"\r\n\r\n")
 
 
-async def test_silence_after_words_that_arrived_is_acknowledged_silence(tools: Tools) -> None:
-    """Half a second of it; where the platform tells, the words had been acknowledged."""
+async def test_silence_after_a_delivered_request_is_an_acknowledged_time_out(tools: Tools) -> None:
+    """Linux shows that the request was acknowledged."""
     async with serving(silent) as port:
         one = await traced(port, tools)
 
@@ -79,8 +79,8 @@ async def test_silence_after_words_that_arrived_is_acknowledged_silence(tools: T
     assert one.acked is (True if sys.platform == "linux" else None)
 
 
-async def test_a_connection_that_is_cut_before_a_word_is_no_answer(tools: Tools) -> None:
-    """Whoever cuts it did not hear the name."""
+async def test_a_connection_reset_before_the_request_is_no_answer(tools: Tools) -> None:
+    """The name was not sent."""
 
     async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         abort(writer)
@@ -91,8 +91,8 @@ async def test_a_connection_that_is_cut_before_a_word_is_no_answer(tools: Tools)
     assert (one.failure, one.opened) == (Failure.RESET, False)
 
 
-async def test_no_connection_is_no_answer(tools: Tools) -> None:
-    """A refused port."""
+async def test_a_refused_connection_is_no_answer(tools: Tools) -> None:
+    """It is observed with its failure."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         one = await traced(unused.getsockname()[1], tools)
@@ -133,7 +133,7 @@ async def test_a_query_is_sent_twice_and_any_answer_under_its_id_counts(answers:
 
 
 async def test_a_query_to_a_closed_port_is_unreachable(tools: Tools) -> None:
-    """ICMP's word, whatever it is about."""
+    """An ICMP message came back."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]

@@ -1,4 +1,4 @@
-"""What a round may cost holds whatever comes."""
+"""A round never costs more than its budget."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from probe.measure.pace import PaceLimiter
 from probe.model.failure import Failure
 
 
-def test_what_is_set_aside_is_the_most_that_one_connection_can_read() -> None:
-    """The bounds of the handshake, of headers and body, and the read in which each is noticed."""
+def test_a_connection_reserves_the_most_that_it_can_read() -> None:
+    """The bounds of handshake, headers and body, and the read that notices each."""
     assert (
         http_get.MAX_HEADER_BYTES + http_get.MAX_WIRE_BYTES + stream.MAX_HANDSHAKE_BYTES + 2 * stream.READ_BYTES
         == MAX_CONNECTION_BYTES
@@ -22,7 +22,7 @@ def test_what_is_set_aside_is_the_most_that_one_connection_can_read() -> None:
 
 
 async def test_connections_beyond_the_budget_are_refused_until_the_next_round() -> None:
-    """As a fault of this host: it says nothing of the network."""
+    """The failure is local: it says nothing about the network."""
     budget = Budget(max_connections=2)
     for _ in range(2):
         await budget.admit()
@@ -40,8 +40,8 @@ async def test_connections_beyond_the_budget_are_refused_until_the_next_round() 
     assert (budget.connections, budget.refused) == (1, 0)
 
 
-async def test_a_connection_waits_while_those_that_are_open_might_need_what_is_left() -> None:
-    """And goes on once they have read less than they might have."""
+async def test_a_connection_waits_while_open_ones_may_need_what_is_left() -> None:
+    """It is admitted once they have closed."""
     budget = Budget(max_bytes=2 * MAX_CONNECTION_BYTES)
     await budget.admit()
     await budget.admit()
@@ -54,8 +54,8 @@ async def test_a_connection_waits_while_those_that_are_open_might_need_what_is_l
     assert budget.connections == 3
 
 
-async def test_who_waits_is_refused_once_the_bytes_are_spent() -> None:
-    """What was set aside was really read."""
+async def test_a_waiting_connection_is_refused_once_the_bytes_are_spent() -> None:
+    """The open one read what it had reserved."""
     budget = Budget(max_bytes=MAX_CONNECTION_BYTES)
     await budget.admit()
     waiting = asyncio.create_task(budget.admit())
@@ -66,8 +66,8 @@ async def test_who_waits_is_refused_once_the_bytes_are_spent() -> None:
         await waiting
 
 
-async def test_no_more_is_ever_read_than_the_budget_says() -> None:
-    """A hundred connections that each read all they may."""
+async def test_no_more_bytes_are_read_than_the_budget_allows() -> None:
+    """A hundred connections read all they may."""
     budget = Budget(max_bytes=10 * MAX_CONNECTION_BYTES + 7)
 
     async def visit() -> None:
@@ -80,8 +80,8 @@ async def test_no_more_is_ever_read_than_the_budget_says() -> None:
     assert (budget.bytes_read, budget.refused) == (10 * MAX_CONNECTION_BYTES, 90)
 
 
-async def test_a_budget_without_limits_refuses_nobody() -> None:
-    """As for `probe check`, where somebody asked for each target."""
+async def test_a_budget_without_limits_refuses_nothing() -> None:
+    """`probe check` has one: a person asked for each target."""
     budget = Budget()
     for _ in range(1000):
         await budget.admit()
@@ -89,8 +89,8 @@ async def test_a_budget_without_limits_refuses_nobody() -> None:
     assert budget.refused == 0
 
 
-async def test_the_pace_asks_the_budget_for_every_connection() -> None:
-    """With a limit on the pace and without."""
+async def test_the_pace_limiter_asks_the_budget_for_every_connection() -> None:
+    """With a rate limit and without."""
     for rate in (0, 1000):
         pace = PaceLimiter(rate, budget=Budget(max_connections=1))
         async with pace.slot("198.51.100.1"):

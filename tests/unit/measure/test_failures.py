@@ -1,4 +1,4 @@
-"""Every exception has one word, by what was being done."""
+"""Every exception is classified by the operation that raised it."""
 
 from __future__ import annotations
 
@@ -40,22 +40,20 @@ def tls(reason: str, kind: type[ssl.SSLError] = ssl.SSLError) -> ssl.SSLError:
         (KeyError("x"), Operation.STREAM, Failure.BUG),
     ],
 )
-def test_an_error_of_a_socket_depends_on_what_was_being_done(
-    error: Exception, act: Operation, failure: Failure
-) -> None:
+def test_a_socket_error_is_classified_by_the_operation(error: Exception, act: Operation, failure: Failure) -> None:
     """A refused connection is an RST, a refused datagram an ICMP message."""
     assert classify(error, act).failure is failure
 
 
 @pytest.mark.parametrize("code", [errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL])
-def test_what_the_host_refuses_at_once_never_left_it(code: int) -> None:
-    """The same number later is an answer from the path."""
+def test_an_error_of_the_call_itself_is_no_answer_from_the_path(code: int) -> None:
+    """The same number later is an ICMP message."""
     assert classify(OSError(code, ""), Operation.CONNECT, at_once=True).failure is Failure.NO_ROUTE
     assert classify(OSError(errno.EACCES, ""), Operation.CONNECT, at_once=True).failure is Failure.LOCAL
 
 
-def test_windows_own_numbers_are_known() -> None:
-    """Completion ports report other numbers than the socket calls."""
+def test_the_error_numbers_of_windows_are_classified() -> None:
+    """Completion ports report other numbers than socket calls."""
     for number, failure in {1225: Failure.RESET, 121: Failure.TIMEOUT, 1231: Failure.UNREACHABLE}.items():
         windows = type("WindowsLike", (OSError,), {"winerror": number})(errno.EINVAL, "")
         assert classify(windows, Operation.CONNECT).failure is failure
@@ -74,15 +72,15 @@ def test_windows_own_numbers_are_known() -> None:
         ("", Failure.GARBAGE, ""),
     ],
 )
-def test_an_alert_is_kept_apart_from_garbage_and_an_end(reason: str, failure: Failure, alert: str) -> None:
-    """An alert is the server's own word, in the spelling of the standard."""
+def test_an_alert_differs_from_garbage_and_from_an_end(reason: str, failure: Failure, alert: str) -> None:
+    """An alert is the server's own message; its name is spelled as in the RFC."""
     found = classify(tls(reason), Operation.STREAM)
 
     assert (found.failure, found.alert) == (failure, alert)
 
 
-def test_a_certificates_fault_is_said_without_the_name() -> None:
-    """The name is in the observation already."""
+def test_the_reason_of_a_certificate_error_is_kept_without_the_name() -> None:
+    """The observation has the name already."""
     error = tls("CERTIFICATE_VERIFY_FAILED", ssl.SSLCertVerificationError)
     error.verify_message = "Hostname mismatch, certificate is not valid for 'lab.example'."  # type: ignore[attr-defined]
 
@@ -105,13 +103,13 @@ def test_a_tls_session_that_is_closed_is_an_end() -> None:
         (socket.EAI_MEMORY, Failure.LOCAL),
     ],
 )
-def test_the_words_of_getaddrinfo(code: int, failure: Failure) -> None:
-    """As far as it tells them apart."""
+def test_the_errors_of_getaddrinfo_are_classified(code: int, failure: Failure) -> None:
+    """As far as it distinguishes them."""
     assert classify(socket.gaierror(code, ""), Operation.LOOKUP).failure is failure
 
 
-def test_an_end_that_has_its_word_keeps_it_and_details_stay_short() -> None:
-    """A server cannot fill evidence with its words."""
+def test_a_classified_error_keeps_its_class_and_details_are_bounded() -> None:
+    """A server cannot fill evidence with its text."""
     end = operation_error(Failure.TOO_MUCH, "x" * 1000)
 
     assert isinstance(end, OperationError)

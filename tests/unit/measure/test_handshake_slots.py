@@ -1,4 +1,4 @@
-"""Places for handshakes at work."""
+"""Handshake slots are released early, and once."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from probe.measure import handshake_slots
 from probe.measure.handshake_slots import ConcurrencyLimits, open_files
 
 
-async def test_a_place_is_given_back_once() -> None:
-    """Early, by the grace, or on leaving; never twice."""
+async def test_a_slot_is_released_once() -> None:
+    """Early by its holder, by the timer, or on leaving."""
     limits = ConcurrencyLimits(handshakes=1)
     async with limits.handshake_slot() as permit:
         permit.release()
@@ -19,8 +19,8 @@ async def test_a_place_is_given_back_once() -> None:
     assert limits._handshakes._value == 1
 
 
-async def test_one_that_waits_too_long_makes_room(monkeypatch) -> None:  # noqa: ANN001
-    """The next begins although the first is still there."""
+async def test_a_slot_is_released_after_its_time(monkeypatch) -> None:  # noqa: ANN001
+    """The next handshake starts while the first still waits."""
     monkeypatch.setattr(handshake_slots, "SLOT_SECONDS", 0.0)
     limits = ConcurrencyLimits(handshakes=1)
     async with limits.handshake_slot(), asyncio.timeout(60), limits.handshake_slot():
@@ -28,6 +28,6 @@ async def test_one_that_waits_too_long_makes_room(monkeypatch) -> None:  # noqa:
     assert limits._handshakes._value == 1
 
 
-def test_the_system_lets_us_have_some_files() -> None:
-    """Raised as far as it may be."""
+def test_the_limit_of_open_files_is_raised() -> None:
+    """As far as the system allows."""
     assert open_files() >= 64

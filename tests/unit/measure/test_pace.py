@@ -99,16 +99,16 @@ async def test_one_who_gives_up_waiting_takes_nothing_away() -> None:
     assert [address for address, _ in log] == ["198.51.100.1", "198.51.100.3"]
 
 
-async def test_no_pace_is_no_wait_of_any_kind() -> None:
-    """Zero is for laboratories."""
+async def test_a_rate_of_zero_is_no_limit() -> None:
+    """Neither of the rate nor of one connection to an address."""
     pace, clock = paced(0)
     async with pace.slot("198.51.100.1"), pace.slot("198.51.100.1"):
         assert clock.now == 100.0
     assert pace.counters.connections == 2
 
 
-async def test_networks_long_at_rest_are_forgotten() -> None:
-    """Memory does not grow with the addresses ever seen."""
+async def test_networks_not_used_recently_are_forgotten() -> None:
+    """Memory does not grow with the addresses seen."""
     pace, clock = paced(1000.0)
     log: list[tuple[str, float]] = []
     for rank in range(3000):
@@ -118,8 +118,8 @@ async def test_networks_long_at_rest_are_forgotten() -> None:
     assert len(pace._networks) <= 1025
 
 
-async def test_a_network_that_met_a_handshake_with_silence_rests_twice_as_long() -> None:
-    """Another one does not, and neither does a pace without a limit."""
+async def test_after_a_time_out_the_network_is_spared_twice_as_long() -> None:
+    """Other networks are not affected; a limiter without a rate does nothing."""
     pace, clock = paced(1.0)
     log: list[tuple[str, float]] = []
     await opened(pace, clock, "198.51.100.1", log)

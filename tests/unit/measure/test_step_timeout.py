@@ -1,4 +1,4 @@
-"""A phase's clock, on an event loop whose time is ours."""
+"""A step time-out, on a host that is late."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from probe.measure.step_timeout import StepTimeout
 
 
 async def test_silence_ends_in_a_time_out() -> None:
-    """And the task is not left cancelled."""
+    """The task is not left cancelled."""
     with pytest.raises(TimeoutError), StepTimeout(0.0):
         await asyncio.Event().wait()
     task = asyncio.current_task()
@@ -20,15 +20,15 @@ async def test_silence_ends_in_a_time_out() -> None:
     assert task.cancelling() == 0
 
 
-async def test_what_ends_in_time_is_left_alone() -> None:
-    """The timer goes with the body."""
-    with StepTimeout(10.0) as phase:
+async def test_a_body_that_ends_in_time_is_not_cancelled() -> None:
+    """The timer is cancelled."""
+    with StepTimeout(10.0) as timeout:
         await asyncio.sleep(0)
-    assert phase._handle.cancelled()
+    assert timeout._handle.cancelled()
 
 
 async def test_a_cancellation_from_outside_stays_a_cancellation() -> None:
-    """Never taken for a time-out."""
+    """It is no time-out."""
 
     async def body() -> None:
         with StepTimeout(10.0):
@@ -41,8 +41,8 @@ async def test_a_cancellation_from_outside_stays_a_cancellation() -> None:
         await task
 
 
-async def test_bytes_that_came_before_the_time_was_up_are_read_by_a_late_host() -> None:
-    """The loop is held beyond the phase's end while the answer already lies in the kernel."""
+async def test_bytes_that_arrived_in_time_are_read_by_a_late_host() -> None:
+    """The event loop is blocked beyond the time-out while the answer is in the kernel's buffer."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     loop = asyncio.get_running_loop()
@@ -58,17 +58,17 @@ async def test_bytes_that_came_before_the_time_was_up_are_read_by_a_late_host() 
         assert await loop.sock_recv(ours, 100) == b"in time"
 
 
-async def held_back(phase: StepTimeout) -> None:
-    """Pretend that the loop slept through the phase, then wait for ever."""
+async def held_back(limit: StepTimeout) -> None:
+    """Make the timer late by half a second, then wait without an end."""
     now = asyncio.get_running_loop().time()
-    phase._handle.cancel()
-    phase._due = now - 0.5
-    phase._on_timer()
-    assert phase._due - now == pytest.approx(0.05, abs=0.02)
+    limit._handle.cancel()
+    limit._due = now - 0.5
+    limit._on_timer()
+    assert limit._due - now == pytest.approx(0.05, abs=0.02)
     await asyncio.Event().wait()
 
 
-async def test_the_time_the_loop_did_not_run_is_given_back_once() -> None:
-    """A host that stood still is given as long again, and not for ever."""
-    with pytest.raises(TimeoutError), StepTimeout(0.05) as phase:
-        await held_back(phase)
+async def test_the_time_is_extended_once_when_the_loop_did_not_run() -> None:
+    """By as long again, and not without an end."""
+    with pytest.raises(TimeoutError), StepTimeout(0.05) as timeout:
+        await held_back(timeout)

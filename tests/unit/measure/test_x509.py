@@ -12,7 +12,7 @@ from probe.measure.x509 import X509Fields, read_fields
 from tests.unit.measure.cpu_time import MAX_CPU_SECONDS, cpu_seconds
 from tests.unit.measure.made_certificates import GOOD, NOT_AFTER, NOT_BEFORE, ODDITIES, certificate, damaged, der
 
-TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=60)
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=16)
 NAMES = st.lists(st.from_regex(r"[a-z]{1,20}\.example", fullmatch=True), min_size=1, max_size=12)
 DATES = st.integers(-631152000, 4102444800).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 
