@@ -1,4 +1,4 @@
-"""Observations and control in, verdict out: pure, ordered, every verdict naming the rule that decided."""
+"""Judge evidence: observations and control in, a verdict with the rule that decided out. Pure."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _RESOLVERS = {Trust.SYSTEM: "system", Trust.NETWORK: ISP, Trust.TRUSTED: DOH}
 
 
 def said(trust: str, *addresses: str, failure: Failure | None = None, **more: Any) -> Resolution:
-    """What a resolver answered; A unless said otherwise."""
+    """A resolver's answer about the target's name; for A unless given."""
     whose = Trust(trust)
     fields = {"name": NAME, "rrtype": "A", "resolver": _RESOLVERS[whose], **more}
     return Resolution(trust=whose, addresses=addresses, failure=failure, **fields)
@@ -44,7 +44,7 @@ def tcp(address: str = A, failure: Failure | None = None, *, port: int = 443, **
 def tls(
     address: str = A, failure: Failure | None = None, *, error: str = "", sha256: str = "", **more: Any
 ) -> TlsHandshake:
-    """A TLS handshake; it verified unless it failed."""
+    """A TLS handshake; verified unless it failed."""
     shown = Certificate(sha256=sha256, error=error) if error or sha256 else None
     fields = {"port": 443, "sni": NAME, "verified": failure is None, "certificate": shown, **more}
     return TlsHandshake(address=address, failure=failure, **fields)
@@ -65,12 +65,12 @@ def http(
 
 
 def served(address: str = A, **more: Any) -> tuple[Observation, ...]:
-    """The whole way to a page over https."""
+    """TCP, TLS and a page over https."""
     return tcp(address, **more), tls(address, **more), http(address, **more)
 
 
 def tries(count: int, one: Observation, *before: Observation) -> tuple[Observation, ...]:
-    """The same try so many times."""
+    """So many attempts that end alike."""
     import msgspec  # noqa: PLC0415 - used here alone
 
     return tuple(msgspec.structs.replace(each, attempt=n) for n in range(count) for each in (*before, one))
@@ -80,13 +80,13 @@ NEUTRAL = tls(A, Failure.CERTIFICATE, sni="xkqvdwpzrjtm.com", purpose=Purpose.NE
 
 
 def control(*statuses: Status, addresses: tuple[str, ...] = (A, B), **more: Any) -> ControlFacts:
-    """What the control says; served unless said otherwise."""
+    """The control's facts; served unless given."""
     fields = {"addresses": {NAME: addresses}, "pages": (page(URL), page(HTTP)), **more}
     return ControlFacts(time=TIME, statuses=statuses or (Status.REACHABLE,), **fields)
 
 
 def page(url: str = HTTP, **more: Any) -> ControlPage:
-    """The control's page."""
+    """A page of the control."""
     return ControlPage(url=url, **{"status": 200, "title": "Daily news", "length": 500, "sha256": "aa", **more})
 
 

@@ -1,4 +1,4 @@
-"""Observations of every kind, drawn from a vocabulary small enough that they meet: for hypothesis."""
+"""Random verdicts for hypothesis, from so few names and addresses that their observations belong together."""
 
 from __future__ import annotations
 
