@@ -143,3 +143,12 @@ def test_strangers_bytes_raise_nothing(
     octets = dissect.pcap(one)
 
     assert packed(near) not in octets
+
+
+def test_of_a_dns_flow_only_the_first_packets_are_parsed() -> None:
+    """A host on the path may send any number of messages that are slow to parse."""
+    answer = dns.message.make_response(dns.message.make_query("a.example", "A")).to_wire()
+    packet = bytes(inet.IP(src=FAR, dst=NEAR) / inet.UDP(sport=53, dport=40000) / answer)
+    found = dissect.read(flow(*[(False, packet)] * 64, protocol=wire.UDP))
+
+    assert [one.response for one in found] == [True] * dissect.MAX_DATAGRAMS

@@ -47,7 +47,7 @@ class TestGoodFiles:
         assert [s.name for s in load({"line.toml": GOOD.encode(), "imo.toml": other.encode()})] == ["imo", "line"]
 
     def test_carry_their_endpoints_and_sources(self) -> None:
-        """Each fact has its ground and its date."""
+        """Each fact has its source and its date."""
         service = load({"a/line.toml": GOOD.encode()})[0]
         assert service.targets() == ("https://line.me/", "tcp://203.104.138.138:443")
         assert service.sources[0].checked.isoformat() == "2019-09-08"
@@ -55,7 +55,7 @@ class TestGoodFiles:
 
 
 class TestBadFiles:
-    """Every mistake has its line."""
+    """Every error names file and line."""
 
     @pytest.mark.parametrize(
         ("before", "after", "message"),
@@ -125,7 +125,7 @@ class TestBadFiles:
         assert caught.value.mend
 
     def test_all_errors_of_all_files_are_found_at_once(self) -> None:
-        """Nobody mends a catalogue one run at a time."""
+        """One run reports every error."""
         services, errors = check(
             {
                 "line.toml": GOOD.encode(),

@@ -50,7 +50,7 @@ def test_what_no_reader_knows_is_refused() -> None:
 
 
 def test_a_format_can_be_named() -> None:
-    """And a wrong name is told the right ones."""
+    """An unknown name is answered with the known ones."""
     assert format_by_name("zi-csv").yields is ItemKind.REGISTER
     with pytest.raises(ListError, match="'zi' is no format"):
         format_by_name("zi")

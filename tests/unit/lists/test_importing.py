@@ -1,4 +1,4 @@
-"""What a reader yields becomes a list of ours."""
+"""Items of any reader become rows of a list file."""
 
 from datetime import UTC, datetime
 
@@ -35,7 +35,7 @@ class TestRegisters:
         assert (tally.read, tally.kept, tally.targets) == (1, 1, 1)
 
     def test_addresses_alone_are_set_aside(self) -> None:
-        """They belong to whoever has them today."""
+        """They may belong to somebody else by now."""
         record = RegisterEntry(line=1, entry_type=4, block_type=BlockType.ADDRESS, addresses=("192.0.2.1",))
         assert made([record])[1].skipped == {SkipReason.NO_NAME: 1}
 
@@ -75,7 +75,7 @@ class TestPrefixes:
         assert made(items)[1].skipped == {SkipReason.FREE: 1, SkipReason.NO_PREFIX: 1}
 
 
-def test_what_nobody_announces_is_set_aside() -> None:
+def test_unannounced_prefixes_are_left_out() -> None:
     """Private space stands in whole tables too, with AS 0."""
     items = list(routing_tables.ip2asn([b"10.0.0.0\t10.255.255.255\t0\tNone\tNot routed\n"], "f"))
     items += routing_tables.pfx2as([b"10.0.0.0\t8\t0\n"], "f")

@@ -46,7 +46,7 @@ def test_an_item_in_many_pieces_is_not_tried_once_a_piece() -> None:
 
 
 def test_a_number_cut_in_two_is_one_number() -> None:
-    """What is at hand may be half of it."""
+    """Only half of it may be in memory."""
     assert list(jsonarray.items([b"[12", b"34, 5]"], "f")) == [1234, 5]
 
 

@@ -1,4 +1,4 @@
-"""Bytes become lines of text."""
+"""Splitting files into lines, and what a line is read as."""
 
 import dataclasses
 import time
@@ -56,12 +56,12 @@ class TestDecode:
     """Lines of bytes become text."""
 
     def test_names_file_and_line_of_a_byte_that_is_no_utf_8(self) -> None:
-        """The reader can find it, and is told what to do."""
+        """The message names the place and what to do."""
         with pytest.raises(ListError) as caught:
             list(text_lines([b"example.org\n\xff\xfe\n"], "mine.txt"))
         assert str(caught.value) == "mine.txt:2: byte 1 of the line is not UTF-8 (save the file as UTF-8)"
 
-    def test_reads_other_encodings_when_told(self) -> None:
+    def test_reads_other_encodings_on_request(self) -> None:
         """The registers are in windows-1251."""
         assert list(decode([b"\xf1\xf3\xe4"], "f", "cp1251")) == ["суд"]
 
@@ -70,7 +70,7 @@ class TestListEntry:
     """A target of a list."""
 
     def test_needs_nothing_but_its_target(self) -> None:
-        """A plain list knows no more."""
+        """A plain list has nothing else."""
         assert ListEntry("example.org") == ListEntry("example.org", service="", category="", source="", line=0)
 
     def test_cannot_be_changed(self) -> None:

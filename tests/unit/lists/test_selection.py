@@ -1,4 +1,4 @@
-"""What may be kept. Safe unless the operator says otherwise."""
+"""Which entries are kept: a safe default, and the operator's choice."""
 
 import pytest
 
@@ -27,7 +27,7 @@ class TestByDefault:
 
     @pytest.mark.parametrize("entry_type", [1, 2, 3, 5, 99])
     def test_other_types_are_set_aside(self, entry_type: int) -> None:
-        """Type 1 holds what nobody may open."""
+        """Type 1 has pages that must not be opened."""
         assert Selection().of_record(record(entry_type)) is SkipReason.TYPE
 
     @pytest.mark.parametrize("entry_type", [4, 6])

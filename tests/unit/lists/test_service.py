@@ -1,4 +1,4 @@
-"""A service and what is looked at."""
+"""A service and what is measured of it."""
 
 from probe.lists.service import Endpoint, Risk, Role, Service, ServiceIndex, default_set
 from probe.model.target import parse
@@ -13,10 +13,10 @@ def made(name: str = "line", **rest: object) -> Service:
 
 
 class TestTargets:
-    """What a service looks at."""
+    """The targets of a service."""
 
     def test_are_urls_then_names_then_addresses(self) -> None:
-        """A name-only look that called itself the service would lie: addresses are looked at too."""
+        """Its names alone would not show whether the service works, so its addresses are measured too."""
         service = made(urls=("https://line.me/",), resolve=("legy.example",), endpoints=(Endpoint("192.0.2.1", 8080),))
         assert service.targets() == ("https://line.me/", "dns://legy.example", "tcp://192.0.2.1:8080")
         assert all(str(parse(target)) == target for target in service.targets())
@@ -47,7 +47,7 @@ class TestTargets:
 
 
 class TestDefaultSet:
-    """What is watched when nobody chose."""
+    """The services measured by default."""
 
     def test_holds_only_services_marked_so(self) -> None:
         """And says which service each target is of."""
@@ -65,7 +65,7 @@ class TestOwners:
         assert owners.owner_of("im.qq.com") == "qq"
         assert owners.owner_of("*.qq.com") == "qq"
 
-    def test_a_name_that_merely_ends_alike_is_nobodys(self) -> None:
+    def test_a_name_that_only_shares_its_last_letters_has_no_owner(self) -> None:
         """Labels are compared, not characters: t.co is not in microsoft.com."""
         assert ServiceIndex([made("twitter", names=("t.co",))]).owner_of("microsoft.co") == ""
         assert ServiceIndex([made("twitter", names=("t.co",))]).owner_of("reddit.co") == ""

@@ -19,7 +19,7 @@ REGISTER = (
 
 
 class TestShipped:
-    """What ships is right."""
+    """The shipped files are valid."""
 
     def test_anchors(self) -> None:
         """Of both kinds; every domestic one has its country."""
@@ -36,7 +36,7 @@ class TestShipped:
 
 
 class TestBad:
-    """Every mistake has its line."""
+    """Every error names file and line."""
 
     @pytest.mark.parametrize(
         ("text", "message"),

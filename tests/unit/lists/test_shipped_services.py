@@ -35,7 +35,7 @@ def test_every_service_of_the_story_is_there(services: dict[str, Service]) -> No
 
 
 def test_the_default_set_is_small_and_ordinary(services: dict[str, Service]) -> None:
-    """Nothing that puts a volunteer at risk is looked at unasked."""
+    """Nothing that puts a volunteer at risk is measured by default."""
     chosen = [service for service in services.values() if service.default]
     assert all(service.risk is Risk.ORDINARY for service in chosen)
     assert len(default_set(chosen)) <= 64
@@ -67,7 +67,7 @@ def test_a_service_without_endpoints_says_why(services: dict[str, Service]) -> N
     ] == []
 
 
-def test_no_endpoint_is_an_address_nobody_can_have(services: dict[str, Service]) -> None:
+def test_no_endpoint_is_a_reserved_address(services: dict[str, Service]) -> None:
     """Documentation and private addresses are laboratory matter."""
     assert not any(is_bogon(endpoint.address) for s in services.values() for endpoint in s.endpoints)
 

@@ -14,7 +14,7 @@ class TestCsv:
     """The form researchers exchange."""
 
     def test_keeps_target_category_source_and_line(self) -> None:
-        """And drops the columns nobody needs to measure."""
+        """Columns that measuring does not need are ignored."""
         rows = [HEADER, 'https://example.org/,NEWS,News Media,2014-04-15,citizenlab,"one, two"']
         assert list(read(rows, "ru.csv")) == [ListEntry("https://example.org/", "", "NEWS", "citizenlab", 2)]
 
@@ -39,7 +39,7 @@ class TestPlain:
     """One target a line."""
 
     def test_leaves_out_comments_and_blank_lines(self) -> None:
-        """A comment may follow a target, a fragment is none."""
+        """A comment may follow a target; a fragment is not a comment."""
         rows = ["# mine", "", "example.org  # ours", "https://example.org/#part", "\ttcp://192.0.2.1:80"]
         assert [item.target for item in read(rows, "l") if isinstance(item, ListEntry)] == [
             "example.org",

@@ -68,7 +68,7 @@ def test_packets_to_and_from_a_watched_address_are_kept(watched: str, near: str,
     ],
 )
 def test_nothing_else_is_kept(other: bytes) -> None:
-    """Other hosts, other protocols, what is no IP; and nothing at all where nobody is watched."""
+    """Other hosts, other protocols, packets that are not IP; and everything while no address is watched."""
     assert kept(bpf.program([FOUR, SIX]), other) == 0
     assert kept(bpf.program([]), other) == 0
 

@@ -1,4 +1,4 @@
-"""What is told of a conversation's packets."""
+"""The report of a captured flow."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OPEN = [sent("S"), came("SA", 1000, ipid=0), sent("A")]
         ([came("SA", 1000)], ["SA"], ()),
     ],
 )
-def test_a_connection_is_told_by_its_opening_and_what_cut_it(
+def test_a_connection_is_reported_by_its_opening_and_what_ended_it(
     then: list[Packet], shown: list[str], oddities: tuple[str, ...]
 ) -> None:
     told = report_tcp([*OPEN, *then])

@@ -1,4 +1,4 @@
-"""What is kept of packets: by conversation, within bounds, found again by the name said in it."""
+"""Captured packets by flow, bounded in memory, found by the names in them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def packet(
 
 
 @pytest.mark.parametrize(("near", "far"), [(NEAR, FAR), ("2a02:2168:1::2", "2a04:4e42::10")])
-def test_both_directions_are_one_conversation(near: str, far: str) -> None:
+def test_both_directions_are_one_flow(near: str, far: str) -> None:
     flows = FlowTable()
     flows.add(packet(near, far), 5.0, outgoing=True)
     flows.add(packet(far, near, ports=(443, 40000)), 5.1, outgoing=False)
@@ -62,7 +62,7 @@ def test_both_directions_are_one_conversation(near: str, far: str) -> None:
         b"\x75" + packet(NEAR, FAR)[1:],
     ],
 )
-def test_what_is_no_whole_header_is_left_out(raw: bytes) -> None:
+def test_a_packet_without_a_whole_header_is_ignored(raw: bytes) -> None:
     """Cut short, another protocol, a later fragment, options without their end, no IP."""
     flows = FlowTable()
     flows.add(raw, 0.0, outgoing=True)
@@ -70,7 +70,7 @@ def test_what_is_no_whole_header_is_left_out(raw: bytes) -> None:
     assert list(flows.since(0)) == []
 
 
-def test_of_a_long_conversation_the_first_packets_and_the_last_are_kept() -> None:
+def test_the_first_and_the_last_packets_of_a_long_flow_are_kept() -> None:
     flows = FlowTable()
     for number in range(1000):
         flows.add(packet(FAR, NEAR, b"%d" % number, ports=(443, 40000)), float(number), outgoing=False)
@@ -83,7 +83,7 @@ def test_of_a_long_conversation_the_first_packets_and_the_last_are_kept() -> Non
     assert flow.size == FLOW_OVERHEAD_BYTES + sum(PACKET_OVERHEAD_BYTES + len(one.raw) for one in flow.packets)
 
 
-def test_the_oldest_conversations_give_way() -> None:
+def test_the_oldest_flows_are_dropped_first() -> None:
     flows = FlowTable(room=20_000)
     for number in range(50):
         flows.add(packet(NEAR, FAR, ports=(40000 + number, 443)), float(number), outgoing=True)
@@ -95,7 +95,7 @@ def test_the_oldest_conversations_give_way() -> None:
 
 
 def test_packets_of_nothing_from_every_port_stay_within_the_memory() -> None:
-    """Each conversation counts with what Python needs for it, not with its 40 bytes alone."""
+    """Each flow counts with what Python needs for it, not with its 40 bytes alone."""
     flows = FlowTable()
     tracemalloc.start()
     try:
@@ -108,8 +108,8 @@ def test_packets_of_nothing_from_every_port_stay_within_the_memory() -> None:
     assert used <= MAX_TABLE_BYTES
 
 
-def test_a_conversation_is_known_by_what_this_side_said() -> None:
-    """A server name or Host as it is written, a question as DNS writes it; not what the other side said."""
+def test_a_flow_is_found_by_the_names_that_this_host_sent() -> None:
+    """A TLS or HTTP host as text, a question in DNS wire format; nothing that the remote host sent."""
     flows = FlowTable()
     flows.add(packet(NEAR, FAR, b"..News.Example.org.."), 0.0, outgoing=True)
     flows.add(packet(FAR, NEAR, b"other.example", ports=(443, 40000)), 0.1, outgoing=False)

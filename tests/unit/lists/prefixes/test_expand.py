@@ -1,4 +1,4 @@
-"""An AS becomes the prefixes that are its own."""
+"""Expanding an AS into its prefixes."""
 
 from __future__ import annotations
 

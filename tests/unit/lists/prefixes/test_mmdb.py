@@ -40,7 +40,7 @@ def test_a_record_a_prefix() -> None:
     ]
 
 
-def test_without_the_library_the_reader_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_library_the_error_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is an extra: the base install does without."""
     monkeypatch.setitem(sys.modules, "maxminddb", None)
     with pytest.raises(ListError, match=r"install reachability-probe\[asn\]"):

@@ -18,7 +18,7 @@ from probe.lists.prefixes.prefix import Prefix, asn_of, at_most, network_of, spa
     + [(text, -1) for text in ("", "AS", "-1", "4294967296", "1.1", "\u0661", "9" * 5000)],
 )
 def test_an_as_number_is_read_with_or_without_its_letters(text: str, number: int) -> None:
-    """-1 stands for what is none."""
+    """Any other text gives -1."""
     assert asn_of(text) == number
 
 

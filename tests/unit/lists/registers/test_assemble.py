@@ -6,7 +6,7 @@ from probe.lists.registers.assemble import MAX_DECISION, implied_type, make_deci
 
 
 class TestAssemble:
-    """Cleaned, counted, and rid of what nobody may keep."""
+    """Cleaned, counted, and without the paths of URLs."""
 
     def test_sorts_names_addresses_and_prefixes(self) -> None:
         """And names each once."""
@@ -46,5 +46,5 @@ class TestDecided:
         ],
     )
     def test_imply_an_entry_type_only_where_it_is_sure(self, authority: str, number: str, entry_type: int) -> None:
-        """What is not known is handled as the worst."""
+        """An unknown type is treated as the most sensitive one."""
         assert implied_type(make_decision("", number, authority)) == entry_type

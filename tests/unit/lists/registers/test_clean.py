@@ -1,4 +1,4 @@
-"""What registers write becomes ours, or nothing."""
+"""Names, addresses and times as registers write them."""
 
 import ipaddress
 import time
@@ -36,7 +36,7 @@ class TestName:
         ],
     )
     def test_is_what_the_wire_has_or_nothing(self, written: str, read: str) -> None:
-        """Faults of real dumps are mended, the rest is let go."""
+        """Faults of real dumps are repaired; any other text is discarded."""
         assert clean.host_name(written) == read
 
     @given(st.text(alphabet="aZ0-_.*,рф ", max_size=40) | st.text(max_size=40))

@@ -57,7 +57,7 @@ class TestLayouts:
         assert read(GOOD)[0] == SnapshotTime(datetime(2024, 6, 11, 14, 20, 3, tzinfo=UTC))
 
     def test_a_record_by_url_keeps_the_name_and_no_path(self) -> None:
-        """What stands under the path may be what nobody may open."""
+        """The path may be of a page that must not be opened."""
         record = records(OLD)[0]
         assert record == RegisterEntry(
             line=3, id="71666", entry_type=3, block_type=BlockType.URL,
@@ -104,7 +104,7 @@ class TestBadRecords:
     """One bad record costs itself alone."""
 
     def test_of_unknown_kind_is_set_aside_with_its_line(self) -> None:
-        """And not quoted: nobody may display a register's rows."""
+        """And not quoted: a register's rows must not be displayed."""
         content = (HEAD + MASK.replace("domain-mask", "dns-secret") + OLD + "</reg:register>").encode("cp1251")
         items = read(content)
         assert items[1] == BadRow(3, "a record of an unknown blockType or entryType")
@@ -135,7 +135,7 @@ class TestBadRecords:
 
 
 class TestBadFiles:
-    """What is no dump is refused with file and line."""
+    """Another file is refused with file and line."""
 
     @pytest.mark.parametrize(
         ("content", "message"),
@@ -148,7 +148,7 @@ class TestBadFiles:
             (GOOD.replace(b"windows-1251", b"koi8-r"), "the encoding is neither windows-1251 nor UTF-8"),
         ],
     )
-    def test_and_the_reader_is_told_why(self, content: bytes, message: str) -> None:
+    def test_with_the_reason(self, content: bytes, message: str) -> None:
         """A dump cut short must not look like a thousand delistings."""
         with pytest.raises(ListError) as caught:
             read(content)
@@ -162,7 +162,7 @@ class TestBadFiles:
 
 
 class TestHostileFiles:
-    """The file comes from strangers."""
+    """The file is not trusted."""
 
     @pytest.mark.parametrize(
         "declaration",
