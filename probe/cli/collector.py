@@ -23,7 +23,7 @@ from probe.errors import ListError, UsageError
 from probe.lists.changes import MAX_LINE, read_changes
 from probe.lists.register_diff import RegisterChange
 
-MOST_CHANGES = 200_000
+MAX_CHANGES_PER_FILE = 200_000
 """Changes in one file, so that memory stays bounded: about 100 MB."""
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 DB = click.option(
@@ -160,8 +160,8 @@ def of_services(stream: IO[bytes], name: str) -> tuple[list[RegisterChange], int
     chosen: list[RegisterChange] = []
     passed = 0
     for number, change in enumerate(read_changes(iter(lambda: stream.readline(MAX_LINE + 1), b""), name), start=1):
-        if number > MOST_CHANGES:
-            raise ListError(f"more than {MOST_CHANGES} changes", where=name, mend="give it in parts")
+        if number > MAX_CHANGES_PER_FILE:
+            raise ListError(f"more than {MAX_CHANGES_PER_FILE} changes", where=name, mend="give it in parts")
         if change.service and not change.pages_only and (change.before or change.included):
             chosen.append(change)
         else:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PIECE = 256 * 1024
 """Bytes read from a file at once."""
 AUTO = "auto"
-MAX_BAD_LINES_SHOWN = 50
+MAX_SHOWN_BAD_LINES = 50
 """Bad lines that are printed; the others are counted."""
 
 
@@ -49,7 +49,7 @@ def make_list(
     from probe.lists import importing  # noqa: PLC0415
 
     tally = importing.ImportCounts()
-    with opened(file, format_name, max_bytes) as (known, items):
+    with open_list(file, format_name, max_bytes) as (known, items):
         rows = importing.rows_of(items, chosen, tally, source or known.name, asns)
         replace_file(output, _written(importing.csv_chunks(rows), tally, file, known))
     # Any text could be taken for a plain list: its lines are shown only to a user who named the format.
@@ -72,7 +72,7 @@ def _written(pieces: Iterator[bytes], tally: ImportCounts, file: Path, known: Fo
 
 
 @contextmanager
-def opened(file: Path, format_name: str, max_bytes: int = 0) -> Iterator[tuple[Format, Iterator[Item]]]:
+def open_list(file: Path, format_name: str, max_bytes: int = 0) -> Iterator[tuple[Format, Iterator[Item]]]:
     """The format of a file and the items of its reader, while the file is open."""
     from probe.lists import formats, unpack  # noqa: PLC0415 - see make_list
 
@@ -107,7 +107,7 @@ def snapshot_of(file: Path, format_name: str, chosen: Selection) -> RegisterSnap
     from probe.lists.formats import ItemKind  # noqa: PLC0415
     from probe.lists.register_diff import take_snapshot  # noqa: PLC0415 - see make_list
 
-    with opened(file, format_name) as (known, items):
+    with open_list(file, format_name) as (known, items):
         if known.yields is not ItemKind.REGISTER:
             raise ListError(f"is no register but {known.about}", where=str(file), mend="name the format with --format")
         return take_snapshot(cast("Iterator[RegisterItem]", items), chosen)
@@ -138,10 +138,10 @@ def gather_targets(words: Iterable[str], files: Iterable[str]) -> list[tuple[str
         entries, bad = parse_list(_content(name), name)
         found += [(entry.target, parse(entry.target)) for entry in entries]
         faults += [f"{name}:{line.line}: {line.what}" for line in bad]
-    for fault in faults[:MAX_BAD_LINES_SHOWN]:
+    for fault in faults[:MAX_SHOWN_BAD_LINES]:
         say(fault)
-    if len(faults) > MAX_BAD_LINES_SHOWN:
-        say(f"and {len(faults) - MAX_BAD_LINES_SHOWN} more bad lines")
+    if len(faults) > MAX_SHOWN_BAD_LINES:
+        say(f"and {len(faults) - MAX_SHOWN_BAD_LINES} more bad lines")
     if faults:
         return None
     if not found:

@@ -19,12 +19,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("probe.cli.check:command", "Measure targets once, now, and judge them."),
     "judge": ("probe.cli.judge:command", "Judge the evidence of verdicts again with this version's rules."),
     "replay": ("probe.cli.replay:command", "Feed verdicts to the detector and print the transitions."),
-    "explain": ("probe.cli.explain:command", "Show why a target has or has not been reported."),
+    "explain": ("probe.cli.explain:command", "Show why a change of a target was or was not reported."),
     "run": ("probe.cli.run:command", "Watch the targets: as a daemon, or once for cron."),
-    "enrol": ("probe.cli.enrol:command", "Introduce this agent to a collector with a one-time token."),
-    "doctor": ("probe.cli.doctor:command", "Say how the agent on this host is doing."),
-    "collector": ("probe.cli.collector:command", "Run a collector and look after it."),
-    "targets": ("probe.cli.targets:command", "List, show and validate targets."),
+    "enrol": ("probe.cli.enrol:command", "Register this agent at a collector with a one-time token."),
+    "doctor": ("probe.cli.doctor:command", "Report the health of the agent on this host."),
+    "collector": ("probe.cli.collector:command", "Run a collector and administer it."),
+    "targets": ("probe.cli.targets:command", "List, validate, import and download targets."),
 }
 """Name of a command -> (module:attribute of the click command, one line for `probe --help`)."""
 GC_THRESHOLDS = (10_000, 20, 20)

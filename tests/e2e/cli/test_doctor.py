@@ -1,4 +1,4 @@
-"""`probe doctor` on a host where things are not well."""
+"""`probe doctor` as a process, on a host with problems."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def bad_lines(*words: str, **environ: str) -> list[str]:
     return bad
 
 
-def test_an_agent_that_never_ran_is_said_to_have_never_run(tmp_path: Path) -> None:
+def test_an_agent_that_never_ran_is_reported(tmp_path: Path) -> None:
     config = settings(tmp_path, [], consent=False)
 
     assert bad_lines("--config", str(config)) == [
@@ -41,7 +41,7 @@ def test_a_good_agent_without_a_collector_is_well(page: str, tmp_path: Path) -> 
     assert bad_lines("--config", str(config)) == []
 
 
-def test_an_agent_that_stopped_long_ago_is_said_to_be_dead(page: str, tmp_path: Path) -> None:
+def test_an_agent_that_stopped_long_ago_is_reported(page: str, tmp_path: Path) -> None:
     config = settings(tmp_path, [page])
     probe("run", "--once", "--config", str(config), PROBE_CLOCK="2017-05-04T00:00:00Z@1")
 
@@ -66,7 +66,7 @@ def test_an_offline_vantage_and_a_dead_collector_are_named(page: str, tmp_path: 
 
 
 @pytest.mark.parametrize("content", ["{}", "nonsense", '{"time": 1, "interval": 2}'])
-def test_a_heartbeat_that_makes_no_sense_is_named(content: str, page: str, tmp_path: Path) -> None:
+def test_a_malformed_heartbeat_is_named(content: str, page: str, tmp_path: Path) -> None:
     config = settings(tmp_path, [page])
     probe("run", "--once", "--config", str(config))
     (tmp_path / "state" / "heartbeat.json").write_text(content)

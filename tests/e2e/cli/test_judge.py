@@ -1,4 +1,4 @@
-"""`probe judge`: verdicts in, verdicts out."""
+"""`probe judge` as a process."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_verdicts_come_out_in_order_and_the_status_is_that_of_check(lines: list[
     assert (done.returncode, done.stderr) == (status, b"")
 
 
-def test_an_older_versions_conclusion_is_judged_by_its_evidence() -> None:
+def test_an_older_verdict_is_judged_again_by_its_evidence() -> None:
     """What the line concludes is not believed; what it saw is."""
     claimed = GOOD.replace(b'"status":"reachable"', b'"status":"blocked"').replace(
         b'"causes":[]', b'"causes":["tcp.reset"]'

@@ -61,14 +61,14 @@ def test_transitions_are_printed_as_json_lines(series: list[bytes]) -> None:
 
 
 def test_a_file_is_read_as_standard_input_is(series: list[bytes], tmp_path: Path) -> None:
-    """The same output."""
+    """Both give the same output."""
     (tmp_path / "s.jsonl").write_bytes(b"".join(series))
 
     assert probe("replay", str(tmp_path / "s.jsonl")).stdout == probe("replay", "-", given=b"".join(series)).stdout
 
 
 def test_bad_lines_are_named_and_skipped_and_make_the_status_1(series: list[bytes]) -> None:
-    """A line far too long, too."""
+    """A line longer than any verdict is a bad line, too."""
     spoiled = [*series[:2], b"no json\n", b'{"time":"' + b"x" * 5_000_000 + b'"}\n', *series[2:]]
     done = probe("replay", "-", given=b"".join(spoiled))
 
@@ -78,7 +78,7 @@ def test_bad_lines_are_named_and_skipped_and_make_the_status_1(series: list[byte
 
 
 def test_time_that_goes_back_ends_it_with_2_and_its_place(series: list[bytes]) -> None:
-    """What was sure before is printed."""
+    """Transitions found before are printed."""
     done = probe("replay", "-", given=b"".join([*series, series[0]]))
 
     assert done.returncode == 2
@@ -87,7 +87,7 @@ def test_time_that_goes_back_ends_it_with_2_and_its_place(series: list[bytes]) -
 
 
 def test_a_file_that_is_not_there_is_one_clear_line() -> None:
-    """Exit status 2."""
+    """The exit status is 2."""
     done = probe("replay", "/nowhere/at/all")
 
     assert done.returncode == 2
@@ -95,8 +95,8 @@ def test_a_file_that_is_not_there_is_one_clear_line() -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_reader_that_goes_away_is_survived(series: list[bytes], tmp_path: Path) -> None:
-    """No traceback, no complaint."""
+def test_a_closed_pipe_is_no_error(series: list[bytes], tmp_path: Path) -> None:
+    """Nothing is printed on standard error."""
     (tmp_path / "s.jsonl").write_bytes(b"".join(series))
     reading, writing = os.pipe()
     os.close(reading)
@@ -141,8 +141,8 @@ def test_an_explanation_can_be_read_and_drawn(series: list[bytes], tmp_path: Pat
     assert (tmp_path / "t0.svg").read_text().startswith("<svg")
 
 
-def test_nobody_can_explain_what_is_not_there(series: list[bytes]) -> None:
-    """One clear line, exit status 2."""
+def test_a_target_without_verdicts_is_a_usage_error(series: list[bytes]) -> None:
+    """The error is one line and the exit status 2."""
     done = probe("explain", "https://stranger.example/", "-", given=series[0])
 
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""What the control says, from a file and from a collector on loopback."""
+"""The control, from a file and from a collector on loopback."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_file_of_verdicts_gives_facts_by_target(tmp_path: Path) -> None:
     }
 
 
-def test_a_file_that_is_no_control_is_one_line(tmp_path: Path) -> None:
+def test_a_malformed_control_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "control.jsonl").write_text(line("a.example") + "nonsense\n")
 
     with pytest.raises(RecordError, match=r"control\.jsonl:2: not a verdict"):
@@ -137,7 +137,7 @@ async def test_a_second_or_two_ahead_is_a_clock_that_was_corrected(
     assert set(CachedControl(tmp_path, clock, max_age=600).facts()) == {"a.example"}
 
 
-async def test_nonsense_in_place_of_a_control_changes_nothing(
+async def test_a_malformed_control_from_the_collector_changes_nothing(
     tmp_path: Path, tiny: TinyCollector, client: CollectorClient, clock: SettableClock
 ) -> None:
     source = CachedControl(tmp_path, clock, max_age=600)

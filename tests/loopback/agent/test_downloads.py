@@ -1,4 +1,4 @@
-"""Fetching lists from a real server on this machine."""
+"""Downloads of lists from a real server on loopback."""
 
 import gzip
 import json
@@ -63,8 +63,8 @@ def register(*urls: str, max_bytes: int = 10_000, timeout: float = 5, dead: str 
     )  # fmt: skip
 
 
-async def test_brings_a_list_and_remembers_how(source: Source, tmp_path: Path) -> None:
-    """The entity tag is for the next time."""
+async def test_a_list_is_downloaded_with_its_record(source: Source, tmp_path: Path) -> None:
+    """The entity tag is kept for the next request."""
     with temporary_raw_file(tmp_path, "mine") as raw:
         fetched = await download(register(source.url), raw, None, Clock())
         assert fetched is not None
@@ -72,8 +72,8 @@ async def test_brings_a_list_and_remembers_how(source: Source, tmp_path: Path) -
         assert (fetched.copy.url, fetched.copy.etag) == (source.url, '"1"')
 
 
-async def test_does_not_bring_what_has_not_changed(source: Source, tmp_path: Path) -> None:
-    """The server says 304."""
+async def test_an_unchanged_list_is_not_downloaded(source: Source, tmp_path: Path) -> None:
+    """The server answers 304 to a conditional request."""
     known = DownloadRecord(url=source.url, fetched=Clock().now(), etag='"1"', modified="Sat, 03 Jan 2026 00:00:00 GMT")
     with temporary_raw_file(tmp_path, "mine") as raw:
         assert await download(register(source.url), raw, known, Clock()) is None
@@ -88,28 +88,28 @@ async def test_asks_without_a_tag_that_the_server_never_gave(source: Source, tmp
     assert "If-None-Match" not in source.asked[0].headers
 
 
-async def test_asks_a_mirror_without_the_others_tag(source: Source, tmp_path: Path) -> None:
-    """Tags are each server's own."""
+async def test_a_mirror_is_asked_without_another_servers_entity_tag(source: Source, tmp_path: Path) -> None:
+    """An entity tag is valid for one server only."""
     known = DownloadRecord(url="https://other.example/", fetched=Clock().now(), etag='"1"')
     with temporary_raw_file(tmp_path, "mine") as raw:
         assert await download(register(source.url), raw, known, Clock()) is not None
 
 
-async def test_tries_the_next_address_when_one_fails(source: Source, tmp_path: Path) -> None:
-    """The first one refuses the connection."""
+async def test_the_next_url_is_tried_when_one_fails(source: Source, tmp_path: Path) -> None:
+    """The first URL refuses the connection."""
     with temporary_raw_file(tmp_path, "mine") as raw:
         fetched = await download(register("http://127.0.0.1:9/x", source.url), raw, None, Clock())
         assert fetched is not None
 
 
-async def test_refuses_an_answer_that_is_too_large(source: Source, tmp_path: Path) -> None:
-    """While it comes, not when it is there."""
+async def test_a_download_that_is_too_large_is_refused(source: Source, tmp_path: Path) -> None:
+    """The download stops at the limit."""
     source.answer = lambda: web.Response(body=b"x" * 20_000)
     with temporary_raw_file(tmp_path, "mine") as raw, pytest.raises(DownloadError, match="larger than 10000 bytes"):
         await download(register(source.url), raw, None, Clock())
 
 
-async def test_leaves_unpacking_to_the_reader(source: Source, tmp_path: Path) -> None:
+async def test_a_compressed_download_is_left_packed_for_the_reader(source: Source, tmp_path: Path) -> None:
     """Which has bounds of its own: a small answer may hold a large file."""
     source.answer = lambda: web.Response(body=gzip.compress(BODY), headers={"Content-Encoding": "gzip"})
     with temporary_raw_file(tmp_path, "mine") as raw:
@@ -118,14 +118,14 @@ async def test_leaves_unpacking_to_the_reader(source: Source, tmp_path: Path) ->
         assert gzip.decompress(fetched.raw.read_bytes()) == BODY
 
 
-async def test_refuses_a_server_that_takes_too_long(source: Source, tmp_path: Path) -> None:
-    """The whole of it has its time."""
+async def test_a_download_that_takes_too_long_is_refused(source: Source, tmp_path: Path) -> None:
+    """The limit holds for the whole download."""
     with temporary_raw_file(tmp_path, "mine") as raw, pytest.raises(DownloadError, match=r"not there within 0\.001 s"):
         await download(register(source.url, timeout=0.001), raw, None, Clock())
 
 
-async def test_says_what_every_address_answered_and_what_is_kept(source: Source, tmp_path: Path) -> None:
-    """One line: what, where, how it goes on."""
+async def test_the_error_lists_each_urls_failure_and_the_copy_that_is_kept(source: Source, tmp_path: Path) -> None:
+    """The error names each URL's failure and the copy that stays."""
     source.answer = lambda: web.Response(status=503)
     known = DownloadRecord(url="x", fetched=Clock.parse("2026-01-02T03:04:00+00:00@0").now())
     with temporary_raw_file(tmp_path, "mine") as raw, pytest.raises(DownloadError) as caught:
@@ -134,8 +134,8 @@ async def test_says_what_every_address_answered_and_what_is_kept(source: Source,
     assert caught.value.mend == "the copy of 2026-01-02 03:04 is kept"
 
 
-async def test_a_register_that_is_published_no_more_is_not_asked_for(source: Source, tmp_path: Path) -> None:
-    """The reason is given instead."""
+async def test_a_register_that_is_no_longer_published_is_not_requested(source: Source, tmp_path: Path) -> None:
+    """The error gives the reason."""
     with pytest.raises(DownloadError, match="cannot be fetched: since 2025"):
         await download(register(source.url, dead="since 2025"), tmp_path / "raw", None, Clock())
     assert source.asked == []
@@ -183,7 +183,7 @@ class TestFiles:
         assert place.read_text() == "old"
 
     def test_a_place_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:
-        """One clear line."""
+        """The error is a `StorageError` of one line."""
         with pytest.raises(StorageError, match="cannot be written"):
             replace_file(tmp_path / "none" / "mine.csv", [b""])
 

@@ -24,7 +24,7 @@ async def enrolled(origin: str, token: str, folder: Path) -> Enrolment:
         return await enrol(client, origin, token, folder=folder, settings=SETTINGS, clock=Clock())
 
 
-async def test_a_token_buys_a_name_that_is_remembered(tmp_path: Path) -> None:
+async def test_a_token_gives_an_id_that_is_kept(tmp_path: Path) -> None:
     async with TinyCollector() as tiny:
         enrolment = await enrolled(tiny.origin, "t0ken", tmp_path)
 
@@ -63,7 +63,7 @@ async def test_a_key_that_the_collector_has_had_under_another_name_is_replaced(t
     assert (tmp_path / "agent.key.old").exists()
 
 
-async def test_a_page_in_place_of_an_answer_is_one_line(tmp_path: Path) -> None:
+async def test_a_page_instead_of_a_reply_is_one_line(tmp_path: Path) -> None:
     async with TinyCollector() as tiny:
         tiny.enrol_answer = (200, {"welcome": "please log in"})
         with pytest.raises(UplinkError, match=r"the answer \(200\) is not a collector's"):
@@ -71,7 +71,7 @@ async def test_a_page_in_place_of_an_answer_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("token", ["", "a\nb", "x" * 501])
-async def test_what_cannot_be_a_token_is_not_sent(token: str, tmp_path: Path) -> None:
+async def test_a_malformed_token_is_not_sent(token: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="the token is empty or no token"):
         await enrolled("http://127.0.0.1:1", token, tmp_path)
 
@@ -90,6 +90,6 @@ def test_the_origin_is_what_batches_are_signed_for(url: str, origin: str) -> Non
 
 
 @pytest.mark.parametrize("url", ["c.example", "ftp://c.example", "https://", "https://c.example:0", "https://c:99999"])
-def test_what_is_no_address_of_a_collector_is_one_line(url: str) -> None:
+def test_a_malformed_collector_url_is_one_line(url: str) -> None:
     with pytest.raises(UsageError, match="is not a collector's address"):
         origin_of(url)

@@ -69,7 +69,7 @@ def test_keeps_what_was_chosen_and_nothing_else(shelf: Path, capsys: pytest.Capt
 
 
 def test_asks_no_more_often_than_the_source_wants(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """And then only for changes."""
+    """With `--again` a conditional request is sent."""
     run(shelf)
     assert run(shelf) == ExitStatus.OK
     assert Handler.asked == 1
@@ -81,7 +81,7 @@ def test_asks_no_more_often_than_the_source_wants(shelf: Path, capsys: pytest.Ca
 def test_a_broken_download_leaves_the_last_good_copy(
     shelf: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """None of its rows is one."""
+    """No row of the download has the format."""
     run(shelf)
     good = (shelf / "mine.csv").read_bytes()
     (shelf / "mine.json").write_text((shelf / "mine.json").read_text().replace('\\"1\\"', "0"))
@@ -93,6 +93,6 @@ def test_a_broken_download_leaves_the_last_good_copy(
 
 
 def test_an_unknown_name_is_bad_usage(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With the names to choose from."""
+    """The error lists the known names."""
     assert main(["targets", "fetch", "yours"]) == ExitStatus.USAGE
     assert capsys.readouterr().err == "probe: 'yours' is no known register (known are mine)\n"

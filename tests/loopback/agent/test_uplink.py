@@ -1,4 +1,4 @@
-"""Batches on their way to a real collector on loopback: in order, signed, until acknowledged."""
+"""Delivery to collectors on loopback: in order, signed, until acknowledged; and re-enrolment."""
 
 from __future__ import annotations
 
@@ -68,9 +68,7 @@ async def deliver(folder: Path, origin: str, outbox: Outbox, *urls: str) -> Uplo
         return await uplink(folder, origin, outbox).deliver(client)
 
 
-async def test_what_waits_goes_in_order_and_nothing_waits_any_more(
-    tmp_path: Path, outbox: Outbox, tiny: TinyCollector
-) -> None:
+async def test_unsent_batches_are_delivered_in_order(tmp_path: Path, outbox: Outbox, tiny: TinyCollector) -> None:
     delivery = await deliver(tmp_path, tiny.origin, outbox)
 
     assert (delivery.sent, delivery.action, delivery.problem) == (3, Action.DONE, "")
@@ -79,7 +77,7 @@ async def test_what_waits_goes_in_order_and_nothing_waits_any_more(
     assert "Probe-Clock" in tiny.heard[0].headers
 
 
-async def test_a_collector_that_is_down_is_one_line_and_everything_waits(tmp_path: Path, outbox: Outbox) -> None:
+async def test_a_collector_that_is_down_is_one_line_and_no_batch_is_lost(tmp_path: Path, outbox: Outbox) -> None:
     origin = f"http://127.0.0.1:{unused_port()}"
 
     delivery = await deliver(tmp_path, origin, outbox)
@@ -102,7 +100,7 @@ async def test_a_lost_acknowledgement_is_repeated_without_effect(
     assert tiny.targets() == ["a", "b", "c"]
 
 
-async def test_a_collector_that_lost_its_memory_gets_everything_again(
+async def test_a_collector_that_lost_its_batches_gets_them_again(
     tmp_path: Path, outbox: Outbox, tiny: TinyCollector
 ) -> None:
     """It answers 409 and what it expects; batches are kept for that."""
@@ -132,7 +130,7 @@ async def test_a_state_restored_from_an_old_copy_goes_on_under_a_new_epoch(
     assert len(tiny.stored) == 2
 
 
-async def test_a_batch_that_is_never_taken_is_sent_bare_so_that_no_gap_remains(
+async def test_a_batch_that_is_refused_is_sent_without_content_so_that_no_gap_remains(
     tmp_path: Path, outbox: Outbox, tiny: TinyCollector
 ) -> None:
     def picky(batch: Batch) -> tuple[int, dict[str, object], dict[str, str]] | None:
@@ -148,7 +146,7 @@ async def test_a_batch_that_is_never_taken_is_sent_bare_so_that_no_gap_remains(
     assert [len(kept) for kept in tiny.stored.values()] == [3]
 
 
-async def test_a_batch_that_is_refused_even_bare_is_left_alone_for_a_while(
+async def test_a_batch_that_is_refused_even_without_content_is_retried_later(
     tmp_path: Path, outbox: Outbox, tiny: TinyCollector
 ) -> None:
     tiny.script = lambda _: (400, {"error": {"code": "bad_batch", "message": "no"}}, {})
@@ -159,7 +157,7 @@ async def test_a_batch_that_is_refused_even_bare_is_left_alone_for_a_while(
     assert delivery.problem == f"{tiny.origin}: the collector does not take reports: 400 no"
 
 
-async def test_a_collector_that_asks_again_and_again_is_left_alone_for_a_while(
+async def test_a_collector_that_keeps_asking_for_corrections_is_retried_later(
     tmp_path: Path, outbox: Outbox, tiny: TinyCollector
 ) -> None:
     tiny.script = lambda _: (409, {"expected": 1}, {})
@@ -260,7 +258,7 @@ async def test_an_empty_token_file_does_not_end_the_agent(tmp_path: Path, outbox
 async def test_a_collector_that_fails_during_enrolment_is_asked_again_with_the_same_token(
     tmp_path: Path, outbox: Outbox, tiny: TinyCollector
 ) -> None:
-    """A 503 refuses no token."""
+    """A status of 503 does not mean that the token was refused."""
     forget(tiny)
     tiny.enrol_answer = (503, {"error": {"code": "busy", "message": "later"}})
     made = uplink(tmp_path, tiny.origin, outbox, token_file=with_token(tmp_path, tiny.token))

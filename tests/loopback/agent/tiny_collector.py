@@ -1,4 +1,4 @@
-"""A collector of forty lines on 127.0.0.1: takes signed batches in order, says what a test tells it to say."""
+"""A small collector on 127.0.0.1: it accepts signed batches in order, or answers what a test tells it to."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_revoking_an_unknown_agent_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_database_is_reported_in_one_line(tmp_path: Path) -> None:
-    """For each command."""
+    """`token` and `serve` behave alike."""
     path = tmp_path / "c.db"
     path.write_text("no database" * 100)
 
@@ -73,7 +73,7 @@ def kept(db: Path) -> list[tuple[str, str]]:
 
 
 def test_register_changes_given_twice_are_stored_once(tmp_path: Path) -> None:
-    """Only of known services, and never single pages."""
+    """Only changes of known services are stored, and none of single pages."""
     file, db = tmp_path / "d.jsonl", tmp_path / "c.db"
     file.write_bytes(diff("wechat.com", "weixin.qq.com") + diff("a.example", service="") + diff("b", pages_only=True))
 
@@ -101,7 +101,7 @@ def test_nothing_of_a_file_with_a_bad_line_is_stored(tmp_path: Path) -> None:
 
 def test_a_file_with_too_many_changes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded."""
-    monkeypatch.setattr("probe.cli.collector.MOST_CHANGES", 2)
+    monkeypatch.setattr("probe.cli.collector.MAX_CHANGES_PER_FILE", 2)
 
     with pytest.raises(ListError, match="more than 2 changes"):
         of_services(io.BytesIO(diff("a", "b", "c")), "d.jsonl")
@@ -110,7 +110,7 @@ def test_a_file_with_too_many_changes_is_refused(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize(("text", "length"), [("90s", timedelta(seconds=90)), ("24h", timedelta(days=1))])
 def test_a_time_is_read_with_its_unit(text: str, length: timedelta) -> None:
-    """Seconds, minutes, hours, days."""
+    """Units are seconds, minutes, hours and days."""
     assert parse_ttl(text) == length
 
 

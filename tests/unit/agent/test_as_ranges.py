@@ -1,4 +1,4 @@
-"""ASes become ranges."""
+"""ASes and services become range targets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def files(tmp_path: Path) -> list[Path]:
 
 
 def test_an_as_is_its_prefixes_on_the_port_that_is_named(files: list[Path]) -> None:
-    """443 where none is, as everywhere."""
+    """An AS becomes its prefixes; the port is 443 where none is given."""
     table = load_prefix_table(files)
 
     assert list(ranges_of(["AS45090:8080", "as132203"], table, SERVICES)) == [
@@ -37,7 +37,7 @@ def test_an_as_is_its_prefixes_on_the_port_that_is_named(files: list[Path]) -> N
 
 
 def test_a_service_is_its_ases_on_each_of_its_tcp_ports(files: list[Path]) -> None:
-    """WeChat: short link, web, long link."""
+    """WeChat has three TCP ports: short link, web, long link."""
     found = list(ranges_of(["wechat"], load_prefix_table(files), SERVICES))
 
     assert len(found) == 9
@@ -51,7 +51,7 @@ def test_a_service_is_its_ases_on_each_of_its_tcp_ports(files: list[Path]) -> No
 
 @pytest.mark.parametrize("text", ["AS", "132203", "AS0", "AS1:0", "AS1:65536", "AS4294967296", "nobody"])
 def test_what_is_neither_an_as_nor_a_service_is_one_line(text: str, files: list[Path]) -> None:
-    """With the place it came from."""
+    """The error names the settings file."""
     with pytest.raises(SettingsError, match=r"^p\.toml: .* is neither an AS nor a service \(write AS132203"):
         list(ranges_of([text], load_prefix_table(files), SERVICES, "p.toml"))
     with pytest.raises(SettingsError):
@@ -59,13 +59,13 @@ def test_what_is_neither_an_as_nor_a_service_is_one_line(text: str, files: list[
 
 
 def test_an_as_without_prefixes_is_an_error_and_not_silence(files: list[Path]) -> None:
-    """Whoever named it believes it is watched."""
+    """The operator would otherwise believe that the AS is watched."""
     with pytest.raises(SettingsError, match=r"no prefix of AS3 \(fetch or import"):
         list(ranges_of(["AS3"], load_prefix_table(files), SERVICES))
 
 
 def test_files_that_are_no_tables_are_named(tmp_path: Path) -> None:
-    """Missing, or a list of sites."""
+    """A missing file, and a list of sites."""
     with pytest.raises(ListError, match=r"none\.json: cannot be read"):
         load_prefix_table([tmp_path / "none.json"])
     sites = tmp_path / "sites.csv"

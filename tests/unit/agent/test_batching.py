@@ -1,4 +1,4 @@
-"""From what a round has to say to batches that a collector takes."""
+"""The findings of a round become batches within the collector's limits."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_quiet_round_is_one_batch_with_one_report_and_nothing_else() -> None:
     assert (batch.sent, batch.interval, batch.network.asn) == (NOON, 300.0, 64500)
 
 
-def test_nothing_to_say_is_no_batch() -> None:
+def test_a_round_without_findings_makes_no_batch() -> None:
     assert cut(RoundFindings(report=None)) == ()
 
 
@@ -66,7 +66,7 @@ def test_services_are_named_for_the_targets_in_the_batch_alone() -> None:
     assert batch.services == {"a": "line", "b": "zello"}
 
 
-def test_many_changes_go_in_several_batches_and_the_round_in_the_last() -> None:
+def test_many_changes_make_several_batches_with_the_round_in_the_last() -> None:
     """Whoever has the round's report has all its changes."""
     made = cut(RoundFindings(report=ROUND, changes=tuple(change(f"t{n}") for n in range(MAX_CHANGES + 1))))
 
@@ -85,7 +85,7 @@ def test_batches_stay_within_the_collectors_bounds() -> None:
 
 
 def test_a_change_that_is_too_large_goes_without_its_verdict() -> None:
-    """The transition is what matters."""
+    """The transition matters more than its evidence."""
     (batch,) = cut(RoundFindings(report=ROUND, changes=(change("a", 3_000_000),)))
 
     assert batch.changes[0].transition.target == "a"

@@ -1,4 +1,4 @@
-"""What an agent would contact."""
+"""The list of what an agent would contact."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a day of watching costs."""
+"""The estimated traffic of a day of watching."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def settings(interval: float = 300.0, anchors: tuple[str, ...] = ()) -> Settings
 
 
 def test_every_target_is_looked_at_every_round_and_every_anchor_twice() -> None:
-    """300 s make 288 rounds a day."""
+    """An interval of 300 s makes 288 rounds a day."""
     found = list(daily_costs(settings(anchors=("https://a.example/",)), watched("dns://a.example", "dns://b.example")))
 
     assert found == [
@@ -93,7 +93,7 @@ def test_every_kind_of_target_has_its_cost(text: str, kind: str) -> None:
     assert next(iter(daily_costs(settings(), watched(text)))).what == kind
 
 
-def test_it_is_said_in_a_line_a_kind_and_a_sum() -> None:
+def test_costs_are_printed_as_one_line_for_each_kind_and_a_sum() -> None:
     """In round numbers, with what the estimate rests on."""
     *kinds, whole = format_costs(
         iter([DailyCost("dns", 1, 2, Cost(1000, 2e6, 3)), DailyCost("tcp", 1, 2, Cost(1, 1e5, 1))])
@@ -103,7 +103,7 @@ def test_it_is_said_in_a_line_a_kind_and_a_sum() -> None:
     assert whole.startswith("a day\tall\t4 looks: 4 connections, 1,001 packets, 2.1 MB. An estimate: ")
 
 
-def test_the_page_for_volunteers_says_what_the_default_set_costs() -> None:
+def test_the_page_for_volunteers_states_the_cost_of_the_default_set() -> None:
     """The numbers of `probe run --dry-run`, as they stand today."""
     base = load(None, {"XDG_CONFIG_HOME": "/nonexistent"})
     *_, whole = format_costs(daily_costs(base, watchlist.load(base)))

@@ -1,4 +1,4 @@
-"""A control's hit list."""
+"""The hit list of a control."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def verdict(target: str = RANGE, **ends: Failure | None) -> Verdict:
     )
 
 
-def test_who_answers_is_kept_and_who_misses_is_counted() -> None:
+def test_addresses_that_answer_are_kept_and_misses_are_counted() -> None:
     """An answer forgives; what was not asked is as it was."""
     first = hit_list.updated({}, [verdict(a1=None, a2=None, a3=None)])
     second = hit_list.updated(first, [verdict(a1=Failure.TIMEOUT, a2=None)])
@@ -40,13 +40,13 @@ def test_who_answers_is_kept_and_who_misses_is_counted() -> None:
 
 
 def test_an_address_that_is_silent_for_a_day_is_forgotten() -> None:
-    """Machines go."""
+    """Hosts disappear from the internet."""
     counts = {RANGE: {"151.101.1.1": hit_list.MAX_CONSECUTIVE_MISSES - 1}}
 
     assert hit_list.updated(counts, [verdict(a1=Failure.TIMEOUT, a2=None)]) == {RANGE: {"151.101.1.2": 0}}
 
 
-def test_a_look_that_nothing_answered_and_targets_that_are_no_ranges_teach_nothing() -> None:
+def test_a_measurement_without_any_answer_and_other_targets_change_nothing() -> None:
     """Rather our own line than every machine at once."""
     counts = {RANGE: {"151.101.1.1": 0}}
 
@@ -54,8 +54,8 @@ def test_a_look_that_nothing_answered_and_targets_that_are_no_ranges_teach_nothi
     assert hit_list.updated(counts, [verdict("tcp://151.101.1.1:443", a1=None), verdict("a b", a1=None)]) == counts
 
 
-def test_the_list_outlives_a_restart_and_a_broken_file_is_an_empty_one(tmp_path: Path) -> None:
-    """It is found again by drawing."""
+def test_the_list_survives_a_restart_and_a_damaged_file_is_an_empty_list(tmp_path: Path) -> None:
+    """Sampling finds the addresses of a lost list again."""
     hit_list.write(tmp_path, {RANGE: {"151.101.1.1": 2}})
     assert hit_list.read(tmp_path, {RANGE}) == {RANGE: {"151.101.1.1": 2}}
 

@@ -46,7 +46,7 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"secret", b"!!!", b"AAAA"])
-def test_a_file_that_is_no_key_is_left_alone(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_key_is_refused_and_kept(tmp_path: Path, content: bytes) -> None:
     write_private_file(tmp_path / KEY_FILE, content)
 
     with pytest.raises(StateError, match="not a key"):
@@ -61,7 +61,7 @@ def test_an_enrolment_is_remembered(tmp_path: Path) -> None:
     assert read_enrolment(tmp_path) == ENROLMENT
 
 
-def test_an_enrolment_that_makes_no_sense_is_one_line(tmp_path: Path) -> None:
+def test_a_malformed_enrolment_is_one_line(tmp_path: Path) -> None:
     (tmp_path / ENROLMENT_FILE).write_text("{}")
 
     with pytest.raises(StateError, match=r"not an enrolment: .*agent.* away"):
@@ -80,7 +80,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["f"]
 
 
-def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(StorageError, match=r"file/a/agent\.key: cannot be written"):

@@ -1,4 +1,4 @@
-"""One agent a state folder."""
+"""The lock on a state folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOLD = "import sys, time; from pathlib import Path; from probe.agent.lock import
 HOLD += "with FolderLock(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
 
 
-def test_a_second_agent_is_told_who_holds_the_folder(tmp_path: Path) -> None:
+def test_a_second_agent_is_refused_with_the_holders_process_id(tmp_path: Path) -> None:
     with FolderLock(tmp_path / "state"), pytest.raises(StateError) as caught, FolderLock(tmp_path / "state"):
         pass
 
@@ -46,7 +46,7 @@ def test_a_killed_agent_holds_nothing(tmp_path: Path) -> None:
         pass
 
 
-def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(StorageError, match=r"cannot be written: .* \(name another: \[agent\] state\)"):

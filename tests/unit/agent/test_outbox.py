@@ -1,4 +1,4 @@
-"""The state file: what survives, in what order it is sent, and what happens on a bad disk."""
+"""The outbox: what survives a restart, in which order batches are sent, and what a bad disk does."""
 
 # ruff: noqa: D102 - the rules of the state machine at the end have sentences for names
 from __future__ import annotations
@@ -86,7 +86,7 @@ def test_a_round_is_there_after_a_restart(path: Path) -> None:
     assert read_notes(path) == {"round": {"state": "online"}, "unsent": 1, "bytes": size}
 
 
-def test_what_was_acknowledged_is_forgotten_after_a_week_and_what_waits_never_is(path: Path) -> None:
+def test_acknowledged_batches_are_deleted_after_a_week_and_unsent_ones_never(path: Path) -> None:
     with Outbox(path) as outbox:
         commit(outbox, draft("a"), draft("b"))
         outbox.acknowledge(1, NOON)
@@ -99,7 +99,7 @@ def test_what_was_acknowledged_is_forgotten_after_a_week_and_what_waits_never_is
         assert sent(outbox).seq == 2
 
 
-def test_what_left_the_watchlist_is_forgotten(path: Path) -> None:
+def test_targets_that_left_the_watchlist_are_forgotten(path: Path) -> None:
     """Reports and measurements of targets that nobody watches any more would accumulate for years."""
     with Outbox(path) as outbox:
         measured = {"192.0.2.0/24": NOON - timedelta(days=2), "198.51.100.0/24": NOON - timedelta(minutes=30)}
@@ -181,7 +181,7 @@ def test_a_collector_that_lost_its_last_hours_gets_them_again(path: Path) -> Non
         assert outbox.unsent_count() == 2
 
 
-def test_a_collector_that_is_ahead_of_what_waits_is_believed(path: Path) -> None:
+def test_a_rewind_to_the_next_number_acknowledges_everything(path: Path) -> None:
     with Outbox(path) as outbox:
         commit(outbox, draft("a"), draft("b"))
 
@@ -190,7 +190,7 @@ def test_a_collector_that_is_ahead_of_what_waits_is_believed(path: Path) -> None
 
 
 @pytest.mark.parametrize("expected", [0, -1, 4, 2**60])
-def test_a_number_that_was_never_ours_is_refused(path: Path, expected: int) -> None:
+def test_a_rewind_to_a_number_that_never_existed_is_refused(path: Path, expected: int) -> None:
     with Outbox(path) as outbox:
         commit(outbox, draft("a"), draft("b"))
 
@@ -198,7 +198,7 @@ def test_a_number_that_was_never_ours_is_refused(path: Path, expected: int) -> N
         assert outbox.unsent_count() == 2
 
 
-def test_a_new_epoch_numbers_what_waits_from_1_and_tells_everything_anew(path: Path) -> None:
+def test_a_new_epoch_numbers_unsent_batches_from_1_and_reports_statuses_again(path: Path) -> None:
     with Outbox(path) as outbox:
         commit(outbox, draft("a"), draft("b"), draft("c"))
         old = sent(outbox).epoch
@@ -214,7 +214,7 @@ def test_a_new_epoch_numbers_what_waits_from_1_and_tells_everything_anew(path: P
         assert sent(outbox).seq == 3
 
 
-def test_a_batch_that_cannot_be_taken_keeps_its_number_and_its_round(path: Path) -> None:
+def test_a_batch_whose_content_is_dropped_keeps_its_number_and_its_round(path: Path) -> None:
     with Outbox(path) as outbox:
         commit(outbox, draft("a"), draft("b"))
         outbox.drop_content(1)
@@ -223,7 +223,7 @@ def test_a_batch_that_cannot_be_taken_keeps_its_number_and_its_round(path: Path)
         assert (bare.seq, bare.settled, len(bare.rounds)) == (1, (), 1)
 
 
-def test_batches_from_before_enrolment_get_the_name_given_then(path: Path) -> None:
+def test_batches_from_before_enrolment_get_the_id_given_then(path: Path) -> None:
     with Outbox(path) as outbox:
         commit(outbox, draft("a"), agent="")
         epoch = sent(outbox).epoch
@@ -232,7 +232,7 @@ def test_batches_from_before_enrolment_get_the_name_given_then(path: Path) -> No
         assert (sent(outbox).agent, sent(outbox).seq, sent(outbox).epoch) == ("a7", 1, epoch)
 
 
-def test_another_name_begins_another_epoch(path: Path) -> None:
+def test_another_id_begins_another_epoch(path: Path) -> None:
     with Outbox(path) as outbox:
         commit(outbox, draft("a"), draft("b"), agent="a1")
         outbox.acknowledge(1, NOON)
@@ -249,7 +249,7 @@ def test_another_name_begins_another_epoch(path: Path) -> None:
 # One line each: what, where, how to mend; nothing half-written, nothing lost.
 
 
-def test_a_full_disk_loses_nothing_that_was_written_and_writes_nothing_by_halves(path: Path) -> None:
+def test_a_full_disk_loses_nothing_and_writes_no_half_round(path: Path) -> None:
     with Outbox(path, max_pages=40) as outbox:
         commit(outbox, draft("a"))
         with pytest.raises(StorageError, match=r"state\.sqlite: the disk is full \(free some space") as caught:
@@ -271,7 +271,7 @@ def test_a_full_disk_loses_nothing_that_was_written_and_writes_nothing_by_halves
         assert outbox.unsent_count() == 2
 
 
-def test_a_state_that_somebody_else_holds_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_file_locked_by_another_process_is_one_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Outbox(path) as outbox:
         outbox._db.execute("PRAGMA busy_timeout = 10")
         other = sqlite3.connect(path, isolation_level=None)
@@ -281,7 +281,7 @@ def test_a_state_that_somebody_else_holds_is_one_line(path: Path, monkeypatch: p
         other.close()
 
 
-def test_notes_of_a_state_that_is_not_there_are_one_line(path: Path) -> None:
+def test_reading_notes_without_a_state_file_is_one_line(path: Path) -> None:
     with pytest.raises(StateError, match="no state yet"):
         read_notes(path)
 

@@ -1,4 +1,4 @@
-"""Word to systemd."""
+"""Messages to systemd."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from probe.agent.systemd import notify, watchdog_seconds
 
 
 @pytest.mark.parametrize("kind", ["path", "abstract"])
-def test_the_manager_hears_what_is_said(kind: str, tmp_path: Path) -> None:
+def test_a_message_reaches_the_service_manager(kind: str, tmp_path: Path) -> None:
     name = str(tmp_path / "socket") if kind == "path" else f"@probe-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(name.replace("@", "\0", 1))
@@ -22,7 +22,7 @@ def test_the_manager_hears_what_is_said(kind: str, tmp_path: Path) -> None:
         assert manager.recv(100) == b"READY=1"
 
 
-def test_nothing_is_said_where_nobody_listens(tmp_path: Path) -> None:
+def test_without_a_service_manager_nothing_happens(tmp_path: Path) -> None:
     notify("READY=1", {})
     notify("READY=1", {"NOTIFY_SOCKET": str(tmp_path / "gone")})
 
@@ -37,7 +37,7 @@ def test_nothing_is_said_where_nobody_listens(tmp_path: Path) -> None:
         ({"WATCHDOG_USEC": "soon"}, 0),
     ],
 )
-def test_a_sign_of_life_is_due_twice_in_the_time_the_manager_gives(environ: dict[str, str], seconds: float) -> None:
+def test_the_watchdog_reports_twice_in_its_interval(environ: dict[str, str], seconds: float) -> None:
     environ = {name: value.replace("this process", str(os.getpid())) for name, value in environ.items()}
 
     assert watchdog_seconds(environ) == seconds

@@ -1,4 +1,4 @@
-"""From a collector's answer to what to do next."""
+"""The action that follows each reply of a collector."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def test_each_answer_has_one_action(status: int, body: bytes, action: Action, nu
 
 
 @pytest.mark.parametrize("status", sorted(ACTION_BY_STATUS))
-def test_what_is_not_json_is_not_the_collectors_voice(status: int) -> None:
+def test_a_reply_that_is_not_json_is_not_the_collectors(status: int) -> None:
     """A captive portal answers with 200 and a page, a censor with 403 and another: neither may lose a report."""
     assert classify_reply(status, b"<html>Please log in</html>").action is Action.RETRY
 
 
 @pytest.mark.parametrize("body", [b'{"error":{"code":"\xff"}}', b'{"x":' * 1500])
-def test_json_that_no_collector_writes_is_not_its_voice_either(body: bytes) -> None:
+def test_json_that_the_decoder_refuses_is_not_the_collectors(body: bytes) -> None:
     """Letters that are none, a thousand braces: the decoder ends with other exceptions than its own."""
     assert classify_reply(403, body).action is Action.RETRY
 
@@ -51,7 +51,7 @@ def test_an_acknowledgement_or_a_rewind_without_its_number_is_tried_again(status
     assert classify_reply(status, body).action is Action.RETRY
 
 
-def test_the_collectors_words_are_kept_in_one_line() -> None:
+def test_the_collectors_message_is_put_on_one_line() -> None:
     assert classify_reply(403, ERROR).text == "this agent has been shut out"
 
 
@@ -66,5 +66,5 @@ def test_the_collectors_words_are_kept_in_one_line() -> None:
         ("²", 60),
     ],
 )
-def test_a_wait_is_believed_within_bounds(header: str, wait: float) -> None:
+def test_retry_after_is_limited(header: str, wait: float) -> None:
     assert classify_reply(503, ERROR, header).wait == wait

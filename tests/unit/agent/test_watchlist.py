@@ -1,4 +1,4 @@
-"""Which targets are watched."""
+"""The targets that the settings choose."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_help_lists_every_command_without_importing_any() -> None:
 
 
 @pytest.mark.parametrize("words", [["chek"], ["check", "--no-such-option"], ["judge"], ["check", "--timeout", "soon"]])
-def test_words_that_make_no_sense_are_one_line_and_exit_2(words: list[str]) -> None:
+def test_a_bad_command_line_is_one_line_and_exit_2(words: list[str]) -> None:
     done = run(*words)
 
     assert done.returncode == ExitStatus.USAGE
@@ -53,7 +53,7 @@ def test_words_that_make_no_sense_are_one_line_and_exit_2(words: list[str]) -> N
     assert "--help)" in done.stderr
 
 
-def test_no_words_at_all_show_the_help_and_exit_2() -> None:
+def test_no_arguments_show_the_help_and_exit_2() -> None:
     done = run()
 
     assert done.returncode == ExitStatus.USAGE
@@ -87,7 +87,7 @@ def test_what_a_command_raises_becomes_one_line_and_a_status(
     assert line == capsys.readouterr().err
 
 
-def test_a_fault_of_ours_is_one_line_too() -> None:
+def test_an_unexpected_exception_is_one_line_too() -> None:
     """A volunteer reading cron's mail is not helped by a stack."""
     script = (
         "import probe.cli.program as p, sys\n"
@@ -103,7 +103,7 @@ def test_a_fault_of_ours_is_one_line_too() -> None:
     assert done.stderr.startswith("probe: fault in the program: ValueError: a fault at __main__:2")
 
 
-def test_a_message_of_several_lines_is_said_in_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_of_several_lines_is_printed_as_one(capsys: pytest.CaptureFixture[str]) -> None:
     cli.say("first\n  second")
 
     assert capsys.readouterr().err == "probe: first second\n"

@@ -68,7 +68,7 @@ def test_so_many_targets_come_out_of_so_many_rows(name: str, rows: int, targets:
 
 
 def test_the_table_has_a_line_a_file() -> None:
-    """And no entry of any."""
+    """It shows no entry of any file."""
     printed = list(table([required.shared_data("test-lists")]))
     assert len(printed) == 2 + len(list(required.shared_data("test-lists").iterdir()))
     assert not any("://" in line for line in printed)

@@ -1,4 +1,4 @@
-"""Other people's lists on disk."""
+"""List files and target arguments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from probe.cli.listfiles import AUTO, gather_targets, make_list, opened, snapshot_of
+from probe.cli.listfiles import AUTO, gather_targets, make_list, open_list, snapshot_of
 from probe.errors import ExitStatus, ListError, UsageError
 from probe.lists.lines import ListEntry
 from probe.lists.selection import Selection
@@ -19,35 +19,35 @@ class TestOpened:
     """The format of a file and what its reader yields."""
 
     def test_is_known_by_its_first_bytes(self, tmp_path: Path) -> None:
-        """Packed or not."""
+        """The format is recognised in plain and in gzip files."""
         for name, content in (("a.txt", b"a.example\n"), ("b.gz", gzip.compress(b"a.example\n"))):
             (tmp_path / name).write_bytes(content)
-            with opened(tmp_path / name, AUTO) as (known, items):
+            with open_list(tmp_path / name, AUTO) as (known, items):
                 assert known.name == "testlist"
                 assert [item.target for item in items if isinstance(item, ListEntry)] == ["a.example"]
 
     def test_is_read_from_standard_input(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A dash, as everywhere."""
+        """`-` is standard input."""
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a.example\n")))
-        with opened(Path("-"), AUTO) as (_, items):
+        with open_list(Path("-"), AUTO) as (_, items):
             assert len(list(items)) == 1
 
     def test_unpacks_no_more_than_it_may(self, tmp_path: Path) -> None:
-        """A small file may hold a large one."""
+        """A small gzip file may hold a large one."""
         (tmp_path / "b.gz").write_bytes(gzip.compress(b"a.example\n" * 10_000))
 
         def work() -> None:
-            with opened(tmp_path / "b.gz", AUTO, max_bytes=5000) as (_, items):
+            with open_list(tmp_path / "b.gz", AUTO, max_bytes=5000) as (_, items):
                 list(items)
 
         with pytest.raises(ListError, match="larger than 5000 bytes"):
             work()
 
     def test_says_when_a_file_is_not_there(self, tmp_path: Path) -> None:
-        """With its name."""
+        """The error names the file."""
 
         def work() -> None:
-            with opened(tmp_path / "none", AUTO):
+            with open_list(tmp_path / "none", AUTO):
                 pass
 
         with pytest.raises(ListError, match="none: cannot be read"):
@@ -60,7 +60,7 @@ class TestMakeList:
     def test_is_replaced_when_all_of_the_file_was_read(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """And not before."""
+        """A file with a bad byte leaves the old list in place."""
         raw, out = tmp_path / "raw.txt", tmp_path / "out.csv"
         raw.write_text("a.example\nnot a target\n")
         assert make_list(raw, out, "testlist", Selection()).name == "testlist"

@@ -1,4 +1,4 @@
-"""Verdicts for a person."""
+"""Verdicts, counts and notes as a person sees them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_table_has_a_line_a_target_and_a_sentence_and_no_colour_in_a_file(
         (Evidence(), ""),
     ],
 )
-def test_what_was_seen_is_said_in_words(evidence: Evidence, words: str) -> None:
+def test_the_deciding_evidence_is_described_in_words(evidence: Evidence, words: str) -> None:
     assert seen(verdict("a", Status.UNKNOWN, evidence=evidence)) == words
 
 
@@ -72,7 +72,7 @@ def test_every_status_has_its_style_and_every_state_but_online_its_sentence() ->
     assert set(STATES) == set(VantageState) - {VantageState.ONLINE}
 
 
-def test_progress_is_silent_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_silent_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with VerdictProgress(3) as progress:
         progress.made(VerdictCounts())
 
@@ -112,7 +112,7 @@ def test_the_counts_in_words_leave_out_what_is_not_there() -> None:
     )
 
 
-def test_every_note_has_its_sentence_and_one_of_a_later_version_stands_for_itself() -> None:
-    """In the order given."""
+def test_every_note_has_a_sentence_and_an_unknown_note_is_given_as_it_is() -> None:
+    """Sentences come in the order of the notes."""
     assert set(NOTE_SENTENCES) == set(VantageNote)
     assert describe_notes(("tunnel", "of tomorrow")) == (NOTE_SENTENCES[VantageNote.TUNNEL], "of tomorrow")

@@ -1,4 +1,4 @@
-"""The click group over the table of commands."""
+"""The command group, the log and the garbage collection of the process."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_journal_gets_priorities_in_place_of_times(
     assert capsys.readouterr().err == f"<{priority}>a word\n"
 
 
-def test_a_fault_is_one_line_unless_somebody_asks_for_its_stack(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_exception_is_logged_in_one_line_unless_tracebacks_are_wanted(capsys: pytest.CaptureFixture[str]) -> None:
     for environ, lines in (({}, 1), ({"PROBE_TRACEBACK": "1"}, 5)):
         configure_logging(logging.INFO, environ)
         try:
@@ -82,8 +82,8 @@ def test_a_fault_is_one_line_unless_somebody_asks_for_its_stack(capsys: pytest.C
         assert text.rstrip().endswith("ValueError: invalid literal for int() with base 10: 'x'")
 
 
-def test_garbage_is_looked_for_seldom_but_is() -> None:
-    """Never not at all."""
+def test_garbage_is_collected_less_often_but_still_collected() -> None:
+    """Collection stays enabled."""
     before = gc.get_threshold()
     try:
         relax_garbage_collection()

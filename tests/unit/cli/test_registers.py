@@ -35,7 +35,7 @@ class TestImport:
     def test_keeps_names_of_known_services_and_chosen_types(
         self, register: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """And says what became of the other rows."""
+        """The other rows are counted by reason."""
         out = tmp_path / "list.csv"
         assert main(["targets", "import", "zi-csv", str(register), "-o", str(out)]) == ExitStatus.OK
         assert [line.partition(",")[0] for line in out.read_text().splitlines()] == ["url", "zello.com", "wechat.com"]
@@ -47,7 +47,7 @@ class TestImport:
     def test_never_shows_or_keeps_what_was_not_chosen(
         self, register: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """Neither name nor path."""
+        """Neither a name nor a path appears anywhere."""
         out = tmp_path / "list.csv"
         main(["targets", "import", "auto", str(register), "-o", str(out)])
         said = capsys.readouterr()
@@ -57,12 +57,12 @@ class TestImport:
         assert "path" not in out.read_text()
 
     def test_deletes_the_raw_file_when_told(self, register: Path, tmp_path: Path) -> None:
-        """Once all of it was read."""
+        """`--delete` takes effect after all of the file was read."""
         assert main(["targets", "import", "auto", str(register), "-o", str(tmp_path / "l.csv"), "--delete"]) == 0
         assert not register.exists()
 
     def test_a_broken_file_leaves_the_list_as_it_was(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        """And the raw file too."""
+        """The raw file stays, too."""
         out, raw = tmp_path / "l.csv", tmp_path / "dump.xml"
         out.write_text("old")
         raw.write_text("<reg:register xmlns:reg='x'><content id='1'>")
@@ -87,7 +87,7 @@ class TestImport:
     def test_reads_gzip_and_standard_input(
         self, register: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """As downloads come."""
+        """A compressed download can be piped in."""
         out = tmp_path / "l.csv"
         piped = io.TextIOWrapper(io.BytesIO(gzip.compress(register.read_bytes())))
         monkeypatch.setattr(sys, "stdin", piped)
@@ -95,7 +95,7 @@ class TestImport:
         assert "wechat.com" in out.read_text()
 
     def test_keeps_prefixes_of_one_as(self, tmp_path: Path) -> None:
-        """Out of a whole table."""
+        """`--asn` selects from a table of many ASes."""
         raw, out = tmp_path / "t.txt", tmp_path / "l.csv"
         raw.write_text("192.0.2.0\t24\t64500\n198.51.100.0\t24\t64501\n")
         assert main(["targets", "import", "pfx2as", str(raw), "-o", str(out), "--asn", "64501"]) == ExitStatus.OK
@@ -120,7 +120,7 @@ class TestImport:
         capsys: pytest.CaptureFixture[str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """Exit 2, nothing written."""
+        """The exit status is 2 and nothing is written."""
         monkeypatch.chdir(register.parent)
         given = [str(register) if word == "FILE" else word for word in words]
         assert main(["targets", "import", *given]) == ExitStatus.USAGE
@@ -152,7 +152,7 @@ class TestDiff:
     def test_as_json_gives_every_chosen_change(
         self, files: list[str], capfdbinary: pytest.CaptureFixture[bytes]
     ) -> None:
-        """One a line, times in UTC."""
+        """Each line is one change, with times in UTC."""
         assert main(["targets", "diff", *reversed(files), "--json", "--any-size"]) == ExitStatus.USAGE
         assert main(["targets", "diff", *files, "--json"]) == ExitStatus.OK
         sys.stdout.flush()
@@ -163,7 +163,7 @@ class TestDiff:
         ]
 
     def test_of_anything_but_registers_is_bad_usage(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        """A test list has no decisions."""
+        """A test list has no decisions to compare."""
         (tmp_path / "l.txt").write_text("a.example\n")
         assert main(["targets", "diff", str(tmp_path / "l.txt"), str(tmp_path / "l.txt")]) == ExitStatus.USAGE
         assert "is no register" in capsys.readouterr().err

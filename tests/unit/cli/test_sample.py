@@ -32,7 +32,7 @@ def test_a_sample_is_of_as_many_targets_as_asked_and_the_same_in_one_week(capsys
 
 
 def test_addresses_that_answered_at_control_are_the_sample(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """Three are enough."""
+    """Three addresses that answered are enough."""
     seen = tuple(Connection(address=f"203.0.113.{n}", port=443) for n in (1, 2, 30))
     verdict = Verdict(
         time=datetime(2026, 10, 1, tzinfo=UTC),
@@ -83,7 +83,7 @@ def test_what_others_announce_in_a_range_is_left_out(capsys: pytest.CaptureFixtu
 
 
 def test_an_as_needs_a_table_that_has_it(capsys: pytest.CaptureFixture[str], table: str) -> None:
-    """Each in one line."""
+    """Each error is one line."""
     assert main(["targets", "sample", "AS64500"]) == ExitStatus.USAGE
     assert "give a table with --prefixes" in capsys.readouterr().err
     assert main(["targets", "sample", "AS7", "--prefixes", table]) == ExitStatus.USAGE
@@ -91,6 +91,6 @@ def test_an_as_needs_a_table_that_has_it(capsys: pytest.CaptureFixture[str], tab
 
 
 def test_what_is_no_range_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    """In one line."""
+    """The error is one line."""
     assert main(["targets", "sample", "tcp://203.0.113.1:443"]) == ExitStatus.USAGE
     assert "is no range (write a prefix" in capsys.readouterr().err

@@ -12,7 +12,7 @@ class TestList:
     """The shipped services."""
 
     def test_is_a_table_with_sums(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Counts of names, endpoints, ranges and targets."""
+        """It counts names, endpoints, ranges and targets."""
         assert main(["targets", "list"]) == ExitStatus.OK
         out = capsys.readouterr().out.splitlines()
         assert out[0].split() == ["service", "role", "risk", "default", "names", "endpoints", "ranges", "targets"]
@@ -20,7 +20,7 @@ class TestList:
         assert out[-1].startswith("27 services: ")
 
     def test_of_the_default_set_has_nothing_risky(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Nor anything that is gone."""
+        """It has no service that is gone, either."""
         assert main(["targets", "list", "--default"]) == ExitStatus.OK
         out = capsys.readouterr().out
         assert "circumvention" not in out
@@ -31,14 +31,14 @@ class TestShow:
     """One service."""
 
     def test_prints_targets_and_sources(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """What is looked at, and on what ground."""
+        """A source that was not verified is marked."""
         assert main(["targets", "show", "telegram"]) == ExitStatus.OK
         out = capsys.readouterr().out
         assert "target   tcp://149.154.167.51:443" in out
         assert "not verified" in out
 
     def test_of_an_unknown_name_is_bad_usage(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """One line, exit 2."""
+        """The error is one line and the exit status 2."""
         assert main(["targets", "show", "gopher"]) == ExitStatus.USAGE
         assert capsys.readouterr().err == "probe: 'gopher' is no shipped service (see probe targets list)\n"
 
@@ -47,12 +47,12 @@ class TestValidate:
     """Every error with file and line."""
 
     def test_the_shipped_files_are_right(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """All of them."""
+        """Every shipped file passes."""
         assert main(["targets", "validate"]) == ExitStatus.OK
         assert capsys.readouterr().out == "29 files are right.\n"
 
     def test_every_error_of_every_file_is_named(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        """One line each, exit 2."""
+        """Each error is one line with file and line number; the exit status is 2."""
         (tmp_path / "a.toml").write_text("name =\n")
         (tmp_path / "anchors.toml").write_text("x = 1\n")
         (tmp_path / "registers.toml").write_text("[a]\nformat = 1\n")
@@ -72,10 +72,10 @@ class TestValidate:
         ]
 
     def test_a_file_that_is_not_there_is_named(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        """Exit 2, not a traceback."""
+        """The exit status is 2."""
         assert main(["targets", "validate", str(tmp_path / "none.toml")]) == ExitStatus.USAGE
         assert "none.toml: cannot be read: No such file" in capsys.readouterr().err
 
     def test_an_empty_folder_is_bad_usage(self, tmp_path: Path) -> None:
-        """Nothing was checked, so nothing is right."""
+        """Nothing was checked, so it cannot be reported as valid."""
         assert main(["targets", "validate", str(tmp_path)]) == ExitStatus.USAGE

@@ -1,4 +1,4 @@
-"""The page about targets has the services as printed: `python -m tests.unit.cli.test_targets_page` writes them."""
+"""The page about targets shows what `probe targets list` prints; running this module as a program updates it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_table_is_the_commands() -> None:
 
 
 def test_every_sensitive_category_is_named() -> None:
-    """A reader looks for them by their codes."""
+    """Readers look for them by their codes."""
     text = PAGE.read_text("utf-8")
     assert all(code in text for code in SENSITIVE)
 

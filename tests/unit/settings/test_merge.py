@@ -21,7 +21,7 @@ def written(folder: Path, text: str | bytes) -> Path:
     return path
 
 
-def test_with_no_file_the_defaults_hold(tmp_path: Path) -> None:
+def test_an_empty_file_leaves_the_defaults(tmp_path: Path) -> None:
     settings = load(written(tmp_path, ""), {})
 
     assert settings.measure.pace == 1.0
@@ -115,7 +115,7 @@ def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
         load(None, {"PROBE_CONFIG": str(tmp_path / "missing.toml")})
 
 
-def test_a_misspelt_variable_of_a_section_is_an_error_and_a_strangers_is_not() -> None:
+def test_a_misspelt_variable_is_an_error_and_another_programs_is_not() -> None:
     load(None, NOWHERE | {"PROBE_CLOCK": "", "PROBE_ORIGIN": "x"})
     with pytest.raises(SettingsError, match=r"PROBE_AGENT_CONSENTS: unknown variable \(did you mean"):
         load(None, NOWHERE | {"PROBE_AGENT_CONSENTS": "true"})

@@ -1,4 +1,4 @@
-"""The types of the settings."""
+"""Every setting says what to write."""
 
 from __future__ import annotations
 

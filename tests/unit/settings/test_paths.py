@@ -1,4 +1,4 @@
-"""Where settings and state are looked for."""
+"""Where settings, state and shipped targets are found."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def test_no_file_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         ("", {"XDG_STATE_HOME": "/x"}, "/x/probe"),
     ],
 )
-def test_the_state_is_where_it_is_told_to_be(setting: str, environ: dict[str, str], folder: str) -> None:
+def test_the_state_folder_is_the_settings_else_systemds_else_xdgs(
+    setting: str, environ: dict[str, str], folder: str
+) -> None:
     assert paths.state_folder(setting, environ) == Path(folder)
 
 
