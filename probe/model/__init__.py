@@ -1,1 +1,1 @@
-"""The nouns: frozen records and closed vocabularies. They know nothing of any other room."""
+"""The shared records and closed vocabularies; they import nothing from any other package of the program."""

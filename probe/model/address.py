@@ -1,4 +1,4 @@
-"""What an IP address is, as far as judging needs to know."""
+"""IP addresses: family, special-purpose ranges, surrounding network."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def parse_address(text: str) -> IPAddress | None:
 
 @lru_cache(maxsize=4096)
 def family(address: str) -> Family:
-    """The family of an address that is known to be one.
+    """The family of an IP address.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is no IP address.
     """
     return Family.IPV6 if ipaddress.ip_address(address).version == 6 else Family.IPV4
 
 
 @lru_cache(maxsize=4096)
 def is_bogon(text: str) -> bool:
-    """Whether no public name can live at this address: private, loopback, reserved, multicast, unspecified.
+    """Whether no public host can have this address: private, loopback, reserved, multicast, unspecified.
 
     The special-purpose registries of IANA (RFC 6890) as Python's `ipaddress` carries them; an IPv4-mapped IPv6
     address is judged by the IPv4 address inside.

@@ -1,4 +1,4 @@
-"""What the collector makes of many vantages: spans, presence, events."""
+"""The records of fusion: networks, spans, presence, events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from probe.model.verdict import Cause, Status
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """A network as the public sees it: AS number and country, never an address."""
+    """A network as it is published: AS number and country, never an address."""
 
     asn: int = 0
     country: str = ""
@@ -55,7 +55,7 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Confidence(StrEnum):
-    """How well an event is attested."""
+    """How well an event is confirmed."""
 
     ONE_SOURCE = "one_source"
     """Reported by one vantage."""
@@ -73,7 +73,7 @@ class Scope(StrEnum):
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """Transitions that belong together: one service (or lone target), one network or country, one stretch.
+    """Transitions that belong together: one service (or lone target), one network or country, one interval.
 
     Attributes:
         id: deterministic (service, scope, place, onset as the first vantage that became sure had it): every fuser names

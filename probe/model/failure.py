@@ -1,7 +1,7 @@
-"""The closed vocabulary of what can go wrong in one network act.
+"""The closed vocabulary of failures.
 
-One word per way a step ends, the same from the first byte to the last page, so that nobody downstream ever reads an
-error message. Words after OONI's df-007 where it has one. A failure is what happened, never whose fault it was.
+One word per way a step fails, from the first byte to the last page, so that no other code reads an error message.
+Words after OONI's df-007 where it has one. A failure states what happened, not whose fault it was.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ class Failure(StrEnum):
     """How a step failed."""
 
     TIMEOUT = "timeout"
-    """Silence until the step's time was up."""
+    """Silence until the step's time-out."""
     RESET = "reset"
     """A TCP RST: to the SYN, or later."""
     EOF = "eof"
@@ -21,10 +21,10 @@ class Failure(StrEnum):
     UNREACHABLE = "unreachable"
     """An ICMP error came back from the path (host, network, port or administratively unreachable)."""
     NO_ROUTE = "no_route"
-    """This host itself has no way there (no address of that family, no route): nothing was sent."""
+    """This host has no address of that family or no route: nothing was sent."""
 
     NXDOMAIN = "nxdomain"
-    """The resolver says that the name does not exist."""
+    """The resolver answers that the name does not exist."""
     NODATA = "nodata"
     """The name exists but has no record of the type asked for."""
     SERVFAIL = "servfail"
@@ -39,16 +39,16 @@ class Failure(StrEnum):
     GARBAGE = "garbage"
     """Bytes arrived that are not the protocol's (malformed DNS, TLS or HTTP)."""
     TOO_MUCH = "too_much"
-    """A bound of ours was reached: headers, redirects, decompressed bytes."""
+    """A limit of this program was reached: headers, redirects, decompressed bytes."""
 
     LOCAL = "local"
-    """The host would not let us (files exhausted, permission, a local firewall): says nothing about the network."""
+    """This host refused (files exhausted, permission, a local firewall): says nothing about the network."""
     BUG = "bug"
     """A fault in this program; the text is in the observation's `detail`."""
 
 
 DNS_ANSWERS = frozenset({Failure.NXDOMAIN, Failure.NODATA, Failure.SERVFAIL, Failure.REFUSED})
-"""Failures that are a resolver's own words: the resolver was reached."""
+"""Failures that a resolver answered: it was reached."""
 
 OWN_FAULTS = frozenset({Failure.NO_ROUTE, Failure.LOCAL, Failure.BUG})
 """Failures that say nothing about the network beyond this host."""

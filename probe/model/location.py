@@ -1,8 +1,8 @@
-"""Where on the path an interference sits, as far as packets of limited reach can tell.
+"""The position of an interfering device on the path, as far as packets with a limited TTL show it.
 
 A packet whose TTL is `t` gets past `t - 1` routers. The smallest `t` at which the interference still shows therefore
-says past how many routers its device sits (the method of CenTrace, CoNEXT'22, and of the maps of Russia's and China's
-devices: IMC'22, USENIX Security'25). Evidence only: no verdict depends on it.
+gives the number of routers before its device (the method of CenTrace, CoNEXT'22, and of the maps of Russia's and
+China's devices: IMC'22, USENIX Security'25). Evidence only: no verdict depends on it.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from probe.model.hop import Purpose
 from probe.model.observation import Observation, TraceReply
 
 REACTIONS = frozenset({None, Failure.RESET, Failure.EOF, Failure.GARBAGE})
-"""How somebody answers: with bytes (None) that may be none of the protocol's, or by cutting the connection."""
+"""Ends of a trace that somebody answered: bytes (None), bytes of another protocol, or a cut connection."""
 
 
 class Location(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where an interference showed.
+    """The position at which an interference showed.
 
     Attributes:
-        routers: that the words had got past when they met it: the device sits behind the last of them and at or before
-            the next.
-        server: another name was answered from no farther away, so that the place may as well be the server's, and a
-            filter that rewrites the server's own answers cannot be told from it; None where that is not known.
-        silent: it swallows what it objects to; else it answers.
+        routers: routers that the message had passed: the device sits behind the last of them and at or before the
+            next.
+        server: another name was answered from no farther away, so that the position may be the server's own, or that of
+            a filter that rewrites the server's answers; None where that is not known.
+        silent: the device drops the message; otherwise it answers.
     """
 
     routers: int
@@ -36,7 +36,7 @@ class Location(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def located(observations: Iterable[Observation]) -> Location | None:
-    """What the traces among these observations say together; None where they say nothing that is sure.
+    """The location that the traces among these observations prove; None where they prove none.
 
     The words must have met nobody with one router less: else the search ended early, and nearer is still possible.
     Silence is believed only where the path itself said how far the words had come before, another name got an answer

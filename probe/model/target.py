@@ -1,4 +1,4 @@
-"""Kinds of target, and the one string each is written as (contract: Targets).
+"""The kinds of target, and the one string that each is written as (contract: Targets).
 
 `parse` and `str` are inverse: ``parse(str(target)) == target`` for every target.
 """

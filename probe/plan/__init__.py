@@ -1,4 +1,4 @@
-"""Which steps next: a plan a kind of target, pure machines that ask for steps and are told what they saw."""
+"""Plans: one pure state machine per kind of target, which asks for steps and takes in their observations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a plan may use and how far it may go."""
+"""The context of a plan: resolvers, names and control facts, and the limits of a measurement."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class HopLimits(msgspec.Struct, frozen=True, kw_only=True):
     redirects: int = MAX_REDIRECTS
 
     def of(self, family: Family) -> int:
-        """The cap of a family."""
+        """The limit of a family."""
         return self.ipv6 if family is Family.IPV6 else self.ipv4
 
 
@@ -51,7 +51,7 @@ def _no_fingerprint(page: Exchange) -> bool:  # noqa: ARG001 - the shape of `Pla
 
 
 class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What a plan knows besides its target.
+    """The context of one measurement besides its target.
 
     Attributes:
         network_resolvers: `udp:ADDRESS:PORT`, as resolv.conf lists them.
@@ -64,7 +64,7 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
         random_name: a server name that nobody can have listed, neither to block nor to allow; drawn per measurement.
         ghost_name: a host name that exists nowhere; drawn per measurement.
         allowed_name: a well-known name that exists and that allow-lists carry.
-        suspected: a server name is suspected (a re-test): each address hears the neutral name before the suspect one,
+        suspected: a server name is suspected (a re-test): the neutral name goes to each address before the suspect one,
             since some filters silence an address for minutes after the suspect name (GFW: 90 to 360 s per client,
             server and port).
         relay_address: an address where nothing listens, for `tcp://` targets and ranges; empty for none.
@@ -96,9 +96,9 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
     limits: HopLimits = HopLimits()
 
     def asks_system(self, name: str) -> bool:
-        """Whether getaddrinfo may know more of a name than the network's resolver, asked by ourselves, says.
+        """Whether getaddrinfo may answer otherwise than the network's resolver does when asked directly.
 
-        Of several resolvers it asks one, and which one that is decides what programs on this host see.
+        Of several resolvers it asks one; which one decides what programs on this host get.
         """
         return self.own_names is None or name in self.own_names or len(self.network_resolvers) != 1
 

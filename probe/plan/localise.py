@@ -1,12 +1,12 @@
-"""Where on the path it is objected to: the same words in packets that fewer and fewer routers pass on.
+"""Locate the interfering hop by resending the blocked message with different TTLs.
 
-Asked once a verdict is `blocked`, and only then: nothing here can change it. The first tries look how far away somebody
-answers (or, of words that vanish, from where on nobody says that they ran out of routers), doubling the reach; then
-the reach is halved between what was too short and what was not. Last another name is said with the reach that was
-found: where it is answered, the server itself is no farther away.
+Asked only once a verdict is `blocked`, which it cannot change. The first tries raise the TTL until somebody answers
+(or, where the message is dropped in silence, until no router reports that the TTL ran out); a binary search between the
+largest TTL that was too short and the smallest that was not follows. Last, another name is sent with the TTL found:
+where it is answered, the server itself is no farther away.
 
 At most `HopLimits.trace_connections` connections, one after another. Some filters keep an address silent for minutes
-after a name they cut; such a connection does not stand, or is cut before anything was said, and the search ends there.
+after a name they cut; such a connection fails, or is cut before the message was sent, and the search ends there.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from probe.plan.context import PlanContext
 from probe.plan.plan import Plan
 
 FIRST = (8, 16, 30)
-"""Reaches that are tried until one is enough. Russia's devices sit 1 to 8 routers away (IMC'21, IMC'22), the first of
+"""TTLs that are tried until one is enough. Russia's devices sit 1 to 8 routers away (IMC'21, IMC'22), the first of
 China's injectors 9 to 12 (USENIX Security'25); hardly any path is longer than 30."""
 
 _TLS = {Cause.TLS_RESET: Failure.RESET, Cause.TLS_EOF: Failure.EOF, Cause.TLS_TIMEOUT: Failure.TIMEOUT}
@@ -36,11 +36,11 @@ _HTTP = {Cause.HTTP_RESET: Failure.RESET, Cause.HTTP_EOF: Failure.EOF, Cause.HTT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceTarget:
-    """What is objected to, and how.
+    """The blocked message, and how it is blocked.
 
     Attributes:
         payload, address, port, name, rrtype: as in the step.
-        silent: it vanishes; else somebody answers in the server's place.
+        silent: it is dropped; otherwise somebody answers in the server's place.
     """
 
     payload: TracePayload
@@ -52,9 +52,9 @@ class TraceTarget:
 
 
 def trace_target(verdict: Verdict) -> TraceTarget | None:
-    """What to trace of a blocked target; None where the cause is of another kind, or silence that came too late.
+    """The message to trace for a blocked target; None where the cause is of another kind, or it was acknowledged.
 
-    Words that were acknowledged got past whoever fell silent later, so where it sits cannot be told so.
+    An acknowledged message passed the filter that fell silent later, so that no TTL can locate it.
     """
     cause = verdict.causes[0] if verdict.causes else None
     for seen in verdict.evidence.observations:
@@ -98,10 +98,10 @@ def _target(cause: Cause | None, seen: Observation) -> TraceTarget | None:
 
 
 class TracePlan(Plan):
-    """The search for one suspect.
+    """The search for the filter of one message.
 
     Args:
-        found: what is traced.
+        found: the message.
         context: names and caps.
     """
 
@@ -116,13 +116,13 @@ class TracePlan(Plan):
         self._ask(next(self._first))
 
     def observed(self, step: Step, seen: Observation) -> None:
-        """One try is over."""
+        """Choose the next TTL."""
         assert isinstance(step, Trace)  # noqa: S101 - this plan asks for nothing else
         assert isinstance(seen, TraceReply)  # noqa: S101 - and is told of nothing else
         if step.position.purpose is not Purpose.SUBJECT or not seen.opened or seen.failure in OWN_FAULTS:
             return
         if self._target.silent and seen.failure in REACTIONS:
-            return  # it is not objected to in the way that was seen
+            return  # it is not blocked in the way that was observed
         if seen.failure is Failure.TIMEOUT if self._target.silent else seen.failure in REACTIONS:
             self._high = step.ttl
         else:
@@ -130,7 +130,7 @@ class TracePlan(Plan):
         self._go_on()
 
     def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:
-        """All that a try sees is one thing."""
+        """Ignore it: a trace makes one observation."""
 
     def _go_on(self) -> None:
         if not self._high:
@@ -161,7 +161,7 @@ class TracePlan(Plan):
         self.queue.add(step, self)
 
     def _other(self) -> str:
-        """Nobody's name, said in the same way."""
+        """The neutral name, in a message of the same kind."""
         if self._target.payload is not TracePayload.REQUEST:
             return self._context.random_name
         parts = urlsplit(self._target.name)

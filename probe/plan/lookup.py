@@ -1,10 +1,10 @@
-"""Looking up one name by everybody we may ask, with the questions that tell a lie from a dead resolver.
+"""Resolve one name at every resolver, with the questions that tell a forged answer from a dead resolver.
 
 ================================  ==============================================================================
 a resolver of the network says    then the same resolver is asked
 ================================  ==============================================================================
 nothing, SERVFAIL, garbage        the same again, and another name that exists (is it dead, or silent about this one?)
-nothing again, of any type, but   the same, all at once, until silence was heard often enough to be believed
+nothing again, of any type, but   the same, all at once, until silence was observed often enough
 it answers of the other name
 NXDOMAIN, NODATA, REFUSED         another name that exists (does it say so of every name?)
 a bogon                           a name that exists nowhere (does it answer every name so?), another name
@@ -12,7 +12,7 @@ any address, where the name is    a name that exists nowhere (NXDOMAIN rewriting
 said to exist nowhere
 ================================  ==============================================================================
 
-A trusted resolver that fails itself is no evidence, and is not asked again.
+A trusted resolver that fails is no evidence, and is not asked again.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ from probe.plan.context import PlanContext
 from probe.plan.plan import StepQueue
 
 _AGAIN = frozenset({Failure.TIMEOUT, Failure.SERVFAIL, Failure.GARBAGE, Failure.EOF, Failure.RESET})
-"""A packet lost or a resolver that hiccuped: worth a second question."""
+"""Failures that loss or a passing fault may cause: worth a second question."""
 _OTHER = _AGAIN | {Failure.NXDOMAIN, Failure.NODATA, Failure.REFUSED, Failure.UNREACHABLE}
 
 SYSTEM = "system"
 
 
 class Lookup:
-    """One name, all record types, all resolvers.
+    """The lookup of one name: all record types, all resolvers.
 
     Args:
         name: A-label host name.
-        context: whom to ask.
-        queue: where to ask.
-        position: chain and hop that wanted it first.
+        context: the resolvers.
+        queue: takes the steps.
+        position: chain and hop that needed the name first.
         changed: called whenever an answer came in.
     """
 
@@ -82,19 +82,19 @@ class Lookup:
 
     @property
     def local(self) -> tuple[str, ...]:
-        """What the network's own resolvers gave."""
+        """The addresses that the network's own resolvers gave."""
         return tuple(self._local)
 
     @property
     def reference(self) -> frozenset[str]:
-        """What the trusted resolvers and the control gave."""
+        """The addresses that the trusted resolvers and the control gave."""
         return frozenset(self._trusted).union(self.sources[3])
 
     @property
     def odd(self) -> frozenset[str]:
-        """The network's addresses that nobody else gives; none where there is nobody to compare with.
+        """The network's addresses that no other source gives; empty where there is no other source.
 
-        Where nobody else is asked, a late answer that contradicts the first is somebody.
+        Where no other resolver is asked, a late answer that contradicts the first is the other source.
         """
         if self.reference or self._exists_nowhere():
             return frozenset(self._local) - self.reference
@@ -102,14 +102,14 @@ class Lookup:
 
     @property
     def late(self) -> tuple[str, ...]:
-        """What came after a first answer."""
+        """The addresses of late answers."""
         return tuple(self._late)
 
     @property
     def ready(self) -> bool:
-        """Whether connecting can begin: nothing is awaited but what may come later.
+        """Whether connecting can begin.
 
-        Once a trusted resolver has answered, the others of its kind are not waited for; once anybody has, no second
+        Once one trusted resolver has answered, the others are not waited for; once any resolver has, no repeated
         question is.
         """
         known = any(self.sources)
@@ -135,7 +135,7 @@ class Lookup:
         self._changed()
 
     def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:  # noqa: ARG002 - the shape of every asker
-        """A step that ended without a word is not waited for."""
+        """Stop waiting for a step that ended without an answer."""
         assert isinstance(step, Resolve)  # noqa: S101 - as above
         if step in self._waiting:
             self._waiting.discard(step)
@@ -160,7 +160,7 @@ class Lookup:
                 self._aside(answered, self._context.ghost_name, Purpose.GHOST)
 
     def _ask_aside(self, step: Resolve, seen: Resolution) -> None:
-        """Once a resolver has said all it has to say: what else to ask it."""
+        """Ask a resolver about other names, once it has answered for every type."""
         said = self._said.setdefault(step.resolver, {})
         said[step.rrtype] = seen
         if any(map(is_bogon, seen.addresses)):
@@ -171,9 +171,9 @@ class Lookup:
             self._aside(step, self._context.allowed_name, Purpose.OTHER)
 
     def _insist(self, resolver: str) -> None:
-        """Of a resolver that finds other names, twice silent about each type of this one: ask for all tries together.
+        """Repeat the questions, all at once, where the resolver finds other names and was silent twice about each type.
 
-        Whoever is silent about a name is so about all of its types; where one was answered, the other was lost.
+        A filter is silent about all types of a name; where one type was answered, the other was lost.
         """
         silent = self._silent.get(resolver, [])
         again = [step for step in silent if step.position.attempt == 1]
@@ -185,7 +185,7 @@ class Lookup:
                 self._ask(_again(step, attempt))
 
     def _exists_nowhere(self) -> bool:
-        """Whether whoever should know says that there is no such name."""
+        """Whether the trusted resolvers or the control say that the name does not exist."""
         control = self._context.control
         if control is not None and "dns.nxdomain" in control.failures:
             return True
@@ -196,7 +196,7 @@ class Lookup:
             self._waiting.add(step)
 
     def _aside(self, step: Resolve, name: str, purpose: Purpose) -> None:
-        """Another question to the same resolver, which nobody waits for."""
+        """Ask the same resolver about another name, without waiting for the answer."""
         if name == self.name or (step.trust is Trust.SYSTEM and self._context.network_resolvers):
             return  # the system asks those same resolvers
         position = StepPosition(chain=self._position.chain, hop=self._position.hop, purpose=purpose)

@@ -1,19 +1,18 @@
-"""A range: a sample of its addresses, an address where nothing listens, and whether those that connect also speak.
+"""The plan of a range: a sample of its addresses, an address where nothing listens, and hellos to those that connect.
 
 ::
 
     sample    each address a connection; one that answered at control and not here is tried again. A control asks all it
               knows of, within bounds, and draws some more each time, so that its hit list grows
     relay     beside it: an unrouted address, and two that are silent at control: does somebody accept every SYN?
-    wider     where some answer and a vouched one fails: others of its /24 that answered at control;
+    wider     where some answer and one that the control vouches for fails: others of its /24 that answered at control;
               where nothing is known of the range: neighbours of those that answer, or more addresses until some do
     hello     port 443: a ClientHello without a name that anybody could have listed, since filters let SYNs pass
     witness   IPv6 and nothing answered: does anything at all answer over IPv6 here?
 
 Most addresses are contacted once in a measurement, none more than six times: a connection, a hello, a hello with an
-allowed name, each tried twice. Whoever measures is to wait an hour before the next (`probe.agent.scheduler`); a re-test
-begins with other addresses than the first look did. What lies in a hole of the range (`PlanContext.holes`) is left
-alone.
+allowed name, each tried twice. The scheduler waits an hour before the next measurement (`probe.agent.scheduler`); a
+re-test begins with other addresses than the first look did. Holes of the range (`PlanContext.holes`) are left alone.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from probe.plan.hop_state import failure_of
 from probe.plan.plan import Plan
 
 ENOUGH = 3
-"""Addresses known to answer with which a range can be judged; with fewer, others are drawn beside them."""
+"""Addresses known to answer that suffice to judge a range; with fewer, others are drawn beside them."""
 PLENTY = 8
 """Answers after which an unknown range is searched no further."""
 HELLOS = 4
@@ -44,13 +43,13 @@ _UNITS = 8
 
 
 def first_look(target: RangeTarget, context: PlanContext) -> tuple[str, ...]:
-    """The addresses that a measurement begins with."""
+    """The addresses that a measurement of the range begins with."""
     steps = RangePlan(target, context).pending()
     return tuple(step.address for step in steps if isinstance(step, Connect) and step.position == StepPosition())
 
 
 class RangePlan(Plan):
-    """One range."""
+    """The measurement of one range."""
 
     def __init__(self, target: RangeTarget, context: PlanContext) -> None:
         super().__init__()
@@ -82,7 +81,7 @@ class RangePlan(Plan):
     def _begin(self) -> None:
         context, network = self._context, self._network
         if context.draw and not self._vouched:
-            return  # a re-test asks addresses that were not asked yet, and there are none to rely on
+            return  # a re-test needs known addresses that were not asked yet
         sample = sampling.known(self._hits, network, self._count, context.seed, context.draw)
         if context.known and not self._hits:
             sample = self._of_control()
@@ -98,7 +97,7 @@ class RangePlan(Plan):
         self._look(*sample)
 
     def _of_control(self) -> tuple[str, ...]:
-        """What the control knows of, and a quarter of a sample that it does not."""
+        """The addresses that the control knows, and a quarter of a sample of others."""
         fresh = sampling.drawn(self._network, max(1, self._count // 4), self._context.turn, holes=self._holes)
         most = sampling.WIDEST * self._count - len(fresh)
         own = [address for address in self._context.known if self._holds(address)]
@@ -121,7 +120,7 @@ class RangePlan(Plan):
             self._under_way.add(step)
 
     def observed(self, step: Step, seen: Observation) -> None:
-        """The witness's address leads to the witness."""
+        """Connect to the witness once its address is resolved."""
         if isinstance(step, Resolve) and isinstance(seen, Resolution) and seen.addresses:
             self._ask(Connect(address=seen.addresses[0], port=443, position=StepPosition(purpose=Purpose.ALLOWED)))
 
@@ -152,7 +151,7 @@ class RangePlan(Plan):
             self._ask(self._hello(step.address, step.sni, step.position.purpose, attempt=1))
 
     def _advance(self) -> None:
-        """The first of the next things to do that there is to do."""
+        """Ask the next questions: more addresses, then hellos, then the witness."""
         if self._widen() or self._greet():
             return
         self._try_witness()
@@ -165,7 +164,7 @@ class RangePlan(Plan):
         return self._search()
 
     def _compare(self) -> bool:
-        """Others that answered at control, of each part of the range in which one fails here while others answer."""
+        """Try others known at the control in each part of the range where one fails here while others answer."""
         if not self._stood:
             return False
         units = list(dict.fromkeys(sampling.unit_of(a, self._network) for a in self._failed if a in self._hits))
@@ -177,7 +176,7 @@ class RangePlan(Plan):
         return self._look(*chosen)
 
     def _search(self) -> bool:
-        """A range of which nothing is known: find who answers, so that a control can vouch for it."""
+        """Search a range of which nothing is known for addresses that answer, so that a control can vouch for it."""
         network, seed = self._network, self._context.seed
         left = sampling.WIDEST * self._count - len(self._asked)
         while left > 0 and self._searched < 3:
@@ -198,7 +197,7 @@ class RangePlan(Plan):
         return False
 
     def _greet(self) -> bool:
-        """A hello to the next address that connected; False when enough has been heard."""
+        """Send a hello to the next address that connected; False when enough were answered."""
         if self._port != 443:
             return False
         if self._vouched:
@@ -213,7 +212,7 @@ class RangePlan(Plan):
         return self._try_allowed()
 
     def _try_allowed(self) -> bool:
-        """Where no hello was answered, one with a name that allow-lists carry."""
+        """Send a hello with a name that allow-lists carry, where none was answered."""
         if self._spoke or not self._greeted:
             return False
         self._ask(self._hello(self._greeted[0], self._context.allowed_name, Purpose.ALLOWED))

@@ -1,7 +1,7 @@
-"""Which addresses of a range are looked at. Pure: the same seed draws the same sample, here and at the control.
+"""Sample the addresses of a range. Pure: the same seed draws the same sample, here and at the control.
 
 Addresses that are known to answer come first, since a miss is no evidence: published lists of ranges rot, and most
-addresses of most ranges have nobody behind them. Where too few are known, one is drawn from each of equally wide
+addresses of most ranges are unused. Where too few are known, one is drawn from each of equally wide
 strata, so that no part of the range is left out by chance; then those that people give to machines first.
 """
 
@@ -49,7 +49,7 @@ _TRIES = 4
 
 
 def width(network: Network, sample: int) -> int:
-    """How many addresses of a range are looked at.
+    """The number of addresses of a range to sample.
 
     `sample` of them; where the range is so wide that this would not be one in each /24 (IPv6: /48), one in each, up to
     `WIDEST` times as many. With 16: a /24 gets 16, a /19 32, a /16 64, in which a blocked /24 is met once in four
@@ -93,7 +93,7 @@ def drawn(network: Network, count: int, seed: int, draw: int = 0, holes: Holes =
 
 
 def habitual(network: Network, count: int, seed: int, holes: Holes = NO_HOLES) -> tuple[str, ...]:
-    """The first addresses of the range's parts, which more often than others have a machine behind them.
+    """The first addresses of the range's parts, which are in use more often than others.
 
     The host part .1 answers most often, then its successors (Fan and Heidemann, IMC 2010, on selecting representative
     addresses); in IPv6 low host parts are nearly all that is found by guessing (Gasser et al., IMC 2018).

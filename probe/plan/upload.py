@@ -1,12 +1,12 @@
-"""Does what is sent get through? Padded requests in one connection, of a target that was served; only on demand.
+"""The upload plan: padded requests in one connection to a target that was served, where the settings ask for it.
 
-A freeze of what is sent hides behind any small page: the target looks reachable, and uploads stop. Asked only of a
-target that is `reachable`, since nothing else could become another verdict by it::
+A freeze of uploads hides behind any small page: the target looks reachable, and uploads stop. Only a target that is
+`reachable` is tried, since no other verdict could change::
 
     its own name    the other name    its own name    the other name
 
-each only where the one before left the question open: the own name stopped in silence, the other's sending was
-complete. So a healthy target costs one sending, and at most four are made, one after another.
+Each is made only where the one before left the question open: the own name stopped in silence, the other name's sending
+was complete. A healthy target costs one sending; at most four are made, one after another.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from probe.plan.context import PlanContext
 from probe.plan.plan import Plan
 
 TURNS = 2
-"""Sendings under each name: a freeze is believed when it was met twice beside sendings that were complete."""
+"""Sendings under each name: a freeze is believed when it was observed twice beside complete sendings."""
 
 
 def served(verdict: Verdict) -> Exchange | None:
-    """The page whose server is asked: the first hop that was served over verified TLS; None where none was."""
+    """The page of the first hop that was served over verified TLS; None where there is none."""
     if verdict.status is not Status.REACHABLE:
         return None
     pages = [one for one in verdict.evidence.observations if isinstance(one, Exchange)]
@@ -48,8 +48,8 @@ class UploadPlan(Plan):
     """The sendings to one server.
 
     Args:
-        page: which was served.
-        context: names.
+        page: the page that was served.
+        context: the names to use.
     """
 
     def __init__(self, page: Exchange, context: PlanContext) -> None:
@@ -60,13 +60,13 @@ class UploadPlan(Plan):
         self._go_on()
 
     def observed(self, step: Step, seen: Observation) -> None:
-        """Go on while the question is open."""
+        """Make the next sending while the question is open."""
         assert isinstance(seen, Sending)  # noqa: S101 - this plan asks for nothing else
         if seen.frozen if step.position.purpose is Purpose.SUBJECT else seen.complete:
             self._go_on()
 
     def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:
-        """All that a sending sees is one thing."""
+        """Ignore it: a sending makes one observation."""
 
     def _go_on(self) -> None:
         attempt, other = divmod(next(self._turns), 2)

@@ -1,7 +1,7 @@
-"""URLs and domains: names looked up once, every hop of the redirects tried like the first.
+"""The plan of URLs and domains: each name is resolved once, and every redirect is a hop tried like the first.
 
-A domain is two chains, 0 for https and 1 for http, that share their names. Where one chain is redirected to a URL that
-the other has tried, it ends there: the judge reads the other's evidence, and no server is asked twice.
+A domain has two chains, 0 for https and 1 for http, that share their lookups. A chain that is redirected to a URL that
+the other has tried ends there: the judge reads the other's evidence, and no server is asked twice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from probe.plan.plan import Plan
 
 
 class UrlPlan(Plan):
-    """One chain a URL."""
+    """One chain for each URL."""
 
     def __init__(self, urls: tuple[UrlTarget, ...], context: PlanContext) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class UrlPlan(Plan):
         )
         if parse_address(url.host) is not None:
             if position.hop and is_bogon(url.host):
-                return  # whoever redirects us may not make us knock at the volunteer's own machines
+                return  # a redirect must not make this host connect to the volunteer's own machines
             hop.start((url.host,), (url.host,), frozenset())
             return
         self._hops.setdefault(url.host, []).append(hop)
@@ -61,7 +61,7 @@ class UrlPlan(Plan):
         self._changed(url.host)
 
     def _changed(self, host: str) -> None:
-        """Begin the hops that waited for a name; give late addresses to those that did not."""
+        """Begin the hops that waited for the name; pass late addresses to those that have begun."""
         lookup = self._lookups[host]
         if not lookup.ready:
             return

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from probe.model.failure import Failure
-from probe.model.hop import Purpose, StepPosition, Subject
+from probe.model.hop import Layer, Purpose, StepPosition, Subject
 from probe.model.observation import Connection, Observation, TlsHandshake
 from probe.model.step import Fetch, Handshake, Step
 from probe.plan.context import HopLimits, PlanContext
+from probe.plan.followup import FOLLOW_UPS
 from probe.plan.hop_state import HopPhase, HopState
 from probe.plan.rounds import (
     ROUNDS,
@@ -55,6 +58,31 @@ def steps(asked: NextSteps, order: Order | None = None) -> list[Step]:
         for step in ask.steps
         if (ask.order is order if order is not None else ask.order is not Order.FOR_READERS)
     ]
+
+
+def table() -> str:
+    """The rounds and follow-ups as the document shows them."""
+    rows = ["| phase of the hop | next round asks | bounded by |", "| --- | --- | --- |"]
+    for phase, rounds in ROUNDS.items():
+        if not rounds:
+            rows.append(f"| `{phase}` | nothing: no answer could change the verdict | |")
+        rows += [f"| `{phase}` | {each.asks} | `{each.limit}` |" for each in rounds]
+    rows += ["", "| a try failed at | by | asked next, in order |", "| --- | --- | --- |"]
+    for row in FOLLOW_UPS:
+        layers = "any layer" if len(row.layers) == len(Layer) else ", ".join(f"`{x}`" for x in Layer if x in row.layers)
+        over_tls = " (over TLS)" if row.encrypted else ""
+        failures = ", ".join(f"`{failure}`" for failure in Failure if failure in row.failures)
+        rows.append(f"| {layers}{over_tls} | {failures} | {'; '.join(row.questions)} |")
+    return "\n".join(rows)
+
+
+def test_the_document_shows_the_tables_of_the_code() -> None:
+    """Change both together: the text between the marks is what `table()` gives."""
+    text = (Path(__file__).parents[3] / "docs" / "methods" / "hop.md").read_text()
+    _, _, rest = text.partition("<!-- rounds -->\n")
+    shown, _, _ = rest.partition("\n<!-- /rounds -->")
+
+    assert shown == table()
 
 
 def test_every_phase_has_its_rounds_and_a_served_hop_has_none() -> None:
