@@ -101,5 +101,7 @@ async def test_an_agent_that_the_collector_refuses_for_good_stops_uploading(
             await Sender(setup.agent, collector, setup.agent.context).run()
 
     assert len(setup.tiny.heard) == 1
-    assert "403 shut out; nothing more is sent until the agent is started anew" in caplog.text
+    (message,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert message.startswith("http://127.0.0.1:")
+    assert message.endswith(" 403 shut out; nothing more is sent until the agent is started anew")
     assert setup.outbox.unsent_count() == 1
