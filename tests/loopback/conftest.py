@@ -1,4 +1,4 @@
-"""Fixtures of loopback tests: a certificate authority the probe trusts, tools without a pace limit, a leak check."""
+"""Fixtures of loopback tests: a trusted authority, tools without a pace, a check that nothing is left open."""
 
 from __future__ import annotations
 

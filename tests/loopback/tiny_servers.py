@@ -1,4 +1,4 @@
-"""Real tiny servers on loopback, each of them misbehaving in one way."""
+"""Small real servers on loopback, each of which misbehaves in one way."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGE = b"<html><head><title>Lab  page</title></head><body>" + b"x" * 200 + b"</b
 
 @asynccontextmanager
 async def serving(talk: Talk, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """A TCP (or TLS) server that does `talk` on each connection; yields its port."""
+    """Run a TCP (or TLS) server that does `talk` on each connection; yield its port."""
     talking: set[asyncio.Task[object] | None] = set()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -59,20 +59,20 @@ def abort(writer: asyncio.StreamWriter) -> None:
 
 
 async def request(reader: asyncio.StreamReader) -> bytes:
-    """The header of one request."""
+    """Read the head of one request."""
     return await reader.readuntil(b"\r\n\r\n")
 
 
 def answer(
     body: bytes = PAGE, status: str = "200 OK", headers: str = "", *, content: str = "text/html", length: bool = True
 ) -> bytes:
-    """An HTTP answer."""
+    """Return an HTTP response."""
     size = f"Content-Length: {len(body)}\r\n" if length else ""
     return f"HTTP/1.1 {status}\r\nContent-Type: {content}\r\n{size}{headers}\r\n".encode() + body
 
 
 def page_of(data: bytes) -> Talk:
-    """A server that reads a request and answers with these bytes."""
+    """Return a server that reads a request and answers with these bytes."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request(reader)
@@ -83,13 +83,13 @@ def page_of(data: bytes) -> Talk:
 
 
 async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Reads and never answers."""
+    """Read and never answer."""
     while await reader.read(65536):
         pass
 
 
 async def forever(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes, piece: bytes) -> None:
-    """After a request, says `head` and then the same piece without an end."""
+    """After a request, send `head` and then the same piece without an end."""
     await request(reader)
     writer.write(head)
     while not writer.is_closing():
@@ -98,13 +98,13 @@ async def forever(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, he
 
 
 def bomb() -> bytes:
-    """An answer whose gzip body grows a thousandfold: 64 MiB out of 64 KiB."""
+    """Return a response whose gzip body of 64 KiB decodes to 64 MiB."""
     body = gzip.compress(bytes(64 << 20), compresslevel=9)
     return answer(body, headers="Content-Encoding: gzip\r\n")
 
 
 def server_context(ca: trustme.CA, *names: str, **dates: datetime) -> ssl.SSLContext:
-    """A server's context with a certificate of this authority for these names, valid between `dates`."""
+    """Return a server's context with a certificate of this authority for these names, valid between `dates`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ca.issue_cert(*names, **dates).configure_cert(context)
     return context
@@ -122,7 +122,7 @@ class Resolver(asyncio.DatagramProtocol):
         self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Answer as told."""
+        """Send what `react` returns."""
         self.queries.append((data, addr))
         for wait, reply in self._react(data):
             asyncio.get_running_loop().call_later(wait, self._send, reply, addr)
@@ -134,7 +134,7 @@ class Resolver(asyncio.DatagramProtocol):
 
 @asynccontextmanager
 async def resolving(react: Callable[[bytes], list[tuple[float, bytes]]]) -> AsyncIterator[tuple[Resolver, int]]:
-    """A UDP resolver; yields it and its port."""
+    """Run a UDP resolver; yield it and its port."""
     loop = asyncio.get_running_loop()
     transport, protocol = await loop.create_datagram_endpoint(lambda: Resolver(react), local_addr=("127.0.0.1", 0))
     try:
@@ -145,7 +145,7 @@ async def resolving(react: Callable[[bytes], list[tuple[float, bytes]]]) -> Asyn
 
 
 def reply_to(query: bytes, *addresses: str, rcode: int = 0, truncated: bool = False) -> bytes:
-    """An answer to an A query with these IPv4 addresses."""
+    """Return an answer to an A query with these IPv4 addresses."""
     flags = 0x8180 | rcode | (0x0200 if truncated else 0)
     records = b"".join(
         b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4) + socket.inet_aton(address) for address in addresses

@@ -1,4 +1,4 @@
-"""Pages that stop or crawl under one name and not under another, from a real server to the verdict."""
+"""Pages that stop or crawl under one name and not under another, from the server to the verdict."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ async def test_a_page_that_comes_at_once_is_fetched_once(ca: trustme.CA) -> None
     assert pages[0].flow.bytes > 100_000
 
 
-async def test_what_counts_is_what_the_socket_gave_not_what_it_decodes_to(tools: Tools) -> None:
-    """Of a compressed page that stops, the text read so far is far longer."""
+async def test_the_flow_counts_the_bytes_of_the_socket(tools: Tools) -> None:
+    """The decoded text of a compressed page that stops is far longer."""
     packed = gzip.compress((Random(7).randbytes(12_000).hex() * 10).encode())
     data = answer(packed, headers="Content-Encoding: gzip\r\n")
 
@@ -129,8 +129,8 @@ async def test_what_counts_is_what_the_socket_gave_not_what_it_decodes_to(tools:
     assert not page.answered
 
 
-async def test_a_request_in_the_wrapping_of_another_name_asks_for_the_same_page(tools: Tools, ca: trustme.CA) -> None:
-    """The server hears the other name in TLS and the page's own in the Host header."""
+async def test_another_server_name_is_sent_in_tls_and_not_in_the_request(tools: Tools, ca: trustme.CA) -> None:
+    """The Host header has the page's own name."""
     context = server_context(ca, "lab.example")
     names: list[str | None] = []
     heard: list[bytes] = []

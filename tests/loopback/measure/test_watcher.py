@@ -50,7 +50,7 @@ def test_a_resolver_on_the_own_network_is_not_named() -> None:
     assert shown == ["network", "95.165.1.1", "192.168.1.9"]
 
 
-def test_capture_files_are_for_their_owner_alone(tmp_path: Path) -> None:
+def test_capture_files_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
     """Their names hold what a file system takes."""
     watcher._write(tmp_path / "pcap", "20261001T120000-https://x/../y", [b"one", b"two"])
 
@@ -63,13 +63,13 @@ def test_capture_files_are_for_their_owner_alone(tmp_path: Path) -> None:
         assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
 
 
-def test_a_disk_that_takes_nothing_ends_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_does_not_end_a_measurement(tmp_path: Path) -> None:
     (tmp_path / "pcap").write_text("in the way")
 
     watcher._write(tmp_path / "pcap", "x", [b"one"])
 
 
-async def test_a_process_that_dies_is_done_without() -> None:
+async def test_measuring_goes_on_when_the_capture_process_dies() -> None:
     """What is asked of it afterwards has no answer, and nobody waits for one."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", "input()"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
@@ -84,7 +84,7 @@ async def test_a_process_that_dies_is_done_without() -> None:
     assert process.returncode is not None
 
 
-async def test_nothing_is_asked_where_no_name_was_said() -> None:
+async def test_no_report_is_requested_without_a_name() -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", "input()"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
@@ -102,7 +102,7 @@ print(asyncio.run(Watcher.start()))
 """
 
 
-def test_without_the_privilege_there_is_a_reason_and_no_watcher() -> None:
+def test_without_the_privilege_the_reason_is_returned() -> None:
     """On Linux the kernel refuses the socket; elsewhere nothing is tried."""
     words = [sys.executable, "-c", START]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
