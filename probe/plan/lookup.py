@@ -42,7 +42,7 @@ class Lookup:
 
     Args:
         name: A-label host name.
-        context: the resolvers.
+        context: the resolvers to ask.
         queue: takes the steps.
         position: chain and hop that needed the name first.
         changed: called whenever an answer came in.
