@@ -11,7 +11,12 @@ from probe.model.verdict import Cause, Status
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """A network as it is published: AS number and country, never an address."""
+    """A network as it is published: AS number and country, never an address.
+
+    Attributes:
+        asn: 0 where it is not known. One AS number in two countries is two networks.
+        country: ISO 3166 code; empty where it is not known.
+    """
 
     asn: int = 0
     country: str = ""

@@ -19,7 +19,6 @@ from probe.collector.web.responses import ApiError, csv_response, json_response
 from probe.collector.web.service_view import CountryView, ServiceView, service_view
 from probe.model.verdict import Status
 
-"""What makes an event; the same for the board and these pages."""
 MAX_CACHED_VIEWS = 64
 """Services whose data are held in memory; the least recently read are dropped."""
 MAX_EVENTS_SHOWN = 50
@@ -56,7 +55,7 @@ class ServiceViewCache:
             return view
 
 
-SERVICE_VIEWS: web.AppKey[ServiceViewCache] = web.AppKey("shelf", ServiceViewCache)
+SERVICE_VIEWS: web.AppKey[ServiceViewCache] = web.AppKey("service_views", ServiceViewCache)
 
 
 async def get_service(request: web.Request) -> web.StreamResponse:

@@ -9,15 +9,18 @@ from html.parser import HTMLParser
 
 import msgspec
 
-from probe.collector.web.html_pages import MAX_AGE_SECONDS, STATIC
+from probe.collector.web.html_pages import MAX_AGE_SECONDS, STATIC, service_path
 from probe.model.verdict import Cause, Status
 from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.fusing.test_fuser import SERVICES, T, fused, report
 from tests.loopback.collector.vantages import FakeAgent, blocked_verdict, change, rounds, settled
+from tests.references import routes
 
 Enrolled = Callable[..., Awaitable[FakeAgent]]
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
+NO_PAGES = {"/feed.atom", "/static", "/healthz", "/readyz", "/metrics"}
+"""Routes beside `/api/` that do not answer with HTML."""
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202e"
 
 
@@ -130,19 +133,23 @@ async def test_an_event_s_page_shows_each_step_beside_the_control_s(server: Serv
 
 
 async def test_text_from_outside_is_escaped(server: Server, enrolled: Enrolled) -> None:
-    """Titles, rules, details and services; marks that reverse the writing are replaced."""
+    """On every page: titles, rules, details and services; marks that reverse the writing are replaced."""
     verdict = blocked_verdict(T, "wechat.example", NOW - HOUR, title=EVIL)
     verdict = msgspec.structs.replace(verdict, rule=EVIL)
+    service = "<script>alert(3)</script>"
     agent = await enrolled()
     batch = agent.batch(
         rounds=rounds(NOW - HOUR, 12),
         changes=(change(T, Status.BLOCKED, NOW - HOUR, verdict=verdict),),
-        services={T: "<script>alert(3)</script>"},
+        services={T: service},
     )
     assert (await agent.post(server.http, batch))[0] == 200
     (event,) = await fused(server)
 
-    for path in ("/", f"/e/{event.id}"):
+    paths = {"/": "/", "/e/{id}": f"/e/{event.id}", "/s/{service}": service_path(service)}
+    pages = {path for path, _, _ in await routes() if not path.startswith("/api/")} - NO_PAGES
+    assert set(paths) == pages, "give each page of server.application() a path here, so that its text is tested"
+    for path in paths.values():
         text = await page(server, path)
         assert "<script>alert" not in text
         assert "<img" not in text
@@ -163,4 +170,4 @@ async def test_static_files_are_served_and_small(server: Server) -> None:
         assert status == 200
         assert not re.search(r"https?://(?!www\.w3\.org)", text)
     assert (STATIC / "live.js").stat().st_size < 10_000
-    assert (await server.get("/static/../pages.py"))[0] == 404
+    assert (await server.get("/static/..%2Fhtml_pages.py"))[0] == 404
