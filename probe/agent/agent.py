@@ -209,11 +209,11 @@ class Agent:
         reported = self._outbox.last_reports()
         if self.settings.agent.role == "control":
             repeat = self.settings.agent.control_repeat
-            return round_report.of_control(result, told=reported, repeat=repeat, now=now)
+            return round_report.of_control(result, reported=reported, repeat=repeat, now=now)
         return round_report.of_vantage(
             result,
-            believed=self._detector.settled,
-            told=reported,
+            settled=self._detector.settled,
+            reported=reported,
             last_state=self._state.vantage,
             asn=self.settings.network.asn,
             services=self._watchlist.services,

@@ -1,12 +1,12 @@
-"""What of a round is worth telling the collector. Pure.
+"""Choose what of a round is reported to the collector. Pure.
 
-A vantage tells changes, and of each target once what it is believed to be; a control tells what it saw, whenever that
-changed and now and then besides. A vantage that stays offline says so once.
+A vantage reports changes, and the settled status of each target once. A control reports its verdicts when they change,
+and repeats them from time to time. A vantage that stays offline reports that once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import sha256
 
@@ -15,85 +15,98 @@ import msgspec
 from probe.agent.batching import RoundFindings
 from probe.agent.outbox import LastReport
 from probe.agent.round import RoundResult
-from probe.detect import detector_input
+from probe.agent.services import SettledStatusOf
+from probe.detect.detector_input import CauseUpdate
 from probe.formats.batch import ReportedChange, ReportedStatus
 from probe.judge.control import facts
 from probe.model.transition import VANTAGE
 from probe.model.verdict import Status, VantageState, Verdict
 from probe.session.vantage_gate import CLOSING_STATES
 
-Believed = Callable[[str], detector_input.CurrentStatus | None]
-
 
 def of_vantage(
     result: RoundResult,
     *,
-    believed: Believed,
-    told: Mapping[str, LastReport],
+    settled: SettledStatusOf,
+    reported: Mapping[str, LastReport],
     last_state: str,
     asn: int,
     services: Mapping[str, str],
     now: datetime,
 ) -> tuple[RoundFindings, dict[str, LastReport]]:
-    """What a vantage tells, and what is told by it.
+    """The findings that a vantage reports, and the targets whose status they report.
 
     Args:
         result: of the round.
-        believed: what the detector has settled on.
-        told: what was told before in this epoch.
-        last_state: the vantage's state as last told.
-        asn: of the network: a target is told anew on another one.
+        settled: gives the settled status of a target after the round; None when there is none.
+        reported: target -> its last report in this epoch.
+        last_state: the vantage's state after the round before.
+        asn: of the network. On another network each target is reported again.
         services: target -> service.
-        now: stamps what is told.
+        now: the time of the report.
     """
     changes = tuple(ReportedChange(transition=transition, verdict=verdict) for transition, verdict in result.changes)
-    changed = {change.transition.target: change.transition.after for change in changes}
+    changed = {change.transition.target: f"{asn} {change.transition.after}" for change in changes}
+    statuses, facts = _unreported(
+        (target for target in result.verdicts if target not in changed), settled=settled, reported=reported, asn=asn
+    )
+    facts |= {target: said for target, said in changed.items() if target != VANTAGE}
+    statuses += _updates((update for update in result.updates if update.target not in facts), settled)
+    still_closed = VantageState(result.report.state) in CLOSING_STATES and result.report.state == last_state
+    report = None if still_closed and not changes and not statuses else result.report
+    findings = RoundFindings(report=report, changes=changes, settled=tuple(statuses), services=dict(services))
     seconds = int(now.timestamp())
-    telling = {target: LastReport(seconds, f"{asn} {after}") for target, after in changed.items() if target != VANTAGE}
-    settled = []
-    for target in result.verdicts:
-        belief = believed(target)
-        if belief is None or target in changed:
+    return findings, {target: LastReport(seconds, said) for target, said in facts.items()}
+
+
+def _unreported(
+    targets: Iterable[str], *, settled: SettledStatusOf, reported: Mapping[str, LastReport], asn: int
+) -> tuple[list[ReportedStatus], dict[str, str]]:
+    """The settled statuses that differ from the last report or have none, and target -> facts for `LastReport`."""
+    statuses, facts = [], {}
+    for target in targets:
+        current = settled(target)
+        if current is None:
             continue
-        said = f"{asn} {belief.status}"
-        if target not in told or told[target].facts != said:
-            settled.append(
-                ReportedStatus(target=target, status=belief.status, since=belief.since, causes=belief.causes)
+        said = f"{asn} {current.status}"
+        if target not in reported or reported[target].facts != said:
+            statuses.append(
+                ReportedStatus(target=target, status=current.status, since=current.since, causes=current.causes)
             )
-            telling[target] = LastReport(seconds, said)
-    for update in result.updates:
-        belief = believed(update.target)
-        if belief is not None and update.target not in telling:
-            settled.append(
-                ReportedStatus(target=update.target, status=update.status, since=belief.since, causes=update.causes)
-            )
-    quiet = not changes and not settled
-    mute_still = VantageState(result.report.state) in CLOSING_STATES and result.report.state == last_state
-    report = None if quiet and mute_still else result.report
-    return RoundFindings(report=report, changes=changes, settled=tuple(settled), services=dict(services)), telling
+            facts[target] = said
+    return statuses, facts
+
+
+def _updates(updates: Iterable[CauseUpdate], settled: SettledStatusOf) -> list[ReportedStatus]:
+    """The new causes of blocks that go on."""
+    return [
+        ReportedStatus(target=update.target, status=update.status, since=current.since, causes=update.causes)
+        for update in updates
+        if (current := settled(update.target)) is not None
+    ]
 
 
 def of_control(
-    result: RoundResult, *, told: Mapping[str, LastReport], repeat: float, now: datetime
+    result: RoundResult, *, reported: Mapping[str, LastReport], repeat: float, now: datetime
 ) -> tuple[RoundFindings, dict[str, LastReport]]:
-    """What a control tells, and what is told by it.
+    """The findings that a control reports, and the targets whose verdicts they hold.
 
     Args:
         result: of the round.
-        told: what was told before in this epoch.
-        repeat: seconds after which an unchanged verdict is told again.
-        now: the moment.
+        reported: target -> its last report in this epoch.
+        repeat: seconds after which an unchanged verdict is reported again.
+        now: the time of the report.
     """
     seconds = int(now.timestamp())
-    fresh: list[Verdict] = []
-    telling: dict[str, LastReport] = {}
+    verdicts: list[Verdict] = []
+    reports: dict[str, LastReport] = {}
     for verdict in _conclusive(result.verdicts.values()):
-        said = _digest(verdict)
-        before = told.get(verdict.target)
-        if before is None or before.facts != said or not 0 <= seconds - before.time < repeat:
-            fresh.append(verdict)
-            telling[verdict.target] = LastReport(seconds, said)
-    return RoundFindings(report=result.report, control=tuple(fresh)), telling
+        digest = _digest(verdict)
+        last = reported.get(verdict.target)
+        if last is None or last.facts != digest or not 0 <= seconds - last.time < repeat:
+            verdicts.append(verdict)
+            reports[verdict.target] = LastReport(seconds, digest)
+    return RoundFindings(report=result.report, control=tuple(verdicts)), reports
 
 
 def _conclusive(verdicts: Iterable[Verdict]) -> Iterable[Verdict]:
@@ -101,6 +114,6 @@ def _conclusive(verdicts: Iterable[Verdict]) -> Iterable[Verdict]:
 
 
 def _digest(verdict: Verdict) -> str:
-    """What a control's verdict says, whenever it was made."""
-    said = [msgspec.structs.replace(one, time=datetime.min) for one in facts([verdict]).values()]  # noqa: DTZ901
-    return sha256(msgspec.json.encode(said)).hexdigest()[:32]
+    """A digest of the facts in a control's verdict, without their times."""
+    timeless = [msgspec.structs.replace(one, time=datetime.min) for one in facts([verdict]).values()]  # noqa: DTZ901
+    return sha256(msgspec.json.encode(timeless)).hexdigest()[:32]

@@ -26,6 +26,7 @@ MAX_FUNCTION_LINES = 60
 LONG_FUNCTION_LINES = 40
 MIN_TESTED_LINES = 30
 VAGUE_NAMES = {"utils", "helpers", "common", "core", "manager", "handler", "misc", "base", "engine"}
+POSTPONEMENT = "not yet"
 UNFINISHED_MARKS = ("TO" + "DO", "FIX" + "ME", "XX" + "X")
 TEST_FOLDERS = ("unit", "loopback", "e2e", "lab")
 PURE_ROOMS = ("model", "lists", "plan", "judge", "detect", "fuse", "formats")
@@ -48,15 +49,30 @@ def lines_of(path: Path) -> int:
 
 
 def hold_to_list(found: Mapping[str, str], section: str, advice: str) -> None:
-    """Fail unless the breaches found are exactly those that a section of structure.toml lists."""
+    """Fail unless the breaches found are exactly those that a section of structure.toml lists, each with a reason."""
     listed = LISTED.get(section, {})
     new = [f"  {entry} {detail}".rstrip() for entry, detail in sorted(found.items()) if entry not in listed]
     gone = [f"  {entry}" for entry in sorted(listed) if entry not in found]
-    unexplained = [f"  {entry}" for entry, reason in sorted(listed.items()) if not reason.strip()]
+    unexplained = [
+        f"  {entry}"
+        for entry, reason in sorted(listed.items())
+        if not reason.strip() or reason.startswith(POSTPONEMENT)
+    ]
 
     assert not new, "\n".join([advice, *new])
     assert not gone, "\n".join([f"No longer true, so take it out of [{section}] in tests/unit/structure.toml:", *gone])
-    assert not unexplained, "\n".join([f"Give a reason in [{section}] of tests/unit/structure.toml:", *unexplained])
+    assert not unexplained, "\n".join(
+        [f"Give a reason that lasts in [{section}] of tests/unit/structure.toml:", *unexplained]
+    )
+
+
+@pytest.mark.parametrize("reason", ["", " ", "not yet divided"])
+def test_an_exception_without_a_lasting_reason_fails(reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty reason fails, and so does one that begins with "not yet": it postpones work instead of explaining."""
+    monkeypatch.setitem(globals(), "LISTED", {"small-modules": {"probe/a.py": reason}})
+
+    with pytest.raises(AssertionError, match="Give a reason that lasts"):
+        hold_to_list({"probe/a.py": "(9 lines)"}, "small-modules", "")
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

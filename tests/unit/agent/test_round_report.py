@@ -1,4 +1,4 @@
-"""What of a round is worth telling the collector."""
+"""What of a round is reported to the collector."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def change(target: str, before: str, after: str) -> Transition:
 
 
 def of_vantage(
-    found: RoundResult, told: dict[str, LastReport] | None = None, last_state: str = "online", asn: int = 1
+    found: RoundResult, reported: dict[str, LastReport] | None = None, last_state: str = "online", asn: int = 1
 ) -> tuple[RoundFindings, dict[str, LastReport]]:
     return round_report.of_vantage(
         found,
-        believed=lambda target: CurrentStatus(Status.REACHABLE, NOON) if target != "new" else None,
-        told=told or {},
+        settled=lambda target: CurrentStatus(Status.REACHABLE, NOON) if target != "new" else None,
+        reported=reported or {},
         last_state=last_state,
         asn=asn,
         services={"a": "line"},
@@ -63,77 +63,77 @@ def of_vantage(
     )
 
 
-def test_what_a_target_is_believed_to_be_is_told_once() -> None:
-    tidings, told = of_vantage(result(verdict("a"), verdict("new")))
+def test_a_settled_status_is_reported_once() -> None:
+    findings, reported = of_vantage(result(verdict("a"), verdict("new")))
 
-    assert [(item.target, item.status, item.since) for item in tidings.settled] == [("a", Status.REACHABLE, NOON)]
-    assert set(told) == {"a"}
-    again, told_again = of_vantage(result(verdict("a")), told)
-    assert (again.settled, told_again) == ((), {})
+    assert [(item.target, item.status, item.since) for item in findings.settled] == [("a", Status.REACHABLE, NOON)]
+    assert set(reported) == {"a"}
+    again, reported_again = of_vantage(result(verdict("a")), reported)
+    assert (again.settled, reported_again) == ((), {})
     assert again.report is not None, "a quiet round is its report alone"
 
 
-def test_on_another_network_it_is_told_anew() -> None:
-    _, told = of_vantage(result(verdict("a")))
+def test_a_settled_status_is_reported_again_on_another_network() -> None:
+    _, reported = of_vantage(result(verdict("a")))
 
-    tidings, _ = of_vantage(result(verdict("a")), told, asn=2)
+    findings, _ = of_vantage(result(verdict("a")), reported, asn=2)
 
-    assert [item.target for item in tidings.settled] == ["a"]
-
-
-def test_a_change_is_told_as_a_change_and_counts_as_told() -> None:
-    tidings, told = of_vantage(result(verdict("a"), changes=(change("a", "reachable", "blocked"),)))
-
-    assert [item.transition.after for item in tidings.changes] == ["blocked"]
-    assert tidings.settled == ()
-    assert told == {"a": LastReport(SECONDS, "1 blocked")}
+    assert [item.target for item in findings.settled] == ["a"]
 
 
-def test_a_block_that_goes_on_by_other_means_is_told_with_its_new_causes() -> None:
+def test_a_change_counts_as_the_report_of_its_target() -> None:
+    findings, reported = of_vantage(result(verdict("a"), changes=(change("a", "reachable", "blocked"),)))
+
+    assert [item.transition.after for item in findings.changes] == ["blocked"]
+    assert findings.settled == ()
+    assert reported == {"a": LastReport(SECONDS, "1 blocked")}
+
+
+def test_a_block_that_goes_on_by_other_means_is_reported_with_its_new_causes() -> None:
     update = CauseUpdate("a", Status.BLOCKED, NOON, (Cause.IP_RANGE,))
 
-    tidings, _ = of_vantage(result(verdict("a"), updates=(update,)), {"a": LastReport(0, "1 reachable")})
+    findings, _ = of_vantage(result(verdict("a"), updates=(update,)), {"a": LastReport(0, "1 reachable")})
 
-    assert [(item.target, item.causes) for item in tidings.settled] == [("a", (Cause.IP_RANGE,))]
+    assert [(item.target, item.causes) for item in findings.settled] == [("a", (Cause.IP_RANGE,))]
 
 
-def test_a_vantage_that_stays_offline_says_so_once() -> None:
-    going, told = of_vantage(result(state="offline", changes=(change(VANTAGE, "online", "offline"),)))
+def test_a_vantage_that_stays_offline_reports_that_once() -> None:
+    going, reported = of_vantage(result(state="offline", changes=(change(VANTAGE, "online", "offline"),)))
     staying, _ = of_vantage(result(state="offline"), last_state="offline")
     coming, _ = of_vantage(result(changes=(change(VANTAGE, "offline", "online"),)), last_state="offline")
 
     assert going.report is not None
-    assert told == {}, "the vantage is no target"
+    assert reported == {}, "the vantage is no target"
     assert staying.report is None
     assert coming.report is not None
 
 
-def test_a_control_tells_what_changed_and_repeats_the_rest_now_and_then() -> None:
-    tidings, told = round_report.of_control(result(verdict("a"), verdict("b")), told={}, repeat=900, now=NOON)
-    assert [one.target for one in tidings.control] == ["a", "b"]
+def test_a_control_reports_changed_verdicts_at_once_and_the_others_after_a_time() -> None:
+    findings, reported = round_report.of_control(result(verdict("a"), verdict("b")), reported={}, repeat=900, now=NOON)
+    assert [one.target for one in findings.control] == ["a", "b"]
 
     later = NOON + timedelta(seconds=300)
     changed = result(verdict("a", time=later, took=7), verdict("b", Status.DOWN, later))
-    tidings, _ = round_report.of_control(changed, told=told, repeat=900, now=later)
-    assert [one.target for one in tidings.control] == ["b"], "another duration is no news"
+    findings, _ = round_report.of_control(changed, reported=reported, repeat=900, now=later)
+    assert [one.target for one in findings.control] == ["b"], "another duration is no news"
 
     later = NOON + timedelta(seconds=900)
-    tidings, _ = round_report.of_control(result(verdict("a", time=later)), told=told, repeat=900, now=later)
-    assert [one.target for one in tidings.control] == ["a"]
+    findings, _ = round_report.of_control(result(verdict("a", time=later)), reported=reported, repeat=900, now=later)
+    assert [one.target for one in findings.control] == ["a"]
 
 
-def test_a_control_that_could_not_tell_tells_nothing() -> None:
+def test_a_control_does_not_report_inconclusive_verdicts() -> None:
     unknown = msgspec.structs.replace(verdict("a"), status=Status.UNKNOWN)
 
-    tidings, told = round_report.of_control(result(unknown), told={}, repeat=900, now=NOON)
+    findings, reported = round_report.of_control(result(unknown), reported={}, repeat=900, now=NOON)
 
-    assert (tidings.control, told) == ((), {})
+    assert (findings.control, reported) == ((), {})
 
 
 def test_a_control_reports_no_changes() -> None:
     """What fails where nobody interferes is no event; the vantages' own rounds compare with it."""
-    tidings, _ = round_report.of_control(
-        result(verdict("a"), changes=(change("a", "reachable", "down"),)), told={}, repeat=900, now=NOON
+    findings, _ = round_report.of_control(
+        result(verdict("a"), changes=(change("a", "reachable", "down"),)), reported={}, repeat=900, now=NOON
     )
 
-    assert (tidings.changes, tidings.settled) == ((), ())
+    assert (findings.changes, findings.settled) == ((), ())
