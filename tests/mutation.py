@@ -39,7 +39,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("judge", "plan", "lists", "measure", "session", "agent")
-"""What is mutated where no `--room` is given; any other folder of `probe` can be named."""
+"""What is mutated where no `--room` is given; any other folder of `probe` can be named (`collector/web` too)."""
 MORE_TESTS = {"judge": ["tests/golden/test_golden.py"]}
 """Tests of a room beside those in its folders of tests/unit and tests/loopback."""
 CHILD_CPU_SECONDS = 20
@@ -88,7 +88,7 @@ def mutate_room(room: str, parts: list[str], sample: int | None, seed: int) -> i
         for path in (path for test in tests for path in (folder / test).rglob("*.py")):
             path.write_text(re.sub(r"max_examples=\d+", f"max_examples={MAX_EXAMPLES}", path.read_text()))
         os.chdir(folder)  # mutmut reads its configuration there
-        mutants, texts = make_mutants(folder / "probe" / room, parts)
+        mutants, texts = make_mutants(folder, room, parts)
         drawn = sorted(mutants) if sample is None else Random(seed).sample(sorted(mutants), min(sample, len(mutants)))
         for path, text in texts.items():
             if any(name.startswith(f"{dotted(path, folder)}.") for name in drawn):
@@ -113,15 +113,21 @@ def dotted(path: Path, folder: Path) -> str:
     return ".".join(path.relative_to(folder).with_suffix("").parts)
 
 
-def make_mutants(room: Path, parts: list[str]) -> tuple[dict[str, str], dict[Path, str]]:
-    """The mutants of a room, each with its difference, and the text of each module with all its mutants in it."""
+def make_mutants(folder: Path, room: str, parts: list[str]) -> tuple[dict[str, str], dict[Path, str]]:
+    """The mutants of a room, each with its difference, and the text of each module with all its mutants in it.
+
+    Args:
+        folder: the root of the copied tree, from which modules are named.
+        room: a folder of `probe/`, or one below such a folder (`collector/web`).
+        parts: the modules and functions to mutate; all where there are none.
+    """
     from mutmut.mutation import file_mutation  # noqa: PLC0415 - a requirement of this command alone
 
     file_mutation.mutation_operators = [*file_mutation.mutation_operators, *more_operators()]
     modules = {part.partition(".")[0] for part in parts}
     found: dict[str, str] = {}
     texts: dict[Path, str] = {}
-    for path in sorted(room.rglob("[!_]*.py")):
+    for path in sorted((folder / "probe" / room).rglob("[!_]*.py")):
         if modules and path.stem not in modules:
             continue
         made = file_mutation.mutate_file_contents(str(path), undecorated(path.read_text()))
@@ -131,7 +137,7 @@ def make_mutants(room: Path, parts: list[str]) -> tuple[dict[str, str], dict[Pat
         for name in made.mutant_names:
             original = source[re.sub(r"mutmut_\d+$", "mutmut_orig", name)]
             difference = difflib.unified_diff(original, source[name], n=0, lineterm="")
-            found[f"{dotted(path, room.parents[1])}.{name}"] = "\n".join(list(difference)[3:])
+            found[f"{dotted(path, folder)}.{name}"] = "\n".join(list(difference)[3:])
     wanted = tuple(part.partition(".")[2] for part in parts if "." in part)
     chosen = {name: what for name, what in found.items() if name.partition("__mutmut_")[0].endswith(wanted or ("",))}
     return chosen, texts

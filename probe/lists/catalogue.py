@@ -17,12 +17,10 @@ from probe.errors import ListError, TargetError
 from probe.lists.service import Endpoint, Service, Source, suffixes
 from probe.model.address import is_bogon, parse_address
 from probe.model.target import UrlTarget, normalise_host, parse
+from probe.toml_bounds import MAX_LINE_DOTS, overdotted_line
 
 MAX_BYTES = 64 * 1024
 """Bytes in a TOML file; the largest shipped one has 8 KB."""
-MAX_DOTS = 300
-"""Dots in a line of TOML. `tomllib` copies a dotted key whole for each of its parts: a key of 8,000 parts takes
-seconds, one of 100,000 takes all memory."""
 MAX_PROBLEMS = 100
 """Problems named in one file."""
 
@@ -88,9 +86,8 @@ def read_toml(content: bytes, where: str) -> tuple[str, dict[str, Any]]:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ListError("not UTF-8", where=f"{where}:{line}", mend="save the file as UTF-8") from error
-    for line, written in enumerate(text.split("\n"), start=1):
-        if written.count(".") > MAX_DOTS:
-            raise ListError(f"more than {MAX_DOTS} dots in a line", where=f"{where}:{line}", mend="one item a line")
+    if line := overdotted_line(text):
+        raise ListError(f"more than {MAX_LINE_DOTS} dots in a line", where=f"{where}:{line}", mend="one item a line")
     try:
         return text, tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # not TOML, a number of thousands of digits, a thousand brackets

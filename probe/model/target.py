@@ -239,7 +239,18 @@ def _parse_url(text: str) -> UrlTarget:
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._") + (
         "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~-._?") if parts.query else ""
     )
-    return UrlTarget(scheme, _host(parts.hostname or "", text), port or DEFAULT_PORTS[scheme], path)
+    return UrlTarget(scheme, _host(_written_host(parts.netloc), text), port or DEFAULT_PORTS[scheme], path)
+
+
+def _written_host(netloc: str) -> str:
+    """The host of an authority without a user name, in the case it is written in.
+
+    `SplitResult.hostname` is in lower case by Python's rules, which make a last capital sigma a final one. UTS 46 makes
+    it an ordinary one.
+    """
+    if netloc.startswith("["):
+        return netloc[1:].partition("]")[0]
+    return netloc.partition(":")[0]
 
 
 def _host(host: str, text: str) -> str:

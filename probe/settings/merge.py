@@ -18,6 +18,7 @@ import msgspec
 from probe.errors import SettingsError
 from probe.settings.options import SECTIONS, Settings
 from probe.settings.paths import settings_file
+from probe.toml_bounds import MAX_LINE_DOTS, overdotted_line
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
@@ -79,6 +80,10 @@ def _defaults() -> _Values:
 def _from_file(source: Path) -> Iterator[tuple[tuple[str, str], Any]]:
     try:
         text = source.read_bytes().decode("utf-8-sig")
+        if line := overdotted_line(text):
+            raise SettingsError(
+                f"more than {MAX_LINE_DOTS} dots in a line", where=f"{source}:{line}", mend="write one item a line"
+            )
         tree = tomllib.loads(text)
     except OSError as error:
         raise SettingsError(
@@ -142,10 +147,7 @@ def _checked(key: tuple[str, str], value: object, where: str) -> object:
 
 
 def _shown(value: object) -> str:
-    try:
-        text = repr(value)
-    except RecursionError:  # dotted keys nest without a bound
-        return "a value nested so deep"
+    text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -86,6 +86,9 @@ def test_what_is_no_target_is_refused_with_its_reason(text: str) -> None:
         ("https://example.com/поиск", "https://example.com/%D0%BF%D0%BE%D0%B8%D1%81%D0%BA"),
         ("zona_qa.example.com", "zona_qa.example.com"),
         ("tcp://[2001:DB8:0::1]:80", "tcp://[2001:db8::1]:80"),
+        ("http://[2001:DB8:0::1]:8080/", "http://[2001:db8::1]:8080/"),
+        ("http://ΟΔΟΣ-Ω.gr:80/", "http://xn----4lb6abu1b.gr/"),
+        ("dns://ΟΔΟΣ-Ω.gr", "dns://xn----4lb6abu1b.gr"),
     ],
 )
 def test_one_target_has_one_spelling(text: str, normal: str) -> None:
