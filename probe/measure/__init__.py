@@ -1,6 +1,6 @@
-"""Performing steps on the network: one coroutine a kind of step, each yielding observations and never an opinion.
+"""Perform the steps of a plan on the network; each step yields observations and draws no conclusion from them.
 
-From below: `failures` (exceptions become words), `phase` (a clock per phase), `stream` (bytes over TCP or TLS), `wire`
-(DNS messages), then a module a kind of step (`resolve`, `connect`, `handshake`, `fetch`), `perform` which drives a plan
-through them, and `target` which takes one target from its text to its verdict.
+From the bottom up: `failures` classifies exceptions, `step_timeout` bounds a step, `socket_io` and `stream` carry bytes
+over TCP and TLS, `dns_wire` reads DNS messages. One module performs each kind of step (`resolve`, `connect`,
+`handshake`, `fetch`, `send`, `quic`, `trace`), and `perform` runs all steps of a plan.
 """

@@ -69,7 +69,7 @@ def _certificates_as_pem() -> bytes | None:
 
 @lru_cache(_MAX_CACHED)
 def verified_facts(der: bytes) -> Certificate:
-    """Return the facts of a certificate that verified."""
+    """Return the facts of a verified certificate; of several common names the last, as `ssl` itself reads them."""
     fields = read_fields(der)
     return Certificate(sha256=_sha256(der)) if fields is None else _facts(der, fields, "")
 
@@ -78,14 +78,15 @@ def unverified_facts(der: bytes, name: str, now: datetime) -> Certificate:
     """Return the facts of a certificate that was not verified, as far as they can be read.
 
     `error` names what is wrong with the certificate itself, in OpenSSL's words where it has any: fields that cannot be
-    read, dates, the name, the signature by itself. It is empty where only the chain could show a fault.
+    read, dates, the name, the signature by itself. It is empty where only the chain could show a fault. Of several
+    common names the first is kept, as earlier versions kept it.
 
     Args:
         der: the certificate.
         name: the name or address that was asked for.
         now: compared with its dates.
     """
-    fields = read_fields(der)
+    fields = read_fields(der, first=True)
     if fields is None:
         return Certificate(sha256=_sha256(der), error="malformed certificate")
     return _facts(der, fields, _error(fields, name, now))

@@ -61,26 +61,31 @@ class X509Fields:
     problems: tuple[str, ...] = ()
 
 
-def read_fields(der: bytes) -> X509Fields | None:
-    """Return the fields of a certificate; None when nothing of it can be read."""
+def read_fields(der: bytes, *, first: bool = False) -> X509Fields | None:
+    """Return the fields of a certificate; None when nothing of it can be read.
+
+    Args:
+        der: the certificate.
+        first: of several common names the first counts; else the last, which is the most specific.
+    """
     try:
         (tbs, *_) = _elements(_content(der, _SEQUENCE))
         parts = _partial_elements(_expect(tbs, _SEQUENCE))
     except (_UnreadableError, ValueError):
         return None
-    fields = _read_parts(parts)
+    fields = _read_parts(parts, first=first)
     if not (fields.issuer or fields.subject or fields.not_after):
         return None
     return fields
 
 
-def _read_parts(parts: list[_Element]) -> X509Fields:
+def _read_parts(parts: list[_Element], *, first: bool) -> X509Fields:
     problems: list[str] = []
     if parts and parts[0].tag == _VERSION and _version(parts.pop(0).content) not in _VERSIONS:
         problems.append("unknown version")
     issuer, validity, subject = ([*parts, *[_NOTHING] * 5][position] for position in (2, 3, 4))
-    issuer_names = _attributes(issuer, "issuer", problems)
-    subject_names = _attributes(subject, "subject", problems)
+    issuer_names = _attributes(issuer, "issuer", problems, first=first)
+    subject_names = _attributes(subject, "subject", problems, first=first)
     not_before, not_after = _validity(validity, problems)
     extensions = next((part for part in parts[6:] if part.tag == _EXTENSIONS), None)
     return X509Fields(
@@ -102,14 +107,15 @@ def _version(content: bytes) -> bytes:
         return b""
 
 
-def _attributes(name: _Element, field: str, problems: list[str]) -> dict[bytes, str] | None:
-    """Return attribute type -> value of a distinguished name; the last value of a type is the most specific."""
+def _attributes(name: _Element, field: str, problems: list[str], *, first: bool) -> dict[bytes, str] | None:
+    """Return attribute type -> its first or last value in a distinguished name; None when nothing is readable."""
     found: dict[bytes, str] = {}
     try:
         for group in _elements(_expect(name, _SEQUENCE)):
             for attribute in _elements(_expect(group, _SET)):
                 kind, value, *_ = _elements(_expect(attribute, _SEQUENCE))
-                found[kind.content] = value.content.decode(_CHARSETS.get(value.tag, "latin-1"), "replace")
+                if not first or kind.content not in found:
+                    found[kind.content] = value.content.decode(_CHARSETS.get(value.tag, "latin-1"), "replace")
     except ValueError:
         problems.append(field)
         return found or None

@@ -1,1 +1,1 @@
-"""One way to measure a list of targets from one vantage, used by `probe check` and by the agent alike."""
+"""Measure lists of targets from one vantage: what `probe check` and each round of the agent do."""

@@ -1,10 +1,12 @@
-"""Measure lists of targets from one vantage under one set of settings; `probe check` and the agent both do it so.
+"""Measure lists of targets from one vantage, with one set of settings. `probe check` and the agent both use `Session`.
 
-async with Session(settings, clock) as session:
-    session.prepare(control)
-    async with aclosing(session.verdicts(targets)) as verdicts:
-        async for verdict in verdicts:
-            ...
+Example::
+
+    async with Session(settings, clock) as session:
+        session.prepare(control)
+        async with aclosing(session.verdicts(targets)) as verdicts:
+            async for verdict in verdicts:
+                ...
 """
 
 from __future__ import annotations

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ssl
 import time
+from random import Random
 
 import pytest
 import trustme
@@ -289,3 +291,55 @@ async def test_a_page_under_another_name_is_not_sampled(tools: Tools) -> None:
     last = seen[-1]
     assert isinstance(last, Exchange)
     assert (last.status, last.sample) == (200, "")
+
+
+async def test_the_flow_counts_the_bytes_of_the_socket(tools: Tools) -> None:
+    """The decoded text of a compressed page that is cut short is far longer."""
+    packed = gzip.compress((Random(7).randbytes(12_000).hex() * 10).encode())
+    data = answer(packed, headers="Content-Encoding: gzip\r\n")
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request(reader)
+        writer.write(data[: len(data) - 200])
+        await asyncio.sleep(30)
+
+    seen: list[Observation] = []
+    async with serving(talk) as port:
+        step = Fetch(url=f"http://127.0.0.1:{port}/", address="127.0.0.1")
+        await fetch(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)
+
+    page = seen[-1]
+    assert isinstance(page, Exchange)
+    assert page.failure is Failure.TIMEOUT
+    assert page.flow is not None
+    assert page.length > 4 * page.flow.bytes
+    assert not page.answered
+
+
+async def test_another_server_name_is_sent_in_tls_and_not_in_the_request(tools: Tools, ca: trustme.CA) -> None:
+    """The Host header has the page's own name."""
+    context = server_context(ca, "lab.example")
+    names: list[str | None] = []
+    heard: list[bytes] = []
+
+    def note(session: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+        names.append(name)
+
+    context.sni_callback = note
+    plain = page_of(answer())
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await request(reader))
+        reader.feed_data(heard[-1])
+        await plain(reader, writer)
+
+    seen: list[Observation] = []
+    async with serving(talk, context) as port:
+        url = f"https://lab.example:{port}/"
+        step = Fetch(url=url, address="127.0.0.1", sni="other.example", verify=False)
+        await fetch(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)
+
+    assert names == ["other.example"]
+    assert f"Host: lab.example:{port}".encode() in heard[0]
+    assert isinstance(seen[-1], Exchange)
+    assert (seen[-1].status, seen[-1].secure) == (200, False)

@@ -17,6 +17,8 @@ import pytest
 from probe import judge
 from probe.clock import Clock
 from probe.measure.anchors import AnchorWatch
+from probe.measure.watcher import Watcher
+from probe.model.address import Family
 from probe.model.target import parse
 from probe.model.verdict import AnchorKind, AnchorLook, ControlFacts, Status, VantageState, Verdict
 from probe.session.measurement_run import Retests, TargetText
@@ -142,15 +144,58 @@ async def test_a_target_is_measured_although_packets_cannot_be_captured(target: 
     assert captures is not bool(session.missing_packets)
 
 
+@pytest.mark.parametrize(("packets", "folder"), [("numbers", None), ("pcap", "pcap")])
+async def test_capture_files_are_kept_when_the_settings_say(
+    packets: str, folder: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are in the state folder."""
+    folders: list[Path | None] = []
+
+    async def start(folder: Path | None) -> tuple[None, str]:
+        folders.append(folder)
+        return None, "no privilege"
+
+    monkeypatch.setattr(Watcher, "start", start)
+    chosen = measuring(tmp_path, packets=packets)
+    agent = msgspec.structs.replace(chosen.agent, state=str(tmp_path))
+    async with Session(msgspec.structs.replace(chosen, agent=agent), Clock()) as session:
+        assert session.missing_packets == "no privilege"
+
+    assert folders == [folder and tmp_path / folder]
+
+
+async def test_each_pass_reads_this_hosts_network_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tests of plan and judge show what follows from it."""
+    session = Session(settings(tmp_path), Clock())
+    for name, found in {
+        "system_resolvers": ("udp:192.0.2.53:53",),
+        "hosts_file_names": frozenset({"box.example"}),
+        "routed_families": frozenset({Family.IPV6}),
+        "tunnel_notes": ("tunnel",),
+    }.items():
+        monkeypatch.setattr(f"probe.session.session.{name}", lambda found=found: found)
+    session.prepare(
+        {}, range_samples={"192.0.2.0/24": 5}, range_hits={"a": ("192.0.2.1",)}, range_holes={"b": ("192.0.2.8/29",)}
+    )
+
+    context = session._context
+    assert (context.network_resolvers, context.own_names) == (("udp:192.0.2.53:53",), {"box.example"})
+    assert (context.families, context.host_notes) == ({Family.IPV6}, ("tunnel",))
+    assert (context.range_samples, context.range_hits) == ({"192.0.2.0/24": 5}, {"a": ("192.0.2.1",)})
+    assert context.range_holes == {"b": ("192.0.2.8/29",)}
+
+
 async def test_the_watcher_of_packets_ends_with_the_session(tmp_path: Path) -> None:
     closed: list[bool] = []
 
-    class Watcher:
+    class Running:
         async def close(self) -> None:
             closed.append(True)
 
     async with Session(settings(tmp_path), Clock()) as session:
-        session._tools.watcher = Watcher()  # type: ignore[assignment]
+        session._tools.watcher = Running()  # type: ignore[assignment]
         assert closed == []
 
     assert closed == [True]

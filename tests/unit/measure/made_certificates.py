@@ -21,14 +21,22 @@ def certificate(
     *,
     subject: str = "a.example",
     issuer: str = "Lab CA",
+    more_names: Sequence[str] = (),
     not_before: datetime = NOT_BEFORE,
     not_after: datetime = NOT_AFTER,
 ) -> x509.Certificate:
-    """Return a certificate with these fields, with a serial number of 0x1122334455."""
+    """Return a certificate with these fields, with a serial number of 0x1122334455.
+
+    `more_names` are further common names of the subject and of the issuer.
+    """
+
+    def named(name: str) -> x509.Name:
+        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one) for one in (name, *more_names)])
+
     return (
         x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
-        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
+        .subject_name(named(subject))
+        .issuer_name(named(issuer))
         .public_key(_KEY.public_key())
         .serial_number(0x1122334455)
         .not_valid_before(not_before)

@@ -51,6 +51,15 @@ def test_the_error_is_what_the_certificate_itself_shows(made: object, name: str,
     assert unverified_facts(der(made), name, now).error == error  # type: ignore[arg-type]
 
 
+def test_of_several_common_names_a_verified_certificate_keeps_the_last_and_another_the_first() -> None:
+    """Evidence of earlier versions has the same ones."""
+    data = der(certificate(subject="outer", issuer="Old CA", more_names=["middle", "inner"]))
+    verified, unverified = verified_facts(data), unverified_facts(data, "a.example", NOW)
+
+    assert (verified.subject, verified.issuer) == ("inner", "inner")
+    assert (unverified.subject, unverified.issuer) == ("outer", "Old CA")
+
+
 @pytest.mark.parametrize("oddity", ODDITIES)
 def test_an_odd_certificate_is_a_finding_and_never_a_fault_of_the_program(oddity: str) -> None:
     """The readable facts are kept, verified or not."""
