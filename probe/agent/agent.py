@@ -123,7 +123,7 @@ class Agent:
             facts,
             range_samples=self._watchlist.samples,
             range_hits={text: tuple(counts) for text, counts in self._hit_list.items()},
-            range_holes=self._watchlist.holes,
+            range_excluded_prefixes=self._watchlist.excluded_prefixes,
         )
         result = await measure_round(targets, session, self._detector, self._terms())
         result.report = _with_costs(result.report, session)

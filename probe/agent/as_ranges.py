@@ -1,7 +1,7 @@
 """Turn ASes into range targets: the prefixes that they announce, from tables on disk.
 
 The settings name ASes or services under `targets.networks`, and the tables under `targets.prefixes`. Nothing is
-downloaded. `probe.agent.watchlist` finds the holes in each range: prefixes inside it that other ASes announce.
+downloaded. `probe.agent.watchlist` finds the prefixes inside each range that other ASes announce and excludes them.
 """
 
 from __future__ import annotations

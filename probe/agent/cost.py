@@ -15,7 +15,7 @@ from typing import NamedTuple
 from probe.agent.scheduler import RANGE_INTERVAL_SECONDS
 from probe.agent.watchlist import Watchlist
 from probe.model.target import DnsTarget, DomainTarget, QuicTarget, RangeTarget, Target, TcpTarget, TlsTarget, UrlTarget
-from probe.plan.sampling import width
+from probe.plan.sampling import sample_size
 from probe.settings import Settings
 
 DAY_SECONDS = 86400.0
@@ -111,7 +111,7 @@ def _of_ranges(settings: Settings, watchlist: Watchlist, rounds: float) -> Itera
         if isinstance(target, RangeTarget):
             texts += 1
             sample = watchlist.samples.get(text, settings.measure.range_sample)
-            found = width(ipaddress.ip_network(target.network), sample)
+            found = sample_size(ipaddress.ip_network(target.network), sample)
             networks[target.network] = max(found, networks.get(target.network, 0))
     if networks:
         looks = min(rounds, DAY_SECONDS / RANGE_INTERVAL_SECONDS)

@@ -42,7 +42,7 @@ def due(
 
     The hour lies between the end of one measurement and the start of the next. Targets that are the same prefix at
     different ports share it: the one that waited longest comes first. Ranges of a watchlist have no address in common
-    (`probe.agent.watchlist.Watchlist.holes`), so no address is touched more than once an hour.
+    (`probe.agent.watchlist.Watchlist.excluded_prefixes`), so no address is touched more than once an hour.
 
     Args:
         targets: text and target.

@@ -29,14 +29,14 @@ class Watchlist:
         targets: text and target.
         services: text -> name of its service, for targets that have one.
         samples: text of a range -> how many of its addresses are measured, where its service says so.
-        holes: text of a range -> prefixes inside it that do not belong to it: what other ASes announce there, and
-            narrower ranges of this list. No two ranges have an address in common.
+        excluded_prefixes: text of a range -> prefixes inside it that do not belong to it: what other ASes announce
+            there, and narrower ranges of this list. No two ranges have an address in common.
     """
 
     targets: tuple[tuple[str, Target], ...] = ()
     services: dict[str, str] = field(default_factory=dict)
     samples: dict[str, int] = field(default_factory=dict)
-    holes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    excluded_prefixes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def load(settings: Settings) -> Watchlist:
@@ -71,12 +71,12 @@ def load(settings: Settings) -> Watchlist:
         targets=targets,
         services={target: services[target] for target in kept if target in services},
         samples={target: samples[target] for target in kept if target in samples},
-        holes=_holes(targets, table),
+        excluded_prefixes=_excluded_prefixes(targets, table),
     )
 
 
-def _holes(targets: Sequence[tuple[str, Target]], table: PrefixTable | None) -> dict[str, tuple[str, ...]]:
-    """Text of a range -> its holes: narrower ranges among the targets, and prefixes that other ASes announce."""
+def _excluded_prefixes(targets: Sequence[tuple[str, Target]], table: PrefixTable | None) -> dict[str, tuple[str, ...]]:
+    """Text of a range -> the prefixes excluded from it: narrower targets, and what other ASes announce."""
     networks = {text: target.network for text, target in targets if isinstance(target, RangeTarget)}
     if not networks:
         return {}

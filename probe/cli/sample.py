@@ -64,17 +64,17 @@ def sample(*, text: str, count: int, week: int | None, control: Path | None, pre
     today = datetime.now(UTC).isocalendar()
     seed = week or today.year * 100 + today.week
     numbered = bool(re.match(r"(?i)AS\d", text))
-    for target, holes, owners in _of_as(text, table) if numbered else [_one(text, table)]:
+    for target, excluded, owners in _of_as(text, table) if numbered else [_one(text, table)]:
         if table is not None:
             click.echo(f"# {target}  {owners}".rstrip())
         known = None if facts is None else facts.get(str(target))
-        _print(target, PlanContext(control=known, sample=count, seed=seed, holes=holes))
+        _print(target, PlanContext(control=known, sample=count, seed=seed, excluded_prefixes=excluded))
 
 
 def _print(target: RangeTarget, context: PlanContext) -> None:
-    from probe.plan.range import first_look  # noqa: PLC0415 - as above
+    from probe.plan.range import first_addresses  # noqa: PLC0415 - as above
 
-    for address in sorted(first_look(target, context), key=lambda found: int(ipaddress.ip_address(found))):
+    for address in sorted(first_addresses(target, context), key=lambda found: int(ipaddress.ip_address(found))):
         click.echo(TcpTarget(address, target.port))
 
 
@@ -87,8 +87,9 @@ def _one(text: str, table: PrefixTable | None) -> tuple[RangeTarget, tuple[str, 
     from probe.lists.prefixes.expand import more_specifics_of  # noqa: PLC0415 - as above
 
     own = table.longest_match(target.network)
-    holes = more_specifics_of([target.network, *table.foreign_more_specifics([target.network])]).get(target.network, ())
-    return target, holes, _named(own[1]) if own is not None else "announced by nobody in these tables"
+    inside = table.foreign_more_specifics([target.network])
+    excluded = more_specifics_of([target.network, *inside]).get(target.network, ())
+    return target, excluded, _named(own[1]) if own is not None else "announced by nobody in these tables"
 
 
 def _of_as(text: str, table: PrefixTable | None) -> list[tuple[RangeTarget, tuple[str, ...], str]]:
@@ -101,7 +102,7 @@ def _of_as(text: str, table: PrefixTable | None) -> list[tuple[RangeTarget, tupl
     parts = expand([asn], table)
     if not parts:
         raise SettingsError(f"no prefix of {text} in these tables", mend="give another with --prefixes")
-    return [(RangeTarget(part.network, port), part.holes, _named(part.asns)) for part in parts]
+    return [(RangeTarget(part.network, port), part.excluded_prefixes, _named(part.asns)) for part in parts]
 
 
 def _named(asns: Sequence[int]) -> str:

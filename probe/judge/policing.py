@@ -94,7 +94,7 @@ def handshakes(verdict: Verdict) -> tuple[TimedHandshake, ...]:
 
     An anchor that answered over IPv6 does not count: freezes were seen on IPv4 only.
     """
-    worked = (look for look in verdict.vantage.anchors if not look.failure and not look.over_six)
+    worked = (look for look in verdict.vantage.anchors if not look.failure and not look.over_ipv6)
     anchors = [TimedHandshake(look.at, look.at, "", silent=False) for look in worked]
     own = [
         TimedHandshake(

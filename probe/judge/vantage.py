@@ -75,12 +75,12 @@ def notes(looks: Sequence[AnchorLook]) -> tuple[VantageNote, ...]:
     latest = _latest(looks)
     answering = [look for look in latest if _works(look)]
     named = [look for look in answering if parse_address(urlsplit(look.url).hostname or "") is None]
-    ipv6 = [look.six for look in latest if look.six]
+    ipv6 = [look.ipv6_result for look in latest if look.ipv6_result]
     found = {
         VantageNote.CLOCK_WRONG: any(look.outdated for look in latest) and all(look.outdated for look in answering),
         VantageNote.IPV6_BROKEN: bool(ipv6) and IPV6_WORKS not in ipv6,
         VantageNote.RESOLVER_DEAD: bool(named) and all(look.resolver in _DEAD_RESOLVER_FAILURES for look in named),
-        VantageNote.FAKE_ADDRESSES: any(look.fake for look in latest),
+        VantageNote.FAKE_ADDRESSES: any(look.fake_address for look in latest),
     }
     return tuple(sorted(note for note, applies in found.items() if applies))
 

@@ -52,12 +52,12 @@ class AnchorAddresses(NamedTuple):
     Attributes:
         addresses: IPv4 and IPv6 addresses in turn.
         failed: how the system's resolver failed, where a trusted one found the name.
-        fake: the system's resolver answered with an address of the benchmark network.
+        fake_address: the system's resolver answered with an address of the benchmark network.
     """
 
     addresses: tuple[str, ...]
     failed: Failure | None = None
-    fake: bool = False
+    fake_address: bool = False
 
 
 class AnchorWatch:
@@ -148,9 +148,9 @@ class AnchorWatch:
             foreign_content=best.foreign,
             outdated=best.outdated,
             resolver=found.failed,
-            six=ipv6,
-            fake=found.fake,
-            over_six=best.works and best.over_six,
+            ipv6_result=ipv6,
+            fake_address=found.fake_address,
+            over_ipv6=best.works and best.over_ipv6,
             answer=best.answer,
         )
 
@@ -201,7 +201,7 @@ class AnchorWatch:
         step = Fetch(url=url, address=address)
         async with self._tools.pace.slot(address, urgent=True, exclusive=False):
             await fetch_in_slot(step, self._tools, Timestamps(0, step.position), seen.append)
-        results.append(self._classify(url, seen)._replace(over_six=":" in address))
+        results.append(self._classify(url, seen)._replace(over_ipv6=":" in address))
 
     async def _resolve(self, host: str) -> AnchorAddresses:
         """Ask the system, as every other program does, else a trusted resolver; return both families in turn.
@@ -218,7 +218,7 @@ class AnchorWatch:
         mixed = [address for rank in range(MAX_ADDRESSES) for one in good for address in one.addresses[rank : rank + 1]]
         # The resolver is alive if it found the name in at least one family.
         failed = good[0].failed if all(one.failed is not None for one in good) else None
-        return AnchorAddresses(tuple(mixed[:MAX_ADDRESSES]), failed, any(one.fake for one in good))
+        return AnchorAddresses(tuple(mixed[:MAX_ADDRESSES]), failed, any(one.fake_address for one in good))
 
     async def _resolve_type(self, host: str, rrtype: str) -> AnchorAddresses | OperationError:
         timeout = min(self._tools.timeout, SYSTEM_RESOLVER_SECONDS) if self._trusted else self._tools.timeout
@@ -227,7 +227,7 @@ class AnchorWatch:
         except OperationError as error:
             failed = error
         else:
-            return AnchorAddresses(addresses, fake=any(map(_is_benchmark_address, addresses)))
+            return AnchorAddresses(addresses, fake_address=any(map(_is_benchmark_address, addresses)))
         if failed.info.failure is Failure.NODATA:
             return failed  # the name exists, but not in this family
         for resolver in self._trusted:

@@ -91,7 +91,7 @@ class AnchorKind(StrEnum):
 
 
 IPV6_WORKS = "ok"
-"""Value of `AnchorLook.six` for an IPv6 address that accepted a connection."""
+"""Value of `AnchorLook.ipv6_result` for an IPv6 address that accepted a connection."""
 
 
 class AnchorAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -123,7 +123,7 @@ class AnchorResult(NamedTuple):
         failure: None when it answered.
         foreign: something else answered in its place.
         outdated: it answered, and only the dates of its certificate are wrong.
-        over_six: the address was an IPv6 address.
+        over_ipv6: the address was an IPv6 address.
         answer: the facts from which `foreign` and `outdated` follow; None where nothing answered, or a verified
             session did.
     """
@@ -131,7 +131,7 @@ class AnchorResult(NamedTuple):
     failure: Failure | None = None
     foreign: bool = False
     outdated: bool = False
-    over_six: bool = False
+    over_ipv6: bool = False
     answer: AnchorAnswer | None = None
 
     @property
@@ -149,19 +149,26 @@ class AnchorResult(NamedTuple):
         return ranked[0] if ranked else cls(Failure.TIMEOUT)
 
 
-class AnchorLook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One look at a place that must work if the vantage works.
+class AnchorLook(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    rename={"ipv6_result": "six", "fake_address": "fake", "over_ipv6": "over_six"},
+):
+    """Result of one look at an anchor, a site that must work if the vantage works.
 
     Attributes:
-        at: when, RFC 3339 UTC.
-        failure: None when it worked.
-        foreign_content: it answered, but not with its own content (a certificate of another name, a portal's redirect).
-        outdated: it answered, and of its certificate nothing but the dates is wrong.
-        resolver: how the system's resolver failed at its name, where a trusted one found it.
-        six: whether its IPv6 address takes connections: `ok`, or how it failed; empty where that was not tried.
-        fake: the system's resolver gave an address of 198.18.0.0/15 for it.
-        over_six: it answered over IPv6, which says nothing of what becomes of connections over IPv4.
-        answer: the facts from which judging finds `foreign_content` and `outdated`; None in looks of version 0.1.0.
+        at: time of the look, RFC 3339 UTC.
+        failure: how the anchor failed; None when it worked.
+        foreign_content: something else answered (a certificate for another name, the redirect of a portal).
+        outdated: the anchor answered, and only the dates of its certificate are wrong.
+        resolver: how the system's resolver failed to find the anchor's name, where a trusted resolver found it.
+        ipv6_result: whether the anchor's IPv6 address accepts connections: `ok`, or how it failed; empty where it was
+            not tried. `six` in JSON.
+        fake_address: the system's resolver gave an address of 198.18.0.0/15. `fake` in JSON.
+        over_ipv6: the anchor answered over IPv6, so that the look shows nothing about IPv4. `over_six` in JSON.
+        answer: the facts that judging reads to find `foreign_content` and `outdated`; None in looks of version 0.1.0.
     """
 
     url: str
@@ -171,9 +178,9 @@ class AnchorLook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     foreign_content: bool = False
     outdated: bool = False
     resolver: Failure | None = None
-    six: str = ""
-    fake: bool = False
-    over_six: bool = False
+    ipv6_result: str = ""
+    fake_address: bool = False
+    over_ipv6: bool = False
     answer: AnchorAnswer | None = None
 
 

@@ -42,7 +42,7 @@ class HopLimits(msgspec.Struct, frozen=True, kw_only=True):
     redirects: int = MAX_REDIRECTS
 
     def of(self, family: Family) -> int:
-        """The limit of a family."""
+        """Return the number of addresses to try of a family."""
         return self.ipv6 if family is Family.IPV6 else self.ipv4
 
 
@@ -51,34 +51,33 @@ def _no_fingerprint(page: Exchange) -> bool:  # noqa: ARG001 - the shape of `Pla
 
 
 class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
-    """The context of one measurement besides its target.
+    """What a plan knows besides its target.
 
     Attributes:
         network_resolvers: `udp:ADDRESS:PORT`, as resolv.conf lists them.
         trusted_resolvers: encrypted ones, in order of trust.
-        own_names: the names that this host finds elsewhere than at the network's resolvers (the hosts file); None where
-            any may be.
-        control: what the control says of this target.
-        has_fingerprint: whether an answer is a known page, such as a block page; it then deserves a second look.
-        families: the families this host has a route for.
-        random_name: a server name that nobody can have listed, neither to block nor to allow; drawn per measurement.
-        ghost_name: a host name that exists nowhere; drawn per measurement.
-        allowed_name: a well-known name that exists and that allow-lists carry.
-        suspected: a server name is suspected (a re-test): the neutral name goes to each address before the suspect one,
-            since some filters silence an address for minutes after the suspect name (GFW: 90 to 360 s per client,
-            server and port).
+        hosts_file_names: the names that this host finds in its hosts file; None where it may find any name outside DNS.
+        control: the control's facts about this target.
+        has_fingerprint: whether a page matches a fingerprint, such as that of a block page; it is then fetched again.
+        families: the address families that this host has a route for.
+        random_name: a server name that no list can contain, neither to block nor to allow; drawn per measurement.
+        ghost_name: a host name that does not exist; drawn per measurement.
+        allowed_name: a well-known name that exists and that allow-lists contain.
+        suspected: the server name is suspected to be blocked (a re-test). The neutral name then goes to each address
+            before the suspect one, because some filters drop all packets of an address for minutes after the suspect
+            name (GFW: 90 to 360 s per client, server and port).
         relay_address: an address where nothing listens, for `tcp://` targets and ranges; empty for none.
-        sample: of a range, how many addresses are looked at (more where it is wide, see `probe.plan.sampling`).
-        seed: of a range, what the sample is drawn by: the same number draws the same one.
-        turn: of a range, a number that changes with every look, for the draws of a control that searches on.
-        known: of a range, addresses that answered a control before; a control's own hit list.
-        holes: of a range, the prefixes inside it that belong to somebody else; nothing of them is looked at.
-        draw: of a range, which of the disjoint samples: 0, or the number of a re-test, which asks others.
+        sample: how many addresses of a range to sample (more of a wide one, see `probe.plan.sampling`).
+        seed: seed of a range's sample: the same number gives the same sample.
+        sample_index: which of a range's disjoint samples: 0, or the number of the re-test.
+        search_seed: seed of the new addresses that a control tries in a range; it changes with every measurement.
+        hit_list: addresses of a range that answered this control before.
+        excluded_prefixes: prefixes inside a range that other owners announce; they are never contacted.
     """
 
     network_resolvers: tuple[str, ...] = ()
     trusted_resolvers: tuple[str, ...] = ()
-    own_names: frozenset[str] | None = None
+    hosts_file_names: frozenset[str] | None = None
     control: ControlFacts | None = None
     has_fingerprint: Callable[[Exchange], bool] = _no_fingerprint
     families: frozenset[Family] = frozenset(Family)
@@ -89,27 +88,28 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
     relay_address: str = ""
     sample: int = 16
     seed: int = 0
-    draw: int = 0
-    turn: int = 0
-    known: tuple[str, ...] = ()
-    holes: tuple[str, ...] = ()
+    sample_index: int = 0
+    search_seed: int = 0
+    hit_list: tuple[str, ...] = ()
+    excluded_prefixes: tuple[str, ...] = ()
     limits: HopLimits = HopLimits()
 
     def asks_system(self, name: str) -> bool:
-        """Whether getaddrinfo may answer otherwise than the network's resolver does when asked directly.
+        """Whether getaddrinfo may give another answer than a direct query to the network's resolver.
 
-        Of several resolvers it asks one; which one decides what programs on this host get.
+        The hosts file may contain the name. Of several resolvers, getaddrinfo asks one, and programs on this host get
+        the answer of that one.
         """
-        return self.own_names is None or name in self.own_names or len(self.network_resolvers) != 1
+        return self.hosts_file_names is None or name in self.hosts_file_names or len(self.network_resolvers) != 1
 
     @property
     def served_elsewhere(self) -> bool:
-        """Whether the control was served, so that a failure here may be called a block."""
+        """Whether the control reached the target, so that a failure here may be a block."""
         good = {Status.REACHABLE, Status.THROTTLED}
         return self.control is not None and bool(self.control.statuses) and good.issuperset(self.control.statuses)
 
     @property
     def rrtypes(self) -> tuple[str, ...]:
-        """The record types worth asking for."""
+        """The record types to ask for: those of the families that this host has a route for."""
         wanted = (("A", Family.IPV4), ("AAAA", Family.IPV6))
         return tuple(rrtype for rrtype, family in wanted if family in self.families)

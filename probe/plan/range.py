@@ -1,18 +1,18 @@
-"""The plan of a range: a sample of its addresses, an address where nothing listens, and hellos to those that connect.
+"""The plan of a range: connect to a sample of its addresses, and send ClientHellos to those that accept.
 
 ::
 
-    sample    each address a connection; one that answered at control and not here is tried again. A control asks all it
-              knows of, within bounds, and draws some more each time, so that its hit list grows
-    relay     beside it: an unrouted address, and two that are silent at control: does somebody accept every SYN?
-    wider     where some answer and one that the control vouches for fails: others of its /24 that answered at control;
-              where nothing is known of the range: neighbours of those that answer, or more addresses until some do
-    hello     port 443: a ClientHello without a name that anybody could have listed, since filters let SYNs pass
-    witness   IPv6 and nothing answered: does anything at all answer over IPv6 here?
+    sample      a connection to each address; one that answered at the control and not here is tried again. A control
+                connects to every address it knows, within bounds, and to some new ones, so that its hit list grows
+    relay       beside it: an unrouted address, and two that are silent at the control. A relay on the path accepts them
+    neighbours  where some addresses answer and a hit of the control fails: other hits of the same /24
+    search      where nothing is known of the range: neighbours of those that answer, or more addresses until some do
+    hello       port 443: a ClientHello with a name that no list contains, because filters let SYNs pass
+    IPv6        an IPv6 range of which nothing answered: a connection to a well-known name over IPv6
 
-Most addresses are contacted once in a measurement, none more than six times: a connection, a hello, a hello with an
-allowed name, each tried twice. The scheduler waits an hour before the next measurement (`probe.agent.scheduler`); a
-re-test begins with other addresses than the first look did. Holes of the range (`PlanContext.holes`) are left alone.
+Most addresses are contacted once in a measurement, none more than six times: a connection, a hello, and a hello with an
+allowed name, each tried twice. The scheduler waits an hour before the next measurement (`probe.agent.scheduler`). A
+re-test begins with other addresses than the first measurement. The plan never contacts `PlanContext.excluded_prefixes`.
 """
 
 from __future__ import annotations
@@ -30,88 +30,98 @@ from probe.plan.context import PlanContext
 from probe.plan.hop_state import failure_of
 from probe.plan.plan import Plan
 
-ENOUGH = 3
+MIN_KNOWN_HITS = 3
 """Addresses known to answer that suffice to judge a range; with fewer, others are drawn beside them."""
-PLENTY = 8
-"""Answers after which an unknown range is searched no further."""
-HELLOS = 4
-"""Addresses that hear a ClientHello. Four to twelve close together make some filters freeze all new ones
-(net4people/bbs#546), so they go one after another, and where the control vouches the first answer ends it."""
-_DECOYS = 2
-_NEIGHBOURS = 3
-_UNITS = 8
+MAX_SEARCHED_ANSWERS = 8
+"""Answers after which the search of an unknown range ends."""
+MAX_HELLO_ADDRESSES = 4
+"""Addresses that get a ClientHello. Four to twelve close together make some filters freeze all new ones
+(net4people/bbs#546), so they are sent one after another. Where enough hits are known, the first answer ends them."""
+_MAX_SEARCHES = 3
+_MAX_SILENT_RELAY_CHECKS = 2
+_MAX_NEIGHBOURS = 3
+_MAX_COMPARED_BLOCKS = 8
 
 
-def first_look(target: RangeTarget, context: PlanContext) -> tuple[str, ...]:
-    """The addresses that a measurement of the range begins with."""
+def first_addresses(target: RangeTarget, context: PlanContext) -> tuple[str, ...]:
+    """Return the addresses that a measurement of the range connects to first, without those of the relay check."""
     steps = RangePlan(target, context).pending()
     return tuple(step.address for step in steps if isinstance(step, Connect) and step.position == StepPosition())
 
 
 class RangePlan(Plan):
-    """The measurement of one range."""
+    """The plan of one range.
+
+    Args:
+        target: the range and its port.
+        context: control facts, seed, sample size and the prefixes to leave out.
+    """
 
     def __init__(self, target: RangeTarget, context: PlanContext) -> None:
         super().__init__()
         self._context = context
         self._port = target.port
         self._network = ipaddress.ip_network(target.network)
-        self._holes = sampling.Holes(context.holes)
+        self._excluded = sampling.ExcludedPrefixes(context.excluded_prefixes)
         control = context.control
-        self._hits = {a: how for a, how in control.hits.items() if self._holds(a)} if control is not None else {}
-        self._misses = tuple(a for a in control.misses if self._holds(a)) if control is not None else ()
-        self._count = sampling.width(self._network, context.sample)
+        self._hits = {a: how for a, how in control.hits.items() if self._includes(a)} if control is not None else {}
+        self._misses = tuple(a for a in control.misses if self._includes(a)) if control is not None else ()
+        self._count = sampling.sample_size(self._network, context.sample)
         self._under_way: set[Step] = set()
-        self._asked: set[str] = set()
-        self._stood: list[str] = []
+        self._contacted: set[str] = set()
+        self._accepted: list[str] = []
         self._failed: list[str] = []
-        self._greeted: list[str] = []
-        self._spoke = False
-        self._searched = 0
+        self._hello_addresses: list[str] = []
+        self._hellos_done = False
+        self._searches = 0
         self._begin()
 
     @property
-    def _vouched(self) -> bool:
-        return len(self._hits) >= ENOUGH
+    def _well_known(self) -> bool:
+        return len(self._hits) >= MIN_KNOWN_HITS
 
-    def _holds(self, address: str) -> bool:
+    def _includes(self, address: str) -> bool:
         found = ipaddress.ip_address(address)
-        return found in self._network and int(found) not in self._holes
+        return found in self._network and int(found) not in self._excluded
 
     def _begin(self) -> None:
         context, network = self._context, self._network
-        if context.draw and not self._vouched:
-            return  # a re-test needs known addresses that were not asked yet
-        sample = sampling.known(self._hits, network, self._count, context.seed, context.draw)
-        if context.known and not self._hits:
-            sample = self._of_control()
-        elif not self._vouched:
-            fresh = sampling.drawn(network, self._count, context.seed, context.draw, self._holes)
+        if context.sample_index and not self._well_known:
+            return  # a re-test needs known addresses that were not contacted yet
+        sample = sampling.sample_known(self._hits, network, self._count, context.seed, context.sample_index)
+        if context.hit_list and not self._hits:
+            sample = self._control_sample()
+        elif not self._well_known:
+            fresh = sampling.sample_strata(network, self._count, context.seed, context.sample_index, self._excluded)
             sample = (*sample, *fresh)[: self._count]
-        if not sample or (context.draw and len(sample) < ENOUGH):
+        if not sample or (context.sample_index and len(sample) < MIN_KNOWN_HITS):
             return
         if context.relay_address:
-            self._decoy(context.relay_address)
-        for address in sampling.known(self._misses, network, _DECOYS, context.seed, context.draw):
-            self._decoy(address)
-        self._look(*sample)
+            self._check_relay(context.relay_address)
+        for address in sampling.sample_known(
+            self._misses, network, _MAX_SILENT_RELAY_CHECKS, context.seed, context.sample_index
+        ):
+            self._check_relay(address)
+        self._connect(*sample)
 
-    def _of_control(self) -> tuple[str, ...]:
-        """The addresses that the control knows, and a quarter of a sample of others."""
-        fresh = sampling.drawn(self._network, max(1, self._count // 4), self._context.turn, holes=self._holes)
-        most = sampling.WIDEST * self._count - len(fresh)
-        own = [address for address in self._context.known if self._holds(address)]
-        return (*sampling.known(own, self._network, most, self._context.seed), *fresh)
+    def _control_sample(self) -> tuple[str, ...]:
+        """Return the addresses that the control knows, and a quarter of a sample of others."""
+        fresh = sampling.sample_strata(
+            self._network, max(1, self._count // 4), self._context.search_seed, excluded=self._excluded
+        )
+        most = sampling.MAX_SAMPLE_FACTOR * self._count - len(fresh)
+        own = [address for address in self._context.hit_list if self._includes(address)]
+        return (*sampling.sample_known(own, self._network, most, self._context.seed), *fresh)
 
-    def _decoy(self, address: str) -> None:
-        self._asked.add(address)
+    def _check_relay(self, address: str) -> None:
+        self._contacted.add(address)
         self._ask(Connect(address=address, port=self._port, position=StepPosition(purpose=Purpose.RELAY)))
 
-    def _look(self, *addresses: str) -> bool:
-        """Connect to those of the addresses that were not asked yet; False when there are none."""
-        fresh = [address for address in dict.fromkeys(addresses) if address not in self._asked]
+    def _connect(self, *addresses: str) -> bool:
+        """Connect to those of the addresses that were not contacted yet; False when there are none."""
+        fresh = [address for address in dict.fromkeys(addresses) if address not in self._contacted]
         for address in fresh:
-            self._asked.add(address)
+            self._contacted.add(address)
             self._ask(Connect(address=address, port=self._port))
         return bool(fresh)
 
@@ -120,111 +130,111 @@ class RangePlan(Plan):
             self._under_way.add(step)
 
     def observed(self, step: Step, seen: Observation) -> None:
-        """Connect to the witness once its address is resolved."""
+        """Connect to the well-known name over IPv6 once its address is resolved."""
         if isinstance(step, Resolve) and isinstance(seen, Resolution) and seen.addresses:
             self._ask(Connect(address=seen.addresses[0], port=443, position=StepPosition(purpose=Purpose.ALLOWED)))
 
     def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:
-        """Go on with the address, or with the range when nothing is under way."""
+        """Queue the next step of the address, or of the range when no step is under way."""
         self._under_way.discard(step)
         failed = failure_of(seen)
         if isinstance(step, Connect) and step.position.purpose is Purpose.SUBJECT and seen:
-            self._connected(step, None if failed is None else failed.failure)
+            self._take_connection(step, None if failed is None else failed.failure)
         elif isinstance(step, Handshake):
-            self._heard(step, seen)
+            self._take_hello(step, seen)
         if not self._under_way:
             self._advance()
 
-    def _connected(self, step: Connect, failure: Failure | None) -> None:
+    def _take_connection(self, step: Connect, failure: Failure | None) -> None:
         if failure is None:
-            self._stood.append(step.address)
+            self._accepted.append(step.address)
         elif failure in OWN_FAULTS or step.position.attempt or step.address not in self._hits:
             self._failed.append(step.address)
         else:
             self._ask(Connect(address=step.address, port=self._port, position=StepPosition(attempt=1)))
 
-    def _heard(self, step: Handshake, seen: tuple[Observation, ...]) -> None:
+    def _take_hello(self, step: Handshake, seen: tuple[Observation, ...]) -> None:
         last = seen[-1] if seen else None
         if isinstance(last, TlsHandshake) and last.failure not in NO_ANSWER_FAILURES:
-            self._spoke = True
+            self._hellos_done = True
         elif last is not None and last.failure in NO_ANSWER_FAILURES and not step.position.attempt:
             self._ask(self._hello(step.address, step.sni, step.position.purpose, attempt=1))
 
     def _advance(self) -> None:
-        """Ask the next questions: more addresses, then hellos, then the witness."""
-        if self._widen() or self._greet():
+        """Queue the next steps: more addresses, then hellos, then the check of IPv6."""
+        if self._widen() or self._send_hello():
             return
-        self._try_witness()
+        self._check_ipv6()
 
     def _widen(self) -> bool:
-        if self._vouched:
+        if self._well_known:
             return self._compare()
         if self._context.control is not None and self._hits:
-            return False  # some is known of it, and too little to judge by: more misses would say nothing
+            return False  # too few hits are known to judge by, and more silent addresses would show nothing
         return self._search()
 
     def _compare(self) -> bool:
-        """Try others known at the control in each part of the range where one fails here while others answer."""
-        if not self._stood:
+        """Connect to other hits of each block in which a hit fails here, while other blocks answer."""
+        if not self._accepted:
             return False
-        units = list(dict.fromkeys(sampling.unit_of(a, self._network) for a in self._failed if a in self._hits))
+        blocks = list(dict.fromkeys(sampling.block_of(a, self._network) for a in self._failed if a in self._hits))
         chosen: list[str] = []
-        for unit in units[:_UNITS]:
-            others = sampling.known(self._hits, unit, len(self._hits), self._context.seed)
-            asked = sum(other in self._asked for other in others)
-            chosen += [other for other in others if other not in self._asked][: max(0, _NEIGHBOURS + 1 - asked)]
-        return self._look(*chosen)
+        for block in blocks[:_MAX_COMPARED_BLOCKS]:
+            others = sampling.sample_known(self._hits, block, len(self._hits), self._context.seed)
+            asked = sum(other in self._contacted for other in others)
+            chosen += [other for other in others if other not in self._contacted][: max(0, _MAX_NEIGHBOURS + 1 - asked)]
+        return self._connect(*chosen)
 
     def _search(self) -> bool:
-        """Search a range of which nothing is known for addresses that answer, so that a control can vouch for it."""
+        """Search an unknown range for addresses that answer, so that the hit list of a control grows."""
         network, seed = self._network, self._context.seed
-        left = sampling.WIDEST * self._count - len(self._asked)
-        while left > 0 and self._searched < 3:
-            self._searched += 1
-            if self._searched == 1:
-                wide = network.prefixlen < sampling.UNIT[network.version]
-                parts = [a for a in self._stood if a not in self._context.known] if wide else []
-                near = (sampling.neighbours(a, network, _NEIGHBOURS, seed, self._holes) for a in parts)
+        left = sampling.MAX_SAMPLE_FACTOR * self._count - len(self._contacted)
+        while left > 0 and self._searches < _MAX_SEARCHES:
+            self._searches += 1
+            if self._searches == 1:
+                wide = network.prefixlen < sampling.BLOCK_PREFIX_LENGTH[network.version]
+                parts = [a for a in self._accepted if a not in self._context.hit_list] if wide else []
+                near = (sampling.neighbours(a, network, _MAX_NEIGHBOURS, seed, self._excluded) for a in parts)
                 more = [other for found in near for other in found]
-            elif len(self._stood) >= PLENTY:
+            elif len(self._accepted) >= MAX_SEARCHED_ANSWERS:
                 return False
-            elif self._searched == 2:
-                more = [*sampling.habitual(network, self._count, seed, self._holes)]
+            elif self._searches == 2:
+                more = [*sampling.low_addresses(network, self._count, seed, self._excluded)]
             else:
-                more = [*sampling.drawn(network, left, seed + 1, self._context.draw, self._holes)]
-            if self._look(*more[:left]):
+                more = [*sampling.sample_strata(network, left, seed + 1, self._context.sample_index, self._excluded)]
+            if self._connect(*more[:left]):
                 return True
         return False
 
-    def _greet(self) -> bool:
-        """Send a hello to the next address that connected; False when enough were answered."""
+    def _send_hello(self) -> bool:
+        """Send a hello to the next address that accepted a connection; False when enough were answered."""
         if self._port != 443:
             return False
-        if self._vouched:
-            fit = [address for address in self._stood if self._hits.get(address) == "tls" and not self._spoke]
+        if self._well_known:
+            addresses = [a for a in self._accepted if self._hits.get(a) == "tls" and not self._hellos_done]
         else:
-            fit = self._stood
-        for address in fit:
-            if address not in self._greeted and len(self._greeted) < HELLOS:
-                self._greeted.append(address)
+            addresses = self._accepted
+        for address in addresses:
+            if address not in self._hello_addresses and len(self._hello_addresses) < MAX_HELLO_ADDRESSES:
+                self._hello_addresses.append(address)
                 self._ask(self._hello(address, self._context.random_name, Purpose.NEUTRAL))
                 return True
-        return self._try_allowed()
+        return self._send_allowed_hello()
 
-    def _try_allowed(self) -> bool:
-        """Send a hello with a name that allow-lists carry, where none was answered."""
-        if self._spoke or not self._greeted:
+    def _send_allowed_hello(self) -> bool:
+        """Send a hello with a name that allow-lists contain, where no hello was answered."""
+        if self._hellos_done or not self._hello_addresses:
             return False
-        self._ask(self._hello(self._greeted[0], self._context.allowed_name, Purpose.ALLOWED))
-        self._spoke = True  # asked once, whatever comes of it
+        self._ask(self._hello(self._hello_addresses[0], self._context.allowed_name, Purpose.ALLOWED))
+        self._hellos_done = True
         return True
 
     def _hello(self, address: str, name: str, purpose: Purpose, attempt: int = 0) -> Handshake:
         position = StepPosition(attempt=attempt, purpose=purpose)
         return Handshake(address=address, port=443, sni=name, verify=False, position=position)
 
-    def _try_witness(self) -> None:
-        if self._network.version == 4 or self._stood or not self._failed:
+    def _check_ipv6(self) -> None:
+        if self._network.version == 4 or self._accepted or not self._failed:
             return
         for resolver in self._context.trusted_resolvers[:1]:
             self._ask(

@@ -55,12 +55,13 @@ class MeasurementContext:
         clock: dates the verdicts.
         asn: AS number of the vantage, 0 when not known.
         country: ISO 3166 code, empty when not known.
-        network_resolvers, trusted_resolvers, own_names, families, allowed_name: as in `probe.plan.context.PlanContext`.
+        network_resolvers, trusted_resolvers, hosts_file_names, families, allowed_name: as in
+            `probe.plan.context.PlanContext`.
         host_notes: notes about tunnels and proxies of this host (`probe.measure.tunnels`).
         range_sample: addresses of a range that are sampled (`probe.plan.context.PlanContext.sample`).
         range_samples: range -> the same for this range, where it differs.
         range_hits: range -> addresses that have answered; a control's hit list.
-        range_holes: range -> prefixes inside it that belong to somebody else.
+        range_excluded_prefixes: range -> prefixes inside it that other owners announce.
         localise_from_attempt: the re-test (0: the first look) from which on a block is localised; None for never.
         test_upload: whether a target that was served is tested with an upload, too.
         max_seconds: real seconds after which a measurement is cut short.
@@ -73,14 +74,14 @@ class MeasurementContext:
     country: str = ""
     network_resolvers: tuple[str, ...] = ()
     trusted_resolvers: tuple[str, ...] = ()
-    own_names: frozenset[str] | None = None
+    hosts_file_names: frozenset[str] | None = None
     families: frozenset[Family] = frozenset(Family)
     allowed_name: str = "www.wikipedia.org"
     host_notes: tuple[str, ...] = ()
     range_sample: int = 16
     range_samples: Mapping[str, int] = field(default_factory=dict)
     range_hits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    range_holes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    range_excluded_prefixes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     localise_from_attempt: int | None = None
     test_upload: bool = False
     max_seconds: float = MAX_MEASUREMENT_SECONDS
@@ -199,7 +200,7 @@ def _plan_context(
     return PlanContext(
         network_resolvers=context.network_resolvers,
         trusted_resolvers=context.trusted_resolvers,
-        own_names=context.own_names,
+        hosts_file_names=context.hosts_file_names,
         control=control,
         has_fingerprint=has_fingerprint,
         families=context.usable_families(),
@@ -210,10 +211,10 @@ def _plan_context(
         relay_address=unrouted_address(target),
         sample=context.range_samples.get(text, context.range_sample),
         seed=week.year * 100 + week.week,
-        draw=attempt,
-        turn=int(time.timestamp()) // 3600,
-        known=context.range_hits.get(text, ()),
-        holes=context.range_holes.get(text, ()),
+        sample_index=attempt,
+        search_seed=int(time.timestamp()) // 3600,
+        hit_list=context.range_hits.get(text, ()),
+        excluded_prefixes=context.range_excluded_prefixes.get(text, ()),
     )
 
 

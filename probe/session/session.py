@@ -66,7 +66,7 @@ class Session:
         *,
         range_samples: Mapping[str, int] | None = None,
         range_hits: Mapping[str, tuple[str, ...]] | None = None,
-        range_holes: Mapping[str, tuple[str, ...]] | None = None,
+        range_excluded_prefixes: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         """Begin a new pass: read this host's network configuration again, since a laptop may have moved.
 
@@ -74,7 +74,7 @@ class Session:
             control: target -> the control's facts about it.
             range_samples: range -> how many of its addresses are sampled, where that is not the settings' number.
             range_hits: range -> addresses that have answered; of a control.
-            range_holes: range -> prefixes inside it that belong to somebody else.
+            range_excluded_prefixes: range -> prefixes inside it that belong to somebody else.
         """
         chosen = self._settings.measure
         self._budget.reset()
@@ -87,14 +87,14 @@ class Session:
             country=self._settings.network.country,
             network_resolvers=system_resolvers(),
             trusted_resolvers=chosen.trusted_resolvers,
-            own_names=hosts_file_names(),
+            hosts_file_names=hosts_file_names(),
             families=routed_families(),
             allowed_name=chosen.allowed_name,
             host_notes=tunnel_notes(),
             range_sample=chosen.range_sample,
             range_samples=range_samples or {},
             range_hits=range_hits or {},
-            range_holes=range_holes or {},
+            range_excluded_prefixes=range_excluded_prefixes or {},
             localise_from_attempt=_localise_from_attempt(self._settings),
             test_upload=chosen.send == "always",
         )

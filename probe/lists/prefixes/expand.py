@@ -1,7 +1,7 @@
 """Expand an AS into its prefixes, each without the more specific prefixes inside it. Pure.
 
 The longest match decides, so every address belongs to exactly one prefix and the parts of an expansion do not overlap,
-although prefixes are nested: 119.29.29.0/24 (AS132203) lies in 119.29.0.0/16 (AS45090) and is a hole in it.
+although prefixes are nested: 119.29.29.0/24 (AS132203) lies in 119.29.0.0/16 (AS45090) and is excluded from it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ class OwnPrefix:
     Attributes:
         network: the prefix.
         asns: who announces it.
-        holes: the more specific prefixes inside it, whoever announces them; not part of this one.
+        excluded_prefixes: the more specific prefixes inside it, whoever announces them; not part of this one.
     """
 
     network: str
     asns: tuple[int, ...]
-    holes: tuple[str, ...] = ()
+    excluded_prefixes: tuple[str, ...] = ()
 
 
 def expand(asns: Collection[int], table: PrefixTable) -> tuple[OwnPrefix, ...]:
@@ -40,9 +40,9 @@ def expand(asns: Collection[int], table: PrefixTable) -> tuple[OwnPrefix, ...]:
     for network, origins in table.announced_by(frozenset(asns)):
         if is_bogon(network.partition("/")[0]):
             continue
-        holes = more_specifics_of([network, *(inside for inside, _ in table.more_specifics(network))]).get(network, ())
-        if not _covered(network, holes):
-            found.append(OwnPrefix(network=network, asns=origins, holes=holes))
+        inside = more_specifics_of([network, *(prefix for prefix, _ in table.more_specifics(network))]).get(network, ())
+        if not _covered(network, inside):
+            found.append(OwnPrefix(network=network, asns=origins, excluded_prefixes=inside))
     return tuple(found)
 
 
@@ -71,6 +71,6 @@ def _order(network: IPNetwork) -> tuple[int, int, int]:
     return network.version, int(network.network_address), network.prefixlen
 
 
-def _covered(network: str, holes: Iterable[str]) -> bool:
+def _covered(network: str, inside: Iterable[str]) -> bool:
     size = ipaddress.ip_network(network).num_addresses
-    return sum(ipaddress.ip_network(hole).num_addresses for hole in holes) >= size
+    return sum(ipaddress.ip_network(prefix).num_addresses for prefix in inside) >= size

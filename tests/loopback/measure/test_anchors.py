@@ -169,8 +169,8 @@ async def test_an_anchors_ipv6_address_is_tried_although_ipv4_serves(
         (again,) = await watch.look()
 
     assert look.failure is None
-    assert look.six == again.six
-    assert look.six in {"reset", ""}  # refused; or empty on a host without IPv6
+    assert look.ipv6_result == again.ipv6_result
+    assert look.ipv6_result in {"reset", ""}  # refused; or empty on a host without IPv6
 
 
 async def test_a_dead_resolver_and_fake_addresses_are_noted(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,9 +192,9 @@ async def test_a_dead_resolver_and_fake_addresses_are_noted(tools: Tools, monkey
         url = f"http://anchor.example:{port}/"
         monkeypatch.setattr(tools.lookups, "addresses", dead)
         (mute,) = await AnchorWatch([url], [], tools, Clock(), ["tls://127.0.0.1"], classify=classify).look()
-        assert not mute.fake
+        assert not mute.fake_address
         monkeypatch.setattr(tools.lookups, "addresses", faked)
         (made_up,) = await AnchorWatch([url], [], tools, Clock(), classify=classify).look()
 
     assert (mute.failure, mute.resolver, notes([mute])) == (None, Failure.TIMEOUT, ("resolver_dead",))
-    assert (made_up.failure, made_up.fake, notes([made_up])) == (None, True, ("fake_addresses",))
+    assert (made_up.failure, made_up.fake_address, notes([made_up])) == (None, True, ("fake_addresses",))

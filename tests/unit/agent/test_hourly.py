@@ -34,8 +34,8 @@ def watched(texts: tuple[str, ...]) -> Watchlist:
     """A watchlist of ranges, some inside others, as `load` makes it."""
     targets = tuple((text, parse(text)) for text in texts)
     inside = more_specifics_of(target.network for _, target in targets if isinstance(target, RangeTarget))
-    holes = {text: inside.get(text.partition(":")[0], ()) for text in texts}
-    return Watchlist(targets=targets, holes=holes)
+    excluded = {text: inside.get(text.partition(":")[0], ()) for text in texts}
+    return Watchlist(targets=targets, excluded_prefixes=excluded)
 
 
 def contacts(target: RangeTarget, context: PlanContext, works: float, chance: Random) -> Counter[str]:
@@ -93,8 +93,8 @@ def test_an_hour_lies_between_two_looks_at_one_address(
             context = PlanContext(
                 control=facts[text],
                 seed=week.year * 100 + week.week,
-                turn=int(now.timestamp()) // 3600,
-                holes=found.holes[text],
+                search_seed=int(now.timestamp()) // 3600,
+                excluded_prefixes=found.excluded_prefixes[text],
             )
             touched = contacts(target, context, works, chance)
             end = now + timedelta(seconds=chance.uniform(0, 300))
@@ -142,16 +142,16 @@ def test_ranges_of_a_watchlist_leave_out_what_is_others(tmp_path: Path) -> None:
     found = watchlist.load(msgspec.structs.replace(base, targets=msgspec.structs.replace(base.targets, **chosen)))
 
     assert [text for text, _ in found.targets] == ["8.8.0.0/16", "8.8.9.0/24", "8.8.9.0/24:80", "8.8.0.0/17"]
-    assert found.holes == {"8.8.0.0/16": ("8.8.0.0/17",), "8.8.0.0/17": ("8.8.8.0/24", "8.8.9.0/24")}
+    assert found.excluded_prefixes == {"8.8.0.0/16": ("8.8.0.0/17",), "8.8.0.0/17": ("8.8.8.0/24", "8.8.9.0/24")}
 
 
 @pytest.mark.parametrize("wide", ["8.8.0.0/16", "2a04:4e42::/32"])
-def test_nothing_is_drawn_from_a_hole(wide: str) -> None:
+def test_nothing_is_drawn_from_an_excluded_prefix(wide: str) -> None:
     """Neither first nor later."""
-    hole = wide.replace(".0.0/16", ".0.0/17").replace("::/32", "::/33")
+    excluded = wide.replace(".0.0/16", ".0.0/17").replace("::/32", "::/33")
     target = parse(wide)
     assert isinstance(target, RangeTarget)
-    touched = contacts(target, PlanContext(sample=64, holes=(hole,)), 0.5, Random(1))
+    touched = contacts(target, PlanContext(sample=64, excluded_prefixes=(excluded,)), 0.5, Random(1))
 
     assert len(touched) > 60
-    assert not any(ipaddress.ip_address(address) in ipaddress.ip_network(hole) for address in touched)
+    assert not any(ipaddress.ip_address(address) in ipaddress.ip_network(excluded) for address in touched)

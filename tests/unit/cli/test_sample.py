@@ -68,7 +68,7 @@ def test_an_as_is_sampled_prefix_by_prefix_with_its_owners(capsys: pytest.Captur
         "# [2a04:4e42::/32]:8080  AS64500",
     ]
     targets = [line for line in printed if not line.startswith("#")]
-    assert 28 <= len(targets) <= 32  # a part that is all hole has none
+    assert 28 <= len(targets) <= 32  # a part that is excluded whole has none
     assert all(isinstance(parse(line), TcpTarget) and line.endswith(":8080") for line in targets)
     assert not any(line.startswith("tcp://151.101.1.") for line in targets)
 

@@ -206,7 +206,7 @@ _LOOK = st.builds(
     foreign_content=st.booleans(),
     outdated=st.booleans(),
     resolver=st.sampled_from((None, Failure.TIMEOUT)),
-    six=st.sampled_from(("", IPV6_WORKS, "timeout")),
+    ipv6_result=st.sampled_from(("", IPV6_WORKS, "timeout")),
     answer=st.none()
     | st.builds(
         AnchorAnswer,

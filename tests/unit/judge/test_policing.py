@@ -118,7 +118,7 @@ def test_handshakes_are_read_from_a_verdict_and_its_anchors() -> None:
         tls(HOSTS[0], Failure.TIMEOUT, at=6000, took=5000, answered=True),
         tls(HOSTS[1], at=7000, took=100, purpose=Purpose.NEUTRAL),
     )
-    other = AnchorLook(url="https://c.example/", kind=AnchorKind.FOREIGN, at=at(7), over_six=True)
+    other = AnchorLook(url="https://c.example/", kind=AnchorKind.FOREIGN, at=at(7), over_ipv6=True)
     made = verdict(Status.UNREACHABLE, seen, anchors=(working, dead, other))
 
     assert handshakes(made) == (

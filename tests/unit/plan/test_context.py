@@ -33,11 +33,11 @@ def test_the_names_a_plan_uses_of_itself_are_different_ones() -> None:
 
 def test_the_system_is_asked_where_it_may_know_more_than_the_resolver() -> None:
     """A name of the hosts file, other sources than files and DNS, several resolvers of which it asks one."""
-    plain = PlanContext(network_resolvers=("udp:192.0.2.1:53",), own_names=frozenset({"own.example"}))
+    plain = PlanContext(network_resolvers=("udp:192.0.2.1:53",), hosts_file_names=frozenset({"own.example"}))
 
     assert plain.asks_system("own.example")
     assert not plain.asks_system("other.example")
-    assert replace(plain, own_names=None).asks_system("other.example")
+    assert replace(plain, hosts_file_names=None).asks_system("other.example")
     assert replace(plain, network_resolvers=("udp:192.0.2.1:53", "udp:192.0.2.2:53")).asks_system("other.example")
     assert replace(plain, network_resolvers=()).asks_system("other.example")
 

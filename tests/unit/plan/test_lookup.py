@@ -45,7 +45,7 @@ def test_everybody_is_asked_for_every_family_the_host_has() -> None:
 
 def test_the_system_is_not_asked_for_what_it_would_only_ask_the_resolver() -> None:
     """Its one resolver is asked by ourselves, and the hosts file has no such name."""
-    dialogue = Dialogue(plan_for(parse(f"dns://{NAME}"), changed(own_names=frozenset())))
+    dialogue = Dialogue(plan_for(parse(f"dns://{NAME}"), changed(hosts_file_names=frozenset())))
 
     assert dialogue.asks() == [NETWORK, TRUSTED]
 
@@ -75,7 +75,7 @@ def test_a_resolver_that_is_silent_about_every_name_is_left_alone() -> None:
     dead.asks()
     assert dead.tell(OTHER, Failure.TIMEOUT).tell(f"{NETWORK} try 1", Failure.TIMEOUT).asks() == []
 
-    both = changed(families=frozenset(("ipv4", "ipv6")), own_names=frozenset())
+    both = changed(families=frozenset(("ipv4", "ipv6")), hosts_file_names=frozenset())
     lossy = started(both).tell(NETWORK, Failure.TIMEOUT).tell(f"AAA{NETWORK}", Failure.NODATA)
     lossy.asks()
     assert lossy.tell(OTHER, (B,)).tell(f"{NETWORK} try 1", Failure.TIMEOUT).asks() == []

@@ -10,7 +10,7 @@ from probe.model.failure import Failure
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, Status
 from probe.plan import PlanContext, plan_for
-from probe.plan.range import first_look
+from probe.plan.range import first_addresses
 from tests.unit.plan.dialogue import CONTEXT, Dialogue
 
 RANGE, WIDE = "151.101.1.0/24", "151.101.0.0/16"
@@ -139,13 +139,15 @@ def test_others_of_the_part_that_fails_are_asked_while_the_rest_answers() -> Non
 def test_a_retest_asks_other_addresses_or_none() -> None:
     """No address is touched twice in an hour."""
     hits = [f"151.101.1.{n}" for n in range(1, 40)]
-    first, second = (connects(Dialogue(plan_for(parse(RANGE), knowing(*hits, draw=draw)))) for draw in (0, 1))
+    first, second = (connects(Dialogue(plan_for(parse(RANGE), knowing(*hits, sample_index=draw)))) for draw in (0, 1))
 
     assert len(first) == len(second) == 16
     assert not set(first) & set(second)
-    assert Dialogue(plan_for(parse(RANGE), knowing(*FOUR, draw=1))).asks() == []
-    assert Dialogue(plan_for(parse(RANGE), knowing(*hits[:18], draw=1))).asks() == [], "two do not speak for a range"
-    assert Dialogue(plan_for(parse(RANGE), replace(CONTEXT, draw=1))).asks() == []
+    assert Dialogue(plan_for(parse(RANGE), knowing(*FOUR, sample_index=1))).asks() == []
+    assert Dialogue(plan_for(parse(RANGE), knowing(*hits[:18], sample_index=1))).asks() == [], (
+        "two do not speak for a range"
+    )
+    assert Dialogue(plan_for(parse(RANGE), replace(CONTEXT, sample_index=1))).asks() == []
 
 
 def test_an_unknown_range_is_searched_until_some_answer_and_no_further_than_four_samples() -> None:
@@ -202,7 +204,8 @@ def test_a_control_asks_all_it_knows_and_some_that_it_does_not() -> None:
     """So that its hit list is fresh, and grows: another turn draws others."""
     known = tuple(f"151.101.1.{n}" for n in range(1, 31))
     first, second = (
-        set(connects(Dialogue(plan_for(parse(RANGE), replace(CONTEXT, known=known, turn=turn))))) for turn in (1, 2)
+        set(connects(Dialogue(plan_for(parse(RANGE), replace(CONTEXT, hit_list=known, search_seed=turn)))))
+        for turn in (1, 2)
     )
 
     assert set(known) <= first & second
@@ -214,7 +217,7 @@ def test_the_first_look_is_what_a_measurement_begins_with() -> None:
     """Without the decoys."""
     context = knowing(*FOUR, relay_address="198.18.7.7")
 
-    assert sorted(first_look(parse(RANGE), context)) == sorted(FOUR)  # type: ignore[arg-type]
+    assert sorted(first_addresses(parse(RANGE), context)) == sorted(FOUR)  # type: ignore[arg-type]
 
 
 def test_a_hello_that_says_nothing_at_all_is_not_said_again() -> None:

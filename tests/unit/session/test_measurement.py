@@ -173,27 +173,27 @@ async def test_a_plan_gets_everything_that_the_context_knows(monkeypatch: pytest
         clock=VirtualClock(),
         network_resolvers=("udp:192.0.2.53:53",),
         trusted_resolvers=("tls://192.0.2.54",),
-        own_names=frozenset({"router.lan"}),
+        hosts_file_names=frozenset({"router.lan"}),
         families=frozenset({Family.IPV4}),
         allowed_name="allowed.example",
         range_sample=5,
         range_samples={"203.0.113.0/24": 7},
         range_hits={"203.0.113.0/24": ("203.0.113.9",)},
-        range_holes={"203.0.113.0/24": ("203.0.113.64/26",)},
+        range_excluded_prefixes={"203.0.113.0/24": ("203.0.113.64/26",)},
     )
     for text, attempt in (("203.0.113.0/24", 2), ("198.51.100.0/24", 0)):
         await measure_target(text, parse(text), given, control=control, attempt=attempt, suspected=attempt > 0)
 
     first, second = contexts
     assert (first.network_resolvers, first.trusted_resolvers) == (("udp:192.0.2.53:53",), ("tls://192.0.2.54",))
-    assert (first.own_names, first.families) == (frozenset({"router.lan"}), frozenset({Family.IPV4}))
+    assert (first.hosts_file_names, first.families) == (frozenset({"router.lan"}), frozenset({Family.IPV4}))
     assert (first.control, first.allowed_name) == (control, "allowed.example")
     assert (first.suspected, second.suspected) == (True, False)
     assert (first.sample, second.sample) == (7, 5)
-    assert (first.known, second.known) == (("203.0.113.9",), ())
-    assert (first.holes, second.holes) == (("203.0.113.64/26",), ())
-    assert (first.draw, second.draw) == (2, 0)
-    assert (first.seed, first.turn) == (201718, int(VirtualClock().now().timestamp()) // 3600)
+    assert (first.hit_list, second.hit_list) == (("203.0.113.9",), ())
+    assert (first.excluded_prefixes, second.excluded_prefixes) == (("203.0.113.64/26",), ())
+    assert (first.sample_index, second.sample_index) == (2, 0)
+    assert (first.seed, first.search_seed) == (201718, int(VirtualClock().now().timestamp()) // 3600)
     assert len({first.random_name, first.ghost_name, second.random_name, second.ghost_name}) == 4
     assert all(re.fullmatch(r"[a-z]{12}\.com", name) for name in (first.random_name, first.ghost_name))
     assert first.has_fingerprint is has_fingerprint
@@ -282,7 +282,7 @@ def test_the_vantage_carries_the_notes_of_anchors_and_host() -> None:
 
 
 def test_broken_ipv6_is_not_tried_unless_it_is_all_there_is() -> None:
-    broken = AnchorLook(url="https://a.example/", kind=AnchorKind.FOREIGN, at=NOON, six="timeout")
+    broken = AnchorLook(url="https://a.example/", kind=AnchorKind.FOREIGN, at=NOON, ipv6_result="timeout")
     both, six_alone = context(), context(families=frozenset({Family.IPV6}))
     for each in (both, six_alone):
         each.anchors._latest = (broken,)

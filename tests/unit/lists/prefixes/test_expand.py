@@ -38,10 +38,12 @@ def test_what_others_announce_inside_a_prefix_is_a_hole_in_it() -> None:
     rows = table(("119.29.0.0/16", 45090), ("119.29.29.0/24", 132203), ("119.29.29.128/25", 45090))
 
     assert expand([45090], rows) == (
-        OwnPrefix(network="119.29.0.0/16", asns=(45090,), holes=("119.29.29.0/24",)),
+        OwnPrefix(network="119.29.0.0/16", asns=(45090,), excluded_prefixes=("119.29.29.0/24",)),
         OwnPrefix(network="119.29.29.128/25", asns=(45090,)),
     )
-    assert expand([132203], rows) == (OwnPrefix(network="119.29.29.0/24", asns=(132203,), holes=("119.29.29.128/25",)),)
+    assert expand([132203], rows) == (
+        OwnPrefix(network="119.29.29.0/24", asns=(132203,), excluded_prefixes=("119.29.29.128/25",)),
+    )
 
 
 def test_a_prefix_without_an_address_of_its_own_is_left_out() -> None:
@@ -61,8 +63,8 @@ def test_every_address_is_in_the_part_of_its_longest_prefix_and_in_no_other(
     known = table(*((str(network), asn) for network, asn in rows))
     held = {}
     for part in expand([64500, 64501], known):
-        holes = {address for hole in part.holes for address in ipaddress.ip_network(hole)}
-        held[part.network] = set(ipaddress.ip_network(part.network)) - holes
+        excluded = {address for inside in part.excluded_prefixes for address in ipaddress.ip_network(inside)}
+        held[part.network] = set(ipaddress.ip_network(part.network)) - excluded
     for last in range(256):
         address = ipaddress.ip_address(f"8.8.8.{last}")
         inside = [network for network, addresses in held.items() if address in addresses]
@@ -71,8 +73,8 @@ def test_every_address_is_in_the_part_of_its_longest_prefix_and_in_no_other(
         assert inside == expected
 
 
-def test_holes_are_those_next_inside_and_only_of_ones_own_family() -> None:
-    """A hole in a hole is the hole's."""
+def test_more_specifics_are_those_directly_inside_and_of_the_same_family() -> None:
+    """A prefix inside an excluded prefix is excluded from that prefix only."""
     texts = ["8.0.0.0/8", "8.8.0.0/16", "8.8.8.0/24", "8.9.0.0/16", "9.0.0.0/8", "2a04::/32", "2a04::/48"]
     assert more_specifics_of(texts) == {
         "8.0.0.0/8": ("8.8.0.0/16", "8.9.0.0/16"),
@@ -84,14 +86,14 @@ def test_holes_are_those_next_inside_and_only_of_ones_own_family() -> None:
 
 
 @pytest.mark.shared_data
-def test_the_blocks_of_one_tencent_as_have_holes_where_the_other_is() -> None:
-    """Thirteen prefixes of AS132203 lie inside blocks of AS45090: they are its parts, and holes in the others'."""
+def test_the_blocks_of_one_tencent_as_exclude_those_of_the_other() -> None:
+    """Thirteen prefixes of AS132203 lie inside blocks of AS45090: they belong to the first and not to the others."""
     data = required.shared_data("prefixes/ripestat-announced-prefixes-AS45090.json").parent
     files = [data / f"ripestat-announced-prefixes-AS{asn}.json" for asn in (45090, 132203)]
     rows = PrefixTable(item for file in files for item in as_documents.ripestat([file.read_bytes()], file.name))
     mainland, overseas = expand([45090], rows), expand([132203], rows)
     own = {part.network for part in overseas}
-    foreign = [hole for part in mainland for hole in part.holes if hole in own and "." in hole]
+    foreign = [inside for part in mainland for inside in part.excluded_prefixes if inside in own and "." in inside]
 
     assert len(foreign) == 13
     assert "119.29.29.0/24" in foreign
