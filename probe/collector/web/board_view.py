@@ -22,7 +22,7 @@ RECENT_PERIOD = timedelta(hours=24)
 """How far back the list of recent changes goes."""
 MAX_EVENTS_READ = 10_000
 MAX_SERVICES = 300
-"""Rows on the board, the worst statuses first; the API has all."""
+"""Rows on the page, the worst statuses first; the API has all."""
 MAX_RECENT = 40
 _WORST = (
     Status.BLOCKED,
@@ -84,7 +84,6 @@ class BoardView(msgspec.Struct, frozen=True, kw_only=True):
         ongoing: the events that have not lifted; an event of a country stands for those of its networks.
         recent: revisions of the last 24 hours that are news, newest first.
         controls: how many controls are present.
-        hidden: how many services have no row, for lack of room.
     """
 
     now: datetime
@@ -93,7 +92,11 @@ class BoardView(msgspec.Struct, frozen=True, kw_only=True):
     ongoing: tuple[Event, ...]
     recent: tuple[Revision, ...]
     controls: int
-    hidden: int = 0
+
+    @property
+    def shown(self) -> tuple[ServiceRow, ...]:
+        """The rows that the page has room for."""
+        return self.rows[:MAX_SERVICES]
 
 
 def board_view(session: StoreSession, now: datetime) -> BoardView:
@@ -113,11 +116,10 @@ def board_view(session: StoreSession, now: datetime) -> BoardView:
     return BoardView(
         now=now,
         networks=tuple(columns),
-        rows=tuple(rows[:MAX_SERVICES]),
+        rows=tuple(rows),
         ongoing=tuple(_ongoing(known)),
         recent=tuple(events.news(session, NEWS_KINDS, to_ms(now - RECENT_PERIOD), MAX_RECENT)),
         controls=sum(1 for each in presences_now if each.role == "control" and _present(each, now)),
-        hidden=max(0, len(rows) - MAX_SERVICES),
     )
 
 

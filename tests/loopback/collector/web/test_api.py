@@ -13,7 +13,7 @@ import pytest
 from probe.model.verdict import Cause, Status, Verdict
 from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.fusing.test_fuser import T, fused, report
-from tests.loopback.collector.vantages import FakeAgent, blocked_verdict, change
+from tests.loopback.collector.vantages import FakeAgent, blocked_verdict, change, rounds, settled
 
 Enrolled = Callable[..., Awaitable[FakeAgent]]
 NOW = datetime.now(UTC)
@@ -45,6 +45,24 @@ async def test_the_board_is_a_record_for_each_service_in_each_network(server: Se
     assert (cell["service"], cell["network"], cell["status"]) == ("WeChat", {"asn": 64500, "country": "RU"}, "blocked")
     assert (cell["targets"], cell["confidence"]) == ([T], "one_source")
     assert board["networks"][0]["present"] == 1
+
+
+async def test_the_board_has_also_the_services_that_its_page_has_no_room_for(
+    server: Server, enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page says how many they are and links here."""
+    monkeypatch.setattr("probe.collector.web.board_view.MAX_SERVICES", 1)
+    agent = await enrolled()
+    services = {"alpha": "alpha", "beta": "beta"}
+    whole = tuple(settled(name, NOW - HOUR) for name in services)
+    await agent.post(server.http, agent.batch(rounds=rounds(NOW - HOUR, 12), settled=whole, services=services))
+    await fused(server)
+
+    _, text = await server.get("/")
+
+    assert "1 service more, none of them worse" in " ".join(text.split())
+    assert 'href="/s/beta"' not in text
+    assert [cell["service"] for cell in (await got(server, "/api/v1/board"))["cells"]] == ["alpha", "beta"]
 
 
 async def test_events_can_be_listed_and_read_with_their_evidence(server: Server, told: FakeAgent) -> None:
