@@ -14,7 +14,7 @@ from probe.errors import ExitStatus, ListError, UsageError
 from probe.lists import catalogue, lines, shipped, testlist
 from probe.lists.lines import BadRow
 from probe.lists.service import Service
-from probe.settings.paths import shipped_folder
+from probe.settings import paths
 
 
 @click.group(
@@ -83,13 +83,13 @@ def show(*, name: str) -> None:
 
 
 @command.command("validate", epilog=examples("probe targets validate my-list.csv"))
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-def validate(*, paths: Sequence[Path]) -> int:
+@click.argument("given", metavar="[PATHS]...", nargs=-1, type=click.Path(path_type=Path))
+def validate(*, given: Sequence[Path]) -> int:
     """Read service files, anchors, registers and lists, and print every error with file and line.
 
     PATHS are files or folders; the shipped ones when none is given. Exit status 2 when anything is wrong.
     """
-    files = [file for path in paths or [shipped_folder()] for file in _files_of(path)]
+    files = [file for path in given or [paths.shipped_folder()] for file in _files_of(path)]
     if not files:
         raise UsageError("nothing to validate", mend="name a folder with service files, or a list")
     errors = list(_errors_in(files))
@@ -107,7 +107,7 @@ def shipped_services() -> tuple[Service, ...]:
     Raises:
         ListError, SettingsError: the installation is damaged.
     """
-    folder = shipped_folder() / "services"
+    folder = paths.shipped_folder() / "services"
     return catalogue.load({str(path): path.read_bytes() for path in sorted(folder.glob("*.toml"))})
 
 

@@ -70,6 +70,6 @@ def settings(folder: Path, targets: list[str], **agent: object) -> Path:
         "[agent]\n"
         + "".join(f"{name} = {json.dumps(value)}\n" for name, value in options.items())
         + f"[targets]\nservices = []\nfiles = [{json.dumps(str(folder / 'targets.txt'))}]\n"
-        + "[measure]\nanchors = []\ntrusted_resolvers = []\npace = 0\ntimeout = 2\n"
+        + "[measure]\nanchors = []\ntrusted_resolvers = []\npace = 0\ntimeout = 30\n"
     )
     return path

@@ -1,7 +1,7 @@
 """kill -9 of the agent at random moments under load: what was acknowledged is stored, and nothing has effect twice.
 
 A real agent process reports to a real collector process; its targets are ports on loopback that open and close, so that
-there are changes to report, on a laboratory's clock that runs three thousand times as fast. Five kills by default;
+there are changes to report, on a laboratory's clock that runs a thousand times as fast. Five kills by default;
 `PROBE_KILLS=20` for the full run, whose figures are printed (`pytest -s`).
 """
 
@@ -30,8 +30,8 @@ from probe.formats.batch import Batch, decode
 from tests.e2e.processes import command, environment, probe, settings
 
 KILLS = int(os.environ.get("PROBE_KILLS", "5"))
-RATE = 3000
-"""Seconds of the laboratory's clock in a second of the world."""
+RATE = 1000
+"""Seconds of the laboratory's clock in a real second: the week for which the outbox keeps everything is ten minutes."""
 TARGETS = 8
 
 
@@ -115,13 +115,18 @@ def batches_of(state: Path) -> dict[tuple[str, int], tuple[bytes, Batch, bool]]:
 
 
 def kill_again_and_again(config: Path, state: Path, clock: str, chance: random.Random) -> tuple[int, int]:
-    """Start the agent and kill it, `KILLS` times; rounds it wrote, and batches the first kills found acknowledged."""
+    """Start the agent and kill it, `KILLS` times; the batches it made, and those acknowledged before the last kill.
+
+    Every third start is killed within a second. The others are killed some time after a new batch was acknowledged.
+    """
     acknowledged: set[tuple[str, int]] = set()
-    for _ in range(KILLS):
+    for number in range(KILLS):
         process = subprocess.Popen(
             command("run", "--config", str(config)), stderr=subprocess.DEVNULL, env=environment(PROBE_CLOCK=clock)
         )
-        time.sleep(chance.uniform(1.0, 5.0))
+        if number % 3 != 1:
+            wait_for_acknowledgements(state, more_than=len(acknowledged))
+        time.sleep(chance.uniform(0.0, 1.0 if number % 3 == 1 else 4.0))
         process.send_signal(signal.SIGKILL)
         process.wait()
         if state.exists():
@@ -131,7 +136,15 @@ def kill_again_and_again(config: Path, state: Path, clock: str, chance: random.R
     return len(batches_of(state)), len(acknowledged)
 
 
-@pytest.mark.timeout(60 + 30 * KILLS)
+def wait_for_acknowledgements(state: Path, *, more_than: int) -> None:
+    """Wait until more than so many batches are acknowledged."""
+    end = time.monotonic() + 120
+    while not state.exists() or sum(acked for _, _, acked in batches_of(state).values()) <= more_than:
+        assert time.monotonic() < end, "no batch was acknowledged"
+        time.sleep(0.2)
+
+
+@pytest.mark.timeout(300 + 120 * KILLS)
 def test_an_agent_that_is_killed_loses_nothing_acknowledged_and_reports_nothing_twice(tmp_path: Path) -> None:
     clock = f"2026-05-04T00:00:00Z@{RATE}@{time.time()}"
     with changing_ports() as ports, collector(tmp_path, clock) as (origin, db):
@@ -152,8 +165,7 @@ def test_an_agent_that_is_killed_loses_nothing_acknowledged_and_reports_nothing_
         assert last.returncode == 0, last.stderr
     figures = compare(batches_of(state), db)
     print(f"\n{KILLS} kills: {rounds} batches made, {acknowledged} acknowledged before the last start, {figures}")  # noqa: T201
-    assert rounds > KILLS
-    assert acknowledged > 0
+    assert rounds >= acknowledged > KILLS // 2
     assert (figures["lost"], figures["doubled"]) == (0, 0)
 
 

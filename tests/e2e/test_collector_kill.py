@@ -108,7 +108,7 @@ async def test_every_acknowledged_batch_is_stored_once_however_often_the_collect
     acked: dict[str, int] = {}
     over = asyncio.Event()
     chance = random.Random(0)
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as http:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as http:
         agents = [FakeAgent(server.url, asn=64500 + n % 4, origin="http://c.test") for n in range(AGENTS)]
         for agent, token in zip(agents, await tokens(server.db, AGENTS), strict=True):
             assert (await agent.enrol(http, token))["status"] == 200

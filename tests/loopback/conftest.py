@@ -47,7 +47,7 @@ async def nothing_left_behind() -> AsyncIterator[None]:
     sockets = _count_sockets()
     yield
     gc.collect()
-    for _ in range(100):
+    for _ in range(1000):
         if not _others() and _count_sockets() <= sockets:
             return
         await asyncio.sleep(0.01)

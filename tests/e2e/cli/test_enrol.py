@@ -30,7 +30,7 @@ class Served:
 
     def ask(self, path: str) -> str:
         """What it answers to a GET."""
-        with urllib.request.urlopen(self.origin + path, timeout=10) as answer:  # noqa: S310 - loopback
+        with urllib.request.urlopen(self.origin + path, timeout=60) as answer:  # noqa: S310 - loopback
             return str(answer.read().decode())
 
 
@@ -48,7 +48,7 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     assert b"http" in process.stdout.readline()
     yield Served(origin, db)
     process.terminate()
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
 
 
 @pytest.fixture(scope="module")

@@ -177,7 +177,8 @@ def test_a_daemon_that_is_stopped_exits_with_0(page: str, tmp_path: Path) -> Non
 def test_a_round_that_is_stopped_half_way_is_stored(tmp_path: Path) -> None:
     """A silent target keeps the round busy for its time-out, which is shorter than the grace."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        process = started(settings(tmp_path, [f"http://127.0.0.1:{mute.getsockname()[1]}/"], retests=0))
+        config = settings(tmp_path, [f"http://127.0.0.1:{mute.getsockname()[1]}/"], retests=0)
+        process = started(config, PROBE_MEASURE_TIMEOUT="5")
         connection, _ = mute.accept()
 
         assert ended(process) == 0
@@ -223,7 +224,7 @@ def test_a_hang_up_reloads_the_settings_and_keeps_the_old_ones_where_the_new_are
 def test_a_service_manager_is_told_of_start_watchdog_and_stop(page: str, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(30)
+        manager.settimeout(120)
         process = started(settings(tmp_path, [page]), NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="200000")
         heard = set()
         while not {b"READY=1", b"WATCHDOG=1"} <= heard:
@@ -263,5 +264,5 @@ def test_a_single_round_is_delayed_at_random_without_a_terminal(page: str, tmp_p
 
     probe("run", "--once", "--config", str(config), PROBE_CLOCK="2017-05-04T00:00:00Z@10000")
 
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < 120
     assert (tmp_path / "state").exists()

@@ -1,4 +1,4 @@
-"""Settings, targets and surroundings for agents on loopback."""
+"""Settings, targets and contexts for agents on loopback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from probe.settings import Settings, load
 
 
 class SettableClock(Clock):
-    """A clock whose wall time and monotonic time a test sets, each by itself."""
+    """A clock whose wall time and monotonic time a test sets, each by itself. It never moves by itself."""
 
     def __init__(self, wall: datetime) -> None:
         super().__init__()
@@ -31,19 +31,23 @@ class SettableClock(Clock):
         """The monotonic time as set."""
         return self.seconds
 
+    async def sleep(self, seconds: float) -> None:
+        """Let the other tasks run once, whatever the number of seconds."""
+        await asyncio.sleep(0)
+
 
 @contextmanager
 def port() -> Iterator[str]:
-    """A target that works: a port that listens."""
+    """A target that is reachable: a port that listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
 
 
 @contextmanager
 def tcp_server(target: str) -> Iterator[None]:
-    """A server that accepts connections at `tcp://127.x.y.z:port`."""
+    """A server that accepts connections at `tcp://127.x.y.z:port`, which other runs of the tests may serve as well."""
     host, _, number = target.removeprefix("tcp://").rpartition(":")
-    with socket.create_server((host, int(number))):
+    with socket.create_server((host, int(number)), reuse_port=True):
         yield
 
 
@@ -58,7 +62,7 @@ def settings(folder: Path, *targets: str, **agent: object) -> Settings:
         "measure.anchors": [],
         "measure.trusted_resolvers": [],
         "measure.pace": 0.0,
-        "measure.timeout": 2.0,
+        "measure.timeout": 30.0,
     }
     asn = {"network.asn": agent.pop("asn")} if "asn" in agent else {}
     given = asn | {f"agent.{name}": value for name, value in agent.items()}
@@ -71,7 +75,7 @@ def agent_context(folder: Path, rate: float = 1.0) -> AgentContext:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is so; half a minute at most."""
-    async with asyncio.timeout(30):
+    """Wait until the condition holds; raises `TimeoutError` after two minutes."""
+    async with asyncio.timeout(120):
         while not condition():  # noqa: ASYNC110 - what is waited for is in files, logs and another's memory
             await asyncio.sleep(0.01)

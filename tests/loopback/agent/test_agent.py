@@ -15,6 +15,7 @@ from probe.agent.agent import HEARTBEAT_FILE, Agent, AgentContext
 from probe.agent.outbox import Outbox
 from probe.agent.state_file import STATE_FILE
 from probe.agent.uplink_replies import Action
+from probe.detect.detector import Detector
 from probe.errors import RecordError, StateError, StorageError
 from probe.formats.batch import decode
 from probe.model.observation import Connection
@@ -202,19 +203,22 @@ async def test_a_control_file_that_breaks_later_leaves_the_facts_read_before_in_
             await run_round(agent(chosen, outbox, context))
 
 
-async def test_a_disk_that_fills_up_during_a_round_leaves_the_state_of_before(target: str, tmp_path: Path) -> None:
+async def test_a_disk_that_fills_up_during_a_round_leaves_the_state_of_before(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A detector state of a megabyte does not fit into the pages that the file has."""
     context = agent_context(tmp_path)
     with Outbox(context.folder / STATE_FILE) as outbox:
         await run_round(agent(settings(tmp_path, target), outbox, context))
-        before = outbox.agent_state()
+        before = outbox.agent_state(), outbox.notes()
         pages = outbox._db.execute("PRAGMA page_count").fetchone()[0]
         outbox._db.execute(f"PRAGMA max_page_count = {pages}")
-        many = settings(tmp_path, *(f"tcp://127.0.0.1:{number}" for number in range(1, 200)))
+        monkeypatch.setattr(Detector, "dump", lambda _: bytes(1_000_000))
 
         with pytest.raises(StorageError, match="the disk is full"):
-            await run_round(agent(many, outbox, context))
+            await run_round(agent(settings(tmp_path, target), outbox, context))
 
-        assert outbox.agent_state() == before
+        assert (outbox.agent_state(), outbox.notes()) == before
 
 
 async def test_detector_state_of_a_newer_version_is_refused(target: str, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     thread.start()
     (tmp_path / "registers.toml").write_text(
         f'[mine]\ntitle = "M"\nformat = "zi-csv"\nurls = ["http://127.0.0.1:{server.server_port}/dump.csv"]\n'
-        'max_bytes = 10000\ntimeout = 5\nevery = 3600\nterms = "x"\nchecked = 2026-01-02\n'
+        'max_bytes = 10000\ntimeout = 60\nevery = 3600\nterms = "x"\nchecked = 2026-01-02\n'
     )
     (tmp_path / "services").symlink_to(Path(__file__).parents[3] / "targets" / "services")
     monkeypatch.setattr(registers.paths, "shipped_folder", lambda: tmp_path)

@@ -82,8 +82,7 @@ async def test_a_collector_that_fails_is_logged_once_and_once_when_it_answers_ag
     setup.tiny.script = busy
     async with setup.agent.collector_client() as collector:
         task = asyncio.create_task(Sender(setup.agent, collector, setup.agent.context).run())
-        await setup.drained()
-        await asyncio.sleep(0)
+        await until(lambda: "collector answers again" in caplog.text)
         task.cancel()
 
     said = [record.getMessage() for record in caplog.records if record.name == "probe.agent.sender"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from base64 import b64decode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -58,9 +58,12 @@ def uplink(folder: Path, origin: str, outbox: Outbox, *, token_file: str = "") -
     return Uplink(origin, outbox, folder, settings(folder, token_file=token_file), Clock(NOON))
 
 
-def unused_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """The URL of a port that refuses connections: it is bound, so that nobody else gets it, and does not listen."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 
 async def deliver(folder: Path, origin: str, outbox: Outbox, *urls: str) -> UploadResult:
@@ -77,13 +80,13 @@ async def test_unsent_batches_are_delivered_in_order(tmp_path: Path, outbox: Out
     assert "Probe-Clock" in tiny.heard[0].headers
 
 
-async def test_a_collector_that_is_down_is_one_line_and_no_batch_is_lost(tmp_path: Path, outbox: Outbox) -> None:
-    origin = f"http://127.0.0.1:{unused_port()}"
-
-    delivery = await deliver(tmp_path, origin, outbox)
+async def test_a_collector_that_is_down_is_one_line_and_no_batch_is_lost(
+    tmp_path: Path, outbox: Outbox, refusing: str
+) -> None:
+    delivery = await deliver(tmp_path, refusing, outbox)
 
     assert (delivery.sent, delivery.action) == (0, Action.RETRY)
-    assert delivery.problem.startswith(f"{origin}: ")
+    assert delivery.problem.startswith(f"{refusing}: ")
     assert "\n" not in delivery.problem
     assert outbox.unsent_count() == 3
 

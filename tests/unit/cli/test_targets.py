@@ -51,6 +51,15 @@ class TestValidate:
         assert main(["targets", "validate"]) == ExitStatus.OK
         assert capsys.readouterr().out == "29 files are right.\n"
 
+    def test_the_shipped_folder_is_found_anew_at_each_call(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A folder that another test put in its place is not remembered: commands are imported when first used."""
+        (tmp_path / "mine.txt").write_text("a.example\n")
+        monkeypatch.setattr("probe.settings.paths.shipped_folder", lambda: tmp_path)
+        assert main(["targets", "validate"]) == ExitStatus.OK
+        assert capsys.readouterr().out == "1 files are right.\n"
+
     def test_every_error_of_every_file_is_named(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """Each error is one line with file and line number; the exit status is 2."""
         (tmp_path / "a.toml").write_text("name =\n")
