@@ -1,12 +1,12 @@
 """The rules: one ordered table. The first rule that applies to a hop decides it, and the verdict names it.
 
 The order matters. First comes what cannot be known; then what works, so that no later rule can accuse a target that was
-served; then what an allow-list or our own pace explains; then false answers about a name, which are proven whatever the
-control says; then the control's outcome; then what fails only here; and last what nothing explains, which is never
-`blocked`.
+served (above it, what only seems to work: a relay that answers for everybody, a throttled page); then what an
+allow-list or our own pace explains; then false answers about a name, which are proven whatever the control says; then
+the control's outcome; then what fails only here; and last what nothing explains, which is never `blocked`.
 
 After a rule that says `blocked`, later rules of other layers that apply too add their causes: a name may be poisoned
-*and* cut by SNI. An id is never renamed and never used again; a changed rule raises `RULES_VERSION`.
+*and* cut by SNI. An id is never renamed and never used again; every change of the table raises `RULES_VERSION`.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ RULES: tuple[Rule, ...] = (
          "time was up before anything was seen"),
     Rule("vantage.relayed", _relayed_where_failing_proves_nothing, Status.UNKNOWN,
          "a relay accepts the connection, and failures prove nothing at this vantage", source=_READINGS),
-    # What works.
+    # What works, after what only seems to.
     Rule("tcp.relayed", tcp_tls.relayed, Status.UNREACHABLE,
          "a relay accepts connections to every address, so that this one proves nothing", source=_RELAYS),
     Rule("range.relayed", ranges.relayed, Status.UNREACHABLE,

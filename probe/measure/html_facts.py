@@ -18,6 +18,7 @@ _HEAD = 65536
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 # Fields that do not identify a server: those of RFC 9110 and 9111, and those that every second server adds.
+# Evidence does not name them (`Exchange.headers`): a page is told from another by the names that are left.
 _EVERYDAY = """
     accept-ranges access-control-allow-origin age allow alt-svc cache-control connection content-disposition
     content-encoding content-language content-length content-location content-security-policy content-type cookie date

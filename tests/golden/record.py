@@ -1,7 +1,8 @@
 """Write, read and record golden cases as files.
 
 ``python -m tests.golden.record`` plays every scenario and rewrites `cases/`; changes show in ``git diff``, one
-observation a line. A changed verdict is a changed rule, and belongs in the changelog under "Verdicts".
+observation a line. A changed verdict is a changed rule, and belongs in the changelog under "Verdicts". The version of
+the rules is not recorded: raising it changes no case.
 """
 
 from __future__ import annotations
@@ -72,9 +73,13 @@ def made(scenario: Scenario) -> Case:
         notes=verdict.vantage.notes,
         observations=verdict.evidence.observations,
     )
-    # The verdict's file holds what was said; what was seen stands in its own.
-    said = msgspec.structs.replace(verdict.evidence, observations=(), control=None)
-    return Case(scenario.says, seen, verdict.evidence.control, msgspec.structs.replace(verdict, evidence=said))
+    return Case(scenario.says, seen, verdict.evidence.control, recorded(verdict))
+
+
+def recorded(verdict: Verdict) -> Verdict:
+    """A verdict as `verdict.json` holds it: without the rules' version, and without what stands in files of its own."""
+    said = msgspec.structs.replace(verdict.evidence, observations=(), control=None, rules=0)
+    return msgspec.structs.replace(verdict, evidence=said)
 
 
 def write(folder: Path, case: Case) -> None:
@@ -94,7 +99,7 @@ def read(folder: Path) -> Case:
         says=(folder / "README.md").read_text().partition(": ")[2].rstrip("\n"),
         seen=msgspec.json.decode((folder / "observations.json").read_bytes(), type=Seen),
         control=msgspec.json.decode((folder / "control.json").read_bytes(), type=ControlFacts | None),
-        verdict=msgspec.json.decode((folder / "verdict.json").read_bytes(), type=Verdict),
+        verdict=recorded(msgspec.json.decode((folder / "verdict.json").read_bytes(), type=Verdict)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from pathlib import Path
 
 import msgspec
@@ -20,8 +21,26 @@ SCENARIOS = record.scenarios()
 INTERFERED = (Status.BLOCKED, Status.THROTTLED)
 
 
+RECORD = "If it should be so, run `python -m tests.golden.record` and read `git diff tests/golden/cases`"
+
+
 def name(path: Path) -> str:
     return path.name
+
+
+def differences(made: msgspec.Struct, recorded: msgspec.Struct, where: str = "") -> list[str]:
+    """The fields in which two records differ, each with both values, for the message of a failing test."""
+    found: list[str] = []
+    for field in made.__struct_fields__:
+        ours, theirs = getattr(made, field), getattr(recorded, field)
+        if isinstance(ours, msgspec.Struct) and isinstance(theirs, msgspec.Struct):
+            found += differences(ours, theirs, f"{where}{field}.")
+        elif field == "observations" and ours != theirs:
+            alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(ours, theirs, strict=False)))
+            found.append(f"{where}observations: now {len(ours)}, recorded {len(theirs)}; the first {alike} are equal")
+        elif ours != theirs:
+            found.append(f"{where}{field}: now {ours!r}, recorded {theirs!r}")
+    return found
 
 
 @pytest.mark.parametrize("folder", [*FOLDERS, *OLDER_FOLDERS], ids=name)
@@ -37,8 +56,8 @@ def test_the_observations_of_a_case_have_its_verdict(folder: Path) -> None:
         vantage=record.vantage(case.seen),
     )
 
-    bare = msgspec.structs.replace(judged.evidence, observations=(), control=None)
-    assert msgspec.structs.replace(judged, evidence=bare) == case.verdict
+    changed = differences(record.recorded(judged), case.verdict)
+    assert not changed, f"{folder.name}: judged otherwise than recorded. {'; '.join(changed)}. {RECORD}"
     assert again(judged) == judged
 
 
@@ -54,7 +73,11 @@ def test_a_scenario_has_the_verdict_that_it_states(scenario: Scenario) -> None:
 @pytest.mark.parametrize("folder", FOLDERS, ids=name)
 def test_a_recorded_case_is_what_its_scenario_makes(folder: Path) -> None:
     """A changed plan or rule shows as a difference; `python -m tests.golden.record` records it."""
-    assert record.made(SCENARIOS[folder.name]) == record.read(folder)
+    made, read = record.made(SCENARIOS[folder.name]), record.read(folder)
+
+    changed = differences(made.seen, read.seen) + differences(made.verdict, read.verdict)
+    assert not changed, f"{folder.name}: played otherwise than recorded. {'; '.join(changed)}. {RECORD}"
+    assert made == read, f"{folder.name}: README.md or control.json differs from the scenario. {RECORD}"
 
 
 @pytest.mark.parametrize("folder", OLDER_FOLDERS, ids=name)
@@ -66,19 +89,23 @@ def test_evidence_of_version_0_1_0_has_the_same_verdict_as_evidence_of_this_vers
     assert any(page.marks for page in pages)
     assert not any(page.sample for page in pages)
     assert not any(isinstance(one, Exchange) and one.marks for one in newer.seen.observations)
-    assert older.verdict == newer.verdict
+    assert not differences(older.verdict, newer.verdict)
 
 
 def test_every_scenario_has_its_folder() -> None:
     """No scenario is unrecorded, and no folder is left over."""
-    assert {folder.name for folder in FOLDERS} == set(SCENARIOS)
+    assert {folder.name for folder in FOLDERS} == set(SCENARIOS), "run `python -m tests.golden.record`"
 
 
 def test_every_rule_decides_some_case() -> None:
     """Each rule is seen to work."""
     decided = {record.read(folder).verdict.rule for folder in FOLDERS}
 
-    assert decided == {rule.id for rule in RULES}
+    idle = {rule.id for rule in RULES} - decided
+    assert not idle, (
+        f"no golden case is decided by {sorted(idle)}: add a scenario to tests/golden/families/, then record"
+    )
+    assert not decided - {rule.id for rule in RULES}, "recorded cases name rules that the table does not have"
 
 
 def test_every_cause_is_named_by_some_case() -> None:

@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
+from probe.measure.html_facts import header_names
 from probe.measure.page_sample import is_sampled, page_sample
 from probe.model.failure import Failure
 from probe.model.flow import MAX_FREEZE_BYTES, Flow
@@ -36,8 +37,6 @@ from probe.plan import Plan
 
 LATER = "later"
 """A QUIC handshake stands, and what follows it is met with silence."""
-
-EVERYDAY = {"date", "content-type", "content-length", "connection", "server", "location", "cache-control"}
 
 
 @dataclass(frozen=True)
@@ -298,7 +297,7 @@ class World:
             status=page.status,
             location=page.location,
             title=page.title,
-            headers=tuple(sorted(set(page.headers) - EVERYDAY)),
+            headers=header_names([(name, b"") for name in page.headers]),
             length=length,
             sha256=hashlib.sha256(body.encode()).hexdigest()[:32],
             complete=page.failure is None,

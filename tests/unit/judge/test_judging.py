@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from msgspec.structs import replace
 
 from probe.errors import TargetError
-from probe.judge import RULES, again, blockpages, judge, verdict
+from probe.judge import RULES, RULES_VERSION, again, blockpages, judge, verdict
 from probe.judge.blockpages import FINGERPRINTS, Fingerprint, FingerprintTable
 from probe.model.failure import Failure
 from probe.model.location import Location
@@ -199,7 +199,7 @@ def test_a_verdict_keeps_the_text_of_its_target_and_the_version_of_the_rules() -
         vantage=ONLINE,
     )
 
-    assert (made.target, made.evidence.rules, made.evidence.attempt) == ("TCP://151.101.1.10:443", 1, 2)
+    assert (made.target, made.evidence.rules, made.evidence.attempt) == ("TCP://151.101.1.10:443", RULES_VERSION, 2)
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,8 @@ def test_reachable_and_down_hops_have_no_cause() -> None:
 
 def test_the_documented_table_is_the_table() -> None:
     """`python -m tests.unit.judge.test_rules` writes it."""
-    assert DOCUMENT.read_text() == documented()
+    same = DOCUMENT.read_text() == documented()
+    assert same, "docs/methods/rules.md differs from the table: run `python -m tests.unit.judge.test_rules`"
 
 
 if __name__ == "__main__":
