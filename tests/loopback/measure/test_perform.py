@@ -21,7 +21,7 @@ from tests.loopback.tiny_servers import answer, page_of, reply_to, resolving, se
 
 
 class Script:
-    """Asks for its first steps, then for whatever `react` makes of each observation."""
+    """A plan that asks for its first steps, then for the steps that `react` returns for each observation."""
 
     def __init__(self, *steps: Step, react: Callable[[Observation], list[Step]] = lambda _: []) -> None:
         self.told: list[str] = []
@@ -29,27 +29,27 @@ class Script:
         self._react = react
 
     def pending(self) -> tuple[Step, ...]:
-        """What is new."""
+        """Return the steps that are new."""
         fresh, self._fresh = self._fresh, []
         return tuple(fresh)
 
     def observe(self, step: Step, observation: Observation) -> None:
-        """Note it and react."""
+        """Record the observation and add the steps that follow."""
         self.told.append(type(observation).__name__)
         self._fresh += self._react(observation)
 
     def finish(self, step: Step) -> None:
-        """Note it."""
+        """Record the end of the step."""
         self.told.append("finish")
 
 
 def connect(port: int) -> Connect:
-    """A step to a port of this host."""
+    """Return a step that connects to a port of this host."""
     return Connect(address="127.0.0.1", port=port)
 
 
-async def test_the_caller_is_told_once_when_steps_only_listen(tools: Tools) -> None:
-    """After the answer and the steps that follow from it, before the time for late answers is over."""
+async def test_listening_is_called_once_when_every_step_only_listens(tools: Tools) -> None:
+    """It is called after the answer and the steps that follow from it, before the time for late answers is over."""
     said: list[int] = []
 
     async with serving(silent) as open_port, resolving(lambda query: [(0, reply_to(query, "127.0.0.1"))]) as (_, port):

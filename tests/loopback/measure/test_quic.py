@@ -46,7 +46,7 @@ async def quic_server(
     alpn: str = "h3",
     protocol: type[QuicConnectionProtocol] = QuicConnectionProtocol,
 ) -> AsyncIterator[int]:
-    """A QUIC server on 127.0.0.1; gives its port."""
+    """Run a QUIC server on 127.0.0.1; yield its port."""
     issued = ca.issue_cert(name)
     chain, key = folder / "chain.pem", folder / "key.pem"
     issued.cert_chain_pems[0].write_to_path(str(chain))
@@ -62,7 +62,7 @@ async def quic_server(
 
 
 class _Path(asyncio.DatagramProtocol):
-    """A relay that passes datagrams between one client and a server while it is let to."""
+    """A relay that passes datagrams between one client and a server, as `passes` allows."""
 
     def __init__(self, server: int, passes: Callable[[int], bool]) -> None:
         self._server = server
@@ -86,7 +86,7 @@ class _Path(asyncio.DatagramProtocol):
 
 @asynccontextmanager
 async def path_to(server: int, passes: Callable[[int], bool]) -> AsyncIterator[int]:
-    """A relay before a server: `passes` says of the n-th datagram of the client whether it may."""
+    """Run a relay before a server; `passes(n)` decides whether the client's n-th datagram is passed on."""
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(lambda: _Path(server, passes), local_addr=("127.0.0.1", 0))
     try:
@@ -98,7 +98,7 @@ async def path_to(server: int, passes: Callable[[int], bool]) -> AsyncIterator[i
 async def shaken(
     port: int, tools: Tools, *, sni: str = "lab.example", verify: bool = True, later: float = 0.0
 ) -> list[QuicExchange]:
-    """What one step saw."""
+    """Return the observations of one step."""
     seen: list[Observation] = []
     step = QuicHandshake(address="127.0.0.1", port=port, sni=sni, verify=verify, later=later)
     await quic(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)

@@ -20,7 +20,7 @@ from tests.loopback.tiny_servers import Resolver, Talk, reply_to, resolving, ser
 
 
 async def ask(resolver: str, tools: Tools, name: str = "lab.example", rrtype: str = "A") -> list[Observation]:
-    """What one step saw."""
+    """Return the observations of one step."""
     seen: list[Observation] = []
     step = Resolve(name=name, rrtype=rrtype, resolver=resolver, trust=Trust.NETWORK)
     await resolve(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)
@@ -28,7 +28,7 @@ async def ask(resolver: str, tools: Tools, name: str = "lab.example", rrtype: st
 
 
 async def first(resolver: str, tools: Tools) -> Resolution:
-    """The first answer of one step."""
+    """Return the first answer of one step."""
     answer = (await ask(resolver, tools))[0]
     assert isinstance(answer, Resolution)
     return answer

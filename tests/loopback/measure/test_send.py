@@ -51,11 +51,11 @@ async def turns(ca: trustme.CA, turn: Turn, heard: list[bytes] | None = None) ->
         yield port
 
 
-def saying(*said: bytes, last: bytes = HEAD) -> Turn:
+def replying(*answers: bytes, last: bytes = HEAD) -> Turn:
     """Return a turn that answers with these in order, then always with the last."""
 
     async def turn(writer: asyncio.StreamWriter, number: int) -> None:
-        writer.write(said[number] if number < len(said) else last)
+        writer.write(answers[number] if number < len(answers) else last)
 
     return turn
 
@@ -73,7 +73,7 @@ async def sent(port: int, tools: Tools, name: str = "lab.example", **more: objec
 async def test_sixty_four_kib_are_sent_and_answered_in_one_connection(tools: Tools, ca: trustme.CA) -> None:
     """Each request is a HEAD with a browser's fields and 4 KiB of padding, and does not name the program."""
     heard: list[bytes] = []
-    async with turns(ca, saying(b"HTTP/1.1 103 Early Hints\r\n\r\n" + HEAD), heard) as port:
+    async with turns(ca, replying(b"HTTP/1.1 103 Early Hints\r\n\r\n" + HEAD), heard) as port:
         one = await sent(port, tools)
 
     assert (one.complete, one.failure, one.status, one.answers) == (True, None, 200, len(heard))
@@ -87,7 +87,7 @@ async def test_sixty_four_kib_are_sent_and_answered_in_one_connection(tools: Too
 async def test_another_server_name_is_sent_in_the_hello_and_not_in_the_request(tools: Tools, ca: trustme.CA) -> None:
     """Nothing is sent where its certificate does not verify, unless the step says so."""
     heard: list[bytes] = []
-    async with turns(ca, saying(), heard) as port:
+    async with turns(ca, replying(), heard) as port:
         other = await sent(port, tools, sni="q7ztw4mkd2.com", verify=False)
         wrong = await sent(port, tools, sni="q7ztw4mkd2.com")
 
@@ -107,12 +107,12 @@ async def test_a_server_that_refuses_or_closes_is_no_freeze(tools: Tools, ca: tr
     long = b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * MAX_ANSWER_BYTES + b"\r\n\r\n"
     bodied = answer(b"a body in answer to HEAD")
     ends: list[tuple[Turn, Failure, int]] = [
-        (saying(minds), Failure.EOF, 1),
-        (saying(HEAD, HEAD, old), Failure.EOF, 3),
+        (replying(minds), Failure.EOF, 1),
+        (replying(HEAD, HEAD, old), Failure.EOF, 3),
         (resets, Failure.RESET, 4),
-        (saying(b"HELO\r\n\r\n"), Failure.GARBAGE, 0),
-        (saying(HEAD, bodied), Failure.GARBAGE, 2),
-        (saying(long), Failure.TOO_MUCH, 0),
+        (replying(b"HELO\r\n\r\n"), Failure.GARBAGE, 0),
+        (replying(HEAD, bodied), Failure.GARBAGE, 2),
+        (replying(long), Failure.TOO_MUCH, 0),
     ]
     for turn, failure, answers in ends:
         async with turns(ca, turn) as port:
@@ -124,7 +124,7 @@ async def test_silence_to_the_first_request_and_a_refused_connection_are_no_free
     tools: Tools, ca: trustme.CA
 ) -> None:
     """The refused connection is observed with its failure."""
-    async with turns(ca, saying(b"")) as port:
+    async with turns(ca, replying(b"")) as port:
         mute = await sent(port, tools)
     nobody = await sent(port, tools)
 

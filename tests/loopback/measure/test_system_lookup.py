@@ -1,4 +1,4 @@
-"""getaddrinfo in threads of our own."""
+"""Names are looked up with getaddrinfo in a bounded number of threads."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from probe.measure.system_lookup import SystemLookups
 from probe.model.failure import Failure
 
 
-async def test_the_hosts_file_is_seen() -> None:
-    """Localhost stands in every one."""
+async def test_a_name_in_the_hosts_file_is_found() -> None:
+    """`localhost` is in every hosts file."""
     assert await SystemLookups().addresses("localhost", "A", 5) == ("127.0.0.1",)
 
 
-async def test_a_name_no_resolver_could_be_asked_about_ends_in_a_word() -> None:
-    """Too long a label; the look-up itself refuses it."""
+async def test_a_name_that_cannot_be_encoded_is_a_local_failure() -> None:
+    """A label has more than 63 octets."""
     with pytest.raises(OperationError) as end:
         await SystemLookups().addresses("a" * 64 + ".example", "A", 5)
     assert end.value.info.failure is Failure.LOCAL
 
 
-async def test_a_look_up_that_hangs_costs_its_asker_no_more_than_the_phase(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its thread keeps its place until it ends; who finds no place free says so."""
+async def test_a_look_up_that_hangs_ends_at_the_step_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its thread counts until it ends; when all threads are busy, a look-up is a local failure."""
     monkeypatch.setattr(system_lookup, "MAX_THREADS", 1)
     release = threading.Event()
 

@@ -20,7 +20,7 @@ from tests.loopback.tiny_servers import Talk, abort, serving, silent
 async def traced(
     port: int, tools: Tools, payload: TracePayload = TracePayload.HELLO, name: str = "lab.example", **more: object
 ) -> TraceReply:
-    """One try."""
+    """Return the observation of one step."""
     seen: list[Observation] = []
     step = Trace(payload=payload, address="127.0.0.1", port=port, name=name, ttl=3, **more)  # type: ignore[arg-type]
     await trace(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)
@@ -30,7 +30,7 @@ async def traced(
 
 
 def replying(data: bytes, heard: list[bytes], *, reset: bool = False) -> Talk:
-    """A server that reads once, says this, and closes or resets."""
+    """Return a server that reads once, sends these bytes, and closes or resets."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heard.append(await reader.read(65536))
@@ -101,7 +101,7 @@ async def test_a_refused_connection_is_no_answer(tools: Tools) -> None:
 
 
 class _Resolver(asyncio.DatagramProtocol):
-    """Answers the second of two queries (or none), first with a stranger's id."""
+    """A DNS server that answers the second of two queries, or none, first under another id."""
 
     def __init__(self, answers: int) -> None:
         self.queries: list[bytes] = []

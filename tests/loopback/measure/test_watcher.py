@@ -1,4 +1,4 @@
-"""The other end of the watcher's process: asked for, refused, dead; what it may be told and what may be shown."""
+"""The client of the capture process: its start, its end, its requests, and what it passes on."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ ROOT = Path(__file__).parents[3]
 A = "151.101.1.10"
 
 
-def said(name: str, purpose: Purpose = Purpose.SUBJECT) -> TlsHandshake:
-    """A handshake."""
+def handshake(name: str, purpose: Purpose = Purpose.SUBJECT) -> TlsHandshake:
+    """Return an observed handshake with this server name."""
     return TlsHandshake(address=A, port=443, sni=name, purpose=purpose)
 
 
-def test_conversations_are_found_by_the_subjects_own_names() -> None:
-    """Each once, in order; names of ours and observations without a name are left out."""
+def test_captured_packets_are_requested_by_the_names_of_the_subject() -> None:
+    """Each name once, in order. Neutral names and observations without a name are left out."""
     seen: list[Observation] = [
         Connection(address=A, port=443),
-        said("news.example.org"),
-        said("neutral.com", Purpose.NEUTRAL),
+        handshake("news.example.org"),
+        handshake("neutral.com", Purpose.NEUTRAL),
         Exchange(url="http://other.example:8080/a", address=A),
-        said("news.example.org"),
+        handshake("news.example.org"),
         Resolution(name="n.example", rrtype="A", resolver="tls://9.9.9.9", trust=Trust.TRUSTED),
     ]
 
     assert watcher._subject_names(seen) == ("news.example.org", "other.example")
 
 
-def test_a_resolver_on_the_own_network_is_not_named() -> None:
-    """Any other far side is, a target at a private address too: it stands in the observations."""
+def test_the_address_of_a_resolver_on_the_vantages_network_is_left_out() -> None:
+    """Other addresses are kept. Observations contain a target's private address anyway."""
     shown = [
         watcher._without_private_address(PacketTrace(address=address, port=53, protocol=protocol)).address
         for address, protocol in (("192.168.1.1", "dns"), ("95.165.1.1", "dns"), ("192.168.1.9", "tcp"))
@@ -51,7 +51,7 @@ def test_a_resolver_on_the_own_network_is_not_named() -> None:
 
 
 def test_capture_files_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
-    """Their names hold what a file system takes."""
+    """Their names have only characters that every file system accepts."""
     watcher._write(tmp_path / "pcap", "20261001T120000-https://x/../y", [b"one", b"two"])
 
     files = sorted((tmp_path / "pcap").iterdir())
@@ -70,14 +70,14 @@ def test_a_full_disk_does_not_end_a_measurement(tmp_path: Path) -> None:
 
 
 async def test_measuring_goes_on_when_the_capture_process_dies() -> None:
-    """What is asked of it afterwards has no answer, and nobody waits for one."""
+    """Later requests return no packets, at once."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", "input()"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     dead = Watcher(process, None)
 
     await dead.watch(Connect(address=A, port=443, position=StepPosition()))
-    packets = await dead.report([said("news.example.org")], 0.0, "label")
+    packets = await dead.report([handshake("news.example.org")], 0.0, "label")
     await dead.close()
 
     assert packets == ()
@@ -103,7 +103,7 @@ print(asyncio.run(Watcher.start()))
 
 
 def test_without_the_privilege_the_reason_is_returned() -> None:
-    """On Linux the kernel refuses the socket; elsewhere nothing is tried."""
+    """On Linux the kernel refuses the socket; on other systems no process is started."""
     words = [sys.executable, "-c", START]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         words = [required.command("setpriv"), "--bounding-set=-all", "--inh-caps=-all", "--", *words]

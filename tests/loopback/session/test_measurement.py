@@ -28,7 +28,7 @@ from tests.loopback.tiny_servers import abort, answer, page_of, reply_to, resolv
 def around(
     tools: Tools, *resolvers: str, anchors: tuple[str, ...] = (), localise: int | None = None
 ) -> MeasurementContext:
-    """A context with these resolvers and anchors."""
+    """Return a context with these resolvers and anchors."""
     return MeasurementContext(
         localise_from_attempt=localise,
         tools=tools,
@@ -40,7 +40,7 @@ def around(
 
 
 async def measured(text: str, context: MeasurementContext) -> Verdict:
-    """The verdict on a target."""
+    """Return the verdict on a target."""
     return await measure_target(text, parse(text), context)
 
 
@@ -127,7 +127,7 @@ async def test_a_url_is_measured_by_name_from_resolver_to_page(
 
 
 async def cutting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Resets connections whose ClientHello names `suspect`; answers all others with an alert."""
+    """Reset connections whose ClientHello names `suspect`; answer all others with an alert."""
     if b"suspect" in await reader.read(65536):
         abort(writer)
     else:

@@ -36,13 +36,13 @@ def target() -> Iterator[str]:
 
 
 def measuring(folder: Path, **measure: object) -> Settings:
-    """Settings with these under `[measure]`."""
+    """Return settings with these under `[measure]`."""
     chosen = settings(folder)
     return msgspec.structs.replace(chosen, measure=msgspec.structs.replace(chosen.measure, **measure))
 
 
 def parsed(*texts: str) -> list[TargetText]:
-    """Targets of a list."""
+    """Return the targets of a list."""
     return [(text, parse(text)) for text in texts]
 
 

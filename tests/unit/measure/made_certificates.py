@@ -1,4 +1,4 @@
-"""Certificates as a library makes them, and the same damaged byte by byte."""
+"""Certificates made by a library, and damaged copies of them."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from probe.model.failure import Failure
 
 
 def tls(reason: str, kind: type[ssl.SSLError] = ssl.SSLError) -> ssl.SSLError:
-    """An error of the ssl module with this reason."""
+    """Return an error of the ssl module with this reason."""
     error = kind(1, f"[SSL: {reason}] something")
     error.reason = reason
     return error

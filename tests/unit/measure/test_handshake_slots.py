@@ -9,7 +9,7 @@ from probe.measure.handshake_slots import ConcurrencyLimits, open_files
 
 
 async def test_a_slot_is_released_once() -> None:
-    """Early by its holder, by the timer, or on leaving."""
+    """By the caller, by the timer, or at the end of the block."""
     limits = ConcurrencyLimits(handshakes=1)
     async with limits.handshake_slot() as permit:
         permit.release()
@@ -29,5 +29,5 @@ async def test_a_slot_is_released_after_its_time(monkeypatch) -> None:  # noqa: 
 
 
 def test_the_limit_of_open_files_is_raised() -> None:
-    """As far as the system allows."""
+    """It is raised as far as the system allows."""
     assert open_files() >= 64

@@ -1,4 +1,4 @@
-"""resolv.conf, the hosts file and the routes are read as hosts really have them."""
+"""Resolvers, hosts file names and routed address families are read from this host's configuration."""
 
 from __future__ import annotations
 
@@ -116,10 +116,10 @@ def test_without_a_hosts_file_there_are_no_names(tmp_path: Path) -> None:
     assert hosts_file_names(tmp_path, "linux") == frozenset()
 
 
-def test_of_a_hosts_file_beyond_the_bound_the_names_are_not_known(
+def test_the_names_of_a_hosts_file_beyond_the_bound_are_not_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Getaddrinfo is asked then."""
+    """Names are looked up with getaddrinfo then."""
     etc = host(tmp_path, "hosts: files dns", "127.0.0.1 localhost\n")
     monkeypatch.setattr(network_config, "MAX_HOSTS_BYTES", 10)
     assert hosts_file_names(etc, "linux") is None

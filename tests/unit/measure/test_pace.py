@@ -1,4 +1,4 @@
-"""The pace holds by construction: tried on a clock of our own."""
+"""The pace limiter spaces connections by network and by address; tested with a clock that only sleeping moves."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ class Time:
         self.now = 100.0
 
     def monotonic(self) -> float:
-        """The moment."""
+        """Return the time."""
         return self.now
 
     async def sleep(self, seconds: float) -> None:
-        """Let the others run, then pass the time."""
+        """Let other tasks run, then move the clock."""
         await asyncio.sleep(0)
         self.now += seconds
 
 
 def paced(rate: float) -> tuple[PaceLimiter, Time]:
-    """A pace on such a clock."""
+    """Return a limiter and its clock."""
     clock = Time()
     return PaceLimiter(rate, monotonic=clock.monotonic, sleep=clock.sleep), clock
 
 
 async def opened(pace: PaceLimiter, clock: Time, address: str, log: list[tuple[str, float]], **how: bool) -> None:
-    """Open one connection and note when."""
+    """Open one connection and note its time."""
     async with pace.slot(address, **how):
         log.append((address, clock.now))
         await asyncio.sleep(0)
 
 
-async def test_one_network_gets_so_many_a_second_and_another_its_own() -> None:
+async def test_connections_to_one_network_are_spaced_and_another_network_is_independent() -> None:
     """Ten at once into one /16 take nine intervals."""
     pace, clock = paced(2.0)
     log: list[tuple[str, float]] = []
@@ -55,24 +55,24 @@ async def test_one_network_gets_so_many_a_second_and_another_its_own() -> None:
 
 
 async def test_one_address_has_one_connection_at_a_time() -> None:
-    """Whoever comes second waits for the first to leave."""
+    """The second connection waits until the first has ended."""
     pace, _ = paced(1000.0)
-    inside = 0
+    open_now = 0
 
-    async def visit() -> None:
-        nonlocal inside
+    async def connect() -> None:
+        nonlocal open_now
         async with pace.slot("198.51.100.1"):
-            inside += 1
-            assert inside == 1
+            open_now += 1
+            assert open_now == 1
             await asyncio.sleep(0.001)
-            inside -= 1
+            open_now -= 1
 
-    await asyncio.gather(*(visit() for _ in range(5)))
+    await asyncio.gather(*(connect() for _ in range(5)))
     assert pace._addresses == {}
 
 
-async def test_who_is_urgent_overtakes_and_still_keeps_the_pace() -> None:
-    """Only the one who stands at the door already goes first."""
+async def test_an_urgent_connection_overtakes_the_queue_and_keeps_the_pace() -> None:
+    """Only the connection whose slot is next already goes before it."""
     pace, clock = paced(1.0)
     log: list[tuple[str, float]] = []
     waiting = [asyncio.create_task(opened(pace, clock, f"198.51.100.{rank}", log)) for rank in range(5)]
@@ -85,8 +85,8 @@ async def test_who_is_urgent_overtakes_and_still_keeps_the_pace() -> None:
     assert all(later - earlier >= 1 for earlier, later in pairwise(moments))
 
 
-async def test_one_who_gives_up_waiting_takes_nothing_away() -> None:
-    """A cancelled wait leaves the gate open."""
+async def test_a_cancelled_wait_takes_no_slot() -> None:
+    """The next connection is admitted."""
     pace, clock = paced(1.0)
     log: list[tuple[str, float]] = []
     await opened(pace, clock, "198.51.100.1", log)
@@ -100,7 +100,7 @@ async def test_one_who_gives_up_waiting_takes_nothing_away() -> None:
 
 
 async def test_a_rate_of_zero_is_no_limit() -> None:
-    """Neither of the rate nor of one connection to an address."""
+    """Neither the rate nor the number of connections to an address is limited."""
     pace, clock = paced(0)
     async with pace.slot("198.51.100.1"), pace.slot("198.51.100.1"):
         assert clock.now == 100.0
@@ -108,7 +108,7 @@ async def test_a_rate_of_zero_is_no_limit() -> None:
 
 
 async def test_networks_not_used_recently_are_forgotten() -> None:
-    """Memory does not grow with the addresses seen."""
+    """Memory does not grow with the number of addresses."""
     pace, clock = paced(1000.0)
     log: list[tuple[str, float]] = []
     for rank in range(3000):
@@ -118,8 +118,8 @@ async def test_networks_not_used_recently_are_forgotten() -> None:
     assert len(pace._networks) <= 1025
 
 
-async def test_after_a_time_out_the_network_is_spared_twice_as_long() -> None:
-    """Other networks are not affected; a limiter without a rate does nothing."""
+async def test_after_a_time_out_the_next_connection_to_the_network_waits_twice_as_long() -> None:
+    """Other networks are not affected, and a limiter without a rate does nothing."""
     pace, clock = paced(1.0)
     log: list[tuple[str, float]] = []
     await opened(pace, clock, "198.51.100.1", log)

@@ -37,7 +37,7 @@ from probe.measure.page_sample import (
 def test_a_page_is_sampled_where_somebody_else_may_have_written_it(
     status: int, secure: bool, length: int, sampled: bool
 ) -> None:
-    """A page in clear text, an error, a short page; never a redirect, nor a long page over verified TLS."""
+    """A page in clear text, an error, a short page; never a redirect or a long page over verified TLS."""
     assert is_sampled(status=status, secure=secure, length=length) is sampled
 
 
@@ -66,7 +66,7 @@ def test_the_words_and_links_of_a_page_are_kept() -> None:
     ],
 )
 def test_style_sheets_comments_and_drawings_are_left_out(page: bytes, sample: str) -> None:
-    """A script keeps its beginning; what is never closed goes to the end of the page."""
+    """A script keeps its beginning. An element that is never closed ends with the page."""
     assert page_sample(page, "utf-8") == sample
 
 
@@ -95,21 +95,21 @@ def test_text_after_a_long_style_sheet_is_kept() -> None:
         ("access-to-this-site-has-been-blocked-by-order", "access-to-this-site-has-been-blocked-by-order"),
     ],
 )
-def test_what_identifies_the_visitor_is_left_out(text: str, kept: str) -> None:
-    """Addresses but for the hosts of URLs, hardware addresses, long numbers, long identifiers with digits."""
+def test_text_that_identifies_the_visitor_is_left_out(text: str, kept: str) -> None:
+    """IP addresses (but for the hosts of URLs), hardware addresses, long numbers, long identifiers with digits."""
     assert redacted(text) == kept
 
 
-def test_an_address_at_the_end_of_what_is_read_is_not_kept_in_part() -> None:
-    """The words after the last separator are dropped, for they may be half of something."""
+def test_half_an_address_at_the_end_of_the_sample_is_left_out() -> None:
+    """The text after the last separator is dropped, since it may be part of an address."""
     page = b"<p>" + b"9" * 7 + b"<b>" + b"word " * 1_635 + b"95.165.1.20 and more"
 
     assert "95.165" not in page_sample(page, "utf-8")
 
 
 @given(st.binary(max_size=3_000), st.sampled_from(["utf-8", "windows-1251", "gb18030", "shift_jis"]))
-def test_no_bytes_make_it_fail(body: bytes, charset: str) -> None:
-    """And the sample is printable and bounded."""
+def test_any_bytes_have_a_bounded_result(body: bytes, charset: str) -> None:
+    """Nothing is raised."""
     sample = page_sample(body, charset)
 
     assert len(sample) <= MAX_SAMPLE_CHARACTERS
@@ -136,7 +136,7 @@ def test_no_bytes_make_it_fail(body: bytes, charset: str) -> None:
     ],
 )
 def test_the_work_is_linear_in_the_bytes_that_are_read(unit: bytes) -> None:
-    """A page of one repeated piece takes milliseconds, whatever the piece; beyond the bound nothing is read."""
+    """A page of one repeated piece takes milliseconds, and bytes beyond the bound are not read."""
     page = unit * (2 * MAX_SOURCE_BYTES // len(unit))
     begun = time.process_time()
     sample = page_sample(page, "utf-8")

@@ -1,4 +1,4 @@
-"""A step time-out, on a host that is late."""
+"""A step time-out raises TimeoutError, and not because this host was busy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands between this host and its network."""
+"""Tunnels and proxies between this host and its network are detected."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ LINE = "fd000000000000000000000000000002 02 40 00 80    wg0\n"
         ({"no_proxy": "example.org"}, ()),
     ],
 )
-def test_a_proxy_of_the_environment_is_noted(environ: dict[str, str], found: tuple[str, ...]) -> None:
-    """On every platform, in either case; an empty one is none."""
+def test_a_proxy_in_the_environment_is_noted(environ: dict[str, str], found: tuple[str, ...]) -> None:
+    """Variables in lower and upper case count, on every platform; an empty one does not."""
     assert tunnel_notes(environ, platform="win32") == found
 
 
-def test_the_kernels_ipv6_addresses_are_read_and_bad_lines_passed_over() -> None:
-    """/proc/net/if_inet6."""
+def test_ipv6_addresses_of_devices_are_read_and_malformed_lines_are_skipped() -> None:
+    """The format is that of /proc/net/if_inet6."""
     assert ipv6_addresses(LINE + "cut short\n\n") == (("wg0", "fd00::2"),)
 
 
 @pytest.mark.parametrize("name", ["tun0", "wg0", "WG-home", "utun3", "tailscale0", "nordlynx", "CloudflareWARP"])
-def test_tunnels_are_told_by_the_names_of_what_makes_them(name: str) -> None:
-    """Whether or not there is such a device here."""
+def test_a_device_with_a_tunnels_name_is_a_tunnel(name: str) -> None:
+    """The device need not exist on this host."""
     assert is_tunnel(name)
 
 
 @pytest.mark.parametrize("name", ["lo", "eth0", "wlan0", "ppp0", "wwan0", "no-such-device"])
 @pytest.mark.skipif(sys.platform != "linux", reason="devices are asked about on Linux alone")
 def test_ordinary_devices_are_no_tunnels(name: str) -> None:
-    """Nor one that does not exist; PPP is how DSL lines reach their network."""
+    """PPP is no tunnel, since DSL lines use it; a device that does not exist is none either."""
     assert not is_tunnel(name)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="devices are asked about on Linux alone")
-def test_the_device_that_carries_our_own_address_is_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The loopback, were 127.0.0.1 what packets to the world carry; none without a route."""
+def test_packets_leave_through_the_device_that_has_the_source_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test takes 127.0.0.1 for the source address, so the device is the loopback; without a route there is none."""
     monkeypatch.setattr(module, "own_addresses", lambda: frozenset({"127.0.0.1"}))
     assert outward_devices() == ("lo",)
     assert tunnel_notes({}) == ()
@@ -57,6 +57,6 @@ def test_the_device_that_carries_our_own_address_is_the_way_out(monkeypatch: pyt
     assert outward_devices() == ()
 
 
-def test_where_devices_cannot_be_told_apart_no_tunnel_is_claimed() -> None:
-    """On other systems than Linux."""
+def test_no_tunnel_is_noted_on_other_systems_than_linux() -> None:
+    """Devices cannot be inspected there."""
     assert "tunnel" not in tunnel_notes({}, platform="darwin")

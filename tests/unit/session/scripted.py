@@ -1,4 +1,4 @@
-"""A vantage whose verdicts and anchors a test decides, measured through the real `MeasurementRun`."""
+"""A vantage whose verdicts and anchors the test sets, measured through the real `MeasurementRun`."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ SNI: Outcome = (Status.BLOCKED, (Cause.TLS_RESET, Cause.TLS_SNI))
 
 
 class ScriptedVantage:
-    """Stands for a `Session`: outcomes are a function of target and attempt, and one anchor works or not.
+    """A stand-in for `Session`: a function of target and attempt decides the outcomes, and there is one anchor.
 
     Attributes:
         outcome: decides each measurement.
         anchor_works: decides each look at the anchor.
-        works_at_look: the number of one look at which the anchor works all the same.
-        seconds: that a measurement takes.
+        works_at_look: number of a look at which the anchor works in any case.
+        seconds: duration of a measurement.
         measured: target, attempt and `suspected` of each measurement.
         looks: how often the anchor was looked at.
-        most_at_work: how many measurements were under way at once at most.
+        most_at_work: highest number of measurements at once.
     """
 
     def __init__(self, clock: VirtualClock, outcome: Callable[[str, int], Outcome], *, concurrency: int = 3) -> None:
@@ -49,15 +49,15 @@ class ScriptedVantage:
         self.renew()
 
     def renew(self) -> None:
-        """Begin a new pass, as `Session.prepare`."""
+        """Begin a new pass, like `Session.prepare`."""
         self._gate = VantageGate(self.look_since, self.clock)
 
     async def look(self) -> Vantage:
-        """As `Session.look`."""
+        """Look at the anchor, like `Session.look`."""
         return await self._gate.look()
 
     async def look_since(self, earliest: float) -> Vantage:
-        """One anchor, working or not."""
+        """Return the vantage as the anchor shows it."""
         if self._looked_at < earliest:
             self.looks += 1
             self._looked_at = self.clock.monotonic()
@@ -74,7 +74,7 @@ class ScriptedVantage:
     async def measure(
         self, text: str, target: Target, *, attempt: int, suspected: bool, release: Callable[[], None] | None
     ) -> Verdict:
-        """The outcome after a while; a failure looks at the anchor again."""
+        """Return the outcome when its time has passed; a failure looks at the anchor again."""
         self.measured.append((text, attempt, suspected))
         time = self.clock.now()
         self._at_work += 1
@@ -106,7 +106,7 @@ class ScriptedVantage:
         stopping: asyncio.Event | None = None,
         grace: float = 25.0,
     ) -> AsyncGenerator[Verdict, None]:
-        """As `Session.verdicts`."""
+        """Measure the targets, like `Session.verdicts`."""
         order = list(targets)
         if shuffle is not None:
             shuffle.shuffle(order)
@@ -123,5 +123,5 @@ class ScriptedVantage:
 
 
 def named(count: int) -> list[TargetText]:
-    """So many targets."""
+    """Return this many targets."""
     return [(f"t{number}.example", parse(f"t{number}.example")) for number in range(count)]

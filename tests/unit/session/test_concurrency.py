@@ -67,7 +67,7 @@ async def test_a_slot_released_twice_is_one_slot() -> None:
 
 
 async def test_items_under_way_are_bounded_even_without_a_slot(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bound on memory; it is given back by each item that ends, so that twenty times as many items pass."""
+    """This bounds memory. Each item that ends makes room for another: twenty times as many items are done."""
     monkeypatch.setattr(concurrency, "MAX_ITEMS_UNDER_WAY", 5)
     now = most = done = 0
 
@@ -138,7 +138,7 @@ async def test_what_is_under_way_when_the_grace_is_over_is_cancelled() -> None:
 
 
 async def test_an_error_while_work_is_cancelled_is_raised() -> None:
-    """A disk that is full is said, even at the end of the grace."""
+    """A full disk is reported even at the end of the grace."""
     stopping = asyncio.Event()
 
     async def work(item: int, slot: Slot) -> None:

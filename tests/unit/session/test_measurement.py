@@ -1,4 +1,4 @@
-"""Verdicts that were made without a measurement follow the judge's laws, too."""
+"""One target from its plan to its verdict, with scripted observations; without a measurement it is judged, too."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ TARGETS = st.sampled_from(
 
 
 def context(**more: object) -> MeasurementContext:
-    """A context without anchors."""
+    """Return a context without anchors."""
     tools = Tools()
     anchors = AnchorWatch((), (), tools, Clock(), classify=classify)
     return MeasurementContext(tools=tools, anchors=anchors, **more)  # type: ignore[arg-type]
@@ -60,7 +60,7 @@ def context(**more: object) -> MeasurementContext:
 def test_a_fault_of_ours_becomes_a_verdict_that_judging_again_does_not_change(
     text: str, words: str, attempt: int, depth: int
 ) -> None:
-    """Whatever the fault says and however deep it lies in groups of exceptions."""
+    """The text of the error and its depth in exception groups make no difference."""
 
     def broken(*_: object, **__: object) -> None:
         error: Exception = ValueError(words)
@@ -85,7 +85,7 @@ def test_a_fault_of_ours_becomes_a_verdict_that_judging_again_does_not_change(
 
 
 class Performed:
-    """Stands for `perform`: keeps the plans, and returns observations that a test gives one after another."""
+    """A stand-in for `perform`: records the plans and returns the observations that the test gives."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *returned: tuple[Observation, ...]) -> None:
         self.plans: list[object] = []
@@ -103,7 +103,7 @@ class Performed:
         began: float | None = None,
         listening: Callable[[], None] | None = None,
     ) -> tuple[Observation, ...]:
-        """The next observations."""
+        """Return the next observations."""
         self.plans.append(plan)
         self.began.append(began)
         self.deadlines.append(deadline - asyncio.get_running_loop().time())
@@ -113,13 +113,13 @@ class Performed:
 
 
 class Watcher:
-    """Stands for the watcher of packets."""
+    """A stand-in for the packet watcher."""
 
     def __init__(self) -> None:
         self.reports: list[tuple[int, str]] = []
 
     async def report(self, seen: tuple[Observation, ...], since: float, label: str) -> tuple[PacketTrace, ...]:
-        """One trace."""
+        """Return one trace."""
         assert abs(since - asyncio.get_running_loop().time()) < 60
         self.reports.append((len(seen), label))
         return (PacketTrace(name="a.example", address="192.0.2.1", port=443, protocol="tcp"),)
@@ -203,7 +203,7 @@ async def test_a_plan_gets_everything_that_the_context_knows(monkeypatch: pytest
 async def test_a_quic_target_without_the_library_is_unknown_and_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The step is not even planned."""
+    """No step is planned."""
 
     def missing() -> None:
         raise ValueError("install it")
@@ -293,7 +293,7 @@ def test_broken_ipv6_is_not_tried_unless_it_is_all_there_is() -> None:
 
 
 def test_an_unrouted_address_is_of_the_targets_family_and_never_for_this_host() -> None:
-    """Benchmark and discard addresses; a loopback or link-local target needs none."""
+    """The address is from a benchmark or discard prefix; a loopback or link-local target has none."""
     four = ipaddress.ip_address(unrouted_address(parse("151.101.0.0/16")))
     six = ipaddress.ip_address(unrouted_address(parse("tcp://[2a04:4e42::1]:443")))
 
@@ -304,7 +304,7 @@ def test_an_unrouted_address_is_of_the_targets_family_and_never_for_this_host() 
 
 
 def test_no_other_module_of_session_and_agent_catches_exception() -> None:
-    """A fault of ours is written into a verdict in one place, and hidden in none."""
+    """A fault of the program is written into a verdict in one place and hidden nowhere."""
     root = Path(probe.__file__).parent
     catching = {
         str(path.relative_to(root))

@@ -31,7 +31,7 @@ async def clock() -> AsyncIterator[VirtualClock]:
 
 
 def retests(attempts: int = 3, window: float = 60.0) -> Retests:
-    """Re-tests of every target that fails."""
+    """Return settings that re-test every target that fails."""
     return Retests(lambda verdict: verdict.status is not Status.REACHABLE, attempts, window)
 
 
@@ -93,8 +93,8 @@ async def test_a_target_that_only_waits_for_late_answers_lets_the_next_begin(clo
         assert len([verdict async for verdict in run.verdicts(named(5))]) == 5
 
 
-async def test_measurements_wait_for_a_reader_who_is_slow(clock: VirtualClock) -> None:
-    """Verdicts do not pile up in memory, and none is lost."""
+async def test_measurements_wait_for_a_slow_reader(clock: VirtualClock) -> None:
+    """Verdicts do not accumulate in memory, and none is lost."""
     vantage = ScriptedVantage(clock, lambda *_: REACHABLE)
     number = 3 * MAX_UNREAD_VERDICTS
 
@@ -108,7 +108,7 @@ async def test_measurements_wait_for_a_reader_who_is_slow(clock: VirtualClock) -
     assert len(rest) == number - 1
 
 
-async def test_a_reader_who_leaves_ends_the_measurements(clock: VirtualClock) -> None:
+async def test_closing_the_stream_ends_the_measurements(clock: VirtualClock) -> None:
     vantage = ScriptedVantage(clock, lambda *_: REACHABLE)
     before = asyncio.all_tasks()
 
@@ -339,7 +339,7 @@ class Hanging(ScriptedVantage):
     async def measure(
         self, text: str, target: Target, *, attempt: int, suspected: bool, release: Callable[[], None] | None
     ) -> Verdict:
-        """Hang from that attempt on."""
+        """Measure, or wait for ever from that attempt on."""
         if attempt >= self.attempt:
             self.stopping.set()
             try:
@@ -424,12 +424,12 @@ async def test_a_stop_ends_the_wait_for_a_frozen_line_at_once(clock: VirtualCloc
 
 
 class SetBackClock(VirtualClock):
-    """A virtual clock whose wall time is set back by an hour while its monotonic time goes on."""
+    """A virtual clock whose wall time can be set back; its monotonic time goes on."""
 
     set_back = timedelta()
 
     def now(self) -> datetime:
-        """The wall time, set back or not."""
+        """Return the wall time."""
         return super().now() - self.set_back
 
 

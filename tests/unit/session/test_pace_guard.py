@@ -16,7 +16,7 @@ from tests.unit.virtual_clock import VirtualClock
 
 
 class Line:
-    """A line that is frozen from the start for so many seconds, and what is seen over it."""
+    """A line that is frozen for so many seconds from the start, and the verdicts made over it."""
 
     def __init__(self, frozen: float) -> None:
         self.clock = VirtualClock()
@@ -27,7 +27,7 @@ class Line:
         self.guard = PaceGuard(self.clock, self.again)
 
     def look(self, number: int, *, works: bool = False, after: float = 0.0, anchors: tuple[float, ...] = ()) -> Verdict:
-        """A verdict on one of several networks: a silent handshake and one under a neutral name, or one that stood."""
+        """Return a verdict with a handshake for the target and one for a neutral name; silent unless it works."""
         failure = None if works else Failure.TIMEOUT
         address = f"151.{number}.0.1"
 
@@ -62,7 +62,7 @@ class Line:
         )
 
     async def again(self, verdict: Verdict) -> Verdict:
-        """Another look, now."""
+        """Return a verdict of a measurement made now."""
         passed = (self.clock.now() - self.start).total_seconds()
         self.tried.append(passed)
         number = int(verdict.target.removeprefix("https://t").partition(".")[0])
@@ -70,11 +70,11 @@ class Line:
         return self.look(number, works=passed >= self.frozen, after=passed)
 
     def add(self, verdict: Verdict) -> list[Verdict]:
-        """Hand a verdict to the guard."""
+        """Add a verdict to the guard."""
         return self.guard.add(verdict, (verdict.time - self.start).total_seconds())
 
     def settle(self, *, stopped: bool = False) -> list[Verdict]:
-        """The end of the pass, in virtual time."""
+        """End the pass in virtual time; return the verdicts that are released."""
 
         async def settle() -> list[Verdict]:
             stopping = asyncio.Event()
@@ -90,12 +90,15 @@ class Line:
 
 
 def states(verdicts: list[Verdict]) -> list[tuple[str, str]]:
-    """Status and state of the vantage."""
+    """Return status and vantage state of each verdict."""
     return [(verdict.status.value, verdict.vantage.state.value) for verdict in verdicts]
 
 
-def test_a_line_that_thaws_was_policed() -> None:
-    """It is left alone for a minute, then its targets are tried in turn; what failed meanwhile is unknown."""
+def test_a_frozen_line_that_answers_again_was_policed() -> None:
+    """Nothing is sent for a minute, then its targets are tried in turn.
+
+    Verdicts made during the freeze become `unknown`.
+    """
     line = Line(frozen=80)
     assert [ready for number in range(4) for ready in line.add(line.look(number))] == []
 
@@ -105,7 +108,7 @@ def test_a_line_that_thaws_was_policed() -> None:
 
 
 def test_a_line_that_stays_silent_was_not_policed() -> None:
-    """After two and a half minutes the verdicts go out as they were."""
+    """After two and a half minutes the verdicts are released unchanged."""
     line = Line(frozen=1000)
     for number in range(4):
         line.add(line.look(number))
@@ -134,8 +137,8 @@ def test_a_verdict_is_not_withheld_when_anchors_answered_while_its_handshakes_we
     assert line.add(blocked) == [blocked]
 
 
-def test_an_anchor_dated_before_the_wall_clock_was_set_back_says_nothing() -> None:
-    """It would lie an hour ahead, and release a verdict of that time."""
+def test_a_look_at_an_anchor_dated_in_the_future_is_ignored() -> None:
+    """It was dated before the wall clock was set back an hour, and would release a verdict of that time."""
     line = Line(frozen=0)
     line.add(line.look(1, works=True, anchors=(3602, 3607)))
     line.clock.advance(3620)
@@ -143,8 +146,8 @@ def test_an_anchor_dated_before_the_wall_clock_was_set_back_says_nothing() -> No
     assert line.add(line.look(2, after=3600)) == []
 
 
-def test_a_few_silences_are_not_waited_for() -> None:
-    """One blocked target alone is reported at the end of the pass and not tried again."""
+def test_a_single_silent_target_is_not_tried_again() -> None:
+    """It is reported as blocked at the end of the pass."""
     line = Line(frozen=1000)
     line.add(line.look(1))
 
@@ -163,7 +166,7 @@ def test_after_a_stop_a_silence_that_goes_on_counts_as_policing() -> None:
 
 
 def test_verdicts_of_an_offline_vantage_are_withheld_with_the_others() -> None:
-    """While the line is frozen the anchors are silent, too; alone, such a verdict goes out at once."""
+    """While the line is frozen the anchors are silent, too. Without other withheld verdicts it is released at once."""
     line = Line(frozen=80)
     offline = replace(line.look(9), evidence=Evidence(), vantage=Vantage(state=VantageState.OFFLINE))
     assert line.add(offline) == [offline]

@@ -13,7 +13,7 @@ from tests.unit.virtual_clock import VirtualClock
 
 
 class Anchors:
-    """A state of the vantage that a test decides, and the moments at which it was looked at."""
+    """Anchors whose result the test sets, and the times of the looks at them."""
 
     def __init__(self) -> None:
         self.clock = VirtualClock()
@@ -22,14 +22,14 @@ class Anchors:
         self.seen = Vantage(state=VantageState.ONLINE)
 
     async def look(self, earliest: float) -> Vantage:
-        """As `look_at_vantage`."""
+        """Stand in for `look_at_vantage`."""
         if not self.looks or self.looks[-1] < earliest:
             self.looks.append(self.clock.monotonic())
             self.seen = Vantage(state=self.state)
         return self.seen
 
     def verdict(self, state: VantageState) -> Verdict:
-        """A verdict made in this state of the vantage."""
+        """Return a verdict made in this state of the vantage."""
         return Verdict(time=self.clock.now(), target="a", status=Status.UNKNOWN, vantage=Vantage(state=state))
 
 
@@ -62,7 +62,7 @@ async def test_at_a_vantage_that_works_the_anchors_are_not_asked_before_each_tar
 async def test_one_verdict_closes_the_gate_after_the_line_had_time_to_come_back(
     anchors: Anchors, state: VantageState
 ) -> None:
-    """The hundred targets do not wait one after another."""
+    """A hundred targets wait together, not one after another."""
     gate = VantageGate(anchors.look, anchors.clock)
     await gate.look()
     await anchors.clock.sleep(100)
