@@ -1,6 +1,6 @@
 """One DNS query over UDP and every answer to it: `python -m tests.lab.ask RESOLVER NAME [SECONDS]`.
 
-Prints the answers in the order they came on one line, each an address (or several joined by `,`) or an rcode.
+Prints the answers on one line in the order of arrival, each an address (or several joined by `,`) or an rcode.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import dns.rdatatype
 
 
 def ask(resolver: str, name: str, seconds: float) -> list[str]:
-    """The answers that come within so many seconds of the query."""
+    """The answers that arrive within a number of seconds after the query."""
     query = dns.message.make_query(name, dns.rdatatype.A)
     found = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:

@@ -1,6 +1,6 @@
 """One QUIC handshake by aioquic's own client: `python -m tests.lab.askquic ADDRESS NAME [SECONDS]`.
 
-Prints `answered` or `silent`; with SECONDS, so much later on the same connection, `kept` or `lost`.
+Prints `answered` or `silent`. With SECONDS it then waits, sends a PING, and prints `kept` or `lost`.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import sys
 from aioquic.asyncio.client import connect
 from aioquic.quic.configuration import QuicConfiguration
 
-PATIENCE = 2.0
-"""Seconds for each answer."""
+TIMEOUT_SECONDS = 2.0
+"""For each answer."""
 
 
 async def ask(address: str, name: str, later: float) -> str:
-    """What is heard of a handshake under this name at this address."""
+    """Perform a handshake under this name at this address; the words to print."""
     configuration = QuicConfiguration(alpn_protocols=["h3"], server_name=name, verify_mode=ssl.CERT_NONE)
     try:
         async with connect(address, 443, configuration=configuration, wait_connected=False) as client:
             client.transmit()
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(TIMEOUT_SECONDS):
                     await client.wait_connected()
             except (TimeoutError, ConnectionError):
                 return "silent"
@@ -31,7 +31,7 @@ async def ask(address: str, name: str, later: float) -> str:
                 return "answered"
             await asyncio.sleep(later)
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(TIMEOUT_SECONDS):
                     await client.ping()
             except (TimeoutError, ConnectionError):
                 return "answered lost"

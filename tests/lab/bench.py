@@ -1,6 +1,6 @@
 """One run of the lab: raise it, check every scenario without the probe, then let the probe measure and judge.
 
-The probe is run as anybody runs it: `probe check --json --targets FILE` at a vantage, with a control file that
+The probe runs as for any user: `probe check --json --targets FILE` at a vantage, with a control file that
 `probe check --json` wrote at the control hosts. Scenarios that share a vantage and a kind of control share a run.
 """
 
@@ -30,7 +30,7 @@ class Bench:
 
     Args:
         lab: raised.
-        scenarios: those that are asked about; a part of the world's.
+        scenarios: those to measure; a part of the world's.
     """
 
     def __init__(self, lab: Lab, scenarios: Sequence[Scenario]) -> None:
@@ -50,13 +50,13 @@ class Bench:
         return scenario.target.format(**self.lab.world.fields[scenario.name])
 
     def check(self) -> dict[str, list[str]]:
-        """Scenario name -> the checks that failed, without the probe."""
+        """Perform the checks without the probe: scenario name -> the checks that failed."""
         with ThreadPoolExecutor(24) as pool:
             said = pool.map(self._check, self.scenarios)
             return {scenario.name: wrong for scenario, wrong in zip(self.scenarios, said, strict=True) if wrong}
 
     def _check(self, scenario: Scenario) -> list[str]:
-        """A scenario's checks one after another: two at once would share what a limit lets through."""
+        """Perform a scenario's checks one after another: two at once would share a rate limit."""
         return [wrong for check in scenario.checks if (wrong := self._perform(scenario, check))]
 
     def _perform(self, scenario: Scenario, check: Check) -> str:
@@ -114,7 +114,7 @@ class Bench:
         """One `probe check --json` at a host.
 
         Raises:
-            RuntimeError: it printed something that is no JSON, or said that its usage was wrong.
+            RuntimeError: it ended with another exit status than 0, 1 or 3.
         """
         if not targets:
             return []
@@ -137,7 +137,7 @@ def _aged(line: Line) -> Line:
 
 
 def status_right(scenario: Scenario, line: Line) -> bool:
-    """Whether the verdict's status is the expected one, and the state of the vantage."""
+    """Whether the verdict has the expected status and state of the vantage."""
     expect = scenario.expect
     return line.get("status") in expect.status.split("|") and line["vantage"]["state"] == expect.state
 
@@ -160,7 +160,7 @@ def causes_right(scenario: Scenario, line: Line) -> bool:
 
 
 def noted(scenario: Scenario, line: Line) -> bool:
-    """Whether the evidence says what the expectation says it must."""
+    """Whether the evidence or the vantage has the expected note."""
     note, evidence = scenario.expect.note, line.get("evidence", {})
     return (
         not note or bool(evidence.get(note)) or note in [*evidence.get("notes", ()), *line["vantage"].get("notes", ())]

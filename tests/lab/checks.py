@@ -1,6 +1,6 @@
-"""Ways to look at the wire without the probe: each makes a `Check` for dig, curl, openssl, the shell or `ask.py`.
+"""Checks without the probe: each function makes a `Check` for dig, curl, openssl, the shell or `ask.py`.
 
-A scenario is believed only when its checks pass; a wrong verdict on a scenario whose checks pass is the probe's fault.
+A scenario counts only when its checks pass. A wrong verdict on a scenario whose checks pass is the probe's fault.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ _FORMAT = "http=%{{http_code}} ip=%{{remote_ip}} to=%{{redirect_url}} size=%{{si
 _CURL = f"curl -sS -o /dev/null --connect-timeout 2 --max-time 3 -w '{_FORMAT}\\n'"
 SILENCE = "exit=28"
 RESET = "reset by peer"
-"""What curl says of silence (its exit status 28) and of a reset."""
+"""What curl prints for a time-out (its exit status 28) and for a reset."""
 EVERYWHERE = ("vantage", "control")
 
 
 def dig(finds: str, name: str = "{host}", *, where: str = "vantage", rrtype: str = "A") -> Check:
-    """Ask the host's own resolver; `finds` is looked for in dig's whole answer."""
+    """Ask the host's own resolver; dig's whole output must match `finds`."""
     return Check(command=f"dig +tries=1 +time=2 {name} {rrtype}", finds=finds, where=where)
 
 
 def answers(*addresses: str, name: str = "{host}") -> Check:
-    """One query, every answer that comes within 3 s, for a busy machine's sake: exactly these, in this order."""
+    """Send one query; exactly these answers must arrive in this order within 3 s (for a busy machine)."""
     texts = " ".join(addresses)
     return Check(
         command=f"python -m tests.lab.ask {{resolver}} {name}",
@@ -35,18 +35,18 @@ def answers(*addresses: str, name: str = "{host}") -> Check:
 
 
 def get(finds: str = "http=200", url: str = "https://{host}/", *, at: str = "{a}", where: str = "vantage") -> Check:
-    """Fetch the URL from this address (empty: from whatever the host's resolver says)."""
+    """Fetch the URL from this address (empty: from an address that the host's resolver gives)."""
     fixed = f"--connect-to '::{at}:' " if at else ""
     return Check(command=f"{_CURL} {fixed}'{url}'; echo exit=$?", finds=finds, where=where)
 
 
 def works(url: str = "https://{host}/", *, where: str = "control", at: str = "") -> Check:
-    """The URL is served there, by resolver and all."""
+    """The URL is served there, with the host's own resolver."""
     return get("http=200.*exit=0", url, at=at, where=where)
 
 
 def tcp(finds: str, address: str = "{a}", port: int = 443, *, where: str = "vantage") -> Check:
-    """A TCP handshake by the shell: `open`, `refused`, `No route`, or silence (`exit=124`)."""
+    """A TCP handshake by the shell: `open`, `refused`, `No route`, or a time-out (`exit=124`)."""
     connect = f"timeout 2 bash -c 'exec 3<>/dev/tcp/{address}/{port} && echo open'"
     return Check(command=f"{connect}; echo exit=$?", finds=finds, where=where)
 
@@ -58,12 +58,12 @@ def hello(finds: str, name: str = "{host}", address: str = "{a}", *, where: str 
 
 
 def quic(finds: str, name: str = "{host}", address: str = "{a}", *, later: float = 0, where: str = "vantage") -> Check:
-    """A QUIC handshake by aioquic's own client: `answered` or `silent`; then, so much later, `kept` or `lost`."""
+    """A QUIC handshake by aioquic's own client: `answered` or `silent`; after `later` seconds, `kept` or `lost`."""
     return Check(command=f"python -m tests.lab.askquic {address} {name} {later}", finds=finds, where=where)
 
 
 def neutral(address: str = "{a}") -> Check:
-    """The same address completes a handshake under a name nobody has listed."""
+    """The same address completes a handshake under a name that is on no list."""
     return hello("CONNECTION ESTABLISHED", "q7ztw4mkd2.com", address)
 
 
@@ -76,7 +76,7 @@ def perform(check: Check, host: Host, fields: Mapping[str, str], environ: Mappin
     command, finds = check.command.format(**fields), check.finds.format(**fields)
     try:
         done = host.run("bash", "-c", command, environ=environ, timeout=60)
-    except subprocess.TimeoutExpired:  # a machine with too much to do: one scenario's trouble, not everybody's
+    except subprocess.TimeoutExpired:  # on a busy machine one scenario fails, not the whole run
         return f"at {check.where}: `{command}` did not end within a minute"
     said = (done.stdout + done.stderr).strip()
     if re.search(finds, said, re.MULTILINE | re.DOTALL):

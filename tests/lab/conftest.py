@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    """The lab, standing, with every scenario's interference in force."""
+    """The running lab, with every scenario's interference in force."""
     if reason := missing():
         pytest.fail(reason)
     with Lab(deal(ALL, PROFILES)) as lab:
@@ -41,7 +41,7 @@ def lab() -> Iterator[Lab]:
 
 
 def _selected(request: pytest.FixtureRequest) -> list[Scenario]:
-    """The scenarios of this session's tests: what `-k` left out is neither checked nor measured."""
+    """The scenarios of this session's tests. Those that `-k` deselects are neither checked nor measured."""
     callspecs = (getattr(item, "callspec", None) for item in request.session.items)
     named = {spec.params["scenario"].name for spec in callspecs if spec is not None and "scenario" in spec.params}
     return [scenario for scenario in ALL if scenario.name in named]
@@ -55,13 +55,13 @@ def bench(lab: Lab, request: pytest.FixtureRequest) -> Bench:
 
 @pytest.fixture(scope="session")
 def broken(bench: Bench) -> dict[str, list[str]]:
-    """Scenario name -> what its checks without the probe found wrong."""
+    """Scenario name -> its checks without the probe that failed."""
     return bench.check()
 
 
 @pytest.fixture(scope="session")
 def verdicts(bench: Bench, broken: dict[str, list[str]], request: pytest.FixtureRequest) -> dict[str, Line]:
-    """Scenario name -> the probe's verdict; measured after the checks, so that neither disturbs the other."""
+    """Scenario name -> the probe's verdict. The probe runs after the checks, because each disturbs the other."""
     lines = bench.measure()
     judged = [(s, lines[s.name]) for s in bench.scenarios]
     blocked = sum(1 for s, line in judged if line.get("status") == "blocked" and s.expect.status != "blocked")
@@ -92,7 +92,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker of pytest-xdist has no terminal of its own: its figures go to standard error."""
+    """Print the figures of a pytest-xdist worker, which has no terminal of its own, on standard error."""
     lines = session.config.stash.get(_SUMMARY, [])
     if lines and hasattr(session.config, "workerinput"):
         with session.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():

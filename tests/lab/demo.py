@@ -1,8 +1,8 @@
 """May 2017 in three minutes: `python -m tests.lab.demo [--exit] [--picture FILE]` (needs root; all of it in the lab).
 
 A collector, a control and three vantages on two ISPs run as real processes under a laboratory clock. ISP A drops
-WeChat's addresses, ISP B lies about its names, and after some rounds both let go. Each transition is printed as the
-collector learns it, beside the truth.
+WeChat's addresses, ISP B forges DNS answers for its names, and after some rounds both stop. Each transition is printed,
+beside the truth, when the collector gets it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from tests.lab.world import COLLECTOR
 INTERVAL = 300.0
 """Seconds of the laboratory clock from round to round: the agents' default."""
 RATE = 40.0
-"""Seconds of that clock in one real one: a round takes 7.5 s."""
+"""Seconds of that clock in one real second: a round takes 7.5 s."""
 STEP = 0.4
-"""Real seconds that a step may take: three silences and their re-tests must fit into half a round."""
+"""Real seconds that a step may take: three time-outs and their re-tests must fit into half a round."""
 BEGIN = datetime(2017, 5, 4, tzinfo=UTC)
 PICTURED = 11.5
 """The round in which the picture is taken: both blocks are in force and known."""
 WARM_UP = 60.0
-"""Real seconds within which every vantage must have told what it finds."""
+"""Real seconds within which every vantage must have reported all targets."""
 
 
 class Demo:
@@ -42,8 +42,8 @@ class Demo:
 
     Args:
         lab: raised, with the world of `players`.
-        players: hosts and targets.
-        file: where the picture of the board goes; no picture when None.
+        players: sites and targets.
+        file: for the picture of the board; None for no picture.
     """
 
     def __init__(self, lab: Lab, players: Cast, file: Path | None) -> None:
@@ -59,17 +59,17 @@ class Demo:
         return BEGIN + timedelta(seconds=(time.time() - self._since) * RATE)
 
     def enter_vantages(self) -> None:
-        """Start the vantages' agents, each with a week's memory of its line."""
+        """Start the vantages' agents, each with the detector state of a quiet week."""
         memories = {isp: remembered(self._players.targets, asn, BEGIN, INTERVAL) for isp, asn in ASN.items()}
         for vantage in VANTAGES:
             give_memory(self.fleet.state(vantage.name), memories[vantage.isp], BEGIN)
             self.fleet.start_agent(vantage.name, asn=ASN[vantage.isp], country="RU")
 
     def play(self, page: str) -> None:
-        """From the first round to the last report.
+        """Run from the first round to the last report.
 
         Raises:
-            RuntimeError: a program ended, or said nothing.
+            RuntimeError: a program ended, or not all targets were reported in time.
         """
         self._warm_up()
         start = self.now()
@@ -82,10 +82,10 @@ class Demo:
                 pictured = True
                 self._take_picture(page)
             self._listen()
-            if gone > LAST_ROUND or (not days and self._all_told()):
+            if gone > LAST_ROUND or (not days and self._all_reported()):
                 break
             time.sleep(0.25)
-        time.sleep(2 * INTERVAL / RATE)  # whatever is reported twice, or again, would come now
+        time.sleep(2 * INTERVAL / RATE)  # a repeated report would come now
         self._listen()
 
     def _warm_up(self) -> None:
@@ -127,7 +127,7 @@ class Demo:
             problem = picture(page, self._picture)
             say(f"the board's picture is in {self._picture}" if not problem else f"no picture: {problem}")
 
-    def _all_told(self) -> bool:
+    def _all_reported(self) -> bool:
         return all(self.ledger.standing(*pair) == truths[-1].status for pair, truths in self.ledger.truth.items())
 
     def judgement(self) -> list[str]:
@@ -137,11 +137,11 @@ class Demo:
             counted = dict.fromkeys(self.ledger.truth, 0)
             for score in self.ledger.scores:
                 if score.truth is not None and score.truth.status == status:
-                    counted[score.learnt.vantage, score.learnt.target] += 1
+                    counted[score.span.vantage, score.span.target] += 1
             once = sum(count == 1 for count in counted.values())
             say(f"{name}s reported exactly once: {once} / {len(counted)}{_figures(self.ledger.scores, status)}")
             wrong += [f"{pair}: {name} reported {count} times" for pair, count in counted.items() if count != 1]
-        strangers = [s for s in self.ledger.scores if s.learnt.service in UNTOUCHED]
+        strangers = [s for s in self.ledger.scores if s.span.service in UNTOUCHED]
         say(f"transitions on the untouched services: {len(strangers)}")
         wrong += [f"never happened: {s.line()}" for s in self.ledger.scores if s.truth is None]
         wrong += [f"wrong cause: {s.line()}" for s in self.ledger.scores if not _cause_right(s)]
@@ -177,7 +177,7 @@ def _figures(scores: list[Score], status: str) -> str:
 def _cause_right(score: Score) -> bool:
     if score.truth is None or not score.truth.causes:
         return True
-    return any(cause in score.learnt.causes for cause in score.truth.causes)
+    return any(cause in score.span.causes for cause in score.truth.causes)
 
 
 def say(text: str) -> None:
@@ -194,7 +194,7 @@ def main() -> int:
     if reason := missing():
         say(f"demo: {reason}")
         return 1
-    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell started us with SIGINT ignored
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where the shell started this process with SIGINT ignored
         signal.signal(number, signal.default_int_handler)
     players = cast(paths.shipped_folder() / "services")
     watched = sum(service == WATCHED for service in players.targets.values())
@@ -210,7 +210,7 @@ def main() -> int:
 
 
 def perform(players: Cast, file: Path | None, *, stay: bool) -> int:
-    """Raise the lab, play, judge; with `stay`, leave the board up until interrupted.
+    """Raise the lab, play, compare; with `stay`, serve the board until interrupted.
 
     Raises:
         RuntimeError: the lab cannot be raised, or a program on it ended.

@@ -1,8 +1,8 @@
-"""The lab's figures, measured: `python -m tests.lab.figures` writes what the probe gets right and what it costs.
+"""Measure the lab's figures: `python -m tests.lab.figures` writes the probe's accuracy and its cost.
 
-Each run raises the lab anew, proves every scenario without the probe, has the probe judge it, and then measures what
-is harmless on clean and lossy lines. At the end one vantage looks at its scenarios at the default pace while tcpdump
-counts. Takes about five minutes a run on two cores, and three more for the wire.
+Each run raises the lab anew, proves every scenario without the probe, has the probe judge it, and then measures
+harmless situations on clean and lossy lines. At the end one vantage measures its scenarios at the default pace while tcpdump
+counts. It takes about five minutes a run on two cores, and three more for the count.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.lab.world import FIXED, PUBLIC_RESOLVER, RESOLVERS, TRUSTED, deal
 STATUSES = ("reachable", "blocked", "throttled", "down", "unreachable", "unknown")
 GRAVE = ("blocked", "throttled")
 VANTAGE = "a1"
-"""Whose wire is counted: an ordinary line."""
+"""The vantage whose packets are counted: an ordinary line."""
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Figures:
     sizes: dict[str, list[int]] = field(default_factory=dict)
     spent: dict[str, list[Tally]] = field(default_factory=dict)
     overhead: Tally = field(default_factory=Tally)
-    looked: int = 0
+    targets: int = 0
     wall: float = 0.0
     busiest: tuple[int, str] = (0, "")
 
@@ -59,7 +59,7 @@ class Figures:
 
 
 def judge_all(lab: Lab, figures: Figures) -> None:
-    """Every scenario once: first without the probe, then by it."""
+    """Check every scenario without the probe, then measure it with the probe."""
     bench = Bench(lab, ALL)
     figures.unproven.update(bench.check().keys())
     for scenario, line in _paired(bench):
@@ -120,7 +120,7 @@ def count_wire(lab: Lab, figures: Figures) -> None:
         kind = lines[bench.target(scenario)]["status"]
         figures.spent.setdefault(kind, []).append(seen.of(networks))
     shared = {network_of(address) for address in (PUBLIC_RESOLVER, RESOLVERS["a"], *(p.four[0] for p in FIXED[:3]))}
-    figures.overhead, figures.looked = seen.of(shared), len(lines)
+    figures.overhead, figures.targets = seen.of(shared), len(lines)
     figures.busiest = seen.busiest(set(seen.by_network) - {network_of(RESOLVERS["a"])})
 
 
@@ -190,10 +190,10 @@ def _harmless_rows(figures: Figures) -> Iterable[str]:
 
 
 def _costs(figures: Figures) -> str:
-    """The wire's part of the page."""
-    if not figures.looked:
+    """The part of the page about packets, bytes and connections."""
+    if not figures.targets:
         return ""
-    shared, looked = figures.overhead, figures.looked
+    shared, targets = figures.overhead, figures.targets
     rows = (
         _row(status, len(spent), *(_middle_and_most([getattr(one, part) for one in spent]) for part in Tally.__slots__))
         for status in STATUSES
@@ -203,15 +203,15 @@ def _costs(figures: Figures) -> str:
     return f"""
 ## What a verdict costs
 
-{looked} targets looked at from one line at the default pace in {figures.wall:.0f} s, counted by tcpdump: median and
+{targets} targets measured from one line at the default pace in {figures.wall:.0f} s, counted by tcpdump: median and
 largest of what was exchanged with the target's own networks, both directions.
 
 | said | verdicts | packets | bytes | connections | handshakes |
 | --- | --- | --- | --- | --- | --- |
 {_lines(rows)}
 
-Beside that, for each verdict, with resolvers and anchors: {shared.packets / looked:.1f} packets,
-{shared.octets / looked:.0f} bytes, {shared.connections / looked:.1f} connections.
+Beside that, for each verdict, with resolvers and anchors: {shared.packets / targets:.1f} packets,
+{shared.octets / targets:.0f} bytes, {shared.connections / targets:.1f} connections.
 
 The most connections begun with one network within one second: {most} ({network}).
 """

@@ -70,7 +70,7 @@ class Fleet:
             time.sleep(0.1)
 
     def wait_for_control(self, targets: int, seconds: float = 60) -> None:
-        """Wait until the collector hands out control for so many targets.
+        """Wait until the collector serves control facts for a number of targets.
 
         Raises:
             RuntimeError: it does not within the time.
@@ -85,7 +85,7 @@ class Fleet:
             time.sleep(0.3)
 
     def start_agent(self, name: str, *, role: str = "vantage", asn: int = 0, country: str = "") -> None:
-        """Let an agent run at a host, with the state in `state(name)` if there is one; it enrols with a token."""
+        """Start an agent at a host, with the state in `state(name)` if there is one; it enrols with a token."""
         host = self.lab.hosts[name]
         made = self.lab.hosts["collector"].run(
             PROBE,
@@ -121,7 +121,7 @@ class Fleet:
                 "collectors": [ORIGIN],
                 "token_file": str(token),
                 "control_repeat": self._interval * 2,
-                "uplink_timeout": 4.0,  # a round asks for control first: a dead line must not hold it for long
+                "uplink_timeout": 4.0,  # a round asks for control first: a dead line must not delay it for long
             },
             "network": {"asn": asn, "country": country},
             "targets": {"services": [], "files": [str(self._list)]},
@@ -145,13 +145,13 @@ class Fleet:
         return json.loads(done.stdout) if done.returncode == 0 else None
 
     def ended(self) -> str:
-        """Which program has ended by itself, with the end of its log; empty when none has."""
+        """The program that has ended by itself, with the end of its log; empty when none has."""
         programs = {"collector": self.collector, **self.agents}
         dead = [name for name, program in programs.items() if program.poll() is not None]
         return "\n".join(f"{name}: {_logs(self.lab.hosts[name])}" for name in dead)
 
     def stop_agents(self) -> None:
-        """Send SIGTERM and wait until the agents have sent what waits."""
+        """Send SIGTERM and wait until the agents have sent their outboxes."""
         for agent in self.agents.values():
             agent.terminate()
         for agent in self.agents.values():
@@ -165,12 +165,12 @@ def _logs(host: Host) -> str:
 
 @contextlib.contextmanager
 def door(host: Host, address: str, port: int) -> Iterator[str]:
-    """Forward a port of 127.0.0.1 to an address as the host sees it; gives `127.0.0.1:PORT`."""
+    """Forward a port of 127.0.0.1 to an address in the host's namespace; gives `127.0.0.1:PORT`."""
     listener = socket.create_server(("127.0.0.1", 0))
     closing = threading.Event()
 
     def serve() -> None:
-        # A socket belongs to the namespace its maker was in: this thread moves over and stays there.
+        # A socket belongs to the namespace of the thread that makes it: this thread enters the host's and stays there.
         with Path(f"/proc/{host.pid}/ns/net").open("rb") as space:
             libc = ctypes.CDLL(None, use_errno=True)
             if libc.setns(space.fileno(), _CLONE_NEWNET):
@@ -206,7 +206,7 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
 
 
 def picture(page: str, file: Path, *, width: int = 1200, height: int = 800) -> str:
-    """Let headless Chromium draw a page into a PNG; what went wrong, or nothing."""
+    """Let headless Chromium draw a page into a PNG; the problem, empty when there is none."""
     words = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
     words += [f"--window-size={width},{height}", f"--screenshot={file.resolve()}"]
     with tempfile.TemporaryDirectory() as profile:

@@ -1,4 +1,4 @@
-"""Measure what works or is down for everybody, on clean and lossy lines, with and without a control."""
+"""Measure targets that work or are down everywhere, on clean and lossy lines, with and without a control."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from tests.lab.scenarios import ALL
 from tests.lab.topology import Lab
 
 LINES = {"a2": 0, "loss2": 2, "loss5": 5, "loss10": 10}
-"""Vantages, and the loss there in each direction, in per cent."""
+"""Vantage -> packet loss in each direction, in per cent."""
 STEP = 6.0
-"""Seconds a step may take: room for a SYN that is lost four times (Linux sends it again every second)."""
+"""Seconds a step may take: enough for a SYN that is lost four times (Linux sends it again every second)."""
 HARMLESS = [
     s for s in ALL if s.family == "benign" and not s.middlebox and s.lie is None and "{vantage}" not in str(s.core)
 ]
@@ -20,7 +20,7 @@ Run = tuple[str, bool]
 
 
 def measure_harmless(lab: Lab) -> dict[Run, list[Line]]:
-    """(vantage, with a control or without) -> what `probe check` printed there; all at the same time."""
+    """Measure at all vantages at once: (vantage, with a control or without) -> the lines of `probe check`."""
     bench = Bench(lab, HARMLESS)
     control = Bench(lab, [s for s in HARMLESS if s.control is Control.ON]).measure_controls()["control"]
     file = bench.control_file("benign", control)

@@ -1,9 +1,8 @@
 """A host of the lab: a network namespace and a mount namespace, held open by one sleeping process.
 
-Namespaces are never given a name in the file system. They live as long as their holder does, the holder dies with the
-thread that made it (PR_SET_PDEATHSIG; so hosts are made by main threads), and so does every program started in them: a
-lab that was killed with SIGKILL leaves nothing running and nothing to sweep but a folder of files, and any number of
-labs run side by side with the same addresses inside.
+Namespaces have no name in the file system and last as long as their holder. The holder and every program started in
+the namespaces end with the thread that made them (PR_SET_PDEATHSIG), so main threads make hosts. A lab that is killed
+with SIGKILL leaves no process, only a folder of files. Several labs can run side by side with the same addresses.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 ROOT = Path(__file__).resolve().parents[2]
-"""The checkout: programs of the lab are started as `python -m tests.lab.<program>` from here."""
+"""The checkout: programs of the lab start as `python -m tests.lab.<program>` from here."""
 
 _DIE_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 
@@ -26,7 +25,7 @@ class Host:
 
     Args:
         name: for logs.
-        folder: where its files are put; made when missing.
+        folder: for its files; made when missing.
         resolvers: addresses for `resolv.conf`.
         names: further lines of `hosts`, address -> names.
     """
@@ -71,14 +70,14 @@ class Host:
         return self._holder.pid
 
     def command(self, *words: str) -> list[str]:
-        """The same command inside; the resulting process keeps its own process id and signals, and dies with us."""
+        """The command that runs `words` inside; its process keeps its own id and signals, and ends with this one."""
         space = f"/proc/{self.pid}/ns"
         return [*_DIE_WITH_US, "nsenter", f"--net={space}/net", f"--mount={space}/mnt", f"--wdns={ROOT}", "--", *words]
 
     def run(
         self, *words: str, stdin: str | None = None, timeout: float = 60, environ: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command inside to its end and return its output, whatever its exit status."""
+        """Run a command inside to its end and return its output, also after a failure."""
         return subprocess.run(
             self.command(*words),
             input=stdin,
@@ -95,7 +94,7 @@ class Host:
         """Run a command of the lab's own set-up.
 
         Raises:
-            RuntimeError: it failed; with its words.
+            RuntimeError: it failed; with its output.
         """
         done = self.run(*words, stdin=stdin)
         if done.returncode:
@@ -119,7 +118,7 @@ class Host:
         return program
 
     def spawn_ours(self, module: str, *arguments: str) -> None:
-        """Start a program of the lab (`python -m tests.lab.<module>`) and wait for its word `ready`.
+        """Start a program of the lab (`python -m tests.lab.<module>`) and wait until it prints `ready`.
 
         Raises:
             RuntimeError: it ended before it was ready; with the end of its log.

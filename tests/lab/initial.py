@@ -1,4 +1,4 @@
-"""What a QUIC client says first, read as a filter reads it: anybody can derive the keys of an Initial."""
+"""Decrypt a QUIC client's first packet as a filter does: the keys of an Initial are derived from public values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aioquic.quic.packet import QuicPacketType, pull_quic_header
 
 
 def plaintext(datagram: bytes) -> bytes:
-    """The frames of a client's first Initial (RFC 9001 section 5.2), the ClientHello among them; empty for the rest."""
+    """The frames of a client's first Initial (RFC 9001 section 5.2), with the ClientHello; empty for other packets."""
     reading = Buffer(data=datagram)
     try:
         header = pull_quic_header(reading, host_cid_length=8)

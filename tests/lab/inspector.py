@@ -1,8 +1,8 @@
 """The part of a middlebox that reads packets: `python -m tests.lab.inspector ACTIONS`, one process a middlebox.
 
-iptables recognises (by keyword, port, connection mark) and queues the packet with the number of its action as mark;
-this program forges what the action says with a raw socket, then lets the packet pass, changes it or drops it. What is
-forged leaves before the verdict, so an injected answer always wins its race.
+iptables matches a packet (by keyword, port, connection mark) and queues it with the number of its action as mark. This
+program forges the packets of the action with a raw socket, then accepts, changes or drops the queued packet. Forged
+packets leave before that, so an injected answer always wins its race.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Inspector:
             return
         if isinstance(changed, bytes):
             queued.set_payload(changed)
-        # Accepted with mark 0: the rest of the rules must not take the number for theirs.
+        # Accepted with mark 0, because later rules match on marks.
         queued.set_mark(0)
         queued.accept()
 
@@ -90,7 +90,7 @@ class Inspector:
         return True
 
     def _hello_rst3(self, packet: Packet, action: dict[str, Any]) -> bool:
-        for shift in (0, 1460, 4380):  # the classic marks of the GFW's second kind of reset
+        for shift in (0, 1460, 4380):  # the sequence offsets of the GFW's second kind of reset
             self._send(self._to_client(packet, action, RST | ACK, shift=shift), self._to_server(packet, shift))
         return True
 

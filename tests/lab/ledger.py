@@ -1,4 +1,4 @@
-"""Compare what a collector's database holds with what is true in the demo."""
+"""Compare the spans in a collector's database with the true changes of the demo."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ FROM span JOIN agent ON agent.no = span.agent JOIN target ON target.no = span.ta
 
 
 @dataclass(frozen=True)
-class Learnt:
-    """A span as the collector has it: from `onset` on, the vantage says `status` of the target."""
+class RecordedSpan:
+    """A span in the collector's database: from `onset` on, the vantage reports `status` for the target."""
 
     vantage: str
     target: str
@@ -38,9 +38,9 @@ class Truth:
 
 @dataclass(frozen=True)
 class Score:
-    """A reported transition beside the truth; the truth is None for one that never happened."""
+    """A reported transition beside the true change; `truth` is None for one that never happened."""
 
-    learnt: Learnt
+    span: RecordedSpan
     before: str
     truth: Truth | None
     interval: float
@@ -49,17 +49,17 @@ class Score:
     def delay(self) -> float:
         """Rounds from the change to its detection."""
         assert self.truth is not None
-        return (self.learnt.known - self.truth.moment).total_seconds() / self.interval
+        return (self.span.known - self.truth.moment).total_seconds() / self.interval
 
     @property
     def onset_error(self) -> float:
         """Rounds by which the reported onset lies after the change (before, when negative)."""
         assert self.truth is not None
-        return (self.learnt.onset - self.truth.moment).total_seconds() / self.interval
+        return (self.span.onset - self.truth.moment).total_seconds() / self.interval
 
     def line(self) -> str:
         """The comparison as a line for the terminal."""
-        one = self.learnt
+        one = self.span
         causes = f" ({one.causes})" if one.causes else ""
         said = f"{one.known:%d %H:%M:%S}  {one.vantage}  {one.target:<36} {self.before} -> {one.status}{causes}"
         if self.truth is None:
@@ -70,7 +70,7 @@ class Score:
 
 
 class Ledger:
-    """Follows a collector's database and sets each new transition against the truth.
+    """Reads a collector's database and compares each new transition with the truth.
 
     Args:
         database: the collector's SQLite file.
@@ -79,21 +79,21 @@ class Ledger:
 
     def __init__(self, database: Path, interval: float) -> None:
         self._database, self._interval = database, interval
-        self._seen: dict[tuple[str, str, datetime], Learnt] = {}
+        self._seen: dict[tuple[str, str, datetime], RecordedSpan] = {}
         self._last: dict[tuple[str, str], str] = {}
         self.scores: list[Score] = []
         self.truth: dict[tuple[str, str], list[Truth]] = {}
 
     def settled(self) -> int:
-        """How many (vantage, target) pairs something is known of."""
+        """The number of (vantage, target) pairs with a status."""
         return len(self._last)
 
     def standing(self, vantage: str, target: str) -> str:
-        """The newest status of each pair."""
+        """The newest status of a pair; empty where there is none."""
         return self._last.get((vantage, target), "")
 
     def news(self) -> Iterator[Score]:
-        """Transitions that the collector has learnt since the last call."""
+        """Transitions that the collector has got since the last call."""
         for one in self._spans():
             key, pair = (one.vantage, one.target, one.onset), (one.vantage, one.target)
             if key in self._seen:
@@ -102,18 +102,18 @@ class Ledger:
             before = self._last.get(pair, "")
             self._last[pair] = one.status
             if before in ("", one.status):
-                continue  # what is known at first, or a block that goes on by other means
+                continue  # the first status, or a block that goes on by other means
             score = Score(one, before, self._truth_of(one), self._interval)
             self.scores.append(score)
             yield score
 
-    def _spans(self) -> list[Learnt]:
+    def _spans(self) -> list[RecordedSpan]:
         with sqlite3.connect(f"file:{self._database}?mode=ro", uri=True, timeout=10) as reading:
             rows = reading.execute(_SPANS).fetchall()
         reading.close()
-        return [Learnt(*row[:3], _moment(row[3]), _moment(row[4]), row[5], row[6]) for row in rows]
+        return [RecordedSpan(*row[:3], _moment(row[3]), _moment(row[4]), row[5], row[6]) for row in rows]
 
-    def _truth_of(self, one: Learnt) -> Truth | None:
+    def _truth_of(self, one: RecordedSpan) -> Truth | None:
         """The latest real change to this status that is not later than the report."""
         changes: Mapping[tuple[str, str], list[Truth]] = self.truth
         fitting = [t for t in changes.get((one.vantage, one.target), ()) if t.status == one.status]

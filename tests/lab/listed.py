@@ -1,7 +1,7 @@
-"""The register in the demo: its snapshots, what differs between them, and what the collector makes of that.
+"""The register in the demo: its snapshots, their differences, and what the collector shows of them.
 
-The register is published once a round. What the collector then shows of a service (`/s/<service>`), listed beside
-observed, is held against what really happened on each ISP.
+The register is published once a round. The dates on the collector's page of a service (`/s/<service>`), listed beside
+observed, are compared with the true ones of each ISP.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _DECISION = "RKN;10-Restricting"
 
 
 class Register:
-    """A country's register, seen by the collector's operator.
+    """A country's register, as the collector's operator gets it.
 
     Args:
         host: where the collector runs; snapshots are kept in its folder.
@@ -39,7 +39,7 @@ class Register:
         self.moments: list[datetime] = []
 
     def publish(self, now: datetime, *, listed: bool) -> None:
-        """A publication that differs from the one a round before; the collector learns what does, meanwhile."""
+        """Publish a snapshot; in the background the collector gets its difference to the snapshot a round before."""
         old = self._snapshot(now - self._every, listed=self._listed)
         new = self._snapshot(now, listed=listed)
         self._listed = listed
@@ -47,10 +47,10 @@ class Register:
         self._given.append(self._worker.submit(self._give, old, new))
 
     def wait(self) -> None:
-        """Return once the collector has all of it.
+        """Wait until the collector has all differences.
 
         Raises:
-            RuntimeError: a command failed; with what it said.
+            RuntimeError: a command failed; with its output.
         """
         for each in self._given:
             each.result()
@@ -73,12 +73,12 @@ def beside_truth(
     truth: Mapping[int, tuple[datetime, datetime]],
     every: float,
 ) -> tuple[list[str], list[str]]:
-    """The four dates as the collector shows them beside the truth: lines to show, and what is wrong.
+    """Compare the four dates on the collector's page with the truth: lines to print, and those that are wrong.
 
     Args:
         page: of the service, `/s/<service>.json`; None when there is none.
         moments: when it was listed, when delisted.
-        truth: AS number -> when its ISP began to interfere and when it let go.
+        truth: AS number -> when its ISP began to interfere and when it stopped.
         every: seconds of a round.
     """
     rows = page["listed_beside_observed"] if page else []
@@ -86,7 +86,7 @@ def beside_truth(
         return [], [f"listed beside observed: {rows}"]
     listing, lines, wrong = rows[0]["listing"], [], []
     for name, moment in zip(("listed", "delisted"), moments, strict=True):
-        # The mirror writes whole seconds, and so does its header.
+        # The mirror's header has whole seconds.
         after, before = (datetime.fromisoformat(listing[name][end]) for end in ("after", "before"))
         lines.append(f"{name} between {after:%H:%M:%S} and {before:%H:%M:%S}, true {moment:%H:%M:%S}")
         if not after < moment < before + timedelta(seconds=1):
@@ -94,9 +94,9 @@ def beside_truth(
     shown = {seen["network"]["asn"]: seen for seen in rows[0]["networks"]}
     for asn, ends in truth.items():
         for name, moment in zip(("blocked", "unblocked"), ends, strict=True):
-            told = shown.get(asn, {}).get(name)
-            off = (datetime.fromisoformat(told) - moment).total_seconds() / every if told else None
-            lines.append(f"AS{asn}: {name} {str(told)[11:19]}, true {moment:%H:%M:%S}")
+            date = shown.get(asn, {}).get(name)
+            off = (datetime.fromisoformat(date) - moment).total_seconds() / every if date else None
+            lines.append(f"AS{asn}: {name} {str(date)[11:19]}, true {moment:%H:%M:%S}")
             if off is None or abs(off) > TOLERANCE:
                 wrong.append(lines[-1])
     return lines, wrong

@@ -1,7 +1,7 @@
-"""May 2017 as the demo plays it: WeChat's hosts and those left alone, who does what when, and what is true then.
+"""May 2017 as the demo plays it: the sites of WeChat and of the control services, the events, and the truth.
 
-The days and their order are history's; the hours between them are not: a round of the agents stands for five minutes,
-and a week would be two thousand rounds. Sources stand beside each day.
+The days and their order are historical. The hours between them are not: a round of the agents stands for five minutes,
+and a week would be two thousand rounds. Each day names its source.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ UNTOUCHED = (
     *("vk", "odnoklassniki", "mail-ru", "telegram", "whatsapp", "facebook"),
     *("instagram", "twitter", "youtube", "signal", "threema", "discord"),
 )
-"""Services that nobody in Russia blocked that May: the control services, on which nothing may be reported."""
+"""The control services: not blocked in Russia that May, so nothing may be reported for them."""
 VANTAGES = (Vantage(name="a1"), Vantage(name="a2"), Vantage(name="b1", isp="b"))
 ASN = {"a": 64500, "b": 64501}
-"""Numbers kept for documentation (RFC 5398): these ISPs never were."""
+"""AS numbers for documentation (RFC 5398): these ISPs are invented."""
 LONG_LINK, SHORT_LINK = 8080, 80
 """Ports of WeChat's own protocol (capture of a client on heiqu.com): one of the two must work."""
-MOST = 7
-"""Targets of one service, the first of its list: two cores carry five agents' worth of them."""
+MAX_SERVICE_TARGETS = 7
+"""Only the first targets of a service's list are played: two cores must run five agents."""
 _UNSEEN = Expect(status="reachable")
 
 
 @dataclass(frozen=True)
 class Day:
-    """Something that happened.
+    """One event of the story.
 
     Attributes:
         round: rounds after the start of the demo.
         date: in history.
         source: of the date.
-        isp: whose network changes with it; none when empty.
+        isp: the ISP whose network changes; none when empty.
         blocks: whether the change is a block (or its lifting).
-        lists: what becomes of it on the register: listed, delisted, nothing (None).
+        lists: True when the register lists the service then, False when it delists it, None for no change.
     """
 
     round: float
@@ -63,7 +63,7 @@ STORY = (
     Day(13, "2017-05-11", "delisted; ISP B lets go", "RKN statement", "b"),
 )
 LAST_ROUND = 21
-"""When the demo gives up waiting for a lifting to be reported."""
+"""The round after which the demo no longer waits for reports of the unblocking."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Cast:
         return {name: {"rcode": "NXDOMAIN", "answers": []} if n % 2 else bogon for n, name in enumerate(self.hosts)}
 
     def affected(self, isp: str) -> dict[str, tuple[Cause, ...]]:
-        """Target -> causes of which one must come first, for the targets this ISP's block reaches."""
+        """Target -> the causes, one of which must come first, for the targets that this ISP blocks."""
         found: dict[str, tuple[Cause, ...]] = {}
         for text, service in self.targets.items():
             address = isinstance(targets.parse(text), targets.TcpTarget)
@@ -103,7 +103,7 @@ class Cast:
 
 
 def cast(services: Path) -> Cast:
-    """The shipped catalogue's targets of the services that play, on the lab's internet.
+    """The shipped catalogue's targets of the services in the demo, placed on the lab's internet.
 
     Args:
         services: folder of the catalogue.
@@ -112,7 +112,7 @@ def cast(services: Path) -> Cast:
     chosen: dict[str, str] = {}
     for service in catalogue.load(files):
         named = [text for text in service.targets() if _host(text)]
-        chosen |= dict.fromkeys(named[:MOST], service.name)
+        chosen |= dict.fromkeys(named[:MAX_SERVICE_TARGETS], service.name)
     scenarios = [_scenario(name, [t for t, owner in chosen.items() if owner == name]) for name in (WATCHED, *UNTOUCHED)]
     world = deal(scenarios, VANTAGES)
     own = [p for p in world.placed if p.site.title.startswith(f"{WATCHED} ")]

@@ -1,8 +1,8 @@
 """Interferences as iptables rules. Pure: records in, `iptables-restore` text and the inspector's actions out.
 
-A middlebox works in two places: `mangle FORWARD` recognises and acts on packets in passing (and queues some for
-`inspector.py`), `filter FORWARD` holds the two targets that iptables allows nowhere else (REJECT), `nat PREROUTING`
-turns connections aside.
+A middlebox works in three places: `mangle FORWARD` matches forwarded packets and acts on them (and queues some for
+`inspector.py`), `filter FORWARD` has the target that iptables allows nowhere else (REJECT), `nat PREROUTING`
+redirects connections.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ QUEUE = "-j NFQUEUE --queue-num 0"
 
 @dataclass
 class Rules:
-    """The rules of one address family, by table, and what the inspector is to do for marks 1, 2, ..."""
+    """The rules of one address family, by table, and the inspector's actions for marks 1, 2, ..."""
 
     family: int
     mangle: list[str] = field(default_factory=list)
@@ -37,9 +37,9 @@ class Rules:
 
 
 def compile_rules(interferences: Sequence[Interference]) -> tuple[Rules, Rules]:
-    """Rules for IPv4 and for IPv6; an interference that names addresses of one family goes to that one alone.
+    """Rules for IPv4 and for IPv6; an interference with addresses of one family gets rules in that family only.
 
-    The actions are shared: both families' marks count through one list.
+    Both families share one list of actions, which their marks number.
     """
     four, six = Rules(4), Rules(6)
     six.actions = four.actions
@@ -102,7 +102,7 @@ def _queued(rules: Rules, one: Interference) -> None:
 
 
 def _hello_residual(rules: Rules, one: Interference) -> None:
-    """The trigger puts the client's address on a list of this target; while it is listed, its SYNs are dropped."""
+    """List the client's address for this target after the trigger, and drop its SYNs while it is listed."""
     mark = _mark(rules, one)
     table = f"residual{mark}"
     listed = f"-d {one.address} -p tcp --dport 443 -m recent --name {table} --rcheck --seconds {one.after} -j DROP"
@@ -112,7 +112,7 @@ def _hello_residual(rules: Rules, one: Interference) -> None:
 
 
 def _hello_tuple(rules: Rules, one: Interference) -> None:
-    """The inspector sees all packets to the target, because it must know which tuples are blocked."""
+    """Queue all packets to the target, because the inspector must know which tuples are blocked."""
     mark = _mark(rules, one)
     rules.mangle.append(f"{_from(one)}-p tcp --dport {one.port or 443} -j MARK --set-mark {mark}")
     rules.mangle.append(f"-m mark --mark {mark} {QUEUE}")
@@ -201,7 +201,7 @@ def _large(rules: Rules, one: Interference) -> None:
 
 
 def _police(rules: Rules, one: Interference) -> None:
-    """A client with too many ClientHellos is listed; while it is listed, all its ClientHellos are dropped."""
+    """List a client with too many ClientHellos, and drop all its ClientHellos while it is listed."""
     table = f"policed{len(rules.mangle)}"
     hello = f"{_from(one)}-p tcp --dport 443 -m string --algo bm --hex-string |160301| "
     often = f"-m hashlimit --hashlimit-mode dstip --hashlimit-dstmask {16 if rules.family == 4 else 32} "

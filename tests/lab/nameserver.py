@@ -1,8 +1,9 @@
 """A programmable name server: `python -m tests.lab.nameserver CONFIG`.
 
-One process speaks for several addresses, each with a personality: honest, an ISP's resolver that lies about some
-names, one that rewrites NXDOMAIN. UDP and TCP on port 53; with a certificate also DoT (853) and DoH (443, HTTP/1.1).
-The table of lies is read again whenever its file changes, so that a run can begin and lift a block.
+One process serves several addresses, each with a behaviour of its own: true answers, an ISP's resolver that forges
+answers for some names, one that rewrites NXDOMAIN. UDP and TCP on port 53; with a certificate also DoT (853) and DoH
+(443, HTTP/1.1). The table of forged answers is read again when its file changes, so that a run can begin and lift a
+block.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from aiohttp import web
 
 
 class Lies:
-    """What a resolver says of some names instead of the truth, from a file; none without one."""
+    """The forged answers of a resolver, from a file; none without a file."""
 
     def __init__(self, file: Path | None) -> None:
         self._file, self._seen = file, -1
         self._present: dict[str, dict[str, Any]] = {}
 
     def of(self, name: str) -> dict[str, Any] | None:
-        """The false answer for a name, if there is one now."""
+        """The forged answer for a name, if there is one now."""
         if self._file is not None and (changed := self._file.stat().st_mtime_ns) != self._seen:
             self._seen, self._present = changed, json.loads(self._file.read_text())
         return self._present.get(name)
@@ -43,15 +44,15 @@ class Personality:
 
     Args:
         zone: name -> addresses of both families.
-        lies: what is said instead of the zone.
-        rewriting: an address given for every name that does not exist; none when empty.
+        lies: the forged answers, which come before the zone.
+        rewriting: the address in answers for names that do not exist; empty for NXDOMAIN.
     """
 
     def __init__(self, zone: dict[str, list[str]], lies: Lies, rewriting: str) -> None:
         self._zone, self._lies, self._rewriting = zone, lies, rewriting
 
     def answer(self, wire: bytes) -> bytes | None:
-        """The answer to one DNS message; None for silence."""
+        """The answer to one DNS message; None to send nothing."""
         query = dns.message.from_wire(wire)
         response = dns.message.make_response(query, recursion_available=True)
         question = query.question[0]

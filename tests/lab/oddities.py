@@ -1,6 +1,6 @@
-"""Servers that misbehave towards everybody: `python -m tests.lab.oddities CONFIG`.
+"""Servers that misbehave towards every client: `python -m tests.lab.oddities CONFIG`.
 
-What they do is the target's own fault or manner, the same for everybody who asks; none of it is the network's.
+The faults and peculiarities are the target's own, the same for every client. The network does nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PAGE = b"<html><head><title>An odd server</title></head><body>" + b"It serves a
 def _reset(writer: asyncio.StreamWriter) -> None:
     """Close with RST in place of FIN (a linger time of zero)."""
     raw = writer.get_extra_info("socket")
-    if raw is None:  # the client was quicker
+    if raw is None:  # the client has already closed it
         return
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
@@ -63,7 +63,7 @@ async def _garbage(streams: Streams, entry: dict[str, Any]) -> None:
 
 
 async def _after(streams: Streams, entry: dict[str, Any]) -> None:
-    """Answer completely, with the length, then send RST instead of FIN."""
+    """Send a complete answer with its length, then RST instead of FIN."""
     await streams[0].readuntil(b"\r\n\r\n")
     streams[1].write(_HEAD + b"Content-Length: %d\r\n\r\n" % len(_PAGE) + _PAGE)
     await streams[1].drain()
@@ -115,7 +115,7 @@ async def _endless(streams: Streams, entry: dict[str, Any]) -> None:
     while not streams[0].at_eof():
         streams[1].write(b"x" * 65536)
         await streams[1].drain()
-        await asyncio.sleep(0.01)  # 6 MB/s: enough to be endless, little enough for two cores
+        await asyncio.sleep(0.01)  # 6 MB/s: endless for the probe, and a small load for two cores
 
 
 async def _stall(streams: Streams, entry: dict[str, Any]) -> None:
@@ -217,7 +217,7 @@ async def _open(entry: dict[str, Any]) -> asyncio.Server:
         try:
             await act((reader, writer), entry)
         except (OSError, EOFError):
-            pass  # the client went away, which is its right
+            pass  # the client closed the connection
         finally:
             writer.close()
 
@@ -230,7 +230,7 @@ async def _open(entry: dict[str, Any]) -> asyncio.Server:
 
 async def main(entries: list[dict[str, Any]]) -> None:
     """Open every server, say `ready`, serve until killed."""
-    _bomb()  # made before anybody waits for it
+    _bomb()  # made before any task waits for it
     servers = [await _open(entry) for entry in entries]
     sys.stdout.write("ready\n")
     sys.stdout.flush()

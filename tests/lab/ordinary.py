@@ -1,6 +1,6 @@
-"""Twelve ordinary sites, and an agent on the lab that watches them.
+"""A lab of ordinary sites with a collector, a control and an agent that watches them.
 
-What the demo plays is history; what runs on this is a law: every change is reported once and nothing else is.
+The demo plays history. The runs on this lab test a law: every change is reported once, and nothing else is.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from tests.lab.world import World, deal
 
 VANTAGE = "a1"
 ASN = 64500
-"""Kept for documentation (RFC 5398)."""
+"""For documentation (RFC 5398)."""
 BEGIN = datetime(2025, 8, 1, tzinfo=UTC)
 WARM_UP = 60.0
-"""Real seconds within which the vantage must have told what it finds."""
+"""Real seconds within which the vantage must have reported all targets."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Pace:
 
     Attributes:
         interval: seconds of the laboratory clock from round to round.
-        rate: seconds of that clock in one real one.
+        rate: seconds of that clock in one real second.
         step: real seconds that one step of a measurement may take.
     """
 
@@ -47,7 +47,7 @@ class Pace:
 
 
 def world(sites: int) -> World:
-    """A world of a number of sites and one vantage at ISP A."""
+    """A world with a number of sites and one vantage at ISP A."""
     made = tuple(Site(label=f"s{n}", host=f"www.site-{n}.net", title=f"Site {n}") for n in range(sites))
     unseen = Expect(status="reachable")
     scenario = Scenario(name="ordinary", family="ordinary", target="", expect=unseen, checks=(), sites=made)
@@ -85,10 +85,10 @@ class Watch:
         return BEGIN + timedelta(seconds=(time.time() - self._since) * self.pace.rate)
 
     def begin(self) -> None:
-        """Start the programs and wait until everything is known of every target.
+        """Start the programs and wait until the collector has a status for every target.
 
         Raises:
-            RuntimeError: a program ended, or said nothing in time.
+            RuntimeError: a program ended, or a target has no status in time.
         """
         self.fleet.start_collector()
         self.fleet.start_agent("control", role="control", asn=64502, country="NL")
@@ -107,11 +107,11 @@ class Watch:
             time.sleep(0.25)
 
     def rest(self, rounds: float) -> None:
-        """Wait for a number of rounds; transitions reported meanwhile are kept."""
+        """Wait for a number of rounds; `listen` gives the transitions reported meanwhile."""
         time.sleep(rounds * self.pace.round)
 
     def listen(self) -> Iterator[str]:
-        """A line for every transition the collector has learnt since.
+        """A line for every transition that the collector has got since the last call.
 
         Raises:
             RuntimeError: a program ended.
@@ -124,7 +124,7 @@ class Watch:
 
 @contextmanager
 def watch(sites: int, pace: Pace) -> Iterator[Watch]:
-    """Raise a lab, and everything on it up to the moment when all is known; take it down at the end."""
+    """Raise a lab with its programs until every target has a status; take it down at the end."""
     with Lab(world(sites)) as lab:
         one = Watch(lab, pace)
         one.begin()

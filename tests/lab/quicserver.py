@@ -1,4 +1,4 @@
-"""The lab's QUIC servers: `python -m tests.lab.quicserver CONFIG`; they shake hands and answer PINGs, no more."""
+"""The lab's QUIC servers: `python -m tests.lab.quicserver CONFIG`; they complete handshakes and answer PINGs only."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Give an agent the state of a quiet week, so that the demo need not wait for one.
+"""Make an agent's detector state of a quiet week, so that the demo need not run for a week.
 
-How fast an agent believes in a block depends on what it has learnt of its line: silence alone is believed after five
-rounds by an agent that has watched for a week, after eighteen by one that began today. Volunteers' agents have a past;
-the demo's are given one, through the same detector that they run: all targets reachable, one look in a hundred failing
-by chance and well again in the re-test.
+How fast an agent reports a block depends on its history of the line: time-outs alone are reported after five rounds by
+an agent that has run for a week, after eighteen by one that began today. Volunteers' agents have a history. The demo's
+agents get one from the same detector: all targets reachable, one sample in a hundred failing by chance and working in
+the re-test.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from probe.model.verdict import Status, VantageState
 
 WEEK = timedelta(days=7)
 STRAY = 0.01
-"""Share of looks that fail for no reason: the noise of an ordinary line."""
+"""Share of samples that fail by chance: the noise of an ordinary line."""
 
 
 def remembered(targets: Iterable[str], asn: int, until: datetime, interval: float) -> bytes:
-    """The state of a detector that has seen a quiet week.
+    """The state of a detector after a quiet week.
 
     Args:
         targets: all reachable.
@@ -50,7 +50,7 @@ def remembered(targets: Iterable[str], asn: int, until: datetime, interval: floa
 
 
 def give_memory(folder: Path, memory: bytes, now: datetime) -> None:
-    """Put a detector's state where an agent that has not yet run will find it."""
+    """Store a detector's state for an agent that has not yet run."""
     folder.mkdir(parents=True, mode=0o700)
     with Outbox(folder / STATE_FILE) as outbox:
         outbox.commit(AgentState(detector=memory, vantage=VantageState.ONLINE, measured={}), (), reports={}, now=now)

@@ -20,20 +20,20 @@ class Site:
 
     Attributes:
         label: empty for the scenario's own site.
-        host: its name, where it is not to be made of label and scenario.
-        https, http: how ports 443 and 80 are served: `page`, `big` (256 KiB), `short` (minds long header fields),
+        host: its name; made of label and scenario when empty.
+        https, http: how ports 443 and 80 are served: `page`, `big` (256 KiB), `short` (refuses long header fields),
             `brief` (four requests a connection), `notice` (a provider's block page),
             `captcha`, `onward` (redirects once, to itself), `status:403`, `redirect:URL`,
-            `loop` (redirects to itself), `refused` (nobody listens), or a kind of `oddities.py`.
+            `loop` (redirects to itself), `refused` (no listener), or a kind of `oddities.py`.
         certificate: `good`, `expired`, `future` (not yet valid), `self-signed`, `other-name`, `unknown-ca`.
         four, six: how many addresses of each family are served.
-        dead, dead_six: how many more stand in the name's records although nobody answers there.
-        records: which of the IPv4 addresses (served, then dead) stand in the zone; all when empty.
+        dead, dead_six: how many more addresses the name's records have at which no host answers.
+        records: which of the IPv4 addresses (served, then dead) are in the zone; all when empty.
         exists: whether the zone has the name at all.
         title: of its page.
-        accepts: further ports on which connections are taken and nothing is said.
+        accepts: further ports that accept connections and send nothing.
         quic: a QUIC server answers on UDP port 443.
-        poses: its certificate is for the scenario's own name: another machine of the same operator.
+        poses: its certificate is for the scenario's own name, as on another machine of the same operator.
     """
 
     label: str = ""
@@ -63,7 +63,7 @@ class Act(StrEnum):
     ICMP = "icmp"
     """Packets to `address` are answered with ICMP `page` (a name iptables knows)."""
     HELLO_DROP = "hello_drop"
-    """The ClientHello that carries `name` and all that follows vanishes: it is never acknowledged (TSPU SNI-IV)."""
+    """The ClientHello with `name` and everything after it vanish; it is never acknowledged (TSPU SNI-IV)."""
     HELLO_SILENCE = "hello_silence"
     """The ClientHello passes; from the `after`-th packet of the connection both directions vanish (TSPU SNI-II)."""
     HELLO_RST = "hello_rst"
@@ -71,34 +71,34 @@ class Act(StrEnum):
     HELLO_RST3 = "hello_rst3"
     """Three RST+ACK to both ends beside the ClientHello, which passes: an on-path box (GFW)."""
     HELLO_REWRITE = "hello_rewrite"
-    """The server's own reply loses its payload and becomes RST+ACK, TTL and numbers its own (TSPU SNI-I)."""
+    """The server's reply loses its payload and becomes RST+ACK; TTL and numbers stay (TSPU SNI-I)."""
     HELLO_FIN = "hello_fin"
-    """The client gets a FIN in place of an answer; the server hears nothing."""
+    """The client gets a FIN in place of an answer; the ClientHello does not reach the server."""
     HELLO_ALERT = "hello_alert"
     """The client gets a forged TLS alert (handshake_failure) and a FIN."""
     HELLO_RESIDUAL = "hello_residual"
-    """As HELLO_RST, and for `after` seconds everything from that client to that address and port vanishes (GFW)."""
+    """As HELLO_RST; then for `after` seconds everything from that client to that address and port vanishes (GFW)."""
     HELLO_TUPLE = "hello_tuple"
-    """As HELLO_RST at `address`, and for `after` seconds all else from that client's address and port to there vanishes
+    """As HELLO_RST at `address`; then for `after` seconds all else from that client's address and port to it vanishes
     (TSPU: 75 s and more per 5-tuple)."""
     HELLO_LATER = "hello_later"
-    """As HELLO_RST, from the second ClientHello on that carries `name`: a block that begins between two tries."""
+    """As HELLO_RST, from the second ClientHello with `name` on: a block that begins between two tries."""
     DNS_INJECT = "dns_inject"
     """A UDP query for `name` is answered by forged packets, one for each of `answers`, ahead of the true answer; they
     come from the resolver, or from `to`."""
     DNS_TURN = "dns_turn"
-    """UDP queries to `address` are answered by `to` instead; over TCP it answers itself (Russia since August 2026)."""
+    """UDP queries to `address` are answered by `to` instead; TCP queries reach `address` (Russia since August 2026)."""
     ICMP_FLOOD = "icmp_flood"
     """The ClientHello that carries `name` passes, and `after` ICMP errors (host unreachable) go back with it."""
     LARGE = "large"
-    """Packets of `source` or to it, or with `address`, that are larger than `after` octets vanish without a word: an
+    """Packets from or to `source` or `address` that are larger than `after` octets vanish without an ICMP error: an
     MTU black hole."""
     HOST_PAGE = "host_page"
     """A plain request whose Host is `name` gets `page` (an HTTP answer) in the server's name; the request vanishes."""
     HOST_RST = "host_rst"
     """RST to both ends in place of a plain request whose Host is `name`."""
     HOST_DROP = "host_drop"
-    """A plain request whose Host is `name`, and all that follows, vanishes."""
+    """A plain request whose Host is `name`, and everything after it, vanish."""
     LOSS = "loss"
     """Each packet of `source` is lost with probability `percent`/100, in each direction."""
     FREEZE = "freeze"
@@ -108,29 +108,29 @@ class Act(StrEnum):
     HELLO_FREEZE = "hello_freeze"
     """A connection whose ClientHello (at `port` 80: whose Host header) carries `name` stops after `after` bytes."""
     RATE = "rate"
-    """What a connection with `address`, or one that names `name`, carries beyond `after` bytes a second is dropped."""
+    """Packets beyond `after` bytes a second are dropped on connections with `address` or with `name`."""
     QUIC_DROP = "quic_drop"
     """UDP to `address` and port 443 vanishes, whatever the name (TSPU, 2022)."""
     QUIC_NAME = "quic_name"
-    """A QUIC Initial to `address` that carries `name` condemns its addresses and ports: `after` milliseconds later,
-    what the client sends from and to them vanishes (GFW since 2024: after about 110 ms); with 0 the Initial, too."""
+    """A QUIC Initial to `address` with `name` blocks its addresses and ports: from `after` milliseconds later on, the
+    client's packets vanish (GFW since 2024: after about 110 ms); with 0 the Initial, too."""
     POLICE = "police"
     """The fourth ClientHello of `source` to one /16 within a second, and for `after` seconds all others, vanish
     ("Siberian" policing: net4people/bbs#546)."""
     PROXY = "proxy"
-    """Connections to `address` and `port` end at `to` instead, unseen (destination NAT); not those to `answers`."""
+    """Connections to `address` and `port` end at `to` instead (destination NAT); not those to `answers`."""
     ONLY = "only"
-    """Everything of `source` vanishes but for the addresses in `answers`."""
+    """Everything from and to `source` vanishes, except with the addresses in `answers`."""
     ONLY_HELLOS = "only_hellos"
-    """ClientHellos of `source` vanish but for those to the addresses in `answers`: SYNs pass (mobile allow-list)."""
+    """ClientHellos of `source` vanish, except those to the addresses in `answers`: SYNs pass (mobile allow-list)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interference:
-    """One thing that a middlebox does. What each attribute means stands at the `Act`.
+    """One action of a middlebox. Each `Act` says what the attributes mean.
 
-    `ttl` is that of what it forges towards the client; 0: what is left of the TTL of the packet that it answers, as
-    some boxes do (CenTrace, CoNEXT'22).
+    `ttl` is the TTL of forged packets to the client. With 0 it is the remaining TTL of the packet that they answer, as
+    with some boxes (CenTrace, CoNEXT'22).
     """
 
     act: Act
@@ -148,11 +148,11 @@ class Interference:
 
 @dataclass(frozen=True, kw_only=True)
 class Lie:
-    """What the ISP's resolvers say of a name instead of the truth.
+    """The forged answer of the ISP's resolvers for a name.
 
     Attributes:
         rcode: `NXDOMAIN`, `SERVFAIL`, `REFUSED`, `NODATA`, `SILENCE`, `GARBAGE`; empty when they give addresses.
-        answers: the addresses they give; those of the family asked for.
+        answers: the addresses they give; a query gets those of its family.
     """
 
     rcode: str = ""
@@ -161,12 +161,12 @@ class Lie:
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One look at the wire without the probe: a command and what its output must say.
+    """One check without the probe: a command, and what its output must match.
 
     Attributes:
-        command: a shell command line; `where` says at which host it runs.
+        command: a shell command line.
         finds: a regular expression that its output (both streams) must match.
-        where: `vantage`, `control` or `control2`.
+        where: the host that runs it: `vantage`, `control` or `control2`.
     """
 
     command: str
@@ -175,7 +175,7 @@ class Check:
 
 
 class Control(StrEnum):
-    """What `--control` gets for this target. Every line is made by `probe check --json` at a control host."""
+    """The control file's lines for this target. `probe check --json` at a control host makes every line."""
 
     ON = "on"
     NONE = "none"
@@ -185,7 +185,7 @@ class Control(StrEnum):
     STALE = "stale"
     """A line that is eight days old."""
     DISAGREES = "disagrees"
-    """Two lines, from two control hosts that see it differently."""
+    """Two lines with different results, from two control hosts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,8 +200,8 @@ class Vantage:
         timeout: seconds for one step of the probe.
         anchors: whether the probe is given anchors.
         trusted: whether the probe is given a trusted resolver.
-        through: the device of a tunnel to the far side of the middlebox by which everything leaves; empty for none.
-        delay: seconds that the tunnel takes, each way.
+        through: the device of a tunnel past the middlebox that carries all traffic; empty for none.
+        delay: of the tunnel in each direction, in seconds.
     """
 
     name: str
@@ -222,9 +222,9 @@ class Expect:
 
     Attributes:
         status: of the contract; more than one, separated by `|`, where the contract leaves it open.
-        causes: the first is the one that decides, the rest are a set; where `...` stands last, more may follow.
+        causes: the first is the one that decides, the rest are a set; `...` at the end allows more.
         state: of the vantage.
-        note: a key of the evidence that must be filled, or an entry of its `notes` or of the vantage's.
+        note: a key of the evidence that must not be empty, or an entry in its `notes` or in the vantage's.
     """
 
     status: str
@@ -242,9 +242,9 @@ class Scenario:
         sites: the first is the target's own.
         lie: of the ISP's resolvers about the target's own name.
         middlebox: what the ISPs' middleboxes do; both ISPs alike.
-        core: what the router of the far side does, to vantages and controls alike unless it names a `source`.
+        core: what the router behind the ISPs does, to vantages and controls alike unless `source` is set.
         ranges: prefixes of which every address takes connections on every port and speaks TLS.
-        checks: looks without the probe that prove the situation; at least one.
+        checks: checks without the probe that prove the situation; at least one.
     """
 
     name: str

@@ -12,9 +12,9 @@ from tests.lab.world import PUBLIC_RESOLVER, STUB, Placed
 
 ORDINARY = ("page", "short", "brief", "big", "notice", "captcha", "onward", "status", "redirect", "loop")
 LIMITS = {"short": "large_client_header_buffers 2 2k; ", "brief": "keepalive_requests 4; "}
-"""Servers that mind what others take: a header field of 4 KiB (400, and it closes), a fifth request a connection."""
+"""Servers that refuse a header field of 4 KiB (400, and they close) or a fifth request on a connection."""
 SPEAKER = 7443
-"""The port on which one server answers for whole ranges, whose connections are turned to it."""
+"""The port of the server that answers for whole ranges, whose connections are redirected to it."""
 BIG = 256 * 1024
 """Octets of a `big` page: four times what a freeze needs to show (64 KiB)."""
 _TEXT = "The lab serves this page to everybody who can reach it. "
@@ -22,16 +22,16 @@ STUB_PAGE = (
     "<html><head><title>Access restricted</title></head><body><h1>Access to this site is restricted</h1>"
     "<p>By decision of the authorities, in accordance with the federal laws on information.</p></body></html>"
 )
-"""A provider's page in place of the site, in the words such pages use."""
+"""A provider's block page in the usual words."""
 CAPTCHA = (
     "<html><head><title>Just a moment...</title></head><body><p>Checking your browser before accessing the site.</p>"
     '<div id="challenge-form" class="cf-browser-verification"></div></body></html>'
 )
-"""What content networks show to visitors that they take for machines."""
+"""The page that content networks show to clients that they take for bots."""
 
 
 class Certificates:
-    """The lab's certificate authority and one PEM file (key, then chain) for each name and quality asked for."""
+    """The lab's certificate authority, and a PEM file (key, then chain) for each name and quality on request."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -96,7 +96,7 @@ def _location(what: str, port: int, place: Placed, folder: Path) -> str:
 
 
 def nginx_config(sites: Iterable[Placed], certificates: Certificates, folder: Path) -> str:
-    """One `server` for each port of each site that is served in an ordinary way, and the ISP's block page."""
+    """One `server` for each port of each site that nginx serves, and the ISP's block page."""
     stub = f"default_type text/html; return 200 '{STUB_PAGE}';"
     blocks = []
     for place in sites:
@@ -126,11 +126,11 @@ def nginx_config(sites: Iterable[Placed], certificates: Certificates, folder: Pa
 
 
 def oddities(sites: Iterable[Placed], certificates: Certificates) -> list[dict[str, object]]:
-    """Configuration of `oddities.py`: an entry for each address and port that is served in no ordinary way."""
+    """Configuration of `oddities.py`: an entry for each address and port that nginx does not serve."""
     entries: list[dict[str, object]] = []
     for place in sites:
-        mute = [(port, "hang") for port in place.site.accepts]
-        for port, what in ((443, place.site.https), (80, place.site.http), *mute):
+        accepting = [(port, "hang") for port in place.site.accepts]
+        for port, what in ((443, place.site.https), (80, place.site.http), *accepting):
             kind, _, argument = what.partition(":")
             if kind in (*ORDINARY, "refused"):
                 continue
@@ -143,7 +143,7 @@ def oddities(sites: Iterable[Placed], certificates: Certificates) -> list[dict[s
 
 
 def quic_entries(sites: Iterable[Placed], certificates: Certificates) -> list[dict[str, object]]:
-    """Configuration of `quicserver.py`: an entry for each address where QUIC is spoken."""
+    """Configuration of `quicserver.py`: an entry for each address that speaks QUIC."""
     return [
         {"address": address, "certificate": str(certificates.file(place.certified, place.site.certificate))}
         for place in sites
@@ -153,7 +153,7 @@ def quic_entries(sites: Iterable[Placed], certificates: Certificates) -> list[di
 
 
 def nameserver_entry(certificates: Certificates) -> dict[str, object]:
-    """The public resolver: honest, and encrypted too."""
+    """The public resolver: true answers, also over DoT and DoH."""
     return {"address": PUBLIC_RESOLVER, "certificate": str(certificates.file(PUBLIC_RESOLVER))}
 
 

@@ -1,12 +1,12 @@
 """A middlebox that switches on and off at random: `python -m tests.lab.switching [--minutes 15] [--seed N]` (root).
 
-Four of twelve sites are interfered with, each by other means and each at moments of its own, while one packet in fifty
-is lost in either direction. A collector, a control and a vantage run as real processes with rounds of five seconds, a
-laboratory clock calling them 200. Printed is every switch beside its report; the exit status is 0 when each
-was reported once, and nothing else was.
+Four of twelve sites are interfered with, each by other means and at its own moments, while one packet in fifty is lost
+in either direction. A collector, a control and a vantage run as real processes with rounds of five seconds, which the
+laboratory clock counts as 200. Every switch is printed beside its report. The exit status is 0 when each was reported
+once, and nothing else was.
 
-How long a block lasts, or its absence, follows from what the detector says of its own delays (docs/detector.md): at
-least half as long again as 95 % of such changes take to be called, and then a random time more.
+How long a block or its absence lasts follows from the detector's delays (docs/detector.md): at least 1.5 times the time
+within which 95 % of such changes are reported, and a random time more.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ SITES = 12
 LOSS = 2.0
 """Per cent of the vantage's packets that are lost, in each direction."""
 LONGER = 7.0
-"""Mean of what is added to the least time, in rounds."""
+"""Mean of the random time that is added to the least time, in rounds."""
 LEAST_OFF = 8.0
-"""Rounds that a site is left alone at least: twice the 3 rounds in which 95 % of the ends are called, and two for the
+"""Least rounds without interference: twice the 3 rounds in which 95 % of the ends are reported, and two for the
 gap that keeps two blocks apart."""
 
 
@@ -70,7 +70,7 @@ class Switch:
 
     Attributes:
         round: rounds after the start.
-        means: key of `MEANS`; its site is the one of the same place in the list.
+        means: key of `MEANS`; its site has the same position in the list.
     """
 
     round: float
@@ -79,7 +79,7 @@ class Switch:
 
 
 def schedule(seed: int, rounds: float, means: Sequence[str] = tuple(MEANS)) -> list[Switch]:
-    """All switches in order; everything follows from the seed. The last of each can still be reported."""
+    """All switches in order, from the seed. After the last of each there is time to report it."""
     found = []
     for one in means:
         chance = Random(f"{seed} {one}")
@@ -95,7 +95,7 @@ class Switching:
     """One run over a schedule.
 
     Args:
-        on: the lab, everything known.
+        on: the lab; every target has a status.
         switches: in order.
     """
 
@@ -107,19 +107,19 @@ class Switching:
         self._apply()
 
     def play(self, rounds: float) -> Iterator[str]:
-        """Switch when it is time, until so many rounds have passed; a line for whatever happens."""
+        """Perform the switches on time for a number of rounds; a line for each switch and each report."""
         start, ahead = self._watch.now(), list(self._switches)
         while True:
             gone = (self._watch.now() - start).total_seconds() / self._watch.pace.interval
             while ahead and gone >= ahead[0].round:
-                yield self.happens(ahead.pop(0))
+                yield self.perform_switch(ahead.pop(0))
             yield from self._watch.listen()
             if gone > rounds:
                 return
             time.sleep(0.1)
 
     def settle(self, rounds: float) -> Iterator[str]:
-        """Wait until all that happened is known, so many rounds at most, and one more for what is told twice."""
+        """Wait until every switch is reported, `rounds` at most, and one more for repeated reports."""
         left = rounds * self._watch.pace.round
         while left > 0 and not self._known():
             yield from self._watch.listen()
@@ -132,8 +132,8 @@ class Switching:
         ledger = self._watch.ledger
         return all(ledger.standing(*pair) == truths[-1].status for pair, truths in ledger.truth.items())
 
-    def happens(self, switch: Switch) -> str:
-        """Switch now; a line that says so."""
+    def perform_switch(self, switch: Switch) -> str:
+        """Start or stop an interference; a line about it."""
         (self._active.add if switch.on else self._active.remove)(switch.means)
         self._apply()
         moment, target = self._watch.now(), url(self._hosts[switch.means])
@@ -156,45 +156,46 @@ class Switching:
         lab.lie("a", {self._hosts["lie"]: bogon} if "lie" in self._active else {})
 
     def judgement(self) -> tuple[list[str], list[str]]:
-        """Every switch beside its reports; and what is wrong, a line each."""
-        told: dict[tuple[str, datetime], list[Score]] = {key: [] for key in self._moments}
+        """Lines with every switch beside its reports and figures, and the faults, a line each."""
+        reports: dict[tuple[str, datetime], list[Score]] = {key: [] for key in self._moments}
         wrong = []
         for score in self._watch.ledger.scores:
             if score.truth is None:
                 wrong.append(f"invented: {score.line()}")
             else:
-                told[score.learnt.target, score.truth.moment].append(score)
+                reports[score.span.target, score.truth.moment].append(score)
         lines = []
-        for (target, moment), scores in told.items():
+        for (target, moment), scores in reports.items():
             switch = self._moments[target, moment]
             name = f"{target} {switch.means} {'on' if switch.on else 'off':3} at {moment:%H:%M:%S}"
-            seen = [f"{s.delay:+.1f} rounds, onset {s.onset_error:+.1f} {s.learnt.causes}" for s in scores]
+            seen = [f"{s.delay:+.1f} rounds, onset {s.onset_error:+.1f} {s.span.causes}" for s in scores]
             lines.append(f"{name}: {'; again '.join(seen) or 'NOT REPORTED'}")
             if len(scores) != 1:
                 wrong.append(f"reported {len(scores)} times: {name}")
             wrong += [f"wrong cause: {s.line()}" for s in scores if switch.on and not _first(s, switch)]
-        return [*lines, *self._figures(told)], wrong
+        return [*lines, *self._figures(reports)], wrong
 
-    def _figures(self, told: Mapping[tuple[str, datetime], Sequence[Score]]) -> Iterator[str]:
+    def _figures(self, reports: Mapping[tuple[str, datetime], Sequence[Score]]) -> Iterator[str]:
         for means in MEANS:
             for on in (True, False):
                 keys = [key for key, switch in self._moments.items() if (switch.means, switch.on) == (means, on)]
-                delays = [told[key][0].delay for key in keys if told[key]]
+                delays = [reports[key][0].delay for key in keys if reports[key]]
                 if delays:
                     what = f"{means} {'on' if on else 'off'}"
                     spans = f"delay median {statistics.median(delays):.1f}, longest {max(delays):.1f} rounds"
-                    yield f"{what:11} {sum(len(told[key]) == 1 for key in keys)} / {len(keys)} reported once; {spans}"
-        once = sum(len(scores) == 1 for scores in told.values())
+                    once = sum(len(reports[key]) == 1 for key in keys)
+                    yield f"{what:11} {once} / {len(keys)} reported once; {spans}"
+        once = sum(len(scores) == 1 for scores in reports.values())
         invented = sum(score.truth is None for score in self._watch.ledger.scores)
-        yield f"switches reported exactly once: {once} / {len(told)}; invented: {invented}"
+        yield f"switches reported exactly once: {once} / {len(reports)}; invented: {invented}"
 
 
 def _first(score: Score, switch: Switch) -> bool:
-    return any(cause in score.learnt.causes for cause in MEANS[switch.means].first)
+    return any(cause in score.span.causes for cause in MEANS[switch.means].first)
 
 
 def perform(seed: int, rounds: float, *, pace: Pace = PACE, means: Sequence[str] = tuple(MEANS)) -> list[str]:
-    """Raise the lab, play so many rounds, judge; what is wrong, a line each.
+    """Raise the lab, play a number of rounds, compare; the faults, a line each.
 
     Raises:
         RuntimeError: the lab cannot be raised, or a program on it ended.
@@ -203,7 +204,7 @@ def perform(seed: int, rounds: float, *, pace: Pace = PACE, means: Sequence[str]
     say([f"seed {seed}: {len(switches)} switches in {rounds:.0f} rounds of {pace.round:g} s; {LOSS:g} % loss"])
     with watch(SITES, pace) as on:
         run = Switching(on, switches)
-        on.rest(3)  # the loss is part of what the vantage knows when the first switch comes
+        on.rest(3)  # the vantage has seen the loss before the first switch
         say(run.play(rounds))
         lines, wrong = run.judgement()
     say([*lines, *(f"WRONG  {line}" for line in wrong)])

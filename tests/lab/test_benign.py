@@ -1,4 +1,4 @@
-"""Over two hundred measurements of what works, or is down for everybody, on clean and lossy lines: no block is seen."""
+"""Over two hundred measurements of targets that work or are down everywhere, on clean and lossy lines."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def runs(lab: Lab) -> dict[Run, list[Line]]:
 
 @pytest.mark.parametrize("controlled", [True, False], ids=["with a control", "without a control"])
 @pytest.mark.parametrize("vantage", LINES)
-def test_nothing_harmless_is_called_blocked(
+def test_no_harmless_target_is_blocked(
     runs: dict[Run, list[Line]], vantage: str, controlled: bool, report: list[str]
 ) -> None:
-    """Neither `blocked` nor `throttled`, whatever packets are lost."""
+    """No target is `blocked` or `throttled` at any loss rate."""
     lines = runs[vantage, controlled]
 
     statuses = Counter(line["status"] for line in lines)
@@ -36,5 +36,5 @@ def test_nothing_harmless_is_called_blocked(
 
 
 def test_two_hundred_harmless_measurements_were_made(runs: dict[Run, list[Line]]) -> None:
-    """A share of false blocks means something only over many measurements."""
+    """A share of false blocks needs many measurements."""
     assert sum(len(lines) for lines in runs.values()) >= 200

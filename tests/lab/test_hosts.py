@@ -30,13 +30,13 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 
 def test_a_host_has_a_loopback_interface_and_no_way_out(host: Host) -> None:
-    """No other interface, no route."""
+    """It has no other interface and no route."""
     assert [line.split(":")[1].strip() for line in host.must("ip", "-o", "link").splitlines()] == ["lo"]
     assert not host.must("ip", "route").strip()
 
 
 def test_a_host_reads_its_own_resolv_conf_and_hosts_file_and_ours_stay_as_they_are(host: Host) -> None:
-    """Bind mounts in a mount namespace of its own."""
+    """The files are bind mounts in a mount namespace of its own."""
     ours = Path("/etc/hosts").read_text()
 
     assert "192.0.2.53" in host.must("cat", "/etc/resolv.conf")
@@ -44,14 +44,14 @@ def test_a_host_reads_its_own_resolv_conf_and_hosts_file_and_ours_stay_as_they_a
     assert Path("/etc/hosts").read_text() == ours
 
 
-def test_a_command_that_fails_is_reported_with_its_words(host: Host) -> None:
-    """What was run, where, and what it said."""
+def test_a_command_that_fails_is_reported_with_its_output(host: Host) -> None:
+    """The error has the command, the host and the output."""
     with pytest.raises(RuntimeError, match=r"alone: ip link show nothing: .*does not exist"):
         host.must("ip", "link", "show", "nothing")
 
 
 def test_a_lab_whose_process_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
-    """SIGKILL to the process that made a host ends the host's holder and whatever runs in it."""
+    """SIGKILL to the process that made a host ends the host's holder and all programs in it."""
     if reason := missing():
         pytest.fail(reason)
     program = (

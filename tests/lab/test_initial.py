@@ -1,4 +1,4 @@
-"""What a client says first in QUIC can be read by anybody on the path."""
+"""Any host on the path can read the first packet of a QUIC client."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def _first(name: str) -> bytes:
     return client.datagrams_to_send(now=0.0)[0][0]
 
 
-def test_the_server_name_stands_in_the_first_datagram() -> None:
-    """As in any ClientHello."""
+def test_the_server_name_is_in_the_first_datagram() -> None:
+    """The keys that decrypt it are derived from public values."""
     assert b"www.quic-name.net" in initial.plaintext(_first("www.quic-name.net"))
 
 
-def test_other_datagrams_say_nothing() -> None:
-    """A short header, noise, a truncated or a damaged Initial."""
+def test_other_datagrams_have_no_plaintext() -> None:
+    """Tried are a short header, noise, a truncated and a damaged Initial."""
     whole = _first("www.quic-name.net")
     damaged = whole[:200] + bytes([whole[200] ^ 1]) + whole[201:]
 

@@ -1,4 +1,4 @@
-"""The demo compares what a collector has learnt with what really happened."""
+"""The demo compares a collector's spans with the true changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SPAN = "INSERT INTO span VALUES (1, 1, ?, ?, ?, ?)"
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
-    """As much of a collector's tables as the ledger reads, with one vantage and one target."""
+    """The collector's tables that the ledger reads, with one vantage and one target."""
     file = tmp_path / "collector.db"
     with sqlite3.connect(file) as writing:
         writing.executescript(
@@ -36,7 +36,7 @@ def _add(database: Path, start: float, known: float, status: str, causes: str = 
     writing.close()
 
 
-def test_what_is_known_at_first_is_no_transition(database: Path) -> None:
+def test_the_first_status_is_no_transition(database: Path) -> None:
     """The first span of a pair is a status, not a change."""
     _add(database, -900, -600, "reachable")
     ledger = Ledger(database, 300)
@@ -46,7 +46,7 @@ def test_what_is_known_at_first_is_no_transition(database: Path) -> None:
 
 
 def test_a_block_is_scored_in_rounds_from_the_moment_it_really_began(database: Path) -> None:
-    """Sure 450 s after the change and 60 s off with the onset, at 300 s a round."""
+    """It was reported 450 s after the change, with an onset 60 s off, at 300 s a round."""
     ledger = Ledger(database, 300)
     ledger.truth["a1", "https://www.wechat.com/"] = [Truth(MOMENT, "blocked", ("tcp.timeout",))]
     _add(database, -900, -600, "reachable")
@@ -58,10 +58,10 @@ def test_a_block_is_scored_in_rounds_from_the_moment_it_really_began(database: P
     assert (score.delay, score.onset_error) == (1.5, 0.2)
     assert "reachable -> blocked" in score.line()
     assert ledger.standing("a1", "https://www.wechat.com/") == "blocked"
-    assert not list(ledger.news()), "told once"
+    assert not list(ledger.news()), "reported once"
 
 
-def test_a_transition_that_never_happened_is_said_to_be_one(database: Path) -> None:
+def test_a_transition_that_never_happened_is_marked(database: Path) -> None:
     """Its truth is None."""
     ledger = Ledger(database, 300)
     _add(database, -900, -600, "reachable")

@@ -1,4 +1,4 @@
-"""The demo's register: what the collector shows of it, set against what really happened."""
+"""The demo compares the register's dates on the collector's page with the true ones."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def page(**seen: Any) -> dict[str, Any]:
     return {"listed_beside_observed": [{"listing": listing, "networks": [network | seen]}]}
 
 
-def test_four_dates_that_are_right_are_shown_and_nothing_is_wrong() -> None:
-    """Two of the register, two of each ISP."""
+def test_four_right_dates_are_shown_without_a_fault() -> None:
+    """Two are the register's, and two are each ISP's."""
     lines, wrong = beside_truth(page(), (LISTED, DELISTED), TRUTH, EVERY)
 
     assert len(lines) == 4
     assert wrong == []
 
 
-def test_a_date_that_is_missing_or_rounds_off_is_wrong() -> None:
-    """Each by itself; so is a page that has no listing."""
+def test_a_date_that_is_missing_or_several_rounds_off_is_wrong() -> None:
+    """A page without a listing is wrong too."""
     late = (T0 + timedelta(minutes=30)).isoformat()
 
     assert len(beside_truth(page(blocked=late), (LISTED, DELISTED), TRUTH, EVERY)[1]) == 1

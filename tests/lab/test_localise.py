@@ -19,7 +19,7 @@ UNPRIVILEGED = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--")
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
-    """A lab of its own, because the searches send the blocked names many times."""
+    """A separate lab, because the searches send the blocked names many times."""
     if reason := missing():
         pytest.fail(reason)
     with Lab(deal(path.SCENARIOS, path.PROFILES)) as lab:
@@ -43,8 +43,8 @@ def test_the_situations_are_as_described_without_the_probe(bench: Bench) -> None
 
 
 @pytest.mark.parametrize("scenario", path.LOCATED, ids=lambda scenario: scenario.name)
-def test_the_middlebox_is_found_where_it_is(scenario: Scenario, lines: dict[str, Line], report: list[str]) -> None:
-    """The number of routers is right, and the server is said to be possible where nothing distinguishes the two."""
+def test_the_interfering_hop_is_found(scenario: Scenario, lines: dict[str, Line], report: list[str]) -> None:
+    """The number of routers is right, and the server is named as possible where nothing distinguishes the two."""
     line = lines[scenario.name]
 
     found = line["evidence"]["location"]
@@ -55,7 +55,7 @@ def test_the_middlebox_is_found_where_it_is(scenario: Scenario, lines: dict[str,
 
 
 @pytest.mark.parametrize("scenario", path.HIDDEN, ids=lambda scenario: scenario.name)
-def test_nothing_is_said_of_a_place_that_cannot_be_told(scenario: Scenario, lines: dict[str, Line]) -> None:
+def test_no_hop_is_reported_where_none_can_be_located(scenario: Scenario, lines: dict[str, Line]) -> None:
     assert lines[scenario.name]["status"] == "blocked"
     assert "location" not in lines[scenario.name]["evidence"]
 

@@ -1,4 +1,4 @@
-"""A host without any network: everything is unknown, nothing is blocked, and it does not take long to say so."""
+"""On a host without any network every target is unknown, none is blocked, and the run is short."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from tests.lab.topology import Lab, missing
 from tests.lab.world import TRUSTED, deal
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("packets")]
-TELLING = "HTTP/1.1 200 OK\r\nContent-Length: 28\r\nConnection: close\r\n\r\nBlocked for 95.24.1.2, sorry"
+PAGE_WITH_ADDRESS = "HTTP/1.1 200 OK\r\nContent-Length: 28\r\nConnection: close\r\n\r\nBlocked for 95.24.1.2, sorry"
 
 
 def _case(name: str, does: Interference, target: str = "https://{host}/", site: Site | None = None) -> Scenario:
@@ -46,7 +46,7 @@ SCENARIOS = (
     _case("seen-rst-three", _does(Act.HELLO_RST3, ttl=47)),
     _case("seen-rewritten", _does(Act.HELLO_REWRITE)),
     _case("seen-silence", _does(Act.HELLO_DROP)),
-    _case("seen-page", _does(Act.HOST_PAGE, page=TELLING, ttl=47), "http://{host}/"),
+    _case("seen-page", _does(Act.HOST_PAGE, page=PAGE_WITH_ADDRESS, ttl=47), "http://{host}/"),
     _case("seen-dns", _does(Act.DNS_INJECT, answers=("8.7.198.45", "59.24.3.174"), ttl=47), "dns://{host}"),
     _case("seen-six", _does(Act.HELLO_RST, ttl=47), "tls://[{six}]:443/{host}", Site(six=1)),
 )
@@ -69,7 +69,7 @@ QUICK = ("seen-rst", "seen-dns", "seen-six")
 def check(
     bench: Bench, *words: str, prefix: tuple[str, ...] = (), state: str = "", names: tuple[str, ...] = ()
 ) -> tuple[dict[str, Line], str]:
-    """Scenario name -> its verdict by `probe check` (of all, or of these), and what was said on standard error."""
+    """Run `probe check` (for all scenarios or these): scenario name -> its verdict, and the standard error."""
     controls = ["--control", str(bench.lab.folder / "control-seer.jsonl")]
     targets = {bench.target(one): one.name for one in bench.scenarios if not names or one.name in names}
     options = ["check", "--json", "--pace", "0", "--timeout", "2", "--anchor=", *words]
@@ -105,8 +105,8 @@ def packet(trace: dict[str, Any], flag: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["seen-rst", "seen-rst-copied", "seen-rst-three", "seen-six"])
-def test_a_forged_rst_came_from_elsewhere(name: str, lines: dict[str, Line], report: list[str]) -> None:
-    """Its TTL is not that of the SYN-ACK, nor is its IP-ID (which IPv6 lacks)."""
+def test_a_forged_rst_has_another_ttl_and_ip_id(name: str, lines: dict[str, Line], report: list[str]) -> None:
+    """Its TTL and its IP-ID (which IPv6 lacks) are not those of the SYN-ACK."""
     trace = traces(lines[name], "rst_ttl")[0]
 
     opened, reset = packet(trace, "S"), packet(trace, "R")
@@ -118,7 +118,7 @@ def test_a_forged_rst_came_from_elsewhere(name: str, lines: dict[str, Line], rep
     assert (trace["name"], trace["protocol"]) == (f"www.{name}.net", "tcp")
 
 
-def test_resets_that_come_in_threes_are_named(lines: dict[str, Line]) -> None:
+def test_three_resets_at_once_are_noted(lines: dict[str, Line]) -> None:
     """Their sequence numbers are off by one segment, and by three (the GFW's second kind)."""
     trace = traces(lines["seen-rst-three"], "rst_repeated")[0]
 
@@ -126,20 +126,20 @@ def test_resets_that_come_in_threes_are_named(lines: dict[str, Line]) -> None:
     assert "rst_shift" in trace["oddities"]
 
 
-def test_a_rewritten_reply_looks_like_the_servers_own(lines: dict[str, Line]) -> None:
-    """No oddity: that proves nothing, as docs/methods/packets.md says."""
+def test_a_rewritten_reply_has_no_oddity(lines: dict[str, Line]) -> None:
+    """The absence of oddities does not prove that a packet is the server's (docs/methods/packets.md)."""
     trace = traces(lines["seen-rewritten"])[0]
 
     assert packet(trace, "R")["ttl"] == packet(trace, "S")["ttl"]
     assert "rst_ttl" not in trace.get("oddities", [])
 
 
-def test_a_forged_page_came_from_elsewhere(lines: dict[str, Line]) -> None:
+def test_a_forged_page_has_another_ttl(lines: dict[str, Line]) -> None:
     assert traces(lines["seen-page"], "data_ttl")
 
 
-def test_injected_answers_stand_beside_the_true_one(lines: dict[str, Line], bench: Bench) -> None:
-    """Two forged ones of one TTL, then the resolver's own of another."""
+def test_injected_answers_are_recorded_beside_the_true_one(lines: dict[str, Line], bench: Bench) -> None:
+    """Two forged answers have one TTL, and the resolver's own has another."""
     trace = traces(lines["seen-dns"], "answers_ttl")[0]
 
     answers = [(one["ttl"], one["addresses"]) for one in trace["packets"][:3]]
@@ -147,14 +147,14 @@ def test_injected_answers_stand_beside_the_true_one(lines: dict[str, Line], benc
     assert answers[2] == (62, [bench.lab.world.fields["seen-dns"]["a"]])
 
 
-def test_silence_leaves_the_opening_alone(lines: dict[str, Line]) -> None:
+def test_after_a_time_out_only_the_opening_packets_are_recorded(lines: dict[str, Line]) -> None:
     assert [one["flags"] for one in traces(lines["seen-silence"])[0]["packets"]] == ["SA"]
 
 
 def test_the_capture_is_readable_and_has_no_address_of_the_vantage(
     lines: dict[str, Line], folder: Path, bench: Bench
 ) -> None:
-    """Tcpdump reads each file whole; of this host there is nothing in it, neither as octets nor as text."""
+    """Tcpdump reads each file to its end. The vantage's address is not in it, neither as octets nor as text."""
     tcpdump = required.command("tcpdump")
     files = sorted((folder / "pcap").iterdir())
     own = [ipaddress.ip_address(address) for address in bench.lab.world.vantages["seer"]]
@@ -188,8 +188,10 @@ def test_judging_again_changes_nothing(bench: Bench, lines: dict[str, Line]) -> 
     assert [json.loads(line) for line in done.stdout.splitlines()] == list(lines.values())
 
 
-def test_without_the_privilege_one_line_says_so_and_nothing_else_changes(bench: Bench, lines: dict[str, Line]) -> None:
-    """No capability: the same verdicts, without packets."""
+def test_without_the_privilege_one_line_is_printed_and_the_verdicts_are_the_same(
+    bench: Bench, lines: dict[str, Line]
+) -> None:
+    """Without the capability the verdicts lack packets only."""
     found, said = check(
         bench, "--packets", prefix=("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"), names=QUICK
     )

@@ -1,4 +1,4 @@
-"""On a network that freezes fast handshakes, a fast run says `policed`, never `blocked`."""
+"""On a network that freezes fast handshakes, a fast run reports `policed`, never `blocked`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("policed")]
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
-    """A lab of its own, because the freeze would hit other tests' handshakes."""
+    """A separate lab, because the freeze would hit other tests' handshakes."""
     if reason := missing():
         pytest.fail(reason)
     with Lab(deal(policed.SCENARIOS, policed.PROFILES)) as lab:
@@ -28,7 +28,7 @@ def bench() -> Iterator[Bench]:
 
 @pytest.fixture(scope="module")
 def runs(bench: Bench) -> dict[str, list[Line]]:
-    """Vantage -> what `probe check` printed there; all run at once, and each is frozen separately."""
+    """Vantage -> the lines of `probe check` there; all run at once, and each is frozen separately."""
     hurried = ("--pace", "0", "--concurrency", "3")
     words = {"hasty": hurried, "blind": hurried, "steady": ("--concurrency", "3")}
     with ThreadPoolExecutor(len(words)) as pool:
@@ -47,7 +47,7 @@ def _measure(bench: Bench, vantage: str, words: tuple[str, ...]) -> list[Line]:
 
 
 def test_the_network_freezes_fast_handshakes_and_recovers_without_the_probe(bench: Bench) -> None:
-    """Five hellos at once by openssl, then one to an unrelated network: silence, and a minute later an answer."""
+    """After five ClientHellos at once, one to an unrelated network times out; a minute later it is answered."""
     fields = bench.lab.world.fields
     trigger, other = fields[policed.TRIGGER.name], fields[policed.OTHERS[0].name]
     host = bench.lab.hosts["witness"]
@@ -67,8 +67,8 @@ def test_the_network_freezes_fast_handshakes_and_recovers_without_the_probe(benc
 
 
 @pytest.mark.parametrize("vantage", ["hasty", "blind"])
-def test_a_fast_run_says_that_it_was_policed(runs: dict[str, list[Line]], vantage: str, report: list[str]) -> None:
-    """What worked is reachable, what failed is unknown; nothing is blocked."""
+def test_a_fast_run_reports_that_it_was_policed(runs: dict[str, list[Line]], vantage: str, report: list[str]) -> None:
+    """Targets that worked are reachable, and those that failed are unknown."""
     said = [(line["status"], line["vantage"]["state"]) for line in runs[vantage]]
 
     report.append(f"policed, {vantage}: {sorted(set(said))}")
@@ -77,7 +77,7 @@ def test_a_fast_run_says_that_it_was_policed(runs: dict[str, list[Line]], vantag
     assert {state for status, state in said if status == "unknown"} == {"policed"}
 
 
-def test_the_default_pace_is_not_punished(runs: dict[str, list[Line]]) -> None:
+def test_the_default_pace_does_not_trigger_the_freeze(runs: dict[str, list[Line]]) -> None:
     """Every target is reachable at the default pace."""
     assert [(line["status"], line["vantage"]["state"]) for line in runs["steady"]] == [("reachable", "online")] * len(
         policed.SCENARIOS

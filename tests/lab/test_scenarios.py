@@ -1,4 +1,4 @@
-"""Every scenario of the lab: first the situation is proven without the probe, then the probe's verdict is compared."""
+"""In every scenario of the lab the situation is proven without the probe, then the probe's verdict is compared."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ pytestmark = pytest.mark.lab
 
 @pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: f"{scenario.family}-{scenario.name}")
 def test_the_situation_is_as_described_without_the_probe(scenario: Scenario, broken: dict[str, list[str]]) -> None:
-    """dig, curl, openssl and plain sockets see what the scenario says."""
+    """The checks with dig, curl, openssl and plain sockets pass."""
     assert not broken.get(scenario.name), "\n".join(broken[scenario.name])
 
 
 @pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: f"{scenario.family}-{scenario.name}")
 def test_the_probe_judges_it_rightly(scenario: Scenario, verdicts: dict[str, Line]) -> None:
-    """Status, state of the vantage, first cause, the other causes, and what the evidence must say."""
+    """Status, state of the vantage, first cause, the other causes and the note in the evidence are as expected."""
     line = verdicts[scenario.name]
     assert line, "the probe printed no verdict"
 

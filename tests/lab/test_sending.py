@@ -1,4 +1,4 @@
-"""Uploads: `probe check --send` on good and bad lines, with servers that wait and servers that do not."""
+"""`probe check --send` on good and bad lines, with servers that wait for uploads and servers that do not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("sending")]
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
-    """A lab of its own."""
+    """A separate lab."""
     if reason := missing():
         pytest.fail(reason)
     with Lab(deal(sending.SCENARIOS, sending.PROFILES)) as lab:
@@ -41,10 +41,10 @@ def test_the_situations_are_as_described_without_the_probe(bench: Bench) -> None
 
 
 @pytest.mark.parametrize("scenario", sending.SCENARIOS, ids=lambda scenario: scenario.name)
-def test_only_what_is_frozen_by_name_is_throttled(
+def test_only_uploads_that_freeze_by_name_are_throttled(
     scenario: Scenario, lines: dict[str, Line], report: list[str]
 ) -> None:
-    """Each sending is in the evidence, and no more are made than the question needs."""
+    """Each upload is in the evidence, and no more are made than the comparison needs."""
     line = lines[scenario.name]
     made = [one for one in line["evidence"]["observations"] if one["kind"] == "sent"]
     report.append(f"sending: {scenario.name}: {line['status']} {[one.get('sent', 0) for one in made]}")

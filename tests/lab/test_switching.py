@@ -11,11 +11,11 @@ pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("switching")]
 
 
 def test_every_switch_is_reported_once_and_none_is_invented() -> None:
-    """A lie of the resolver and a name that is dropped, on and off again; however slow the machine is today."""
+    """A forged DNS answer and a dropped server name, on and off again, also on a slow machine."""
     with watch(SITES, PACE) as on:
         run = Switching(on, ())
         for state in (True, False):
-            say([run.happens(Switch(0.0, means, state)) for means in ("lie", "hello")])
+            say([run.perform_switch(Switch(0.0, means, state)) for means in ("lie", "hello")])
             say(run.settle(20))
         lines, wrong = run.judgement()
     say(lines)
@@ -24,7 +24,7 @@ def test_every_switch_is_reported_once_and_none_is_invented() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_schedule_leaves_every_change_the_time_it_takes_to_be_called(seed: int) -> None:
-    """On and off in turn, from quiet to a last switch that can still be reported; the same seed, the same schedule."""
+    """Switches alternate between on and off, the last can be reported, and a seed always gives the same schedule."""
     rounds = 180.0
     found = schedule(seed, rounds)
 

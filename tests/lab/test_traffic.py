@@ -31,8 +31,8 @@ def out(port: int, flags: int = SYN, payload: bytes = b"") -> Packet:
     return Packet(US, THEM, TCP, port, 443, payload, flags=flags)
 
 
-def test_a_connection_and_its_handshake_count_once_however_often_they_are_sent(tmp_path: Path) -> None:
-    """A SYN that is sent again is a packet more and no connection more."""
+def test_a_connection_and_its_handshake_count_once_with_retransmissions(tmp_path: Path) -> None:
+    """A SYN that is sent again is another packet of the same connection."""
     sent = [(1.0, out(4000)), (2.0, out(4000)), (2.1, out(4000).reply(flags=SYN | ACK))]
     sent += [(2.2, out(4000, ACK | PSH, HELLO)), (3.2, out(4000, ACK | PSH, HELLO))]
 
@@ -44,7 +44,7 @@ def test_a_connection_and_its_handshake_count_once_however_often_they_are_sent(t
 
 
 def test_a_quic_flow_is_a_connection_and_a_handshake(tmp_path: Path) -> None:
-    """However many datagrams it has."""
+    """The number of its datagrams does not matter."""
     sent = [(1.0 + n, Packet(US, THEM, UDP, 4000, 443, Q)) for n in range(3)]
 
     tally = traffic.read(capture(tmp_path / "x.pcap", *sent), ["95.24.1.2"]).of(["151.7.0.0/16"])
@@ -52,8 +52,8 @@ def test_a_quic_flow_is_a_connection_and_a_handshake(tmp_path: Path) -> None:
     assert (tally.packets, tally.connections, tally.handshakes) == (3, 1, 1)
 
 
-def test_the_fullest_second_is_found_wherever_it_begins(tmp_path: Path) -> None:
-    """Connections at 0.0, 0.6, 1.2 and 1.5 s: three of them within a second."""
+def test_the_second_with_most_connections_is_found_at_any_offset(tmp_path: Path) -> None:
+    """Of connections at 0.0, 0.6, 1.2 and 1.5 s, three are within a second."""
     sent = [(10 + moment, out(4000 + n)) for n, moment in enumerate((0.0, 0.6, 1.2, 1.5))]
 
     seen = traffic.read(capture(tmp_path / "x.pcap", *sent), ["95.24.1.2"])
@@ -62,8 +62,8 @@ def test_the_fullest_second_is_found_wherever_it_begins(tmp_path: Path) -> None:
     assert seen.busiest(["9.9.0.0/16"]) == (0, "9.9.0.0/16")
 
 
-def test_what_is_no_capture_is_refused(tmp_path: Path) -> None:
-    """By name."""
+def test_a_file_that_is_no_capture_is_refused(tmp_path: Path) -> None:
+    """The error names the file."""
     (tmp_path / "x.pcap").write_bytes(bytes(64))
     with pytest.raises(ValueError, match=r"x\.pcap"):
         traffic.read(tmp_path / "x.pcap", [])

@@ -21,19 +21,19 @@ def test_a_cut_uplink_is_one_change_of_the_vantage_and_none_of_a_target() -> Non
     assert perform(20 / 60, 1, pace=PACE, before=1.0, within=4.0) == []
 
 
-def told(target: str, before: str, after: str, minute: float) -> Transition:
+def transition(target: str, before: str, after: str, minute: float) -> Transition:
     """A transition, known two minutes after its onset."""
     onset = NOON + timedelta(minutes=minute)
     return Transition(target=target, before=before, after=after, time=onset + timedelta(minutes=2), onset=onset)
 
 
 def test_the_judgement_finds_what_is_wrong() -> None:
-    """A target that changed, an end that is not told, one that is told late."""
+    """A target that changed, an end that is not reported, and one that is reported late."""
     pace, back = Pace(interval=300.0, rate=1.0, step=1.0), NOON + timedelta(minutes=30)
-    down, up = told("vantage", "online", "offline", 0.0), told("vantage", "offline", "online", 30.0)
-    target = told("https://a.example/", "reachable", "blocked", 3.0)
+    down, up = transition("vantage", "online", "offline", 0.0), transition("vantage", "offline", "online", 30.0)
+    target = transition("https://a.example/", "reachable", "blocked", 3.0)
 
     assert judgement([down, up], NOON, back, pace) == []
     assert len(judgement([down, target, up], NOON, back, pace)) == 1
     assert judgement([down], NOON, back, pace) == ["the vantage went [('online', 'offline')]"]
-    assert len(judgement([down, told("vantage", "offline", "online", 45.0)], NOON, back, pace)) == 1
+    assert len(judgement([down, transition("vantage", "offline", "online", 45.0)], NOON, back, pace)) == 1

@@ -1,4 +1,4 @@
-"""Packets that `wire` builds are read alike by scapy and dnspython."""
+"""scapy and dnspython read the packets that `wire` builds."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def test_a_udp_packet_reads_back_as_it_was(ends: tuple[bytes, bytes]) -> None:
     assert wire.parse(wire.build(packet)) == packet
 
 
-def test_a_reply_is_forged_in_the_name_of_the_destination() -> None:
-    """Ends and ports change places; the rest is what is given."""
+def test_a_reply_is_forged_with_the_destination_as_source() -> None:
+    """Addresses and ports are swapped; the rest is given."""
     packet = Packet(*FOUR, wire.UDP, 40000, 53, b"query")
 
     reply = packet.reply(payload=b"answer")
@@ -56,7 +56,7 @@ def test_a_reply_is_forged_in_the_name_of_the_destination() -> None:
 
 
 def test_a_forged_answer_answers_the_query_it_was_made_for() -> None:
-    """Dnspython takes it for a response to its query, with the forged address."""
+    """Dnspython accepts it as a response to the query, with the forged address."""
     query = dns.message.make_query("www.example.org", "A")
 
     answer = dns.message.from_wire(wire.forged_answer(query.to_wire(), "8.7.198.45") or b"")
@@ -65,7 +65,7 @@ def test_a_forged_answer_answers_the_query_it_was_made_for() -> None:
     assert [record.to_text() for record in answer.answer[0]] == ["8.7.198.45"]
 
 
-def test_a_forged_answer_without_an_address_says_that_the_name_does_not_exist() -> None:
+def test_a_forged_answer_without_an_address_is_nxdomain() -> None:
     """The rcode is NXDOMAIN."""
     query = dns.message.make_query("www.example.org", "A")
 

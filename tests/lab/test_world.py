@@ -1,4 +1,4 @@
-"""The scenarios as data: well-formed, told apart by any keyword filter, and with ordinary addresses."""
+"""The scenarios are well-formed, no name is part of another, and their addresses are ordinary."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ WORLD = deal(ALL, PROFILES)
 
 
 def test_there_are_at_least_ninety_scenarios() -> None:
-    """The number that the lab is meant to have."""
+    """Ninety is the goal for the lab."""
     assert len(ALL) >= 90
 
 
 @pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)
 def test_a_scenario_is_proven_by_a_check_and_expects_words_of_the_contract(scenario: Scenario) -> None:
-    """At least one check, a target of a known form, a known status, known causes, a known state."""
+    """It has at least one check, a target of a known form, and a known status, causes and state."""
     fields = WORLD.fields[scenario.name]
     expect = scenario.expect
 
@@ -36,15 +36,15 @@ def test_a_scenario_is_proven_by_a_check_and_expects_words_of_the_contract(scena
     assert (expect.status != "blocked") or expect.causes, "a block has a cause"
 
 
-def test_no_name_is_part_of_another_so_that_keyword_filters_hit_one_site() -> None:
-    """A filter that looks for bytes would otherwise reach a neighbour."""
+def test_no_name_is_part_of_another() -> None:
+    """A keyword filter would otherwise hit another scenario's site."""
     names = [place.host for place in WORLD.placed]
 
     assert not [(a, b) for a, b in permutations(names, 2) if a in b]
 
 
 def test_every_address_is_an_ordinary_public_one_and_every_site_has_its_own_network() -> None:
-    """Nothing served is a bogon, and limits per destination network see as many networks as there are sites."""
+    """No served address is a bogon, and limits per destination network apply to each site alone."""
     served = [address for place in WORLD.placed for address in place.served]
     networks = [{network_of(a) for a in place.four} for place in WORLD.placed if place.four]
 
@@ -54,7 +54,7 @@ def test_every_address_is_an_ordinary_public_one_and_every_site_has_its_own_netw
 
 
 def test_the_same_scenarios_give_the_same_world() -> None:
-    """Dealing is a pure function."""
+    """The assignment of names and addresses is a pure function."""
     assert deal(ALL, PROFILES) == WORLD
 
 

@@ -7,9 +7,9 @@
     b1 ..    (ISP B) ── mbb ─┘  (second router)├─ control, control2
                                                └─ collector
 
-The middleboxes (mba, mbb) are the vantages' first hop and the ISPs' resolvers lie behind them, so that a forged DNS
-answer can overtake the resolver's. core sends what it has no route for into a black hole: no packet leaves the lab,
-which has no wire to leave by.
+The middleboxes (mba, mbb) are the vantages' first hop and the ISPs' resolvers are behind them, so that a forged DNS
+answer can overtake the resolver's. core drops packets for which it has no route. No packet leaves the lab, which has no
+link to any other network.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ TOOLS = (
 )
 _PREFIX = "probe-lab-"
 FAR_END = "62.115.255.1"
-"""Where tunnels end, on core."""
+"""The address on core where tunnels end."""
 _ROUTER = ("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.netfilter.nf_conntrack_acct=1")
 
 
@@ -64,7 +64,7 @@ def missing() -> str:
 
 
 def sweep() -> None:
-    """Remove the folders of labs whose process is gone: all that a killed lab leaves behind."""
+    """Remove the folders of labs whose process has ended: a killed lab leaves nothing else."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
         owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
         if owner.isdigit() and not Path("/proc", owner).exists():
@@ -72,7 +72,7 @@ def sweep() -> None:
 
 
 class Lab:
-    """A context manager: inside it the whole lab stands.
+    """A context manager that raises the lab and takes it down.
 
     Args:
         world: names, addresses and interferences.
@@ -129,7 +129,7 @@ class Lab:
             self._link(name, "core", f"{address}/24", f"2a0b:{len(self._links['core']):x}::2/64")
         for name, (four, six) in self.world.vantages.items():
             self._link(name, f"mb{self.world.profiles[name].isp}", f"{four}/24", f"{six}/64")
-            if self.world.profiles[name].through:  # what leaves does so by the tunnel
+            if self.world.profiles[name].through:  # all traffic leaves through the tunnel
                 gateway = four.rpartition(".")[0] + ".1"
                 ways = [way for way in self._links[name] if "default" not in way and "::/0" not in way]
                 self._links[name] = [*ways, f"route add {FAR_END}/32 via {gateway}"]
@@ -158,7 +158,7 @@ class Lab:
             )
 
     def _link(self, name: str, router: str, four: str, six: str) -> None:
-        """A wire between two hosts; the router's end is .1 (::1), the host's default route."""
+        """A link between two hosts; the router's end is .1 (::1), the host's default route."""
         host, other = self.hosts[name], self.hosts[router]
         host.must(
             "ip", "link", "add", "wan", "type", "veth", "peer", "name", f"to-{name}"[:15], "netns", str(other.pid)
@@ -182,12 +182,12 @@ class Lab:
     def _make_addresses(self) -> None:
         for name in ("core", "mba", "mbb"):
             self.hosts[name].must("sysctl", "-qw", *_ROUTER)
-        # Virtual wires carry 64 KiB as one packet; what counts packets or rates must see those of an ordinary wire.
+        # Virtual links carry 64 KiB as one packet; rules that count packets or rates need packets of an ordinary size.
         self.hosts["net"].must("ip", "link", "set", "dev", "wan", "gso_max_segs", "1")
         local = [PUBLIC_RESOLVER, STUB, *(a for p in self.world.placed for a in p.served)]
         self._add_addresses("net", local)
         self._add_addresses("isp", [*RESOLVERS.values(), REWRITING])
-        # Connections to whole ranges end at one server; to its addresses nothing else comes, and what does vanishes.
+        # Connections to whole ranges end at one server; all other packets to these ranges are dropped.
         turned = [f"-A PREROUTING -p tcp -d {r} -j REDIRECT --to-ports {servers.SPEAKER}" for r in self.world.ranges()]
         rules = "\n".join(["*nat", *turned, "COMMIT"]) + "\n"
         self.hosts["net"].must("iptables-restore", stdin=rules)
@@ -202,7 +202,7 @@ class Lab:
             self.interfere(name, interferences)
 
     def interfere(self, name: str, interferences: Sequence[Interference]) -> None:
-        """Put these rules, and no others, on a router; start its inspector if one is needed."""
+        """Replace the rules of a router; start its inspector if one is needed."""
         host = self.hosts[name]
         four, six = middlebox.compile_rules(interferences)
         host.must("iptables-restore", stdin=four.text())
@@ -213,7 +213,7 @@ class Lab:
             host.spawn_ours("inspector", str(actions))
 
     def lie(self, isp: str, lies: Mapping[str, Mapping[str, object]]) -> None:
-        """From now on this ISP's resolver says this, and of all other names the truth."""
+        """Replace the forged answers of this ISP's resolver; all other names have their true answers."""
         file, fresh = self._lies[isp], self.folder / "lies.new"
         fresh.write_text(json.dumps(lies))
         fresh.rename(file)
@@ -238,7 +238,7 @@ class Lab:
         self.hosts["net"].must("/usr/sbin/nginx", "-t", "-q", "-c", str(config))
         net = self.hosts["net"]
         net.spawn("/usr/sbin/nginx", "-c", str(config))
-        # nginx binds in the order of its file and the stub page stands last.
+        # nginx binds in the order of its file, and the stub page is last.
         net.must(
             "bash",
             "-c",
@@ -246,7 +246,7 @@ class Lab:
         )
 
     def _dig_tunnels(self) -> None:
-        """From each vantage that has one to core, which knows the way back."""
+        """Make a tunnel from each vantage that has one to core, which has the route back."""
         for number, (name, profile) in enumerate(self.world.profiles.items()):
             if profile.through:
                 near = f"10.8.{number}.2"

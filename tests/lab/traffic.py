@@ -1,6 +1,6 @@
-"""What a capture shows: packets, bytes, connections and TLS or QUIC handshakes of a host, by destination network.
+"""Count packets, bytes, connections and TLS or QUIC handshakes of a host in a capture, by destination network.
 
-Reads tcpdump's file (pcap, Ethernet); nothing of the probe is asked.
+It reads tcpdump's file (pcap, Ethernet) and uses nothing of the probe.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ QUIC_PORT = 443
 
 @dataclass(slots=True)
 class Tally:
-    """What went to and came from some place.
+    """The traffic with one network.
 
     Attributes:
         packets, octets: both directions; octets of IP.
@@ -44,10 +44,10 @@ class Tally:
 
 @dataclass(slots=True)
 class Traffic:
-    """All that a host sent and received.
+    """The traffic of a host.
 
     Attributes:
-        by_network: /16 or /32 of the other side -> what was exchanged with it.
+        by_network: /16 (IPv4) or /32 (IPv6) of the other side -> the traffic with it.
         moments: the same -> when its connections began, in seconds.
     """
 
@@ -62,13 +62,13 @@ class Traffic:
         return total
 
     def busiest(self, networks: Iterable[str], seconds: float = 1.0) -> tuple[int, str]:
-        """The most connections begun with one of these networks within so many seconds, and which network it was."""
+        """The largest number of connections begun with one of these networks within `seconds`, and that network."""
         found = ((_most_within(self.moments.get(network, []), seconds), network) for network in networks)
         return max(found, default=(0, ""))
 
 
 def _most_within(moments: list[float], seconds: float) -> int:
-    """How many of these moments lie in the fullest half-open window of that length."""
+    """The largest number of these moments in a half-open window of that length."""
     most = start = 0
     for end, moment in enumerate(moments):
         while moments[start] <= moment - seconds:
@@ -100,7 +100,7 @@ def read(file: Path, own: Iterable[str]) -> Traffic:
 
     Args:
         file: pcap.
-        own: the host's addresses; what is not to or from one of them is not counted.
+        own: the host's addresses; only packets to or from one of them are counted.
     """
     mine = {ipaddress.ip_address(text).packed for text in own}
     traffic, begun, greeted = Traffic(), set(), Counter[tuple[object, ...]]()

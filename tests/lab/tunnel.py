@@ -1,7 +1,7 @@
-"""One end of a tunnel: `python -m tests.lab.tunnel CONFIG`. Carries bare IP packets in UDP, each so much later.
+"""One end of a tunnel: `python -m tests.lab.tunnel CONFIG`. Carries bare IP packets in UDP, each after a delay.
 
-A vantage whose way out leads through one sees the network of its far end, as with a VPN; with a delay, it is on a line
-with a long round trip (no kernel we met has netem).
+A vantage whose default route is a tunnel sees the network of its far end, as with a VPN. With a delay it is on a line
+with a long round trip; netem would do that too, but the kernels that we used lack it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SET_DEVICE = 0x400454CA
 _BARE_IP = 0x0001 | 0x1000
 """IFF_TUN | IFF_NO_PI."""
 MTU = 1400
-"""Room for the outer headers on a wire of 1,500 octets."""
+"""Leaves room for the outer headers within 1,500 octets."""
 
 
 def device(name: str, commands: list[str]) -> int:
@@ -53,11 +53,13 @@ class End:
 
     def _in(self) -> None:
         packet, sender = self._sock.recvfrom(65536)
-        self._peer = self._peer or sender  # the far end learns who its near one is, never the other way round
+        self._peer = (
+            self._peer or sender
+        )  # the far end takes the address of the near end from its packets, never the other way round
         try:
             os.write(self._tun, packet)
         except OSError:
-            return  # no IP packet: nobody's, in the lab
+            return  # no IP packet: for no host of the lab
 
 
 async def main(config: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """An uplink that is cut and comes back: `python -m tests.lab.uplink [--minutes 10]` (root).
 
 A collector, a control and a vantage run as real processes, by default under the real clock. In the middle of a round
-everything the vantage sends begins to vanish, and after so many minutes no longer does. What the agent has told its
-collector is read from its outbox: one transition of the vantage to `offline` and one back, and none of any target.
+everything that the vantage sends begins to vanish, and after a number of minutes it no longer does. The agent's outbox
+has the reports to its collector: one transition of the vantage to `offline`, one back, and none of any target.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ PACE = Pace(interval=30.0, rate=1.0, step=2.0)
 SITES = 12
 BEFORE = 3.0
 """Rounds before the cut."""
-PATIENCE = 12.0
-"""Rounds after it within which the vantage must have told that it is back."""
+MAX_RETURN_ROUNDS = 12.0
+"""Rounds after the end of the cut within which the vantage must have reported that it is back."""
 WITHIN = 2.0
-"""Rounds within which either end must be told."""
+"""Rounds within which either end must be reported."""
 
 
 def changes(state: Path) -> list[Transition]:
-    """Every transition that an agent has told, or is to tell, in order.
+    """Every transition in an agent's outbox, sent or not, in order.
 
     Args:
         state: its folder.
@@ -54,14 +54,14 @@ def changes(state: Path) -> list[Transition]:
 def perform(
     minutes: float, seed: int, *, pace: Pace = PACE, before: float = BEFORE, within: float = WITHIN
 ) -> list[str]:
-    """Raise the lab, cut the uplink for so long, judge; what is wrong, a line each.
+    """Raise the lab, cut the uplink for a time, compare; the faults, a line each.
 
     Args:
         minutes: real ones.
-        seed: where in a round it is cut follows from it.
+        seed: decides where in a round the uplink is cut.
         pace: how fast.
         before: rounds before the cut.
-        within: rounds within which either end must be told.
+        within: rounds within which either end must be reported.
 
     Raises:
         RuntimeError: the lab cannot be raised, or a program on it ended.
@@ -77,23 +77,23 @@ def perform(
         back = on.now()
         on.lab.interfere("mba", ())
         say([f"{back:%H:%M:%S}  ---- the uplink is back"])
-        told = _told(on)
+        transitions = _reported(on)
         say(on.listen())
         invented = [score.line() for score in on.ledger.scores]
-    say(_lines(told))
-    wrong = judgement(told, cut, back, pace, within) + [f"the collector believes: {line}" for line in invented]
+    say(_lines(transitions))
+    wrong = judgement(transitions, cut, back, pace, within) + [f"the collector has: {line}" for line in invented]
     say(f"WRONG  {line}" for line in wrong)
     return wrong
 
 
-def _lines(told: list[Transition]) -> Iterator[str]:
-    for one in told:
+def _lines(transitions: list[Transition]) -> Iterator[str]:
+    for one in transitions:
         yield f"{one.time:%H:%M:%S}  {one.target}: {one.before} -> {one.after}, since {one.onset:%H:%M:%S}"
 
 
-def _told(on: Watch) -> list[Transition]:
-    """What has been told once the vantage said that it is back, and two rounds later."""
-    state, left = on.fleet.state(VANTAGE), PATIENCE
+def _reported(on: Watch) -> list[Transition]:
+    """Wait until the vantage has reported that it is back, and two rounds more; all transitions reported."""
+    state, left = on.fleet.state(VANTAGE), MAX_RETURN_ROUNDS
     while left > 0 and "online" not in {one.after for one in changes(state)}:
         on.rest(0.1)
         left -= 0.1
@@ -101,25 +101,27 @@ def _told(on: Watch) -> list[Transition]:
     return changes(state)
 
 
-def judgement(told: list[Transition], cut: datetime, back: datetime, pace: Pace, within: float = WITHIN) -> list[str]:
-    """What is wrong with the transitions of a vantage whose uplink was cut once.
+def judgement(
+    transitions: list[Transition], cut: datetime, back: datetime, pace: Pace, within: float = WITHIN
+) -> list[str]:
+    """The faults in the transitions of a vantage whose uplink was cut once.
 
     Args:
-        told: in order.
+        transitions: in order.
         cut: when it was cut, by the laboratory clock.
         back: when it came back.
         pace: of the rounds.
-        within: rounds within which either end must be told; it must be dated to within three quarters of that.
+        within: rounds within which either end must be reported. Its onset may be wrong by three quarters of that.
     """
-    wrong = [f"a target changed: {one}" for one in told if one.target != ITSELF]
-    own = [one for one in told if one.target == ITSELF]
+    wrong = [f"a target changed: {one}" for one in transitions if one.target != ITSELF]
+    own = [one for one in transitions if one.target == ITSELF]
     passed = [(one.before, one.after) for one in own]
     if passed != [("online", "offline"), ("offline", "online")]:
         return [*wrong, f"the vantage went {passed}"]
     for one, truth in zip(own, (cut, back), strict=True):
         late = (one.time - truth).total_seconds() / pace.interval
         off = abs((one.onset - truth).total_seconds()) / pace.interval
-        say([f"{one.after}: told after {late:.1f} rounds, dated {off:.1f} rounds off"])
+        say([f"{one.after}: reported after {late:.1f} rounds, dated {off:.1f} rounds off"])
         if not 0.0 <= late <= within or off > 0.75 * within:
             wrong.append(f"{one.after} after {late:.1f} rounds, dated {off:.1f} rounds off")
     return wrong

@@ -1,6 +1,6 @@
-"""Read and build packets without a library: as much of IPv4, IPv6, TCP, UDP and DNS as a middlebox needs.
+"""Read and build packets without a library: the parts of IPv4, IPv6, TCP, UDP and DNS that a middlebox needs.
 
-scapy takes milliseconds a packet; an injector that is slower than the true answer is no injector.
+scapy takes milliseconds a packet, and a forged answer must arrive before the true one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Packet:
     Attributes:
         source: packed address, 4 or 16 bytes; `destination` likewise.
         sequence, acknowledgement, flags, window: of TCP, else 0.
-        payload: what the transport carries.
+        payload: of TCP or UDP.
     """
 
     source: bytes
@@ -37,7 +37,7 @@ class Packet:
     ttl: int = 61
 
     def reply(self, **changes: object) -> Packet:
-        """A packet the other way, forged to come from this one's destination."""
+        """A packet in the other direction, forged to come from this one's destination."""
         fields: dict[str, object] = {
             "source": self.destination,
             "destination": self.source,
@@ -67,7 +67,7 @@ def parse(raw: bytes) -> Packet:
 
 
 def build(packet: Packet) -> bytes:
-    """The packet's bytes, checksums right, no options."""
+    """The packet's bytes, with correct checksums and without options."""
     ports = struct.pack("!HH", packet.source_port, packet.destination_port)
     if packet.protocol == UDP:
         length = 8 + len(packet.payload)
@@ -107,7 +107,7 @@ def checksum(octets: bytes) -> int:
 
 
 def text(address: bytes) -> str:
-    """A packed address as people write it."""
+    """The text of a packed address."""
     return str(ipaddress.ip_address(address))
 
 
@@ -125,7 +125,7 @@ def forged_answer(query: bytes, address: str, ttl: int = 300) -> bytes | None:
 
     Args:
         query: the DNS message.
-        address: what the name is said to have; empty for NXDOMAIN.
+        address: the forged address; empty for NXDOMAIN.
         ttl: in seconds, of the record.
     """
     section, rrtype = question(query)
@@ -139,11 +139,11 @@ def forged_answer(query: bytes, address: str, ttl: int = 300) -> bytes | None:
 
 
 def raw_sockets() -> dict[int, socket.socket]:
-    """One sending socket an address length (4, 16 bytes): whole packets, any source address."""
+    """Address length (4 or 16 bytes) -> a socket that sends whole packets from any source address."""
     six = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
     return {4: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW), 16: six}
 
 
 def send(sockets: dict[int, socket.socket], packet: Packet) -> None:
-    """Put a packet on the wire."""
+    """Send a packet."""
     sockets[len(packet.source)].sendto(build(packet), (text(packet.destination), 0))

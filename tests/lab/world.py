@@ -1,7 +1,8 @@
-"""Deals out names and addresses to scenarios and fills their texts in. Pure: the same scenarios give the same world.
+"""Assign names and addresses to scenarios and fill in their texts. Pure: the same scenarios give the same world.
 
-Addresses look like anybody's: sites are spread one to a /16 (so that limits per destination network see many networks),
-vantages and resolvers lie in blocks of access providers. Nothing here can meet its namesake outside: no way leads out.
+Addresses are ordinary public ones. Each site has a /16 of its own, because the pace limits connections per network.
+Vantages and resolvers are in blocks of access providers. The real hosts of these addresses are out of reach: no route
+leads out of the lab.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from tests.lab.records import Interference, Lie, Scenario, Site, Vantage
 
 RESOLVERS = {"a": "95.24.255.53", "b": "178.140.255.53"}
 REWRITING = "95.24.255.54"
-"""A resolver of ISP A that answers names that do not exist with `STUB`."""
+"""A resolver of ISP A that answers `STUB` for names that do not exist."""
 DEAD_RESOLVER = "95.24.255.55"
-"""An address in resolv.conf where nobody answers."""
+"""An address in resolv.conf where no host answers."""
 STUB = "62.33.207.9"
 STUB_HOST = "warning.isp-a.net"
 PUBLIC_RESOLVER = "9.9.9.9"
@@ -27,7 +28,7 @@ FOREIGN_ANCHORS = ("www.anchor-one.org", "www.anchor-two.org")
 DOMESTIC_ANCHORS = ("www.anchor-home.net",)
 GATE, LOGIN = "gate.hotel-wireless.net", "login.hotel-wireless.net"
 FUTURE = "future."
-"""In an anchor's name in place of `www.`: the same, with a certificate that is not yet valid."""
+"""In place of `www.` in an anchor's name: the same site with a certificate that is not yet valid."""
 WELL_KNOWN = ("vk.com", "www.vk.com", "example.com", "www.example.com", "ya.ru", "www.wikipedia.org", "example.org")
 """Names that exist in the lab because a probe may ask for them as a second name."""
 
@@ -36,7 +37,7 @@ _Text = TypeVar("_Text", Interference, Lie)
 
 @dataclass(frozen=True)
 class Placed:
-    """A site with its name and addresses: the served ones, then the dead; `records` is what the zone says."""
+    """A site with its name and addresses: the served ones, then the dead; `records` are those in the zone."""
 
     host: str
     site: Site
@@ -53,7 +54,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class World:
-    """Everything that scenarios and vantages need, dealt out.
+    """The scenarios and vantages with their names and addresses.
 
     Attributes:
         fields: scenario name -> its filled-in fields.
@@ -68,7 +69,7 @@ class World:
 
     @property
     def zone(self) -> dict[str, list[str]]:
-        """Name -> addresses of both families, as the authoritative servers have it."""
+        """Name -> the true addresses of both families."""
         names = {p.host: list(p.records) for p in self.placed if p.site.exists}
         return {
             **names,
@@ -100,7 +101,7 @@ class World:
         return tuple(fill(rule, self.fields[s.name]) for s in self.scenarios for rule in s.core)
 
     def ranges(self) -> tuple[str, ...]:
-        """The prefixes that answer as a whole."""
+        """The prefixes in which every address answers."""
         return tuple(text.format(**self.fields[s.name]) for s in self.scenarios for text in s.ranges)
 
     def landmarks(self) -> dict[str, str]:
@@ -130,7 +131,7 @@ FIXED = tuple(
         }.items()
     )
 )
-"""Sites that belong to no scenario: anchors, a captive portal, and the anchors as a clock in the past sees them."""
+"""Sites that belong to no scenario: anchors, a captive portal, and the anchors' sites for a clock in the past."""
 
 
 def fill(record: _Text, fields: Mapping[str, str]) -> _Text:

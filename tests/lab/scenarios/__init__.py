@@ -1,4 +1,4 @@
-"""Every scenario of the lab, by family: what is done, and the verdict that is right (contract: the verdict)."""
+"""Every scenario of the lab, by family: the interference and the right verdict (contract: the verdict)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Interference with addresses and ports: SYNs that vanish, RST and ICMP in their place."""
+"""Interference by address and port: SYNs that are dropped or answered with RST or ICMP."""
 
 from __future__ import annotations
 

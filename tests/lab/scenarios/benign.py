@@ -1,4 +1,4 @@
-"""What only looks like blocking: the target's own faults, its own words, and ordinary variety."""
+"""Situations that resemble blocking: the target's own faults, its own refusals, and ordinary variety."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ REFUSALS = tuple(
 
 
 def _here(name: str, expect: Expect, other: Site, *checks: Check, **more: object) -> Scenario:
-    """The operator serves this vantage from another machine of its own, certificate and all."""
+    """The operator serves this vantage from another machine with the same certificate."""
     turned = Interference(act=Act.PROXY, source="{vantage}", address="{a}", port=443, to="{here_a}")
     return _case(name, expect, Site(), *checks, works(), sites=(Site(), other), core=(turned,), **more)
 

@@ -1,4 +1,4 @@
-"""Interference with name resolution: the ISP's resolver lies, or somebody on the path answers first."""
+"""Interference with name resolution: forged answers of the ISP's resolver, or injected ones."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from tests.lab.records import Act, Control, Expect, Interference, Lie, Scenario,
 F = "dns"
 URL = "https://{host}/"
 POISON = ("8.7.198.45", "59.24.3.173", "46.82.174.68")
-"""Addresses the GFW's injectors were once known by; nobody in the lab lives there."""
+"""Addresses in forged answers of the GFW; no host of the lab has them."""
 
 
 def _lie(name: str, lie: Lie, cause: str, seen: str, target: str = URL) -> Scenario:
-    """The ISP's resolver says this; the control's resolver and the site are well."""
+    """The ISP's resolver gives this answer; the control's resolver and the site work."""
     expect = Expect(status="blocked", causes=(cause,))
     control = dig("{a}", where="control") if target.startswith("dns:") else works()
     return Scenario(name=name, family=F, target=target, expect=expect, lie=lie, checks=(dig(seen), control))
 
 
 def _injected(name: str, forged: tuple[str, ...], true: str, **more: object) -> Scenario:
-    """Forged answers overtake the resolver's, which follows."""
+    """Forged answers arrive before the resolver's."""
     fields: dict[str, object] = {
         "target": URL,
         "expect": Expect(status="blocked", causes=("dns.injected", ...)),  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Servers and networks that want the probe to stumble: every step ends in time and memory, and nobody is accused."""
+"""Hostile servers and networks: every step stays within its bounds of time and memory, and no target is blocked."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from tests.lab.records import Act, Check, Control, Expect, Interference, Lie, Sc
 F = "hostile"
 URL, PLAIN = "https://{host}/", "http://{host}/"
 REACHABLE, DOWN = Expect(status="reachable"), Expect(status="down")
-NOBODYS = Expect(status="unreachable", causes=(...,))  # type: ignore[arg-type]
+UNREACHABLE = Expect(status="unreachable", causes=(...,))  # type: ignore[arg-type]
 _RAW = "curl -sS -o /dev/null --max-time 4 -w 'http=%{{http_code}} size=%{{size_download}}' --connect-to ::{a}: "
 
 
 def _server(name: str, kind: str, expect: Expect, finds: str, url: str = URL, **more: object) -> Scenario:
-    """The server does it to everybody."""
+    """The server does this to every client."""
     site = Site(http=kind) if url == PLAIN else Site(https=kind)
     checks = tuple(Check(command=f"{_RAW}{url}; echo exit=$?", finds=finds, where=at) for at in ("vantage", "control"))
     return Scenario(name=name, family=F, target=url, sites=(site,), expect=expect, checks=checks, **more)  # type: ignore[arg-type]
@@ -26,7 +26,7 @@ SERVERS = (
     _server("endless-headers", "headers", DOWN, "exit=(28|56|100)"),
     _server("endless-headers-in-clear", "headers", DOWN, "exit=(28|56|100)", PLAIN),
     _server("slow-loris", "loris", DOWN, "http=000.*exit=28|http=200.*exit=28"),
-    _server("slow-loris-no-control", "loris", NOBODYS, "exit=28", control=Control.NONE),
+    _server("slow-loris-no-control", "loris", UNREACHABLE, "exit=28", control=Control.NONE),
     _server("deaf", "deaf", DOWN, "exit=28"),
 )
 
@@ -84,7 +84,7 @@ LARGE_PACKETS = (
         family=F,
         target=URL,
         sites=(Site(https="big", http="big"),),
-        expect=NOBODYS,
+        expect=UNREACHABLE,
         middlebox=(_HOLE,),
         checks=(get(SILENCE), hello("ESTABLISHED"), Check(command=f"{_SMALL}{URL}", finds="http=200"), works()),
     ),
@@ -93,7 +93,7 @@ LARGE_PACKETS = (
         family=F,
         target=PLAIN,
         sites=(Site(https="big", http="big"),),
-        expect=NOBODYS,
+        expect=UNREACHABLE,
         middlebox=(_HOLE,),
         checks=(
             get(SILENCE, PLAIN),

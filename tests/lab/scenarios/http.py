@@ -1,4 +1,4 @@
-"""Interference with plain HTTP, and with the hosts that a redirect leads to."""
+"""Interference with plain HTTP and with the hosts of a redirect."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ KEYWORD = (
 def _chain(
     name: str, does: tuple[Interference, ...], causes: tuple[str, ...], *checks: Check, **more: object
 ) -> Scenario:
-    """The target redirects, for everybody, to a host that is interfered with here."""
+    """The target redirects every client to a host that is interfered with here."""
     return Scenario(
         name=name,
         family=F,

@@ -1,6 +1,6 @@
-"""Where on the path it is blocked: at the first router (the ISP's middlebox) or at the second (core, the last one).
+"""Blocks at the first router of the path (the ISP's middlebox) or at the second (core, the last one).
 
-Apart from the other scenarios, since each blocked verdict is followed by a search that says the name again and again.
+They have a lab of their own, because a search that sends the name many times follows each blocked verdict.
 """
 
 from __future__ import annotations
@@ -73,5 +73,5 @@ A reply that is rewritten on its way back is found where its server is: the word
 gives its RST what is left of the words' own TTL is found up to twice as far away as it is: the RST must come back.
 """
 HIDDEN = (_case("path-mute", "tls.timeout", hello("exit=124"), middlebox=_does(Act.HELLO_SILENCE, after=6)),)
-"""The hello passes and is acknowledged; where it fell silent later cannot be told so."""
+"""The ClientHello passes and is acknowledged; the search cannot locate what drops the later packets."""
 SCENARIOS = (*LOCATED, *HIDDEN)

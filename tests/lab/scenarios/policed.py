@@ -1,6 +1,6 @@
-"""A network that punishes pace: after a burst of handshakes to one of its networks all new ones vanish for a minute.
+"""A network with a limit on handshakes: after a burst to one network all new ones are dropped for a minute.
 
-Not among the scenarios that share a lab: each look at it changes what the next one sees, and takes more than a minute.
+It has a lab of its own, because each measurement changes the result of the next and takes more than a minute.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from tests.lab.checks import works
 from tests.lab.records import Act, Expect, Interference, Scenario, Site, Vantage
 
 FREEZE = 60
-"""Seconds for which it freezes."""
+"""Seconds for which it drops handshakes."""
 _POLICE = (Interference(act=Act.POLICE, source="{vantage}", after=FREEZE),)
 PROFILES = tuple(
     Vantage(name=name, interference=_POLICE, timeout=2) for name in ("witness", "hasty", "blind", "steady")
@@ -34,5 +34,5 @@ TRIGGER = _case("policed-trigger", Site(four=4))
 OTHERS = tuple(
     _case(f"policed-bystander-{word}", Site()) for word in ("alpha", "bravo", "carol", "delta", "extra", "forge")
 )
-"""Elsewhere, and nobody's business."""
+"""Sites in other networks, one handshake each."""
 SCENARIOS = (TRIGGER, *OTHERS)

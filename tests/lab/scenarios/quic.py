@@ -1,4 +1,4 @@
-"""QUIC: dropped by port, by name, some time after the handshake; and hosts that do not speak it at all."""
+"""QUIC that is dropped by port, by name or some time after the handshake, and hosts that do not speak it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ F = "quic"
 TARGET = "quic://{host}:443"
 BLOCKED = Expect(status="blocked", causes=("quic.timeout",))
 SILENT = Expect(status="unreachable", causes=("quic.timeout",))
-NOBODYS = Expect(status="unreachable")
+UNREACHABLE = Expect(status="unreachable")
 DOWN = Expect(status="down")
 REACHABLE = Expect(status="reachable")
 SPOKEN = (Site(quic=True),)
@@ -50,12 +50,12 @@ BLOCKS = (
     ),
 )
 
-_MUTE = (Interference(act=Act.QUIC_DROP, address="{a}"),)
+_DROPPED = (Interference(act=Act.QUIC_DROP, address="{a}"),)
 _NONE = (Site(),)
 ABSENT = (
     _case("quic-absent", DOWN, TCP, quic("silent|error"), sites=_NONE),
-    _case("quic-absent-no-control", NOBODYS, TCP, quic("silent|error"), sites=_NONE, control=Control.NONE),
-    _case("quic-filtered-by-host", DOWN, quic("silent"), quic("silent", where="control"), sites=_NONE, core=_MUTE),
+    _case("quic-absent-no-control", UNREACHABLE, TCP, quic("silent|error"), sites=_NONE, control=Control.NONE),
+    _case("quic-filtered-by-host", DOWN, quic("silent"), quic("silent", where="control"), sites=_NONE, core=_DROPPED),
     _case("quic-host-gone", DOWN, quic("silent"), tcp("exit=124"), sites=(Site(four=0, dead=1),)),
     _case(
         "quic-address-dropped",

@@ -1,4 +1,4 @@
-"""Ranges: whole prefixes that are silent, parts of them, ranges that are half empty, relays that accept every SYN."""
+"""Ranges: prefixes that are dropped whole or in part, half-empty ranges, relays that accept every SYN."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _blocked(*causes: str) -> Expect:
 
 
 def _there(port: int = 443) -> tuple[Check, ...]:
-    """The range answers at control, whatever its address."""
+    """Every address of the range answers at the control."""
     return tuple(tcp(OPEN, address, port, where="control") for address in (ONE, OTHER, LAST))
 
 

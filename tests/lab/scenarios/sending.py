@@ -1,4 +1,4 @@
-"""What is sent is frozen, or only looks so. Apart from the other scenarios, since these send much to every target."""
+"""Uploads that freeze, or only seem to. They have a lab of their own, because they send much to every target."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STOPS = "exit=28.* [2-9] http=200 new=0"
 
 
 def padded(finds: str, url: str = "https://{host}/", *, where: str = "vantage") -> Check:
-    """Sixteen such requests by curl, counted by what came of them and whether they took a new connection."""
+    """Send sixteen such requests by curl; the output counts results and new connections."""
     fixed = f"-H 'Host: {{host}}' --connect-to '::{{a}}:' '{url}?[1-16]'"
     return Check(command=f"{{{{ {_PADDED} {fixed}; echo exit=$?; }}}} | sort | uniq -c", finds=finds, where=where)
 

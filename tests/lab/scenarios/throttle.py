@@ -1,4 +1,4 @@
-"""Transfers that stop after their first kilobytes or crawl: by the network's hand, by the server's, by the line's."""
+"""Transfers that stop after some kilobytes or crawl, because of the network, the server or the line."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ URL, PLAIN = "https://{host}/", "http://{host}/"
 BIG = (Site(https="big", http="big"),)
 FROZEN = Expect(status="throttled", causes=("throttle.freeze",))
 SLOWED = Expect(status="throttled", causes=("throttle.rate",))
-NOBODYS = Expect(status="unreachable")
+UNREACHABLE = Expect(status="unreachable")
 REACHABLE = Expect(status="reachable")
 STOPS = "size=[1-3][0-9]{{4}} .*exit=28"
-"""curl received 10 to 39 kB of 256 and waited for the rest in vain."""
+"""curl received 10 to 39 kB of 256 and timed out."""
 CRAWLS = "size=[1-9][0-9]{{4,5}} .*exit=28"
 WHOLE = "size=2[0-9]{{5}} .*exit=0"
 _OTHER = "curl -sSk -o /dev/null --max-time 3 -w 'size=%{{size_download}}\\n' -H 'Host: {host}'"
@@ -45,7 +45,7 @@ FREEZES = (
     _case("freeze-host", _by_name(18_000, 80), FROZEN, get(STOPS, PLAIN), works(PLAIN), target=PLAIN),
     _case("freeze-address", _BY_BYTES, FROZEN, get(STOPS), neutral()),
     _case("freeze-address-packets", _BY_PACKETS, FROZEN, get("size=[0-9]{{1,5}} .*exit=28"), neutral()),
-    _case("freeze-address-no-control", _BY_BYTES, NOBODYS, get(STOPS), neutral(), control=Control.NONE),
+    _case("freeze-address-no-control", _BY_BYTES, UNREACHABLE, get(STOPS), neutral(), control=Control.NONE),
     _case("freeze-small-page", _by_name(), REACHABLE, get("http=200 .*exit=0"), sites=(Site(),)),
 )
 
@@ -64,7 +64,7 @@ RATES = (
 
 
 def _server(name: str, kind: str, expect: Expect, finds: str, **more: object) -> Scenario:
-    """The server itself does it to everybody."""
+    """The server itself does this to every client."""
     checks = (get(finds), get(finds, where="control"))
     return Scenario(
         name=name,
@@ -79,7 +79,7 @@ def _server(name: str, kind: str, expect: Expect, finds: str, **more: object) ->
 
 SERVERS = (
     _server("stalls-everywhere", "stall:20000", Expect(status="down"), "size=20000 .*exit=28"),
-    _server("stalls-no-control", "stall:20000", NOBODYS, "size=20000 .*exit=28", control=Control.NONE),
+    _server("stalls-no-control", "stall:20000", UNREACHABLE, "size=20000 .*exit=28", control=Control.NONE),
     _server("crawls-everywhere", "crawl:40000", REACHABLE, "size=[0-9]{{5,6}} "),
 )
 

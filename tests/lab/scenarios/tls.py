@@ -22,7 +22,7 @@ def _sni(
     sites: tuple[Site, ...] = (Site(),),
     vantage: str = "a1",
 ) -> Scenario:
-    """The box reads the server name; the same address under another name works."""
+    """The middlebox matches the server name; the same address works under another name."""
     return Scenario(
         name=name,
         family=F,
@@ -62,14 +62,14 @@ BY_NAME = (
         target=URL,
         expect=Expect(status="blocked", causes=("tls.reset", ...)),  # type: ignore[arg-type]
         middlebox=(Interference(act=Act.HELLO_RESIDUAL, name="{host}", address="{a}", after=90),),
-        # Seen from another vantage, since the first trigger spoils the address for a minute and a half.
+        # From another vantage, because the first trigger blocks the address for a minute and a half.
         checks=(works(),),
     ),
 )
 
 
 def _whole(name: str, does: Interference, cause: str, *checks: Check, sites: tuple[Site, ...] = (Site(),)) -> Scenario:
-    """Every handshake with the address fares alike, whatever the name."""
+    """Every handshake with the address has the same result, whatever the name."""
     expect = Expect(status="blocked", causes=(cause,))
     return Scenario(
         name=name, family=F, target=URL, expect=expect, middlebox=(does,), checks=(*checks, works()), sites=sites

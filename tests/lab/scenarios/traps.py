@@ -1,4 +1,4 @@
-"""What tempts to a wrong word: stale news, blocks that begin in between, resolvers that are others, honest proxies."""
+"""Situations that suggest a wrong verdict: old control facts, blocks that begin meanwhile, odd resolvers, proxies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _blocked(*causes: str) -> Expect:
 
 
 def _from_port(port: int, finds: str, name: str = "{host}") -> Check:
-    """A hello from this very source port."""
+    """A ClientHello from a fixed source port."""
     curl = f"curl -sS -o /dev/null --max-time 2 --local-port {port} --connect-to ::{{a}}: https://{name}/"
     return Check(command=f"{curl}; echo exit=$?", finds=finds)
 
@@ -47,7 +47,7 @@ CONTROLS = (
 
 _HENAN = "01020304050607080900"
 TIMES = (
-    # The first hello is anybody's: no look without the probe goes before its own.
+    # The first ClientHello passes, so no check without the probe may send one before the probe's.
     _case(
         "block-begins-between-tries",
         Expect(status="blocked", causes=("tls.reset", "tls.sni"), note="hop"),

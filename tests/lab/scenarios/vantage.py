@@ -1,4 +1,4 @@
-"""The vantage itself: lossy, offline, behind a portal, on an allow-list, with a dead resolver or a broken IPv6."""
+"""Vantages that are lossy, offline, behind a portal or an allow-list, with a dead resolver or broken IPv6."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ URL = "https://{host}/"
 
 
 def _own(act: Act, **more: object) -> tuple[Interference, ...]:
-    """What is done to this vantage's own traffic, in both families."""
+    """An interference with this vantage's own traffic, in both families."""
     rules = (Interference(act=act, source=source, **more) for source in ("{vantage}", "{vantage_six}"))  # type: ignore[arg-type]
     return tuple(rules)
 
