@@ -1,8 +1,8 @@
 """Measure the lab's figures: `python -m tests.lab.figures` writes the probe's accuracy and its cost.
 
 Each run raises the lab anew, proves every scenario without the probe, has the probe judge it, and then measures
-harmless situations on clean and lossy lines. At the end one vantage measures its scenarios at the default pace while tcpdump
-counts. It takes about five minutes a run on two cores, and three more for the count.
+harmless situations on clean and lossy lines. At the end one vantage measures its scenarios at the default pace while
+tcpdump counts. It takes about five minutes a run on two cores, and three more for the count.
 """
 
 from __future__ import annotations
