@@ -181,6 +181,8 @@ class Agent:
     def _store(self, result: RoundResult) -> None:
         """Store the detector's state and the batches of a round in one transaction."""
         now = self.context.clock.now()
+        watched = frozenset(text for text, _ in self._watchlist.targets)
+        self._detector.drop_unwatched(watched, now)
         findings, reports = self._findings(result, now)
         measured = {  # the end of the round: the last address may have been asked just now
             text: now for text, target in self._watchlist.targets
@@ -194,7 +196,7 @@ class Agent:
             self._batches(findings, now),
             reports=reports if self.collector_urls else {},
             now=now,
-            watched=frozenset(text for text, _ in self._watchlist.targets),
+            watched=watched,
             max_bytes=self.settings.agent.outbox_bytes,
             notes={"round": msgspec.to_builtins(result.report), "version": __version__},
         )

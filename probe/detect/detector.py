@@ -16,8 +16,8 @@ old ones when it returns.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -41,6 +41,10 @@ MIGRATIONS: Final[dict[int, Callable[[Any], Any]]] = {}
 
 MAX_NETWORKS: Final = 4
 """Bound of networks whose series are kept; the least recently used one is discarded."""
+
+UNWATCHED_RETENTION: Final = timedelta(days=30)
+"""How long after its last informative verdict the series of a target that has left the watchlist is kept. A target that
+returns within that time continues its series; without a bound the state would grow for as long as lists change."""
 
 
 class Detector:
@@ -144,6 +148,17 @@ class Detector:
         while len(known) > MAX_NETWORKS:
             del known[next(iter(known))]
         return found
+
+    def drop_unwatched(self, watched: Collection[str], now: datetime) -> None:
+        """Drop, on every network, the series of targets that left the watchlist `UNWATCHED_RETENTION` ago.
+
+        Args:
+            watched: the targets of the watchlist.
+            now: the end of the round.
+        """
+        earliest = (now - UNWATCHED_RETENTION).timestamp()
+        for network in self._networks.values():
+            network.drop_unwatched(watched, earliest)
 
     def settled(self, target: str) -> CurrentStatus | None:
         """Return the settled status of a target on this network; None before the first one."""

@@ -10,6 +10,7 @@ A batch is a round with its re-tests. When it closes:
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -195,6 +196,11 @@ class NetworkSeries:
         if samples[-1][1] != SUCCESS and state.record_causes(series.causes):
             self.updates.append(CauseUpdate(series.target, before, moment_of(now), series.causes))
         return None
+
+    def drop_unwatched(self, watched: Collection[str], earliest: float) -> None:
+        """Drop the series of other targets whose last informative verdict lies before this moment (Unix seconds)."""
+        kept = (series for series in self.series.values() if series.target in watched or series.last >= earliest)
+        self.series = {series.target: series for series in kept}
 
     def shift(self, seconds: float) -> None:
         """Shift every stored moment after the wall clock was set."""

@@ -119,6 +119,11 @@ class Series:
             return SeriesState.INTERFERENCE
         return SeriesState.REST if self.suspicion is None else SeriesState.SUSPICION
 
+    @property
+    def last(self) -> float:
+        """Moment of the last informative verdict, used as evidence or not."""
+        return max(self.at, self.failed)
+
     def take(self, sample: Sample, batch: int, learned: LearnedRates) -> None:
         """Use one sample as evidence.
 

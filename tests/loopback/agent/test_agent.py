@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -21,7 +23,7 @@ from probe.formats.batch import decode
 from probe.model.observation import Connection
 from probe.session.session import Session
 from probe.settings import Settings
-from tests.loopback.agent.made import agent_context, port, settings
+from tests.loopback.agent.made import SettableClock, agent_context, port, settings
 from tests.loopback.agent.tiny_collector import TinyCollector
 
 
@@ -219,6 +221,24 @@ async def test_a_disk_that_fills_up_during_a_round_leaves_the_state_of_before(
             await run_round(agent(settings(tmp_path, target), outbox, context))
 
         assert (outbox.agent_state(), outbox.notes()) == before
+
+
+async def test_the_state_of_a_target_that_left_the_watchlist_is_dropped_after_a_month(
+    target: str, tmp_path: Path
+) -> None:
+    """It outlasts 29 days and a restart, because lists come back."""
+    clock = SettableClock(datetime(2026, 5, 4, tzinfo=UTC))
+    context = dataclasses.replace(agent_context(tmp_path), clock=clock)
+    known = []
+    with port() as other:
+        for targets, days in (((target, other), 0), ((target,), 29), ((target,), 2)):
+            clock.wall += timedelta(days=days)
+            with Outbox(context.folder / STATE_FILE) as outbox:
+                await run_round(agent(settings(tmp_path, *targets), outbox, context))
+                detector = Detector.load(outbox.agent_state().detector or b"")
+            known.append(sorted(detector.network.series))
+
+    assert known == [sorted((target, other)), sorted((target, other)), [target]]
 
 
 async def test_detector_state_of_a_newer_version_is_refused(target: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from probe.detect import detector as module
-from probe.detect.detector import MAX_NETWORKS, STATE_VERSION, Detector
+from probe.detect.detector import MAX_NETWORKS, STATE_VERSION, UNWATCHED_RETENTION, Detector
 from probe.detect.detector_input import AnchorOutcome, DetectorInput, VantageInput
 from probe.errors import StateError
 from probe.model.verdict import Cause, Status, VantageState
@@ -248,6 +248,32 @@ def test_the_least_recently_used_network_is_discarded(scene: Any) -> None:
 
     state = msgspec.msgpack.decode(scene.detector.dump())
     assert [asn for asn, _ in state["networks"]] == list(range(64510 - MAX_NETWORKS, 64510))
+
+
+def test_a_target_that_left_the_watchlist_is_dropped_a_month_after_its_last_verdict(scene: Any) -> None:
+    """On every network. Targets that are still watched stay, however long they have not been measured."""
+    for asn in (64500, 64501):
+        scene.asn = asn
+        scene.all_reachable(3, "listed", "gone")
+    last = scene.verdict_input("gone", ".", 300.0 * (scene.round - 1) + 1).time
+
+    scene.detector.drop_unwatched({"listed"}, last + UNWATCHED_RETENTION)
+    assert scene.detector.settled("gone") is not None
+
+    scene.detector.drop_unwatched({"listed"}, last + UNWATCHED_RETENTION + timedelta(seconds=1))
+    state = msgspec.msgpack.decode(scene.detector.dump())
+    assert [[series[0] for series in network[3]] for _, network in state["networks"]] == [["listed"], ["listed"]]
+
+
+def test_a_target_that_only_fails_is_kept_for_a_month_after_its_last_failure(scene: Any) -> None:
+    """The failures of a suspect vantage count as verdicts, too, although they are no evidence."""
+    targets = ("a", "b", "c", "d")
+    scene.play(**dict.fromkeys(targets, "N " * 3))
+    last = scene.verdict_input("a", "N", 300.0 * (scene.round - 1)).time
+
+    scene.detector.drop_unwatched((), last + UNWATCHED_RETENTION)
+
+    assert [series.target for series in scene.detector.network.series.values()] == list(targets)
 
 
 def test_a_change_of_the_vantage_is_a_transition(scene: Any) -> None:
