@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 
 from probe.errors import SettingsError
 
@@ -51,14 +52,30 @@ class Clock:
         """Read `ORIGIN@RATE` or `ORIGIN@RATE@SINCE` (RFC 3339, number, Unix seconds); the real clock for no text.
 
         Raises:
-            SettingsError: the text has another form.
+            SettingsError: the text has another form, the origin has no time zone, or the rate is not above 0.
         """
         if not text:
             return cls()
         try:
-            origin, rate, *since = text.split("@")
-            return cls(datetime.fromisoformat(origin), float(rate), float(since[0]) if since else None)
-        except (ValueError, IndexError) as error:
+            return cls(*_parts(text))
+        except (ValueError, OverflowError) as error:
             raise SettingsError(
-                f"{text!r} is no clock", where="PROBE_CLOCK", mend="write 2017-05-01T00:00:00Z@60"
+                f"{text!r} is no clock: {error}", where="PROBE_CLOCK", mend="write 2017-05-01T00:00:00Z@60"
             ) from error
+
+
+def _parts(text: str) -> tuple[datetime, float, float | None]:
+    """Origin, rate and real moment of a clock's text.
+
+    Raises:
+        ValueError: the text has another form.
+    """
+    words = text.split("@")
+    if len(words) not in (2, 3):
+        raise ValueError("it has two or three parts, separated by @")
+    origin, numbers = datetime.fromisoformat(words[0]), [float(word) for word in words[1:]]
+    if origin.tzinfo is None:
+        raise ValueError("the origin has no time zone")
+    if not all(map(isfinite, numbers)) or numbers[0] <= 0:
+        raise ValueError("the rate must be a number above 0, and the moment a number")
+    return origin.astimezone(UTC), numbers[0], numbers[1] if len(numbers) > 1 else None

@@ -62,11 +62,33 @@ async def test_sleeping_is_shorter_where_time_runs_faster() -> None:
     assert 0.05 < time.monotonic() - began < 2
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2017-05-01T00:00:00Z", "2017-05-01T00:00:00Z@fast", "@@"])
-def test_what_is_no_clock_is_refused_in_one_line(text: str) -> None:
-    """A wrong PROBE_CLOCK ends in a settings error that shows the form."""
-    with pytest.raises(SettingsError, match="PROBE_CLOCK"):
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("yesterday", "it has two or three parts"),
+        ("2017-05-01T00:00:00Z", "it has two or three parts"),
+        ("2017-05-01T00:00:00Z@60@0@0", "it has two or three parts"),
+        ("@@", "Invalid isoformat"),
+        ("2017-05-01T00:00:00Z@fast", "could not convert string to float"),
+        ("2017-05-01T00:00:00@60", "the origin has no time zone"),
+        ("2017-05-01@60@0", "the origin has no time zone"),
+        ("2017-05-01T00:00:00Z@0", "the rate must be a number above 0"),
+        ("2017-05-01T00:00:00Z@-60", "the rate must be a number above 0"),
+        ("2017-05-01T00:00:00Z@nan", "the rate must be a number above 0"),
+        ("2017-05-01T00:00:00Z@60@inf", "and the moment a number"),
+        ("0001-01-01T00:00:00+01:00@60", "date value out of range"),
+    ],
+)
+def test_a_malformed_clock_is_refused_in_one_line_with_the_reason(text: str, reason: str) -> None:
+    """The error names PROBE_CLOCK and shows the form."""
+    with pytest.raises(SettingsError, match=f"^PROBE_CLOCK: .* is no clock: .*{reason}") as caught:
         Clock.parse(text)
+
+    assert "\n" not in str(caught.value)
+
+
+def test_an_origin_in_another_time_zone_is_the_same_moment_in_utc() -> None:
+    assert Clock.parse("2017-05-01T03:00:00+03:00@1@0").now().tzinfo is UTC
 
 
 def test_no_text_is_the_real_clock() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator, Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -133,7 +133,7 @@ async def test_a_download_that_takes_too_long_is_refused(source: Source, tmp_pat
 async def test_the_error_lists_each_urls_failure_and_the_copy_that_is_kept(source: Source, tmp_path: Path) -> None:
     """The error names each URL's failure and the copy that stays."""
     source.answer = lambda: web.Response(status=503)
-    known = DownloadRecord(url="x", fetched=Clock.parse("2026-01-02T03:04:00+00:00@0").now())
+    known = DownloadRecord(url="x", fetched=datetime(2026, 1, 2, 3, 4, tzinfo=UTC))
     with temporary_raw_file(tmp_path, "mine") as raw, pytest.raises(DownloadError) as caught:
         await download(register(source.url, "http://127.0.0.1:9/x"), raw, known, Clock())
     assert f"{source.url}: HTTP status 503; http://127.0.0.1:9/x: ClientConnector" in str(caught.value)
