@@ -12,7 +12,6 @@ import logging
 import signal
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
 
 from probe.agent import watchlist
 from probe.agent.agent import Agent, AgentContext
@@ -170,25 +169,21 @@ def _first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 @contextlib.contextmanager
 def _signals(stopping: asyncio.Event, reload: asyncio.Event | None = None) -> Iterator[None]:
-    """Inside, SIGTERM and SIGINT set `stopping`, and SIGHUP sets `reload`."""
+    """Inside, SIGTERM and SIGINT set `stopping`, and SIGHUP sets `reload`; afterwards the earlier handlers are back."""
     loop = asyncio.get_running_loop()
     wanted = {"SIGTERM": stopping, "SIGINT": stopping} | ({} if reload is None else {"SIGHUP": reload})
-    replaced: list[tuple[int, Any]] = []
-    for name, event in wanted.items():
-        number = getattr(signal, name, None)
-        if number is None:
-            continue
+    numbers = {getattr(signal, name): event for name, event in wanted.items() if hasattr(signal, name)}
+    earlier = {number: signal.getsignal(number) for number in numbers}
+    for number, event in numbers.items():
         try:
             loop.add_signal_handler(number, event.set)
-            replaced.append((number, None))
         except NotImplementedError:  # Windows' loop
-            old = signal.signal(number, lambda *_, event=event: loop.call_soon_threadsafe(event.set))
-            replaced.append((number, old))
+            signal.signal(number, lambda *_, event=event: loop.call_soon_threadsafe(event.set))
     try:
         yield
     finally:
-        for number, old in replaced:
-            if old is None:
-                loop.remove_signal_handler(number)
-            else:
-                signal.signal(number, old)
+        for number, handler in earlier.items():
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_signal_handler(number)  # sets Python's default handler
+            if handler is not None:  # None: it was not set by Python, and cannot be set by it
+                signal.signal(number, handler)

@@ -31,7 +31,7 @@ def notify(text: str, environ: Mapping[str, str] = os.environ) -> None:
 def watchdog_seconds(environ: Mapping[str, str] = os.environ) -> float:
     """Half of the interval in which the manager expects `WATCHDOG=1`; 0 when it expects none."""
     text = environ.get("WATCHDOG_USEC", "")
-    if not text.isdigit() or environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+    if not text.isdecimal() or environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return 0.0
     return int(text) / 2e6
 

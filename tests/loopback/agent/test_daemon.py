@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from probe.agent import daemon
-from probe.agent.agent import Agent, AgentContext
+from probe.agent.agent import HEARTBEAT_FILE, Agent, AgentContext
 from probe.agent.daemon import run_daemon, run_once
 from probe.agent.outbox import AgentState, Outbox
 from probe.agent.state_file import STATE_FILE
@@ -43,6 +43,17 @@ def target() -> Iterator[str]:
 
 def quiet(transition: Transition) -> None:
     pytest.fail(f"nothing has changed, and yet: {transition}")
+
+
+async def run_daemon_until_stopped(chosen: Settings, context: AgentContext) -> None:
+    running = asyncio.create_task(run_daemon(lambda: chosen, context, quiet))
+    await until((context.folder / HEARTBEAT_FILE).exists)
+    context.stopping.set()
+    await asyncio.wait_for(running, 120)
+
+
+async def run_one_round(chosen: Settings, context: AgentContext) -> None:
+    assert await run_once(chosen, context, quiet) == (ExitStatus.OK, "")
 
 
 async def test_a_successful_round_prints_nothing(target: str, tmp_path: Path) -> None:
@@ -121,6 +132,25 @@ async def test_both_signals_of_a_stop_end_the_daemon(
     await until(lambda: "round state=online" in caplog.text)
     os.kill(os.getpid(), number)
     await asyncio.wait_for(running, 120)
+
+
+@pytest.mark.parametrize("rounds", [run_daemon_until_stopped, run_one_round])
+async def test_the_earlier_signal_handlers_are_back_after_the_end(
+    target: str, tmp_path: Path, rounds: Callable[[Settings, AgentContext], Awaitable[None]]
+) -> None:
+    """`asyncio.run` has a handler of its own for SIGINT."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    handlers: list[Any] = [lambda *_: None, signal.SIG_IGN, signal.SIG_DFL]
+    try:
+        for number, handler in zip(numbers, handlers, strict=True):
+            signal.signal(number, handler)
+        await rounds(settings(tmp_path, target), agent_context(tmp_path))
+
+        assert [signal.getsignal(number) for number in numbers] == handlers
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 async def test_the_service_manager_is_told_of_start_rounds_watchdog_and_stop(

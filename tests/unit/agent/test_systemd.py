@@ -35,6 +35,7 @@ def test_without_a_service_manager_nothing_happens(tmp_path: Path) -> None:
         ({"WATCHDOG_USEC": "600000000", "WATCHDOG_PID": "this process"}, 300),
         ({"WATCHDOG_USEC": "600000000", "WATCHDOG_PID": "1"}, 0),
         ({"WATCHDOG_USEC": "soon"}, 0),
+        ({"WATCHDOG_USEC": "²"}, 0),
     ],
 )
 def test_the_watchdog_reports_twice_in_its_interval(environ: dict[str, str], seconds: float) -> None:
