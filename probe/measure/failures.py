@@ -14,7 +14,7 @@ from enum import Enum, auto
 
 from probe.model.failure import Failure
 
-MAX_DETAIL = 120
+MAX_DETAIL_CHARACTERS = 120
 """Characters of a detail: enough for a reader, too few for a server to fill evidence with its text."""
 
 
@@ -56,7 +56,7 @@ class OperationError(Exception):
 
 def operation_error(failure: Failure, detail: str = "") -> OperationError:
     """Return an `OperationError` for a failure that we decide: a bound exceeded, bytes without sense."""
-    return OperationError(FailureInfo(failure, detail[:MAX_DETAIL]))
+    return OperationError(FailureInfo(failure, detail[:MAX_DETAIL_CHARACTERS]))
 
 
 # Error numbers of ICMP and ICMPv6 messages: Linux `icmp_err_convert` and `tab_unreach`, RFC 1122 section 3.2.2.1.
@@ -108,9 +108,9 @@ def classify(error: BaseException, operation: Operation, *, at_once: bool = Fals
         case OSError():
             return _socket_failure(error, operation, at_once=at_once)
         case EOFError():
-            return FailureInfo(Failure.EOF, str(error)[:MAX_DETAIL])
+            return FailureInfo(Failure.EOF, str(error)[:MAX_DETAIL_CHARACTERS])
         case _:
-            return FailureInfo(Failure.BUG, f"{type(error).__name__}: {error}"[:MAX_DETAIL])
+            return FailureInfo(Failure.BUG, f"{type(error).__name__}: {error}"[:MAX_DETAIL_CHARACTERS])
 
 
 def _socket_failure(error: OSError, operation: Operation, *, at_once: bool) -> FailureInfo:
@@ -134,7 +134,9 @@ def _tls_failure(error: ssl.SSLError) -> FailureInfo:
     if isinstance(error, ssl.SSLCertVerificationError):
         reason = str(getattr(error, "verify_message", "") or error.reason or "certificate verify failed")
         # "Hostname mismatch, certificate is not valid for 'x'.": the observation has the name already.
-        return FailureInfo(Failure.CERTIFICATE, reason.partition(", certificate is not valid")[0][:MAX_DETAIL])
+        return FailureInfo(
+            Failure.CERTIFICATE, reason.partition(", certificate is not valid")[0][:MAX_DETAIL_CHARACTERS]
+        )
     if isinstance(error, ssl.SSLZeroReturnError):
         return FailureInfo(Failure.EOF, "close_notify")
     if isinstance(error, ssl.SSLEOFError) or error.reason == "UNEXPECTED_EOF_WHILE_READING":
@@ -147,7 +149,7 @@ def _tls_failure(error: ssl.SSLError) -> FailureInfo:
         return FailureInfo(Failure.ALERT, reason, reason.removeprefix("TLSV1_").lower())
     if reason in ("EXCESSIVE_MESSAGE_SIZE", "EXCESSIVE_RECORD_SIZE"):  # OpenSSL's own bound on certificate chains
         return FailureInfo(Failure.TOO_MUCH, reason)
-    return FailureInfo(Failure.GARBAGE, (reason or type(error).__name__)[:MAX_DETAIL])
+    return FailureInfo(Failure.GARBAGE, (reason or type(error).__name__)[:MAX_DETAIL_CHARACTERS])
 
 
 def _lookup_failure(error: socket.gaierror) -> FailureInfo:
@@ -163,4 +165,4 @@ def _lookup_failure(error: socket.gaierror) -> FailureInfo:
         return FailureInfo(Failure.SERVFAIL, "EAI_FAIL")
     if code in (getattr(socket, "EAI_ADDRFAMILY", None), socket.EAI_FAMILY):
         return FailureInfo(Failure.NODATA, "EAI_ADDRFAMILY")
-    return FailureInfo(Failure.LOCAL, str(error)[:MAX_DETAIL])
+    return FailureInfo(Failure.LOCAL, str(error)[:MAX_DETAIL_CHARACTERS])

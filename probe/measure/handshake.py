@@ -84,7 +84,7 @@ class _Attempt:
     """One TLS handshake on an open connection. Owns the socket until the handshake succeeds.
 
     Attributes:
-        stream: None until a handshake slot is free: a TLS session takes more memory than all else of a waiting target.
+        stream: None until a handshake slot is free, since a TLS session takes most of the memory of a waiting target.
     """
 
     def __init__(self, sock: socket.socket, hello: ClientHello, tools: Tools) -> None:

@@ -8,29 +8,30 @@ import re
 from itertools import islice
 from urllib.parse import urldefrag, urljoin
 
-MAX_TITLE = 120
-MAX_LOCATION = 2048
+MAX_TITLE_CHARACTERS = 120
+MAX_LOCATION_CHARACTERS = 2048
 MAX_HEADER_NAMES = 32
-_MAX_NAME = 48
-_HEAD = 65536
+"""Names of header fields that evidence keeps."""
+_MAX_HEADER_NAME_CHARACTERS = 48
+_MAX_TITLE_SEARCH_BYTES = 65536
 """Bytes of a page that are searched for its title."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
-# Fields that do not identify a server: those of RFC 9110 and 9111, and those that every second server adds.
+# Header fields that do not identify a server: those of RFC 9110 and 9111, and those that half of all servers send.
 # Evidence does not name them (`Exchange.headers`): a page is told from another by the names that are left.
-_EVERYDAY = """
+_COMMON_HEADERS = """
     accept-ranges access-control-allow-origin age allow alt-svc cache-control connection content-disposition
     content-encoding content-language content-length content-location content-security-policy content-type cookie date
     etag expect expires host keep-alive last-modified link location mime-version p3p pragma proxy-connection
     referrer-policy retry-after server set-cookie strict-transport-security trailer transfer-encoding upgrade vary via
     warning www-authenticate x-content-type-options x-frame-options x-powered-by x-xss-protection
 """
-EVERYDAY = frozenset(_EVERYDAY.split())
+COMMON_HEADERS = frozenset(_COMMON_HEADERS.split())
 
 _TITLE_TAG = re.compile(rb"<title[^>]{0,200}>")
 _MAX_TITLE_TAGS = 16
-"""Opening tags that are tried: a page of nothing else costs 0.2 s where each of ten thousand is."""
+"""Opening tags that are tried. Ten thousand of them, as many as the searched bytes have room for, cost 0.2 s."""
 _MAX_TITLE_BYTES = 2000
 _CHARSET = re.compile(rb"charset\s{0,4}=\s{0,4}[\"']?([a-z0-9_-]{2,20})")
 # Python has codecs that are no charsets and that a hostile page must not choose (punycode is quadratic).
@@ -64,12 +65,12 @@ def _is_codec(name: str) -> bool:
 def title(body: bytes, charset: str) -> str:
     """Return the page's title, white space collapsed, at most 120 characters; empty when there is none."""
     words = html.unescape(_title_bytes(body).decode(charset, "replace")).split()
-    return "".join(c if c.isprintable() else "?" for c in " ".join(words))[:MAX_TITLE].rstrip()
+    return "".join(c if c.isprintable() else "?" for c in " ".join(words))[:MAX_TITLE_CHARACTERS].rstrip()
 
 
 def _title_bytes(body: bytes) -> bytes:
     """Return the bytes of the first title that is closed; empty when there is none."""
-    lower = body[:_HEAD].lower()
+    lower = body[:_MAX_TITLE_SEARCH_BYTES].lower()
     start = lower.find(b"<title")
     tags = islice(_TITLE_TAG.finditer(lower, start), _MAX_TITLE_TAGS) if start >= 0 else ()
     for tag in tags:
@@ -81,7 +82,7 @@ def _title_bytes(body: bytes) -> bytes:
 
 def header_names(headers: list[tuple[str, bytes]]) -> tuple[str, ...]:
     """Return the names of uncommon header fields, sorted; bounded, since the server chooses them."""
-    names = {name[:_MAX_NAME] for name, _ in headers if name not in EVERYDAY}
+    names = {name[:_MAX_HEADER_NAME_CHARACTERS] for name, _ in headers if name not in COMMON_HEADERS}
     return tuple(sorted(names)[:MAX_HEADER_NAMES])
 
 
@@ -96,8 +97,8 @@ def location(status: int, value: bytes, url: str) -> str:
         target = value.decode("utf-8")
     except UnicodeDecodeError:
         target = value.decode("latin-1")
-    target = "".join(c for c in target.strip() if c.isprintable())[:MAX_LOCATION]
+    target = "".join(c for c in target.strip() if c.isprintable())[:MAX_LOCATION_CHARACTERS]
     try:
-        return urldefrag(urljoin(url, target)).url[:MAX_LOCATION]
+        return urldefrag(urljoin(url, target)).url[:MAX_LOCATION_CHARACTERS]
     except ValueError:
         return target

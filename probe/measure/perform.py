@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Protocol
 
-from probe.measure.failures import MAX_DETAIL, FailureInfo, OperationError
+from probe.measure.failures import MAX_DETAIL_CHARACTERS, FailureInfo, OperationError
 from probe.measure.tools import Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import Observation
@@ -128,7 +128,7 @@ class _StepRunner:
         except Exception as error:
             if error is self._plan_error:
                 raise
-            bug = FailureInfo(Failure.BUG, f"{type(error).__name__}: {error}"[:MAX_DETAIL])
+            bug = FailureInfo(Failure.BUG, f"{type(error).__name__}: {error}"[:MAX_DETAIL_CHARACTERS])
             emit(self._unperformed(step, error.info if isinstance(error, OperationError) else bug))
         del self._running[step]
         self._plan.finish(step)

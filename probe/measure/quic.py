@@ -1,7 +1,7 @@
 """Perform the step `QuicHandshake`: a handshake over our own UDP socket, and a PING some seconds later (with aioquic).
 
-aioquic does no I/O here: it says which datagrams to send and when to call it, this module has the socket and the clock.
-The Initial is QUIC v1 with the ALPN of HTTP/3, padded to 1,200 bytes as every client's (RFC 9000 section 14.1).
+aioquic does no I/O here. It returns the datagrams to send and the time of its next timer; this module has the socket
+and the clock. The Initial is QUIC v1 with the ALPN of HTTP/3, padded to 1,200 bytes (RFC 9000 section 14.1).
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 
 MAX_DATAGRAM_BYTES = 2_048
 """Size of a datagram that is read: paths carry 1,500 bytes. A fragmented one of 64 KiB has room for ten thousand CRYPTO
-frames, each of which aioquic sorts in among all others."""
+frames, and aioquic sorts each among all others."""
 MAX_PROCESSING_SECONDS = 0.5
-"""Processor time of aioquic for the datagrams of one step. A handshake takes 10 ms, 100 KiB of CRYPTO frames of one
-byte each take six seconds."""
+"""Processor time of aioquic for the datagrams of one step. A handshake takes 10 ms, and 100 KiB of one-byte
+CRYPTO frames six seconds."""
 _MAX_DATAGRAMS = 4_096
 """Datagrams read in one step: a handshake takes about ten."""
 _MAX_BYTES = MAX_CONNECTION_BYTES - 65_535
-"""Bytes read in one step: so the last datagram stays within what the budget set aside."""
+"""Bytes read in one step. The last datagram still fits into what the budget reserved."""
 _CRYPTO_ERROR = 0x100
 """Added to the number of a TLS alert in CONNECTION_CLOSE (RFC 9001 section 4.8)."""
 _CERTIFICATE_ALERTS = frozenset({42, 43, 44, 45, 46, 48})
-"""Alerts about the peer's certificate (RFC 8446 section 6.2). The probe shows none, so they are its own about the
+"""Alerts about the peer's certificate (RFC 8446 section 6.2). The probe has no certificate, so they are about the
 server's."""
 
 

@@ -26,7 +26,7 @@ READ_BYTES = 65536
 MAX_HANDSHAKE_BYTES = 262144
 """Bytes a server may send before its handshake is over. OpenSSL itself refuses certificate chains over 100 KiB."""
 _MAX_READ_BYTES = MAX_CONNECTION_BYTES - READ_BYTES
-"""A read beyond this ends the connection: so the last read stays within what the budget set aside."""
+"""A read beyond this ends the connection, so that the last read still fits into what the budget reserved."""
 MIN_FLOW_BYTES = 16384
 """Bytes of an answer from which its flow is kept in evidence: smaller pages prove nothing about rates, and no
 freeze was seen below 12 KiB."""
@@ -56,7 +56,7 @@ class TransferMeter:
     """Measure how the bytes of an answer arrive at the socket, below TLS and content coding.
 
     A freeze stops a transfer after 12 to 34 KiB on the wire. A compressed page may be complete by then, and from a
-    server that writes TLS records of 16 KiB not one byte may be readable. So the bytes of the socket are counted.
+    server that writes TLS records of 16 KiB no byte may be readable. So the bytes of the socket are counted.
     """
 
     __slots__ = ("_bytes", "_first", "_last", "_stall")
@@ -83,7 +83,7 @@ class TransferMeter:
         self._bytes += size
 
     def flow(self, failure: Failure | None) -> Flow | None:
-        """Return the flow of an answer that has just ended so; None when it is too small to show anything.
+        """Return the flow of an answer that just ended with this failure; None when it is too small to show anything.
 
         Only a time-out has silence at its end: a complete answer ends with its last byte.
         """

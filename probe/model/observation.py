@@ -189,7 +189,7 @@ class Exchange(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, 
         location: the absolute URL of a redirect, fragment removed; empty when there is none.
         title: the page's title, at most 120 characters.
         headers: names of the header fields, lower case, sorted, without those that most servers send
-            (`EVERYDAY` in `probe.measure.html_facts`); no values.
+            (`COMMON_HEADERS` in `probe.measure.html_facts`); no values.
         length: bytes of the decoded body that were read.
         sha256: of those bytes, hexadecimal, first 32 digits.
         complete: the whole body came (or as much as our bound allows).

@@ -1,4 +1,4 @@
-"""Bounded concurrency: work on many items, so many at once, with an orderly end after a stop."""
+"""Bounded concurrency: work on at most so many items at once; after a stop, finish or cancel what is under way."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from probe.clock import Clock
 T = TypeVar("T")
 
 MAX_ITEMS_UNDER_WAY = 3_100
-"""Bound on memory: a target that is silent at every try takes up to 31 KiB, so 94 MiB for all of these. Most items end
-as soon as they have an answer."""
+"""Items begun and not ended, with a slot or without. This bounds memory: a target that is silent at every try takes up
+to 31 KiB, so all of these take 94 MiB. Most items end as soon as they have an answer."""
 
 STOP_GRACE_SECONDS = 25.0
 """Real seconds that work under way may take after a stop; service managers allow 90 before they kill."""
 
 
 class Slot:
-    """One item's right to be at work; `concurrency` items have it at once.
+    """The concurrency slot of one item; `concurrency` items have one at the same time.
 
-    The item has it when its work begins. It releases it early where only passive waiting remains, and acquires it again
-    to go on working. Both may be called when they change nothing.
+    An item has its slot when its work begins. It releases the slot early when only passive waiting remains, and
+    acquires one again to go on. A second release, or a second acquire, does nothing.
     """
 
     def __init__(self, slots: asyncio.Semaphore) -> None:
@@ -50,7 +50,7 @@ async def run_bounded(
     stopping: asyncio.Event | None = None,
     grace: float = STOP_GRACE_SECONDS,
 ) -> None:
-    """Work on each item; after a stop begin no more, and cancel what is still under way when the grace is over.
+    """Work on each item. After a stop begin no further item, and cancel what is still under way when the grace is over.
 
     Args:
         items: drawn one by one, as slots become free.
@@ -116,7 +116,7 @@ async def finish_within(work: Coroutine[Any, Any, T], stopping: asyncio.Event, g
 
 
 async def _ended(work: Coroutine[Any, Any, T], ends: Iterable[asyncio.Event], grace: float) -> asyncio.Task[T]:
-    """The work's task when it has ended, by itself or cancelled so many real seconds after the first event."""
+    """Return the task of the work after its end; cancel it so many real seconds after the first event."""
     task = asyncio.create_task(work)
     try:
         await _first_of(task, *ends)

@@ -1,7 +1,7 @@
 """Measure one target: plan, perform the steps, judge.
 
-This is the only module of `session` and `agent` that catches `Exception`: a fault of ours in one measurement is written
-into its verdict, and the pass over the list goes on.
+This is the only module of `session` and `agent` that catches `Exception`: a fault of the program in one measurement is
+written into its verdict, and the pass over the list goes on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from probe.judge.blockpages import has_fingerprint
 from probe.judge.control import used
 from probe.judge.vantage import conclude, notes
 from probe.measure.anchors import AnchorWatch
-from probe.measure.failures import MAX_DETAIL
+from probe.measure.failures import MAX_DETAIL_CHARACTERS
 from probe.measure.perform import perform
 from probe.measure.quic import require_aioquic
 from probe.measure.tools import Tools
@@ -37,8 +37,7 @@ from probe.plan.upload import UploadPlan, served
 log = logging.getLogger(__name__)
 
 MAX_MEASUREMENT_SECONDS = 900.0
-"""Real seconds after which a measurement is cut short: the pace may make it wait for minutes, never for a quarter of an
-hour."""
+"""Real seconds after which a measurement is cut short. The pace limiter may delay it by minutes, not by more."""
 
 _FAILING = frozenset({Status.BLOCKED, Status.THROTTLED, Status.UNREACHABLE})
 """Statuses for which the captured packets are added."""
@@ -51,7 +50,7 @@ class MeasurementContext:
 
     Attributes:
         tools: what the steps need.
-        anchors: places that must work; without any the vantage is taken to be online.
+        anchors: URLs that work whenever the vantage does; without any the vantage counts as online.
         clock: dates the verdicts.
         asn: AS number of the vantage, 0 when not known.
         country: ISO 3166 code, empty when not known.
@@ -62,8 +61,8 @@ class MeasurementContext:
         range_samples: range -> the same for this range, where it differs.
         range_hits: range -> addresses that have answered; a control's hit list.
         range_excluded_prefixes: range -> prefixes inside it that other owners announce.
-        localise_from_attempt: the re-test (0: the first look) from which on a block is localised; None for never.
-        test_upload: whether a target that was served is tested with an upload, too.
+        localise_from_attempt: number of the first attempt (0: not a re-test) that localises a block; None for never.
+        test_upload: whether a target whose page was served is also tested with an upload.
         max_seconds: real seconds after which a measurement is cut short.
     """
 
@@ -106,7 +105,7 @@ class MeasurementContext:
 async def look_at_vantage(context: MeasurementContext, earliest: float) -> Vantage:
     """The vantage by the latest look at the anchors if it began at `earliest` or later, else by a new look.
 
-    A fault of ours in looking counts as no look: `online`. Each failing target asks the anchors again.
+    A fault of the program while looking counts as `online`; each failing target looks again.
 
     Args:
         context: has the anchors.
@@ -140,7 +139,7 @@ async def measure_target(
         context: what is the same for all targets.
         control: the control's facts about the target; None when it has no entry.
         attempt: 0, or the number of the re-test.
-        suspected: a server name may be what is blocked: neutral names first.
+        suspected: the server name may be blocked, so neutral names are tried first.
         release: called once only late DNS answers are awaited.
     """
     time = context.clock.now()
@@ -148,7 +147,7 @@ async def measure_target(
         plan_context = _plan_context(text, target, context, time, control=control, attempt=attempt, suspected=suspected)
         return await _measured(time, text, target, context, plan_context, attempt=attempt, release=release)
     except Exception as error:
-        log.debug("fault in measuring %s", text, exc_info=True)  # evidence.error says it to everybody
+        log.debug("fault in measuring %s", text, exc_info=True)  # evidence.error has it, too
         return _failed_verdict(error, time=time, text=text, target=target, context=context, attempt=attempt)
 
 
@@ -269,7 +268,7 @@ def _failed_verdict(
         time=time,
         text=text,
         target=target,
-        evidence=Evidence(error=f"{type(error).__name__}: {error}"[:MAX_DETAIL], attempt=attempt),
+        evidence=Evidence(error=f"{type(error).__name__}: {error}"[:MAX_DETAIL_CHARACTERS], attempt=attempt),
         vantage=Vantage(state=VantageState.ONLINE, asn=context.asn, country=context.country),
     )
 

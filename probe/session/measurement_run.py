@@ -16,7 +16,7 @@ from probe.session.pace_guard import PaceGuard
 from probe.session.vantage_gate import VantageGate
 
 MAX_UNREAD_VERDICTS = 64
-"""Verdicts that wait for a slow reader before measurements wait for it, too."""
+"""Verdicts that wait for the caller; when there are more, measurements wait, too."""
 
 TargetText = tuple[str, Target]
 """A target as it was given, and parsed."""
@@ -36,9 +36,9 @@ class Retests:
     """When and how often a target is measured again in the same pass.
 
     Attributes:
-        differs: whether a verdict contradicts what is believed of its target, and so asks for re-tests.
+        differs: whether a verdict contradicts the known status of its target, so that it is measured again.
         attempts: re-tests of such a target.
-        window_seconds: they are spread evenly over so many seconds of the clock; none begins later.
+        window_seconds: time over which they are spread evenly, in seconds of the clock; none begins later.
     """
 
     differs: Callable[[Verdict], bool]
@@ -53,7 +53,7 @@ class MeasurementRun:
         measure: measures one target.
         gate: decides whether targets can be measured.
         clock: dates verdicts of targets that are skipped; its monotonic time counts for everything else.
-        concurrency: how many targets are at work at once.
+        concurrency: how many targets are measured at once.
         retests: None for none.
         stopping: set when the pass is to end early.
         grace: real seconds that measurements under way may still take after the stop.
@@ -82,10 +82,10 @@ class MeasurementRun:
         self._room = asyncio.Semaphore(MAX_UNREAD_VERDICTS)
 
     async def verdicts(self, targets: Iterable[TargetText]) -> AsyncGenerator[Verdict, None]:
-        """Measure the targets; yields each verdict as soon as it is certain, re-tests among them, in any order.
+        """Measure the targets; yield each verdict as soon as it is final, in any order, with those of re-tests.
 
-        Looks at the anchors first, unless the gate has. Targets that cannot be measured at this vantage are judged,
-        too (`unknown`); targets that were not begun before a stop have no verdict. Close the generator to cancel what
+        Looks at the anchors first, unless the gate has. Targets that cannot be measured at this vantage are judged
+        `unknown`; targets that were not begun before a stop have no verdict. Close the generator to cancel what
         is under way (`contextlib.aclosing`).
         """
         running = asyncio.create_task(self._run(targets))
@@ -126,7 +126,7 @@ class MeasurementRun:
             await self._run_retests(item, slot, self._retests, verdict)
 
     async def _can_measure(self) -> bool:
-        """Whether the vantage allows a measurement; a stop ends the wait for a line to come back."""
+        """Whether the vantage allows a measurement; a stop ends the wait for the line to recover."""
         if self._gate.is_open:
             return True
         return bool(await finish_within(self._gate.try_to_open(), self._stopping, 0.0))
@@ -144,7 +144,7 @@ class MeasurementRun:
             await self._measured(item, slot, attempt=attempt, suspected=suspected)
 
     async def _measured(self, item: TargetText, slot: Slot, *, attempt: int = 0, suspected: bool = False) -> Verdict:
-        """Measure, hand over what may go out, and give the slot back."""
+        """Measure, emit the verdicts that can be reported, and release the slot."""
         began = self._clock.monotonic()
         verdict = await self._measure(*item, attempt=attempt, suspected=suspected, release=slot.release)
         await self._take(verdict, began)

@@ -1,12 +1,12 @@
 """Withhold verdicts that our own pace may have caused, until that is decided.
 
-A verdict with a handshake in which nothing came back is withheld while all other handshakes are silent too. It is
-released when another handshake succeeded meanwhile. At the end of the pass a silence that goes on is waited for: one of
-its targets is tried every few seconds until two and a half minutes have passed. Where it answers again, the network
-had punished our pace (`probe.judge.policing`), and the withheld verdicts become `unknown`.
+A verdict with an unanswered handshake is withheld while all other handshakes are unanswered, too. It is released when
+another handshake succeeded meanwhile. If the silence lasts at the end of the pass, the guard tries one of its targets
+every few seconds until two and a half minutes have passed. If one answers again, the network had frozen our
+connections because of their pace (`probe.judge.policing`), and the withheld verdicts become `unknown`.
 
-All moments here are seconds of the monotonic clock: a wall clock that is set back neither holds verdicts back longer
-nor moves one handshake before another.
+All moments here are seconds of the monotonic clock. So a wall clock that is set back neither delays a verdict nor
+changes the order of handshakes.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from probe.model.verdict import Status, VantageState, Verdict
 from probe.session.concurrency import finish_unless
 
 FREEZE_REST = timedelta(seconds=65)
-"""How long a frozen line is left alone before it is tried: it is frozen for about a minute."""
+"""Time without connections before a frozen line is tried: it is frozen for about a minute."""
 TRIAL_INTERVAL_SECONDS = 10.0
-"""Between two tries after that."""
+"""Delay between two tries after that."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 MeasureAgain = Callable[[Verdict], Awaitable[Verdict]]
-"""Measures the target of a verdict once more; the result goes into no report."""
+"""Measures the target of a verdict again; the result is not reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class PaceGuard:
 
     Args:
         clock: its monotonic time orders the handshakes; it also sleeps.
-        measure_again: tries a target of a silence.
+        measure_again: tries a silent target.
     """
 
     def __init__(self, clock: Clock, measure_again: MeasureAgain) -> None:
@@ -67,7 +67,7 @@ class PaceGuard:
         self._withheld: list[_Withheld] = []
 
     def add(self, verdict: Verdict, began: float) -> list[Verdict]:
-        """Take in a verdict; returns the verdicts that may go out now, this one or others that were withheld.
+        """Add a verdict; return the verdicts that can be reported now, among them withheld ones.
 
         Args:
             verdict: fresh.
@@ -86,10 +86,10 @@ class PaceGuard:
         return [*ready, verdict]
 
     async def settle(self, stopping: asyncio.Event) -> list[Verdict]:
-        """Decide about the verdicts still withheld; returns what goes out in their place.
+        """Decide on the verdicts still withheld; return what is reported in their place.
 
-        Waits for the end of a silence unless there is a stop. Without waiting, a silence that may be a punishment is
-        taken for one: a block that we may have caused is never reported.
+        Waits for the end of a silence unless there is a stop. Without the wait, a silence that may be a freeze counts
+        as one: a block that we may have caused is never reported.
         """
         found = self._freezes()
         lasting = next((freeze for freeze in found if freeze.healed is None), None)

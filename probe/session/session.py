@@ -104,7 +104,7 @@ class Session:
         await self._tools.__aenter__()
         wanted = self._settings.measure.packets
         if wanted != "never":
-            from probe.measure.watcher import Watcher  # noqa: PLC0415 - hardly anybody asks for it
+            from probe.measure.watcher import Watcher  # noqa: PLC0415 - loaded only where packets are captured
 
             state = state_folder(self._settings.agent.state, os.environ)
             self._tools.watcher, self.missing_packets = await Watcher.start(
@@ -130,7 +130,7 @@ class Session:
         return self._budget.refused
 
     async def look(self) -> Vantage:
-        """Look at the anchors now; the vantage as they show it, `online` where there are none."""
+        """Look at the anchors now; return the vantage, which is `online` without anchors."""
         return await self._gate.look()
 
     async def measure(
@@ -148,7 +148,7 @@ class Session:
             text: the target as it was given.
             target: the same, parsed.
             attempt: 0, or the number of the re-test.
-            suspected: a server name may be what is blocked: neutral names first.
+            suspected: the server name may be blocked, so neutral names are tried first.
             release: called once only late DNS answers are awaited.
         """
         control = self._control.get(text)
@@ -165,13 +165,13 @@ class Session:
         stopping: asyncio.Event | None = None,
         grace: float = STOP_GRACE_SECONDS,
     ) -> AsyncGenerator[Verdict, None]:
-        """Measure the targets, so many at once; yields each verdict as soon as it is certain.
+        """Measure the targets with the settings' concurrency; yield each verdict as soon as it is final.
 
-        Looks at the anchors first, unless `look` did since `prepare`. After the stop nothing is begun and nothing runs
-        longer than the grace. Close the generator to cancel what is under way (`contextlib.aclosing`).
+        Looks at the anchors first, unless `look` did since `prepare`. After the stop no target is begun, and work under
+        way ends within the grace. Close the generator to cancel what is under way (`contextlib.aclosing`).
 
         Args:
-            targets: text and target.
+            targets: each as it was given, and parsed.
             shuffle: puts the targets in random order; None for the order given.
             retests: which targets are measured again; None for none.
             stopping: set when the pass is to end early.
@@ -193,5 +193,5 @@ class Session:
 
 
 def _localise_from_attempt(settings: Settings) -> int | None:
-    """The re-test from which on a block is localised; None for never."""
+    """Return the number of the first re-test that localises a block; None for never."""
     return {"never": None, "changes": max(1, settings.agent.retests), "always": 0}[settings.measure.localise]

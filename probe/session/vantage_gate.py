@@ -1,9 +1,9 @@
 """Skip targets while nothing can be concluded at the vantage.
 
-A line that goes dead in the middle of a list would make each remaining target run into its time-outs. The first verdict
-that says `offline` or `portal` closes the gate: from then on the anchors are asked before each target. A line that
-worked a moment ago gets a few seconds to come back. After that, and where the line was dead from the start, one look at
-the anchors counts for a while, and nothing waits.
+If the line fails in the middle of a list, each remaining target would run into its time-outs. So the first verdict with
+the vantage state `offline` or `portal` closes the gate, and the anchors are looked at before each further target. A
+line that worked before gets a few seconds to recover. After that, and where the line never worked, one look at the
+anchors counts for a while, and no target waits.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from probe.model.verdict import Vantage, VantageState, Verdict
 CLOSING_STATES = frozenset({VantageState.OFFLINE, VantageState.PORTAL})
 """States in which nothing can be concluded about any target (contract: Where two readings are possible)."""
 MAX_LOOK_AGE_SECONDS = 30.0
-"""Age up to which a look at the anchors counts while the gate is closed."""
+"""Maximum age of a look at the anchors that counts while the gate is closed."""
 RECOVERY_SECONDS = 15.0
 """How long targets wait for a line to come back: a wireless link that re-associates takes a few seconds."""
 RECOVERY_POLL_SECONDS = 3.0
-"""Between two looks at the anchors meanwhile."""
+"""Interval of looks at the anchors during that time."""
 
 LookAtAnchors = Callable[[float], Awaitable[Vantage]]
 """The vantage by the latest look at the anchors if it began at this moment (monotonic seconds) or later, else by a new
@@ -62,7 +62,7 @@ class VantageGate:
         return self.is_open
 
     def add(self, verdict: Verdict) -> None:
-        """Take the state of a verdict's vantage for a look."""
+        """Close the gate if the vantage of this verdict was offline or behind a portal."""
         if verdict.vantage.state in CLOSING_STATES and self.is_open:
             self.is_open = False
             self._lost_at = self._clock.monotonic()

@@ -1,4 +1,4 @@
-"""Anchors that work, are silent, or are answered for by something else."""
+"""Looks at anchors that work, are silent, or whose content comes from somebody else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from probe.measure.dns_wire import DnsAnswer, DnsQuestion
 from probe.measure.failures import operation_error
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
-from probe.model.verdict import AnchorKind, VantageState
+from probe.model.verdict import IPV6_WORKS, AnchorKind, VantageState
 from tests.loopback.tiny_servers import answer, page_of, server_context, serving, silent
 
 
@@ -171,6 +171,40 @@ async def test_an_anchors_ipv6_address_is_tried_although_ipv4_serves(
     assert look.failure is None
     assert look.ipv6_result == again.ipv6_result
     assert look.ipv6_result in {"reset", ""}  # refused; or empty on a host without IPv6
+
+
+@pytest.mark.parametrize(
+    ("url", "port"), [("http://a.example:81/", 81), ("http://a.example/", 80), ("https://a.example/", 443)]
+)
+async def test_an_anchors_ipv6_address_is_tried_at_the_port_of_its_url(
+    tools: Tools, monkeypatch: pytest.MonkeyPatch, url: str, port: int
+) -> None:
+    """Without a port the scheme's counts."""
+    opened: list[tuple[str, int]] = []
+
+    async def open_tcp(address: str, port: int, seconds: float) -> socket.socket:
+        opened.append((address, port))
+        return socket.socket()
+
+    monkeypatch.setattr(anchors, "open_tcp", open_tcp)
+    watch = AnchorWatch([url], [], tools, Clock(), classify=classify)
+
+    assert await watch._try_ipv6(url, ("192.0.2.1", "2001:db8::1")) == IPV6_WORKS
+    assert opened == [("2001:db8::1", port)]
+
+
+async def test_a_slow_anchor_is_waited_for(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers after the delay at which a further address would be tried."""
+    monkeypatch.setattr(anchors, "STAGGER_SECONDS", 0.02)
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.2)
+        await page_of(answer())(reader, writer)
+
+    async with serving(slow) as port:
+        (look,) = await AnchorWatch([f"http://127.0.0.1:{port}/"], [], tools, Clock(), classify=classify).look()
+
+    assert look.failure is None
 
 
 async def test_a_dead_resolver_and_fake_addresses_are_noted(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,14 @@ import ssl
 
 import pytest
 
-from probe.measure.failures import MAX_DETAIL, FailureInfo, Operation, OperationError, classify, operation_error
+from probe.measure.failures import (
+    MAX_DETAIL_CHARACTERS,
+    FailureInfo,
+    Operation,
+    OperationError,
+    classify,
+    operation_error,
+)
 from probe.model.failure import Failure
 
 
@@ -50,6 +57,11 @@ def test_an_error_of_the_call_itself_is_no_answer_from_the_path(code: int) -> No
     """The same number later is an ICMP message."""
     assert classify(OSError(code, ""), Operation.CONNECT, at_once=True).failure is Failure.NO_ROUTE
     assert classify(OSError(errno.EACCES, ""), Operation.CONNECT, at_once=True).failure is Failure.LOCAL
+
+
+def test_an_unknown_error_number_is_a_local_failure() -> None:
+    """The detail is the number."""
+    assert classify(OSError(9999, ""), Operation.CONNECT) == FailureInfo(Failure.LOCAL, "error 9999")
 
 
 def test_the_error_numbers_of_windows_are_classified() -> None:
@@ -114,5 +126,5 @@ def test_a_classified_error_keeps_its_class_and_details_are_bounded() -> None:
 
     assert isinstance(end, OperationError)
     assert classify(end, Operation.STREAM) is end.info
-    assert len(end.info.detail) == MAX_DETAIL
-    assert len(classify(ValueError("y" * 1000), Operation.STREAM).detail) == MAX_DETAIL
+    assert len(end.info.detail) == MAX_DETAIL_CHARACTERS
+    assert len(classify(ValueError("y" * 1000), Operation.STREAM).detail) == MAX_DETAIL_CHARACTERS

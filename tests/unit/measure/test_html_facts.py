@@ -36,7 +36,7 @@ def test_a_title_is_decoded_with_the_charset_of_header_or_page(body: bytes, cont
 def test_any_bytes_have_a_bounded_result(body: bytes, content: str) -> None:
     """Nothing is raised."""
     charset = html_facts.charset(body, content)
-    assert len(html_facts.title(b"<title>" + body, charset)) <= html_facts.MAX_TITLE
+    assert len(html_facts.title(b"<title>" + body, charset)) <= html_facts.MAX_TITLE_CHARACTERS
     body.decode(charset, "replace")
 
 
@@ -59,7 +59,7 @@ def test_a_location_is_absolute(status: int, value: bytes, location: str) -> Non
 @given(st.binary(max_size=4000))
 def test_any_location_header_has_a_bounded_result(value: bytes) -> None:
     """Nothing is raised."""
-    assert len(html_facts.location(302, value, "https://lab.example/a")) <= html_facts.MAX_LOCATION
+    assert len(html_facts.location(302, value, "https://lab.example/a")) <= html_facts.MAX_LOCATION_CHARACTERS
 
 
 def test_header_names_are_sorted_bounded_and_without_common_ones() -> None:
