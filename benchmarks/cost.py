@@ -1,9 +1,9 @@
 """Measure what one healthy target of each kind costs on the wire: packets, bytes and connections.
 
-``python -m benchmarks.cost [--each N]`` raises the laboratory (root, Linux), has a vantage look at N healthy sites of
-each kind as an agent does, and counts every packet of it with tcpdump: the site's, the resolvers' and the anchors'.
-What it prints goes into `probe.agent.cost`, which estimates a volunteer's day from it. The lab's pages are of some
-hundred bytes, its certificates of one short chain; so the bytes of a page and of a chain are added there.
+``python -m benchmarks.cost [--each N]`` raises the laboratory (root, Linux), has a vantage measure N healthy sites of
+each kind as an agent does, and counts its packets with tcpdump: the site's, the resolvers' and the anchors'.
+The printed numbers go into `probe.agent.cost`, which estimates a volunteer's traffic in a day. The lab's pages have
+some hundred bytes and its certificates one short chain, so `probe.agent.cost` adds the bytes of a real page and chain.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def scenarios(each: int) -> list[Scenario]:
 
 
 def counted(lab: Lab, bench: Bench, kind: str, control: Sequence[str]) -> tuple[Tally, Tally, int]:
-    """The traffic of one `probe check` over the targets of a kind: all but the anchors', the anchors', how many."""
+    """Count one `probe check` over a kind of targets: traffic without the anchors', the anchors', and the targets."""
     targets = [bench.target(one) for one in bench.scenarios if one.name.startswith(f"{kind}-")]
     file, capture, host = lab.folder / f"{kind}.txt", lab.folder / f"{kind}.pcap", lab.hosts[VANTAGE]
     file.write_text("\n".join(targets) + "\n")

@@ -1,8 +1,7 @@
 """Import every file of a folder with `probe targets import`; print rows in, targets out, rows left out and why.
 
-``python -m benchmarks.imports [--all] FOLDER..`` prints a table (Markdown). With ``--all`` nothing is set aside for
-what it is: every entry type and every sensitive category is chosen, so that what is left aside is what cannot be a
-target. No row of any file is shown.
+``python -m benchmarks.imports [--all] FOLDER..`` prints a table (Markdown). With ``--all`` every entry type and every
+sensitive category is chosen, so that only rows that cannot be targets are left out. No row of any file is shown.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ class Imported:
         known: the format; empty where it was refused.
         rows, targets, kept: as `probe targets import` says; written: rows of the list that it wrote.
         aside: reason -> rows.
-        refusal: why nothing was read.
+        refusal: the error when nothing was read.
     """
 
     file: str

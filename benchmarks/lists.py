@@ -1,9 +1,9 @@
 """Compare readers of registers with `lxml.iterparse` on files of full size, each in a process of its own.
 
 ``python -m benchmarks.lists [--records N] [--only FILE]``: makes a dump.xml (1.2 million records, some 330 MB) and a
-dump.csv (1.2 million rows, some 245 MB) in a temporary folder, reads them, and prints seconds (of the clock, and of one
-core) and the peak of memory. Bound: 150 MiB. The names in them are made up. lxml is no dependency: without it, its line
-says so.
+dump.csv (1.2 million rows, some 245 MB) in a temporary folder, reads them, and prints seconds (by the clock, and of
+one core) and the peak of memory. Bound: 150 MiB. The names in them are invented. lxml is no dependency: where it is
+missing, its line says so.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def make(path: Path, parts: Iterator[str]) -> None:
 
 
 def measured(what: str, path: str) -> None:
-    """Read a file in this process, and print what it took as JSON."""
+    """Read a file in this process, and print its time and memory as JSON."""
     started = time.perf_counter()
     count = READERS[what](path)
     seconds = time.perf_counter() - started
@@ -104,7 +104,7 @@ def _chosen(path: str) -> int:
 
 
 def _lxml(path: str) -> int:
-    """What one would write: every record's texts, the element cleared behind us."""
+    """The usual loop over lxml's elements: it takes every record's texts and clears the element."""
     from lxml import etree  # noqa: PLC0415 - no dependency of ours
 
     count = 0
@@ -118,7 +118,7 @@ def _lxml(path: str) -> int:
 
 
 def _lxml_cleaned(path: str) -> int:
-    """The same with what our reader does with the texts: names, addresses and times checked and normalised."""
+    """The same loop, with names, addresses and times checked and normalised as in our reader."""
     from lxml import etree  # noqa: PLC0415 - no dependency of ours
 
     count = 0

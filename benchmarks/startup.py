@@ -1,8 +1,8 @@
-"""Measure start-up, which cron pays every round: `python -m benchmarks.startup`.
+"""Measure the start-up that each round under cron needs: `python -m benchmarks.startup`.
 
 Fresh processes in turn, A B C A B C, the median of each; CPU is user + system of the process, memory its peak resident
-set. The peer is `python -c "import aiohttp"` in the same run. `run --once` measures one loopback target, a port that
-listens here.
+set. The peer is `python -c "import aiohttp"` in the same run. `run --once` measures one loopback target, a port of
+this process.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Run the detector and the rules in use today on simulated worlds and print one table: `python -m benchmarks.detect`.
 
-A world is run for some target-years on every seed; `--confirm 0` is a vantage without re-tests. With `--peers` the
-baselines see the same series. Everything follows from the seeds.
+Every world runs for some target-years with each seed. `--confirm 0` is a vantage without re-tests. With `--peers` the
+baselines get the same series. The seeds determine everything.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from probe.model.transition import Transition
 OURS = "this detector"
 
 
-class Folds(Protocol):
-    """A detector, ours or another."""
+class ChangeDetector(Protocol):
+    """The interface of a detector, ours or a baseline."""
 
     def feed(self, verdict_input: DetectorInput) -> list[Transition]:
         """Take one verdict."""
@@ -36,17 +36,17 @@ class Folds(Protocol):
 
 
 def run(
-    name: str, seed: int, days: float, confirm: int, detectors: dict[str, Folds], *, anchors: bool = False
+    name: str, seed: int, days: float, confirm: int, detectors: dict[str, ChangeDetector], *, anchors: bool = False
 ) -> dict[str, Score]:
-    """One run of a world before several detectors.
+    """Run several detectors on one series of a world.
 
     Args:
         name: key of `WORLDS`.
-        seed: everything follows from it.
-        days: how long.
+        seed: determines the run.
+        days: length of the run.
         confirm: re-tests after a change of class.
-        detectors: by name; each sees the same series.
-        anchors: every failing verdict carries the look at an anchor that followed it.
+        detectors: by name; each gets the same series.
+        anchors: every failing verdict has the result of an anchor measured after it.
     """
     script = script_of(name, seed, days)
     vantage = Vantage(Random(f"vantage {name} {seed} {confirm}"), script, confirm, anchors=anchors)
@@ -59,9 +59,9 @@ def run(
     return {one: score(script, vantage, found) for one, found in reports.items()}
 
 
-def fresh(*, peers: bool) -> dict[str, Folds]:
-    """New detectors: ours, and the baselines when asked for."""
-    made: dict[str, Folds] = {OURS: Detector()}
+def fresh(*, peers: bool) -> dict[str, ChangeDetector]:
+    """New detectors: ours, and the baselines if wanted."""
+    made: dict[str, ChangeDetector] = {OURS: Detector()}
     if peers:
         made |= {name: RuleDetector(rule) for name, rule in BASELINES.items()}
     return made
@@ -92,7 +92,7 @@ def _n(value: float) -> str:
 
 
 def goals(scores: dict[str, Score], confirm: int, *, anchors: bool = False) -> Iterator[str]:
-    """The goals that these runs speak to."""
+    """Lines with the goals that these runs measure."""
     for goal in GOALS:
         if goal.confirm not in (None, confirm) or goal.anchors not in (None, anchors):
             continue
@@ -100,7 +100,7 @@ def goals(scores: dict[str, Score], confirm: int, *, anchors: bool = False) -> I
         if figure is not None:
             value, together = figure
             sign = "≥" if goal.least else "≤"
-            met = "met" if goal.holds(value) else "MISSED"
+            met = "met" if goal.is_met(value) else "MISSED"
             yield f"| {goal.title} | {sign} {goal.limit:g} | {value:.3g} | {together.years:.1f} | {met} |"
 
 
@@ -120,7 +120,7 @@ def main() -> None:
     for name in chosen.worlds or WORLDS:
         totals = {rule: Score() for rule in fresh(peers=chosen.peers)}
         for seed in map(int, chosen.seeds.split(",")):
-            for days in _stretches(name, seed, chosen.years):
+            for days in _runs(name, seed, chosen.years):
                 made = fresh(peers=chosen.peers)
                 results = run(name, days[0], days[1], chosen.confirm, made, anchors=chosen.anchors)
                 for rule, result in results.items():
@@ -136,8 +136,8 @@ def main() -> None:
     print(f"\nseeds {chosen.seeds}, {chosen.confirm} re-tests{beside}, {time.monotonic() - began:.0f} s")
 
 
-def _stretches(name: str, seed: int, years: float) -> Iterator[tuple[int, float]]:
-    """Seeds and days of the runs that make up so many target-years, sixty days each."""
+def _runs(name: str, seed: int, years: float) -> Iterator[tuple[int, float]]:
+    """The seeds and days of runs that together have a number of target-years, sixty days each."""
     number = 0
     while years > 0.0:
         part = seed * 1000 + number

@@ -18,13 +18,13 @@ from probe.model.verdict import Status
 
 
 class Rule(Protocol):
-    """A rule for one target: whether it is bad, after each verdict."""
+    """A rule for one target."""
 
-    def saw(self, failed: bool, moment: float) -> bool:
-        """Take one verdict."""
+    def is_bad_after(self, failed: bool, moment: float) -> bool:
+        """Take one verdict; whether the target is bad after it."""
 
 
-class InARow:
+class ConsecutiveFailures:
     """Bad after a number of failures in a row, good after a number of successes."""
 
     def __init__(self, failures: int, successes: int) -> None:
@@ -33,8 +33,8 @@ class InARow:
         self._last = False
         self._run = 0
 
-    def saw(self, failed: bool, moment: float) -> bool:  # noqa: ARG002 - the interface
-        """Take one verdict."""
+    def is_bad_after(self, failed: bool, moment: float) -> bool:  # noqa: ARG002 - the interface
+        """Take one verdict; whether the target is bad after it."""
         self._run = self._run + 1 if failed == self._last else 1
         self._last = failed
         if failed != self._bad and self._run >= self._needed[failed]:
@@ -42,15 +42,15 @@ class InARow:
         return self._bad
 
 
-class ForSoLong:
+class FailingPeriod:
     """Bad when every verdict of a period failed, good at the first success."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._since: float | None = None
 
-    def saw(self, failed: bool, moment: float) -> bool:
-        """Take one verdict."""
+    def is_bad_after(self, failed: bool, moment: float) -> bool:
+        """Take one verdict; whether the target is bad after it."""
         if not failed:
             self._since = None
             return False
@@ -68,8 +68,8 @@ class HourlyCusum:
         self._up = self._down = 0.0
         self._bad = False
 
-    def saw(self, failed: bool, moment: float) -> bool:
-        """Take one verdict."""
+    def is_bad_after(self, failed: bool, moment: float) -> bool:
+        """Take one verdict; whether the target is bad after it."""
         hour = int(moment // 3600)
         if hour != self._hour and self._seen:
             y = 0.7 * median(self._seen)
@@ -92,24 +92,24 @@ class Average:
         self._mean = 0.0
         self._bad = False
 
-    def saw(self, failed: bool, moment: float) -> bool:  # noqa: ARG002 - the interface
-        """Take one verdict."""
+    def is_bad_after(self, failed: bool, moment: float) -> bool:  # noqa: ARG002 - the interface
+        """Take one verdict; whether the target is bad after it."""
         self._mean += 0.02 * (failed - self._mean)
         self._bad = self._mean > (0.05 if self._bad else 0.10)
         return self._bad
 
 
 BASELINES: Final[dict[str, Callable[[], Rule]]] = {
-    "three in a row": lambda: InARow(3, 3),
-    "Gatus 3/2": lambda: InARow(3, 2),
-    "Prometheus for: 15m": lambda: ForSoLong(900.0),
+    "three in a row": lambda: ConsecutiveFailures(3, 3),
+    "Gatus 3/2": lambda: ConsecutiveFailures(3, 2),
+    "Prometheus for: 15m": lambda: FailingPeriod(900.0),
     "OONI CUSUM": HourlyCusum,
     "OONI average": Average,
 }
 
 
 class RuleDetector:
-    """A rule for every target, behind the interface of our detector."""
+    """A rule for every target, with the interface of our detector."""
 
     def __init__(self, rule: Callable[[], Rule]) -> None:
         self._rule = rule
@@ -117,13 +117,15 @@ class RuleDetector:
         self._bad: dict[str, bool] = {}
 
     def feed(self, verdict_input: DetectorInput) -> list[Transition]:
-        """Take one verdict."""
+        """Take one verdict; whether the target is bad after it."""
         if verdict_input.status is Status.UNKNOWN:
             return []
         target = verdict_input.target
         if target not in self._rules:
             self._rules[target] = self._rule()
-        bad = self._rules[target].saw(verdict_input.status is not Status.REACHABLE, verdict_input.time.timestamp())
+        bad = self._rules[target].is_bad_after(
+            verdict_input.status is not Status.REACHABLE, verdict_input.time.timestamp()
+        )
         if bad == self._bad.get(target, False):
             return []
         self._bad[target] = bad
@@ -132,5 +134,5 @@ class RuleDetector:
         return [Transition(target=target, before=before, after=after, time=moment, onset=moment)]
 
     def finish(self) -> list[Transition]:
-        """End the series; nothing was held back."""
+        """End the series; all changes have been reported."""
         return []

@@ -1,4 +1,4 @@
-"""The goals of detection, and the figure that a run yields for each."""
+"""The goals of detection, and the measured figure for each."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Measure = Callable[[Score], float]
 
 @dataclass(frozen=True)
 class Goal:
-    """One figure to be held.
+    """A limit for one figure.
 
     Attributes:
-        title: what it is.
-        worlds: whose runs are taken together.
-        measure: the figure.
+        title: of the figure.
+        worlds: those whose runs are combined.
+        measure: computes the figure from the scores.
         limit: the goal; the figure must not exceed it (`least`: must reach it).
-        confirm: for runs with so many re-tests only; None for any.
+        confirm: for runs with this number of re-tests only; None for any.
         anchors: for runs with anchors only, or without; None for any.
     """
 
@@ -39,7 +39,7 @@ class Goal:
     anchors: bool | None = None
 
     def figure(self, scores: Mapping[str, Score]) -> tuple[float, Score] | None:
-        """The figure and the runs it was taken over; None when a world was not run."""
+        """The figure and its runs; None when a world was not run."""
         if not all(world in scores for world in self.worlds):
             return None
         together = Score()
@@ -47,7 +47,7 @@ class Goal:
             together.add(scores[world])
         return self.measure(together), together
 
-    def holds(self, value: float) -> bool:
+    def is_met(self, value: float) -> bool:
         """Whether a figure meets the goal."""
         return value >= self.limit if self.least else value <= self.limit
 
@@ -141,4 +141,4 @@ GOALS: Final[tuple[Goal, ...]] = (
     Goal("without re-tests, quiet_ge: false blocks a target-year", ("quiet_ge",), false_blocks, 2.0, confirm=0),
     Goal("without re-tests, quiet_geh: false blocks a target-year", ("quiet_geh",), false_blocks, 2.0, confirm=0),
 )
-"""The table of issue 4 ("Shows"), and the same figures of the research it rests on."""
+"""The table of issue 4 ("Shows"), with more figures from the research behind it."""

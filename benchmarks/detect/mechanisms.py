@@ -1,7 +1,7 @@
 """The verdicts of failing attempts, by the mechanism that makes them fail.
 
-Shares are assumptions, kept apart on purpose from the detector's own tables (`probe.detect.hypotheses`): a detector
-must not be measured in a world drawn from its own beliefs.
+The shares are assumptions, separate on purpose from the detector's own tables (`probe.detect.hypotheses`): a detector
+must not be measured in a world that is drawn from its own likelihoods.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ def blocked(*causes: Cause) -> Sample:
 
 
 class Mix:
-    """Looks with their shares."""
+    """Samples with their shares."""
 
     def __init__(self, *shares: tuple[float, Sample]) -> None:
         self._looks = [look for _, look in shares]
         self._edges = list(accumulate(share for share, _ in shares))
 
     def draw(self, rng: Random) -> Sample:
-        """One look."""
+        """One sample."""
         return self._looks[bisect(self._edges, rng.random() * self._edges[-1])]
 
 
@@ -82,7 +82,7 @@ STRAY = Mix(
     (0.010, _SILENCE_NATS),
     (0.001, blocked(Cause.DNS_INJECTED)),
 )
-"""Failures that mean nothing."""
+"""Failures by chance."""
 
 PRIOR_BURSTS: tuple[tuple[float, Mix], ...] = (
     (0.45, Mix((0.85, UNREACHABLE), (0.13, _SILENT), (0.02, DOWN))),
@@ -90,7 +90,7 @@ PRIOR_BURSTS: tuple[tuple[float, Mix], ...] = (
     (0.03, Mix((0.86, blocked(Cause.TLS_RESET)), (0.09, _SILENT), (0.05, UNREACHABLE))),
     (0.07, Mix((0.85, DOWN), (0.10, UNREACHABLE), (0.05, _SILENT))),
 )
-"""Kinds of bursts with their shares: a path that loses, a path that swallows, a middlebox that resets, a sick site."""
+"""Kinds of bursts with their shares: packet loss, a black hole, a middlebox that resets, a failing site."""
 
 PORTAL = Mix((0.6, blocked(Cause.HTTP_REDIRECT)), (0.4, blocked(Cause.TLS_MITM)))
 DEAD_RESOLVER = Mix((0.7, blocked(Cause.DNS_TIMEOUT)), (0.2, blocked(Cause.DNS_SERVFAIL)), (0.1, UNREACHABLE))

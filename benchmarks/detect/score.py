@@ -25,8 +25,8 @@ class Score:
         years: target-years watched.
         delays: rounds from an event to its report, `inf` when missed, by mechanism.
         unblocks: rounds from an event's end to the report of it.
-        false_blocks, false_clears, duplicates, soft: reports that were wrong, repeated, or mere faults.
-        onsets: measurements by which an onset was off; 0 is the right gap between two of them.
+        false_blocks, false_clears, duplicates, soft: reports that were wrong, repeated, or of `down` and `unreachable`.
+        onsets: errors of onsets, in measurements of the target; 0 is the right gap between two of them.
     """
 
     years: float = 0.0
@@ -44,7 +44,7 @@ class Score:
         return [delay for delays in self.delays.values() for delay in delays]
 
     def add(self, other: Score) -> None:
-        """Take in another run."""
+        """Add another run's counts."""
         self.years += other.years
         for name, delays in other.delays.items():
             self.delays[name] += delays
@@ -80,11 +80,11 @@ def _poisson(n: int, mean: float) -> float:
 
 
 def score(script: Script, vantage: Vantage, found: Iterable[Transition]) -> Score:
-    """Hold the transitions of a run against its truth.
+    """Compare the transitions of a run with the true events.
 
     Args:
-        script: what really happened.
-        vantage: knows when rounds began and measurements were made.
+        script: the true events.
+        vantage: has the moments of rounds and measurements.
         found: transitions in order of time.
     """
     result = Score(years=script.targets * script.days * DAY / YEAR)
@@ -101,7 +101,7 @@ def score(script: Script, vantage: Vantage, found: Iterable[Transition]) -> Scor
 
 
 def _seen_apart(events: list[Event], looks: Sequence[float]) -> list[Event]:
-    """The events as anyone could tell them apart: two without a look between them (a laptop slept) are one."""
+    """The events that measurements can separate: two without a measurement between them (a laptop slept) are one."""
     apart: list[Event] = []
     for event in events:
         if apart and bisect_right(looks, apart[-1].end) == bisect_right(looks, event.start):
@@ -132,7 +132,7 @@ def _score_target(result: Score, vantage: Vantage, events: list[Event], found: l
 
 
 def _grace(event: Event, following: Event | None) -> float:
-    """Until when a report still belongs to an event: two rounds after its end, before the next one."""
+    """The time until which a report belongs to an event: two rounds after its end, before the next one."""
     end = event.end + 2 * ROUND_SECONDS
     return min(end, following.start) if following is not None else end
 
@@ -155,10 +155,10 @@ def _score_event(result: Score, vantage: Vantage, event: Event, found: list[Tran
 
 
 def _rounds(rounds: Sequence[float], start: float, moment: float) -> int:
-    """Rounds begun after `start` (the one under way counts) until `moment`: 1 is the first that could see it."""
+    """Rounds that began up to `moment`, from the one running at `start` on: 1 is the first that could see the event."""
     return max(1, bisect_right(rounds, moment) - bisect_left(rounds, start))
 
 
 def _onset_error(looks: Sequence[float], truth: float, onset: float) -> float:
-    """How many measurements of the target lie between an onset and the truth; 0 is the right gap."""
+    """The number of measurements of the target between an onset and the true one; 0 is the right gap."""
     return abs(bisect_right(looks, onset) - bisect_right(looks, truth))

@@ -1,8 +1,8 @@
-"""A script of events at targets, and the series of verdicts that a vantage sees under it.
+"""A script of events at targets, and the series of verdicts that a vantage makes under it.
 
-Rounds of 300 s +-8 %, one in a hundred of them long; 10-40 targets; `noise` of the attempts fail for no reason.
+Rounds of 300 s +-8 %, one in a hundred of them long; 10-40 targets; a share `noise` of the attempts fails by chance.
 Re-tests (`confirm`) follow within 60 s when a round's class (working, failing) differs from that of the round before.
-Everything follows from the seed.
+The seed determines everything.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ ROUND_SECONDS = 300.0
 
 @dataclass(frozen=True)
 class Event:
-    """Interference as it really was.
+    """True interference with a target.
 
     Attributes:
         target: number of the target.
         start, end: Unix seconds.
         mechanism: key of `MECHANISMS`, or `throttle`.
         counted: the moment from which delay is counted (a roll-out: 30 % of its ramp).
-        fades: the moment from which it may be called over; `end`, but for one that ends slowly.
+        fades: the moment from which its end may be reported; earlier than `end` for one that ends slowly.
     """
 
     target: int
@@ -43,13 +43,13 @@ class Event:
 
 @dataclass(frozen=True)
 class Episode:
-    """Something that makes attempts fail for a while.
+    """A cause of failures for a time.
 
     Attributes:
         start, end: Unix seconds.
-        share: of the attempts at a moment that fail by it.
-        looks: what these look like at a moment.
-        rank: which of two hides the other: the vantage's own faults (0) come before all.
+        share: of the attempts at a moment that fail because of it.
+        looks: the samples of these attempts at a moment.
+        rank: active episodes are tried in this order; the vantage's own faults (0) come first.
     """
 
     start: float
@@ -61,16 +61,16 @@ class Episode:
 
 @dataclass
 class Script:
-    """Everything that happens in one run of a world.
+    """All events and episodes of one run of a world.
 
     Attributes:
-        targets: how many.
+        targets: their number.
         days: how long.
-        noise: share of stray failures.
-        events: the truth.
+        noise: share of failures by chance.
+        events: the true interference.
         episodes: by target.
         asleep: when the vantage makes no rounds.
-        unknown: when its verdicts are `unknown`, and the state it then knows it is in.
+        unknown: when its verdicts are `unknown`, with its state then.
     """
 
     targets: int
@@ -87,15 +87,15 @@ class Script:
         return START + self.days * DAY
 
     def add(self, target: int, episode: Episode) -> None:
-        """Something happens to a target."""
+        """Add an episode to a target."""
         self.episodes.setdefault(target, []).append(episode)
 
     def fails(self, target: int, start: float, end: float, looks: Mix, *, share: float = 1.0, rank: int = 1) -> None:
-        """A target fails for a while, evenly."""
+        """Let a constant share of a target's attempts fail for a time."""
         self.add(target, Episode(start, end, lambda _: share, lambda _: looks, rank))
 
     def block(self, target: int, start: float, end: float, mechanism: str, *, share: float = 1.0) -> None:
-        """A target is blocked (or throttled)."""
+        """Block or throttle a target."""
         looks = THROTTLE if mechanism == "throttle" else MECHANISMS[mechanism]
         self.fails(target, start, end, looks, share=share)
         self.events.append(Event(target, start, end, mechanism, start, end))
@@ -118,13 +118,13 @@ class Vantage:
 
     Attributes:
         rounds: the moments rounds began.
-        looks: by target, the moments of its measurements; kept only where there are events to date.
+        looks: by target, the moments of its measurements; only where there are events.
 
     Args:
-        rng: chance.
-        script: what happens.
+        rng: source of randomness.
+        script: events and episodes.
         confirm: re-tests after a change of class.
-        anchors: failing verdicts carry the look at an anchor that followed them.
+        anchors: failing verdicts have the result of an anchor measured after them.
     """
 
     def __init__(self, rng: Random, script: Script, confirm: int, *, anchors: bool = False) -> None:
@@ -188,8 +188,8 @@ class Vantage:
         return REACHABLE, None
 
     def _asked(self, *, captive: bool = False) -> VantageInput | None:
-        """What the anchors said after a failure.
+        """The results of the anchors after a failure.
 
-        A portal answers in their place; a dead resolver or half a dead uplink leaves them be.
+        A portal answers in their place. A dead resolver or half a dead uplink does not affect them.
         """
         return VantageInput(anchors=(AnchorOutcome(foreign_content=captive),)) if self._anchors else None

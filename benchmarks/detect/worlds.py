@@ -1,7 +1,7 @@
 """The simulated worlds, one function each: noise, leaks, roll-outs, outages of the site and of the vantage.
 
-Names and proportions follow the description that the detector's goals were set in. A world with events leaves every
-target a day of peace first; a quiet world has none.
+Names and proportions are those for which the detector's goals were set. A world with events begins with a quiet day for
+every target; a quiet world has no events.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Plot = Callable[[Random, Script], None]
 
 
 def _apart(rng: Random, script: Script, mean_gap: float, lasts: Callable[[], float]) -> list[tuple[float, float]]:
-    """Intervals with exponential gaps between them, after a first day of peace."""
+    """Intervals with exponential gaps between them, after a quiet first day."""
     spans = []
     moment = START + DAY + rng.expovariate(1 / mean_gap)
     while moment < script.end:
@@ -50,7 +50,7 @@ def _kind(rng: Random) -> Mix:
 
 
 def bursts(every: float, lasts: float) -> Plot:
-    """Bursts in which 85-90 % of attempts fail, at every target on its own."""
+    """Bursts in which 85-90 % of attempts fail, independently at every target."""
 
     def plot(rng: Random, script: Script) -> None:
         for target in range(script.targets):
@@ -158,7 +158,7 @@ def mass(fraction: float, names: tuple[str, ...] = NAMES) -> Plot:
 
 
 def down(rng: Random, script: Script) -> None:
-    """Site outages of 20 minutes to 12 hours, alone or whole groups on one CDN."""
+    """Site outages of 20 minutes to 12 hours, of one target or of a group on one CDN."""
     group = rng.sample(range(script.targets), 5)
     for n in range(script.targets):
         members = group if n == group[0] else [n]
@@ -195,7 +195,7 @@ def out_misjudged(rng: Random, script: Script) -> None:
 
 
 def out_portal(rng: Random, script: Script) -> None:
-    """A captive portal that is taken for redirects and forged certificates."""
+    """A captive portal that is misjudged as redirects and forged certificates."""
     for start, end in _outages(rng, script):
         _all_fail(script, start, end, PORTAL)
 
@@ -226,7 +226,7 @@ _HEAVY = bursts(6 * HOUR, 10 * MINUTE)
 _BURSTS = bursts(12 * HOUR, 6 * MINUTE)
 
 WORLDS: Final[dict[str, tuple[str, float, Plot]]] = {
-    # name: (group, share of stray failures, what happens)
+    # name: (group, share of failures by chance, events and episodes)
     "clean": ("clean", 0.01, clean()),
     "clean_n5": ("clean", 0.05, clean()),
     "clean_n10": ("clean", 0.10, clean()),
@@ -264,7 +264,7 @@ def script_of(name: str, seed: int, days: float) -> Script:
     Args:
         name: key of `WORLDS`.
         seed: everything follows from it.
-        days: how long; the number of targets (10-40) follows from the seed.
+        days: length of the run. The seed determines the number of targets (10-40).
     """
     _, noise, plot = WORLDS[name]
     rng = Random(f"{name} {seed}")

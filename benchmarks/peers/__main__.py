@@ -51,7 +51,7 @@ def probe(
 
 
 def exporter(testbed: Testbed, targets: list[str], *, concurrency: int, module: str = "http") -> Run:
-    """prometheus-blackbox-exporter over the targets, driven by a process that is not counted."""
+    """prometheus-blackbox-exporter over the targets; the process that drives it is not counted."""
     command = ["prometheus-blackbox-exporter", f"--config.file={testbed.folder / 'blackbox.json'}", "--log.level=error"]
     command += [f"--web.listen-address={CLIENT}:9115"]
     began = time.monotonic()
@@ -98,7 +98,7 @@ def _timed(command: list[str], testbed: Testbed, *, stopped: bool = False) -> tu
 
 
 def _hold_back(process: subprocess.Popen[bytes]) -> None:
-    """Stop the client 45 ms of every 50, so that its host seems ten times slower."""
+    """Stop the client for 45 of every 50 ms, to simulate a host that is ten times slower."""
     time.sleep(1.0)  # imports are not compared
     while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         os.kill(process.pid, 19)
@@ -132,20 +132,20 @@ def healthy(testbed: Testbed, count: int, rounds: int) -> None:
     """Whole HTTPS checks and lookups per CPU-second."""
     targets = [f"https://{name}/" for name in names(count)]
     start = statistics.median(probe(testbed, targets[:1], concurrency=1).cpu for _ in range(rounds))
-    ours, theirs, looked = [], [], []
+    ours, theirs, lookups = [], [], []
     for _ in range(rounds):
         ours.append(_rate(probe(testbed, targets, concurrency=50), count, start))
         theirs.append(_rate(exporter(testbed, targets, concurrency=50), count, 0.0))
-        looked.append(_rate(probe(testbed, [f"dns://{name}" for name in names(count)], concurrency=50), count, start))
+        lookups.append(_rate(probe(testbed, [f"dns://{name}" for name in names(count)], concurrency=50), count, start))
     resolver = [_resolver(testbed, count) for _ in range(rounds)]
     print(f"whole HTTPS checks per CPU-second, {count} targets, 50 at once, median of {rounds}")
     print(f"  probe check                    {statistics.median(ours):8.0f}")
     print(f"  prometheus-blackbox-exporter   {statistics.median(theirs):8.0f}")
     print(f"  ratio                          {_ratio(ours, theirs):8.2f}")
     print("lookups per CPU-second (dns:// checks, verdict included)")
-    print(f"  probe check                    {statistics.median(looked):8.0f}")
+    print(f"  probe check                    {statistics.median(lookups):8.0f}")
     print(f"  dnspython's async resolver     {statistics.median(resolver):8.0f}")
-    print(f"  ratio                          {_ratio(looked, resolver):8.2f}")
+    print(f"  ratio                          {_ratio(lookups, resolver):8.2f}")
 
 
 def _rate(run: Run, count: int, start: float) -> float:
@@ -166,7 +166,7 @@ def _resolver(testbed: Testbed, count: int) -> float:
 
 
 def mixed(testbed: Testbed, count: int) -> None:
-    """Many targets of which 3 in 10 are silent; the same on a host ten times slower."""
+    """Many targets, 3 in 10 silent; also on a host ten times slower."""
     targets = [f"https://{name}/" for name in names(count, silent=0.3)]
     print(f"{count} HTTPS targets, 30 % silent, 5 s a step")
     print(f"  {'':34} {'wall s':>7} {'CPU s':>7} {'MiB':>6} {'healthy called failed':>23}")

@@ -1,7 +1,7 @@
-"""The testbed of the comparison: two network namespaces, servers in one, clients in the other, no way out of either.
+"""The testbed of the comparison: two network namespaces, one for servers, one for clients, without a route out.
 
 Ordinary-looking public addresses, because the program connects to no others. One nginx worker serves a 10 KB page over
-TLS 1.2/1.3 with a P-256 certificate and no tickets; knot serves the names. 3 in 10 names of the mixed list lie in a
+TLS 1.2/1.3 with a P-256 certificate and no tickets; knot serves the names. 3 in 10 names of the mixed list are in a
 prefix that drops every packet.
 """
 
@@ -57,7 +57,7 @@ zone:
 
 
 class Testbed:
-    """Two hosts joined by a wire.
+    """Two hosts connected by a link.
 
     Attributes:
         folder: files of this run.
@@ -78,18 +78,18 @@ class Testbed:
 
     @property
     def environment(self) -> dict[str, str]:
-        """For clients: they trust its certificate authority."""
+        """The environment of clients, which trusts the testbed's certificate authority."""
         return {**os.environ, "SSL_CERT_FILE": str(self.folder / "ca.pem"), "SSL_CERT_DIR": "", "NO_COLOR": "1"}
 
 
 def names(count: int, *, silent: float = 0.0) -> list[str]:
-    """Host names; of the share `silent` of them nobody answers."""
+    """Host names; a share `silent` of them has addresses that drop every packet."""
     return [f"{'d' if (n * 10 % 100) < silent * 100 else 'n'}{n}.{ZONE}" for n in range(count)]
 
 
 @contextmanager
 def running_testbed(count: int) -> Iterator[Testbed]:
-    """Build it, and remove it whatever happens."""
+    """Build the testbed, and remove it at the end, also after an error."""
     client, server = f"bench-client-{os.getpid()}", f"bench-server-{os.getpid()}"
     with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="probe-bench-") as folder:
         Path(folder).chmod(0o755)
