@@ -1,4 +1,4 @@
-"""Register history as lines of JSON, read again."""
+"""Reading the history of a register from JSON lines."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ CHANGE = RegisterChange(
 
 
 def line(**differs: object) -> bytes:
-    """The change as it is printed, with some fields otherwise."""
+    """The change as `probe targets diff` prints it, with some fields replaced."""
     return msgspec.json.encode(msgspec.to_builtins(CHANGE) | differs) + b"\n"
 
 
 def read(lines: Iterable[bytes]) -> list[RegisterChange]:
-    """All of them."""
+    """All changes of the lines."""
     return list(read_changes(lines, "d.jsonl"))
 
 
 def test_what_diff_prints_is_read_without_loss() -> None:
-    """Empty lines between are passed over."""
+    """Empty lines are skipped."""
     assert read([line(), b"\n", line()]) == [CHANGE, CHANGE]
 
 
@@ -60,7 +60,7 @@ def test_what_diff_prints_is_read_without_loss() -> None:
     ],
 )
 def test_a_bad_line_is_named_with_its_file_and_number(bad: bytes, what: str) -> None:
-    """In one line, however long the bad one is."""
+    """The message stays short even when the bad line is long."""
     with pytest.raises(ListError) as caught:
         read([line(), bad])
 
@@ -70,7 +70,7 @@ def test_a_bad_line_is_named_with_its_file_and_number(bad: bytes, what: str) -> 
 
 
 @given(st.binary(max_size=200))
-def test_whatever_stands_there_is_read_or_refused(noise: bytes) -> None:
-    """Never another error."""
+def test_any_bytes_give_changes_or_a_list_error(noise: bytes) -> None:
+    """No other exception is raised."""
     with contextlib.suppress(ListError):
         assert all(isinstance(change, RegisterChange) for change in read([noise]))

@@ -1,4 +1,4 @@
-"""The one table of readers."""
+"""The table of list formats, and how the format of a file is detected."""
 
 import pytest
 from hypothesis import given
@@ -38,33 +38,33 @@ PREFIX = b"192.0.2.0/24\n"
         (b"", "empty.txt", "testlist"),
     ],
 )
-def test_a_file_is_known_by_its_first_bytes_and_its_name(head: bytes, name: str, expected: str) -> None:
-    """The plain list, which any text could be, comes last."""
+def test_the_format_is_detected_from_the_first_bytes_and_the_name(head: bytes, name: str, expected: str) -> None:
+    """The plain list comes last, because any text could be one."""
     assert detect_format(head, name).name == expected
 
 
-def test_what_no_reader_knows_is_refused() -> None:
-    """With the names to choose from."""
+def test_an_unknown_format_is_refused() -> None:
+    """The error lists the names of the known formats."""
     with pytest.raises(ListError, match="name one: mmdb, dump-xml"):
         detect_format(b"\x00\x01", "x.bin")
 
 
-def test_a_format_can_be_named() -> None:
-    """An unknown name is answered with the known ones."""
+def test_a_format_is_found_by_its_name() -> None:
+    """The error for an unknown name lists the known ones."""
     assert format_by_name("zi-csv").yields is ItemKind.REGISTER
     with pytest.raises(ListError, match="'zi' is no format"):
         format_by_name("zi")
 
 
-def test_every_format_has_a_name_of_its_own_and_says_what_it_is() -> None:
-    """The table is what help and documentation are drawn from."""
+def test_every_format_has_a_unique_name_and_a_description() -> None:
+    """Help texts and documentation are made from the table."""
     assert len({known.name for known in FORMATS}) == len(FORMATS) == 14
     assert all(known.about for known in FORMATS)
 
 
 @given(st.binary(max_size=200), st.text(max_size=20))
-def test_sniffing_never_fails_with_anything_else(head: bytes, name: str) -> None:
-    """Whatever the file."""
+def test_any_bytes_are_detected_or_refused_with_a_list_error(head: bytes, name: str) -> None:
+    """No other exception is raised."""
     try:
         found = detect_format(head, name)
     except ListError:
@@ -72,14 +72,14 @@ def test_sniffing_never_fails_with_anything_else(head: bytes, name: str) -> None
     assert found in FORMATS
 
 
-def test_a_line_cut_off_at_the_end_of_the_head_is_not_judged() -> None:
-    """Half a prefix would make a list of prefixes something else."""
+def test_a_line_cut_off_at_the_end_of_the_head_is_ignored() -> None:
+    """Otherwise half a prefix would turn a list of prefixes into another format."""
     head = b"# AS1\n" + PREFIX * (HEAD_BYTES // len(PREFIX))
     assert detect_format(head + PREFIX[: HEAD_BYTES - len(head)], "x").name == "prefix-list"
 
 
-def test_a_plain_list_is_read_by_its_name() -> None:
-    """One target a line, in pieces."""
+def test_a_plain_list_is_read_with_the_format_of_its_name() -> None:
+    """Lines may be split between pieces."""
     found = list(format_by_name("testlist").read([b"a.exam", b"ple\nb.example\n"], "mine.txt"))
 
     assert [item.target for item in found if isinstance(item, ListEntry)] == ["a.example", "b.example"]

@@ -1,4 +1,4 @@
-"""Items of any reader become rows of a list file."""
+"""Items of any format become rows of a list file."""
 
 from datetime import UTC, datetime
 
@@ -18,40 +18,40 @@ from probe.lists.selection import Selection, SkipReason
 def made(
     items: list[Item], selection: Selection | None = None, asns: frozenset[int] = frozenset()
 ) -> tuple[list[ListRow], ImportCounts]:
-    """The rows and the tally."""
+    """The rows of the items, and the counts."""
     tally = ImportCounts()
     return list(rows_of(items, selection or Selection(), tally, "src", asns)), tally
 
 
 class TestRegisters:
-    """Host names of chosen decisions, and nothing else."""
+    """Only host names of selected register entries become rows."""
 
-    def test_give_their_names_with_the_decision(self) -> None:
-        """A mask gives the name under its star."""
+    def test_a_row_has_the_host_name_and_the_decision(self) -> None:
+        """The mask `*.line.me` gives the name `line.me`."""
         record = RegisterEntry(line=1, entry_type=4, hosts=("*.line.me",), addresses=("192.0.2.1",),
                         decision=RegisterDecision("2017-04-28", "7-Restricting", "x"))  # fmt: skip
         found, tally = made([record])
         assert found == [ListRow("line.me", added="2017-04-28", source="src", note="decision 7-Restricting")]
         assert (tally.read, tally.kept, tally.targets) == (1, 1, 1)
 
-    def test_addresses_alone_are_set_aside(self) -> None:
-        """They may belong to somebody else by now."""
+    def test_an_entry_of_addresses_alone_is_skipped(self) -> None:
+        """The addresses may belong to somebody else by now."""
         record = RegisterEntry(line=1, entry_type=4, block_type=BlockType.ADDRESS, addresses=("192.0.2.1",))
         assert made([record])[1].skipped == {SkipReason.NO_NAME: 1}
 
-    def test_a_name_that_is_none_is_left_out(self) -> None:
-        """Registers hold everything that was ever typed into them."""
+    def test_an_invalid_name_is_left_out(self) -> None:
+        """Registers contain many texts that are not host names."""
         record = RegisterEntry(line=1, entry_type=4, hosts=("two words", "a.example"))
         assert [row.target for row in made([record])[0]] == ["a.example"]
         assert made([RegisterEntry(line=1, entry_type=4, hosts=("two words",))])[1].skipped == {SkipReason.NO_NAME: 1}
 
-    def test_the_tally_says_what_became_of_the_rows(self) -> None:
-        """Bad ones only where there were any."""
+    def test_the_summary_is_one_line_when_nothing_was_skipped(self) -> None:
+        """Skipped and bad rows add a line only where there are any."""
         tally = made([RegisterEntry(line=1, entry_type=4, hosts=("a.example",))])[1]
         assert list(tally.lines()) == ["1 rows in, 1 targets out of 1 of them"]
 
-    def test_a_name_is_taken_once(self) -> None:
-        """Registers repeat names by the hundred."""
+    def test_a_repeated_name_becomes_one_row(self) -> None:
+        """Registers repeat names hundreds of times."""
         record = RegisterEntry(line=1, entry_type=4, hosts=("a.example", "*.a.example"))
         found, tally = made([record, record])
         assert [row.target for row in found] == ["a.example"]
@@ -59,10 +59,10 @@ class TestRegisters:
 
 
 class TestPrefixes:
-    """Ranges."""
+    """Prefixes become rows."""
 
-    def test_of_the_as_that_was_chosen(self) -> None:
-        """Or all."""
+    def test_prefixes_are_filtered_by_as_number(self) -> None:
+        """Without AS numbers all announced or assigned prefixes are kept."""
         items: list[Item] = [
             Prefix(line=1, network="192.0.2.0/24", asns=(1, 2)),
             Prefix(line=2, network="198.51.100.0/24", asns=(3,)),
@@ -75,19 +75,19 @@ class TestPrefixes:
         assert made(items)[1].skipped == {SkipReason.FREE: 1, SkipReason.NO_PREFIX: 1}
 
 
-def test_unannounced_prefixes_are_left_out() -> None:
-    """Private space stands in whole tables too, with AS 0."""
+def test_prefixes_of_as_0_are_skipped() -> None:
+    """Routing tables list private space with AS 0."""
     items = list(routing_tables.ip2asn([b"10.0.0.0\t10.255.255.255\t0\tNone\tNot routed\n"], "f"))
     items += routing_tables.pfx2as([b"10.0.0.0\t8\t0\n"], "f")
     items += routing_tables.bgptools([b'{"CIDR": "10.0.0.0/8", "ASN": 0}\n'], "f")
     assert made(items)[1].skipped == {SkipReason.UNROUTED: 3}
 
 
-class TestTally:
-    """Rows in, targets out, rows set aside with the reason."""
+class TestCounts:
+    """Every row is counted: read, kept, or skipped with a reason."""
 
-    def test_says_it_in_words(self) -> None:
-        """The sums first."""
+    def test_the_summary_has_the_totals_first_and_then_the_reasons(self) -> None:
+        """Each reason has its number of rows."""
         items: list[Item] = [ListEntry("a.example"), ListEntry("b.example", category="PORN"), BadRow(3, "x")]
         assert list(made(items)[1].lines()) == [
             "3 rows in, 1 targets out of 1 of them",
@@ -95,8 +95,8 @@ class TestTally:
             "1 set aside: not a row of this format",
         ]
 
-    def test_keeps_few_of_many_bad_lines(self) -> None:
-        """The others are counted."""
+    def test_only_the_first_bad_rows_are_kept(self) -> None:
+        """The others are only counted."""
         tally = made([BadRow(line, "x") for line in range(100)])[1]
         assert (tally.bad, len(tally.first_bad)) == (100, MAX_BAD_ROWS_SHOWN)
 
@@ -106,29 +106,29 @@ class TestTally:
         RegisterEntry(line=1, entry_type=1, hosts=("d.example",)),
         Prefix(line=1, network="192.0.2.0/24"), AsBlock(line=1, first=1, last=1),
     ]), max_size=12))  # fmt: skip
-    def test_accounts_for_every_row(self, items: list[Item]) -> None:
-        """Nothing is lost in silence."""
+    def test_every_row_is_counted_once(self, items: list[Item]) -> None:
+        """Rows read are the sum of rows kept, skipped and bad."""
         found, tally = made(items)
         assert tally.read == tally.kept + sum(tally.skipped.values()) + tally.bad == len(items)
         assert tally.targets == len(found) == len({row.target for row in found})
 
 
-class TestWritten:
-    """The list as bytes."""
+class TestCsv:
+    """The list as bytes of CSV."""
 
-    def test_can_be_read_by_the_reader_of_test_lists(self) -> None:
-        """Header, category, source and service included."""
+    def test_the_reader_of_test_lists_reads_it(self) -> None:
+        """It keeps header, category, source and service."""
         content = b"".join(csv_chunks(iter([ListRow("a.example", "NEWS", "2017", "s", 'a "note", long', "line")])))
         assert content.decode().splitlines()[0] == ",".join(LIST_COLUMNS)
         assert list(testlist.read(content.decode().splitlines(), "f")) == [
             ListEntry("a.example", "line", "NEWS", "s", 2)
         ]
 
-    def test_comes_in_pieces(self) -> None:
-        """A million rows are never held."""
+    def test_it_is_written_in_pieces(self) -> None:
+        """A list of a million rows is never held in memory."""
         assert len(list(csv_chunks(ListRow(f"n{n}.example") for n in range(10_000)))) > 2
 
-    def test_published_times_are_no_rows(self) -> None:
-        """They are the file's, not a target's."""
+    def test_the_time_of_a_snapshot_is_no_row(self) -> None:
+        """It belongs to the file and is not counted."""
         moment = SnapshotTime(datetime(2017, 1, 1, tzinfo=UTC))
         assert made([moment])[1].read == 0

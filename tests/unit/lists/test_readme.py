@@ -1,4 +1,4 @@
-"""The page beside the targets says what the code does."""
+"""targets/README.md agrees with the code."""
 
 import tomllib
 from pathlib import Path
@@ -15,18 +15,17 @@ EXAMPLE = README.partition("```toml\n")[2].partition("```")[0]
 
 
 @pytest.mark.parametrize("known", [known.name for known in FORMATS])
-def test_every_format_is_there(known: str) -> None:
-    """With what is kept of it by default."""
+def test_every_format_is_documented(known: str) -> None:
+    """The table of formats also says what is kept by default."""
     assert f"`{known}`" in README
 
 
-def test_every_key_of_a_service_file_is_there() -> None:
-    """The example has them all, and is right but for being gone and watched: nothing is both."""
+def test_the_example_has_every_key_of_a_service_file() -> None:
+    """The example is a valid service file."""
     raw = tomllib.loads(EXAMPLE)
     assert set(raw) == {*Service.__dataclass_fields__, "endpoint", "source"} - {"endpoints", "sources"}
     assert load({"line.toml": EXAMPLE.encode()})[0].name == "line"
 
 
-def test_every_role_risk_and_sensitive_category_is_there() -> None:
-    """By name."""
+def test_every_role_risk_and_sensitive_category_is_documented() -> None:
     assert all(word in README for word in [*Role, *Risk, *SENSITIVE])

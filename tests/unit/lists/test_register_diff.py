@@ -1,4 +1,4 @@
-"""Two snapshots become what was listed and delisted between them."""
+"""The difference of two snapshots of a register: what was listed and delisted between them."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -29,34 +29,34 @@ ALL = Selection(entry_types=frozenset(range(100)))
 def named(
     host: str, *addresses: str, decision: RegisterDecision = RULING, kind: BlockType = BlockType.DOMAIN
 ) -> RegisterEntry:
-    """An entry of a name."""
+    """An entry with a host name."""
     return RegisterEntry(line=1, block_type=kind, hosts=(host,), addresses=addresses, decision=decision)
 
 
 def bare(*addresses: str, decision: RegisterDecision = RULING) -> RegisterEntry:
-    """An entry of addresses alone."""
+    """An entry of addresses without a name."""
     return RegisterEntry(line=1, block_type=BlockType.ADDRESS, addresses=addresses, decision=decision)
 
 
 def at(moment: datetime, items: Iterable[RegisterItem]) -> RegisterSnapshot:
-    """A snapshot of that time."""
+    """A snapshot published at that time, with every entry selected."""
     return take_snapshot([SnapshotTime(moment), *items], ALL)
 
 
 def between(old: Iterable[RegisterItem], new: Iterable[RegisterItem]) -> tuple[RegisterChange, ...]:
-    """The changes."""
+    """The changes from the old to the new entries."""
     return diff_snapshots(at(T0, old), at(T1, new), OWNERS)
 
 
 def shown(found: Iterable[RegisterChange]) -> list[tuple[ChangeKind, str, str]]:
-    """What, whose, which."""
+    """Kind, service and subject of each change."""
     return [(change.kind, change.service, change.subject) for change in found]
 
 
 class TestListed:
-    """New entries."""
+    """Entries that appear."""
 
-    def test_a_name_with_its_time_service_and_ground(self) -> None:
+    def test_a_change_has_its_service_decision_and_the_times_of_both_snapshots(self) -> None:
         """The change came between the two publications."""
         assert between([], [named("wechat.com", "192.0.2.1")]) == (
             RegisterChange(
@@ -64,8 +64,8 @@ class TestListed:
             ),
         )
 
-    def test_bare_addresses_of_a_new_decision_belong_to_the_service_it_names(self) -> None:
-        """So the service's listing is counted whole."""
+    def test_addresses_of_a_new_decision_belong_to_the_service_that_it_names(self) -> None:
+        """The listing of a service contains its names and its addresses."""
         assert shown(between([], [named("wechat.com"), bare("192.0.2.1"), bare("198.51.100.1", decision=OTHER)])) == [
             (ChangeKind.LISTED, "", "198.51.100.1"),
             (ChangeKind.LISTED, "wechat", "192.0.2.1"),
@@ -73,38 +73,38 @@ class TestListed:
         ]
 
     def test_a_page_under_a_services_name_is_not_the_service(self) -> None:
-        """Half the internet would be listed."""
+        """Large sites have thousands of listed pages."""
         found = between([], [named("wechat.com", kind=BlockType.URL)])
         assert [(change.service, change.pages_only) for change in found] == [("", True)]
 
 
 class TestDelisted:
-    """Entries that went."""
+    """Entries that disappear."""
 
-    def test_is_the_mirror_image_of_listed(self) -> None:
-        """WeChat, 11 May 2017."""
+    def test_names_and_addresses_that_disappear_are_delisted(self) -> None:
+        """WeChat was delisted so on 11 May 2017."""
         entries = [named("wechat.com"), bare("192.0.2.1")]
         assert [kind for kind, *_ in shown(between(entries, []))] == [ChangeKind.DELISTED, ChangeKind.DELISTED]
 
-    def test_nothing_changed_is_no_change(self) -> None:
-        """However the records are ordered or repeated."""
+    def test_equal_snapshots_give_no_change(self) -> None:
+        """The order of the records and their repetition do not matter."""
         entries = [named("wechat.com", "192.0.2.1"), bare("192.0.2.2"), named("wechat.com", "192.0.2.3")]
         assert between(entries, [*reversed(entries), entries[0]]) == ()
 
 
 class TestAddresses:
-    """A register chases a service that moves."""
+    """Addresses change under a decision that stays."""
 
-    def test_of_a_listed_name_are_added_and_removed(self) -> None:
-        """Without the name being listed anew."""
+    def test_addresses_of_a_listed_name_are_added_and_removed(self) -> None:
+        """The name itself is not listed again."""
         found = between([named("wechat.com", "192.0.2.1")], [named("wechat.com", "192.0.2.2", "192.0.2.3")])
         assert [(change.kind, change.addresses) for change in found] == [
             (ChangeKind.ADDRESS_ADDED, ("192.0.2.2", "192.0.2.3")),
             (ChangeKind.ADDRESS_REMOVED, ("192.0.2.1",)),
         ]
 
-    def test_alone_under_a_known_decision_are_added(self) -> None:
-        """Zello's 75 records all say the time of the first."""
+    def test_entries_of_addresses_under_a_known_decision_are_added_and_removed(self) -> None:
+        """All 75 records of Zello have the time of the first one."""
         found = between([named("wechat.com")], [named("wechat.com"), bare("192.0.2.9")])
         assert shown(found) == [(ChangeKind.ADDRESS_ADDED, "wechat", "192.0.2.9")]
         assert shown(between([named("wechat.com"), bare("192.0.2.9")], [named("wechat.com")])) == [
@@ -113,10 +113,10 @@ class TestAddresses:
 
 
 class TestPlausible:
-    """A broken download must not look like a thousand delistings."""
+    """A broken download is not taken for a thousand delistings."""
 
-    def test_a_snapshot_of_half_the_size_is_refused(self) -> None:
-        """Unless the operator says it is right."""
+    def test_a_snapshot_of_less_than_half_the_size_is_refused(self) -> None:
+        """The operator can accept it with `any_size`."""
         old = at(T0, [named(f"n{n}.example") for n in range(200)])
         new = at(T1, [named(f"n{n}.example") for n in range(99)])
         with pytest.raises(ListError, match="the second snapshot has 99 entries where the first has 200"):
@@ -124,16 +124,16 @@ class TestPlausible:
         assert len(diff_snapshots(old, new, OWNERS, any_size=True)) == 101
 
     def test_snapshots_in_the_wrong_order_are_refused(self) -> None:
-        """Or listed and delisted would change places."""
+        """Otherwise listed and delisted would be exchanged."""
         with pytest.raises(ListError, match="older than the first"):
             diff_snapshots(at(T1, []), at(T0, []), OWNERS)
 
 
 class TestSnapshot:
-    """The chosen part of a register."""
+    """The selected entries of a register."""
 
-    def test_counts_what_it_leaves_out(self) -> None:
-        """By reason."""
+    def test_skipped_entries_are_counted_by_reason(self) -> None:
+        """Bad rows have a count of their own."""
         taken = take_snapshot([BadRow(1, "x"), named("a.example"), named("b.example")], Selection())
         assert (taken.records, taken.bad, taken.skipped, taken.listings) == (2, 1, {SkipReason.UNKNOWN_TYPE: 2}, {})
 
@@ -142,8 +142,8 @@ HOSTS = st.sets(st.sampled_from([f"n{n}.example" for n in range(6)]))
 
 
 @given(HOSTS, HOSTS)
-def test_old_and_changes_give_new(before: set[str], after: set[str]) -> None:
-    """Nothing missed, nothing invented."""
+def test_the_changes_lead_from_the_old_to_the_new_snapshot(before: set[str], after: set[str]) -> None:
+    """No change is missing and none is invented."""
     found = between([named(host) for host in before], [named(host) for host in after])
     listed = {change.subject for change in found if change.kind is ChangeKind.LISTED}
     delisted = {change.subject for change in found if change.kind is ChangeKind.DELISTED}

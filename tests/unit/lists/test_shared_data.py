@@ -1,4 +1,4 @@
-"""Real registers, prefixes and lists are read without loss: rows in, targets out, rows set aside with the reason."""
+"""Real registers, prefixes and lists are read without loss, and each skipped row is counted."""
 
 import csv
 import json
@@ -27,12 +27,12 @@ OWNERS = ServiceIndex(load({path.name: path.read_bytes() for path in (ROOT / "ta
 
 @pytest.fixture(autouse=True)
 def data() -> None:
-    """The folder, or no test."""
+    """Skip the tests where the folder of shared data is absent."""
     required.shared_data("README.md")
 
 
 def read(path: str) -> tuple[str, list[Item]]:
-    """The sniffed format of a file and all its items."""
+    """The detected format of a file and all its items."""
     content = (DATA / path).read_bytes()
     known = detect_format(content[:HEAD_BYTES], path)
     return known.name, list(known.read((content[at : at + 1000] for at in range(0, len(content), 1000)), path))
@@ -63,8 +63,8 @@ def read(path: str) -> tuple[str, list[Item]]:
         ("test-lists/cis.csv", "testlist", 339, 0),
     ],
 )
-def test_every_file_is_known_and_read_whole(path: str, known: str, records: int, skipped: int) -> None:
-    """Nothing is lost in silence."""
+def test_every_file_is_detected_and_read_whole(path: str, known: str, records: int, skipped: int) -> None:
+    """Each row is an item or a bad row."""
     name, items = read(path)
     kinds = Counter(type(item) for item in items)
     assert name == known
@@ -74,7 +74,7 @@ def test_every_file_is_known_and_read_whole(path: str, known: str, records: int,
 
 
 @pytest.mark.parametrize("path", ["register/churn-2014-2015.csv", "register/update-times-2017.csv"])
-def test_what_is_no_list_is_set_aside_line_by_line(path: str) -> None:
+def test_each_row_of_a_file_that_is_no_list_is_a_bad_row(path: str) -> None:
     """Tables of counts and times lie beside the registers; none of their rows becomes a target."""
     _, items = read(path)
     assert items
@@ -86,15 +86,15 @@ class TestDump:
 
     items = [] if not DATA.is_dir() else list(dump_xml.read([(DATA / "register/dump-sample.xml").read_bytes()], "d"))
 
-    def test_no_path_of_any_url_is_left(self) -> None:
-        """Not in any field of any record."""
+    def test_no_field_has_the_path_of_a_url(self) -> None:
+        """The host name of the same URL is kept."""
         kept = repr(self.items)
         assert "kinozi.bond" in kept
         assert "/cinema/" not in kept
         assert "://" not in kept
 
-    def test_every_name_and_address_in_the_file_is_in_a_record(self) -> None:
-        """Counted against a plain search of the text."""
+    def test_every_address_and_url_in_the_file_is_counted(self) -> None:
+        """The counts are compared with a search of the text."""
         text = (DATA / "register/dump-sample.xml").read_text("cp1251")
         records = [item for item in self.items if isinstance(item, RegisterEntry)]
         written = sum(
@@ -103,8 +103,8 @@ class TestDump:
         assert sum(len(r.addresses) + len(r.networks) for r in records) == written
         assert sum(r.urls for r in records) == text.count("<url>") + text.count("<url ")
 
-    def test_by_default_what_is_kept_is_of_two_types(self) -> None:
-        """Or a known service's."""
+    def test_the_default_keeps_types_4_and_6_and_known_services(self) -> None:
+        """The sample has entries of both types."""
         kept = [r for r in self.items if isinstance(r, RegisterEntry) and Selection(owners=OWNERS).of_record(r) is None]
         assert {r.entry_type for r in kept} == {4, 6}
 
@@ -112,8 +112,8 @@ class TestDump:
 class TestMirror:
     """The mirror's sample."""
 
-    def test_prose_in_line_2_is_what_is_set_aside(self) -> None:
-        """A fork's copy really has it."""
+    def test_prose_in_line_2_is_a_bad_row(self) -> None:
+        """A copy of the register from 2014 has such a line."""
         items = list(zi_csv.read([(DATA / "register/zi-sample.csv").read_bytes()], "z"))
         assert isinstance(items[0], SnapshotTime)
         assert isinstance(items[1], BadRow)
@@ -121,10 +121,10 @@ class TestMirror:
 
 
 class TestHistory:
-    """Spring of 2017, in four snapshots."""
+    """Four snapshots of spring 2017."""
 
     def taken(self, day: str) -> object:
-        """A snapshot, with the decision that stands in for WeChat's."""
+        """A snapshot, with the synthetic decision that stands for WeChat's."""
         content = (DATA / f"register/zi-2017-{day}-reconstructed.csv").read_bytes()
         return take_snapshot(zi_csv.read([content], day), Selection(owners=OWNERS, decisions=("SYNTHETIC-WECHAT",)))
 
@@ -137,15 +137,15 @@ class TestHistory:
             ("05-05", "05-11", {("wechat", ChangeKind.DELISTED): 23}),
         ],
     )  # fmt: skip
-    def test_each_service_is_listed_and_delisted_when_it_was(
+    def test_each_service_is_listed_and_delisted_between_the_right_snapshots(
         self, old: str, new: str, expected: dict[tuple[str, ChangeKind], int]
     ) -> None:
-        """Nothing missed, nothing invented."""
+        """No change is missing and none is invented."""
         found = diff_snapshots(self.taken(old), self.taken(new), OWNERS)  # type: ignore[arg-type]
         assert Counter((change.service, change.kind) for change in found) == expected
 
-    def test_the_names_listed_in_2019_are_booked_to_their_services(self) -> None:
-        """But for names of hosters and of others whom Zello's decision hit along with it."""
+    def test_the_names_listed_in_2019_belong_to_their_services(self) -> None:
+        """The others are names of hosters and of third parties in Zello's decision."""
         listed = json.loads((DATA / "register/messengers-listed-2019-09.json").read_text())["services"]
         strange = {s["service"]: sum(not OWNERS.owner_of(host) for host in s.get("domains", ())) for s in listed}
         assert strange == {
@@ -156,8 +156,8 @@ class TestHistory:
 class TestPrefixes:
     """Two sources about one AS."""
 
-    def test_agree(self) -> None:
-        """RIPEstat's answer and ipverse's file were made from the same announcements."""
+    def test_ripestat_and_ipverse_agree_about_one_as(self) -> None:
+        """Both were made from the same announcements."""
         stat = {item.network for item in read("prefixes/ripestat-announced-prefixes-AS45090.json")[1]
                 if isinstance(item, Prefix)}  # fmt: skip
         verse = {
@@ -165,25 +165,25 @@ class TestPrefixes:
         }
         assert stat == verse
 
-    def test_a_count_that_is_no_power_of_two_becomes_several(self) -> None:
-        """768 free addresses: two prefixes."""
+    def test_a_count_that_is_no_power_of_two_becomes_several_prefixes(self) -> None:
+        """One line has 768 free addresses, which are two prefixes."""
         lines = Counter(item.line for item in read("prefixes/delegated-apnic-extended-tencent.txt")[1])
         assert max(lines.values()) == 2
 
 
 class TestTestLists:
-    """The lists researchers exchange."""
+    """The Citizen Lab test lists."""
 
     @pytest.mark.parametrize("name", ["ru", "cn", "global", "cis"])
     def test_every_row_is_a_target_of_the_contract(self, name: str) -> None:
-        """With the category and source its row has."""
+        """Each entry has the category of its row."""
         rows = list(csv.DictReader((DATA / f"test-lists/{name}.csv").read_text("utf-8").splitlines()))
         entries = [item for item in read(f"test-lists/{name}.csv")[1] if isinstance(item, ListEntry)]
         assert [(e.target, e.category) for e in entries] == [(r["url"], r["category_code"]) for r in rows]
         assert all(parse(entry.target) for entry in entries)
 
     def test_the_sensitive_categories_are_in_their_legend(self) -> None:
-        """A code that nobody uses would protect nobody."""
+        """A misspelt category code would protect nobody."""
         legend = (DATA / "test-lists/00-LEGEND-new_category_codes.csv").read_text("utf-8")
         rows = csv.DictReader(legend.splitlines())
         assert {row["New Code"] for row in rows} >= SENSITIVE

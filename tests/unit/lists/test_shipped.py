@@ -1,4 +1,4 @@
-"""Anchors to choose from, and registers that can be fetched."""
+"""The shipped anchors and registers."""
 
 from pathlib import Path
 
@@ -21,14 +21,14 @@ REGISTER = (
 class TestShipped:
     """The shipped files are valid."""
 
-    def test_anchors(self) -> None:
-        """Of both kinds; every domestic one has its country."""
+    def test_anchors_are_of_both_kinds(self) -> None:
+        """Every domestic anchor has its country."""
         found = anchors((FOLDER / "anchors.toml").read_bytes(), "anchors.toml")
         assert {anchor.kind for anchor in found} == set(AnchorClass)
         assert {anchor.country for anchor in found} == {"", "RU", "CN"}
 
-    def test_registers(self) -> None:
-        """Each has its bounds, terms and date; the dead ones say so."""
+    def test_every_register_has_terms_and_an_interval_of_an_hour_or_more(self) -> None:
+        """Two registers are marked as dead."""
         found = registers((FOLDER / "registers.toml").read_bytes(), "registers.toml")
         assert {"antifilter", "roskomsvoboda", "test-list-ru", "tencent-overseas", "zi"} <= set(found)
         assert all(register.terms and register.every >= 3600 for register in found.values())
@@ -50,8 +50,8 @@ class TestBad:
             ("x =", "a.toml:1: not TOML"),
         ],
     )
-    def test_anchors(self, text: str, message: str) -> None:
-        """One clear line each."""
+    def test_a_bad_anchor_is_named_with_its_line(self, text: str, message: str) -> None:
+        """The message says what is wrong."""
         with pytest.raises(ListError) as caught:
             anchors(text.encode(), "a.toml")
         assert str(caught.value).startswith(message), str(caught.value)
@@ -68,14 +68,14 @@ class TestBad:
             ("x = " + "9" * 5000, "r.toml:1: not TOML"),
         ],
     )
-    def test_registers(self, text: str, message: str) -> None:
-        """One clear line each."""
+    def test_a_bad_register_is_named_with_its_line(self, text: str, message: str) -> None:
+        """The message says what is wrong."""
         with pytest.raises(ListError) as caught:
             registers(text.encode(), "r.toml")
         assert str(caught.value).startswith(message), str(caught.value)
 
-    def test_files_too_large_or_not_utf_8(self) -> None:
-        """Before they are parsed."""
+    def test_files_too_large_or_not_utf_8_are_refused(self) -> None:
+        """The check comes before the parser."""
         with pytest.raises(ListError, match="larger than"):
             anchors(b"#" * (MAX_BYTES + 1), "a.toml")
         with pytest.raises(ListError, match=r"r.toml:2: not UTF-8"):
@@ -83,7 +83,7 @@ class TestBad:
 
     @given(st.binary(max_size=100) | st.text(max_size=100).map(str.encode))
     def test_any_bytes_give_registers_or_a_list_error(self, content: bytes) -> None:
-        """Never another exception."""
+        """No other exception is raised."""
         try:
             registers(content, "r.toml")
         except ListError as error:

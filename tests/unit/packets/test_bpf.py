@@ -1,4 +1,4 @@
-"""The kernel's filter, run here by a kernel of ten lines."""
+"""The filter that the kernel runs, tested with a small interpreter of classic BPF."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIX, OTHER_SIX = "2a04:4e42::10", "2a02:2168:1::2"
 
 
 def kept(code: bytes, packet: bytes) -> int:
-    """Bytes that the program keeps of a packet: the classic BPF machine (McCanne, Jacobson 1993)."""
+    """The number of bytes of a packet that the program keeps (BPF machine of McCanne and Jacobson, 1993)."""
     lines = [struct.unpack("HBBI", code[at : at + 8]) for at in range(0, len(code), 8)]
     accumulator = at = 0
     while True:
@@ -38,7 +38,7 @@ def kept(code: bytes, packet: bytes) -> int:
 
 
 def packet(source: str, destination: str, protocol: int = 6) -> bytes:
-    """An IP header, and room for what follows."""
+    """An IP packet with 20 bytes of zeros after its header."""
     ends = ipaddress.ip_address(source).packed + ipaddress.ip_address(destination).packed
     if ":" in source:
         return struct.pack("!IHBB", 6 << 28, 20, protocol, 60) + ends + bytes(20)
@@ -48,7 +48,7 @@ def packet(source: str, destination: str, protocol: int = 6) -> bytes:
 @pytest.mark.parametrize("protocol", [6, 17])
 @pytest.mark.parametrize(("watched", "near"), [(FOUR, OTHER), (SIX, OTHER_SIX)])
 def test_packets_to_and_from_a_watched_address_are_kept(watched: str, near: str, protocol: int) -> None:
-    """However many are watched, whichever of them it is."""
+    """The number of watched addresses and their order do not matter."""
     crowd = [f"10.0.{n}.1" for n in range(60)] + [f"2001:db8:{n}::1" for n in range(60)]
     for addresses in ([watched], [*crowd, watched], [watched, *crowd]):
         code = bpf.program(addresses)
@@ -67,14 +67,14 @@ def test_packets_to_and_from_a_watched_address_are_kept(watched: str, near: str,
         b"\x00" * 60,
     ],
 )
-def test_nothing_else_is_kept(other: bytes) -> None:
-    """Other hosts, other protocols, packets that are not IP; and everything while no address is watched."""
+def test_other_packets_are_dropped(other: bytes) -> None:
+    """Other hosts, other protocols, packets that are not IP; all packets when no address is watched."""
     assert kept(bpf.program([FOUR, SIX]), other) == 0
     assert kept(bpf.program([]), other) == 0
 
 
-def test_a_program_is_never_longer_than_the_kernel_takes() -> None:
-    """4,096 instructions; the oldest addresses give way."""
+def test_a_program_has_at_most_as_many_instructions_as_the_kernel_accepts() -> None:
+    """The limit is 4,096; the oldest addresses are dropped."""
     many = [f"2001:db8::{n:x}" for n in range(1000)]
 
     code = bpf.program(many)

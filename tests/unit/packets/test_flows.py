@@ -1,4 +1,4 @@
-"""Captured packets by flow, bounded in memory, found by the names in them."""
+"""The table of captured flows: bounded in memory, searched by host name."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ def test_the_oldest_flows_are_dropped_first() -> None:
     assert sum(flow.size for flow in left) <= 20_000
 
 
-def test_packets_of_nothing_from_every_port_stay_within_the_memory() -> None:
-    """Each flow counts with what Python needs for it, not with its 40 bytes alone."""
+def test_empty_packets_from_every_port_stay_within_the_memory_bound() -> None:
+    """Each flow counts with the memory that Python needs for it, not only with its 40 bytes."""
     flows = FlowTable()
     tracemalloc.start()
     try:
@@ -109,16 +109,16 @@ def test_packets_of_nothing_from_every_port_stay_within_the_memory() -> None:
 
 
 def test_a_flow_is_found_by_the_names_that_this_host_sent() -> None:
-    """A TLS or HTTP host as text, a question in DNS wire format; nothing that the remote host sent."""
+    """Host names in TLS and HTTP are text, in DNS labels; names that the remote host sent do not count."""
     flows = FlowTable()
     flows.add(packet(NEAR, FAR, b"..News.Example.org.."), 0.0, outgoing=True)
     flows.add(packet(FAR, NEAR, b"other.example", ports=(443, 40000)), 0.1, outgoing=False)
     question = packet(NEAR, FAR, b"\x04news\x07example\x03org\x00", ports=(40000, 53), protocol=UDP)
     flows.add(question, 0.2, outgoing=True)
 
-    spoken, asked = flows.since(0)
+    tls, dns = flows.since(0)
 
-    assert spoken.mentioned_name(["www.example.org", "news.example.org"]) == "news.example.org"
-    assert spoken.mentioned_name(["other.example"]) == ""
-    assert asked.mentioned_name(["news.example.org"]) == "news.example.org"
-    assert asked.mentioned_name(["ews.example.org"]) == ""
+    assert tls.mentioned_name(["www.example.org", "news.example.org"]) == "news.example.org"
+    assert tls.mentioned_name(["other.example"]) == ""
+    assert dns.mentioned_name(["news.example.org"]) == "news.example.org"
+    assert dns.mentioned_name(["ews.example.org"]) == ""

@@ -111,13 +111,13 @@ def test_a_file_that_would_exhaust_the_parser_is_one_line(text: str, line: str, 
 def test_a_key_of_many_parts_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
     """The parser's work grows with the square of the parts: 100,000 of them take all memory."""
     path = written(tmp_path, "[agent]\ninterval" + ".x" * 30_000 + " = 1")
-    start = time.perf_counter()
+    start = time.process_time()
 
     with pytest.raises(SettingsError) as caught:
         load(path, {})
 
     assert str(caught.value) == f"{path}:2: more than 300 dots in a line (write one item a line)"
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A small MaxMind database made by hand, after the published format (MaxMind DB File Format Specification 2.0)."""
+"""Write small MaxMind databases (MaxMind DB File Format Specification 2.0)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MARK = b"\xab\xcd\xefMaxMind.com"
 
 
 def made(records: Mapping[str, Mapping[str, object]]) -> bytes:
-    """A database of 32-bit records: prefix of IPv4 -> data."""
+    """A database with 32-bit records of IPv4 prefixes and their data."""
     tree: list[list[int | bytes | None]] = [[None, None]]
     for prefix, data in records.items():
         network = ipaddress.IPv4Network(prefix)

@@ -1,4 +1,4 @@
-"""RIPEstat and ipverse."""
+"""Documents about one AS: RIPEstat, ipverse, lists of prefixes."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ SPAN = {"starttime": "2026-06-04T00:00:00", "endtime": "2026-06-18T00:00:00"}
 
 
 def stat(*prefixes: object, status: str = "ok") -> list[PrefixItem]:
-    """Items of a RIPEstat answer."""
+    """The items of a RIPEstat answer with these prefixes."""
     answer = {
         "status": status,
         "data_call_status": "supported - x",
@@ -27,44 +27,44 @@ def stat(*prefixes: object, status: str = "ok") -> list[PrefixItem]:
 
 
 class TestRipestat:
-    """announced-prefixes."""
+    """RIPEstat's `announced-prefixes`."""
 
-    def test_keeps_when_a_prefix_was_last_seen(self) -> None:
-        """One withdrawn yesterday is still in the answer."""
+    def test_a_prefix_has_the_times_it_was_first_and_last_seen(self) -> None:
+        """The answer also has prefixes that were withdrawn since."""
         early = {"starttime": "2026-06-01T00:00:00", "endtime": "2026-06-02T00:00:00"}
         assert stat({"prefix": "192.0.2.0/24", "timelines": [SPAN, early]}) == [
             Prefix(line=1, network="192.0.2.0/24", asns=(64500,), first=datetime(2026, 6, 1, tzinfo=UTC),
                    last=datetime(2026, 6, 18, tzinfo=UTC)),
         ]  # fmt: skip
 
-    def test_does_without_times(self) -> None:
-        """They are not what we ask it for."""
+    def test_times_are_optional(self) -> None:
+        """Times that cannot be read are left out."""
         assert stat({"prefix": "2001:db8::/32", "timelines": [{"starttime": "soon"}, 5]})[0] == Prefix(
             line=1, network="2001:db8::/32", asns=(64500,)
         )
 
-    def test_sets_aside_what_is_no_prefix(self) -> None:
-        """One by one."""
+    def test_each_item_that_is_no_prefix_is_a_bad_row(self) -> None:
+        """The other items are read."""
         assert [type(item) for item in stat({"prefix": 5}, 7, {"prefix": "192.0.2.9/24"})] == [BadRow] * 3
 
-    def test_refuses_an_answer_that_says_it_failed(self) -> None:
-        """No prefixes is another thing than no answer."""
+    def test_an_answer_of_failed_status_is_refused(self) -> None:
+        """It is not taken for an AS without prefixes."""
         with pytest.raises(ListError, match="no announced prefixes"):
             stat(status="error")
 
 
 class TestIpverse:
-    """Both shapes."""
+    """Both layouts of ipverse."""
 
-    def test_of_old(self) -> None:
-        """`subnets`, with the handle beside it."""
+    def test_the_old_layout_is_read(self) -> None:
+        """It has `subnets`, with the handle beside them."""
         old = {"asn": 64500, "handle": "H", "description": "D", "subnets": {"ipv4": ["192.0.2.0/24"], "ipv6": []}}
         assert list(as_documents.ipverse([json.dumps(old).encode()], "f")) == [
             Prefix(line=1, network="192.0.2.0/24", asns=(64500,), name="D")
         ]
 
-    def test_and_new(self) -> None:
-        """`prefixes`, with metadata."""
+    def test_the_new_layout_is_read(self) -> None:
+        """It has `prefixes` and `metadata`."""
         new = {
             "asn": 64500,
             "metadata": {"handle": "H", "countryCode": "CN"},
@@ -76,8 +76,8 @@ class TestIpverse:
         ]
 
     @pytest.mark.parametrize("answer", [{}, {"asn": 1}, {"asn": "x", "prefixes": {}}, {"asn": 1, "prefixes": []}])
-    def test_anything_else_is_refused(self, answer: object) -> None:
-        """With its name."""
+    def test_any_other_document_is_refused(self, answer: object) -> None:
+        """A document without AS number and prefixes is not taken for an empty AS."""
         with pytest.raises(ListError, match="neither of ipverse's shapes"):
             list(as_documents.ipverse([json.dumps(answer).encode()], "f"))
 
@@ -85,16 +85,16 @@ class TestIpverse:
 class TestPrefixList:
     """One prefix a line."""
 
-    def test_learns_the_as_from_the_comment_above(self) -> None:
-        """As ipverse's text shape has it."""
+    def test_the_as_number_is_in_the_comment_above(self) -> None:
+        """The text files of ipverse have such a comment."""
         lines = b"# AS132203 (TENCENT-NET-AP-CN)\n# Shenzhen\n#\n192.0.2.0/24\n192.0.2.1\n"
         assert list(as_documents.prefix_list([lines], "f")) == [
             Prefix(line=4, network="192.0.2.0/24", asns=(132203,)),
             BadRow(5, "no prefix"),
         ]
 
-    def test_or_from_the_files_name(self) -> None:
-        """Else it is not known."""
+    def test_the_as_number_is_in_the_name_of_the_file(self) -> None:
+        """Otherwise the prefix has no AS number."""
         for name, asns in (("x/AS64500.txt", (64500,)), ("f", ())):
             assert list(as_documents.prefix_list([b"192.0.2.0/24"], name)) == [
                 Prefix(line=1, network="192.0.2.0/24", asns=asns)
@@ -102,10 +102,10 @@ class TestPrefixList:
 
 
 class TestBounds:
-    """Documents are read whole, so they are bounded."""
+    """Documents are read whole, so their size is bounded."""
 
     def test_a_document_too_large_is_refused(self) -> None:
-        """Before it is held."""
+        """The error comes before the whole document is in memory."""
         with pytest.raises(ListError, match="larger than"):
             list(as_documents.ripestat((b" " * 2**20 for _ in range(64)), "f"))
 
@@ -115,7 +115,7 @@ class TestBounds:
             st.sampled_from(["status", "data", "prefixes", "prefix", "timelines", "asn", "subnets", "ipv4"]),
             inner, max_size=5), max_leaves=12).map(lambda value: json.dumps(value).encode()))  # fmt: skip
     def test_any_bytes_give_items_or_a_list_error(self, content: bytes) -> None:
-        """Never another exception."""
+        """No other exception is raised."""
         for reader in (as_documents.ripestat, as_documents.ipverse, as_documents.prefix_list):
             with contextlib.suppress(ListError):
                 list(reader([content], "f"))

@@ -1,4 +1,4 @@
-"""The registries' statistics."""
+"""Delegation statistics of the regional Internet registries."""
 
 import contextlib
 
@@ -27,8 +27,8 @@ def test_a_count_that_is_no_power_of_two_is_several_prefixes() -> None:
     ]
 
 
-def test_a_block_that_begins_off_its_own_size_is_several_prefixes_too() -> None:
-    """Such blocks are in the files of old."""
+def test_a_block_that_is_not_aligned_to_its_size_is_several_prefixes() -> None:
+    """Old allocations have such blocks."""
     assert [
         item.network for item in read("arin|US|ipv4|192.0.3.0|512|19930101|assigned\n") if isinstance(item, Prefix)
     ] == [
@@ -37,22 +37,22 @@ def test_a_block_that_begins_off_its_own_size_is_several_prefixes_too() -> None:
     ]
 
 
-def test_holder_country_and_kind_are_kept() -> None:
-    """The opaque id tells which blocks have one holder."""
+def test_a_prefix_has_holder_country_and_status() -> None:
+    """Blocks with the same opaque id have the same holder."""
     assert read("apnic|CN|ipv6|240d:c000::|28|20130802|allocated|A9T|e-stats\n") == [
         Prefix(line=5, network="240d:c000::/28", country="CN", held="allocated", holder="A9T")
     ]
 
 
-def test_as_numbers_come_in_runs() -> None:
-    """45056|60 holds 45090."""
+def test_a_line_of_as_numbers_is_a_block_of_consecutive_ones() -> None:
+    """45056|60 contains 45090."""
     assert read("apnic|CN|asn|45056|60|20080201|allocated\n") == [
         AsBlock(line=5, first=45056, last=45115, country="CN", held="allocated")
     ]
 
 
-def test_the_version_line_may_be_of_any_age() -> None:
-    """`2` or `2.3`, the start date empty or not."""
+def test_old_and_new_version_lines_are_read() -> None:
+    """The version is `2` or `2.3`, and the start date may be empty."""
     for line in ("2|ripencc|1700000000|9|19830705|20260101|+0100\n", "2.3|apnic|20260618|92||20260617|+1000\n"):
         assert len(read("apnic|CN|asn|1|1|00000000|allocated\n", line)) == 1
 
@@ -66,13 +66,12 @@ def test_the_version_line_may_be_of_any_age() -> None:
         "apnic|CN|asn|x|1|20100511|allocated", "apnic|CN|ipv5|1|1|20100511|allocated", "apnic|CN|ipv4", "x",
     ],
 )  # fmt: skip
-def test_a_line_that_makes_no_sense_is_set_aside(line: str) -> None:
-    """With its number."""
+def test_an_invalid_line_is_a_bad_row_with_its_number(line: str) -> None:
     assert [(type(item), item.line) for item in read(line + "\n")] == [(BadRow, 5)]
 
 
 def test_a_file_without_a_version_line_is_refused() -> None:
-    """It is something else."""
+    """It has another format."""
     with pytest.raises(ListError) as caught:
         read("", "#\napnic|CN|asn|1|1|20080201|allocated\n")
     assert caught.value.where == "f:2"
@@ -80,7 +79,7 @@ def test_a_file_without_a_version_line_is_refused() -> None:
 
 @given(st.text(alphabet="|apnicv46s.0123456789:\n", max_size=120))
 def test_any_lines_give_items_or_a_list_error(text: str) -> None:
-    """Never another exception."""
+    """No other exception is raised."""
     read(text)
     with contextlib.suppress(ListError):
         read(text, "")

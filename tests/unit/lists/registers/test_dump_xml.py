@@ -1,4 +1,4 @@
-"""The official dump, every layout seen, and hostile files."""
+"""The official dump: every layout seen, bad records, and hostile files."""
 
 import contextlib
 from collections.abc import Iterator
@@ -40,12 +40,12 @@ GOOD = (HEAD + OLD + "\n" + MASK + "\n" + PRETTY + "</reg:register>\n").encode("
 
 
 def read(content: bytes, size: int = 10**9) -> list[RegisterItem]:
-    """All items of a file given in pieces."""
+    """All items of a file that is given in pieces."""
     return list(dump_xml.read((content[at : at + size] for at in range(0, len(content), size)), "dump.xml"))
 
 
 def records(content: str) -> list[RegisterEntry]:
-    """The records of a register with that content."""
+    """The entries of a register with that content."""
     return [i for i in read((HEAD + content + "</reg:register>").encode("cp1251")) if isinstance(i, RegisterEntry)]
 
 
@@ -53,11 +53,11 @@ class TestLayouts:
     """Every layout seen between 2014 and 2024."""
 
     def test_the_time_of_publication_comes_first(self) -> None:
-        """From the root's attributes, in UTC."""
+        """It is read from the attributes of the root, in UTC."""
         assert read(GOOD)[0] == SnapshotTime(datetime(2024, 6, 11, 14, 20, 3, tzinfo=UTC))
 
     def test_a_record_by_url_keeps_the_name_and_no_path(self) -> None:
-        """The path may be of a page that must not be opened."""
+        """The path may lead to a page that must not be opened."""
         record = records(OLD)[0]
         assert record == RegisterEntry(
             line=3, id="71666", entry_type=3, block_type=BlockType.URL,
@@ -67,27 +67,27 @@ class TestLayouts:
         )  # fmt: skip
         assert "тайна" not in repr(read(GOOD))
 
-    def test_a_mask_stays_a_mask(self) -> None:
-        """Names under it are blocked too."""
+    def test_a_mask_keeps_its_star(self) -> None:
+        """All names under it are blocked."""
         assert records(MASK)[0].hosts == ("*.work.example",)
         assert records(MASK)[0].block_type is BlockType.DOMAIN_MASK
 
-    def test_the_layout_of_2024_reads_like_the_older_ones(self) -> None:
-        """Pretty-printed, attributes in another order, times on elements, IPv6 spelt in full."""
+    def test_the_layout_of_2024_is_read(self) -> None:
+        """It is indented, with other attribute order, times on elements, and IPv6 with all its zeros."""
         record = records(PRETTY)[0]
         assert record.addresses == ("198.51.100.7", "2001:db8::1")
         assert record.networks == ("203.0.113.0/24", "2001:db8:1::/48")
         assert record.changed == datetime(2024, 6, 5, 10, 40, 2, tzinfo=UTC)
 
-    def test_a_register_in_utf_8_is_read_too(self) -> None:
+    def test_a_register_in_utf_8_is_read(self) -> None:
         """Some mirrors convert it."""
         text = GOOD.decode("cp1251").replace("windows-1251", "UTF-8")
         assert [getattr(i, "hosts", None) for i in read(text.encode())] == [
             getattr(i, "hosts", None) for i in read(GOOD)
         ]
 
-    def test_a_byte_that_is_no_character_spoils_its_own_name_alone(self) -> None:
-        """0x98 is nothing in windows-1251, and XML knows no control characters."""
+    def test_an_undefined_byte_makes_only_its_own_name_unreadable(self) -> None:
+        """windows-1251 has no character 0x98, and XML allows no control characters."""
         content = GOOD.replace(b"*.work.example", b"*.wo\x98rk\x01.example")
         found = [item for item in read(content) if isinstance(item, RegisterEntry)]
         assert len(found) == 3
@@ -95,33 +95,33 @@ class TestLayouts:
 
     @given(st.integers(1, 400))
     @example(1)
-    def test_pieces_of_any_size_read_alike(self, size: int) -> None:
-        """Nothing depends on where the network cut the file."""
+    def test_the_items_do_not_depend_on_the_size_of_the_pieces(self, size: int) -> None:
+        """The network may split the file anywhere."""
         assert read(GOOD, size) == read(GOOD)
 
 
 class TestBadRecords:
-    """One bad record costs itself alone."""
+    """A bad record does not affect the others."""
 
-    def test_of_unknown_kind_is_set_aside_with_its_line(self) -> None:
-        """And not quoted: a register's rows must not be displayed."""
+    def test_a_record_of_unknown_kind_is_a_bad_row_with_its_line(self) -> None:
+        """Its text is not quoted, because rows of a register must not be displayed."""
         content = (HEAD + MASK.replace("domain-mask", "dns-secret") + OLD + "</reg:register>").encode("cp1251")
         items = read(content)
         assert items[1] == BadRow(3, "a record of an unknown blockType or entryType")
         assert isinstance(items[2], RegisterEntry)
 
     @pytest.mark.parametrize("entry", ["x", "-1", "1000", "\u0661"])
-    def test_of_an_entry_type_that_is_no_number_is_set_aside(self, entry: str) -> None:
-        """Type 1 must never slip through as something else."""
+    def test_a_record_whose_entry_type_is_no_number_is_a_bad_row(self, entry: str) -> None:
+        """Type 1 is never taken for another type."""
         content = (HEAD.replace("windows-1251", "UTF-8") + MASK.replace('entryType="6"', f'entryType="{entry}"')
                    + "</reg:register>").encode()  # fmt: skip
         assert isinstance(read(content)[1], BadRow)
 
-    def test_without_an_entry_type_is_of_type_not_known(self) -> None:
-        """Which the default selection drops."""
+    def test_a_record_without_an_entry_type_has_type_0(self) -> None:
+        """The default selection skips unknown types."""
         assert records(MASK.replace('entryType="6"', ""))[0].entry_type == 0
 
-    def test_too_large_is_set_aside(self) -> None:
+    def test_a_record_that_is_too_large_is_a_bad_row(self) -> None:
         """Its texts are not kept while it is read."""
         huge = "<ip>192.0.2.1</ip>" * 450_000
         found = read((HEAD + MASK.replace("<domain>", huge + "<domain>") + OLD + "</reg:register>").encode("cp1251"))
@@ -135,7 +135,7 @@ class TestBadRecords:
 
 
 class TestBadFiles:
-    """Another file is refused with file and line."""
+    """Files of other formats, and broken files."""
 
     @pytest.mark.parametrize(
         ("content", "message"),
@@ -148,21 +148,21 @@ class TestBadFiles:
             (GOOD.replace(b"windows-1251", b"koi8-r"), "the encoding is neither windows-1251 nor UTF-8"),
         ],
     )
-    def test_with_the_reason(self, content: bytes, message: str) -> None:
-        """A dump cut short must not look like a thousand delistings."""
+    def test_a_bad_file_is_refused_with_the_reason(self, content: bytes, message: str) -> None:
+        """A dump cut short is not taken for a thousand delistings."""
         with pytest.raises(ListError) as caught:
             read(content)
         assert caught.value.where.startswith("dump.xml:")
         assert message in str(caught.value)
 
-    def test_records_before_the_fault_are_given(self) -> None:
-        """The consumer learns of the fault in time to throw them away."""
+    def test_records_before_the_error_are_yielded(self) -> None:
+        """The consumer discards them when the error is raised."""
         found: Iterator[RegisterItem] = dump_xml.read([GOOD[:-20]], "dump.xml")
         assert len([next(found) for _ in range(2)]) == 2
 
 
 class TestHostileFiles:
-    """The file is not trusted."""
+    """Files that try to exhaust memory or to read other files."""
 
     @pytest.mark.parametrize(
         "declaration",
@@ -173,48 +173,48 @@ class TestHostileFiles:
         ],
     )
     def test_a_document_type_is_refused(self, declaration: str) -> None:
-        """It is the way to entity bombs and to other files."""
+        """It allows entity bombs and external files."""
         with pytest.raises(ListError, match="has a document type"):
             read(GOOD.replace(b"<reg:register", declaration.encode() + b"<reg:register", 1))
 
     def test_a_tag_without_end_is_refused(self) -> None:
-        """Before it fills the memory."""
+        """The error comes before the tag fills the memory."""
         with pytest.raises(ListError, match="a tag longer than"):
             read((HEAD + '<content id="').encode() + b"x" * (3 * dump_xml.MAX_TAG), 65536)
 
-    def test_endless_nesting_is_refused(self) -> None:
+    def test_deep_nesting_is_refused(self) -> None:
         """The format has three levels."""
         with pytest.raises(ListError, match="nested deeper"):
             read((HEAD + "<a>" * 50).encode())
 
-    def test_endlessly_many_names_of_elements_are_refused(self) -> None:
-        """The parser never forgets one."""
+    def test_too_many_different_element_names_are_refused(self) -> None:
+        """The parser keeps each name for ever."""
         with pytest.raises(ListError, match="different elements"):
             read((HEAD + "".join(f"<e{n}/>" for n in range(20_000))).encode())
 
     @given(st.binary(max_size=300))
-    def test_any_bytes_give_a_list_error_or_nothing(self, content: bytes) -> None:
-        """Never another exception."""
+    def test_random_bytes_give_a_list_error(self, content: bytes) -> None:
+        """No other exception is raised."""
         with pytest.raises(ListError):
             read(content)
 
     @given(st.integers(0, len(GOOD)), st.integers(0, 60), st.binary(max_size=30))
     def test_a_damaged_dump_gives_records_or_a_list_error(self, at: int, cut: int, put: bytes) -> None:
-        """A hole anywhere, and anything in it."""
+        """A part of a good dump is replaced by random bytes."""
         with contextlib.suppress(ListError):
             items = read(GOOD[:at] + put + GOOD[at + cut :])
             assert all(isinstance(item, SnapshotTime | RegisterEntry | BadRow) for item in items)
 
 
-def test_a_record_of_too_many_texts_is_set_aside() -> None:
-    """Each costs memory, though an empty element has but five bytes."""
+def test_a_record_of_too_many_texts_is_a_bad_row() -> None:
+    """Each text takes memory, and an empty element has only five bytes."""
     content = HEAD + "<content>" + "<ip/>" * (dump_xml.MAX_TEXTS + 1) + "</content></reg:register>"
     found = read(content.encode("cp1251"))
     assert [type(item) for item in found if not isinstance(item, SnapshotTime)] == [BadRow]
 
 
-def test_decisions_of_a_megabyte_are_not_remembered_whole() -> None:
-    """Thousands are remembered, to share them among records; what is kept of each is short."""
+def test_cached_decisions_are_bounded_in_length() -> None:
+    """Thousands of decisions are cached, to share them between records."""
     dump = dump_xml._Dump("dump.xml")
     dump.feed(f'{HEAD}<content><decision date="" number="{"x" * 100_000}" org=""/></content>'.encode("cp1251"))
     (key,) = dump._decisions

@@ -1,4 +1,4 @@
-"""The shapes of Roskomsvoboda's API."""
+"""Answers of Roskomsvoboda's API."""
 
 import contextlib
 import json
@@ -18,8 +18,8 @@ def read(value: object) -> list[RegisterItem]:
     return list(roskomsvoboda.read([json.dumps(value).encode()], "api"))
 
 
-def test_flat_arrays_are_names_and_addresses() -> None:
-    """`domains`, `ips`, `ips-only`."""
+def test_arrays_of_names_and_addresses_are_read() -> None:
+    """`domains`, `ips` and `ips-only` return such arrays."""
     items = read(["a.example", "192.0.2.1", "203.0.113.0/24", "?"])
     assert [(i.hosts, i.addresses, i.networks) for i in items if isinstance(i, RegisterEntry)] == [
         (("a.example",), (), ()), ((), ("192.0.2.1",), ()), ((), (), ("203.0.113.0/24",)),
@@ -28,7 +28,7 @@ def test_flat_arrays_are_names_and_addresses() -> None:
 
 
 def test_a_snapshot_has_times_and_authorities() -> None:
-    """Its objects are numbered as they stand in the array."""
+    """The line of an entry is its position in the array."""
     one = {"appearDate": "2017-04-28", "domains": ["line.example"], "name": "Генпрокуратура", "ips": ["192.0.2.1"]}
     record = read([one])[0]
     assert isinstance(record, RegisterEntry)
@@ -38,30 +38,28 @@ def test_a_snapshot_has_times_and_authorities() -> None:
 
 
 def test_dpi_objects_are_outside_the_register() -> None:
-    """Blocked without any decision; a name of a service is all they say beside."""
+    """They are blocked without a decision, and have a service name instead."""
     record = read([{"domains": ["video.example", "cdn.example"], "name": "Video"}])[0]
     assert isinstance(record, RegisterEntry)
     assert record.decision.authority == roskomsvoboda.OUTSIDE
     assert record.block_type is BlockType.DOMAIN
 
 
-def test_one_record_reads_as_an_array_of_one() -> None:
-    """`record/<id>`."""
+def test_a_single_record_is_read() -> None:
+    """`record/<id>` returns an object without an array."""
     record = read({"id": 7, "appearDate": "2020-01-02", "domains": ["a.example"], "ips": []})[0]
     assert isinstance(record, RegisterEntry)
     assert record.id == "7"
 
 
-def test_urls_leave_their_host_alone() -> None:
-    """No path is kept."""
+def test_only_the_host_of_a_url_is_kept() -> None:
     record = read([{"appearDate": "2020-01-02", "urls": ["http://a.example/secret"]}])[0]
     assert isinstance(record, RegisterEntry)
     assert (record.hosts, record.block_type) == (("a.example",), BlockType.URL)
     assert "secret" not in repr(record)
 
 
-def test_objects_of_another_shape_are_set_aside() -> None:
-    """One by one."""
+def test_objects_of_another_shape_are_bad_rows() -> None:
     assert all(isinstance(item, BadRow) for item in read([{}, {"domains": 5}, {"ips": [1]}, 7, None, ["a"]]))
 
 
@@ -70,6 +68,6 @@ def test_objects_of_another_shape_are_set_aside() -> None:
        | st.dictionaries(st.sampled_from(["domains", "ips", "name", "appearDate", "id", "url"]), inner, max_size=4),
        max_leaves=8))  # fmt: skip
 def test_any_json_gives_items_or_a_list_error(value: object) -> None:
-    """Never another exception."""
+    """No other exception is raised."""
     with contextlib.suppress(ListError):
         read(value)
