@@ -87,7 +87,7 @@ def is_country(text: str) -> bool:
 
 
 def _digest(token: str) -> bytes:
-    return sha256(token.encode("utf-8", "replace")).digest()
+    return sha256(token.encode()).digest()
 
 
 def _key(text: str) -> bytes:

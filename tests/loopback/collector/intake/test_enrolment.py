@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 
+from probe.collector.intake import agents_api
+from probe.errors import StorageError
 from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.vantages import FakeAgent
 
@@ -77,6 +80,19 @@ async def test_an_enrolment_of_more_than_four_kibibytes_is_refused(server: Serve
     body = b'{"token":"' + b"a" * 5000 + b'","public_key":""}'
     async with server.http.post(f"{server.page}/api/v1/enrol", data=body) as answer:
         assert (answer.status, (await answer.json())["error"]["code"]) == (413, "too_large")
+
+
+async def test_an_enrolment_that_cannot_be_stored_is_answered_with_503(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token stays unspent: the same request succeeds once there is room."""
+    token, agent = await server.token(), stranger(server)
+    with monkeypatch.context() as full:
+        full.setattr(agents_api, "enrol", Mock(side_effect=StorageError("the disk is full")))
+        refused = await agent.enrol(server.http, token)
+
+    assert (refused["status"], refused["error"]["code"]) == (503, "unavailable")
+    assert (await agent.enrol(server.http, token))["status"] == 200
 
 
 async def test_the_database_does_not_contain_tokens(server: Server) -> None:

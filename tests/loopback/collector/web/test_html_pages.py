@@ -46,10 +46,11 @@ class Outline(HTMLParser):
                 self.faults.append(address)
 
 
-async def page(server: Server, path: str) -> str:
+async def page(server: Server, path: str, status: int = 200) -> str:
     """The text of a page, which must contain nothing that the policy forbids."""
     async with server.http.get(server.page + path, headers={"Accept": "text/html"}) as answer:
         text = await answer.text()
+        assert answer.status == status
         assert answer.content_type == "text/html"
         assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
     assert Outline(text).faults == []
@@ -157,9 +158,9 @@ async def test_text_from_outside_is_escaped(server: Server, enrolled: Enrolled) 
 
 
 async def test_a_missing_page_is_html_for_browsers_and_json_for_programs(server: Server) -> None:
-    """By the `Accept` header."""
-    assert "There is no such event" in await page(server, "/e/0123456789abcdef")
-    assert "There is nothing here" in await page(server, "/nowhere")
+    """The `Accept` header decides which."""
+    assert "There is no such event" in await page(server, "/e/0123456789abcdef", status=404)
+    assert "There is nothing here" in await page(server, "/nowhere", status=404)
     assert await server.get("/nowhere") == (404, '{"error":{"code":"not_found","message":"Not Found"}}')
 
 

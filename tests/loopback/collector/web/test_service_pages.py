@@ -127,6 +127,20 @@ async def test_a_service_with_one_blocked_page_of_two_is_blocked_in_part(server:
     assert "</b>, in part blocked" in board
 
 
+async def test_a_service_that_is_on_no_register_has_empty_dates_of_listing_in_csv(
+    server: Server, enrolled: Enrolled
+) -> None:
+    await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - 3 * HOUR, Cause.TCP_TIMEOUT))
+    await fused(server)
+
+    _, text = await server.get("/s/wechat.csv")
+
+    (record,) = csv.DictReader(text.splitlines())
+    dates = ("listed_after", "listed_before", "delisted_after", "delisted_before")
+    assert [record[date] for date in dates] == [""] * 4
+    assert record["first_blocked"] == (NOW - 3 * HOUR).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 async def test_a_service_that_is_listed_but_not_measured_has_a_page(server: Server) -> None:
     """It says that no vantage measures it."""
     await listed(server, ChangeKind.LISTED)
@@ -164,7 +178,7 @@ async def test_a_target_of_no_service_has_a_page_of_its_own(server: Server, enro
 
 async def test_an_unknown_service_is_not_found(server: Server) -> None:
     """As HTML, as JSON, and with a name of 4,000 characters."""
-    assert "There is no such service" in await page(server, "/s/nobody")
+    assert "There is no such service" in await page(server, "/s/nobody", status=404)
     assert (await server.get("/s/nobody.json"))[0] == 404
     assert (await server.get("/s/" + "x" * 4000))[0] == 404
 

@@ -118,11 +118,14 @@ def test_a_batch_for_another_collector_does_not_verify() -> None:
     assert refused(lambda: verify_batch(AGENT, delivered(encode(GOOD)), "https://other.example")) == 401
 
 
-def test_a_batch_of_another_agent_is_refused_though_it_verifies() -> None:
+def test_a_batch_of_another_agent_is_refused_although_its_signature_is_valid() -> None:
     """The batch must name the agent of the header."""
     other = msgspec.structs.replace(GOOD, agent="a2")
 
-    assert refused(lambda: verify_batch(AGENT, delivered(encode(other)), ORIGIN)) == 400
+    with pytest.raises(ApiError) as caught:
+        verify_batch(AGENT, delivered(encode(other)), ORIGIN)
+
+    assert (caught.value.status, caught.value.code) == (400, "bad_batch")
 
 
 def transition(**more: object) -> tuple[ReportedChange, ...]:
