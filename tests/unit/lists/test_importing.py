@@ -19,8 +19,8 @@ def made(
     items: list[Item], selection: Selection | None = None, asns: frozenset[int] = frozenset()
 ) -> tuple[list[ListRow], ImportCounts]:
     """The rows of the items, and the counts."""
-    tally = ImportCounts()
-    return list(rows_of(items, selection or Selection(), tally, "src", asns)), tally
+    counts = ImportCounts()
+    return list(rows_of(items, selection or Selection(), counts, "src", asns)), counts
 
 
 class TestRegisters:
@@ -30,9 +30,9 @@ class TestRegisters:
         """The mask `*.line.me` gives the name `line.me`."""
         record = RegisterEntry(line=1, entry_type=4, hosts=("*.line.me",), addresses=("192.0.2.1",),
                         decision=RegisterDecision("2017-04-28", "7-Restricting", "x"))  # fmt: skip
-        found, tally = made([record])
+        found, counts = made([record])
         assert found == [ListRow("line.me", added="2017-04-28", source="src", note="decision 7-Restricting")]
-        assert (tally.read, tally.kept, tally.targets) == (1, 1, 1)
+        assert (counts.read, counts.kept, counts.targets) == (1, 1, 1)
 
     def test_an_entry_of_addresses_alone_is_skipped(self) -> None:
         """The addresses may belong to somebody else by now."""
@@ -47,15 +47,15 @@ class TestRegisters:
 
     def test_the_summary_is_one_line_when_nothing_was_skipped(self) -> None:
         """Skipped and bad rows add a line only where there are any."""
-        tally = made([RegisterEntry(line=1, entry_type=4, hosts=("a.example",))])[1]
-        assert list(tally.lines()) == ["1 rows in, 1 targets out of 1 of them"]
+        counts = made([RegisterEntry(line=1, entry_type=4, hosts=("a.example",))])[1]
+        assert list(counts.lines()) == ["1 rows in, 1 targets out of 1 of them"]
 
     def test_a_repeated_name_becomes_one_row(self) -> None:
         """Registers repeat names hundreds of times."""
         record = RegisterEntry(line=1, entry_type=4, hosts=("a.example", "*.a.example"))
-        found, tally = made([record, record])
+        found, counts = made([record, record])
         assert [row.target for row in found] == ["a.example"]
-        assert tally.skipped == {SkipReason.REPEATED: 1}
+        assert counts.skipped == {SkipReason.REPEATED: 1}
 
 
 class TestPrefixes:
@@ -69,9 +69,9 @@ class TestPrefixes:
             Prefix(line=3, network="203.0.113.0/24", held="available"),
             AsBlock(line=4, first=1, last=2),
         ]
-        found, tally = made(items, asns=frozenset({2}))
+        found, counts = made(items, asns=frozenset({2}))
         assert found == [ListRow("192.0.2.0/24", source="src", note="AS1 AS2")]
-        assert tally.skipped == {SkipReason.OTHER_AS: 2, SkipReason.NO_PREFIX: 1}
+        assert counts.skipped == {SkipReason.OTHER_AS: 2, SkipReason.NO_PREFIX: 1}
         assert made(items)[1].skipped == {SkipReason.FREE: 1, SkipReason.NO_PREFIX: 1}
 
 
@@ -97,8 +97,8 @@ class TestCounts:
 
     def test_only_the_first_bad_rows_are_kept(self) -> None:
         """The others are only counted."""
-        tally = made([BadRow(line, "x") for line in range(100)])[1]
-        assert (tally.bad, len(tally.first_bad)) == (100, MAX_BAD_ROWS_SHOWN)
+        counts = made([BadRow(line, "x") for line in range(100)])[1]
+        assert (counts.bad, len(counts.first_bad)) == (100, MAX_BAD_ROWS_SHOWN)
 
     @given(st.lists(st.sampled_from([
         ListEntry("a.example"), ListEntry("b.example", category="PORN"), BadRow(1, "x"), RegisterEntry(line=1),
@@ -108,9 +108,9 @@ class TestCounts:
     ]), max_size=12))  # fmt: skip
     def test_every_row_is_counted_once(self, items: list[Item]) -> None:
         """Rows read are the sum of rows kept, skipped and bad."""
-        found, tally = made(items)
-        assert tally.read == tally.kept + sum(tally.skipped.values()) + tally.bad == len(items)
-        assert tally.targets == len(found) == len({row.target for row in found})
+        found, counts = made(items)
+        assert counts.read == counts.kept + sum(counts.skipped.values()) + counts.bad == len(items)
+        assert counts.targets == len(found) == len({row.target for row in found})
 
 
 class TestCsv:
@@ -131,4 +131,6 @@ class TestCsv:
     def test_the_time_of_a_snapshot_is_no_row(self) -> None:
         """It belongs to the file and is not counted."""
         moment = SnapshotTime(datetime(2017, 1, 1, tzinfo=UTC))
-        assert made([moment])[1].read == 0
+        found, counts = made([moment, ListEntry("a.example")])
+        assert [row.target for row in found] == ["a.example"]
+        assert counts.read == 1

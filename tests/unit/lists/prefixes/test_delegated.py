@@ -66,8 +66,12 @@ def test_old_and_new_version_lines_are_read() -> None:
         "apnic|CN|asn|x|1|20100511|allocated", "apnic|CN|ipv5|1|1|20100511|allocated", "apnic|CN|ipv4", "x",
     ],
 )  # fmt: skip
-def test_an_invalid_line_is_a_bad_row_with_its_number(line: str) -> None:
-    assert [(type(item), item.line) for item in read(line + "\n")] == [(BadRow, 5)]
+def test_an_invalid_line_is_a_bad_row_with_its_number_and_the_reason(line: str) -> None:
+    (item,) = read(line + "\n")
+
+    assert isinstance(item, BadRow)
+    assert item.line == 5
+    assert item.what
 
 
 def test_a_file_without_a_version_line_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""Expanding an AS into its prefixes."""
+"""The prefixes of an AS, without the more specific ones that are not its own."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ PREFIXES = st.lists(
 
 
 def table(*rows: tuple[str, int]) -> PrefixTable:
-    """A table of these."""
+    """A table of prefixes with their AS numbers."""
     return PrefixTable(Prefix(line=1, network=network, asns=(asn,)) for network, asn in rows)
 
 
-def test_what_others_announce_inside_a_prefix_is_a_hole_in_it() -> None:
-    """And what the AS itself announces inside is a part of its own."""
+def test_a_more_specific_prefix_of_another_as_is_excluded() -> None:
+    """A more specific prefix of the AS itself is a range of its own."""
     rows = table(("119.29.0.0/16", 45090), ("119.29.29.0/24", 132203), ("119.29.29.128/25", 45090))
 
     assert expand([45090], rows) == (
@@ -47,7 +47,7 @@ def test_what_others_announce_inside_a_prefix_is_a_hole_in_it() -> None:
 
 
 def test_a_prefix_without_an_address_of_its_own_is_left_out() -> None:
-    """Two halves are the whole; private space is nobody's to announce; who is not in the table has nothing."""
+    """Two halves cover the whole; private space is left out; an unknown AS has no prefixes."""
     rows = table(("8.8.8.0/24", 1), ("8.8.8.0/25", 1), ("8.8.8.128/25", 2), ("10.0.0.0/8", 1))
 
     assert [part.network for part in expand([1], rows)] == ["8.8.8.0/25"]
@@ -59,7 +59,7 @@ def test_a_prefix_without_an_address_of_its_own_is_left_out() -> None:
 def test_every_address_is_in_the_part_of_its_longest_prefix_and_in_no_other(
     rows: list[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, int]],
 ) -> None:
-    """So no two ranges of a watchlist have an address in common."""
+    """So two ranges of a watchlist never share an address."""
     known = table(*((str(network), asn) for network, asn in rows))
     held = {}
     for part in expand([64500, 64501], known):
@@ -87,7 +87,7 @@ def test_more_specifics_are_those_directly_inside_and_of_the_same_family() -> No
 
 @pytest.mark.shared_data
 def test_the_blocks_of_one_tencent_as_exclude_those_of_the_other() -> None:
-    """Thirteen prefixes of AS132203 lie inside blocks of AS45090: they belong to the first and not to the others."""
+    """Thirteen prefixes of AS132203 lie inside blocks of AS45090, which exclude them."""
     data = required.shared_data("prefixes/ripestat-announced-prefixes-AS45090.json").parent
     files = [data / f"ripestat-announced-prefixes-AS{asn}.json" for asn in (45090, 132203)]
     rows = PrefixTable(item for file in files for item in as_documents.ripestat([file.read_bytes()], file.name))

@@ -67,6 +67,15 @@ class TestTree:
         with pytest.raises(ValueError, match=r"^[0-9]+$"):
             mmdb.check_tree(content, 40, 32)
 
+    def test_each_path_to_a_record_or_to_none_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Two nodes, of which the first leads to the second on both sides, have four paths."""
+        content = struct.pack(">IIII", 1, 1, 2, 2)
+        monkeypatch.setattr(mmdb, "MAX_PREFIXES", 4)
+        mmdb.check_tree(content, 2, 32)
+        monkeypatch.setattr(mmdb, "MAX_PREFIXES", 3)
+        with pytest.raises(ValueError, match=r"^4$"):
+            mmdb.check_tree(content, 2, 32)
+
     def test_a_tree_larger_than_the_file_is_refused(self) -> None:
         """The number of nodes in the metadata is wrong."""
         with pytest.raises(ValueError, match=r"^9$"):

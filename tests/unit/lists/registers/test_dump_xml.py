@@ -213,6 +213,14 @@ def test_a_record_of_too_many_texts_is_a_bad_row() -> None:
     assert [type(item) for item in found if not isinstance(item, SnapshotTime)] == [BadRow]
 
 
+def test_a_record_of_too_many_characters_is_a_bad_row() -> None:
+    """Each text is within its bound, and there are few of them."""
+    texts = ("<url>" + "x" * 60_000 + "</url>") * (dump_xml.MAX_RECORD // 60_000 + 1)
+    content = f"{HEAD}<content>{texts}</content>{OLD}</reg:register>"
+    found = read(content.encode("cp1251"))
+    assert [type(item) for item in found] == [SnapshotTime, BadRow, RegisterEntry]
+
+
 def test_cached_decisions_are_bounded_in_length() -> None:
     """Thousands of decisions are cached, to share them between records."""
     dump = dump_xml._Dump("dump.xml")
