@@ -1,4 +1,4 @@
-"""The records of fusion: networks, spans, presence, events."""
+"""The records of fusion: networks, spans of status, presence of agents, and events."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from probe.model.verdict import Cause, Status
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """A network as it is published: AS number and country, never an address.
+    """A network as it is published: by AS number and country, never by address.
 
     Attributes:
-        asn: 0 where it is not known. One AS number in two countries is two networks.
-        country: ISO 3166 code; empty where it is not known.
+        asn: AS number, 0 when not known. One AS number in two countries is two networks.
+        country: ISO 3166 code, empty when not known.
     """
 
     asn: int = 0
@@ -23,12 +23,12 @@ class Network(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
-    """An unbroken status of one target at one agent.
+    """A time in which one target had the same status at one agent.
 
     Attributes:
         start: onset of the status.
-        stop: None while it lasts.
-        known: when the agent became sure of it.
+        stop: end of the status; None while it lasts.
+        known: when the agent became sure of the status.
         evidence: SHA-256 of the stored evidence; empty when none was sent.
     """
 
@@ -44,10 +44,12 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Presence(msgspec.Struct, frozen=True, kw_only=True):
-    """An unbroken run of rounds of one agent.
+    """A time in which one agent measured round after round.
 
     Attributes:
+        start: start of the first round.
         interval: seconds between rounds.
+        rounds: number of rounds.
         stop: end of the latest round.
     """
 
@@ -67,29 +69,30 @@ class Confidence(StrEnum):
     CONFIRMED = "confirmed"
     """Reported by two or more independent vantages of the network."""
     DISPUTED = "disputed"
-    """Vantages of the same network disagree: shown as mixed, never averaged."""
+    """Vantages of the same network disagree; the event is shown as mixed, never averaged."""
 
 
 class Scope(StrEnum):
-    """What an event is about."""
+    """The extent of an event: one network, or a whole country."""
 
     NETWORK = "network"
     COUNTRY = "country"
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """Transitions that belong together: one service (or lone target), one network or country, one interval.
+    """A change of status of one service (or single target) in one network or country, from onset to end.
 
     Attributes:
-        id: deterministic (service, scope, place, onset as the first vantage that became sure had it): every fuser names
-            it alike.
-        revision: 1, 2, ..: an event never changes without a new one.
+        id: identifier computed from service, scope, place, and the onset according to the first vantage that became
+            sure, so that every collector computes the same one.
+        revision: 1, 2, ..; every change of an event increases it.
         service: name of the service, or the target itself when it belongs to none.
-        onset: estimate of when it began (the median of the vantages').
-        lifted: estimate of when it ended; None while it lasts.
+        onset: estimated start (the median of the vantages' estimates).
+        lifted: estimated end; None while the event lasts.
         known: when the first vantage became sure.
-        vantages: how many vantages saw it; `networks`: in how many networks.
-        targets: the targets whose spans it was made of.
+        vantages: number of vantages that reported it.
+        networks: number of networks of those vantages.
+        targets: targets of the spans that were joined.
     """
 
     id: str

@@ -1,11 +1,11 @@
-"""Observations: what one step saw at one layer, without a conclusion. One record a kind.
+"""Observations: the result of one step at one layer, without a conclusion. Each kind has a record.
 
 A step makes one observation for each layer it reached: a `Fetch` over https makes a `Connection`, a `TlsHandshake` and
 an `Exchange`, and stops at the first that failed. All times are whole milliseconds: `at` since the measurement began,
 `took` from the layer's start to its end. Evidence stores these records as they are: names are short, defaults are left
 out of the JSON, and no field identifies the vantage (no local addresses, cookies or private resolvers' addresses).
 
-Each kind describes itself: how it failed (`ending`), what traffic it stands for, and the name a packet capture shows.
+Each kind describes itself: how it failed (`ending`), its traffic, and the name by which a packet capture finds it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from probe.model.resolver import Trust
 
 
 class ObservationTraffic(NamedTuple):
-    """The traffic that one observation stands for; UDP is not counted.
+    """The traffic that one observation represents; UDP is not counted.
 
     Attributes:
         connections: TCP handshakes begun.
         handshakes: TLS handshakes begun.
-        address: where they went.
+        address: their destination.
     """
 
     connections: int = 0
@@ -45,27 +45,27 @@ class _ObservationBase(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     purpose: Purpose = Purpose.SUBJECT
     failure: Failure | None = None
     detail: str = ""
-    """A few words for a person (an alert's name, an OpenSSL reason); no rule may read it."""
+    """A few words for readers (an alert's name, an OpenSSL reason); no rule may read it."""
 
     @property
     def traffic(self) -> ObservationTraffic:
-        """The connections and handshakes begun; none for a kind that does not say."""
+        """The connections and handshakes that the step began; none unless the kind overrides this."""
         return ObservationTraffic()
 
     @property
     def capture_name(self) -> str:
-        """The name by which a packet capture finds this conversation; empty unless the kind says so."""
+        """The name by which a packet capture finds this conversation; empty unless the kind overrides this."""
         return ""
 
 
 class Resolution(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="dns"):
-    """One resolver's (first) answer.
+    """The first answer of one resolver.
 
     Attributes:
         resolver: as in the step, except that a resolver at a private address is written `network`.
-        addresses: of the type asked for, in the answer's order, aliases followed.
+        addresses: addresses of the requested type, in the answer's order, CNAME records followed.
         aliases: CNAME targets in order.
-        ech: of an HTTPS record: it offers Encrypted ClientHello.
+        ech: the HTTPS record offers Encrypted ClientHello.
     """
 
     name: str
@@ -78,15 +78,15 @@ class Resolution(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True
 
     @property
     def capture_name(self) -> str:
-        """The name asked for, where it was asked for in plain DNS."""
+        """The name of the query, where it was sent in plain DNS."""
         return self.name if self.trust is Trust.NETWORK else ""
 
 
 class LateAnswer(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="dns_late"):
-    """A further answer to the same query (same socket, same id) that differs from the first.
+    """A later answer to the same query (same socket, same id) that differs from the first.
 
     Attributes:
-        gap: milliseconds after the first answer.
+        gap: milliseconds since the first answer.
     """
 
     name: str
@@ -101,7 +101,7 @@ class Connection(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True
     """A TCP handshake.
 
     Attributes:
-        segment: the largest segment that the other side was asked to send, in octets; 0 for the usual.
+        segment: the maximum segment size that was advertised, in octets; 0 for the usual.
     """
 
     address: str
@@ -110,7 +110,7 @@ class Connection(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True
 
     @property
     def ending(self) -> LayerFailure | None:
-        """How the connection failed; None where it stood."""
+        """How the connection failed; None where it was established."""
         return None if self.failure is None else LayerFailure(Layer.TCP, self.failure)
 
     @property
@@ -120,16 +120,16 @@ class Connection(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The leaf certificate that was shown.
+    """The leaf certificate that the server sent.
 
     Attributes:
-        sha256: of its DER, hexadecimal.
+        sha256: hash of its DER, hexadecimal.
         issuer: common name (or organisation) of the issuer.
         subject: common name of the subject.
         names: at most eight DNS names of the SAN.
-        not_before: RFC 3339, UTC.
-        not_after: RFC 3339, UTC.
-        error: OpenSSL's short reason when it did not verify (`self-signed certificate`, `Hostname mismatch`, ...).
+        not_before: start of its validity, RFC 3339, UTC.
+        not_after: end of its validity, RFC 3339, UTC.
+        error: OpenSSL's short reason when verification failed (`self-signed certificate`, `Hostname mismatch`, ...).
     """
 
     sha256: str = ""
@@ -142,15 +142,15 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class TlsHandshake(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="tls"):
-    """A TLS handshake on a connection that stood.
+    """A TLS handshake on an established connection.
 
     Attributes:
         sni: the server name sent.
         verified: the certificate chain verified for the name sent.
         version: `TLSv1.2`, `TLSv1.3`.
         alert: the name of the alert that ended it (`handshake_failure`), empty when none did.
-        answered: at least one byte came back before it ended.
-        acked: Linux only: whether the ClientHello had been acknowledged when the step gave up (TCP_INFO); None unknown.
+        answered: at least one byte arrived before it ended.
+        acked: whether the ClientHello was acknowledged before the time-out (TCP_INFO, Linux only); None when unknown.
     """
 
     address: str
@@ -181,23 +181,23 @@ class TlsHandshake(_ObservationBase, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class Exchange(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="http"):
-    """One HTTP request and its answer on a connection that stood.
+    """One HTTP request and its answer on an established connection.
 
     Attributes:
         secure: over a TLS session whose certificate verified.
-        status: 0 when no status line came.
+        status: HTTP status; 0 when no status line arrived.
         location: the absolute URL of a redirect, fragment removed; empty when there is none.
         title: the page's title, at most 120 characters.
         headers: names of the header fields, lower case, sorted, without those that most servers send
             (`COMMON_HEADERS` in `probe.measure.html_facts`); no values.
         length: bytes of the decoded body that were read.
-        sha256: of those bytes, hexadecimal, first 32 digits.
-        complete: the whole body came (or as much as our bound allows).
-        server: of a sampled page, the value of its Server header field, at most 48 characters.
-        sample: of a page that somebody else than the server may have written, its markup, at most 1,536 characters
+        sha256: hash of those bytes, hexadecimal, first 32 digits.
+        complete: the whole body arrived (or as much as the size limit allows).
+        server: value of the Server header field of a sampled page, at most 48 characters.
+        sample: markup of a page that another than the server may have written, at most 1,536 characters
             (`probe.measure.page_sample`).
-        marks: ids of fingerprints that versions up to 0.1.0 found while measuring, in place of a sample; not written.
-        flow: how it came in; None for a small page that came whole.
+        marks: ids of fingerprints that versions up to 0.1.0 found while measuring, instead of a sample; not written.
+        flow: speed and pauses of the answer; None for a small page that arrived whole.
     """
 
     url: str
@@ -217,10 +217,10 @@ class Exchange(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, 
 
     @property
     def answered(self) -> bool:
-        """Whether an answer came that is more than its beginning.
+        """Whether more than the beginning of an answer arrived.
 
-        A page that stops in silence before `MAX_FREEZE_BYTES` does not count. A page cut by RST or FIN after some of
-        its body does: servers do that, and filters cut before the first byte.
+        A page that stops without a reset before `MAX_FREEZE_BYTES` does not count. A page that a RST or FIN cuts after
+        some of its body does: servers do that, while filters cut before the first byte.
         """
         if self.status == 0:
             return False
@@ -232,7 +232,7 @@ class Exchange(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, 
 
     @property
     def ending(self) -> LayerFailure | None:
-        """How the exchange failed: no answer came, or (`Layer.BODY`) one that stopped; None where it answered."""
+        """How the exchange failed: without an answer, or (`Layer.BODY`) after its beginning; None where it answered."""
         if self.answered:
             return None
         failure = self.failure or Failure.EOF
@@ -245,12 +245,12 @@ class Exchange(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, 
 
     @property
     def begun(self) -> bool:
-        """Whether at least the beginning of an answer came."""
+        """Whether at least the beginning of an answer arrived."""
         return self.status > 0 or (self.flow is not None and self.flow.bytes >= MIN_ANSWER_BYTES)
 
     @property
     def frozen(self) -> bool:
-        """Whether the answer stopped after its first kilobytes and did not go on while the step waited."""
+        """Whether the answer stopped after its first kilobytes until the time-out."""
         flow = self.flow
         if flow is None or self.failure is not Failure.TIMEOUT or not MIN_ANSWER_BYTES <= flow.bytes < MAX_FREEZE_BYTES:
             return False
@@ -258,12 +258,12 @@ class Exchange(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, 
 
     @property
     def rate(self) -> float:
-        """Bytes a second over the whole answer, silence at the end included; 0 where nothing is known of it."""
+        """Bytes a second over the whole answer, the silence at its end included; 0 when unknown."""
         return 1000 * self.flow.bytes / max(1, self.flow.took + self.flow.quiet) if self.flow is not None else 0.0
 
     @property
     def redirects(self) -> bool:
-        """Whether the status is one whose Location a client follows by itself (RFC 9110 section 15.4)."""
+        """Whether clients follow the Location of this status automatically (RFC 9110 section 15.4)."""
         return self.status in {301, 302, 303, 307, 308}
 
 
@@ -274,13 +274,13 @@ class Sending(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, t
 
     Attributes:
         sni: the server name sent.
-        opened: the TCP connection stood.
-        sent: bytes of the requests that were answered, as given to TLS.
-        answers: how many were.
-        status: of the last answer, 0 when there was none.
+        opened: the TCP connection was established.
+        sent: bytes of the answered requests, as given to TLS.
+        answers: number of answered requests.
+        status: HTTP status of the last answer, 0 when there was none.
         complete: at least `MAX_FREEZE_BYTES` bytes were answered.
-        stall: the longest wait for an answer that came, milliseconds.
-        quiet: milliseconds of silence at the end of a sending that stopped.
+        stall: the longest wait for an answer that arrived, milliseconds.
+        quiet: milliseconds of silence at the end when answers stopped.
     """
 
     url: str
@@ -296,7 +296,7 @@ class Sending(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, t
 
     @property
     def frozen(self) -> bool:
-        """Whether answers came to the first kilobytes and to nothing later, by the measure of `Exchange.frozen`."""
+        """Whether only the first kilobytes were answered, by the same limits as `Exchange.frozen`."""
         if self.failure is not Failure.TIMEOUT or self.complete:
             return False
         if not MIN_SENT_BYTES <= self.sent < MAX_FREEZE_BYTES:
@@ -305,7 +305,7 @@ class Sending(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, t
 
     @property
     def traffic(self) -> ObservationTraffic:
-        """One connection, and one handshake where it stood."""
+        """One connection, and one handshake where it was established."""
         return ObservationTraffic(connections=1, handshakes=int(self.opened), address=self.address)
 
 
@@ -321,14 +321,14 @@ class TracePayload(StrEnum):
 
 
 class QuicExchange(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="quic"):
-    """A QUIC handshake, or the look at its addresses and ports some seconds after it.
+    """A QUIC handshake, or a PING in the same connection some seconds later.
 
     Attributes:
         sni: the server name sent.
         verified: the certificate chain verified for the name sent.
         alert: the name of the TLS alert that ended it, empty when none did.
-        answered: at least one datagram came back in this part.
-        gap: 0 for the handshake; else milliseconds after its end at which the same tuple was tried again.
+        answered: at least one datagram arrived.
+        gap: 0 for the handshake; for the PING, milliseconds since the end of the handshake.
     """
 
     address: str
@@ -342,21 +342,23 @@ class QuicExchange(_ObservationBase, frozen=True, kw_only=True, omit_defaults=Tr
 
     @property
     def ending(self) -> LayerFailure | None:
-        """How the handshake, or the later look, failed; None where it did not."""
+        """How the handshake or the PING failed; None where it did not."""
         return None if self.failure is None else LayerFailure(Layer.QUIC, self.failure)
 
 
 class TraceReply(
     _ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="trace", rename={"payload": "said"}
 ):
-    """What came back to one message of a trace; without a failure, somebody answered it.
+    """The reply to one message of a trace; without a failure, the server or a device answered it.
 
-    `unreachable` is an ICMP Time Exceeded. Its sender is never read: the first routers are the vantage's own.
+    The failure `unreachable` is an ICMP Time Exceeded. The program does not read its sender, because the first routers
+    belong to the vantage's own network.
 
     Attributes:
-        payload: the kind of message; `said` in JSON. `name` and `ttl` as in the step.
-        opened: the connection stood, and nobody had cut it, before the message was sent.
-        acked: Linux only: whether the message was acknowledged although nothing answered; None unknown.
+        payload: the kind of message; `said` in JSON.
+        name, ttl: as in the step.
+        opened: the connection was established, and still open, when the message was sent.
+        acked: whether an unanswered message was acknowledged (Linux only); None when unknown.
     """
 
     payload: TracePayload
@@ -369,12 +371,12 @@ class TraceReply(
 
     @property
     def traffic(self) -> ObservationTraffic:
-        """A connection for everything but a query, and a handshake for a ClientHello on one that stood."""
+        """A connection for everything but a query, and a handshake for a ClientHello on an established connection."""
         hello = self.payload is TracePayload.HELLO and self.opened
         return ObservationTraffic(int(self.payload is not TracePayload.QUERY), int(hello), self.address)
 
 
 Conversation = Connection | TlsHandshake | Exchange | QuicExchange
-"""What is seen of a hop's subject at one address."""
+"""An observation of a hop's subject at one address."""
 
 Observation = Resolution | LateAnswer | Connection | TlsHandshake | Exchange | Sending | QuicExchange | TraceReply

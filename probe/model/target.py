@@ -1,4 +1,4 @@
-"""The kinds of target, and the one string that each is written as (contract: Targets).
+"""The kinds of target, and the text form of each (contract: Targets).
 
 `parse` and `str` are inverse: ``parse(str(target)) == target`` for every target.
 """
@@ -14,25 +14,25 @@ from probe.errors import TargetError
 from probe.model.address import parse_address
 
 MAX_LENGTH = 2048
-"""Characters in a target; longer ones are refused. Browsers and servers agree on about this much for a URL."""
+"""Targets with more characters are refused. Browsers and servers accept URLs of about this length."""
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
 _LABEL = re.compile(r"(?=.{1,63}\Z)-*[a-z0-9_][a-z0-9_-]*", re.ASCII)
 _JOINERS = "\u200c\u200d"
 _MAX_UNICODE_NAME = 1024
-"""Characters in a name outside ASCII: 253 octets, and room for characters that mapping drops or joins."""
+"""Characters in a name outside ASCII: 253 octets, and room for characters that the mapping of UTS 46 removes."""
 _FORMS = "URL, host, dns://host, tcp://address:port, tls://address:port/sni, quic://host:port or a prefix"
 
 
 @dataclass(frozen=True, slots=True)
 class UrlTarget:
-    """The whole chain for one URL: DNS, TCP, TLS where https, HTTP, redirects followed.
+    """One URL: DNS, TCP, TLS for https, HTTP, and every redirect are measured.
 
     Attributes:
         scheme: `http` or `https`.
         host: A-label host name, lower case, or an IP literal without brackets.
         port: 1 to 65535.
-        path: path and query, beginning with a slash; no fragment.
+        path: path and query, from the slash on; no fragment.
     """
 
     scheme: str
@@ -47,7 +47,7 @@ class UrlTarget:
 
 @dataclass(frozen=True, slots=True)
 class DomainTarget:
-    """A domain: `https://host/` and `http://host/` judged together."""
+    """A domain: `https://host/` and `http://host/` get one verdict."""
 
     host: str
 
@@ -57,7 +57,7 @@ class DomainTarget:
 
 @dataclass(frozen=True, slots=True)
 class DnsTarget:
-    """Name resolution alone."""
+    """A host name: only its resolution is measured."""
 
     host: str
 
@@ -101,7 +101,7 @@ class QuicTarget:
 
 @dataclass(frozen=True, slots=True)
 class RangeTarget:
-    """A range of addresses, of which a sample is judged together."""
+    """A range of addresses: a sample of them gets one verdict."""
 
     network: str
     port: int = 443
@@ -116,20 +116,20 @@ Target = UrlTarget | DomainTarget | DnsTarget | TcpTarget | TlsTarget | QuicTarg
 
 
 def bracketed(host: str) -> str:
-    """The host as a URL writes it: IPv6 literals in brackets."""
+    """Return the host as in a URL: IPv6 literals in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
 def bracketed_range(network: str) -> str:
-    """A prefix as it stands before a port: IPv6 prefixes in brackets."""
+    """Return the prefix as before a port: IPv6 prefixes in brackets."""
     return f"[{network}]" if ":" in network else network
 
 
 def parse(text: str) -> Target:
-    """Read one target.
+    """Parse one target.
 
     Raises:
-        TargetError: the text has none of the forms, or a part of it is out of bounds. `what` says which.
+        TargetError: the text has none of the forms, or a part of it is out of bounds; its `what` names the fault.
     """
     text = text.strip()
     if not text or len(text) > MAX_LENGTH or any(c.isspace() or not c.isprintable() for c in text):
@@ -157,11 +157,11 @@ def parse(text: str) -> Target:
 
 
 def normalise_host(text: str) -> str | None:
-    """The host as DNS and TLS carry it: lower case, A-labels, no final dot, or an IP literal; None when it is no host.
+    """Return the host as DNS and TLS carry it, or None when the text is no host.
 
-    A name outside ASCII is mapped as browsers do it: UTS 46, non-transitional (`faß.de` is `xn--fa-hia.de`), without
-    its restrictions on hyphens. An ASCII name is accepted as DNS serves it: with underscores, and with hyphens anywhere
-    (`r3---sn-x.googlevideo.com`).
+    The result is an IP literal, or a name in lower case and A-labels without a final dot. Names outside ASCII are
+    mapped as in browsers: UTS 46, non-transitional (`faß.de` is `xn--fa-hia.de`), without its restrictions on hyphens.
+    ASCII names may contain what DNS serves: underscores, and hyphens anywhere (`r3---sn-x.googlevideo.com`).
     """
     address = parse_address(text)
     if address is not None:
@@ -174,7 +174,7 @@ def normalise_host(text: str) -> str | None:
 
 
 def _ascii_name(text: str) -> str:
-    """A name outside ASCII in A-labels; empty when UTS 46 does not allow it."""
+    """Return a name outside ASCII in A-labels; empty when UTS 46 does not allow it."""
     import idna  # noqa: PLC0415 - few lists have such names, and its tables are slow to load
 
     if len(text) > _MAX_UNICODE_NAME:
@@ -186,10 +186,10 @@ def _ascii_name(text: str) -> str:
 
 
 def _a_label(label: str) -> str:
-    """A mapped label in ASCII (UTS 46 section 4.1: validity criteria).
+    """Return a mapped label in ASCII (UTS 46 section 4.1: validity criteria).
 
-    `idna.alabel` is not used: it allows only what IDNA2008 registers, so it refuses names with symbols (`i❤.ws`), which
-    browsers resolve.
+    `idna.alabel` accepts only the characters of IDNA2008, so it would refuse names with symbols (`i❤.ws`) that browsers
+    resolve.
 
     Raises:
         ValueError: the label is not valid.
@@ -220,7 +220,7 @@ def _parse_bare(text: str) -> Target:
                 f"{_shown(text)} is neither a URL nor a range ({_bounded(error)})", mend=f"write a {_FORMS}"
             ) from error
     if parse_address(text) is not None:
-        plain = text.partition("%")[0]  # a zone means nothing elsewhere, and may be of any length
+        plain = text.partition("%")[0]  # a zone is meaningful on its own host only, and has no length limit
         raise TargetError(f"{_shown(text)} is an address without a port", mend=f"write tcp://{bracketed(plain)}:443")
     return DomainTarget(_name(text, text))
 
@@ -289,10 +289,10 @@ def _port(text: str, whole: str) -> int:
 
 
 def _bounded(error: ValueError) -> str:
-    """What the library says, which repeats the text whole."""
+    """Return the library's message, cut because it repeats the whole text."""
     return str(error)[:150]
 
 
 def _shown(text: str) -> str:
-    """The text as an error line may carry it: short and printable."""
+    """Return the text for an error message: short and printable."""
     return repr(text if len(text) <= 100 else text[:97] + "...")

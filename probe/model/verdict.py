@@ -1,4 +1,4 @@
-"""The judgment and its grounds (contract: The verdict)."""
+"""The verdict on a target, and the evidence that it follows from (contract: The verdict)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from probe.model.packets import PacketTrace
 
 
 class Status(StrEnum):
-    """What is said of a target."""
+    """The status of a target."""
 
     REACHABLE = "reachable"
     BLOCKED = "blocked"
@@ -27,7 +27,7 @@ class Status(StrEnum):
 
 
 class Cause(StrEnum):
-    """What was seen; the first in a verdict decided."""
+    """The cause of a status: layer, dot, observation. The first cause of a verdict decided it."""
 
     DNS_NXDOMAIN = "dns.nxdomain"
     DNS_REFUSED = "dns.refused"
@@ -57,7 +57,7 @@ class Cause(StrEnum):
 
 
 class VantageState(StrEnum):
-    """Whether anything can be concluded here."""
+    """The state of the vantage, which decides whether a failure shows anything about a target."""
 
     ONLINE = "online"
     OFFLINE = "offline"
@@ -67,24 +67,24 @@ class VantageState(StrEnum):
 
 
 class VantageNote(StrEnum):
-    """What is wrong with a vantage, or stands between it and its network, whatever its state."""
+    """A fault of a vantage, or a device between it and its network; independent of its state."""
 
     CLOCK_WRONG = "clock_wrong"
-    """The anchors answer, and their certificates are expired or not yet valid: this host's clock is wrong."""
+    """The anchors answer with certificates that are expired or not yet valid: this host's clock is wrong."""
     IPV6_BROKEN = "ipv6_broken"
-    """This host has a route for IPv6, and no anchor that has an IPv6 address is reached over it."""
+    """This host has a route for IPv6, but reaches no anchor over it."""
     RESOLVER_DEAD = "resolver_dead"
-    """The network's resolver finds none of the anchors' names, and they exist."""
+    """The network's resolver finds none of the anchors' names, although they exist."""
     TUNNEL = "tunnel"
-    """The default route leads through a tunnel device: what is seen is what its far end sees."""
+    """The default route leads through a tunnel device: observations are those of its far end."""
     PROXY = "proxy"
-    """The environment names a proxy: other programs on this host may see another network than this one does."""
+    """The environment names a proxy: other programs on this host may see another network than this program."""
     FAKE_ADDRESSES = "fake_addresses"
-    """The resolver answers with addresses for benchmarks (198.18.0.0/15), as tools do that take connections over."""
+    """The resolver answers with addresses for benchmarks (198.18.0.0/15), as transparent proxies do."""
 
 
 class AnchorKind(StrEnum):
-    """Which class of place an anchor belongs to."""
+    """Where an anchor is, seen from the vantage's country."""
 
     FOREIGN = "foreign"
     DOMESTIC = "domestic"
@@ -95,15 +95,15 @@ IPV6_WORKS = "ok"
 
 
 class AnchorAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What answered at an anchor's address, where no verified certificate shows that it was the anchor.
+    """An answer from an anchor's address that no verified certificate attributes to the anchor.
 
     Attributes:
-        status: of a page in clear text; 0 for a certificate that did not verify.
-        location: as in `Exchange`; likewise the following.
-        sha256: empty for an empty body.
-        complete: the whole body came.
+        status: HTTP status of a page in clear text; 0 for a certificate that did not verify.
+        location: absolute URL of a redirect, as in `Exchange`.
+        sha256: hash of the body, as in `Exchange`; empty for an empty body.
+        complete: the whole body arrived.
         server: value of the Server header field.
-        sample: the page's markup.
+        sample: markup of the page.
         certificate_error: why the certificate did not verify.
     """
 
@@ -120,12 +120,12 @@ class AnchorResult(NamedTuple):
     """Result of one fetch of an anchor from one address; the defaults describe an anchor that works.
 
     Attributes:
-        failure: None when it answered.
-        foreign: something else answered in its place.
-        outdated: it answered, and only the dates of its certificate are wrong.
+        failure: how the fetch failed; None when something answered.
+        foreign: something else answered in the anchor's place.
+        outdated: the anchor answered, and only the dates of its certificate are wrong.
         over_ipv6: the address was an IPv6 address.
-        answer: the facts from which `foreign` and `outdated` follow; None where nothing answered, or a verified
-            session did.
+        answer: the facts from which `foreign` and `outdated` follow; None where nothing answered, or where the
+            certificate verified.
     """
 
     failure: Failure | None = None
@@ -136,14 +136,14 @@ class AnchorResult(NamedTuple):
 
     @property
     def works(self) -> bool:
-        """The anchor itself answered."""
+        """Whether the anchor itself answered."""
         return self.failure is None and not self.foreign
 
     @classmethod
     def best(cls, results: Sequence[Self]) -> Self:
         """Return the result that stands for the anchor: one address that works is enough.
 
-        A wrong answer ranks before silence, because it says more. No result at all counts as a time-out.
+        A wrong answer ranks before silence, because it shows more. An empty sequence counts as a time-out.
         """
         ranked = sorted(results, key=lambda result: (not result.works, not result.outdated, not result.foreign))
         return ranked[0] if ranked else cls(Failure.TIMEOUT)
@@ -185,13 +185,13 @@ class AnchorLook(
 
 
 class Vantage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where the verdict was made: never an address.
+    """The vantage of a verdict, named by network and country and never by address.
 
     Attributes:
         asn: AS number, 0 when not known.
         country: ISO 3166 code, empty when not known.
-        anchors: the looks `state` was concluded from.
-        notes: what else is known of it (`VantageNote`), sorted.
+        anchors: the looks from which `state` follows.
+        notes: values of `VantageNote`, and other ids, sorted.
     """
 
     state: VantageState
@@ -202,7 +202,7 @@ class Vantage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ControlPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A page as the control got it: what identifies it."""
+    """The features that identify a page, as the control received it."""
 
     url: str
     status: int = 0
@@ -214,18 +214,18 @@ class ControlPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class ControlFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the control says of one target; absent when it has no entry.
+    """The control's facts about one target; a target that it did not measure has none.
 
     Attributes:
-        time: start of the control's (newest) measurement.
-        statuses: the different statuses of the control's lines, sorted; more than one: it disagrees with itself.
-        causes: of the newest line.
-        addresses: host name -> addresses it resolved to there.
-        certificates: host name -> SHA-256 of the leaf certificates that verified there.
-        pages: per chain and hop, in order, as fetched there.
-        failures: words of what failed there (`tcp.timeout`, `tls.certificate`, `tls.alert`), sorted.
-        hits: of a range: address that answered there -> `tcp`, or `tls` where it answered a ClientHello too.
-        misses: of a range: addresses that were silent there.
+        time: start of the control's newest measurement of the target.
+        statuses: the different statuses of the control's verdicts, sorted; several mean that they disagree.
+        causes: causes of the newest verdict.
+        addresses: host name -> addresses to which it resolved.
+        certificates: host name -> SHA-256 of the leaf certificates that verified.
+        pages: pages by chain and hop, in order.
+        failures: layer failures (`tcp.timeout`, `tls.certificate`, `tls.alert`), sorted.
+        hits: address of a range that answered -> `tcp`, or `tls` where it answered a ClientHello too.
+        misses: addresses of a range that were silent.
     """
 
     time: datetime
@@ -240,25 +240,25 @@ class ControlFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What was seen and what was compared with it: enough to judge again.
+    """The evidence of a verdict: everything that is needed to judge the target again.
 
-    The first block is what judging reads, the second what it found out on the way.
+    Judging reads the first block of fields and writes the second.
 
     Attributes:
-        observations: in the order they were made.
-        control: what was used of the control; None when it had no entry for this target or there was none.
-        attempt: 0, or which re-test this was.
-        error: why the measurement itself failed, when it did.
+        observations: observations in the order they were made.
+        control: the control's facts about this target; None without a control or where it did not measure the target.
+        attempt: 0, or the number of the re-test.
+        error: why the measurement itself failed; empty when it did not.
         rules: version of the rules that judged.
-        server_refusal: HTTP status in which the server itself said no (403, 429, 451, 503 ..), over a verified session.
-        server_alert: name of the TLS alert that ended the handshake here and not at control.
+        server_refusal: HTTP status with which the server refused over a verified session (403, 429, 451, 503 ..).
+        server_alert: name of the TLS alert that ended the handshake here and not at the control.
         families: family -> cause (or failure), for a family that fails while the other serves.
-        failing: address -> cause (or failure), for addresses that fail while others serve; of a range likewise, and the
-            sub-prefix in their place where it fails as a whole.
-        hop: the URL of the redirect hop that decided.
-        packets: what the packets of failing conversations showed, where a privileged watcher looked; no rule reads it.
-        location: where on the path a blocked name or request met what blocks it, where that was looked for and found.
-        notes: ids of further things worth a reader's eye (`cdn_acquitted`, `hosts_file`, `nxdomain_rewritten` ..).
+        failing: address -> cause (or failure), for addresses that fail while others serve. In a range, a sub-prefix
+            that fails as a whole stands for its addresses.
+        hop: URL of the redirect hop that decided.
+        packets: packets of failing conversations, where the capture process ran; no rule reads them.
+        location: position on the path of the device that blocks a name or request, where a search found it.
+        notes: ids of further findings (`cdn_acquitted`, `hosts_file`, `nxdomain_rewritten` ..).
     """
 
     observations: tuple[Observation, ...] = ()
@@ -278,7 +278,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of `probe check --json`."""
+    """The verdict on one target; one line of `probe check --json`."""
 
     time: datetime
     target: str

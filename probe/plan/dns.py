@@ -1,4 +1,4 @@
-"""The plan of a `dns://` target: the name is resolved, and odd addresses show their certificates.
+"""The plan of a `dns://` target: the name is resolved, and unconfirmed addresses show their certificates.
 
 An address that only the network's resolver gave may be a forgery or a content network's nearest server. Where the name
 is served over TLS, the certificate at port 443 decides; one reference address is asked too, to see whether there is a
@@ -14,12 +14,12 @@ from probe.model.step import Handshake, Step
 from probe.model.target import DnsTarget
 from probe.plan.context import PlanContext
 from probe.plan.hop_state import failure_of
-from probe.plan.lookup import Lookup, fit
+from probe.plan.lookup import Lookup, addresses_within_limits
 from probe.plan.plan import Plan
 
 
 class DnsPlan(Plan):
-    """The lookup of one name, and the handshakes with its odd addresses."""
+    """The lookup of one name, and the handshakes with its unconfirmed addresses."""
 
     def __init__(self, target: DnsTarget, context: PlanContext) -> None:
         super().__init__()
@@ -32,14 +32,14 @@ class DnsPlan(Plan):
         """Ignore it: only the judge reads the certificate."""
 
     def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:
-        """Retry an odd address: once after a cut, often after silence, since lost packets are no forgery."""
+        """Retry an unconfirmed address: once after a cut, often after silence, since lost packets are no forgery."""
         assert isinstance(step, Handshake)  # noqa: S101 - this plan itself asks for nothing else
         failed = failure_of(seen)
         if (
             failed is not None
             and failed.failure in CUT_FAILURES
             and step.position.attempt == 0
-            and step.address in self._lookup.odd
+            and step.address in self._lookup.unconfirmed
         ):
             tries = self._context.limits.proof_tries if failed.failure is Failure.TIMEOUT else 2
             for attempt in range(1, tries):
@@ -48,10 +48,10 @@ class DnsPlan(Plan):
     def _changed(self) -> None:
         if not self._lookup.ready:
             return
-        odd = [address for address in self._lookup.local if address in self._lookup.odd]
+        unconfirmed = [address for address in self._lookup.local if address in self._lookup.unconfirmed]
         beyond = self._context.limits.late_addresses
-        wanted = fit((), (*odd, *self._lookup.late), self._context, beyond=beyond)
-        known = fit((), sorted(self._lookup.reference), self._context)
+        wanted = addresses_within_limits((), (*unconfirmed, *self._lookup.late), self._context, beyond=beyond)
+        known = addresses_within_limits((), sorted(self._lookup.reference), self._context)
         for address in (*wanted, *known[:1]) if wanted else ():
             if address not in self._shown:
                 self._shown.add(address)

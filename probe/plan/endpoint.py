@@ -8,7 +8,7 @@ from probe.model.step import Connect
 from probe.model.target import QuicTarget, TcpTarget, TlsTarget
 from probe.plan.context import PlanContext
 from probe.plan.hop import PlanHop
-from probe.plan.lookup import Lookup, choose
+from probe.plan.lookup import Lookup, choose_addresses
 from probe.plan.plan import Plan
 
 
@@ -59,9 +59,9 @@ class QuicPlan(Plan):
         if lookup is None or not lookup.ready:
             return
         if self._started:
-            self._hop.add(lookup.late, lookup.odd)
+            self._hop.add(lookup.late, lookup.unconfirmed)
             return
-        addresses = choose(lookup.sources, self._context)
+        addresses = choose_addresses(lookup.sources, self._context)
         if addresses:
             self._started = True
-            self._hop.start(addresses, lookup.local, lookup.odd)
+            self._hop.start(addresses, lookup.local, lookup.unconfirmed)

@@ -14,7 +14,7 @@ from probe.model.step import Fetch, Resolve, Step
 from probe.plan.context import PlanContext
 from probe.plan.followup import tries_subject
 from probe.plan.hop_state import HopState
-from probe.plan.lookup import fit
+from probe.plan.lookup import addresses_within_limits
 from probe.plan.plan import NoListener, StepQueue
 from probe.plan.rounds import ROUNDS, HopTask, NextSteps, Order, after_page, begin
 
@@ -46,24 +46,26 @@ class PlanHop:
         """Address -> the steps that follow the one under way there."""
         self._under_way: set[Step] = set()
 
-    def start(self, addresses: tuple[str, ...], local: tuple[str, ...], odd: frozenset[str]) -> None:
+    def start(self, addresses: tuple[str, ...], local: tuple[str, ...], unconfirmed: frozenset[str]) -> None:
         """Begin the first round.
 
         Args:
             addresses: the candidates, in order.
             local: the addresses that the network's own resolvers gave, in order.
-            odd: those of them that no other source gives for the name.
+            unconfirmed: those of them that no other source gives for the name.
         """
-        self._state = HopState(self._task.subject, local=local, odd=odd)
+        self._state = HopState(self._task.subject, local=local, unconfirmed=unconfirmed)
         first = next((a for a in local if a in addresses), addresses[0] if addresses else "")
         for address in addresses:
             self._ask(begin(self._task, self._state, address, page=address == first))
 
-    def add(self, addresses: tuple[str, ...], odd: frozenset[str]) -> None:
+    def add(self, addresses: tuple[str, ...], unconfirmed: frozenset[str]) -> None:
         """Try further addresses, which came in late answers."""
-        self._state = self._state.with_odd(odd)
+        self._state = self._state.with_unconfirmed(unconfirmed)
         context = self._task.context
-        for address in fit(self._state.addresses, addresses, context, beyond=context.limits.late_addresses):
+        for address in addresses_within_limits(
+            self._state.addresses, addresses, context, beyond=context.limits.late_addresses
+        ):
             self._ask(begin(self._task, self._state, address, page=False))
 
     def observed(self, step: Step, seen: Observation) -> None:

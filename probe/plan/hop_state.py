@@ -18,7 +18,7 @@ class HopPhase(StrEnum):
     UNSERVED = "unserved"
     """No address has served the subject."""
     SUSPECT = "suspect"
-    """Another address has served it, but every address that the network's resolvers gave is odd and failed."""
+    """Another address has served it, but every address that the network's resolvers gave is unconfirmed and failed."""
     SERVED = "served"
     """An address has served it: no further question can change the verdict."""
 
@@ -68,14 +68,14 @@ class AddressState:
     Attributes:
         tries: tries of the subject that were asked for.
         page_asked: the page was asked for, not a handshake alone.
-        stood: a try got what it went for.
+        succeeded: a try succeeded.
         served: the subject itself was served.
         last: the result of the newest try of the subject.
     """
 
     tries: int = 0
     page_asked: bool = False
-    stood: bool = False
+    succeeded: bool = False
     served: bool = False
     last: TryResult = NO_RESULT
 
@@ -88,7 +88,7 @@ class HopState:
         subject: what is tried.
         addresses: the candidates, in order.
         local: the addresses that the network's own resolvers gave, in order.
-        odd: those of them that no other source gives for the name.
+        unconfirmed: those of them that no other source gives for the name.
         beside: (address, purpose) -> the newest result of a step that did not try the subject itself.
         followed: the addresses whose failure got follow-ups, in order.
         failures: address and failure of each failed try of the subject, in order.
@@ -99,7 +99,7 @@ class HopState:
     subject: Subject
     addresses: Mapping[str, AddressState] = field(default_factory=dict)
     local: tuple[str, ...] = ()
-    odd: frozenset[str] = frozenset()
+    unconfirmed: frozenset[str] = frozenset()
     beside: Mapping[tuple[str, Purpose], TryResult] = field(default_factory=dict)
     followed: tuple[str, ...] = ()
     failures: tuple[tuple[str, LayerFailure], ...] = ()
@@ -113,7 +113,7 @@ class HopState:
             return HopPhase.UNSERVED
         own = [address for address in self.local if address in self.addresses]
         forged = bool(own) and all(
-            address in self.odd and not self.addresses[address].stood and not self.addresses[address].served
+            address in self.unconfirmed and not self.addresses[address].succeeded and not self.addresses[address].served
             for address in own
         )
         return HopPhase.SUSPECT if forged else HopPhase.SERVED
@@ -127,9 +127,9 @@ class HopState:
         """The newest result of such a step at an address; `NO_RESULT` where there was none."""
         return self.beside.get((address, purpose), NO_RESULT)
 
-    def with_odd(self, odd: frozenset[str]) -> HopState:
+    def with_unconfirmed(self, unconfirmed: frozenset[str]) -> HopState:
         """The state once more is known of the name's addresses."""
-        return replace(self, odd=odd)
+        return replace(self, unconfirmed=unconfirmed)
 
     def with_address(self, address: str) -> HopState:
         """The state with one more candidate."""
@@ -144,9 +144,9 @@ class HopState:
         """The state after a try of the subject at one of the addresses."""
         result = TryResult.of(seen)
         before = self.addresses[address]
-        stood = before.stood or result.succeeded
+        succeeded = before.succeeded or result.succeeded
         served = before.served or (result.succeeded and not self.subject.url)
-        state = self.changed(address, last=result, stood=stood, served=served)
+        state = self.changed(address, last=result, succeeded=succeeded, served=served)
         if result.failure is None:
             return state
         return replace(state, failures=(*self.failures, (address, pooled(result.failure))))

@@ -1,12 +1,13 @@
 """Locate the interfering hop by resending the blocked message with different TTLs.
 
-Asked only once a verdict is `blocked`, which it cannot change. The first tries raise the TTL until somebody answers
-(or, where the message is dropped in silence, until no router reports that the TTL ran out); a binary search between the
-largest TTL that was too short and the smallest that was not follows. Last, another name is sent with the TTL found:
-where it is answered, the server itself is no farther away.
+The search runs only after the verdict `blocked`, and does not change it. The first tries raise the TTL until the filter
+reacts: until an answer arrives or, where the filter drops the message, until no router reports that the TTL expired. A
+binary search follows, between the largest TTL without a reaction and the smallest with one. Last, another name is sent
+with the TTL found. An answer to it shows that the server itself is no farther away.
 
-At most `HopLimits.trace_connections` connections, one after another. Some filters keep an address silent for minutes
-after a name they cut; such a connection fails, or is cut before the message was sent, and the search ends there.
+The search makes at most `HopLimits.trace_connections` connections, one after another. Some filters drop all packets of
+an address for minutes after a name they block. Such a connection fails, or is cut before the message is sent, and the
+search ends.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from probe.model.verdict import Cause, Verdict
 from probe.plan.context import PlanContext
 from probe.plan.plan import Plan
 
-FIRST = (8, 16, 30)
-"""TTLs that are tried until one is enough. Russia's devices sit 1 to 8 routers away (IMC'21, IMC'22), the first of
-China's injectors 9 to 12 (USENIX Security'25); hardly any path is longer than 30."""
+FIRST_TTLS = (8, 16, 30)
+"""TTLs that are tried until the filter reacts. Russia's devices sit 1 to 8 routers away (IMC'21, IMC'22), the first of
+China's injectors 9 to 12 (USENIX Security'25); few paths are longer than 30."""
 
-_TLS = {Cause.TLS_RESET: Failure.RESET, Cause.TLS_EOF: Failure.EOF, Cause.TLS_TIMEOUT: Failure.TIMEOUT}
-_HTTP = {Cause.HTTP_RESET: Failure.RESET, Cause.HTTP_EOF: Failure.EOF, Cause.HTTP_TIMEOUT: Failure.TIMEOUT}
+_TLS_FAILURES = {Cause.TLS_RESET: Failure.RESET, Cause.TLS_EOF: Failure.EOF, Cause.TLS_TIMEOUT: Failure.TIMEOUT}
+_HTTP_FAILURES = {Cause.HTTP_RESET: Failure.RESET, Cause.HTTP_EOF: Failure.EOF, Cause.HTTP_TIMEOUT: Failure.TIMEOUT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ class TraceTarget:
 
     Attributes:
         payload, address, port, name, rrtype: as in the step.
-        silent: it is dropped; otherwise somebody answers in the server's place.
+        silent: the filter drops the message; otherwise it answers in the server's place.
     """
 
     payload: TracePayload
@@ -52,9 +53,10 @@ class TraceTarget:
 
 
 def trace_target(verdict: Verdict) -> TraceTarget | None:
-    """The message to trace for a blocked target; None where the cause is of another kind, or it was acknowledged.
+    """Return the message to trace for a blocked target.
 
-    An acknowledged message passed the filter that fell silent later, so that no TTL can locate it.
+    Returns None for causes that no trace can locate, and for a message that was acknowledged: it passed the filter,
+    which dropped later packets.
     """
     cause = verdict.causes[0] if verdict.causes else None
     for seen in verdict.evidence.observations:
@@ -68,13 +70,15 @@ def trace_target(verdict: Verdict) -> TraceTarget | None:
 
 def _target(cause: Cause | None, seen: Observation) -> TraceTarget | None:
     match seen:
-        case TlsHandshake() if seen.sni and cause in _TLS and seen.failure is _TLS[cause] and not seen.acked:
+        case TlsHandshake() if (
+            seen.sni and cause in _TLS_FAILURES and seen.failure is _TLS_FAILURES[cause] and not seen.acked
+        ):
             silent = seen.failure is Failure.TIMEOUT
             return TraceTarget(
                 payload=TracePayload.HELLO, address=seen.address, port=seen.port, name=seen.sni, silent=silent
             )
         case Exchange() if seen.url.startswith("http:"):
-            if not (cause is Cause.HTTP_BLOCKPAGE and seen.status) and _HTTP.get(cause) is not seen.failure:  # type: ignore[arg-type]
+            if not (cause is Cause.HTTP_BLOCKPAGE and seen.status) and _HTTP_FAILURES.get(cause) is not seen.failure:  # type: ignore[arg-type]
                 return None
             if seen.failure is None and cause is not Cause.HTTP_BLOCKPAGE:
                 return None
@@ -86,7 +90,7 @@ def _target(cause: Cause | None, seen: Observation) -> TraceTarget | None:
         case LateAnswer() if cause is Cause.DNS_INJECTED and seen.trust is Trust.NETWORK:
             server = PlainResolver.parse(seen.resolver)
             if server is None or server.transport != "udp":
-                return None  # a resolver on the vantage's own network is not named in evidence, nor traced
+                return None  # evidence does not contain the address of a resolver in the vantage's own network
             return TraceTarget(
                 payload=TracePayload.QUERY,
                 address=server.address,
@@ -98,43 +102,43 @@ def _target(cause: Cause | None, seen: Observation) -> TraceTarget | None:
 
 
 class TracePlan(Plan):
-    """The search for the filter of one message.
+    """The search for the filter that blocks one message.
 
     Args:
-        found: the message.
-        context: names and caps.
+        target: the message.
+        context: names and limits.
     """
 
-    def __init__(self, found: TraceTarget, context: PlanContext) -> None:
+    def __init__(self, target: TraceTarget, context: PlanContext) -> None:
         super().__init__()
-        self._target = found
+        self._target = target
         self._context = context
         self._asked = 0
         self._low = 0
         self._high = 0
-        self._first: Iterator[int] = iter(FIRST)
-        self._ask(next(self._first))
+        self._first_ttls: Iterator[int] = iter(FIRST_TTLS)
+        self._ask(next(self._first_ttls))
 
     def observed(self, step: Step, seen: Observation) -> None:
         """Choose the next TTL."""
         assert isinstance(step, Trace)  # noqa: S101 - this plan asks for nothing else
-        assert isinstance(seen, TraceReply)  # noqa: S101 - and is told of nothing else
+        assert isinstance(seen, TraceReply)  # noqa: S101 - and a trace makes no other observation
         if step.position.purpose is not Purpose.SUBJECT or not seen.opened or seen.failure in OWN_FAULTS:
             return
         if self._target.silent and seen.failure in REACTIONS:
-            return  # it is not blocked in the way that was observed
+            return  # the message is no longer dropped: the block changed
         if seen.failure is Failure.TIMEOUT if self._target.silent else seen.failure in REACTIONS:
             self._high = step.ttl
         else:
             self._low = step.ttl
-        self._go_on()
+        self._next_try()
 
     def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:
-        """Ignore it: a trace makes one observation."""
+        """Ignore the end: a trace makes one observation, which `observed` takes in."""
 
-    def _go_on(self) -> None:
+    def _next_try(self) -> None:
         if not self._high:
-            farther = next(self._first, 0)
+            farther = next(self._first_ttls, 0)
             if farther:
                 self._ask(farther)
         elif self._high - self._low > 1:
@@ -147,7 +151,7 @@ class TracePlan(Plan):
             return
         self._asked += 1
         one = self._target
-        name = one.name if purpose is Purpose.SUBJECT else self._other()
+        name = one.name if purpose is Purpose.SUBJECT else self._neutral_name()
         position = StepPosition(purpose=purpose)
         step = Trace(
             payload=one.payload,
@@ -160,8 +164,8 @@ class TracePlan(Plan):
         )
         self.queue.add(step, self)
 
-    def _other(self) -> str:
-        """The neutral name, in a message of the same kind."""
+    def _neutral_name(self) -> str:
+        """Return the neutral name; for a request, its URL with that host."""
         if self._target.payload is not TracePayload.REQUEST:
             return self._context.random_name
         parts = urlsplit(self._target.name)

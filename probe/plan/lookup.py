@@ -1,18 +1,19 @@
-"""Resolve one name at every resolver, with the questions that tell a forged answer from a dead resolver.
+"""Resolve one name at every resolver, and ask the questions that tell a forged answer from a dead resolver.
 
 ================================  ==============================================================================
-a resolver of the network says    then the same resolver is asked
+a network resolver's answer       the next queries to the same resolver
 ================================  ==============================================================================
-nothing, SERVFAIL, garbage        the same again, and another name that exists (is it dead, or silent about this one?)
-nothing again, of any type, but   the same, all at once, until silence was observed often enough
-it answers of the other name
-NXDOMAIN, NODATA, REFUSED         another name that exists (does it say so of every name?)
-a bogon                           a name that exists nowhere (does it answer every name so?), another name
-any address, where the name is    a name that exists nowhere (NXDOMAIN rewriting)
-said to exist nowhere
+time-out, SERVFAIL, garbage       the same query again, and another name that exists: is it dead, or silent about
+                                  this name only?
+time-outs again for every type,   the same queries, all at once, until enough time-outs prove a filter
+though it finds the other name
+NXDOMAIN, NODATA, REFUSED         another name that exists: does it deny every name?
+a bogon                           a name that does not exist: does it give every name an address? And another name
+any address, where the name does  a name that does not exist: does it rewrite NXDOMAIN?
+not exist elsewhere
 ================================  ==============================================================================
 
-A trusted resolver that fails is no evidence, and is not asked again.
+The failure of a trusted resolver is no evidence, so it is not asked again.
 """
 
 from __future__ import annotations
@@ -30,22 +31,23 @@ from probe.model.step import Resolve, Step
 from probe.plan.context import PlanContext
 from probe.plan.plan import StepQueue
 
-_AGAIN = frozenset({Failure.TIMEOUT, Failure.SERVFAIL, Failure.GARBAGE, Failure.EOF, Failure.RESET})
-"""Failures that loss or a passing fault may cause: worth a second question."""
-_OTHER = _AGAIN | {Failure.NXDOMAIN, Failure.NODATA, Failure.REFUSED, Failure.UNREACHABLE}
+_RETRIED_FAILURES = frozenset({Failure.TIMEOUT, Failure.SERVFAIL, Failure.GARBAGE, Failure.EOF, Failure.RESET})
+"""Failures that packet loss or a short fault may cause; the query is sent again."""
+_COMPARED_FAILURES = _RETRIED_FAILURES | {Failure.NXDOMAIN, Failure.NODATA, Failure.REFUSED, Failure.UNREACHABLE}
+"""Failures after which the resolver is asked for another name."""
 
 SYSTEM = "system"
 
 
 class Lookup:
-    """The lookup of one name: all record types, all resolvers.
+    """The lookup of one name: every record type at every resolver.
 
     Args:
         name: A-label host name.
         context: the resolvers to ask.
-        queue: takes the steps.
+        queue: receives the steps.
         position: chain and hop that needed the name first.
-        changed: called whenever an answer came in.
+        changed: called after every answer.
     """
 
     def __init__(
@@ -61,9 +63,9 @@ class Lookup:
         self._local: list[str] = []
         self._trusted: list[str] = []
         self._late: list[str] = []
-        self._absent: set[Failure | None] = set()
-        self._answered: list[Resolve] = []
-        self._said: dict[str, dict[str, Resolution]] = {}
+        self._trusted_failures: set[Failure | None] = set()
+        self._with_addresses: list[Resolve] = []
+        self._answers: dict[str, dict[str, Resolution]] = {}
         self._silent: dict[str, list[Resolve]] = {}
         self._finds_others: set[str] = set()
         resolvers = [(SYSTEM, Trust.SYSTEM)] if context.asks_system(name) else []
@@ -75,7 +77,7 @@ class Lookup:
 
     @property
     def sources(self) -> tuple[tuple[str, ...], ...]:
-        """Addresses by origin, the network's own first."""
+        """Addresses by source: the network's resolvers, late answers, trusted resolvers, the control."""
         control = self._context.control
         known = control.addresses.get(self.name, ()) if control is not None else ()
         return tuple(self._local), tuple(self._late), tuple(self._trusted), known
@@ -91,10 +93,10 @@ class Lookup:
         return frozenset(self._trusted).union(self.sources[3])
 
     @property
-    def odd(self) -> frozenset[str]:
+    def unconfirmed(self) -> frozenset[str]:
         """The network's addresses that no other source gives; empty where there is no other source.
 
-        Where no other resolver is asked, a late answer that contradicts the first is the other source.
+        Where no other resolver is asked, a late answer that differs from the first is the other source.
         """
         if self.reference or self._exists_nowhere():
             return frozenset(self._local) - self.reference
@@ -107,10 +109,10 @@ class Lookup:
 
     @property
     def ready(self) -> bool:
-        """Whether connecting can begin.
+        """Whether connections can begin.
 
-        Once one trusted resolver has answered, the others are not waited for; once any resolver has, no repeated
-        question is.
+        They wait for the first answer or failure of every resolver, with two exceptions: the other trusted resolvers
+        once one has given addresses, and repeated queries once any source has.
         """
         known = any(self.sources)
         return not any(
@@ -124,7 +126,7 @@ class Lookup:
         if step.position.purpose is not Purpose.SUBJECT:
             if step.position.purpose is Purpose.OTHER and isinstance(seen, Resolution) and seen.addresses:
                 self._finds_others.add(step.resolver)
-                self._insist(step.resolver)
+                self._repeat_silent(step.resolver)
             return
         if isinstance(seen, LateAnswer):
             self._late += [a for a in seen.addresses if a not in self._late]
@@ -144,36 +146,36 @@ class Lookup:
     def _take(self, step: Resolve, seen: Resolution) -> None:
         if step.trust is Trust.TRUSTED:
             self._trusted += [a for a in seen.addresses if a not in self._trusted]
-            self._absent.add(seen.failure)
+            self._trusted_failures.add(seen.failure)
         else:
             self._local += [a for a in seen.addresses if a not in self._local]
             if seen.addresses:
-                self._answered.append(step)
-            if seen.failure in _AGAIN and step.position.attempt == 0:
-                self._ask(_again(step))
-            self._ask_aside(step, seen)
+                self._with_addresses.append(step)
+            if seen.failure in _RETRIED_FAILURES and step.position.attempt == 0:
+                self._ask(_repeated(step))
+            self._compare_names(step, seen)
             if seen.failure is Failure.TIMEOUT:
                 self._silent.setdefault(step.resolver, []).append(step)
-                self._insist(step.resolver)
+                self._repeat_silent(step.resolver)
         if self._exists_nowhere():
-            for answered in self._answered:
-                self._aside(answered, self._context.ghost_name, Purpose.GHOST)
+            for answered in self._with_addresses:
+                self._ask_other_name(answered, self._context.ghost_name, Purpose.GHOST)
 
-    def _ask_aside(self, step: Resolve, seen: Resolution) -> None:
-        """Ask a resolver about other names, once it has answered for every type."""
-        said = self._said.setdefault(step.resolver, {})
-        said[step.rrtype] = seen
+    def _compare_names(self, step: Resolve, seen: Resolution) -> None:
+        """Ask a resolver for other names after a bogon, or once it gave no address for any type."""
+        answers = self._answers.setdefault(step.resolver, {})
+        answers[step.rrtype] = seen
         if any(map(is_bogon, seen.addresses)):
-            self._aside(step, self._context.ghost_name, Purpose.GHOST)
-            self._aside(step, self._context.allowed_name, Purpose.OTHER)
-        silent = len(said) == len(self._rrtypes) and not any(answer.addresses for answer in said.values())
-        if silent and any(answer.failure in _OTHER for answer in said.values()):
-            self._aside(step, self._context.allowed_name, Purpose.OTHER)
+            self._ask_other_name(step, self._context.ghost_name, Purpose.GHOST)
+            self._ask_other_name(step, self._context.allowed_name, Purpose.OTHER)
+        silent = len(answers) == len(self._rrtypes) and not any(answer.addresses for answer in answers.values())
+        if silent and any(answer.failure in _COMPARED_FAILURES for answer in answers.values()):
+            self._ask_other_name(step, self._context.allowed_name, Purpose.OTHER)
 
-    def _insist(self, resolver: str) -> None:
-        """Repeat the questions, all at once, where the resolver finds other names and was silent twice about each type.
+    def _repeat_silent(self, resolver: str) -> None:
+        """Repeat the queries, all at once, where the resolver finds other names and timed out twice for each type.
 
-        A filter is silent about all types of a name; where one type was answered, the other was lost.
+        A filter drops queries of every type for a name; where one type was answered, the other was lost.
         """
         silent = self._silent.get(resolver, [])
         again = [step for step in silent if step.position.attempt == 1]
@@ -182,23 +184,23 @@ class Lookup:
         tries = -(-self._context.limits.proof_tries // len(again))
         for step in again:
             for attempt in range(2, tries):
-                self._ask(_again(step, attempt))
+                self._ask(_repeated(step, attempt))
 
     def _exists_nowhere(self) -> bool:
-        """Whether the trusted resolvers or the control say that the name does not exist."""
+        """Whether the name does not exist, according to the trusted resolvers or the control."""
         control = self._context.control
         if control is not None and "dns.nxdomain" in control.failures:
             return True
-        return Failure.NXDOMAIN in self._absent and not self.reference
+        return Failure.NXDOMAIN in self._trusted_failures and not self.reference
 
     def _ask(self, step: Resolve) -> None:
         if self._queue.add(step, self):
             self._waiting.add(step)
 
-    def _aside(self, step: Resolve, name: str, purpose: Purpose) -> None:
-        """Ask the same resolver about another name, without waiting for the answer."""
+    def _ask_other_name(self, step: Resolve, name: str, purpose: Purpose) -> None:
+        """Ask the same resolver for another name; connections do not wait for the answer."""
         if name == self.name or (step.trust is Trust.SYSTEM and self._context.network_resolvers):
-            return  # the system asks those same resolvers
+            return  # getaddrinfo asks those same resolvers
         position = StepPosition(chain=self._position.chain, hop=self._position.hop, purpose=purpose)
         rrtype = self._rrtypes[0]
         self._queue.add(
@@ -206,30 +208,34 @@ class Lookup:
         )
 
 
-def _again(step: Resolve, attempt: int = 1) -> Resolve:
+def _repeated(step: Resolve, attempt: int = 1) -> Resolve:
     position = StepPosition(chain=step.position.chain, hop=step.position.hop, attempt=attempt)
     return Resolve(name=step.name, rrtype=step.rrtype, resolver=step.resolver, trust=step.trust, position=position)
 
 
-def choose(sources: Sequence[Iterable[str]], context: PlanContext) -> tuple[str, ...]:
-    """The candidate addresses of a name, drawn from the sources in turn until the limits are reached.
+def choose_addresses(sources: Sequence[Iterable[str]], context: PlanContext) -> tuple[str, ...]:
+    """Choose the addresses of a name to try, from the sources in turn until the limits are reached.
 
-    A source is one origin of addresses (the network's answers, the trusted ones, the control's). Each gives its first
-    address before any gives its second, so that a resolver that lies with twenty addresses cannot crowd out the true
-    one. Bogons are left out: a forged answer must not make this host connect to the volunteer's own machines.
+    A source is one origin of addresses (the network's resolvers, the trusted ones, the control). Each gives its first
+    address before any gives its second, so that a forged answer of twenty addresses leaves room for the true one.
+    Bogons are left out: a forged answer must not make this host connect to machines of the volunteer's own network.
     """
     turns = zip_longest(*(dict.fromkeys(source) for source in sources))
-    return fit((), (address for address in chain.from_iterable(turns) if address is not None), context)
+    return addresses_within_limits(
+        (), (address for address in chain.from_iterable(turns) if address is not None), context
+    )
 
 
-def fit(chosen: Iterable[str], more: Iterable[str], context: PlanContext, beyond: int = 0) -> tuple[str, ...]:
-    """The addresses of `more` that are new, connectable and within the limits.
+def addresses_within_limits(
+    chosen: Iterable[str], more: Iterable[str], context: PlanContext, beyond: int = 0
+) -> tuple[str, ...]:
+    """Return the addresses of `more` that are new, no bogons, of a family with a route, and within the limits.
 
     Args:
-        chosen: addresses that are being tried already.
-        more: addresses on offer, best first.
+        chosen: addresses that are tried already; they count.
+        more: further addresses, best first.
         context: families and limits.
-        beyond: how many more than the limit of each family.
+        beyond: number of addresses beyond the limit of each family.
     """
     taken = set(chosen)
     counts = Counter(family(address) for address in taken)

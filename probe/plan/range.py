@@ -92,7 +92,7 @@ class RangePlan(Plan):
         if context.hit_list and not self._hits:
             sample = self._control_sample()
         elif not self._well_known:
-            fresh = sampling.sample_strata(network, self._count, context.seed, context.sample_index, self._excluded)
+            fresh = sampling.sample_strata(network, self._count, context.seed, self._excluded)
             sample = (*sample, *fresh)[: self._count]
         if not sample or (context.sample_index and len(sample) < MIN_KNOWN_HITS):
             return
@@ -107,7 +107,7 @@ class RangePlan(Plan):
     def _control_sample(self) -> tuple[str, ...]:
         """Return the addresses that the control knows, and a quarter of a sample of others."""
         fresh = sampling.sample_strata(
-            self._network, max(1, self._count // 4), self._context.search_seed, excluded=self._excluded
+            self._network, max(1, self._count // 4), self._context.search_seed, self._excluded
         )
         most = sampling.MAX_SAMPLE_FACTOR * self._count - len(fresh)
         own = [address for address in self._context.hit_list if self._includes(address)]
@@ -201,7 +201,7 @@ class RangePlan(Plan):
             elif self._searches == 2:
                 more = [*sampling.low_addresses(network, self._count, seed, self._excluded)]
             else:
-                more = [*sampling.sample_strata(network, left, seed + 1, self._context.sample_index, self._excluded)]
+                more = [*sampling.sample_strata(network, left, seed + 1, self._excluded)]
             if self._connect(*more[:left]):
                 return True
         return False

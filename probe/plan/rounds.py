@@ -113,7 +113,7 @@ def begin(task: HopTask, state: HopState, address: str, *, page: bool) -> NextSt
     if task.context.suspected and task.subject.encrypted:
         steps = (neutral_name_step(task.subject, address, task.context, task.position), step)
     asks = [StepRequest(Order.ONE_BY_ONE, address, steps)]
-    if task.subject.scheme == "http" and address in state.odd:
+    if task.subject.scheme == "http" and address in state.unconfirmed:
         certificate = Handshake(address=address, port=443, sni=task.subject.host, position=task.position)
         asks.append(StepRequest(Order.AT_ONCE, address, (certificate,)))
     return state, tuple(asks)
@@ -141,8 +141,8 @@ def after_page(task: HopTask, state: HopState, step: Fetch, page: Exchange) -> N
 
 
 def another_page(task: HopTask, state: HopState) -> NextSteps:
-    """Ask another address for the page of an https subject, where its handshake stood."""
-    waiting = [address for address, one in state.addresses.items() if one.stood and not one.page_asked]
+    """Ask another address for the page of an https subject, where its handshake succeeded."""
+    waiting = [address for address, one in state.addresses.items() if one.succeeded and not one.page_asked]
     asked = sum(one.page_asked for one in state.addresses.values())
     if task.subject.scheme != "https" or not waiting or asked >= task.context.limits.page_fetches:
         return state, ()
@@ -151,15 +151,15 @@ def another_page(task: HopTask, state: HopState) -> NextSteps:
 
 
 def follow_ups(task: HopTask, state: HopState) -> NextSteps:
-    """Ask the follow-ups of failed addresses; while another address serves, of the odd ones alone.
+    """Ask the follow-ups of failed addresses; while another address serves, of the unconfirmed ones alone.
 
     One address that others confirm and one that only the network's resolver gave come in turns: each may show what the
     other cannot. SYNs that nobody answered are retried together.
     """
     served = state.phase is not HopPhase.UNSERVED
-    failed = [a for a in state.failed if a not in state.followed and (a in state.odd or not served)]
-    confirmed, odd = ([a for a in failed if (a in state.odd) is side] for side in (False, True))
-    turns = [a for pair in zip_longest(confirmed, odd) for a in pair if a is not None]
+    failed = [a for a in state.failed if a not in state.followed and (a in state.unconfirmed or not served)]
+    confirmed, unconfirmed = ([a for a in failed if (a in state.unconfirmed) is side] for side in (False, True))
+    turns = [a for pair in zip_longest(confirmed, unconfirmed) for a in pair if a is not None]
     asks: list[StepRequest] = []
     for address in turns[: task.context.limits.followed_addresses - len(state.followed)]:
         result = state.addresses[address].last
@@ -174,9 +174,9 @@ def follow_ups(task: HopTask, state: HopState) -> NextSteps:
     return state, (*asks, *more)
 
 
-def repeat_odd(task: HopTask, state: HopState) -> NextSteps:
-    """Retry an odd address that fell silent, all tries at once: one silence may be loss, many are a forgery."""
-    failures = [(address, failure) for address, failure in state.failures if address in state.odd]
+def repeat_unconfirmed(task: HopTask, state: HopState) -> NextSteps:
+    """Retry an unconfirmed address that fell silent, all tries at once: one silence may be loss, many are a forgery."""
+    failures = [(address, failure) for address, failure in state.failures if address in state.unconfirmed]
     if not failures or state.repeats or any(one.failure is not Failure.TIMEOUT for _, one in failures):
         return state, ()
     return _repeat_at_once(task, state, failures[0][0], task.context.limits.proof_tries - len(failures))
@@ -196,7 +196,7 @@ def repeat_silence(task: HopTask, state: HopState) -> NextSteps:
 ROUNDS: Mapping[HopPhase, tuple[Round, ...]] = MappingProxyType(
     {
         HopPhase.UNSERVED: (
-            Round(another_page, "the page of another address whose handshake stood", "page_fetches"),
+            Round(another_page, "the page of another address whose handshake succeeded", "page_fetches"),
             Round(follow_ups, "the follow-ups of failed addresses, and silent SYNs again", "followed_addresses"),
             Round(
                 repeat_silence,
@@ -205,8 +205,8 @@ ROUNDS: Mapping[HopPhase, tuple[Round, ...]] = MappingProxyType(
             ),
         ),
         HopPhase.SUSPECT: (
-            Round(follow_ups, "the follow-ups of odd addresses that failed", "followed_addresses"),
-            Round(repeat_odd, "a silent odd address again", "proof_tries"),
+            Round(follow_ups, "the follow-ups of unconfirmed addresses that failed", "followed_addresses"),
+            Round(repeat_unconfirmed, "a silent unconfirmed address again", "proof_tries"),
         ),
         HopPhase.SERVED: (),
     }

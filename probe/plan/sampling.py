@@ -87,10 +87,10 @@ def sample_known(hits: Iterable[str], network: Network, count: int, seed: int, i
 
 
 def sample_strata(
-    network: Network, count: int, seed: int, index: int = 0, excluded: ExcludedPrefixes = NOTHING_EXCLUDED
+    network: Network, count: int, seed: int, excluded: ExcludedPrefixes = NOTHING_EXCLUDED
 ) -> tuple[str, ...]:
     """Draw one address from each of `count` equally wide strata; a stratum that is excluded gives none."""
-    chance = _random(network, seed, index)
+    chance = _random(network, seed, 0)  # the 0 keeps the samples of version 0.1.0
     first, size = int(network.network_address), network.num_addresses
     bounds = [first + size * part // count for part in range(count + 1)]
     numbers = (_draw_allowed(network, chance, low, high, excluded) for low, high in pairwise(bounds) if low < high)
@@ -105,7 +105,7 @@ def low_addresses(
     The host part .1 answers most often, then its successors (Fan and Heidemann, IMC 2010, on selecting representative
     addresses). In IPv6, guessing finds hardly any but low host parts (Gasser et al., IMC 2018).
     """
-    spread = sample_strata(network, min(count, 16), seed, excluded=excluded)
+    spread = sample_strata(network, min(count, 16), seed, excluded)
     starts = dict.fromkeys(int(block_of(address, network).network_address) for address in spread)
     ranks = -(-count // max(1, len(starts)))
     last = int(network.broadcast_address)
@@ -117,7 +117,7 @@ def neighbours(
     address: str, network: Network, count: int, seed: int, excluded: ExcludedPrefixes = NOTHING_EXCLUDED
 ) -> tuple[str, ...]:
     """Draw at most `count` other addresses of the same block."""
-    found = sample_strata(block_of(address, network), count + 1, seed, excluded=excluded)
+    found = sample_strata(block_of(address, network), count + 1, seed, excluded)
     return tuple(other for other in found if other != address)[:count]
 
 

@@ -1,7 +1,8 @@
-"""The plan of URLs and domains: each name is resolved once, and every redirect is a hop tried like the first.
+"""The plan of URLs and domains: resolve each name once, fetch each URL, and follow redirects.
 
-A domain has two chains, 0 for https and 1 for http, that share their lookups. A chain that is redirected to a URL that
-the other has tried ends there: the judge reads the other's evidence, and no server is asked twice.
+Every URL of a chain is a hop and gets the same steps. A domain has two chains, 0 for https and 1 for http, that share
+their lookups. A chain that is redirected to a URL of the other chain ends there, so that no server is asked twice; the
+judge reads the evidence of the other chain.
 """
 
 from __future__ import annotations
@@ -13,12 +14,17 @@ from probe.model.observation import Exchange
 from probe.model.target import DomainTarget, UrlTarget, parse
 from probe.plan.context import PlanContext
 from probe.plan.hop import PlanHop
-from probe.plan.lookup import Lookup, choose
+from probe.plan.lookup import Lookup, choose_addresses
 from probe.plan.plan import Plan
 
 
 class UrlPlan(Plan):
-    """One chain for each URL."""
+    """The plan of some URLs, one chain each.
+
+    Args:
+        urls: the first URL of each chain.
+        context: resolvers, limits and control facts.
+    """
 
     def __init__(self, urls: tuple[UrlTarget, ...], context: PlanContext) -> None:
         super().__init__()
@@ -32,11 +38,11 @@ class UrlPlan(Plan):
 
     @classmethod
     def of_domain(cls, target: DomainTarget, context: PlanContext) -> UrlPlan:
-        """The two chains of a domain."""
+        """Create the plan of a domain: one chain for https and one for http."""
         return cls((UrlTarget("https", target.host, 443), UrlTarget("http", target.host, 80)), context)
 
     def _hop(self, url: UrlTarget, position: StepPosition) -> None:
-        """Try a URL, unless this plan has done so."""
+        """Start a hop for a URL, unless this plan already has one."""
         if str(url) in self._visited or position.hop > self._context.limits.redirects:
             return
         self._visited.add(str(url))
@@ -49,7 +55,7 @@ class UrlPlan(Plan):
         )
         if parse_address(url.host) is not None:
             if position.hop and is_bogon(url.host):
-                return  # a redirect must not make this host connect to the volunteer's own machines
+                return  # a redirect must not make this host connect to machines of the volunteer's own network
             hop.start((url.host,), (url.host,), frozenset())
             return
         self._hops.setdefault(url.host, []).append(hop)
@@ -61,21 +67,21 @@ class UrlPlan(Plan):
         self._changed(url.host)
 
     def _changed(self, host: str) -> None:
-        """Begin the hops that waited for the name; pass late addresses to those that have begun."""
+        """Start the hops that wait for the name; pass late addresses to those that have started."""
         lookup = self._lookups[host]
         if not lookup.ready:
             return
         for hop in self._hops[host]:
             if (host, hop) in self._waiting:
-                addresses = choose(lookup.sources, self._context)
+                addresses = choose_addresses(lookup.sources, self._context)
                 if addresses:
                     self._waiting.remove((host, hop))
-                    hop.start(addresses, lookup.local, lookup.odd)
+                    hop.start(addresses, lookup.local, lookup.unconfirmed)
             else:
-                hop.add(lookup.late, lookup.odd)
+                hop.add(lookup.late, lookup.unconfirmed)
 
     def _served(self, position: StepPosition, page: Exchange) -> None:
-        """Follow a redirect."""
+        """Follow the redirect of a page, if it has one."""
         if not page.redirects or not page.location:
             return
         try:

@@ -33,25 +33,25 @@ from probe.model.address import Family, family, is_bogon, network_of, parse_addr
         "ff02::1",
     ],
 )
-def test_addresses_where_no_public_name_can_live(address: str) -> None:
-    """The special-purpose registries of IANA."""
+def test_addresses_of_the_special_purpose_registries_are_bogons(address: str) -> None:
+    """IANA lists them; no public name has such an address."""
     assert is_bogon(address)
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "203.205.128.1", "2600::1", "::ffff:8.8.8.8"])
-def test_addresses_that_may_be_anybody_s(address: str) -> None:
-    """A public address is no bogon, whoever answers there."""
+def test_public_addresses_are_no_bogons(address: str) -> None:
+    """Whoever announces them."""
     assert not is_bogon(address)
 
 
-def test_an_address_without_a_known_as_stands_for_its_16_or_32() -> None:
-    """The unit of pace (contract: --pace)."""
+def test_an_address_without_a_known_as_is_paced_by_its_16_or_32() -> None:
+    """The unit of the pace limiter (contract: --pace)."""
     assert network_of("203.205.128.1") == "203.205.0.0/16"
     assert network_of("2001:db8:1::1") == "2001:db8::/32"
 
 
-def test_family_and_brackets() -> None:
-    """An IPv6 address may come in brackets; a name is no address."""
+def test_an_address_may_be_written_in_brackets() -> None:
+    """A name is no address and has no family."""
     assert family("2001:db8::1") is Family.IPV6
     assert family("192.0.2.1") is Family.IPV4
     assert str(parse_address("[2001:db8::1]")) == "2001:db8::1"

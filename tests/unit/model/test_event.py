@@ -1,4 +1,4 @@
-"""What the collector publishes keeps its form through JSON."""
+"""The published records: their JSON, their defaults and their order."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ PRESENCE = Presence(agent="a1", network=RU, start=WHEN, stop=WHEN, interval=300.
 
 @pytest.mark.parametrize("record", [EVENT, SPAN, PRESENCE], ids=lambda record: type(record).__name__)
 def test_a_record_read_back_is_the_record_written(record: Event | Span | Presence) -> None:
-    """Through JSON and back nothing changes."""
+    """Decoding gives the encoded record."""
     assert msgspec.json.decode(msgspec.json.encode(record), type=type(record)) == record
 
 
 def test_an_event_lasts_until_it_is_lifted() -> None:
-    """A new event has no end, and one vantage is one source."""
+    """A new event has no end and one vantage."""
     line = msgspec.json.decode(msgspec.json.encode(EVENT))
 
     assert line["lifted"] is None
     assert line["confidence"] == "one_source"
 
 
-def test_networks_have_an_order_so_that_lists_of_them_do_not_jump() -> None:
-    """By number, then by country."""
+def test_networks_are_ordered_by_number_and_country() -> None:
+    """Published lists keep their order from one page to the next."""
     assert min(Network(asn=2, country="A"), Network(asn=1, country="B")).asn == 1
 
 
-def test_no_record_of_the_public_has_room_for_an_address() -> None:
-    """A network is its number and its country, whatever a vantage might send."""
+def test_no_published_record_has_a_field_for_an_address() -> None:
+    """A network has an AS number and a country only."""
     assert Network.__struct_fields__ == ("asn", "country")

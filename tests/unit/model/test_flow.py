@@ -18,8 +18,8 @@ from probe.model.flow import MIN_FREEZE_SILENCE_MS, is_freeze
         (8_999, 0, 9_000, False),
     ],
 )
-def test_a_freeze_outlasts_a_lost_packet_every_pause_twice_and_the_whole_transfer(
+def test_a_freeze_is_longer_than_any_pause_that_loss_makes(
     silence: int, longest_pause: int, before: int, frozen: bool
 ) -> None:
-    """Loss makes pauses that grow; a freeze has no end."""
+    """At least two seconds, twice the longest pause, and the whole transfer before it."""
     assert is_freeze(silence, longest_pause=longest_pause, before=before) is frozen

@@ -24,12 +24,12 @@ NAME = "www.example.org"
 
 
 def test_a_later_layer_is_deeper() -> None:
-    """Depths follow the order of the conversation; QUIC is a conversation of its own."""
+    """TCP, TLS, HTTP follow one another; QUIC replaces all three."""
     assert sorted(Layer, key=lambda layer: layer.depth) == [Layer.TCP, Layer.TLS, Layer.HTTP, Layer.BODY, Layer.QUIC]
 
 
-def test_the_deeper_failure_ranks_higher_and_then_the_more_telling_one() -> None:
-    """An answer ranks above a cut, a cut above silence, and silence above a failure of this host."""
+def test_the_deeper_failure_ranks_higher_then_the_one_that_shows_more() -> None:
+    """An answer ranks above a cut, a cut above a time-out, and a time-out above a failure of this host."""
     failures = [
         LayerFailure(Layer.TCP, Failure.LOCAL),
         LayerFailure(Layer.TCP, Failure.TIMEOUT),
@@ -46,12 +46,12 @@ def test_the_deeper_failure_ranks_higher_and_then_the_more_telling_one() -> None
     assert all(one.rank < other.rank for one, other in pairwise(failures))
 
 
-def test_a_layer_failure_is_written_as_evidence_names_it() -> None:
+def test_a_layer_failure_is_written_as_in_evidence() -> None:
     """Layer, dot, failure."""
     assert str(LayerFailure(Layer.TLS, Failure.RESET)) == "tls.reset"
 
 
-def test_the_failures_without_an_answer_are_cuts_and_silence() -> None:
+def test_the_failures_without_an_answer_are_cuts_and_time_outs() -> None:
     """An alert or a bad certificate is an answer."""
     assert NO_ANSWER_FAILURES == CUT_FAILURES | SILENT_FAILURES
     assert NO_ANSWER_FAILURES.isdisjoint({Failure.ALERT, Failure.CERTIFICATE, Failure.GARBAGE, Failure.LOCAL})
@@ -76,11 +76,11 @@ def test_every_kind_of_target_has_the_subjects_of_its_chains(target: str, subjec
 
 @pytest.mark.parametrize("text", ["ftp://x.y/", "no url", "dns://x.y"])
 def test_a_text_that_is_no_url_of_a_target_has_no_subject(text: str) -> None:
-    """A redirect may lead anywhere."""
+    """The URL of a redirect may be any text."""
     assert subject_of_url(text) is None
 
 
-def test_a_subject_sends_a_server_name_where_the_handshake_carries_one() -> None:
+def test_a_subject_has_a_server_name_where_its_handshake_carries_one() -> None:
     """Neither plain HTTP nor a bare connection does."""
     schemes = ("https", "http", "tls", "quic", "tcp", "dns", "range")
 

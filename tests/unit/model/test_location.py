@@ -1,4 +1,4 @@
-"""What traces say together of where an interference sits."""
+"""The location of the interfering hop, from the replies of all tries."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def other(ttl: int, failure: Failure | None) -> TraceReply:
         ([trace(3, T), trace(2, T), trace(1, U), other(3, U)], None),
     ],
 )
-def test_the_nearest_answer_counts_where_one_router_less_met_nobody(
+def test_a_location_needs_a_reaction_at_one_ttl_and_none_at_a_smaller_one(
     seen: list[TraceReply], found: Location | None
 ) -> None:
-    """Silence is believed only where the path's own words stand on either side of it."""
+    """A time-out counts only between replies of the path itself."""
     assert located(seen) == found
 
 
-def test_other_observations_say_nothing_of_a_place() -> None:
+def test_other_observations_give_no_location() -> None:
     assert located([Connection(address="151.101.1.10", port=443, failure=R)]) is None

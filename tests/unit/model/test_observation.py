@@ -66,10 +66,10 @@ def test_the_descriptions_cover_every_kind_of_observation() -> None:
 
 
 @pytest.mark.parametrize(("one", "traffic", "name"), DESCRIBED)
-def test_each_kind_states_its_traffic_and_the_name_that_a_capture_shows(
+def test_each_kind_has_its_traffic_and_the_name_in_a_capture(
     one: Observation, traffic: tuple[int, int], name: str
 ) -> None:
-    """The traffic carries the address wherever there is any; QUIC's datagrams are not counted."""
+    """Traffic has the address it went to; QUIC datagrams are not counted."""
     assert one.traffic == ObservationTraffic(*traffic, A if any(traffic) else one.traffic.address)
     assert one.capture_name == name
 
@@ -91,15 +91,15 @@ def test_each_kind_states_its_traffic_and_the_name_that_a_capture_shows(
         (Exchange(url=URL, address=A, status=200, failure=Failure.TIMEOUT), (Layer.BODY, Failure.TIMEOUT)),
     ],
 )
-def test_an_observation_of_a_conversation_states_how_it_failed(
+def test_an_observation_of_a_conversation_has_its_layer_failure(
     one: Conversation, ending: tuple[Layer, Failure] | None
 ) -> None:
-    """An exchange fails without an answer, and in its body where the answer began and then stopped in silence."""
+    """An exchange fails without an answer, and in its body where the answer stopped."""
     assert one.ending == (None if ending is None else LayerFailure(*ending))
 
 
 def test_a_trace_keeps_its_field_name_in_json() -> None:
-    """Evidence of earlier versions is read, and theirs reads ours."""
+    """Evidence of earlier versions is read, and earlier versions read this one's."""
     wire = msgspec.json.encode(trace(TracePayload.HELLO))
 
     assert b'"said":"tls"' in wire
@@ -126,13 +126,13 @@ def page(status: int = 200, failure: Failure | None = None, length: int = 0, **m
         (page(200, Failure.RESET, 10, complete=True), True),
     ],
 )
-def test_an_answer_is_more_than_its_beginning(one: Exchange, answered: bool) -> None:
-    """Silence within 64 KiB of the wire makes none; a reset after some of the body leaves one."""
+def test_an_answer_must_be_more_than_its_beginning(one: Exchange, answered: bool) -> None:
+    """A time-out within 64 KiB of the wire is no answer; a reset after some of the body is one."""
     assert one.answered is answered
 
 
 def test_an_answer_has_begun_with_its_status_or_with_more_bytes_than_session_tickets() -> None:
-    """A freeze may come before the first TLS record is whole."""
+    """A freeze may come before the first TLS record is complete."""
     assert page().begun
     assert page(0, Failure.TIMEOUT, flow=Flow(bytes=14_000)).begun
     assert not page(0, Failure.TIMEOUT, flow=Flow(bytes=600)).begun
@@ -150,13 +150,13 @@ def test_an_answer_has_begun_with_its_status_or_with_more_bytes_than_session_tic
         (Flow(bytes=4_095, quiet=9_000), False),
     ],
 )
-def test_a_freeze_is_kilobytes_and_then_silence(flow: Flow | None, frozen: bool) -> None:
-    """Two seconds of it at least, and twice the longest before."""
+def test_a_freeze_is_a_time_out_after_some_kilobytes(flow: Flow | None, frozen: bool) -> None:
+    """The silence lasts two seconds and twice the longest pause before it."""
     assert page(failure=Failure.TIMEOUT, flow=flow).frozen is frozen
     assert not page(failure=Failure.RESET, flow=flow).frozen
 
 
-def test_a_rate_counts_the_silence_at_the_end() -> None:
+def test_a_rate_includes_the_silence_at_the_end() -> None:
     """Bytes a second from the first byte until the step ended."""
     assert page(flow=Flow(bytes=100_000, took=1_000)).rate == 100_000
     assert page(flow=Flow(bytes=100_000, took=1_000, quiet=3_000)).rate == 25_000
@@ -165,14 +165,14 @@ def test_a_rate_counts_the_silence_at_the_end() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_what_clients_follow_by_themselves(status: int) -> None:
-    """And nothing else is."""
+def test_a_redirect_is_a_status_that_clients_follow(status: int) -> None:
+    """No other status is."""
     assert page(status).redirects
     assert not page(304).redirects
 
 
-def test_records_leave_out_what_is_not_said_and_are_read_back_alike() -> None:
-    """Evidence is small, and a law: decoding what was encoded gives the same."""
+def test_records_leave_out_defaults_and_decode_to_what_was_encoded() -> None:
+    """Evidence stays small."""
     seen: tuple[Observation, ...] = (
         page(flow=Flow(bytes=20_000)),
         QuicExchange(address="151.101.1.10", port=443, sni="news.example.org", gap=5000),
@@ -197,10 +197,10 @@ def test_records_leave_out_what_is_not_said_and_are_read_back_alike() -> None:
     ],
     ids=["silence", "closed", "complete", "too early", "enough", "answers were slow before", "slow before"],
 )
-def test_a_sending_is_frozen_by_silence_after_kilobytes_that_were_answered(
+def test_an_upload_is_frozen_after_some_answered_kilobytes_and_a_time_out(
     changes: dict[str, object], frozen: bool
 ) -> None:
-    """Of ten seconds, after ten seconds in which it was answered."""
+    """Ten seconds of silence after ten seconds of answers."""
     fields = {"sent": 22_000, "quiet": 10_000, "took": 20_000, "failure": Failure.TIMEOUT} | changes
     one = Sending(at=0, url="https://a.example/", address="192.0.2.1", sni="a.example", **fields)  # type: ignore[arg-type]
     assert one.frozen is frozen

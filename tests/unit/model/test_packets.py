@@ -18,8 +18,8 @@ TRACE = PacketTrace(
 )
 
 
-def test_a_trace_leaves_out_what_a_packet_does_not_have() -> None:
-    """Evidence is stored for every failing target: each field costs bytes."""
+def test_a_packet_leaves_out_the_fields_it_does_not_have() -> None:
+    """Evidence is stored for every failing target, so each field costs bytes."""
     wire = msgspec.json.encode(TRACE)
 
     assert b'{"at":0,"ttl":52,"ipid":0,"flags":"SA"}' in wire
@@ -38,8 +38,8 @@ def test_a_trace_leaves_out_what_a_packet_does_not_have() -> None:
         CaptureReply(traces=(TRACE,), pcaps=(b"\xd4\xc3\xb2\xa1\n",)),
     ],
 )
-def test_a_line_to_or_from_the_capture_process_is_one_line(line: CaptureRequest | CaptureReply) -> None:
-    """Capture files are base64 in it; the other side reads what was written."""
+def test_a_message_of_the_capture_process_is_one_line(line: CaptureRequest | CaptureReply) -> None:
+    """Capture files are base64 in it, and decoding gives the encoded message."""
     wire = msgspec.json.encode(line)
 
     assert b"\n" not in wire

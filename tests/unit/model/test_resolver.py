@@ -33,8 +33,8 @@ def test_a_plain_resolver_is_read_as_it_is_written(text: str, resolver: PlainRes
         "https://9.9.9.9/dns-query",
     ],
 )
-def test_every_other_text_is_no_plain_resolver(text: str) -> None:
-    """Encrypted resolvers, names and incomplete texts have none."""
+def test_other_texts_are_no_plain_resolver(text: str) -> None:
+    """Encrypted resolvers, names and incomplete texts give None."""
     assert PlainResolver.parse(text) is None
 
 

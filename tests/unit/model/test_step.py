@@ -78,12 +78,12 @@ def test_every_kind_of_step_has_a_performer() -> None:
 
 @pytest.mark.parametrize(("step", "observation"), [*zip(all_kinds(), UNPERFORMED, strict=True)])
 def test_a_step_that_cannot_be_performed_has_an_observation(step: Step, observation: Observation) -> None:
-    """It carries the step's facts and position, the failure, and a connection that was not opened."""
+    """It has the step's facts and position, the failure, and a connection that was not opened."""
     assert step.unperformed(Failure.BUG, "a fault", 900) == observation
 
 
 def test_an_unperformed_lookup_does_not_name_a_private_resolver() -> None:
-    """As with one that was performed."""
+    """As with a lookup that was performed."""
     assert resolve("udp:192.168.1.1:53").unperformed(Failure.LOCAL, "", 0).resolver == "network"
 
 
@@ -109,19 +109,19 @@ def test_a_capture_keeps_the_packets_of_the_networks_own_resolvers(resolver: str
     assert resolve(resolver, trust).capture_address == address
 
 
-def test_only_a_lookup_listens_on_after_its_first_observation() -> None:
+def test_only_a_lookup_waits_for_further_observations() -> None:
     """A late answer may contradict the first."""
     assert [type(step) for step in all_kinds() if step.listens_on] == [Resolve]
 
 
 def test_equal_steps_are_one_step() -> None:
-    """A plan tells by equality whether it asked for a step before."""
+    """A plan compares steps to ask for none twice."""
     assert all_kinds() == all_kinds()
     assert len({*all_kinds(), *all_kinds()}) == len(get_args(Step))
 
 
-def test_the_position_tells_steps_apart() -> None:
-    """Equal in all but their position, steps are different ones."""
+def test_steps_at_different_positions_are_different() -> None:
+    """Although all their other fields are equal."""
     positions = (
         StepPosition(),
         StepPosition(attempt=1),
@@ -133,8 +133,8 @@ def test_the_position_tells_steps_apart() -> None:
     assert len({step for position in positions for step in all_kinds(position)}) == 5 * len(get_args(Step))
 
 
-def test_certificates_are_verified_unless_a_step_says_otherwise() -> None:
-    """A neutral name or a peek is the exception."""
+def test_certificates_are_verified_by_default() -> None:
+    """A step with the neutral name does not verify them."""
     verifying = [step for step in all_kinds() if "verify" in {field.name for field in msgspec.structs.fields(step)}]
 
     assert len(verifying) == 4

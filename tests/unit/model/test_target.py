@@ -60,15 +60,15 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", FORMS)
-def test_every_form_of_the_contract_is_read_and_written_alike(text: str) -> None:
+def test_every_form_of_the_contract_is_parsed_and_written_alike(text: str) -> None:
     """`parse` and `str` are inverse on the written form."""
     assert t.parse(text) == FORMS[text]
     assert str(FORMS[text]) == text
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_what_is_no_target_is_refused_with_its_reason(text: str) -> None:
-    """One line says what is wrong; most say how to write it."""
+def test_an_invalid_target_is_refused_with_its_reason(text: str) -> None:
+    """One line names the fault; most say how to write the target."""
     with pytest.raises(TargetError, match=REFUSED[text]) as caught:
         t.parse(text)
 
@@ -92,13 +92,13 @@ def test_what_is_no_target_is_refused_with_its_reason(text: str) -> None:
     ],
 )
 def test_one_target_has_one_spelling(text: str, normal: str) -> None:
-    """Case, default ports, fragments, final dots and other scripts end up alike."""
+    """Case, default ports, fragments, final dots and other scripts are normalised."""
     assert str(t.parse(text)) == normal
 
 
 @given(st.text(max_size=60) | st.from_regex(r"(https?|dns|tcp|tls|quic)://[a-z0-9.:/\[\]-]{1,40}", fullmatch=True))
 def test_any_text_is_a_target_or_a_target_error(text: str) -> None:
-    """Nothing else is raised, and what is read is read the same from its own spelling."""
+    """Nothing else is raised, and a parsed target is equal to the one parsed from its text."""
     try:
         target = t.parse(text)
     except TargetError:

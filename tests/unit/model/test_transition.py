@@ -10,8 +10,8 @@ from probe.model.transition import Transition
 from probe.model.verdict import Status
 
 
-def test_a_transition_says_from_and_to() -> None:
-    """The words `from` and `to` are the contract's; Python keeps the first for itself."""
+def test_a_transition_has_the_keys_from_and_to() -> None:
+    """`from` is a keyword of Python, so the field has another name."""
     when = datetime(2017, 5, 11, tzinfo=UTC)
     transition = Transition(target="x", before=Status.BLOCKED, after=Status.REACHABLE, time=when, onset=when)
 

@@ -1,4 +1,4 @@
-"""A verdict's line is the contract's, and a record read back is the record written."""
+"""The JSON of a verdict: its keys and words are those of the contract."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from probe.model.failure import Failure
 from probe.model.observation import Connection, Exchange, LateAnswer, Resolution, TlsHandshake
 from probe.model.resolver import Trust
-from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
+from probe.model.verdict import AnchorKind, AnchorLook, Cause, Evidence, Status, Vantage, VantageState, Verdict
 
 VERDICT = Verdict(
     time=datetime(2017, 5, 4, 12, tzinfo=UTC),
@@ -33,7 +33,7 @@ VERDICT = Verdict(
 
 
 def test_a_verdict_has_the_keys_and_words_of_the_contract() -> None:
-    """Times end in Z, words are the closed vocabularies', `vantage.state` is always there."""
+    """Times end in Z, words come from closed vocabularies, and `vantage.state` is always present."""
     line = msgspec.json.decode(msgspec.json.encode(VERDICT))
 
     assert list(line) == ["time", "target", "status", "causes", "rule", "evidence", "vantage"]
@@ -45,11 +45,28 @@ def test_a_verdict_has_the_keys_and_words_of_the_contract() -> None:
 
 
 def test_a_verdict_read_back_is_the_verdict_written() -> None:
-    """Evidence keeps its types through JSON, so that anyone can judge it again."""
+    """Decoding gives the encoded evidence, so that it can be judged again."""
     assert msgspec.json.decode(msgspec.json.encode(VERDICT), type=Verdict) == VERDICT
 
 
-def test_the_causes_are_the_contract_s() -> None:
-    """Twenty-five words, each spelled layer dot what."""
+def test_a_look_at_an_anchor_keeps_its_field_names_in_json() -> None:
+    """Evidence of earlier versions is read, and earlier versions read this one's."""
+    look = AnchorLook(
+        url="https://a.example/",
+        kind=AnchorKind.FOREIGN,
+        at=VERDICT.time,
+        ipv6_result="timeout",
+        fake_address=True,
+        over_ipv6=True,
+    )
+
+    line = msgspec.json.decode(msgspec.json.encode(look))
+
+    assert (line["six"], line["fake"], line["over_six"]) == ("timeout", True, True)
+    assert msgspec.convert(line, AnchorLook) == look
+
+
+def test_there_are_the_causes_of_the_contract() -> None:
+    """Twenty-five, each with a layer before its dot."""
     assert len(Cause) == 25
     assert all(cause.value.count(".") == 1 for cause in Cause)

@@ -17,25 +17,25 @@ def told(local: tuple[str, ...], trusted: tuple[str, ...] | Failure) -> Dialogue
     return dialogue.tell(f"A {NAME} @trusted", trusted)
 
 
-def test_answers_that_agree_need_no_witness() -> None:
-    """Nothing is connected."""
+def test_answers_that_agree_cause_no_handshake() -> None:
+    """No address is connected."""
     assert told((A,), (A,)).asks() == []
 
 
-def test_an_odd_address_shows_its_certificate_beside_one_of_the_reference() -> None:
-    """Is there a certificate to be shown at all?"""
+def test_an_unconfirmed_address_gets_a_handshake_beside_a_confirmed_one() -> None:
+    """The second shows whether the name has a certificate at all."""
     assert told((FORGED,), (A,)).asks() == [f"hello {NAME} at {A}", f"hello {NAME} at {FORGED}"]
 
 
-def test_the_first_odd_addresses_of_the_answer_are_witnesses() -> None:
-    """Six of ten, in the answer's order: the same evidence whatever the order of a set in memory."""
-    odd = tuple(f"31.13.94.{number}" for number in range(1, 11))
+def test_the_first_six_unconfirmed_addresses_get_handshakes() -> None:
+    """In the answer's order, so that the same answer always gives the same evidence."""
+    unconfirmed = tuple(f"31.13.94.{number}" for number in range(1, 11))
 
-    assert told(odd, (A,)).asks() == sorted(f"hello {NAME} at {address}" for address in (*odd[:6], A))
+    assert told(unconfirmed, (A,)).asks() == sorted(f"hello {NAME} at {address}" for address in (*unconfirmed[:6], A))
 
 
-def test_an_odd_address_that_is_silent_is_asked_often_and_one_that_resets_once_more() -> None:
-    """A lost packet is no forgery; the reference's silence is not asked about."""
+def test_an_unconfirmed_address_is_tried_five_times_when_silent_and_twice_after_a_reset() -> None:
+    """A lost packet is no forgery. A silent confirmed address is not repeated."""
     dialogue = told((FORGED,), (A,))
     dialogue.asks()
     dialogue.tell(f"hello {NAME} at {A}", "tcp.timeout").tell(f"hello {NAME} at {FORGED}", "tcp.timeout")
@@ -47,12 +47,12 @@ def test_an_odd_address_that_is_silent_is_asked_often_and_one_that_resets_once_m
     assert reset.tell(f"hello {NAME} at {FORGED}", "tcp.reset").asks() == [f"hello {NAME} at {FORGED} try 1"]
 
 
-def test_an_answer_about_a_name_that_exists_nowhere_shows_its_certificate() -> None:
-    """A certificate would acquit it."""
+def test_an_address_of_a_name_denied_elsewhere_gets_a_handshake() -> None:
+    """A verified certificate shows that it is no forgery."""
     assert f"hello {NAME} at {FORGED}" in told((FORGED,), Failure.NXDOMAIN).asks()
 
 
-def test_late_addresses_are_witnesses_too() -> None:
+def test_addresses_of_late_answers_get_handshakes_too() -> None:
     """Each once."""
     dialogue = Dialogue(plan_for(parse(f"dns://{NAME}"), CONTEXT))
     dialogue.asks()

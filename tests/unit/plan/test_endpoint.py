@@ -15,8 +15,8 @@ CONNECT = f"connect {A}:443"
 QUIC = f"quic://{NAME}:443"
 
 
-def test_a_connection_is_enough() -> None:
-    """One step, and it is over."""
+def test_a_tcp_target_that_connects_needs_one_step() -> None:
+    """No step follows."""
     dialogue = Dialogue(plan_for(parse(f"tcp://{A}:443"), CONTEXT))
 
     assert dialogue.asks() == [CONNECT]
@@ -24,7 +24,7 @@ def test_a_connection_is_enough() -> None:
 
 
 def test_a_refused_connection_is_tried_once_more_and_a_silent_one_twice() -> None:
-    """From new source ports."""
+    """Each try has a new source port."""
     for how, tries in (("tcp.reset", 1), ("tcp.timeout", 2)):
         dialogue = Dialogue(plan_for(parse(f"tcp://{A}:443"), CONTEXT))
         dialogue.asks()
@@ -37,7 +37,7 @@ def test_a_refused_connection_is_tried_once_more_and_a_silent_one_twice() -> Non
         assert dialogue.asks() == []
 
 
-def test_an_address_where_nothing_listens_is_tried_beside_it() -> None:
+def test_an_address_where_nothing_listens_is_contacted_too() -> None:
     """A relay on the path would accept both."""
     context = replace(CONTEXT, relay_address="192.175.48.250")
 
@@ -46,8 +46,8 @@ def test_an_address_where_nothing_listens_is_tried_beside_it() -> None:
     assert asked == [CONNECT, "connect 192.175.48.250:443 relay"]
 
 
-def test_a_handshake_has_the_follow_ups_of_one() -> None:
-    """The neutral name, then the suspect again; no page is asked for."""
+def test_a_tls_target_gets_the_follow_ups_of_a_handshake() -> None:
+    """The neutral name, then the suspect one again; no page is fetched."""
     hello = f"hello {NAME} at {A}"
     dialogue = Dialogue(plan_for(parse(f"tls://{A}:443/{NAME}"), CONTEXT))
     assert dialogue.asks() == [hello]
@@ -58,24 +58,24 @@ def test_a_handshake_has_the_follow_ups_of_one() -> None:
     assert dialogue.asks() == [f"{hello} try 1"]
 
 
-def test_every_address_is_tried_and_nothing_more_where_they_answer() -> None:
-    """The look at the same tuple some seconds later belongs to the step itself."""
+def test_quic_addresses_that_answer_get_one_step_each() -> None:
+    """The PING some seconds later belongs to the same step."""
     dialogue = resolved(QUIC)
 
     assert dialogue.asks() == [f"quic {NAME} at {B}", f"quic {NAME} at {A}"]
     assert dialogue.tell(f"quic {NAME} at {A}", "ok").tell(f"quic {NAME} at {B}", "ok").asks() == []
 
 
-def test_an_address_is_tried_without_any_lookup() -> None:
-    """Nobody is asked for it."""
+def test_a_quic_target_with_an_address_is_not_resolved() -> None:
+    """There is no name to resolve."""
     dialogue = Dialogue(plan_for(parse(f"quic://{A}:443"), CONTEXT))
 
     assert dialogue.asks() == [f"quic {A} at {A}"]
 
 
 @pytest.mark.parametrize("how", ["quic.timeout", "later.timeout"])
-def test_silence_asks_tcp_then_another_name_then_the_same_again_three_times_in_all(how: str) -> None:
-    """Each from a source port of its own."""
+def test_silent_quic_is_followed_by_tcp_another_name_and_two_more_tries(how: str) -> None:
+    """Each try has a new source port."""
     dialogue = resolved(QUIC, local=(A,), trusted=(A,))
     dialogue.asks()
     dialogue.tell(f"quic {NAME} at {A}", how)
@@ -87,8 +87,8 @@ def test_silence_asks_tcp_then_another_name_then_the_same_again_three_times_in_a
     assert dialogue.tell(f"quic {NAME} at {A} try 2", how).asks() == []
 
 
-def test_one_address_that_answers_is_enough() -> None:
-    """The other's silence could change nothing."""
+def test_one_quic_address_that_answers_is_enough() -> None:
+    """A time-out of the other could not change the verdict."""
     dialogue = resolved(QUIC)
     dialogue.asks()
     dialogue.tell(f"quic {NAME} at {A}", "quic.timeout").tell(f"quic {NAME} at {B}", "ok")
@@ -96,8 +96,8 @@ def test_one_address_that_answers_is_enough() -> None:
     assert dialogue.asks() == []
 
 
-def test_an_alert_or_an_icmp_error_is_asked_about_once_more_beside_tcp() -> None:
-    """No other name: somebody answered."""
+def test_a_quic_alert_or_icmp_error_is_followed_by_tcp_and_one_more_try() -> None:
+    """Another name is not tried, because the address answered."""
     for how in ("quic.unreachable", "quic.alert"):
         dialogue = resolved(QUIC, local=(A,), trusted=(A,))
         dialogue.asks()
@@ -107,16 +107,16 @@ def test_an_alert_or_an_icmp_error_is_asked_about_once_more_beside_tcp() -> None
         assert dialogue.tell(f"hello {NAME} at {A}", "ok").asks() == [f"quic {NAME} at {A} try 1"]
 
 
-def test_in_a_re_test_each_address_hears_the_neutral_name_first() -> None:
-    """Residual blocking would silence it after the suspect name."""
+def test_a_re_test_sends_the_neutral_name_to_each_quic_address_first() -> None:
+    """After the suspect name, residual blocking would silence it."""
     dialogue = resolved(QUIC, local=(A,), trusted=(A,), context=replace(CONTEXT, suspected=True))
 
     assert dialogue.asks() == [f"quic {NEUTRAL} at {A} unverified neutral"]
     assert dialogue.tell(f"quic {NEUTRAL} at {A} unverified neutral", "ok").asks() == [f"quic {NAME} at {A}"]
 
 
-def test_what_a_late_answer_brings_is_tried_too() -> None:
-    """As of any name: the true address may come after the forged one."""
+def test_quic_addresses_of_a_late_answer_are_tried_too() -> None:
+    """The true address may come after the forged one."""
     dialogue = Dialogue(plan_for(parse(QUIC), CONTEXT))
     dialogue.asks()
     for who in ("system", "trusted"):
@@ -130,8 +130,8 @@ def test_what_a_late_answer_brings_is_tried_too() -> None:
     assert (before, dialogue.asks()) == ([f"quic {NAME} at {FORGED}"], [f"quic {NAME} at {A}"])
 
 
-def test_nothing_is_asked_of_a_name_without_addresses() -> None:
-    """There is nowhere to go."""
+def test_a_name_without_addresses_ends_the_plan() -> None:
+    """There is no address to connect to."""
     dialogue = Dialogue(plan_for(parse(QUIC), CONTEXT))
     dialogue.asks()
     for who in ("system", "network", "trusted"):

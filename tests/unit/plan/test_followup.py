@@ -58,7 +58,7 @@ def after(subject: Subject, layer: Layer, failure: Failure) -> tuple[Step, ...]:
         (Layer.TCP, "local no_route bug", True, []),
     ],
 )
-def test_each_failure_is_followed_by_the_questions_that_could_explain_it(
+def test_each_failure_is_followed_by_the_steps_that_could_explain_it(
     layer: Layer, failures: str, encrypted: bool, questions: list[Question]
 ) -> None:
     """The neutral name goes before the second try of the subject, which may silence the address for minutes."""
@@ -67,7 +67,7 @@ def test_each_failure_is_followed_by_the_questions_that_could_explain_it(
 
 
 def test_every_row_of_the_table_is_reached() -> None:
-    """A row behind a wider one would never be asked."""
+    """A row after a wider one would never apply."""
     reached = set()
     for layer in Layer:
         for failure in Failure:
@@ -83,12 +83,12 @@ def test_every_row_of_the_table_is_reached() -> None:
 
 
 def test_no_row_follows_a_fault_of_this_host() -> None:
-    """It says nothing about the network."""
+    """Such a fault shows nothing about the network."""
     assert all(OWN_FAULTS.isdisjoint(row.failures) for row in FOLLOW_UPS)
 
 
-def test_a_handshake_stands_for_the_page_where_it_will_do() -> None:
-    """Over http there is nothing but the page."""
+def test_a_handshake_replaces_the_page_where_the_subject_uses_tls() -> None:
+    """Over http there is only the page."""
     assert isinstance(subject_step(HTTPS, A, NEXT), Fetch)
     assert isinstance(subject_step(HTTPS, A, NEXT, page=False), Handshake)
     assert isinstance(subject_step(HTTP, A, NEXT, page=False), Fetch)
@@ -98,7 +98,7 @@ def test_a_handshake_stands_for_the_page_where_it_will_do() -> None:
 
 
 @pytest.mark.parametrize("subject", [HTTPS, HTTP, TCP, TLS, QUIC], ids=lambda one: one.scheme)
-def test_the_steps_of_a_subject_are_told_from_those_beside_it(subject: Subject) -> None:
+def test_steps_of_the_subject_differ_from_the_follow_ups(subject: Subject) -> None:
     """By kind, URL and purpose."""
     other = Subject("https", "other.example", 443, "https://other.example/")
 
@@ -110,7 +110,7 @@ def test_the_steps_of_a_subject_are_told_from_those_beside_it(subject: Subject) 
 
 
 def test_a_cut_handshake_is_followed_by_the_neutral_name_and_then_the_subject() -> None:
-    """Without verification: no server has a certificate for the neutral name."""
+    """Without verification, because no server has a certificate for the neutral name."""
     neutral, again = after(HTTPS, Layer.TLS, Failure.RESET)
 
     assert isinstance(neutral, Handshake)
@@ -119,7 +119,7 @@ def test_a_cut_handshake_is_followed_by_the_neutral_name_and_then_the_subject() 
 
 
 def test_a_request_under_the_neutral_name_goes_to_the_subjects_port() -> None:
-    """Whatever certificate comes back."""
+    """Its certificate is not verified."""
     neutral, _ = after(ODD_PORT, Layer.HTTP, Failure.TIMEOUT)
 
     assert isinstance(neutral, Fetch)
@@ -128,7 +128,7 @@ def test_a_request_under_the_neutral_name_goes_to_the_subjects_port() -> None:
 
 
 def test_silent_quic_is_followed_by_tls_and_another_name_before_the_subject() -> None:
-    """TLS shows whether anybody listens, the other name whether it is the name."""
+    """TLS shows whether the host is up, the other name whether the name is blocked."""
     over_tcp, neutral, again = after(QUIC, Layer.QUIC, Failure.TIMEOUT)
 
     assert isinstance(over_tcp, Handshake)
@@ -156,7 +156,7 @@ def test_a_bad_certificate_is_followed_by_a_handshake_that_accepts_it() -> None:
     assert (peek.sni, peek.verify, peek.position.purpose) == (NAME, False, Purpose.PEEK)
 
 
-def test_the_names_of_ours_are_sent_in_handshakes_without_verification() -> None:
+def test_the_neutral_and_the_allowed_name_are_sent_without_verification() -> None:
     """No server has a certificate for them."""
     for step, name, purpose in (
         (allowed_name_step(HTTPS, A, CONTEXT, NEXT), "www.wikipedia.org", Purpose.ALLOWED),
@@ -167,8 +167,8 @@ def test_the_names_of_ours_are_sent_in_handshakes_without_verification() -> None
         assert step.position == StepPosition(purpose=purpose)
 
 
-def test_small_segments_are_asked_for_where_the_server_sends_any() -> None:
-    """A bare connection carries none."""
+def test_small_segments_are_requested_where_the_server_sends_data() -> None:
+    """A bare connection has none."""
     fetch, connect = subject_step(HTTPS, A, NEXT), subject_step(TCP, A, NEXT)
     asked = with_small_segments(fetch)
 

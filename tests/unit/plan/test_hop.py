@@ -41,21 +41,21 @@ def resolved(
     return dialogue
 
 
-def test_https_fetches_from_one_address_and_shakes_hands_with_the_others() -> None:
-    """Every candidate is connected; one page is enough."""
+def test_https_fetches_one_page_and_makes_handshakes_with_the_other_addresses() -> None:
+    """Every address is connected; one page is enough."""
     dialogue = resolved()
 
     assert dialogue.asks() == [f"get {URL} at {A}", f"hello {NAME} at {B}"]
     assert dialogue.tell(f"get {URL} at {A}", "ok").tell(f"hello {NAME} at {B}", "ok").asks() == []
 
 
-def test_http_fetches_from_every_address() -> None:
-    """In clear text there is nothing but the page to tell them apart."""
+def test_http_fetches_the_page_from_every_address() -> None:
+    """Without TLS, only the page tells the addresses apart."""
     assert resolved(HTTP).asks() == [f"get {HTTP} at {B}", f"get {HTTP} at {A}"]
 
 
-def test_the_page_is_asked_for_elsewhere_when_the_first_address_fails() -> None:
-    """At another address whose handshake stood, one at a time, three in all."""
+def test_the_page_is_fetched_from_another_address_when_the_first_fails() -> None:
+    """Only from addresses whose handshake succeeded, one at a time, three in all."""
     more = ("104.16.1.1", "104.17.1.1")
     dialogue = resolved(local=(A, B, *more), trusted=(A,))
     dialogue.asks()
@@ -69,16 +69,16 @@ def test_the_page_is_asked_for_elsewhere_when_the_first_address_fails() -> None:
     assert dialogue.tell(f"get {URL} at {more[0]} try 1", "ok").asks() == []
 
 
-def test_an_address_that_fails_beside_one_that_serves_is_left_alone() -> None:
-    """The verdict could not change by it."""
+def test_an_address_that_fails_while_another_serves_gets_no_follow_ups() -> None:
+    """Its failure cannot change the verdict."""
     dialogue = resolved()
     dialogue.asks()
 
     assert dialogue.tell(f"get {URL} at {A}", "ok").tell(f"hello {NAME} at {B}", "tls.reset").asks() == []
 
 
-def test_all_addresses_lying_outside_the_reference_are_asked_often_though_the_true_one_serves() -> None:
-    """Once might be loss, five times is a forged answer."""
+def test_silent_unconfirmed_addresses_are_tried_five_times_although_a_confirmed_one_serves() -> None:
+    """One time-out may be packet loss; five show a forged answer."""
     dialogue = resolved(local=(FORGED,), trusted=(A,))
     dialogue.asks()
     dialogue.tell(f"get {URL} at {FORGED}", "tcp.timeout").tell(f"hello {NAME} at {A}", "ok")
@@ -92,8 +92,8 @@ def test_all_addresses_lying_outside_the_reference_are_asked_often_though_the_tr
         assert dialogue.tell(f"get {URL} at {FORGED} try {number}", "tcp.timeout").asks() == []
 
 
-def test_an_address_outside_the_reference_that_resets_is_asked_twice() -> None:
-    """Nobody loses a reset."""
+def test_an_unconfirmed_address_that_resets_is_tried_twice() -> None:
+    """Packet loss causes no reset, so one repetition is enough."""
     dialogue = resolved(local=(FORGED,), trusted=(A,))
     dialogue.asks()
     dialogue.tell(f"get {URL} at {FORGED}", "tcp.reset").tell(f"hello {NAME} at {A}", "ok")
@@ -104,8 +104,8 @@ def test_an_address_outside_the_reference_that_resets_is_asked_twice() -> None:
     assert dialogue.tell(f"get {URL} at {FORGED} try 1", "tcp.reset").asks() == []
 
 
-def test_a_silence_that_could_be_called_a_block_is_heard_five_times() -> None:
-    """Where the control was served, that is."""
+def test_a_time_out_that_could_be_a_block_is_observed_five_times() -> None:
+    """It could be one where the control reached the target."""
     context = replace(CONTEXT, control=CONTROL)
     dialogue = resolved(local=(A,), trusted=(A,), context=context)
     dialogue.asks()
@@ -113,8 +113,8 @@ def test_a_silence_that_could_be_called_a_block_is_heard_five_times() -> None:
     assert dialogue.asks() == [f"get {URL} at {A} try {number}" for number in range(1, 5)]
 
 
-def test_silence_after_a_name_is_heard_five_times_where_another_name_is_answered() -> None:
-    """One after another, each from a new source port, with or without a control."""
+def test_a_time_out_after_the_name_is_observed_five_times_where_another_name_is_answered() -> None:
+    """The tries follow one another, each from a new source port, with or without a control."""
     dialogue = resolved(local=(A,), trusted=(A,))
     dialogue.asks()
     dialogue.tell(f"get {URL} at {A}", "tls.timeout").asks()
@@ -126,7 +126,7 @@ def test_silence_after_a_name_is_heard_five_times_where_another_name_is_answered
     assert dialogue.tell(f"get {URL} at {A} in small segments try 4", "tls.timeout").asks() == []
 
 
-def test_after_a_reset_the_neutral_name_is_said_before_the_suspect_one_again() -> None:
+def test_after_a_reset_the_neutral_name_is_sent_before_the_suspect_one() -> None:
     """Residual blocking would silence the neutral name right after the suspect one."""
     dialogue = resolved(local=(A,), trusted=(A,))
     dialogue.asks()
@@ -138,8 +138,8 @@ def test_after_a_reset_the_neutral_name_is_said_before_the_suspect_one_again() -
     assert dialogue.tell(f"get {URL} at {A} try 1", "tls.reset").asks() == []
 
 
-def test_the_allowed_name_is_said_where_the_neutral_one_failed_too() -> None:
-    """Is only an allow-list let through?"""
+def test_the_allowed_name_is_sent_where_the_neutral_one_failed_too() -> None:
+    """Its answer shows that only an allow-list passes."""
     dialogue = resolved(local=(A,), trusted=(A,))
     dialogue.asks()
     dialogue.tell(f"get {URL} at {A}", "tls.reset").asks()
@@ -150,8 +150,8 @@ def test_the_allowed_name_is_said_where_the_neutral_one_failed_too() -> None:
     assert dialogue.tell(f"hello www.wikipedia.org at {A} unverified allowed", "ok").asks() == []
 
 
-def test_silence_is_heard_three_times_before_it_is_believed() -> None:
-    """On a bad line two lost handshakes are no rarity; how close they follow is for the pace to say."""
+def test_a_time_out_is_observed_three_times_without_a_control() -> None:
+    """On a lossy line two lost handshakes are common. The pace limiter spaces the tries."""
     dialogue = resolved(local=(A,), trusted=(A,))
     dialogue.asks()
     dialogue.tell(f"get {URL} at {A}", "tcp.timeout")
@@ -161,7 +161,7 @@ def test_silence_is_heard_three_times_before_it_is_believed() -> None:
 
 
 def test_several_silent_addresses_need_fewer_tries_each() -> None:
-    """Two of two were heard twice: that is four silences."""
+    """Two tries at each of two addresses make four time-outs."""
     dialogue = resolved(local=(A, B), trusted=(A, B))
     dialogue.asks()
     dialogue.tell(f"get {URL} at {A}", "tcp.timeout")
@@ -169,8 +169,8 @@ def test_several_silent_addresses_need_fewer_tries_each() -> None:
     assert dialogue.asks() == sorted([f"get {URL} at {A} try 1", f"get {URL} at {B} try 1"])
 
 
-def test_silences_of_different_kinds_are_not_asked_about_without_end() -> None:
-    """A line on which each try fails otherwise is left after three insistences."""
+def test_repeated_time_outs_of_different_kinds_end_after_three_repetitions() -> None:
+    """The limit holds on a line where every try fails in another way."""
     dialogue = resolved(local=(A,), trusted=(A,))
     asked = 0
     for number in range(20):
@@ -182,8 +182,8 @@ def test_silences_of_different_kinds_are_not_asked_about_without_end() -> None:
     assert asked == 1 + 1 + HopLimits().silent_tries + 1
 
 
-def test_after_a_silent_request_the_neutral_name_makes_a_request_too() -> None:
-    """A handshake under it would prove nothing: ours stood as well."""
+def test_after_a_request_that_times_out_the_neutral_name_is_sent_in_a_request() -> None:
+    """A handshake would prove nothing, because the handshake under the suspect name succeeded too."""
     dialogue = resolved(local=(A,), trusted=(A,))
     dialogue.asks()
     dialogue.tell(f"get {URL} at {A}", "http.timeout")
@@ -191,8 +191,8 @@ def test_after_a_silent_request_the_neutral_name_makes_a_request_too() -> None:
     assert dialogue.asks() == [f"get https://{NEUTRAL}/ at {A} unverified neutral"]
 
 
-def test_a_bad_certificate_is_peeked_at() -> None:
-    """Whose is it?"""
+def test_a_bad_certificate_is_followed_by_an_unverified_handshake() -> None:
+    """It shows whose certificate it is."""
     dialogue = resolved(local=(A,), trusted=(A,))
     dialogue.asks()
     dialogue.tell(f"get {URL} at {A}", "tls.certificate")
@@ -201,8 +201,8 @@ def test_a_bad_certificate_is_peeked_at() -> None:
     assert dialogue.tell(f"hello {NAME} at {A} unverified peek", "ok").asks() == []
 
 
-def test_at_most_two_addresses_are_followed_one_true_and_one_odd() -> None:
-    """Each may say what the other cannot."""
+def test_at_most_two_failed_addresses_get_follow_ups_one_confirmed_and_one_not() -> None:
+    """Each may show what the other cannot."""
     dialogue = resolved(local=(FORGED, "31.13.95.10"), trusted=(A, B))
     dialogue.asks()
     for step in list(dialogue.open):
@@ -215,15 +215,15 @@ def test_at_most_two_addresses_are_followed_one_true_and_one_odd() -> None:
 
 
 @pytest.mark.parametrize("fault", ["no_route", "local", "bug"])
-def test_our_own_faults_are_not_followed_up(fault: str) -> None:
-    """They say nothing about the network."""
+def test_faults_of_this_host_get_no_follow_ups(fault: str) -> None:
+    """They show nothing about the network."""
     dialogue = resolved(local=(A,), trusted=(A,))
     dialogue.asks()
 
     assert dialogue.tell(f"get {URL} at {A}", f"tcp.{fault}").asks() == []
 
 
-def test_a_bound_of_ours_is_not_followed_up() -> None:
+def test_an_answer_beyond_a_size_limit_gets_no_follow_ups() -> None:
     """An endless header would be endless again."""
     dialogue = resolved(local=(A,), trusted=(A,))
     dialogue.asks()
@@ -231,8 +231,8 @@ def test_a_bound_of_ours_is_not_followed_up() -> None:
     assert dialogue.tell(f"get {URL} at {A}", "http.too_much").asks() == []
 
 
-def test_under_suspicion_the_neutral_name_goes_first_at_every_address() -> None:
-    """A re-test must not be hidden by its own first word."""
+def test_a_suspected_name_is_sent_after_the_neutral_one_at_every_address() -> None:
+    """In a re-test, the suspect name sent first could cause the failure of the neutral one."""
     dialogue = resolved(local=(A,), trusted=(A,), context=replace(CONTEXT, suspected=True))
 
     assert dialogue.asks() == [f"hello {NEUTRAL} at {A} unverified neutral"]
@@ -242,8 +242,8 @@ def test_under_suspicion_the_neutral_name_goes_first_at_every_address() -> None:
     assert dialogue.asks() == [f"get {URL} at {A} try 1"]
 
 
-def test_late_addresses_are_tried_beyond_the_caps() -> None:
-    """Two more at most, while the hop is under way."""
+def test_addresses_of_late_answers_are_tried_beyond_the_limits() -> None:
+    """Two more at most, while the hop is measured."""
     context = replace(CONTEXT, limits=HopLimits(ipv4=1, late_addresses=1))
     dialogue = Dialogue(plan_for(parse(URL), context))
     dialogue.asks()
@@ -258,15 +258,15 @@ def test_late_addresses_are_tried_beyond_the_caps() -> None:
     assert dialogue.asks() == [f"hello {NAME} at {A}"]
 
 
-def test_over_http_an_odd_address_shows_its_certificate() -> None:
-    """The certificate at 443 acquits a content network."""
+def test_over_http_an_unconfirmed_address_gets_a_handshake() -> None:
+    """A verified certificate at port 443 shows that it is a content network."""
     dialogue = resolved(HTTP, local=(FORGED,), trusted=(A,))
 
     assert f"hello {NAME} at {FORGED}" in dialogue.asks()
 
 
-def test_a_page_unlike_controls_is_fetched_again_and_once_over_tls() -> None:
-    """Twice alike, and contradicted by the server itself: that is a notice."""
+def test_a_page_that_differs_from_the_controls_is_fetched_again_and_once_over_tls() -> None:
+    """A block page comes twice, and the server's page over TLS differs from it."""
     dialogue = resolved(HTTP, local=(A,), trusted=(A,), context=replace(CONTEXT, control=CONTROL))
     dialogue.asks()
     strange = page(dialogue.open[f"get {HTTP} at {A}"], title="Not here")
@@ -277,8 +277,8 @@ def test_a_page_unlike_controls_is_fetched_again_and_once_over_tls() -> None:
     assert dialogue.asks() == []
 
 
-def test_a_strange_page_at_another_port_has_no_twin_over_tls() -> None:
-    """Port 8080 says nothing about 443."""
+def test_a_doubtful_page_at_another_port_is_not_fetched_over_tls() -> None:
+    """Port 8080 has no counterpart at 443."""
     url = f"http://{NAME}:8080/"
     control = ControlFacts(time=CONTROL.time, statuses=CONTROL.statuses, pages=(ControlPage(url=url, status=200),))
     dialogue = resolved(url, local=(A,), trusted=(A,), context=replace(CONTEXT, control=control))
@@ -288,8 +288,8 @@ def test_a_strange_page_at_another_port_has_no_twin_over_tls() -> None:
     assert dialogue.asks() == [f"get {url} at {A} try 1"]
 
 
-def test_a_page_cut_off_at_its_beginning_is_no_page() -> None:
-    """A freeze after sixteen kilobytes is followed up like silence."""
+def test_a_page_that_freezes_at_its_beginning_gets_the_follow_ups_of_a_time_out() -> None:
+    """A freeze after sixteen kilobytes counts as no answer."""
     dialogue = resolved(local=(A,), trusted=(A,))
     dialogue.asks()
     step = dialogue.open[f"get {URL} at {A}"]
@@ -298,8 +298,8 @@ def test_a_page_cut_off_at_its_beginning_is_no_page() -> None:
     assert dialogue.asks() == [f"get {URL} at {A} as {NEUTRAL} unverified neutral"]
 
 
-def test_nothing_is_asked_of_a_name_without_addresses() -> None:
-    """There is nowhere to go."""
+def test_a_name_without_addresses_ends_the_plan() -> None:
+    """There is no address to connect to."""
     context = PlanContext(network_resolvers=(ISP,), trusted_resolvers=(DOH,), families=CONTEXT.families)
     dialogue = Dialogue(plan_for(parse(URL), context))
     dialogue.asks()
@@ -309,8 +309,8 @@ def test_nothing_is_asked_of_a_name_without_addresses() -> None:
     assert not any(step.startswith(("get", "hello")) for step in dialogue.asks())
 
 
-def test_where_there_is_no_page_a_handshake_is_what_was_gone_for() -> None:
-    """It works, and nothing follows."""
+def test_a_subject_without_a_page_is_served_by_its_handshake() -> None:
+    """A handshake that succeeds needs no further step."""
     hello = f"hello {NAME} at {A}"
     dialogue = Dialogue(plan_for(parse(f"tls://{A}:443/{NAME}"), CONTEXT))
     dialogue.asks()
@@ -331,7 +331,7 @@ def test_where_there_is_no_page_a_handshake_is_what_was_gone_for() -> None:
 def test_once_a_hello_or_what_follows_it_failed_a_trusted_resolver_is_asked_for_ech(
     target: str, how: str, context: PlanContext, asked: int
 ) -> None:
-    """Of an encrypted subject; what it says makes no difference to the plan."""
+    """Only where the subject uses TLS. The answer does not change the plan."""
     trusted = context.trusted_resolvers
     dialogue = Dialogue(plan_for(parse(target), context))
     dialogue.asks()
@@ -352,8 +352,8 @@ def test_once_a_hello_or_what_follows_it_failed_a_trusted_resolver_is_asked_for_
     assert dialogue.plan.pending() == ()
 
 
-def test_quic_is_shaken_hands_with_and_nothing_else() -> None:
-    """Where it answers."""
+def test_an_answered_quic_handshake_is_the_only_step() -> None:
+    """An answer needs no follow-up."""
     dialogue = resolved(f"quic://{NAME}:443", local=(A,), trusted=(A,))
 
     assert dialogue.asks() == [f"quic {NAME} at {A}"]
@@ -372,7 +372,7 @@ def turns(dialogue: Dialogue, first: Exchange, again: Exchange) -> list[str]:
     return asked
 
 
-def test_a_page_that_crawls_is_asked_for_in_turns_under_another_name() -> None:
+def test_a_slow_page_is_fetched_in_turns_under_its_own_and_another_name() -> None:
     """Three times each, at the same address."""
     dialogue = resolved(local=(A,), trusted=(A,))
     (get,) = dialogue.asks()
@@ -385,8 +385,8 @@ def test_a_page_that_crawls_is_asked_for_in_turns_under_another_name() -> None:
     assert all(f" at {A}" in step for step in asked)
 
 
-def test_a_page_that_stops_is_asked_for_no_more_often_than_three_times() -> None:
-    """Each takes long, and brings much."""
+def test_a_page_that_stops_is_fetched_at_most_three_times() -> None:
+    """Each fetch takes long and loads much."""
     dialogue = resolved(local=(A,), trusted=(A,))
     (get,) = dialogue.asks()
     stop = Flow(bytes=16_000, took=100, quiet=2_800)

@@ -46,20 +46,20 @@ def page(failure: Failure | None = None, status: int = 0, length: int = 0) -> Ex
     ],
 )
 def test_a_step_fails_at_its_last_layer(seen: tuple[Observation, ...], failure: tuple[Layer, Failure] | None) -> None:
-    """A page that was cut after some of its body is a page."""
+    """A page that was cut after some of its body is an answer."""
     assert failure_of(seen) == (None if failure is None else LayerFailure(*failure))
 
 
-def test_a_step_that_saw_nothing_neither_succeeded_nor_failed() -> None:
-    """Time was up before it began."""
+def test_a_step_without_observations_neither_succeeded_nor_failed() -> None:
+    """The deadline was over before it began."""
     assert TryResult.of(()) == NO_RESULT
     assert not NO_RESULT.succeeded
     assert not NO_RESULT.cut
     assert not NO_RESULT.counts
 
 
-def test_a_result_keeps_what_later_rounds_ask_about() -> None:
-    """Whether it was cut, whether it counts, whether a page had begun."""
+def test_a_result_keeps_what_later_rounds_need() -> None:
+    """Whether it was cut, whether it counts, and whether a page had begun."""
     silent = TryResult.of((STOOD, tls(Failure.TIMEOUT)))
     local = TryResult.of((Connection(address=A, port=443, failure=Failure.LOCAL),))
     alert = TryResult.of((STOOD, tls(Failure.ALERT)))
@@ -89,14 +89,14 @@ def test_a_try_is_recorded_with_its_address() -> None:
         (A, LayerFailure(Layer.TCP, Failure.RESET)),
         (A, LayerFailure(Layer.TLS, Failure.TIMEOUT)),
     )
-    assert (state.addresses[A].stood, state.addresses[B].stood) == (False, True)
+    assert (state.addresses[A].succeeded, state.addresses[B].succeeded) == (False, True)
 
 
-def test_an_address_that_stood_once_has_stood() -> None:
-    """A later failure does not take it back."""
+def test_an_address_that_succeeded_once_stays_so() -> None:
+    """A later failure does not change it."""
     state = HopState(HTTPS).with_address(A).with_try(A, (STOOD, tls())).with_try(A, (REFUSED,))
 
-    assert state.addresses[A].stood
+    assert state.addresses[A].succeeded
 
 
 def test_without_a_page_a_handshake_serves_the_subject() -> None:
@@ -105,8 +105,8 @@ def test_without_a_page_a_handshake_serves_the_subject() -> None:
     assert not HopState(HTTPS).with_address(A).with_try(A, (STOOD, tls())).addresses[A].served
 
 
-def test_a_result_beside_the_subject_is_kept_by_address_and_purpose() -> None:
-    """It leaves the address as it was."""
+def test_the_result_of_a_follow_up_is_kept_by_address_and_purpose() -> None:
+    """The state of the address stays as it was."""
     state = HopState(HTTPS).with_address(A).with_beside(A, Purpose.NEUTRAL, (STOOD, tls()))
 
     assert state.result_beside(A, Purpose.NEUTRAL).succeeded
@@ -114,16 +114,16 @@ def test_a_result_beside_the_subject_is_kept_by_address_and_purpose() -> None:
     assert state.addresses[A].last == NO_RESULT
 
 
-def served(*addresses: str, local: tuple[str, ...], odd: frozenset[str]) -> HopState:
+def served(*addresses: str, local: tuple[str, ...], unconfirmed: frozenset[str]) -> HopState:
     """A state in which these of three addresses served."""
-    state = HopState(HTTPS, local=local, odd=odd)
+    state = HopState(HTTPS, local=local, unconfirmed=unconfirmed)
     for address in (A, B, FORGED):
         state = state.with_address(address).changed(address, served=address in addresses)
     return state
 
 
 @pytest.mark.parametrize(
-    ("addresses", "local", "odd", "phase"),
+    ("addresses", "local", "unconfirmed", "phase"),
     [
         ((), (A,), (), HopPhase.UNSERVED),
         ((), (FORGED,), (FORGED,), HopPhase.UNSERVED),
@@ -136,16 +136,16 @@ def served(*addresses: str, local: tuple[str, ...], odd: frozenset[str]) -> HopS
         ((A,), ("198.51.100.1",), ("198.51.100.1",), HopPhase.SERVED),
     ],
 )
-def test_a_hop_is_suspect_while_all_of_the_networks_own_addresses_are_odd_and_fail(
-    addresses: tuple[str, ...], local: tuple[str, ...], odd: tuple[str, ...], phase: HopPhase
+def test_a_hop_is_suspect_while_all_network_addresses_are_unconfirmed_and_fail(
+    addresses: tuple[str, ...], local: tuple[str, ...], unconfirmed: tuple[str, ...], phase: HopPhase
 ) -> None:
     """Addresses that were not tried do not count."""
-    assert served(*addresses, local=local, odd=frozenset(odd)).phase is phase
+    assert served(*addresses, local=local, unconfirmed=frozenset(unconfirmed)).phase is phase
 
 
-def test_an_odd_address_that_stands_is_no_suspect() -> None:
-    """Its handshake verified."""
-    state = served(A, local=(FORGED,), odd=frozenset({FORGED}))
+def test_an_unconfirmed_address_that_succeeds_is_not_suspect() -> None:
+    """Its certificate verified."""
+    state = served(A, local=(FORGED,), unconfirmed=frozenset({FORGED}))
 
-    assert state.changed(FORGED, stood=True).phase is HopPhase.SERVED
-    assert state.with_odd(frozenset()).phase is HopPhase.SERVED
+    assert state.changed(FORGED, succeeded=True).phase is HopPhase.SERVED
+    assert state.with_unconfirmed(frozenset()).phase is HopPhase.SERVED

@@ -1,4 +1,4 @@
-"""The search for the place on the path: short, ending with another name, given up where it can tell nothing."""
+"""The search for the interfering hop: its tries, their limit, and where it ends."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Path = Callable[[Trace], Failure | None]
 def search(
     found: TraceTarget, path: Path, context: PlanContext | None = None, *, opens: bool = True
 ) -> tuple[list[Trace], list[TraceReply]]:
-    """Play the search out on a path; the steps asked for and what they saw."""
+    """Run the search on a path; return its steps and their observations."""
     plan = TracePlan(found, context or PlanContext())
     steps: list[Trace] = []
     seen: list[TraceReply] = []
@@ -71,8 +71,8 @@ def answering(device: int, server: int, how: Failure | None = Failure.RESET) -> 
 
 
 @pytest.mark.parametrize("device", range(28))
-def test_a_device_that_answers_is_found_within_eight_tries(device: int) -> None:
-    """Wherever it sits."""
+def test_a_device_that_answers_is_located_within_eight_tries(device: int) -> None:
+    """At any distance up to 30 routers."""
     steps, seen = search(HELLO, answering(device, 29))
 
     assert located(seen) == Location(routers=device, server=False)
@@ -82,7 +82,7 @@ def test_a_device_that_answers_is_found_within_eight_tries(device: int) -> None:
 
 
 @pytest.mark.parametrize("device", range(28))
-def test_a_device_that_swallows_is_found_by_the_silence_of_the_path(device: int) -> None:
+def test_a_device_that_drops_the_message_is_located_by_missing_time_exceeded_errors(device: int) -> None:
     silent = TraceTarget(payload=TracePayload.HELLO, address=A, port=443, name=NAME, silent=True)
 
     steps, seen = search(silent, answering(device, 29, Failure.TIMEOUT))
@@ -91,21 +91,21 @@ def test_a_device_that_swallows_is_found_by_the_silence_of_the_path(device: int)
     assert len(steps) <= 8
 
 
-def test_a_device_at_the_servers_own_distance_may_be_the_server() -> None:
+def test_a_device_at_the_servers_distance_may_be_the_server() -> None:
     _, seen = search(HELLO, answering(12, 13))
 
     assert located(seen) == Location(routers=12, server=True)
 
 
-def test_the_search_ends_where_nobody_answers_at_any_distance() -> None:
-    """Three tries, and no other name."""
+def test_the_search_ends_without_an_answer_at_any_ttl() -> None:
+    """After three tries, without a try of the neutral name."""
     steps, seen = search(HELLO, lambda _: Failure.UNREACHABLE)
 
     assert [step.ttl for step in steps] == [8, 16, 30]
     assert located(seen) is None
 
 
-def test_words_that_vanished_and_are_answered_now_are_not_traced_further() -> None:
+def test_the_search_ends_where_a_dropped_message_is_now_answered() -> None:
     silent = TraceTarget(payload=TracePayload.HELLO, address=A, port=443, name=NAME, silent=True)
 
     steps, _ = search(silent, lambda _: Failure.RESET)
@@ -113,26 +113,35 @@ def test_words_that_vanished_and_are_answered_now_are_not_traced_further() -> No
     assert len(steps) == 1
 
 
-def test_a_connection_that_is_cut_before_a_word_ends_the_search() -> None:
-    """A filter that remembers the client would be found at no distance at all."""
+def test_a_connection_cut_before_the_message_ends_the_search() -> None:
+    """A filter with residual blocking would seem to react at any TTL."""
     steps, seen = search(HELLO, lambda _: Failure.RESET, opens=False)
 
     assert len(steps) == 1
     assert located(seen) is None
 
 
-def test_a_search_never_has_more_tries_than_its_limit() -> None:
+def test_a_search_makes_no_more_connections_than_its_limit() -> None:
     steps, seen = search(HELLO, answering(11, 20), PlanContext(limits=HopLimits(trace_connections=3)))
 
     assert len(steps) == 3
     assert located(seen) is None
 
 
-def test_another_name_is_said_in_the_same_way() -> None:
+def test_the_neutral_name_is_sent_in_the_same_kind_of_message() -> None:
     """A request keeps its port and path."""
     steps, _ = search(TraceTarget(payload=TracePayload.REQUEST, address=A, port=8080, name=URL), answering(0, 9))
 
     assert steps[-1].name == f"http://{PlanContext().random_name}:8080/a?b"
+
+
+def test_a_request_to_the_default_port_is_traced_without_a_port_in_its_url() -> None:
+    """The URL of the neutral name has the form of the blocked one."""
+    blocked = TraceTarget(payload=TracePayload.REQUEST, address=A, port=80, name=f"http://{NAME}/a")
+
+    steps, _ = search(blocked, answering(0, 9))
+
+    assert steps[-1].name == f"http://{PlanContext().random_name}/a"
 
 
 def verdict(cause: Cause | None, *seen: Observation) -> Verdict:
@@ -201,15 +210,16 @@ QUERY = TraceTarget(payload=TracePayload.QUERY, address="95.165.1.1", port=53, n
         (None, request(None, 200), None),
     ],
 )
-def test_what_is_traced_is_what_was_objected_to(
-    cause: Cause | None, seen: Observation, found: TraceTarget | None
-) -> None:
-    """A resolver on the vantage's own network, words that were acknowledged, other causes: nothing."""
+def test_the_blocked_message_is_traced(cause: Cause | None, seen: Observation, found: TraceTarget | None) -> None:
+    """None where the resolver is in the vantage's own network.
+
+    The message was acknowledged, or the cause is another.
+    """
     assert trace_target(verdict(cause, seen)) == found
 
 
-def test_a_step_is_asked_for_once_and_alone() -> None:
-    """Each step is asked for once, and alone."""
+def test_each_step_is_handed_out_once_and_alone() -> None:
+    """The next step follows the observation of the one before."""
     plan = TracePlan(HELLO, PlanContext())
     steps: tuple[Step, ...] = plan.pending()
 

@@ -12,7 +12,7 @@ from probe.model.target import parse
 from probe.model.verdict import ControlFacts, Status
 from probe.plan import PlanContext, plan_for
 from probe.plan.context import HopLimits
-from probe.plan.lookup import choose, fit
+from probe.plan.lookup import addresses_within_limits, choose_addresses
 from tests.unit.plan.dialogue import CONTEXT, DOH, FORGED, ISP, NAME, A, B, Dialogue, late
 
 OTHER = "A www.wikipedia.org @network other"
@@ -34,8 +34,8 @@ def changed(**fields: object) -> PlanContext:
     return msgspec.structs.replace(CONTEXT, **fields)
 
 
-def test_everybody_is_asked_for_every_family_the_host_has() -> None:
-    """System, network and trusted resolvers, A and AAAA."""
+def test_every_resolver_is_asked_for_every_family_of_the_host() -> None:
+    """System, network and trusted resolvers are asked for A and AAAA."""
     context = PlanContext(network_resolvers=(ISP,), trusted_resolvers=(DOH,))
 
     asked = Dialogue(plan_for(parse(f"dns://{NAME}"), context)).asks()
@@ -43,23 +43,23 @@ def test_everybody_is_asked_for_every_family_the_host_has() -> None:
     assert asked == sorted(f"{t} {NAME} @{who}" for t in ("A", "AAAA") for who in ("system", "network", "trusted"))
 
 
-def test_the_system_is_not_asked_for_what_it_would_only_ask_the_resolver() -> None:
-    """Its one resolver is asked by ourselves, and the hosts file has no such name."""
+def test_the_system_is_not_asked_where_it_would_only_ask_the_same_resolver() -> None:
+    """The plan asks the one network resolver directly, and the hosts file has no such name."""
     dialogue = Dialogue(plan_for(parse(f"dns://{NAME}"), changed(hosts_file_names=frozenset())))
 
     assert dialogue.asks() == [NETWORK, TRUSTED]
 
 
 @pytest.mark.parametrize("said", [Failure.NXDOMAIN, Failure.NODATA, Failure.REFUSED, Failure.UNREACHABLE])
-def test_a_resolver_that_denies_the_name_is_asked_for_another(said: Failure) -> None:
-    """Does it say so of every name? What it said is not asked again."""
+def test_a_resolver_that_denies_the_name_is_asked_for_another_name(said: Failure) -> None:
+    """The other name shows whether it denies every name. The first query is not repeated."""
     dialogue = started().tell(NETWORK, said)
 
     assert dialogue.asks() == [OTHER]
 
 
-def test_a_resolver_silent_about_this_name_alone_is_asked_until_silence_is_believed() -> None:
-    """All at once, after it was silent twice and found another name: five times in all."""
+def test_a_resolver_silent_about_this_name_only_is_asked_five_times() -> None:
+    """All further queries are sent at once, after two time-outs and an answer for another name."""
     dialogue = started().tell(SYSTEM, (A,)).tell(NETWORK, Failure.TIMEOUT)
     assert dialogue.asks() == sorted([OTHER, f"{NETWORK} try 1"])
 
@@ -69,8 +69,8 @@ def test_a_resolver_silent_about_this_name_alone_is_asked_until_silence_is_belie
         assert dialogue.tell(f"{NETWORK} try {number}", Failure.TIMEOUT).asks() == []
 
 
-def test_a_resolver_that_is_silent_about_every_name_is_left_alone() -> None:
-    """Nothing would be shown; nor where it answered for the other type, so that one answer was lost."""
+def test_a_resolver_silent_about_every_name_gets_no_further_queries() -> None:
+    """Nor does one that answered for the other type, because then one answer was lost."""
     dead = started().tell(SYSTEM, (A,)).tell(NETWORK, Failure.TIMEOUT)
     dead.asks()
     assert dead.tell(OTHER, Failure.TIMEOUT).tell(f"{NETWORK} try 1", Failure.TIMEOUT).asks() == []
@@ -82,22 +82,22 @@ def test_a_resolver_that_is_silent_about_every_name_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("said", [Failure.TIMEOUT, Failure.SERVFAIL, Failure.GARBAGE])
-def test_a_resolver_that_was_not_heard_is_asked_again_and_for_another_name(said: Failure) -> None:
-    """Once more, never twice more."""
+def test_a_resolver_without_a_valid_answer_is_asked_again_and_for_another_name(said: Failure) -> None:
+    """The query is repeated once."""
     dialogue = started().tell(NETWORK, said)
 
     assert dialogue.asks() == [f"{NETWORK} try 1", OTHER]
     assert dialogue.tell(f"{NETWORK} try 1", said).asks() == []
 
 
-def test_a_resolver_that_gives_a_private_address_is_asked_for_a_name_that_exists_nowhere() -> None:
-    """And for one that exists: a proxy on the host answers every name so."""
+def test_a_resolver_that_gives_a_private_address_is_asked_for_a_name_that_does_not_exist() -> None:
+    """And for one that exists: a proxy on this host answers every name with such an address."""
     dialogue = started().tell(NETWORK, ("10.1.1.1",))
 
     assert dialogue.asks() == [OTHER, GHOST]
 
 
-def test_a_name_without_ipv6_is_no_reason_to_ask_anything() -> None:
+def test_a_name_without_ipv6_causes_no_further_query() -> None:
     """NODATA for AAAA is ordinary where A is answered."""
     dialogue = started(PlanContext(network_resolvers=(ISP,), trusted_resolvers=()))
     dialogue.tell(NETWORK, (A,)).tell(f"AAAA {NAME} @network", Failure.NODATA)
@@ -105,8 +105,8 @@ def test_a_name_without_ipv6_is_no_reason_to_ask_anything() -> None:
     assert dialogue.asks() == []
 
 
-def test_a_name_that_should_not_exist_and_is_answered_calls_for_the_ghost() -> None:
-    """Whether a trusted resolver denies it before or after the network answered."""
+def test_an_address_for_a_name_denied_elsewhere_causes_a_query_for_the_ghost_name() -> None:
+    """Whether a trusted resolver denies it before or after the network's answer."""
     for order in ((NETWORK, TRUSTED), (TRUSTED, NETWORK)):
         dialogue = started()
         told = {NETWORK: (FORGED,), TRUSTED: Failure.NXDOMAIN}
@@ -116,16 +116,16 @@ def test_a_name_that_should_not_exist_and_is_answered_calls_for_the_ghost() -> N
         assert GHOST in dialogue.asks()
 
 
-def test_a_name_that_was_gone_at_control_calls_for_the_ghost() -> None:
-    """Control's word is enough."""
+def test_an_address_for_a_name_denied_at_control_causes_a_query_for_the_ghost_name() -> None:
+    """The control's NXDOMAIN is enough."""
     gone = msgspec.structs.replace(CONTROL, statuses=(Status.DOWN,), failures=("dns.nxdomain",))
     dialogue = started(changed(control=gone, trusted_resolvers=())).tell(NETWORK, (FORGED,))
 
     assert GHOST in dialogue.asks()
 
 
-def test_the_system_is_not_asked_aside_where_its_resolvers_are() -> None:
-    """It asks those same resolvers; where none is known, it is all there is."""
+def test_the_system_is_asked_for_other_names_only_where_no_network_resolver_is_known() -> None:
+    """It asks the network's resolvers, which get the same queries directly."""
     assert started().tell(SYSTEM, Failure.NXDOMAIN).asks() == []
     alone = started(changed(network_resolvers=())).tell(SYSTEM, Failure.NXDOMAIN)
     assert alone.asks() == ["A www.wikipedia.org @system other"]
@@ -136,8 +136,8 @@ def test_a_trusted_resolver_that_fails_is_not_asked_again() -> None:
     assert started().tell(TRUSTED, Failure.TIMEOUT).asks() == []
 
 
-def test_what_was_asked_aside_is_for_the_judge_alone() -> None:
-    """Neither its answer nor its failure leads to anything."""
+def test_answers_for_other_names_cause_no_steps() -> None:
+    """Only the judge reads them, and their failures."""
     dialogue = started().tell(NETWORK, ("10.1.1.1",))
     dialogue.asks()
 
@@ -145,21 +145,21 @@ def test_what_was_asked_aside_is_for_the_judge_alone() -> None:
 
 
 def test_a_resolver_given_twice_is_asked_once() -> None:
-    """Nobody waits for an answer that will not come."""
+    """The plan does not wait for an answer to the second query."""
     dialogue = Dialogue(plan_for(parse(f"dns://{NAME}"), changed(network_resolvers=(ISP, ISP))))
 
     assert len(dialogue.plan.pending()) == 3
 
 
-def test_the_other_name_is_not_asked_when_it_is_the_target() -> None:
-    """It would only repeat the question."""
+def test_the_other_name_is_not_queried_when_it_is_the_target() -> None:
+    """It would repeat the same query."""
     dialogue = started(changed(allowed_name=NAME)).tell(NETWORK, Failure.NXDOMAIN)
 
     assert dialogue.asks() == []
 
 
-def test_connecting_waits_for_everybody_but_the_slower_trusted_resolvers() -> None:
-    """Once one trusted resolver has answered, its likes are not waited for; a step that says nothing is not either."""
+def test_connections_wait_for_all_resolvers_but_the_slower_trusted_ones() -> None:
+    """One trusted answer is enough. A query that ends without an observation is not waited for either."""
     context = changed(trusted_resolvers=(DOH, "tls://dns.quad9.net"))
     dialogue = Dialogue(plan_for(parse(f"https://{NAME}/"), context))
     steps = {step.resolver: step for step in dialogue.plan.pending()}  # type: ignore[union-attr]
@@ -173,7 +173,7 @@ def test_connecting_waits_for_everybody_but_the_slower_trusted_resolvers() -> No
     assert dialogue.asks() == [f"get https://{NAME}/ at {A}"]
 
 
-def test_a_second_question_is_not_waited_for_once_anybody_knows_the_name() -> None:
+def test_connections_do_not_wait_for_a_repeated_query_once_an_address_is_known() -> None:
     """The trusted addresses are tried while the dead resolver is asked again."""
     dialogue = Dialogue(plan_for(parse(f"https://{NAME}/"), CONTEXT))
     dialogue.asks()
@@ -182,8 +182,8 @@ def test_a_second_question_is_not_waited_for_once_anybody_knows_the_name() -> No
     assert f"get https://{NAME}/ at {A}" in dialogue.asks()
 
 
-def test_a_second_question_is_waited_for_while_nobody_knows_the_name() -> None:
-    """Its answer is then the first address there is."""
+def test_connections_wait_for_a_repeated_query_while_no_address_is_known() -> None:
+    """Its answer contains the first address."""
     dialogue = Dialogue(plan_for(parse(f"https://{NAME}/"), changed(trusted_resolvers=())))
     dialogue.asks()
     dialogue.tell(SYSTEM, Failure.NXDOMAIN).tell(NETWORK, Failure.TIMEOUT)
@@ -193,8 +193,8 @@ def test_a_second_question_is_waited_for_while_nobody_knows_the_name() -> None:
     assert dialogue.asks() == [f"get https://{NAME}/ at {A}"]
 
 
-def test_late_answers_are_candidates_too_and_contradict_the_first_where_nobody_else_does() -> None:
-    """The true address is often the one that came later."""
+def test_late_answers_give_candidates_and_make_the_first_answer_unconfirmed() -> None:
+    """The second holds where no other resolver is asked. The true address often comes later."""
     dialogue = Dialogue(plan_for(parse(f"https://{NAME}/"), changed(trusted_resolvers=())))
     dialogue.asks()
     dialogue.tell(SYSTEM, (FORGED,)).tell(NETWORK, (FORGED,), late((A, B)), late((A,)))
@@ -206,30 +206,32 @@ def test_late_answers_are_candidates_too_and_contradict_the_first_where_nobody_e
     ]
 
 
-def test_each_source_gives_its_first_before_any_gives_its_second() -> None:
-    """A resolver that lies with twenty addresses cannot crowd out the true one."""
+def test_each_source_gives_one_address_before_any_gives_a_second() -> None:
+    """A forged answer of twenty addresses leaves room for the true one."""
     lies = [f"31.13.94.{number}" for number in range(1, 21)]
 
-    assert choose((lies, ("151.101.1.10",)), FEW) == ("31.13.94.1", "151.101.1.10")
+    assert choose_addresses((lies, ("151.101.1.10",)), FEW) == ("31.13.94.1", "151.101.1.10")
 
 
 def test_each_family_has_its_own_limit() -> None:
-    """Many IPv6 addresses leave the places of IPv4 free."""
+    """Many IPv6 addresses take no room from IPv4."""
     source = ("2a04:4e42::1", "2a04:4e42::2", "151.101.1.10")
 
-    assert choose((source,), FEW) == ("2a04:4e42::1", "151.101.1.10")
+    assert choose_addresses((source,), FEW) == ("2a04:4e42::1", "151.101.1.10")
 
 
 def test_bogons_and_families_without_a_route_are_left_out() -> None:
-    """A forged answer must not make this host connect to the volunteer's own machines."""
+    """A forged answer must not make this host connect to machines of the volunteer's own network."""
     context = PlanContext(families=frozenset({"ipv4"}))  # type: ignore[arg-type]
 
-    assert choose((("10.0.0.1", "127.0.0.1", "2a04:4e42::1", "151.101.1.10"),), context) == ("151.101.1.10",)
+    assert choose_addresses((("10.0.0.1", "127.0.0.1", "2a04:4e42::1", "151.101.1.10"),), context) == ("151.101.1.10",)
 
 
-def test_addresses_fit_beyond_the_limit_where_asked() -> None:
-    """The chosen addresses count, and are not chosen again."""
+def test_late_addresses_are_allowed_beyond_the_limit() -> None:
+    """The addresses already chosen count, and are not chosen again."""
     chosen = ("31.13.94.1", "31.13.94.2")
 
-    assert fit(chosen, ("31.13.94.1", "151.101.1.10", "151.101.1.11"), FEW, beyond=1) == ("151.101.1.10",)
-    assert fit(chosen, ("151.101.1.10",), FEW) == ()
+    assert addresses_within_limits(chosen, ("31.13.94.1", "151.101.1.10", "151.101.1.11"), FEW, beyond=1) == (
+        "151.101.1.10",
+    )
+    assert addresses_within_limits(chosen, ("151.101.1.10",), FEW) == ()

@@ -67,8 +67,8 @@ def test_a_large_page_below_fifty_kilobytes_a_second_is_slow(flow: Flow | None, 
     assert is_slow(Exchange(url=URL, address=A, flow=flow)) is wanted
 
 
-def test_over_tls_only_the_server_name_changes_and_in_clear_the_host() -> None:
-    """The server is asked for the same page where it can be."""
+def test_the_other_name_replaces_the_server_name_over_tls_and_the_host_over_http() -> None:
+    """Over TLS the server gets the same request."""
     wrapped = same_page_step(URL + "page?q", A, NEUTRAL, POSITION)
     clear = same_page_step("http://news.example.org:8080/page?q", A, NEUTRAL, POSITION)
 
@@ -77,7 +77,7 @@ def test_over_tls_only_the_server_name_changes_and_in_clear_the_host() -> None:
     assert same_page_step(HTTP, A, NEUTRAL, POSITION).url == f"http://{NEUTRAL}/"
 
 
-def test_a_page_that_crawls_is_asked_for_in_turns_under_another_name_and_its_own() -> None:
+def test_a_slow_page_is_fetched_in_turns_under_another_and_its_own_name() -> None:
     """Three times each: congestion would have to come and go with the names."""
     dialogue = resolved(local=(A,), trusted=(A,))
     dialogue.asks()
@@ -92,8 +92,8 @@ def test_a_page_that_crawls_is_asked_for_in_turns_under_another_name_and_its_own
     assert dialogue.asks() == []
 
 
-def test_a_page_that_comes_at_once_is_not_asked_for_again() -> None:
-    """Nothing could change by it."""
+def test_a_fast_page_is_not_fetched_again() -> None:
+    """A second fetch could not change the verdict."""
     dialogue = resolved(local=(A,), trusted=(A,))
     dialogue.asks()
     dialogue.tell(f"get {URL} at {A}", page(dialogue.open[f"get {URL} at {A}"], flow=QUICK))
@@ -115,8 +115,8 @@ def test_a_freeze_within_the_first_record_is_followed_up_as_one() -> None:
     assert dialogue.asks() == [f"get {URL} at {A} try 1"]
 
 
-def test_in_clear_a_freeze_is_compared_under_another_host() -> None:
-    """The Host header is what a filter reads there."""
+def test_a_freeze_over_http_is_compared_under_another_host() -> None:
+    """A filter reads the Host header there."""
     dialogue = resolved(HTTP, local=(A,), trusted=(A,))
     dialogue.asks()
     step = dialogue.open[f"get {HTTP} at {A}"]

@@ -34,15 +34,15 @@ def test_each_kind_of_target_has_its_plan(text: str, kind: type) -> None:
 
 
 def test_each_step_is_handed_out_once() -> None:
-    """Asking again while it is under way gives nothing."""
+    """While it is under way, `pending` is empty."""
     plan = plan_for(parse(f"tcp://{A}:443"), CONTEXT)
 
     assert plan.pending() == (Connect(address=A, port=443, position=StepPosition()),)
     assert plan.pending() == ()
 
 
-def test_a_part_is_told_what_its_steps_saw_and_of_each_step_once() -> None:
-    """Asked for a second time, a step is not handed out again; its asker hears all of it when it is over."""
+def test_a_listener_receives_the_observations_of_its_steps_once() -> None:
+    """A step added twice is handed out once, and its listener gets all observations at its end."""
 
     class Part:
         heard: list[object]
@@ -66,8 +66,8 @@ def test_a_part_is_told_what_its_steps_saw_and_of_each_step_once() -> None:
     assert part.heard == [seen, (seen,)]
 
 
-def test_a_step_of_somebody_elses_is_a_fault_of_the_caller() -> None:
-    """The plan knows its own steps."""
+def test_a_step_of_another_plan_raises_an_error() -> None:
+    """KeyError, as documented."""
     plan = plan_for(parse(f"tcp://{A}:443"), CONTEXT)
 
     with pytest.raises(KeyError):

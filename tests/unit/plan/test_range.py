@@ -1,4 +1,4 @@
-"""Ranges as dialogues."""
+"""The plan of a range, as a dialogue."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from probe.model.failure import Failure
+from probe.model.observation import Connection
+from probe.model.step import Connect
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, Status
 from probe.plan import PlanContext, plan_for
@@ -19,7 +21,7 @@ ALLOWED = "hello www.wikipedia.org at {} unverified allowed"
 
 
 def knowing(*hits: str, how: str = "tls", misses: tuple[str, ...] = (), **more: int | str) -> PlanContext:
-    """A setup whose control saw these addresses answer."""
+    """A context whose control has these hits and misses."""
     control = ControlFacts(
         time=datetime(2026, 10, 1, tzinfo=UTC),
         statuses=(Status.REACHABLE,),
@@ -30,35 +32,35 @@ def knowing(*hits: str, how: str = "tls", misses: tuple[str, ...] = (), **more: 
 
 
 def connects(dialogue: Dialogue) -> list[str]:
-    """The addresses it asks to connect to now, sorted as text."""
+    """Return the addresses of the connections that the plan asks for now, sorted as text."""
     return [step.split()[1].rpartition(":")[0] for step in dialogue.asks() if step.startswith("connect")]
 
 
 FOUR = tuple(f"151.101.1.{n}" for n in (10, 20, 30, 40))
 
 
-def test_only_addresses_that_answered_at_control_are_asked_where_they_are_enough() -> None:
-    """A miss would be no evidence."""
+def test_three_hits_of_the_control_are_contacted_and_no_other_address() -> None:
+    """Silence of any other address would be no evidence."""
     assert connects(Dialogue(plan_for(parse(RANGE), knowing(*FOUR)))) == list(FOUR)
 
 
-def test_where_too_few_are_known_others_are_drawn_beside_them() -> None:
-    """Two do not speak for a range."""
+def test_with_fewer_hits_other_addresses_are_drawn_beside_them() -> None:
+    """Two hits are too few to judge a range."""
     asked = connects(Dialogue(plan_for(parse(RANGE), knowing(*FOUR[:2]))))
 
     assert len(asked) == 16
     assert set(FOUR[:2]) < set(asked)
 
 
-def test_the_seed_decides_which_others_are_drawn() -> None:
-    """Control and vantages share it; without it all weeks and all ranges would meet the same addresses."""
+def test_the_seed_decides_which_addresses_are_drawn() -> None:
+    """Control and vantages share it, and it changes each week."""
     drawn = [connects(Dialogue(plan_for(parse(RANGE), knowing(seed=seed)))) for seed in (1, 1, 2)]
 
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-def test_the_port_of_the_range_is_asked() -> None:
-    """And no hello is said on another than 443."""
+def test_connections_go_to_the_port_of_the_range() -> None:
+    """A port other than 443 gets no ClientHello."""
     dialogue = Dialogue(plan_for(parse(f"{RANGE}:5222"), knowing(*FOUR)))
     asked = dialogue.asks()
 
@@ -68,8 +70,8 @@ def test_the_port_of_the_range_is_asked() -> None:
     assert dialogue.asks() == []
 
 
-def test_a_hit_that_fails_is_tried_once_more_and_one_that_speaks_ends_it() -> None:
-    """From a new source port; the first answer to a hello is enough."""
+def test_a_hit_that_fails_is_tried_again_and_the_first_answered_hello_ends_the_plan() -> None:
+    """The second connection has a new source port."""
     dialogue = Dialogue(plan_for(parse(RANGE), knowing(*FOUR)))
     first, *others = dialogue.asks()
     dialogue.tell(first, "tcp.timeout")
@@ -83,8 +85,8 @@ def test_a_hit_that_fails_is_tried_once_more_and_one_that_speaks_ends_it() -> No
     assert dialogue.tell(hello, "ok").asks() == []
 
 
-def test_hellos_that_are_cut_are_said_again_and_elsewhere_and_at_last_with_an_allowed_name() -> None:
-    """One after another: many at once make some filters freeze everything."""
+def test_hellos_without_an_answer_are_repeated_then_sent_elsewhere_then_with_an_allowed_name() -> None:
+    """They follow one another, because some filters freeze many at once."""
     dialogue = Dialogue(plan_for(parse(RANGE), knowing(*FOUR)))
     for step in dialogue.asks():
         dialogue.tell(step, "ok")
@@ -100,8 +102,8 @@ def test_hellos_that_are_cut_are_said_again_and_elsewhere_and_at_last_with_an_al
     assert heard[8] == ALLOWED.format(heard[0].split()[3])
 
 
-def test_where_nobody_spoke_at_control_nobody_is_greeted() -> None:
-    """Machines of another protocol on port 443 (Telegram's) connect, and that is all there is."""
+def test_hits_that_answered_no_hello_at_control_get_none() -> None:
+    """Servers of another protocol on port 443 (Telegram's) accept a connection and answer no ClientHello."""
     dialogue = Dialogue(plan_for(parse(RANGE), knowing(*FOUR, how="tcp")))
     for step in dialogue.asks():
         dialogue.tell(step, "ok")
@@ -109,8 +111,8 @@ def test_where_nobody_spoke_at_control_nobody_is_greeted() -> None:
     assert dialogue.asks() == []
 
 
-def test_an_unrouted_address_and_two_that_were_silent_at_control_are_asked_beside() -> None:
-    """Who accepts those accepts everything."""
+def test_an_unrouted_address_and_two_that_were_silent_at_control_are_contacted_too() -> None:
+    """A relay that accepts them accepts every connection."""
     context = knowing(*FOUR, misses=("151.101.1.7", "151.101.1.8", "151.101.1.9"), relay_address="198.18.7.7")
     asked = Dialogue(plan_for(parse(RANGE), context)).asks()
     relay = [step for step in asked if step.endswith("relay")]
@@ -119,8 +121,8 @@ def test_an_unrouted_address_and_two_that_were_silent_at_control_are_asked_besid
     assert "connect 198.18.7.7:443 relay" in relay
 
 
-def test_others_of_the_part_that_fails_are_asked_while_the_rest_answers() -> None:
-    """To name the /24 rather than one machine."""
+def test_other_hits_of_a_block_that_fails_are_contacted_while_the_rest_answers() -> None:
+    """The verdict can then name the /24 and not one machine."""
     hits = tuple(f"151.101.{part}.{n}" for part in range(64) for n in (1, 2, 3, 4))
     dialogue = Dialogue(plan_for(parse(WIDE), knowing(*hits)))
     asked = dialogue.asks()
@@ -136,10 +138,10 @@ def test_others_of_the_part_that_fails_are_asked_while_the_rest_answers() -> Non
     assert all(address.startswith(f"{lost}.") for address in more)
 
 
-def test_a_retest_asks_other_addresses_or_none() -> None:
-    """No address is touched twice in an hour."""
+def test_a_retest_contacts_other_addresses_or_none() -> None:
+    """No address is contacted twice in an hour."""
     hits = [f"151.101.1.{n}" for n in range(1, 40)]
-    first, second = (connects(Dialogue(plan_for(parse(RANGE), knowing(*hits, sample_index=draw)))) for draw in (0, 1))
+    first, second = (connects(Dialogue(plan_for(parse(RANGE), knowing(*hits, sample_index=index)))) for index in (0, 1))
 
     assert len(first) == len(second) == 16
     assert not set(first) & set(second)
@@ -150,8 +152,8 @@ def test_a_retest_asks_other_addresses_or_none() -> None:
     assert Dialogue(plan_for(parse(RANGE), replace(CONTEXT, sample_index=1))).asks() == []
 
 
-def test_an_unknown_range_is_searched_until_some_answer_and_no_further_than_four_samples() -> None:
-    """Drawn addresses, then low ones, then more; none twice."""
+def test_the_search_of_an_unknown_range_ends_after_four_samples() -> None:
+    """Drawn addresses come first, then low ones, then more; none twice."""
     dialogue = Dialogue(plan_for(parse(RANGE), CONTEXT))
     seen: list[str] = []
     while asked := dialogue.asks():
@@ -163,8 +165,8 @@ def test_an_unknown_range_is_searched_until_some_answer_and_no_further_than_four
     assert "connect 151.101.1.1:443" in seen
 
 
-def test_an_unknown_range_that_answers_is_searched_no_further() -> None:
-    """Four of those that connect hear a hello, so that a control can vouch for it."""
+def test_the_search_of_an_unknown_range_ends_once_addresses_answer() -> None:
+    """Four of those that accept a connection get a hello, so that the control's hit list has their answers."""
     dialogue = Dialogue(plan_for(parse(RANGE), CONTEXT))
     for step in dialogue.asks():
         dialogue.tell(step, "ok")
@@ -176,8 +178,8 @@ def test_an_unknown_range_that_answers_is_searched_no_further() -> None:
     assert len(heard) == 4
 
 
-def test_a_wide_unknown_range_finds_neighbours_of_those_that_answer() -> None:
-    """Four of a /24 can vouch for it by itself."""
+def test_in_a_wide_unknown_range_neighbours_of_those_that_answer_are_contacted() -> None:
+    """Four hits of one /24 suffice to judge it by itself."""
     dialogue = Dialogue(plan_for(parse(WIDE), CONTEXT))
     first = dialogue.asks()
     for step in first:
@@ -187,8 +189,8 @@ def test_a_wide_unknown_range_finds_neighbours_of_those_that_answer() -> None:
     assert (len(first), len(more)) == (64, 192)
 
 
-def test_a_silent_ipv6_range_asks_whether_anything_answers_over_ipv6() -> None:
-    """A well-known name's address, by the trusted resolver."""
+def test_a_silent_ipv6_range_causes_a_connection_to_a_known_name_over_ipv6() -> None:
+    """The trusted resolver gives the address."""
     context = knowing("2a04:4e42::1", "2a04:4e42::2", "2a04:4e42::3")
     dialogue = Dialogue(plan_for(parse("2a04:4e42::/32"), context))
     for _ in range(2):
@@ -200,12 +202,12 @@ def test_a_silent_ipv6_range_asks_whether_anything_answers_over_ipv6() -> None:
     assert dialogue.asks() == ["connect 2620:0:860::1:443 allowed"]
 
 
-def test_a_control_asks_all_it_knows_and_some_that_it_does_not() -> None:
-    """So that its hit list is fresh, and grows: another turn draws others."""
+def test_a_control_contacts_its_whole_hit_list_and_some_new_addresses() -> None:
+    """Another search seed draws other new addresses."""
     known = tuple(f"151.101.1.{n}" for n in range(1, 31))
     first, second = (
-        set(connects(Dialogue(plan_for(parse(RANGE), replace(CONTEXT, hit_list=known, search_seed=turn)))))
-        for turn in (1, 2)
+        set(connects(Dialogue(plan_for(parse(RANGE), replace(CONTEXT, hit_list=known, search_seed=seed)))))
+        for seed in (1, 2)
     )
 
     assert set(known) <= first & second
@@ -213,15 +215,28 @@ def test_a_control_asks_all_it_knows_and_some_that_it_does_not() -> None:
     assert first != second
 
 
-def test_the_first_look_is_what_a_measurement_begins_with() -> None:
-    """Without the decoys."""
+def test_a_control_whose_sample_uses_all_connections_searches_no_further() -> None:
+    """The hit list and the new addresses are four samples of 64, the most that one measurement contacts."""
+    hits = tuple(f"151.101.{block}.{n}" for block in (1, 2, 3) for n in range(1, 101))
+    plan = plan_for(parse(WIDE), replace(CONTEXT, hit_list=hits, search_seed=1))
+    contacted = {step for step in plan.pending() if isinstance(step, Connect)}
+    assert len(contacted) == 4 * 64
+    for step in contacted:
+        plan.observe(step, Connection(address=step.address, port=step.port, failure=Failure.TIMEOUT))
+        plan.finish(step)
+
+    assert plan.pending() == ()
+
+
+def test_the_first_addresses_are_those_a_measurement_begins_with() -> None:
+    """Those of the relay check are not among them."""
     context = knowing(*FOUR, relay_address="198.18.7.7")
 
     assert sorted(first_addresses(parse(RANGE), context)) == sorted(FOUR)  # type: ignore[arg-type]
 
 
-def test_a_hello_that_says_nothing_at_all_is_not_said_again() -> None:
-    """No time was left for it: the next address is greeted."""
+def test_a_hello_without_an_observation_is_not_repeated() -> None:
+    """No time was left for it; the next address gets one."""
     dialogue = Dialogue(plan_for(parse(RANGE), knowing(*FOUR)))
     for step in dialogue.asks():
         dialogue.tell(step, "ok")
@@ -233,8 +248,8 @@ def test_a_hello_that_says_nothing_at_all_is_not_said_again() -> None:
     assert "try" not in following
 
 
-def test_a_witness_without_an_address_leads_nowhere() -> None:
-    """Nothing shows then whether IPv6 works here."""
+def test_a_known_name_without_an_ipv6_address_ends_the_plan() -> None:
+    """The evidence then does not show whether IPv6 works here."""
     context = knowing("2a04:4e42::1", "2a04:4e42::2", "2a04:4e42::3")
     dialogue = Dialogue(plan_for(parse("2a04:4e42::/32"), context))
     for _ in range(2):
@@ -245,8 +260,8 @@ def test_a_witness_without_an_address_leads_nowhere() -> None:
     assert dialogue.tell("AAAA www.wikipedia.org @trusted allowed", Failure.NODATA).asks() == []
 
 
-def test_a_range_of_which_too_little_is_known_is_not_searched_further() -> None:
-    """More misses would say nothing."""
+def test_a_range_with_too_few_hits_is_not_searched() -> None:
+    """More silent addresses would show nothing."""
     dialogue = Dialogue(plan_for(parse(RANGE), knowing(*FOUR[:2])))
     while asked := dialogue.asks():
         assert all(step.startswith("connect") for step in asked)

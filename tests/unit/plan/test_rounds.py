@@ -22,8 +22,8 @@ from probe.plan.rounds import (
     another_page,
     begin,
     follow_ups,
-    repeat_odd,
     repeat_silence,
+    repeat_unconfirmed,
 )
 from tests.unit.plan.dialogue import CONTEXT, FORGED, NAME, A, B
 
@@ -42,9 +42,9 @@ def syn(failure: Failure) -> tuple[Observation, ...]:
     return (Connection(address=A, port=443, failure=failure),)
 
 
-def begun(*addresses: str, odd: tuple[str, ...] = (), local: tuple[str, ...] = ()) -> HopState:
+def begun(*addresses: str, unconfirmed: tuple[str, ...] = (), local: tuple[str, ...] = ()) -> HopState:
     """A hop whose first round was asked for, the page at the first address."""
-    state = HopState(HTTPS, local=local or addresses, odd=frozenset(odd))
+    state = HopState(HTTPS, local=local or addresses, unconfirmed=frozenset(unconfirmed))
     for address in addresses:
         state, _ = begin(TASK, state, address, page=address == addresses[0])
     return state
@@ -86,12 +86,12 @@ def test_the_document_shows_the_tables_of_the_code() -> None:
 
 
 def test_every_phase_has_its_rounds_and_a_served_hop_has_none() -> None:
-    """The table is the whole of what may follow."""
+    """The table has all steps that may follow."""
     asked = {phase: [each.ask for each in rounds] for phase, rounds in ROUNDS.items()}
 
     assert asked == {
         HopPhase.UNSERVED: [another_page, follow_ups, repeat_silence],
-        HopPhase.SUSPECT: [follow_ups, repeat_odd],
+        HopPhase.SUSPECT: [follow_ups, repeat_unconfirmed],
         HopPhase.SERVED: [],
     }
 
@@ -104,7 +104,7 @@ def test_every_round_names_the_limit_that_bounds_it() -> None:
 
 
 @pytest.mark.parametrize("each", [one for rounds in ROUNDS.values() for one in rounds])
-def test_a_round_without_a_question_leaves_the_state_alone(each: object) -> None:
+def test_a_round_without_steps_leaves_the_state_unchanged(each: object) -> None:
     """The next round of the table is tried."""
     state = begun(A)
 
@@ -124,8 +124,8 @@ def test_tries_of_the_subject_are_counted_by_address() -> None:
     assert (state.addresses[A].tries, state.addresses[B].tries) == (3, 1)
 
 
-def test_the_page_is_asked_of_one_address_after_another_within_the_limit() -> None:
-    """Only of those whose handshake stood."""
+def test_the_page_is_fetched_from_one_address_after_another_within_the_limit() -> None:
+    """Only from addresses whose handshake succeeded."""
     state = begun(A, B, "104.16.1.1", "104.17.1.1").with_try(A, syn(Failure.TIMEOUT))
     asked = []
     for address in (B, "104.16.1.1", "104.17.1.1"):
@@ -140,9 +140,9 @@ def test_the_page_is_asked_of_one_address_after_another_within_the_limit() -> No
     assert [step.address for step in asked] == [B, "104.16.1.1"]  # type: ignore[union-attr]
 
 
-def test_follow_ups_take_a_confirmed_and_an_odd_address_in_turns() -> None:
-    """Two addresses in all; the state remembers which."""
-    state = begun(FORGED, A, B, odd=(FORGED,))
+def test_follow_ups_take_confirmed_and_unconfirmed_addresses_in_turns() -> None:
+    """Two addresses in all; the state keeps which."""
+    state = begun(FORGED, A, B, unconfirmed=(FORGED,))
     for address in (FORGED, A, B):
         state = state.with_try(address, tls(Failure.RESET))
     after, asks = follow_ups(TASK, state)
@@ -152,9 +152,9 @@ def test_follow_ups_take_a_confirmed_and_an_odd_address_in_turns() -> None:
     assert follow_ups(TASK, after) == (after, ())
 
 
-def test_while_another_address_serves_only_odd_addresses_are_followed() -> None:
+def test_while_another_address_serves_only_unconfirmed_addresses_get_follow_ups() -> None:
     """The failure of a confirmed one cannot change the verdict."""
-    state = begun(FORGED, A, B, odd=(FORGED,), local=(FORGED,)).changed(B, served=True)
+    state = begun(FORGED, A, B, unconfirmed=(FORGED,), local=(FORGED,)).changed(B, served=True)
     state = state.with_try(FORGED, syn(Failure.TIMEOUT)).with_try(A, syn(Failure.TIMEOUT))
     after, asks = follow_ups(TASK, state)
 
@@ -172,7 +172,7 @@ def test_ech_is_asked_for_beside_the_follow_ups_of_a_hello() -> None:
 
 
 def test_silent_syns_are_retried_together_with_their_follow_ups() -> None:
-    """Three tries in all, five where the control was served; not where another try failed otherwise."""
+    """Three tries in all, five where the control was served; none where another try failed otherwise."""
     state = begun(A).with_try(A, syn(Failure.TIMEOUT))
     after, _ = follow_ups(TASK, state)
     mixed = begun(A, B).with_try(A, syn(Failure.TIMEOUT)).with_try(B, tls(Failure.RESET))
@@ -182,34 +182,34 @@ def test_silent_syns_are_retried_together_with_their_follow_ups() -> None:
     assert not steps(follow_ups(TASK, mixed), Order.AT_ONCE)
 
 
-def test_a_silent_odd_address_is_retried_until_silence_is_proven() -> None:
-    """Once; a failure of another kind is no silence."""
-    state = begun(FORGED, A, odd=(FORGED,)).changed(A, served=True)
+def test_a_silent_unconfirmed_address_is_retried_until_silence_is_proven() -> None:
+    """Once; other failures are no silence."""
+    state = begun(FORGED, A, unconfirmed=(FORGED,)).changed(A, served=True)
     silent = state.with_try(FORGED, syn(Failure.TIMEOUT)).with_try(FORGED, syn(Failure.TIMEOUT))
-    after, _ = repeat_odd(TASK, silent)
+    after, _ = repeat_unconfirmed(TASK, silent)
 
-    assert len(steps(repeat_odd(TASK, silent), Order.AT_ONCE)) == HopLimits().proof_tries - 2
-    assert repeat_odd(TASK, after) == (after, ())
-    assert not steps(repeat_odd(TASK, silent.with_try(FORGED, syn(Failure.RESET))))
+    assert len(steps(repeat_unconfirmed(TASK, silent), Order.AT_ONCE)) == HopLimits().proof_tries - 2
+    assert repeat_unconfirmed(TASK, after) == (after, ())
+    assert not steps(repeat_unconfirmed(TASK, silent.with_try(FORGED, syn(Failure.RESET))))
 
 
-def test_the_deepest_silence_is_repeated() -> None:
-    """At the first address that met it."""
+def test_the_deepest_time_out_is_repeated() -> None:
+    """At the first address with one."""
     state = begun(A, B).with_try(A, syn(Failure.TIMEOUT)).with_try(B, tls(Failure.TIMEOUT))
     (step,) = steps(repeat_silence(TASK, state))
 
     assert step.address == B  # type: ignore[union-attr]
 
 
-def test_a_failure_that_is_no_silence_is_not_repeated() -> None:
-    """Nobody loses a reset."""
+def test_a_failure_that_is_no_time_out_is_not_repeated() -> None:
+    """Packet loss causes no reset."""
     state = begun(A, B).with_try(A, syn(Failure.TIMEOUT)).with_try(B, tls(Failure.RESET))
 
     assert not steps(repeat_silence(TASK, state))
 
 
-def test_before_silence_is_proof_one_try_asks_for_small_segments() -> None:
-    """Where another name was answered, and four of five silences were met."""
+def test_the_last_try_before_proof_requests_small_segments() -> None:
+    """Where another name was answered, and four of five time-outs were observed."""
     state = begun(A).with_beside(A, Purpose.NEUTRAL, tls())
     for _ in range(4):
         state = state.with_try(A, tls(Failure.TIMEOUT))
@@ -222,7 +222,7 @@ def test_before_silence_is_proof_one_try_asks_for_small_segments() -> None:
     assert [one.segment for one in steps(repeat_silence(TASK, after))] == [0]  # type: ignore[union-attr]
 
 
-def test_silences_of_other_names_count_with_the_subjects() -> None:
+def test_time_outs_of_other_names_count_with_the_subjects() -> None:
     """The address is silent, whatever the name."""
     state = begun(A)
     for _ in range(3):
@@ -241,7 +241,7 @@ def test_silences_of_other_names_count_with_the_subjects() -> None:
     ids=["cut", "answered", "no connection", "an alert"],
 )
 def test_the_allowed_name_is_tried_where_the_neutral_one_was_cut(neutral: tuple[Observation, ...], asked: bool) -> None:
-    """And the subject failed at the same address."""
+    """And where the subject failed at the same address."""
     state, _ = follow_ups(TASK, begun(A).with_try(A, tls(Failure.RESET)))
     state = state.with_beside(A, Purpose.NEUTRAL, neutral)
     allowed = [step for step in steps(repeat_silence(TASK, state)) if step.position.purpose is Purpose.ALLOWED]

@@ -37,8 +37,8 @@ def play(*said: dict[str, object]) -> list[Send]:
     return steps
 
 
-def test_a_stop_is_asked_about_in_turns_and_four_times_at_most() -> None:
-    """The own name, the other, the own, the other; at the page's address, in its place of the chain."""
+def test_a_stopped_upload_is_repeated_in_turns_under_both_names() -> None:
+    """The own name, the other, the own, the other; at the address of the page and its place in the chain."""
     steps = play(FROZEN, WHOLE, FROZEN, WHOLE)
 
     assert [step.position.purpose for step in steps] == [Purpose.SUBJECT, Purpose.NEUTRAL] * 2
@@ -51,7 +51,9 @@ def test_a_stop_is_asked_about_in_turns_and_four_times_at_most() -> None:
     ("said", "asked"),
     [((WHOLE,), 1), ((CLOSED,), 1), ((FROZEN, FROZEN), 2), ((FROZEN, CLOSED), 2), ((FROZEN, WHOLE, WHOLE), 3)],
 )
-def test_it_ends_where_the_verdict_could_no_longer_change(said: tuple[dict[str, object], ...], asked: int) -> None:
+def test_the_upload_test_ends_where_the_verdict_could_no_longer_change(
+    said: tuple[dict[str, object], ...], asked: int
+) -> None:
     assert len(play(*said)) == asked
 
 
@@ -64,8 +66,8 @@ def made(*seen: Observation, status: Status = Status.REACHABLE) -> Verdict:
     )
 
 
-def test_the_first_page_that_was_served_over_verified_tls_is_asked() -> None:
-    """Not one in clear, under another name, unverified, cut short; and none of a target that is not reachable."""
+def test_the_upload_goes_to_the_first_page_served_over_verified_tls() -> None:
+    """Not to one in clear, under another name, unverified or cut short, and only for reachable targets."""
     first = Exchange(url=URL, address=A, secure=True, status=302, complete=True)
     unfit = (
         Exchange(url=HTTP, address=A, status=200, complete=True, chain=2),

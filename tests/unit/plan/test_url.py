@@ -27,13 +27,13 @@ def look_up(dialogue: Dialogue, name: str, marks: str = "") -> None:
         dialogue.tell(f"A {name} @{who}{marks}", (A,))
 
 
-def test_an_address_in_a_url_is_not_looked_up() -> None:
-    """There is nothing to ask."""
+def test_an_address_in_a_url_is_not_resolved() -> None:
+    """There is no name to resolve."""
     assert Dialogue(plan_for(parse(f"https://{A}/"), CONTEXT)).asks() == [f"get https://{A}/ at {A}"]
 
 
-def test_a_redirect_is_a_hop_treated_like_the_target() -> None:
-    """Looked up and connected, under its own hop number."""
+def test_a_redirect_is_resolved_and_connected_like_the_target() -> None:
+    """Its steps have its own hop number."""
     dialogue = resolved(URL)
     dialogue.tell(GET, page(dialogue.open[GET], 301, "https://www.example.net/a"))
 
@@ -42,23 +42,23 @@ def test_a_redirect_is_a_hop_treated_like_the_target() -> None:
     assert dialogue.asks() == [f"get https://www.example.net/a at {A} hop 1"]
 
 
-def test_a_redirect_within_the_host_shares_its_addresses() -> None:
-    """No name is looked up twice in one measurement."""
+def test_a_redirect_to_the_same_host_uses_the_same_lookup() -> None:
+    """No name is resolved twice in one measurement."""
     dialogue = resolved(URL)
     dialogue.tell(GET, page(dialogue.open[GET], 302, f"https://{NAME}/home"))
 
     assert dialogue.asks() == [f"get https://{NAME}/home at {A} hop 1"]
 
 
-def test_a_redirect_back_ends_the_chain() -> None:
-    """A loop is measured once round."""
+def test_a_redirect_to_an_earlier_url_ends_the_chain() -> None:
+    """A loop is measured once."""
     dialogue = resolved(URL)
 
     assert dialogue.tell(GET, page(dialogue.open[GET], 302, URL)).asks() == []
 
 
-def test_redirects_end_after_the_bound() -> None:
-    """Two hops after the first, and no more."""
+def test_redirects_beyond_the_limit_are_not_followed() -> None:
+    """With a limit of two, the chain has three hops."""
     context = PlanContext(trusted_resolvers=(), families=CONTEXT.families, limits=HopLimits(redirects=2))
     dialogue = Dialogue(plan_for(parse(f"https://{A}/0"), context))
     for number in range(3):
@@ -69,7 +69,7 @@ def test_redirects_end_after_the_bound() -> None:
 
 
 def test_a_name_without_addresses_is_not_connected() -> None:
-    """There is nowhere to go."""
+    """There is no address to connect to."""
     dialogue = Dialogue(plan_for(parse(URL), CONTEXT))
     dialogue.asks()
     for who in ("system", "network", "trusted"):
@@ -78,8 +78,8 @@ def test_a_name_without_addresses_is_not_connected() -> None:
     assert dialogue.asks() == ["A www.wikipedia.org @network other"]
 
 
-def test_redirects_that_lead_nowhere_are_not_followed() -> None:
-    """No location, another scheme, no URL, an ordinary status."""
+def test_invalid_redirects_are_not_followed() -> None:
+    """Without a location, with another scheme, with an invalid URL, or with a status that is no redirect."""
     for status, location in (
         (302, ""),
         (302, "mailto:x@example.org"),
@@ -93,7 +93,7 @@ def test_redirects_that_lead_nowhere_are_not_followed() -> None:
 
 
 def test_a_redirect_to_a_private_address_is_not_followed() -> None:
-    """Whoever redirects us may not make us knock at the volunteer's own machines; the operator may."""
+    """A redirect must not make this host connect to the volunteer's own network. A target of the operator may."""
     dialogue = resolved(HTTP)
     step = f"get {HTTP} at {A}"
     dialogue.tell(step, page(dialogue.open[step], 302, "http://192.168.1.1/"))
@@ -104,8 +104,8 @@ def test_a_redirect_to_a_private_address_is_not_followed() -> None:
     ]
 
 
-def test_a_domain_is_two_chains_that_share_their_names() -> None:
-    """Https is chain 0, http chain 1."""
+def test_a_domain_has_two_chains_that_share_their_lookups() -> None:
+    """Chain 0 is https, chain 1 is http."""
     dialogue = Dialogue(plan_for(parse(NAME), CONTEXT))
     assert dialogue.asks() == [f"A {NAME} @{who}" for who in ("network", "system", "trusted")]
     look_up(dialogue, NAME)
@@ -113,8 +113,8 @@ def test_a_domain_is_two_chains_that_share_their_names() -> None:
     assert dialogue.asks() == [f"get {HTTP} at {A} chain 1", GET]
 
 
-def test_a_domain_whose_http_leads_to_its_https_is_not_measured_twice() -> None:
-    """The other chain's evidence stands for both."""
+def test_a_redirect_from_http_to_https_is_not_measured_twice() -> None:
+    """The judge reads the evidence of the https chain for both."""
     dialogue = resolved(NAME)
     step = f"get {HTTP} at {A} chain 1"
     dialogue.tell(step, page(dialogue.open[step], 301, URL)).tell(GET, "ok")
@@ -122,8 +122,8 @@ def test_a_domain_whose_http_leads_to_its_https_is_not_measured_twice() -> None:
     assert dialogue.asks() == []
 
 
-def test_an_answer_about_a_name_whose_hop_has_begun_begins_nothing_new() -> None:
-    """A slower resolver's answer comes too late to be a candidate."""
+def test_an_answer_after_the_start_of_a_hop_adds_no_addresses() -> None:
+    """A slower resolver's addresses come too late to be tried."""
     dialogue = Dialogue(plan_for(parse(URL), CONTEXT))
     dialogue.asks()
     dialogue.tell(f"A {NAME} @system", (A,)).tell(f"A {NAME} @network", Failure.TIMEOUT)
