@@ -13,11 +13,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 NOTHING = ["--anchor", "", "--domestic-anchor", "", "--trusted-resolver", "", "--pace", "0"]
-"""Options under which `probe check` contacts its targets alone."""
+"""Options with which `probe check` contacts its targets only."""
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of this process without the settings of the machine's user."""
+    """The environment of this process without the user's settings for probe."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PROBE_", "XDG_"))}
     return kept | {"XDG_CONFIG_HOME": "/nonexistent", "NO_PROXY": "127.0.0.1"} | more
 
@@ -49,7 +49,7 @@ class _Page(BaseHTTPRequestHandler):
 
 @contextmanager
 def web_server() -> Iterator[str]:
-    """Run a web server; gives its URL."""
+    """Run a web server; yields its URL."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Page)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

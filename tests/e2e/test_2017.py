@@ -1,9 +1,9 @@
-"""April and May 2017 again: what the register said, what three ISPs did, and what the collector shows of both.
+"""Replay April and May 2017: the register, the blocks of three ISPs, and the collector's pages about both.
 
 Zello was listed and blocked on 12 April; LINE, BlackBerry Messenger and Vchat were listed on 28 April and blocked on
 2 May, Imo with them though no register names it; WeChat was listed and blocked on 4 May, delisted and unblocked on the
 11th. (Official register; RKN's statement of 11 May; tass.ru/obschestvo/4234299; freesoft.net 2017-05-03;
-theins.ru/amp/news/54906: some ISPs on 4 May, others on the 5th.) The hours are not history's.
+theins.ru/amp/news/54906: some ISPs on 4 May, others on the 5th.) The hours are not historical.
 
 Snapshots of the register go through `probe targets diff` and `probe collector register`, traces of verdicts through
 `probe replay` and a collector process, whose laboratory clock jumps over the days. With real agents and a real
@@ -24,12 +24,12 @@ import pytest
 
 from probe.model.verdict import Cause
 from tests.e2e.processes import probe
-from tests.e2e.traces import Cut, Line, Reporter, Watch, collector, replayed, reported, told, utc
+from tests.e2e.traces import Cut, Line, Reporter, Watch, collector, fused_json, replayed, reported, utc
 from tests.required import shared_data
 
 EVERY = timedelta(minutes=30)
 DURING, AFTER = utc("2017-05-08 00:05"), utc("2017-05-14 00:05")
-"""When the collector is looked at: in the middle, and when all is over."""
+"""When the collector's pages are read: in the middle and at the end."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ WATCH = Watch(
     EVERY,
 )
 LAGS = {64500: timedelta(0), 64501: timedelta(hours=18), 64502: timedelta(days=1)}
-"""How long after history's first ISP each one acted."""
-WAYS = {64500: Cause.TCP_TIMEOUT, 64501: Cause.DNS_SPOOFED, 64502: Cause.HTTP_BLOCKPAGE}
+"""The delay of each ISP after the first one in history."""
+CAUSES = {64500: Cause.TCP_TIMEOUT, 64501: Cause.DNS_SPOOFED, 64502: Cause.HTTP_BLOCKPAGE}
 
 
 def cuts(asn: int) -> tuple[Cut, ...]:
@@ -98,7 +98,7 @@ def cuts(asn: int) -> tuple[Cut, ...]:
             frozenset(service.targets),
             service.blocked + LAGS[asn],
             None if service.unblocked is None else service.unblocked + LAGS[asn] / 6,
-            WAYS[asn],
+            CAUSES[asn],
         )
         for name, service in HISTORY.items()
         if service.blocked is not None and (name, asn) != ("wechat", 64502)
@@ -109,7 +109,7 @@ LINES = (*(Line(asn, "RU", cuts(asn)) for asn in LAGS), Line(64510, "KZ"))
 
 
 def snapshots(folder: Path) -> list[Path]:
-    """The register as its mirror would have had it on the evenings around each change."""
+    """The register's mirror on the evenings around each change."""
     files = []
     for text in ("04-11", "04-12", "04-27", "04-28", "05-03", "05-04", "05-10", "05-11"):
         day = date.fromisoformat(f"2017-{text}")
@@ -124,7 +124,7 @@ def snapshots(folder: Path) -> list[Path]:
 
 
 def reconstructed(folder: Path) -> list[Path]:
-    """The four reconstructed snapshots, after one in which nothing is listed yet."""
+    """A snapshot without these services, then the four reconstructed ones."""
     empty = folder / "before.csv"
     empty.write_text("Updated: 2017-04-11 17:00:00 +0000\n")
     days = ("04-12", "05-03", "05-05", "05-11")
@@ -132,7 +132,7 @@ def reconstructed(folder: Path) -> list[Path]:
 
 
 def register(files: list[Path], db: Path) -> None:
-    """Every diff of two snapshots that follow each other; the last one twice, which changes nothing."""
+    """Store the diff of every two consecutive snapshots; the last one twice, which changes nothing."""
     for old, new in itertools.pairwise(files):
         found = probe("targets", "diff", str(old), str(new), "--json")
         assert found.returncode == 0, found.stderr
@@ -143,21 +143,21 @@ def register(files: list[Path], db: Path) -> None:
 
 
 def day_of(window: dict[str, Any], day: date) -> bool:
-    """Whether a change that lies between two moments can have been on that day (UTC)."""
+    """Whether a change between two moments can have been on that day (UTC)."""
     start = datetime.combine(day, datetime.min.time()).replace(tzinfo=utc("2017-01-01").tzinfo)
     after = None if window["after"] is None else datetime.fromisoformat(window["after"])
     return (after is None or after < start + timedelta(days=1)) and datetime.fromisoformat(window["before"]) >= start
 
 
 def near(shown: str | None, true: datetime | None) -> bool:
-    """Whether a moment is shown to within two rounds of the truth."""
+    """Whether a shown moment is within two rounds of the true one."""
     if shown is None or true is None:
         return (shown, true) == (None, None)
     return abs(datetime.fromisoformat(shown) - true) <= 2 * EVERY
 
 
 def faults(name: str, page: dict[str, Any]) -> list[str]:
-    """Where a service's page differs from history."""
+    """The differences between a service's page and history."""
     service = HISTORY[name]
     if service.blocked is None:
         return [f"{name}: {row}" for row in (*page["listed_beside_observed"], *page["events"])]
@@ -185,7 +185,7 @@ def faults(name: str, page: dict[str, Any]) -> list[str]:
 
 
 def table(name: str, page: dict[str, Any]) -> str:
-    """The four dates as they are shown, the truth in brackets, for people (`pytest -s`)."""
+    """A table of the shown dates, with the true ones in brackets, for `pytest -s`."""
     true, lines = HISTORY[name], []
     for row in page["listed_beside_observed"]:
         listing = row["listing"] or {"listed": None, "delisted": None}
@@ -218,13 +218,13 @@ def reporters_of(tmp_path_factory: pytest.TempPathFactory) -> dict[Line, list[An
 
 
 async def play(files: list[Path], found: dict[Line, list[Any]], db: Path) -> None:
-    """Replay the months, and read the pages twice."""
+    """Replay the two months, and read the pages in the middle and at the end."""
     reporters = [Reporter(line, WATCH, transitions) for line, transitions in found.items()]
     async with aiohttp.ClientSession() as http:
         async with collector(db, DURING) as url:
             register(files[:-1], db)
             await reported(reporters, DURING, url, db, http)
-            page = await told(http, url, db, "/s/wechat.json")
+            page = await fused_json(http, url, db, "/s/wechat.json")
             russia, abroad = (each["sentence"] for each in page["countries"])
             assert "blocked on 2 of 3 measured networks, the first since 4 May 2017, 1" in russia
             assert abroad == "WeChat in Kazakhstan: reachable on the one measured network."
@@ -232,17 +232,15 @@ async def play(files: list[Path], found: dict[Line, list[Any]], db: Path) -> Non
         async with collector(db, AFTER) as url:
             register(files[-2:], db)
             await reported(reporters, AFTER, url, db, http)
-            pages = {name: await told(http, url, db, f"/s/{name}.json") for name in HISTORY}
+            pages = {name: await fused_json(http, url, db, f"/s/{name}.json") for name in HISTORY}
     print("\n" + "\n".join(filter(None, (table(name, page) for name, page in pages.items()))))  # noqa: T201
     assert [fault for name, page in pages.items() for fault in faults(name, page)] == []
     assert "reachable on all 3 measured networks" in pages["wechat"]["countries"][0]["sentence"]
     assert "blocked on 3 of 3 measured networks" in pages["zello"]["countries"][0]["sentence"]
 
 
-async def test_each_service_s_four_dates_are_shown_as_they_were(
-    tmp_path: Path, reporters_of: dict[Line, list[Any]]
-) -> None:
-    """No date is missing, and none is shown that did not happen."""
+async def test_each_service_has_its_four_true_dates(tmp_path: Path, reporters_of: dict[Line, list[Any]]) -> None:
+    """No date is missing, and none is invented."""
     await play(snapshots(tmp_path), reporters_of, tmp_path / "collector.db")
 
 
@@ -250,13 +248,13 @@ async def test_each_service_s_four_dates_are_shown_as_they_were(
 async def test_the_reconstructed_register_gives_the_same_dates(
     tmp_path: Path, reporters_of: dict[Line, list[Any]]
 ) -> None:
-    """Four snapshots in a month: the windows are wider, the truth lies in them all the same."""
+    """With four snapshots in a month the bounds are wider, and the true dates are within them."""
     await play(reconstructed(tmp_path), reporters_of, tmp_path / "collector.db")
 
 
 @pytest.mark.shared_data
-def test_the_truth_of_this_file_is_the_timeline_s() -> None:
-    """Every listing, block, delisting and unblocking in Russia in April and May 2017, and no other."""
+def test_the_dates_of_this_file_are_those_of_the_published_timeline() -> None:
+    """They are all listings, blocks, delistings and unblockings in Russia in April and May 2017."""
     with shared_data("timeline.csv").open(encoding="utf-8", newline="") as stream:
         rows = [
             row for row in csv.DictReader(stream) if row["country"] == "RU" and "2017-04" <= row["date"] < "2017-06"

@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 
 from probe.model.verdict import AnchorKind, Cause
-from tests.e2e.traces import Cut, Line, Reporter, Watch, collector, replayed, reported, told, utc
+from tests.e2e.traces import Cut, Line, Reporter, Watch, collector, fused_json, replayed, reported, utc
 
 EVERY = timedelta(minutes=5)
 ON_443 = {
@@ -40,17 +40,17 @@ NOT_THERE = {f"https://{name}/": name for name in ("e.example", "f.example", "g.
 
 
 async def shown(lines: tuple[Line, ...], watch: Watch, folder: Path) -> dict[str, dict[str, Any]]:
-    """Service -> its page, after everybody's trace has gone all the way."""
+    """Service -> its page, after all vantages have reported their traces."""
     found = await asyncio.gather(*(asyncio.to_thread(replayed, line, watch, folder) for line in lines))
     reporters = [Reporter(line, watch, transitions) for line, transitions in zip(lines, found, strict=True)]
     db, now = folder / "collector.db", watch.until
     async with aiohttp.ClientSession() as http, collector(db, now) as url:
         await reported(reporters, now, url, db, http)
-        return {name: await told(http, url, db, f"/s/{name}.json") for name in set(watch.services.values())}
+        return {name: await fused_json(http, url, db, f"/s/{name}.json") for name in set(watch.services.values())}
 
 
 def events(page: dict[str, Any]) -> list[tuple[int, float, float, str]]:
-    """AS number, minutes of the onset after midnight UTC, minutes it lasted, first cause: of the events of networks."""
+    """AS number, onset in minutes after midnight UTC, duration in minutes, and first cause of each network's events."""
     found = []
     for event in page["events"]:
         if event["scope"] == "network":
@@ -64,11 +64,11 @@ def events(page: dict[str, Any]) -> list[tuple[int, float, float, str]]:
 
 
 async def test_74_minutes_without_port_443_are_seen_on_that_port_and_no_other(tmp_path: Path) -> None:
-    """Both ends to within two rounds, once on each network, and nothing on port 80, on 22 or in the DNS.
+    """Onset and end are right within two rounds, once on each network; ports 80 and 22 and the DNS have no event.
 
-    Six of the thirteen targets are on port 443, and the vantages have no anchors: were it more than half of the list,
-    the detector would take it for their own trouble for three hours (`probe.detect.shared_failures`; see the next
-    test).
+    Six of the thirteen targets are on port 443, and the vantages have no anchors. With more than half of the list on
+    that port, the detector would assume for three hours that the vantage is at fault (`probe.detect.shared_failures`;
+    see the next test).
     """
     cut = Cut(frozenset(ON_443), utc("2025-08-19 16:34"), utc("2025-08-19 17:48"), Cause.TCP_RESET)
     lines = (Line(4134, "CN", (cut,)), Line(4837, "CN", (cut,)), Line(9381, "HK"))
@@ -85,8 +85,8 @@ async def test_74_minutes_without_port_443_are_seen_on_that_port_and_no_other(tm
     assert {name: pages[name]["events"] for name in ELSEWHERE.values() if pages[name]["events"]} == {}
 
 
-def test_an_anchor_that_answers_tells_a_cut_port_from_a_dead_line(tmp_path: Path) -> None:
-    """Six of nine targets are on port 443, and so is an anchor; another is not. Without anchors nothing is said."""
+def test_an_anchor_that_answers_distinguishes_a_blocked_port_from_a_dead_line(tmp_path: Path) -> None:
+    """Six of nine targets and one of two anchors are on port 443. Without anchors there is no event."""
     anchors = {
         "https://www.apple.com/": AnchorKind.FOREIGN,
         "http://neverssl.com/": AnchorKind.FOREIGN,
@@ -113,8 +113,8 @@ def test_an_anchor_that_answers_tells_a_cut_port_from_a_dead_line(tmp_path: Path
     assert len(with_them) == 2 * len(ON_443)
 
 
-async def test_21_hours_without_cloudflare_are_seen_from_the_one_end_to_the_other(tmp_path: Path) -> None:
-    """On the network that did it, for the names that live there."""
+async def test_21_hours_without_cloudflare_are_reported_with_onset_and_end(tmp_path: Path) -> None:
+    """Only the blocking network has events, for the names at Cloudflare."""
     cut = Cut(frozenset(AT_CLOUDFLARE), utc("2025-03-20 00:00"), utc("2025-03-20 21:00"), Cause.TCP_TIMEOUT)
     lines = (Line(21127, "RU", (cut,)), Line(12389, "RU"))
     watch = Watch(AT_CLOUDFLARE | NOT_THERE, utc("2025-03-19 00:01"), utc("2025-03-21 06:01"), EVERY)

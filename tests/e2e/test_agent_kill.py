@@ -37,7 +37,7 @@ TARGETS = 8
 
 @dataclass
 class Ports:
-    """Ports on loopback, some of which open and close at random."""
+    """Ports on loopback; some of them open and close at random."""
 
     numbers: list[int] = field(default_factory=list)
     open: dict[int, socket.socket] = field(default_factory=dict)
@@ -63,13 +63,13 @@ class Ports:
 
     @property
     def targets(self) -> list[str]:
-        """As targets."""
+        """The ports as targets."""
         return [f"tcp://127.0.0.1:{number}" for number in self.numbers]
 
 
 @contextmanager
 def changing_ports() -> Iterator[Ports]:
-    """Ports that open and close until the end."""
+    """Ports that open and close until the end of the block."""
     ports = Ports()
     ports.thread.start()
     try:
@@ -101,7 +101,7 @@ def collector(folder: Path, clock: str) -> Iterator[tuple[str, Path]]:
 
 
 def batches_of(state: Path) -> dict[tuple[str, int], tuple[bytes, Batch, bool]]:
-    """(epoch, number) -> body, batch, acknowledged: the whole outbox, which keeps everything for a week."""
+    """The outbox, which keeps batches for a week: (epoch, number) -> body, batch, whether it is acknowledged."""
     connection = sqlite3.connect(state)
     begun = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'batch'").fetchone()
     rows = connection.execute("SELECT body, acked FROM batch ORDER BY seq").fetchall() if begun else []
@@ -137,7 +137,7 @@ def kill_again_and_again(config: Path, state: Path, clock: str, chance: random.R
 
 
 def wait_for_acknowledgements(state: Path, *, more_than: int) -> None:
-    """Wait until more than so many batches are acknowledged."""
+    """Wait until more than a number of batches are acknowledged."""
     end = time.monotonic() + 120
     while not state.exists() or sum(acked for _, _, acked in batches_of(state).values()) <= more_than:
         assert time.monotonic() < end, "no batch was acknowledged"
@@ -174,7 +174,7 @@ def compare(kept: dict[tuple[str, int], tuple[bytes, Batch, bool]], db: Path) ->
     assert all(acked for _, _, acked in kept.values()), "the last start sent everything"
     connection = sqlite3.connect(db)
     stored = {(epoch, seq): digest for epoch, seq, digest in connection.execute("SELECT epoch, seq, sha256 FROM batch")}
-    told = connection.execute("SELECT sum(rounds) FROM presence").fetchone()[0]
+    stored_rounds = connection.execute("SELECT sum(rounds) FROM presence").fetchone()[0]
     spans = connection.execute("SELECT target.text, start FROM span JOIN target ON target.no = span.target").fetchall()
     connection.close()
     numbers = sorted(seq for _, seq in kept)
@@ -194,6 +194,6 @@ def compare(kept: dict[tuple[str, int], tuple[bytes, Batch, bool]], db: Path) ->
         "acknowledged": len(kept),
         "stored": len(stored),
         "lost": lost,
-        "doubled": abs(told - len(kept)) + abs(len(spans) - changes),
+        "doubled": abs(stored_rounds - len(kept)) + abs(len(spans) - changes),
         "changes": sum(len(batch.changes) for _, batch, _ in kept.values()),
     }

@@ -1,4 +1,4 @@
-"""kill -9 of the collector at random moments under load: what it acknowledged it has, and nothing twice.
+"""kill -9 of the collector at random moments under load: every acknowledged batch is stored once.
 
 A real process, a real file, agents with real keys that post concurrently and send again whatever was not acknowledged.
 Five kills by default; `PROBE_KILLS=20` for the full run, whose figures are printed (`pytest -s`).
@@ -76,7 +76,7 @@ async def tokens(db: Path, count: int) -> list[str]:
 
 
 async def report(agent: FakeAgent, http: aiohttp.ClientSession, acked: dict[str, int], over: asyncio.Event) -> int:
-    """Post batch after batch until told to stop, each until it is acknowledged; how often one had to be sent again."""
+    """Post batches until `over` is set, each until it is acknowledged; returns the number of retries."""
     again = 0
     while not over.is_set():
         at = START + timedelta(minutes=5 * agent.seq)
@@ -148,9 +148,9 @@ def compare(db: Path, acked: dict[str, int]) -> dict[str, int]:
         lost += max(0, acked[agent] - count)
         assert count == last
         rows = connection.execute("SELECT start FROM span WHERE agent = ? ORDER BY start", (no,)).fetchall()
-        told = connection.execute("SELECT sum(rounds) FROM presence WHERE agent = ?", (no,)).fetchone()[0] or 0
-        doubled += abs(told - count) + abs(len(rows) - count)
-        # Every change begins a span at its onset: the history is that of the batches, one after another.
+        stored_rounds = connection.execute("SELECT sum(rounds) FROM presence WHERE agent = ?", (no,)).fetchone()[0] or 0
+        doubled += abs(stored_rounds - count) + abs(len(rows) - count)
+        # Every change begins a span at its onset, so the spans follow the order of the batches.
         assert [row[0] for row in rows] == [to_ms(START + timedelta(minutes=5 * n)) for n in range(count)]
     waiting = connection.execute("SELECT count(*) FROM dirty").fetchone()[0]
     connection.close()

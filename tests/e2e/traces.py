@@ -1,6 +1,6 @@
-"""Histories as traces of verdicts, put through `probe replay` and reported to a collector process as agents would.
+"""Traces of verdicts from history, passed through `probe replay` and reported to a collector process like an agent's.
 
-A trace has what makes a real one hard: looks that fail by chance and are well again in the re-test, re-tests after a
+A trace has the difficulties of a real one: samples that fail by chance and work in the re-test, re-tests after a
 change, rounds that begin a little late.
 """
 
@@ -31,14 +31,14 @@ from tests.e2e.processes import command, environment, probe
 from tests.loopback.collector.vantages import FakeAgent
 
 STRAY = 0.01
-"""Share of looks that fail for no reason."""
+"""Share of samples that fail by chance."""
 RETESTS = (timedelta(seconds=15), timedelta(seconds=30))
 ORIGIN = "http://collector.test"
 
 
 @dataclass(frozen=True)
 class Cut:
-    """Interference as it was: these targets, from the one moment to the other."""
+    """Interference with some targets between two moments."""
 
     targets: frozenset[str]
     since: datetime
@@ -46,16 +46,16 @@ class Cut:
     cause: Cause
 
     def hits(self, target: str, moment: datetime) -> bool:
-        """Whether a look at this moment meets it."""
+        """Whether a sample at this moment meets it."""
         return target in self.targets and self.since <= moment and (self.until is None or moment < self.until)
 
 
 @dataclass(frozen=True)
 class Line:
-    """A vantage, and what its network did.
+    """A vantage and the interference of its network.
 
     Attributes:
-        anchors: those that it asks after a failure: URL, and kind; one that is among the targets of a cut fails by it.
+        anchors: URL -> kind, measured after a failure; one among the targets of a cut fails with them.
     """
 
     asn: int
@@ -64,7 +64,7 @@ class Line:
     anchors: Mapping[str, AnchorKind] = field(default_factory=dict, hash=False)
 
     def vantage(self, moment: datetime) -> dict[str, Any]:
-        """What a verdict says of it: the anchors looked at just then."""
+        """The vantage in a verdict, with its anchors measured at that moment."""
         looks = []
         for url, kind in self.anchors.items():
             cause = next((cut.cause for cut in self.cuts if cut.hits(url, moment)), None)
@@ -76,11 +76,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Watch:
-    """What is looked at, how long and how often.
+    """The targets, and when and how often they are measured.
 
     Attributes:
         services: target -> service.
-        every: from round to round.
+        every: time from round to round.
     """
 
     services: Mapping[str, str]
@@ -89,7 +89,7 @@ class Watch:
     every: timedelta
 
     def rounds(self) -> Iterator[datetime]:
-        """When each round begins."""
+        """The moments at which rounds begin."""
         moment = self.since
         while moment < self.until:
             yield moment
@@ -134,7 +134,7 @@ def replayed(line: Line, watch: Watch, folder: Path) -> list[Transition]:
 
 @asynccontextmanager
 async def collector(db: Path, now: datetime) -> AsyncIterator[str]:
-    """A collector process whose clock begins at this moment; gives its URL."""
+    """A collector process whose clock begins at this moment; yields its URL."""
     words = ("collector", "serve", "--db", str(db), "--listen", "127.0.0.1:0", "--origin", ORIGIN)
     clock = environment(PROBE_CLOCK=laboratory(now))
     process = await asyncio.create_subprocess_exec(*command(*words), stdout=asyncio.subprocess.PIPE, env=clock)
@@ -154,7 +154,7 @@ def laboratory(now: datetime) -> str:
 
 
 class Reporter:
-    """An agent's reports without its measuring: enrolled, it posts what `probe replay` found, part by part."""
+    """An agent that does not measure: it enrols and posts the transitions of `probe replay`, part by part."""
 
     def __init__(self, line: Line, watch: Watch, transitions: Iterable[Transition]) -> None:
         self._watch = watch
@@ -163,7 +163,7 @@ class Reporter:
         self._agent = FakeAgent("", asn=line.asn, country=line.country, origin=ORIGIN)
 
     async def post_until(self, now: datetime, url: str, db: Path, http: aiohttp.ClientSession) -> None:
-        """All that happened up to now."""
+        """Post everything up to `now`; enrol first if needed."""
         self._agent.url = url
         first = not self._agent.id
         if first:
@@ -175,7 +175,7 @@ class Reporter:
             assert status == 200, answer
 
     def _parts(self, now: datetime, *, first: bool) -> Iterator[dict[str, Any]]:
-        """What goes into the batches."""
+        """The contents of the batches to post."""
         services = dict(self._watch.services)
         if first:
             settled = tuple(
@@ -192,8 +192,8 @@ class Reporter:
             yield {"changes": tuple(found[start : start + MAX_CHANGES])}
 
 
-async def told(http: aiohttp.ClientSession, url: str, db: Path, path: str) -> Any:
-    """JSON from the collector, once all that it was told has been fused."""
+async def fused_json(http: aiohttp.ClientSession, url: str, db: Path, path: str) -> Any:
+    """Wait until the collector has fused all reports; the JSON of a page."""
     with closing(sqlite3.connect(db)) as connection:
         async with asyncio.timeout(60):
             while connection.execute("SELECT count(*) FROM dirty").fetchone()[0]:  # noqa: ASYNC110 another process's
@@ -206,11 +206,11 @@ async def told(http: aiohttp.ClientSession, url: str, db: Path, path: str) -> An
 async def reported(
     reporters: Sequence[Reporter], now: datetime, url: str, db: Path, http: aiohttp.ClientSession
 ) -> None:
-    """Everybody has posted what happened up to now."""
+    """Let every reporter post everything up to `now`."""
     for reporter in reporters:
         await reporter.post_until(now, url, db, http)
 
 
 def utc(text: str) -> datetime:
-    """A moment of history: `2017-05-04 14:00`."""
+    """The moment of a text in UTC: `2017-05-04 14:00`."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)

@@ -169,9 +169,11 @@ def test_a_terminal_gets_colour_unless_the_environment_forbids_it(
 
 def test_verdicts_are_printed_as_they_are_made(page: str) -> None:
     """A target that takes its whole time-out does not delay the others."""
-    with socket.create_server(("127.0.0.1", 0)) as mute:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
         process = subprocess.Popen(
-            command("check", f"http://127.0.0.1:{mute.getsockname()[1]}/", page, "--json", "--timeout", "30", *NOTHING),
+            command(
+                "check", f"http://127.0.0.1:{silent.getsockname()[1]}/", page, "--json", "--timeout", "30", *NOTHING
+            ),
             stdout=subprocess.PIPE,
             env=environment(),
         )

@@ -34,7 +34,7 @@ def test_an_agent_that_never_ran_is_reported(tmp_path: Path) -> None:
     ]
 
 
-def test_a_good_agent_without_a_collector_is_well(page: str, tmp_path: Path) -> None:
+def test_a_working_agent_without_a_collector_has_no_problem(page: str, tmp_path: Path) -> None:
     config = settings(tmp_path, [page])
     probe("run", "--once", "--config", str(config))
 

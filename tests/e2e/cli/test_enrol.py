@@ -29,7 +29,7 @@ class Served:
         return done.stdout
 
     def ask(self, path: str) -> str:
-        """What it answers to a GET."""
+        """The answer to a GET."""
         with urllib.request.urlopen(self.origin + path, timeout=60) as answer:  # noqa: S310 - loopback
             return str(answer.read().decode())
 
@@ -57,7 +57,9 @@ def page() -> Iterator[str]:
         yield url
 
 
-def test_a_round_reports_what_it_saw_and_doctor_says_all_is_well(collector: Served, page: str, tmp_path: Path) -> None:
+def test_a_round_reports_to_the_collector_and_doctor_finds_no_problem(
+    collector: Served, page: str, tmp_path: Path
+) -> None:
     config = settings(tmp_path, [page], collectors=[collector.origin])
     (tmp_path / "token").write_bytes(collector.token())
 
@@ -85,7 +87,7 @@ def test_the_token_may_come_from_standard_input_and_is_not_spent_twice(collector
     assert second.stdout.split()[-1] == first.stdout.split()[-1]
 
 
-def test_a_token_that_is_no_good_is_one_line_that_does_not_repeat_it(collector: Served, tmp_path: Path) -> None:
+def test_a_bad_token_gives_one_line_that_does_not_repeat_it(collector: Served, tmp_path: Path) -> None:
     config = settings(tmp_path, ["tcp://127.0.0.1:1"])
 
     done = probe("enrol", collector.origin, "--token-file", "-", "--config", str(config), stdin=b"s3cret\n")
@@ -134,7 +136,7 @@ def test_a_control_agent_feeds_the_control_that_vantages_compare_with(
     assert {json.loads(line)["target"]: json.loads(line)["status"] for line in kept}[closed] != "reachable"
 
 
-def test_what_is_no_address_and_no_token_file_is_bad_usage(tmp_path: Path) -> None:
+def test_a_malformed_address_or_a_missing_token_file_is_bad_usage(tmp_path: Path) -> None:
     config = settings(tmp_path, ["tcp://127.0.0.1:1"])
 
     bad_url = probe("enrol", "collector.example", "--token-file", "-", "--config", str(config), stdin=b"t")

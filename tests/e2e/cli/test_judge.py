@@ -45,7 +45,7 @@ def test_verdicts_come_out_in_order_and_the_status_is_that_of_check(lines: list[
 
 
 def test_an_older_verdict_is_judged_again_by_its_evidence() -> None:
-    """What the line concludes is not believed; what it saw is."""
+    """Only the observations of the line count, not its conclusion."""
     claimed = GOOD.replace(b'"status":"reachable"', b'"status":"blocked"').replace(
         b'"causes":[]', b'"causes":["tcp.reset"]'
     )

@@ -46,7 +46,7 @@ def series() -> list[bytes]:
 
 
 def test_transitions_are_printed_as_json_lines(series: list[bytes]) -> None:
-    """With exactly the keys of the contract, moments in UTC."""
+    """The lines have exactly the keys of the contract, with moments in UTC."""
     done = probe("replay", "-", given=b"".join(series))
     block, end = (json.loads(line) for line in done.stdout.splitlines())
 
@@ -60,7 +60,7 @@ def test_transitions_are_printed_as_json_lines(series: list[bytes]) -> None:
     assert block["time"].endswith("Z")
 
 
-def test_a_file_is_read_as_standard_input_is(series: list[bytes], tmp_path: Path) -> None:
+def test_a_file_is_read_like_standard_input(series: list[bytes], tmp_path: Path) -> None:
     """Both give the same output."""
     (tmp_path / "s.jsonl").write_bytes(b"".join(series))
 
@@ -77,7 +77,7 @@ def test_bad_lines_are_named_and_skipped_and_make_the_status_1(series: list[byte
     assert done.stdout == probe("replay", "-", given=b"".join(series)).stdout
 
 
-def test_time_that_goes_back_ends_it_with_2_and_its_place(series: list[bytes]) -> None:
+def test_time_that_goes_back_ends_with_status_2_and_names_the_line(series: list[bytes]) -> None:
     """Transitions found before are printed."""
     done = probe("replay", "-", given=b"".join([*series, series[0]]))
 
@@ -131,7 +131,7 @@ def test_the_vantage_reports_itself_once(series: list[bytes]) -> None:
 
 
 def test_an_explanation_can_be_read_and_drawn(series: list[bytes], tmp_path: Path) -> None:
-    """`probe explain`: answer first, chart below, a picture beside."""
+    """`probe explain` prints the answer, then a chart, and writes a picture."""
     done = probe(
         "explain", "https://t0.example/", "-", "--svg", str(tmp_path / "t0.svg"), given=b"".join(series[: 5 * 200])
     )

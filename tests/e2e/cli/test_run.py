@@ -31,7 +31,7 @@ def started(config: Path, **environ: str) -> subprocess.Popen[bytes]:
 
 
 def wait_for(process: subprocess.Popen[bytes], words: bytes) -> bytes:
-    """The first line of its log that holds the words."""
+    """The first line of its log that contains the words."""
     assert process.stderr is not None
     for line in process.stderr:
         if words in line:
@@ -176,10 +176,10 @@ def test_a_daemon_that_is_stopped_exits_with_0(page: str, tmp_path: Path) -> Non
 
 def test_a_round_that_is_stopped_half_way_is_stored(tmp_path: Path) -> None:
     """A silent target keeps the round busy for its time-out, which is shorter than the grace."""
-    with socket.create_server(("127.0.0.1", 0)) as mute:
-        config = settings(tmp_path, [f"http://127.0.0.1:{mute.getsockname()[1]}/"], retests=0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        config = settings(tmp_path, [f"http://127.0.0.1:{silent.getsockname()[1]}/"], retests=0)
         process = started(config, PROBE_MEASURE_TIMEOUT="5")
-        connection, _ = mute.accept()
+        connection, _ = silent.accept()
 
         assert ended(process) == 0
         connection.close()
@@ -221,17 +221,17 @@ def test_a_hang_up_reloads_the_settings_and_keeps_the_old_ones_where_the_new_are
     assert ended(process) == 0
 
 
-def test_a_service_manager_is_told_of_start_watchdog_and_stop(page: str, tmp_path: Path) -> None:
+def test_a_service_manager_is_notified_of_start_watchdog_and_stop(page: str, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(120)
         process = started(settings(tmp_path, [page]), NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="200000")
-        heard = set()
-        while not {b"READY=1", b"WATCHDOG=1"} <= heard:
-            heard.add(manager.recv(1000))
+        received = set()
+        while not {b"READY=1", b"WATCHDOG=1"} <= received:
+            received.add(manager.recv(1000))
         assert ended(process) == 0
-        while b"STOPPING=1" not in heard:
-            heard.add(manager.recv(1000))
+        while b"STOPPING=1" not in received:
+            received.add(manager.recv(1000))
 
 
 def test_the_agent_uses_a_laboratorys_clock(page: str, tmp_path: Path) -> None:
