@@ -99,5 +99,7 @@ def _items(file: Path) -> list[PrefixItem]:
         known = formats.format_by_name(IMPORTED)
     found = [item for item in known.read(iter(content), str(file)) if isinstance(item, Prefix | AsBlock)]
     if not any(isinstance(item, Prefix) for item in found):
-        raise ListError("holds no prefixes", where=str(file), mend="give a table of `probe targets import --help`")
+        raise ListError(
+            "holds no prefixes", where=str(file), mend="give a table of prefixes; formats are in targets/README.md"
+        )
     return list(found)

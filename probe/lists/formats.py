@@ -36,9 +36,9 @@ class Format:
     """A list format.
 
     Attributes:
-        name: as on the command line and in `registers.toml`.
+        name: as on the command line, in `registers.toml` and in `targets/README.md`.
         yields: the kind of its items.
-        about: one line for the help text.
+        about: what a file of it is, for error messages.
         read: the reader: pieces of the file and its name -> items.
         matches: whether a file with these first bytes and this name has the format.
     """

@@ -22,7 +22,10 @@ _BENCHMARK = ipaddress.ip_network("198.18.0.0/15")  # RFC 2544: also what "fake-
 
 @lru_cache(maxsize=4096)
 def parse_address(text: str) -> IPAddress | None:
-    """The address that `text` spells, with or without IPv6 brackets; None when it spells none."""
+    """The address that `text` spells, with or without IPv6 brackets; None when it spells none.
+
+    The cache keeps every text, so the caller bounds its length.
+    """
     try:
         return ipaddress.ip_address(text.removeprefix("[").removesuffix("]"))
     except ValueError:

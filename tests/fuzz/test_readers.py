@@ -7,6 +7,12 @@ from tests.fuzz.readers import READERS, Reader, fuzz, outcome
 from tests.fuzz.seeds import SEEDS
 
 
+def test_every_reader_has_a_seed_file() -> None:
+    """The fuzzer mutates it."""
+    missing = [reader.name for reader in READERS if reader.name not in SEEDS]
+    assert not missing, f"add a small valid file to tests/fuzz/seeds.py for {', '.join(missing)}"
+
+
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
 def test_mutated_files_give_sound_items_or_a_list_error(reader: Reader) -> None:
     """No mutation raises another exception, and the size of the pieces does not matter."""

@@ -17,7 +17,8 @@ EXAMPLE = README.partition("```toml\n")[2].partition("```")[0]
 @pytest.mark.parametrize("known", [known.name for known in FORMATS])
 def test_every_format_is_documented(known: str) -> None:
     """The table of formats also says what is kept by default."""
-    assert f"`{known}`" in README
+    there = f"`{known}`" in README
+    assert there, f"targets/README.md: add a row for `{known}` to the table of formats, with what is kept by default"
 
 
 def test_the_example_has_every_key_of_a_service_file() -> None:
