@@ -1,4 +1,4 @@
-"""What an IP address is."""
+"""IP addresses: families, bogons, and the key of the pace limiter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vocabulary of failures is closed and sorted by who said it."""
+"""The vocabulary of failures is closed, and its sets are disjoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the silence at the end of a transfer is a freeze."""
+"""The limits that tell a freeze from packet loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vocabulary of a hop: subjects, layers, and how a try failed."""
+"""Subjects of a hop, layers, and the order of failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Observations: how an answer's arrival classifies it, and how each kind describes itself."""
+"""Observations: the answer, freeze, failure, traffic and capture name of each kind."""
 
 from __future__ import annotations
 

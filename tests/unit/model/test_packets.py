@@ -1,4 +1,4 @@
-"""Records of packet capture: small in evidence, and the protocol of the capture process."""
+"""The records of packet capture in evidence, and the messages of the capture process."""
 
 from __future__ import annotations
 

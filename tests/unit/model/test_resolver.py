@@ -1,4 +1,4 @@
-"""How resolvers are written, and which of them evidence names."""
+"""The text form of resolvers, and the label that evidence has for each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps: values that describe themselves."""
+"""Steps: equality, the observation of a step that was not performed, and what a capture keeps."""
 
 from __future__ import annotations
 

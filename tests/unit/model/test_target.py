@@ -1,4 +1,4 @@
-"""One string a target, and the same string back."""
+"""Parse and write targets: each has one normal text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A transition's line has the keys of the contract."""
+"""The JSON of a transition has the keys of the contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan as a dialogue: it asks for, it is told. Steps are written as one short line each."""
+"""Drive a plan by hand: a test reads its steps and gives the observations, one short line each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a plan may use."""
+"""The context of a plan: record types, limits, names and the control's status."""
 
 from __future__ import annotations
 

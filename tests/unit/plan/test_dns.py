@@ -1,4 +1,4 @@
-"""Name resolution alone: certificates as witnesses."""
+"""The plan of a `dns://` target: handshakes show the certificates of unconfirmed addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The follow-ups of a failed try: the table, and the steps it stands for."""
+"""The follow-ups of a failed try: the table, and the steps of each row."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from probe.plan.page_check import comparison
 from tests.unit.plan.dialogue import CONTEXT, NAME, A
 
 HTTPS = Subject("https", NAME, 443, f"https://{NAME}/")
-ODD_PORT = Subject("https", NAME, 8443, f"https://{NAME}:8443/")
+PORT_8443 = Subject("https", NAME, 8443, f"https://{NAME}:8443/")
 HTTP = Subject("http", NAME, 80, f"http://{NAME}/")
 TCP = Subject("tcp", "", 443)
 TLS = Subject("tls", NAME, 443)
@@ -118,9 +118,21 @@ def test_a_cut_handshake_is_followed_by_the_neutral_name_and_then_the_subject() 
     assert again == subject_step(HTTPS, A, NEXT)
 
 
+@pytest.mark.parametrize("scheme", ["https", "tls", "quic", "tcp"])
+def test_follow_ups_go_to_the_subjects_address_and_port(scheme: str) -> None:
+    """After a failure at any layer."""
+    subject = Subject(scheme, "" if scheme == "tcp" else NAME, 8443, PORT_8443.url if scheme == "https" else "")
+    layer = {"quic": Layer.QUIC, "tcp": Layer.TCP}.get(scheme, Layer.TLS)
+    for failure in (Failure.TIMEOUT, Failure.RESET, Failure.UNREACHABLE, Failure.CERTIFICATE, Failure.ALERT):
+        for step in after(subject, layer, failure):
+            assert isinstance(step, Connect | Fetch | Handshake | QuicHandshake)
+            assert step.address == A
+            assert ":8443/" in step.url if isinstance(step, Fetch) else step.port == 8443
+
+
 def test_a_request_under_the_neutral_name_goes_to_the_subjects_port() -> None:
     """Its certificate is not verified."""
-    neutral, _ = after(ODD_PORT, Layer.HTTP, Failure.TIMEOUT)
+    neutral, _ = after(PORT_8443, Layer.HTTP, Failure.TIMEOUT)
 
     assert isinstance(neutral, Fetch)
     assert (neutral.url, neutral.verify) == ("https://xkqvdwpzrjtm.com:8443/", False)

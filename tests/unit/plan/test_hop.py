@@ -1,4 +1,4 @@
-"""One hop: rounds, follow-ups, and the questions beside them, as dialogues."""
+"""One hop: rounds, follow-ups, and other names, as dialogues."""
 
 from __future__ import annotations
 

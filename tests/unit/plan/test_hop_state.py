@@ -1,4 +1,4 @@
-"""The state of a hop: what a try leaves behind, and the phase that follows from it."""
+"""The state of a hop: the results of its tries, and the phase that follows from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking up a name: who is asked, who is asked again, and what else the resolver is asked."""
+"""The lookup of a name: its queries, their repetitions, and queries for other names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages that deserve a second look: doubtful ones, and those that stop or crawl."""
+"""Pages that are fetched again: doubtful pages, and those that stop or are slow."""
 
 from __future__ import annotations
 

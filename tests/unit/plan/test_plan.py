@@ -1,4 +1,4 @@
-"""The shape of every plan, and the choice of one."""
+"""The plan interface, and the plan of each kind of target."""
 
 from __future__ import annotations
 

@@ -13,14 +13,14 @@ from probe.model.target import parse
 from probe.model.verdict import ControlFacts, Status
 from probe.plan import PlanContext, plan_for
 from probe.plan.range import first_addresses
-from tests.unit.plan.dialogue import CONTEXT, Dialogue
+from tests.unit.plan.dialogue import CONTEXT, DOH, Dialogue
 
 RANGE, WIDE = "151.101.1.0/24", "151.101.0.0/16"
 HELLO = "hello xkqvdwpzrjtm.com at {} unverified neutral"
 ALLOWED = "hello www.wikipedia.org at {} unverified allowed"
 
 
-def knowing(*hits: str, how: str = "tls", misses: tuple[str, ...] = (), **more: int | str) -> PlanContext:
+def knowing(*hits: str, how: str = "tls", misses: tuple[str, ...] = (), **more: object) -> PlanContext:
     """A context whose control has these hits and misses."""
     control = ControlFacts(
         time=datetime(2026, 10, 1, tzinfo=UTC),
@@ -41,7 +41,7 @@ FOUR = tuple(f"151.101.1.{n}" for n in (10, 20, 30, 40))
 
 def test_three_hits_of_the_control_are_contacted_and_no_other_address() -> None:
     """Silence of any other address would be no evidence."""
-    assert connects(Dialogue(plan_for(parse(RANGE), knowing(*FOUR)))) == list(FOUR)
+    assert connects(Dialogue(plan_for(parse(RANGE), knowing(*FOUR[:3])))) == list(FOUR[:3])
 
 
 def test_with_fewer_hits_other_addresses_are_drawn_beside_them() -> None:
@@ -155,14 +155,17 @@ def test_a_retest_contacts_other_addresses_or_none() -> None:
 def test_the_search_of_an_unknown_range_ends_after_four_samples() -> None:
     """Drawn addresses come first, then low ones, then more; none twice."""
     dialogue = Dialogue(plan_for(parse(RANGE), CONTEXT))
-    seen: list[str] = []
+    batches: list[list[str]] = []
     while asked := dialogue.asks():
-        seen += asked
+        batches.append(asked)
         for step in asked:
             dialogue.tell(step, "tcp.timeout")
 
+    seen = [step for batch in batches for step in batch]
     assert 48 < len(seen) == len(set(seen)) <= 64
-    assert "connect 151.101.1.1:443" in seen
+    drawn, low, more = batches
+    assert set(low) == {f"connect 151.101.1.{n}:443" for n in range(1, 17)} - set(drawn)
+    assert len(more) > len(low)
 
 
 def test_the_search_of_an_unknown_range_ends_once_addresses_answer() -> None:
@@ -190,8 +193,10 @@ def test_in_a_wide_unknown_range_neighbours_of_those_that_answer_are_contacted()
 
 
 def test_a_silent_ipv6_range_causes_a_connection_to_a_known_name_over_ipv6() -> None:
-    """The trusted resolver gives the address."""
-    context = knowing("2a04:4e42::1", "2a04:4e42::2", "2a04:4e42::3")
+    """The first trusted resolver gives the address."""
+    context = knowing(
+        "2a04:4e42::1", "2a04:4e42::2", "2a04:4e42::3", trusted_resolvers=(DOH, "https://1.1.1.1/dns-query")
+    )
     dialogue = Dialogue(plan_for(parse("2a04:4e42::/32"), context))
     for _ in range(2):
         for step in dialogue.asks():

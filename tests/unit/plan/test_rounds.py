@@ -1,4 +1,4 @@
-"""The rounds of a hop: the table, and what each round asks of a given state."""
+"""The rounds of a hop: the table, and the steps of each round in a given state."""
 
 from __future__ import annotations
 

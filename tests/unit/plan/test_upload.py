@@ -1,4 +1,4 @@
-"""Who is asked whether sending works, how often, and when it ends."""
+"""The upload test: its server, its repetitions, and its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""URLs and domains: hops, redirects, and chains that share."""
+"""URLs and domains: hops, redirects, and shared lookups."""
 
 from __future__ import annotations
 
