@@ -144,7 +144,7 @@ def _service(path: str, text: str, raw: dict[str, Any]) -> Service:
 
 
 def _problems(path: str, service: Service) -> list[_Problem]:
-    """What is wrong with the values of one service whose types are right."""
+    """The errors in the values of one service; their types are already checked."""
     found: list[_Problem] = []
     stem = path.replace("\\", "/").rpartition("/")[2].removesuffix(".toml")
     if not _NAME.fullmatch(service.name) or service.name != stem:

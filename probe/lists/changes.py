@@ -44,7 +44,7 @@ def read_changes(lines: Iterable[bytes], where: str) -> Iterator[RegisterChange]
 
 
 def _wrong(change: RegisterChange) -> str:
-    """What is wrong with the values of a change whose types are right; empty for nothing."""
+    """The error in the values of a change; empty for none. Their types are already checked."""
     if not 0 < len(change.subject) <= MAX_SUBJECT:
         return f"a subject of {len(change.subject)} characters"
     if any(not 0 < len(text) <= MAX_SUBJECT for text in change.addresses):

@@ -41,7 +41,8 @@ class ImportCounts:
     """How many rows of a file were kept, left out and malformed.
 
     Attributes:
-        read: items from the reader: `read == kept + sum(skipped) + bad`. A range of several prefixes counts as so many.
+        read: items from the reader: `read == kept + sum(skipped) + bad`. A range of several prefixes counts once for
+            each.
         kept: rows that gave at least one target.
         targets: targets written.
         skipped: rows that the selection leaves out, by reason.
@@ -66,14 +67,14 @@ class ImportCounts:
 
 
 def rows_of(
-    items: Iterable[Item], selection: Selection, tally: ImportCounts, source: str, asns: frozenset[int] = frozenset()
+    items: Iterable[Item], selection: Selection, counts: ImportCounts, source: str, asns: frozenset[int] = frozenset()
 ) -> Iterator[ListRow]:
     """The rows of the list, each target once.
 
     Args:
         items: from a reader.
         selection: what the operator chose.
-        tally: updated while the rows are generated.
+        counts: updated while the rows are generated.
         source: the `source` column for registers and prefixes; test lists have their own.
         asns: keep only prefixes that one of these ASes announces; empty for all.
     """
@@ -81,22 +82,22 @@ def rows_of(
     for item in items:
         if isinstance(item, SnapshotTime):
             continue
-        tally.read += 1
+        counts.read += 1
         if isinstance(item, BadRow):
-            tally.bad += 1
-            if len(tally.first_bad) < MAX_BAD_ROWS_SHOWN:
-                tally.first_bad.append(item)
+            counts.bad += 1
+            if len(counts.first_bad) < MAX_BAD_ROWS_SHOWN:
+                counts.first_bad.append(item)
             continue
         found, reason = _of(item, selection, source, asns)
         fresh = [row for row in found if row.target not in taken]
         if reason is None and not fresh:
             reason = SkipReason.REPEATED
         if reason is not None:
-            tally.skipped[reason] += 1
+            counts.skipped[reason] += 1
             continue
         taken.update(row.target for row in fresh)
-        tally.kept += 1
-        tally.targets += len(fresh)
+        counts.kept += 1
+        counts.targets += len(fresh)
         yield from fresh
 
 

@@ -28,24 +28,24 @@ def items(chunks: Iterable[bytes], name: str) -> Iterator[Any]:
             `where` is file:line, `what` has the number of items read so far.
     """
     text = _Text(chunks, name)
-    if text.next_sign() != "[":
+    if text.peek() != "[":
         raise text.error("the file is no JSON array")
     text.skip(1)
-    if text.next_sign() == "]":
+    if text.peek() == "]":
         text.skip(1)
         return _end(text)
     while True:
         yield text.item()
-        sign = text.next_sign()
+        mark = text.peek()
         text.skip(1)
-        if sign == "]":
+        if mark == "]":
             return _end(text)
-        if sign != ",":
+        if mark != ",":
             raise text.error("neither a comma nor the array's end after an item")
 
 
 def _end(text: _Text) -> None:
-    if text.next_sign():
+    if text.peek():
         raise text.error("something follows the array")
 
 
@@ -66,8 +66,8 @@ class _Text:
     def error(self, what: str) -> ListError:
         return ListError(f"{what} (after {self._count} items)", where=f"{self._name}:{self._line}")
 
-    def next_sign(self) -> str:
-        """The next character that is not blank, without consuming it; empty at the end of the file."""
+    def peek(self) -> str:
+        """Skip blanks and return the next character without consuming it; empty at the end of the file."""
         while True:
             match = _BLANKS.match(self._held, self._at)
             self.skip((match.end() if match else self._at) - self._at)
@@ -82,7 +82,7 @@ class _Text:
 
     def item(self) -> Any:
         """Consume the next item."""
-        self.next_sign()
+        self.peek()
         while True:
             try:
                 value, end = self._scan(self._held, self._at)
@@ -101,7 +101,7 @@ class _Text:
             return value
 
     def _more(self, characters: int = 1) -> bool:
-        """Read so many more characters, or the rest; False when the file had already ended."""
+        """Read at least this number of further characters, or the rest; False when the file had already ended."""
         if self._ended:
             return False
         parts = [self._held[self._at :]]

@@ -1,4 +1,4 @@
-"""Split files into lines, with a bound on the length of a line; and what a line is read as: an entry, or a bad row.
+"""Split files into lines of bounded length, and the records that readers make of a line: an entry or a bad row.
 
 Every line-based reader uses it, so no file makes a reader hold more than one line of `MAX_LINE` bytes.
 """

@@ -63,7 +63,7 @@ class RegisterChange:
 
 @dataclass(slots=True)
 class SnapshotEntry:
-    """What one snapshot says of one subject, from every record that names it."""
+    """One subject in one snapshot: the union of all records that name it."""
 
     decision: RegisterDecision
     included: datetime | None

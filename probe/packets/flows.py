@@ -28,7 +28,7 @@ class FlowKey(NamedTuple):
 
 
 class RawPacket(NamedTuple):
-    """A packet from its IP header on, and when it was captured."""
+    """The bytes of a packet from its IP header on, and its capture time."""
 
     at: float
     outgoing: bool
@@ -113,7 +113,7 @@ class FlowTable:
         self._left -= octets
 
     def since(self, moment: float) -> Iterator[PacketFlow]:
-        """The flows that began then or later, oldest first."""
+        """The flows that began at this time or later, oldest first."""
         return (flow for flow in self._flows.values() if flow.begun >= moment)
 
 

@@ -22,8 +22,8 @@ class OwnPrefix:
 
     Attributes:
         network: the prefix.
-        asns: who announces it.
-        excluded_prefixes: the more specific prefixes inside it, whoever announces them; not part of this one.
+        asns: the ASes that announce it.
+        excluded_prefixes: the more specific prefixes inside it, of any AS; not part of this one.
     """
 
     network: str

@@ -64,18 +64,18 @@ def check_tree(content: bytes | bytearray, nodes: int, record_size: int) -> None
     """Check that walking the tree and reading its records takes bounded work.
 
     Raises:
-        ValueError: the tree has a circle, is larger than the file, or has more than `MAX_PREFIXES` ways through it, or
+        ValueError: the tree has a cycle, is larger than the file, or has more than `MAX_PREFIXES` paths through it, or
             a record fails `check_record`.
     """
     if record_size not in (24, 28, 32) or not 0 < nodes <= len(content) * 4 // record_size:
         raise ValueError(nodes)
     data = nodes * record_size // 4 + SEPARATOR_BYTES
     costs: dict[int, tuple[int, int]] = {}
-    ways = [-1] * nodes  # -1 not visited, -2 on the path
+    counts = [-1] * nodes  # paths below each node; -1 not visited, -2 on the current path
     path = [0]
     while path:
         node = path[-1]
-        if ways[node] >= 0:
+        if counts[node] >= 0:
             path.pop()
             continue
         children = _children(content, node, record_size)
@@ -83,35 +83,35 @@ def check_tree(content: bytes | bytearray, nodes: int, record_size: int) -> None
             if child > nodes:  # the record of a prefix; `nodes` itself stands for none
                 check_record(content, data, child - nodes - SEPARATOR_BYTES, costs)
         inner = [child for child in children if child < nodes]
-        waiting = [child for child in inner if ways[child] < 0]
-        if any(ways[child] == -2 for child in waiting):
+        waiting = [child for child in inner if counts[child] < 0]
+        if any(counts[child] == -2 for child in waiting):
             raise ValueError(node)
         if waiting:
-            ways[node] = -2
+            counts[node] = -2
             path.append(waiting[0])
             continue
-        ways[node] = 2 - len(inner) + sum(ways[child] for child in inner)
-        if ways[node] > MAX_PREFIXES:
-            raise ValueError(ways[node])
+        counts[node] = 2 - len(inner) + sum(counts[child] for child in inner)
+        if counts[node] > MAX_PREFIXES:
+            raise ValueError(counts[node])
         path.pop()
 
 
 def check_record(
     content: bytes | bytearray, section: int, offset: int, known: dict[int, tuple[int, int]]
 ) -> tuple[int, int]:
-    """What reading one value costs, and where it ends (MaxMind DB File Format Specification 2.0, "Data Section").
+    """The cost of reading one value, and its end (MaxMind DB File Format Specification 2.0, "Data Section").
 
-    A pointer costs what it points to, each time. What is known of an offset is not computed again, so a record that
-    doubles itself over and over is refused after a dozen steps.
+    A pointer has the cost of its target each time it is followed. The cost of an offset is computed once, so a record
+    that doubles itself with pointers is refused after a dozen steps.
 
     Args:
         content: the file.
-        section: where the data begin, from which pointers count.
-        offset: of the value, within the section.
-        known: offset -> cost and end; grows.
+        section: the start of the data section; pointers are relative to it.
+        offset: the value's offset in the section.
+        known: offset -> cost and end of the values computed so far; this call adds to it.
 
     Raises:
-        ValueError: the value is over `MAX_RECORD_COST`, or outside the file.
+        ValueError: the cost is more than `MAX_RECORD_COST`, or the value is outside the file.
         RecursionError: it is nested deeper than Python allows.
     """
     if offset in known:
@@ -136,7 +136,7 @@ def check_record(
 def _check_items(
     content: bytes | bytearray, section: int, at: int, number: int, known: dict[int, tuple[int, int]]
 ) -> tuple[int, int]:
-    """The cost of a container with so many values in it, and where it ends in the file."""
+    """The cost of a container of `number` values, and its end in the file."""
     cost, following = 1, at - section
     for _ in range(number):
         more, following = check_record(content, section, following, known)
@@ -150,7 +150,7 @@ _POINTER, _MAP, _ARRAY, _BOOLEAN = 1, 7, 11, 14
 
 
 def _control(content: bytes | bytearray, at: int) -> tuple[int, int, int]:
-    """Kind and size of the value that begins here, and where its payload begins; of a pointer the size bits as read."""
+    """Type and size of the value at this position, and the start of its payload; for a pointer its raw size bits."""
     first = content[at]
     kind, size, at = first >> 5, first & 31, at + 1
     if kind == _POINTER:

@@ -1,6 +1,6 @@
 """Readers of whole routing tables, one route per line: CAIDA's pfx2as, bgp.tools' table, iptoasn's ranges.
 
-Also of the lists that `probe targets import` and `fetch` make of them.
+A reader of the list files that `probe targets import` and `fetch` write from them is here too.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[RegisterItem]:
         chunks: the file in pieces of any size.
         name: of the file, for messages.
 
-    ItemKind:
+    Yields:
         `SnapshotTime`, then the records in the file's order, and a `BadRow` for a malformed record.
 
     Raises:

@@ -45,7 +45,7 @@ class RegisterEntry(msgspec.Struct, frozen=True, kw_only=True):
         id: the register's own number; empty where the source has none.
         entry_type: 1 unified register (drugs, suicide, child abuse, gambling), 2 copyright, 3 Prosecutor General,
             4 organisers of information dissemination (messengers), 5 mirrors, 6 personal data; 0 not known.
-        block_type: what is to be blocked.
+        block_type: what providers must block.
         decision: the decision behind it. In the Russian register `included` belongs to the decision and is the same for
             every record added under it later, so it does not date a single address.
         included: when the decision was entered; None where not given. Moscow time where the zone is missing.

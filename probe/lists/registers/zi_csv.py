@@ -40,7 +40,7 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[RegisterItem]:
         chunks: the file in pieces of any size.
         name: of the file, for messages.
 
-    ItemKind:
+    Yields:
         `SnapshotTime` where the first line has it, a `RegisterEntry` per row, a `BadRow` for a malformed row.
 
     Raises:
