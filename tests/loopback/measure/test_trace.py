@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import sys
 from typing import cast
 
 import pytest
 
+from probe.measure import trace as tracing
 from probe.measure.tools import Timestamps, Tools
 from probe.measure.trace import trace
 from probe.model.failure import Failure
@@ -27,6 +29,13 @@ async def traced(
     (one,) = seen
     assert isinstance(one, TraceReply)
     return one
+
+
+def closed_udp_port() -> int:
+    """Return a UDP port of this host that nobody listens on."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
+        unused.bind(("127.0.0.1", 0))
+        return int(unused.getsockname()[1])
 
 
 def replying(data: bytes, heard: list[bytes], *, reset: bool = False) -> Talk:
@@ -134,9 +143,43 @@ async def test_a_query_is_sent_twice_and_any_answer_under_its_id_counts(answers:
 
 async def test_a_query_to_a_closed_port_is_unreachable(tools: Tools) -> None:
     """An ICMP message came back."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    one = await traced(port, tools, TracePayload.QUERY)
+    one = await traced(closed_udp_port(), tools, TracePayload.QUERY)
 
     assert one.failure is Failure.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("family", "level", "option"),
+    [
+        (socket.AF_INET, socket.IPPROTO_IP, socket.IP_TTL),
+        (socket.AF_INET6, socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS),
+    ],
+    ids=["IPv4", "IPv6"],
+)
+@pytest.mark.skipif(not socket.has_ipv6, reason="this host was built without IPv6")
+def test_the_ttl_is_set_for_both_families(family: socket.AddressFamily, level: int, option: int) -> None:
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        tracing._set_ttl(sock, 3)
+
+        assert sock.getsockopt(level, option) == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has an error queue")
+def test_a_socket_whose_icmp_errors_are_discarded_is_not_readable() -> None:
+    """The event loop would otherwise call its reader without an end."""
+    poll = select.poll()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        tracing._set_ttl(sock, 3)
+        sock.bind(("127.0.0.1", 0))
+        sock.connect(("127.0.0.1", closed_udp_port()))
+        sock.setblocking(False)
+        sock.send(b"query")
+        poll.register(sock, select.POLLIN)
+        assert poll.poll(5000)
+        with pytest.raises(ConnectionRefusedError):
+            sock.recv(100)
+        assert poll.poll(0)  # the message itself is still in the queue
+
+        tracing._discard_errors(sock)
+
+        assert poll.poll(0) == []
