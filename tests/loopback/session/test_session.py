@@ -177,14 +177,17 @@ async def test_each_pass_reads_this_hosts_network_configuration(
     }.items():
         monkeypatch.setattr(f"probe.session.session.{name}", lambda found=found: found)
     session.prepare(
-        {}, range_samples={"192.0.2.0/24": 5}, range_hits={"a": ("192.0.2.1",)}, range_holes={"b": ("192.0.2.8/29",)}
+        {},
+        range_samples={"192.0.2.0/24": 5},
+        range_hits={"a": ("192.0.2.1",)},
+        range_excluded_prefixes={"b": ("192.0.2.8/29",)},
     )
 
     context = session._context
-    assert (context.network_resolvers, context.own_names) == (("udp:192.0.2.53:53",), {"box.example"})
+    assert (context.network_resolvers, context.hosts_file_names) == (("udp:192.0.2.53:53",), {"box.example"})
     assert (context.families, context.host_notes) == ({Family.IPV6}, ("tunnel",))
     assert (context.range_samples, context.range_hits) == ({"192.0.2.0/24": 5}, {"a": ("192.0.2.1",)})
-    assert context.range_holes == {"b": ("192.0.2.8/29",)}
+    assert context.range_excluded_prefixes == {"b": ("192.0.2.8/29",)}
 
 
 async def test_the_watcher_of_packets_ends_with_the_session(tmp_path: Path) -> None:
