@@ -23,6 +23,15 @@ def made(
     return list(rows_of(items, selection or Selection(), counts, "src", asns)), counts
 
 
+class TestTestLists:
+    """Entries of test lists become rows."""
+
+    def test_a_row_has_the_category_source_and_service_of_its_entry(self) -> None:
+        """The source of the import is for formats without sources of their own."""
+        entry = ListEntry("a.example", service="line", category="COMT", source="citizenlab")
+        assert made([entry])[0] == [ListRow("a.example", "COMT", source="citizenlab", service="line")]
+
+
 class TestRegisters:
     """Only host names of selected register entries become rows."""
 

@@ -111,6 +111,33 @@ def test_a_page_that_is_not_the_target_s_is_marked_where_http_is_at_fault() -> N
     assert [row.good for row in shown] == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("pages", "there"),
+    [
+        (["/other", "/"], "status 200, “/”"),
+        (["/other", "/third"], "status 200, “/other”"),
+        ([], ""),
+    ],
+)
+def test_the_control_s_page_of_the_same_url_is_shown_before_others_of_the_host(pages: list[str], there: str) -> None:
+    found = [ControlPage(url=f"https://{HOST}{path}", status=200, title=path) for path in pages]
+    whole = verdict(Exchange(url=f"https://{HOST}/", address="192.0.2.1", status=403))
+    facts = msgspec.structs.replace(whole.evidence.control, pages=tuple(found))
+    evidence = msgspec.structs.replace(whole.evidence, control=facts)
+
+    (row,) = verdict_text.evidence_rows(msgspec.structs.replace(whole, evidence=evidence))
+
+    assert row.there == there
+
+
+def test_a_page_without_a_title_is_shown_by_its_status_alone() -> None:
+    (row,) = verdict_text.evidence_rows(
+        verdict(Exchange(url=f"https://{HOST}/", address="192.0.2.1", status=403), control=False)
+    )
+
+    assert row.here == "status 403"
+
+
 def test_the_control_has_a_summary_also_when_it_is_missing() -> None:
     """A missing control is stated."""
     assert "found the target reachable." in verdict_text.control_line(verdict())

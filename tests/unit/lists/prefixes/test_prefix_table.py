@@ -52,6 +52,7 @@ def test_all_prefixes_inside_an_unannounced_one_are_foreign() -> None:
 def test_more_specific_prefixes_of_other_ases_are_foreign() -> None:
     """Those of the owner are not."""
     assert [network for network, _ in NESTED.more_specifics("119.29.0.0/16")] == ["119.29.29.0/24", "119.29.29.128/25"]
+    assert NESTED.foreign_more_specifics(["119.29.0.0/16"]) == ("119.29.29.0/24",)
     assert NESTED.foreign_more_specifics(["119.29.0.0/16", "119.29.29.0/24"]) == ("119.29.29.0/24", "119.29.29.128/25")
 
 
