@@ -24,8 +24,10 @@ from probe.model.packets import CaptureReply, CaptureRequest, PacketTrace
 from probe.model.step import Step
 from probe.privileges import give_up_capabilities
 
+START_TIMEOUT_SECONDS = 60.0
+"""Time-out of the start: the capture process imports scapy, which took over ten seconds on a busy host."""
 REPLY_TIMEOUT_SECONDS = 10.0
-"""Time-out of a reply: importing scapy takes one second on a slow host, reading sixteen connections less."""
+"""Time-out of a reply after the start: reading the packets of sixteen connections takes less than a second."""
 _MAX_REPLY_BYTES = 8 * 1024 * 1024
 """Size of a reply: eight capture files of 64 KiB in base64 are less than 1 MiB."""
 
@@ -60,7 +62,7 @@ class Watcher:
             env={"PATH": os.environ.get("PATH", ""), "HOME": "/nonexistent", "PYTHONPATH": path.rstrip(os.pathsep)},
         )
         watcher = cls(process, folder)
-        reply = await watcher._read_reply()
+        reply = await watcher._read_reply(START_TIMEOUT_SECONDS)
         trouble = "the watcher did not start" if reply is None else reply.trouble
         if trouble:
             await watcher.close()
@@ -113,14 +115,14 @@ class Watcher:
             except OSError:
                 self._alive = False
                 return None
-            reply = await self._read_reply()
+            reply = await self._read_reply(REPLY_TIMEOUT_SECONDS)
             self._alive = reply is not None  # a late reply would be taken for the reply to the next request
             return reply
 
-    async def _read_reply(self) -> CaptureReply | None:
+    async def _read_reply(self, seconds: float) -> CaptureReply | None:
         assert self._process.stdout is not None  # noqa: S101 - it was made a pipe
         try:
-            async with asyncio.timeout(REPLY_TIMEOUT_SECONDS):
+            async with asyncio.timeout(seconds):
                 line = await self._process.stdout.readline()
             return msgspec.json.decode(line, type=CaptureReply)
         except (TimeoutError, ValueError, msgspec.DecodeError):

@@ -59,7 +59,7 @@ async def test_sleeping_is_shorter_where_time_runs_faster() -> None:
     began = time.monotonic()
     await Clock(datetime(2017, 5, 1, tzinfo=UTC), 1000.0).sleep(60)
 
-    assert 0.05 < time.monotonic() - began < 2
+    assert 0.05 < time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ async def test_all_anchors_are_looked_at_together(tools: Tools, ca: trustme.CA) 
         began = time.monotonic()
         looks = await watch.look()
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
     assert [(look.failure, look.foreign_content) for look in looks] == [
         (None, False),
         (Failure.TIMEOUT, False),

@@ -238,7 +238,7 @@ async def test_a_response_of_single_bytes_ends_at_the_step_time_out(tools: Tools
         seen = await page(f"http://lab.example:{port}/", tools)
 
     assert seen.failure is Failure.TIMEOUT
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
 
 
 async def test_without_verification_the_page_behind_a_wrong_certificate_is_fetched(

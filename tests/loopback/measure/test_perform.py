@@ -174,4 +174,4 @@ async def test_two_hundred_measurements_leave_no_task_and_no_socket(believed: tr
 
     ends = [next(one for one in reversed(seen) if not isinstance(one, Resolution)).failure for seen in results]
     assert [ends.count(end) for end in (None, Failure.TIMEOUT, Failure.RESET)] == [67, 67, 66]
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 90

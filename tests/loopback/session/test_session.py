@@ -295,4 +295,4 @@ async def test_after_a_stop_nothing_on_the_network_outlasts_the_grace(tmp_path: 
                     stopped = time.monotonic()
 
     assert [verdict.target for verdict in verdicts] == [open_port]
-    assert time.monotonic() - stopped < 6
+    assert time.monotonic() - stopped < 30

@@ -186,10 +186,10 @@ class TestNormaliseHost:
 
     def test_a_name_without_end_is_refused_at_once(self) -> None:
         """Mapping and composing take time; a name that cannot be valid is not mapped."""
-        start = time.perf_counter()
+        start = time.process_time()
         for text in ("ä" * 1_000_000, "ä" + ".a" * 500_000, "ä" + "\u0301" * 1_000_000, "\ufdfa" * 1024):
             assert t.normalise_host(text) is None
-        assert time.perf_counter() - start < 0.5
+        assert time.process_time() - start < 2
 
     def test_ascii_names_load_no_tables(self) -> None:
         """A cron job starts without `idna` where its list has no such names."""

@@ -134,7 +134,7 @@ async def test_what_is_under_way_when_the_grace_is_over_is_cancelled() -> None:
     await run_bounded([1], work, concurrency=3, stopping=stopping, grace=0.1)
 
     assert cancelled == [1]
-    assert 0.1 <= time.monotonic() - began < 5
+    assert 0.1 <= time.monotonic() - began < 30
 
 
 async def test_an_error_while_work_is_cancelled_is_raised() -> None:

@@ -358,7 +358,7 @@ async def test_neither_a_first_look_nor_a_re_test_outlasts_the_grace(clock: Virt
 
     verdicts = [v async for v in vantage.verdicts(named(1), retests=retests(), stopping=stopping, grace=0.2)]
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert [verdict.evidence.attempt for verdict in verdicts] == list(range(attempt))
     assert vantage.cancelled == 1
 
