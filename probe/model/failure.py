@@ -1,7 +1,7 @@
 """The closed vocabulary of failures.
 
-One word per way a step fails, from the first byte to the last page, so that no other code reads an error message.
-Words after OONI's df-007 where it has one. A failure states what happened, not whose fault it was.
+Each way in which a step fails has one word, so that no other code parses error messages. The words are those of OONI's
+df-007 where it has one. A failure states what happened and not who caused it.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ class Failure(StrEnum):
     RESET = "reset"
     """A TCP RST: to the SYN, or later."""
     EOF = "eof"
-    """The other side closed (FIN) before it had said what was needed."""
+    """The other side closed the connection (FIN) before its answer was complete."""
     UNREACHABLE = "unreachable"
-    """An ICMP error came back from the path (host, network, port or administratively unreachable)."""
+    """An ICMP error arrived (host, network, port or administratively unreachable)."""
     NO_ROUTE = "no_route"
     """This host has no address of that family or no route: nothing was sent."""
 
     NXDOMAIN = "nxdomain"
     """The resolver answers that the name does not exist."""
     NODATA = "nodata"
-    """The name exists but has no record of the type asked for."""
+    """The name exists but has no record of the requested type."""
     SERVFAIL = "servfail"
     """The resolver failed (SERVFAIL, or a code that is none of the others)."""
     REFUSED = "refused"
@@ -42,13 +42,13 @@ class Failure(StrEnum):
     """A limit of this program was reached: headers, redirects, decompressed bytes."""
 
     LOCAL = "local"
-    """This host refused (files exhausted, permission, a local firewall): says nothing about the network."""
+    """This host refused (files exhausted, permission, a local firewall): shows nothing about the network."""
     BUG = "bug"
     """A fault in this program; the text is in the observation's `detail`."""
 
 
 DNS_ANSWERS = frozenset({Failure.NXDOMAIN, Failure.NODATA, Failure.SERVFAIL, Failure.REFUSED})
-"""Failures that a resolver answered: it was reached."""
+"""Failures that are an answer of the resolver."""
 
 OWN_FAULTS = frozenset({Failure.NO_ROUTE, Failure.LOCAL, Failure.BUG})
-"""Failures that say nothing about the network beyond this host."""
+"""Failures of this host, which show nothing about the network."""

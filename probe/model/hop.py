@@ -30,13 +30,13 @@ MAX_REDIRECTS = 10
 """Hops followed after the first (browsers and curl: 10 to 20; OONI: 10); a chain that goes on is a loop."""
 
 CUT_FAILURES = frozenset({Failure.TIMEOUT, Failure.RESET, Failure.EOF})
-"""How a filter on the path ends a conversation: silence, RST, FIN."""
+"""Failures by which a filter on the path ends a conversation: time-out, RST, FIN."""
 
 SILENT_FAILURES = frozenset({Failure.TIMEOUT, Failure.UNREACHABLE})
-"""How a packet that is dropped on the path shows: silence, or an ICMP error."""
+"""Failures that a packet dropped on the path causes: a time-out, or an ICMP error."""
 
 NO_ANSWER_FAILURES = CUT_FAILURES | SILENT_FAILURES
-"""Failures in which the other side said nothing of the protocol."""
+"""Failures without any bytes of the protocol from the other side."""
 
 _MOST_TELLING_FIRST = (
     Failure.CERTIFICATE,
@@ -48,7 +48,7 @@ _MOST_TELLING_FIRST = (
     Failure.TOO_MUCH,
     Failure.TIMEOUT,
 )
-"""Of two failures at one layer: an answer tells more than a cut, a cut more than silence."""
+"""At one layer an answer shows more than a cut, and a cut more than a time-out."""
 
 
 class Purpose(StrEnum):
@@ -57,9 +57,9 @@ class Purpose(StrEnum):
     SUBJECT = "subject"
     """The target itself."""
     NEUTRAL = "neutral"
-    """The same address under a random name that nobody can have listed."""
+    """The same address under a random name that no list can contain."""
     ALLOWED = "allowed"
-    """The same address under a well-known name that allow-lists carry."""
+    """The same address under a well-known name that allow-lists contain."""
     PEEK = "peek"
     """The subject again without verification, to see whose certificate it was."""
     GHOST = "ghost"

@@ -1,7 +1,7 @@
-"""The position of an interfering device on the path, as far as packets with a limited TTL show it.
+"""The position of an interfering device on the path, found with packets of a limited TTL.
 
-A packet whose TTL is `t` gets past `t - 1` routers. The smallest `t` at which the interference still shows therefore
-gives the number of routers before its device (the method of CenTrace, CoNEXT'22, and of the maps of Russia's and
+A packet with TTL `t` passes `t - 1` routers. The smallest `t` with an interference therefore gives the number of
+routers before the device (the method of CenTrace, CoNEXT'22, and of the maps of Russia's and
 China's devices: IMC'22, USENIX Security'25). Evidence only: no verdict depends on it.
 """
 
@@ -16,17 +16,16 @@ from probe.model.hop import Purpose
 from probe.model.observation import Observation, TraceReply
 
 REACTIONS = frozenset({None, Failure.RESET, Failure.EOF, Failure.GARBAGE})
-"""Ends of a trace that somebody answered: bytes (None), bytes of another protocol, or a cut connection."""
+"""Results of a trace with an answer: bytes (None), bytes of another protocol, or a cut connection."""
 
 
 class Location(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The position at which an interference showed.
+    """The position of an interfering device.
 
     Attributes:
-        routers: routers that the message had passed: the device sits behind the last of them and at or before the
-            next.
-        server: another name was answered from no farther away, so that the position may be the server's own, or that of
-            a filter that rewrites the server's answers; None where that is not known.
+        routers: routers that the message passed; the device is behind the last of them and at or before the next.
+        server: another name was answered at the same TTL, so that the position may be that of the server, or of a
+            filter that rewrites the server's answers; None when unknown.
         silent: the device drops the message; otherwise it answers.
     """
 
@@ -36,11 +35,11 @@ class Location(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def located(observations: Iterable[Observation]) -> Location | None:
-    """The location that the traces among these observations prove; None where they prove none.
+    """Return the location that the traces among these observations prove; None where they prove none.
 
-    The words must have met nobody with one router less: else the search ended early, and nearer is still possible.
-    Silence is believed only where the path itself said how far the words had come before, another name got an answer
-    or such a word from where they vanished, and nobody had acknowledged them.
+    A trace with one router less must show no interference; otherwise the search ended early, and the device may be
+    nearer. A time-out locates a device only under three conditions: with one router less, a router reported that the
+    TTL expired; at the same TTL, another name got such a report or an answer; and the message was not acknowledged.
     """
     traces = [
         one for one in observations if isinstance(one, TraceReply) and one.opened and one.failure not in OWN_FAULTS

@@ -15,7 +15,7 @@ from probe.plan.plan import Plan
 class TcpPlan(Plan):
     """A connection to an address; beside it, where one is given, a connection to an address where nothing listens.
 
-    A relay on the path completes every handshake, so that its success says nothing about the target.
+    A relay on the path completes every handshake, so that its success shows nothing about the target.
     """
 
     def __init__(self, target: TcpTarget, context: PlanContext) -> None:

@@ -13,7 +13,7 @@ from probe.model.observation import Conversation, Exchange, Observation
 
 
 class HopPhase(StrEnum):
-    """What is known of a hop so far; it decides which questions are still worth asking."""
+    """The phase of a hop, which decides the steps that may still follow."""
 
     UNSERVED = "unserved"
     """No address has served the subject."""
@@ -24,10 +24,10 @@ class HopPhase(StrEnum):
 
 
 class TryResult(NamedTuple):
-    """What one step saw.
+    """The result of one step.
 
     Attributes:
-        observed: it saw anything at all.
+        observed: it made an observation.
         failure: how it failed; None where it got what it went for.
         page_began: the beginning of a page came.
     """
@@ -85,7 +85,7 @@ class HopState:
     """A hop.
 
     Attributes:
-        subject: what is tried.
+        subject: the subject of the hop.
         addresses: the candidates, in order.
         local: the addresses that the network's own resolvers gave, in order.
         unconfirmed: those of them that no other source gives for the name.
@@ -108,7 +108,7 @@ class HopState:
 
     @property
     def phase(self) -> HopPhase:
-        """What is known so far."""
+        """The phase that follows from the results so far."""
         if not any(one.served for one in self.addresses.values()):
             return HopPhase.UNSERVED
         own = [address for address in self.local if address in self.addresses]

@@ -1,10 +1,10 @@
-"""Pages that deserve a second look: pages of somebody else, pages that stop, pages that crawl.
+"""Decide which pages to fetch again: pages of another server, pages that stop, and slow pages.
 
-A page that stops after its first kilobytes, or comes far slower than any line of today, is no evidence yet. The same
-server sending the same page under a name that nobody has listed is the comparison (the method of the people who showed
-the throttling of 2021 and 2024: net4people/bbs#65, #382; Waujito/youtubeUnblock#10). Over TLS a filter reads the server
-name, so only that changes and the Host header stays: the server sends the same page, unless it compares the two, and
-then nothing is shown. In clear a filter reads the Host header.
+A page that stops after its first kilobytes, or is far slower than today's lines, is no evidence by itself. It is
+compared with the same page from the same server under a name that no list contains (the method that showed the
+throttling of 2021 and 2024: net4people/bbs#65, #382; Waujito/youtubeUnblock#10). Over TLS a filter reads the server
+name, so only that changes, and the Host header stays. The server then sends the same page, unless it compares the two
+names; in that case the comparison shows nothing. In clear, a filter reads the Host header.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from probe.model.target import bracketed
 from probe.plan.context import PlanContext
 
 SLOW_BYTES_PER_SECOND = 50_000
-"""Rate below which a page deserves a comparison. Twitter was held to 16 to 19 kB/s in 2021, YouTube to about as much in
+"""A page below this rate is compared. Twitter was throttled to 16 to 19 kB/s in 2021, YouTube to about as much in
 2024, SNI-III to 0.7 (IMC'22); a line of 400 kbit/s that is slow by itself costs three more fetches a large page."""
 MIN_RATE_BYTES = 32_768
-"""Bytes below which a transfer has no rate: that much may be the burst that every limiter lets through."""
+"""A transfer of fewer bytes has no rate, because rate limiters let a burst of that size pass."""
 NEUTRAL_FETCHES = 3
-"""Fetches under the neutral name: one that is fast or slow by chance shows nothing on a line that loses packets."""
+"""Fetches under the neutral name: on a line that loses packets, a single one may be fast or slow by chance."""
 
 
 def is_doubtful(page: Exchange, context: PlanContext) -> bool:

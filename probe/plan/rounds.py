@@ -49,7 +49,7 @@ class Order(Enum):
 
 
 class StepRequest(NamedTuple):
-    """Steps to ask for, and the address that they wait for one another at."""
+    """Steps to ask for, and their address; steps of one address may wait for one another."""
 
     order: Order
     address: str
@@ -57,15 +57,15 @@ class StepRequest(NamedTuple):
 
 
 NextSteps = tuple[HopState, tuple[StepRequest, ...]]
-"""The state after asking, and what is asked."""
+"""The new state of the hop, and the steps to ask for."""
 
 
 @dataclass(frozen=True, slots=True)
 class HopTask:
-    """What stays the same while a hop is tried.
+    """The facts of a hop that do not change while it is measured.
 
     Attributes:
-        subject: what is tried.
+        subject: the subject of the hop.
         context: names and limits.
         position: chain and hop.
     """
@@ -90,8 +90,8 @@ class Round:
     """One row of the table.
 
     Attributes:
-        ask: asks its questions; the state as it was and no steps where there are none.
-        asks: what it asks, in words.
+        ask: returns the new state and the steps; the same state and no steps where the round does not apply.
+        asks: the steps, in words.
         limit: the field of `HopLimits` that bounds it.
     """
 
@@ -104,7 +104,7 @@ def begin(task: HopTask, state: HopState, address: str, *, page: bool) -> NextSt
     """Try one more candidate address.
 
     Where a server name is suspected, the neutral name goes first. An address that only the network's resolver gave also
-    shows its certificate at port 443 where the subject is a page in clear, which anybody could send.
+    gets a handshake at port 443 where the subject is a page in clear, because every device on the path can forge that.
     """
     state, step = task.next_try(state.with_address(address), address, page=page)
     if isinstance(step, Fetch):
@@ -120,7 +120,7 @@ def begin(task: HopTask, state: HopState, address: str, *, page: bool) -> NextSt
 
 
 def after_page(task: HopTask, state: HopState, step: Fetch, page: Exchange) -> NextSteps:
-    """Ask again about the first page of an address, where it looks like somebody else's or came slowly."""
+    """Fetch the first page of an address again where it may be another server's, or was slow."""
     asks: list[StepRequest] = []
     if step.position.attempt == 0 and task.subject.scheme == "http" and page_check.is_doubtful(page, task.context):
         state, again = task.next_try(state, step.address)
@@ -154,7 +154,7 @@ def follow_ups(task: HopTask, state: HopState) -> NextSteps:
     """Ask the follow-ups of failed addresses; while another address serves, of the unconfirmed ones alone.
 
     One address that others confirm and one that only the network's resolver gave come in turns: each may show what the
-    other cannot. SYNs that nobody answered are retried together.
+    other cannot. SYNs that timed out are retried together.
     """
     served = state.phase is not HopPhase.UNSERVED
     failed = [a for a in state.failed if a not in state.followed and (a in state.unconfirmed or not served)]
@@ -234,7 +234,7 @@ def _ech_question(task: HopTask, address: str, failed: LayerFailure) -> tuple[St
 
 
 def _repeat_syns(task: HopTask, state: HopState) -> NextSteps:
-    """Retry SYNs that nobody answered, all tries at once: no name was sent that could spoil the next try."""
+    """Retry SYNs that timed out, all tries at once: no name was sent that could cause residual blocking."""
     silent = [address for address, failure in state.failures if failure == _SILENT_SYN]
     if not silent or len(silent) < len(state.failures) or state.repeats:
         return state, ()

@@ -26,7 +26,7 @@ CONTEXT = PlanContext(network_resolvers=(ISP,), trusted_resolvers=(DOH,), famili
 
 
 def line(step: Step) -> str:
-    """A step, short: what, where, and only what is out of the ordinary about its place."""
+    """Return a step as one short line: kind, address, and the parts of its position that differ from the default."""
     position = step.position
     marks = "".join(
         f" {mark}"
@@ -55,23 +55,25 @@ def line(step: Step) -> str:
 
 
 class Dialogue:
-    """Drives one plan by hand."""
+    """Drives one plan, step by step."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.open: dict[str, Step] = {}
 
     def asks(self) -> list[str]:
-        """The steps it asks for now, sorted; without the questions whose answers make no difference to it."""
-        fresh = {line(step): step for step in self.plan.pending() if step.position.purpose != "ech"}
+        """Return the steps that the plan asks for now, sorted; without ECH queries, which cause no further step."""
+        steps = [step for step in self.plan.pending() if step.position.purpose != "ech"]
+        fresh = {line(step): step for step in steps}
+        assert len(fresh) == len(steps), "two steps have the same line"
         self.open |= fresh
         return sorted(fresh)
 
     def tell(self, what: str, *seen: str | Failure | tuple[str, ...] | Exchange | LateAnswer) -> Dialogue:
-        """Tell what an open step saw, and that it is over.
+        """Give the plan the observations of an open step, and its end.
 
-        A lookup is told addresses (a tuple) or a failure. Any other step is told one word: `ok`, or `tcp.reset`,
-        `tls.timeout`, `http.eof`, `tls.certificate`; or the exchange itself.
+        The observation of a lookup is a tuple of addresses or a failure. That of any other step is one word (`ok`,
+        `tcp.reset`, `tls.timeout`, `http.eof`, `tls.certificate`) or the exchange itself.
         """
         step = self.open[what]
         for one in seen:
@@ -81,7 +83,7 @@ class Dialogue:
         return self
 
     def end(self, what: str) -> None:
-        """Tell that a step is over."""
+        """Give the plan the end of a step."""
         self.plan.finish(self.open.pop(what))
 
     def _seen(self, step: Step, told: str | Failure | tuple[str, ...] | Exchange | LateAnswer) -> list[Observation]:
@@ -116,7 +118,7 @@ def _quic(step: QuicHandshake, told: str) -> list[Observation]:
 
 
 def answer(step: Resolve, addresses: tuple[str, ...], failure: Failure | None = None) -> Resolution:
-    """What a resolver says to a step."""
+    """The answer of a resolver to a step."""
     return Resolution(
         name=step.name,
         rrtype=step.rrtype,

@@ -361,7 +361,7 @@ def test_an_answered_quic_handshake_is_the_only_step() -> None:
 
 
 def turns(dialogue: Dialogue, first: Exchange, again: Exchange) -> list[str]:
-    """What is asked once the page came like this, each time it is asked for under its own name."""
+    """Return the steps after a page that arrives like this each time it is fetched under its own name."""
     asked: list[str] = []
     while steps := dialogue.asks():
         for step in steps:

@@ -133,6 +133,7 @@ def test_the_neutral_name_is_sent_in_the_same_kind_of_message() -> None:
     steps, _ = search(TraceTarget(payload=TracePayload.REQUEST, address=A, port=8080, name=URL), answering(0, 9))
 
     assert steps[-1].name == f"http://{PlanContext().random_name}:8080/a?b"
+    assert {(step.address, step.port) for step in steps} == {(A, 8080)}
 
 
 def test_a_request_to_the_default_port_is_traced_without_a_port_in_its_url() -> None:

@@ -273,3 +273,26 @@ def test_a_range_with_too_few_hits_is_not_searched() -> None:
         assert len(asked) <= 16
         for step in asked:
             dialogue.tell(step, "tcp.timeout")
+
+
+def test_a_range_with_too_few_hits_gets_hellos() -> None:
+    """Answers to them show that a range is not blocked, although its hits are too few to show that it is."""
+    dialogue = Dialogue(plan_for(parse(RANGE), knowing(*FOUR[:2])))
+    for step in dialogue.asks():
+        dialogue.tell(step, "ok" if step == f"connect {FOUR[0]}:443" else "tcp.timeout")
+    again = f"connect {FOUR[1]}:443 try 1"
+    assert dialogue.asks() == [again]
+    dialogue.tell(again, "tcp.timeout")
+
+    assert dialogue.asks() == [HELLO.format(FOUR[0])]
+
+
+def test_a_hello_whose_connection_fails_is_repeated() -> None:
+    """As one that fails in the handshake."""
+    dialogue = Dialogue(plan_for(parse(RANGE), knowing(*FOUR[:3])))
+    for step in dialogue.asks():
+        dialogue.tell(step, "ok")
+    (hello,) = dialogue.asks()
+    dialogue.tell(hello, "tcp.timeout")
+
+    assert dialogue.asks() == [f"{hello} try 1"]
