@@ -25,8 +25,8 @@ ifdef TESTS
 	$(PYTHON) -m pytest $(TESTS)
 else
 	$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --ignore=tests/lab
-	# The lab runs apart, because it measures time-outs; two at once, because its long runs mostly wait.
-	$(PYTHON) -m pytest -n 2 --dist loadfile tests/lab
+	# The lab runs apart, because it measures time-outs; three at once, because its long runs mostly wait.
+	$(PYTHON) -m pytest -n 3 --dist loadfile tests/lab
 endif
 
 lab:
