@@ -44,7 +44,7 @@ class Clock:
         return seconds * self.rate
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep so many seconds of this clock."""
+        """Sleep a number of seconds of this clock."""
         await asyncio.sleep(max(0.0, seconds) / self.rate)
 
     @classmethod

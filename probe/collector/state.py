@@ -53,7 +53,7 @@ class Collector:
         self._agents: OrderedDict[str, tuple[float, AgentRow]] = OrderedDict()
 
     async def agent(self, agent_id: str) -> AgentRow | None:
-        """The enrolled agent with this id; None when there is none. Rows are cached, for every batch asks."""
+        """The enrolled agent with this id; None when there is none. Rows are cached, because every batch needs one."""
         now = self.real.monotonic()
         known = self._agents.get(agent_id)
         if known is not None and now - known[0] < AGENT_CACHE_SECONDS:
@@ -85,8 +85,8 @@ async def vantage_secret(store: Store) -> bytes:
 def public_name(secret: bytes, agent: str, network: Network) -> str:
     """The name that pages show for a vantage in one network: eight letters and digits.
 
-    The name is a keyed hash of agent and network. Without the collector's key nobody can tell that two names in two
-    networks belong to one volunteer who moves between them.
+    The name is a keyed hash of agent and network. Without the collector's key, two names in two networks cannot be linked to one
+    volunteer who moves between them.
     """
     digest = hmac.digest(secret, f"{agent}\0{network.asn}\0{network.country}".encode(), "sha256")
     return b32encode(digest[:5]).decode().lower()

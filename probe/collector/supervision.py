@@ -20,12 +20,12 @@ LOG = logging.getLogger("probe.collector.supervision")
 FIRST_DELAY_SECONDS = 1.0
 """Between a failed pass and the next one."""
 MAX_DELAY_SECONDS = 60.0
-"""The delay doubles with every further failure up to this."""
+"""The delay doubles with every further failure, up to this limit."""
 Pass = Callable[[], Awaitable[None]]
 
 
 class _Supervised:
-    """One task: its asyncio task, its failures since the last pass that returned, and when that was."""
+    """The state of one task: its asyncio task, the failures since its last successful pass, and when that pass was."""
 
     __slots__ = ("failures", "succeeded", "task")
 
@@ -109,7 +109,7 @@ class Supervisor:
 
 
 def delay_after(failures: int) -> float:
-    """Seconds until the next pass after so many failures in a row."""
+    """Seconds until the next pass after a number of failures in a row."""
     return min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(failures - 1, 10))
 
 

@@ -76,8 +76,8 @@ def diagram() -> str:
     lines = ["```mermaid", "stateDiagram-v2", "    [*] --> rest"]
     lines += [f"    {names[state]}: {state.value}" for state in SeriesState]
     for edge in STATE_CHANGES:
-        told = " (reported)" if edge.reported else ""
-        lines.append(f"    {names[edge.before]} --> {names[edge.after]}: {edge.event.replace(':', ' -')}{told}")
+        mark = " (reported)" if edge.reported else ""
+        lines.append(f"    {names[edge.before]} --> {names[edge.after]}: {edge.event.replace(':', ' -')}{mark}")
     return "\n".join([*lines, "```"])
 
 

@@ -109,9 +109,9 @@ class ComparisonTargets:
     """The working and the failing targets at the end of a batch."""
 
     def __init__(self, series: Iterable[Series], batch: Iterable[tuple[Series, list[Sample]]]) -> None:
-        believed = [one for one in series if one.interference is None]
-        self._working = sorted(one.worked for one in believed if one.worked > one.failed)
-        self._failing = sorted(one.failed for one in believed if one.failed >= one.worked)
+        unblocked = [one for one in series if one.interference is None]
+        self._working = sorted(one.worked for one in unblocked if one.worked > one.failed)
+        self._failing = sorted(one.failed for one in unblocked if one.failed >= one.worked)
         newest = self._working[-1] if self._working else 0.0
         began = [(one.target, samples[0]) for one, samples in batch if SUCCESS not in (samples[0][1], samples[-1][1])]
         self._late = {target for target, sample in began if sample[0] >= newest}

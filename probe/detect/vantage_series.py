@@ -15,7 +15,7 @@ from probe.model.verdict import VantageState
 
 BATCH_GAP_SECONDS: Final = 60.0
 BATCH_SPAN_SECONDS: Final = 180.0
-"""A batch ends after a gap between verdicts, or after a total length, of more than so many seconds."""
+"""A batch ends after a gap of more than this between two verdicts, or at more than this total length."""
 
 
 class VantageSeries:

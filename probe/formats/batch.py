@@ -76,7 +76,7 @@ class RoundReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportedStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A target's settled status that no change led to; sent once for each epoch and list."""
+    """A target's settled status without a change in this batch; sent once for each epoch and network."""
 
     target: str
     status: Status

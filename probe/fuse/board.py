@@ -20,7 +20,7 @@ from probe.model.verdict import Cause, Status
 
 
 class StatusCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How many vantages of a network report one status, with the same causes, for a target.
+    """The number of vantages in a network that report one status with the same causes for a target.
 
     Attributes:
         present: whether they have sent a round within two of their intervals.

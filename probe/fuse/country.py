@@ -11,14 +11,14 @@ from probe.model.event import Confidence, Event, Network, Scope
 from probe.model.verdict import Status
 
 MIN_NETWORKS = 3
-"""Networks that must see interference at one moment, and they must be half of those measured at that moment."""
+"""Networks that must see interference at one moment. They must also be at least half of those measured then."""
 
 
 def country_events(
     service: str,
     country: str,
     found: Iterable[NetworkEvent],
-    looked: Mapping[Network, datetime],
+    measured_since: Mapping[Network, datetime],
     sponsors: Mapping[str, str],
 ) -> list[Event]:
     """The events of one service in one country.
@@ -31,17 +31,17 @@ def country_events(
         service: name of the service, or a target that belongs to none.
         country: ISO 3166 code; empty when not known, which makes no event.
         found: the network events of the country.
-        looked: network -> since when the service has been measured there.
-        sponsors: agent -> who vouched for it.
+        measured_since: network -> since when the service has been measured there.
+        sponsors: agent -> its sponsor.
     """
     if not country:
         return []
     ordered = sorted(found, key=lambda each: (each.event.onset, each.event.id))
     groups = overlapping(ordered, lambda each: (each.event.onset, each.event.lifted))
-    return [_event(service, country, group, sponsors) for group in groups if _wide_enough(group, looked)]
+    return [_event(service, country, group, sponsors) for group in groups if _wide_enough(group, measured_since)]
 
 
-def _wide_enough(group: list[NetworkEvent], looked: Mapping[Network, datetime]) -> bool:
+def _wide_enough(group: list[NetworkEvent], measured_since: Mapping[Network, datetime]) -> bool:
     """Whether enough networks saw interference at the onset of one of the events."""
     events = [each.event for each in group]
     for moment in {event.onset for event in events}:
@@ -50,7 +50,7 @@ def _wide_enough(group: list[NetworkEvent], looked: Mapping[Network, datetime]) 
             for event in events
             if event.onset <= moment and (event.lifted is None or moment < event.lifted)
         }
-        measured = {network for network, since in looked.items() if since <= moment} | affected
+        measured = {network for network, since in measured_since.items() if since <= moment} | affected
         if len(affected) >= MIN_NETWORKS and 2 * len(affected) >= len(measured):
             return True
     return False

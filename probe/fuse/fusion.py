@@ -29,7 +29,7 @@ def fuse(
         presences: runs of rounds in which a vantage was online, in any order.
         now: the moment for which events are computed.
         services: target -> the service it belongs to; a target that is missing stands for itself.
-        sponsors: agent -> who vouched for it; an agent that is missing has no sponsor.
+        sponsors: agent -> its sponsor; an agent that is missing has none.
     """
     presence = PresenceIndex(presences)
     by_service: dict[str, list[Span]] = defaultdict(list)
@@ -54,9 +54,9 @@ def _of_service(
     for network, found in interference.items():
         context = NetworkContext(spans=tuple(by_network[network]), presence=presence, sponsors=sponsors, now=now)
         by_country[network.country] += network_events(service, network, found, context)
-    first_looks = {network: min(span.start for span in its) for network, its in by_network.items()}
+    first_measured = {network: min(span.start for span in its) for network, its in by_network.items()}
     events = [found.event for its in by_country.values() for found in its]
     for country, its in by_country.items():
-        looked = {network: since for network, since in first_looks.items() if network.country == country}
-        events += country_events(service, country, its, looked, sponsors)
+        measured_since = {network: since for network, since in first_measured.items() if network.country == country}
+        events += country_events(service, country, its, measured_since, sponsors)
     return events

@@ -1,4 +1,4 @@
-"""Interference spans: from when to when one vantage saw interference with one target in one network.
+"""Interference spans: the periods in which one vantage saw interference with one target in one network.
 
 An interference span begins with a span that is `blocked` or `throttled` and ends where a `reachable` one begins.
 Nothing else ends it. A target that is now `down` or `unreachable` has not been let through again: an unblocking needs
@@ -27,7 +27,7 @@ class InterferenceSpan(msgspec.Struct, frozen=True, kw_only=True):
         known: when the vantage became sure of the first.
         status: of the last blocked or throttled span.
         causes: of the same span.
-        evidence: digest of the first evidence there was; empty when there was none.
+        evidence: digest of the first span's evidence that has any; empty when none has.
         seen: end of the last blocked or throttled span; None while that one lasts.
     """
 

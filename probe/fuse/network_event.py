@@ -44,7 +44,7 @@ class NetworkContext(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         spans: all spans of the service in the network, the reachable ones among them.
         presence: when the vantages were present.
-        sponsors: agent -> who vouched for it; the agents of one sponsor are one source.
+        sponsors: agent -> its sponsor; the agents of one sponsor are one source.
         now: the moment for which events are computed.
     """
 

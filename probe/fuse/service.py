@@ -2,7 +2,7 @@
 
 A service has several targets: pages, names, addresses. A page may load while the servers of the app do not answer, and
 names may resolve while no address answers. The rule therefore takes the targets in parts. A part works when any of its
-targets works, for the targets of a part can stand in for each other:
+targets works, because the targets of a part can replace each other:
 
 ==========  ==================================================
 web         URLs and domains: the whole chain
@@ -11,7 +11,7 @@ addresses   `tcp://`, `tls://` and `quic://` endpoints, ranges
 other       targets of a form that this version does not know
 ==========  ==================================================
 
-The first line that holds decides. Targets that are `unknown` are left out.
+The first rule that applies decides. `unknown` targets are left out.
 
 1. No target is known: `unknown`.
 2. A part has a blocked target, and none of it is reachable or throttled: `blocked`.
@@ -113,7 +113,7 @@ def service_status(statuses: Mapping[str, Status]) -> ServiceStatus:
 
 
 def worst_status(reported: Iterable[Status]) -> Status:
-    """The status of one target of which vantages of one network report these; `unknown` when none reports any."""
+    """The status of one target in one network, from its vantages' reports; `unknown` when there are none."""
     return min(reported, key=STATUS_PRECEDENCE.index, default=Status.UNKNOWN)
 
 

@@ -5,7 +5,7 @@ OONI's fingerprints), phrases of the block pages that laws prescribe, and block 
 its page: `ru.mts` is a block page. An id beginning with `own.` is a page of the server or its content network (a
 CAPTCHA, a refusal by country) and speaks against blocking, even beside a block page's.
 
-A fingerprint counts only on a page that came in clear text, or at the end of redirects of which one did. A page over
+A fingerprint counts only on a page in clear text, or at the end of redirects with one in clear text. A page over
 TLS that verified from the first hop on is the server's own, whatever it says: only the holder of the key can have
 written it. (A refusal by the site, like `vk.com/blank.php?rkn=`, reads like a block page and is none.)
 

@@ -1,4 +1,4 @@
-"""The control: what a place without interference says of the same target, and how far it is believed."""
+"""The control: facts about the same target from a network without interference, and when they count."""
 
 from __future__ import annotations
 

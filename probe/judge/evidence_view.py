@@ -90,7 +90,7 @@ class HopFacts:
 
     @property
     def control(self) -> ControlFacts | None:
-        """The control's facts; None where they are not to be believed.
+        """The control's facts; None where they do not count.
 
         A control that served the target and never met this hop still knows the names it resolved.
         """

@@ -56,7 +56,7 @@ def findings_of(hops: Iterable[EvidenceHop], deciding: EvidenceHop, rule: str) -
 
 
 def _failing_families(hop: EvidenceHop) -> dict[str, str]:
-    """The address families of which no address works, each with its deepest failure."""
+    """The address families without a working address, each with its deepest failure."""
     found: dict[str, str] = {}
     for kind in Family:
         endpoints = [endpoint for endpoint in hop.own_endpoints if family(endpoint.address) is kind]

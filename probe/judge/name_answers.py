@@ -22,7 +22,7 @@ from probe.model.verdict import ControlFacts
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in an IPv6 one, made by DNS64
 
 _HEAVIEST_FIRST = (Failure.NXDOMAIN, Failure.REFUSED, Failure.SERVFAIL, Failure.TIMEOUT, Failure.NODATA)
-"""NODATA is last: most names have no IPv6 address, which says nothing about a lost query for the other family."""
+"""NODATA is last: most names have no IPv6 address, which does not explain a lost query for the other family."""
 
 
 @lru_cache(maxsize=4096)
@@ -40,7 +40,7 @@ class ResolverAnswer:
 
     Attributes:
         resolver: as in the observation.
-        trust: how far the resolver is believed.
+        trust: in the resolver.
         first: the addresses of its first answers.
         late: the addresses of later answers to the same queries; an empty tuple for a later failure.
         failure: None where there are addresses.
@@ -64,7 +64,7 @@ class NameAnswers:
     Args:
         host: the name.
         observations: all of the measurement.
-        control: the control's facts; None where they are not to be believed.
+        control: the control's facts; None where they do not count.
         served: the control was served under the name, which therefore exists.
     """
 
@@ -245,6 +245,6 @@ def _combined(trust: Trust, resolver: str, said: list[Resolution | LateAnswer]) 
 
 
 def _heaviest(failures: Iterable[Failure]) -> Failure:
-    """The failure that stands for a name of which several record types failed: NXDOMAIN before NODATA."""
+    """The failure of a name with several failed record types: NXDOMAIN before NODATA."""
     found = list(failures)
     return next((failure for failure in _HEAVIEST_FIRST if failure in found), found[0] if found else Failure.TIMEOUT)

@@ -23,7 +23,7 @@ _CAUSES = {
     Failure.REFUSED: Cause.DNS_REFUSED,
     Failure.SERVFAIL: Cause.DNS_SERVFAIL,
 }
-"""Every other failure is `dns.timeout`: the resolver was not heard."""
+"""Every other failure is `dns.timeout`: no answer of the resolver arrived."""
 
 _FORGED_DENIALS = frozenset({Failure.NXDOMAIN, Failure.NODATA, Failure.REFUSED})
 """First answers that a later true one shows to be forged; not SERVFAIL: forwarders pass on what two upstreams say."""

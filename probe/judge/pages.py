@@ -70,7 +70,7 @@ def origin(
         page: an answer to the hop's request.
         hop: where it came.
         earlier: the hops that led there.
-        control: None where it is not to be believed.
+        control: None where it does not count.
         observations: all, for what the server said of the same URL over TLS.
     """
     # A host that somebody on the path redirected to confirms nothing, even if its own certificate verifies.

@@ -1,7 +1,7 @@
 """Whether the network punished our own pace: a burst of silent handshakes that we caused and that heals.
 
 Some Russian networks freeze every new TLS handshake of a line for about a minute once four to twelve were begun close
-together (net4people/bbs#516, #546: "Siberian" policing, 60 to 120 s). What fails then says nothing about any target.
+together (net4people/bbs#516, #546: "Siberian" policing, 60 to 120 s). Failures then prove nothing about any target.
 
 ========================================================  =========================================================
 a freeze takes all of these                               which rules out

@@ -35,7 +35,7 @@ under another name at `MIN_OTHER_RATE`, none of 108,000."""
 MIN_OTHER_ATTEMPTS = 3
 """Attempts under another name that a rate limit takes."""
 MIN_OTHER_RATE = 50_000
-"""Bytes per second at which the other name must come: a slower line says nothing about limits."""
+"""Bytes per second at which the other name must come: on a slower line a limit cannot be recognised."""
 MIN_RATE_BYTES = 16_384
 """Bytes that a transfer must bring before its rate counts."""
 MAX_APART_MS = 60_000

@@ -26,7 +26,7 @@ at most 1032 times: a body of this size is at most two megabytes of JSON."""
 MAX_ENROLMENT_BYTES = 4096
 """Bytes of an enrolment request; a real one has some 200."""
 CONTROL_MAX_AGE = timedelta(days=7)
-"""An older verdict of a control is not handed out."""
+"""Older verdicts of a control are not served."""
 _ENROLMENT = msgspec.json.Decoder(EnrolmentRequest)
 
 

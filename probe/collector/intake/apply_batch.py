@@ -1,7 +1,7 @@
-"""Storing a batch: one transaction, with the same effect however often the batch comes.
+"""Store a batch in one transaction; a repeated batch changes only the agent's last contact.
 
-A repeated batch writes as well (it notes when the agent was heard). On a replicated engine a transaction that writes
-nothing does not wait for the replicas: a batch whose first commit was cut short could be acknowledged and lost.
+That change is needed: on a replicated engine a transaction that writes nothing does not wait for the replicas, so a batch
+whose first commit was interrupted could be acknowledged and lost.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class _BatchWriter:
         self._ignored = 0
 
     def write(self) -> BatchOutcome:
-        """Write everything; the numbers of what was stored."""
+        """Write a batch; the numbers of stored and ignored items."""
         rounds = [(start, item) for item in self._batch.rounds if (start := self._time(item.start)) is not None]
         self._extend_presence(rounds)
         changes = 0

@@ -1,7 +1,7 @@
 """Rate limits for agents: token buckets for batches and for bytes.
 
-They count for an agent's id, never for an address: the collector keeps nobody's address, and many volunteers share one
-behind a carrier's NAT.
+They count by an agent's id, never by address: the collector keeps no address, and many volunteers share one behind a
+carrier's NAT.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class RateLimits:
     """The buckets of all agents.
 
     Args:
-        scale: factor for every limit; a laboratory's clock runs fast.
+        scale: factor for every limit, for a laboratory clock that runs faster.
     """
 
     def __init__(self, scale: float = 1.0) -> None:
@@ -56,7 +56,7 @@ class RateLimits:
         self._buckets: OrderedDict[str, tuple[TokenBucket, TokenBucket]] = OrderedDict()
 
     def take(self, agent: str, size: int, now: float) -> float:
-        """Count a batch of so many bytes: 0 when it is within the limits, else the seconds to wait."""
+        """Count a batch of a size in bytes: 0 when it is within the limits, else the seconds to wait."""
         pair = self._buckets.pop(agent, None)
         if pair is None:
             pair = (

@@ -68,5 +68,5 @@ def to_ms(moment: datetime) -> int:
 
 
 def from_ms(value: int) -> datetime:
-    """The moment of so many milliseconds since the Unix epoch, in UTC."""
+    """The moment in UTC of a number of milliseconds since the Unix epoch."""
     return _UNIX_EPOCH + timedelta(milliseconds=value)

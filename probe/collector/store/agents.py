@@ -16,12 +16,12 @@ class AgentRow(msgspec.Struct, frozen=True):
     Attributes:
         no: its number in the database.
         pubkey: its Ed25519 key, 32 bytes.
-        sponsor: who vouched for it; empty when nobody did.
+        sponsor: the person or group that vouches for it; empty for none.
         asn, cc: its network, used where a batch names none.
         state: `active` or `revoked`.
         flag: what was odd about its batches; empty when nothing was.
         skew: the offset of its clock that was corrected last, in milliseconds.
-        seen: when it was last heard, in milliseconds.
+        seen: time of its last contact, in milliseconds.
     """
 
     no: int
@@ -103,7 +103,7 @@ def agents(session: StoreSession) -> list[AgentRow]:
 
 
 def touch(session: StoreSession, no: int, now: int, skew: int) -> None:
-    """Store when an agent was heard and its clock offset. On a duplicate it is the write that makes the commit wait."""
+    """Store an agent's last contact and clock offset. For a duplicate this is the write that the commit waits for."""
     session.run("UPDATE agent SET seen = ?, skew = ? WHERE no = ?", now, skew, no)
 
 

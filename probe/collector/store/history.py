@@ -21,7 +21,7 @@ class OpenSpan(msgspec.Struct, frozen=True):
 
 
 class PresenceRun(msgspec.Struct):
-    """A row of presence while intake extends it. Times in milliseconds."""
+    """A row of presence for intake to extend. Times are in milliseconds."""
 
     start: int
     stop: int

@@ -154,7 +154,7 @@ class SqliteStore:
         return self._jobs.qsize()
 
     async def close(self) -> None:
-        """Finish the writes that wait, then close."""
+        """Finish the queued writes, then close."""
         if self.closed:
             return
         self.closed = True

@@ -172,7 +172,7 @@ def text(query: Query, name: str) -> str:
 
 
 def hexadecimal(value: str, name: str, digits: int) -> str:
-    """A path parameter of so many hexadecimal digits in lower case: an event's id, a digest.
+    """A path parameter of a fixed number of hexadecimal digits in lower case: an event's id, a digest.
 
     Raises:
         ApiError: status 400; it is anything else.

@@ -23,7 +23,7 @@ class TimelineBar(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         kind: `reachable`, `blocked`, `throttled`; on a register's strip `listed`, or `maybe` for the time between two
-            snapshots of which only one has the entry.
+            snapshots, only one of which has the entry.
     """
 
     kind: str
@@ -49,8 +49,8 @@ def network_timeline(
         since: the beginning of the strip.
         until: the end of the strip.
     """
-    heard = [(run.start, run.stop + MISSED_INTERVALS * timedelta(seconds=run.interval)) for run in presences]
-    seen = _merged(heard, since, until)
+    present = [(run.start, run.stop + MISSED_INTERVALS * timedelta(seconds=run.interval)) for run in presences]
+    seen = _merged(present, since, until)
     parts: dict[str, list[tuple[datetime, datetime]]] = {"reachable": seen}
     for kind in (Status.THROTTLED, Status.BLOCKED):
         lasting = [(event.onset, event.lifted or until) for event in events if event.status is kind]
