@@ -1,4 +1,4 @@
-"""What holds for every test: nothing leaves this machine (`tests/guard/network_guard.py`)."""
+"""Hooks for every test: nothing may leave this machine (`tests/guard/network_guard.py`)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Take the log away."""
+    """Remove the log."""
     config.stash[_LOG].unlink(missing_ok=True)
 
 
@@ -53,7 +53,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
 
 
 def _fail_if_outside(item: pytest.Item) -> None:
-    """Fail with the name of the test and what was written since the last look."""
+    """Fail with the name of the test and the log's new lines."""
     written = item.config.stash[_LOG].read_text()
     new, item.config.stash[_SEEN] = written[item.config.stash[_SEEN] :], len(written)
     if new:

@@ -39,7 +39,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("judge", "plan", "lists", "measure", "session", "agent")
-"""What is mutated where no `--room` is given; any other folder of `probe` can be named (`collector/web` too)."""
+"""The rooms to mutate without `--room`; any other folder of `probe` can be named (`collector/web` too)."""
 MORE_TESTS = {"judge": ["tests/golden/test_golden.py"]}
 """Tests of a room beside those in its folders of tests/unit and tests/loopback."""
 CHILD_CPU_SECONDS = 20
@@ -59,7 +59,7 @@ WRITTEN_OUT = {
 MANIFEST = "mutants.json"
 SWITCH = "MUTANT_UNDER_TEST"
 LATE = object()
-"""What a child that took too long returns."""
+"""The result for a child that took too long."""
 
 
 def main(words: list[str]) -> int:
@@ -67,7 +67,7 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("parts", nargs="*", metavar="MODULE[.FUNCTION]", help="mutate these alone")
     parser.add_argument("--room", action="append", help=f"a folder of probe/; repeatable (default: {' '.join(ROOMS)})")
-    parser.add_argument("--sample", type=int, help="so many mutants of each room, drawn at random")
+    parser.add_argument("--sample", type=int, help="number of mutants of each room, drawn at random")
     parser.add_argument("--seed", type=int, default=1, help="of the random sample (default: 1)")
     given = parser.parse_args(words)
     worst = 0
@@ -144,7 +144,7 @@ def make_mutants(folder: Path, room: str, parts: list[str]) -> tuple[dict[str, s
 
 
 def more_operators() -> list[tuple[type, Callable[[Any], Iterable[Any]]]]:
-    """What mutmut does not do: leave out a statement that only calls something or raises an exception."""
+    """Mutations that mutmut lacks: leave out a statement that only calls something or raises an exception."""
     import libcst  # noqa: PLC0415 - a requirement of this command alone
 
     def no_call(statement: libcst.Expr) -> Iterator[libcst.Pass]:
@@ -211,7 +211,7 @@ class Mutants:
         self.reached.add(name)
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Spare the work of saying how a test failed."""
+        """Turn off reports of failures, which take time."""
         config.option.tbstyle = "no"
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -238,7 +238,7 @@ class Mutants:
         return True
 
     def _try(self, name: str, reach: Reach, items: list[pytest.Item], early: set[str]) -> str:
-        """What becomes of one mutant: `killed`, `timed out`, `survived` or `not reached`."""
+        """The result of one mutant: `killed`, `timed out`, `survived` or `not reached`."""
         function = name.rpartition("__mutmut_")[0]
         numbers = reach.tests.get(function, [])
         if not numbers and function not in early:
@@ -306,7 +306,7 @@ def in_child(act: Callable[[], object], wall_seconds: float, cpu_seconds: int = 
     try:
         os.killpg(child, signal.SIGKILL)
     except ProcessLookupError:
-        os.kill(child, signal.SIGKILL)  # it has not come so far as to lead a group
+        os.kill(child, signal.SIGKILL)  # it does not lead a group yet
     os.waitpid(child, 0)
     if not ended:
         return LATE

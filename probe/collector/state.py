@@ -85,8 +85,8 @@ async def vantage_secret(store: Store) -> bytes:
 def public_name(secret: bytes, agent: str, network: Network) -> str:
     """The name that pages show for a vantage in one network: eight letters and digits.
 
-    The name is a keyed hash of agent and network. Without the collector's key, two names in two networks cannot be linked to one
-    volunteer who moves between them.
+    The name is a keyed hash of agent and network. Without the collector's key, two names in two networks cannot be
+    linked to one volunteer who moves between them.
     """
     digest = hmac.digest(secret, f"{agent}\0{network.asn}\0{network.country}".encode(), "sha256")
     return b32encode(digest[:5]).decode().lower()

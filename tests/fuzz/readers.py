@@ -1,10 +1,9 @@
 """A fuzzer for every reader: mutated files must give sound items or a ListError and nothing else.
 
-``python -m tests.fuzz.readers --seconds 600 [--reader NAME] [--seed N]`` runs it for so many seconds *of one core* on
-each reader, half a minute in turn, and prints what it found. Where atheris is installed (it is no dependency),
+``python -m tests.fuzz.readers --seconds 600 [--reader NAME] [--seed N]`` fuzzes each reader for a number of seconds *of
+one core*, half a minute in turn, and prints the findings. Where atheris is installed (it is no dependency),
 coverage guides it (`tests.fuzz.guided`); else inputs are mutations of the files below and of the real samples where
-they are beside the project, and the seed is printed, so a finding can be had again. What it finds becomes a test of the
-reader's own.
+they are beside the project, and the printed seed repeats a finding. Each finding becomes a test of the reader.
 """
 
 from __future__ import annotations
@@ -36,10 +35,10 @@ from tests.fuzz.seeds import SEEDS
 from tests.required import SHARED_DATA
 
 SLICE = 30.0
-"""Seconds of one core that a reader has in turn."""
+"""Seconds of one core in each turn of a reader."""
 PIECE_SIZES = (1, 7, 100, 65536)
 SAMPLE = 4_000
-"""Bytes of a real sample that are used: of its beginning, and again its head with its end."""
+"""Bytes of a real sample that are used: its beginning, and its head with its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ READERS = (
     Reader("changes", _changes),
     Reader("gzip", _zipped),
 )
-"""Every format of the registry, and the other files that come from outside."""
+"""The reader of every registered format, and of the other files from outside."""
 
 
 def samples(reader: Reader) -> list[bytes]:
@@ -116,7 +115,7 @@ def outcome(reader: Reader, content: bytes, size: int) -> list[object]:
 
 
 def sound(item: object) -> None:
-    """Check that an item is what its documentation promises.
+    """Check that an item is as documented.
 
     Raises:
         ValueError: it is not.
@@ -140,7 +139,7 @@ def sound(item: object) -> None:
 
 
 def check(reader: Reader, content: bytes) -> None:
-    """One file, in pieces of a size that its content decides; now and then in two sizes, with the same outcome.
+    """Read one file in pieces of a size that depends on its content; sometimes in two sizes, with the same outcome.
 
     Raises:
         Exception: the reader has a fault.
@@ -153,7 +152,7 @@ def check(reader: Reader, content: bytes) -> None:
 
 
 def _agree(one: list[object], other: list[object]) -> bool:
-    """The same items and end; of a file that ends in an error, more or fewer may come before one is met."""
+    """Whether items and end agree. Before an error the number of items may differ."""
     if one and other and isinstance(one[-1], str) and isinstance(other[-1], str):
         shorter = min(len(one), len(other)) - 1
         return one[:shorter] == other[:shorter]
@@ -179,7 +178,7 @@ def fuzz(reader: Reader, seconds: float, seed: int, at_most: int = 10**9) -> tup
 
 
 def main() -> int:
-    """Every reader in turn, or the one that is named; 1 when something was found."""
+    """Run every reader in turn, or the named one; 1 when a fault was found."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seconds", type=float, default=600.0)
     options.add_argument("--reader", choices=[reader.name for reader in READERS], action="append")

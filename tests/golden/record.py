@@ -22,7 +22,7 @@ from tests.golden.scenario import Scenario
 HERE = Path(__file__).parent
 CASES = HERE / "cases"
 OLDER_CASES = HERE / "cases_of_0_1_0"
-"""Evidence as version 0.1.0 wrote it; never written anew."""
+"""Evidence that version 0.1.0 wrote; it is never rewritten."""
 FAMILIES = ("dns", "tcp", "tls", "http", "throttle", "quic", "ranges", "readings")
 
 
@@ -39,7 +39,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 @dataclass(frozen=True)
 class Case:
-    """One golden case, as its folder holds it."""
+    """One golden case, as in its folder."""
 
     says: str
     seen: Seen
@@ -48,7 +48,7 @@ class Case:
 
     @property
     def evidence(self) -> Evidence:
-        """What the judge is given."""
+        """The input of the judge."""
         return Evidence(observations=self.seen.observations, control=self.control, error=self.seen.error)
 
 
@@ -77,7 +77,7 @@ def made(scenario: Scenario) -> Case:
 
 
 def recorded(verdict: Verdict) -> Verdict:
-    """A verdict as `verdict.json` holds it: without the rules' version, and without what stands in files of its own."""
+    """A verdict as `verdict.json` holds it: without the rules' version and the parts in other files."""
     said = msgspec.structs.replace(verdict.evidence, observations=(), control=None, rules=0)
     return msgspec.structs.replace(verdict, evidence=said)
 

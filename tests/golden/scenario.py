@@ -63,9 +63,9 @@ class Scenario:
         status, rule, causes: the verdict that must follow.
         context: changes to the plan's setup.
         age: of the newest control line.
-        limit: steps after which time was up.
+        limit: steps after which the deadline passes.
         error: why the measurement itself failed.
-        notes: what is wrong with the vantage besides its state.
+        notes: problems of the vantage besides its state.
         sends: whether uploads are measured too.
     """
 

@@ -98,7 +98,7 @@ def test_every_scenario_has_its_folder() -> None:
 
 
 def test_every_rule_decides_some_case() -> None:
-    """Each rule is seen to work."""
+    """Each rule has a case."""
     decided = {record.read(folder).verdict.rule for folder in FOLDERS}
 
     idle = {rule.id for rule in RULES} - decided
@@ -109,7 +109,7 @@ def test_every_rule_decides_some_case() -> None:
 
 
 def test_every_cause_is_named_by_some_case() -> None:
-    """Of a blocked or throttled target."""
+    """The case's target is blocked or throttled."""
     judged = [record.read(folder).verdict for folder in FOLDERS]
     seen = {cause for verdict in judged if verdict.status in INTERFERED for cause in verdict.causes}
 

@@ -57,7 +57,7 @@ def varied(chance: Random) -> Verdict:
 @settings(max_examples=400, deadline=None)
 @given(st.randoms(use_true_random=False).map(varied))
 def test_judging_again_changes_nothing(made: Verdict) -> None:
-    """A verdict's evidence is all that judging it needs, through JSON and back."""
+    """Judging needs only a verdict's evidence, also after a way through JSON."""
     judged = again(made)
 
     assert again(msgspec.json.decode(msgspec.json.encode(judged), type=Verdict)) == judged
@@ -92,7 +92,7 @@ def test_no_target_is_blocked_at_a_vantage_that_cannot_tell(made: Verdict) -> No
         if state in {VantageState.OFFLINE, VantageState.PORTAL}:
             assert said.status is Status.UNKNOWN
         elif state is not VantageState.ONLINE:
-            # What a relay accepts neither works nor fails.
+            # A connection that a relay accepts neither works nor fails.
             assert said.status in {Status.REACHABLE, Status.UNKNOWN}
 
 

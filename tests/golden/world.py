@@ -36,7 +36,7 @@ from probe.model.target import UrlTarget, parse
 from probe.plan import Plan
 
 LATER = "later"
-"""A QUIC handshake stands, and what follows it is met with silence."""
+"""A QUIC handshake succeeds, and later packets get no answer."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Cert:
 
 @dataclass(frozen=True)
 class Page:
-    """An HTTP answer; `failure` cuts its body short, `flow` says how it came in."""
+    """An HTTP answer; `failure` cuts its body short, `flow` has the timing of its arrival."""
 
     title: str = ""
     status: int = 200
@@ -85,7 +85,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Sent:
-    """How far an upload came; `failure` is what ended it early."""
+    """The progress of an upload; `failure` ended it early."""
 
     sent: int = 68_000
     failure: Failure | None = None
@@ -96,7 +96,7 @@ class Sent:
 
 @dataclass
 class World:
-    """Tables of what exists and of what the network does to it.
+    """Tables of names and servers, and of the network's interference.
 
     Attributes:
         names: name -> true addresses; a failure for a name that has none.
@@ -132,7 +132,7 @@ class World:
     chance: Random = field(default_factory=Random)
 
     def play(self, plan: Plan, limit: int = 10_000, *, began: int = 0) -> tuple[Observation, ...]:
-        """Drive a plan to its end; at most `limit` steps, as if time were up then; `began` so many milliseconds in."""
+        """Drive a plan to its end, with at most `limit` steps before its deadline. It begins at `began` ms."""
         self._asked: Counter[str] = Counter()
         self._ticks = began
         seen: list[Observation] = []

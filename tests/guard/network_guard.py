@@ -3,7 +3,7 @@
 Installed in the test process by `tests/conftest.py` and, through `sitecustomize.py` beside this file and PYTHONPATH, in
 every Python process that a test starts. Loopback, Unix sockets and everything inside another network namespace than the
 tests' own (the lab's) are free. What is refused looks to the program like a firewall (PermissionError) and is written
-to a file, so that the test fails even where the program takes the error in its stride.
+to a file, so that the test fails even where the program handles the error.
 
 Not seen: other programs than Python, and Python started with `-I`, `-E` or an environment without PYTHONPATH.
 """

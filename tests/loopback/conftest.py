@@ -1,4 +1,4 @@
-"""Fixtures of loopback tests: a trusted authority, tools without a pace, a check that nothing is left open."""
+"""Fixtures of loopback tests: a trusted authority, tools without a pace limit, a check for open resources."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def tools(believed: trustme.CA) -> AsyncIterator[Tools]:
 
 @pytest.fixture(autouse=True)
 async def nothing_left_behind() -> AsyncIterator[None]:
-    """Fail a test that leaves a task, a socket, a coroutine that nobody awaits or a transport that nobody closes.
+    """Fail a test that leaves a task, a socket, a coroutine that was not awaited or a transport that was not closed.
 
     The last two warn when they are collected, and warnings are errors; so they are collected here and not in a later
     test.
@@ -56,7 +56,7 @@ async def nothing_left_behind() -> AsyncIterator[None]:
 
 
 def pytest_collection_finish() -> None:
-    """Leave what exists before the tests out of later collections, which then take little time."""
+    """Exclude the objects that exist before the tests from garbage collection, which makes it faster."""
     gc.collect()
     gc.freeze()
 

@@ -1,4 +1,4 @@
-"""Small real servers on loopback, each of which misbehaves in one way."""
+"""Small real servers on loopback; each misbehaves in one way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One clock for everybody, and a faster one for laboratories."""
+"""The real clock and the faster clock of laboratories."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from probe.clock import Clock
 from probe.errors import SettingsError
 
 
-def test_the_real_clock_is_the_machine_s() -> None:
+def test_the_real_clock_shows_the_machine_s_time() -> None:
     """Without an origin the clock shows the time in UTC."""
     before = datetime.now(UTC)
     now = Clock().now()
@@ -38,7 +38,7 @@ def test_two_processes_that_parse_the_same_text_agree() -> None:
 
 
 def test_the_monotonic_clock_counts_suspended_time_and_runs_at_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Linux' CLOCK_BOOTTIME: after a night with the lid closed, what was fetched in the evening is old."""
+    """It is Linux' CLOCK_BOOTTIME: after a night with the lid closed, a file fetched in the evening is old."""
     if not hasattr(time, "CLOCK_BOOTTIME"):
         pytest.skip("no such clock here")
     monkeypatch.setattr(time, "clock_gettime", {time.CLOCK_BOOTTIME: 100.0}.__getitem__)

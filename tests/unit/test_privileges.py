@@ -1,4 +1,4 @@
-"""Privileges that are given up are gone, and nothing that is run from here has them again."""
+"""Privileges that a process gives up are gone, also for the programs that it runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ print(int(words[words.index("CapBnd:") + 1], 16), words[words.index("NoNewPrivs:
 
 
 def said(act: str) -> list[str]:
-    """What a process of its own says after the act."""
+    """The output of a separate process after the call."""
     required.root()
     script = AFTER.format(act=act)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT)

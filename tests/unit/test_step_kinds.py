@@ -45,7 +45,7 @@ def asked_kinds(tree: ast.AST) -> set[str]:
 
 
 def test_no_other_module_asks_for_the_kind_of_a_step_or_observation() -> None:
-    """What others need to know of a step or an observation, it describes itself."""
+    """A step or an observation has methods for what other modules need to know of it."""
     asking = set()
     for path in PROBE.rglob("*.py"):
         inside = path.relative_to(PROBE)
@@ -57,7 +57,7 @@ def test_no_other_module_asks_for_the_kind_of_a_step_or_observation() -> None:
 
 
 def test_every_way_to_ask_for_a_kind_is_noticed() -> None:
-    """Otherwise the test above could not fail."""
+    """The test above can fail."""
     for text in (
         "isinstance(one, Connection | int)",
         "type(step) is Resolve",
@@ -117,7 +117,7 @@ class FakeWatcher:
         self.addresses: list[str] = []
 
     async def watch(self, step: Step) -> None:
-        """As the capture process is asked."""
+        """The call to the capture process."""
         self.addresses.append(step.capture_address)
 
 
@@ -129,7 +129,7 @@ async def knock(step: Knock, tools: Tools, timestamps: Timestamps, emit: Emit) -
 
 
 def test_a_made_up_kind_of_step_is_performed_by_its_row_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Answered, refused and watched, without a change to any other module."""
+    """It is answered, refused and watched without a change to any other module."""
     monkeypatch.setitem(perform.PERFORMERS, Knock, (__name__, "knock"))
     watcher = FakeWatcher()
 

@@ -1,4 +1,4 @@
-"""A clock that leaps to the next moment anybody waits for, once no task has anything else to do: no test sleeps."""
+"""A clock that leaps to the next moment that a task waits for, once all tasks wait: no test sleeps."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class VirtualClock(Clock):
         await future
 
     def advance(self, seconds: float) -> None:
-        """Let time pass where nobody sleeps."""
+        """Let time pass without a sleeping task."""
         self._seconds += seconds
 
     async def leap(self) -> None:

@@ -1,7 +1,7 @@
 """Store a batch in one transaction; a repeated batch changes only the agent's last contact.
 
-That change is needed: on a replicated engine a transaction that writes nothing does not wait for the replicas, so a batch
-whose first commit was interrupted could be acknowledged and lost.
+That change is needed: on a replicated engine a transaction that writes nothing does not wait for the replicas, so a
+batch whose first commit was interrupted could be acknowledged and lost.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Cases of QUIC: silence that the network makes, and silence that everybody meets."""
+"""Cases of QUIC: time-outs because of the network, and time-outs everywhere."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ SCENARIOS = (
     ),
     _case(
         "quic-allowlist",
-        "only an allow-list is let through: silence says nothing",
+        "only an allow-list is let through: a time-out proves nothing",
         {"quic": BY_NAME},
         "unknown",
         "vantage.allowlist",

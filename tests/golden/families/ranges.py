@@ -26,7 +26,7 @@ def servers(addresses: Iterable[str], **changes: Any) -> World:
 
 
 def failing(addresses: Iterable[str], how: Failure) -> dict[str, Failure]:
-    """Each of them fails so."""
+    """Each of these addresses fails in this way."""
     return dict.fromkeys(addresses, how)
 
 
@@ -293,7 +293,7 @@ SCENARIOS = (
     ),
     _case(
         "range-offline",
-        "an offline vantage says nothing of a range",
+        "at an offline vantage a range is unknown",
         servers(ALL, tcp=failing(ALL, Failure.TIMEOUT)),
         "unknown",
         "vantage.offline",

@@ -22,7 +22,7 @@ SNI = {"tls": {("*", NAME): Failure.RESET}}
 
 
 def refusal(status: int) -> Scenario:
-    """The server's own no, over verified TLS."""
+    """The server's own refusal, over verified TLS."""
     return Scenario(
         f"refusal-{status}",
         f"{status} over verified TLS",

@@ -31,8 +31,8 @@ CONTROL = (world(http={NAME: QUICK}),)
 
 def _case(name: str, says: str, here: dict[object, object], status: str, rule: str, **more: object) -> Scenario:
     causes = {"throttle.freeze": ("throttle.freeze",), "throttle.rate": ("throttle.rate",)}
-    told = causes.get(rule.removesuffix(".sni"), ())
-    return Scenario(name, says, world(http=here), status, rule, told, **{"control": CONTROL, **more})  # type: ignore[arg-type]
+    named = causes.get(rule.removesuffix(".sni"), ())
+    return Scenario(name, says, world(http=here), status, rule, named, **{"control": CONTROL, **more})  # type: ignore[arg-type]
 
 
 OTHER = ("*", NAME)
@@ -43,7 +43,7 @@ HELD_FAR = Sent(54_000, Failure.TIMEOUT, stall=80, quiet=9_900, took=600)
 CLOSED = Sent(18_000, Failure.EOF)
 CUT = Sent(18_000, Failure.RESET)
 SLUGGISH = Sent(18_000, Failure.TIMEOUT, stall=6_000, quiet=9_900, took=14_000)
-MUTE = Sent(0, Failure.TIMEOUT, stall=0, quiet=10_000, took=0)
+UNANSWERED = Sent(0, Failure.TIMEOUT, stall=0, quiet=10_000, took=0)
 FREEZES = ("throttled", "throttle.freeze.sent")
 SERVED = ("reachable", "served")
 
@@ -135,7 +135,7 @@ SCENARIOS = (
     ),
     _case(
         "freeze-policed",
-        "the vantage is policed: a stop says nothing",
+        "the vantage is policed: a transfer that stops proves nothing",
         {NAME: STOPPED, OTHER: QUICK},
         "unknown",
         "vantage.policed",
@@ -229,10 +229,10 @@ SCENARIOS = (
     _send("send-server-closes", "the server closes after four requests under any name", {"*": CLOSED}, SERVED),
     _send("send-server-resets", "the server resets under its own name only", {NAME: CUT}, SERVED),
     _send("send-slow-server", "answers come ever more slowly until time is up", {NAME: SLUGGISH}, SERVED),
-    _send("send-mute-at-once", "the first padded request is never answered", {NAME: MUTE}, SERVED),
+    _send("send-mute-at-once", "the first padded request is never answered", {NAME: UNANSWERED}, SERVED),
     _send(
         "send-freeze-policed",
-        "the vantage is policed: a stop says nothing",
+        "the vantage is policed: a transfer that stops proves nothing",
         {NAME: HELD},
         SERVED,
         state=VantageState.POLICED,

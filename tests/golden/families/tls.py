@@ -13,7 +13,7 @@ RANDOM = "xkqvdwpzrjtm.com"
 
 
 def cut(failure: object, *addresses: str) -> dict[tuple[str, str], object]:
-    """Every name at these addresses ends so."""
+    """Every name at these addresses ends with this failure."""
     return {(address, "*"): failure for address in addresses or (A, B)}
 
 

@@ -78,7 +78,7 @@ def test_a_process_that_a_test_starts_is_guarded_too(output: str) -> None:
 
 
 def test_another_network_namespace_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test does in a namespace of its own (the lab's) reaches nobody; the guard lets the call pass."""
+    """Packets in a namespace of its own (the lab's) reach no other host; the guard lets the call pass."""
     with socket.socket() as sock:
         monkeypatch.setenv(network_guard.HOME, "net:[1]")
 
