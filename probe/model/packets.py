@@ -1,4 +1,4 @@
-"""Evidence from packet capture: what the packets of a failing conversation showed. No rule reads it.
+"""Evidence from packet capture: the packets of failing conversations. No rule reads it.
 
 Only the far side's packets are kept, by number: their addresses and ports on this side would identify the vantage.
 """

@@ -1,7 +1,7 @@
 """Steps: the single network acts that a plan asks for and `probe.measure` performs.
 
 Each kind of step describes itself: the address whose packets show it, whether more observations may follow its first,
-and the observation that stands for it where it could not be performed. Its `position` comes back on each observation.
+and the observation to record where it could not be performed. Its `position` comes back on each observation.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _StepBase(msgspec.Struct, frozen=True, kw_only=True):
     position: StepPosition = StepPosition()
 
     listens_on: ClassVar[bool] = False
-    """Whether the step goes on listening after its first observation, so that nothing is lost by not waiting for it."""
+    """Whether further observations may follow the first, so that the caller need not wait for the end."""
 
     def _observed(self, failure: Failure, detail: str, at: int) -> dict[str, Any]:
         """The fields that every observation of this step has in common."""

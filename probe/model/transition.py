@@ -12,7 +12,7 @@ VANTAGE = "vantage"
 """The target of a transition of the vantage itself."""
 
 SERVICE = "service:"
-"""What the target of a transition of a whole service begins with; its name follows."""
+"""Prefix of the target of a transition of a whole service; the name of the service follows."""
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):

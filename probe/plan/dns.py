@@ -1,8 +1,8 @@
-"""The plan of a `dns://` target: the name is resolved, and unconfirmed addresses show their certificates.
+"""The plan of a `dns://` target: resolve the name, and make a TLS handshake with each unconfirmed address.
 
 An address that only the network's resolver gave may be a forgery or a content network's nearest server. Where the name
-is served over TLS, the certificate at port 443 decides; one reference address is asked too, to see whether there is a
-certificate at all.
+is served over TLS, the certificate at port 443 decides. One confirmed address gets a handshake too, which shows whether
+the name has a certificate at all.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ class DnsPlan(Plan):
         super().__init__()
         self._context = context
         self._host = target.host
-        self._shown: set[str] = set()
+        self._tried: set[str] = set()
         self._lookup = Lookup(target.host, context, self.queue, StepPosition(), self._changed)
 
     def observed(self, step: Step, seen: Observation) -> None:
-        """Ignore it: only the judge reads the certificate."""
+        """Ignore the observation: only the judge reads the certificate."""
 
     def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:
-        """Retry an unconfirmed address: once after a cut, often after silence, since lost packets are no forgery."""
+        """Retry an unconfirmed address: once after a RST or FIN, often after a time-out, which may be packet loss."""
         assert isinstance(step, Handshake)  # noqa: S101 - this plan itself asks for nothing else
         failed = failure_of(seen)
         if (
@@ -43,7 +43,7 @@ class DnsPlan(Plan):
         ):
             tries = self._context.limits.proof_tries if failed.failure is Failure.TIMEOUT else 2
             for attempt in range(1, tries):
-                self._show(step.address, attempt)
+                self._handshake(step.address, attempt)
 
     def _changed(self) -> None:
         if not self._lookup.ready:
@@ -53,10 +53,10 @@ class DnsPlan(Plan):
         wanted = addresses_within_limits((), (*unconfirmed, *self._lookup.late), self._context, beyond=beyond)
         known = addresses_within_limits((), sorted(self._lookup.reference), self._context)
         for address in (*wanted, *known[:1]) if wanted else ():
-            if address not in self._shown:
-                self._shown.add(address)
-                self._show(address, attempt=0)
+            if address not in self._tried:
+                self._tried.add(address)
+                self._handshake(address, attempt=0)
 
-    def _show(self, address: str, attempt: int) -> None:
+    def _handshake(self, address: str, attempt: int) -> None:
         position = StepPosition(attempt=attempt)
         self.queue.add(Handshake(address=address, port=443, sni=self._host, position=position), self)

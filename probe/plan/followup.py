@@ -1,7 +1,7 @@
-"""The questions that follow a failed try at one address, as a table, and the steps that ask them.
+"""The follow-ups of a failed try at one address, as a table, and the steps of each.
 
-The neutral name goes before the second try of the subject, because some filters silence an address for 75 to 420 s
-after a suspect name: right after one more suspect try the neutral name would fail too, and hide what it was to show.
+The neutral name goes before the second try of the subject. Some filters drop all packets of an address for 75 to 420 s
+after a suspect name (residual blocking). Right after one more suspect try, the neutral name would fail too.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from probe.plan.context import PlanContext
 from probe.plan.page_check import comparison
 
 SMALL_SEGMENT_OCTETS = 1_000
-"""Octets of the largest TCP segment asked for where large packets may be lost: with its headers it passes wherever
-IPv6's least MTU does (1,280: RFC 8200 section 5), and our own hello still goes in one."""
+"""Maximum segment size to advertise where large packets may be lost. With headers, a segment of this size fits the
+minimum MTU of IPv6 (1,280: RFC 8200 section 5), and the ClientHello still fits one segment."""
 
 
 class Question(StrEnum):
-    """One step that follows a failure."""
+    """The kinds of steps that follow a failure."""
 
     AGAIN = "the subject again"
     NEUTRAL = "a handshake under the neutral name"
@@ -46,10 +46,10 @@ class FollowUp(NamedTuple):
     """One row of the table.
 
     Attributes:
-        layers: where the try failed.
-        failures: how it failed.
-        questions: asked one after another.
-        encrypted: of a request: whether it went over TLS; None for either.
+        layers: layers at which the try failed.
+        failures: failures of the try.
+        questions: the follow-ups, one after another.
+        encrypted: whether the subject uses TLS; None for either.
     """
 
     layers: frozenset[Layer]
@@ -75,16 +75,16 @@ FOLLOW_UPS: tuple[FollowUp, ...] = (
     FollowUp(_at(Layer.HTTP), CUT_FAILURES, (Question.NEUTRAL_PAGE, Question.AGAIN), encrypted=True),
     FollowUp(_at(Layer.TCP, Layer.TLS, Layer.HTTP), _RETRIED, (Question.AGAIN,)),
 )
-"""What follows a failure: the first row that fits. A failure without a row is followed by nothing: no question could
-explain a bound of ours or a fault of this host."""
+"""The first row that matches a failure applies. A failure without a row has no follow-up: none could explain a limit of
+this program or a fault of this host."""
 
 
 def questions_after(failed: LayerFailure, *, encrypted: bool) -> tuple[Question, ...]:
-    """The questions that follow a failure, in order.
+    """Return the follow-ups of a failure, in order.
 
     Args:
         failed: layer and failure of the try.
-        encrypted: the subject sends a server name in a ClientHello.
+        encrypted: the subject uses TLS with a server name.
     """
     for row in FOLLOW_UPS:
         if failed.layer in row.layers and failed.failure in row.failures and row.encrypted in {None, encrypted}:
@@ -95,11 +95,11 @@ def questions_after(failed: LayerFailure, *, encrypted: bool) -> tuple[Question,
 def follow_up_steps(
     subject: Subject, address: str, failed: LayerFailure, context: PlanContext, position: StepPosition
 ) -> tuple[Step, ...]:
-    """The steps that follow a failed try of the subject, in order.
+    """Return the steps that follow a failed try of the subject, in order.
 
     Args:
-        subject: what was tried.
-        address: where.
+        subject: the subject of the hop.
+        address: the address of the try.
         failed: how the try failed.
         context: the names to use.
         position: chain, hop and attempt of the subject's next try.
@@ -130,11 +130,11 @@ def _ask(
 
 
 def subject_step(subject: Subject, address: str, position: StepPosition, *, page: bool = True) -> Step:
-    """The step that tries the subject at one address.
+    """Return the step that tries the subject at one address.
 
     Args:
-        subject: of the hop.
-        address: where.
+        subject: the subject of the hop.
+        address: the address to try.
         position: chain, hop and attempt.
         page: whether to fetch the page of an https subject; a handshake otherwise.
     """
@@ -164,7 +164,7 @@ def tries_subject(subject: Subject, step: Step) -> bool:
 
 
 def other_name_step(subject: Subject, name: str, address: str, position: StepPosition, *, page: bool) -> Step:
-    """The step that tries another server name at the same address, without verifying the certificate."""
+    """Return the step that tries another server name at the same address, without verifying the certificate."""
     if subject.scheme == "quic":
         return QuicHandshake(address=address, port=subject.port, sni=name, verify=False, position=position)
     if page:
@@ -174,17 +174,17 @@ def other_name_step(subject: Subject, name: str, address: str, position: StepPos
 
 
 def with_small_segments(step: Step) -> Step:
-    """The same step, with the server asked to send small segments."""
+    """Return the same step with a small advertised maximum segment size."""
     return replace(step, segment=SMALL_SEGMENT_OCTETS) if isinstance(step, Fetch | Handshake) else step
 
 
 def allowed_name_step(subject: Subject, address: str, context: PlanContext, position: StepPosition) -> Step:
-    """The step that tries the allowed name, where the neutral one failed as the subject did."""
+    """Return the step that tries the allowed name, where the neutral name failed as the subject did."""
     return other_name_step(subject, context.allowed_name, address, _first(position, Purpose.ALLOWED), page=False)
 
 
 def neutral_name_step(subject: Subject, address: str, context: PlanContext, position: StepPosition) -> Step:
-    """The step that tries the neutral name before any other name was sent to an address."""
+    """Return the step that tries the neutral name before any other name is sent to an address."""
     return other_name_step(subject, context.random_name, address, _first(position, Purpose.NEUTRAL), page=False)
 
 

@@ -1,7 +1,7 @@
-"""One hop of a target: its subject is tried at every candidate address, then the rounds of `probe.plan.rounds` follow.
+"""The plan of one hop: try its subject at every candidate address, then follow the rounds of `probe.plan.rounds`.
 
-The first round of an https subject fetches the page from one address and shakes hands with each other; of an http
-subject it fetches the page from each; of every other subject it performs the same act at each.
+The first round of an https subject fetches the page from one address and makes a TLS handshake with each other one. The
+first round of an http subject fetches the page from each address. Every other subject gets the same step at each.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from probe.plan.rounds import ROUNDS, HopTask, NextSteps, Order, after_page, beg
 
 
 class PlanHop:
-    """A hop being tried: keeps its state, and asks for the steps that the rounds name.
+    """The state of one hop, and the queue of its steps at each address.
 
     Args:
-        subject: what to try.
+        subject: the subject of the hop.
         context: names and limits.
-        queue: takes the steps.
+        queue: receives the steps.
         position: chain and hop.
-        served: called once, with the first page that came.
+        served: called once, with the first page that arrives.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class PlanHop:
         self._under_way: set[Step] = set()
 
     def start(self, addresses: tuple[str, ...], local: tuple[str, ...], unconfirmed: frozenset[str]) -> None:
-        """Begin the first round.
+        """Start the first round.
 
         Args:
             addresses: the candidates, in order.
@@ -60,7 +60,7 @@ class PlanHop:
             self._ask(begin(self._task, self._state, address, page=address == first))
 
     def add(self, addresses: tuple[str, ...], unconfirmed: frozenset[str]) -> None:
-        """Try further addresses, which came in late answers."""
+        """Try further addresses, from late answers."""
         self._state = self._state.with_unconfirmed(unconfirmed)
         context = self._task.context
         for address in addresses_within_limits(
@@ -69,7 +69,7 @@ class PlanHop:
             self._ask(begin(self._task, self._state, address, page=False))
 
     def observed(self, step: Step, seen: Observation) -> None:
-        """Pass on the first page as soon as it is there, and ask again about a page that needs it."""
+        """Pass on the first page as soon as it arrives, and fetch a doubtful or slow page again."""
         if not isinstance(seen, Exchange) or not isinstance(step, Fetch):
             return
         if not tries_subject(self._task.subject, step) or not seen.answered:
@@ -80,7 +80,7 @@ class PlanHop:
             served(seen)
 
     def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:
-        """Go on with the address, or with the next round when no step of the hop is under way."""
+        """Queue the next step of the address, or the next round when no step of the hop is under way."""
         self._under_way.discard(step)
         assert not isinstance(step, Resolve)  # noqa: S101 - a hop resolves no name
         address = step.address
@@ -88,14 +88,14 @@ class PlanHop:
             self._state = self._state.with_try(address, seen)
         else:
             self._state = self._state.with_beside(address, step.position.purpose, seen)
-        self._go_on(address)
+        self._queue_next(address)
         for each in ROUNDS[self._state.phase]:
             if self._under_way:
                 return
             self._ask(each.ask(self._task, self._state))
 
     def ask(self, step: Step) -> bool:
-        """Ask for a step on behalf of this hop; False when it was asked for before."""
+        """Queue a step of this hop; False when an equal step was queued before."""
         if not self._queue.add(step, self):
             return False
         self._under_way.add(step)
@@ -113,10 +113,10 @@ class PlanHop:
             else:
                 self._waiting.setdefault(address, []).extend(steps)
                 if order is Order.ONE_BY_ONE:
-                    self._go_on(address)
+                    self._queue_next(address)
 
-    def _go_on(self, address: str) -> None:
-        """Ask for the next step that waits at an address: one at a time, so that their order is the plan's."""
+    def _queue_next(self, address: str) -> None:
+        """Queue the next waiting step of an address; one at a time keeps their order."""
         waiting = self._waiting.get(address, [])
         while waiting:
             if self.ask(waiting.pop(0)):

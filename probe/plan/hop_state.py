@@ -1,4 +1,4 @@
-"""The state of a hop being tried: immutable records of what was asked and what came of it."""
+"""The state of a hop: immutable records of its tries and their results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class HopPhase(StrEnum):
     SUSPECT = "suspect"
     """Another address has served it, but every address that the network's resolvers gave is unconfirmed and failed."""
     SERVED = "served"
-    """An address has served it: no further question can change the verdict."""
+    """An address has served it: no further step can change the verdict."""
 
 
 class TryResult(NamedTuple):
@@ -28,8 +28,8 @@ class TryResult(NamedTuple):
 
     Attributes:
         observed: it made an observation.
-        failure: how it failed; None where it got what it went for.
-        page_began: the beginning of a page came.
+        failure: how it failed; None where it succeeded or made no observation.
+        page_began: the beginning of a page arrived.
     """
 
     observed: bool = False
@@ -38,18 +38,18 @@ class TryResult(NamedTuple):
 
     @classmethod
     def of(cls, seen: Sequence[Observation]) -> Self:
-        """The result of a step that saw this."""
+        """Return the result of a step with these observations."""
         last = seen[-1] if seen else None
         return cls(bool(seen), failure_of(seen), isinstance(last, Exchange) and last.begun)
 
     @property
     def succeeded(self) -> bool:
-        """Whether the step got what it went for."""
+        """Whether the step made an observation and did not fail."""
         return self.observed and self.failure is None
 
     @property
     def cut(self) -> bool:
-        """Whether it ended as a filter ends a conversation."""
+        """Whether it ended with a time-out, RST or FIN, as filters end conversations."""
         return self.failure is not None and self.failure.failure in CUT_FAILURES
 
     @property

@@ -1,12 +1,12 @@
-"""The upload plan: padded requests in one connection to a target that was served, where the settings ask for it.
+"""The upload plan: padded requests in one connection to a target that was served, where the settings enable it.
 
-A freeze of uploads hides behind any small page: the target looks reachable, and uploads stop. Only a target that is
-`reachable` is tried, since no other verdict could change::
+Small pages do not show a freeze of uploads: the target looks reachable, but uploads stop. Only a `reachable` target is
+tested, because the test can change no other verdict::
 
     its own name    the other name    its own name    the other name
 
-Each is made only where the one before left the question open: the own name stopped in silence, the other name's sending
-was complete. A healthy target costs one sending; at most four are made, one after another.
+Each upload needs the result of the one before: under the own name it timed out, under the other name it was complete.
+A healthy target costs one upload. At most four are made, one after another.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from probe.plan.context import PlanContext
 from probe.plan.plan import Plan
 
 TURNS = 2
-"""Sendings under each name: a freeze is believed when it was observed twice beside complete sendings."""
+"""Uploads under each name: a freeze must be observed twice beside complete uploads under the other name."""
 
 
 def served(verdict: Verdict) -> Exchange | None:
-    """The page of the first hop that was served over verified TLS; None where there is none."""
+    """Return the page of the first hop that was served over verified TLS; None where there is none."""
     if verdict.status is not Status.REACHABLE:
         return None
     pages = [one for one in verdict.evidence.observations if isinstance(one, Exchange)]
-    # A page in clear is sometimes asked for once over TLS too: that is not the hop's own URL.
+    # A doubtful page in clear is fetched once over TLS too: that is not the hop's own URL.
     clear = {(one.chain, one.hop) for one in pages if one.url.startswith("http:")}
     fit = [
         one
@@ -45,7 +45,7 @@ def served(verdict: Verdict) -> Exchange | None:
 
 
 class UploadPlan(Plan):
-    """The sendings to one server.
+    """The plan of the uploads to one server.
 
     Args:
         page: the page that was served.
@@ -57,18 +57,18 @@ class UploadPlan(Plan):
         self._page = page
         self._name = context.random_name
         self._turns: Iterator[int] = count()
-        self._go_on()
+        self._queue_next()
 
     def observed(self, step: Step, seen: Observation) -> None:
         """Make the next sending while the question is open."""
         assert isinstance(seen, Sending)  # noqa: S101 - this plan asks for nothing else
         if seen.frozen if step.position.purpose is Purpose.SUBJECT else seen.complete:
-            self._go_on()
+            self._queue_next()
 
     def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:
         """Ignore it: a sending makes one observation."""
 
-    def _go_on(self) -> None:
+    def _queue_next(self) -> None:
         attempt, other = divmod(next(self._turns), 2)
         if attempt >= TURNS:
             return
