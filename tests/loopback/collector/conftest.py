@@ -25,21 +25,21 @@ class Server:
         self.http = http
 
     async def token(self, role: str = "vantage", sponsor: str = "", ttl: timedelta = timedelta(hours=1)) -> str:
-        """A token to enrol with."""
+        """A token for enrolment."""
         now = self.collector.clock.now()
         return await self.collector.store.write(
             lambda session: make_token(session, role=role, sponsor=sponsor, now=now, ttl=ttl)
         )
 
     async def get(self, path: str, **headers: str) -> tuple[int, str]:
-        """Fetch a page; status and text."""
+        """Fetch a page; its status and text."""
         async with self.http.get(self.page + path, headers=headers) as answer:
             return answer.status, await answer.text()
 
 
 @pytest.fixture
 async def server(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Server]:
-    """A collector that knows nobody yet, and whose clock begins at the module's `NOW`, however late a test may run."""
+    """A collector without agents, whose clock begins at the module's `NOW` when the test begins."""
     clock = Clock(getattr(request.module, "NOW", None))
     async with (
         running(tmp_path / "collector.db", "127.0.0.1:0", "http://collector.test", clock) as (collector, page),
@@ -50,7 +50,7 @@ async def server(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterato
 
 @pytest.fixture
 def enrolled(server: Server) -> Callable[..., Awaitable[FakeAgent]]:
-    """Makes agents that have enrolled."""
+    """A function that makes enrolled agents."""
 
     async def make(asn: int = 64500, role: str = "vantage", sponsor: str = "", country: str = "RU") -> FakeAgent:
         clock = server.collector.clock

@@ -1,4 +1,4 @@
-"""A database of version 0.1.0 opens, is served, and takes in what its agents send next.
+"""A database of version 0.1.0 opens, is served, and accepts the next batches of its agents.
 
 The fixture and its contents are described in `tests/fixtures/previous_state/collector/README.md`.
 """
@@ -36,7 +36,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 async def previous(tmp_path: Path) -> AsyncIterator[Server]:
-    """A collector of today on the database of version 0.1.0, soon after its agents' last rounds."""
+    """A collector of this version on the database of version 0.1.0, soon after its agents' last rounds."""
     database = tmp_path / "collector.db"
     database.write_bytes(gzip.decompress(FIXTURE.read_bytes()))
     async with (
@@ -75,7 +75,7 @@ async def test_the_database_is_brought_up_to_this_version(previous: Server, tmp_
     assert (await previous.get("/readyz"))[0] == 200
 
 
-async def test_what_was_published_is_served_as_before(previous: Server) -> None:
+async def test_published_data_is_served_as_before(previous: Server) -> None:
     """The board, the events with their evidence, the register's change and the control's verdict."""
     status, board = await previous.get("/")
     assert (status, "AS64500" in board, LASTING in board) == (200, True, True)
@@ -95,7 +95,7 @@ async def test_what_was_published_is_served_as_before(previous: Server) -> None:
     assert (status, json.loads(control)["status"]) == (200, "reachable")
 
 
-async def test_an_agent_goes_on_where_its_outbox_was_and_events_go_on(previous: Server) -> None:
+async def test_an_agent_continues_its_outbox_and_events_continue(previous: Server) -> None:
     """The next number is stored, a stored number with another body is refused, the event lifts under the id it had."""
     now = STOPPED - MINUTE
     for number in (1, 2):

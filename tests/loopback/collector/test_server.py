@@ -1,4 +1,4 @@
-"""The server's own manners: health, headers, errors, draining."""
+"""The server's health endpoints, headers, errors and orderly stop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def test_health_and_readiness_are_reported(server: Server) -> None:
 
 
 async def test_a_collector_without_a_writable_database_is_alive_but_not_ready(server: Server) -> None:
-    """A load balancer sends agents elsewhere."""
+    """A load balancer then sends agents to another collector."""
     await server.collector.store.close()
 
     assert (await server.get("/healthz"))[0] == 200
@@ -42,13 +42,13 @@ async def test_every_answer_has_the_security_headers(server: Server) -> None:
 
 
 async def test_another_method_is_refused_with_a_json_error(server: Server) -> None:
-    """405 with a code for programs."""
+    """The status is 405, and the body has a code for programs."""
     async with server.http.get(server.page + "/api/v1/batches") as answer:
         assert (answer.status, (await answer.json())["error"]["code"]) == (405, "method_not_allowed")
 
 
 async def test_an_address_in_use_is_reported_in_one_line(server: Server, tmp_path: Path) -> None:
-    """With advice, and the database is closed."""
+    """The line has advice, and the database is closed."""
     listen = server.page.removeprefix("http://")
     with pytest.raises(SettingsError, match="cannot listen on"):
         async with running(tmp_path / "other.db", listen, "", Clock()):
@@ -57,7 +57,7 @@ async def test_an_address_in_use_is_reported_in_one_line(server: Server, tmp_pat
 
 @pytest.mark.parametrize("text", ["", "8080", "a:b", ":80", "h:99999", "h:-1"])
 def test_a_malformed_listen_address_is_refused(text: str) -> None:
-    """Before anything is opened."""
+    """It is refused before the database is opened."""
     with pytest.raises(SettingsError):
         parse_listen(text)
 

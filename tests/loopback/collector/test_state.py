@@ -1,4 +1,4 @@
-"""What the parts of a running collector share."""
+"""The state that the parts of a running collector share."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ async def test_an_agent_s_row_is_cached_and_read_again_after_it_expired(
     [("HTTPS://C.Example/", "https://c.example"), (" http://127.0.0.1:8080 ", "http://127.0.0.1:8080")],
 )
 def test_an_origin_is_normalised_for_signing(text: str, origin: str) -> None:
-    """Lower case, no final slash."""
+    """It is in lower case and without a final slash."""
     assert normal_origin(text) == origin
 
 
 @pytest.mark.parametrize("text", ["", "c.example", "ftp://c.example", "https://c.example/path", "https://"])
 def test_a_malformed_origin_is_refused(text: str) -> None:
-    """With advice."""
+    """The error has advice."""
     with pytest.raises(SettingsError, match="is no origin"):
         normal_origin(text)

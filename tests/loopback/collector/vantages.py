@@ -1,4 +1,4 @@
-"""Agents as a collector sees them: real keys, real signatures, batches made by hand."""
+"""Simulated agents for a collector: real keys, real signatures, batches made by hand."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ INTERVAL = 300.0
 
 
 class FakeAgent:
-    """One agent: its key, its outbox numbers, its idea of the time."""
+    """One agent: its key, its outbox numbers, its clock."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class FakeAgent:
     async def post(
         self, http: aiohttp.ClientSession, batch: Batch | bytes, **headers: str
     ) -> tuple[int, dict[str, Any]]:
-        """Sign and post; the status and the JSON that came back."""
+        """Sign and post a batch; the status and the JSON of the answer."""
         body = batch if isinstance(batch, bytes) else encode(batch)
         signature = base64.b64encode(self.key.sign(signed_bytes(self.origin, body))).decode()
         sent = {"Probe-Agent": self.id, "Probe-Signature": signature, "Content-Encoding": "gzip"} | headers
@@ -73,7 +73,7 @@ class FakeAgent:
 
 
 def rounds(since: datetime, count: int, state: str = "online") -> tuple[RoundReport, ...]:
-    """So many rounds of five targets, one an interval."""
+    """A number of rounds of five targets, one an interval."""
     every = timedelta(seconds=INTERVAL)
     return tuple(
         RoundReport(start=since + every * n, seconds=20.0, targets=5, measured=5, state=state) for n in range(count)
@@ -81,7 +81,7 @@ def rounds(since: datetime, count: int, state: str = "online") -> tuple[RoundRep
 
 
 def settled(target: str, since: datetime, status: Status = Status.REACHABLE) -> ReportedStatus:
-    """A status nobody saw begin."""
+    """A settled status without a change."""
     return ReportedStatus(target=target, status=status, since=since)
 
 
@@ -108,7 +108,7 @@ def change(
 
 
 def blocked_verdict(target: str, host: str, time: datetime, title: str = "Access denied") -> Verdict:
-    """A DNS answer that leads to a block page, with what the control saw."""
+    """A verdict with a DNS answer that leads to a block page, and the control's facts."""
     address = "198.51.100.7"
     seen = (
         Resolution(at=0, took=12, name=host, rrtype="A", resolver="network", trust=Trust.NETWORK, addresses=(address,)),

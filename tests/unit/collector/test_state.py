@@ -1,4 +1,4 @@
-"""What a vantage is called in public."""
+"""The public name of a vantage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MTS, BEELINE = Network(asn=64500, country="RU"), Network(asn=64501, country="RU"
 
 
 def test_a_vantage_has_one_public_name_in_each_network() -> None:
-    """Reports can be told apart, and a volunteer's moves cannot be followed."""
+    """Reports of two vantages can be distinguished, and a volunteer's moves cannot be followed."""
     name = public_name(b"k" * 32, "agent", MTS)
 
     assert name == public_name(b"k" * 32, "agent", MTS)

@@ -14,7 +14,7 @@ from probe.errors import StorageError
 
 
 class JumpingClock(Clock):
-    """A clock on which a sleep takes no real time; it remembers what was slept."""
+    """A clock on which a sleep takes no real time; it records the sleeps."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -22,11 +22,11 @@ class JumpingClock(Clock):
         self.at = 1000.0
 
     def monotonic(self) -> float:
-        """Seconds that only sleeping moves."""
+        """Seconds; only a sleep moves them."""
         return self.at
 
     async def sleep(self, seconds: float) -> None:
-        """Move on at once."""
+        """Advance the clock at once."""
         self.slept.append(seconds)
         self.at += seconds
         await asyncio.sleep(0)
@@ -73,7 +73,7 @@ def supervisor(metrics: Metrics, clock: JumpingClock) -> Supervisor:
 async def test_a_pass_that_fails_is_repeated_after_a_growing_delay(
     supervisor: Supervisor, clock: JumpingClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whatever it raises; the first failure is logged with its traceback, the others in a line."""
+    """It may raise any exception. The first failure is logged with its traceback, the others in a line."""
     work = Work(StorageError("cannot be read"), ValueError("odd"), ZeroDivisionError())
     with caplog.at_level(logging.ERROR):
         async with supervisor.supervise("fuser", work.one_pass):
@@ -125,7 +125,7 @@ async def test_a_cancellation_from_outside_ends_the_task(supervisor: Supervisor)
 async def test_a_cancelled_future_that_a_pass_waits_for_is_a_failure_like_others(
     supervisor: Supervisor, clock: JumpingClock
 ) -> None:
-    """Nobody cancelled the task itself, so it goes on."""
+    """The task itself was not cancelled, so it continues."""
     work = Work(asyncio.CancelledError())
     async with supervisor.supervise("fuser", work.one_pass):
         await asyncio.wait_for(work.reached.wait(), 5)
@@ -134,7 +134,7 @@ async def test_a_cancelled_future_that_a_pass_waits_for_is_a_failure_like_others
 
 
 async def test_a_cancellation_of_the_block_is_not_swallowed(supervisor: Supervisor) -> None:
-    """Whoever runs the collector can cancel it while the task is being stopped."""
+    """The caller can cancel the block while the task is being stopped."""
     ending = asyncio.Event()
 
     async def stubborn() -> None:
@@ -157,7 +157,7 @@ async def test_a_cancellation_of_the_block_is_not_swallowed(supervisor: Supervis
 
 
 async def test_a_pass_that_never_waits_does_not_hold_the_event_loop(supervisor: Supervisor) -> None:
-    """Others get their turn between two passes."""
+    """Other tasks run between two passes."""
     passes = 0
 
     async def eager() -> None:
@@ -172,5 +172,5 @@ async def test_a_pass_that_never_waits_does_not_hold_the_event_loop(supervisor: 
 
 
 def test_the_delay_doubles_up_to_a_minute() -> None:
-    """However many failures there were."""
+    """This holds for any number of failures."""
     assert [delay_after(n) for n in (1, 2, 3, 6, 7, 10**6)] == [1.0, 2.0, 4.0, 32.0, 60.0, MAX_DELAY_SECONDS]

@@ -16,7 +16,7 @@ WECHAT = "https://wechat.example/"
 
 
 def at(minutes: float) -> datetime:
-    """So many minutes after noon."""
+    """The moment a number of minutes after noon."""
     return NOON + timedelta(minutes=minutes)
 
 

@@ -70,7 +70,7 @@ def test_a_target_that_any_present_vantage_finds_blocked_is_blocked() -> None:
 
 
 def test_a_service_with_a_reachable_target_is_reachable() -> None:
-    """Whatever is down or unreachable beside it."""
+    """Other targets may be down or unreachable."""
     (cell,) = board_services([count(Status.REACHABLE, "t0"), count(Status.DOWN, "t1"), count(Status.UNREACHABLE, "t2")])
 
     assert (cell.status, cell.targets) == (Status.REACHABLE, ())

@@ -65,7 +65,7 @@ def test_a_country_s_event_lifts_with_its_last_network() -> None:
 
 
 def test_one_sponsor_in_all_networks_is_one_source() -> None:
-    """However many networks it reaches."""
+    """The number of networks does not matter."""
     spans = [span(f"v{n}", 10, None, network=network) for n, network in enumerate(NETWORKS)]
 
     (event,) = wide(spans, v0="x", v1="x", v2="x")

@@ -1,4 +1,4 @@
-"""The law of fusion: order, repetition and delay of reports change nothing in the end."""
+"""The law of fusion: the result does not depend on order, repetition and delay of reports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STATUSES = st.sampled_from([Status.REACHABLE, Status.REACHABLE, Status.BLOCKED, 
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[list[list[Span]], list[Presence]]:
-    """Per vantage and target the spans in order, as they end up; and when the vantages were there."""
+    """The final spans of each vantage and target in order, and the presences of the vantages."""
     series: list[list[Span]] = []
     presences: list[Presence] = []
     for n in range(draw(st.integers(1, 5))):
@@ -38,10 +38,10 @@ def histories(draw: st.DrawFn) -> tuple[list[list[Span]], list[Presence]]:
     return series, presences
 
 
-def so_far(series: list[list[Span]], heard: list[int]) -> list[Span]:
-    """What a collector has when it has heard so many spans of each series: the last one lasts."""
+def so_far(series: list[list[Span]], received: list[int]) -> list[Span]:
+    """A collector's spans after a number of reported spans of each series; the last one is open."""
     known: list[Span] = []
-    for spans, count in zip(series, heard, strict=True):
+    for spans, count in zip(series, received, strict=True):
         if count:
             known += [*spans[: count - 1], msgspec.structs.replace(spans[count - 1], stop=None)]
     return known
@@ -69,14 +69,16 @@ def test_published_revisions_end_in_the_fusion_of_all_reports(
 ) -> None:
     """Vantages report in any interleaving, each in its own order; revision numbers grow under each id."""
     series, presences = history
-    heard = [0] * len(series)
+    received = [0] * len(series)
     standing: dict[str, Event] = {}
     numbers: dict[str, int] = {}
     while True:
-        behind = [n for n, spans in enumerate(series) if heard[n] < len(spans)]
+        behind = [n for n, spans in enumerate(series) if received[n] < len(spans)]
         for n in chance.sample(behind, min(len(behind), 2)):
-            heard[n] += 1
-        for published in revise(standing.values(), fuse(so_far(series, heard), presences, at(210), SERVICES), numbers):
+            received[n] += 1
+        for published in revise(
+            standing.values(), fuse(so_far(series, received), presences, at(210), SERVICES), numbers
+        ):
             event = published.event
             assert event.revision > numbers.get(event.id, 0)
             numbers[event.id] = event.revision

@@ -1,4 +1,4 @@
-"""Interference spans: what begins them and what ends them."""
+"""The beginning and the end of interference spans."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_an_interference_span_lasts_from_the_block_s_onset_to_the_next_reachable
 
 
 def test_a_target_that_goes_down_or_unreachable_does_not_end_the_span() -> None:
-    """It has not been let through; `seen` says until when the block itself was seen."""
+    """It is not reachable again; `seen` is the end of the observed block."""
     (found,) = interference_spans(
         [span("a", 0, 10), span("a", 10, 20, Status.DOWN), span("a", 20, None, Status.UNREACHABLE)]
     )

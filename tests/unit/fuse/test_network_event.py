@@ -38,7 +38,7 @@ def test_more_vantages_confirm_an_event_and_its_onset_is_their_median() -> None:
 
 
 def test_vantages_of_one_sponsor_are_one_source() -> None:
-    """However many of them somebody runs."""
+    """The number of the sponsor's vantages does not matter."""
     (event,) = events([span("a", 10, None), span("b", 12, None)], [], a="club", b="club")
 
     assert event.confidence is Confidence.ONE_SOURCE
@@ -63,7 +63,7 @@ def test_a_vantage_that_has_not_had_time_to_notice_disputes_nothing() -> None:
 
 
 def test_a_vantage_that_fell_silent_disputes_nothing_and_lifts_nothing() -> None:
-    """Its last report says nothing about now."""
+    """Its last report is out of date."""
     spans = [span("a", 10, None), ok("b", 0, None)]
 
     (event,) = events(spans, [there("a", 0, 40), there("b", 0, 40)], now=3000)
@@ -72,7 +72,7 @@ def test_a_vantage_that_fell_silent_disputes_nothing_and_lifts_nothing() -> None
 
 
 def test_an_event_lifts_when_its_last_interference_span_ends() -> None:
-    """Not before."""
+    """It does not lift earlier."""
     spans = [span("a", 10, 100), ok("a", 100, None), span("b", 12, 104), ok("b", 104, None)]
 
     (event,) = events(spans, [there("a", 0, 300), there("b", 0, 300)])

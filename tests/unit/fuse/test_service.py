@@ -28,7 +28,7 @@ STATUSES = st.dictionaries(st.sampled_from(TARGETS), st.sampled_from(list(Status
         ({}, X),
         ({WEB: X, PORT: X}, X),
         ({WEB: R, NAME: R, PORT: R}, R),
-        ({WEB: R, PORT: B}, B),  # the page works, the app does not
+        ({WEB: R, PORT: B}, B),  # the page works, the app fails
         ({WEB: B, PORT: R}, B),
         ({WEB: R, PORT: B, PORT2: R}, R),  # either port is enough for the app
         ({WEB: R, PORT: B, PORT2: B}, B),
@@ -45,7 +45,7 @@ STATUSES = st.dictionaries(st.sampled_from(TARGETS), st.sampled_from(list(Status
         ({WEB: R, FOREIGN: B}, B),
     ],
 )
-def test_the_first_rule_that_holds_decides(statuses: dict[str, Status], expected: Status) -> None:
+def test_the_first_rule_that_applies_decides(statuses: dict[str, Status], expected: Status) -> None:
     """One row for each rule and each of its edges."""
     assert service_status(statuses).status is expected
 
@@ -117,7 +117,7 @@ def test_unknown_targets_change_nothing(statuses: dict[str, Status]) -> None:
 
 @given(STATUSES)
 def test_a_service_is_blocked_only_where_a_target_is_and_every_block_is_listed(statuses: dict[str, Status]) -> None:
-    """No false alarm, no silent block."""
+    """There is neither a false alarm nor an unreported block."""
     found = service_status(statuses)
 
     assert found.status is not B or B in statuses.values()

@@ -1,4 +1,4 @@
-"""From batches to events, through the running collector."""
+"""The running collector fuses batches into events."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SERVICES = {T: "WeChat"}
 
 
 async def fused(server: Server) -> list[Event]:
-    """The events as they stand once all marks are worked off."""
+    """The events after all marked services have been fused."""
     async with asyncio.timeout(60):
         while await server.collector.store.read(lambda s: events.dirty_marks(s, 1)):  # noqa: ASYNC110 it is another task's
             await asyncio.sleep(0.01)
@@ -46,7 +46,7 @@ async def fused(server: Server) -> list[Event]:
 
 
 async def report(server: Server, agent: FakeAgent, *changes: object) -> None:
-    """Five hours of rounds and these changes."""
+    """Send five hours of rounds and these changes."""
     batch = agent.batch(
         rounds=rounds(NOW - 5 * HOUR, 60), settled=(settled(T, NOW - 5 * HOUR),), changes=changes, services=SERVICES
     )
@@ -100,10 +100,10 @@ async def test_three_networks_make_an_event_of_the_country(server: Server, enrol
 
 
 async def test_a_mark_stays_if_its_service_was_marked_again(server: Server, enrolled: Enrolled) -> None:
-    """So that a crash between fusing and publishing loses nothing."""
+    """A crash between fusing and publishing loses nothing."""
 
     def marked_again(session: StoreSession) -> list[int]:
-        """Marks, marks again, takes the first mark away: in one transaction, since the collector fuses meanwhile."""
+        """Mark, mark again and delete the first mark in one transaction, because the collector fuses meanwhile."""
         history.mark_dirty(session, "X", "RU", 1)
         history.mark_dirty(session, "X", "RU", 2)
         events.clear_dirty(session, DirtyMark("X", "RU", 1, 1))
@@ -117,7 +117,7 @@ async def test_a_mark_stays_if_its_service_was_marked_again(server: Server, enro
 
 
 async def test_a_collector_that_stops_while_a_result_is_being_written_publishes_it_once(tmp_path: Path) -> None:
-    """The writer is busy when the fuser publishes; the collector is stopped; then the writer continues."""
+    """The collector is stopped while the fuser waits for a busy writer, which then continues."""
     busy, free = threading.Event(), threading.Event()
 
     def hold(_: StoreSession) -> None:
@@ -152,7 +152,7 @@ async def test_a_collector_that_stops_while_a_result_is_being_written_publishes_
 
 
 async def test_reports_of_a_revoked_vantage_no_longer_count(server: Server, enrolled: Enrolled) -> None:
-    """An event that rests on it alone is withdrawn in a revision."""
+    """An event that has no other source is withdrawn in a revision."""
     agent = await enrolled()
     await report(server, agent, change(T, Status.BLOCKED, NOW - HOUR))
     (event,) = await fused(server)
@@ -166,7 +166,7 @@ async def test_reports_of_a_revoked_vantage_no_longer_count(server: Server, enro
 
 
 async def metrics_with(server: Server, line: str) -> str:
-    """The metrics, once they have this line: the fuser counts after its commit, so a read at once may come too soon."""
+    """Wait until the metrics have this line: the fuser counts after its commit, so the first read may be too early."""
     async with asyncio.timeout(60):
         while line not in (text := (await server.get("/metrics"))[1]).splitlines():  # noqa: ASYNC110 it is another task's
             await asyncio.sleep(0.01)
@@ -183,7 +183,7 @@ async def test_published_revisions_are_counted_by_kind(server: Server, enrolled:
 
 
 class FailingReads:
-    """A store of which the next so many reads fail, each in another way."""
+    """A store whose next reads fail, each in another way."""
 
     ERRORS = (StorageError("cannot be read"), ValueError("a fault of ours"), sqlite3.OperationalError("disk I/O error"))
 
@@ -201,7 +201,7 @@ class FailingReads:
 
 
 @pytest.mark.parametrize("count", [1, 2])
-async def test_fusion_goes_on_after_reads_that_failed(
+async def test_fusion_continues_after_failed_reads(
     server: Server, enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     """Meanwhile `/readyz` and `/metrics` show that the fuser fails; afterwards the event is there."""
@@ -225,7 +225,7 @@ async def test_fusion_goes_on_after_reads_that_failed(
 async def test_a_service_whose_rows_cannot_be_read_stays_marked(
     server: Server, enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An engine that fails in the middle of fusing one service is no fault of that service: it is fused later."""
+    """The service is fused later, because a failing engine is no fault of the service."""
     left = 1
     spans_of = history.spans_of
 
@@ -245,10 +245,10 @@ async def test_a_service_whose_rows_cannot_be_read_stays_marked(
     assert left == 0
 
 
-async def test_a_fault_in_fusing_one_service_is_counted_and_stops_no_other(
+async def test_a_fault_in_fusing_one_service_is_counted_and_does_not_stop_the_others(
     server: Server, enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its mark is taken away, so that the others are not held up for ever."""
+    """Its mark is deleted, so that it does not block the others."""
     spans_of = history.spans_of
 
     def faulty(session: StoreSession, service: str, cc: str) -> list[Span]:
@@ -302,7 +302,7 @@ async def test_upkeep_counts_agents_and_open_events(server: Server, enrolled: En
 
 
 async def test_upkeep_marks_open_events_to_be_fused_again(server: Server, enrolled: Enrolled) -> None:
-    """And it requests fusion; this collector has no fuser that would take the mark."""
+    """It also requests fusion; this collector has no fuser that would take the mark."""
     await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR))
     await fused(server)
     alone = Collector(server.collector.store, server.collector.clock, server.collector.origin, b"k" * 32)

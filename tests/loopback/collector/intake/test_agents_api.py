@@ -1,4 +1,4 @@
-"""What agents talk to, over real HTTP with real signatures."""
+"""The agents' API over real HTTP with real signatures."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Enrolled = Callable[..., Awaitable[FakeAgent]]
 NOW = datetime.now(UTC)
 
 
-async def test_a_batch_is_acknowledged_and_a_resend_is_answered_alike(server: Server, enrolled: Enrolled) -> None:
-    """The same bytes twice have the effect of once."""
+async def test_a_batch_is_acknowledged_and_a_resend_gets_the_same_answer(server: Server, enrolled: Enrolled) -> None:
+    """The second delivery has no effect."""
     agent = await enrolled()
     batch = agent.batch(rounds=rounds(NOW, 1), settled=(settled("https://a.example/", NOW),))
 
@@ -34,7 +34,7 @@ async def test_a_batch_is_acknowledged_and_a_resend_is_answered_alike(server: Se
 
 
 async def test_a_gap_is_answered_with_the_number_that_is_expected(server: Server, enrolled: Enrolled) -> None:
-    """Nothing of a batch after a gap is kept."""
+    """A batch after a gap is not stored."""
     agent = await enrolled()
     agent.seq = 4
 
@@ -47,7 +47,7 @@ async def test_a_gap_is_answered_with_the_number_that_is_expected(server: Server
 async def test_another_body_under_the_same_number_is_refused_and_the_agent_is_flagged(
     server: Server, enrolled: Enrolled
 ) -> None:
-    """Two hosts with one key, or an outbox restored from a backup."""
+    """Two hosts share one key, or an outbox was restored from a backup."""
     agent = await enrolled()
     await agent.post(server.http, agent.batch(rounds=rounds(NOW, 1)))
     agent.seq = 0
@@ -60,8 +60,10 @@ async def test_another_body_under_the_same_number_is_refused_and_the_agent_is_fl
     ]
 
 
-async def test_an_outbox_that_goes_on_after_another_began_flags_the_agent(server: Server, enrolled: Enrolled) -> None:
-    """A cloned machine that made itself a new outbox; both are still taken in."""
+async def test_an_older_outbox_that_continues_after_a_newer_one_flags_the_agent(
+    server: Server, enrolled: Enrolled
+) -> None:
+    """A cloned machine has made a new outbox; batches of both are still accepted."""
     agent = await enrolled()
     await agent.post(server.http, agent.batch(rounds=rounds(NOW - timedelta(hours=1), 1)))
     clone = msgspec.structs.replace(agent.batch(seq=1, epoch="e2"), rounds=rounds(NOW, 1))
@@ -74,7 +76,7 @@ async def test_an_outbox_that_goes_on_after_another_began_flags_the_agent(server
 
 
 async def test_a_signature_of_another_key_is_refused(server: Server, enrolled: Enrolled) -> None:
-    """Knowing an agent's id is not enough to send for it."""
+    """An agent's id alone does not allow others to send for it."""
     agent, thief = await enrolled(), await enrolled()
     thief.id = agent.id
 
@@ -92,7 +94,7 @@ async def test_a_batch_signed_for_another_collector_is_refused(server: Server, e
 
 
 async def test_an_unknown_agent_and_a_missing_signature_are_refused(server: Server, enrolled: Enrolled) -> None:
-    """Before the body is inflated."""
+    """They are refused before the body is inflated."""
     agent = await enrolled()
     assert (await agent.post(server.http, agent.batch(), **{"Probe-Signature": "x"}))[0] == 401
     agent.id = "nobody"
@@ -100,7 +102,7 @@ async def test_an_unknown_agent_and_a_missing_signature_are_refused(server: Serv
 
 
 async def test_a_gzip_bomb_is_refused_at_the_bound(server: Server, enrolled: Enrolled) -> None:
-    """Inflating stops there, so a gigabyte costs no more than the bound."""
+    """Inflating stops at the bound, whatever the full size."""
     agent = await enrolled()
     body = b'{"agent":"' + b"0" * (MAX_BYTES * 4) + b'"}'
 
@@ -110,7 +112,7 @@ async def test_a_gzip_bomb_is_refused_at_the_bound(server: Server, enrolled: Enr
 
 
 async def test_a_body_over_a_mebibyte_as_sent_is_refused(server: Server, enrolled: Enrolled) -> None:
-    """With the error in its usual form."""
+    """The error has its usual form."""
     agent = await enrolled()
     headers = {"Probe-Agent": agent.id}
     async with server.http.post(
@@ -132,7 +134,7 @@ async def test_signed_bytes_that_are_no_batch_are_refused(server: Server, enroll
 
 
 async def test_a_batch_with_too_many_changes_is_refused(server: Server, enrolled: Enrolled) -> None:
-    """413 makes the agent send less at once."""
+    """Status 413 makes the agent send smaller batches."""
     agent = await enrolled()
     many = tuple(change(f"dns://{n}.example", Status.BLOCKED, NOW) for n in range(MAX_CHANGES + 1))
 
@@ -140,7 +142,7 @@ async def test_a_batch_with_too_many_changes_is_refused(server: Server, enrolled
 
 
 async def test_a_truncated_body_is_refused(server: Server, enrolled: Enrolled) -> None:
-    """With the code `bad_gzip`."""
+    """The error's code is `bad_gzip`."""
     agent = await enrolled()
     whole = gzip.compress(encode(agent.batch()))
     headers = {"Probe-Agent": agent.id, "Probe-Signature": "A" * 86 + "==", "Content-Encoding": "gzip"}
@@ -151,7 +153,7 @@ async def test_a_truncated_body_is_refused(server: Server, enrolled: Enrolled) -
 async def test_an_agent_over_its_rate_limit_gets_retry_after(server: Server, enrolled: Enrolled) -> None:
     """The limit counts the agent, never an address."""
     agent = await enrolled()
-    later = server.collector.clock.monotonic() + 60  # nothing flows back into the bucket while this test is slow
+    later = server.collector.clock.monotonic() + 60  # the bucket does not refill while this test runs
     server.collector.limits.take(agent.id, 16 * 1024 * 1024, later)
 
     async with server.http.post(
@@ -162,7 +164,7 @@ async def test_an_agent_over_its_rate_limit_gets_retry_after(server: Server, enr
 
 
 async def test_a_revoked_agent_is_refused(server: Server, enrolled: Enrolled) -> None:
-    """At the latest when its cached row expires."""
+    """It is refused at the latest when its cached row expires."""
     agent = await enrolled()
     await server.collector.store.write(lambda s: s.run("UPDATE agent SET state = 'revoked'"))
 
@@ -191,7 +193,7 @@ async def test_a_full_disk_is_answered_with_503_and_nothing_is_stored(server: Se
 
 
 async def test_the_newest_control_verdict_is_served_with_an_etag(server: Server, enrolled: Enrolled) -> None:
-    """JSON Lines of verdicts; 304 while nothing changed."""
+    """The answer has verdicts as JSON Lines, and status 304 while nothing has changed."""
     control = await enrolled(role="control", asn=64999, country="SE")
     older = blocked_verdict("https://a.example/", "a.example", NOW - timedelta(minutes=9))
     newer = msgspec.structs.replace(older, time=NOW, status=Status.REACHABLE, causes=())
@@ -207,7 +209,7 @@ async def test_the_newest_control_verdict_is_served_with_an_etag(server: Server,
 
 
 async def test_changes_of_a_control_make_no_spans(server: Server, enrolled: Enrolled) -> None:
-    """A control's view of a target is no vantage's."""
+    """Spans are for vantages only."""
     control = await enrolled(role="control")
     batch = control.batch(changes=(change("https://a.example/", Status.DOWN, NOW, Cause.TCP_TIMEOUT),))
 
@@ -216,7 +218,7 @@ async def test_changes_of_a_control_make_no_spans(server: Server, enrolled: Enro
 
 
 async def test_the_database_contains_no_client_address(server: Server, enrolled: Enrolled) -> None:
-    """No file of the database does."""
+    """No file of the database contains one."""
     agent = await enrolled()
     await agent.post(server.http, agent.batch(rounds=rounds(NOW, 3)))
 
@@ -224,8 +226,8 @@ async def test_the_database_contains_no_client_address(server: Server, enrolled:
         assert b"127.0.0.1" not in path.read_bytes()
 
 
-async def test_a_counter_that_is_no_count_never_reaches_the_metrics(server: Server, enrolled: Enrolled) -> None:
-    """Negative or of 401 digits: the batch is refused, nothing of it is stored or counted."""
+async def test_an_impossible_count_never_reaches_the_metrics(server: Server, enrolled: Enrolled) -> None:
+    """A batch with a negative number or one of 401 digits is refused; nothing of it is stored or counted."""
     agent = await enrolled()
     for number in (-1, 10**400):
         whole = msgspec.to_builtins(agent.batch(rounds=rounds(NOW, 1), seq=1))
@@ -240,7 +242,7 @@ async def test_a_counter_that_is_no_count_never_reaches_the_metrics(server: Serv
 
 
 async def test_a_control_s_verdict_that_inflates_to_megabytes_is_ignored(server: Server, enrolled: Enrolled) -> None:
-    """Every agent would have to fetch it; the others of the batch are stored."""
+    """Every agent would have to fetch it. The other verdicts of the batch are stored."""
     control = await enrolled(role="control", asn=64999, country="SE")
     good = blocked_verdict("https://a.example/", "a.example", NOW)
     notes = tuple("x" * 60_000 for _ in range(5))

@@ -1,4 +1,4 @@
-"""What a batch does to the database."""
+"""The effects of a batch on the database."""
 
 from __future__ import annotations
 
@@ -113,8 +113,8 @@ async def test_a_change_ends_the_open_span_and_begins_one_at_its_onset(bench: Be
     assert await bench.spans() == [(-7200, -3600, "reachable"), (-3600, None, "blocked")]
 
 
-async def test_a_repeated_batch_changes_only_when_the_agent_was_heard(bench: Bench) -> None:
-    """The repetition writes as well."""
+async def test_a_repeated_batch_changes_only_the_last_contact(bench: Bench) -> None:
+    """The repetition writes to the database as well."""
     await bench.send(settled=(settled(T, NOW - HOUR),), rounds=rounds(NOW - HOUR, 3))
     again = msgspec.structs.replace(bench.made[0], received=NOW + HOUR)
 
@@ -132,7 +132,7 @@ async def test_a_round_without_changes_updates_one_row(bench: Bench) -> None:
 
 
 async def test_a_gap_another_state_or_another_network_begins_a_new_run_of_rounds(bench: Bench) -> None:
-    """A gap is more than two intervals."""
+    """A gap is longer than two intervals."""
     await bench.send(rounds=rounds(NOW - 9 * HOUR, 3))
     await bench.send(rounds=rounds(NOW - 7 * HOUR, 2) + rounds(NOW - 7 * HOUR + timedelta(minutes=10), 2, "offline"))
     await bench.send(rounds=rounds(NOW - 7 * HOUR + timedelta(minutes=20), 1), network=Network(asn=1, country="SE"))
@@ -173,7 +173,7 @@ async def test_an_onset_before_the_open_span_leaves_a_millisecond_of_it(bench: B
 
 
 async def test_reports_older_than_thirty_days_are_acknowledged_and_ignored(bench: Bench) -> None:
-    """They are counted, and no agent waits for ever."""
+    """They are counted, and the agent does not send them again."""
     day = timedelta(days=1)
     outcome = await bench.send(
         sent=NOW - 40 * day,
@@ -185,7 +185,7 @@ async def test_reports_older_than_thirty_days_are_acknowledged_and_ignored(bench
 
 
 async def test_a_report_from_the_future_is_ignored(bench: Bench) -> None:
-    """More than five minutes ahead after correction."""
+    """A report is ignored from five minutes ahead on, after correction."""
     outcome = await bench.send(changes=(change(T, Status.BLOCKED, NOW + HOUR),), settled=(settled("b", NOW + HOUR),))
 
     assert (outcome.changes, outcome.ignored) == (0, 3)
@@ -273,7 +273,7 @@ def test_evidence_that_is_large_without_observations_is_cut_to_the_bare_verdict(
 
 
 async def test_the_votes_of_agents_decide_which_service_a_target_belongs_to(bench: Bench) -> None:
-    """One that lies is outvoted, in any order; both services are fused again."""
+    """One false vote is outvoted, in any order; both services are fused again."""
     await bench.store.write(
         lambda s: [
             agents.add_agent(s, AgentRow(0, name, name.encode() * 32, "vantage", "", 0, "", "active", "", 0, 0))
@@ -304,7 +304,7 @@ async def test_the_votes_of_agents_decide_which_service_a_target_belongs_to(benc
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 5), max_size=12))
 def test_any_loss_and_repetition_ends_in_the_state_of_the_batches_in_order(resent: list[int]) -> None:
-    """An agent sends again from the number that the collector expects; nothing is doubled or missing."""
+    """An agent sends again from the number that the collector expects; nothing is stored twice or missing."""
 
     def played(order: list[int]) -> list[list[tuple[Any, ...]]]:
         store = open_store(":memory:")

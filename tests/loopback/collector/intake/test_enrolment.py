@@ -1,4 +1,4 @@
-"""Enrolment over HTTP, and the CLI's side of it."""
+"""Enrolment over HTTP, and the commands for it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.vantages import FakeAgent
 
 
-def stranger(server: Server) -> FakeAgent:
-    """An agent nobody knows yet."""
+def unenrolled(server: Server) -> FakeAgent:
+    """An agent that has not enrolled."""
     return FakeAgent(server.page)
 
 
 async def test_a_token_enrols_one_key(server: Server) -> None:
-    """The same key may repeat its request, for the first answer may have been lost."""
+    """The same key may repeat its request, because the first answer may have been lost."""
     token = await server.token()
-    agent, thief = stranger(server), stranger(server)
+    agent, thief = unenrolled(server), unenrolled(server)
 
     first = await agent.enrol(server.http, token)
     assert (first["status"], len(first["agent"])) == (200, 16)
@@ -35,21 +35,21 @@ async def test_an_unknown_or_expired_token_is_refused(server: Server) -> None:
     """No agent is stored."""
     stale = await server.token(ttl=timedelta(seconds=-1))
 
-    assert (await stranger(server).enrol(server.http, "no such"))["error"]["code"] == "bad_token"
-    assert (await stranger(server).enrol(server.http, stale))["error"]["code"] == "expired_token"
+    assert (await unenrolled(server).enrol(server.http, "no such"))["error"]["code"] == "bad_token"
+    assert (await unenrolled(server).enrol(server.http, stale))["error"]["code"] == "expired_token"
     assert await server.collector.store.read(lambda s: s.rows("SELECT * FROM agent")) == []
 
 
 async def test_a_token_for_a_vantage_does_not_enrol_a_control(server: Server) -> None:
     """All vantages trust a control's verdicts."""
-    answer = await stranger(server).enrol(server.http, await server.token("vantage"), "control")
+    answer = await unenrolled(server).enrol(server.http, await server.token("vantage"), "control")
 
     assert (answer["status"], answer["error"]["code"]) == (403, "wrong_role")
 
 
 async def test_a_key_cannot_be_enrolled_twice(server: Server) -> None:
     """A second token does not give it a second identity."""
-    agent = stranger(server)
+    agent = unenrolled(server)
     await agent.enrol(server.http, await server.token())
 
     assert (await agent.enrol(server.http, await server.token()))["error"]["code"] == "known_key"
@@ -69,7 +69,7 @@ async def test_a_key_cannot_be_enrolled_twice(server: Server) -> None:
     ],
 )
 async def test_a_body_that_is_no_enrolment_is_refused(server: Server, body: bytes) -> None:
-    """With the error in its usual form."""
+    """The error has its usual form."""
     async with server.http.post(f"{server.page}/api/v1/enrol", data=body) as answer:
         assert answer.status == 400
         assert set((await answer.json())["error"]) == {"code", "message"}
@@ -86,7 +86,7 @@ async def test_an_enrolment_that_cannot_be_stored_is_answered_with_503(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The token stays unspent: the same request succeeds once there is room."""
-    token, agent = await server.token(), stranger(server)
+    token, agent = await server.token(), unenrolled(server)
     with monkeypatch.context() as full:
         full.setattr(agents_api, "enrol", Mock(side_effect=StorageError("the disk is full")))
         refused = await agent.enrol(server.http, token)
@@ -104,9 +104,9 @@ async def test_the_database_does_not_contain_tokens(server: Server) -> None:
 
 
 async def test_enrolments_are_rate_limited(server: Server) -> None:
-    """All strangers share one limit: no address is counted."""
-    later = server.collector.clock.monotonic() + 60  # nothing flows back into the bucket while this test is slow
+    """All agents without an enrolment share one limit, because addresses are not counted."""
+    later = server.collector.clock.monotonic() + 60  # the bucket does not refill while this test runs
     while not server.collector.enrolments.take("", 1024, later):
         pass
 
-    assert (await stranger(server).enrol(server.http, "guess"))["status"] == 429
+    assert (await unenrolled(server).enrol(server.http, "guess"))["status"] == 429

@@ -62,7 +62,7 @@ def test_a_target_belongs_to_the_service_with_most_votes(session: SqliteSession)
 
 
 def test_only_a_newer_verdict_of_a_control_replaces_a_stored_one(session: SqliteSession) -> None:
-    """The revision grows only then."""
+    """The revision number grows only then."""
     one, two = batches.target_number(session, "a"), batches.target_number(session, "b")
     batches.set_control(session, one, 1, 100, b"new")
     batches.set_control(session, one, 1, 50, b"old")

@@ -20,13 +20,13 @@ def keep(key: str, value: bytes = b"v"):  # noqa: ANN201
 
 
 def keys(session: StoreSession) -> list[str]:
-    """What is there."""
+    """The stored keys."""
     return [row[0] for row in session.rows("SELECT key FROM meta ORDER BY key")]
 
 
 async def test_many_writes_share_commits_and_all_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A commit costs one sync, however many writes are in it."""
-    monkeypatch.setattr(sqlite, "GROUP_SECONDS", 60.0)  # a slow machine does not end a group early
+    monkeypatch.setattr(sqlite, "GROUP_SECONDS", 60.0)  # a group does not end early on a slow machine
     store = open_store(tmp_path / "c.db")
     busy, free = threading.Event(), threading.Event()
     first = asyncio.create_task(store.write(lambda _: (busy.set(), free.wait(60))))
@@ -62,7 +62,7 @@ async def test_a_write_that_fails_does_not_affect_the_others(tmp_path: Path) -> 
     await store.close()
 
 
-async def test_a_full_disk_fails_every_write_of_the_group_and_keeps_nothing_of_it(tmp_path: Path) -> None:
+async def test_a_full_disk_fails_every_write_of_the_group_and_stores_none(tmp_path: Path) -> None:
     """Once there is room again, the next write is stored."""
     store = open_store(tmp_path / "c.db")
     await store.write(lambda session: session.row("PRAGMA max_page_count=1"))
@@ -77,7 +77,7 @@ async def test_a_full_disk_fails_every_write_of_the_group_and_keeps_nothing_of_i
 
 
 async def test_the_writer_goes_on_after_a_fault_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The writes of that group get an error, none of them waits for ever, and the next group is stored."""
+    """Every write of that group ends with an error, and the next group is stored."""
     store = open_store(tmp_path / "c.db")
 
     def out_of_memory() -> float:
@@ -169,7 +169,7 @@ def test_a_database_of_a_newer_version_is_refused_in_one_line(tmp_path: Path) ->
 
 @pytest.mark.parametrize("content", [b"this is no database" * 99, None])
 def test_a_file_that_is_not_a_collector_s_database_is_refused_unchanged(tmp_path: Path, content: bytes | None) -> None:
-    """Neither some file nor another program's database."""
+    """It may be any file or another program's database."""
     path = tmp_path / "c.db"
     if content is None:
         with sqlite3.connect(path) as connection:
@@ -186,13 +186,13 @@ def test_a_file_that_is_not_a_collector_s_database_is_refused_unchanged(tmp_path
 
 
 def test_a_missing_folder_is_reported_in_one_line(tmp_path: Path) -> None:
-    """Without a traceback."""
+    """No traceback is printed."""
     with pytest.raises(StateError, match="unable to open"):
         open_store(tmp_path / "no" / "c.db")
 
 
 async def test_commits_survive_a_power_cut(tmp_path: Path) -> None:
-    """Write-ahead log, synced at every commit; strict tables."""
+    """The write-ahead log is synced at every commit, and the tables are strict."""
     store = open_store(tmp_path / "c.db")
     settings = await store.write(lambda s: (s.row("PRAGMA journal_mode"), s.row("PRAGMA synchronous")))
 

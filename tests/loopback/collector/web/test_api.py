@@ -28,8 +28,8 @@ async def got(server: Server, path: str) -> Any:
 
 
 @pytest.fixture
-async def told(server: Server, enrolled: Enrolled) -> FakeAgent:
-    """The agent that has reported one blocked target."""
+async def reporter(server: Server, enrolled: Enrolled) -> FakeAgent:
+    """An agent that has reported one blocked target."""
     agent = await enrolled()
     verdict = blocked_verdict(T, "wechat.example", NOW - HOUR)
     await report(server, agent, change(T, Status.BLOCKED, NOW - HOUR, Cause.DNS_SPOOFED, verdict=verdict))
@@ -37,7 +37,7 @@ async def told(server: Server, enrolled: Enrolled) -> FakeAgent:
     return agent
 
 
-async def test_the_board_is_a_record_for_each_service_in_each_network(server: Server, told: FakeAgent) -> None:
+async def test_the_board_is_a_record_for_each_service_in_each_network(server: Server, reporter: FakeAgent) -> None:
     """Each record names the ongoing event."""
     board = await got(server, "/api/v1/board")
 
@@ -47,10 +47,10 @@ async def test_the_board_is_a_record_for_each_service_in_each_network(server: Se
     assert board["networks"][0]["present"] == 1
 
 
-async def test_the_board_has_also_the_services_that_its_page_has_no_room_for(
+async def test_the_board_has_also_the_services_that_its_page_leaves_out(
     server: Server, enrolled: Enrolled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The page says how many they are and links here."""
+    """The page has their number and a link to this list."""
     monkeypatch.setattr("probe.collector.web.board_view.MAX_SERVICES", 1)
     agent = await enrolled()
     services = {"alpha": "alpha", "beta": "beta"}
@@ -65,7 +65,7 @@ async def test_the_board_has_also_the_services_that_its_page_has_no_room_for(
     assert [cell["service"] for cell in (await got(server, "/api/v1/board"))["cells"]] == ["alpha", "beta"]
 
 
-async def test_events_can_be_listed_and_read_with_their_evidence(server: Server, told: FakeAgent) -> None:
+async def test_events_can_be_listed_and_read_with_their_evidence(server: Server, reporter: FakeAgent) -> None:
     """Revisions, vantages under public names, and digests by which the evidence can be downloaded and verified."""
     (event,) = (await got(server, "/api/v1/events?open=1"))["events"]
     whole = await got(server, f"/api/v1/events/{event['id']}")
@@ -73,20 +73,20 @@ async def test_events_can_be_listed_and_read_with_their_evidence(server: Server,
     assert whole["event"] == event
     assert [each["kind"] for each in whole["revisions"]] == ["began"]
     (vantage,) = whole["vantages"]
-    assert vantage["vantage"] != told.id
+    assert vantage["vantage"] != reporter.id
     status, text = await server.get(f"/api/v1/evidence/{vantage['evidence']}")
     assert status == 200
     assert sha256(text.removesuffix("\n").encode()).hexdigest() == vantage["evidence"]
     assert msgspec.json.decode(text, type=Verdict).target == T
 
 
-async def test_spans_name_no_agent(server: Server, told: FakeAgent) -> None:
+async def test_spans_name_no_agent(server: Server, reporter: FakeAgent) -> None:
     """Spans are filtered by target, newest first, and name vantages by public names only."""
     spans = (await got(server, f"/api/v1/spans?target={T}"))["spans"]
 
     assert [span["status"] for span in spans] == ["blocked", "reachable"]
     assert spans[0]["stop"] is None
-    assert told.id not in str(spans)
+    assert reporter.id not in str(spans)
     assert (await got(server, "/api/v1/spans?target=other"))["spans"] == []
 
 
@@ -126,17 +126,17 @@ async def test_an_unknown_parameter_is_ignored(server: Server) -> None:
     assert (await got(server, "/api/v1/events?utm_source=x"))["events"] == []
 
 
-async def test_what_is_not_there_is_404_as_json(server: Server) -> None:
-    """Also for a browser: paths under `/api/` are for programs."""
+async def test_an_unknown_path_is_404_as_json(server: Server) -> None:
+    """This is so for a browser too: paths under `/api/` are for programs."""
     for path in ("/api/v1/events/0123456789abcdef", f"/api/v1/evidence/{'0' * 64}", "/api/v1/nothing"):
         status, text = await server.get(path, Accept="text/html")
         assert (status, msgspec.json.decode(text)["error"]["code"]) == (404, "not_found")
 
 
-async def test_events_that_lifted_before_since_are_left_out(server: Server, told: FakeAgent) -> None:
+async def test_events_that_lifted_before_since_are_left_out(server: Server, reporter: FakeAgent) -> None:
     """An event that lifted after `since` is included."""
     lifting = change(T, Status.REACHABLE, NOW - HOUR / 2, before=Status.BLOCKED)
-    await told.post(server.http, told.batch(changes=(lifting,)))
+    await reporter.post(server.http, reporter.batch(changes=(lifting,)))
     await fused(server)
 
     early = (NOW - HOUR).strftime("%Y-%m-%dT%H:%M:%SZ")

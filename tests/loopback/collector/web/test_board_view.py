@@ -25,7 +25,7 @@ async def seen(server: Server) -> BoardView:
 
 
 async def test_rows_are_ordered_by_status_then_by_number_of_networks(server: Server, enrolled: Enrolled) -> None:
-    """Then by name, where both are equal."""
+    """Rows that are equal in both are ordered by name."""
     services = {name: name for name in ("alpha", "beta", "gamma")}
     for asn in (64500, 64501):
         agent = await enrolled(asn=asn)
@@ -42,7 +42,7 @@ async def test_rows_are_ordered_by_status_then_by_number_of_networks(server: Ser
 
 
 async def test_a_cell_s_status_dates_from_the_onset_or_the_end_of_its_event(server: Server, enrolled: Enrolled) -> None:
-    """Not from the first report of the vantage."""
+    """It does not date from the first report of the vantage."""
     agent = await enrolled()
     away = change(T, Status.REACHABLE, NOW - HOUR, before=Status.BLOCKED)
     await report(server, agent, change(T, Status.BLOCKED, NOW - 3 * HOUR), away)
@@ -82,7 +82,7 @@ async def test_a_network_shows_its_present_vantages_and_their_states(server: Ser
 
 
 async def test_a_country_s_event_replaces_those_of_its_networks(server: Server, enrolled: Enrolled) -> None:
-    """Among the ongoing events; the cells still have each."""
+    """This is so among the ongoing events; the cells still have each network's."""
     for asn in (64500, 64501, 64502):
         await report(server, await enrolled(asn=asn), change(T, Status.BLOCKED, NOW - HOUR))
 

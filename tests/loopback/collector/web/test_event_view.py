@@ -46,7 +46,7 @@ async def test_it_has_the_vantages_that_saw_the_event_and_no_others(server: Serv
 
 
 async def test_an_event_that_continues_under_another_id_names_it(server: Server, enrolled: Enrolled) -> None:
-    """Its own page stays."""
+    """The event's own page stays."""
     await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR))
     (event,) = await fused(server)
     renamed = NewRevision(event=event, kind=RevisionKind.RENAMED, into="f" * 16)
@@ -60,7 +60,7 @@ async def test_an_event_that_continues_under_another_id_names_it(server: Server,
 
 
 async def test_an_unknown_id_or_digest_gives_none(server: Server) -> None:
-    """Also a text that is not a digest."""
+    """So does a text that is not a digest."""
     assert await looked_up(server, "0" * 16) is None
     assert await server.collector.store.read(lambda s: evidence(s, "0" * 64)) is None
     assert await server.collector.store.read(lambda s: evidence(s, "no digest")) is None

@@ -58,7 +58,7 @@ async def page(server: Server, path: str, status: int = 200) -> str:
 
 
 async def test_an_empty_board_says_that_no_vantage_has_reported(server: Server) -> None:
-    """And how to enrol one."""
+    """It also says how to enrol one."""
     text = await page(server, "/")
 
     assert "No vantage has reported yet." in text
@@ -66,7 +66,7 @@ async def test_an_empty_board_says_that_no_vantage_has_reported(server: Server) 
 
 
 async def test_the_board_has_a_sentence_then_services_by_network(server: Server, enrolled: Enrolled) -> None:
-    """Then what changed in the last 24 hours."""
+    """The changes of the last 24 hours follow."""
     await report(server, await enrolled(), change(T, Status.BLOCKED, NOW - HOUR, Cause.DNS_SPOOFED))
     await report(server, await enrolled(asn=64501))
     (event,) = await fused(server)
@@ -82,7 +82,7 @@ async def test_the_board_has_a_sentence_then_services_by_network(server: Server,
 
 
 async def test_a_network_without_reports_is_shown_as_no_data(server: Server, enrolled: Enrolled) -> None:
-    """With the last known status."""
+    """The last known status is shown too."""
     agent = await enrolled()
     gone = agent.batch(
         rounds=rounds(NOW - 9 * HOUR, 3), settled=(settled(T, NOW - 9 * HOUR, Status.BLOCKED),), services=SERVICES

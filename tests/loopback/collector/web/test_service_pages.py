@@ -213,7 +213,7 @@ async def test_a_lag_below_zero_is_a_number_in_csv(server: Server, enrolled: Enr
 async def test_requests_within_a_second_share_one_read_of_the_database(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The load does not grow with the number of readers."""
+    """The load on the database does not grow with the number of readers."""
     monkeypatch.setattr("probe.collector.web.service_pages.MAX_AGE_SECONDS", 3600.0)
     await listed(server, ChangeKind.LISTED)
     one = await data(server, "/s/wechat.json")

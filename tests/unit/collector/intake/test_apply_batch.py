@@ -1,4 +1,4 @@
-"""Clocks that are off, and reports that are late."""
+"""Corrections of wrong clocks, and late reports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def test_a_batch_that_waited_in_its_outbox_does_not_show_a_slow_clock() -> None:
-    """It was made three days ago, as far as the collector can tell."""
+    """The collector takes it for a batch of three days ago."""
     assert clock_offset(NOW - timedelta(days=3), None, NOW) == timedelta(0)
 
 
@@ -21,13 +21,13 @@ def test_a_batch_from_the_future_shows_a_fast_clock() -> None:
 
 
 def test_the_agent_s_clock_at_the_request_shows_its_offset() -> None:
-    """In both directions, whatever the batch's age."""
+    """It is found in both directions, whatever the batch's age."""
     assert clock_offset(NOW - timedelta(days=3), NOW - 7 * MINUTE, NOW) == 7 * MINUTE
     assert clock_offset(NOW - timedelta(days=3), NOW + 7 * MINUTE, NOW) == -7 * MINUTE
 
 
 def test_an_offset_of_two_minutes_is_not_corrected() -> None:
-    """On a fast laboratory clock two real minutes, for a request takes long there."""
+    """On a fast laboratory clock it is two real minutes, because a request takes long there."""
     assert clock_offset(NOW, NOW - 2 * MINUTE, NOW) == timedelta(0)
     assert clock_offset(NOW, NOW - 60 * MINUTE, NOW, rate=60) == timedelta(0)
 

@@ -1,4 +1,4 @@
-"""How much one agent may send."""
+"""Rate limits for one agent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_an_empty_bucket_says_how_long_to_wait() -> None:
 
 
 def test_a_bucket_never_holds_more_than_its_size() -> None:
-    """However long nothing was taken."""
+    """This holds after any time without use."""
     bucket = TokenBucket(2.0, 10.0, now=0.0)
 
     assert bucket.take(10, 1000.0) == 0.0

@@ -1,4 +1,4 @@
-"""Everything that must be true of a batch before the database hears of it."""
+"""The checks of a batch before it is written to the database."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ GOOD = Batch(
 
 
 def delivered(body: bytes, encoding: str = "gzip") -> BatchRequest:
-    """A body as it comes, signed."""
+    """A signed request body."""
     raw = gzip.compress(body) if encoding == "gzip" else body
     signature = KEY.sign(signed_bytes(ORIGIN, body))
     return BatchRequest(raw=raw, encoding=encoding, signature=signature, posted=None, received=NOW)
@@ -69,12 +69,12 @@ def test_a_good_batch_is_accepted_and_kept_compressed(encoding: str) -> None:
 
 
 def test_inflating_stops_at_the_bound() -> None:
-    """However small the body is as sent."""
+    """This holds for a body of any compressed size."""
     assert refused(lambda: inflate(gzip.compress(bytes(MAX_BYTES + 1)), "gzip")) == 413
 
 
 def test_a_body_that_is_not_gzip_or_truncated_is_refused() -> None:
-    """With 400, not 500."""
+    """The status is 400, not 500."""
     whole = gzip.compress(b"x" * 100)
 
     assert [refused(lambda raw=raw: inflate(raw, "gzip")) for raw in (b"x", b"", whole[:-3])] == [400, 400, 400]
@@ -108,7 +108,7 @@ def test_deep_json_and_long_numbers_are_refused_within_a_second() -> None:
 
 
 def test_a_signature_must_be_sixty_four_bytes_in_base64() -> None:
-    """As Ed25519 makes them."""
+    """Ed25519 signatures have that length."""
     assert signature_of(base64.b64encode(b"s" * 64).decode()) == b"s" * 64
     assert [refused(lambda text=text: signature_of(text)) for text in ("", "!", "YQ==", "é")] == [401] * 4
 
@@ -152,7 +152,7 @@ BAD = {
 
 @pytest.mark.parametrize("part", BAD)
 def test_a_part_that_is_out_of_bounds_is_named(part: str) -> None:
-    """So that an agent's author can correct it."""
+    """The name lets an agent's author correct it."""
     assert find_fault(msgspec.structs.replace(GOOD, **BAD[part])) != ""
 
 
@@ -171,7 +171,7 @@ FULL = msgspec.structs.replace(
 
 
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Every value of a batch with the way to it."""
+    """Every value of a batch with its path."""
     if isinstance(value, dict | list):
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             yield from leaves(inner, (*path, key))
@@ -190,7 +190,7 @@ def with_leaf(path: tuple[Any, ...], value: Any) -> bytes:
 
 
 def paths_of(*kinds: type) -> list[tuple[Any, ...]]:
-    """The ways to all values of these kinds in the full batch."""
+    """The paths of all values of these kinds in the full batch."""
     found = leaves(json.loads(encode(FULL)))
     return [path for path, value in found if isinstance(value, kinds) and not isinstance(value, bool)]
 
@@ -202,7 +202,7 @@ def named(path: tuple[Any, ...]) -> str:
 
 @pytest.mark.parametrize("path", paths_of(int, float), ids=named)
 def test_every_number_of_a_batch_is_bounded(path: tuple[Any, ...]) -> None:
-    """Counters, times taken, lengths in evidence: a number of 401 digits is refused wherever it stands."""
+    """A number of 401 digits is refused everywhere: in counters, durations, and lengths in evidence."""
     for number in (10**400, -(10**400), 1e300, 2**63):
         assert refused(lambda number=number: verify_batch(AGENT, delivered(with_leaf(path, number)), ORIGIN)) == 400
 
@@ -235,7 +235,7 @@ TEXTS = [path for path in paths_of(str) if path not in TIMES and path[0] in ("ch
 
 @pytest.mark.parametrize("path", TEXTS, ids=named)
 def test_every_text_of_a_batch_is_bounded(path: tuple[Any, ...]) -> None:
-    """A hundred thousand characters are refused wherever they stand."""
+    """A hundred thousand characters are refused everywhere."""
     assert refused(lambda: verify_batch(AGENT, delivered(with_leaf(path, "a" * 100_000)), ORIGIN)) == 400
 
 
@@ -251,7 +251,7 @@ def test_every_text_of_a_batch_is_bounded(path: tuple[Any, ...]) -> None:
     ],
 )
 def test_every_list_of_a_batch_is_bounded(path: tuple[Any, ...], value: Any) -> None:
-    """By more than any agent sends."""
+    """The bound is above any agent's need."""
     assert refused(lambda: verify_batch(AGENT, delivered(with_leaf(path, value)), ORIGIN)) == 400
 
 

@@ -64,7 +64,7 @@ class TestTimeBounds:
     """The bounds of the moment of a change."""
 
     def test_between_the_two_snapshots(self) -> None:
-        """Where no other date is known."""
+        """These are the bounds where no other date is known."""
         assert time_bounds(change(ChangeKind.DELISTED, day(5), day(11))) == TimeBounds(after=day(5), before=day(11))
 
     def test_not_before_its_decision(self) -> None:
@@ -116,7 +116,7 @@ class TestRegisterListings:
         )
 
     def test_twice_where_nothing_was_listed_in_between(self) -> None:
-        """As Tor's site was."""
+        """Tor's site was listed twice."""
         found = register_listings(
             "RU",
             [
@@ -159,9 +159,9 @@ class TestCompare:
 
     def test_each_network_of_the_country_has_its_four_dates_and_two_lags(self) -> None:
         """One that never blocked is included; one of another country is not."""
-        looked = {A: day(1), B: day(1), ABROAD: day(1)}
+        measured_since = {A: day(1), B: day(1), ABROAD: day(1)}
 
-        (found,) = compare([self.LISTED], [event(A, day(4.5), day(11.25))], looked)
+        (found,) = compare([self.LISTED], [event(A, day(4.5), day(11.25))], measured_since)
 
         one, other = found.networks
         assert (one.network, one.blocked, one.unblocked) == (A, day(4.5), day(11.25))
@@ -185,7 +185,7 @@ class TestCompare:
         assert found.networks[0].unblock_lag is not None
 
     def test_events_outside_every_listing_are_listed_separately(self) -> None:
-        """Blocked long before, long after, or in a country whose register says nothing."""
+        """The block was long before, long after, or in a country without a listing."""
         early, late, abroad = event(A, day(1), day(2)), event(A, day(20)), event(ABROAD, day(5))
 
         listed, unlisted = compare([self.LISTED], [early, late, abroad], {A: day(1), ABROAD: day(1)})

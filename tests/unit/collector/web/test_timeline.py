@@ -1,4 +1,4 @@
-"""Timelines as bars on a strip."""
+"""Timelines drawn as bars."""
 
 from __future__ import annotations
 

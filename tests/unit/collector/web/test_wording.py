@@ -29,7 +29,7 @@ EVENT = Event(
 
 
 def test_every_status_cause_state_and_revision_kind_has_a_text() -> None:
-    """So a new one cannot be forgotten here."""
+    """A new one without a text fails here."""
     assert set(wording.STATUS) == set(Status)
     assert set(wording.CAUSE) == set(Cause)
     assert set(wording.STATE) == set(VantageState)
@@ -180,7 +180,7 @@ def test_a_time_range_has_its_bounds() -> None:
 
 
 def test_confidence_is_counted_by_network() -> None:
-    """The best attested first."""
+    """Confirmed events come first."""
     kinds = (Confidence.ONE_SOURCE, Confidence.CONFIRMED, Confidence.CONFIRMED)
     lasting = [msgspec.structs.replace(EVENT, confidence=kind) for kind in kinds]
 
