@@ -85,7 +85,7 @@ class ClockSetBack(Clock):
 
 
 async def test_a_wall_clock_that_is_set_back_does_not_stop_looks(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An hour taken back must not make the last look seem an hour young."""
+    """The age of the last look is counted on the monotonic clock."""
     monkeypatch.setattr(anchors, "MIN_LOOK_INTERVAL_SECONDS", 0.0)
     clock = ClockSetBack()
     async with serving(page_of(answer())) as port:
@@ -98,8 +98,8 @@ async def test_a_wall_clock_that_is_set_back_does_not_stop_looks(tools: Tools, m
     assert watch.latest == (after,)
 
 
-async def test_the_interval_between_looks_is_of_the_given_clock(tools: Tools) -> None:
-    """In a fast laboratory clock a minute passes in a second."""
+async def test_the_interval_between_looks_is_counted_on_the_given_clock(tools: Tools) -> None:
+    """With a fast laboratory clock a minute passes in a second."""
     async with serving(page_of(answer())) as port:
         clock = Clock(rate=100)
         watch = AnchorWatch([f"http://127.0.0.1:{port}/"], [], tools, clock, classify=classify)
@@ -225,10 +225,10 @@ async def test_a_dead_resolver_and_fake_addresses_are_noted(tools: Tools, monkey
     async with serving(page_of(answer())) as port:
         url = f"http://anchor.example:{port}/"
         monkeypatch.setattr(tools.lookups, "addresses", dead)
-        (mute,) = await AnchorWatch([url], [], tools, Clock(), ["tls://127.0.0.1"], classify=classify).look()
-        assert not mute.fake_address
+        (dead_look,) = await AnchorWatch([url], [], tools, Clock(), ["tls://127.0.0.1"], classify=classify).look()
+        assert not dead_look.fake_address
         monkeypatch.setattr(tools.lookups, "addresses", faked)
-        (made_up,) = await AnchorWatch([url], [], tools, Clock(), classify=classify).look()
+        (fake_look,) = await AnchorWatch([url], [], tools, Clock(), classify=classify).look()
 
-    assert (mute.failure, mute.resolver, notes([mute])) == (None, Failure.TIMEOUT, ("resolver_dead",))
-    assert (made_up.failure, made_up.fake_address, notes([made_up])) == (None, True, ("fake_addresses",))
+    assert (dead_look.failure, dead_look.resolver, notes([dead_look])) == (None, Failure.TIMEOUT, ("resolver_dead",))
+    assert (fake_look.failure, fake_look.fake_address, notes([fake_look])) == (None, True, ("fake_addresses",))

@@ -104,7 +104,7 @@ async def test_a_connection_closed_while_idle_is_opened_again(tools: Tools, ca: 
     assert server.connections == 16
 
 
-async def test_a_resolver_that_never_completes_a_handshake_is_tried_once_for_all_who_wait(tools: Tools) -> None:
+async def test_a_resolver_that_never_completes_a_handshake_is_tried_once_for_all_questions(tools: Tools) -> None:
     """Twenty questions end after one time-out and one connection."""
     connections = 0
 
@@ -123,8 +123,8 @@ async def test_a_resolver_that_never_completes_a_handshake_is_tried_once_for_all
     assert connections == 1
 
 
-async def test_a_mute_resolver_costs_a_list_one_time_out_and_one_handshake(tools: Tools, ca: trustme.CA) -> None:
-    """It completes the handshake and never answers. The other questions are not asked, and their failure says so."""
+async def test_a_silent_resolver_costs_a_list_one_time_out_and_one_handshake(tools: Tools, ca: trustme.CA) -> None:
+    """It completes the handshake and never answers. Further questions are not asked, and their failure says so."""
     server = DotServer()
     server.mute = True
     async with serving(server.talk, server_context(ca, "127.0.0.1")) as port:
@@ -186,7 +186,7 @@ async def test_a_spent_budget_does_not_make_a_resolver_seem_down(tools: Tools, c
         assert (await resolver.ask(ASKED)).addresses == ADDRESSES
 
 
-async def test_a_certificate_that_does_not_verify_ends_before_any_question(tools: Tools) -> None:
+async def test_nothing_is_asked_where_the_certificate_does_not_verify(tools: Tools) -> None:
     """An impostor learns no name."""
     server = DotServer()
     async with serving(server.talk, server_context(trustme.CA(), "127.0.0.1")) as port:
@@ -205,7 +205,7 @@ async def test_a_resolvers_name_is_looked_up_and_its_certificate_verified_for_it
 async def test_a_resolvers_name_that_is_not_found_is_no_answer_about_the_target(
     tools: Tools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """NXDOMAIN would read as the trusted resolver's own words."""
+    """NXDOMAIN would look like the trusted resolver's own answer."""
 
     async def not_found(name: str, rrtype: str, seconds: float) -> tuple[str, ...]:
         raise operation_error(Failure.NXDOMAIN)

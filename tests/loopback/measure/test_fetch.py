@@ -171,7 +171,7 @@ async def test_a_reset_after_a_complete_response_is_no_failure(tools: Tools, ca:
 
 
 async def test_a_body_without_a_length_ends_with_the_connection(tools: Tools) -> None:
-    """As of HTTP/1.0 servers."""
+    """HTTP/1.0 servers send such bodies."""
     async with serving(page_of(b"HTTP/1.0 200 OK\r\n\r\n" + PAGE)) as port:
         seen = await page(f"http://lab.example:{port}/", tools)
 
@@ -202,7 +202,7 @@ async def test_bytes_that_are_not_http_are_garbage(tools: Tools) -> None:
     ids=["headers", "one header", "informational answers", "body", "tiny chunks", "chunk extensions"],
 )
 async def test_an_endless_response_is_cut_off(head: bytes, piece: bytes, failure: Failure | None) -> None:
-    """Every part has a bound; a body that reaches its bound counts as complete."""
+    """Every part has a bound. A body that reaches its bound counts as complete."""
     tools = Tools(120)
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -216,7 +216,7 @@ async def test_an_endless_response_is_cut_off(head: bytes, piece: bytes, failure
 
 
 async def test_a_decompression_bomb_is_decoded_up_to_the_bound(tools: Tools) -> None:
-    """64 KiB would become 64 MiB, and become 512 KiB."""
+    """64 KiB that decode to 64 MiB yield 512 KiB."""
     async with serving(page_of(bomb())) as port:
         seen = await page(f"http://lab.example:{port}/", tools)
 
@@ -281,7 +281,7 @@ async def test_over_verified_tls_only_an_error_or_a_short_page_is_sampled(
 
 
 async def test_a_page_under_another_name_is_not_sampled(tools: Tools) -> None:
-    """It is fetched for its bytes; nobody asks who wrote it."""
+    """It is fetched for comparison alone."""
     seen: list[Observation] = []
     async with serving(page_of(answer())) as port:
         position = StepPosition(purpose=Purpose.NEUTRAL)

@@ -167,8 +167,8 @@ async def test_silent_servers_do_not_delay_the_others(believed: trustme.CA) -> N
     """With two handshake slots and ten silent servers, a healthy one is still reached in time."""
     async with Tools(2.0, PaceLimiter(0), handshakes=2) as tools:
         context = server_context(believed, "lab.example")
-        async with serving(silent) as dumb, serving(silent, context) as healthy, asyncio.TaskGroup() as group:
-            waiting = [group.create_task(shake(dumb, tools)) for _ in range(10)]
+        async with serving(silent) as silent_port, serving(silent, context) as healthy, asyncio.TaskGroup() as group:
+            waiting = [group.create_task(shake(silent_port, tools)) for _ in range(10)]
             await asyncio.sleep(0.05)
             seen = await shake(healthy, tools)
 

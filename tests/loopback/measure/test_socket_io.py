@@ -72,10 +72,10 @@ async def test_a_wait_that_times_out_loses_no_bytes(pair: tuple[socket.socket, s
     receiver.close()
 
 
-async def test_bytes_that_nobody_waits_for_do_not_keep_the_loop_busy(
+async def test_bytes_without_a_reader_do_not_keep_the_event_loop_busy(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
-    """The socket is unregistered when nobody waits, and when it is closed: its number will be another's."""
+    """The socket is unregistered when no task waits and when it is closed, since its number is used again."""
     ours, theirs = pair
     receiver = AsyncSocket(ours)
     asyncio.get_running_loop().call_soon(theirs.send, b"x")

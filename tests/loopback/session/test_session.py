@@ -167,7 +167,7 @@ async def test_capture_files_are_kept_when_the_settings_say(
 async def test_each_pass_reads_this_hosts_network_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The tests of plan and judge show what follows from it."""
+    """It reaches the context of the measurements, as do the arguments about ranges."""
     session = Session(settings(tmp_path), Clock())
     for name, found in {
         "system_resolvers": ("udp:192.0.2.53:53",),

@@ -101,7 +101,7 @@ def test_an_answer_with_another_id_or_question_or_without_the_response_flag_is_i
 
 
 def test_an_error_reply_may_omit_the_question_and_an_answer_may_not() -> None:
-    """Some resolvers refuse without repeating the question."""
+    """Some resolvers refuse a query without repeating its question."""
     refused = ASKED.parse(struct.pack("!6H", ID, 0x8185, 0, 0, 0, 0), ID)
 
     assert refused is not None
@@ -179,7 +179,7 @@ def test_an_https_record_full_of_parameters_costs_little() -> None:
 
 
 def test_every_address_of_a_large_answer_is_decoded() -> None:
-    """The bound on labels does not touch an honest answer: its names point at one place."""
+    """The bound on labels does not affect a normal answer, whose names all point at one place."""
     records = b"".join(record(b"\xc0\x0c", 1, struct.pack("!BBH", 10, 0, rank)) for rank in range(4000))
     answer = ASKED.parse(message(4000, records), ID)
 

@@ -17,7 +17,7 @@ from probe.model.observation import TlsHandshake
 from probe.model.target import Target
 from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
 from probe.session.measurement_run import MAX_UNREAD_VERDICTS, MeasurementRun, Retests
-from probe.session.vantage_gate import VantageGate
+from probe.session.vantage_gate import RECOVERY_POLL_SECONDS, VantageGate
 from tests.unit.session.scripted import INJECTED, REACHABLE, SNI, Outcome, ScriptedVantage, named
 from tests.unit.virtual_clock import VirtualClock
 
@@ -395,6 +395,35 @@ async def test_a_stop_ends_the_wait_for_a_line_to_come_back_at_once(clock: Virtu
 
     assert len(verdicts) == 1
     assert clock.monotonic() < 3
+
+
+async def test_a_stop_cancels_a_wait_for_a_line_to_come_back(
+    clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wait has no grace, since no measurement is under way."""
+    stopping = asyncio.Event()
+    vantage = ScriptedVantage(clock, lambda *_: REACHABLE, concurrency=1)
+    sleep = clock.sleep
+    waited: list[float] = []
+
+    def outcome(text: str, attempt: int) -> Outcome:
+        vantage.anchor_works = False
+        return (Status.UNKNOWN, ())
+
+    async def stop_in_sleep(seconds: float) -> None:
+        if seconds != RECOVERY_POLL_SECONDS:
+            await sleep(seconds)
+        else:
+            stopping.set()
+            await asyncio.sleep(0.2)
+            waited.append(seconds)
+
+    vantage.outcome = outcome
+    monkeypatch.setattr(clock, "sleep", stop_in_sleep)
+    verdicts = [verdict async for verdict in vantage.verdicts(named(5), stopping=stopping)]
+
+    assert stopping.is_set()
+    assert (len(verdicts), waited) == (1, [])
 
 
 async def test_a_stop_ends_the_wait_for_a_frozen_line_at_once(clock: VirtualClock) -> None:
