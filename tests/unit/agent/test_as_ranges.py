@@ -19,14 +19,14 @@ IMPORTED = b"url,category_code,category_description,date_added,source,notes,serv
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
-    """A table as somebody publishes it, packed, and a list of ours."""
+    """A gzip file with a table of prefixes, and a list file."""
     (tmp_path / "AS45090.json.gz").write_bytes(gzip.compress(IPVERSE))
     (tmp_path / "tencent-overseas.csv").write_bytes(IMPORTED)
     return sorted(tmp_path.iterdir())
 
 
-def test_an_as_is_its_prefixes_on_the_port_that_is_named(files: list[Path]) -> None:
-    """An AS becomes its prefixes; the port is 443 where none is given."""
+def test_an_as_becomes_its_prefixes_on_the_named_port(files: list[Path]) -> None:
+    """The port is 443 where none is named."""
     table = load_prefix_table(files)
 
     assert list(ranges_of(["AS45090:8080", "as132203"], table, SERVICES)) == [
@@ -36,7 +36,7 @@ def test_an_as_is_its_prefixes_on_the_port_that_is_named(files: list[Path]) -> N
     ]
 
 
-def test_a_service_is_its_ases_on_each_of_its_tcp_ports(files: list[Path]) -> None:
+def test_a_service_becomes_the_prefixes_of_its_ases_on_each_of_its_tcp_ports(files: list[Path]) -> None:
     """WeChat has three TCP ports: short link, web, long link."""
     found = list(ranges_of(["wechat"], load_prefix_table(files), SERVICES))
 
@@ -50,7 +50,7 @@ def test_a_service_is_its_ases_on_each_of_its_tcp_ports(files: list[Path]) -> No
 
 
 @pytest.mark.parametrize("text", ["AS", "132203", "AS0", "AS1:0", "AS1:65536", "AS4294967296", "nobody"])
-def test_what_is_neither_an_as_nor_a_service_is_one_line(text: str, files: list[Path]) -> None:
+def test_a_name_that_is_neither_an_as_nor_a_service_is_refused_in_one_line(text: str, files: list[Path]) -> None:
     """The error names the settings file."""
     with pytest.raises(SettingsError, match=r"^p\.toml: .* is neither an AS nor a service \(write AS132203"):
         list(ranges_of([text], load_prefix_table(files), SERVICES, "p.toml"))
@@ -58,14 +58,14 @@ def test_what_is_neither_an_as_nor_a_service_is_one_line(text: str, files: list[
         parse_asn_and_port(text)
 
 
-def test_an_as_without_prefixes_is_an_error_and_not_silence(files: list[Path]) -> None:
-    """The operator would otherwise believe that the AS is watched."""
+def test_an_as_without_prefixes_is_an_error(files: list[Path]) -> None:
+    """Without the error the operator would believe that the AS is watched."""
     with pytest.raises(SettingsError, match=r"no prefix of AS3 \(fetch or import"):
         list(ranges_of(["AS3"], load_prefix_table(files), SERVICES))
 
 
-def test_files_that_are_no_tables_are_named(tmp_path: Path) -> None:
-    """A missing file, and a list of sites."""
+def test_a_file_without_prefixes_is_named(tmp_path: Path) -> None:
+    """The file is missing, or it is a list of sites."""
     with pytest.raises(ListError, match=r"none\.json: cannot be read"):
         load_prefix_table([tmp_path / "none.json"])
     sites = tmp_path / "sites.csv"

@@ -30,7 +30,7 @@ def table(file: StateFile) -> BatchTable:
     return made
 
 
-def test_the_total_follows_every_insertion_replacement_and_deletion(file: StateFile, table: BatchTable) -> None:
+def test_total_bytes_follow_every_insertion_replacement_and_deletion(file: StateFile, table: BatchTable) -> None:
     def summed() -> int:
         return int(file.connection.execute("SELECT sum(length(body)) FROM batch").fetchone()[0])
 
@@ -50,14 +50,14 @@ def test_the_oldest_unsent_batch_is_found_by_what_was_dropped_from_it(table: Bat
     assert [(row.batch.seq, row.dropped) for row in table.unsent()] == [(2, Dropped.EVIDENCE), (3, Dropped.NOTHING)]
 
 
-def test_only_acknowledged_batches_are_deleted_as_such(table: BatchTable) -> None:
+def test_deletion_takes_the_oldest_acknowledged_batch_and_no_unsent_one(table: BatchTable) -> None:
     assert table.delete_oldest_acknowledged()
     assert not table.delete_oldest_acknowledged()
     assert [row.batch.seq for row in table.unsent()] == [2, 3]
 
 
-def test_finding_batches_to_reduce_reads_no_reduced_one_again(file: StateFile, table: BatchTable) -> None:
-    """SQLite's own instructions are counted: the hundredth search costs what the first costs."""
+def test_the_search_for_a_batch_to_reduce_skips_the_reduced_ones(file: StateFile, table: BatchTable) -> None:
+    """SQLite's virtual machine instructions are counted: the hundredth search costs as many as the first."""
     for seq in range(4, 200):
         table.insert(msgspec.structs.replace(draft(), seq=seq))
     costs: list[int] = []

@@ -53,7 +53,7 @@ def test_a_round_without_findings_makes_no_batch() -> None:
     assert cut(RoundFindings(report=None)) == ()
 
 
-def test_services_are_named_for_the_targets_in_the_batch_alone() -> None:
+def test_a_batch_names_the_services_of_its_own_targets_only() -> None:
     (batch,) = cut(
         RoundFindings(
             report=ROUND,
@@ -67,7 +67,7 @@ def test_services_are_named_for_the_targets_in_the_batch_alone() -> None:
 
 
 def test_many_changes_make_several_batches_with_the_round_in_the_last() -> None:
-    """Whoever has the round's report has all its changes."""
+    """A collector that has the round's report has all its changes."""
     made = cut(RoundFindings(report=ROUND, changes=tuple(change(f"t{n}") for n in range(MAX_CHANGES + 1))))
 
     assert [len(batch.changes) for batch in made] == [MAX_CHANGES, 1]
@@ -84,7 +84,7 @@ def test_batches_stay_within_the_collectors_bounds() -> None:
     assert max(map(len, bodies)) <= MAX_COMPRESSED, "even where nothing can be compressed"
 
 
-def test_a_change_that_is_too_large_goes_without_its_verdict() -> None:
+def test_a_change_that_is_too_large_is_sent_without_its_verdict() -> None:
     """The transition matters more than its evidence."""
     (batch,) = cut(RoundFindings(report=ROUND, changes=(change("a", 3_000_000),)))
 

@@ -64,5 +64,5 @@ def test_without_endpoints_and_ranges_no_unrouted_address_is_contacted() -> None
         ("192.0.2.0/24", "192.0.2.0/24, a few addresses, port 443"),
     ],
 )
-def test_a_target_of_each_kind_is_a_place(text: str, place: str) -> None:
+def test_a_target_of_each_kind_is_listed_with_its_address(text: str, place: str) -> None:
     assert place_of(parse(text)) == place

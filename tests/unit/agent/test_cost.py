@@ -39,7 +39,7 @@ def settings(interval: float = 300.0, anchors: tuple[str, ...] = ()) -> Settings
     return msgspec.structs.replace(BASE, agent=agent, measure=msgspec.structs.replace(BASE.measure, anchors=anchors))
 
 
-def test_every_target_is_looked_at_every_round_and_every_anchor_twice() -> None:
+def test_each_round_measures_every_target_once_and_every_anchor_twice() -> None:
     """An interval of 300 s makes 288 rounds a day."""
     found = list(daily_costs(settings(anchors=("https://a.example/",)), watched("dns://a.example", "dns://b.example")))
 
@@ -49,8 +49,8 @@ def test_every_target_is_looked_at_every_round_and_every_anchor_twice() -> None:
     ]
 
 
-def test_what_is_sent_on_demand_is_counted_where_it_is_demanded() -> None:
-    """Of URLs over https and of domains; not by default."""
+def test_uploads_are_counted_where_the_settings_ask_for_them() -> None:
+    """Domains and URLs over https have uploads. By default there are none."""
     chosen = settings()
     asked = msgspec.structs.replace(chosen, measure=msgspec.structs.replace(chosen.measure, send="always"))
     texts = watched("https://a.example/", "b.example", "http://c.example/", "dns://d.example")
@@ -62,8 +62,8 @@ def test_what_is_sent_on_demand_is_counted_where_it_is_demanded() -> None:
     assert "send" not in [item.what for item in daily_costs(asked, watched("dns://d.example"))]
 
 
-def test_a_range_is_looked_at_hourly_whatever_the_rhythm_and_its_ports() -> None:
-    """Each address costs; ports of one prefix take turns; a wide one is sampled wider."""
+def test_a_range_is_measured_hourly_whatever_the_interval_and_the_number_of_ports() -> None:
+    """Each sampled address costs the same. Ports of one prefix take turns. The sample of a wide range is larger."""
     texts = ("203.0.113.0/24", "203.0.113.0/24:80", "198.18.0.0/19")
     (item,) = daily_costs(settings(), watched(*texts))
     (rare,) = daily_costs(settings(interval=7200), watched(*texts))
@@ -87,14 +87,14 @@ def test_a_range_is_looked_at_hourly_whatever_the_rhythm_and_its_ports() -> None
         ("203.0.113.0/24", "range"),
     ],
 )
-def test_every_kind_of_target_has_its_cost(text: str, kind: str) -> None:
-    """And a page is the dearest part of it."""
+def test_every_kind_of_target_has_a_cost(text: str, kind: str) -> None:
+    """A page is the most expensive kind."""
     assert kind_of(parse(text)) == kind
     assert next(iter(daily_costs(settings(), watched(text)))).what == kind
 
 
 def test_costs_are_printed_as_one_line_for_each_kind_and_a_sum() -> None:
-    """In round numbers, with what the estimate rests on."""
+    """Numbers are rounded, and the assumptions of the estimate are printed below."""
     *kinds, whole = format_costs(
         iter([DailyCost("dns", 1, 2, Cost(1000, 2e6, 3)), DailyCost("tcp", 1, 2, Cost(1, 1e5, 1))])
     )
@@ -104,7 +104,7 @@ def test_costs_are_printed_as_one_line_for_each_kind_and_a_sum() -> None:
 
 
 def test_the_page_for_volunteers_states_the_cost_of_the_default_set() -> None:
-    """The numbers of `probe run --dry-run`, as they stand today."""
+    """The page has the numbers that `probe run --dry-run` prints."""
     base = load(None, {"XDG_CONFIG_HOME": "/nonexistent"})
     *_, whole = format_costs(daily_costs(base, watchlist.load(base)))
     numbers = re.search(r"([\d,]+) looks: ([\d,]+) connections, ([\d,]+) packets, ([\d.,]+) MB", whole)

@@ -28,7 +28,7 @@ def verdict(target: str = RANGE, **ends: Failure | None) -> Verdict:
 
 
 def test_addresses_that_answer_are_kept_and_misses_are_counted() -> None:
-    """An answer forgives; what was not asked is as it was."""
+    """An answer resets the count. An address that was not measured keeps its count."""
     first = hit_list.updated({}, [verdict(a1=None, a2=None, a3=None)])
     second = hit_list.updated(first, [verdict(a1=Failure.TIMEOUT, a2=None)])
     third = hit_list.updated(second, [verdict(a1=None, a4=Failure.TIMEOUT)])
@@ -39,15 +39,17 @@ def test_addresses_that_answer_are_kept_and_misses_are_counted() -> None:
     assert "151.101.1.4" not in third[RANGE]
 
 
-def test_an_address_that_is_silent_for_a_day_is_forgotten() -> None:
-    """Hosts disappear from the internet."""
+def test_an_address_that_is_silent_for_a_day_is_removed() -> None:
     counts = {RANGE: {"151.101.1.1": hit_list.MAX_CONSECUTIVE_MISSES - 1}}
 
     assert hit_list.updated(counts, [verdict(a1=Failure.TIMEOUT, a2=None)]) == {RANGE: {"151.101.1.2": 0}}
 
 
-def test_a_measurement_without_any_answer_and_other_targets_change_nothing() -> None:
-    """Rather our own line than every machine at once."""
+def test_a_measurement_without_any_answer_counts_no_misses() -> None:
+    """If nothing answers, the control's own line is the likelier cause.
+
+    Verdicts of other targets change nothing, either.
+    """
     counts = {RANGE: {"151.101.1.1": 0}}
 
     assert hit_list.updated(counts, [verdict(a1=Failure.TIMEOUT)]) == counts

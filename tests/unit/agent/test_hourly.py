@@ -55,7 +55,7 @@ def contacts(target: RangeTarget, context: PlanContext, works: float, chance: Ra
 
 
 def control_of(text: str, hits: int, chance: Random) -> ControlFacts | None:
-    """What a control knows of a range: some of its addresses."""
+    """The control's facts about a range: some addresses that answered."""
     network = text.partition("/")[0].rpartition(".")[0]
     found = dict.fromkeys((f"{network}.{chance.randrange(1, 255)}" for _ in range(hits)), "tls")
     return ControlFacts(time=SUNDAY, statuses=(Status.REACHABLE,), hits=found) if hits else None
@@ -69,13 +69,13 @@ def control_of(text: str, hits: int, chance: Random) -> ControlFacts | None:
     st.floats(0, 1),
     st.integers(0, 10**6),
 )
-def test_an_hour_lies_between_two_looks_at_one_address(
+def test_an_hour_lies_between_two_measurements_of_one_address(
     texts: list[str], interval: float, hits: int, works: float, seed: int
 ) -> None:
-    """Whatever the ranges, the rhythm, the week, what a control knows and what answers.
+    """This holds for every choice of ranges, interval, week, hit list and answers.
 
-    Within one look an address is contacted six times at most: a connection, a hello, one with an allowed name, each
-    tried twice.
+    Within one measurement an address is contacted six times at most: a connection, a hello, one with an allowed
+    name, each tried twice.
     """
     chance, found = Random(seed), watched(tuple(texts))
     facts = {text: control_of(text, hits, chance) for text in texts}
@@ -107,7 +107,7 @@ def test_an_hour_lies_between_two_looks_at_one_address(
 
 
 def test_ports_of_one_prefix_take_turns() -> None:
-    """Each comes up, the one that waited longest first."""
+    """The port that waited longest comes first."""
     targets = tuple((text, parse(text)) for text in ("8.8.8.0/24", "8.8.8.0/24:80", "8.8.8.0/24:8080"))
     measured: dict[str, datetime] = {}
     order = []
@@ -121,8 +121,8 @@ def test_ports_of_one_prefix_take_turns() -> None:
     assert set(order) == {text for text, _ in targets}
 
 
-def test_a_look_that_lasted_is_counted_from_its_end() -> None:
-    """The last address may have been asked just before it."""
+def test_the_hour_counts_from_the_end_of_a_measurement() -> None:
+    """The last address may have been measured just before the end."""
     targets = (("8.8.8.0/24", parse("8.8.8.0/24")),)
     measured: Mapping[str, datetime] = {"8.8.8.0/24": SUNDAY}
 
@@ -130,8 +130,8 @@ def test_a_look_that_lasted_is_counted_from_its_end() -> None:
     assert due(targets, measured, SUNDAY + HOURLY) == targets
 
 
-def test_ranges_of_a_watchlist_leave_out_what_is_others(tmp_path: Path) -> None:
-    """A narrower range of the same list, and what another AS announces there."""
+def test_a_range_excludes_narrower_ranges_and_prefixes_of_other_ases(tmp_path: Path) -> None:
+    """Narrower ranges of the same list are targets of their own."""
     table = tmp_path / "AS.csv"
     rows = ("8.8.0.0/16,AS64500", "8.8.8.0/24,AS64501", "8.8.9.0/24,AS64500", "7.0.0.0/8,AS64502")
     table.write_text("url,notes\n" + "\n".join(rows) + "\n")
@@ -147,7 +147,7 @@ def test_ranges_of_a_watchlist_leave_out_what_is_others(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wide", ["8.8.0.0/16", "2a04:4e42::/32"])
 def test_nothing_is_drawn_from_an_excluded_prefix(wide: str) -> None:
-    """Neither first nor later."""
+    """This holds for the first sample and for the later ones."""
     excluded = wide.replace(".0.0/16", ".0.0/17").replace("::/32", "::/33")
     target = parse(wide)
     assert isinstance(target, RangeTarget)

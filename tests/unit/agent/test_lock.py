@@ -25,14 +25,14 @@ def test_a_second_agent_is_refused_with_the_holders_process_id(tmp_path: Path) -
     assert caught.value.status == ExitStatus.USAGE
 
 
-def test_the_folder_is_free_again_afterwards(tmp_path: Path) -> None:
+def test_the_lock_is_free_after_its_holder_has_ended(tmp_path: Path) -> None:
     for _ in range(2):
         with FolderLock(tmp_path):
             pass
 
 
-def test_a_killed_agent_holds_nothing(tmp_path: Path) -> None:
-    """The operating system drops the lock, however its holder died."""
+def test_the_lock_of_a_killed_agent_is_free(tmp_path: Path) -> None:
+    """The operating system releases it, however the process ended."""
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"held\n"

@@ -1,4 +1,4 @@
-"""The outbox: what survives a restart, in which order batches are sent, and what a bad disk does."""
+"""The outbox: what survives a restart, the order of sending, and errors of the disk."""
 
 # ruff: noqa: D102 - the rules of the state machine at the end have sentences for names
 from __future__ import annotations
@@ -61,14 +61,14 @@ def path(tmp_path: Path) -> Path:
 # What one round leaves for the next.
 
 
-def test_a_new_file_holds_nothing(path: Path) -> None:
+def test_a_new_file_is_empty(path: Path) -> None:
     with Outbox(path) as outbox:
         assert outbox.agent_state() == AgentState()
         assert outbox.last_reports() == {}
         assert outbox.next_unsent() is None
 
 
-def test_a_round_is_there_after_a_restart(path: Path) -> None:
+def test_a_committed_round_survives_a_restart(path: Path) -> None:
     with Outbox(path) as outbox:
         outbox.commit(
             AgentState(detector=b"\0\1", vantage="online", measured={"192.0.2.0/24": NOON}),
@@ -99,8 +99,8 @@ def test_acknowledged_batches_are_deleted_after_a_week_and_unsent_ones_never(pat
         assert sent(outbox).seq == 2
 
 
-def test_targets_that_left_the_watchlist_are_forgotten(path: Path) -> None:
-    """Reports and measurements of targets that nobody watches any more would accumulate for years."""
+def test_reports_and_measurements_of_targets_that_left_the_watchlist_are_deleted(path: Path) -> None:
+    """They would accumulate for years."""
     with Outbox(path) as outbox:
         measured = {"192.0.2.0/24": NOON - timedelta(days=2), "198.51.100.0/24": NOON - timedelta(minutes=30)}
         reports = {"a": LastReport(1, "x"), "b": LastReport(1, "x")}
@@ -113,8 +113,8 @@ def test_targets_that_left_the_watchlist_are_forgotten(path: Path) -> None:
         assert set(outbox.agent_state().measured) == {"198.51.100.0/24"}, "an hour must pass before it is touched again"
 
 
-def test_a_clock_that_was_far_ahead_leaves_no_acknowledgement_for_ever(path: Path) -> None:
-    """A date of the year 2037 would otherwise keep batches until then."""
+def test_batches_acknowledged_far_in_the_future_are_deleted(path: Path) -> None:
+    """The clock was ahead for a while. A date in 2037 would keep the batches until then."""
     with Outbox(path) as outbox:
         commit(outbox, draft("a"))
         outbox.acknowledge(1, NOON + timedelta(days=7300))
@@ -287,7 +287,7 @@ def test_reading_notes_without_a_state_file_is_one_line(path: Path) -> None:
 
 
 class Histories(RuleBasedStateMachine):
-    """Whatever is committed, acknowledged, rewound and restarted: numbers have no gaps and nothing waiting is lost."""
+    """No order of operations leaves a gap in the numbers or loses an unsent batch."""
 
     @initialize()
     def begin(self) -> None:
@@ -298,6 +298,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(count=st.integers(0, 3))
     def round(self, count: int) -> None:
+        """Do one round, and wait for the rest of its interval."""
         commit(self.outbox, *(draft(f"t{self.made + n}") for n in range(count)))
         self.made += count
 

@@ -1,4 +1,4 @@
-"""What the outbox gives up when it is full, and in which order."""
+"""What a full outbox drops, and in which order."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def commit(outbox: Outbox, *drafts: Batch, max_bytes: int = BOUND) -> None:
 
 
 def unsent(outbox: Outbox) -> list[Batch]:
-    """The unsent batches in order; they are acknowledged in passing."""
+    """The unsent batches in order; each is acknowledged as it is read."""
     found = []
     while (batch := outbox.next_unsent()) is not None:
         found.append(decode(batch.body))
@@ -37,7 +37,7 @@ def unsent(outbox: Outbox) -> list[Batch]:
     return found
 
 
-def test_nothing_is_given_up_within_the_bound_or_without_one(outbox: Outbox) -> None:
+def test_nothing_is_dropped_within_the_bound_or_without_one(outbox: Outbox) -> None:
     commit(outbox, draft("a", changed="b", evidence_bytes=EVIDENCE))
     for _ in range(20):
         commit(outbox, draft(changed="b", evidence_bytes=EVIDENCE), max_bytes=0)
@@ -46,7 +46,7 @@ def test_nothing_is_given_up_within_the_bound_or_without_one(outbox: Outbox) -> 
     assert outbox.notes().get("dropped") is None
 
 
-def test_acknowledged_batches_are_deleted_before_anything_unsent_is_touched(outbox: Outbox) -> None:
+def test_acknowledged_batches_are_deleted_before_anything_unsent_is_dropped(outbox: Outbox) -> None:
     for _ in range(6):
         commit(outbox, draft(changed="b", evidence_bytes=EVIDENCE))
     outbox.acknowledge(6, NOON)
@@ -62,7 +62,7 @@ def test_acknowledged_batches_are_deleted_before_anything_unsent_is_touched(outb
 
 @pytest.mark.parametrize("control", [False, True])
 def test_evidence_is_dropped_from_the_oldest_batches_and_their_numbers_stay(outbox: Outbox, control: bool) -> None:
-    """Statuses, rounds and transitions stay, and the newest evidence."""
+    """Statuses, rounds, transitions and the newest evidence stay."""
     for number in range(20):
         change = "" if control else "b"
         commit(outbox, draft(f"s{number}", changed=change, evidence_bytes=EVIDENCE, control=control))
@@ -80,8 +80,8 @@ def test_evidence_is_dropped_from_the_oldest_batches_and_their_numbers_stay(outb
     assert with_evidence == [False] * kept + [True] * (20 - kept)
 
 
-def test_a_transition_is_never_given_up(outbox: Outbox) -> None:
-    """Thousands of quiet rounds go before one transition does, even where transitions alone are over the bound."""
+def test_a_transition_is_never_dropped(outbox: Outbox) -> None:
+    """Thousands of quiet rounds are dropped before one transition, even where transitions alone exceed the bound."""
     for number in range(400):
         commit(outbox, draft(changed=f"t{number}" if number % 4 == 0 else "", evidence_bytes=500), max_bytes=5000)
 
@@ -90,7 +90,7 @@ def test_a_transition_is_never_given_up(outbox: Outbox) -> None:
 
 
 def test_quiet_rounds_are_deleted_oldest_first_and_a_new_epoch_has_no_gaps(outbox: Outbox) -> None:
-    """The collector would refuse a number that is missing."""
+    """The collector refuses a batch whose predecessor is missing."""
     commit(outbox, draft("first"))
     old = outbox.next_unsent()
     assert old is not None
@@ -119,7 +119,9 @@ def test_renumbering_is_rare(outbox: Outbox) -> None:
     assert 2 <= len(epochs) <= 40
 
 
-def test_it_is_logged_once_and_noted_until_all_is_delivered(outbox: Outbox, caplog: pytest.LogCaptureFixture) -> None:
+def test_dropped_data_is_logged_once_and_noted_until_all_is_delivered(
+    outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.WARNING)
     for _ in range(30):
         commit(outbox, draft(changed="b", evidence_bytes=EVIDENCE))

@@ -1,4 +1,4 @@
-"""A round: what is reported, what the detector is fed, and what it concludes."""
+"""A round: its report, the detector's input, and its transitions."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Rounds:
         self.verdicts: list[Verdict] = []
 
     async def round(self) -> RoundResult:
-        """One round, and the rest of its interval."""
+        """Do one round, and wait for the rest of its interval."""
         self.vantage.measured.clear()
         self.vantage.renew()
         leaping = asyncio.create_task(self.clock.leap())
@@ -63,7 +63,7 @@ class Rounds:
 
 
 class Recorded:
-    """The scripted vantage of some rounds, whose verdicts are kept."""
+    """The scripted vantage; its verdicts are recorded in `rounds`."""
 
     def __init__(self, rounds: Rounds) -> None:
         self.rounds = rounds
@@ -101,8 +101,8 @@ async def test_a_quiet_round_measures_each_target_once_in_random_order_between_t
     assert result.changes == []
 
 
-async def test_the_report_says_when_the_round_began_and_how_long_it_took() -> None:
-    """By the monotonic clock: 5 targets of a second, 3 at once."""
+async def test_the_report_has_start_and_duration_of_the_round() -> None:
+    """The duration is monotonic: 5 targets of a second each, 3 at once."""
     rounds = Rounds(lambda *_: REACHABLE)
 
     result = await rounds.round()
@@ -148,7 +148,7 @@ async def test_without_re_tests_each_target_is_measured_once() -> None:
 
 
 async def test_an_offline_vantage_measures_nothing_and_is_reported_once() -> None:
-    """A hundred targets that fail for want of a network are one change of the vantage, and no change of any target."""
+    """A hundred targets that fail without a network are one change of the vantage, and none of a target."""
     rounds = Rounds(lambda *_: REACHABLE)
     await rounds.round()
     rounds.vantage.anchor_works = False
@@ -172,10 +172,10 @@ async def test_an_offline_vantage_measures_nothing_and_is_reported_once() -> Non
         (VantageState.ALLOWLIST, {"failure": Failure.TIMEOUT}, {}),
     ],
 )
-async def test_a_portal_and_an_allow_list_are_reported_once_and_their_end(
+async def test_the_beginning_and_the_end_of_a_portal_and_an_allow_list_are_reported_once(
     state: VantageState, foreign: dict[str, Any], domestic: dict[str, Any]
 ) -> None:
-    """Whatever the targets look like meanwhile; and no target changes."""
+    """No target changes, whatever its verdicts are meanwhile."""
     rounds = Rounds(lambda *_: REACHABLE)
     vantage, kinds = rounds.vantage, {AnchorKind.FOREIGN: foreign, AnchorKind.DOMESTIC: domestic}
     measure, restricted = vantage.measure, False
@@ -212,7 +212,7 @@ async def test_an_offline_vantage_is_reported_even_when_no_target_is_due() -> No
     assert [change.after for change, _ in (await rounds.round()).changes] == ["offline"]
 
 
-async def test_a_line_that_goes_dead_in_a_round_changes_the_vantage_alone() -> None:
+async def test_a_line_that_goes_dead_during_a_round_changes_the_vantage_only() -> None:
     rounds = Rounds(lambda *_: REACHABLE, targets=60)
 
     def outcome(text: str, attempt: int) -> Outcome:
@@ -243,7 +243,7 @@ async def test_a_line_that_fails_for_a_moment_changes_nothing() -> None:
     assert result.changes == []
 
 
-async def test_an_error_meant_for_a_person_ends_the_round() -> None:
+async def test_a_probe_error_ends_the_round() -> None:
     def outcome(text: str, attempt: int) -> Outcome:
         raise StorageError("the disk is full")
 
@@ -253,8 +253,8 @@ async def test_an_error_meant_for_a_person_ends_the_round() -> None:
     assert caught.value.subgroup(StorageError) is not None
 
 
-async def test_a_stop_concludes_from_what_was_measured_without_another_look_at_the_anchors() -> None:
-    """A look may take ten seconds; the newest verdict says what state the vantage is in."""
+async def test_a_stop_ends_the_round_without_another_look_at_the_anchors() -> None:
+    """A look may take ten seconds. The newest verdict has the state of the vantage."""
     rounds = Rounds(lambda *_: INJECTED, targets=50)
 
     def outcome(text: str, attempt: int) -> Outcome:
@@ -303,7 +303,7 @@ async def test_the_detector_is_fed_in_the_order_of_time() -> None:
     assert len(fed) == 11
 
 
-async def test_the_detector_is_fed_what_it_reads_of_a_verdict() -> None:
+async def test_the_detector_gets_status_causes_attempt_and_vantage_of_a_verdict() -> None:
     rounds = Rounds(lambda text, _: INJECTED if text == "t1.example" else REACHABLE, targets=2)
     fed: list[DetectorInput] = []
     feed = rounds.detector.feed
@@ -319,7 +319,7 @@ async def test_the_detector_is_fed_what_it_reads_of_a_verdict() -> None:
     assert {one.vantage for one in fed} == {seen}
 
 
-async def test_with_no_target_due_the_detector_is_fed_the_vantage() -> None:
+async def test_with_no_target_due_the_detector_gets_the_state_of_the_vantage() -> None:
     rounds = Rounds(lambda *_: REACHABLE, targets=0)
     fed: list[DetectorInput] = []
     feed = rounds.detector.feed
@@ -334,7 +334,7 @@ async def test_with_no_target_due_the_detector_is_fed_the_vantage() -> None:
 @settings(max_examples=20, deadline=None)
 @given(st.data())
 def test_replaying_the_verdicts_of_rounds_gives_the_transitions_that_were_reported(data: st.DataObject) -> None:
-    """Whatever is blocked when, and however long measurements take."""
+    """This holds for any times of blocks and any durations of measurements."""
     blocked = data.draw(st.lists(st.sets(st.sampled_from(["t0.example", "t1.example"])), min_size=3, max_size=8))
     seconds = data.draw(st.sampled_from([0.5, 1.0, 7.0]))
 
@@ -357,8 +357,8 @@ def test_replaying_the_verdicts_of_rounds_gives_the_transitions_that_were_report
     ]
 
 
-async def test_failures_that_our_own_pace_caused_change_the_vantage_alone() -> None:
-    """Every new handshake silent for eighty seconds, whatever the name: the vantage is reported, and no target."""
+async def test_failures_that_our_own_pace_caused_change_the_vantage_only() -> None:
+    """Every new handshake is silent for eighty seconds, whatever its name: the vantage is reported, and no target."""
     rounds = Rounds(lambda *_: REACHABLE)
     for _ in range(2):
         await rounds.round()
@@ -405,7 +405,7 @@ START = datetime(2026, 10, 1, 12, tzinfo=UTC)
 
 
 def connected(second: float, address: str, *at: int) -> Verdict:
-    """A verdict with a connection and a handshake so many milliseconds after its start."""
+    """A verdict with a connection and a handshake, begun this many milliseconds after the verdict's time."""
     seen: list[Connection | TlsHandshake] = []
     for moment in at:
         seen.append(Connection(at=moment, address=address, port=443))
@@ -419,20 +419,20 @@ def connected(second: float, address: str, *at: int) -> Verdict:
     )
 
 
-def test_the_busiest_second_of_a_network_is_counted_over_targets() -> None:
-    """A /16 is one network; a second apart is not within a second."""
+def test_the_busiest_second_of_a_network_counts_handshakes_of_all_targets() -> None:
+    """A /16 is one network. Handshakes a whole second apart are not in one second."""
     verdicts = [connected(0, "151.1.0.1", 0, 1000), connected(0.5, "151.1.9.9", 0), connected(0.5, "151.2.0.1", 0)]
 
     assert traffic_of(verdicts) == RoundTraffic(connections=4, handshakes=4, busiest=2)
 
 
 def test_a_round_that_measured_nothing_caused_no_traffic() -> None:
-    """An empty round, and one of names alone."""
+    """The round is empty, or it resolved names only."""
     assert traffic_of([]) == traffic_of([connected(0, "151.1.0.1")]) == RoundTraffic()
 
 
-def test_an_upload_is_a_connection_and_where_it_succeeded_a_handshake() -> None:
-    """One observation stands for both."""
+def test_an_upload_counts_as_a_connection_and_as_a_handshake_where_it_succeeded() -> None:
+    """Both are in one observation."""
     where = {"url": "https://t.example/", "address": "151.1.0.1", "sni": "t.example"}
     seen: tuple[Observation, ...] = (Sending(**where), Sending(**where, opened=False))  # type: ignore[arg-type]
     one = msgspec.structs.replace(connected(0, "151.1.0.1"), evidence=Evidence(observations=seen))

@@ -1,4 +1,4 @@
-"""What of a round is reported to the collector."""
+"""The part of a round that is reported to the collector."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_a_control_does_not_report_inconclusive_verdicts() -> None:
 
 
 def test_a_control_reports_no_changes() -> None:
-    """What fails where nobody interferes is no event; the vantages' own rounds compare with it."""
+    """A failure where nobody interferes is no event. The vantages' verdicts are compared with it."""
     findings, _ = round_report.of_control(
         result(verdict("a"), changes=(change("a", "reachable", "down"),)), reported={}, repeat=900, now=NOON
     )

@@ -55,7 +55,7 @@ def test_targets_are_due_every_round_and_ranges_once_an_hour() -> None:
 
 
 def test_a_range_measured_in_the_future_is_due() -> None:
-    """The clock was set back, so the moment says nothing."""
+    """The clock was set back, so the time of the last measurement says nothing."""
     targets = [("192.0.2.0/24", parse("192.0.2.0/24"))]
 
     assert due(targets, {"192.0.2.0/24": NOON + seconds(1)}, NOON) == tuple(targets)

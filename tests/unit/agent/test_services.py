@@ -27,30 +27,30 @@ def change(target: str, before: Status, after: Status, minute: int = 0, cause: C
 
 
 class Belief:
-    """What is believed of each target; reachable where nothing else was said."""
+    """The settled status of each target; reachable where the test gave none."""
 
     def __init__(self) -> None:
         self.statuses = dict.fromkeys(SERVICES, Status.REACHABLE)
 
     def __call__(self, target: str) -> CurrentStatus | None:
-        """As the detector is asked."""
+        """The settled status of a target, as the detector gives it."""
         status = self.statuses[target]
         return None if status is Status.UNKNOWN else CurrentStatus(status, NOON)
 
     def takes(self, *changes: Transition) -> list[Transition]:
-        """A round with these transitions, folded."""
+        """The transitions of services after a round with these transitions of targets."""
         for one in changes:
             self.statuses[one.target] = Status(one.after)
         return service_transitions(changes, SERVICES, self)
 
 
 def said(found: list[Transition]) -> list[tuple[str, str, str]]:
-    """Target and statuses."""
+    """The target and the statuses of each transition."""
     return [(one.target, one.before, one.after) for one in found]
 
 
-def test_a_service_is_blocked_when_a_whole_part_of_it_is_and_once() -> None:
-    """One page of two is not enough; the only address is. It works again when the address does."""
+def test_a_service_is_blocked_once_when_all_targets_of_a_kind_are_blocked() -> None:
+    """One of two pages is not enough; its only address is. The service works again when the address does."""
     belief = Belief()
     address = "tcp://192.0.2.1:80"
     assert belief.takes(change("a1", Status.REACHABLE, Status.BLOCKED, 0, Cause.DNS_INJECTED)) == []
@@ -68,8 +68,8 @@ def test_a_service_is_blocked_when_a_whole_part_of_it_is_and_once() -> None:
     assert (last.causes, last.onset) == ((), NOON + timedelta(minutes=70))
 
 
-def test_targets_blocked_in_one_round_date_the_block_by_the_first_of_them() -> None:
-    """The onset is the earliest, the time of certainty the latest, the causes are those of both."""
+def test_the_onset_of_a_services_block_is_the_earliest_of_its_targets() -> None:
+    """Its time is the latest of theirs, and its causes are those of all."""
     (first,) = Belief().takes(
         change("b1", Status.REACHABLE, Status.BLOCKED, 3, Cause.DNS_INJECTED),
         change("b2", Status.REACHABLE, Status.BLOCKED, 1, Cause.TLS_RESET),
@@ -79,8 +79,8 @@ def test_targets_blocked_in_one_round_date_the_block_by_the_first_of_them() -> N
     assert first.causes == (Cause.DNS_INJECTED, Cause.TLS_RESET)
 
 
-def test_a_service_of_which_something_works_is_not_down() -> None:
-    """Only when nothing is left."""
+def test_a_service_with_a_working_target_is_not_down() -> None:
+    """It is down when every target is."""
     belief = Belief()
 
     assert belief.takes(change("b1", Status.REACHABLE, Status.DOWN)) == []
@@ -89,8 +89,8 @@ def test_a_service_of_which_something_works_is_not_down() -> None:
     ]
 
 
-def test_a_blocked_part_outweighs_a_throttled_one() -> None:
-    """The throttled part is what is left when the block ends."""
+def test_blocked_targets_take_precedence_over_throttled_ones() -> None:
+    """When the block ends, the service is throttled."""
     belief = Belief()
     address = "tcp://192.0.2.1:80"
     belief.statuses["a2"] = Status.DOWN
@@ -106,8 +106,7 @@ def test_a_blocked_part_outweighs_a_throttled_one() -> None:
     ]
 
 
-def test_a_target_that_turns_twice_in_a_round_began_where_it_began() -> None:
-    """Nothing is left of it."""
+def test_two_changes_of_a_target_in_one_round_that_cancel_out_change_no_service() -> None:
     belief = Belief()
 
     assert (
@@ -116,8 +115,8 @@ def test_a_target_that_turns_twice_in_a_round_began_where_it_began() -> None:
     )
 
 
-def test_the_vantage_lone_targets_and_those_of_no_service_are_left_out() -> None:
-    """They speak for themselves."""
+def test_the_vantage_and_targets_without_other_targets_of_their_service_change_no_service() -> None:
+    """Their own transitions are reported."""
     offline = Transition(target=VANTAGE, before="online", after="offline", time=NOON, onset=NOON)
     lone = change("alone", Status.REACHABLE, Status.BLOCKED)
     stranger = change("nobodys", Status.REACHABLE, Status.BLOCKED)
@@ -127,8 +126,8 @@ def test_the_vantage_lone_targets_and_those_of_no_service_are_left_out() -> None
     assert service_transitions([offline, lone, stranger], SERVICES, belief) == []
 
 
-def test_what_is_not_known_of_some_does_not_hide_the_others() -> None:
-    """A service first seen blocked passes from unknown."""
+def test_targets_without_a_settled_status_do_not_hide_the_others() -> None:
+    """A service that is blocked at its first settled status changes from unknown."""
     belief = Belief()
     belief.statuses |= {"b1": Status.UNKNOWN, "b2": Status.UNKNOWN}
 

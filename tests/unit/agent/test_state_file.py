@@ -22,7 +22,10 @@ def path(tmp_path: Path) -> Path:
 
 
 def first_version(path: Path, *agents: str) -> int:
-    """A state file as version 0.1.0 wrote it, with one acknowledged batch for each of these ids; its size in bytes."""
+    """Write a state file of version 0.1.0.
+
+    It has one acknowledged batch for each of these ids; returns their size in bytes.
+    """
     size = 0
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.executescript(f"{MIGRATIONS[0]}; PRAGMA user_version = 1;")
@@ -46,14 +49,14 @@ def test_a_file_of_the_first_version_is_migrated_with_its_content(path: Path) ->
 
 
 @pytest.mark.parametrize("agents", [(), ("a1", "a2"), ("", "a1")])
-def test_ids_that_are_mixed_are_assigned_anew_at_the_next_delivery(path: Path, agents: tuple[str, ...]) -> None:
+def test_batches_of_several_ids_are_assigned_anew_at_the_next_delivery(path: Path, agents: tuple[str, ...]) -> None:
     first_version(path, *agents)
 
     with Outbox(path) as outbox:
         assert outbox._db.execute("SELECT agent FROM outbox").fetchone() == ("",)
 
 
-def test_a_state_of_a_newer_version_is_left_alone(path: Path) -> None:
+def test_a_state_of_a_newer_version_is_refused_and_kept(path: Path) -> None:
     StateFile(path).close()
     with closing(sqlite3.connect(path)) as newer:
         newer.execute("PRAGMA user_version = 99")
@@ -66,7 +69,7 @@ def test_a_state_of_a_newer_version_is_left_alone(path: Path) -> None:
     assert path.read_bytes() == content
 
 
-def test_a_file_that_is_no_state_is_left_alone(path: Path) -> None:
+def test_a_file_that_is_no_database_is_refused_and_kept(path: Path) -> None:
     path.write_bytes(b"dear diary, " * 1000)
 
     with pytest.raises(StateError, match=r"broken: .* \(move it away to begin anew\)"):
@@ -88,7 +91,7 @@ def test_only_the_owner_can_read_the_file(path: Path) -> None:
 
 
 def test_the_write_ahead_log_shrinks_after_a_large_transaction(path: Path) -> None:
-    """Otherwise the log keeps the size of the largest transaction there ever was."""
+    """Without a limit the log would keep the size of the largest transaction."""
     with closing(StateFile(path)) as file:
         with file.transaction():
             file.connection.execute("CREATE TABLE large AS SELECT randomblob(12000000) AS x")

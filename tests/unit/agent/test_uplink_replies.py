@@ -33,14 +33,14 @@ def test_each_answer_has_one_action(status: int, body: bytes, action: Action, nu
 
 
 @pytest.mark.parametrize("status", sorted(ACTION_BY_STATUS))
-def test_a_reply_that_is_not_json_is_not_the_collectors(status: int) -> None:
-    """A captive portal answers with 200 and a page, a censor with 403 and another: neither may lose a report."""
+def test_a_reply_that_is_not_json_is_retried(status: int) -> None:
+    """A captive portal answers with 200 and a page, a censor with 403 and another. Neither may lose a report."""
     assert classify_reply(status, b"<html>Please log in</html>").action is Action.RETRY
 
 
 @pytest.mark.parametrize("body", [b'{"error":{"code":"\xff"}}', b'{"x":' * 1500])
-def test_json_that_the_decoder_refuses_is_not_the_collectors(body: bytes) -> None:
-    """Letters that are none, a thousand braces: the decoder ends with other exceptions than its own."""
+def test_json_that_the_decoder_refuses_is_retried(body: bytes) -> None:
+    """Invalid UTF-8 and a thousand nested braces raise other exceptions."""
     assert classify_reply(403, body).action is Action.RETRY
 
 

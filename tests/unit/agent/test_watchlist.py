@@ -33,7 +33,7 @@ def test_services_are_chosen_by_name_and_own_their_targets() -> None:
     assert set(found.services.values()) == {"line"}
 
 
-def test_a_service_says_how_wide_its_ranges_are_sampled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_service_sets_the_sample_size_of_its_ranges(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     folder = tmp_path / "services"
     folder.mkdir()
     (folder / "line.toml").write_text(
@@ -46,7 +46,7 @@ def test_a_service_says_how_wide_its_ranges_are_sampled(monkeypatch: pytest.Monk
     assert watchlist.load(chosen(services=("line",))).samples == {"203.104.144.0/21": 32}
 
 
-def test_no_services_need_no_shipped_files(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_watchlist_without_services_needs_no_shipped_files(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> Path:
         raise SettingsError("the shipped targets are missing")
 
@@ -60,7 +60,7 @@ def test_an_unknown_service_is_one_line() -> None:
         watchlist.load(chosen(services=("wechatt",)))
 
 
-def test_lists_add_to_services_each_target_stands_once_and_what_is_excluded_is_not_there(tmp_path: Path) -> None:
+def test_lists_add_targets_to_the_services_without_duplicates_and_without_excluded_ones(tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     path.write_text("url,category_code,service\na.example,NEWS,paper\nb.example,NEWS,\na.example,NEWS,\n")
 

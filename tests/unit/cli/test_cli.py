@@ -17,8 +17,8 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "probe", *words], capture_output=True, text=True, check=False)
 
 
-def test_the_version_is_printed_without_importing_what_it_does_not_need() -> None:
-    """`probe --version` is what a package test and a cron line ask first; it loads no library at all."""
+def test_the_version_is_printed_without_importing_any_library() -> None:
+    """Package tests and cron jobs call it often."""
     script = (
         "import sys; sys.argv[1:] = ['--version']; from probe.cli import main; main();"
         "heavy = {'asyncio', 'aiohttp', 'msgspec', 'click', 'rich', 'ssl', 'sqlite3', 'dns', 'cryptography'};"
@@ -87,8 +87,8 @@ def test_what_a_command_raises_becomes_one_line_and_a_status(
     assert line == capsys.readouterr().err
 
 
-def test_an_unexpected_exception_is_one_line_too() -> None:
-    """A volunteer reading cron's mail is not helped by a stack."""
+def test_an_unexpected_exception_is_printed_in_one_line() -> None:
+    """The place is in the line, a traceback only on request."""
     script = (
         "import probe.cli.program as p, sys\n"
         "def fail(words): raise ValueError('a fault')\n"

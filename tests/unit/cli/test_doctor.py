@@ -21,13 +21,13 @@ BASE = load(None, {"XDG_CONFIG_HOME": "/nonexistent"}, {"agent.consent": True})
 
 
 def heartbeat(folder: Path, age: timedelta) -> None:
-    """A sign of life of this age, of an agent that does a round every five minutes."""
+    """Write a heartbeat of this age, of an agent that does a round every five minutes."""
     text = json.dumps({"time": (NOW - age).isoformat(), "state": "online", "interval": 300.0})
     (folder / HEARTBEAT_FILE).write_text(text)
 
 
 def bad_lines(folder: Path, settings: Settings = BASE) -> list[str]:
-    """The findings that are not well."""
+    """The findings that are problems."""
     return [line for well, line in examine(settings, folder, NOW) if not well]
 
 
@@ -40,10 +40,10 @@ def bad_lines(folder: Path, settings: Settings = BASE) -> list[str]:
         (-61, "last sign of life dated 61 s ahead: was this host's clock set back? is it running?"),
     ],
 )
-def test_a_sign_of_life_is_late_after_three_rounds_and_wrong_when_dated_ahead(
+def test_a_heartbeat_is_late_after_three_intervals_and_wrong_when_dated_ahead(
     tmp_path: Path, seconds: float, line: str | None
 ) -> None:
-    """A date ahead would otherwise pass for life until the clock gets there."""
+    """A date in the future would otherwise pass until the clock reaches it."""
     heartbeat(tmp_path, timedelta(seconds=seconds))
 
     found = [text for text in bad_lines(tmp_path) if text.startswith("last sign of life")]

@@ -28,8 +28,8 @@ pytestmark = pytest.mark.shared_data
 
 @pytest.mark.parametrize("options", [(), tuple(ALL)], ids=["default", "all"])
 @pytest.mark.parametrize("file", [file for file in FILES if file.name not in NO_LISTS], ids=lambda file: file.name)
-def test_no_row_is_lost_in_silence(file: Path, options: tuple[str, ...]) -> None:
-    """Rows in are rows kept and rows set aside; the list that was written has as many lines as was said."""
+def test_every_row_is_kept_or_counted_as_set_aside(file: Path, options: tuple[str, ...]) -> None:
+    """The list has as many lines as the command printed."""
     required.shared_data("README.md")
     one = imported(file, options)
 
@@ -41,8 +41,8 @@ def test_no_row_is_lost_in_silence(file: Path, options: tuple[str, ...]) -> None
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if file.name in NO_LISTS], ids=lambda file: file.name)
-def test_what_is_no_list_is_refused_whole(file: Path) -> None:
-    """With how many rows it has, and none of them."""
+def test_a_file_without_a_list_is_refused_whole(file: Path) -> None:
+    """The error has its number of rows, and none of the rows."""
     assert NO_LISTS[file.name] in imported(file).refusal
 
 
@@ -61,13 +61,13 @@ def test_what_is_no_list_is_refused_whole(file: Path) -> None:
         ("test-lists/global.csv", 1721, 1627),
     ],
 )
-def test_so_many_targets_come_out_of_so_many_rows(name: str, rows: int, targets: int) -> None:
-    """By default: types 4 and 6 and known services of a register, no sensitive category, no free space."""
+def test_a_file_gives_its_known_number_of_targets(name: str, rows: int, targets: int) -> None:
+    """By default: types 4 and 6 and known services of a register, no sensitive category, no unassigned space."""
     one = imported(required.shared_data(name))
     assert (one.rows, one.targets) == (rows, targets)
 
 
-def test_the_table_has_a_line_a_file() -> None:
+def test_the_table_has_one_line_for_each_file() -> None:
     """It shows no entry of any file."""
     printed = list(table([required.shared_data("test-lists")]))
     assert len(printed) == 2 + len(list(required.shared_data("test-lists").iterdir()))

@@ -18,8 +18,8 @@ from probe.lists.selection import Selection
 class TestOpened:
     """The format of a file and what its reader yields."""
 
-    def test_is_known_by_its_first_bytes(self, tmp_path: Path) -> None:
-        """The format is recognised in plain and in gzip files."""
+    def test_is_recognised_by_its_first_bytes(self, tmp_path: Path) -> None:
+        """Both plain and gzip files are recognised."""
         for name, content in (("a.txt", b"a.example\n"), ("b.gz", gzip.compress(b"a.example\n"))):
             (tmp_path / name).write_bytes(content)
             with open_list(tmp_path / name, AUTO) as (known, items):
@@ -32,7 +32,7 @@ class TestOpened:
         with open_list(Path("-"), AUTO) as (_, items):
             assert len(list(items)) == 1
 
-    def test_unpacks_no_more_than_it_may(self, tmp_path: Path) -> None:
+    def test_unpacks_no_more_than_the_limit(self, tmp_path: Path) -> None:
         """A small gzip file may hold a large one."""
         (tmp_path / "b.gz").write_bytes(gzip.compress(b"a.example\n" * 10_000))
 
@@ -43,8 +43,8 @@ class TestOpened:
         with pytest.raises(ListError, match="larger than 5000 bytes"):
             work()
 
-    def test_says_when_a_file_is_not_there(self, tmp_path: Path) -> None:
-        """The error names the file."""
+    def test_names_a_missing_file(self, tmp_path: Path) -> None:
+        """The error is a `ListError`."""
 
         def work() -> None:
             with open_list(tmp_path / "none", AUTO):
@@ -55,9 +55,9 @@ class TestOpened:
 
 
 class TestMakeList:
-    """A list of ours."""
+    """A list file made from a published file."""
 
-    def test_is_replaced_when_all_of_the_file_was_read(
+    def test_is_replaced_after_the_whole_file_was_read(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """A file with a bad byte leaves the old list in place."""
@@ -75,8 +75,8 @@ class TestMakeList:
 class TestSnapshotOf:
     """The chosen part of a register."""
 
-    def test_is_of_registers_alone(self, tmp_path: Path) -> None:
-        """A test list was never published by an authority."""
+    def test_exists_for_registers_only(self, tmp_path: Path) -> None:
+        """A test list is not published by an authority."""
         (tmp_path / "a.txt").write_text("a.example\n")
         with pytest.raises(ListError, match="is no register but Citizen Lab test lists"):
             snapshot_of(tmp_path / "a.txt", AUTO, Selection())
@@ -104,9 +104,7 @@ def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [text for text, _ in gather_targets([], ["-"]) or []] == ["a.example"]
 
 
-def test_every_bad_line_is_named_and_none_of_the_good_ones_is_given(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_bad_line_is_named_and_no_target_is_returned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "a.txt"
     path.write_text("a.example\nftp://b.example\nc.example\nd d\n")
 
@@ -132,7 +130,7 @@ def test_of_a_thousand_bad_lines_the_first_are_named_and_the_rest_counted(
 
 
 @pytest.mark.parametrize("content", [None, b"", b"# nothing\n"])
-def test_no_targets_at_all_are_bad_usage(content: bytes | None, tmp_path: Path) -> None:
+def test_a_command_without_targets_is_bad_usage(content: bytes | None, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(content or b"")
 
     with pytest.raises(UsageError, match="no targets") as caught:
@@ -141,7 +139,7 @@ def test_no_targets_at_all_are_bad_usage(content: bytes | None, tmp_path: Path) 
     assert caught.value.status == ExitStatus.USAGE
 
 
-def test_a_list_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+def test_a_list_that_cannot_be_read_is_an_error_of_one_line(tmp_path: Path) -> None:
     with pytest.raises(ListError, match=r"none\.csv: cannot be read: No such file or directory \(name another list\)"):
         gather_targets([], [str(tmp_path / "none.csv")])
     with pytest.raises(ListError, match="cannot be read: Is a directory"):

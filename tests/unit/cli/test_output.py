@@ -1,4 +1,4 @@
-"""Verdicts, counts and notes as a person sees them."""
+"""Verdicts, counts and notes as they are printed for people."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def verdict(target: str, status: Status, *causes: Cause, evidence: Evidence = NO
     )
 
 
-def test_the_table_has_a_line_a_target_and_a_sentence_and_no_colour_in_a_file(
+def test_the_table_has_one_line_for_each_target_a_sentence_and_no_colour_in_a_file(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     long = "https://a.example/" + "x" * 150
@@ -104,7 +104,7 @@ def test_the_status_follows_the_contract(pairs: tuple[tuple[Status, VantageState
     assert tally(*pairs).status is status
 
 
-def test_the_counts_in_words_leave_out_what_is_not_there() -> None:
+def test_the_counts_in_words_leave_out_zeros() -> None:
     online = VantageState.ONLINE
 
     assert tally((Status.BLOCKED, online), (Status.REACHABLE, online), (Status.REACHABLE, online)).sentence() == (
@@ -112,7 +112,7 @@ def test_the_counts_in_words_leave_out_what_is_not_there() -> None:
     )
 
 
-def test_every_note_has_a_sentence_and_an_unknown_note_is_given_as_it_is() -> None:
+def test_every_note_has_a_sentence_and_an_unknown_note_is_returned_unchanged() -> None:
     """Sentences come in the order of the notes."""
     assert set(NOTE_SENTENCES) == set(VantageNote)
     assert describe_notes(("tunnel", "of tomorrow")) == (NOTE_SENTENCES[VantageNote.TUNNEL], "of tomorrow")

@@ -33,7 +33,7 @@ def test_an_unknown_command_is_not_found() -> None:
     assert program.get_command(click.Context(program), "no-such-command") is None
 
 
-def test_what_click_cannot_read_is_a_usage_error_that_points_at_the_help() -> None:
+def test_an_error_of_click_is_a_usage_error_that_points_at_the_help() -> None:
     with pytest.raises(UsageError, match=r"No such command 'nothing' \(see probe --help\)"):
         run_program(["nothing"])
 

@@ -30,7 +30,7 @@ def register(tmp_path: Path) -> Path:
 
 
 class TestImport:
-    """A list out of a register."""
+    """`probe targets import` makes a list from a register."""
 
     def test_keeps_names_of_known_services_and_chosen_types(
         self, register: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -44,10 +44,10 @@ class TestImport:
         assert "1 set aside: addresses only" in said.out
         assert "still holds the whole register" in said.err
 
-    def test_never_shows_or_keeps_what_was_not_chosen(
+    def test_never_prints_or_keeps_rows_that_were_not_chosen(
         self, register: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """Neither a name nor a path appears anywhere."""
+        """Neither a name nor a path of them appears in any file or in the output."""
         out = tmp_path / "list.csv"
         main(["targets", "import", "auto", str(register), "-o", str(out)])
         said = capsys.readouterr()
@@ -56,8 +56,8 @@ class TestImport:
         assert "secret.example," in out.read_text()
         assert "path" not in out.read_text()
 
-    def test_deletes_the_raw_file_when_told(self, register: Path, tmp_path: Path) -> None:
-        """`--delete` takes effect after all of the file was read."""
+    def test_deletes_the_raw_file_with_the_option_delete(self, register: Path, tmp_path: Path) -> None:
+        """The file is deleted after all of it was read."""
         assert main(["targets", "import", "auto", str(register), "-o", str(tmp_path / "l.csv"), "--delete"]) == 0
         assert not register.exists()
 
@@ -74,7 +74,7 @@ class TestImport:
     def test_a_file_of_another_format_leaves_the_list_as_it_was(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """None of its rows was one; nor are they shown when the format was only guessed."""
+        """No row has the format. The rows are not printed, either, when the format was only guessed."""
         out, raw = tmp_path / "l.csv", tmp_path / "x.txt"
         out.write_text("old")
         raw.write_text("http//secret/a,b\n")
@@ -131,16 +131,16 @@ class TestImport:
 
 
 class TestDiff:
-    """What was listed between two snapshots."""
+    """`probe targets diff` compares two snapshots."""
 
     @pytest.fixture
     def files(self, tmp_path: Path) -> list[str]:
-        """Two snapshots on disk."""
+        """A gzip file with a table of prefixes, and a list file."""
         for name, text in (("old.csv", OLD), ("new.csv", NEW)):
             (tmp_path / name).write_bytes(text.encode("cp1251"))
         return [str(tmp_path / "old.csv"), str(tmp_path / "new.csv")]
 
-    def test_shows_known_services_and_counts_the_rest(
+    def test_prints_changes_of_known_services_and_counts_the_rest(
         self, files: list[str], capsys: pytest.CaptureFixture[str]
     ) -> None:
         """The other decision's address is of no known service."""
@@ -149,7 +149,7 @@ class TestDiff:
         assert out[0].split() == ["2017-05-05", "09:00", "listed", "wechat", "wechat.com", "10-X"]
         assert out[1:] == ["2 changes, 1 of them of no known service."]
 
-    def test_as_json_gives_every_chosen_change(
+    def test_as_json_prints_every_chosen_change(
         self, files: list[str], capfdbinary: pytest.CaptureFixture[bytes]
     ) -> None:
         """Each line is one change, with times in UTC."""
@@ -162,7 +162,9 @@ class TestDiff:
             ("listed", "wechat.com", "2017-05-05T09:00:00Z"),
         ]
 
-    def test_of_anything_but_registers_is_bad_usage(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_of_a_list_that_is_no_register_is_bad_usage(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         """A test list has no decisions to compare."""
         (tmp_path / "l.txt").write_text("a.example\n")
         assert main(["targets", "diff", str(tmp_path / "l.txt"), str(tmp_path / "l.txt")]) == ExitStatus.USAGE

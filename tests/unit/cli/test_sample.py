@@ -21,8 +21,8 @@ def lines(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
     return capsys.readouterr().out.splitlines()
 
 
-def test_a_sample_is_of_as_many_targets_as_asked_and_the_same_in_one_week(capsys: pytest.CaptureFixture[str]) -> None:
-    """In the order of their addresses, with the range's port."""
+def test_a_sample_has_the_size_asked_for_and_is_the_same_for_a_week(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is in the order of the addresses, with the range's port."""
     words = ("203.0.113.0/24:5222", "--sample", "8")
     first = lines(capsys, *words, "--week", "202640")
 
@@ -31,7 +31,9 @@ def test_a_sample_is_of_as_many_targets_as_asked_and_the_same_in_one_week(capsys
     assert first == lines(capsys, *words, "--week", "202640") != lines(capsys, *words, "--week", "202641")
 
 
-def test_addresses_that_answered_at_control_are_the_sample(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_addresses_that_answered_at_the_control_are_the_sample(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     """Three addresses that answered are enough."""
     seen = tuple(Connection(address=f"203.0.113.{n}", port=443) for n in (1, 2, 30))
     verdict = Verdict(
@@ -60,7 +62,7 @@ def table(tmp_path: Path) -> str:
 
 
 def test_an_as_is_sampled_prefix_by_prefix_with_its_owners(capsys: pytest.CaptureFixture[str], table: str) -> None:
-    """A comment a prefix, so that the list can be fed to `probe check --targets`."""
+    """Each prefix has a comment, and the output is a list for `probe check --targets`."""
     printed = lines(capsys, "AS64500:8080", "--prefixes", table, "--sample", "4")
 
     assert [line for line in printed if line.startswith("#")] == [
@@ -73,8 +75,10 @@ def test_an_as_is_sampled_prefix_by_prefix_with_its_owners(capsys: pytest.Captur
     assert not any(line.startswith("tcp://151.101.1.") for line in targets)
 
 
-def test_what_others_announce_in_a_range_is_left_out(capsys: pytest.CaptureFixture[str], table: str) -> None:
-    """And said whose the range is, or that it is nobody's."""
+def test_prefixes_that_other_ases_announce_in_a_range_are_left_out(
+    capsys: pytest.CaptureFixture[str], table: str
+) -> None:
+    """The output names the AS of the range, or says that nobody announces it."""
     first, *found = lines(capsys, "151.101.0.0/23", "--prefixes", table, "--sample", "64")
     assert first == "# 151.101.0.0/23  AS64500"
     assert found
@@ -82,7 +86,7 @@ def test_what_others_announce_in_a_range_is_left_out(capsys: pytest.CaptureFixtu
     assert lines(capsys, "192.0.2.0/24", "--prefixes", table)[0].endswith("announced by nobody in these tables")
 
 
-def test_an_as_needs_a_table_that_has_it(capsys: pytest.CaptureFixture[str], table: str) -> None:
+def test_an_as_without_a_table_or_missing_in_it_is_bad_usage(capsys: pytest.CaptureFixture[str], table: str) -> None:
     """Each error is one line."""
     assert main(["targets", "sample", "AS64500"]) == ExitStatus.USAGE
     assert "give a table with --prefixes" in capsys.readouterr().err
@@ -90,7 +94,7 @@ def test_an_as_needs_a_table_that_has_it(capsys: pytest.CaptureFixture[str], tab
     assert "no prefix of AS7 in these tables" in capsys.readouterr().err
 
 
-def test_what_is_no_range_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_argument_that_is_no_range_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
     """The error is one line."""
     assert main(["targets", "sample", "tcp://203.0.113.1:443"]) == ExitStatus.USAGE
     assert "is no range (write a prefix" in capsys.readouterr().err

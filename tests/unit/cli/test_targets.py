@@ -9,9 +9,9 @@ from probe.errors import ExitStatus
 
 
 class TestList:
-    """The shipped services."""
+    """`probe targets list` prints the shipped services."""
 
-    def test_is_a_table_with_sums(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_prints_a_table_with_sums(self, capsys: pytest.CaptureFixture[str]) -> None:
         """It counts names, endpoints, ranges and targets."""
         assert main(["targets", "list"]) == ExitStatus.OK
         out = capsys.readouterr().out.splitlines()
@@ -19,8 +19,8 @@ class TestList:
         assert sum(line.startswith("telegram ") for line in out) == 1
         assert out[-1].startswith("27 services: ")
 
-    def test_of_the_default_set_has_nothing_risky(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """It has no service that is gone, either."""
+    def test_of_the_default_set_has_no_risky_service(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """No service that is gone is in it, either."""
         assert main(["targets", "list", "--default"]) == ExitStatus.OK
         out = capsys.readouterr().out
         assert "circumvention" not in out
@@ -28,7 +28,7 @@ class TestList:
 
 
 class TestShow:
-    """One service."""
+    """`probe targets show` prints one service."""
 
     def test_prints_targets_and_sources(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A source that was not verified is marked."""
@@ -44,10 +44,10 @@ class TestShow:
 
 
 class TestValidate:
-    """Every error with file and line."""
+    """`probe targets validate` prints every error with file and line."""
 
-    def test_the_shipped_files_are_right(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Every shipped file passes."""
+    def test_the_shipped_files_are_valid(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """The number of files is printed."""
         assert main(["targets", "validate"]) == ExitStatus.OK
         assert capsys.readouterr().out == "29 files are right.\n"
 
@@ -80,7 +80,7 @@ class TestValidate:
             "registers.toml:1",
         ]
 
-    def test_a_file_that_is_not_there_is_named(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_missing_file_is_named(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """The exit status is 2."""
         assert main(["targets", "validate", str(tmp_path / "none.toml")]) == ExitStatus.USAGE
         assert "none.toml: cannot be read: No such file" in capsys.readouterr().err

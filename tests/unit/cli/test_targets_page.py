@@ -14,21 +14,21 @@ BEGIN, END = "<!-- list -->\n", "<!-- /list -->"
 
 
 def printed() -> str:
-    """What `probe targets list` prints, as a block of the page."""
+    """The output of `probe targets list`, as a block of the page."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         main(["targets", "list"])
     return f"```\n{out.getvalue()}```\n"
 
 
-def test_the_table_is_the_commands() -> None:
-    """Write it anew with the command above when a service has changed."""
+def test_the_table_is_the_output_of_the_command() -> None:
+    """After a change of a service, running this module as a program updates the page."""
     text = PAGE.read_text("utf-8")
     assert text.partition(BEGIN)[2].partition(END)[0] == printed()
 
 
 def test_every_sensitive_category_is_named() -> None:
-    """Readers look for them by their codes."""
+    """Readers search the page for the codes."""
     text = PAGE.read_text("utf-8")
     assert all(code in text for code in SENSITIVE)
 

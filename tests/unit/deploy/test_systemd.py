@@ -18,8 +18,8 @@ EXPOSURE = 1.5
 """`systemd-analyze security` goes from 0 (nothing to gain) to 10; below 2 it says OK."""
 
 
-def test_every_service_and_the_timer_are_here() -> None:
-    """The tests below do not pass for want of units."""
+def test_every_service_and_the_timer_exist() -> None:
+    """The tests below cannot pass because units are missing."""
     assert [path.name for path in sorted(UNITS.iterdir())] == [
         "packets.conf",
         "probe-agent-once.service",
@@ -30,7 +30,7 @@ def test_every_service_and_the_timer_are_here() -> None:
 
 
 def test_systemd_verifies_every_unit(tmp_path: Path) -> None:
-    """`systemd-analyze verify` has nothing to say, the program standing where this interpreter stands."""
+    """`systemd-analyze verify` prints nothing when the program is replaced by this interpreter."""
     analyze = required.command("systemd-analyze")
     for unit in (*UNITS.glob("*.service"), *UNITS.glob("*.timer")):
         text = unit.read_text().replace("/usr/bin/probe", sys.executable)
@@ -49,7 +49,7 @@ def test_systemd_verifies_every_unit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_compromised_service_has_few_privileges(service: str) -> None:
-    """`systemd-analyze security` finds the exposure under the threshold."""
+    """The exposure that `systemd-analyze security` computes is below the threshold."""
     analyze = required.command("systemd-analyze")
 
     done = subprocess.run(
@@ -64,7 +64,7 @@ def test_a_compromised_service_has_few_privileges(service: str) -> None:
 
 
 def test_no_agent_unit_has_a_capability() -> None:
-    """Privilege only adds evidence: the units as shipped have none."""
+    """Privilege only adds evidence, so the shipped units have none."""
     for service in SERVICES:
         lines = (UNITS / service).read_text().splitlines()
 
@@ -74,7 +74,7 @@ def test_no_agent_unit_has_a_capability() -> None:
 
 @pytest.mark.parametrize("service", [name for name in SERVICES if "agent" in name])
 def test_an_agent_unit_has_memory_for_a_table_of_all_prefixes(service: str) -> None:
-    """The limit is half as much again as the docstring of `load_prefix_table` says that such a table takes."""
+    """The limit is 1.5 times the size of such a table in the docstring of `load_prefix_table`."""
     (limit,) = re.findall(r"^MemoryMax=(\d+)M$", (UNITS / service).read_text(), re.MULTILINE)
     (table,) = re.findall(r"(\d+) MB", load_prefix_table.__doc__ or "")
 
@@ -82,7 +82,7 @@ def test_an_agent_unit_has_memory_for_a_table_of_all_prefixes(service: str) -> N
 
 
 def test_the_drop_in_adds_one_capability_and_little_else(tmp_path: Path) -> None:
-    """With it the agent's unit is accepted, and its exposure stays under what systemd calls medium."""
+    """With it `systemd-analyze` accepts the agent's unit, and its exposure is below the level called medium."""
     analyze = required.command("systemd-analyze")
     unit = tmp_path / "probe-agent.service"
     unit.write_text((UNITS / unit.name).read_text().replace("/usr/bin/probe", sys.executable))
@@ -113,7 +113,10 @@ def test_the_drop_in_adds_one_capability_and_little_else(tmp_path: Path) -> None
 
 
 def _merged(unit: str, drop_in: str) -> str:
-    """The unit with each setting of the drop-in in place of its own; what is a list in the unit is one line longer."""
+    """The unit with the drop-in's settings in place of its own.
+
+    A setting that is a list in the unit gets one more line.
+    """
     settings = dict(line.split("=", 1) for line in drop_in.splitlines() if "=" in line and not line.startswith("#"))
     calls = f"SystemCallFilter={settings.pop('SystemCallFilter')}"
     lines = []

@@ -29,8 +29,8 @@ def test_an_empty_file_leaves_the_defaults(tmp_path: Path) -> None:
     assert settings.agent.consent is False
 
 
-def test_a_later_source_goes_before_an_earlier_one(tmp_path: Path) -> None:
-    """Command line before environment before file before defaults, key by key."""
+def test_a_later_source_overrides_an_earlier_one(tmp_path: Path) -> None:
+    """Command line over environment over file over defaults, key by key."""
     path = written(tmp_path, "[measure]\ntimeout = 1\nconcurrency = 2\npace = 3\n")
 
     settings = load(
@@ -52,7 +52,7 @@ def test_lists_in_a_variable_are_separated_by_blanks_and_an_empty_one_is_empty()
 
 
 @pytest.mark.parametrize(("text", "flag"), [("yes", True), ("1", True), ("false", False), ("off", False)])
-def test_a_flag_in_a_variable_is_read_as_people_write_it(text: str, flag: bool) -> None:
+def test_a_flag_in_a_variable_may_be_written_in_several_ways(text: str, flag: bool) -> None:
     assert load(None, NOWHERE | {"PROBE_AGENT_CONSENT": text}).agent.consent is flag
 
 
@@ -72,7 +72,7 @@ def test_a_flag_in_a_variable_is_read_as_people_write_it(text: str, flag: bool) 
         (b"[agent]\nrole = '\xff'\n", "not UTF-8 at byte 16 (save it as UTF-8)"),
     ],
 )  # fmt: skip
-def test_a_mistake_in_the_file_is_one_line_with_file_key_and_how_to_mend(
+def test_a_mistake_in_the_file_is_one_line_with_file_key_and_remedy(
     text: str | bytes, line: str, tmp_path: Path
 ) -> None:
     path = written(tmp_path, text)
@@ -84,7 +84,7 @@ def test_a_mistake_in_the_file_is_one_line_with_file_key_and_how_to_mend(
     assert caught.value.status == ExitStatus.USAGE
 
 
-def test_a_file_that_is_no_toml_names_the_line(tmp_path: Path) -> None:
+def test_the_error_about_invalid_toml_names_the_line(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"probe\.toml: not TOML: .*line 2"):
         load(written(tmp_path, "[agent]\nrole\n"), {})
 
@@ -136,13 +136,13 @@ def test_a_bad_value_in_a_variable_names_the_variable() -> None:
         load(None, NOWHERE | {"PROBE_MEASURE_TIMEOUT": "soon"})
 
 
-def test_a_bad_value_on_the_command_line_says_so() -> None:
+def test_the_error_about_a_bad_value_names_the_command_line() -> None:
     with pytest.raises(SettingsError, match=r"^command line: measure.timeout cannot be -1"):
         load(None, NOWHERE, {"measure.timeout": -1.0})
 
 
 def test_every_setting_has_a_default_and_a_paragraph_and_no_other_key_has() -> None:
-    """The shipped file is the reference: what it lacks cannot be set, and what it has is explained."""
+    """`defaults.toml` is the reference: it has every setting, and explains it."""
     text = defaults_text()
     documented = {section: set(options) for section, options in tomllib.loads(text).items()}
 
