@@ -69,7 +69,7 @@ async def test_the_collectors_client_has_the_settings_urls_and_timeout(tmp_path:
 
 
 async def test_a_settled_status_is_reported_once_over_restarts(target: str, tmp_path: Path) -> None:
-    """The second round, in another process, is quiet: a batch with one report."""
+    """The second round runs in another process. It makes a batch with nothing but its report."""
     context = agent_context(tmp_path)
     async with TinyCollector() as tiny:
         (tmp_path / "token").write_text(tiny.token + "\n")
@@ -84,7 +84,7 @@ async def test_a_settled_status_is_reported_once_over_restarts(target: str, tmp_
     assert (second.settled, second.changes, second.services, second.control, len(second.rounds)) == ((), (), {}, (), 1)
 
 
-async def test_batches_from_before_enrolment_are_uploaded_under_the_name_given_then(
+async def test_batches_from_before_enrolment_are_uploaded_under_the_id_given_at_enrolment(
     target: str, tmp_path: Path
 ) -> None:
     context = agent_context(tmp_path)
@@ -107,7 +107,7 @@ async def test_batches_from_before_enrolment_are_uploaded_under_the_name_given_t
     assert [(name, len(kept)) for (name, _), kept in tiny.stored.items()] == [("agent0", 2)]
 
 
-async def test_with_a_token_that_cannot_be_read_all_batches_wait(target: str, tmp_path: Path) -> None:
+async def test_a_token_that_cannot_be_read_delays_all_batches(target: str, tmp_path: Path) -> None:
     context = agent_context(tmp_path)
     chosen = settings(tmp_path, target, collectors=["http://127.0.0.1:1"], token_file=str(tmp_path / "none"))
     with Outbox(context.folder / STATE_FILE) as outbox:
@@ -122,7 +122,7 @@ async def test_with_a_token_that_cannot_be_read_all_batches_wait(target: str, tm
 async def test_a_control_stores_which_addresses_of_a_range_answered_and_measures_it_again_after_an_hour(
     target: str, tmp_path: Path
 ) -> None:
-    """Over a restart: a /30 of which one address listens."""
+    """The range is a /30 in which one address listens. A restart does not shorten the hour."""
     context = agent_context(tmp_path)
     text = f"127.0.0.0/30:{target.rpartition(':')[2]}"
     chosen = settings(tmp_path, text)
@@ -140,7 +140,7 @@ async def test_a_control_stores_which_addresses_of_a_range_answered_and_measures
 async def test_a_range_excludes_a_narrower_range_and_the_ports_of_a_range_take_turns(
     target: str, tmp_path: Path
 ) -> None:
-    """Of a /29 only the half that is no target of its own is measured; of two ports only one within an hour."""
+    """Only the half of a /29 that is no target of its own is measured. Of two ports one is measured within an hour."""
     context, number = agent_context(tmp_path), target.rpartition(":")[2]
     wide, narrow = f"127.0.0.0/29:{number}", f"127.0.0.0/30:{number}"
     chosen = settings(tmp_path, wide, narrow, f"127.0.0.0/30:{int(number) - 1}")

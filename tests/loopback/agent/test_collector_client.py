@@ -65,7 +65,7 @@ async def test_a_collector_behind_a_portal_is_reached_over_the_next_url() -> Non
     assert isinstance(alone, HttpReply), "what somebody answered says more than that nobody did"
 
 
-async def test_without_any_answer_the_last_failure_is_said() -> None:
+async def test_without_any_answer_the_error_is_the_last_failure() -> None:
     reply, _ = await post("http://127.0.0.1:1")
 
     assert reply == "http://127.0.0.1:1: Connection refused"
@@ -113,7 +113,7 @@ async def test_only_the_pinned_authority_is_trusted(tmp_path: Path) -> None:
     assert isinstance(right, HttpReply)
 
 
-async def test_a_file_without_an_authority_is_one_line(tmp_path: Path) -> None:
+async def test_a_file_without_an_authority_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("no")
 
     with pytest.raises(SettingsError, match=r"ca\.pem: agent\.ca_file cannot be used: .* \(give a PEM file\)"):
@@ -126,13 +126,13 @@ class CountedChunk(bytes):
     copied = 0
 
     def __radd__(self, before: bytes) -> bytes:
-        """Join, as `bytes` would."""
+        """Append this chunk to a `bytes` object, and count the bytes copied."""
         CountedChunk.copied += len(before)
         return bytes(before) + bytes(self)
 
 
 async def test_a_long_reply_is_read_in_linear_time() -> None:
-    """No byte is copied again for each chunk that follows; a control has up to 64 MiB."""
+    """No byte is copied again for each later chunk. A control has up to 64 MiB."""
 
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(100):

@@ -67,7 +67,7 @@ def later(clock: SettableClock, seconds: float) -> None:
     clock.wall += timedelta(seconds=seconds)
 
 
-async def test_the_collectors_control_is_fetched_once_and_confirmed_cheaply_after(
+async def test_the_collectors_control_is_fetched_once_and_revalidated_afterwards(
     tmp_path: Path, tiny: TinyCollector, client: CollectorClient, clock: SettableClock
 ) -> None:
     source = CachedControl(tmp_path, clock, max_age=600)

@@ -1,4 +1,4 @@
-"""The agent as a process, run inside the test's: one round for cron, rounds until a stop."""
+"""The daemon and the single round, run in the process of the test."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def test_without_a_collector_transitions_of_targets_and_services_are_print
 
 
 def _remember_blocked(context: AgentContext, *targets: str) -> None:
-    """Store a detector's state in which these were blocked for a day."""
+    """Store a detector's state in which these targets have been blocked for a day."""
     detector, now = Detector(), context.clock.now()
     for number in range(300, 0, -1):
         start = now - timedelta(seconds=300 * number)
@@ -108,7 +108,7 @@ async def test_a_round_that_cannot_be_uploaded_names_the_collector_and_the_numbe
     assert problem.endswith("; 1 batches wait for the next run")
 
 
-async def test_rounds_go_on_until_a_stop_and_the_last_report_is_still_uploaded(target: str, tmp_path: Path) -> None:
+async def test_rounds_are_repeated_until_a_stop_and_the_last_report_is_uploaded(target: str, tmp_path: Path) -> None:
     context = agent_context(tmp_path)
     async with TinyCollector() as tiny:
         (tmp_path / "token").write_text(tiny.token)
@@ -135,7 +135,7 @@ async def test_both_signals_of_a_stop_end_the_daemon(
 
 
 @pytest.mark.parametrize("rounds", [run_daemon_until_stopped, run_one_round])
-async def test_the_earlier_signal_handlers_are_back_after_the_end(
+async def test_the_earlier_signal_handlers_are_restored_at_the_end(
     target: str, tmp_path: Path, rounds: Callable[[Settings, AgentContext], Awaitable[None]]
 ) -> None:
     """`asyncio.run` has a handler of its own for SIGINT."""
@@ -153,7 +153,7 @@ async def test_the_earlier_signal_handlers_are_back_after_the_end(
             signal.signal(number, handler)
 
 
-async def test_the_service_manager_is_told_of_start_rounds_watchdog_and_stop(
+async def test_the_service_manager_gets_start_rounds_watchdog_and_stop(
     target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
@@ -184,7 +184,7 @@ async def test_the_service_manager_is_told_of_start_rounds_watchdog_and_stop(
 
 
 async def test_a_stop_does_not_wait_for_a_collector_that_never_answers(target: str, tmp_path: Path) -> None:
-    """Neither for its control nor for the last upload."""
+    """It waits neither for the control nor for the last upload."""
     context = agent_context(tmp_path)
     connected = asyncio.Event()
 
@@ -203,7 +203,7 @@ async def test_a_stop_does_not_wait_for_a_collector_that_never_answers(target: s
         assert outbox.notes()["round"]["measured"] == 0  # type: ignore[index]
 
 
-async def test_a_single_round_that_is_stopped_during_its_upload_ends_soon_and_prints_so(
+async def test_a_stop_during_the_upload_of_a_single_round_ends_it_soon_with_a_message(
     target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = agent_context(tmp_path)
@@ -233,7 +233,7 @@ class SetBackClock(Clock):
 
 
 async def test_a_wall_clock_that_is_set_back_does_not_delay_the_next_round(target: str, tmp_path: Path) -> None:
-    """After each round the clock is set back by an hour more; the next one starts within two minutes."""
+    """After each round the clock is set back by one hour more. The next round starts within two minutes."""
     clock = SetBackClock()
     context = dataclasses.replace(agent_context(tmp_path), clock=clock)
     chosen = settings(tmp_path, target, interval=1.0)
@@ -253,7 +253,7 @@ async def test_a_wall_clock_that_is_set_back_does_not_delay_the_next_round(targe
         await asyncio.wait_for(running, 120)
 
 
-async def test_a_hang_up_reloads_the_settings_and_keeps_the_old_ones_where_the_new_are_wrong(
+async def test_sighup_reloads_the_settings_and_keeps_the_old_ones_where_the_new_are_wrong(
     target: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -288,7 +288,7 @@ async def test_a_hang_up_reloads_the_settings_and_keeps_the_old_ones_where_the_n
 async def test_a_state_that_cannot_be_stored_ends_the_daemon_with_one_clear_error(
     target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No group of exceptions reaches the user, whatever task the error came from."""
+    """An error of any task is raised by itself, not in a group of exceptions."""
 
     def full(*args: object, **more: object) -> None:
         raise StorageError("the disk is full", where="state.sqlite")

@@ -85,7 +85,7 @@ async def test_an_unchanged_list_is_not_downloaded(source: Source, tmp_path: Pat
     assert source.asked[0].headers["If-Modified-Since"] == "Sat, 03 Jan 2026 00:00:00 GMT"
 
 
-async def test_asks_without_a_tag_that_the_server_never_gave(source: Source, tmp_path: Path) -> None:
+async def test_a_request_without_a_known_entity_tag_is_unconditional(source: Source, tmp_path: Path) -> None:
     """An empty `If-None-Match` is not sent."""
     known = DownloadRecord(url=source.url, fetched=Clock().now(), etag="")
     with temporary_raw_file(tmp_path, "mine") as raw:
@@ -114,8 +114,8 @@ async def test_a_download_that_is_too_large_is_refused(source: Source, tmp_path:
         await download(register(source.url), raw, None, Clock())
 
 
-async def test_a_compressed_download_is_left_packed_for_the_reader(source: Source, tmp_path: Path) -> None:
-    """Which has bounds of its own: a small answer may hold a large file."""
+async def test_a_compressed_download_is_stored_compressed(source: Source, tmp_path: Path) -> None:
+    """The reader of lists bounds the decompressed size: a small answer may hold a large file."""
     source.answer = lambda: web.Response(body=gzip.compress(BODY), headers={"Content-Encoding": "gzip"})
     with temporary_raw_file(tmp_path, "mine") as raw:
         fetched = await download(register(source.url), raw, None, Clock())
@@ -148,10 +148,10 @@ async def test_a_register_that_is_no_longer_published_is_not_requested(source: S
 
 
 class TestFiles:
-    """Raw files go, good copies stay."""
+    """Raw files are deleted, and good copies are kept."""
 
-    def test_the_raw_file_is_gone_afterwards_whatever_happened(self, tmp_path: Path) -> None:
-        """It may hold what nobody may keep; meanwhile only its owner reads it."""
+    def test_the_raw_file_is_deleted_after_an_error_too(self, tmp_path: Path) -> None:
+        """It may hold data that must not be kept. Meanwhile only its owner can read it."""
         modes = []
 
         def work() -> None:
@@ -164,8 +164,8 @@ class TestFiles:
         assert modes == [0o600]
         assert list((tmp_path / "new").iterdir()) == []
 
-    def test_a_copy_is_remembered_beside_its_list(self, tmp_path: Path) -> None:
-        """And forgotten when the list is gone or the memory is spoilt."""
+    def test_the_record_of_a_copy_is_kept_beside_its_list(self, tmp_path: Path) -> None:
+        """It counts as missing when the list is missing or the record is damaged."""
         copy = DownloadRecord(url="u", fetched=Clock().now(), etag="e")
         write_record(tmp_path, "mine", copy)
         assert read_record(tmp_path, "mine") is None
@@ -175,7 +175,7 @@ class TestFiles:
         assert read_record(tmp_path, "mine") is None
 
     def test_an_old_file_stays_when_the_new_one_fails(self, tmp_path: Path) -> None:
-        """At every moment there is one whole file."""
+        """At every moment there is one complete file."""
         place = tmp_path / "mine.csv"
         place.write_text("old")
 
@@ -188,14 +188,14 @@ class TestFiles:
         assert [path.name for path in tmp_path.iterdir()] == ["mine.csv"]
         assert place.read_text() == "old"
 
-    def test_a_place_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:
+    def test_a_path_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:
         """The error is a `StorageError` of one line."""
         with pytest.raises(StorageError, match="cannot be written"):
             replace_file(tmp_path / "none" / "mine.csv", [b""])
 
 
-def test_a_copy_is_fresh_for_its_time_and_never_when_dated_ahead() -> None:
-    """The clock was set back since: nobody knows how old the copy is."""
+def test_a_copy_is_fresh_for_the_interval_and_never_when_dated_ahead() -> None:
+    """A clock that was set back leaves copies of unknown age."""
     now = Clock().now()
     copy = DownloadRecord(url="u", fetched=now)
 

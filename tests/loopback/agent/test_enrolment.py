@@ -33,7 +33,7 @@ async def test_a_token_gives_an_id_that_is_kept(tmp_path: Path) -> None:
     assert tiny.keys["agent0"] == b64decode(load_or_create_key(tmp_path).public)
 
 
-async def test_a_refused_token_is_one_line_that_says_why_and_is_not_in_it(tmp_path: Path) -> None:
+async def test_the_error_about_a_refused_token_has_the_reason_and_not_the_token(tmp_path: Path) -> None:
     async with TinyCollector() as tiny:
         with pytest.raises(UplinkError, match="not enrolled: the token is not known \\(ask") as caught:
             await enrolled(tiny.origin, "s3cret", tmp_path)
@@ -85,7 +85,7 @@ async def test_a_malformed_token_is_not_sent(token: str, tmp_path: Path) -> None
         ("https://[2001:DB8::1]:8443/", "https://[2001:db8::1]:8443"),
     ],
 )
-def test_the_origin_is_what_batches_are_signed_for(url: str, origin: str) -> None:
+def test_the_origin_of_a_url_has_no_path_and_no_default_port(url: str, origin: str) -> None:
     assert origin_of(url) == origin
 
 

@@ -20,7 +20,7 @@ class Handler(BaseHTTPRequestHandler):
     asked = 0
 
     def do_GET(self) -> None:
-        """One answer."""
+        """Answer with the register, or with status 304."""
         type(self).asked += 1
         unchanged = self.headers.get("If-None-Match") == '"1"'
         self.send_response(304 if unchanged else 200)
@@ -36,7 +36,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder of shipped targets whose one register is on this machine."""
+    """A folder of shipped targets whose only register is served on loopback."""
     Handler.asked, Handler.body = 0, REGISTER.encode("cp1251")
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
@@ -58,8 +58,8 @@ def run(shelf: Path, *words: str) -> int:
     return main(["targets", "fetch", "mine", "--into", str(shelf), *words])
 
 
-def test_keeps_what_was_chosen_and_nothing_else(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The raw register is gone, and nothing of it was shown."""
+def test_keeps_the_chosen_rows_and_nothing_else(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The raw register is deleted, and no other row is printed."""
     assert run(shelf) == ExitStatus.OK
     assert sorted(path.name for path in shelf.iterdir()) == ["mine.csv", "mine.json"]
     assert "wechat.com" in (shelf / "mine.csv").read_text()
@@ -68,7 +68,7 @@ def test_keeps_what_was_chosen_and_nothing_else(shelf: Path, capsys: pytest.Capt
     assert "2 rows in, 1 targets out" in said.out
 
 
-def test_asks_no_more_often_than_the_source_wants(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_downloads_no_more_often_than_the_register_allows(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With `--again` a conditional request is sent."""
     run(shelf)
     assert run(shelf) == ExitStatus.OK

@@ -104,8 +104,8 @@ def agent_of(folder: Path, chosen: Settings, outbox: Outbox, now: datetime) -> A
     return Agent(chosen, watchlist.load(chosen), outbox, context)
 
 
-async def test_detector_beliefs_are_kept(vantage: Path) -> None:
-    """The blocked target is still believed blocked since its onset, the others reachable."""
+async def test_settled_statuses_are_kept(vantage: Path) -> None:
+    """The blocked target is still blocked since its onset, and the others are reachable."""
     with Outbox(vantage / STATE_FILE) as outbox:
         kept = outbox.agent_state()
     assert kept.detector is not None
@@ -120,7 +120,7 @@ async def test_detector_beliefs_are_kept(vantage: Path) -> None:
 
 
 async def test_the_outbox_is_delivered_in_order_with_its_transition(vantage: Path, tmp_path: Path) -> None:
-    """Thirty batches follow the twelve that were acknowledged, under the same epoch and a valid signature."""
+    """Thirty batches follow the twelve acknowledged ones, under the same epoch and with valid signatures."""
     chosen = settings(tmp_path, *STEADY, BLOCKED)
     with Outbox(vantage / STATE_FILE) as outbox:
         assert outbox.unsent_count() == 30
@@ -138,7 +138,7 @@ async def test_the_outbox_is_delivered_in_order_with_its_transition(vantage: Pat
 
 @pytest.mark.usefixtures("servers")
 async def test_the_next_round_continues_the_series(vantage: Path, tmp_path: Path) -> None:
-    """Nothing is reported a second time: the round is one quiet batch with the next number."""
+    """Nothing is reported again: the round is one batch with the next number and nothing but its report."""
     chosen = settings(tmp_path, *STEADY, BLOCKED, asn=64500)
     with Outbox(vantage / STATE_FILE) as outbox:
         async with collector_of(vantage) as (tiny, client):
@@ -154,7 +154,7 @@ async def test_the_next_round_continues_the_series(vantage: Path, tmp_path: Path
     assert (last.seq, last.changes, last.settled, len(last.rounds)) == (43, (), (), 1)
 
 
-def test_the_cached_control_is_compared_with_while_it_is_fresh(vantage: Path) -> None:
+def test_the_cached_control_is_used_while_it_is_fresh(vantage: Path) -> None:
     facts = CachedControl(vantage, SettableClock(LAST_ROUND), max_age=1800).facts()
 
     assert set(facts) == {*STEADY, BLOCKED, RANGE}
@@ -162,8 +162,8 @@ def test_the_cached_control_is_compared_with_while_it_is_fresh(vantage: Path) ->
 
 
 @pytest.mark.usefixtures("servers")
-async def test_the_hit_list_is_kept_and_the_control_goes_on(control: Path, tmp_path: Path) -> None:
-    """Nothing answers in the range any more and it was measured within the hour; the hit list stays."""
+async def test_the_hit_list_is_kept_and_the_control_continues_its_series(control: Path, tmp_path: Path) -> None:
+    """No address of the range answers any more. The range was measured within the hour, so its hit list stays."""
     counts = {RANGE: {"127.47.1.1": 0, "127.47.1.2": 0, "127.47.1.3": 0}}
     assert hit_list.read(control, {RANGE}) == counts
     chosen = settings(tmp_path, *STEADY, RANGE, role="control")

@@ -56,7 +56,7 @@ async def setup(tmp_path: Path) -> AsyncIterator[UploadSetup]:
             yield made
 
 
-async def test_batches_of_an_earlier_run_are_sent_at_once_and_new_ones_when_they_come(setup: UploadSetup) -> None:
+async def test_batches_of_an_earlier_run_are_sent_at_once_and_new_ones_when_they_are_made(setup: UploadSetup) -> None:
     async with setup.agent.collector_client() as collector:
         sender = Sender(setup.agent, collector, setup.agent.context)
         task = asyncio.create_task(sender.run())

@@ -106,7 +106,7 @@ async def test_a_lost_acknowledgement_is_repeated_without_effect(
 async def test_a_collector_that_lost_its_batches_gets_them_again(
     tmp_path: Path, outbox: Outbox, tiny: TinyCollector
 ) -> None:
-    """It answers 409 and what it expects; batches are kept for that."""
+    """It answers 409 with the number that it expects. Acknowledged batches are kept for that."""
     await deliver(tmp_path, tiny.origin, outbox)
     tiny.stored.clear()
     outbox.commit(AgentState(), [draft("d")], reports={}, now=NOON)
@@ -117,10 +117,10 @@ async def test_a_collector_that_lost_its_batches_gets_them_again(
     assert tiny.targets() == ["a", "b", "c", "d"]
 
 
-async def test_a_state_restored_from_an_old_copy_goes_on_under_a_new_epoch(
+async def test_a_state_restored_from_an_old_copy_continues_under_a_new_epoch(
     tmp_path: Path, outbox: Outbox, tiny: TinyCollector
 ) -> None:
-    """Another body under a number that the collector has is a 422: the two histories do not fit."""
+    """The collector answers 422 to another body under a number that it has: the two histories do not fit."""
     await deliver(tmp_path, tiny.origin, outbox)
     with Outbox(tmp_path / "other.sqlite") as copy:
         copy._db.execute("UPDATE agent_state SET epoch = ?", (next(iter(tiny.stored))[1],))
@@ -172,7 +172,7 @@ async def test_a_collector_that_keeps_asking_for_corrections_is_retried_later(
 
 
 @pytest.mark.parametrize(("status", "action"), [(503, Action.RETRY), (401, Action.ENROL), (403, Action.STOP)])
-async def test_a_refusal_stops_the_sending_and_says_why(
+async def test_a_refusal_ends_the_delivery_with_the_reason(
     status: int, action: Action, tmp_path: Path, outbox: Outbox, tiny: TinyCollector
 ) -> None:
     tiny.script = lambda _: (status, {"error": {"code": "x", "message": "not now"}}, {"Retry-After": "7"})
@@ -193,14 +193,14 @@ def with_token(folder: Path, token: str) -> str:
 
 
 def forget(tiny: TinyCollector) -> None:
-    """The collector loses its agents; another agent has enrolled since."""
+    """Make the collector lose its agents; another agent has enrolled since."""
     tiny.keys = {"agent9": b""}
 
 
-async def test_an_agent_that_is_not_known_any_more_enrols_with_its_token_and_loses_nothing(
+async def test_an_agent_that_the_collector_lost_enrols_with_its_token_and_loses_nothing(
     tmp_path: Path, outbox: Outbox, tiny: TinyCollector
 ) -> None:
-    """The unsent batches go out under the new id, in order, from number 1 of a new epoch."""
+    """The unsent batches are sent under the new id, in order, from number 1 of a new epoch."""
     forget(tiny)
     token_file = with_token(tmp_path, tiny.token)
     async with CollectorClient((tiny.origin,), ca_file="", timeout=30) as client:
@@ -249,7 +249,7 @@ async def test_a_refused_token_is_not_sent_again_and_a_new_one_is(
 
 
 async def test_an_empty_token_file_does_not_end_the_agent(tmp_path: Path, outbox: Outbox, tiny: TinyCollector) -> None:
-    """A daemon measures on; the line says what is wrong."""
+    """The daemon continues to measure, and the problem is logged."""
     forget(tiny)
     async with CollectorClient((tiny.origin,), ca_file="", timeout=30) as client:
         result = await uplink(tmp_path, tiny.origin, outbox, token_file=with_token(tmp_path, "")).deliver(client)
@@ -261,7 +261,7 @@ async def test_an_empty_token_file_does_not_end_the_agent(tmp_path: Path, outbox
 async def test_a_collector_that_fails_during_enrolment_is_asked_again_with_the_same_token(
     tmp_path: Path, outbox: Outbox, tiny: TinyCollector
 ) -> None:
-    """A status of 503 does not mean that the token was refused."""
+    """Status 503 does not mean that the token was refused."""
     forget(tiny)
     tiny.enrol_answer = (503, {"error": {"code": "busy", "message": "later"}})
     made = uplink(tmp_path, tiny.origin, outbox, token_file=with_token(tmp_path, tiny.token))
@@ -288,7 +288,7 @@ async def new_token(collector: Collector) -> str:
 
 
 async def test_an_agent_whose_collector_lost_its_database_reports_again(tmp_path: Path, outbox: Outbox) -> None:
-    """A real collector: the first enrolment, the loss, the second enrolment with a token put there by the operator."""
+    """A real collector loses the first enrolment; the second one uses a token that the operator provides."""
     token_file = with_token(tmp_path, "")
     made = Uplink(ORIGIN, outbox, tmp_path, settings(tmp_path, token_file=token_file), Clock(NOON))
     async with real_collector(tmp_path / "first.db") as (collector, client):

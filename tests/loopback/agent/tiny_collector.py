@@ -1,4 +1,4 @@
-"""A small collector on 127.0.0.1: it accepts signed batches in order, or answers what a test tells it to."""
+"""A small collector on 127.0.0.1: it accepts signed batches in order, or answers as a test scripts it."""
 
 from __future__ import annotations
 

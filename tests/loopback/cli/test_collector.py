@@ -67,7 +67,7 @@ def diff(*subjects: str, **differs: object) -> bytes:
 
 
 def kept(db: Path) -> list[tuple[str, str]]:
-    """Country and name of all that is stored."""
+    """Country and name of every stored change."""
     with closing(sqlite3.connect(db)) as connection:
         return connection.execute("SELECT cc, subject FROM register_change ORDER BY subject").fetchall()
 
@@ -86,7 +86,7 @@ def test_register_changes_given_twice_are_stored_once(tmp_path: Path) -> None:
 
 
 def test_nothing_of_a_file_with_a_bad_line_is_stored(tmp_path: Path) -> None:
-    """The line is named."""
+    """The error names the line."""
     file, db = tmp_path / "d.jsonl", tmp_path / "c.db"
     file.write_bytes(diff("wechat.com") + b"{}\n")
 
@@ -100,7 +100,7 @@ def test_nothing_of_a_file_with_a_bad_line_is_stored(tmp_path: Path) -> None:
 
 
 def test_a_file_with_too_many_changes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is bounded."""
+    """The bound limits the memory."""
     monkeypatch.setattr("probe.cli.collector.MAX_CHANGES_PER_FILE", 2)
 
     with pytest.raises(ListError, match="more than 2 changes"):
@@ -109,14 +109,14 @@ def test_a_file_with_too_many_changes_is_refused(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize(("text", "length"), [("90s", timedelta(seconds=90)), ("24h", timedelta(days=1))])
-def test_a_time_is_read_with_its_unit(text: str, length: timedelta) -> None:
+def test_a_duration_is_read_with_its_unit(text: str, length: timedelta) -> None:
     """Units are seconds, minutes, hours and days."""
     assert parse_ttl(text) == length
 
 
 @pytest.mark.parametrize("text", ["", "24", "0h", "1w", "-1h", "1.5h"])
-def test_a_time_of_another_form_is_refused(text: str) -> None:
-    """The message names the forms."""
+def test_a_duration_of_another_form_is_refused(text: str) -> None:
+    """The error names the forms."""
     with pytest.raises(UsageError, match="is no time"):
         parse_ttl(text)
 
