@@ -71,24 +71,24 @@ def command(
     if entries is None:
         return ExitStatus.USAGE
     control = read_control_file(Path(settings.agent.control)) if settings.agent.control else {}
-    tally = VerdictCounts()
-    made: list[Verdict] = []
+    counts = VerdictCounts()
+    verdicts: list[Verdict] = []
     with VerdictProgress(len(entries)) as progress:
 
         def emit(one: Verdict) -> None:
-            tally.add(one)
+            counts.add(one)
             if as_json:
                 sys.stdout.buffer.write(jsonlines.write(one))
                 sys.stdout.buffer.flush()
             else:
-                made.append(one)
-            progress.made(tally)
+                verdicts.append(one)
+            progress.advance(counts)
 
         relax_garbage_collection()
         asyncio.run(_measure(entries, settings, control, emit))
     if not as_json:
-        print_table(_in_order(made, entries), tally)
-    return tally.status
+        print_table(_in_order(verdicts, entries), counts)
+    return counts.status
 
 
 def _overrides(options: Mapping[str, object]) -> dict[str, object]:
@@ -131,7 +131,7 @@ async def _measure(
                 emit(verdict)
 
 
-def _in_order(made: Sequence[Verdict], entries: Sequence[tuple[str, Target]]) -> list[Verdict]:
+def _in_order(verdicts: Sequence[Verdict], entries: Sequence[tuple[str, Target]]) -> list[Verdict]:
     """The verdicts in the order in which the targets were given, for a person who compares with a list."""
     place = {text: number for number, (text, _) in reversed(list(enumerate(entries)))}
-    return sorted(made, key=lambda one: place[one.target])
+    return sorted(verdicts, key=lambda one: place[one.target])

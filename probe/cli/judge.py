@@ -23,7 +23,7 @@ def command(file: str) -> int:
     FILE may be - for standard input. Exit status: 0 every target reachable; 1 some target is not; 2 bad usage or
     unreadable input; 3 a verdict's vantage is offline.
     """
-    tally = VerdictCounts()
+    counts = VerdictCounts()
     with ExitStack() as stack:
         try:
             stream = sys.stdin.buffer if file == "-" else stack.enter_context(Path(file).open("rb"))
@@ -31,7 +31,7 @@ def command(file: str) -> int:
             raise RecordError(f"cannot be read: {error.strerror}", where=file, mend="name another file") from error
         for verdict in jsonlines.read_verdicts(jsonlines.lines_of(stream, file), file):
             judged = again(verdict)
-            tally.add(judged)
+            counts.add(judged)
             sys.stdout.buffer.write(jsonlines.write(judged))
     sys.stdout.buffer.flush()
-    return tally.status
+    return counts.status

@@ -48,26 +48,26 @@ def make_list(
     from probe.agent.downloads import replace_file  # noqa: PLC0415 - listing services needs no readers
     from probe.lists import importing  # noqa: PLC0415
 
-    tally = importing.ImportCounts()
+    counts = importing.ImportCounts()
     with open_list(file, format_name, max_bytes) as (known, items):
-        rows = importing.rows_of(items, chosen, tally, source or known.name, asns)
-        replace_file(output, _written(importing.csv_chunks(rows), tally, file, known))
+        rows = importing.rows_of(items, chosen, counts, source or known.name, asns)
+        replace_file(output, _written(importing.csv_chunks(rows), counts, file, known))
     # Any text could be taken for a plain list: its lines are shown only to a user who named the format.
     plain = format_name == AUTO and known.name == "testlist"
-    for bad in tally.first_bad:
+    for bad in counts.first_bad:
         say(f"{file}:{bad.line}: {'no target' if plain else bad.what}")
-    if tally.bad > len(tally.first_bad):
-        say(f"and {tally.bad - len(tally.first_bad)} more bad lines")
-    click.echo(f"{source or file} ({known.name}): " + "; ".join(tally.lines()) + ".")
+    if counts.bad > len(counts.first_bad):
+        say(f"and {counts.bad - len(counts.first_bad)} more bad lines")
+    click.echo(f"{source or file} ({known.name}): " + "; ".join(counts.lines()) + ".")
     return known
 
 
-def _written(pieces: Iterator[bytes], tally: ImportCounts, file: Path, known: Format) -> Iterator[bytes]:
+def _written(pieces: Iterator[bytes], counts: ImportCounts, file: Path, known: Format) -> Iterator[bytes]:
     """The same pieces, then an error when no row had the format, so that the output is not replaced."""
     yield from pieces
-    if tally.bad and tally.bad == tally.read:
+    if counts.bad and counts.bad == counts.read:
         raise ListError(
-            f"none of its {tally.bad} rows is of the format {known.name}", where=str(file), mend="name another"
+            f"none of its {counts.bad} rows is of the format {known.name}", where=str(file), mend="name another"
         )
 
 

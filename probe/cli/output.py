@@ -14,7 +14,7 @@ from probe.model.verdict import Status, VantageNote, VantageState, Verdict
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-STYLES = {
+STATUS_STYLES = {
     Status.REACHABLE: "green",
     Status.BLOCKED: "bold red",
     Status.THROTTLED: "yellow",
@@ -22,7 +22,7 @@ STYLES = {
     Status.UNREACHABLE: "cyan",
     Status.UNKNOWN: "dim",
 }
-STATES = {
+STATE_SENTENCES = {
     VantageState.OFFLINE: "This host is offline: nothing can be said of any target.",
     VantageState.PORTAL: "This network lets nobody through before a login page: nothing can be said of any target.",
     VantageState.ALLOWLIST: "This network lets only an allow-list through: what fails is not the target's fault.",
@@ -36,7 +36,7 @@ NOTE_SENTENCES = {
     VantageNote.PROXY: "the environment names a proxy: other programs on this host may use another network",
     VantageNote.FAKE_ADDRESSES: "the resolver returns fake addresses: a bypass tool takes over the connections",
 }
-PLAIN_WIDTH = 200
+PLAIN_WIDTH_COLUMNS = 200
 """Columns where standard output is not a terminal: wide enough that few targets are wrapped."""
 
 
@@ -70,26 +70,26 @@ def describe_notes(notes: Iterable[str]) -> tuple[str, ...]:
     return tuple(NOTE_SENTENCES[VantageNote(note)] if note in NOTE_SENTENCES else note for note in notes)
 
 
-def print_table(verdicts: Sequence[Verdict], tally: VerdictCounts) -> None:
+def print_table(verdicts: Sequence[Verdict], counts: VerdictCounts) -> None:
     """Print the table and a sentence below it; in colour only on a terminal without NO_COLOR (no-color.org)."""
     from rich.console import Console  # noqa: PLC0415 - slow to import, and not needed for --json
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH_COLUMNS, highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("target", overflow="fold")
     table.add_column("status")
     table.add_column("seen", overflow="fold")
     for verdict in verdicts:
-        style = STYLES[verdict.status]
-        table.add_row(escape(verdict.target), f"[{style}]{verdict.status}[/]", escape(seen(verdict)))
+        style = STATUS_STYLES[verdict.status]
+        table.add_row(escape(verdict.target), f"[{style}]{verdict.status}[/]", escape(describe_evidence(verdict)))
     console.print(table)
-    states = [text for state, text in STATES.items() if tally.states[state]]
-    console.print(f"\n{tally.sentence()}.", *states)
+    states = [text for state, text in STATE_SENTENCES.items() if counts.states[state]]
+    console.print(f"\n{counts.sentence()}.", *states)
 
 
-def seen(verdict: Verdict) -> str:
+def describe_evidence(verdict: Verdict) -> str:
     """What decided the verdict, in a few words."""
     evidence = verdict.evidence
     words: list[str] = [*verdict.causes]
@@ -126,10 +126,10 @@ class VerdictProgress:
             self._task = self._progress.add_task("", total=self._total)
         return self
 
-    def made(self, tally: VerdictCounts) -> None:
+    def advance(self, counts: VerdictCounts) -> None:
         """Show that one more verdict has been made."""
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, advance=1, description=tally.sentence())
+            self._progress.update(self._task, advance=1, description=counts.sentence())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

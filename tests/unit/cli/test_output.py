@@ -8,13 +8,13 @@ import pytest
 
 from probe.cli.output import (
     NOTE_SENTENCES,
-    STATES,
-    STYLES,
+    STATE_SENTENCES,
+    STATUS_STYLES,
     VerdictCounts,
     VerdictProgress,
+    describe_evidence,
     describe_notes,
     print_table,
-    seen,
 )
 from probe.errors import ExitStatus
 from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageNote, VantageState, Verdict
@@ -38,11 +38,11 @@ def test_the_table_has_one_line_for_each_target_a_sentence_and_no_colour_in_a_fi
 ) -> None:
     long = "https://a.example/" + "x" * 150
     made = [verdict(long, Status.REACHABLE), verdict("[b].example", Status.BLOCKED, Cause.TLS_RESET, Cause.TLS_SNI)]
-    tally = VerdictCounts()
+    counts = VerdictCounts()
     for one in made:
-        tally.add(one)
+        counts.add(one)
 
-    print_table(made, tally)
+    print_table(made, counts)
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].startswith(long)
@@ -64,22 +64,22 @@ def test_the_table_has_one_line_for_each_target_a_sentence_and_no_colour_in_a_fi
     ],
 )
 def test_the_deciding_evidence_is_described_in_words(evidence: Evidence, words: str) -> None:
-    assert seen(verdict("a", Status.UNKNOWN, evidence=evidence)) == words
+    assert describe_evidence(verdict("a", Status.UNKNOWN, evidence=evidence)) == words
 
 
 def test_every_status_has_its_style_and_every_state_but_online_its_sentence() -> None:
-    assert set(STYLES) == set(Status)
-    assert set(STATES) == set(VantageState) - {VantageState.ONLINE}
+    assert set(STATUS_STYLES) == set(Status)
+    assert set(STATE_SENTENCES) == set(VantageState) - {VantageState.ONLINE}
 
 
 def test_progress_is_silent_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with VerdictProgress(3) as progress:
-        progress.made(VerdictCounts())
+        progress.advance(VerdictCounts())
 
     assert capsys.readouterr() == ("", "")
 
 
-def tally(*pairs: tuple[Status, VantageState]) -> VerdictCounts:
+def counts(*pairs: tuple[Status, VantageState]) -> VerdictCounts:
     made = VerdictCounts()
     for status, state in pairs:
         made.add(
@@ -101,13 +101,13 @@ def tally(*pairs: tuple[Status, VantageState]) -> VerdictCounts:
     ],
 )  # fmt: skip
 def test_the_status_follows_the_contract(pairs: tuple[tuple[Status, VantageState], ...], status: ExitStatus) -> None:
-    assert tally(*pairs).status is status
+    assert counts(*pairs).status is status
 
 
 def test_the_counts_in_words_leave_out_zeros() -> None:
     online = VantageState.ONLINE
 
-    assert tally((Status.BLOCKED, online), (Status.REACHABLE, online), (Status.REACHABLE, online)).sentence() == (
+    assert counts((Status.BLOCKED, online), (Status.REACHABLE, online), (Status.REACHABLE, online)).sentence() == (
         "2 reachable, 1 blocked"
     )
 
