@@ -139,7 +139,8 @@ def kill_again_and_again(config: Path, state: Path, clock: str, chance: random.R
 def wait_for_acknowledgements(state: Path, *, more_than: int) -> None:
     """Wait until more than a number of batches are acknowledged."""
     end = time.monotonic() + 120
-    while not state.exists() or sum(acked for _, _, acked in batches_of(state).values()) <= more_than:
+    log = state.with_name(f"{state.name}-wal")  # exists while the agent has the file open, after its preparation
+    while not log.exists() or sum(acked for _, _, acked in batches_of(state).values()) <= more_than:
         assert time.monotonic() < end, "no batch was acknowledged"
         time.sleep(0.2)
 
