@@ -46,7 +46,7 @@ HEARTBEAT_FILE = "heartbeat.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentContext:
-    """What an agent needs beside its settings and does not make itself.
+    """The surroundings of an agent: folder, clock, random numbers and the stop event.
 
     Attributes:
         folder: of its state.
@@ -175,7 +175,9 @@ class Agent:
         except RecordError as error:
             if self._file_facts is None:
                 raise
-            log.warning("the old control holds: %s", error)  # the file may be about to be rewritten
+            log.warning(
+                "control file not reloaded, the facts read before stay in use: %s", error
+            )  # the file may be about to be rewritten
         return self._file_facts
 
     def _store(self, result: RoundResult) -> None:
@@ -207,7 +209,7 @@ class Agent:
         self._write_heartbeat(now, result)
 
     def _findings(self, result: RoundResult, now: datetime) -> tuple[RoundFindings, Mapping[str, LastReport]]:
-        """What the round reports, and what has been reported of each target then."""
+        """The findings to report of the round, and the last report of each target that they are about."""
         reported = self._outbox.last_reports()
         if self.settings.agent.role == "control":
             repeat = self.settings.agent.control_repeat

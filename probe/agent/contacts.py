@@ -1,6 +1,6 @@
 """List every name and address that an agent with these settings contacts, and why: `probe run --dry-run`. Pure.
 
-The addresses that names resolve to and the hosts that pages redirect to are not known beforehand; `probe run --dry-run`
+The addresses that names resolve to and the hosts that pages redirect to are not known in advance; `probe run --dry-run`
 says so in words.
 """
 
@@ -42,7 +42,7 @@ class Contact(msgspec.Struct, frozen=True):
 def contacts(
     settings: Settings, watchlist: Watchlist, network_resolvers: Sequence[str], collectors: Sequence[str]
 ) -> Iterator[Contact]:
-    """All contacts, in the order in which a round comes to them.
+    """All contacts, in the order in which a round makes them.
 
     Args:
         settings: merged.

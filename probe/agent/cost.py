@@ -139,7 +139,7 @@ def kind_of(target: Target) -> str:
 
 
 def format_costs(items: Iterator[DailyCost]) -> Iterator[str]:
-    """Lines for a person: one for each kind, then the sum and how it was estimated."""
+    """Lines to print: one for each kind, then the sum and how it was estimated."""
     total, looks = NO_COST, 0.0
     for item in items:
         total, looks = total.plus(item.cost), looks + item.looks

@@ -1,7 +1,8 @@
 """The agent as a process: rounds until a stop, or one round for cron.
 
-SIGTERM and SIGINT stop it: what is under way has a grace period, is stored, uploaded once more, and the exit status is
-0. SIGHUP reloads the settings; where the new ones are wrong, the old ones stay. The state folder is locked meanwhile.
+SIGTERM and SIGINT stop it: measurements under way have a grace period, the round is stored, the outbox is uploaded once
+more, and the exit status is 0. SIGHUP reloads the settings; where the new ones are wrong, the old ones stay in use. The
+state folder is locked until the end.
 """
 
 from __future__ import annotations

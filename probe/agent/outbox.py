@@ -7,7 +7,7 @@ Batches are numbered 1, 2, .. without gaps within an epoch, a random name for on
 batches are kept for a week, so that a collector that lost its last hours can have them again (`rewind`). When the two
 histories no longer fit together, a new epoch begins (`start_new_epoch`).
 
-The outbox is bounded (`[agent] outbox_bytes`); `probe.agent.outbox_bound` says what is given up when it is full.
+The outbox is bounded (`[agent] outbox_bytes`); `probe.agent.outbox_bound` says what is dropped when it is full.
 """
 
 from __future__ import annotations

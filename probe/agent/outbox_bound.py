@@ -1,7 +1,7 @@
-"""The bound on the outbox: what is given up, and in which order, while the collector takes no reports.
+"""The bound on the outbox: what is dropped, and in which order, while the collector takes no reports.
 
 Oldest first: batches that are acknowledged (kept only for a rewind), the evidence in unsent batches, unsent batches
-without a transition. A transition is never given up.
+without a transition. A transition is never dropped.
 """
 
 from __future__ import annotations

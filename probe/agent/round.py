@@ -28,7 +28,7 @@ from probe.session.measurement_run import Retests, TargetText
 
 
 class VerdictSource(Protocol):
-    """What a round needs of `probe.session.session.Session`."""
+    """The part of `probe.session.session.Session` that a round uses."""
 
     async def look(self) -> Vantage:
         """The vantage by a new look at the anchors."""
@@ -46,7 +46,7 @@ class VerdictSource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundTerms:
-    """What a round is given beside its targets.
+    """The parameters of a round beside its targets.
 
     Attributes:
         retests: re-tests of a target whose verdict contradicts what is believed of it; 0 for none.

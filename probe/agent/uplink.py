@@ -33,7 +33,7 @@ class UploadResult(msgspec.Struct, frozen=True, kw_only=True):
         sent: batches acknowledged.
         action: `DONE` when every batch is acknowledged, else why the delivery stopped: `RETRY`, `ENROL` or `STOP`.
         wait: seconds that the collector asked to wait; 0 when it did not say.
-        problem: one line for a person; empty when done.
+        problem: one line for the log; empty when done.
     """
 
     sent: int = 0

@@ -25,7 +25,7 @@ class Action(StrEnum):
     RETRY = "retry"
     """Not now: try the next URL, then back off."""
     ENROL = "enrol"
-    """It does not know this agent: enrol again with the token file, else wait for a person."""
+    """It does not know this agent: enrol again with the token file, else wait for the operator."""
     STOP = "stop"
     """It has revoked this agent: send nothing more until a person has acted."""
 
@@ -38,7 +38,7 @@ class CollectorReply(msgspec.Struct, frozen=True, kw_only=True):
         status: HTTP status; 0 when there was no reply.
         number: `acked` of a 200, `expected` of a 409; 0 when there is none.
         wait: seconds that the collector asks to wait; 0 when it does not say.
-        text: a few words for a person.
+        text: a few words for the log.
     """
 
     action: Action

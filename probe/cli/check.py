@@ -132,6 +132,6 @@ async def _measure(
 
 
 def _in_order(verdicts: Sequence[Verdict], entries: Sequence[tuple[str, Target]]) -> list[Verdict]:
-    """The verdicts in the order in which the targets were given, for a person who compares with a list."""
+    """The verdicts in the order in which the targets were given, so that they can be compared with a list."""
     place = {text: number for number, (text, _) in reversed(list(enumerate(entries)))}
     return sorted(verdicts, key=lambda one: place[one.target])

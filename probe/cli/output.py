@@ -1,4 +1,4 @@
-"""Verdicts for a person: a table on standard output, counts, and progress on standard error."""
+"""Verdicts for people: a table on standard output, counts, and progress on standard error."""
 
 from __future__ import annotations
 

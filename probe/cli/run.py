@@ -1,4 +1,4 @@
-"""`probe run`: the agent as a daemon or once for cron, and what it would contact, printed beforehand."""
+"""`probe run`: the agent as a daemon, or one round for cron; with `--dry-run` the list of what it would contact."""
 
 from __future__ import annotations
 

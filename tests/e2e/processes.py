@@ -37,7 +37,6 @@ def probe(*words: str, stdin: str | bytes = b"", **environ: str) -> subprocess.C
 
 class _Page(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        """Answer with the register, or with status 304."""
         body = b"<title>A page</title>" + b"x" * 500
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
