@@ -183,7 +183,7 @@ def _hellos(endpoint: ObservedEndpoint) -> list[TlsHandshake]:
 
 
 def _end_of_hellos(endpoint: ObservedEndpoint, times: int = 2) -> LayerFailure | None:
-    """The last failure of an address's ClientHellos, where at least so many were sent and each was cut."""
+    """The last failure of an address's ClientHellos, if at least a minimum of them was sent and each was cut."""
     ends = [one.failure for one in _hellos(endpoint)]
     cut = [end for end in ends if end is not None and end in CUT_FAILURES]
     return LayerFailure(Layer.TLS, cut[-1]) if len(cut) == len(ends) >= times else None

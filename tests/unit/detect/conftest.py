@@ -39,7 +39,7 @@ class Simulation:
         self.anchors: tuple[AnchorOutcome, ...] = ()
 
     def verdict_input(self, target: str, letter: str, seconds: float) -> DetectorInput:
-        """Return one verdict, so many seconds after the start."""
+        """Return one verdict, a number of seconds after the start."""
         where = VantageInput(asn=self.asn, anchors=self.anchors) if self.asn or self.anchors else None
         return DetectorInput(START + timedelta(seconds=seconds), target, *CLASS_LETTERS[letter], vantage=where)
 
@@ -63,7 +63,7 @@ class Simulation:
         return found
 
     def all_reachable(self, rounds: int, *targets: str) -> None:
-        """Feed so many rounds in which the targets are reachable."""
+        """Feed a number of rounds in which the targets are reachable."""
         self.play(**dict.fromkeys(targets or ("a", "b", "c", "d", "e", "f"), " ".join("." * rounds)))
 
 

@@ -100,7 +100,7 @@ def test_an_event_without_a_report_is_missed() -> None:
 
 
 def test_quantiles_and_bounds() -> None:
-    """A quantile is the smallest value that so many do not exceed; no event in twenty years bounds a rate at 0.15."""
+    """A quantile is the smallest value that a share does not exceed; no event in twenty years bounds a rate at 0.15."""
     assert quantile([1, 2, 3, 4], 0.5) == 2
     assert quantile([1] * 19 + [9], 0.95) == 1
     assert quantile([1] * 18 + [9, 9], 0.95) == 9

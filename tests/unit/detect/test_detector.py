@@ -97,7 +97,7 @@ def test_unknown_verdicts_change_nothing(
 def test_end_round_and_a_gap_give_the_same_transitions(settled: Any, new_scene: Callable[[], Any]) -> None:
     """The agent calls `end_round`; a file has gaps."""
     state = settled.detector.dump()
-    told, gaps = Detector.load(state), Detector.load(state)
+    ended, gaps = Detector.load(state), Detector.load(state)
     words_ = {"a": "XXXX X X X .... . .", **dict.fromkeys("bcdef", ". . . . . . .")}
     found = []
     expected = []
@@ -105,11 +105,11 @@ def test_end_round_and_a_gap_give_the_same_transitions(settled: Any, new_scene: 
     for verdict_input in settled.inputs(**words_):
         round_ = verdict_input.time.timestamp() // 300
         if number is not None and round_ != number:
-            found += told.end_round(verdict_input.time)
+            found += ended.end_round(verdict_input.time)
         number = round_
-        found += told.feed(verdict_input)
+        found += ended.feed(verdict_input)
         expected += gaps.feed(verdict_input)
-    found += told.end_round(verdict_input.time)
+    found += ended.end_round(verdict_input.time)
     expected += gaps.finish()
 
     def key(one: Any) -> Any:

@@ -16,7 +16,7 @@ INJECTED = (Cause.DNS_INJECTED,)
 def made(
     regime: int = PROVEN, failures: int = 100, failure_class: int = FailureClass.PROVEN
 ) -> tuple[Interference, LearnedRates]:
-    """A block that has lasted for so many failures."""
+    """A block that has lasted for a number of failures."""
     learned = LearnedRates()
     state = Interference(regime, 0.0, 20.0, INJECTED)
     for n in range(failures):

@@ -32,7 +32,7 @@ def taken(*samples: Sample, learned: LearnedRates | None = None) -> tuple[Series
 
 
 def interfered(*samples: Sample) -> tuple[Series, LearnedRates]:
-    """One that works until 300 s, then is proven to be blocked in four looks, and is looked at so from then on."""
+    """A series that works until 300 s and is then blocked with proof in four samples, and from then on."""
     series, learned = taken(sample(300.0), *(sample(600.0 + 15.0 * n, FailureClass.PROVEN) for n in range(4)))
     series.interfere(PROVEN, 450.0, 20.0, learned)
     for batch, one in enumerate(samples, 4):

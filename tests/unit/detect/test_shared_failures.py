@@ -14,7 +14,7 @@ def sample(moment: float, failure_class: int = SUCCESS, *, proven: bool = False)
 
 
 def batch(working: int, failing: int) -> list[tuple[Series, list[Sample]]]:
-    """So many targets that work and so many that fail."""
+    """A number of working targets and a number of failing ones."""
     samples = [[sample(n)] for n in range(working)] + [[sample(n, FailureClass.SILENT)] for n in range(failing)]
     return [(Series(str(n)), one) for n, one in enumerate(samples)]
 

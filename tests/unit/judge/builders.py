@@ -70,7 +70,7 @@ def served(address: str = A, **more: Any) -> tuple[Observation, ...]:
 
 
 def tries(count: int, one: Observation, *before: Observation) -> tuple[Observation, ...]:
-    """So many attempts that end alike."""
+    """A number of attempts with the same end."""
     import msgspec  # noqa: PLC0415 - used here alone
 
     return tuple(msgspec.structs.replace(each, attempt=n) for n in range(count) for each in (*before, one))

@@ -66,9 +66,9 @@ def failed(failure: Failure, tries_: int = 2) -> tuple[Observation, ...]:
 )
 def test_interference_with_a_name_must_be_shown(seen: tuple[Observation, ...], cause: str | None) -> None:
     """The name exists elsewhere, and the resolver is not merely broken; or it does not exist, and is answered."""
-    told = dns.interference(hop_of(*seen))
+    cause_found = dns.interference(hop_of(*seen))
 
-    assert told == (cause and Cause(cause))
+    assert cause_found == (cause and Cause(cause))
     assert dns.interferes_by(Cause.DNS_NXDOMAIN)(hop_of(*seen)) is (cause == "dns.nxdomain")
 
 

@@ -43,7 +43,7 @@ def test_a_target_without_a_name_has_no_resolution() -> None:
 
 
 def test_own_endpoints_are_the_confirmed_ones_else_all_that_are_not_refuted() -> None:
-    """An unknown address says nothing about the target while a known one was tried."""
+    """An unknown address does not count where a known one was tried."""
     known = hop_of(*BOTH, tcp(A), tcp(FORGED))
     unknown = hop_of(said("network", A), tcp(A), tcp(FORGED))
 

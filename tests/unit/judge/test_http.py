@@ -94,13 +94,13 @@ def test_a_redirect_back_is_broken() -> None:
 def test_a_page_that_comes_only_in_small_packets_is_no_success() -> None:
     """Not where it came in large ones too, nor where no attempt timed out."""
     small = (tcp(attempt=5, segment=1000), tls(attempt=5), http(attempt=5))
-    mute = tries(4, http(A, 0, Failure.TIMEOUT), tcp(), tls())
+    unanswered = tries(4, http(A, 0, Failure.TIMEOUT), tcp(), tls())
 
-    assert predicates.only_small_packets(hop_of(*KNOWN, *mute, *small))
-    assert not predicates.works(hop_of(*KNOWN, *mute, *small))
+    assert predicates.only_small_packets(hop_of(*KNOWN, *unanswered, *small))
+    assert not predicates.works(hop_of(*KNOWN, *unanswered, *small))
     assert not predicates.only_small_packets(hop_of(*KNOWN, *small))
-    assert not predicates.only_small_packets(hop_of(*KNOWN, *mute, *small, *served(attempt=6)))
-    assert not predicates.only_small_packets(hop_of(*KNOWN, *mute, *served(attempt=5)))
+    assert not predicates.only_small_packets(hop_of(*KNOWN, *unanswered, *small, *served(attempt=6)))
+    assert not predicates.only_small_packets(hop_of(*KNOWN, *unanswered, *served(attempt=5)))
     hello = (tcp(attempt=5, segment=1000), tls(attempt=5))
     assert predicates.only_small_packets(
         hop_of(*tries(4, tls(A, Failure.TIMEOUT), tcp()), *hello, target=f"tls://{A}:443/{NAME}")

@@ -54,7 +54,7 @@ def test_the_reference_is_what_trusted_resolvers_and_the_control_gave() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "heard"),
+    ("seen", "counted"),
     [
         ((said("network", failure=Failure.TIMEOUT),), 1),
         ((said("network", failure=Failure.TIMEOUT), said("network", failure=Failure.TIMEOUT, rrtype="AAAA")), 2),
@@ -63,11 +63,11 @@ def test_the_reference_is_what_trusted_resolvers_and_the_control_gave() -> None:
         ((said("network", failure=Failure.TIMEOUT), said("network", A, name="x.example", purpose=Purpose.OTHER)), 1),
     ],
 )
-def test_time_outs_of_a_resolver_count_where_it_never_answered_for_the_name(seen: Any, heard: int) -> None:
+def test_time_outs_of_a_resolver_count_where_it_never_answered_for_the_name(seen: Any, counted: int) -> None:
     """Other names do not count, nor do other resolvers."""
     found = names(*seen)
 
-    assert found.timeouts(found.with_trust(Trust.NETWORK)[0]) == heard
+    assert found.timeouts(found.with_trust(Trust.NETWORK)[0]) == counted
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_time_outs_of_a_resolver_count_where_it_never_answered_for_the_name(seen
     ],
 )
 def test_a_name_is_absent_where_trusted_resolvers_or_the_control_say_so(seen: Any, by: Any, absent: bool) -> None:
-    """A trusted resolver that fails says nothing; one address anywhere shows that the name exists."""
+    """A trusted resolver that fails does not count; one address anywhere shows that the name exists."""
     assert names(*seen, by=by).absent is absent
 
 

@@ -42,7 +42,7 @@ def names(*seen: Observation) -> NameResolution:
     ],
 )
 def test_the_heaviest_failure_of_several_record_types_is_the_cause(failures: tuple[Any, Any], heaviest: Cause) -> None:
-    """A resolver that was not heard is `dns.timeout`."""
+    """A resolver without an answer is `dns.timeout`."""
     found = names(said("network", failure=failures[0]), said("network", failure=failures[1], rrtype="AAAA"))
 
     assert found.cause_of(found.answers.by_resolver[0]) is heaviest

@@ -29,7 +29,7 @@ def quic(failure: Failure | None = None, **more: Any) -> QuicExchange:
 
 
 def cut(count: int = 1) -> tuple[Observation, ...]:
-    """A hello that is cut, and silence at so many SYNs after it."""
+    """A ClientHello that is cut, and a number of unanswered SYNs after it."""
     return (tcp(), tls(A, Failure.RESET), *(tcp(A, Failure.TIMEOUT, attempt=n + 1) for n in range(count)))
 
 

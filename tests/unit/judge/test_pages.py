@@ -17,7 +17,7 @@ BLANK = {"title": "", "sha256": ""}
 
 
 def moved(where: str) -> Exchange:
-    """A redirect over TLS that says nothing else."""
+    """A redirect over TLS without other content."""
     return http(A, 302, location=where, **BLANK)
 
 

@@ -29,7 +29,7 @@ def shook(
 
 
 def frozen(*, after: float = 70) -> list[TimedHandshake]:
-    """Four networks silent at once, under neutral names too, and one answers again so many seconds later."""
+    """Four networks are silent at once, under neutral names too; one answers again a number of seconds later."""
     first = [shook(n / 10, host) for n, host in enumerate(HOSTS)]
     neutral = [shook(6 + n / 10, host, neutral=True) for n, host in enumerate(HOSTS[:2])]
     return [*first, *neutral, shook(after, HOSTS[0], silent=False)]

@@ -29,7 +29,7 @@ def other(failure: Failure | None = None, **more: object) -> QuicExchange:
 
 
 def silences(count: int = 5, *, later: bool = False) -> tuple[QuicExchange, ...]:
-    """So many tries: silent to the Initial, or some seconds after the handshake."""
+    """A number of tries that get no answer to the Initial, or none some seconds after the handshake."""
     if later:
         return tuple(
             one for n in range(count) for one in (quic(attempt=n), quic(SILENT, attempt=n, gap=5000, verified=False))

@@ -25,7 +25,7 @@ def at(last: int, part: int = 1) -> str:
 
 
 def tcp(last: int, failure: Failure | None = None, times: int = 1, part: int = 1) -> tuple[Connection, ...]:
-    """So many tries that ended alike."""
+    """A number of tries with the same end."""
     return tuple(Connection(address=at(last, part), port=443, failure=failure, attempt=n) for n in range(times))
 
 
@@ -42,7 +42,7 @@ def hello(last: int, failure: Failure | None, purpose: Purpose = Purpose.NEUTRAL
 def hop_of(
     *seen: tuple[Observation, ...] | Observation, hits: object = 4, how: str = "tls", **more: object
 ) -> EvidenceHop:
-    """A hop of a range of which so many addresses (.1, .2, ..), or these, answered at control."""
+    """A hop of a range; a number of its addresses (.1, .2, ..), or these, answered at the control."""
     known = [at(n) for n in range(1, hits + 1)] if isinstance(hits, int) else list(hits)  # type: ignore[call-overload]
     control = ControlFacts(
         time=TIME - timedelta(days=int(more.get("days", 0))),  # type: ignore[call-overload]
@@ -171,9 +171,9 @@ def test_two_unanswered_hellos_are_unreachable_and_one_answered_hello_is_reachab
 
     assert said(doubt) == "range.mute"
     assert str(ranges.hello_failure(doubt)) == "tls.timeout"
-    heard = hop_of(connected(), cut(3), hello(4, Failure.ALERT))
-    assert said(heard) == "served"
-    assert not ranges.fails_only_here_by(Layer.TLS, SILENCE)(heard)
+    answered = hop_of(connected(), cut(3), hello(4, Failure.ALERT))
+    assert said(answered) == "served"
+    assert not ranges.fails_only_here_by(Layer.TLS, SILENCE)(answered)
 
 
 def test_unanswered_hellos_mean_nothing_where_the_control_had_no_answer() -> None:

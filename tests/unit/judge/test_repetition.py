@@ -82,10 +82,10 @@ def test_silence_after_a_quic_handshake_is_another_act_than_the_handshake() -> N
     """So the handshake's answer does not recover it."""
     stood = QuicExchange(address=A, port=443, sni=NAME, verified=True)
     fell = QuicExchange(address=A, port=443, sni=NAME, failure=SILENT, gap=5000)
-    mute = QuicExchange(address=A, port=443, sni=NAME, failure=SILENT)
+    unanswered = QuicExchange(address=A, port=443, sni=NAME, failure=SILENT)
 
     assert recovered_timeouts((stood, fell)) == 0
-    assert recovered_timeouts((mute, stood)) == 1
+    assert recovered_timeouts((unanswered, stood)) == 1
 
 
 def test_the_same_time_outs_under_other_names_count() -> None:

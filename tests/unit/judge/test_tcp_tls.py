@@ -36,12 +36,12 @@ ALLOWED = tls(A, Failure.CERTIFICATE, sni="www.wikipedia.org", purpose=Purpose.A
 
 
 def cut(failure: Failure, count: int = 2, address: str = A) -> tuple[Observation, ...]:
-    """So many handshakes ended so."""
+    """A number of handshakes with this end."""
     return tries(count, tls(address, failure), tcp(address))
 
 
 def silent(count: int = 5, address: str = A) -> tuple[Observation, ...]:
-    """So many SYNs stayed without an answer."""
+    """A number of unanswered SYNs."""
     return tries(count, tcp(address, Failure.TIMEOUT))
 
 
