@@ -56,23 +56,23 @@ async def test_a_key_cannot_be_enrolled_twice(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "code"),
     [
-        b"{}",
-        b"[1",
-        b'{"token":"\xff"}',
-        b'{"x":' * 800,
-        b'{"token":1,"public_key":""}',
-        b'{"token":"t","public_key":"AAAA"}',
-        b'{"token":"t","public_key":"' + base64.b64encode(bytes(32)) + b'","country":"Russia"}',
-        b'{"token":"t","public_key":"' + base64.b64encode(bytes(32)) + b'","role":"admin"}',
+        (b"{}", "bad_request"),
+        (b"[1", "bad_request"),
+        (b'{"token":"\xff"}', "bad_request"),
+        (b'{"x":' * 800, "bad_request"),
+        (b'{"token":1,"public_key":""}', "bad_request"),
+        (b'{"token":"t","public_key":"AAAA"}', "bad_key"),
+        (b'{"token":"t","public_key":"' + base64.b64encode(bytes(32)) + b'","country":"Russia"}', "bad_network"),
+        (b'{"token":"t","public_key":"' + base64.b64encode(bytes(32)) + b'","role":"admin"}', "bad_role"),
     ],
 )
-async def test_a_body_that_is_no_enrolment_is_refused(server: Server, body: bytes) -> None:
-    """The error has its usual form."""
+async def test_a_body_that_is_no_enrolment_is_refused(server: Server, body: bytes, code: str) -> None:
+    """The answer has an error code for programs and a message for people."""
     async with server.http.post(f"{server.page}/api/v1/enrol", data=body) as answer:
-        assert answer.status == 400
-        assert set((await answer.json())["error"]) == {"code", "message"}
+        error = (await answer.json())["error"]
+        assert (answer.status, error["code"], set(error)) == (400, code, {"code", "message"})
 
 
 async def test_an_enrolment_of_more_than_four_kibibytes_is_refused(server: Server) -> None:

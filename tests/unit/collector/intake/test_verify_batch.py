@@ -162,6 +162,11 @@ def test_a_batch_within_bounds_has_no_fault() -> None:
     assert find_fault(msgspec.structs.replace(GOOD, changes=transition(target="vantage", after="offline"))) == ""
 
 
+def test_a_batch_from_an_unknown_network_has_no_fault() -> None:
+    """AS number 0 and an empty country stand for unknown."""
+    assert find_fault(msgspec.structs.replace(GOOD, network=Network(asn=0, country=""))) == ""
+
+
 VERDICT = blocked_verdict("https://a.example/", "a.example", NOW)
 FULL = msgspec.structs.replace(
     GOOD,
