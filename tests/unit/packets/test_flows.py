@@ -58,12 +58,13 @@ def test_both_directions_are_one_flow(near: str, far: str) -> None:
         packet("2a02:2168:1::2", "2a04:4e42::10", protocol=58),
         packet("2a02:2168:1::2", "2a04:4e42::10")[:44],
         packet(NEAR, FAR)[:6] + b"\x00\x10" + packet(NEAR, FAR)[8:],
+        packet(NEAR, FAR)[:6] + b"\x01\x00" + packet(NEAR, FAR)[8:],
         b"\x4f" + packet(NEAR, FAR)[1:],
         b"\x75" + packet(NEAR, FAR)[1:],
     ],
 )
 def test_a_packet_without_a_whole_header_is_ignored(raw: bytes) -> None:
-    """Cut short, another protocol, a later fragment, options without their end, no IP."""
+    """Cut short, another protocol, later fragments, options without their end, no IP."""
     flows = FlowTable()
     flows.add(raw, 0.0, outgoing=True)
 
