@@ -50,12 +50,12 @@ class PlanHop:
         """Start the first round.
 
         Args:
-            addresses: the candidates, in order.
+            addresses: the candidates, in order; at least one.
             local: the addresses that the network's own resolvers gave, in order.
             unconfirmed: those of them that no other source gives for the name.
         """
         self._state = HopState(self._task.subject, local=local, unconfirmed=unconfirmed)
-        first = next((a for a in local if a in addresses), addresses[0] if addresses else "")
+        first = next((a for a in local if a in addresses), addresses[0])
         for address in addresses:
             self._ask(begin(self._task, self._state, address, page=address == first))
 

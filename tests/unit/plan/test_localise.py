@@ -163,16 +163,16 @@ def hello(failure: Failure, **more: object) -> TlsHandshake:
 
 
 def late(resolver: str, trust: Trust = Trust.NETWORK) -> LateAnswer:
-    """A second answer."""
+    """A late answer."""
     return LateAnswer(name=NAME, rrtype="AAAA", resolver=resolver, trust=trust, gap=4)
 
 
 def request(failure: Failure | None, status: int = 0, url: str = URL) -> Exchange:
-    """A request and what came of it."""
+    """A request and its result."""
     return Exchange(url=url, address=A, status=status, failure=failure)
 
 
-SAID = TraceTarget(payload=TracePayload.REQUEST, address=A, port=8080, name=URL)
+REQUEST = TraceTarget(payload=TracePayload.REQUEST, address=A, port=8080, name=URL)
 QUERY = TraceTarget(payload=TracePayload.QUERY, address="95.165.1.1", port=53, name=NAME, rrtype="AAAA")
 
 
@@ -189,10 +189,10 @@ QUERY = TraceTarget(payload=TracePayload.QUERY, address="95.165.1.1", port=53, n
             hello(Failure.TIMEOUT, acked=False),
             TraceTarget(payload=TracePayload.HELLO, address=A, port=443, name=NAME, silent=True),
         ),
-        (Cause.HTTP_RESET, request(Failure.RESET), SAID),
+        (Cause.HTTP_RESET, request(Failure.RESET), REQUEST),
         (Cause.HTTP_RESET, request(None, 200), None),
         (Cause.HTTP_RESET, request(Failure.RESET, url=f"https://{NAME}/"), None),
-        (Cause.HTTP_BLOCKPAGE, request(None, 403), SAID),
+        (Cause.HTTP_BLOCKPAGE, request(None, 403), REQUEST),
         (Cause.HTTP_BLOCKPAGE, request(Failure.RESET), None),
         (
             Cause.HTTP_TIMEOUT,
@@ -212,11 +212,15 @@ QUERY = TraceTarget(payload=TracePayload.QUERY, address="95.165.1.1", port=53, n
     ],
 )
 def test_the_blocked_message_is_traced(cause: Cause | None, seen: Observation, found: TraceTarget | None) -> None:
-    """None where the resolver is in the vantage's own network.
-
-    The message was acknowledged, or the cause is another.
-    """
+    """None is traced for a resolver in the vantage's own network, an acknowledged message, or another cause."""
     assert trace_target(verdict(cause, seen)) == found
+
+
+def test_observations_of_other_names_are_passed_over() -> None:
+    """The blocked message may follow a try of the neutral name."""
+    seen = hello(Failure.RESET, purpose=Purpose.NEUTRAL), hello(Failure.RESET)
+
+    assert trace_target(verdict(Cause.TLS_RESET, *seen)) == HELLO
 
 
 def test_each_step_is_handed_out_once_and_alone() -> None:

@@ -8,29 +8,33 @@ import msgspec
 import pytest
 
 from probe.model.failure import Failure
+from probe.model.hop import Purpose, StepPosition
+from probe.model.step import Resolve
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, Status
 from probe.plan import PlanContext, plan_for
 from probe.plan.context import HopLimits
-from probe.plan.lookup import addresses_within_limits, choose_addresses
-from tests.unit.plan.dialogue import CONTEXT, DOH, FORGED, ISP, NAME, A, B, Dialogue, late
+from probe.plan.lookup import Lookup, addresses_within_limits, choose_addresses
+from probe.plan.plan import StepQueue
+from tests.unit.plan.dialogue import CONTEXT, DOH, FORGED, ISP, NAME, A, B, Dialogue, answer, late
 
 OTHER = "A www.wikipedia.org @network other"
 GHOST = "A zq7w0v5xk2md.com @network ghost"
 SYSTEM, NETWORK, TRUSTED = (f"A {NAME} @{who}" for who in ("system", "network", "trusted"))
+HOP = StepPosition(chain=1, hop=2)
 FEW = PlanContext(limits=HopLimits(ipv4=2, ipv6=1))
 CONTROL = ControlFacts(time=datetime(2026, 10, 1, tzinfo=UTC), statuses=(Status.REACHABLE,))
 
 
 def started(context: PlanContext = CONTEXT) -> Dialogue:
-    """A plan for `dns://`, its first questions asked."""
+    """Return a plan for `dns://` whose first queries are under way."""
     dialogue = Dialogue(plan_for(parse(f"dns://{NAME}"), context))
     dialogue.asks()
     return dialogue
 
 
 def changed(**fields: object) -> PlanContext:
-    """The ordinary setup with changes."""
+    """Return the usual context with changes."""
     return msgspec.structs.replace(CONTEXT, **fields)
 
 
@@ -67,6 +71,34 @@ def test_a_resolver_silent_about_this_name_only_is_asked_five_times() -> None:
     assert dialogue.tell(f"{NETWORK} try 1", Failure.TIMEOUT).asks() == [f"{NETWORK} try {n}" for n in (2, 3, 4)]
     for number in (2, 3, 4):
         assert dialogue.tell(f"{NETWORK} try {number}", Failure.TIMEOUT).asks() == []
+
+
+def test_both_record_types_of_a_silent_name_are_asked_until_five_time_outs_in_all() -> None:
+    """Two of each type come first; one more query of each type makes six."""
+    both = changed(families=frozenset(("ipv4", "ipv6")), hosts_file_names=frozenset())
+    types = (NETWORK, f"AAA{NETWORK}")
+    silent = started(both)
+    for query in types:
+        silent.tell(query, Failure.TIMEOUT)
+    silent.asks()
+    silent.tell(OTHER, (B,))
+    for query in types:
+        silent.tell(f"{query} try 1", Failure.TIMEOUT)
+
+    assert silent.asks() == [f"{query} try 2" for query in types]
+
+
+def test_a_repeated_query_has_the_chain_and_hop_of_the_first() -> None:
+    """A name of a redirect is looked up under the position of its hop."""
+    queue = StepQueue()
+    Lookup(NAME, changed(trusted_resolvers=(), hosts_file_names=frozenset()), queue, HOP, lambda: None)
+    (step,) = queue.take()
+    assert isinstance(step, Resolve)
+    queue.observe(step, answer(step, (), Failure.TIMEOUT))
+
+    positions = {(one.position.purpose, one.position.attempt): one.position for one in queue.take()}
+    assert positions[Purpose.SUBJECT, 1] == StepPosition(chain=1, hop=2, attempt=1)
+    assert positions[Purpose.OTHER, 0] == StepPosition(chain=1, hop=2, purpose=Purpose.OTHER)
 
 
 def test_a_resolver_silent_about_every_name_gets_no_further_queries() -> None:
