@@ -92,7 +92,7 @@ class ReportedChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is sent, signed and acknowledged as one.
+    """The unit that an agent sends and signs, and that the collector acknowledges.
 
     The bounds in the types of a batch are checked when it is decoded. They are far above what an agent sends.
 

@@ -39,7 +39,7 @@ class NetworkEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NetworkContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What else is known of a service in a network.
+    """The other facts about a service in a network that its events need.
 
     Attributes:
         spans: all spans of the service in the network, the reachable ones among them.

@@ -1,4 +1,4 @@
-"""Revisions of events: what is published when fusion gives another result than before. Nothing is edited silently."""
+"""Revisions of events: fusion publishes one when its result changes. Nothing is edited silently."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NO_NUMBERS: Mapping[str, int] = {}
 
 
 class RevisionKind(StrEnum):
-    """What a revision announces."""
+    """The kind of change that a revision announces."""
 
     BEGAN = "began"
     CHANGED = "changed"

@@ -71,7 +71,7 @@ class PartStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What the targets of a service say together.
+    """The combined status of a service's targets.
 
     Attributes:
         status: by the rule of this module.

@@ -23,11 +23,11 @@ LOG = logging.getLogger("probe.collector.fusing.fuser")
 TICK_SECONDS = 60.0
 """Seconds after which events that have not lifted are fused again, whether or not anything was reported."""
 MIN_TICK_SECONDS = 2.0
-"""The shortest real time between ticks, however fast a laboratory's clock runs."""
+"""The shortest real time between ticks, also on a fast laboratory clock."""
 GATHER_SECONDS = 0.1
 """Real seconds to wait after a batch was stored, for many reports of one event arrive together."""
 MAX_QUIET_BATCH_AGE = timedelta(days=60)
-"""Age at which batches without changes are deleted: agents do not repeat what is older than their outbox."""
+"""Age at which batches without changes are deleted: agents do not repeat batches older than their outbox."""
 MAX_FORGOTTEN_BATCHES = 2000
 """Quiet batches deleted in one tick."""
 MAX_SERVICES = 50
@@ -60,7 +60,7 @@ class Fuser:
 
 
 class Upkeep:
-    """The background task for what time alone requires; one instance a process, run by the supervisor.
+    """The background task for periodic work; one instance a process, run by the supervisor.
 
     It marks open events to be fused again, deletes old batches, and counts agents and events for `/metrics`.
     """

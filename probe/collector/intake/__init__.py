@@ -1,1 +1,1 @@
-"""What agents send: enrolment, batches, limits on both, and how a batch is applied to the store."""
+"""Intake from agents: enrolment, batches, limits on both, and applying a batch to the store."""

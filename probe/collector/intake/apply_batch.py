@@ -69,7 +69,7 @@ class VerifiedBatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BatchResult(StrEnum):
-    """What the collector did with a batch."""
+    """The result of a batch."""
 
     STORED = "stored"
     AGAIN = "again"
@@ -98,7 +98,7 @@ class BatchOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def apply_batch(session: StoreSession, agent: AgentRow, verified: VerifiedBatch) -> BatchOutcome:
-    """Store a batch that is the next of its outbox; say why not otherwise."""
+    """Store a batch if it is the next of its outbox; the result gives the reason otherwise."""
     batch = verified.batch
     now = to_ms(verified.received)
     offset = clock_offset(batch.sent, verified.posted, verified.received, verified.rate)
@@ -192,7 +192,7 @@ class _BatchWriter:
             history.save_presence_run(self._session, self._agent.no, run)
 
     def _count_services(self) -> None:
-        """Count which service this agent assigns each target to, and mark what that changes."""
+        """Count which service this agent assigns each target to, and mark the services that change."""
         for text, service in self._batch.services.items():
             target = batches.target_number(self._session, text)
             before, after = batches.vote(self._session, target, self._agent.no, service)

@@ -27,7 +27,7 @@ MAX_ASN = 2**32 - 1
 
 
 class EnrolmentRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What an agent sends to enrol. `asn` and `country` are used where its batches leave them out."""
+    """An agent's request for enrolment. `asn` and `country` are used where its batches leave them out."""
 
     token: str
     public_key: str

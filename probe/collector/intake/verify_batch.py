@@ -153,7 +153,7 @@ def verify_batch(agent: AgentRow, request: BatchRequest, origin: str) -> Verifie
 
 
 def find_fault(batch: Batch) -> str:
-    """What is out of bounds in a decoded batch; empty when nothing is."""
+    """Describe the first part of a decoded batch that is out of bounds; empty when none is."""
     if not _EPOCH.fullmatch(batch.epoch) or not 1 <= batch.seq < 2**53:
         return "epoch or sequence number out of bounds"
     if not 0 <= batch.network.asn <= MAX_ASN or not is_country(batch.network.country):
@@ -185,7 +185,7 @@ def _verdicts(batch: Batch) -> Iterator[Verdict]:
 
 
 def _fault_in_values(record: Transition | Verdict) -> str:
-    """What is out of bounds inside a transition or a verdict; pages compute with their numbers and times."""
+    """Describe the part of a transition or a verdict that is out of bounds; pages compute with their numbers and times."""
     for number, value in enumerate(_values(record)):
         if number >= MAX_VALUES:
             return "a change or a verdict has too many values"
@@ -200,7 +200,7 @@ def _fault_in_values(record: Transition | Verdict) -> str:
 
 
 def _values(record: object) -> Iterator[object]:
-    """Every value inside a record, however deep, one at a time."""
+    """Every value inside a record at any depth, one at a time."""
     pending = [record]
     while pending:
         value = pending.pop()

@@ -1,4 +1,4 @@
-"""The database of a collector: one set of queries, whatever the engine.
+"""The database of a collector: one set of queries for every engine.
 
 All SQL of the collector is in the modules of this package (`agents`, `batches`, `history`, `events`), as plain
 functions over a `StoreSession`. They use what SQLite and PostgreSQL have in common (ON CONFLICT, RETURNING, partial
@@ -49,7 +49,7 @@ class Store(Protocol):
         """
 
     async def read(self, query: Callable[[StoreSession], Result]) -> Result:
-        """Run a query on a consistent view of what is committed.
+        """Run a query on a consistent view of the committed data.
 
         Raises:
             StorageError: the engine cannot read.

@@ -108,7 +108,7 @@ def touch(session: StoreSession, no: int, now: int, skew: int) -> None:
 
 
 def flag(session: StoreSession, no: int, word: str) -> None:
-    """Store what is odd about an agent's batches."""
+    """Store the reason why an agent is flagged."""
     session.run("UPDATE agent SET flag = ? WHERE no = ?", word, no)
 
 

@@ -1,4 +1,4 @@
-"""SQL of official registers: what was listed and delisted, of known services."""
+"""SQL of official registers: the listings and delistings of known services."""
 
 from __future__ import annotations
 

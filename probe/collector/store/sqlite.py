@@ -140,7 +140,7 @@ class SqliteStore:
         return await asyncio.wrap_future(waiting.promise)
 
     async def read(self, query: Callable[[StoreSession], Result]) -> Result:
-        """Run a query on a consistent view of what is committed.
+        """Run a query on a consistent view of the committed data.
 
         Raises:
             StorageError: the database is closed or cannot be read.

@@ -1,1 +1,1 @@
-"""What people and programs read: pages, the HTTP interface, feeds."""
+"""The collector's public web interface: pages, JSON and CSV, feeds."""

@@ -19,7 +19,7 @@ from probe.model.verdict import Status, VantageState
 
 TIMELINE_PERIOD = timedelta(days=30)
 RECENT_PERIOD = timedelta(hours=24)
-"""How far back the list of recent changes goes."""
+"""The period that the list of recent changes covers."""
 MAX_EVENTS_READ = 10_000
 MAX_SERVICES = 300
 """Rows on the page, the worst statuses first; the API has all."""

@@ -122,7 +122,7 @@ async def get_event(request: web.Request) -> web.Response:
 
 
 def service_path(name: str) -> str:
-    """The path of a service's page, whatever characters its name has."""
+    """The path of a service's page, with the name percent-encoded."""
     return "/s/" + quote(name, safe="")
 
 
@@ -146,7 +146,7 @@ def _epoch() -> datetime:
 
 
 def _headline(view: BoardView) -> str:
-    """The state of the board in one sentence: what is interfered with, and in how many networks."""
+    """The state of the board in one sentence: the affected services, and the number of networks."""
     services = sorted({event.service for event in view.ongoing}, key=str.casefold)
     networks = {event.network for event in view.ongoing}
     if len(services) == 1:

@@ -24,7 +24,7 @@ _FLAGS = {"": False, "0": False, "false": False, "1": True, "true": True}
 
 
 class Query(Protocol):
-    """What aiohttp gives as `request.query`: every value of a name."""
+    """The interface of aiohttp's `request.query`: every value of a name."""
 
     def getall(self, key: str, default: list[str]) -> list[str]:
         """The values of a name in their order; `default` when there is none."""

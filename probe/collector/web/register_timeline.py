@@ -56,7 +56,7 @@ class Lag(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ObservedNetwork(msgspec.Struct, frozen=True, kw_only=True):
-    """What was observed in a network during a listing, or without one.
+    """The observations in a network during a listing, or without one.
 
     Attributes:
         since: when the service was first measured there.

@@ -32,7 +32,7 @@ class TimelineBar(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimelineStrip(msgspec.Struct, frozen=True, kw_only=True):
-    """Bars, drawn one over the other on a hatched ground that stands for no data; and the same as text."""
+    """Bars, drawn one over the other on a hatched ground that means no data, with a description as text."""
 
     bars: tuple[TimelineBar, ...]
     description: str

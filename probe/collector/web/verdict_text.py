@@ -1,4 +1,4 @@
-"""The evidence of a verdict as text: for each step what the vantage saw and what the control saw. Pure."""
+"""The evidence of a verdict as text: for each step the observations of vantage and control. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sentences and words for statuses, causes and events on pages and in feeds. Pure, but for the catalogue's titles."""
+"""Sentences and words for statuses, causes and events on pages and in feeds. Pure, except for catalogue titles."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STATUS = {
     Status.UNREACHABLE: ("Unreachable", "it fails, and nothing shows whether the network or the target is at fault"),
     Status.UNKNOWN: ("No data", "no vantage here has reported lately, so nothing is known"),
 }
-"""Status -> the word on the board, and what it means."""
+"""Status -> the word on the board, and its meaning."""
 
 CAUSE = {
     Cause.DNS_NXDOMAIN: "the resolver denies that the name exists",
@@ -48,7 +48,7 @@ CAUSE = {
     Cause.QUIC_TIMEOUT: "QUIC times out where TCP works",
     Cause.IP_RANGE: "the whole range of addresses fails alike",
 }
-"""Cause -> what was observed."""
+"""Cause -> a description of the observation."""
 
 STATE = {
     VantageState.ONLINE: "online",
@@ -93,7 +93,7 @@ def shortened(text: str) -> str:
 
 
 def sentence(event: Event) -> str:
-    """An event as a sentence: what was blocked, where and when."""
+    """An event as a sentence with service, place and time."""
     said = STATUS[event.status][0].lower()
     name = shortened(service_title(event.service))
     if event.lifted is None:
