@@ -185,7 +185,7 @@ def _verdicts(batch: Batch) -> Iterator[Verdict]:
 
 
 def _fault_in_values(record: Transition | Verdict) -> str:
-    """Describe the part of a transition or a verdict that is out of bounds; pages compute with their numbers and times."""
+    """Describe the part of a transition or a verdict that is out of bounds; pages compute with the values."""
     for number, value in enumerate(_values(record)):
         if number >= MAX_VALUES:
             return "a change or a verdict has too many values"
