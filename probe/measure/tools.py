@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from probe.measure.certificates import TlsContexts
 from probe.measure.encrypted_resolver import EncryptedResolver
 from probe.measure.handshake_slots import MAX_HANDSHAKES, ConcurrencyLimits
 from probe.measure.pace import PaceLimiter
 from probe.measure.system_lookup import SystemLookups
-from probe.measure.watcher import Watcher
 from probe.model.hop import StepPosition
 from probe.model.observation import Observation
+from probe.model.packets import PacketTrace
+from probe.model.step import Step
 
 DEFAULT_TIMEOUT_SECONDS = 10.0
 """Default step time-out: long enough for three SYN retransmissions (1, 2, 4 s: RFC 6298) and an answer."""
@@ -25,6 +26,19 @@ MAX_UPLOADS = 2
 
 Emit = Callable[[Observation], None]
 """Called with each observation as soon as it exists."""
+
+
+class PacketCapture(Protocol):
+    """Captures the packets of steps; `probe.measure.watcher.Watcher` does, and is loaded only where it is wanted."""
+
+    async def watch(self, step: Step) -> None:
+        """Capture the packets of a step's address, from before its first."""
+
+    async def report(self, seen: Iterable[Observation], since: float, label: str) -> tuple[PacketTrace, ...]:
+        """Return what the connections of one measurement showed."""
+
+    async def close(self) -> None:
+        """End the capture."""
 
 
 class Timestamps:
@@ -90,7 +104,7 @@ class Tools:
         self.lookups = SystemLookups()
         self.localisation_lock = asyncio.Lock()
         self.upload_slots = asyncio.Semaphore(MAX_UPLOADS)
-        self.watcher: Watcher | None = None
+        self.watcher: PacketCapture | None = None
         self._encrypted: dict[str, EncryptedResolver] = {}
 
     async def __aenter__(self) -> Self:

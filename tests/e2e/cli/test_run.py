@@ -243,11 +243,12 @@ def test_the_agent_uses_a_laboratorys_clock(page: str, tmp_path: Path) -> None:
 
 
 def test_a_round_for_cron_imports_only_what_it_uses(page: str, tmp_path: Path) -> None:
-    """No collector: no HTTP client, no keys. No terminal: no tables."""
+    """No collector: no HTTP client, no keys. No terminal: no tables. No packets: no capture."""
     config = settings(tmp_path, [page.replace("http", "tcp").rstrip("/")])
     script = (
         "import sys; from probe.cli import main; status = main(sys.argv[1:]);"
-        "print(*sorted({'aiohttp', 'cryptography', 'rich', 'jinja2', 'dns'} & set(sys.modules))); sys.exit(status)"
+        "heavy = {'aiohttp', 'cryptography', 'rich', 'jinja2', 'dns', 'ctypes', 'probe.measure.watcher'};"
+        "print(*sorted(heavy & set(sys.modules))); sys.exit(status)"
     )
 
     done = subprocess.run(
