@@ -59,8 +59,14 @@ def commands() -> str:
 def command_helps(command: click.Command, name: str, parent: click.Context | None = None) -> Iterator[tuple[str, str]]:
     """Name and help of a command, then of those below it."""
     last = name.rpartition(" ")[2]
+    # click keeps the help option of the first context: give it the names that a user sees, whoever comes first.
     context = click.Context(
-        command, info_name=last, parent=parent, terminal_width=HELP_WIDTH, max_content_width=HELP_WIDTH
+        command,
+        info_name=last,
+        parent=parent,
+        terminal_width=HELP_WIDTH,
+        max_content_width=HELP_WIDTH,
+        **command.context_settings,
     )
     yield name, "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
     if isinstance(command, click.Group):

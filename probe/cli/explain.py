@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import IO
 
 import click
-import msgspec
 
 from probe.cli import examples, say
 from probe.cli.replay import bounded_lines
 from probe.detect.chart import BARS, PLAIN_BARS, svg, terminal
 from probe.detect.detector_input import DetectorInput
 from probe.detect.explain import explain
+from probe.detect.replay import BadVerdictLine, read_in_order
 from probe.errors import ExitStatus, UsageError
 
 
@@ -36,28 +36,26 @@ from probe.errors import ExitStatus, UsageError
     help="Also draw the series into this file.",
 )
 def command(target: str, file: IO[bytes], picture: Path | None) -> int:
-    """Show the series of TARGET in the verdicts of FILE (JSON Lines in order of time, - for standard input).
+    """Show the series of TARGET in the verdicts of FILE (JSON Lines, - for standard input).
 
     Prints the observations, the accumulated evidence against its threshold, and each status with its reason. FILE
     should hold all targets of the vantage: the detector needs the others to tell a failing vantage from a block.
     """
-    story = explain(_sightings(file), target)
-    if not story.points:
+    history = explain(_read(file), target)
+    if not history.points:
         raise UsageError(f"no verdict about {target}", where=file.name, mend="write the target as it stands there")
     encoding = (sys.stdout.encoding or "ascii").lower()
     bars = BARS if encoding.startswith("utf") else PLAIN_BARS
-    click.echo(terminal(story, shutil.get_terminal_size().columns, bars), nl=False)
+    click.echo(terminal(history, shutil.get_terminal_size().columns, bars), nl=False)
     if picture is not None:
-        picture.write_text(svg(story), encoding="utf-8")
+        picture.write_text(svg(history), encoding="utf-8")
     return ExitStatus.OK
 
 
-def _sightings(file: IO[bytes]) -> Iterator[DetectorInput]:
-    """The verdicts of a file; a bad line is printed and skipped."""
-    decode = msgspec.json.Decoder(DetectorInput).decode
-    for number, line in enumerate(bounded_lines(file), 1):
-        try:
-            yield decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            if line.strip():
-                say(f"{file.name}:{number}: not a verdict: {error}")
+def _read(file: IO[bytes]) -> Iterator[DetectorInput]:
+    """The verdicts of a file in the order of their times; a bad line is printed and skipped."""
+    for one in read_in_order(bounded_lines(file), file.name):
+        if isinstance(one, BadVerdictLine):
+            say(f"{file.name}:{one.line}: {one.what}")
+        else:
+            yield one

@@ -19,10 +19,11 @@ from probe.formats.jsonlines import MAX_LINE_BYTES, write
 )
 @click.argument("file", type=click.File("rb"))
 def command(file: IO[bytes]) -> int:
-    """Feed the verdicts of FILE (JSON Lines in order of time, - for standard input) to the detector.
+    """Feed the verdicts of FILE (JSON Lines, - for standard input) to the detector.
 
-    Prints the transitions that it would have reported. A bad line is printed and skipped, and makes the exit status 1.
-    A line that is older than the one before it ends the replay with status 2.
+    Prints the transitions that it would have reported. The lines of a round may stand in any order. A bad line is
+    printed and skipped, and makes the exit status 1. A line that is more than 15 minutes older than one before it ends
+    the replay with status 2.
     """
     status = ExitStatus.OK
     for found in replay(bounded_lines(file), where=file.name):

@@ -3,12 +3,17 @@
 Only `time`, `target`, `status` and `causes` are required; `vantage` is used when present. Everything else in a line,
 mainly the evidence, is skipped undecoded, which makes the replay fast. Memory grows with the targets, not with the
 lines.
+
+A verdict is dated by the start of its measurement and printed at its end, so the lines of one round stand in any order.
+They are sorted; only the verdicts of the last half hour are held in memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import msgspec
 
@@ -16,6 +21,12 @@ from probe.detect.detector import Detector
 from probe.detect.detector_input import DetectorInput
 from probe.errors import RecordError
 from probe.model.transition import Transition
+
+MAX_DISORDER: Final = timedelta(minutes=15)
+"""How much older than an earlier line a verdict may be: a measurement is cut short after 15 minutes."""
+
+MAX_HELD_VERDICTS: Final = 200_000
+"""Bound of the verdicts held in memory, about 50 MB. With more of them in `MAX_DISORDER`, less disorder is accepted."""
 
 
 class BadVerdictLine(msgspec.Struct, frozen=True):
@@ -33,46 +44,105 @@ class BadVerdictLine(msgspec.Struct, frozen=True):
 def replay(
     lines: Iterable[bytes], where: str = "-", detector: Detector | None = None
 ) -> Iterator[Transition | BadVerdictLine]:
-    """Feed the lines of a file to a detector.
+    """Feed the lines of a file to a detector, in the order of their times.
 
     Args:
-        lines: JSON Lines in order of time; blank lines are skipped.
+        lines: JSON Lines, out of order by at most `MAX_DISORDER`; blank lines are skipped.
         where: name of the file, for the error message.
         detector: a detector with state; None for a new one.
 
     Yields:
-        Transitions as soon as the detector reports them, bad lines in their place.
+        Transitions, up to twice `MAX_DISORDER` after the lines that lead to them; bad lines in their place.
 
     Raises:
-        RecordError: a line is older than an earlier one; the message names the line.
+        RecordError: see `read_in_order`.
     """
     detector = detector if detector is not None else Detector()
     feed = detector.feed
+    was_fed = False
+    for one in read_in_order(lines, where):
+        if isinstance(one, BadVerdictLine):
+            yield one
+            continue
+        was_fed = True
+        found = feed(one)
+        if found:
+            yield from found
+    if was_fed:
+        yield from detector.finish()
+
+
+def read_in_order(lines: Iterable[bytes], where: str = "-") -> Iterator[DetectorInput | BadVerdictLine]:
+    """Decode verdicts and sort them by time.
+
+    Verdicts of one target with the same time are one: the later ones are dropped.
+
+    Args:
+        lines: JSON Lines, out of order by at most `MAX_DISORDER`; blank lines are skipped.
+        where: name of the file, for the error message.
+
+    Yields:
+        Verdicts in the order of their times, bad lines as they are read.
+
+    Raises:
+        RecordError: a line is older than verdicts that were yielded before; the message names the line.
+    """
     decode = msgspec.json.Decoder(DetectorInput).decode
-    newest: datetime | None = None
+    held: list[DetectorInput] = []
+    done_until = release_after = datetime.min.replace(tzinfo=UTC)
     for number, line in enumerate(lines, 1):
         try:
-            verdict_input = decode(line)
+            one = decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             if line.strip():
                 yield BadVerdictLine(number, f"not a verdict: {error}")
             continue
-        time = verdict_input.time
+        time = one.time
         if not 1970 <= time.year < 9999:
             yield BadVerdictLine(number, f"not a verdict: the year {time.year} is not between 1970 and 9998")
             continue
-        if newest is not None and time < newest:
-            raise _out_of_order(newest, time, f"{where}:{number}")
-        newest = time
-        found = feed(verdict_input)
-        if found:
-            yield from found
-    if newest is not None:
-        yield from detector.finish()
+        if time < done_until:
+            raise _too_old(done_until, time, f"{where}:{number}")
+        held.append(one)
+        if time > release_after or len(held) > MAX_HELD_VERDICTS:
+            held.sort(key=_time_of)
+            done_until, release_after = _next_release(held)
+            count = bisect_left(held, done_until, key=_time_of)
+            yield from _without_repetitions(held[:count])
+            del held[:count]
+    held.sort(key=_time_of)
+    yield from _without_repetitions(held)
 
 
-def _out_of_order(newest: datetime, time: datetime, where: str) -> RecordError:
-    text = f"time goes back from {_rfc3339(newest)} to {_rfc3339(time)}"
+def _time_of(one: DetectorInput) -> datetime:
+    return one.time
+
+
+def _next_release(held: Sequence[DetectorInput]) -> tuple[datetime, datetime]:
+    """Return the time before which sorted verdicts are yielded now, and the time after which the next ones are."""
+    newest = held[-1].time
+    done_until = newest - MAX_DISORDER
+    if len(held) > MAX_HELD_VERDICTS:
+        done_until = max(done_until, held[len(held) // 2].time)
+    return done_until, newest + MAX_DISORDER
+
+
+def _without_repetitions(inputs: Iterable[DetectorInput]) -> Iterator[DetectorInput]:
+    """Yield of sorted verdicts the first of each target and time."""
+    time = None
+    targets: set[str] = set()
+    for one in inputs:
+        if one.time != time:
+            time = one.time
+            targets.clear()
+        elif one.target in targets:
+            continue
+        targets.add(one.target)
+        yield one
+
+
+def _too_old(done_until: datetime, time: datetime, where: str) -> RecordError:
+    text = f"time goes back to {_rfc3339(time)}, and the verdicts before {_rfc3339(done_until)} are already processed"
     return RecordError(text, where=where, mend="sort the verdicts by time")
 
 

@@ -205,7 +205,7 @@ async def test_the_watcher_of_packets_ends_with_the_session(tmp_path: Path) -> N
 
 
 async def test_a_list_gives_a_verdict_a_target_and_re_tests_where_asked_for(target: str, tmp_path: Path) -> None:
-    retests = Retests(lambda verdict: verdict.status is not Status.REACHABLE, 1, 0.1)
+    retests = Retests(lambda verdict: verdict.status is not Status.REACHABLE, 1, 8.0)
 
     async with Session(settings(tmp_path), Clock()) as session:
         stream = session.verdicts(parsed(target, CLOSED), retests=retests, shuffle=Random(1))
