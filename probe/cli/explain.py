@@ -54,8 +54,8 @@ def command(target: str, file: IO[bytes], picture: Path | None) -> int:
 
 def _read(file: IO[bytes]) -> Iterator[DetectorInput]:
     """The verdicts of a file in the order of their times; a bad line is printed and skipped."""
-    for one in read_in_order(bounded_lines(file), file.name):
-        if isinstance(one, BadVerdictLine):
-            say(f"{file.name}:{one.line}: {one.what}")
+    for read in read_in_order(bounded_lines(file), file.name):
+        if isinstance(read, BadVerdictLine):
+            say(f"{file.name}:{read.line}: {read.what}")
         else:
-            yield one
+            yield from read

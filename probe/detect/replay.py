@@ -60,19 +60,20 @@ def replay(
     detector = detector if detector is not None else Detector()
     feed = detector.feed
     was_fed = False
-    for one in read_in_order(lines, where):
-        if isinstance(one, BadVerdictLine):
-            yield one
+    for verdicts in read_in_order(lines, where):
+        if isinstance(verdicts, BadVerdictLine):
+            yield verdicts
             continue
         was_fed = True
-        found = feed(one)
-        if found:
-            yield from found
+        for one in verdicts:
+            found = feed(one)
+            if found:
+                yield from found
     if was_fed:
         yield from detector.finish()
 
 
-def read_in_order(lines: Iterable[bytes], where: str = "-") -> Iterator[DetectorInput | BadVerdictLine]:
+def read_in_order(lines: Iterable[bytes], where: str = "-") -> Iterator[list[DetectorInput] | BadVerdictLine]:
     """Decode verdicts and sort them by time.
 
     Verdicts of one target with the same time are one: the later ones are dropped.
@@ -82,7 +83,8 @@ def read_in_order(lines: Iterable[bytes], where: str = "-") -> Iterator[Detector
         where: name of the file, for the error message.
 
     Yields:
-        Verdicts in the order of their times, bad lines as they are read.
+        Lists of verdicts in the order of their times, none empty (a list a time costs less than a verdict a time); bad
+        lines as they are read.
 
     Raises:
         RecordError: a line is older than verdicts that were yielded before; the message names the line.
@@ -108,10 +110,12 @@ def read_in_order(lines: Iterable[bytes], where: str = "-") -> Iterator[Detector
             held.sort(key=_time_of)
             done_until, release_after = _next_release(held)
             count = bisect_left(held, done_until, key=_time_of)
-            yield from _without_repetitions(held[:count])
-            del held[:count]
-    held.sort(key=_time_of)
-    yield from _without_repetitions(held)
+            if count:
+                yield _without_repetitions(held[:count])
+                del held[:count]
+    if held:
+        held.sort(key=_time_of)
+        yield _without_repetitions(held)
 
 
 def _time_of(one: DetectorInput) -> datetime:
@@ -127,18 +131,21 @@ def _next_release(held: Sequence[DetectorInput]) -> tuple[datetime, datetime]:
     return done_until, newest + MAX_DISORDER
 
 
-def _without_repetitions(inputs: Iterable[DetectorInput]) -> Iterator[DetectorInput]:
-    """Yield of sorted verdicts the first of each target and time."""
+def _without_repetitions(inputs: list[DetectorInput]) -> list[DetectorInput]:
+    """Return of sorted verdicts the first of each target and time."""
+    first: list[DetectorInput] = []
     time = None
     targets: set[str] = set()
     for one in inputs:
         if one.time != time:
             time = one.time
-            targets.clear()
+            targets = {one.target}
         elif one.target in targets:
             continue
-        targets.add(one.target)
-        yield one
+        else:
+            targets.add(one.target)
+        first.append(one)
+    return first
 
 
 def _too_old(done_until: datetime, time: datetime, where: str) -> RecordError:
