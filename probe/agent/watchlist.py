@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from probe.lists.prefixes.prefix_table import PrefixTable
     from probe.lists.service import Service
 
+log = logging.getLogger(__name__)
+
+MAX_LOGGED_BAD_LINES = 20
+"""Bad lines of a list that are logged one by one; the others are counted."""
 DEFAULT_SERVICES = "default"
 ALL_SERVICES = "*"
 
@@ -44,7 +49,7 @@ def load(settings: Settings) -> Watchlist:
 
     Raises:
         SettingsError: a chosen service is not among the shipped ones, or the shipped services are missing.
-        ListError: a list or a service file cannot be read, or has bad lines. It names the first and their number.
+        ListError: a list or a service file cannot be read, or a list has bad lines only.
     """
     services: dict[str, str] = {}
     samples: dict[str, int] = {}
@@ -104,19 +109,23 @@ def _expanded(settings: Settings, table: PrefixTable | None) -> Iterator[tuple[s
 
 
 def read_list(path: Path) -> tuple[ListEntry, ...]:
-    """All entries of a list file.
+    """The entries of a list file. Bad lines are logged and skipped: one of them must not stop an agent.
 
     Raises:
-        ListError: the file cannot be read, is not UTF-8, or has a bad line.
+        ListError: the file cannot be read, or has bad lines only.
     """
     try:
         lines = path.read_bytes()
     except OSError as error:
         raise ListError(f"cannot be read: {error.strerror}", where=str(path), mend="name another list") from error
     found, bad = parse_list(lines, str(path))
-    if bad:
+    if bad and not found:
         more = f", and {len(bad) - 1} more bad lines" if len(bad) > 1 else ""
         raise ListError(bad[0].what + more, where=f"{path}:{bad[0].line}")
+    for row in bad[:MAX_LOGGED_BAD_LINES]:
+        log.warning("%s:%d: skipped: %s", path, row.line, row.what)
+    if len(bad) > MAX_LOGGED_BAD_LINES:
+        log.warning("%s: %d more bad lines were skipped", path, len(bad) - MAX_LOGGED_BAD_LINES)
     return found
 
 
@@ -125,16 +134,9 @@ def parse_list(content: bytes, name: str) -> tuple[tuple[ListEntry, ...], tuple[
 
     Args:
         content: of the list.
-        name: of the list, for messages.
-
-    Raises:
-        ListError: the content is not UTF-8.
+        name: of the list, the source of entries without one.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ListError("not UTF-8", where=f"{name}:{line}", mend="save the list as UTF-8") from error
+    text = content.decode("utf-8-sig", errors="surrogateescape")
     read: Sequence[ListEntry | BadRow] = tuple(testlist.read(text.split("\n"), name))
     return (
         tuple(entry for entry in read if isinstance(entry, ListEntry)),

@@ -32,6 +32,7 @@ EmitVerdict = Callable[[Verdict], None]
 @click.option(
     "--targets", "files", multiple=True, metavar="FILE", help="A list of targets; - is standard input. Repeatable."
 )
+@click.option("--strict", is_flag=True, help="Measure nothing when a row of a list is no target (exit status 2).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON Lines, one verdict a target, and nothing else.")
 @click.option("--control", metavar="FILE", help="Verdicts of the same targets from an uncensored host.")
 @click.option(
@@ -58,22 +59,29 @@ EmitVerdict = Callable[[Verdict], None]
 @click.option("--pcap", is_flag=True, help="The same, and keep them in the state folder without our addresses.")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings file to read.")
 def command(
-    targets: tuple[str, ...], files: tuple[str, ...], *, as_json: bool, config: Path | None, **options: object
+    targets: tuple[str, ...],
+    files: tuple[str, ...],
+    *,
+    strict: bool,
+    as_json: bool,
+    config: Path | None,
+    **options: object,
 ) -> int:
     """Measure each TARGET once, now, and judge it.
 
     A target is a URL, a host, dns://host, tcp://address:port, tls://address:port/sni, quic://host:port or a range.
     An empty string for --anchor, --domestic-anchor or --trusted-resolver means none. Exit status: 0 every target
-    reachable; 1 some target is not; 2 bad usage or unreadable input; 3 the vantage is offline.
+    reachable; 1 some target is not, or a row of a list is no target and was skipped; 2 bad usage or unreadable input; 3
+    the vantage is offline.
     """
     settings = load(config, os.environ, _overrides(options))
-    entries = gather_targets(targets, files)
-    if entries is None:
+    gathered = gather_targets(targets, files)
+    if gathered.bad_rows and strict:
         return ExitStatus.USAGE
     control = read_control_file(Path(settings.agent.control)) if settings.agent.control else {}
     counts = VerdictCounts()
     verdicts: list[Verdict] = []
-    with VerdictProgress(len(entries)) as progress:
+    with VerdictProgress(len(gathered.targets)) as progress:
 
         def emit(one: Verdict) -> None:
             counts.add(one)
@@ -85,10 +93,10 @@ def command(
             progress.advance(counts)
 
         relax_garbage_collection()
-        asyncio.run(_measure(entries, settings, control, emit))
+        asyncio.run(_measure(gathered.targets, settings, control, emit))
     if not as_json:
-        print_table(_in_order(verdicts, entries), counts)
-    return counts.status
+        print_table(_in_order(verdicts, gathered.targets), counts)
+    return ExitStatus.NOT_ALL_WELL if counts.status is ExitStatus.OK and gathered.bad_rows else counts.status
 
 
 def _overrides(options: Mapping[str, object]) -> dict[str, object]:

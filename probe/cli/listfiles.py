@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -12,7 +13,7 @@ import click
 
 from probe.agent.watchlist import parse_list
 from probe.cli import say
-from probe.errors import ListError, TargetError, UsageError
+from probe.errors import ListError, UsageError
 from probe.model.target import Target, parse
 
 if TYPE_CHECKING:
@@ -113,27 +114,33 @@ def snapshot_of(file: Path, format_name: str, chosen: Selection) -> RegisterSnap
         return take_snapshot(cast("Iterator[RegisterItem]", items), chosen)
 
 
-def gather_targets(words: Iterable[str], files: Iterable[str]) -> list[tuple[str, Target]] | None:
-    """Text and target of every argument and list entry, with repetitions. Bad ones are printed, before any measurement.
+@dataclass(frozen=True, slots=True)
+class GatheredTargets:
+    """Targets from arguments and lists.
+
+    Attributes:
+        targets: text and target, in order, with repetitions.
+        bad_rows: rows of lists that are no target; they were printed and skipped.
+    """
+
+    targets: tuple[tuple[str, Target], ...]
+    bad_rows: int = 0
+
+
+def gather_targets(words: Iterable[str], files: Iterable[str]) -> GatheredTargets:
+    """Read every argument and list entry. A bad row of a list is printed, counted and skipped (contract: Lists).
 
     Args:
         words: targets given as arguments.
         files: paths of lists; `-` is standard input.
 
-    Returns:
-        The targets; None when something was bad.
-
     Raises:
-        ListError: a file cannot be read or is not UTF-8.
+        ListError: a file cannot be read.
+        TargetError: an argument is no target.
         UsageError: there is no target at all.
     """
-    found: list[tuple[str, Target]] = []
+    found = [(word.strip(), parse(word)) for word in words]
     faults: list[str] = []
-    for word in words:
-        try:
-            found.append((word.strip(), parse(word)))
-        except TargetError as error:
-            faults.append(str(error))
     for name in files:
         entries, bad = parse_list(_content(name), name)
         found += [(entry.target, parse(entry.target)) for entry in entries]
@@ -142,11 +149,9 @@ def gather_targets(words: Iterable[str], files: Iterable[str]) -> list[tuple[str
         say(fault)
     if len(faults) > MAX_SHOWN_BAD_LINES:
         say(f"and {len(faults) - MAX_SHOWN_BAD_LINES} more bad lines")
-    if faults:
-        return None
     if not found:
         raise UsageError("no targets", mend="name some, or give a list with --targets FILE")
-    return found
+    return GatheredTargets(tuple(found), len(faults))
 
 
 def _content(name: str) -> bytes:

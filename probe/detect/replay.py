@@ -29,6 +29,9 @@ MAX_HELD_VERDICTS: Final = 200_000
 """Bound of the verdicts held in memory, about 50 MB. With more of them in `MAX_DISORDER`, less disorder is accepted."""
 
 
+_decode: Final = msgspec.json.Decoder(DetectorInput).decode
+
+
 class BadVerdictLine(msgspec.Struct, frozen=True):
     """A line that is no verdict and was skipped.
 
@@ -74,9 +77,7 @@ def replay(
 
 
 def read_in_order(lines: Iterable[bytes], where: str = "-") -> Iterator[list[DetectorInput] | BadVerdictLine]:
-    """Decode verdicts and sort them by time.
-
-    Verdicts of one target with the same time are one: the later ones are dropped.
+    """Decode verdicts and sort them by time. Of verdicts of one target with the same time, the first counts.
 
     Args:
         lines: JSON Lines, out of order by at most `MAX_DISORDER`; blank lines are skipped.
@@ -89,12 +90,11 @@ def read_in_order(lines: Iterable[bytes], where: str = "-") -> Iterator[list[Det
     Raises:
         RecordError: a line is older than verdicts that were yielded before; the message names the line.
     """
-    decode = msgspec.json.Decoder(DetectorInput).decode
     held: list[DetectorInput] = []
     done_until = release_after = datetime.min.replace(tzinfo=UTC)
     for number, line in enumerate(lines, 1):
         try:
-            one = decode(line)
+            one = _decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             if line.strip():
                 yield BadVerdictLine(number, f"not a verdict: {error}")

@@ -168,9 +168,11 @@ def normalise_host(text: str) -> str | None:
         return str(address)
     name = text.lower() if text.isascii() else _ascii_name(text)
     name = name.rstrip(".")
-    if not 1 <= len(name) <= 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+    labels = name.split(".")
+    if not 1 <= len(name) <= 253 or not all(_LABEL.fullmatch(label) for label in labels):
         return None
-    return name
+    # WHATWG URL: a host that ends in a number is an IPv4 address or an error, so `1.2.3.4-1.2.3.9` is no name.
+    return None if len(labels) > 1 and labels[-1].isdigit() else name
 
 
 def _ascii_name(text: str) -> str:

@@ -74,13 +74,17 @@ def test_targets_come_from_lists_and_standard_input(page: str, tmp_path: Path) -
     assert sorted(str(v["target"]) for v in verdicts(done)) == sorted([page, CLOSED])
 
 
-def test_one_bad_line_among_good_ones_is_named_and_nothing_is_measured(page: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("strict", "status", "verdicts"), [([], 1, 2), (["--strict"], 2, 0)])
+def test_one_bad_line_among_good_ones_is_named_and_skipped_unless_strict(
+    page: str, tmp_path: Path, strict: list[str], status: int, verdicts: int
+) -> None:
+    """The contract: Lists."""
     path = tmp_path / "a.txt"
     path.write_text(f"{page}\nhttps://\n{page}\n")
 
-    done = probe("check", "--targets", str(path), "--json", *NOTHING)
+    done = probe("check", "--targets", str(path), "--json", *strict, *NOTHING)
 
-    assert (done.returncode, done.stdout) == (2, b"")
+    assert (done.returncode, done.stdout.count(b"\n")) == (status, verdicts)
     assert done.stderr.decode().startswith(f"probe: {path}:2: 'https://' has no valid host name")
     assert done.stderr.count(b"\n") == 1
 
@@ -110,13 +114,15 @@ def test_bad_usage_gives_one_line_and_exit_status_2(words: list[str], line: str)
     assert done.stderr.decode().startswith(f"probe: {line}")
 
 
-def test_a_list_that_is_not_utf_8_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_list_without_a_line_of_utf_8_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes("тест.example\n".encode("windows-1251"))
 
     done = probe("check", "--targets", str(path))
 
-    assert (done.returncode, done.stderr.decode()) == (2, f"probe: {path}:1: not UTF-8 (save the list as UTF-8)\n")
+    first, last = done.stderr.decode().splitlines()
+    assert (done.returncode, first) == (2, f"probe: {path}:1: not UTF-8; save the list as UTF-8")
+    assert last.startswith("probe: no targets")
 
 
 def test_a_control_with_a_bad_line_is_refused_in_one_line(page: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from probe.agent import watchlist
 from probe.errors import ListError, SettingsError
+from probe.lists.lines import BadRow
 from probe.settings import Settings, load
 
 BASE = load(None, {"XDG_CONFIG_HOME": "/nonexistent"})
@@ -70,17 +71,33 @@ def test_lists_add_targets_to_the_services_without_duplicates_and_without_exclud
     assert found.services == {"a.example": "paper"}
 
 
-def test_a_bad_line_in_a_list_is_named_with_file_and_line(tmp_path: Path) -> None:
+def test_bad_lines_of_a_list_are_logged_and_do_not_stop_the_agent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "own.txt"
-    path.write_text("a.example\n\nftp://b.example\nb b\n")
+    path.write_text("a.example\n\nftp://b.example\n" + "b b\n" * 30)
 
-    with pytest.raises(ListError, match=r"own\.txt:3: .*ftp.*, and 1 more bad lines"):
+    found = watchlist.load(chosen(services=(), files=(str(path),)))
+
+    assert [text for text, _ in found.targets] == ["a.example"]
+    assert caplog.messages[0].startswith(f"{path}:3: skipped: 'ftp://b.example' has the unknown scheme")
+    assert len(caplog.messages) == 21
+    assert caplog.messages[-1] == f"{path}: 11 more bad lines were skipped"
+
+
+def test_a_list_of_bad_lines_only_is_an_error_with_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "own.txt"
+    path.write_text("\nftp://b.example\nb b\n")
+
+    with pytest.raises(ListError, match=r"own\.txt:2: .*ftp.*, and 1 more bad lines"):
         watchlist.load(chosen(services=(), files=(str(path),)))
 
 
-def test_a_list_that_is_not_utf_8_is_named_with_its_line() -> None:
-    with pytest.raises(ListError, match=r"^l\.csv:2: not UTF-8 \(save the list as UTF-8\)"):
-        watchlist.parse_list(b"a.example\n\xe4.example\n", "l.csv")
+def test_a_line_that_is_not_utf_8_is_a_bad_row() -> None:
+    entries, bad = watchlist.parse_list(b"a.example\n\xe4.example\nb.example\n", "l.csv")
+
+    assert [entry.target for entry in entries] == ["a.example", "b.example"]
+    assert bad == (BadRow(2, "not UTF-8; save the list as UTF-8"),)
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read() -> None:

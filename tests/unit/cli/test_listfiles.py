@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from probe.cli.listfiles import AUTO, gather_targets, make_list, open_list, snapshot_of
-from probe.errors import ExitStatus, ListError, UsageError
+from probe.errors import ExitStatus, ListError, TargetError, UsageError
 from probe.lists.lines import ListEntry
 from probe.lists.selection import Selection
 
@@ -88,8 +88,7 @@ def test_targets_come_from_arguments_and_lists_in_order_repetitions_included(tmp
 
     found = gather_targets(["a.example"], [str(tmp_path / "a.csv"), str(tmp_path / "b.txt")])
 
-    assert found is not None
-    assert [text for text, _ in found] == [
+    assert [text for text, _ in found.targets] == [
         "a.example",
         "https://a.example/",
         "b.example",
@@ -101,29 +100,36 @@ def test_targets_come_from_arguments_and_lists_in_order_repetitions_included(tmp
 def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a.example\n")))
 
-    assert [text for text, _ in gather_targets([], ["-"]) or []] == ["a.example"]
+    assert [text for text, _ in gather_targets([], ["-"]).targets] == ["a.example"]
 
 
-def test_every_bad_line_is_named_and_no_target_is_returned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_bad_row_is_named_counted_and_skipped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "a.txt"
     path.write_text("a.example\nftp://b.example\nc.example\nd d\n")
 
-    assert gather_targets(["x y", "e.example"], [str(path)]) is None
+    found = gather_targets(["e.example"], [str(path)])
 
+    assert ([text for text, _ in found.targets], found.bad_rows) == (["e.example", "a.example", "c.example"], 2)
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 3
-    assert lines[0].startswith("probe: 'x y' is not a target (write a URL, host")
-    assert lines[1].startswith(f"probe: {path}:2: 'ftp://b.example' has the unknown scheme 'ftp'; write a URL")
-    assert lines[2].startswith(f"probe: {path}:4: ")
+    assert len(lines) == 2
+    assert lines[0].startswith(f"probe: {path}:2: 'ftp://b.example' has the unknown scheme 'ftp'; write a URL")
+    assert lines[1].startswith(f"probe: {path}:4: ")
+
+
+@pytest.mark.parametrize("word", ["x y", "1.2.3.4-1.2.3.9", "gopher://a.example"])
+def test_an_argument_that_is_no_target_is_an_error(word: str) -> None:
+    """Somebody has just typed it."""
+    with pytest.raises(TargetError, match=r"write a URL, host"):
+        gather_targets([word, "e.example"], [])
 
 
 def test_of_a_thousand_bad_lines_the_first_are_named_and_the_rest_counted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "a.txt"
-    path.write_text("x y\n" * 1000)
+    path.write_text("x y\n" * 1000 + "a.example\n")
 
-    assert gather_targets([], [str(path)]) is None
+    assert gather_targets([], [str(path)]).bad_rows == 1000
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 51
     assert lines[-1] == "probe: and 950 more bad lines"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.lists.lines import BadRow, ListEntry
-from probe.lists.testlist import header, read
+from probe.lists.testlist import Header, header, read
 
 HEADER = "url,category_code,category_description,date_added,source,notes"
 
@@ -71,8 +71,41 @@ class TestHeader:
 
     def test_a_line_with_the_column_url_is_a_header(self) -> None:
         """Upper case and surrounding blanks are accepted."""
-        assert header(" URL ,x") == ("url", "x")
+        assert header(" URL ,x") == Header(("url", "x"), ",")
         assert header("https://example.org/url") is None
+
+    @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+    @pytest.mark.parametrize("quote", ["", '"'])
+    def test_columns_may_be_quoted_and_have_any_usual_delimiter(self, delimiter: str, quote: str) -> None:
+        """Spreadsheets write `;` where the comma is decimal; a pasted table has tabs."""
+        rows = [
+            delimiter.join(f"{quote}{cell}{quote}" for cell in cells)
+            for cells in (("\ufeffurl", "category_code"), ("a.example", "NEWS"))
+        ]
+        rows[0] = "\ufeff" + rows[0].replace("\ufeff", "")
+        assert list(read(rows, "l")) == [ListEntry("a.example", "", "NEWS", "l", 2)]
+
+    def test_joined_files_repeat_their_header(self) -> None:
+        """A repeated header is no row; it may have other columns."""
+        rows = [HEADER, "a.example,NEWS", HEADER, "b.example,COMT", "service;url", "line;c.example"]
+        assert [(item.target, item.line) for item in read(rows, "l") if isinstance(item, ListEntry)] == [
+            ("a.example", 2),
+            ("b.example", 4),
+            ("c.example", 6),
+        ]
+
+    def test_a_public_list_may_lack_its_header(self) -> None:
+        """Its rows are a target, a category code, and more."""
+        rows = ["https://a.example/,NEWS,News Media,2014-04-15,citizenlab,", "b.example,COMT"]
+        assert list(read(rows, "l")) == [
+            ListEntry("https://a.example/", "", "NEWS", "citizenlab", 1),
+            ListEntry("b.example", "", "COMT", "l", 2),
+        ]
+
+    def test_a_line_that_is_not_utf_8_is_a_bad_row(self) -> None:
+        """The other lines are read."""
+        rows = [HEADER, b"\xe4.example,NEWS".decode(errors="surrogateescape"), "b.example,COMT"]
+        assert [type(item) for item in read(rows, "l")] == [BadRow, ListEntry]
 
     def test_only_the_first_line_that_is_not_blank_can_be_the_header(self) -> None:
         """A header further down is a bad row."""
