@@ -55,6 +55,8 @@ def interference(hop: EvidenceHop) -> Cause | None:
         return cause if cause in _FALSE_ADDRESSES and answers.denies_random_name(bad) and agreed else None
     if hop.control_outcome not in {ControlOutcome.SERVED, ControlOutcome.NONE} or not answers.withheld(bad):
         return None
+    if answers.trusted_agree(bad):
+        return None
     if cause in _DENIALS:
         shown = not answers.fails_other_name(bad)
     elif cause is Cause.DNS_TIMEOUT:

@@ -136,6 +136,18 @@ class NameAnswers:
             return False  # the name may have addresses of the other family, which was not asked for
         return bool(trusted) and not self.reference and not self.given
 
+    def trusted_agree(self, answer: ResolverAnswer) -> bool:
+        """Whether trusted resolvers say now, like this answer, that the name has no address.
+
+        An older control may remember addresses that the name no longer has (contract: where two readings are possible).
+        """
+        if answer.first or any(trusted.first for trusted in self.with_trust(Trust.TRUSTED)):
+            return False
+        failures = self._trusted_failures
+        # NODATA for one family says nothing about the other, which was not asked for.
+        denied = Failure.NXDOMAIN in failures or (Failure.NODATA in failures and len(self._trusted_types) > 1)
+        return denied or answer.failure in failures
+
     def withheld(self, answer: ResolverAnswer) -> tuple[str, ...]:
         """The public addresses of the reference that the answer should have had, of the record types asked for."""
         types = {one.rrtype for one in self._about_host if (one.trust, one.resolver) == (answer.trust, answer.resolver)}

@@ -58,6 +58,23 @@ SCENARIOS = (
         "control.failed",
         control=(world(names={NAME: Failure.NXDOMAIN}),),
     ),
+    *(
+        Scenario(
+            f"dns-{failure.value}-now-everywhere",
+            f"a name that had addresses when the control looked; now the trusted resolver says {said}, too",
+            world(names={NAME: failure}),
+            "unreachable",
+            "dns.unresolved",
+            (f"dns.{failure.value}",),
+            control=GOOD,
+        )
+        for failure, said in (
+            (Failure.NXDOMAIN, "NXDOMAIN"),
+            (Failure.NODATA, "no data"),
+            (Failure.SERVFAIL, "SERVFAIL"),
+            (Failure.REFUSED, "REFUSED"),
+        )
+    ),
     Scenario(
         "dns-nodata",
         "the resolver hides the addresses",

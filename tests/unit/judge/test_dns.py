@@ -72,6 +72,36 @@ def test_interference_with_a_name_must_be_shown(seen: tuple[Observation, ...], c
     assert dns.interferes_by(Cause.DNS_NXDOMAIN)(hop_of(*seen)) is (cause == "dns.nxdomain")
 
 
+AGREEING = {Failure.NXDOMAIN, Failure.NODATA}
+
+
+@pytest.mark.parametrize(
+    "trusted", [Failure.NXDOMAIN, Failure.NODATA, Failure.SERVFAIL, Failure.REFUSED, Failure.TIMEOUT]
+)
+@pytest.mark.parametrize("network", [Failure.NXDOMAIN, Failure.NODATA, Failure.SERVFAIL, Failure.REFUSED])
+def test_a_trusted_resolver_that_agrees_now_outweighs_an_older_control(network: Failure, trusted: Failure) -> None:
+    """The control had addresses; the name may have gone since."""
+    answers = (said("trusted", failure=trusted), said("trusted", failure=trusted, rrtype="AAAA"))
+    hop = hop_of(*failed(network), *answers, OTHER, by=control())
+
+    agree = trusted in AGREEING or trusted is network
+    assert dns.interference(hop) == (None if agree else Cause(f"dns.{network.value}"))
+
+
+def test_no_data_for_one_family_is_no_agreement() -> None:
+    """The other family was not asked for."""
+    hop = hop_of(*failed(Failure.NXDOMAIN), said("trusted", failure=Failure.NODATA), OTHER, by=control())
+
+    assert dns.interference(hop) is Cause.DNS_NXDOMAIN
+
+
+def test_one_trusted_resolver_with_an_address_is_no_agreement() -> None:
+    other = said("trusted", A, resolver="tls://192.0.2.9")
+    hop = hop_of(*failed(Failure.NXDOMAIN), GONE, other, OTHER, by=control())
+
+    assert dns.interference(hop) is Cause.DNS_NXDOMAIN
+
+
 @pytest.mark.parametrize("statuses", [(Status.DOWN,), (Status.REACHABLE, Status.DOWN)])
 def test_a_denial_shows_nothing_where_the_control_failed_or_disagrees(statuses: tuple[Status, ...]) -> None:
     """A dead site may still be listed (contract: `down`, `unreachable`)."""
