@@ -12,8 +12,9 @@ a redirect within the site, or the           the target
 control's
 another redirect, which the control did not  a foreign redirect
 get
-unlike the control's page in everything      a block page where it came twice alike; doubtful where it did not, or
-that identifies a page                       where its status is an error that servers give to some visitors
+unlike the control's page in everything      a block page where it came twice alike; doubtful where it did not,
+that identifies a page                       where the same URL over TLS gives an error too, or where it is a server's
+                                             ordinary page for visitors it turns away (403, 429, 451, 503)
 anything else                                the target
 ===========================================  ==================================================================
 
@@ -41,6 +42,14 @@ _CHALLENGE_TITLE = re.compile(
     re.IGNORECASE,
 )
 """Titles of challenges. Block pages use `Access denied` too, so that title alone convicts no page."""
+_REFUSALS = frozenset({403, 429, 451, 503})
+"""Statuses with which servers turn some visitors away."""
+_ORDINARY_TITLE = re.compile(
+    r"(error )?(403|429|451|503)?[\s:-]*"
+    r"(forbidden|too many requests|unavailable for legal reasons|service (temporarily )?unavailable|access denied)?",
+    re.IGNORECASE,
+)
+"""Titles of the error pages that nginx, Apache, IIS, HAProxy, Varnish and content networks come with; or none."""
 _MIN_LENGTH_RATIO = 0.7
 """Ratio of lengths from which two pages without a title may be one (as OONI's Web Connectivity)."""
 
@@ -99,9 +108,14 @@ def _origin_by_control(
     others = [one for one in hop.pages if one is not page and not one.redirects and differs(one, known)]
     if any(one.title != page.title and one.status == page.status for one in others):
         return PageOrigin.OWN  # dynamic
-    if page.status >= 400 and not server_answers_well(page, observations):
+    if page.status >= 400 and (_is_ordinary_refusal(page) or not server_answers_well(page, observations)):
         return PageOrigin.DOUBTFUL
     return PageOrigin.BLOCKPAGE if others else PageOrigin.DOUBTFUL
+
+
+def _is_ordinary_refusal(page: Exchange) -> bool:
+    """Whether a page is a server's usual error page for a visitor it turns away. In clear text it accuses nobody."""
+    return page.status in _REFUSALS and _ORDINARY_TITLE.fullmatch(page.title.strip()) is not None
 
 
 def differs(page: Exchange, known: ControlPage) -> bool:

@@ -80,6 +80,23 @@ SCENARIOS = (
         target=HTTP,
         control=(world(http=http(BARE)),),
     ),
+    *(
+        Scenario(
+            f"http-refused-{status}-in-clear",
+            f"a server's ordinary page with {status} in clear text, here alone; the site answers well over TLS",
+            world(http=http(Page(title, status=status, length=162))),
+            "unreachable",
+            "http.doubtful",
+            target=HTTP,
+            control=(world(http=http(BARE)),),
+        )
+        for status, title in (
+            (403, "403 Forbidden"),
+            (429, "429 Too Many Requests"),
+            (451, "Unavailable For Legal Reasons"),
+            (503, "503 Service Temporarily Unavailable"),
+        )
+    ),
     Scenario(
         "http-blockpage-down",
         "a known block page for a site that is long gone",

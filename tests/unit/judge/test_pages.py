@@ -59,6 +59,18 @@ def test_without_a_control_only_a_known_block_page_is_foreign(seen: tuple[Exchan
         ((clear(**STRANGE), clear(address=B, **{**STRANGE, "title": "Other"})), "own"),
         ((clear(403, **STRANGE), clear(403, address=B, **STRANGE)), "doubtful"),
         ((clear(403, **STRANGE), clear(403, address=B, **STRANGE), http(A, 200)), "blockpage"),
+        *(
+            ((clear(status, **ordinary), clear(status, address=B, **ordinary), http(A, 200)), said)
+            for status, title, said in (
+                (403, "403 Forbidden", "doubtful"),
+                (429, "Too Many Requests", "doubtful"),
+                (451, "", "doubtful"),
+                (503, "503 Service Temporarily Unavailable", "doubtful"),
+                (403, "Blocked by the provider", "blockpage"),
+                (404, "404 Not Found", "blockpage"),
+            )
+            for ordinary in ({**STRANGE, "title": title},)
+        ),
         ((clear(403, **STRANGE), clear(403, address=B, **STRANGE), http(A, 403, **STRANGE)), "own"),
         ((clear(403, **STRANGE), clear(403, address=B, **STRANGE), http(A, 400)), "doubtful"),
         ((clear(400, **STRANGE), clear(400, address=B, **STRANGE)), "doubtful"),
