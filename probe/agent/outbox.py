@@ -57,7 +57,7 @@ class LastReport(msgspec.Struct, frozen=True):
 
 
 class AgentState(msgspec.Struct, frozen=True, kw_only=True):
-    """What one round hands to the next.
+    """The state of the agent between two rounds.
 
     Attributes:
         detector: the detector's dump; None before the first round.

@@ -50,14 +50,14 @@ class CapturedPacket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class PacketTrace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One conversation with the far side.
+    """The captured packets of one TCP connection or DNS query.
 
     Attributes:
-        address: the far side's; `network` for a resolver on the vantage's own network.
+        address: the remote address; `network` for a resolver on the vantage's own network.
         protocol: `tcp` or `dns`.
-        name: the name that was sent in it.
-        packets: those worth keeping, in order, at most `MAX_CAPTURED`.
-        heard: how many packets came altogether.
+        name: the server name, host or query name that was sent.
+        packets: the packets that are kept, in order, at most `MAX_CAPTURED`.
+        heard: the number of all packets that arrived.
         oddities: ids of `ODDITIES`, sorted.
     """
 
