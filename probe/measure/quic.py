@@ -71,6 +71,8 @@ async def quic(step: QuicHandshake, tools: Tools, timestamps: Timestamps, emit: 
             failed = classify(error, Operation.DATAGRAM)
             if failed.failure is Failure.BUG:
                 raise
+            if failed.failure is Failure.TIMEOUT and client is not None and client.answered and not client.replied:
+                failed = operation_error(Failure.GARBAGE, "the datagrams that came are no replies").info
         except BaseException:
             if client is not None:
                 await client.close()
@@ -132,6 +134,7 @@ class _QuicClient:
 
     Attributes:
         answered: a datagram came back.
+        replied: a datagram was a QUIC packet of this connection: no garbage, and no echo of what was sent.
         alpn: the negotiated protocol.
 
     Raises:
@@ -139,7 +142,7 @@ class _QuicClient:
     """
 
     def __init__(self, step: QuicHandshake, budget: Budget) -> None:
-        self.answered = False
+        self.answered = self.replied = False
         self.alpn = ""
         self._budget = budget
         self._loop = asyncio.get_running_loop()
@@ -241,6 +244,7 @@ class _QuicClient:
             received, self._receiving = self._receiving, None
             data = received.result()
             self.answered = True
+            self.replied |= _is_reply(data, self._quic.host_cid)
             self._process(data, now)
         timer = self._quic.get_timer()
         if timer is not None and timer <= now:
@@ -282,6 +286,13 @@ def _new_connection(step: QuicHandshake) -> QuicConnection:
         cadata=cadata,
     )
     return QuicConnection(configuration=configuration)
+
+
+def _is_reply(data: bytes, connection_id: bytes) -> bool:
+    """Whether a datagram begins with a packet to this connection: RFC 9000 section 17.2 (long header), 17.3 (short)."""
+    long_header = data[:1] >= b"\x80"
+    destination = data[6 : 6 + data[5]] if long_header and len(data) > 5 else data[1 : 1 + len(connection_id)]
+    return destination == connection_id
 
 
 def _termination(code: int, reason: str) -> FailureInfo:

@@ -320,7 +320,7 @@ async def test_a_host_without_a_free_file_is_observed(tools: Tools, monkeypatch:
 
 
 async def test_datagrams_of_another_connection_are_ignored() -> None:
-    """They do not end the handshake."""
+    """They do not end the handshake, which lasts until its time-out; but the port is not silent."""
     loop = asyncio.get_running_loop()
 
     class Echo(asyncio.DatagramProtocol):
@@ -335,7 +335,8 @@ async def test_datagrams_of_another_connection_are_ignored() -> None:
         (only,) = await shaken(transport.get_extra_info("sockname")[1], tools)
     transport.close()
 
-    assert only.failure is Failure.TIMEOUT
+    assert only.failure is Failure.GARBAGE
+    assert only.took >= 400
 
 
 def test_without_aioquic_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -384,3 +385,52 @@ async def test_a_server_of_quic_is_reachable(tools: Tools, ca: trustme.CA, tmp_p
     gaps = [one.gap for one in verdict.evidence.observations if isinstance(one, QuicExchange)]
     assert len(gaps) == 2
     assert gaps[1] >= 5000
+
+
+class _Talker(asyncio.DatagramProtocol):
+    """Answers every datagram with what `reply` makes of it."""
+
+    def __init__(self, reply: Callable[[bytes], bytes]) -> None:
+        self._reply = reply
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._transport.sendto(self._reply(data), addr)
+
+
+@pytest.mark.parametrize(
+    "reply", [lambda data: data, lambda _: b"hello\n", lambda data: bytes(len(data))], ids=range(3)
+)
+async def test_an_echo_or_garbage_is_no_silence(reply: Callable[[bytes], bytes]) -> None:
+    """Something answers at the port, so it is not silent: the handshake fails by garbage."""
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(lambda: _Talker(reply), local_addr=("127.0.0.1", 0))
+    async with Tools(timeout=0.5, pace=PaceLimiter(0)) as tools:
+        (seen,) = await shaken(transport.get_extra_info("sockname")[1], tools, verify=False)
+    transport.close()
+
+    assert (seen.failure, seen.answered) == (Failure.GARBAGE, True)
+
+
+class _HalfPath(_Path):
+    """A relay that passes only the beginning of the server's datagrams: its Initial, and not its Handshake packets."""
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        super().datagram_received(data[:400] if addr[1] == self._server else data, addr)
+
+
+async def test_a_handshake_that_stops_after_the_servers_first_reply_is_a_time_out(
+    tools: Tools, ca: trustme.CA, tmp_path: Path
+) -> None:
+    """A filter that acts late lets the first reply through."""
+    loop = asyncio.get_running_loop()
+    async with quic_server(ca, tmp_path) as port:
+        relay, _ = await loop.create_datagram_endpoint(
+            lambda: _HalfPath(port, lambda _: True), local_addr=("127.0.0.1", 0)
+        )
+        (seen,) = await shaken(relay.get_extra_info("sockname")[1], tools)
+        relay.close()
+
+    assert (seen.failure, seen.answered) == (Failure.TIMEOUT, True)
