@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from typing import NamedTuple
 
 from probe.measure.failures import OperationError
+from probe.measure.round_trip import KernelRoundTrip, kernel_round_trip
 from probe.measure.socket_io import open_tcp
 from probe.measure.tools import Emit, Timestamps, Tools
 from probe.model.failure import Failure
@@ -14,21 +16,32 @@ from probe.model.observation import Connection
 from probe.model.step import Connect
 
 
+class OpenedConnection(NamedTuple):
+    """The outcome of opening a TCP connection.
+
+    Attributes:
+        sock: None when it failed; the caller closes it.
+        observation: what was seen.
+        established: when the kernel had the SYN-ACK, of `time.monotonic`; 0 when unknown.
+    """
+
+    sock: socket.socket | None
+    observation: Connection
+    established: float = 0.0
+
+
 async def connect(step: Connect, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
     """Open a TCP connection and close it."""
     async with tools.connection(step.address):
-        sock, connection = await open_connection(step.address, step.port, tools, timestamps)
-        with contextlib.closing(sock) if sock else contextlib.nullcontext():
-            emit(connection)
+        opened = await open_connection(step.address, step.port, tools, timestamps)
+        with contextlib.closing(opened.sock) if opened.sock else contextlib.nullcontext():
+            emit(opened.observation)
 
 
 async def open_connection(
     address: str, port: int, tools: Tools, timestamps: Timestamps, segment: int = 0
-) -> tuple[socket.socket | None, Connection]:
-    """Open a TCP connection; return its socket, None when it failed, and its observation.
-
-    The caller closes the socket. After a time-out the pace limiter spares the network for a while.
-    """
+) -> OpenedConnection:
+    """Open a TCP connection. After a time-out the pace limiter spares the network for a while."""
     loop = asyncio.get_running_loop()
     start = loop.time()
     sock = None
@@ -39,11 +52,16 @@ async def open_connection(
         failed = error.info
         if failed.failure is Failure.TIMEOUT:
             tools.pace.back_off(address)
-    return sock, Connection(
+    kernel = KernelRoundTrip() if sock is None else kernel_round_trip(sock)
+    rtt = 0 if kernel.resent else kernel.smoothed
+    observation = Connection(
         address=address,
         port=port,
         segment=segment,
+        rtt=rtt,
+        resent=kernel.resent,
         failure=failed.failure if failed else None,
         detail=failed.detail if failed else "",
         **timestamps.fields(start, loop.time()),
     )
+    return OpenedConnection(sock, observation, start + rtt / 1e6 if rtt else 0.0)

@@ -39,6 +39,7 @@ class UdpQuery:
     """One query in flight. Owns its socket.
 
     Attributes:
+        asked_at: just before the query was sent, on the event loop's clock.
         answered_at: arrival of the latest answer, on the event loop's clock.
     """
 
@@ -54,6 +55,7 @@ class UdpQuery:
             try:
                 sock.setblocking(False)
                 sock.connect((address, port))
+                self.asked_at = self._loop.time()
                 sock.send(question.message(self._ident))
             except BaseException:
                 self._socket.close()

@@ -32,25 +32,26 @@ async def fetch_in_slot(step: Fetch, tools: Tools, timestamps: Timestamps, emit:
     """Fetch for a caller that holds the slot of the connection."""
     parts = urlsplit(step.url)
     port = parts.port or DEFAULT_PORTS[parts.scheme]
-    sock, connection = await open_connection(step.address, port, tools, timestamps, step.segment)
-    if sock is None:
-        emit(connection)
+    opened = await open_connection(step.address, port, tools, timestamps, step.segment)
+    if opened.sock is None:
+        emit(opened.observation)
         return
     stream: TcpStream | TlsStream | None = None
     secure = False
     try:
-        emit(connection)
+        emit(opened.observation)
         if parts.scheme == "https":
             hello = ClientHello(step.address, port, step.sni or parts.hostname or "", step.verify)
-            stream, handshake = await tls_handshake(sock, hello, tools, timestamps)
+            stream, handshake = await tls_handshake(opened, hello, tools, timestamps)
             emit(handshake)
             secure = handshake.verified
         else:
-            stream = TcpStream(sock, tools.pace.budget)
+            stream = TcpStream(opened.sock, tools.pace.budget)
+            stream.timer.start(opened.established)
         if stream is not None:
             emit(await _get(stream, parts, step, tools, timestamps, secure=secure))
     finally:
-        (stream or sock).close()
+        (stream or opened.sock).close()
 
 
 async def _get(
@@ -77,8 +78,12 @@ async def _get(
         failed = classify(error, Operation.STREAM)
         if failed.failure is Failure.BUG:
             raise
+        if failed.failure is not Failure.TIMEOUT:
+            stream.timer.answered()
     flow = stream.meter.flow(failed.failure if failed else None)
-    return exchange_of(response, failed, step, secure=secure, flow=flow, fields=timestamps.fields(start, loop.time()))
+    fields = timestamps.fields(start, loop.time())
+    fields |= {"wait": stream.timer.wait, "floor": stream.lowest_round_trip}
+    return exchange_of(response, failed, step, secure=secure, flow=flow, fields=fields)
 
 
 def exchange_of(

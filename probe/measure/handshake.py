@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from probe.measure.certificates import unverified_facts, verified_facts
-from probe.measure.connect import open_connection
+from probe.measure.connect import OpenedConnection, open_connection
 from probe.measure.failures import FailureInfo, Operation, classify
+from probe.measure.round_trip import kernel_round_trip
 from probe.measure.step_timeout import StepTimeout
 from probe.measure.stream import TlsStream, all_acknowledged
 from probe.measure.tools import Emit, Timestamps, Tools
@@ -41,33 +42,36 @@ class ClientHello:
 async def handshake(step: Handshake, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
     """Connect, perform the handshake, close."""
     async with tools.connection(step.address):
-        sock, connection = await open_connection(step.address, step.port, tools, timestamps, step.segment)
-        if sock is None:
-            emit(connection)
+        opened = await open_connection(step.address, step.port, tools, timestamps, step.segment)
+        if opened.sock is None:
+            emit(opened.observation)
             return
         stream = None
         try:
-            emit(connection)
+            emit(opened.observation)
             hello = ClientHello(step.address, step.port, step.sni, step.verify, step.alpn)
-            stream, seen = await tls_handshake(sock, hello, tools, timestamps)
+            stream, seen = await tls_handshake(opened, hello, tools, timestamps)
             emit(seen)
         finally:
-            (stream or sock).close()
+            (stream or opened.sock).close()
 
 
 async def tls_handshake(
-    sock: socket.socket, hello: ClientHello, tools: Tools, timestamps: Timestamps
+    opened: OpenedConnection, hello: ClientHello, tools: Tools, timestamps: Timestamps
 ) -> tuple[TlsStream | None, TlsHandshake]:
     """Perform a TLS handshake; return the stream, None when it failed, and the observation.
 
     The caller closes the stream. After a failure the socket is closed.
     """
-    attempt = _Attempt(sock, hello, tools)
+    sock = opened.sock
+    assert sock is not None  # noqa: S101 - callers end where no connection was opened
+    attempt = _Attempt(sock, opened.established, hello, tools)
     try:
         await attempt.run()
     except Exception as error:
         failed = classify(error, Operation.STREAM)
         acked = all_acknowledged(sock) if failed.failure is Failure.TIMEOUT else None
+        attempt.note_end(failed.failure)
         attempt.close()
         if failed.failure is Failure.BUG:
             raise
@@ -77,6 +81,7 @@ async def tls_handshake(
     except BaseException:
         attempt.close()
         raise
+    attempt.note_end(None)
     return attempt.stream, attempt.success(timestamps)
 
 
@@ -87,9 +92,12 @@ class _Attempt:
         stream: None until a handshake slot is free, since a TLS session takes most of the memory of a waiting target.
     """
 
-    def __init__(self, sock: socket.socket, hello: ClientHello, tools: Tools) -> None:
+    def __init__(self, sock: socket.socket, established: float, hello: ClientHello, tools: Tools) -> None:
         self.stream: TlsStream | None = None
         self._sock = sock
+        self._established = established
+        self._wait = 0
+        self._floor = 0
         self._hello = hello
         self._tools = tools
         self._verify = hello.verify and bool(hello.sni)
@@ -101,11 +109,22 @@ class _Attempt:
             context = self._tools.contexts.get(verify=self._verify, alpn=self._hello.alpn)
             self.stream = TlsStream(self._sock, context, self._hello.sni, self._tools.pace.budget)
             self._start = self._loop.time()
+            self.stream.timer.start(self._established)
             with StepTimeout(self._tools.timeout):
                 await self.stream.handshake()
 
     def close(self) -> None:
         (self.stream or self._sock).close()
+
+    def note_end(self, failure: Failure | None) -> None:
+        """Read the kernel's round trip and the wait, before the socket is closed and the next wait begins."""
+        self._floor = kernel_round_trip(self._sock).lowest
+        if self.stream is None:
+            return
+        if failure not in {None, Failure.TIMEOUT}:
+            self.stream.timer.answered()
+        self._wait = self.stream.timer.wait
+        self.stream.timer.start(self.stream.sent_at)
 
     def success(self, timestamps: Timestamps) -> TlsHandshake:
         fields = timestamps.fields(self._start, self._loop.time())
@@ -133,7 +152,15 @@ class _Attempt:
 
     def _observation(self, fields: dict[str, Any], **facts: Any) -> TlsHandshake:
         hello = self._hello
-        return TlsHandshake(address=hello.address, port=hello.port, sni=hello.sni, **facts, **fields)
+        return TlsHandshake(
+            address=hello.address,
+            port=hello.port,
+            sni=hello.sni,
+            wait=self._wait,
+            floor=self._floor,
+            **facts,
+            **fields,
+        )
 
 
 def _certificate(tls: ssl.SSLObject, sni: str, *, verified: bool) -> Certificate | None:

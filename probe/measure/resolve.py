@@ -67,8 +67,10 @@ async def _resolve_over_udp(
                 answer = await ask_over_tcp(resolver, question, tools.timeout)
                 emit(_resolution(step, answer, timestamps.fields(start, loop.time())))
                 return
-            emit(_resolution(step, answer, timestamps.fields(start, loop.time())))
             answered_at = query.answered_at
+            fields = timestamps.fields(start, loop.time())
+            fields["wait"] = max(1, round((answered_at - query.asked_at) * 1e6))
+            emit(_resolution(step, answer, fields))
             async for late, gap in query.late_answers(answer):
                 emit(_late_answer(step, late, gap, timestamps.fields(answered_at, answered_at + gap)))
         finally:

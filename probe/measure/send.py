@@ -69,11 +69,12 @@ async def _sending(step: Send, tools: Tools, timestamps: Timestamps) -> Sending:
     sni = step.sni or parts.hostname or ""
     loop = asyncio.get_running_loop()
     start = loop.time()
-    sock, connection = await open_connection(step.address, port, tools, timestamps)
-    if sock is None:
+    opened = await open_connection(step.address, port, tools, timestamps)
+    if opened.sock is None:
+        connection = opened.observation
         failed: FailureInfo | None = FailureInfo(connection.failure or Failure.BUG, connection.detail)
         return _observation(step, sni, failed, timestamps.fields(start, loop.time()), opened=False)
-    stream, seen = await tls_handshake(sock, ClientHello(step.address, port, sni, step.verify), tools, timestamps)
+    stream, seen = await tls_handshake(opened, ClientHello(step.address, port, sni, step.verify), tools, timestamps)
     if stream is None:
         failed = FailureInfo(seen.failure or Failure.BUG, seen.detail)
         return _observation(step, sni, failed, timestamps.fields(start, loop.time()))

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from probe.measure.budget import MAX_CONNECTION_BYTES, Budget
 from probe.measure.failures import operation_error
+from probe.measure.round_trip import AnswerTimer, kernel_round_trip
 from probe.measure.socket_io import AsyncSocket
 from probe.model.failure import Failure
 from probe.model.flow import MIN_ANSWER_BYTES, Flow
@@ -101,9 +102,10 @@ class TransferMeter:
 class _BoundedSocket:
     """A socket whose reads count against the round's budget and against the bound of one connection."""
 
-    __slots__ = ("_budget", "_read", "_socket", "close", "send", "send_now")
+    __slots__ = ("_budget", "_read", "_sock", "_socket", "close", "send", "send_now")
 
     def __init__(self, sock: socket.socket, budget: Budget | None) -> None:
+        self._sock = sock
         self._socket = AsyncSocket(sock)
         self._budget = budget or Budget()
         self._read = 0
@@ -120,6 +122,10 @@ class _BoundedSocket:
         return data
 
     @property
+    def lowest_round_trip(self) -> int:
+        return kernel_round_trip(self._sock).lowest
+
+    @property
     def reusable(self) -> bool:
         return self._read < _MAX_READ_BYTES // 2
 
@@ -133,11 +139,13 @@ class TcpStream:
 
     Attributes:
         meter: measures the arrival of bytes.
+        timer: measures the wait for an answer.
     """
 
     def __init__(self, sock: socket.socket, budget: Budget | None = None) -> None:
         self._socket = _BoundedSocket(sock, budget)
         self.meter = TransferMeter()
+        self.timer = AnswerTimer()
 
     async def send(self, data: bytes) -> None:
         """Send all of it.
@@ -155,8 +163,14 @@ class TcpStream:
             OperationError: the other side sent more than a connection may read.
         """
         data = await self._socket.receive()
+        self.timer.answered()
         self.meter.count(len(data))
         return data
+
+    @property
+    def lowest_round_trip(self) -> int:
+        """The connection's lowest round trip by the kernel's clock, in microseconds; 0 when unknown."""
+        return self._socket.lowest_round_trip
 
     @property
     def reusable(self) -> bool:
@@ -181,6 +195,8 @@ class TlsStream:
         answered: at least one byte came back.
         tls: the TLS session, for its version and certificate.
         meter: measures the arrival of bytes on the wire after the handshake.
+        timer: measures the wait for the first bytes of the handshake, then for readable data.
+        sent_at: when our last flight of the handshake was sent, of `time.monotonic`.
     """
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext, name: str, budget: Budget | None = None) -> None:
@@ -190,6 +206,8 @@ class TlsStream:
         self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name or None)
         self.answered = False
         self.meter = TransferMeter()
+        self.timer = AnswerTimer()
+        self.sent_at = 0.0
 
     async def handshake(self) -> None:
         """Perform the handshake, from ClientHello to Finished.
@@ -212,6 +230,7 @@ class TlsStream:
                 await self._flush()
                 return
             data = await self._socket.receive()
+            self.timer.answered()
             if not data:
                 raise EOFError
             self.answered = True
@@ -238,17 +257,26 @@ class TlsStream:
         """
         while True:
             try:
-                return self.tls.read(READ_BYTES)
+                data = self.tls.read(READ_BYTES)
             except ssl.SSLWantReadError:
                 await self._flush()
             except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+                self.timer.answered()
                 return b""
+            else:
+                self.timer.answered()
+                return data
             data = await self._socket.receive()
             self.meter.count(len(data))
             if data:
                 self._incoming.write(data)
             else:
                 self._incoming.write_eof()
+
+    @property
+    def lowest_round_trip(self) -> int:
+        """The connection's lowest round trip by the kernel's clock, in microseconds; 0 when unknown."""
+        return self._socket.lowest_round_trip
 
     @property
     def reusable(self) -> bool:
@@ -261,6 +289,7 @@ class TlsStream:
 
     async def _flush(self) -> None:
         if self._outgoing.pending:
+            self.sent_at = time.monotonic()
             await self._socket.send(self._outgoing.read())
 
     def _flush_alert(self) -> None:

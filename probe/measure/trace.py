@@ -55,15 +55,15 @@ async def trace(step: Trace, tools: Tools, timestamps: Timestamps, emit: Emit) -
         return
     async with tools.connection(step.address):
         start = asyncio.get_running_loop().time()
-        sock, seen = await open_connection(step.address, step.port, tools, timestamps)
-        if sock is None:
+        opened = await open_connection(step.address, step.port, tools, timestamps)
+        if opened.sock is None:
             fields = timestamps.fields(start, asyncio.get_running_loop().time())
-            emit(_observation(step, seen.failure, fields, opened=False))
+            emit(_observation(step, opened.observation.failure, fields, opened=False))
             return
         try:
-            emit(await _trace_tcp(sock, step, tools, timestamps))
+            emit(await _trace_tcp(opened.sock, step, tools, timestamps))
         finally:
-            _reset(sock)
+            _reset(opened.sock)
 
 
 async def _trace_tcp(sock: socket.socket, step: Trace, tools: Tools, timestamps: Timestamps) -> TraceReply:

@@ -1,9 +1,10 @@
 """Observations: the result of one step at one layer, without a conclusion. Each kind has a record.
 
 A step makes one observation for each layer it reached: a `Fetch` over https makes a `Connection`, a `TlsHandshake` and
-an `Exchange`, and stops at the first that failed. All times are whole milliseconds: `at` since the measurement began,
-`took` from the layer's start to its end. Evidence stores these records as they are: names are short, defaults are left
-out of the JSON, and no field identifies the vantage (no local addresses, cookies or private resolvers' addresses).
+an `Exchange`, and stops at the first that failed. `at` (since the measurement began) and `took` (from the
+layer's start to its end) are whole milliseconds; `rtt`, `floor` and `wait`, which are held against each other, are
+microseconds. Evidence stores these records as they are: names are short, defaults are left out of the JSON, and no
+field identifies the vantage (no local addresses, cookies or private resolvers' addresses).
 
 Each kind describes itself: how it failed (`ending`), its traffic, and the name by which a packet capture finds it.
 """
@@ -66,6 +67,7 @@ class Resolution(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True
         addresses: addresses of the requested type, in the answer's order, CNAME records followed.
         aliases: CNAME targets in order.
         ech: the HTTPS record offers Encrypted ClientHello.
+        wait: microseconds from the answered query to its answer, over UDP; 0 when unknown.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Resolution(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True
     addresses: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     ech: bool = False
+    wait: int = 0
 
     @property
     def capture_name(self) -> str:
@@ -102,11 +105,15 @@ class Connection(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True
 
     Attributes:
         segment: the maximum segment size that was advertised, in octets; 0 for the usual.
+        rtt: round trip of the SYN by the kernel's clock, in microseconds; 0 when unknown or when a SYN was sent again.
+        resent: SYNs that were sent again, as far as the kernel tells.
     """
 
     address: str
     port: int
     segment: int = 0
+    rtt: int = 0
+    resent: int = 0
 
     @property
     def ending(self) -> LayerFailure | None:
@@ -151,6 +158,9 @@ class TlsHandshake(_ObservationBase, frozen=True, kw_only=True, omit_defaults=Tr
         alert: the name of the alert that ended it (`handshake_failure`), empty when none did.
         answered: at least one byte arrived before it ended.
         acked: whether the ClientHello was acknowledged before the time-out (TCP_INFO, Linux only); None when unknown.
+        wait: microseconds from the connection's establishment by the kernel's clock to the first answer: bytes, RST or
+            FIN; 0 when none came or the kernel does not tell.
+        floor: the lowest round trip of the connection by the kernel's clock, in microseconds; 0 when unknown.
     """
 
     address: str
@@ -162,6 +172,8 @@ class TlsHandshake(_ObservationBase, frozen=True, kw_only=True, omit_defaults=Tr
     alert: str = ""
     answered: bool = False
     acked: bool | None = None
+    wait: int = 0
+    floor: int = 0
     certificate: Certificate | None = None
 
     @property
@@ -198,6 +210,9 @@ class Exchange(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, 
             (`probe.measure.page_sample`).
         marks: ids of fingerprints that versions up to 0.1.0 found while measuring, instead of a sample; not written.
         flow: speed and pauses of the answer; None for a small page that arrived whole.
+        wait: microseconds to the first answer: data, alert, RST or FIN. In clear text since the connection's
+            establishment by the kernel's clock, over TLS since our last flight of the handshake. 0 as for a handshake.
+        floor: the lowest round trip of the connection by the kernel's clock, in microseconds; 0 when unknown.
     """
 
     url: str
@@ -214,6 +229,8 @@ class Exchange(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, 
     sample: str = ""
     marks: tuple[str, ...] = ()
     flow: Flow | None = None
+    wait: int = 0
+    floor: int = 0
 
     @property
     def answered(self) -> bool:

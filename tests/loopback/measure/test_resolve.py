@@ -10,6 +10,7 @@ import pytest
 import trustme
 
 from probe.measure import dns_udp
+from probe.measure.pace import PaceLimiter
 from probe.measure.resolve import resolve
 from probe.measure.tools import Timestamps, Tools
 from probe.model.failure import Failure
@@ -46,6 +47,21 @@ async def test_an_answer_is_emitted_at_once_and_the_socket_is_read_on(tools: Too
     assert len(came) == 1
     assert came[0] < 0.3
     assert whole >= 0.5
+
+
+async def test_the_wait_for_an_answer_begins_with_the_query_that_it_answers(believed: trustme.CA) -> None:
+    """A query that was lost and sent again does not lengthen it."""
+    asked: list[bytes] = []
+
+    def react(query: bytes) -> list[tuple[float, bytes]]:
+        asked.append(query)
+        return [(0.05, reply_to(query, "198.51.100.7"))] if len(asked) > 1 else []
+
+    async with Tools(5.0, PaceLimiter(0)) as tools, resolving(react) as (_, port):
+        answer = await first(f"udp:127.0.0.1:{port}", tools)
+
+    assert answer.took > 1_000
+    assert 50_000 <= answer.wait < 1_000_000
 
 
 async def test_only_a_differing_second_answer_is_a_late_answer(tools: Tools) -> None:

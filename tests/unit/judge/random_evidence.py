@@ -81,6 +81,8 @@ _WHOM = {
     "trust": st.sampled_from(Trust),
     "addresses": _some(ADDRESSES),
 }
+_WAITS = st.sampled_from((0, 9_000, 43_000))
+_FLOORS = st.sampled_from((0, 40_000, 41_000))
 _WHERE = {"address": st.sampled_from(ADDRESSES)}
 _CERTIFICATE = st.builds(
     Certificate,
@@ -97,9 +99,9 @@ _FLOW = st.builds(
 )
 
 KINDS: dict[type, st.SearchStrategy[Observation]] = {
-    Resolution: st.builds(Resolution, **_WHOM, **_PLACE),
+    Resolution: st.builds(Resolution, wait=_WAITS, **_WHOM, **_PLACE),
     LateAnswer: st.builds(LateAnswer, gap=st.integers(0, 500), **_WHOM, **_PLACE),
-    Connection: st.builds(Connection, port=st.sampled_from((80, 443)), **_WHERE, **_PLACE),
+    Connection: st.builds(Connection, port=st.sampled_from((80, 443)), rtt=_FLOORS, **_WHERE, **_PLACE),
     TlsHandshake: st.builds(
         TlsHandshake,
         port=st.sampled_from((80, 443)),
@@ -107,6 +109,8 @@ KINDS: dict[type, st.SearchStrategy[Observation]] = {
         verified=st.booleans(),
         alert=st.sampled_from(("", "handshake_failure")),
         certificate=st.none() | _CERTIFICATE,
+        wait=_WAITS,
+        floor=_FLOORS,
         **_WHERE,
         **_PLACE,
     ),
@@ -125,6 +129,8 @@ KINDS: dict[type, st.SearchStrategy[Observation]] = {
         server=st.sampled_from(("", "nginx", "ddos-guard")),
         sample=st.sampled_from(SAMPLES),
         flow=st.none() | _FLOW,
+        wait=_WAITS,
+        floor=_FLOORS,
         **_WHERE,
         **_PLACE,
     ),
