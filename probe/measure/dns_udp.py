@@ -3,6 +3,9 @@
 Each try has a socket of its own, so its own source port and id: an answer to a retransmitted query cannot look like a
 second answer to the first. The socket is connected, so the kernel only accepts datagrams from the server's address and
 port.
+
+The first try has EDNS. A try that repeats it has none: some middleboxes drop queries with EDNS, and some servers reject
+them.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from typing import Any
 
 from probe.measure.dns_wire import DnsAnswer, DnsQuestion, MalformedDnsError
 from probe.measure.failures import Operation, OperationError, classify, operation_error
@@ -39,11 +43,13 @@ class UdpQuery:
     """One query in flight. Owns its socket.
 
     Attributes:
+        edns: whether it is sent with EDNS.
         asked_at: just before the query was sent, on the event loop's clock.
         answered_at: arrival of the latest answer, on the event loop's clock.
     """
 
-    def __init__(self, address: str, port: int, question: DnsQuestion) -> None:
+    def __init__(self, address: str, port: int, question: DnsQuestion, *, edns: bool = True) -> None:
+        self.edns = edns
         self.answered_at = 0.0
         self._loop = asyncio.get_running_loop()
         self._question = question
@@ -54,9 +60,9 @@ class UdpQuery:
             self._socket = AsyncSocket(sock)
             try:
                 sock.setblocking(False)
-                sock.connect((address, port))
+                sock.connect(_socket_address(address, port))
                 self.asked_at = self._loop.time()
-                sock.send(question.message(self._ident))
+                sock.send(question.message(self._ident, edns=edns))
             except BaseException:
                 self._socket.close()
                 raise
@@ -123,20 +129,52 @@ class UdpQuery:
         await asyncio.sleep(0)
 
 
-async def first_answer(address: str, port: int, question: DnsQuestion, seconds: float) -> tuple[UdpQuery, DnsAnswer]:
+def _socket_address(address: str, port: int) -> tuple[Any, ...]:
+    """The address as connect(2) takes it; the zone of a link-local address becomes its scope id (RFC 4007 section 11).
+
+    Python looks a zone in the address up and then connects with scope id 0.
+    """
+    if "%" not in address:
+        return address, port
+    return socket.getaddrinfo(address, port, socket.AF_INET6, socket.SOCK_DGRAM, 0, socket.AI_NUMERICHOST)[0][4]
+
+
+async def first_answer(
+    address: str, port: int, question: DnsQuestion, seconds: float, *, edns: bool = True
+) -> tuple[UdpQuery, DnsAnswer]:
     """Ask, and ask again while there is no answer; return the query that was answered, still open, and its answer.
 
     Args:
-        address: the server's, an IP literal without brackets.
+        address: the server's, an IP literal without brackets; may carry an IPv6 zone.
         port: 1 to 65535.
         question: what to ask.
         seconds: time limit of all tries together.
+        edns: whether the first try is sent with EDNS.
 
     Raises:
         OperationError: no answer, or none in DNS.
     """
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    query, answer = await _first_answer(address, port, question, seconds, edns=edns)
+    if not (query.edns and answer.rejects_edns):
+        return query, answer
+    try:
+        plain = await _first_answer(address, port, question, max(0.0, start + seconds - loop.time()), edns=False)
+    except OperationError:
+        return query, answer
+    except BaseException:
+        query.close()
+        raise
+    query.close()
+    return plain
+
+
+async def _first_answer(
+    address: str, port: int, question: DnsQuestion, seconds: float, *, edns: bool
+) -> tuple[UdpQuery, DnsAnswer]:
     start = asyncio.get_running_loop().time()
-    query = UdpQuery(address, port, question)
+    query = UdpQuery(address, port, question, edns=edns)
     failed: OperationError | None = None
     try:
         with StepTimeout(min(RESEND_SECONDS[0], seconds)):
@@ -152,7 +190,9 @@ async def first_answer(address: str, port: int, question: DnsQuestion, seconds: 
         query.close()
         raise failed or operation_error(Failure.TIMEOUT)
     resend_at = start + RESEND_SECONDS[0]
-    return await _ask_again(query, failed, lambda: UdpQuery(address, port, question), resend_at, start + seconds)
+    return await _ask_again(
+        query, failed, lambda: UdpQuery(address, port, question, edns=False), resend_at, start + seconds
+    )
 
 
 async def _ask_again(

@@ -1,4 +1,4 @@
-"""Encode DNS questions for A, AAAA and HTTPS records and decode their answers (RFC 1035, 3596, 9460).
+"""Encode DNS questions for A, AAAA and HTTPS records and decode their answers (RFC 1035, 3596, 6891, 8914, 9460).
 
 The codec is written by hand: a general library takes twenty times as long per message as the query itself. Tests
 compare it with dnspython. The work for a message is bounded, whatever its bytes are: a pointer must point backwards,
@@ -20,6 +20,12 @@ _ECH = 5
 """Key of the HTTPS record parameter that offers Encrypted ClientHello (RFC 9460 section 14.3.2, RFC 9848)."""
 _CNAME = 5
 _IN = 1
+EDNS_PAYLOAD_BYTES = 1232
+"""Size of a UDP answer that a query with EDNS asks for (DNS Flag Day 2020): it fits into one packet on every path."""
+MAX_EDE_CODES = 4
+"""Extended DNS error codes (RFC 8914) that are kept of one answer; resolvers send one or two."""
+_OPT = 41
+_EDE = 15
 _MAX_NAME_BYTES = 255
 _MAX_ALIASES = 16
 _MAX_LABELS = 8192
@@ -28,7 +34,9 @@ pointers, which takes seconds. The longest alias chain, 34 uncompressed names of
 _HEADER = struct.Struct("!6H")
 _PARAMETER = struct.Struct("!HH")
 _RECORD = struct.Struct("!HHIH")
+_OPT_RECORD = b"\0" + _RECORD.pack(_OPT, EDNS_PAYLOAD_BYTES, 0, 0)
 _RECURSION_DESIRED = 0x0100
+_RECURSION_AVAILABLE = 0x0080
 _RESPONSE = 0x8000
 _OPCODE = 0x7800
 _TRUNCATED = 0x0200
@@ -37,6 +45,8 @@ _RCODE = 0x000F
 # RFC 1035 section 4.1.1. NOTIMP, FORMERR and all others count as SERVFAIL.
 _NXDOMAIN = 3
 _REFUSED = 5
+_REJECTS_EDNS = {1, 4, 16}
+"""FORMERR, NOTIMP and BADVERS: RFC 6891 sections 6.1.3 and 7."""
 _RCODES_WITHOUT_QUESTION = {1, 2, 4, 5}
 """A resolver that failed before it read the question need not repeat it."""
 
@@ -55,6 +65,9 @@ class DnsAnswer:
         aliases: CNAME targets in order.
         truncated: the complete answer is available over TCP.
         ech: for an HTTPS record, which has no addresses: it offers Encrypted ClientHello.
+        recursion: the server offers recursion (RA); None where nobody could tell.
+        errors: extended DNS error codes (RFC 8914), in the answer's order, at most `MAX_EDE_CODES`.
+        rejects_edns: the server does not understand a query with EDNS.
     """
 
     failure: Failure | None
@@ -62,6 +75,9 @@ class DnsAnswer:
     aliases: tuple[str, ...] = ()
     truncated: bool = False
     ech: bool = False
+    recursion: bool | None = None
+    errors: tuple[int, ...] = ()
+    rejects_edns: bool = False
 
     def differs(self, other: DnsAnswer) -> bool:
         """Return whether one resolver cannot have given both answers to one query; the order is ignored."""
@@ -82,9 +98,10 @@ class DnsQuestion:
     rrtype: int
     name: bytes
 
-    def message(self, ident: int) -> bytes:
-        """Encode the query message with this id."""
-        return _HEADER.pack(ident, _RECURSION_DESIRED, 1, 0, 0, 0) + self.wire
+    def message(self, ident: int, *, edns: bool = True) -> bytes:
+        """Encode the query message with this id, with EDNS (RFC 6891) or without."""
+        header = _HEADER.pack(ident, _RECURSION_DESIRED, 1, 0, 0, int(edns))
+        return header + self.wire + (_OPT_RECORD if edns else b"")
 
     def parse(self, data: bytes, ident: int) -> DnsAnswer | None:
         """Decode the answer in `data`; None when it does not answer this question under this id.
@@ -101,7 +118,7 @@ class DnsQuestion:
 
     def _parse(self, reader: _Reader) -> DnsAnswer | None:
         data = reader.data
-        _, flags, questions, answers, _, _ = _HEADER.unpack_from(data)
+        _, flags, questions, answers, authorities, additionals = _HEADER.unpack_from(data)
         rcode = flags & _RCODE
         if not flags & _RESPONSE or flags & _OPCODE:
             return None
@@ -114,14 +131,23 @@ class DnsQuestion:
         elif questions or rcode not in _RCODES_WITHOUT_QUESTION:
             return None
         truncated = bool(flags & _TRUNCATED)
-        values, aliases = self._follow(*reader.records(offset, answers, self.rrtype, lenient=truncated))
+        records, links, offset = reader.records(offset, answers, self.rrtype, lenient=truncated)
+        values, aliases = self._follow(records, links)
+        high_rcode, errors = reader.opt(offset, authorities + additionals)
+        rcode |= high_rcode << 4
+        failure: Failure | None = None if values else Failure.NODATA
         if rcode:
             failure = {_NXDOMAIN: Failure.NXDOMAIN, _REFUSED: Failure.REFUSED}.get(rcode, Failure.SERVFAIL)
-            return DnsAnswer(failure, (), aliases, truncated)
-        nodata = None if values else Failure.NODATA
-        if self.rrtype == HTTPS:
-            return DnsAnswer(nodata, (), aliases, truncated, "ech" in values)
-        return DnsAnswer(nodata, values, aliases, truncated)
+        return DnsAnswer(
+            failure,
+            () if rcode or self.rrtype == HTTPS else values,
+            aliases,
+            truncated,
+            ech=not rcode and "ech" in values,
+            recursion=bool(flags & _RECURSION_AVAILABLE),
+            errors=errors,
+            rejects_edns=rcode in _REJECTS_EDNS,
+        )
 
     def _follow(
         self, values: dict[bytes, list[str]], aliases: dict[bytes, bytes]
@@ -164,8 +190,12 @@ class _Reader:
 
     def records(
         self, offset: int, count: int, rrtype: int, *, lenient: bool
-    ) -> tuple[dict[bytes, list[str]], dict[bytes, bytes]]:
-        """Decode the answer section: owner -> values (addresses; `ech` or "" for HTTPS), owner -> alias."""
+    ) -> tuple[dict[bytes, list[str]], dict[bytes, bytes], int]:
+        """Decode the answer section.
+
+        Returns:
+            owner -> values (addresses; `ech` or "" for HTTPS), owner -> alias, the offset after the section.
+        """
         data = self.data
         values: dict[bytes, list[str]] = {}
         aliases: dict[bytes, bytes] = {}
@@ -190,7 +220,35 @@ class _Reader:
                     raise MalformedDnsError("an alias of a wrong length")
                 aliases[owner] = target
             offset = end
-        return values, aliases
+        return values, aliases, offset
+
+    def opt(self, offset: int, count: int) -> tuple[int, tuple[int, ...]]:
+        """Find the OPT record among the records after the answers; return the high bits of the RCODE and the EDE codes.
+
+        Bytes that cannot be decoded there end the search: the answer itself was complete.
+        """
+        try:
+            for _ in range(count):
+                owner, offset = self.name(offset)
+                kind, _, ttl, length = _RECORD.unpack_from(self.data, offset)
+                offset += _RECORD.size
+                if kind == _OPT and not owner:
+                    return ttl >> 24, self._ede_codes(offset, min(offset + length, len(self.data)))
+                offset += length
+        except (struct.error, IndexError, MalformedDnsError):
+            pass
+        return 0, ()
+
+    def _ede_codes(self, offset: int, end: int) -> tuple[int, ...]:
+        """The info codes of the EDE options between two offsets (RFC 6891 section 6.1.2, RFC 8914 section 2)."""
+        codes: list[int] = []
+        while offset + _PARAMETER.size <= end and len(codes) < MAX_EDE_CODES:
+            option, length = _PARAMETER.unpack_from(self.data, offset)
+            offset += _PARAMETER.size
+            if option == _EDE and length >= 2 and offset + 2 <= end:
+                codes.append(int.from_bytes(self.data[offset : offset + 2], "big"))
+            offset += length
+        return tuple(codes)
 
     def name(self, offset: int) -> tuple[bytes, int]:
         """Decode the name at `offset`; return it in lower case and the offset after it.

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from probe.measure.dns_stream import ask_over_tcp
 from probe.measure.dns_udp import first_answer
 from probe.measure.dns_wire import DnsAnswer, DnsQuestion, dns_question
-from probe.measure.failures import FailureInfo, Operation, classify, operation_error
+from probe.measure.failures import FailureInfo, Operation, OperationError, classify, operation_error
 from probe.measure.tools import Emit, Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import LateAnswer, Resolution
 from probe.model.resolver import PlainResolver, resolver_label
 from probe.model.step import Resolve
+
+COMPLETION_SECONDS = 3.0
+"""Time limit of TCP where a truncated answer has addresses already: a SYN and two retransmissions."""
 
 
 async def resolve(step: Resolve, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
@@ -62,55 +66,66 @@ async def _resolve_over_udp(
         start = loop.time()
         query, answer = await first_answer(resolver.address, resolver.port, question, tools.timeout)
         try:
-            if answer.truncated:  # the complete answer is available over TCP (RFC 7766 section 5)
-                resolver = PlainResolver("tcp", resolver.address, resolver.port)
-                answer = await ask_over_tcp(resolver, question, tools.timeout)
-                emit(_resolution(step, answer, timestamps.fields(start, loop.time())))
+            wait = max(1, round((query.answered_at - query.asked_at) * 1e6))
+            if answer.truncated:
+                answer, detail = await _completed(resolver, question, answer, tools.timeout)
+                fields = timestamps.fields(start, loop.time())
+                emit(_resolution(step, answer, {**fields, "detail": detail, "wait": wait if answer.truncated else 0}))
                 return
+            emit(_resolution(step, answer, {**timestamps.fields(start, loop.time()), "wait": wait}))
             answered_at = query.answered_at
-            fields = timestamps.fields(start, loop.time())
-            fields["wait"] = max(1, round((answered_at - query.asked_at) * 1e6))
-            emit(_resolution(step, answer, fields))
             async for late, gap in query.late_answers(answer):
                 emit(_late_answer(step, late, gap, timestamps.fields(answered_at, answered_at + gap)))
         finally:
             query.close()
 
 
+async def _completed(
+    resolver: PlainResolver, question: DnsQuestion, cut: DnsAnswer, seconds: float
+) -> tuple[DnsAnswer, str]:
+    """The complete answer over TCP (RFC 7766 section 5), or else what the truncated one has; and a detail.
+
+    The resolver has answered, so a failure of TCP is no silence about the name: many networks close port 53 for TCP.
+    """
+    over_tcp = PlainResolver("tcp", resolver.address, resolver.port)
+    try:
+        answer = await ask_over_tcp(over_tcp, question, min(seconds, COMPLETION_SECONDS) if cut.addresses else seconds)
+    except OperationError as error:
+        if cut.addresses:
+            return cut, ""
+        return replace(cut, failure=error.info.failure), error.info.detail
+    return replace(answer, truncated=False), ""
+
+
+def _asked(step: Resolve, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields that say what was asked, of whom and when."""
+    return {
+        "name": step.name,
+        "rrtype": step.rrtype,
+        "resolver": resolver_label(step.resolver),
+        "trust": step.trust,
+        "rank": step.rank,
+        "rotates": step.rotates,
+        **fields,
+    }
+
+
 def _resolution(step: Resolve, answer: DnsAnswer, fields: dict[str, Any]) -> Resolution:
     return Resolution(
-        name=step.name,
-        rrtype=step.rrtype,
-        resolver=resolver_label(step.resolver),
-        trust=step.trust,
         addresses=answer.addresses,
         aliases=answer.aliases,
         ech=answer.ech,
         failure=answer.failure,
-        **fields,
+        truncated=answer.truncated,
+        recursion=answer.recursion,
+        errors=answer.errors,
+        **_asked(step, fields),
     )
 
 
 def _failure(step: Resolve, failed: FailureInfo, fields: dict[str, Any]) -> Resolution:
-    return Resolution(
-        name=step.name,
-        rrtype=step.rrtype,
-        resolver=resolver_label(step.resolver),
-        trust=step.trust,
-        failure=failed.failure,
-        detail=failed.detail,
-        **fields,
-    )
+    return Resolution(failure=failed.failure, detail=failed.detail, **_asked(step, fields))
 
 
 def _late_answer(step: Resolve, answer: DnsAnswer, gap: float, fields: dict[str, Any]) -> LateAnswer:
-    return LateAnswer(
-        name=step.name,
-        rrtype=step.rrtype,
-        resolver=resolver_label(step.resolver),
-        trust=step.trust,
-        addresses=answer.addresses,
-        failure=answer.failure,
-        gap=int(gap * 1000),
-        **fields,
-    )
+    return LateAnswer(addresses=answer.addresses, failure=answer.failure, gap=int(gap * 1000), **_asked(step, fields))

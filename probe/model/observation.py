@@ -64,9 +64,16 @@ class Resolution(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True
 
     Attributes:
         resolver: as in the step, except that a resolver at a private address is written `network`.
+        rank: position of the resolver in the system's order, from 1; tells resolvers written `network` apart. 0 for its
+            only one, for one that it does not ask, and when not known.
+        rotates: the system asks its resolvers in turns, so that the first is not always asked first.
         addresses: addresses of the requested type, in the answer's order, CNAME records followed.
         aliases: CNAME targets in order.
         ech: the HTTPS record offers Encrypted ClientHello.
+        truncated: the answer was cut short (TC) and the complete one could not be fetched over TCP. With addresses,
+            they are those of the cut answer; without, `failure` is that of TCP, not silence about the name.
+        recursion: the answer says that the server recurses (RA); None when not known.
+        errors: extended DNS error codes of the answer (RFC 8914), at most four.
         wait: microseconds from the answered query to its answer, over UDP; 0 when unknown.
     """
 
@@ -77,6 +84,11 @@ class Resolution(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True
     addresses: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     ech: bool = False
+    rank: int = 0
+    rotates: bool = False
+    truncated: bool = False
+    recursion: bool | None = None
+    errors: tuple[int, ...] = ()
     wait: int = 0
 
     @property
@@ -89,6 +101,7 @@ class LateAnswer(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True
     """A later answer to the same query (same socket, same id) that differs from the first.
 
     Attributes:
+        rank, rotates: as in `Resolution`.
         gap: milliseconds since the first answer.
     """
 
@@ -97,6 +110,8 @@ class LateAnswer(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True
     resolver: str
     trust: Trust
     gap: int
+    rank: int = 0
+    rotates: bool = False
     addresses: tuple[str, ...] = ()
 
 

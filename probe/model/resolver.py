@@ -53,8 +53,8 @@ def parse_port(text: str) -> int:
 
 
 def resolver_label(resolver: str) -> str:
-    """The name of a resolver in evidence: `network` for one at a private address, which is the vantage's own."""
+    """The name of a resolver in evidence: `network` for one at a private address or in a zone: the vantage's own."""
     server = PlainResolver.parse(resolver)
-    if server is None or not is_bogon(server.address):
+    if server is None or ("%" not in server.address and not is_bogon(server.address)):
         return resolver
     return "network"

@@ -54,12 +54,16 @@ class Resolve(_StepBase, frozen=True, kw_only=True):
         rrtype: `A`, `AAAA` or `HTTPS`.
         resolver: `system`, `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT` (IPv6 in brackets), `tls://host[:port]`
             or an https URL.
+        rank: position of the resolver in the system's order, from 1; 0 for its only one and for one it does not ask.
+        rotates: the system asks its resolvers in turns (`options rotate`), so that the first is not always asked first.
     """
 
     name: str
     rrtype: str
     resolver: str
     trust: Trust
+    rank: int = 0
+    rotates: bool = False
 
     listens_on: ClassVar[bool] = True
 
@@ -77,6 +81,8 @@ class Resolve(_StepBase, frozen=True, kw_only=True):
             rrtype=self.rrtype,
             resolver=resolver_label(self.resolver),
             trust=self.trust,
+            rank=self.rank,
+            rotates=self.rotates,
             **self._observed(failure, detail, at),
         )
 

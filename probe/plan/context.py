@@ -102,6 +102,12 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
         """
         return self.hosts_file_names is None or name in self.hosts_file_names or len(self.network_resolvers) != 1
 
+    def rank(self, resolver: str) -> int:
+        """The position of a resolver in the system's order, from 1; 0 for its only one and for one it does not ask."""
+        if len(self.network_resolvers) < 2 or resolver not in self.network_resolvers:
+            return 0
+        return self.network_resolvers.index(resolver) + 1
+
     @property
     def served_elsewhere(self) -> bool:
         """Whether the control reached the target, so that a failure here may be a block."""

@@ -22,6 +22,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, zip_longest
 
+import msgspec
+
 from probe.model.address import family, is_bogon
 from probe.model.failure import Failure
 from probe.model.hop import Purpose, StepPosition
@@ -72,8 +74,11 @@ class Lookup:
         resolvers += [(resolver, Trust.NETWORK) for resolver in context.network_resolvers]
         resolvers += [(resolver, Trust.TRUSTED) for resolver in context.trusted_resolvers]
         for resolver, trust in resolvers:
+            rank = context.rank(resolver)
             for rrtype in self._rrtypes:
-                self._ask(Resolve(name=name, rrtype=rrtype, resolver=resolver, trust=trust, position=position))
+                self._ask(
+                    Resolve(name=name, rrtype=rrtype, resolver=resolver, trust=trust, rank=rank, position=position)
+                )
 
     @property
     def sources(self) -> tuple[tuple[str, ...], ...]:
@@ -204,13 +209,21 @@ class Lookup:
         position = StepPosition(chain=self._position.chain, hop=self._position.hop, purpose=purpose)
         rrtype = self._rrtypes[0]
         self._queue.add(
-            Resolve(name=name, rrtype=rrtype, resolver=step.resolver, trust=step.trust, position=position), self
+            Resolve(
+                name=name,
+                rrtype=rrtype,
+                resolver=step.resolver,
+                trust=step.trust,
+                rank=step.rank,
+                position=position,
+            ),
+            self,
         )
 
 
 def _repeated(step: Resolve, attempt: int = 1) -> Resolve:
     position = StepPosition(chain=step.position.chain, hop=step.position.hop, attempt=attempt)
-    return Resolve(name=step.name, rrtype=step.rrtype, resolver=step.resolver, trust=step.trust, position=position)
+    return msgspec.structs.replace(step, position=position)
 
 
 def choose_addresses(sources: Sequence[Iterable[str]], context: PlanContext) -> tuple[str, ...]:

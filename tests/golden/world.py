@@ -199,7 +199,14 @@ class World:
 
     def _resolve(self, step: Resolve) -> Iterable[Observation]:
         if step.rrtype == "HTTPS":
-            whom = {"name": step.name, "rrtype": step.rrtype, "resolver": step.resolver, "trust": step.trust}
+            whom = {
+                "name": step.name,
+                "rrtype": step.rrtype,
+                "resolver": step.resolver,
+                "trust": step.trust,
+                "rank": step.rank,
+                "rotates": step.rotates,
+            }
             offered = step.name in self.ech
             yield Resolution(ech=offered, **whom, **self._common(step, None if offered else Failure.NODATA))
             return
@@ -213,7 +220,14 @@ class World:
         race = said if isinstance(said, Race) and step.trust is not Trust.SYSTEM else None
         first = said.first if isinstance(said, Race) else said
         addresses, failure = _of_type(Failure.TIMEOUT if self._lost() else first, step.rrtype)
-        whom = {"name": step.name, "rrtype": step.rrtype, "resolver": step.resolver, "trust": step.trust}
+        whom = {
+            "name": step.name,
+            "rrtype": step.rrtype,
+            "resolver": step.resolver,
+            "trust": step.trust,
+            "rank": step.rank,
+            "rotates": step.rotates,
+        }
         yield Resolution(addresses=addresses, **whom, **self._common(step, failure))
         for late in race.late if race is not None else ():
             addresses, failure = _of_type(late, step.rrtype)

@@ -144,10 +144,15 @@ async def resolving(react: Callable[[bytes], list[tuple[float, bytes]]]) -> Asyn
         await asyncio.sleep(0)
 
 
+def question_of(query: bytes) -> bytes:
+    """Return the question section of a query, without the OPT record that may follow."""
+    return query[12 : query.index(b"\0", 12) + 5]
+
+
 def reply_to(query: bytes, *addresses: str, rcode: int = 0, truncated: bool = False) -> bytes:
     """Return an answer to an A query with these IPv4 addresses."""
     flags = 0x8180 | rcode | (0x0200 if truncated else 0)
     records = b"".join(
         b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4) + socket.inet_aton(address) for address in addresses
     )
-    return query[:2] + struct.pack("!5H", flags, 1, len(addresses), 0, 0) + query[12:] + records
+    return query[:2] + struct.pack("!5H", flags, 1, len(addresses), 0, 0) + question_of(query) + records

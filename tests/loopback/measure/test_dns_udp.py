@@ -13,14 +13,14 @@ from probe.measure.dns_udp import first_answer
 from probe.measure.dns_wire import dns_question
 from probe.measure.failures import OperationError
 from probe.model.failure import Failure
-from tests.loopback.tiny_servers import Resolver, reply_to, resolving
+from tests.loopback.tiny_servers import Resolver, question_of, reply_to, resolving
 
 ASKED = dns_question("lab.example", "A")
 
 
 def malformed(query: bytes) -> bytes:
     """Return an answer whose record's name points at itself."""
-    return query[:2] + struct.pack("!5H", 0x8180, 1, 1, 0, 0) + query[12:] + b"\xc0\x1d" + bytes(16)
+    return query[:2] + struct.pack("!5H", 0x8180, 1, 1, 0, 0) + question_of(query) + b"\xc0\x1d" + bytes(16)
 
 
 async def test_a_lost_query_is_repeated_after_about_a_second() -> None:

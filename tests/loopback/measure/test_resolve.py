@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 import struct
 import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
+import dns.edns
+import dns.message
+import dns.rcode
 import pytest
 import trustme
 
@@ -17,7 +22,17 @@ from probe.model.failure import Failure
 from probe.model.observation import LateAnswer, Observation, Resolution
 from probe.model.resolver import Trust
 from probe.model.step import Resolve
-from tests.loopback.tiny_servers import Resolver, Talk, reply_to, resolving, server_context, serving
+from tests.loopback.tiny_servers import (
+    Resolver,
+    Talk,
+    closed_port,
+    question_of,
+    reply_to,
+    resolving,
+    server_context,
+    serving,
+    silent,
+)
 
 
 async def ask(resolver: str, tools: Tools, name: str = "lab.example", rrtype: str = "A") -> list[Observation]:
@@ -122,7 +137,7 @@ async def test_a_malformed_answer_is_garbage_unless_a_true_one_follows(tools: To
     """Its compression pointer points at itself."""
 
     def looped(query: bytes) -> bytes:
-        return query[:2] + struct.pack("!5H", 0x8180, 1, 1, 0, 0) + query[12:] + b"\xc0\x1d" + bytes(16)
+        return query[:2] + struct.pack("!5H", 0x8180, 1, 1, 0, 0) + question_of(query) + b"\xc0\x1d" + bytes(16)
 
     async with resolving(lambda query: [(0, looped(query))]) as (_, port), Tools(1.0) as patient:
         assert (await first(f"udp:127.0.0.1:{port}", patient)).failure is Failure.GARBAGE
@@ -176,6 +191,124 @@ async def test_a_truncated_answer_is_fetched_over_tcp(tools: Tools) -> None:
             transport.close()
 
     assert [one.addresses for one in seen if isinstance(one, Resolution)] == [("198.51.100.7",)]
+
+
+def has_edns(query: bytes) -> bool:
+    """Return whether a query carries an OPT record."""
+    return dns.message.from_wire(query).edns >= 0
+
+
+@pytest.mark.parametrize("rcode", [1, 4])
+async def test_a_server_that_rejects_edns_is_asked_without_it(tools: Tools, rcode: int) -> None:
+    """FORMERR and NOTIMP are no answers about the name; there is no wait in between."""
+
+    def react(query: bytes) -> list[tuple[float, bytes]]:
+        return [(0, reply_to(query, rcode=rcode) if has_edns(query) else reply_to(query, "192.0.2.1"))]
+
+    async with resolving(react) as (server, port):
+        answer = await first(f"udp:127.0.0.1:{port}", tools)
+
+    assert (answer.addresses, answer.failure) == (("192.0.2.1",), None)
+    assert [has_edns(query) for query, _ in server.queries] == [True, False]
+    assert answer.took < 1000 * dns_udp.RESEND_SECONDS[0]
+
+
+async def test_a_server_that_rejects_every_query_has_answered(tools: Tools) -> None:
+    """Where the query without EDNS stays unanswered, too, the rejection is the answer: no time-out."""
+
+    def react(query: bytes) -> list[tuple[float, bytes]]:
+        return [(0, reply_to(query, rcode=1))] if has_edns(query) else []
+
+    async with resolving(react) as (_, port), Tools(0.5) as brief:
+        assert (await first(f"udp:127.0.0.1:{port}", brief)).failure is Failure.SERVFAIL
+
+
+async def test_a_middlebox_that_drops_edns_only_costs_a_repetition(believed: trustme.CA) -> None:
+    """The repeated query has none; `wait` counts from the query that was answered."""
+
+    def react(query: bytes) -> list[tuple[float, bytes]]:
+        return [] if has_edns(query) else [(0.05, reply_to(query, "192.0.2.1"))]
+
+    async with Tools(5) as tools, resolving(react) as (_, port):
+        answer = await first(f"udp:127.0.0.1:{port}", tools)
+
+    assert answer.addresses == ("192.0.2.1",)
+    assert answer.took >= 1000 * dns_udp.RESEND_SECONDS[0]
+    assert 40_000 <= answer.wait < 1e6 * dns_udp.RESEND_SECONDS[0]
+
+
+@asynccontextmanager
+async def truncating(*addresses: str, talk: Talk | None = None) -> AsyncIterator[int]:
+    """Run a resolver that truncates its UDP answers after these addresses, with `talk` over TCP; yield its port."""
+    async with AsyncExitStack() as stack:
+        port = closed_port() if talk is None else await stack.enter_async_context(serving(talk))
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: Resolver(lambda query: [(0, reply_to(query, *addresses, truncated=True))]),
+            local_addr=("127.0.0.1", port),
+        )
+        stack.callback(transport.close)
+        yield port
+
+
+async def ended(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Close after the query."""
+    await reader.read(2)
+    writer.close()
+
+
+@pytest.mark.parametrize("talk", [None, silent, ended])
+async def test_the_addresses_of_a_truncated_answer_count_where_tcp_fails(
+    monkeypatch: pytest.MonkeyPatch, tools: Tools, talk: Talk | None
+) -> None:
+    """Port 53 over TCP is closed, silent, or ends the connection."""
+    monkeypatch.setattr("probe.measure.resolve.COMPLETION_SECONDS", 0.3)
+    async with truncating("192.0.2.1", "192.0.2.2", talk=talk) as port:
+        answer = await first(f"udp:127.0.0.1:{port}", tools)
+
+    assert (answer.failure, answer.addresses, answer.truncated) == (None, ("192.0.2.1", "192.0.2.2"), True)
+
+
+@pytest.mark.parametrize(("talk", "failure"), [(None, Failure.RESET), (silent, Failure.TIMEOUT), (ended, Failure.EOF)])
+async def test_a_truncated_answer_without_an_address_is_marked(talk: Talk | None, failure: Failure) -> None:
+    """The failure is that of TCP; the resolver was not silent about the name."""
+    async with Tools(0.5) as brief, truncating(talk=talk) as port:
+        answer = await first(f"udp:127.0.0.1:{port}", brief)
+
+    assert (answer.failure, answer.addresses, answer.truncated) == (failure, (), True)
+
+
+async def test_an_answer_of_41_addresses_comes_over_udp(tools: Tools) -> None:
+    """A server that honours EDNS sends more than 512 octets; TCP is closed here."""
+    many = tuple(f"192.0.2.{number}" for number in range(1, 42))
+
+    def react(query: bytes) -> list[tuple[float, bytes]]:
+        return [(0, reply_to(query, *many) if has_edns(query) else reply_to(query, truncated=True))]
+
+    async with resolving(react) as (_, port):
+        answer = await first(f"udp:127.0.0.1:{port}", tools)
+
+    assert (answer.addresses, answer.truncated) == (many, False)
+
+
+async def test_what_an_answer_says_of_its_server_is_kept(tools: Tools) -> None:
+    """Recursion, extended errors, and the resolver's rank."""
+
+    def react(query: bytes) -> list[tuple[float, bytes]]:
+        reply = dns.message.make_response(dns.message.from_wire(query))
+        reply.set_rcode(dns.rcode.NXDOMAIN)
+        reply.use_edns(0, 0, 1232, options=[dns.edns.EDEOption(15, "blocked")])
+        return [(0, reply.to_wire())]
+
+    async with resolving(react) as (_, port):
+        seen: list[Observation] = []
+        resolver = f"udp:127.0.0.1:{port}"
+        step = Resolve(name="lab.example", rrtype="A", resolver=resolver, trust=Trust.NETWORK, rank=2, rotates=True)
+        await resolve(step, tools, Timestamps(0, step.position), seen.append)
+
+    (answer,) = seen
+    assert isinstance(answer, Resolution)
+    assert (answer.failure, answer.recursion, answer.errors) == (Failure.NXDOMAIN, False, (15,))
+    assert (answer.resolver, answer.rank, answer.rotates) == ("network", 2, True)
 
 
 async def test_the_system_is_asked_with_getaddrinfo(tools: Tools) -> None:

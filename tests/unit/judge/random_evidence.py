@@ -79,6 +79,8 @@ _WHOM = {
     "rrtype": st.sampled_from(("A", "AAAA")),
     "resolver": st.sampled_from(("system", "network", "https://9.9.9.9/dns-query")),
     "trust": st.sampled_from(Trust),
+    "rank": st.integers(0, 2),
+    "rotates": st.booleans(),
     "addresses": _some(ADDRESSES),
 }
 _WAITS = st.sampled_from((0, 9_000, 43_000))
@@ -99,7 +101,15 @@ _FLOW = st.builds(
 )
 
 KINDS: dict[type, st.SearchStrategy[Observation]] = {
-    Resolution: st.builds(Resolution, wait=_WAITS, **_WHOM, **_PLACE),
+    Resolution: st.builds(
+        Resolution,
+        truncated=st.booleans(),
+        recursion=st.none() | st.booleans(),
+        errors=st.sampled_from(((), (15,), (22, 23))),
+        wait=_WAITS,
+        **_WHOM,
+        **_PLACE,
+    ),
     LateAnswer: st.builds(LateAnswer, gap=st.integers(0, 500), **_WHOM, **_PLACE),
     Connection: st.builds(Connection, port=st.sampled_from((80, 443)), rtt=_FLOORS, **_WHERE, **_PLACE),
     TlsHandshake: st.builds(

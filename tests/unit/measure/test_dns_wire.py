@@ -6,7 +6,9 @@ import contextlib
 import struct
 from itertools import cycle, islice
 
+import dns.edns
 import dns.message
+import dns.rcode
 import dns.rrset
 import pytest
 from hypothesis import given
@@ -175,7 +177,7 @@ def test_an_https_record_full_of_parameters_costs_little() -> None:
     answers: list[DnsAnswer | None] = []
 
     assert cpu_seconds(lambda: answers.append(asked.parse(data, ID))) < MAX_CPU_SECONDS
-    assert answers == [DnsAnswer(None)]
+    assert [(one.failure, one.ech) for one in answers if one is not None] == [(None, False)]
 
 
 def test_every_address_of_a_large_answer_is_decoded() -> None:
@@ -240,7 +242,10 @@ def test_an_https_record_shows_whether_ech_is_offered(records: list[str], failur
     if records:
         reply.answer.append(dns.rrset.from_text_list(f"{name}.", 60, "IN", "HTTPS", records))
 
-    assert asked.parse(reply.to_wire(), ID) == DnsAnswer(failure, (), ech=ech)
+    answer = asked.parse(reply.to_wire(), ID)
+
+    assert answer is not None
+    assert (answer.failure, answer.addresses, answer.ech) == (failure, (), ech)
 
 
 @given(cut=st.integers(1, 40), octet=st.integers(0, 255))
@@ -255,3 +260,52 @@ def test_a_damaged_https_record_never_yields_an_address(cut: int, octet: int) ->
     with contextlib.suppress(MalformedDnsError):
         read = asked.parse(bytes(wire), ID)
         assert read is None or read.addresses == ()
+
+
+@pytest.mark.parametrize(
+    ("codes", "kept"), [([], ()), ([15], (15,)), ([22, 23], (22, 23)), ([1, 2, 3, 4, 5, 6], (1, 2, 3, 4))]
+)
+def test_extended_errors_are_decoded_and_their_number_is_bounded(codes: list[int], kept: tuple[int, ...]) -> None:
+    """Dnspython writes the options (RFC 8914)."""
+    reply = dns.message.make_response(dns.message.from_wire(ASKED.message(ID)), recursion_available=True)
+    reply.use_edns(0, 0, 1232, options=[dns.edns.EDEOption(code, "why") for code in codes])
+    answer = ASKED.parse(reply.to_wire(), ID)
+
+    assert answer is not None
+    assert (answer.errors, answer.recursion, answer.rejects_edns) == (kept, True, False)
+
+
+def test_recursion_that_is_not_available_is_seen() -> None:
+    """A filter that answers itself often leaves RA out."""
+    answer = ASKED.parse(dns.message.make_response(dns.message.from_wire(ASKED.message(ID))).to_wire(), ID)
+
+    assert answer is not None
+    assert answer.recursion is False
+
+
+@pytest.mark.parametrize("rcode", ["FORMERR", "NOTIMP", "BADVERS"])
+def test_an_answer_that_rejects_edns_is_no_answer_about_the_name(rcode: str) -> None:
+    """The code of BADVERS is 16: its header alone says NOERROR, which would read as no data."""
+    reply = dns.message.make_response(dns.message.from_wire(ASKED.message(ID)))
+    reply.set_rcode(dns.rcode.from_text(rcode))
+    answer = ASKED.parse(reply.to_wire(), ID)
+
+    assert answer is not None
+    assert (answer.failure, answer.rejects_edns) == (Failure.SERVFAIL, True)
+
+
+@given(st.binary(max_size=60))
+def test_bytes_after_the_answers_never_spoil_them(tail: bytes) -> None:
+    """They are read for the OPT record alone."""
+    reply = struct.pack("!6H", ID, 0x8180, 1, 1, 3, 3) + ASKED.wire + record(pointer(12), 1, b"\x0a\0\0\1") + tail
+    answer = ASKED.parse(reply, ID)
+
+    assert answer is not None
+    assert answer.addresses == ("10.0.0.1",) or answer.failure is Failure.SERVFAIL or answer.failure is Failure.NXDOMAIN
+
+
+def test_a_query_without_edns_has_no_additional_record() -> None:
+    """What a server gets that rejects EDNS; dnspython reads both."""
+    plain, usual = (dns.message.from_wire(ASKED.message(ID, edns=edns)) for edns in (False, True))
+
+    assert (plain.edns, usual.edns, usual.payload) == (-1, 0, 1232)
