@@ -35,6 +35,10 @@ NOTE_SENTENCES = {
     VantageNote.TUNNEL: "traffic leaves through a tunnel: verdicts describe the network at its other end",
     VantageNote.PROXY: "the environment names a proxy: other programs on this host may use another network",
     VantageNote.FAKE_ADDRESSES: "the resolver returns fake addresses: a bypass tool takes over the connections",
+    VantageNote.ANCHORS_DISAGREE: "some anchors fail here and others work: failures count only where one address proves"
+    " them; if an anchor is blocked in this network for long, choose another (--anchor)",
+    VantageNote.NO_AUTHORITIES: "this host has no trusted certificate authorities: install them (ca-certificates), or"
+    " name a file in SSL_CERT_FILE",
 }
 PLAIN_WIDTH_COLUMNS = 200
 """Columns where standard output is not a terminal: wide enough that few targets are wrapped."""

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from hashlib import sha256
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from msgspec.structs import replace
 
 from probe.judge import blockpages
 from probe.judge.address_ownership import certificate_error, fails_by_date
 from probe.model.failure import Failure
+from probe.model.hop import CUT_FAILURES
 from probe.model.observation import Exchange, Observation, TlsHandshake
 from probe.model.verdict import AnchorAnswer, AnchorLook, AnchorResult
 
 _EMPTY_PAGE_PATHS = ("/generate_204", "/gen_204")
-# Pages that vendors use to detect captive portals: path -> the first 32 digits of the SHA-256 of the body.
-_KNOWN_PAGES = {
-    "/success.txt": sha256(b"success\n").hexdigest()[:32],  # detectportal.firefox.com
-    "/connecttest.txt": sha256(b"Microsoft Connect Test").hexdigest()[:32],  # www.msftconnecttest.com
-    "/check_network_status.txt": sha256(b"NetworkManager is online\n").hexdigest()[:32],  # nmcheck.gnome.org
+_APPLE = b"<HTML><HEAD><TITLE>Success</TITLE></HEAD><BODY>Success</BODY></HTML>"
+_MOZILLA = b'<meta http-equiv="refresh" content="0;url=https://support.mozilla.org/kb/captive-portal"/>'
+_KNOWN_TEXTS = {
+    "/success.txt": (b"success\n",),  # detectportal.firefox.com
+    "/canonical.html": (_MOZILLA, _MOZILLA + b"\n"),  # detectportal.firefox.com
+    "/connecttest.txt": (b"Microsoft Connect Test",),  # www.msftconnecttest.com
+    "/ncsi.txt": (b"Microsoft NCSI",),  # www.msftncsi.com
+    "/check_network_status.txt": (b"NetworkManager is online\n",),  # nmcheck.gnome.org
+    "/hotspot-detect.html": (_APPLE, _APPLE + b"\n"),  # captive.apple.com
+    "/library/test/success.html": (_APPLE, _APPLE + b"\n"),  # captive.apple.com
 }
+_KNOWN_PAGES = {path: {sha256(text).hexdigest()[:32] for text in texts} for path, texts in _KNOWN_TEXTS.items()}
+"""Pages that vendors use to detect captive portals: path -> the first 32 digits of the SHA-256 of the body."""
+_REFRESH = re.compile(r"""<meta[^>]+http-equiv=["']?refresh["']?[^>]*url=["']?\s*([^"'>\s]+)""", re.IGNORECASE)
 _NETWORK_AUTHENTICATION_REQUIRED = 511  # RFC 6585 section 6
 
 
@@ -32,6 +42,8 @@ def classify(url: str, seen: Sequence[Observation]) -> AnchorResult:
     last = seen[-1] if seen else None
     if isinstance(last, TlsHandshake) and last.failure is Failure.CERTIFICATE:
         return _result(url, Failure.CERTIFICATE, AnchorAnswer(certificate_error=certificate_error(last)))
+    if isinstance(last, TlsHandshake) and last.failure in CUT_FAILURES:
+        return AnchorResult(last.failure, cut_at=last.address)
     if not isinstance(last, Exchange):
         return AnchorResult(Failure.TIMEOUT if last is None else last.failure)
     if last.failure is not None and not last.status:
@@ -67,21 +79,42 @@ def _result(url: str, failure: Failure | None, answer: AnchorAnswer) -> AnchorRe
     return AnchorResult(failure, foreign=_is_foreign(url, answer), answer=answer)
 
 
-def _fingerprints_of(answer: AnchorAnswer) -> tuple[str, ...]:
+def is_notice(answer: AnchorAnswer) -> bool:
+    """Whether the answer is a known block page: a censor blocks the anchor, and no portal asks for a login."""
     text = answer.sample[: blockpages.MAX_TEXT_CHARACTERS]
-    return blockpages.KNOWN.identify(status=answer.status, location=answer.location, server=answer.server, text=text)
+    return blockpages.is_blockpage(
+        blockpages.KNOWN.identify(status=answer.status, location=answer.location, server=answer.server, text=text)
+    )
 
 
 def _is_foreign(url: str, answer: AnchorAnswer) -> bool:
+    """Whether the anchor itself never gives this answer.
+
+    The paths of portal checks have one right answer, and a redirect is none, not even one within the same host.
+    """
     path = urlsplit(url).path
-    if answer.status == _NETWORK_AUTHENTICATION_REQUIRED or _fingerprints_of(answer):
+    if answer.status == _NETWORK_AUTHENTICATION_REQUIRED or is_notice(answer):
         return True
-    if answer.location:
-        return not shares_host(url, answer.location)
     if path.endswith(_EMPTY_PAGE_PATHS):
         return answer.status != 204
     known = _KNOWN_PAGES.get(path)
-    return known is not None and answer.complete and answer.sha256 != known
+    if known is not None:
+        return bool(answer.location) or (answer.complete and answer.sha256 not in known)
+    return any(not shares_host(url, other) for other in _leads_to(url, answer))
+
+
+def _leads_to(url: str, answer: AnchorAnswer) -> tuple[str, ...]:
+    """The URLs to which an answer sends a browser: its redirect, or the refresh in its page."""
+    if answer.location:
+        return (answer.location,)
+    return tuple(_absolute(url, found) for found in _REFRESH.findall(answer.sample))
+
+
+def _absolute(url: str, reference: str) -> str:
+    try:
+        return urljoin(url, reference)
+    except ValueError:
+        return reference
 
 
 def shares_host(url: str, other: str) -> bool:

@@ -19,7 +19,7 @@ from probe.judge.pages import PageOrigin
 from probe.model.hop import Layer, Subject
 from probe.model.observation import Conversation, Exchange
 from probe.model.target import Target
-from probe.model.verdict import ControlFacts, Evidence, VantageNote, VantageState
+from probe.model.verdict import AnchorLook, ControlFacts, Evidence, VantageNote, VantageState
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +32,7 @@ class EvidenceView:
         state: of the vantage.
         time: the start of the measurement; None when unknown, and then no control is too old.
         notes: what else is wrong with the vantage (`VantageNote`).
+        anchors: the latest looks at the anchors.
     """
 
     target: Target
@@ -39,6 +40,12 @@ class EvidenceView:
     state: VantageState
     time: datetime | None = None
     notes: frozenset[str] = frozenset()
+    anchors: tuple[AnchorLook, ...] = ()
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether failures at this vantage may be the line's own, so that only what one address proves counts."""
+        return VantageNote.ANCHORS_DISAGREE in self.notes
 
     @cached_property
     def ipv6_works(self) -> bool:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from probe.judge import ranges
+from probe.judge.anchor_content import is_notice
 from probe.judge.dns import leads_to_target, resolves
 from probe.judge.evidence_hop import EvidenceHop
 from probe.judge.name_answers import plain
 from probe.judge.observed_endpoint import is_verified
 from probe.judge.pages import PageOrigin
+from probe.judge.sites import host_of, same_site
 from probe.model.failure import Failure
 from probe.model.observation import Connection, Conversation, Exchange
+from probe.model.verdict import AnchorAnswer
 
 REFUSAL_STATUSES = frozenset({401, 403, 429, 451, 503})
 """Statuses by which a server itself turns a visitor away (RFC 9110, RFC 6585, RFC 7725)."""
@@ -75,6 +78,24 @@ def has_verified_unknown_address(hop: EvidenceHop) -> bool:
             for address in answers.given
         )
     )
+
+
+def answered_like_anchor(hop: EvidenceHop) -> bool:
+    """All answers are in clear text and are those that somebody gives in an anchor's place."""
+    pages = [page for endpoint in hop.endpoints for page in endpoint.pages]
+    strangers = [look.answer for look in hop.view.anchors if look.foreign_content and look.answer is not None]
+    strangers = [answer for answer in strangers if not is_notice(answer)]
+    return bool(pages) and all(any(_is_alike(page, one) for one in strangers) for page in pages)
+
+
+def _is_alike(page: Exchange, answer: AnchorAnswer) -> bool:
+    """Whether a page in clear text is the answer that somebody gave in an anchor's place."""
+    if page.secure:
+        return False
+    if page.redirects and page.location:
+        where = host_of(page.location)
+        return where == host_of(answer.location) != "" and not same_site(where, host_of(page.url))
+    return bool(answer.sha256) and page.sha256 == answer.sha256
 
 
 def foreign_redirect(hop: EvidenceHop) -> bool:

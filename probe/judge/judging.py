@@ -16,7 +16,7 @@ from probe.judge.vantage import concluded_again
 from probe.model.location import located
 from probe.model.observation import TraceReply
 from probe.model.target import Target, parse
-from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
+from probe.model.verdict import AnchorLook, Cause, Evidence, Status, Vantage, VantageState, Verdict
 
 _STATUS_ORDER = (
     Status.BLOCKED,
@@ -47,6 +47,7 @@ def judge(
     *,
     notes: Iterable[str] = (),
     time: datetime | None = None,
+    anchors: tuple[AnchorLook, ...] = (),
 ) -> Judgment:
     """Judge what was seen of a target. Every evidence has a judgment; none raises.
 
@@ -56,8 +57,9 @@ def judge(
         state: of the vantage.
         notes: what else is wrong with the vantage.
         time: when the measurement began; a control far older is not used.
+        anchors: the looks from which state and notes were concluded.
     """
-    view = EvidenceView(target, _without_traces(evidence), state, time, frozenset(notes))
+    view = EvidenceView(target, _without_traces(evidence), state, time, frozenset(notes), anchors)
     decided = [_decide_chain(hops) for hops in hops_of(view)]
     chosen = min(decided, key=lambda one: _STATUS_ORDER.index(one.rule.status))
     causes = dict.fromkeys(rules.causes_of(chosen.hop, chosen.rule))
@@ -78,7 +80,7 @@ def verdict(*, time: datetime, text: str, target: Target, evidence: Evidence, va
         evidence: what was seen and used; the rest of it is filled in.
         vantage: where it was seen.
     """
-    judgment = judge(target, evidence, vantage.state, notes=vantage.notes, time=time)
+    judgment = judge(target, evidence, vantage.state, notes=vantage.notes, time=time, anchors=vantage.anchors)
     found = judgment.findings
     return Verdict(
         time=time,

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from probe.judge import dns, http, quic, ranges, tcp_tls, throttling
+from probe.judge import dns, http, quic, ranges, residual, tcp_tls, throttling
 from probe.judge.control import ControlOutcome
 from probe.judge.evidence_hop import EvidenceHop
 from probe.model.address import is_bogon, parse_address
@@ -38,6 +38,8 @@ class Rule:
         status: what the rule says of the hop.
         why: the reason in one line, for a reader of the verdict.
         causes: of a rule that says `blocked` or `throttled`; those of an unreachable hop are read from the hop.
+        at_one_address: interference is proven by what one address answers: two answers to one query that disagree, or
+            another name that works there. Where the line itself is in doubt, no other rule accuses the network.
         source: where the rule comes from.
     """
 
@@ -47,6 +49,14 @@ class Rule:
     why: str
     causes: tuple[Cause, ...] = ()
     source: str = "contract: the verdict"
+    at_one_address: bool = False
+
+    def decides(self, hop: EvidenceHop) -> bool:
+        """Whether the rule applies to a hop and may say what it says at this vantage."""
+        accuses = self.status in {Status.BLOCKED, Status.THROTTLED}
+        if accuses and hop.view.is_in_doubt and not self.at_one_address:
+            return False
+        return self.applies(hop)
 
 
 def _vantage_is(state: VantageState) -> Predicate:
@@ -84,6 +94,10 @@ def _is_forbidden(hop: EvidenceHop) -> bool:
     return hop.index > 0 and parse_address(hop.subject.host) is not None and is_bogon(hop.subject.host)
 
 
+def _in_doubt(hop: EvidenceHop) -> bool:
+    return hop.view.is_in_doubt
+
+
 def _relayed_where_failing_proves_nothing(hop: EvidenceHop) -> bool:
     state = hop.view.state
     return state in {VantageState.ALLOWLIST, VantageState.POLICED} and (tcp_tls.relayed(hop) or ranges.relayed(hop))
@@ -100,6 +114,7 @@ _RELAYS = "transparent relays: net4people/bbs#294"
 _RU = "Russian resolvers since 2024: net4people/bbs#580, #657"
 _GFW = "net4people/bbs#47, #466: the GFW's injectors forge public addresses"
 _SNI = "IMC'22 (TSPU), USENIX'25 (GFW); net4people/bbs#516"
+_ECHOES = "residual blocking: IMC'17, S&P'25 (GFW), 90 to 360 s for an address and port"
 _QUIC = "IMC'22: UDP/443 dropped by TSPU; USENIX'25: QUIC by name at the GFW"
 _FREEZES = "net4people/bbs#490, #546: transfers that stop after 12 to 34 KiB; zapret#1836"
 _THROTTLES = "IMC'22, censoredplanet.org/throttling; net4people/bbs#65, #382"
@@ -115,6 +130,8 @@ RULES: tuple[Rule, ...] = (
          "the measurement itself failed"),
     Rule("measurement.empty", _nothing_seen, Status.UNKNOWN,
          "time was up before anything was seen"),
+    Rule("vantage.login_page", http.answered_like_anchor, Status.UNKNOWN,
+         "what answers in the place of an anchor answers here too: a portal", source=_READINGS),
     Rule("vantage.relayed", _relayed_where_failing_proves_nothing, Status.UNKNOWN,
          "a relay accepts the connection, and failures prove nothing at this vantage", source=_READINGS),
     # What works, after what only seems to.
@@ -125,10 +142,12 @@ RULES: tuple[Rule, ...] = (
          source=_RELAYS),
     Rule("throttle.rate", throttling.rate_limited, Status.THROTTLED,
          "the page comes far faster under another name at the same address", (Cause.THROTTLE_RATE,),
-         source=_THROTTLES),
+         source=_THROTTLES,
+         at_one_address=True),
     Rule("throttle.freeze.sent", throttling.upload_frozen, Status.THROTTLED,
          "uploads under this name stop after their first kilobytes, and pass under another", (Cause.THROTTLE_FREEZE,),
-         source=_FREEZES),
+         source=_FREEZES,
+         at_one_address=True),
     Rule("server.refusal", http.server_refuses, Status.REACHABLE,
          "the server itself turns us away, over verified TLS", source=_READINGS),
     Rule("served.acquitted", http.served_by_unknown_address, Status.REACHABLE,
@@ -157,7 +176,8 @@ RULES: tuple[Rule, ...] = (
          "the same address answers only an allow-listed name", source="net4people/bbs#516: mobile allow-lists"),
     # False answers about a name. They are proven whatever the rest of the path does.
     Rule("dns.injected", dns.injected, Status.BLOCKED,
-         "two answers to one query disagree, and the first is false", (Cause.DNS_INJECTED,), source=_GFW),
+         "two answers to one query disagree, and the first is false", (Cause.DNS_INJECTED,), source=_GFW,
+         at_one_address=True),
     Rule("dns.rewritten", dns.rewritten, Status.DOWN,
          "the name does not exist, and the resolver gives an address for every such name", source=_READINGS),
     Rule("dns.bogon", dns.interferes_by(Cause.DNS_BOGON), Status.BLOCKED,
@@ -177,18 +197,23 @@ RULES: tuple[Rule, ...] = (
     # Another name at the same address is answered.
     Rule("tls.reset.sni", tcp_tls.cut_by_name(Failure.RESET), Status.BLOCKED,
          "RST after a ClientHello with this server name, and with no other", (Cause.TLS_RESET, Cause.TLS_SNI),
-         source=_SNI),
+         source=_SNI,
+         at_one_address=True),
     Rule("tls.timeout.sni", tcp_tls.cut_by_name(Failure.TIMEOUT), Status.BLOCKED,
          "silence after a ClientHello with this server name, and with no other", (Cause.TLS_TIMEOUT, Cause.TLS_SNI),
-         source=_SNI),
+         source=_SNI,
+         at_one_address=True),
     Rule("tls.eof.sni", tcp_tls.cut_by_name(Failure.EOF), Status.BLOCKED,
          "closed after a ClientHello with this server name, and with no other", (Cause.TLS_EOF, Cause.TLS_SNI),
-         source=_SNI),
+         source=_SNI,
+         at_one_address=True),
     Rule("quic.timeout.sni", quic.silent_by_name, Status.BLOCKED,
-         "QUIC under this server name is silent, and under another it answers", (Cause.QUIC_TIMEOUT,), source=_QUIC),
+         "QUIC under this server name is silent, and under another it answers", (Cause.QUIC_TIMEOUT,), source=_QUIC,
+         at_one_address=True),
     Rule("throttle.freeze.sni", throttling.frozen_by_name, Status.THROTTLED,
          "the page stops after its first kilobytes, and comes under another name", (Cause.THROTTLE_FREEZE,),
-         source=_FREEZES),
+         source=_FREEZES,
+         at_one_address=True),
     # The control's outcome.
     Rule("control.disagrees", _control_is(ControlOutcome.DISAGREES), Status.UNREACHABLE,
          "the control's verdicts disagree with each other", source=_READINGS),
@@ -203,6 +228,8 @@ RULES: tuple[Rule, ...] = (
          "a page that the target did not write", (Cause.HTTP_BLOCKPAGE,), source=_CAUSES),
     Rule("tls.mitm", tcp_tls.forged_certificate, Status.BLOCKED,
          "a certificate that does not verify, in the place of the target's own", (Cause.TLS_MITM,), source=_CAUSES),
+    Rule("vantage.residual", residual.explained_by_recent_cut, Status.UNKNOWN,
+         "another name was cut at the same address shortly before, and the silence may be its echo", source=_ECHOES),
     Rule("tcp.timeout.range", ranges.fails_only_here_by(Layer.TCP, Failure.TIMEOUT), Status.BLOCKED,
          "SYNs to the whole sample time out here; it answers at the control", (Cause.TCP_TIMEOUT, Cause.IP_RANGE),
          source=_CAUSES),
@@ -235,7 +262,8 @@ RULES: tuple[Rule, ...] = (
          "closed after the ClientHello here; served at the control", (Cause.TLS_EOF,), source=_CAUSES),
     Rule("http.timeout.sni", tcp_tls.request_silent_by_name, Status.BLOCKED,
          "silence after the request, and an answer under another name", (Cause.HTTP_TIMEOUT, Cause.TLS_SNI),
-         source=_SNI),
+         source=_SNI,
+         at_one_address=True),
     Rule("http.reset", tcp_tls.fails_only_here_by(Layer.HTTP, Failure.RESET), Status.BLOCKED,
          "RST after the request here; served at the control", (Cause.HTTP_RESET,), source=_CAUSES),
     Rule("http.timeout", tcp_tls.fails_only_here_by(Layer.HTTP, Failure.TIMEOUT), Status.BLOCKED,
@@ -249,6 +277,8 @@ RULES: tuple[Rule, ...] = (
          "QUIC is silent here, TCP to the same address works; served at the control", (Cause.QUIC_TIMEOUT,),
          source=_QUIC),
     # What nothing explains.
+    Rule("vantage.anchors_disagree", _in_doubt, Status.UNKNOWN,
+         "some anchors fail too: a walled garden, a used-up quota or a half-dead line", source=_READINGS),
     Rule("server.alert", tcp_tls.alert, Status.UNREACHABLE,
          "a TLS alert, from the server or forged", source=_READINGS),
     Rule("redirect.astray", http.redirect_broken, Status.UNREACHABLE,
@@ -285,7 +315,7 @@ RULES: tuple[Rule, ...] = (
 
 def decide(hop: EvidenceHop) -> Rule:
     """The rule that decides a hop."""
-    return next(rule for rule in RULES if rule.applies(hop))
+    return next(rule for rule in RULES if rule.decides(hop))
 
 
 def causes_of(hop: EvidenceHop, decided: Rule) -> tuple[Cause, ...]:
@@ -298,8 +328,10 @@ def causes_of(hop: EvidenceHop, decided: Rule) -> tuple[Cause, ...]:
     causes = dict.fromkeys(decided.causes)
     if decided.status is Status.BLOCKED:
         for rule in RULES[RULES.index(decided) + 1 :]:
+            if rule.status is Status.UNKNOWN and rule.decides(hop):
+                break  # it excuses what the rules below it would accuse
             layers = {cause.partition(".")[0] for cause in causes}
-            if rule.causes and rule.causes[0].partition(".")[0] not in layers and rule.applies(hop):
+            if rule.causes and rule.causes[0].partition(".")[0] not in layers and rule.decides(hop):
                 causes.update(dict.fromkeys(rule.causes))
     return tuple(causes)
 

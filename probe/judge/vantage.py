@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
-from probe.judge.anchor_content import judged_again
+from probe.judge.anchor_content import is_notice, judged_again
 from probe.model.address import parse_address
 from probe.model.failure import OWN_FAULTS, Failure
 from probe.model.verdict import IPV6_WORKS, AnchorKind, AnchorLook, Vantage, VantageNote, VantageState
@@ -22,6 +22,7 @@ _CONCLUDED_NOTES = frozenset(
         VantageNote.IPV6_BROKEN,
         VantageNote.RESOLVER_DEAD,
         VantageNote.FAKE_ADDRESSES,
+        VantageNote.ANCHORS_DISAGREE,
     }
 )
 
@@ -68,6 +69,7 @@ def notes(looks: Sequence[AnchorLook]) -> tuple[VantageNote, ...]:
     `ipv6_broken`       IPv6 addresses were tried, and none accepted a connection
     `resolver_dead`     the system's resolver failed at the names of all anchors that answer; a trusted one found them
     `fake_addresses`    the system's resolver gave an address for benchmarks (198.18.0.0/15)
+    `anchors_disagree`  some work, and others are silent or somebody else answers; but the state is `online`
     ==================  ============================================================================================
 
     One anchor with an expired certificate, a dead IPv6 or a falsely answered name makes no note.
@@ -81,6 +83,7 @@ def notes(looks: Sequence[AnchorLook]) -> tuple[VantageNote, ...]:
         VantageNote.IPV6_BROKEN: bool(ipv6) and IPV6_WORKS not in ipv6,
         VantageNote.RESOLVER_DEAD: bool(named) and all(look.resolver in _DEAD_RESOLVER_FAILURES for look in named),
         VantageNote.FAKE_ADDRESSES: any(look.fake_address for look in latest),
+        VantageNote.ANCHORS_DISAGREE: any(map(_is_missing, latest)) and conclude(looks) is VantageState.ONLINE,
     }
     return tuple(sorted(note for note, applies in found.items() if applies))
 
@@ -107,6 +110,16 @@ def _latest(looks: Sequence[AnchorLook]) -> tuple[AnchorLook, ...]:
     for look in sorted(looks, key=lambda look: look.at):
         latest[look.url, look.kind] = look
     return tuple(judged_again(look) for look in latest.values())
+
+
+def _is_missing(look: AnchorLook) -> bool:
+    """Whether an anchor fails in a way that may be the whole line's.
+
+    A known block page, or a cut that spares another name at the same address, is about this anchor alone.
+    """
+    if _works(look) or look.failure in OWN_FAULTS or look.cut_by_name:
+        return False
+    return look.answer is None or not is_notice(look.answer)
 
 
 def _works(look: AnchorLook) -> bool:

@@ -17,11 +17,12 @@ from probe.clock import Clock
 from probe.measure.dns_wire import dns_question
 from probe.measure.failures import OperationError
 from probe.measure.socket_io import open_tcp
-from probe.measure.tools import Timestamps, Tools
+from probe.measure.tools import Timestamps, Tools, random_name
 from probe.model.address import parse_address
 from probe.model.failure import OWN_FAULTS, Failure
-from probe.model.observation import Observation
-from probe.model.step import Fetch
+from probe.model.hop import SILENT_FAILURES
+from probe.model.observation import Observation, TlsHandshake
+from probe.model.step import Fetch, Handshake
 from probe.model.target import DEFAULT_PORTS
 from probe.model.verdict import IPV6_WORKS, AnchorKind, AnchorLook, AnchorResult
 
@@ -39,6 +40,10 @@ IPV6_CONNECT_SECONDS = 3.0
 """Time limit of a connection to an anchor's IPv6 address: a SYN and two retransmissions."""
 IPV6_RETRY_SECONDS = 300.0
 """Interval between two tries of IPv6: a line whose IPv6 is broken must not wait for it at every look."""
+NAME_RETRY_SECONDS = 300.0
+"""Interval between two tries of another name at an anchor's address that cuts the anchor's own."""
+_ANSWERS = frozenset({None, Failure.CERTIFICATE, Failure.ALERT})
+"""How a handshake ends that the other side answered."""
 _BENCHMARK_NETWORK = IPv4Network("198.18.0.0/15")
 """RFC 2544. Tools that intercept connections answer DNS queries with addresses from here."""
 
@@ -93,6 +98,7 @@ class AnchorWatch:
         self._latest_start = float("-inf")
         self._latest: tuple[AnchorLook, ...] = ()
         self._ipv6: dict[str, tuple[float, str]] = {}
+        self._other_name: dict[str, tuple[float, bool]] = {}
 
     @property
     def latest(self) -> tuple[AnchorLook, ...]:
@@ -121,10 +127,26 @@ class AnchorWatch:
     async def _look(self) -> None:
         at = self._clock.now()
         self._last_start = start = self._clock.monotonic()
-        async with asyncio.TaskGroup() as group:
-            looks = [group.create_task(self._look_at(url, kind, at)) for url, kind in self._anchors]
-        self._latest = tuple(look.result() for look in looks)
+        looks = await self._look_together(self._anchors, at)
+        lost = [anchor for anchor, look in zip(self._anchors, looks, strict=True) if self._is_newly_silent(look, looks)]
+        if lost:
+            # Packet loss silences one anchor now and then; then it must not put the whole line in doubt.
+            second = dict(zip(lost, await self._look_together(lost, self._clock.now()), strict=True))
+            looks = tuple(second.get(anchor, look) for anchor, look in zip(self._anchors, looks, strict=True))
+        self._latest = looks
         self._latest_start = start
+
+    async def _look_together(self, anchors: Sequence[tuple[str, AnchorKind]], at: datetime) -> tuple[AnchorLook, ...]:
+        async with asyncio.TaskGroup() as group:
+            looks = [group.create_task(self._look_at(url, kind, at)) for url, kind in anchors]
+        return tuple(look.result() for look in looks)
+
+    def _is_newly_silent(self, look: AnchorLook, looks: Sequence[AnchorLook]) -> bool:
+        """Whether an anchor is silent beside others that answer, and was not silent in the look before."""
+        if look.failure not in SILENT_FAILURES or all(one.failure is not None for one in looks):
+            return False
+        before = [one for one in self._latest if (one.url, one.kind) == (look.url, look.kind)]
+        return not before or before[0].failure is None
 
     async def _look_at(self, url: str, kind: AnchorKind, at: datetime) -> AnchorLook:
         results: list[AnchorResult] = []
@@ -140,6 +162,7 @@ class AnchorWatch:
                     self._try_addresses(url, found.addresses, results), self._try_ipv6(url, found.addresses)
                 )
         best = AnchorResult.best(results)
+        cut_by_name = bool(best.failure and best.cut_at) and await self._answers_other_name(url, best.cut_at)
         return AnchorLook(
             url=url,
             kind=kind,
@@ -151,6 +174,7 @@ class AnchorWatch:
             ipv6_result=ipv6,
             fake_address=found.fake_address,
             over_ipv6=best.works and best.over_ipv6,
+            cut_by_name=cut_by_name,
             answer=best.answer,
         )
 
@@ -193,6 +217,23 @@ class AnchorWatch:
                 result = IPV6_WORKS
         self._ipv6[url] = now, result
         return result
+
+    async def _answers_other_name(self, url: str, address: str) -> bool:
+        """Whether the address that cut the anchor's name answers a random one; asked once in five minutes."""
+        from probe.measure.handshake import handshake_in_slot  # noqa: PLC0415 - loaded only where an anchor is cut
+
+        now = asyncio.get_running_loop().time()
+        tried_at, answers = self._other_name.get(url, (float("-inf"), False))
+        if now - tried_at < NAME_RETRY_SECONDS:
+            return answers
+        seen: list[Observation] = []
+        step = Handshake(address=address, port=urlsplit(url).port or 443, sni=random_name(), verify=False)
+        async with self._tools.pace.slot(address, urgent=True, exclusive=False):
+            await handshake_in_slot(step, self._tools, Timestamps(0, step.position), seen.append)
+        last = seen[-1] if seen else None
+        answers = isinstance(last, TlsHandshake) and last.failure in _ANSWERS
+        self._other_name[url] = now, answers
+        return answers
 
     async def _fetch(self, url: str, address: str, results: list[AnchorResult]) -> None:
         from probe.measure.fetch import fetch_in_slot  # noqa: PLC0415 - loads h11 only where it is used

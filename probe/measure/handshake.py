@@ -42,18 +42,23 @@ class ClientHello:
 async def handshake(step: Handshake, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
     """Connect, perform the handshake, close."""
     async with tools.connection(step.address):
-        opened = await open_connection(step.address, step.port, tools, timestamps, step.segment)
-        if opened.sock is None:
-            emit(opened.observation)
-            return
-        stream = None
-        try:
-            emit(opened.observation)
-            hello = ClientHello(step.address, step.port, step.sni, step.verify, step.alpn)
-            stream, seen = await tls_handshake(opened, hello, tools, timestamps)
-            emit(seen)
-        finally:
-            (stream or opened.sock).close()
+        await handshake_in_slot(step, tools, timestamps, emit)
+
+
+async def handshake_in_slot(step: Handshake, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
+    """Perform the handshake for a caller that holds the slot of the connection."""
+    opened = await open_connection(step.address, step.port, tools, timestamps, step.segment)
+    if opened.sock is None:
+        emit(opened.observation)
+        return
+    stream = None
+    try:
+        emit(opened.observation)
+        hello = ClientHello(step.address, step.port, step.sni, step.verify, step.alpn)
+        stream, seen = await tls_handshake(opened, hello, tools, timestamps)
+        emit(seen)
+    finally:
+        (stream or opened.sock).close()
 
 
 async def tls_handshake(

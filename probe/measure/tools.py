@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -23,6 +24,8 @@ DEFAULT_TIMEOUT_SECONDS = 10.0
 
 MAX_UPLOADS = 2
 """Upload steps at the same time. Each has one request of 4 KiB in flight: an eighth of a second at 512 kbit/s."""
+
+_LETTERS = bytes(ord("a") + octet % 26 for octet in range(256))
 
 Emit = Callable[[Observation], None]
 """Called with each observation as soon as it exists."""
@@ -140,3 +143,8 @@ class Tools:
                 lookups=self.lookups,
             )
         return resolver
+
+
+def random_name() -> str:
+    """Return twelve random letters under .com: a name that nobody can have on a list."""
+    return secrets.token_bytes(12).translate(_LETTERS).decode("ascii") + ".com"

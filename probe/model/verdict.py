@@ -81,6 +81,10 @@ class VantageNote(StrEnum):
     """The environment names a proxy: other programs on this host may see another network than this program."""
     FAKE_ADDRESSES = "fake_addresses"
     """The resolver answers with addresses for benchmarks (198.18.0.0/15), as transparent proxies do."""
+    ANCHORS_DISAGREE = "anchors_disagree"
+    """Some anchors work; others are silent, or somebody else answers: a walled garden, a used-up quota, a bad line."""
+    NO_AUTHORITIES = "no_authorities"
+    """This host has no trusted certificate authorities, so that no certificate can be verified."""
 
 
 class AnchorKind(StrEnum):
@@ -124,6 +128,7 @@ class AnchorResult(NamedTuple):
         foreign: something else answered in the anchor's place.
         outdated: the anchor answered, and only the dates of its certificate are wrong.
         over_ipv6: the address was an IPv6 address.
+        cut_at: the address, where it cut the conversation after the anchor's ClientHello; empty otherwise.
         answer: the facts from which `foreign` and `outdated` follow; None where nothing answered, or where the
             certificate verified.
     """
@@ -132,6 +137,7 @@ class AnchorResult(NamedTuple):
     foreign: bool = False
     outdated: bool = False
     over_ipv6: bool = False
+    cut_at: str = ""
     answer: AnchorAnswer | None = None
 
     @property
@@ -168,6 +174,7 @@ class AnchorLook(
             not tried. `six` in JSON.
         fake_address: the system's resolver gave an address of 198.18.0.0/15. `fake` in JSON.
         over_ipv6: the anchor answered over IPv6, so that the look shows nothing about IPv4. `over_six` in JSON.
+        cut_by_name: the anchor's address cut its name and answered another: a censor blocks this anchor.
         answer: the facts that judging reads to find `foreign_content` and `outdated`; None in looks of version 0.1.0.
     """
 
@@ -181,6 +188,7 @@ class AnchorLook(
     ipv6_result: str = ""
     fake_address: bool = False
     over_ipv6: bool = False
+    cut_by_name: bool = False
     answer: AnchorAnswer | None = None
 
 
@@ -239,6 +247,26 @@ class ControlFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     misses: tuple[str, ...] = ()
 
 
+class RecentCut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A conversation of another target that was cut at an address tried here, shortly before or meanwhile.
+
+    Some censors keep an address silent for everybody's names for minutes after a forbidden one (residual blocking).
+
+    Attributes:
+        address: the address tried here; where the cut silenced its own address, that may be a neighbour (/24, /64).
+        name: the server name that was cut.
+        at: milliseconds of this measurement at which it was sent; negative before the measurement began.
+        until: the moment at which the address answered some name again; None where it did not.
+        silenced: the address accepted connections before, and no more after it.
+    """
+
+    address: str
+    name: str
+    at: int
+    until: int | None = None
+    silenced: bool = False
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The evidence of a verdict: everything that is needed to judge the target again.
 
@@ -247,6 +275,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         observations: observations in the order they were made.
         control: the control's facts about this target; None without a control or where it did not measure the target.
+        recent_cuts: cuts under other names that may explain failures at the same addresses.
         attempt: 0, or the number of the re-test.
         error: why the measurement itself failed; empty when it did not.
         rules: version of the rules that judged.
@@ -263,6 +292,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     observations: tuple[Observation, ...] = ()
     control: ControlFacts | None = None
+    recent_cuts: tuple[RecentCut, ...] = ()
     attempt: int = 0
     error: str = ""
 

@@ -25,7 +25,7 @@ from probe.measure.anchors import AnchorWatch
 from probe.measure.failures import MAX_DETAIL_CHARACTERS
 from probe.measure.perform import perform
 from probe.measure.quic import require_aioquic
-from probe.measure.tools import Tools
+from probe.measure.tools import Tools, random_name
 from probe.model.address import Family
 from probe.model.observation import Observation
 from probe.model.target import QuicTarget, RangeTarget, Target, TcpTarget
@@ -41,7 +41,6 @@ MAX_MEASUREMENT_SECONDS = 900.0
 
 _FAILING = frozenset({Status.BLOCKED, Status.THROTTLED, Status.UNREACHABLE})
 """Statuses for which the captured packets are added."""
-_LETTERS = bytes(ord("a") + octet % 26 for octet in range(256))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,8 +202,8 @@ def _plan_context(
         control=control,
         has_fingerprint=has_fingerprint,
         families=context.usable_families(),
-        random_name=_random_name(),
-        ghost_name=_random_name(),
+        random_name=random_name(),
+        ghost_name=random_name(),
         allowed_name=context.allowed_name,
         suspected=suspected,
         relay_address=unrouted_address(target),
@@ -231,7 +230,7 @@ async def _with_upload_test(verdict: Verdict, target: Target, context: Measureme
     async with tools.upload_slots:
         deadline = asyncio.get_running_loop().time() + context.max_seconds
         seen = await perform(
-            UploadPlan(page, PlanContext(random_name=_random_name())), tools, deadline=deadline, began=began
+            UploadPlan(page, PlanContext(random_name=random_name())), tools, deadline=deadline, began=began
         )
     return _judged_with(verdict, target, seen)
 
@@ -245,7 +244,7 @@ async def _with_location(verdict: Verdict, target: Target, context: MeasurementC
     async with tools.localisation_lock:
         deadline = asyncio.get_running_loop().time() + context.max_seconds
         seen = await perform(
-            TracePlan(found, PlanContext(random_name=_random_name())), tools, deadline=deadline, began=began
+            TracePlan(found, PlanContext(random_name=random_name())), tools, deadline=deadline, began=began
         )
     return _judged_with(verdict, target, seen)
 
@@ -289,8 +288,3 @@ def unrouted_address(target: Target) -> str:
     if near.version == 6:
         return str(ipaddress.IPv6Address((0x0100 << 112) + secrets.randbits(64)))
     return str(ipaddress.IPv4Address((198 << 24) + (18 << 16) + secrets.randbits(17)))
-
-
-def _random_name() -> str:
-    """Twelve random letters under .com: a name that nobody can have on a list."""
-    return secrets.token_bytes(12).translate(_LETTERS).decode("ascii") + ".com"

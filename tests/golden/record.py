@@ -16,14 +16,14 @@ from pathlib import Path
 import msgspec
 
 from probe.model.observation import Observation
-from probe.model.verdict import ControlFacts, Evidence, Vantage, VantageState, Verdict
+from probe.model.verdict import AnchorLook, ControlFacts, Evidence, RecentCut, Vantage, VantageState, Verdict
 from tests.golden.scenario import Scenario
 
 HERE = Path(__file__).parent
 CASES = HERE / "cases"
 OLDER_CASES = HERE / "cases_of_0_1_0"
 """Evidence that version 0.1.0 wrote; it is never rewritten."""
-FAMILIES = ("dns", "tcp", "tls", "http", "throttle", "quic", "ranges", "readings")
+FAMILIES = ("dns", "tcp", "tls", "http", "throttle", "quic", "ranges", "readings", "vantage")
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -34,6 +34,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     state: VantageState
     error: str = ""
     notes: tuple[str, ...] = ()
+    anchors: tuple[AnchorLook, ...] = ()
+    recent_cuts: tuple[RecentCut, ...] = ()
     observations: tuple[Observation, ...] = ()
 
 
@@ -49,7 +51,10 @@ class Case:
     @property
     def evidence(self) -> Evidence:
         """The input of the judge."""
-        return Evidence(observations=self.seen.observations, control=self.control, error=self.seen.error)
+        seen = self.seen
+        return Evidence(
+            observations=seen.observations, control=self.control, recent_cuts=seen.recent_cuts, error=seen.error
+        )
 
 
 def scenarios() -> dict[str, Scenario]:
@@ -71,6 +76,8 @@ def made(scenario: Scenario) -> Case:
         state=verdict.vantage.state,
         error=verdict.evidence.error,
         notes=verdict.vantage.notes,
+        anchors=verdict.vantage.anchors,
+        recent_cuts=verdict.evidence.recent_cuts,
         observations=verdict.evidence.observations,
     )
     return Case(scenario.says, seen, verdict.evidence.control, recorded(verdict))
@@ -78,8 +85,8 @@ def made(scenario: Scenario) -> Case:
 
 def recorded(verdict: Verdict) -> Verdict:
     """A verdict as `verdict.json` holds it: without the rules' version and the parts in other files."""
-    said = msgspec.structs.replace(verdict.evidence, observations=(), control=None, rules=0)
-    return msgspec.structs.replace(verdict, evidence=said)
+    said = msgspec.structs.replace(verdict.evidence, observations=(), control=None, recent_cuts=(), rules=0)
+    return msgspec.structs.replace(verdict, evidence=said, vantage=msgspec.structs.replace(verdict.vantage, anchors=()))
 
 
 def write(folder: Path, case: Case) -> None:
@@ -104,8 +111,8 @@ def read(folder: Path) -> Case:
 
 
 def vantage(seen: Seen) -> Vantage:
-    """The vantage of a case; only its state and notes are recorded."""
-    return Vantage(state=seen.state, notes=seen.notes)
+    """The vantage of a case; neither network nor country are recorded."""
+    return Vantage(state=seen.state, notes=seen.notes, anchors=seen.anchors)
 
 
 def _pretty(record: object) -> bytes:

@@ -10,8 +10,9 @@ from typing import Any
 from probe.judge import verdict
 from probe.judge.blockpages import has_fingerprint
 from probe.judge.control import facts
+from probe.judge.vantage import concluded_again
 from probe.model.target import parse
-from probe.model.verdict import ControlFacts, Evidence, Vantage, VantageState, Verdict
+from probe.model.verdict import AnchorLook, ControlFacts, Evidence, RecentCut, Vantage, VantageState, Verdict
 from probe.plan import PlanContext, plan_for
 from probe.plan.upload import UploadPlan, served
 from tests.golden.world import Cert, Page, World
@@ -66,6 +67,8 @@ class Scenario:
         limit: steps after which the deadline passes.
         error: why the measurement itself failed.
         notes: problems of the vantage besides its state.
+        anchors: looks at anchors; state and notes then follow from them.
+        recent_cuts: cuts under other names at the same addresses.
         sends: whether uploads are measured too.
     """
 
@@ -83,6 +86,8 @@ class Scenario:
     limit: int = 10_000
     error: str = ""
     notes: tuple[str, ...] = ()
+    anchors: tuple[AnchorLook, ...] = ()
+    recent_cuts: tuple[RecentCut, ...] = ()
     found: Mapping[str, Any] = field(default_factory=dict)
     sends: bool = False
 
@@ -109,7 +114,7 @@ class Scenario:
             "has_fingerprint": has_fingerprint,
             **self.context,
         }
-        vantage = Vantage(state=self.state, notes=self.notes)
+        vantage = concluded_again(Vantage(state=self.state, notes=self.notes, anchors=self.anchors))
         return self._verdict(
             self.here, PlanContext(**wanted), TIME, vantage=vantage, limit=self.limit, error=self.error
         )
@@ -126,11 +131,12 @@ class Scenario:
     ) -> Verdict:
         target = parse(self.target)
         seen = made.play(plan_for(target, context), limit)
-        evidence = Evidence(observations=seen, control=context.control, error=error)
+        cuts = self.recent_cuts if made is self.here else ()
+        evidence = Evidence(observations=seen, control=context.control, recent_cuts=cuts, error=error)
         judged = verdict(time=time, text=self.target, target=target, evidence=evidence, vantage=vantage)
         page = served(judged) if self.sends else None
         if page is None:
             return judged
         seen += made.play(UploadPlan(page, context), began=1_000)
-        evidence = Evidence(observations=seen, control=context.control, error=error)
+        evidence = Evidence(observations=seen, control=context.control, recent_cuts=cuts, error=error)
         return verdict(time=time, text=self.target, target=target, evidence=evidence, vantage=vantage)

@@ -49,8 +49,14 @@ def varied(chance: Random) -> Verdict:
         time=case.seen.time,
         target=case.seen.target,
         status=Status.UNKNOWN,
-        evidence=Evidence(observations=tuple(seen), control=control, error=case.seen.error),
-        vantage=Vantage(state=chance.choice([case.seen.state, chance.choice(STATES)]), notes=case.seen.notes),
+        evidence=Evidence(
+            observations=tuple(seen), control=control, recent_cuts=case.seen.recent_cuts, error=case.seen.error
+        ),
+        vantage=Vantage(
+            state=chance.choice([case.seen.state, chance.choice(STATES)]),
+            notes=case.seen.notes,
+            anchors=case.seen.anchors,
+        ),
     )
 
 
@@ -68,7 +74,10 @@ def test_judging_again_changes_nothing(made: Verdict) -> None:
 def test_findings_of_an_earlier_judgment_are_not_read(made: Verdict) -> None:
     """Nor are status, rule and causes: only observations, control and vantage are."""
     judged = again(made)
-    bare = Evidence(observations=made.evidence.observations, control=made.evidence.control, error=made.evidence.error)
+    seen = made.evidence
+    bare = Evidence(
+        observations=seen.observations, control=seen.control, recent_cuts=seen.recent_cuts, error=seen.error
+    )
 
     assert again(replace(judged, status=Status.REACHABLE, causes=(), rule="", evidence=bare)) == judged
 

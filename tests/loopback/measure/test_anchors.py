@@ -7,6 +7,7 @@ import socket
 import time
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network
+from typing import Any
 
 import pytest
 import trustme
@@ -21,7 +22,7 @@ from probe.measure.failures import operation_error
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
 from probe.model.verdict import IPV6_WORKS, AnchorKind, VantageState
-from tests.loopback.tiny_servers import answer, page_of, server_context, serving, silent
+from tests.loopback.tiny_servers import abort, answer, page_of, server_context, serving, silent
 
 
 async def test_all_anchors_are_looked_at_together(tools: Tools, ca: trustme.CA) -> None:
@@ -232,3 +233,105 @@ async def test_a_dead_resolver_and_fake_addresses_are_noted(tools: Tools, monkey
 
     assert (dead_look.failure, dead_look.resolver, notes([dead_look])) == (None, Failure.TIMEOUT, ("resolver_dead",))
     assert (fake_look.failure, fake_look.fake_address, notes([fake_look])) == (None, True, ("fake_addresses",))
+
+
+async def resetting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Reset connections whose ClientHello names the anchor; answer all others with an alert."""
+    if b"localhost" in await reader.read(65536):
+        abort(writer)
+    else:
+        writer.write(bytes.fromhex("15030300020228"))
+        await writer.drain()
+
+
+async def test_an_anchor_whose_name_is_cut_is_told_from_a_dead_line(tools: Tools, monkeypatch: Any) -> None:
+    """Its address answers another name. That is asked once in five minutes, and never while the anchor works."""
+    monkeypatch.setattr(anchors, "MIN_LOOK_INTERVAL_SECONDS", 0.0)
+    visits = 0
+
+    async def counted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal visits
+        visits += 1
+        await resetting(reader, writer)
+
+    async with serving(page_of(answer())) as good, serving(counted) as cutting, serving(cut_all) as dead:
+        urls = [f"http://127.0.0.1:{good}/", f"https://localhost:{cutting}/", f"https://localhost:{dead}/"]
+        watch = AnchorWatch(urls, [], tools, Clock(), classify=classify)
+        looks = await watch.look()
+        first = visits
+        await watch.look()
+
+    assert [(look.failure, look.cut_by_name) for look in looks] == [
+        (None, False),
+        (Failure.RESET, True),
+        (Failure.RESET, False),
+    ]
+    assert first - (visits - first) == 1
+    assert notes(looks) == ("anchors_disagree",)
+    assert notes(looks[:2]) == ()
+
+
+async def cut_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Reset every connection after its first bytes."""
+    await reader.read(65536)
+    abort(writer)
+
+
+async def test_an_anchor_that_is_silent_beside_others_is_tried_a_second_time(
+    tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packet loss does not put a line in doubt; an anchor that stays silent is not tried twice at every look."""
+    monkeypatch.setattr(anchors, "MIN_LOOK_INTERVAL_SECONDS", 0.0)
+    visits: list[str] = []
+
+    async def lossy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visits.append("lossy")
+        await (silent if visits.count("lossy") == 1 else page_of(answer()))(reader, writer)
+
+    async def dead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visits.append("dead")
+        await silent(reader, writer)
+
+    async with serving(page_of(answer())) as good, serving(lossy) as bad, serving(dead) as worst:
+        urls = [f"http://127.0.0.1:{port}/" for port in (good, bad, worst)]
+        watch = AnchorWatch(urls, [], tools, Clock(), classify=classify)
+        looks = await watch.look()
+        assert (visits.count("lossy"), visits.count("dead")) == (2, 2)
+        await watch.look()
+        assert (visits.count("lossy"), visits.count("dead")) == (3, 3)
+
+    assert [look.failure for look in looks] == [None, None, Failure.TIMEOUT]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "header", "body"),
+    [
+        ("/generate_204", "302 Found", "Location: /login\r\n", b""),
+        ("/generate_204", "302 Found", "Location: http://127.0.0.1:{port}/login\r\n", b""),
+        ("/generate_204", "200 OK", "", b"<title>Log in</title><form action=/login>"),
+        ("/success.txt", "302 Found", "Location: /login\r\n", b""),
+        ("/", "511 Network Authentication Required", "", b"<title>Log in</title>"),
+        ("/", "200 OK", "", b'<meta http-equiv="refresh" content="0; url=http://login.example/">'),
+    ],
+)
+async def test_a_portal_is_told_by_what_an_anchor_never_answers(
+    tools: Tools, path: str, status: str, header: str, body: bytes
+) -> None:
+    """A redirect within the same host where the right answer is 204 or a known text, too."""
+    async with serving(page_of(answer(body, status, header))) as port:
+        watch = AnchorWatch([f"http://127.0.0.1:{port}{path}"], [], tools, Clock(), classify=classify)
+        looks = await watch.look()
+
+    assert conclude(looks) is VantageState.PORTAL
+
+
+async def test_a_portal_check_that_is_answered_as_it_should_works(tools: Tools) -> None:
+    """204, or the known text."""
+    async with (
+        serving(page_of(answer(b"", "204 No Content"))) as empty,
+        serving(page_of(answer(b"success\n"))) as text,
+    ):
+        urls = [f"http://127.0.0.1:{empty}/generate_204", f"http://127.0.0.1:{text}/success.txt"]
+        looks = await AnchorWatch(urls, [], tools, Clock(), classify=classify).look()
+
+    assert (conclude(looks), notes(looks)) == (VantageState.ONLINE, ())

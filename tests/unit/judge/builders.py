@@ -94,7 +94,8 @@ def view_of(*seen: Observation, target: str = URL, by: ControlFacts | None = Non
     """One measurement."""
     state = more.pop("state", VantageState.ONLINE)
     notes = more.pop("notes", frozenset())
-    return EvidenceView(parse(target), Evidence(observations=seen, control=by, **more), state, TIME, notes)
+    anchors = more.pop("anchors", ())
+    return EvidenceView(parse(target), Evidence(observations=seen, control=by, **more), state, TIME, notes, anchors)
 
 
 def hop_of(

@@ -32,6 +32,7 @@ from probe.model.verdict import (
     ControlFacts,
     ControlPage,
     Evidence,
+    RecentCut,
     Status,
     Vantage,
     VantageNote,
@@ -209,6 +210,17 @@ EVIDENCE = st.builds(
     Evidence,
     observations=st.lists(OBSERVATIONS, max_size=14).map(tuple),
     control=st.none() | CONTROLS,
+    recent_cuts=st.lists(
+        st.builds(
+            RecentCut,
+            address=st.sampled_from(ADDRESSES),
+            name=st.sampled_from(NAMES),
+            at=st.sampled_from((-200_000, -60_000, 1_000)),
+            until=st.sampled_from((None, -5_000, 3_000)),
+            silenced=st.booleans(),
+        ),
+        max_size=2,
+    ).map(tuple),
     attempt=st.integers(0, 3),
     error=st.sampled_from(("", "", "", "ValueError: oops")),
 )
@@ -223,6 +235,7 @@ _LOOK = st.builds(
     outdated=st.booleans(),
     resolver=st.sampled_from((None, Failure.TIMEOUT)),
     ipv6_result=st.sampled_from(("", IPV6_WORKS, "timeout")),
+    cut_by_name=st.booleans(),
     answer=st.none()
     | st.builds(
         AnchorAnswer,

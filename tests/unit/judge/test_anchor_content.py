@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 
@@ -13,6 +14,10 @@ from probe.model.verdict import AnchorAnswer, AnchorKind, AnchorLook, AnchorResu
 
 HTTP = "http://anchor.example/"
 HTTPS = "https://anchor.example/"
+
+
+REFRESH = '<meta http-equiv="refresh" content="0;url=https://support.mozilla.org/kb/captive-portal"/>'
+CANONICAL = sha256(REFRESH.encode()).hexdigest()[:32]
 
 
 def page(**what: object) -> Exchange:
@@ -72,6 +77,14 @@ def test_a_redirect_to_another_site_is_foreign() -> None:
     [
         ("generate_204", {"status": 200}, True),
         ("generate_204", {"status": 204}, False),
+        ("generate_204", {"status": 302, "location": "http://anchor.example/login"}, True),
+        ("generate_204", {"status": 301, "location": "https://anchor.example/generate_204"}, True),
+        ("success.txt", {"status": 302, "location": "http://anchor.example/login"}, True),
+        ("hotspot-detect.html", {"sha256": "44b7f9bbb6c2f6e2", "length": 200}, True),
+        ("canonical.html", {"sha256": CANONICAL, "length": 90, "sample": REFRESH}, False),
+        ("", {"sample": REFRESH}, True),
+        ("", {"sample": '<meta http-equiv=refresh content="0; url=/start">'}, False),
+        ("", {"sample": "g-recaptcha"}, False),
         ("success.txt", {"sha256": "0" * 32, "length": 9}, True),
         ("success.txt", {"length": 0, "sha256": "e3b0c44298fc1c149afbf4c8996fb924"}, True),
         ("success.txt", {"length": 8, "sha256": "d7c8ed7a4d1d0d4d0b1f2f5b7e5c4d2e", "complete": False}, False),
@@ -92,6 +105,14 @@ def test_a_failure_is_that_of_the_last_layer() -> None:
     assert classify(HTTP, [tcp]) == AnchorResult(Failure.UNREACHABLE)
     assert classify(HTTP, [page(status=0, failure=Failure.RESET)]) == AnchorResult(Failure.RESET)
     assert classify(HTTP, []) == AnchorResult(Failure.TIMEOUT)
+
+
+def test_a_hello_that_is_cut_names_its_address() -> None:
+    """So that another name can be tried there; a certificate or an alert is no cut."""
+    cut = TlsHandshake(address="192.0.2.1", port=443, sni="anchor.example", failure=Failure.RESET)
+
+    assert classify(HTTPS, [cut]) == AnchorResult(Failure.RESET, cut_at="192.0.2.1")
+    assert classify(HTTPS, [unverified("self-signed certificate")]).cut_at == ""
 
 
 def test_an_answer_that_broke_off_is_still_an_answer() -> None:

@@ -8,10 +8,12 @@ import pytest
 
 from probe.judge import http as predicates
 from probe.model.failure import Failure
+from probe.model.verdict import AnchorAnswer, AnchorKind, AnchorLook
 from tests.unit.judge.builders import (
     FORGED,
     HTTP,
     NAME,
+    TIME,
     URL,
     A,
     B,
@@ -105,3 +107,48 @@ def test_a_page_that_comes_only_in_small_packets_is_no_success() -> None:
     assert predicates.only_small_packets(
         hop_of(*tries(4, tls(A, Failure.TIMEOUT), tcp()), *hello, target=f"tls://{A}:443/{NAME}")
     )
+
+
+PORTAL = AnchorAnswer(status=302, location="http://login.example/")
+TOP_UP = AnchorAnswer(status=200, sha256="zz", complete=True)
+
+
+def at_anchor(answer: AnchorAnswer, *, foreign: bool = True) -> dict[str, Any]:
+    """A vantage at which this came in an anchor's place."""
+    look = AnchorLook(
+        url="http://a.example/generate_204",
+        kind=AnchorKind.FOREIGN,
+        at=TIME,
+        foreign_content=foreign,
+        answer=answer,
+    )
+    return {"anchors": (look,), "target": HTTP}
+
+
+@pytest.mark.parametrize(
+    ("page", "anchor", "alike"),
+    [
+        ({"status": 302, "location": "http://login.example/?from=news"}, PORTAL, True),
+        ({"status": 302, "location": "http://elsewhere.example/"}, PORTAL, False),
+        ({"status": 302, "location": "https://www.news.example.org/"}, AnchorAnswer(location=URL), False),
+        ({"sha256": "zz"}, TOP_UP, True),
+        ({"sha256": "zz"}, PORTAL, False),
+        ({"sha256": ""}, AnchorAnswer(status=200), False),
+        ({"sha256": "zz", "secure": True}, TOP_UP, False),
+        ({"status": 302, "location": "http://warning.rt.ru/"}, AnchorAnswer(location="http://warning.rt.ru/"), False),
+    ],
+)
+def test_a_portal_answers_for_a_target_as_for_an_anchor(page: Any, anchor: AnchorAnswer, alike: bool) -> None:
+    """With the same page or a redirect to the same host, in clear text; a known block page is no portal."""
+    seen = (*KNOWN, http(A, **{"url": HTTP, **page}))
+
+    assert predicates.answered_like_anchor(hop_of(*seen, **at_anchor(anchor))) is alike
+    assert not predicates.answered_like_anchor(hop_of(*seen, **at_anchor(anchor, foreign=False)))
+
+
+def test_a_target_that_one_address_serves_is_not_answered_by_a_portal() -> None:
+    """All answers must be the portal's."""
+    mixed = (*KNOWN, http(A, url=HTTP, sha256="zz"), http(B, url=HTTP, sha256="aa"))
+
+    assert not predicates.answered_like_anchor(hop_of(*mixed, **at_anchor(TOP_UP)))
+    assert not predicates.answered_like_anchor(hop_of(*KNOWN, **at_anchor(TOP_UP)))

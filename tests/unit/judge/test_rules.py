@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from probe.judge.rules import RULES, causes_of, decide, documented
 from probe.model.failure import Failure
 from probe.model.hop import Purpose
 from probe.model.observation import Observation
-from probe.model.verdict import Cause, Status, VantageState
+from probe.model.verdict import Cause, Status, VantageNote, VantageState
 from tests.unit.judge.builders import (
     FORGED,
     HTTP,
@@ -102,6 +103,47 @@ def test_failures_of_this_host_and_the_controls_outcome_have_rules() -> None:
     assert decide(hop_of(*failed, error="ValueError")).id == "measurement.failed"
     assert decide(hop_of(*failed, by=control(Status.DOWN))).id == "control.failed"
     assert decide(hop_of(*failed, by=control(Status.DOWN, Status.REACHABLE))).id == "control.disagrees"
+
+
+DOUBT: dict[str, Any] = {"notes": frozenset({VantageNote.ANCHORS_DISAGREE})}
+
+
+def test_where_anchors_disagree_only_what_one_address_proves_is_blocked() -> None:
+    """Silence, a forged certificate and a foreign redirect are unknown there; a name cut beside another is blocked."""
+    silent = (*KNOWN, *tries(5, tcp(A, Failure.TIMEOUT)))
+    forged = (*KNOWN, *tries(2, tls(A, Failure.CERTIFICATE, error="self-signed certificate"), tcp()))
+    elsewhere = (*KNOWN, tcp(A, port=80), http(A, 302, url=HTTP, location="http://login.example/"))
+    cut = (*KNOWN, *tries(2, tls(A, Failure.RESET), tcp()), NEUTRAL)
+
+    for seen, target, rule in (
+        (silent, URL, "tcp.timeout"),
+        (forged, URL, "tls.mitm"),
+        (elsewhere, HTTP, "http.redirect"),
+    ):
+        assert decide(hop_of(*seen, target=target, by=control())).id == rule
+        assert decide(hop_of(*seen, target=target, by=control(), **DOUBT)).id == "vantage.anchors_disagree"
+    assert decide(hop_of(*cut, by=control(), **DOUBT)).id == "tls.reset.sni"
+    assert decide(hop_of(*KNOWN, *served(), by=control(), **DOUBT)).id == "served"
+    assert decide(hop_of(*silent, by=control(Status.DOWN), **DOUBT)).id == "control.failed"
+
+
+def test_rules_that_one_address_proves_compare_names_or_answers_there() -> None:
+    """And they accuse: the field means nothing on a rule that does not."""
+    proven = {rule.id for rule in RULES if rule.at_one_address}
+
+    assert all(rule.causes for rule in RULES if rule.at_one_address)
+    assert {"dns.injected", "throttle.rate"} <= proven
+    assert {rule.id for rule in RULES if rule.id.endswith(".sni")} <= proven
+    assert not {"tcp.timeout", "tls.mitm", "http.redirect", "http.blockpage", "dns.spoofed"} & proven
+
+
+def test_causes_that_only_a_sound_line_proves_are_left_out_where_anchors_disagree() -> None:
+    """A poisoned name that is cut as well names the proven cause alone."""
+    seen = (said("network", "10.1.1.1"), said("trusted", A, B), *tries(2, tls(A, Failure.RESET), tcp()), NEUTRAL)
+    sound, doubted = (hop_of(*seen, by=control(), **more) for more in ({}, DOUBT))
+
+    assert causes_of(sound, decide(sound)) == (Cause.DNS_BOGON, Cause.TLS_RESET, Cause.TLS_SNI)
+    assert causes_of(doubted, decide(doubted)) == (Cause.TLS_RESET, Cause.TLS_SNI)
 
 
 def test_a_redirect_to_a_private_address_is_not_an_empty_measurement() -> None:
