@@ -6,7 +6,10 @@ import ipaddress
 from enum import StrEnum
 from functools import lru_cache
 
+from probe.model.nat64 import embedded_ipv4
+
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Family(StrEnum):
@@ -16,8 +19,62 @@ class Family(StrEnum):
     IPV6 = "ipv6"
 
 
-_CGNAT = ipaddress.ip_network("100.64.0.0/10")  # RFC 6598: `is_global` is False but so is `is_private`
-_BENCHMARK = ipaddress.ip_network("198.18.0.0/15")  # RFC 2544: also what "fake-IP" proxies answer with
+_SPECIAL_IPV4 = tuple(
+    map(
+        ipaddress.IPv4Network,
+        (
+            "0.0.0.0/8",
+            "10.0.0.0/8",
+            "100.64.0.0/10",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "172.16.0.0/12",
+            "192.0.0.0/24",
+            "192.0.2.0/24",
+            "192.168.0.0/16",
+            "198.18.0.0/15",  # also what "fake-IP" proxies answer with
+            "198.51.100.0/24",
+            "203.0.113.0/24",
+            "224.0.0.0/4",
+            "240.0.0.0/4",
+        ),
+    )
+)
+_SPECIAL_IPV6 = tuple(
+    map(
+        ipaddress.IPv6Network,
+        (
+            "::/128",
+            "::1/128",
+            "100::/63",
+            "2001::/23",
+            "2001:db8::/32",
+            "3fff::/20",
+            "5f00::/16",
+            "fc00::/7",
+            "fe80::/10",
+            "ff00::/8",
+        ),
+    )
+)
+"""What IANA's special-purpose registries (RFC 6890) call not globally reachable, and multicast. `ipaddress` follows the
+registries, so its answer depends on Python's patch level: since 3.11.9 it calls 64:ff9b:1::/48 private, which RFC 8215
+made for NAT64, where sites are reached. That prefix is left out here."""
+_PUBLIC_IN_SPECIAL = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "192.0.0.9/32",
+            "192.0.0.10/32",
+            "2001:1::1/128",
+            "2001:1::2/127",
+            "2001:3::/32",
+            "2001:4:112::/48",
+            "2001:20::/28",
+            "2001:30::/28",
+        ),
+    )
+)
 
 
 @lru_cache(maxsize=4096)
@@ -46,15 +103,17 @@ def family(address: str) -> Family:
 def is_bogon(text: str) -> bool:
     """Whether no public host can have this address: private, loopback, reserved, multicast, unspecified.
 
-    The special-purpose registries of IANA (RFC 6890) as Python's `ipaddress` carries them; an IPv4-mapped IPv6
-    address is judged by the IPv4 address inside.
+    An IPv4 address inside an IPv6 one (IPv4-mapped, or with NAT64's well-known prefix) is judged in its place.
     """
-    address = ipaddress.ip_address(text)
+    address = ipaddress.ip_address(embedded_ipv4(text))
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
-    if isinstance(address, ipaddress.IPv4Address) and (address in _CGNAT or address in _BENCHMARK):
-        return True
-    return not address.is_global or address.is_multicast
+    special: tuple[IPNetwork, ...] = _SPECIAL_IPV6 if address.version == 6 else _SPECIAL_IPV4
+    return _is_in(address, special) and not _is_in(address, _PUBLIC_IN_SPECIAL)
+
+
+def _is_in(address: IPAddress, networks: tuple[IPNetwork, ...]) -> bool:
+    return any(address.version == network.version and address in network for network in networks)
 
 
 @lru_cache(maxsize=4096)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import pytest
 
 from probe.model.address import Family, family, is_bogon, network_of, parse_address
@@ -31,6 +33,13 @@ from probe.model.address import Family, family, is_bogon, network_of, parse_addr
         "fc00::1",
         "fe80::1",
         "ff02::1",
+        "fe80::1%eth0",
+        "192.0.0.170",
+        "64:ff9b::10.0.0.1",
+        "2001::67e4:1",
+        "100:0:0:1::1",
+        "3fff::1",
+        "5f00::1",
     ],
 )
 def test_addresses_of_the_special_purpose_registries_are_bogons(address: str) -> None:
@@ -38,10 +47,35 @@ def test_addresses_of_the_special_purpose_registries_are_bogons(address: str) ->
     assert is_bogon(address)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "203.205.128.1", "2600::1", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "8.8.8.8",
+        "203.205.128.1",
+        "192.0.0.9",
+        "192.88.99.1",
+        "2600::1",
+        "::ffff:8.8.8.8",
+        "64:ff9b::8.8.8.8",
+        "64:ff9b:1::8.8.8.8",
+        "2001:4:112::1",
+        "2001:200::1",
+        "2002:808:808::1",
+    ],
+)
 def test_public_addresses_are_no_bogons(address: str) -> None:
     """Whoever announces them."""
     assert not is_bogon(address)
+
+
+def test_bogons_do_not_depend_on_the_version_of_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ipaddress` changed its mind in 3.11.9 and later patch releases."""
+    for kind in (ipaddress.IPv4Address, ipaddress.IPv6Address):
+        for name in ("is_global", "is_private", "is_reserved", "is_link_local"):
+            monkeypatch.setattr(kind, name, property(lambda _: pytest.fail("asked ipaddress")))
+    is_bogon.cache_clear()
+
+    assert [is_bogon(text) for text in ("10.0.0.1", "8.8.8.8", "fe80::1", "64:ff9b:1::1")] == [True, False, True, False]
 
 
 def test_an_address_without_a_known_as_is_paced_by_its_16_or_32() -> None:
