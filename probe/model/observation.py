@@ -12,110 +12,34 @@ Each kind describes itself: how it failed (`ending`), its traffic, and the name 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
 from probe.model.failure import Failure
 from probe.model.flow import MAX_FREEZE_BYTES, MIN_ANSWER_BYTES, MIN_SENT_BYTES, Flow, is_freeze
-from probe.model.hop import Layer, LayerFailure, Purpose
-from probe.model.resolver import Trust
+from probe.model.hop import Layer, LayerFailure
+from probe.model.observation_base import ObservationBase, ObservationTraffic
+from probe.model.resolution import LateAnswer, Resolution
+
+__all__ = [
+    "Certificate",
+    "Connection",
+    "Conversation",
+    "Exchange",
+    "LateAnswer",
+    "Observation",
+    "ObservationTraffic",
+    "QuicExchange",
+    "Resolution",
+    "Sending",
+    "TlsHandshake",
+    "TracePayload",
+    "TraceReply",
+]
 
 
-class ObservationTraffic(NamedTuple):
-    """The traffic that one observation represents; UDP is not counted.
-
-    Attributes:
-        connections: TCP handshakes begun.
-        handshakes: TLS handshakes begun.
-        address: their destination.
-    """
-
-    connections: int = 0
-    handshakes: int = 0
-    address: str = ""
-
-
-class _ObservationBase(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
-    at: int = 0
-    took: int = 0
-    chain: int = 0
-    hop: int = 0
-    attempt: int = 0
-    purpose: Purpose = Purpose.SUBJECT
-    failure: Failure | None = None
-    detail: str = ""
-    """A few words for readers (an alert's name, an OpenSSL reason); no rule may read it."""
-
-    @property
-    def traffic(self) -> ObservationTraffic:
-        """The connections and handshakes that the step began; none unless the kind overrides this."""
-        return ObservationTraffic()
-
-    @property
-    def capture_name(self) -> str:
-        """The name by which a packet capture finds this conversation; empty unless the kind overrides this."""
-        return ""
-
-
-class Resolution(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="dns"):
-    """The first answer of one resolver.
-
-    Attributes:
-        resolver: as in the step, except that a resolver at a private address is written `network`.
-        rank: position of the resolver in the system's order, from 1; tells resolvers written `network` apart. 0 for its
-            only one, for one that it does not ask, and when not known.
-        rotates: the system asks its resolvers in turns, so that the first is not always asked first.
-        addresses: addresses of the requested type, in the answer's order, CNAME records followed.
-        aliases: CNAME targets in order.
-        ech: the HTTPS record offers Encrypted ClientHello.
-        truncated: the answer was cut short (TC) and the complete one could not be fetched over TCP. With addresses,
-            they are those of the cut answer; without, `failure` is that of TCP, not silence about the name.
-        recursion: the answer says that the server recurses (RA); None when not known.
-        errors: extended DNS error codes of the answer (RFC 8914), at most four.
-        wait: microseconds from the answered query to its answer, over UDP; 0 when unknown.
-    """
-
-    name: str
-    rrtype: str
-    resolver: str
-    trust: Trust
-    addresses: tuple[str, ...] = ()
-    aliases: tuple[str, ...] = ()
-    ech: bool = False
-    rank: int = 0
-    rotates: bool = False
-    truncated: bool = False
-    recursion: bool | None = None
-    errors: tuple[int, ...] = ()
-    wait: int = 0
-
-    @property
-    def capture_name(self) -> str:
-        """The name of the query, where it was sent in plain DNS."""
-        return self.name if self.trust is Trust.NETWORK else ""
-
-
-class LateAnswer(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="dns_late"):
-    """A later answer to the same query (same socket, same id) that differs from the first.
-
-    Attributes:
-        rank, rotates: as in `Resolution`.
-        gap: milliseconds since the first answer.
-    """
-
-    name: str
-    rrtype: str
-    resolver: str
-    trust: Trust
-    gap: int
-    rank: int = 0
-    rotates: bool = False
-    addresses: tuple[str, ...] = ()
-
-
-class Connection(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="tcp"):
+class Connection(ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="tcp"):
     """A TCP handshake.
 
     Attributes:
@@ -163,7 +87,7 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     error: str = ""
 
 
-class TlsHandshake(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="tls"):
+class TlsHandshake(ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="tls"):
     """A TLS handshake on an established connection.
 
     Attributes:
@@ -207,7 +131,7 @@ class TlsHandshake(_ObservationBase, frozen=True, kw_only=True, omit_defaults=Tr
         return self.sni
 
 
-class Exchange(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="http"):
+class Exchange(ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="http"):
     """One HTTP request and its answer on an established connection.
 
     Attributes:
@@ -299,7 +223,7 @@ class Exchange(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, 
         return self.status in {301, 302, 303, 307, 308}
 
 
-class Sending(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="sent"):
+class Sending(ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="sent"):
     """Padded HEAD requests sent in one TLS connection, each after the answer to the one before.
 
     `at` and `took` are those of the requests, or of what failed before them.
@@ -352,7 +276,7 @@ class TracePayload(StrEnum):
     """A plain DNS query."""
 
 
-class QuicExchange(_ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="quic"):
+class QuicExchange(ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="quic"):
     """A QUIC handshake, or a PING in the same connection some seconds later.
 
     Attributes:
@@ -379,7 +303,7 @@ class QuicExchange(_ObservationBase, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class TraceReply(
-    _ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="trace", rename={"payload": "said"}
+    ObservationBase, frozen=True, kw_only=True, omit_defaults=True, tag="trace", rename={"payload": "said"}
 ):
     """The reply to one message of a trace; without a failure, the server or a device answered it.
 
