@@ -108,7 +108,9 @@ class SharedFailures:
         before, self.network_wide = self.network_wide, False
         if silent and len(silent) >= SHARED_FAILURE_RATIO * failing:
             anchors = _anchors(silent)
-            many = failing >= MIN_SHARED_FAILURES and (_beside(silent) or _spares(failing / seen, anchors))
+            many = failing >= MIN_SHARED_FAILURES and (
+                _beside(silent) or _spares((failing + 0.5) / (seen + 1.0), anchors)
+            )
             self.network_wide = many or (before and (anchors > 0 or _beside(silent)))
         if failing < MIN_SHARED_FAILURES or failing < SHARED_FAILURE_RATIO * seen:
             if not (failing and self.lasting):  # the alarms of the last ones are still to come
@@ -132,7 +134,7 @@ def _anchors(silent: list[int]) -> int:
 
 def _spares(share: float, anchors: int) -> bool:
     """Return whether a fault that stops this share of all destinations would hardly have spared so many anchors."""
-    return bool((1.0 - min(share, 0.97)) ** anchors <= MAX_SPARED_PROBABILITY)
+    return bool((1.0 - share) ** anchors <= MAX_SPARED_PROBABILITY)
 
 
 def _beside(silent: list[int]) -> bool:
