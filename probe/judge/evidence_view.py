@@ -14,12 +14,13 @@ from probe.judge.cached_property import cached_property
 from probe.judge.control import ControlOutcome
 from probe.judge.hops import ObservedHop
 from probe.judge.name_answers import NameAnswers
+from probe.judge.nearer import PAGE, nearer_answers
 from probe.judge.observed_endpoint import ObservedEndpoint
 from probe.judge.pages import PageOrigin
 from probe.model.hop import Layer, Subject
 from probe.model.observation import Conversation, Exchange
 from probe.model.target import Target
-from probe.model.verdict import AnchorLook, ControlFacts, Evidence, VantageNote, VantageState
+from probe.model.verdict import AnchorLook, ControlFacts, Evidence, NearerAnswer, VantageNote, VantageState
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +116,20 @@ class HopFacts:
 
     def page_origin(self, page: Exchange) -> PageOrigin:
         """Who wrote a page."""
-        return pages.origin(page, self.observed, self.earlier, self.control, self.evidence.observations)
+        found = pages.origin(page, self.observed, self.earlier, self.control, self.evidence.observations)
+        if page.secure or not any(one.what == PAGE and one.address == page.address for one in self.proven_nearer):
+            return found
+        return pages.origin_of_nearer(page, found, self.observed, self.control, self.evidence.observations)
+
+    @cached_property
+    def nearer(self) -> tuple[NearerAnswer, ...]:
+        """The answers that came sooner than the server can send them, proven or not."""
+        return tuple(answer for one in self.endpoints for answer in nearer_answers(one, self.evidence.observations))
+
+    @property
+    def proven_nearer(self) -> tuple[NearerAnswer, ...]:
+        """Those of them that the server cannot have sent."""
+        return tuple(one for one in self.nearer if one.proven)
 
     def own_fault(self, endpoint: ObservedEndpoint) -> bool:
         """Whether an address failed because of this host: of itself, or because its IPv6 works nowhere."""

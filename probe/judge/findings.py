@@ -11,6 +11,7 @@ from probe.judge.blockpages import fingerprints_of, is_blockpage, is_server_page
 from probe.judge.evidence_hop import EvidenceHop
 from probe.judge.http import has_verified_unknown_address, own_pages, refusal
 from probe.model.address import Family, family
+from probe.model.verdict import NearerAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Findings:
     families: dict[str, str] = field(default_factory=dict)
     failing: dict[str, str] = field(default_factory=dict)
     hop: str = ""
+    nearer: tuple[NearerAnswer, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -36,8 +38,10 @@ def findings_of(hops: Iterable[EvidenceHop], deciding: EvidenceHop, rule: str) -
     failing: dict[str, str] = {}
     families: dict[str, str] = {}
     notes: set[str] = set()
+    nearer: dict[NearerAnswer, None] = {}
     for hop in hops:
         notes |= _notes(hop)
+        nearer |= dict.fromkeys(hop.nearer)
         if not hop.serving_endpoints:
             continue
         if ranges.is_range(hop):
@@ -51,6 +55,7 @@ def findings_of(hops: Iterable[EvidenceHop], deciding: EvidenceHop, rule: str) -
         families=dict(sorted(families.items())),
         failing=dict(sorted(failing.items())),
         hop=deciding.subject.url if deciding.index else "",
+        nearer=tuple(nearer),
         notes=tuple(sorted(notes)),
     )
 

@@ -9,6 +9,7 @@ from probe.judge.anchor_content import is_notice
 from probe.judge.dns import leads_to_target, resolves
 from probe.judge.evidence_hop import EvidenceHop
 from probe.judge.name_answers import plain
+from probe.judge.nearer import PAGE
 from probe.judge.observed_endpoint import is_verified
 from probe.judge.pages import PageOrigin
 from probe.judge.sites import host_of, same_site
@@ -106,6 +107,24 @@ def foreign_redirect(hop: EvidenceHop) -> bool:
 def foreign_page(hop: EvidenceHop) -> bool:
     """The target's address answers with a page that the target did not write."""
     return PageOrigin.BLOCKPAGE in _foreign_origins(hop)
+
+
+def nearer_page(hop: EvidenceHop) -> bool:
+    """The target's address answers with another's page, sooner than the server can."""
+    return _comes_nearer(hop, PageOrigin.BLOCKPAGE)
+
+
+def nearer_redirect(hop: EvidenceHop) -> bool:
+    """The target's address answers with a redirect off the site, sooner than the server can."""
+    return _comes_nearer(hop, PageOrigin.FOREIGN_REDIRECT)
+
+
+def _comes_nearer(hop: EvidenceHop, origin: PageOrigin) -> bool:
+    near = {one.address for one in hop.proven_nearer if one.what == PAGE}
+    return not hop.serving_endpoints and any(
+        endpoint.address in near and any(hop.page_origin(page) is origin for page in endpoint.pages)
+        for endpoint in hop.own_endpoints
+    )
 
 
 def doubtful_page(hop: EvidenceHop) -> bool:

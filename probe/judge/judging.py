@@ -96,6 +96,7 @@ def verdict(*, time: datetime, text: str, target: Target, evidence: Evidence, va
             families=found.families,
             failing=found.failing,
             hop=found.hop,
+            nearer=found.nearer,
             location=located(evidence.observations) if judgment.status is Status.BLOCKED else None,
             notes=found.notes,
         ),

@@ -16,6 +16,8 @@ unlike the control's page in everything      a block page where it came twice al
 that identifies a page                       where the same URL over TLS gives an error too, or where it is a server's
                                              ordinary page for visitors it turns away (403, 429, 451, 503)
 anything else                                the target
+sooner than the server can send it           a block page, or a foreign redirect where it leads off the site; the target
+                                             where the same page came from it; doubtful where it is long
 ===========================================  ==================================================================
 
 A page is identified by the words of its title and by its uncommon header fields, never by its length alone: pages are
@@ -50,6 +52,8 @@ _ORDINARY_TITLE = re.compile(
     re.IGNORECASE,
 )
 """Titles of the error pages that nginx, Apache, IIS, HAProxy, Varnish and content networks come with; or none."""
+_MAX_FORGED_BYTES = 4_096
+"""Length up to which a page alone, in place of the server's, is a notice; caches keep longer ones."""
 _MIN_LENGTH_RATIO = 0.7
 """Ratio of lengths from which two pages without a title may be one (as OONI's Web Connectivity)."""
 
@@ -97,6 +101,41 @@ def origin(
         foreign = _leaves_site(page, hop) and not _is_like_controls_redirect(page, known)
         return PageOrigin.FOREIGN_REDIRECT if foreign else PageOrigin.OWN
     return _origin_by_control(page, hop, known, observations)
+
+
+def origin_of_nearer(
+    page: Exchange,
+    found: PageOrigin,
+    hop: ObservedHop,
+    control: ControlFacts | None,
+    observations: tuple[Observation, ...],
+) -> PageOrigin:
+    """Decide who wrote a page in clear that came sooner than the server can send it.
+
+    A cache on the path gives the server's page, or one that cannot be told from it: a long page, without anything to
+    compare it with, is in doubt.
+
+    Args:
+        page: the page.
+        found: its origin, going by its contents.
+        hop: where it came.
+        control: None where it does not count.
+        observations: all, for what the server said of the same URL over TLS.
+    """
+    if page.redirects:
+        return PageOrigin.FOREIGN_REDIRECT if _leaves_site(page, hop) else found
+    known = page_of(control, page.url)
+    originals = (*_secure_answers(page, observations), *((known,) if known is not None else ()))
+    if is_server_page(fingerprints_of(page)) or any(_is_copy(page, one) for one in originals):
+        return found
+    return PageOrigin.BLOCKPAGE if originals or page.length <= _MAX_FORGED_BYTES else PageOrigin.DOUBTFUL
+
+
+def _is_copy(page: Exchange, original: Exchange | ControlPage) -> bool:
+    """Whether a page is one of the server's, perhaps of another moment."""
+    if page.sha256 == original.sha256 != "":
+        return True
+    return page.title == original.title and page.headers == original.headers and bool(page.title and page.headers)
 
 
 def _origin_by_control(

@@ -115,6 +115,7 @@ _RU = "Russian resolvers since 2024: net4people/bbs#580, #657"
 _GFW = "net4people/bbs#47, #466: the GFW's injectors forge public addresses"
 _SNI = "IMC'22 (TSPU), USENIX'25 (GFW); net4people/bbs#516"
 _ECHOES = "residual blocking: IMC'17, S&P'25 (GFW), 90 to 360 s for an address and port"
+_NEAR = "Weaver, Sommer, Paxson: Detecting Forged TCP Reset Packets, NDSS 2009"
 _QUIC = "IMC'22: UDP/443 dropped by TSPU; USENIX'25: QUIC by name at the GFW"
 _FREEZES = "net4people/bbs#490, #546: transfers that stop after 12 to 34 KiB; zapret#1836"
 _THROTTLES = "IMC'22, censoredplanet.org/throttling; net4people/bbs#65, #382"
@@ -214,6 +215,32 @@ RULES: tuple[Rule, ...] = (
          "the page stops after its first kilobytes, and comes under another name", (Cause.THROTTLE_FREEZE,),
          source=_FREEZES,
          at_one_address=True),
+    # Sooner than the server can answer, while another name is answered in full time.
+    Rule("tls.reset.near", tcp_tls.nearer_by(Layer.TLS, Failure.RESET), Status.BLOCKED,
+         "RST after the ClientHello, sooner than the server can send one", (Cause.TLS_RESET,), source=_NEAR,
+         at_one_address=True),
+    Rule("tls.eof.near", tcp_tls.nearer_by(Layer.TLS, Failure.EOF), Status.BLOCKED,
+         "closed after the ClientHello, sooner than the server can close", (Cause.TLS_EOF,), source=_NEAR,
+         at_one_address=True),
+    Rule("tls.eof.alert", tcp_tls.nearer_by(Layer.TLS, Failure.ALERT), Status.BLOCKED,
+         "ended by a TLS alert, sooner than the server can send one", (Cause.TLS_EOF, Cause.TLS_SNI), source=_NEAR,
+         at_one_address=True),
+    Rule("tls.mitm.near", tcp_tls.nearer_by(Layer.TLS, Failure.CERTIFICATE), Status.BLOCKED,
+         "a certificate that does not verify, sooner than the server can send its own", (Cause.TLS_MITM,),
+         source=_NEAR,
+         at_one_address=True),
+    Rule("http.reset.near", tcp_tls.nearer_by(Layer.HTTP, Failure.RESET), Status.BLOCKED,
+         "RST after the request, sooner than the server can send one", (Cause.HTTP_RESET,), source=_NEAR,
+         at_one_address=True),
+    Rule("http.eof.near", tcp_tls.nearer_by(Layer.HTTP, Failure.EOF), Status.BLOCKED,
+         "closed after the request, sooner than the server can close", (Cause.HTTP_EOF,), source=_NEAR,
+         at_one_address=True),
+    Rule("http.redirect.near", http.nearer_redirect, Status.BLOCKED,
+         "a redirect off the site, sooner than the server can send one", (Cause.HTTP_REDIRECT,), source=_NEAR,
+         at_one_address=True),
+    Rule("http.blockpage.near", http.nearer_page, Status.BLOCKED,
+         "a page that came sooner than the server can send its own", (Cause.HTTP_BLOCKPAGE,), source=_NEAR,
+         at_one_address=True),
     # The control's outcome.
     Rule("control.disagrees", _control_is(ControlOutcome.DISAGREES), Status.UNREACHABLE,
          "the control's verdicts disagree with each other", source=_READINGS),
@@ -228,7 +255,7 @@ RULES: tuple[Rule, ...] = (
          "a page that the target did not write", (Cause.HTTP_BLOCKPAGE,), source=_CAUSES),
     Rule("tls.mitm", tcp_tls.forged_certificate, Status.BLOCKED,
          "a certificate that does not verify, in the place of the target's own", (Cause.TLS_MITM,), source=_CAUSES),
-    Rule(residual.RESIDUAL_RULE, residual.explained_by_recent_cut, Status.UNKNOWN,
+    Rule("vantage.residual", residual.explained_by_recent_cut, Status.UNKNOWN,
          "another name was cut at the same address shortly before, and the silence may be its echo", source=_ECHOES),
     Rule("tcp.timeout.range", ranges.fails_only_here_by(Layer.TCP, Failure.TIMEOUT), Status.BLOCKED,
          "SYNs to the whole sample time out here; it answers at the control", (Cause.TCP_TIMEOUT, Cause.IP_RANGE),

@@ -75,6 +75,19 @@ def cut_by_name(failure: Failure) -> Callable[[EvidenceHop], bool]:
     return predicate
 
 
+def nearer_by(layer: Layer, failure: Failure) -> Callable[[EvidenceHop], bool]:
+    """The predicate that the hop failed in this way sooner than the server can answer."""
+
+    def predicate(hop: EvidenceHop) -> bool:
+        end = LayerFailure(layer, failure)
+        near = {one.address for one in hop.proven_nearer if one.what == str(end)}
+        return not any(endpoint.serves for endpoint in hop.own_endpoints) and any(
+            endpoint.address in near and endpoint.main_failure == end for endpoint in hop.failing_endpoints
+        )
+
+    return predicate
+
+
 def request_silent_by_name(hop: EvidenceHop) -> bool:
     """The request times out only here, and one under another name at the same address is answered."""
     return fails_only_here_by(Layer.HTTP, Failure.TIMEOUT)(hop) and any(

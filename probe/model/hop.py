@@ -68,6 +68,8 @@ class Purpose(StrEnum):
     """Another name that exists, at the same resolver: does the resolver answer at all?"""
     ECH = "ech"
     """The name's HTTPS record: does it offer Encrypted ClientHello? For readers; no rule reads it."""
+    DISTANCE = "distance"
+    """A random name at the same address, at any port: how long does an answer of the server take?"""
     RELAY = "relay"
     """An address where nothing listens: does a relay on the path accept every connection?"""
 

@@ -267,6 +267,29 @@ class RecentCut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     silenced: bool = False
 
 
+class NearerAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An answer that came sooner than the path's round trip; times are in microseconds.
+
+    Attributes:
+        address, port: where the subject was tried.
+        what: `http.page`, or the failure: `tls.reset`.
+        waits: time to the answer, of each try that ended so.
+        floor: the lowest time in which the server can answer.
+        connections: those with a known round trip.
+        other: the shortest time in which another name was answered there; 0 where none was.
+        proven: whether the server cannot have sent it (`probe.judge.nearer`).
+    """
+
+    address: str
+    port: int
+    what: str
+    waits: tuple[int, ...]
+    floor: int
+    connections: int
+    other: int = 0
+    proven: bool = False
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The evidence of a verdict: everything that is needed to judge the target again.
 
@@ -287,6 +310,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         hop: URL of the redirect hop that decided.
         packets: packets of failing conversations, where the capture process ran; no rule reads them.
         location: position on the path of the device that blocks a name or request, where a search found it.
+        nearer: answers that came sooner than the server can send them.
         notes: ids of further findings (`cdn_acquitted`, `hosts_file`, `nxdomain_rewritten` ..).
     """
 
@@ -304,11 +328,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hop: str = ""
     packets: tuple[PacketTrace, ...] = ()
     location: Location | None = None
+    nearer: tuple[NearerAnswer, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-ANSWERED_BESIDE_NOTES = frozenset({"other_port_answered", "other_address_answered"})
-"""Notes of evidence which say that the target's host or name answered in another place while the target was silent."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from typing import NamedTuple, Self
 
 from probe.model.failure import OWN_FAULTS
 from probe.model.hop import CUT_FAILURES, Layer, LayerFailure, Purpose, Subject
+from probe.model.nearness import came_sooner
 from probe.model.observation import Conversation, Exchange, Observation
 
 
@@ -20,7 +21,7 @@ class HopPhase(StrEnum):
     SUSPECT = "suspect"
     """Another address has served it, but every address that the network's resolvers gave is unconfirmed and failed."""
     SERVED = "served"
-    """An address has served it: no further step can change the verdict."""
+    """An address has served it: a further step can change the verdict only where the page came too soon."""
 
 
 class TryResult(NamedTuple):
@@ -30,17 +31,19 @@ class TryResult(NamedTuple):
         observed: it made an observation.
         failure: how it failed; None where it succeeded or made no observation.
         page_began: the beginning of a page arrived.
+        sooner: the answer came sooner than the round trip of the step's SYN.
     """
 
     observed: bool = False
     failure: LayerFailure | None = None
     page_began: bool = False
+    sooner: bool = False
 
     @classmethod
     def of(cls, seen: Sequence[Observation]) -> Self:
         """Return the result of a step with these observations."""
         last = seen[-1] if seen else None
-        return cls(bool(seen), failure_of(seen), isinstance(last, Exchange) and last.begun)
+        return cls(bool(seen), failure_of(seen), isinstance(last, Exchange) and last.begun, came_sooner(seen))
 
     @property
     def succeeded(self) -> bool:
@@ -94,6 +97,7 @@ class HopState:
         failures: address and failure of each failed try of the subject, in order.
         repeats: tries asked for so far only because silence must be observed often.
         small_segments: a try with small segments was asked for.
+        timed: the addresses at which other names were asked to learn how far the server is, in order.
     """
 
     subject: Subject
@@ -105,6 +109,7 @@ class HopState:
     failures: tuple[tuple[str, LayerFailure], ...] = ()
     repeats: int = 0
     small_segments: bool = False
+    timed: tuple[str, ...] = ()
 
     @property
     def phase(self) -> HopPhase:

@@ -21,8 +21,10 @@ from probe.model.hop import Layer, LayerFailure, Purpose, StepPosition, Subject
 from probe.model.observation import Exchange
 from probe.model.resolver import Trust
 from probe.model.step import Fetch, Handshake, Resolve, Step
+from probe.model.target import DEFAULT_PORTS
 from probe.plan import page_check
 from probe.plan.context import PlanContext
+from probe.plan.distance import asked_anyway, distance_in_clear, distance_steps, repeats_subject
 from probe.plan.followup import (
     allowed_name_step,
     follow_up_steps,
@@ -174,6 +176,41 @@ def follow_ups(task: HopTask, state: HopState) -> NextSteps:
     return state, (*asks, *more)
 
 
+def time_other_name(task: HopTask, state: HopState) -> NextSteps:
+    """Ask other names at an address that answered sooner than its round trip, before the subject again.
+
+    A page in clear is also asked for over TLS, which shows whether it is the server's.
+    """
+    near = [address for address, one in state.addresses.items() if one.last.sooner and address not in state.timed]
+    asks: list[StepRequest] = []
+    for address in near[: task.context.limits.followed_addresses - len(state.timed)]:
+        failed = state.addresses[address].last.failure
+        if asked_anyway(task.subject, failed):
+            continue
+        state = replace(state, timed=(*state.timed, address))
+        steps = distance_steps(task.subject, address, task.context, task.position)
+        if not repeats_subject(task.subject, failed):
+            state, again = task.next_try(state, address)
+            steps = (*steps, again)
+        if failed is None and task.subject.port == DEFAULT_PORTS["http"]:
+            url = "https" + task.subject.url.removeprefix("http")
+            steps = (*steps, Fetch(url=url, address=address, position=task.position))
+        asks.append(StepRequest(Order.ONE_BY_ONE, address, steps))
+    return state, tuple(asks)
+
+
+def time_in_clear(task: HopTask, state: HopState) -> NextSteps:
+    """Ask another name at port 80 where the subject and the neutral name were cut sooner than the round trip."""
+    near = [
+        address
+        for address in state.followed
+        if address not in state.timed and state.addresses[address].last.sooner and _neutral_was_cut(state, address)
+    ]
+    state = replace(state, timed=(*state.timed, *near))
+    steps = ((address, distance_in_clear(address, task.context, task.position)) for address in near)
+    return state, tuple(StepRequest(Order.ONE_BY_ONE, address, each) for address, each in steps)
+
+
 def repeat_unconfirmed(task: HopTask, state: HopState) -> NextSteps:
     """Retry an unconfirmed address that fell silent, all tries at once: one silence may be loss, many are a forgery."""
     failures = [(address, failure) for address, failure in state.failures if address in state.unconfirmed]
@@ -197,18 +234,30 @@ ROUNDS: Mapping[HopPhase, tuple[Round, ...]] = MappingProxyType(
     {
         HopPhase.UNSERVED: (
             Round(another_page, "the page of another address whose handshake succeeded", "page_fetches"),
+            Round(
+                time_other_name,
+                "other names where an answer came sooner than the round trip of its SYN",
+                "followed_addresses",
+            ),
             Round(follow_ups, "the follow-ups of failed addresses, and silent SYNs again", "followed_addresses"),
             Round(
                 repeat_silence,
                 "the allowed name where the neutral one was cut; the silent subject again",
                 "proof_tries",
             ),
+            Round(time_in_clear, "other names at port 80 where all were cut so soon", "followed_addresses"),
         ),
         HopPhase.SUSPECT: (
             Round(follow_ups, "the follow-ups of unconfirmed addresses that failed", "followed_addresses"),
             Round(repeat_unconfirmed, "a silent unconfirmed address again", "proof_tries"),
         ),
-        HopPhase.SERVED: (),
+        HopPhase.SERVED: (
+            Round(
+                time_other_name,
+                "other names, the subject, and the page over TLS where it came sooner than the round trip of its SYN",
+                "followed_addresses",
+            ),
+        ),
     }
 )
 """Phase of a hop -> its rounds, the first with a question first."""

@@ -34,12 +34,15 @@ HOME = Page("Daily news of the region", headers={"x-served-by": "edge"}, length=
 ONLINE = Vantage(state=VantageState.ONLINE)
 
 
-def world(*, hole: tuple[str, ...] = (), ech: tuple[str, ...] = (), **changes: Mapping[Any, Any]) -> World:
+def world(
+    *, hole: tuple[str, ...] = (), ech: tuple[str, ...] = (), distance: int = 0, **changes: Mapping[Any, Any]
+) -> World:
     """A world in which the site works, with entries added or replaced.
 
     Args:
         hole: addresses on whose path large packets are lost.
         ech: names that offer Encrypted ClientHello.
+        distance: the round trip to every server, in microseconds; 0 where it is not known.
         changes: table -> entries.
     """
     tables: dict[str, dict[Any, Any]] = {
@@ -49,7 +52,7 @@ def world(*, hole: tuple[str, ...] = (), ech: tuple[str, ...] = (), **changes: M
     }
     for table, entries in changes.items():
         tables[table] = {**tables.get(table, {}), **entries}
-    return World(**tables, hole=hole, ech=ech)
+    return World(**tables, hole=hole, ech=ech, distance=distance)
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,10 @@ class World:
         sends: server name or `*` -> how far uploads under it come.
         hole: addresses whose answers to hellos and requests vanish unless they come in small segments.
         ech: the names whose HTTPS record offers Encrypted ClientHello.
+        distance: the round trip to every server, in microseconds; 0 where the kernel does not tell.
+        syns: address -> the round trip of a SYN, where it differs.
+        near: `tls` and server name, `http` and host, or either name alone -> microseconds to the answer under it, where
+            it differs from the round trip.
         loss: the share of acts that stay unanswered without interference.
         chance: draws them.
     """
@@ -128,6 +132,9 @@ class World:
     sends: dict[str, Any] = field(default_factory=dict)
     hole: tuple[str, ...] = ()
     ech: tuple[str, ...] = ()
+    distance: int = 0
+    syns: dict[str, Any] = field(default_factory=dict)
+    near: dict[Any, Any] = field(default_factory=dict)
     loss: float = 0.0
     chance: Random = field(default_factory=Random)
 
@@ -238,7 +245,15 @@ class World:
         default = None if known else Failure.TIMEOUT
         failure = self._pick("tcp", ((address, port), address), default) or (Failure.TIMEOUT if self._lost() else None)
         segment = step.segment if isinstance(step, Fetch | Handshake) else 0
-        return Connection(address=address, port=port, segment=segment, **self._common(step, failure))
+        rtt = 0 if failure else self._pick("syns", ((address, port), address), self.distance)
+        return Connection(address=address, port=port, segment=segment, rtt=rtt, **self._common(step, failure))
+
+    def _times(self, layer: str, name: str, failure: Failure | None = None) -> dict[str, int]:
+        """The wait for an answer under a name, and the lowest round trip where the server gave it."""
+        if not self.distance or failure is Failure.TIMEOUT:
+            return {}
+        wait = self._pick("near", ((layer, name), name), self.distance + 2_000)
+        return {"wait": wait, "floor": self.distance if wait >= self.distance else 0}
 
     def _handshake(
         self, step: Step, address: str, port: int, sni: str, *, verify: bool
@@ -247,13 +262,15 @@ class World:
         yield connection
         if connection.failure is not None:
             return
-        where = {"address": address, "port": port, "sni": sni}
+        where: dict[str, Any] = {"address": address, "port": port, "sni": sni}
         cut = self._pick("tls", ((address, sni), ("*", sni), (address, "*")), None)
         if isinstance(cut, Alert):
+            where |= self._times("tls", sni)
             yield TlsHandshake(**where, alert=cut.name, answered=True, **self._common(step, Failure.ALERT))
             return
         cut = cut or (Failure.TIMEOUT if self._lost() or self._swallowed(step, address) else None)
         cert = self._cert(address, sni)
+        where |= self._times("tls", sni, cut)
         if cut is not None or cert is None:
             yield TlsHandshake(**where, **self._common(step, cut or Failure.RESET))
             return
@@ -297,7 +314,8 @@ class World:
         page = self._pick("http", keys, Page(title="Not Found", status=404))
         page = Failure.TIMEOUT if self._lost() or self._swallowed(step, address) else page
         if isinstance(page, Failure):
-            yield Exchange(url=url, address=address, secure=secure, **self._common(step, page))
+            fields = self._times("http", target.host, page) | self._common(step, page)
+            yield Exchange(url=url, address=address, secure=secure, **fields)
             return
         body = page.body or f"<title>{page.title}</title>"
         length = page.length or len(body)
@@ -318,6 +336,7 @@ class World:
             server=page.headers.get("server", "") if sampled else "",
             sample=page_sample(body.encode(), "utf-8") if sampled else "",
             flow=page.flow,
+            **self._times("http", target.host),
             **self._common(step, page.failure),
         )
 

@@ -66,8 +66,16 @@ def test_only_proven_interference_comes_before_the_controls_outcome() -> None:
     order = {rule.id: number for number, rule in enumerate(RULES)}
     before = {rule.id for rule in RULES[: order["control.failed"]] if rule.status is Status.BLOCKED}
 
-    assert {name.partition(".")[0] for name in before} == {"dns", "tls", "quic"}
-    assert {name for name in before if name.startswith("tls")} == {"tls.reset.sni", "tls.timeout.sni", "tls.eof.sni"}
+    assert {name.partition(".")[0] for name in before} == {"dns", "tls", "quic", "http"}
+    by_name = {"tls.reset.sni", "tls.timeout.sni", "tls.eof.sni"}
+    nearer = {"tls.reset.near", "tls.eof.near", "tls.eof.alert", "tls.mitm.near"}
+    assert {name for name in before if name.startswith("tls")} == by_name | nearer
+    assert {name for name in before if name.startswith("http")} == {
+        "http.reset.near",
+        "http.eof.near",
+        "http.redirect.near",
+        "http.blockpage.near",
+    }
     assert {name for name in before if name.startswith("quic")} == {"quic.timeout.sni"}
 
 

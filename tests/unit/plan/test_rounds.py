@@ -9,7 +9,7 @@ import pytest
 
 from probe.model.failure import Failure
 from probe.model.hop import Layer, Purpose, StepPosition, Subject
-from probe.model.observation import Connection, Observation, TlsHandshake
+from probe.model.observation import Connection, Exchange, Observation, TlsHandshake
 from probe.model.step import Fetch, Handshake, Step
 from probe.plan.context import HopLimits, PlanContext
 from probe.plan.followup import FOLLOW_UPS
@@ -24,6 +24,8 @@ from probe.plan.rounds import (
     follow_ups,
     repeat_silence,
     repeat_unconfirmed,
+    time_in_clear,
+    time_other_name,
 )
 from tests.unit.plan.dialogue import CONTEXT, FORGED, NAME, A, B
 
@@ -64,8 +66,6 @@ def table() -> str:
     """The rounds and follow-ups as the document shows them."""
     rows = ["| phase of the hop | next round asks | bounded by |", "| --- | --- | --- |"]
     for phase, rounds in ROUNDS.items():
-        if not rounds:
-            rows.append(f"| `{phase}` | nothing: no answer could change the verdict | |")
         rows += [f"| `{phase}` | {each.asks} | `{each.limit}` |" for each in rounds]
     rows += ["", "| a try failed at | by | asked next, in order |", "| --- | --- | --- |"]
     for row in FOLLOW_UPS:
@@ -85,14 +85,14 @@ def test_the_document_shows_the_tables_of_the_code() -> None:
     assert shown == table()
 
 
-def test_every_phase_has_its_rounds_and_a_served_hop_has_none() -> None:
-    """The table has all steps that may follow."""
+def test_every_phase_has_its_rounds() -> None:
+    """The table has all steps that may follow; a served hop is asked on only where its page came too soon."""
     asked = {phase: [each.ask for each in rounds] for phase, rounds in ROUNDS.items()}
 
     assert asked == {
-        HopPhase.UNSERVED: [another_page, follow_ups, repeat_silence],
+        HopPhase.UNSERVED: [another_page, time_other_name, follow_ups, repeat_silence, time_in_clear],
         HopPhase.SUSPECT: [follow_ups, repeat_unconfirmed],
-        HopPhase.SERVED: [],
+        HopPhase.SERVED: [time_other_name],
     }
 
 
@@ -248,3 +248,53 @@ def test_the_allowed_name_is_tried_where_the_neutral_one_was_cut(neutral: tuple[
 
     assert bool(allowed) is asked
     assert not steps(repeat_silence(TASK, state.with_try(A, tls())), Order.AT_ONCE)
+
+
+NEAR = (
+    Connection(address=A, port=443, rtt=41_000),
+    TlsHandshake(address=A, port=443, sni=NAME, failure=Failure.ALERT, wait=9_000),
+)
+
+
+def test_an_answer_that_came_too_soon_is_followed_by_other_names() -> None:
+    """Once; the subject follows anyway."""
+    state = begun(A).with_try(A, NEAR)
+    after, _ = time_other_name(TASK, state)
+
+    assert [step.position.purpose for step in steps(time_other_name(TASK, state))] == [Purpose.DISTANCE] * 2
+    assert after.timed == (A,)
+    assert time_other_name(TASK, after) == (after, ())
+
+
+def test_a_page_that_came_too_soon_is_asked_for_again_and_over_tls() -> None:
+    """It may be a cache's; another port has no TLS of the same site."""
+    subject = Subject("http", NAME, 80, f"http://{NAME}/")
+    task = HopTask(subject, CONTEXT, StepPosition())
+    state, _ = begin(task, HopState(subject), A, page=True)
+    page = Exchange(url=subject.url, address=A, status=200, complete=True, wait=9_000)
+    state = state.with_try(A, (Connection(address=A, port=80, rtt=41_000), page)).changed(A, served=True)
+    after, _ = time_other_name(task, state)
+    asked = steps(time_other_name(task, state))
+
+    assert [step.url for step in asked if isinstance(step, Fetch)] == [
+        "http://xkqvdwpzrjtm.com/",
+        "http://xkqvdwpzrjtm.com/",
+        subject.url,
+        f"https://{NAME}/",
+    ]
+    assert asked[2].position.attempt == 1
+    assert after.addresses[A].tries == 2
+
+
+def test_where_all_names_were_cut_too_soon_port_80_is_asked() -> None:
+    """Once, after the follow-ups."""
+    cut = (NEAR[0], msgspec.structs.replace(NEAR[1], failure=Failure.RESET))
+    state = begun(A).with_try(A, cut)
+    assert not steps(time_other_name(TASK, state))  # the neutral name follows anyway
+    state, _ = follow_ups(TASK, state)
+    assert not steps(time_in_clear(TASK, state))
+    state = state.with_beside(A, Purpose.NEUTRAL, tls(Failure.RESET))
+    after, _ = time_in_clear(TASK, state)
+
+    assert {step.position.purpose for step in steps(time_in_clear(TASK, state))} == {Purpose.DISTANCE}
+    assert time_in_clear(TASK, after) == (after, ())
