@@ -43,6 +43,11 @@ class Clock:
         seconds = time.monotonic() if _MONOTONIC is None else time.clock_gettime(_MONOTONIC)
         return seconds * self.rate
 
+    @property
+    def counts_suspension(self) -> bool:
+        """Whether `monotonic` also counts while the host is suspended."""
+        return _MONOTONIC is not None
+
     async def sleep(self, seconds: float) -> None:
         """Sleep a number of seconds of this clock."""
         await asyncio.sleep(max(0.0, seconds) / self.rate)
@@ -62,6 +67,29 @@ class Clock:
             raise SettingsError(
                 f"{text!r} is no clock: {error}", where="PROBE_CLOCK", mend="write 2017-05-01T00:00:00Z@60"
             ) from error
+
+
+MIN_JUMP_SECONDS = 30.0
+"""Smaller differences are the slow correction of a clock by NTP."""
+
+
+class ClockJumps:
+    """Notices that the wall clock was set, by comparing it with the monotonic clock.
+
+    Only where the monotonic clock also counts while the host is suspended (Linux). Elsewhere a jump ahead looks like
+    sleep, and none is reported.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._readings = clock.now(), clock.monotonic()
+
+    def since_last_call(self) -> float:
+        """Return by how many seconds the clock was set ahead (negative: back) since the last call or the creation."""
+        wall, monotonic = self._clock.now(), self._clock.monotonic()
+        (wall_before, monotonic_before), self._readings = self._readings, (wall, monotonic)
+        jump = (wall - wall_before).total_seconds() - (monotonic - monotonic_before)
+        return jump if self._clock.counts_suspension and abs(jump) >= MIN_JUMP_SECONDS * self._clock.rate else 0.0
 
 
 def _parts(text: str) -> tuple[datetime, float, float | None]:

@@ -36,7 +36,7 @@ class ChangeDetector(Protocol):
 
 
 def run(
-    name: str, seed: int, days: float, confirm: int, detectors: dict[str, ChangeDetector], *, anchors: bool = False
+    name: str, seed: int, days: float, confirm: int, detectors: dict[str, ChangeDetector], *, anchors: int = 0
 ) -> dict[str, Score]:
     """Run several detectors on one series of a world.
 
@@ -46,7 +46,7 @@ def run(
         days: length of the run.
         confirm: re-tests after a change of class.
         detectors: by name; each gets the same series.
-        anchors: every failing verdict has the result of an anchor measured after it.
+        anchors: every failing verdict has the results of so many anchors measured after it.
     """
     script = script_of(name, seed, days)
     vantage = Vantage(Random(f"vantage {name} {seed} {confirm}"), script, confirm, anchors=anchors)
@@ -91,10 +91,10 @@ def _n(value: float) -> str:
     return "never" if value == inf else f"{value:.0f}"
 
 
-def goals(scores: dict[str, Score], confirm: int, *, anchors: bool = False) -> Iterator[str]:
+def goals(scores: dict[str, Score], confirm: int, *, anchors: int = 0) -> Iterator[str]:
     """Lines with the goals that these runs measure."""
     for goal in GOALS:
-        if goal.confirm not in (None, confirm) or goal.anchors not in (None, anchors):
+        if goal.confirm not in (None, confirm) or goal.anchors not in (None, anchors > 0):
             continue
         figure = goal.figure(scores)
         if figure is not None:
@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="1", help="comma-separated")
     parser.add_argument("--years", type=float, default=4.0, help="target-years a world and seed, at least")
     parser.add_argument("--confirm", type=int, default=3, help="re-tests after a change of class")
-    parser.add_argument("--anchors", action="store_true", help="failing verdicts carry a look at an anchor")
+    parser.add_argument("--anchors", type=int, default=0, help="failing verdicts carry the looks at so many anchors")
     parser.add_argument("--peers", action="store_true", help="the rules people use, too")
     chosen = parser.parse_args()
     began = time.monotonic()
@@ -132,7 +132,7 @@ def main() -> None:
     ours = {name: totals[OURS] for name, totals in scores.items()}
     for line in goals(ours, chosen.confirm, anchors=chosen.anchors):
         print(line)
-    beside = ", anchors" if chosen.anchors else ""
+    beside = f", anchors: {chosen.anchors}" if chosen.anchors else ""
     print(f"\nseeds {chosen.seeds}, {chosen.confirm} re-tests{beside}, {time.monotonic() - began:.0f} s")
 
 

@@ -70,6 +70,10 @@ MECHANISMS: dict[str, Mix] = {
 }
 """The seven ways of blocking."""
 
+PORT_SILENT = blocked(Cause.TCP_TIMEOUT)
+PORT = Mix((0.82, PORT_SILENT), (0.16, UNREACHABLE), (0.02, blocked(Cause.TCP_RESET)))
+"""One port of an address is silent, and another answers."""
+
 THROTTLE = Mix((0.55, _FROZEN), (0.28, _SILENCE_NATS), (0.10, blocked(Cause.HTTP_TIMEOUT)), (0.07, UNREACHABLE))
 
 STRAY = Mix(

@@ -12,13 +12,27 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
 
-from benchmarks.detect.mechanisms import MECHANISMS, PORTAL, REACHABLE, STRAY, THROTTLE, UNKNOWN, Mix, Sample
-from probe.detect.detector_input import AnchorOutcome, DetectorInput, VantageInput
-from probe.model.verdict import VantageState
+from benchmarks.detect.mechanisms import (
+    EARLY_SITE,
+    MECHANISMS,
+    PORT,
+    PORT_SILENT,
+    PORTAL,
+    REACHABLE,
+    STRAY,
+    THROTTLE,
+    UNKNOWN,
+    Mix,
+    Sample,
+)
+from probe.detect.detector_input import AnchorOutcome, ControlResult, DetectorInput, EvidenceFacts, VantageInput
+from probe.model.verdict import Cause, VantageState
 
 START = datetime(2017, 4, 1, tzinfo=UTC).timestamp()
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 ROUND_SECONDS = 300.0
+BESIDE_BY_CHANCE = 0.15
+"""Share of silent failures with an ordinary cause at which another port of the host answers all the same."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +85,7 @@ class Script:
         episodes: by target.
         asleep: when the vantage makes no rounds.
         unknown: when its verdicts are `unknown`, with its state then.
+        uplink_faults: when a share of all destinations cannot be reached: start, end, share.
     """
 
     targets: int
@@ -80,6 +95,7 @@ class Script:
     episodes: dict[int, list[Episode]] = field(default_factory=dict)
     asleep: list[tuple[float, float]] = field(default_factory=list)
     unknown: list[tuple[float, float, VantageState]] = field(default_factory=list)
+    uplink_faults: list[tuple[float, float, float]] = field(default_factory=list)
 
     @property
     def end(self) -> float:
@@ -96,7 +112,7 @@ class Script:
 
     def block(self, target: int, start: float, end: float, mechanism: str, *, share: float = 1.0) -> None:
         """Block or throttle a target."""
-        looks = THROTTLE if mechanism == "throttle" else MECHANISMS[mechanism]
+        looks = {"throttle": THROTTLE, "port": PORT}.get(mechanism) or MECHANISMS[mechanism]
         self.fails(target, start, end, looks, share=share)
         self.events.append(Event(target, start, end, mechanism, start, end))
 
@@ -124,10 +140,11 @@ class Vantage:
         rng: source of randomness.
         script: events and episodes.
         confirm: re-tests after a change of class.
-        anchors: failing verdicts have the result of an anchor measured after them.
+        anchors: failing verdicts have the results of so many anchors, measured after them. A single one works through
+            every fault of the uplink, the worst case; several are stopped by it in the share that targets are.
     """
 
-    def __init__(self, rng: Random, script: Script, confirm: int, *, anchors: bool = False) -> None:
+    def __init__(self, rng: Random, script: Script, confirm: int, *, anchors: int = 0) -> None:
         self._rng = rng
         self._script = script
         self._confirm = confirm
@@ -166,7 +183,8 @@ class Vantage:
                     working[target] = look is REACHABLE
                     if script.events:
                         self.looks[target].append(at)
-                yield DetectorInput(datetime.fromtimestamp(at, UTC), names[target], look[0], look[1], attempt, where)
+                facts = self._facts(target, at, look) if look[1] and look[1][0] is Cause.TCP_TIMEOUT else None
+                yield DetectorInput(datetime.fromtimestamp(at, UTC), names[target], *look, attempt, where, facts=facts)
 
     def _look(self, target: int, moment: float) -> tuple[Sample, VantageInput | None]:
         script, rng = self._script, self._rng
@@ -182,14 +200,33 @@ class Vantage:
         for episode in active:
             if moment < episode.end and rng.random() < episode.share(moment):
                 looks = episode.looks(moment)
-                return looks.draw(rng), self._asked(captive=looks is PORTAL)
+                return looks.draw(rng), self._asked(moment, captive=looks is PORTAL)
         if rng.random() < script.noise:
-            return STRAY.draw(rng), self._asked()
+            return STRAY.draw(rng), self._asked(moment)
         return REACHABLE, None
 
-    def _asked(self, *, captive: bool = False) -> VantageInput | None:
-        """The results of the anchors after a failure.
+    def _asked(self, moment: float, *, captive: bool = False) -> VantageInput | None:
+        """The results of the anchors after a failure. A portal answers in their place; a dead resolver spares them."""
+        if self._anchors < 2:
+            return VantageInput(anchors=(AnchorOutcome(foreign_content=captive),)) if self._anchors else None
+        fault = next((one for one in self._script.uplink_faults if one[0] <= moment < one[1]), None)
+        outcomes = []
+        for n in range(self._anchors):
+            stopped = fault is not None and Random(f"{fault[0]} {n}").random() < fault[2]
+            url = f"{'http' if n % 2 else 'https'}://anchor{n}.example/"
+            outcomes.append(AnchorOutcome(failure="timeout" if stopped else None, foreign_content=captive, url=url))
+        return VantageInput(anchors=tuple(outcomes))
 
-        A portal answers in their place. A dead resolver or half a dead uplink does not affect them.
+    def _facts(self, target: int, moment: float, look: Sample) -> EvidenceFacts:
+        """Whether another port of the target answered, and when the control was served.
+
+        The control measures every `ROUND_SECONDS` and finds a fault of the site, but no block. Another port of a
+        blocked port answers, as it does at one in seven of the failures with another cause.
         """
-        return VantageInput(anchors=(AnchorOutcome(foreign_content=captive),)) if self._anchors else None
+        open_share = 0.95 if look is PORT_SILENT else BESIDE_BY_CHANCE
+        notes = ("other_port_answered",) if self._rng.random() < open_share else ()
+        served = moment - (moment + 37.0 * target) % ROUND_SECONDS
+        faults = [one for one in self._open.get(target, []) if one.looks(moment) is EARLY_SITE]
+        if any(one.start <= served for one in faults):
+            served -= ROUND_SECONDS * (1 + (served - faults[0].start) // ROUND_SECONDS)
+        return EvidenceFacts(notes=notes, control=ControlResult(datetime.fromtimestamp(served, UTC), ("reachable",)))

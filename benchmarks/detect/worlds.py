@@ -63,7 +63,7 @@ def bursts(every: float, lasts: float) -> Plot:
     return plot
 
 
-def clean(share: float = 1.0, fraction: float = 0.5) -> Plot:
+def clean(share: float = 1.0, fraction: float = 0.5, names: tuple[str, ...] = NAMES) -> Plot:
     """Blocks of 2-9 days by all mechanisms at a fraction of the targets; one of them from 4 to 11 May 2017."""
 
     def plot(rng: Random, script: Script) -> None:
@@ -71,10 +71,10 @@ def clean(share: float = 1.0, fraction: float = 0.5) -> Plot:
         chosen = rng.sample(range(script.targets), max(1, round(script.targets * fraction)))
         for n, target in enumerate(chosen):
             if n == 0 and script.days > 45:
-                script.block(target, may + rng.uniform(0, DAY), may + 7 * DAY, rng.choice(NAMES), share=share)
+                script.block(target, may + rng.uniform(0, DAY), may + 7 * DAY, rng.choice(names), share=share)
                 continue
             for start, end in _apart(rng, script, 6 * DAY, lambda: rng.uniform(2, 9) * DAY):
-                script.block(target, start, end, rng.choice(NAMES), share=share)
+                script.block(target, start, end, rng.choice(names), share=share)
 
     return plot
 
@@ -177,6 +177,8 @@ def _outages(rng: Random, script: Script) -> list[tuple[float, float]]:
 
 
 def _all_fail(script: Script, start: float, end: float, looks: Mix) -> None:
+    if looks is DEAD_UPLINK:
+        script.uplink_faults.append((start, end, 1.0))
     for target in range(script.targets):
         script.fails(target, start, end, looks, rank=0)
 
@@ -204,7 +206,10 @@ def out_partial(rng: Random, script: Script) -> None:
     """60-100 % of the targets fail for 10-120 minutes, never `unknown`: a dead resolver, a dead uplink."""
     for start, end in _outages(rng, script):
         looks = rng.choice((DEAD_RESOLVER, DEAD_UPLINK))
-        for target in rng.sample(range(script.targets), round(script.targets * rng.uniform(0.6, 1.0))):
+        share = rng.uniform(0.6, 1.0)
+        if looks is DEAD_UPLINK:
+            script.uplink_faults.append((start, end, share))
+        for target in rng.sample(range(script.targets), round(script.targets * share)):
             script.fails(target, start, end, looks, rank=0)
 
 
@@ -245,6 +250,8 @@ WORLDS: Final[dict[str, tuple[str, float, Plot]]] = {
     "mass90_named": ("mass", 0.01, mass(0.9, ("dns", "sni_rst", "sni_drop"))),
     "mass90_cut": ("mass", 0.01, mass(0.9, ("rst", "page"))),
     "mass90_ip": ("mass", 0.01, mass(0.9, ("ip",))),
+    "port": ("port", 0.01, clean(names=("port",))),
+    "mass90_port": ("mass", 0.01, mass(0.9, ("port",))),
     "down": ("down", 0.01, down),
     "out_unknown": ("outage", 0.01, out_unknown),
     "out_misjudged": ("outage", 0.01, out_misjudged),

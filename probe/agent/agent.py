@@ -24,7 +24,7 @@ from probe.agent.outbox import AgentState, LastReport, Outbox
 from probe.agent.round import RoundResult, RoundTerms, measure_round
 from probe.agent.scheduler import due
 from probe.agent.watchlist import Watchlist
-from probe.clock import Clock
+from probe.clock import Clock, ClockJumps
 from probe.detect.detector import Detector
 from probe.errors import RecordError
 from probe.formats.batch import Batch, RoundReport
@@ -87,6 +87,7 @@ class Agent:
         self._file_facts: Mapping[str, ControlFacts] | None = None
         self._enrolment = read_enrolment(context.folder)
         self._uplink: Uplink | None = None
+        self._clock_jumps = ClockJumps(context.clock)
         ranges = {text for text, target in watchlist.targets if isinstance(target, RangeTarget)}
         self._hit_list = hit_list.read(context.folder, ranges) if settings.agent.role == "control" else {}
 
@@ -117,6 +118,10 @@ class Agent:
             RecordError: the control file cannot be read.
         """
         start = self.context.clock.now()
+        jump = self._clock_jumps.since_last_call()
+        if jump:
+            log.warning("the clock was set by %+.0f s; earlier times are corrected", jump)
+            self._detector.clock_set(jump)
         facts = await self._control_facts(client)
         targets = due(self._watchlist.targets, self._state.measured, start)
         session.prepare(

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from probe.clock import Clock
 from probe.detect.detector import Detector
-from probe.detect.detector_input import AnchorOutcome, CauseUpdate, DetectorInput, VantageInput
+from probe.detect.detector_input import AnchorOutcome, CauseUpdate, DetectorInput, EvidenceFacts, VantageInput
 from probe.formats.batch import RoundReport
 from probe.model.address import network_of
 from probe.model.transition import VANTAGE, Transition
@@ -164,11 +164,14 @@ def _fed(detector: Detector, verdicts: Sequence[Verdict], start: datetime, vanta
 
 def _detector_input(verdict: Verdict) -> DetectorInput:
     anchors = tuple(
-        AnchorOutcome(failure=look.failure, foreign_content=look.foreign_content) for look in verdict.vantage.anchors
+        AnchorOutcome(failure=look.failure, foreign_content=look.foreign_content, url=look.url, six=look.ipv6_result)
+        for look in verdict.vantage.anchors
     )
     vantage = VantageInput(state=verdict.vantage.state, asn=verdict.vantage.asn, anchors=anchors)
-    attempt = verdict.evidence.attempt
-    return DetectorInput(verdict.time, verdict.target, verdict.status, verdict.causes, attempt, vantage)
+    facts = EvidenceFacts.of(verdict.evidence)
+    return DetectorInput(
+        verdict.time, verdict.target, verdict.status, verdict.causes, facts.attempt, vantage, facts=facts
+    )
 
 
 def _report(

@@ -7,7 +7,8 @@ The decision is made when a batch closes. The first row that applies decides::
     WORKS          no failure in this batch; for the regimes "silent" and "unreachable": no failure of that class
     WEAK           the highest sum is below its threshold
     ONCE           fewer than two failures have the class of the regime
-    BRIEF          time-outs alone (or `unreachable`), in one batch only or for less than 14 minutes
+    BRIEF          time-outs alone (or `unreachable`), in one batch only or for less than 14 minutes. Two batches are
+                   enough for a target that is singled out, three in nine minutes for a whole list
     MIXED          time-outs alone, fewer than twice the `unreachable` failures and not clearly more likely
     NOT_CONFIRMED  too few other targets worked at the time (`probe.detect.shared_failures`)
     ALARM          otherwise
@@ -19,6 +20,8 @@ The threshold of the regime is adjusted by the circumstances, in nats::
     +3.0   the vantage is new (fewer than 8000 target-rounds): its rates are estimates from the prior
     -4.6   most targets have failed for three hours: too long for a fault of the vantage
     -4.6   two lasting interferences ended within two days: the target flaps
+    -4.6   time-outs alone, and the target is singled out: `Suspicion.singled_out`
+    -4.6   time-outs alone of most of a list, while every anchor answers: `SharedFailures.network_wide`
 
 Sources: tuned and ablated on simulated series, see docs/detector.md.
 """
@@ -38,6 +41,8 @@ PAIR_NATS: Final = 1.5
 NEW_VANTAGE_NATS: Final = 3.0
 LONG_SHARED_NATS: Final = -4.6
 FLAPPING_NATS: Final = -4.6
+SINGLED_OUT_NATS: Final = -4.6
+NETWORK_WIDE_NATS: Final = -4.6
 
 LOWEST_THRESHOLD_NATS: Final = min(regime.threshold_nats for regime in REGIMES) + REPEATED_NATS + FLAPPING_NATS
 """The lowest threshold while failures are not shared for long; a sum below it needs no decision."""
@@ -48,6 +53,12 @@ SILENCE_MARGIN_NATS: Final = 5.0
 MIN_SILENCE_SECONDS: Final = 840.0
 """How long time-outs alone must last from the first failure: three rounds. A site that restarts, a route that recovers
 and a control that is out of date look the same until then."""
+
+MIN_SINGLED_OUT_SHARE: Final = 0.6
+"""Share of failing attempts of the leading hypothesis; a few silent attempts among many are packet loss."""
+
+MIN_WIDE_SILENCE_SECONDS: Final = 540.0
+"""The same for a whole list while every anchor answers: two rounds. Sites do not restart together."""
 
 
 class Reason(StrEnum):
@@ -72,11 +83,13 @@ class Circumstances:
         new_vantage: the rates of the vantage still depend on the prior.
         shared_for_long: most targets have failed for `shared_failures.MAX_SUSPECT_SECONDS`.
         flapping: the target was interfered with repeatedly.
+        network_wide: most of the list is silent while every anchor answers.
     """
 
     new_vantage: bool = False
     shared_for_long: bool = False
     flapping: bool = False
+    network_wide: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +139,10 @@ def decide(suspicion: Suspicion, *, classes: frozenset[int], known: Circumstance
     k = suspicion.best()
     steps = suspicion.since_onset(k)
     failures = [step for step in steps if step[1] != SUCCESS]
-    leading = _LeadingHypothesis(k, suspicion.sums, failures, classes, known)
+    first = failures[0][0] if failures else suspicion.onsets[k]
+    leading_silence = HYPOTHESES[k].regime == SILENT and HYPOTHESES[k].share >= MIN_SINGLED_OUT_SHARE
+    singled_out = leading_silence and suspicion.singled_out(first)
+    leading = _LeadingHypothesis(k, suspicion.sums, failures, classes, known, singled_out=singled_out)
     threshold = leading.threshold()
     return AlarmDecision(
         k=k,
@@ -136,7 +152,7 @@ def decide(suspicion: Suspicion, *, classes: frozenset[int], known: Circumstance
         failures=len(failures),
         attempts=len(steps),
         rounds=len({step[2] for step in failures}),
-        first=failures[0][0] if failures else suspicion.onsets[k],
+        first=first,
         alike=bool(failures) and failures[0][1] == leading.failure_class,
     )
 
@@ -145,7 +161,14 @@ class _LeadingHypothesis:
     """The leading hypothesis and the failures behind it."""
 
     def __init__(
-        self, k: int, sums: list[float], failures: list[TrailStep], classes: frozenset[int], known: Circumstances
+        self,
+        k: int,
+        sums: list[float],
+        failures: list[TrailStep],
+        classes: frozenset[int],
+        known: Circumstances,
+        *,
+        singled_out: bool,
     ) -> None:
         self.sums = sums
         self.nats = sums[k]
@@ -155,6 +178,7 @@ class _LeadingHypothesis:
         self.alike = sum(step[1] == self.failure_class for step in failures)
         self.classes = classes
         self.known = known
+        self.singled_out = singled_out
 
     def threshold(self) -> float:
         threshold = REGIMES[self.regime].threshold_nats
@@ -168,6 +192,10 @@ class _LeadingHypothesis:
             threshold += LONG_SHARED_NATS
         if self.known.flapping:
             threshold += FLAPPING_NATS
+        if self.singled_out:
+            threshold += SINGLED_OUT_NATS
+        elif self.regime == SILENT and self.known.network_wide:
+            threshold += NETWORK_WIDE_NATS
         return threshold
 
     def reason(self, threshold: float) -> Reason:
@@ -188,7 +216,11 @@ class _LeadingHypothesis:
 
     def _brief(self) -> bool:
         first, last = self.failures[0], self.failures[-1]
-        return first[2] == last[2] or last[0] - first[0] < MIN_SILENCE_SECONDS
+        if first[2] == last[2]:
+            return True
+        wide = self.regime == SILENT and self.known.network_wide
+        least = MIN_WIDE_SILENCE_SECONDS if wide else MIN_SILENCE_SECONDS
+        return not self.singled_out and last[0] - first[0] < least
 
     def _mixed(self) -> bool:
         if self.alike >= 2 * sum(step[1] == FailureClass.UNREACHABLE for step in self.failures):

@@ -10,8 +10,8 @@
 Laws (property-tested): `load(dump())` at any point changes no later transition; `unknown` verdicts change nothing.
 
 The detector never reads a clock. The times of verdicts may jump ahead (the laptop slept) or go back (the wall clock was
-set; every stored moment is shifted). A vantage that moves to another network starts new series there, and continues the
-old ones when it returns.
+set; stored moments are corrected, see `probe.detect.round_times`). A vantage that moves to another network starts new
+series there, and continues the old ones when it returns.
 """
 
 from __future__ import annotations
@@ -22,10 +22,18 @@ from typing import Any, Final
 
 import msgspec
 
-from probe.detect.detector_input import CauseUpdate, CurrentStatus, DetectorInput
-from probe.detect.failure_classes import NO_INFORMATION, NO_WITNESS, SUCCESS, failure_class_of, witness
+from probe.detect.detector_input import CauseUpdate, CurrentStatus, DetectorInput, VantageInput
+from probe.detect.failure_classes import (
+    NO_INFORMATION,
+    NO_WITNESS,
+    SUCCESS,
+    FailureClass,
+    failure_class_of,
+    witness,
+)
 from probe.detect.hypotheses import REGIMES
 from probe.detect.network_series import NetworkSeries, moment_of
+from probe.detect.round_times import ClockCorrection, RoundTimes
 from probe.detect.series import Sample
 from probe.detect.vantage_series import BATCH_GAP_SECONDS, BATCH_SPAN_SECONDS, VantageSeries
 from probe.errors import StateError
@@ -33,6 +41,8 @@ from probe.model.transition import Transition
 from probe.model.verdict import Cause, Status
 
 _REACHABLE: Final = Status.REACHABLE
+
+_NOWHERE: Final = VantageInput()
 
 STATE_VERSION: Final = 1
 
@@ -61,6 +71,7 @@ class Detector:
         self._vantage = VantageSeries()
         self._batch: dict[str, list[Sample]] = {}
         self._first = self._last = 0.0
+        self._round_times = RoundTimes()
         self.closed = 0
 
     @property
@@ -114,8 +125,26 @@ class Detector:
     def _begin(self, moment: float) -> None:
         """Begin a batch; if its moment precedes the last one, the wall clock was set back."""
         if moment < self._last - BATCH_SPAN_SECONDS:
-            self._network.shift(moment - self._last)
+            self._correct(self._round_times.set_back(moment, self._last))
         self._first = self._last = moment
+
+    def clock_set(self, seconds: float) -> None:
+        """Correct every stored moment; a caller with a monotonic clock knows that the wall clock was set.
+
+        Call it between rounds, when no batch is open.
+
+        Args:
+            seconds: by how much the clock was set ahead; negative when it was set back.
+        """
+        correction = ClockCorrection(seconds)
+        self._round_times.correct(correction)
+        self._last = correction.corrected(self._last)
+        self._vantage.correct(correction)
+        self._correct(correction)
+
+    def _correct(self, correction: ClockCorrection) -> None:
+        for network in self._networks.values():
+            network.correct(correction)
 
     def end_round(self, now: datetime) -> list[Transition]:
         """Close the open batch and return its transitions.
@@ -134,6 +163,7 @@ class Detector:
         if not batch:
             return []
         self.closed += 1
+        self._round_times.add(self._first, self._last)
         return self._network.close(batch, now)
 
     def _move(self, asn: int) -> list[Transition]:
@@ -201,6 +231,7 @@ class Detector:
             "vantage": self._vantage.to_plain(),
             "batch": list(self._batch.items()),
             "span": [self._first, self._last],
+            "rounds": self._round_times.spans,
         }
         return msgspec.msgpack.encode(plain)
 
@@ -220,6 +251,7 @@ class Detector:
             self._vantage = VantageSeries.from_plain(plain["vantage"])
             self._batch = {target: [_look(*sample) for sample in samples] for target, samples in plain["batch"]}
             self._first, self._last = plain["span"]
+            self._round_times = RoundTimes([(begin, end) for begin, end in plain.get("rounds", ())])
         except (KeyError, TypeError, ValueError) as error:
             raise StateError("the detector's state is broken", mend="move the state file away") from error
         return self
@@ -229,17 +261,26 @@ def _sample_of(verdict_input: DetectorInput, moment: float) -> Sample | None:
     """Return the sample in a verdict; None when it carries no information."""
     status, causes = verdict_input.status, verdict_input.causes
     if status is _REACHABLE:
-        return moment, SUCCESS, (), NO_WITNESS
+        return moment, SUCCESS, (), NO_WITNESS, 0.0
     failure_class = failure_class_of(status, causes)
     if failure_class == NO_INFORMATION:
         return None
-    where = verdict_input.vantage
-    anchors = where is not None and where.answered()
-    return moment, failure_class, causes, witness(status, causes, anchors=anchors)
+    where = verdict_input.vantage or _NOWHERE
+    if failure_class != FailureClass.SILENT:
+        return moment, failure_class, causes, witness(status, causes, anchors=where.answered()), 0.0
+    facts = verdict_input.evidence_facts()
+    flags = witness(
+        status,
+        causes,
+        anchors=where.answered(),
+        beside=facts.answered_beside,
+        independent_anchors=where.independent_anchors(),
+    )
+    return moment, failure_class, causes, flags, facts.served_at
 
 
-def _look(moment: float, failure_class: int, causes: list[str], witnesses: int) -> Sample:
-    return moment, failure_class, tuple(Cause(cause) for cause in causes), int(witnesses)
+def _look(moment: float, failure_class: int, causes: list[str], witnesses: int, served: float = 0.0) -> Sample:
+    return moment, failure_class, tuple(Cause(cause) for cause in causes), int(witnesses), served
 
 
 def _current(state: bytes) -> Any:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Final
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from probe.model.verdict import Cause, Status, VantageState
+from probe.model.verdict import (
+    ANSWERED_BESIDE_NOTES,
+    IPV6_WORKS,
+    Cause,
+    ControlFacts,
+    Evidence,
+    Status,
+    VantageState,
+)
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -20,10 +29,19 @@ class AnchorOutcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     Attributes:
         failure: None when the anchor worked.
         foreign_content: the anchor answered with content that is not its own.
+        url: the anchor; empty when not known.
+        six: whether its IPv6 address accepts connections, as in `AnchorLook`.
     """
 
     failure: str | None = None
     foreign_content: bool = False
+    url: str = ""
+    six: str = ""
+
+    @property
+    def works(self) -> bool:
+        """Whether the anchor answered with its own content."""
+        return self.failure is None and not self.foreign_content
 
 
 class VantageInput(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -41,7 +59,20 @@ class VantageInput(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def answered(self) -> bool:
         """Return whether an anchor answered with its own content."""
-        return any(anchor.failure is None and not anchor.foreign_content for anchor in self.anchors)
+        return any(anchor.works for anchor in self.anchors)
+
+    def independent_anchors(self) -> int:
+        """Return how many hosts served as anchors, where all of them answered and not all in one way.
+
+        0 when an anchor failed, or when all answered on the same port and over IPv4 alone: then one filter for that
+        port, or half of an uplink, would spare or stop them together.
+        """
+        if not all(anchor.works for anchor in self.anchors):
+            return 0
+        parts = [urlsplit(anchor.url) for anchor in self.anchors if anchor.url]
+        ports = {_port_of(part) for part in parts}
+        both_families = any(anchor.six == IPV6_WORKS for anchor in self.anchors)
+        return len({part.netloc for part in parts}) if len(ports) > 1 or both_families else 0
 
 
 class DetectorInput(msgspec.Struct, frozen=True, gc=False):
@@ -54,7 +85,8 @@ class DetectorInput(msgspec.Struct, frozen=True, gc=False):
         causes: the verdict's causes; the first one decided.
         attempt: 0, or the number of the re-test. Only re-tests more than a minute after their round need it.
         vantage: the vantage's state and network, when known.
-        evidence: undecoded evidence of a JSON line; the attempt is read from it when needed.
+        evidence: undecoded evidence of a JSON line; facts are read from it when needed.
+        facts: facts of the evidence, when the verdict does not come from a JSON line.
     """
 
     time: Moment
@@ -64,22 +96,77 @@ class DetectorInput(msgspec.Struct, frozen=True, gc=False):
     attempt: int = 0
     vantage: VantageInput | None = None
     evidence: msgspec.Raw = msgspec.Raw()
+    facts: EvidenceFacts | None = None
 
     def is_retest(self) -> bool:
         """Return whether this verdict is a re-test."""
-        if self.attempt or not self.evidence:
-            return self.attempt > 0
+        return self.attempt > 0 or (bool(self.evidence) and self.evidence_facts().attempt > 0)
+
+    def evidence_facts(self) -> EvidenceFacts:
+        """Return the facts of the evidence; those of no evidence where it cannot be read."""
+        if self.facts is not None or not self.evidence:
+            return self.facts or NO_FACTS
         try:
-            return _decode_attempt(self.evidence).attempt > 0
+            return _decode_facts(self.evidence)
         except msgspec.DecodeError:
-            return False
+            return NO_FACTS
 
 
-class _AttemptField(msgspec.Struct, frozen=True, gc=False):
+class ControlResult(msgspec.Struct, frozen=True, gc=False):
+    """The part of the control's facts that the detector reads, as in `ControlFacts`."""
+
+    time: Moment
+    statuses: tuple[str, ...]
+
+
+class EvidenceFacts(msgspec.Struct, frozen=True, gc=False):
+    """The part of a verdict's evidence that the detector reads.
+
+    Attributes:
+        attempt: 0, or the number of the re-test.
+        notes: ids of further findings.
+        control: when the control measured the target, and how that ended; None without a control.
+    """
+
     attempt: int = 0
+    notes: tuple[str, ...] = ()
+    control: ControlResult | None = None
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> EvidenceFacts:
+        """Return the facts of decoded evidence."""
+        return cls(evidence.attempt, evidence.notes, _result_of(evidence.control))
+
+    @property
+    def answered_beside(self) -> bool:
+        """Whether another port or address of the target answered while this one was silent."""
+        return not ANSWERED_BESIDE_NOTES.isdisjoint(self.notes)
+
+    @property
+    def served_at(self) -> float:
+        """When the control was served, Unix seconds; 0 without a control, or where it was not."""
+        control = self.control
+        served = control is not None and control.statuses == (Status.REACHABLE.value,)
+        return control.time.timestamp() if control is not None and served else 0.0
 
 
-_decode_attempt: Final = msgspec.json.Decoder(_AttemptField).decode
+def _result_of(control: ControlFacts | None) -> ControlResult | None:
+    return None if control is None else ControlResult(control.time, tuple(map(str, control.statuses)))
+
+
+NO_FACTS: Final = EvidenceFacts()
+"""The facts of a verdict without evidence."""
+
+_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+
+
+def _port_of(url: SplitResult) -> str:
+    """Return the port of an anchor's URL, as text."""
+    explicit = url.netloc.rpartition("]")[2].rpartition(":")[2]
+    return explicit if explicit.isdigit() and ":" in url.netloc else _DEFAULT_PORTS.get(url.scheme, "")
+
+
+_decode_facts: Final = msgspec.json.Decoder(EvidenceFacts).decode
 
 
 class CurrentStatus(msgspec.Struct, frozen=True):

@@ -91,8 +91,19 @@ NOT_THE_VANTAGE_CAUSES: Final = frozenset(
 Time-outs do not count here, because half of an uplink may be down. Answers of the resolver alone do not count, because
 anchors are resolved another way when it fails. A low rate does not count, because a busy line slows all targets."""
 
-NO_WITNESS, CAUSE_WITNESS, ANCHOR_WITNESS = 0, 1, 2
-"""Bit flags: what confirms that the vantage did not cause a failure (nothing, the cause itself, an anchor)."""
+NO_WITNESS, CAUSE_WITNESS, ANCHOR_WITNESS, BESIDE_WITNESS = 0, 1, 2, 4
+"""Bit flags: what confirms that the vantage did not cause a failure: nothing; the cause itself; an anchor; another port
+or address of the target that answered while this one was silent."""
+
+ANCHORS_SHIFT: Final = 3
+"""The bits above the flags hold the number of independent anchors, when all of them answered a silent failure."""
+
+MAX_COUNTED_ANCHORS: Final = 15
+
+PATH_SILENCE_CAUSES: Final = frozenset(
+    {Cause.TCP_TIMEOUT, Cause.TLS_TIMEOUT, Cause.HTTP_TIMEOUT, Cause.QUIC_TIMEOUT, Cause.TCP_UNREACHABLE}
+)
+"""Silence of an address. Silence of a resolver is not one of them: anchors are resolved another way when it fails."""
 
 _INTERFERED: Final = frozenset({Status.BLOCKED, Status.THROTTLED})
 
@@ -114,15 +125,24 @@ def failure_class_of(status: Status, causes: Sequence[Cause]) -> int:
     return max(specific, default=FailureClass.SILENT.value)
 
 
-def witness(status: Status, causes: Sequence[Cause], *, anchors: bool) -> int:
+def witness(
+    status: Status, causes: Sequence[Cause], *, anchors: bool, beside: bool = False, independent_anchors: int = 0
+) -> int:
     """Return the flags of what confirms that the vantage did not cause a failing verdict.
 
     Args:
         status: status of the verdict.
         causes: causes of the verdict.
         anchors: whether an anchor answered after the failure.
+        beside: whether another port or address of the target answered while this one was silent.
+        independent_anchors: `VantageInput.independent_anchors`.
     """
     found = CAUSE_WITNESS if not SELF_EVIDENT_CAUSES.isdisjoint(causes) else NO_WITNESS
+    silent = status is Status.BLOCKED and bool(causes) and causes[0] in PATH_SILENCE_CAUSES
+    if silent and beside:
+        found |= BESIDE_WITNESS
     if anchors and status in _INTERFERED and not NOT_THE_VANTAGE_CAUSES.isdisjoint(causes):
         found |= ANCHOR_WITNESS
+    if silent:
+        found |= min(independent_anchors, MAX_COUNTED_ANCHORS) << ANCHORS_SHIFT
     return found

@@ -27,6 +27,7 @@ from probe.detect.learned import (
     LearnedRates,
     cautious_share,
 )
+from probe.detect.round_times import ClockCorrection
 from probe.model.verdict import Cause, Status
 
 CLEAR_NATS: Final = log(3e4)
@@ -227,11 +228,11 @@ class Interference:
         self.other_causes = ((), 0)
         return True
 
-    def shift(self, seconds: float) -> None:
-        """Shift every stored moment after the wall clock was set."""
-        self.onset += seconds
-        self.clear_onset += seconds
-        self.turn_onsets = [moment + seconds for moment in self.turn_onsets]
+    def correct(self, correction: ClockCorrection) -> None:
+        """Correct every stored moment after the wall clock was set."""
+        self.onset = correction.corrected(self.onset)
+        self.clear_onset = correction.corrected(self.clear_onset)
+        self.turn_onsets = [correction.corrected(moment) for moment in self.turn_onsets]
 
     def to_plain(self) -> list[Any]:
         """Return the state as plain data, for storage."""

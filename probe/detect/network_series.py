@@ -17,9 +17,10 @@ from typing import Any, Final
 from probe.detect.decision import LONG_SHARED_NATS, LOWEST_THRESHOLD_NATS, AlarmDecision, Circumstances, Reason, decide
 from probe.detect.detector_input import CauseUpdate
 from probe.detect.failure_classes import ANCHOR_WITNESS, CAUSE_WITNESS, SUCCESS
-from probe.detect.hypotheses import CUT, FORGED, HYPOTHESES, PROVEN, REGIMES, THROTTLED
+from probe.detect.hypotheses import CUT, FORGED, HYPOTHESES, PROVEN, REGIMES, SILENT, THROTTLED
 from probe.detect.interference import CLEAR_NATS, Interference
 from probe.detect.learned import TRUSTED_AFTER_ROUNDS, LearnedRates
+from probe.detect.round_times import ClockCorrection
 from probe.detect.series import Sample, Series
 from probe.detect.shared_failures import MAX_SUSPECT_SECONDS, ComparisonTargets, SharedFailures, admissible_samples
 from probe.detect.suspicion import Suspicion
@@ -125,6 +126,7 @@ class NetworkSeries:
         transitions = []
         comparison: ComparisonTargets | None = None
         hopeless = LOWEST_THRESHOLD_NATS + (LONG_SHARED_NATS if self.shared_failures.lasting else 0.0)
+        # no threshold of silence is lower: SINGLED_OUT_NATS and NETWORK_WIDE_NATS exclude each other and REPEATED_NATS
         for series, samples in undecided:
             if series.interference is not None:
                 found = self._check_interfered(series, series.interference, samples, now)
@@ -151,7 +153,8 @@ class NetworkSeries:
         """Return whether the alarm needs a comparison with other targets: no other witness, within three hours."""
         old = now - suspicion.onsets[decision.k] > MAX_SUSPECT_SECONDS
         anchored = suspicion.witness & ANCHOR_WITNESS and decision.regime in _ANCHOR_CONFIRMED
-        return not (suspicion.witness & CAUSE_WITNESS or anchored or self.shared_failures.lasting or old)
+        wide = decision.regime == SILENT and self.shared_failures.network_wide
+        return not (suspicion.witness & CAUSE_WITNESS or anchored or wide or self.shared_failures.lasting or old)
 
     def circumstances(self, series: Series, now: float) -> Circumstances:
         """Return the circumstances that adjust the threshold of a target."""
@@ -159,6 +162,7 @@ class NetworkSeries:
             new_vantage=self.learned.rounds < TRUSTED_AFTER_ROUNDS,
             shared_for_long=self.shared_failures.lasting,
             flapping=series.flaps(now),
+            network_wide=self.shared_failures.network_wide,
         )
 
     def _alarm(self, series: Series, decision: AlarmDecision, now: float) -> Transition:
@@ -202,11 +206,11 @@ class NetworkSeries:
         kept = (series for series in self.series.values() if series.target in watched or series.last >= earliest)
         self.series = {series.target: series for series in kept}
 
-    def shift(self, seconds: float) -> None:
-        """Shift every stored moment after the wall clock was set."""
-        self.shared_failures.since += seconds
+    def correct(self, correction: ClockCorrection) -> None:
+        """Correct every stored moment after the wall clock was set."""
+        self.shared_failures.since = correction.corrected(self.shared_failures.since)
         for series in self.series.values():
-            series.shift(seconds)
+            series.correct(correction)
 
     def to_plain(self) -> list[Any]:
         """Return the state as plain data, for storage."""
@@ -244,7 +248,7 @@ def _transition(
     moments: tuple[float, float],
     evidence: dict[str, float | int | str],
 ) -> Transition:
-    now, onset = moments
+    now, onset = moments[0], min(moments)
     return Transition(
         target=series.target,
         before=before.value,

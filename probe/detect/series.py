@@ -15,6 +15,7 @@ from probe.detect.failure_classes import SUCCESS, FailureClass
 from probe.detect.hypotheses import REGIMES
 from probe.detect.interference import Interference, context_of
 from probe.detect.learned import BURST_WEIGHTS, SUSPECTED_BURST_FACTOR, LearnedRates
+from probe.detect.round_times import ClockCorrection
 from probe.detect.suspicion import FIRST_LEAKY_HYPOTHESIS, MAX_BURST_SECONDS, NO_HYPOTHESIS, Suspicion, onset_between
 from probe.model.verdict import Cause, Status
 
@@ -29,8 +30,9 @@ NOT_ACCUSING: Final = frozenset({Status.UNREACHABLE, Status.DOWN})
 FLAP_WINDOW_SECONDS: Final = 48 * HOUR
 """How long a past interference counts for flapping."""
 
-Sample = tuple[float, int, tuple[Cause, ...], int]
-"""One informative verdict: Unix seconds, failure class or `SUCCESS`, causes, witness flags (`CAUSE_WITNESS`, ...)."""
+Sample = tuple[float, int, tuple[Cause, ...], int, float]
+"""One informative verdict: Unix seconds, failure class or `SUCCESS`, causes, witness flags (`CAUSE_WITNESS`, ...), and
+when the control was served (Unix seconds; 0 for a success, or without a control that was served)."""
 
 
 class SeriesState(StrEnum):
@@ -151,7 +153,7 @@ class Series:
 
     def note(self, sample: Sample) -> None:
         """Record the time and the causes of a sample, whether it is used as evidence or not."""
-        moment, failure_class, causes, _ = sample
+        moment, failure_class, causes, *_ = sample
         if not self.first:
             self.first = self.since = moment
         if failure_class != SUCCESS:
@@ -166,7 +168,7 @@ class Series:
         )
 
     def _take_failure(self, sample: Sample, batch: int, learned: LearnedRates) -> None:
-        moment, failure_class, _, witness = sample
+        moment, failure_class, _, witness, served = sample
         stray, eps = self._rates(learned)
         suspicion = self.suspicion
         if suspicion is None:
@@ -175,7 +177,7 @@ class Series:
             null_model.predict(suspicion.belief, max(0.0, moment - self.at), eps, learned.burst_seconds)
         onset = onset_between(self.worked, self.failing_since or moment)
         suspicion.failed((moment, failure_class, batch), onset=onset, stray=stray * learned.stray_shares[failure_class])
-        suspicion.witness |= witness
+        suspicion.confirm(witness, served)
 
     def _take_success(self, moment: float, suspicion: Suspicion, batch: int, learned: LearnedRates) -> None:
         if suspicion.shared:  # the vantage caused the failures, and they are over
@@ -282,17 +284,15 @@ class Series:
         """Return whether two lasting interferences ended within `FLAP_WINDOW_SECONDS`."""
         return len(self.past) == 2 and moment - self.past[0] <= FLAP_WINDOW_SECONDS
 
-    def shift(self, seconds: float) -> None:
-        """Shift every stored moment after the wall clock was set."""
+    def correct(self, correction: ClockCorrection) -> None:
+        """Correct every stored moment after the wall clock was set."""
         for name in ("first", "at", "worked", "failing_since", "failed", "since"):
-            moment = getattr(self, name)
-            if moment:
-                setattr(self, name, moment + seconds)
-        self.past = [moment + seconds for moment in self.past]
+            setattr(self, name, correction.corrected(getattr(self, name)))
+        self.past = [correction.corrected(moment) for moment in self.past]
         if self.suspicion is not None:
-            self.suspicion.shift(seconds)
+            self.suspicion.correct(correction)
         if self.interference is not None:
-            self.interference.shift(seconds)
+            self.interference.correct(correction)
 
     def to_plain(self) -> list[Any]:
         """Return the state as plain data; a series at rest stays short."""

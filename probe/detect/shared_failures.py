@@ -14,8 +14,10 @@ case, targets that fail alike must not outnumber those that work. This test, too
 from shared failures is discarded when they end.
 
 Anchors are the better witness. A failure after which an anchor answered, and which a vantage does not produce itself
-(`probe.detect.failure_classes.NOT_THE_VANTAGE_CAUSES`), does not count as shared and needs no comparison. Replayed
-files may lack anchors.
+(`probe.detect.failure_classes.NOT_THE_VANTAGE_CAUSES`), does not count as shared and needs no comparison. Silence of
+most of a list is a block of the network where other ports of most of its hosts answer, or where every one of several
+independent anchors answers: a fault of the uplink that stops a share p of all destinations spares n anchors with
+probability (1 - p)^n. Replayed files may lack anchors.
 """
 
 from __future__ import annotations
@@ -24,7 +26,14 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Final
 
-from probe.detect.failure_classes import ANCHOR_WITNESS, CAUSE_WITNESS, SUCCESS, FailureClass
+from probe.detect.failure_classes import (
+    ANCHOR_WITNESS,
+    ANCHORS_SHIFT,
+    BESIDE_WITNESS,
+    CAUSE_WITNESS,
+    SUCCESS,
+    FailureClass,
+)
 from probe.detect.null_model import ROUND_SECONDS
 from probe.detect.series import Sample, Series
 
@@ -50,6 +59,12 @@ SPECIFIC_CLASSES: Final = frozenset(
 """Classes that ordinary faults seldom have. If an outage begins within a round, few of these precede it; if half of a
 list is blocked, they are spread over the round."""
 
+MAX_SPARED_PROBABILITY: Final = 1e-3
+"""Probability that a fault of the uplink spares all anchors at which it is excluded."""
+
+MIN_BESIDE_SHARE: Final = 0.6
+"""Share of silent targets at which another port or address must answer, so that the uplink is excluded."""
+
 MIN_WORKING_TARGETS: Final = 3
 """Other targets that must work before an alarm in the first failing batch."""
 
@@ -62,6 +77,8 @@ class SharedFailures:
         since: moment of the first of them, Unix seconds.
         lasting: failures have been shared for so long that they count.
         crowded: whether failures may have been shared in the last batch (`CROWDED_RATIO`).
+        network_wide: most targets fell silent, and anchors or other ports exclude the vantage as the cause. It stays so
+            while some of the targets that were not reported yet fail, and anchors or other ports answer.
     """
 
     def __init__(self, rounds: int = 0, since: float = 0.0, *, lasting: bool = False) -> None:
@@ -69,6 +86,7 @@ class SharedFailures:
         self.since = since
         self.lasting = lasting
         self.crowded = False
+        self.network_wide = False
 
     def suspects(self, batch: Iterable[tuple[Series, list[Sample]]], now: float) -> bool:
         """Return whether the vantage caused the failing verdicts of this batch.
@@ -78,22 +96,50 @@ class SharedFailures:
             now: the end of the batch, Unix seconds.
         """
         seen = failing = failed = 0
+        silent = []
         for series, samples in batch:
             if series.interference is None:
                 seen += 1
+                if samples[-1][1] == FailureClass.SILENT:
+                    silent.append(samples[-1][3])
                 failing += samples[-1][1] != SUCCESS and not samples[-1][3] & ANCHOR_WITNESS
                 failed += samples[0][1] != SUCCESS
         self.crowded = failed >= MIN_SHARED_FAILURES and failed >= CROWDED_RATIO * seen
+        before, self.network_wide = self.network_wide, False
+        if silent and len(silent) >= SHARED_FAILURE_RATIO * failing:
+            anchors = _anchors(silent)
+            many = failing >= MIN_SHARED_FAILURES and (
+                _beside(silent) or _spares((failing + 0.5) / (seen + 1.0), anchors)
+            )
+            self.network_wide = many or (before and (anchors > 0 or _beside(silent)))
         if failing < MIN_SHARED_FAILURES or failing < SHARED_FAILURE_RATIO * seen:
             if not (failing and self.lasting):  # the alarms of the last ones are still to come
                 self.rounds = 0
                 self.lasting = False
+            return False
+        if self.network_wide:
+            self.rounds = 0
             return False
         if not self.rounds:
             self.since = now
         self.rounds += 1
         self.lasting = self.rounds > MAX_SUSPECT_BATCHES and now - self.since >= MAX_SUSPECT_SECONDS
         return not self.lasting
+
+
+def _anchors(silent: list[int]) -> int:
+    """Return how many independent anchors answered after most silent failures, by their witness flags."""
+    return sorted(flags >> ANCHORS_SHIFT for flags in silent)[len(silent) // 4]  # one look at an anchor may be lost
+
+
+def _spares(share: float, anchors: int) -> bool:
+    """Return whether a fault that stops this share of all destinations would hardly have spared so many anchors."""
+    return bool((1.0 - share) ** anchors <= MAX_SPARED_PROBABILITY)
+
+
+def _beside(silent: list[int]) -> bool:
+    """Return whether another port or address of most silent targets answered, by their witness flags."""
+    return sum(bool(flags & BESIDE_WITNESS) for flags in silent) >= max(MIN_BESIDE_SHARE * len(silent), 1)
 
 
 def admissible_samples(samples: list[Sample], *, others_work: bool) -> list[Sample]:

@@ -16,9 +16,17 @@ from math import log
 from typing import Any, Final
 
 from probe.detect import null_model
-from probe.detect.failure_classes import CAUSE_WITNESS, NO_WITNESS, SUCCESS
+from probe.detect.failure_classes import (
+    ANCHOR_WITNESS,
+    BESIDE_WITNESS,
+    CAUSE_WITNESS,
+    NO_WITNESS,
+    SUCCESS,
+    FailureClass,
+)
 from probe.detect.hypotheses import FAILURE_SHARES, HYPOTHESES, LOG_FAILURE, LOG_SUCCESS, REGIMES
 from probe.detect.learned import BURST_WEIGHTS, SUSPECTED_BURST_FACTOR, LearnedRates
+from probe.detect.round_times import ClockCorrection
 
 TrailStep = tuple[float, int, int]
 """One recorded attempt: Unix seconds, failure class or `SUCCESS`, number of its batch."""
@@ -64,7 +72,9 @@ class Suspicion:
         classes: number of failures by class.
         attempts: attempts, successes among them.
         peak: the highest value of any sum.
-        witness: witness flags of all failures (`probe.detect.failure_classes`), combined by `or`.
+        witness: `CAUSE_WITNESS` and `ANCHOR_WITNESS` of all failures, combined by `or`.
+        beside: number of failures with `BESIDE_WITNESS`.
+        served: newest moment at which the control was served, Unix seconds; 0 when not known.
         shared: an alarm was not raised because most other targets failed too.
         crowded: some other targets failed in the same batches.
     """
@@ -72,6 +82,7 @@ class Suspicion:
     __slots__ = (
         "attempts",
         "belief",
+        "beside",
         "burst",
         "bursts",
         "classes",
@@ -80,6 +91,7 @@ class Suspicion:
         "peak",
         "run",
         "run_start",
+        "served",
         "shared",
         "stray_attempts",
         "strays",
@@ -97,6 +109,8 @@ class Suspicion:
         self.attempts = 0
         self.peak = 0.0
         self.witness = NO_WITNESS
+        self.beside = 0
+        self.served = 0.0
         self.shared = False
         self.crowded = False
         self.strays = [0.0] * 7
@@ -217,6 +231,23 @@ class Suspicion:
         self.crowded = False
         return taught
 
+    def confirm(self, witness: int, served: float) -> None:
+        """Record what confirms a failure: its witness flags, and when the control was served."""
+        self.witness |= witness & (CAUSE_WITNESS | ANCHOR_WITNESS)
+        self.beside += bool(witness & BESIDE_WITNESS)
+        self.served = max(self.served, served)
+
+    def singled_out(self, first: float) -> bool:
+        """Return whether silence is neither a fault of the path nor of the site.
+
+        Another port or address of the target answered at two thirds of the silent failures, two at least, and the
+        control was served after the first of them.
+
+        Args:
+            first: moment of the first failure, Unix seconds.
+        """
+        return self.beside >= max(2, self.classes[FailureClass.SILENT] * 2 / 3) and self.served >= first
+
     @property
     def proven(self) -> bool:
         """Whether one of the failures had a self-evident cause."""
@@ -236,21 +267,22 @@ class Suspicion:
         onset = self.onsets[k]
         return [step for step in self.trail if step[0] >= onset]
 
-    def shift(self, seconds: float) -> None:
-        """Shift every stored moment after the wall clock was set."""
-        self.onsets = [moment + seconds for moment in self.onsets]
-        self.trail = [(moment + seconds, failure_class, batch) for moment, failure_class, batch in self.trail]
-        self.run_start = self.run_start and self.run_start + seconds
+    def correct(self, correction: ClockCorrection) -> None:
+        """Correct every stored moment after the wall clock was set; `served` is a moment of the control's clock."""
+        corrected = correction.corrected
+        self.onsets = [corrected(moment) for moment in self.onsets]
+        self.trail = [(corrected(moment), failure_class, batch) for moment, failure_class, batch in self.trail]
+        self.run_start = corrected(self.run_start)
         for burst in [*self.bursts, *([self.burst] if self.burst else [])]:
-            burst[1] += seconds
-            burst[2] += seconds
+            burst[1] = corrected(burst[1])
+            burst[2] = corrected(burst[2])
 
     def to_plain(self) -> list[Any]:
         """Return the state as plain data, for storage."""
         return [
             self.belief, self.sums, self.onsets, self.trail, self.classes, self.attempts, self.peak, self.witness,
             self.shared, self.crowded, self.strays, self.stray_attempts, self.run, self.run_start, self.burst,
-            self.bursts,
+            self.bursts, self.beside, self.served,
         ]  # fmt: skip
 
     @classmethod
@@ -260,7 +292,8 @@ class Suspicion:
         (
             self.belief, self.sums, self.onsets, trail, self.classes, self.attempts, self.peak, self.witness,
             self.shared, self.crowded, self.strays, self.stray_attempts, self.run, self.run_start, self.burst,
-            self.bursts,
+            self.bursts, *confirmed,
         ) = plain  # fmt: skip
+        self.beside, self.served = confirmed or (0, 0.0)  # states of version 0.1.0 have neither
         self.trail = [(moment, failure_class, batch) for moment, failure_class, batch in trail]
         return self

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from probe.detect.network_series import moment_of
+from probe.detect.round_times import ClockCorrection
 from probe.detect.suspicion import onset_between
 from probe.model.transition import VANTAGE, Transition
 from probe.model.verdict import VantageState
@@ -79,6 +80,13 @@ class VantageSeries:
                 evidence={"verdicts": counts[state], "of": sum(counts.values())},
             )
         ]
+
+    def correct(self, correction: ClockCorrection) -> None:
+        """Correct every stored moment after the wall clock was set."""
+        self._first = correction.corrected(self._first)
+        self._last = correction.corrected(self._last)
+        self._settled_at = correction.corrected(self._settled_at)
+        self._began = {state: correction.corrected(moment) for state, moment in self._began.items()}
 
     def to_plain(self) -> list[Any]:
         """Return the state as plain data, for storage."""

@@ -17,11 +17,15 @@ the address answers no other name now                 a neutral name is answered
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from probe.judge.evidence_hop import EvidenceHop
-from probe.judge.observed_endpoint import Attempt, ObservedEndpoint
+from probe.judge.observed_endpoint import ObservedEndpoint
 from probe.model.hop import NO_ANSWER_FAILURES, Purpose
 from probe.model.verdict import RecentCut
 
+RESIDUAL_RULE = "vantage.residual"
+"""Id of the rule that a recent cut may explain a failure."""
 SILENCE_MILLISECONDS = 420_000
 """Longest time for which an address that a cut has silenced stays silent: the longest that was seen."""
 DOUBT_MILLISECONDS = 180_000
@@ -41,10 +45,15 @@ def _is_silenced(hop: EvidenceHop, endpoint: ObservedEndpoint) -> bool:
     if any(hop.answers_other_name(endpoint, purpose) for purpose in (Purpose.NEUTRAL, Purpose.ALLOWED)):
         return False
     cuts = [cut for cut in hop.evidence.recent_cuts if cut.address == endpoint.address and cut.name != hop.subject.host]
-    return any(_covers(cut, attempt) for cut in cuts for attempt in endpoint.attempts)
+    return any(is_doubtful(cut, [attempt[-1].at for attempt in endpoint.attempts]) for cut in cuts)
 
 
-def _covers(cut: RecentCut, attempt: Attempt) -> bool:
-    """Whether an attempt began while the address may have been silent after a cut."""
+def is_doubtful(cut: RecentCut, moments: Iterable[int]) -> bool:
+    """Whether the address may have been silent because of a cut at one of these milliseconds of the measurement."""
+    return any(cut.at <= moment <= end_of(cut) for moment in moments)
+
+
+def end_of(cut: RecentCut) -> int:
+    """The millisecond of the measurement until which a cut may keep its address silent."""
     end = cut.at + (SILENCE_MILLISECONDS if cut.silenced else DOUBT_MILLISECONDS)
-    return cut.at <= attempt[0].at <= (end if cut.until is None else min(end, cut.until))
+    return end if cut.until is None else min(end, cut.until)

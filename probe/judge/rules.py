@@ -255,7 +255,7 @@ RULES: tuple[Rule, ...] = (
          "a page that the target did not write", (Cause.HTTP_BLOCKPAGE,), source=_CAUSES),
     Rule("tls.mitm", tcp_tls.forged_certificate, Status.BLOCKED,
          "a certificate that does not verify, in the place of the target's own", (Cause.TLS_MITM,), source=_CAUSES),
-    Rule("vantage.residual", residual.explained_by_recent_cut, Status.UNKNOWN,
+    Rule(residual.RESIDUAL_RULE, residual.explained_by_recent_cut, Status.UNKNOWN,
          "another name was cut at the same address shortly before, and the silence may be its echo", source=_ECHOES),
     Rule("tcp.timeout.range", ranges.fails_only_here_by(Layer.TCP, Failure.TIMEOUT), Status.BLOCKED,
          "SYNs to the whole sample time out here; it answers at the control", (Cause.TCP_TIMEOUT, Cause.IP_RANGE),

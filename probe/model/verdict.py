@@ -332,6 +332,10 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     notes: tuple[str, ...] = ()
 
 
+ANSWERED_BESIDE_NOTES = frozenset({"other_port_answered", "other_address_answered"})
+"""Notes of evidence which say that the target's host or name answered in another place while the target was silent."""
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict on one target; one line of `probe check --json`."""
 

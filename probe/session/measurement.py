@@ -33,6 +33,7 @@ from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vant
 from probe.plan.context import PlanContext
 from probe.plan.localise import TracePlan, trace_target
 from probe.plan.upload import UploadPlan, served
+from probe.session.recent_cuts import CutLog
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class MeasurementContext:
         range_excluded_prefixes: range -> prefixes inside it that other owners announce.
         localise_from_attempt: number of the first attempt (0: not a re-test) that localises a block; None for never.
         test_upload: whether a target whose page was served is also tested with an upload.
+        cuts: the conversations that were cut in this session.
         max_seconds: real seconds after which a measurement is cut short.
     """
 
@@ -82,6 +84,7 @@ class MeasurementContext:
     range_excluded_prefixes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     localise_from_attempt: int | None = None
     test_upload: bool = False
+    cuts: CutLog = field(default_factory=CutLog)
     max_seconds: float = MAX_MEASUREMENT_SECONDS
 
     def vantage(self, looks: tuple[AnchorLook, ...]) -> Vantage:
@@ -163,9 +166,18 @@ async def _measured(
     began = asyncio.get_running_loop().time()
     watcher = context.tools.watcher
     seen = await perform(
-        plan.plan_for(target, plan_context), context.tools, deadline=began + context.max_seconds, listening=release
+        context.cuts.watch(plan.plan_for(target, plan_context), began),
+        context.tools,
+        deadline=began + context.max_seconds,
+        began=began,
+        listening=release,
     )
-    evidence = Evidence(observations=seen, control=used(target, plan_context.control, seen), attempt=attempt)
+    evidence = Evidence(
+        observations=seen,
+        control=used(target, plan_context.control, seen),
+        recent_cuts=context.cuts.explaining(seen, began),
+        attempt=attempt,
+    )
     vantage = context.vantage(context.anchors.latest)
     verdict = judge.verdict(time=time, text=text, target=target, evidence=evidence, vantage=vantage)
     if context.test_upload:

@@ -9,12 +9,15 @@ from typing import Protocol
 
 from probe import judge
 from probe.clock import Clock
+from probe.judge.residual import RESIDUAL_RULE, end_of
 from probe.model.target import Target, parse
 from probe.model.verdict import Evidence, Verdict
 from probe.session.concurrency import STOP_GRACE_SECONDS, Slot, finish_within, pause, run_bounded
 from probe.session.pace_guard import PaceGuard
 from probe.session.vantage_gate import VantageGate
 
+MAX_SILENCE_WAIT_SECONDS = 30.0
+"""Seconds that a pass is prolonged at most until the addresses that a forbidden name has silenced answer again."""
 MAX_UNREAD_VERDICTS = 64
 """Verdicts that wait for the caller; when there are more, measurements wait, too."""
 
@@ -44,6 +47,25 @@ class Retests:
     differs: Callable[[Verdict], bool]
     attempts: int
     window_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Deferred:
+    """A target whose address a forbidden name may have silenced; it is measured again at the end of the pass.
+
+    Attributes:
+        verdict: its verdict so far, which stands where no time is left.
+        began: start of that measurement, in monotonic seconds of the clock.
+    """
+
+    item: TargetText
+    verdict: Verdict
+    began: float
+
+    @property
+    def ready(self) -> float:
+        """The moment at which the silence is over, in monotonic seconds of the clock."""
+        return self.began + max((end_of(cut) for cut in self.verdict.evidence.recent_cuts), default=0) / 1000
 
 
 class MeasurementRun:
@@ -78,6 +100,7 @@ class MeasurementRun:
         self._stopping = stopping or asyncio.Event()
         self._grace = grace
         self._guard = PaceGuard(clock, self._try_again)
+        self._deferred: dict[str, _Deferred] = {}
         self._unread: asyncio.Queue[Verdict | None] = asyncio.Queue()
         self._room = asyncio.Semaphore(MAX_UNREAD_VERDICTS)
 
@@ -105,6 +128,7 @@ class MeasurementRun:
         await run_bounded(
             targets, self._run_target, concurrency=self._concurrency, stopping=self._stopping, grace=self._grace
         )
+        await self._run_deferred()
         for verdict in await self._guard.settle(self._stopping):
             await self._emit(verdict)
 
@@ -124,6 +148,22 @@ class MeasurementRun:
         self._gate.add(verdict)
         if self._retests is not None and self._retests.differs(verdict):
             await self._run_retests(item, slot, self._retests, verdict)
+
+    async def _run_deferred(self) -> None:
+        """Measure the deferred targets again whose addresses answer again soon; the verdicts of the others stand."""
+        end = self._clock.monotonic() + MAX_SILENCE_WAIT_SECONDS
+        waiting = sorted((one for one in self._deferred.values() if one.ready <= end), key=lambda one: one.ready)
+        rest = waiting[-1].ready - self._clock.monotonic() if waiting else 0.0
+        if waiting and await pause(self._clock, max(0.0, rest), self._stopping):
+            await run_bounded(
+                [one.item for one in waiting],
+                self._run_target,
+                concurrency=self._concurrency,
+                stopping=self._stopping,
+                grace=self._grace,
+            )
+        for one in self._deferred.values():
+            await self._take(one.verdict, one.began)
 
     async def _can_measure(self) -> bool:
         """Whether the vantage allows a measurement; a stop ends the wait for the line to recover."""
@@ -147,7 +187,11 @@ class MeasurementRun:
         """Measure, emit the verdicts that can be reported, and release the slot."""
         began = self._clock.monotonic()
         verdict = await self._measure(*item, attempt=attempt, suspected=suspected, release=slot.release)
-        await self._take(verdict, began)
+        before = self._deferred.pop(item[0], None)
+        if verdict.rule == RESIDUAL_RULE and not attempt and before is None:
+            self._deferred[item[0]] = _Deferred(item, verdict, began)
+        else:
+            await self._take(verdict, began)
         slot.release()
         return verdict
 

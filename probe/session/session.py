@@ -26,11 +26,13 @@ from probe.measure.network_config import hosts_file_names, routed_families, syst
 from probe.measure.pace import PaceLimiter
 from probe.measure.tools import Tools
 from probe.measure.tunnels import tunnel_notes
+from probe.model.hop import subjects_of
 from probe.model.target import Target
 from probe.model.verdict import ControlFacts, Vantage, Verdict
 from probe.session.concurrency import STOP_GRACE_SECONDS
 from probe.session.measurement import MeasurementContext, look_at_vantage, measure_target
 from probe.session.measurement_run import MeasurementRun, Retests, TargetText
+from probe.session.recent_cuts import CutLog
 from probe.session.vantage_gate import VantageGate
 from probe.settings import Settings
 from probe.settings.paths import state_folder
@@ -58,6 +60,7 @@ class Session:
         self._anchors = AnchorWatch(
             chosen.anchors, chosen.domestic_anchors, self._tools, clock, chosen.trusted_resolvers, classify=classify
         )
+        self._cuts = CutLog()
         self.prepare({})
 
     def prepare(
@@ -97,6 +100,7 @@ class Session:
             range_excluded_prefixes=range_excluded_prefixes or {},
             localise_from_attempt=_localise_from_attempt(self._settings),
             test_upload=chosen.send == "always",
+            cuts=self._cuts,
         )
         self._gate = VantageGate(lambda earliest: look_at_vantage(self._context, earliest), self._clock)
 
@@ -172,7 +176,8 @@ class Session:
 
         Args:
             targets: each as it was given, and parsed.
-            shuffle: puts the targets in random order; None for the order given.
+            shuffle: puts the targets in random order; None for the order given. Names that left an address silent in
+                an earlier pass come last.
             retests: which targets are measured again; None for none.
             stopping: set when the pass is to end early.
             grace: real seconds that measurements under way may still take after the stop.
@@ -180,6 +185,9 @@ class Session:
         order = list(targets)
         if shuffle is not None:
             shuffle.shuffle(order)
+        # A name that leaves its address silent would spoil the measurements of the others there.
+        silencing = self._cuts.silencing_names
+        order.sort(key=lambda item: any(subject.host in silencing for subject in subjects_of(item[1])))
         run = MeasurementRun(
             self.measure,
             self._gate,

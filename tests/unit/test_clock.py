@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from probe.clock import Clock
+from probe.clock import Clock, ClockJumps
 from probe.errors import SettingsError
 
 
@@ -52,6 +52,54 @@ def test_the_monotonic_clock_ignores_that_the_wall_clock_is_set(monkeypatch: pyt
     monkeypatch.setattr(time, "time", lambda: 0.0)
 
     assert 0 <= clock.monotonic() - before < 60
+
+
+class SetClock(Clock):
+    """A clock whose wall time and monotonic time are set apart."""
+
+    def __init__(self, *, counts_suspension: bool = True) -> None:
+        super().__init__()
+        self.wall = datetime(2017, 5, 1, tzinfo=UTC)
+        self.seconds = 0.0
+        self.counts = counts_suspension
+
+    def now(self) -> datetime:
+        """The wall time."""
+        return self.wall
+
+    def monotonic(self) -> float:
+        """The monotonic time."""
+        return self.seconds
+
+    @property
+    def counts_suspension(self) -> bool:
+        """As given."""
+        return self.counts
+
+    def passes(self, seconds: float, *, set_by: float = 0.0) -> None:
+        """Let time pass; the wall clock is also set by a number of seconds."""
+        self.wall += timedelta(seconds=seconds + set_by)
+        self.seconds += seconds
+
+
+def test_a_clock_that_is_set_is_noticed_once_with_the_difference() -> None:
+    """Time that passes, asleep or not, is no jump; nor is a correction of a few seconds."""
+    clock = SetClock()
+    jumps = ClockJumps(clock)
+    found = []
+    for passed, set_by in ((300.0, 0.0), (300.0, 5.0), (300.0, -3600.0), (36_000.0, 0.0), (300.0, 86_400.0)):
+        clock.passes(passed, set_by=set_by)
+        found.append(jumps.since_last_call())
+
+    assert found == [0.0, 0.0, -3600.0, 0.0, 86_400.0]
+
+
+def test_no_jump_is_reported_where_sleep_would_look_like_one() -> None:
+    clock = SetClock(counts_suspension=False)
+    jumps = ClockJumps(clock)
+    clock.passes(300.0, set_by=3600.0)
+
+    assert jumps.since_last_call() == 0.0
 
 
 async def test_sleeping_is_shorter_where_time_runs_faster() -> None:

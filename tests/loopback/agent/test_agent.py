@@ -59,6 +59,21 @@ async def test_a_round_without_a_collector_stores_state_and_heartbeat_and_no_bat
     assert json.loads((context.folder / HEARTBEAT_FILE).read_text())["state"] == "online"
 
 
+async def test_times_of_earlier_rounds_are_corrected_when_the_clock_was_set(target: str, tmp_path: Path) -> None:
+    """A host without a battery clock starts with an old date, and NTP sets it a day ahead between two rounds."""
+    clock = SettableClock(datetime(2017, 5, 1, tzinfo=UTC))
+    context = dataclasses.replace(agent_context(tmp_path), clock=clock)
+    with Outbox(context.folder / STATE_FILE) as outbox:
+        made = agent(settings(tmp_path, target), outbox, context)
+        await run_round(made)
+        clock.wall += timedelta(days=1)
+        await run_round(made)
+
+        settled = Detector.load(outbox.agent_state().detector or b"").settled(target)
+    assert settled is not None
+    assert settled.since == datetime(2017, 5, 2, tzinfo=UTC)
+
+
 async def test_the_collectors_client_has_the_settings_urls_and_timeout(tmp_path: Path) -> None:
     context = agent_context(tmp_path)
     chosen = settings(tmp_path, collectors=["http://127.0.0.1:1"], uplink_timeout=7.0)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from probe.detect.detector import Detector
-from probe.detect.detector_input import AnchorOutcome, DetectorInput, VantageInput
+from probe.detect.detector_input import AnchorOutcome, DetectorInput, EvidenceFacts, VantageInput
 from probe.model.transition import Transition
 from probe.model.verdict import Cause, Status
 
@@ -19,6 +19,7 @@ CLASS_LETTERS: dict[str, tuple[Status, tuple[Cause, ...]]] = {
     "?": (Status.UNKNOWN, ()),
     "N": (Status.UNREACHABLE, (Cause.TCP_TIMEOUT,)),
     "W": (Status.BLOCKED, (Cause.TCP_TIMEOUT,)),
+    "R": (Status.BLOCKED, (Cause.DNS_TIMEOUT,)),
     "M": (Status.BLOCKED, (Cause.TLS_RESET,)),
     "S": (Status.BLOCKED, (Cause.HTTP_BLOCKPAGE,)),
     "X": (Status.BLOCKED, (Cause.DNS_INJECTED,)),
@@ -37,11 +38,14 @@ class Simulation:
         self.transitions: list[Transition] = []
         self.asn = 0
         self.anchors: tuple[AnchorOutcome, ...] = ()
+        self.facts: Callable[[float], EvidenceFacts] | None = None
 
     def verdict_input(self, target: str, letter: str, seconds: float) -> DetectorInput:
         """Return one verdict, a number of seconds after the start."""
         where = VantageInput(asn=self.asn, anchors=self.anchors) if self.asn or self.anchors else None
-        return DetectorInput(START + timedelta(seconds=seconds), target, *CLASS_LETTERS[letter], vantage=where)
+        facts = self.facts(seconds) if self.facts is not None else None
+        moment = START + timedelta(seconds=seconds)
+        return DetectorInput(moment, target, *CLASS_LETTERS[letter], vantage=where, facts=facts)
 
     def inputs(self, **series: str) -> Iterable[DetectorInput]:
         """Yield the verdicts of one round a word; targets without further words are reachable."""

@@ -7,6 +7,7 @@ from probe.detect.failure_classes import FailureClass
 from probe.detect.hypotheses import CUT, DOWN, PROVEN, SILENT, UNREACHABLE
 from probe.detect.interference import CLEAR_NATS, Interference, context_of
 from probe.detect.learned import AFTER_FAILURE, AFTER_SUCCESS, SOON_AFTER_SUCCESS, LearnedRates
+from probe.detect.round_times import ClockCorrection
 from probe.model.verdict import Cause
 
 FAULT = 0.01 * 0.4
@@ -165,8 +166,8 @@ def test_two_batches_must_agree_before_causes_are_updated() -> None:
     assert not state.record_causes(())
 
 
-def test_plain_data_restores_the_state_and_shift_moves_it() -> None:
-    """The data is small, and a shift forth and back changes nothing."""
+def test_plain_data_restores_the_state_and_a_clock_correction_moves_it() -> None:
+    """The data is small, and a correction forth and back changes nothing."""
     state, learned = made()
     state.succeeded(AFTER_FAILURE, 900.0, 0.01, learned)
     packed = msgspec.msgpack.encode(state.to_plain())
@@ -174,5 +175,5 @@ def test_plain_data_restores_the_state_and_shift_moves_it() -> None:
     assert again.to_plain() == state.to_plain()
     assert len(packed) < 1000
 
-    again.shift(-60.0)
+    again.correct(ClockCorrection(-60.0))
     assert again.clear_onset == pytest.approx(840.0)

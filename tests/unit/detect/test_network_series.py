@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from probe.detect.decision import Reason
 from probe.detect.detector import Detector
-from probe.detect.detector_input import AnchorOutcome
+from probe.detect.detector_input import AnchorOutcome, ControlResult, EvidenceFacts
 from probe.detect.learned import TRUSTED_AFTER_ROUNDS
 from probe.detect.network_series import NetworkSeries
+from probe.detect.round_times import ClockCorrection
 from probe.model.verdict import Cause, Status
 
 Said = Callable[[Any], list[tuple[str, str, str]]]
@@ -154,6 +156,88 @@ def test_anchors_do_not_confirm_time_outs(settled: Any) -> None:
     assert settled.play(**dict.fromkeys("abcde", line), f=" ".join("." * 25)) == []
 
 
+ANCHORS = tuple(
+    AnchorOutcome(url=url)
+    for url in ("https://a.test/", "http://b.test/", "https://c.test/", "http://d.test/", "https://e.test/")
+)
+MANY = "abcdefghij"
+
+
+def test_silence_of_a_whole_list_is_a_block_within_four_rounds_while_all_anchors_answer(settled: Any) -> None:
+    """A dead uplink would hardly spare five anchors on two ports."""
+    settled.play(**dict.fromkeys(MANY, " ".join("." * 30)))
+    settled.anchors = ANCHORS
+
+    found = settled.play(**dict.fromkeys(MANY, "WWWW W W W"))
+
+    assert {(one.target, one.after) for one in found} == {(target, "blocked") for target in MANY}
+
+
+@pytest.mark.parametrize(
+    "anchors",
+    [
+        ANCHORS[:1],
+        tuple(AnchorOutcome(url=f"https://{n}.test/") for n in range(5)),
+        (*ANCHORS[:4], AnchorOutcome(url="https://e.test/", failure="timeout")),
+        (*ANCHORS[:4], AnchorOutcome(url="https://e.test/", foreign_content=True)),
+    ],
+    ids=["one", "one port", "one fails", "one is answered by a portal"],
+)
+def test_silence_of_a_whole_list_is_the_uplink_with_weaker_anchors(
+    settled: Any, anchors: tuple[AnchorOutcome, ...]
+) -> None:
+    """Half of an uplink may spare them."""
+    settled.play(**dict.fromkeys(MANY, " ".join("." * 30)))
+    settled.anchors = anchors
+
+    assert settled.play(**dict.fromkeys(MANY, "WWWW W W W W W W W")) == []
+
+
+def test_silence_of_a_resolver_is_not_confirmed_by_any_number_of_anchors(settled: Any) -> None:
+    """Anchors are resolved another way when it fails."""
+    settled.play(**dict.fromkeys(MANY, " ".join("." * 30)))
+    settled.anchors = ANCHORS
+
+    assert settled.play(**dict.fromkeys(MANY, "RRRR R R R R R R R")) == []
+
+
+def test_silence_with_another_open_port_is_a_block_in_the_second_round(settled: Any) -> None:
+    """The path works, and the control was served meanwhile: neither the path nor the site is at fault."""
+    settled.detector.network.learned.rounds = TRUSTED_AFTER_ROUNDS
+    settled.facts = lambda moment: EvidenceFacts(notes=("other_port_answered",), control=served(moment - 60.0))
+
+    assert settled.play(a="WWWW", **dict.fromkeys("bcdef", ".")) == []
+    (block,) = settled.play(a="W", **dict.fromkeys("bcdef", "."))
+    assert (block.target, block.after) == ("a", "blocked")
+
+
+@pytest.mark.parametrize(
+    ("notes", "age"), [((), 60.0), (("other_port_answered",), 3600.0)], ids=["no other port", "an old control"]
+)
+def test_silence_without_such_facts_lasts_a_quarter_of_an_hour(
+    settled: Any, notes: tuple[str, ...], age: float
+) -> None:
+    """A site that restarts looks the same."""
+    settled.facts = lambda moment: EvidenceFacts(notes=notes, control=served(moment - age))
+
+    assert settled.play(a="WWWW W W", **dict.fromkeys("bcdef", ". . .")) == []
+
+
+def test_silence_of_a_whole_list_with_other_open_ports_needs_no_anchors(settled: Any) -> None:
+    """The uplink carries packets to these very hosts."""
+    settled.play(**dict.fromkeys(MANY, " ".join("." * 30)))
+    settled.facts = lambda moment: EvidenceFacts(notes=("other_port_answered",), control=served(moment - 60.0))
+
+    found = settled.play(**dict.fromkeys(MANY, "WWWW W W"))
+
+    assert {(one.target, one.after) for one in found} == {(target, "blocked") for target in MANY}
+
+
+def served(moment: float) -> ControlResult:
+    """A control that was served at a moment of the simulation."""
+    return ControlResult(datetime(2017, 5, 1, tzinfo=UTC) + timedelta(seconds=moment), ("reachable",))
+
+
 def test_a_change_of_cause_is_an_update(settled: Any) -> None:
     """After injected answers come time-outs: no transition, one update, new causes."""
     settled.play(a="XXXX " + "X " * 40, **OTHERS)
@@ -182,7 +266,7 @@ def test_rates_are_learned_and_kept(settled: Any) -> None:
     assert NetworkSeries.from_plain(network.to_plain()).to_plain() == network.to_plain()
 
 
-def test_a_clock_set_back_shifts_every_moment(settled: Any) -> None:
+def test_a_clock_correction_moves_every_moment(settled: Any) -> None:
     """The age of the outage and of the series stays."""
     line = " ".join(["NNNN"] * 3)
     settled.play(**dict.fromkeys("abcde", line), f=". . .")
@@ -190,11 +274,11 @@ def test_a_clock_set_back_shifts_every_moment(settled: Any) -> None:
     assert network.suspect
     since, worked = network.shared_failures.since, network.series["f"].worked
     before = network.to_plain()
-    network.shift(-3600.0)
+    network.correct(ClockCorrection(-3600.0))
 
     assert network.shared_failures.since == since - 3600.0
     assert network.series["f"].worked == worked - 3600.0
-    network.shift(3600.0)
+    network.correct(ClockCorrection(3600.0))
     assert network.to_plain() == before
 
 

@@ -12,6 +12,7 @@ from probe.detect.failure_classes import SUCCESS, FailureClass
 from probe.detect.hypotheses import CUT, DOWN, PROVEN, UNREACHABLE
 from probe.detect.interference import CLEAR_NATS
 from probe.detect.learned import AFTER_FAILURE, AFTER_SUCCESS, SOON_AFTER_SUCCESS, LearnedRates
+from probe.detect.round_times import ClockCorrection
 from probe.detect.series import MIN_LASTING_SECONDS, STATE_CHANGES, Sample, Series, SeriesState
 from probe.model.verdict import Cause
 
@@ -19,7 +20,7 @@ from probe.model.verdict import Cause
 def sample(moment: float, failure_class: int = SUCCESS) -> Sample:
     """One look."""
     causes = {SUCCESS: (), FailureClass.PROVEN: (Cause.DNS_INJECTED,)}.get(failure_class, (Cause.TCP_TIMEOUT,))
-    return moment, failure_class, causes, failure_class == FailureClass.PROVEN
+    return moment, failure_class, causes, int(failure_class == FailureClass.PROVEN), 0.0
 
 
 def taken(*samples: Sample, learned: LearnedRates | None = None) -> tuple[Series, LearnedRates]:
@@ -251,25 +252,25 @@ def test_plain_data_of_a_series_is_below_two_kilobytes(classes: list[FailureClas
     assert len(packed) < (2048 if classes else 200)
 
 
-def test_shift_moves_every_moment_of_a_series() -> None:
+def test_a_clock_correction_moves_every_moment_of_a_series() -> None:
     """Moments that are 0 stay 0."""
     series, _ = taken(sample(5000.0), sample(5300.0, FailureClass.PROVEN))
-    series.shift(-3600.0)
+    series.correct(ClockCorrection(-3600.0))
 
     assert (series.first, series.worked, series.failed) == (1400.0, 1400.0, 1700.0)
     assert series.past == []
 
     quiet, _ = taken(sample(5000.0))
-    quiet.shift(-3600.0)
+    quiet.correct(ClockCorrection(-3600.0))
     assert (quiet.first, quiet.worked, quiet.failed, quiet.failing_since) == (1400.0, 1400.0, 0.0, 0.0)
 
 
-def test_shift_moves_the_moments_of_an_interference() -> None:
+def test_a_clock_correction_moves_the_moments_of_an_interference() -> None:
     """It moves the onset, the date of the end, and the ends of earlier ones."""
     series, learned = interfered(sample(9000.0))
     assert series.interference is not None
     series.past = [100_000.0]
-    series.shift(3600.0)
+    series.correct(ClockCorrection(3600.0))
 
     assert (series.since, series.interference.onset) == (4050.0, 4050.0)
     assert series.interference.clear_onset == (645.0 + 9000.0) / 2 + 3600.0

@@ -7,6 +7,7 @@ from probe.detect import null_model
 from probe.detect.failure_classes import ANCHOR_WITNESS, CAUSE_WITNESS, NO_WITNESS, SUCCESS, FailureClass
 from probe.detect.hypotheses import HYPOTHESES, PROVEN, SILENT
 from probe.detect.learned import LearnedRates
+from probe.detect.round_times import ClockCorrection
 from probe.detect.suspicion import MAX_TRAIL_SAMPLES, NO_HYPOTHESIS, Suspicion, onset_between
 
 LEARNED = LearnedRates()
@@ -225,17 +226,17 @@ def test_rests_on_one_batch_counts_batches_with_failures() -> None:
     assert not suspicion.rests_on_one_batch()
 
 
-def test_plain_data_restores_the_state_and_shift_moves_it() -> None:
-    """The data is small, and a shift forth and back changes nothing."""
+def test_plain_data_restores_the_state_and_a_clock_correction_moves_it() -> None:
+    """The data is small, and a correction forth and back changes nothing."""
     suspicion = Suspicion(LEARNED.burst_rates)
     for n in range(3):
         fail(suspicion, 1000.0 + 15.0 * n, FailureClass.SILENT)
     again = Suspicion.from_plain(msgspec.msgpack.decode(msgspec.msgpack.encode(suspicion.to_plain())))
     assert again.to_plain() == suspicion.to_plain()
 
-    again.shift(-3600.0)
+    again.correct(ClockCorrection(-3600.0))
     assert again.trail[0][0] == pytest.approx(1000.0 - 3600.0)
-    again.shift(3600.0)
+    again.correct(ClockCorrection(3600.0))
     assert again.to_plain() == suspicion.to_plain()
 
 

@@ -7,15 +7,18 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from datetime import datetime, timedelta
+from typing import Any
 
+import msgspec
 import pytest
 
 from probe import judge
+from probe.judge.residual import RESIDUAL_RULE
 from probe.model.failure import Failure
 from probe.model.hop import Purpose
 from probe.model.observation import TlsHandshake
 from probe.model.target import Target
-from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
+from probe.model.verdict import Cause, Evidence, RecentCut, Status, Vantage, VantageState, Verdict
 from probe.session.measurement_run import MAX_UNREAD_VERDICTS, MeasurementRun, Retests
 from probe.session.vantage_gate import RECOVERY_POLL_SECONDS, VantageGate
 from tests.unit.session.scripted import INJECTED, REACHABLE, SNI, Outcome, ScriptedVantage, named
@@ -486,3 +489,79 @@ async def test_a_wall_clock_that_jumps_changes_neither_re_tests_nor_the_wait_for
     assert {verdict.vantage.state for verdict in verdicts} == {VantageState.POLICED}
     assert len(verdicts) == 5 * 4
     assert clock.monotonic() < 200
+
+
+class SilencedVantage(ScriptedVantage):
+    """A vantage at which one target's address stays silent until so many seconds after a cut.
+
+    Attributes:
+        until: end of the silence, in seconds from the start; what is measured later is reachable.
+    """
+
+    until = 0.0
+
+    async def measure(
+        self, text: str, target: Target, *, attempt: int, suspected: bool, release: Callable[[], None] | None
+    ) -> Verdict:
+        """Return `unknown` by the rule on residual blocking while the address of t0 is silent."""
+        began = self.clock.monotonic()
+        verdict = await super().measure(text, target, attempt=attempt, suspected=suspected, release=release)
+        if text != "t0.example" or began >= self.until:
+            return verdict
+        cut = RecentCut(address="192.0.2.1", name="x.example", at=int((self.until - 180 - began) * 1000))
+        return msgspec.structs.replace(
+            verdict, status=Status.UNKNOWN, rule=RESIDUAL_RULE, evidence=Evidence(recent_cuts=(cut,))
+        )
+
+
+@pytest.mark.parametrize(
+    ("until", "targets", "measured", "status"),
+    [
+        (20.0, 3, 2, Status.REACHABLE),
+        (300.0, 3, 1, Status.UNKNOWN),
+        (300.0, 900, 2, Status.REACHABLE),
+    ],
+)
+async def test_a_target_at_a_silenced_address_is_measured_again_when_the_silence_is_over(
+    clock: VirtualClock, until: float, targets: int, measured: int, status: Status
+) -> None:
+    """At the end of the pass, for which it waits half a minute at most; else the first verdict stands."""
+    vantage = SilencedVantage(clock, lambda *_: REACHABLE)
+    vantage.until = until
+
+    verdicts = [verdict async for verdict in vantage.verdicts(named(targets))]
+
+    assert [one.status for one in verdicts if one.target == "t0.example"] == [status]
+    assert len(verdicts) == targets
+    assert [text for text, _, _ in vantage.measured].count("t0.example") == measured
+
+
+async def test_a_target_whose_address_stays_silent_is_deferred_once(clock: VirtualClock) -> None:
+    """Its second verdict stands, whatever it is."""
+
+    class Forever(SilencedVantage):
+        async def measure(self, *given: Any, **more: Any) -> Verdict:
+            self.until = self.clock.monotonic() + 10
+            return await super().measure(*given, **more)
+
+    vantage = Forever(clock, lambda *_: REACHABLE)
+
+    verdicts = [verdict async for verdict in vantage.verdicts(named(1))]
+
+    assert [one.status for one in verdicts] == [Status.UNKNOWN]
+    assert len(vantage.measured) == 2
+
+
+async def test_after_a_stop_a_deferred_verdict_stands(clock: VirtualClock) -> None:
+    """Nothing is waited for."""
+    vantage = SilencedVantage(clock, lambda *_: REACHABLE)
+    vantage.until = 25.0
+    stopping = asyncio.Event()
+
+    async with aclosing(vantage.verdicts(named(3), stopping=stopping)) as stream:
+        found = [await anext(stream), await anext(stream)]
+        stopping.set()
+        found += [verdict async for verdict in stream]
+
+    assert sorted(one.target for one in found) == ["t0.example", "t1.example", "t2.example"]
+    assert [text for text, _, _ in vantage.measured].count("t0.example") == 1

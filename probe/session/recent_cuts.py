@@ -1,0 +1,186 @@
+"""Remember the conversations that were cut, so that later failures at the same addresses are not held against targets.
+
+A session measures many targets, and some censors keep an address silent for minutes after a forbidden name
+(`probe.judge.residual`). So every observation is noted as soon as it is made. The evidence of a later measurement gets
+the cuts under other names that may explain its own failures. Moments are seconds of the event loop.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from probe.judge.residual import end_of, is_doubtful
+from probe.measure.perform import StepSource
+from probe.model.failure import Failure
+from probe.model.hop import CUT_FAILURES, NO_ANSWER_FAILURES, Purpose
+from probe.model.observation import Connection, Conversation, Exchange, Observation, TlsHandshake
+from probe.model.step import Step
+from probe.model.verdict import RecentCut
+
+MAX_NETWORKS = 2_000
+"""Networks (/24, /64) whose cuts are remembered; the oldest are forgotten first."""
+MAX_NAMES = 2_000
+"""Names remembered as silencing; the oldest are forgotten first."""
+MAX_CUTS_IN_EVIDENCE = 8
+"""Cuts that one verdict's evidence names, the newest first."""
+OWN_CUT_SECONDS = 3_600.0
+"""Time for which a name counts as cut for its own sake at an address, after it was cut there before any other name."""
+_ANSWERS = frozenset({None, Failure.CERTIFICATE, Failure.ALERT})
+
+
+@dataclass(slots=True)
+class _Cut:
+    """A name that was cut at an address.
+
+    Attributes:
+        first, last: when the name was sent there, since the address last answered.
+        until: when the address answered some name again; None where it did not.
+        silenced: the address accepted no connection after it.
+    """
+
+    address: str
+    name: str
+    first: float
+    last: float
+    until: float | None = None
+    silenced: bool = False
+
+    def as_seen(self, address: str, began: float) -> Iterator[RecentCut]:
+        """The cut as evidence of a measurement that began then."""
+        until = None if self.until is None else _milliseconds(self.until - began)
+        for at in dict.fromkeys((self.first, self.last)):
+            yield RecentCut(
+                address=address, name=self.name, at=_milliseconds(at - began), until=until, silenced=self.silenced
+            )
+
+
+class CutLog:
+    """The cuts of a session."""
+
+    def __init__(self) -> None:
+        self._cuts: dict[str, dict[tuple[str, str], _Cut]] = {}
+        self._own: dict[tuple[str, str], float] = {}
+        self._silencing: dict[str, None] = {}
+
+    @property
+    def silencing_names(self) -> frozenset[str]:
+        """The names after which an address answered no other name yet: they are best measured last."""
+        return frozenset(self._silencing)
+
+    def watch(self, plan: StepSource, began: float) -> StepSource:
+        """Return the plan, each observation of which is noted; the measurement began then."""
+        return _WatchedPlan(plan, self, began)
+
+    def note(self, one: Observation, began: float) -> None:
+        """Note one observation of a measurement that began then."""
+        if not isinstance(one, Connection | TlsHandshake | Exchange) or one.purpose is Purpose.RELAY:
+            return
+        at = began + one.at / 1000
+        if isinstance(one, Connection):
+            if one.failure in NO_ANSWER_FAILURES:
+                for cut in self._cuts_at(one.address):
+                    cut.silenced = cut.silenced or (cut.until is None and cut.first <= at)
+            return
+        name = _name_sent(one)
+        if one.status > 0 if isinstance(one, Exchange) else one.failure in _ANSWERS:
+            self._answered(one.address, name, at)
+        elif one.failure in CUT_FAILURES and one.purpose is Purpose.SUBJECT and name:
+            self._cut(one.address, name, at)
+
+    def explaining(self, seen: Iterable[Observation], began: float) -> tuple[RecentCut, ...]:
+        """The cuts under other names that may explain failures of this measurement, which began then."""
+        failed = [one for one in seen if isinstance(one, Conversation) and one.failure in NO_ANSWER_FAILURES]
+        found: dict[RecentCut, None] = {}
+        for address in dict.fromkeys(one.address for one in failed):
+            tried = [one for one in failed if one.address == address]
+            names = {_name_sent(one) for one in tried if not isinstance(one, Connection)} - {""}
+            if any((address, name) in self._own for name in names):
+                continue
+            times = [one.at for one in tried]
+            for cut in self._cuts_near(address):
+                if cut.name not in names:
+                    found |= {each: None for each in cut.as_seen(address, began) if is_doubtful(each, times)}
+        newest = sorted(found, key=lambda cut: -cut.at)[:MAX_CUTS_IN_EVIDENCE]
+        return tuple(sorted(newest, key=lambda cut: (cut.address, cut.at)))
+
+    def _answered(self, address: str, name: str, at: float) -> None:
+        self._own.pop((address, name), None)
+        for cut in self._cuts_at(address):
+            if cut.until is None and cut.last <= at:
+                cut.until = at
+                self._silencing.pop(cut.name, None)
+
+    def _cut(self, address: str, name: str, at: float) -> None:
+        seen = _milliseconds(at)
+        others = [cut for cut in self._cuts_near(address) if cut.name != name]
+        if not any(is_doubtful(each, [seen]) for cut in others for each in cut.as_seen(address, 0.0)):
+            self._own[address, name] = at
+            self._silencing[name] = None
+        network = self._cuts.setdefault(_neighbourhood(address), {})
+        before = network.pop((address, name), None)
+        again = before is not None and before.until is None and end_of(next(before.as_seen(address, 0.0))) >= seen
+        network[address, name] = _Cut(
+            address,
+            name,
+            before.first if before is not None and again else at,
+            at,
+            silenced=before is not None and again and before.silenced,
+        )
+        self._forget(at)
+
+    def _forget(self, now: float) -> None:
+        while len(self._cuts) > MAX_NETWORKS:
+            del self._cuts[next(iter(self._cuts))]
+        while len(self._silencing) > MAX_NAMES:
+            del self._silencing[next(iter(self._silencing))]
+        self._own = {place: at for place, at in self._own.items() if now - at < OWN_CUT_SECONDS}
+
+    def _cuts_at(self, address: str) -> list[_Cut]:
+        return [cut for cut in self._cuts_near(address) if cut.address == address]
+
+    def _cuts_near(self, address: str) -> list[_Cut]:
+        """The cuts at an address, and those that silenced an address next to it."""
+        if not self._cuts:
+            return []
+        near = self._cuts.get(_neighbourhood(address), {}).values()
+        return [cut for cut in near if cut.address == address or cut.silenced]
+
+
+class _WatchedPlan:
+    """A plan whose observations are noted in a log."""
+
+    def __init__(self, plan: StepSource, log: CutLog, began: float) -> None:
+        self._plan = plan
+        self._log = log
+        self._began = began
+        self.pending = plan.pending
+        self.finish = plan.finish
+
+    def observe(self, step: Step, observation: Observation) -> None:
+        """Note an observation, and pass it on."""
+        self._log.note(observation, self._began)
+        self._plan.observe(step, observation)
+
+
+def _name_sent(one: Conversation) -> str:
+    """The server name or host that a conversation carried in clear; empty for a connection alone."""
+    match one:
+        case Connection():
+            return ""
+        case Exchange():
+            return urlsplit(one.url).hostname or ""
+        case _:
+            return one.sni
+
+
+def _neighbourhood(address: str) -> str:
+    """The /24 or /64 of an address."""
+    length = 64 if ":" in address else 24
+    return str(ipaddress.ip_network(f"{address}/{length}", strict=False))
+
+
+def _milliseconds(seconds: float) -> int:
+    return int(seconds * 1000)
