@@ -26,6 +26,8 @@ ALERT = bytes.fromhex("15030300020228")
 IDLE_SECONDS = 20.0
 """A connection without a packet for so long is forgotten."""
 MTU = 1500
+SEGMENT = 1400
+"""Octets of a page in one forged packet."""
 
 
 class Inspector:
@@ -170,10 +172,18 @@ class Inspector:
         self._send(self._to_client(packet, action, FIN | PSH | ACK, ALERT), self._to_server(packet))
 
     def _host_page(self, packet: Packet, action: dict[str, Any]) -> None:
-        self._send(self._to_client(packet, action, FIN | PSH | ACK, action["page"].encode()), self._to_server(packet))
+        self._page(packet, action)
+        self._send(self._to_server(packet))
+
+    def _page(self, packet: Packet, action: dict[str, Any]) -> None:
+        """Send a page in segments that fit; the last ends the connection."""
+        page = action["page"].encode()
+        for start in range(0, max(1, len(page)), SEGMENT):
+            flags = PSH | ACK | (0 if start + SEGMENT < len(page) else FIN)
+            self._send(self._to_client(packet, action, flags, page[start : start + SEGMENT], start))
 
     def _host_answer(self, packet: Packet, action: dict[str, Any]) -> bool:
-        self._send(self._to_client(packet, action, FIN | PSH | ACK, action["page"].encode()))
+        self._page(packet, action)
         return True
 
     def _tls_answer(self, packet: Packet, action: dict[str, Any]) -> None:

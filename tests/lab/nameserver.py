@@ -134,12 +134,11 @@ class Personality:
         if len(wire) <= limit:
             return wire
         response.flags |= dns.flags.TC
-        kept = [record.to_text() for record in response.answer[0]]
-        while len(wire) > limit:
-            kept.pop()
-            response.answer = [self._records(response.question[0], kept)] if kept else []
-            wire = response.to_wire()
-        return wire
+        record_octets = 16 if response.question[0].rdtype == dns.rdatatype.A else 28
+        surplus = -(-(len(wire) - limit) // record_octets)
+        kept = [record.to_text() for record in response.answer[0]][:-surplus]
+        response.answer = [self._records(response.question[0], kept)] if kept else []
+        return response.to_wire()
 
     def _plainly(self, name: str, response: dns.message.Message) -> dns.message.Message | None:
         question = response.question[0]

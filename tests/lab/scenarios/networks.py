@@ -99,7 +99,7 @@ PROFILES = (
     Vantage(name="mtu-1280", mtu=1280),
     Vantage(name="mtu-hole", interference=_own(Act.LARGE, after=1280)),
     Vantage(name="mtu-hole-six", interference=(Interference(act=Act.LARGE, source="{vantage_six}", after=1280),)),
-    Vantage(name="twice", interference=_own(Act.DUPLICATE, percent=100)),
+    Vantage(name="twice", core=_own(Act.DUPLICATE, percent=100)),
     Vantage(name="overtaken", interference=_own(Act.DELAY, after=20, percent=30), timeout=6),
     Vantage(
         name="overtak-loss",
@@ -252,6 +252,8 @@ ROUTERS = (
 )
 
 _order = family("resolvers")
+_AT_LAST = Check(command="curl -sS -o /dev/null --max-time 9 https://{host}/ -w 'http=%{{http_code}}'", finds="http=200")
+"""The system's own resolver gets there, after its time-out."""
 ORDER = (
     _order(
         "two-first-denies",
@@ -275,7 +277,7 @@ ORDER = (
     _order(
         "two-first-silent-dns",
         REACHABLE,
-        works(where="vantage"),
+        _AT_LAST,
         lie=Lie(rcode="SILENCE"),
         vantage="first-lies",
         target="dns://{host}",
@@ -285,7 +287,7 @@ ORDER = (
     _order("two-fine", REACHABLE, works(where="vantage"), vantage="first-lies"),
     _order("two-second-denies", REACHABLE, works(where="vantage"), lie=Lie(rcode="NXDOMAIN"), vantage="second-lies"),
     _order("two-second-spoofs", REACHABLE, works(where="vantage"), lie=Lie(answers=("{stub}",)), vantage="second-lies"),
-    _order("first-dead-fine", REACHABLE, works(where="vantage"), vantage="first-dead"),
+    _order("first-dead-fine", REACHABLE, _AT_LAST, vantage="first-dead"),
     _order("first-dead-domain", REACHABLE, works(), vantage="first-dead", target="{host}"),
     _order("first-dead-name", REACHABLE, works(), vantage="first-dead", target="dns://{host}"),
     _order("first-dead-denied", blocked("dns.nxdomain"), works(), lie=Lie(rcode="NXDOMAIN"), vantage="dead-lies"),

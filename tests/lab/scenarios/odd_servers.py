@@ -105,8 +105,8 @@ SCENARIOS = (
         _case(
             f"alert-{name}",
             _DOWN,
-            get("exit=35"),
-            get("exit=35", where="control"),
+            get("exit=35|exit=98"),
+            get("exit=35|exit=98", where="control"),
             sites=(Site(https=f"alert:{code}"),),
         )
         for code, name in _ALERTS.items()
