@@ -146,6 +146,24 @@ def _aged(line: Line) -> Line:
     return {**line, "time": time.isoformat()}
 
 
+def faults(scenario: Scenario, line: Line) -> str:
+    """What is wrong with a verdict, for a person; empty when it is right."""
+    expect = scenario.expect
+    if not status_right(scenario, line):
+        return f"expected {expect.status} at a vantage {expect.state}, got one at {line['vantage']['state']}"
+    if not causes_right(scenario, line):
+        return f"expected {expect.causes}"
+    if not noted(scenario, line):
+        return f"the evidence lacks {expect.note!r}: {sorted(line['evidence'])}"
+    return ""
+
+
+def falsely_blocked(scenario: Scenario, line: Line) -> bool:
+    """Whether the verdict accuses the network where nobody interferes."""
+    grave = ("blocked", "throttled")
+    return line.get("status") in grave and not {*grave} & {*scenario.expect.status.split("|")}
+
+
 def status_right(scenario: Scenario, line: Line) -> bool:
     """Whether the verdict has the expected status and state of the vantage."""
     expect = scenario.expect

@@ -175,9 +175,11 @@ def _hello_freeze(rules: Rules, one: Interference) -> None:
 
 
 def _rate(rules: Rules, one: Interference) -> None:
-    """A token bucket of 16 kB: packets beyond it are dropped, so that TCP slows down."""
+    """A token bucket of 16 kB, or of one second if that is more; packets beyond it are dropped: TCP slows down."""
     mark = _mark(rules, one)
-    limit = f"-m hashlimit --hashlimit-above {one.after}b/s --hashlimit-burst {max(16, one.after // 1000 + 1)}kb --hashlimit-name rate{mark} -j DROP"
+    burst = max(16, one.after // 1000 + 1)
+    limit = f"-m hashlimit --hashlimit-above {one.after}b/s --hashlimit-burst {burst}kb --hashlimit-name rate{mark} "
+    limit += "-j DROP"
     if one.name:
         rules.mangle.append(f"{_keyword(one, 443)} -j CONNMARK --set-mark {mark}")
         rules.mangle.append(f"-m connmark --mark {mark} {limit}")

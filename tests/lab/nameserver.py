@@ -1,9 +1,9 @@
 """A programmable name server: `python -m tests.lab.nameserver CONFIG`.
 
 One process serves several addresses, each with a behaviour of its own: true answers, an ISP's resolver that forges
-answers for some names, one that rewrites NXDOMAIN, forwarders of home routers with their faults. UDP and TCP on port 53;
-with a certificate also DoT (853) and DoH (443, HTTP/1.1). The table of forged answers is read again when its file changes, so that a run can begin and lift a
-block.
+answers for some names, one that rewrites NXDOMAIN, forwarders of home routers with their faults. UDP and TCP on port
+53; with a certificate also DoT (853) and DoH (443, HTTP/1.1). The table of forged answers is read again when its file
+changes, so that a run can begin and lift a block.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Personality:
             response.flags |= dns.flags.TC
             response.answer = []
         limit = 65535 if stream else max(UDP_OCTETS, query.payload if query.edns >= 0 else 0)
-        wire = response.to_wire()
+        wire = response.to_wire(max_size=65535)
         if len(wire) <= limit:
             return wire
         response.flags |= dns.flags.TC
@@ -138,7 +138,7 @@ class Personality:
         surplus = -(-(len(wire) - limit) // record_octets)
         kept = [record.to_text() for record in response.answer[0]][:-surplus]
         response.answer = [self._records(response.question[0], kept)] if kept else []
-        return response.to_wire()
+        return response.to_wire(max_size=65535)
 
     def _plainly(self, name: str, response: dns.message.Message) -> dns.message.Message | None:
         question = response.question[0]

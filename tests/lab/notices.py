@@ -2,10 +2,9 @@
 
 The words and hosts are those of published pages: OONI's and Censored Planet's fingerprints, Citizen Lab's reports.
 """
+# ruff: noqa: RUF001
 
 from __future__ import annotations
-
-from tests.lab.odd_answers import PAGE
 
 _FILL = " Для получения дополнительной информации обратитесь к оператору связи."
 RUSSIAN = (
@@ -36,13 +35,15 @@ INDIA_DOT = (
 )
 TURKEY = (
     "<html><head><title>Telekom&uuml;nikasyon &#304;leti&#351;im Ba&#351;kanl&#305;&#287;&#305;</title></head><body>"
-    "<p>5651 say&#305;l&#305; Kanun uyar&#305;nca yap&#305;lan teknik inceleme ve hukuki de&#287;erlendirme sonucunda bu "
+    "<p>5651 say&#305;l&#305; Kanun uyar&#305;nca yap&#305;lan teknik inceleme ve hukuki "
+    "de&#287;erlendirme sonucunda bu "
     "internet sitesi hakk&#305;nda al&#305;nan karar uygulanmaktad&#305;r. This website has been blocked by the "
     "Information and Communication Technologies Authority.</p></body></html>"
 )
 INDONESIA = (
     "<html><head><title>Internet Positif</title></head><body><h1>INTERNET POSITIF</h1><p>Mohon maaf, akses ke situs "
-    "ini diblokir. Situs ini tidak dapat diakses melalui jaringan ini karena terindikasi mengandung unsur yang melanggar "
+    "ini diblokir. Situs ini tidak dapat diakses melalui jaringan ini karena terindikasi mengandung "
+    "unsur yang melanggar "
     "peraturan perundang-undangan. trustpositif.kominfo.go.id</p></body></html>"
 )
 PAKISTAN = (
@@ -51,12 +52,14 @@ PAKISTAN = (
     "Pakistan.</p></body></html>"
 )
 UK = (
-    "<html><head><title>Access to this site has been blocked</title></head><body><p>Access to the websites listed on this "
+    "<html><head><title>Access to this site has been blocked</title></head><body><p>Access to the "
+    "websites listed on this "
     "page has been blocked pursuant to orders of the High Court. ukispcourtorders.co.uk</p></body></html>"
 )
 ITALY = (
     "<html><head><title>Sito non raggiungibile</title></head><body><p>Il sito è stato oscurato in ottemperanza al "
-    "provvedimento dell'Autorità giudiziaria. Accesso inibito. AGCOM - Agenzia delle dogane e dei monopoli</p></body></html>"
+    "provvedimento dell'Autorità giudiziaria. Accesso inibito. AGCOM - Agenzia delle dogane e dei "
+    "monopoli</p></body></html>"
 )
 UKRAINE = (
     '<html><head><meta charset="utf-8"><title>Доступ обмежено</title></head><body><p>Доступ до ресурсу заблоковано '
@@ -64,11 +67,13 @@ UKRAINE = (
 )
 FORTIGUARD = (
     "<html><head><title>Web Filter Violation</title></head><body><h1>FortiGuard Intrusion Prevention - Access Blocked"
-    "</h1><h2>Web Page Blocked!</h2><p>You have tried to access a web page which is in violation of your internet usage "
+    "</h1><h2>Web Page Blocked!</h2><p>You have tried to access a web page which is in violation of "
+    "your internet usage "
     "policy.</p></body></html>"
 )
 SPAIN = (
-    "<html><head><title>Contenido bloqueado</title></head><body><p>Contenido bloqueado por requerimiento de la Autoridad "
+    "<html><head><title>Contenido bloqueado</title></head><body><p>Contenido bloqueado por "
+    "requerimiento de la Autoridad "
     "Competente, comunicado a esta Operadora.</p></body></html>"
 )
 _REFRESH = '<html><head><meta http-equiv="refresh" content="0;url={}"></head><body></body></html>'
@@ -97,9 +102,8 @@ WRITTEN: dict[str, bytes] = {
     "ukraine": UKRAINE.encode(),
     "fortiguard": FORTIGUARD.encode(),
     "spain": SPAIN.encode(),
-    "denied": b"<html><head><title>Access Denied</title></head><body><h1>Access Denied</h1><p>Policy: 17.</p></body></html>",
+    "denied": b"<html><head><title>Access Denied</title></head><body><h1>Access Denied</h1>Policy: 17.</body></html>\n",
     "denied-short": b"<html><head><title>Denied</title></head><body>Access Denied" + b"." * 60 + b"</body></html>\n\n",
-    "imitation": PAGE.replace(b"It serves as it can. ", b"This resource is no more ").ljust(len(PAGE)),
 }
 """The pages that `written:NAME` sites serve."""
 
@@ -108,5 +112,5 @@ def answer(page: str | bytes, status: str = "200 OK", charset: str = "") -> str:
     """The page as a box's whole HTTP answer."""
     body = page if isinstance(page, str) else page.decode("latin-1")
     kind = f"text/html{f'; charset={charset}' if charset else ''}"
-    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body.encode())}\r\nConnection: close\r\n\r\n"
-    return (head + body).replace("{", "{{").replace("}", "}}")
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body.encode())}\r\n"
+    return (head + "Connection: close\r\n\r\n" + body).replace("{", "{{").replace("}", "}}")

@@ -124,9 +124,9 @@ class Act(StrEnum):
     ("Siberian" policing: net4people/bbs#546)."""
     CENSOR = "censor"
     """A filter with a memory: a client's packet to `address` (and `port`) that carries `name` is acted on as the first
-    word of `page` says, and for `after` seconds all that this client sends there (anywhere, without an `address`) as the
-    second word says: `drop`, `rst`
-    (to both ends), `rst-client`, `rst-server`, `pass`. The twelve public censors of Geneva are of this kind."""
+    word of `page` says, and for `after` seconds all that this client sends there (anywhere, without an `address`) as
+    the second word says: `drop`, `rst` (to both ends), `rst-client`, `rst-server`, `pass`. The twelve public censors of
+    Geneva are of this kind."""
     HOST_ANSWER = "host_answer"
     """As HOST_PAGE, but the request passes too: an on-path box whose answer comes first."""
     DELAY = "delay"
@@ -145,7 +145,7 @@ class Act(StrEnum):
     WHITELIST = "whitelist"
     """A connection to `address` whose first words are not HTTP (port 80) or TLS (443) vanishes (Iran, FOCI 2020)."""
     ACCELERATE = "accelerate"
-    """Connections of `source` end at the middlebox, which accepts at once and makes the connection onwards (`relay.py`)."""
+    """Connections of `source` end at the middlebox, which accepts at once and connects onwards (`relay.py`)."""
     MASQUERADE = "masquerade"
     """`source` leaves with the router's own address (CGNAT)."""
     QUIC_ANSWER = "quic_answer"
@@ -279,8 +279,8 @@ class Expect:
 
     Attributes:
         status: of the contract; more than one, separated by `|`, where the contract leaves it open.
-        causes: the first is the one that decides (one of several, separated by `|`), the rest are a set; `...` at the end
-            allows more.
+        causes: the first is the one that decides (one of several, separated by `|`), the rest are a set; `...` at the
+            end allows more.
         state: of the vantage; more than one, separated by `|`, where the contract leaves it open.
         note: a key of the evidence that must not be empty, or an entry in its `notes` or in the vantage's.
     """

@@ -176,8 +176,13 @@ def oddities(sites: Iterable[Placed], certificates: Certificates) -> list[dict[s
             pem = str(certificates.file(place.certified, place.site.certificate)) if port == 443 else ""
             entries.extend(
                 {
-                    "address": a, "port": port, "kind": kind, "argument": argument, "certificate": pem,
-                    "host": place.host, "parameters": str(certificates.old_parameters),
+                    "address": a,
+                    "port": port,
+                    "kind": kind,
+                    "argument": argument,
+                    "certificate": pem,
+                    "host": place.host,
+                    "parameters": str(certificates.old_parameters),
                 }
                 for a in place.served
             )

@@ -68,7 +68,16 @@ def test_two_scenarios_of_one_name_are_refused() -> None:
 def test_every_act_has_rules_and_an_address_of_one_family_makes_rules_for_that_family_alone() -> None:
     """IPv4 interference leaves IPv6 alone, and the other way round."""
     for act in Act:
-        one = Interference(act=act, name="www.a.net", address="151.1.80.1", source="151.1.80.1", port=443, after=9, page="x", to="1.2.3.4")
+        one = Interference(
+            act=act,
+            name="www.a.net",
+            address="151.1.80.1",
+            source="151.1.80.1",
+            port=443,
+            after=9,
+            page="x",
+            to="1.2.3.4",
+        )
         four, six = compile_rules([one])
 
         assert "151.1.80.1" in four.text() or "www" in four.text(), act

@@ -1,9 +1,10 @@
 """India, Indonesia, Pakistan, Kazakhstan and Turkmenistan.
 
-Sources. India: Yadav et al.: Where The Light Gets In (IMC 2018); Singh, Grover, Bansal: How India Censors the Web (WebSci
-2020). Indonesia: iMAP and OONI (2022 to 2024), national DNS redirection (APNIC blog 2024). Pakistan: Nabi: The Anatomy of
-Web Censorship in Pakistan (FOCI 2013); Khattak et al. (IMC 2014). Kazakhstan: Raman et al.: HTTPS Interception in
-Kazakhstan (IMC 2020). Turkmenistan: Nourin et al.: Measuring and Evading Turkmenistan's Internet Censorship (WWW 2023).
+Sources. India: Yadav et al.: Where The Light Gets In (IMC 2018); Singh, Grover, Bansal: How India Censors the Web
+(WebSci 2020). Indonesia: iMAP and OONI (2022 to 2024), national DNS redirection (APNIC blog 2024). Pakistan: Nabi:
+The Anatomy of Web Censorship in Pakistan (FOCI 2013); Khattak et al. (IMC 2014). Kazakhstan: Raman et al.: HTTPS
+Interception in Kazakhstan (IMC 2020). Turkmenistan: Nourin et al.: Measuring and Evading Turkmenistan's Internet
+Censorship (WWW 2023).
 """
 
 from __future__ import annotations

@@ -394,7 +394,7 @@ MISSED = (
     _missed(
         "page-with-the-right-title",
         BLOCK_PAGE,
-        get("size=2...", PLAIN),
+        get("size=[12][0-9]{{3}} ", PLAIN),
         works(PLAIN),
         does=host_page(_imitation("www.page-with-the-right-title.net").replace("{", "{{").replace("}", "}}")),
         vantage="far",

@@ -1,9 +1,10 @@
 """Turkey, Ukraine, and what courts and regulators order in the European Union and the United Kingdom.
 
-Sources. Turkey: OONI (Wikipedia 2017); Akdeniz; BGPmon on the hijack of public resolvers (2014). Ukraine: decree 133/2017,
-OONI reports. Courts: Clayton: Failures in a Hybrid Content Blocking System (PET 2005) and the IWF's Wikipedia block of
-2008; CUII (Germany) as described at cuiiliste.de; AGCOM and Piracy Shield (Cloudflare address blocked, February 2024);
-LaLiga (Cloudflare addresses null-routed since February 2025); Ververis et al. (FOCI 2015 to 2021).
+Sources. Turkey: OONI (Wikipedia 2017); Akdeniz; BGPmon on the hijack of public resolvers (2014). Ukraine: decree
+133/2017, OONI reports. Courts: Clayton: Failures in a Hybrid Content Blocking System (PET 2005) and the IWF's
+Wikipedia block of 2008; CUII (Germany) as described at cuiiliste.de; AGCOM and Piracy Shield (Cloudflare address
+blocked, February 2024); LaLiga (Cloudflare addresses null-routed since February 2025); Ververis et al. (FOCI 2015 to
+2021).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Iran: injected private addresses, a page in a frame, names in the ClientHello, a filter that knows protocols.
 
-Sources: Aryan, Aryan, Halderman: Internet Censorship in Iran (FOCI 2013); Bock et al.: Iran's protocol whitelister (FOCI
-2020); Tai et al.: IRBlock (USENIX Security 2025); OONI: reports of September 2022 and 2023; net4people/bbs#125, #153.
+Sources: Aryan, Aryan, Halderman: Internet Censorship in Iran (FOCI 2013); Bock et al.: Iran's protocol whitelister
+(FOCI 2020); Tai et al.: IRBlock (USENIX Security 2025); OONI: reports of September 2022 and 2023; net4people/bbs#125,
+#153.
 """
 
 from __future__ import annotations

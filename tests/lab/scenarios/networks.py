@@ -1,9 +1,9 @@
 """Odd but honest networks, and censors behind them: IPv6 alone, home routers, accelerators, portals, slow lines.
 
-Sources: RFC 6147, 6052, 7050, 7915 (NAT64); RFC 5625 and DNS flag day 2019 and 2020 (forwarders that drop EDNS, answer A
-alone, lower the case, lack TCP); RFC 3135 (accelerators); RFC 2923 (black holes); RFC 7710, 8910 (portals); Paxson: End-to-
-End Internet Packet Dynamics (SIGCOMM 1997: reordering, duplication); RFC 6598 (100.64.0.0/10); 3GPP radio states (Qian et
-al., MobiSys 2011: promotion delays); Gettys, Nichols: Bufferbloat (2011).
+Sources: RFC 6147, 6052, 7050, 7915 (NAT64); RFC 5625 and DNS flag day 2019 and 2020 (forwarders that drop EDNS,
+answer A alone, lower the case, lack TCP); RFC 3135 (accelerators); RFC 2923 (black holes); RFC 7710, 8910 (portals);
+Paxson: End-to-End Internet Packet Dynamics (SIGCOMM 1997: reordering, duplication); RFC 6598 (100.64.0.0/10); 3GPP
+radio states (Qian et al., MobiSys 2011: promotion delays); Gettys, Nichols: Bufferbloat (2011).
 """
 
 from __future__ import annotations
@@ -113,7 +113,9 @@ PROFILES = (
     Vantage(name="slow-256", line="tbf rate 256kbit burst 6kb latency 400ms", timeout=12),
     Vantage(name="bloated", line="tbf rate 1500kbit burst 6kb latency 2500ms", timeout=12),
     Vantage(
-        name="portal-same", interference=(_to("{same}", 80), *_own(Act.RST_SYN, port=443), _NO_SIX), anchor_form=_HTTP_ANCHORS
+        name="portal-same",
+        interference=(_to("{same}", 80), *_own(Act.RST_SYN, port=443), _NO_SIX),
+        anchor_form=_HTTP_ANCHORS,
     ),
     Vantage(
         name="portal-dns",
@@ -252,7 +254,9 @@ ROUTERS = (
 )
 
 _order = family("resolvers")
-_AT_LAST = Check(command="curl -sS -o /dev/null --max-time 9 https://{host}/ -w 'http=%{{http_code}}'", finds="http=200")
+_AT_LAST = Check(
+    command="curl -sS -o /dev/null --max-time 9 -w 'http=%{{http_code}}' https://{host}/", finds="http=200"
+)
 """The system's own resolver gets there, after its time-out."""
 ORDER = (
     _order(
@@ -273,7 +277,7 @@ ORDER = (
         vantage="first-lies",
         target="{host}",
     ),
-    _order("two-first-silent", REACHABLE, works(where="vantage"), lie=Lie(rcode="SILENCE"), vantage="first-lies"),
+    _order("two-first-silent", REACHABLE, _AT_LAST, lie=Lie(rcode="SILENCE"), vantage="first-lies"),
     _order(
         "two-first-silent-dns",
         REACHABLE,

@@ -17,6 +17,8 @@ NEVER_FINE = Expect(status="blocked|unreachable", causes=(ANY,))
 """A block that little is known about: no proof is asked for, but it may not be called reachable."""
 SNI_RESET = Expect(status="blocked", causes=("tls.reset", "tls.sni"))
 SNI_SILENT = Expect(status="blocked", causes=("tls.timeout", "tls.sni"))
+BYSTANDER = Expect(status="reachable|unknown", causes=(ANY,), state="online|offline")
+"""Healthy, where a filter punishes this client for another name."""
 BLOCK_PAGE = Expect(status="blocked", causes=("http.blockpage",))
 SLOWED = Expect(status="throttled", causes=("throttle.rate",))
 FROZEN = Expect(status="throttled", causes=("throttle.freeze",))
