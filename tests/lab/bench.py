@@ -118,16 +118,23 @@ class Bench:
         return ["--control", str(file)]
 
     def probe(
-        self, host: str, targets: Sequence[str], *extra: str, trusted: bool, timeout: float = 3.0, anchors: bool = True
+        self,
+        host: str,
+        targets: Sequence[str],
+        *extra: str,
+        trusted: bool,
+        timeout: float = 3.0,
+        anchors: bool = True,
+        label: str = "",
     ) -> list[Line]:
-        """One `probe check --json` at a host.
+        """One `probe check --json` at a host; a label keeps the files of two at once apart.
 
         Raises:
             RuntimeError: it ended with another exit status than 0, 1 or 3.
         """
         if not targets:
             return []
-        file = self.lab.folder / f"targets-{host}-{len(extra)}.txt"
+        file = self.lab.folder / f"targets-{host}-{len(extra)}{label}.txt"
         file.write_text("\n".join(targets) + "\n")
         words = ["check", "--json", "--pace", "0", "--concurrency", "40", "--timeout", str(timeout), *extra]
         profile = self.lab.world.profiles.get(host)

@@ -48,7 +48,7 @@ _SIX_TRUSTED = (f"https://[{TRUSTED_SIX}]/dns-query",)
 _HTTP_ANCHORS = "http://{}/generate_204"
 _KNOWN, _OWN = NAT64_PREFIXES
 _NO_SIX = Interference(act=Act.DROP, source="{vantage_six}")
-_NEAR_BOX = "62.115.20.2"
+NEAR_BOX = "62.115.20.2"
 """The address of ISP A's middlebox, from which an accelerator makes its connections."""
 _SPARED = ("{anchor0}",)
 _ROUTERS = tuple(kind for kind in ONWARD if not kind.endswith("-vk"))
@@ -61,6 +61,38 @@ def _own(act: Act, **more: object) -> tuple[Interference, ...]:
 
 def _to(place: str, port: int = 0, spared: tuple[str, ...] = ()) -> Interference:
     return Interference(act=Act.PROXY, source="{vantage}", port=port, to=place, answers=spared)
+
+
+def losing(percent: int, source: str = "{vantage}") -> tuple[Interference, ...]:
+    """Packets of this line are lost in both directions."""
+    sources = ("{vantage}", "{vantage_six}") if source == "{vantage}" else (source,)
+    return tuple(Interference(act=Act.LOSS, source=one, percent=percent) for one in sources)
+
+
+def translated(name: str, interference: tuple[Interference, ...] = (), prefix: str = _KNOWN) -> Vantage:
+    """A line with IPv6 alone, DNS64 and NAT64."""
+    return Vantage(
+        name=name,
+        four=False,
+        resolvers=(NAT64_PREFIXES[prefix],),
+        trusted_urls=_SIX_TRUSTED,
+        prefix=prefix,
+        interference=interference,
+        timeout=6 if interference else 3,
+    )
+
+
+def accelerated(name: str, percent: int = 0) -> Vantage:
+    """A line whose TCP ends at an accelerator near by; the servers are 120 ms behind it, and packets are lost there."""
+    far = Interference(act=Act.DELAY, source=NEAR_BOX, address="95.24.255.0/24", after=120)
+    lost = losing(percent, NEAR_BOX) if percent else ()
+    near = (Interference(act=Act.ACCELERATE, source="{vantage}"), _NO_SIX)
+    return Vantage(name=name, interference=near, core=(*lost, far), timeout=6)
+
+
+def waking(name: str, interference: tuple[Interference, ...] = ()) -> Vantage:
+    """A line on which the first packet of each connection takes 700 ms: a radio, or servers that are slow to accept."""
+    return Vantage(name=name, interference=(*interference, *_own(Act.WAKE, after=700)[:1]), timeout=6)
 
 
 _LINE_CUT = Interference(
@@ -79,8 +111,8 @@ PROFILES = (
     Vantage(name="ukraine", resolvers=(ONWARD["silent-on-vk"][0],)),
     Vantage(name="ukraine-nx", resolvers=(ONWARD["denies-vk"][0],)),
     Vantage(name="office", interference=(_to("{gate}", 443), _NO_SIX)),
-    Vantage(name="nat64", four=False, resolvers=(NAT64_PREFIXES[_KNOWN],), trusted_urls=_SIX_TRUSTED, prefix=_KNOWN),
-    Vantage(name="nat64-own", four=False, resolvers=(NAT64_PREFIXES[_OWN],), trusted_urls=_SIX_TRUSTED, prefix=_OWN),
+    translated("nat64"),
+    translated("nat64-own", prefix=_OWN),
     Vantage(name="six-alone", four=False, resolvers=(SIX_RESOLVER,), trusted_urls=_SIX_TRUSTED),
     *(Vantage(name=f"cpe-{n}", resolvers=(ONWARD[kind][0],)) for n, kind in enumerate(_ROUTERS)),
     Vantage(name="first-lies", resolvers=(RESOLVERS["a"], HONEST)),
@@ -90,12 +122,7 @@ PROFILES = (
     Vantage(name="impatient", resolvers=(RESOLVERS["a"], HONEST), timeout=1.5),
     Vantage(name="on-link", resolvers=("fe80::53%wan",)),
     Vantage(name="on-link-too", resolvers=("fe80::53%wan", HONEST)),
-    Vantage(
-        name="accelerated",
-        interference=(Interference(act=Act.ACCELERATE, source="{vantage}"), _NO_SIX),
-        core=(Interference(act=Act.DELAY, source=_NEAR_BOX, address="95.24.255.0/24", after=120),),
-        timeout=6,
-    ),
+    accelerated("accelerated"),
     Vantage(name="mtu-1280", mtu=1280),
     Vantage(name="mtu-hole", interference=_own(Act.LARGE, after=1280)),
     Vantage(name="mtu-hole-six", interference=(Interference(act=Act.LARGE, source="{vantage_six}", after=1280),)),
@@ -108,7 +135,7 @@ PROFILES = (
         timeout=8,
     ),
     Vantage(name="far", core=_own(Act.DELAY, after=100, address="95.24.255.0/24")[:1], timeout=6),
-    Vantage(name="radio", interference=_own(Act.WAKE, after=700)[:1], timeout=6),
+    waking("radio"),
     Vantage(name="cgnat", private=True, interference=(Interference(act=Act.MASQUERADE, source="{vantage}"), _NO_SIX)),
     Vantage(name="slow-256", line="tbf rate 256kbit burst 6kb latency 400ms", timeout=12),
     Vantage(name="bloated", line="tbf rate 1500kbit burst 6kb latency 2500ms", timeout=12),
