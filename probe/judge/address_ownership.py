@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from probe.judge import clear_pages
 from probe.judge.blockpages import STUBS
+from probe.judge.clear_pages import has_certificate
 from probe.judge.control import ControlOutcome
 from probe.judge.evidence_view import HopFacts
 from probe.judge.name_answers import NameAnswers, plain
 from probe.judge.observed_endpoint import ObservedEndpoint, is_verified
-from probe.judge.pages import PageOrigin
 from probe.judge.repetition import MIN_CUTS, enough
 from probe.model.address import is_bogon, network_of
 from probe.model.failure import Failure
@@ -42,11 +43,16 @@ def ownership(hop: HopFacts, address: str) -> AddressOwnership:
         return AddressOwnership.CONFIRMED
     if plain(address) in names.reference or address in names.reference:
         return AddressOwnership.CONFIRMED
+    if address in names.written_by_filters:
+        return AddressOwnership.REFUTED
     if address not in names.given and not is_bogon(plain(address)):
         return AddressOwnership.UNDETERMINED
-    if names.absent or _forged(hop, names, address):
-        return AddressOwnership.REFUTED
-    return AddressOwnership.UNDETERMINED
+    if address not in STUBS and clear_pages.is_like_targets(hop, names, address):
+        return AddressOwnership.CONFIRMED
+    if names.absent:
+        served = names.denied_by_one and clear_pages.served(hop, address) and not names.is_rewritten(address)
+        return AddressOwnership.UNDETERMINED if served else AddressOwnership.REFUTED
+    return AddressOwnership.REFUTED if _forged(hop, names, address) else AddressOwnership.UNDETERMINED
 
 
 def fails_by_date(error: str) -> bool:
@@ -84,15 +90,20 @@ def _forged(hop: HopFacts, names: NameAnswers, address: str) -> bool:
     endpoint = next((endpoint for endpoint in hop.endpoints if endpoint.address == address), None)
     if endpoint is None:
         return False
-    if endpoint.pages:
-        return all(hop.page_origin(page) is not PageOrigin.OWN for page in endpoint.pages)
-    if endpoint.main_failure is None:
+    if clear_pages.is_of_another(hop, names, known, address):
+        return True
+    if endpoint.pages or endpoint.main_failure is None:
         return False
     if endpoint.main_failure.failure is Failure.CERTIFICATE:
-        return not _fails_only_by_date(endpoint) and _has_certificate(hop)
+        return not _fails_only_by_date(endpoint) and has_certificate(hop)
     # A neighbour of a known address is more likely another one of the same pool.
     elsewhere = network_of(plain(address)) not in {network_of(other) for other in known}
-    return not hop.own_fault(endpoint) and elsewhere and _is_alive(hop, known) and _fails_often(hop, endpoint, known)
+    return (
+        not hop.own_fault(endpoint)
+        and elsewhere
+        and _is_alive(hop, names, known)
+        and _fails_often(hop, endpoint, known)
+    )
 
 
 def _fails_often(hop: HopFacts, endpoint: ObservedEndpoint, known: frozenset[str]) -> bool:
@@ -110,16 +121,18 @@ def _fails_only_by_date(endpoint: ObservedEndpoint) -> bool:
     return bool(errors) and all(map(fails_by_date, errors))
 
 
-def _has_certificate(hop: HopFacts) -> bool:
-    """Whether the target has a certificate that verifies: here at another address, or at the control."""
-    host = hop.subject.host
-    if hop.control is not None and hop.control.certificates.get(host):
-        return True
-    return any(isinstance(one, TlsHandshake) and one.verified and one.sni == host for one in hop.evidence.observations)
+def _is_alive(hop: HopFacts, names: NameAnswers, known: frozenset[str]) -> bool:
+    """Whether the target was seen to serve what this hop asks for: a known address here, or the control.
 
-
-def _is_alive(hop: HopFacts, known: frozenset[str]) -> bool:
-    """Whether the target works: the control was served, or a known address serves here."""
-    if hop.control_outcome is ControlOutcome.SERVED:
-        return True
-    return any((endpoint.serves or endpoint.verified) and endpoint.address in known for endpoint in hop.endpoints)
+    A control of a `dns://` target only resolved the name; it looked at TLS where it found a certificate. A page in
+    clear text from an address that one trusted resolver gave may be that of the resolver's own filter.
+    """
+    for endpoint in hop.endpoints:
+        if endpoint.address in known and (
+            is_verified(hop.evidence.observations, hop.subject.host, endpoint.address)
+            or (endpoint.serves and (hop.subject.scheme != "http" or names.sources_of(endpoint.address) > 1))
+        ):
+            return True
+    if hop.subject.scheme == "dns":
+        return hop.control is not None and bool(hop.control.certificates.get(hop.subject.host))
+    return hop.control_outcome is ControlOutcome.SERVED

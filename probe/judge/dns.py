@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from probe.judge.address_ownership import AddressOwnership
 from probe.judge.control import ControlOutcome
 from probe.judge.evidence_hop import EvidenceHop
 from probe.judge.name_answers import NameAnswers, ResolverAnswer
@@ -26,12 +27,15 @@ def leads_to_target(hop: EvidenceHop) -> bool:
 
 
 def resolves(hop: EvidenceHop) -> bool:
-    """The name has public addresses here that are not shown to be false, or private ones that others know too."""
+    """The name has public addresses here that are not shown to be false, or private ones that are the target's."""
     names = hop.names
     return (
         names is not None
         and leads_to_target(hop)
-        and any(not is_bogon(address) or address in names.answers.reference for address in names.answers.given)
+        and any(
+            not is_bogon(address) or hop.ownership(address) is AddressOwnership.CONFIRMED
+            for address in names.answers.given
+        )
     )
 
 
@@ -58,12 +62,12 @@ def interference(hop: EvidenceHop) -> Cause | None:
     if answers.trusted_agree(bad):
         return None
     if cause in _DENIALS:
-        shown = not answers.fails_other_name(bad)
+        shown = not answers.fails_other_names(bad)
     elif cause is Cause.DNS_TIMEOUT:
-        shown = _unanswered_often(hop, answers, bad) and answers.resolves_other_name(bad)
+        shown = _unanswered_often(hop, answers, bad) and answers.resolves_other_names(bad)
     elif cause in _RESOLVER_FAILURES:
         asked_enough = cause is Cause.DNS_REFUSED or answers.attempts(bad) > 1
-        shown = asked_enough and answers.resolves_other_name(bad)
+        shown = asked_enough and answers.resolves_other_names(bad)
     else:
         shown = cause is Cause.DNS_SPOOFED or not answers.rewrites_nxdomain(bad)
     return cause if shown else None
@@ -113,7 +117,7 @@ def resolver_dead(hop: EvidenceHop) -> bool:
 def resolver_broken(hop: EvidenceHop) -> bool:
     """The resolver does not find another name that exists either."""
     names = hop.names
-    return names is not None and names.bad_answer is not None and names.answers.fails_other_name(names.bad_answer)
+    return names is not None and names.bad_answer is not None and names.answers.fails_other_names(names.bad_answer)
 
 
 def unresolved(hop: EvidenceHop) -> bool:

@@ -6,9 +6,11 @@ from probe.judge.address_ownership import AddressOwnership, ownership
 from probe.judge.cached_property import cached_property
 from probe.judge.evidence_view import EvidenceView, HopFacts
 from probe.judge.hops import ObservedHop, chains
+from probe.judge.name_answers import plain
 from probe.judge.name_resolution import NameResolution
 from probe.judge.observed_endpoint import ObservedEndpoint, answered
 from probe.judge.pages import PageOrigin
+from probe.model.address import is_bogon
 from probe.model.hop import LayerFailure, Purpose
 
 
@@ -40,14 +42,49 @@ class EvidenceHop(HopFacts):
 
     @cached_property
     def own_endpoints(self) -> tuple[ObservedEndpoint, ...]:
-        """The tried addresses that are the target's: the confirmed ones, else all that are not refuted."""
+        """The tried addresses that are the target's: the confirmed ones, else all that are not refuted.
+
+        Where programs on this host are not served, the addresses that they get.
+        """
+        if self._failed_use:
+            return self._failed_use
         tried = tuple(endpoint for endpoint in self.endpoints if endpoint.attempts)
         confirmed = tuple(one for one in tried if self.ownership(one.address) is AddressOwnership.CONFIRMED)
-        return confirmed or tuple(one for one in tried if self.ownership(one.address) is not AddressOwnership.REFUTED)
+        return confirmed or tuple(
+            one
+            for one in tried
+            if self.ownership(one.address) is not AddressOwnership.REFUTED
+            and not (self.subject.is_name and is_bogon(plain(one.address)))
+        )
 
     @cached_property
     def serving_endpoints(self) -> tuple[ObservedEndpoint, ...]:
-        """The addresses that served what the target itself wrote."""
+        """The addresses that served what the target itself wrote; none where programs on this host are not served."""
+        return () if self._failed_use else self._own_answers
+
+    @cached_property
+    def _failed_use(self) -> tuple[ObservedEndpoint, ...]:
+        """The addresses that programs on this host get for the name, where others serve the target and none of them.
+
+        Empty where they fail and one of them is surely the target's: some of a name's addresses may fail while others
+        serve. A page that somebody else wrote is what people get, whoever else would get the right one.
+        """
+        if not self._own_answers or self.names is None or self.names.used is None:
+            return ()
+        if self.names.bad_answer is not None:
+            return ()
+        given = self.names.used.first
+        used = tuple(one for one in self.endpoints if one.attempts and one.address in given)
+        if any(one in self._own_answers or self.own_fault(one) for one in used):
+            return ()
+        answered = any(one.pages for one in used)
+        return used if answered or not any(self._is_confirmed(one) for one in used) else ()
+
+    def _is_confirmed(self, endpoint: ObservedEndpoint) -> bool:
+        return self.ownership(endpoint.address) is AddressOwnership.CONFIRMED
+
+    @cached_property
+    def _own_answers(self) -> tuple[ObservedEndpoint, ...]:
         return tuple(
             endpoint
             for endpoint in self.endpoints

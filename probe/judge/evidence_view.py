@@ -13,6 +13,7 @@ from probe.judge import control, pages
 from probe.judge.cached_property import cached_property
 from probe.judge.control import ControlOutcome
 from probe.judge.hops import ObservedHop
+from probe.judge.moved import has_moved
 from probe.judge.name_answers import NameAnswers
 from probe.judge.nearer import PAGE, nearer_answers
 from probe.judge.observed_endpoint import ObservedEndpoint
@@ -93,8 +94,17 @@ class HopFacts:
 
     @cached_property
     def control_outcome(self) -> ControlOutcome:
-        """How the control fared at this hop."""
-        return control.outcome(self.evidence.control, self.subject, first=self.index == 0, time=self.view.time)
+        """How the control fared at this hop; not known where it was served by a machine that the name has left."""
+        found = control.outcome(self.evidence.control, self.subject, first=self.index == 0, time=self.view.time)
+        return ControlOutcome.NONE if found is ControlOutcome.SERVED and self._moved else found
+
+    @cached_property
+    def _moved(self) -> bool:
+        if self.evidence.control is None or not self.subject.is_name:
+            return False
+        host = self.subject.host
+        then = self.evidence.control.addresses.get(host, ())
+        return has_moved(host, self.evidence.observations, self.endpoints, then)
 
     @property
     def control(self) -> ControlFacts | None:
@@ -102,6 +112,8 @@ class HopFacts:
 
         A control that served the target and never met this hop still knows the names it resolved.
         """
+        if self._moved:
+            return None
         if self.control_outcome in {ControlOutcome.SERVED, ControlOutcome.FAILED}:
             return self.evidence.control
         return self.evidence.control if self.control_outcome is ControlOutcome.NONE and self.index else None

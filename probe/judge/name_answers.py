@@ -2,6 +2,9 @@
 
 The *reference* are the addresses that trusted resolvers and the control gave. The name is *absent* where a trusted
 resolver or the control says NXDOMAIN, and nobody gives an address that counts.
+
+A trusted resolver that *filters* the name is not trusted about it: it says so by an extended DNS error (RFC 8914), by
+an answer without recursion (RA=0: Quad9 marks what it blocks so), or by the null address in place of every other.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from probe.judge.cached_property import cached_property
-from probe.model.address import is_bogon
+from probe.model.address import is_bogon, network_of
 from probe.model.failure import DNS_ANSWERS, OWN_FAULTS, Failure
 from probe.model.hop import Purpose
 from probe.model.observation import LateAnswer, Observation, Resolution
@@ -21,8 +24,16 @@ from probe.model.verdict import ControlFacts
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in an IPv6 one, made by DNS64
 
+_FILTER_ERRORS = frozenset({4, 15, 16, 17, 18})
+"""Extended DNS errors (RFC 8914) of answers by policy: Forged Answer, Blocked, Censored, Filtered, Prohibited."""
+_NULL_ADDRESSES = frozenset({"0.0.0.0", "::"})  # noqa: S104 - an answer of filters, not an address to listen on
+
 _HEAVIEST_FIRST = (Failure.NXDOMAIN, Failure.REFUSED, Failure.SERVFAIL, Failure.TIMEOUT, Failure.NODATA)
 """NODATA is last: most names have no IPv6 address, which does not explain a lost query for the other family."""
+
+
+_Asked = tuple[Trust, str, int]
+"""Trust, name and rank of a resolver: two at private addresses have the same name."""
 
 
 @lru_cache(maxsize=4096)
@@ -41,6 +52,7 @@ class ResolverAnswer:
     Attributes:
         resolver: as in the observation.
         trust: in the resolver.
+        rank: its position in the system's order, as in the observation.
         first: the addresses of its first answers.
         late: the addresses of later answers to the same queries; an empty tuple for a later failure.
         failure: None where there are addresses.
@@ -48,6 +60,7 @@ class ResolverAnswer:
 
     resolver: str
     trust: Trust
+    rank: int
     first: tuple[str, ...]
     late: tuple[tuple[str, ...], ...]
     failure: Failure | None
@@ -83,13 +96,25 @@ class NameAnswers:
 
     @cached_property
     def by_resolver(self) -> tuple[ResolverAnswer, ...]:
-        """One answer per resolver, in the order of asking; resolvers that this host could not ask are left out."""
-        asked: dict[tuple[Trust, str], list[Resolution | LateAnswer]] = {}
+        """One answer per resolver, in the order of asking.
+
+        Left out are resolvers that this host could not ask, and trusted ones that filter the name.
+        """
+        asked: dict[_Asked, list[Resolution | LateAnswer]] = {}
         for one in self._about_host:
             if one.purpose is Purpose.SUBJECT:
-                asked.setdefault((one.trust, one.resolver), []).append(one)
-        answers = (_combined(trust, resolver, said) for (trust, resolver), said in asked.items())
+                asked.setdefault(_asked(one), []).append(one)
+        answers = (_combined(whom, said) for whom, said in asked.items() if whom not in self.filtering)
         return tuple(answer for answer in answers if answer.failure not in OWN_FAULTS)
+
+    @cached_property
+    def filtering(self) -> frozenset[_Asked]:
+        """The trusted resolvers whose answers about the name a filter wrote."""
+        seen: dict[_Asked, list[Resolution]] = {}
+        for one in self._about_host:
+            if isinstance(one, Resolution) and one.trust is Trust.TRUSTED and one.purpose is Purpose.SUBJECT:
+                seen.setdefault(_asked(one), []).append(one)
+        return frozenset(whom for whom, said in seen.items() if _is_filtered(said))
 
     def with_trust(self, trust: Trust) -> tuple[ResolverAnswer, ...]:
         """The answers of resolvers of one kind."""
@@ -103,10 +128,32 @@ class NameAnswers:
         )
 
     @cached_property
+    def trusted(self) -> frozenset[str]:
+        """The addresses that trusted resolvers gave."""
+        return frozenset[str]().union(*(answer.first for answer in self.with_trust(Trust.TRUSTED)))
+
+    @cached_property
     def reference(self) -> frozenset[str]:
-        """The addresses that trusted resolvers and the control gave."""
+        """The addresses that trusted resolvers and the control gave.
+
+        A source that has private addresses only counts where no other has a public one: some filters answer so and say
+        nothing of it.
+        """
         known = self._control.addresses.get(self.host, ()) if self._control is not None else ()
-        return frozenset(known).union(*(answer.first for answer in self.with_trust(Trust.TRUSTED)))
+        sources = [frozenset(source) for source in (known, *(one.first for one in self.with_trust(Trust.TRUSTED)))]
+        public = [source for source in sources if not all(map(is_bogon, source))]
+        return frozenset[str]().union(*(public or sources))
+
+    def sources_of(self, address: str) -> int:
+        """How many trusted resolvers, the control among them, gave an address."""
+        known = self._control.addresses.get(self.host, ()) if self._control is not None else ()
+        return sum(address in one.first for one in self.with_trust(Trust.TRUSTED)) + (address in known)
+
+    @cached_property
+    def written_by_filters(self) -> frozenset[str]:
+        """The addresses that only trusted resolvers gave that filter the name: those of their own notices."""
+        theirs = {address for one in self._about_host if _asked(one) in self.filtering for address in one.addresses}
+        return frozenset(theirs) - self.reference - self.given
 
     def late_instead_of(self, address: str) -> frozenset[str]:
         """The addresses of late answers without this one, to queries whose first answer had it."""
@@ -127,6 +174,17 @@ class NameAnswers:
         trusted = self._trusted_failures
         at_control = self._control is not None and f"dns.{Failure.NXDOMAIN}" in self._control.failures
         return trusted == {Failure.NXDOMAIN} or (at_control and not trusted)
+
+    @property
+    def denied_by_one(self) -> bool:
+        """Whether a single trusted resolver is all that says that the name does not exist."""
+        at_control = self._control is not None and f"dns.{Failure.NXDOMAIN}" in self._control.failures
+        return not at_control and len(self.with_trust(Trust.TRUSTED)) == 1
+
+    def is_rewritten(self, address: str) -> bool:
+        """Whether a resolver gives names that do not exist this address, or one near it."""
+        ghosts = [one for one in self._observations if isinstance(one, Resolution) and one.purpose is Purpose.GHOST]
+        return network_of(address) in {network_of(other) for one in ghosts for other in one.addresses}
 
     @cached_property
     def empty(self) -> bool:
@@ -150,7 +208,7 @@ class NameAnswers:
 
     def withheld(self, answer: ResolverAnswer) -> tuple[str, ...]:
         """The public addresses of the reference that the answer should have had, of the record types asked for."""
-        types = {one.rrtype for one in self._about_host if (one.trust, one.resolver) == (answer.trust, answer.resolver)}
+        types = {one.rrtype for one in self._about_host if _asked(one) == _key(answer)}
         return tuple(
             address
             for address in sorted(self.reference)
@@ -191,7 +249,7 @@ class NameAnswers:
             for one in self._observations
             if isinstance(one, Resolution)
             and one.purpose is purpose
-            and (one.resolver == answer.resolver or answer.trust is Trust.SYSTEM)
+            and ((one.resolver, one.rank) == (answer.resolver, answer.rank) or answer.trust is Trust.SYSTEM)
         )
 
     def rewrites_nxdomain(self, answer: ResolverAnswer) -> bool:
@@ -203,13 +261,19 @@ class NameAnswers:
         ghosts = self.about_other_names(answer, Purpose.GHOST)
         return bool(ghosts) and all(one.failure in {Failure.NXDOMAIN, Failure.NODATA} for one in ghosts)
 
-    def resolves_other_name(self, answer: ResolverAnswer) -> bool:
-        """Whether the resolver finds another name that exists."""
-        return any(one.addresses for one in self.about_other_names(answer, Purpose.OTHER))
+    def resolves_other_names(self, answer: ResolverAnswer) -> bool:
+        """Whether the resolver finds at least half of the other names that exist and that it was asked for.
 
-    def fails_other_name(self, answer: ResolverAnswer) -> bool:
-        """Whether the resolver was asked for another name that exists, and did not find it."""
-        return bool(self.about_other_names(answer, Purpose.OTHER)) and not self.resolves_other_name(answer)
+        A censor may lie about one of them too; a resolver that is overloaded or allows few names finds hardly any.
+        """
+        found: dict[str, bool] = {}
+        for one in self.about_other_names(answer, Purpose.OTHER):
+            found[one.name] = found.get(one.name, False) or bool(one.addresses)
+        return bool(found) and 2 * sum(found.values()) >= len(found)
+
+    def fails_other_names(self, answer: ResolverAnswer) -> bool:
+        """Whether the resolver was asked for other names that exist, and did not find most of them."""
+        return bool(self.about_other_names(answer, Purpose.OTHER)) and not self.resolves_other_names(answer)
 
     @cached_property
     def _about_host(self) -> tuple[Resolution | LateAnswer, ...]:
@@ -219,11 +283,7 @@ class NameAnswers:
 
     def _from(self, answer: ResolverAnswer) -> tuple[Resolution | LateAnswer, ...]:
         """What one resolver said of the name itself."""
-        return tuple(
-            one
-            for one in self._about_host
-            if (one.trust, one.resolver) == (answer.trust, answer.resolver) and one.purpose is Purpose.SUBJECT
-        )
+        return tuple(one for one in self._about_host if _asked(one) == _key(answer) and one.purpose is Purpose.SUBJECT)
 
     @cached_property
     def _trusted_failures(self) -> frozenset[Failure]:
@@ -241,7 +301,22 @@ class NameAnswers:
         )
 
 
-def _combined(trust: Trust, resolver: str, said: list[Resolution | LateAnswer]) -> ResolverAnswer:
+def _asked(one: Resolution | LateAnswer) -> _Asked:
+    return one.trust, one.resolver, one.rank
+
+
+def _key(answer: ResolverAnswer) -> _Asked:
+    return answer.trust, answer.resolver, answer.rank
+
+
+def _is_filtered(said: list[Resolution]) -> bool:
+    """Whether a trusted resolver's answers about a name come from a filter."""
+    addresses = {address for one in said for address in one.addresses}
+    marked = any(one.recursion is False or not _FILTER_ERRORS.isdisjoint(one.errors) for one in said)
+    return marked or (bool(addresses) and addresses <= _NULL_ADDRESSES)
+
+
+def _combined(whom: _Asked, said: list[Resolution | LateAnswer]) -> ResolverAnswer:
     first: dict[str, None] = {}
     failures: dict[str, Failure] = {}
     late: list[tuple[str, ...]] = []
@@ -253,7 +328,8 @@ def _combined(trust: Trust, resolver: str, said: list[Resolution | LateAnswer]) 
         elif one.failure is not None:
             failures[one.rrtype] = one.failure
     failure = None if first else _heaviest(failures.values())
-    return ResolverAnswer(resolver, trust, tuple(first), tuple(late), failure)
+    trust, resolver, rank = whom
+    return ResolverAnswer(resolver, trust, rank, tuple(first), tuple(late), failure)
 
 
 def _heaviest(failures: Iterable[Failure]) -> Failure:

@@ -25,6 +25,8 @@ _CAUSES = {
 }
 """Every other failure is `dns.timeout`: no answer of the resolver arrived."""
 
+_FINAL_FAILURES = frozenset({Failure.NXDOMAIN, Failure.NODATA})
+"""Failures that are answers; after others the system asks its next resolver."""
 _FORGED_DENIALS = frozenset({Failure.NXDOMAIN, Failure.NODATA, Failure.REFUSED})
 """First answers that a later true one shows to be forged; not SERVFAIL: forwarders pass on what two upstreams say."""
 
@@ -50,11 +52,32 @@ class NameResolution:
         return Cause.DNS_BOGON if is_bogon(plain(answer.first[0])) else Cause.DNS_SPOOFED
 
     @cached_property
+    def used(self) -> ResolverAnswer | None:
+        """The answer that programs on this host get; None where that is not known.
+
+        The system asks the next resolver where one is silent or fails, which may take it longer than the step that
+        watched it.
+        """
+        system = next(iter(self.answers.with_trust(Trust.SYSTEM)), None)
+        if system is not None and _is_final(system):
+            return system
+        answering = [answer for answer in self.answers.with_trust(Trust.NETWORK) if _is_final(answer)]
+        if not answering:
+            return system
+        if len(answering) > 1 and not all(answer.rank for answer in answering):
+            return None  # evidence of an older version has no ranks
+        return min(answering, key=lambda answer: answer.rank)
+
+    @cached_property
     def bad_answer(self) -> ResolverAnswer | None:
         """The answer that is to blame for the name not being found; None where it is found."""
+        if self.used is not None and self.used.trust is Trust.NETWORK:
+            return self.used if self.cause_of(self.used) is not None else None
         system = self.answers.with_trust(Trust.SYSTEM)
         network = self.answers.with_trust(Trust.NETWORK)
-        bad = [answer for answer in network if self.cause_of(answer) is not None]
+        bad = sorted(
+            (answer for answer in network if self.cause_of(answer) is not None), key=lambda one: not _is_final(one)
+        )
         if not system:
             return bad[0] if network and len(bad) == len(network) else None
         wrong = next((answer for answer in system if self.cause_of(answer) is not None), None)
@@ -84,3 +107,8 @@ class NameResolution:
 
     def _has_confirmed(self, addresses: Iterable[str]) -> bool:
         return any(self._ownership(address) is AddressOwnership.CONFIRMED for address in addresses)
+
+
+def _is_final(answer: ResolverAnswer) -> bool:
+    """Whether the system asks no further resolver after such an answer."""
+    return bool(answer.first) or answer.failure in _FINAL_FAILURES

@@ -147,21 +147,21 @@ def _origin_by_control(
     others = [one for one in hop.pages if one is not page and not one.redirects and differs(one, known)]
     if any(one.title != page.title and one.status == page.status for one in others):
         return PageOrigin.OWN  # dynamic
-    if page.status >= 400 and (_is_ordinary_refusal(page) or not server_answers_well(page, observations)):
+    if page.status >= 400 and (is_ordinary_refusal(page) or not server_answers_well(page, observations)):
         return PageOrigin.DOUBTFUL
     return PageOrigin.BLOCKPAGE if others else PageOrigin.DOUBTFUL
 
 
-def _is_ordinary_refusal(page: Exchange) -> bool:
+def is_ordinary_refusal(page: Exchange) -> bool:
     """Whether a page is a server's usual error page for a visitor it turns away. In clear text it accuses nobody."""
     return page.status in _REFUSALS and _ORDINARY_TITLE.fullmatch(page.title.strip()) is not None
 
 
-def differs(page: Exchange, known: ControlPage) -> bool:
-    """Whether a page is unlike the control's in everything that identifies a page."""
+def differs(page: Exchange, known: ControlPage | Exchange) -> bool:
+    """Whether a page is unlike the known one in everything that identifies a page."""
     if (page.sha256 and page.sha256 == known.sha256) or set(page.headers) & set(known.headers):
         return False
-    here, there = _title_words(page.title), _title_words(known.title)
+    here, there = title_words(page.title), title_words(known.title)
     if not here and not there:
         return False
     if here and there:
@@ -212,5 +212,6 @@ def _is_like_controls_redirect(page: Exchange, known: ControlPage) -> bool:
     return known.status in _TEMPORARY_REDIRECTS and not same_site(there, host_of(known.url))
 
 
-def _title_words(title: str) -> frozenset[str]:
+def title_words(title: str) -> frozenset[str]:
+    """The words of a title that identify a page, in lower case."""
     return frozenset(word.lower() for word in _WORD.findall(title))

@@ -43,8 +43,8 @@ def fails_only_here(hop: EvidenceHop) -> bool:
     Silence over IPv6 alone is no proof where nothing ever answered over IPv6 here: the vantage's IPv6 may be broken.
     """
     failure = hop.decisive_failure
-    if hop.subject.scheme == "range":
-        return False  # its addresses belong to many machines: see `probe.judge.ranges`
+    if hop.subject.scheme in {"range", "dns"}:
+        return False  # addresses of many machines (`probe.judge.ranges`); a name that the control only resolved
     if failure is None or hop.control_outcome is not ControlOutcome.SERVED:
         return False
     count = hop.decisive_count + other_name_timeouts(hop.failing_endpoints, failure)

@@ -75,6 +75,9 @@ _PUBLIC_IN_SPECIAL = tuple(
         ),
     )
 )
+_PRIVATE_USE = tuple(
+    map(ipaddress.ip_network, ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
+)  # RFC 1918, RFC 6598, RFC 4193
 
 
 @lru_cache(maxsize=4096)
@@ -114,6 +117,12 @@ def is_bogon(text: str) -> bool:
 
 def _is_in(address: IPAddress, networks: tuple[IPNetwork, ...]) -> bool:
     return any(address.version == network.version and address in network for network in networks)
+
+
+@lru_cache(maxsize=4096)
+def is_private_use(text: str) -> bool:
+    """Whether a provider or a site may give this address to its own machines: RFC 1918, RFC 4193, RFC 6598."""
+    return _is_in(ipaddress.ip_address(text), _PRIVATE_USE)
 
 
 @lru_cache(maxsize=4096)

@@ -46,6 +46,11 @@ class PlanHop:
         """Address -> the steps that follow the one under way there."""
         self._under_way: set[Step] = set()
 
+    @property
+    def subject(self) -> Subject:
+        """The subject of the hop."""
+        return self._task.subject
+
     def start(self, addresses: tuple[str, ...], local: tuple[str, ...], unconfirmed: frozenset[str]) -> None:
         """Start the first round.
 

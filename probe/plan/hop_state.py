@@ -74,6 +74,8 @@ class AddressState:
         succeeded: a try succeeded.
         served: the subject itself was served.
         last: the result of the newest try of the subject.
+        page: the first page in clear.
+        compared: its page was compared with another address's.
     """
 
     tries: int = 0
@@ -81,6 +83,8 @@ class AddressState:
     succeeded: bool = False
     served: bool = False
     last: TryResult = NO_RESULT
+    page: Exchange | None = None
+    compared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ class HopState:
         repeats: tries asked for so far only because silence must be observed often.
         small_segments: a try with small segments was asked for.
         timed: the addresses at which other names were asked to learn how far the server is, in order.
+        certified: a confirmed address that served a page in clear was asked for its certificate.
     """
 
     subject: Subject
@@ -110,6 +115,7 @@ class HopState:
     repeats: int = 0
     small_segments: bool = False
     timed: tuple[str, ...] = ()
+    certified: bool = False
 
     @property
     def phase(self) -> HopPhase:

@@ -231,7 +231,8 @@ def choose_addresses(sources: Sequence[Iterable[str]], context: PlanContext) -> 
 
     A source is one origin of addresses (the network's resolvers, the trusted ones, the control). Each gives its first
     address before any gives its second, so that a forged answer of twenty addresses leaves room for the true one.
-    Bogons are left out: a forged answer must not make this host connect to machines of the volunteer's own network.
+    Bogons are left out: a forged answer must not make this host connect to machines of the volunteer's own network
+    (`probe.plan.address_check` says how a private address may be contacted).
     """
     turns = zip_longest(*(dict.fromkeys(source) for source in sources))
     return addresses_within_limits(

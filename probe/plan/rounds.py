@@ -23,6 +23,7 @@ from probe.model.resolver import Trust
 from probe.model.step import Fetch, Handshake, Resolve, Step
 from probe.model.target import DEFAULT_PORTS
 from probe.plan import page_check
+from probe.plan.address_check import PageQuestions, is_unlike
 from probe.plan.context import PlanContext
 from probe.plan.distance import asked_anyway, distance_in_clear, distance_steps, repeats_subject
 from probe.plan.followup import (
@@ -139,7 +140,11 @@ def after_page(task: HopTask, state: HopState, step: Fetch, page: Exchange) -> N
         name = task.context.random_name
         steps = page_check.comparison(task.subject.url, step.address, name, task.position, tries)
         asks.append(StepRequest(Order.AFTERWARDS, step.address, steps))
-    return state.changed(step.address, served=True), tuple(asks)
+    state = state.changed(step.address, served=True)
+    if step.position.attempt or task.subject.scheme != "http":
+        return state, tuple(asks)
+    state, more = _compare_pages(task, state.changed(step.address, page=page))
+    return state, (*asks, *more)
 
 
 def another_page(task: HopTask, state: HopState) -> NextSteps:
@@ -212,7 +217,13 @@ def time_in_clear(task: HopTask, state: HopState) -> NextSteps:
 
 
 def repeat_unconfirmed(task: HopTask, state: HopState) -> NextSteps:
-    """Retry an unconfirmed address that fell silent, all tries at once: one silence may be loss, many are a forgery."""
+    """Retry an unconfirmed address that fell silent, all tries at once: one silence may be loss, many are a forgery.
+
+    Of a page in clear, a confirmed address is asked for its certificate: the page alone may be a filter's notice.
+    """
+    state, certificate = _certify(task, state)
+    if certificate:
+        return state, certificate
     failures = [(address, failure) for address, failure in state.failures if address in state.unconfirmed]
     if not failures or state.repeats or any(one.failure is not Failure.TIMEOUT for _, one in failures):
         return state, ()
@@ -249,7 +260,11 @@ ROUNDS: Mapping[HopPhase, tuple[Round, ...]] = MappingProxyType(
         ),
         HopPhase.SUSPECT: (
             Round(follow_ups, "the follow-ups of unconfirmed addresses that failed", "followed_addresses"),
-            Round(repeat_unconfirmed, "a silent unconfirmed address again", "proof_tries"),
+            Round(
+                repeat_unconfirmed,
+                "the certificate of an address that served in clear; a silent unconfirmed address again",
+                "proof_tries",
+            ),
         ),
         HopPhase.SERVED: (
             Round(
@@ -261,6 +276,33 @@ ROUNDS: Mapping[HopPhase, tuple[Round, ...]] = MappingProxyType(
     }
 )
 """Phase of a hop -> its rounds, the first with a question first."""
+
+
+def _certify(task: HopTask, state: HopState) -> NextSteps:
+    """Ask one confirmed address that served a page in clear for its certificate, once."""
+    known = [address for address, one in state.addresses.items() if one.served and address not in state.unconfirmed]
+    if task.subject.scheme != "http" or not known or state.certified:
+        return state, ()
+    step = Handshake(address=known[0], port=443, sni=task.subject.host, position=task.position)
+    return replace(state, certified=True), (StepRequest(Order.AT_ONCE, known[0], (step,)),)
+
+
+def _compare_pages(task: HopTask, state: HopState) -> NextSteps:
+    """Ask more about an unconfirmed address whose page is unlike that of a confirmed one."""
+    pages = {address: one.page for address, one in state.addresses.items() if one.page is not None}
+    known = [address for address in pages if address not in state.unconfirmed]
+    asks: list[StepRequest] = []
+    for address in (address for address in pages if address in state.unconfirmed):
+        if state.addresses[address].compared or not any(is_unlike(pages[address], pages[other]) for other in known):
+            continue
+        again, neutral = PageQuestions(task.context, task.at()).again(task.subject.url, address)
+        tries = state.addresses[address].tries
+        steps = (again, neutral) if tries < 2 else (neutral,)
+        state = state.changed(address, compared=True, tries=max(2, tries))
+        asks.append(StepRequest(Order.ONE_BY_ONE, address, steps))
+        state, certificate = _certify(task, state)
+        asks += certificate
+    return state, tuple(asks)
 
 
 def _ech_question(task: HopTask, address: str, failed: LayerFailure) -> tuple[StepRequest, ...]:

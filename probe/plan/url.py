@@ -12,6 +12,7 @@ from probe.model.address import is_bogon, parse_address
 from probe.model.hop import StepPosition, Subject
 from probe.model.observation import Exchange
 from probe.model.target import DomainTarget, UrlTarget, parse
+from probe.plan.address_check import PrivateAddressCheck
 from probe.plan.context import PlanContext
 from probe.plan.hop import PlanHop
 from probe.plan.lookup import Lookup, choose_addresses
@@ -32,6 +33,8 @@ class UrlPlan(Plan):
         self._lookups: dict[str, Lookup] = {}
         self._waiting: list[tuple[str, PlanHop]] = []
         self._hops: dict[str, list[PlanHop]] = {}
+        self._private: dict[str, list[PrivateAddressCheck]] = {}
+        """Host -> the checks of its private addresses; all of them start together, once."""
         self._visited: set[str] = set()
         for chain, url in enumerate(urls):
             self._hop(url, StepPosition(chain=chain))
@@ -59,6 +62,11 @@ class UrlPlan(Plan):
             hop.start((url.host,), (url.host,), frozenset())
             return
         self._hops.setdefault(url.host, []).append(hop)
+        self._private.setdefault(url.host, []).append(
+            PrivateAddressCheck(
+                hop.subject, self._context, self.queue, position, lambda page: self._served(position, page)
+            )
+        )
         self._waiting.append((url.host, hop))
         if url.host not in self._lookups:
             self._lookups[url.host] = Lookup(
@@ -71,6 +79,8 @@ class UrlPlan(Plan):
         lookup = self._lookups[host]
         if not lookup.ready:
             return
+        for check in self._private.pop(host, ()):
+            check.start(lookup.local, lookup.unconfirmed)
         for hop in self._hops[host]:
             if (host, hop) in self._waiting:
                 addresses = choose_addresses(lookup.sources, self._context)

@@ -48,6 +48,15 @@ class Race:
 
 
 @dataclass(frozen=True)
+class Filtered:
+    """A trusted resolver's answer that a filter wrote, and how it says so."""
+
+    said: Any
+    errors: tuple[int, ...] = ()
+    recursion: bool | None = None
+
+
+@dataclass(frozen=True)
 class Alert:
     """A TLS alert."""
 
@@ -224,6 +233,9 @@ class World:
             said = self._pick("network", ((step.name, step.resolver), step.name, "*"), truth)
             if step.trust is Trust.SYSTEM:
                 said = self._pick("system", (step.name, "*"), said)
+        marks: dict[str, Any] = {}
+        if isinstance(said, Filtered):
+            marks, said = {"errors": said.errors, "recursion": said.recursion}, said.said
         race = said if isinstance(said, Race) and step.trust is not Trust.SYSTEM else None
         first = said.first if isinstance(said, Race) else said
         addresses, failure = _of_type(Failure.TIMEOUT if self._lost() else first, step.rrtype)
@@ -235,7 +247,7 @@ class World:
             "rank": step.rank,
             "rotates": step.rotates,
         }
-        yield Resolution(addresses=addresses, **whom, **self._common(step, failure))
+        yield Resolution(addresses=addresses, **whom, **marks, **self._common(step, failure))
         for late in race.late if race is not None else ():
             addresses, failure = _of_type(late, step.rrtype)
             yield LateAnswer(addresses=addresses, gap=40, **whom, **self._common(step, failure))

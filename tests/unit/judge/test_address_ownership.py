@@ -13,6 +13,7 @@ from probe.judge.address_ownership import (
 )
 from probe.judge.name_answers import plain
 from probe.model.failure import Failure
+from probe.model.hop import Purpose
 from probe.model.observation import Observation
 from probe.model.verdict import Status
 from tests.unit.judge.builders import (
@@ -149,11 +150,12 @@ def test_a_known_stub_is_refuted_without_being_tried() -> None:
         ((http(FORGED, **STRANGE),), None, "undetermined"),
         ((http(FORGED, **STRANGE),), control(pages=(page(),)), "refuted"),
         ((http(FORGED, 403, **STRANGE),), control(pages=(page(),)), "refuted"),
-        ((http(FORGED, url=HTTP),), control(pages=(page(),)), "undetermined"),
+        ((http(FORGED, 403, url=HTTP, title="403 Forbidden"),), control(pages=(page(),)), "undetermined"),
+        ((http(FORGED, url=HTTP),), control(pages=(page(),)), "confirmed"),
     ],
 )
 def test_over_http_the_page_decides_about_an_unknown_address(pages: Any, by: Any, said_of_it: str) -> None:
-    """A block page, or one unlike the control's, refutes it."""
+    """A block page, or one unlike the control's, refutes it; a server's ordinary refusal does not."""
     assert standing(*LOCAL, *TRUSTED, *pages, by=by, target=HTTP) is AddressOwnership(said_of_it)
 
 
@@ -164,3 +166,58 @@ def test_the_error_of_a_certificate_tells_whether_only_its_dates_are_wrong() -> 
     assert fails_by_date("certificate has expired")
     assert fails_by_date("certificate is not yet valid")
     assert not fails_by_date("self-signed certificate")
+
+
+DNS = f"dns://{NAME}"
+REFUSED = tries(2, tcp(FORGED, Failure.RESET))
+
+
+@pytest.mark.parametrize(
+    ("by", "seen", "expected"),
+    [
+        (control(), (), "undetermined"),
+        (control(certificates={NAME: ("c1",)}), (), "refuted"),
+        (control(), (tcp(), tls()), "refuted"),
+        (control(certificates={"other.example": ("c1",)}), (), "undetermined"),
+    ],
+)
+def test_a_control_that_only_resolved_the_name_has_not_seen_it_served(by: Any, seen: Any, expected: str) -> None:
+    """It looked at TLS where it found a certificate; this host may look itself."""
+    found = standing(*LOCAL, *TRUSTED, *REFUSED, *seen, by=by, target=DNS)
+
+    assert found is AddressOwnership(expected)
+
+
+def test_a_page_in_clear_of_an_address_that_one_trusted_resolver_gave_is_no_sign_of_life() -> None:
+    """It may be that of the resolver's own filter, and the target dead."""
+    page_there = http(A, url=HTTP)
+    again = said("trusted", A, resolver="tls://192.0.2.9")
+    silent = tries(5, tcp(FORGED, Failure.TIMEOUT, port=80))
+
+    assert standing(*LOCAL, *TRUSTED, *silent, page_there, target=HTTP) is AddressOwnership.UNDETERMINED
+    assert standing(*LOCAL, *TRUSTED, again, *silent, page_there, target=HTTP) is AddressOwnership.REFUTED
+    assert standing(*LOCAL, *TRUSTED, *silent, page_there, tls(), target=HTTP) is AddressOwnership.REFUTED
+
+
+def test_one_trusted_denial_does_not_outweigh_a_page_that_comes() -> None:
+    """Two do, and so does a control; so does a resolver that rewrites NXDOMAIN to that address."""
+    gone = said("trusted", failure=Failure.NXDOMAIN)
+    more = said("trusted", failure=Failure.NXDOMAIN, resolver="tls://192.0.2.9")
+    ghost = said("network", FORGED, name="zq.example", purpose=Purpose.GHOST)
+    seen = (*LOCAL, gone, http(FORGED, url=HTTP))
+    nowhere = control(Status.DOWN, addresses=(), pages=(), failures=("dns.nxdomain",))
+
+    for target in (HTTP, URL, DNS):
+        assert standing(*seen, target=target) is AddressOwnership.UNDETERMINED
+        assert standing(*seen, more, target=target) is AddressOwnership.REFUTED
+        assert standing(*seen, ghost, target=target) is AddressOwnership.REFUTED
+        assert standing(*seen, target=target, by=nowhere) is AddressOwnership.REFUTED
+    assert standing(*LOCAL, gone, *REFUSED) is AddressOwnership.REFUTED
+
+
+def test_the_address_of_a_filters_notice_is_refuted() -> None:
+    """Unless the network gives it too."""
+    notice = said("trusted", "146.112.61.106", errors=(17,))
+
+    assert standing(*LOCAL, notice, address="146.112.61.106") is AddressOwnership.REFUTED
+    assert standing(said("network", FORGED), said("trusted", FORGED, errors=(17,))) is AddressOwnership.UNDETERMINED

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from probe.judge.evidence_hop import hops_of
 from probe.model.failure import Failure
 from probe.model.hop import Layer, LayerFailure, Purpose
 from tests.unit.judge.builders import (
     FORGED,
+    HTTP,
     NAME,
     NEUTRAL,
     URL,
@@ -78,3 +83,35 @@ def test_any_answer_under_another_name_counts() -> None:
 
     assert made.answers_other_name(made.observed.endpoints[0])
     assert not made.answers_other_name(made.observed.endpoints[0], Purpose.ALLOWED)
+
+
+REGIONAL = (said("network", FORGED), said("trusted", A))
+
+
+@pytest.mark.parametrize(
+    ("seen", "serving", "own"),
+    [
+        ((*REGIONAL, tcp(FORGED, Failure.RESET), *served()), [], [FORGED]),
+        ((*BOTH, tcp(B, Failure.RESET), *served()), [A], [B, A]),
+        ((said("network", B), said("trusted", A, B), tcp(B, Failure.RESET), *served()), [A], [B, A]),
+        ((*REGIONAL, tcp(FORGED, Failure.NO_ROUTE), *served()), [A], [A]),
+        ((*REGIONAL, *served()), [A], [A]),
+        ((*REGIONAL, *served(FORGED), *served()), [FORGED, A], [FORGED, A]),
+    ],
+)
+def test_a_page_that_programs_on_this_host_do_not_get_serves_nobody(seen: Any, serving: Any, own: Any) -> None:
+    """One confirmed address of those that they get may fail; a fault of this host says nothing of what others get."""
+    hop = hop_of(*seen)
+
+    assert [one.address for one in hop.serving_endpoints] == serving
+    assert [one.address for one in hop.own_endpoints] == own
+
+
+def test_somebody_elses_page_is_what_people_get_also_at_a_confirmed_address() -> None:
+    """Though another address serves the target."""
+    notice = http(B, url=HTTP, marks=("ru.mts",))
+    answers = (said("network", B), said("trusted", A, B))
+    hop = hop_of(*answers, notice, http(A, url=HTTP), target=HTTP)
+
+    assert hop.serving_endpoints == ()
+    assert [one.address for one in hop.own_endpoints] == [B]

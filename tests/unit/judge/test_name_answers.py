@@ -154,7 +154,7 @@ def test_what_the_same_resolver_says_of_other_names() -> None:
         True,
         False,
     )
-    assert (found.resolves_other_name(found.by_resolver[0]), found.fails_other_name(found.by_resolver[0])) == (
+    assert (found.resolves_other_names(found.by_resolver[0]), found.fails_other_names(found.by_resolver[0])) == (
         True,
         False,
     )
@@ -163,7 +163,7 @@ def test_what_the_same_resolver_says_of_other_names() -> None:
         False,
         True,
     )
-    assert (found.resolves_other_name(found.by_resolver[0]), found.fails_other_name(found.by_resolver[0])) == (
+    assert (found.resolves_other_names(found.by_resolver[0]), found.fails_other_names(found.by_resolver[0])) == (
         False,
         True,
     )
@@ -171,4 +171,102 @@ def test_what_the_same_resolver_says_of_other_names() -> None:
     assert found.denies_random_name(found.by_resolver[0])
     found = names(said("network", FORGED, resolver="network"), denied, dead)
     assert not found.denies_random_name(found.by_resolver[0])
-    assert not found.fails_other_name(found.by_resolver[0])
+    assert not found.fails_other_names(found.by_resolver[0])
+
+
+GONE = said("trusted", failure=Failure.NXDOMAIN)
+
+
+@pytest.mark.parametrize(
+    "filtered",
+    [
+        *(said("trusted", failure=Failure.NXDOMAIN, errors=(code,)) for code in (4, 15, 16, 17, 18)),
+        said("trusted", failure=Failure.NXDOMAIN, recursion=False),
+        said("trusted", FORGED, errors=(3, 17)),
+        said("trusted", "0.0.0.0"),
+        said("trusted", "::", rrtype="AAAA"),
+    ],
+)
+def test_a_trusted_resolver_that_filters_the_name_is_not_asked_about_it(filtered: Observation) -> None:
+    """It says so, or gives the null address. What it gave counts for nothing."""
+    found = names(said("network", A), filtered, by=control(addresses=(B,)))
+
+    assert found.with_trust(Trust.TRUSTED) == ()
+    assert found.reference == {B}
+    assert found.written_by_filters == set(getattr(filtered, "addresses", ()))
+    assert not names(filtered).absent
+
+
+@pytest.mark.parametrize(
+    "honest",
+    [
+        said("trusted", A, errors=(3,)),
+        said("trusted", A, recursion=True),
+        said("trusted", A, "0.0.0.0"),
+        said("trusted", A),
+    ],
+)
+def test_a_trusted_resolver_is_believed_otherwise(honest: Observation) -> None:
+    """Stale data (RFC 8914 code 3) is no filter."""
+    assert names(honest).with_trust(Trust.TRUSTED)
+    assert names(said("network", FORGED, errors=(15,), recursion=False)).given == {FORGED}
+
+
+def test_an_answer_with_private_addresses_alone_counts_where_nobody_knows_a_public_one() -> None:
+    """A filter that says nothing of itself answers so."""
+    assert names(said("trusted", BOGON), by=control(addresses=(A,))).reference == {A}
+    assert names(said("trusted", BOGON)).reference == {BOGON}
+    assert names(said("trusted", A, BOGON)).reference == {A, BOGON}
+
+
+def test_resolvers_with_one_name_and_two_ranks_are_two() -> None:
+    """Those at private addresses are all written `network`."""
+    first = said("network", failure=Failure.NXDOMAIN, resolver="network", rank=1)
+    second = said("network", A, resolver="network", rank=2)
+    other = said("network", A, resolver="network", rank=2, name="other.example", purpose=Purpose.OTHER)
+    found = names(first, second, other)
+
+    assert [(one.rank, one.first) for one in found.by_resolver] == [(1, ()), (2, (A,))]
+    assert [found.resolves_other_names(one) for one in found.by_resolver] == [False, True]
+
+
+@pytest.mark.parametrize(("found", "asked", "resolves"), [(1, 1, True), (1, 2, True), (1, 3, False), (2, 3, True)])
+def test_a_resolver_finds_other_names_where_it_finds_half_of_them(found: int, asked: int, resolves: bool) -> None:
+    """The censor may lie about one of them too; a resolver that finds few is broken, or allows few."""
+    others = [
+        said(
+            "network",
+            *((A,) if number < found else ()),
+            failure=None if number < found else Failure.TIMEOUT,
+            name=f"other{number}.example",
+            purpose=Purpose.OTHER,
+        )
+        for number in range(asked)
+    ]
+    seen = names(said("network", failure=Failure.TIMEOUT), *others)
+
+    assert seen.resolves_other_names(seen.by_resolver[0]) is resolves
+    assert seen.fails_other_names(seen.by_resolver[0]) is not resolves
+
+
+def test_a_single_trusted_denial_is_told_from_several_witnesses() -> None:
+    """The control counts as one."""
+    more = said("trusted", failure=Failure.NXDOMAIN, resolver="tls://192.0.2.9")
+
+    assert names(GONE).denied_by_one
+    assert not names(GONE, more).denied_by_one
+    assert not names(GONE, by=control(addresses=(), failures=("dns.nxdomain",))).denied_by_one
+
+
+def test_an_address_near_one_that_names_that_do_not_exist_get_is_rewritten() -> None:
+    ghost = said("network", "31.13.1.1", name="zq.example", purpose=Purpose.GHOST)
+
+    assert names(said("network", FORGED), ghost).is_rewritten(FORGED)
+    assert not names(said("network", A), ghost).is_rewritten(A)
+
+
+def test_the_sources_of_an_address_are_trusted_resolvers_and_the_control() -> None:
+    more = said("trusted", A, resolver="tls://192.0.2.9")
+
+    assert names(said("network", A), said("trusted", A), more, by=control(addresses=(A,))).sources_of(A) == 3
+    assert names(said("network", A)).sources_of(A) == 0

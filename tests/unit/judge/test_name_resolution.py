@@ -110,3 +110,49 @@ def test_an_answer_is_injected_where_a_later_one_shows_it_false(seen: tuple[Obse
     assert (names(*seen).injected is not None) is injected
     good = (said("system", A), late(B, trust="system"))
     assert (names(*good, *seen).injected is not None) is injected
+
+
+ONE: dict[str, Any] = {"resolver": "network", "rank": 1}
+TWO: dict[str, Any] = {"resolver": "network", "rank": 2}
+LIES = said("network", failure=Failure.NXDOMAIN, **ONE)
+
+
+@pytest.mark.parametrize(
+    ("seen", "blamed"),
+    [
+        ((said("system", failure=Failure.NXDOMAIN), LIES, said("network", A, **TWO)), 1),
+        ((LIES, said("network", A, **TWO)), 1),
+        ((said("system", A), said("network", A, **ONE), said("network", failure=Failure.NXDOMAIN, **TWO)), None),
+        ((said("network", A, **ONE), said("network", failure=Failure.NXDOMAIN, **TWO)), None),
+    ],
+)
+def test_of_several_resolvers_the_one_that_the_system_asks_first_decides(
+    seen: tuple[Observation, ...], blamed: int | None
+) -> None:
+    """Programs never hear the others."""
+    found = names(*seen).bad_answer
+
+    assert (found and found.rank) == blamed
+
+
+@pytest.mark.parametrize("failure", [Failure.TIMEOUT, Failure.SERVFAIL, Failure.REFUSED])
+@pytest.mark.parametrize("system", [True, False])
+def test_where_the_first_resolver_gives_no_answer_the_next_one_decides(failure: Failure, system: bool) -> None:
+    """The system waits longer for the first one than a step does."""
+    waited = (said("system", failure=Failure.TIMEOUT),) if system else ()
+    silent = said("network", failure=failure, **ONE)
+
+    assert names(*waited, silent, said("network", A, **TWO)).bad_answer is None
+    lies = names(*waited, silent, said("network", failure=Failure.NXDOMAIN, **TWO)).bad_answer
+    assert lies is not None
+    assert (lies.rank, lies.failure) == (2, Failure.NXDOMAIN)
+    dead = names(*waited, silent, said("network", failure=Failure.TIMEOUT, **TWO)).bad_answer
+    assert dead is not None
+    assert dead.rank == 1
+
+
+def test_the_answer_that_programs_get_is_not_known_where_resolvers_have_no_ranks() -> None:
+    """Evidence of an older version; then all must be wrong."""
+    found = names(said("network", FORGED), said("network", A, resolver="udp:192.0.2.1:53"))
+
+    assert (found.used, found.bad_answer) == (None, None)

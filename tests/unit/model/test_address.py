@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from probe.model.address import Family, family, is_bogon, network_of, parse_address
+from probe.model.address import Family, family, is_bogon, is_private_use, network_of, parse_address
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,17 @@ def test_an_address_may_be_written_in_brackets() -> None:
     assert family("192.0.2.1") is Family.IPV4
     assert str(parse_address("[2001:db8::1]")) == "2001:db8::1"
     assert parse_address("example.com") is None
+
+
+@pytest.mark.parametrize("address", ["10.10.34.36", "100.64.0.1", "172.31.0.1", "192.168.1.1", "fd00::1"])
+def test_a_provider_or_a_site_may_give_its_machines_these_addresses(address: str) -> None:
+    """RFC 1918, RFC 6598, RFC 4193."""
+    assert is_private_use(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["8.8.8.8", "127.0.0.1", "0.0.0.0", "169.254.1.1", "198.18.0.1", "224.0.0.1", "::1", "fe80::1", "2a00::1"],
+)
+def test_public_addresses_and_those_of_this_host_or_its_link_are_not_among_them(address: str) -> None:
+    assert not is_private_use(address)
