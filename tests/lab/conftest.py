@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.bench import Bench, Line, causes_right, first_right, status_right
+from tests.lab.bench import Bench, Line, causes_right, falsely_blocked, first_right, status_right
 from tests.lab.records import Scenario
 from tests.lab.scenarios import ALL, PROFILES
 from tests.lab.topology import Lab, missing
@@ -64,13 +64,13 @@ def verdicts(bench: Bench, broken: dict[str, list[str]], request: pytest.Fixture
     """Scenario name -> the probe's verdict. The probe runs after the checks, because each disturbs the other."""
     lines = bench.measure()
     judged = [(s, lines[s.name]) for s in bench.scenarios]
-    blocked = sum(1 for s, line in judged if line.get("status") == "blocked" and s.expect.status != "blocked")
+    blocked = [s.name for s, line in judged if falsely_blocked(s, line)]
     figures = {
         "scenarios": f"{len(judged)}, of which {len(judged) - len(broken)} verified without the probe",
         "status right": f"{sum(status_right(s, line) for s, line in judged)} / {len(judged)}",
         "first causes right": f"{sum(first_right(s, line) for s, line in judged)} / {len(judged)}",
         "all causes right": f"{sum(causes_right(s, line) for s, line in judged)} / {len(judged)}",
-        "false blocks": f"{blocked}",
+        "false blocks": f"{len(blocked)} {' '.join(blocked)}",
     }
     summary = request.config.stash.setdefault(_SUMMARY, [])
     summary += [f"{name}: {figure}" for name, figure in figures.items()]

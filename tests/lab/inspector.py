@@ -7,8 +7,10 @@ packets leave before that, so an injected answer always wins its race.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
+import random
 import sys
 import time
 from pathlib import Path
@@ -21,6 +23,11 @@ from tests.lab.wire import ACK, FIN, PSH, RST, Packet
 
 ALERT = bytes.fromhex("15030300020228")
 """A fatal `handshake_failure` alert record (RFC 8446, 6.2)."""
+IDLE_SECONDS = 20.0
+"""A connection without a packet for so long is forgotten."""
+MTU = 1500
+SEGMENT = 1400
+"""Octets of a page in one forged packet."""
 
 
 class Inspector:
@@ -30,10 +37,15 @@ class Inspector:
         self._actions = actions
         self._sockets = wire.raw_sockets()
         self._condemned: dict[tuple[bytes, int, bytes], float] = {}
+        self._awake: dict[tuple[bytes, int, bytes, int], float] = {}
+        self._random = random.Random(9)
 
     def take(self, queued: Any) -> None:
         """Handle one queued packet."""
         action = self._actions[queued.get_mark() - 1]
+        if action["act"] in ("delay", "wake", "duplicate"):  # of any protocol
+            self._carry(queued, action)
+            return
         packet = wire.parse(queued.get_payload())
         changed = getattr(self, f"_{action['act']}")(packet, action)
         if changed is None:
@@ -44,6 +56,42 @@ class Inspector:
         # Accepted with mark 0, because later rules match on marks.
         queued.set_mark(0)
         queued.accept()
+
+    def _carry(self, queued: Any, action: dict[str, Any]) -> None:
+        """Let a packet through later, or twice."""
+        payload = queued.get_payload()
+        if action["act"] == "duplicate":
+            if self._chance(action) and len(payload) <= MTU:
+                self._again(payload)
+        elif self._late(payload, action):
+            queued.retain()
+            asyncio.get_running_loop().call_later(action["after"] / 1000, self._release, queued)
+            return
+        self._release(queued)
+
+    def _release(self, queued: Any) -> None:
+        queued.set_mark(0)
+        queued.accept()
+
+    def _chance(self, action: dict[str, Any]) -> bool:
+        return not action["percent"] or self._random.random() * 100 < action["percent"]
+
+    def _late(self, payload: bytes, action: dict[str, Any]) -> bool:
+        """Whether this packet is delayed."""
+        if action["act"] == "delay":
+            return self._chance(action)
+        packet = wire.parse(payload)
+        ends = (packet.source, packet.source_port, packet.destination, packet.destination_port)
+        now = time.monotonic()
+        asleep = now - self._awake.get(ends, -IDLE_SECONDS) >= IDLE_SECONDS
+        self._awake[ends] = now
+        return asleep
+
+    def _again(self, payload: bytes) -> None:
+        """Send a copy ahead of the packet."""
+        four = payload[0] >> 4 == 4
+        to = payload[16:20] if four else payload[24:40]
+        self._sockets[len(to)].sendto(payload, (wire.text(to), 0))
 
     def _send(self, *packets: Packet) -> None:
         for packet in packets:
@@ -83,6 +131,25 @@ class Inspector:
         self._hello_rst(packet, action)
         return None
 
+    def _censor(self, packet: Packet, action: dict[str, Any]) -> bool | None:
+        """Punish a forbidden word, and remember the client for a while."""
+        first, _, later = action["page"].partition(" ")
+        ends = (packet.source, action["port"], packet.destination if action["address"] else b"")
+        now = time.monotonic()
+        if now < self._condemned.get(ends, 0.0):
+            return self._punish(later, packet, action)
+        if action["name"].encode() not in packet.payload:
+            return True
+        self._condemned[ends] = now + action["after"]
+        return self._punish(first, packet, action)
+
+    def _punish(self, how: str, packet: Packet, action: dict[str, Any]) -> bool | None:
+        if how in ("rst", "rst-client") and not packet.flags & RST:
+            self._send(*[self._to_client(packet, action, RST | ACK)] * 5)
+        if how in ("rst", "rst-server") and not packet.flags & RST:
+            self._send(*[self._to_server(packet)] * 5)
+        return None if how == "drop" else True
+
     def _icmp_flood(self, packet: Packet, action: dict[str, Any]) -> bool:
         error = wire.unreachable(packet)
         for _ in range(action["after"]):
@@ -105,7 +172,33 @@ class Inspector:
         self._send(self._to_client(packet, action, FIN | PSH | ACK, ALERT), self._to_server(packet))
 
     def _host_page(self, packet: Packet, action: dict[str, Any]) -> None:
-        self._send(self._to_client(packet, action, FIN | PSH | ACK, action["page"].encode()), self._to_server(packet))
+        self._page(packet, action)
+        self._send(self._to_server(packet))
+
+    def _page(self, packet: Packet, action: dict[str, Any]) -> None:
+        """Send a page in segments that fit; the last ends the connection."""
+        page = action["page"].encode()
+        for start in range(0, max(1, len(page)), SEGMENT):
+            flags = PSH | ACK | (0 if start + SEGMENT < len(page) else FIN)
+            self._send(self._to_client(packet, action, flags, page[start : start + SEGMENT], start))
+
+    def _host_answer(self, packet: Packet, action: dict[str, Any]) -> bool:
+        self._page(packet, action)
+        return True
+
+    def _tls_answer(self, packet: Packet, action: dict[str, Any]) -> None:
+        answer = bytes.fromhex(action["page"])
+        self._send(self._to_client(packet, action, FIN | PSH | ACK, answer), self._to_server(packet))
+
+    def _quic_answer(self, packet: Packet, action: dict[str, Any]) -> None:
+        """Answer with fixed bytes; `connection` stands for the client's connection ids in a version negotiation."""
+        if action["page"] == "echo":
+            answer = packet.payload
+        elif action["page"] == "versions":
+            answer = _version_negotiation(packet.payload)
+        else:
+            answer = bytes.fromhex(action["page"])
+        self._send(packet.reply(payload=answer))
 
     def _dns_inject(self, packet: Packet, action: dict[str, Any]) -> bool:
         for address in action["answers"]:
@@ -125,15 +218,23 @@ class Inspector:
         return None if now >= self._condemned.get(ends, float("inf")) else True
 
 
-def main() -> None:
+def _version_negotiation(initial_packet: bytes) -> bytes:
+    """A version negotiation packet that answers an Initial (RFC 9000, 17.2.1): one unknown version."""
+    to, end = initial_packet[5], 6 + initial_packet[5]
+    whose = initial_packet[end + 1 : end + 1 + initial_packet[end]]
+    return b"\xc0\0\0\0\0" + bytes((len(whose),)) + whose + bytes((to,)) + initial_packet[6:end] + b"\x1a\x2a\x3a\x4a"
+
+
+async def main(actions: list[dict[str, Any]]) -> None:
     """Bind the queue, say `ready`, inspect until killed."""
-    inspector = Inspector(json.loads(Path(sys.argv[1]).read_text()))
+    inspector = Inspector(actions)
     queue = NetfilterQueue()
-    queue.bind(0, inspector.take)
+    queue.bind(0, inspector.take, max_len=16384)
+    asyncio.get_running_loop().add_reader(queue.get_fd(), lambda: queue.run(block=False))
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    queue.run()
+    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(main(json.loads(Path(sys.argv[1]).read_text())))

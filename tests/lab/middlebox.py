@@ -14,6 +14,8 @@ from typing import Any
 from tests.lab.records import Act, Interference
 
 QUEUE = "-j NFQUEUE --queue-num 0"
+RELAY_PORT = 7000
+"""Where `relay.py` listens on a middlebox."""
 
 
 @dataclass
@@ -24,6 +26,7 @@ class Rules:
     mangle: list[str] = field(default_factory=list)
     filter: list[str] = field(default_factory=list)
     nat: list[str] = field(default_factory=list)
+    leaving: list[str] = field(default_factory=list)
     actions: list[dict[str, Any]] = field(default_factory=list)
 
     def text(self) -> str:
@@ -32,6 +35,8 @@ class Rules:
         parts = []
         for table, chain in chains.items():
             lines = [f"-A {chain} {rule}" for rule in getattr(self, table)]
+            if table == "nat":
+                lines += [f"-A POSTROUTING {rule}" for rule in self.leaving]
             parts.append("\n".join([f"*{table}", f":{chain} ACCEPT [0:0]", *lines, "COMMIT"]))
         return "\n".join(parts) + "\n"
 
@@ -96,7 +101,7 @@ def _hello_drop(rules: Rules, one: Interference) -> None:
 
 def _queued(rules: Rules, one: Interference) -> None:
     mark = _mark(rules, one)
-    port = 80 if one.act in (Act.HOST_PAGE, Act.HOST_RST) else 443
+    port = 80 if one.act in (Act.HOST_PAGE, Act.HOST_RST, Act.HOST_ANSWER) else 443
     rules.mangle.append(f"{_keyword(one, port)} -j MARK --set-mark {mark}")
     rules.mangle.append(f"-m mark --mark {mark} {QUEUE}")
 
@@ -170,9 +175,11 @@ def _hello_freeze(rules: Rules, one: Interference) -> None:
 
 
 def _rate(rules: Rules, one: Interference) -> None:
-    """A token bucket of 16 kB: packets beyond it are dropped, so that TCP slows down."""
+    """A token bucket of 16 kB, or of one second if that is more; packets beyond it are dropped: TCP slows down."""
     mark = _mark(rules, one)
-    limit = f"-m hashlimit --hashlimit-above {one.after}b/s --hashlimit-burst 16kb --hashlimit-name rate{mark} -j DROP"
+    burst = max(16, one.after // 1000 + 1)
+    limit = f"-m hashlimit --hashlimit-above {one.after}b/s --hashlimit-burst {burst}kb --hashlimit-name rate{mark} "
+    limit += "-j DROP"
     if one.name:
         rules.mangle.append(f"{_keyword(one, 443)} -j CONNMARK --set-mark {mark}")
         rules.mangle.append(f"-m connmark --mark {mark} {limit}")
@@ -208,6 +215,67 @@ def _police(rules: Rules, one: Interference) -> None:
     often += f"--hashlimit-above 3/sec --hashlimit-burst 3 --hashlimit-name {table} "
     rules.mangle.append(f"{hello}-m recent --name {table} --rcheck --seconds {one.after} -j DROP")
     rules.mangle.append(f"{hello}{often}-m recent --name {table} --set -j DROP")
+
+
+def _censor(rules: Rules, one: Interference) -> None:
+    """Queue all packets to the target, because the inspector must remember who is punished there."""
+    mark = _mark(rules, one)
+    port = f"--dport {one.port} " if one.port else ""
+    for protocol in ("tcp",) if one.address else ("tcp", "udp"):
+        rules.mangle.append(f"{_from(one)}-p {protocol} {port}-j MARK --set-mark {mark}")
+    rules.mangle.append(f"-m mark --mark {mark} {QUEUE}")
+
+
+def _to_source(rules: Rules, one: Interference, *, both: bool = False) -> None:
+    """Queue what arrives for a vantage, except from `address`."""
+    mark = _mark(rules, one)
+    spared = f"! -s {one.address} " if one.address else ""
+    rules.mangle.append(f"{spared}-d {one.source} -j MARK --set-mark {mark}")
+    if both:
+        rules.mangle.append(f"-s {one.source} -j MARK --set-mark {mark}")
+    rules.mangle.append(f"-m mark --mark {mark} {QUEUE}")
+
+
+def _duplicate(rules: Rules, one: Interference) -> None:
+    _to_source(rules, one, both=True)
+
+
+def _rate_residual(rules: Rules, one: Interference) -> None:
+    table = f"slowed{_mark(rules, one)}"
+    rules.mangle.append(f"{_keyword(one, 443)} -m recent --name {table} --set")
+    limit = f"-m hashlimit --hashlimit-above {one.after}b/s --hashlimit-burst 20kb --hashlimit-name {table}"
+    listed = f"-m recent --name {table} --rcheck --rdest --seconds 60"
+    rules.mangle.append(f"-s {one.address} -p tcp {listed} {limit} -j DROP")
+
+
+def _mute_residual(rules: Rules, one: Interference) -> None:
+    mark = _mark(rules, one)
+    table = f"muted{mark}"
+    rules.mangle.append(f"{_keyword(one, 443)} -m recent --name {table} --set -j CONNMARK --set-mark {mark}")
+    listed = f"-m recent --name {table} --rcheck --seconds {one.after}"
+    rules.mangle.append(f"-d {one.address} -p tcp --syn {listed} -j DROP")
+    rules.mangle.append(
+        f"-m connmark --mark {mark} -m connbytes --connbytes 9: --connbytes-dir both --connbytes-mode packets -j DROP"
+    )
+
+
+def _whitelist(rules: Rules, one: Interference) -> None:
+    first = "-m connbytes --connbytes 3:4 --connbytes-dir original --connbytes-mode packets -m length --length 60:65535"
+    for port, words in ((80, "--string HTTP/1."), (443, "--hex-string |1603|")):
+        rules.mangle.append(f"-d {one.address} -p tcp --dport {port} {first} -m string --algo bm ! {words} -j DROP")
+
+
+def _accelerate(rules: Rules, one: Interference) -> None:
+    for port in (80, 443):
+        rules.nat.append(f"-s {one.source} -p tcp --dport {port} -j REDIRECT --to-ports {RELAY_PORT}")
+
+
+def _masquerade(rules: Rules, one: Interference) -> None:
+    rules.leaving.append(f"-s {one.source} -j MASQUERADE")
+
+
+def _dns_any(rules: Rules, one: Interference) -> None:
+    rules.nat.append(f"-s {one.source} -p udp --dport 53 -j DNAT --to-destination {one.to}")
 
 
 def _proxy(rules: Rules, one: Interference) -> None:
@@ -254,6 +322,19 @@ _COMPILERS: dict[Act, Callable[[Rules, Interference], None]] = {
     Act.ICMP_FLOOD: _queued,
     Act.LARGE: _large,
     Act.POLICE: _police,
+    Act.CENSOR: _censor,
+    Act.HOST_ANSWER: _queued,
+    Act.DELAY: _to_source,
+    Act.WAKE: _to_source,
+    Act.DUPLICATE: _duplicate,
+    Act.RATE_RESIDUAL: _rate_residual,
+    Act.MUTE_RESIDUAL: _mute_residual,
+    Act.WHITELIST: _whitelist,
+    Act.ACCELERATE: _accelerate,
+    Act.MASQUERADE: _masquerade,
+    Act.QUIC_ANSWER: _quic_name,
+    Act.TLS_ANSWER: _queued,
+    Act.DNS_ANY: _dns_any,
     Act.PROXY: _proxy,
     Act.ONLY: _only,
     Act.ONLY_HELLOS: _only,

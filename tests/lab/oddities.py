@@ -17,9 +17,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from tests.lab import odd_answers
+
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
-_PAGE = b"<html><head><title>An odd server</title></head><body>" + b"It serves as it can. " * 60 + b"</body></html>"
+_PAGE = odd_answers.PAGE
+_SETTINGS, _ACKNOWLEDGED = bytes.fromhex("000000040000000000"), bytes.fromhex("000000040100000000")
+"""HTTP/2: an empty SETTINGS frame and the acknowledgement of one (RFC 9113, 6.5)."""
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
@@ -49,9 +53,9 @@ async def _rst(streams: Streams, entry: dict[str, Any]) -> None:
 
 
 async def _alert(streams: Streams, entry: dict[str, Any]) -> None:
-    """Answer every ClientHello with a fatal `unrecognized_name` alert (RFC 6066, 3)."""
+    """Answer every ClientHello with a fatal alert, `unrecognized_name` (RFC 6066, 3) unless another is given."""
     await streams[0].read(65536)
-    streams[1].write(bytes.fromhex("15030300020270"))
+    streams[1].write(bytes.fromhex("1503030002") + bytes((2, int(entry["argument"] or 112))))
     await streams[1].drain()
 
 
@@ -79,6 +83,44 @@ async def _unclosed(streams: Streams, entry: dict[str, Any]) -> None:
     raw = streams[1].get_extra_info("socket")
     await asyncio.sleep(0.05)
     raw.shutdown(socket.SHUT_WR)
+
+
+async def _raw(streams: Streams, entry: dict[str, Any]) -> None:
+    """One of the answers of `odd_answers.py`; an ordinary page at /next."""
+    request = await streams[0].readuntil(b"\r\n\r\n")
+    scheme = "https" if entry["certificate"] else "http"
+    odd = odd_answers.answer(entry["argument"], entry["host"], scheme)
+    later = request.split(b" ")[1] != b"/" and b"\nLocation" in odd
+    ordinary = _HEAD + b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(_PAGE) + _PAGE
+    streams[1].write(ordinary if later else odd)
+    await streams[1].drain()
+
+
+async def _cookie(streams: Streams, entry: dict[str, Any]) -> None:
+    """Redirect to the same URL until the client brings the cookie that comes with the redirect."""
+    request = await streams[0].readuntil(b"\r\n\r\n")
+    ordinary = _HEAD + b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(_PAGE) + _PAGE
+    scheme = b"https" if entry["certificate"] else b"http"
+    first = odd_answers.COOKIE_FIRST.replace(b"{host}", entry["host"].encode()).replace(b"{scheme}", scheme)
+    streams[1].write(ordinary if b"seen=1" in request else first)
+    await streams[1].drain()
+
+
+async def _http2(streams: Streams, entry: dict[str, Any]) -> None:
+    """Speak HTTP/2 alone: answer each HEADERS frame with status 200 (0x88 in HPACK) and the page."""
+    reader, writer = streams
+    await reader.readexactly(24)
+    writer.write(_SETTINGS)
+    while True:
+        head = await reader.readexactly(9)
+        await reader.readexactly(int.from_bytes(head[:3], "big"))
+        kind, flags, stream = head[3], head[4], head[5:9]
+        if kind == 4 and not flags & 1:
+            writer.write(_ACKNOWLEDGED)
+        if kind == 1:
+            writer.write(b"\0\0\x01\x01\x04" + stream + b"\x88")
+            writer.write(len(_PAGE).to_bytes(3, "big") + b"\0\x01" + stream + _PAGE)
+        await writer.drain()
 
 
 async def _slow(streams: Streams, entry: dict[str, Any]) -> None:
@@ -205,12 +247,46 @@ KINDS: dict[str, Callable[[Streams, dict[str, Any]], Awaitable[None]]] = {
     "headers": _headers,
     "loris": _loris,
     "deaf": _deaf,
+    "raw": _raw,
+    "cookie": _cookie,
+    "http2": _http2,
+    "old-dh": _after,
 }
+_ACCEPTING: set[asyncio.Task[None]] = set()
 RAW = frozenset({"deaf", "hang", "eof", "reset", "alert", "garbage"})
 """Kinds that act before TLS: they speak no TLS on port 443 either."""
 
 
-async def _open(entry: dict[str, Any]) -> asyncio.Server:
+async def _accept(serving: socket.socket, context: ssl.SSLContext, serve: Callable[..., Awaitable[None]]) -> None:
+    """Refuse a client that does not offer `h2`, with the alert for that (RFC 7301, 3.2)."""
+    loop = asyncio.get_running_loop()
+    underway = set()
+
+    async def take(accepted: socket.socket) -> None:
+        try:
+            while not (hello := accepted.recv(65536, socket.MSG_PEEK)):
+                return
+        except BlockingIOError:
+            await asyncio.sleep(0.01)
+            await take(accepted)
+            return
+        if b"\x02h2" not in hello:
+            await loop.sock_sendall(accepted, bytes.fromhex("15030300020278"))
+            accepted.close()
+            return
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader, serve)
+        await loop.connect_accepted_socket(lambda: protocol, accepted, ssl=context)
+
+    while True:
+        accepted, _ = await loop.sock_accept(serving)
+        accepted.setblocking(False)
+        task = loop.create_task(take(accepted))
+        underway.add(task)
+        task.add_done_callback(underway.discard)
+
+
+async def _open(entry: dict[str, Any]) -> asyncio.Server | None:
     act = KINDS[entry["kind"]]
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -225,6 +301,17 @@ async def _open(entry: dict[str, Any]) -> asyncio.Server:
     if entry["certificate"] and entry["kind"] not in RAW:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(entry["certificate"])
+    if context is not None and entry["kind"] == "old-dh":
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers("DHE-RSA-AES128-SHA:DHE-DSS-AES128-SHA:@SECLEVEL=0")
+        context.load_dh_params(entry["parameters"])
+    if context is not None and entry["kind"] == "http2":
+        context.set_alpn_protocols(["h2"])
+        family = socket.AF_INET6 if ":" in entry["address"] else socket.AF_INET
+        serving = socket.create_server((entry["address"], entry["port"]), family=family)
+        serving.setblocking(False)
+        _ACCEPTING.add(asyncio.create_task(_accept(serving, context, serve)))
+        return None
     return await asyncio.start_server(serve, entry["address"], entry["port"], ssl=context)
 
 
@@ -234,7 +321,7 @@ async def main(entries: list[dict[str, Any]]) -> None:
     servers = [await _open(entry) for entry in entries]
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    await asyncio.gather(*(server.serve_forever() for server in servers), asyncio.Event().wait())
+    await asyncio.gather(*(server.serve_forever() for server in servers if server), asyncio.Event().wait())
 
 
 if __name__ == "__main__":

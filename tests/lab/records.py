@@ -4,7 +4,8 @@ Texts may hold `{fields}` that are filled in when addresses are dealt out (`worl
 `{host}` the scenario's own name, `{a}` `{a2}` .. its IPv4 addresses, `{six}` `{six2}` .. its IPv6 addresses, `{net}`
 the first two numbers of its own /16; for a further site labelled `x`: `{x}`, `{x_a}`, `{x_a2}`, `{x_six}` ..;
 `{resolver}` the vantage's first resolver;
-`{vantage}`, `{control}`, `{control2}` source addresses; `{stub}` `{stub_host}` the ISP's block page.
+`{vantage}`, `{control}`, `{control2}` source addresses; `{stub}` `{stub_host}` the ISP's block page. Addresses of the
+lab's own landmarks (`world.py`): `{filter_page}`, `{elsewhere}`.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class Site:
         accepts: further ports that accept connections and send nothing.
         quic: a QUIC server answers on UDP port 443.
         poses: its certificate is for the scenario's own name, as on another machine of the same operator.
+        shares: the name of an earlier scenario; the site is served at the addresses of that scenario's own site.
+        within: the first three numbers of its IPv4 addresses, for a server inside a provider's network; own when empty.
     """
 
     label: str = ""
@@ -51,6 +54,8 @@ class Site:
     poses: bool = False
     accepts: tuple[int, ...] = ()
     quic: bool = False
+    shares: str = ""
+    within: str = ""
 
 
 class Act(StrEnum):
@@ -117,6 +122,38 @@ class Act(StrEnum):
     POLICE = "police"
     """The fourth ClientHello of `source` to one /16 within a second, and for `after` seconds all others, vanish
     ("Siberian" policing: net4people/bbs#546)."""
+    CENSOR = "censor"
+    """A filter with a memory: a client's packet to `address` (and `port`) that carries `name` is acted on as the first
+    word of `page` says, and for `after` seconds all that this client sends there (anywhere, without an `address`) as
+    the second word says: `drop`, `rst` (to both ends), `rst-client`, `rst-server`, `pass`. The twelve public censors of
+    Geneva are of this kind."""
+    HOST_ANSWER = "host_answer"
+    """As HOST_PAGE, but the request passes too: an on-path box whose answer comes first."""
+    DELAY = "delay"
+    """Packets to `source` (not those of `address`) arrive `after` milliseconds later; `percent` of them when it is set,
+    so that they are overtaken."""
+    WAKE = "wake"
+    """The first packets to `source` of each connection arrive `after` milliseconds later: a radio that wakes up, or a
+    server that is slow to accept."""
+    DUPLICATE = "duplicate"
+    """`percent` of the packets from and to `source` arrive twice."""
+    RATE_RESIDUAL = "rate_residual"
+    """After a ClientHello with `name`, for a minute all that `address` sends this client beyond `after` bytes a second
+    is dropped, whatever the name."""
+    MUTE_RESIDUAL = "mute_residual"
+    """As HELLO_SILENCE (from the ninth packet on); then for `after` seconds the client's SYNs to `address` vanish."""
+    WHITELIST = "whitelist"
+    """A connection to `address` whose first words are not HTTP (port 80) or TLS (443) vanishes (Iran, FOCI 2020)."""
+    ACCELERATE = "accelerate"
+    """Connections of `source` end at the middlebox, which accepts at once and connects onwards (`relay.py`)."""
+    MASQUERADE = "masquerade"
+    """`source` leaves with the router's own address (CGNAT)."""
+    QUIC_ANSWER = "quic_answer"
+    """A client's first QUIC packet to `address` is answered by the bytes of `page` (hexadecimal) and does not pass."""
+    TLS_ANSWER = "tls_answer"
+    """The ClientHello with `name` is answered by the bytes of `page` in the server's name; it does not pass."""
+    DNS_ANY = "dns_any"
+    """Every UDP query from `source`, to whatever address, is answered by `to`: transparent interception."""
     PROXY = "proxy"
     """Connections to `address` and `port` end at `to` instead (destination NAT); not those to `answers`."""
     ONLY = "only"
@@ -153,10 +190,14 @@ class Lie:
     Attributes:
         rcode: `NXDOMAIN`, `SERVFAIL`, `REFUSED`, `NODATA`, `SILENCE`, `GARBAGE`; empty when they give addresses.
         answers: the addresses they give; a query gets those of its family.
+        ede: the code of an extended DNS error (RFC 8914) in the answer; 0 for none.
+        denies_recursion: the answer has the flag RA cleared.
     """
 
     rcode: str = ""
     answers: tuple[str, ...] = ()
+    ede: int = 0
+    denies_recursion: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +207,7 @@ class Check:
     Attributes:
         command: a shell command line.
         finds: a regular expression that its output (both streams) must match.
-        where: the host that runs it: `vantage`, `control` or `control2`.
+        where: the host that runs it: `vantage`, `control`, `control2`, or the name of another vantage.
     """
 
     command: str
@@ -202,6 +243,14 @@ class Vantage:
         trusted: whether the probe is given a trusted resolver.
         through: the device of a tunnel past the middlebox that carries all traffic; empty for none.
         delay: of the tunnel in each direction, in seconds.
+        core: interference of the router behind the middlebox, for this source alone.
+        anchor_form: how an anchor's URL is made of its name.
+        trusted_urls: the trusted resolvers; those of `world.py` when empty.
+        four: whether it has an IPv4 address; without one it reaches IPv4 through NAT64 (`nat64.py`).
+        prefix: the prefix of its NAT64.
+        private: its IPv4 address is in 100.64.0.0/10.
+        line: arguments of `tc qdisc ... tbf` on its line, in both directions; empty for none.
+        mtu: of its line, at the router's end.
     """
 
     name: str
@@ -214,6 +263,14 @@ class Vantage:
     trusted: bool = True
     through: str = ""
     delay: float = 0.0
+    core: tuple[Interference, ...] = ()
+    anchor_form: str = "https://{}/"
+    trusted_urls: tuple[str, ...] = ()
+    four: bool = True
+    prefix: str = "64:ff9b::"
+    private: bool = False
+    line: str = ""
+    mtu: int = 1500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,8 +279,9 @@ class Expect:
 
     Attributes:
         status: of the contract; more than one, separated by `|`, where the contract leaves it open.
-        causes: the first is the one that decides, the rest are a set; `...` at the end allows more.
-        state: of the vantage.
+        causes: the first is the one that decides (one of several, separated by `|`), the rest are a set; `...` at the
+            end allows more.
+        state: of the vantage; more than one, separated by `|`, where the contract leaves it open.
         note: a key of the evidence that must not be empty, or an entry in its `notes` or in the vantage's.
     """
 
@@ -241,6 +299,8 @@ class Scenario:
         name: unique, a DNS label: the target's name is made of it.
         sites: the first is the target's own.
         lie: of the ISP's resolvers about the target's own name.
+        filtered: the answer of the filtering public resolver about it.
+        source: where such a network, server or line was described.
         middlebox: what the ISPs' middleboxes do; both ISPs alike.
         core: what the router behind the ISPs does, to vantages and controls alike unless `source` is set.
         ranges: prefixes of which every address takes connections on every port and speaks TLS.
@@ -254,6 +314,8 @@ class Scenario:
     checks: tuple[Check, ...]
     sites: tuple[Site, ...] = (Site(),)
     lie: Lie | None = None
+    filtered: Lie | None = None
+    source: str = ""
     middlebox: tuple[Interference, ...] = ()
     core: tuple[Interference, ...] = ()
     ranges: tuple[str, ...] = ()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import trustme
 
-from tests.lab.world import PUBLIC_RESOLVER, STUB, Placed
+from tests.lab.notices import WRITTEN
+from tests.lab.world import FILTER_PAGE, FILTERING, PUBLIC_RESOLVER, STUB, TRUSTED_SIX, Placed
 
-ORDINARY = ("page", "short", "brief", "big", "notice", "captcha", "onward", "status", "redirect", "loop")
+ORDINARY = (
+    *("page", "short", "brief", "big", "notice", "captcha", "onward", "status", "redirect", "loop"),
+    *("permanent", "generate", "same", "top-up", "written", "old-page"),
+)
 LIMITS = {"short": "large_client_header_buffers 2 2k; ", "brief": "keepalive_requests 4; "}
 """Servers that refuse a header field of 4 KiB (400, and they close) or a fifth request on a connection."""
 SPEAKER = 7443
@@ -18,6 +23,17 @@ SPEAKER = 7443
 BIG = 256 * 1024
 """Octets of a `big` page: four times what a freeze needs to show (64 KiB)."""
 _TEXT = "The lab serves this page to everybody who can reach it. "
+_GROUP_TWO = bytes.fromhex(
+    "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22514a08798e3404ddef9519b3cd3a431b"
+    "302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6f44c42e9a637ed6b0bff5cb6f406b7edee386bfb5a899fa5ae9f24117c4b1fe6"
+    "49286651ece65381ffffffffffffffff"
+)
+"""The prime of 1,024 bits of RFC 2409, 6.2."""
+_DER = b"\x30\x81\x87\x02\x81\x81\0" + _GROUP_TWO + b"\x02\x01\x02"
+OLD_PARAMETERS = "\n".join(
+    ("-----BEGIN DH PARAMETERS-----", base64.encodebytes(_DER).decode().strip(), "-----END DH PARAMETERS-----", "")
+)
+"""Diffie-Hellman parameters that clients have refused since 2015 (Logjam)."""
 STUB_PAGE = (
     "<html><head><title>Access restricted</title></head><body><h1>Access to this site is restricted</h1>"
     "<p>By decision of the authorities, in accordance with the federal laws on information.</p></body></html>"
@@ -39,6 +55,8 @@ class Certificates:
         self._ca, self._stranger = trustme.CA(), trustme.CA(organization_name="Interceptor")
         self.bundle = folder / "ca.pem"
         self._ca.cert_pem.write_to_path(str(self.bundle))
+        self.old_parameters = folder / "dh1024.pem"
+        self.old_parameters.write_text(OLD_PARAMETERS)
 
     def file(self, name: str, quality: str = "good") -> Path:
         """The PEM file for a host name or address."""
@@ -78,6 +96,22 @@ def _location(what: str, port: int, place: Placed, folder: Path) -> str:
             return f"default_type text/html; return {argument} '<html><title>{argument}</title>{argument}</html>';"
         case "redirect":
             return f"return 302 {argument};"
+        case "permanent":
+            return f"return 308 {argument};"
+        case "generate":
+            return f"default_type text/html; if ($uri = /generate_204) {{ return 204; }} return 200 '{page(title)}';"
+        case "same":
+            there = f"if ($uri = /portal) {{ return 200 '{page('Sign in to the airport network')}'; }}"
+            return f"default_type text/html; {there} return 302 http://$host/portal?from=$uri;"
+        case "top-up":
+            there = f"if ($host = {place.host}) {{ return 200 '{page(title)}'; }}"
+            return f"default_type text/html; {there} return 302 http://{place.host}/buy;"
+        case "written":
+            file = folder / f"{place.host}.html"
+            file.write_bytes(WRITTEN[argument])
+            return f"root {folder}; default_type 'text/html'; try_files /{file.name} =404;"
+        case "old-page":
+            return f"default_type text/html; return 200 '{page(f'Parked: {place.host}')}';"
         case "loop":
             return f"return 302 http{'s' if port == 443 else ''}://{place.host}/again;"
         case "onward":
@@ -104,7 +138,8 @@ def nginx_config(sites: Iterable[Placed], certificates: Certificates, folder: Pa
             if what.partition(":")[0] not in ORDINARY or not place.served:
                 continue
             tls = " ssl" if port == 443 else ""
-            listen = " ".join(f"listen {_bracketed(a)}:{port}{tls};" for a in place.served)
+            default = " default_server" if what in ("same", "top-up") else ""
+            listen = " ".join(f"listen {_bracketed(a)}:{port}{tls}{default};" for a in place.served)
             key = certificates.file(place.certified, place.site.certificate) if tls else None
             pem = f"ssl_certificate {key}; ssl_certificate_key {key};" if key else ""
             location = _location(what, port, place, folder)
@@ -113,6 +148,10 @@ def nginx_config(sites: Iterable[Placed], certificates: Certificates, folder: Pa
     key = certificates.file("any.range.net")
     speaker = f"ssl_certificate {key}; ssl_certificate_key {key}; location / {{ {stub} }}"
     blocks.append(f"server {{ listen {SPEAKER} ssl; server_name any.range.net; {speaker} }}")
+    blocks.append(f"server {{ listen {FILTER_PAGE}:80; server_name _; location / {{ {stub} }} }}")
+    filter_key = certificates.file("block.dns-filter.net", "unknown-ca")
+    pem = f"ssl_certificate {filter_key}; ssl_certificate_key {filter_key};"
+    blocks.append(f"server {{ listen {FILTER_PAGE}:443 ssl; server_name _; {pem} location / {{ {stub} }} }}")
     blocks.append(f"server {{ listen {STUB}:80; server_name _; location / {{ {stub} }} }}")
     temporary = " ".join(
         f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -136,7 +175,15 @@ def oddities(sites: Iterable[Placed], certificates: Certificates) -> list[dict[s
                 continue
             pem = str(certificates.file(place.certified, place.site.certificate)) if port == 443 else ""
             entries.extend(
-                {"address": a, "port": port, "kind": kind, "argument": argument, "certificate": pem, "host": place.host}
+                {
+                    "address": a,
+                    "port": port,
+                    "kind": kind,
+                    "argument": argument,
+                    "certificate": pem,
+                    "host": place.host,
+                    "parameters": str(certificates.old_parameters),
+                }
                 for a in place.served
             )
     return entries
@@ -152,9 +199,11 @@ def quic_entries(sites: Iterable[Placed], certificates: Certificates) -> list[di
     ]
 
 
-def nameserver_entry(certificates: Certificates) -> dict[str, object]:
-    """The public resolver: true answers, also over DoT and DoH."""
-    return {"address": PUBLIC_RESOLVER, "certificate": str(certificates.file(PUBLIC_RESOLVER))}
+def nameserver_entries(certificates: Certificates, filtered: Path) -> list[dict[str, object]]:
+    """The public resolvers, also over DoT and DoH: true answers, and one that filters the names in a file."""
+    honest = [{"address": a, "certificate": str(certificates.file(a))} for a in (PUBLIC_RESOLVER, TRUSTED_SIX)]
+    filtering = {"address": FILTERING, "certificate": str(certificates.file(FILTERING)), "lies": str(filtered)}
+    return [*honest, filtering]
 
 
 def _bracketed(address: str) -> str:

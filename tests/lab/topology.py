@@ -5,6 +5,7 @@
     a1 a2 .. (ISP A) ── mba ─┐                 ┌─ net   every site, the public resolver, the stub page
                              ├── core ─────────┼─ isp   the ISPs' resolvers
     b1 ..    (ISP B) ── mbb ─┘  (second router)├─ control, control2
+                                               ├─ xlat  translates for hosts with IPv6 alone
                                                └─ collector
 
 The middleboxes (mba, mbb) are the vantages' first hop and the ISPs' resolvers are behind them, so that a forged DNS
@@ -26,8 +27,27 @@ from types import TracebackType
 
 from tests.lab import middlebox, servers
 from tests.lab.hosts import Host
-from tests.lab.records import Interference
-from tests.lab.world import COLLECTOR, CONTROLS, DEAD_RESOLVER, PUBLIC_RESOLVER, RESOLVERS, REWRITING, STUB, World
+from tests.lab.records import Act, Interference
+from tests.lab.world import (
+    COLLECTOR,
+    CONTROLS,
+    DEAD_RESOLVER,
+    ELSEWHERE,
+    FILTER_PAGE,
+    FILTERING,
+    HIJACKING,
+    HONEST,
+    NAT64_PREFIXES,
+    ONWARD,
+    PUBLIC_RESOLVER,
+    RESOLVERS,
+    REWRITING,
+    SIX_RESOLVER,
+    STUB,
+    TRANSPARENT,
+    TRUSTED_SIX,
+    World,
+)
 
 TOOLS = (
     "ip",
@@ -44,6 +64,8 @@ TOOLS = (
 _PREFIX = "probe-lab-"
 FAR_END = "62.115.255.1"
 """The address on core where tunnels end."""
+LINK_RESOLVER = "fe80::53"
+"""The resolver on a middlebox that its neighbours ask by a link-local address."""
 _ROUTER = ("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.netfilter.nf_conntrack_acct=1")
 
 
@@ -109,7 +131,7 @@ class Lab:
         self._dig_tunnels()
 
     def _make_hosts(self) -> None:
-        for name in ("core", "mba", "mbb", "net", "isp", "control", "control2", "collector"):
+        for name in ("core", "mba", "mbb", "net", "isp", "control", "control2", "collector", "xlat"):
             self.hosts[name] = Host(name, self.folder, (PUBLIC_RESOLVER,))
         for name, profile in self.world.profiles.items():
             resolvers = profile.resolvers or (RESOLVERS[profile.isp],)
@@ -122,13 +144,14 @@ class Lab:
     def _wire(self) -> None:
         self._links: dict[str, list[str]] = {name: [] for name in self.hosts}
         self._gateways: dict[str, tuple[str, str]] = {}
-        for name in ("mba", "mbb", "net", "isp"):
+        for name in ("mba", "mbb", "net", "isp", "xlat"):
             number = 20 + len(self._links["core"]) % 97
             self._link(name, "core", f"62.115.{number}.2/24", f"2001:2034:{number}::2/64")
         for name, address in (*CONTROLS.items(), ("collector", COLLECTOR)):
             self._link(name, "core", f"{address}/24", f"2a0b:{len(self._links['core']):x}::2/64")
         for name, (four, six) in self.world.vantages.items():
             self._link(name, f"mb{self.world.profiles[name].isp}", f"{four}/24", f"{six}/64")
+            self._shape(name)
             if self.world.profiles[name].through:  # all traffic leaves through the tunnel
                 gateway = four.rpartition(".")[0] + ".1"
                 ways = [way for way in self._links[name] if "default" not in way and "::/0" not in way]
@@ -140,22 +163,52 @@ class Lab:
             ("mbb", "178.140.0.0/16", "2a02:2698::/32"),
             ("net", "151.0.0.0/8", "2a05::/16"),
             ("net", "152.0.0.0/8", ""),
+            ("net", "153.0.0.0/8", ""),
+            ("net", "154.0.0.0/8", ""),
+            ("net", "100.127.0.0/16", ""),
+            ("net", "10.98.0.0/16", ""),
+            ("mba", "100.64.0.0/16", ""),
+            ("net", f"{FILTER_PAGE}/32", f"{TRUSTED_SIX}/128"),
+            ("net", f"{FILTERING}/32", ""),
+            ("net", f"{ELSEWHERE}/32", ""),
+            ("xlat", "62.115.254.0/24", ""),
+            *(("xlat", "", f"{prefix}/96") for prefix in NAT64_PREFIXES),
             ("net", "193.0.0.0/8", ""),
             ("net", f"{PUBLIC_RESOLVER}/32", ""),
             ("net", f"{STUB}/32", ""),
-            ("isp", "95.24.255.0/24", ""),
+            ("isp", "95.24.255.0/24", "2a02:2168:ffff::/48"),
             ("isp", "178.140.255.0/24", ""),
         ):
-            routes.append(f"route add {four} via {self._gateways[name][0]}")
+            if four:
+                routes.append(f"route add {four} via {self._gateways[name][0]}")
             if six:
                 routes.append(f"route add {six} via {self._gateways[name][1]}")
         with ThreadPoolExecutor(4) as pool:
-            list(
-                pool.map(
-                    lambda name: self.hosts[name].must("ip", "-batch", "-", stdin="\n".join(self._links[name]) + "\n"),
-                    self._links,
-                )
-            )
+            list(pool.map(self._lay_links, self._links))
+
+    def _lay_links(self, name: str) -> None:
+        """Apply a host's lines: those of `ip`, then those of `tc`."""
+        host, lines = self.hosts[name], self._links[name]
+        ways = [line for line in lines if not line.startswith("qdisc ")]
+        host.must("ip", "-batch", "-", stdin="\n".join(ways) + "\n")
+        for line in lines:
+            if line.startswith("qdisc "):
+                _, device, arguments = line.split(" ", 2)
+                host.must("tc", "qdisc", "add", "dev", device, "root", *arguments.split())
+
+    def _shape(self, name: str) -> None:
+        """What makes a vantage's line peculiar: no IPv4, a rate, an MTU, a resolver on the link."""
+        profile, near = self.world.profiles[name], f"to-{name}"[:15]
+        ways, theirs = self._links[name], self._links[f"mb{profile.isp}"]
+        if not profile.four:
+            self._links[name] = ways = [way for way in ways if "." not in way]
+        if profile.line:
+            ways.append(f"qdisc wan {profile.line}")
+            theirs.append(f"qdisc {near} {profile.line}")
+        if profile.mtu != 1500:
+            theirs.append(f"link set {near} mtu {profile.mtu}")
+        if any("%" in resolver for resolver in profile.resolvers):
+            theirs.append(f"address add {LINK_RESOLVER}/64 dev {near} nodad")
 
     def _link(self, name: str, router: str, four: str, six: str) -> None:
         """A link between two hosts; the router's end is .1 (::1), the host's default route."""
@@ -184,9 +237,19 @@ class Lab:
             self.hosts[name].must("sysctl", "-qw", *_ROUTER)
         # Virtual links carry 64 KiB as one packet; rules that count packets or rates need packets of an ordinary size.
         self.hosts["net"].must("ip", "link", "set", "dev", "wan", "gso_max_segs", "1")
-        local = [PUBLIC_RESOLVER, STUB, *(a for p in self.world.placed for a in p.served)]
-        self._add_addresses("net", local)
-        self._add_addresses("isp", [*RESOLVERS.values(), REWRITING])
+        landmarks = [PUBLIC_RESOLVER, STUB, TRUSTED_SIX, FILTERING, FILTER_PAGE, ELSEWHERE]
+        self._add_addresses("net", [*landmarks, *dict.fromkeys(a for p in self.world.placed for a in p.served)])
+        onward = [address for address, _ in ONWARD.values()]
+        resolvers = [
+            *RESOLVERS.values(),
+            REWRITING,
+            HIJACKING,
+            HONEST,
+            TRANSPARENT,
+            SIX_RESOLVER,
+            *NAT64_PREFIXES.values(),
+        ]
+        self._add_addresses("isp", [*resolvers, *onward])
         # Connections to whole ranges end at one server; all other packets to these ranges are dropped.
         turned = [f"-A PREROUTING -p tcp -d {r} -j REDIRECT --to-ports {servers.SPEAKER}" for r in self.world.ranges()]
         rules = "\n".join(["*nat", *turned, "COMMIT"]) + "\n"
@@ -211,6 +274,8 @@ class Lab:
             actions = host.folder / "actions.json"
             actions.write_text(json.dumps(four.actions))
             host.spawn_ours("inspector", str(actions))
+        if any(one.act is Act.ACCELERATE for one in interferences):
+            host.spawn_ours("relay", str(middlebox.RELAY_PORT))
 
     def lie(self, isp: str, lies: Mapping[str, Mapping[str, object]]) -> None:
         """Replace the forged answers of this ISP's resolver; all other names have their true answers."""
@@ -226,9 +291,21 @@ class Lab:
             self.lie(isp, self.world.lies())
         files = {"zone": str(zone)}
         liars = [{"address": address, "lies": str(self._lies[isp])} for isp, address in RESOLVERS.items()]
-        liars.append({"address": REWRITING, "lies": str(self._lies["a"]), "rewriting": STUB})
-        for name, listen in (("isp", liars), ("net", [servers.nameserver_entry(self.certificates)])):
+        lies = {"lies": str(self._lies["a"])}
+        liars.append({"address": REWRITING, **lies, "rewriting": STUB})
+        liars.append({"address": HIJACKING, **lies, "portal": self.world.landmarks()["gate"]})
+        liars += [{"address": address, **lies} for address in (TRANSPARENT, SIX_RESOLVER)]
+        liars += [{"address": a, **lies, "synthesis": prefix} for prefix, a in NAT64_PREFIXES.items()]
+        liars += [{"address": address, **lies, **entry} for address, entry in ONWARD.values()]
+        liars.append({"address": HONEST})
+        filtered = self.folder / "filtered.json"
+        filtered.write_text(json.dumps(self.world.filtered()))
+        public = servers.nameserver_entries(self.certificates, filtered)
+        near = [name for name, p in self.world.profiles.items() if any("%" in resolver for resolver in p.resolvers)]
+        on_link = [{"address": f"{LINK_RESOLVER}%to-{name}"[:48], **lies} for name in near]
+        for name, listen in (("isp", liars), ("net", public), ("mba", on_link)):
             self._start(name, "nameserver", {**files, "listen": listen})
+        self._translate()
         self._start("net", "oddities", servers.oddities(self.world.placed, self.certificates))
         self._start("net", "quicserver", servers.quic_entries(self.world.placed, self.certificates))
         folder = self.folder / "nginx"
@@ -244,6 +321,17 @@ class Lab:
             "-c",
             f"for i in {{1..100}}; do exec 3<>/dev/tcp/{STUB}/80 && exit 0; sleep 0.1; done 2>/dev/null; exit 1",
         )
+
+    def _translate(self) -> None:
+        """Start the translator for the vantages without IPv4; each has an IPv4 address there."""
+        profiles = self.world.profiles
+        alone = [name for name, profile in profiles.items() if not profile.four]
+        hosts = {
+            self.world.vantages[name][1]: [f"62.115.254.{number + 1}", profiles[name].prefix]
+            for number, name in enumerate(alone)
+        }
+        self.hosts["xlat"].must("sysctl", "-qw", *_ROUTER[:2])
+        self._start("xlat", "nat64", {"hosts": hosts, "prefixes": list(NAT64_PREFIXES)})
 
     def _dig_tunnels(self) -> None:
         """Make a tunnel from each vantage that has one to core, which has the route back."""

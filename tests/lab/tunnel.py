@@ -25,11 +25,11 @@ MTU = 1400
 """Leaves room for the outer headers within 1,500 octets."""
 
 
-def device(name: str, commands: list[str]) -> int:
+def device(name: str, commands: list[str], mtu: int = MTU) -> int:
     """Make a TUN device, give it its addresses and routes; its file descriptor."""
     tun = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     fcntl.ioctl(tun, _SET_DEVICE, struct.pack("16sH22x", name.encode(), _BARE_IP))
-    lines = [f"link set {name} mtu {MTU} up", *commands]
+    lines = [f"link set {name} mtu {mtu} up", *commands]
     subprocess.run(["ip", "-batch", "-"], input="\n".join(lines) + "\n", text=True, check=True)
     return tun
 

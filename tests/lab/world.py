@@ -8,12 +8,49 @@ leads out of the lab.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeVar
 
 from tests.lab.records import Interference, Lie, Scenario, Site, Vantage
 
 RESOLVERS = {"a": "95.24.255.53", "b": "178.140.255.53"}
+SIX_RESOLVER = "2a02:2168:ffff::53"
+"""ISP A's resolver for hosts with IPv6 alone."""
+NAT64_PREFIXES = {"64:ff9b::": "2a02:2168:ffff::64", "2a02:2168:64::": "2a02:2168:ffff::65"}
+"""Prefix (of 96 bits) -> the address of the resolver that synthesises with it. The first is the well-known one."""
+TRUSTED_SIX = "2620:fe::9"
+FILTERING = "185.228.168.10"
+"""A public resolver that filters: honest but for `Scenario.filtered`."""
+TRANSPARENT = "95.24.255.58"
+"""The ISP's resolver that answers for every resolver."""
+HONEST = "95.24.255.56"
+"""A second resolver of ISP A, which tells the truth."""
+
+
+def _about_vk(rcode: str) -> dict[str, dict[str, object]]:
+    """What a Ukrainian provider's resolver says about a Russian network (decree 133/2017)."""
+    return {name: {"rcode": rcode, "answers": []} for name in ("vk.com", "www.vk.com")}
+
+
+ONWARD: dict[str, tuple[str, dict[str, Any]]] = {
+    "only-a": ("95.24.255.60", {"aaaa": "SERVFAIL"}),
+    "only-a-silent": ("95.24.255.61", {"aaaa": "SILENCE"}),
+    "only-a-nxdomain": ("95.24.255.62", {"aaaa": "NXDOMAIN"}),
+    "only-a-kept": ("95.24.255.63", {"aaaa": "NXDOMAIN-KEPT"}),
+    "edns-silence": ("95.24.255.64", {"edns": "silence"}),
+    "edns-formerr": ("95.24.255.65", {"edns": "formerr"}),
+    "lower": ("95.24.255.66", {"lower": True}),
+    "no-tcp": ("95.24.255.67", {"tcp": False}),
+    "truncates": ("95.24.255.68", {"truncates": True}),
+    "silent-on-vk": ("95.24.255.70", {"about": _about_vk("SILENCE")}),
+    "denies-vk": ("95.24.255.71", {"about": _about_vk("NXDOMAIN")}),
+    "truncates-no-tcp": ("95.24.255.69", {"truncates": True, "tcp": False}),
+}
+"""Forwarders of home routers and their faults (RFC 5625; `nameserver.py` has the keys): name -> address, entry."""
+HIJACKING = "95.24.255.57"
+"""The resolver of a captive portal: every name has the portal's address."""
+FILTER_PAGE, ELSEWHERE = "45.54.28.11", "62.33.207.10"
+"""The page of a DNS filter's operator; an address of ISP A where connections are refused."""
 REWRITING = "95.24.255.54"
 """A resolver of ISP A that answers `STUB` for names that do not exist."""
 DEAD_RESOLVER = "95.24.255.55"
@@ -27,6 +64,8 @@ COLLECTOR = "185.14.64.2"
 FOREIGN_ANCHORS = ("www.anchor-one.org", "www.anchor-two.org")
 DOMESTIC_ANCHORS = ("www.anchor-home.net",)
 GATE, LOGIN = "gate.hotel-wireless.net", "login.hotel-wireless.net"
+SAME, TOP_UP = "same.airport-wireless.net", "top-up.mobile-operator.net"
+"""A portal that redirects each URL to the same host, and the page of an operator whose customer used up a quota."""
 FUTURE = "future."
 """In place of `www.` in an anchor's name: the same site with a certificate that is not yet valid."""
 WELL_KNOWN = ("vk.com", "www.vk.com", "example.com", "www.example.com", "ya.ru", "www.wikipedia.org", "example.org")
@@ -74,6 +113,7 @@ class World:
         return {
             **names,
             STUB_HOST: [STUB],
+            "ipv4only.arpa": ["192.0.0.170", "192.0.0.171"],
             **{name: [self.placed[0].four[0]] for name in WELL_KNOWN if name not in names},
         }
 
@@ -84,21 +124,28 @@ class World:
             if scenario.lie is not None:
                 fields = self.fields[scenario.name]
                 lie = fill(scenario.lie, fields)
-                found[fields["host"]] = {"rcode": lie.rcode, "answers": list(lie.answers)}
+                found[fields["host"]] = asdict(lie)
         return found
+
+    def filtered(self) -> dict[str, dict[str, object]]:
+        """Name -> the answer of the filtering public resolver."""
+        marked = ((s, s.filtered) for s in self.scenarios if s.filtered is not None)
+        return {self.fields[s.name]["host"]: asdict(fill(lie, self.fields[s.name])) for s, lie in marked}
 
     def middlebox(self) -> tuple[Interference, ...]:
         """The rules of both middleboxes; a rule with a source matches that source's traffic only."""
-        own = [
-            fill(rule, {"vantage": self.vantages[name][0], "vantage_six": self.vantages[name][1], **self.landmarks()})
-            for name, profile in self.profiles.items()
-            for rule in profile.interference
-        ]
+        own = [self._own(name, rule) for name, profile in self.profiles.items() for rule in profile.interference]
         return (*own, *(fill(rule, self.fields[s.name]) for s in self.scenarios for rule in s.middlebox))
+
+    def _own(self, name: str, rule: Interference) -> Interference:
+        """A vantage's rule with its addresses filled in."""
+        four, six = self.vantages[name]
+        return fill(rule, {"vantage": four, "vantage_six": six, "resolver": RESOLVERS["a"], **self.landmarks()})
 
     def core(self) -> tuple[Interference, ...]:
         """The rules of the core router."""
-        return tuple(fill(rule, self.fields[s.name]) for s in self.scenarios for rule in s.core)
+        own = [self._own(name, rule) for name, profile in self.profiles.items() for rule in profile.core]
+        return (*own, *(fill(rule, self.fields[s.name]) for s in self.scenarios for rule in s.core))
 
     def ranges(self) -> tuple[str, ...]:
         """The prefixes in which every address answers."""
@@ -107,7 +154,7 @@ class World:
     def landmarks(self) -> dict[str, str]:
         """Fields for the addresses of sites that belong to no scenario."""
         by_host = {p.host: p.four[0] for p in FIXED}
-        named = {"domestic": DOMESTIC_ANCHORS[0], "gate": GATE, "login": LOGIN}
+        named = {"domestic": DOMESTIC_ANCHORS[0], "gate": GATE, "login": LOGIN, "same": SAME, "top_up": TOP_UP}
         anchors = (*FOREIGN_ANCHORS, *DOMESTIC_ANCHORS)
         named |= {f"anchor{n}": name for n, name in enumerate(anchors)}
         named |= {f"future{n}": name.replace("www.", FUTURE) for n, name in enumerate(anchors)}
@@ -124,9 +171,11 @@ FIXED = tuple(
     _landmark(n, name, site)
     for n, (name, site) in enumerate(
         {
-            **{name: Site(six=1) for name in (*FOREIGN_ANCHORS, *DOMESTIC_ANCHORS)},
+            **{name: Site(six=1, http="generate") for name in (*FOREIGN_ANCHORS, *DOMESTIC_ANCHORS)},
             GATE: Site(http=f"redirect:http://{LOGIN}/", certificate="self-signed"),
             LOGIN: Site(https="refused", title="Sign in to the wireless network"),
+            SAME: Site(http="same", https="refused"),
+            TOP_UP: Site(http="top-up", certificate="self-signed", title="Your data quota is used up"),
             **{n.replace("www.", FUTURE): Site(certificate="future") for n in (*FOREIGN_ANCHORS, *DOMESTIC_ANCHORS)},
         }.items()
     )
@@ -155,7 +204,7 @@ def deal(scenarios: Iterable[Scenario], profiles: Sequence[Vantage]) -> World:
     scenarios = tuple(scenarios)
     if len({s.name for s in scenarios}) != len(scenarios):
         raise ValueError("two scenarios share a name")
-    vantages = {p.name: _vantage_addresses(n, p.isp) for n, p in enumerate(profiles)}
+    vantages = {p.name: _vantage_addresses(n, p) for n, p in enumerate(profiles)}
     placed: list[Placed] = [*FIXED]
     fields: dict[str, dict[str, str]] = {}
     resolvers = {p.name: (*p.resolvers, RESOLVERS[p.isp])[0] for p in profiles}
@@ -166,18 +215,24 @@ def deal(scenarios: Iterable[Scenario], profiles: Sequence[Vantage]) -> World:
             "resolver": resolvers[scenario.vantage],
             "stub": STUB,
             "stub_host": STUB_HOST,
+            "filter_page": FILTER_PAGE,
+            "elsewhere": ELSEWHERE,
             **CONTROLS,
         }
         for site in scenario.sites:
             place = _place(len(placed), scenario.name, site)
+            if site.shares:
+                theirs = next(p for p in placed if p.host == f"www.{site.shares}.net")
+                place = replace(place, four=theirs.four, six=theirs.six, records=theirs.records)
             placed.append(place)
             own |= _fields(place)
         fields[scenario.name] = own
     return World(scenarios, tuple(placed), fields, vantages, {p.name: p for p in profiles})
 
 
-def _vantage_addresses(n: int, isp: str) -> tuple[str, str]:
-    block, six = {"a": ("95.24", "2a02:2168"), "b": ("178.140", "2a02:2698")}[isp]
+def _vantage_addresses(n: int, profile: Vantage) -> tuple[str, str]:
+    block, six = {"a": ("95.24", "2a02:2168"), "b": ("178.140", "2a02:2698")}[profile.isp]
+    block = "100.64" if profile.private else block
     return f"{block}.{n + 1}.2", f"{six}:{n + 1:x}::2"
 
 
@@ -188,6 +243,8 @@ def _address(n: int, k: int) -> str:
 def _place(n: int, scenario: str, site: Site) -> Placed:
     host = site.host or (f"{site.label}.{scenario}.org" if site.label else f"www.{scenario}.net")
     four = tuple(_address(n, k) for k in range(site.four + site.dead))
+    if site.within:
+        four = tuple(f"{site.within}.{n % 250 + 1}" for k in range(site.four))
     six = tuple(f"2a05:{0x1000 + n:x}:80::{k + 1}" for k in range(site.six + site.dead_six))
     shown = tuple(four[k] for k in site.records) if site.records else four
     return Placed(host, site, four, six, (*shown, *six), f"www.{scenario}.net" if site.poses else host)

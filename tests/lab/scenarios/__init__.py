@@ -3,7 +3,28 @@
 from __future__ import annotations
 
 from tests.lab.records import Scenario
-from tests.lab.scenarios import address, benign, dns, hostile, http, quic, ranges, throttle, tls, traps, vantage
+from tests.lab.scenarios import (
+    address,
+    asia,
+    benign,
+    china,
+    disputed,
+    dns,
+    europe,
+    geneva,
+    hostile,
+    http,
+    iran,
+    networks,
+    odd_servers,
+    quic,
+    ranges,
+    russia,
+    throttle,
+    tls,
+    traps,
+    vantage,
+)
 
 ALL: tuple[Scenario, ...] = (
     *dns.SCENARIOS,
@@ -17,5 +38,14 @@ ALL: tuple[Scenario, ...] = (
     *hostile.SCENARIOS,
     *traps.SCENARIOS,
     *vantage.SCENARIOS,
+    *iran.SCENARIOS,
+    *china.SCENARIOS,
+    *russia.SCENARIOS,
+    *geneva.SCENARIOS,
+    *asia.SCENARIOS,
+    *europe.SCENARIOS,
+    *networks.SCENARIOS,
+    *odd_servers.SCENARIOS,
+    *disputed.SCENARIOS,
 )
-PROFILES = vantage.PROFILES
+PROFILES = (*vantage.PROFILES, *networks.PROFILES)

@@ -69,11 +69,11 @@ TIMES = (
         "sni-residual-tuple",
         _blocked("tls.reset", "tls.sni"),
         Check(
-            command="for i in 1 2; do timeout 3 curl -sS -o /dev/null --max-time 2 --local-port 47001 "
+            command="for i in 1 2; do timeout 3 curl -sS -o /dev/null --max-time 2 --local-port 27001 "
             "--connect-to ::{a}: https://{host}/; echo exit=$?; done",
             finds="exit=35.*exit=28",
         ),
-        _from_port(47002, RESET),
+        _from_port(27002, RESET),
         neutral(),
         works(),
         middlebox=(Interference(act=Act.HELLO_TUPLE, name="{host}", address="{a}", after=75),),
