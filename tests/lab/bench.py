@@ -23,6 +23,8 @@ from tests.lab.world import DOMESTIC_ANCHORS, FOREIGN_ANCHORS, TRUSTED
 
 RUNS_AT_ONCE = 12
 """How many vantages measure at the same time: more of them would measure the load of this machine."""
+CONCURRENCY = 40
+"""Targets that one vantage measures at the same time."""
 PROBE = str(Path(sys.executable).with_name("probe"))
 Line = dict[str, Any]
 
@@ -136,7 +138,7 @@ class Bench:
             return []
         file = self.lab.folder / f"targets-{host}-{len(extra)}{label}.txt"
         file.write_text("\n".join(targets) + "\n")
-        words = ["check", "--json", "--pace", "0", "--concurrency", "40", "--timeout", str(timeout), *extra]
+        words = ["check", "--json", "--pace", "0", "--concurrency", str(CONCURRENCY), "--timeout", str(timeout), *extra]
         profile = self.lab.world.profiles.get(host)
         urls = (profile.trusted_urls if profile else ()) or TRUSTED
         words += [f"--trusted-resolver={url}" for url in (urls if trusted else ("",))]

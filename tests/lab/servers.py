@@ -14,7 +14,7 @@ from tests.lab.world import FILTER_PAGE, FILTERING, PUBLIC_RESOLVER, STUB, TRUST
 
 ORDINARY = (
     *("page", "short", "brief", "big", "notice", "captcha", "onward", "status", "redirect", "loop"),
-    *("permanent", "generate", "same", "top-up", "written", "old-page"),
+    *("permanent", "generate", "same", "top-up", "written", "old-page", "closes"),
 )
 LIMITS = {"short": "large_client_header_buffers 2 2k; ", "brief": "keepalive_requests 4; "}
 """Servers that refuse a header field of 4 KiB (400, and they close) or a fifth request on a connection."""
@@ -112,6 +112,9 @@ def _location(what: str, port: int, place: Placed, folder: Path) -> str:
             return f"root {folder}; default_type 'text/html'; try_files /{file.name} =404;"
         case "old-page":
             return f"default_type text/html; return 200 '{page(f'Parked: {place.host}')}';"
+        case "closes":
+            there = f"if ($host = {place.host}) {{ return 444; }}"
+            return f"default_type text/html; {there} return 200 '{page('Another site')}';"
         case "loop":
             return f"return 302 http{'s' if port == 443 else ''}://{place.host}/again;"
         case "onward":

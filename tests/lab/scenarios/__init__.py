@@ -15,6 +15,7 @@ from tests.lab.scenarios import (
     hostile,
     http,
     iran,
+    near,
     networks,
     odd_servers,
     quic,
@@ -47,5 +48,6 @@ ALL: tuple[Scenario, ...] = (
     *networks.SCENARIOS,
     *odd_servers.SCENARIOS,
     *disputed.SCENARIOS,
+    *near.SCENARIOS,
 )
 PROFILES = (*vantage.PROFILES, *networks.PROFILES)
