@@ -22,7 +22,9 @@ from probe.model.target import (
     UrlTarget,
     bracketed,
 )
+from probe.session.working_names import WorkingNames
 from probe.settings import Settings
+from probe.settings.well_known import names_of
 
 
 class Contact(msgspec.Struct, frozen=True):
@@ -66,7 +68,10 @@ def contacts(
     if any(isinstance(target, TcpTarget | RangeTarget) for _, target in watchlist.targets):
         why = "beside tcp:// targets and ranges: does somebody on the path answer for addresses that nobody has?"
         yield Contact("unrouted", "an address of 198.18.0.0/15 or 100::/64", why)
-    yield Contact("name", chosen.allowed_name, "sent to a failing target's addresses, to tell what is blocked there")
+    names = WorkingNames(chosen.domestic_anchors, names_of(settings.network.country), chosen.allowed_name)
+    allowed = names.allowed(()) or "the name of an anchor that works"
+    yield Contact("name", allowed, "sent to a failing target's addresses, to tell what is blocked there")
+    yield Contact("name", "the names of anchors and targets that work", "asked of a resolver that fails, to compare")
     yield Contact("name", "random names under .com", "likewise, and asked of the resolvers")
 
 

@@ -103,7 +103,7 @@ def _show(settings: Settings, *, listing: bool) -> int:
     from probe.agent.control_facts import read_control_file  # noqa: PLC0415
     from probe.agent.cost import daily_costs, format_costs  # noqa: PLC0415
     from probe.agent.identity import read_enrolment  # noqa: PLC0415
-    from probe.measure.network_config import system_resolvers  # noqa: PLC0415
+    from probe.measure.network_config import resolver_config  # noqa: PLC0415
 
     watched = watchlist.load(settings)
     if settings.agent.control:
@@ -111,7 +111,7 @@ def _show(settings: Settings, *, listing: bool) -> int:
     enrolment = read_enrolment(state_folder(settings.agent.state, os.environ))
     collectors = settings.agent.collectors or ((enrolment.origin,) if enrolment is not None else ())
     if listing:
-        for contact in contacts(settings, watched, system_resolvers(), collectors):
+        for contact in contacts(settings, watched, resolver_config().servers, collectors):
             sys.stdout.write(f"{contact.kind}\t{contact.place}\t{contact.why}\n")
         sys.stdout.write(
             "and\twhatever addresses those names resolve to, and hosts their pages redirect to\t"

@@ -63,6 +63,11 @@ class ResolverUrl:
     port: int
     path: str
 
+    @property
+    def name(self) -> str:
+        """The host as the server knows it: a zone has no meaning outside this host (RFC 6874 section 4)."""
+        return self.host.partition("%")[0]
+
 
 def parse_resolver_url(url: str) -> ResolverUrl:
     """Parse `https://host[:port]/path` or `tls://host[:port]`.
@@ -72,9 +77,9 @@ def parse_resolver_url(url: str) -> ResolverUrl:
     """
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        host, port = (parts.hostname or "").replace("%25", "%"), parts.port  # RFC 6874 writes a zone so
     except ValueError:
-        host = port = None
+        host, port = "", None
         parts = urlsplit("")
     if host and parts.scheme == "https":
         return ResolverUrl(host, port or 443, (parts.path or "/dns-query") + (f"?{parts.query}" if parts.query else ""))
@@ -253,7 +258,7 @@ class EncryptedResolver:
             from probe.measure.doh import DohConnection  # noqa: PLC0415 - loads h11 only where it is used
 
             port = "" if self._url.port == 443 else f":{self._url.port}"
-            return DohConnection(stream, bracketed(self._url.host) + port, self._url.path)
+            return DohConnection(stream, bracketed(self._url.name) + port, self._url.path)
         assert last is not None  # noqa: S101 - there is at least one address
         raise last
 
@@ -283,7 +288,7 @@ class EncryptedResolver:
             sock = await open_tcp(address, self._url.port, self._seconds)
             alpn = ("http/1.1",) if self._url.path else ()
             context = self._contexts.get(verify=True, alpn=alpn)
-            stream = TlsStream(sock, context, self._url.host, self._pace.budget)
+            stream = TlsStream(sock, context, self._url.name, self._pace.budget)
             try:
                 async with self._concurrency.handshake_slot():
                     with StepTimeout(self._seconds):

@@ -103,7 +103,7 @@ def classify(error: BaseException, operation: Operation, *, at_once: bool = Fals
             return _tls_failure(error)
         case TimeoutError():  # asyncio's, and the kernel's ETIMEDOUT
             return FailureInfo(Failure.TIMEOUT)
-        case socket.gaierror():
+        case socket.gaierror() if operation is Operation.LOOKUP:
             return _lookup_failure(error)
         case OSError():
             return _socket_failure(error, operation, at_once=at_once)

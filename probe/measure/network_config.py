@@ -5,9 +5,13 @@ The files are the administrator's, but may be large or broken: what is read of t
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 import socket
 import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from probe.model.address import Family, parse_address
@@ -18,11 +22,23 @@ RESOLV_CONF = Path("/etc/resolv.conf")
 ETC = Path("/etc")
 MAX_RESOLVERS = 3
 """Name servers that are used: glibc's MAXNS (resolv.conf(5))."""
+DEFAULT_TIMEOUT_SECONDS = 5
+DEFAULT_ATTEMPTS = 2
+"""glibc's RES_TIMEOUT and RES_DFLRETRY."""
+_MAX_OPTIONS = {"timeout": 30, "attempts": 5}
+"""glibc's RES_MAXRETRANS and RES_MAXRETRY."""
 MAX_CONFIG_BYTES = 65_536
 """Bytes read of resolv.conf and nsswitch.conf."""
 MAX_HOSTS_BYTES = 33_554_432
 """Bytes of a hosts file that is read: block lists of a million names are about so large."""
-_FILES_AND_DNS = frozenset({"files", "dns"})
+_WITHOUT_PUBLIC_NAMES = frozenset({"files", "dns", "mdns_minimal", "mdns4_minimal", "mdns6_minimal", "myhostname"})
+"""Sources of host names that know no public name beyond the hosts file and DNS: nss-mdns answers for `.local` alone,
+nss-myhostname for this host."""
+_WINDOWS_PLACEHOLDERS = ipaddress.IPv6Network("fec0:0:0:ffff::/64")
+"""Resolvers that Windows lists for an interface without any (fec0:0:0:ffff::1 to ::3); nobody answers there."""
+
+_MDNS_ACTION = re.compile(r"(mdns[46]?_minimal)\s+\[NOTFOUND=return\]", re.IGNORECASE)
+"""What follows nss-mdns in nsswitch.conf: a `.local` name that it does not find is not asked for further."""
 
 # Addresses in the Internet to look up in the routing table: root server a (root-servers.org). No packet is sent.
 _OUTSIDE = {
@@ -31,25 +47,40 @@ _OUTSIDE = {
 }
 
 
-def system_resolvers(path: Path = RESOLV_CONF) -> tuple[str, ...]:
-    """Return the configured resolvers as `udp:ADDRESS:PORT`; none when they cannot be found out."""
+@dataclass(frozen=True, slots=True)
+class ResolverConfig:
+    """How this host asks the network's resolvers.
+
+    Attributes:
+        servers: `udp:ADDRESS:PORT`, in the order in which the system asks them.
+        rotates: the system begins with another one each time.
+        patience_seconds: how long the system may take to ask all of them; 0 when not known.
+    """
+
+    servers: tuple[str, ...] = ()
+    rotates: bool = False
+    patience_seconds: float = 0.0
+
+
+def resolver_config(path: Path = RESOLV_CONF) -> ResolverConfig:
+    """Return the configured resolvers; none when they cannot be found out."""
     found = parse_resolv_conf(_read(path, MAX_CONFIG_BYTES) or "")
-    if not found and sys.platform in ("win32", "darwin"):
-        found = _resolvers_of_dnspython()
+    if not found.servers and sys.platform in ("win32", "darwin"):
+        return ResolverConfig(_resolvers_of_dnspython())
     return found
 
 
-def parse_resolv_conf(text: str) -> tuple[str, ...]:
-    """Return the resolvers of the `nameserver` lines of resolv.conf(5).
+def parse_resolv_conf(text: str) -> ResolverConfig:
+    """Read the `nameserver` and `options` lines of resolv.conf(5).
 
     A port may follow as the BSDs and macOS write it: `[address]:port`, `address.port` after a `port` line of its own,
-    or `address#port`. Options are ignored: they are for the C library. A line that makes no sense is skipped, as the C
-    library does.
+    or `address#port`. A line that makes no sense is skipped, as the C library does.
     """
     servers: list[tuple[str, int]] = []
+    options: set[str] = set()
     default = 53
     for line in text.splitlines():
-        words = line.split(maxsplit=2)
+        words = line.split()
         if len(words) < 2 or words[0].startswith((";", "#")):
             continue
         if words[0] == "nameserver" and len(servers) < MAX_RESOLVERS:
@@ -58,7 +89,20 @@ def parse_resolv_conf(text: str) -> tuple[str, ...]:
                 servers.append(server)
         elif words[0] == "port":
             default = _port(words[1]) or default
-    return tuple(dict.fromkeys(f"udp:{bracketed(address)}:{port or default}" for address, port in servers))
+        elif words[0] == "options":
+            options.update(words[1:])
+    found = tuple(dict.fromkeys(f"udp:{bracketed(address)}:{port or default}" for address, port in servers))
+    return ResolverConfig(found, "rotate" in options, len(found) * _seconds_per_server(options))
+
+
+def _seconds_per_server(options: Iterable[str]) -> float:
+    """How long the C library waits for one server: `timeout` seconds in each of `attempts` passes (resolv.conf(5))."""
+    chosen = {"timeout": DEFAULT_TIMEOUT_SECONDS, "attempts": DEFAULT_ATTEMPTS}
+    for option in options:
+        name, _, value = option.partition(":")
+        if name in chosen and value.isascii() and value.isdecimal():
+            chosen[name] = min(int(value[:5]), _MAX_OPTIONS[name])
+    return float(chosen["timeout"] * chosen["attempts"])
 
 
 def _parse_server(word: str) -> tuple[str, int] | None:
@@ -91,8 +135,13 @@ def _resolvers_of_dnspython() -> tuple[str, ...]:
         configured = dns.resolver.Resolver()
     except (dns.resolver.NoResolverConfiguration, OSError):
         return ()
-    servers = [str(server) for server in configured.nameservers][:MAX_RESOLVERS]
-    return tuple(f"udp:{bracketed(server)}:{configured.port}" for server in servers if parse_address(server))
+    servers = [str(server) for server in configured.nameservers if _is_resolver(str(server))][:MAX_RESOLVERS]
+    return tuple(f"udp:{bracketed(server)}:{configured.port}" for server in servers)
+
+
+def _is_resolver(server: str) -> bool:
+    address = parse_address(server)
+    return address is not None and not (address.version == 6 and address in _WINDOWS_PLACEHOLDERS)
 
 
 def hosts_file_names(etc: Path = ETC, platform: str = sys.platform) -> frozenset[str] | None:
@@ -104,7 +153,7 @@ def hosts_file_names(etc: Path = ETC, platform: str = sys.platform) -> frozenset
     """
     if platform != "linux" or os.environ.get("HOSTALIASES"):
         return None
-    if not _host_sources(_read(etc / "nsswitch.conf", MAX_CONFIG_BYTES) or "") <= _FILES_AND_DNS:
+    if not _host_sources(_read(etc / "nsswitch.conf", MAX_CONFIG_BYTES) or "") <= _WITHOUT_PUBLIC_NAMES:
         return None
     hosts = _read(etc / "hosts", MAX_HOSTS_BYTES)
     if hosts is None:
@@ -118,7 +167,7 @@ def _host_sources(nsswitch: str) -> frozenset[str]:
     for line in nsswitch.splitlines():
         database, separator, sources = line.partition("#")[0].partition(":")
         if separator and database.strip() == "hosts":
-            return frozenset(sources.split())
+            return frozenset(_MDNS_ACTION.sub(r"\1", sources).split())
     return frozenset()
 
 

@@ -21,9 +21,14 @@ _FAMILIES = {"A": socket.AF_INET, "AAAA": socket.AF_INET6}
 
 
 class SystemLookups:
-    """Ask the system for addresses."""
+    """Ask the system for addresses.
+
+    Attributes:
+        patience_seconds: how long the system may take to ask all its resolvers; 0 when not known.
+    """
 
     def __init__(self) -> None:
+        self.patience_seconds = 0.0
         self._threads = asyncio.Semaphore(MAX_THREADS)
 
     async def addresses(self, name: str, rrtype: str, seconds: float) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from typing import Any, Protocol, Self
 from probe.measure.certificates import TlsContexts
 from probe.measure.encrypted_resolver import EncryptedResolver
 from probe.measure.handshake_slots import MAX_HANDSHAKES, ConcurrencyLimits
+from probe.measure.network_config import ResolverConfig
+from probe.measure.network_resolvers import NetworkResolvers
 from probe.measure.pace import PaceLimiter
 from probe.measure.system_lookup import SystemLookups
 from probe.model.hop import StepPosition
@@ -85,6 +87,7 @@ class Tools:
         contexts: TLS contexts.
         concurrency: limits of handshakes and sockets.
         lookups: getaddrinfo.
+        resolvers: the network's resolvers during this pass.
         localisation_lock: held while one interfering hop is located. Routers send only about one ICMP Time Exceeded a
             second to a host (Linux: `icmp_ratelimit`).
         upload_slots: held by each upload step. The uplink of a volunteer is narrow, and congestion that we cause must
@@ -105,6 +108,7 @@ class Tools:
         self.contexts = TlsContexts()
         self.concurrency = ConcurrencyLimits(handshakes, sockets)
         self.lookups = SystemLookups()
+        self.resolvers = NetworkResolvers()
         self.localisation_lock = asyncio.Lock()
         self.upload_slots = asyncio.Semaphore(MAX_UPLOADS)
         self.watcher: PacketCapture | None = None
@@ -116,9 +120,21 @@ class Tools:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.resolvers.cancel()
         for resolver in self._encrypted.values():
             resolver.close()
         self._encrypted.clear()
+
+    def begin_pass(self, config: ResolverConfig, *, ipv6: bool) -> None:
+        """Begin a new pass over a list, with this host's resolvers as they are now.
+
+        Args:
+            config: how the host asks its resolvers.
+            ipv6: whether the host has a route for IPv6.
+        """
+        self.resolvers.cancel()
+        self.resolvers = NetworkResolvers(config.servers, ipv6=ipv6, seconds=self.timeout)
+        self.lookups.patience_seconds = config.patience_seconds
 
     @asynccontextmanager
     async def connection(self, address: str, *, urgent: bool = False) -> AsyncIterator[None]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 from probe.model.address import is_bogon, parse_address
 from probe.model.target import bracketed
+
+_ZONE = re.compile(r"%[^\]]*(?=\])")
+"""The zone of an IPv6 address in brackets: the name of an interface of this host."""
 
 
 class Trust(StrEnum):
@@ -55,6 +59,8 @@ def parse_port(text: str) -> int:
 def resolver_label(resolver: str) -> str:
     """The name of a resolver in evidence: `network` for one at a private address or in a zone: the vantage's own."""
     server = PlainResolver.parse(resolver)
-    if server is None or ("%" not in server.address and not is_bogon(server.address)):
+    if server is None:
+        return _ZONE.sub("", resolver)
+    if "%" not in server.address and not is_bogon(server.address):
         return resolver
     return "network"

@@ -299,6 +299,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         observations: observations in the order they were made.
         control: the control's facts about this target; None without a control or where it did not measure the target.
         recent_cuts: cuts under other names that may explain failures at the same addresses.
+        nat64: prefixes with which the network's resolvers write IPv4 addresses inside IPv6 ones (RFC 6052).
         attempt: 0, or the number of the re-test.
         error: why the measurement itself failed; empty when it did not.
         rules: version of the rules that judged.
@@ -317,6 +318,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     observations: tuple[Observation, ...] = ()
     control: ControlFacts | None = None
     recent_cuts: tuple[RecentCut, ...] = ()
+    nat64: tuple[str, ...] = ()
     attempt: int = 0
     error: str = ""
 

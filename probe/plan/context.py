@@ -8,8 +8,12 @@ import msgspec
 
 from probe.model.address import Family
 from probe.model.hop import MAX_REDIRECTS
+from probe.model.nat64 import embedded_ipv4, synthesised
 from probe.model.observation import Exchange
 from probe.model.verdict import ControlFacts, Status
+
+FALLBACK_NAME = "example.com"
+"""A name that exists (RFC 2606) and that no country has a reason to block, where no other is known to work here."""
 
 
 class HopLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +33,7 @@ class HopLimits(msgspec.Struct, frozen=True, kw_only=True):
         proof_tries: the same where silence could count as a block (`probe.judge.repetition`).
         trace_connections: connections of one search for the interfering hop.
         redirects: hops after the first.
+        other_names: other names that a resolver is asked for, so that one that is blocked too does not decide.
     """
 
     ipv4: int = 4
@@ -40,6 +45,7 @@ class HopLimits(msgspec.Struct, frozen=True, kw_only=True):
     proof_tries: int = 5
     trace_connections: int = 8
     redirects: int = MAX_REDIRECTS
+    other_names: int = 3
 
     def of(self, family: Family) -> int:
         """Return the number of addresses to try of a family."""
@@ -54,7 +60,10 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
     """What a plan knows besides its target.
 
     Attributes:
-        network_resolvers: `udp:ADDRESS:PORT`, as resolv.conf lists them.
+        network_resolvers: `udp:ADDRESS:PORT`, in the order in which the system asks them.
+        dead_resolvers: those of them that have answered nothing in this pass; they are asked last.
+        rotates: the system begins with another one each time.
+        nat64: prefixes with which the network's resolvers write IPv4 addresses (RFC 7050).
         trusted_resolvers: encrypted ones, in order of trust.
         hosts_file_names: the names that this host finds in its hosts file; None where it may find any name outside DNS.
         control: the control's facts about this target.
@@ -62,7 +71,8 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
         families: the address families that this host has a route for.
         random_name: a server name that no list can contain, neither to block nor to allow; drawn per measurement.
         ghost_name: a host name that does not exist; drawn per measurement.
-        allowed_name: a well-known name that exists and that allow-lists contain.
+        other_names: names that are known to work here, to compare a resolver's answers with; the best first.
+        allowed_name: a well-known name of the vantage's country, which allow-lists contain; empty for none.
         suspected: the server name is suspected to be blocked (a re-test). The neutral name then goes to each address
             before the suspect one, because some filters drop all packets of an address for minutes after the suspect
             name (GFW: 90 to 360 s per client, server and port).
@@ -76,6 +86,9 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     network_resolvers: tuple[str, ...] = ()
+    dead_resolvers: frozenset[str] = frozenset()
+    rotates: bool = False
+    nat64: tuple[str, ...] = ()
     trusted_resolvers: tuple[str, ...] = ()
     hosts_file_names: frozenset[str] | None = None
     control: ControlFacts | None = None
@@ -83,6 +96,7 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
     families: frozenset[Family] = frozenset(Family)
     random_name: str = "xkqvdwpzrjtm.com"
     ghost_name: str = "zq7w0v5xk2md.com"
+    other_names: tuple[str, ...] = ()
     allowed_name: str = "www.wikipedia.org"
     suspected: bool = False
     relay_address: str = ""
@@ -98,15 +112,40 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
         """Whether getaddrinfo may give another answer than a direct query to the network's resolver.
 
         The hosts file may contain the name. Of several resolvers, getaddrinfo asks one, and programs on this host get
-        the answer of that one.
+        the answer of that one. Where one is dead, getaddrinfo would wait for it each time.
         """
-        return self.hosts_file_names is None or name in self.hosts_file_names or len(self.network_resolvers) != 1
+        if self.hosts_file_names is None or name in self.hosts_file_names or not self.network_resolvers:
+            return True
+        return len(self.network_resolvers) > 1 and not self.dead_resolvers
 
     def rank(self, resolver: str) -> int:
         """The position of a resolver in the system's order, from 1; 0 for its only one and for one it does not ask."""
         if len(self.network_resolvers) < 2 or resolver not in self.network_resolvers:
             return 0
         return self.network_resolvers.index(resolver) + 1
+
+    @property
+    def answering_resolvers(self) -> tuple[str, ...]:
+        """The network's resolvers without the dead ones; all of them where every one is dead."""
+        alive = tuple(resolver for resolver in self.network_resolvers if resolver not in self.dead_resolvers)
+        return alive or self.network_resolvers
+
+    def names_beside(self, name: str) -> tuple[str, ...]:
+        """The names that a resolver is asked for to compare: none of this name's own domain."""
+        known = self.other_names or (self.allowed_name,)
+        domain = name.split(".")[-2:]
+        kept = [one for one in dict.fromkeys(known) if one and one.split(".")[-2:] != domain]
+        return tuple(kept[: self.limits.other_names]) or (FALLBACK_NAME,)
+
+    def as_here(self, address: str) -> str:
+        """An address of the target as this host reaches it: in a network without IPv4, by the NAT64 gateway."""
+        if ":" in address or not self.nat64 or Family.IPV4 in self.families:
+            return address
+        return synthesised(address, self.nat64[0])
+
+    def as_elsewhere(self, address: str) -> str:
+        """An address that the network's resolver gave as other resolvers give it: the IPv4 address inside NAT64's."""
+        return embedded_ipv4(address, self.nat64)
 
     @property
     def served_elsewhere(self) -> bool:

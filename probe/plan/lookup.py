@@ -71,21 +71,21 @@ class Lookup:
         self._silent: dict[str, list[Resolve]] = {}
         self._finds_others: set[str] = set()
         resolvers = [(SYSTEM, Trust.SYSTEM)] if context.asks_system(name) else []
-        resolvers += [(resolver, Trust.NETWORK) for resolver in context.network_resolvers]
+        resolvers += [(resolver, Trust.NETWORK) for resolver in context.answering_resolvers]
         resolvers += [(resolver, Trust.TRUSTED) for resolver in context.trusted_resolvers]
         for resolver, trust in resolvers:
-            rank = context.rank(resolver)
-            for rrtype in self._rrtypes:
-                self._ask(
-                    Resolve(name=name, rrtype=rrtype, resolver=resolver, trust=trust, rank=rank, position=position)
-                )
+            self._ask_every_type(resolver, trust)
 
     @property
     def sources(self) -> tuple[tuple[str, ...], ...]:
-        """Addresses by source: the network's resolvers, late answers, trusted resolvers, the control."""
+        """Addresses by source: the network's resolvers, late answers, trusted resolvers, the control.
+
+        All are as this host reaches them: in a network with NAT64 without IPv4, the others' IPv4 addresses too.
+        """
         control = self._context.control
         known = control.addresses.get(self.name, ()) if control is not None else ()
-        return tuple(self._local), tuple(self._late), tuple(self._trusted), known
+        here = tuple(dict.fromkeys(map(self._context.as_here, known)))
+        return tuple(self._local), tuple(self._late), tuple(self._trusted), here
 
     @property
     def local(self) -> tuple[str, ...]:
@@ -103,9 +103,11 @@ class Lookup:
 
         Where no other resolver is asked, a late answer that differs from the first is the other source.
         """
-        if self.reference or self._exists_nowhere():
-            return frozenset(self._local) - self.reference
-        return frozenset(self._local).difference(self._late) if self._late else frozenset()
+        if not self.reference and not self._exists_nowhere() and not self._late:
+            return frozenset()
+        confirming = self.reference if self.reference or self._exists_nowhere() else self._late
+        known = set(map(self._context.as_elsewhere, confirming))
+        return frozenset(address for address in self._local if self._context.as_elsewhere(address) not in known)
 
     @property
     def late(self) -> tuple[str, ...]:
@@ -139,6 +141,7 @@ class Lookup:
             assert isinstance(seen, Resolution)  # noqa: S101 - as above
             self._take(step, seen)
             self._waiting.discard(step)
+            self._ask_dead_resolvers()
         self._changed()
 
     def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:  # noqa: ARG002 - the shape of every asker
@@ -146,12 +149,16 @@ class Lookup:
         assert isinstance(step, Resolve)  # noqa: S101 - as above
         if step in self._waiting:
             self._waiting.discard(step)
+            self._ask_dead_resolvers()
             self._changed()
 
     def _take(self, step: Resolve, seen: Resolution) -> None:
         if step.trust is Trust.TRUSTED:
-            self._trusted += [a for a in seen.addresses if a not in self._trusted]
+            addresses = map(self._context.as_here, seen.addresses)
+            self._trusted += [a for a in addresses if a not in self._trusted]
             self._trusted_failures.add(seen.failure)
+            if self._context.nat64 and "A" not in self._rrtypes and seen.failure is Failure.NODATA:
+                self._ask(msgspec.structs.replace(step, rrtype="A"))  # the name that DNS64 writes IPv6 addresses for
         else:
             self._local += [a for a in seen.addresses if a not in self._local]
             if seen.addresses:
@@ -170,12 +177,12 @@ class Lookup:
         """Ask a resolver for other names after a bogon, or once it gave no address for any type."""
         answers = self._answers.setdefault(step.resolver, {})
         answers[step.rrtype] = seen
-        if any(map(is_bogon, seen.addresses)):
+        if any(is_bogon(self._context.as_elsewhere(address)) for address in seen.addresses):
             self._ask_other_name(step, self._context.ghost_name, Purpose.GHOST)
-            self._ask_other_name(step, self._context.allowed_name, Purpose.OTHER)
+            self._ask_other_names(step)
         silent = len(answers) == len(self._rrtypes) and not any(answer.addresses for answer in answers.values())
         if silent and any(answer.failure in _COMPARED_FAILURES for answer in answers.values()):
-            self._ask_other_name(step, self._context.allowed_name, Purpose.OTHER)
+            self._ask_other_names(step)
 
     def _repeat_silent(self, resolver: str) -> None:
         """Repeat the queries, all at once, where the resolver finds other names and timed out twice for each type.
@@ -198,9 +205,38 @@ class Lookup:
             return True
         return Failure.NXDOMAIN in self._trusted_failures and not self.reference
 
+    def _ask_dead_resolvers(self) -> None:
+        """Ask the resolvers that are taken to be dead, once no other has an address: one may have recovered."""
+        dead = [one for one in self._context.network_resolvers if one not in self._context.answering_resolvers]
+        if not dead or self._local or any(step.trust is not Trust.TRUSTED for step in self._waiting):
+            return
+        for resolver in dead:
+            self._ask_every_type(resolver, Trust.NETWORK)
+
+    def _ask_every_type(self, resolver: str, trust: Trust) -> None:
+        rank = self._context.rank(resolver)
+        rotates = rank > 0 and self._context.rotates
+        for rrtype in self._rrtypes:
+            self._ask(
+                Resolve(
+                    name=self.name,
+                    rrtype=rrtype,
+                    resolver=resolver,
+                    trust=trust,
+                    rank=rank,
+                    rotates=rotates,
+                    position=self._position,
+                )
+            )
+
     def _ask(self, step: Resolve) -> None:
         if self._queue.add(step, self):
             self._waiting.add(step)
+
+    def _ask_other_names(self, step: Resolve) -> None:
+        """Ask the same resolver for names that are known to work here: several, for one may be blocked too."""
+        for name in self._context.names_beside(self.name):
+            self._ask_other_name(step, name, Purpose.OTHER)
 
     def _ask_other_name(self, step: Resolve, name: str, purpose: Purpose) -> None:
         """Ask the same resolver for another name; connections do not wait for the answer."""
@@ -208,17 +244,7 @@ class Lookup:
             return  # getaddrinfo asks those same resolvers
         position = StepPosition(chain=self._position.chain, hop=self._position.hop, purpose=purpose)
         rrtype = self._rrtypes[0]
-        self._queue.add(
-            Resolve(
-                name=name,
-                rrtype=rrtype,
-                resolver=step.resolver,
-                trust=step.trust,
-                rank=step.rank,
-                position=position,
-            ),
-            self,
-        )
+        self._queue.add(msgspec.structs.replace(step, name=name, rrtype=rrtype, position=position), self)
 
 
 def _repeated(step: Resolve, attempt: int = 1) -> Resolve:
@@ -256,7 +282,7 @@ def addresses_within_limits(
     added = []
     for address in more:
         kind = family(address)
-        if address in taken or kind not in context.families or is_bogon(address):
+        if address in taken or kind not in context.families or is_bogon(context.as_elsewhere(address)):
             continue
         if counts[kind] < context.limits.of(kind) + beyond:
             taken.add(address)

@@ -27,6 +27,7 @@ from probe.measure.perform import perform
 from probe.measure.quic import require_aioquic
 from probe.measure.tools import Tools, random_name
 from probe.model.address import Family
+from probe.model.hop import subjects_of
 from probe.model.observation import Observation
 from probe.model.target import QuicTarget, RangeTarget, Target, TcpTarget
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageNote, VantageState, Verdict
@@ -34,6 +35,7 @@ from probe.plan.context import PlanContext
 from probe.plan.localise import TracePlan, trace_target
 from probe.plan.upload import UploadPlan, served
 from probe.session.recent_cuts import CutLog
+from probe.session.working_names import WorkingNames
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +56,9 @@ class MeasurementContext:
         clock: dates the verdicts.
         asn: AS number of the vantage, 0 when not known.
         country: ISO 3166 code, empty when not known.
-        network_resolvers, trusted_resolvers, hosts_file_names, families, allowed_name: as in
+        network_resolvers, rotates, trusted_resolvers, hosts_file_names, families: as in
             `probe.plan.context.PlanContext`.
+        names: names that work at this vantage.
         host_notes: notes about tunnels and proxies of this host (`probe.measure.tunnels`).
         range_sample: addresses of a range that are sampled (`probe.plan.context.PlanContext.sample`).
         range_samples: range -> the same for this range, where it differs.
@@ -73,10 +76,11 @@ class MeasurementContext:
     asn: int = 0
     country: str = ""
     network_resolvers: tuple[str, ...] = ()
+    rotates: bool = False
     trusted_resolvers: tuple[str, ...] = ()
     hosts_file_names: frozenset[str] | None = None
     families: frozenset[Family] = frozenset(Family)
-    allowed_name: str = "www.wikipedia.org"
+    names: WorkingNames = field(default_factory=WorkingNames)
     host_notes: tuple[str, ...] = ()
     range_sample: int = 16
     range_samples: Mapping[str, int] = field(default_factory=dict)
@@ -146,11 +150,15 @@ async def measure_target(
     """
     time = context.clock.now()
     try:
+        if any(subject.is_name for subject in subjects_of(target)):
+            await context.tools.resolvers.survey()
         plan_context = _plan_context(text, target, context, time, control=control, attempt=attempt, suspected=suspected)
-        return await _measured(time, text, target, context, plan_context, attempt=attempt, release=release)
+        verdict = await _measured(time, text, target, context, plan_context, attempt=attempt, release=release)
     except Exception as error:
         log.debug("fault in measuring %s", text, exc_info=True)  # evidence.error has it, too
         return _failed_verdict(error, time=time, text=text, target=target, context=context, attempt=attempt)
+    context.names.add(verdict)
+    return verdict
 
 
 async def _measured(
@@ -175,6 +183,7 @@ async def _measured(
     evidence = Evidence(
         observations=seen,
         control=used(target, plan_context.control, seen),
+        nat64=plan_context.nat64,
         recent_cuts=context.cuts.explaining(seen, began),
         attempt=attempt,
     )
@@ -209,6 +218,9 @@ def _plan_context(
         require_aioquic()
     return PlanContext(
         network_resolvers=context.network_resolvers,
+        dead_resolvers=context.tools.resolvers.dead(),
+        rotates=context.rotates,
+        nat64=context.tools.resolvers.nat64_prefixes,
         trusted_resolvers=context.trusted_resolvers,
         hosts_file_names=context.hosts_file_names,
         control=control,
@@ -216,7 +228,8 @@ def _plan_context(
         families=context.usable_families(),
         random_name=random_name(),
         ghost_name=random_name(),
-        allowed_name=context.allowed_name,
+        other_names=context.names.to_compare(context.anchors.latest),
+        allowed_name=context.names.allowed(context.anchors.latest),
         suspected=suspected,
         relay_address=unrouted_address(target),
         sample=context.range_samples.get(text, context.range_sample),

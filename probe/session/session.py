@@ -22,10 +22,11 @@ from probe.clock import Clock
 from probe.judge.anchor_content import classify
 from probe.measure.anchors import AnchorWatch
 from probe.measure.budget import Budget
-from probe.measure.network_config import hosts_file_names, routed_families, system_resolvers
+from probe.measure.network_config import hosts_file_names, resolver_config, routed_families
 from probe.measure.pace import PaceLimiter
 from probe.measure.tools import Tools
 from probe.measure.tunnels import tunnel_notes
+from probe.model.address import Family
 from probe.model.hop import subjects_of
 from probe.model.target import Target
 from probe.model.verdict import ControlFacts, Vantage, Verdict
@@ -34,8 +35,10 @@ from probe.session.measurement import MeasurementContext, look_at_vantage, measu
 from probe.session.measurement_run import MeasurementRun, Retests, TargetText
 from probe.session.recent_cuts import CutLog
 from probe.session.vantage_gate import VantageGate
+from probe.session.working_names import WorkingNames
 from probe.settings import Settings
 from probe.settings.paths import state_folder
+from probe.settings.well_known import names_of
 
 
 class Session:
@@ -80,6 +83,8 @@ class Session:
             range_excluded_prefixes: range -> prefixes inside it that belong to somebody else.
         """
         chosen = self._settings.measure
+        resolvers, families = resolver_config(), routed_families()
+        self._tools.begin_pass(resolvers, ipv6=Family.IPV6 in families)
         self._budget.reset()
         self._control = control
         self._context = MeasurementContext(
@@ -88,11 +93,12 @@ class Session:
             clock=self._clock,
             asn=self._settings.network.asn,
             country=self._settings.network.country,
-            network_resolvers=system_resolvers(),
+            network_resolvers=resolvers.servers,
+            rotates=resolvers.rotates,
             trusted_resolvers=chosen.trusted_resolvers,
             hosts_file_names=hosts_file_names(),
-            families=routed_families(),
-            allowed_name=chosen.allowed_name,
+            families=families,
+            names=_working_names(self._settings),
             host_notes=tunnel_notes(),
             range_sample=chosen.range_sample,
             range_samples=range_samples or {},
@@ -198,6 +204,11 @@ class Session:
             grace=grace,
         )
         return run.verdicts(order)
+
+
+def _working_names(settings: Settings) -> WorkingNames:
+    chosen = settings.measure
+    return WorkingNames(chosen.domestic_anchors, names_of(settings.network.country), chosen.allowed_name)
 
 
 def _localise_from_attempt(settings: Settings) -> int | None:

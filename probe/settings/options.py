@@ -22,7 +22,7 @@ AsNumber = Annotated[int, Meta(ge=0, le=4294967295, description="an AS number, 0
 Country = Annotated[str, Meta(pattern="^([A-Z]{2})?$", description="two capital letters (ISO 3166), or nothing")]
 Flag = Annotated[bool, Meta(description="true or false")]
 Text = Annotated[str, Meta(description="text in quotation marks")]
-HostName = Annotated[str, Meta(pattern=r"^[a-z0-9.-]+$", description="a host name in lower case")]
+OptionalHostName = Annotated[str, Meta(pattern=r"^[a-z0-9.-]*$", description="a host name in lower case, or nothing")]
 Texts = Annotated[tuple[str, ...], Meta(description='a list of texts: ["...", "..."]')]
 Urls = Annotated[
     tuple[Annotated[str, Meta(pattern=r"^https?://[^/\s]+")], ...],
@@ -87,7 +87,7 @@ class MeasureSettings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_resolvers: Resolvers
     anchors: Urls
     domestic_anchors: Urls
-    allowed_name: HostName
+    allowed_name: OptionalHostName
     range_sample: SampleSize
     localise: LocaliseMode
     send: SendMode

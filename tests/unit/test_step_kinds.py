@@ -27,6 +27,7 @@ PERFORMERS = {"perform"} | {module.rpartition(".")[2] for module, _ in perform.P
 LISTED = {
     "collector/web/verdict_text.py": "the wording of the evidence page: mypy asks for a line of it",
     "agent/hit_list.py": "reads the connections of a range, as its plan asked for them",
+    "session/working_names.py": "remembers which names the network's resolvers found",
 }
 """Other modules that ask for a kind, and why each may."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import subprocess
+import sys
 import time
 
 import pytest
@@ -100,3 +102,54 @@ async def test_a_flood_of_late_answers_ends_the_reading(monkeypatch: pytest.Monk
         query.close()
 
     assert late == [("192.0.2.2",)]
+
+
+IN_OWN_NETWORK = """
+import asyncio
+from probe.measure.dns_udp import UdpQuery
+from probe.measure.dns_wire import dns_question
+from probe.model.failure import Failure
+from tests.loopback.tiny_servers import Resolver, reply_to
+
+async def ask():
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(
+        lambda: Resolver(lambda query: [(0, reply_to(query, "192.0.2.1"))]), local_addr=("fe80::53%inside", 5353)
+    )
+    query = UdpQuery("fe80::53%inside", 5353, dns_question("lab.example", "A"))
+    async with asyncio.timeout(10):
+        print(*(await query.answer()).addresses)
+    query.close()
+    transport.close()
+
+asyncio.run(ask())
+"""
+"""Asks a resolver at a link-local address; needs an interface `inside` that has it."""
+
+
+def test_a_link_local_resolver_is_asked_in_its_zone() -> None:
+    """With real packets, in a network namespace of its own. Python drops the zone of an address that it connects to."""
+    setup = "ip link add inside type veth peer name outside && ip link set lo up && ip link set inside up"
+    setup += " && ip link set outside up && ip address add fe80::53/64 dev inside nodad"
+    inside = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c"]
+    try:
+        subprocess.run([*inside, setup], check=True, capture_output=True, timeout=20)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no network namespace of our own")
+    script = f'{setup} && exec "$0" -c "$1"'
+    done = subprocess.run(
+        [*inside, script, sys.executable, IN_OWN_NETWORK], check=False, capture_output=True, text=True, timeout=60
+    )
+
+    assert (done.stdout, done.returncode) == ("192.0.2.1\n", 0), done.stderr
+
+
+def test_a_zone_that_is_not_there_is_a_fault_of_this_host() -> None:
+    """It must not read as a name that does not exist."""
+
+    async def ask() -> None:
+        await first_answer("fe80::1%nowhere", 53, ASKED, 0.1)
+
+    with pytest.raises(OperationError) as raised:
+        asyncio.run(ask())
+    assert raised.value.info.failure is Failure.LOCAL

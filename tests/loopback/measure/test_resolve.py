@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -331,3 +332,27 @@ async def test_an_encrypted_resolver_is_named_by_its_url(tools: Tools, ca: trust
         answer = await first(url, tools)
 
     assert (answer.addresses, answer.resolver) == (("198.51.100.7",), url)
+
+
+@pytest.mark.parametrize(("patience", "failure"), [(0.0, Failure.TIMEOUT), (20.0, Failure.LOCAL)])
+async def test_a_system_that_is_still_asking_was_not_silent(
+    monkeypatch: pytest.MonkeyPatch, patience: float, failure: Failure
+) -> None:
+    """It asks the second resolver after the first one's time-out; `--timeout` may end before."""
+    released = threading.Event()
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_: released.wait(20))
+    try:
+        async with Tools(0.2) as brief:
+            brief.lookups.patience_seconds = patience
+            assert (await first("system", brief)).failure is failure
+    finally:
+        released.set()
+
+
+async def test_an_answer_shows_that_a_resolver_is_not_dead(tools: Tools) -> None:
+    """Whatever the question was."""
+    async with resolving(lambda query: [(0, reply_to(query, rcode=3))]) as (_, port):
+        tools.resolvers._silent = {f"udp:127.0.0.1:{port}": asyncio.get_running_loop().time()}
+        assert tools.resolvers.dead()
+        await ask(f"udp:127.0.0.1:{port}", tools)
+        assert not tools.resolvers.dead()

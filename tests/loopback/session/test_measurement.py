@@ -14,19 +14,26 @@ from probe.judge import again
 from probe.judge.anchor_content import classify
 from probe.judge.control import facts
 from probe.measure.anchors import AnchorWatch
+from probe.measure.network_config import ResolverConfig
+from probe.measure.pace import PaceLimiter
 from probe.measure.tools import Tools
 from probe.model.address import Family
 from probe.model.location import Location
-from probe.model.observation import Connection, TraceReply
+from probe.model.observation import Connection, Resolution, TraceReply
 from probe.model.target import parse
 from probe.model.verdict import Cause, Status, VantageState, Verdict
 from probe.session import measurement as measuring
 from probe.session.measurement import MeasurementContext, measure_target
+from probe.session.working_names import WorkingNames
 from tests.loopback.tiny_servers import abort, answer, page_of, reply_to, resolving, server_context, serving, silent
 
 
 def around(
-    tools: Tools, *resolvers: str, anchors: tuple[str, ...] = (), localise: int | None = None
+    tools: Tools,
+    *resolvers: str,
+    anchors: tuple[str, ...] = (),
+    localise: int | None = None,
+    hosts_file_names: frozenset[str] | None = None,
 ) -> MeasurementContext:
     """Return a context with these resolvers and anchors."""
     return MeasurementContext(
@@ -34,8 +41,9 @@ def around(
         tools=tools,
         anchors=AnchorWatch(anchors, (), tools, Clock(), classify=classify),
         network_resolvers=resolvers,
+        hosts_file_names=hosts_file_names,
         families=frozenset({Family.IPV4}),
-        allowed_name="localhost",
+        names=WorkingNames(allowed_name="localhost"),
     )
 
 
@@ -150,3 +158,29 @@ async def test_a_block_is_localised_from_the_configured_re_test_on(
     assert verdict.evidence.location == (Location(routers=0, server=True) if searches else None)
     assert [one.at for one in verdict.evidence.observations] == sorted(one.at for one in verdict.evidence.observations)
     assert again(verdict) == verdict
+
+
+async def test_a_dead_first_resolver_costs_a_healthy_target_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one answers: reachable, and no time-out is waited for after the survey."""
+
+    def no_such_name(*_: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "the first resolver is dead")
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_such_name)
+    async with (
+        Tools(3, PaceLimiter(0)) as tools,
+        resolving(lambda _: []) as (dead, first),
+        resolving(lambda query: [(0, reply_to(query, "151.101.1.10"))]) as (_, second),
+    ):
+        resolvers = (f"udp:127.0.0.1:{first}", f"udp:127.0.0.1:{second}")
+        tools.begin_pass(ResolverConfig(resolvers, patience_seconds=20), ipv6=False)
+        context = around(tools, *resolvers, hosts_file_names=frozenset())
+        await tools.resolvers.survey()
+        questions = len(dead.queries)
+        verdicts = [await measured("dns://lab.example", context) for _ in range(3)]
+
+    assert [verdict.status for verdict in verdicts] == [Status.REACHABLE] * 3
+    assert len(dead.queries) == questions
+    for verdict in verdicts:
+        assert {one.rank for one in verdict.evidence.observations if isinstance(one, Resolution)} == {2}
+        assert max(one.at + one.took for one in verdict.evidence.observations) < 3000

@@ -17,6 +17,7 @@ import pytest
 from probe import judge
 from probe.clock import Clock
 from probe.measure.anchors import AnchorWatch
+from probe.measure.network_config import ResolverConfig
 from probe.measure.watcher import Watcher
 from probe.model.address import Family
 from probe.model.target import parse
@@ -170,7 +171,7 @@ async def test_each_pass_reads_this_hosts_network_configuration(
     """It reaches the context of the measurements, as do the arguments about ranges."""
     session = Session(settings(tmp_path), Clock())
     for name, found in {
-        "system_resolvers": ("udp:192.0.2.53:53",),
+        "resolver_config": ResolverConfig(("udp:192.0.2.53:53",), rotates=True, patience_seconds=7),
         "hosts_file_names": frozenset({"box.example"}),
         "routed_families": frozenset({Family.IPV6}),
         "tunnel_notes": ("tunnel",),
@@ -185,6 +186,7 @@ async def test_each_pass_reads_this_hosts_network_configuration(
 
     context = session._context
     assert (context.network_resolvers, context.hosts_file_names) == (("udp:192.0.2.53:53",), {"box.example"})
+    assert (context.rotates, context.tools.lookups.patience_seconds) == (True, 7)
     assert (context.families, context.host_notes) == ({Family.IPV6}, ("tunnel",))
     assert (context.range_samples, context.range_hits) == ({"192.0.2.0/24": 5}, {"a": ("192.0.2.1",)})
     assert context.range_excluded_prefixes == {"b": ("192.0.2.8/29",)}

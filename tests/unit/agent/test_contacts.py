@@ -38,7 +38,8 @@ def test_every_anchor_resolver_target_name_and_collector_is_listed() -> None:
         ("target", "a.example:443"),
         ("target", "192.0.2.1:80"),
         ("unrouted", "an address of 198.18.0.0/15 or 100::/64"),
-        ("name", SETTINGS.measure.allowed_name),
+        ("name", "home.example"),
+        ("name", "the names of anchors and targets that work"),
         ("name", "random names under .com"),
     ]
     assert found[5].why == "list: https://a.example/x"

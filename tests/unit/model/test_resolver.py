@@ -45,10 +45,14 @@ def test_other_texts_are_no_plain_resolver(text: str) -> None:
         ("tcp:[fd00::1]:53", "network"),
         ("udp:127.0.0.53:53", "network"),
         ("udp:9.9.9.9:53", "udp:9.9.9.9:53"),
+        ("udp:[fe80::1%eth0]:53", "network"),
+        ("udp:[2001:4860:4860::8888%wlan0]:53", "network"),
+        ("tls://[fe80::1%eth0]:853", "tls://[fe80::1]:853"),
+        ("https://[fe80::1%25eth0]/dns-query", "https://[fe80::1]/dns-query"),
         ("https://192.168.1.1/dns-query", "https://192.168.1.1/dns-query"),
         ("system", "system"),
     ],
 )
 def test_evidence_does_not_name_a_resolver_at_a_private_address(resolver: str, label: str) -> None:
-    """A private address is one of the vantage's own network; a trusted resolver is named by the settings."""
+    """Nor the zone of any: an interface of this host. A trusted resolver is otherwise named as the settings have it."""
     assert resolver_label(resolver) == label

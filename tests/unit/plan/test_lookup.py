@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from probe.model.address import Family
 from probe.model.failure import Failure
 from probe.model.hop import Purpose, StepPosition
+from probe.model.nat64 import synthesised
+from probe.model.resolver import Trust
 from probe.model.step import Resolve
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, Status
@@ -183,11 +186,92 @@ def test_a_resolver_given_twice_is_asked_once() -> None:
     assert len(dialogue.plan.pending()) == 3
 
 
-def test_the_other_name_is_not_queried_when_it_is_the_target() -> None:
-    """It would repeat the same query."""
-    dialogue = started(changed(allowed_name=NAME)).tell(NETWORK, Failure.NXDOMAIN)
+def test_names_of_the_targets_own_domain_are_no_other_names() -> None:
+    """Whoever blocks the target blocks them too; a reserved name stands in where there is no other."""
+    for context in (changed(allowed_name=NAME), changed(other_names=(NAME, f"www.{NAME}", "example.org"))):
+        assert started(context).tell(NETWORK, Failure.NXDOMAIN).asks() == ["A example.com @network other"]
 
-    assert dialogue.asks() == []
+
+def test_a_resolver_is_asked_for_several_names_that_work_here() -> None:
+    """One of them may be blocked too. The number is bounded."""
+    names = ("one.example", "two.example.net", "three.example.com", "four.example.edu")
+    dialogue = started(changed(other_names=names)).tell(NETWORK, Failure.NXDOMAIN)
+
+    assert dialogue.asks() == sorted(f"A {name} @network other" for name in names[:3])
+
+
+SECOND = "udp:95.165.1.2:53"
+
+
+def resolvers_of(dialogue: Dialogue) -> list[tuple[str, str, int]]:
+    """The network's resolvers that the plan asks now: resolver, record type, rank."""
+    steps = [step for step in dialogue.plan.pending() if isinstance(step, Resolve)]
+    return [(step.resolver, step.rrtype, step.rank) for step in steps if step.trust is Trust.NETWORK]
+
+
+def test_a_dead_resolver_is_asked_last_and_only_where_no_other_gives_an_address() -> None:
+    """It keeps its rank in the system's order. Connections do not wait for it; getaddrinfo would."""
+    names: frozenset[str] = frozenset()
+    context = changed(
+        network_resolvers=(ISP, SECOND), dead_resolvers=frozenset({ISP}), hosts_file_names=names, trusted_resolvers=()
+    )
+    for told, wanted in (((A,), []), (Failure.NXDOMAIN, [(ISP, "A", 1)])):
+        dialogue = Dialogue(plan_for(parse(f"dns://{NAME}"), context))
+        (step,) = dialogue.plan.pending()
+        assert isinstance(step, Resolve)
+        assert (step.resolver, step.rank) == (SECOND, 2)
+        dialogue.open["first"] = step
+        dialogue.tell("first", told)
+        assert [one for one in resolvers_of(dialogue) if one[0] == ISP] == wanted
+
+
+def test_where_every_resolver_is_dead_all_are_asked_at_once() -> None:
+    """As if nothing were known."""
+    context = changed(network_resolvers=(ISP, SECOND), dead_resolvers=frozenset({ISP, SECOND}))
+    asked = resolvers_of(Dialogue(plan_for(parse(f"dns://{NAME}"), context)))
+
+    assert asked == [(ISP, "A", 1), (SECOND, "A", 2)]
+
+
+SIX = frozenset({Family.IPV6})
+PREFIX = "2001:db8:64::/96"
+
+
+def test_without_ipv4_a_trusted_resolver_is_asked_for_the_address_that_dns64_writes() -> None:
+    """Its IPv4 address becomes the network's IPv6 address for it, which the network's own answer is compared with."""
+    context = changed(families=SIX, nat64=(PREFIX,))
+    dialogue = Dialogue(plan_for(parse(f"https://{NAME}/"), context))
+    dialogue.asks()
+    network, system, trusted = (f"AAAA {NAME} @{source}" for source in ("network", "system", "trusted"))
+    here = synthesised(A, PREFIX)
+    dialogue.tell(network, (here,)).tell(system, (here,)).tell(trusted, Failure.NODATA)
+
+    assert dialogue.asks() == [f"A {NAME} @trusted"]
+    assert dialogue.tell(f"A {NAME} @trusted", (A,)).asks() == [f"get https://{NAME}/ at {here}"]
+
+
+def test_without_ipv4_the_true_address_is_tried_beside_a_forged_one() -> None:
+    """The gateway leads to it; the control's addresses are written likewise."""
+    for change in ({}, {"trusted_resolvers": (), "control": msgspec.structs.replace(CONTROL, addresses={NAME: (A,)})}):
+        dialogue = Dialogue(plan_for(parse(f"https://{NAME}/"), changed(families=SIX, nat64=(PREFIX,), **change)))
+        dialogue.asks()
+        forged = synthesised(FORGED, PREFIX)
+        dialogue.tell(f"AAAA {NAME} @network", (forged,)).tell(f"AAAA {NAME} @system", (forged,))
+        if not change:
+            dialogue.tell(f"AAAA {NAME} @trusted", Failure.NODATA)
+            dialogue.asks()
+            dialogue.tell(f"A {NAME} @trusted", (A,))
+        asked = [what for what in dialogue.asks() if NAME in what and ":64:" in what]
+        assert {what.rpartition(" at ")[2].split()[0] for what in asked} == {forged, synthesised(A, PREFIX)}
+
+
+@pytest.mark.parametrize(("nat64", "failure"), [((), Failure.NODATA), ((PREFIX,), Failure.NXDOMAIN)])
+def test_the_ipv4_address_is_asked_for_only_where_it_can_be_reached(nat64: tuple[str, ...], failure: Failure) -> None:
+    """Without NAT64 nothing follows from it; a name that does not exist has none."""
+    dialogue = Dialogue(plan_for(parse(f"dns://{NAME}"), changed(families=SIX, nat64=nat64)))
+    dialogue.asks()
+
+    assert dialogue.tell(f"AAAA {NAME} @trusted", failure).asks() == []
 
 
 def test_connections_wait_for_all_resolvers_but_the_slower_trusted_ones() -> None:

@@ -34,6 +34,7 @@ from probe.session import measurement
 from probe.session.measurement import MeasurementContext, measure_target, unrouted_address
 from probe.session.measurement_run import MeasurementRun
 from probe.session.vantage_gate import CLOSING_STATES, VantageGate
+from probe.session.working_names import WorkingNames
 from tests.unit.virtual_clock import VirtualClock
 
 NOON = datetime(2017, 5, 4, 12, tzinfo=UTC)
@@ -175,7 +176,8 @@ async def test_a_plan_gets_everything_that_the_context_knows(monkeypatch: pytest
         trusted_resolvers=("tls://192.0.2.54",),
         hosts_file_names=frozenset({"router.lan"}),
         families=frozenset({Family.IPV4}),
-        allowed_name="allowed.example",
+        rotates=True,
+        names=WorkingNames(allowed_name="allowed.example"),
         range_sample=5,
         range_samples={"203.0.113.0/24": 7},
         range_hits={"203.0.113.0/24": ("203.0.113.9",)},
@@ -187,7 +189,7 @@ async def test_a_plan_gets_everything_that_the_context_knows(monkeypatch: pytest
     first, second = contexts
     assert (first.network_resolvers, first.trusted_resolvers) == (("udp:192.0.2.53:53",), ("tls://192.0.2.54",))
     assert (first.hosts_file_names, first.families) == (frozenset({"router.lan"}), frozenset({Family.IPV4}))
-    assert (first.control, first.allowed_name) == (control, "allowed.example")
+    assert (first.control, first.allowed_name, first.rotates) == (control, "allowed.example", True)
     assert (first.suspected, second.suspected) == (True, False)
     assert (first.sample, second.sample) == (7, 5)
     assert (first.hit_list, second.hit_list) == (("203.0.113.9",), ())

@@ -1,0 +1,76 @@
+"""Names that are known to work at this vantage: to compare a resolver's answers with, and to pass an allow-list.
+
+One fixed name would do neither. It may be blocked here itself (`vk.com` in Ukraine since 2017), and it would be sent
+from lines where nobody asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain, zip_longest
+from urllib.parse import urlsplit
+
+from probe.model.address import parse_address
+from probe.model.hop import Purpose
+from probe.model.observation import Resolution
+from probe.model.resolver import Trust
+from probe.model.verdict import AnchorKind, AnchorLook, Status, Verdict
+
+MAX_REMEMBERED_NAMES = 8
+"""Names of targets that are kept, the newest."""
+
+
+class WorkingNames:
+    """The names that worked in this pass.
+
+    Args:
+        domestic_anchors: their URLs, as the settings have them.
+        well_known: well-known names of the vantage's country.
+        allowed_name: the settings' own choice of the name that allow-lists contain; empty for none.
+    """
+
+    def __init__(
+        self, domestic_anchors: Iterable[str] = (), well_known: Iterable[str] = (), allowed_name: str = ""
+    ) -> None:
+        self._allowed = tuple(filter(None, (allowed_name, *_hosts(domestic_anchors), *well_known)))
+        self._targets: dict[str, None] = {}
+
+    def add(self, verdict: Verdict) -> None:
+        """Remember the names of a reachable target that the network's resolvers found."""
+        if verdict.status is not Status.REACHABLE:
+            return
+        for one in verdict.evidence.observations:
+            if (
+                isinstance(one, Resolution)
+                and one.purpose is Purpose.SUBJECT
+                and one.trust is not Trust.TRUSTED
+                and one.addresses
+            ):
+                self._targets.pop(one.name, None)
+                self._targets[one.name] = None
+        for name in list(self._targets)[:-MAX_REMEMBERED_NAMES]:
+            del self._targets[name]
+
+    def to_compare(self, looks: Sequence[AnchorLook]) -> tuple[str, ...]:
+        """The names to ask a resolver for, the best first: working foreign anchors and targets, then domestic ones.
+
+        A domestic name comes last: where the line to other countries is broken, it still resolves.
+        """
+        working = [look for look in looks if look.failure is None and not look.foreign_content]
+        foreign = _hosts(look.url for look in working if look.kind is AnchorKind.FOREIGN)
+        domestic = _hosts(look.url for look in working if look.kind is AnchorKind.DOMESTIC)
+        mixed = chain.from_iterable(zip_longest(foreign, reversed(self._targets)))
+        return tuple(dict.fromkeys(name for name in (*mixed, *domestic) if name))
+
+    def allowed(self, looks: Sequence[AnchorLook]) -> str:
+        """A name that allow-lists of this network contain; empty where none is known.
+
+        That of the settings, a domestic anchor's, a well-known one of the country, else a name that works here.
+        """
+        return next(iter((*self._allowed, *self.to_compare(looks))), "")
+
+
+def _hosts(urls: Iterable[str]) -> list[str]:
+    """The host names of URLs; an address is none."""
+    hosts = [urlsplit(url).hostname or "" for url in urls]
+    return [host for host in hosts if host and parse_address(host) is None]
