@@ -37,6 +37,7 @@ NOTE_SENTENCES = {
     VantageNote.FAKE_ADDRESSES: "the resolver returns fake addresses: a bypass tool takes over the connections",
     VantageNote.ANCHORS_DISAGREE: "some anchors fail here and others work: failures count only where one address proves"
     " them; if an anchor is blocked in this network for long, choose another (--anchor)",
+    VantageNote.ONE_HOST: "one unknown host answers in the place of unrelated sites: this seems to be a captive portal",
     VantageNote.NO_AUTHORITIES: "this host has no trusted certificate authorities: install them (ca-certificates), or"
     " name a file in SSL_CERT_FILE",
 }

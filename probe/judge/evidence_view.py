@@ -21,7 +21,7 @@ from probe.judge.pages import PageOrigin
 from probe.model.hop import Layer, Subject
 from probe.model.observation import Conversation, Exchange
 from probe.model.target import Target
-from probe.model.verdict import AnchorLook, ControlFacts, Evidence, NearerAnswer, VantageNote, VantageState
+from probe.model.verdict import IPV6_WORKS, AnchorLook, ControlFacts, Evidence, NearerAnswer, VantageNote, VantageState
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +35,7 @@ class EvidenceView:
         time: the start of the measurement; None when unknown, and then no control is too old.
         notes: what else is wrong with the vantage (`VantageNote`).
         anchors: the latest looks at the anchors.
+        ipv6_answered: another target answered over IPv6 in the same pass.
     """
 
     target: Target
@@ -43,15 +44,18 @@ class EvidenceView:
     time: datetime | None = None
     notes: frozenset[str] = frozenset()
     anchors: tuple[AnchorLook, ...] = ()
+    ipv6_answered: bool = False
 
     @property
     def is_in_doubt(self) -> bool:
         """Whether failures at this vantage may be the line's own, so that only what one address proves counts."""
-        return VantageNote.ANCHORS_DISAGREE in self.notes
+        return bool(self.notes & {VantageNote.ANCHORS_DISAGREE, VantageNote.ONE_HOST})
 
     @cached_property
     def ipv6_works(self) -> bool:
-        """Whether anything was answered over IPv6."""
+        """Whether anything was answered over IPv6: by the target, another target or an anchor."""
+        if self.ipv6_answered or any(one.over_ipv6 or one.ipv6_result == IPV6_WORKS for one in self.anchors):
+            return True
         return any(
             isinstance(one, Conversation) and one.failure is None and ":" in one.address
             for one in self.evidence.observations

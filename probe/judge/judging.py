@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,7 +15,7 @@ from probe.judge.vantage import concluded_again
 from probe.model.location import located
 from probe.model.observation import TraceReply
 from probe.model.target import Target, parse
-from probe.model.verdict import AnchorLook, Cause, Evidence, Status, Vantage, VantageState, Verdict
+from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
 
 _STATUS_ORDER = (
     Status.BLOCKED,
@@ -43,23 +42,28 @@ class Judgment:
 def judge(
     target: Target,
     evidence: Evidence,
-    state: VantageState,
+    vantage: Vantage | VantageState,
     *,
-    notes: Iterable[str] = (),
     time: datetime | None = None,
-    anchors: tuple[AnchorLook, ...] = (),
 ) -> Judgment:
     """Judge what was seen of a target. Every evidence has a judgment; none raises.
 
     Args:
         target: what was measured.
         evidence: what was seen, and what of the control was used. What an earlier judgment found is not read.
-        state: of the vantage.
-        notes: what else is wrong with the vantage.
+        vantage: where it was seen, or its state alone.
         time: when the measurement began; a control far older is not used.
-        anchors: the looks from which state and notes were concluded.
     """
-    view = EvidenceView(target, _without_traces(evidence), state, time, frozenset(notes), anchors)
+    place = vantage if isinstance(vantage, Vantage) else Vantage(state=vantage)
+    view = EvidenceView(
+        target,
+        _without_traces(evidence),
+        place.state,
+        time,
+        frozenset(place.notes),
+        place.anchors,
+        place.ipv6_answered,
+    )
     decided = [_decide_chain(hops) for hops in hops_of(view)]
     chosen = min(decided, key=lambda one: _STATUS_ORDER.index(one.rule.status))
     causes = dict.fromkeys(rules.causes_of(chosen.hop, chosen.rule))
@@ -80,7 +84,7 @@ def verdict(*, time: datetime, text: str, target: Target, evidence: Evidence, va
         evidence: what was seen and used; the rest of it is filled in.
         vantage: where it was seen.
     """
-    judgment = judge(target, evidence, vantage.state, notes=vantage.notes, time=time, anchors=vantage.anchors)
+    judgment = judge(target, evidence, vantage, time=time)
     found = judgment.findings
     return Verdict(
         time=time,

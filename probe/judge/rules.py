@@ -20,7 +20,7 @@ from probe.judge.evidence_hop import EvidenceHop
 from probe.model.address import is_bogon, parse_address
 from probe.model.failure import Failure
 from probe.model.hop import Layer
-from probe.model.verdict import Cause, Status, VantageState
+from probe.model.verdict import Cause, Status, VantageNote, VantageState
 
 RULES_VERSION = 1
 """Raised whenever a rule is added, removed, moved or changed in what it says."""
@@ -94,8 +94,12 @@ def _is_forbidden(hop: EvidenceHop) -> bool:
     return hop.index > 0 and parse_address(hop.subject.host) is not None and is_bogon(hop.subject.host)
 
 
-def _in_doubt(hop: EvidenceHop) -> bool:
-    return hop.view.is_in_doubt
+def _one_host(hop: EvidenceHop) -> bool:
+    return VantageNote.ONE_HOST in hop.view.notes
+
+
+def _anchors_disagree(hop: EvidenceHop) -> bool:
+    return VantageNote.ANCHORS_DISAGREE in hop.view.notes
 
 
 def _relayed_where_failing_proves_nothing(hop: EvidenceHop) -> bool:
@@ -304,7 +308,9 @@ RULES: tuple[Rule, ...] = (
          "QUIC is silent here, TCP to the same address works; served at the control", (Cause.QUIC_TIMEOUT,),
          source=_QUIC),
     # What nothing explains.
-    Rule("vantage.anchors_disagree", _in_doubt, Status.UNKNOWN,
+    Rule("vantage.one_host", _one_host, Status.UNKNOWN,
+         "one unknown host answers in the place of unrelated sites: a portal", source=_READINGS),
+    Rule("vantage.anchors_disagree", _anchors_disagree, Status.UNKNOWN,
          "some anchors fail too: a walled garden, a used-up quota or a half-dead line", source=_READINGS),
     Rule("server.alert", tcp_tls.alert, Status.UNREACHABLE,
          "a TLS alert, from the server or forged", source=_READINGS),

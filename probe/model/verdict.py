@@ -83,6 +83,8 @@ class VantageNote(StrEnum):
     """The resolver answers with addresses for benchmarks (198.18.0.0/15), as transparent proxies do."""
     ANCHORS_DISAGREE = "anchors_disagree"
     """Some anchors work; others are silent, or somebody else answers: a walled garden, a used-up quota, a bad line."""
+    ONE_HOST = "one_host"
+    """One unknown host answers in the place of unrelated sites, and hardly any certificate verifies: a portal."""
     NO_AUTHORITIES = "no_authorities"
     """This host has no trusted certificate authorities, so that no certificate can be verified."""
 
@@ -199,6 +201,7 @@ class Vantage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         asn: AS number, 0 when not known.
         country: ISO 3166 code, empty when not known.
         anchors: the looks from which `state` follows.
+        ipv6_answered: another target of the same pass answered over IPv6.
         notes: values of `VantageNote`, and other ids, sorted.
     """
 
@@ -206,6 +209,7 @@ class Vantage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     asn: int = 0
     country: str = ""
     anchors: tuple[AnchorLook, ...] = ()
+    ipv6_answered: bool = False
     notes: tuple[str, ...] = ()
 
 

@@ -14,6 +14,7 @@ from probe.model.target import Target, parse
 from probe.model.verdict import Evidence, Verdict
 from probe.session.concurrency import STOP_GRACE_SECONDS, Slot, finish_within, pause, run_bounded
 from probe.session.pace_guard import PaceGuard
+from probe.session.round_witness import RoundWitness
 from probe.session.vantage_gate import VantageGate
 
 MAX_SILENCE_WAIT_SECONDS = 30.0
@@ -100,6 +101,7 @@ class MeasurementRun:
         self._stopping = stopping or asyncio.Event()
         self._grace = grace
         self._guard = PaceGuard(clock, self._try_again)
+        self._witness = RoundWitness()
         self._deferred: dict[str, _Deferred] = {}
         self._unread: asyncio.Queue[Verdict | None] = asyncio.Queue()
         self._room = asyncio.Semaphore(MAX_UNREAD_VERDICTS)
@@ -130,6 +132,8 @@ class MeasurementRun:
         )
         await self._run_deferred()
         for verdict in await self._guard.settle(self._stopping):
+            await self._witnessed(verdict)
+        for verdict in self._witness.settle():
             await self._emit(verdict)
 
     async def _run_target(self, item: TargetText, slot: Slot) -> None:
@@ -197,6 +201,10 @@ class MeasurementRun:
 
     async def _take(self, verdict: Verdict, began: float) -> None:
         for ready in self._guard.add(verdict, began):
+            await self._witnessed(ready)
+
+    async def _witnessed(self, verdict: Verdict) -> None:
+        for ready in self._witness.add(verdict):
             await self._emit(ready)
 
     async def _emit(self, verdict: Verdict) -> None:

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from probe.model.failure import Failure
-from probe.model.verdict import AnchorAnswer, AnchorKind, AnchorLook, RecentCut
-from tests.golden.scenario import HTTP, NAME, TIME, A, B, Scenario, world
+from probe.model.verdict import IPV6_WORKS, AnchorAnswer, AnchorKind, AnchorLook, RecentCut
+from tests.golden.scenario import HTTP, NAME, SITE, TIME, V6, A, B, Scenario, world
 from tests.golden.world import Cert, Page, Race
 
 BOTH = {A: Failure.TIMEOUT, B: Failure.TIMEOUT}
@@ -215,5 +215,26 @@ SCENARIOS = (
         ("dns.nxdomain",),
         control=GOOD,
         recent_cuts=JUST_NOW,
+    ),
+    Scenario(
+        "one-host-for-many",
+        "one unknown host answers for unrelated sites of the pass, and no certificate verifies: a portal",
+        world(http={HTTP: Page(status=302, location=LOGIN), "login.topup.example": LOGIN_PAGE}),
+        "unknown",
+        "vantage.one_host",
+        target=HTTP,
+        control=GOOD,
+        notes=("one_host",),
+    ),
+    Scenario(
+        "ipv6-works-at-an-anchor",
+        "an IPv6 address is silent, and an anchor accepts connections over IPv6",
+        world(certs={V6: SITE}, tcp={V6: Failure.TIMEOUT}),
+        "blocked",
+        "tcp.timeout",
+        ("tcp.timeout",),
+        target=f"tcp://[{V6}]:443",
+        control=(world(certs={V6: SITE}),),
+        anchors=(look("one", ipv6_result=IPV6_WORKS),),
     ),
 )

@@ -94,8 +94,8 @@ def view_of(*seen: Observation, target: str = URL, by: ControlFacts | None = Non
     """One measurement."""
     state = more.pop("state", VantageState.ONLINE)
     notes = more.pop("notes", frozenset())
-    anchors = more.pop("anchors", ())
-    return EvidenceView(parse(target), Evidence(observations=seen, control=by, **more), state, TIME, notes, anchors)
+    where = {key: more.pop(key) for key in ("anchors", "ipv6_answered") if key in more}
+    return EvidenceView(parse(target), Evidence(observations=seen, control=by, **more), state, TIME, notes, **where)
 
 
 def hop_of(

@@ -256,5 +256,6 @@ VERDICTS = st.builds(
         state=st.sampled_from((*[VantageState.ONLINE] * 4, *VantageState)),
         notes=_some(tuple(VantageNote)).map(lambda found: tuple(sorted(found))),
         anchors=st.lists(_LOOK, max_size=2).map(tuple),
+        ipv6_answered=st.booleans(),
     ),
 )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+from msgspec.structs import replace
+
 from probe.judge.control import ControlOutcome
 from probe.model.failure import Failure
 from probe.model.hop import Layer, LayerFailure
-from probe.model.verdict import Status, VantageNote
+from probe.model.verdict import IPV6_WORKS, AnchorKind, AnchorLook, Status, VantageNote
 from tests.unit.judge.builders import (
+    TIME,
     V6,
     A,
     B,
@@ -26,6 +30,26 @@ def test_ipv6_works_where_anything_answered_over_it() -> None:
     """A time-out is no answer."""
     assert view_of(tcp(V6)).ipv6_works
     assert not view_of(tcp(V6, Failure.TIMEOUT), tcp(A)).ipv6_works
+
+
+def test_ipv6_works_where_an_anchor_or_another_target_answered_over_it() -> None:
+    """An anchor that was not tried over IPv6, or failed there, shows nothing."""
+    anchor = AnchorLook(url="https://a.example/", kind=AnchorKind.FOREIGN, at=TIME)
+    silent = tcp(V6, Failure.TIMEOUT)
+
+    assert view_of(silent, anchors=(replace(anchor, ipv6_result=IPV6_WORKS),)).ipv6_works
+    assert view_of(silent, anchors=(replace(anchor, over_ipv6=True),)).ipv6_works
+    assert not view_of(silent, anchors=(anchor, replace(anchor, ipv6_result="timeout"))).ipv6_works
+    assert view_of(silent, ipv6_answered=True).ipv6_works
+
+
+@pytest.mark.parametrize(
+    ("note", "doubt"),
+    [(VantageNote.ANCHORS_DISAGREE, True), (VantageNote.ONE_HOST, True), (VantageNote.CLOCK_WRONG, False)],
+)
+def test_a_line_is_in_doubt_where_anchors_disagree_or_one_host_answers_for_many(note: str, doubt: bool) -> None:
+    """Other notes are about this host."""
+    assert view_of(notes=frozenset({note})).is_in_doubt is doubt
 
 
 def test_a_controls_facts_are_used_unless_it_disagrees_with_itself() -> None:

@@ -21,7 +21,7 @@ SNI: Outcome = (Status.BLOCKED, (Cause.TLS_RESET, Cause.TLS_SNI))
 
 
 class ScriptedVantage:
-    """A stand-in for `Session`: a function of target and attempt decides the outcomes, and there is one anchor.
+    """A stand-in for `Session`: a function of target and attempt decides the outcomes, and two anchors fail together.
 
     Attributes:
         outcome: decides each measurement.
@@ -62,13 +62,16 @@ class ScriptedVantage:
             self.looks += 1
             self._looked_at = self.clock.monotonic()
             works = self.anchor_works or self.looks == self.works_at_look
-            look = AnchorLook(
-                url="https://a.example/",
-                kind=AnchorKind.FOREIGN,
-                at=self.clock.now(),
-                failure=None if works else Failure.TIMEOUT,
+            looks = tuple(
+                AnchorLook(
+                    url=f"https://{name}.example/",
+                    kind=AnchorKind.FOREIGN,
+                    at=self.clock.now(),
+                    failure=None if works else Failure.TIMEOUT,
+                )
+                for name in ("a", "b")
             )
-            self._vantage = Vantage(state=conclude([look]), asn=64500, anchors=(look,))
+            self._vantage = Vantage(state=conclude(looks), asn=64500, anchors=looks)
         return self._vantage
 
     async def measure(
