@@ -20,7 +20,7 @@ PAGE = b"<html><head><title>Lab  page</title></head><body>" + b"x" * 200 + b"</b
 
 
 @asynccontextmanager
-async def serving(talk: Talk, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+async def serving(talk: Talk, context: ssl.SSLContext | None = None, *, host: str = "127.0.0.1") -> AsyncIterator[int]:
     """Run a TCP (or TLS) server that does `talk` on each connection; yield its port."""
     talking: set[asyncio.Task[object] | None] = set()
 
@@ -33,7 +33,7 @@ async def serving(talk: Talk, context: ssl.SSLContext | None = None) -> AsyncIte
             talking.discard(asyncio.current_task())
             writer.close()
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context, limit=1 << 20)
+    server = await asyncio.start_server(accept, host, 0, ssl=context, limit=1 << 20)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

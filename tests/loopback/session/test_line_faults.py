@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
+from msgspec.structs import replace
 
 from probe import judge
 from probe.clock import Clock
 from probe.model.target import parse
-from probe.model.verdict import ControlFacts, Status, VantageNote, VantageState, Verdict
+from probe.model.verdict import ControlFacts, ControlPage, Status, VantageNote, VantageState, Verdict
 from probe.session.session import Session
 from tests.loopback.session.inspectors import FORBIDDEN, HEALTHY, ResidualCensor, inspected, redirecting
 from tests.loopback.session.test_session import measuring
@@ -26,9 +31,10 @@ def checked(folder: Path, **measure: Any) -> Session:
     return Session(measuring(folder, **{"concurrency": 1, "pace": 0.0, "timeout": 1.0, **measure}), Clock())
 
 
-async def verdicts(session: Session, *texts: str) -> dict[str, Verdict]:
-    """The verdicts of one pass in which the control was served."""
-    session.prepare(dict.fromkeys(texts, SERVED))
+async def verdicts(session: Session, *texts: str, pages: bool = False) -> dict[str, Verdict]:
+    """The verdicts of one pass in which the control was served, and got a page for each URL where that is said."""
+    known = {text: (ControlPage(url=text, status=200, title="Site"),) if pages else () for text in texts}
+    session.prepare({text: replace(SERVED, pages=known[text]) for text in texts})
     found = {one.target: one async for one in session.verdicts([(text, parse(text)) for text in texts])}
     assert {text: judge.again(one) for text, one in found.items()} == found
     return found
@@ -114,3 +120,53 @@ async def test_a_name_that_is_cut_where_another_is_answered_is_blocked_although_
 
     assert (found[text].status, found[text].rule) == (Status.BLOCKED, "tls.reset.sni")
     assert VantageNote.ANCHORS_DISAGREE in found[text].vantage.notes
+
+
+@pytest.mark.parametrize("others", [0, 2])
+async def test_one_host_that_answers_in_the_place_of_every_site_is_a_portal(
+    believed: trustme.CA, tmp_path: Path, others: int
+) -> None:
+    """Where certificates of other sites verify, it is a block page's host."""
+    async with (
+        serving(page_of(answer(b"", "204 No Content"))) as anchor,
+        serving(login := redirecting("http://127.0.0.9:1/login")) as first,
+        serving(login, host="127.0.0.2") as second,
+        serving(login, host="127.0.0.3") as third,
+        inspected(believed, lambda _: True) as site,
+    ):
+        sites = [f"http://127.0.0.{number}:{port}/" for number, port in enumerate((first, second, third), 1)]
+        working = [f"tls://127.0.0.1:{site}/{name}" for name in (FORBIDDEN, HEALTHY)][:others]
+        async with checked(tmp_path, anchors=(f"http://127.0.0.1:{anchor}/generate_204",)) as session:
+            found = await verdicts(session, *sites, *working, pages=True)
+
+    statuses = {found[text].status for text in sites}
+    assert statuses == ({Status.BLOCKED} if others else {Status.UNKNOWN})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a full queue drops SYNs on Linux")
+@pytest.mark.parametrize("witness", [False, True])
+async def test_silence_over_ipv6_is_a_block_where_another_destination_answers_over_it(
+    believed: trustme.CA, tmp_path: Path, witness: bool
+) -> None:
+    """No anchor has an IPv6 address; a listener with a full queue drops SYNs."""
+    async with serving(page_of(answer(b"", "204 No Content"))) as anchor:
+        with full_listener() as mute, socket.create_server(("::1", 0), family=socket.AF_INET6) as other:
+            texts = [f"tcp://[::1]:{mute}", f"tcp://[::1]:{other.getsockname()[1]}"]
+            async with checked(tmp_path, anchors=(f"http://127.0.0.1:{anchor}/generate_204",)) as session:
+                found = await verdicts(session, *texts[: 1 + witness])
+
+    assert found[texts[0]].status is (Status.BLOCKED if witness else Status.UNREACHABLE)
+    assert found[texts[0]].vantage.ipv6_answered is witness
+
+
+@contextmanager
+def full_listener() -> Iterator[int]:
+    """A port of ::1 whose queue of connections is full."""
+    with ExitStack() as stack:
+        server = stack.enter_context(socket.create_server(("::1", 0), family=socket.AF_INET6, backlog=0))
+        port = server.getsockname()[1]
+        for _ in range(4):
+            client = stack.enter_context(socket.socket(socket.AF_INET6))
+            client.setblocking(False)
+            client.connect_ex(("::1", port))
+        yield port
