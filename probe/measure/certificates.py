@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import ssl
+from contextlib import suppress
 from datetime import datetime
 from functools import cache, lru_cache
+from pathlib import Path
 
 from probe.measure.x509 import X509Fields, read_fields
 from probe.model.address import parse_address
@@ -13,6 +17,8 @@ from probe.model.observation import Certificate
 
 MAX_NAMES = 8
 """DNS names of a certificate that evidence keeps; some certificates have hundreds."""
+_HASHED_NAME = re.compile(r"[0-9a-f]{8}\.\d+")
+"""Names of the files in a folder of trusted certificates (openssl-rehash)."""
 _MAX_TEXT_LENGTH = 80
 _MAX_CACHED = 512
 """Verified certificates whose facts are cached: a round sees the same ones again and again."""
@@ -25,6 +31,7 @@ class TlsContexts:
     """
 
     def __init__(self) -> None:
+        self._has_authorities: bool | None = None
         self._made: dict[tuple[bool, tuple[str, ...]], ssl.SSLContext] = {}
 
     def get(self, *, verify: bool, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
@@ -34,6 +41,18 @@ class TlsContexts:
         if context is None:
             context = self._made[key] = _make_context(verify=verify, alpn=alpn)
         return context
+
+    @property
+    def lack_authorities(self) -> bool:
+        """Whether this host is known to have no trusted certificates, so that no server's could be verified."""
+        return self._has_authorities is False
+
+    def check_authorities(self) -> bool:
+        """Return whether this host has any trusted certificates; looked up once, after a certificate did not verify."""
+        if self._has_authorities is None:
+            made = (context for (verify, _), context in self._made.items() if verify)
+            self._has_authorities = _has_authorities(next(made, None) or self.get(verify=True))
+        return self._has_authorities
 
 
 def _make_context(*, verify: bool, alpn: tuple[str, ...]) -> ssl.SSLContext:
@@ -50,6 +69,21 @@ def _make_context(*, verify: bool, alpn: tuple[str, ...]) -> ssl.SSLContext:
     if alpn:
         context.set_alpn_protocols(list(alpn))
     return context
+
+
+def _has_authorities(context: ssl.SSLContext) -> bool:
+    """Whether a context trusts any certificate. OpenSSL reads the folder's files only when it needs one."""
+    if context.cert_store_stats()["x509"]:
+        return True
+    paths = ssl.get_default_verify_paths()
+    folders = os.environ.get(paths.openssl_capath_env) or paths.openssl_capath
+    return any(_holds_certificates(Path(folder)) for folder in folders.split(os.pathsep) if folder)
+
+
+def _holds_certificates(folder: Path) -> bool:
+    with suppress(OSError):
+        return any(_HASHED_NAME.fullmatch(path.name) for path in folder.iterdir())
+    return False
 
 
 def system_certificates() -> tuple[str | None, str | None, bytes | None]:

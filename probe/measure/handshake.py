@@ -80,6 +80,8 @@ async def tls_handshake(
         attempt.close()
         if failed.failure is Failure.BUG:
             raise
+        if failed.failure is Failure.CERTIFICATE and not tools.contexts.check_authorities():
+            failed = FailureInfo(Failure.LOCAL, "this host trusts no certificate authority")
         if failed.failure is Failure.TIMEOUT:
             tools.pace.back_off(hello.address)
         return None, attempt.failure(failed, acked, timestamps)

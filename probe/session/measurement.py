@@ -93,12 +93,13 @@ class MeasurementContext:
 
     def vantage(self, looks: tuple[AnchorLook, ...]) -> Vantage:
         """The vantage as these looks at the anchors, and the host itself, show it."""
+        authorities = (VantageNote.NO_AUTHORITIES,) if self.tools.contexts.lack_authorities else ()
         return Vantage(
             state=conclude(looks),
             asn=self.asn,
             country=self.country,
             anchors=looks,
-            notes=tuple(sorted({*notes(looks), *self.host_notes})),
+            notes=tuple(sorted({*notes(looks), *self.host_notes, *authorities})),
         )
 
     def usable_families(self) -> frozenset[Family]:

@@ -21,7 +21,7 @@ from probe.model.verdict import ControlFacts, ControlPage, Status, VantageNote, 
 from probe.session.session import Session
 from tests.loopback.session.inspectors import FORBIDDEN, HEALTHY, ResidualCensor, inspected, redirecting
 from tests.loopback.session.test_session import measuring
-from tests.loopback.tiny_servers import answer, page_of, serving, silent
+from tests.loopback.tiny_servers import answer, page_of, server_context, serving, silent
 
 SERVED = ControlFacts(time=datetime.now(UTC), statuses=(Status.REACHABLE,))
 
@@ -170,3 +170,28 @@ def full_listener() -> Iterator[int]:
             client.setblocking(False)
             client.connect_ex(("::1", port))
         yield port
+
+
+async def test_a_host_without_trusted_authorities_says_so(
+    ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no portal, nothing is blocked, and the note tells what to do."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "missing"))
+    async with (
+        serving(page_of(answer()), server_context(ca, "127.0.0.1")) as anchor,
+        serving(page_of(answer(b"", "204 No Content"))) as plain,
+        inspected(ca, lambda _: True) as site,
+    ):
+        text = f"tls://127.0.0.1:{site}/{HEALTHY}"
+        async with checked(tmp_path, anchors=(f"https://127.0.0.1:{anchor}/",)) as session:
+            vantage = await session.look()
+        async with checked(tmp_path, anchors=(f"http://127.0.0.1:{plain}/generate_204",)) as session:
+            found = await verdicts(session, text)
+
+    assert (vantage.state, vantage.notes) == (VantageState.OFFLINE, (VantageNote.NO_AUTHORITIES,))
+    assert (found[text].status, found[text].rule) == (Status.UNKNOWN, "host.no_way")
+    assert (found[text].vantage.state, found[text].vantage.notes) == (
+        VantageState.ONLINE,
+        (VantageNote.NO_AUTHORITIES,),
+    )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -156,3 +159,29 @@ def test_certificates_in_files_are_passed_on_by_their_path(monkeypatch: pytest.M
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: somewhere)
 
     assert system_certificates() == ("/etc/ca.pem", "/etc/certs", None)
+
+
+def test_a_host_has_authorities_in_a_file_or_in_a_folder_of_hashed_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenSSL reads a folder's files only when it needs one, so that their names count. Other files are none."""
+    folder = tmp_path / "certs"
+    folder.mkdir()
+    (folder / "README").write_text("")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", f"{tmp_path / 'missing'}{os.pathsep}{folder}")
+    without = TlsContexts()
+    assert not without.lack_authorities
+    assert not without.check_authorities()
+    assert without.lack_authorities
+
+    (folder / "0a1b2c3d.0").write_text("")
+    assert TlsContexts().check_authorities()
+    assert not without.check_authorities()  # looked up once
+
+    (folder / "0a1b2c3d.0").unlink()
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "missing.pem"))
+    by_file = TlsContexts()
+    by_file.get(verify=True, alpn=("http/1.1",))
+    assert by_file.check_authorities()
+    assert not by_file.lack_authorities
