@@ -383,20 +383,3 @@ def _failed_causes(hop: EvidenceHop) -> tuple[Cause, ...]:
 
 
 _CAUSE_VALUES = frozenset(Cause)
-
-
-def documented() -> str:
-    """The table as Markdown, for `docs/methods/rules.md`."""
-    rows = [
-        "# Rules",
-        "",
-        f"Version {RULES_VERSION}. One ordered table: the first rule that applies to a hop decides it, and the verdict",
-        "names it. This page is generated from `probe/judge/rules.py`; a test compares the two.",
-        "",
-        "| rule | status | causes | why | source |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for rule in RULES:
-        causes = " ".join(f"`{cause}`" for cause in rule.causes)
-        rows.append(f"| `{rule.id}` | {rule.status} | {causes} | {rule.why} | {rule.source} |")
-    return "\n".join([*rows, ""])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from probe.judge.rules import RULES, causes_of, decide, documented
+from probe.judge.rules import RULES, RULES_VERSION, causes_of, decide
 from probe.model.failure import Failure
 from probe.model.hop import Purpose
 from probe.model.observation import Observation
@@ -32,6 +32,23 @@ from tests.unit.judge.builders import (
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "methods" / "rules.md"
 KNOWN = (said("network", A, B), said("trusted", A, B))
+
+
+def documented() -> str:
+    """The table as Markdown, for `docs/methods/rules.md`."""
+    rows = [
+        "# Rules",
+        "",
+        f"Version {RULES_VERSION}. One ordered table: the first rule that applies to a hop decides it, and the verdict",
+        "names it. This page is generated from `probe/judge/rules.py`; a test compares the two.",
+        "",
+        "| rule | status | causes | why | source |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for rule in RULES:
+        causes = " ".join(f"`{cause}`" for cause in rule.causes)
+        rows.append(f"| `{rule.id}` | {rule.status} | {causes} | {rule.why} | {rule.source} |")
+    return "\n".join([*rows, ""])
 
 
 def test_every_rule_has_an_id_of_its_own_a_reason_and_a_source() -> None:
