@@ -12,16 +12,20 @@ import msgspec
 
 from probe.errors import TargetError
 from probe.judge.hops import chains
-from probe.model.address import parse_address
+from probe.model.address import Family, parse_address
 from probe.model.failure import OWN_FAULTS, Failure
 from probe.model.hop import NO_ANSWER_FAILURES, Purpose, Subject, subject_of_url
 from probe.model.observation import Connection, Exchange, Observation, Resolution, TlsHandshake
 from probe.model.target import RangeTarget, Target, parse
-from probe.model.verdict import ControlFacts, ControlPage, Status, Verdict
+from probe.model.verdict import ControlFacts, ControlPage, Evidence, Status, Verdict
 
 MAX_CONTROL_AGE = timedelta(days=7)
 """Age up to which a control is used: a site may have died or moved since. Control agents renew theirs hourly, people
 who keep a control file by hand renew it weekly."""
+
+
+MAX_FAILING = 64
+"""Bound of the failing addresses of a target that are kept."""
 
 
 class ControlOutcome(StrEnum):
@@ -81,6 +85,12 @@ def outcome(control: ControlFacts | None, subject: Subject, *, first: bool, time
 def page_of(control: ControlFacts | None, url: str) -> ControlPage | None:
     """The page that the control got for a URL."""
     return next((page for page in control.pages if page.url == url), None) if control is not None else None
+
+
+def fails_there(control: ControlFacts | None, address: str) -> bool:
+    """Whether an address, or its whole family, failed at the control, which was served by another one."""
+    kind = Family.IPV6 if ":" in address else Family.IPV4
+    return control is not None and not {address, kind.value}.isdisjoint(control.failing)
 
 
 def answers_hello(one: TlsHandshake) -> bool:
@@ -181,7 +191,12 @@ def _facts_of(verdict: Verdict, earlier: ControlFacts | None) -> ControlFacts:
         failures=_failures(verdict),
         hits=dict(sorted(found.items())),
         misses=silent,
+        failing=() if is_range else _failing(verdict.evidence),
     )
+
+
+def _failing(evidence: Evidence) -> tuple[str, ...]:
+    return tuple(sorted({*evidence.families, *evidence.failing})[:MAX_FAILING])
 
 
 def _pages(verdict: Verdict) -> tuple[ControlPage, ...]:

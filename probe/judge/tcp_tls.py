@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from probe.judge.address_ownership import AddressOwnership, certificate_error, fails_by_date
-from probe.judge.control import ControlOutcome
+from probe.judge.control import ControlOutcome, fails_there
 from probe.judge.evidence_hop import EvidenceHop
 from probe.judge.observed_endpoint import ObservedEndpoint
 from probe.judge.repetition import enough, other_name_timeouts
@@ -38,7 +38,7 @@ def relayed(hop: EvidenceHop) -> bool:
 
 
 def fails_only_here(hop: EvidenceHop) -> bool:
-    """The target's own address failed here often enough, and the control was served.
+    """The target's own address failed here often enough, and the control was served, not only by other addresses.
 
     Silence over IPv6 alone is no proof where nothing ever answered over IPv6 here: the vantage's IPv6 may be broken.
     """
@@ -50,7 +50,10 @@ def fails_only_here(hop: EvidenceHop) -> bool:
     count = hop.decisive_count + other_name_timeouts(hop.failing_endpoints, failure)
     if not enough(failure, count, hop.evidence.observations):
         return False
-    if not any(hop.ownership(one.address) is AddressOwnership.CONFIRMED for one in hop.failing_endpoints):
+    if not any(
+        hop.ownership(one.address) is AddressOwnership.CONFIRMED and not fails_there(hop.control, one.address)
+        for one in hop.failing_endpoints
+    ):
         return False
     silent = failure.layer is Layer.TCP and failure.failure in SILENT_FAILURES
     return not silent or hop.view.ipv6_works or any(":" not in one.address for one in hop.failing_endpoints)

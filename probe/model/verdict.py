@@ -238,6 +238,7 @@ class ControlFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         failures: layer failures (`tcp.timeout`, `tls.certificate`, `tls.alert`), sorted.
         hits: address of a range that answered -> `tcp`, or `tls` where it answered a ClientHello too.
         misses: addresses of a range that were silent.
+        failing: addresses of the target, and address families, that failed there while others served; sorted.
     """
 
     time: datetime
@@ -249,6 +250,7 @@ class ControlFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     failures: tuple[str, ...] = ()
     hits: dict[str, str] = {}
     misses: tuple[str, ...] = ()
+    failing: tuple[str, ...] = ()
 
 
 class RecentCut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

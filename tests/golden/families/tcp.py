@@ -170,6 +170,17 @@ SCENARIOS = (
         notes=("ipv6_broken",),
     ),
     Scenario(
+        "tcp-ipv4-dead-everywhere",
+        "IPv6 is broken here and not tried; the IPv4 address is dead at the control too, which IPv6 served",
+        world(tcp={A: Failure.TIMEOUT, V6: Failure.TIMEOUT}, **WITH_V6),
+        "unreachable",
+        "tcp.ambiguous",
+        ("tcp.timeout",),
+        control=(world(tcp={A: Failure.TIMEOUT}, **WITH_V6),),
+        context={"families": frozenset({Family.IPV4})},
+        notes=("ipv6_broken",),
+    ),
+    Scenario(
         "tcp-no-way",
         "this host has no route at all",
         world(tcp={A: Failure.NO_ROUTE, B: Failure.LOCAL}),

@@ -188,6 +188,7 @@ CONTROLS = st.builds(
     causes=_some(tuple(Cause)).map(lambda found: tuple(Cause(one) for one in found)),
     addresses=st.dictionaries(st.sampled_from(NAMES), _some(ADDRESSES), max_size=2),
     certificates=st.dictionaries(st.sampled_from(NAMES), _some(SHA), max_size=2),
+    failing=st.lists(st.sampled_from((*ADDRESSES, "ipv4", "ipv6")), max_size=2).map(tuple),
     hits=st.dictionaries(st.sampled_from(ADDRESSES), st.sampled_from(("tcp", "tls")), max_size=4),
     misses=_some(ADDRESSES),
     pages=st.lists(

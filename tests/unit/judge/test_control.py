@@ -7,7 +7,17 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from probe.judge.control import MAX_CONTROL_AGE, ControlOutcome, facts, hits, misses, outcome, page_of, used
+from probe.judge.control import (
+    MAX_CONTROL_AGE,
+    ControlOutcome,
+    facts,
+    fails_there,
+    hits,
+    misses,
+    outcome,
+    page_of,
+    used,
+)
 from probe.model.failure import Failure
 from probe.model.hop import Purpose, Subject, subject_of_url
 from probe.model.observation import Connection, Observation, TlsHandshake
@@ -72,6 +82,17 @@ def test_a_later_verdict_replaces_an_earlier_one_and_adds_addresses() -> None:
     found = facts([first, third])[URL]
     assert found.addresses == {NAME: (A,), "x.example": (A,)}
     assert found.certificates == {NAME: ("c1",), "x.example": ("c3",)}
+
+
+def test_what_fails_at_the_control_beside_what_works_is_kept() -> None:
+    """A family that fails there, and addresses; those of a range are kept as `hits` and `misses`."""
+    evidence = Evidence(families={"ipv4": "tcp.timeout"}, failing={A: "tcp.timeout"})
+    found = facts([msgspec.structs.replace(line(), evidence=evidence)])[URL]
+
+    assert found.failing == (A, "ipv4")
+    assert (fails_there(found, A), fails_there(found, B), fails_there(found, "2001:db8::1")) == (True, True, False)
+    assert not fails_there(None, A)
+    assert facts([msgspec.structs.replace(line(target=RANGE), evidence=evidence)])[RANGE].failing == ()
 
 
 def test_two_verdicts_of_two_statuses_disagree() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from probe.judge import tcp_tls
@@ -87,6 +88,14 @@ def test_a_connection_proves_nothing_where_an_unrouted_address_connects_too() ->
 def test_a_hop_fails_only_here_where_the_control_was_served(seen: Any, by: Any, alone: bool) -> None:
     """Often enough, at a confirmed address, and over a family that works here."""
     assert tcp_tls.fails_only_here(hop_of(*seen, by=by)) is alone
+
+
+@pytest.mark.parametrize(("failing", "alone"), [((), True), (("ipv6",), True), ((A,), False), (("ipv4",), False)])
+def test_an_address_that_fails_at_the_control_too_does_not_fail_only_here(failing: Any, alone: bool) -> None:
+    """The control was served by another address or over the other family, and says nothing of this one."""
+    by = msgspec.structs.replace(control(), failing=failing)
+
+    assert tcp_tls.fails_only_here(hop_of(said("network", A), said("trusted", A), *silent(), by=by)) is alone
 
 
 def test_each_failure_has_its_predicate() -> None:
