@@ -10,8 +10,9 @@ from probe.judge.name_answers import plain
 from probe.judge.name_resolution import NameResolution
 from probe.judge.observed_endpoint import ObservedEndpoint, answered
 from probe.judge.pages import PageOrigin
+from probe.judge.repetition import MIN_STOPPED_PAGES, repetitions
 from probe.model.address import is_bogon
-from probe.model.hop import LayerFailure, Purpose
+from probe.model.hop import Layer, LayerFailure, Purpose
 
 
 def hops_of(view: EvidenceView) -> tuple[tuple[EvidenceHop, ...], ...]:
@@ -104,25 +105,27 @@ class EvidenceHop(HopFacts):
 
     @cached_property
     def decisive_failure(self) -> LayerFailure | None:
-        """The deepest and most telling failure of the target's addresses; None where one of them serves anything."""
+        """The deepest and most telling failure of the target's addresses; None where one of them serves anything.
+
+        A page that stopped, among requests that timed out, is one more of them: `http.timeout`, unless pages stopped
+        often enough to show a freeze.
+        """
         if any(endpoint.serves for endpoint in self.own_endpoints):
             return None
         failures = (one.main_failure for one in self.failing_endpoints if one.main_failure is not None)
-        return max(failures, key=lambda end: end.rank, default=None)
+        deepest = max(failures, key=lambda end: end.rank, default=None)
+        if deepest is None or deepest.layer is not Layer.BODY:
+            return deepest
+        ends = [end for endpoint in self.failing_endpoints for end in endpoint.failures]
+        stops, others = ends.count(deepest), ends.count(deepest.pooled)
+        others += sum(len(endpoint.residual_failures) for endpoint in self.failing_endpoints)
+        return deepest.pooled if others > stops and stops < MIN_STOPPED_PAGES else deepest
 
     @cached_property
     def decisive_count(self) -> int:
-        """How many attempts failed in the decisive way; a line that loses packets fails in many ways.
-
-        The silent SYNs that follow the decisive failure of a ClientHello count with it.
-        """
+        """How many attempts failed in the decisive way; a line that loses packets fails in many ways."""
         decisive = self.decisive_failure
-        if decisive is None:
-            return 0
-        return sum(
-            endpoint.failures.count(decisive) + endpoint.silent_syns_after(decisive)
-            for endpoint in self.failing_endpoints
-        )
+        return 0 if decisive is None else repetitions(self.failing_endpoints, decisive).alike
 
     def answers_other_name(self, endpoint: ObservedEndpoint, purpose: Purpose = Purpose.NEUTRAL) -> bool:
         """Whether an address answered under another server name, whatever it said."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from probe.judge.cached_property import cached_property
+from probe.judge.own_residual import Attempt, attempts_by_endpoint, residual_failures
 from probe.model.failure import OWN_FAULTS, Failure
 from probe.model.hop import Layer, LayerFailure, Purpose, Subject
-from probe.model.observation import Connection, Conversation, Exchange, Observation, QuicExchange, TlsHandshake
+from probe.model.observation import Conversation, Exchange, Observation, QuicExchange, TlsHandshake
 
-Attempt = tuple[Conversation, ...]
-"""What one attempt saw, from the first layer to the last."""
+_OTHER_NAMES = (Purpose.NEUTRAL, Purpose.ALLOWED)
 
 
 class ObservedEndpoint:
@@ -82,19 +82,30 @@ class ObservedEndpoint:
         remote = [end for end in self.failures if end.failure not in OWN_FAULTS]
         return None if self.serves else max(remote or self.failures, key=lambda end: end.rank, default=None)
 
-    def silent_syns_after(self, end: LayerFailure) -> int:
-        """Count the later attempts that met silence at the SYN, as another name did, after a ClientHello failed so.
+    @cached_property
+    def residual_failures(self) -> tuple[Attempt, ...]:
+        """The attempts, under any name, whose silence followed a cut as residual blocking does."""
+        return residual_failures(self._all_attempts)
 
-        The GFW keeps an address and port silent for 90 to 360 s after a name it cuts (IMC'17, S&P'25): the second
-        attempt cannot fail in the same manner as the first.
+    def failures_under_other_names(self, failure: LayerFailure) -> int:
+        """Count the attempts under other names that failed in this way.
+
+        A server that rejects unknown names cuts them, too. Where one was cut before the subject was, none counts;
+        time-outs count always, because no server rejects a name by silence.
         """
-        silence = LayerFailure(Layer.TCP, Failure.TIMEOUT)
-        if end.layer is not Layer.TLS or end not in self.failures:
-            return 0
-        neutral = [one for one in self.with_purpose(Purpose.NEUTRAL) if isinstance(one, Connection)]
-        if not neutral or any(one.failure is not Failure.TIMEOUT for one in neutral):
-            return 0
-        return self.failures[self.failures.index(end) :].count(silence)
+        others = [one for one in self._all_attempts if one[0].purpose in _OTHER_NAMES]
+        alike = [one for one in others if one[-1].ending is not None and one[-1].ending.pooled == failure]
+        if failure.failure is Failure.TIMEOUT or not alike:
+            return len(alike)
+        own = [one for one in self._all_attempts if one[0].purpose is Purpose.SUBJECT and one[-1].ending == failure]
+        return len(alike) if own and own[0][0].at <= alike[0][0].at else 0
+
+    @cached_property
+    def _all_attempts(self) -> tuple[Attempt, ...]:
+        """The attempts at the subject's port under any name, in order of time."""
+        if self.subject.scheme == "quic":
+            return tuple((one,) for one in self._seen if isinstance(one, QuicExchange))
+        return attempts_by_endpoint(self._seen).get((self.address, self.subject.port), ())
 
     @property
     def own_fault(self) -> bool:

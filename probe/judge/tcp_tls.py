@@ -8,7 +8,13 @@ from probe.judge.address_ownership import AddressOwnership, certificate_error, f
 from probe.judge.control import ControlOutcome, fails_there
 from probe.judge.evidence_hop import EvidenceHop
 from probe.judge.observed_endpoint import ObservedEndpoint
-from probe.judge.repetition import enough, other_name_timeouts
+from probe.judge.repetition import (
+    MIN_MIXED_TIMEOUTS,
+    MIN_TIMEOUTS,
+    enough,
+    fails_repeatedly,
+    recovered_timeouts,
+)
 from probe.model.failure import Failure
 from probe.model.hop import CUT_FAILURES, SILENT_FAILURES, Layer, LayerFailure, Purpose
 from probe.model.observation import Connection, Exchange, TlsHandshake
@@ -47,13 +53,9 @@ def fails_only_here(hop: EvidenceHop) -> bool:
         return False  # addresses of many machines (`probe.judge.ranges`); a name that the control only resolved
     if failure is None or hop.control_outcome is not ControlOutcome.SERVED:
         return False
-    count = hop.decisive_count + other_name_timeouts(hop.failing_endpoints, failure)
-    if not enough(failure, count, hop.evidence.observations):
+    if not fails_repeatedly(hop.failing_endpoints, failure, hop.evidence.observations):
         return False
-    if not any(
-        hop.ownership(one.address) is AddressOwnership.CONFIRMED and not fails_there(hop.control, one.address)
-        for one in hop.failing_endpoints
-    ):
+    if not _has_own_address(hop):
         return False
     silent = failure.layer is Layer.TCP and failure.failure in SILENT_FAILURES
     return not silent or hop.view.ipv6_works or any(":" not in one.address for one in hop.failing_endpoints)
@@ -92,12 +94,19 @@ def nearer_by(layer: Layer, failure: Failure) -> Callable[[EvidenceHop], bool]:
 
 
 def request_silent_by_name(hop: EvidenceHop) -> bool:
-    """The request times out only here, and one under another name at the same address is answered."""
-    return fails_only_here_by(Layer.HTTP, Failure.TIMEOUT)(hop) and any(
+    """The request times out only here, and one under another name at the same address is answered.
+
+    Where the other name is answered, attempts that end sooner or later in the conversation are one behaviour: a filter
+    that lets the first packets of an answer pass stops it now in the handshake, now in the page.
+    """
+    if hop.decisive_failure != LayerFailure(Layer.HTTP, Failure.TIMEOUT):
+        return False
+    answered_other = any(
         isinstance(one, Exchange) and one.status > 0
         for endpoint in hop.failing_endpoints
         for one in endpoint.with_purpose(Purpose.NEUTRAL)
     )
+    return answered_other and (fails_only_here(hop) or _stops_anywhere_only_here(hop))
 
 
 def allowlisted(hop: EvidenceHop) -> bool:
@@ -165,24 +174,57 @@ def failed_at(layer: Layer) -> Callable[[EvidenceHop], bool]:
     return predicate
 
 
+def _has_own_address(hop: EvidenceHop) -> bool:
+    """Whether an address that failed is confirmed to be the target's, and does not fail at the control too."""
+    return any(
+        hop.ownership(one.address) is AddressOwnership.CONFIRMED and not fails_there(hop.control, one.address)
+        for one in hop.failing_endpoints
+    )
+
+
+def _stops_anywhere_only_here(hop: EvidenceHop) -> bool:
+    """Every attempt times out after the ClientHello, at whatever layer, so often that loss explains no part of it."""
+    ends = [end for endpoint in hop.failing_endpoints for end in endpoint.failures]
+    if any(end.layer is Layer.TCP or end.failure is not Failure.TIMEOUT for end in ends):
+        return False
+    hellos = sum(end.layer is Layer.TLS for end in ends)
+    needed = MIN_MIXED_TIMEOUTS + max(0, recovered_timeouts(hop.evidence.observations) - hellos)
+    return len(ends) >= needed and hop.control_outcome is ControlOutcome.SERVED and _has_own_address(hop)
+
+
 def _endpoint_cut_by_name(hop: EvidenceHop) -> ObservedEndpoint | None:
     """An address that answers under another name, and where every attempt under this one failed after the ClientHello.
 
-    At least two attempts there failed so, and together with other addresses as many as silence takes to count.
+    At least two attempts there failed so, and together with other addresses as many as silence takes to count. Where
+    the control was served, one is enough if residual blocking silenced the others.
     """
     if hop.decisive_failure is None or not hop.subject.host or _cut_at_control(hop):
         return None
-    cuts = {one: cut for one in hop.failing_endpoints if len(cut := _cuts(one)) == len(one.attempts)}
-    proof = next((one for one, cut in cuts.items() if len(cut) > 1 and hop.answers_other_name(one)), None)
+    cuts = {one: _cuts(one) for one in hop.failing_endpoints if _is_always_cut(one)}
+    proof = next((one for one in cuts if len(one.attempts) > 1 and hop.answers_other_name(one)), None)
     if proof is None or proof.main_failure is None:
         return None
     alike = sum(cut.count(proof.main_failure) for cut in cuts.values())
-    repeated = enough(proof.main_failure, alike, hop.evidence.observations)
-    return proof if repeated or len(set(cuts[proof])) > 1 else None
+    if len(cuts[proof]) > 1 and (
+        enough(proof.main_failure, alike, hop.evidence.observations) or len(set(cuts[proof])) > 1
+    ):
+        return proof
+    silenced = alike + len(proof.residual_failures)
+    needed = MIN_MIXED_TIMEOUTS if proof.main_failure.failure is Failure.TIMEOUT else MIN_TIMEOUTS
+    return proof if hop.control_outcome is ControlOutcome.SERVED and silenced >= needed else None
+
+
+def _is_always_cut(endpoint: ObservedEndpoint) -> bool:
+    """Whether every attempt was cut after the ClientHello, or silenced by residual blocking after one that was."""
+    silenced = sum(attempt[0].purpose is Purpose.SUBJECT for attempt in endpoint.residual_failures)
+    cut = len(_cuts(endpoint))
+    return cut > 0 and cut + silenced == len(endpoint.attempts)
 
 
 def _cuts(endpoint: ObservedEndpoint) -> list[LayerFailure]:
-    return [end for end in endpoint.failures if end.layer is Layer.TLS and end.failure in CUT_FAILURES]
+    """How the attempts ended that were cut after the ClientHello; what is not TLS came from another than the server."""
+    cut = CUT_FAILURES | {Failure.GARBAGE}
+    return [end for end in endpoint.failures if end.layer is Layer.TLS and end.failure in cut]
 
 
 def _shown_certificates(hop: EvidenceHop) -> tuple[TlsHandshake, ...]:
@@ -200,4 +242,5 @@ def _shown_certificates(hop: EvidenceHop) -> tuple[TlsHandshake, ...]:
 def _cut_at_control(hop: EvidenceHop) -> bool:
     """Whether the name is cut at the control too: then the server itself does not answer it."""
     control = hop.evidence.control
-    return control is not None and Cause.TLS_SNI in control.causes
+    garbage = str(LayerFailure(Layer.TLS, Failure.GARBAGE))
+    return control is not None and (Cause.TLS_SNI in control.causes or garbage in control.failures)

@@ -119,6 +119,11 @@ class LayerFailure(NamedTuple):
         return f"{self.layer}.{self.failure}"
 
     @property
+    def pooled(self) -> LayerFailure:
+        """The failure as it is counted: a page that stopped is one more request that met silence."""
+        return LayerFailure(Layer.HTTP, self.failure) if self.layer is Layer.BODY else self
+
+    @property
     def rank(self) -> tuple[int, int]:
         """Higher for the deeper layer, then for the more telling failure."""
         known = self.failure in _MOST_TELLING_FIRST

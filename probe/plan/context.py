@@ -31,6 +31,7 @@ class HopLimits(msgspec.Struct, frozen=True, kw_only=True):
         silent_tries: tries of a hop that is silent. At 10 % loss either way a SYN and its two retransmissions stay
             unanswered once in 150 times, three such tries once in three million.
         proof_tries: the same where silence could count as a block (`probe.judge.repetition`).
+        mixed_tries: the same where it began at two layers.
         trace_connections: connections of one search for the interfering hop.
         redirects: hops after the first.
         other_names: other names that a resolver is asked for, so that one that is blocked too does not decide.
@@ -43,6 +44,7 @@ class HopLimits(msgspec.Struct, frozen=True, kw_only=True):
     followed_addresses: int = 2
     silent_tries: int = 3
     proof_tries: int = 5
+    mixed_tries: int = 7
     trace_connections: int = 8
     redirects: int = MAX_REDIRECTS
     other_names: int = 3

@@ -71,7 +71,7 @@ FOLLOW_UPS: tuple[FollowUp, ...] = (
     FollowUp(_at(Layer.BODY), frozenset({Failure.TIMEOUT}), (Question.COMPARISON,)),
     FollowUp(_at(Layer.QUIC), CUT_FAILURES, (Question.TLS_OVER_TCP, Question.NEUTRAL, Question.AGAIN)),
     FollowUp(_at(Layer.QUIC), _RETRIED, (Question.TLS_OVER_TCP, Question.AGAIN)),
-    FollowUp(_at(Layer.TLS), CUT_FAILURES, (Question.NEUTRAL, Question.AGAIN)),
+    FollowUp(_at(Layer.TLS), CUT_FAILURES | {Failure.GARBAGE}, (Question.NEUTRAL, Question.AGAIN)),
     FollowUp(_at(Layer.HTTP), CUT_FAILURES, (Question.NEUTRAL_PAGE, Question.AGAIN), encrypted=True),
     FollowUp(_at(Layer.TCP, Layer.TLS, Layer.HTTP), _RETRIED, (Question.AGAIN,)),
 )

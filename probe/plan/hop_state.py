@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple, Self
 
 from probe.model.failure import OWN_FAULTS
-from probe.model.hop import CUT_FAILURES, Layer, LayerFailure, Purpose, Subject
+from probe.model.hop import CUT_FAILURES, LayerFailure, Purpose, Subject
 from probe.model.nearness import came_sooner
 from probe.model.observation import Conversation, Exchange, Observation
 
@@ -73,6 +73,7 @@ class AddressState:
         page_asked: the page was asked for, not a handshake alone.
         succeeded: a try succeeded.
         served: the subject itself was served.
+        stopped_pages: tries whose page began and then stopped in silence.
         last: the result of the newest try of the subject.
         page: the first page in clear.
         compared: its page was compared with another address's.
@@ -82,6 +83,7 @@ class AddressState:
     page_asked: bool = False
     succeeded: bool = False
     served: bool = False
+    stopped_pages: int = 0
     last: TryResult = NO_RESULT
     page: Exchange | None = None
     compared: bool = False
@@ -157,10 +159,11 @@ class HopState:
         before = self.addresses[address]
         succeeded = before.succeeded or result.succeeded
         served = before.served or (result.succeeded and not self.subject.url)
-        state = self.changed(address, last=result, succeeded=succeeded, served=served)
+        stopped = before.stopped_pages + (result.failure is not None and result.page_began)
+        state = self.changed(address, last=result, succeeded=succeeded, served=served, stopped_pages=stopped)
         if result.failure is None:
             return state
-        return replace(state, failures=(*self.failures, (address, pooled(result.failure))))
+        return replace(state, failures=(*self.failures, (address, result.failure.pooled)))
 
     def with_beside(self, address: str, purpose: Purpose, seen: Sequence[Observation]) -> HopState:
         """The state after a step that did not try the subject itself."""
@@ -173,8 +176,3 @@ def failure_of(seen: Sequence[Observation]) -> LayerFailure | None:
         if isinstance(one, Conversation) and one.failure is not None:
             return one.ending
     return None
-
-
-def pooled(failure: LayerFailure) -> LayerFailure:
-    """The failure as it is counted: a page that stopped is one more request that met silence."""
-    return LayerFailure(Layer.HTTP, failure.failure) if failure.layer is Layer.BODY else failure

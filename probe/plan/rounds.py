@@ -33,9 +33,8 @@ from probe.plan.followup import (
     subject_step,
     with_small_segments,
 )
-from probe.plan.hop_state import HopPhase, HopState, pooled
-
-_SILENT_SYN = LayerFailure(Layer.TCP, Failure.TIMEOUT)
+from probe.plan.hop_state import HopPhase, HopState
+from probe.plan.repetition import SILENT_SYN, FailureCount, tries_wanted
 
 
 class Order(Enum):
@@ -326,11 +325,11 @@ def _ech_question(task: HopTask, address: str, failed: LayerFailure) -> tuple[St
 
 def _repeat_syns(task: HopTask, state: HopState) -> NextSteps:
     """Retry SYNs that timed out, all tries at once: no name was sent that could cause residual blocking."""
-    silent = [address for address, failure in state.failures if failure == _SILENT_SYN]
+    silent = [address for address, failure in state.failures if failure == SILENT_SYN]
     if not silent or len(silent) < len(state.failures) or state.repeats:
         return state, ()
     coming = len(silent) + len(state.followed)
-    return _repeat_at_once(task, state, silent[0], _tries_wanted(task, state, silent[0]) - coming)
+    return _repeat_at_once(task, state, silent[0], tries_wanted(task.context, state, silent[0]) - coming)
 
 
 def _repeat_at_once(task: HopTask, state: HopState, address: str, count: int) -> NextSteps:
@@ -342,40 +341,25 @@ def _repeat_at_once(task: HopTask, state: HopState, address: str, count: int) ->
 
 
 def _repeat_deepest(task: HopTask, state: HopState) -> NextSteps:
-    """Retry the address that fell silent at the deepest layer, until silence was observed often enough.
+    """Retry the address with the deepest failure until it was observed often enough, or was shown to be an accident.
 
     Before silence after a hello or a request could count as a block, one try asks the server for small segments: a path
     that loses large packets is silent in just this way, here alone and under any name.
     """
-    deepest = max((failure for _, failure in state.failures), key=lambda one: one.layer.depth, default=None)
-    if deepest is None or deepest.failure is not Failure.TIMEOUT:
+    deepest = max((failure for _, failure in state.failures), key=lambda one: one.rank, default=None)
+    if deepest is None:
         return state, ()
-    alike = [address for address, failure in state.failures if failure == deepest]
-    beside = sum(one.failure is not None and pooled(one.failure) == deepest for one in state.beside.values())
-    address, limits = alike[0], task.context.limits
-    wanted = _tries_wanted(task, state, address)
-    observed = len(alike) + beside
-    proving = wanted == limits.proof_tries and deepest.layer in {Layer.TLS, Layer.HTTP}
-    if proving and observed >= wanted - 1 and not state.small_segments:
+    address, limits = next(where for where, failure in state.failures if failure == deepest), task.context.limits
+    wanted = tries_wanted(task.context, state, address)
+    found = FailureCount.of(state, deepest, address)
+    proving = wanted == limits.proof_tries and deepest.layer in {Layer.TLS, Layer.HTTP} and not found.silenced
+    if proving and deepest.failure is Failure.TIMEOUT and found.together >= wanted - 1 and not state.small_segments:
         state, step = task.next_try(replace(state, small_segments=True), address)
         return state, (StepRequest(Order.ONE_BY_ONE, address, (with_small_segments(step),)),)
-    if state.repeats < wanted and (len(alike) < limits.silent_tries or observed < wanted):
-        state, step = task.next_try(replace(state, repeats=state.repeats + 1), address)
-        return state, (StepRequest(Order.ONE_BY_ONE, address, (step,)),)
-    return state, ()
-
-
-def _tries_wanted(task: HopTask, state: HopState, address: str) -> int:
-    """How often silence at an address must be observed: `proof_tries` where it could count as a block.
-
-    A page that stopped is never tried more often than `silent_tries`: each try takes long, and shows much.
-    """
-    limits = task.context.limits
-    neutral = state.result_beside(address, Purpose.NEUTRAL)
-    if state.addresses[address].last.page_began:
-        return limits.silent_tries
-    answered = neutral.observed and not neutral.cut
-    return limits.proof_tries if task.context.served_elsewhere or answered else limits.silent_tries
+    if state.repeats >= wanted or not found.is_in_doubt(deepest, wanted, limits):
+        return state, ()
+    state, step = task.next_try(replace(state, repeats=state.repeats + 1), address)
+    return state, (StepRequest(Order.ONE_BY_ONE, address, (step,)),)
 
 
 def _neutral_was_cut(state: HopState, address: str) -> bool:

@@ -23,7 +23,20 @@ HERE = Path(__file__).parent
 CASES = HERE / "cases"
 OLDER_CASES = HERE / "cases_of_0_1_0"
 """Evidence that version 0.1.0 wrote; it is never rewritten."""
-FAMILIES = ("dns", "tcp", "tls", "http", "throttle", "quic", "ranges", "readings", "vantage", "nearer", "names")
+FAMILIES = (
+    "dns",
+    "tcp",
+    "tls",
+    "http",
+    "throttle",
+    "quic",
+    "ranges",
+    "readings",
+    "vantage",
+    "nearer",
+    "names",
+    "cuts",
+)
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -28,31 +28,45 @@ def quic(failure: Failure | None = None, **more: Any) -> QuicExchange:
     return QuicExchange(failure=failure, **fields)
 
 
-def cut(count: int = 1) -> tuple[Observation, ...]:
-    """A ClientHello that is cut, and a number of unanswered SYNs after it."""
-    return (tcp(), tls(A, Failure.RESET), *(tcp(A, Failure.TIMEOUT, attempt=n + 1) for n in range(count)))
+def test_residual_failures_are_those_at_the_port_of_the_subject() -> None:
+    """Under any name."""
+    silent = tcp(A, Failure.TIMEOUT, attempt=1)
+    found = endpoint(tcp(), tls(A, Failure.RESET), DEAF, silent, tcp(A, Failure.TIMEOUT, port=80, attempt=2))
+
+    assert found.residual_failures == ((DEAF,), (silent,))
+    assert not endpoint(tcp(), tls(A, Failure.ALERT), DEAF).residual_failures
 
 
-@pytest.mark.parametrize(
-    ("seen", "end", "count"),
-    [
-        ((*cut(2), DEAF), "tls.reset", 2),
-        ((tcp(A, Failure.TIMEOUT, attempt=0), *cut(1)[:2]), "tls.reset", 0),
-        ((*cut(2), DEAF), "tls.timeout", 0),
-        ((*cut(2), DEAF), "tcp.timeout", 0),
-        (cut(2), "tls.reset", 0),
-        ((*cut(2), tcp(purpose=Purpose.NEUTRAL)), "tls.reset", 0),
-        ((*cut(2), DEAF, tcp(purpose=Purpose.NEUTRAL, attempt=1)), "tls.reset", 0),
-        ((*cut(2), tcp(A, Failure.RESET, purpose=Purpose.NEUTRAL)), "tls.reset", 0),
-    ],
-)
-def test_silent_syns_after_a_cut_hello_count_where_another_name_meets_them_too(
-    seen: tuple[Observation, ...], end: str, count: int
-) -> None:
-    """Only after it, and only where the other name met nothing but silence."""
+def under_other_names(end: str, *seen: Observation, subject: Subject = SUBJECT) -> int:
+    """How many attempts under other names failed so."""
     layer, _, failure = end.partition(".")
+    made = endpoint(*seen, subject=subject)
+    return made.failures_under_other_names(LayerFailure(Layer(layer), Failure(failure)))
 
-    assert endpoint(*seen).silent_syns_after(LayerFailure(Layer(layer), Failure(failure))) == count
+
+def test_failures_under_other_names_are_counted_by_attempt() -> None:
+    """A page that stopped counts as a request that timed out; an answer is no failure."""
+    other: dict[str, Any] = {"purpose": Purpose.NEUTRAL}
+    stopped = (tcp(**other), tls(**other), http(failure=Failure.TIMEOUT, length=16_000, **other))
+
+    assert under_other_names("http.timeout", *stopped) == 1
+    assert under_other_names("tcp.timeout", DEAF, tcp(**other), NEUTRAL) == 1
+    assert under_other_names("tls.timeout", *stopped) == 0
+    silent = (quic(Failure.TIMEOUT, **other), quic(attempt=1, **other))
+    assert under_other_names("quic.timeout", *silent, subject=Subject("quic", NAME, 443)) == 1
+
+
+def test_other_names_that_are_cut_before_the_subjects_are_rejected_by_the_server() -> None:
+    """The cuts afterwards count neither; silence is no rejection."""
+    own = (tcp(at=5), tls(A, Failure.RESET, at=5))
+    neutral: dict[str, Any] = {"purpose": Purpose.NEUTRAL}
+    early = (tcp(at=1, **neutral), tls(A, Failure.RESET, at=1, **neutral))
+    late = (tcp(at=9, **neutral), tls(A, Failure.RESET, at=9, **neutral))
+
+    assert under_other_names("tls.reset", *own, *late) == 1
+    assert under_other_names("tls.reset", *early, *own, *late) == 0
+    assert under_other_names("tls.reset", *late) == 0
+    assert under_other_names("tls.timeout", tcp(at=1, **neutral), tls(A, Failure.TIMEOUT, at=1, **neutral), *own) == 1
 
 
 @pytest.mark.parametrize(

@@ -6,17 +6,19 @@ from typing import Any
 
 import pytest
 
+from probe.judge.evidence_hop import EvidenceHop
 from probe.judge.repetition import (
     MIN_CUTS,
     MIN_STOPPED_PAGES,
     MIN_TIMEOUTS,
     enough,
-    other_name_timeouts,
+    fails_repeatedly,
     recovered_timeouts,
+    repetitions,
 )
 from probe.model.failure import Failure
 from probe.model.hop import Layer, LayerFailure, Purpose
-from probe.model.observation import QuicExchange
+from probe.model.observation import Observation, QuicExchange
 from tests.unit.judge.builders import NAME, URL, A, B, hop_of, http, late, said, tcp, tls, tries
 
 SILENT = Failure.TIMEOUT
@@ -88,13 +90,81 @@ def test_silence_after_a_quic_handshake_is_another_act_than_the_handshake() -> N
     assert recovered_timeouts((unanswered, stood)) == 1
 
 
-def test_the_same_time_outs_under_other_names_count() -> None:
-    """The address is silent, whatever the name."""
-    allowed = tls(A, SILENT, sni="www.wikipedia.org", purpose=Purpose.ALLOWED)
-    made = hop_of(
-        said("network", A), tcp(), tls(A, SILENT), tcp(purpose=Purpose.NEUTRAL), tls(A, SILENT, **OTHER), allowed
+def test_initials_after_a_connection_that_fell_silent_are_not_recovered() -> None:
+    """The address and port are silent because of it; before it they were not."""
+    stood = QuicExchange(address=A, port=443, sni=NAME, verified=True)
+    fell = QuicExchange(address=A, port=443, sni=NAME, failure=SILENT, gap=5000)
+    silent = QuicExchange(address=A, port=443, sni=NAME, failure=SILENT, attempt=1)
+
+    assert recovered_timeouts((stood, fell, silent)) == 0
+    assert recovered_timeouts((silent, stood, fell)) == 1
+
+
+def ends(*texts: str) -> EvidenceHop:
+    """A hop whose attempts at one address end so, one after another; `neutral` and `allowed` mark other names."""
+    seen: list[Observation] = [said("network", A), said("trusted", A)]
+    for number, text in enumerate(texts):
+        name, _, end = text.rpartition(" ")
+        layer, _, word = end.partition(".")
+        place: dict[str, Any] = {"attempt": number, "purpose": Purpose(name or "subject")}
+        failure = Failure(word)
+        if layer == "tcp":
+            seen.append(tcp(A, failure, **place))
+        elif layer == "tls":
+            seen += [tcp(A, **place), tls(A, failure, **place)]
+        else:
+            status, length = (200, 14_000) if layer == "body" else (0, 0)
+            page = http(A, status, failure, length=length, **place)
+            seen += [tcp(A, **place), tls(A, **place), page]
+    return hop_of(*seen)
+
+
+def repeats(end: str, *texts: str) -> bool:
+    """Whether the address failed in the way `end` often enough."""
+    layer, _, word = end.partition(".")
+    made = ends(*texts)
+    return fails_repeatedly(
+        made.observed.endpoints, LayerFailure(Layer(layer), Failure(word)), made.evidence.observations
     )
 
-    assert other_name_timeouts(made.observed.endpoints, LayerFailure(Layer.TLS, SILENT)) == 2
-    assert other_name_timeouts(made.observed.endpoints, LayerFailure(Layer.TCP, SILENT)) == 0
-    assert other_name_timeouts(made.observed.endpoints, LayerFailure(Layer.TLS, Failure.RESET)) == 0
+
+@pytest.mark.parametrize(
+    ("end", "texts", "often"),
+    [
+        ("tls.timeout", ["tls.timeout"] * 4 + ["neutral tls.timeout"], True),
+        ("tls.timeout", ["tls.timeout"] * 3 + ["neutral tls.timeout"], False),
+        ("tls.timeout", ["tls.timeout"] * 4 + ["neutral tls.reset"], False),
+        ("http.timeout", ["http.timeout"] * 3 + ["body.timeout"] * 2, True),
+        ("body.timeout", ["http.timeout"] * 3 + ["body.timeout"] * 2, False),
+        ("body.timeout", ["http.timeout"] * 2 + ["body.timeout"] * 3, True),
+        ("http.timeout", ["http.timeout"] + ["tcp.timeout"] * 6, True),
+        ("http.timeout", ["http.timeout"] + ["tcp.timeout"] * 5, False),
+        ("http.timeout", ["http.timeout", "neutral tcp.timeout"] + ["tcp.timeout"] * 5, True),
+        ("http.timeout", ["http.timeout", "neutral tls.alert"] + ["tcp.timeout"] * 9, False),
+        ("tcp.timeout", ["tcp.timeout"] * 5, True),
+        ("tls.reset", ["tls.reset"] * 2, True),
+        ("tls.reset", ["tls.reset", "neutral tcp.timeout", "tcp.timeout"], True),
+        ("tls.reset", ["tls.reset", "tcp.timeout", "tcp.timeout"], False),
+        ("tls.reset", ["tls.reset"] + ["tcp.timeout"] * 4, True),
+        ("tls.reset", ["tls.reset", "tcp.timeout", "neutral tls.reset", "allowed tls.reset"], True),
+        ("tls.reset", ["tls.reset", "tcp.timeout", "neutral tls.reset"], False),
+        ("tls.reset", ["tls.reset", "neutral tls.reset", "allowed tls.reset"], False),
+        ("tls.reset", ["tls.reset", "tcp.reset", "neutral tls.reset", "allowed tls.reset"], False),
+        ("tls.reset", ["tls.reset", "tls.alert", "neutral tls.reset", "allowed tls.reset"], False),
+        ("http.reset", ["http.reset"] + ["http.timeout"] * 4, True),
+        ("http.reset", ["http.reset"] + ["http.timeout"] * 3, False),
+        ("tcp.unreachable", ["tcp.unreachable"] + ["tcp.timeout"] * 4, True),
+        ("tcp.reset", ["tcp.reset", "tcp.timeout", "neutral tcp.reset", "allowed tcp.reset"], False),
+    ],
+)
+def test_what_one_behaviour_explains_counts_together(end: str, texts: list[str], often: bool) -> None:
+    """Pages that stopped, residual failures, other names, and time-outs beside one cut; each at its own bound."""
+    assert repeats(end, *texts) is often
+
+
+def test_residual_failures_count_where_their_address_was_cut_so() -> None:
+    """Silence after an RST says nothing about time-outs."""
+    made = ends("tls.reset", "tcp.timeout", "tcp.timeout")
+
+    assert repetitions(made.observed.endpoints, LayerFailure(Layer.TLS, Failure.RESET)) == (1, 2, False, 0, 0, False)
+    assert repetitions(made.observed.endpoints, LayerFailure(Layer.TLS, SILENT)) == (0, 0, False, 0, 0, False)

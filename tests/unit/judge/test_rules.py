@@ -84,7 +84,7 @@ def test_only_proven_interference_comes_before_the_controls_outcome() -> None:
     before = {rule.id for rule in RULES[: order["control.failed"]] if rule.status is Status.BLOCKED}
 
     assert {name.partition(".")[0] for name in before} == {"dns", "tls", "quic", "http"}
-    by_name = {"tls.reset.sni", "tls.timeout.sni", "tls.eof.sni"}
+    by_name = {"tls.reset.sni", "tls.timeout.sni", "tls.eof.sni", "tls.eof.garbage"}
     nearer = {"tls.reset.near", "tls.eof.near", "tls.eof.alert", "tls.mitm.near"}
     assert {name for name in before if name.startswith("tls")} == by_name | nearer
     assert {name for name in before if name.startswith("http")} == {

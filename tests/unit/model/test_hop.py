@@ -92,3 +92,9 @@ def test_a_subject_needs_a_resolver_where_its_host_is_a_name() -> None:
     assert Subject("quic", NAME, 443).is_name
     assert Subject("dns", NAME, 443).is_name
     assert not any(one.is_name for one in (Subject("https", A, 443), Subject("tcp", "", 1), Subject("tls", NAME, 443)))
+
+
+def test_a_page_that_stopped_is_counted_as_a_request_that_timed_out() -> None:
+    """Other failures are counted as they are."""
+    assert LayerFailure(Layer.BODY, Failure.TIMEOUT).pooled == LayerFailure(Layer.HTTP, Failure.TIMEOUT)
+    assert LayerFailure(Layer.TLS, Failure.RESET).pooled == LayerFailure(Layer.TLS, Failure.RESET)

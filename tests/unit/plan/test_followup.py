@@ -42,8 +42,8 @@ def after(subject: Subject, layer: Layer, failure: Failure) -> tuple[Step, ...]:
     [
         (Layer.TCP, "timeout reset eof unreachable", True, [AGAIN]),
         (Layer.TCP, "timeout reset unreachable", False, [AGAIN]),
-        (Layer.TLS, "timeout reset eof", True, [NEUTRAL, AGAIN]),
-        (Layer.TLS, "alert garbage unreachable", True, [AGAIN]),
+        (Layer.TLS, "timeout reset eof garbage", True, [NEUTRAL, AGAIN]),
+        (Layer.TLS, "alert unreachable", True, [AGAIN]),
         (Layer.TLS, "certificate", True, [PEEK]),
         (Layer.HTTP, "timeout reset eof", True, [NEUTRAL_PAGE, AGAIN]),
         (Layer.HTTP, "timeout reset eof", False, [AGAIN]),

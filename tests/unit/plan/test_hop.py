@@ -176,10 +176,22 @@ def test_repeated_time_outs_of_different_kinds_end_after_three_repetitions() -> 
     for number in range(20):
         fresh = [step for step in dialogue.asks() if step.startswith("get")]
         for step in list(dialogue.open):
-            dialogue.tell(step, "http.timeout" if number == 0 and step.startswith("get") else "tcp.timeout")
+            dialogue.tell(step, "http.timeout" if number == 0 and step.startswith("get") else "tls.timeout")
         asked += len(fresh)
 
     assert asked == 1 + 1 + HopLimits().silent_tries + 1
+
+
+def test_garbage_after_a_hello_is_followed_by_the_neutral_name() -> None:
+    """A notice in clear text answers this name alone; a server that speaks no TLS answers any name so."""
+    dialogue = resolved(local=(A,), trusted=(A,))
+    dialogue.asks()
+    dialogue.tell(f"get {URL} at {A}", "tls.garbage")
+
+    assert dialogue.asks() == [f"hello {NEUTRAL} at {A} unverified neutral"]
+    dialogue.tell(f"hello {NEUTRAL} at {A} unverified neutral", "ok")
+    assert dialogue.asks() == [f"get {URL} at {A} try 1"]
+    assert dialogue.tell(f"get {URL} at {A} try 1", "tls.garbage").asks() == []
 
 
 def test_after_a_request_that_times_out_the_neutral_name_is_sent_in_a_request() -> None:

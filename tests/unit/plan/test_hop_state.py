@@ -9,7 +9,7 @@ from probe.model.flow import Flow
 from probe.model.hop import Layer, LayerFailure, Purpose, Subject
 from probe.model.observation import Connection, Exchange, Observation, QuicExchange, Resolution, TlsHandshake
 from probe.model.resolver import Trust
-from probe.plan.hop_state import NO_RESULT, HopPhase, HopState, TryResult, failure_of, pooled
+from probe.plan.hop_state import NO_RESULT, HopPhase, HopState, TryResult, failure_of
 from tests.unit.plan.dialogue import FORGED, NAME, A, B
 
 URL = f"https://{NAME}/"
@@ -73,9 +73,12 @@ def test_a_result_keeps_what_later_rounds_need() -> None:
 
 
 def test_a_page_that_stopped_counts_as_a_silent_request() -> None:
-    """Other failures count as they are."""
-    assert pooled(LayerFailure(Layer.BODY, Failure.TIMEOUT)) == LayerFailure(Layer.HTTP, Failure.TIMEOUT)
-    assert pooled(LayerFailure(Layer.TLS, Failure.RESET)) == LayerFailure(Layer.TLS, Failure.RESET)
+    """The address keeps how often that was."""
+    state = HopState(HTTPS).with_address(A).with_try(A, (STOOD, tls(), page(Failure.TIMEOUT, 200)))
+    state = state.with_try(A, (STOOD, tls(), page(Failure.TIMEOUT)))
+
+    assert state.failures == ((A, LayerFailure(Layer.HTTP, Failure.TIMEOUT)),) * 2
+    assert state.addresses[A].stopped_pages == 1
 
 
 def test_a_try_is_recorded_with_its_address() -> None:

@@ -201,13 +201,6 @@ def test_the_deepest_time_out_is_repeated() -> None:
     assert step.address == B  # type: ignore[union-attr]
 
 
-def test_a_failure_that_is_no_time_out_is_not_repeated() -> None:
-    """Packet loss causes no reset."""
-    state = begun(A, B).with_try(A, syn(Failure.TIMEOUT)).with_try(B, tls(Failure.RESET))
-
-    assert not steps(repeat_silence(TASK, state))
-
-
 def test_the_last_try_before_proof_requests_small_segments() -> None:
     """Where another name was answered, and four of five time-outs were observed."""
     state = begun(A).with_beside(A, Purpose.NEUTRAL, tls())
