@@ -136,6 +136,8 @@ def table(results: Iterable[tuple[Run, Sequence[dict[str, Any]]]]) -> str:
     for line, loss in dict.fromkeys(LINES.values()):
         for controlled in (True, False):
             said = [counts[line, loss, controlled, status] for status in STATUSES]
+            if not sum(said):
+                continue
             with_control = "yes" if controlled else "no"
             rows.append(f"| {line} | {loss} % | {with_control} | {sum(said)} | {' | '.join(map(str, said))} |")
     accused = sum(n for (*_, status), n in counts.items() if status in GRAVE)

@@ -140,12 +140,19 @@ def _hello_rewrite(rules: Rules, one: Interference) -> None:
     rules.mangle.append(f"-m mark --mark {mark} {QUEUE}")
 
 
+def _asked(one: Interference) -> str:
+    """A UDP query for the name."""
+    labels = "".join(f"|{len(label):02x}|{label}" for label in one.name.split("."))
+    return f"{_from(one)}-p udp --dport 53 -m string --algo bm --icase --hex-string {labels}|00|"
+
+
+def _dns_replace(rules: Rules, one: Interference) -> None:
+    rules.nat.append(f"{_asked(one)} -j DNAT --to-destination {one.to}")
+
+
 def _dns_inject(rules: Rules, one: Interference) -> None:
     mark = _mark(rules, one)
-    labels = "".join(f"|{len(label):02x}|{label}" for label in one.name.split("."))
-    rules.mangle.append(
-        f"{_from(one)}-p udp --dport 53 -m string --algo bm --icase --hex-string {labels}|00| -j MARK --set-mark {mark}"
-    )
+    rules.mangle.append(f"{_asked(one)} -j MARK --set-mark {mark}")
     rules.mangle.append(f"-m mark --mark {mark} {QUEUE}")
 
 
@@ -266,7 +273,7 @@ def _whitelist(rules: Rules, one: Interference) -> None:
 
 
 def _accelerate(rules: Rules, one: Interference) -> None:
-    for port in (80, 443):
+    for port in (one.port,) if one.port else (80, 443):
         rules.nat.append(f"-s {one.source} -p tcp --dport {port} -j REDIRECT --to-ports {RELAY_PORT}")
 
 
@@ -335,6 +342,7 @@ _COMPILERS: dict[Act, Callable[[Rules, Interference], None]] = {
     Act.QUIC_ANSWER: _quic_name,
     Act.TLS_ANSWER: _queued,
     Act.DNS_ANY: _dns_any,
+    Act.DNS_REPLACE: _dns_replace,
     Act.PROXY: _proxy,
     Act.ONLY: _only,
     Act.ONLY_HELLOS: _only,

@@ -210,6 +210,15 @@ FALSE_BLOCKS = (
         lie=_CACHE,
     ),
     _false(
+        "four-dead-on-a-dead-six-line",
+        Expect(status="unknown|unreachable", causes=(ANY,), note="ipv6_broken"),
+        tcp("exit=124"),
+        tcp("exit=124", "{six}"),
+        works(),
+        sites=(Site(four=0, dead=1, six=1),),
+        vantage="sixbroken",
+    ),
+    _false(
         "cache-that-is-none",
         blocked("dns.bogon"),
         dig("100[.]127[.]11"),
@@ -262,6 +271,105 @@ def _box(page: str) -> tuple[Site, Site]:
     return (Site(), Site(label="box", http=f"written:{page}", https="refused"))
 
 
+_SPOOF_AND_NAME = Lie(answers=("{box_a}",))
+_HONEST_SPEAKS = (Site(https="refused"), Site(label="box", http="written:spain", https="refused"))
+_NOTICE_CACHE = (Site(), Site(label="cache", within="100.127.12", http="written:spain", https="refused"))
+ACQUITTALS = (
+    # Each is the censored twin of an honest situation above: what acquits there must not acquit here.
+    _missed(
+        "cache-of-notices",
+        blocked("dns.bogon"),
+        dig("100[.]127[.]12"),
+        works(PLAIN),
+        sites=_NOTICE_CACHE,
+        lie=_CACHE,
+        target=PLAIN,
+    ),
+    _missed(
+        "two-answers-one-a-notice",
+        blocked("dns.injected"),
+        answers("{box_a}", "{a}"),
+        works(PLAIN),
+        sites=_HONEST_SPEAKS,
+        does=Interference(act=Act.DNS_INJECT, name="{host}", answers=("{box_a}",)),
+        target=PLAIN,
+    ),
+    _missed(
+        "both-resolvers-filter",
+        NEVER_FINE,
+        dig("{box_a}"),
+        works(PLAIN),
+        sites=_HONEST_SPEAKS,
+        lie=_SPOOF_AND_NAME,
+        filtered=Lie(rcode="NXDOMAIN"),
+        vantage="filtered",
+        target=PLAIN,
+    ),
+    _missed(
+        "sent-to-notice-without-tls",
+        SPOOFED,
+        dig("{box_a}"),
+        works(PLAIN),
+        sites=_HONEST_SPEAKS,
+        lie=_SPOOF_AND_NAME,
+        target=PLAIN,
+    ),
+    _missed(
+        "sent-to-notice-without-tls-dns",
+        blocked("dns.spoofed"),
+        dig("{box_a}"),
+        works(),
+        sites=(Site(), Site(label="box", http="written:spain", https="refused")),
+        lie=_SPOOF_AND_NAME,
+        target="dns://{host}",
+    ),
+    _missed(
+        "refused-in-clear-and-dropped",
+        blocked("tls.timeout"),
+        get("http=503", PLAIN),
+        hello("exit=124"),
+        works(),
+        sites=_refused_here(503),
+        core=(turned("guard", 80, source="{vantage}"),),
+        does=Interference(act=Act.HELLO_DROP, name="{host}"),
+        target="{host}",
+    ),
+    _missed(
+        "first-silent-second-lies",
+        blocked("dns.nxdomain"),
+        works(),
+        lie=Lie(rcode="NXDOMAIN"),
+        vantage="dead-lies",
+        target="{host}",
+    ),
+    _missed(
+        "spoofed-to-verified-stranger",
+        SPOOFED,
+        dig("{other_a}"),
+        works(),
+        sites=(Site(http="refused"), Site(label="other", title="Another site altogether")),
+        lie=Lie(answers=("{other_a}",)),
+        target="{host}",
+    ),
+    _missed(
+        "many-forged-addresses",
+        SPOOFED,
+        dig("{box_a}"),
+        works(),
+        sites=(Site(), Site(label="box", four=3, http="written:spain", https="refused")),
+        lie=Lie(answers=("{box_a}", "{box_a2}", "{box_a3}")),
+    ),
+    _missed(
+        "reset-on-a-dead-six-line",
+        blocked("tls.reset", "tls.sni"),
+        hello("errno=104"),
+        neutral(),
+        works(),
+        sites=(Site(six=1),),
+        does=Interference(act=Act.HELLO_RST, name="{host}"),
+        vantage="sixbroken",
+    ),
+)
 MISSED = (
     _missed(
         "clear-text-in-tls",
@@ -461,4 +569,4 @@ MISSED = (
         target="{host}",
     ),
 )
-SCENARIOS: tuple[Scenario, ...] = (*FALSE_BLOCKS, *MISSED)
+SCENARIOS: tuple[Scenario, ...] = (*FALSE_BLOCKS, *MISSED, *ACQUITTALS)

@@ -90,6 +90,15 @@ def accelerated(name: str, percent: int = 0) -> Vantage:
     return Vantage(name=name, interference=near, core=(*lost, far), timeout=6)
 
 
+def proxied(name: str) -> Vantage:
+    """A line with a transparent proxy for port 80 near by; everything else is as far as the servers are."""
+    far = tuple(
+        Interference(act=Act.DELAY, source=s, address="95.24.255.0/24", after=80) for s in (NEAR_BOX, "{vantage}")
+    )
+    near = (Interference(act=Act.ACCELERATE, source="{vantage}", port=80), _NO_SIX)
+    return Vantage(name=name, interference=near, core=far, timeout=6)
+
+
 def waking(name: str, interference: tuple[Interference, ...] = ()) -> Vantage:
     """A line on which the first packet of each connection takes 700 ms: a radio, or servers that are slow to accept."""
     return Vantage(name=name, interference=(*interference, *_own(Act.WAKE, after=700)[:1]), timeout=6)
@@ -123,6 +132,11 @@ PROFILES = (
     Vantage(name="on-link", resolvers=("fe80::53%wan",)),
     Vantage(name="on-link-too", resolvers=("fe80::53%wan", HONEST)),
     accelerated("accelerated"),
+    proxied("proxied"),
+    Vantage(name="far-dns", resolvers=(PUBLIC_RESOLVER,), core=_own(Act.DELAY, after=90)[:1], timeout=6),
+    Vantage(
+        name="far-dns-un", resolvers=(PUBLIC_RESOLVER,), core=_own(Act.DELAY, after=90)[:1], trusted=False, timeout=6
+    ),
     Vantage(name="mtu-1280", mtu=1280),
     Vantage(name="mtu-hole", interference=_own(Act.LARGE, after=1280)),
     Vantage(name="mtu-hole-six", interference=(Interference(act=Act.LARGE, source="{vantage_six}", after=1280),)),
@@ -484,6 +498,195 @@ LINES = (
     ),
 )
 
+_near = family("nearness")
+_REPLACED = Interference(act=Act.DNS_REPLACE, name="{host}", to=RESOLVERS["a"])
+_ALERT = Interference(act=Act.HELLO_ALERT, name="{host}")
+_FIN = Interference(act=Act.HELLO_FIN, name="{host}")
+_REDIRECT = host_page(
+    "HTTP/1.1 302 Found\r\nLocation: http://{stub_host}/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+)
+_ELSEWHERE_TOO = Expect(status="blocked|unreachable", causes=(ANY,))
+NEARNESS = (
+    *_fine("proxied"),
+    _near(
+        "proxied-refusal",
+        REACHABLE,
+        get("http=403", PLAIN),
+        sites=(Site(http="status:403"),),
+        vantage="proxied",
+        target=PLAIN,
+    ),
+    _near(
+        "proxied-refusal-alone",
+        NOT_BLOCKED,
+        get("http=403", PLAIN),
+        sites=(Site(http="status:403"),),
+        vantage="proxied",
+        target=PLAIN,
+        control=Control.NONE,
+    ),
+    _near("proxied-domain", REACHABLE, works(PLAIN, where="vantage"), vantage="proxied", target="{host}"),
+    _near(
+        "proxied-closed",
+        NOT_BLOCKED,
+        get("exit=52|exit=56", PLAIN),
+        sites=(Site(http="eof"),),
+        vantage="proxied",
+        target=PLAIN,
+        control=Control.NONE,
+    ),
+    _near(
+        "proxied-gone",
+        NOT_BLOCKED,
+        get("exit=7", PLAIN, where="control"),
+        sites=(Site(http="refused"),),
+        vantage="proxied",
+        target=PLAIN,
+    ),
+    _near(
+        "far-closed-by-server",
+        NOT_BLOCKED,
+        get("exit=52|exit=56", PLAIN),
+        sites=(Site(http="eof"),),
+        vantage="far",
+        target=PLAIN,
+        control=Control.NONE,
+    ),
+    _near(
+        "far-reset-by-server",
+        NOT_BLOCKED,
+        get(RESET),
+        sites=(Site(https="reset"),),
+        vantage="far",
+        control=Control.NONE,
+    ),
+    _near(
+        "far-alert-by-server",
+        NOT_BLOCKED,
+        get("exit=35"),
+        sites=(Site(https="alert:40"),),
+        vantage="far",
+        control=Control.NONE,
+    ),
+    _near(
+        "radio-reset-by-server",
+        NOT_BLOCKED,
+        get("reset by peer|exit=28"),
+        sites=(Site(https="reset"),),
+        vantage="radio",
+        control=Control.NONE,
+    ),
+    _near(
+        "radio-closed-by-server",
+        NOT_BLOCKED,
+        get("exit=52|exit=56", PLAIN),
+        sites=(Site(http="eof"),),
+        vantage="radio",
+        target=PLAIN,
+        control=Control.NONE,
+    ),
+    _near(
+        "accelerated-reset-by-server",
+        NOT_BLOCKED,
+        get("exit=7|exit=35|exit=56", where="control"),
+        sites=(Site(https="reset"),),
+        vantage="accelerated",
+        control=Control.NONE,
+    ),
+    _near(
+        "accelerated-refused-alone",
+        NOT_BLOCKED,
+        get("exit=7", where="control"),
+        sites=(Site(https="refused", http="refused"),),
+        vantage="accelerated",
+        target="{host}",
+        control=Control.NONE,
+    ),
+    _near("far-fin", blocked("tls.eof", "tls.sni"), hello("unexpected eof|exit=1"), works(), does=_FIN, vantage="far"),
+    _near(
+        "far-fin-alone",
+        blocked("tls.eof", "tls.sni"),
+        hello("unexpected eof|exit=1"),
+        works(),
+        does=_FIN,
+        vantage="far",
+        control=Control.NONE,
+    ),
+    _near("far-alert", _ELSEWHERE_TOO, hello("handshake failure"), works(), does=_ALERT, vantage="far"),
+    _near(
+        "far-alert-alone",
+        _ELSEWHERE_TOO,
+        hello("handshake failure"),
+        works(),
+        does=_ALERT,
+        vantage="far",
+        control=Control.NONE,
+    ),
+    _near(
+        "far-redirect-alone",
+        _ELSEWHERE_TOO,
+        get("to=http://{stub_host}/", PLAIN),
+        works(PLAIN),
+        does=_REDIRECT,
+        vantage="far",
+        target=PLAIN,
+        control=Control.NONE,
+    ),
+    _near(
+        "far-host-reset",
+        blocked("http.reset"),
+        get(RESET, PLAIN),
+        works(PLAIN),
+        does=_FORGED,
+        vantage="far",
+        target=PLAIN,
+    ),
+    _near("far-dns-fine", REACHABLE, works(where="vantage"), vantage="far-dns"),
+    _near(
+        "far-dns-denied",
+        blocked("dns.nxdomain"),
+        dig("NXDOMAIN"),
+        works(),
+        lie=Lie(rcode="NXDOMAIN"),
+        does=_REPLACED,
+        vantage="far-dns",
+    ),
+    _near(
+        "far-dns-spoofed",
+        SPOOFED,
+        dig("{stub}"),
+        works(),
+        lie=Lie(answers=("{stub}",)),
+        does=_REPLACED,
+        vantage="far-dns",
+    ),
+    _near(
+        "far-dns-denied-alone",
+        _ELSEWHERE_TOO,
+        dig("NXDOMAIN"),
+        works(),
+        lie=Lie(rcode="NXDOMAIN"),
+        does=_REPLACED,
+        vantage="far-dns-un",
+        control=Control.NONE,
+    ),
+    _near(
+        "far-dns-no-name",
+        Expect(status="down"),
+        dig("NXDOMAIN"),
+        sites=(Site(four=0, exists=False),),
+        vantage="far-dns",
+    ),
+    _near(
+        "far-dns-no-name-alone",
+        NOT_BLOCKED,
+        dig("NXDOMAIN"),
+        sites=(Site(four=0, exists=False),),
+        vantage="far-dns-un",
+        control=Control.NONE,
+    ),
+)
+
 _portal = family("portals")
 _AT_PORTAL = Expect(status="unknown", state="portal")
 _HELD_UP = Expect(status="unknown|unreachable", causes=(ANY,), state="online|portal|offline|allowlist")
@@ -535,4 +738,4 @@ PORTALS = (
     ),
     _portal("quota-name", _WORKS_HERE, dig("{a}"), vantage="quota", target="dns://{host}"),
 )
-SCENARIOS = (*NAT64, *SIX_ALONE, *ROUTERS, *ORDER, *LINES, *PORTALS)
+SCENARIOS = (*NAT64, *SIX_ALONE, *ROUTERS, *ORDER, *LINES, *NEARNESS, *PORTALS)
