@@ -10,9 +10,15 @@ from probe.judge.evidence_hop import EvidenceHop
 from probe.judge.name_answers import NameAnswers, ResolverAnswer
 from probe.judge.repetition import MIN_TIMEOUTS, recovered_timeouts
 from probe.model.address import is_bogon
-from probe.model.failure import Failure
+from probe.model.failure import DNS_ANSWERS, Failure
+from probe.model.hop import SILENT_FAILURES, Purpose
+from probe.model.observation import Resolution
 from probe.model.verdict import Cause, VantageNote
 
+MIN_INJECTED = 2
+"""Answers from an address that runs no resolver."""
+MIN_UNANSWERED = 3
+"""Queries for other names there, each sent three times, that met nothing."""
 _DENIALS = frozenset({Cause.DNS_NXDOMAIN, Cause.DNS_NODATA})
 """Answers that are false wherever the name exists."""
 _RESOLVER_FAILURES = frozenset({Cause.DNS_SERVFAIL, Cause.DNS_REFUSED})
@@ -45,6 +51,19 @@ def injected(hop: EvidenceHop) -> bool:
     if names is None or names.injected is None:
         return False
     return not names.answers.absent or not names.answers.rewrites_nxdomain(names.injected)
+
+
+def answered_nowhere(hop: EvidenceHop) -> bool:
+    """Queries for this name alone are answered from an address that runs no resolver.
+
+    Each query for another name met silence there, or the host's word that nobody listens.
+    """
+    asked = [one for one in hop.evidence.observations if isinstance(one, Resolution) and one.purpose is Purpose.NOWHERE]
+    about = [one for one in asked if one.name == hop.subject.host]
+    others = [one for one in asked if one.name != hop.subject.host]
+    answered = [one for one in about if one.addresses or one.failure in DNS_ANSWERS]
+    silent = [one for one in others if one.failure in SILENT_FAILURES]
+    return len(answered) >= MIN_INJECTED and len(silent) >= MIN_UNANSWERED and len(silent) == len(others)
 
 
 def interference(hop: EvidenceHop) -> Cause | None:

@@ -99,6 +99,12 @@ class AnchorWatch:
         self._latest: tuple[AnchorLook, ...] = ()
         self._ipv6: dict[str, tuple[float, str]] = {}
         self._other_name: dict[str, tuple[float, bool]] = {}
+        self._reached: dict[str, str] = {}
+
+    @property
+    def reached(self) -> tuple[str, ...]:
+        """The IPv4 addresses at which foreign anchors worked, the latest of each: web servers abroad."""
+        return tuple(self._reached.values())
 
     @property
     def latest(self) -> tuple[AnchorLook, ...]:
@@ -243,6 +249,8 @@ class AnchorWatch:
         async with self._tools.pace.slot(address, urgent=True, exclusive=False):
             await fetch_in_slot(step, self._tools, Timestamps(0, step.position), seen.append)
         results.append(self._classify(url, seen)._replace(over_ipv6=":" in address))
+        if results[-1].works and ":" not in address and (url, AnchorKind.FOREIGN) in self._anchors:
+            self._reached[url] = address
 
     async def _resolve(self, host: str) -> AnchorAddresses:
         """Ask the system, as every other program does, else a trusted resolver; return both families in turn.

@@ -70,6 +70,8 @@ class Purpose(StrEnum):
     """The name's HTTPS record: does it offer Encrypted ClientHello? For readers; no rule reads it."""
     DISTANCE = "distance"
     """A random name at the same address, at any port: how long does an answer of the server take?"""
+    NOWHERE = "nowhere"
+    """A query to an address that runs no resolver: does something on the path answer it?"""
     RELAY = "relay"
     """An address where nothing listens: does a relay on the path accept every connection?"""
 

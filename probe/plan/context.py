@@ -79,6 +79,7 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
             before the suspect one, because some filters drop all packets of an address for minutes after the suspect
             name (GFW: 90 to 360 s per client, server and port).
         relay_address: an address where nothing listens, for `tcp://` targets and ranges; empty for none.
+        no_resolver: an IPv4 address abroad that runs no resolver, an anchor's; empty for none.
         sample: how many addresses of a range to sample (more of a wide one, see `probe.plan.sampling`).
         seed: seed of a range's sample: the same number gives the same sample.
         sample_index: which of a range's disjoint samples: 0, or the number of the re-test.
@@ -102,6 +103,7 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
     allowed_name: str = "www.wikipedia.org"
     suspected: bool = False
     relay_address: str = ""
+    no_resolver: str = ""
     sample: int = 16
     seed: int = 0
     sample_index: int = 0

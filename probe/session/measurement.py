@@ -33,6 +33,7 @@ from probe.model.target import QuicTarget, RangeTarget, Target, TcpTarget
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageNote, VantageState, Verdict
 from probe.plan.context import PlanContext
 from probe.plan.localise import TracePlan, trace_target
+from probe.plan.nowhere import NowherePlan, doubtful_name
 from probe.plan.upload import UploadPlan, served
 from probe.session.recent_cuts import CutLog
 from probe.session.working_names import WorkingNames
@@ -173,7 +174,6 @@ async def _measured(
     release: Callable[[], None] | None,
 ) -> Verdict:
     began = asyncio.get_running_loop().time()
-    watcher = context.tools.watcher
     seen = await perform(
         context.cuts.watch(plan.plan_for(target, plan_context), began),
         context.tools,
@@ -190,12 +190,13 @@ async def _measured(
     )
     vantage = context.vantage(context.anchors.latest)
     verdict = judge.verdict(time=time, text=text, target=target, evidence=evidence, vantage=vantage)
+    verdict = await _with_queries_nowhere(verdict, target, context, plan_context, began)
     if context.test_upload:
         verdict = await _with_upload_test(verdict, target, context, began)
     if verdict.status is not Status.REACHABLE:
         vantage = context.vantage(await context.anchors.fresh(context.clock.monotonic()))
         verdict = judge.verdict(time=time, text=text, target=target, evidence=verdict.evidence, vantage=vantage)
-    if watcher is not None and verdict.status in _FAILING:
+    if (watcher := context.tools.watcher) is not None and verdict.status in _FAILING:
         packets = await watcher.report(verdict.evidence.observations, began, _capture_label(verdict))
         verdict = replace(verdict, evidence=replace(verdict.evidence, packets=packets))
     first = context.localise_from_attempt
@@ -233,6 +234,7 @@ def _plan_context(
         allowed_name=context.names.allowed(context.anchors.latest),
         suspected=suspected,
         relay_address=unrouted_address(target),
+        no_resolver=next(iter(context.anchors.reached), ""),
         sample=context.range_samples.get(text, context.range_sample),
         seed=week.year * 100 + week.week,
         sample_index=attempt,
@@ -245,6 +247,18 @@ def _plan_context(
 def _capture_label(verdict: Verdict) -> str:
     """The beginning of the names of a verdict's capture files."""
     return f"{verdict.time:%Y%m%dT%H%M%S}-{verdict.target}"
+
+
+async def _with_queries_nowhere(
+    verdict: Verdict, target: Target, context: MeasurementContext, plan_context: PlanContext, began: float
+) -> Verdict:
+    """The verdict after queries to an address that runs no resolver; unchanged where the name is not in doubt."""
+    name = doubtful_name(verdict, target) if plan_context.no_resolver else ""
+    if not name:
+        return verdict
+    asked = NowherePlan(name, plan_context)
+    deadline = asyncio.get_running_loop().time() + context.max_seconds
+    return _judged_with(verdict, target, await perform(asked, context.tools, deadline=deadline, began=began))
 
 
 async def _with_upload_test(verdict: Verdict, target: Target, context: MeasurementContext, began: float) -> Verdict:

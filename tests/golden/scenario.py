@@ -14,6 +14,7 @@ from probe.judge.vantage import concluded_again
 from probe.model.target import parse
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, RecentCut, Vantage, VantageState, Verdict
 from probe.plan import PlanContext, plan_for
+from probe.plan.nowhere import NowherePlan, doubtful_name
 from probe.plan.upload import UploadPlan, served
 from tests.golden.world import Cert, Page, World
 
@@ -137,6 +138,11 @@ class Scenario:
         cuts = self.recent_cuts if made is self.here else ()
         evidence = Evidence(observations=seen, control=context.control, recent_cuts=cuts, error=error)
         judged = verdict(time=time, text=self.target, target=target, evidence=evidence, vantage=vantage)
+        name = doubtful_name(judged, target) if context.no_resolver else ""
+        if name:
+            seen += made.play(NowherePlan(name, context), began=1_000)
+            evidence = Evidence(observations=seen, control=context.control, error=error)
+            judged = verdict(time=time, text=self.target, target=target, evidence=evidence, vantage=vantage)
         page = served(judged) if self.sends else None
         if page is None:
             return judged

@@ -112,6 +112,7 @@ class World:
         network: name -> what the network's resolvers answer instead; `*` for every name.
         system: name -> what getaddrinfo answers instead of what the network's resolvers do.
         trusted: name -> what trusted resolvers answer instead of the truth.
+        nowhere: name -> what comes back from an address that runs no resolver; `*` for every name.
         certs: address -> certificate; a list of (sni, certificate) pairs where it depends.
         tcp: address or (address, port) -> failure of the TCP handshake. Addresses of no server are silent.
         tls: (address, sni) with `*` for either -> failure or alert after the ClientHello.
@@ -133,6 +134,7 @@ class World:
     network: dict[str, Any] = field(default_factory=dict)
     system: dict[str, Any] = field(default_factory=dict)
     trusted: dict[str, Any] = field(default_factory=dict)
+    nowhere: dict[str, Any] = field(default_factory=dict)
     certs: dict[str, Any] = field(default_factory=dict)
     tcp: dict[Any, Any] = field(default_factory=dict)
     tls: dict[tuple[str, str], Any] = field(default_factory=dict)
@@ -225,6 +227,11 @@ class World:
             }
             offered = step.name in self.ech
             yield Resolution(ech=offered, **whom, **self._common(step, None if offered else Failure.NODATA))
+            return
+        if step.position.purpose is Purpose.NOWHERE:
+            addresses, failure = _of_type(self._pick("nowhere", (step.name, "*"), Failure.TIMEOUT), step.rrtype)
+            whom = {"name": step.name, "rrtype": step.rrtype, "resolver": step.resolver, "trust": step.trust}
+            yield Resolution(addresses=addresses, **whom, **self._common(step, failure))
             return
         truth = self.names.get(step.name, Failure.NXDOMAIN)
         if step.trust is Trust.TRUSTED:

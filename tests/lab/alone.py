@@ -2,7 +2,8 @@
 
 Every scenario is measured from a line whose servers are 40 ms away and whose middlebox is near, as it is for most
 people whom a filter stands before. Without a control the kind of failure alone proves little; other names at the same
-address and the time of the answers are left. Harmless scenarios are measured beside, and none may be accused.
+address and the time of the answers are left. With `--harmless` the other scenarios are measured so, and none may be
+accused.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tests.lab.world import deal
 
 DISTANCE_MS = 40
 """Between the middlebox and every server but the provider's resolver."""
-AT_ONCE = (4, 3)
+AT_ONCE = (10, 3)
 """Targets of a vantage, and vantages, at the same time: the programs that delay and forge packets are slow, and their
 load must not be measured."""
 _RESOLVERS = "95.24.255.0/24"
@@ -82,11 +83,13 @@ def far(profile: Vantage) -> Vantage:
     return replace(profile, core=(*profile.core, delay))
 
 
-def measure(count: Count, only: str) -> None:
-    """Raise the lab and measure once."""
+def measure(count: Count, only: str, *, harmless: bool) -> None:
+    """Raise the lab and measure once, the interfered scenarios or the others."""
     scenarios = [replace(one, control=Control.NONE) for one in ALL]
     with Lab(deal(scenarios, [far(profile) for profile in PROFILES])) as lab:
-        chosen = [one for one in scenarios if only in one.name or only == one.family]
+        chosen = [
+            one for one in scenarios if (only in one.name or only == one.family) and interfered(one) is not harmless
+        ]
         lines = Bench(lab, chosen).measure()
     for one in chosen:
         count.add(one, lines[one.name])
@@ -127,6 +130,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=1, metavar="N", help="whole runs (1)")
     parser.add_argument("--probe", type=Path, metavar="FILE", help="the program of another version")
     parser.add_argument("--only", default="", metavar="NAME", help="those with this name or family")
+    parser.add_argument("--harmless", action="store_true", help="the scenarios without interference instead")
     words = parser.parse_args()
     if reason := missing():
         sys.stderr.write(f"alone: {reason}\n")
@@ -137,7 +141,7 @@ def main() -> int:
     count = Count()
     for number in range(words.runs):
         began = time.monotonic()
-        measure(count, words.only)
+        measure(count, words.only, harmless=words.harmless)
         sys.stderr.write(f"run {number + 1}: {time.monotonic() - began:.0f} s\n")
     sys.stdout.write(document(count) + "\n")
     return 1 if count.accused else 0

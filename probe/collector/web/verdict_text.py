@@ -56,6 +56,7 @@ PURPOSE = {
     Purpose.GHOST: "a name that exists nowhere",
     Purpose.OTHER: "another name that exists",
     Purpose.RELAY: "an address where nothing listens",
+    Purpose.NOWHERE: "to an address that runs no resolver",
     Purpose.DISTANCE: "under a random name, to learn how far the server is",
 }
 SAID = {TracePayload.HELLO: "hello", TracePayload.REQUEST: "request", TracePayload.QUERY: "query"}

@@ -111,4 +111,39 @@ HONEST = (
     _hello("near-served-elsewhere", "the filter answers at one address, and the other serves",
            {"names": {NAME: (A, B)}, "tls": {(A, NAME): RESET}}, "reachable", "served"),
 )  # fmt: skip
-SCENARIOS = (*PROVEN, *HONEST)
+BYSTANDER, FORGED_ADDRESS = "104.16.99.9", "31.13.94.10"
+_LIE = {NAME: (FORGED_ADDRESS,)}
+
+
+def _nowhere(
+    name: str, says: str, tables: dict[str, Any], status: str, rule: str, *causes: str, **more: Any
+) -> Scenario:
+    """The network's resolvers give a false address, and nothing is there to compare it with."""
+    context = {"trusted_resolvers": (), "no_resolver": BYSTANDER, **more.pop("context", {})}
+    made = world(**{"network": _LIE, **tables})
+    return Scenario(name, says, made, status, rule, causes, context=context, **more)
+
+
+NOWHERE = (
+    _nowhere("nowhere-injected", "an address without a resolver answers for this name, and for no other",
+             {"nowhere": _LIE}, "blocked", "dns.injected.nowhere", "dns.injected"),
+    _nowhere("nowhere-injected-denial", "the same by NXDOMAIN, for `dns://`",
+             {"network": {NAME: Failure.NXDOMAIN}, "nowhere": {NAME: Failure.NXDOMAIN}},
+             "blocked", "dns.injected.nowhere", "dns.injected", target=f"dns://{NAME}"),
+    _nowhere("nowhere-injected-refused-others", "the host says that nobody listens, for every other name",
+             {"nowhere": {**_LIE, "*": Failure.UNREACHABLE}},
+             "blocked", "dns.injected.nowhere", "dns.injected"),
+    _nowhere("nowhere-proxied", "a proxy answers every query, wherever it goes",
+             {"nowhere": {**_LIE, "*": Failure.NXDOMAIN}},
+             "unreachable", "tcp.ambiguous", "tcp.timeout"),
+    _nowhere("nowhere-silent", "the resolver lies, and nothing on the path does",
+             {}, "unreachable", "tcp.ambiguous", "tcp.timeout"),
+    _nowhere("nowhere-unknown", "no address is known that runs no resolver",
+             {"nowhere": _LIE}, "unreachable", "tcp.ambiguous", "tcp.timeout", context={"no_resolver": ""}),
+    _nowhere("nowhere-served", "the site is served, and nothing more is asked",
+             {"network": {}, "nowhere": _LIE}, "reachable", "served"),
+    _nowhere("nowhere-once", "one of two queries was answered: a stray datagram",
+             {"nowhere": {NAME: [(FORGED_ADDRESS,), Failure.TIMEOUT]}},
+             "unreachable", "tcp.ambiguous", "tcp.timeout"),
+)  # fmt: skip
+SCENARIOS = (*PROVEN, *HONEST, *NOWHERE)

@@ -49,6 +49,7 @@ async def test_all_anchors_are_looked_at_together(tools: Tools, ca: trustme.CA) 
     ]
     assert [look.kind for look in looks] == [AnchorKind.FOREIGN] * 3 + [AnchorKind.DOMESTIC]
     assert watch.latest == looks
+    assert watch.reached == ("127.0.0.1",)
 
 
 async def test_callers_that_want_a_look_at_the_same_time_share_one(tools: Tools, monkeypatch) -> None:  # noqa: ANN001

@@ -9,9 +9,9 @@ import pytest
 from probe.judge import dns
 from probe.model.failure import Failure
 from probe.model.hop import Purpose
-from probe.model.observation import Observation
+from probe.model.observation import Observation, Resolution
 from probe.model.verdict import Cause, Status
-from tests.unit.judge.builders import FORGED, V6, A, control, hop_of, late, said, served, tcp, tls, tries
+from tests.unit.judge.builders import FORGED, NAME, V6, A, control, hop_of, late, said, served, tcp, tls, tries
 
 TRUSTED = said("trusted", A)
 OTHER = said("network", A, name="other.example", purpose=Purpose.OTHER)
@@ -208,3 +208,35 @@ def test_a_name_is_unresolved_where_no_address_could_be_tried() -> None:
     assert dns.unresolved(hop_of(*failed(Failure.NXDOMAIN, 1)))
     assert dns.unresolved(hop_of(BOGON))
     assert not dns.unresolved(hop_of(said("network", A)))
+
+
+def nowhere(*addresses: str, name: str = NAME, failure: Failure | None = None) -> Resolution:
+    """What came back from an address that runs no resolver."""
+    return said(
+        "network", *addresses, name=name, failure=failure, purpose=Purpose.NOWHERE, resolver="udp:104.16.1.1:53"
+    )
+
+
+LOST = nowhere(name="zq7w0v5xk2md.com", failure=Failure.TIMEOUT)
+PROXIED = nowhere(name="a.example", failure=Failure.NXDOMAIN)
+CLOSED = nowhere(name="zq7w0v5xk2md.com", failure=Failure.UNREACHABLE)
+
+
+@pytest.mark.parametrize(
+    ("seen", "proven"),
+    [
+        ((nowhere(FORGED), nowhere(FORGED), LOST, LOST, LOST), True),
+        ((nowhere(failure=Failure.NXDOMAIN), nowhere(FORGED), LOST, CLOSED, LOST), True),
+        ((nowhere(FORGED), LOST, LOST, LOST), False),
+        ((nowhere(FORGED), nowhere(failure=Failure.TIMEOUT), LOST, LOST, LOST), False),
+        ((nowhere(FORGED), nowhere(FORGED), LOST, LOST), False),
+        ((nowhere(FORGED), nowhere(FORGED), LOST, LOST, LOST, PROXIED), False),
+        ((nowhere(FORGED), nowhere(FORGED)), False),
+        ((), False),
+    ],
+)
+def test_answers_about_one_name_from_where_nobody_listens_are_injected(
+    seen: tuple[Resolution, ...], proven: bool
+) -> None:
+    """A proxy that answers every query answers for other names too."""
+    assert dns.answered_nowhere(hop_of(said("network", FORGED), *seen)) is proven

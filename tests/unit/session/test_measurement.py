@@ -24,11 +24,14 @@ from probe.measure.anchors import AnchorWatch
 from probe.measure.tools import Tools
 from probe.model.address import Family
 from probe.model.failure import Failure
-from probe.model.observation import Connection, Exchange, Observation, Sending
+from probe.model.hop import Purpose
+from probe.model.observation import Connection, Exchange, Observation, Resolution, Sending
 from probe.model.packets import PacketTrace
+from probe.model.resolver import Trust
 from probe.model.target import Target, parse
 from probe.model.verdict import AnchorKind, AnchorLook, ControlFacts, Status, Vantage, VantageState, Verdict
 from probe.plan.context import PlanContext
+from probe.plan.nowhere import NowherePlan
 from probe.plan.upload import UploadPlan
 from probe.session import measurement
 from probe.session.measurement import MeasurementContext, measure_target, unrouted_address
@@ -235,6 +238,34 @@ async def test_an_upload_is_tested_where_a_page_was_served_and_the_verdict_is_ju
     assert served.evidence.observations == (CONNECTED, sending)
     assert failed.evidence.observations == (REFUSED,)
     assert judge.again(served) == served
+
+
+async def test_a_name_in_doubt_is_asked_for_where_no_resolver_runs_and_the_verdict_is_judged_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The address is an anchor's; without one, nothing is asked."""
+
+    def said(name: str, failure: Failure, purpose: Purpose = Purpose.SUBJECT) -> Resolution:
+        return Resolution(
+            name=name, rrtype="A", resolver="network", trust=Trust.NETWORK, failure=failure, purpose=purpose
+        )
+
+    denied = said("a.example", Failure.NXDOMAIN)
+    forged = said("a.example", Failure.NXDOMAIN, Purpose.NOWHERE)
+    silent = said("zq.example", Failure.TIMEOUT, Purpose.NOWHERE)
+    performed = Performed(monkeypatch, (denied,), (forged, forged, silent, silent, silent), (denied,))
+    monkeypatch.setattr(AnchorWatch, "reached", property(lambda _: reached))
+    text = "https://a.example/"
+
+    reached = ("192.0.2.7",)
+    proven = await measure_target(text, parse(text), context())
+    reached = ()
+    alone = await measure_target(text, parse(text), context())
+
+    assert [isinstance(plan, NowherePlan) for plan in performed.plans] == [False, True, False]
+    assert (proven.status, proven.rule) == (Status.BLOCKED, "dns.injected.nowhere")
+    assert (alone.status, alone.rule) == (Status.UNREACHABLE, "dns.unresolved")
+    assert judge.again(proven) == proven
 
 
 LOOKS = st.lists(
