@@ -11,6 +11,7 @@ from probe.judge import rules
 from probe.judge.evidence_hop import EvidenceHop, hops_of
 from probe.judge.evidence_view import EvidenceView
 from probe.judge.findings import Findings, findings_of
+from probe.judge.translation import translated
 from probe.judge.vantage import concluded_again
 from probe.model.location import located
 from probe.model.observation import TraceReply
@@ -57,7 +58,7 @@ def judge(
     place = vantage if isinstance(vantage, Vantage) else Vantage(state=vantage)
     view = EvidenceView(
         target,
-        _without_traces(evidence),
+        translated(_without_traces(evidence)),
         place.state,
         time,
         frozenset(place.notes),

@@ -278,7 +278,9 @@ class NameAnswers:
     @cached_property
     def _about_host(self) -> tuple[Resolution | LateAnswer, ...]:
         return tuple(
-            one for one in self._observations if isinstance(one, Resolution | LateAnswer) and one.name == self.host
+            one
+            for one in self._observations
+            if isinstance(one, Resolution | LateAnswer) and one.name == self.host and not _is_incomplete(one)
         )
 
     def _from(self, answer: ResolverAnswer) -> tuple[Resolution | LateAnswer, ...]:
@@ -299,6 +301,11 @@ class NameAnswers:
             for one in self._about_host
             if one.trust is Trust.TRUSTED and one.purpose is Purpose.SUBJECT and one.failure not in OWN_FAULTS
         )
+
+
+def _is_incomplete(one: Resolution | LateAnswer) -> bool:
+    """Whether a resolver answered, and what it said did not come: neither an answer about the name nor silence."""
+    return isinstance(one, Resolution) and one.truncated and not one.addresses
 
 
 def _asked(one: Resolution | LateAnswer) -> _Asked:

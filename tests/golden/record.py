@@ -36,6 +36,7 @@ FAMILIES = (
     "nearer",
     "names",
     "cuts",
+    "resolvers",
 )
 
 
@@ -49,6 +50,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     notes: tuple[str, ...] = ()
     anchors: tuple[AnchorLook, ...] = ()
     recent_cuts: tuple[RecentCut, ...] = ()
+    nat64: tuple[str, ...] = ()
     observations: tuple[Observation, ...] = ()
 
 
@@ -66,7 +68,11 @@ class Case:
         """The input of the judge."""
         seen = self.seen
         return Evidence(
-            observations=seen.observations, control=self.control, recent_cuts=seen.recent_cuts, error=seen.error
+            observations=seen.observations,
+            control=self.control,
+            recent_cuts=seen.recent_cuts,
+            nat64=seen.nat64,
+            error=seen.error,
         )
 
 
@@ -91,6 +97,7 @@ def made(scenario: Scenario) -> Case:
         notes=verdict.vantage.notes,
         anchors=verdict.vantage.anchors,
         recent_cuts=verdict.evidence.recent_cuts,
+        nat64=verdict.evidence.nat64,
         observations=verdict.evidence.observations,
     )
     return Case(scenario.says, seen, verdict.evidence.control, recorded(verdict))
@@ -98,7 +105,7 @@ def made(scenario: Scenario) -> Case:
 
 def recorded(verdict: Verdict) -> Verdict:
     """A verdict as `verdict.json` holds it: without the rules' version and the parts in other files."""
-    said = msgspec.structs.replace(verdict.evidence, observations=(), control=None, recent_cuts=(), rules=0)
+    said = msgspec.structs.replace(verdict.evidence, observations=(), control=None, recent_cuts=(), nat64=(), rules=0)
     return msgspec.structs.replace(verdict, evidence=said, vantage=msgspec.structs.replace(verdict.vantage, anchors=()))
 
 

@@ -36,7 +36,12 @@ ONLINE = Vantage(state=VantageState.ONLINE)
 
 
 def world(
-    *, hole: tuple[str, ...] = (), ech: tuple[str, ...] = (), distance: int = 0, **changes: Mapping[Any, Any]
+    *,
+    hole: tuple[str, ...] = (),
+    ech: tuple[str, ...] = (),
+    distance: int = 0,
+    nat64: str = "",
+    **changes: Mapping[Any, Any],
 ) -> World:
     """A world in which the site works, with entries added or replaced.
 
@@ -44,6 +49,7 @@ def world(
         hole: addresses on whose path large packets are lost.
         ech: names that offer Encrypted ClientHello.
         distance: the round trip to every server, in microseconds; 0 where it is not known.
+        nat64: the prefix with which resolvers write IPv4 addresses; empty for none.
         changes: table -> entries.
     """
     tables: dict[str, dict[Any, Any]] = {
@@ -53,7 +59,7 @@ def world(
     }
     for table, entries in changes.items():
         tables[table] = {**tables.get(table, {}), **entries}
-    return World(**tables, hole=hole, ech=ech, distance=distance)
+    return World(**tables, hole=hole, ech=ech, distance=distance, nat64=nat64)
 
 
 @dataclass(frozen=True)
@@ -136,7 +142,9 @@ class Scenario:
         target = parse(self.target)
         seen = made.play(plan_for(target, context), limit)
         cuts = self.recent_cuts if made is self.here else ()
-        evidence = Evidence(observations=seen, control=context.control, recent_cuts=cuts, error=error)
+        evidence = Evidence(
+            observations=seen, control=context.control, recent_cuts=cuts, nat64=context.nat64, error=error
+        )
         judged = verdict(time=time, text=self.target, target=target, evidence=evidence, vantage=vantage)
         name = doubtful_name(judged, target) if context.no_resolver else ""
         if name:
@@ -147,5 +155,7 @@ class Scenario:
         if page is None:
             return judged
         seen += made.play(UploadPlan(page, context), began=1_000)
-        evidence = Evidence(observations=seen, control=context.control, recent_cuts=cuts, error=error)
+        evidence = Evidence(
+            observations=seen, control=context.control, recent_cuts=cuts, nat64=context.nat64, error=error
+        )
         return verdict(time=time, text=self.target, target=target, evidence=evidence, vantage=vantage)

@@ -50,7 +50,11 @@ def varied(chance: Random) -> Verdict:
         target=case.seen.target,
         status=Status.UNKNOWN,
         evidence=Evidence(
-            observations=tuple(seen), control=control, recent_cuts=case.seen.recent_cuts, error=case.seen.error
+            observations=tuple(seen),
+            control=control,
+            recent_cuts=case.seen.recent_cuts,
+            nat64=case.seen.nat64,
+            error=case.seen.error,
         ),
         vantage=Vantage(
             state=chance.choice([case.seen.state, chance.choice(STATES)]),
@@ -76,7 +80,11 @@ def test_findings_of_an_earlier_judgment_are_not_read(made: Verdict) -> None:
     judged = again(made)
     seen = made.evidence
     bare = Evidence(
-        observations=seen.observations, control=seen.control, recent_cuts=seen.recent_cuts, error=seen.error
+        observations=seen.observations,
+        control=seen.control,
+        recent_cuts=seen.recent_cuts,
+        nat64=seen.nat64,
+        error=seen.error,
     )
 
     assert again(replace(judged, status=Status.REACHABLE, causes=(), rule="", evidence=bare)) == judged

@@ -14,11 +14,14 @@ from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace
+
 from probe.measure.html_facts import header_names
 from probe.measure.page_sample import is_sampled, page_sample
 from probe.model.failure import Failure
 from probe.model.flow import MAX_FREEZE_BYTES, Flow
 from probe.model.hop import Purpose
+from probe.model.nat64 import embedded_ipv4, synthesised
 from probe.model.observation import (
     Certificate,
     Connection,
@@ -45,6 +48,13 @@ class Race:
 
     first: Any
     late: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Truncated:
+    """A truncated answer whose rest does not come over TCP: the addresses that it has, or how TCP failed."""
+
+    said: Any
 
 
 @dataclass(frozen=True)
@@ -121,6 +131,7 @@ class World:
             after a handshake that succeeded; without an entry the certificate of the address answers.
         sends: server name or `*` -> how far uploads under it come.
         hole: addresses whose answers to hellos and requests vanish unless they come in small segments.
+        nat64: the prefix with which the network's resolvers write the addresses of names without IPv6; empty for none.
         ech: the names whose HTTPS record offers Encrypted ClientHello.
         distance: the round trip to every server, in microseconds; 0 where the kernel does not tell.
         syns: address -> the round trip of a SYN, where it differs.
@@ -142,6 +153,7 @@ class World:
     quic: dict[tuple[str, str], Any] = field(default_factory=dict)
     sends: dict[str, Any] = field(default_factory=dict)
     hole: tuple[str, ...] = ()
+    nat64: str = ""
     ech: tuple[str, ...] = ()
     distance: int = 0
     syns: dict[str, Any] = field(default_factory=dict)
@@ -167,6 +179,13 @@ class World:
         return tuple(seen)
 
     def _perform(self, step: Step) -> Iterable[Observation]:
+        """The observations of a step; with NAT64, a gateway leads to the IPv4 address inside the one it is sent to."""
+        if not self.nat64 or isinstance(step, Resolve):
+            return self._performed(step)
+        there = replace(step, address=embedded_ipv4(step.address, (self.nat64,)))
+        return [replace(one, address=step.address) for one in self._performed(there)]
+
+    def _performed(self, step: Step) -> Iterable[Observation]:
         self._ticks += 10
         match step:
             case Resolve():
@@ -243,9 +262,12 @@ class World:
         marks: dict[str, Any] = {}
         if isinstance(said, Filtered):
             marks, said = {"errors": said.errors, "recursion": said.recursion}, said.said
+        if isinstance(said, Truncated):
+            marks, said = {"truncated": True}, said.said
         race = said if isinstance(said, Race) and step.trust is not Trust.SYSTEM else None
         first = said.first if isinstance(said, Race) else said
-        addresses, failure = _of_type(Failure.TIMEOUT if self._lost() else first, step.rrtype)
+        prefix = "" if step.trust is Trust.TRUSTED else self.nat64
+        addresses, failure = _of_type(Failure.TIMEOUT if self._lost() else first, step.rrtype, prefix)
         whom = {
             "name": step.name,
             "rrtype": step.rrtype,
@@ -256,7 +278,7 @@ class World:
         }
         yield Resolution(addresses=addresses, **whom, **marks, **self._common(step, failure))
         for late in race.late if race is not None else ():
-            addresses, failure = _of_type(late, step.rrtype)
+            addresses, failure = _of_type(late, step.rrtype, prefix)
             yield LateAnswer(addresses=addresses, gap=40, **whom, **self._common(step, failure))
 
     def _connect(self, step: Step, address: str, port: int) -> Connection:
@@ -400,11 +422,13 @@ class World:
             )
 
 
-def _of_type(said: Any, rrtype: str) -> tuple[tuple[str, ...], Failure | None]:
-    """Addresses of a record type, or why there are none."""
+def _of_type(said: Any, rrtype: str, nat64: str = "") -> tuple[tuple[str, ...], Failure | None]:
+    """Addresses of a record type, or why there are none; DNS64 makes IPv6 addresses where a name has none."""
     if isinstance(said, dict):
         said = said.get(rrtype, Failure.NODATA)
     if isinstance(said, Failure):
         return (), said
     addresses = tuple(address for address in said if (":" in address) == (rrtype == "AAAA"))
+    if nat64 and rrtype == "AAAA" and not addresses:
+        addresses = tuple(synthesised(address, nat64) for address in said)
     return addresses, None if addresses else Failure.NODATA

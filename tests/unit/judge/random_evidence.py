@@ -222,6 +222,7 @@ EVIDENCE = st.builds(
         ),
         max_size=2,
     ).map(tuple),
+    nat64=st.sampled_from(((), ("64:ff9b::/96",), ("2a04:4e42::/96", "not a prefix"))),
     attempt=st.integers(0, 3),
     error=st.sampled_from(("", "", "", "ValueError: oops")),
 )
