@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from probe.errors import UsageError
 from probe.measure.certificates import TlsContexts
 from probe.measure.dns_stream import DnsStreamConnection
-from probe.measure.dns_wire import DnsAnswer, DnsQuestion
+from probe.measure.dns_wire import DnsAnswer, DnsQuestion, dns_question
 from probe.measure.failures import FailureInfo, Operation, OperationError, classify, operation_error
 from probe.measure.handshake_slots import ConcurrencyLimits
 from probe.measure.pace import PaceLimiter
@@ -37,6 +38,8 @@ RETRY_INTERVAL_SECONDS = 60.0
 MAX_FAILURES = 2
 """Questions in a row that fail before a resolver that has answered is taken to be down: one may be about a name that
 the resolver itself cannot find out about in time."""
+COMPARED_NAME = "example.com"
+"""A name that exists (RFC 2606) and that no filter has."""
 _MAX_ADDRESSES = 3
 """Addresses of a resolver's name that are tried."""
 
@@ -138,6 +141,10 @@ class EncryptedResolver:
         self._idle: list[tuple[float, DnsConnection]] = []
         self._addresses: tuple[str, ...] = ()
         self._answers = False
+        self._recurses = False
+        """Whether it ever set RA."""
+        self._compared = False
+        self._comparison = asyncio.Lock()
         self._failures = 0
         self._outage: _Outage | None = None
 
@@ -148,6 +155,24 @@ class EncryptedResolver:
             OperationError: the resolver could not be reached or did not answer. `Failure.LOCAL` when it was not asked,
                 because it failed before.
         """
+        answer = await self._admitted(question)
+        if answer.recursion is not False:
+            return answer
+        return answer if await self._sets_recursion() else replace(answer, recursion=None)
+
+    async def _sets_recursion(self) -> bool:
+        """Whether the resolver sets RA in other answers: one that never does says nothing of a name by leaving it out.
+
+        Asked at most once, for a name that nobody filters, when an answer came without.
+        """
+        async with self._comparison:
+            if not self._recurses and not self._compared:
+                self._compared = True
+                with suppress(OperationError):
+                    await self._admitted(dns_question(COMPARED_NAME, "A"))
+        return self._recurses
+
+    async def _admitted(self, question: DnsQuestion) -> DnsAnswer:
         arrived = self._now()
         self._check_outage(arrived)
         async with self._connections:
@@ -207,6 +232,7 @@ class EncryptedResolver:
         self._answers = True
         self._failures = 0
         self._outage = None
+        self._recurses = self._recurses or bool(answer.recursion)
         return answer
 
     def _count_failure(self, info: FailureInfo) -> None:

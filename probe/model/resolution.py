@@ -22,7 +22,8 @@ class Resolution(ObservationBase, frozen=True, kw_only=True, omit_defaults=True,
         ech: the HTTPS record offers Encrypted ClientHello.
         truncated: the answer was cut short (TC) and the complete one could not be fetched over TCP. With addresses,
             they are those of the cut answer; without, `failure` is that of TCP, not silence about the name.
-        recursion: the answer says that the server recurses (RA); None when not known.
+        recursion: the answer says that the server recurses (RA); None when not known, and for a trusted resolver that
+            never says so.
         errors: extended DNS error codes of the answer (RFC 8914), at most four.
         wait: microseconds from the answered query to its answer, over UDP; 0 when unknown.
     """

@@ -238,3 +238,28 @@ def test_a_resolvers_url_is_parsed_and_other_urls_are_refused() -> None:
     for wrong in ("udp:1.1.1.1:53", "http://dns.example/", "tls://dns.example/x", "https://[broken"):
         with pytest.raises(UsageError):
             parse_resolver_url(wrong)
+
+
+@pytest.mark.parametrize(("others_have_it", "recursion", "questions"), [(True, False, 3), (False, None, 3)])
+async def test_a_missing_recursion_flag_counts_where_the_resolver_sets_it_otherwise(
+    tools: Tools, ca: trustme.CA, others_have_it: bool, recursion: bool | None, questions: int
+) -> None:
+    """Filters leave it out (Quad9); so do simple servers, in every answer. One other name is asked for, once."""
+    asked: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            query = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
+            asked.append(query)
+            filtered = not others_have_it or b"lab" in query
+            message = bytearray(reply_to(query, rcode=3 if b"lab" in query else 0))
+            message[3] &= 0x7F if filtered else 0xFF
+            writer.write(len(message).to_bytes(2, "big") + message)
+            await writer.drain()
+
+    async with serving(talk, server_context(ca, "127.0.0.1")) as port:
+        resolver = tools.encrypted(f"tls://127.0.0.1:{port}")
+        answers = await asyncio.gather(resolver.ask(ASKED), resolver.ask(ASKED))
+
+    assert [answer.recursion for answer in answers] == [recursion] * 2
+    assert len(asked) == questions
