@@ -12,10 +12,10 @@ from __future__ import annotations
 from enum import StrEnum
 
 from probe.judge import clear_pages
-from probe.judge.blockpages import STUBS
 from probe.judge.clear_pages import has_certificate
 from probe.judge.control import ControlOutcome
 from probe.judge.evidence_view import HopFacts
+from probe.judge.fingerprints import STUBS
 from probe.judge.name_answers import NameAnswers, plain
 from probe.judge.observed_endpoint import ObservedEndpoint, is_verified
 from probe.judge.repetition import MIN_CUTS, enough

@@ -18,14 +18,16 @@ from probe.judge.control import page_of
 from probe.judge.evidence_view import HopFacts
 from probe.judge.name_answers import NameAnswers
 from probe.judge.observed_endpoint import is_verified
-from probe.judge.pages import PageOrigin, differs, is_ordinary_refusal, title_words
+from probe.judge.pages import PageOrigin, is_ordinary_refusal
 from probe.judge.sites import host_of, same_site
 from probe.model.failure import Failure
 from probe.model.hop import Purpose
 from probe.model.observation import Exchange, Observation, TlsHandshake
+from probe.model.page_likeness import is_unlike, title_words
 from probe.model.verdict import ControlPage
 
 _Page = Exchange | ControlPage
+_OTHERS = frozenset({PageOrigin.BLOCKPAGE, PageOrigin.FOREIGN_REDIRECT})
 _MIN_COMMON_WORDS = 0.5
 """Share of the words of two titles that they have in common where both are one page's: its date or count may differ."""
 
@@ -58,7 +60,7 @@ def is_of_another(hop: HopFacts, names: NameAnswers, known: frozenset[str], addr
         return False
     if any(is_ordinary_refusal(page) for page in found):
         return False
-    if hop.subject.url and all(hop.page_origin(page) is not PageOrigin.OWN for page in found):
+    if hop.subject.url and all(hop.page_origin(page) in _OTHERS for page in found):
         return True
     if all(is_blockpage(fingerprints_of(page)) for page in found):
         return True
@@ -142,4 +144,4 @@ def _differs(page: Exchange, known: Exchange) -> bool:
     if page.redirects:
         there = host_of(known.location) or host_of(known.url)
         return not same_site(host_of(page.location), there) and not same_site(host_of(page.location), host_of(page.url))
-    return not known.redirects and differs(page, known)
+    return not known.redirects and is_unlike(page, known)

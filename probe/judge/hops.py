@@ -5,6 +5,7 @@ An `ObservedHop` is one URL of a chain, or the one endpoint of a target without 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from probe.judge.cached_property import cached_property
@@ -12,6 +13,10 @@ from probe.judge.observed_endpoint import ObservedEndpoint
 from probe.model.hop import MAX_REDIRECTS, Purpose, Subject, subject_of_url, subjects_of
 from probe.model.observation import Conversation, Exchange, Observation, Resolution, TlsHandshake
 from probe.model.target import Target
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
+_NO_APP = frozenset({"http", "https", "ftp", "ws", "wss", "file", "data", "javascript", "about", "blob", "view-source"})
+"""Schemes that browsers handle themselves, or refuse to be redirected to."""
 
 
 class ObservedHop:
@@ -65,6 +70,15 @@ class ObservedHop:
         return tuple(page for page in self.pages if page.redirects)
 
 
+def leads_to_app(location: str) -> bool:
+    """Whether a redirect's location is the URL of an app, as messengers and stores send (`tg:`, `intent:`, `market:`).
+
+    A browser hands it to the app and stays where it is.
+    """
+    found = _SCHEME.match(location)
+    return found is not None and found[1].lower() not in _NO_APP
+
+
 def chains(target: Target, observations: Sequence[Observation]) -> tuple[tuple[ObservedHop, ...], ...]:
     """The chains of a target, each a sequence of hops.
 
@@ -84,21 +98,38 @@ def _walk(
     chain: int, subject: Subject, observations: Sequence[Observation], known: Mapping[Subject, ObservedHop]
 ) -> Iterator[ObservedHop]:
     """Yield the hops of one chain; a subject that it did not try itself is taken from `known`."""
-    seen = set()
-    index = 0
+    cookies_at: dict[str, int] = {}
+    cookies = index = 0
+    follows: ObservedHop | None = None
     while True:
-        hop = ObservedHop(chain, index, subject, observations)
-        if not hop.tried and subject.url and subject in known:
-            hop = known[subject]
-        seen.add(subject.url)
+        hop = _tried_hop(ObservedHop(chain, index, subject, observations), follows, observations, known)
+        cookies_at[subject.url] = cookies
         following = _following(hop, observations)
-        ends = following is None or following.url in seen or index == MAX_REDIRECTS
-        hop.redirect_broken = bool(hop.redirects) and ends
+        # A URL may be asked for again with a cookie that an answer has set meanwhile.
+        cookies += any(page.sets_cookie for page in hop.redirects)
+        ends = following is None or cookies_at.get(following.url) == cookies or index == MAX_REDIRECTS
+        hop.redirect_broken = ends and any(not leads_to_app(page.location) for page in hop.redirects)
         yield hop
         if ends or following is None:
             return
         subject = following
+        follows = hop
         index += 1
+
+
+def _tried_hop(
+    own: ObservedHop,
+    follows: ObservedHop | None,
+    observations: Sequence[Observation],
+    known: Mapping[Subject, ObservedHop],
+) -> ObservedHop:
+    """The hop with this subject that was tried: the chain's own, else the other chain's; its own where none was."""
+    subject = own.subject
+    if own.tried or not subject.url or subject not in known:
+        return own
+    # A chain may ask for a URL twice, the second time with a cookie.
+    there = follows and ObservedHop(follows.chain, follows.index + 1, subject, observations)
+    return there if there is not None and there.tried else known[subject]
 
 
 def _following(hop: ObservedHop, observations: Sequence[Observation]) -> Subject | None:

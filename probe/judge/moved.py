@@ -12,11 +12,11 @@ from collections.abc import Iterable
 
 from probe.judge.name_answers import NameAnswers, plain
 from probe.judge.observed_endpoint import ObservedEndpoint
-from probe.judge.pages import differs
 from probe.model.address import family, is_bogon, network_of
 from probe.model.failure import Failure
 from probe.model.hop import CUT_FAILURES, Layer, LayerFailure, Purpose
 from probe.model.observation import Certificate, Observation, TlsHandshake
+from probe.model.page_likeness import is_unlike
 from probe.model.resolver import Trust
 
 
@@ -53,7 +53,7 @@ def _behave_alike(one: ObservedEndpoint, other: ObservedEndpoint) -> bool:
     """Whether two addresses serve, or fail, in a way that one filter or one site would explain."""
     if one.serves and other.serves:
         pages = [(page, twin) for page in one.pages for twin in other.pages]
-        return not pages or any(not differs(page, twin) for page, twin in pages)
+        return not pages or any(not is_unlike(page, twin) for page, twin in pages)
     if one.main_failure is None or other.main_failure is None:
         return False
     if not _fail_alike(one.main_failure, other.main_failure):

@@ -7,21 +7,30 @@ over verified TLS, from a host of the site   the target, whatever the page says
 or one that such a host redirected to
 the same came over verified TLS              the target
 a known block page                           a block page; a redirect to one, where it leads off the site
-a CAPTCHA or a content network's own page    the target
+a content network's own page                 the target
 a redirect within the site, or the           the target
 control's
 another redirect, which the control did not  a foreign redirect
 get
-unlike the control's page in everything      a block page where it came twice alike; doubtful where it did not,
-that identifies a page                       where the same URL over TLS gives an error too, or where it is a server's
-                                             ordinary page for visitors it turns away (403, 429, 451, 503)
+unlike the control's page in everything      a block page where it came twice alike; doubtful where it did not, where
+that identifies a page                       the same program answers another name at the address, where the same URL
+                                             over TLS gives an error too, or where it is a server's ordinary page for
+                                             visitors it turns away (403, 429, 451, 503) or a CAPTCHA
+like the control's page in its title alone   doubtful; a block page where another program answers another name there
+words that many block pages have, and no     doubtful
+control to compare with
 anything else                                the target
 sooner than the server can send it           a block page, or a foreign redirect where it leads off the site; the target
                                              where the same page came from it; doubtful where it is long
 ===========================================  ==================================================================
 
-A page is identified by the words of its title and by its uncommon header fields, never by its length alone: pages are
-dynamic. A page that comes twice with two titles is dynamic, and no block page is.
+A page is identified by the words of its title and text and by its uncommon header fields, never by its length alone:
+pages are dynamic (`probe.model.page_likeness`). A page that comes twice with two titles is dynamic, and no block page
+is. A title acquits nothing in clear text: anybody can copy it.
+
+A site may have another page for this visitor (by country, language, experiment or device). The server that sends it is
+still the same, and another host name at the same address shows which program that is: a device on the path that
+answers in the server's place writes header fields in another order.
 """
 
 from __future__ import annotations
@@ -29,21 +38,22 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from probe.judge.blockpages import fingerprints_of, is_blockpage, is_server_page
+from probe.judge.blockpages import fingerprints_of, is_blockpage, is_doubtful, is_server_page
 from probe.judge.control import page_of
 from probe.judge.hops import ObservedHop
 from probe.judge.sites import host_of, same_site
+from probe.model.hop import Purpose
 from probe.model.observation import Exchange, Observation
+from probe.model.page_likeness import Likeness, has_same_text, is_same_page, likeness, same_program
 from probe.model.verdict import ControlFacts, ControlPage
 
-_WORD = re.compile(r"\w{4,}")
 _TEMPORARY_REDIRECTS = frozenset({302, 303, 307})
 _CHALLENGE_TITLE = re.compile(
     r"captcha|just a moment|attention required|are you (a )?(human|robot)|not a robot|checking your browser|"
-    r"verify you are|access denied|ddos|security check|проверка браузера|вы не робот",
+    r"verify you are|ddos|security check|проверка браузера|вы не робот",
     re.IGNORECASE,
 )
-"""Titles of challenges. Block pages use `Access denied` too, so that title alone convicts no page."""
+"""Titles of challenges. In clear text they leave a doubt; they acquit nothing, since anybody can write them."""
 _REFUSALS = frozenset({403, 429, 451, 503})
 """Statuses with which servers turn some visitors away."""
 _ORDINARY_TITLE = re.compile(
@@ -54,8 +64,6 @@ _ORDINARY_TITLE = re.compile(
 """Titles of the error pages that nginx, Apache, IIS, HAProxy, Varnish and content networks come with; or none."""
 _MAX_FORGED_BYTES = 4_096
 """Length up to which a page alone, in place of the server's, is a notice; caches keep longer ones."""
-_MIN_LENGTH_RATIO = 0.7
-"""Ratio of lengths from which two pages without a title may be one (as OONI's Web Connectivity)."""
 
 
 class PageOrigin(StrEnum):
@@ -68,6 +76,7 @@ class PageOrigin(StrEnum):
     FOREIGN_REDIRECT = "foreign_redirect"
     """Somebody else: a redirect that the target does not send elsewhere."""
     DOUBTFUL = "doubtful"
+    """It may be the target's or another's."""
 
 
 def origin(
@@ -92,15 +101,18 @@ def origin(
     if of_target and (page.secure or came_over_tls(page, observations)):
         return PageOrigin.OWN
     fingerprints = fingerprints_of(page)
-    if is_blockpage(fingerprints):
-        return PageOrigin.FOREIGN_REDIRECT if page.redirects and _leaves_site(page, hop) else PageOrigin.BLOCKPAGE
     known = page_of(control, page.url)
-    if page.secure or known is None or is_server_page(fingerprints) or _CHALLENGE_TITLE.search(page.title):
+    if is_blockpage(fingerprints) and not (known is not None and has_same_text(page, known)):
+        return PageOrigin.FOREIGN_REDIRECT if page.redirects and _leaves_site(page, hop) else PageOrigin.BLOCKPAGE
+    if page.secure or is_server_page(fingerprints):
         return PageOrigin.OWN
+    if known is None:
+        return PageOrigin.DOUBTFUL if is_doubtful(fingerprints) else PageOrigin.OWN
     if page.redirects and host_of(page.location):
         foreign = _leaves_site(page, hop) and not _is_like_controls_redirect(page, known)
         return PageOrigin.FOREIGN_REDIRECT if foreign else PageOrigin.OWN
-    return _origin_by_control(page, hop, known, observations)
+    assert control is not None  # noqa: S101 - it has a page
+    return _origin_by_control(page, hop, known, control, observations)
 
 
 def origin_of_nearer(
@@ -139,36 +151,66 @@ def _is_copy(page: Exchange, original: Exchange | ControlPage) -> bool:
 
 
 def _origin_by_control(
-    page: Exchange, hop: ObservedHop, known: ControlPage, observations: tuple[Observation, ...]
+    page: Exchange, hop: ObservedHop, known: ControlPage, control: ControlFacts, observations: tuple[Observation, ...]
 ) -> PageOrigin:
     """Decide who wrote a page without a fingerprint, by the control's page for the same URL."""
-    if not differs(page, known):
+    alike = likeness(page, known)
+    if alike is Likeness.ALIKE:
         return PageOrigin.OWN
-    others = [one for one in hop.pages if one is not page and not one.redirects and differs(one, known)]
+    others = [
+        one for one in hop.pages if one is not page and not one.redirects and likeness(one, known) is not Likeness.ALIKE
+    ]
     if any(one.title != page.title and one.status == page.status for one in others):
         return PageOrigin.OWN  # dynamic
-    if page.status >= 400 and (is_ordinary_refusal(page) or not server_answers_well(page, observations)):
+    well = server_answers_well(page, observations)
+    excused = is_ordinary_refusal(page) or not well if page.status >= 400 else _CHALLENGE_TITLE.search(page.title)
+    if excused or not others:
         return PageOrigin.DOUBTFUL
-    return PageOrigin.BLOCKPAGE if others else PageOrigin.DOUBTFUL
+    forged = _is_forged(page, hop, known, control, well=well, same_title=alike is Likeness.SAME_TITLE)
+    return PageOrigin.BLOCKPAGE if forged else PageOrigin.DOUBTFUL
+
+
+def _is_forged(
+    page: Exchange, hop: ObservedHop, known: ControlPage, control: ControlFacts, *, well: bool, same_title: bool
+) -> bool:
+    """Whether a page unlike the control's, seen twice, is another's than the server's.
+
+    Args:
+        page: the page.
+        hop: where it came.
+        known: the control's page.
+        control: the control's facts, for the addresses of the host.
+        well: the server gives no error for the same URL over verified TLS.
+        same_title: the page has the control's title.
+    """
+    neutral = _page_under_neutral_name(page, hop)
+    if neutral is None:
+        return not same_title and (well or same_program(page, known) is not True)
+    if is_same_page(page, neutral):
+        # Whoever answers here does so under any name: the server, or a device in its place.
+        at_control = page.address in control.addresses.get(hop.subject.host, ())
+        return not same_title and (well or (at_control and same_program(page, known) is False))
+    by_server, by_control = same_program(page, neutral), same_program(page, known)
+    if by_server is False:
+        return by_control is False or (by_control is None and not same_title)
+    return by_server is None and not same_title and (well or by_control is not True)
+
+
+def _page_under_neutral_name(page: Exchange, hop: ObservedHop) -> Exchange | None:
+    """The answer under another host name at the address of a page in clear text; None where there was none."""
+    found = [
+        one
+        for endpoint in hop.endpoints
+        if endpoint.address == page.address
+        for one in endpoint.with_purpose(Purpose.NEUTRAL)
+        if isinstance(one, Exchange) and one.url.startswith("http:") and one.status > 0
+    ]
+    return found[0] if found else None
 
 
 def is_ordinary_refusal(page: Exchange) -> bool:
     """Whether a page is a server's usual error page for a visitor it turns away. In clear text it accuses nobody."""
     return page.status in _REFUSALS and _ORDINARY_TITLE.fullmatch(page.title.strip()) is not None
-
-
-def differs(page: Exchange, known: ControlPage | Exchange) -> bool:
-    """Whether a page is unlike the known one in everything that identifies a page."""
-    if (page.sha256 and page.sha256 == known.sha256) or set(page.headers) & set(known.headers):
-        return False
-    here, there = title_words(page.title), title_words(known.title)
-    if not here and not there:
-        return False
-    if here and there:
-        return not here & there
-    # One has no title: status or length must differ too.
-    longer = max(page.length, known.length, 1)
-    return page.status != known.status or min(page.length, known.length) / longer < _MIN_LENGTH_RATIO
 
 
 def came_over_tls(page: Exchange, observations: tuple[Observation, ...]) -> bool:
@@ -210,8 +252,3 @@ def _is_like_controls_redirect(page: Exchange, known: ControlPage) -> bool:
         return True
     # Parked names redirect every visitor elsewhere, with a temporary status.
     return known.status in _TEMPORARY_REDIRECTS and not same_site(there, host_of(known.url))
-
-
-def title_words(title: str) -> frozenset[str]:
-    """The words of a title that identify a page, in lower case."""
-    return frozenset(word.lower() for word in _WORD.findall(title))

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from probe.measure.failures import operation_error
 from probe.model.failure import Failure
 
-MAX_CONNECTION_BYTES = 1_507_328
-"""Bytes that one connection reads at most: a handshake of 256 KiB, headers of 64 KiB, 1 MiB of body on the wire and the
-last read of both (`stream.MAX_HANDSHAKE_BYTES`, `http_get.MAX_HEADER_BYTES`, `http_get.MAX_WIRE_BYTES`, twice
+MAX_CONNECTION_BYTES = 1_703_936
+"""Bytes that one connection reads at most: a handshake of 256 KiB, headers of 256 KiB, 1 MiB of body on the wire and
+the last read of both (`stream.MAX_HANDSHAKE_BYTES`, `http_get.MAX_HEADER_BYTES`, `http_get.MAX_WIRE_BYTES`, twice
 `stream.READ_BYTES`)."""
 
 

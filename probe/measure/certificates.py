@@ -20,6 +20,8 @@ MAX_NAMES = 8
 _HASHED_NAME = re.compile(r"[0-9a-f]{8}\.\d+")
 """Names of the files in a folder of trusted certificates (openssl-rehash)."""
 _MAX_TEXT_LENGTH = 80
+_OP_LEGACY_SERVER_CONNECT = getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)
+"""Python names it from 3.12 on; the value is OpenSSL's (openssl/ssl.h)."""
 _MAX_CACHED = 512
 """Verified certificates whose facts are cached: a round sees the same ones again and again."""
 
@@ -32,14 +34,24 @@ class TlsContexts:
 
     def __init__(self) -> None:
         self._has_authorities: bool | None = None
-        self._made: dict[tuple[bool, tuple[str, ...]], ssl.SSLContext] = {}
+        self._made: dict[tuple[bool, tuple[str, ...], bool], ssl.SSLContext] = {}
 
-    def get(self, *, verify: bool, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
-        """Return the context that verifies or not and offers these protocols."""
-        key = (verify, alpn)
+    def get(self, *, verify: bool, alpn: tuple[str, ...] = (), legacy: bool = False) -> ssl.SSLContext:
+        """Return the context that verifies or not and offers these protocols.
+
+        Args:
+            verify: whether a certificate that does not verify ends the handshake.
+            alpn: protocols to offer, in order.
+            legacy: accept what browsers still accept and OpenSSL does not: servers without secure renegotiation
+                (RFC 5746), keys and Diffie-Hellman groups of 1,024 bits, key exchange by RSA, CBC with SHA-1.
+        """
+        key = (verify, alpn, legacy)
         context = self._made.get(key)
         if context is None:
             context = self._made[key] = _make_context(verify=verify, alpn=alpn)
+            if legacy:
+                context.set_ciphers("DEFAULT:@SECLEVEL=1")
+                context.options |= _OP_LEGACY_SERVER_CONNECT
         return context
 
     @property
@@ -50,7 +62,7 @@ class TlsContexts:
     def check_authorities(self) -> bool:
         """Return whether this host has any trusted certificates; looked up once, after a certificate did not verify."""
         if self._has_authorities is None:
-            made = (context for (verify, _), context in self._made.items() if verify)
+            made = (context for (verify, _, _), context in self._made.items() if verify)
             self._has_authorities = _has_authorities(next(made, None) or self.get(verify=True))
         return self._has_authorities
 

@@ -59,6 +59,11 @@ def operation_error(failure: Failure, detail: str = "") -> OperationError:
     return OperationError(FailureInfo(failure, detail[:MAX_DETAIL_CHARACTERS]))
 
 
+def alert_error(alert: str) -> OperationError:
+    """Return an `OperationError` for a TLS alert that arrived in clear."""
+    return OperationError(FailureInfo(Failure.ALERT, f"alert {alert}", alert))
+
+
 # Error numbers of ICMP and ICMPv6 messages: Linux `icmp_err_convert` and `tab_unreach`, RFC 1122 section 3.2.2.1.
 _UNREACHABLE = {
     getattr(errno, name)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from urllib.parse import SplitResult, urlsplit
+from dataclasses import replace
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
-from probe.measure import html_facts, page_sample
+from probe.measure import html_facts, http_get, page_charset, page_sample
+from probe.measure.chain_memory import ChainMemory
 from probe.measure.connect import open_connection
 from probe.measure.failures import FailureInfo, Operation, classify
-from probe.measure.handshake import ClientHello, tls_handshake
-from probe.measure.http_get import HttpResponse, get
+from probe.measure.handshake import HTTP_1, HTTP_2, ClientHello, more_tolerant, tls_handshake
+from probe.measure.http_get import HttpResponse
 from probe.measure.step_timeout import StepTimeout
 from probe.measure.stream import TcpStream, TlsStream
 from probe.measure.tools import Emit, Timestamps, Tools
@@ -22,68 +25,113 @@ from probe.model.step import Fetch
 from probe.model.target import DEFAULT_PORTS, bracketed
 
 
+class _Request(NamedTuple):
+    """What is asked for: value of the Host header, target, value of the Cookie header."""
+
+    host: str
+    target: str
+    cookie: str
+
+
 async def fetch(step: Fetch, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
-    """Connect, perform the TLS handshake for https, GET; emit an observation per layer, up to the first that failed."""
-    async with tools.connection(step.address):
-        await fetch_in_slot(step, tools, timestamps, emit)
+    """Connect, perform the TLS handshake for https, GET; emit an observation per layer, up to the first that failed.
+
+    Where the server refuses what was offered, it is asked once more with what browsers still offer.
+    """
+    hello: ClientHello | None = _first_hello(step)
+    while hello is not None:
+        async with tools.connection(step.address):
+            hello = await _fetch_once(step, hello, tools, timestamps, emit)
 
 
 async def fetch_in_slot(step: Fetch, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
-    """Fetch for a caller that holds the slot of the connection."""
+    """Fetch once, for a caller that holds the slot of the connection."""
+    await _fetch_once(step, _first_hello(step), tools, timestamps, emit)
+
+
+def _first_hello(step: Fetch) -> ClientHello:
     parts = urlsplit(step.url)
-    port = parts.port or DEFAULT_PORTS[parts.scheme]
-    opened = await open_connection(step.address, port, tools, timestamps, step.segment)
+    return ClientHello(
+        step.address, parts.port or DEFAULT_PORTS[parts.scheme], step.sni or parts.hostname or "", step.verify
+    )
+
+
+async def _fetch_once(
+    step: Fetch, hello: ClientHello, tools: Tools, timestamps: Timestamps, emit: Emit
+) -> ClientHello | None:
+    """Fetch over one connection; return the ClientHello to try next, None where there is none."""
+    opened = await open_connection(step.address, hello.port, tools, timestamps, step.segment)
     if opened.sock is None:
         emit(opened.observation)
-        return
+        return None
     stream: TcpStream | TlsStream | None = None
     secure = False
+    alpn = ""
     try:
         emit(opened.observation)
-        if parts.scheme == "https":
-            hello = ClientHello(step.address, port, step.sni or parts.hostname or "", step.verify)
+        if step.url.startswith("https:"):
             stream, handshake = await tls_handshake(opened, hello, tools, timestamps)
             emit(handshake)
-            secure = handshake.verified
+            if stream is None:
+                return more_tolerant(hello, handshake, (HTTP_2, HTTP_1))
+            secure, alpn = handshake.verified, handshake.alpn
         else:
             stream = TcpStream(opened.sock, tools.pace.budget)
             stream.timer.start(opened.established)
-        if stream is not None:
-            emit(await _get(stream, parts, step, tools, timestamps, secure=secure))
+        response, exchange = await _get(stream, alpn, step, tools, timestamps, secure=secure)
+        if response.speaks_h2 and secure and HTTP_2 not in hello.alpn:
+            return replace(hello, alpn=(HTTP_2, HTTP_1))
+        emit(exchange)
     finally:
         (stream or opened.sock).close()
+    return None
 
 
 async def _get(
     stream: TcpStream | TlsStream,
-    parts: SplitResult,
+    alpn: str,
     step: Fetch,
     tools: Tools,
     timestamps: Timestamps,
     *,
     secure: bool,
-) -> Exchange:
+) -> tuple[HttpResponse, Exchange]:
     loop = asyncio.get_running_loop()
     response = HttpResponse()
     failed = None
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    port = parts.port
-    host = bracketed(parts.hostname or "") + (f":{port}" if port and port != DEFAULT_PORTS[parts.scheme] else "")
+    request = _request(step, timestamps.memory)
     start = loop.time()
     stream.meter.start()
     try:
         with StepTimeout(tools.timeout):
-            await get(stream, host, target, response)
+            if alpn == HTTP_2:
+                from probe.measure import http2_get  # noqa: PLC0415 - few servers speak nothing else
+
+                await http2_get.get(stream, request.host, request.target, response, request.cookie)
+            else:
+                await http_get.get(stream, request.host, request.target, response, request.cookie)
     except Exception as error:
         failed = classify(error, Operation.STREAM)
         if failed.failure is Failure.BUG:
             raise
         if failed.failure is not Failure.TIMEOUT:
             stream.timer.answered()
+        elif response.page_is_whole:  # the server keeps the connection open after a page without a length
+            response.complete, failed = True, None
     flow = stream.meter.flow(failed.failure if failed else None)
     fields = timestamps.fields(start, loop.time())
     fields |= {"wait": stream.timer.wait, "floor": stream.lowest_round_trip}
-    return exchange_of(response, failed, step, secure=secure, flow=flow, fields=fields)
+    return response, exchange_of(
+        response, failed, step, secure=secure, flow=flow, fields=fields, memory=timestamps.memory
+    )
+
+
+def _request(step: Fetch, memory: ChainMemory) -> _Request:
+    parts = urlsplit(memory.true_url(step.url))
+    port = parts.port
+    host = bracketed(parts.hostname or "") + (f":{port}" if port and port != DEFAULT_PORTS[parts.scheme] else "")
+    cookies = memory.cookies(step.position.chain, step.position.hop, step.url)
+    return _Request(host, http_get.request_target(parts.path, parts.query), http_get.cookie_field(cookies))
 
 
 def exchange_of(
@@ -94,28 +142,48 @@ def exchange_of(
     secure: bool,
     fields: dict[str, object],
     flow: Flow | None = None,
+    memory: ChainMemory | None = None,
 ) -> Exchange:
     """Return the observation of a response, or of the part of it that arrived."""
+    memory = memory or ChainMemory()
+    asked = memory.true_url(step.url)
     body = bytes(response.body)
-    charset = html_facts.charset(body, response.header("content-type").decode("latin-1"))
-    sampled = step.position.purpose is Purpose.SUBJECT and page_sample.is_sampled(
-        status=response.status, secure=secure, length=len(body)
-    )
+    text = page_charset.decoded(body, response.header("content-type").decode("latin-1"))
+    location = html_facts.location(response.status, response.header("location"), asked)
+    sampled = _is_sampled(response, step, secure=secure)
     return Exchange(
         url=step.url,
         address=step.address,
         secure=secure,
         status=response.status,
-        location=html_facts.location(response.status, response.header("location"), step.url),
-        title=html_facts.title(body, charset),
+        location=memory.redact(location, asked),
+        sets_cookie=bool(location) and _keep_cookies(response, step, memory),
+        title=html_facts.title(text),
         headers=html_facts.header_names(response.headers),
+        head=page_sample.head_names(response.names) if sampled and not secure else (),
         length=len(body),
         sha256=hashlib.sha256(body).hexdigest()[:32] if response.status else "",
         complete=response.complete,
         server=page_sample.server_name(response.header("server")) if sampled else "",
-        sample=page_sample.page_sample(body, charset) if sampled else "",
+        sample=page_sample.page_sample(text, asked) if sampled else "",
         flow=flow,
         failure=failed.failure if failed else None,
         detail=failed.detail if failed else "",
         **fields,  # type: ignore[arg-type]
     )
+
+
+def _is_sampled(response: HttpResponse, step: Fetch, *, secure: bool) -> bool:
+    """Whether evidence carries a sample: of the subject's pages, and of a comparison with one in clear text."""
+    compared = step.position.purpose is Purpose.NEUTRAL and step.url.startswith("http:")
+    return (compared or step.position.purpose is Purpose.SUBJECT) and page_sample.is_sampled(
+        status=response.status, secure=secure, length=len(response.body)
+    )
+
+
+def _keep_cookies(response: HttpResponse, step: Fetch, memory: ChainMemory) -> bool:
+    """Keep the cookies of a redirect for the requests that follow it."""
+    position = step.position
+    if position.purpose is not Purpose.SUBJECT:
+        return False
+    return memory.take_cookies(position.chain, position.hop, step.url, response.values("set-cookie"))

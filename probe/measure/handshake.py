@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,10 +15,24 @@ from probe.measure.failures import FailureInfo, Operation, classify
 from probe.measure.round_trip import kernel_round_trip
 from probe.measure.step_timeout import StepTimeout
 from probe.measure.stream import TlsStream, all_acknowledged
+from probe.measure.tls_alerts import NO_APPLICATION_PROTOCOL
 from probe.measure.tools import Emit, Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import Certificate, TlsHandshake
 from probe.model.step import Handshake
+
+HTTP_1 = "http/1.1"
+HTTP_2 = "h2"
+_LEGACY_ALERTS = frozenset({"handshake_failure", "insufficient_security"})
+"""Alerts of servers that find no cipher suite or key exchange which they support."""
+_LEGACY_REASONS = (
+    "UNSAFE_LEGACY_RENEGOTIATION_DISABLED",
+    "DH_KEY_TOO_SMALL",
+    "WRONG_SIGNATURE_TYPE",
+    "EE certificate key too weak",
+    "CA certificate key too weak",
+)
+"""OpenSSL's reasons for refusing a server that browsers accept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,33 +44,67 @@ class ClientHello:
             it.
         verify: a certificate that does not verify ends the handshake.
         alpn: protocols offered, in order.
+        legacy: accept what browsers still accept and OpenSSL by itself does not (`TlsContexts.get`).
     """
 
     address: str
     port: int
     sni: str
     verify: bool = True
-    alpn: tuple[str, ...] = ("http/1.1",)
+    alpn: tuple[str, ...] = (HTTP_1,)
+    legacy: bool = False
+
+
+def more_tolerant(hello: ClientHello, seen: TlsHandshake, alpn: tuple[str, ...]) -> ClientHello | None:
+    """Return the ClientHello with which a browser may succeed where this one was refused; None where there is none.
+
+    Most servers need neither, so that the offer is made only after a refusal, and each at most once.
+
+    Args:
+        hello: the one that was refused.
+        seen: how.
+        alpn: protocols to offer where the server speaks none of those that were offered.
+    """
+    if seen.alert == NO_APPLICATION_PROTOCOL and hello.alpn == (HTTP_1,):
+        return replace(hello, alpn=alpn)
+    refused = seen.alert in _LEGACY_ALERTS or any(reason in seen.detail for reason in _LEGACY_REASONS)
+    if refused and not hello.legacy and seen.failure in {Failure.ALERT, Failure.GARBAGE, Failure.CERTIFICATE}:
+        return replace(hello, legacy=True)
+    return None
 
 
 async def handshake(step: Handshake, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
-    """Connect, perform the handshake, close."""
-    async with tools.connection(step.address):
-        await handshake_in_slot(step, tools, timestamps, emit)
+    """Connect, perform the handshake, close; once more where the server needs what browsers still offer."""
+    hello: ClientHello | None = _first_hello(step)
+    while hello is not None:
+        async with tools.connection(step.address):
+            seen = await _handshake_once(step, hello, tools, timestamps, emit)
+        hello = None if seen is None else more_tolerant(hello, seen, ())
 
 
 async def handshake_in_slot(step: Handshake, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
-    """Perform the handshake for a caller that holds the slot of the connection."""
+    """Perform the handshake once, for a caller that holds the slot of the connection."""
+    await _handshake_once(step, _first_hello(step), tools, timestamps, emit)
+
+
+def _first_hello(step: Handshake) -> ClientHello:
+    return ClientHello(step.address, step.port, step.sni, step.verify, step.alpn)
+
+
+async def _handshake_once(
+    step: Handshake, hello: ClientHello, tools: Tools, timestamps: Timestamps, emit: Emit
+) -> TlsHandshake | None:
+    """Connect, perform the handshake, close; return its observation, None where there was no connection."""
     opened = await open_connection(step.address, step.port, tools, timestamps, step.segment)
     if opened.sock is None:
         emit(opened.observation)
-        return
+        return None
     stream = None
     try:
         emit(opened.observation)
-        hello = ClientHello(step.address, step.port, step.sni, step.verify, step.alpn)
         stream, seen = await tls_handshake(opened, hello, tools, timestamps)
         emit(seen)
+        return seen
     finally:
         (stream or opened.sock).close()
 
@@ -113,7 +161,7 @@ class _Attempt:
 
     async def run(self) -> None:
         async with self._tools.concurrency.handshake_slot():
-            context = self._tools.contexts.get(verify=self._verify, alpn=self._hello.alpn)
+            context = self._tools.contexts.get(verify=self._verify, alpn=self._hello.alpn, legacy=self._hello.legacy)
             self.stream = TlsStream(self._sock, context, self._hello.sni, self._tools.pace.budget)
             self._start = self._loop.time()
             self.stream.timer.start(self._established)

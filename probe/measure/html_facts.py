@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import codecs
 import html
 import re
 from itertools import islice
-from urllib.parse import urldefrag, urljoin
+from urllib.parse import quote, urldefrag, urljoin, urlsplit
+
+from probe.measure.redaction import redacted
 
 MAX_TITLE_CHARACTERS = 120
-MAX_LOCATION_CHARACTERS = 2048
+MAX_LOCATION_CHARACTERS = 8192
+"""Characters of a redirect's location; servers refuse longer request lines (nginx: 8 KiB)."""
 MAX_HEADER_NAMES = 32
 """Names of header fields that evidence keeps."""
 _MAX_HEADER_NAME_CHARACTERS = 48
-_MAX_TITLE_SEARCH_BYTES = 65536
-"""Bytes of a page that are searched for its title."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -29,55 +29,35 @@ _COMMON_HEADERS = """
 """
 COMMON_HEADERS = frozenset(_COMMON_HEADERS.split())
 
-_TITLE_TAG = re.compile(rb"<title[^>]{0,200}>")
+_TITLE_TAG = re.compile(r"<title[^>]{0,200}>")
 _MAX_TITLE_TAGS = 16
-"""Opening tags that are tried. Ten thousand of them, as many as the searched bytes have room for, cost 0.2 s."""
-_MAX_TITLE_BYTES = 2000
-_CHARSET = re.compile(rb"charset\s{0,4}=\s{0,4}[\"']?([a-z0-9_-]{2,20})")
-# Python has codecs that are no charsets and that a hostile page must not choose (punycode is quadratic).
-_CHARSETS = re.compile(
-    r"utf-?8|us-ascii|(?:windows-|cp)125[0-8]|iso-?8859-\d{1,2}|koi8-[ru]|gb(?:k|2312|18030)|big5|shift_jis|euc-(?:jp|kr)|windows-874"
-)
+"""Opening tags that are tried. Ten thousand of them, as many as the searched text has room for, cost 0.2 s."""
+_MAX_RAW_TITLE_CHARACTERS = 2000
+_KEPT_IN_URL = "!#$%&'()*+,/:;=?@[]~-._|"
+"""Characters besides letters and digits that stay in a redirect's location; others are percent-encoded."""
 
 
-def charset(body: bytes, content_type: str) -> str:
-    """Return the charset of the header, else of the page, else UTF-8; Python has a codec for it."""
-    for place in (content_type.encode("latin-1", "replace"), body[:2048]):
-        # A plain search first: the pattern alone would be tried at every byte of every page.
-        lower = place.lower()
-        at = lower.find(b"charset")
-        found = _CHARSET.search(lower, at) if at >= 0 else None
-        if found:
-            named = found.group(1).decode("ascii")
-            if _CHARSETS.fullmatch(named) and _is_codec(named):
-                return named
-    return "utf-8"
+def title(text: str) -> str:
+    """Return the page's title, white space collapsed, at most 120 characters; empty when there is none.
+
+    Titles of block pages name the visitor's address, so what could identify the vantage is left out.
+    """
+    words = redacted(" ".join(html.unescape(_raw_title(text)).split()))
+    return "".join(c if c.isprintable() else "?" for c in words)[:MAX_TITLE_CHARACTERS].rstrip()
 
 
-def _is_codec(name: str) -> bool:
-    try:
-        codecs.lookup(name)
-    except LookupError:  # there is no ISO-8859-12
-        return False
-    return True
-
-
-def title(body: bytes, charset: str) -> str:
-    """Return the page's title, white space collapsed, at most 120 characters; empty when there is none."""
-    words = html.unescape(_title_bytes(body).decode(charset, "replace")).split()
-    return "".join(c if c.isprintable() else "?" for c in " ".join(words))[:MAX_TITLE_CHARACTERS].rstrip()
-
-
-def _title_bytes(body: bytes) -> bytes:
-    """Return the bytes of the first title that is closed; empty when there is none."""
-    lower = body[:_MAX_TITLE_SEARCH_BYTES].lower()
-    start = lower.find(b"<title")
+def _raw_title(text: str) -> str:
+    """Return the first title that is closed; empty when there is none."""
+    lower = text.lower()
+    if len(lower) != len(text):  # some capitals have two lower-case letters
+        lower = text
+    start = lower.find("<title")
     tags = islice(_TITLE_TAG.finditer(lower, start), _MAX_TITLE_TAGS) if start >= 0 else ()
     for tag in tags:
-        end = lower.find(b"</title", tag.end(), tag.end() + _MAX_TITLE_BYTES + len(b"</title"))
+        end = lower.find("</title", tag.end(), tag.end() + _MAX_RAW_TITLE_CHARACTERS + len("</title"))
         if end >= 0:
-            return body[tag.end() : end]
-    return b""
+            return text[tag.end() : end]
+    return ""
 
 
 def header_names(headers: list[tuple[str, bytes]]) -> tuple[str, ...]:
@@ -87,18 +67,22 @@ def header_names(headers: list[tuple[str, bytes]]) -> tuple[str, ...]:
 
 
 def location(status: int, value: bytes, url: str) -> str:
-    """Return the absolute URL of a redirect, without fragment; empty when it is none or has no location.
+    """Return the absolute URL of a redirect, without fragment and user name; empty when it is none or has no location.
 
-    A value that is no URL is kept unchanged: a broken redirect is a finding.
+    It is read as browsers read it: blanks and octets outside ASCII are percent-encoded. A value that is no URL is kept:
+    a broken redirect is a finding. An app's URL (`tg://resolve?domain=x`) is kept, too.
     """
     if status not in REDIRECTS or not value:
         return ""
     try:
         target = value.decode("utf-8")
     except UnicodeDecodeError:
-        target = value.decode("latin-1")
+        target = quote(value, safe=_KEPT_IN_URL + " ")
     target = "".join(c for c in target.strip() if c.isprintable())[:MAX_LOCATION_CHARACTERS]
     try:
-        return urldefrag(urljoin(url, target)).url[:MAX_LOCATION_CHARACTERS]
+        absolute = urldefrag(urljoin(url, target)).url
+        parts = urlsplit(absolute)
+        absolute = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if parts.username else absolute
     except ValueError:
         return target
+    return quote(absolute, safe=_KEPT_IN_URL)[:MAX_LOCATION_CHARACTERS]

@@ -1,32 +1,41 @@
-"""HTTP/1.1: one GET over a stream, with a bound on every part of the response.
-
-A response of the usual form is read by one regular expression: a general parser costs a tenth of a whole check, and
-nine responses in ten do not need it. Every other response goes to h11. A test compares the two.
-"""
+"""HTTP/1.1: one GET over a stream, with a bound on every part of the response."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-import h11
-
 from probe.measure.failures import operation_error
+from probe.measure.response_head import (
+    ChunkDecoder,
+    ResponseHead,
+    begin_of_head,
+    end_of_head,
+    parse_head,
+    status_of,
+)
 from probe.measure.stream import Stream
 from probe.model.failure import Failure
 
-MAX_HEADER_BYTES = 65536
-"""Bytes before the body, informational responses included. Browsers refuse more than 256 KiB, servers rarely send 8."""
+MAX_HEADER_BYTES = 262144
+"""Bytes before the body, informational responses included; browsers refuse more."""
+MAX_INFORMATIONAL_RESPONSES = 32
+"""Responses with a status of 1xx before the final one; servers send one or two (100, 103)."""
 MAX_BODY_BYTES = 524288
 """Bytes of the decoded body that are read."""
 MAX_WIRE_BYTES = 2 * MAX_BODY_BYTES
 """Bytes of the encoded body: one that decodes to nothing must end, too."""
+MAX_COOKIE_BYTES = 8192
+"""Size of a Cookie header field; servers refuse longer ones."""
 
-_EVENTS_PER_TURN = 128
-"""Protocol events after which other tasks run: a body in chunks of one byte has ten thousand in a read."""
+_DECODED_PER_TURN = 8192
+"""Bytes of chunks after which other tasks run: a body in chunks of one byte has ten thousand in a read."""
+_MAX_UNDECODED_BYTES = 64
+"""Bytes of an encoded body that are kept until its coding has proved right."""
 
 # The headers of Firefox on Windows: a request that names this program would expose the volunteer. Without brotli, which
 # the standard library lacks.
@@ -38,8 +47,8 @@ BROWSER_HEADERS = (
     ("Connection", "keep-alive"),
     ("Upgrade-Insecure-Requests", "1"),
 )
-_BROWSER = "".join(f"{name}: {value}\r\n" for name, value in BROWSER_HEADERS) + "\r\n"
 _VISIBLE_ASCII = re.compile(r"[!-~]+")
+_PRINTABLE_ASCII = re.compile(r"[ -~]*")
 
 
 @dataclass(slots=True)
@@ -49,50 +58,76 @@ class HttpResponse:
     Attributes:
         status: 0 before the status line.
         headers: in order, names in lower case, values as octets.
+        names: the names of the fields as they were sent, in order.
         body: decoded.
         complete: the whole body arrived, or as much as the bound allows.
+        speaks_h2: the bytes are those of HTTP/2.
     """
 
     status: int = 0
     headers: list[tuple[str, bytes]] = field(default_factory=list)
+    names: tuple[str, ...] = ()
     body: bytearray = field(default_factory=bytearray)
     complete: bool = False
+    speaks_h2: bool = False
 
     def header(self, name: str) -> bytes:
         """Return the first field of this (lower case) name; empty when there is none."""
         return next((value for key, value in self.headers if key == name), b"")
 
+    def values(self, name: str) -> list[bytes]:
+        """Return the fields of this (lower case) name, in order."""
+        return [value for key, value in self.headers if key == name]
 
-class _Decoder:
-    """Decode the content coding, never to more bytes than asked for."""
+    @property
+    def page_is_whole(self) -> bool:
+        """Whether the body has no stated length and the page's last tag arrived: what ends it then cuts nothing off."""
+        if not self.status or self.header("transfer-encoding") or self.header("content-length").isdigit():
+            return False
+        return bytes(self.body[-64:]).rstrip().lower().endswith(b"</html>")
 
-    def __init__(self, coding: str) -> None:
-        self._gzip = coding in ("gzip", "x-gzip")
-        self._deflate = coding == "deflate"
-        self._inflate = None if not coding else zlib.decompressobj(wbits=47 if self._gzip else 15)
+
+class ContentDecoder:
+    """Decode the content coding, never to more bytes than asked for.
+
+    A body that is not of its coding from the first byte on was never encoded: it is read as it is, as browsers do.
+    """
+
+    def __init__(self, response: HttpResponse) -> None:
+        coding = response.header("content-encoding").decode("latin-1").strip().lower()
+        coded = coding in ("gzip", "x-gzip", "deflate")
+        # Half of all servers send raw deflate under the name of deflate (RFC 9110 section 8.4.1.2, note).
+        self._formats = [] if not coded else [15, -15] if coding == "deflate" else [47]
+        self._inflate = zlib.decompressobj(wbits=self._formats.pop(0)) if coded else None
+        self._undecoded = b""
+        self._begun = False
 
     def decode(self, data: bytes, size: int) -> bytes:
         """Return the next decoded bytes, at most `size`.
 
         Raises:
-            zlib.error: the bytes are not of this coding.
+            zlib.error: the bytes stop being of this coding.
         """
         if self._inflate is None:
             return data[:size]
-        if self._inflate.eof:  # unused data would only accumulate
+        if self._inflate.eof or not size:  # unused data would only accumulate
             return b""
         try:
-            return self._inflate.decompress(data, size)
+            decoded = self._inflate.decompress(data, size)
         except zlib.error:
-            if not self._deflate:
+            if self._begun:
                 raise
-        # Half of all servers send raw deflate by this name (RFC 9110 section 8.4.1.2, note).
-        self._deflate = False
-        self._inflate = zlib.decompressobj(wbits=-15)
-        return self._inflate.decompress(data, size)
+            self._inflate = zlib.decompressobj(wbits=self._formats.pop(0)) if self._formats else None
+            data, self._undecoded = self._undecoded + data, b""
+            return self.decode(data, size)
+        if not self._begun:
+            self._undecoded += data
+            self._begun = bool(decoded) or len(self._undecoded) > _MAX_UNDECODED_BYTES
+            self._undecoded = b"" if self._begun else self._undecoded
+        return decoded
 
 
-async def get(stream: Stream, host: str, target: str, response: HttpResponse) -> None:
+async def get(stream: Stream, host: str, target: str, response: HttpResponse, cookie: str = "") -> None:
     """Request `target` and read the response into `response`.
 
     Args:
@@ -100,168 +135,132 @@ async def get(stream: Stream, host: str, target: str, response: HttpResponse) ->
         host: value of the Host header.
         target: path and query.
         response: filled in.
+        cookie: value of the Cookie header; empty for none.
 
     Raises:
         OSError: the connection broke (ssl.SSLError under TLS).
         EOFError: the other side closed before the response was complete.
         OperationError: the response is not HTTP, or exceeds a bound.
     """
-    if not _VISIBLE_ASCII.fullmatch(host) or not _VISIBLE_ASCII.fullmatch(target):
-        raise ValueError(f"{host!r} and {target!r} do not make a request")
-    await stream.send(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n{_BROWSER}".encode("ascii"))
-    first = await stream.receive()
-    head = parse_simple_head(first)
+    check_request(host, target, cookie)
+    fields = [*BROWSER_HEADERS, *([("Cookie", cookie)] if cookie else [])]
+    head = f"GET {target} HTTP/1.1\r\nHost: {host}\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields)
+    await stream.send(f"{head}\r\n".encode("ascii"))
+    received, rest = await _read_head(stream, response)
+    response.status, response.headers, response.names = received.status, received.headers, received.names
+    if not received.has_body:
+        response.complete = True
+        return
     try:
+        await _read_body(stream, response, received, rest)
+    except (zlib.error, ValueError) as error:
+        raise operation_error(Failure.GARBAGE, f"body: {error}") from error
+    except ConnectionResetError:
+        if not response.page_is_whole:
+            raise
+        response.complete = True
+
+
+def check_request(host: str, target: str, cookie: str) -> None:
+    """Refuse what would not be one request.
+
+    Raises:
+        ValueError: a part has a character that it cannot have.
+    """
+    fit = _VISIBLE_ASCII.fullmatch(host) and _VISIBLE_ASCII.fullmatch(target) and _PRINTABLE_ASCII.fullmatch(cookie)
+    if not fit or len(cookie) > MAX_COOKIE_BYTES:
+        raise ValueError(f"{host!r} and {target!r} do not make a request")
+
+
+async def _read_head(stream: Stream, response: HttpResponse) -> tuple[ResponseHead, bytes]:
+    """Read up to the final response's body; return the head, and what arrived of the body."""
+    data = bytearray()
+    received = searched = 0
+    informational = 0
+    while True:
+        end = end_of_head(data, searched)
+        if end is None:
+            searched = len(data)
+            response.status = status_of(data) if received > MAX_HEADER_BYTES else 0
+            if received > MAX_HEADER_BYTES:
+                raise operation_error(Failure.TOO_MUCH, "header")
+            more = await stream.receive()
+            if not more:
+                raise EOFError
+            received += len(more)
+            data += more
+            begin = begin_of_head(bytes(data[:32]))
+            if begin is None:
+                response.speaks_h2 = _is_h2_preface(bytes(data[:9]))
+                raise operation_error(Failure.GARBAGE, "HTTP: no status line")
+            del data[:begin]
+            continue
+        head = parse_head(bytes(data[:end]))
         if head is None:
-            await _ResponseReader(stream, response).read(first)
-        else:
-            await _read_body(stream, response, head, first[head.size :])
-    except zlib.error as error:
-        raise operation_error(Failure.GARBAGE, f"content coding: {error}") from error
+            raise operation_error(Failure.GARBAGE, "HTTP: no status line")
+        del data[:end]
+        if head.status >= 200 or head.status == 101:
+            return head, bytes(data)
+        searched = 0
+        informational += 1
+        if informational > MAX_INFORMATIONAL_RESPONSES:
+            raise operation_error(Failure.TOO_MUCH, "informational responses")
+
+
+def _is_h2_preface(data: bytes) -> bool:
+    """Whether a server's bytes begin with the SETTINGS frame of HTTP/2 (RFC 9113 section 3.4)."""
+    return len(data) == 9 and data[0] == 0 and data[3] == 4 and data[5:] == bytes(4) and data[2] % 6 == 0
 
 
 async def _read_body(stream: Stream, response: HttpResponse, head: ResponseHead, data: bytes) -> None:
-    """Read the body after a simple head, up to its length or the bound."""
-    response.status = head.status
-    response.headers = head.headers
-    decoder = _decoder(response)
-    left = head.length
+    """Read the body up to its length, its last chunk, the end of the connection or the bound."""
+    decoder = ContentDecoder(response)
+    chunks = ChunkDecoder() if head.chunked else None
     wire = 0
-    for turn in count(1):
-        data = data[:left]
-        left -= len(data)
+    while True:
+        if head.length is not None:
+            data = data[: head.length - wire]
         wire += len(data)
-        response.body += decoder.decode(data, MAX_BODY_BYTES - len(response.body))
-        response.complete = not left or len(response.body) >= MAX_BODY_BYTES
+        await _take(data, response, decoder, chunks)
+        ended = chunks.ended if chunks is not None else wire == head.length
+        response.complete = ended or len(response.body) >= MAX_BODY_BYTES
         if response.complete:
             return
         if wire > MAX_WIRE_BYTES:
             raise operation_error(Failure.TOO_MUCH, "body")
-        if turn % _EVENTS_PER_TURN == 0:
-            await asyncio.sleep(0)
         data = await stream.receive()
         if not data:
+            response.complete = chunks is None and head.length is None
+            if response.complete:
+                return
             raise EOFError
 
 
-def _decoder(response: HttpResponse) -> _Decoder:
-    coding = response.header("content-encoding").decode("latin-1").strip().lower()
-    return _Decoder(coding if coding in ("gzip", "x-gzip", "deflate") else "")
+async def _take(data: bytes, response: HttpResponse, decoder: ContentDecoder, chunks: ChunkDecoder | None) -> None:
+    """Add the bytes of the body that these bytes of the connection carry."""
+    if chunks is None:
+        response.body += decoder.decode(data, MAX_BODY_BYTES - len(response.body))
+        return
+    for at in count(0, _DECODED_PER_TURN):
+        piece = data[at : at + _DECODED_PER_TURN]
+        if not piece:
+            return
+        if at:
+            await asyncio.sleep(0)
+        response.body += decoder.decode(chunks.decode(piece), MAX_BODY_BYTES - len(response.body))
 
 
-class _ResponseReader:
-    """Read one response of any form, event by event of h11."""
-
-    def __init__(self, stream: Stream, response: HttpResponse) -> None:
-        self._closed = False
-        self._stream = stream
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEADER_BYTES)
-        # h11 must know the request to read the response. The request itself has been sent.
-        self._http.send(h11.Request(method="GET", target="/", headers=[("Host", "")]))
-        self._http.send(h11.EndOfMessage())
-        self._response = response
-        self._received = 0
-        self._decoder = _Decoder("")
-
-    async def read(self, first: bytes) -> None:
-        """Read the response, which begins with these bytes."""
-        try:
-            self._receive(first)
-            for turn in count(1):
-                await self._step()
-                if self._response.complete:
-                    return
-                if turn % _EVENTS_PER_TURN == 0:
-                    await asyncio.sleep(0)
-        except ConnectionResetError:
-            if not self._page_is_whole:
-                raise
-            self._response.complete = True
-        except h11.RemoteProtocolError as error:
-            if self._closed:
-                raise EOFError from error
-            raise operation_error(
-                Failure.TOO_MUCH if error.error_status_hint == 431 else Failure.GARBAGE, f"HTTP: {error}"
-            ) from error
-
-    @property
-    def _page_is_whole(self) -> bool:
-        """Whether the body has no stated length and the page's last tag arrived: a reset after it cuts nothing off."""
-        response = self._response
-        if not response.status or response.header("content-length") or response.header("transfer-encoding"):
-            return False
-        return bytes(response.body[-64:]).rstrip().lower().endswith(b"</html>")
-
-    async def _step(self) -> None:
-        """Handle one event of h11, or read more bytes for it."""
-        event = self._http.next_event()
-        if event is h11.NEED_DATA:
-            self._receive(await self._stream.receive())
-        elif isinstance(event, h11.Response):
-            self._response.status = event.status_code
-            self._response.headers = [(name.decode("ascii"), value) for name, value in event.headers]
-            self._decoder = _decoder(self._response)
-        elif isinstance(event, h11.Data):
-            size = MAX_BODY_BYTES - len(self._response.body)
-            self._response.body += self._decoder.decode(bytes(event.data), size)
-            self._response.complete = len(self._response.body) >= MAX_BODY_BYTES
-        elif isinstance(event, h11.EndOfMessage):
-            self._response.complete = True
-        elif isinstance(event, h11.ConnectionClosed) or event is h11.PAUSED:
-            raise EOFError
-
-    def _receive(self, data: bytes) -> None:
-        self._closed = not data
-        self._received += len(data)
-        if not self._response.status and self._received > MAX_HEADER_BYTES:
-            raise operation_error(Failure.TOO_MUCH, "header")
-        if self._received > MAX_HEADER_BYTES + MAX_WIRE_BYTES:
-            raise operation_error(Failure.TOO_MUCH, "body")
-        self._http.receive_data(data)
+def request_target(path: str, query: str) -> str:
+    """Return the target of a request for a URL's path and query."""
+    return (path or "/") + (f"?{query}" if query else "")
 
 
-# RFC 9112 sections 4 and 5, without forms that need a closer look: obs-fold, obs-text, tabs, bare line ends.
-_SIMPLE_HEAD = re.compile(
-    rb"HTTP/1\.1 ([2-5][0-9][0-9])(?: [ -~]*)?\r\n((?:[-!#$%&'*+.^_`|~0-9A-Za-z]+:[ -~]*\r\n)+)\r\n",
-)
-_WITHOUT_BODY = (204, 304)
-_LENGTH = re.compile(rb"[0-9]{1,15}")
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseHead:
-    """The head of a response of the usual form.
-
-    Attributes:
-        status: 200 to 599, without those that have no body.
-        headers: in order, names in lower case, values as octets.
-        length: bytes of the body by Content-Length.
-        size: bytes of the head itself.
-    """
-
-    status: int
-    headers: list[tuple[str, bytes]]
-    length: int
-    size: int
-
-
-def parse_simple_head(data: bytes) -> ResponseHead | None:
-    """Return the head at the start of these bytes; None when it is incomplete or not of the usual form."""
-    found = _SIMPLE_HEAD.match(data)
-    if found is None:
-        return None
-    headers = []
-    lengths = []
-    for line in found[2].split(b"\r\n")[:-1]:
-        field, _, value = line.partition(b":")
-        name = field.decode("ascii").lower()
-        value = value.strip(b" ")
-        if name == "content-length":
-            lengths.append(value)
-        elif name == "transfer-encoding":
-            return None
-        headers.append((name, value))
-    status = int(found[1])
-    if len(lengths) != 1 or not _LENGTH.fullmatch(lengths[0]) or status in _WITHOUT_BODY:
-        return None
-    return ResponseHead(status, headers, int(lengths[0]), found.end())
+def cookie_field(cookies: Sequence[tuple[str, str]]) -> str:
+    """Return the value of a Cookie header field, with as many cookies as it may hold."""
+    value = ""
+    for name, content in cookies:
+        longer = f"{value}; {name}={content}" if value else f"{name}={content}"
+        if len(longer) > MAX_COOKIE_BYTES:
+            break
+        value = longer
+    return value

@@ -1,7 +1,9 @@
 """The text sample of a page that evidence carries, so that `probe.judge` can recognise a block page at any later time.
 
-The sample is the page's markup, white space collapsed, without style sheets, comments and drawings, which identify
-nobody and push the text of a block page down. It is bounded in size, and so is the work: the page is hostile input.
+The sample is the page's text with the markup that shows whose page it is: addresses of frames, scripts, forms, links
+and pictures, and where it sends its reader. Style sheets, comments, drawings, attributes and tags that only arrange
+the page are left out, so that the words of a block page stand in the sample although its markup is long. It is bounded
+in size, and so is the work: the page is hostile input.
 
 Block pages repeat what they know of the visitor. Addresses (but for the hosts of URLs), hardware addresses, long
 numbers and long identifiers are left out, since evidence must not identify the vantage.
@@ -9,30 +11,42 @@ numbers and long identifiers are left out, since evidence must not identify the 
 
 from __future__ import annotations
 
+import html
 import re
 
-MAX_SOURCE_BYTES = 65_536
-"""Bytes of a body that the sample is taken from."""
+from probe.measure.redaction import REMOVED, redacted, redacted_url
+
 MAX_SAMPLE_CHARACTERS = 1_536
 """Characters of a sample: most of a block page, and about 1 KB of evidence after compression."""
-MAX_SCRIPT_BYTES = 256
-"""Bytes kept of a script with its tag: enough for its address, or for a redirect."""
+END_CHARACTERS = 384
+"""Characters at the end of a longer page that stand at the end of its sample."""
+MAX_SCRIPT_CHARACTERS = 256
+"""Characters kept of a script: enough for a redirect."""
 SHORT_PAGE_BYTES = 4_096
 """Length up to which a page over verified TLS is sampled, whatever its status: error and block pages are short."""
 MAX_SERVER_CHARACTERS = 48
 """Characters kept of the Server header field."""
+MAX_HEAD_NAMES = 8
+"""Names of header fields kept in the order in which they came."""
 
-_MAX_REDACTED_CHARACTERS = 4 * MAX_SAMPLE_CHARACTERS
-_REMOVED = "…"
+_MAX_REDACTED_CHARACTERS = 8 * MAX_SAMPLE_CHARACTERS
+_MAX_RESOURCES = 12
+"""Links, pictures and script files that are kept: a page of some length has hundreds."""
+_MAX_URL_CHARACTERS = 160
 
-_OPENING = re.compile(rb"<!--|<style|<svg|<script", re.IGNORECASE)
-_CLOSING = {b"<!--": b"-->", b"<style": b"</style", b"<svg": b"</svg", b"<script": b"</script"}
-
-_LONG_NUMBER = re.compile(r"[0-9]{7,}")
-_IDENTIFIER = re.compile(r"[0-9A-Za-z+_-]{32,}=*")
-_HARDWARE_ADDRESS = re.compile(r"(?<![0-9A-Fa-f])(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?![0-9A-Fa-f])")
-_IPV4 = re.compile(r"(?<![0-9.])(?<!//)[0-9]{1,6}(?:\.[0-9]{1,6}){3}")
-_IPV6 = re.compile(r"(?<![0-9A-Fa-f:])(?<!//\[)(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}")
+_TOKEN = re.compile(r"<!--|</?([a-z][a-z0-9]{0,15})\b([^<>]{0,4096})>?", re.IGNORECASE)
+_ATTRIBUTE = re.compile(
+    r"""(?<![\w-])(src|href|action|data|http-equiv|content)\s{0,4}=\s{0,4}(?:"([^"]{0,2048})|'([^']{0,2048})"""
+    r"""|([^\s"'<>]{1,2048}))""",
+    re.IGNORECASE,
+)
+_SKIPPED = frozenset({"style", "svg"})
+_KEPT = frozenset({"title", "h1", "h2", "h3", "p", "html", "body", "head"})
+"""Tags that stay, without their attributes: they show how the page is built."""
+_INLINE = frozenset({"b", "i", "u", "em", "strong", "span", "font", "small", "big", "wbr", "tt", "code"})
+"""Tags that stand within words and sentences."""
+_RESOURCES = frozenset({"a", "img", "link", "script"})
+_FRAMES = frozenset({"iframe", "frame", "embed", "object", "form", "base", "meta"})
 
 
 def is_sampled(*, status: int, secure: bool, length: int) -> bool:
@@ -50,14 +64,24 @@ def is_sampled(*, status: int, secure: bool, length: int) -> bool:
     return not secure or status >= 400 or length <= SHORT_PAGE_BYTES
 
 
-def page_sample(body: bytes, charset: str) -> str:
-    """The sample of a decoded body; at most `MAX_SAMPLE_CHARACTERS`."""
-    text = " ".join(_markup(body[:MAX_SOURCE_BYTES]).decode(charset, "replace").split())
-    if len(text) > _MAX_REDACTED_CHARACTERS:
-        # What follows the last separator may be half an address, which no pattern below would find.
-        text = text[:_MAX_REDACTED_CHARACTERS]
-        text = text[: max(text.rfind(" "), text.rfind("<"), 0)]
-    return printable(redacted(text)[:MAX_SAMPLE_CHARACTERS])
+def page_sample(text: str, url: str = "") -> str:
+    """The sample of a page; at most `MAX_SAMPLE_CHARACTERS`.
+
+    Args:
+        text: the page, decoded.
+        url: that was asked for; the page may repeat it.
+    """
+    reduced = " ".join("".join(_Markup(text, url).pieces).split())
+    if len(reduced) > _MAX_REDACTED_CHARACTERS:
+        # What stands next to the gap may be half an address, which no pattern would find.
+        half = _MAX_REDACTED_CHARACTERS // 2
+        first, last = reduced[:half], reduced[-half:]
+        reduced = f"{first[: max(first.rfind(' '), 0)]} {REMOVED} {last.partition(' ')[2]}"
+    reduced = redacted(reduced)
+    if len(reduced) > MAX_SAMPLE_CHARACTERS:
+        beginning = MAX_SAMPLE_CHARACTERS - END_CHARACTERS - len(REMOVED)
+        reduced = reduced[:beginning] + REMOVED + reduced[-END_CHARACTERS:]
+    return printable(reduced)
 
 
 def server_name(value: bytes) -> str:
@@ -65,14 +89,9 @@ def server_name(value: bytes) -> str:
     return printable(redacted(value[: 4 * MAX_SERVER_CHARACTERS].decode("latin-1"))[:MAX_SERVER_CHARACTERS])
 
 
-def redacted(text: str) -> str:
-    """The text without what could identify the visitor it was made for."""
-    # Long runs go first: after that, every pattern has a bounded number of characters to try at each place.
-    text = _IDENTIFIER.sub(_without_identifier, text)
-    text = _LONG_NUMBER.sub(_REMOVED, text)
-    text = _HARDWARE_ADDRESS.sub(_REMOVED, text)
-    text = _IPV4.sub(_REMOVED, text)
-    return _IPV6.sub(_REMOVED, text)
+def head_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The first names of header fields, in their order and case, by which server programs differ."""
+    return tuple(name[:MAX_SERVER_CHARACTERS] for name in names[:MAX_HEAD_NAMES])
 
 
 def printable(text: str) -> str:
@@ -80,24 +99,66 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
-def _without_identifier(found: re.Match[str]) -> str:
-    run = found.group()
-    return _REMOVED if any(c.isdecimal() for c in run) else run
+class _Markup:
+    """The reduced markup of a page, in pieces. The work is linear in the length of the page."""
 
+    def __init__(self, text: str, url: str) -> None:
+        self.pieces: list[str] = []
+        self._text = text
+        self._lower = text.lower() if len(text.lower()) == len(text) else text
+        self._url = url
+        self._resources = 0
+        position: int | None = 0
+        while position is not None:
+            position = self._step(position)
 
-def _markup(page: bytes) -> bytes:
-    """The page without comments, style sheets and drawings, and with the beginnings of its scripts. Linear in time."""
-    lower = page.lower()
-    kept = bytearray()
-    position = 0
-    while (opening := _OPENING.search(page, position)) is not None:
-        kept += page[position : opening.start()]
-        kind = opening.group().lower()
-        end = lower.find(_CLOSING[kind], opening.end())
-        if kind == b"<script":
-            stop = len(page) if end < 0 else end
-            kept += page[opening.start() : min(stop, opening.start() + MAX_SCRIPT_BYTES)]
-        if end < 0:  # the rest is inside
-            return bytes(kept)
-        position = end + (len(b"-->") if kind == b"<!--" else 0)
-    return bytes(kept + page[position:])
+    def _step(self, position: int) -> int | None:
+        """Add the text up to the next tag, and that tag; return where to go on, None at the end."""
+        found = _TOKEN.search(self._text, position)
+        if found is None:
+            self._add_text(self._text[position:])
+            return None
+        self._add_text(self._text[position : found.start()])
+        if found[0] == "<!--":
+            end = self._lower.find("-->", found.end())
+            return end + 3 if end >= 0 else None
+        name, closing = found[1].lower(), found[0].startswith("</")
+        if not closing and (name in _SKIPPED or name == "script"):
+            return self._skip(name, found)
+        self._add_tag(name, found[2], closing=closing)
+        return found.end()
+
+    def _skip(self, name: str, found: re.Match[str]) -> int | None:
+        """Leave out what stands up to the closing tag; keep a script's address and beginning."""
+        end = self._lower.find(f"</{name}", found.end())
+        if name == "script":
+            self._add_tag(name, found[2], closing=False)
+            stop = len(self._text) if end < 0 else end
+            code = self._text[found.end() : min(stop, found.end() + MAX_SCRIPT_CHARACTERS)].replace("<", "&lt;")
+            self.pieces += (f"<script>{code}" if code.strip() else "",)
+        return end if end >= 0 else None
+
+    def _add_text(self, text: str) -> None:
+        self.pieces.append(html.unescape(text).replace("<", "&lt;") if "&" in text else text)
+
+    def _add_tag(self, name: str, attributes: str, *, closing: bool) -> None:
+        if name in _INLINE:
+            return
+        if name in _KEPT:
+            self.pieces.append(f"</{name}>" if closing else f"<{name}>")
+            return
+        found = {} if closing else {key.lower(): a or b or c for key, a, b, c in _ATTRIBUTE.findall(attributes)}
+        if name == "meta" and found.get("http-equiv", "").lower() != "refresh":
+            found = {}
+        if name != "meta":
+            found.pop("content", None)
+            found.pop("http-equiv", None)
+        if name in _RESOURCES and found:
+            self._resources += 1
+        wanted = name in _FRAMES or (name in _RESOURCES and self._resources <= _MAX_RESOURCES)
+        shown = "".join(f' {key}="{self._address(value)}"' for key, value in found.items()) if wanted else ""
+        self.pieces.append(f"<{name}{shown}>" if shown else " ")
+
+    def _address(self, value: str) -> str:
+        value = " ".join(html.unescape(value[:_MAX_URL_CHARACTERS]).split()).replace('"', "%22").replace("<", "%3C")
+        return value[:32] if value[:5].lower() == "data:" else redacted_url(value, self._url)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Protocol
 
+from probe.measure.chain_memory import ChainMemory
 from probe.measure.failures import MAX_DETAIL_CHARACTERS, FailureInfo, OperationError
 from probe.measure.tools import Timestamps, Tools
 from probe.model.failure import Failure
@@ -92,6 +93,7 @@ class _StepRunner:
         self._running: dict[Step, bool] = {}
         """Step -> whether it only listens for more."""
         self._listening = listening
+        self._memory = ChainMemory()
         self._plan_error: BaseException | None = None
 
     def start_pending(self, group: asyncio.TaskGroup) -> None:
@@ -109,7 +111,7 @@ class _StepRunner:
         self.observations += [self._unperformed(step, passed) for step in self._running]
 
     async def _run(self, step: Step, group: asyncio.TaskGroup) -> None:
-        timestamps = Timestamps(self._began, step.position)
+        timestamps = Timestamps(self._began, step.position, self._memory)
 
         def emit(observation: Observation) -> None:
             self.observations.append(observation)

@@ -16,9 +16,10 @@ import time
 from typing import Protocol
 
 from probe.measure.budget import MAX_CONNECTION_BYTES, Budget
-from probe.measure.failures import operation_error
+from probe.measure.failures import alert_error, operation_error
 from probe.measure.round_trip import AnswerTimer, kernel_round_trip
 from probe.measure.socket_io import AsyncSocket
+from probe.measure.tls_alerts import AlertReader
 from probe.model.failure import Failure
 from probe.model.flow import MIN_ANSWER_BYTES, Flow
 
@@ -208,6 +209,7 @@ class TlsStream:
         self.meter = TransferMeter()
         self.timer = AnswerTimer()
         self.sent_at = 0.0
+        self._alerts = AlertReader()
 
     async def handshake(self) -> None:
         """Perform the handshake, from ClientHello to Finished.
@@ -215,7 +217,7 @@ class TlsStream:
         Raises:
             OSError: the connection broke; ssl.SSLError when TLS failed.
             EOFError: the other side closed.
-            OperationError: the server sent more than a handshake needs.
+            OperationError: an alert arrived, or more than a handshake needs.
         """
         received = 0
         while True:
@@ -223,8 +225,10 @@ class TlsStream:
                 self.tls.do_handshake()
             except ssl.SSLWantReadError:
                 await self._flush()
-            except ssl.SSLError:
+            except ssl.SSLError as error:
                 self._flush_alert()
+                if self._alerts.alert:
+                    raise alert_error(self._alerts.alert) from error
                 raise
             else:
                 await self._flush()
@@ -237,6 +241,7 @@ class TlsStream:
             received += len(data)
             if received > MAX_HANDSHAKE_BYTES:
                 raise operation_error(Failure.TOO_MUCH, "handshake")
+            self._alerts.feed(data)
             self._incoming.write(data)
 
     async def send(self, data: bytes) -> None:

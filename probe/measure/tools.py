@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from probe.measure.certificates import TlsContexts
+from probe.measure.chain_memory import ChainMemory
 from probe.measure.encrypted_resolver import EncryptedResolver
 from probe.measure.handshake_slots import MAX_HANDSHAKES, ConcurrencyLimits
 from probe.measure.network_config import ResolverConfig
@@ -52,13 +53,18 @@ class Timestamps:
     Args:
         began: start of the measurement, on the event loop's clock, in seconds.
         position: of the step in its target.
+        memory: of the measurement; an empty one when None.
+
+    Attributes:
+        memory: cookies and redirects of the measurement that the step belongs to.
     """
 
-    __slots__ = ("_began", "_position")
+    __slots__ = ("_began", "_position", "memory")
 
-    def __init__(self, began: float, position: StepPosition) -> None:
+    def __init__(self, began: float, position: StepPosition, memory: ChainMemory | None = None) -> None:
         self._began = began
         self._position = position
+        self.memory = memory or ChainMemory()
 
     def fields(self, start: float, end: float) -> dict[str, Any]:
         """Return `at` and `took`, in whole milliseconds, and the position, for a layer from `start` to `end`."""

@@ -137,15 +137,19 @@ class Exchange(ObservationBase, frozen=True, kw_only=True, omit_defaults=True, t
     Attributes:
         secure: over a TLS session whose certificate verified.
         status: HTTP status; 0 when no status line arrived.
-        location: the absolute URL of a redirect, fragment removed; empty when there is none.
+        location: the absolute URL of a redirect, without fragment, user name and the values in its query that could
+            identify the visitor (`probe.measure.redaction`); empty when there is none.
+        sets_cookie: a redirect that sets a cookie, so that the same URL asked for again may have another answer.
         title: the page's title, at most 120 characters.
         headers: names of the header fields, lower case, sorted, without those that most servers send
             (`COMMON_HEADERS` in `probe.measure.html_facts`); no values.
+        head: names of the first header fields in the order and case in which they came, at most eight, of a sampled
+            page in clear text: they show which program wrote it.
         length: bytes of the decoded body that were read.
         sha256: hash of those bytes, hexadecimal, first 32 digits.
         complete: the whole body arrived (or as much as the size limit allows).
         server: value of the Server header field of a sampled page, at most 48 characters.
-        sample: markup of a page that another than the server may have written, at most 1,536 characters
+        sample: text and markup of a page that another than the server may have written, at most 1,536 characters
             (`probe.measure.page_sample`).
         marks: ids of fingerprints that versions up to 0.1.0 found while measuring, instead of a sample; not written.
         flow: speed and pauses of the answer; None for a small page that arrived whole.
@@ -159,8 +163,10 @@ class Exchange(ObservationBase, frozen=True, kw_only=True, omit_defaults=True, t
     secure: bool = False
     status: int = 0
     location: str = ""
+    sets_cookie: bool = False
     title: str = ""
     headers: tuple[str, ...] = ()
+    head: tuple[str, ...] = ()
     length: int = 0
     sha256: str = ""
     complete: bool = False
@@ -176,11 +182,14 @@ class Exchange(ObservationBase, frozen=True, kw_only=True, omit_defaults=True, t
         """Whether more than the beginning of an answer arrived.
 
         A page that stops without a reset before `MAX_FREEZE_BYTES` does not count. A page that a RST or FIN cuts after
-        some of its body does: servers do that, while filters cut before the first byte.
+        some of its body does: servers do that, while filters cut before the first byte. Over a verified session a
+        status line is the server's word, however broken what follows is.
         """
         if self.status == 0:
             return False
         if self.complete or self.failure is None:
+            return True
+        if self.failure in {Failure.GARBAGE, Failure.TOO_MUCH} and self.secure:
             return True
         if self.failure is not Failure.TIMEOUT:
             return self.length > 0

@@ -8,13 +8,16 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from probe.errors import TargetError
 from probe.model.address import parse_address
 
 MAX_LENGTH = 2048
-"""Targets with more characters are refused. Browsers and servers accept URLs of about this length."""
+"""Targets with more characters are refused. Browsers and servers accept URLs of about this length. A percent-encoded
+character counts as one, so that the canonical form of a target is a target, too."""
+_MAX_ENCODED_CHARACTERS = 12
+"""Characters that one takes at most, percent-encoded in UTF-8."""
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
 _LABEL = re.compile(r"(?=.{1,63}\Z)-*[a-z0-9_][a-z0-9_-]*", re.ASCII)
@@ -132,7 +135,7 @@ def parse(text: str) -> Target:
         TargetError: the text has none of the forms, or a part of it is out of bounds; its `what` names the fault.
     """
     text = text.strip()
-    if not text or len(text) > MAX_LENGTH or any(c.isspace() or not c.isprintable() for c in text):
+    if not text or _is_too_long(text) or any(c.isspace() or not c.isprintable() for c in text):
         raise TargetError(f"{_shown(text)} is not a target", mend=f"write a {_FORMS}")
     scheme, separator, rest = text.partition("://")
     if not separator:
@@ -154,6 +157,12 @@ def parse(text: str) -> Target:
             return QuicTarget(_host(host, text), port)
         case _:
             raise TargetError(f"{_shown(text)} has the unknown scheme {_shown(scheme)}", mend=f"write a {_FORMS}")
+
+
+def _is_too_long(text: str) -> bool:
+    if len(text) <= MAX_LENGTH:
+        return False
+    return len(text) > _MAX_ENCODED_CHARACTERS * MAX_LENGTH or len(unquote(text)) > MAX_LENGTH
 
 
 def normalise_host(text: str) -> str | None:

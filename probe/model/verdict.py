@@ -221,6 +221,9 @@ class ControlPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     location: str = ""
     title: str = ""
     headers: tuple[str, ...] = ()
+    head: tuple[str, ...] = ()
+    server: str = ""
+    sample: str = ""
     length: int = 0
     sha256: str = ""
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from probe.model.hop import Purpose, StepPosition
 from probe.model.observation import Exchange
+from probe.model.page_likeness import Likeness, likeness, same_program
 from probe.model.step import Fetch, Step
 from probe.model.target import bracketed
 from probe.plan.context import PlanContext
@@ -29,7 +30,10 @@ NEUTRAL_FETCHES = 3
 
 
 def is_doubtful(page: Exchange, context: PlanContext) -> bool:
-    """Whether a page in clear has a known fingerprint, or is not what the control got for its URL."""
+    """Whether a page in clear has a known fingerprint, or is not what the control got for its URL.
+
+    A title can be copied: another program that wrote the page, or other header fields and text, are reasons, too.
+    """
     if context.has_fingerprint(page):
         return True
     control = context.control
@@ -38,6 +42,8 @@ def is_doubtful(page: Exchange, context: PlanContext) -> bool:
         one.status == page.status
         and one.title == page.title
         and urlsplit(one.location).hostname == urlsplit(page.location).hostname
+        and (page.redirects or likeness(page, one) is Likeness.ALIKE)
+        and (page.redirects or same_program(page, one) is not False)
         for one in expected
     )
 

@@ -126,7 +126,12 @@ def after_page(task: HopTask, state: HopState, step: Fetch, page: Exchange) -> N
     asks: list[StepRequest] = []
     if step.position.attempt == 0 and task.subject.scheme == "http" and page_check.is_doubtful(page, task.context):
         state, again = task.next_try(state, step.address)
-        asks.append(StepRequest(Order.AFTERWARDS, step.address, (again,)))
+        steps: tuple[Step, ...] = (again,)
+        if not page.redirects:  # another name shows which program answers at this address
+            where = task.at(page_check.NEUTRAL_FETCHES, Purpose.NEUTRAL)
+            name = task.context.random_name
+            steps = (again, page_check.same_page_step(task.subject.url, step.address, name, where))
+        asks.append(StepRequest(Order.AFTERWARDS, step.address, steps))
         if task.subject.port == 80:
             url = "https" + task.subject.url.removeprefix("http")
             over_tls = Fetch(url=url, address=step.address, position=task.position)

@@ -35,7 +35,8 @@ class UrlPlan(Plan):
         self._hops: dict[str, list[PlanHop]] = {}
         self._private: dict[str, list[PrivateAddressCheck]] = {}
         """Host -> the checks of its private addresses; all of them start together, once."""
-        self._visited: set[str] = set()
+        self._visited: dict[str, tuple[int, int]] = {}
+        """URL -> the chain that asked for it last, and the cookie-setting redirects before that."""
         for chain, url in enumerate(urls):
             self._hop(url, StepPosition(chain=chain))
 
@@ -44,17 +45,22 @@ class UrlPlan(Plan):
         """Create the plan of a domain: one chain for https and one for http."""
         return cls((UrlTarget("https", target.host, 443), UrlTarget("http", target.host, 80)), context)
 
-    def _hop(self, url: UrlTarget, position: StepPosition) -> None:
-        """Start a hop for a URL, unless this plan already has one."""
-        if str(url) in self._visited or position.hop > self._context.limits.redirects:
+    def _hop(self, url: UrlTarget, position: StepPosition, cookies: int = 0) -> None:
+        """Start a hop for a URL, unless this plan already has one.
+
+        The chain that asked for a URL asks again where a redirect has set a cookie since: sites that want one back
+        redirect to themselves.
+        """
+        chain, before = self._visited.get(str(url), (position.chain, -1))
+        if chain != position.chain or before == cookies or position.hop > self._context.limits.redirects:
             return
-        self._visited.add(str(url))
+        self._visited[str(url)] = (chain, cookies)
         hop = PlanHop(
             Subject(url.scheme, url.host, url.port, str(url)),
             self._context,
             self.queue,
             position,
-            lambda page: self._served(position, page),
+            lambda page: self._served(position, page, cookies),
         )
         if parse_address(url.host) is not None:
             if position.hop and is_bogon(url.host):
@@ -64,7 +70,7 @@ class UrlPlan(Plan):
         self._hops.setdefault(url.host, []).append(hop)
         self._private.setdefault(url.host, []).append(
             PrivateAddressCheck(
-                hop.subject, self._context, self.queue, position, lambda page: self._served(position, page)
+                hop.subject, self._context, self.queue, position, lambda page: self._served(position, page, cookies)
             )
         )
         self._waiting.append((url.host, hop))
@@ -90,7 +96,7 @@ class UrlPlan(Plan):
             else:
                 hop.add(lookup.late, lookup.unconfirmed)
 
-    def _served(self, position: StepPosition, page: Exchange) -> None:
+    def _served(self, position: StepPosition, page: Exchange, cookies: int) -> None:
         """Follow the redirect of a page, if it has one."""
         if not page.redirects or not page.location:
             return
@@ -99,4 +105,5 @@ class UrlPlan(Plan):
         except TargetError:
             return
         if isinstance(url, UrlTarget):
-            self._hop(url, StepPosition(chain=position.chain, hop=position.hop + 1))
+            following = StepPosition(chain=position.chain, hop=position.hop + 1)
+            self._hop(url, following, cookies + page.sets_cookie)

@@ -28,6 +28,7 @@ FAMILIES = (
     "tcp",
     "tls",
     "http",
+    "pages",
     "throttle",
     "quic",
     "ranges",

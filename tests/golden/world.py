@@ -100,6 +100,7 @@ class Page:
     length: int = 0
     failure: Failure | None = None
     flow: Flow | None = None
+    sets_cookie: bool = False
 
 
 @dataclass(frozen=True)
@@ -360,7 +361,8 @@ class World:
             return
         body = page.body or f"<title>{page.title}</title>"
         length = page.length or len(body)
-        sampled = step.position.purpose is Purpose.SUBJECT and is_sampled(
+        compared = step.position.purpose is Purpose.NEUTRAL and target.scheme == "http"
+        sampled = (compared or step.position.purpose is Purpose.SUBJECT) and is_sampled(
             status=page.status, secure=secure, length=length
         )
         yield Exchange(
@@ -369,13 +371,15 @@ class World:
             secure=secure,
             status=page.status,
             location=page.location,
+            sets_cookie=page.sets_cookie,
             title=page.title,
-            headers=header_names([(name, b"") for name in page.headers]),
+            headers=header_names([(name.lower(), b"") for name in page.headers]),
+            head=tuple(page.headers)[:8] if sampled and not secure else (),
             length=length,
             sha256=hashlib.sha256(body.encode()).hexdigest()[:32],
             complete=page.failure is None,
-            server=page.headers.get("server", "") if sampled else "",
-            sample=page_sample(body.encode(), "utf-8") if sampled else "",
+            server=next((v for k, v in page.headers.items() if k.lower() == "server"), "") if sampled else "",
+            sample=page_sample(body, url) if sampled else "",
             flow=page.flow,
             **self._times("http", target.host),
             **self._common(step, page.failure),

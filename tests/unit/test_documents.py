@@ -40,12 +40,12 @@ def brought_along(package: str) -> set[str]:
     return found
 
 
-def test_the_base_install_adds_at_most_eight_packages_each_justified() -> None:
+def test_the_base_install_adds_at_most_eleven_packages_each_justified() -> None:
     """Each run-time dependency has its line in docs/dependencies.md; one that another brings along adds nothing."""
     names = [name_of(line) for line in PROJECT["project"]["dependencies"]]
     justified = (ROOT / "docs/dependencies.md").read_text().lower()
 
-    assert len(set(names) - set().union(*map(brought_along, names))) <= 8
+    assert len(set(names) - set().union(*map(brought_along, names))) <= 11
     assert [name for name in names if f"| {name} |" not in justified] == []
 
 

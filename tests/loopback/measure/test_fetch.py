@@ -179,10 +179,85 @@ async def test_a_body_without_a_length_ends_with_the_connection(tools: Tools) ->
 
 
 async def test_bytes_that_are_not_http_are_garbage(tools: Tools) -> None:
-    """SSH on port 80, and a body that is not of its content coding."""
-    for data in (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", answer(b"no gzip", headers="Content-Encoding: gzip\r\n")):
-        async with serving(page_of(data)) as port:
-            assert (await page(f"http://lab.example:{port}/", tools)).failure is Failure.GARBAGE
+    """SSH on port 80."""
+    async with serving(page_of(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")) as port:
+        assert (await page(f"http://lab.example:{port}/", tools)).failure is Failure.GARBAGE
+
+
+ODD_ANSWERS = {
+    "blank before a colon": answer(headers="X-A : b\r\n"),
+    "line without a colon": answer(headers="nonsense\r\n"),
+    "NUL": answer(headers="X-A: a\0b\r\n"),
+    "leading empty lines": b"\r\n\r\n" + answer(),
+    "two transfer codings": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"
+    + b"%x\r\n%s\r\n0\r\n\r\n" % (len(PAGE), PAGE),
+    "empty length": b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n" + PAGE,
+    "label of a coding": answer(headers="Content-Encoding: gzip\r\n"),
+    "long headers": answer(headers="".join(f"X-{n}: {'y' * 1000}\r\n" for n in range(100))),
+    "early hints": b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 3 + answer(),
+    "processing": b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + answer(),
+    "bare line feeds": answer().replace(b"\r\n", b"\n"),
+}
+
+
+@pytest.mark.parametrize("data", ODD_ANSWERS.values(), ids=ODD_ANSWERS)
+@pytest.mark.parametrize("secure", [True, False])
+async def test_answers_that_browsers_accept_are_answers(
+    tools: Tools, ca: trustme.CA, data: bytes, secure: bool
+) -> None:
+    """However far they are from the standard."""
+    async with serving(page_of(data), server_context(ca, "lab.example") if secure else None) as port:
+        seen = await page(f"http{'s' if secure else ''}://lab.example:{port}/", tools)
+
+    assert (seen.failure, seen.status, seen.title, seen.complete) == (None, 200, "Lab page", True)
+
+
+async def test_a_page_without_a_length_on_a_connection_that_stays_open_is_whole(tools: Tools) -> None:
+    """A browser shows it and goes on waiting."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\n" + PAGE)
+        await silent(reader, writer)
+
+    async with serving(talk) as port:
+        seen = await page(f"http://lab.example:{port}/", tools)
+
+    assert (seen.failure, seen.complete, seen.answered) == (None, True, True)
+
+
+@pytest.mark.parametrize(
+    ("data", "failure"),
+    [
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n", Failure.GARBAGE),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 60_000, Failure.TOO_MUCH),
+    ],
+)
+async def test_a_status_line_over_a_verified_session_is_the_servers_word(
+    tools: Tools, ca: trustme.CA, data: bytes, failure: Failure
+) -> None:
+    """Whatever follows it cannot be read."""
+    async with serving(page_of(data), server_context(ca, "lab.example")) as port:
+        seen = await page(f"https://lab.example:{port}/", tools)
+
+    assert (seen.failure, seen.status, seen.answered) == (failure, 200, True)
+
+
+@pytest.mark.parametrize(
+    ("location", "kept"),
+    [
+        ("/two words", "/two%20words"),
+        ("/b?ip=95.165.1.20&id=7", "/b?ip=*&id=7"),
+        ("tg://resolve?domain=x", "tg://resolve?domain=x"),
+    ],
+)
+async def test_a_location_is_stored_without_what_identifies_the_visitor(tools: Tools, location: str, kept: str) -> None:
+    """Blanks are encoded, as browsers do."""
+    async with serving(page_of(answer(b"", "308 Permanent Redirect", f"Location: {location}\r\n"))) as port:
+        seen = await page(f"http://lab.example:{port}/", tools)
+
+    assert seen.location == (kept if "://" in kept else f"http://lab.example:{port}{kept}")
+    assert not seen.sets_cookie
 
 
 @pytest.mark.parametrize(
@@ -191,6 +266,7 @@ async def test_bytes_that_are_not_http_are_garbage(tools: Tools) -> None:
         (b"HTTP/1.1 200 OK\r\n", b"X-Y: " + b"z" * 1000 + b"\r\n", Failure.TOO_MUCH),
         (b"HTTP/1.1 200 OK\r\nX: ", b"z" * 4096, Failure.TOO_MUCH),
         (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 40, Failure.TOO_MUCH),
+        (b"", b"\r\n" * 400, Failure.GARBAGE),
         (b"HTTP/1.1 200 OK\r\n\r\n", b"z" * 65536, None),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nz\r\n" * 1000, Failure.TOO_MUCH),
         (
@@ -199,7 +275,7 @@ async def test_bytes_that_are_not_http_are_garbage(tools: Tools) -> None:
             Failure.TOO_MUCH,
         ),
     ],
-    ids=["headers", "one header", "informational answers", "body", "tiny chunks", "chunk extensions"],
+    ids=["headers", "one header", "informational answers", "empty lines", "body", "tiny chunks", "chunk extensions"],
 )
 async def test_an_endless_response_is_cut_off(head: bytes, piece: bytes, failure: Failure | None) -> None:
     """Every part has a bound. A body that reaches its bound counts as complete."""
@@ -280,17 +356,23 @@ async def test_over_verified_tls_only_an_error_or_a_short_page_is_sampled(
     assert (bool(seen.sample), bool(seen.server)) == (sampled, sampled)
 
 
-async def test_a_page_under_another_name_is_not_sampled(tools: Tools) -> None:
-    """It is fetched for comparison alone."""
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_page_under_another_name_is_sampled_in_clear_text_alone(
+    tools: Tools, ca: trustme.CA, scheme: str
+) -> None:
+    """There it shows which program answers at the address."""
     seen: list[Observation] = []
-    async with serving(page_of(answer())) as port:
+    context = server_context(ca, "lab.example") if scheme == "https" else None
+    async with serving(page_of(answer(headers="Server: b\r\n")), context) as port:
         position = StepPosition(purpose=Purpose.NEUTRAL)
-        step = Fetch(url=f"http://lab.example:{port}/", address="127.0.0.1", position=position)
+        step = Fetch(url=f"{scheme}://lab.example:{port}/", address="127.0.0.1", position=position)
         await fetch(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)
 
     last = seen[-1]
     assert isinstance(last, Exchange)
-    assert (last.status, last.sample) == (200, "")
+    clear = scheme == "http"
+    assert (last.status, bool(last.sample), last.server) == (200, clear, "b" if clear else "")
+    assert last.head == (("Content-Type", "Content-Length", "Server") if clear else ())
 
 
 async def test_the_flow_counts_the_bytes_of_the_socket(tools: Tools) -> None:

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import datetime as dt
+import socket
 import ssl
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 import trustme
 
 from probe.measure.handshake import handshake
 from probe.measure.pace import PaceLimiter
+from probe.measure.tls_alerts import ALERTS
 from probe.measure.tools import Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import Connection, Observation, TlsHandshake
 from probe.model.step import Handshake
 from tests.loopback.tiny_servers import Talk, abort, closed_port, server_context, serving, silent
 
-ALERT = bytes.fromhex("15030300020228")  # fatal, handshake_failure (40)
+ALERT = bytes.fromhex("15030300020232")  # fatal, decode_error (50)
+OAKLEY_2 = bytes.fromhex(
+    "30818702818100FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74020BBEA63B139B22514A08798E3404DD"
+    "EF9519B3CD3A431B302B0A6DF25F14374FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7EDEE386BFB5A899FA5"
+    "AE9F24117C4B1FE649286651ECE65381FFFFFFFFFFFFFFFF020102"
+)
+"""Parameters of Diffie-Hellman with 1,024 bits, DER: RFC 2409 section 6.2, the second Oakley group."""
 UNRECOGNIZED_NAME = bytes.fromhex("15030300020270")  # fatal (112)
 
 
@@ -87,7 +100,7 @@ def after_hello(data: bytes, *, reset: bool = False, wait: bool = False) -> Talk
         (b"", {"reset": True}, Failure.RESET, ""),
         (b"", {}, Failure.EOF, ""),
         (b"", {"wait": True}, Failure.TIMEOUT, ""),
-        (ALERT, {"wait": True}, Failure.ALERT, "handshake_failure"),
+        (ALERT, {"wait": True}, Failure.ALERT, "decode_error"),
         (UNRECOGNIZED_NAME, {}, Failure.ALERT, "unrecognized_name"),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", {}, Failure.GARBAGE, ""),
         (b"\x16\x03\x03\x00\x05\xff\xff\xff\xff\xff", {}, Failure.GARBAGE, ""),
@@ -174,3 +187,97 @@ async def test_silent_servers_do_not_delay_the_others(believed: trustme.CA) -> N
 
     assert seen.verified
     assert {task.result().failure for task in waiting} == {Failure.TIMEOUT}
+
+
+@pytest.mark.parametrize("number", sorted(set(ALERTS) - {0}))
+async def test_every_alert_is_named(tools: Tools, number: int) -> None:
+    """Also those that OpenSSL has no name for."""
+    async with serving(after_hello(bytes([21, 3, 3, 0, 2, 2, number]))) as port:
+        seen = (await observations(port, tools))[1]
+
+    assert isinstance(seen, TlsHandshake)
+    assert (seen.failure, seen.alert) == (Failure.ALERT, ALERTS[number])
+
+
+@contextmanager
+def shaking_hands(context: ssl.SSLContext) -> Iterator[int]:
+    """Run a server that performs handshakes and sends the alert of one that fails, which asyncio's does not."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                accepted, _ = listener.accept()
+                with accepted, suppress(OSError), context.wrap_socket(accepted, server_side=True) as session:
+                    session.read()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+
+
+def old_context(ca: trustme.CA, ciphers: str) -> ssl.SSLContext:
+    """A server of TLS 1.2 with an RSA key and these cipher suites."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
+    ca.issue_cert("lab.example", key_type=trustme.KeyType.RSA).configure_cert(context)
+    return context
+
+
+@pytest.mark.parametrize("ciphers", ["AES128-GCM-SHA256", "AES256-SHA", "ECDHE-RSA-AES128-SHA"])
+async def test_a_server_with_cipher_suites_that_only_browsers_offer_is_reached(
+    tools: Tools, ca: trustme.CA, ciphers: str
+) -> None:
+    """Its refusal stays in evidence; the second handshake offers what browsers offer."""
+    with shaking_hands(old_context(ca, ciphers)) as port:
+        seen = [one for one in await observations(port, tools) if isinstance(one, TlsHandshake)]
+
+    assert [(one.alert, one.verified) for one in seen] == [("handshake_failure", False), ("", True)]
+
+
+async def test_a_server_with_a_small_diffie_hellman_group_is_reached(
+    tools: Tools, ca: trustme.CA, tmp_path: Path
+) -> None:
+    """1,024 bits, the least that browsers accepted."""
+    context = old_context(ca, "DHE-RSA-AES128-GCM-SHA256")
+    path = tmp_path / "dh.pem"
+    body = base64.encodebytes(OAKLEY_2).decode()
+    path.write_text(f"-----BEGIN DH PARAMETERS-----\n{body}-----END DH PARAMETERS-----\n")
+    context.load_dh_params(path)
+    with shaking_hands(context) as port:
+        seen = [one for one in await observations(port, tools) if isinstance(one, TlsHandshake)]
+
+    assert [one.verified for one in seen] == [False, True]
+    assert seen[0].failure is Failure.GARBAGE
+
+
+async def test_a_server_without_secure_renegotiation_is_asked_again(tools: Tools) -> None:
+    """It sends a ServerHello without the extension of RFC 5746, which OpenSSL alone refuses."""
+    body = b"\x03\x03" + bytes(range(32)) + b"\0" + b"\xc0\x2f" + b"\0"
+    hello = b"\x02" + len(body).to_bytes(3, "big") + body
+    async with serving(after_hello(b"\x16\x03\x03" + len(hello).to_bytes(2, "big") + hello, wait=True)) as port:
+        first, second = (one for one in await observations(port, tools) if isinstance(one, TlsHandshake))
+
+    assert "LEGACY" in first.detail
+    assert second.failure is Failure.TIMEOUT
+
+
+async def test_a_server_of_another_protocol_is_asked_without_a_protocol(tools: Tools) -> None:
+    """A resolver over TLS may know `dot` alone."""
+    hellos: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hellos.append(await reader.read(65536))
+        writer.write(bytes.fromhex("15030300020278"))
+
+    async with serving(talk) as port:
+        seen = await observations(port, tools)
+
+    assert [b"http/1.1" in hello for hello in hellos] == [True, False]
+    assert [one.alert for one in seen if isinstance(one, TlsHandshake)] == ["no_application_protocol"] * 2

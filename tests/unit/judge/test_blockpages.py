@@ -8,17 +8,15 @@ from pathlib import Path
 import pytest
 
 from probe.judge.blockpages import (
-    FINGERPRINTS,
     KNOWN,
     MAX_TEXT_CHARACTERS,
-    STUBS,
-    Fingerprint,
     FingerprintTable,
     fingerprints_of,
     has_fingerprint,
     is_blockpage,
     is_server_page,
 )
+from probe.judge.fingerprints import FINGERPRINTS, STUBS, Fingerprint
 from probe.model.observation import Exchange
 
 # ruff: noqa: RUF001 - block pages are written in Cyrillic letters
@@ -149,12 +147,15 @@ def test_public_fingerprints_of_russian_block_pages_agree() -> None:
     if not path.exists():
         pytest.skip("the folder of shared data is absent")
     with path.open(newline="") as lines:
-        rows = [row for row in csv.DictReader(lines) if row["location_found"] == "header.location"]
+        every = list(csv.DictReader(lines))
+    rows = [row for row in every if row["location_found"] == "header.location"]
+    pages = [row["pattern"] for row in every if row["location_found"] == "body" and row["scope"] == "fp"]
     known = {row["pattern"]: KNOWN.identify(status=302, location=row["pattern"]) for row in rows}
     false_positives = [row["pattern"] for row in rows if row["scope"] == "fp" and is_blockpage(known[row["pattern"]])]
 
     assert sum(map(bool, known.values())) > 20
     assert false_positives == []
+    assert [text for text in pages if is_blockpage(KNOWN.identify(status=200, text=text))] == []
 
 
 @pytest.mark.shared_data

@@ -66,12 +66,53 @@ def test_a_chain_ends_at_a_url_it_has_seen_and_after_ten_redirects() -> None:
     assert [hop.redirect_broken for hop in long] == [False] * MAX_REDIRECTS + [True]
 
 
-@pytest.mark.parametrize("location", ["", "mailto:x@y", "dns://x.example", "http://["])
+@pytest.mark.parametrize("location", ["", "javascript:x", "data:,x", "ftp://x.example/", "http://[", "HTTP://["])
 def test_a_redirect_to_no_url_is_broken(location: str) -> None:
     """There is nothing to try."""
     (chain,) = chains(parse(URL), (http(A, 302, location=location),))
 
     assert [hop.redirect_broken for hop in chain] == [True]
+
+
+@pytest.mark.parametrize(
+    "location", ["tg://resolve?domain=x", "intent:x#Intent;end", "market://details?id=x", "mailto:x@y"]
+)
+def test_a_redirect_to_an_app_ends_a_chain_well(location: str) -> None:
+    """The server answered, and a browser hands the rest to the app."""
+    (chain,) = chains(parse(URL), (http(A, 302, location=location),))
+
+    assert [hop.redirect_broken for hop in chain] == [False]
+
+
+def test_a_url_is_asked_for_again_after_a_cookie() -> None:
+    """A redirect to itself, or back by way of another URL; a redirect that goes on setting cookies has an end."""
+    itself = (http(A, 302, location=URL, sets_cookie=True), http(A, hop=1))
+    back = (
+        http(A, 302, location=NEXT),
+        http(A, 302, url=NEXT, location=URL, sets_cookie=True, hop=1),
+        http(A, hop=2),
+    )
+    endless = tuple(http(A, 302, location=URL, sets_cookie=True, hop=n) for n in range(20))
+
+    for seen in (itself, back):
+        (chain,) = chains(parse(URL), seen)
+        assert len(chain) == len(seen)
+        assert [hop.redirect_broken for hop in chain] == [False] * len(seen)
+    (long,) = chains(parse(URL), endless)
+    assert [hop.redirect_broken for hop in long] == [False] * MAX_REDIRECTS + [True]
+
+
+def test_a_chain_that_joins_the_other_goes_its_way_with_its_cookies() -> None:
+    """The second request of the other chain is not taken for the first again."""
+    seen = (
+        http(A, 302, location=URL, sets_cookie=True),
+        http(A, hop=1),
+        http(A, 301, url=HTTP, location=URL, chain=1),
+    )
+    _, clear = chains(parse(NAME), seen)
+
+    assert [(hop.chain, hop.index) for hop in clear] == [(1, 0), (0, 0), (0, 1)]
+    assert not any(hop.redirect_broken for hop in clear)
 
 
 def test_a_url_that_the_other_chain_tried_stands_in_both() -> None:

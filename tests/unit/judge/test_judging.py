@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from probe.errors import TargetError
 from probe.judge import RULES, RULES_VERSION, again, blockpages, judge, verdict
-from probe.judge.blockpages import FINGERPRINTS, Fingerprint, FingerprintTable
+from probe.judge.blockpages import FingerprintTable
+from probe.judge.fingerprints import FINGERPRINTS, Fingerprint
 from probe.model.failure import Failure
 from probe.model.location import Location
 from probe.model.observation import Connection, Observation, TracePayload, TraceReply

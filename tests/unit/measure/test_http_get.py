@@ -1,95 +1,92 @@
-"""A simple head is parsed as h11 parses it, and every other one is left to h11."""
+"""The request, the decoding of its answer, and their bounds."""
 
 from __future__ import annotations
 
-import h11
+import gzip
+import zlib
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.measure.http_get import ResponseHead, parse_simple_head
-from tests.unit.measure.cpu_time import MAX_CPU_SECONDS, cpu_seconds
-
-_NAMES = st.sampled_from([b"Server", b"X-A", b"Content-Length", b"content-length", b"Transfer-Encoding", b"Set-Cookie"])
-_VALUES = st.one_of(
-    st.integers(0, 3000).map(lambda number: str(number).encode()),
-    st.sampled_from([b"chunked", b"gzip", b" padded  ", b"", b"5, 5", b"+5", b"a\tb", b"\xd0\x94", b"a\r\n folded"]),
-    st.binary(max_size=12),
-)
-_HEADS = st.builds(
-    lambda line, fields, end: line + b"".join(name + b":" + value + b"\r\n" for name, value in fields) + end,
-    st.sampled_from(
-        [
-            *(b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 404\r\n", b"HTTP/1.0 200 OK\r\n", b"HTTP/1.1 204 No\r\n"),
-            *(b"HTTP/1.1 103 Hints\r\n", b"HTTP/1.1 200OK\r\n", b"HTTP/1.1 599 \xff\r\n", b"HTTP/1.1 200 OK\n"),
-        ]
-    ),
-    st.lists(st.tuples(_NAMES, _VALUES), max_size=4),
-    st.sampled_from([b"\r\n", b"\n", b"", b"\r\nbody"]),
+from probe.measure.http_get import (
+    MAX_COOKIE_BYTES,
+    ContentDecoder,
+    HttpResponse,
+    check_request,
+    cookie_field,
+    request_target,
 )
 
 
-@given(_HEADS)
-def test_a_simple_head_is_parsed_as_h11_parses_it(data: bytes) -> None:
-    """Status, fields and the length of the body agree."""
-    head = parse_simple_head(data)
-    if head is None:
-        return
-    http = h11.Connection(h11.CLIENT)
-    http.send(h11.Request(method="GET", target="/", headers=[("Host", "lab.example")]))
-    http.send(h11.EndOfMessage())
-    http.receive_data(data[: head.size] + b"x" * (head.length + 1))
-
-    answer = http.next_event()
-    body = b""
-    while isinstance(event := http.next_event(), h11.Data):
-        body += event.data
-
-    assert isinstance(answer, h11.Response)
-    assert isinstance(event, h11.EndOfMessage)
-    assert head.status == answer.status_code
-    assert head.headers == [(name.decode(), value) for name, value in answer.headers]
-    assert len(body) == head.length
+def decoded(coding: str, data: bytes, piece: int = 1 << 20) -> bytes:
+    """The body of an answer with this coding, that arrives in pieces."""
+    decoder = ContentDecoder(HttpResponse(headers=[("content-encoding", coding.encode())]))
+    return b"".join(decoder.decode(data[at : at + piece], 1 << 20) for at in range(0, len(data), piece))
 
 
-def test_the_body_begins_after_the_head() -> None:
-    """Names are in lower case, spaces around values removed."""
-    data = b"HTTP/1.1 302 Found\r\nLocation:  /b \r\nContent-Length: 3\r\n\r\nabc"
+@pytest.mark.parametrize("piece", [1, 3, 1000])
+@given(body=st.binary(max_size=200))
+def test_each_coding_is_decoded_in_pieces_of_any_size(body: bytes, piece: int) -> None:
+    """Also deflate without its header, and bytes that have no coding."""
+    assert decoded("gzip", gzip.compress(body), piece) == body
+    assert decoded("deflate", zlib.compress(body), piece) == body
+    assert decoded("", body, piece) == body
 
-    assert parse_simple_head(data) == ResponseHead(
-        302, [("location", b"/b"), ("content-length", b"3")], 3, len(data) - 3
-    )
+
+@pytest.mark.parametrize("piece", [1, 7, 1000])
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "x-gzip"])
+def test_a_body_that_was_never_encoded_is_read_as_it_is(coding: str, piece: int) -> None:
+    """Some servers put the label on every answer."""
+    assert decoded(coding, b"<html>plain</html>", piece) == b"<html>plain</html>"
+
+
+def test_a_body_that_stops_being_of_its_coding_is_refused() -> None:
+    """Its beginning was decoded."""
+    packed = gzip.compress(Random(7).randbytes(9_000))
+    with pytest.raises(zlib.error):
+        decoded("gzip", packed[:-8] + bytes(8), 100)
 
 
 @pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n",
-        b"HTTP/1.1 200 OK\r\nServer: x\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
-        b"HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 16 + b"\r\n\r\n",
-        b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n",
-    ],
-    ids=["nothing", "part", "no length", "two lengths", "chunks", "no body", "too long a body", "1.0"],
+    ("host", "target", "cookie"),
+    [("", "/", ""), ("a b", "/", ""), ("a", "/ b", ""), ("a", "/", "x\r\nY: z"), ("a", "/", "x" * 9000)],
 )
-def test_other_heads_are_left_to_h11(data: bytes) -> None:
-    """Among them heads that are valid."""
-    assert parse_simple_head(data) is None
+def test_what_would_not_be_one_request_is_refused(host: str, target: str, cookie: str) -> None:
+    """A redirect or a cookie must not add header fields."""
+    check_request("a", "/", "")
+    with pytest.raises(ValueError, match="request"):
+        check_request(host, target, cookie)
+
+
+def test_a_cookie_field_has_as_many_cookies_as_it_may_hold() -> None:
+    """Servers refuse longer ones."""
+    assert cookie_field([("a", "1"), ("b", "2")]) == "a=1; b=2"
+    assert cookie_field([]) == ""
+    assert len(cookie_field([(f"c{number}", "x" * 100) for number in range(500)])) <= MAX_COOKIE_BYTES
+
+
+def test_a_target_is_path_and_query() -> None:
+    """The path is never empty."""
+    assert (request_target("", ""), request_target("/a", "b=c")) == ("/", "/a?b=c")
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("headers", "body", "whole"),
     [
-        b"HTTP/1.1 200 OK\r\n" + b"a:\r\n" * 16300 + b"Content-Length: 5\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n" + b"a:\r\n" * 16300 + b"b\0",
-        b"HTTP/1.1 200 OK\r\n" + b"a:" * 32700 + b"\0",
-        b"HTTP/1.1 200 " + b"a" * 65000 + b"\0",
+        ([], b"<html></HTML>\r\n", True),
+        ([("content-length", b"")], b"</html>", True),
+        ([("content-length", b"900")], b"</html>", False),
+        ([("transfer-encoding", b"chunked")], b"</html>", False),
+        ([], b"<html>", False),
     ],
-    ids=["tiny fields", "an end that does not match", "colons", "a reason"],
 )
-def test_a_large_head_costs_little(data: bytes) -> None:
-    """64 KiB, in forms that make a backtracking pattern slow."""
-    assert cpu_seconds(lambda: parse_simple_head(data)) < MAX_CPU_SECONDS
+def test_a_page_without_a_length_is_whole_at_its_last_tag(
+    headers: list[tuple[str, bytes]], body: bytes, whole: bool
+) -> None:
+    """A connection that stays open, or is reset, cuts nothing off."""
+    response = HttpResponse(200, headers, body=bytearray(body))
+
+    assert response.page_is_whole is whole
+    assert not HttpResponse(0, headers, body=bytearray(body)).page_is_whole

@@ -278,7 +278,7 @@ def test_over_http_an_unconfirmed_address_gets_a_handshake() -> None:
 
 
 def test_a_page_that_differs_from_the_controls_is_fetched_again_and_once_over_tls() -> None:
-    """A block page comes twice, and the server's page over TLS differs from it."""
+    """A block page comes twice, the server's page over TLS differs from it, and another name shows the server."""
     dialogue = resolved(HTTP, local=(A,), trusted=(A,), context=replace(CONTEXT, control=CONTROL))
     dialogue.asks()
     strange = page(dialogue.open[f"get {HTTP} at {A}"], title="Not here")
@@ -286,7 +286,7 @@ def test_a_page_that_differs_from_the_controls_is_fetched_again_and_once_over_tl
 
     assert dialogue.asks() == [f"get {HTTP} at {A} try 1", f"get {URL} at {A}"]
     dialogue.tell(f"get {HTTP} at {A} try 1", strange).tell(f"get {URL} at {A}", "tcp.reset")
-    assert dialogue.asks() == []
+    assert dialogue.asks() == [f"get http://{NEUTRAL}/ at {A} unverified neutral"]
 
 
 def test_a_doubtful_page_at_another_port_is_not_fetched_over_tls() -> None:

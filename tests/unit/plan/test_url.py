@@ -57,6 +57,25 @@ def test_a_redirect_to_an_earlier_url_ends_the_chain() -> None:
     assert dialogue.tell(GET, page(dialogue.open[GET], 302, URL)).asks() == []
 
 
+def test_a_url_is_asked_for_again_after_a_redirect_with_a_cookie() -> None:
+    """Once for each cookie; without a new one it is a loop."""
+    dialogue = resolved(URL)
+    dialogue.tell(GET, page(dialogue.open[GET], 302, URL, sets_cookie=True))
+    again = f"{GET} hop 1"
+
+    assert dialogue.asks() == [again]
+    assert dialogue.tell(again, page(dialogue.open[again], 302, URL)).asks() == []
+
+
+def test_a_cookie_of_one_chain_does_not_make_it_ask_for_a_url_of_the_other() -> None:
+    """Servers set cookies with the redirect from http to https too, and the page is measured already."""
+    dialogue = resolved(NAME)
+    step = f"get {HTTP} at {A} chain 1"
+    dialogue.tell(GET, "ok")
+
+    assert dialogue.tell(step, page(dialogue.open[step], 301, URL, sets_cookie=True)).asks() == []
+
+
 def test_redirects_beyond_the_limit_are_not_followed() -> None:
     """With a limit of two, the chain has three hops."""
     context = PlanContext(trusted_resolvers=(), families=CONTEXT.families, limits=HopLimits(redirects=2))
