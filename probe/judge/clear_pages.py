@@ -23,11 +23,10 @@ from probe.judge.sites import host_of, same_site
 from probe.model.failure import Failure
 from probe.model.hop import Purpose
 from probe.model.observation import Exchange, Observation, TlsHandshake
-from probe.model.page_likeness import is_unlike, title_words
+from probe.model.page_likeness import is_unlike, same_program, title_words
 from probe.model.verdict import ControlPage
 
 _Page = Exchange | ControlPage
-_OTHERS = frozenset({PageOrigin.BLOCKPAGE, PageOrigin.FOREIGN_REDIRECT})
 _MIN_COMMON_WORDS = 0.5
 """Share of the words of two titles that they have in common where both are one page's: its date or count may differ."""
 
@@ -60,11 +59,22 @@ def is_of_another(hop: HopFacts, names: NameAnswers, known: frozenset[str], addr
         return False
     if any(is_ordinary_refusal(page) for page in found):
         return False
-    if hop.subject.url and all(hop.page_origin(page) in _OTHERS for page in found):
+    if hop.subject.url and all(_is_foreign(hop, page) for page in found):
         return True
     if all(is_blockpage(fingerprints_of(page)) for page in found):
         return True
     return _is_unlike_known(hop, known, found) and _is_elsewhere(hop, names, address, found)
+
+
+def _is_foreign(hop: HopFacts, page: Exchange) -> bool:
+    """Whether a page is another's, or in doubt and unlike the control's in all and perhaps from another program.
+
+    A site may have another page at its address for this region; its server's program is the same.
+    """
+    origin, known = hop.page_origin(page), page_of(hop.control, page.url)
+    if origin is not PageOrigin.DOUBTFUL:
+        return origin is not PageOrigin.OWN
+    return known is not None and is_unlike(page, known) and same_program(page, known) is not True
 
 
 def has_certificate(hop: HopFacts) -> bool:

@@ -286,7 +286,7 @@ def test_a_page_that_differs_from_the_controls_is_fetched_again_and_once_over_tl
 
     assert dialogue.asks() == [f"get {HTTP} at {A} try 1", f"get {URL} at {A}"]
     dialogue.tell(f"get {HTTP} at {A} try 1", strange).tell(f"get {URL} at {A}", "tcp.reset")
-    assert dialogue.asks() == [f"get http://{NEUTRAL}/ at {A} unverified neutral"]
+    assert dialogue.asks() == [f"get http://{NEUTRAL}/ at {A} unverified neutral try 3"]
 
 
 def test_a_doubtful_page_at_another_port_is_not_fetched_over_tls() -> None:
