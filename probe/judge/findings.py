@@ -10,6 +10,7 @@ from probe.judge.address_ownership import AddressOwnership
 from probe.judge.blockpages import fingerprints_of, is_blockpage, is_server_page
 from probe.judge.evidence_hop import EvidenceHop
 from probe.judge.http import has_verified_unknown_address, own_pages, refusal
+from probe.judge.nearer import is_proxied
 from probe.model.address import Family, family
 from probe.model.verdict import NearerAnswer
 
@@ -84,6 +85,7 @@ def _notes(hop: EvidenceHop) -> set[str]:
     found = {
         "retried": any(endpoint.serves and endpoint.failures for endpoint in hop.endpoints),
         "notice_by_server": any(is_blockpage(fingerprints_of(page)) and page.secure for page in own_pages(hop)),
+        "http_proxied": any(is_proxied(one.address, hop.evidence.observations) for one in hop.endpoints),
         "challenge": any(is_server_page(fingerprints_of(page)) for page in hop.observed.pages),
     }
     if answers is not None:

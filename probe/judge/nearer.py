@@ -9,6 +9,7 @@ Reset Packets, NDSS 2009). Every doubt is the server's:
 - Each try's own SYN is among them, so that tries that met two machines do not accuse the farther one.
 - Three round trips must agree with each other, and the other name's answer with them: a radio link that wakes up for
   each SYN, and a line with jitter, give no round trip.
+- The kernel must tell a round trip of data too, which needs no set-up and no work of the server.
 - Two tries must have ended so, and none later.
 """
 
@@ -65,7 +66,7 @@ class PathTimes:
     def proves(self, waits: Sequence[int]) -> bool:
         """Whether these waits were too short for the server, beyond doubt."""
         longest = max(waits, default=0)
-        if len(waits) < MIN_TRIES or not self.others or len(self.syns) < MIN_ROUND_TRIPS:
+        if len(waits) < MIN_TRIES or not self.others or not self.lowest or len(self.syns) < MIN_ROUND_TRIPS:
             return False
         spread = self.syns[MIN_ROUND_TRIPS - 1] - self.syns[0]
         return (
@@ -95,6 +96,19 @@ def nearer_answers(endpoint: ObservedEndpoint, observations: Iterable[Observatio
         for (port, kind), found in waits.items()
         if (answer := _nearer_answer(endpoint.address, port, kind, found, here)) is not None
     )
+
+
+def is_proxied(address: str, observations: Iterable[Observation]) -> bool:
+    """Whether port 80 of an address answers SYNs far sooner than port 443: a proxy near by ends its connections.
+
+    For readers: a proxy that gives the server's page harms nobody. Two connections to each port must say so.
+    """
+    rtts: dict[int, list[int]] = {80: [], 443: []}
+    for one in observations:
+        if isinstance(one, Connection) and one.address == address and one.rtt and one.port in rtts:
+            rtts[one.port].append(one.rtt)
+    clear, encrypted = rtts.values()
+    return min(len(clear), len(encrypted)) >= MIN_TRIES and is_sooner(max(clear), min(encrypted))
 
 
 def _nearer_answer(

@@ -128,6 +128,16 @@ def test_the_hop_that_decided_is_named_unless_it_is_the_target() -> None:
         ((said("network", FORGED), said("trusted", A)), f"dns://{NAME}", "addresses_differ"),
         ((tcp(A, Failure.TIMEOUT), *served(attempt=1)), URL, "retried"),
         ((*KNOWN, tcp(), tls(), http(A, marks=("ru.law",))), URL, "notice_by_server"),
+        (
+            (
+                *KNOWN,
+                *(tcp(A, port=80, rtt=3_000, attempt=n) for n in range(2)),
+                *(tcp(A, rtt=41_000, attempt=n) for n in range(2)),
+                http(A, url=HTTP),
+            ),
+            HTTP,
+            "http_proxied",
+        ),
         ((*KNOWN, http(A, url=HTTP, marks=("own.captcha",))), HTTP, "challenge"),
     ],
 )

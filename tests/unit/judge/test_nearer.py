@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from probe.judge.nearer import PAGE, PathTimes, nearer_answers
+from probe.judge.nearer import PAGE, PathTimes, is_proxied, nearer_answers
 from probe.model.failure import Failure
 from probe.model.hop import Purpose
 from probe.model.observation import Observation
@@ -66,7 +66,8 @@ def test_two_tries_in_a_quarter_of_the_round_trip_are_proven() -> None:
         (*request(), *request(1), *request(2)),
         (*request(), *request(1, rtt=0), *other()),
         (*request(), *request(1), *other(rtt=53_000)),
-        (*request(), *request(1), *other(36_000, floor=0)),
+        (*request(), *request(1), *other(36_000), *other(36_000)),
+        (*request(), *request(1), *other(floor=0), *other(floor=0)),
     ],
     ids=[
         "one try",
@@ -74,6 +75,7 @@ def test_two_tries_in_a_quarter_of_the_round_trip_are_proven() -> None:
         "a repeated SYN leaves two round trips",
         "round trips disagree",
         "another name was answered sooner than SYNs",
+        "the kernel tells no round trip of data",
     ],
 )
 def test_a_doubt_leaves_the_answer_unproven(seen: tuple[Observation, ...]) -> None:
@@ -154,6 +156,26 @@ def test_pages_and_cuts_are_counted_apart() -> None:
     assert (reset.what, page.what) == ("http.reset", PAGE)
     assert not reset.proven
     assert not page.proven
+
+
+@pytest.mark.parametrize(
+    ("clear", "encrypted", "proxied"),
+    [
+        ((3_000, 4_000), (41_000, 42_000), True),
+        ((3_000,), (41_000, 42_000), False),
+        ((3_000, 4_000), (41_000,), False),
+        ((3_000, 40_000), (41_000, 42_000), False),
+        ((41_000, 42_000), (3_000, 4_000), False),
+        ((0, 3_000), (41_000, 42_000), False),
+    ],
+)
+def test_a_port_80_that_is_nearer_than_port_443_is_a_proxys(
+    clear: tuple[int, ...], encrypted: tuple[int, ...], proxied: bool
+) -> None:
+    """For readers; two connections to each."""
+    seen = [tcp(port=port, rtt=rtt) for port, rtts in ((80, clear), (443, encrypted)) for rtt in rtts]
+
+    assert is_proxied(A, [*seen, tcp(B, port=80, rtt=1_000)]) is proxied
 
 
 def test_nothing_is_proven_of_nothing() -> None:
