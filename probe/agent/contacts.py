@@ -22,6 +22,7 @@ from probe.model.target import (
     UrlTarget,
     bracketed,
 )
+from probe.plan.context import FALLBACK_NAME
 from probe.session.working_names import WorkingNames
 from probe.settings import Settings
 from probe.settings.well_known import names_of
@@ -69,7 +70,7 @@ def contacts(
         why = "beside tcp:// targets and ranges: does somebody on the path answer for addresses that nobody has?"
         yield Contact("unrouted", "an address of 198.18.0.0/15 or 100::/64", why)
     names = WorkingNames(chosen.domestic_anchors, names_of(settings.network.country), chosen.allowed_name)
-    allowed = names.allowed(()) or "the name of an anchor that works"
+    allowed = "the name of an anchor that works" if names.allowed(()) == FALLBACK_NAME else names.allowed(())
     yield Contact("name", allowed, "sent to a failing target's addresses, to tell what is blocked there")
     yield Contact("name", "the names of anchors and targets that work", "asked of a resolver that fails, to compare")
     yield Contact("name", "random names under .com", "likewise, and asked of the resolvers")

@@ -13,7 +13,7 @@ from probe.model.observation import Exchange
 from probe.model.verdict import ControlFacts, Status
 
 FALLBACK_NAME = "example.com"
-"""A name that exists (RFC 2606) and that no country has a reason to block, where no other is known to work here."""
+"""A name that exists (RFC 2606) and that nobody has a reason to block, where no other is known to work here."""
 
 
 class HopLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +74,7 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
         random_name: a server name that no list can contain, neither to block nor to allow; drawn per measurement.
         ghost_name: a host name that does not exist; drawn per measurement.
         other_names: names that are known to work here, to compare a resolver's answers with; the best first.
-        allowed_name: a well-known name of the vantage's country, which allow-lists contain; empty for none.
+        allowed_name: a well-known name that exists and that allow-lists of this network contain.
         suspected: the server name is suspected to be blocked (a re-test). The neutral name then goes to each address
             before the suspect one, because some filters drop all packets of an address for minutes after the suspect
             name (GFW: 90 to 360 s per client, server and port).
@@ -136,9 +136,8 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
 
     def names_beside(self, name: str) -> tuple[str, ...]:
         """The names that a resolver is asked for to compare: none of this name's own domain."""
-        known = self.other_names or (self.allowed_name,)
         domain = name.split(".")[-2:]
-        kept = [one for one in dict.fromkeys(known) if one and one.split(".")[-2:] != domain]
+        kept = [one for one in self.other_names or (self.allowed_name,) if one.split(".")[-2:] != domain]
         return tuple(kept[: self.limits.other_names]) or (FALLBACK_NAME,)
 
     def as_here(self, address: str) -> str:

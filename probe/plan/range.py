@@ -223,7 +223,7 @@ class RangePlan(Plan):
 
     def _send_allowed_hello(self) -> bool:
         """Send a hello with a name that allow-lists contain, where no hello was answered."""
-        if self._hellos_done or not self._hello_addresses or not self._context.allowed_name:
+        if self._hellos_done or not self._hello_addresses:
             return False
         self._ask(self._hello(self._hello_addresses[0], self._context.allowed_name, Purpose.ALLOWED))
         self._hellos_done = True
@@ -239,7 +239,7 @@ class RangePlan(Plan):
         for resolver in self._context.trusted_resolvers[:1]:
             self._ask(
                 Resolve(
-                    name=self._context.allowed_name or self._context.names_beside("")[0],
+                    name=self._context.allowed_name,
                     rrtype="AAAA",
                     resolver=resolver,
                     trust=Trust.TRUSTED,

@@ -239,7 +239,7 @@ def repeat_silence(task: HopTask, state: HopState) -> NextSteps:
     allowed = tuple(
         StepRequest(Order.AT_ONCE, address, (allowed_name_step(task.subject, address, task.context, task.position),))
         for address in state.followed
-        if task.context.allowed_name and _neutral_was_cut(state, address)
+        if _neutral_was_cut(state, address)
     )
     state, again = _repeat_deepest(task, state)
     return state, (*allowed, *again)

@@ -15,6 +15,7 @@ from probe.model.hop import Purpose
 from probe.model.observation import Resolution
 from probe.model.resolver import Trust
 from probe.model.verdict import AnchorKind, AnchorLook, Status, Verdict
+from probe.plan.context import FALLBACK_NAME
 
 MAX_REMEMBERED_NAMES = 8
 """Names of targets that are kept, the newest."""
@@ -63,11 +64,12 @@ class WorkingNames:
         return tuple(dict.fromkeys(name for name in (*mixed, *domestic) if name))
 
     def allowed(self, looks: Sequence[AnchorLook]) -> str:
-        """A name that allow-lists of this network contain; empty where none is known.
+        """A name that allow-lists of this network contain, as far as is known.
 
-        That of the settings, a domestic anchor's, a well-known one of the country, else a name that works here.
+        That of the settings, a domestic anchor's, a well-known one of the country, a name that works here, else a
+        neutral one.
         """
-        return next(iter((*self._allowed, *self.to_compare(looks))), "")
+        return next(iter((*self._allowed, *self.to_compare(looks), FALLBACK_NAME)))
 
 
 def _hosts(urls: Iterable[str]) -> list[str]:

@@ -9,6 +9,7 @@ from probe.model.hop import Purpose
 from probe.model.observation import Resolution
 from probe.model.resolver import Trust
 from probe.model.verdict import AnchorKind, AnchorLook, Evidence, Status, Vantage, VantageState, Verdict
+from probe.plan.context import FALLBACK_NAME
 from probe.session.working_names import MAX_REMEMBERED_NAMES, WorkingNames
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -67,7 +68,7 @@ def test_what_does_not_work_here_is_no_name_to_compare_with() -> None:
     )
 
     assert names.to_compare(looks) == ()
-    assert names.allowed(looks) == ""
+    assert names.allowed(looks) == FALLBACK_NAME
 
 
 def test_the_number_of_remembered_names_is_bounded() -> None:
@@ -83,7 +84,7 @@ def test_the_number_of_remembered_names_is_bounded() -> None:
 
 
 def test_the_allowed_name_is_the_settings_else_domestic_else_of_the_country_else_one_that_works() -> None:
-    """Without any, none is sent."""
+    """Without any, a neutral one."""
     home, country = ("https://home.example/",), ("portal.example",)
     looks = (foreign("one.example"),)
 
@@ -91,4 +92,4 @@ def test_the_allowed_name_is_the_settings_else_domestic_else_of_the_country_else
     assert WorkingNames(home, country).allowed(looks) == "home.example"
     assert WorkingNames((), country).allowed(looks) == "portal.example"
     assert WorkingNames().allowed(looks) == "one.example"
-    assert WorkingNames().allowed(()) == ""
+    assert WorkingNames().allowed(()) == FALLBACK_NAME
