@@ -10,7 +10,7 @@ from probe.judge.name_answers import plain
 from probe.judge.name_resolution import NameResolution
 from probe.judge.observed_endpoint import ObservedEndpoint, answered
 from probe.judge.pages import PageOrigin
-from probe.judge.repetition import MIN_STOPPED_PAGES, repetitions
+from probe.judge.repetition import repetitions
 from probe.model.address import is_bogon
 from probe.model.hop import Layer, LayerFailure, Purpose
 
@@ -107,8 +107,8 @@ class EvidenceHop(HopFacts):
     def decisive_failure(self) -> LayerFailure | None:
         """The deepest and most telling failure of the target's addresses; None where one of them serves anything.
 
-        A page that stopped, among requests that timed out, is one more of them: `http.timeout`, unless pages stopped
-        often enough to show a freeze.
+        A page that stopped, among requests that timed out, is one more of them; so is one after which the address fell
+        silent. Only where every attempt stopped in the page it may be a freeze (`probe.judge.throttling`).
         """
         if any(endpoint.serves for endpoint in self.own_endpoints):
             return None
@@ -116,10 +116,8 @@ class EvidenceHop(HopFacts):
         deepest = max(failures, key=lambda end: end.rank, default=None)
         if deepest is None or deepest.layer is not Layer.BODY:
             return deepest
-        ends = [end for endpoint in self.failing_endpoints for end in endpoint.failures]
-        stops, others = ends.count(deepest), ends.count(deepest.pooled)
-        others += sum(len(endpoint.residual_failures) for endpoint in self.failing_endpoints)
-        return deepest.pooled if others > stops and stops < MIN_STOPPED_PAGES else deepest
+        early = sum(endpoint.failures.count(deepest.pooled) for endpoint in self.failing_endpoints)
+        return deepest.pooled if early or any(one.residual_failures for one in self.failing_endpoints) else deepest
 
     @cached_property
     def decisive_count(self) -> int:

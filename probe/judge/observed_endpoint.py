@@ -87,6 +87,10 @@ class ObservedEndpoint:
         """The attempts, under any name, whose silence followed a cut as residual blocking does."""
         return residual_failures(self._all_attempts)
 
+    def attempts_under(self, purpose: Purpose) -> tuple[Attempt, ...]:
+        """The attempts at the subject's port for this purpose, such as under another server name, in order of time."""
+        return tuple(attempt for attempt in self._all_attempts if attempt[0].purpose is purpose)
+
     def failures_under_other_names(self, failure: LayerFailure) -> int:
         """Count the attempts under other names that failed in this way.
 

@@ -145,12 +145,29 @@ def _hello_failure_only_here(hop: EvidenceHop) -> LayerFailure | None:
     control = hop.control
     if _hello_failure(hop) is None or control is None or _answers_allowed_name(hop):
         return None
+    known = _known_at_control(hop)
     ends = [
         end
-        for endpoint in _known_at_control(hop)
+        for endpoint in known
         if control.hits[endpoint.address] == "tls" and (end := _end_of_hellos(endpoint)) is not None
     ]
-    return _commonest(ends)
+    return _commonest(ends) or _silent_at_both_layers(hop, ends)
+
+
+def _silent_at_both_layers(hop: EvidenceHop, ends: list[LayerFailure]) -> LayerFailure | None:
+    """The commoner of silence to SYNs and silence to ClientHellos, where both together are nearly the whole sample.
+
+    A filter that lets a SYN pass now and then drops what follows it. An address that only connects at the control too,
+    and connects here, works.
+    """
+    control = hop.control
+    if control is None or any(control.hits.get(one.address) == "tcp" for one in hop.serving_endpoints):
+        return None
+    lost = [one.main_failure for one in _known_at_control(hop) if one.main_failure is not None and _failed_twice(one)]
+    both = [end for end in (*ends, *lost) if end.failure is Failure.TIMEOUT]
+    if not ends or len(both) < MIN_FAILED_ADDRESSES or len(both) < MIN_SHARE_ALIKE * (len(ends) + len(lost)):
+        return None
+    return Counter(both).most_common(1)[0][0]
 
 
 def _commonest(ends: list[LayerFailure]) -> LayerFailure | None:
@@ -183,10 +200,14 @@ def _hellos(endpoint: ObservedEndpoint) -> list[TlsHandshake]:
 
 
 def _end_of_hellos(endpoint: ObservedEndpoint, times: int = 2) -> LayerFailure | None:
-    """The last failure of an address's ClientHellos, if at least a minimum of them was sent and each was cut."""
-    ends = [one.failure for one in _hellos(endpoint)]
-    cut = [end for end in ends if end is not None and end in CUT_FAILURES]
-    return LayerFailure(Layer.TLS, cut[-1]) if len(cut) == len(ends) >= times else None
+    """How an address's last ClientHello was cut, where each of at least `times` was cut, or silenced after such a cut.
+
+    A SYN that meets silence after the cut of a ClientHello is residual blocking.
+    """
+    ends = [attempt[-1].ending for attempt in endpoint.attempts_under(Purpose.NEUTRAL)]
+    cuts = [end for end in ends if end is not None and end.layer is Layer.TLS and end.failure in CUT_FAILURES]
+    silent = ends[ends.index(cuts[0]) :].count(LayerFailure(Layer.TCP, Failure.TIMEOUT)) if cuts else 0
+    return cuts[-1] if cuts and len(cuts) + silent == len(ends) >= times else None
 
 
 def _answers_allowed_name(hop: EvidenceHop) -> bool:

@@ -75,13 +75,13 @@ class FailureCount(NamedTuple):
 def tries_wanted(context: PlanContext, state: HopState, address: str) -> int:
     """How often silence at an address must be observed: `proof_tries` where it could count as a block.
 
-    Where most tries stopped in the page, they are no more than `silent_tries`: each takes long, and shows much.
+    Where every try stopped in the page, they are no more than `silent_tries`: each takes long, and shows much.
     """
     limits = context.limits
     neutral = state.result_beside(address, Purpose.NEUTRAL)
     failed = sum(where == address for where, _ in state.failures)
     stopped = state.addresses[address].stopped_pages
-    if stopped and 2 * stopped >= failed:
+    if 0 < failed == stopped:
         return limits.silent_tries
     answered = neutral.observed and not neutral.cut
     return limits.proof_tries if context.served_elsewhere or answered else limits.silent_tries

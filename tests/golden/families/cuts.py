@@ -165,6 +165,13 @@ CENSORED = (
         "tls.sni",
     ),
     _blocked(
+        "own-stops-mostly-in-page",
+        "three tries end in the page and others before it; another name gets all",
+        moody(conversations_end(NAME, "ok", "http.timeout", "ok", "ok", "http.timeout"), STOPS),
+        "http.timeout.sni",
+        "tls.sni",
+    ),
+    _blocked(
         "own-stops-early-or-late",
         "tries end now in the handshake, now after the request; another name gets all",
         own("http.timeout", "tls.timeout", "tls.timeout", "http.timeout", "tls.timeout", "http.timeout"),

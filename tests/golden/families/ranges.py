@@ -61,6 +61,7 @@ class _SilentSix(dict[Any, Any]):
         return Failure.TIMEOUT if str(key).startswith("2a04:4e42:") else super().__getitem__(key)
 
 
+HELLOS_SILENT = {("*", name): Failure.TIMEOUT for name in ("xkqvdwpzrjtm.com", ALLOWED)}
 WELL = (servers(ALL),)
 FEW = (servers(SOME),)
 
@@ -112,11 +113,40 @@ SCENARIOS = (
     _case(
         "range-hello-timeout",
         "SYNs pass and every ClientHello vanishes (bbs#516)",
-        servers(ALL, tls={("*", name): Failure.TIMEOUT for name in ("xkqvdwpzrjtm.com", ALLOWED)}),
+        servers(ALL, tls=HELLOS_SILENT),
         "blocked",
         "tls.timeout.range",
         "tls.timeout",
         "ip.range",
+    ),
+    _case(
+        "range-hello-residual",
+        "silence after the ClientHello, then to every SYN to the address",
+        servers(SOME, tcp={a: [None, None, Failure.TIMEOUT] for a in SOME}, tls=HELLOS_SILENT),
+        "blocked",
+        "tls.timeout.range",
+        "tls.timeout",
+        "ip.range",
+        control=FEW,
+    ),
+    _case(
+        "range-syns-leak",
+        "SYNs to half of the machines pass, and no ClientHello does",
+        servers(SOME, tcp=failing(SOME[:2], Failure.TIMEOUT), tls=HELLOS_SILENT),
+        "blocked",
+        "tls.timeout.range",
+        "tls.timeout",
+        "ip.range",
+        control=FEW,
+    ),
+    _case(
+        "range-machine-hangs",
+        "two machines are gone and one hangs; another answers",
+        servers(SOME, tcp=failing(SOME[:2], Failure.TIMEOUT), tls={(SOME[2], "xkqvdwpzrjtm.com"): Failure.TIMEOUT}),
+        "reachable",
+        "served",
+        control=FEW,
+        found={"failing": dict.fromkeys(SOME[:2], "tcp.timeout")},
     ),
     _case(
         "range-hello-reset",

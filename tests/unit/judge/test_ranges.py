@@ -165,6 +165,33 @@ def test_three_unanswered_hellos_that_the_control_got_answered_are_a_blocked_ran
     assert said(hop_of(connected(), cut(3, failure))) == rule
 
 
+def silenced(last: int) -> tuple[Observation, ...]:
+    """A hello that met silence, and then a SYN that did."""
+    first, _ = hello(last, SILENCE)
+    return first, Connection(address=at(last), port=443, failure=SILENCE, purpose=Purpose.NEUTRAL, attempt=1)
+
+
+def test_a_syn_that_meets_silence_after_a_cut_hello_counts_with_it() -> None:
+    """A SYN that does so first is a SYN."""
+    assert said(hop_of(connected(), *map(silenced, (1, 2, 3)))) == "tls.timeout.range"
+    swapped = [one[::-1] for one in map(silenced, (1, 2, 3))]
+    assert said(hop_of(connected(), *swapped)) != "tls.timeout.range"
+
+
+def test_silence_to_syns_and_silence_to_hellos_are_one_behaviour() -> None:
+    """The commoner one is the cause; an address that answers, or is cut otherwise, shows another."""
+    two = tuple(one for n in (1, 2) for one in tcp(n, SILENCE, 2))
+
+    assert said(hop_of(two, tcp(3), hello(3, SILENCE), hits=3)) == "tcp.timeout.range"
+    assert (
+        said(hop_of(tcp(1, SILENCE, 2), connected(4)[1:], hello(2, SILENCE), hello(3, SILENCE))) == "tls.timeout.range"
+    )
+    assert said(hop_of(tcp(1, SILENCE, 2), tcp(2), hello(2, SILENCE), hits=2)) == "range.mute"
+    assert said(hop_of(two, tcp(3), hello(3, RST), hits=3)) == "range.mute"
+    assert said(hop_of(two, tcp(3), hello(3, Failure.ALERT), hits=3)) == "served"
+    assert said(hop_of(two, tcp(3), hello(3, SILENCE), tcp(4), tcp(5, RST, 2), tcp(6, RST, 2), hits=6)) == "range.mute"
+
+
 def test_two_unanswered_hellos_are_unreachable_and_one_answered_hello_is_reachable() -> None:
     """Two prove nothing."""
     doubt = hop_of(connected(), cut(2))
