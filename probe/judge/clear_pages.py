@@ -17,7 +17,7 @@ from probe.judge.blockpages import fingerprints_of, is_blockpage
 from probe.judge.control import page_of
 from probe.judge.evidence_view import HopFacts
 from probe.judge.name_answers import NameAnswers
-from probe.judge.observed_endpoint import is_verified
+from probe.judge.observed_endpoint import ObservedEndpoint, is_verified
 from probe.judge.pages import PageOrigin, is_ordinary_refusal
 from probe.judge.sites import host_of, same_site
 from probe.model.failure import Failure
@@ -75,6 +75,19 @@ def _is_foreign(hop: HopFacts, page: Exchange) -> bool:
     if origin is not PageOrigin.DOUBTFUL:
         return origin is not PageOrigin.OWN
     return known is not None and is_unlike(page, known) and same_program(page, known) is not True
+
+
+def shows_another(endpoint: ObservedEndpoint) -> bool:
+    """Whether an address answers as another name's machine: by its certificate, or with a known block page."""
+    if endpoint.verified:
+        return False
+    if endpoint.pages:
+        return all(is_blockpage(fingerprints_of(page)) for page in endpoint.pages)
+    return any(
+        isinstance(one, TlsHandshake) and one.certificate is not None and "mismatch" in one.certificate.error.lower()
+        for purpose in (Purpose.SUBJECT, Purpose.PEEK)
+        for one in endpoint.with_purpose(purpose)
+    )
 
 
 def has_certificate(hop: HopFacts) -> bool:

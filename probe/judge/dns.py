@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from probe.judge import clear_pages
 from probe.judge.address_ownership import AddressOwnership
 from probe.judge.control import ControlOutcome
 from probe.judge.evidence_hop import EvidenceHop
@@ -81,7 +82,8 @@ def interference(hop: EvidenceHop) -> Cause | None:
     if answers.trusted_agree(bad):
         return None
     if cause in _DENIALS:
-        shown = not answers.fails_other_names(bad)
+        alone = hop.control_outcome is ControlOutcome.NONE and _reference_is_anothers(hop)
+        shown = not answers.fails_other_names(bad) and not alone
     elif cause is Cause.DNS_TIMEOUT:
         shown = _unanswered_often(hop, answers, bad) and answers.resolves_other_names(bad)
     elif cause in _RESOLVER_FAILURES:
@@ -102,13 +104,32 @@ def interferes_by(cause: Cause) -> Callable[[EvidenceHop], bool]:
 
 
 def rewritten(hop: EvidenceHop) -> bool:
-    """The name does not exist, and the resolver gives an address for every such name."""
+    """The name does not exist, and the resolver gives an address for every such name.
+
+    Nor does it exist any more where trusted resolvers deny it now and no address that the control remembers serves.
+    """
     answers = hop.name_answers
-    return (
-        answers is not None
-        and answers.absent
-        and any(answer.first and answers.rewrites_nxdomain(answer) for answer in answers.by_resolver)
+    if answers is None or not (answers.absent or (answers.denied_now and not _reference_serves(hop))):
+        return False
+    return any(answer.first and answers.rewrites_nxdomain(answer) for answer in answers.by_resolver)
+
+
+def _reference_serves(hop: EvidenceHop) -> bool:
+    """Whether an address that trusted resolvers or the control gave serves the target here."""
+    answers = hop.name_answers
+    return answers is not None and any(
+        endpoint.serves or endpoint.verified for endpoint in hop.endpoints if endpoint.address in answers.reference
     )
+
+
+def _reference_is_anothers(hop: EvidenceHop) -> bool:
+    """Whether all addresses that trusted resolvers gave show the certificate of another name or a known block page.
+
+    Then they may be those of a filter that says nothing of itself, and the network's denial may be true.
+    """
+    answers = hop.name_answers
+    tried = [] if answers is None else [one for one in hop.endpoints if one.address in answers.trusted and one.attempts]
+    return bool(tried) and all(clear_pages.shows_another(endpoint) for endpoint in tried)
 
 
 def absent(hop: EvidenceHop) -> bool:

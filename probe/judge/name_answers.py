@@ -176,6 +176,11 @@ class NameAnswers:
         return trusted == {Failure.NXDOMAIN} or (at_control and not trusted)
 
     @property
+    def denied_now(self) -> bool:
+        """Whether trusted resolvers say that the name does not exist, whatever the control remembers."""
+        return self._trusted_failures == {Failure.NXDOMAIN} and not self.trusted
+
+    @property
     def denied_by_one(self) -> bool:
         """Whether a single trusted resolver is all that says that the name does not exist."""
         at_control = self._control is not None and f"dns.{Failure.NXDOMAIN}" in self._control.failures

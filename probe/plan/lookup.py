@@ -10,7 +10,8 @@ though it finds the other name
 NXDOMAIN, NODATA, REFUSED         another name that exists: does it deny every name?
 a bogon                           a name that does not exist: does it give every name an address? And another name
 any address, where the name does  a name that does not exist: does it rewrite NXDOMAIN?
-not exist elsewhere
+not exist elsewhere, or trusted
+resolvers deny it now
 ================================  ==============================================================================
 
 The failure of a trusted resolver is no evidence, so it is not asked again.
@@ -169,7 +170,8 @@ class Lookup:
             if seen.failure is Failure.TIMEOUT:
                 self._silent.setdefault(step.resolver, []).append(step)
                 self._repeat_silent(step.resolver)
-        if self._exists_nowhere():
+        denied_now = Failure.NXDOMAIN in self._trusted_failures and not self._trusted
+        if denied_now or self._exists_nowhere():
             for answered in self._with_addresses:
                 self._ask_other_name(answered, self._context.ghost_name, Purpose.GHOST)
 

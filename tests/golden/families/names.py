@@ -365,6 +365,67 @@ FILTERED = (
     ),
 )
 
+SEARCH = Page("Search helper", length=400)
+GHOST = "zq7w0v5xk2md.com"
+GONE = (
+    *(
+        Scenario(
+            f"dns-expired-rewritten-{kind}",
+            "the name has expired, and the resolver answers every such name; the control remembers the site",
+            world(
+                names={NAME: Failure.NXDOMAIN},
+                network={NAME: (PARKING,), GHOST: (PARKING,)},
+                http={("*", PARKING): SEARCH, NAME: SEARCH},
+                tcp={A: MUTE, B: MUTE},
+            ),
+            "down",
+            "dns.rewritten",
+            target=target,
+            control=(world(),),
+        )
+        for kind, target in (("http", HTTP), ("https", URL), ("dns", DNS))
+    ),
+    Scenario(
+        "dns-spoofed-rewriting-resolver",
+        "a resolver that rewrites NXDOMAIN gives its page for a name that a trusted one filters; the site serves here",
+        world(
+            network={NAME: (PARKING,), GHOST: (PARKING,)},
+            trusted={NAME: Failure.NXDOMAIN},
+            http={**pages(A, B), ("*", PARKING): SEARCH, (NAME, PARKING): SEARCH},
+        ),
+        "blocked",
+        "dns.spoofed",
+        ("dns.spoofed",),
+        target=HTTP,
+        control=(world(),),
+    ),
+    Scenario(
+        "dns-nxdomain-and-sinkhole",
+        "the network denies a name, and the only trusted resolver gives an address with another name's certificate",
+        world(
+            network={NAME: Failure.NXDOMAIN},
+            trusted={NAME: (SINKHOLE,)},
+            certs={SINKHOLE: Cert(("notice.filter.example",))},
+        ),
+        "unreachable",
+        "tls.certificate",
+        ("dns.nxdomain",),
+    ),
+    Scenario(
+        "dns-nxdomain-and-sinkhole-control",
+        "the same, and the control knows the site",
+        world(
+            network={NAME: Failure.NXDOMAIN},
+            trusted={NAME: (SINKHOLE,)},
+            certs={SINKHOLE: Cert(("notice.filter.example",))},
+        ),
+        "blocked",
+        "dns.nxdomain",
+        ("dns.nxdomain",),
+        control=(world(),),
+    ),
+)
+
 CACHES = (
     *(
         Scenario(
@@ -532,4 +593,26 @@ RESOLVERS = (
     ),
 )
 
-SCENARIOS = (*REGIONS, *TWO_ANSWERS, *MOVED, *FILTERED, *CACHES, *OTHERS, *RESOLVERS)
+COMPARED = ("www.wikipedia.org", "vk.com", "work.example")
+COMPARISONS = tuple(
+    Scenario(
+        f"dns-{failure.value}-and-{len(lost)}-compared",
+        f"the network fails at the name, and at {len(lost)} of three names that are known to work here",
+        world(
+            names=dict.fromkeys(COMPARED, (A,)),
+            network={NAME: failure, **dict.fromkeys(lost, failure)},
+        ),
+        status,
+        rule,
+        (f"dns.{failure.value}",),
+        control=(world(),),
+        context={"other_names": COMPARED},
+    )
+    for failure in (Failure.TIMEOUT, Failure.NXDOMAIN, Failure.REFUSED)
+    for lost, status, rule in (
+        (COMPARED[1:2], "blocked", f"dns.{failure.value}"),
+        (COMPARED[1:], "unreachable", "dns.resolver"),
+    )
+)
+
+SCENARIOS = (*REGIONS, *TWO_ANSWERS, *MOVED, *FILTERED, *GONE, *CACHES, *OTHERS, *RESOLVERS, *COMPARISONS)
