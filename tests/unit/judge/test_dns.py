@@ -11,7 +11,7 @@ from probe.model.failure import Failure
 from probe.model.hop import Purpose
 from probe.model.observation import Observation, Resolution
 from probe.model.verdict import Cause, Status
-from tests.unit.judge.builders import FORGED, NAME, V6, A, control, hop_of, late, said, served, tcp, tls, tries
+from tests.unit.judge.builders import FORGED, NAME, V6, A, B, control, hop_of, late, said, served, tcp, tls, tries
 
 TRUSTED = said("trusted", A)
 OTHER = said("network", A, name="other.example", purpose=Purpose.OTHER)
@@ -240,3 +240,39 @@ def test_answers_about_one_name_from_where_nobody_listens_are_injected(
 ) -> None:
     """A proxy that answers every query answers for other names too."""
     assert dns.answered_nowhere(hop_of(said("network", FORGED), *seen)) is proven
+
+
+def test_a_name_that_has_gone_since_the_control_looked_is_rewritten_unless_its_address_serves() -> None:
+    """Trusted resolvers deny it now, and the resolver answers all such names."""
+    seen = (said("network", FORGED), GONE, GHOST)
+
+    assert dns.rewritten(hop_of(*seen, tcp(A, Failure.TIMEOUT), by=control()))
+    assert not dns.rewritten(hop_of(*seen, *served(), by=control()))
+    assert not dns.rewritten(hop_of(said("network", FORGED), GONE, DENIED, by=control()))
+    assert not dns.rewritten(hop_of(said("network", FORGED), TRUSTED, GHOST, by=control()))
+
+
+SINKHOLE = (tcp(), tls(A, Failure.CERTIFICATE), tls(A, error="Hostname mismatch", purpose=Purpose.PEEK))
+
+
+@pytest.mark.parametrize(
+    ("seen", "by", "shown"),
+    [
+        (SINKHOLE, None, False),
+        (SINKHOLE, control(), True),
+        (
+            (tcp(), tls(A, Failure.CERTIFICATE), tls(A, error="self-signed certificate", purpose=Purpose.PEEK)),
+            None,
+            True,
+        ),
+        ((tcp(A, Failure.TIMEOUT),), None, True),
+        ((*SINKHOLE, said("trusted", B), tcp(B, Failure.TIMEOUT)), None, True),
+        (served(), None, True),
+        ((), None, True),
+    ],
+)
+def test_a_denial_is_false_unless_the_trusted_addresses_are_another_names(seen: Any, by: Any, shown: bool) -> None:
+    """A trusted resolver that filters may say nothing of it. A filter on the path cuts, or shows its own issuer."""
+    hop = hop_of(*failed(Failure.NXDOMAIN, 1), TRUSTED, *seen, by=by)
+
+    assert dns.interference(hop) is (Cause.DNS_NXDOMAIN if shown else None)

@@ -9,7 +9,7 @@ from probe.model.hop import StepPosition
 from probe.model.target import parse
 from probe.plan import plan_for
 from probe.plan.address_check import PageQuestions, is_unlike, private_addresses
-from tests.unit.plan.dialogue import CONTEXT, DOH, NAME, A, Dialogue, at, line, page
+from tests.unit.plan.dialogue import CONTEXT, DOH, FORGED, NAME, A, Dialogue, at, line, page
 
 URL, HTTP = f"https://{NAME}/", f"http://{NAME}/"
 CACHE, LAN, ULA = "100.72.3.9", "192.168.1.1", "fd00::9"
@@ -92,6 +92,52 @@ def test_a_name_with_private_addresses_alone_is_not_contacted_where_nobody_else_
 
     assert DOH not in context.trusted_resolvers
     assert [step for step in dialogue.asks() if LAN in step] == []
+
+
+def fetched(title: str, *, suspect_first: bool) -> Dialogue:
+    """A plan whose doubtful address and known address have both given a page in clear."""
+    dialogue = told(HTTP, FORGED)
+    dialogue.asks()
+    dialogue.tell(f"hello {NAME} at {FORGED}", "tcp.reset")
+    pages = {A: "News", FORGED: title}
+    for address in sorted(pages, reverse=suspect_first):
+        fetch = f"get {HTTP} at {address}"
+        dialogue.tell(fetch, page(dialogue.open[fetch], title=pages[address]))
+    return dialogue
+
+
+@pytest.mark.parametrize("suspect_first", [True, False])
+def test_an_unconfirmed_address_with_another_page_than_the_known_one_is_asked_more(suspect_first: bool) -> None:
+    """And the known one for its certificate, whichever page came first."""
+    dialogue = fetched("Notice", suspect_first=suspect_first)
+    asked: list[str] = []
+    while steps := dialogue.asks():
+        asked += steps
+        for step in steps:
+            dialogue.tell(step, "ok")
+
+    assert sorted(asked) == [
+        f"get {HTTP} at {FORGED} try 1",
+        f"get http://xkqvdwpzrjtm.com/ at {FORGED} unverified neutral",
+        f"hello {NAME} at {A}",
+    ]
+
+
+def test_an_unconfirmed_address_with_the_page_of_the_known_one_is_asked_no_more() -> None:
+    """A content network's near server costs one handshake."""
+    assert fetched("News", suspect_first=True).asks() == []
+
+
+def test_a_known_address_that_served_in_clear_is_asked_for_its_certificate_where_the_unconfirmed_one_fails() -> None:
+    """Its page alone may be the notice of a trusted resolver's filter."""
+    dialogue = told(HTTP, FORGED)
+    dialogue.asks()
+    dialogue.tell(f"hello {NAME} at {FORGED}", "tcp.reset").tell(f"get {HTTP} at {A}", "ok")
+    dialogue.tell(f"get {HTTP} at {FORGED}", "tcp.reset")
+    dialogue.asks()
+    dialogue.tell(f"get {HTTP} at {FORGED} try 1", "tcp.reset")
+
+    assert dialogue.asks() == [f"hello {NAME} at {A}"]
 
 
 def test_a_doubtful_page_is_asked_for_again_and_under_the_neutral_name() -> None:
