@@ -221,6 +221,7 @@ def _pages(verdict: Verdict) -> tuple[ControlPage, ...]:
                 sample="" if one.secure else one.sample,
                 length=one.length,
                 sha256=one.sha256,
+                flow=one.flow,
             ),
         )
     return tuple(pages.values())

@@ -44,7 +44,7 @@ class ObservedHop:
             if (
                 isinstance(one, Conversation)
                 and (one.chain, one.hop) == (self.chain, self.index)
-                and one.purpose is not Purpose.RELAY
+                and one.purpose not in {Purpose.RELAY, Purpose.LINE}
             ):
                 by_address.setdefault(one.address, []).append(one)
         return tuple(ObservedEndpoint(self.subject, address, seen) for address, seen in by_address.items())

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from probe.judge import dns, http, quic, ranges, residual, tcp_tls, throttling
+from probe.judge import dns, http, line_load, quic, ranges, residual, tcp_tls, throttling
 from probe.judge.control import ControlOutcome
 from probe.judge.evidence_hop import EvidenceHop
 from probe.model.address import is_bogon, parse_address
@@ -147,12 +147,13 @@ RULES: tuple[Rule, ...] = (
          source=_RELAYS),
     Rule("throttle.rate", throttling.rate_limited, Status.THROTTLED,
          "the page comes far faster under another name at the same address", (Cause.THROTTLE_RATE,),
-         source=_THROTTLES,
-         at_one_address=True),
+         source=_THROTTLES, at_one_address=True),
+    Rule("throttle.rate.address", throttling.slowed_by_address, Status.THROTTLED,
+         "the page crawls under every name; the control's and an anchor's come fast", (Cause.THROTTLE_RATE,),
+         source=_THROTTLES),
     Rule("throttle.freeze.sent", throttling.upload_frozen, Status.THROTTLED,
          "uploads under this name stop after their first kilobytes, and pass under another", (Cause.THROTTLE_FREEZE,),
-         source=_FREEZES,
-         at_one_address=True),
+         source=_FREEZES, at_one_address=True),
     Rule("server.refusal", http.server_refuses, Status.REACHABLE,
          "the server itself turns us away, over verified TLS", source=_READINGS),
     Rule("served.acquitted", http.served_by_unknown_address, Status.REACHABLE,
@@ -205,16 +206,13 @@ RULES: tuple[Rule, ...] = (
     # Another name at the same address is answered.
     Rule("tls.reset.sni", tcp_tls.cut_by_name(Failure.RESET), Status.BLOCKED,
          "RST after a ClientHello with this server name, and with no other", (Cause.TLS_RESET, Cause.TLS_SNI),
-         source=_SNI,
-         at_one_address=True),
+         source=_SNI, at_one_address=True),
     Rule("tls.timeout.sni", tcp_tls.cut_by_name(Failure.TIMEOUT), Status.BLOCKED,
          "silence after a ClientHello with this server name, and with no other", (Cause.TLS_TIMEOUT, Cause.TLS_SNI),
-         source=_SNI,
-         at_one_address=True),
+         source=_SNI, at_one_address=True),
     Rule("tls.eof.sni", tcp_tls.cut_by_name(Failure.EOF), Status.BLOCKED,
          "closed after a ClientHello with this server name, and with no other", (Cause.TLS_EOF, Cause.TLS_SNI),
-         source=_SNI,
-         at_one_address=True),
+         source=_SNI, at_one_address=True),
     Rule("tls.eof.garbage", tcp_tls.cut_by_name(Failure.GARBAGE), Status.BLOCKED,
          "bytes that are not TLS end the handshake with this server name, and with no other", (Cause.TLS_EOF,
          Cause.TLS_SNI), source="notices in place of the ServerHello: docs/methods/handshake.md",
@@ -224,8 +222,7 @@ RULES: tuple[Rule, ...] = (
          at_one_address=True),
     Rule("throttle.freeze.sni", throttling.frozen_by_name, Status.THROTTLED,
          "the page stops after its first kilobytes, and comes under another name", (Cause.THROTTLE_FREEZE,),
-         source=_FREEZES,
-         at_one_address=True),
+         source=_FREEZES, at_one_address=True),
     # Sooner than the server can answer, while another name is answered in full time.
     Rule("tls.reset.near", tcp_tls.nearer_by(Layer.TLS, Failure.RESET), Status.BLOCKED,
          "RST after the ClientHello, sooner than the server can send one", (Cause.TLS_RESET,), source=_NEAR,
@@ -238,8 +235,7 @@ RULES: tuple[Rule, ...] = (
          at_one_address=True),
     Rule("tls.mitm.near", tcp_tls.nearer_by(Layer.TLS, Failure.CERTIFICATE), Status.BLOCKED,
          "a certificate that does not verify, sooner than the server can send its own", (Cause.TLS_MITM,),
-         source=_NEAR,
-         at_one_address=True),
+         source=_NEAR, at_one_address=True),
     Rule("http.reset.near", tcp_tls.nearer_by(Layer.HTTP, Failure.RESET), Status.BLOCKED,
          "RST after the request, sooner than the server can send one", (Cause.HTTP_RESET,), source=_NEAR,
          at_one_address=True),
@@ -268,6 +264,8 @@ RULES: tuple[Rule, ...] = (
          "a certificate that does not verify, in the place of the target's own", (Cause.TLS_MITM,), source=_CAUSES),
     Rule(residual.RESIDUAL_RULE, residual.explained_by_recent_cut, Status.UNKNOWN,
          "another name was cut at the same address shortly before, and the silence may be its echo", source=_ECHOES),
+    Rule("line.overloaded", line_load.silent_under_load, Status.UNREACHABLE,
+         "silence while packets waited in a full queue: this line is overloaded", source="RFC 8033: bufferbloat"),
     Rule("tcp.timeout.range", ranges.fails_only_here_by(Layer.TCP, Failure.TIMEOUT), Status.BLOCKED,
          "SYNs to the whole sample time out here; it answers at the control", (Cause.TCP_TIMEOUT, Cause.IP_RANGE),
          source=_CAUSES),
@@ -300,8 +298,7 @@ RULES: tuple[Rule, ...] = (
          "closed after the ClientHello here; served at the control", (Cause.TLS_EOF,), source=_CAUSES),
     Rule("http.timeout.sni", tcp_tls.request_silent_by_name, Status.BLOCKED,
          "silence after the request, and an answer under another name", (Cause.HTTP_TIMEOUT, Cause.TLS_SNI),
-         source=_SNI,
-         at_one_address=True),
+         source=_SNI, at_one_address=True),
     Rule("http.reset", tcp_tls.fails_only_here_by(Layer.HTTP, Failure.RESET), Status.BLOCKED,
          "RST after the request here; served at the control", (Cause.HTTP_RESET,), source=_CAUSES),
     Rule("http.timeout", tcp_tls.fails_only_here_by(Layer.HTTP, Failure.TIMEOUT), Status.BLOCKED,

@@ -7,22 +7,30 @@ more of the page. For uploads, padded requests take the place of the page.
 A *rate limit* is the network's doing where the same page under another name comes at least `MIN_RATE_RATIO` times
 faster, and faster than `MIN_OTHER_RATE`, in attempts made in turns within a minute.
 
+Where every name crawls at an address, the address may be limited, and the line, the server or the distance may be slow.
+It is the network's doing only where none of these explains it (`slowed_by_address`): large pages of an anchor come fast
+in the same minute, the control got the page fast, fewer than two segments come in a round trip, and the packets
+themselves were lost or waited on the path, which a server that sends slowly does not cause.
+
 A path that loses all large packets is no freeze: nothing of the answer comes through it. A page smaller than what a
 freeze lets through proves nothing, and neither does its rate.
 """
 
 from __future__ import annotations
 
-from probe.judge.control import page_of
+from collections.abc import Sequence
+from typing import NamedTuple, Self
+
+from probe.judge.control import ControlOutcome, page_of
 from probe.judge.dns import leads_to_target
 from probe.judge.evidence_hop import EvidenceHop
 from probe.judge.http import works
 from probe.judge.observed_endpoint import ObservedEndpoint
 from probe.judge.tcp_tls import fails_only_here
 from probe.model.failure import Failure
-from probe.model.flow import MAX_FREEZE_BYTES
+from probe.model.flow import FIRST_MARK_BYTES, MAX_FREEZE_BYTES, Flow
 from probe.model.hop import Layer, LayerFailure, Purpose
-from probe.model.observation import Exchange, Sending
+from probe.model.observation import Connection, Exchange, Sending
 from probe.model.verdict import Cause, VantageState
 
 MIN_RATE_RATIO = 5
@@ -38,6 +46,26 @@ MIN_OTHER_RATE = 50_000
 """Bytes per second at which the other name must come: on a slower line a limit cannot be recognised."""
 MIN_RATE_BYTES = 16_384
 """Bytes that a transfer must bring before its rate counts."""
+MIN_PASSES = 2
+"""Transfers under the other name that must pass the place where the page stops, where none comes whole."""
+MIN_BEYOND_RATIO = 2
+"""Times as many bytes that a transfer under the other name must bring where it came neither whole nor to 64 KiB."""
+MAX_SEGMENTS_PER_ROUND_TRIP = 2
+"""Segments in a round trip up to which an address may be limited. A window or a long way makes no flow so slow; chance
+loss does only at a tenth of all packets (Padhye et al., SIGCOMM'98)."""
+_SEGMENT_BYTES = 1_460
+MAX_UNSTEADY_RATIO = 2
+"""Times that the fastest of the slow transfers may be as fast as the slowest: a limit is the same for each, congestion
+is not."""
+MAX_NEARER_RATIO = 8
+"""Times that an anchor's page may be nearer: a cache in the next building shows nothing about the way abroad."""
+MIN_MARK = 1
+"""Mark of a flow (32 KiB) from which speeds of different addresses are compared: the first window is always fast."""
+MIN_LOST_SHARE = 1 / 50
+"""Share of segments out of order from which packets were lost on the path."""
+MIN_QUEUE_RATIO = 1.5
+"""Times the round trip and the longest pause together that the packets' own round trip must take before they were held
+in a queue: a server that pauses between its pieces delays them by no more than its pause."""
 MAX_APART_MS = 60_000
 """Milliseconds within which two transfers are compared."""
 MIN_SENDINGS = 2
@@ -55,11 +83,7 @@ def frozen_by_name(hop: EvidenceHop) -> bool:
         return False
     for endpoint in hop.failing_endpoints:
         stops = _stops(endpoint)
-        if (
-            len(stops) > 1
-            and hop.decisive_count >= MIN_ATTEMPTS
-            and any(_bytes(one) > max(map(_bytes, stops)) for one in _under_other_name(endpoint))
-        ):
+        if len(stops) > 1 and hop.decisive_count >= MIN_ATTEMPTS and _passes_beyond(endpoint, max(map(_bytes, stops))):
             return True
     return False
 
@@ -88,6 +112,18 @@ def rate_limited(hop: EvidenceHop) -> bool:
     return not _mostly_frozen(mine) and _is_slower(mine, theirs)
 
 
+def slowed_by_address(hop: EvidenceHop) -> bool:
+    """The page crawls under every name, and neither the line, the server nor the distance explains it."""
+    if hop.view.state is not VantageState.ONLINE or hop.observed.redirect_broken or not leads_to_target(hop):
+        return False
+    page = page_of(hop.control, hop.subject.url) if hop.control_outcome is ControlOutcome.SERVED else None
+    line = LineSpeed.of(hop)
+    if page is None or page.flow is None or line is None:
+        return False
+    slowest_elsewhere = min(page.flow.rate, line.rate)
+    return slowest_elsewhere >= MIN_OTHER_RATE and _is_slowed(hop.own_endpoints, line, page.flow)
+
+
 def upload_frozen(hop: EvidenceHop) -> bool:
     """Padded requests under the target's name stop after their first kilobytes, and under another name they pass.
 
@@ -102,6 +138,81 @@ def upload_frozen(hop: EvidenceHop) -> bool:
         return False  # uploads freeze at the control too: the server's own doing
     secure = [one.address for one in hop.serving_endpoints if any(page.secure for page in one.pages)]
     return any(_uploads_stop_by_name(_sendings(hop, address)) for address in secure)
+
+
+class LineSpeed(NamedTuple):
+    """The speed of an anchor's page, fetched in turns with the subject's.
+
+    Attributes:
+        mark: the mark of their flows up to which the pages are compared.
+        took: milliseconds that the slowest took to it.
+        round_trip: of the fastest TCP handshake with the anchor, in milliseconds.
+        times: when they were fetched.
+    """
+
+    mark: int
+    took: int
+    round_trip: int
+    times: tuple[int, ...]
+
+    @property
+    def rate(self) -> float:
+        """Bytes a second of the slowest."""
+        return 1000 * (FIRST_MARK_BYTES << self.mark) / self.took
+
+    @classmethod
+    def of(cls, hop: EvidenceHop) -> Self | None:
+        """The speed of the line beside a hop; None where it is not known, or where the line itself loses packets."""
+        place = (hop.observed.chain, hop.index, Purpose.LINE)
+        seen = [one for one in hop.evidence.observations if (one.chain, one.hop, one.purpose) == place]
+        pages = [one for one in seen if isinstance(one, Exchange)]
+        flows = [one.flow for one in pages if one.complete and one.flow is not None]
+        trips = [one.took for one in seen if isinstance(one, Connection) and one.failure is None]
+        if len(flows) < max(MIN_OTHER_ATTEMPTS, len(pages)) or any(map(_lost_packets, flows)):
+            return None
+        mark = min(len(flow.marks) for flow in flows) - 1
+        if mark < MIN_MARK:
+            return None
+        took = max(1, *(flow.time_to(mark) for flow in flows))
+        return cls(mark, took, max(1, min(trips, default=1)), tuple(one.at for one in pages))
+
+
+def _is_slowed(endpoints: Sequence[ObservedEndpoint], line: LineSpeed, control: Flow) -> bool:
+    """Whether the subject's pages crawl steadily at these addresses, held back by the path and by nothing else."""
+    fetches = sorted((one for endpoint in endpoints for one in _fetches(endpoint)), key=lambda one: one.at)
+    flows = [one.flow for one in fetches if one.flow is not None]
+    others = [one for endpoint in endpoints for one in _under_other_name(endpoint) if one.rate >= MIN_OTHER_RATE]
+    if len(flows) < max(MIN_ATTEMPTS, len(fetches)) or others or _mostly_frozen(fetches):
+        return False
+    fastest, slowest = max(flow.rate for flow in flows), min(flow.rate for flow in flows)
+    round_trip = max(map(_round_trip, endpoints))
+    held = [flow for flow in flows if _lost_packets(flow) or _queued(flow, round_trip)]
+    return (
+        fastest <= MAX_UNSTEADY_RATIO * slowest
+        and fastest * MIN_RATE_RATIO <= control.rate
+        and fastest * round_trip <= 1000 * MAX_SEGMENTS_PER_ROUND_TRIP * _SEGMENT_BYTES
+        and round_trip <= MAX_NEARER_RATIO * line.round_trip
+        and min(flow.time_to(line.mark) for flow in flows) >= MIN_RATE_RATIO * line.took
+        and 2 * len(held) > len(flows)
+        and any(fetches[0].at < at < fetches[-1].at for at in line.times)
+        and max(abs(at - min(fetches, key=lambda one: abs(one.at - at)).at) for at in line.times) <= MAX_APART_MS
+    )
+
+
+def _round_trip(endpoint: ObservedEndpoint) -> int:
+    """Milliseconds of the fastest TCP handshake with an address."""
+    trips = (one.took for group in endpoint.attempts for one in group if isinstance(one, Connection))
+    return max(1, min(trips, default=1))
+
+
+def _lost_packets(flow: Flow) -> bool:
+    """Whether packets of a transfer were lost on the path."""
+    return flow.disordered > 0 and flow.disordered >= MIN_LOST_SHARE * flow.segments
+
+
+def _queued(flow: Flow, round_trip: int) -> bool:
+    """Whether packets of a transfer waited in a queue on the path."""
+    return flow.lag > MIN_QUEUE_RATIO * (round_trip + flow.stall)
 
 
 def _is_slower(mine: list[Exchange], theirs: list[Exchange]) -> bool:
@@ -142,6 +253,20 @@ def _under_other_name(endpoint: ObservedEndpoint) -> list[Exchange]:
         for one in endpoint.with_purpose(Purpose.NEUTRAL)
         if isinstance(one, Exchange) and one.status and (one.complete or _bytes(one) >= MAX_FREEZE_BYTES)
     ]
+
+
+def _passes_beyond(endpoint: ObservedEndpoint, stop: int) -> bool:
+    """Whether the page under another name comes beyond the place where the subject's stops.
+
+    On a slow line it comes neither whole nor to 64 KiB before time is up; each transfer must then have come far beyond
+    that place, and be under way still.
+    """
+    if any(_bytes(one) > stop for one in _under_other_name(endpoint)):
+        return True
+    under_way = [one for one in endpoint.with_purpose(Purpose.NEUTRAL) if isinstance(one, Exchange)]
+    return len(under_way) >= MIN_PASSES and all(
+        one.status and not one.frozen and _bytes(one) >= MIN_BEYOND_RATIO * stop for one in under_way
+    )
 
 
 def _bytes(one: Exchange) -> int:

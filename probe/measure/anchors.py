@@ -44,6 +44,8 @@ NAME_RETRY_SECONDS = 300.0
 """Interval between two tries of another name at an anchor's address that cuts the anchor's own."""
 _ANSWERS = frozenset({None, Failure.CERTIFICATE, Failure.ALERT})
 """How a handshake ends that the other side answered."""
+MIN_LARGE_PAGE_BYTES = 32_768
+"""Bytes on the wire from which an anchor's page shows the speed of the line."""
 _BENCHMARK_NETWORK = IPv4Network("198.18.0.0/15")
 """RFC 2544. Tools that intercept connections answer DNS queries with addresses from here."""
 
@@ -100,6 +102,8 @@ class AnchorWatch:
         self._ipv6: dict[str, tuple[float, str]] = {}
         self._other_name: dict[str, tuple[float, bool]] = {}
         self._reached: dict[str, str] = {}
+        self._large_pages: dict[str, tuple[int, str]] = {}
+        """URL of a foreign anchor -> milliseconds of the TCP handshake, and the address."""
 
     @property
     def reached(self) -> tuple[str, ...]:
@@ -110,6 +114,15 @@ class AnchorWatch:
     def latest(self) -> tuple[AnchorLook, ...]:
         """The last complete look, whatever its age; empty before the first."""
         return self._latest
+
+    @property
+    def large_pages(self) -> tuple[tuple[str, str], ...]:
+        """URL and address of each foreign anchor that answered with `MIN_LARGE_PAGE_BYTES` or more, the farthest first.
+
+        The farther one is, the more of the path it shares with a target abroad.
+        """
+        far = sorted(self._large_pages.items(), key=lambda item: -item[1][0])
+        return tuple((url, address) for url, (_, address) in far)
 
     async def look(self) -> tuple[AnchorLook, ...]:
         """Look now; empty when there are no anchors."""
@@ -248,9 +261,16 @@ class AnchorWatch:
         step = Fetch(url=url, address=address)
         async with self._tools.pace.slot(address, urgent=True, exclusive=False):
             await fetch_in_slot(step, self._tools, Timestamps(0, step.position), seen.append)
-        results.append(self._classify(url, seen)._replace(over_ipv6=":" in address))
-        if results[-1].works and ":" not in address and (url, AnchorKind.FOREIGN) in self._anchors:
+        result = self._classify(url, seen)._replace(over_ipv6=":" in address)
+        results.append(result)
+        if result.works and (url, AnchorKind.FOREIGN) in self._anchors:
+            self._keep_address(url, address, seen)
+
+    def _keep_address(self, url: str, address: str, seen: Sequence[Observation]) -> None:
+        if ":" not in address:
             self._reached[url] = address
+        if seen[-1].transferred >= MIN_LARGE_PAGE_BYTES:
+            self._large_pages[url] = seen[0].took, address
 
     async def _resolve(self, host: str) -> AnchorAddresses:
         """Ask the system, as every other program does, else a trusted resolver; return both families in turn.

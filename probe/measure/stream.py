@@ -20,8 +20,8 @@ from probe.measure.failures import alert_error, operation_error
 from probe.measure.round_trip import AnswerTimer, kernel_round_trip
 from probe.measure.socket_io import AsyncSocket
 from probe.measure.tls_alerts import AlertReader
+from probe.measure.transfer_meter import TransferMeter
 from probe.model.failure import Failure
-from probe.model.flow import MIN_ANSWER_BYTES, Flow
 
 READ_BYTES = 65536
 """Size of one read from the kernel."""
@@ -29,10 +29,6 @@ MAX_HANDSHAKE_BYTES = 262144
 """Bytes a server may send before its handshake is over. OpenSSL itself refuses certificate chains over 100 KiB."""
 _MAX_READ_BYTES = MAX_CONNECTION_BYTES - READ_BYTES
 """A read beyond this ends the connection, so that the last read still fits into what the budget reserved."""
-MIN_FLOW_BYTES = 16384
-"""Bytes of an answer from which its flow is kept in evidence: smaller pages prove nothing about rates, and no
-freeze was seen below 12 KiB."""
-
 _TCP_INFO_UNACKED = struct.Struct("=24xI")
 """`tcpi_unacked` in Linux' struct tcp_info: eight one-byte fields and four words precede it (linux/tcp.h)."""
 
@@ -52,52 +48,6 @@ class Stream(Protocol):
 
     def close(self) -> None:
         """Close the socket; may be called again."""
-
-
-class TransferMeter:
-    """Measure how the bytes of an answer arrive at the socket, below TLS and content coding.
-
-    A freeze stops a transfer after 12 to 34 KiB on the wire. A compressed page may be complete by then, and from a
-    server that writes TLS records of 16 KiB no byte may be readable. So the bytes of the socket are counted.
-    """
-
-    __slots__ = ("_bytes", "_first", "_last", "_stall")
-
-    def __init__(self) -> None:
-        self.start()
-
-    def start(self) -> None:
-        """Start anew; called when the request is sent."""
-        self._bytes = 0
-        self._first = self._last = 0.0
-        self._stall = 0.0
-
-    def count(self, size: int) -> None:
-        """Count bytes that arrive now; 0 when the other side closed."""
-        if not size:
-            return
-        now = time.monotonic()
-        if self._bytes:
-            self._stall = max(self._stall, now - self._last)
-        else:
-            self._first = now
-        self._last = now
-        self._bytes += size
-
-    def flow(self, failure: Failure | None) -> Flow | None:
-        """Return the flow of an answer that just ended with this failure; None when it is too small to show anything.
-
-        Only a time-out has silence at its end: a complete answer ends with its last byte.
-        """
-        silent = failure is Failure.TIMEOUT
-        if self._bytes < (MIN_ANSWER_BYTES if silent else MIN_FLOW_BYTES):
-            return None
-        return Flow(
-            bytes=self._bytes,
-            took=round((self._last - self._first) * 1000),
-            stall=round(self._stall * 1000),
-            quiet=round((time.monotonic() - self._last) * 1000) if silent else 0,
-        )
 
 
 class _BoundedSocket:
@@ -145,7 +95,7 @@ class TcpStream:
 
     def __init__(self, sock: socket.socket, budget: Budget | None = None) -> None:
         self._socket = _BoundedSocket(sock, budget)
-        self.meter = TransferMeter()
+        self.meter = TransferMeter(sock)
         self.timer = AnswerTimer()
 
     async def send(self, data: bytes) -> None:
@@ -206,7 +156,7 @@ class TlsStream:
         self._outgoing = ssl.MemoryBIO()
         self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name or None)
         self.answered = False
-        self.meter = TransferMeter()
+        self.meter = TransferMeter(sock)
         self.timer = AnswerTimer()
         self.sent_at = 0.0
         self._alerts = AlertReader()

@@ -74,6 +74,8 @@ class Purpose(StrEnum):
     """A query to an address that runs no resolver: does something on the path answer it?"""
     RELAY = "relay"
     """An address where nothing listens: does a relay on the path accept every connection?"""
+    LINE = "line"
+    """A large page of an anchor: does this line carry more than the target's page brings?"""
 
 
 class StepPosition(msgspec.Struct, frozen=True, kw_only=True):

@@ -209,6 +209,11 @@ class Exchange(ObservationBase, frozen=True, kw_only=True, omit_defaults=True, t
         return urlsplit(self.url).hostname or ""
 
     @property
+    def transferred(self) -> int:
+        """The bytes of its flow."""
+        return self.flow.bytes if self.flow is not None else 0
+
+    @property
     def begun(self) -> bool:
         """Whether at least the beginning of an answer arrived."""
         return self.status > 0 or (self.flow is not None and self.flow.bytes >= MIN_ANSWER_BYTES)
@@ -224,7 +229,7 @@ class Exchange(ObservationBase, frozen=True, kw_only=True, omit_defaults=True, t
     @property
     def rate(self) -> float:
         """Bytes a second over the whole answer, the silence at its end included; 0 when unknown."""
-        return 1000 * self.flow.bytes / max(1, self.flow.took + self.flow.quiet) if self.flow is not None else 0.0
+        return self.flow.rate if self.flow is not None else 0.0
 
     @property
     def redirects(self) -> bool:

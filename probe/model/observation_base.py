@@ -50,6 +50,11 @@ class ObservationBase(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
         return ObservationTraffic()
 
     @property
+    def transferred(self) -> int:
+        """The bytes of an answer whose arrival was measured; 0 unless the kind overrides this."""
+        return 0
+
+    @property
     def capture_name(self) -> str:
         """The name by which a packet capture finds this conversation; empty unless the kind overrides this."""
         return ""

@@ -10,6 +10,7 @@ from typing import NamedTuple, Self
 import msgspec
 
 from probe.model.failure import Failure
+from probe.model.flow import Flow
 from probe.model.location import Location
 from probe.model.observation import Observation
 from probe.model.packets import PacketTrace
@@ -214,7 +215,11 @@ class Vantage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ControlPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The features that identify a page, as the control received it."""
+    """The features that identify a page, as the control received it.
+
+    Attributes:
+        flow: speed and pauses of a page large enough to show them, as in `Exchange`; None in facts of version 0.1.0.
+    """
 
     url: str
     status: int = 0
@@ -226,6 +231,7 @@ class ControlPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     sample: str = ""
     length: int = 0
     sha256: str = ""
+    flow: Flow | None = None
 
 
 class ControlFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

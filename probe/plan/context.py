@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
@@ -54,6 +55,13 @@ class HopLimits(msgspec.Struct, frozen=True, kw_only=True):
         return self.ipv6 if family is Family.IPV6 else self.ipv4
 
 
+class LinePage(NamedTuple):
+    """A large page that this line has carried: an anchor's."""
+
+    url: str
+    address: str
+
+
 def _no_fingerprint(page: Exchange) -> bool:  # noqa: ARG001 - the shape of `PlanContext.has_fingerprint`
     return False
 
@@ -86,6 +94,7 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
         search_seed: seed of the new addresses that a control tries in a range; it changes with every measurement.
         hit_list: addresses of a range that answered this control before.
         excluded_prefixes: prefixes inside a range that other owners announce; they are never contacted.
+        line_pages: large pages of anchors, whose speed shows what the line carries.
     """
 
     network_resolvers: tuple[str, ...] = ()
@@ -110,6 +119,7 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
     search_seed: int = 0
     hit_list: tuple[str, ...] = ()
     excluded_prefixes: tuple[str, ...] = ()
+    line_pages: tuple[LinePage, ...] = ()
     limits: HopLimits = HopLimits()
 
     def asks_system(self, name: str) -> bool:

@@ -126,7 +126,7 @@ def _ask(
             return (Handshake(address=address, port=subject.port, sni=subject.host, position=where),)
         case Question.COMPARISON:
             again = (subject_step(subject, address, position),)
-            return comparison(subject.url, address, context.random_name, position, again)
+            return comparison(subject.url, address, context, position, again)
 
 
 def subject_step(subject: Subject, address: str, position: StepPosition, *, page: bool = True) -> Step:

@@ -44,6 +44,8 @@ class PlanHop:
         self._served = served
         self._waiting: dict[str, list[Step]] = {}
         """Address -> the steps that follow the one under way there."""
+        self._turns: dict[Step, str] = {}
+        """Step at another address -> the address among whose waiting steps it had its turn."""
         self._under_way: set[Step] = set()
 
     @property
@@ -88,12 +90,11 @@ class PlanHop:
         """Queue the next step of the address, or the next round when no step of the hop is under way."""
         self._under_way.discard(step)
         assert not isinstance(step, Resolve)  # noqa: S101 - a hop resolves no name
-        address = step.address
         if tries_subject(self._task.subject, step):
-            self._state = self._state.with_try(address, seen)
+            self._state = self._state.with_try(step.address, seen)
         else:
-            self._state = self._state.with_beside(address, step.position.purpose, seen)
-        self._queue_next(address)
+            self._state = self._state.with_beside(step.address, step.position.purpose, seen)
+        self._queue_next(self._turns.pop(step, step.address))
         for each in ROUNDS[self._state.phase]:
             if self._under_way:
                 return
@@ -124,5 +125,8 @@ class PlanHop:
         """Queue the next waiting step of an address; one at a time keeps their order."""
         waiting = self._waiting.get(address, [])
         while waiting:
-            if self.ask(waiting.pop(0)):
+            step = waiting.pop(0)
+            if self.ask(step):
+                if not isinstance(step, Resolve) and step.address != address:
+                    self._turns[step] = address
                 return

@@ -18,7 +18,7 @@ from probe.model.observation import Exchange
 from probe.model.page_likeness import Likeness, likeness, same_program
 from probe.model.step import Fetch, Step
 from probe.model.target import bracketed
-from probe.plan.context import PlanContext
+from probe.plan.context import LinePage, PlanContext
 
 SLOW_BYTES_PER_SECOND = 50_000
 """A page below this rate is compared. Twitter was throttled to 16 to 19 kB/s in 2021, YouTube to about as much in
@@ -27,6 +27,8 @@ MIN_RATE_BYTES = 32_768
 """A transfer of fewer bytes has no rate, because rate limiters let a burst of that size pass."""
 NEUTRAL_FETCHES = 3
 """Fetches under the neutral name: on a line that loses packets, a single one may be fast or slow by chance."""
+LINE_FETCHES = 3
+"""Fetches of an anchor's page, for the same reason."""
 
 
 def is_doubtful(page: Exchange, context: PlanContext) -> bool:
@@ -70,13 +72,32 @@ def same_page_step(url: str, address: str, name: str, position: StepPosition) ->
     return Fetch(url=other, address=address, verify=False, position=position)
 
 
-def comparison(url: str, address: str, name: str, position: StepPosition, again: Iterable[Step]) -> tuple[Step, ...]:
-    """The steps that compare a page that stopped or crawled: under the neutral name and its own, in turns.
+def line_page(url: str, address: str, context: PlanContext) -> LinePage | None:
+    """An anchor's page to hold a slow page against; None where a slow page shows nothing.
+
+    Without a control that got the page fast, the server itself may be slow, and no other page tells.
+
+    Args:
+        url: the slow page.
+        address: where it was asked for.
+        context: has the control and the anchors' pages.
+    """
+    control = context.control if context.served_elsewhere else None
+    known = next((one for one in control.pages if one.url == url), None) if control is not None else None
+    if known is None or known.flow is None or known.flow.rate < SLOW_BYTES_PER_SECOND:
+        return None
+    return next((page for page in context.line_pages if page.address != address), None)
+
+
+def comparison(
+    url: str, address: str, context: PlanContext, position: StepPosition, again: Iterable[Step]
+) -> tuple[Step, ...]:
+    """The steps that compare a page that stopped or crawled, in turns: under the neutral name, an anchor's, its own.
 
     Args:
         url: the page.
         address: where it was asked for.
-        name: the neutral name.
+        context: the neutral name, the control, and the anchors' pages.
         position: chain and hop.
         again: the subject's next tries.
     """
@@ -84,10 +105,20 @@ def comparison(url: str, address: str, name: str, position: StepPosition, again:
         same_page_step(
             url,
             address,
-            name,
+            context.random_name,
             StepPosition(chain=position.chain, hop=position.hop, attempt=attempt, purpose=Purpose.NEUTRAL),
         )
         for attempt in range(NEUTRAL_FETCHES)
     ]
-    turns = chain.from_iterable(zip_longest(neutral, again))
+    beside = line_page(url, address, context)
+    line = [
+        Fetch(
+            url=beside.url,
+            address=beside.address,
+            position=StepPosition(chain=position.chain, hop=position.hop, attempt=attempt, purpose=Purpose.LINE),
+        )
+        for attempt in range(LINE_FETCHES)
+        if beside is not None
+    ]
+    turns = chain.from_iterable(zip_longest(neutral, line, again))
     return tuple(step for step in turns if step is not None)

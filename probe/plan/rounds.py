@@ -141,8 +141,7 @@ def after_page(task: HopTask, state: HopState, step: Fetch, page: Exchange) -> N
         for _ in range(task.context.limits.silent_tries - 1):
             state, again = task.next_try(state, step.address)
             tries.append(again)
-        name = task.context.random_name
-        steps = page_check.comparison(task.subject.url, step.address, name, task.position, tries)
+        steps = page_check.comparison(task.subject.url, step.address, task.context, task.position, tries)
         asks.append(StepRequest(Order.AFTERWARDS, step.address, steps))
     state = state.changed(step.address, served=True)
     if step.position.attempt or task.subject.scheme != "http":

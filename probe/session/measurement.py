@@ -31,7 +31,7 @@ from probe.model.hop import subjects_of
 from probe.model.observation import Observation
 from probe.model.target import QuicTarget, RangeTarget, Target, TcpTarget
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageNote, VantageState, Verdict
-from probe.plan.context import PlanContext
+from probe.plan.context import LinePage, PlanContext
 from probe.plan.localise import TracePlan, trace_target
 from probe.plan.nowhere import NowherePlan, doubtful_name
 from probe.plan.upload import UploadPlan, served
@@ -241,6 +241,7 @@ def _plan_context(
         search_seed=int(time.timestamp()) // 3600,
         hit_list=context.range_hits.get(text, ()),
         excluded_prefixes=context.range_excluded_prefixes.get(text, ()),
+        line_pages=tuple(LinePage(*page) for page in context.anchors.large_pages),
     )
 
 

@@ -172,6 +172,7 @@ FIXED = tuple(
     for n, (name, site) in enumerate(
         {
             **{name: Site(six=1, http="generate") for name in (*FOREIGN_ANCHORS, *DOMESTIC_ANCHORS)},
+            FOREIGN_ANCHORS[0]: Site(six=1, https="big", http="generate"),
             GATE: Site(http=f"redirect:http://{LOGIN}/", certificate="self-signed"),
             LOGIN: Site(https="refused", title="Sign in to the wireless network"),
             SAME: Site(http="same", https="refused"),

@@ -58,6 +58,7 @@ PURPOSE = {
     Purpose.RELAY: "an address where nothing listens",
     Purpose.NOWHERE: "to an address that runs no resolver",
     Purpose.DISTANCE: "under a random name, to learn how far the server is",
+    Purpose.LINE: "an anchor's page, for the speed of this line",
 }
 SAID = {TracePayload.HELLO: "hello", TracePayload.REQUEST: "request", TracePayload.QUERY: "query"}
 

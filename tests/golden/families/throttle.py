@@ -5,8 +5,9 @@ from __future__ import annotations
 from probe.model.failure import Failure
 from probe.model.flow import Flow
 from probe.model.verdict import VantageState
-from tests.golden.scenario import HTTP, NAME, URL, Scenario, world
-from tests.golden.world import Page, Sent
+from probe.plan.context import LinePage
+from tests.golden.scenario import HTTP, NAME, URL, A, B, Scenario, world
+from tests.golden.world import Cert, Page, Sent
 
 TITLE = "Daily news of the region"
 LARGE = 180_000
@@ -26,13 +27,28 @@ CRAWLING = page(Flow(bytes=LARGE, took=9_400, stall=400))
 TRICKLE = page(Flow(bytes=9_000, took=9_500, stall=2_100, quiet=300), length=8_000, failure=Failure.TIMEOUT)
 LONG = page(Flow(bytes=150_000, took=8_500, stall=900, quiet=1_200), length=149_000, failure=Failure.TIMEOUT)
 
+POLICED = page(Flow(bytes=LARGE, took=9_400, stall=400, marks=(200, 900, 2_700), segments=130, disordered=20))
+POLICED_SHORT = page(
+    Flow(bytes=54_000, took=2_900, stall=400, quiet=90, marks=(200, 900), segments=40, disordered=8),
+    length=52_000,
+    failure=Failure.TIMEOUT,
+)
+PACED = page(Flow(bytes=LARGE, took=9_400, stall=90, marks=(800, 1_700, 3_400), segments=130, lag=90))
+ANCHOR = "anchor.example.com"
+ANCHORS_PAGE = page(Flow(bytes=60_000, took=80, stall=20, marks=(20, 50), segments=45))
+ANCHORS_ADDRESS = "23.10.20.30"
+LINE = {"line_pages": (LinePage(f"https://{ANCHOR}/", ANCHORS_ADDRESS),)}
+QUEUED = [10_000, 991_000, 1_079_000, 951_000]
+"""Round trips in microseconds on a line whose queue is full."""
+SILENCE = {NAME: Failure.TIMEOUT, ("*", A): Failure.TIMEOUT, ("*", B): Failure.TIMEOUT}
 CONTROL = (world(http={NAME: QUICK}),)
 
 
 def _case(name: str, says: str, here: dict[object, object], status: str, rule: str, **more: object) -> Scenario:
     causes = {"throttle.freeze": ("throttle.freeze",), "throttle.rate": ("throttle.rate",)}
-    named = causes.get(rule.removesuffix(".sni"), ())
-    return Scenario(name, says, world(http=here), status, rule, named, **{"control": CONTROL, **more})  # type: ignore[arg-type]
+    named = causes.get(rule.removesuffix(".sni").removesuffix(".address"), ())
+    made = world(http=here, certs={ANCHORS_ADDRESS: Cert((ANCHOR,))})
+    return Scenario(name, says, made, status, rule, named, **{"control": CONTROL, **more})  # type: ignore[arg-type]
 
 
 OTHER = ("*", NAME)
@@ -185,6 +201,47 @@ SCENARIOS = (
         "served",
     ),
     _case(
+        "rate-by-address",
+        "the page crawls under every name; the control and an anchor's page come fast, and packets are lost on the way",
+        {NAME: POLICED, OTHER: POLICED, ANCHOR: ANCHORS_PAGE},
+        "throttled",
+        "throttle.rate.address",
+        context=LINE,
+    ),
+    _case(
+        "rate-by-address-until-time-is-up",
+        "the same where too little comes to be an answer",
+        {NAME: POLICED_SHORT, OTHER: POLICED_SHORT, ANCHOR: ANCHORS_PAGE},
+        "throttled",
+        "throttle.rate.address",
+        context=LINE,
+    ),
+    _case(
+        "rate-by-address-alone",
+        "the same without a control: the server may be slow",
+        {NAME: POLICED, OTHER: POLICED, ANCHOR: ANCHORS_PAGE},
+        "reachable",
+        "served",
+        control=(),
+        context=LINE,
+    ),
+    _case(
+        "rate-by-server",
+        "no packet is lost or late: the server sends slowly to visitors from here",
+        {NAME: PACED, OTHER: PACED, ANCHOR: ANCHORS_PAGE},
+        "reachable",
+        "served",
+        context=LINE,
+    ),
+    _case(
+        "rate-busy-line",
+        "an anchor's page crawls as well: the line is slow, or busy",
+        {NAME: POLICED, OTHER: POLICED, ANCHOR: POLICED},
+        "reachable",
+        "served",
+        context=LINE,
+    ),
+    _case(
         "rate-trickle",
         "900 bytes a second until time is up, and all of it fast under another name",
         {NAME: TRICKLE, OTHER: QUICK},
@@ -236,6 +293,33 @@ SCENARIOS = (
         {NAME: HELD},
         SERVED,
         state=VantageState.POLICED,
+    ),
+    Scenario(
+        "line-overloaded",
+        "requests time out on a line whose full queue delays each packet by a second",
+        world(http=SILENCE, syns={A: QUEUED, B: QUEUED}),
+        "unreachable",
+        "line.overloaded",
+        ("http.timeout",),
+        control=CONTROL,
+    ),
+    Scenario(
+        "line-idle",
+        "the same silence, and each handshake takes its 10 ms",
+        world(http=SILENCE, syns={A: QUEUED[:1], B: QUEUED[:1]}),
+        "blocked",
+        "http.timeout",
+        ("http.timeout",),
+        control=CONTROL,
+    ),
+    Scenario(
+        "line-overloaded-by-name",
+        "on such a line another name is answered at the same address, each time",
+        world(tls={("*", NAME): Failure.TIMEOUT}, syns={A: QUEUED, B: QUEUED}),
+        "blocked",
+        "tls.timeout.sni",
+        ("tls.timeout", "tls.sni"),
+        control=CONTROL,
     ),
     _case("large-and-quick", "a large page that comes fast", {NAME: QUICK}, "reachable", "served"),
 )

@@ -56,9 +56,17 @@ RATES = (
     _case(
         "rate-address",
         Interference(act=Act.RATE, address="{a}", after=9_000),
+        SLOWED,
+        get(CRAWLS),
+        other("exit=28"),
+    ),
+    _case(
+        "rate-address-no-control",
+        Interference(act=Act.RATE, address="{a}", after=9_000),
         Expect(status="reachable|unreachable"),
         get(CRAWLS),
         other("exit=28"),
+        control=Control.NONE,
     ),
 )
 

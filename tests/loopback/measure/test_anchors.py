@@ -52,6 +52,17 @@ async def test_all_anchors_are_looked_at_together(tools: Tools, ca: trustme.CA) 
     assert watch.reached == ("127.0.0.1",)
 
 
+async def test_large_pages_of_foreign_anchors_are_kept(tools: Tools) -> None:
+    """With the address that served them; small pages and domestic anchors are not."""
+    large = page_of(answer(b"x" * 40_000))
+    async with serving(large) as far, serving(large) as near, serving(page_of(answer(b"x" * 20_000))) as small:
+        foreign = [f"http://127.0.0.1:{port}/" for port in (small, far)]
+        watch = AnchorWatch(foreign, [f"http://127.0.0.1:{near}/"], tools, Clock(), classify=classify)
+        await watch.look()
+
+    assert watch.large_pages == ((f"http://127.0.0.1:{far}/", "127.0.0.1"),)
+
+
 async def test_callers_that_want_a_look_at_the_same_time_share_one(tools: Tools, monkeypatch) -> None:  # noqa: ANN001
     """A caller that accepts an older one gets it."""
     monkeypatch.setattr(anchors, "MIN_LOOK_INTERVAL_SECONDS", 0.05)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from random import Random
 
 import pytest
@@ -17,11 +18,13 @@ from probe.measure.pace import PaceLimiter
 from probe.measure.tools import Tools
 from probe.model import flow
 from probe.model.address import Family
+from probe.model.flow import Flow
+from probe.model.hop import Purpose
 from probe.model.observation import Exchange
 from probe.model.target import parse
-from probe.model.verdict import Cause, Status, Verdict
+from probe.model.verdict import Cause, ControlFacts, ControlPage, Status, Verdict
 from probe.session.measurement import MeasurementContext, measure_target
-from tests.loopback.tiny_servers import answer, request, server_context, serving
+from tests.loopback.tiny_servers import answer, page_of, request, server_context, serving
 
 LARGE = answer(Random(7).randbytes(50_000).hex().encode())
 """A page of 100 kB."""
@@ -50,16 +53,35 @@ async def throttled_by_name(ca: trustme.CA, first: int, piece: int, pause: float
         yield port
 
 
-async def verdict_on(port: int, seconds: float) -> Verdict:
+@asynccontextmanager
+async def slow_line(ca: trustme.CA, stop: int) -> AsyncIterator[int]:
+    """Serve a large page at 40 kB/s; without a server name it stops after so many bytes."""
+    context = server_context(ca, "127.0.0.1")
+    named: set[object] = set()
+    context.sni_callback = lambda session, name, _: named.add(session) if name else None
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request(reader)
+        size = len(LARGE) if writer.get_extra_info("ssl_object") in named else stop
+        for start in range(0, size, 2_000):
+            writer.write(LARGE[start : start + 2_000])
+            await writer.drain()
+            await asyncio.sleep(0.05)
+        if size < len(LARGE):
+            await asyncio.sleep(30)
+
+    async with serving(talk, context) as port:
+        yield port
+
+
+async def verdict_on(port: int, seconds: float, anchor: str = "", control: ControlFacts | None = None) -> Verdict:
     """Return the verdict on the server's page."""
     async with Tools(seconds, PaceLimiter(0)) as tools:
-        context = MeasurementContext(
-            tools=tools,
-            anchors=AnchorWatch((), (), tools, Clock(), classify=classify),
-            families=frozenset({Family.IPV4}),
-        )
+        anchors = AnchorWatch((anchor,), (), tools, Clock(), classify=classify)
+        context = MeasurementContext(tools=tools, anchors=anchors, families=frozenset({Family.IPV4}))
+        await anchors.look()
         text = f"https://127.0.0.1:{port}/"
-        return await measure_target(text, parse(text), context)
+        return await measure_target(text, parse(text), context, control=control)
 
 
 @pytest.mark.usefixtures("believed")
@@ -86,6 +108,41 @@ async def test_a_page_that_is_slow_under_its_own_name_is_throttled(ca: trustme.C
 
     assert (verdict.status, verdict.rule) == (Status.THROTTLED, "throttle.rate")
     assert verdict.causes == (Cause.THROTTLE_RATE,)
+
+
+@pytest.mark.usefixtures("believed")
+async def test_a_freeze_under_a_name_shows_on_a_slow_line(ca: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page comes at 40 kB/s under any name, stops after 24 kB under its own, and is whole under none."""
+    monkeypatch.setattr(flow, "MIN_FREEZE_SILENCE_MS", 800)
+    async with slow_line(ca, stop=24_000) as port:
+        verdict = await verdict_on(port, 1.5)
+
+    assert (verdict.status, verdict.rule) == (Status.THROTTLED, "throttle.freeze.sni")
+    beside = [
+        one for one in verdict.evidence.observations if isinstance(one, Exchange) and one.purpose is Purpose.NEUTRAL
+    ]
+    assert not any(one.complete for one in beside)
+
+
+@pytest.mark.usefixtures("believed")
+async def test_a_server_that_sends_slowly_to_visitors_from_here_is_no_network_that_slows(ca: trustme.CA) -> None:
+    """The control and an anchor's page are fast, and every name crawls; no packet was lost or waited on the path."""
+    quick = Flow(bytes=100_000, took=50)
+    async with (
+        slow_line(ca, stop=len(LARGE)) as port,
+        serving(page_of(LARGE), server_context(ca, "127.0.0.2"), host="127.0.0.2") as fast,
+    ):
+        url = f"https://127.0.0.1:{port}/"
+        known = ControlFacts(
+            time=datetime.now(UTC),
+            statuses=(Status.REACHABLE,),
+            pages=(ControlPage(url=url, status=200, length=100_000, flow=quick),),
+        )
+        verdict = await verdict_on(port, 5, anchor=f"https://127.0.0.2:{fast}/", control=known)
+
+    line = [one for one in verdict.evidence.observations if isinstance(one, Exchange) and one.purpose is Purpose.LINE]
+    assert (verdict.status, verdict.rule) == (Status.REACHABLE, "served")
+    assert [one.flow is not None and len(one.flow.marks) for one in line] == [3, 3, 3]
 
 
 @pytest.mark.usefixtures("believed")

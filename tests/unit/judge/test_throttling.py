@@ -9,7 +9,13 @@ from msgspec.structs import replace
 
 from probe.judge import judge
 from probe.judge.evidence_hop import EvidenceHop
-from probe.judge.throttling import MIN_RATE_BYTES, frozen_by_name, frozen_only_here, rate_limited
+from probe.judge.throttling import (
+    MIN_RATE_BYTES,
+    frozen_by_name,
+    frozen_only_here,
+    rate_limited,
+    slowed_by_address,
+)
 from probe.model.failure import Failure
 from probe.model.flow import MAX_FREEZE_BYTES, Flow
 from probe.model.hop import Purpose
@@ -71,6 +77,32 @@ def test_one_of_three_stops_may_have_come_late() -> None:
     assert frozen_by_name(tried(stopped(), other(), late, other(attempt=1), stopped(), other(attempt=2)))
     assert not rate_limited(tried(stopped(), other(), late, other(attempt=1), stopped(), other(attempt=2)))
     assert not frozen_by_name(tried(stopped(), other(), late, other(attempt=1), late, other(attempt=2)))
+
+
+def test_a_freeze_on_a_slow_line_is_one() -> None:
+    """The page takes longer to its stop than is left, and under the other name it comes neither whole nor to 64 KiB."""
+    stop = stopped(Flow(bytes=21_000, took=2_600, stall=230, quiet=2_300))
+    on = other(Flow(bytes=46_000, took=4_900, stall=230), complete=False, failure=Failure.TIMEOUT)
+
+    assert frozen_by_name(tried(stop, on, stop, replace(on, attempt=1), stop))
+    assert not frozen_by_name(tried(stop, on, stop, stop)), "once under the other name"
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        Flow(bytes=41_999, took=4_900, stall=230),
+        Flow(bytes=60_000, took=1_000, stall=230, quiet=3_900),
+        Flow(bytes=21_000, took=2_600, stall=230, quiet=2_300),
+    ],
+    ids=["not far beyond", "stopped further on", "stopped alike"],
+)
+def test_every_transfer_under_the_other_name_must_come_far_beyond_the_stop(second: Flow) -> None:
+    """A slow line that stops and goes on would let one of them pass by chance."""
+    stop = stopped(Flow(bytes=21_000, took=2_600, stall=230, quiet=2_300))
+    on = other(Flow(bytes=46_000, took=4_900, stall=230), complete=False, failure=Failure.TIMEOUT)
+
+    assert not frozen_by_name(tried(stop, on, stop, replace(on, attempt=1, flow=second), stop))
 
 
 def test_two_stops_are_no_freeze() -> None:
@@ -239,6 +271,113 @@ def test_a_name_that_is_not_found_or_a_broken_redirect_shows_no_rate_limit() -> 
     assert not rate_limited(tried(*lost * 3))
 
 
+FAR = "23.10.20.30"
+ANCHOR = "https://anchor.example.com/"
+HELD = Flow(bytes=60_000, took=3_400, stall=400, marks=(300, 1_300), lag=250, segments=45, disordered=8)
+CARRIED = Flow(bytes=40_000, took=60, stall=20, marks=(20, 40), segments=30)
+SERVED_FAST = control(pages=(page(URL, length=180_000, flow=QUICK),))
+
+
+def line_page(flow: Flow, at: int, attempt: int = 0, *, trip: int = 30, **more: Any) -> tuple[Observation, ...]:
+    """An anchor's page, fetched beside the subject's."""
+    where = {"purpose": Purpose.LINE, "attempt": attempt}
+    connection = replace(tcp(FAR, **where), took=trip, at=at)
+    return connection, replace(http(FAR, **where, **more), url=ANCHOR, flow=flow, at=at, title="")
+
+
+def crawled(
+    *flows: Flow,
+    beside: tuple[Flow, ...] = (CARRIED,) * 3,
+    trips: tuple[int, int] = (30, 30),
+    by: ControlFacts | None = SERVED_FAST,
+    more: tuple[Observation, ...] = (),
+    step: int = 5_000,
+    **of_line: Any,
+) -> EvidenceHop:
+    """A page that crawls under any name, with an anchor's page in turns; `trips`: to the address, to the anchor."""
+    seen: list[Observation] = []
+    for attempt, flow in enumerate(flows):
+        at = 2 * step * attempt
+        seen += [replace(tcp(A, attempt=attempt), took=trips[0]), tls(A, attempt=attempt)]
+        seen.append(came(flow, attempt=attempt, at=at))
+        seen.append(came(flow, attempt=attempt, at=at + 1, purpose=Purpose.NEUTRAL, secure=False))
+    for attempt, flow in enumerate(beside):
+        seen += line_page(flow, 2 * step * attempt + step, attempt, trip=trips[1], **of_line)
+    return hop_of(*KNOWN, *seen, *more, by=by)
+
+
+def test_a_page_that_crawls_under_every_name_is_slowed_where_nothing_else_explains_it() -> None:
+    """The line carries an anchor's page, the control got the page, and packets were lost on the path."""
+    assert slowed_by_address(crawled(HELD, HELD, HELD))
+    assert not rate_limited(crawled(HELD, HELD, HELD))
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        replace(HELD, disordered=0, lag=800),
+        replace(HELD, took=9_000, marks=(4_000,), quiet=900, bytes=30_000),
+        replace(HELD, disordered=1),
+    ],
+    ids=["a queue", "not even to the mark", "a fiftieth lost"],
+)
+def test_packets_that_wait_in_a_queue_are_held_on_the_path_as_lost_ones_are(flow: Flow) -> None:
+    """And a page that does not reach the mark is slower still."""
+    assert slowed_by_address(crawled(flow, flow, flow))
+
+
+@pytest.mark.parametrize(
+    "hop",
+    [
+        crawled(HELD, HELD),
+        crawled(*(HELD,) * 3, by=None),
+        crawled(*(HELD,) * 3, by=control(pages=(page(URL, length=180_000),))),
+        crawled(*(HELD,) * 3, by=control(pages=(page(URL, flow=replace(QUICK, took=4_000)),))),
+        crawled(*(HELD,) * 3, by=control(Status.DOWN, pages=(page(URL, flow=QUICK),))),
+        crawled(*(HELD,) * 3, beside=()),
+        crawled(*(HELD,) * 3, beside=(CARRIED,) * 2),
+        crawled(*(HELD,) * 3, beside=(CARRIED, HELD, CARRIED)),
+        crawled(*(HELD,) * 3, beside=(replace(CARRIED, disordered=1),) * 3),
+        crawled(*(HELD,) * 3, beside=(replace(CARRIED, marks=(20,)),) * 3),
+        crawled(*(replace(HELD, disordered=0),) * 3),
+        crawled(*(replace(HELD, disordered=0, lag=1_000, stall=1_000),) * 3),
+        crawled(*(replace(HELD, disordered=0, segments=0, lag=0),) * 3),
+        crawled(HELD, replace(HELD, disordered=0), replace(HELD, disordered=0)),
+        crawled(*(HELD,) * 3, trips=(600, 600)),
+        crawled(*(HELD,) * 3, trips=(30, 3)),
+        crawled(HELD, HELD, replace(HELD, took=7_100)),
+        crawled(*(replace(HELD, marks=(20, 180)),) * 3),
+        crawled(*(HELD,) * 3, step=70_000),
+        crawled(*(HELD,) * 3, more=(came(QUICK, attempt=9, purpose=Purpose.NEUTRAL, secure=False),)),
+    ],
+    ids=[
+        "twice",
+        "no control",
+        "a control without a rate",
+        "slow at the control too",
+        "down at the control",
+        "no anchor's page",
+        "two of them",
+        "the line slow once",
+        "the line loses packets",
+        "the anchor's page small",
+        "the server sends slowly",
+        "the server pauses",
+        "another platform",
+        "packets lost once",
+        "far away",
+        "the anchor near",
+        "unsteady",
+        "the first bytes fast",
+        "hours apart",
+        "fast under another name once",
+    ],
+)
+def test_less_than_that_may_be_the_line_the_server_or_the_distance(hop: EvidenceHop) -> None:
+    """Each of them alone acquits."""
+    assert not slowed_by_address(hop)
+
+
 UPLOAD_STOPPED = {"failure": Failure.TIMEOUT, "sent": 18_000, "quiet": 3_000, "stall": 90, "took": 3_400}
 UPLOAD_PASSED = {"sent": 68_000, "complete": True}
 
@@ -303,11 +442,12 @@ def test_less_than_that_is_no_frozen_upload(seen: tuple[Sending, ...]) -> None:
         ({"sent": 65_535}, True),
         ({"sent": 65_536}, False),
         ({"quiet": 2_000, "took": 2_400}, True),
-        ({"quiet": 1_999, "took": 2_400}, False),
+        ({"quiet": 1_999, "took": 2_400, "stall": 400}, False),
         ({"stall": 1_500}, True),
         ({"stall": 1_501}, False),
-        ({"took": 6_000}, True),
-        ({"took": 6_001}, False),
+        ({"took": 6_000, "stall": 400}, True),
+        ({"took": 6_001, "stall": 400}, False),
+        ({"took": 9_000}, True),
         ({"complete": True}, False),
         ({"failure": Failure.RESET}, False),
     ],

@@ -154,9 +154,7 @@ def test_a_page_that_stopped_is_followed_by_the_same_page_under_another_name() -
     """At the same address, in turns with the subject."""
     again = subject_step(HTTPS, A, NEXT)
 
-    assert after(HTTPS, Layer.BODY, Failure.TIMEOUT) == comparison(
-        HTTPS.url, A, CONTEXT.random_name, StepPosition(), (again,)
-    )
+    assert after(HTTPS, Layer.BODY, Failure.TIMEOUT) == comparison(HTTPS.url, A, CONTEXT, StepPosition(), (again,))
     assert after(HTTPS, Layer.BODY, Failure.TIMEOUT)[1] == again
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from probe.model.failure import Failure
 from probe.model.flow import Flow
 from probe.model.hop import Purpose, StepPosition
 from probe.model.observation import Exchange
 from probe.model.verdict import ControlFacts, ControlPage, Status
-from probe.plan.context import PlanContext
+from probe.plan.context import LinePage, PlanContext
 from probe.plan.page_check import is_doubtful, is_slow, same_page_step
-from tests.unit.plan.dialogue import A, page
+from tests.unit.plan.dialogue import CONTEXT, A, page
 from tests.unit.plan.test_hop import HTTP, NEUTRAL, URL, resolved
 
 CONTROL = ControlFacts(
@@ -23,6 +24,7 @@ CONTROL = ControlFacts(
 )
 CRAWL = Flow(bytes=180_000, took=9_000)
 QUICK = Flow(bytes=180_000, took=300)
+FAR = LinePage("https://anchor.example.com/", "23.10.20.30")
 POSITION = StepPosition(purpose=Purpose.NEUTRAL)
 
 
@@ -90,6 +92,34 @@ def test_a_slow_page_is_fetched_in_turns_under_another_and_its_own_name() -> Non
         assert dialogue.asks() == [asked]
         dialogue.tell(asked, page(dialogue.open[asked], flow=CRAWL if asked.startswith(f"{mine} try") else QUICK))
     assert dialogue.asks() == []
+
+
+@pytest.mark.parametrize(
+    ("flow", "line_pages", "wanted"),
+    [(QUICK, (FAR,), True), (CRAWL, (FAR,), False), (None, (FAR,), False), (QUICK, (LinePage(FAR.url, A),), False)],
+    ids=["fast at the control", "slow at the control", "unknown at the control", "the same address"],
+)
+def test_an_anchors_page_is_fetched_in_turns_where_the_control_got_the_page_fast(
+    flow: Flow | None, line_pages: tuple[LinePage, ...], wanted: bool
+) -> None:
+    """It shows whether the line, or the address alone, is slow."""
+    known = ControlFacts(
+        time=datetime(2026, 10, 1, tzinfo=UTC), statuses=(Status.REACHABLE,), pages=(ControlPage(url=URL, flow=flow),)
+    )
+    context = replace(CONTEXT, control=known, line_pages=line_pages)
+    dialogue = resolved(local=(A,), trusted=(A,), context=context)
+    dialogue.asks()
+    step = dialogue.open[f"get {URL} at {A}"]
+    dialogue.tell(f"get {URL} at {A}", page(step, flow=CRAWL))
+    asked = []
+    while turn := dialogue.asks():
+        asked += turn
+        dialogue.tell(turn[0], page(dialogue.open[turn[0]], flow=CRAWL))
+    mine, other = f"get {URL} at {A}", f"get {URL} at {A} as {NEUTRAL} unverified neutral"
+    line = f"get {FAR.url} at {FAR.address} line"
+
+    assert asked[:3] == ([other, line, f"{mine} try 1"] if wanted else [other, f"{mine} try 1", f"{other} try 1"])
+    assert sum(one.startswith(line) for one in asked) == (3 if wanted else 0)
 
 
 def test_a_fast_page_is_not_fetched_again() -> None:
