@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from probe.judge.evidence_hop import EvidenceHop
-from probe.judge.observed_endpoint import ObservedEndpoint
+from probe.judge.observed_endpoint import ObservedEndpoint, answered
 from probe.model.hop import NO_ANSWER_FAILURES, Purpose
 from probe.model.verdict import RecentCut
 
@@ -38,14 +38,25 @@ def explained_by_recent_cut(hop: EvidenceHop) -> bool:
     if failure is None or failure.failure not in NO_ANSWER_FAILURES or hop.subject.scheme == "range":
         return False
     failing = hop.failing_endpoints
-    return bool(failing) and all(_is_silenced(hop, endpoint) for endpoint in failing)
+    return bool(failing) and all(is_silenced(hop, endpoint) for endpoint in failing)
 
 
-def _is_silenced(hop: EvidenceHop, endpoint: ObservedEndpoint) -> bool:
-    if any(hop.answers_other_name(endpoint, purpose) for purpose in (Purpose.NEUTRAL, Purpose.ALLOWED)):
-        return False
-    cuts = [cut for cut in hop.evidence.recent_cuts if cut.address == endpoint.address and cut.name != hop.subject.host]
-    return any(is_doubtful(cut, [attempt[-1].at for attempt in endpoint.attempts]) for cut in cuts)
+def is_silenced(hop: EvidenceHop, endpoint: ObservedEndpoint) -> bool:
+    """Whether a cut under another name may have silenced an address that answered no other name since."""
+    answers = [
+        one.at
+        for purpose in (Purpose.NEUTRAL, Purpose.ALLOWED)
+        for one in endpoint.with_purpose(purpose)
+        if answered((one,))
+    ]
+    moments = [attempt[-1].at for attempt in endpoint.attempts]
+    return any(
+        cut.address == endpoint.address
+        and cut.name != hop.subject.host
+        and is_doubtful(cut, moments)
+        and not any(moment >= cut.at for moment in answers)
+        for cut in hop.evidence.recent_cuts
+    )
 
 
 def is_doubtful(cut: RecentCut, moments: Iterable[int]) -> bool:

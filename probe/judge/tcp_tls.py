@@ -15,6 +15,7 @@ from probe.judge.repetition import (
     fails_repeatedly,
     recovered_timeouts,
 )
+from probe.judge.residual import is_silenced
 from probe.model.failure import Failure
 from probe.model.hop import CUT_FAILURES, SILENT_FAILURES, Layer, LayerFailure, Purpose
 from probe.model.observation import Connection, Exchange, TlsHandshake
@@ -196,7 +197,8 @@ def _endpoint_cut_by_name(hop: EvidenceHop) -> ObservedEndpoint | None:
     """An address that answers under another name, and where every attempt under this one failed after the ClientHello.
 
     At least two attempts there failed so, and together with other addresses as many as silence takes to count. Where
-    the control was served, one is enough if residual blocking silenced the others.
+    the control was served, one is enough if residual blocking silenced the others, and no cut of another target's name
+    explains their silence.
     """
     if hop.decisive_failure is None or not hop.subject.host or _cut_at_control(hop):
         return None
@@ -209,9 +211,10 @@ def _endpoint_cut_by_name(hop: EvidenceHop) -> ObservedEndpoint | None:
         enough(proof.main_failure, alike, hop.evidence.observations) or len(set(cuts[proof])) > 1
     ):
         return proof
-    silenced = alike + len(proof.residual_failures)
+    if hop.control_outcome is not ControlOutcome.SERVED or is_silenced(hop, proof):
+        return None
     needed = MIN_MIXED_TIMEOUTS if proof.main_failure.failure is Failure.TIMEOUT else MIN_TIMEOUTS
-    return proof if hop.control_outcome is ControlOutcome.SERVED and silenced >= needed else None
+    return proof if alike + len(proof.residual_failures) >= needed else None
 
 
 def _is_always_cut(endpoint: ObservedEndpoint) -> bool:

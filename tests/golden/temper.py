@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from probe.model.failure import Failure
 from probe.model.observation import Connection, Exchange, Observation, TlsHandshake
 from probe.model.step import Step
-from tests.golden.world import World
+from tests.golden.scenario import ALLOWED, HOME, NAME, SITE, A
+from tests.golden.world import Cert, World
 
 
 def answers(act: Act) -> None:
@@ -105,6 +106,16 @@ def _place(one: TlsHandshake | Exchange, failure: Failure) -> dict[str, Any]:
         "purpose": one.purpose,
         "failure": failure,
     }
+
+
+def moody(temper: Callable[[], Temper], pages: dict[object, object] | None = None) -> TemperedWorld:
+    """The site at one address, whose conversations end as the temper says."""
+    return TemperedWorld(
+        names={NAME: (A,), ALLOWED: ("208.80.154.224",)},
+        certs={A: SITE, "208.80.154.224": Cert((ALLOWED,))},
+        http={NAME: HOME} if pages is None else pages,
+        temper=temper,
+    )
 
 
 def connections_end(*ends: str, port: int = 0) -> Callable[[], Temper]:

@@ -15,9 +15,8 @@ from probe.model.failure import Failure
 from probe.model.target import parse
 from probe.model.verdict import Evidence, Status
 from probe.plan import PlanContext, plan_for
-from tests.golden.families.cuts import moody
 from tests.golden.scenario import DOH, HTTP, ISP, NAME, ONLINE, TIME, URL, A, Scenario, world
-from tests.golden.temper import Act, Temper
+from tests.golden.temper import Act, Temper, moody
 
 SILENT, RST = Failure.TIMEOUT, Failure.RESET
 DEATHS = (

@@ -7,12 +7,10 @@ server alone (5), and those that go on resetting each conversation (8b, 10, 11).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from probe.model.failure import Failure
-from tests.golden.scenario import ALLOWED, HOME, HTTP, NAME, SITE, URL, A, Scenario, world
-from tests.golden.temper import Temper, TemperedWorld, connections_end, conversations_end
-from tests.golden.world import LATER, Cert, Page, World
+from tests.golden.scenario import HOME, HTTP, NAME, URL, A, Scenario, world
+from tests.golden.temper import TemperedWorld, connections_end, conversations_end, moody
+from tests.golden.world import LATER, Page, World
 
 RANDOM = "xkqvdwpzrjtm.com"
 ALONE = world(names={NAME: (A,)})
@@ -21,16 +19,6 @@ GARBLED = world(names={NAME: (A,)}, tls={("*", NAME): Failure.GARBAGE})
 SILENT = "tcp.timeout"
 STOPS = {NAME: Page("Daily news of the region", length=14_000, failure=Failure.TIMEOUT)}
 """The page stops after its first kilobytes, where a conversation gets so far."""
-
-
-def moody(temper: Callable[[], Temper], pages: dict[object, object] | None = None) -> TemperedWorld:
-    """The site at one address, whose conversations end as the temper says."""
-    return TemperedWorld(
-        names={NAME: (A,), ALLOWED: ("208.80.154.224",)},
-        certs={A: SITE, "208.80.154.224": Cert((ALLOWED,))},
-        http={NAME: HOME} if pages is None else pages,
-        temper=temper,
-    )
 
 
 def end(*ends: str) -> TemperedWorld:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from probe.model.failure import Failure
 from probe.model.verdict import IPV6_WORKS, AnchorAnswer, AnchorKind, AnchorLook, RecentCut
 from tests.golden.scenario import HTTP, NAME, SITE, TIME, V6, A, B, Scenario, world
+from tests.golden.temper import connections_end, moody
 from tests.golden.world import Cert, Page, Race
 
 BOTH = {A: Failure.TIMEOUT, B: Failure.TIMEOUT}
@@ -166,6 +167,27 @@ SCENARIOS = (
         "vantage.residual",
         control=GOOD,
         recent_cuts=JUST_NOW,
+    ),
+    Scenario(
+        "residual-of-another-meanwhile",
+        "a re-test: the neutral name is answered, then a forbidden name of another target is cut there",
+        moody(connections_end("ok", "tls.reset", "tcp.timeout")),
+        "unknown",
+        "vantage.residual",
+        control=(world(names={NAME: (A,)}),),
+        context={"suspected": True},
+        recent_cuts=(cut(A, 110, silenced=True),),
+    ),
+    Scenario(
+        "residual-of-its-own",
+        "a re-test after a forbidden name of another target was cut there: the neutral name is answered, this one cut",
+        moody(connections_end("ok", "tls.reset", "tcp.timeout")),
+        "blocked",
+        "tls.reset.sni",
+        ("tls.reset", "tls.sni"),
+        control=(world(names={NAME: (A,)}),),
+        context={"suspected": True},
+        recent_cuts=(cut(A, -60_000, silenced=True),),
     ),
     Scenario(
         "residual-served",

@@ -9,6 +9,7 @@ import pytest
 from probe.judge.residual import DOUBT_MILLISECONDS, SILENCE_MILLISECONDS, explained_by_recent_cut
 from probe.judge.rules import decide
 from probe.model.failure import Failure
+from probe.model.hop import Purpose
 from probe.model.observation import Observation
 from probe.model.verdict import RecentCut
 from tests.unit.judge.builders import NAME, NEUTRAL, A, B, control, hop_of, said, served, tcp, tls, tries
@@ -57,6 +58,15 @@ def test_silence_and_cuts_after_the_hello_are_explained_as_well(failure: Failure
     assert not explained(*seen, NEUTRAL, cuts=(cut(),))
     assert not explained(*KNOWN, tcp(), tls(A, Failure.ALERT), cuts=(cut(),))
     assert not explained(*KNOWN, *served(), cuts=(cut(),))
+
+
+def test_an_answer_to_another_name_before_the_cut_excuses_no_less() -> None:
+    """The address was silenced between the two; an answer after the cut shows that it was not."""
+    seen = (*KNOWN, *tries(5, tls(A, Failure.TIMEOUT, at=1_000), tcp(at=1_000)))
+    before = tls(A, Failure.CERTIFICATE, sni="xkqvdwpzrjtm.com", purpose=Purpose.NEUTRAL, at=400)
+
+    assert explained(*seen, before, cuts=(cut(at=500),))
+    assert not explained(*seen, before, cuts=(cut(at=300),))
 
 
 def test_every_failing_address_must_be_explained() -> None:
