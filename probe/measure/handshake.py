@@ -18,6 +18,7 @@ from probe.measure.stream import TlsStream, all_acknowledged
 from probe.measure.tls_alerts import NO_APPLICATION_PROTOCOL
 from probe.measure.tools import Emit, Timestamps, Tools
 from probe.model.failure import Failure
+from probe.model.hop import Purpose
 from probe.model.observation import Certificate, TlsHandshake
 from probe.model.step import Handshake
 
@@ -212,7 +213,7 @@ class _Attempt:
             port=hello.port,
             sni=hello.sni,
             wait=self._wait,
-            floor=self._floor,
+            floor=0 if fields["purpose"] is Purpose.SUBJECT else self._floor,
             **facts,
             **fields,
         )

@@ -99,7 +99,8 @@ class TlsHandshake(ObservationBase, frozen=True, kw_only=True, omit_defaults=Tru
         acked: whether the ClientHello was acknowledged before the time-out (TCP_INFO, Linux only); None when unknown.
         wait: microseconds from the connection's establishment by the kernel's clock to the first answer: bytes, RST or
             FIN; 0 when none came or the kernel does not tell.
-        floor: the lowest round trip of the connection by the kernel's clock, in microseconds; 0 when unknown.
+        floor: the lowest round trip of the connection by the kernel's clock, in microseconds; 0 when unknown, and for
+            the subject, whose connection somebody on the path may have answered.
     """
 
     address: str
@@ -155,7 +156,8 @@ class Exchange(ObservationBase, frozen=True, kw_only=True, omit_defaults=True, t
         flow: speed and pauses of the answer; None for a small page that arrived whole.
         wait: microseconds to the first answer: data, alert, RST or FIN. In clear text since the connection's
             establishment by the kernel's clock, over TLS since our last flight of the handshake. 0 as for a handshake.
-        floor: the lowest round trip of the connection by the kernel's clock, in microseconds; 0 when unknown.
+        floor: the lowest round trip of the connection by the kernel's clock, in microseconds; 0 when unknown, and for
+            the subject, whose connection somebody on the path may have answered.
     """
 
     url: str

@@ -290,12 +290,13 @@ class World:
         rtt = 0 if failure else self._pick("syns", ((address, port), address), self.distance)
         return Connection(address=address, port=port, segment=segment, rtt=rtt, **self._common(step, failure))
 
-    def _times(self, layer: str, name: str, failure: Failure | None = None) -> dict[str, int]:
+    def _times(self, step: Step, layer: str, name: str, failure: Failure | None = None) -> dict[str, int]:
         """The wait for an answer under a name, and the lowest round trip where the server gave it."""
         if not self.distance or failure is Failure.TIMEOUT:
             return {}
         wait = self._pick("near", ((layer, name), name), self.distance + 2_000)
-        return {"wait": wait, "floor": self.distance if wait >= self.distance else 0}
+        subject = step.position.purpose is Purpose.SUBJECT
+        return {"wait": wait, "floor": 0 if subject or wait < self.distance else self.distance}
 
     def _handshake(
         self, step: Step, address: str, port: int, sni: str, *, verify: bool
@@ -307,12 +308,12 @@ class World:
         where: dict[str, Any] = {"address": address, "port": port, "sni": sni}
         cut = self._pick("tls", ((address, sni), ("*", sni), (address, "*")), None)
         if isinstance(cut, Alert):
-            where |= self._times("tls", sni)
+            where |= self._times(step, "tls", sni)
             yield TlsHandshake(**where, alert=cut.name, answered=True, **self._common(step, Failure.ALERT))
             return
         cut = cut or (Failure.TIMEOUT if self._lost() or self._swallowed(step, address) else None)
         cert = self._cert(address, sni)
-        where |= self._times("tls", sni, cut)
+        where |= self._times(step, "tls", sni, cut)
         if cut is not None or cert is None:
             yield TlsHandshake(**where, **self._common(step, cut or Failure.RESET))
             return
@@ -356,7 +357,7 @@ class World:
         page = self._pick("http", keys, Page(title="Not Found", status=404))
         page = Failure.TIMEOUT if self._lost() or self._swallowed(step, address) else page
         if isinstance(page, Failure):
-            fields = self._times("http", target.host, page) | self._common(step, page)
+            fields = self._times(step, "http", target.host, page) | self._common(step, page)
             yield Exchange(url=url, address=address, secure=secure, **fields)
             return
         body = page.body or f"<title>{page.title}</title>"
@@ -381,7 +382,7 @@ class World:
             server=next((v for k, v in page.headers.items() if k.lower() == "server"), "") if sampled else "",
             sample=page_sample(body, url) if sampled else "",
             flow=page.flow,
-            **self._times("http", target.host),
+            **self._times(step, "http", target.host),
             **self._common(step, page.failure),
         )
 

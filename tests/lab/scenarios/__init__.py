@@ -50,4 +50,4 @@ ALL: tuple[Scenario, ...] = (
     *disputed.SCENARIOS,
     *near.SCENARIOS,
 )
-PROFILES = (*vantage.PROFILES, *networks.PROFILES)
+PROFILES = (*vantage.PROFILES, *networks.PROFILES, *near.PROFILES)

@@ -10,9 +10,10 @@ RFC 3135 (accelerators); Qian et al., MobiSys 2011 (radio states); Paxson, SIGCO
 
 from __future__ import annotations
 
-from tests.lab.checks import RESET, get, hello, works
-from tests.lab.records import Act, Control, Expect, Interference, Scenario, Site
-from tests.lab.scenarios.wording import NOT_BLOCKED, PLAIN, blocked, family, host_page
+from tests.lab.checks import RESET, dig, get, hello, works
+from tests.lab.records import Act, Control, Expect, Interference, Lie, Scenario, Site, Vantage
+from tests.lab.scenarios.wording import NEVER_FINE, NOT_BLOCKED, PLAIN, blocked, family, host_page
+from tests.lab.world import PUBLIC_RESOLVER, TRANSPARENT
 
 _near = family("near")
 _SHORT = "<html><head><title>Not available</title></head><body>Not available in this network.</body></html>"
@@ -95,4 +96,31 @@ def _closes(line: str) -> Scenario:
     )
 
 
-SCENARIOS = (*PROVEN, *(_closes(line) for line in LINES))
+_POISON = "31.13.94.41"
+_FORGED = {"lie": Lie(answers=(_POISON,)), "control": Control.NONE}
+_INJECTED = Interference(act=Act.DNS_INJECT, name="{host}", answers=(_POISON,))
+PROFILES = (
+    Vantage(
+        name="blind-53",
+        resolvers=(PUBLIC_RESOLVER,),
+        interference=(Interference(act=Act.DNS_ANY, source="{vantage}", to=TRANSPARENT),),
+        trusted=False,
+    ),
+)
+NAMES = (
+    _near(
+        "poisoned-path", blocked("dns.injected"), dig(_POISON), works(), does=_INJECTED, vantage="untrusting", **_FORGED
+    ),
+    _near("poisoned-resolver", NEVER_FINE, dig(_POISON), works(), vantage="untrusting", **_FORGED),
+    _near("poisoned-proxy", NEVER_FINE, dig(_POISON), works(), vantage="blind-53", **_FORGED),
+    _near(
+        "refused-behind-proxy",
+        NOT_BLOCKED,
+        get("exit=7", where="control"),
+        sites=(Site(https="refused"),),
+        vantage="blind-53",
+        control=Control.NONE,
+    ),
+)
+"""Names that nothing can be compared with: no trusted resolver and no control."""
+SCENARIOS = (*PROVEN, *NAMES, *(_closes(line) for line in LINES))

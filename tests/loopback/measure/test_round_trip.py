@@ -16,9 +16,10 @@ from probe.measure.pace import PaceLimiter
 from probe.measure.round_trip import AnswerTimer, KernelRoundTrip, kernel_round_trip, parse_darwin, parse_linux
 from probe.measure.tools import Timestamps, Tools
 from probe.model.failure import Failure
+from probe.model.hop import Purpose, StepPosition
 from probe.model.observation import Connection, Exchange, Observation, TlsHandshake
 from probe.model.step import Fetch, Handshake
-from tests.loopback.tiny_servers import Talk, abort, answer, request, server_context, serving, silent
+from tests.loopback.tiny_servers import Talk, abort, answer, page_of, request, server_context, serving, silent
 
 DELAY_SECONDS = 0.05
 
@@ -59,7 +60,7 @@ async def test_the_wait_for_the_end_of_a_handshake_is_the_servers_delay(tools: T
     assert isinstance(tls, TlsHandshake)
     assert tls.failure is (Failure.RESET if reset else Failure.EOF)
     assert 0 < connection.rtt < DELAY_SECONDS * 1e6 <= tls.wait
-    assert 0 < tls.floor <= connection.rtt
+    assert tls.floor == 0
     assert connection.resent == 0
 
 
@@ -82,7 +83,7 @@ async def test_the_wait_for_a_page_in_clear_is_the_servers_delay(tools: Tools) -
     assert isinstance(page, Exchange)
     assert page.status == 200
     assert DELAY_SECONDS * 1e6 <= page.wait < 4 * DELAY_SECONDS * 1e6
-    assert page.floor > 0
+    assert page.floor == 0
 
 
 @linux
@@ -134,6 +135,21 @@ async def test_a_server_that_closes_unasked_does_not_look_near(tools: Tools, mon
     assert tls.wait >= DELAY_SECONDS * 1e6
 
 
+@linux
+async def test_the_lowest_round_trip_is_that_of_conversations_under_other_names(tools: Tools, ca: trustme.CA) -> None:
+    """The kernel measures forged data too, so that of the subject's own connection shows nothing."""
+    place = StepPosition(purpose=Purpose.NEUTRAL)
+    async with serving(page_of(answer()), server_context(ca, "lab.example")) as port:
+        step = Fetch(url=f"https://other.example:{port}/", address="127.0.0.1", verify=False, position=place)
+        connection, tls, page = await seen_of(step, tools)
+
+    assert isinstance(connection, Connection)
+    assert isinstance(tls, TlsHandshake)
+    assert isinstance(page, Exchange)
+    assert 0 < tls.floor <= connection.rtt
+    assert 0 < page.floor <= tls.floor
+
+
 async def test_silence_has_no_wait() -> None:
     """Nothing arrived, so nothing arrived soon."""
     async with Tools(0.1, PaceLimiter(0)) as tools, serving(silent) as port:
@@ -141,6 +157,22 @@ async def test_silence_has_no_wait() -> None:
 
     assert isinstance(tls, TlsHandshake)
     assert (tls.failure, tls.wait) == (Failure.TIMEOUT, 0)
+
+
+def test_the_end_after_data_that_nobody_asked_for_has_no_wait() -> None:
+    """Over TLS 1.3 a server may send data beside its last flight, sooner than any answer."""
+    timer = AnswerTimer()
+    timer.start(1e-9)
+    timer.answered()
+    timer.ended(unasked=True)
+    assert timer.wait == 0
+    timer.start(1e-9)
+    timer.ended(unasked=True)
+    assert timer.wait > 0
+    timer.start(1e-9)
+    timer.answered()
+    timer.ended(unasked=False)
+    assert timer.wait > 0
 
 
 def test_linux_tells_smoothed_and_lowest_round_trip_and_what_was_sent_again() -> None:
