@@ -299,6 +299,8 @@ class AnchorWatch:
             return AnchorAddresses(addresses, fake_address=any(map(_is_benchmark_address, addresses)))
         if failed.info.failure is Failure.NODATA:
             return failed  # the name exists, but not in this family
+        if failed.info.failure is Failure.TIMEOUT and (found := await self._tools.resolvers.addresses(host, rrtype)):
+            return AnchorAddresses(found, fake_address=any(map(_is_benchmark_address, found)))
         for resolver in self._trusted:
             with suppress(OperationError):
                 answer = await self._tools.encrypted(resolver).ask(dns_question(host, rrtype))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 from probe.measure.dns_udp import first_answer
 from probe.measure.dns_wire import dns_question
@@ -19,6 +20,8 @@ from probe.model.resolver import PlainResolver
 
 SURVEY_SECONDS = 4.0
 """Time for the first question: three tries, the last of which has a second."""
+ANSWER_SECONDS = 2.0
+"""Time for a question to a resolver that is known to answer."""
 RETRY_SECONDS = 60.0
 """Interval of questions to a resolver that is silent."""
 
@@ -54,6 +57,28 @@ class NetworkResolvers:
         if self._survey is None:
             self._survey = asyncio.create_task(self._ask_all())
         await asyncio.shield(self._survey)
+
+    async def addresses(self, name: str, rrtype: str) -> tuple[str, ...]:
+        """The addresses of the first resolver of several that is not dead and has any; empty where none has.
+
+        The system finds them too, after it has waited for the dead ones.
+        """
+        if len(self._servers) < 2:
+            return ()
+        await self.survey()
+        question = dns_question(name, rrtype)
+        for server in self._servers:
+            resolver = PlainResolver.parse(server)
+            if resolver is None or server in self._silent:
+                continue
+            with suppress(OperationError):
+                query, answer = await first_answer(
+                    resolver.address, resolver.port, question, min(self._seconds, ANSWER_SECONDS)
+                )
+                query.close()
+                if answer.addresses:
+                    return answer.addresses
+        return ()
 
     @property
     def nat64_prefixes(self) -> tuple[str, ...]:

@@ -19,10 +19,11 @@ from probe.measure import anchors
 from probe.measure.anchors import AnchorWatch
 from probe.measure.dns_wire import DnsAnswer, DnsQuestion
 from probe.measure.failures import operation_error
+from probe.measure.network_config import ResolverConfig
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
 from probe.model.verdict import IPV6_WORKS, AnchorKind, VantageState
-from tests.loopback.tiny_servers import abort, answer, page_of, server_context, serving, silent
+from tests.loopback.tiny_servers import abort, answer, page_of, reply_to, resolving, server_context, serving, silent
 
 
 async def test_all_anchors_are_looked_at_together(tools: Tools, ca: trustme.CA) -> None:
@@ -245,6 +246,26 @@ async def test_a_dead_resolver_and_fake_addresses_are_noted(tools: Tools, monkey
 
     assert (dead_look.failure, dead_look.resolver, notes([dead_look])) == (None, Failure.TIMEOUT, ("resolver_dead",))
     assert (fake_look.failure, fake_look.fake_address, notes([fake_look])) == (None, True, ("fake_addresses",))
+
+
+async def test_the_second_resolver_finds_an_anchor_where_the_first_is_dead(
+    tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system would too, after it has waited: the vantage is neither offline nor without a resolver."""
+
+    async def waiting(*_: object) -> tuple[str, ...]:
+        raise operation_error(Failure.TIMEOUT)
+
+    monkeypatch.setattr(tools.lookups, "addresses", waiting)
+    async with (
+        serving(page_of(answer())) as port,
+        resolving(lambda _: []) as (_, first),
+        resolving(lambda query: [(0, reply_to(query, "127.0.0.1"))]) as (_, second),
+    ):
+        tools.begin_pass(ResolverConfig((f"udp:127.0.0.1:{first}", f"udp:127.0.0.1:{second}")), ipv6=False)
+        (look,) = await AnchorWatch([f"http://lab.example:{port}/"], [], tools, Clock(), classify=classify).look()
+
+    assert (look.failure, look.resolver, notes([look])) == (None, None, ())
 
 
 async def resetting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -114,3 +114,16 @@ async def test_questions_under_way_end_with_the_pass() -> None:
         found.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
+
+
+async def test_a_name_is_found_at_the_first_resolver_that_answers() -> None:
+    """Not at a dead one, nor where one has no address; with a single resolver the system has asked it already."""
+    async with (
+        resolving(mute) as (_, silent),  # type: ignore[arg-type]
+        resolving(lambda query: [(0, reply_to(query, rcode=2))]) as (_, failing),
+        resolving(lambda query: [(0, reply_to(query, "192.0.2.1"))]) as (_, good),
+    ):
+        servers = tuple(f"udp:127.0.0.1:{port}" for port in (silent, failing, good))
+        assert await NetworkResolvers(servers, seconds=0.3).addresses("lab.example", "A") == ("192.0.2.1",)
+        assert await NetworkResolvers(servers[:2], seconds=0.3).addresses("lab.example", "A") == ()
+        assert await NetworkResolvers(servers[2:]).addresses("lab.example", "A") == ()
