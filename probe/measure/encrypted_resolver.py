@@ -27,6 +27,7 @@ from probe.measure.stream import TlsStream
 from probe.measure.system_lookup import SystemLookups
 from probe.model.address import parse_address
 from probe.model.failure import Failure
+from probe.model.nat64 import synthesised
 from probe.model.target import bracketed
 
 MAX_CONNECTIONS = 4
@@ -114,6 +115,7 @@ class EncryptedResolver:
         url: as in `parse_resolver_url`.
         seconds: step time-out of TCP, TLS and a question.
         contexts, concurrency, pace, lookups: shared by all steps.
+        nat64: returns the network's NAT64 prefixes; an IPv4 address that this host has no route for is reached by them.
         monotonic: seconds of the monotonic clock; the event loop's when None.
     """
 
@@ -126,6 +128,7 @@ class EncryptedResolver:
         concurrency: ConcurrencyLimits,
         pace: PaceLimiter,
         lookups: SystemLookups,
+        nat64: Callable[[], tuple[str, ...]] = tuple,
         monotonic: Callable[[], float] | None = None,
     ) -> None:
         self._url = parse_resolver_url(url)
@@ -134,6 +137,7 @@ class EncryptedResolver:
         self._concurrency = concurrency
         self._pace = pace
         self._lookups = lookups
+        self._nat64 = nat64
         self._now = monotonic or asyncio.get_running_loop().time
         self._connections = asyncio.Semaphore(MAX_CONNECTIONS)
         self._trial = asyncio.Lock()
@@ -272,7 +276,12 @@ class EncryptedResolver:
     async def _open(self) -> DnsConnection:
         last: OperationError | None = None
         addresses = await self._resolve()
-        for address in addresses:
+        through_gateway = (
+            synthesised(address, prefix) for prefix in self._nat64() for address in addresses if ":" not in address
+        )
+        for address in (*addresses, *through_gateway):
+            if address not in addresses and (last is None or last.info.failure is not Failure.NO_ROUTE):
+                break
             try:
                 stream = await self._connect(address)
             except OperationError as error:

@@ -163,6 +163,7 @@ class Tools:
                 concurrency=self.concurrency,
                 pace=self.pace,
                 lookups=self.lookups,
+                nat64=lambda: self.resolvers.nat64_prefixes,
             )
         return resolver
 

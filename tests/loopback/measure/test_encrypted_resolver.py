@@ -263,3 +263,28 @@ async def test_a_missing_recursion_flag_counts_where_the_resolver_sets_it_otherw
 
     assert [answer.recursion for answer in answers] == [recursion] * 2
     assert len(asked) == questions
+
+
+@pytest.mark.parametrize(
+    ("failure", "tried"),
+    [
+        (Failure.NO_ROUTE, ["192.0.2.9", "2001:db8:64::c000:209", "2001:db8:65::c000:209"]),
+        (Failure.TIMEOUT, ["192.0.2.9"]),
+    ],
+)
+async def test_a_resolver_with_an_ipv4_address_is_reached_through_nat64_where_there_is_no_ipv4(
+    tools: Tools, monkeypatch: pytest.MonkeyPatch, failure: Failure, tried: list[str]
+) -> None:
+    """The default resolvers are given by IPv4 addresses. One that is silent is not asked by another way."""
+    opened: list[str] = []
+
+    async def open_tcp(address: str, *_: object) -> None:
+        opened.append(address)
+        raise operation_error(failure)
+
+    monkeypatch.setattr(encrypted_resolver, "open_tcp", open_tcp)
+    monkeypatch.setattr(
+        type(tools.resolvers), "nat64_prefixes", property(lambda _: ("2001:db8:64::/96", "2001:db8:65::/96"))
+    )
+    assert (await failure_of(tools.encrypted("tls://192.0.2.9")))[0] is failure
+    assert opened == tried
