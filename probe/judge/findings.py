@@ -83,6 +83,7 @@ def _notes(hop: EvidenceHop) -> set[str]:
     """The ids of further facts about a hop that a reader of the verdict may want."""
     answers = hop.name_answers
     found = {
+        "line_lost": bool(hop.evidence.outages),
         "retried": any(endpoint.serves and endpoint.failures for endpoint in hop.endpoints),
         "notice_by_server": any(is_blockpage(fingerprints_of(page)) and page.secure for page in own_pages(hop)),
         "http_proxied": any(is_proxied(one.address, hop.evidence.observations) for one in hop.endpoints),

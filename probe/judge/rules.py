@@ -120,6 +120,8 @@ _GFW = "net4people/bbs#47, #466: the GFW's injectors forge public addresses"
 _SNI = "IMC'22 (TSPU), USENIX'25 (GFW); net4people/bbs#516"
 _ECHOES = "residual blocking: IMC'17, S&P'25 (GFW), 90 to 360 s for an address and port"
 _NEAR = "Weaver, Sommer, Paxson: Detecting Forged TCP Reset Packets, NDSS 2009"
+_LINE_LOST = "the whole line is lost after this name, twice of two times, and comes back"
+_LINES = "net4people/bbs#516, #546: lines that freeze as a whole"
 _QUIC = "IMC'22: UDP/443 dropped by TSPU; USENIX'25: QUIC by name at the GFW"
 _FREEZES = "net4people/bbs#490, #546: transfers that stop after 12 to 34 KiB; zapret#1836"
 _THROTTLES = "IMC'22, censoredplanet.org/throttling; net4people/bbs#65, #382"
@@ -217,6 +219,12 @@ RULES: tuple[Rule, ...] = (
          "bytes that are not TLS end the handshake with this server name, and with no other", (Cause.TLS_EOF,
          Cause.TLS_SNI), source="notices in place of the ServerHello: docs/methods/handshake.md",
          at_one_address=True),
+    Rule("tls.timeout.line", tcp_tls.line_cut_by(Layer.TLS, Failure.TIMEOUT), Status.BLOCKED, _LINE_LOST,
+         (Cause.TLS_TIMEOUT,), source=_LINES, at_one_address=True),
+    Rule("tls.reset.line", tcp_tls.line_cut_by(Layer.TLS, Failure.RESET), Status.BLOCKED, _LINE_LOST,
+         (Cause.TLS_RESET,), source=_LINES, at_one_address=True),
+    Rule("http.timeout.line", tcp_tls.line_cut_by(Layer.HTTP, Failure.TIMEOUT), Status.BLOCKED, _LINE_LOST,
+         (Cause.HTTP_TIMEOUT,), source=_LINES, at_one_address=True),
     Rule("quic.timeout.sni", quic.silent_by_name, Status.BLOCKED,
          "QUIC under this server name is silent, and under another it answers", (Cause.QUIC_TIMEOUT,), source=_QUIC,
          at_one_address=True),

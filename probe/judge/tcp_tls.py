@@ -21,6 +21,9 @@ from probe.model.hop import CUT_FAILURES, SILENT_FAILURES, Layer, LayerFailure, 
 from probe.model.observation import Connection, Exchange, TlsHandshake
 from probe.model.verdict import Cause, VantageNote
 
+MIN_OUTAGES = 2
+"""Losses of the line, each after the name was sent alone, that convict the name."""
+
 
 def own_fault(hop: EvidenceHop) -> bool:
     """This host could reach none of the addresses."""
@@ -90,6 +93,18 @@ def nearer_by(layer: Layer, failure: Failure) -> Callable[[EvidenceHop], bool]:
         return not any(endpoint.serves for endpoint in hop.own_endpoints) and any(
             endpoint.address in near and endpoint.main_failure == end for endpoint in hop.failing_endpoints
         )
+
+    return predicate
+
+
+def line_cut_by(layer: Layer, failure: Failure) -> Callable[[EvidenceHop], bool]:
+    """The predicate that the whole line was lost after this name, twice of two times that it was tried alone."""
+    ending = LayerFailure(layer, failure)
+
+    def predicate(hop: EvidenceHop) -> bool:
+        alone = [one for one in hop.evidence.outages if one.alone]
+        proven = len(alone) >= MIN_OUTAGES and all(one.back for one in alone)
+        return proven and any(ending in endpoint.failures for endpoint in hop.failing_endpoints)
 
     return predicate
 

@@ -305,6 +305,20 @@ class NearerAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     proven: bool = False
 
 
+class Outage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A loss of the whole line, anchors included, right after this target's name was sent.
+
+    Attributes:
+        at: start of the measurement that lost the line.
+        alone: nothing else was under way, anchors worked right before, and other names were answered before this one.
+        back: the line came back.
+    """
+
+    at: datetime
+    alone: bool = False
+    back: bool = False
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The evidence of a verdict: everything that is needed to judge the target again.
 
@@ -315,6 +329,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         control: the control's facts about this target; None without a control or where it did not measure the target.
         recent_cuts: cuts under other names that may explain failures at the same addresses.
         nat64: prefixes with which the network's resolvers write IPv4 addresses inside IPv6 ones (RFC 6052).
+        outages: losses of the whole line after this target's name.
         attempt: 0, or the number of the re-test.
         error: why the measurement itself failed; empty when it did not.
         rules: version of the rules that judged.
@@ -333,6 +348,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     observations: tuple[Observation, ...] = ()
     control: ControlFacts | None = None
     recent_cuts: tuple[RecentCut, ...] = ()
+    outages: tuple[Outage, ...] = ()
     nat64: tuple[str, ...] = ()
     attempt: int = 0
     error: str = ""

@@ -11,8 +11,9 @@ from probe import judge
 from probe.clock import Clock
 from probe.judge.residual import RESIDUAL_RULE, end_of
 from probe.model.target import Target, parse
-from probe.model.verdict import Evidence, Verdict
+from probe.model.verdict import Evidence, Vantage, Verdict
 from probe.session.concurrency import STOP_GRACE_SECONDS, Slot, finish_within, pause, run_bounded
+from probe.session.outages import POLL_SECONDS, OutageMemory, OutageTrials
 from probe.session.pace_guard import PaceGuard
 from probe.session.round_witness import RoundWitness
 from probe.session.vantage_gate import VantageGate
@@ -80,6 +81,7 @@ class MeasurementRun:
         retests: None for none.
         stopping: set when the pass is to end early.
         grace: real seconds that measurements under way may still take after the stop.
+        memory: names that are known to cut the whole line; an empty one when None.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class MeasurementRun:
         retests: Retests | None = None,
         stopping: asyncio.Event | None = None,
         grace: float = STOP_GRACE_SECONDS,
+        memory: OutageMemory | None = None,
     ) -> None:
         self._measure = measure
         self._gate = gate
@@ -102,6 +105,8 @@ class MeasurementRun:
         self._grace = grace
         self._guard = PaceGuard(clock, self._try_again)
         self._witness = RoundWitness()
+        self._line_worked = False
+        self._outages = OutageTrials(memory or OutageMemory(), self._try_alone, self._until_back)
         self._deferred: dict[str, _Deferred] = {}
         self._unread: asyncio.Queue[Verdict | None] = asyncio.Queue()
         self._room = asyncio.Semaphore(MAX_UNREAD_VERDICTS)
@@ -127,11 +132,14 @@ class MeasurementRun:
     async def _run(self, targets: Iterable[TargetText]) -> None:
         if not self._gate.looked:
             await self._gate.look()
+        self._line_worked = self._gate.is_open
         await run_bounded(
             targets, self._run_target, concurrency=self._concurrency, stopping=self._stopping, grace=self._grace
         )
         await self._run_deferred()
         for verdict in await self._guard.settle(self._stopping):
+            await self._settle_line(verdict)
+        for verdict in await self._outages.settle():
             await self._witnessed(verdict)
         for verdict in self._witness.settle():
             await self._emit(verdict)
@@ -201,7 +209,12 @@ class MeasurementRun:
 
     async def _take(self, verdict: Verdict, began: float) -> None:
         for ready in self._guard.add(verdict, began):
-            await self._witnessed(ready)
+            await self._settle_line(ready)
+
+    async def _settle_line(self, verdict: Verdict) -> None:
+        """Withhold a verdict that lost the line, in a pass in which it worked; report any other."""
+        if not self._line_worked or not self._outages.withholds(verdict):
+            await self._witnessed(verdict)
 
     async def _witnessed(self, verdict: Verdict) -> None:
         for ready in self._witness.add(verdict):
@@ -213,3 +226,17 @@ class MeasurementRun:
 
     async def _try_again(self, verdict: Verdict) -> Verdict:
         return await self._measure(verdict.target, parse(verdict.target), attempt=1, suspected=False, release=None)
+
+    async def _try_alone(self, verdict: Verdict) -> Verdict:
+        return await self._measure(verdict.target, parse(verdict.target), attempt=0, suspected=True, release=None)
+
+    async def _until_back(self, seconds: float) -> Vantage | None:
+        """The vantage once the line works again; None where it does not within so many seconds, or after a stop."""
+        end = self._clock.monotonic() + seconds
+        while not self._stopping.is_set():
+            vantage = await self._gate.look()
+            if self._gate.is_open:
+                return vantage
+            if self._clock.monotonic() >= end or not await pause(self._clock, POLL_SECONDS, self._stopping):
+                break
+        return None

@@ -33,6 +33,7 @@ from probe.model.verdict import ControlFacts, Vantage, Verdict
 from probe.session.concurrency import STOP_GRACE_SECONDS
 from probe.session.measurement import MeasurementContext, look_at_vantage, measure_target
 from probe.session.measurement_run import MeasurementRun, Retests, TargetText
+from probe.session.outages import OutageMemory
 from probe.session.recent_cuts import CutLog
 from probe.session.vantage_gate import VantageGate
 from probe.session.working_names import WorkingNames
@@ -64,6 +65,7 @@ class Session:
             chosen.anchors, chosen.domestic_anchors, self._tools, clock, chosen.trusted_resolvers, classify=classify
         )
         self._cuts = CutLog()
+        self._memory = OutageMemory()
         self.prepare({})
 
     def prepare(
@@ -202,6 +204,7 @@ class Session:
             retests=retests,
             stopping=stopping,
             grace=grace,
+            memory=self._memory,
         )
         return run.verdicts(order)
 

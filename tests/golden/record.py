@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from probe.model.observation import Observation
-from probe.model.verdict import AnchorLook, ControlFacts, Evidence, RecentCut, Vantage, VantageState, Verdict
+from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Outage, RecentCut, Vantage, VantageState, Verdict
 from tests.golden.scenario import Scenario
 
 HERE = Path(__file__).parent
@@ -51,6 +51,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     notes: tuple[str, ...] = ()
     anchors: tuple[AnchorLook, ...] = ()
     recent_cuts: tuple[RecentCut, ...] = ()
+    outages: tuple[Outage, ...] = ()
     nat64: tuple[str, ...] = ()
     observations: tuple[Observation, ...] = ()
 
@@ -72,6 +73,7 @@ class Case:
             observations=seen.observations,
             control=self.control,
             recent_cuts=seen.recent_cuts,
+            outages=seen.outages,
             nat64=seen.nat64,
             error=seen.error,
         )
@@ -98,6 +100,7 @@ def made(scenario: Scenario) -> Case:
         notes=verdict.vantage.notes,
         anchors=verdict.vantage.anchors,
         recent_cuts=verdict.evidence.recent_cuts,
+        outages=verdict.evidence.outages,
         nat64=verdict.evidence.nat64,
         observations=verdict.evidence.observations,
     )
@@ -106,7 +109,9 @@ def made(scenario: Scenario) -> Case:
 
 def recorded(verdict: Verdict) -> Verdict:
     """A verdict as `verdict.json` holds it: without the rules' version and the parts in other files."""
-    said = msgspec.structs.replace(verdict.evidence, observations=(), control=None, recent_cuts=(), nat64=(), rules=0)
+    said = msgspec.structs.replace(
+        verdict.evidence, observations=(), control=None, recent_cuts=(), outages=(), nat64=(), rules=0
+    )
     return msgspec.structs.replace(verdict, evidence=said, vantage=msgspec.structs.replace(verdict.vantage, anchors=()))
 
 

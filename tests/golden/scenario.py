@@ -12,7 +12,7 @@ from probe.judge.blockpages import has_fingerprint
 from probe.judge.control import facts
 from probe.judge.vantage import concluded_again
 from probe.model.target import parse
-from probe.model.verdict import AnchorLook, ControlFacts, Evidence, RecentCut, Vantage, VantageState, Verdict
+from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Outage, RecentCut, Vantage, VantageState, Verdict
 from probe.plan import PlanContext, plan_for
 from probe.plan.nowhere import NowherePlan, doubtful_name
 from probe.plan.upload import UploadPlan, served
@@ -79,6 +79,7 @@ class Scenario:
         notes: problems of the vantage besides its state.
         anchors: looks at anchors; state and notes then follow from them.
         recent_cuts: cuts under other names at the same addresses.
+        outages: losses of the whole line after the target's name.
         sends: whether uploads are measured too.
     """
 
@@ -98,6 +99,7 @@ class Scenario:
     notes: tuple[str, ...] = ()
     anchors: tuple[AnchorLook, ...] = ()
     recent_cuts: tuple[RecentCut, ...] = ()
+    outages: tuple[Outage, ...] = ()
     found: Mapping[str, Any] = field(default_factory=dict)
     sends: bool = False
 
@@ -141,10 +143,8 @@ class Scenario:
     ) -> Verdict:
         target = parse(self.target)
         seen = made.play(plan_for(target, context), limit)
-        cuts = self.recent_cuts if made is self.here else ()
-        evidence = Evidence(
-            observations=seen, control=context.control, recent_cuts=cuts, nat64=context.nat64, error=error
-        )
+        line = {"recent_cuts": self.recent_cuts, "outages": self.outages} if made is self.here else {}
+        evidence = Evidence(observations=seen, control=context.control, nat64=context.nat64, error=error, **line)
         judged = verdict(time=time, text=self.target, target=target, evidence=evidence, vantage=vantage)
         name = doubtful_name(judged, target) if context.no_resolver else ""
         if name:
@@ -155,7 +155,5 @@ class Scenario:
         if page is None:
             return judged
         seen += made.play(UploadPlan(page, context), began=1_000)
-        evidence = Evidence(
-            observations=seen, control=context.control, recent_cuts=cuts, nat64=context.nat64, error=error
-        )
+        evidence = Evidence(observations=seen, control=context.control, nat64=context.nat64, error=error, **line)
         return verdict(time=time, text=self.target, target=target, evidence=evidence, vantage=vantage)

@@ -53,6 +53,7 @@ def varied(chance: Random) -> Verdict:
             observations=tuple(seen),
             control=control,
             recent_cuts=case.seen.recent_cuts,
+            outages=case.seen.outages,
             nat64=case.seen.nat64,
             error=case.seen.error,
         ),
@@ -83,6 +84,7 @@ def test_findings_of_an_earlier_judgment_are_not_read(made: Verdict) -> None:
         observations=seen.observations,
         control=seen.control,
         recent_cuts=seen.recent_cuts,
+        outages=seen.outages,
         nat64=seen.nat64,
         error=seen.error,
     )

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from probe.model.failure import Failure
-from probe.model.verdict import IPV6_WORKS, AnchorAnswer, AnchorKind, AnchorLook, RecentCut
+from probe.model.verdict import IPV6_WORKS, AnchorAnswer, AnchorKind, AnchorLook, Outage, RecentCut
 from tests.golden.scenario import HTTP, NAME, SITE, TIME, V6, A, B, Scenario, world
 from tests.golden.temper import connections_end, moody
 from tests.golden.world import Cert, Page, Race
@@ -40,6 +40,9 @@ def cut(address: str, at: int, **more: object) -> RecentCut:
 
 
 JUST_NOW = (cut(A, -20_000, silenced=True), cut(B, -20_000))
+LOST = tuple(Outage(at=TIME + timedelta(minutes=n), alone=n > 0, back=n > 0) for n in range(3))
+HELLO_ONCE = {A: [None, Failure.TIMEOUT], B: Failure.TIMEOUT}
+"""One connection is established, and no further one."""
 
 SCENARIOS = (
     Scenario(
@@ -258,5 +261,52 @@ SCENARIOS = (
         target=f"tcp://[{V6}]:443",
         control=(world(certs={V6: SITE}),),
         anchors=(look("one", ipv6_result=IPV6_WORKS),),
+    ),
+    Scenario(
+        "line-lost-silence",
+        "the whole line is silent after this name, twice of two times, and comes back",
+        world(tcp=HELLO_ONCE, tls={(A, NAME): Failure.TIMEOUT}),
+        "blocked",
+        "tls.timeout.line",
+        ("tls.timeout",),
+        outages=LOST,
+        found={"notes": ("line_lost",)},
+    ),
+    Scenario(
+        "line-lost-reset",
+        "RST after the hello, then the whole line is silent, twice of two times",
+        world(tcp=HELLO_ONCE, tls={(A, NAME): Failure.RESET}),
+        "blocked",
+        "tls.reset.line",
+        ("tls.reset",),
+        outages=LOST,
+    ),
+    Scenario(
+        "line-lost-http",
+        "the whole line is silent after a request in clear text, twice of two times",
+        world(tcp=HELLO_ONCE, http={HTTP: Failure.TIMEOUT}),
+        "blocked",
+        "http.timeout.line",
+        ("http.timeout",),
+        target=HTTP,
+        outages=LOST,
+    ),
+    Scenario(
+        "line-lost-once",
+        "one trial lost the line: it may have been chance",
+        world(tcp=HELLO_ONCE, tls={(A, NAME): Failure.TIMEOUT}),
+        "unreachable",
+        "tls.ambiguous",
+        ("tls.timeout",),
+        outages=LOST[:2],
+    ),
+    Scenario(
+        "line-lost-down",
+        "a dead site, and a line that flaps: no name was ever sent",
+        world(tcp=BOTH),
+        "unreachable",
+        "tcp.ambiguous",
+        ("tcp.timeout",),
+        outages=LOST,
     ),
 )

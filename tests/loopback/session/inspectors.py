@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import trustme
 
-from tests.loopback.tiny_servers import Talk, abort, answer, page_of, server_context, serving
+from tests.loopback.tiny_servers import Talk, abort, answer, page_of, request, server_context, serving
 
 FORBIDDEN, HEALTHY = "forbidden.example", "healthy.example"
 
@@ -65,6 +65,38 @@ class ResidualCensor:
         forbidden = FORBIDDEN.encode() in hello
         self.silencing = self.silencing or forbidden
         return not self.silencing
+
+
+class LineCensor:
+    """After a forbidden name the whole line is cut until the anchor was asked so many times.
+
+    Attributes:
+        asks: looks at the anchor for which an outage lasts.
+        left: those that are left of this one.
+        outages: how often the line was cut.
+    """
+
+    def __init__(self, asks: int) -> None:
+        self.asks = asks
+        self.left = 0
+        self.outages = 0
+
+    def passes(self, hello: bytes) -> bool:
+        """Whether a ClientHello to the site passes."""
+        if FORBIDDEN.encode() in hello and not self.left:
+            self.left = self.asks
+            self.outages += 1
+        return not self.left
+
+    async def anchor(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer a portal check, or cut it."""
+        await request(reader)
+        if self.left:
+            self.left -= 1
+            abort(writer)
+            return
+        writer.write(answer(b"", "204 No Content"))
+        await writer.drain()
 
 
 def redirecting(location: str) -> Talk:

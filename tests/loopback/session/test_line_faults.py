@@ -16,10 +16,12 @@ from msgspec.structs import replace
 
 from probe import judge
 from probe.clock import Clock
+from probe.measure import anchors
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, ControlPage, Status, VantageNote, VantageState, Verdict
+from probe.session import measurement_run, vantage_gate
 from probe.session.session import Session
-from tests.loopback.session.inspectors import FORBIDDEN, HEALTHY, ResidualCensor, inspected, redirecting
+from tests.loopback.session.inspectors import FORBIDDEN, HEALTHY, LineCensor, ResidualCensor, inspected, redirecting
 from tests.loopback.session.test_session import measuring
 from tests.loopback.tiny_servers import answer, page_of, server_context, serving, silent
 
@@ -89,13 +91,13 @@ async def test_where_one_anchor_of_three_passes_nothing_is_blocked(
         inspected(believed, lambda _: False) as cutting,
         inspected(other, lambda _: True) as forging,
     ):
-        anchors = tuple(f"http://127.0.0.1:{port}/generate_204" for port in (good, bad, bad))
+        urls = tuple(f"http://127.0.0.1:{port}/generate_204" for port in (good, bad, bad))
         closed, redirected = "tcp://127.0.0.1:1", f"http://127.0.0.1:{portal}/"
         cut, forged = (f"tls://127.0.0.1:{port}/{HEALTHY}" for port in (cutting, forging))
         works = f"tcp://127.0.0.1:{good}"
-        async with checked(tmp_path, anchors=anchors) as session:
+        async with checked(tmp_path, anchors=urls) as session:
             found = await verdicts(session, closed, redirected, cut, forged, works)
-        async with checked(tmp_path, anchors=anchors[:1]) as session:
+        async with checked(tmp_path, anchors=urls[:1]) as session:
             alone = await verdicts(session, closed, cut, forged)
 
     assert {one.vantage.state for one in found.values()} == {VantageState.ONLINE}
@@ -114,8 +116,8 @@ async def test_a_name_that_is_cut_where_another_is_answered_is_blocked_although_
         serving(silent) as bad,
         inspected(believed, lambda hello: FORBIDDEN.encode() not in hello) as port,
     ):
-        anchors = tuple(f"http://127.0.0.1:{each}/generate_204" for each in (good, bad))
-        async with checked(tmp_path, anchors=anchors) as session:
+        urls = tuple(f"http://127.0.0.1:{each}/generate_204" for each in (good, bad))
+        async with checked(tmp_path, anchors=urls) as session:
             found = await verdicts(session, text := f"tls://127.0.0.1:{port}/{FORBIDDEN}")
 
     assert (found[text].status, found[text].rule) == (Status.BLOCKED, "tls.reset.sni")
@@ -195,3 +197,50 @@ async def test_a_host_without_trusted_authorities_says_so(
         VantageState.ONLINE,
         (VantageNote.NO_AUTHORITIES,),
     )
+
+
+async def test_a_name_after_which_the_whole_line_is_cut_is_found_and_tried_again_alone(
+    believed: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others that were measured meanwhile are not blocked, and the next pass tries nothing twice."""
+    monkeypatch.setattr(measurement_run, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(vantage_gate, "RECOVERY_POLL_SECONDS", 0.1)
+    monkeypatch.setattr(anchors, "MIN_LOOK_INTERVAL_SECONDS", 0.0)
+    censor = LineCensor(asks=4)
+    async with serving(censor.anchor) as anchor, inspected(believed, censor.passes) as port:
+        bad, good = (f"tls://127.0.0.1:{port}/{name}" for name in (FORBIDDEN, HEALTHY))
+        async with checked(tmp_path, anchors=(f"http://127.0.0.1:{anchor}/generate_204",)) as session:
+            first = await verdicts(session, good, bad)
+            outages = censor.outages
+            second = await verdicts(session, bad)
+
+    assert (first[bad].status, first[bad].causes[0]) == (Status.BLOCKED, "tls.reset")
+    assert [(one.alone, one.back) for one in first[bad].evidence.outages] == [
+        (False, False),
+        (True, True),
+        (True, True),
+    ]
+    assert first[good].status is Status.REACHABLE
+    assert (outages, censor.outages) == (3, 4)
+    assert (second[bad].status, second[bad].rule) == (Status.BLOCKED, "tls.reset.line")
+
+
+async def test_a_line_that_is_lost_by_itself_blocks_no_name(
+    believed: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name is tried again when the line is back, and works."""
+    monkeypatch.setattr(measurement_run, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(anchors, "MIN_LOOK_INTERVAL_SECONDS", 0.0)
+    censor = LineCensor(asks=4)
+
+    def once(hello: bytes) -> bool:
+        if HEALTHY.encode() in hello and not censor.outages:
+            censor.left, censor.outages = censor.asks, 1
+        return not censor.left
+
+    async with serving(censor.anchor) as anchor, inspected(believed, once) as port:
+        text = f"tls://127.0.0.1:{port}/{HEALTHY}"
+        async with checked(tmp_path, anchors=(f"http://127.0.0.1:{anchor}/generate_204",)) as session:
+            found = await verdicts(session, text)
+
+    assert (found[text].status, censor.outages) == (Status.REACHABLE, 1)
