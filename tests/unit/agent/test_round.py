@@ -315,7 +315,8 @@ async def test_the_detector_gets_status_causes_attempt_and_vantage_of_a_verdict(
     assert [(one.status, one.causes, one.attempt) for one in blocked] == [
         (Status.BLOCKED, (Cause.DNS_INJECTED,), attempt) for attempt in range(4)
     ]
-    seen = VantageInput(state=VantageState.ONLINE, asn=64500, anchors=(AnchorOutcome(url="https://a.example/"),))
+    outcomes = tuple(AnchorOutcome(url=f"https://{name}.example/") for name in ("a", "b"))
+    seen = VantageInput(state=VantageState.ONLINE, asn=64500, anchors=outcomes)
     assert {one.vantage for one in fed} == {seen}
 
 

@@ -89,6 +89,7 @@ def test_only_proven_interference_comes_before_the_controls_outcome() -> None:
     line = {"tls.timeout.line", "tls.reset.line"}
     assert {name for name in before if name.startswith("tls")} == by_name | nearer | line
     assert {name for name in before if name.startswith("http")} == {
+        "http.timeout.line",
         "http.reset.near",
         "http.eof.near",
         "http.redirect.near",
