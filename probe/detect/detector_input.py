@@ -139,7 +139,7 @@ class EvidenceFacts(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def answered_beside(self) -> bool:
-        """Whether another port or address of the target answered while this one was silent."""
+        """Whether another port of the target answered while this one was silent."""
         return not ANSWERED_BESIDE_NOTES.isdisjoint(self.notes)
 
     @property

@@ -11,7 +11,10 @@ from probe.judge.blockpages import fingerprints_of, is_blockpage, is_server_page
 from probe.judge.evidence_hop import EvidenceHop
 from probe.judge.http import has_verified_unknown_address, own_pages, refusal
 from probe.judge.nearer import is_proxied
+from probe.judge.quic import silent_only_here
 from probe.model.address import Family, family
+from probe.model.hop import SILENT_SYN
+from probe.model.observation import Connection
 from probe.model.verdict import NearerAnswer
 
 
@@ -74,6 +77,15 @@ def _failing_families(hop: EvidenceHop) -> dict[str, str]:
     return found
 
 
+def _other_port_answered(hop: EvidenceHop) -> bool:
+    """Whether an address whose port is silent accepted a connection at another port."""
+    silent = {one.address for one in hop.failing_endpoints if one.main_failure == SILENT_SYN}
+    return any(
+        isinstance(one, Connection) and one.failure is None and one.port != hop.subject.port and one.address in silent
+        for one in hop.evidence.observations
+    )
+
+
 def _alert(hop: EvidenceHop) -> str:
     """The name of the alert that ended the handshakes."""
     return next((name for endpoint in hop.failing_endpoints for name in endpoint.alerts if name), "unnamed")
@@ -88,6 +100,8 @@ def _notes(hop: EvidenceHop) -> set[str]:
         "notice_by_server": any(is_blockpage(fingerprints_of(page)) and page.secure for page in own_pages(hop)),
         "http_proxied": any(is_proxied(one.address, hop.evidence.observations) for one in hop.endpoints),
         "challenge": any(is_server_page(fingerprints_of(page)) for page in hop.observed.pages),
+        "other_port_answered": _other_port_answered(hop),
+        "tcp_answered": silent_only_here(hop),
     }
     if answers is not None:
         ownership = [hop.ownership(address) for address in answers.given]

@@ -70,6 +70,8 @@ class Purpose(StrEnum):
     """The name's HTTPS record: does it offer Encrypted ClientHello? For readers; no rule reads it."""
     DISTANCE = "distance"
     """A random name at the same address, at any port: how long does an answer of the server take?"""
+    OTHER_PORT = "other_port"
+    """The same address at another port: is the host there? For the detector; no rule reads it."""
     NOWHERE = "nowhere"
     """A query to an address that runs no resolver: does something on the path answer it?"""
     RELAY = "relay"
@@ -133,6 +135,10 @@ class LayerFailure(NamedTuple):
         known = self.failure in _MOST_TELLING_FIRST
         order = _MOST_TELLING_FIRST.index(self.failure) if known else len(_MOST_TELLING_FIRST)
         return self.layer.depth, -order
+
+
+SILENT_SYN = LayerFailure(Layer.TCP, Failure.TIMEOUT)
+"""No answer to a SYN."""
 
 
 @dataclass(frozen=True, slots=True)

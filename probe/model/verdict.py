@@ -365,8 +365,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     notes: tuple[str, ...] = ()
 
 
-ANSWERED_BESIDE_NOTES = frozenset({"other_port_answered", "other_address_answered"})
-"""Notes of evidence which say that the target's host or name answered in another place while the target was silent."""
+ANSWERED_BESIDE_NOTES = frozenset({"other_port_answered", "tcp_answered"})
+"""Notes of evidence: the target's host answered at another port, or over TCP, while the target was silent."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

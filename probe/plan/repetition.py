@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from probe.model.failure import Failure
-from probe.model.hop import CUT_FAILURES, Layer, LayerFailure, Purpose
+from probe.model.hop import CUT_FAILURES, SILENT_SYN, Layer, LayerFailure, Purpose
 from probe.plan.context import HopLimits, PlanContext
 from probe.plan.hop_state import HopState
 
-SILENT_SYN = LayerFailure(Layer.TCP, Failure.TIMEOUT)
 _CUTS = CUT_FAILURES | {Failure.UNREACHABLE, Failure.GARBAGE}
 
 

@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 from probe.model.address import parse_address
 from probe.model.failure import Failure
-from probe.model.hop import Layer, LayerFailure, Purpose, StepPosition, Subject
+from probe.model.hop import SILENT_SYN, Layer, LayerFailure, Purpose, StepPosition, Subject
 from probe.model.observation import Exchange
 from probe.model.resolver import Trust
-from probe.model.step import Fetch, Handshake, Resolve, Step
+from probe.model.step import Connect, Fetch, Handshake, Resolve, Step
 from probe.model.target import DEFAULT_PORTS
 from probe.plan import page_check
 from probe.plan.address_check import PageQuestions, is_unlike
@@ -34,7 +34,7 @@ from probe.plan.followup import (
     with_small_segments,
 )
 from probe.plan.hop_state import HopPhase, HopState
-from probe.plan.repetition import SILENT_SYN, FailureCount, tries_wanted
+from probe.plan.repetition import FailureCount, tries_wanted
 
 
 class Order(Enum):
@@ -328,12 +328,24 @@ def _ech_question(task: HopTask, address: str, failed: LayerFailure) -> tuple[St
 
 
 def _repeat_syns(task: HopTask, state: HopState) -> NextSteps:
-    """Retry SYNs that timed out, all tries at once: no name was sent that could cause residual blocking."""
+    """Retry SYNs that timed out, all tries at once: no name was sent that could cause residual blocking.
+
+    One SYN goes to the other web port of the host as well.
+    """
     silent = [address for address, failure in state.failures if failure == SILENT_SYN]
     if not silent or len(silent) < len(state.failures) or state.repeats:
         return state, ()
     coming = len(silent) + len(state.followed)
-    return _repeat_at_once(task, state, silent[0], tries_wanted(task.context, state, silent[0]) - coming)
+    state, again = _repeat_at_once(task, state, silent[0], tries_wanted(task.context, state, silent[0]) - coming)
+    if task.context.served_elsewhere:
+        again = (*again, StepRequest(Order.FOR_READERS, silent[0], (_other_port(task, silent[0]),)))
+    return state, again
+
+
+def _other_port(task: HopTask, address: str) -> Step:
+    """A connection to the host's other web port, where silence could count as a block: the detector reads it."""
+    port = DEFAULT_PORTS["http" if task.subject.port == DEFAULT_PORTS["https"] else "https"]
+    return Connect(address=address, port=port, position=task.at(purpose=Purpose.OTHER_PORT))
 
 
 def _repeat_at_once(task: HopTask, state: HopState, address: str, count: int) -> NextSteps:

@@ -56,6 +56,7 @@ PURPOSE = {
     Purpose.GHOST: "a name that exists nowhere",
     Purpose.OTHER: "another name that exists",
     Purpose.RELAY: "an address where nothing listens",
+    Purpose.OTHER_PORT: "another port of the same host",
     Purpose.NOWHERE: "to an address that runs no resolver",
     Purpose.DISTANCE: "under a random name, to learn how far the server is",
     Purpose.LINE: "an anchor's page, for the speed of this line",

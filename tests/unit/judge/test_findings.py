@@ -50,6 +50,17 @@ def test_addresses_that_fail_while_others_serve_are_named_with_their_failure() -
     assert found(*KNOWN, tcp(B, Failure.TIMEOUT)).failing == {}
 
 
+def test_another_port_of_a_silent_address_that_answers_is_noted() -> None:
+    """The port of a silent one is not, nor is the port of an address that resets."""
+    silent = tcp(A, Failure.TIMEOUT)
+    other = tcp(A, port=80, purpose=Purpose.OTHER_PORT)
+
+    assert found(*KNOWN, silent, other).notes == ("other_port_answered",)
+    assert found(*KNOWN, silent, tcp(A, Failure.TIMEOUT, port=80, purpose=Purpose.OTHER_PORT)).notes == ()
+    assert found(*KNOWN, silent, tcp(B, port=80)).notes == ()
+    assert found(*KNOWN, tcp(A, Failure.RESET), other).notes == ()
+
+
 def test_failing_addresses_of_a_range_are_named_where_the_control_knew_them() -> None:
     """And where another one connects."""
     seen = (tcp(), tcp("151.101.1.11", Failure.RESET), tcp("151.101.1.11", Failure.RESET, attempt=1))

@@ -110,7 +110,8 @@ def test_a_time_out_that_could_be_a_block_is_observed_five_times() -> None:
     dialogue = resolved(local=(A,), trusted=(A,), context=context)
     dialogue.asks()
     dialogue.tell(f"get {URL} at {A}", "tcp.timeout")
-    assert dialogue.asks() == [f"get {URL} at {A} try {number}" for number in range(1, 5)]
+    tries = [f"get {URL} at {A} try {number}" for number in range(1, 5)]
+    assert dialogue.asks() == [f"connect {A}:80 other_port", *tries]
 
 
 def test_a_time_out_after_the_name_is_observed_five_times_where_another_name_is_answered() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -11,6 +13,7 @@ from probe.model.failure import Failure
 from probe.model.hop import Layer, Purpose, StepPosition, Subject
 from probe.model.observation import Connection, Exchange, Observation, TlsHandshake
 from probe.model.step import Fetch, Handshake, Step
+from probe.model.verdict import ControlFacts, Status
 from probe.plan.context import HopLimits, PlanContext
 from probe.plan.followup import FOLLOW_UPS
 from probe.plan.hop_state import HopPhase, HopState
@@ -180,6 +183,20 @@ def test_silent_syns_are_retried_together_with_their_follow_ups() -> None:
     assert [step.position.attempt for step in steps(follow_ups(TASK, state))] == [1, 2]
     assert after.repeats == 1
     assert not steps(follow_ups(TASK, mixed), Order.AT_ONCE)
+
+
+def test_the_other_web_port_of_a_silent_host_is_asked_once_where_silence_could_count() -> None:
+    """For the detector; nothing waits for it. A host that resets, or that no control vouches for, is not asked."""
+    control = ControlFacts(time=datetime(2026, 10, 1, tzinfo=UTC), statuses=(Status.REACHABLE,))
+    served = dataclasses.replace(TASK, context=msgspec.structs.replace(CONTEXT, control=control))
+    state = begun(A, B).with_try(A, syn(Failure.TIMEOUT)).with_try(B, syn(Failure.TIMEOUT))
+
+    (step,) = steps(follow_ups(served, state), Order.FOR_READERS)
+
+    assert (step.address, step.port, step.position.purpose) == (A, 80, Purpose.OTHER_PORT)  # type: ignore[union-attr]
+    assert not steps(follow_ups(served, follow_ups(served, state)[0]), Order.FOR_READERS)
+    assert not steps(follow_ups(TASK, state), Order.FOR_READERS)
+    assert not steps(follow_ups(served, begun(A).with_try(A, syn(Failure.RESET))), Order.FOR_READERS)
 
 
 def test_a_silent_unconfirmed_address_is_retried_until_silence_is_proven() -> None:
