@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probe.detect.detector import Detector
@@ -68,6 +68,7 @@ def test_only_the_last_batches_are_remembered() -> None:
 offsets = st.sampled_from([-86400.0, -3600.0, -400.0, -90.0, 0.0, 0.0, 120.0, 3600.0, 86400.0])
 
 
+@settings(deadline=None)
 @given(before=offsets, after=offsets, jump=st.integers(2, 30), back=st.integers(1, 8), change=st.integers(14, 28))
 def test_onsets_lie_in_the_rounds_in_which_the_change_was_seen(
     before: float, after: float, jump: int, back: int, change: int
