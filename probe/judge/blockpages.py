@@ -27,7 +27,7 @@ MAX_NOTICE_BYTES = 32_768
 """Length of a page up to which its text is searched. Notices are short; a long page with their words reports about
 blocking, or quotes a law at its end."""
 MAX_DENIAL_BYTES = 8_192
-"""The same for wording that servers use, too."""
+"""The same for wording that servers use, too; with an error status it is a server's word (contract: readings)."""
 
 
 _OWN, _DOUBT = "own.", "doubt."
@@ -66,7 +66,7 @@ class FingerprintTable:
             server=page.server,
             text=page.sample[:MAX_TEXT_CHARACTERS] if page.length <= MAX_NOTICE_BYTES else "",
         )
-        if page.length > MAX_DENIAL_BYTES:
+        if page.length > MAX_DENIAL_BYTES or page.status >= 400:
             found = tuple(one for one in found if not one.startswith(_DOUBT))
         return tuple(sorted({*page.marks, *found})) if page.marks else found
 

@@ -89,7 +89,7 @@ FINGERPRINTS: tuple[Fingerprint, ...] = (
     Fingerprint("by.mts", location="internet.mts.by/blocked", source=_OPEN),
     Fingerprint(
         "ir.peyvandha",
-        hosts=("peyvandha.ir", "internet.ir"),
+        hosts=("peyvandha.ir",),
         location="peyvandha.ir",
         text=("peyvandha.ir", "internet.ir/"),
         source=_OPEN,

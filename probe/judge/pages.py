@@ -43,7 +43,7 @@ from probe.judge.control import page_of
 from probe.judge.hops import ObservedHop
 from probe.judge.sites import host_of, same_site
 from probe.model.hop import Purpose
-from probe.model.observation import Exchange, Observation
+from probe.model.observation import Connection, Conversation, Exchange, Observation
 from probe.model.page_likeness import Likeness, has_same_text, is_same_page, likeness, same_program
 from probe.model.verdict import ControlFacts, ControlPage
 
@@ -183,29 +183,33 @@ def _is_forged(
         well: the server gives no error for the same URL over verified TLS.
         same_title: the page has the control's title.
     """
-    neutral = _page_under_neutral_name(page, hop)
+    asked = _tries_under_neutral_name(page, hop)
+    neutral = next((one for one in asked if isinstance(one, Exchange) and one.status > 0), None)
+    by_control = same_program(page, known)
     if neutral is None:
-        return not same_title and (well or same_program(page, known) is not True)
+        # Evidence of version 0.1.0 has no such question. A question without an answer may be a lost packet.
+        proves = by_control is False if asked else by_control is not True
+        return not same_title and (proves or (well and not asked))
     if is_same_page(page, neutral):
         # Whoever answers here does so under any name: the server, or a device in its place.
         at_control = page.address in control.addresses.get(hop.subject.host, ())
-        return not same_title and (well or (at_control and same_program(page, known) is False))
-    by_server, by_control = same_program(page, neutral), same_program(page, known)
+        return not same_title and (well or (at_control and by_control is False))
+    by_server = same_program(page, neutral)
     if by_server is False:
         return by_control is False or (by_control is None and not same_title)
     return by_server is None and not same_title and (well or by_control is not True)
 
 
-def _page_under_neutral_name(page: Exchange, hop: ObservedHop) -> Exchange | None:
-    """The answer under another host name at the address of a page in clear text; None where there was none."""
-    found = [
+def _tries_under_neutral_name(page: Exchange, hop: ObservedHop) -> list[Conversation]:
+    """What came of the requests in clear text under another host name at the address of a page."""
+    return [
         one
         for endpoint in hop.endpoints
         if endpoint.address == page.address
         for one in endpoint.with_purpose(Purpose.NEUTRAL)
-        if isinstance(one, Exchange) and one.url.startswith("http:") and one.status > 0
+        if (isinstance(one, Connection) and one.port == hop.subject.port)
+        or (isinstance(one, Exchange) and one.url.startswith("http:"))
     ]
-    return found[0] if found else None
 
 
 def is_ordinary_refusal(page: Exchange) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import html
 import re
+import string
 
 from probe.measure.redaction import REMOVED, redacted, redacted_url
 
@@ -29,7 +30,10 @@ MAX_SERVER_CHARACTERS = 48
 MAX_HEAD_NAMES = 8
 """Names of header fields kept in the order in which they came."""
 
-_MAX_REDACTED_CHARACTERS = 8 * MAX_SAMPLE_CHARACTERS
+_MAX_REDUCED_CHARACTERS = 3 * MAX_SAMPLE_CHARACTERS
+"""Characters from which the end of a page is read next: one of 64 KiB would take ten milliseconds."""
+_MAX_END_SOURCE_CHARACTERS = 4_096
+_OF_ADDRESSES = string.ascii_letters + string.digits + ".:-_+=%"
 _MAX_RESOURCES = 12
 """Links, pictures and script files that are kept: a page of some length has hundreds."""
 _MAX_URL_CHARACTERS = 160
@@ -71,12 +75,13 @@ def page_sample(text: str, url: str = "") -> str:
         text: the page, decoded.
         url: that was asked for; the page may repeat it.
     """
-    reduced = " ".join("".join(_Markup(text, url).pieces).split())
-    if len(reduced) > _MAX_REDACTED_CHARACTERS:
+    begun = _Markup(text, url)
+    reduced = " ".join("".join(begun.pieces).split())
+    if begun.position is not None:  # the middle of a long page is not read
+        end = text[max(begun.position, len(text) - _MAX_END_SOURCE_CHARACTERS) :]
+        end = end.partition(">" if ">" in end else " ")[2]
         # What stands next to the gap may be half an address, which no pattern would find.
-        half = _MAX_REDACTED_CHARACTERS // 2
-        first, last = reduced[:half], reduced[-half:]
-        reduced = f"{first[: max(first.rfind(' '), 0)]} {REMOVED} {last.partition(' ')[2]}"
+        reduced = f"{reduced.rstrip(_OF_ADDRESSES)} {REMOVED} {' '.join(''.join(_Markup(end, url).pieces).split())}"
     reduced = redacted(reduced)
     if len(reduced) > MAX_SAMPLE_CHARACTERS:
         beginning = MAX_SAMPLE_CHARACTERS - END_CHARACTERS - len(REMOVED)
@@ -100,7 +105,11 @@ def printable(text: str) -> str:
 
 
 class _Markup:
-    """The reduced markup of a page, in pieces. The work is linear in the length of the page."""
+    """The reduced markup of a page, in pieces, up to a bound. The work is linear in the length of the page.
+
+    Attributes:
+        position: where the rest of the page begins; None where there is none.
+    """
 
     def __init__(self, text: str, url: str) -> None:
         self.pieces: list[str] = []
@@ -108,16 +117,18 @@ class _Markup:
         self._lower = text.lower() if len(text.lower()) == len(text) else text
         self._url = url
         self._resources = 0
-        position: int | None = 0
-        while position is not None:
-            position = self._step(position)
+        self._length = 0
+        self.position: int | None = 0
+        while self.position is not None and self._length < _MAX_REDUCED_CHARACTERS:
+            self.position = self._step(self.position)
 
     def _step(self, position: int) -> int | None:
         """Add the text up to the next tag, and that tag; return where to go on, None at the end."""
         found = _TOKEN.search(self._text, position)
         if found is None:
-            self._add_text(self._text[position:])
-            return None
+            rest = self._text[position : position + _MAX_REDUCED_CHARACTERS]
+            self._add_text(rest)
+            return position + len(rest) if position + len(rest) < len(self._text) else None
         self._add_text(self._text[position : found.start()])
         if found[0] == "<!--":
             end = self._lower.find("-->", found.end())
@@ -135,17 +146,22 @@ class _Markup:
             self._add_tag(name, found[2], closing=False)
             stop = len(self._text) if end < 0 else end
             code = self._text[found.end() : min(stop, found.end() + MAX_SCRIPT_CHARACTERS)].replace("<", "&lt;")
-            self.pieces += (f"<script>{code}" if code.strip() else "",)
+            self._add(f"<script>{code}" if code.strip() else "")
         return end if end >= 0 else None
 
     def _add_text(self, text: str) -> None:
-        self.pieces.append(html.unescape(text).replace("<", "&lt;") if "&" in text else text)
+        text = text if len(text) <= _MAX_REDUCED_CHARACTERS else text[:_MAX_REDUCED_CHARACTERS]
+        self._add(html.unescape(text).replace("<", "&lt;") if "&" in text else text)
+
+    def _add(self, piece: str) -> None:
+        self.pieces.append(piece)
+        self._length += len(piece) if not piece.isspace() else 0
 
     def _add_tag(self, name: str, attributes: str, *, closing: bool) -> None:
         if name in _INLINE:
             return
         if name in _KEPT:
-            self.pieces.append(f"</{name}>" if closing else f"<{name}>")
+            self._add(f"</{name}>" if closing else f"<{name}>")
             return
         found = {} if closing else {key.lower(): a or b or c for key, a, b, c in _ATTRIBUTE.findall(attributes)}
         if name == "meta" and found.get("http-equiv", "").lower() != "refresh":
@@ -157,7 +173,7 @@ class _Markup:
             self._resources += 1
         wanted = name in _FRAMES or (name in _RESOURCES and self._resources <= _MAX_RESOURCES)
         shown = "".join(f' {key}="{self._address(value)}"' for key, value in found.items()) if wanted else ""
-        self.pieces.append(f"<{name}{shown}>" if shown else " ")
+        self._add(f"<{name}{shown}>" if shown else " ")
 
     def _address(self, value: str) -> str:
         value = " ".join(html.unescape(value[:_MAX_URL_CHARACTERS]).split()).replace('"', "%22").replace("<", "%3C")

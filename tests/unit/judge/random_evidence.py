@@ -44,8 +44,8 @@ TIME = datetime(2026, 10, 1, 12, tzinfo=UTC)
 HOST = "news.example.org"
 NAMES = (HOST, "www.news.example.org", "notice.isp.example", "xkqvdwpzrjtm.com")
 ADDRESSES = ("151.101.1.10", "146.75.65.10", "2a04:4e42::10", "64:ff9b::9765:10a", "10.1.1.1", "62.33.207.196")
-URLS = tuple(f"{scheme}://{name}/" for scheme in ("https", "http") for name in NAMES[:3])
-LOCATIONS = ("", *URLS, "http://10.1.1.1/", "mailto:x@y", "http://[", f"https://{HOST}:0/")
+URLS = tuple(f"{scheme}://{name}/" for scheme in ("https", "http") for name in NAMES)
+LOCATIONS = ("", *URLS, "http://10.1.1.1/", "mailto:x@y", "tg://x", "http://[", f"https://{HOST}:0/")
 TARGETS = (
     HOST,
     f"https://{HOST}/",
@@ -60,7 +60,11 @@ TARGETS = (
     "0.0.0.0/0",
 )
 SHA = ("", "aa", "bb")
-SAMPLES = ("", "<h1>Daily news</h1>", "see eais.rkn.gov.ru", "g-recaptcha", "x" * 9_000)
+SAMPLES = (
+    *("", "<h1>Daily news</h1>", "see eais.rkn.gov.ru", "g-recaptcha", "x" * 9_000, "access denied"),
+    *('<iframe src="//10.10.34.35">', "council votes about bridge, harvest begins early, school opens again"),
+)
+HEADS = ((), ("Server", "Date"), ("Date", "Server"))
 
 
 def _some(values: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:
@@ -131,8 +135,10 @@ KINDS: dict[type, st.SearchStrategy[Observation]] = {
         secure=st.booleans(),
         status=st.sampled_from((0, 200, 302, 403, 503)),
         location=st.sampled_from(LOCATIONS),
+        sets_cookie=st.booleans(),
         title=st.sampled_from(("", "Daily news", "Blocked by order", "Just a moment")),
         headers=_some(("x-served-by", "cf-ray")),
+        head=st.sampled_from(HEADS),
         length=st.sampled_from((0, 500, 16_000, 70_000)),
         sha256=st.sampled_from(SHA),
         complete=st.booleans(),
@@ -199,6 +205,9 @@ CONTROLS = st.builds(
             location=st.sampled_from(LOCATIONS),
             title=st.sampled_from(("", "Daily news")),
             headers=_some(("x-served-by",)),
+            head=st.sampled_from(HEADS),
+            server=st.sampled_from(("", "nginx")),
+            sample=st.sampled_from(SAMPLES),
             length=st.sampled_from((0, 500)),
             sha256=st.sampled_from(SHA),
         ),

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from probe.judge.pages import PageOrigin, came_over_tls
+from probe.model.failure import Failure
+from probe.model.hop import Purpose
 from probe.model.observation import Exchange, Observation
-from tests.unit.judge.builders import HTTP, NAME, URL, A, B, control, hop_of, http, page
+from tests.unit.judge.builders import HTTP, NAME, URL, A, B, control, hop_of, http, page, tcp
 
 STRANGE = {"title": "Content unavailable", "length": 90, "sha256": "zz"}
 
@@ -92,6 +94,73 @@ def test_without_a_control_only_a_known_block_page_is_foreign(seen: tuple[Exchan
 def test_a_page_is_compared_with_the_controls(seen: tuple[Exchange, ...], said: str) -> None:
     """Twice alike and unlike the control's: foreign. Dynamic, a challenge, or repeated over TLS: the target's."""
     assert origin_of(*seen, by=control()) is PageOrigin(said)
+
+
+MADE, SITES = ("Content-Type", "Connection"), ("Server", "Date")
+"""Header fields of a device's page, and of the site's server."""
+FORGED = {**STRANGE, "head": MADE}
+
+
+def neutral(**more: Any) -> Exchange:
+    """An answer in clear text under the neutral name at the page's address."""
+    fields = {"title": "Not Found", "sha256": "nn", "head": SITES, **more}
+    return http(A, more.pop("status", 404), url="http://xkqvdwpzrjtm.com/", purpose=Purpose.NEUTRAL, **fields)
+
+
+@pytest.mark.parametrize(
+    ("facts", "beside", "known", "said"),
+    [
+        (FORGED, (neutral(),), SITES, "blockpage"),
+        (FORGED, (neutral(),), (), "blockpage"),
+        (FORGED, (neutral(),), MADE, "doubtful"),
+        (FORGED, (neutral(head=MADE),), SITES, "doubtful"),
+        (FORGED, (neutral(head=MADE), http(A, 200)), SITES, "doubtful"),
+        (FORGED, (neutral(**FORGED),), SITES, "blockpage"),
+        (FORGED, (neutral(**FORGED),), MADE, "doubtful"),
+        (FORGED, (neutral(**FORGED), http(A, 200)), MADE, "blockpage"),
+        (FORGED, (), SITES, "blockpage"),
+        (FORGED, (), MADE, "doubtful"),
+        (FORGED, (http(A, 200),), MADE, "blockpage"),
+        (FORGED, (tcp(A, Failure.TIMEOUT, port=80, purpose=Purpose.NEUTRAL),), SITES, "blockpage"),
+        (FORGED, (tcp(A, Failure.TIMEOUT, port=80, purpose=Purpose.NEUTRAL),), (), "doubtful"),
+        (FORGED, (tcp(A, Failure.TIMEOUT, port=80, purpose=Purpose.NEUTRAL), http(A, 200)), (), "doubtful"),
+        (STRANGE, (neutral(head=()),), (), "blockpage"),
+    ],
+)
+def test_another_name_at_the_address_shows_whose_page_it_is(
+    facts: dict[str, Any], beside: tuple[Observation, ...], known: tuple[str, ...], said: str
+) -> None:
+    """A site has other pages for other visitors, but one server program."""
+    tries = (clear(**facts), clear(attempt=1, **facts))
+
+    assert origin_of(*tries, *beside, by=control(pages=(page(head=known),))) is PageOrigin(said)
+
+
+@pytest.mark.parametrize(("known", "said"), [(SITES, "blockpage"), ((), "doubtful"), (MADE, "doubtful")])
+def test_a_copied_title_is_forged_only_where_both_programs_are_others(known: tuple[str, ...], said: str) -> None:
+    """The text and the header fields are not the site's, and the title is."""
+    text, other = (
+        "one two three four five six seven eight nine ten eleven",
+        "alpha beta gamma delta epsilon zeta eta theta",
+    )
+    copied = {"title": "Daily news", "sha256": "zz", "headers": ("x-box",), "head": MADE, "sample": other}
+    tries = (clear(**copied), clear(attempt=1, **copied))
+
+    assert origin_of(*tries, neutral(), by=control(pages=(page(head=known, sample=text),))) is PageOrigin(said)
+
+
+@pytest.mark.parametrize(("status", "length", "said"), [(200, 90, "doubtful"), (200, 9_000, "own"), (403, 90, "own")])
+def test_wording_of_filters_and_servers_leaves_a_doubt_without_a_control(status: int, length: int, said: str) -> None:
+    """An error status is the server's word, and a long page reports about blocking."""
+    assert origin_of(clear(status, sample="<h1>Access <b>denied</b></h1>", length=length)) is PageOrigin(said)
+
+
+def test_a_notice_that_the_control_got_too_is_the_sites() -> None:
+    """A site may quote the law that block pages quote."""
+    words = "<p>forum of gardeners in the valley, tomatoes and roses, meetings on Friday evening, law nr. 5651"
+
+    assert origin_of(clear(sample=words)) is PageOrigin.BLOCKPAGE
+    assert origin_of(clear(sample=words), by=control(pages=(page(sample=words),))) is PageOrigin.OWN
 
 
 @pytest.mark.parametrize(

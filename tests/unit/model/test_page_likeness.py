@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from probe.model.observation import Exchange
-from probe.model.page_likeness import Likeness, likeness
+from probe.model.page_likeness import (
+    Likeness,
+    has_same_text,
+    is_same_page,
+    is_unlike,
+    likeness,
+    same_program,
+    title_words,
+)
 from tests.unit.judge.builders import HTTP, A, http, page
 
 
@@ -65,3 +73,74 @@ def test_pages_differ_by_their_titles_else_by_status_and_length(here: Any, there
     made = likeness(clear(**{"title": "News", "sha256": "zz", **here}), page(**{"title": "News", **there}))
 
     assert (made is Likeness.UNLIKE) is other
+
+
+TEXT = "<a href=/main.css>council votes about bridge, harvest begins early, school opens again</a>"
+REGIONAL = "<a href=/main.css>council votes, bridge, harvest; Schule Fluss Markt Rat Wetter</a>"
+FOREIGN = "<p>closed after decision number four hundred six under article nine</p>"
+SHORT = "<p>closed after decision</p>"
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "said"),
+    [
+        ({"title": "Zeitung", "sample": REGIONAL}, {"sample": TEXT}, Likeness.ALIKE),
+        ({"title": "Zeitung", "sample": FOREIGN}, {"sample": TEXT}, Likeness.UNLIKE),
+        ({"sample": FOREIGN}, {"sample": TEXT}, Likeness.ALIKE),
+        ({"sample": FOREIGN, "headers": ("x-box",)}, {"sample": TEXT}, Likeness.SAME_TITLE),
+        ({"sample": FOREIGN}, {"sample": TEXT, "headers": ("x-served-by",)}, Likeness.SAME_TITLE),
+        ({"sample": SHORT, "headers": ("x-box",)}, {"sample": TEXT}, Likeness.ALIKE),
+        ({"title": "", "sample": FOREIGN, "length": 90}, {"title": "", "sample": TEXT}, Likeness.UNLIKE),
+        ({"title": "", "sample": SHORT, "length": 90}, {"title": "", "sample": TEXT}, Likeness.ALIKE),
+    ],
+)
+def test_texts_and_header_fields_count_beside_the_title(
+    here: dict[str, Any], there: dict[str, Any], said: Likeness
+) -> None:
+    """Shared words and files make pages alike; a copied title alone does not, where the rest can be compared."""
+    mine = clear(**{"title": "Daily news", "sha256": "zz", **here})
+    theirs = page(**{"title": "Daily news", **there})
+
+    assert likeness(mine, theirs) is said
+    assert is_unlike(mine, theirs) is (said is Likeness.UNLIKE)
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "said"),
+    [
+        (("Server", "Date", "Content-Type"), ("Server", "Date", "X-A"), True),
+        (("Server", "X-A", "Date"), ("Server", "Date"), True),
+        (("Date", "Server"), ("Server", "Date"), False),
+        (("server", "date"), ("Server", "Date"), False),
+        (("Content-Type", "Connection"), ("Server", "Date"), False),
+        ((), ("Server", "Date"), None),
+        (("Server", "Date"), (), None),
+    ],
+)
+def test_a_program_is_known_by_the_order_and_case_of_its_header_fields(
+    here: tuple[str, ...], there: tuple[str, ...], said: bool | None
+) -> None:
+    """Fields that an application adds between them do not count."""
+    assert same_program(clear(head=here, server="nginx/1"), page(head=there, server="nginx/2 (Debian)")) is said
+
+
+def test_programs_with_different_names_differ() -> None:
+    """The version does not count."""
+    head = ("Server", "Date")
+
+    assert same_program(clear(head=head, server="nginx"), page(head=head, server="Apache/2.4")) is False
+
+
+def test_one_page_has_the_same_bytes_or_the_same_status_title_and_text() -> None:
+    """A page that repeats the URL has other bytes under another name."""
+    assert is_same_page(clear(sha256="aa", title="A"), clear(404, sha256="aa", title="B"))
+    assert is_same_page(clear(sha256="zz", sample=TEXT), clear(sha256="yy", sample=TEXT + " of a.example"))
+    assert not is_same_page(clear(sha256="zz", sample=TEXT), clear(404, sha256="yy", sample=TEXT))
+    assert not is_same_page(clear(sha256="zz", sample=TEXT), clear(sha256="yy", sample=FOREIGN))
+    assert has_same_text(clear(sha256="zz", sample=TEXT), page(sample=REGIONAL))
+    assert not has_same_text(clear(sha256="", sample=SHORT), page(sha256="", sample=TEXT))
+
+
+def test_words_of_a_title_have_four_letters_or_more() -> None:
+    """Shorter ones are in any title."""
+    assert title_words("The DAILY news of 2026") == {"daily", "news", "2026"}
