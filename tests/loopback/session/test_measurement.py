@@ -21,7 +21,7 @@ from probe.model.address import Family
 from probe.model.location import Location
 from probe.model.observation import Connection, Resolution, TraceReply
 from probe.model.target import parse
-from probe.model.verdict import Cause, Status, VantageState, Verdict
+from probe.model.verdict import Cause, ControlFacts, Status, VantageState, Verdict
 from probe.session import measurement as measuring
 from probe.session.measurement import MeasurementContext, measure_target
 from probe.session.working_names import WorkingNames
@@ -177,7 +177,11 @@ async def test_a_dead_first_resolver_costs_a_healthy_target_nothing(monkeypatch:
         context = around(tools, *resolvers, hosts_file_names=frozenset())
         await tools.resolvers.survey()
         questions = len(dead.queries)
-        verdicts = [await measured("dns://lab.example", context) for _ in range(3)]
+        known = ControlFacts(
+            time=Clock().now(), statuses=(Status.REACHABLE,), addresses={"lab.example": ("151.101.1.10",)}
+        )
+        text = "dns://lab.example"
+        verdicts = [await measure_target(text, parse(text), context, control=known) for _ in range(3)]
 
     assert [verdict.status for verdict in verdicts] == [Status.REACHABLE] * 3
     assert len(dead.queries) == questions
