@@ -108,7 +108,7 @@ class EvidenceHop(HopFacts):
         """The deepest and most telling failure of the target's addresses; None where one of them serves anything.
 
         A page that stopped, among requests that timed out, is one more of them; so is one after which the address fell
-        silent. Only where every attempt stopped in the page it may be a freeze (`probe.judge.throttling`).
+        silent. Only where the first kilobytes of a page came it is a freeze (`probe.judge.throttling`).
         """
         if any(endpoint.serves for endpoint in self.own_endpoints):
             return None
@@ -116,8 +116,11 @@ class EvidenceHop(HopFacts):
         deepest = max(failures, key=lambda end: end.rank, default=None)
         if deepest is None or deepest.layer is not Layer.BODY:
             return deepest
-        early = sum(endpoint.failures.count(deepest.pooled) for endpoint in self.failing_endpoints)
-        return deepest.pooled if early or any(one.residual_failures for one in self.failing_endpoints) else deepest
+        if any(one.residual_failures for one in self.failing_endpoints):
+            return deepest.pooled
+        early = any(deepest.pooled in endpoint.failures for endpoint in self.failing_endpoints)
+        freezes = any(endpoint.freezes for endpoint in self.failing_endpoints)
+        return deepest.pooled if early and not freezes else deepest
 
     @cached_property
     def decisive_count(self) -> int:

@@ -83,6 +83,11 @@ class ObservedEndpoint:
         return None if self.serves else max(remote or self.failures, key=lambda end: end.rank, default=None)
 
     @cached_property
+    def freezes(self) -> bool:
+        """Whether an answer to the subject's request stopped after its first kilobytes."""
+        return any(isinstance(one, Exchange) and one.frozen for group in self.attempts for one in group)
+
+    @cached_property
     def residual_failures(self) -> tuple[Attempt, ...]:
         """The attempts, under any name, whose silence followed a cut as residual blocking does."""
         return residual_failures(self._all_attempts)

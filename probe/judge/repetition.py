@@ -79,7 +79,8 @@ def fails_repeatedly(
     """
     seen = repetitions(endpoints, failure)
     if failure.layer is Layer.BODY:
-        return enough(failure, seen.alike, observations)
+        requests = repetitions(endpoints, failure.pooled).alike
+        return enough(failure, seen.alike, observations) or enough(failure.pooled, requests, observations)
     together = seen.alike + seen.residual + seen.other_names
     if _is_timeout(failure):
         if enough(failure, seen.alike + seen.other_names, observations):

@@ -26,6 +26,7 @@ from probe.judge.dns import leads_to_target
 from probe.judge.evidence_hop import EvidenceHop
 from probe.judge.http import works
 from probe.judge.observed_endpoint import ObservedEndpoint
+from probe.judge.repetition import MIN_TIMEOUTS
 from probe.judge.tcp_tls import fails_only_here
 from probe.model.failure import Failure
 from probe.model.flow import FIRST_MARK_BYTES, MAX_FREEZE_BYTES, Flow
@@ -94,7 +95,7 @@ def frozen_only_here(hop: EvidenceHop) -> bool:
         return False
     stops = [one for endpoint in hop.failing_endpoints for one in _fetches(endpoint)]
     page = page_of(hop.control, hop.subject.url)
-    return all(one.frozen for one in stops) and page is not None and page.length > max(one.length for one in stops)
+    return _all_frozen(stops) and page is not None and page.length > max(one.length for one in stops)
 
 
 def rate_limited(hop: EvidenceHop) -> bool:
@@ -240,6 +241,14 @@ def _stops(endpoint: ObservedEndpoint) -> list[Exchange]:
     fetches = _fetches(endpoint)
     stopped = all(one.frozen or _timed_out_in_transfer(one) for one in fetches)
     return fetches if stopped and _mostly_frozen(fetches) else []
+
+
+def _all_frozen(fetches: list[Exchange]) -> bool:
+    """Whether each fetch froze, or as many as any silence takes got no answer or froze."""
+    if all(one.frozen for one in fetches):
+        return True
+    silent = all(one.failure is Failure.TIMEOUT and (one.frozen or not one.begun) for one in fetches)
+    return silent and len(fetches) >= MIN_TIMEOUTS
 
 
 def _mostly_frozen(fetches: list[Exchange]) -> bool:

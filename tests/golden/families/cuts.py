@@ -8,6 +8,7 @@ server alone (5), and those that go on resetting each conversation (8b, 10, 11).
 from __future__ import annotations
 
 from probe.model.failure import Failure
+from probe.model.flow import Flow
 from tests.golden.scenario import HOME, HTTP, NAME, URL, A, Scenario, world
 from tests.golden.temper import TemperedWorld, connections_end, conversations_end, moody
 from tests.golden.world import LATER, Page, World
@@ -158,6 +159,18 @@ CENSORED = (
         moody(conversations_end(NAME, "ok", "http.timeout", "ok", "ok", "http.timeout"), STOPS),
         "http.timeout.sni",
         "tls.sni",
+    ),
+    Scenario(
+        "own-freezes-early",
+        "the first kilobytes of a page come once, and no answer comes at the other tries; the control got the page",
+        moody(
+            conversations_end(NAME, "http.timeout", "http.timeout", "ok", "http.timeout"),
+            {NAME: Page("Daily news", length=7_800, failure=Failure.TIMEOUT, flow=Flow(bytes=7_800, quiet=9_000))},
+        ),
+        "throttled",
+        "throttle.freeze",
+        ("throttle.freeze",),
+        control=(world(names={NAME: (A,)}, http={NAME: Page("Daily news", length=60_000)}),),
     ),
     _blocked(
         "own-stops-early-or-late",

@@ -193,6 +193,16 @@ def test_three_stops_only_here_are_a_freeze_where_the_control_got_more() -> None
     assert not frozen_only_here(tried(*three[:2], stopped(Flow(bytes=5_000, took=2_900, quiet=100)), by=WHOLE))
 
 
+def test_a_page_that_froze_once_among_five_silent_requests_is_a_freeze() -> None:
+    """What is a freeze on a slow line; a page that was still coming is none."""
+    silent = http(A, 0, Failure.TIMEOUT, length=0)
+
+    assert frozen_only_here(tried(*[silent] * 4, stopped(), by=WHOLE))
+    assert not frozen_only_here(tried(*[silent] * 3, stopped(), by=WHOLE))
+    assert not frozen_only_here(tried(*[silent] * 5, by=WHOLE))
+    assert not frozen_only_here(tried(*[silent] * 3, stopped(), stopped(Flow(bytes=5_000, took=2_900)), by=WHOLE))
+
+
 def test_a_page_that_comes_five_times_faster_under_another_name_is_rate_limited() -> None:
     """In turns, within a minute."""
     assert rate_limited(tried(*TURNS))
