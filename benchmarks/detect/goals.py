@@ -135,6 +135,8 @@ GOALS: Final[tuple[Goal, ...]] = (
     Goal("mass90 by time-outs: delay, p95", ("mass90_ip",), delay(0.95), 46),
     Goal("mass90 by resets and pages, anchors: delay, median", ("mass90_cut",), delay(0.5), 1, anchors=True),
     Goal("mass90 by resets and pages, anchors: delay, p95", ("mass90_cut",), delay(0.95), 6, anchors=True),
+    Goal("mass90 by time-outs, anchors: delay, median", ("mass90_ip",), delay(0.5), 3, anchors=True),
+    Goal("one port silent: delay, median", ("port",), delay(0.5), 2),
     Goal("clean: onset in the right gap", CLEAN, right_gap, 0.95, least=True),
     Goal("without re-tests, clean: delay, median", CLEAN, delay(0.5), 3, confirm=0),
     Goal("without re-tests, clean: delay, p95", CLEAN, delay(0.95), 10, confirm=0),
