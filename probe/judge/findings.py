@@ -98,7 +98,8 @@ def _notes(hop: EvidenceHop) -> set[str]:
         "line_lost": bool(hop.evidence.outages),
         "retried": any(endpoint.serves and endpoint.failures for endpoint in hop.endpoints),
         "notice_by_server": any(is_blockpage(fingerprints_of(page)) and page.secure for page in own_pages(hop)),
-        "http_proxied": any(is_proxied(one.address, hop.evidence.observations) for one in hop.endpoints),
+        "http_proxied": bool(hop.subject.url)  # a range has a thousand endpoints
+        and any(is_proxied(one.address, hop.evidence.observations) for one in hop.endpoints),
         "challenge": any(is_server_page(fingerprints_of(page)) for page in hop.observed.pages),
         "other_port_answered": _other_port_answered(hop),
         "tcp_answered": silent_only_here(hop),

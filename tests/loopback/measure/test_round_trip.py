@@ -6,6 +6,8 @@ import asyncio
 import socket
 import struct
 import sys
+import threading
+import time
 
 import pytest
 import trustme
@@ -148,6 +150,53 @@ async def test_the_lowest_round_trip_is_that_of_conversations_under_other_names(
     assert isinstance(page, Exchange)
     assert 0 < tls.floor <= connection.rtt
     assert 0 < page.floor <= tls.floor
+
+
+@linux
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_host_that_stands_still_does_not_make_the_server_look_near(tools: Tools, scheme: str) -> None:
+    """A suspended laptop or a busy processor: the request is late, and the server's RST to it has long arrived."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(DELAY_SECONDS)
+        abort(writer)
+
+    seen: list[Observation] = []
+
+    def stand_still(one: Observation) -> None:
+        seen.append(one)
+        if isinstance(one, Connection):
+            busy_until = time.monotonic() + 3 * DELAY_SECONDS
+            while time.monotonic() < busy_until:
+                pass
+
+    ready = threading.Event()
+    ports: list[int] = []
+
+    def serve() -> None:
+        async def run() -> None:
+            async with serving(talk) as port:
+                ports.append(port)
+                ready.set()
+                await asyncio.to_thread(done.wait)
+
+        asyncio.run(run())
+
+    done = threading.Event()
+    server = threading.Thread(target=serve)
+    server.start()
+    try:
+        await asyncio.to_thread(ready.wait)
+        step = Fetch(url=f"{scheme}://lab.example:{ports[0]}/", address="127.0.0.1")
+        await fetch(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), stand_still)
+    finally:
+        done.set()
+        await asyncio.to_thread(server.join)
+
+    last = seen[-1]
+    assert isinstance(last, TlsHandshake | Exchange)
+    assert last.failure in {Failure.RESET, Failure.EOF}
+    assert last.wait >= DELAY_SECONDS * 1e6
 
 
 async def test_silence_has_no_wait() -> None:
