@@ -233,6 +233,24 @@ def repeat_unconfirmed(task: HopTask, state: HopState) -> NextSteps:
     return _repeat_at_once(task, state, failures[0][0], task.context.limits.proof_tries - len(failures))
 
 
+def repeat_doubtful(task: HopTask, state: HopState) -> NextSteps:
+    """Retry a silent unconfirmed address where no address serves: a false answer and a cut name may come together.
+
+    Only where the control was served and another address accepts connections: nothing else shows that the target is
+    alive. Where all are silent, the network may as well drop their packets.
+    """
+    own = [address for address in state.local if address in state.addresses]
+    alive = any(failure.layer is not Layer.TCP for address, failure in state.failures if address not in own)
+    failures = [failure for address, failure in state.failures if address in own]
+    tries = sum(state.addresses[address].tries for address in own)
+    wanted = task.context.limits.proof_tries - tries
+    if not (task.context.served_elsewhere and alive and state.unconfirmed.issuperset(own) and failures and wanted > 0):
+        return state, ()
+    if any(failure.failure is not Failure.TIMEOUT for failure in failures):
+        return state, ()
+    return _repeat_at_once(task, state, own[0], wanted)
+
+
 def repeat_silence(task: HopTask, state: HopState) -> NextSteps:
     """Ask the allowed name where the neutral one was cut, and retry where the deepest failure is silence."""
     allowed = tuple(
@@ -260,6 +278,7 @@ ROUNDS: Mapping[HopPhase, tuple[Round, ...]] = MappingProxyType(
                 "proof_tries",
             ),
             Round(time_in_clear, "other names at port 80 where all were cut so soon", "followed_addresses"),
+            Round(repeat_doubtful, "a silent unconfirmed address again", "proof_tries"),
         ),
         HopPhase.SUSPECT: (
             Round(follow_ups, "the follow-ups of unconfirmed addresses that failed", "followed_addresses"),
@@ -300,7 +319,8 @@ def _compare_pages(task: HopTask, state: HopState) -> NextSteps:
             continue
         again, neutral = PageQuestions(task.context, task.at()).again(task.subject.url, address)
         tries = state.addresses[address].tries
-        steps = (again, neutral) if tries < 2 else (neutral,)
+        asked_again = (neutral,) if pages[address].redirects else ()
+        steps = (again, neutral) if tries < 2 else asked_again
         state = state.changed(address, compared=True, tries=max(2, tries))
         asks.append(StepRequest(Order.ONE_BY_ONE, address, steps))
         state, certificate = _certify(task, state)

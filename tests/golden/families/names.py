@@ -167,6 +167,24 @@ TWO_ANSWERS = (
         for kind, target in (("http", HTTP), ("dns", DNS))
     ),
     Scenario(
+        "dns-spoofed-dead-and-sni",
+        "the resolver gives an address where nothing listens, and the name is reset at the true one: both causes",
+        world(network={NAME: (TWITTER,)}, tls={("*", NAME): Failure.RESET}),
+        "blocked",
+        "dns.spoofed",
+        ("dns.spoofed", "tls.reset", "tls.sni"),
+        control=(world(),),
+    ),
+    Scenario(
+        "dns-region-dropped",
+        "another address by region, which nobody else gives; the network drops packets to it and to the known ones",
+        world(network={NAME: (REGIONAL,)}, certs={REGIONAL: SITE}, tcp={REGIONAL: MUTE, A: MUTE, B: MUTE}),
+        "blocked",
+        "tcp.timeout",
+        ("tcp.timeout",),
+        control=(world(),),
+    ),
+    Scenario(
         "dns-cached-injection",
         "the resolver kept what was injected into its own query: an address of Facebook's, with its certificate",
         world(network={NAME: (FACEBOOK,)}, certs={FACEBOOK: Cert(("*.facebook.example",))}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from probe.plan.rounds import (
     another_page,
     begin,
     follow_ups,
+    repeat_doubtful,
     repeat_silence,
     repeat_unconfirmed,
     time_in_clear,
@@ -35,6 +37,7 @@ from tests.unit.plan.dialogue import CONTEXT, FORGED, NAME, A, B
 HTTPS = Subject("https", NAME, 443, f"https://{NAME}/")
 TASK = HopTask(HTTPS, CONTEXT, StepPosition(chain=1, hop=2))
 STOOD = Connection(address=A, port=443)
+SERVED = ControlFacts(time=datetime(2026, 10, 1, tzinfo=UTC), statuses=(Status.REACHABLE,))
 
 
 def tls(failure: Failure | None = None) -> tuple[Observation, ...]:
@@ -93,7 +96,7 @@ def test_every_phase_has_its_rounds() -> None:
     asked = {phase: [each.ask for each in rounds] for phase, rounds in ROUNDS.items()}
 
     assert asked == {
-        HopPhase.UNSERVED: [another_page, time_other_name, follow_ups, repeat_silence, time_in_clear],
+        HopPhase.UNSERVED: [another_page, time_other_name, follow_ups, repeat_silence, time_in_clear, repeat_doubtful],
         HopPhase.SUSPECT: [follow_ups, repeat_unconfirmed],
         HopPhase.SERVED: [time_other_name],
     }
@@ -208,6 +211,25 @@ def test_a_silent_unconfirmed_address_is_retried_until_silence_is_proven() -> No
     assert len(steps(repeat_unconfirmed(TASK, silent), Order.AT_ONCE)) == HopLimits().proof_tries - 2
     assert repeat_unconfirmed(TASK, after) == (after, ())
     assert not steps(repeat_unconfirmed(TASK, silent.with_try(FORGED, syn(Failure.RESET))))
+
+
+def test_a_silent_unconfirmed_address_is_retried_beside_a_cut_name_where_the_control_was_served() -> None:
+    """Until it was tried often enough; not where the network gave a confirmed address too, nor where all are silent."""
+    state = (
+        begun(FORGED, A, local=(FORGED,), unconfirmed=(FORGED,))
+        .with_try(FORGED, syn(Failure.TIMEOUT))
+        .with_try(A, tls(Failure.RESET))
+    )
+    served = replace(TASK, context=msgspec.structs.replace(TASK.context, control=SERVED))
+    asked = steps(repeat_doubtful(served, state), Order.AT_ONCE)
+
+    assert [step.address for step in asked] == [FORGED] * (HopLimits().proof_tries - 1)  # type: ignore[union-attr]
+    after, _ = repeat_doubtful(served, state)
+    assert repeat_doubtful(served, after) == (after, ())
+    assert not steps(repeat_doubtful(TASK, state))
+    assert not steps(repeat_doubtful(served, replace(state, local=(FORGED, A))))
+    assert not steps(repeat_doubtful(served, replace(state, failures=state.failures[:1])))
+    assert not steps(repeat_doubtful(served, state.with_try(FORGED, syn(Failure.RESET))))
 
 
 def test_the_deepest_time_out_is_repeated() -> None:
