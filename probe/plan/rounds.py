@@ -350,12 +350,14 @@ def _ech_question(task: HopTask, address: str, failed: LayerFailure) -> tuple[St
 def _repeat_syns(task: HopTask, state: HopState) -> NextSteps:
     """Retry SYNs that timed out, all tries at once: no name was sent that could cause residual blocking.
 
-    One SYN goes to the other web port of the host as well.
+    At an address that others confirm, where there is one: silence elsewhere may be that of a false answer. One SYN goes
+    to the other web port of the host as well.
     """
     silent = [address for address, failure in state.failures if failure == SILENT_SYN]
     if not silent or len(silent) < len(state.failures) or state.repeats:
         return state, ()
-    coming = len(silent) + len(state.followed)
+    silent = [address for address in silent if address not in state.unconfirmed] or silent
+    coming = len(silent) + sum(address in silent for address in state.followed)
     state, again = _repeat_at_once(task, state, silent[0], tries_wanted(task.context, state, silent[0]) - coming)
     if task.context.served_elsewhere:
         again = (*again, StepRequest(Order.FOR_READERS, silent[0], (_other_port(task, silent[0]),)))

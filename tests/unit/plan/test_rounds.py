@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -191,7 +190,7 @@ def test_silent_syns_are_retried_together_with_their_follow_ups() -> None:
 def test_the_other_web_port_of_a_silent_host_is_asked_once_where_silence_could_count() -> None:
     """For the detector; nothing waits for it. A host that resets, or that no control vouches for, is not asked."""
     control = ControlFacts(time=datetime(2026, 10, 1, tzinfo=UTC), statuses=(Status.REACHABLE,))
-    served = dataclasses.replace(TASK, context=msgspec.structs.replace(CONTEXT, control=control))
+    served = replace(TASK, context=msgspec.structs.replace(CONTEXT, control=control))
     state = begun(A, B).with_try(A, syn(Failure.TIMEOUT)).with_try(B, syn(Failure.TIMEOUT))
 
     (step,) = steps(follow_ups(served, state), Order.FOR_READERS)
