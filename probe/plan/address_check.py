@@ -11,7 +11,7 @@ Nothing else is sent to it unless its certificate verifies for that name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from probe.model.address import Family, family, is_private_use
@@ -115,16 +115,38 @@ class PageQuestions:
     context: PlanContext
     position: StepPosition
 
-    def again(self, url: str, address: str) -> tuple[Step, ...]:
-        """Return the steps at the doubtful address: the page once more, and under a name that no server knows."""
+    def again(self, page: Exchange, *, tries: int = 1) -> tuple[Step, ...]:
+        """Return the steps at the doubtful address: the page once more, and under a name that no server knows.
+
+        Args:
+            page: its first page.
+            tries: how often it was asked for. Twice means that a page unlike the control's was asked for again, and
+                under such a name unless it was a redirect (`probe.plan.rounds.after_page`).
+        """
         neutral = StepPosition(chain=self.position.chain, hop=self.position.hop, purpose=Purpose.NEUTRAL)
         once_more = StepPosition(chain=self.position.chain, hop=self.position.hop, attempt=1)
-        return (
-            Fetch(url=url, address=address, position=once_more),
-            same_page_step(url, address, self.context.random_name, neutral),
-        )
+        again = Fetch(url=page.url, address=page.address, position=once_more)
+        other = same_page_step(page.url, page.address, self.context.random_name, neutral)
+        if tries < 2:
+            return (again, other)
+        return (other,) if page.redirects else ()
 
 
-def is_unlike(page: Exchange, other: Exchange) -> bool:
+def doubtful_pages(pages: Mapping[str, Exchange], unconfirmed: frozenset[str]) -> tuple[str, ...]:
+    """Return the unconfirmed addresses whose first page is unlike that of a confirmed one.
+
+    Args:
+        pages: address -> its first page in clear text.
+        unconfirmed: the addresses that only the network's resolvers gave.
+    """
+    known = [page for address, page in pages.items() if address not in unconfirmed]
+    return tuple(
+        address
+        for address, page in pages.items()
+        if address in unconfirmed and any(_is_unlike(page, other) for other in known)
+    )
+
+
+def _is_unlike(page: Exchange, other: Exchange) -> bool:
     """Whether two answers differ at first sight: another status, title or redirect."""
     return (page.status, page.title, page.location) != (other.status, other.title, other.location)

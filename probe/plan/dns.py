@@ -15,7 +15,7 @@ from probe.model.hop import CUT_FAILURES, StepPosition, subjects_of
 from probe.model.observation import Exchange, Observation, TlsHandshake
 from probe.model.step import Fetch, Handshake, Step
 from probe.model.target import DnsTarget
-from probe.plan.address_check import TLS_PORT, PageQuestions, PrivateAddressCheck, is_unlike
+from probe.plan.address_check import TLS_PORT, PageQuestions, PrivateAddressCheck, doubtful_pages
 from probe.plan.context import PlanContext
 from probe.plan.hop_state import failure_of
 from probe.plan.lookup import Lookup, addresses_within_limits
@@ -93,9 +93,9 @@ class DnsPlan(Plan):
                 self.queue.add(Fetch(url=self._url, address=address, position=StepPosition()), self)
 
     def _compare_pages(self) -> None:
-        pages = [self._pages.get(address) for address in self._page_addresses]
-        if len(pages) == 2 and pages[0] is not None and pages[1] is not None and is_unlike(pages[0], pages[1]):
-            for step in PageQuestions(self._context, StepPosition()).again(self._url, self._page_addresses[0]):
+        """Ask more about the doubtful address, the first of the two, where its page is unlike the other's."""
+        for address in doubtful_pages(self._pages, frozenset(self._page_addresses[:1])):
+            for step in PageQuestions(self._context, StepPosition()).again(self._pages[address]):
                 self.queue.add(step, self)
 
     def _handshake(self, address: str, attempt: int) -> None:

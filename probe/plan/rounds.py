@@ -23,7 +23,7 @@ from probe.model.resolver import Trust
 from probe.model.step import Connect, Fetch, Handshake, Resolve, Step
 from probe.model.target import DEFAULT_PORTS
 from probe.plan import page_check
-from probe.plan.address_check import PageQuestions, is_unlike
+from probe.plan.address_check import PageQuestions, doubtful_pages
 from probe.plan.context import PlanContext
 from probe.plan.distance import asked_anyway, distance_in_clear, distance_steps, repeats_subject
 from probe.plan.followup import (
@@ -311,20 +311,14 @@ def _certify(task: HopTask, state: HopState) -> NextSteps:
 
 def _compare_pages(task: HopTask, state: HopState) -> NextSteps:
     """Ask more about an unconfirmed address whose page is unlike that of a confirmed one."""
-    pages = {address: one.page for address, one in state.addresses.items() if one.page is not None}
-    known = [address for address in pages if address not in state.unconfirmed]
     asks: list[StepRequest] = []
-    for address in (address for address in pages if address in state.unconfirmed):
-        if state.addresses[address].compared or not any(is_unlike(pages[address], pages[other]) for other in known):
-            continue
-        again, neutral = PageQuestions(task.context, task.at()).again(task.subject.url, address)
-        tries = state.addresses[address].tries
-        asked_again = (neutral,) if pages[address].redirects else ()
-        steps = (again, neutral) if tries < 2 else asked_again
-        state = state.changed(address, compared=True, tries=max(2, tries))
-        asks.append(StepRequest(Order.ONE_BY_ONE, address, steps))
-        state, certificate = _certify(task, state)
-        asks += certificate
+    pages = {address: one.page for address, one in state.addresses.items() if one.page is not None}
+    for address in doubtful_pages(pages, state.unconfirmed):
+        one = state.addresses[address]
+        if not one.compared:
+            steps = PageQuestions(task.context, task.at()).again(pages[address], tries=one.tries)
+            state, certificate = _certify(task, state.changed(address, compared=True, tries=max(2, one.tries)))
+            asks += (StepRequest(Order.ONE_BY_ONE, address, steps), *certificate)
     return state, tuple(asks)
 
 

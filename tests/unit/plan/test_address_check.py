@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from probe.model.address import Family
-from probe.model.hop import StepPosition
+from probe.model.observation import Exchange
+from probe.model.step import Fetch
 from probe.model.target import parse
 from probe.plan import plan_for
-from probe.plan.address_check import PageQuestions, is_unlike, private_addresses
+from probe.plan.address_check import PageQuestions, doubtful_pages, private_addresses
 from tests.unit.plan.dialogue import CONTEXT, DOH, FORGED, NAME, A, Dialogue, at, line, page
 
 URL, HTTP = f"https://{NAME}/", f"http://{NAME}/"
@@ -140,22 +143,25 @@ def test_a_known_address_that_served_in_clear_is_asked_for_its_certificate_where
     assert dialogue.asks() == [f"hello {NAME} at {A}"]
 
 
-def test_a_doubtful_page_is_asked_for_again_and_under_the_neutral_name() -> None:
-    """In the hop that asked."""
-    asked = PageQuestions(CONTEXT, at(1, 2)).again(HTTP, A)
+def of(address: str = A, url: str = HTTP, **more: Any) -> Exchange:
+    """A page in clear text."""
+    return page(Fetch(url=url, address=address), **more)
 
-    assert [line(step) for step in asked] == [
-        f"get {HTTP} at {A} try 1 chain 1 hop 2",
-        f"get http://{CONTEXT.random_name}/ at {A} unverified neutral chain 1 hop 2",
-    ]
+
+def test_a_doubtful_page_is_asked_for_again_and_under_the_neutral_name() -> None:
+    """In the hop that asked; not what was asked before."""
+    questions = PageQuestions(CONTEXT, at(1, 2))
+    again = f"get {HTTP} at {A} try 1 chain 1 hop 2"
+    neutral = f"get http://{CONTEXT.random_name}/ at {A} unverified neutral chain 1 hop 2"
+
+    assert [line(step) for step in questions.again(of())] == [again, neutral]
+    assert [line(step) for step in questions.again(of(), tries=2)] == []
+    assert [line(step) for step in questions.again(of(status=301), tries=2)] == [neutral]
 
 
 def test_pages_differ_at_first_sight_by_status_title_or_redirect() -> None:
-    """Not by their length: pages are dynamic."""
-    step = PageQuestions(CONTEXT, StepPosition()).again(HTTP, A)[0]
-    first = page(step)
-
-    assert not is_unlike(first, page(step, length=900))
-    assert is_unlike(first, page(step, 403))
-    assert is_unlike(first, page(step, title="Other"))
-    assert is_unlike(first, page(step, location="https://x.example/"))
+    """Not by their length: pages are dynamic. One is compared with those of confirmed addresses alone."""
+    for changed in ({"status": 403}, {"title": "Other"}, {"location": "https://x.example/"}):
+        assert doubtful_pages({A: of(), FORGED: of(**changed)}, frozenset({FORGED})) == (FORGED,)
+        assert doubtful_pages({A: of(), FORGED: of(**changed)}, frozenset({A, FORGED})) == ()
+    assert doubtful_pages({A: of(), FORGED: of(length=900)}, frozenset({FORGED})) == ()
