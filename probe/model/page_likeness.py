@@ -13,7 +13,9 @@ from enum import Enum, auto
 from typing import Protocol
 
 _TITLE_WORD = re.compile(r"\w{4,}")
-_TITLE = re.compile(r"<title>.*?</title>", re.IGNORECASE | re.DOTALL)
+_TITLE = re.compile(r"<title>.{0,500}?</title>", re.IGNORECASE | re.DOTALL)
+_MAX_TEXT_CHARACTERS = 8_192
+"""Characters of a sample that are compared; evidence from elsewhere may hold any number."""
 _TAG = re.compile(r"</?([a-z][a-z0-9]*)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{3,}")
 MIN_TEXT_WORDS = 8
@@ -157,5 +159,5 @@ def _compare_texts(one: str, other: str) -> bool | None:
 
 
 def _text_words(sample: str) -> frozenset[str]:
-    text = _TAG.sub(" ", _TITLE.sub(" ", sample)).lower()
+    text = _TAG.sub(" ", _TITLE.sub(" ", sample[:_MAX_TEXT_CHARACTERS])).lower()
     return frozenset(_WORD.findall(text)) - _EVERYWHERE

@@ -135,7 +135,7 @@ def parse(text: str) -> Target:
         TargetError: the text has none of the forms, or a part of it is out of bounds; its `what` names the fault.
     """
     text = text.strip()
-    if not text or _is_too_long(text) or any(c.isspace() or not c.isprintable() for c in text):
+    if not text or is_too_long(text) or any(c.isspace() or not c.isprintable() for c in text):
         raise TargetError(f"{_shown(text)} is not a target", mend=f"write a {_FORMS}")
     scheme, separator, rest = text.partition("://")
     if not separator:
@@ -159,7 +159,8 @@ def parse(text: str) -> Target:
             raise TargetError(f"{_shown(text)} has the unknown scheme {_shown(scheme)}", mend=f"write a {_FORMS}")
 
 
-def _is_too_long(text: str) -> bool:
+def is_too_long(text: str) -> bool:
+    """Whether a text has more characters than a target may have, percent-encoded ones counted once."""
     if len(text) <= MAX_LENGTH:
         return False
     return len(text) > _MAX_ENCODED_CHARACTERS * MAX_LENGTH or len(unquote(text)) > MAX_LENGTH

@@ -25,7 +25,7 @@ from probe.collector.store.agents import AgentRow
 from probe.collector.web.responses import ApiError
 from probe.errors import RecordError
 from probe.formats.batch import MAX_BYTES, MAX_CAUSES, MAX_CHANGES, MAX_COMPRESSED, Batch, decode, signed_bytes
-from probe.model.target import MAX_LENGTH
+from probe.model.target import is_too_long
 from probe.model.transition import VANTAGE, Transition
 from probe.model.verdict import Status, VantageState, Verdict
 
@@ -166,7 +166,7 @@ def find_fault(batch: Batch) -> str:
         return "a service's name is empty, too long or not printable"
     if not all(_is_time(time) for time in _times(batch)):
         return "a time lacks its zone or is out of bounds"
-    if not all(0 < len(text) <= MAX_LENGTH and text.isprintable() for text in _targets(batch)):
+    if not all(text and not is_too_long(text) and text.isprintable() for text in _targets(batch)):
         return "a target is empty, too long or not printable"
     transitions = [change.transition for change in batch.changes]
     if not all(item.target == VANTAGE or {item.before, item.after} <= _STATUSES for item in transitions):

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Protocol, Self
 
 from probe.collector.web.responses import ApiError
-from probe.model.target import MAX_LENGTH
+from probe.model.target import MAX_LENGTH, is_too_long
 
 MAX_RECORDS = 1000
 """Records in one answer, and the default of `limit`."""
@@ -166,7 +166,7 @@ def text(query: Query, name: str) -> str:
         ApiError: status 400; it is longer, or has a character that cannot be printed.
     """
     value = _single(query, name)
-    if len(value) > MAX_LENGTH or not value.isprintable():
+    if is_too_long(value) or not value.isprintable():
         raise _bad(name, f"at most {MAX_LENGTH} printable characters")
     return value
 

@@ -17,6 +17,7 @@ from probe.model.page_likeness import (
     title_words,
 )
 from tests.unit.judge.builders import HTTP, A, http, page
+from tests.unit.measure.cpu_time import MAX_CPU_SECONDS, cpu_seconds
 
 
 def clear(status: int = 200, **more: Any) -> Exchange:
@@ -144,3 +145,11 @@ def test_one_page_has_the_same_bytes_or_the_same_status_title_and_text() -> None
 def test_words_of_a_title_have_four_letters_or_more() -> None:
     """Shorter ones are in any title."""
     assert title_words("The DAILY news of 2026") == {"daily", "news", "2026"}
+
+
+@pytest.mark.parametrize("unit", ["<title>", "<", "a", "</a", "ab "])
+def test_long_samples_of_hostile_pages_are_compared_in_little_time(unit: str) -> None:
+    """Evidence from elsewhere may hold any number of characters."""
+    sample = unit * (1_000_000 // len(unit))
+
+    assert cpu_seconds(lambda: likeness(clear(sha256="zz", sample=sample), page(sample=sample))) < MAX_CPU_SECONDS

@@ -198,3 +198,17 @@ class TestNormaliseHost:
             " assert 'idna' not in sys.modules; n('ä.example'); assert 'idna' in sys.modules"
         )
         assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_canonical_form_of_a_long_target_is_a_target() -> None:
+    """A letter outside ASCII takes up to twelve characters there. More than 2,048 are refused in any form."""
+    text = "https://news.example.org/" + "д" * 2_000
+    target = t.parse(text)
+
+    assert len(str(target)) > 12_000
+    assert t.parse(str(target)) == target
+    assert not t.is_too_long(str(target))
+    for longer in (text + "д" * 100, str(target) + "%D0%B4" * 100, "a" * 30_000, "%41" * 9_000):
+        assert t.is_too_long(longer)
+        with pytest.raises(TargetError):
+            t.parse(longer)
