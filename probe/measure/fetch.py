@@ -79,7 +79,7 @@ async def _fetch_once(
             stream = TcpStream(opened.sock, tools.pace.budget)
             stream.timer.start(opened.established)
         response, exchange = await _get(stream, alpn, step, tools, timestamps, secure=secure)
-        if response.speaks_h2 and secure and HTTP_2 not in hello.alpn:
+        if response.speaks_h2 and isinstance(stream, TlsStream) and HTTP_2 not in hello.alpn:
             return replace(hello, alpn=(HTTP_2, HTTP_1))
         emit(exchange)
     finally:

@@ -44,6 +44,7 @@ _ATTRIBUTE = re.compile(
     r"""|([^\s"'<>]{1,2048}))""",
     re.IGNORECASE,
 )
+_ONLOAD = re.compile(r"""(?<![\w-])onload\s{0,4}=\s{0,4}(?:"[^"]{0,256}"|'[^']{0,256}')""", re.IGNORECASE)
 _SKIPPED = frozenset({"style", "svg"})
 _KEPT = frozenset({"title", "h1", "h2", "h3", "p", "html", "body", "head"})
 """Tags that stay, without their attributes: they show how the page is built."""
@@ -161,7 +162,9 @@ class _Markup:
         if name in _INLINE:
             return
         if name in _KEPT:
-            self._add(f"</{name}>" if closing else f"<{name}>")
+            onload = _ONLOAD.search(attributes) if name == "body" and not closing else None
+            shown = redacted(html.unescape(onload[0])).replace("<", "&lt;") if onload else ""
+            self._add(f"</{name}>" if closing else f"<{name} {shown}>" if shown else f"<{name}>")
             return
         found = {} if closing else {key.lower(): a or b or c for key, a, b, c in _ATTRIBUTE.findall(attributes)}
         if name == "meta" and found.get("http-equiv", "").lower() != "refresh":

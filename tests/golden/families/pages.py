@@ -49,6 +49,7 @@ NOTICES = {
     "tags": text("<td>ДОСТУП<br>к запраши<b>ваемому</b> <i>ресурсу</i><br/>ограничен</td>"),
     "refresh": text('<meta http-equiv="Refresh" content="0; URL=http://warning.rt.ru/?id=7">', ""),
     "script": text('<script>window.location.replace("http://blocked.mts.ru/");</script>', ""),
+    "onload": text("<body onload=\"location.href='http://blocked.mts.ru/'\">", ""),
     "script-file": text("<script src=//lawfilter.ertelecom.ru/a.js></script>", ""),
     "iframe-iran": text("<iframe style='width:100%' src='http://10.10.34.35:80' frameborder=0></iframe>", "M1-8"),
     "iframe-airtel": text('<iframe src="https://www.airtel.in/dot/?dpid=1&dpruleid=3" width="100%"></iframe>', ""),

@@ -67,6 +67,11 @@ def test_the_words_of_a_page_and_where_it_leads_are_kept() -> None:
         ("a<script src=x></script>b", 'a<script src="x"> b'),
         ("a<script>" + "y" * 300 + "</script>b", "a <script>" + "y" * 256 + " b"),
         ("a<!-- c", "a"),
+        (
+            "<body bgcolor=x onload='location.href=\"http://b.example/\"'>",
+            "<body onload='location.href=\"http://b.example/\"'>",
+        ),
+        ("<body onload='ip(95.165.1.20)' class=x>", "<body onload='ip(…)'>"),
         ("a<style>p", "a"),
         ("a<script>x", "a <script>x"),
         ("a &lt;b&gt; &amp; c", "a &lt;b> & c"),
