@@ -277,7 +277,9 @@ def _behind(number: int, kind: str) -> tuple[Scenario, ...]:
     """A healthy site, one with IPv6, its name alone, and a forged answer behind one kind of forwarder."""
     at = f"cpe-{number}"
     fine = _HELD.get(kind, REACHABLE)
-    lies = NOT_BLOCKED if kind == "truncates-no-tcp" else blocked("dns.nxdomain")
+    # One that keeps a denial denies healthy names as well, so nothing tells a forged one from its own.
+    shared = {"truncates-no-tcp": NOT_BLOCKED, "only-a-kept": NEVER_FINE}
+    lies = shared.get(kind, blocked("dns.nxdomain"))
     seen = dig("NXDOMAIN|TC|truncated|FORMERR|timed out|refused")
     return (
         _router(f"router-{number}-fine", fine, works(), vantage=at),
