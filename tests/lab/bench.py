@@ -21,7 +21,7 @@ from tests.lab.records import Check, Control, Scenario
 from tests.lab.topology import Lab
 from tests.lab.world import DOMESTIC_ANCHORS, FOREIGN_ANCHORS, TRUSTED
 
-RUNS_AT_ONCE = 12
+RUNS_AT_ONCE = 8
 """How many vantages measure at the same time: more of them would measure the load of this machine."""
 CONCURRENCY = 40
 """Targets that one vantage measures at the same time."""
