@@ -7,7 +7,8 @@ since would look blocked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -18,12 +19,14 @@ import msgspec
 from probe.agent.identity import write_private_file
 from probe.clock import Clock
 from probe.errors import RecordError
-from probe.formats.jsonlines import lines_of, read_verdicts
+from probe.formats.jsonlines import KeptLine, lines_of, read_or_keep
 from probe.judge.control import facts
-from probe.model.verdict import ControlFacts
+from probe.model.verdict import ControlFacts, Verdict
 
 if TYPE_CHECKING:
     from probe.agent.collector_client import CollectorClient
+
+log = logging.getLogger(__name__)
 
 CONTROL_FILE = "control.jsonl"
 CONTROL_STAMP_FILE = "control.json"
@@ -40,19 +43,35 @@ class _Stamp(msgspec.Struct):
     time: datetime
 
 
-def read_control_file(path: Path) -> Mapping[str, ControlFacts]:
+def read_control_file(path: Path, report: Callable[[str], None] = log.warning) -> Mapping[str, ControlFacts]:
     """The control facts in a file of verdicts: target -> facts.
 
+    Args:
+        path: the file.
+        report: told of each verdict with words of a newer version, which is left out.
+
     Raises:
-        RecordError: the file cannot be read, or a line of it is not a verdict.
+        RecordError: the file cannot be read, has no verdict, or a line of it is not one.
     """
     try:
         with path.open("rb") as stream:
-            return facts(read_verdicts(lines_of(stream, str(path)), str(path)))
+            read = list(_known(read_or_keep(lines_of(stream, str(path)), str(path)), report))
+            if not read:
+                raise RecordError("has no verdict", where=str(path), mend="give lines of `probe check --json`")
+            return facts(read)
     except OSError as error:
         raise RecordError(
             f"cannot be read: {error.strerror}", where=str(path), mend="give the control's file"
         ) from error
+
+
+def _known(records: Iterable[Verdict | KeptLine], report: Callable[[str], None]) -> Iterator[Verdict]:
+    """The verdicts that this version can read."""
+    for one in records:
+        if isinstance(one, KeptLine):
+            report(f"{one.where}: left out of the control: {one.what}")
+        else:
+            yield one
 
 
 class CachedControl:
@@ -93,7 +112,8 @@ class CachedControl:
         if reply.status != 200:
             return f"{client.urls[0]}: no control (status {reply.status})"
         try:
-            fresh = facts(read_verdicts(reply.body.splitlines(), "the collector's control"))
+            records = read_or_keep(reply.body.splitlines(), "the collector's control")
+            fresh = facts(_known(records, log.warning))
         except RecordError as error:
             return str(error)
         write_private_file(self._folder / CONTROL_FILE, reply.body)

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from probe.agent.control_facts import read_control_file
+from probe.cli import say
 from probe.cli.listfiles import gather_targets
 from probe.cli.output import VerdictCounts, VerdictProgress, describe_notes, print_table
 from probe.cli.program import relax_garbage_collection
@@ -78,7 +79,7 @@ def command(
     gathered = gather_targets(targets, files)
     if gathered.bad_rows and strict:
         return ExitStatus.USAGE
-    control = read_control_file(Path(settings.agent.control)) if settings.agent.control else {}
+    control = read_control_file(Path(settings.agent.control), say) if settings.agent.control else {}
     counts = VerdictCounts()
     verdicts: list[Verdict] = []
     with VerdictProgress(len(gathered.targets)) as progress:

@@ -10,8 +10,8 @@ import click
 
 from probe.cli import examples, say
 from probe.detect.replay import BadVerdictLine, replay
-from probe.errors import ExitStatus
-from probe.formats.jsonlines import MAX_LINE_BYTES, write
+from probe.errors import ExitStatus, RecordError
+from probe.formats.jsonlines import MAX_LINE_BYTES, without_mark, write
 
 
 @click.command(
@@ -37,9 +37,20 @@ def command(file: IO[bytes]) -> int:
 
 
 def bounded_lines(stream: IO[bytes]) -> Iterator[bytes]:
-    """The lines of a stream. Of a line longer than any verdict only the beginning is given, which is a bad line."""
+    """The lines of a stream. Of a line longer than any verdict only the beginning is given, which is a bad line.
+
+    Raises:
+        RecordError: the stream has nothing but blank lines, or is UTF-16.
+    """
     readline = stream.readline
+    name = getattr(stream, "name", "-")
+    is_first, blank = True, True
     while line := readline(MAX_LINE_BYTES):
+        if is_first:
+            line, is_first = without_mark(line, name), False
         yield line
+        blank = blank and not line.strip()
         while len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
             line = readline(MAX_LINE_BYTES)
+    if blank:
+        raise RecordError("has no verdict", where=name, mend="give lines of `probe check --json`")

@@ -121,7 +121,9 @@ def failure_class_of(status: Status, causes: Sequence[Cause]) -> int:
     failure_class = _CLASS_OF_STATUS.get(status)
     if failure_class is not None:
         return failure_class
-    specific = [CLASS_OF_CAUSE[cause].value for cause in causes if CLASS_OF_CAUSE[cause] <= FailureClass.PROVEN]
+    # A cause of a newer version has no class: it counts as silence, which shows least.
+    classes = (CLASS_OF_CAUSE.get(cause, FailureClass.SILENT) for cause in causes)
+    specific = [each.value for each in classes if each <= FailureClass.PROVEN]
     return max(specific, default=FailureClass.SILENT.value)
 
 

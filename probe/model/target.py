@@ -135,7 +135,7 @@ def parse(text: str) -> Target:
         TargetError: the text has none of the forms, or a part of it is out of bounds; its `what` names the fault.
     """
     text = text.strip()
-    if not text or is_too_long(text) or any(c.isspace() or not c.isprintable() for c in text):
+    if not text or is_too_long(text) or any(c.isspace() or not (c.isprintable() or c in _JOINERS) for c in text):
         raise TargetError(f"{_shown(text)} is not a target", mend=f"write a {_FORMS}")
     scheme, separator, rest = text.partition("://")
     if not separator:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -27,8 +28,22 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
 
 
+_CAUSE_FORM = re.compile(r"[a-z0-9]{1,20}(\.[a-z0-9_]{1,30}){1,3}")
+
+
 class Cause(StrEnum):
-    """The cause of a status: layer, dot, observation. The first cause of a verdict decided it."""
+    """The cause of a status: layer, dot, observation. The first cause of a verdict decided it.
+
+    A cause of a newer version, which this one has no word for, is kept as it was read.
+    """
+
+    @classmethod
+    def _missing_(cls, value: object) -> Cause | None:
+        if not isinstance(value, str) or not _CAUSE_FORM.fullmatch(value):
+            return None
+        kept = str.__new__(cls, value)
+        kept._name_ = kept._value_ = str(value)
+        return kept
 
     DNS_NXDOMAIN = "dns.nxdomain"
     DNS_REFUSED = "dns.refused"

@@ -40,7 +40,7 @@ async def get_feed(request: web.Request) -> web.Response:
 def _entry(origin: str, revision: Revision) -> FeedEntry:
     event = revision.event
     link = f"{origin}/e/{event.id}"
-    said = "; ".join(wording.CAUSE[cause] for cause in event.causes)
+    said = "; ".join(wording.CAUSE.get(cause, cause) for cause in event.causes)
     summary = f"{wording.sentence(event)}. {said + '; ' if said else ''}{wording.confidence(event)}."
     return FeedEntry(
         id=f"{link}#revision-{event.revision}",

@@ -71,7 +71,7 @@ def templates() -> jinja2.Environment:
         from_ms=from_ms,
         status_word=lambda status: wording.STATUS[Status(status)][0],
         meaning=lambda status: wording.STATUS[Status(status)][1],
-        cause_text=lambda cause: wording.CAUSE[Cause(cause)],
+        cause_text=lambda cause: wording.CAUSE.get(Cause(cause), cause),
         state=lambda state: wording.STATE[VantageState(state)],
         kind=lambda kind: wording.KIND[RevisionKind(kind)],
         headline=lambda revision: wording.headline(revision.kind, revision.event),

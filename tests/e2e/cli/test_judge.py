@@ -35,13 +35,34 @@ OFFLINE = line("tcp://192.0.2.1:443", Failure.TIMEOUT, VantageState.OFFLINE)
 
 
 @pytest.mark.parametrize(
-    ("lines", "status"), [([GOOD, GOOD], 0), ([GOOD, BAD], 1), ([GOOD, OFFLINE], 3), ([], 0), ([GOOD, b"\n", GOOD], 0)]
+    ("lines", "status"), [([GOOD, GOOD], 0), ([GOOD, BAD], 1), ([GOOD, OFFLINE], 3), ([GOOD, b"\n", GOOD], 0)]
 )
 def test_verdicts_come_out_in_order_and_the_status_is_that_of_check(lines: list[bytes], status: int) -> None:
     done = probe("judge", "-", stdin=b"".join(lines))
 
     assert done.stdout == b"".join(one for one in lines if one.strip())
     assert (done.returncode, done.stderr) == (status, b"")
+
+
+def test_a_verdict_with_words_of_a_newer_version_stays_as_it_is() -> None:
+    """It is named; a cause that this version does not know is no such word, and is judged."""
+    newer = GOOD.replace(b'"kind":"tcp"', b'"kind":"http3"')
+    cause = BAD.replace(b'"causes":["tcp.timeout"]', b'"causes":["http3.timeout"]')
+
+    done = probe("judge", "-", stdin=GOOD + newer + cause)
+
+    assert done.stdout == GOOD + newer + BAD
+    assert done.returncode == 1
+    assert b"-:2: not judged again: Invalid value 'http3'" in done.stderr
+    assert b"-: 1 verdicts are of a newer version" in done.stderr
+
+
+def test_an_empty_file_is_an_error() -> None:
+    """It is what a failed command before the pipe leaves."""
+    done = probe("judge", "-", stdin=b"\n")
+
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"probe: -: has no verdict (give lines of `probe check --json`)\n"
 
 
 def test_an_older_verdict_is_judged_again_by_its_evidence() -> None:

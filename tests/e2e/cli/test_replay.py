@@ -147,3 +147,33 @@ def test_a_target_without_verdicts_is_a_usage_error(series: list[bytes]) -> None
 
     assert done.returncode == 2
     assert b"no verdict about https://stranger.example/" in done.stderr
+
+
+def test_a_file_without_a_verdict_or_in_utf_16_is_an_error() -> None:
+    """A byte order mark of UTF-8 is not."""
+    empty = probe("replay", "-", given=b"\n\n")
+    wide = probe("replay", "-", given=verdict(0).decode().encode("utf-16"))
+    marked = probe("replay", "-", given=b"\xef\xbb\xbf" + verdict(0))
+
+    assert (empty.returncode, empty.stderr) == (
+        2,
+        b"probe: <stdin>: has no verdict (give lines of `probe check --json`)\n",
+    )
+    assert (wide.returncode, wide.stderr) == (2, b"probe: <stdin>: the file is UTF-16 (save it as UTF-8)\n")
+    assert (marked.returncode, marked.stderr) == (0, b"")
+
+
+def test_a_cause_of_a_newer_version_is_replayed() -> None:
+    """And reported under its own name."""
+    given = b"".join(
+        verdict(300 * n, f"https://{host}.example/", "http3.reset" if host == "a" and n > 30 else "")
+        for n in range(120)
+        for host in "abcde"
+    )
+
+    done = probe("replay", "-", given=given)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [(one["target"], one["causes"]) for one in map(json.loads, done.stdout.splitlines())] == [
+        ("https://a.example/", ["http3.reset"])
+    ]

@@ -35,6 +35,20 @@ def test_a_file_of_verdicts_gives_facts_by_target(tmp_path: Path) -> None:
     }
 
 
+def test_a_verdict_of_a_newer_version_is_left_out_of_the_control(tmp_path: Path) -> None:
+    """And named; a file without any verdict is an error."""
+    file = tmp_path / "control.jsonl"
+    file.write_text("\ufeff" + line("a.example") + line("b.example").replace('"reachable"', '"quarantined"'))
+    said: list[str] = []
+
+    assert set(read_control_file(file, said.append)) == {"a.example"}
+    assert [one.partition(": Invalid")[0] for one in said] == [f"{file}:2: left out of the control"]
+
+    file.write_text("\n")
+    with pytest.raises(RecordError, match="has no verdict"):
+        read_control_file(file)
+
+
 def test_a_malformed_control_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "control.jsonl").write_text(line("a.example") + "nonsense\n")
 

@@ -44,6 +44,14 @@ def test_a_verdict_has_the_class_of_its_status_and_cause(
     assert failure_class_of(status, causes) == failure_class
 
 
+def test_a_cause_of_a_newer_version_counts_as_silence() -> None:
+    """Beside a cause that is known, that one decides."""
+    newer = Cause("http3.timeout")
+
+    assert failure_class_of(Status.BLOCKED, (newer,)) == FailureClass.SILENT
+    assert failure_class_of(Status.BLOCKED, (newer, Cause.TLS_RESET)) == FailureClass.CUT
+
+
 def test_the_most_specific_cause_decides() -> None:
     """`tls.sni` follows `tls.reset` and is more specific."""
     assert failure_class_of(Status.BLOCKED, (Cause.TLS_RESET, Cause.TLS_SNI)) == FailureClass.PROVEN

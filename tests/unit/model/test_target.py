@@ -139,8 +139,14 @@ class TestNormaliseHost:
         ],
     )
     def test_a_joiner_is_kept_where_its_context_allows_it(self, text: str, host: str | None) -> None:
-        """CONTEXTJ rules of RFC 5892, appendices A.1 and A.2."""
+        """CONTEXTJ rules of RFC 5892, appendices A.1 and A.2. In a target as in a redirect."""
         assert t.normalise_host(text) == host
+        for written in (text, f"https://{text}/", f"dns://{text}"):
+            if host is None:
+                with pytest.raises(TargetError):
+                    t.parse(written)
+            else:
+                assert host in str(t.parse(written))
 
     @pytest.mark.parametrize(
         "text",
