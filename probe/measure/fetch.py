@@ -115,14 +115,15 @@ async def _get(
         if failed.failure is Failure.BUG:
             raise
         if failed.failure is not Failure.TIMEOUT:
-            stream.timer.ended(unasked=isinstance(stream, TlsStream))
+            stream.timer.answered()
         elif response.page_is_whole:  # the server keeps the connection open after a page without a length
             response.complete, failed = True, None
     flow = stream.meter.flow(failed.failure if failed else None)
     fields = timestamps.fields(start, loop.time())
-    fields["wait"] = stream.timer.wait
     if step.position.purpose is not Purpose.SUBJECT:
-        fields["floor"] = stream.lowest_round_trip
+        fields |= {"wait": stream.timer.wait, "floor": stream.lowest_round_trip}
+    elif isinstance(stream, TcpStream):
+        fields["wait"] = stream.timer.wait
     return response, exchange_of(
         response, failed, step, secure=secure, flow=flow, fields=fields, memory=timestamps.memory
     )

@@ -92,17 +92,6 @@ class AnswerTimer:
         """Note that something arrived now; only the first counts."""
         self._answered = self._answered or time.monotonic()
 
-    def ended(self, *, unasked: bool) -> None:
-        """Note that the connection ended now.
-
-        Args:
-            unasked: what arrived before may have been sent unasked, such as HTTP/2 settings beside the server's last
-                flight of the TLS handshake (RFC 8446 section 4.4.4). Then the wait is unknown.
-        """
-        if unasked and self._answered:
-            self._since = 0.0
-        self.answered()
-
     @property
     def wait(self) -> int:
         """In microseconds; 0 when nothing arrived or the start is unknown."""

@@ -27,10 +27,16 @@ def is_sooner(wait: int, round_trip: int) -> bool:
 
 
 def is_unproven(one: Observation) -> bool:
-    """Whether an observation is an answer that anybody on the path can send: a cut, an alert, a page in clear."""
+    """Whether an observation is an answer that anybody on the path can send: a cut, an alert, a page in clear.
+
+    Over TLS a request is no beginning: a TLS 1.3 server may end the connection beside its last flight of the handshake
+    (RFC 8446 section 4.4.4), before it can have the request.
+    """
     if isinstance(one, TlsHandshake):
         return one.failure in SUDDEN_FAILURES
-    return isinstance(one, Exchange) and ((one.answered and not one.secure) or one.failure in SUDDEN_FAILURES)
+    if not isinstance(one, Exchange) or not one.url.startswith("http:"):
+        return False
+    return one.answered or one.failure in SUDDEN_FAILURES
 
 
 def came_sooner(seen: Sequence[Observation]) -> bool:

@@ -154,8 +154,8 @@ class Exchange(ObservationBase, frozen=True, kw_only=True, omit_defaults=True, t
             (`probe.measure.page_sample`).
         marks: ids of fingerprints that versions up to 0.1.0 found while measuring, instead of a sample; not written.
         flow: speed and pauses of the answer; None for a small page that arrived whole.
-        wait: microseconds to the first answer: data, alert, RST or FIN. In clear text since the connection's
-            establishment by the kernel's clock, over TLS since our last flight of the handshake. 0 as for a handshake.
+        wait: microseconds to the first answer: data, RST or FIN. In clear text since the connection's establishment by
+            the kernel's clock; over TLS, under other names alone, since our last flight of the handshake; else 0.
         floor: the lowest round trip of the connection by the kernel's clock, in microseconds; 0 when unknown, and for
             the subject, whose connection somebody on the path may have answered.
     """

@@ -294,8 +294,10 @@ class World:
         """The wait for an answer under a name, and the lowest round trip where the server gave it."""
         if not self.distance or failure is Failure.TIMEOUT:
             return {}
-        wait = self._pick("near", ((layer, name), name), self.distance + 2_000)
         subject = step.position.purpose is Purpose.SUBJECT
+        if subject and layer == "https":
+            return {}
+        wait = self._pick("near", ((layer, name), name), self.distance + 2_000)
         return {"wait": wait, "floor": 0 if subject or wait < self.distance else self.distance}
 
     def _handshake(
@@ -357,7 +359,7 @@ class World:
         page = self._pick("http", keys, Page(title="Not Found", status=404))
         page = Failure.TIMEOUT if self._lost() or self._swallowed(step, address) else page
         if isinstance(page, Failure):
-            fields = self._times(step, "http", target.host, page) | self._common(step, page)
+            fields = self._times(step, target.scheme, target.host, page) | self._common(step, page)
             yield Exchange(url=url, address=address, secure=secure, **fields)
             return
         body = page.body or f"<title>{page.title}</title>"
@@ -382,7 +384,7 @@ class World:
             server=next((v for k, v in page.headers.items() if k.lower() == "server"), "") if sampled else "",
             sample=page_sample(body, url) if sampled else "",
             flow=page.flow,
-            **self._times(step, "http", target.host),
+            **self._times(step, target.scheme, target.host),
             **self._common(step, page.failure),
         )
 

@@ -90,7 +90,10 @@ async def test_the_wait_for_a_page_in_clear_is_the_servers_delay(tools: Tools) -
 
 @linux
 async def test_over_tls_the_wait_for_a_page_ends_with_readable_data(tools: Tools, ca: trustme.CA) -> None:
-    """Session tickets of TLS 1.3 come on their own after the handshake and are no answer to the request."""
+    """Session tickets of TLS 1.3 come on their own after the handshake and are no answer to the request.
+
+    The subject's own is not kept: a server may end the connection beside its last flight, before it has the request.
+    """
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request(reader)
@@ -99,14 +102,17 @@ async def test_over_tls_the_wait_for_a_page_ends_with_readable_data(tools: Tools
         await writer.drain()
 
     async with serving(talk, server_context(ca, "lab.example")) as port:
-        step = Fetch(url=f"https://lab.example:{port}/", address="127.0.0.1", verify=False)
-        _, tls, page = await seen_of(step, tools)
+        url, place = f"https://lab.example:{port}/", StepPosition(purpose=Purpose.NEUTRAL)
+        _, tls, page = await seen_of(Fetch(url=url, address="127.0.0.1", position=place), tools)
+        *_, subject = await seen_of(Fetch(url=url, address="127.0.0.1"), tools)
 
     assert isinstance(tls, TlsHandshake)
     assert isinstance(page, Exchange)
     assert tls.wait > 0
     assert page.status == 200
     assert page.wait >= DELAY_SECONDS * 1e6
+    assert isinstance(subject, Exchange)
+    assert (subject.status, subject.wait) == (200, 0)
 
 
 @linux
@@ -188,7 +194,10 @@ async def test_a_host_that_stands_still_does_not_make_the_server_look_near(tools
     try:
         await asyncio.to_thread(ready.wait)
         step = Fetch(url=f"{scheme}://lab.example:{ports[0]}/", address="127.0.0.1")
-        await fetch(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), stand_still)
+        for _ in range(10):  # where this machine is so busy that the RST comes before the connection is seen
+            await fetch(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), stand_still)
+            if not isinstance(seen[-1], Connection):
+                break
     finally:
         done.set()
         await asyncio.to_thread(server.join)
@@ -206,22 +215,6 @@ async def test_silence_has_no_wait() -> None:
 
     assert isinstance(tls, TlsHandshake)
     assert (tls.failure, tls.wait) == (Failure.TIMEOUT, 0)
-
-
-def test_the_end_after_data_that_nobody_asked_for_has_no_wait() -> None:
-    """Over TLS 1.3 a server may send data beside its last flight, sooner than any answer."""
-    timer = AnswerTimer()
-    timer.start(1e-9)
-    timer.answered()
-    timer.ended(unasked=True)
-    assert timer.wait == 0
-    timer.start(1e-9)
-    timer.ended(unasked=True)
-    assert timer.wait > 0
-    timer.start(1e-9)
-    timer.answered()
-    timer.ended(unasked=False)
-    assert timer.wait > 0
 
 
 def test_linux_tells_smoothed_and_lowest_round_trip_and_what_was_sent_again() -> None:
