@@ -85,10 +85,10 @@ def interference(hop: EvidenceHop) -> Cause | None:
         alone = hop.control_outcome is ControlOutcome.NONE and _reference_is_anothers(hop)
         shown = not answers.fails_other_names(bad) and not alone
     elif cause is Cause.DNS_TIMEOUT:
-        shown = _unanswered_often(hop, answers, bad) and answers.resolves_other_names(bad)
+        shown = _unanswered_often(hop, answers, bad) and _resolver_works(answers, bad)
     elif cause in _RESOLVER_FAILURES:
         asked_enough = cause is Cause.DNS_REFUSED or answers.attempts(bad) > 1
-        shown = asked_enough and answers.resolves_other_names(bad)
+        shown = asked_enough and _resolver_works(answers, bad)
     else:
         shown = cause is Cause.DNS_SPOOFED or not answers.rewrites_nxdomain(bad)
     return cause if shown else None
@@ -155,9 +155,16 @@ def resolver_dead(hop: EvidenceHop) -> bool:
 
 
 def resolver_broken(hop: EvidenceHop) -> bool:
-    """The resolver does not find another name that exists either."""
+    """The resolver does not find another name that exists either, or only those that it has in its cache."""
     names = hop.names
-    return names is not None and names.bad_answer is not None and names.answers.fails_other_names(names.bad_answer)
+    if names is None or names.bad_answer is None:
+        return False
+    return names.answers.fails_other_names(names.bad_answer) or names.answers.fails_random_name(names.bad_answer)
+
+
+def _resolver_works(answers: NameAnswers, bad: ResolverAnswer) -> bool:
+    """Whether a resolver finds other names, and finds out about a name that is in no cache."""
+    return answers.resolves_other_names(bad) and not answers.fails_random_name(bad)
 
 
 def unresolved(hop: EvidenceHop) -> bool:

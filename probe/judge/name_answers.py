@@ -266,6 +266,15 @@ class NameAnswers:
         ghosts = self.about_other_names(answer, Purpose.GHOST)
         return bool(ghosts) and all(one.failure in {Failure.NXDOMAIN, Failure.NODATA} for one in ghosts)
 
+    def fails_random_name(self, answer: ResolverAnswer) -> bool:
+        """Whether the resolver was asked for a name that does not exist, and could not find out about it.
+
+        It has lost its upstream then; names that others asked for before are still in its cache.
+        """
+        ghosts = self.about_other_names(answer, Purpose.GHOST)
+        found = any(one.addresses or one.failure in {Failure.NXDOMAIN, Failure.NODATA} for one in ghosts)
+        return bool(ghosts) and not found
+
     def resolves_other_names(self, answer: ResolverAnswer) -> bool:
         """Whether the resolver finds at least half of the other names that exist and that it was asked for.
 

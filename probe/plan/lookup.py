@@ -3,8 +3,10 @@
 ================================  ==============================================================================
 a network resolver's answer       the next queries to the same resolver
 ================================  ==============================================================================
-time-out, SERVFAIL, garbage       the same query again, and another name that exists: is it dead, or silent about
+time-out, SERVFAIL, garbage       the same query again, and other names that exist: is it dead, or silent about
                                   this name only?
+those and REFUSED                 a name that does not exist: does it still find out about names that nobody asked for
+                                  before? It may know the others from its cache
 time-outs again for every type,   the same queries, all at once, until enough time-outs prove a filter
 though it finds the other name
 NXDOMAIN, NODATA, REFUSED         another name that exists: does it deny every name?
@@ -38,6 +40,8 @@ _RETRIED_FAILURES = frozenset({Failure.TIMEOUT, Failure.SERVFAIL, Failure.GARBAG
 """Failures that packet loss or a short fault may cause; the query is sent again."""
 _COMPARED_FAILURES = _RETRIED_FAILURES | {Failure.NXDOMAIN, Failure.NODATA, Failure.REFUSED, Failure.UNREACHABLE}
 """Failures after which the resolver is asked for another name."""
+_UPSTREAM_FAILURES = _RETRIED_FAILURES | {Failure.REFUSED}
+"""Failures of a resolver that has lost its own upstream, except for names in its cache."""
 
 SYSTEM = "system"
 
@@ -185,6 +189,8 @@ class Lookup:
         silent = len(answers) == len(self._rrtypes) and not any(answer.addresses for answer in answers.values())
         if silent and any(answer.failure in _COMPARED_FAILURES for answer in answers.values()):
             self._ask_other_names(step)
+            if any(answer.failure in _UPSTREAM_FAILURES for answer in answers.values()):
+                self._ask_other_name(step, self._context.ghost_name, Purpose.GHOST)
 
     def _repeat_silent(self, resolver: str) -> None:
         """Repeat the queries, all at once, where the resolver finds other names and timed out twice for each type.

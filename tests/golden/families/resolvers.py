@@ -211,4 +211,20 @@ OTHER_NAMES = (
     ),
 )
 
-SCENARIOS = (*NAT64, *TRUNCATION, *OTHER_NAMES)
+_STALE: dict[Any, Any] = {"*": Failure.SERVFAIL, **{name: KNOWN[name] for name in ANCHORS}}
+"""The resolver has lost its upstream and answers from its cache: the names of anchors and of recent targets."""
+UPSTREAM = tuple(
+    Scenario(
+        f"dns-upstream-lost-{failure}",
+        "the resolver has lost its upstream; the names that work here are in its cache, the target's is not",
+        world(names=KNOWN, network={**_STALE, "*": failure}),
+        "unreachable",
+        "dns.resolver",
+        (f"dns.{failure}",),
+        control=(world(),),
+        context=COMPARED,
+    )
+    for failure in (Failure.SERVFAIL, Failure.TIMEOUT, Failure.REFUSED)
+)
+
+SCENARIOS = (*UPSTREAM, *NAT64, *TRUNCATION, *OTHER_NAMES)

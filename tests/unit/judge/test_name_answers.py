@@ -270,3 +270,23 @@ def test_the_sources_of_an_address_are_trusted_resolvers_and_the_control() -> No
 
     assert names(said("network", A), said("trusted", A), more, by=control(addresses=(A,))).sources_of(A) == 3
     assert names(said("network", A)).sources_of(A) == 0
+
+
+@pytest.mark.parametrize(
+    ("ghost", "fails"),
+    [
+        (None, False),
+        (Failure.NXDOMAIN, False),
+        (Failure.NODATA, False),
+        (Failure.SERVFAIL, True),
+        (Failure.TIMEOUT, True),
+        (Failure.REFUSED, True),
+    ],
+)
+def test_a_resolver_that_cannot_find_out_about_a_random_name_has_lost_its_upstream(
+    ghost: Failure | None, fails: bool
+) -> None:
+    """Evidence of an older version has no such question after SERVFAIL and shows nothing of it."""
+    asked = () if ghost is None else (said("network", failure=ghost, resolver="network", purpose=Purpose.GHOST),)
+    found = names(said("network", failure=Failure.SERVFAIL, resolver="network"), *asked)
+    assert found.fails_random_name(found.by_resolver[0]) is fails
