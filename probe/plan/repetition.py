@@ -21,7 +21,7 @@ class FailureCount(NamedTuple):
 
     Attributes:
         alike: tries of the subject that failed so, at any address.
-        silenced: tries at its address that met silence at the SYN afterwards, as residual blocking makes it.
+        silenced: tries at its address since then, where all met silence at the SYN, as residual blocking makes it.
         beside: other names that failed so, or met that silence.
         in_handshake: tries that timed out after the ClientHello, where the deepest failure is silence after a request.
         others: tries of the subject that failed otherwise.
@@ -41,7 +41,8 @@ class FailureCount(NamedTuple):
         ends = [failure for _, failure in state.failures]
         here = [failure for where, failure in state.failures if where == address]
         alike = ends.count(deepest)
-        silenced = here[here.index(deepest) :].count(SILENT_SYN) if deepest.layer is not Layer.TCP else 0
+        since = here[here.index(deepest) + 1 :]
+        silenced = len(since) if deepest.layer is not Layer.TCP and set(since) == {SILENT_SYN} else 0
         explained = {deepest, SILENT_SYN} if silenced else {deepest}
         beside = sum(one.failure is not None and one.failure.pooled in explained for one in state.beside.values())
         late = deepest == LayerFailure(Layer.HTTP, Failure.TIMEOUT)

@@ -308,6 +308,14 @@ HONEST = (
         "http.timeout",
     ),
     _open(
+        "large-packets-and-a-syn-lost",
+        "large packets are lost on the path, and one SYN; in small packets the page comes",
+        world(names={NAME: (A,)}, hole=(A,), tcp={A: [None, Failure.TIMEOUT, None]}),
+        "path.large",
+        target=HTTP,
+        found={"notes": ("retried",)},
+    ),
+    _open(
         "own-silence-alone",
         "silence after the request and then to every SYN, without a control: the server may have died meanwhile",
         end("http.timeout", SILENT),

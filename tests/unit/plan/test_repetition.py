@@ -9,6 +9,7 @@ import pytest
 from probe.model.failure import Failure
 from probe.model.hop import Layer, LayerFailure, Purpose, StepPosition, Subject
 from probe.model.observation import Connection, Exchange, Observation, TlsHandshake
+from probe.model.step import Fetch
 from probe.model.verdict import ControlFacts, Status
 from probe.plan.context import HopLimits, PlanContext
 from probe.plan.hop_state import HopState
@@ -79,6 +80,16 @@ def test_silent_syns_after_a_request_that_timed_out_count_with_it() -> None:
     assert failing(request(), silent) == 1
 
 
+def test_a_lost_syn_does_not_stand_in_for_the_try_with_small_segments() -> None:
+    """On a path that loses large packets every request times out, and a SYN is lost now and then."""
+    state, _ = begin(TASK, HopState(HTTPS, local=(A,)), A, page=True)
+    for seen in (request(), syn(Failure.TIMEOUT), *[request()] * 3):
+        state = state.with_try(A, seen)
+    _, (asked,) = repeat_silence(CONTROLLED, state)
+
+    assert [step.segment > 0 for step in asked.steps if isinstance(step, Fetch)] == [True]
+
+
 def test_silence_at_two_layers_is_repeated_where_another_name_was_answered() -> None:
     """The neutral name excludes a server that hangs; the small segments of the last try but one are among these."""
     early = tls(Failure.TIMEOUT)
@@ -107,6 +118,8 @@ def test_failures_are_counted_by_what_explains_them() -> None:
 
     assert count == FailureCount(alike=2, silenced=1, beside=1, in_handshake=0, others=2, answered=True)
     assert count.together == 4
+    again = FailureCount.of(state.with_try(A, request()), LayerFailure(Layer.HTTP, Failure.TIMEOUT), A)
+    assert (again.alike, again.silenced) == (3, 0)
 
 
 def test_more_tries_are_wanted_where_a_failure_could_count_as_a_block() -> None:
