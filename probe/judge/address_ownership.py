@@ -89,7 +89,7 @@ def _forged(hop: HopFacts, names: NameAnswers, address: str) -> bool:
         return True
     endpoint = next((endpoint for endpoint in hop.endpoints if endpoint.address == address), None)
     if endpoint is None:
-        return False
+        return _is_in_forged_company(hop, names, address)
     if clear_pages.is_of_another(hop, names, known, address):
         return True
     if endpoint.pages or endpoint.main_failure is None:
@@ -106,14 +106,28 @@ def _forged(hop: HopFacts, names: NameAnswers, address: str) -> bool:
     )
 
 
+def _is_in_forged_company(hop: HopFacts, names: NameAnswers, address: str) -> bool:
+    """Whether an address that was not tried came in an answer of which several were, and all of those are another's."""
+    tried = {endpoint.address for endpoint in hop.endpoints if endpoint.attempts}
+    for answer in names.by_resolver:
+        beside = [other for other in answer.first if other in tried and address in answer.first]
+        if len(beside) > 1 and all(ownership(hop, other) is AddressOwnership.REFUTED for other in beside):
+            return True
+    return False
+
+
 def _fails_often(hop: HopFacts, endpoint: ObservedEndpoint, known: frozenset[str]) -> bool:
-    """Whether an address failed twice, and together with other unknown addresses often enough."""
+    """Whether an address failed, and together with other unknown addresses that fail alike often enough.
+
+    One of them must have failed twice: of many forged addresses only the first ones are tried again.
+    """
     failure = endpoint.main_failure
-    if failure is None or len(endpoint.failures) < MIN_CUTS:
+    if failure is None:
         return False
     alike = [other for other in hop.endpoints if other.address not in known and other.main_failure == failure]
     count = sum(other.failures.count(failure) for other in alike)
-    return enough(failure, count, hop.evidence.observations)
+    repeated = any(len(other.failures) >= MIN_CUTS for other in alike)
+    return repeated and enough(failure, count, hop.evidence.observations)
 
 
 def _fails_only_by_date(endpoint: ObservedEndpoint) -> bool:

@@ -167,4 +167,9 @@ def _differs(page: Exchange, known: Exchange) -> bool:
     if page.redirects:
         there = host_of(known.location) or host_of(known.url)
         return not same_site(host_of(page.location), there) and not same_site(host_of(page.location), host_of(page.url))
-    return not known.redirects and is_unlike(page, known)
+    if known.redirects or (page.sha256 and page.sha256 == known.sha256) or set(page.headers) & set(known.headers):
+        return False
+    words, others = title_words(page.title), title_words(known.title)
+    if not words or not others:
+        return is_unlike(page, known)
+    return len(words & others) < _MIN_COMMON_WORDS * len(words | others)

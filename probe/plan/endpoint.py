@@ -64,4 +64,4 @@ class QuicPlan(Plan):
         addresses = choose_addresses(lookup.sources, self._context)
         if addresses:
             self._started = True
-            self._hop.start(addresses, lookup.local, lookup.unconfirmed)
+            self._hop.start(addresses, lookup.used, lookup.unconfirmed)

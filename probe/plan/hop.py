@@ -58,7 +58,7 @@ class PlanHop:
 
         Args:
             addresses: the candidates, in order; at least one.
-            local: the addresses that the network's own resolvers gave, in order.
+            local: the addresses that programs on this host get, in order.
             unconfirmed: those of them that no other source gives for the name.
         """
         self._state = HopState(self._task.subject, local=local, unconfirmed=unconfirmed)

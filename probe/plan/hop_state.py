@@ -96,7 +96,7 @@ class HopState:
     Attributes:
         subject: the subject of the hop.
         addresses: the candidates, in order.
-        local: the addresses that the network's own resolvers gave, in order.
+        local: the addresses that programs on this host get from the network's resolvers, in order.
         unconfirmed: those of them that no other source gives for the name.
         beside: (address, purpose) -> the newest result of a step that did not try the subject itself.
         followed: the addresses whose failure got follow-ups, in order.

@@ -68,6 +68,8 @@ class Lookup:
         self._changed = changed
         self._waiting: set[Resolve] = set()
         self._local: list[str] = []
+        self._given: dict[tuple[bool, int], list[str]] = {}
+        """Whether it was not the system, and the resolver's rank -> addresses."""
         self._trusted: list[str] = []
         self._late: list[str] = []
         self._trusted_failures: set[Failure | None] = set()
@@ -96,6 +98,11 @@ class Lookup:
     def local(self) -> tuple[str, ...]:
         """The addresses that the network's own resolvers gave."""
         return tuple(self._local)
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The addresses that programs on this host get: the system's, or those of its first resolver that has some."""
+        return next((tuple(dict.fromkeys(given)) for _, given in sorted(self._given.items()) if given), ())
 
     @property
     def reference(self) -> frozenset[str]:
@@ -166,6 +173,7 @@ class Lookup:
                 self._ask(msgspec.structs.replace(step, rrtype="A"))  # the name that DNS64 writes IPv6 addresses for
         else:
             self._local += [a for a in seen.addresses if a not in self._local]
+            self._given.setdefault((step.trust is not Trust.SYSTEM, step.rank), []).extend(seen.addresses)
             if seen.addresses:
                 self._with_addresses.append(step)
             if seen.failure in _RETRIED_FAILURES and step.position.attempt == 0:

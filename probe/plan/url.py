@@ -92,7 +92,7 @@ class UrlPlan(Plan):
                 addresses = choose_addresses(lookup.sources, self._context)
                 if addresses:
                     self._waiting.remove((host, hop))
-                    hop.start(addresses, lookup.local, lookup.unconfirmed)
+                    hop.start(addresses, lookup.used, lookup.unconfirmed)
             else:
                 hop.add(lookup.late, lookup.unconfirmed)
 

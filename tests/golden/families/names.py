@@ -544,6 +544,17 @@ OTHERS = (
         target=HTTP,
     ),
     Scenario(
+        "dns-spoofed-many-refused",
+        "three addresses that refuse, in the place of those that serve",
+        world(
+            network={NAME: ("31.13.94.1", "31.13.94.2", "31.13.94.3")},
+            tcp={f"31.13.94.{number}": REFUSED for number in (1, 2, 3)},
+        ),
+        "blocked",
+        "dns.spoofed",
+        ("dns.spoofed",),
+    ),
+    Scenario(
         "dns-ordinary-refusal-by-region",
         "a regional address turns this network away with an ordinary page; the others serve",
         regional(http={**pages(A, B), (NAME, REGIONAL): Page("403 Forbidden", status=403, length=146)}),
@@ -576,6 +587,15 @@ RESOLVERS = (
             system={NAME: (FACEBOOK,)},
             certs={FACEBOOK: Cert(("notice.isp.example",))},
         ),
+        "blocked",
+        "dns.spoofed",
+        ("dns.spoofed",),
+        context=BOTH,
+    ),
+    Scenario(
+        "dns-first-of-two-spoofs-refused",
+        "the same, with an address that refuses; the true one, which the second resolver gives, serves",
+        world(network={(NAME, ONE): (FACEBOOK,)}, system={NAME: (FACEBOOK,)}, tcp={FACEBOOK: REFUSED}),
         "blocked",
         "dns.spoofed",
         ("dns.spoofed",),

@@ -221,3 +221,26 @@ def test_the_address_of_a_filters_notice_is_refuted() -> None:
 
     assert standing(*LOCAL, notice, address="146.112.61.106") is AddressOwnership.REFUTED
     assert standing(said("network", FORGED), said("trusted", FORGED, errors=(17,))) is AddressOwnership.UNDETERMINED
+
+
+def test_of_many_addresses_that_fail_alike_one_must_have_failed_twice() -> None:
+    """Only the first ones are tried again."""
+    many = said("network", FORGED, "31.13.94.11")
+    other = tries(2, tcp("31.13.94.11", Failure.RESET))
+
+    assert standing(many, *TRUSTED, tcp(FORGED, Failure.RESET), *other, *served()) is AddressOwnership.REFUTED
+    assert standing(many, *TRUSTED, tcp(FORGED, Failure.RESET), *other[:1], *served()) is AddressOwnership.UNDETERMINED
+    assert standing(many, *TRUSTED, tcp(FORGED, Failure.TIMEOUT), *other, *served()) is AddressOwnership.UNDETERMINED
+
+
+def test_an_address_that_was_not_tried_is_judged_by_those_of_the_same_answer() -> None:
+    """A forged answer may have more addresses than are tried; two must be shown to be another's."""
+    untried = "31.13.94.99"
+    others = (FORGED, "31.13.94.11")
+    wrong = [tls(address, Failure.CERTIFICATE, error="Hostname mismatch") for address in others]
+    answer = said("network", *others, untried)
+
+    assert standing(answer, *TRUSTED, *wrong, *served(), address=untried) is AddressOwnership.REFUTED
+    assert standing(answer, *TRUSTED, wrong[0], *served(), address=untried) is AddressOwnership.UNDETERMINED
+    apart = (said("network", *others), said("network", untried, rank=2))
+    assert standing(*apart, *TRUSTED, *wrong, *served(), address=untried) is AddressOwnership.UNDETERMINED

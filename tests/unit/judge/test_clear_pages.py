@@ -95,6 +95,8 @@ def test_other_likenesses_show_nothing(theirs: Exchange, own: Exchange) -> None:
         ((*OTHERS, HOME, under_neutral("Weather for sailors")), DNS, REFUTED),
         ((*OTHERS, HOME, under_neutral("No such site")), HTTP, UNDETERMINED),
         ((*OTHERS, HOME), HTTP, UNDETERMINED),
+        ((*OTHERS, clear(A, "Welcome to the shop for sailors"), WRONG), HTTP, REFUTED),
+        ((*OTHERS, clear(A, "Weather, sailors, clubs"), WRONG), HTTP, CONFIRMED),
         ((OTHERS[0], HOME, WRONG), HTTP, UNDETERMINED),
         ((clear(FORGED, "One"), clear(FORGED, "Two", attempt=1), HOME, WRONG), HTTP, UNDETERMINED),
         ((*OTHERS, WRONG), HTTP, UNDETERMINED),

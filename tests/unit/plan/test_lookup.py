@@ -354,3 +354,17 @@ def test_late_addresses_are_allowed_beyond_the_limit() -> None:
         "151.101.1.10",
     )
     assert addresses_within_limits(chosen, ("151.101.1.10",), FEW) == ()
+
+
+def test_the_addresses_that_programs_get_are_the_systems_or_those_of_its_first_resolver_that_has_some() -> None:
+    """The page is asked for at these first."""
+    two = changed(network_resolvers=(ISP, "udp:95.165.1.2:53"))
+    for system, first in (((FORGED,), (A,)), (Failure.TIMEOUT, (FORGED,)), (Failure.TIMEOUT, Failure.TIMEOUT)):
+        queue = StepQueue()
+        lookup = Lookup(NAME, two, queue, StepPosition(), lambda: None)
+        for step in queue.take():
+            said = {"system": system, ISP: first}.get(step.resolver, (FORGED if first == Failure.TIMEOUT else A,))
+            addresses, failure = (said, None) if isinstance(said, tuple) else ((), said)
+            if step.trust != "trusted":
+                lookup.observed(step, answer(step, addresses, failure))
+        assert lookup.used == (FORGED,)
