@@ -7,6 +7,7 @@ not use. This module imports only the exceptions.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitStatus.OK
     if "PROBE_TRACEBACK" not in os.environ:
         sys.excepthook = _one_line
+    show_any_text()
     try:
         from probe.cli.program import run_program  # noqa: PLC0415 - importing click takes longer than all of the above
 
@@ -45,6 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.errno == errno.ENOSPC:
             abandon_stdout()
         return ExitStatus.NOT_ALL_WELL
+
+
+def show_any_text() -> None:
+    """Let standard output show what its encoding lacks as an escape: a target may have letters of any script."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def say(text: str) -> None:

@@ -17,7 +17,7 @@ import click
 
 from probe.cli import examples, say
 from probe.cli.listfiles import AUTO, make_list, snapshot_of
-from probe.errors import UsageError
+from probe.errors import ListError, UsageError
 from probe.settings import paths
 
 if TYPE_CHECKING:
@@ -147,7 +147,9 @@ def fetch(
     "--format", "format_name", default=AUTO, help="Format of both files; by default recognised by their first bytes."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print every chosen change as a line of JSON.")
-@click.option("--any-size", is_flag=True, help="Accept NEW even if it is less than half as large as OLD.")
+@click.option(
+    "--any-size", is_flag=True, help="Accept NEW even if it lost a quarter of OLD's entries or ends within a line."
+)
 @_choices
 def diff(
     *,
@@ -171,6 +173,8 @@ def diff(
 
     chosen = selection(entry_type, decision, category)
     owners = chosen.owners or ServiceIndex(())
+    if not any_size:
+        _refuse_cut(old, new)
     found = diff_snapshots(
         snapshot_of(old, format_name, chosen), snapshot_of(new, format_name, chosen), owners, any_size=any_size
     )
@@ -184,6 +188,30 @@ def diff(
             hidden += 1
     if not as_json:
         click.echo(f"{len(found)} changes" + (f", {hidden} of them of no known service." if hidden else "."))
+
+
+def _refuse_cut(old: Path, new: Path) -> None:
+    """Refuse a newer file that ends within a line where the older one does not.
+
+    Raises:
+        ListError: it does.
+    """
+    if _ends_with_line(old) and not _ends_with_line(new):
+        raise ListError(
+            "ends within a line, and the older snapshot does not",
+            where=str(new),
+            mend="the download may have been cut short; if it is right, say --any-size",
+        )
+
+
+def _ends_with_line(file: Path) -> bool:
+    """Whether a file ends with a line end; one that cannot be read does not, and is reported by its reader."""
+    try:
+        with file.open("rb") as stream:
+            stream.seek(-1, os.SEEK_END)
+            return stream.read() == b"\n"
+    except OSError:
+        return False
 
 
 def selection(entry_types: Sequence[int], decisions: Sequence[str], categories: Sequence[str]) -> Selection:

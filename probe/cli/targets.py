@@ -145,6 +145,10 @@ def _errors_in(files: Sequence[Path]) -> Iterator[ListError]:
 
 
 def _bad_lines(content: bytes, name: str) -> Iterator[ListError]:
+    is_empty = True
     for item in testlist.read(lines.text_lines([content], name), name):
+        is_empty = False
         if isinstance(item, BadRow):
             yield ListError(item.what, where=f"{name}:{item.line}")
+    if is_empty:
+        yield ListError("has no target", where=name, mend="write one target a line")

@@ -17,7 +17,7 @@ from probe.lists.registers.register_entry import BlockType, RegisterDecision, Re
 from probe.lists.selection import Selection, SkipReason
 from probe.lists.service import ServiceIndex
 
-SHRINKAGE = 0.5
+SHRINKAGE = 0.75
 """A snapshot with less than this fraction of the previous one's entries counts as a broken download. On the worst of
 294 days of 2014-15 the official register lost 9 % of its records (2014-12-31: 621 of 7,208)."""
 SMALL = 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 
@@ -101,6 +102,20 @@ def test_an_unexpected_exception_is_printed_in_one_line() -> None:
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("probe: fault in the program: ValueError: a fault at __main__:2")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1251", "cp866"])
+def test_a_console_of_any_encoding_shows_any_target(encoding: str) -> None:
+    """Letters that it lacks are shown as escapes."""
+    program = "from probe import cli; cli.show_any_text(); print('\u0131\u0301.example')"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+
+    assert done.stdout.strip() == b"\\u0131\\u0301.example"
 
 
 def test_a_message_of_several_lines_is_printed_as_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -149,6 +149,17 @@ class TestDiff:
         assert out[0].split() == ["2017-05-05", "09:00", "listed", "wechat", "wechat.com", "10-X"]
         assert out[1:] == ["2 changes, 1 of them of no known service."]
 
+    def test_a_snapshot_that_ends_within_a_line_is_refused(
+        self, files: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The older one does not; the operator can accept it."""
+        for file in files:
+            Path(file).write_bytes(Path(file).read_bytes().rstrip(b"\n") + b"\n")
+        Path(files[1]).write_bytes(Path(files[1]).read_bytes()[:-9])
+        assert main(["targets", "diff", *files]) == ExitStatus.USAGE
+        assert capsys.readouterr().err.startswith(f"probe: {files[1]}: ends within a line")
+        assert main(["targets", "diff", *files, "--any-size"]) == ExitStatus.OK
+
     def test_as_json_prints_every_chosen_change(
         self, files: list[str], capfdbinary: pytest.CaptureFixture[bytes]
     ) -> None:

@@ -67,6 +67,7 @@ class TestValidate:
         (tmp_path / "registers.toml").write_text("[a]\nformat = 1\n")
         (tmp_path / "mine.txt").write_text("a.example\ngopher://b\n203.0.113.1\n")
         (tmp_path / "bytes.csv").write_bytes(b"\xff\n")
+        (tmp_path / "header.csv").write_text("url,notes\n")
         assert main(["targets", "validate", str(tmp_path)]) == ExitStatus.USAGE
         places = [
             line.split(": ")[1].removeprefix(str(tmp_path) + "/") for line in capsys.readouterr().err.splitlines()
@@ -75,6 +76,7 @@ class TestValidate:
             "a.toml:1",
             "anchors.toml:1",
             "bytes.csv:1",
+            "header.csv",
             "mine.txt:2",
             "mine.txt:3",
             "registers.toml:1",
