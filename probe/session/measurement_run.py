@@ -13,7 +13,7 @@ from probe.judge.residual import RESIDUAL_RULE, end_of
 from probe.model.target import Target, parse
 from probe.model.verdict import Evidence, Vantage, Verdict
 from probe.session.concurrency import STOP_GRACE_SECONDS, Slot, finish_within, pause, run_bounded
-from probe.session.outages import POLL_SECONDS, OutageMemory, OutageTrials
+from probe.session.outages import POLL_SECONDS, REST_SECONDS, OutageMemory, OutageTrials
 from probe.session.pace_guard import PaceGuard
 from probe.session.round_witness import RoundWitness
 from probe.session.vantage_gate import VantageGate
@@ -228,6 +228,7 @@ class MeasurementRun:
         return await self._measure(verdict.target, parse(verdict.target), attempt=1, suspected=False, release=None)
 
     async def _try_alone(self, verdict: Verdict) -> Verdict:
+        await pause(self._clock, REST_SECONDS, self._stopping)
         return await self._measure(verdict.target, parse(verdict.target), attempt=0, suspected=True, release=None)
 
     async def _until_back(self, seconds: float) -> Vantage | None:

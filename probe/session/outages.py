@@ -18,6 +18,8 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from probe import judge
+from probe.judge.policing import MIN_HANDSHAKES
+from probe.judge.vantage import conclude
 from probe.model.hop import CUT_FAILURES, Purpose
 from probe.model.observation import Exchange, TlsHandshake
 from probe.model.target import parse
@@ -31,6 +33,8 @@ MAX_RETURN_SECONDS = 180.0
 """Longest wait for the line after a trial has lost it."""
 MAX_PASS_SECONDS = 60.0
 """Longest wait for the line before the first trial: an ordinary outage must not hold up a pass for long."""
+REST_SECONDS = 5.0
+"""Time without handshakes before a trial, so that those of the look at the anchors and its own are no burst."""
 POLL_SECONDS = 5.0
 """Interval of looks at the anchors meanwhile."""
 MEMORY = timedelta(days=1)
@@ -89,7 +93,7 @@ class OutageTrials:
         """Whether a verdict is a suspect's; it is then kept."""
         self._memory.add(verdict)
         sent = _sent_before_cut(verdict)
-        if verdict.vantage.state is not VantageState.OFFLINE or sent is None or verdict.evidence.attempt:
+        if not _lost_the_line(verdict.vantage) or sent is None or verdict.evidence.attempt:
             return False
         self._suspects.append(_Suspect(verdict, sent))
         return True
@@ -109,7 +113,7 @@ class OutageTrials:
         while vantage is not None and sum(one.alone for one in found) < TRIALS:
             verdict = await self._measure(suspect)
             if verdict.vantage.state is not VantageState.OFFLINE or not _is_cut_after_neutral(verdict):
-                return verdict
+                return suspect if suspect.vantage.state is VantageState.POLICED else verdict
             vantage = await self._until_back(MAX_RETURN_SECONDS)
             found.append(Outage(at=verdict.time, alone=True, back=vantage is not None))
         judged = judge.verdict(
@@ -123,6 +127,12 @@ class OutageTrials:
         return judged
 
 
+def _lost_the_line(vantage: Vantage) -> bool:
+    """Whether no anchor answered. Our own pace may seem to be the reason; a name that is tried alone shows whether."""
+    policed = vantage.state is VantageState.POLICED and conclude(vantage.anchors) is VantageState.OFFLINE
+    return policed or vantage.state is VantageState.OFFLINE
+
+
 def _sent_before_cut(verdict: Verdict) -> datetime | None:
     """When the target's name was first sent in a conversation that was cut; None where none was."""
     cuts = [
@@ -134,8 +144,14 @@ def _sent_before_cut(verdict: Verdict) -> datetime | None:
 
 
 def _is_cut_after_neutral(verdict: Verdict) -> bool:
-    """Whether the target's name was cut, and every other name that was sent before it was answered."""
+    """Whether the target's name was cut, and every other name that was sent before it was answered.
+
+    So many handshakes that they would be a burst of our own (`probe.judge.policing`) prove nothing.
+    """
+    hellos = 0
     for one in verdict.evidence.observations:
-        if isinstance(one, TlsHandshake | Exchange) and one.failure in CUT_FAILURES:
-            return one.purpose is Purpose.SUBJECT
+        if isinstance(one, TlsHandshake | Exchange):
+            hellos += isinstance(one, TlsHandshake)
+            if one.failure in CUT_FAILURES:
+                return one.purpose is Purpose.SUBJECT and hellos < MIN_HANDSHAKES
     return False

@@ -204,6 +204,7 @@ async def test_a_name_after_which_the_whole_line_is_cut_is_found_and_tried_again
 ) -> None:
     """Others that were measured meanwhile are not blocked, and the next pass tries nothing twice."""
     monkeypatch.setattr(measurement_run, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(measurement_run, "REST_SECONDS", 0.1)
     monkeypatch.setattr(vantage_gate, "RECOVERY_POLL_SECONDS", 0.1)
     monkeypatch.setattr(anchors, "MIN_LOOK_INTERVAL_SECONDS", 0.0)
     censor = LineCensor(asks=4)
@@ -230,6 +231,7 @@ async def test_a_line_that_is_lost_by_itself_blocks_no_name(
 ) -> None:
     """The name is tried again when the line is back, and works."""
     monkeypatch.setattr(measurement_run, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(measurement_run, "REST_SECONDS", 0.1)
     monkeypatch.setattr(anchors, "MIN_LOOK_INTERVAL_SECONDS", 0.0)
     censor = LineCensor(asks=4)
 

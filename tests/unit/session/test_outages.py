@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from probe import judge
+from probe.judge.policing import with_policed_vantage
 from probe.model.failure import Failure
 from probe.model.hop import Purpose
 from probe.model.observation import Connection, Observation, TlsHandshake
@@ -70,7 +71,7 @@ class Line:
 
     async def measure(self, suspect: Verdict) -> Verdict:
         """The next trial."""
-        assert suspect.vantage.state is VantageState.OFFLINE
+        assert suspect.vantage.state in {VantageState.OFFLINE, VantageState.POLICED}
         return self.left.pop(0)
 
     async def until_back(self, seconds: float) -> Vantage | None:
@@ -112,11 +113,12 @@ async def test_a_name_after_which_the_line_is_lost_twice_alone_is_blocked() -> N
         verdict(SERVED, lost=False),
         verdict(cut(), lost=False),
         trial(3, neutral=SILENT),
+        verdict([*3 * cut(at=60)[:1], *cut()], time=TIME + timedelta(minutes=3)),
         verdict([Connection(address="192.0.2.1", port=443, failure=SILENT)]),
     ],
 )
 async def test_a_trial_that_goes_otherwise_gives_its_own_verdict(second: Verdict) -> None:
-    """It works, the anchors work after it, another name was lost first, or no name was sent: a line that flaps."""
+    """It works, the anchors work after it, or the line was lost before the name was sent, or after a burst of ours."""
     line = Line(trial(1), second)
 
     assert await line.settled(verdict(cut())) == [second]
@@ -177,3 +179,14 @@ async def test_a_name_that_is_known_to_cut_the_line_is_not_tried_again_in_the_ne
     assert memory.known(text(), TIME + MEMORY + timedelta(minutes=3)) == ()
     memory.add(verdict(SERVED, lost=False))
     assert memory.known(text(), TIME + timedelta(hours=1)) == ()
+
+
+async def test_a_name_that_seems_silent_because_of_our_pace_is_tried_alone_too() -> None:
+    """It is blocked where the line is lost twice; else the verdict stands, for the pace was the reason."""
+    policed = with_policed_vantage(verdict(cut()))
+    assert (policed.status, policed.vantage.state) == (Status.UNKNOWN, VantageState.POLICED)
+
+    (blocked,) = await Line(trial(1), trial(3)).settled(policed)
+    assert (blocked.status, blocked.rule) == (Status.BLOCKED, "tls.timeout.line")
+    assert await Line(verdict(SERVED, lost=False)).settled(policed) == [policed]
+    assert not Line().trials.withholds(with_policed_vantage(verdict(cut(), lost=False)))
