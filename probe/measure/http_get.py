@@ -16,7 +16,6 @@ from probe.measure.response_head import (
     begin_of_head,
     end_of_head,
     parse_head,
-    status_of,
 )
 from probe.measure.stream import Stream
 from probe.model.failure import Failure
@@ -181,7 +180,6 @@ async def _read_head(stream: Stream, response: HttpResponse) -> tuple[ResponseHe
         end = end_of_head(data, searched)
         if end is None:
             searched = len(data)
-            response.status = status_of(data) if received > MAX_HEADER_BYTES else 0
             if received > MAX_HEADER_BYTES:
                 raise operation_error(Failure.TOO_MUCH, "header")
             more = await stream.receive()

@@ -63,13 +63,6 @@ def end_of_head(data: bytes | bytearray, start: int = 0) -> int | None:
     return found.end() if found else None
 
 
-def status_of(data: bytes | bytearray) -> int:
-    """Return the status of a complete status line at the start of these bytes; 0 where there is none."""
-    line, feed, _ = bytes(data[:4096]).lstrip(b"\r\n").partition(b"\n")
-    found = _STATUS_LINE.match(line)
-    return int(found[1]) if found and feed else 0
-
-
 def parse_head(data: bytes) -> ResponseHead | None:
     """Return the head in these bytes, which are all of it; None where the status line is none."""
     line, *lines = data.lstrip(b"\r\n").split(b"\n")

@@ -191,7 +191,7 @@ class Exchange(ObservationBase, frozen=True, kw_only=True, omit_defaults=True, t
             return False
         if self.complete or self.failure is None:
             return True
-        if self.failure in {Failure.GARBAGE, Failure.TOO_MUCH} and self.secure:
+        if self.failure is Failure.GARBAGE and self.secure:
             return True
         if self.failure is not Failure.TIMEOUT:
             return self.length > 0

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.measure.response_head import ChunkDecoder, begin_of_head, end_of_head, parse_head, status_of
+from probe.measure.response_head import ChunkDecoder, begin_of_head, end_of_head, parse_head
 from tests.unit.measure.cpu_time import MAX_CPU_SECONDS, cpu_seconds
 
 _NAMES = st.sampled_from([b"Server", b"X-A", b"Content-Length", b"content-length", b"Transfer-Encoding", b"Set-Cookie"])
@@ -55,7 +55,6 @@ def test_any_bytes_have_a_result(data: bytes) -> None:
     """Nothing is raised."""
     parse_head(data)
     parse_head(b"HTTP/1.1 200 OK\r\n" + data)
-    status_of(data)
     begin_of_head(data)
 
 
@@ -124,7 +123,6 @@ def test_a_status_line_is_found(line: bytes, status: int) -> None:
     head = parse_head(line + b"\r\n\r\n")
 
     assert (head.status if head else 0) == status
-    assert status_of(line + b"\r\n") == status
 
 
 def test_the_names_are_kept_as_they_were_sent() -> None:
