@@ -29,9 +29,9 @@ from probe.model.failure import Failure
 from probe.model.hop import CUT_FAILURES, Layer, LayerFailure, Purpose
 from probe.model.observation import Connection, Conversation, Exchange, QuicExchange, TlsHandshake
 
-MIN_SILENCE_MS = 15_000
-"""How long after the cut a silence must last where it ends. Filters keep one for 40 s at least (TSPU: IMC'22); a full
-accept queue lets a SYN or one of its retransmissions in sooner."""
+MIN_SILENCE_MS = 12_000
+"""How long after the cut a silence must last where it ends. Filters keep one for 20 s and more (TSPU: 40 s, IMC'22); a
+full accept queue lets one of the next two SYNs in, or a retransmission of theirs."""
 
 Attempt = tuple[Conversation, ...]
 """What one attempt saw, from the first layer to the last."""
@@ -74,7 +74,7 @@ def residual_failures(attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
             continue
         if _is_cut(cut) and not silence and (not _is_cut(end) or _is_timeout(cut)):
             return ()
-        if silence and attempt[0].at >= _end_of(before) + MIN_SILENCE_MS:
+        if silence and attempt[0].at + attempt[0].took >= _end_of(before) + MIN_SILENCE_MS:
             found += silence
         before, silence = attempt, []
     return (*found, *silence)
