@@ -291,6 +291,7 @@ class AnchorWatch:
 
     async def _resolve_type(self, host: str, rrtype: str) -> AnchorAddresses | OperationError:
         timeout = min(self._tools.timeout, SYSTEM_RESOLVER_SECONDS) if self._trusted else self._tools.timeout
+        self._tools.resolvers.begin_if_several()
         try:
             addresses = await self._tools.lookups.addresses(host, rrtype, timeout)
         except OperationError as error:
@@ -299,8 +300,11 @@ class AnchorWatch:
             return AnchorAddresses(addresses, fake_address=any(map(_is_benchmark_address, addresses)))
         if failed.info.failure is Failure.NODATA:
             return failed  # the name exists, but not in this family
-        if failed.info.failure is Failure.TIMEOUT and (found := await self._tools.resolvers.addresses(host, rrtype)):
-            return AnchorAddresses(found, fake_address=any(map(_is_benchmark_address, found)))
+        if failed.info.failure is Failure.TIMEOUT:
+            with suppress(TimeoutError):  # the trusted resolvers need some of the look's time
+                async with asyncio.timeout(SYSTEM_RESOLVER_SECONDS):
+                    if found := await self._tools.resolvers.addresses(host, rrtype):
+                        return AnchorAddresses(found, fake_address=any(map(_is_benchmark_address, found)))
         for resolver in self._trusted:
             with suppress(OperationError):
                 answer = await self._tools.encrypted(resolver).ask(dns_question(host, rrtype))

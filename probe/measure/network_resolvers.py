@@ -47,16 +47,24 @@ class NetworkResolvers:
         self._survey: asyncio.Task[None] | None = None
         self._retries: set[asyncio.Task[None]] = set()
 
-    async def survey(self) -> None:
-        """Ask each resolver once, all at the same time; a later call waits for the same questions.
+    def begin(self) -> None:
+        """Begin to ask each resolver once, all at the same time.
 
         Nothing is sent where nothing can follow from it: with one resolver and without IPv6.
         """
-        if not self._needed:
-            return
-        if self._survey is None:
+        if self._needed and self._survey is None:
             self._survey = asyncio.create_task(self._ask_all())
-        await asyncio.shield(self._survey)
+
+    def begin_if_several(self) -> None:
+        """Begin to ask where a name may be found at another resolver than the first."""
+        if len(self._servers) > 1:
+            self.begin()
+
+    async def survey(self) -> None:
+        """Wait until each resolver was asked once."""
+        self.begin()
+        if self._survey is not None:
+            await asyncio.shield(self._survey)
 
     async def addresses(self, name: str, rrtype: str) -> tuple[str, ...]:
         """The addresses of the first resolver of several that is not dead and has any; empty where none has.
