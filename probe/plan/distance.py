@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from probe.model.hop import LayerFailure, Purpose, StepPosition, Subject
 from probe.model.step import Fetch, Step
-from probe.model.target import bracketed
+from probe.model.target import DEFAULT_PORTS, bracketed
 from probe.plan.context import PlanContext
 from probe.plan.followup import Question, other_name_step, questions_after
-from probe.plan.page_check import same_page_step
 
 DISTANCE_TRIES = 2
 """Answers under other names: the lower counts, so that one slow answer accuses nobody."""
@@ -41,8 +40,10 @@ def distance_steps(subject: Subject, address: str, context: PlanContext, positio
         position: chain and hop.
     """
     places = [_place(position, attempt) for attempt in range(DISTANCE_TRIES)]
-    if subject.scheme == "http":
-        return tuple(same_page_step(subject.url, address, context.random_name, place) for place in places)
+    if subject.scheme == "http":  # the first page: a filter may read the path of the subject's
+        port = "" if subject.port == DEFAULT_PORTS["http"] else f":{subject.port}"
+        url = f"http://{bracketed(context.random_name)}{port}/"
+        return tuple(Fetch(url=url, address=address, verify=False, position=place) for place in places)
     return tuple(other_name_step(subject, context.random_name, address, place, page=False) for place in places)
 
 
