@@ -1,8 +1,8 @@
 """Answers that come sooner than the server's, without a control, and honest paths that look like it.
 
-On the line `far` every server is 100 ms behind the middlebox. The servers of the honest scenarios close the connection
-of a request for their own name and answer any other: as far as a visitor can see they are censored, and only the time
-speaks for them.
+On the line `overseas` every server is 400 ms behind the middlebox, because a busy machine forges answers late. The
+servers of the honest scenarios close the connection of a request for their own name and answer any other: as far as a
+visitor can see they are censored, and only the time speaks for them.
 
 Sources: Weaver, Sommer, Paxson: Detecting Forged TCP Reset Packets, NDSS 2009 (forged answers and their times);
 RFC 3135 (accelerators); Qian et al., MobiSys 2011 (radio states); Paxson, SIGCOMM 1997 (reordering, duplication).
@@ -21,7 +21,7 @@ _HEAD = "Content-Type: text/html\r\nConnection: close\r\n"
 _NOTICE = f"HTTP/1.1 200 OK\r\n{_HEAD}Content-Length: {len(_SHORT)}\r\n\r\n{_SHORT}"
 _ELSEWHERE = f"HTTP/1.1 302 Found\r\n{_HEAD}Location: http://{{stub_host}}/\r\nContent-Length: 0\r\n\r\n"
 _OTHER_NAME = "http://q7ztw4mkd2.com/"
-_ALONE = {"vantage": "far", "control": Control.NONE}
+_ALONE = {"vantage": "overseas", "control": Control.NONE}
 LINES = ("far", "radio", "accelerated", "overtaken", "overtak-loss", "twice", "cgnat", "slow-256", "mtu-1280")
 """The lines from which the honest servers are measured."""
 
@@ -100,6 +100,11 @@ _POISON = "31.13.94.41"
 _FORGED = {"lie": Lie(answers=(_POISON,)), "control": Control.NONE}
 _INJECTED = Interference(act=Act.DNS_INJECT, name="{host}", answers=(_POISON,))
 PROFILES = (
+    Vantage(
+        name="overseas",
+        core=(Interference(act=Act.DELAY, source="{vantage}", address="95.24.255.0/24", after=400),),
+        timeout=8,
+    ),
     Vantage(
         name="blind-53",
         resolvers=(PUBLIC_RESOLVER,),
