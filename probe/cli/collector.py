@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import IO
@@ -20,6 +21,7 @@ from probe.collector.store import agents
 from probe.collector.store import register as kept_changes
 from probe.collector.store.sqlite import open_store
 from probe.errors import ListError, UsageError
+from probe.formats.jsonlines import without_mark
 from probe.lists.changes import MAX_LINE, read_changes
 from probe.lists.register_diff import RegisterChange
 
@@ -156,10 +158,11 @@ def of_services(stream: IO[bytes], name: str) -> tuple[list[RegisterChange], int
 
     Raises:
         ListError: a line is not a change, or there are too many; it names file and line.
+        RecordError: the file is UTF-16.
     """
     chosen: list[RegisterChange] = []
     passed = 0
-    for number, change in enumerate(read_changes(iter(lambda: stream.readline(MAX_LINE + 1), b""), name), start=1):
+    for number, change in enumerate(read_changes(_lines_of(stream, name), name), start=1):
         if number > MAX_CHANGES_PER_FILE:
             raise ListError(f"more than {MAX_CHANGES_PER_FILE} changes", where=name, mend="give it in parts")
         if change.service and not change.pages_only and (change.before or change.included):
@@ -167,6 +170,14 @@ def of_services(stream: IO[bytes], name: str) -> tuple[list[RegisterChange], int
         else:
             passed += 1
     return chosen, passed
+
+
+def _lines_of(stream: IO[bytes], name: str) -> Iterator[bytes]:
+    """The lines of a stream, cut to one byte more than a change may have, without a byte order mark."""
+    line = without_mark(stream.readline(MAX_LINE + 1), f"{name}:1")
+    while line:
+        yield line
+        line = stream.readline(MAX_LINE + 1)
 
 
 def parse_ttl(text: str) -> timedelta:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -14,6 +15,7 @@ import click
 from probe.agent.watchlist import parse_list
 from probe.cli import say
 from probe.errors import ListError, UsageError
+from probe.lists.lines import BadRow
 from probe.model.target import Target, parse
 
 if TYPE_CHECKING:
@@ -50,9 +52,11 @@ def make_list(
     from probe.lists import importing  # noqa: PLC0415
 
     counts = importing.ImportCounts()
-    with open_list(file, format_name, max_bytes) as (known, items):
+    with open_list(file, format_name, max_bytes) as (known, items, last):
         rows = importing.rows_of(items, chosen, counts, source or known.name, asns)
-        replace_file(output, _written(importing.csv_chunks(rows), counts, file, known))
+        replace_file(output, _written(importing.csv_chunks(rows), counts, source or str(file), known))
+    if known.is_machine_table and not last.ends_line:
+        say(f"{source or file}: its last line has no end: the last row may be cut, and others may be missing")
     # Any text could be taken for a plain list: its lines are shown only to a user who named the format.
     plain = format_name == AUTO and known.name == "testlist"
     for bad in counts.first_bad:
@@ -63,18 +67,46 @@ def make_list(
     return known
 
 
-def _written(pieces: Iterator[bytes], counts: ImportCounts, file: Path, known: Format) -> Iterator[bytes]:
-    """The same pieces, then an error when no row had the format, so that the output is not replaced."""
+def _written(pieces: Iterator[bytes], counts: ImportCounts, where: str, known: Format) -> Iterator[bytes]:
+    """The same pieces, then an error when they hold no target, so that the output is not replaced."""
     yield from pieces
-    if counts.bad and counts.bad == counts.read:
+    _refuse_without_rows(counts.read, counts.bad, where, known)
+    if not counts.targets:
+        reasons = "; ".join(f"{count} {reason}" for reason, count in counts.skipped.most_common())
         raise ListError(
-            f"none of its {counts.bad} rows is of the format {known.name}", where=str(file), mend="name another"
+            f"gives no target ({reasons})", where=where, mend="choose other rows: see probe targets import --help"
         )
 
 
+def _refuse_without_rows(read: int, bad: int, where: str, known: Format) -> None:
+    """Refuse a file that has no row of its format: a failed download, or another file.
+
+    Raises:
+        ListError: it has none.
+    """
+    if read == 0:
+        raise ListError(
+            f"has no row of the format {known.name}", where=where, mend="is it the right file? fetch it again"
+        )
+    if read == bad:
+        raise ListError(f"none of its {bad} rows is of the format {known.name}", where=where, mend="name another")
+
+
 @contextmanager
-def open_list(file: Path, format_name: str, max_bytes: int = 0) -> Iterator[tuple[Format, Iterator[Item]]]:
-    """The format of a file and the items of its reader, while the file is open."""
+def open_list(
+    file: Path, format_name: str, max_bytes: int = 0, *, any_end: bool = False
+) -> Iterator[tuple[Format, Iterator[Item], LastByte]]:
+    """The format of a file, the items of its reader, and the last byte read, while the file is open.
+
+    Args:
+        file: plain or gzip; `-` is standard input.
+        format_name: of the table of formats, or `AUTO`.
+        max_bytes: bound of the unpacked file; 0 for the default.
+        any_end: accept a file of lines that ends within a row.
+
+    Raises:
+        ListError: the file cannot be read or has another format. The items raise it where the file is malformed or cut.
+    """
     from probe.lists import formats, unpack  # noqa: PLC0415 - see make_list
 
     name = str(file)
@@ -91,27 +123,64 @@ def open_list(file: Path, format_name: str, max_bytes: int = 0) -> Iterator[tupl
             if len(head) >= formats.HEAD_BYTES:
                 break
         known = known or formats.detect_format(head, name)
-        yield known, known.read(_chained(head, pieces), name)
+        last = LastByte()
+        items = known.read(last.follow(head, pieces), name)
+        yield known, items if any_end or not known.is_machine_table else _refusing_cut(items, last, name), last
 
 
-def _chained(head: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    yield head
-    yield from pieces
+class LastByte:
+    """The last byte of a file, known once its pieces have been read."""
+
+    def __init__(self) -> None:
+        self._byte = b""
+
+    @property
+    def ends_line(self) -> bool:
+        """Whether the file ends with a line end."""
+        return self._byte == b"\n"
+
+    def follow(self, head: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """The same pieces after the head."""
+        for piece in chain([head], pieces):
+            self._byte = piece[-1:] or self._byte
+            yield piece
 
 
-def snapshot_of(file: Path, format_name: str, chosen: Selection) -> RegisterSnapshot:
+def _refusing_cut(items: Iterable[Item], last: LastByte, name: str) -> Iterator[Item]:
+    """The same items, then an error when the last one is malformed and its line does not end."""
+    item: Item | None = None
+    for item in items:
+        yield item
+    if isinstance(item, BadRow) and not last.ends_line:
+        raise ListError(
+            "ends within a line",
+            where=f"{name}:{item.line}",
+            mend="the download may have been cut short: fetch it again (`probe targets diff --any-size` accepts it)",
+        )
+
+
+def snapshot_of(file: Path, format_name: str, chosen: Selection, *, any_end: bool = False) -> RegisterSnapshot:
     """The chosen part of a register file.
 
+    Args:
+        file: plain or gzip.
+        format_name: as in `open_list`.
+        chosen: which entries to keep.
+        any_end: as in `open_list`.
+
     Raises:
-        ListError: the file cannot be read, or is not a register.
+        ListError: the file cannot be read, is not a register, has no entry, or ends within a row.
     """
     from probe.lists.formats import ItemKind  # noqa: PLC0415
     from probe.lists.register_diff import take_snapshot  # noqa: PLC0415 - see make_list
 
-    with open_list(file, format_name) as (known, items):
+    with open_list(file, format_name, any_end=any_end) as (known, items, last):
         if known.yields is not ItemKind.REGISTER:
             raise ListError(f"is no register but {known.about}", where=str(file), mend="name the format with --format")
-        return take_snapshot(cast("Iterator[RegisterItem]", items), chosen)
+        taken = take_snapshot(cast("Iterator[RegisterItem]", items), chosen)
+        taken.ends_line = last.ends_line or not known.is_machine_table
+        _refuse_without_rows(taken.records + taken.bad, taken.bad, str(file), known)
+        return taken
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from probe.errors import ListError, UsageError
 from probe.settings import paths
 
 if TYPE_CHECKING:
-    from probe.lists.register_diff import RegisterChange
+    from probe.lists.register_diff import RegisterChange, RegisterSnapshot
     from probe.lists.selection import Selection
 
 
@@ -148,7 +148,9 @@ def fetch(
 )
 @click.option("--json", "as_json", is_flag=True, help="Print every chosen change as a line of JSON.")
 @click.option(
-    "--any-size", is_flag=True, help="Accept NEW even if it lost a quarter of OLD's entries or ends within a line."
+    "--any-size",
+    is_flag=True,
+    help="Accept NEW even if it lost a quarter of OLD's entries, and files that end within a line.",
 )
 @_choices
 def diff(
@@ -173,11 +175,12 @@ def diff(
 
     chosen = selection(entry_type, decision, category)
     owners = chosen.owners or ServiceIndex(())
+    before = snapshot_of(old, format_name, chosen, any_end=any_size)
+    after = snapshot_of(new, format_name, chosen, any_end=any_size)
     if not any_size:
-        _refuse_cut(old, new)
-    found = diff_snapshots(
-        snapshot_of(old, format_name, chosen), snapshot_of(new, format_name, chosen), owners, any_size=any_size
-    )
+        _refuse_cut(old, before, after)
+        _refuse_cut(new, after, before)
+    found = diff_snapshots(before, after, owners, any_size=any_size)
     hidden = 0
     for change in found:
         if as_json:
@@ -190,28 +193,18 @@ def diff(
         click.echo(f"{len(found)} changes" + (f", {hidden} of them of no known service." if hidden else "."))
 
 
-def _refuse_cut(old: Path, new: Path) -> None:
-    """Refuse a newer file that ends within a line where the older one does not.
+def _refuse_cut(file: Path, cut: RegisterSnapshot, whole: RegisterSnapshot) -> None:
+    """Refuse a snapshot that ends within a line where the other one does not.
 
     Raises:
         ListError: it does.
     """
-    if _ends_with_line(old) and not _ends_with_line(new):
+    if whole.ends_line and not cut.ends_line:
         raise ListError(
-            "ends within a line, and the older snapshot does not",
-            where=str(new),
+            "ends within a line, and the other snapshot does not",
+            where=str(file),
             mend="the download may have been cut short; if it is right, say --any-size",
         )
-
-
-def _ends_with_line(file: Path) -> bool:
-    """Whether a file ends with a line end; one that cannot be read does not, and is reported by its reader."""
-    try:
-        with file.open("rb") as stream:
-            stream.seek(-1, os.SEEK_END)
-            return stream.read() == b"\n"
-    except OSError:
-        return False
 
 
 def selection(entry_types: Sequence[int], decisions: Sequence[str], categories: Sequence[str]) -> Selection:

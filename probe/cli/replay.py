@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from collections.abc import Iterator
 from typing import IO
@@ -22,18 +23,22 @@ def command(file: IO[bytes]) -> int:
     """Feed the verdicts of FILE (JSON Lines, - for standard input) to the detector.
 
     Prints the transitions that it would have reported. The lines of a round may stand in any order. A bad line is
-    printed and skipped, and makes the exit status 1. A line that is more than 15 minutes older than one before it ends
-    the replay with status 2.
+    printed and skipped; their number is printed last, and the exit status is 1. A line that is more than 15 minutes
+    older than one before it ends the replay with status 2.
     """
-    status = ExitStatus.OK
+    skipped = newer = 0
     for found in replay(bounded_lines(file), where=file.name):
         if isinstance(found, BadVerdictLine):
             say(f"{file.name}:{found.line}: {found.what}")
-            status = ExitStatus.NOT_ALL_WELL
+            skipped += 1
+            newer += found.is_newer
         else:
             sys.stdout.buffer.write(write(found))
             sys.stdout.buffer.flush()
-    return status
+    if skipped:
+        words = f", {newer} of them for a word that this version does not know" if newer else ""
+        say(f"{file.name}: {skipped} lines skipped{words}")
+    return ExitStatus.NOT_ALL_WELL if skipped else ExitStatus.OK
 
 
 def bounded_lines(stream: IO[bytes]) -> Iterator[bytes]:
@@ -46,8 +51,9 @@ def bounded_lines(stream: IO[bytes]) -> Iterator[bytes]:
     name = getattr(stream, "name", "-")
     is_first, blank = True, True
     while line := readline(MAX_LINE_BYTES):
-        if is_first:
-            line, is_first = without_mark(line, name), False
+        # Joined files have a mark at the head of each.
+        line = without_mark(line, name) if is_first else line.removeprefix(codecs.BOM_UTF8)
+        is_first = False
         yield line
         blank = blank and not line.strip()
         while len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):

@@ -29,6 +29,8 @@ MAX_HELD_VERDICTS: Final = 200_000
 """Bound of the verdicts held in memory, about 50 MB. With more of them in `MAX_DISORDER`, less disorder is accepted."""
 
 
+_UNKNOWN_WORD: Final = "Invalid enum value"
+"""How msgspec begins its message about a word that an enumeration lacks."""
 _decode: Final = msgspec.json.Decoder(DetectorInput).decode
 
 
@@ -38,10 +40,12 @@ class BadVerdictLine(msgspec.Struct, frozen=True):
     Attributes:
         line: line number, from 1.
         what: what is wrong with the line.
+        is_newer: it has a word that a newer version may know, such as another status.
     """
 
     line: int
     what: str
+    is_newer: bool = False
 
 
 def replay(
@@ -97,7 +101,7 @@ def read_in_order(lines: Iterable[bytes], where: str = "-") -> Iterator[list[Det
             one = _decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             if line.strip():
-                yield BadVerdictLine(number, f"not a verdict: {error}")
+                yield BadVerdictLine(number, f"not a verdict: {error}", str(error).startswith(_UNKNOWN_WORD))
             continue
         time = one.time
         if not 1970 <= time.year < 9999:

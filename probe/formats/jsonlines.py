@@ -62,7 +62,7 @@ def without_mark(line: bytes, where: str) -> bytes:
 
 
 def lines_of(stream: IO[bytes], where: str) -> Iterator[bytes]:
-    """The lines of a binary stream, none longer than `MAX_LINE_BYTES`.
+    """The lines of a binary stream, none longer than `MAX_LINE_BYTES`. A byte order mark before a line is left out.
 
     Raises:
         RecordError: a line is longer, and nothing after it is read; or the file is UTF-16.
@@ -70,8 +70,7 @@ def lines_of(stream: IO[bytes], where: str) -> Iterator[bytes]:
     number = 0
     while line := stream.readline(MAX_LINE_BYTES + 1):
         number += 1
-        if number == 1:
-            line = without_mark(line, where)
+        line = without_mark(line, where) if number == 1 else line.removeprefix(codecs.BOM_UTF8)
         if len(line) > MAX_LINE_BYTES:
             raise RecordError(f"longer than {MAX_LINE_BYTES} bytes", where=f"{where}:{number}", mend="give JSON Lines")
         yield line

@@ -41,6 +41,8 @@ class Format:
         about: what a file of it is, for error messages.
         read: the reader: pieces of the file and its name -> items.
         matches: whether a file with these first bytes and this name has the format.
+        is_machine_table: a program writes it, one row a line, so a file that does not end with a line end was cut. The
+            readers of the other formats notice a cut themselves, or people write them.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Format:
     about: str
     read: Callable[[Iterable[bytes], str], Iterator[Item]]
     matches: Callable[[bytes, str], bool]
+    is_machine_table: bool = False
 
 
 def format_by_name(name: str) -> Format:
@@ -151,13 +154,14 @@ _IP2ASN = re.compile(r"[0-9a-fA-F.:]+\t[0-9a-fA-F.:]+\t\d+\t[^\t]*\t[^\t]*")
 FORMATS: tuple[Format, ...] = (
     Format("mmdb", ItemKind.PREFIXES, "MaxMind AS database", mmdb.read, lambda _, name: name.endswith(".mmdb")),
     Format("dump-xml", ItemKind.REGISTER, "official register of Russia, dump.xml", dump_xml.read, _is_xml),
-    Format("zi-csv", ItemKind.REGISTER, "its mirror's dump.csv (zapret-info/z-i)", zi_csv.read, _is_zi),
+    Format("zi-csv", ItemKind.REGISTER, "its mirror's dump.csv (zapret-info/z-i)", zi_csv.read, _is_zi, True),
     Format(
         "bgptools",
         ItemKind.PREFIXES,
         "bgp.tools table.jsonl",
         routing_tables.bgptools,
         lambda head, _: _is_object(head, b'"CIDR"'),
+        True,
     ),
     Format(
         "ripestat",
@@ -174,6 +178,7 @@ FORMATS: tuple[Format, ...] = (
         "delegated and delegated-extended of the regional registries",
         delegated.read,
         lambda head, _: _DELEGATED.match(_first(head)) is not None,
+        True,
     ),
     Format(
         "ip2asn",
@@ -181,6 +186,7 @@ FORMATS: tuple[Format, ...] = (
         "iptoasn.com table",
         routing_tables.ip2asn,
         lambda head, _: _IP2ASN.fullmatch(_first(head)) is not None,
+        True,
     ),
     Format(
         "pfx2as",
@@ -188,17 +194,31 @@ FORMATS: tuple[Format, ...] = (
         "CAIDA RouteViews pfx2as",
         routing_tables.pfx2as,
         lambda head, _: _PFX2AS.fullmatch(_first(head)) is not None,
+        True,
     ),
-    Format("prefix-list", ItemKind.PREFIXES, "one prefix a line, of one AS", as_documents.prefix_list, _is_prefix_list),
+    Format(
+        "prefix-list",
+        ItemKind.PREFIXES,
+        "one prefix a line, of one AS",
+        as_documents.prefix_list,
+        _is_prefix_list,
+        True,
+    ),
     Format(
         "imported",
         ItemKind.PREFIXES,
         "prefixes that import or fetch wrote",
         routing_tables.imported,
         lambda _, __: False,
+        True,
     ),
     Format(
-        "antifilter", ItemKind.REGISTER, "bare names, addresses and prefixes (antifilter.download)", flat.read, _is_flat
+        "antifilter",
+        ItemKind.REGISTER,
+        "bare names, addresses and prefixes (antifilter.download)",
+        flat.read,
+        _is_flat,
+        True,
     ),
     Format("testlist", ItemKind.TARGETS, "Citizen Lab test lists, and one target a line", _testlist, _is_text),
 )

@@ -13,6 +13,7 @@ from probe.errors import ListError
 MAX_ITEM = 1024 * 1024
 """Characters in one item of the array."""
 
+_CUT = "the download may have been cut short: fetch it again"
 _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
@@ -29,7 +30,7 @@ def items(chunks: Iterable[bytes], name: str) -> Iterator[Any]:
     """
     text = _Text(chunks, name)
     if text.peek() != "[":
-        raise text.error("the file is no JSON array")
+        raise text.error("the file is no JSON array", _CUT)
     text.skip(1)
     if text.peek() == "]":
         text.skip(1)
@@ -40,6 +41,8 @@ def items(chunks: Iterable[bytes], name: str) -> Iterator[Any]:
         text.skip(1)
         if mark == "]":
             return _end(text)
+        if not mark:
+            raise text.error("the file ends inside the array", _CUT)
         if mark != ",":
             raise text.error("neither a comma nor the array's end after an item")
 
@@ -63,8 +66,8 @@ class _Text:
         self._count = 0
         self._ended = False
 
-    def error(self, what: str) -> ListError:
-        return ListError(f"{what} (after {self._count} items)", where=f"{self._name}:{self._line}")
+    def error(self, what: str, mend: str = "") -> ListError:
+        return ListError(f"{what} (after {self._count} items)", where=f"{self._name}:{self._line}", mend=mend)
 
     def peek(self) -> str:
         """Skip blanks and return the next character without consuming it; empty at the end of the file."""
@@ -91,7 +94,7 @@ class _Text:
                     raise self.error(f"an item is no JSON, or larger than {MAX_ITEM} characters") from error
                 # Double what is in memory: an item is then tried a few times, not once for every piece.
                 if not self._more(len(self._held) - self._at):
-                    raise self.error("an item is no JSON, or the file was cut short") from error
+                    raise self.error("an item is no JSON, or the file was cut short", _CUT) from error
                 continue
             # A number at the end of what is in memory may continue in the next piece.
             if end == len(self._held) and not isinstance(value, str | list | dict) and self._more():

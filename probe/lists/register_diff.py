@@ -81,6 +81,7 @@ class RegisterSnapshot:
         records: how many records were read.
         skipped: how many the selection leaves out, by reason.
         bad: how many rows were malformed.
+        ends_line: whether its file ends with a line end; true for formats whose end the reader itself recognises.
     """
 
     at: datetime | None = None
@@ -88,6 +89,7 @@ class RegisterSnapshot:
     records: int = 0
     skipped: dict[SkipReason, int] = field(default_factory=dict)
     bad: int = 0
+    ends_line: bool = True
 
     def decisions(self) -> set[RegisterDecision]:
         """The decisions with at least one selected entry."""

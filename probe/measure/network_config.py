@@ -198,4 +198,4 @@ def _read(file: Path, size: int) -> str | None:
             data = stream.read(size + 1)
     except OSError:
         return ""
-    return None if len(data) > size else data.decode("utf-8", "replace")
+    return None if len(data) > size else data.decode("utf-8-sig", "replace")

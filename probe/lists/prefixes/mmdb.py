@@ -47,7 +47,7 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
             raise ListError(f"larger than {MAX_FILE} bytes", where=name)
     metadata = content.rfind(MARK)
     if metadata < 0:
-        raise ListError("no MaxMind database", where=name)
+        raise ListError("no MaxMind database, or one without its end", where=name, mend="fetch it again")
     number = 0
     try:
         check_record(content, metadata + len(MARK), 0, {})
@@ -57,7 +57,9 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
             for number, (network, record) in enumerate(database, start=1):
                 yield _prefix(str(network), record, number)
     except (maxminddb.InvalidDatabaseError, ValueError, LookupError, TypeError, RecursionError, MemoryError) as error:
-        raise ListError(f"a broken MaxMind database ({type(error).__name__})", where=f"{name}:{number + 1}") from error
+        raise ListError(
+            f"a broken MaxMind database ({type(error).__name__})", where=f"{name}:{number + 1}", mend="fetch it again"
+        ) from error
 
 
 def check_tree(content: bytes | bytearray, nodes: int, record_size: int) -> None:

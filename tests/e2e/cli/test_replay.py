@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import subprocess
@@ -73,7 +74,31 @@ def test_bad_lines_are_named_and_skipped_and_make_the_status_1(series: list[byte
     done = probe("replay", "-", given=b"".join(spoiled))
 
     assert done.returncode == 1
-    assert [line.split(b":")[2] for line in done.stderr.splitlines()] == [b"3", b"4"]
+    *named, total = done.stderr.splitlines()
+    assert [line.split(b":")[2] for line in named] == [b"3", b"4"]
+    assert total.endswith(b": 2 lines skipped")
+    assert done.stdout == probe("replay", "-", given=b"".join(series)).stdout
+
+
+def test_words_of_a_newer_version_are_counted(series: list[bytes]) -> None:
+    """Beside the bad lines, so that a person sees that an update is due."""
+    newer = series[0].replace(b'"reachable"', b'"slowed"')
+    done = probe("replay", "-", given=b"".join([newer, b"{}\n", *series]))
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(
+        b": 2 lines skipped, 1 of them for a word that this version does not know"
+    )
+    assert done.stdout == probe("replay", "-", given=b"".join(series)).stdout
+
+
+@pytest.mark.parametrize("place", [0, 1, 7])
+def test_byte_order_marks_between_lines_are_left_out(series: list[bytes], place: int) -> None:
+    """Joined files have one at the head of each; a blank line may come before it."""
+    joined = [*series[:place], b"\n", codecs.BOM_UTF8 + series[place], *series[place + 1 :]]
+    done = probe("replay", "-", given=b"".join(joined))
+
+    assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout == probe("replay", "-", given=b"".join(series)).stdout
 
 

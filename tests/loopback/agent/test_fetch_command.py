@@ -92,6 +92,25 @@ def test_a_broken_download_leaves_the_last_good_copy(
     assert sorted(path.name for path in shelf.iterdir()) == ["mine.csv", "mine.json"]
 
 
+@pytest.mark.parametrize("body", [b"", b"\n", b"Updated: 2017-05-05 09:00:00 +0000\n", REGISTER.encode("cp1251")[:-6]])
+def test_an_empty_or_cut_download_leaves_the_last_good_copy(
+    body: bytes, shelf: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error is one line, and the next run downloads again."""
+    run(shelf)
+    kept = {path.name: path.read_bytes() for path in shelf.iterdir()}
+    capsys.readouterr()
+    monkeypatch.setattr(Handler, "body", body)
+    for _ in range(2):
+        (shelf / "mine.json").write_bytes(kept["mine.json"].replace(b'\\"1\\"', b"0"))
+        assert run(shelf, "--again") == ExitStatus.USAGE
+        said = capsys.readouterr()
+        assert (said.out, said.err.count("\n")) == ("", 1)
+        assert "fetch it again" in said.err
+    assert (shelf / "mine.csv").read_bytes() == kept["mine.csv"]
+    assert sorted(path.name for path in shelf.iterdir()) == ["mine.csv", "mine.json"]
+
+
 def test_an_unknown_name_is_bad_usage(shelf: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The error lists the known names."""
     assert main(["targets", "fetch", "yours"]) == ExitStatus.USAGE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import gzip
 import io
 import re
 import sqlite3
@@ -14,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from probe.cli.collector import command, of_services, parse_ttl
-from probe.errors import ListError, StateError, UsageError
+from probe.errors import ListError, RecordError, StateError, UsageError
 from probe.lists.register_diff import ChangeKind, RegisterChange
 from probe.lists.registers.register_entry import RegisterDecision
 
@@ -97,6 +99,28 @@ def test_nothing_of_a_file_with_a_bad_line_is_stored(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="'russia' is no country"):
         run("register", "--db", str(db), "--country", "russia", str(file))
     assert not db.exists()
+
+
+def test_a_byte_order_mark_before_the_changes_is_left_out(tmp_path: Path) -> None:
+    """Windows' editors write one."""
+    file = tmp_path / "d.jsonl"
+    file.write_bytes(codecs.BOM_UTF8 + diff("wechat.com"))
+    assert "1 changes; 1 new" in run("register", "--db", str(tmp_path / "c.db"), str(file))
+    file.write_bytes(diff("wechat.com").decode().encode("utf-16"))
+    with pytest.raises(RecordError, match=r"d\.jsonl:1: the file is UTF-16"):
+        run("register", "--db", str(tmp_path / "c.db"), str(file))
+
+
+def test_nothing_of_a_file_that_was_cut_is_stored(tmp_path: Path) -> None:
+    """A change without its end, plain or compressed, ends the import. No changes at all are an ordinary result."""
+    file, db = tmp_path / "d.jsonl", tmp_path / "c.db"
+    for content in (diff("wechat.com", "b.wechat.com")[:-20], gzip.compress(diff("wechat.com"))[:-9]):
+        file.write_bytes(content)
+        with pytest.raises(ListError, match=r"d\.jsonl:\d: no change of a register"):
+            run("register", "--db", str(db), str(file))
+    assert not db.exists()
+    file.write_bytes(b"")
+    assert "0 changes" in run("register", "--db", str(db), str(file))
 
 
 def test_a_file_with_too_many_changes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

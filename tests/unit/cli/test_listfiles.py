@@ -22,14 +22,14 @@ class TestOpened:
         """Both plain and gzip files are recognised."""
         for name, content in (("a.txt", b"a.example\n"), ("b.gz", gzip.compress(b"a.example\n"))):
             (tmp_path / name).write_bytes(content)
-            with open_list(tmp_path / name, AUTO) as (known, items):
+            with open_list(tmp_path / name, AUTO) as (known, items, _):
                 assert known.name == "testlist"
                 assert [item.target for item in items if isinstance(item, ListEntry)] == ["a.example"]
 
     def test_is_read_from_standard_input(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """`-` is standard input."""
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a.example\n")))
-        with open_list(Path("-"), AUTO) as (_, items):
+        with open_list(Path("-"), AUTO) as (_, items, _):
             assert len(list(items)) == 1
 
     def test_unpacks_no_more_than_the_limit(self, tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ class TestOpened:
         (tmp_path / "b.gz").write_bytes(gzip.compress(b"a.example\n" * 10_000))
 
         def work() -> None:
-            with open_list(tmp_path / "b.gz", AUTO, max_bytes=5000) as (_, items):
+            with open_list(tmp_path / "b.gz", AUTO, max_bytes=5000) as (_, items, _):
                 list(items)
 
         with pytest.raises(ListError, match="larger than 5000 bytes"):

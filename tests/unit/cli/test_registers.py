@@ -94,6 +94,80 @@ class TestImport:
         assert main(["targets", "import", "auto", "-", "-o", str(out)]) == ExitStatus.OK
         assert "wechat.com" in out.read_text()
 
+    @pytest.mark.parametrize(
+        ("format_name", "content"),
+        [
+            ("auto", ""),
+            ("auto", "\n\n"),
+            ("auto", "# only\n# comments\n"),
+            ("auto", "url,notes\n"),
+            ("auto", "[]"),
+            ("auto", "Updated: 2017-05-05 09:00:00 +0000\n"),
+            ("auto", "2.3|apnic|20260618|0||20260617|+1000\n"),
+            ("auto", "<?xml version='1.0'?><reg:register xmlns:reg='x'></reg:register>"),
+            ("auto", '{"asn":64500,"subnets":{"ipv4":[]}}'),
+            *((name, "\n") for name in ("bgptools", "ip2asn", "pfx2as", "prefix-list", "imported", "antifilter")),
+        ],
+    )
+    def test_a_file_without_a_row_leaves_the_list_as_it_was(
+        self, format_name: str, content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Such a file is a failed download, or another file."""
+        out, raw = tmp_path / "l.csv", tmp_path / "raw"
+        out.write_text("old")
+        raw.write_text(content)
+        assert main(["targets", "import", format_name, str(raw), "-o", str(out), "--delete"]) == ExitStatus.USAGE
+        said = capsys.readouterr()
+        assert said.err.startswith(f"probe: {raw}: has no row of the format ")
+        assert (said.out, said.err.count("\n")) == ("", 1)
+        assert (out.read_text(), sorted(path.name for path in tmp_path.iterdir())) == ("old", ["l.csv", "raw"])
+
+    def test_a_file_of_which_nothing_is_chosen_leaves_the_list_as_it_was(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The reasons are counted: the AS may be mistyped."""
+        out, raw = tmp_path / "l.csv", tmp_path / "t.txt"
+        out.write_text("old")
+        raw.write_text("192.0.2.0\t24\t64500\n198.51.100.0\t24\t64501\n")
+        assert main(["targets", "import", "pfx2as", str(raw), "-o", str(out), "--asn", "7"]) == ExitStatus.USAGE
+        assert f"{raw}: gives no target (2 AS not chosen)" in capsys.readouterr().err
+        assert out.read_text() == "old"
+
+    @pytest.mark.parametrize(
+        ("format_name", "whole", "cut"),
+        [
+            ("zi-csv", "192.0.2.1;wechat.com;;x;1;2017-05-04\n", 9),
+            ("bgptools", '{"CIDR":"192.0.2.0/24","ASN":64500,"Hits":1}\n', 5),
+            ("pfx2as", "192.0.2.0\t24\t64500\n", 7),
+            ("ip2asn", "192.0.2.0\t192.0.2.255\t64500\tXX\tA\n", 12),
+            ("prefix-list", "192.0.2.0/24\n", 4),
+        ],
+    )
+    def test_a_table_that_ends_within_a_row_leaves_the_list_as_it_was(
+        self, format_name: str, whole: str, cut: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Plain and compressed alike. With the whole last row the file is read."""
+        out, raw = tmp_path / "l.csv", tmp_path / "t"
+        words = ["targets", "import", format_name, str(raw), "-o", str(out)]
+        for pack in (bytes, gzip.compress):
+            out.write_text("old")
+            raw.write_bytes(pack((whole + whole[:-cut]).encode()))
+            assert main(words) == ExitStatus.USAGE
+            assert f"{raw}:2: ends within a line (the download may have been cut short" in capsys.readouterr().err
+            assert out.read_text() == "old"
+            raw.write_bytes(pack((whole + whole).encode()))
+            assert main(words) == ExitStatus.OK
+            assert "no end" not in capsys.readouterr().err
+
+    def test_a_table_whose_last_row_may_be_cut_is_reported(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """AS 645 may be the beginning of AS 64500."""
+        out, raw = tmp_path / "l.csv", tmp_path / "t"
+        raw.write_text("192.0.2.0\t24\t64500\n198.51.100.0\t24\t645")
+        assert main(["targets", "import", "pfx2as", str(raw), "-o", str(out)]) == ExitStatus.OK
+        assert f"{raw}: its last line has no end" in capsys.readouterr().err
+
     def test_keeps_prefixes_of_one_as(self, tmp_path: Path) -> None:
         """`--asn` selects from a table of many ASes."""
         raw, out = tmp_path / "t.txt", tmp_path / "l.csv"
@@ -157,8 +231,43 @@ class TestDiff:
             Path(file).write_bytes(Path(file).read_bytes().rstrip(b"\n") + b"\n")
         Path(files[1]).write_bytes(Path(files[1]).read_bytes()[:-9])
         assert main(["targets", "diff", *files]) == ExitStatus.USAGE
-        assert capsys.readouterr().err.startswith(f"probe: {files[1]}: ends within a line")
+        assert capsys.readouterr().err.startswith(f"probe: {files[1]}:5: ends within a line")
         assert main(["targets", "diff", *files, "--any-size"]) == ExitStatus.OK
+
+    @pytest.mark.parametrize("cut", [0, 1])
+    def test_a_cut_inside_a_compressed_snapshot_is_refused(
+        self, cut: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Also of the older one, whose missing row would count as listed, and where the cut row is a row itself."""
+        rows = OLD + OLD.splitlines()[1] + "\n"
+        files = [tmp_path / "old.csv", tmp_path / "new.csv"]
+        for file in files:
+            file.write_bytes(gzip.compress(rows.encode("cp1251")))
+        files[cut].write_bytes(gzip.compress(rows.encode("cp1251")[:-1]))
+        words = ["targets", "diff", *map(str, files)]
+        assert main(words) == ExitStatus.USAGE
+        assert f"{files[cut]}: ends within a line, and the other snapshot does not" in capsys.readouterr().err
+        assert main([*words, "--any-size"]) == ExitStatus.OK
+
+    def test_a_snapshot_without_an_entry_is_refused(self, files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        """Whatever its size may be: a register is never empty."""
+        (head := Path(files[0]).with_name("head.csv")).write_text(OLD.splitlines()[0] + "\n")
+        for pair in ([str(head), str(head)], [files[0], str(head)], [str(head), files[1]]):
+            assert main(["targets", "diff", *pair, "--any-size"]) == ExitStatus.USAGE
+            assert f"{head}: has no row of the format zi-csv" in capsys.readouterr().err
+
+    def test_a_missing_file_is_named(self, files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        """It is not taken for one that was cut."""
+        assert main(["targets", "diff", files[0], f"{files[1]}.gone"]) == ExitStatus.USAGE
+        assert f"{files[1]}.gone: cannot be read: No such file" in capsys.readouterr().err
+
+    def test_xml_needs_no_line_end(self, tmp_path: Path) -> None:
+        """Its closing tag shows that it is whole."""
+        entry = "<content id='1' entryType='4'><domain>a.example</domain></content>"
+        text = f"<reg:register xmlns:reg='x'>{entry}</reg:register>"
+        for name, end in (("a.xml", "\n"), ("b.xml", "")):
+            (tmp_path / name).write_text(text + end)
+        assert main(["targets", "diff", str(tmp_path / "a.xml"), str(tmp_path / "b.xml")]) == ExitStatus.OK
 
     def test_as_json_prints_every_chosen_change(
         self, files: list[str], capfdbinary: pytest.CaptureFixture[bytes]

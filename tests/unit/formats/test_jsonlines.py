@@ -96,7 +96,9 @@ def test_causes_of_a_newer_version_are_kept() -> None:
 def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
     line = jsonlines.write(VERDICT)
 
-    assert list(jsonlines.lines_of(io.BytesIO(codecs.BOM_UTF8 + line + line), "v")) == [line, line]
+    mark = codecs.BOM_UTF8
+    assert list(jsonlines.lines_of(io.BytesIO(mark + line + line), "v")) == [line, line]
+    assert list(jsonlines.lines_of(io.BytesIO(b"\n" + mark + line + mark + line), "v")) == [b"\n", line, line]
     for encoding in ("utf-16-le", "utf-16-be"):
         text = ("\ufeff" + line.decode()).encode(encoding)
         with pytest.raises(RecordError, match=r"^v: the file is UTF-16 \(save it as UTF-8\)$"):

@@ -56,7 +56,7 @@ def test_a_number_split_between_two_pieces_is_one_number() -> None:
         (b"", "the file is no JSON array"),
         (b"{}", "the file is no JSON array"),
         (b'["a", "b', "an item is no JSON, or the file was cut short (after 1 items)"),
-        (b'["a"\n', "neither a comma nor the array's end after an item (after 1 items)"),
+        (b'["a"\n', "the file ends inside the array (after 1 items)"),
         (b'["a"] x', "something follows the array"),
         (b"[1,]", "an item is no JSON"),
         (b"[NaN]", "an item is no JSON"),

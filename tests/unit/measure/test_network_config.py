@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -86,6 +87,22 @@ def test_without_a_file_there_is_no_resolver(tmp_path: Path) -> None:
     assert resolver_config(path).servers == ("udp:192.0.2.1:53",)
     path.write_bytes(b"nameserver 192.0.2.1\n" * (MAX_CONFIG_BYTES // 20))
     assert resolver_config(path).servers == ()
+
+
+@pytest.mark.parametrize("head", ["\ufeff", "\ufeff# resolver\n", "\0\0\n", "\ufeff\n"])
+def test_a_byte_order_mark_costs_no_line(head: str, tmp_path: Path) -> None:
+    """Windows' editors write one, and its administrator meant the first server."""
+    path = tmp_path / "resolv.conf"
+    path.write_bytes(f"{head}nameserver 192.0.2.1\nnameserver 192.0.2.2\noptions rotate\n".encode())
+    found = resolver_config(path)
+    assert (found.servers, found.rotates) == (("udp:192.0.2.1:53", "udp:192.0.2.2:53"), True)
+
+
+def test_a_hosts_file_with_a_byte_order_mark_or_bad_bytes_is_read(tmp_path: Path) -> None:
+    """A name too many costs one call of getaddrinfo; one too few would hide an entry."""
+    etc = host(tmp_path, "hosts: files dns\n")
+    (etc / "hosts").write_bytes(codecs.BOM_UTF8 + b"192.0.2.1 a.example\n\xff\xfe\n\0 \n192.0.2.2 b.example\n")
+    assert hosts_file_names(etc, "linux") == {"a.example", "b.example"}
 
 
 def test_routed_families_are_address_families() -> None:

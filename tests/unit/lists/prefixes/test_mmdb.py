@@ -153,3 +153,10 @@ def test_a_damaged_database_gives_records_or_a_list_error(at: int, put: bytes) -
     """Damage includes pointers outside the file."""
     with contextlib.suppress(ListError):
         list(mmdb.read([FILE[:at] + put + FILE[at + len(put) :]], "asn.mmdb"))
+
+
+@pytest.mark.parametrize("kept", [0, 1, len(FILE) // 2, len(FILE) - 40, len(FILE) - 1])
+def test_a_file_that_was_cut_is_refused_before_its_first_item(kept: int) -> None:
+    """The metadata stands at the end."""
+    with pytest.raises(ListError, match="fetch it again"):
+        next(mmdb.read([FILE[:kept]], "asn.mmdb"))
