@@ -28,7 +28,7 @@ from tests.lab.topology import Lab, missing
 from tests.lab.world import deal
 
 STEP_SECONDS = 6.0
-RUNS_AT_ONCE = 4
+RUNS_AT_ONCE = 6
 FAMILIES = ("benign", "servers", "false-blocks", "throttle", "hostile")
 STATUSES = ("reachable", "blocked", "throttled", "down", "unreachable", "unknown")
 GRAVE = ("blocked", "throttled")
