@@ -20,7 +20,7 @@ from probe.collector.store.history import NewSpan, PresenceRun
 from probe.formats.batch import Batch, ReportedChange, ReportedStatus, RoundReport
 from probe.fuse.presence import MISSED_INTERVALS
 from probe.model.transition import VANTAGE
-from probe.model.verdict import Cause, Status, VantageState, Verdict
+from probe.model.verdict import Cause, Status, Verdict
 
 CLOCK_TOLERANCE = timedelta(seconds=120)
 """A smaller clock offset is not corrected: detection looks at whole rounds, so a minute or two changes nothing."""
@@ -170,7 +170,7 @@ class _BatchWriter:
         interval = round(self._batch.interval * 1000)
         for start, report in rounds:
             stop = start + round(report.seconds * 1000)
-            state = VantageState(report.state)
+            state = report.state  # perhaps of a newer version; only `online` counts as presence
             if run is None or start < run.start:
                 self._save(run)
                 run = history.presence_run_at(self._session, self._agent.no, start)

@@ -27,7 +27,7 @@ from probe.errors import RecordError
 from probe.formats.batch import MAX_BYTES, MAX_CAUSES, MAX_CHANGES, MAX_COMPRESSED, Batch, decode, signed_bytes
 from probe.model.target import is_too_long
 from probe.model.transition import VANTAGE, Transition
-from probe.model.verdict import Status, VantageState, Verdict
+from probe.model.verdict import Status, Verdict
 
 MAX_ROUNDS = 20_000
 """Rounds in one batch: a month of five-minute rounds is 8,640."""
@@ -44,8 +44,13 @@ MAX_NUMBER = 2**53
 MAX_TEXT_LENGTH = 64 * 1024
 """Characters of one text in evidence."""
 _EPOCH = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-_STATES = frozenset(VantageState)
+NEWER_RETRY_SECONDS = 3600
+"""How long an agent that is newer than this collector is asked to wait."""
 _STATUSES = frozenset(Status)
+_WORD = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
+"""The form of a status or a state, also of one that a newer version adds."""
+_UNKNOWN_WORD = re.compile(r"not a batch: Invalid (enum )?value '[a-z][a-z0-9_.]{0,63}'", re.ASCII)
+"""The message of a batch whose only fault is a word that this version does not know."""
 
 
 def signature_of(text: str) -> bytes:
@@ -127,10 +132,7 @@ def verify_batch(agent: AgentRow, request: BatchRequest, origin: str) -> Verifie
         Ed25519PublicKey.from_public_bytes(agent.pubkey).verify(request.signature, signed_bytes(origin, body))
     except (InvalidSignature, ValueError) as error:
         raise ApiError(401, "bad_signature", "the signature is not this agent's over this body and origin") from error
-    try:
-        batch = decode(body)
-    except RecordError as error:
-        raise ApiError(400, "bad_batch", error.what[:200]) from error
+    batch = _decoded(body)
     if batch.agent != agent.id:
         raise ApiError(400, "bad_batch", "the batch names another agent than its header")
     if len(batch.changes) > MAX_CHANGES:
@@ -152,6 +154,33 @@ def verify_batch(agent: AgentRow, request: BatchRequest, origin: str) -> Verifie
     )
 
 
+def _decoded(body: bytes) -> Batch:
+    """Decode a batch.
+
+    A batch with a status or an observation of a newer version is refused for now, not for good: the agent keeps it
+    and sends it again, until this collector is updated. After a 400 it would send the batch without its content.
+
+    Raises:
+        ApiError: the body is not a batch, or has such a word.
+    """
+    try:
+        batch = decode(body)
+    except RecordError as error:
+        if _UNKNOWN_WORD.match(error.what):
+            raise _newer() from error
+        raise ApiError(400, "bad_batch", error.what[:200]) from error
+    transitions = [change.transition for change in batch.changes if change.transition.target != VANTAGE]
+    words = {word for item in transitions for word in (item.before, item.after)} - _STATUSES
+    if words and all(map(_WORD.fullmatch, words)):
+        raise _newer()
+    return batch
+
+
+def _newer() -> ApiError:
+    message = "the batch has a word of a newer version: keep it until this collector is updated"
+    return ApiError(503, "newer_version", message, retry_after=NEWER_RETRY_SECONDS)
+
+
 def find_fault(batch: Batch) -> str:
     """Describe the first part of a decoded batch that is out of bounds; empty when none is."""
     if not _EPOCH.fullmatch(batch.epoch) or not 1 <= batch.seq < 2**53:
@@ -160,8 +189,8 @@ def find_fault(batch: Batch) -> str:
         return "network out of bounds"
     if len(batch.rounds) > MAX_ROUNDS or max(map(len, (batch.settled, batch.services, batch.control))) > MAX_TARGETS:
         return "too many rounds or targets"
-    if not all(report.state in _STATES for report in batch.rounds):
-        return "a round has a state that does not exist"
+    if not all(_WORD.fullmatch(report.state) for report in batch.rounds):
+        return "a round has a state that is no word"
     if not all(0 < len(name) <= MAX_SERVICE_LENGTH and name.isprintable() for name in batch.services.values()):
         return "a service's name is empty, too long or not printable"
     if not all(_is_time(time) for time in _times(batch)):

@@ -22,7 +22,7 @@ from probe.collector.web.event_view import EventView, SupportingVerdict, event_v
 from probe.collector.web.timeline import TimelineStrip, vantage_timeline
 from probe.collector.web.verdict_text import command_line, control_line, evidence_rows, location_line, printable
 from probe.fuse.revision import RevisionKind
-from probe.model.verdict import Cause, Status, VantageState
+from probe.model.verdict import Cause, Status
 
 STATIC = Path(__file__).parent / "static"
 MAX_AGE_SECONDS = 1.0
@@ -72,7 +72,7 @@ def templates() -> jinja2.Environment:
         status_word=lambda status: wording.STATUS[Status(status)][0],
         meaning=lambda status: wording.STATUS[Status(status)][1],
         cause_text=lambda cause: wording.CAUSE.get(Cause(cause), cause),
-        state=lambda state: wording.STATE[VantageState(state)],
+        state=wording.state_text,
         kind=lambda kind: wording.KIND[RevisionKind(kind)],
         headline=lambda revision: wording.headline(revision.kind, revision.event),
         network=wording.network_name,

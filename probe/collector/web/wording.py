@@ -58,6 +58,8 @@ STATE = {
     VantageState.POLICED: "policed for its own pace",
 }
 
+_STATES = frozenset(VantageState)
+
 KIND = {
     RevisionKind.BEGAN: "Began",
     RevisionKind.CHANGED: "Revised",
@@ -72,6 +74,11 @@ STATUS_RULE = (
     " that works. Where it works and only some of its targets are blocked, they are counted beside its status."
 )
 """The rule of `probe.fuse.service` in a sentence for readers."""
+
+
+def state_text(state: str) -> str:
+    """The state of a vantage in words; a state of a newer version as the vantage reported it."""
+    return STATE[VantageState(state)] if state in _STATES else state.replace("_", " ")
 
 
 def network_name(network: Network) -> str:

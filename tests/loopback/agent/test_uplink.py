@@ -309,6 +309,24 @@ async def test_an_agent_whose_collector_lost_its_database_reports_again(tmp_path
     assert stored == [second.agent] != [first.agent]
 
 
+async def test_a_batch_that_is_newer_than_the_collector_is_kept(tmp_path: Path, outbox: Outbox) -> None:
+    """A status that the collector does not know is sent again until the collector is updated."""
+    token_file = with_token(tmp_path, "")
+    newer = msgspec.structs.replace(draft("n").settled[0], status="slowed")
+    made = Uplink(ORIGIN, outbox, tmp_path, settings(tmp_path, token_file=token_file), Clock(NOON))
+    async with real_collector(tmp_path / "c.db") as (collector, client):
+        with_token(tmp_path, await new_token(collector))
+        assert (await made.deliver(client)).sent == 3
+        outbox.commit(AgentState(), [msgspec.structs.replace(draft("n"), settled=(newer,))], reports={}, now=NOON)
+        for _ in range(2):
+            result = await made.deliver(client)
+            assert (result.sent, result.action, outbox.unsent_count()) == (0, Action.RETRY, 1)
+            assert "503 the batch has a word of a newer version" in result.problem
+    waiting = outbox.next_unsent()
+    assert waiting is not None
+    assert b'"slowed"' in waiting.body
+
+
 async def test_a_key_that_the_collector_knows_under_an_id_we_lost_is_replaced(tmp_path: Path, outbox: Outbox) -> None:
     """A real collector answers 409 to the old key; the agent enrols with a new one in the same delivery."""
     made = Uplink(ORIGIN, outbox, tmp_path, settings(tmp_path, token_file=with_token(tmp_path, "")), Clock(NOON))

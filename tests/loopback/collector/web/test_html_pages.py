@@ -133,6 +133,33 @@ async def test_an_event_s_page_shows_each_step_beside_the_control_s(server: Serv
     assert agent.id not in text
 
 
+async def test_words_of_a_newer_version_are_shown_as_they_are(server: Server, enrolled: Enrolled) -> None:
+    """A cause and a state that this version does not know pass intake and fusing, and reach every page and the API."""
+    cause = Cause("http3.timeout")
+    verdict = blocked_verdict(T, "wechat.example", NOW - HOUR)
+    verdict = msgspec.structs.replace(verdict, causes=(cause, Cause.TLS_SNI))
+    for asn in (64500, 64501):
+        agent = await enrolled(asn=asn)
+        await report(server, agent, change(T, Status.BLOCKED, NOW - HOUR, cause, Cause.TLS_SNI, verdict=verdict))
+    metered = await enrolled(asn=64502)
+    batch = metered.batch(
+        rounds=rounds(NOW - HOUR, 12, "metered"), settled=(settled(T, NOW - HOUR),), services=SERVICES
+    )
+    assert (await metered.post(server.http, batch))[0] == 200
+    found = await fused(server)
+
+    assert {event.causes[0] for event in found} == {"http3.timeout"}
+    assert "http3.timeout" in await page(server, "/")
+    assert "metered" in await page(server, "/")
+    await page(server, service_path("WeChat"))
+    for event in found:
+        assert "http3.timeout" in await page(server, f"/e/{event.id}")
+    for path in ("/feed.atom", "/api/v1/events", "/api/v1/board"):
+        status, text = await server.get(path)
+        assert (status, "http3.timeout" in text) == (200, True), path
+    assert '"metered"' in (await server.get("/api/v1/board"))[1]
+
+
 async def test_text_from_outside_is_escaped(server: Server, enrolled: Enrolled) -> None:
     """On every page: titles, rules, details and services; marks that reverse the writing are replaced."""
     verdict = blocked_verdict(T, "wechat.example", NOW - HOUR, title=EVIL)

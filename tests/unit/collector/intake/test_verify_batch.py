@@ -139,7 +139,7 @@ BAD = {
     "seq": {"seq": 0},
     "country": {"network": Network(asn=1, country="ru")},
     "asn": {"network": Network(asn=-1)},
-    "state": {"rounds": (RoundReport(start=NOW, seconds=1, targets=1, measured=1, state="well"),)},
+    "state": {"rounds": (RoundReport(start=NOW, seconds=1, targets=1, measured=1, state="<b>"),)},
     "service": {"services": {"a.example": "A\nB"}},
     "target": {"services": {"a\u202eb": "A"}},
     "long": {"settled": (ReportedStatus(target="a" * 3000, status=Status.DOWN, since=NOW),)},
@@ -165,6 +165,12 @@ def test_a_batch_within_bounds_has_no_fault() -> None:
 def test_a_batch_from_an_unknown_network_has_no_fault() -> None:
     """AS number 0 and an empty country stand for unknown."""
     assert find_fault(msgspec.structs.replace(GOOD, network=Network(asn=0, country=""))) == ""
+
+
+def test_a_state_of_a_newer_version_is_no_fault() -> None:
+    """It is kept as it was reported; only `online` counts as presence."""
+    newer = RoundReport(start=NOW, seconds=1, targets=1, measured=1, state="metered")
+    assert find_fault(msgspec.structs.replace(GOOD, rounds=(newer,))) == ""
 
 
 VERDICT = blocked_verdict("https://a.example/", "a.example", NOW)
@@ -270,3 +276,27 @@ def test_the_full_batch_itself_is_accepted() -> None:
 def test_any_signed_bytes_are_a_batch_or_refused(body: bytes) -> None:
     """None of them raises another error."""
     assert refused(lambda: verify_batch(AGENT, delivered(body), ORIGIN)) == 400
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("settled", 0, "status"),
+        ("changes", 0, "transition", "to"),
+        ("changes", 0, "verdict", "status"),
+        ("changes", 0, "verdict", "evidence", "observations", 0, "kind"),
+        ("control", 0, "vantage", "state"),
+    ],
+    ids=named,
+)
+def test_a_batch_with_a_word_of_a_newer_version_is_refused_for_now(path: tuple[Any, ...]) -> None:
+    """A 400 would make the agent drop its content. What is no word at all is refused for good."""
+    assert refused(lambda: verify_batch(AGENT, delivered(with_leaf(path, "slowed")), ORIGIN)) == 503
+    assert refused(lambda: verify_batch(AGENT, delivered(with_leaf(path, "<b>")), ORIGIN)) == 400
+
+
+def test_a_cause_of_a_newer_version_is_accepted() -> None:
+    """In a change, in its verdict and in a control's verdict."""
+    body = encode(FULL).replace(b'"dns.spoofed"', b'"http3.timeout"')
+    (reported,) = verify_batch(AGENT, delivered(body), ORIGIN).batch.changes
+    assert reported.transition.causes == ("http3.timeout",)

@@ -33,6 +33,12 @@ def test_every_status_cause_state_and_revision_kind_has_a_text() -> None:
     assert set(wording.STATUS) == set(Status)
     assert set(wording.CAUSE) == set(Cause)
     assert set(wording.STATE) == set(VantageState)
+    assert wording.state_text("policed") == wording.STATE[VantageState.POLICED]
+
+
+def test_a_state_of_a_newer_version_is_shown_as_it_was_reported() -> None:
+    """Underscores become blanks."""
+    assert wording.state_text("half_open") == "half open"
     assert set(wording.KIND) == set(RevisionKind)
 
 
