@@ -27,6 +27,10 @@ PERFORMERS = {"perform"} | {module.rpartition(".")[2] for module, _ in perform.P
 LISTED = {
     "collector/web/verdict_text.py": "the wording of the evidence page: mypy asks for a line of it",
     "agent/hit_list.py": "reads the connections of a range, as its plan asked for them",
+    "session/recent_cuts.py": "remembers conversations that were cut, and where something answered since",
+    "session/round_witness.py": "reads what other targets of a pass show about the line",
+    "session/outages.py": "reads which hello was the last before the line was lost",
+    "measure/anchors.py": "reads how a handshake with an anchor ended",
     "session/working_names.py": "remembers which names the network's resolvers found",
 }
 """Other modules that ask for a kind, and why each may."""

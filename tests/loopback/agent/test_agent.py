@@ -208,7 +208,13 @@ async def test_a_control_file_that_breaks_later_leaves_the_facts_read_before_in_
     target: str, tmp_path: Path
 ) -> None:
     context = agent_context(tmp_path)
-    (tmp_path / "control.jsonl").write_text("")
+    line = {
+        "time": "2026-10-01T12:00:00Z",
+        "target": "a.example",
+        "status": "reachable",
+        "vantage": {"state": "online"},
+    }
+    (tmp_path / "control.jsonl").write_text(json.dumps(line))
     chosen = settings(tmp_path, target, control=str(tmp_path / "control.jsonl"))
     with Outbox(context.folder / STATE_FILE) as outbox:
         made = agent(chosen, outbox, context)
