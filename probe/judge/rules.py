@@ -22,7 +22,7 @@ from probe.model.failure import Failure
 from probe.model.hop import Layer
 from probe.model.verdict import Cause, Status, VantageNote, VantageState
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Raised whenever a rule is added, removed, moved or changed in what it says."""
 
 Predicate = Callable[[EvidenceHop], bool]
