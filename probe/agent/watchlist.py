@@ -6,11 +6,11 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from probe.errors import ListError, SettingsError
 from probe.lists import testlist
-from probe.lists.lines import BadRow, ListEntry
+from probe.lists.lines import BadRow, ListEntry, lines_with_faults
 from probe.model.target import RangeTarget, Target, parse
 from probe.settings import Settings, paths
 
@@ -115,10 +115,10 @@ def read_list(path: Path) -> tuple[ListEntry, ...]:
         ListError: the file cannot be read, or has bad lines only.
     """
     try:
-        lines = path.read_bytes()
+        with path.open("rb") as stream:
+            found, bad = parse_list(stream, str(path))
     except OSError as error:
         raise ListError(f"cannot be read: {error.strerror}", where=str(path), mend="name another list") from error
-    found, bad = parse_list(lines, str(path))
     if bad and not found:
         more = f", and {len(bad) - 1} more bad lines" if len(bad) > 1 else ""
         raise ListError(bad[0].what + more, where=f"{path}:{bad[0].line}")
@@ -129,15 +129,18 @@ def read_list(path: Path) -> tuple[ListEntry, ...]:
     return found
 
 
-def parse_list(content: bytes, name: str) -> tuple[tuple[ListEntry, ...], tuple[BadRow, ...]]:
+def parse_list(stream: IO[bytes], name: str) -> tuple[tuple[ListEntry, ...], tuple[BadRow, ...]]:
     """The entries of a list, and its bad lines.
 
     Args:
-        content: of the list.
+        stream: the list, opened in binary.
         name: of the list, the source of entries without one.
+
+    Raises:
+        ListError: the list is too large.
+        OSError: it cannot be read.
     """
-    text = content.decode("utf-8-sig", errors="surrogateescape")
-    read: Sequence[ListEntry | BadRow] = tuple(testlist.read(text.split("\n"), name))
+    read = tuple(testlist.read(lines_with_faults(stream, name), name))
     return (
         tuple(entry for entry in read if isinstance(entry, ListEntry)),
         tuple(line for line in read if isinstance(line, BadRow)),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -15,7 +15,7 @@ import click
 from probe.agent.watchlist import parse_list
 from probe.cli import say
 from probe.errors import ListError, UsageError
-from probe.lists.lines import BadRow
+from probe.lists.lines import BadRow, ListEntry
 from probe.model.target import Target, parse
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ class GatheredTargets:
     bad_rows: int = 0
 
 
-def gather_targets(words: Iterable[str], files: Iterable[str]) -> GatheredTargets:
+def gather_targets(words: Iterable[str], files: Sequence[str]) -> GatheredTargets:
     """Read every argument and list entry. A bad row of a list is printed, counted and skipped (contract: Lists).
 
     Args:
@@ -211,7 +211,7 @@ def gather_targets(words: Iterable[str], files: Iterable[str]) -> GatheredTarget
     found = [(word.strip(), parse(word)) for word in words]
     faults: list[str] = []
     for name in files:
-        entries, bad = parse_list(_content(name), name)
+        entries, bad = _entries_of(name)
         found += [(entry.target, parse(entry.target)) for entry in entries]
         faults += [f"{name}:{line.line}: {line.what}" for line in bad]
     for fault in faults[:MAX_SHOWN_BAD_LINES]:
@@ -219,12 +219,13 @@ def gather_targets(words: Iterable[str], files: Iterable[str]) -> GatheredTarget
     if len(faults) > MAX_SHOWN_BAD_LINES:
         say(f"and {len(faults) - MAX_SHOWN_BAD_LINES} more bad lines")
     if not found:
-        raise UsageError("no targets", mend="name some, or give a list with --targets FILE")
+        raise UsageError("no targets", where=", ".join(files), mend="name some, or give a list with --targets FILE")
     return GatheredTargets(tuple(found), len(faults))
 
 
-def _content(name: str) -> bytes:
+def _entries_of(name: str) -> tuple[tuple[ListEntry, ...], tuple[BadRow, ...]]:
     try:
-        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        with nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb") as stream:
+            return parse_list(stream, name)
     except OSError as error:
         raise ListError(f"cannot be read: {error.strerror}", where=name, mend="name another list") from error

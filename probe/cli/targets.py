@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 import click
 
@@ -125,28 +126,26 @@ def _errors_in(files: Sequence[Path]) -> Iterator[ListError]:
     services: dict[str, bytes] = {}
     for file in files:
         try:
-            content = file.read_bytes()
-        except OSError as error:
-            yield ListError(f"cannot be read: {error.strerror}", where=str(file))
-            continue
-        try:
             match file.name, file.suffix:
                 case "anchors.toml", _:
-                    shipped.anchors(content, str(file))
+                    shipped.anchors(file.read_bytes(), str(file))
                 case "registers.toml", _:
-                    shipped.registers(content, str(file))
+                    shipped.registers(file.read_bytes(), str(file))
                 case _, ".toml":
-                    services[str(file)] = content
+                    services[str(file)] = file.read_bytes()
                 case _:
-                    yield from _bad_lines(content, str(file))
+                    with file.open("rb") as stream:
+                        yield from _bad_lines(stream, str(file))
+        except OSError as error:
+            yield ListError(f"cannot be read: {error.strerror}", where=str(file))
         except ListError as error:
             yield error
     yield from catalogue.check(services)[1]
 
 
-def _bad_lines(content: bytes, name: str) -> Iterator[ListError]:
+def _bad_lines(stream: IO[bytes], name: str) -> Iterator[ListError]:
     is_empty = True
-    for item in testlist.read(lines.text_lines([content], name), name):
+    for item in testlist.read(lines.lines_with_faults(stream, name), name):
         is_empty = False
         if isinstance(item, BadRow):
             yield ListError(item.what, where=f"{name}:{item.line}")

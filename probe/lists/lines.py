@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import IO
 
 from probe.errors import ListError
 
 MAX_LINE = 1024 * 1024
 """Bytes in a line. The longest row seen in a register mirror has about 2,000 addresses (40 KB)."""
+
+MAX_LIST_BYTES = 1024 * 1024 * 1024
+"""Bytes of a list of targets; a million URLs have about 100 MB."""
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -114,6 +118,28 @@ def text_lines(chunks: Iterable[bytes], name: str) -> Iterator[str]:
         ListError: as `split` and `decode`.
     """
     return decode(split(chunks, name), name)
+
+
+def lines_with_faults(stream: IO[bytes], name: str) -> Iterator[str]:
+    """The lines of a list of targets as text. A faulty line is given in a form that its reader makes a bad row.
+
+    A byte that is not UTF-8 becomes a surrogate escape (PEP 383). Of a line longer than `MAX_LINE` only the beginning
+    is given, which is still longer than that.
+
+    Raises:
+        ListError: the list has more than `MAX_LIST_BYTES`.
+    """
+    size = 0
+    while line := stream.readline(MAX_LINE + 1):
+        yield line.decode("utf-8", errors="surrogateescape")
+        size += len(line)
+        while len(line) > MAX_LINE and not line.endswith(b"\n"):
+            line = stream.readline(MAX_LINE + 1)
+            size += len(line)
+            if size > MAX_LIST_BYTES:
+                break
+        if size > MAX_LIST_BYTES:
+            raise ListError(f"larger than {MAX_LIST_BYTES} bytes", where=name, mend="is it a list at all?")
 
 
 def _too_long(name: str, number: int) -> ListError:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from probe.errors import TargetError
-from probe.lists.lines import BadRow, ListEntry
+from probe.lists.lines import MAX_LINE, BadRow, ListEntry
 from probe.model.target import parse
 
 TARGET_COLUMN = "url"
@@ -56,6 +56,9 @@ def read(text_lines: Iterable[str], name: str) -> Iterator[ListEntry | BadRow]:
     layout: Header | None = None
     first = True
     for number, raw in enumerate(text_lines, start=1):
+        if len(raw) > MAX_LINE:
+            yield BadRow(number, f"longer than {MAX_LINE} bytes")
+            continue
         text = raw.strip().removeprefix("\ufeff")
         if not text or text.startswith("#"):
             continue

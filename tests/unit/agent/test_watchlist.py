@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import msgspec
@@ -94,14 +95,14 @@ def test_a_list_of_bad_lines_only_is_an_error_with_file_and_line(tmp_path: Path)
 
 
 def test_a_line_that_is_not_utf_8_is_a_bad_row() -> None:
-    entries, bad = watchlist.parse_list(b"a.example\n\xe4.example\nb.example\n", "l.csv")
+    entries, bad = watchlist.parse_list(io.BytesIO(b"a.example\n\xe4.example\nb.example\n"), "l.csv")
 
     assert [entry.target for entry in entries] == ["a.example", "b.example"]
     assert bad == (BadRow(2, "not UTF-8; save the list as UTF-8"),)
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read() -> None:
-    entries, bad = watchlist.parse_list(b"\xef\xbb\xbfurl\r\na.example\r\n", "l.csv")
+    entries, bad = watchlist.parse_list(io.BytesIO(b"\xef\xbb\xbfurl\r\na.example\r\n"), "l.csv")
 
     assert [entry.target for entry in entries] == ["a.example"]
     assert bad == ()

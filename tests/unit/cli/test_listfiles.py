@@ -135,6 +135,16 @@ def test_of_a_thousand_bad_lines_the_first_are_named_and_the_rest_counted(
     assert lines[-1] == "probe: and 950 more bad lines"
 
 
+def test_nul_bytes_and_endless_lines_are_bad_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"a.example\n\0\0\n" + b"a" * 3_000_000 + b"\nb.example\n")
+
+    found = gather_targets([], [str(path)])
+
+    assert ([text for text, _ in found.targets], found.bad_rows) == (["a.example", "b.example"], 2)
+    assert f"{path}:3: longer than 1048576 bytes" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("content", [None, b"", b"# nothing\n"])
 def test_a_command_without_targets_is_bad_usage(content: bytes | None, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(content or b"")
@@ -143,6 +153,7 @@ def test_a_command_without_targets_is_bad_usage(content: bytes | None, tmp_path:
         gather_targets([], [] if content is None else [str(tmp_path / "a.txt")])
 
     assert caught.value.status == ExitStatus.USAGE
+    assert ("a.txt: no targets" in str(caught.value)) == (content is not None)
 
 
 def test_a_list_that_cannot_be_read_is_an_error_of_one_line(tmp_path: Path) -> None:

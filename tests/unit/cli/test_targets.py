@@ -1,11 +1,13 @@
 """`probe targets list`, `show` and `validate`."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from probe.cli import main
 from probe.errors import ExitStatus
+from probe.lists.lines import MAX_LINE
 
 
 class TestList:
@@ -81,6 +83,41 @@ class TestValidate:
             "mine.txt:3",
             "registers.toml:1",
         ]
+
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            (b"", ["l.csv: has no target (write one target a line)"]),
+            (b"# only\n# comments\n", ["l.csv: has no target (write one target a line)"]),
+            (b"a.example\n\0\0\nb\0.example\n", ["l.csv:2: '\\x00\\x00'", "l.csv:3: 'b\\x00.example'"]),
+            (b"a" * (2 * MAX_LINE) + b"\nx y\n", ["l.csv:1: longer than 1048576 bytes", "l.csv:2: 'x y'"]),
+            (b"\xff\n\xfe\n", ["l.csv:1: not UTF-8", "l.csv:2: not UTF-8"]),
+            ("url\na.example\n".encode("utf-16"), ["l.csv:1: not UTF-8", "l.csv:2: ", "l.csv:3: "]),
+        ],
+        ids=["empty", "comments", "NUL", "long line", "not UTF-8", "UTF-16"],
+    )
+    def test_each_bad_line_of_an_odd_file_is_one_line(
+        self, content: bytes, said: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Reading goes on after it."""
+        (tmp_path / "l.csv").write_bytes(content)
+        assert main(["targets", "validate", str(tmp_path / "l.csv")]) == ExitStatus.USAGE
+        lines = capsys.readouterr().err.replace(f"{tmp_path}/", "").splitlines()
+        assert len(lines) == len(said)
+        assert all(line.startswith(f"probe: {start}") for line, start in zip(lines, said, strict=True))
+
+    def test_a_device_without_content_has_no_target(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Such as the null device."""
+        assert main(["targets", "validate", os.devnull]) == ExitStatus.USAGE
+        assert capsys.readouterr().err == f"probe: {os.devnull}: has no target (write one target a line)\n"
+
+    @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read every file")
+    def test_a_file_that_may_not_be_read_is_named(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """The reason is the system's."""
+        (tmp_path / "l.csv").write_text("a.example\n")
+        (tmp_path / "l.csv").chmod(0)
+        assert main(["targets", "validate", str(tmp_path / "l.csv")]) == ExitStatus.USAGE
+        assert "l.csv: cannot be read: Permission denied" in capsys.readouterr().err
 
     def test_a_missing_file_is_named(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """The exit status is 2."""

@@ -1,14 +1,16 @@
 """Splitting files into lines, and the records that lines become."""
 
 import dataclasses
+import io
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.errors import ListError
-from probe.lists.lines import MAX_LINE, BadRow, ListEntry, decode, split, text_lines
+from probe.lists.lines import MAX_LINE, BadRow, ListEntry, decode, lines_with_faults, split, text_lines
 
 
 class TestSplit:
@@ -64,6 +66,40 @@ class TestDecode:
     def test_another_encoding_can_be_named(self) -> None:
         """Registers are encoded in windows-1251."""
         assert list(decode([b"\xf1\xf3\xe4"], "f", "cp1251")) == ["суд"]
+
+
+class EndlessLine(io.RawIOBase):
+    """A file of one line that never ends, as /dev/zero is."""
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """Give as much of the line as is asked for."""
+        return b"a" * (size or 0)
+
+
+class TestLinesWithFaults:
+    """Lines of a list that a person wrote."""
+
+    def test_a_long_line_spoils_itself_only(self) -> None:
+        """Its beginning is given; the numbers of the lines after it are right."""
+        content = b"a.example\n" + b"b" * (3 * MAX_LINE + 5) + b"\n\xff\nc.example"
+        first, long, spoiled, last = lines_with_faults(io.BytesIO(content), "l")
+        assert (first, len(long), spoiled, last) == ("a.example\n", MAX_LINE + 1, "\udcff\n", "c.example")
+
+    def test_a_line_of_the_longest_length_is_whole(self) -> None:
+        """With and without its line end."""
+        longest = b"a" * MAX_LINE
+        assert [len(line) for line in lines_with_faults(io.BytesIO(longest), "l")] == [MAX_LINE]
+        assert [len(line) for line in lines_with_faults(io.BytesIO(longest + b"\nb"), "l")] == [MAX_LINE + 1, 1]
+
+    def test_a_file_without_a_line_end_takes_bounded_memory(self) -> None:
+        """It is refused in the end."""
+        tracemalloc.start()
+        try:
+            with pytest.raises(ListError, match="l: larger than 1073741824 bytes"):
+                list(lines_with_faults(EndlessLine(), "l"))  # type: ignore[arg-type]
+            assert tracemalloc.get_traced_memory()[1] < 16 * MAX_LINE
+        finally:
+            tracemalloc.stop()
 
 
 class TestListEntry:
