@@ -12,6 +12,7 @@ from pathlib import Path
 
 from probe.errors import ListError, SettingsError
 from probe.lists import formats, unpack
+from probe.lists.lines import LastByte, refuse_cut_row
 from probe.lists.prefixes.expand import expand
 from probe.lists.prefixes.prefix import MAX_ASN, AsBlock, Prefix, PrefixItem
 from probe.lists.prefixes.prefix_table import PrefixTable
@@ -31,7 +32,7 @@ def load_prefix_table(files: Iterable[Path]) -> PrefixTable:
     A table of the whole internet (half a million prefixes) takes about 20 s of one core and 400 MB.
 
     Raises:
-        ListError: a file cannot be read, is malformed, or holds no prefixes.
+        ListError: a file cannot be read, is malformed or cut, or holds no prefixes.
     """
     return PrefixTable([item for file in files for item in _items(file)])
 
@@ -97,7 +98,11 @@ def _items(file: Path) -> list[PrefixItem]:
     known = formats.detect_format(b"".join(content[:1]), str(file))
     if known.yields is formats.ItemKind.TARGETS:
         known = formats.format_by_name(IMPORTED)
-    found = [item for item in known.read(iter(content), str(file)) if isinstance(item, Prefix | AsBlock)]
+    last = LastByte()
+    items = known.read(last.follow(content), str(file))
+    if known.is_machine_table:
+        items = refuse_cut_row(items, last, str(file))
+    found = [item for item in items if isinstance(item, Prefix | AsBlock)]
     if not any(isinstance(item, Prefix) for item in found):
         raise ListError(
             "holds no prefixes", where=str(file), mend="give a table of prefixes; formats are in targets/README.md"

@@ -15,7 +15,7 @@ import click
 from probe.agent.watchlist import parse_list
 from probe.cli import say
 from probe.errors import ListError, UsageError
-from probe.lists.lines import BadRow, ListEntry
+from probe.lists.lines import BadRow, LastByte, ListEntry, refuse_cut_row
 from probe.model.target import Target, parse
 
 if TYPE_CHECKING:
@@ -124,39 +124,8 @@ def open_list(
                 break
         known = known or formats.detect_format(head, name)
         last = LastByte()
-        items = known.read(last.follow(head, pieces), name)
-        yield known, items if any_end or not known.is_machine_table else _refusing_cut(items, last, name), last
-
-
-class LastByte:
-    """The last byte of a file, known once its pieces have been read."""
-
-    def __init__(self) -> None:
-        self._byte = b""
-
-    @property
-    def ends_line(self) -> bool:
-        """Whether the file ends with a line end."""
-        return self._byte == b"\n"
-
-    def follow(self, head: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """The same pieces after the head."""
-        for piece in chain([head], pieces):
-            self._byte = piece[-1:] or self._byte
-            yield piece
-
-
-def _refusing_cut(items: Iterable[Item], last: LastByte, name: str) -> Iterator[Item]:
-    """The same items, then an error when the last one is malformed and its line does not end."""
-    item: Item | None = None
-    for item in items:
-        yield item
-    if isinstance(item, BadRow) and not last.ends_line:
-        raise ListError(
-            "ends within a line",
-            where=f"{name}:{item.line}",
-            mend="the download may have been cut short: fetch it again (`probe targets diff --any-size` accepts it)",
-        )
+        items = known.read(last.follow(chain([head], pieces)), name)
+        yield known, items if any_end or not known.is_machine_table else refuse_cut_row(items, last, name), last
 
 
 def snapshot_of(file: Path, format_name: str, chosen: Selection, *, any_end: bool = False) -> RegisterSnapshot:

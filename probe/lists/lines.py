@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, TypeVar
 
 from probe.errors import ListError
+
+AnyItem = TypeVar("AnyItem")
 
 MAX_LINE = 1024 * 1024
 """Bytes in a line. The longest row seen in a register mirror has about 2,000 addresses (40 KB)."""
@@ -140,6 +142,41 @@ def lines_with_faults(stream: IO[bytes], name: str) -> Iterator[str]:
                 break
         if size > MAX_LIST_BYTES:
             raise ListError(f"larger than {MAX_LIST_BYTES} bytes", where=name, mend="is it a list at all?")
+
+
+class LastByte:
+    """The last byte of a file, known once its pieces have been read."""
+
+    def __init__(self) -> None:
+        self._byte = b""
+
+    @property
+    def ends_line(self) -> bool:
+        """Whether the file ends with a line end."""
+        return self._byte == b"\n"
+
+    def follow(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """The same pieces."""
+        for piece in pieces:
+            self._byte = piece[-1:] or self._byte
+            yield piece
+
+
+def refuse_cut_row(items: Iterable[AnyItem], last: LastByte, name: str) -> Iterator[AnyItem]:
+    """The same items of a table that a program wrote.
+
+    Raises:
+        ListError: after the last item, where it is malformed and its line does not end: the file was cut.
+    """
+    item: AnyItem | None = None
+    for item in items:
+        yield item
+    if isinstance(item, BadRow) and not last.ends_line:
+        raise ListError(
+            "ends within a line",
+            where=f"{name}:{item.line}",
+            mend="the download may have been cut short: fetch it again (`probe targets diff --any-size` accepts it)",
+        )
 
 
 def _too_long(name: str, number: int) -> ListError:

@@ -64,6 +64,13 @@ def test_an_as_without_prefixes_is_an_error(files: list[Path]) -> None:
         list(ranges_of(["AS3"], load_prefix_table(files), SERVICES))
 
 
+def test_a_table_that_ends_within_a_row_is_refused(tmp_path: Path) -> None:
+    """The prefixes that are missing would count as somebody else's."""
+    (tmp_path / "t.txt").write_text("192.0.2.0\t24\t64500\n198.51.100.0\t24\t64501\n203.0.1")
+    with pytest.raises(ListError, match=r"t\.txt:3: ends within a line"):
+        load_prefix_table([tmp_path / "t.txt"])
+
+
 def test_a_file_without_prefixes_is_named(tmp_path: Path) -> None:
     """The file is missing, or it is a list of sites."""
     with pytest.raises(ListError, match=r"none\.json: cannot be read"):
