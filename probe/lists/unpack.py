@@ -70,9 +70,12 @@ def _inflated(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
             waiting = inflater.unconsumed_tail
             if inflater.eof:
                 # A gzip file may have several members (RFC 1952 section 2.2).
-                waiting = inflater.unused_data or next(pieces, b"")
-                if not waiting:
-                    return
+                waiting = inflater.unused_data.lstrip(b"\0")
+                while not waiting:  # zeros after a member are padding, as gzip(1) reads them
+                    piece = next(pieces, b"")
+                    if not piece:
+                        return
+                    waiting = piece.lstrip(b"\0")
                 members += 1
                 if members > MAX_MEMBERS:
                     raise ListError(f"more than {MAX_MEMBERS} gzip members", where=name, mend="is it the right file?")

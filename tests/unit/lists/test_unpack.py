@@ -50,6 +50,16 @@ def test_any_bytes_give_pieces_or_a_list_error(content: bytes) -> None:
         list(unpack([b"\x1f\x8b\x08", content], "f"))
 
 
+@pytest.mark.parametrize("padding", [1, 512, 200_000])
+def test_zeros_after_a_gzip_member_are_padding(padding: int) -> None:
+    """Blocks of tapes and some tools write them; gzip(1) reads over them, before a further member too."""
+    one, zeros = gzip.compress(b"one"), bytes(padding)
+    assert b"".join(unpack([one + zeros], "f.gz")) == b"one"
+    assert b"".join(unpack([one, zeros, zeros, one], "f.gz")) == b"oneone"
+    with pytest.raises(ListError, match="a broken gzip file"):
+        list(unpack([one + zeros + b"x" * 20], "f.gz"))
+
+
 def test_too_many_empty_gzip_members_are_refused() -> None:
     """Each costs work for 20 bytes of the file, and no bound on sizes notices them."""
     empty = gzip.compress(b"")
