@@ -25,6 +25,15 @@ MIN_SHARED_RATIO = 0.25
 """Words that two texts have in common, as a share of the shorter one's, from which they are alike."""
 MAX_SHARED_RATIO = 0.1
 """The same up to which they are unlike. Two texts of one language share a few short words."""
+_DENIALS = frozenset(
+    {
+        *("access", "denied", "blocked", "forbidden", "restricted", "prohibited", "unavailable", "error"),
+        *("доступ", "запрещен", "запрещён", "ограничен", "закрыт", "заблокирован", "недоступен"),
+    }
+)
+"""Words that the titles of any notice may have, and by chance that of a site about something else."""
+_MIN_SHARED_DENIALS = 0.5
+"""Such words that two titles have in common, as a share of all their words, from which the titles are alike."""
 MIN_LENGTH_RATIO = 0.7
 """Ratio of lengths from which two pages without a title may be one (as OONI's Web Connectivity)."""
 _EVERYWHERE = frozenset(
@@ -94,7 +103,7 @@ def likeness(page: PageFacts, other: PageFacts) -> Likeness:
     if texts is True:
         return Likeness.ALIKE
     if here and there:
-        if not here & there:
+        if not _share_words(here, there):
             return Likeness.UNLIKE
         headers_differ = bool(page.headers or other.headers)
         return Likeness.SAME_TITLE if texts is False and headers_differ else Likeness.ALIKE
@@ -137,6 +146,12 @@ def has_same_text(page: PageFacts, other: PageFacts) -> bool:
 def title_words(title: str) -> frozenset[str]:
     """The words of a title that may identify a page."""
     return frozenset(word.lower() for word in _TITLE_WORD.findall(title))
+
+
+def _share_words(here: frozenset[str], there: frozenset[str]) -> bool:
+    """Whether two titles have a word in common that identifies a page, or most of the words of a notice."""
+    shared = here & there
+    return bool(shared - _DENIALS) or len(shared) >= _MIN_SHARED_DENIALS * len(here | there)
 
 
 def _program(page: PageFacts) -> tuple[str, Sequence[str]]:
