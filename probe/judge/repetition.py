@@ -11,7 +11,10 @@ A filter does not always cut at the same layer. These count with a failure, beca
 - residual blocking: attempts that met silence earlier, right after one that was cut (`probe.judge.own_residual`);
 - the same failure under other names at the same address;
 - with an RST, FIN or ICMP error that was seen once: time-outs at its layer. An accident explains the one and loss the
-  others, so that together they must be as many as time-outs alone.
+  others, so that together they must be as many as time-outs alone;
+- with an RST or FIN that a request in clear met once: connections that its port refuses since, where the host's own
+  certificate verifies at another port in between. A server that crashes or restarts refuses at both. Together they
+  must be as many as time-outs.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from probe.model.observation import (
     Observation,
     QuicExchange,
     Resolution,
+    TlsHandshake,
 )
 
 MIN_TIMEOUTS = 5
@@ -86,7 +90,9 @@ def fails_repeatedly(
         if enough(failure, seen.alike + seen.other_names, observations):
             return True
         return seen.residual > 0 and together >= MIN_MIXED_TIMEOUTS + recovered_timeouts(observations)
-    if enough(failure, seen.alike, observations):
+    if enough(failure, seen.alike, observations) or any(
+        _refuses_since(one, failure, observations) for one in endpoints
+    ):
         return True
     if seen.contradicted or sum(len(endpoint.attempts) for endpoint in endpoints) < MIN_CUTS:
         return False
@@ -142,6 +148,25 @@ def recovered_timeouts(observations: Sequence[Observation]) -> int:
         return 0
     silenced = _silenced([one for one in acts if isinstance(one, Conversation)])
     return sum(id(one) not in silenced for one in recovered)
+
+
+def _refuses_since(endpoint: ObservedEndpoint, failure: LayerFailure, observations: Sequence[Observation]) -> bool:
+    """Whether a port refuses all since it cut a request in clear, while the host itself is alive at another port."""
+    attempts = endpoint.attempts_under(Purpose.SUBJECT)
+    ends = [attempt[-1].ending for attempt in attempts]
+    refused = LayerFailure(Layer.TCP, Failure.RESET)
+    if endpoint.subject.scheme != "http" or failure not in ends or len(ends) < MIN_TIMEOUTS:
+        return False
+    first = ends.index(failure) + 1
+    if first > 1 or set(ends[first:]) != {refused}:
+        return False
+    return any(
+        isinstance(one, TlsHandshake)
+        and one.verified
+        and (one.address, one.sni) == (endpoint.address, endpoint.subject.host)
+        and attempts[first][0].at <= one.at <= attempts[-1][0].at
+        for one in observations
+    )
 
 
 def _silenced(seen: Sequence[Conversation]) -> set[int]:

@@ -21,8 +21,9 @@ from probe.model.hop import (
     StepPosition,
     Subject,
 )
-from probe.model.step import Connect, Fetch, Handshake, QuicHandshake, Step
-from probe.model.target import bracketed
+from probe.model.resolver import Trust
+from probe.model.step import Connect, Fetch, Handshake, QuicHandshake, Resolve, Step
+from probe.model.target import DEFAULT_PORTS, bracketed
 from probe.plan.context import PlanContext
 from probe.plan.page_check import comparison
 
@@ -176,6 +177,18 @@ def other_name_step(subject: Subject, name: str, address: str, position: StepPos
 def with_small_segments(step: Step) -> Step:
     """Return the same step with a small advertised maximum segment size."""
     return replace(step, segment=SMALL_SEGMENT_OCTETS) if isinstance(step, Fetch | Handshake) else step
+
+
+def other_port_step(subject: Subject, address: str, position: StepPosition) -> Step:
+    """Return the connection to the host's other web port, where silence may be a block; the detector reads it."""
+    port = DEFAULT_PORTS["http" if subject.port == DEFAULT_PORTS["https"] else "https"]
+    return Connect(address=address, port=port, position=position)
+
+
+def ech_step(subject: Subject, context: PlanContext, position: StepPosition) -> Step:
+    """Return the question to a trusted resolver whether the name offers Encrypted ClientHello."""
+    resolver = context.trusted_resolvers[0]
+    return Resolve(name=subject.host, rrtype="HTTPS", resolver=resolver, trust=Trust.TRUSTED, position=position)
 
 
 def allowed_name_step(subject: Subject, address: str, context: PlanContext, position: StepPosition) -> Step:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple, Self
 
 from probe.model.failure import OWN_FAULTS
-from probe.model.hop import CUT_FAILURES, LayerFailure, Purpose, Subject
+from probe.model.hop import CUT_FAILURES, Layer, LayerFailure, Purpose, Subject
 from probe.model.nearness import came_sooner
 from probe.model.observation import Conversation, Exchange, Observation
 
@@ -104,7 +104,8 @@ class HopState:
         repeats: tries asked for so far only because silence must be observed often.
         small_segments: a try with small segments was asked for.
         timed: the addresses at which other names were asked to learn how far the server is, in order.
-        certified: a confirmed address that served a page in clear was asked for its certificate.
+        certified: a confirmed address that served a page in clear, or refuses since it cut a request, was asked for its
+            certificate.
     """
 
     subject: Subject
@@ -139,6 +140,12 @@ class HopState:
     def result_beside(self, address: str, purpose: Purpose) -> TryResult:
         """The newest result of such a step at an address; `NO_RESULT` where there was none."""
         return self.beside.get((address, purpose), NO_RESULT)
+
+    def neutral_was_cut(self, address: str) -> bool:
+        """Whether the neutral name was cut beyond TCP at an address, as the subject was."""
+        neutral = self.result_beside(address, Purpose.NEUTRAL)
+        beyond_tcp = neutral.failure is not None and neutral.failure.layer not in {Layer.TCP, Layer.QUIC}
+        return neutral.cut and beyond_tcp and self.addresses[address].last.counts
 
     def with_unconfirmed(self, unconfirmed: frozenset[str]) -> HopState:
         """The state once more is known of the name's addresses."""

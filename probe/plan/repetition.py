@@ -72,6 +72,18 @@ class FailureCount(NamedTuple):
         )
 
 
+def is_refused_since(state: HopState, deepest: LayerFailure, address: str) -> bool:
+    """Whether port 80 of an address refuses every connection since it reset or closed a request of the subject.
+
+    A server that has just crashed does so, too; then its other port refuses as well, or this one soon serves again.
+    """
+    if (state.subject.scheme, state.subject.port) != ("http", 80) or deepest.failure is Failure.TIMEOUT:
+        return False
+    here = [failure for where, failure in state.failures if where == address]
+    since = here[here.index(deepest) + 1 :]
+    return deepest.layer is Layer.HTTP and set(since) == {LayerFailure(Layer.TCP, Failure.RESET)}
+
+
 def tries_wanted(context: PlanContext, state: HopState, address: str) -> int:
     """How often silence at an address must be observed: `proof_tries` where it could count as a block.
 

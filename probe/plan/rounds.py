@@ -19,8 +19,7 @@ from probe.model.address import parse_address
 from probe.model.failure import Failure
 from probe.model.hop import SILENT_SYN, Layer, LayerFailure, Purpose, StepPosition, Subject
 from probe.model.observation import Exchange
-from probe.model.resolver import Trust
-from probe.model.step import Connect, Fetch, Handshake, Resolve, Step
+from probe.model.step import Fetch, Handshake, Step
 from probe.model.target import DEFAULT_PORTS
 from probe.plan import page_check
 from probe.plan.address_check import PageQuestions, doubtful_pages
@@ -28,13 +27,15 @@ from probe.plan.context import PlanContext
 from probe.plan.distance import asked_anyway, distance_in_clear, distance_steps, repeats_subject
 from probe.plan.followup import (
     allowed_name_step,
+    ech_step,
     follow_up_steps,
     neutral_name_step,
+    other_port_step,
     subject_step,
     with_small_segments,
 )
 from probe.plan.hop_state import HopPhase, HopState
-from probe.plan.repetition import FailureCount, tries_wanted
+from probe.plan.repetition import FailureCount, is_refused_since, tries_wanted
 
 
 class Order(Enum):
@@ -212,7 +213,7 @@ def time_in_clear(task: HopTask, state: HopState) -> NextSteps:
     near = [
         address
         for address in state.followed
-        if address not in state.timed and state.addresses[address].last.sooner and _neutral_was_cut(state, address)
+        if address not in state.timed and state.addresses[address].last.sooner and state.neutral_was_cut(address)
     ]
     state = replace(state, timed=(*state.timed, *near))
     steps = ((address, distance_in_clear(address, task.context, task.position)) for address in near)
@@ -256,7 +257,7 @@ def repeat_silence(task: HopTask, state: HopState) -> NextSteps:
     allowed = tuple(
         StepRequest(Order.AT_ONCE, address, (allowed_name_step(task.subject, address, task.context, task.position),))
         for address in state.followed
-        if _neutral_was_cut(state, address)
+        if state.neutral_was_cut(address)
     )
     state, again = _repeat_deepest(task, state)
     return state, (*allowed, *again)
@@ -331,13 +332,7 @@ def _ech_question(task: HopTask, address: str, failed: LayerFailure) -> tuple[St
     named = task.subject.encrypted and parse_address(task.subject.host) is None
     if failed.layer is Layer.TCP or not named or not task.context.trusted_resolvers:
         return ()
-    step = Resolve(
-        name=task.subject.host,
-        rrtype="HTTPS",
-        resolver=task.context.trusted_resolvers[0],
-        trust=Trust.TRUSTED,
-        position=task.at(purpose=Purpose.ECH),
-    )
+    step = ech_step(task.subject, task.context, task.at(purpose=Purpose.ECH))
     return (StepRequest(Order.FOR_READERS, address, (step,)),)
 
 
@@ -354,14 +349,9 @@ def _repeat_syns(task: HopTask, state: HopState) -> NextSteps:
     coming = len(silent) + sum(address in silent for address in state.followed)
     state, again = _repeat_at_once(task, state, silent[0], tries_wanted(task.context, state, silent[0]) - coming)
     if task.context.served_elsewhere:
-        again = (*again, StepRequest(Order.FOR_READERS, silent[0], (_other_port(task, silent[0]),)))
+        other = other_port_step(task.subject, silent[0], task.at(purpose=Purpose.OTHER_PORT))
+        again = (*again, StepRequest(Order.FOR_READERS, silent[0], (other,)))
     return state, again
-
-
-def _other_port(task: HopTask, address: str) -> Step:
-    """A connection to the host's other web port, where silence could count as a block: the detector reads it."""
-    port = DEFAULT_PORTS["http" if task.subject.port == DEFAULT_PORTS["https"] else "https"]
-    return Connect(address=address, port=port, position=task.at(purpose=Purpose.OTHER_PORT))
 
 
 def _repeat_at_once(task: HopTask, state: HopState, address: str, count: int) -> NextSteps:
@@ -382,6 +372,8 @@ def _repeat_deepest(task: HopTask, state: HopState) -> NextSteps:
     if deepest is None:
         return state, ()
     address, limits = next(where for where, failure in state.failures if failure == deepest), task.context.limits
+    if task.context.served_elsewhere and is_refused_since(state, deepest, address):
+        return _repeat_refused(task, state, address)
     wanted = tries_wanted(task.context, state, address)
     found = FailureCount.of(state, deepest, address)
     proving = wanted == limits.proof_tries and deepest.layer in {Layer.TLS, Layer.HTTP} and not found.silenced
@@ -394,7 +386,13 @@ def _repeat_deepest(task: HopTask, state: HopState) -> NextSteps:
     return state, (StepRequest(Order.ONE_BY_ONE, address, (step,)),)
 
 
-def _neutral_was_cut(state: HopState, address: str) -> bool:
-    neutral = state.result_beside(address, Purpose.NEUTRAL)
-    beyond_tcp = neutral.failure is not None and neutral.failure.layer not in {Layer.TCP, Layer.QUIC}
-    return neutral.cut and beyond_tcp and state.addresses[address].last.counts
+def _repeat_refused(task: HopTask, state: HopState, address: str) -> NextSteps:
+    """Ask the host for its certificate at the port of https; where it is alive, retry the port that refuses."""
+    if not state.certified:
+        step: Step = Handshake(address=address, port=443, sni=task.subject.host, position=task.position)
+        return replace(state, certified=True), (StepRequest(Order.AT_ONCE, address, (step,)),)
+    alive = state.result_beside(address, Purpose.SUBJECT).succeeded
+    if not alive or state.addresses[address].tries >= task.context.limits.proof_tries:
+        return state, ()
+    state, step = task.next_try(state, address)
+    return state, (StepRequest(Order.ONE_BY_ONE, address, (step,)),)

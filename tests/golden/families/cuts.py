@@ -10,7 +10,7 @@ from __future__ import annotations
 from probe.model.failure import Failure
 from probe.model.flow import Flow
 from tests.golden.scenario import HOME, HTTP, NAME, URL, A, Scenario, world
-from tests.golden.temper import TemperedWorld, connections_end, conversations_end, moody
+from tests.golden.temper import Act, Temper, TemperedWorld, connections_end, conversations_end, moody
 from tests.golden.world import LATER, Page, World
 
 RANDOM = "xkqvdwpzrjtm.com"
@@ -45,6 +45,18 @@ def _open(name: str, says: str, here: World, rule: str, *causes: str, **fields: 
 
 SUSPECTED = {"context": {"suspected": True}}
 DOMAIN = {"target": NAME, "control": (world(names={NAME: (A,)}, http={HTTP: HOME, URL: HOME}),)}
+
+
+def crashes_at_both_ports() -> Temper:
+    """A server that crashes at the first request in clear, and then refuses at every port."""
+    crashed: list[Act] = []
+
+    def temper(act: Act) -> Failure | None:
+        crashed.extend([act] if act.layer == "http" else [])
+        return Failure.RESET if crashed else None
+
+    return temper
+
 
 CENSORED = (
     _blocked(
@@ -87,6 +99,20 @@ CENSORED = (
         "RST after the request, and then to everything that is sent on a connection (censors 8b, 10, 11)",
         end("http.reset", "tls.reset"),
         "http.reset",
+    ),
+    _blocked(
+        "geneva-refuse-on-domain",
+        "RST after the request, then to every SYN to port 80 (censors 8b, 10); https of the domain works",
+        moody(connections_end("http.reset", "tcp.reset", port=80)),
+        "http.reset",
+        **DOMAIN,
+    ),
+    _blocked(
+        "geneva-refuse-on",
+        "the same of a URL, whose host shows its certificate at the port of https",
+        moody(connections_end("http.reset", "tcp.reset", port=80)),
+        "http.reset",
+        target=HTTP,
     ),
     _blocked(
         "geneva-drop-hello",
@@ -216,6 +242,21 @@ HONEST = (
         "a server crashes at our request, refuses while it restarts, and serves",
         end("http.reset", "tcp.reset", "ok"),
         "served",
+    ),
+    _open(
+        "crash-at-both-ports",
+        "a server crashes at our request in clear and refuses at both of its ports",
+        moody(crashes_at_both_ports),
+        "http.ambiguous",
+        "http.reset",
+        target=HTTP,
+    ),
+    _open(
+        "port-restarts",
+        "the process at port 80 crashes at our request and refuses three connections; the one at 443 lives",
+        moody(connections_end("http.reset", *["tcp.reset"] * 3, "ok", port=80)),
+        "served",
+        target=HTTP,
     ),
     _open(
         "crash-and-refuse",

@@ -19,7 +19,7 @@ from probe.judge.repetition import (
 from probe.model.failure import Failure
 from probe.model.hop import Layer, LayerFailure, Purpose
 from probe.model.observation import Observation, QuicExchange
-from tests.unit.judge.builders import NAME, URL, A, B, hop_of, http, late, said, tcp, tls, tries
+from tests.unit.judge.builders import HTTP, NAME, URL, A, B, hop_of, http, late, said, tcp, tls, tries
 
 SILENT = Failure.TIMEOUT
 OTHER: dict[str, Any] = {"sni": "xkqvdwpzrjtm.com", "purpose": Purpose.NEUTRAL}
@@ -169,3 +169,28 @@ def test_residual_failures_count_where_their_address_was_cut_so() -> None:
 
     assert repetitions(made.observed.endpoints, LayerFailure(Layer.TLS, Failure.RESET)) == (1, 2, False, 0, 0, False)
     assert repetitions(made.observed.endpoints, LayerFailure(Layer.TLS, SILENT)) == (0, 0, False, 0, 0, False)
+
+
+@pytest.mark.parametrize(
+    ("refused", "hello", "often"),
+    [
+        (4, {"at": 60}, True),
+        (3, {"at": 60}, False),
+        (4, {"at": 10}, False),
+        (4, {"at": 900}, False),
+        (4, {"at": 60, "address": B}, False),
+        (4, {"at": 60, "sni": "xkqvdwpzrjtm.com"}, False),
+        (4, {"at": 60, "failure": Failure.RESET}, False),
+    ],
+    ids=["alive", "too few", "alive before", "alive after", "another address", "another name", "dead"],
+)
+def test_a_port_that_refuses_since_it_cut_a_request_counts_while_its_host_is_alive(
+    refused: int, hello: dict[str, Any], often: bool
+) -> None:
+    """The certificate verified in between; a crash or a restart would have refused that connection, too."""
+    first = (tcp(A, port=80), http(A, 0, Failure.RESET, url=HTTP, at=20))
+    since = tuple(tcp(A, Failure.RESET, port=80, attempt=n, at=20 + 20 * n) for n in range(1, refused + 1))
+    hop = hop_of(*first, *since, tls(**{"address": A, **hello}), target=HTTP)
+    failing = hop.observed.endpoints
+
+    assert fails_repeatedly(failing, LayerFailure(Layer.HTTP, Failure.RESET), hop.evidence.observations) is often
