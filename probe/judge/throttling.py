@@ -58,6 +58,9 @@ _SEGMENT_BYTES = 1_460
 MAX_UNSTEADY_RATIO = 2
 """Times that the fastest of the slow transfers may be as fast as the slowest: a limit is the same for each, congestion
 is not."""
+MAX_BURST_SHARE = 1 / 10
+"""Share of a transfer's time within which its burst passes: a limiter that was left alone lets some kilobytes pass at
+the speed of the line, so that the first of several transfers is the fastest."""
 MAX_NEARER_RATIO = 8
 """Times that an anchor's page may be nearer: a cache in the next building shows nothing about the way abroad."""
 MIN_MARK = 1
@@ -168,14 +171,14 @@ class LineSpeed(NamedTuple):
         seen = [one for one in hop.evidence.observations if (one.chain, one.hop, one.purpose) == place]
         pages = [one for one in seen if isinstance(one, Exchange)]
         flows = [one.flow for one in pages if one.complete and one.flow is not None]
-        trips = [one.took for one in seen if isinstance(one, Connection) and one.failure is None]
+        trips = [_milliseconds(one) for one in seen if isinstance(one, Connection) and one.failure is None]
         if len(flows) < max(MIN_OTHER_ATTEMPTS, len(pages)) or any(map(_lost_packets, flows)):
             return None
         mark = min(len(flow.marks) for flow in flows) - 1
         if mark < MIN_MARK:
             return None
         took = max(1, *(flow.time_to(mark) for flow in flows))
-        return cls(mark, took, max(1, min(trips, default=1)), tuple(one.at for one in pages))
+        return cls(mark, took, max(1, round(min(trips, default=1))), tuple(one.at for one in pages))
 
 
 def _is_slowed(endpoints: Sequence[ObservedEndpoint], line: LineSpeed, control: Flow) -> bool:
@@ -185,11 +188,12 @@ def _is_slowed(endpoints: Sequence[ObservedEndpoint], line: LineSpeed, control: 
     others = [one for endpoint in endpoints for one in _under_other_name(endpoint) if one.rate >= MIN_OTHER_RATE]
     if len(flows) < max(MIN_ATTEMPTS, len(fetches)) or others or _mostly_frozen(fetches):
         return False
-    fastest, slowest = max(flow.rate for flow in flows), min(flow.rate for flow in flows)
+    fastest = max(flow.rate for flow in flows)
+    steady = [_rate_after_burst(flow) for flow in flows]
     round_trip = max(map(_round_trip, endpoints))
     held = [flow for flow in flows if _lost_packets(flow) or _queued(flow, round_trip)]
     return (
-        fastest <= MAX_UNSTEADY_RATIO * slowest
+        max(steady) <= MAX_UNSTEADY_RATIO * min(steady)
         and fastest * MIN_RATE_RATIO <= control.rate
         and fastest * round_trip <= 1000 * MAX_SEGMENTS_PER_ROUND_TRIP * _SEGMENT_BYTES
         and round_trip <= MAX_NEARER_RATIO * line.round_trip
@@ -200,10 +204,23 @@ def _is_slowed(endpoints: Sequence[ObservedEndpoint], line: LineSpeed, control: 
     )
 
 
+def _rate_after_burst(flow: Flow) -> float:
+    """Bytes a second of a transfer, without the burst before a limit takes hold."""
+    whole = flow.took + flow.quiet
+    burst = [(FIRST_MARK_BYTES << mark, at) for mark, at in enumerate(flow.marks) if at <= MAX_BURST_SHARE * whole]
+    size, until = burst[-1] if burst else (0, 0)
+    return 1000 * (flow.bytes - size) / max(1, whole - until)
+
+
 def _round_trip(endpoint: ObservedEndpoint) -> int:
     """Milliseconds of the fastest TCP handshake with an address."""
-    trips = (one.took for group in endpoint.attempts for one in group if isinstance(one, Connection))
-    return max(1, min(trips, default=1))
+    trips = (_milliseconds(one) for group in endpoint.attempts for one in group if isinstance(one, Connection))
+    return max(1, round(min(trips, default=1)))
+
+
+def _milliseconds(one: Connection) -> float:
+    """The handshake's round trip by the kernel's clock, which a busy host does not lengthen; else the time it took."""
+    return one.rtt / 1000 if one.rtt else one.took
 
 
 def _lost_packets(flow: Flow) -> bool:

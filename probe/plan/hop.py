@@ -11,6 +11,7 @@ from collections.abc import Callable
 from probe.model.hop import StepPosition, Subject
 from probe.model.observation import Exchange, Observation
 from probe.model.step import Fetch, Resolve, Step
+from probe.plan import page_check
 from probe.plan.context import PlanContext
 from probe.plan.followup import tries_subject
 from probe.plan.hop_state import HopState
@@ -79,7 +80,11 @@ class PlanHop:
         """Pass on the first page as soon as it arrives, and fetch a doubtful or slow page again."""
         if not isinstance(seen, Exchange) or not isinstance(step, Fetch):
             return
-        if not tries_subject(self._task.subject, step) or not seen.answered:
+        if not tries_subject(self._task.subject, step):
+            return
+        if page_check.crawls(seen):
+            self._queue.reserve(step.address, self)
+        if not seen.answered:
             return
         self._ask(after_page(self._task, self._state, step, seen))
         served, self._served = self._served, None
@@ -99,6 +104,8 @@ class PlanHop:
             if self._under_way:
                 return
             self._ask(each.ask(self._task, self._state))
+        if not self._under_way:
+            self._queue.release(self)
 
     def ask(self, step: Step) -> bool:
         """Queue a step of this hop; False when an equal step was queued before."""

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from itertools import chain, zip_longest
 from urllib.parse import urlsplit
 
+from probe.model.failure import Failure
 from probe.model.hop import Purpose, StepPosition
 from probe.model.observation import Exchange
 from probe.model.page_likeness import Likeness, likeness, same_program
@@ -53,6 +54,15 @@ def is_doubtful(page: Exchange, context: PlanContext) -> bool:
 def is_slow(page: Exchange) -> bool:
     """Whether a page was large enough to have a rate, and that rate is low."""
     return page.flow is not None and page.flow.bytes >= MIN_RATE_BYTES and page.rate < SLOW_BYTES_PER_SECOND
+
+
+def crawls(page: Exchange) -> bool:
+    """Whether a page came slowly, whole or until time was up, and did not freeze.
+
+    Its speed is compared with other transfers', which must then have the address for themselves.
+    """
+    cut_short = page.failure is Failure.TIMEOUT and page.begun and not page.answered and not page.frozen
+    return is_slow(page) or (cut_short and page.rate < SLOW_BYTES_PER_SECOND)
 
 
 def same_page_step(url: str, address: str, name: str, position: StepPosition) -> Fetch:

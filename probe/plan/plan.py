@@ -8,6 +8,9 @@ A plan is a pure machine without a clock, chance or network::
 
 A measurement is complete when no step is under way and `pending()` is empty. A part of a plan (a name's lookup, a hop)
 adds its steps to the plan's one `StepQueue` and receives the observations of these steps only.
+
+Two large pages at one address share what a limiter lets through, so that neither has a speed of its own. A part that
+compares speeds therefore reserves the address: the other parts' pages there wait until it is over.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from probe.model.observation import Observation
-from probe.model.step import Step
+from probe.model.step import Fetch, Step
 
 
 class StepListener(Protocol):
@@ -45,6 +48,7 @@ class StepQueue:
         self._listeners: dict[Step, StepListener] = {}
         self._seen: dict[Step, list[Observation]] = {}
         self._fresh: list[Step] = []
+        self._reserved: tuple[StepListener, str] | None = None
 
     def add(self, step: Step, listener: StepListener) -> bool:
         """Queue a step for the listener; False for a step equal to an earlier one, which is not performed again."""
@@ -56,9 +60,23 @@ class StepQueue:
         return True
 
     def take(self) -> tuple[Step, ...]:
-        """Take the steps that were not handed out yet."""
-        fresh, self._fresh = tuple(self._fresh), []
+        """Take the steps that were not handed out yet and do not wait for a reservation."""
+        waiting = [step for step in self._fresh if self._waits(step)]
+        fresh, self._fresh = tuple(step for step in self._fresh if step not in waiting), waiting
         return fresh
+
+    def reserve(self, address: str, listener: StepListener) -> None:
+        """Let no other part fetch pages at an address until `release`; nothing while another has its reservation.
+
+        There is one reservation at a time. Its holder never waits, so that no two parts wait for each other.
+        """
+        if self._reserved is None:
+            self._reserved = (listener, address)
+
+    def release(self, listener: StepListener) -> None:
+        """End the reservation of this part, if it has one."""
+        if self._reserved is not None and self._reserved[0] is listener:
+            self._reserved = None
 
     def observe(self, step: Step, seen: Observation) -> None:
         """Record an observation and pass it to the step's listener."""
@@ -68,6 +86,12 @@ class StepQueue:
     def finish(self, step: Step) -> None:
         """Pass the end of a step to its listener."""
         self._listeners[step].finished(step, tuple(self._seen[step]))
+
+    def _waits(self, step: Step) -> bool:
+        if self._reserved is None or not isinstance(step, Fetch):
+            return False
+        holder, address = self._reserved
+        return step.address == address and self._listeners[step] is not holder
 
 
 class Plan:

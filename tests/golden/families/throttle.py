@@ -35,7 +35,23 @@ POLICED_SHORT = page(
 )
 PACED = page(Flow(bytes=LARGE, took=9_400, stall=90, marks=(800, 1_700, 3_400), segments=130, lag=90))
 ANCHOR = "anchor.example.com"
+BURST = page(
+    Flow(bytes=94_252, took=2_948, stall=217, quiet=53, marks=(33, 33, 1_280), segments=74, disordered=8),
+    length=92_000,
+    failure=Failure.TIMEOUT,
+)
+FASTER = page(
+    Flow(bytes=94_252, took=2_948, stall=217, quiet=53, marks=(400, 900, 1_900), segments=74, disordered=8),
+    length=92_000,
+    failure=Failure.TIMEOUT,
+)
+AFTER_BURST = page(
+    Flow(bytes=45_494, took=2_969, stall=258, quiet=31, marks=(1_305, 2_345), lag=218, segments=39, disordered=9),
+    length=44_000,
+    failure=Failure.TIMEOUT,
+)
 ANCHORS_PAGE = page(Flow(bytes=60_000, took=80, stall=20, marks=(20, 50), segments=45))
+ANCHORS_LARGE_PAGE = page(Flow(bytes=265_183, took=100, stall=20, marks=(10, 20, 40, 60, 98), segments=190))
 ANCHORS_ADDRESS = "23.10.20.30"
 LINE = {"line_pages": (LinePage(f"https://{ANCHOR}/", ANCHORS_ADDRESS),)}
 QUEUED = [10_000, 991_000, 1_079_000, 951_000]
@@ -214,6 +230,22 @@ SCENARIOS = (
         {NAME: POLICED_SHORT, OTHER: POLICED_SHORT, ANCHOR: ANCHORS_PAGE},
         "throttled",
         "throttle.rate.address",
+        context=LINE,
+    ),
+    _case(
+        "rate-by-address-after-a-burst",
+        "the limiter lets 48 kB through at once before the first of the transfers crawls as the others do",
+        {NAME: [BURST, AFTER_BURST], OTHER: AFTER_BURST, ANCHOR: ANCHORS_LARGE_PAGE},
+        "throttled",
+        "throttle.rate.address",
+        context=LINE,
+    ),
+    _case(
+        "rate-unsteady",
+        "after its first kilobytes one transfer crawls twice as fast as the others: congestion comes and goes",
+        {NAME: [FASTER, AFTER_BURST], OTHER: AFTER_BURST, ANCHOR: ANCHORS_LARGE_PAGE},
+        "reachable",
+        "served",
         context=LINE,
     ),
     _case(

@@ -19,7 +19,7 @@ from probe.judge.throttling import (
 from probe.model.failure import Failure
 from probe.model.flow import MAX_FREEZE_BYTES, Flow
 from probe.model.hop import Purpose
-from probe.model.observation import Exchange, Observation, Sending
+from probe.model.observation import Connection, Exchange, Observation, Sending
 from probe.model.target import parse
 from probe.model.verdict import Cause, ControlFacts, Evidence, Status, VantageState
 from tests.unit.judge.builders import HTTP, TIME, URL, A, B, control, hop_of, http, page, said, served, tcp, tls
@@ -334,6 +334,32 @@ def test_a_page_that_crawls_under_every_name_is_slowed_where_nothing_else_explai
 def test_packets_that_wait_in_a_queue_are_held_on_the_path_as_lost_ones_are(flow: Flow) -> None:
     """And a page that does not reach the mark is slower still."""
     assert slowed_by_address(crawled(flow, flow, flow))
+
+
+def test_the_burst_before_a_limit_takes_hold_is_not_part_of_its_speed() -> None:
+    """The first of three transfers comes twice as fast as a whole, because 48 kB of it passed at once."""
+    first = Flow(bytes=94_252, took=2_948, stall=217, quiet=53, marks=(33, 33, 1_280), segments=74, disordered=8)
+    later = Flow(bytes=45_494, took=2_969, stall=258, quiet=31, marks=(1_305, 2_345), segments=39, disordered=9)
+
+    assert first.rate > 2 * later.rate
+    large = replace(CARRIED, bytes=265_000, took=100, marks=(10, 20, 40, 60, 98))
+    assert slowed_by_address(crawled(first, later, later, beside=(large,) * 3))
+    assert not slowed_by_address(crawled(first, later, later)), "the anchor's page is no larger than the burst"
+    faster = replace(first, marks=(400, 900, 1_900))
+    assert not slowed_by_address(crawled(faster, later, later, beside=(large,) * 3))
+
+
+def test_the_kernels_round_trip_tells_how_near_an_anchor_is() -> None:
+    """A busy host lengthens the first handshakes with the target, and not the later ones with the anchor."""
+    hop = crawled(*(HELD,) * 3, trips=(30, 1))
+    trips = [one for one in hop.evidence.observations if isinstance(one, Connection)]
+    assert trips
+    assert not slowed_by_address(hop)
+
+    more = tuple(replace(one, rtt=400, attempt=5 + number) for number, one in enumerate(trips))
+    kernels = crawled(*(HELD,) * 3, trips=(30, 1), more=more)
+
+    assert slowed_by_address(kernels)
 
 
 @pytest.mark.parametrize(

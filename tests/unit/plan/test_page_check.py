@@ -13,7 +13,7 @@ from probe.model.hop import Purpose, StepPosition
 from probe.model.observation import Exchange
 from probe.model.verdict import ControlFacts, ControlPage, Status
 from probe.plan.context import LinePage, PlanContext
-from probe.plan.page_check import is_doubtful, is_slow, same_page_step
+from probe.plan.page_check import crawls, is_doubtful, is_slow, same_page_step
 from tests.unit.plan.dialogue import CONTEXT, A, page
 from tests.unit.plan.test_hop import HTTP, NEUTRAL, URL, resolved
 
@@ -67,6 +67,25 @@ def test_a_page_with_a_fingerprint_is_doubtful(control: ControlFacts | None) -> 
 def test_a_large_page_below_fifty_kilobytes_a_second_is_slow(flow: Flow | None, wanted: bool) -> None:
     """A small one is not, whatever its rate; silence at the end counts."""
     assert is_slow(Exchange(url=URL, address=A, flow=flow)) is wanted
+
+
+@pytest.mark.parametrize(
+    ("flow", "failure", "wanted"),
+    [
+        (CRAWL, None, True),
+        (QUICK, None, False),
+        (Flow(bytes=20_000, took=2_900, stall=300, quiet=90), Failure.TIMEOUT, True),
+        (Flow(bytes=20_000, took=300, stall=100, quiet=9_000), Failure.TIMEOUT, False),
+        (None, Failure.TIMEOUT, False),
+        (Flow(bytes=20_000, took=2_900), Failure.RESET, False),
+    ],
+    ids=["slow", "fast", "slow until time was up", "frozen", "no answer", "reset"],
+)
+def test_a_page_crawls_where_it_comes_slowly_without_stopping(
+    flow: Flow | None, failure: Failure | None, wanted: bool
+) -> None:
+    """A freeze counts bytes in its own connection: another transfer beside it does not matter."""
+    assert crawls(Exchange(url=URL, address=A, flow=flow, failure=failure)) is wanted
 
 
 def test_the_other_name_replaces_the_server_name_over_tls_and_the_host_over_http() -> None:

@@ -6,14 +6,29 @@ import pytest
 
 from probe.model.hop import StepPosition
 from probe.model.observation import Connection, Observation
-from probe.model.step import Connect, Step
+from probe.model.step import Connect, Fetch, Step
 from probe.model.target import parse
 from probe.plan import Plan, plan_for
 from probe.plan.dns import DnsPlan
 from probe.plan.endpoint import QuicPlan, TcpPlan, TlsPlan
 from probe.plan.range import RangePlan
 from probe.plan.url import UrlPlan
-from tests.unit.plan.dialogue import CONTEXT, NAME, A
+from tests.unit.plan.dialogue import CONTEXT, NAME, A, B
+
+
+class Part:
+    """A listener that keeps what it receives."""
+
+    def __init__(self) -> None:
+        self.heard: list[object] = []
+
+    def observed(self, step: Step, seen: Observation) -> None:
+        """Keep the observation."""
+        self.heard.append(seen)
+
+    def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:
+        """Keep the observations."""
+        self.heard.append(seen)
 
 
 @pytest.mark.parametrize(
@@ -43,19 +58,6 @@ def test_each_step_is_handed_out_once() -> None:
 
 def test_a_listener_receives_the_observations_of_its_steps_once() -> None:
     """A step added twice is handed out once, and its listener gets all observations at its end."""
-
-    class Part:
-        heard: list[object]
-
-        def __init__(self) -> None:
-            self.heard = []
-
-        def observed(self, step: Step, seen: Observation) -> None:
-            self.heard.append(seen)
-
-        def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:
-            self.heard.append(seen)
-
     plan, part, step = Plan(), Part(), Connect(address=A, port=443)
     assert plan.queue.add(step, part)
     assert not plan.queue.add(step, Part())
@@ -64,6 +66,23 @@ def test_a_listener_receives_the_observations_of_its_steps_once() -> None:
     plan.finish(step)
 
     assert part.heard == [seen, (seen,)]
+
+
+def test_pages_at_a_reserved_address_wait_for_its_holder() -> None:
+    """Connections, pages elsewhere and the holder's own pages do not wait; a second reservation has no effect."""
+    plan, holder, other = Plan(), Part(), Part()
+    mine, theirs = Fetch(url=f"https://{NAME}/", address=A), Fetch(url=f"http://{NAME}/", address=A)
+    elsewhere, connection = Fetch(url=f"http://{NAME}/", address=B), Connect(address=A, port=80)
+    plan.queue.reserve(A, holder)
+    plan.queue.reserve(B, other)
+    for step, part in ((theirs, other), (mine, holder), (elsewhere, holder), (connection, other)):
+        plan.queue.add(step, part)
+
+    assert plan.pending() == (mine, elsewhere, connection)
+    plan.queue.release(other)
+    assert plan.pending() == ()
+    plan.queue.release(holder)
+    assert plan.pending() == (theirs,)
 
 
 def test_a_step_of_another_plan_raises_an_error() -> None:

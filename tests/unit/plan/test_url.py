@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from probe.model.failure import Failure
+from probe.model.flow import Flow
 from probe.model.target import parse
 from probe.plan import PlanContext, plan_for
 from probe.plan.context import HopLimits
@@ -48,6 +49,24 @@ def test_a_redirect_to_the_same_host_uses_the_same_lookup() -> None:
     dialogue.tell(GET, page(dialogue.open[GET], 302, f"https://{NAME}/home"))
 
     assert dialogue.asks() == [f"get https://{NAME}/home at {A} hop 1"]
+
+
+def test_two_chains_compare_slow_pages_at_an_address_one_after_the_other() -> None:
+    """Side by side they would share a limit of the address, so that neither had a speed."""
+    dialogue = resolved(NAME)
+    slow = Flow(bytes=100_000, took=9_000)
+    first, second = GET, f"get {HTTP} at {A} chain 1"
+    dialogue.tell(first, page(dialogue.open[first], flow=slow))
+    asked = dialogue.asks()
+    dialogue.tell(second, page(dialogue.open[second], flow=slow))
+    chains = []
+    while asked := asked + dialogue.asks():
+        assert len(asked) == 1
+        chains.append(int("chain 1" in asked[0]))
+        dialogue.tell(asked[0], page(dialogue.open[asked[0]], flow=slow))
+        asked = []
+
+    assert chains == [0] * 5 + [1] * 5
 
 
 def test_a_redirect_to_an_earlier_url_ends_the_chain() -> None:
