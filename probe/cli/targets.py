@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -117,7 +118,7 @@ def _counts(service: Service) -> tuple[int, int, int, int]:
 
 
 def _files_of(path: Path) -> list[Path]:
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - `Path.is_dir` raises where the folder above may not be read
         return sorted(file for file in path.rglob("*") if file.suffix in {".toml", ".csv", ".txt", ".lst"})
     return [path]
 

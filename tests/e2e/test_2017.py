@@ -108,12 +108,16 @@ def cuts(asn: int) -> tuple[Cut, ...]:
 LINES = (*(Line(asn, "RU", cuts(asn)) for asn in LAGS), Line(64510, "KZ"))
 
 
+OTHER_ROW = "198.51.100.7;other.example;;RKN;2-6-27/2016-01-11-1;2016-01-11"
+"""A site that is listed throughout: a register without any entry is refused as a failed download."""
+
+
 def snapshots(folder: Path) -> list[Path]:
     """The register's mirror on the evenings around each change."""
     files = []
     for text in ("04-11", "04-12", "04-27", "04-28", "05-03", "05-04", "05-10", "05-11"):
         day = date.fromisoformat(f"2017-{text}")
-        rows = [f"Updated: {day} 21:00:00 +0000"]
+        rows = [f"Updated: {day} 21:00:00 +0000", OTHER_ROW]
         for name, service in HISTORY.items():
             if service.listed and service.listed <= day and not (service.delisted and service.delisted <= day):
                 host = service.targets[0].split("/")[2]
@@ -125,10 +129,13 @@ def snapshots(folder: Path) -> list[Path]:
 
 def reconstructed(folder: Path) -> list[Path]:
     """A snapshot without these services, then the four reconstructed ones."""
-    empty = folder / "before.csv"
-    empty.write_text("Updated: 2017-04-11 17:00:00 +0000\n")
-    days = ("04-12", "05-03", "05-05", "05-11")
-    return [empty, *(shared_data(f"register/zi-2017-{day}-reconstructed.csv") for day in days)]
+    contents = [b"Updated: 2017-04-11 17:00:00 +0000\n"]
+    for day in ("04-12", "05-03", "05-05", "05-11"):
+        contents.append(shared_data(f"register/zi-2017-{day}-reconstructed.csv").read_bytes().rstrip() + b"\n")
+    files = [folder / f"{number}.csv" for number in range(len(contents))]
+    for file, content in zip(files, contents, strict=True):
+        file.write_bytes(content + OTHER_ROW.encode() + b"\n")
+    return files
 
 
 def register(files: list[Path], db: Path) -> None:

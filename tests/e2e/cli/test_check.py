@@ -122,7 +122,7 @@ def test_a_list_without_a_line_of_utf_8_is_refused(tmp_path: Path) -> None:
 
     first, last = done.stderr.decode().splitlines()
     assert (done.returncode, first) == (2, f"probe: {path}:1: not UTF-8; save the list as UTF-8")
-    assert last.startswith("probe: no targets")
+    assert last.startswith(f"probe: {path}: no targets")
 
 
 def test_a_control_with_a_bad_line_is_refused_in_one_line(page: str, tmp_path: Path) -> None:

@@ -48,10 +48,10 @@ async def test_silence_ends_in_a_time_out_after_three_tries() -> None:
     async with resolving(lambda _: []) as (server, port):
         began = time.monotonic()
         with pytest.raises(OperationError) as raised:
-            await first_answer("127.0.0.1", port, ASKED, 3.3)
+            await first_answer("127.0.0.1", port, ASKED, 6.0)
 
     assert raised.value.info.failure is Failure.TIMEOUT
-    assert 3.2 < time.monotonic() - began < 30
+    assert time.monotonic() - began > 5.9
     assert len(server.queries) == 3
 
 
