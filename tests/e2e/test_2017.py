@@ -129,9 +129,9 @@ def snapshots(folder: Path) -> list[Path]:
 
 def reconstructed(folder: Path) -> list[Path]:
     """A snapshot without these services, then the four reconstructed ones."""
-    contents = [b"Updated: 2017-04-11 17:00:00 +0000\n"]
-    for day in ("04-12", "05-03", "05-05", "05-11"):
-        contents.append(shared_data(f"register/zi-2017-{day}-reconstructed.csv").read_bytes().rstrip() + b"\n")
+    days = ("04-12", "05-03", "05-05", "05-11")
+    known = [shared_data(f"register/zi-2017-{day}-reconstructed.csv").read_bytes().rstrip() + b"\n" for day in days]
+    contents = [b"Updated: 2017-04-11 17:00:00 +0000\n", *known]
     files = [folder / f"{number}.csv" for number in range(len(contents))]
     for file, content in zip(files, contents, strict=True):
         file.write_bytes(content + OTHER_ROW.encode() + b"\n")
