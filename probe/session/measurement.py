@@ -28,7 +28,7 @@ from probe.measure.quic import require_aioquic
 from probe.measure.tools import Tools, random_name
 from probe.model.address import Family
 from probe.model.hop import subjects_of
-from probe.model.observation import Observation
+from probe.model.observation import Connection, Observation
 from probe.model.target import QuicTarget, RangeTarget, Target, TcpTarget
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageNote, VantageState, Verdict
 from probe.plan.context import LinePage, PlanContext
@@ -42,6 +42,12 @@ log = logging.getLogger(__name__)
 
 MAX_MEASUREMENT_SECONDS = 900.0
 """Real seconds after which a measurement is cut short. The pace limiter may delay it by minutes, not by more."""
+
+SILENCE_RULE = "tcp.timeout"
+"""The rule that convicts by unanswered SYNs alone."""
+
+SYN_RETRIES_SECONDS = 3.0
+"""The kernel sends a SYN again after 1 and 3 s (RFC 6298); an outage that explains its silence lasts as long."""
 
 _FAILING = frozenset({Status.BLOCKED, Status.THROTTLED, Status.UNREACHABLE})
 """Statuses for which the captured packets are added."""
@@ -155,12 +161,28 @@ async def measure_target(
         if any(subject.is_name for subject in subjects_of(target)):
             await context.tools.resolvers.survey()
         plan_context = _plan_context(text, target, context, time, control=control, attempt=attempt, suspected=suspected)
+        began = asyncio.get_running_loop().time()
         verdict = await _measured(time, text, target, context, plan_context, attempt=attempt, release=release)
+        if _may_have_been_an_outage(verdict, context, began):
+            verdict = await _measured(time, text, target, context, plan_context, attempt=attempt, release=None)
     except Exception as error:
         log.debug("fault in measuring %s", text, exc_info=True)  # evidence.error has it, too
         return _failed_verdict(error, time=time, text=text, target=target, context=context, attempt=attempt)
     context.names.add(verdict)
     return verdict
+
+
+def _may_have_been_an_outage(verdict: Verdict, context: MeasurementContext, began: float) -> bool:
+    """Whether the line may have been dead for just as long as SYNs of a blocked target went unanswered.
+
+    The anchors are looked at before and after a measurement. Nothing shows that the line worked meanwhile, unless
+    something else answered then.
+    """
+    if verdict.rule != SILENCE_RULE or verdict.vantage.state is not VantageState.ONLINE:
+        return False
+    silent = [one.at for one in verdict.evidence.observations if isinstance(one, Connection) and one.failure]
+    first, last = began + min(silent) / 1000, began + max(silent) / 1000
+    return not context.cuts.answered_between(first, last + SYN_RETRIES_SECONDS)
 
 
 async def _measured(

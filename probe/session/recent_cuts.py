@@ -8,6 +8,7 @@ the cuts under other names that may explain its own failures. Moments are second
 from __future__ import annotations
 
 import ipaddress
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -24,6 +25,8 @@ MAX_NETWORKS = 2_000
 """Networks (/24, /64) whose cuts are remembered; the oldest are forgotten first."""
 MAX_NAMES = 2_000
 """Names remembered as silencing; the oldest are forgotten first."""
+MAX_ANSWERS = 4_096
+"""Moments of answers that are remembered; a pass over a long list has some hundred in the time of a measurement."""
 MAX_CUTS_IN_EVIDENCE = 8
 """Cuts that one verdict's evidence names, the newest first."""
 OWN_CUT_SECONDS = 3_600.0
@@ -64,6 +67,11 @@ class CutLog:
         self._cuts: dict[str, dict[tuple[str, str], _Cut]] = {}
         self._own: dict[tuple[str, str], float] = {}
         self._silencing: dict[str, None] = {}
+        self._answers: deque[float] = deque(maxlen=MAX_ANSWERS)
+
+    def answered_between(self, start: float, end: float) -> bool:
+        """Whether anything answered a SYN of this session between two moments, so that the line worked then."""
+        return any(start <= moment <= end for moment in self._answers)
 
     @property
     def silencing_names(self) -> frozenset[str]:
@@ -80,6 +88,8 @@ class CutLog:
             return
         at = began + one.at / 1000
         if isinstance(one, Connection):
+            if one.failure is None:
+                self._answers.append(at + one.took / 1000)
             if one.failure in NO_ANSWER_FAILURES:
                 for cut in self._cuts_at(one.address):
                     cut.silenced = cut.silenced or (cut.until is None and cut.first <= at)

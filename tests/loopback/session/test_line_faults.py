@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -164,14 +166,47 @@ async def test_silence_over_ipv6_is_a_block_where_another_destination_answers_ov
 @contextmanager
 def full_listener() -> Iterator[int]:
     """A port of ::1 whose queue of connections is full."""
+    with full_queue("::1", socket.AF_INET6) as server:
+        yield server.getsockname()[1]
+
+
+@contextmanager
+def full_queue(address: str, family: socket.AddressFamily) -> Iterator[socket.socket]:
+    """A listener whose queue of connections is full."""
     with ExitStack() as stack:
-        server = stack.enter_context(socket.create_server(("::1", 0), family=socket.AF_INET6, backlog=0))
-        port = server.getsockname()[1]
+        server = stack.enter_context(socket.create_server((address, 0), family=family, backlog=0))
         for _ in range(4):
-            client = stack.enter_context(socket.socket(socket.AF_INET6))
+            client = stack.enter_context(socket.socket(family))
             client.setblocking(False)
-            client.connect_ex(("::1", port))
-        yield port
+            client.connect_ex(server.getsockname())
+        yield server
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a full queue drops SYNs on Linux")
+@pytest.mark.parametrize("witness", [False, True])
+async def test_silence_that_an_outage_of_the_line_would_explain_is_measured_again(
+    believed: trustme.CA, tmp_path: Path, witness: bool
+) -> None:
+    """It ends before the anchors are looked at. Where another target answered meanwhile, the line was not dead."""
+    looks = count()
+
+    async def anchor(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if next(looks) == 1:  # the look after the silence
+            mute.listen(16)
+            mute.setblocking(False)
+            with suppress(BlockingIOError):
+                while True:
+                    mute.accept()[0].close()
+        await page_of(answer(b"", "204 No Content"))(reader, writer)
+
+    with full_queue("127.0.0.1", socket.AF_INET) as mute, socket.create_server(("127.0.0.1", 0)) as other:
+        texts = [f"tcp://127.0.0.1:{one.getsockname()[1]}" for one in (mute, other)]
+        async with serving(anchor) as port:
+            urls = (f"http://127.0.0.1:{port}/generate_204",)
+            async with checked(tmp_path, anchors=urls, concurrency=2) as session:
+                found = await verdicts(session, *texts[: 1 + witness])
+
+    assert found[texts[0]].status is (Status.BLOCKED if witness else Status.REACHABLE)
 
 
 async def test_a_host_without_trusted_authorities_says_so(
