@@ -28,7 +28,7 @@ from probe.measure.quic import require_aioquic
 from probe.measure.tools import Tools, random_name
 from probe.model.address import Family
 from probe.model.hop import subjects_of
-from probe.model.observation import Connection, Observation
+from probe.model.observation import Observation
 from probe.model.target import QuicTarget, RangeTarget, Target, TcpTarget
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageNote, VantageState, Verdict
 from probe.plan.context import LinePage, PlanContext
@@ -180,7 +180,7 @@ def _may_have_been_an_outage(verdict: Verdict, context: MeasurementContext, bega
     """
     if verdict.rule != SILENCE_RULE or verdict.vantage.state is not VantageState.ONLINE:
         return False
-    silent = [one.at for one in verdict.evidence.observations if isinstance(one, Connection) and one.failure]
+    silent = [one.at for one in verdict.evidence.observations if one.failure is not None and one.traffic.connections]
     first, last = began + min(silent) / 1000, began + max(silent) / 1000
     return not context.cuts.answered_between(first, last + SYN_RETRIES_SECONDS)
 
