@@ -99,6 +99,8 @@ class StepPosition(msgspec.Struct, frozen=True, kw_only=True):
 class Layer(StrEnum):
     """The layer at which a try ended, the deepest last."""
 
+    DNS = "dns"
+    """The resolver's answer. Only a glance's failure has this layer: a full look's tries begin with an address."""
     TCP = "tcp"
     TLS = "tls"
     HTTP = "http"

@@ -24,8 +24,10 @@ NAME = "www.example.org"
 
 
 def test_a_later_layer_is_deeper() -> None:
-    """TCP, TLS, HTTP follow one another; QUIC replaces all three."""
-    assert sorted(Layer, key=lambda layer: layer.depth) == [Layer.TCP, Layer.TLS, Layer.HTTP, Layer.BODY, Layer.QUIC]
+    """DNS, TCP, TLS, HTTP follow one another; QUIC replaces the last three."""
+    in_order = [Layer.DNS, Layer.TCP, Layer.TLS, Layer.HTTP, Layer.BODY, Layer.QUIC]
+
+    assert sorted(Layer, key=lambda layer: layer.depth) == in_order
 
 
 def test_the_deeper_failure_ranks_higher_then_the_one_that_shows_more() -> None:
