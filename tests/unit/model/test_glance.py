@@ -10,7 +10,6 @@ from probe.model.address import Family
 from probe.model.glance import GlanceKind, GlanceRequest, glance_requests
 from probe.model.target import parse
 
-
 TLS_443 = {"kind": GlanceKind.TLS, "port": 443}
 
 
