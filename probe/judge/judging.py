@@ -13,6 +13,7 @@ from probe.judge.evidence_view import EvidenceView
 from probe.judge.findings import Findings, findings_of
 from probe.judge.translation import translated
 from probe.judge.vantage import concluded_again
+from probe.model.glance_evidence import is_acquitted
 from probe.model.location import located
 from probe.model.observation import TraceReply
 from probe.model.target import Target, parse
@@ -40,6 +41,12 @@ class Judgment:
     findings: Findings = field(default_factory=Findings)
 
 
+_CLOSED = frozenset({VantageState.OFFLINE, VantageState.PORTAL})
+_SAME = Judgment(Status.REACHABLE, "glance.same")
+_DIFFERS = Judgment(Status.UNKNOWN, "glance.differs")
+"""What the table says of a glance that stands alone, without the work of reading hops: most verdicts are such."""
+
+
 def judge(
     target: Target,
     evidence: Evidence,
@@ -56,6 +63,8 @@ def judge(
         time: when the measurement began; a control far older is not used.
     """
     place = vantage if isinstance(vantage, Vantage) else Vantage(state=vantage)
+    if evidence.glance and not evidence.observations and not evidence.error and place.state not in _CLOSED:
+        return _SAME if is_acquitted(target, evidence.glance) else _DIFFERS
     view = EvidenceView(
         target,
         translated(_without_traces(evidence)),

@@ -11,21 +11,29 @@ After a rule that says `blocked`, later rules of other layers that apply too add
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from probe.judge import dns, http, line_load, quic, ranges, residual, tcp_tls, throttling
+from probe.judge import dns, glances, http, line_load, quic, ranges, residual, tcp_tls, throttling
+from probe.judge.conditions import (
+    Predicate,
+    always,
+    anchors_disagree,
+    control_is,
+    measurement_failed,
+    no_address_tried,
+    nothing_seen,
+    one_host,
+    relayed_where_failing_proves_nothing,
+    vantage_is,
+)
 from probe.judge.control import ControlOutcome
 from probe.judge.evidence_hop import EvidenceHop
-from probe.model.address import is_bogon, parse_address
 from probe.model.failure import Failure
 from probe.model.hop import Layer
-from probe.model.verdict import Cause, Status, VantageNote, VantageState
+from probe.model.verdict import Cause, Status, VantageState
 
 RULES_VERSION = 2
 """Raised whenever a rule is added, removed, moved or changed in what it says."""
-
-Predicate = Callable[[EvidenceHop], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,58 +67,6 @@ class Rule:
         return self.applies(hop)
 
 
-def _vantage_is(state: VantageState) -> Predicate:
-    def predicate(hop: EvidenceHop) -> bool:
-        return hop.view.state is state
-
-    return predicate
-
-
-def _control_is(outcome: ControlOutcome) -> Predicate:
-    def predicate(hop: EvidenceHop) -> bool:
-        return hop.control_outcome is outcome
-
-    return predicate
-
-
-def _measurement_failed(hop: EvidenceHop) -> bool:
-    return bool(hop.evidence.error)
-
-
-def _nothing_seen(hop: EvidenceHop) -> bool:
-    return not hop.observed.tried and not hop.observed.looked_up and not _is_forbidden(hop)
-
-
-def _no_address_tried(hop: EvidenceHop) -> bool:
-    """Addresses were known, and none was tried: no time was left, or this host has no route for their family."""
-    answers = hop.name_answers
-    if hop.observed.tried or hop.subject.scheme == "dns" or _is_forbidden(hop):
-        return False
-    return answers is None or any(not is_bogon(address) for address in answers.reference | answers.given)
-
-
-def _is_forbidden(hop: EvidenceHop) -> bool:
-    """Whether a redirect leads to a private or reserved address, which is not tried."""
-    return hop.index > 0 and parse_address(hop.subject.host) is not None and is_bogon(hop.subject.host)
-
-
-def _one_host(hop: EvidenceHop) -> bool:
-    return VantageNote.ONE_HOST in hop.view.notes
-
-
-def _anchors_disagree(hop: EvidenceHop) -> bool:
-    return VantageNote.ANCHORS_DISAGREE in hop.view.notes
-
-
-def _relayed_where_failing_proves_nothing(hop: EvidenceHop) -> bool:
-    state = hop.view.state
-    return state in {VantageState.ALLOWLIST, VantageState.POLICED} and (tcp_tls.relayed(hop) or ranges.relayed(hop))
-
-
-def _always(hop: EvidenceHop) -> bool:  # noqa: ARG001 - the shape of every predicate
-    return True
-
-
 _READINGS = "contract: where two readings are possible"
 _CAUSES = "contract: causes"
 _CDN = "OONI probe#2455, probe-engine#770: content networks answer differently everywhere"
@@ -129,17 +85,23 @@ _THROTTLES = "IMC'22, censoredplanet.org/throttling; net4people/bbs#65, #382"
 # fmt: off
 RULES: tuple[Rule, ...] = (
     # What cannot be known.
-    Rule("vantage.offline", _vantage_is(VantageState.OFFLINE), Status.UNKNOWN,
+    Rule("vantage.offline", vantage_is(VantageState.OFFLINE), Status.UNKNOWN,
          "the vantage is offline: no anchor answers", source=_READINGS),
-    Rule("vantage.portal", _vantage_is(VantageState.PORTAL), Status.UNKNOWN,
+    Rule("vantage.portal", vantage_is(VantageState.PORTAL), Status.UNKNOWN,
          "a captive portal answers in the place of every site", source=_READINGS),
-    Rule("measurement.failed", _measurement_failed, Status.UNKNOWN,
+    Rule("measurement.failed", measurement_failed, Status.UNKNOWN,
          "the measurement itself failed"),
-    Rule("measurement.empty", _nothing_seen, Status.UNKNOWN,
+    Rule("glance.same", glances.same, Status.REACHABLE,
+         "a glance sees what it saw right after the last full look, which found the target reachable",
+         source="docs/methods/glance.md"),
+    Rule("glance.differs", glances.differs, Status.UNKNOWN,
+         "a glance sees something else than after the last full look, and no full look followed",
+         source="docs/methods/glance.md"),
+    Rule("measurement.empty", nothing_seen, Status.UNKNOWN,
          "time was up before anything was seen"),
     Rule("vantage.login_page", http.answered_like_anchor, Status.UNKNOWN,
          "what answers in the place of an anchor answers here too: a portal", source=_READINGS),
-    Rule("vantage.relayed", _relayed_where_failing_proves_nothing, Status.UNKNOWN,
+    Rule("vantage.relayed", relayed_where_failing_proves_nothing, Status.UNKNOWN,
          "a relay accepts the connection, and failures prove nothing at this vantage", source=_READINGS),
     # What works, after what only seems to.
     Rule("tcp.relayed", tcp_tls.relayed, Status.UNREACHABLE,
@@ -163,9 +125,9 @@ RULES: tuple[Rule, ...] = (
     Rule("served", http.works, Status.REACHABLE,
          "it works as it does for anyone"),
     # What fails, where failing proves nothing.
-    Rule("vantage.allowlist", _vantage_is(VantageState.ALLOWLIST), Status.UNKNOWN,
+    Rule("vantage.allowlist", vantage_is(VantageState.ALLOWLIST), Status.UNKNOWN,
          "the network lets only an allow-list through", source=_READINGS),
-    Rule("vantage.policed", _vantage_is(VantageState.POLICED), Status.UNKNOWN,
+    Rule("vantage.policed", vantage_is(VantageState.POLICED), Status.UNKNOWN,
          "the network punishes the pace of our own handshakes", source="net4people/bbs#546"),
     Rule("path.large", http.only_small_packets, Status.UNREACHABLE,
          "only small packets come through; large ones are lost on the path",
@@ -257,9 +219,9 @@ RULES: tuple[Rule, ...] = (
          "a page that came sooner than the server can send its own", (Cause.HTTP_BLOCKPAGE,), source=_NEAR,
          at_one_address=True),
     # The control's outcome.
-    Rule("control.disagrees", _control_is(ControlOutcome.DISAGREES), Status.UNREACHABLE,
+    Rule("control.disagrees", control_is(ControlOutcome.DISAGREES), Status.UNREACHABLE,
          "the control's verdicts disagree with each other", source=_READINGS),
-    Rule("control.failed", _control_is(ControlOutcome.FAILED), Status.DOWN,
+    Rule("control.failed", control_is(ControlOutcome.FAILED), Status.DOWN,
          "it fails at the control too", source=_READINGS),
     Rule("dns.absent", dns.absent, Status.DOWN,
          "a trusted resolver knows no address either", source=_READINGS),
@@ -320,9 +282,9 @@ RULES: tuple[Rule, ...] = (
          "QUIC is silent here, TCP to the same address works; served at the control", (Cause.QUIC_TIMEOUT,),
          source=_QUIC),
     # What nothing explains.
-    Rule("vantage.one_host", _one_host, Status.UNKNOWN,
+    Rule("vantage.one_host", one_host, Status.UNKNOWN,
          "one unknown host answers in the place of unrelated sites: a portal", source=_READINGS),
-    Rule("vantage.anchors_disagree", _anchors_disagree, Status.UNKNOWN,
+    Rule("vantage.anchors_disagree", anchors_disagree, Status.UNKNOWN,
          "some anchors fail too: a walled garden, a used-up quota or a half-dead line", source=_READINGS),
     Rule("server.alert", tcp_tls.alert, Status.UNREACHABLE,
          "a TLS alert, from the server or forged", source=_READINGS),
@@ -332,7 +294,7 @@ RULES: tuple[Rule, ...] = (
          "a page that may or may not be the target's", source="OONI probe#2661"),
     Rule("http.frozen", tcp_tls.failed_at(Layer.BODY), Status.UNREACHABLE,
          "the page stops after its first kilobytes", source=_FREEZES),
-    Rule("measurement.cut", _no_address_tried, Status.UNKNOWN,
+    Rule("measurement.cut", no_address_tried, Status.UNKNOWN,
          "no address was tried, for lack of time or of a route"),
     Rule("tls.outdated", tcp_tls.outdated, Status.UNREACHABLE,
          "the certificate is out of date: a forgotten renewal or a wrong clock"),
@@ -352,7 +314,7 @@ RULES: tuple[Rule, ...] = (
          "no answer to the request, for an unknown reason", source=_READINGS),
     Rule("quic.ambiguous", tcp_tls.failed_at(Layer.QUIC), Status.UNREACHABLE,
          "no QUIC handshake, and nothing shows that the host speaks QUIC", source=_READINGS),
-    Rule("unexplained", _always, Status.UNREACHABLE,
+    Rule("unexplained", always, Status.UNREACHABLE,
          "it did not work, and no other rule applies"),
 )
 # fmt: on

@@ -12,6 +12,7 @@ import msgspec
 
 from probe.model.failure import Failure
 from probe.model.flow import Flow
+from probe.model.glance_evidence import GlanceEvidence
 from probe.model.location import Location
 from probe.model.observation import Observation
 from probe.model.packets import PacketTrace
@@ -345,6 +346,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         recent_cuts: cuts under other names that may explain failures at the same addresses.
         nat64: prefixes with which the network's resolvers write IPv4 addresses inside IPv6 ones (RFC 6052).
         outages: losses of the whole line after this target's name.
+        glance: glances at the target's chains; a rule reads them where no full look followed.
         attempt: 0, or the number of the re-test.
         error: why the measurement itself failed; empty when it did not.
         rules: version of the rules that judged.
@@ -364,6 +366,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     control: ControlFacts | None = None
     recent_cuts: tuple[RecentCut, ...] = ()
     outages: tuple[Outage, ...] = ()
+    glance: tuple[GlanceEvidence, ...] = ()
     nat64: tuple[str, ...] = ()
     attempt: int = 0
     error: str = ""

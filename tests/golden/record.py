@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from probe.model.glance_evidence import GlanceEvidence
 from probe.model.observation import Observation
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Outage, RecentCut, Vantage, VantageState, Verdict
 from tests.golden.scenario import Scenario
@@ -38,6 +39,7 @@ FAMILIES = (
     "names",
     "cuts",
     "resolvers",
+    "glances",
 )
 
 
@@ -52,6 +54,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     anchors: tuple[AnchorLook, ...] = ()
     recent_cuts: tuple[RecentCut, ...] = ()
     outages: tuple[Outage, ...] = ()
+    glance: tuple[GlanceEvidence, ...] = ()
     nat64: tuple[str, ...] = ()
     observations: tuple[Observation, ...] = ()
 
@@ -74,6 +77,7 @@ class Case:
             control=self.control,
             recent_cuts=seen.recent_cuts,
             outages=seen.outages,
+            glance=seen.glance,
             nat64=seen.nat64,
             error=seen.error,
         )
@@ -101,6 +105,7 @@ def made(scenario: Scenario) -> Case:
         anchors=verdict.vantage.anchors,
         recent_cuts=verdict.evidence.recent_cuts,
         outages=verdict.evidence.outages,
+        glance=verdict.evidence.glance,
         nat64=verdict.evidence.nat64,
         observations=verdict.evidence.observations,
     )
@@ -110,7 +115,7 @@ def made(scenario: Scenario) -> Case:
 def recorded(verdict: Verdict) -> Verdict:
     """A verdict as `verdict.json` holds it: without the rules' version and the parts in other files."""
     said = msgspec.structs.replace(
-        verdict.evidence, observations=(), control=None, recent_cuts=(), outages=(), nat64=(), rules=0
+        verdict.evidence, observations=(), control=None, recent_cuts=(), outages=(), glance=(), nat64=(), rules=0
     )
     return msgspec.structs.replace(verdict, evidence=said, vantage=msgspec.structs.replace(verdict.vantage, anchors=()))
 

@@ -11,6 +11,7 @@ from probe.judge import verdict
 from probe.judge.blockpages import has_fingerprint
 from probe.judge.control import facts
 from probe.judge.vantage import concluded_again
+from probe.model.glance_evidence import GlanceEvidence
 from probe.model.target import parse
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Outage, RecentCut, Vantage, VantageState, Verdict
 from probe.plan import PlanContext, plan_for
@@ -80,6 +81,7 @@ class Scenario:
         anchors: looks at anchors; state and notes then follow from them.
         recent_cuts: cuts under other names at the same addresses.
         outages: losses of the whole line after the target's name.
+        glance: glances before the measurement; alone with the limit 0.
         sends: whether uploads are measured too.
     """
 
@@ -101,6 +103,7 @@ class Scenario:
     recent_cuts: tuple[RecentCut, ...] = ()
     outages: tuple[Outage, ...] = ()
     found: Mapping[str, Any] = field(default_factory=dict)
+    glance: tuple[GlanceEvidence, ...] = ()
     sends: bool = False
 
     def facts(self) -> ControlFacts | None:
@@ -143,7 +146,8 @@ class Scenario:
     ) -> Verdict:
         target = parse(self.target)
         seen = made.play(plan_for(target, context), limit)
-        line = {"recent_cuts": self.recent_cuts, "outages": self.outages} if made is self.here else {}
+        line = {"recent_cuts": self.recent_cuts, "outages": self.outages, "glance": self.glance}
+        line = line if made is self.here else {}
         evidence = Evidence(observations=seen, control=context.control, nat64=context.nat64, error=error, **line)
         judged = verdict(time=time, text=self.target, target=target, evidence=evidence, vantage=vantage)
         name = doubtful_name(judged, target) if context.no_resolver else ""

@@ -54,6 +54,7 @@ def varied(chance: Random) -> Verdict:
             control=control,
             recent_cuts=case.seen.recent_cuts,
             outages=case.seen.outages,
+            glance=case.seen.glance,
             nat64=case.seen.nat64,
             error=case.seen.error,
         ),
@@ -85,6 +86,7 @@ def test_findings_of_an_earlier_judgment_are_not_read(made: Verdict) -> None:
         control=seen.control,
         recent_cuts=seen.recent_cuts,
         outages=seen.outages,
+        glance=seen.glance,
         nat64=seen.nat64,
         error=seen.error,
     )

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from probe.model.failure import Failure
 from probe.model.flow import Flow
+from probe.model.glance import GlanceKind
+from probe.model.glance_evidence import GlanceEvidence
 from probe.model.hop import Purpose
 from probe.model.observation import (
     Certificate,
@@ -216,8 +218,21 @@ CONTROLS = st.builds(
     failures=_some(("dns.nxdomain", "tcp.timeout", "tls.alert")),
 )
 
+GLANCES = st.builds(
+    GlanceEvidence,
+    kind=st.sampled_from(GlanceKind),
+    answered=_some(ADDRESSES),
+    address=st.sampled_from(("", *ADDRESSES)),
+    seen=st.sampled_from(("", "TLSv1.3 1301 001d")),
+    failure=st.sampled_from(("", "", "", "tls.reset", "dns.nxdomain")),
+    known=st.sampled_from(("", "TLSv1.3 1301 001d")),
+    known_addresses=_some(ADDRESSES),
+    full_look=st.sampled_from((None, TIME, TIME)),
+)
+
 EVIDENCE = st.builds(
     Evidence,
+    glance=st.just(()) | st.lists(GLANCES, max_size=2).map(tuple),
     observations=st.lists(OBSERVATIONS, max_size=14).map(tuple),
     control=st.none() | CONTROLS,
     recent_cuts=st.lists(
