@@ -1,4 +1,4 @@
-"""The reference pages of `docs/reference/`, made from the code.
+"""The reference pages of `docs/reference/`, and two files of the package, made from the code.
 
 ``make references`` (``python -m tests.references --write``) writes them; ``tests/unit/test_references.py`` fails while
 a page differs from the code.
@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import os
 import re
+import subprocess
 import sys
 import tempfile
 import textwrap
@@ -190,20 +192,42 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 
+def main_help() -> str:
+    """What `probe --help` prints on a terminal of 80 columns or more: the program prints this file, without click."""
+    environ = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
+    script = "from probe.cli.program import run_program; run_program(['--help'])"
+    words = [sys.executable, "-c", script]
+    return subprocess.run(words, capture_output=True, text=True, check=True, env=environ, cwd=ROOT).stdout
+
+
+def default_values() -> str:
+    """The values of `defaults.toml`, in a form that is quick to read."""
+    return json.dumps(tomllib.loads((ROOT / "probe/settings/defaults.toml").read_text()), indent=1) + "\n"
+
+
+PACKAGE_FILES: dict[str, Callable[[], str]] = {
+    "probe/cli/help.txt": main_help,
+    "probe/settings/defaults.json": default_values,
+}
+"""Files of the package that save an import at each start."""
+MADE = {f"docs/reference/{name}": make for name, make in PAGES.items()} | PACKAGE_FILES
+"""Path below the root -> what makes the file."""
+
+
 def main(words: list[str]) -> int:
-    """Write the pages that differ with `--write`, else name them; 0 where none differs or all are written."""
-    differing = [name for name, make in PAGES.items() if not current(name, make())]
+    """Write the files that differ with `--write`, else name them; 0 where none differs or all are written."""
+    differing = [name for name, make in MADE.items() if not current(name, make())]
     for name in differing:
         if words == ["--write"]:
             FOLDER.mkdir(exist_ok=True)
-            (FOLDER / name).write_text(PAGES[name]())
-        sys.stdout.write(f"{'written' if words == ['--write'] else 'differs'}: docs/reference/{name}\n")
+            (ROOT / name).write_text(MADE[name]())
+        sys.stdout.write(f"{'written' if words == ['--write'] else 'differs'}: {name}\n")
     return int(bool(differing) and words != ["--write"])
 
 
 def current(name: str, text: str) -> bool:
-    """Whether the page in the tree is this text."""
-    path = FOLDER / name
+    """Whether the file in the tree is this text."""
+    path = ROOT / name
     return path.exists() and path.read_text() == text
 
 

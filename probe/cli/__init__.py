@@ -1,20 +1,37 @@
 """The command line: one file for each command, which parses, calls one function, prints and exits.
 
 A command is imported only when it is called, so that `probe --version` and a round for cron import nothing that they do
-not use. This module imports only the exceptions.
+not use. A command line of `check` or `run` that is plain (`probe.cli.command_line`) is read without click.
 """
 
 from __future__ import annotations
 
-import errno
-import io
+import gc
 import os
 import sys
-from collections.abc import Sequence
-from types import TracebackType
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from probe import __version__
-from probe.errors import ExitStatus, ProbeError
+from probe.lazy import lazy
+
+if TYPE_CHECKING:
+    import errno
+    import io
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from probe import errors
+    from probe.cli import program
+    from probe.cli.command_line import CommandLine
+else:
+    errors, program = lazy("probe.errors"), lazy("probe.cli.program")
+    errno, io = lazy("errno"), lazy("io")
+
+GC_THRESHOLDS = (10_000, 20, 20)
+"""Thresholds of `gc.set_threshold`: new containers between two young collections, young between two middle ones, ..."""
+_PLAIN_COMMANDS = frozenset({"check", "run"})
+"""Commands with a `CommandLine`: what cron jobs and harnesses call."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,27 +43,65 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words in (["--version"], ["-V"]):
         sys.stdout.write(f"probe {__version__}\n")
-        return ExitStatus.OK
+        return 0
+    if words in (["--help"], ["-h"]) and _has_usual_width():
+        return _print_help()
     if "PROBE_TRACEBACK" not in os.environ:
         sys.excepthook = _one_line
     show_any_text()
+    relax_garbage_collection()
     try:
-        from probe.cli.program import run_program  # noqa: PLC0415 - importing click takes longer than all of the above
-
-        return run_program(words)
-    except ProbeError as error:
+        return _run(words)
+    except errors.ProbeError as error:
         say(str(error))
         return error.status
     except KeyboardInterrupt:
-        return ExitStatus.INTERRUPTED
+        return errors.ExitStatus.INTERRUPTED
     except BrokenPipeError:
         abandon_stdout()
-        return ExitStatus.NOT_ALL_WELL
+        return errors.ExitStatus.NOT_ALL_WELL
     except OSError as error:
         say(describe(error))
         if error.errno == errno.ENOSPC:
             abandon_stdout()
-        return ExitStatus.NOT_ALL_WELL
+        return errors.ExitStatus.NOT_ALL_WELL
+
+
+def _run(words: Sequence[str]) -> int:
+    """Run a plain command line itself, and leave any other to click."""
+    if words and words[0] in _PLAIN_COMMANDS and "_PROBE_COMPLETE" not in os.environ:
+        line: CommandLine = import_module(f"probe.cli.{words[0]}").COMMAND
+        values = line.parse_plain(words[1:])
+        if values is not None:
+            return line.function(**values)
+    return program.run_program(list(words))
+
+
+def _has_usual_width() -> bool:
+    """Whether click would write the help 80 columns wide, as the shipped text is."""
+    if "COLUMNS" in os.environ:
+        return False
+    try:
+        columns = os.get_terminal_size(sys.stdout.fileno()).columns
+    except (AttributeError, OSError, ValueError):
+        return True  # no terminal
+    return columns <= 0 or columns >= 80
+
+
+def _print_help() -> int:
+    """Print the text that click made of the table of commands (`make references`): click is slow to import."""
+    with open(os.path.join(os.path.dirname(__file__), "help.txt"), encoding="utf-8") as file:  # noqa: PTH118, PTH120, PTH123 - pathlib is slow to import, too
+        sys.stdout.write(file.read())
+    return 0
+
+
+def relax_garbage_collection() -> None:
+    """Collect garbage less often than Python's default of once in 700 new containers.
+
+    A check creates thousands of containers, and reference counts free nearly all of them. The default took a twentieth
+    of its time, and a tenth of that of imports. Cycles stay for longer instead: a few megabytes at most.
+    """
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def show_any_text() -> None:

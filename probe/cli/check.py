@@ -8,61 +8,34 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import click
-
-from probe.agent.control_facts import read_control_file
 from probe.cli import say
-from probe.cli.listfiles import gather_targets
+from probe.cli.command_line import CommandLine, CommandOption
+from probe.cli.given_targets import gather_targets
 from probe.cli.output import VerdictCounts, VerdictProgress, describe_notes, print_table
-from probe.cli.program import relax_garbage_collection
 from probe.clock import Clock
 from probe.errors import ExitStatus
 from probe.formats import jsonlines
+from probe.lazy import lazy
 from probe.model.target import Target
 from probe.model.verdict import ControlFacts, Verdict
 from probe.session.session import Session
 from probe.settings import Settings, load
 
+if TYPE_CHECKING:
+    from probe.agent import control_facts
+else:
+    control_facts = lazy("probe.agent.control_facts")
+
 EmitVerdict = Callable[[Verdict], None]
 """Prints a verdict, or keeps it for the table."""
 
 
-@click.command("check")
-@click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@click.option(
-    "--targets", "files", multiple=True, metavar="FILE", help="A list of targets; - is standard input. Repeatable."
-)
-@click.option("--strict", is_flag=True, help="Measure nothing when a row of a list is no target (exit status 2).")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON Lines, one verdict a target, and nothing else.")
-@click.option("--control", metavar="FILE", help="Verdicts of the same targets from an uncensored host.")
-@click.option(
-    "--trusted-resolver",
-    multiple=True,
-    metavar="URL",
-    help="An encrypted resolver: https://…/dns-query or tls://host:853. Repeatable.",
-)
-@click.option(
-    "--anchor",
-    multiple=True,
-    metavar="URL",
-    help="A URL that works from anywhere; when all fail, the vantage is offline. Repeatable.",
-)
-@click.option(
-    "--domestic-anchor", multiple=True, metavar="URL", help="A URL inside the vantage's own country. Repeatable."
-)
-@click.option("--timeout", type=float, metavar="SECONDS", help="The longest any single step may take.")
-@click.option("--concurrency", type=int, metavar="N", help="How many targets are measured at once.")
-@click.option("--pace", type=float, metavar="N", help="Handshakes a second to one network; 0 for no limit.")
-@click.option("--localise", is_flag=True, help="Locate the interfering hop of what is blocked.")
-@click.option("--send", is_flag=True, help="Test an upload of 64 KiB to what is reachable.")
-@click.option("--packets", is_flag=True, help="Capture the packets of what fails, where that is allowed.")
-@click.option("--pcap", is_flag=True, help="The same, and keep them in the state folder without our addresses.")
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings file to read.")
-def command(
-    targets: tuple[str, ...],
-    files: tuple[str, ...],
+def check(
     *,
+    targets: Sequence[str],
+    files: Sequence[str],
     strict: bool,
     as_json: bool,
     config: Path | None,
@@ -79,7 +52,7 @@ def command(
     gathered = gather_targets(targets, files)
     if gathered.bad_rows and strict:
         return ExitStatus.USAGE
-    control = read_control_file(Path(settings.agent.control), say) if settings.agent.control else {}
+    control = control_facts.read_control_file(Path(settings.agent.control), say) if settings.agent.control else {}
     counts = VerdictCounts()
     verdicts: list[Verdict] = []
     with VerdictProgress(len(gathered.targets)) as progress:
@@ -93,7 +66,6 @@ def command(
                 verdicts.append(one)
             progress.advance(counts)
 
-        relax_garbage_collection()
         asyncio.run(_measure(gathered.targets, settings, control, emit))
     if not as_json:
         print_table(_in_order(verdicts, gathered.targets), counts)
@@ -131,9 +103,9 @@ async def _measure(
     async with Session(settings, clock) as session:
         session.prepare(control)
         if session.missing_packets:
-            click.echo(f"probe: measuring without packets: {session.missing_packets}", err=True)
+            say(f"measuring without packets: {session.missing_packets}")
         for sentence in describe_notes((await session.look()).notes):
-            click.echo(f"probe: {sentence}", err=True)
+            say(sentence)
         # An error of `emit` (the reader has gone, the disk is full) ends the measuring at once.
         async with aclosing(session.verdicts(entries)) as verdicts:
             async for verdict in verdicts:
@@ -144,3 +116,43 @@ def _in_order(verdicts: Sequence[Verdict], entries: Sequence[tuple[str, Target]]
     """The verdicts in the order in which the targets were given, so that they can be compared with a list."""
     place = {text: number for number, (text, _) in reversed(list(enumerate(entries)))}
     return sorted(verdicts, key=lambda one: place[one.target])
+
+
+OPTIONS = (
+    CommandOption(
+        "--targets",
+        "A list of targets; - is standard input. Repeatable.",
+        metavar="FILE",
+        parameter="files",
+        repeatable=True,
+    ),
+    CommandOption("--strict", "Measure nothing when a row of a list is no target (exit status 2).", kind="flag"),
+    CommandOption(
+        "--json", "Print JSON Lines, one verdict a target, and nothing else.", kind="flag", parameter="as_json"
+    ),
+    CommandOption("--control", "Verdicts of the same targets from an uncensored host.", metavar="FILE"),
+    CommandOption(
+        "--trusted-resolver",
+        "An encrypted resolver: https://…/dns-query or tls://host:853. Repeatable.",
+        metavar="URL",
+        repeatable=True,
+    ),
+    CommandOption(
+        "--anchor",
+        "A URL that works from anywhere; when all fail, the vantage is offline. Repeatable.",
+        metavar="URL",
+        repeatable=True,
+    ),
+    CommandOption(
+        "--domestic-anchor", "A URL inside the vantage's own country. Repeatable.", metavar="URL", repeatable=True
+    ),
+    CommandOption("--timeout", "The longest any single step may take.", kind="number", metavar="SECONDS"),
+    CommandOption("--concurrency", "How many targets are measured at once.", kind="integer", metavar="N"),
+    CommandOption("--pace", "Handshakes a second to one network; 0 for no limit.", kind="number", metavar="N"),
+    CommandOption("--localise", "Locate the interfering hop of what is blocked.", kind="flag"),
+    CommandOption("--send", "Test an upload of 64 KiB to what is reachable.", kind="flag"),
+    CommandOption("--packets", "Capture the packets of what fails, where that is allowed.", kind="flag"),
+    CommandOption("--pcap", "The same, and keep them in the state folder without our addresses.", kind="flag"),
+    CommandOption("--config", "Settings file to read.", kind="path", metavar="FILE"),
+)
+COMMAND = CommandLine("check", check, OPTIONS, arguments="targets", arguments_metavar="[TARGET]...")

@@ -1,22 +1,19 @@
-"""List files and other target arguments: opened, unpacked, recognised by their first bytes, and read or imported."""
+"""List files: opened, unpacked, recognised by their first bytes, and read or imported."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
 
-from probe.agent.watchlist import parse_list
 from probe.cli import say
-from probe.errors import ListError, UsageError
-from probe.lists.lines import BadRow, LastByte, ListEntry, refuse_cut_row
-from probe.model.target import Target, parse
+from probe.errors import ListError
+from probe.lists.lines import LastByte, refuse_cut_row
 
 if TYPE_CHECKING:
     from probe.lists.formats import Format, Item
@@ -28,8 +25,6 @@ if TYPE_CHECKING:
 PIECE = 256 * 1024
 """Bytes read from a file at once."""
 AUTO = "auto"
-MAX_SHOWN_BAD_LINES = 50
-"""Bad lines that are printed; the others are counted."""
 
 
 def make_list(
@@ -150,51 +145,3 @@ def snapshot_of(file: Path, format_name: str, chosen: Selection, *, any_end: boo
         taken.ends_line = last.ends_line or not known.is_machine_table
         _refuse_without_rows(taken.records + taken.bad, taken.bad, str(file), known)
         return taken
-
-
-@dataclass(frozen=True, slots=True)
-class GatheredTargets:
-    """Targets from arguments and lists.
-
-    Attributes:
-        targets: text and target, in order, with repetitions.
-        bad_rows: rows of lists that are no target; they were printed and skipped.
-    """
-
-    targets: tuple[tuple[str, Target], ...]
-    bad_rows: int = 0
-
-
-def gather_targets(words: Iterable[str], files: Sequence[str]) -> GatheredTargets:
-    """Read every argument and list entry. A bad row of a list is printed, counted and skipped (contract: Lists).
-
-    Args:
-        words: targets given as arguments.
-        files: paths of lists; `-` is standard input.
-
-    Raises:
-        ListError: a file cannot be read.
-        TargetError: an argument is no target.
-        UsageError: there is no target at all.
-    """
-    found = [(word.strip(), parse(word)) for word in words]
-    faults: list[str] = []
-    for name in files:
-        entries, bad = _entries_of(name)
-        found += [(entry.target, parse(entry.target)) for entry in entries]
-        faults += [f"{name}:{line.line}: {line.what}" for line in bad]
-    for fault in faults[:MAX_SHOWN_BAD_LINES]:
-        say(fault)
-    if len(faults) > MAX_SHOWN_BAD_LINES:
-        say(f"and {len(faults) - MAX_SHOWN_BAD_LINES} more bad lines")
-    if not found:
-        raise UsageError("no targets", where=", ".join(files), mend="name some, or give a list with --targets FILE")
-    return GatheredTargets(tuple(found), len(faults))
-
-
-def _entries_of(name: str) -> tuple[tuple[ListEntry, ...], tuple[BadRow, ...]]:
-    try:
-        with nullcontext(sys.stdin.buffer) if name == "-" else Path(name).open("rb") as stream:
-            return parse_list(stream, name)
-    except OSError as error:
-        raise ListError(f"cannot be read: {error.strerror}", where=name, mend="name another list") from error

@@ -1,37 +1,30 @@
-"""The command group, and what a process sets up for itself: its log and its garbage collection."""
+"""The command group of click: it reads what `probe.cli.command_line` does not, prints the help and names mistakes."""
 
 from __future__ import annotations
 
-import gc
-import logging
-import os
-import sys
 from collections.abc import Mapping
 from importlib import import_module
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
 import click
 
 from probe import __version__
+from probe.cli.command_line import CommandLine, CommandOption
 from probe.errors import ExitStatus, UsageError
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "check": ("probe.cli.check:command", "Measure targets once, now, and judge them."),
+    "check": ("probe.cli.check:COMMAND", "Measure targets once, now, and judge them."),
     "judge": ("probe.cli.judge:command", "Judge the evidence of verdicts again with this version's rules."),
     "replay": ("probe.cli.replay:command", "Feed verdicts to the detector and print the transitions."),
     "explain": ("probe.cli.explain:command", "Show why a change of a target was or was not reported."),
-    "run": ("probe.cli.run:command", "Watch the targets: as a daemon, or once for cron."),
+    "run": ("probe.cli.run:COMMAND", "Watch the targets: as a daemon, or once for cron."),
     "enrol": ("probe.cli.enrol:command", "Register this agent at a collector with a one-time token."),
     "doctor": ("probe.cli.doctor:command", "Report the health of the agent on this host."),
     "collector": ("probe.cli.collector:command", "Run a collector and administer it."),
     "targets": ("probe.cli.targets:command", "List, validate, import and download targets."),
 }
-"""Name of a command -> (module:attribute of the click command, one line for `probe --help`)."""
-GC_THRESHOLDS = (10_000, 20, 20)
-"""Thresholds of `gc.set_threshold`: new containers between two young collections, young between two middle ones, ..."""
-_PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.NOTSET, 7))
-"""Log level -> priority of syslog(3), which journald reads from a leading `<N>` (sd-daemon(3))."""
-
+"""Name of a command -> (module:attribute of the click command or the `CommandLine`, one line for `probe --help`)."""
 EPILOG = """\b
 Try:
   probe check https://example.com/    measure one target now
@@ -52,11 +45,38 @@ class _LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        return cast("click.Command", getattr(import_module(module), attribute))
+        found = getattr(import_module(module), attribute)
+        return click_command(found) if isinstance(found, CommandLine) else cast("click.Command", found)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+_CLICK_TYPES: Mapping[str, Any] = {
+    "flag": None,
+    "text": None,
+    "number": float,
+    "integer": int,
+    "path": click.Path(path_type=Path),
+}
+"""Kind of an option (`probe.cli.command_line`) -> its type for click."""
+
+
+def click_command(line: CommandLine) -> click.Command:
+    """The click command of a table of options."""
+    parameters: list[click.Parameter] = [_click_option(one) for one in line.options]
+    if line.arguments:
+        parameters.insert(0, click.Argument([line.arguments], nargs=-1, metavar=line.arguments_metavar))
+    return click.Command(line.name, params=parameters, callback=line.function, help=line.function.__doc__)
+
+
+def _click_option(one: CommandOption) -> click.Option:
+    spellings = [spelling for spelling in (one.short, one.flag, one.parameter) if spelling]
+    if one.kind == "flag":
+        return click.Option(spellings, is_flag=True, help=one.about)
+    kind = _CLICK_TYPES[one.kind]
+    return click.Option(spellings, type=kind, multiple=one.repeatable, metavar=one.metavar, help=one.about)
 
 
 @click.group(cls=_LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -84,39 +104,3 @@ def run_program(words: list[str]) -> int:
     except click.Abort:
         return ExitStatus.INTERRUPTED
     return status if isinstance(status, int) else ExitStatus.OK
-
-
-class _OneLine(logging.Formatter):
-    """One line for each record; of a traceback only the last line, unless PROBE_TRACEBACK is set."""
-
-    def __init__(self, *, journal: bool, stacks: bool) -> None:
-        super().__init__("%(message)s" if journal else "%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z")
-        self._journal = journal
-        self._stacks = stacks
-
-    def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
-        if not self._stacks and record.exc_info:
-            head, *_, last = text.splitlines()
-            text = f"{head}: {last}"
-        if self._journal:
-            return f"<{next(number for level, number in _PRIORITIES if record.levelno >= level)}>{text}"
-        return text
-
-
-def configure_logging(level: int, environ: Mapping[str, str] = os.environ) -> None:
-    """Log at this level and above to standard error; with priorities instead of times where the journal reads it."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_OneLine(journal="JOURNAL_STREAM" in environ, stacks="PROBE_TRACEBACK" in environ))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.captureWarnings(capture=True)
-    logging.getLogger("asyncio").setLevel(max(level, logging.WARNING))
-
-
-def relax_garbage_collection() -> None:
-    """Collect garbage less often than Python's default of once in 700 new containers.
-
-    A check creates thousands of containers, and reference counts free nearly all of them. The default took a twentieth
-    of its time. Cycles stay for longer instead: a few megabytes at most.
-    """
-    gc.set_threshold(*GC_THRESHOLDS)

@@ -9,10 +9,8 @@ import sys
 from pathlib import Path
 from random import SystemRandom
 
-import click
-
 from probe.cli import say
-from probe.cli.program import relax_garbage_collection
+from probe.cli.command_line import CommandLine, CommandOption
 from probe.clock import Clock
 from probe.errors import ExitStatus, UsageError
 from probe.formats import jsonlines
@@ -32,14 +30,7 @@ address.
 """
 
 
-@click.command("run")
-@click.option("--once", "single", is_flag=True, help="Measure one round and exit, for cron: prints only what is wrong.")
-@click.option("--dry-run", is_flag=True, help="Print what would be contacted and what a day costs; contact nothing.")
-@click.option("--check-config", is_flag=True, help="Read settings and lists, print what is wrong, and exit.")
-@click.option("--i-understand", is_flag=True, help="Give consent for this run alone (see [agent] consent).")
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings file to read.")
-@click.option("-v", "--verbose", is_flag=True, help="Log more on standard error.")
-def command(
+def run(
     *, single: bool, dry_run: bool, check_config: bool, i_understand: bool, config: Path | None, verbose: bool
 ) -> int:
     """Measure the targets of the settings round after round and report changes, until interrupted.
@@ -56,7 +47,6 @@ def command(
         raise UsageError("no consent", where=settings.source, mend="read the above first")
     folder = state_folder(settings.agent.state, os.environ)
     clock = Clock.parse(os.environ.get("PROBE_CLOCK", ""))
-    relax_garbage_collection()
     if single:
         return _run_once(settings, folder, clock, verbose=verbose)
     return _run_daemon(config, folder, clock, verbose=verbose)
@@ -70,13 +60,13 @@ def _run_once(settings: Settings, folder: Path, clock: Clock, *, verbose: bool) 
     _set_up_logs(logging.INFO if verbose else logging.ERROR)
     random = SystemRandom()
 
-    async def run() -> tuple[ExitStatus, str]:
+    async def round_() -> tuple[ExitStatus, str]:
         terminal = sys.stdin.isatty() or sys.stderr.isatty()
         await clock.sleep(first_delay(longest=settings.agent.once_delay, terminal=terminal, draw=random.random()))
         context = AgentContext(folder=folder, clock=clock, random=random, stopping=asyncio.Event())
         return await run_once(settings, context, _print)
 
-    status, problem = asyncio.run(run())
+    status, problem = asyncio.run(round_())
     if problem:
         say(problem)
     return status
@@ -88,11 +78,11 @@ def _run_daemon(config: Path | None, folder: Path, clock: Clock, *, verbose: boo
 
     _set_up_logs(logging.DEBUG if verbose else logging.INFO)
 
-    async def run() -> None:
+    async def watch() -> None:
         context = AgentContext(folder=folder, clock=clock, random=SystemRandom(), stopping=asyncio.Event())
         await run_daemon(lambda: load(config, os.environ), context, _print)
 
-    asyncio.run(run())
+    asyncio.run(watch())
     return ExitStatus.OK
 
 
@@ -130,6 +120,25 @@ def _print(transition: Transition) -> None:
 
 
 def _set_up_logs(level: int) -> None:
-    from probe.cli.program import configure_logging  # noqa: PLC0415 - a dry run logs nothing
+    from probe.cli.logs import configure_logging  # noqa: PLC0415 - a dry run logs nothing
 
     configure_logging(level)
+
+
+COMMAND = CommandLine(
+    "run",
+    run,
+    (
+        CommandOption(
+            "--once",
+            "Measure one round and exit, for cron: prints only what is wrong.",
+            kind="flag",
+            parameter="single",
+        ),
+        CommandOption("--dry-run", "Print what would be contacted and what a day costs; contact nothing.", kind="flag"),
+        CommandOption("--check-config", "Read settings and lists, print what is wrong, and exit.", kind="flag"),
+        CommandOption("--i-understand", "Give consent for this run alone (see [agent] consent).", kind="flag"),
+        CommandOption("--config", "Settings file to read.", kind="path", metavar="FILE"),
+        CommandOption("--verbose", "Log more on standard error.", kind="flag", short="-v"),
+    ),
+)

@@ -5,20 +5,25 @@ Every key and value is checked. An error is one line: where the mistake is, what
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.resources import files
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from probe.errors import SettingsError
+from probe.lazy import lazy
 from probe.settings.options import SECTIONS, Settings
-from probe.settings.paths import settings_file
+from probe.settings.paths import PACKAGE_FOLDER, settings_file
 from probe.toml_bounds import MAX_LINE_DOTS, overdotted_line
+
+if TYPE_CHECKING:
+    import difflib
+    import tomllib
+    from pathlib import Path
+else:
+    # A settings file is TOML; most checks have none. Only a mistake needs the nearest words.
+    difflib, tomllib = lazy("difflib"), lazy("tomllib")
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
@@ -60,7 +65,7 @@ def variable(section: str, option: str) -> str:
 
 def defaults_text() -> str:
     """The text of the shipped `defaults.toml`, the reference of all settings."""
-    return (files("probe.settings") / "defaults.toml").read_text(encoding="utf-8")
+    return (PACKAGE_FOLDER / "settings" / "defaults.toml").read_text(encoding="utf-8")
 
 
 @cache
@@ -74,7 +79,9 @@ def _types() -> dict[tuple[str, str], Any]:
 
 @cache
 def _defaults() -> _Values:
-    return dict(_flat(tomllib.loads(defaults_text()), "defaults.toml"))
+    """The values of `defaults.toml`, from the file that `make references` makes of it."""
+    values = msgspec.json.decode((PACKAGE_FOLDER / "settings" / "defaults.json").read_bytes())
+    return dict(_flat(values, "defaults.json"))
 
 
 def _from_file(source: Path) -> Iterator[tuple[tuple[str, str], Any]]:

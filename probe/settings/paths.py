@@ -12,7 +12,8 @@ from pathlib import Path
 
 from probe.errors import SettingsError
 
-_PACKAGE = Path(__file__).resolve().parents[1]
+PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
+"""The folder of the package's own files."""
 
 SYSTEM_SETTINGS = Path("/etc/probe/probe.toml")
 SYSTEM_STATE = Path("/var/lib/probe")
@@ -49,10 +50,10 @@ def shipped_folder() -> Path:
     Raises:
         SettingsError: the installation has no such folder.
     """
-    for place in (_PACKAGE / "targets", _PACKAGE.parent / "targets"):
+    for place in (PACKAGE_FOLDER / "targets", PACKAGE_FOLDER.parent / "targets"):
         if place.is_dir():
             return place
-    raise SettingsError("the shipped targets are missing", where=str(_PACKAGE), mend="install the package again")
+    raise SettingsError("the shipped targets are missing", where=str(PACKAGE_FOLDER), mend="install the package again")
 
 
 def _home(environ: Mapping[str, str], variable: str, usual: str) -> Path:

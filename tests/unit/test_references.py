@@ -19,18 +19,18 @@ from tests.golden import record
 FOLDERS = sorted(path for path in record.CASES.iterdir() if path.is_dir())
 
 
-@pytest.mark.parametrize("name", references.PAGES)
-def test_a_reference_page_is_what_the_code_makes(name: str) -> None:
+@pytest.mark.parametrize("name", references.MADE)
+def test_a_file_is_what_the_code_makes(name: str) -> None:
     """A changed command, setting, metric, route or record changes its page in the same commit.
 
     The docstring of a record is its description in the schema.
     """
-    made = references.PAGES[name]().splitlines()
-    path = references.FOLDER / name
+    made = references.MADE[name]().splitlines()
+    path = references.ROOT / name
     written = path.read_text().splitlines() if path.exists() else []
     changed = [line[:200] for line in difflib.unified_diff(written, made, "written", "from the code", n=0, lineterm="")]
 
-    assert not changed, "\n".join([f"docs/reference/{name}: run `make references`. It differs in:", *changed[2:12]])
+    assert not changed, "\n".join([f"{name}: run `make references`. It differs in:", *changed[2:12]])
 
 
 def test_every_file_of_the_folder_is_made() -> None:

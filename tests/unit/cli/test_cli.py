@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -34,10 +36,11 @@ def test_the_version_is_printed_without_importing_any_library() -> None:
 def test_help_lists_every_command_without_importing_any() -> None:
     script = (
         "import sys; from probe.cli import main; main(['--help']);"
-        "print([m for m in sys.modules if m.startswith('probe.cli.') and m != 'probe.cli.program'])"
+        "print([m for m in sys.modules if m.startswith('probe.cli.') or m == 'click'])"
     )
 
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    environ = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, env=environ)
 
     assert all(f"  {name} " in done.stdout for name in COMMANDS)
     assert done.stdout.endswith("[]\n")
@@ -52,6 +55,16 @@ def test_a_bad_command_line_is_one_line_and_exit_2(words: list[str]) -> None:
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("probe: ")
     assert "--help)" in done.stderr
+
+
+@pytest.mark.parametrize(("columns", "is_shipped"), [("60", False), ("80", True), ("200", True)])
+def test_the_help_is_no_wider_than_the_terminal(columns: str, is_shipped: bool) -> None:
+    """The shipped text is 80 columns wide; click writes any other."""
+    words = [sys.executable, "-m", "probe", "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": columns})
+
+    assert (done.stdout == Path(cli.__file__).with_name("help.txt").read_text()) == is_shipped
+    assert all(f"  {name} " in done.stdout for name in COMMANDS)
 
 
 def test_no_arguments_show_the_help_and_exit_2() -> None:
@@ -84,7 +97,7 @@ def test_what_a_command_raises_becomes_one_line_and_a_status(
     monkeypatch.setattr(cli, "abandon_stdout", lambda: None)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
 
-    assert status == cli.main(["check"])
+    assert status == cli.main(["judge"])
     assert line == capsys.readouterr().err
 
 
@@ -94,7 +107,7 @@ def test_an_unexpected_exception_is_printed_in_one_line() -> None:
         "import probe.cli.program as p, sys\n"
         "def fail(words): raise ValueError('a fault')\n"
         "p.run_program = fail\n"
-        "from probe.cli import main; sys.exit(main(['check']))"
+        "from probe.cli import main; sys.exit(main(['judge']))"
     )
 
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
@@ -122,3 +135,15 @@ def test_a_message_of_several_lines_is_printed_as_one(capsys: pytest.CaptureFixt
     cli.say("first\n  second")
 
     assert capsys.readouterr().err == "probe: first second\n"
+
+
+def test_garbage_is_collected_less_often_but_still_collected() -> None:
+    """Collection stays enabled."""
+    before = gc.get_threshold()
+    try:
+        cli.relax_garbage_collection()
+
+        assert gc.get_threshold() == cli.GC_THRESHOLDS
+        assert gc.isenabled()
+    finally:
+        gc.set_threshold(*before)

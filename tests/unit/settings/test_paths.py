@@ -60,7 +60,7 @@ def test_the_shipped_targets_are_inside_a_wheel_and_beside_the_package_in_a_chec
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / "probe"
-    monkeypatch.setattr(paths, "_PACKAGE", package)
+    monkeypatch.setattr(paths, "PACKAGE_FOLDER", package)
     with pytest.raises(SettingsError, match="shipped targets are missing"):
         paths.shipped_folder()
     (tmp_path / "targets").mkdir()
