@@ -6,8 +6,9 @@ rest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from probe.judge import control, pages
 from probe.judge.cached_property import cached_property
@@ -24,8 +25,7 @@ from probe.model.target import Target
 from probe.model.verdict import IPV6_WORKS, AnchorLook, ControlFacts, Evidence, NearerAnswer, VantageNote, VantageState
 
 
-@dataclass(frozen=True, eq=False)
-class EvidenceView:
+class EvidenceView(msgspec.Struct, frozen=True, eq=False, dict=True):
     """One measurement, as rules see it.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from probe.judge import ranges
 from probe.judge.address_ownership import AddressOwnership
@@ -18,14 +19,13 @@ from probe.model.observation import Connection
 from probe.model.verdict import NearerAnswer
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(msgspec.Struct, frozen=True):
     """The fields of `Evidence` that judging fills in."""
 
     server_refusal: int = 0
     server_alert: str = ""
-    families: dict[str, str] = field(default_factory=dict)
-    failing: dict[str, str] = field(default_factory=dict)
+    families: dict[str, str] = msgspec.field(default_factory=dict)
+    failing: dict[str, str] = msgspec.field(default_factory=dict)
     hop: str = ""
     nearer: tuple[NearerAnswer, ...] = ()
     notes: tuple[str, ...] = ()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
 from msgspec.structs import replace
 
 from probe.judge import rules
@@ -31,14 +31,13 @@ _STATUS_ORDER = (
 of failures the one that claims least."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judgment:
+class Judgment(msgspec.Struct, frozen=True):
     """The status of a target, the rule that decided it, and what judging found besides."""
 
     status: Status
     rule: str
     causes: tuple[Cause, ...] = ()
-    findings: Findings = field(default_factory=Findings)
+    findings: Findings = msgspec.field(default_factory=Findings)
 
 
 _CLOSED = frozenset({VantageState.OFFLINE, VantageState.PORTAL})
@@ -133,8 +132,7 @@ def again(before: Verdict) -> Verdict:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _DecidedChain:
+class _DecidedChain(msgspec.Struct, frozen=True):
     """A chain with the hop that decided it and the hops that were judged."""
 
     hop: EvidenceHop

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from probe.judge.cached_property import cached_property
 from probe.model.address import is_bogon, network_of
@@ -45,8 +46,7 @@ def plain(address: str) -> str:
     return address
 
 
-@dataclass(frozen=True, slots=True)
-class ResolverAnswer:
+class ResolverAnswer(msgspec.Struct, frozen=True):
     """What one resolver answered about the name, record types taken together.
 
     Attributes:

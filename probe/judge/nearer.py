@@ -16,7 +16,9 @@ Reset Packets, NDSS 2009). Every doubt is the server's:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from probe.judge.observed_endpoint import ObservedEndpoint
 from probe.model.failure import Failure
@@ -42,8 +44,7 @@ _OTHER_NAMES = frozenset({Purpose.NEUTRAL, Purpose.ALLOWED, Purpose.DISTANCE})
 _TcpObservation = Connection | TlsHandshake | Exchange
 
 
-@dataclass(frozen=True, slots=True)
-class PathTimes:
+class PathTimes(msgspec.Struct, frozen=True):
     """The times of one port of an address, in microseconds.
 
     Attributes:

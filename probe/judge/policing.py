@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
@@ -45,8 +44,7 @@ MAX_FREEZE = timedelta(seconds=150)
 """Longest freeze: 60 to 120 s were seen, and the last attempt may just have missed the end."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimedHandshake:
+class TimedHandshake(msgspec.Struct, frozen=True):
     """One TLS handshake, with what matters for pace.
 
     Attributes:
@@ -63,8 +61,7 @@ class TimedHandshake:
     neutral: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Freeze:
+class Freeze(msgspec.Struct, frozen=True):
     """Silent handshakes in a row that our own burst may have caused.
 
     Attributes:

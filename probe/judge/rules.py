@@ -11,7 +11,7 @@ After a rule that says `blocked`, later rules of other layers that apply too add
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from probe.judge import dns, glances, http, line_load, quic, ranges, residual, tcp_tls, throttling
 from probe.judge.conditions import (
@@ -36,8 +36,7 @@ RULES_VERSION = 2
 """Raised whenever a rule is added, removed, moved or changed in what it says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """One row of the table.
 
     Attributes:

@@ -10,7 +10,8 @@ second one.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+
+import msgspec
 
 from probe.measure.failures import operation_error
 from probe.model.failure import Failure
@@ -21,8 +22,7 @@ the last read of both (`stream.MAX_HANDSHAKE_BYTES`, `http_get.MAX_HEADER_BYTES`
 `stream.READ_BYTES`)."""
 
 
-@dataclass(slots=True)
-class Budget:
+class Budget(msgspec.Struct):
     """The budget of one round; a limit of 0 is none.
 
     Attributes:
@@ -38,7 +38,7 @@ class Budget:
     bytes_read: int = 0
     refused: int = 0
     _open: int = 0
-    _closed: asyncio.Event = field(default_factory=asyncio.Event)
+    _closed: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
     def reset(self) -> None:
         """Begin a round."""

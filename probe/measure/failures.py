@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
-from dataclasses import dataclass
 from enum import Enum, auto
+
+import msgspec
 
 from probe.model.failure import Failure
 
@@ -31,8 +32,7 @@ class Operation(Enum):
     """getaddrinfo."""
 
 
-@dataclass(frozen=True, slots=True)
-class FailureInfo:
+class FailureInfo(msgspec.Struct, frozen=True):
     """How an operation failed.
 
     Attributes:

@@ -11,8 +11,9 @@ import re
 import socket
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from probe.model.address import Family, parse_address
 from probe.model.resolver import parse_port
@@ -47,8 +48,7 @@ _OUTSIDE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ResolverConfig:
+class ResolverConfig(msgspec.Struct, frozen=True):
     """How this host asks the network's resolvers.
 
     Attributes:

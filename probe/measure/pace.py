@@ -11,7 +11,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+
+import msgspec
 
 from probe.measure.budget import Budget
 from probe.model.address import network_of
@@ -23,8 +24,7 @@ _MAX_NETWORKS = 1024
 """Networks remembered before those not used recently are forgotten."""
 
 
-@dataclass(slots=True)
-class PaceCounters:
+class PaceCounters(msgspec.Struct):
     """Totals for evidence and metrics.
 
     Attributes:
@@ -38,8 +38,7 @@ class PaceCounters:
     longest: float = 0.0
 
 
-@dataclass(slots=True)
-class _NetworkQueue:
+class _NetworkQueue(msgspec.Struct):
     """The queue of connections to one network.
 
     Attributes:
@@ -49,15 +48,14 @@ class _NetworkQueue:
         users: connections that wait.
     """
 
-    ordinary: asyncio.Lock = field(default_factory=asyncio.Lock)
-    first: asyncio.Lock = field(default_factory=asyncio.Lock)
+    ordinary: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
+    first: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
     last: float = float("-inf")
     users: int = 0
 
 
-@dataclass(slots=True)
-class _AddressLock:
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+class _AddressLock(msgspec.Struct):
+    lock: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
     users: int = 0
 
 

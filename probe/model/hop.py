@@ -6,7 +6,6 @@ same words.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -143,8 +142,7 @@ SILENT_SYN = LayerFailure(Layer.TCP, Failure.TIMEOUT)
 """No answer to a SYN."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True):
     """What a hop tries at each address.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from probe.model.address import is_bogon, parse_address
 from probe.model.target import bracketed
@@ -24,8 +25,7 @@ class Trust(StrEnum):
     """An encrypted resolver (DoH, DoT) that the settings name."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlainResolver:
+class PlainResolver(msgspec.Struct, frozen=True):
     """A resolver asked in plain DNS.
 
     Attributes:

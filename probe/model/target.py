@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
+
+import msgspec
 
 from probe.errors import TargetError
 from probe.model.address import parse_address
@@ -27,8 +28,7 @@ _MAX_UNICODE_NAME = 1024
 _FORMS = "URL, host, dns://host, tcp://address:port, tls://address:port/sni, quic://host:port or a prefix"
 
 
-@dataclass(frozen=True, slots=True)
-class UrlTarget:
+class UrlTarget(msgspec.Struct, frozen=True):
     """One URL: DNS, TCP, TLS for https, HTTP, and every redirect are measured.
 
     Attributes:
@@ -48,8 +48,7 @@ class UrlTarget:
         return f"{self.scheme}://{bracketed(self.host)}{port}{self.path}"
 
 
-@dataclass(frozen=True, slots=True)
-class DomainTarget:
+class DomainTarget(msgspec.Struct, frozen=True):
     """A domain: `https://host/` and `http://host/` get one verdict."""
 
     host: str
@@ -58,8 +57,7 @@ class DomainTarget:
         return self.host
 
 
-@dataclass(frozen=True, slots=True)
-class DnsTarget:
+class DnsTarget(msgspec.Struct, frozen=True):
     """A host name: only its resolution is measured."""
 
     host: str
@@ -68,8 +66,7 @@ class DnsTarget:
         return f"dns://{self.host}"
 
 
-@dataclass(frozen=True, slots=True)
-class TcpTarget:
+class TcpTarget(msgspec.Struct, frozen=True):
     """A TCP connection to an address."""
 
     address: str
@@ -79,8 +76,7 @@ class TcpTarget:
         return f"tcp://{bracketed(self.address)}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class TlsTarget:
+class TlsTarget(msgspec.Struct, frozen=True):
     """A TLS handshake with a server name to an address."""
 
     address: str
@@ -91,8 +87,7 @@ class TlsTarget:
         return f"tls://{bracketed(self.address)}:{self.port}/{self.sni}"
 
 
-@dataclass(frozen=True, slots=True)
-class QuicTarget:
+class QuicTarget(msgspec.Struct, frozen=True):
     """A QUIC handshake with a host, by name or by address."""
 
     host: str
@@ -102,8 +97,7 @@ class QuicTarget:
         return f"quic://{bracketed(self.host)}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class RangeTarget:
+class RangeTarget(msgspec.Struct, frozen=True):
     """A range of addresses: a sample of them gets one verdict."""
 
     network: str

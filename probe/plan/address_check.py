@@ -12,7 +12,8 @@ Nothing else is sent to it unless its certificate verifies for that name.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from probe.model.address import Family, family, is_private_use
 from probe.model.hop import CUT_FAILURES, Purpose, StepPosition, Subject
@@ -103,8 +104,7 @@ class PrivateAddressCheck:
         return StepPosition(chain=self._position.chain, hop=self._position.hop, attempt=attempt)
 
 
-@dataclass(frozen=True, slots=True)
-class PageQuestions:
+class PageQuestions(msgspec.Struct, frozen=True):
     """The steps after a page in clear text that an address gave and a known address did not.
 
     Attributes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple, Self
+
+import msgspec
+from msgspec.structs import replace
 
 from probe.model.failure import OWN_FAULTS
 from probe.model.hop import CUT_FAILURES, Layer, LayerFailure, Purpose, Subject
@@ -64,8 +66,7 @@ class TryResult(NamedTuple):
 NO_RESULT = TryResult()
 
 
-@dataclass(frozen=True, slots=True)
-class AddressState:
+class AddressState(msgspec.Struct, frozen=True):
     """One candidate address.
 
     Attributes:
@@ -89,8 +90,7 @@ class AddressState:
     compared: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class HopState:
+class HopState(msgspec.Struct, frozen=True):
     """A hop.
 
     Attributes:
@@ -109,10 +109,10 @@ class HopState:
     """
 
     subject: Subject
-    addresses: Mapping[str, AddressState] = field(default_factory=dict)
+    addresses: Mapping[str, AddressState] = msgspec.field(default_factory=dict)
     local: tuple[str, ...] = ()
     unconfirmed: frozenset[str] = frozenset()
-    beside: Mapping[tuple[str, Purpose], TryResult] = field(default_factory=dict)
+    beside: Mapping[tuple[str, Purpose], TryResult] = msgspec.field(default_factory=dict)
     followed: tuple[str, ...] = ()
     failures: tuple[tuple[str, LayerFailure], ...] = ()
     repeats: int = 0
@@ -157,7 +157,7 @@ class HopState:
 
     def changed(self, address: str, **fields: object) -> HopState:
         """The state with fields of one address changed."""
-        one = replace(self.addresses[address], **fields)  # type: ignore[arg-type]
+        one = replace(self.addresses[address], **fields)
         return replace(self, addresses={**self.addresses, address: one})
 
     def with_try(self, address: str, seen: Sequence[Observation]) -> HopState:

@@ -13,8 +13,9 @@ search ends.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+import msgspec
 
 from probe.model.failure import OWN_FAULTS, Failure
 from probe.model.hop import Purpose, StepPosition
@@ -35,8 +36,7 @@ _TLS_FAILURES = {Cause.TLS_RESET: Failure.RESET, Cause.TLS_EOF: Failure.EOF, Cau
 _HTTP_FAILURES = {Cause.HTTP_RESET: Failure.RESET, Cause.HTTP_EOF: Failure.EOF, Cause.HTTP_TIMEOUT: Failure.TIMEOUT}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TraceTarget:
+class TraceTarget(msgspec.Struct, frozen=True, kw_only=True):
     """The blocked message, and how it is blocked.
 
     Attributes:

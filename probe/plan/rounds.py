@@ -9,11 +9,13 @@ Every function here is pure: it takes the state of a hop and returns the new sta
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from enum import Enum, auto
 from itertools import zip_longest
 from types import MappingProxyType
 from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from probe.model.address import parse_address
 from probe.model.failure import Failure
@@ -63,8 +65,7 @@ NextSteps = tuple[HopState, tuple[StepRequest, ...]]
 """The new state of the hop, and the steps to ask for."""
 
 
-@dataclass(frozen=True, slots=True)
-class HopTask:
+class HopTask(msgspec.Struct, frozen=True):
     """The facts of a hop that do not change while it is measured.
 
     Attributes:
@@ -88,8 +89,7 @@ class HopTask:
         return StepPosition(chain=self.position.chain, hop=self.position.hop, attempt=attempt, purpose=purpose)
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
+class Round(msgspec.Struct, frozen=True):
     """One row of the table.
 
     Attributes:

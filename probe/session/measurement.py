@@ -11,9 +11,9 @@ import ipaddress
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
 from msgspec.structs import replace
 
 from probe import judge, plan
@@ -53,8 +53,7 @@ _FAILING = frozenset({Status.BLOCKED, Status.THROTTLED, Status.UNREACHABLE})
 """Statuses for which the captured packets are added."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeasurementContext:
+class MeasurementContext(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about a measurement that is the same for all targets of a pass.
 
     Attributes:
@@ -79,7 +78,7 @@ class MeasurementContext:
 
     tools: Tools
     anchors: AnchorWatch
-    clock: Clock = field(default_factory=Clock)
+    clock: Clock = msgspec.field(default_factory=Clock)
     asn: int = 0
     country: str = ""
     network_resolvers: tuple[str, ...] = ()
@@ -87,15 +86,15 @@ class MeasurementContext:
     trusted_resolvers: tuple[str, ...] = ()
     hosts_file_names: frozenset[str] | None = None
     families: frozenset[Family] = frozenset(Family)
-    names: WorkingNames = field(default_factory=WorkingNames)
+    names: WorkingNames = msgspec.field(default_factory=WorkingNames)
     host_notes: tuple[str, ...] = ()
     range_sample: int = 16
-    range_samples: Mapping[str, int] = field(default_factory=dict)
-    range_hits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    range_excluded_prefixes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    range_samples: Mapping[str, int] = msgspec.field(default_factory=dict)
+    range_hits: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    range_excluded_prefixes: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     localise_from_attempt: int | None = None
     test_upload: bool = False
-    cuts: CutLog = field(default_factory=CutLog)
+    cuts: CutLog = msgspec.field(default_factory=CutLog)
     max_seconds: float = MAX_MEASUREMENT_SECONDS
 
     def vantage(self, looks: tuple[AnchorLook, ...]) -> Vantage:

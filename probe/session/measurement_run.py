@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from probe import judge
 from probe.clock import Clock
@@ -36,8 +37,7 @@ class MeasureTarget(Protocol):
         """The verdict; `release` is called once only late DNS answers are awaited."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retests:
+class Retests(msgspec.Struct, frozen=True):
     """When and how often a target is measured again in the same pass.
 
     Attributes:
@@ -51,8 +51,7 @@ class Retests:
     window_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Deferred:
+class _Deferred(msgspec.Struct, frozen=True):
     """A target whose address a forbidden name may have silenced; it is measured again at the end of the pass.
 
     Attributes:

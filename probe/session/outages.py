@@ -12,9 +12,9 @@ The neutral name goes to each address before the suspect one, so that a flapping
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
 from msgspec.structs import replace
 
 from probe import judge
@@ -66,8 +66,7 @@ class OutageMemory:
             self._proven[verdict.target] = proven[-TRIALS:]
 
 
-@dataclass(frozen=True, slots=True)
-class _Suspect:
+class _Suspect(msgspec.Struct, frozen=True):
     """A verdict that found the line lost, and the moment at which its name was sent."""
 
     verdict: Verdict

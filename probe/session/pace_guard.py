@@ -14,9 +14,9 @@ from __future__ import annotations
 import asyncio
 from bisect import insort
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 from msgspec.structs import replace
 
 from probe.clock import Clock
@@ -43,8 +43,7 @@ MeasureAgain = Callable[[Verdict], Awaitable[Verdict]]
 """Measures the target of a verdict again; the result is not reported."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Withheld:
+class _Withheld(msgspec.Struct, frozen=True):
     """A withheld verdict, and the same verdict with its moments on the monotonic clock."""
 
     verdict: Verdict

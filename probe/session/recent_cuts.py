@@ -10,8 +10,9 @@ from __future__ import annotations
 import ipaddress
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+import msgspec
 
 from probe.judge.residual import end_of, is_doubtful
 from probe.measure.perform import StepSource
@@ -34,8 +35,7 @@ OWN_CUT_SECONDS = 3_600.0
 _ANSWERS = frozenset({None, Failure.CERTIFICATE, Failure.ALERT})
 
 
-@dataclass(slots=True)
-class _Cut:
+class _Cut(msgspec.Struct):
     """A name that was cut at an address.
 
     Attributes:
