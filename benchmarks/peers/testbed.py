@@ -1,8 +1,8 @@
 """The testbed of the comparison: two network namespaces, one for servers, one for clients, without a route out.
 
 Ordinary-looking public addresses, because the program connects to no others. One nginx worker serves a 10 KB page over
-TLS 1.2/1.3 with a P-256 certificate and no tickets; knot serves the names. 3 in 10 names of the mixed list are in a
-prefix that drops every packet.
+TLS 1.2/1.3 with a P-256 certificate and no tickets; knot serves the names, aioquic QUIC. 3 in 10 names of the mixed
+list are in a prefix that drops every packet. In two other prefixes every address answers.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,6 +24,13 @@ SERVER = "151.30.0.1"
 CLIENT = "151.30.0.2"
 SITES = [f"151.31.0.{n}" for n in range(1, 9)]
 SILENT = [f"151.32.0.{n}" for n in range(1, 251)]
+RANGE = "151.33.0.0/24"
+"""Every address of it answers at every one of `PORTS`."""
+PORTS = range(8001, 8041)
+WIDE_RANGE = "151.34.0.0/16"
+"""Every address of it answers at port 80 and 443."""
+UNROUTED = "198.18.0.0/15"
+QUIC_PORT = 443
 ZONE = "bench.example"
 
 NGINX = """daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log crit;
@@ -36,6 +44,7 @@ http {{
     ssl_protocols TLSv1.2 TLSv1.3; ssl_session_tickets off; ssl_session_cache off;
     root {folder}/www;
   }}
+  server {{ {ports} root {folder}/www; }}
 }}
 """
 KNOT = """server:
@@ -72,6 +81,15 @@ class Testbed:
         """The command as it runs on the client's host."""
         return ["ip", "netns", "exec", self._client, "taskset", "-c", str(core), *command]
 
+    def on_python(self, *arguments: str) -> list[str]:
+        """The arguments given to this Python, on the client's host."""
+        return self.on_client(sys.executable, *arguments)
+
+    def gateway_hardware_address(self) -> str:
+        """The hardware address of the servers' host, which zmap does not find by itself."""
+        command = ["ip", "-n", self._server, "-j", "link", "show", "w1"]
+        return str(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)[0]["address"])
+
     def on_server(self, *command: str) -> list[str]:
         """The command as it runs on the servers' host, on the second core."""
         return ["ip", "netns", "exec", self._server, "taskset", "-c", "1", *command]
@@ -79,7 +97,13 @@ class Testbed:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of clients, which trusts the testbed's certificate authority."""
-        return {**os.environ, "SSL_CERT_FILE": str(self.folder / "ca.pem"), "SSL_CERT_DIR": "", "NO_COLOR": "1"}
+        return {
+            **os.environ,
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "SSL_CERT_FILE": str(self.folder / "ca.pem"),
+            "SSL_CERT_DIR": "",
+            "NO_COLOR": "1",
+        }
 
 
 def names(count: int, *, silent: float = 0.0) -> list[str]:
@@ -104,8 +128,8 @@ def running_testbed(count: int) -> Iterator[Testbed]:
         (resolv / "resolv.conf").write_text(f"nameserver {SERVER}\n")
         stack.callback((resolv / "resolv.conf").unlink)
         _files(testbed.folder, count)
-        for command in (["nginx", "-c", f"{folder}/nginx.conf"], ["knotd", "-c", f"{folder}/knot.conf"]):
-            process = subprocess.Popen(testbed.on_server(*command), start_new_session=True)
+        for command in _servers(testbed.folder):
+            process = subprocess.Popen(testbed.on_server(*command), start_new_session=True, env=testbed.environment)
             stack.callback(_end, process)
         _ready(testbed)
         yield testbed
@@ -120,9 +144,25 @@ def _wire(client: str, server: str) -> None:
     _run("ip", "-n", client, "route", "add", "default", "via", SERVER)
     for address in SITES:
         _run("ip", "-n", server, "addr", "add", f"{address}/32", "dev", "lo")
+    for prefix in (RANGE, WIDE_RANGE):
+        _run("ip", "-n", server, "route", "add", "local", prefix, "dev", "lo")
     _run("ip", "-n", server, "route", "add", "blackhole", "151.32.0.0/24")
-    _run("ip", "netns", "exec", server, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.core.somaxconn=16384")
+    kernel = ["net.ipv4.ip_forward=1", "net.core.somaxconn=16384", "net.ipv4.icmp_ratelimit=0"]
+    _run("ip", "netns", "exec", server, "sysctl", "-qw", *kernel)
+    # Each tcp:// check tries an unrouted address too; a router that says so ends that at once.
+    _run("ip", "-n", server, "route", "add", UNROUTED, "dev", "w1")
+    refuse = ["FORWARD", "-d", UNROUTED, "-j", "REJECT", "--reject-with", "icmp-net-unreachable"]
+    _run("ip", "netns", "exec", server, "iptables", "-A", *refuse)
     _run("ip", "netns", "exec", client, "sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535")
+
+
+def _servers(folder: Path) -> list[list[str]]:
+    quic = [sys.executable, str(Path(__file__).with_name("aioquic_server.py"))]
+    return [
+        ["nginx", "-c", f"{folder}/nginx.conf"],
+        ["knotd", "-c", f"{folder}/knot.conf"],
+        [*quic, f"{folder}/site.pem", f"{folder}/site.key"],
+    ]
 
 
 def _files(folder: Path, count: int) -> None:
@@ -134,7 +174,8 @@ def _files(folder: Path, count: int) -> None:
     (folder / "db").mkdir()
     (folder / "www").mkdir()
     (folder / "www" / "index.html").write_text("<title>Bench</title>" + "x" * 10_000)
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder))
+    ports = " ".join(f"listen {port} backlog=16384;" for port in PORTS)
+    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, ports=ports))
     (folder / "knot.conf").write_text(KNOT.format(folder=folder, server=SERVER, zone=ZONE))
     lines = [f"$ORIGIN {ZONE}.", "$TTL 3600", "@ SOA ns hostmaster 1 3600 900 9999 300", "@ NS ns", f"ns A {SERVER}"]
     lines += [f"n{n} A {SITES[n % len(SITES)]}" for n in range(count)]

@@ -1,0 +1,43 @@
+"""This program as the benchmark runs it: the whole command, with verdicts and evidence as JSON Lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.peers.processes import Run, cpu_of, timed
+from benchmarks.peers.testbed import Testbed
+
+PROBE = Path(sys.executable).parent / "probe"
+BARE = ("--anchor", "", "--trusted-resolver", "", "--pace", "0")
+"""No anchors, no trusted resolver, no pace limit: what a healthy target itself costs."""
+
+
+def check(
+    testbed: Testbed,
+    targets: Sequence[str],
+    *,
+    concurrency: int = 50,
+    timeout: float = 5.0,
+    stopped: bool = False,
+    options: Sequence[str] = (),
+) -> Run:
+    """`probe check --json` over the targets."""
+    (testbed.folder / "list").write_text("\n".join(targets) + "\n")
+    command = [str(PROBE), "check", "--json", "--targets", str(testbed.folder / "list"), *BARE, *options]
+    command += ["--concurrency", str(concurrency), "--timeout", str(timeout)]
+    wall, usage, output = timed(testbed.on_client(*command), testbed, stopped=stopped)
+    statuses = Counter(json.loads(line)["status"] for line in output.splitlines())
+    succeeded = statuses.pop("reachable", 0)
+    return Run(cpu_of(usage), wall, usage.ru_maxrss / 1024, succeeded, statuses.total())
+
+
+def check_rate(
+    testbed: Testbed, targets: Sequence[str], *, concurrency: int = 50, options: Sequence[str] = ()
+) -> float:
+    """Checks a CPU-second; the start-up is that of a run over one target just before."""
+    start = check(testbed, targets[:1], options=options)
+    return check(testbed, targets, concurrency=concurrency, options=options).rate(len(targets), start.cpu)
