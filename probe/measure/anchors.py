@@ -6,7 +6,7 @@ The session looks before it measures targets, and again before it believes a fai
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network
@@ -20,8 +20,8 @@ from probe.measure.socket_io import open_tcp
 from probe.measure.tools import Timestamps, Tools, random_name
 from probe.model.address import parse_address
 from probe.model.failure import OWN_FAULTS, Failure
-from probe.model.hop import SILENT_FAILURES
-from probe.model.observation import Observation, TlsHandshake
+from probe.model.hop import SILENT_FAILURES, Purpose
+from probe.model.observation import Exchange, Observation, TlsHandshake
 from probe.model.step import Fetch, Handshake
 from probe.model.target import DEFAULT_PORTS
 from probe.model.verdict import IPV6_WORKS, AnchorKind, AnchorLook, AnchorResult
@@ -46,6 +46,9 @@ _ANSWERS = frozenset({None, Failure.CERTIFICATE, Failure.ALERT})
 """How a handshake ends that the other side answered."""
 MIN_LARGE_PAGE_BYTES = 32_768
 """Bytes on the wire from which an anchor's page shows the speed of the line."""
+MAX_CLEAR_BODY_BYTES = 16_384
+"""Bytes of an answer in clear text that are read: a portal's page, for the known answers have a few dozen."""
+_OK = 200
 _BENCHMARK_NETWORK = IPv4Network("198.18.0.0/15")
 """RFC 2544. Tools that intercept connections answer DNS queries with addresses from here."""
 
@@ -65,6 +68,20 @@ class AnchorAddresses(NamedTuple):
     addresses: tuple[str, ...]
     failed: Failure | None = None
     fake_address: bool = False
+
+
+class _AnchorPage(NamedTuple):
+    """The page of a foreign anchor over TLS, as far as it is known.
+
+    Attributes:
+        milliseconds: of the TCP handshake.
+        address: that served it.
+        length: bytes; 0 where unknown.
+    """
+
+    milliseconds: int
+    address: str
+    length: int
 
 
 class AnchorWatch:
@@ -102,8 +119,7 @@ class AnchorWatch:
         self._ipv6: dict[str, tuple[float, str]] = {}
         self._other_name: dict[str, tuple[float, bool]] = {}
         self._reached: dict[str, str] = {}
-        self._large_pages: dict[str, tuple[int, str]] = {}
-        """URL of a foreign anchor -> milliseconds of the TCP handshake, and the address."""
+        self._pages: dict[str, _AnchorPage] = {}
 
     @property
     def reached(self) -> tuple[str, ...]:
@@ -117,12 +133,21 @@ class AnchorWatch:
 
     @property
     def large_pages(self) -> tuple[tuple[str, str], ...]:
-        """URL and address of each foreign anchor that answered with `MIN_LARGE_PAGE_BYTES` or more, the farthest first.
+        """URL and address of each foreign anchor whose page may have `MIN_LARGE_PAGE_BYTES`, the best first.
 
-        The farther one is, the more of the path it shares with a target abroad.
+        Looks ask for the head alone. A page whose head states such a length is better than one that states none; then
+        the farther one is better, for it shares more of the path with a target abroad.
         """
-        far = sorted(self._large_pages.items(), key=lambda item: -item[1][0])
-        return tuple((url, address) for url, (_, address) in far)
+        best = sorted(self._pages.items(), key=lambda item: (not item[1].length, -item[1].milliseconds))
+        return tuple(
+            (url, page.address) for url, page in best if not page.length or page.length >= MIN_LARGE_PAGE_BYTES
+        )
+
+    def learn(self, seen: Iterable[Observation]) -> None:
+        """Remember the length of the anchors' pages among the observations of a measurement."""
+        for one in seen:
+            if isinstance(one, Exchange) and one.purpose is Purpose.LINE and one.complete and one.url in self._pages:
+                self._pages[one.url] = self._pages[one.url]._replace(length=max(1, one.transferred))
 
     async def look(self) -> tuple[AnchorLook, ...]:
         """Look now; empty when there are no anchors."""
@@ -258,7 +283,7 @@ class AnchorWatch:
         from probe.measure.fetch import fetch_in_slot  # noqa: PLC0415 - loads h11 only where it is used
 
         seen: list[Observation] = []
-        step = Fetch(url=url, address=address)
+        step = Fetch(url=url, address=address, body_limit=0 if url.startswith("https:") else MAX_CLEAR_BODY_BYTES)
         async with self._tools.pace.slot(address, urgent=True, exclusive=False):
             await fetch_in_slot(step, self._tools, Timestamps(0, step.position), seen.append)
         result = self._classify(url, seen)._replace(over_ipv6=":" in address)
@@ -269,8 +294,10 @@ class AnchorWatch:
     def _keep_address(self, url: str, address: str, seen: Sequence[Observation]) -> None:
         if ":" not in address:
             self._reached[url] = address
-        if seen[-1].transferred >= MIN_LARGE_PAGE_BYTES:
-            self._large_pages[url] = seen[0].took, address
+        head = seen[-1]
+        if isinstance(head, Exchange) and head.secure and head.status == _OK:
+            known = self._pages.get(url, _AnchorPage(0, "", 0)).length
+            self._pages[url] = _AnchorPage(seen[0].took, address, head.length or known)
 
     async def _resolve(self, host: str) -> AnchorAddresses:
         """Ask the system, as every other program does, else a trusted resolver; return both families in turn.

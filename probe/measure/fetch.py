@@ -97,7 +97,7 @@ async def _get(
     secure: bool,
 ) -> tuple[HttpResponse, Exchange]:
     loop = asyncio.get_running_loop()
-    response = HttpResponse()
+    response = HttpResponse() if step.body_limit is None else HttpResponse(limit=step.body_limit)
     failed = None
     request = _request(step, timestamps.memory)
     start = loop.time()
@@ -164,7 +164,7 @@ def exchange_of(
         title=html_facts.title(text),
         headers=html_facts.header_names(response.headers),
         head=page_sample.head_names(response.names) if sampled and not secure else (),
-        length=len(body),
+        length=len(body) if response.limit else response.stated_length,
         sha256=hashlib.sha256(body).hexdigest()[:32] if response.status else "",
         complete=response.complete,
         server=page_sample.server_name(response.header("server")) if sampled else "",

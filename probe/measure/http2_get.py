@@ -14,7 +14,6 @@ import h2.settings
 from probe.measure.failures import operation_error
 from probe.measure.http_get import (
     BROWSER_HEADERS,
-    MAX_BODY_BYTES,
     MAX_HEADER_BYTES,
     MAX_WIRE_BYTES,
     ContentDecoder,
@@ -81,7 +80,7 @@ class _Http2Exchange:
         self._http.initiate_connection()
         self._http.increment_flow_control_window(MAX_WIRE_BYTES)
         fields = [(name.lower(), value) for name, value in BROWSER_HEADERS if name.lower() not in _HOP_BY_HOP]
-        pseudo = [(":method", "GET"), (":path", target), (":authority", host), (":scheme", "https")]
+        pseudo = [(":method", self._response.method), (":path", target), (":authority", host), (":scheme", "https")]
         cookies = [("cookie", cookie)] if cookie else []
         self._http.send_headers(1, [*pseudo, *fields, *cookies], end_stream=True)
         await self._flush()
@@ -120,9 +119,9 @@ class _Http2Exchange:
                 response.status = _status(dict(fields).get(":status", b""))
                 self._decoder = ContentDecoder(response)
             case h2.events.DataReceived():
-                size = MAX_BODY_BYTES - len(response.body)
+                size = response.limit - len(response.body)
                 response.body += self._decoder.decode(bytes(event.data or b""), size)
-                response.complete = len(response.body) >= MAX_BODY_BYTES
+                response.complete = len(response.body) >= response.limit
             case h2.events.StreamEnded():
                 response.complete = True
             case h2.events.StreamReset() | h2.events.ConnectionTerminated():

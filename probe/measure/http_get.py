@@ -30,6 +30,8 @@ MAX_WIRE_BYTES = 2 * MAX_BODY_BYTES
 """Bytes of the encoded body: one that decodes to nothing must end, too."""
 MAX_COOKIE_BYTES = 8192
 """Size of a Cookie header field; servers refuse longer ones."""
+MAX_LENGTH_DIGITS = 12
+"""Digits of a stated length: a terabyte; Python refuses to parse numbers of thousands of digits."""
 
 _DECODED_PER_TURN = 8192
 """Bytes of chunks after which other tasks run: a body in chunks of one byte has ten thousand in a read."""
@@ -61,6 +63,7 @@ class HttpResponse:
         body: decoded.
         complete: the whole body arrived, or as much as the bound allows.
         speaks_h2: the bytes are those of HTTP/2.
+        limit: bytes of the body to read at most; with 0 the head alone is asked for (HEAD).
     """
 
     status: int = 0
@@ -69,6 +72,7 @@ class HttpResponse:
     body: bytearray = field(default_factory=bytearray)
     complete: bool = False
     speaks_h2: bool = False
+    limit: int = MAX_BODY_BYTES
 
     def header(self, name: str) -> bytes:
         """Return the first field of this (lower case) name; empty when there is none."""
@@ -77,6 +81,17 @@ class HttpResponse:
     def values(self, name: str) -> list[bytes]:
         """Return the fields of this (lower case) name, in order."""
         return [value for key, value in self.headers if key == name]
+
+    @property
+    def method(self) -> str:
+        """The method of the request."""
+        return "GET" if self.limit else "HEAD"
+
+    @property
+    def stated_length(self) -> int:
+        """The length of the body that the head states; 0 where it states none."""
+        stated = self.header("content-length")
+        return int(stated) if stated.isdigit() and len(stated) <= MAX_LENGTH_DIGITS else 0
 
     @property
     def page_is_whole(self) -> bool:
@@ -127,7 +142,7 @@ class ContentDecoder:
 
 
 async def get(stream: Stream, host: str, target: str, response: HttpResponse, cookie: str = "") -> None:
-    """Request `target` and read the response into `response`.
+    """Request `target` with the response's method and read the response into `response`.
 
     Args:
         stream: an open connection.
@@ -143,11 +158,13 @@ async def get(stream: Stream, host: str, target: str, response: HttpResponse, co
     """
     check_request(host, target, cookie)
     fields = [*BROWSER_HEADERS, *([("Cookie", cookie)] if cookie else [])]
-    head = f"GET {target} HTTP/1.1\r\nHost: {host}\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields)
+    head = f"{response.method} {target} HTTP/1.1\r\nHost: {host}\r\n" + "".join(
+        f"{name}: {value}\r\n" for name, value in fields
+    )
     await stream.send(f"{head}\r\n".encode("ascii"))
     received, rest = await _read_head(stream, response)
     response.status, response.headers, response.names = received.status, received.headers, received.names
-    if not received.has_body:
+    if not received.has_body or not response.limit:
         response.complete = True
         return
     try:
@@ -221,7 +238,7 @@ async def _read_body(stream: Stream, response: HttpResponse, head: ResponseHead,
         wire += len(data)
         await _take(data, response, decoder, chunks)
         ended = chunks.ended if chunks is not None else wire == head.length
-        response.complete = ended or len(response.body) >= MAX_BODY_BYTES
+        response.complete = ended or len(response.body) >= response.limit
         if response.complete:
             return
         if wire > MAX_WIRE_BYTES:
@@ -237,7 +254,7 @@ async def _read_body(stream: Stream, response: HttpResponse, head: ResponseHead,
 async def _take(data: bytes, response: HttpResponse, decoder: ContentDecoder, chunks: ChunkDecoder | None) -> None:
     """Add the bytes of the body that these bytes of the connection carry."""
     if chunks is None:
-        response.body += decoder.decode(data, MAX_BODY_BYTES - len(response.body))
+        response.body += decoder.decode(data, response.limit - len(response.body))
         return
     for at in count(0, _DECODED_PER_TURN):
         piece = data[at : at + _DECODED_PER_TURN]
@@ -245,7 +262,7 @@ async def _take(data: bytes, response: HttpResponse, decoder: ContentDecoder, ch
             return
         if at:
             await asyncio.sleep(0)
-        response.body += decoder.decode(chunks.decode(piece), MAX_BODY_BYTES - len(response.body))
+        response.body += decoder.decode(chunks.decode(piece), response.limit - len(response.body))
 
 
 def request_target(path: str, query: str) -> str:

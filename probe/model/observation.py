@@ -146,7 +146,7 @@ class Exchange(ObservationBase, frozen=True, kw_only=True, omit_defaults=True, t
             (`COMMON_HEADERS` in `probe.measure.html_facts`); no values.
         head: names of the first header fields in the order and case in which they came, at most eight, of a sampled
             page in clear text: they show which program wrote it.
-        length: bytes of the decoded body that were read.
+        length: bytes of the decoded body that were read; where the head alone was asked for, the length that it states.
         sha256: hash of those bytes, hexadecimal, first 32 digits.
         complete: the whole body arrived (or as much as the size limit allows).
         server: value of the Server header field of a sampled page, at most 48 characters.

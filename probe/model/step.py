@@ -136,12 +136,14 @@ class Fetch(_AddressStep, frozen=True, kw_only=True):
         sni: the server name, where it differs from the URL's host; empty otherwise.
         verify: whether a certificate that does not verify ends the step.
         segment: the largest TCP segment that the server is asked to send, in octets; 0 for the usual.
+        body_limit: bytes of the body that are read; None for the usual bound, 0 to ask for the head alone (HEAD).
     """
 
     url: str
     sni: str = ""
     verify: bool = True
     segment: int = 0
+    body_limit: int | None = None
 
     def unperformed(self, failure: Failure, detail: str, at: int) -> Exchange:
         """The observation of this step where it could not be performed, `at` milliseconds into the measurement."""

@@ -168,6 +168,7 @@ async def measure_target(
         log.debug("fault in measuring %s", text, exc_info=True)  # evidence.error has it, too
         return _failed_verdict(error, time=time, text=text, target=target, context=context, attempt=attempt)
     context.names.add(verdict)
+    context.anchors.learn(verdict.evidence.observations)
     return verdict
 
 

@@ -22,8 +22,21 @@ from probe.measure.failures import operation_error
 from probe.measure.network_config import ResolverConfig
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
+from probe.model.hop import Purpose
+from probe.model.observation import Exchange
 from probe.model.verdict import IPV6_WORKS, AnchorKind, VantageState
-from tests.loopback.tiny_servers import abort, answer, page_of, reply_to, resolving, server_context, serving, silent
+from tests.loopback.tiny_servers import (
+    abort,
+    answer,
+    forever,
+    page_of,
+    reply_to,
+    request,
+    resolving,
+    server_context,
+    serving,
+    silent,
+)
 
 
 async def test_all_anchors_are_looked_at_together(tools: Tools, ca: trustme.CA) -> None:
@@ -53,15 +66,67 @@ async def test_all_anchors_are_looked_at_together(tools: Tools, ca: trustme.CA) 
     assert watch.reached == ("127.0.0.1",)
 
 
-async def test_large_pages_of_foreign_anchors_are_kept(tools: Tools) -> None:
-    """With the address that served them; small pages and domestic anchors are not."""
+async def test_looks_ask_for_heads_over_tls_and_bound_what_they_read_in_clear(tools: Tools, ca: trustme.CA) -> None:
+    """A look must not fill a slow line."""
+    asked: list[bytes] = []
+
+    async def head_alone(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await request(reader)).split()[0])
+        writer.write(answer(b"x" * 400_000).partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
+
+    async with serving(head_alone, server_context(ca, "127.0.0.1")) as secure, serving(endless) as clear:
+        urls = [f"https://127.0.0.1:{secure}/", f"http://127.0.0.1:{clear}/"]
+        watch = AnchorWatch(urls, [], tools, Clock(), classify=classify)
+        looks = await watch.look()
+
+    assert asked == [b"HEAD"]
+    assert [look.failure for look in looks] == [None, None]
+    assert tools.pace.budget.bytes_read < 120_000
+
+
+async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer with a page that does not end."""
+    await forever(reader, writer, answer(length=False), b"x" * 4096)
+
+
+async def test_large_pages_of_foreign_anchors_are_known_by_their_heads(tools: Tools, ca: trustme.CA) -> None:
+    """Of those that state their length; small pages, and those of domestic anchors and in clear text, are none."""
+    context = server_context(ca, "127.0.0.1")
     large = page_of(answer(b"x" * 40_000))
-    async with serving(large) as far, serving(large) as near, serving(page_of(answer(b"x" * 20_000))) as small:
-        foreign = [f"http://127.0.0.1:{port}/" for port in (small, far)]
-        watch = AnchorWatch(foreign, [f"http://127.0.0.1:{near}/"], tools, Clock(), classify=classify)
+    async with (
+        serving(large, context) as far,
+        serving(large, context) as near,
+        serving(page_of(answer(b"x" * 20_000)), context) as small,
+        serving(large) as clear,
+    ):
+        foreign = [f"https://127.0.0.1:{port}/" for port in (small, far)]
+        watch = AnchorWatch(
+            [*foreign, f"http://127.0.0.1:{clear}/"], [f"https://127.0.0.1:{near}/"], tools, Clock(), classify=classify
+        )
         await watch.look()
 
-    assert watch.large_pages == ((f"http://127.0.0.1:{far}/", "127.0.0.1"),)
+    assert watch.large_pages == ((f"https://127.0.0.1:{far}/", "127.0.0.1"),)
+
+
+async def test_a_page_of_unknown_length_comes_last_and_is_learnt_when_it_is_fetched(
+    tools: Tools, ca: trustme.CA
+) -> None:
+    """Most pages are sent in chunks, and their heads state no length."""
+    context = server_context(ca, "127.0.0.1")
+    async with (
+        serving(page_of(answer(length=False)), context) as chunked,
+        serving(page_of(answer(b"x" * 40_000)), context) as large,
+    ):
+        urls = [f"https://127.0.0.1:{port}/" for port in (chunked, large)]
+        watch = AnchorWatch(urls, [], tools, Clock(), classify=classify)
+        await watch.look()
+        before = [url for url, _ in watch.large_pages]
+        fetched = Exchange(url=urls[0], address="127.0.0.1", purpose=Purpose.LINE, status=200, complete=True)
+        watch.learn([fetched, fetched])
+        await watch.look()
+
+    assert before == [urls[1], urls[0]]
+    assert [url for url, _ in watch.large_pages] == [urls[1]]
 
 
 async def test_callers_that_want_a_look_at_the_same_time_share_one(tools: Tools, monkeypatch) -> None:  # noqa: ANN001

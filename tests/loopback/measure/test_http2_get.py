@@ -35,6 +35,23 @@ async def page_at(port: int, tools: Tools) -> Exchange:
     return last
 
 
+async def test_the_head_alone_can_be_asked_for_in_http_2(tools: Tools, ca: trustme.CA) -> None:
+    """The stream's end completes the answer."""
+    asked: list[dict[str, str]] = []
+    async with (
+        serving(speaking_h2(h2_page(b"", "200"), asked), h2_context(ca, "lab.example")) as behind,
+        refusing_others(behind) as port,
+    ):
+        seen: list[Observation] = []
+        step = Fetch(url=f"https://lab.example:{port}/", address="127.0.0.1", body_limit=0)
+        await fetch(step, tools, Timestamps(asyncio.get_running_loop().time(), step.position), seen.append)
+
+    page = seen[-1]
+    assert isinstance(page, Exchange)
+    assert (page.status, page.complete, page.failure) == (200, True, None)
+    assert [one[":method"] for one in asked] == ["HEAD"]
+
+
 async def test_a_server_that_refuses_other_protocols_by_an_alert_is_asked_in_http_2(
     tools: Tools, ca: trustme.CA
 ) -> None:

@@ -13,13 +13,18 @@ import pytest
 from probe.measure.connect import open_tcp
 from probe.measure.http_get import MAX_BODY_BYTES, HttpResponse, get
 from probe.measure.stream import TcpStream
-from tests.loopback.tiny_servers import PAGE, answer, page_of, serving
+from tests.loopback.tiny_servers import PAGE, Talk, answer, page_of, request, serving
 
 
-async def asked(data: bytes) -> HttpResponse:
+async def asked(data: bytes, limit: int = MAX_BODY_BYTES) -> HttpResponse:
     """Return the response to one request."""
-    response = HttpResponse()
-    async with serving(page_of(data)) as port:
+    return await asked_of(page_of(data), limit)
+
+
+async def asked_of(talk: Talk, limit: int = MAX_BODY_BYTES) -> HttpResponse:
+    """Return this server's response to one request."""
+    response = HttpResponse(limit=limit)
+    async with serving(talk) as port:
         sock: socket.socket = await open_tcp("127.0.0.1", port, 5)
         with sock:
             async with asyncio.timeout(60):
@@ -51,6 +56,36 @@ async def test_a_body_is_read_up_to_its_bound() -> None:
     response = await asked(answer(b"x" * (MAX_BODY_BYTES + 9)))
 
     assert (len(response.body), response.complete) == (MAX_BODY_BYTES, True)
+
+
+async def test_a_body_is_read_up_to_a_lower_limit() -> None:
+    """It counts as complete then, whatever its coding and framing."""
+    packed = gzip.compress(b"x" * 9_000)
+    chunked = answer(
+        b"2328\r\n" + b"x" * 9_000 + b"\r\n0\r\n\r\n", headers="Transfer-Encoding: chunked\r\n", length=False
+    )
+    for data in (answer(b"x" * 9_000), answer(packed, headers="Content-Encoding: gzip\r\n"), chunked):
+        response = await asked(data, limit=5_000)
+        assert (response.body, response.complete) == (b"x" * 5_000, True)
+
+
+@pytest.mark.parametrize(
+    ("stated", "length"), [("40000", 40_000), ("-1", 0), ("1" * 5000, 0), ("", 0)], ids=["", "negative", "long", "none"]
+)
+async def test_the_head_alone_can_be_asked_for(stated: str, length: int) -> None:
+    """Its stated length is believed where it is a number of sensible size."""
+    sent: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sent.append(await request(reader))
+        field = f"Content-Length: {stated}\r\n" if stated else ""
+        writer.write(f"HTTP/1.1 200 OK\r\n{field}\r\n".encode())
+        await asyncio.sleep(30)
+
+    response = await asked_of(talk, limit=0)
+
+    assert sent[0].startswith(b"HEAD / HTTP/1.1\r\n")
+    assert (response.status, response.complete, response.body, response.stated_length) == (200, True, b"", length)
 
 
 async def test_informational_responses_are_skipped() -> None:
