@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 from probe.errors import StateError, StorageError
+from probe.file_lock import lock_file
 
 LOCK_FILE = "lock"
 
@@ -34,7 +34,7 @@ class FolderLock:
                 f"cannot be written: {error.strerror}", where=str(self._path.parent), mend="name another: [agent] state"
             ) from error
         try:
-            _lock(self._file)
+            lock_file(self._file)
         except OSError as error:
             holder = self._holder()
             self._file.close()
@@ -59,15 +59,3 @@ class FolderLock:
         except (OSError, UnicodeDecodeError):
             return ""  # Windows refuses to read a locked file
         return f" (process {number})" if number else ""
-
-
-def _lock(file: IO[str]) -> None:
-    if sys.platform == "win32":
-        import msvcrt  # noqa: PLC0415 - there only
-
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl  # noqa: PLC0415 - there only
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

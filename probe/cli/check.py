@@ -48,7 +48,7 @@ def check(
     reachable; 1 some target is not, or a row of a list is no target and was skipped; 2 bad usage or unreadable input; 3
     the vantage is offline.
     """
-    settings = load(config, os.environ, _overrides(options))
+    settings = load(config, os.environ, overrides(options))
     gathered = gather_targets(targets, files)
     if gathered.bad_rows and strict:
         return ExitStatus.USAGE
@@ -72,7 +72,7 @@ def check(
     return ExitStatus.NOT_ALL_WELL if counts.status is ExitStatus.OK and gathered.bad_rows else counts.status
 
 
-def _overrides(options: Mapping[str, object]) -> dict[str, object]:
+def overrides(options: Mapping[str, object]) -> dict[str, object]:
     """The settings that the options change; an anchor of either kind replaces both kinds of the configuration."""
 
     def listed(name: str) -> list[str] | None:
@@ -118,18 +118,8 @@ def _in_order(verdicts: Sequence[Verdict], entries: Sequence[tuple[str, Target]]
     return sorted(verdicts, key=lambda one: place[one.target])
 
 
-OPTIONS = (
-    CommandOption(
-        "--targets",
-        "A list of targets; - is standard input. Repeatable.",
-        metavar="FILE",
-        parameter="files",
-        repeatable=True,
-    ),
-    CommandOption("--strict", "Measure nothing when a row of a list is no target (exit status 2).", kind="flag"),
-    CommandOption(
-        "--json", "Print JSON Lines, one verdict a target, and nothing else.", kind="flag", parameter="as_json"
-    ),
+STRICT = CommandOption("--strict", "Measure nothing when a row of a list is no target (exit status 2).", kind="flag")
+MEASURING_OPTIONS = (
     CommandOption("--control", "Verdicts of the same targets from an uncensored host.", metavar="FILE"),
     CommandOption(
         "--trusted-resolver",
@@ -154,5 +144,20 @@ OPTIONS = (
     CommandOption("--packets", "Capture the packets of what fails, where that is allowed.", kind="flag"),
     CommandOption("--pcap", "The same, and keep them in the state folder without our addresses.", kind="flag"),
     CommandOption("--config", "Settings file to read.", kind="path", metavar="FILE"),
+)
+"""How to measure; `overrides` makes settings of them. `probe sweep` has them, too."""
+OPTIONS = (
+    CommandOption(
+        "--targets",
+        "A list of targets; - is standard input. Repeatable.",
+        metavar="FILE",
+        parameter="files",
+        repeatable=True,
+    ),
+    STRICT,
+    CommandOption(
+        "--json", "Print JSON Lines, one verdict a target, and nothing else.", kind="flag", parameter="as_json"
+    ),
+    *MEASURING_OPTIONS,
 )
 COMMAND = CommandLine("check", check, OPTIONS, arguments="targets", arguments_metavar="[TARGET]...")

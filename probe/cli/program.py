@@ -15,6 +15,7 @@ from probe.errors import ExitStatus, UsageError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("probe.cli.check:COMMAND", "Measure targets once, now, and judge them."),
+    "sweep": ("probe.cli.sweep:COMMAND", "Measure a register of up to millions of targets."),
     "judge": ("probe.cli.judge:command", "Judge the evidence of verdicts again with this version's rules."),
     "replay": ("probe.cli.replay:command", "Feed verdicts to the detector and print the transitions."),
     "explain": ("probe.cli.explain:command", "Show why a change of a target was or was not reported."),

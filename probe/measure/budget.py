@@ -66,6 +66,12 @@ class Budget(msgspec.Struct):
         self._open -= 1
         self._closed.set()
 
+    def has_room(self, connections: int) -> bool:
+        """Whether so many more connections can be begun, and one more can read the most that it may."""
+        if self.max_connections and self.connections + connections > self.max_connections:
+            return False
+        return not self.max_bytes or self.bytes_read + (self._open + 1) * MAX_CONNECTION_BYTES <= self.max_bytes
+
     def count(self, size: int) -> None:
         """Count bytes read; also bytes sent, by the step that uploads."""
         self.bytes_read += size

@@ -81,6 +81,8 @@ class MeasurementRun:
         stopping: set when the pass is to end early.
         grace: real seconds that measurements under way may still take after the stop.
         memory: names that are known to cut the whole line; an empty one when None.
+        tries_suspects: whether such names are tried alone at the end. Where another process uses the same line, it
+            may have cut it meanwhile.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class MeasurementRun:
         stopping: asyncio.Event | None = None,
         grace: float = STOP_GRACE_SECONDS,
         memory: OutageMemory | None = None,
+        tries_suspects: bool = True,
     ) -> None:
         self._measure = measure
         self._gate = gate
@@ -105,6 +108,7 @@ class MeasurementRun:
         self._guard = PaceGuard(clock, self._try_again)
         self._witness = RoundWitness()
         self._line_worked = False
+        self._tries_suspects = tries_suspects
         self._outages = OutageTrials(memory or OutageMemory(), self._try_alone, self._until_back)
         self._deferred: dict[str, _Deferred] = {}
         self._unread: asyncio.Queue[Verdict | None] = asyncio.Queue()
@@ -212,7 +216,8 @@ class MeasurementRun:
 
     async def _settle_line(self, verdict: Verdict) -> None:
         """Withhold a verdict that lost the line, in a pass in which it worked; report any other."""
-        if not self._line_worked or not self._outages.withholds(verdict):
+        can_try = self._tries_suspects and self._line_worked
+        if not can_try or not self._outages.withholds(verdict):
             await self._witnessed(verdict)
 
     async def _witnessed(self, verdict: Verdict) -> None:

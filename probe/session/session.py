@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from random import Random
 from types import TracebackType
 from typing import Self
@@ -141,6 +141,15 @@ class Session:
         """Connections that were not begun since the last `prepare`, because the traffic limit was reached."""
         return self._budget.refused
 
+    @property
+    def cuts(self) -> CutLog:
+        """The conversations that were cut in this session."""
+        return self._cuts
+
+    def has_room(self, connections: int) -> bool:
+        """Whether the traffic limit leaves room for so many more connections, and for what they may read."""
+        return self._budget.has_room(connections)
+
     async def look(self) -> Vantage:
         """Look at the anchors now; return the vantage, which is `online` without anchors."""
         return await self._gate.look()
@@ -170,12 +179,13 @@ class Session:
 
     def verdicts(
         self,
-        targets: Sequence[TargetText],
+        targets: Iterable[TargetText],
         *,
         shuffle: Random | None = None,
         retests: Retests | None = None,
         stopping: asyncio.Event | None = None,
         grace: float = STOP_GRACE_SECONDS,
+        tries_suspects: bool = True,
     ) -> AsyncGenerator[Verdict, None]:
         """Measure the targets with the settings' concurrency; yield each verdict as soon as it is final.
 
@@ -183,19 +193,17 @@ class Session:
         way ends within the grace. Close the generator to cancel what is under way (`contextlib.aclosing`).
 
         Args:
-            targets: each as it was given, and parsed.
-            shuffle: puts the targets in random order; None for the order given. Names that left an address silent in
-                an earlier pass come last.
+            targets: each as it was given, and parsed; drawn one by one, as slots become free.
+            shuffle: puts the targets in random order, which reads all of them first; None for the order given. Names
+                that left an address silent in an earlier pass come last.
             retests: which targets are measured again; None for none.
             stopping: set when the pass is to end early.
             grace: real seconds that measurements under way may still take after the stop.
+            tries_suspects: whether names that may have cut the whole line are tried again alone at the end of the pass.
         """
-        order = list(targets)
         if shuffle is not None:
-            shuffle.shuffle(order)
-        # A name that leaves its address silent would spoil the measurements of the others there.
-        silencing = self._cuts.silencing_names
-        order.sort(key=lambda item: any(subject.host in silencing for subject in subjects_of(item[1])))
+            targets = list(targets)
+            shuffle.shuffle(targets)
         run = MeasurementRun(
             self.measure,
             self._gate,
@@ -205,8 +213,21 @@ class Session:
             stopping=stopping,
             grace=grace,
             memory=self._memory,
+            tries_suspects=tries_suspects,
         )
-        return run.verdicts(order)
+        # A name that leaves its address silent would spoil the measurements of the others there.
+        return run.verdicts(_silencing_last(targets, self._cuts.silencing_names))
+
+
+def _silencing_last(targets: Iterable[TargetText], silencing: frozenset[str]) -> Iterator[TargetText]:
+    """The targets in their order, those with one of these names last."""
+    last: list[TargetText] = []
+    for item in targets:
+        if silencing and any(subject.host in silencing for subject in subjects_of(item[1])):
+            last.append(item)
+        else:
+            yield item
+    yield from last
 
 
 def _working_names(settings: Settings) -> WorkingNames:

@@ -1,0 +1,191 @@
+"""`probe sweep`: measure a register of up to millions of targets, and go on after a kill."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, closing, nullcontext
+from pathlib import Path
+
+from probe.agent import control_facts
+from probe.cli import check, say
+from probe.cli.command_line import CommandLine, CommandOption
+from probe.cli.given_targets import MAX_SHOWN_BAD_LINES
+from probe.clock import Clock
+from probe.errors import ExitStatus, ListError, UsageError
+from probe.lists import testlist
+from probe.lists.lines import BadRow, lines_with_faults
+from probe.model.verdict import Status
+from probe.session.session import Session
+from probe.settings import Settings, load
+from probe.sweep.journal import Journal
+from probe.sweep.sweep import SessionMeasurer, Sweep
+from probe.sweep.sweep_progress import SweepProgress
+from probe.sweep.sweep_store import SweepStore
+from probe.sweep.target_names import KEY_BYTES, TargetNames
+from probe.sweep.target_states import TargetStates
+from probe.sweep.verdict_output import VerdictOutput
+
+STATE_SUFFIX = ".state"
+"""The state file of an output, where none is named."""
+
+
+def sweep(
+    *,
+    files: Sequence[str],
+    output: Path | None,
+    state: Path | None,
+    every: float | None,
+    progress: bool,
+    dry_run: bool,
+    strict: bool,
+    config: Path | None,
+    **options: object,
+) -> int:
+    """Measure each target of the list FILE (- is standard input) and judge it; print JSON Lines, one verdict a target.
+
+    FILE may have millions of targets, in the forms and formats of `probe check --targets`. This is for servers: whoever
+    watches the line sees every name. With --output or --state a sweep that was stopped or killed goes on when the same
+    command is run again; once every target has its verdict, the next run begins anew. It waits while the vantage is
+    offline. Exit status: 0 every target reachable; 1 some target is not, or a row of the list is no target and was
+    skipped; 2 bad usage or unreadable input; 3 the vantage was offline for some target, whenever it was tried.
+    """
+    if len(files) != 1:
+        raise UsageError("one list is swept at a time", mend="give one FILE; - is standard input")
+    overrides = check.overrides(options) | {
+        "measure.round_connections": options["round_connections"],
+        "measure.round_bytes": options["round_bytes"],
+    }
+    settings = load(config, os.environ, overrides)
+    if state is None and output is not None:
+        state = output.with_name(output.name + STATE_SUFFIX)
+    with ExitStack() as stack:
+        key = secrets.token_bytes(KEY_BYTES)
+        journal = None if state is None or dry_run else stack.enter_context(closing(Journal(state, key)))
+        names = TargetNames(key if journal is None else journal.key)
+        bad_rows = read_targets(files[0], names)
+        if bad_rows and strict:
+            return ExitStatus.USAGE
+        for line in describe_sweep(len(names), settings):
+            say(line)
+        if dry_run:
+            return ExitStatus.OK
+        store = SweepStore(names, stack.enter_context(VerdictOutput(output)), journal)
+        shown = stack.enter_context(closing(SweepProgress(store.states, time.monotonic, say, is_plain=progress)))
+        return _sweep_all(names, store, settings, shown, every=every or 0.0, bad_rows=bad_rows)
+
+
+def _sweep_all(
+    names: TargetNames,
+    store: SweepStore,
+    settings: Settings,
+    progress: SweepProgress,
+    *,
+    every: float,
+    bad_rows: int,
+) -> ExitStatus:
+    if store.resumed:
+        progress.say(f"goes on: {store.resumed:,} of {len(names):,} targets have their verdict")
+    try:
+        was_offline = asyncio.run(_measure(names, store, settings, progress, every=every))
+    except KeyboardInterrupt:
+        if store.is_kept:
+            progress.say("interrupted; run the same command again to go on")
+        raise
+    return ExitStatus.OFFLINE if was_offline else status_of(store.states, bad_rows)
+
+
+async def _measure(
+    names: TargetNames, store: SweepStore, settings: Settings, progress: SweepProgress, *, every: float
+) -> bool:
+    """Sweep; whether a verdict was written although the vantage was offline."""
+    control = control_facts.read_control_file(Path(settings.agent.control), say) if settings.agent.control else {}
+    clock = Clock.parse(os.environ.get("PROBE_CLOCK", ""))
+    async with Session(settings, clock, limit_traffic=True) as session:
+        if session.missing_packets:
+            progress.say(f"measuring without packets: {session.missing_packets}")
+        sweeping = Sweep(
+            names,
+            store,
+            [SessionMeasurer(session)],
+            clock,
+            control=control,
+            listener=progress,
+            every=every,
+            round_seconds=settings.agent.interval,
+        )
+        await sweeping.run()
+        return sweeping.was_offline
+
+
+def read_targets(file: str, names: TargetNames) -> int:
+    """Read a list row by row; add its targets. Return the number of bad rows, which are printed and skipped.
+
+    Raises:
+        ListError: the file cannot be read.
+        UsageError: it has no target.
+    """
+    bad = 0
+    try:
+        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stream:
+            for row in testlist.read(lines_with_faults(stream, file), file):
+                if isinstance(row, BadRow):
+                    bad += 1
+                    if bad <= MAX_SHOWN_BAD_LINES:
+                        say(f"{file}:{row.line}: {row.what}")
+                else:
+                    names.add(row.target)
+    except OSError as error:
+        raise ListError(f"cannot be read: {error.strerror}", where=file, mend="name another list") from error
+    if bad > MAX_SHOWN_BAD_LINES:
+        say(f"and {bad - MAX_SHOWN_BAD_LINES} more bad lines")
+    if not len(names):
+        raise UsageError("no targets", where=file, mend="give a list with a target a line")
+    return bad
+
+
+def describe_sweep(count: int, settings: Settings) -> tuple[str, ...]:
+    """What a sweep of so many targets contacts, and how fast, in a few sentences."""
+    chosen = settings.measure
+    anchors = ", ".join((*chosen.anchors, *chosen.domestic_anchors)) or "none"
+    pace = f"{chosen.pace:g} connections a second to one network" if chosen.pace else "no limit for one network"
+    rounds = "no limit for all together"
+    if chosen.round_connections:
+        rounds = f"{chosen.round_connections:,} connections in {settings.agent.interval:.0f} s (--round-connections)"
+    return (
+        f"contacts {count:,} targets, and hosts that their pages redirect to: whoever watches this line can see that",
+        f"anchors: {anchors}; trusted resolvers: {', '.join(chosen.trusted_resolvers) or 'none'}",
+        f"pace: {pace}, {rounds}",
+    )
+
+
+def status_of(states: TargetStates, bad_rows: int) -> ExitStatus:
+    """The exit status: 1 where a target is not reachable or a row is bad."""
+    all_well = states.statuses[Status.REACHABLE] == len(states) and not bad_rows
+    return ExitStatus.OK if all_well else ExitStatus.NOT_ALL_WELL
+
+
+OPTIONS = (
+    CommandOption("--output", "Append the verdicts to this file.", kind="path", metavar="FILE"),
+    CommandOption(
+        "--state", "What is done already; default: the output's name with .state.", kind="path", metavar="FILE"
+    ),
+    CommandOption(
+        "--every", "Measure each target again so long after its last verdict.", kind="number", metavar="SECONDS"
+    ),
+    CommandOption("--progress", "Print a line of progress each minute where there is no terminal.", kind="flag"),
+    CommandOption("--dry-run", "Print what would be contacted, and contact nothing.", kind="flag"),
+    CommandOption(
+        "--round-connections", "Connections in one [agent] interval; 0 for no limit.", kind="integer", metavar="N"
+    ),
+    CommandOption(
+        "--round-bytes", "Bytes to read in one [agent] interval; 0 for no limit.", kind="integer", metavar="N"
+    ),
+    check.STRICT,
+    *check.MEASURING_OPTIONS,
+)
+COMMAND = CommandLine("sweep", sweep, OPTIONS, arguments="files", arguments_metavar="FILE")
