@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from typing import Any
 
 
 class _LazyModule:
@@ -36,24 +37,20 @@ class LateFunction:
     Args:
         module: dotted name.
         name: of the function.
-        arguments: None for the function itself; else it is called once with these, and what it returns is meant.
     """
 
-    __slots__ = ("_arguments", "_found", "_module", "_name")
+    __slots__ = ("_found", "_module", "_name")
 
-    def __init__(self, module: str, name: str, arguments: tuple[object, ...] | None = None) -> None:
+    def __init__(self, module: str, name: str) -> None:
         self._module = module
         self._name = name
-        self._arguments = arguments
-        self._found: object = None
+        self._found: Any = None
 
-    def __call__(self, *arguments: object) -> object:
+    def __call__(self, *arguments: Any) -> Any:
         """Call the function."""
-        found = self._found
-        if found is None:
-            found = getattr(import_module(self._module), self._name)
-            self._found = found = found if self._arguments is None else found(*self._arguments)
-        return found(*arguments)  # type: ignore[operator]
+        if self._found is None:
+            self._found = getattr(import_module(self._module), self._name)
+        return self._found(*arguments)
 
 
 def lazy(name: str) -> object:

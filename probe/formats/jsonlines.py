@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import cache
 from typing import IO, NamedTuple
 
 import msgspec
@@ -17,7 +18,12 @@ MAX_LINE_BYTES = 4 * 1024 * 1024
 memory."""
 
 _encoder = msgspec.json.Encoder()
-_verdicts = msgspec.json.Decoder(Verdict)
+
+
+@cache
+def _verdicts() -> msgspec.json.Decoder[Verdict]:
+    """The decoder of verdicts. Making it takes as long as measuring a target, so only a reader makes one."""
+    return msgspec.json.Decoder(Verdict)
 
 
 def write(record: msgspec.Struct) -> bytes:
@@ -47,7 +53,9 @@ class _Head(msgspec.Struct):
     status: str
 
 
-_heads = msgspec.json.Decoder(_Head)
+@cache
+def _heads() -> msgspec.json.Decoder[_Head]:
+    return msgspec.json.Decoder(_Head)
 
 
 def without_mark(line: bytes, where: str) -> bytes:
@@ -83,7 +91,7 @@ def read_verdict(line: bytes) -> Verdict:
         RecordError: the line is not a verdict; the text names the key.
     """
     try:
-        return _verdicts.decode(line)
+        return _verdicts().decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # ValidationError is a DecodeError
         raise RecordError(f"not a verdict: {error}", mend="give lines of `probe check --json`") from error
 
@@ -111,7 +119,7 @@ def read_or_keep(lines: Iterable[bytes], where: str) -> Iterator[Verdict | KeptL
 
 def _is_of_any_version(line: bytes) -> bool:
     try:
-        _heads.decode(line)
+        _heads().decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return False
     return True

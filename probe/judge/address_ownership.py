@@ -10,18 +10,24 @@ target's.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from probe.judge import clear_pages
-from probe.judge.clear_pages import has_certificate
 from probe.judge.control import ControlOutcome
 from probe.judge.evidence_view import HopFacts
-from probe.judge.fingerprints import STUBS
-from probe.judge.name_answers import NameAnswers, plain
 from probe.judge.observed_endpoint import ObservedEndpoint, is_verified
 from probe.judge.repetition import MIN_CUTS, enough
+from probe.lazy import lazy
 from probe.model.address import is_bogon, network_of
 from probe.model.failure import Failure
 from probe.model.observation import Conversation, TlsHandshake
+
+if TYPE_CHECKING:
+    from probe.judge import clear_pages, fingerprints, name_answers
+    from probe.judge.name_answers import NameAnswers
+else:
+    clear_pages = lazy("probe.judge.clear_pages")
+    name_answers = lazy("probe.judge.name_answers")
+    fingerprints = lazy("probe.judge.fingerprints")
 
 _DATE_ERRORS = ("expired", "not yet valid")
 
@@ -41,13 +47,13 @@ def ownership(hop: HopFacts, address: str) -> AddressOwnership:
         return AddressOwnership.CONFIRMED  # the target is the address
     if is_verified(hop.evidence.observations, hop.subject.host, address):
         return AddressOwnership.CONFIRMED
-    if plain(address) in names.reference or address in names.reference:
+    if name_answers.plain(address) in names.reference or address in names.reference:
         return AddressOwnership.CONFIRMED
     if address in names.written_by_filters:
         return AddressOwnership.REFUTED
-    if address not in names.given and not is_bogon(plain(address)):
+    if address not in names.given and not is_bogon(name_answers.plain(address)):
         return AddressOwnership.UNDETERMINED
-    if address not in STUBS and clear_pages.is_like_targets(hop, names, address):
+    if address not in fingerprints.STUBS and clear_pages.is_like_targets(hop, names, address):
         return AddressOwnership.CONFIRMED
     if names.absent:
         served = names.denied_by_one and clear_pages.served(hop, address) and not names.is_rewritten(address)
@@ -83,9 +89,9 @@ def _forged(hop: HopFacts, names: NameAnswers, address: str) -> bool:
     known = _known(hop, names, address)
     if not known:
         return False
-    if is_bogon(plain(address)):
+    if is_bogon(name_answers.plain(address)):
         return any(not is_bogon(other) for other in known)
-    if address in STUBS:
+    if address in fingerprints.STUBS:
         return True
     endpoint = next((endpoint for endpoint in hop.endpoints if endpoint.address == address), None)
     if endpoint is None:
@@ -95,9 +101,9 @@ def _forged(hop: HopFacts, names: NameAnswers, address: str) -> bool:
     if endpoint.pages or endpoint.main_failure is None:
         return False
     if endpoint.main_failure.failure is Failure.CERTIFICATE:
-        return not _fails_only_by_date(endpoint) and has_certificate(hop)
+        return not _fails_only_by_date(endpoint) and clear_pages.has_certificate(hop)
     # A neighbour of a known address is more likely another one of the same pool.
-    elsewhere = network_of(plain(address)) not in {network_of(other) for other in known}
+    elsewhere = network_of(name_answers.plain(address)) not in {network_of(other) for other in known}
     return (
         not hop.own_fault(endpoint)
         and elsewhere

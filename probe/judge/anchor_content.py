@@ -5,16 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from hashlib import sha256
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from msgspec.structs import replace
 
-from probe.judge import blockpages
 from probe.judge.address_ownership import certificate_error, fails_by_date
+from probe.lazy import lazy
 from probe.model.failure import Failure
 from probe.model.hop import CUT_FAILURES
 from probe.model.observation import Exchange, Observation, TlsHandshake
 from probe.model.verdict import AnchorAnswer, AnchorLook, AnchorResult
+
+if TYPE_CHECKING:
+    from probe.judge import blockpages
+else:
+    blockpages = lazy("probe.judge.blockpages")
 
 _EMPTY_PAGE_PATHS = ("/generate_204", "/gen_204")
 _APPLE = b"<HTML><HEAD><TITLE>Success</TITLE></HEAD><BODY>Success</BODY></HTML>"

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from probe.judge import ranges, tcp_tls
 from probe.judge.control import ControlOutcome
 from probe.judge.evidence_hop import EvidenceHop
+from probe.lazy import lazy
 from probe.model.address import is_bogon, parse_address
 from probe.model.verdict import VantageNote, VantageState
+
+if TYPE_CHECKING:
+    from probe.judge import ranges, tcp_tls
+else:
+    ranges = lazy("probe.judge.ranges")
+    tcp_tls = lazy("probe.judge.tcp_tls")
 
 Predicate = Callable[[EvidenceHop], bool]
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from probe.judge import clear_pages
 from probe.judge.address_ownership import AddressOwnership
 from probe.judge.control import ControlOutcome
 from probe.judge.evidence_hop import EvidenceHop
 from probe.judge.name_answers import NameAnswers, ResolverAnswer
 from probe.judge.repetition import MIN_TIMEOUTS, recovered_timeouts
+from probe.lazy import lazy
 from probe.model.address import is_bogon
 from probe.model.failure import DNS_ANSWERS, Failure
 from probe.model.hop import SILENT_FAILURES, Purpose
 from probe.model.observation import Resolution
 from probe.model.verdict import Cause, VantageNote
+
+if TYPE_CHECKING:
+    from probe.judge import clear_pages
+else:
+    clear_pages = lazy("probe.judge.clear_pages")
 
 MIN_INJECTED = 2
 """Answers from an address that runs no resolver."""

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from probe.judge.address_ownership import AddressOwnership, ownership
 from probe.judge.cached_property import cached_property
 from probe.judge.evidence_view import EvidenceView, HopFacts
 from probe.judge.hops import ObservedHop, chains
-from probe.judge.name_answers import plain
-from probe.judge.name_resolution import NameResolution
 from probe.judge.observed_endpoint import ObservedEndpoint, answered
-from probe.judge.pages import PageOrigin
 from probe.judge.repetition import repetitions
+from probe.lazy import lazy
 from probe.model.address import is_bogon
 from probe.model.hop import Layer, LayerFailure, Purpose
+
+if TYPE_CHECKING:
+    from probe.judge import name_answers, name_resolution, pages
+    from probe.judge.name_resolution import NameResolution
+else:
+    pages = lazy("probe.judge.pages")
+    name_answers = lazy("probe.judge.name_answers")
+    name_resolution = lazy("probe.judge.name_resolution")
 
 
 def hops_of(view: EvidenceView) -> tuple[tuple[EvidenceHop, ...], ...]:
@@ -33,7 +41,7 @@ class EvidenceHop(HopFacts):
     @cached_property
     def names(self) -> NameResolution | None:
         """How the host was resolved; None where it is no name."""
-        return None if self.name_answers is None else NameResolution(self.name_answers, self.ownership)
+        return None if self.name_answers is None else name_resolution.NameResolution(self.name_answers, self.ownership)
 
     def ownership(self, address: str) -> AddressOwnership:
         """Whether an address is the target's."""
@@ -55,7 +63,7 @@ class EvidenceHop(HopFacts):
             one
             for one in tried
             if self.ownership(one.address) is not AddressOwnership.REFUTED
-            and not (self.subject.is_name and is_bogon(plain(one.address)))
+            and not (self.subject.is_name and is_bogon(name_answers.plain(one.address)))
         )
 
     @cached_property
@@ -91,7 +99,7 @@ class EvidenceHop(HopFacts):
             for endpoint in self.endpoints
             if endpoint.serves
             and self.ownership(endpoint.address) is not AddressOwnership.REFUTED
-            and (not endpoint.pages or any(self.page_origin(page) is PageOrigin.OWN for page in endpoint.pages))
+            and (not endpoint.pages or any(self.page_origin(page) is pages.PageOrigin.OWN for page in endpoint.pages))
         )
 
     @cached_property

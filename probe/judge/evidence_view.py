@@ -7,22 +7,30 @@ rest.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from probe.judge import control, pages
 from probe.judge.cached_property import cached_property
-from probe.judge.control import ControlOutcome
 from probe.judge.hops import ObservedHop
-from probe.judge.moved import has_moved
-from probe.judge.name_answers import NameAnswers
 from probe.judge.nearer import PAGE, nearer_answers
 from probe.judge.observed_endpoint import ObservedEndpoint
-from probe.judge.pages import PageOrigin
+from probe.lazy import lazy
 from probe.model.hop import Layer, Subject
-from probe.model.observation import Conversation, Exchange
+from probe.model.observation import Conversation, Exchange, Observation
 from probe.model.target import Target
 from probe.model.verdict import IPV6_WORKS, AnchorLook, ControlFacts, Evidence, NearerAnswer, VantageNote, VantageState
+
+if TYPE_CHECKING:
+    from probe.judge import control, moved, name_answers, pages
+    from probe.judge.control import ControlOutcome
+    from probe.judge.name_answers import NameAnswers
+    from probe.judge.pages import PageOrigin
+else:
+    pages = lazy("probe.judge.pages")
+    moved = lazy("probe.judge.moved")
+    name_answers = lazy("probe.judge.name_answers")
+    control = lazy("probe.judge.control")
 
 
 class EvidenceView(msgspec.Struct, frozen=True, eq=False, dict=True):
@@ -50,6 +58,11 @@ class EvidenceView(msgspec.Struct, frozen=True, eq=False, dict=True):
     def is_in_doubt(self) -> bool:
         """Whether failures at this vantage may be the line's own, so that only what one address proves counts."""
         return bool(self.notes & {VantageNote.ANCHORS_DISAGREE, VantageNote.ONE_HOST})
+
+    @cached_property
+    def kinds(self) -> frozenset[type[Observation]]:
+        """The kinds of its observations."""
+        return frozenset(map(type, self.evidence.observations))
 
     @cached_property
     def ipv6_works(self) -> bool:
@@ -92,6 +105,11 @@ class HopFacts:
         return self.observed.index
 
     @property
+    def is_range(self) -> bool:
+        """Whether the target is a range."""
+        return self.observed.subject.scheme == "range"
+
+    @property
     def endpoints(self) -> tuple[ObservedEndpoint, ...]:
         """The addresses tried, the target's own or not."""
         return self.observed.endpoints
@@ -100,7 +118,7 @@ class HopFacts:
     def control_outcome(self) -> ControlOutcome:
         """How the control fared at this hop; not known where it was served by a machine that the name has left."""
         found = control.outcome(self.evidence.control, self.subject, first=self.index == 0, time=self.view.time)
-        return ControlOutcome.NONE if found is ControlOutcome.SERVED and self._moved else found
+        return control.ControlOutcome.NONE if found is control.ControlOutcome.SERVED and self._moved else found
 
     @cached_property
     def _moved(self) -> bool:
@@ -108,7 +126,7 @@ class HopFacts:
             return False
         host = self.subject.host
         then = self.evidence.control.addresses.get(host, ())
-        return has_moved(host, self.evidence.observations, self.endpoints, then)
+        return moved.has_moved(host, self.evidence.observations, self.endpoints, then)
 
     @property
     def control(self) -> ControlFacts | None:
@@ -118,17 +136,17 @@ class HopFacts:
         """
         if self._moved:
             return None
-        if self.control_outcome in {ControlOutcome.SERVED, ControlOutcome.FAILED}:
+        if self.control_outcome in {control.ControlOutcome.SERVED, control.ControlOutcome.FAILED}:
             return self.evidence.control
-        return self.evidence.control if self.control_outcome is ControlOutcome.NONE and self.index else None
+        return self.evidence.control if self.control_outcome is control.ControlOutcome.NONE and self.index else None
 
     @cached_property
     def name_answers(self) -> NameAnswers | None:
         """The resolvers' answers about the host; None where the host is no name."""
         if not self.subject.is_name:
             return None
-        served = self.control_outcome is ControlOutcome.SERVED
-        return NameAnswers(self.subject.host, self.evidence.observations, self.control, served=served)
+        served = self.control_outcome is control.ControlOutcome.SERVED
+        return name_answers.NameAnswers(self.subject.host, self.evidence.observations, self.control, served=served)
 
     def page_origin(self, page: Exchange) -> PageOrigin:
         """Who wrote a page."""

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from probe.judge import ranges
 from probe.judge.address_ownership import AddressOwnership
-from probe.judge.blockpages import fingerprints_of, is_blockpage, is_server_page
 from probe.judge.evidence_hop import EvidenceHop
 from probe.judge.http import has_verified_unknown_address, own_pages, refusal
 from probe.judge.nearer import is_proxied
-from probe.judge.quic import silent_only_here
+from probe.lazy import lazy
 from probe.model.address import Family, family
 from probe.model.hop import SILENT_SYN
 from probe.model.observation import Connection
 from probe.model.verdict import NearerAnswer
+
+if TYPE_CHECKING:
+    from probe.judge import blockpages, quic, ranges
+else:
+    blockpages = lazy("probe.judge.blockpages")
+    quic = lazy("probe.judge.quic")
+    ranges = lazy("probe.judge.ranges")
 
 
 class Findings(msgspec.Struct, frozen=True):
@@ -48,7 +54,7 @@ def findings_of(hops: Iterable[EvidenceHop], deciding: EvidenceHop, rule: str) -
         nearer |= dict.fromkeys(hop.nearer)
         if not hop.serving_endpoints:
             continue
-        if ranges.is_range(hop):
+        if hop.is_range:
             failing |= ranges.failing(hop)
         else:
             failing |= {endpoint.address: str(endpoint.main_failure) for endpoint in hop.failing_endpoints}
@@ -97,12 +103,14 @@ def _notes(hop: EvidenceHop) -> set[str]:
     found = {
         "line_lost": bool(hop.evidence.outages),
         "retried": any(endpoint.serves and endpoint.failures for endpoint in hop.endpoints),
-        "notice_by_server": any(is_blockpage(fingerprints_of(page)) and page.secure for page in own_pages(hop)),
+        "notice_by_server": any(
+            blockpages.is_blockpage(blockpages.fingerprints_of(page)) and page.secure for page in own_pages(hop)
+        ),
         "http_proxied": bool(hop.subject.url)  # a range has a thousand endpoints
         and any(is_proxied(one.address, hop.evidence.observations) for one in hop.endpoints),
-        "challenge": any(is_server_page(fingerprints_of(page)) for page in hop.observed.pages),
+        "challenge": any(blockpages.is_server_page(blockpages.fingerprints_of(page)) for page in hop.observed.pages),
         "other_port_answered": _other_port_answered(hop),
-        "tcp_answered": silent_only_here(hop),
+        "tcp_answered": quic.silent_only_here(hop),
     }
     if answers is not None:
         ownership = [hop.ownership(address) for address in answers.given]

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from probe.judge import ranges
-from probe.judge.anchor_content import is_notice
-from probe.judge.dns import leads_to_target, resolves
 from probe.judge.evidence_hop import EvidenceHop
-from probe.judge.name_answers import plain
 from probe.judge.nearer import PAGE
 from probe.judge.observed_endpoint import is_verified
-from probe.judge.pages import PageOrigin
-from probe.judge.sites import host_of, same_site
+from probe.lazy import lazy
 from probe.model.failure import Failure
 from probe.model.observation import Connection, Conversation, Exchange
 from probe.model.verdict import AnchorAnswer
+
+if TYPE_CHECKING:
+    from probe.judge import anchor_content, dns, name_answers, pages, ranges, sites
+    from probe.judge.pages import PageOrigin
+else:
+    pages = lazy("probe.judge.pages")
+    anchor_content = lazy("probe.judge.anchor_content")
+    dns = lazy("probe.judge.dns")
+    ranges = lazy("probe.judge.ranges")
+    sites = lazy("probe.judge.sites")
+    name_answers = lazy("probe.judge.name_answers")
 
 REFUSAL_STATUSES = frozenset({401, 403, 429, 451, 503})
 """Statuses by which a server itself turns a visitor away (RFC 9110, RFC 6585, RFC 7725)."""
@@ -24,11 +31,11 @@ REFUSAL_STATUSES = frozenset({401, 403, 429, 451, 503})
 def works(hop: EvidenceHop) -> bool:
     """The target's own answer came, by the addresses that programs on this host would use."""
     if hop.subject.scheme == "dns":
-        return resolves(hop)
-    if ranges.is_range(hop):
+        return dns.resolves(hop)
+    if hop.is_range:
         return ranges.works(hop)
     return (
-        leads_to_target(hop)
+        (hop.names is None or dns.leads_to_target(hop))
         and bool(hop.serving_endpoints)
         and not hop.observed.redirect_broken
         and not only_small_packets(hop)
@@ -45,7 +52,10 @@ def only_small_packets(hop: EvidenceHop) -> bool:
 def own_pages(hop: EvidenceHop) -> tuple[Exchange, ...]:
     """The answers that the target itself wrote."""
     return tuple(
-        page for endpoint in hop.serving_endpoints for page in endpoint.pages if hop.page_origin(page) is PageOrigin.OWN
+        page
+        for endpoint in hop.serving_endpoints
+        for page in endpoint.pages
+        if hop.page_origin(page) is pages.PageOrigin.OWN
     )
 
 
@@ -73,7 +83,7 @@ def has_verified_unknown_address(hop: EvidenceHop) -> bool:
         answers is not None
         and bool(answers.reference)
         and any(
-            plain(address) not in answers.reference
+            name_answers.plain(address) not in answers.reference
             and address not in answers.reference
             and is_verified(hop.evidence.observations, hop.subject.host, address)
             for address in answers.given
@@ -85,7 +95,7 @@ def answered_like_anchor(hop: EvidenceHop) -> bool:
     """All answers are in clear text and are those that somebody gives in an anchor's place."""
     pages = [page for endpoint in hop.endpoints for page in endpoint.pages]
     strangers = [look.answer for look in hop.view.anchors if look.foreign_content and look.answer is not None]
-    strangers = [answer for answer in strangers if not is_notice(answer)]
+    strangers = [answer for answer in strangers if not anchor_content.is_notice(answer)]
     return bool(pages) and all(any(_is_alike(page, one) for one in strangers) for page in pages)
 
 
@@ -94,29 +104,29 @@ def _is_alike(page: Exchange, answer: AnchorAnswer) -> bool:
     if page.secure:
         return False
     if page.redirects and page.location:
-        where = host_of(page.location)
-        return where == host_of(answer.location) != "" and not same_site(where, host_of(page.url))
+        where = sites.host_of(page.location)
+        return where == sites.host_of(answer.location) != "" and not sites.same_site(where, sites.host_of(page.url))
     return bool(answer.sha256) and page.sha256 == answer.sha256
 
 
 def foreign_redirect(hop: EvidenceHop) -> bool:
     """The target's address answers with a redirect that the target does not send."""
-    return PageOrigin.FOREIGN_REDIRECT in _foreign_origins(hop)
+    return pages.PageOrigin.FOREIGN_REDIRECT in _foreign_origins(hop)
 
 
 def foreign_page(hop: EvidenceHop) -> bool:
     """The target's address answers with a page that the target did not write."""
-    return PageOrigin.BLOCKPAGE in _foreign_origins(hop)
+    return pages.PageOrigin.BLOCKPAGE in _foreign_origins(hop)
 
 
 def nearer_page(hop: EvidenceHop) -> bool:
     """The target's address answers with another's page, sooner than the server can."""
-    return _comes_nearer(hop, PageOrigin.BLOCKPAGE)
+    return _comes_nearer(hop, pages.PageOrigin.BLOCKPAGE)
 
 
 def nearer_redirect(hop: EvidenceHop) -> bool:
     """The target's address answers with a redirect off the site, sooner than the server can."""
-    return _comes_nearer(hop, PageOrigin.FOREIGN_REDIRECT)
+    return _comes_nearer(hop, pages.PageOrigin.FOREIGN_REDIRECT)
 
 
 def _comes_nearer(hop: EvidenceHop, origin: PageOrigin) -> bool:
@@ -129,7 +139,7 @@ def _comes_nearer(hop: EvidenceHop, origin: PageOrigin) -> bool:
 
 def doubtful_page(hop: EvidenceHop) -> bool:
     """The target's address answers with a page that may or may not be the target's."""
-    return PageOrigin.DOUBTFUL in _foreign_origins(hop)
+    return pages.PageOrigin.DOUBTFUL in _foreign_origins(hop)
 
 
 def redirect_broken(hop: EvidenceHop) -> bool:

@@ -32,11 +32,6 @@ _PART_LENGTHS = {4: 24, 6: 48}
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def is_range(hop: EvidenceHop) -> bool:
-    """Whether the target is a range."""
-    return hop.subject.scheme == "range"
-
-
 def works(hop: EvidenceHop) -> bool:
     """Some addresses connect, and they answer a ClientHello where they did at the control."""
     return bool(hop.serving_endpoints) and _hello_failure(hop) is None
@@ -48,7 +43,7 @@ def relayed(hop: EvidenceHop) -> bool:
     It is shown by an unrouted address that connects, or by at least two addresses that are silent at the control and
     all connect.
     """
-    if not is_range(hop) or not hop.serving_endpoints:
+    if not hop.is_range or not hop.serving_endpoints:
         return False
     asked = [one for one in hop.evidence.observations if isinstance(one, Connection) and one.purpose is Purpose.RELAY]
     inside = [one for one in asked if _network(hop) is not None and _is_inside(hop, one.address)]
@@ -74,7 +69,7 @@ def unanswered(hop: EvidenceHop) -> bool:
 
 def hello_failure(hop: EvidenceHop) -> LayerFailure | None:
     """How the addresses that connect fail after a ClientHello; None where they do not."""
-    return _hello_failure(hop) if is_range(hop) else None
+    return _hello_failure(hop) if hop.is_range else None
 
 
 def failing(hop: EvidenceHop) -> dict[str, str]:
@@ -128,7 +123,7 @@ def _failed_twice(endpoint: ObservedEndpoint) -> bool:
 
 def _failure_only_here(hop: EvidenceHop) -> LayerFailure | None:
     """How the whole sample fails only here; None where it does not, or where that is not shown."""
-    if not is_range(hop):
+    if not hop.is_range:
         return None
     if hop.serving_endpoints:
         return _hello_failure_only_here(hop)

@@ -11,9 +11,11 @@ After a rule that says `blocked`, later rules of other layers that apply too add
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
-from probe.judge import dns, glances, http, line_load, quic, ranges, residual, tcp_tls, throttling
+from probe.judge import residual
 from probe.judge.conditions import (
     Predicate,
     always,
@@ -28,9 +30,23 @@ from probe.judge.conditions import (
 )
 from probe.judge.control import ControlOutcome
 from probe.judge.evidence_hop import EvidenceHop
+from probe.judge.late_predicates import LatePredicates
 from probe.model.failure import Failure
 from probe.model.hop import Layer
+from probe.model.observation import Exchange, QuicExchange
 from probe.model.verdict import Cause, Status, VantageState
+
+if TYPE_CHECKING:
+    from probe.judge import dns, glances, http, line_load, quic, ranges, tcp_tls, throttling
+else:
+    dns = LatePredicates("probe.judge.dns", lambda hop: hop.subject.is_name)
+    glances = LatePredicates("probe.judge.glances", lambda hop: bool(hop.evidence.glance))
+    http = LatePredicates("probe.judge.http")
+    line_load = LatePredicates("probe.judge.line_load")
+    quic = LatePredicates("probe.judge.quic", lambda hop: QuicExchange in hop.view.kinds)
+    ranges = LatePredicates("probe.judge.ranges", lambda hop: hop.is_range)
+    tcp_tls = LatePredicates("probe.judge.tcp_tls")
+    throttling = LatePredicates("probe.judge.throttling", lambda hop: Exchange in hop.view.kinds)
 
 RULES_VERSION = 2
 """Raised whenever a rule is added, removed, moved or changed in what it says."""
@@ -349,7 +365,7 @@ def _failed_causes(hop: EvidenceHop) -> tuple[Cause, ...]:
         found.append(hop.names.cause_of(hop.names.bad_answer))
     if hop.decisive_failure is not None and str(hop.decisive_failure) in _CAUSE_VALUES:
         found.append(Cause(str(hop.decisive_failure)))
-    hello = ranges.hello_failure(hop)
+    hello = ranges.hello_failure(hop) if hop.is_range else None
     if hello is not None:
         found.append(Cause(str(hello)))
     return tuple(cause for cause in found if cause is not None)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
-from probe.judge.anchor_content import is_notice, judged_again
+from probe.lazy import lazy
 from probe.model.address import parse_address
 from probe.model.failure import OWN_FAULTS, Failure
 from probe.model.verdict import IPV6_WORKS, AnchorKind, AnchorLook, Vantage, VantageNote, VantageState
+
+if TYPE_CHECKING:
+    from probe.judge import anchor_content
+else:
+    anchor_content = lazy("probe.judge.anchor_content")
 
 _DEAD_RESOLVER_FAILURES = frozenset({Failure.TIMEOUT, Failure.SERVFAIL, Failure.REFUSED, Failure.UNREACHABLE})
 """How the system's resolver fails when it is dead; one that answers NXDOMAIN or NODATA is not."""
@@ -100,7 +106,7 @@ def concluded_again(vantage: Vantage) -> Vantage:
         vantage,
         state=conclude(vantage.anchors),
         notes=tuple(sorted({*kept, *notes(vantage.anchors)})),
-        anchors=tuple(judged_again(look) for look in vantage.anchors),
+        anchors=tuple(anchor_content.judged_again(look) for look in vantage.anchors),
     )
 
 
@@ -109,7 +115,7 @@ def _latest(looks: Sequence[AnchorLook]) -> tuple[AnchorLook, ...]:
     latest: dict[tuple[str, AnchorKind], AnchorLook] = {}
     for look in sorted(looks, key=lambda look: look.at):
         latest[look.url, look.kind] = look
-    return tuple(judged_again(look) for look in latest.values())
+    return tuple(anchor_content.judged_again(look) for look in latest.values())
 
 
 def _is_missing(look: AnchorLook) -> bool:
@@ -119,7 +125,7 @@ def _is_missing(look: AnchorLook) -> bool:
     """
     if _works(look) or look.failure in OWN_FAULTS or look.cut_by_name:
         return False
-    return look.answer is None or not is_notice(look.answer)
+    return look.answer is None or not anchor_content.is_notice(look.answer)
 
 
 def _works(look: AnchorLook) -> bool:

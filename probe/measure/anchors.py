@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from probe.clock import Clock
-from probe.measure.dns_wire import dns_question
+from probe.lazy import lazy
 from probe.measure.failures import OperationError
 from probe.measure.socket_io import open_tcp
 from probe.measure.tools import Timestamps, Tools, random_name
@@ -25,6 +25,11 @@ from probe.model.observation import Exchange, Observation, TlsHandshake
 from probe.model.step import Fetch, Handshake
 from probe.model.target import DEFAULT_PORTS
 from probe.model.verdict import IPV6_WORKS, AnchorKind, AnchorLook, AnchorResult
+
+if TYPE_CHECKING:
+    from probe.measure import dns_wire
+else:
+    dns_wire = lazy("probe.measure.dns_wire")
 
 MAX_LOOK_SECONDS = 9.0
 """Time limit of a look, so that a vantage without a network says so within ten seconds."""
@@ -334,7 +339,7 @@ class AnchorWatch:
                         return AnchorAddresses(found, fake_address=any(map(_is_benchmark_address, found)))
         for resolver in self._trusted:
             with suppress(OperationError):
-                answer = await self._tools.encrypted(resolver).ask(dns_question(host, rrtype))
+                answer = await self._tools.encrypted(resolver).ask(dns_wire.dns_question(host, rrtype))
                 if answer.addresses:
                     return AnchorAddresses(answer.addresses, failed.info.failure)
         return failed

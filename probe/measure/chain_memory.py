@@ -7,13 +7,20 @@ whoever fetches it is told the true one. Nothing of this leaves the memory of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import msgspec
+
 from probe.errors import TargetError
-from probe.measure.redaction import REMOVED_VALUE, redacted_url
+from probe.lazy import lazy
 from probe.model.address import parse_address
 from probe.model.target import parse
+
+if TYPE_CHECKING:
+    from probe.measure import redaction
+else:
+    redaction = lazy("probe.measure.redaction")
 
 MAX_COOKIES = 32
 """Cookies that one chain keeps; the first ones stay."""
@@ -23,8 +30,7 @@ MAX_URLS = 64
 """Redacted URLs of one measurement: ten redirects in each of two chains, from several addresses."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Cookie:
+class _Cookie(msgspec.Struct, frozen=True):
     """One cookie of a chain; `hop` set it, and `domain` is empty where it is for its host alone."""
 
     name: str
@@ -84,7 +90,7 @@ class ChainMemory:
             url: where a redirect leads.
             asked: the true URL that was asked for.
         """
-        named = redacted_url(url, asked, self._name_of)
+        named = redaction.redacted_url(url, asked, self._name_of)
         if named != url and len(self._urls) < MAX_URLS:
             self._urls[_canonical(named)] = _canonical(url)
         return named
@@ -96,7 +102,7 @@ class ChainMemory:
     def _name_of(self, value: str) -> str:
         """What stands for a value: the same for the same value, so that a loop is told from a way that leads on."""
         known = len(self._names)
-        return self._names.setdefault(value, REMOVED_VALUE + (str(known + 1) if known else ""))
+        return self._names.setdefault(value, redaction.REMOVED_VALUE + (str(known + 1) if known else ""))
 
 
 def _host_of(url: str) -> tuple[str, bool]:

@@ -10,13 +10,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from probe.measure.dns_udp import first_answer
-from probe.measure.dns_wire import dns_question
+from probe.lazy import lazy
 from probe.measure.failures import OperationError
 from probe.model.failure import Failure
 from probe.model.nat64 import DISCOVERY_NAME, prefixes_shown
 from probe.model.resolver import PlainResolver
+
+if TYPE_CHECKING:
+    from probe.measure import dns_udp, dns_wire
+else:
+    dns_wire = lazy("probe.measure.dns_wire")
+    dns_udp = lazy("probe.measure.dns_udp")
 
 SURVEY_SECONDS = 4.0
 """Time for the first question: three tries, the last of which has a second."""
@@ -74,13 +80,13 @@ class NetworkResolvers:
         if len(self._servers) < 2:
             return ()
         await self.survey()
-        question = dns_question(name, rrtype)
+        question = dns_wire.dns_question(name, rrtype)
         for server in self._servers:
             resolver = PlainResolver.parse(server)
             if resolver is None or server in self._silent:
                 continue
             with suppress(OperationError):
-                query, answer = await first_answer(
+                query, answer = await dns_udp.first_answer(
                     resolver.address, resolver.port, question, min(self._seconds, ANSWER_SECONDS)
                 )
                 query.close()
@@ -123,9 +129,9 @@ class NetworkResolvers:
         if resolver is None:
             return
         asked_at = asyncio.get_running_loop().time()
-        question = dns_question(DISCOVERY_NAME, "AAAA")
+        question = dns_wire.dns_question(DISCOVERY_NAME, "AAAA")
         try:
-            query, answer = await first_answer(resolver.address, resolver.port, question, self._seconds)
+            query, answer = await dns_udp.first_answer(resolver.address, resolver.port, question, self._seconds)
         except OperationError as error:
             if error.info.failure in _NO_ANSWER:
                 self._silent[server] = asked_at

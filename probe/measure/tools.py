@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from probe.measure.certificates import TlsContexts
+from probe.lazy import lazy
 from probe.measure.chain_memory import ChainMemory
-from probe.measure.encrypted_resolver import EncryptedResolver
 from probe.measure.handshake_slots import MAX_HANDSHAKES, ConcurrencyLimits
 from probe.measure.network_config import ResolverConfig
 from probe.measure.network_resolvers import NetworkResolvers
@@ -21,6 +20,14 @@ from probe.model.hop import StepPosition
 from probe.model.observation import Observation
 from probe.model.packets import PacketTrace
 from probe.model.step import Step
+
+if TYPE_CHECKING:
+    from probe.measure import certificates, encrypted_resolver
+    from probe.measure.certificates import TlsContexts
+    from probe.measure.encrypted_resolver import EncryptedResolver
+else:
+    certificates = lazy("probe.measure.certificates")
+    encrypted_resolver = lazy("probe.measure.encrypted_resolver")
 
 DEFAULT_TIMEOUT_SECONDS = 10.0
 """Default step time-out: long enough for three SYN retransmissions (1, 2, 4 s: RFC 6298) and an answer."""
@@ -90,7 +97,6 @@ class Tools:
 
     Attributes:
         timeout, pace: as given.
-        contexts: TLS contexts.
         concurrency: limits of handshakes and sockets.
         lookups: getaddrinfo.
         resolvers: the network's resolvers during this pass.
@@ -111,7 +117,7 @@ class Tools:
     ) -> None:
         self.timeout = timeout
         self.pace = pace or PaceLimiter()
-        self.contexts = TlsContexts()
+        self._contexts: TlsContexts | None = None
         self.concurrency = ConcurrencyLimits(handshakes, sockets)
         self.lookups = SystemLookups()
         self.resolvers = NetworkResolvers()
@@ -130,6 +136,18 @@ class Tools:
         for resolver in self._encrypted.values():
             resolver.close()
         self._encrypted.clear()
+
+    @property
+    def contexts(self) -> TlsContexts:
+        """TLS contexts, made with the first step that needs one."""
+        if self._contexts is None:
+            self._contexts = certificates.TlsContexts()
+        return self._contexts
+
+    @property
+    def lack_authorities(self) -> bool:
+        """Whether a certificate did not verify because this host has no trusted authorities at all."""
+        return self._contexts is not None and self._contexts.lack_authorities
 
     def begin_pass(self, config: ResolverConfig, *, ipv6: bool) -> None:
         """Begin a new pass over a list, with this host's resolvers as they are now.
@@ -156,7 +174,7 @@ class Tools:
         """
         resolver = self._encrypted.get(url)
         if resolver is None:
-            resolver = self._encrypted[url] = EncryptedResolver(
+            resolver = self._encrypted[url] = encrypted_resolver.EncryptedResolver(
                 url,
                 self.timeout,
                 contexts=self.contexts,
@@ -170,4 +188,4 @@ class Tools:
 
 def random_name() -> str:
     """Return twelve random letters under .com: a name that nobody can have on a list."""
-    return secrets.token_bytes(12).translate(_LETTERS).decode("ascii") + ".com"
+    return os.urandom(12).translate(_LETTERS).decode("ascii") + ".com"

@@ -11,15 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import chain, zip_longest
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from probe.lazy import lazy
 from probe.model.failure import Failure
 from probe.model.hop import Purpose, StepPosition
 from probe.model.observation import Exchange
-from probe.model.page_likeness import Likeness, likeness, same_program
 from probe.model.step import Fetch, Step
 from probe.model.target import bracketed
 from probe.plan.context import LinePage, PlanContext
+
+if TYPE_CHECKING:
+    from probe.model import page_likeness
+else:
+    page_likeness = lazy("probe.model.page_likeness")
 
 SLOW_BYTES_PER_SECOND = 50_000
 """A page below this rate is compared. Twitter was throttled to 16 to 19 kB/s in 2021, YouTube to about as much in
@@ -45,8 +51,8 @@ def is_doubtful(page: Exchange, context: PlanContext) -> bool:
         one.status == page.status
         and one.title == page.title
         and urlsplit(one.location).hostname == urlsplit(page.location).hostname
-        and (page.redirects or likeness(page, one) is Likeness.ALIKE)
-        and (page.redirects or same_program(page, one) is not False)
+        and (page.redirects or page_likeness.likeness(page, one) is page_likeness.Likeness.ALIKE)
+        and (page.redirects or page_likeness.same_program(page, one) is not False)
         for one in expected
     )
 

@@ -9,22 +9,21 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-import secrets
+import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
 
 from probe import judge, plan
 from probe.clock import Clock
-from probe.judge.blockpages import has_fingerprint
-from probe.judge.control import used
 from probe.judge.vantage import conclude, notes
+from probe.lazy import LateFunction, lazy
 from probe.measure.anchors import AnchorWatch
 from probe.measure.failures import MAX_DETAIL_CHARACTERS
 from probe.measure.perform import perform
-from probe.measure.quic import require_aioquic
 from probe.measure.tools import Tools, random_name
 from probe.model.address import Family
 from probe.model.hop import subjects_of
@@ -32,11 +31,21 @@ from probe.model.observation import Observation
 from probe.model.target import QuicTarget, RangeTarget, Target, TcpTarget
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageNote, VantageState, Verdict
 from probe.plan.context import LinePage, PlanContext
-from probe.plan.localise import TracePlan, trace_target
-from probe.plan.nowhere import NowherePlan, doubtful_name
-from probe.plan.upload import UploadPlan, served
 from probe.session.recent_cuts import CutLog
 from probe.session.working_names import WorkingNames
+
+if TYPE_CHECKING:
+    from probe.judge import control
+    from probe.measure import quic
+    from probe.plan import localise, nowhere, upload
+else:
+    quic = lazy("probe.measure.quic")
+    localise = lazy("probe.plan.localise")
+    nowhere = lazy("probe.plan.nowhere")
+    upload = lazy("probe.plan.upload")
+    control = lazy("probe.judge.control")
+
+_HAS_FINGERPRINT = LateFunction("probe.judge.blockpages", "has_fingerprint")
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +108,7 @@ class MeasurementContext(msgspec.Struct, frozen=True, kw_only=True):
 
     def vantage(self, looks: tuple[AnchorLook, ...]) -> Vantage:
         """The vantage as these looks at the anchors, and the host itself, show it."""
-        authorities = (VantageNote.NO_AUTHORITIES,) if self.tools.contexts.lack_authorities else ()
+        authorities = (VantageNote.NO_AUTHORITIES,) if self.tools.lack_authorities else ()
         return Vantage(
             state=conclude(looks),
             asn=self.asn,
@@ -205,7 +214,7 @@ async def _measured(
     )
     evidence = Evidence(
         observations=seen,
-        control=used(target, plan_context.control, seen),
+        control=control.used(target, plan_context.control, seen),
         nat64=plan_context.nat64,
         recent_cuts=context.cuts.explaining(seen, began),
         attempt=attempt,
@@ -239,7 +248,7 @@ def _plan_context(
 ) -> PlanContext:
     week = time.isocalendar()
     if isinstance(target, QuicTarget):
-        require_aioquic()
+        quic.require_aioquic()
     return PlanContext(
         network_resolvers=context.network_resolvers,
         dead_resolvers=context.tools.resolvers.dead(),
@@ -248,7 +257,7 @@ def _plan_context(
         trusted_resolvers=context.trusted_resolvers,
         hosts_file_names=context.hosts_file_names,
         control=control,
-        has_fingerprint=has_fingerprint,
+        has_fingerprint=_HAS_FINGERPRINT,
         families=context.usable_families(),
         random_name=random_name(),
         ghost_name=random_name(),
@@ -276,38 +285,38 @@ async def _with_queries_nowhere(
     verdict: Verdict, target: Target, context: MeasurementContext, plan_context: PlanContext, began: float
 ) -> Verdict:
     """The verdict after queries to an address that runs no resolver; unchanged where the name is not in doubt."""
-    name = doubtful_name(verdict, target) if plan_context.no_resolver else ""
+    name = nowhere.doubtful_name(verdict, target) if plan_context.no_resolver else ""
     if not name:
         return verdict
-    asked = NowherePlan(name, plan_context)
+    asked = nowhere.NowherePlan(name, plan_context)
     deadline = asyncio.get_running_loop().time() + context.max_seconds
     return _judged_with(verdict, target, await perform(asked, context.tools, deadline=deadline, began=began))
 
 
 async def _with_upload_test(verdict: Verdict, target: Target, context: MeasurementContext, began: float) -> Verdict:
     """The verdict after an upload to a target that was served; unchanged where none is possible."""
-    page = served(verdict)
+    page = upload.served(verdict)
     if page is None:
         return verdict
     tools = context.tools
     async with tools.upload_slots:
         deadline = asyncio.get_running_loop().time() + context.max_seconds
         seen = await perform(
-            UploadPlan(page, PlanContext(random_name=random_name())), tools, deadline=deadline, began=began
+            upload.UploadPlan(page, PlanContext(random_name=random_name())), tools, deadline=deadline, began=began
         )
     return _judged_with(verdict, target, seen)
 
 
 async def _with_location(verdict: Verdict, target: Target, context: MeasurementContext, began: float) -> Verdict:
     """The verdict with traces to the interfering hop; unchanged where none are possible."""
-    found = trace_target(verdict)
+    found = localise.trace_target(verdict)
     if found is None:
         return verdict
     tools = context.tools
     async with tools.localisation_lock:
         deadline = asyncio.get_running_loop().time() + context.max_seconds
         seen = await perform(
-            TracePlan(found, PlanContext(random_name=random_name())), tools, deadline=deadline, began=began
+            localise.TracePlan(found, PlanContext(random_name=random_name())), tools, deadline=deadline, began=began
         )
     return _judged_with(verdict, target, seen)
 
@@ -349,5 +358,5 @@ def unrouted_address(target: Target) -> str:
     if near.is_loopback or near.is_link_local:
         return ""
     if near.version == 6:
-        return str(ipaddress.IPv6Address((0x0100 << 112) + secrets.randbits(64)))
-    return str(ipaddress.IPv4Address((198 << 24) + (18 << 16) + secrets.randbits(17)))
+        return str(ipaddress.IPv6Address((0x0100 << 112) + int.from_bytes(os.urandom(8))))
+    return str(ipaddress.IPv4Address((198 << 24) + (18 << 16) + int.from_bytes(os.urandom(3)) % 2**17))

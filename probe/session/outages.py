@@ -13,17 +13,23 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
 
 from probe import judge
-from probe.judge.policing import MIN_HANDSHAKES
 from probe.judge.vantage import conclude
+from probe.lazy import lazy
 from probe.model.hop import CUT_FAILURES, Purpose
 from probe.model.observation import Exchange, TlsHandshake
 from probe.model.target import parse
 from probe.model.verdict import Outage, Status, Vantage, VantageState, Verdict
+
+if TYPE_CHECKING:
+    from probe.judge import policing
+else:
+    policing = lazy("probe.judge.policing")
 
 MAX_SUSPECTS = 2
 """Suspects of one pass that are tried alone: each may cost the line a minute or two."""
@@ -152,5 +158,5 @@ def _is_cut_after_neutral(verdict: Verdict) -> bool:
         if isinstance(one, TlsHandshake | Exchange):
             hellos += isinstance(one, TlsHandshake)
             if one.failure in CUT_FAILURES:
-                return one.purpose is Purpose.SUBJECT and hellos < MIN_HANDSHAKES
+                return one.purpose is Purpose.SUBJECT and hellos < policing.MIN_HANDSHAKES
     return False

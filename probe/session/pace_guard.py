@@ -15,22 +15,21 @@ import asyncio
 from bisect import insort
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
 
 from probe.clock import Clock
-from probe.judge.policing import (
-    MAX_FREEZE,
-    Freeze,
-    TimedHandshake,
-    freezes,
-    handshakes,
-    overlaps_success,
-    with_policed_vantage,
-)
+from probe.lazy import lazy
 from probe.model.verdict import Status, VantageState, Verdict
 from probe.session.concurrency import finish_unless
+
+if TYPE_CHECKING:
+    from probe.judge import policing
+    from probe.judge.policing import Freeze, TimedHandshake
+else:
+    policing = lazy("probe.judge.policing")
 
 FREEZE_REST = timedelta(seconds=65)
 """Time without connections before a frozen line is tried: it is frozen for about a minute."""
@@ -73,7 +72,7 @@ class PaceGuard:
             began: start of its measurement, in monotonic seconds.
         """
         timed = self._timed(verdict, began)
-        seen = handshakes(timed)
+        seen = policing.handshakes(timed)
         self._handshakes += seen
         succeeded = [one.begun for one in seen if not one.silent]
         for begun in succeeded:
@@ -97,7 +96,9 @@ class PaceGuard:
             found = [freeze for freeze in self._freezes() if freeze.healed is not None or not waited]
         withheld, self._withheld = self._withheld, []
         return [
-            with_policed_vantage(one.verdict) if any(freeze.covers(one.timed) for freeze in found) else one.verdict
+            policing.with_policed_vantage(one.verdict)
+            if any(freeze.covers(one.timed) for freeze in found)
+            else one.verdict
             for one in withheld
         ]
 
@@ -110,28 +111,28 @@ class PaceGuard:
 
     def _freezes(self) -> list[Freeze]:
         """The freezes in which a withheld verdict may have been made."""
-        found = freezes(self._handshakes) if self._withheld else ()
+        found = policing.freezes(self._handshakes) if self._withheld else ()
         return [freeze for freeze in found if any(freeze.covers(one.timed) for one in self._withheld)]
 
     def _doubtful(self, timed: Verdict) -> bool:
         """Whether the line may have been frozen when the verdict was made."""
         if timed.status is Status.REACHABLE:
             return False
-        silent = [one for one in handshakes(timed) if one.silent]
+        silent = [one for one in policing.handshakes(timed) if one.silent]
         if silent:
-            return not all(overlaps_success(one, self._succeeded) for one in silent)
+            return not all(policing.overlaps_success(one, self._succeeded) for one in silent)
         # While the line is frozen the anchors are silent, too.
         return timed.vantage.state is VantageState.OFFLINE and bool(self._withheld)
 
     async def _wait_for_end(self, freeze: Freeze) -> None:
         """Try the frozen targets in turn until an address answers or the silence has lasted too long to be a freeze."""
-        frozen = [one for one in self._withheld if freeze.covers(one.timed) and handshakes(one.timed)]
+        frozen = [one for one in self._withheld if freeze.covers(one.timed) and policing.handshakes(one.timed)]
         await self._clock.sleep((freeze.begun + FREEZE_REST - self._now()).total_seconds())
-        while frozen and self._now() < freeze.begun + MAX_FREEZE:
+        while frozen and self._now() < freeze.begun + policing.MAX_FREEZE:
             frozen.append(frozen.pop(0))
             began = self._clock.monotonic()
             trial = await self._measure_again(frozen[-1].verdict)
-            seen = [one for one in handshakes(self._timed(trial, began)) if one.address]
+            seen = [one for one in policing.handshakes(self._timed(trial, began)) if one.address]
             self._handshakes += seen
             if any(one.address in freeze.addresses and not one.silent for one in seen):
                 return

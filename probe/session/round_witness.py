@@ -15,16 +15,22 @@ none is: the anchors are witnesses enough.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from probe import judge
-from probe.judge.blockpages import fingerprints_of, is_blockpage
-from probe.judge.sites import host_of, same_site, site_label
+from probe.lazy import lazy
 from probe.model.failure import Failure
 from probe.model.hop import Purpose
 from probe.model.observation import Connection, Conversation, Exchange, TlsHandshake
 from probe.model.verdict import AnchorLook, Status, VantageNote, Verdict
+
+if TYPE_CHECKING:
+    from probe.judge import blockpages, sites
+else:
+    blockpages = lazy("probe.judge.blockpages")
+    sites = lazy("probe.judge.sites")
 
 MIN_VERIFIED_SITES = 2
 """Sites whose certificates must verify before one host that answers for many counts as a block page's."""
@@ -92,10 +98,10 @@ def _at_portal(verdict: Verdict) -> Verdict:
 
 def _verified_sites(verdict: Verdict) -> Iterator[str]:
     """The sites whose certificates verified: those of anchors and of the target."""
-    yield from (site_label(host_of(look.url)) for look in verdict.vantage.anchors if _vouches(look))
+    yield from (sites.site_label(sites.host_of(look.url)) for look in verdict.vantage.anchors if _vouches(look))
     for one in verdict.evidence.observations:
         if isinstance(one, TlsHandshake) and one.verified and one.sni:
-            yield site_label(one.sni)
+            yield sites.site_label(one.sni)
 
 
 def _vouches(look: AnchorLook) -> bool:
@@ -107,9 +113,14 @@ def _strangers(verdict: Verdict) -> Iterator[str]:
     if verdict.status not in _ACCUSED:
         return
     for one in verdict.evidence.observations:
-        if isinstance(one, Exchange) and not one.secure and one.status and not is_blockpage(fingerprints_of(one)):
-            if one.redirects and not same_site(host_of(one.location), host_of(one.url)):
-                yield f"redirect {host_of(one.location)}"
+        if (
+            isinstance(one, Exchange)
+            and not one.secure
+            and one.status
+            and not blockpages.is_blockpage(blockpages.fingerprints_of(one))
+        ):
+            if one.redirects and not sites.same_site(sites.host_of(one.location), sites.host_of(one.url)):
+                yield f"redirect {sites.host_of(one.location)}"
             elif one.sha256 and one.length:
                 yield f"page {one.sha256}"
         if isinstance(one, TlsHandshake) and one.certificate is not None and one.purpose is Purpose.PEEK:
@@ -118,7 +129,7 @@ def _strangers(verdict: Verdict) -> Iterator[str]:
 
 def _site(verdict: Verdict) -> str:
     """The site that a target belongs to."""
-    return site_label(host_of(verdict.target if "://" in verdict.target else f"https://{verdict.target}"))
+    return sites.site_label(sites.host_of(verdict.target if "://" in verdict.target else f"https://{verdict.target}"))
 
 
 def _answered_over_ipv6(verdict: Verdict) -> bool:

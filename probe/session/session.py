@@ -14,12 +14,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
-from random import Random
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from probe.clock import Clock
-from probe.judge.anchor_content import classify
+from probe.lazy import LateFunction
 from probe.measure.anchors import AnchorWatch
 from probe.measure.budget import Budget
 from probe.measure.network_config import hosts_file_names, resolver_config, routed_families
@@ -40,6 +39,9 @@ from probe.session.working_names import WorkingNames
 from probe.settings import Settings
 from probe.settings.paths import state_folder
 from probe.settings.well_known import names_of
+
+if TYPE_CHECKING:
+    from random import Random
 
 
 class Session:
@@ -62,7 +64,12 @@ class Session:
         self._budget = Budget(chosen.round_connections, chosen.round_bytes) if limit_traffic else Budget()
         self._tools = Tools(chosen.timeout, PaceLimiter(chosen.pace, budget=self._budget))
         self._anchors = AnchorWatch(
-            chosen.anchors, chosen.domestic_anchors, self._tools, clock, chosen.trusted_resolvers, classify=classify
+            chosen.anchors,
+            chosen.domestic_anchors,
+            self._tools,
+            clock,
+            chosen.trusted_resolvers,
+            classify=LateFunction("probe.judge.anchor_content", "classify"),
         )
         self._cuts = CutLog()
         self._memory = OutageMemory()

@@ -14,8 +14,7 @@ from probe.lazy import LateFunction, lazy
 @pytest.fixture
 def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a module that nothing has imported."""
-    (tmp_path / "late_example.py").write_text("VALUE = 7\n\ndef twice(x):\n    return 2 * x\n\n"
-                                              "def times(n):\n    return lambda x: n * x\n")  # fmt: skip
+    (tmp_path / "late_example.py").write_text("VALUE = 7\n\ndef twice(x):\n    return 2 * x\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "late_example", raising=False)
     return "late_example"
@@ -55,14 +54,6 @@ def test_a_function_is_imported_at_its_first_call(fresh: str) -> None:
     assert fresh not in sys.modules
 
     assert (function(2), function(3)) == (4, 6)
-
-
-def test_a_made_function_is_made_at_its_first_call(fresh: str) -> None:
-    """Arguments given before are for the function that makes it."""
-    function = LateFunction(fresh, "times", (3,))
-    assert fresh not in sys.modules
-
-    assert (function(2), function(3)) == (6, 9)
 
 
 def test_a_process_ends_with_the_status_of_the_command_and_with_all_it_wrote() -> None:

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 import probe
 from probe import judge, plan
 from probe.clock import Clock
 from probe.judge.anchor_content import classify
-from probe.judge.blockpages import has_fingerprint
 from probe.judge.vantage import conclude
 from probe.measure.anchors import AnchorWatch
 from probe.measure.tools import Tools
@@ -201,7 +201,9 @@ async def test_a_plan_gets_everything_that_the_context_knows(monkeypatch: pytest
     assert (first.seed, first.search_seed) == (201718, int(VirtualClock().now().timestamp()) // 3600)
     assert len({first.random_name, first.ghost_name, second.random_name, second.ghost_name}) == 4
     assert all(re.fullmatch(r"[a-z]{12}\.com", name) for name in (first.random_name, first.ghost_name))
-    assert first.has_fingerprint is has_fingerprint
+    page = Exchange(url="http://a.example/", address="192.0.2.1", marks=("isp.notice",))
+    assert first.has_fingerprint(page)
+    assert not first.has_fingerprint(replace(page, marks=()))
     assert first.relay_address.startswith("198.1")
 
 
@@ -213,7 +215,7 @@ async def test_a_quic_target_without_the_library_is_unknown_and_says_what_to_ins
     def missing() -> None:
         raise ValueError("install it")
 
-    monkeypatch.setattr(measurement, "require_aioquic", missing)
+    monkeypatch.setattr("probe.measure.quic.require_aioquic", missing)
     text = "quic://a.example:443"
 
     verdict = await measure_target(text, parse(text), context())
@@ -226,7 +228,9 @@ async def test_an_upload_is_tested_where_a_page_was_served_and_the_verdict_is_ju
 ) -> None:
     page = Exchange(url="https://192.0.2.1/", address="192.0.2.1", status=200, secure=True)
     sending = Sending(url=page.url, address=page.address, sni="", complete=True)
-    monkeypatch.setattr(measurement, "served", lambda verdict: page if verdict.status is Status.REACHABLE else None)
+    monkeypatch.setattr(
+        "probe.plan.upload.served", lambda verdict: page if verdict.status is Status.REACHABLE else None
+    )
     performed = Performed(monkeypatch, (CONNECTED,), (sending,), (REFUSED,))
     text = "tcp://192.0.2.1:443"
 
