@@ -37,7 +37,7 @@ class Budget(msgspec.Struct):
     connections: int = 0
     bytes_read: int = 0
     refused: int = 0
-    _open: int = 0
+    _reserved: int = 0
     _closed: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
 
     def reset(self) -> None:
@@ -50,20 +50,31 @@ class Budget(msgspec.Struct):
         Raises:
             OperationError: the budget is spent.
         """
-        while True:
-            if spent := self._spent():
-                self.refused += 1
-                raise operation_error(Failure.LOCAL, f"the round's budget of {spent} is spent")
-            if not self.max_bytes or self.bytes_read + (self._open + 1) * MAX_CONNECTION_BYTES <= self.max_bytes:
-                break
+        while not self.try_admit():
             self._closed.clear()
             await self._closed.wait()
-        self.connections += 1
-        self._open += 1
 
-    def release(self) -> None:
-        """Return what a closed connection did not read."""
-        self._open -= 1
+    def try_admit(self, size: int = MAX_CONNECTION_BYTES) -> bool:
+        """Reserve the bytes of one connection; False while open ones may still need what is left.
+
+        Args:
+            size: bytes that the connection reads at most.
+
+        Raises:
+            OperationError: the budget is spent.
+        """
+        if spent := self._spent(size):
+            self.refused += 1
+            raise operation_error(Failure.LOCAL, f"the round's budget of {spent} is spent")
+        if self.max_bytes and self.bytes_read + self._reserved + size > self.max_bytes:
+            return False
+        self.connections += 1
+        self._reserved += size
+        return True
+
+    def release(self, size: int = MAX_CONNECTION_BYTES) -> None:
+        """Return what a closed connection did not read; `size` as it was reserved."""
+        self._reserved -= size
         self._closed.set()
 
     def has_room(self, connections: int) -> bool:
@@ -76,7 +87,7 @@ class Budget(msgspec.Struct):
         """Count bytes read; also bytes sent, by the step that uploads."""
         self.bytes_read += size
 
-    def _spent(self) -> str:
+    def _spent(self, size: int) -> str:
         if self.max_connections and self.connections >= self.max_connections:
             return "connections"
-        return "bytes" if self.max_bytes and self.bytes_read + MAX_CONNECTION_BYTES > self.max_bytes else ""
+        return "bytes" if self.max_bytes and self.bytes_read + size > self.max_bytes else ""

@@ -60,7 +60,7 @@ class UdpQuery:
             self._socket = AsyncSocket(sock)
             try:
                 sock.setblocking(False)
-                sock.connect(_socket_address(address, port))
+                sock.connect(socket_address(address, port))
                 self.asked_at = self._loop.time()
                 sock.send(question.message(self._ident, edns=edns))
             except BaseException:
@@ -129,7 +129,7 @@ class UdpQuery:
         await asyncio.sleep(0)
 
 
-def _socket_address(address: str, port: int) -> tuple[Any, ...]:
+def socket_address(address: str, port: int) -> tuple[Any, ...]:
     """The address as connect(2) takes it; the zone of a link-local address becomes its scope id (RFC 4007 section 11).
 
     Python looks a zone in the address up and then connects with scope id 0.

@@ -34,7 +34,8 @@ pointers, which takes seconds. The longest alias chain, 34 uncompressed names of
 _HEADER = struct.Struct("!6H")
 _PARAMETER = struct.Struct("!HH")
 _RECORD = struct.Struct("!HHIH")
-_OPT_RECORD = b"\0" + _RECORD.pack(_OPT, EDNS_PAYLOAD_BYTES, 0, 0)
+EDNS_RECORD = b"\0" + _RECORD.pack(_OPT, EDNS_PAYLOAD_BYTES, 0, 0)
+"""The OPT record that ends a query with EDNS."""
 _RECURSION_DESIRED = 0x0100
 _RECURSION_AVAILABLE = 0x0080
 _RESPONSE = 0x8000
@@ -101,7 +102,7 @@ class DnsQuestion:
     def message(self, ident: int, *, edns: bool = True) -> bytes:
         """Encode the query message with this id, with EDNS (RFC 6891) or without."""
         header = _HEADER.pack(ident, _RECURSION_DESIRED, 1, 0, 0, int(edns))
-        return header + self.wire + (_OPT_RECORD if edns else b"")
+        return header + self.wire + (EDNS_RECORD if edns else b"")
 
     def parse(self, data: bytes, ident: int) -> DnsAnswer | None:
         """Decode the answer in `data`; None when it does not answer this question under this id.

@@ -58,6 +58,10 @@ class ConcurrencyLimits:
         self.sockets = asyncio.Semaphore(sockets or max(16, open_files() - SPARE_FILES))
         self._handshakes = asyncio.Semaphore(handshakes)
 
+    def try_socket(self) -> bool:
+        """Take one of the open sockets without waiting; return whether there was one, to be released in `sockets`."""
+        return take_at_once(self.sockets)
+
     def handshake_slot(self) -> HandshakeSlot:
         """Return a slot to enter with `async with`."""
         return HandshakeSlot(self._handshakes)
@@ -78,3 +82,16 @@ def open_files() -> int:
             return soft
         return wanted
     return wanted if soft == resource.RLIM_INFINITY else soft
+
+
+def take_at_once(lock: asyncio.Lock | asyncio.Semaphore) -> bool:
+    """Acquire a lock or a semaphore if that needs no waiting; return whether it is acquired."""
+    if lock.locked():
+        return False
+    acquiring = lock.acquire()
+    try:
+        acquiring.send(None)
+    except StopIteration:  # it did not wait, as the documentation of both says
+        return True
+    acquiring.close()
+    return False

@@ -156,12 +156,7 @@ async def get(stream: Stream, host: str, target: str, response: HttpResponse, co
         EOFError: the other side closed before the response was complete.
         OperationError: the response is not HTTP, or exceeds a bound.
     """
-    check_request(host, target, cookie)
-    fields = [*BROWSER_HEADERS, *([("Cookie", cookie)] if cookie else [])]
-    head = f"{response.method} {target} HTTP/1.1\r\nHost: {host}\r\n" + "".join(
-        f"{name}: {value}\r\n" for name, value in fields
-    )
-    await stream.send(f"{head}\r\n".encode("ascii"))
+    await stream.send(request_bytes(host, target, cookie, method=response.method))
     received, rest = await _read_head(stream, response)
     response.status, response.headers, response.names = received.status, received.headers, received.names
     if not received.has_body or not response.limit:
@@ -175,6 +170,18 @@ async def get(stream: Stream, host: str, target: str, response: HttpResponse, co
         if not response.page_is_whole:
             raise
         response.complete = True
+
+
+def request_bytes(host: str, target: str, cookie: str = "", *, method: str = "GET") -> bytes:
+    """Return a request for `target`, as a browser sends it.
+
+    Raises:
+        ValueError: a part has a character that it cannot have.
+    """
+    check_request(host, target, cookie)
+    fields = [*BROWSER_HEADERS, *([("Cookie", cookie)] if cookie else [])]
+    head = f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields)
+    return f"{head}\r\n".encode("ascii")
 
 
 def check_request(host: str, target: str, cookie: str) -> None:

@@ -111,6 +111,11 @@ class NetworkResolvers:
                 task.add_done_callback(self._retries.discard)
         return frozenset(self._silent)
 
+    def first_alive(self) -> str:
+        """The first resolver that is not dead, the first of all where each is; empty where there is none."""
+        dead = self.dead()
+        return next((server for server in self._servers if server not in dead), next(iter(self._servers), ""))
+
     def answered(self, server: str) -> None:
         """Take in that a resolver answered something."""
         self._silent.pop(server, None)

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from probe.measure.budget import Budget
+from probe.measure.handshake_slots import take_at_once
 from probe.model.address import network_of
 
 MARGIN_SECONDS = 0.05
@@ -107,6 +108,46 @@ class PaceLimiter:
                 yield
             finally:
                 self.budget.release()
+
+    def try_enter(self, address: str) -> float:
+        """Take the slot of one connection without waiting; return 0, or the seconds after which to try again.
+
+        Connections that wait in `slot` go first. After a 0 the caller opens the connection at once, and calls `leave`
+        when it is closed. The round's budget is the caller's to ask.
+
+        Args:
+            address: an IP literal.
+        """
+        if not self._interval:
+            self.counters.connections += 1
+            return 0.0
+        now = self._monotonic()
+        self._forget_unused()
+        queue = self._networks.setdefault(self._network(address), _NetworkQueue())
+        rest = max(0.0, queue.last + self._interval - now)
+        if queue.users or address in self._addresses:
+            return rest + self._interval
+        if rest > 0:
+            return rest
+        queue.last = now
+        own = self._addresses[address] = _AddressLock(users=1)
+        take_at_once(own.lock)
+        self.counters.connections += 1
+        return 0.0
+
+    def leave(self, address: str) -> None:
+        """Let others connect to this address: the connection that `try_enter` allowed is closed."""
+        own = self._addresses.get(address)
+        if own is None:
+            return  # there is no limit
+        own.lock.release()
+        own.users -= 1
+        if not own.users:
+            del self._addresses[address]
+
+    def network(self, address: str) -> str:
+        """The network of an address, whose connections are spaced."""
+        return self._network(address)
 
     def back_off(self, address: str) -> None:
         """Wait twice as long before the next connection to this address's network: a handshake there timed out."""

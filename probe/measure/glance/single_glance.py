@@ -1,0 +1,201 @@
+"""One glance from its request to its result: resolve the name, wait for a slot, connect, listen for a second answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from probe.measure.failures import FailureInfo, Operation, OperationError, classify
+from probe.measure.glance.admission import Admission
+from probe.measure.glance.answer_readers import reader_for
+from probe.measure.glance.client_hello import ClientHelloTemplates
+from probe.measure.glance.deadlines import Deadlines
+from probe.measure.glance.poller import Poller
+from probe.measure.glance.shared_resolver import NameQuery, SharedResolver
+from probe.measure.glance.tcp_glance import TcpGlance
+from probe.measure.tools import Tools
+from probe.model.address import Family, is_bogon
+from probe.model.failure import Failure
+from probe.model.glance import GlanceKind, GlanceRequest, GlanceResult
+from probe.model.hop import Layer, LayerFailure
+
+_RRTYPES = {Family.IPV4: "A", Family.IPV6: "AAAA"}
+_MAY_BE_SPECIAL = frozenset({"0", "10", "100", "127", "169", "172", "192", "198", "203"})
+"""First octets of IPv4 ranges below 224 that no public host has, or that have such parts."""
+
+
+class GlanceParts(NamedTuple):
+    """What all glances of an engine share.
+
+    Attributes:
+        clock: seconds of the event loop.
+        resolver: returns the resolver to ask; raises OSError or OperationError where there is none.
+    """
+
+    tools: Tools
+    clock: Callable[[], float]
+    poller: Poller
+    deadlines: Deadlines
+    admission: Admission
+    hellos: ClientHelloTemplates
+    resolver: Callable[[], SharedResolver]
+
+
+class SingleGlance:
+    """One glance. It ends by itself, with one call of `on_end`.
+
+    Attributes:
+        request: what to glance at.
+        address: the address that is tried; empty before it is known.
+    """
+
+    __slots__ = (
+        "_addresses", "_began", "_connected", "_contradicted", "_detail", "_ended", "_failure", "_listening",
+        "_octets", "_on_end", "_parts", "_query", "_seen", "_spent", "_tcp", "address", "request",
+    )  # fmt: skip
+
+    def __init__(
+        self, request: GlanceRequest, parts: GlanceParts, on_end: Callable[[SingleGlance, GlanceResult], None]
+    ) -> None:
+        self.request = request
+        self.address = request.address
+        self._parts = parts
+        self._on_end = on_end
+        self._addresses: tuple[str, ...] = ()
+        self._query: NameQuery | None = None
+        self._tcp: TcpGlance | None = None
+        self._seen = ""
+        self._failure: LayerFailure | None = None
+        self._detail = ""
+        self._octets = 0
+        self._began = 0.0
+        self._spent = 0.0
+        self._listening = self._contradicted = self._connected = self._ended = False
+
+    def begin(self) -> None:
+        """Send the first packet, or wait for a slot."""
+        if self.address:
+            self._parts.admission.enter(self)
+            return
+        self._began = self._parts.clock()
+        try:
+            resolver = self._parts.resolver()
+            self._listening = True
+            self._query = resolver.ask(self.request.name, _RRTYPES[self.request.family], self)
+        except (OSError, OperationError, ValueError) as error:
+            self._listening = False
+            failed = classify(error, Operation.DATAGRAM, at_once=True)
+            if isinstance(error, ValueError):
+                failed = FailureInfo(Failure.LOCAL, str(error))
+            self._end("", LayerFailure(Layer.DNS, failed.failure), failed.detail)
+
+    def resolved(self, first: str, addresses: tuple[str, ...], octets: int) -> None:
+        """Go on with the first address; a second one would need a connection of its own."""
+        self._octets = octets
+        self._addresses = addresses
+        self._count_time()
+        if self.request.kind is GlanceKind.NAME:
+            self._end("", None, "")
+        elif _cannot_be_public(first):
+            self._end("", LayerFailure(Layer.DNS, Failure.GARBAGE), "no public host has this address")
+        else:
+            self.address = first
+            self._parts.admission.enter(self)
+
+    def unresolved(self, failed: FailureInfo, octets: int) -> None:
+        """End: there is no address."""
+        self._octets = octets
+        self._listening = False
+        self._count_time()
+        self._end("", LayerFailure(Layer.DNS, failed.failure), failed.detail)
+
+    def contradicted(self) -> None:
+        """Remember that a second answer contradicts the first, whatever the server says."""
+        self._contradicted = True
+
+    def listened(self) -> None:
+        """End where the server has answered meanwhile."""
+        self._listening = False
+        if self._ended:
+            self._report()
+
+    def connect(self) -> None:
+        """Open the connection: a slot is free."""
+        parts = self._parts
+        self._connected = True
+        self._began = parts.clock()
+        try:
+            reader = reader_for(self.request, parts.hellos)
+        except (OperationError, ValueError) as error:
+            self.failed(Layer.TCP, FailureInfo(Failure.LOCAL, str(error)[:80]), 0)
+            return
+        self._tcp = TcpGlance(self, reader, parts.poller, parts.deadlines, parts.tools.timeout)
+        self._tcp.open(self.address, self.request.port)
+
+    def refused(self, error: OperationError) -> None:
+        """End: the round's budget is spent."""
+        self._end("", LayerFailure(Layer.TCP, error.info.failure), error.info.detail)
+
+    def saw(self, seen: str, octets: int) -> None:
+        """End: the server has answered."""
+        self._disconnect(octets)
+        self._end(seen, None, "")
+
+    def failed(self, layer: Layer, failed: FailureInfo, octets: int) -> None:
+        """End: the server has not answered, or otherwise."""
+        self._disconnect(octets)
+        if failed.failure is Failure.TIMEOUT:
+            self._parts.tools.pace.back_off(self.address)
+        self._end("", LayerFailure(layer, failed.failure), failed.detail)
+
+    def drop(self) -> None:
+        """End without a result."""
+        if self._query is not None:
+            self._query.resolver.drop(self._query)
+        if self._tcp is not None:
+            self._tcp.close()
+        if self._connected:
+            self._disconnect(0)
+
+    def _disconnect(self, octets: int) -> None:
+        self._connected = False
+        self._tcp = None
+        self._count_time()
+        self._octets += octets
+        self._parts.tools.pace.budget.count(octets)
+        self._parts.admission.leave(self.address)
+
+    def _count_time(self) -> None:
+        self._spent += self._parts.clock() - self._began
+
+    def _end(self, seen: str, failure: LayerFailure | None, detail: str) -> None:
+        self._seen = seen
+        self._failure = failure
+        self._detail = detail
+        self._ended = True
+        if not self._listening:
+            self._report()
+
+    def _report(self) -> None:
+        if self._contradicted and self._failure is None:
+            self._seen = ""
+            self._failure = LayerFailure(Layer.DNS, Failure.GARBAGE)
+            self._detail = "a second answer contradicts the first"
+        result = GlanceResult(
+            request=self.request,
+            addresses=self._addresses,
+            address=self.address,
+            seen=self._seen,
+            failure=self._failure,
+            detail=self._detail,
+            took=int(self._spent * 1000),
+            octets=self._octets,
+        )
+        self._on_end(self, result)
+
+
+def _cannot_be_public(address: str) -> bool:
+    """Whether no public host can have the address; most are recognised by their first octet."""
+    octet, _, _ = address.partition(".")
+    special = octet in _MAY_BE_SPECIAL or ":" in address or (len(octet) == 3 and octet > "223")
+    return special and is_bogon(address)
