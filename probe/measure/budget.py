@@ -81,7 +81,7 @@ class Budget(msgspec.Struct):
         """Whether so many more connections can be begun, and one more can read the most that it may."""
         if self.max_connections and self.connections + connections > self.max_connections:
             return False
-        return not self.max_bytes or self.bytes_read + (self._open + 1) * MAX_CONNECTION_BYTES <= self.max_bytes
+        return not self.max_bytes or self.bytes_read + self._reserved + MAX_CONNECTION_BYTES <= self.max_bytes
 
     def count(self, size: int) -> None:
         """Count bytes read; also bytes sent, by the step that uploads."""

@@ -25,8 +25,9 @@ from probe.measure.glance.poller import Poller
 from probe.model.failure import Failure
 from probe.model.resolver import PlainResolver
 
-MAX_IN_FLIGHT = 200
-"""Queries without an answer at the same time: with 500, answers were lost in the receive buffer of the server."""
+MAX_IN_FLIGHT = 100
+"""Queries without an answer at the same time. A home router (dnsmasq) refuses more than 150, and with 200 some are lost
+in the receive buffer of a slow resolver."""
 MAX_REMEMBERED = 16_384
 """Queries in flight or listened to at the same time: a quarter of all ids."""
 MAX_SOCKET_AGE_SECONDS = 60.0
