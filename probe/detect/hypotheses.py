@@ -12,16 +12,16 @@ Silence must also last (`probe.detect.decision`), so its odds are a third.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import log
 from typing import Final
+
+import msgspec
 
 from probe.detect.failure_classes import FailureClass
 from probe.model.verdict import Status
 
 
-@dataclass(frozen=True, slots=True)
-class Regime:
+class Regime(msgspec.Struct, frozen=True):
     """One kind of interference, or of lasting failure.
 
     Attributes:
@@ -82,8 +82,7 @@ FAILURE_SHARES: Final = (0.97, 0.60, 0.30)
 """Shares of failing attempts: full block, leaky block, very leaky block."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hypothesis:
+class Hypothesis(msgspec.Struct, frozen=True):
     """One regime with one share of failing attempts."""
 
     regime: int

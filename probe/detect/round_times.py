@@ -7,7 +7,6 @@ ahead and later set back. The moments stored in between are then wrong, and thos
 
 from __future__ import annotations
 
-from statistics import median
 from typing import Final, NamedTuple
 
 MAX_REMEMBERED_BATCHES: Final = 48
@@ -51,7 +50,7 @@ class RoundTimes:
             last: end of the last batch, later than `begin`.
         """
         pauses = [after[0] - before[1] for before, after in zip(self.spans, self.spans[1:], strict=False)]
-        seconds = begin - last - max(0.0, median(pauses) if pauses else 0.0)
+        seconds = begin - last - max(0.0, _median(pauses))
         after = float("-inf")
         for before, following in zip(self.spans, self.spans[1:], strict=False):
             if before[1] <= begin < following[0] and following[0] - before[1] > last - begin:
@@ -63,3 +62,12 @@ class RoundTimes:
     def correct(self, correction: ClockCorrection) -> None:
         """Correct the recorded times."""
         self.spans = [(correction.corrected(begin), correction.corrected(end)) for begin, end in self.spans]
+
+
+def _median(values: list[float]) -> float:
+    """Return the median of a few numbers, 0 of none. Importing `statistics` takes longer than a round's arithmetic."""
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    if len(ordered) % 2:
+        return ordered[middle]
+    return (ordered[middle - 1] + ordered[middle]) / 2 if ordered else 0.0

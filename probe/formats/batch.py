@@ -8,6 +8,7 @@ batch for one collector cannot be replayed to another.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from typing import Annotated
 
@@ -120,7 +121,12 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Batch)
+
+
+@cache
+def _decoder() -> msgspec.json.Decoder[Batch]:
+    """The decoder of batches. Making it takes as long as measuring a target, and an agent reads none."""
+    return msgspec.json.Decoder(Batch)
 
 
 def encode(batch: Batch) -> bytes:
@@ -135,7 +141,7 @@ def decode(body: bytes) -> Batch:
         RecordError: the bytes are not a batch, or a value is out of bounds; the text names the field.
     """
     try:
-        return _decoder.decode(body)
+        return _decoder().decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError(f"not a batch: {error}") from error
 

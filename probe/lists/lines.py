@@ -6,8 +6,9 @@ Every line-based reader uses it, so no file makes a reader hold more than one li
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import IO, TypeVar
+
+import msgspec
 
 from probe.errors import ListError
 
@@ -22,8 +23,7 @@ MAX_LIST_BYTES = 1024 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class ListEntry:
+class ListEntry(msgspec.Struct, frozen=True):
     """One target of a list.
 
     Attributes:
@@ -41,8 +41,7 @@ class ListEntry:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class BadRow:
+class BadRow(msgspec.Struct, frozen=True):
     """A malformed row: counted and reported, never fatal.
 
     Attributes:
