@@ -16,8 +16,8 @@ from probe.measure.tools import Tools
 
 MAX_GLANCE_BYTES = 65_536
 """Bytes that the connection of one glance reads at most; reserved from the round's budget."""
-RETRY_SECONDS = 0.05
-"""Interval at which a glance that waits for a socket or for the budget is tried again."""
+_STARVED = float("inf")
+"""In place of a time to wait: until there is a socket, or until the budget has room."""
 MAX_WAITING = 1024
 """Glances that wait for their connection before no new ones are begun."""
 
@@ -56,6 +56,9 @@ class Admission:
         """Network -> glances in their order; one queue, under an empty text, where there is no limit of the pace."""
         self._moments: list[tuple[float, str]] = []
         """A heap: when to try the first glance of a queue again."""
+        self._starved: list[str] = []
+        """Queues that wait for a socket or for the budget."""
+        self._freed = False
 
     @property
     def has_room(self) -> bool:
@@ -72,29 +75,26 @@ class Admission:
         elif wait := self._try(glance):
             self._queues[key] = deque((glance,))
             self.waiting += 1
-            heapq.heappush(self._moments, (self._clock() + wait, key))
+            self._try_again(key, wait)
 
     def leave(self, address: str) -> None:
         """Release what the connection of a glance to this address held."""
         self._tools.pace.leave(address)
         self._tools.pace.budget.release(MAX_GLANCE_BYTES)
         self._tools.concurrency.sockets.release()
+        self._freed = True
+
+    def admit_freed(self) -> None:
+        """Have those connect for whom a glance has left a socket or bytes."""
+        if self._freed and self._starved:
+            self._admit_starved()
 
     def admit_waiting(self) -> None:
-        """Have those connect that waited and may now."""
+        """Have those connect that waited and may now; full looks leave sockets, too."""
+        self._admit_starved()
         now = self._clock()
         while self._moments and self._moments[0][0] <= now:
-            _, key = heapq.heappop(self._moments)
-            queue = self._queues[key]
-            while queue:
-                if wait := self._try(queue[0]):
-                    queue.rotate(-1)  # another address of the network may be free
-                    heapq.heappush(self._moments, (now + wait, key))
-                    break
-                queue.popleft()
-                self.waiting -= 1
-            else:
-                del self._queues[key]
+            self._admit_queue(heapq.heappop(self._moments)[1])
 
     def drop(self, unwanted: Set[WaitingGlance]) -> list[WaitingGlance]:
         """Take glances that nobody wants any more out of the queues; return those that were in one."""
@@ -104,10 +104,33 @@ class Admission:
         self.waiting -= len(dropped)
         return dropped
 
+    def _admit_starved(self) -> None:
+        self._freed = False
+        starved, self._starved = self._starved, []
+        for key in starved:
+            self._admit_queue(key)
+
+    def _admit_queue(self, key: str) -> None:
+        queue = self._queues[key]
+        while queue:
+            if wait := self._try(queue[0]):
+                queue.rotate(-1)  # another address of the network may be free
+                self._try_again(key, wait)
+                return
+            queue.popleft()
+            self.waiting -= 1
+        del self._queues[key]
+
+    def _try_again(self, key: str, wait: float) -> None:
+        if wait == _STARVED:
+            self._starved.append(key)
+        else:
+            heapq.heappush(self._moments, (self._clock() + wait, key))
+
     def _try(self, glance: WaitingGlance) -> float:
         """Have the glance connect, or be refused, and return 0; else return the seconds after which to try again."""
         if not self._tools.concurrency.try_socket():
-            return RETRY_SECONDS
+            return _STARVED
         if wait := self._tools.pace.try_enter(glance.address):
             self._tools.concurrency.sockets.release()
             return wait
@@ -119,7 +142,7 @@ class Admission:
             return 0.0
         if not admitted:
             self._give_back(glance)
-            return RETRY_SECONDS
+            return _STARVED
         glance.connect()
         return 0.0
 

@@ -196,6 +196,7 @@ class GlanceEngine:
             return
         self._filling = True
         try:
+            self._admission.admit_freed()
             for _ in range(STARTS_PER_TURN):
                 if not self._begin_next():
                     break

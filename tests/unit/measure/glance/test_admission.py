@@ -144,16 +144,21 @@ async def test_a_full_look_waits_for_the_glance_at_its_address() -> None:
 
 def test_glances_wait_for_a_socket() -> None:
     """In their order."""
-    admission, _, clock = made(0, sockets=1)
+    admission, tools, _ = made(0, sockets=1)
     first, second, third = (Wanting("192.0.2.1") for _ in range(3))
     for glance in (first, second, third):
         admission.enter(glance)
     assert (first.said, second.said, admission.waiting) == (["connect"], [], 2)
 
     admission.leave(first.address)
-    clock.time += 1
-    admission.admit_waiting()
+    admission.admit_freed()
     assert (second.said, third.said) == (["connect"], [])
+
+    tools.concurrency.sockets.release()  # by a full look
+    admission.admit_freed()
+    assert third.said == []
+    admission.admit_waiting()
+    assert (third.said, admission.waiting) == (["connect"], 0)
 
 
 def test_a_spent_budget_refuses() -> None:
