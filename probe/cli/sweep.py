@@ -7,8 +7,8 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack, closing, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack, closing, nullcontext
 from pathlib import Path
 
 from probe.agent import control_facts
@@ -23,15 +23,19 @@ from probe.model.verdict import Status
 from probe.session.session import Session
 from probe.settings import Settings, load
 from probe.sweep.journal import Journal
-from probe.sweep.sweep import SessionMeasurer, Sweep
+from probe.sweep.sweep import ChunkMeasurer, SessionMeasurer, Sweep
 from probe.sweep.sweep_progress import SweepProgress
 from probe.sweep.sweep_store import SweepStore
 from probe.sweep.target_names import KEY_BYTES, TargetNames
 from probe.sweep.target_states import TargetStates
 from probe.sweep.verdict_output import VerdictOutput
+from probe.sweep.worker_process import WorkerGroup
 
 STATE_SUFFIX = ".state"
 """The state file of an output, where none is named."""
+MAX_EVERY_SECONDS = 31_622_400
+"""A year."""
+MAX_JOBS = 64
 
 
 def sweep(
@@ -40,6 +44,7 @@ def sweep(
     output: Path | None,
     state: Path | None,
     every: float | None,
+    jobs: int | None,
     progress: bool,
     dry_run: bool,
     strict: bool,
@@ -54,13 +59,7 @@ def sweep(
     offline. Exit status: 0 every target reachable; 1 some target is not, or a row of the list is no target and was
     skipped; 2 bad usage or unreadable input; 3 the vantage was offline for some target, whenever it was tried.
     """
-    if len(files) != 1:
-        raise UsageError("one list is swept at a time", mend="give one FILE; - is standard input")
-    overrides = check.overrides(options) | {
-        "measure.round_connections": options["round_connections"],
-        "measure.round_bytes": options["round_bytes"],
-    }
-    settings = load(config, os.environ, overrides)
+    settings = _settings(config, files, every, jobs, options)
     if state is None and output is not None:
         state = output.with_name(output.name + STATE_SUFFIX)
     with ExitStack() as stack:
@@ -76,7 +75,28 @@ def sweep(
             return ExitStatus.OK
         store = SweepStore(names, stack.enter_context(VerdictOutput(output)), journal)
         shown = stack.enter_context(closing(SweepProgress(store.states, time.monotonic, say, is_plain=progress)))
-        return _sweep_all(names, store, settings, shown, every=every or 0.0, bad_rows=bad_rows)
+        return _sweep_all(names, store, settings, shown, every=every or 0.0, jobs=jobs or 1, bad_rows=bad_rows)
+
+
+def _settings(
+    config: Path | None, files: Sequence[str], every: float | None, jobs: int | None, options: Mapping[str, object]
+) -> Settings:
+    """The settings, once the options that are no settings are known to be good.
+
+    Raises:
+        UsageError: one of them is not.
+    """
+    if len(files) != 1:
+        raise UsageError("one list is swept at a time", mend="give one FILE; - is standard input")
+    if every is not None and not 1 <= every <= MAX_EVERY_SECONDS:
+        raise UsageError(f"--every {every:g} is out of bounds", mend=f"write 1 to {MAX_EVERY_SECONDS}")
+    if jobs is not None and not 1 <= jobs <= MAX_JOBS:
+        raise UsageError(f"--jobs {jobs} is out of bounds", mend=f"write 1 to {MAX_JOBS}")
+    overrides = check.overrides(options) | {
+        "measure.round_connections": options["round_connections"],
+        "measure.round_bytes": options["round_bytes"],
+    }
+    return load(config, os.environ, overrides)
 
 
 def _sweep_all(
@@ -86,12 +106,13 @@ def _sweep_all(
     progress: SweepProgress,
     *,
     every: float,
+    jobs: int,
     bad_rows: int,
 ) -> ExitStatus:
     if store.resumed:
         progress.say(f"goes on: {store.resumed:,} of {len(names):,} targets have their verdict")
     try:
-        was_offline = asyncio.run(_measure(names, store, settings, progress, every=every))
+        was_offline = asyncio.run(_measure(names, store, settings, progress, every=every, jobs=jobs))
     except KeyboardInterrupt:
         if store.is_kept:
             progress.say("interrupted; run the same command again to go on")
@@ -100,19 +121,25 @@ def _sweep_all(
 
 
 async def _measure(
-    names: TargetNames, store: SweepStore, settings: Settings, progress: SweepProgress, *, every: float
+    names: TargetNames, store: SweepStore, settings: Settings, progress: SweepProgress, *, every: float, jobs: int
 ) -> bool:
     """Sweep; whether a verdict was written although the vantage was offline."""
     control = control_facts.read_control_file(Path(settings.agent.control), say) if settings.agent.control else {}
-    clock = Clock.parse(os.environ.get("PROBE_CLOCK", ""))
-    async with Session(settings, clock, limit_traffic=True) as session:
-        if session.missing_packets:
-            progress.say(f"measuring without packets: {session.missing_packets}")
+    clock = os.environ.get("PROBE_CLOCK", "")
+    async with AsyncExitStack() as stack:
+        measurers: Sequence[ChunkMeasurer]
+        if jobs > 1:
+            measurers = (await stack.enter_async_context(WorkerGroup(settings, clock, jobs))).measurers
+        else:
+            session = await stack.enter_async_context(Session(settings, Clock.parse(clock), limit_traffic=True))
+            measurers = [SessionMeasurer(session)]
+            if session.missing_packets:
+                progress.say(f"measuring without packets: {session.missing_packets}")
         sweeping = Sweep(
             names,
             store,
-            [SessionMeasurer(session)],
-            clock,
+            measurers,
+            Clock.parse(clock),
             control=control,
             listener=progress,
             every=every,
@@ -177,6 +204,7 @@ OPTIONS = (
     CommandOption(
         "--every", "Measure each target again so long after its last verdict.", kind="number", metavar="SECONDS"
     ),
+    CommandOption("--jobs", "Processes that measure, one for each core; default 1.", kind="integer", metavar="N"),
     CommandOption("--progress", "Print a line of progress each minute where there is no terminal.", kind="flag"),
     CommandOption("--dry-run", "Print what would be contacted, and contact nothing.", kind="flag"),
     CommandOption(

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ipaddress
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
 from urllib.parse import urlsplit
 
 import msgspec
@@ -22,8 +23,9 @@ from probe.model.observation import Connection, Conversation, Exchange, Observat
 from probe.model.step import Step
 from probe.model.verdict import RecentCut
 
-MAX_NETWORKS = 2_000
-"""Networks (/24, /64) whose cuts are remembered; the oldest are forgotten first."""
+MAX_NETWORKS = 16_000
+"""Networks (/24, /64) whose cuts are remembered; the oldest are forgotten first. A sweep of a register may meet fifty
+blocked names a second, and a cut explains failures for minutes."""
 MAX_NAMES = 2_000
 """Names remembered as silencing; the oldest are forgotten first."""
 MAX_ANSWERS = 4_096
@@ -32,6 +34,8 @@ MAX_CUTS_IN_EVIDENCE = 8
 """Cuts that one verdict's evidence names, the newest first."""
 OWN_CUT_SECONDS = 3_600.0
 """Time for which a name counts as cut for its own sake at an address, after it was cut there before any other name."""
+MAX_DELAY_SECONDS = 60.0
+"""Longest time from the moment of a cut until it is noted: a step's time-out."""
 _ANSWERS = frozenset({None, Failure.CERTIFICATE, Failure.ALERT})
 
 
@@ -60,10 +64,42 @@ class _Cut(msgspec.Struct):
             )
 
 
+class CutEventKind(StrEnum):
+    """What happened at an address."""
+
+    CUT = "cut"
+    """A conversation was cut under a name."""
+    ANSWERED = "answered"
+    """It answered under a name, after a cut."""
+    SILENCED = "silenced"
+    """It accepted no connection, after a cut."""
+
+
+class CutEvent(msgspec.Struct, frozen=True):
+    """What another process on the same host and line must know of an address.
+
+    Attributes:
+        kind: what happened.
+        address: where.
+        name: that was sent; empty for `SILENCED`.
+        at: when, in seconds of the event loop's clock, which all processes of a host share.
+    """
+
+    kind: CutEventKind
+    address: str
+    name: str
+    at: float
+
+
 class CutLog:
-    """The cuts of a session."""
+    """The cuts of a session.
+
+    Attributes:
+        listener: is told what happens, where another session uses the same line; None for nobody.
+    """
 
     def __init__(self) -> None:
+        self.listener: Callable[[CutEvent], None] | None = None
         self._cuts: dict[str, dict[tuple[str, str], _Cut]] = {}
         self._own: dict[tuple[str, str], float] = {}
         self._silencing: dict[str, None] = {}
@@ -90,15 +126,42 @@ class CutLog:
         if isinstance(one, Connection):
             if one.failure is None:
                 self._answers.append(at + one.took / 1000)
-            if one.failure in NO_ANSWER_FAILURES:
-                for cut in self._cuts_at(one.address):
-                    cut.silenced = cut.silenced or (cut.until is None and cut.first <= at)
+            if one.failure in NO_ANSWER_FAILURES and any(_silences(cut, at) for cut in self._cuts_at(one.address)):
+                self._happened(CutEvent(CutEventKind.SILENCED, one.address, "", at))
             return
         name = _name_sent(one)
         if one.status > 0 if isinstance(one, Exchange) else one.failure in _ANSWERS:
-            self._answered(one.address, name, at)
+            if self._cuts_at(one.address) or (one.address, name) in self._own:
+                self._happened(CutEvent(CutEventKind.ANSWERED, one.address, name, at))
         elif one.failure in CUT_FAILURES and one.purpose is Purpose.SUBJECT and name:
-            self._cut(one.address, name, at)
+            self._happened(CutEvent(CutEventKind.CUT, one.address, name, at))
+
+    def learn(self, event: CutEvent) -> None:
+        """Take in what another session on the same line saw."""
+        if event.kind is CutEventKind.CUT:
+            self._doubt_own(event)
+        self._apply(event)
+
+    def _doubt_own(self, event: CutEvent) -> None:
+        """Names that were cut there after it, before it was known here, may have been cut because of it."""
+        later: list[tuple[str, str]] = []
+        for place in reversed(self._own):
+            if self._own[place] < event.at - MAX_DELAY_SECONDS:
+                break
+            if place[0] == event.address and place[1] != event.name and self._own[place] >= event.at:
+                later.append(place)
+        for place in later:
+            del self._own[place]
+
+    def _apply(self, event: CutEvent) -> None:
+        match event.kind:
+            case CutEventKind.SILENCED:
+                for cut in self._cuts_at(event.address):
+                    cut.silenced = cut.silenced or _silences(cut, event.at)
+            case CutEventKind.ANSWERED:
+                self._answered(event.address, event.name, event.at)
+            case CutEventKind.CUT:
+                self._cut(event.address, event.name, event.at)
 
     def explaining(self, seen: Iterable[Observation], began: float) -> tuple[RecentCut, ...]:
         """The cuts under other names that may explain failures of this measurement, which began then."""
@@ -116,6 +179,11 @@ class CutLog:
         newest = sorted(found, key=lambda cut: -cut.at)[:MAX_CUTS_IN_EVIDENCE]
         return tuple(sorted(newest, key=lambda cut: (cut.address, cut.at)))
 
+    def _happened(self, event: CutEvent) -> None:
+        self._apply(event)
+        if self.listener is not None:
+            self.listener(event)
+
     def _answered(self, address: str, name: str, at: float) -> None:
         self._own.pop((address, name), None)
         for cut in self._cuts_at(address):
@@ -127,6 +195,7 @@ class CutLog:
         seen = _milliseconds(at)
         others = [cut for cut in self._cuts_near(address) if cut.name != name]
         if not any(is_doubtful(each, [seen]) for cut in others for each in cut.as_seen(address, 0.0)):
+            self._own.pop((address, name), None)  # the order is that of the moments
             self._own[address, name] = at
             self._silencing[name] = None
         network = self._cuts.setdefault(_neighbourhood(address), {})
@@ -146,7 +215,8 @@ class CutLog:
             del self._cuts[next(iter(self._cuts))]
         while len(self._silencing) > MAX_NAMES:
             del self._silencing[next(iter(self._silencing))]
-        self._own = {place: at for place, at in self._own.items() if now - at < OWN_CUT_SECONDS}
+        while self._own and now - self._own[first := next(iter(self._own))] >= OWN_CUT_SECONDS:
+            del self._own[first]
 
     def _cuts_at(self, address: str) -> list[_Cut]:
         return [cut for cut in self._cuts_near(address) if cut.address == address]
@@ -157,6 +227,11 @@ class CutLog:
             return []
         near = self._cuts.get(_neighbourhood(address), {}).values()
         return [cut for cut in near if cut.address == address or cut.silenced]
+
+
+def _silences(cut: _Cut, at: float) -> bool:
+    """Whether a cut explains that its address accepts no connection, which was not known of it yet."""
+    return not cut.silenced and cut.until is None and cut.first <= at
 
 
 class _WatchedPlan:

@@ -93,6 +93,13 @@ def test_a_list_without_targets_is_bad_usage(listed: bytes) -> None:
     assert (done.returncode, done.stdout) == (2, b"")
 
 
+@pytest.mark.parametrize("words", [["--jobs", "0"], ["--jobs", "65"], ["--every", "0"], ["--every", "nan"], ["second"]])
+def test_options_out_of_bounds_are_bad_usage(words: list[str], tmp_path: Path) -> None:
+    done = probe("sweep", "-", *words, *OPTIONS, stdin="tcp://127.0.0.1:1\n")
+
+    assert (done.returncode, done.stdout) == (2, b"")
+
+
 def test_a_target_that_is_not_reachable_gives_exit_status_1(tmp_path: Path) -> None:
     assert probe("sweep", "-", *OPTIONS, stdin="tcp://127.0.0.1:1\n").returncode == 1
 
@@ -151,3 +158,39 @@ def test_two_sweeps_cannot_share_their_state(targets: list[str], tmp_path: Path)
 
     assert second.returncode == 2
     assert b"another sweep is at work" in second.stderr
+
+
+def test_two_processes_measure_together_and_one_that_is_killed_is_replaced(targets: list[str], tmp_path: Path) -> None:
+    words = command("sweep", str(tmp_path / "list"), "--output", str(tmp_path / "out"), *OPTIONS, "--jobs", "2")
+    with subprocess.Popen([*words, "--concurrency", "2"], env=environment(), stderr=subprocess.PIPE) as process:
+        while not _size(tmp_path / "out"):
+            time.sleep(0.01)
+        worker = _children(process.pid)[0]
+        os.kill(worker, signal.SIGKILL)
+        _, said = process.communicate()
+
+    assert process.returncode == 0
+    assert b"a worker process ended with status -9" in said
+    assert Counter(str(one["target"]) for one in lines(tmp_path / "out")) == Counter(targets)
+
+
+def test_workers_end_when_the_sweep_is_killed(targets: list[str], tmp_path: Path) -> None:
+    words = command("sweep", str(tmp_path / "list"), "--output", str(tmp_path / "out"), *OPTIONS, "--jobs", "2")
+    with subprocess.Popen([*words, "--concurrency", "2"], env=environment(), stderr=subprocess.DEVNULL) as process:
+        while not _size(tmp_path / "out"):
+            time.sleep(0.01)
+        workers = _children(process.pid)
+        process.kill()
+    deadline = time.monotonic() + 60
+    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+    assert workers
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+def _children(pid: int) -> list[int]:
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    if not path.exists():
+        pytest.skip("this system does not list the children of a process")
+    return [int(word) for word in path.read_text().split()]

@@ -11,7 +11,7 @@ from probe.model.hop import Purpose
 from probe.model.observation import Connection, Exchange, Observation, TlsHandshake
 from probe.model.verdict import RecentCut
 from probe.session import recent_cuts
-from probe.session.recent_cuts import MAX_CUTS_IN_EVIDENCE, CutLog
+from probe.session.recent_cuts import MAX_CUTS_IN_EVIDENCE, CutEvent, CutEventKind, CutLog
 
 A, NEIGHBOUR, FAR = "192.0.2.1", "192.0.2.77", "198.51.100.1"
 FORBIDDEN, HEALTHY = "forbidden.example", "healthy.example"
@@ -184,3 +184,60 @@ def test_a_watched_plan_gets_all_observations() -> None:
 
     assert passed == [("step", hello(FORBIDDEN))]
     assert [cut.at for cut in noted(log, 60.0, syn())] == [-10_000]
+
+
+def linked() -> tuple[CutLog, CutLog]:
+    """The logs of two processes on one line, each of which learns at once what the other sees."""
+    one, other = CutLog(), CutLog()
+    one.listener, other.listener = other.learn, one.learn
+    return one, other
+
+
+def test_a_cut_in_one_process_explains_a_failure_in_the_other_as_in_one_process() -> None:
+    seen = [
+        (100.0, hello(FORBIDDEN, SILENT, at=500)),
+        (101.0, syn(at=900)),
+        (130.0, hello(HEALTHY, at=1_000)),
+        (200.0, hello(HEALTHY, None, at=0)),
+        (230.0, hello("another.example", at=0)),
+    ]
+    alone = CutLog()
+    expected = [noted(alone, began, one) for began, one in seen]
+    logs = linked()
+
+    assert [noted(logs[turn % 2], began, one) for turn, (began, one) in enumerate(seen)] == expected
+    assert expected[2] == (RecentCut(address=A, name=FORBIDDEN, at=-29_500, silenced=True),)
+    assert expected[4] == ()
+
+
+def test_a_failure_noted_before_the_other_process_told_of_its_cut_is_not_held_against_its_name() -> None:
+    one = CutLog()
+    one.note(hello(HEALTHY, at=0), 100.1)
+    one.note(hello("earlier.example", at=0), 90.0)
+    one.learn(CutEvent(CutEventKind.CUT, A, FORBIDDEN, 100.0))
+
+    assert [cut.name for cut in one.explaining([hello(HEALTHY, at=0)], 100.1) if cut.name == FORBIDDEN]
+
+
+def test_what_happens_where_nothing_was_cut_is_told_to_nobody() -> None:
+    told: list[CutEvent] = []
+    one = CutLog()
+    one.listener = told.append
+
+    noted(one, 0.0, hello(HEALTHY, None), syn(), syn(None), hello(HEALTHY, None, address=FAR))
+    noted(one, 1.0, hello(FORBIDDEN))
+    noted(one, 2.0, syn(at=10), hello(HEALTHY, None, address=FAR))
+
+    assert [(event.kind, event.name) for event in told] == [
+        (CutEventKind.CUT, FORBIDDEN),
+        (CutEventKind.SILENCED, ""),
+    ]
+
+
+def test_names_are_cut_for_their_own_sake_for_an_hour() -> None:
+    log = CutLog()
+    log.note(hello(FORBIDDEN), 0.0)
+    log.note(hello("other.example", address=FAR), 0.0)
+    log.note(hello("new.example", address="203.0.113.1"), recent_cuts.OWN_CUT_SECONDS)
+
+    assert len(log._own) == 1
