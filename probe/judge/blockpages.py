@@ -11,14 +11,20 @@ a fingerprint that is added later finds block pages in old evidence too. Version
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Collection, Iterable
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from probe.judge.fingerprints import FINGERPRINTS, Fingerprint
 from probe.judge.sites import host_of
+from probe.lazy import lazy
 from probe.model.observation import Exchange
+
+if TYPE_CHECKING:
+    import html
+else:
+    html = lazy("html")
 
 MAX_TEXT_CHARACTERS = 8_192
 """Characters of a stored sample that are searched; a measurement stores fewer (`probe.measure.page_sample`), evidence

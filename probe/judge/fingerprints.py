@@ -11,11 +11,10 @@ that filters use and servers too: such a page proves nothing in clear text, neit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
+class Fingerprint(msgspec.Struct, frozen=True):
     """One known page. Each of its signs alone identifies it.
 
     Attributes:

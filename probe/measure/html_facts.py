@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import html
 import re
 from itertools import islice
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
+from probe.lazy import lazy
 from probe.measure.redaction import redacted
+
+if TYPE_CHECKING:
+    import html
+else:
+    html = lazy("html")
 
 MAX_TITLE_CHARACTERS = 120
 MAX_LOCATION_CHARACTERS = 8192
@@ -42,7 +48,8 @@ def title(text: str) -> str:
 
     Titles of block pages name the visitor's address, so what could identify the vantage is left out.
     """
-    words = redacted(" ".join(html.unescape(_raw_title(text)).split()))
+    raw = _raw_title(text)
+    words = redacted(" ".join((html.unescape(raw) if "&" in raw else raw).split()))
     return "".join(c if c.isprintable() else "?" for c in words)[:MAX_TITLE_CHARACTERS].rstrip()
 
 

@@ -11,11 +11,17 @@ numbers and long identifiers are left out, since evidence must not identify the 
 
 from __future__ import annotations
 
-import html
 import re
 import string
+from typing import TYPE_CHECKING
 
+from probe.lazy import lazy
 from probe.measure.redaction import REMOVED, redacted, redacted_url
+
+if TYPE_CHECKING:
+    import html
+else:
+    html = lazy("html")
 
 MAX_SAMPLE_CHARACTERS = 1_536
 """Characters of a sample: most of a block page, and about 1 KB of evidence after compression."""
