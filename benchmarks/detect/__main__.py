@@ -13,6 +13,7 @@ from math import inf
 from random import Random
 from typing import Protocol
 
+from benchmarks.detect import first_sight
 from benchmarks.detect.baselines import BASELINES, RuleDetector
 from benchmarks.detect.goals import GOALS
 from benchmarks.detect.score import Score, quantile, score, upper_bound
@@ -113,8 +114,15 @@ def main() -> None:
     parser.add_argument("--confirm", type=int, default=3, help="re-tests after a change of class")
     parser.add_argument("--anchors", type=int, default=0, help="failing verdicts carry the looks at so many anchors")
     parser.add_argument("--peers", action="store_true", help="the rules people use, too")
+    parser.add_argument("--first-sight", action="store_true", help="what is said at first sight, in worlds of its own")
     chosen = parser.parse_args()
     began = time.monotonic()
+    if chosen.first_sight:
+        seeds = [int(seed) for seed in chosen.seeds.split(",")]
+        for line in first_sight.report(seeds, chosen.years, confirm=chosen.confirm, anchors=chosen.anchors):
+            print(line, flush=True)
+        print(f"\nseeds {chosen.seeds}, {chosen.confirm} re-tests, {time.monotonic() - began:.0f} s")
+        return
     scores: dict[str, dict[str, Score]] = {}
     print(HEAD)
     for name in chosen.worlds or WORLDS:

@@ -76,6 +76,9 @@ PORT = Mix((0.82, PORT_SILENT), (0.16, UNREACHABLE), (0.02, blocked(Cause.TCP_RE
 
 THROTTLE = Mix((0.55, _FROZEN), (0.28, _SILENCE_NATS), (0.10, blocked(Cause.HTTP_TIMEOUT)), (0.07, UNREACHABLE))
 
+FROZEN = Mix((0.55, _FROZEN), (0.35, blocked(Cause.TLS_TIMEOUT)), (0.10, UNREACHABLE))
+"""The network punishes the pace of the vantage's own handshakes."""
+
 STRAY = Mix(
     (0.45, UNREACHABLE),
     (0.39, _SILENT),
@@ -104,3 +107,4 @@ SILENT_SITE = Mix((0.90, UNREACHABLE), (0.06, DOWN), (0.04, _SILENT))
 """A site outage, judged down or (without a control) unreachable."""
 EARLY_SITE = Mix((0.6, _SILENT), (0.4, UNREACHABLE))
 """The first minutes of a site outage, before the control knows."""
+SITE_FAULTS = (SICK_SITE, SILENT_SITE, EARLY_SITE)

@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 from random import Random
 
 from benchmarks.detect.mechanisms import (
-    EARLY_SITE,
+    FROZEN,
     MECHANISMS,
     PORT,
     PORT_SILENT,
     PORTAL,
     REACHABLE,
+    SITE_FAULTS,
     STRAY,
     THROTTLE,
     UNKNOWN,
@@ -86,6 +87,8 @@ class Script:
         asleep: when the vantage makes no rounds.
         unknown: when its verdicts are `unknown`, with its state then.
         uplink_faults: when a share of all destinations cannot be reached: start, end, share.
+        policed: when the network freezes the connections of the last targets of every round: start, end, their share.
+        begin: when the vantage starts.
     """
 
     targets: int
@@ -96,11 +99,13 @@ class Script:
     asleep: list[tuple[float, float]] = field(default_factory=list)
     unknown: list[tuple[float, float, VantageState]] = field(default_factory=list)
     uplink_faults: list[tuple[float, float, float]] = field(default_factory=list)
+    policed: list[tuple[float, float, float]] = field(default_factory=list)
+    begin: float = START
 
     @property
     def end(self) -> float:
         """Its last moment."""
-        return START + self.days * DAY
+        return self.begin + self.days * DAY
 
     def add(self, target: int, episode: Episode) -> None:
         """Add an episode to a target."""
@@ -118,7 +123,7 @@ class Script:
 
 
 def _times(rng: Random, script: Script) -> Iterator[float]:
-    moment = START
+    moment = script.begin
     sleeps = iter(sorted(script.asleep))
     sleep = next(sleeps, None)
     while moment < script.end:
@@ -142,9 +147,20 @@ class Vantage:
         confirm: re-tests after a change of class.
         anchors: failing verdicts have the results of so many anchors, measured after them. A single one works through
             every fault of the uplink, the worst case; several are stopped by it in the share that targets are.
+        differs: whether a target's verdict is measured again; by default when its class differs from the round before.
     """
 
-    def __init__(self, rng: Random, script: Script, confirm: int, *, anchors: int = 0) -> None:
+    def __init__(
+        self,
+        rng: Random,
+        script: Script,
+        confirm: int,
+        *,
+        anchors: int = 0,
+        differs: Callable[[DetectorInput], bool] | None = None,
+    ) -> None:
+        self._differs = differs
+        self._place = 0.0
         self._rng = rng
         self._script = script
         self._confirm = confirm
@@ -157,7 +173,7 @@ class Vantage:
     def inputs(self) -> Iterator[DetectorInput]:
         """All verdicts in order of time."""
         rng, script = self._rng, self._script
-        names = [f"https://site{n:02d}.example/" for n in range(script.targets)]
+        names = self.names
         working = [True] * script.targets
         for begin in _times(rng, script):
             self.rounds.append(begin)
@@ -166,15 +182,16 @@ class Vantage:
             made = []
             again = []
             moment = begin
-            for target in order:
+            for place, target in enumerate(order):
+                self._place = (place + 1) / script.targets
                 moment += rng.uniform(0.2, 1.6)
                 look, where = self._look(target, moment)
                 made.append((moment, target, look, 0, where))
-                if look is not UNKNOWN and (look is REACHABLE) != working[target]:
-                    again.append(target)
+                if look is not UNKNOWN and self._wants_retests(moment, target, look, worked=working[target]):
+                    again.append((target, self._place))
             for attempt in range(1, self._confirm + 1):
                 moment += rng.uniform(3.0, 6.0)
-                for target in again:
+                for target, self._place in again:
                     moment += rng.uniform(0.05, 0.3)
                     look, where = self._look(target, moment)
                     made.append((moment, target, look, attempt, where))
@@ -183,11 +200,24 @@ class Vantage:
                     working[target] = look is REACHABLE
                     if script.events:
                         self.looks[target].append(at)
-                facts = self._facts(target, at, look) if look[1] and look[1][0] is Cause.TCP_TIMEOUT else None
+                facts = self._facts(target, at, look) if look[1] else None
                 yield DetectorInput(datetime.fromtimestamp(at, UTC), names[target], *look, attempt, where, facts=facts)
+
+    @property
+    def names(self) -> list[str]:
+        """The targets."""
+        return [f"https://site{n:02d}.example/" for n in range(self._script.targets)]
+
+    def _wants_retests(self, moment: float, target: int, look: Sample, *, worked: bool) -> bool:
+        if self._differs is None:
+            return (look is REACHABLE) != worked
+        return self._differs(DetectorInput(datetime.fromtimestamp(moment, UTC), self.names[target], *look))
 
     def _look(self, target: int, moment: float) -> tuple[Sample, VantageInput | None]:
         script, rng = self._script, self._rng
+        for start, end, share in script.policed:
+            if start <= moment < end and self._place > 1.0 - share:
+                return FROZEN.draw(rng), self._asked(moment)
         for start, end, state in script.unknown:
             if start <= moment < end:
                 return UNKNOWN, VantageInput(state=state)
@@ -223,10 +253,12 @@ class Vantage:
         The control measures every `ROUND_SECONDS` and finds a fault of the site, but no block. Another port of a
         blocked port answers, as it does at one in seven of the failures with another cause.
         """
-        open_share = 0.95 if look is PORT_SILENT else BESIDE_BY_CHANCE
-        notes = ("other_port_answered",) if self._rng.random() < open_share else ()
+        notes: tuple[str, ...] = ()
+        if look[1][0] is Cause.TCP_TIMEOUT:
+            open_share = 0.95 if look is PORT_SILENT else BESIDE_BY_CHANCE
+            notes = ("other_port_answered",) if self._rng.random() < open_share else ()
         served = moment - (moment + 37.0 * target) % ROUND_SECONDS
-        faults = [one for one in self._open.get(target, []) if one.looks(moment) is EARLY_SITE]
+        faults = [one for one in self._open.get(target, []) if one.looks(moment) in SITE_FAULTS]
         if any(one.start <= served for one in faults):
             served -= ROUND_SECONDS * (1 + (served - faults[0].start) // ROUND_SECONDS)
         return EvidenceFacts(notes=notes, control=ControlResult(datetime.fromtimestamp(served, UTC), ("reachable",)))

@@ -253,6 +253,9 @@ def _log_result(result: RoundResult) -> None:
         "round state=%s targets=%d measured=%d changes=%d seconds=%.1f",
         *(report.state, report.targets, report.measured, len(result.changes), report.seconds),
     )
+    for found, _ in result.first_sights:
+        causes = ", ".join(found.causes) or "no cause"
+        log.info("%s %s since before the first look at %s: %s", found.target, found.status, found.since, causes)
     for one in result.services:
         numbers = one.evidence["targets"], one.evidence["of"]
         log.info("%s %s -> %s at %d of %d targets", one.target, one.before, one.after, *numbers)

@@ -49,7 +49,7 @@ def make_batches(findings: RoundFindings, *, sent: datetime, interval: float, ne
         network: AS and country of the agent.
     """
     items: list[ReportedStatus | ReportedChange | Verdict] = [
-        *findings.settled,
+        *map(_fitting_status, findings.settled),
         *map(_fitting, findings.changes),
         *findings.control,
     ]
@@ -83,6 +83,11 @@ def _filled(
 def _fitting(change: ReportedChange) -> ReportedChange:
     """The change, without its verdict where a batch could not hold both. The transition matters more."""
     return change if _size(change) <= MAX_ITEMS_BYTES else ReportedChange(transition=change.transition)
+
+
+def _fitting_status(status: ReportedStatus) -> ReportedStatus:
+    """The status, without its verdict where a batch could not hold both."""
+    return status if _size(status) <= MAX_ITEMS_BYTES else msgspec.structs.replace(status, verdict=None)
 
 
 def _size(item: msgspec.Struct) -> int:

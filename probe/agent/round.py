@@ -19,12 +19,24 @@ from typing import Protocol
 
 from probe.clock import Clock
 from probe.detect.detector import Detector
-from probe.detect.detector_input import AnchorOutcome, CauseUpdate, DetectorInput, EvidenceFacts, VantageInput
+from probe.detect.detector_input import (
+    AnchorOutcome,
+    CauseUpdate,
+    DetectorInput,
+    EvidenceFacts,
+    FirstSight,
+    VantageInput,
+)
 from probe.formats.batch import RoundReport
 from probe.model.address import network_of
 from probe.model.transition import VANTAGE, Transition
 from probe.model.verdict import Status, Vantage, VantageState, Verdict
 from probe.session.measurement_run import Retests, TargetText
+
+MIN_FIRST_SIGHT_RETESTS = 100
+FIRST_SIGHT_RETEST_SHARE = 0.1
+"""Targets without a settled status that a round measures again: so many, or this share of a long list. The first round
+of a long list may find thousands that fail; the others have their turn in the next rounds."""
 
 
 class VerdictSource(Protocol):
@@ -71,6 +83,7 @@ class RoundResult:
         report: for the collector.
         changes: transitions, each with the verdict of this round that supports it, where there is one.
         updates: blocks that go on by other means.
+        first_sights: failing statuses that were found standing, each with a verdict of this round that supports it.
         services: transitions of whole services that follow from the changes; the agent adds them.
         verdicts: target -> its newest verdict.
     """
@@ -78,6 +91,7 @@ class RoundResult:
     report: RoundReport
     changes: Sequence[tuple[Transition, Verdict | None]] = ()
     updates: Sequence[CauseUpdate] = ()
+    first_sights: Sequence[tuple[FirstSight, Verdict | None]] = ()
     services: Sequence[Transition] = ()
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
 
@@ -116,8 +130,9 @@ async def measure_round(
     transitions += detector.end_round(terms.clock.now())
     return RoundResult(
         report=_report(start, terms.clock.monotonic() - began, targets=len(targets), verdicts=verdicts, state=state),
-        changes=[(transition, _supporting_verdict(transition, verdicts)) for transition in transitions],
+        changes=[(one, _supporting(one.target, one.after, verdicts)) for one in transitions],
         updates=detector.updates(),
+        first_sights=[(one, _supporting(one.target, one.status, verdicts)) for one in detector.first_sights()],
         verdicts={verdict.target: verdict for verdict in verdicts},
     )
 
@@ -126,13 +141,36 @@ async def _measured(
     targets: Sequence[TargetText], source: VerdictSource, detector: Detector, terms: RoundTerms
 ) -> list[Verdict]:
     """The verdicts in order of time."""
-    retests = Retests(lambda verdict: detector.differs(_detector_input(verdict)), terms.retests, terms.retest_window)
+    chosen = RetestChoice(detector, max(MIN_FIRST_SIGHT_RETESTS, int(FIRST_SIGHT_RETEST_SHARE * len(targets))))
+    retests = Retests(chosen.differs, terms.retests, terms.retest_window)
     stream = source.verdicts(
         targets, shuffle=terms.random, retests=retests if terms.retests else None, stopping=terms.stopping
     )
     async with aclosing(stream):
         verdicts = [verdict async for verdict in stream]
     return sorted(verdicts, key=lambda verdict: verdict.time)
+
+
+class RetestChoice:
+    """Chooses the targets that a round measures again.
+
+    Args:
+        detector: knows the settled statuses.
+        first_sights: how many targets without one are chosen at most.
+    """
+
+    def __init__(self, detector: Detector, first_sights: int) -> None:
+        self._detector = detector
+        self._left = first_sights
+
+    def differs(self, verdict: Verdict) -> bool:
+        """Whether a verdict contradicts what is known of its target, and is to be measured again."""
+        if not self._detector.differs(_detector_input(verdict)):
+            return False
+        if self._detector.settled(verdict.target) is not None:
+            return True
+        self._left -= 1
+        return self._left >= 0
 
 
 async def _state_of_round(
@@ -210,9 +248,9 @@ def _most_in_a_second(moments: list[float]) -> int:
     return max(number - bisect_left(moments, moment - 1 + 1e-6) for number, moment in enumerate(moments, 1))
 
 
-def _supporting_verdict(transition: Transition, verdicts: Sequence[Verdict]) -> Verdict | None:
-    """The newest verdict of the target with the transition's status; else its newest verdict."""
-    own = [verdict for verdict in verdicts if verdict.target == transition.target]
-    agreeing = [verdict for verdict in own if verdict.status == transition.after]
+def _supporting(target: str, status: str, verdicts: Sequence[Verdict]) -> Verdict | None:
+    """The newest verdict of a target with this status; else its newest verdict."""
+    own = [verdict for verdict in verdicts if verdict.target == target]
+    agreeing = [verdict for verdict in own if verdict.status == status]
     candidates = agreeing or own
     return candidates[-1] if candidates else None

@@ -16,7 +16,7 @@ from probe.agent.batching import RoundFindings
 from probe.agent.outbox import LastReport
 from probe.agent.round import RoundResult
 from probe.agent.services import SettledStatusOf
-from probe.detect.detector_input import CauseUpdate
+from probe.detect.detector_input import CauseUpdate, CurrentStatus
 from probe.formats.batch import ReportedChange, ReportedStatus
 from probe.judge.control import facts
 from probe.model.transition import VANTAGE
@@ -47,9 +47,9 @@ def of_vantage(
     """
     changes = tuple(ReportedChange(transition=transition, verdict=verdict) for transition, verdict in result.changes)
     changed = {change.transition.target: f"{asn} {change.transition.after}" for change in changes}
-    statuses, facts = _unreported(
-        (target for target in result.verdicts if target not in changed), settled=settled, reported=reported, asn=asn
-    )
+    unchanged = {target: verdict for target, verdict in result.verdicts.items() if target not in changed}
+    unchanged |= {one.target: verdict for one, verdict in result.first_sights if verdict is not None}
+    statuses, facts = _unreported(unchanged, settled=settled, reported=reported, asn=asn)
     facts |= {target: said for target, said in changed.items() if target != VANTAGE}
     statuses += _updates((update for update in result.updates if update.target not in facts), settled)
     still_closed = VantageState(result.report.state) in CLOSING_STATES and result.report.state == last_state
@@ -60,27 +60,44 @@ def of_vantage(
 
 
 def _unreported(
-    targets: Iterable[str], *, settled: SettledStatusOf, reported: Mapping[str, LastReport], asn: int
+    verdicts: Mapping[str, Verdict], *, settled: SettledStatusOf, reported: Mapping[str, LastReport], asn: int
 ) -> tuple[list[ReportedStatus], dict[str, str]]:
     """The settled statuses that differ from the last report or have none, and target -> facts for `LastReport`."""
     statuses, facts = [], {}
-    for target in targets:
+    for target, verdict in verdicts.items():
         current = settled(target)
         if current is None:
             continue
         said = f"{asn} {current.status}"
         if target not in reported or reported[target].facts != said:
-            statuses.append(
-                ReportedStatus(target=target, status=current.status, since=current.since, causes=current.causes)
-            )
+            statuses.append(_reported(target, current, verdict))
             facts[target] = said
     return statuses, facts
+
+
+def _reported(target: str, current: CurrentStatus, verdict: Verdict) -> ReportedStatus:
+    """The status, with its verdict where no transition has brought one."""
+    supports = current.before_watch and verdict.status is current.status
+    return ReportedStatus(
+        target=target,
+        status=current.status,
+        since=current.since,
+        causes=current.causes,
+        before_watch=current.before_watch,
+        verdict=verdict if supports else None,
+    )
 
 
 def _updates(updates: Iterable[CauseUpdate], settled: SettledStatusOf) -> list[ReportedStatus]:
     """The new causes of blocks that go on."""
     return [
-        ReportedStatus(target=update.target, status=update.status, since=current.since, causes=update.causes)
+        ReportedStatus(
+            target=update.target,
+            status=update.status,
+            since=current.since,
+            causes=update.causes,
+            before_watch=current.before_watch,
+        )
         for update in updates
         if (current := settled(update.target)) is not None
     ]

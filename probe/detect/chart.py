@@ -50,6 +50,9 @@ def sentence(history: TargetHistory) -> str:
     text = f"{history.target} is {last.status.value}"
     if history.transitions:
         text += f" since {minute(history.transitions[-1].onset)}, reported {minute(history.transitions[-1].time)}"
+    elif history.first_sights:
+        found = history.first_sights[-1]
+        text += f" since before it was first measured {minute(found.since)}, certain {minute(found.time)}"
     if last.towards is not None and last.nats > 0.0:
         text += (
             f"; the evidence for {last.towards.value} is {last.nats:.1f} of {last.threshold:.1f} nats: {last.reason}"
@@ -79,6 +82,12 @@ def terminal(history: TargetHistory, width: int = 72, bars: str = BARS) -> str:
             _INDENT + "- reachable  B blocked  T throttled  D down  U unreachable  ? nothing yet",
             "",
         ]
+    for found in history.first_sights:
+        causes = f" ({', '.join(found.causes)})" if found.causes else ""
+        lines.append(
+            f"{minute(found.time)}  {found.status}{causes} since before it was first measured {minute(found.since)}:"
+            f" {found.nats} nats, threshold {found.threshold}"
+        )
     for one in history.transitions:
         causes = f" ({', '.join(one.causes)})" if one.causes else ""
         lines.append(

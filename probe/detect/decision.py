@@ -23,6 +23,19 @@ The threshold of the regime is adjusted by the circumstances, in nats::
     -4.6   time-outs alone, and the target is singled out: `Suspicion.singled_out`
     -4.6   time-outs alone of most of a list, while every anchor answers: `SharedFailures.network_wide`
 
+At first sight, before a status was ever settled, the threshold is 8.5 nats where that is lower. The sum then compares
+"blocked since before the first look" with the null model from one fixed beginning, so the probability that it ever
+exceeds log A at a healthy target is at most 1 / A (Ville's inequality). A = 5,000 is 0.07 false reports a year for a
+vantage that starts anew every day. A change may begin in any round, which needs A = 3,000,000. Conditions::
+
+    class                 a failure in this batch has the class of the regime
+    time-outs alone, cut  every attempt failed, in three batches and nine minutes, and the control was served after the
+                          first failure; a cut that proves itself (`CAUSE_WITNESS`) needs none of this
+    throttled             every attempt failed, in three batches and nine minutes: a network may punish our own pace
+    unreachable           not at first sight: nobody knows why, and control data may still come
+    +1.5, -4.6         as above, where only two failures have the class, and where the target is singled out
+    not applied        while most targets have failed for three hours: the outage may have begun before the first look
+
 Sources: tuned and ablated on simulated series, see docs/detector.md.
 """
 
@@ -30,10 +43,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import log
 from typing import Final
 
 from probe.detect.failure_classes import SUCCESS, FailureClass
-from probe.detect.hypotheses import CUT, FORGED, HYPOTHESES, PROVEN, REGIMES, SILENT, THROTTLED, UNREACHABLE
+from probe.detect.hypotheses import (
+    CUT,
+    FORGED,
+    HYPOTHESES,
+    PROVEN,
+    REGIMES,
+    SILENT,
+    THROTTLED,
+    UNREACHABLE,
+)
 from probe.detect.suspicion import Suspicion, TrailStep
 
 REPEATED_NATS: Final = -3.4
@@ -43,6 +66,9 @@ LONG_SHARED_NATS: Final = -4.6
 FLAPPING_NATS: Final = -4.6
 SINGLED_OUT_NATS: Final = -4.6
 NETWORK_WIDE_NATS: Final = -4.6
+
+FIRST_SIGHT_NATS: Final = log(5e3)
+"""Threshold at first sight. With 2 % of the listed targets blocked, it leaves one error in 100 such reports at most."""
 
 LOWEST_THRESHOLD_NATS: Final = min(regime.threshold_nats for regime in REGIMES) + REPEATED_NATS + FLAPPING_NATS
 """The lowest threshold while failures are not shared for long; a sum below it needs no decision."""
@@ -58,7 +84,11 @@ MIN_SINGLED_OUT_SHARE: Final = 0.6
 """Share of failing attempts of the leading hypothesis; a few silent attempts among many are packet loss."""
 
 MIN_WIDE_SILENCE_SECONDS: Final = 540.0
-"""The same for a whole list while every anchor answers: two rounds. Sites do not restart together."""
+"""The same for a whole list while every anchor answers: two rounds. Sites do not restart together. At first sight, too,
+where the control was served meanwhile."""
+
+MIN_FIRST_SIGHT_BATCHES: Final = 3
+"""Batches in which a target must be silent, cut or throttled at first sight."""
 
 
 class Reason(StrEnum):
@@ -84,9 +114,11 @@ class Circumstances:
         shared_for_long: most targets have failed for `shared_failures.MAX_SUSPECT_SECONDS`.
         flapping: the target was interfered with repeatedly.
         network_wide: most of the list is silent while every anchor answers.
+        first_sight: no status of the target has been settled yet.
     """
 
     new_vantage: bool = False
+    first_sight: bool = False
     shared_for_long: bool = False
     flapping: bool = False
     network_wide: bool = False
@@ -142,7 +174,8 @@ def decide(suspicion: Suspicion, *, classes: frozenset[int], known: Circumstance
     first = failures[0][0] if failures else suspicion.onsets[k]
     leading_silence = HYPOTHESES[k].regime == SILENT and HYPOTHESES[k].share >= MIN_SINGLED_OUT_SHARE
     singled_out = leading_silence and suspicion.singled_out(first)
-    leading = _LeadingHypothesis(k, suspicion.sums, failures, classes, known, singled_out=singled_out)
+    stands = known.first_sight and not known.shared_for_long and _stands(suspicion, k, steps)
+    leading = _LeadingHypothesis(k, suspicion, failures, classes, known, singled_out=singled_out, stands=stands)
     threshold = leading.threshold()
     return AlarmDecision(
         k=k,
@@ -157,21 +190,43 @@ def decide(suspicion: Suspicion, *, classes: frozenset[int], known: Circumstance
     )
 
 
+def _must_last(regime: int, *, proven: bool) -> bool:
+    """Return whether failures of a regime must last before they show what stands already."""
+    return regime in (SILENT, THROTTLED) or (regime == CUT and not proven)
+
+
+def _stands(suspicion: Suspicion, k: int, steps: list[TrailStep]) -> bool:
+    """Return whether failures show what a target has had since before it was first measured.
+
+    Args:
+        suspicion: evidence of the target.
+        k: the leading hypothesis.
+        steps: the attempts since its onset.
+    """
+    regime = HYPOTHESES[k].regime
+    if not _must_last(regime, proven=suspicion.proven):
+        return regime != UNREACHABLE
+    every = bool(steps) and suspicion.attempts == sum(suspicion.classes)
+    return every and (regime == THROTTLED or suspicion.served >= steps[0][0])
+
+
 class _LeadingHypothesis:
     """The leading hypothesis and the failures behind it."""
 
     def __init__(
         self,
         k: int,
-        sums: list[float],
+        suspicion: Suspicion,
         failures: list[TrailStep],
         classes: frozenset[int],
         known: Circumstances,
         *,
         singled_out: bool,
+        stands: bool,
     ) -> None:
-        self.sums = sums
-        self.nats = sums[k]
+        self.sums = suspicion.sums
+        self.nats = suspicion.sums[k]
+        self.proven = suspicion.proven
         self.regime = HYPOTHESES[k].regime
         self.failure_class = REGIMES[self.regime].failure_class
         self.failures = failures
@@ -179,8 +234,19 @@ class _LeadingHypothesis:
         self.classes = classes
         self.known = known
         self.singled_out = singled_out
+        self.stands = stands
 
     def threshold(self) -> float:
+        changed = self._threshold_of_change()
+        return min(changed, self._threshold_at_first_sight()) if self.stands else changed
+
+    def _threshold_at_first_sight(self) -> float:
+        threshold = FIRST_SIGHT_NATS
+        if self.regime in (FORGED, CUT, THROTTLED) and self.alike < 3:
+            threshold += PAIR_NATS
+        return threshold + SINGLED_OUT_NATS if self.singled_out else threshold
+
+    def _threshold_of_change(self) -> float:
         threshold = REGIMES[self.regime].threshold_nats
         if self.regime in (PROVEN, FORGED) and self.alike >= 3:
             threshold += REPEATED_NATS
@@ -201,14 +267,16 @@ class _LeadingHypothesis:
     def reason(self, threshold: float) -> Reason:
         if self.nats <= 0.0:
             return Reason.QUIET
-        needed = {self.failure_class} if self.regime in (SILENT, UNREACHABLE) else self.classes - {SUCCESS}
+        own = self.known.first_sight or self.regime in (SILENT, UNREACHABLE)
+        needed = {self.failure_class} if own else self.classes - {SUCCESS}
         if not needed & self.classes:
             return Reason.WORKS
         if self.nats <= threshold:
             return Reason.WEAK
         if self.alike < 2:
             return Reason.ONCE
-        if self.regime in (SILENT, UNREACHABLE) and not self.known.shared_for_long and self._brief():
+        slow = self.regime in (SILENT, UNREACHABLE) or (self.stands and _must_last(self.regime, proven=self.proven))
+        if slow and not self.known.shared_for_long and self._brief():
             return Reason.BRIEF
         if self.regime == SILENT and self._mixed():
             return Reason.MIXED
@@ -218,9 +286,12 @@ class _LeadingHypothesis:
         first, last = self.failures[0], self.failures[-1]
         if first[2] == last[2]:
             return True
+        if self.singled_out:
+            return False
         wide = self.regime == SILENT and self.known.network_wide
-        least = MIN_WIDE_SILENCE_SECONDS if wide else MIN_SILENCE_SECONDS
-        return not self.singled_out and last[0] - first[0] < least
+        least = MIN_WIDE_SILENCE_SECONDS if wide or self.stands else MIN_SILENCE_SECONDS
+        few = self.stands and len({step[2] for step in self.failures}) < MIN_FIRST_SIGHT_BATCHES
+        return few or last[0] - first[0] < least
 
     def _mixed(self) -> bool:
         if self.alike >= 2 * sum(step[1] == FailureClass.UNREACHABLE for step in self.failures):

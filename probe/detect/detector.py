@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import msgspec
 
-from probe.detect.detector_input import CauseUpdate, CurrentStatus, DetectorInput, VantageInput
+from probe.detect.detector_input import CauseUpdate, CurrentStatus, DetectorInput, FirstSight, VantageInput
 from probe.detect.failure_classes import (
     NO_INFORMATION,
     NO_WITNESS,
@@ -43,6 +43,9 @@ from probe.model.verdict import Cause, Status
 _REACHABLE: Final = Status.REACHABLE
 
 _NOWHERE: Final = VantageInput()
+
+_EXPLAINED: Final = (FailureClass.SILENT, FailureClass.CUT, FailureClass.FORGED)
+"""Classes whose evidence says more: what answered beside or nearer, and whether the control was served."""
 
 STATE_VERSION: Final = 1
 
@@ -191,15 +194,19 @@ class Detector:
             network.drop_unwatched(watched, earliest)
 
     def settled(self, target: str) -> CurrentStatus | None:
-        """Return the settled status of a target on this network; None before the first one."""
+        """Return the settled status of a target on this network; None before the first one.
+
+        A target that failed at first has none until it works without doubt, or until it is certain what it has.
+        """
         series = self._network.series.get(target)
         if series is None:
             return None
         state = series.interference
         if state is not None:
             nats = max(0.0, state.clearing, *state.turning)
-            return CurrentStatus(REGIMES[state.regime].status, moment_of(state.onset), state.causes, nats)
-        if not series.worked:
+            status = REGIMES[state.regime].status
+            return CurrentStatus(status, moment_of(state.onset), state.causes, nats, state.before_watch)
+        if series.unsettled:
             return None
         nats = max(0.0, *series.suspicion.sums) if series.suspicion is not None else 0.0
         return CurrentStatus(Status.REACHABLE, moment_of(series.since), (), nats)
@@ -220,6 +227,11 @@ class Detector:
     def updates(self) -> list[CauseUpdate]:
         """Return the cause updates since the last call."""
         taken, self._network.updates = self._network.updates, []
+        return taken
+
+    def first_sights(self) -> list[FirstSight]:
+        """Return the failing statuses that were settled at first sight since the last call."""
+        taken, self._network.first_sights = self._network.first_sights, []
         return taken
 
     def dump(self) -> bytes:
@@ -266,7 +278,7 @@ def _sample_of(verdict_input: DetectorInput, moment: float) -> Sample | None:
     if failure_class == NO_INFORMATION:
         return None
     where = verdict_input.vantage or _NOWHERE
-    if failure_class != FailureClass.SILENT:
+    if failure_class not in _EXPLAINED:
         return moment, failure_class, causes, witness(status, causes, anchors=where.answered()), 0.0
     facts = verdict_input.evidence_facts()
     flags = witness(
@@ -274,6 +286,7 @@ def _sample_of(verdict_input: DetectorInput, moment: float) -> Sample | None:
         causes,
         anchors=where.answered(),
         beside=facts.answered_beside,
+        nearer=facts.answered_nearer and failure_class != FailureClass.SILENT,
         independent_anchors=where.independent_anchors(),
     )
     return moment, failure_class, causes, flags, facts.served_at

@@ -119,6 +119,12 @@ class ControlResult(msgspec.Struct, frozen=True, gc=False):
     statuses: tuple[str, ...]
 
 
+class NearerResult(msgspec.Struct, frozen=True, gc=False):
+    """The part of an answer nearer than the path that the detector reads, as in `NearerAnswer`."""
+
+    proven: bool = False
+
+
 class EvidenceFacts(msgspec.Struct, frozen=True, gc=False):
     """The part of a verdict's evidence that the detector reads.
 
@@ -126,21 +132,29 @@ class EvidenceFacts(msgspec.Struct, frozen=True, gc=False):
         attempt: 0, or the number of the re-test.
         notes: ids of further findings.
         control: when the control measured the target, and how that ended; None without a control.
+        nearer: answers that came sooner than the path's round trip.
     """
 
     attempt: int = 0
     notes: tuple[str, ...] = ()
     control: ControlResult | None = None
+    nearer: tuple[NearerResult, ...] = ()
 
     @classmethod
     def of(cls, evidence: Evidence) -> EvidenceFacts:
         """Return the facts of decoded evidence."""
-        return cls(evidence.attempt, evidence.notes, _result_of(evidence.control))
+        nearer = tuple(NearerResult(answer.proven) for answer in evidence.nearer)
+        return cls(evidence.attempt, evidence.notes, _result_of(evidence.control), nearer)
 
     @property
     def answered_beside(self) -> bool:
         """Whether another port of the target answered while this one was silent."""
         return not ANSWERED_BESIDE_NOTES.isdisjoint(self.notes)
+
+    @property
+    def answered_nearer(self) -> bool:
+        """Whether an answer came from something nearer than the server, which proves itself."""
+        return any(answer.proven for answer in self.nearer)
 
     @property
     def served_at(self) -> float:
@@ -177,12 +191,35 @@ class CurrentStatus(msgspec.Struct, frozen=True):
         since: when the status began.
         causes: causes of the newest failures; empty when reachable.
         nats: evidence for another change since, as the natural log of a likelihood ratio; 0 or more.
+        before_watch: the status began before the target was first measured, and `since` is that first measurement.
     """
 
     status: Status
     since: datetime
     causes: tuple[Cause, ...] = ()
     nats: float = 0.0
+    before_watch: bool = False
+
+
+class FirstSight(msgspec.Struct, frozen=True, kw_only=True):
+    """A failing status that was settled at first sight: the target had it when it was first measured.
+
+    It is no transition, because nothing was seen to change.
+
+    Attributes:
+        since: the first measurement of the target on this network; the status began before it.
+        time: when the detector became sure.
+        causes: causes of the newest failure.
+        nats, threshold: the evidence, and what it had to exceed.
+    """
+
+    target: str
+    status: Status
+    since: datetime
+    time: datetime
+    causes: tuple[Cause, ...]
+    nats: float
+    threshold: float
 
 
 class CauseUpdate(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ import msgspec
 
 from probe.detect.decision import Reason, decide
 from probe.detect.detector import Detector
-from probe.detect.detector_input import DetectorInput
+from probe.detect.detector_input import DetectorInput, FirstSight
 from probe.detect.failure_classes import NO_INFORMATION, SUCCESS, failure_class_of
 from probe.detect.hypotheses import REGIMES
 from probe.detect.interference import CLEAR_NATS
@@ -54,6 +54,7 @@ class TargetHistory(msgspec.Struct, frozen=True, kw_only=True):
         target: the target's text.
         points: batches in order of time.
         transitions: reported transitions of the target.
+        first_sights: failing statuses that it had when it was first measured; they are settled without a transition.
         others: number of other targets in the verdicts.
     """
 
@@ -61,6 +62,7 @@ class TargetHistory(msgspec.Struct, frozen=True, kw_only=True):
     points: tuple[BatchPoint, ...]
     transitions: tuple[Transition, ...]
     others: int
+    first_sights: tuple[FirstSight, ...] = ()
 
 
 class _HistoryRecorder:
@@ -110,19 +112,23 @@ def explain(inputs: Iterable[DetectorInput], target: str) -> TargetHistory:
     detector = Detector()
     recorder = _HistoryRecorder(target)
     transitions: list[Transition] = []
+    first_sights: list[FirstSight] = []
     for verdict_input in inputs:
         before = detector.closed
         transitions += detector.feed(verdict_input)
         if detector.closed != before:
+            first_sights += detector.first_sights()
             recorder.batch_closed(detector)
         recorder.add_sample(verdict_input)
     transitions += detector.finish()
+    first_sights += detector.first_sights()
     recorder.batch_closed(detector)
     return TargetHistory(
         target=target,
         points=tuple(recorder.points),
         transitions=tuple(one for one in transitions if one.target == target),
         others=len(detector.network.series.keys() - {target}),
+        first_sights=tuple(one for one in first_sights if one.target == target),
     )
 
 

@@ -128,7 +128,13 @@ def failure_class_of(status: Status, causes: Sequence[Cause]) -> int:
 
 
 def witness(
-    status: Status, causes: Sequence[Cause], *, anchors: bool, beside: bool = False, independent_anchors: int = 0
+    status: Status,
+    causes: Sequence[Cause],
+    *,
+    anchors: bool,
+    beside: bool = False,
+    nearer: bool = False,
+    independent_anchors: int = 0,
 ) -> int:
     """Return the flags of what confirms that the vantage did not cause a failing verdict.
 
@@ -137,9 +143,11 @@ def witness(
         causes: causes of the verdict.
         anchors: whether an anchor answered after the failure.
         beside: whether another port or address of the target answered while this one was silent.
+        nearer: whether the answer came from something nearer than the server (`probe.judge.nearer`).
         independent_anchors: `VantageInput.independent_anchors`.
     """
-    found = CAUSE_WITNESS if not SELF_EVIDENT_CAUSES.isdisjoint(causes) else NO_WITNESS
+    proven = nearer or not SELF_EVIDENT_CAUSES.isdisjoint(causes)
+    found = CAUSE_WITNESS if proven else NO_WITNESS
     silent = status is Status.BLOCKED and bool(causes) and causes[0] in PATH_SILENCE_CAUSES
     if silent and beside:
         found |= BESIDE_WITNESS

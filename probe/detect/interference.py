@@ -71,9 +71,11 @@ class Interference:
         turning: the statistic D_a of every regime, nats.
         turn_onsets: when each D_a left 0, Unix seconds.
         class_counts: failures by class, with the prior.
+        before_watch: it began before the target was first measured; `onset` is that first measurement.
     """
 
     __slots__ = (
+        "before_watch",
         "causes",
         "class_counts",
         "clear_onset",
@@ -90,8 +92,11 @@ class Interference:
         "turning",
     )  # fmt: skip
 
-    def __init__(self, regime: int, onset: float, peak: float, causes: tuple[Cause, ...]) -> None:
+    def __init__(
+        self, regime: int, onset: float, peak: float, causes: tuple[Cause, ...], *, before_watch: bool = False
+    ) -> None:
         self.regime = regime
+        self.before_watch = before_watch
         self.onset = onset
         self.peak = peak
         self.causes = causes
@@ -239,7 +244,7 @@ class Interference:
         return [
             self.regime, self.onset, self.peak, self.causes, self.other_causes, self.leaked, self.tried,
             self.run_leaked, self.run_tried, self.clearing, self.clear_onset, self.turning, self.turn_onsets,
-            self.class_counts,
+            self.class_counts, self.before_watch,
         ]  # fmt: skip
 
     @classmethod
@@ -249,8 +254,9 @@ class Interference:
         (
             self.regime, self.onset, self.peak, causes, other, self.leaked, self.tried,
             self.run_leaked, self.run_tried, self.clearing, self.clear_onset, self.turning, self.turn_onsets,
-            self.class_counts,
+            self.class_counts, *begun,
         ) = plain  # fmt: skip
+        self.before_watch = bool(begun and begun[0])  # not in states of version 0.1.0
         self.causes = tuple(Cause(cause) for cause in causes)
         self.other_causes = (tuple(Cause(cause) for cause in other[0]), other[1])
         return self

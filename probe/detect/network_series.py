@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from probe.detect.decision import LONG_SHARED_NATS, LOWEST_THRESHOLD_NATS, AlarmDecision, Circumstances, Reason, decide
-from probe.detect.detector_input import CauseUpdate
+from probe.detect.detector_input import CauseUpdate, FirstSight
 from probe.detect.failure_classes import ANCHOR_WITNESS, CAUSE_WITNESS, SUCCESS
 from probe.detect.hypotheses import CUT, FORGED, HYPOTHESES, PROVEN, REGIMES, SILENT, THROTTLED
 from probe.detect.interference import CLEAR_NATS, Interference
@@ -40,6 +40,7 @@ class NetworkSeries:
         shared_failures: test for failures that many targets share.
         batches: number of closed batches.
         updates: cause updates since `Detector.updates` was last called.
+        first_sights: statuses settled at first sight since `Detector.first_sights` was last called.
         decisions: decisions of the last batch, for targets with enough evidence to need one.
         suspect: whether the vantage caused the failures of the last batch.
     """
@@ -50,6 +51,7 @@ class NetworkSeries:
         self.shared_failures = SharedFailures()
         self.batches = 0
         self.updates: list[CauseUpdate] = []
+        self.first_sights: list[FirstSight] = []
         self.decisions: dict[str, AlarmDecision] = {}
         self.suspect = False
 
@@ -66,7 +68,7 @@ class NetworkSeries:
         self.decisions = {}
         self.learned.rounds += len(pairs)
         undecided = self._take_suspect(pairs) if self.suspect else self._take(pairs)
-        transitions = self._decide(undecided, now) if undecided else []
+        transitions = self._decide(undecided, pairs, now) if undecided else []
         self.learned.update_rates()
         return transitions
 
@@ -89,7 +91,7 @@ class NetworkSeries:
                 and len(samples) == 1
                 and series.suspicion is None
                 and series.interference is None
-                and series.first
+                and not series.unsettled
             ):  # most targets, most of the time
                 series.at = series.worked = first[0]
                 series.failing_since = 0.0
@@ -122,7 +124,9 @@ class NetworkSeries:
                 kept.append((series, left))
         return self._take(kept)
 
-    def _decide(self, undecided: list[tuple[Series, list[Sample]]], now: float) -> list[Transition]:
+    def _decide(
+        self, undecided: list[tuple[Series, list[Sample]]], pairs: list[tuple[Series, list[Sample]]], now: float
+    ) -> list[Transition]:
         transitions = []
         comparison: ComparisonTargets | None = None
         hopeless = LOWEST_THRESHOLD_NATS + (LONG_SHARED_NATS if self.shared_failures.lasting else 0.0)
@@ -138,15 +142,20 @@ class NetworkSeries:
             classes = frozenset(sample[1] for sample in samples)
             decision = decide(series.suspicion, classes=classes, known=self.circumstances(series, now))
             if decision.reason is Reason.ALARM and self._needs_comparison(series.suspicion, decision, now):
-                comparison = comparison or ComparisonTargets(self.series.values(), undecided)
+                comparison = comparison or ComparisonTargets(self.series.values(), undecided, pairs)
                 if not comparison.holds(
-                    series.target, decision.first, lasting=decision.rounds > 1, alike=decision.alike
+                    series.target,
+                    decision.first,
+                    lasting=decision.rounds > 1,
+                    alike=decision.alike,
+                    last=series.failed if series.unsettled else None,
                 ):
                     decision = decision.not_confirmed()
                     series.suspicion.shared = comparison.shared(decision.first)
             self.decisions[series.target] = decision
             if decision.reason is Reason.ALARM:
-                transitions.append(self._alarm(series, decision, now))
+                found = self._alarm(series, decision, now)
+                transitions += [found] if found is not None else []
         return transitions
 
     def _needs_comparison(self, suspicion: Suspicion, decision: AlarmDecision, now: float) -> bool:
@@ -163,13 +172,18 @@ class NetworkSeries:
             shared_for_long=self.shared_failures.lasting,
             flapping=series.flaps(now),
             network_wide=self.shared_failures.network_wide,
+            first_sight=series.unsettled,
         )
 
-    def _alarm(self, series: Series, decision: AlarmDecision, now: float) -> Transition:
+    def _alarm(self, series: Series, decision: AlarmDecision, now: float) -> Transition | None:
+        """Enter the interference; return its transition, or None at first sight, when nothing was seen to change."""
         suspicion = series.suspicion
         onset = suspicion.onsets[decision.k] if suspicion is not None else now
-        before = Status.REACHABLE if series.worked else Status.UNKNOWN  # it never worked
+        first_sight = series.unsettled
         series.interfere(decision.regime, onset, decision.nats, self.learned)
+        if first_sight:
+            self._settle_at_first_sight(series, decision.regime, (decision.nats, decision.threshold), now)
+            return None
         regime = REGIMES[decision.regime]
         evidence = _evidence(decision.nats, decision.threshold, regime.key) | {
             "failures": decision.failures,
@@ -178,7 +192,20 @@ class NetworkSeries:
             "share": HYPOTHESES[decision.k].share,
             "stray": round(self.learned.target_stray_rate(series.strays, series.attempts), 4),
         }
-        return _transition(series, before, regime.status, (now, onset), evidence)
+        return _transition(series, Status.REACHABLE, regime.status, (now, onset), evidence)
+
+    def _settle_at_first_sight(self, series: Series, regime: int, nats: tuple[float, float], now: float) -> None:
+        self.first_sights.append(
+            FirstSight(
+                target=series.target,
+                status=REGIMES[regime].status,
+                since=moment_of(series.first),
+                time=moment_of(max(now, series.first)),
+                causes=series.causes,
+                nats=round(nats[0], 2),
+                threshold=round(nats[1], 2),
+            )
+        )
 
     def _check_interfered(
         self, series: Series, state: Interference, samples: list[Sample], now: float
@@ -195,7 +222,11 @@ class NetworkSeries:
             regime = REGIMES[a]
             evidence = _evidence(state.turning[a], regime.threshold_nats, regime.key) | {"leak": leak}
             onset = state.turn_onsets[a]
+            peak = state.turning[a]
             series.turn(a, onset)
+            if series.interference is not None and series.interference.before_watch:
+                self._settle_at_first_sight(series, a, (peak, regime.threshold_nats), now)
+                return None
             return _transition(series, before, regime.status, (now, onset), evidence)
         if samples[-1][1] != SUCCESS and state.record_causes(series.causes):
             self.updates.append(CauseUpdate(series.target, before, moment_of(now), series.causes))

@@ -67,6 +67,7 @@ STATE_CHANGES: Final[tuple[StateChange, ...]] = (
     StateChange(
         SeriesState.SUSPICION, "alarm: S above its threshold, others work", SeriesState.INTERFERENCE, reported=True
     ),
+    StateChange(SeriesState.SUSPICION, "first sight: S above its threshold, never settled", SeriesState.INTERFERENCE),
     StateChange(SeriesState.INTERFERENCE, "clear: C above its threshold", SeriesState.REST, reported=True),
     StateChange(
         SeriesState.INTERFERENCE,
@@ -96,11 +97,12 @@ class Series:
         since: estimated beginning of the present status.
         past: ends of the last two interferences that lasted, newest last.
         causes: causes of the last failure.
+        unsettled: no status has been settled on this network yet: the target has only failed, or still may be leaking.
     """
 
     __slots__ = (
         "at", "attempts", "bursts", "causes", "failed", "failed_last", "failing_since", "first", "interference", "past",
-        "since", "strays", "suspicion", "target", "worked",
+        "since", "strays", "suspicion", "target", "unsettled", "worked",
     )  # fmt: skip
 
     def __init__(self, target: str) -> None:
@@ -113,6 +115,7 @@ class Series:
         self.interference: Interference | None = None
         self.past: list[float] = []
         self.causes: tuple[Cause, ...] = ()
+        self.unsettled = True
 
     @property
     def state(self) -> SeriesState:
@@ -144,6 +147,7 @@ class Series:
             self._take_success(moment, self.suspicion, batch, learned)
         else:
             self.attempts += 1
+            self.unsettled = False
             learned.count_successes(1)
         self.at = max(self.at, moment)
         self.failed_last = failure_class != SUCCESS
@@ -182,11 +186,13 @@ class Series:
     def _take_success(self, moment: float, suspicion: Suspicion, batch: int, learned: LearnedRates) -> None:
         if suspicion.shared:  # the vantage caused the failures, and they are over
             self.suspicion = None
+            self.unsettled = False
             return
         stray, eps = self._rates(learned)
         null_model.predict(suspicion.belief, max(0.0, moment - self.at), eps, learned.burst_seconds)
         first = suspicion.succeeded(moment, batch, stray)
         if first >= FIRST_LEAKY_HYPOTHESIS:
+            self.unsettled = False
             strays, attempts, bursts = suspicion.learn_into(learned, moment)
             self.strays += strays
             self.attempts += attempts
@@ -212,9 +218,15 @@ class Series:
             interference.failed(context, onset_between(self.at, moment), failure_class, fault, learned)
 
     def interfere(self, regime: int, onset: float, peak: float, learned: LearnedRates) -> None:
-        """Enter the state INTERFERENCE after an alarm."""
+        """Enter the state INTERFERENCE after an alarm.
+
+        At first sight it began before the first measurement, whose moment takes the place of the onset.
+        """
         suspicion = self.suspicion
-        interference = Interference(regime, onset, peak, self.causes)
+        if self.unsettled:
+            onset = self.first
+        interference = Interference(regime, onset, peak, self.causes, before_watch=self.unsettled)
+        self.unsettled = False
         if suspicion is not None:
             self._seed(interference, suspicion, learned)
             self._learn_initial_timeouts(regime, suspicion, learned)
@@ -250,10 +262,16 @@ class Series:
         interference.seed(leaked, tried, classes, learned)
 
     def turn(self, regime: int, onset: float) -> None:
-        """Change to a regime of another status; the target stays interfered with."""
+        """Change to a regime of another status; the target stays interfered with.
+
+        Where nobody knew why it has failed since before it was first measured, this is the reason, and no change.
+        """
         old = self.interference
         peak = old.turning[regime] if old is not None else 0.0
-        self.interference = Interference(regime, onset, peak, self.causes)
+        explains = old is not None and old.before_watch and REGIMES[old.regime].status is Status.UNREACHABLE
+        if explains:
+            onset = self.first
+        self.interference = Interference(regime, onset, peak, self.causes, before_watch=explains)
         self.since = onset
 
     def clear(self, learned: LearnedRates) -> None:
@@ -300,6 +318,7 @@ class Series:
             self.target, self.first, self.at, self.failed_last, self.worked, self.failing_since, self.failed,
             self.since, self.attempts, self.strays, self.bursts, self.past, self.causes,
             self.suspicion and self.suspicion.to_plain(), self.interference and self.interference.to_plain(),
+            self.unsettled,
         ]  # fmt: skip
 
     @classmethod
@@ -308,8 +327,9 @@ class Series:
         self = cls.__new__(cls)
         (
             self.target, self.first, self.at, self.failed_last, self.worked, self.failing_since, self.failed,
-            self.since, self.attempts, self.strays, self.bursts, self.past, causes, suspicion, interference,
+            self.since, self.attempts, self.strays, self.bursts, self.past, causes, suspicion, interference, *unsettled,
         ) = plain  # fmt: skip
+        self.unsettled = unsettled[0] if unsettled else not (self.worked or interference)  # not in states of 0.1.0
         self.causes = tuple(Cause(cause) for cause in causes)
         self.suspicion = Suspicion.from_plain(suspicion) if suspicion else None
         self.interference = Interference.from_plain(interference) if interference else None

@@ -10,8 +10,9 @@ hours the failures count: a fault of the vantage does not last so long.
 `ComparisonTargets` tests an alarm. Since the target's first failure, which has the class of the regime, at least three
 other targets must have worked. No other target may have begun to fail after the last of these successes, unless twice
 as many began to fail before it with specific classes. A failure that lasts into another batch needs neither. In every
-case, targets that fail alike must not outnumber those that work. This test, too, is dropped after three hours. Evidence
-from shared failures is discarded when they end.
+case, targets that fail alike must not outnumber those that work. At first sight, when a vantage may have started in an
+outage, the successes must lie between the target's failures, and what fails must not be the end of the round. This
+test, too, is dropped after three hours. Evidence from shared failures is discarded when they end.
 
 Anchors are the better witness. A failure after which an anchor answered, and which a vantage does not produce itself
 (`probe.detect.failure_classes.NOT_THE_VANTAGE_CAUSES`), does not count as shared and needs no comparison. Silence of
@@ -22,7 +23,7 @@ probability (1 - p)^n. Replayed files may lack anchors.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import Final
 
@@ -68,6 +69,9 @@ MIN_BESIDE_SHARE: Final = 0.6
 MIN_WORKING_TARGETS: Final = 3
 """Other targets that must work before an alarm in the first failing batch."""
 
+SeriesSamples = Iterable[tuple[Series, list[Sample]]]
+"""Series with their samples in a batch, in order of time."""
+
 
 class SharedFailures:
     """Decides, batch by batch, whether the vantage is suspect.
@@ -88,7 +92,7 @@ class SharedFailures:
         self.crowded = False
         self.network_wide = False
 
-    def suspects(self, batch: Iterable[tuple[Series, list[Sample]]], now: float) -> bool:
+    def suspects(self, batch: SeriesSamples, now: float) -> bool:
         """Return whether the vantage caused the failing verdicts of this batch.
 
         Args:
@@ -152,18 +156,26 @@ def admissible_samples(samples: list[Sample], *, others_work: bool) -> list[Samp
 
 
 class ComparisonTargets:
-    """The working and the failing targets at the end of a batch."""
+    """The working and the failing targets at the end of a batch.
 
-    def __init__(self, series: Iterable[Series], batch: Iterable[tuple[Series, list[Sample]]]) -> None:
+    Args:
+        series: of all targets.
+        failed: those that failed in the batch or before it, with their samples of the batch.
+        batch: all of the batch.
+    """
+
+    def __init__(self, series: Iterable[Series], failed: SeriesSamples, batch: SeriesSamples = ()) -> None:
         unblocked = [one for one in series if one.interference is None]
         self._working = sorted(one.worked for one in unblocked if one.worked > one.failed)
         self._failing = sorted(one.failed for one in unblocked if one.failed >= one.worked)
         newest = self._working[-1] if self._working else 0.0
-        began = [(one.target, samples[0]) for one, samples in batch if SUCCESS not in (samples[0][1], samples[-1][1])]
+        began = [(one.target, samples[0]) for one, samples in failed if SUCCESS not in (samples[0][1], samples[-1][1])]
         self._late = {target for target, sample in began if sample[0] >= newest}
         self._early = {target for target, sample in began if sample[0] < newest and sample[1] in SPECIFIC_CLASSES}
+        self._began = began
+        self._newest_first = max((samples[0][0] for _, samples in batch if samples[0][1] == SUCCESS), default=0.0)
 
-    def holds(self, target: str, first: float, *, lasting: bool, alike: bool) -> bool:
+    def holds(self, target: str, first: float, *, lasting: bool, alike: bool, last: float | None = None) -> bool:
         """Return whether the failures of one target since `first` are its own.
 
         Args:
@@ -172,16 +184,34 @@ class ComparisonTargets:
             lasting: whether it also failed in an earlier batch.
             alike: whether that first failure has the class of the regime. It is often the only failure that precedes
                 successes of other targets.
+            last: moment of its last failure, at first sight. Then an outage in which the vantage started may have ended
+                within the batch, so the other targets must have worked between its failures, and not after them only.
         """
         if self.shared(first):
             return False
+        if last is not None and (self._ends_badly(target) or not (lasting or self._interleaved(first, last))):
+            return False
         working = len(self._working) - bisect_left(self._working, first)
         return lasting or (alike and working >= MIN_WORKING_TARGETS and self._scattered(target))
+
+    def _interleaved(self, first: float, last: float) -> bool:
+        """Return whether other targets worked between the first and the last failure of a target."""
+        return bisect_right(self._working, last) - bisect_left(self._working, first) >= MIN_WORKING_TARGETS
 
     def _scattered(self, target: str) -> bool:
         """Return whether the failures are spread over the batch, so that no outage began at its end."""
         late = len(self._late - {target})
         return not late or len(self._early - {target}) >= 2 * late
+
+    def _ends_badly(self, target: str) -> bool:
+        """Return whether the end of the batch failed, every time: the network may punish the vantage's own pace.
+
+        Only first attempts count. Each round has another order, so the targets at its end are others each time.
+        """
+        others = [sample for other, sample in self._began if other != target]
+        late = sum(sample[0] > self._newest_first for sample in others)
+        early = sum(sample[0] < self._newest_first and sample[1] in SPECIFIC_CLASSES for sample in others)
+        return early < 2 * late
 
     def shared(self, first: float) -> bool:
         """Return whether more other targets failed than worked since a moment, inclusive."""

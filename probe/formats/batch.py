@@ -77,12 +77,20 @@ class RoundReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportedStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A target's settled status without a change in this batch; sent once for each epoch and network."""
+    """A target's settled status without a change in this batch; sent once for each epoch and network.
+
+    Attributes:
+        since: when the status began, or with `before_watch` the first measurement of the target.
+        before_watch: the status began before the first measurement, nobody knows when.
+        verdict: with `before_watch`, a verdict that supports the status.
+    """
 
     target: str
     status: Status
     since: datetime
     causes: Annotated[tuple[Cause, ...], Meta(max_length=MAX_CAUSES)] = ()
+    before_watch: bool = False
+    verdict: Verdict | None = None
 
 
 class ReportedChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -25,6 +25,7 @@ class StatusCount(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         present: whether they have sent a round within two of their intervals.
         since: the earliest onset among them.
+        before_watch: that status began before the target was first measured, which was at `since`.
     """
 
     service: str
@@ -35,6 +36,7 @@ class StatusCount(msgspec.Struct, frozen=True, kw_only=True):
     vantages: int
     since: datetime
     present: bool
+    before_watch: bool = False
 
 
 class ServiceInNetwork(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +45,7 @@ class ServiceInNetwork(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         causes: of the targets that decided.
         since: the earliest onset among those.
+        before_watch: that one began before the target was first measured, which was at `since`.
         targets: the targets that decided; empty where the service is reachable.
         interfered: every target that is blocked or throttled, also where the service is reachable.
         parts: pages, names and addresses, each with its own status.
@@ -62,6 +65,7 @@ class ServiceInNetwork(msgspec.Struct, frozen=True, kw_only=True):
     measured: int
     vantages: int
     last: Status | None = None
+    before_watch: bool = False
 
     @property
     def partial(self) -> bool:
@@ -82,6 +86,7 @@ def _service_in_network(service: str, network: Network, counts: list[StatusCount
     used = present or counts
     whole = service_status(target_statuses(used))
     deciding = [count for count in used if count.status is whole.status and count.target in whole.deciding] or used
+    first = min(deciding, key=lambda count: (count.since, not count.before_watch))
     vantages: dict[str, int] = defaultdict(int)
     for count in present:
         vantages[count.target] += count.vantages
@@ -90,13 +95,14 @@ def _service_in_network(service: str, network: Network, counts: list[StatusCount
         network=network,
         status=whole.status if present else Status.UNKNOWN,
         causes=rank_causes(count.causes for count in deciding),
-        since=min(count.since for count in deciding),
+        since=first.since,
         targets=() if whole.status is Status.REACHABLE else whole.deciding,
         interfered=whole.interfered if present else (),
         parts=whole.parts if present else (),
         measured=len({count.target for count in used}),
         vantages=max(vantages.values(), default=0),
         last=None if present else whole.status,
+        before_watch=first.before_watch,
     )
 
 

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from statistics import median_low
 
-from probe.fuse.network_event import NetworkEvent, count_sources, event_id, overlapping, rank_causes
+from probe.fuse.network_event import (
+    NetworkEvent,
+    Onset,
+    count_sources,
+    event_id,
+    onset_of,
+    overlapping,
+    rank_causes,
+)
 from probe.model.event import Confidence, Event, Network, Scope
 from probe.model.verdict import Status
 
@@ -60,6 +67,7 @@ def _event(service: str, country: str, group: list[NetworkEvent], sponsors: Mapp
     events = [each.event for each in group]
     agents = frozenset[str]().union(*(each.agents for each in group))
     lifts = [event.lifted for event in events if event.lifted is not None]
+    began = onset_of([Onset(event.onset, event.before_watch) for event in events])
     first = min(events, key=lambda event: (event.known, event.id))
     return Event(
         id=event_id(service, Scope.COUNTRY, country, first.id),
@@ -70,10 +78,11 @@ def _event(service: str, country: str, group: list[NetworkEvent], sponsors: Mapp
         status=Status.BLOCKED if any(event.status is Status.BLOCKED for event in events) else Status.THROTTLED,
         causes=rank_causes(event.causes for event in events),
         confidence=Confidence.CONFIRMED if count_sources(agents, sponsors) > 1 else Confidence.ONE_SOURCE,
-        onset=median_low([event.onset for event in events]),
+        onset=began.moment,
         known=first.known,
         lifted=max(lifts) if len(lifts) == len(events) else None,
         vantages=len(agents),
         networks=len({event.network for event in events}),
         targets=tuple(sorted({target for event in events for target in event.targets})),
+        before_watch=began.before_watch,
     )

@@ -29,6 +29,7 @@ class InterferenceSpan(msgspec.Struct, frozen=True, kw_only=True):
         causes: of the same span.
         evidence: digest of the first span's evidence that has any; empty when none has.
         seen: end of the last blocked or throttled span; None while that one lasts.
+        before_watch: of the first span.
     """
 
     agent: str
@@ -41,6 +42,7 @@ class InterferenceSpan(msgspec.Struct, frozen=True, kw_only=True):
     causes: tuple[Cause, ...]
     evidence: str
     seen: datetime | None
+    before_watch: bool = False
 
 
 def interference_spans(spans: Iterable[Span]) -> list[InterferenceSpan]:
@@ -78,4 +80,5 @@ def _joined(spans: list[Span], stop: datetime | None) -> InterferenceSpan:
         causes=last.causes,
         evidence=next((span.evidence for span in spans if span.evidence), ""),
         seen=last.stop,
+        before_watch=first.before_watch,
     )

@@ -9,7 +9,7 @@ blocked is decided by `probe.fuse.service`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
 from statistics import median_low
@@ -61,6 +61,35 @@ def network_events(
     ordered = sorted(found, key=lambda span: (span.start, span.agent, span.target))
     groups = overlapping(ordered, lambda span: (span.start, span.stop))
     return [_network_event(service, network, tuple(spans), context) for spans in groups]
+
+
+class Onset(msgspec.Struct, frozen=True, order=True):
+    """An estimate of when interference began; with `before_watch` it began earlier, nobody knows when."""
+
+    moment: datetime
+    before_watch: bool = False
+
+
+def onset_of(estimates: Collection[Onset]) -> Onset:
+    """The onset of an event, from one estimate of each vantage (or network).
+
+    The median of those that saw it begin. Where a first measurement found it before any of them, it began before that.
+
+    Args:
+        estimates: at least one.
+    """
+    first = min(estimates)
+    seen = [each for each in estimates if not each.before_watch]
+    return first if first.before_watch or not seen else Onset(median_low(each.moment for each in seen))
+
+
+def _starts(spans: Iterable[InterferenceSpan]) -> Collection[Onset]:
+    """The first onset of each vantage."""
+    found: dict[str, Onset] = {}
+    for span in spans:
+        start = Onset(span.start, span.before_watch)
+        found[span.agent] = min(start, found.get(span.agent, start))
+    return found.values()
 
 
 def event_id(service: str, scope: Scope, place: str, first: str) -> str:
@@ -117,9 +146,7 @@ def _network_event(
 ) -> NetworkEvent:
     stops = [span.stop for span in spans if span.stop is not None]
     lifted = max(stops) if len(stops) == len(spans) else None
-    onsets: dict[str, datetime] = {}
-    for span in spans:
-        onsets[span.agent] = min(span.start, onsets.get(span.agent, span.start))
+    began = onset_of(_starts(spans))
     first = min(spans, key=lambda span: (span.known, span.start, span.agent, span.target))
     last = [span for span in spans if span.stop == lifted]
     event = Event(
@@ -131,12 +158,13 @@ def _network_event(
         status=Status.BLOCKED if any(span.status is Status.BLOCKED for span in last) else Status.THROTTLED,
         causes=rank_causes(span.causes for span in spans),
         confidence=_confidence(spans, lifted, context),
-        onset=median_low(onsets.values()),
+        onset=began.moment,
         known=first.known,
         lifted=lifted,
-        vantages=len(onsets),
+        vantages=len({span.agent for span in spans}),
         networks=1,
         targets=tuple(sorted({span.target for span in spans})),
+        before_watch=began.before_watch,
     )
     return NetworkEvent(event=event, spans=spans)
 

@@ -30,6 +30,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
         stop: end of the status; None while it lasts.
         known: when the agent became sure of the status.
         evidence: SHA-256 of the stored evidence; empty when none was sent.
+        before_watch: the status began before the agent first measured the target; `start` is that first measurement.
     """
 
     agent: str
@@ -41,6 +42,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     causes: tuple[Cause, ...] = ()
     evidence: str = ""
+    before_watch: bool = False
 
 
 class Presence(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,12 +89,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
             sure, so that every collector computes the same one.
         revision: 1, 2, ..; every change of an event increases it.
         service: name of the service, or the target itself when it belongs to none.
-        onset: estimated start (the median of the vantages' estimates).
+        onset: estimated start (the median of the vantages' estimates); with `before_watch` the first measurement.
         lifted: estimated end; None while the event lasts.
         known: when the first vantage became sure.
         vantages: number of vantages that reported it.
         networks: number of networks of those vantages.
         targets: targets of the spans that were joined.
+        before_watch: it began before any vantage measured the target, and `onset` is the first measurement.
     """
 
     id: str
@@ -109,3 +112,4 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     vantages: int = 1
     networks: int = 1
     targets: tuple[str, ...] = ()
+    before_watch: bool = False

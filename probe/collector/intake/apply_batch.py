@@ -49,6 +49,7 @@ class VerifiedBatch(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         evidence: the packed verdicts of the changes, in their order; None where a change has none.
+        settled_evidence: the same of the settled statuses.
         control: the compressed verdicts of a control, in their order; None where one is too large to store.
         digest: SHA-256 of the signed body.
         raw: the body as received, compressed.
@@ -59,6 +60,7 @@ class VerifiedBatch(msgspec.Struct, frozen=True, kw_only=True):
 
     batch: Batch
     evidence: tuple[Packed | None, ...]
+    settled_evidence: tuple[Packed | None, ...]
     control: tuple[bytes | None, ...]
     digest: bytes
     raw: bytes
@@ -148,8 +150,8 @@ class _BatchWriter:
             self._store_control()
         else:
             self._count_services()
-            for settled in self._batch.settled:
-                self._store_status(settled)
+            for settled, evidence in zip(self._batch.settled, self._verified.settled_evidence, strict=True):
+                self._store_status(settled, evidence)
             packed = zip(self._batch.changes, self._verified.evidence, strict=True)
             changes = sum(self._store_change(change, evidence) for change, evidence in packed)
         return BatchOutcome(
@@ -201,8 +203,11 @@ class _BatchWriter:
                     history.mark_dirty(self._session, before, country, self._now)
                     history.mark_dirty(self._session, after, country, self._now)
 
-    def _store_status(self, settled: ReportedStatus) -> None:
-        """Store a status without a change that led to it: it opens a span, or corrects the open one."""
+    def _store_status(self, settled: ReportedStatus, evidence: Packed | None) -> None:
+        """Store a status without a change that led to it: it opens a span, or corrects the open one.
+
+        One that stood before the agent looked is known since the batch was made.
+        """
         start = to_ms(settled.since + self._offset)
         if start > to_ms(self._received) and self._time(settled.since) is None:
             return
@@ -210,7 +215,9 @@ class _BatchWriter:
         open_span = history.open_span(self._session, target, self._agent.no)
         if open_span is not None and start <= open_span.start:
             start = max(open_span.start + 1, to_ms(self._batch.sent + self._offset))
-        self._begin(self._span(target, start, start, settled.status, settled.causes))
+        known = max(start, to_ms(self._batch.sent + self._offset)) if settled.before_watch else start
+        span = self._span(target, start, known, settled.status, settled.causes)
+        self._begin(msgspec.structs.replace(span, evidence=self._stored(evidence), before_watch=settled.before_watch))
 
     def _store_change(self, change: ReportedChange, evidence: Packed | None) -> bool:
         """Store a transition: it ends the open span where the next one begins. Whether it was stored."""
@@ -221,12 +228,17 @@ class _BatchWriter:
         if known is None:
             return False
         target = batches.target_number(self._session, transition.target)
-        if evidence is not None:
-            batches.add_evidence(self._session, evidence.digest, evidence.compressed, self._now)
         start = known if onset is None else min(onset, known)
         span = self._span(target, start, known, Status(transition.after), transition.causes)
-        self._begin(msgspec.structs.replace(span, evidence=evidence.digest if evidence is not None else None))
+        self._begin(msgspec.structs.replace(span, evidence=self._stored(evidence)))
         return True
+
+    def _stored(self, evidence: Packed | None) -> bytes | None:
+        """Store the verdict behind a span; its digest."""
+        if evidence is None:
+            return None
+        batches.add_evidence(self._session, evidence.digest, evidence.compressed, self._now)
+        return evidence.digest
 
     def _span(self, target: int, start: int, known: int, status: Status, causes: tuple[Cause, ...]) -> NewSpan:
         return NewSpan(

@@ -11,7 +11,7 @@ import base64
 import binascii
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from hashlib import sha256
 
@@ -19,12 +19,22 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from probe.collector.intake.apply_batch import VerifiedBatch, pack_control, pack_evidence
+from probe.collector.intake.apply_batch import Packed, VerifiedBatch, pack_control, pack_evidence
 from probe.collector.intake.enrolment import MAX_ASN, is_country
 from probe.collector.store.agents import AgentRow
 from probe.collector.web.responses import ApiError
 from probe.errors import RecordError
-from probe.formats.batch import MAX_BYTES, MAX_CAUSES, MAX_CHANGES, MAX_COMPRESSED, Batch, decode, signed_bytes
+from probe.formats.batch import (
+    MAX_BYTES,
+    MAX_CAUSES,
+    MAX_CHANGES,
+    MAX_COMPRESSED,
+    Batch,
+    ReportedChange,
+    ReportedStatus,
+    decode,
+    signed_bytes,
+)
 from probe.model.target import is_too_long
 from probe.model.transition import VANTAGE, Transition
 from probe.model.verdict import Status, Verdict
@@ -135,15 +145,16 @@ def verify_batch(agent: AgentRow, request: BatchRequest, origin: str) -> Verifie
     batch = _decoded(body)
     if batch.agent != agent.id:
         raise ApiError(400, "bad_batch", "the batch names another agent than its header")
-    if len(batch.changes) > MAX_CHANGES:
-        raise ApiError(413, "too_large", f"a batch carries at most {MAX_CHANGES} changes")
+    if len(batch.changes) + sum(item.verdict is not None for item in batch.settled) > MAX_CHANGES:
+        raise ApiError(413, "too_large", f"a batch carries at most {MAX_CHANGES} changes and statuses with a verdict")
     fault = find_fault(batch)
     if fault:
         raise ApiError(400, "bad_batch", fault)
     zipped = request.encoding == "gzip"
     return VerifiedBatch(
         batch=batch,
-        evidence=tuple(None if change.verdict is None else pack_evidence(change.verdict) for change in batch.changes),
+        evidence=_packed(batch.changes),
+        settled_evidence=_packed(batch.settled),
         control=tuple(pack_control(verdict) for verdict in batch.control),
         digest=sha256(body).digest(),
         raw=request.raw if zipped else zlib.compress(request.raw, 6, wbits=31),
@@ -152,6 +163,10 @@ def verify_batch(agent: AgentRow, request: BatchRequest, origin: str) -> Verifie
         received=request.received,
         rate=request.rate,
     )
+
+
+def _packed(items: Iterable[ReportedChange | ReportedStatus]) -> tuple[Packed | None, ...]:
+    return tuple(None if item.verdict is None else pack_evidence(item.verdict) for item in items)
 
 
 def _decoded(body: bytes) -> Batch:
@@ -210,6 +225,7 @@ def find_fault(batch: Batch) -> str:
 
 def _verdicts(batch: Batch) -> Iterator[Verdict]:
     yield from (change.verdict for change in batch.changes if change.verdict is not None)
+    yield from (status.verdict for status in batch.settled if status.verdict is not None)
     yield from batch.control
 
 

@@ -161,7 +161,7 @@ def of_service(session: StoreSession, service: str, limit: int) -> list[Event]:
 
 _STATUS_COUNT = (
     "SELECT CASE WHEN target.service = '' THEN target.text ELSE target.service END, target.text, network.asn,"
-    " network.cc, span.status, span.causes, count(*), min(span.start),"
+    " network.cc, span.status, span.causes, count(*), min(span.start), span.before_watch,"
     " CASE WHEN latest.state = 'online' AND latest.network = span.network"
     "  AND latest.stop + ? * latest.interval >= ? THEN 1 ELSE 0 END AS present"
     " FROM span JOIN agent ON agent.no = span.agent JOIN target ON target.no = span.target"
@@ -172,8 +172,8 @@ _STATUS_COUNT = (
 )
 _OF_SERVICE = "AND span.target IN (SELECT no FROM target WHERE service = ? OR (service = '' AND text = ?))"
 _GROUPED = (
-    "GROUP BY span.target, span.network, span.status, span.causes, present"
-    " ORDER BY span.target, span.network, span.status, span.causes, present"
+    "GROUP BY span.target, span.network, span.status, span.causes, span.before_watch, present"
+    " ORDER BY span.target, span.network, span.status, span.causes, span.before_watch, present"
 )
 
 
@@ -201,8 +201,9 @@ def status_counts(session: StoreSession, now: int, service: str = "") -> list[St
             vantages=vantages,
             since=from_ms(since),
             present=bool(present),
+            before_watch=bool(before_watch),
         )
-        for service, target, asn, cc, status, causes, vantages, since, present in found
+        for service, target, asn, cc, status, causes, vantages, since, before_watch, present in found
     ]
 
 

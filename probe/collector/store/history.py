@@ -71,7 +71,10 @@ def close_span(session: StoreSession, target: int, agent: int, stop: int) -> Non
 
 
 class NewSpan(msgspec.Struct, frozen=True, kw_only=True):
-    """A span that begins. `network` is a number, `causes` are joined by spaces, `evidence` is a verdict's digest."""
+    """A span that begins.
+
+    `network` is a number, `causes` are joined by spaces, `evidence` is a verdict's digest, `before_watch` as in `Span`.
+    """
 
     target: int
     agent: int
@@ -81,15 +84,16 @@ class NewSpan(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     causes: str
     evidence: bytes | None
+    before_watch: bool = False
 
 
 def add_span(session: StoreSession, span: NewSpan) -> None:
     """Store a span that begins."""
     session.run(
-        "INSERT INTO span (target, agent, start, stop, known, network, status, causes, evidence)"
-        " VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?)",
+        "INSERT INTO span (target, agent, start, stop, known, network, status, causes, evidence, before_watch)"
+        " VALUES (?, ?, ?, NULL, ?, ?, ?, ?, ?, ?)",
         *(span.target, span.agent, span.start, span.known),
-        *(span.network, span.status, span.causes, span.evidence),
+        *(span.network, span.status, span.causes, span.evidence, int(span.before_watch)),
     )
 
 
@@ -143,7 +147,7 @@ def mark_dirty(session: StoreSession, service: str, cc: str, now: int) -> None:
 
 _SPAN = (
     "SELECT agent.id, target.text, network.asn, network.cc, span.start, span.stop, span.known, span.status,"
-    " span.causes, span.evidence FROM span JOIN target ON target.no = span.target"
+    " span.causes, span.evidence, span.before_watch FROM span JOIN target ON target.no = span.target"
     " JOIN agent ON agent.no = span.agent JOIN network ON network.no = span.network"
 )
 _PRESENCE = (
@@ -220,7 +224,7 @@ def services(session: StoreSession) -> dict[str, str]:
 
 
 def _span(row: Row) -> Span:
-    agent, target, asn, cc, start, stop, known, status, causes, evidence = row
+    agent, target, asn, cc, start, stop, known, status, causes, evidence, before_watch = row
     return Span(
         agent=agent,
         target=target,
@@ -231,6 +235,7 @@ def _span(row: Row) -> Span:
         status=Status(status),
         causes=tuple(Cause(cause) for cause in causes.split()),
         evidence="" if evidence is None else evidence.hex(),
+        before_watch=bool(before_watch),
     )
 
 

@@ -21,7 +21,7 @@ from probe.clock import Clock
 from probe.collector.store import Result, Row, StoreSession, Value
 from probe.errors import StateError, StorageError
 
-VERSION = 3
+VERSION = 4
 """Version of the tables: the number of the last migration."""
 APPLICATION_ID = 0x70726F62
 """`prob`: distinguishes a collector's database from other SQLite files."""

@@ -78,7 +78,12 @@ async def get_evidence(request: web.Request) -> web.Response:
 def _cell_record(line: ServiceRow, cell: BoardCell) -> dict[str, Any]:
     summary = msgspec.to_builtins(cell.summary)
     event = cell.event
-    fields = {"service": line.service, "since": cell.since, "event": event.id if event else None}
+    fields = {
+        "service": line.service,
+        "since": cell.since,
+        "before_watch": cell.before_watch,
+        "event": event.id if event else None,
+    }
     return {**summary, **fields, "confidence": event.confidence if event else None}
 
 
@@ -92,6 +97,7 @@ class _PublicSpan(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     causes: tuple[str, ...]
     evidence: str
+    before_watch: bool
 
 
 def _span(span: Span, secret: bytes) -> _PublicSpan:
@@ -105,6 +111,7 @@ def _span(span: Span, secret: bytes) -> _PublicSpan:
         status=span.status,
         causes=span.causes,
         evidence=span.evidence,
+        before_watch=span.before_watch,
     )
 
 

@@ -58,6 +58,7 @@ class BoardCell(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         since: when the present status began: the onset of the ongoing event, or the end of the last one.
+        before_watch: it began before the target was first measured, which was at `since`.
         event: the event that is ongoing there; None when there is none.
     """
 
@@ -65,6 +66,7 @@ class BoardCell(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
     event: Event | None
     timeline: TimelineStrip
+    before_watch: bool = False
 
 
 class ServiceRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,13 +195,17 @@ def board_cell(summary: ServiceInNetwork, found: list[Event], runs: list[Presenc
     ongoing = next((event for event in found if event.lifted is None), None)
     lifts = [event.lifted for event in found if event.lifted is not None]
     if ongoing is not None and summary.status is ongoing.status:
-        since = ongoing.onset
+        since, before_watch = ongoing.onset, ongoing.before_watch
     elif summary.status is Status.REACHABLE:
-        since = max([summary.since, *lifts])
+        since, before_watch = max([summary.since, *lifts]), False
     else:
-        since = summary.since
+        since, before_watch = summary.since, summary.before_watch
     return BoardCell(
-        summary=summary, since=since, event=ongoing, timeline=network_timeline(found, runs, now - TIMELINE_PERIOD, now)
+        summary=summary,
+        since=since,
+        event=ongoing,
+        timeline=network_timeline(found, runs, now - TIMELINE_PERIOD, now),
+        before_watch=before_watch,
     )
 
 

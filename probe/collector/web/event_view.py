@@ -24,6 +24,7 @@ class EventVantage(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         vantage: the vantage's public name.
+        since: when it began, or with `before_watch` the vantage's first measurement of the target.
         until: when the target worked again; None while it does not.
         evidence: digest of the first verdict; empty when none was sent.
     """
@@ -37,6 +38,7 @@ class EventVantage(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     causes: tuple[Cause, ...]
     evidence: str
+    before_watch: bool = False
 
 
 class SupportingVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +117,7 @@ def _event_vantage(each: InterferenceSpan, secret: bytes) -> EventVantage:
         status=each.status,
         causes=each.causes,
         evidence=each.evidence,
+        before_watch=each.before_watch,
     )
 
 

@@ -21,7 +21,6 @@ from probe.collector.web.display_names import country_name, service_title
 from probe.collector.web.event_view import EventView, SupportingVerdict, event_view
 from probe.collector.web.timeline import TimelineStrip, vantage_timeline
 from probe.collector.web.verdict_text import command_line, control_line, evidence_rows, location_line, printable
-from probe.fuse.revision import RevisionKind
 from probe.model.verdict import Cause, Status
 
 STATIC = Path(__file__).parent / "static"
@@ -73,7 +72,9 @@ def templates() -> jinja2.Environment:
         meaning=lambda status: wording.STATUS[Status(status)][1],
         cause_text=lambda cause: wording.CAUSE.get(Cause(cause), cause),
         state=wording.state_text,
-        kind=lambda kind: wording.KIND[RevisionKind(kind)],
+        kind=lambda revision: wording.kind_text(revision.kind, revision.event),
+        beginning=wording.beginning,
+        onset_label=wording.onset_label,
         headline=lambda revision: wording.headline(revision.kind, revision.event),
         network=wording.network_name,
         location=wording.location,

@@ -246,10 +246,11 @@ def _observed(
 ) -> ObservedNetwork:
     if not events:
         return ObservedNetwork(network=network, since=since)
-    blocked = min(event.onset for event in events)
+    first = min(events, key=lambda event: (event.onset, event.id))
+    blocked = first.onset
     lifts = [event.lifted for event in events if event.lifted is not None]
     unblocked = max(lifts) if len(lifts) == len(events) else None
-    found = blocked <= since + timedelta(seconds=1)
+    found = first.before_watch or blocked <= since + timedelta(seconds=1)
     delisted = listing.delisted if listing is not None else None
     return ObservedNetwork(
         network=network,

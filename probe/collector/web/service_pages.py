@@ -131,6 +131,7 @@ def _record(view: ServiceView) -> dict[str, Any]:
                 "network": each.column.network,
                 "status": each.cell.summary.status,
                 "since": each.cell.since,
+                "before_watch": each.cell.before_watch,
                 "causes": each.cell.summary.causes,
                 "targets": each.cell.summary.targets,
                 "measured": each.cell.summary.measured,

@@ -69,6 +69,8 @@ KIND = {
     RevisionKind.WITHDRAWN: "Withdrawn",
 }
 MAX_NAME_CHARACTERS = 64
+BEFORE_WATCH = "before we looked"
+"""The beginning of a status that a target had when it was first measured."""
 STATUS_RULE = (
     "A service is blocked on a network when its pages, its names or its addresses have a blocked target there and none"
     " that works. Where it works and only some of its targets are blocked, they are counted beside its status."
@@ -79,6 +81,16 @@ STATUS_RULE = (
 def state_text(state: str) -> str:
     """The state of a vantage in words; a state of a newer version as the vantage reported it."""
     return STATE[VantageState(state)] if state in _STATES else state.replace("_", " ")
+
+
+def onset_label(event: Event) -> str:
+    """The label of an event's onset."""
+    return "First seen" if event.before_watch else "Began, about"
+
+
+def kind_text(kind: RevisionKind, event: Event) -> str:
+    """The kind of a revision in a word; what stood before the first measurement did not begin then."""
+    return "Found" if kind is RevisionKind.BEGAN and event.before_watch else KIND[kind]
 
 
 def network_name(network: Network) -> str:
@@ -104,8 +116,13 @@ def sentence(event: Event) -> str:
     said = STATUS[event.status][0].lower()
     name = shortened(service_title(event.service))
     if event.lifted is None:
-        return f"{name} has been {said} on {location(event)} since {moment(event.onset)}"
-    return f"{name} was {said} on {location(event)} from {moment(event.onset)} to {moment(event.lifted)}"
+        return f"{name} has been {said} on {location(event)} since {beginning(event)}"
+    return f"{name} was {said} on {location(event)} from {beginning(event)} to {moment(event.lifted)}"
+
+
+def beginning(event: Event) -> str:
+    """When an event began; where it stood at the first measurement, only that is known."""
+    return f"{BEFORE_WATCH} (first seen {moment(event.onset)})" if event.before_watch else moment(event.onset)
 
 
 def headline(kind: RevisionKind, event: Event) -> str:
@@ -113,7 +130,7 @@ def headline(kind: RevisionKind, event: Event) -> str:
     name, said = shortened(service_title(event.service)), STATUS[event.status][0].lower()
     match kind:
         case RevisionKind.BEGAN:
-            return f"{name} {said} on {location(event)}"
+            return f"{name} {said} on {location(event)}" + (f" since {BEFORE_WATCH}" if event.before_watch else "")
         case RevisionKind.LIFTED:
             return f"{name} no longer {said} on {location(event)}"
         case RevisionKind.REOPENED:
@@ -161,9 +178,9 @@ def country_summary(
             for kind in (Status.BLOCKED, Status.THROTTLED)
         ]
         said = " and ".join(f"{word} on {number}" for word, number in numbers if number)
-        onsets = [event.onset for event in (*ongoing, *partial)]
-        since = " since" if len(onsets) == 1 else ", the first since"
-        return f"{name}: {said} of {networks}{since} {moment(min(onsets))}."
+        first = min((*ongoing, *partial), key=lambda event: (event.onset, event.id))
+        since = " since" if len(ongoing) + len(partial) == 1 else ", the first since"
+        return f"{name}: {said} of {networks}{since} {beginning(first)}."
     if not present:
         return f"{name}: no vantage has reported lately, so the present state is not known."
     if set(present) == {Status.REACHABLE}:

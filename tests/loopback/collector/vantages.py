@@ -85,6 +85,13 @@ def settled(target: str, since: datetime, status: Status = Status.REACHABLE) -> 
     return ReportedStatus(target=target, status=status, since=since)
 
 
+def stood(target: str, first: datetime, *causes: Cause, verdict: Verdict | None = None) -> ReportedStatus:
+    """A target that was blocked when it was first measured."""
+    return ReportedStatus(
+        target=target, status=Status.BLOCKED, since=first, causes=causes, before_watch=True, verdict=verdict
+    )
+
+
 def change(
     target: str,
     after: Status,

@@ -84,6 +84,16 @@ def test_batches_stay_within_the_collectors_bounds() -> None:
     assert max(map(len, bodies)) <= MAX_COMPRESSED, "even where nothing can be compressed"
 
 
+def test_a_status_that_is_too_large_is_sent_without_its_verdict() -> None:
+    """The status matters more than its evidence."""
+    large = ReportedStatus(
+        target="a", status=Status.BLOCKED, since=NOON, before_watch=True, verdict=change("a", 3_000_000).verdict
+    )
+    (batch,) = cut(RoundFindings(report=ROUND, settled=(large,)))
+
+    assert [(item.target, item.before_watch, item.verdict) for item in batch.settled] == [("a", True, None)]
+
+
 def test_a_change_that_is_too_large_is_sent_without_its_verdict() -> None:
     """The transition matters more than its evidence."""
     (batch,) = cut(RoundFindings(report=ROUND, changes=(change("a", 3_000_000),)))

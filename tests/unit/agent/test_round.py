@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probe.agent.round import RoundResult, RoundTerms, RoundTraffic, measure_round, traffic_of
+from probe.agent.round import RetestChoice, RoundResult, RoundTerms, RoundTraffic, measure_round, traffic_of
 from probe.detect.detector import Detector
 from probe.detect.detector_input import AnchorOutcome, DetectorInput, VantageInput
 from probe.detect.replay import BadVerdictLine, replay
@@ -129,14 +129,54 @@ async def test_a_block_is_measured_again_and_reported_in_the_round_it_began_with
 
 
 async def test_a_block_is_reported_once_and_so_is_its_end() -> None:
-    blocked = {"t1.example"}
+    blocked: set[str] = set()
     rounds = Rounds(lambda text, _: SNI if text in blocked else REACHABLE)
+    await rounds.round()
+    blocked.add("t1.example")
     changes = [change for _ in range(4) for change, _ in (await rounds.round()).changes]
     blocked.clear()
     lifted = [change for _ in range(4) for change, _ in (await rounds.round()).changes]
 
     assert [change.after for change in changes] == ["blocked"]
     assert [(change.before, change.after) for change in lifted] == [("blocked", "reachable")]
+
+
+async def test_a_block_that_stands_already_is_said_once_with_its_evidence_and_its_end_is_a_change() -> None:
+    blocked = {"t1.example"}
+    rounds = Rounds(lambda text, _: SNI if text in blocked else REACHABLE)
+    results = [await rounds.round() for _ in range(3)]
+    blocked.clear()
+    lifted = [change for _ in range(3) for change, _ in (await rounds.round()).changes]
+
+    assert [len(result.first_sights) for result in results] == [1, 0, 0]
+    ((found, verdict),) = results[0].first_sights
+    assert (found.target, found.status) == ("t1.example", Status.BLOCKED)
+    assert verdict is not None
+    assert (verdict.target, verdict.status) == ("t1.example", Status.BLOCKED)
+    assert not any(result.changes for result in results)
+    assert [(change.before, change.after) for change in lifted] == [("blocked", "reachable")]
+
+
+def test_the_first_round_of_a_long_list_measures_only_some_failing_targets_again() -> None:
+    """Targets with a settled status are not counted: their number is small unless the line is at fault."""
+    detector = Detector()
+    choice = RetestChoice(detector, 2)
+    working = Verdict(
+        time=VirtualClock().now(),
+        target="t.example",
+        status=Status.REACHABLE,
+        causes=(),
+        rule="served",
+        evidence=Evidence(),
+        vantage=Vantage(state=VantageState.ONLINE),
+    )
+    failing = [
+        msgspec.structs.replace(working, target=f"t{number}.example", status=INJECTED[0], causes=INJECTED[1])
+        for number in range(4)
+    ]
+
+    assert not choice.differs(working)
+    assert [choice.differs(one) for one in failing] == [True, True, False, False]
 
 
 async def test_without_re_tests_each_target_is_measured_once() -> None:

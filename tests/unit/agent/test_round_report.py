@@ -10,7 +10,7 @@ from probe.agent import round_report
 from probe.agent.batching import RoundFindings
 from probe.agent.outbox import LastReport
 from probe.agent.round import RoundResult
-from probe.detect.detector_input import CauseUpdate, CurrentStatus
+from probe.detect.detector_input import CauseUpdate, CurrentStatus, FirstSight
 from probe.formats.batch import RoundReport
 from probe.model.observation import Connection
 from probe.model.transition import VANTAGE, Transition
@@ -18,6 +18,7 @@ from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, 
 
 NOON = datetime(2017, 5, 4, 12, tzinfo=UTC)
 SECONDS = int(NOON.timestamp())
+SETTLED = CurrentStatus(Status.REACHABLE, NOON)
 
 
 def verdict(target: str, status: Status = Status.REACHABLE, time: datetime = NOON, took: int = 0) -> Verdict:
@@ -50,11 +51,15 @@ def change(target: str, before: str, after: str) -> Transition:
 
 
 def of_vantage(
-    found: RoundResult, reported: dict[str, LastReport] | None = None, last_state: str = "online", asn: int = 1
+    found: RoundResult,
+    reported: dict[str, LastReport] | None = None,
+    last_state: str = "online",
+    asn: int = 1,
+    settled: CurrentStatus = SETTLED,
 ) -> tuple[RoundFindings, dict[str, LastReport]]:
     return round_report.of_vantage(
         found,
-        settled=lambda target: CurrentStatus(Status.REACHABLE, NOON) if target != "new" else None,
+        settled=lambda target: settled if target != "new" else None,
         reported=reported or {},
         last_state=last_state,
         asn=asn,
@@ -71,6 +76,27 @@ def test_a_settled_status_is_reported_once() -> None:
     again, reported_again = of_vantage(result(verdict("a")), reported)
     assert (again.settled, reported_again) == ((), {})
     assert again.report is not None, "a quiet round is its report alone"
+
+
+def test_a_status_that_stood_at_first_sight_is_reported_with_a_verdict_that_supports_it() -> None:
+    """No transition brings one. The newest verdict may be that of a re-test that came through."""
+    stood = CurrentStatus(Status.BLOCKED, NOON, (Cause.TLS_SNI,), before_watch=True)
+    sight = FirstSight(
+        target="a", status=Status.BLOCKED, since=NOON, time=NOON, causes=(Cause.TLS_SNI,), nats=10.0, threshold=8.5
+    )
+    supporting = verdict("a", Status.BLOCKED)
+    found = result(verdict("a", Status.REACHABLE), verdict("b", Status.BLOCKED), verdict("c"))
+    found.first_sights = [(sight, supporting)]
+
+    findings, _ = of_vantage(found, settled=stood)
+
+    assert [(item.target, item.before_watch, item.verdict) for item in findings.settled] == [
+        ("a", True, supporting),
+        ("b", True, verdict("b", Status.BLOCKED)),
+        ("c", True, None),
+    ]
+    again, _ = of_vantage(found, settled=CurrentStatus(Status.BLOCKED, NOON))
+    assert {(item.before_watch, item.verdict) for item in again.settled} == {(False, None)}
 
 
 def test_a_settled_status_is_reported_again_on_another_network() -> None:

@@ -81,3 +81,13 @@ def test_an_empty_history_says_so(scene: Any) -> None:
 def test_a_target_that_never_worked_has_no_status(scene: Any) -> None:
     """Its first failures settle nothing."""
     assert "no status is settled yet" in sentence(explain([scene.verdict_input("a", "N", 0.0)], "a"))
+
+
+def test_what_stood_at_the_first_measurement_is_said_so(scene: Any) -> None:
+    """The sentence names no onset."""
+    text = terminal(explain(scene.inputs(a="XXXX X X", **dict.fromkeys("bcdef", ". . .")), "a"))
+
+    assert text.startswith(
+        "a is blocked since before it was first measured 2017-05-01 00:00 UTC, certain 2017-05-01 00:"
+    )
+    assert "blocked (dns.injected) since before it was first measured 2017-05-01 00:00 UTC: " in text

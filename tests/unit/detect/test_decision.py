@@ -4,6 +4,7 @@ import pytest
 
 from probe.detect import null_model
 from probe.detect.decision import (
+    FIRST_SIGHT_NATS,
     FLAPPING_NATS,
     LONG_SHARED_NATS,
     LOWEST_THRESHOLD_NATS,
@@ -14,7 +15,7 @@ from probe.detect.decision import (
     Reason,
     decide,
 )
-from probe.detect.failure_classes import SUCCESS, FailureClass
+from probe.detect.failure_classes import CAUSE_WITNESS, SUCCESS, FailureClass
 from probe.detect.hypotheses import CUT, PROVEN, REGIMES, SILENT
 from probe.detect.learned import LearnedRates
 from probe.detect.suspicion import Suspicion
@@ -133,3 +134,103 @@ def test_a_decision_without_confirmation_keeps_its_numbers() -> None:
     assert decision.regime == CUT
     assert decision.not_confirmed().reason is Reason.NOT_CONFIRMED
     assert decision.not_confirmed().nats == decision.nats
+
+
+class TestAtFirstSight:
+    """What a target already has when it is first measured is decided once, not in every round of a year."""
+
+    NEW = Circumstances(first_sight=True, new_vantage=True)
+    WATCHED = Circumstances(new_vantage=True)
+
+    @pytest.mark.parametrize("failure_class", [FailureClass.FORGED, FailureClass.PROVEN])
+    def test_foreign_content_and_proof_are_enough_in_the_first_round(self, failure_class: FailureClass) -> None:
+        """Their sum is above the threshold of a first sight and below that of a change at a new vantage."""
+        suspicion = first_seen(*((0.2 * n, failure_class) for n in range(2)))
+
+        assert reason(suspicion, failure_class, known=self.NEW) is Reason.ALARM
+        assert reason(suspicion, failure_class, known=self.WATCHED) is Reason.WEAK
+
+    def test_a_reset_is_enough_in_the_first_round_where_it_proves_itself(self) -> None:
+        """It came from nearer than the server; otherwise it must last, and the control be served."""
+        suspicion = first_seen(*((0.2 * n, FailureClass.CUT) for n in range(4)))
+        assert reason(suspicion, FailureClass.CUT, known=self.NEW) is Reason.WEAK
+
+        suspicion.served = 1100.0
+        assert reason(suspicion, FailureClass.CUT, known=self.NEW) is Reason.BRIEF
+
+        suspicion.witness = CAUSE_WITNESS
+        assert reason(suspicion, FailureClass.CUT, known=self.NEW) is Reason.ALARM
+
+    @pytest.mark.parametrize(
+        ("rounds", "served", "expected"),
+        [
+            (1, True, Reason.WEAK),
+            (2, True, Reason.BRIEF),
+            (3, True, Reason.ALARM),
+            (3, False, Reason.WEAK),
+        ],
+    )
+    def test_silence_takes_three_rounds_and_a_served_control(self, rounds: int, served: bool, expected: Reason) -> None:
+        """A control that was served before the first failure may not know yet that the site is down."""
+        suspicion = first_seen(
+            *((5.0 * number + 0.2 * n, FailureClass.SILENT) for number in range(rounds) for n in range(4))
+        )
+        suspicion.served = 1100.0 if served else 900.0
+        suspicion.sums[SILENT] = max(suspicion.sums[SILENT], FIRST_SIGHT_NATS + 0.1) if rounds > 1 else 8.0
+
+        assert reason(suspicion, FailureClass.SILENT, known=self.NEW) is expected
+
+    def test_silence_that_leaks_is_decided_like_a_change(self) -> None:
+        """A few silent attempts among many are packet loss."""
+        suspicion = first_seen(
+            *((5.0 * number + 0.2 * n, FailureClass.SILENT) for number in range(3) for n in range(4))
+        )
+        suspicion.served = 2000.0
+        assert reason(suspicion, FailureClass.SILENT, known=self.NEW) is Reason.ALARM
+
+        suspicion.attempts += 1
+        assert reason(suspicion, FailureClass.SILENT, known=self.NEW) is Reason.WEAK
+
+    def test_one_frozen_round_is_not_enough(self) -> None:
+        """The network may punish the pace of the vantage's own handshakes."""
+        frozen = [(0.2 * n, FailureClass.THROTTLED) for n in range(4)]
+
+        assert reason(first_seen(*frozen), FailureClass.THROTTLED, known=self.NEW) is Reason.BRIEF
+        later = [(5.0 * n, FailureClass.THROTTLED) for n in (1, 2)]
+        assert reason(first_seen(*frozen, *later), FailureClass.THROTTLED, known=self.NEW) is Reason.ALARM
+
+    def test_a_failure_of_another_class_says_nothing_more(self) -> None:
+        """A captive portal is gone, and a stray failure follows."""
+        suspicion = first_seen(*((0.2 * n, FailureClass.FORGED) for n in range(4)))
+
+        assert reason(suspicion, FailureClass.SILENT, SUCCESS, known=self.NEW) is Reason.WORKS
+        assert reason(suspicion, FailureClass.FORGED, known=self.NEW) is Reason.ALARM
+
+    def test_an_unexplained_failure_is_not_said_early(self) -> None:
+        """Control data may still come."""
+        suspicion = first_seen(*((5.0 * n + 0.2 * m, FailureClass.UNREACHABLE) for n in range(3) for m in range(4)))
+
+        assert suspicion.sums[suspicion.best()] > FIRST_SIGHT_NATS
+        assert reason(suspicion, FailureClass.UNREACHABLE, known=self.NEW) is Reason.WEAK
+
+    def test_after_hours_of_shared_failures_nothing_is_said_early(self) -> None:
+        """The vantage may have started in the outage that most targets suffer from."""
+        known = Circumstances(first_sight=True, new_vantage=True, shared_for_long=True)
+        suspicion = first_seen(*((0.2 * n, FailureClass.FORGED) for n in range(2)))
+
+        assert reason(suspicion, FailureClass.FORGED, known=known) is Reason.WEAK
+
+
+def first_seen(*steps: tuple[float, int]) -> Suspicion:
+    """Return evidence from failures given as (minutes, class), on a vantage that has just started."""
+    learned = LearnedRates()
+    suspicion = Suspicion(learned.burst_rates)
+    before = 0.0
+    for minutes, failure_class in steps:
+        moment = 1000.0 + 60.0 * minutes
+        if before:
+            null_model.predict(suspicion.belief, moment - before, learned.burst_rates, learned.burst_seconds)
+        stray = learned.stray_rate * learned.stray_shares[failure_class]
+        suspicion.failed((moment, failure_class, int(minutes // 5)), onset=1000.0, stray=stray)
+        before = moment
+    return suspicion

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from probe.detect import detector as module
 from probe.detect.detector import MAX_NETWORKS, STATE_VERSION, UNWATCHED_RETENTION, Detector
-from probe.detect.detector_input import AnchorOutcome, DetectorInput, VantageInput
+from probe.detect.detector_input import AnchorOutcome, DetectorInput, EvidenceFacts, NearerResult, VantageInput
 from probe.errors import StateError
 from probe.model.verdict import Cause, Status, VantageState
 
@@ -149,12 +149,49 @@ def test_a_verdict_that_contradicts_the_settled_status_asks_for_re_tests(settled
 
 
 def test_a_target_that_only_failed_has_no_settled_status(settled: Any) -> None:
-    """It has one after its alarm."""
+    """It has one after its first sight."""
     settled.play(new="S", **dict.fromkeys("bcdef", "."))
     assert settled.detector.settled("new") is None
+    assert settled.detector.differs(settled.verdict_input("new", "S", 300.0 * settled.round))
 
     settled.play(new="SSSS S", **dict.fromkeys("bcdef", ". ."))
     assert settled.detector.settled("new").status is Status.BLOCKED
+
+
+def test_a_target_that_may_leak_is_not_called_reachable_after_one_success(settled: Any) -> None:
+    """Its first attempt failed and a re-test came through: it is reachable once no full or leaky block is likelier."""
+    settled.play(new="XX.X", **dict.fromkeys("bcdef", "."))
+    leaking = settled.detector.settled("new")
+    assert leaking is None or leaking.status is Status.BLOCKED
+
+    settled.play(other="N...", **dict.fromkeys("bcdef", "."))
+    settled.play(other=". . . .", **dict.fromkeys("bcdef", ". . . ."))
+    assert settled.detector.settled("other").status is Status.REACHABLE
+
+
+@pytest.mark.parametrize(("proven", "found"), [(True, ["a", "b", "c", "d"]), (False, [])])
+def test_answers_nearer_than_the_server_prove_themselves(scene: Any, proven: bool, found: list[str]) -> None:
+    """Resets that came too soon are evidence although most targets fail, and need no comparison with the others."""
+    scene.facts = lambda _: EvidenceFacts(nearer=(NearerResult(proven=proven),))
+    scene.play(**dict.fromkeys("abcd", "MMMM"), e=".", f=".")
+
+    assert sorted(one.target for one in scene.detector.first_sights()) == found
+
+
+def test_a_state_of_version_0_1_0_loads(settled: Any) -> None:
+    """It lacks what is needed at first sight: a target that worked is settled, one that only failed is not."""
+    settled.play(new="S", a="XXXX", **dict.fromkeys("bcdef", "."))
+    plain = msgspec.msgpack.decode(settled.detector.dump())
+    for series in plain["networks"][0][1][3]:
+        assert series.pop() is (series[0] == "new")
+        if series[14]:
+            assert series[14].pop() is False
+
+    detector = Detector.load(msgspec.msgpack.encode(plain))
+    assert detector.settled("new") is None
+    assert detector.settled("b").status is Status.REACHABLE
+    blocked = detector.settled("a")
+    assert (blocked.status, blocked.before_watch) == (Status.BLOCKED, False)
 
 
 def test_a_verdict_out_of_order_does_not_end_its_round(scene: Any) -> None:

@@ -67,3 +67,16 @@ def test_a_line_that_is_no_verdict_does_not_decode(line: bytes) -> None:
     """Time, time zone, a known status, causes are required."""
     with pytest.raises(msgspec.DecodeError):
         msgspec.json.decode(line, type=DetectorInput)
+
+
+@pytest.mark.parametrize(
+    ("nearer", "proven"), [("", False), ('{"proven":true,"what":"tls.reset"}', True), ("{}", False)]
+)
+def test_an_answer_nearer_than_the_server_is_read_where_it_is_proven(nearer: str, proven: bool) -> None:
+    """Evidence of version 0.1.0 has none."""
+    line = (
+        b'{"time":"2017-05-04T10:00:00Z","target":"a","status":"blocked","causes":["tls.reset"],'
+        b'"evidence":{"nearer":[%s]}}' % nearer.encode()
+    )
+
+    assert msgspec.json.decode(line, type=DetectorInput).evidence_facts().answered_nearer is proven

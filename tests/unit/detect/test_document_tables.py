@@ -20,8 +20,8 @@ def test_the_document_shows_the_tables_that_run() -> None:
 
 
 def test_the_diagram_shows_every_state_change() -> None:
-    """It has three states, seven changes and the initial one."""
-    assert diagram().count("-->") == 8
+    """It has three states, eight changes and the initial one."""
+    assert diagram().count("-->") == 9
 
 
 def test_every_class_and_regime_has_its_row() -> None:

@@ -54,3 +54,13 @@ def test_an_unknown_target_has_an_empty_history(scene: Any) -> None:
     history = explain(scene.inputs(**WORKING), "stranger")
 
     assert history.points == ()
+
+
+def test_what_stood_at_the_first_measurement_is_no_transition(scene: Any) -> None:
+    """The history names it beside the transitions."""
+    history = explain(scene.inputs(a="XXXX" + " X" * 39, **WORKING), "a")
+
+    assert history.transitions == ()
+    (found,) = history.first_sights
+    assert (found.status, found.since) == (Status.BLOCKED, scene.verdict_input("a", "X", 0.0).time)
+    assert history.points[0].status is Status.BLOCKED

@@ -75,3 +75,9 @@ def test_anchors_confirm_answers_and_not_time_outs() -> None:
         assert witness(Status.BLOCKED, (silent,), anchors=True) == NO_WITNESS
     assert witness(Status.THROTTLED, (Cause.THROTTLE_RATE,), anchors=True) == NO_WITNESS
     assert witness(Status.UNREACHABLE, (Cause.TCP_RESET,), anchors=True) == NO_WITNESS
+
+
+def test_an_answer_nearer_than_the_server_is_self_evident() -> None:
+    """Nothing on the vantage's own line can send one for a single target."""
+    assert witness(Status.BLOCKED, (Cause.TLS_RESET,), anchors=False, nearer=True) == CAUSE_WITNESS
+    assert witness(Status.BLOCKED, (Cause.TLS_RESET,), anchors=False) == NO_WITNESS

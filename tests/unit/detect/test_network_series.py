@@ -13,6 +13,7 @@ from probe.detect.learned import TRUSTED_AFTER_ROUNDS
 from probe.detect.network_series import NetworkSeries
 from probe.detect.round_times import ClockCorrection
 from probe.model.verdict import Cause, Status
+from tests.unit.detect.conftest import START
 
 Said = Callable[[Any], list[tuple[str, str, str]]]
 
@@ -63,11 +64,90 @@ def test_the_status_follows_the_regime(settled: Any, word: str, after: str) -> N
     assert [one.after for one in found] == [after]
 
 
-def test_a_target_that_never_worked_changes_from_unknown(settled: Any, said: Said) -> None:
-    """Its earlier status is not known."""
-    found = settled.play(new="XXXX", **dict.fromkeys("bcdef", "."))
+def test_a_target_that_never_worked_is_settled_without_a_transition(settled: Any) -> None:
+    """Nothing was seen to change. It is known in the first round, as blocked since before it was first measured."""
+    first = settled.verdict_input("new", "X", 300.0 * settled.round).time
+    assert settled.play(new="XXXX", **dict.fromkeys("bcdef", ".")) == []
 
-    assert said(found) == [("new", "unknown", "blocked")]
+    (found,) = settled.detector.first_sights()
+    assert (found.target, found.status, found.since) == ("new", Status.BLOCKED, first)
+    assert found.nats > found.threshold
+    assert found.time > found.since
+    assert settled.detector.first_sights() == []
+    current = settled.detector.settled("new")
+    assert (current.status, current.since, current.before_watch) == (Status.BLOCKED, first, True)
+
+
+def control_serves(seconds: float) -> EvidenceFacts:
+    """The control is served in every round."""
+    return EvidenceFacts(control=ControlResult(START + timedelta(seconds=seconds), ("reachable",)))
+
+
+@pytest.mark.parametrize(("line", "rounds"), [("XXXX", 1), ("SSSS", 1), ("MMMM MMMM MMMM", 3), ("WWWW WWWW WWWW", 3)])
+def test_a_block_that_stands_is_said_by_mechanism(scene: Any, line: str, rounds: int) -> None:
+    """Evidence that proves itself is enough in the first round, resets and silence take three and a served control."""
+    scene.facts = control_serves
+    words = line.split()
+    seen = []
+    for word in words[:rounds]:
+        assert scene.play(b=".", c=".", a=word, d=".", e=".", f=".", g=".", h=".") == []
+        seen.append([(one.target, one.status.value) for one in scene.detector.first_sights()])
+
+    assert seen == [[]] * (rounds - 1) + [[("a", "blocked")]]
+
+
+def test_silence_without_a_served_control_takes_as_long_as_before(scene: Any) -> None:
+    """The site may be down, and nobody has looked."""
+    scene.play(a=" ".join(["WWWW"] * 9), **dict.fromkeys("bcdef", " ".join("." * 9)))
+
+    assert scene.detector.first_sights() == []
+    assert scene.detector.settled("a") is None
+
+
+def test_a_vantage_that_starts_in_an_outage_says_nothing(scene: Any) -> None:
+    """Everything fails, then a portal answers, and it ends in the middle of a round."""
+    scene.facts = control_serves
+    outage = " ".join(["WWWW"] * 3 + ["SSSS"] * 3)
+    for line in (f"{outage} SSSS .", f"{outage} . ."):
+        scene.play(a=line, b=line, c=line, d=line, e=f"{outage} . .", f=f"{outage} . .", g=f"{outage} . .")
+
+    assert scene.detector.first_sights() == []
+    assert scene.detector.settled("a").status is Status.REACHABLE
+
+
+def test_a_target_that_works_after_its_first_sight_is_a_transition(scene: Any, said: Said) -> None:
+    """It is far more often unblocked than a first sight is wrong, so an end is reported in any case, in two rounds."""
+    scene.facts = control_serves
+    scene.play(a="XXXX", **dict.fromkeys("bcdefgh", "."))
+    assert scene.detector.settled("a").status is Status.BLOCKED
+
+    assert said(scene.play(a=".... ....", **dict.fromkeys("bcdefgh", ". ."))) == [("a", "blocked", "reachable")]
+    assert scene.detector.settled("a").before_watch is False
+
+
+def test_the_reason_of_a_failure_that_stands_is_no_change(scene: Any) -> None:
+    """The control's data arrive after hours; until then nobody knows why the target fails."""
+    scene.play(a=" ".join(["NNNN"] * 30), **dict.fromkeys("bcdef", " ".join("." * 30)))
+    (vague,) = scene.detector.first_sights()
+    found = scene.play(a=" ".join(["XXXX"] * 9), **dict.fromkeys("bcdef", " ".join("." * 9)))
+    (clear,) = scene.detector.first_sights()
+
+    assert found == []
+    assert (vague.status, clear.status) == (Status.UNREACHABLE, Status.BLOCKED)
+    assert vague.since == clear.since
+    current = scene.detector.settled("a")
+    assert (current.status, current.since, current.before_watch) == (Status.BLOCKED, vague.since, True)
+
+
+def test_a_target_that_is_down_at_first_sight_changes_when_it_is_blocked_later(scene: Any, said: Said) -> None:
+    """The control saw it down, so something has changed since."""
+    scene.play(a=" ".join(["DDDD"] * 9), **dict.fromkeys("bcdef", " ".join("." * 9)))
+    (down,) = scene.detector.first_sights()
+    assert down.status is Status.DOWN
+
+    found = scene.play(a=" ".join(["XXXX"] * 9), **dict.fromkeys("bcdef", " ".join("." * 9)))
+    assert said(found) == [("a", "down", "blocked")]
+    assert scene.detector.settled("a").before_watch is False
 
 
 def test_no_target_is_reported_while_most_targets_fail(settled: Any) -> None:

@@ -161,3 +161,29 @@ def test_targets_that_failed_afterwards_confirm_nothing() -> None:
 
     assert not ComparisonTargets([*working, myself, other], seen).holds("me", 101.0, lasting=False, alike=True)
     assert ComparisonTargets([*working, myself, other], seen[:1]).holds("me", 101.0, lasting=False, alike=True)
+
+
+def test_at_first_sight_the_others_must_have_worked_between_the_failures() -> None:
+    """A portal in which the vantage started is over in the middle of a round: what worked, worked afterwards."""
+    working = [watched(200.0 + n, 0.0) for n in range(5)]
+    batch_ = [(Series(f"{n}"), [sample(200.0 + n)]) for n in range(5)]
+    myself = (Series("me"), [sample(101.0, FailureClass.FORGED), sample(150.0, FailureClass.FORGED)])
+    comparison = ComparisonTargets(working, [myself], [myself, *batch_])
+
+    assert comparison.holds("me", 101.0, lasting=False, alike=True)
+    assert not comparison.holds("me", 101.0, lasting=False, alike=True, last=150.0)
+    assert comparison.holds("me", 101.0, lasting=False, alike=True, last=202.0)
+    assert comparison.holds("me", 101.0, lasting=True, alike=True, last=150.0)
+
+
+def test_at_first_sight_the_end_of_the_round_must_not_be_what_fails() -> None:
+    """A network that punishes the vantage's pace stops the last targets of each round, which are others each time."""
+    working = [watched(100.0 + n, 0.0) for n in range(6)]
+    batch_ = [(Series(f"{n}"), [sample(100.0 + n)]) for n in range(6)]
+    failing = [(Series(f"f{n}"), [sample(110.0 + n, FailureClass.THROTTLED)]) for n in range(3)]
+    tail = ComparisonTargets(working, failing, [*batch_, *failing])
+    spread = ComparisonTargets(working, failing, [*batch_, *failing, (Series("last"), [sample(120.0)])])
+
+    assert not tail.holds("f0", 100.0, lasting=True, alike=True, last=112.0)
+    assert spread.holds("f0", 100.0, lasting=True, alike=True, last=112.0)
+    assert tail.holds("f0", 100.0, lasting=True, alike=True), "a change is compared as before"

@@ -30,6 +30,7 @@ def span(
     network: Network = MTS,
     known: float | None = None,
     evidence: str = "",
+    before_watch: bool = False,
 ) -> Span:
     """A span; known two minutes after its start unless said otherwise."""
     return Span(
@@ -42,6 +43,7 @@ def span(
         status=status,
         causes=causes,
         evidence=evidence,
+        before_watch=before_watch,
     )
 
 

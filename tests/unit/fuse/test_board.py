@@ -16,6 +16,7 @@ def count(
     vantages: int = 1,
     since: float = 0,
     present: bool = True,
+    before_watch: bool = False,
 ) -> StatusCount:
     """Vantages that report the same status."""
     return StatusCount(
@@ -27,6 +28,7 @@ def count(
         vantages=vantages,
         since=at(since),
         present=present,
+        before_watch=before_watch,
     )
 
 
@@ -95,3 +97,14 @@ def test_only_present_vantages_count_where_some_are_present() -> None:
     (cell,) = board_services([count(Status.BLOCKED, present=False), count(Status.REACHABLE, vantages=2)])
 
     assert (cell.status, cell.vantages, cell.last) == (Status.REACHABLE, 2, None)
+
+
+def test_a_status_that_stood_before_the_first_measurement_is_marked() -> None:
+    """The mark is that of the earliest target that decided."""
+    stood = count(Status.BLOCKED, "t0", since=1, before_watch=True)
+
+    (first,) = board_services([stood, count(Status.BLOCKED, "t1", since=9)])
+    (second,) = board_services([stood, count(Status.BLOCKED, "t1", since=0)])
+
+    assert (first.before_watch, first.since) == (True, at(1))
+    assert (second.before_watch, second.since) == (False, at(0))

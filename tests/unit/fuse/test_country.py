@@ -24,6 +24,17 @@ def test_three_networks_make_an_event_of_the_country() -> None:
     assert (event.onset, event.lifted, event.confidence) == (at(11), None, Confidence.CONFIRMED)
 
 
+def test_a_country_s_event_stood_before_where_its_first_network_found_it_standing() -> None:
+    """Where a network saw it begin before another found it, that is its onset."""
+    stood = [span(f"v{n.asn}", n.asn - MTS.asn, None, network=n, before_watch=n is MTS) for n in NETWORKS]
+    began = [span(f"v{n.asn}", n.asn - MTS.asn, None, network=n, before_watch=n is MEGAFON) for n in NETWORKS]
+
+    (undated,), (dated,) = wide(stood), wide(began)
+
+    assert (undated.before_watch, undated.onset) == (True, at(0))
+    assert (dated.before_watch, dated.onset) == (False, at(0))
+
+
 def test_two_networks_make_no_event_of_the_country() -> None:
     """Three are needed."""
     assert wide([span("a", 10, None), span("b", 10, None, network=BEELINE)]) == []

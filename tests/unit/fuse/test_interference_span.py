@@ -51,3 +51,11 @@ def test_the_first_evidence_is_kept() -> None:
     )
 
     assert found.evidence == "ab"
+
+
+def test_interference_stood_before_the_first_measurement_where_its_first_span_did() -> None:
+    """A change of status in between does not date its beginning."""
+    (stood,) = interference_spans([span("a", 0, 10, before_watch=True), span("a", 10, None, Status.THROTTLED)])
+    (began,) = interference_spans([span("a", 0, 10), span("a", 10, None, Status.THROTTLED)])
+
+    assert (stood.before_watch, began.before_watch) == (True, False)

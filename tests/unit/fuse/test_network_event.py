@@ -37,6 +37,27 @@ def test_more_vantages_confirm_an_event_and_its_onset_is_their_median() -> None:
     assert (event.confidence, event.onset, event.vantages) == (Confidence.CONFIRMED, at(14), 3)
 
 
+def test_an_event_that_stood_when_it_was_first_measured_has_no_onset_of_its_own() -> None:
+    """Its onset is the first measurement of any vantage, before which it began."""
+    spans = [span("a", 30, None, before_watch=True), span("b", 10, 200, before_watch=True)]
+
+    (event,) = events(spans, [there(agent, 0, 300) for agent in "ab"])
+
+    assert (event.before_watch, event.onset, event.vantages) == (True, at(10), 2)
+
+
+def test_a_vantage_that_saw_the_onset_dates_it_for_one_that_came_later() -> None:
+    """But where one found it before, it began before that."""
+    later = [span("a", 10, None), span("b", 30, None, before_watch=True)]
+    earlier = [span("a", 10, None), span("b", 5, None, before_watch=True), span("c", 20, None)]
+    present = [there(agent, 0, 300) for agent in "abc"]
+
+    (dated,), (undated,) = events(later, present), events(earlier, present)
+
+    assert (dated.before_watch, dated.onset) == (False, at(10))
+    assert (undated.before_watch, undated.onset) == (True, at(5))
+
+
 def test_vantages_of_one_sponsor_are_one_source() -> None:
     """The number of the sponsor's vantages does not matter."""
     (event,) = events([span("a", 10, None), span("b", 12, None)], [], a="club", b="club")

@@ -23,14 +23,14 @@ from probe.collector.intake.apply_batch import (
     apply_batch,
     pack_evidence,
 )
-from probe.collector.store import StoreSession, agents, to_ms
+from probe.collector.store import StoreSession, agents, batches, history, to_ms
 from probe.collector.store.agents import AgentRow
 from probe.collector.store.sqlite import SqliteSession, SqliteStore, open_store
 from probe.formats.batch import Batch, RoundReport, encode
 from probe.model.event import Network
 from probe.model.observation import Connection
 from probe.model.verdict import Cause, Status, Verdict
-from tests.loopback.collector.vantages import INTERVAL, blocked_verdict, change, rounds, settled
+from tests.loopback.collector.vantages import INTERVAL, blocked_verdict, change, rounds, settled, stood
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 T = "https://a.example/"
@@ -54,6 +54,7 @@ class Bench:
         made = VerifiedBatch(
             batch=batch,
             evidence=tuple(each.verdict and pack_evidence(each.verdict) for each in batch.changes),
+            settled_evidence=tuple(each.verdict and pack_evidence(each.verdict) for each in batch.settled),
             control=(),
             digest=sha256(body).digest(),
             raw=body,
@@ -146,6 +147,18 @@ async def test_a_settled_status_opens_a_span_and_its_repetition_does_not(bench: 
     await bench.send(settled=(settled(T, NOW - timedelta(minutes=5)),))
 
     assert await bench.spans() == [(-3600, None, "reachable")]
+
+
+async def test_a_status_that_stood_at_first_sight_is_stored_with_its_evidence(bench: Bench) -> None:
+    """Its span begins with the first measurement and is known since the batch was made."""
+    first = NOW - timedelta(minutes=11)
+    verdict = blocked_verdict(T, "wechat.example", first)
+    await bench.send(settled=(stood(T, first, Cause.DNS_SPOOFED, verdict=verdict),))
+
+    (span,) = await bench.store.read(lambda session: history.spans(session, T, 0, 10))
+    assert (span.start, span.known, span.before_watch) == (first, NOW, True)
+    assert span.evidence == pack_evidence(verdict).digest.hex()
+    assert await bench.store.read(lambda session: batches.evidence(session, bytes.fromhex(span.evidence)))
 
 
 async def test_a_settled_status_that_contradicts_the_open_span_ends_it(bench: Bench) -> None:

@@ -13,7 +13,7 @@ from probe.collector.web.html_pages import MAX_AGE_SECONDS, STATIC, service_path
 from probe.model.verdict import Cause, Status
 from tests.loopback.collector.conftest import Server
 from tests.loopback.collector.fusing.test_fuser import SERVICES, T, fused, report
-from tests.loopback.collector.vantages import FakeAgent, blocked_verdict, change, rounds, settled
+from tests.loopback.collector.vantages import FakeAgent, blocked_verdict, change, rounds, settled, stood
 from tests.references import routes
 
 Enrolled = Callable[..., Awaitable[FakeAgent]]
@@ -79,6 +79,31 @@ async def test_the_board_has_a_sentence_then_services_by_network(server: Server,
     assert "the resolver answers with an address that is not the target&#39;s" in text
     assert "AS64501" in text
     assert "WeChat blocked on AS64500 (RU)" in text
+
+
+async def test_a_block_that_stood_at_first_sight_is_shown_without_an_onset(server: Server, enrolled: Enrolled) -> None:
+    """On the board, on its own page, on its service's page, in the feed and in the data."""
+    agent, first = await enrolled(), NOW - HOUR
+    verdict = blocked_verdict(T, "wechat.example", first)
+    found = stood(T, first, Cause.DNS_SPOOFED, verdict=verdict)
+    await agent.post(server.http, agent.batch(rounds=rounds(first, 12), settled=(found,), services=SERVICES))
+    (event,) = await fused(server)
+    assert (event.before_watch, event.onset) == (True, first.replace(microsecond=first.microsecond // 1000 * 1000))
+
+    board, own = await page(server, "/"), await page(server, f"/e/{event.id}")
+    assert "since before we looked (first seen <time" in board
+    assert "since before we looked, first seen <time" in board
+    assert "WeChat blocked on AS64500 (RU) since before we looked" in board
+    assert "WeChat has been blocked on AS64500 (RU) since before we looked (first seen " in own
+    assert "Began, about" not in own
+    assert "<b>Found</b>" in own
+    assert "by the rule <code>dns.spoofed</code>" in own
+    assert "since before we looked (first seen " in await page(server, "/s/WeChat")
+    async with server.http.get(f"{server.page}/feed.atom") as answer:
+        assert "since before we looked (first seen " in await answer.text()
+    for path in ("board", "events", f"events/{event.id}", f"spans?t={T}"):
+        async with server.http.get(f"{server.page}/api/v1/{path}") as answer:
+            assert '"before_watch":true' in await answer.text(), path
 
 
 async def test_a_network_without_reports_is_shown_as_no_data(server: Server, enrolled: Enrolled) -> None:

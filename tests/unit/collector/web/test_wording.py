@@ -54,6 +54,25 @@ def test_an_event_is_one_sentence() -> None:
     assert wording.sentence(country).startswith("WeChat has been blocked on 4 networks of RU since")
 
 
+def test_an_event_that_stood_before_the_first_measurement_has_no_onset() -> None:
+    """The first measurement is named as what it is."""
+    stood = msgspec.structs.replace(EVENT, before_watch=True)
+    lifted = msgspec.structs.replace(stood, lifted=MAY + timedelta(days=7))
+
+    assert wording.sentence(stood) == (
+        "WeChat has been blocked on AS64500 (RU) since before we looked (first seen 4 May 2017, 10:04 UTC)"
+    )
+    assert wording.sentence(lifted).endswith(
+        "from before we looked (first seen 4 May 2017, 10:04 UTC) to 11 May 2017, 10:04 UTC"
+    )
+    assert wording.headline(RevisionKind.BEGAN, stood) == "WeChat blocked on AS64500 (RU) since before we looked"
+    assert (wording.kind_text(RevisionKind.BEGAN, stood), wording.onset_label(stood)) == ("Found", "First seen")
+    assert (wording.kind_text(RevisionKind.BEGAN, EVENT), wording.onset_label(EVENT)) == ("Began", "Began, about")
+    assert wording.kind_text(RevisionKind.LIFTED, lifted) == "Lifted"
+    said = wording.country_summary("WeChat in Russia", [stood], [Status.BLOCKED], 1)
+    assert said.endswith("since before we looked (first seen 4 May 2017, 10:04 UTC).")
+
+
 def test_a_service_of_the_catalogue_is_called_by_its_title() -> None:
     """Agents report its id; a name that the catalogue does not have is shown as it is."""
     event = msgspec.structs.replace(EVENT, service="blackberry-messenger")
