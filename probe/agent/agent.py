@@ -20,6 +20,7 @@ from probe import __version__
 from probe.agent import control_facts, hit_list, round_report, services
 from probe.agent.batching import RoundFindings, make_batches
 from probe.agent.identity import read_enrolment, write_private_file
+from probe.agent.look_book import LookBook, look_terms
 from probe.agent.outbox import AgentState, LastReport, Outbox
 from probe.agent.round import RoundResult, RoundTerms, measure_round
 from probe.agent.scheduler import due
@@ -32,6 +33,7 @@ from probe.model.event import Network
 from probe.model.target import RangeTarget
 from probe.model.verdict import ControlFacts
 from probe.session.concurrency import finish_within
+from probe.session.pass_glances import RoundLooks
 from probe.session.session import Session
 from probe.settings import Settings
 
@@ -81,6 +83,8 @@ class Agent:
         self._outbox = outbox
         self._state = state = outbox.agent_state()
         self._detector = Detector() if state.detector is None else Detector.load(state.detector)
+        self._looks = LookBook.load(state.looks)
+        self._look_terms = look_terms(settings)
         self._control = control_facts.CachedControl(
             context.folder, context.clock, max_age=settings.agent.control_max_age
         )
@@ -130,12 +134,16 @@ class Agent:
             range_hits={text: tuple(counts) for text, counts in self._hit_list.items()},
             range_excluded_prefixes=self._watchlist.excluded_prefixes,
         )
-        result = await measure_round(targets, session, self._detector, self._terms())
+        book = self._looks.at_vantage(session.vantage_key(self._looks.secret))
+        chosen, looks = book.choose(targets, self._detector.settled, start.timestamp(), self._look_terms)
+        result = await measure_round(chosen, session, self._detector, self._terms(looks))
         result.report = _with_costs(result.report, session)
         changes = (transition for transition, _ in result.changes)
         result.services = services.service_transitions(changes, self._watchlist.services, self._detector.settled)
-        self._store(result)
-        _log_result(result)
+        watched = frozenset(text for text, _ in self._watchlist.targets)
+        book = book.after_round(result.looked, looks, watched, self._look_terms, self.context.random)
+        self._store(result, book, watched)
+        _log_result(result, len(looks.glance) - looks.differing)
         return result
 
     async def upload(self, client: CollectorClient) -> UploadResult:
@@ -152,13 +160,14 @@ class Agent:
             self._uplink = Uplink(origin, self._outbox, folder, self.settings, self.context.clock)
         return await self._uplink.deliver(client)
 
-    def _terms(self) -> RoundTerms:
+    def _terms(self, looks: RoundLooks) -> RoundTerms:
         return RoundTerms(
             retests=self.settings.agent.retests,
             retest_window=self.settings.agent.retest_window,
             clock=self.context.clock,
             random=self.context.random,
             stopping=self.context.stopping,
+            looks=looks if self._look_terms.full_every else None,
         )
 
     async def _control_facts(self, client: CollectorClient | None) -> Mapping[str, ControlFacts]:
@@ -185,10 +194,9 @@ class Agent:
             )  # the file may be about to be rewritten
         return self._file_facts
 
-    def _store(self, result: RoundResult) -> None:
-        """Store the detector's state and the batches of a round in one transaction."""
+    def _store(self, result: RoundResult, book: LookBook, watched: frozenset[str]) -> None:
+        """Store the detector's state, the look book and the batches of a round in one transaction."""
         now = self.context.clock.now()
-        watched = frozenset(text for text, _ in self._watchlist.targets)
         self._detector.drop_unwatched(watched, now)
         findings, reports = self._findings(result, now)
         measured = {  # the end of the round: the last address may have been asked just now
@@ -196,7 +204,10 @@ class Agent:
             if isinstance(target, RangeTarget) and text in result.verdicts
         }  # fmt: skip
         state = AgentState(
-            detector=self._detector.dump(), vantage=result.report.state, measured={**self._state.measured, **measured}
+            detector=self._detector.dump(),
+            vantage=result.report.state,
+            measured={**self._state.measured, **measured},
+            looks=book.dump(),
         )
         self._outbox.commit(
             state,
@@ -207,7 +218,7 @@ class Agent:
             max_bytes=self.settings.agent.outbox_bytes,
             notes={"round": msgspec.to_builtins(result.report), "version": __version__},
         )
-        self._state = state
+        self._state, self._looks = state, book
         if measured and self.settings.agent.role == "control":
             self._hit_list = hit_list.updated(self._hit_list, (result.verdicts[text] for text in measured))
             hit_list.write(self.context.folder, self._hit_list)
@@ -247,11 +258,11 @@ def _with_costs(report: RoundReport, session: Session) -> RoundReport:
     return msgspec.structs.replace(report, bytes=session.bytes_read, refused=refused)
 
 
-def _log_result(result: RoundResult) -> None:
+def _log_result(result: RoundResult, glanced: int) -> None:
     report = result.report
     log.info(
-        "round state=%s targets=%d measured=%d changes=%d seconds=%.1f",
-        *(report.state, report.targets, report.measured, len(result.changes), report.seconds),
+        "round state=%s targets=%d measured=%d glanced=%d changes=%d seconds=%.1f",
+        *(report.state, report.targets, report.measured, glanced, len(result.changes), report.seconds),
     )
     for found, _ in result.first_sights:
         causes = ", ".join(found.causes) or "no cause"

@@ -63,11 +63,13 @@ class AgentState(msgspec.Struct, frozen=True, kw_only=True):
         detector: the detector's dump; None before the first round.
         vantage: state of the vantage as last reported.
         measured: range -> end of its last measurement.
+        looks: the dump of the look book; None before the first round.
     """
 
     detector: bytes | None = None
     vantage: str = ""
     measured: dict[str, datetime] = {}
+    looks: bytes | None = None
 
 
 class Outbox:
@@ -105,9 +107,9 @@ class Outbox:
     def agent_state(self) -> AgentState:
         """The state after the last round."""
         with self._file.errors():
-            row = self._db.execute("SELECT detector, vantage, measured FROM agent_state").fetchone()
+            row = self._db.execute("SELECT detector, vantage, measured, looks FROM agent_state").fetchone()
         measured = msgspec.json.decode(row[2], type=dict[str, datetime])
-        return AgentState(detector=row[0], vantage=row[1], measured=measured)
+        return AgentState(detector=row[0], vantage=row[1], measured=measured, looks=row[3])
 
     def last_reports(self) -> dict[str, LastReport]:
         """Target -> what was last reported of it in this epoch."""
@@ -147,8 +149,8 @@ class Outbox:
                 self._batches.insert(msgspec.structs.replace(draft, agent=agent, epoch=epoch, seq=number))
             measured = state.measured if watched is None else _remembered(state.measured, watched, now)
             self._db.execute(
-                "UPDATE agent_state SET next = ?, detector = ?, vantage = ?, measured = ?",
-                (seq + len(drafts), state.detector, state.vantage, msgspec.json.encode(measured).decode()),
+                "UPDATE agent_state SET next = ?, detector = ?, vantage = ?, measured = ?, looks = ?",
+                (seq + len(drafts), state.detector, state.vantage, msgspec.json.encode(measured).decode(), state.looks),
             )
             self._write_reports(reports, watched)
             self._delete_acknowledged(now)

@@ -29,9 +29,12 @@ from probe.detect.detector_input import (
 )
 from probe.formats.batch import RoundReport
 from probe.model.address import network_of
+from probe.model.glance import GlanceKind
+from probe.model.target import TargetText
 from probe.model.transition import VANTAGE, Transition
 from probe.model.verdict import Status, Vantage, VantageState, Verdict
-from probe.session.measurement_run import Retests, TargetText
+from probe.session.measurement_run import Retests
+from probe.session.pass_glances import RoundLooks
 
 MIN_FIRST_SIGHT_RETESTS = 100
 FIRST_SIGHT_RETEST_SHARE = 0.1
@@ -52,8 +55,9 @@ class VerdictSource(Protocol):
         shuffle: Random | None = None,
         retests: Retests | None = None,
         stopping: asyncio.Event | None = None,
+        looks: RoundLooks | None = None,
     ) -> AsyncGenerator[Verdict, None]:
-        """The targets' verdicts, re-tests among them."""
+        """The targets' verdicts, glances and re-tests among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,7 @@ class RoundTerms:
         clock: for moments and durations.
         random: for the order of the targets.
         stopping: set when the round is to end early and conclude from what it has.
+        looks: which targets are glanced at; None: all are looked at in full.
     """
 
     retests: int
@@ -73,6 +78,7 @@ class RoundTerms:
     clock: Clock
     random: Random
     stopping: asyncio.Event
+    looks: RoundLooks | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,6 +92,7 @@ class RoundResult:
         first_sights: failing statuses that were found standing, each with a verdict of this round that supports it.
         services: transitions of whole services that follow from the changes; the agent adds them.
         verdicts: target -> its newest verdict.
+        looked: all verdicts, in order of time.
     """
 
     report: RoundReport
@@ -94,6 +101,7 @@ class RoundResult:
     first_sights: Sequence[tuple[FirstSight, Verdict | None]] = ()
     services: Sequence[Transition] = ()
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    looked: Sequence[Verdict] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,9 @@ class RoundTraffic:
     connections: int = 0
     handshakes: int = 0
     busiest: int = 0
+
+
+_CONNECTING = frozenset({GlanceKind.TCP, GlanceKind.TLS, GlanceKind.HTTP})
 
 
 async def measure_round(
@@ -134,6 +145,7 @@ async def measure_round(
         updates=detector.updates(),
         first_sights=[(one, _supporting(one.target, one.status, verdicts)) for one in detector.first_sights()],
         verdicts={verdict.target: verdict for verdict in verdicts},
+        looked=verdicts,
     )
 
 
@@ -144,7 +156,11 @@ async def _measured(
     chosen = RetestChoice(detector, max(MIN_FIRST_SIGHT_RETESTS, int(FIRST_SIGHT_RETEST_SHARE * len(targets))))
     retests = Retests(chosen.differs, terms.retests, terms.retest_window)
     stream = source.verdicts(
-        targets, shuffle=terms.random, retests=retests if terms.retests else None, stopping=terms.stopping
+        targets,
+        shuffle=terms.random,
+        retests=retests if terms.retests else None,
+        stopping=terms.stopping,
+        looks=terms.looks,
     )
     async with aclosing(stream):
         verdicts = [verdict async for verdict in stream]
@@ -240,6 +256,10 @@ def traffic_of(verdicts: Iterable[Verdict]) -> RoundTraffic:
             connections += traffic.connections
             if traffic.handshakes:
                 begun[network_of(traffic.address)] += [start + observation.at / 1000] * traffic.handshakes
+        for glance in verdict.evidence.glance:
+            connections += glance.kind in _CONNECTING and bool(glance.address)
+            if glance.kind is GlanceKind.TLS and glance.address:
+                begun[network_of(glance.address)].append(start)
     moments = [sorted(each) for each in begun.values()]
     return RoundTraffic(connections, sum(map(len, moments)), max(map(_most_in_a_second, moments), default=0))
 

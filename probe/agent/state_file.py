@@ -55,6 +55,9 @@ MIGRATIONS = (
         UPDATE outbox SET bytes = bytes - length(OLD.body);
     END;
     """,
+    """
+    ALTER TABLE agent_state ADD COLUMN looks BLOB;  -- the look book (`look_book`); NULL before the first round
+    """,
 )
 """Scripts, each run once, in order. The file's `user_version` is the number of scripts that have been run."""
 

@@ -181,6 +181,15 @@ def own_addresses() -> frozenset[str]:
     return frozenset(_source_address(domain, address) for domain, address in _OUTSIDE.values()) - {""}
 
 
+def network_identity() -> tuple[str, ...]:
+    """Return what changes when this host moves to another network: its IPv4 address, and its IPv6 prefix (/64).
+
+    The rest of an IPv6 address changes by itself (RFC 8981). Store a keyed digest of it at most.
+    """
+    prefixes = (ipaddress.ip_interface(f"{one}/{32 if '.' in one else 64}").network for one in own_addresses())
+    return tuple(sorted(map(str, prefixes)))
+
+
 def _source_address(domain: socket.AddressFamily, address: str) -> str:
     """Return the source address of a packet to there; empty without a route. Connecting a UDP socket sends nothing."""
     try:

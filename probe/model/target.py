@@ -111,6 +111,9 @@ class RangeTarget(msgspec.Struct, frozen=True):
 
 Target = UrlTarget | DomainTarget | DnsTarget | TcpTarget | TlsTarget | QuicTarget | RangeTarget
 
+TargetText = tuple[str, Target]
+"""A target as it was given, and parsed."""
+
 
 def bracketed(host: str) -> str:
     """Return the host as in a URL: IPv6 literals in brackets."""

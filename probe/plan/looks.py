@@ -23,7 +23,6 @@ as unknown.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -50,8 +49,7 @@ class Look(StrEnum):
     FULL = "full"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LookTerms:
+class LookTerms(msgspec.Struct, frozen=True, kw_only=True):
     """The settings that looks depend on, in seconds.
 
     Attributes:

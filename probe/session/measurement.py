@@ -1,7 +1,7 @@
 """Measure one target: plan, perform the steps, judge.
 
-This is the only module of `session` and `agent` that catches `Exception`: a fault of the program in one measurement is
-written into its verdict, and the pass over the list goes on.
+This module and `probe.session.pass_glances` are the only ones of `session` and `agent` that catch `Exception`: a fault
+of the program in one measurement is written into its verdict, and the pass over the list goes on.
 """
 
 from __future__ import annotations

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from probe import judge
 from probe.clock import Clock
 from probe.judge.residual import RESIDUAL_RULE, end_of
-from probe.model.target import Target, parse
+from probe.model.hop import subjects_of
+from probe.model.target import Target, TargetText, parse
 from probe.model.verdict import Evidence, Vantage, Verdict
 from probe.session.concurrency import STOP_GRACE_SECONDS, Slot, finish_within, pause, run_bounded
 from probe.session.outages import POLL_SECONDS, REST_SECONDS, OutageMemory, OutageTrials
 from probe.session.pace_guard import PaceGuard
-from probe.session.round_witness import RoundWitness
+from probe.session.round_witness import MIN_VERIFIED_SITES, RoundWitness
 from probe.session.vantage_gate import VantageGate
+
+if TYPE_CHECKING:
+    from probe.session.pass_glances import PassGlances
 
 MAX_SILENCE_WAIT_SECONDS = 30.0
 """Seconds that a pass is prolonged at most until the addresses that a forbidden name has silenced answer again."""
 MAX_UNREAD_VERDICTS = 64
 """Verdicts that wait for the caller; when there are more, measurements wait, too."""
-
-TargetText = tuple[str, Target]
-"""A target as it was given, and parsed."""
 
 
 class MeasureTarget(Protocol):
@@ -83,6 +84,7 @@ class MeasurementRun:
         memory: names that are known to cut the whole line; an empty one when None.
         tries_suspects: whether such names are tried alone at the end. Where another process uses the same line, it
             may have cut it meanwhile.
+        glances: of the pass; None where every target is looked at in full.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class MeasurementRun:
         grace: float = STOP_GRACE_SECONDS,
         memory: OutageMemory | None = None,
         tries_suspects: bool = True,
+        glances: PassGlances | None = None,
     ) -> None:
         self._measure = measure
         self._gate = gate
@@ -111,6 +114,8 @@ class MeasurementRun:
         self._tries_suspects = tries_suspects
         self._outages = OutageTrials(memory or OutageMemory(), self._try_alone, self._until_back)
         self._deferred: dict[str, _Deferred] = {}
+        self._glances = glances
+        self._acquitted: list[TargetText] = []
         self._unread: asyncio.Queue[Verdict | None] = asyncio.Queue()
         self._room = asyncio.Semaphore(MAX_UNREAD_VERDICTS)
 
@@ -136,16 +141,45 @@ class MeasurementRun:
         if not self._gate.looked:
             await self._gate.look()
         self._line_worked = self._gate.is_open
-        await run_bounded(
-            targets, self._run_target, concurrency=self._concurrency, stopping=self._stopping, grace=self._grace
-        )
+        await self._run_all(targets if self._glances is None else await self._glance(self._glances, targets))
         await self._run_deferred()
+        await self._run_vouching()
         for verdict in await self._guard.settle(self._stopping):
             await self._settle_line(verdict)
         for verdict in await self._outages.settle():
             await self._witnessed(verdict)
         for verdict in self._witness.settle():
             await self._emit(verdict)
+
+    async def _run_all(self, targets: Iterable[TargetText]) -> None:
+        await run_bounded(
+            targets, self._run_target, concurrency=self._concurrency, stopping=self._stopping, grace=self._grace
+        )
+
+    async def _glance(self, glances: PassGlances, targets: Iterable[TargetText]) -> list[TargetText]:
+        """Glance at the targets that are due for it; return those to look at in full.
+
+        Where most glances met silence, the anchors are looked at before the full looks: the line itself may be down.
+        """
+        chosen, full = glances.divide(targets, self._gate.vantage)
+        if not chosen or not self._gate.is_open:
+            return [*chosen, *full]
+        found = await glances.glance(chosen, self._gate.vantage, self._stopping)
+        for ready in self._guard.note(found.handshakes):
+            await self._settle_line(ready)
+        for item, verdict in found.acquitted:
+            self._acquitted.append(item)
+            self._witness.note_glance(verdict)
+            await self._emit(verdict)
+        if 2 * found.silent > len(chosen):
+            await self._gate.look()
+        return [*found.differing, *full]
+
+    async def _run_vouching(self) -> None:
+        """Look in full at some targets that glances acquitted, where a verdict waits for certificates that verify."""
+        if self._witness.lacks_certificates:
+            encrypted = [item for item in self._acquitted if any(one.encrypted for one in subjects_of(item[1]))]
+            await self._run_all(encrypted[:MIN_VERIFIED_SITES])
 
     async def _run_target(self, item: TargetText, slot: Slot) -> None:
         text, target = item
@@ -159,7 +193,8 @@ class MeasurementRun:
             )
             await self._take(skipped, began)
             return
-        verdict = await self._measured(item, slot)
+        suspected = self._glances is not None and text in self._glances.suspected
+        verdict = await self._measured(item, slot, suspected=suspected)
         self._gate.add(verdict)
         if self._retests is not None and self._retests.differs(verdict):
             await self._run_retests(item, slot, self._retests, verdict)
@@ -170,13 +205,7 @@ class MeasurementRun:
         waiting = sorted((one for one in self._deferred.values() if one.ready <= end), key=lambda one: one.ready)
         rest = waiting[-1].ready - self._clock.monotonic() if waiting else 0.0
         if waiting and await pause(self._clock, max(0.0, rest), self._stopping):
-            await run_bounded(
-                [one.item for one in waiting],
-                self._run_target,
-                concurrency=self._concurrency,
-                stopping=self._stopping,
-                grace=self._grace,
-            )
+            await self._run_all([one.item for one in waiting])
         for one in self._deferred.values():
             await self._take(one.verdict, one.began)
 
@@ -208,6 +237,8 @@ class MeasurementRun:
         else:
             await self._take(verdict, began)
         slot.release()
+        if self._glances is not None:
+            await self._glances.refer(item, verdict)
         return verdict
 
     async def _take(self, verdict: Verdict, began: float) -> None:

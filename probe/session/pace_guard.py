@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import insort
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -72,16 +72,19 @@ class PaceGuard:
             began: start of its measurement, in monotonic seconds.
         """
         timed = self._timed(verdict, began)
-        seen = policing.handshakes(timed)
-        self._handshakes += seen
-        succeeded = [one.begun for one in seen if not one.silent]
-        for begun in succeeded:
-            insort(self._succeeded, begun)
-        ready = self._release() if succeeded else []
+        ready = self.note(policing.handshakes(timed))
         if self._doubtful(timed):
             self._withheld.append(_Withheld(verdict, timed))
             return ready
         return [*ready, verdict]
+
+    def note(self, seen: Sequence[TimedHandshake]) -> list[Verdict]:
+        """Add handshakes without a verdict; return the withheld verdicts that can be reported now."""
+        self._handshakes += seen
+        succeeded = [one.begun for one in seen if not one.silent]
+        for begun in succeeded:
+            insort(self._succeeded, begun)
+        return self._release() if succeeded else []
 
     async def settle(self, stopping: asyncio.Event) -> list[Verdict]:
         """Decide on the verdicts still withheld; return what is reported in their place.
@@ -139,14 +142,19 @@ class PaceGuard:
             await self._clock.sleep(TRIAL_INTERVAL_SECONDS)
 
     def _now(self) -> datetime:
-        return _EPOCH + timedelta(seconds=self._clock.monotonic())
+        return moment_of(self._clock.monotonic())
 
     def _timed(self, verdict: Verdict, began: float) -> Verdict:
         """The verdict with its own moments and those of its anchors on the monotonic clock.
 
         A look at an anchor that would lie in the future was dated before the wall clock was set back; it is left out.
         """
-        time, now = _EPOCH + timedelta(seconds=began), self._now()
+        time, now = moment_of(began), self._now()
         anchors = [replace(look, at=time + (look.at - verdict.time)) for look in verdict.vantage.anchors]
         known = tuple(look for look in anchors if look.at <= now)
         return replace(verdict, time=time, vantage=replace(verdict.vantage, anchors=known))
+
+
+def moment_of(seconds: float) -> datetime:
+    """Monotonic seconds as a moment, as the guard compares them."""
+    return _EPOCH + timedelta(seconds=seconds)

@@ -62,6 +62,16 @@ class RoundWitness:
             (self._withheld if self._waits(one) else ready).append(one)
         return ready
 
+    @property
+    def lacks_certificates(self) -> bool:
+        """Whether verdicts are withheld that certificates of other sites, if they verify, would release."""
+        return not self._is_vouched and any(one.status in _ACCUSED for one in self._withheld)
+
+    def note_glance(self, verdict: Verdict) -> None:
+        """Add a glance that acquitted its target: it may have been answered over IPv6. It verified no certificate."""
+        if any(":" in one.address for one in verdict.evidence.glance):
+            self._ipv6.add(verdict.target)
+
     def settle(self) -> list[Verdict]:
         """Return the verdicts still withheld: where a portal shows, judged with it."""
         withheld, self._withheld = self._withheld, []

@@ -14,24 +14,27 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+import msgspec
 
 from probe.clock import Clock
 from probe.lazy import LateFunction
 from probe.measure.anchors import AnchorWatch
 from probe.measure.budget import Budget
-from probe.measure.network_config import hosts_file_names, resolver_config, routed_families
+from probe.measure.network_config import hosts_file_names, network_identity, resolver_config, routed_families
 from probe.measure.pace import PaceLimiter
 from probe.measure.tools import Tools
 from probe.measure.tunnels import tunnel_notes
 from probe.model.address import Family
 from probe.model.hop import subjects_of
-from probe.model.target import Target
+from probe.model.target import Target, TargetText
 from probe.model.verdict import ControlFacts, Vantage, Verdict
 from probe.session.concurrency import STOP_GRACE_SECONDS
 from probe.session.measurement import MeasurementContext, look_at_vantage, measure_target
-from probe.session.measurement_run import MeasurementRun, Retests, TargetText
+from probe.session.measurement_run import MeasurementRun, Retests
 from probe.session.outages import OutageMemory
 from probe.session.recent_cuts import CutLog
 from probe.session.vantage_gate import VantageGate
@@ -42,6 +45,8 @@ from probe.settings.well_known import names_of
 
 if TYPE_CHECKING:
     from random import Random
+
+    from probe.session.pass_glances import GlanceRunner, PassGlances, RoundLooks
 
 
 class Session:
@@ -71,6 +76,8 @@ class Session:
             chosen.trusted_resolvers,
             classify=LateFunction("probe.judge.anchor_content", "classify"),
         )
+        self._stack = AsyncExitStack()
+        self._engine: GlanceRunner | None = None
         self._cuts = CutLog()
         self._memory = OutageMemory()
         self.prepare({})
@@ -134,6 +141,8 @@ class Session:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._stack.aclose()
+        self._engine = None
         if self._tools.watcher is not None:
             await self._tools.watcher.close()
         await self._tools.__aexit__(kind, error, trace)
@@ -193,6 +202,7 @@ class Session:
         stopping: asyncio.Event | None = None,
         grace: float = STOP_GRACE_SECONDS,
         tries_suspects: bool = True,
+        looks: RoundLooks | None = None,
     ) -> AsyncGenerator[Verdict, None]:
         """Measure the targets with the settings' concurrency; yield each verdict as soon as it is final.
 
@@ -207,10 +217,8 @@ class Session:
             stopping: set when the pass is to end early.
             grace: real seconds that measurements under way may still take after the stop.
             tries_suspects: whether names that may have cut the whole line are tried again alone at the end of the pass.
+            looks: which targets are glanced at, and what is known of them; None: all are looked at in full.
         """
-        if shuffle is not None:
-            targets = list(targets)
-            shuffle.shuffle(targets)
         run = MeasurementRun(
             self.measure,
             self._gate,
@@ -221,13 +229,50 @@ class Session:
             grace=grace,
             memory=self._memory,
             tries_suspects=tries_suspects,
+            glances=None if looks is None else self._glances(looks),
         )
-        # A name that leaves its address silent would spoil the measurements of the others there.
-        return run.verdicts(_silencing_last(targets, self._cuts.silencing_names))
+        return run.verdicts(_ordered(targets, shuffle, self._cuts.silencing_names))
+
+    def _glances(self, looks: RoundLooks) -> PassGlances:
+        from probe.session.pass_glances import PassGlances  # noqa: PLC0415 - only an agent glances
+
+        context = self._context
+        return PassGlances(
+            self._glance_engine,
+            looks,
+            self._clock,
+            names=context.names,
+            cuts=self._cuts,
+            fixed_names=context.hosts_file_names,
+        )
+
+    async def _glance_engine(self) -> GlanceRunner:
+        """The engine of all passes; made for the first glance."""
+        if self._engine is not None:
+            return self._engine
+        from probe.measure.glance.glance_engine import GlanceEngine  # noqa: PLC0415 - only an agent glances
+
+        self._engine = engine = await self._stack.enter_async_context(GlanceEngine(self._tools))
+        return engine
+
+    def vantage_key(self, secret: bytes) -> str:
+        """A digest of what this vantage is: it changes with the network, its resolvers, the families and the settings.
+
+        Nobody without the secret can tell from it where the vantage is.
+        """
+        from hashlib import blake2b  # noqa: PLC0415 - likewise
+
+        context = self._context
+        known = [network_identity(), context.network_resolvers, sorted(context.families), context.asn, context.country]
+        known += [context.trusted_resolvers, context.host_notes]
+        return blake2b(msgspec.json.encode(known), key=secret, digest_size=16).hexdigest()
 
 
-def _silencing_last(targets: Iterable[TargetText], silencing: frozenset[str]) -> Iterator[TargetText]:
-    """The targets in their order, those with one of these names last."""
+def _ordered(targets: Iterable[TargetText], shuffle: Random | None, silencing: frozenset[str]) -> Iterator[TargetText]:
+    """The targets shuffled or in their order, those last whose names would spoil the measurements of others."""
+    if shuffle is not None:
+        targets = list(targets)
+        shuffle.shuffle(targets)
     last: list[TargetText] = []
     for item in targets:
         if silencing and any(subject.host in silencing for subject in subjects_of(item[1])):

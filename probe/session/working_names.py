@@ -38,19 +38,23 @@ class WorkingNames:
 
     def add(self, verdict: Verdict) -> None:
         """Remember the names of a reachable target that the network's resolvers found."""
-        if verdict.status is not Status.REACHABLE:
-            return
-        for one in verdict.evidence.observations:
-            if (
-                isinstance(one, Resolution)
+        if verdict.status is Status.REACHABLE:
+            self.remember(
+                one.name
+                for one in verdict.evidence.observations
+                if isinstance(one, Resolution)
                 and one.purpose is Purpose.SUBJECT
                 and one.trust is not Trust.TRUSTED
                 and one.addresses
-            ):
-                self._targets.pop(one.name, None)
-                self._targets[one.name] = None
-        for name in list(self._targets)[:-MAX_REMEMBERED_NAMES]:
-            del self._targets[name]
+            )
+
+    def remember(self, names: Iterable[str]) -> None:
+        """Remember names that the network's resolvers found and whose targets work."""
+        for name in names:
+            self._targets.pop(name, None)
+            self._targets[name] = None
+        while len(self._targets) > MAX_REMEMBERED_NAMES:
+            del self._targets[next(iter(self._targets))]
 
     def to_compare(self, looks: Sequence[AnchorLook]) -> tuple[str, ...]:
         """The names to ask a resolver for, the best first: working foreign anchors and targets, then domestic ones.

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 Seconds = Annotated[float, Meta(ge=0.05, le=604800, description="a number of seconds, 0.05 to 604800")]
 Delay = Annotated[float, Meta(ge=0, le=86400, description="a number of seconds, 0 to 86400")]
+Period = Annotated[float, Meta(ge=0, le=31622400, description="a number of seconds, 0 to 31622400")]
 Share = Annotated[float, Meta(ge=0, le=0.9, description="a share, 0 to 0.9")]
 Rate = Annotated[float, Meta(ge=0, le=100000, description="a number a second; 0 for no limit")]
 Retests = Annotated[int, Meta(ge=0, le=10, description="a whole number, 0 to 10")]
@@ -49,6 +50,9 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     once_delay: Delay
     retests: Retests
     retest_window: Delay
+    full_every: Delay
+    blocked_every: Delay
+    stretch_after: Period
     collectors: Urls
     token_file: Text
     ca_file: Text

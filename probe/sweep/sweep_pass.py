@@ -15,10 +15,9 @@ import msgspec
 
 from probe.formats import jsonlines
 from probe.judge.residual import RESIDUAL_RULE
-from probe.model.target import parse
+from probe.model.target import TargetText, parse
 from probe.model.verdict import ControlFacts, Status, Vantage, VantageState, Verdict
 from probe.session.concurrency import MAX_ITEMS_UNDER_WAY
-from probe.session.measurement_run import TargetText
 from probe.session.session import Session
 from probe.session.vantage_gate import CLOSING_STATES
 

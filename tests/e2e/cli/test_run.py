@@ -134,7 +134,7 @@ def test_state_of_a_newer_version_is_refused_and_not_changed(page: str, tmp_path
     done = probe("run", "--once", "--config", str(config))
 
     assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
-    assert b"state.sqlite: state of version 99, and this program knows 2 (run the newer program" in done.stderr
+    assert b"state.sqlite: state of version 99, and this program knows 3 (run the newer program" in done.stderr
 
 
 def test_a_full_disk_is_named_and_the_state_is_not_changed(page: str, tmp_path: Path) -> None:

@@ -20,9 +20,9 @@ from probe.measure.anchors import AnchorWatch
 from probe.measure.network_config import ResolverConfig
 from probe.measure.watcher import Watcher
 from probe.model.address import Family
-from probe.model.target import parse
+from probe.model.target import TargetText, parse
 from probe.model.verdict import AnchorKind, AnchorLook, ControlFacts, Status, VantageState, Verdict
-from probe.session.measurement_run import Retests, TargetText
+from probe.session.measurement_run import Retests
 from probe.session.session import Session
 from probe.settings import Settings
 from tests.loopback.agent.made import port, settings

@@ -22,10 +22,11 @@ from probe.formats import jsonlines
 from probe.model.failure import Failure
 from probe.model.hop import Purpose
 from probe.model.observation import Connection, Observation, Sending, TlsHandshake
-from probe.model.target import Target
+from probe.model.target import Target, TargetText
 from probe.model.transition import Transition
 from probe.model.verdict import AnchorKind, AnchorLook, Cause, Evidence, Status, Vantage, VantageState, Verdict
-from probe.session.measurement_run import Retests, TargetText
+from probe.session.measurement_run import Retests
+from probe.session.pass_glances import RoundLooks
 from tests.unit.session.scripted import INJECTED, REACHABLE, SNI, Outcome, ScriptedVantage, named
 from tests.unit.virtual_clock import VirtualClock
 
@@ -79,9 +80,10 @@ class Recorded:
         shuffle: Random | None = None,
         retests: Retests | None = None,
         stopping: asyncio.Event | None = None,
+        looks: RoundLooks | None = None,
     ) -> AsyncGenerator[Verdict, None]:
         """As the vantage."""
-        stream = self.rounds.vantage.verdicts(targets, shuffle=shuffle, retests=retests, stopping=stopping)
+        stream = self.rounds.vantage.verdicts(targets, shuffle=shuffle, retests=retests, stopping=stopping, looks=looks)
         made = [verdict async for verdict in stream]
         self.rounds.verdicts += sorted(made, key=lambda verdict: verdict.time)
         for verdict in made:

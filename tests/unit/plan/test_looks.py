@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probe.model.address import Family
@@ -128,6 +128,7 @@ def test_known_answers_survive_a_failure_and_are_replaced_after_a_success() -> N
     assert after_glance(HEALTHY, NOW).looked == int(NOW)
 
 
+@settings(deadline=None)
 @given(
     draw=st.floats(0, 1),
     jitters=st.lists(st.floats(-0.08, 0.08), min_size=30, max_size=60),
@@ -155,6 +156,7 @@ def test_no_target_goes_longer_than_full_every_without_a_full_look(
     assert now - last < full
 
 
+@settings(deadline=None)
 @given(draws=st.lists(st.floats(0, 1), min_size=50, max_size=50))
 def test_the_full_looks_of_a_list_spread(draws: list[float]) -> None:
     """Each has a random phase of its own after the first look."""

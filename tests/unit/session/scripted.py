@@ -8,9 +8,10 @@ from random import Random
 
 from probe.judge.vantage import conclude
 from probe.model.failure import Failure
-from probe.model.target import Target, parse
+from probe.model.target import Target, TargetText, parse
 from probe.model.verdict import AnchorKind, AnchorLook, Cause, Evidence, Status, Vantage, VantageState, Verdict
-from probe.session.measurement_run import MeasurementRun, Retests, TargetText
+from probe.session.measurement_run import MeasurementRun, Retests
+from probe.session.pass_glances import RoundLooks
 from probe.session.vantage_gate import VantageGate
 from tests.unit.virtual_clock import VirtualClock
 
@@ -108,6 +109,7 @@ class ScriptedVantage:
         retests: Retests | None = None,
         stopping: asyncio.Event | None = None,
         grace: float = 25.0,
+        looks: RoundLooks | None = None,
     ) -> AsyncGenerator[Verdict, None]:
         """Measure the targets, like `Session.verdicts`."""
         order = list(targets)
