@@ -31,7 +31,7 @@ GROUPS = (X25519, P256, P384)
 CIPHERS_1_3 = (0x1301, 0x1302, 0x1303)
 CIPHERS_1_2 = (0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0xC013, 0xC014, 0x009C, 0x009D, 0x002F, 0x0035)
 TLS_1_2, TLS_1_3 = 0x0303, 0x0304
-_SIGNATURES = (0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601)
+SIGNATURES = (0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601)
 _HELLO_BYTES = 512
 """Bytes of the handshake message with its header, as browsers pad it: some load balancers hang at 256 to 511."""
 _TEMPLATES = 16
@@ -67,10 +67,10 @@ class ClientHelloTemplates:
         ciphers, before, middle, after, fixed = self._templates[self._next]
         random = os.urandom(96)
         session = random[32:64]
-        server_name = _server_name(name) if name else b""
-        missing = _HELLO_BYTES - fixed - len(server_name) - 4
-        padding = _extension(_PADDING, bytes(missing)) if missing >= 0 else b""
-        size = fixed + len(server_name) + len(padding)
+        named = server_name(name) if name else b""
+        missing = _HELLO_BYTES - fixed - len(named) - 4
+        padding = extension(_PADDING, bytes(missing)) if missing >= 0 else b""
+        size = fixed + len(named) + len(padding)
         return b"".join(
             (
                 _RECORD.pack(22, 0x0301, size),
@@ -81,7 +81,7 @@ class ClientHelloTemplates:
                 ciphers,
                 _LENGTH.pack(size - 4 - 2 - 32 - 1 - 32 - len(ciphers) - 2),
                 before,
-                server_name,
+                named,
                 middle,
                 random[64:],
                 after,
@@ -96,24 +96,31 @@ _HANDSHAKE = struct.Struct("!BBHH")
 _LENGTH = struct.Struct("!H")
 
 
-def _extension(kind: int, body: bytes) -> bytes:
+def extension(kind: int, body: bytes) -> bytes:
+    """Return an extension of a hello."""
     return struct.pack("!HH", kind, len(body)) + body
 
 
-def _words(*values: int) -> bytes:
+def words(*values: int) -> bytes:
+    """Return numbers in two bytes each."""
     return struct.pack(f"!{len(values)}H", *values)
 
 
-def _listed(body: bytes, width: int = 2) -> bytes:
+def listed(body: bytes, width: int = 2) -> bytes:
     """Return a vector with its length before it, in `width` bytes (RFC 8446 section 3.4)."""
     return len(body).to_bytes(width, "big") + body
 
 
-def _server_name(name: str) -> bytes:
+def server_name(name: str) -> bytes:
+    """Return the extension with the server name.
+
+    Raises:
+        OperationError: the name is too long.
+    """
     encoded = name.encode("ascii")
     if len(encoded) > _MAX_NAME_BYTES:
         raise operation_error(Failure.LOCAL, "a server name that is too long")
-    return _extension(_SERVER_NAME, _listed(b"\0" + _listed(encoded)))
+    return extension(_SERVER_NAME, listed(b"\0" + listed(encoded)))
 
 
 def _template(random: Random, alpn: tuple[bytes, ...]) -> _Template:
@@ -126,26 +133,26 @@ def _template(random: Random, alpn: tuple[bytes, ...]) -> _Template:
         last = random.choice(_GREASE)
     extensions = {
         5: b"\1\0\0\0\0",  # status_request: OCSP
-        10: _listed(_words(group, *GROUPS)),
+        10: listed(words(group, *GROUPS)),
         11: b"\1\0",  # ec_point_formats: uncompressed
-        13: _listed(_words(*_SIGNATURES)),
-        16: _listed(b"".join(_listed(protocol, 1) for protocol in alpn)),
+        13: listed(words(*SIGNATURES)),
+        16: listed(b"".join(listed(protocol, 1) for protocol in alpn)),
         18: b"",  # signed_certificate_timestamp
         23: b"",  # extended_master_secret
-        27: _listed(_words(2), 1),  # compress_certificate: brotli
+        27: listed(words(2), 1),  # compress_certificate: brotli
         35: b"",  # session_ticket
-        43: _listed(_words(version, TLS_1_3, TLS_1_2), 1),
+        43: listed(words(version, TLS_1_3, TLS_1_2), 1),
         45: b"\1\1",  # psk_key_exchange_modes: psk_dhe_ke
-        0x4469: _listed(_listed(b"h2", 1)),  # application_settings, as Chrome sent it up to 2024
+        0x4469: listed(listed(b"h2", 1)),  # application_settings, as Chrome sent it up to 2024
         0xFF01: b"\0",  # renegotiation_info
     }
-    order = [_extension(kind, body) for kind, body in extensions.items()]
+    order = [extension(kind, body) for kind, body in extensions.items()]
     random.shuffle(order)
     at, key_at = sorted(random.sample(range(len(order) + 1), 2))
-    key_share = _words(group, 1) + b"\0" + _words(X25519, 32)
-    before = _extension(first, b"") + b"".join(order[:at])
+    key_share = words(group, 1) + b"\0" + words(X25519, 32)
+    before = extension(first, b"") + b"".join(order[:at])
     middle = b"".join(order[at:key_at]) + struct.pack("!HHH", _KEY_SHARE, 32 + 11, 32 + 9) + key_share
-    after = b"".join(order[key_at:]) + _extension(last, b"\0")
-    ciphers = _listed(_words(cipher, *CIPHERS_1_3, *CIPHERS_1_2)) + b"\1\0"
+    after = b"".join(order[key_at:]) + extension(last, b"\0")
+    ciphers = listed(words(cipher, *CIPHERS_1_3, *CIPHERS_1_2)) + b"\1\0"
     fixed = 4 + 2 + 32 + 1 + 32 + len(ciphers) + 2 + len(before) + len(middle) + 32 + len(after)
     return ciphers, before, middle, after, fixed

@@ -150,7 +150,7 @@ class SharedResolver:
         self.in_flight = 0
         self._poller = poller
         self._deadlines = deadlines
-        self._schedule = _schedule(seconds)
+        self._schedule = try_schedule(seconds)
         self._listen_seconds = listen_seconds
         self._queries: dict[int, NameQuery] = {}
         self._random_ids: list[int] = []
@@ -337,8 +337,8 @@ class SharedResolver:
             self.close()
 
 
-def _schedule(seconds: float) -> tuple[float, ...]:
-    """Return how long to wait after each try, all of them together `seconds`."""
+def try_schedule(seconds: float) -> tuple[float, ...]:
+    """Return how long to wait after each datagram that may be lost, all of them together `seconds`."""
     waits: list[float] = []
     rest = seconds
     for wait in RESEND_SECONDS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from probe.measure.failures import FailureInfo, Operation, OperationError, classify
 from probe.measure.glance.admission import Admission
@@ -18,6 +18,9 @@ from probe.model.address import Family, is_bogon
 from probe.model.failure import Failure
 from probe.model.glance import GlanceKind, GlanceRequest, GlanceResult
 from probe.model.hop import Layer, LayerFailure
+
+if TYPE_CHECKING:
+    from probe.measure.glance.quic_glance import QuicGlance
 
 _RRTYPES = {Family.IPV4: "A", Family.IPV6: "AAAA"}
 _MAY_BE_SPECIAL = frozenset({"0", "10", "100", "127", "169", "172", "192", "198", "203"})
@@ -50,8 +53,23 @@ class SingleGlance:
     """
 
     __slots__ = (
-        "_addresses", "_began", "_connected", "_contradicted", "_detail", "_ended", "_failure", "_listening",
-        "_octets", "_on_end", "_parts", "_query", "_seen", "_spent", "_tcp", "address", "request",
+        "_addresses",
+        "_began",
+        "_connected",
+        "_connection",
+        "_contradicted",
+        "_detail",
+        "_ended",
+        "_failure",
+        "_listening",
+        "_octets",
+        "_on_end",
+        "_parts",
+        "_query",
+        "_seen",
+        "_spent",
+        "address",
+        "request",
     )  # fmt: skip
 
     def __init__(
@@ -63,7 +81,7 @@ class SingleGlance:
         self._on_end = on_end
         self._addresses: tuple[str, ...] = ()
         self._query: NameQuery | None = None
-        self._tcp: TcpGlance | None = None
+        self._connection: TcpGlance | QuicGlance | None = None
         self._seen = ""
         self._failure: LayerFailure | None = None
         self._detail = ""
@@ -125,12 +143,11 @@ class SingleGlance:
         self._connected = True
         self._began = parts.clock()
         try:
-            reader = reader_for(self.request, parts.hellos)
+            connection = self._connection = _make_connection(self, parts)
         except (OperationError, ValueError) as error:
             self.failed(Layer.TCP, FailureInfo(Failure.LOCAL, str(error)[:80]), 0)
             return
-        self._tcp = TcpGlance(self, reader, parts.poller, parts.deadlines, parts.tools.timeout)
-        self._tcp.open(self.address, self.request.port)
+        connection.open(self.address, self.request.port)
 
     def refused(self, error: OperationError) -> None:
         """End: the round's budget is spent."""
@@ -152,14 +169,14 @@ class SingleGlance:
         """End without a result."""
         if self._query is not None:
             self._query.resolver.drop(self._query)
-        if self._tcp is not None:
-            self._tcp.close()
+        if self._connection is not None:
+            self._connection.close()
         if self._connected:
             self._disconnect(0)
 
     def _disconnect(self, octets: int) -> None:
         self._connected = False
-        self._tcp = None
+        self._connection = None
         self._count_time()
         self._octets += octets
         self._parts.tools.pace.budget.count(octets)
@@ -192,6 +209,20 @@ class SingleGlance:
             octets=self._octets,
         )
         self._on_end(self, result)
+
+
+def _make_connection(glance: SingleGlance, parts: GlanceParts) -> TcpGlance | QuicGlance:
+    """Return the connection of a glance, not yet opened.
+
+    Raises:
+        OperationError, ValueError: what is to be sent cannot be made.
+    """
+    request, seconds = glance.request, parts.tools.timeout
+    if request.kind is GlanceKind.QUIC:
+        from probe.measure.glance.quic_glance import QuicGlance  # noqa: PLC0415 - cryptography is slow to load
+
+        return QuicGlance(glance, request.sni, parts.poller, parts.deadlines, seconds)
+    return TcpGlance(glance, reader_for(request, parts.hellos), parts.poller, parts.deadlines, seconds)
 
 
 def _cannot_be_public(address: str) -> bool:

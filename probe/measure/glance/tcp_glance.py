@@ -52,7 +52,7 @@ class AnswerReader(Protocol):
         """
 
 
-class TcpGlanceOwner(Protocol):
+class ConnectionOwner(Protocol):
     """Whose connection it is."""
 
     def saw(self, seen: str, octets: int) -> None:
@@ -78,7 +78,7 @@ class TcpGlance:
     )  # fmt: skip
 
     def __init__(
-        self, owner: TcpGlanceOwner, reader: AnswerReader, poller: Poller, deadlines: Deadlines, seconds: float
+        self, owner: ConnectionOwner, reader: AnswerReader, poller: Poller, deadlines: Deadlines, seconds: float
     ) -> None:
         self._owner = owner
         self._reader = reader
