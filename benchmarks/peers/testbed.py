@@ -180,6 +180,7 @@ def _files(folder: Path, count: int) -> None:
     lines = [f"$ORIGIN {ZONE}.", "$TTL 3600", "@ SOA ns hostmaster 1 3600 900 9999 300", "@ NS ns", f"ns A {SERVER}"]
     lines += [f"n{n} A {SITES[n % len(SITES)]}" for n in range(count)]
     lines += [f"d{n} A {SILENT[n % len(SILENT)]}" for n in range(count)]
+    lines += [f"* A {SITES[0]}"]  # a register of any length
     (folder / f"{ZONE}.zone").write_text("\n".join(lines) + "\n")
     (folder / "blackbox.json").write_text(json.dumps({"modules": {"http": _module("http"), "tcp": _module("tcp")}}))
 

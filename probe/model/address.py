@@ -87,8 +87,11 @@ def parse_address(text: str) -> IPAddress | None:
 
     The cache keeps every text, so the caller bounds its length.
     """
+    bare = text.removeprefix("[").removesuffix("]")
+    if ":" not in bare and not bare[-1:].isdigit():
+        return None  # most names of a long list, without the cost of an exception
     try:
-        return ipaddress.ip_address(text.removeprefix("[").removesuffix("]"))
+        return ipaddress.ip_address(bare)
     except ValueError:
         return None
 

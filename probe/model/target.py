@@ -132,7 +132,7 @@ def parse(text: str) -> Target:
         TargetError: the text has none of the forms, or a part of it is out of bounds; its `what` names the fault.
     """
     text = text.strip()
-    if not text or is_too_long(text) or any(c.isspace() or not (c.isprintable() or c in _JOINERS) for c in text):
+    if not text or is_too_long(text) or not _has_only_printable(text):
         raise TargetError(f"{_shown(text)} is not a target", mend=f"write a {_FORMS}")
     scheme, separator, rest = text.partition("://")
     if not separator:
@@ -154,6 +154,13 @@ def parse(text: str) -> Target:
             return QuicTarget(_host(host, text), port)
         case _:
             raise TargetError(f"{_shown(text)} has the unknown scheme {_shown(scheme)}", mend=f"write a {_FORMS}")
+
+
+def _has_only_printable(text: str) -> bool:
+    """Whether a text has no space and no control character."""
+    if text.isascii():
+        return text.isprintable() and " " not in text
+    return all((c.isprintable() or c in _JOINERS) and not c.isspace() for c in text)
 
 
 def is_too_long(text: str) -> bool:
