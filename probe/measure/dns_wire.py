@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ipaddress
 import struct
-from dataclasses import dataclass
+
+import msgspec
 
 from probe.model.failure import Failure
 
@@ -56,8 +57,7 @@ class MalformedDnsError(ValueError):
     """The bytes are not a DNS message, or the message contradicts itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class DnsAnswer:
+class DnsAnswer(msgspec.Struct, frozen=True):
     """A resolver's answer to one question.
 
     Attributes:
@@ -85,8 +85,7 @@ class DnsAnswer:
         return self.failure != other.failure or set(self.addresses) != set(other.addresses)
 
 
-@dataclass(frozen=True, slots=True)
-class DnsQuestion:
+class DnsQuestion(msgspec.Struct, frozen=True):
     """A name and a record type.
 
     Attributes:

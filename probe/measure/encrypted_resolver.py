@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import urlsplit
+
+import msgspec
+from msgspec.structs import replace
 
 from probe.errors import UsageError
 from probe.measure.certificates import TlsContexts
@@ -59,8 +61,7 @@ class DnsConnection(Protocol):
         """Close the connection."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResolverUrl:
+class ResolverUrl(msgspec.Struct, frozen=True):
     """The parts of a resolver's URL. `path` is empty for DNS over TLS."""
 
     host: str
@@ -92,8 +93,7 @@ def parse_resolver_url(url: str) -> ResolverUrl:
     raise UsageError(f"{url!r} is no encrypted resolver", mend="write https://host/dns-query or tls://host:853")
 
 
-@dataclass(frozen=True, slots=True)
-class _Outage:
+class _Outage(msgspec.Struct, frozen=True):
     """The failure after which a resolver is not asked for a while.
 
     Attributes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from probe.measure import html_facts, http_get, page_charset, page_sample
 from probe.measure.chain_memory import ChainMemory

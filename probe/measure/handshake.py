@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from probe.measure.certificates import unverified_facts, verified_facts
 from probe.measure.connect import OpenedConnection, open_connection
@@ -36,8 +38,7 @@ _LEGACY_REASONS = (
 """OpenSSL's reasons for refusing a server that browsers accept."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientHello:
+class ClientHello(msgspec.Struct, frozen=True):
     """Content and destination of a ClientHello.
 
     Attributes:

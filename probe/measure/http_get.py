@@ -6,8 +6,9 @@ import asyncio
 import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import count
+
+import msgspec
 
 from probe.measure.failures import operation_error
 from probe.measure.response_head import (
@@ -52,8 +53,7 @@ _VISIBLE_ASCII = re.compile(r"[!-~]+")
 _PRINTABLE_ASCII = re.compile(r"[ -~]*")
 
 
-@dataclass(slots=True)
-class HttpResponse:
+class HttpResponse(msgspec.Struct):
     """A response, filled in while it arrives, so that a failure keeps what there was.
 
     Attributes:
@@ -67,9 +67,9 @@ class HttpResponse:
     """
 
     status: int = 0
-    headers: list[tuple[str, bytes]] = field(default_factory=list)
+    headers: list[tuple[str, bytes]] = msgspec.field(default_factory=list)
     names: tuple[str, ...] = ()
-    body: bytearray = field(default_factory=bytearray)
+    body: bytearray = msgspec.field(default_factory=bytearray)
     complete: bool = False
     speaks_h2: bool = False
     limit: int = MAX_BODY_BYTES

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from probe.measure.dns_stream import ask_over_tcp
 from probe.measure.dns_udp import first_answer

@@ -8,7 +8,8 @@ server does not work. Every function here is linear in the size of its input.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 _STATUS_LINE = re.compile(rb"HTTP/?(?:[0-9]{1,3}(?:\.[0-9]{1,3})?)?[ \t]{1,8}([1-9][0-9]{2})(?![0-9])", re.IGNORECASE)
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
@@ -22,8 +23,7 @@ MAX_CHUNK_LINE_BYTES = 16_384
 """Bytes of a chunk's size line with its extensions, or of one line of the trailer."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseHead:
+class ResponseHead(msgspec.Struct, frozen=True):
     """The head of a response.
 
     Attributes:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import h11
+import msgspec
 
 from probe.measure.connect import open_connection
 from probe.measure.failures import FailureInfo, Operation, classify, operation_error
@@ -39,8 +39,7 @@ MAX_STEP_TIMEOUTS = 4
 """Time limit of all requests together, in step time-outs: 16 answers on a line of 600 ms take one."""
 
 
-@dataclass(slots=True)
-class UploadProgress:
+class UploadProgress(msgspec.Struct):
     """Progress of the requests, kept when they fail.
 
     Attributes:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 _INTEGER, _OBJECT_IDENTIFIER, _SEQUENCE, _SET, _OCTET_STRING = 0x02, 0x06, 0x30, 0x31, 0x04
 _UTC_TIME, _GENERALIZED_TIME = 0x17, 0x18
@@ -27,8 +28,7 @@ class _UnreadableError(ValueError):
     """The bytes are not what X.509 has at this place."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Element:
+class _Element(msgspec.Struct, frozen=True):
     """A DER element: its tag and content."""
 
     tag: int
@@ -38,8 +38,7 @@ class _Element:
 _NOTHING = _Element(0, b"")
 
 
-@dataclass(frozen=True, slots=True)
-class X509Fields:
+class X509Fields(msgspec.Struct, frozen=True):
     """The readable fields of a certificate.
 
     Attributes:
