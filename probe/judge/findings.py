@@ -14,7 +14,7 @@ from probe.judge.nearer import is_proxied
 from probe.lazy import lazy
 from probe.model.address import Family, family
 from probe.model.hop import SILENT_SYN
-from probe.model.observation import Connection
+from probe.model.observation import Connection, QuicExchange
 from probe.model.verdict import NearerAnswer
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _notes(hop: EvidenceHop) -> set[str]:
         and any(is_proxied(one.address, hop.evidence.observations) for one in hop.endpoints),
         "challenge": any(blockpages.is_server_page(blockpages.fingerprints_of(page)) for page in hop.observed.pages),
         "other_port_answered": _other_port_answered(hop),
-        "tcp_answered": quic.silent_only_here(hop),
+        "tcp_answered": QuicExchange in hop.view.kinds and quic.silent_only_here(hop),
     }
     if answers is not None:
         ownership = [hop.ownership(address) for address in answers.given]
