@@ -90,6 +90,16 @@ class PaceLimiter:
         self._networks: dict[str, _NetworkQueue] = {}
         self._addresses: dict[str, _AddressLock] = {}
 
+    @property
+    def unlimited(self) -> bool:
+        """Whether any number of connections may be opened at once: there is neither a rate nor a budget."""
+        return not self._interval and not self.budget.max_connections and not self.budget.max_bytes
+
+    def count(self, connections: int) -> None:
+        """Count connections that nothing limits (`unlimited`)."""
+        self.counters.connections += connections
+        self.budget.connections += connections
+
     @asynccontextmanager
     async def slot(self, address: str, *, urgent: bool = False, exclusive: bool = True) -> AsyncIterator[None]:
         """Wait until one connection to this address may be opened; open it in the body.

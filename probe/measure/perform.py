@@ -12,7 +12,7 @@ from probe.measure.failures import MAX_DETAIL_CHARACTERS, FailureInfo, Operation
 from probe.measure.tools import Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import Observation
-from probe.model.step import Connect, Fetch, Handshake, QuicHandshake, Resolve, Send, Step, Trace
+from probe.model.step import Connect, ConnectEach, Fetch, Handshake, QuicHandshake, Resolve, Send, Step, Trace
 
 
 class StepSource(Protocol):
@@ -31,6 +31,7 @@ class StepSource(Protocol):
 PERFORMERS: dict[type[Step], tuple[str, str]] = {
     Resolve: ("probe.measure.resolve", "resolve"),
     Connect: ("probe.measure.connect", "connect"),
+    ConnectEach: ("probe.measure.connect_each", "connect_each"),
     Handshake: ("probe.measure.handshake", "handshake"),
     Fetch: ("probe.measure.fetch", "fetch"),
     Send: ("probe.measure.send", "send"),

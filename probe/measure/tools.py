@@ -22,12 +22,14 @@ from probe.model.packets import PacketTrace
 from probe.model.step import Step
 
 if TYPE_CHECKING:
-    from probe.measure import certificates, encrypted_resolver
+    from probe.measure import certificates, encrypted_resolver, syn_scanner
     from probe.measure.certificates import TlsContexts
     from probe.measure.encrypted_resolver import EncryptedResolver
+    from probe.measure.syn_scanner import SynScannerClient
 else:
     certificates = lazy("probe.measure.certificates")
     encrypted_resolver = lazy("probe.measure.encrypted_resolver")
+    syn_scanner = lazy("probe.measure.syn_scanner")
 
 DEFAULT_TIMEOUT_SECONDS = 10.0
 """Default step time-out: long enough for three SYN retransmissions (1, 2, 4 s: RFC 6298) and an answer."""
@@ -124,6 +126,7 @@ class Tools:
         self.localisation_lock = asyncio.Lock()
         self.upload_slots = asyncio.Semaphore(MAX_UPLOADS)
         self.watcher: PacketCapture | None = None
+        self._syn_scanner: SynScannerClient | None = None
         self._encrypted: dict[str, EncryptedResolver] = {}
 
     async def __aenter__(self) -> Self:
@@ -133,6 +136,8 @@ class Tools:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.resolvers.cancel()
+        if self._syn_scanner is not None:
+            await self._syn_scanner.close()
         for resolver in self._encrypted.values():
             resolver.close()
         self._encrypted.clear()
@@ -165,6 +170,12 @@ class Tools:
         """Wait until a connection to this address may be opened, by the pace limiter and by the limit of sockets."""
         async with self.pace.slot(address, urgent=urgent), self.concurrency.sockets:
             yield
+
+    def syn_scanner(self) -> SynScannerClient:
+        """Return the client of the SYN scanner; the same one every time. Its process starts with the first sweep."""
+        if self._syn_scanner is None:
+            self._syn_scanner = syn_scanner.SynScannerClient()
+        return self._syn_scanner
 
     def encrypted(self, url: str) -> EncryptedResolver:
         """Return the trusted resolver of this URL; the same one every time.

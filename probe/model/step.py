@@ -106,6 +106,28 @@ class Connect(_AddressStep, frozen=True, kw_only=True):
         return Connection(address=self.address, port=self.port, **self._observed(failure, detail, at))
 
 
+class ConnectEach(_StepBase, frozen=True, kw_only=True):
+    """Find which of several addresses accept a connection: by a SYN to each where this host may send one.
+
+    Attributes:
+        addresses: of one family, each once.
+    """
+
+    addresses: tuple[str, ...]
+    port: int
+
+    listens_on: ClassVar[bool] = False
+
+    @property
+    def capture_address(self) -> str:
+        """None: no name of the target's is sent, so that no packet would be shown."""
+        return ""
+
+    def unperformed(self, failure: Failure, detail: str, at: int) -> Connection:
+        """The observation of this step where it could not be performed, `at` milliseconds into the measurement."""
+        return Connection(address=self.addresses[0], port=self.port, **self._observed(failure, detail, at))
+
+
 class Handshake(_AddressStep, frozen=True, kw_only=True):
     """Connect, then a TLS handshake with this server name, then close.
 
@@ -222,4 +244,4 @@ class Trace(_AddressStep, frozen=True, kw_only=True):
         )
 
 
-Step = Resolve | Connect | Handshake | Fetch | Send | QuicHandshake | Trace
+Step = Resolve | Connect | ConnectEach | Handshake | Fetch | Send | QuicHandshake | Trace

@@ -1,5 +1,5 @@
-"""The packet watcher, a separate process: `python -m probe.packets`, which `probe.measure` talks to in JSON Lines.
+"""The processes with raw sockets, which `probe.measure` talks to in JSON Lines: packet watcher and SYN scanner.
 
-No other package imports it, and nothing else imports scapy. It opens one socket, which needs CAP_NET_RAW, then drops
-every privilege before it reads the first packet.
+No other package imports them, and nothing else imports scapy. Each opens its sockets, which needs CAP_NET_RAW, then
+drops every privilege before it reads the first packet.
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import selectors
 import socket
@@ -18,7 +17,6 @@ from probe.packets.flows import UDP, FlowTable, PacketFlow
 from probe.privileges import become_nobody
 
 _ETH_P_ALL = 0x0003
-_SO_ATTACH_FILTER = 26
 _HOST, _OUTGOING = 0, 4
 """Packet types to and from this host (linux/if_packet.h); packets of other hosts on a shared link are ignored."""
 _MAX_PACKETS_AT_ONCE = 256
@@ -111,15 +109,7 @@ class PacketWatcher:
 
     def _set_filter(self) -> None:
         """Install the kernel filter for the watched addresses."""
-        code = bpf.program(self._watched)
-        held = ctypes.create_string_buffer(code, len(code))
-        # struct sock_fprog: the number of instructions and their address.
-        program = _Program(len(code) // 8, ctypes.addressof(held))
-        self._sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, bytes(program))
-
-
-class _Program(ctypes.Structure):
-    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+        bpf.attach(self._sock, bpf.program(self._watched))
 
 
 def main() -> None:

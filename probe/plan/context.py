@@ -88,6 +88,7 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
             name (GFW: 90 to 360 s per client, server and port).
         relay_address: an address where nothing listens, for `tcp://` targets and ranges; empty for none.
         no_resolver: an IPv4 address abroad that runs no resolver, an anchor's; empty for none.
+        send_syns: whether the sample of a range may be asked with SYNs in place of connections.
         sample: how many addresses of a range to sample (more of a wide one, see `probe.plan.sampling`).
         seed: seed of a range's sample: the same number gives the same sample.
         sample_index: which of a range's disjoint samples: 0, or the number of the re-test.
@@ -113,6 +114,7 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
     suspected: bool = False
     relay_address: str = ""
     no_resolver: str = ""
+    send_syns: bool = False
     sample: int = 16
     seed: int = 0
     sample_index: int = 0

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from probe.model.hop import StepPosition, Subject
 from probe.model.observation import Exchange, Observation
-from probe.model.step import Fetch, Resolve, Step
+from probe.model.step import ConnectEach, Fetch, Resolve, Step
 from probe.plan import page_check
 from probe.plan.context import PlanContext
 from probe.plan.followup import tries_subject
@@ -94,7 +94,7 @@ class PlanHop:
     def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:
         """Queue the next step of the address, or the next round when no step of the hop is under way."""
         self._under_way.discard(step)
-        assert not isinstance(step, Resolve)  # noqa: S101 - a hop resolves no name
+        assert not isinstance(step, Resolve | ConnectEach)  # noqa: S101 - a hop's steps have one address
         if tries_subject(self._task.subject, step):
             self._state = self._state.with_try(step.address, seen)
         else:
@@ -134,6 +134,6 @@ class PlanHop:
         while waiting:
             step = waiting.pop(0)
             if self.ask(step):
-                if not isinstance(step, Resolve) and step.address != address:
+                if not isinstance(step, Resolve | ConnectEach) and step.address != address:
                     self._turns[step] = address
                 return

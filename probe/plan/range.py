@@ -2,8 +2,9 @@
 
 ::
 
-    sample      a connection to each address; one that answered at the control and not here is tried again. A control
-                connects to every address it knows, within bounds, and to some new ones, so that its hit list grows
+    sample      a connection to each address, or a SYN where this host may send one; one that answered at the control
+                and not here is tried again, by a connection. A control connects to every address it knows, within
+                bounds, and to some new ones, so that its hit list grows
     relay       beside it: an unrouted address, and two that are silent at the control. A relay on the path accepts them
     neighbours  where some addresses answer and a hit of the control fails: other hits of the same /24
     search      where nothing is known of the range: neighbours of those that answer, or more addresses until some do
@@ -21,9 +22,9 @@ import ipaddress
 
 from probe.model.failure import OWN_FAULTS, Failure
 from probe.model.hop import NO_ANSWER_FAILURES, Purpose, StepPosition
-from probe.model.observation import Observation, Resolution, TlsHandshake
+from probe.model.observation import Connection, Observation, Resolution, TlsHandshake
 from probe.model.resolver import Trust
-from probe.model.step import Connect, Handshake, Resolve, Step
+from probe.model.step import Connect, ConnectEach, Handshake, Resolve, Step
 from probe.model.target import RangeTarget
 from probe.plan import sampling
 from probe.plan.context import PlanContext
@@ -120,8 +121,12 @@ class RangePlan(Plan):
     def _connect(self, *addresses: str) -> bool:
         """Connect to those of the addresses that were not contacted yet; False when there are none."""
         fresh = [address for address in dict.fromkeys(addresses) if address not in self._contacted]
+        self._contacted.update(fresh)
+        # Where SYNs were sent and none was answered, connections are tried: SYNs may be lost on this host.
+        if fresh and self._context.send_syns and (self._accepted or not self._failed):
+            self._ask(ConnectEach(addresses=tuple(fresh), port=self._port))
+            return True
         for address in fresh:
-            self._contacted.add(address)
             self._ask(Connect(address=address, port=self._port))
         return bool(fresh)
 
@@ -130,8 +135,10 @@ class RangePlan(Plan):
             self._under_way.add(step)
 
     def observed(self, step: Step, seen: Observation) -> None:
-        """Connect to the well-known name over IPv6 once its address is resolved."""
-        if isinstance(step, Resolve) and isinstance(seen, Resolution) and seen.addresses:
+        """Connect to the well-known name over IPv6 once its address is resolved; take each address of a sweep."""
+        if isinstance(step, ConnectEach) and isinstance(seen, Connection):
+            self._take_connection(seen.address, seen.failure, 0)
+        elif isinstance(step, Resolve) and isinstance(seen, Resolution) and seen.addresses:
             self._ask(Connect(address=seen.addresses[0], port=443, position=StepPosition(purpose=Purpose.ALLOWED)))
 
     def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:
@@ -139,19 +146,19 @@ class RangePlan(Plan):
         self._under_way.discard(step)
         failed = failure_of(seen)
         if isinstance(step, Connect) and step.position.purpose is Purpose.SUBJECT and seen:
-            self._take_connection(step, None if failed is None else failed.failure)
+            self._take_connection(step.address, None if failed is None else failed.failure, step.position.attempt)
         elif isinstance(step, Handshake):
             self._take_hello(step, seen)
         if not self._under_way:
             self._advance()
 
-    def _take_connection(self, step: Connect, failure: Failure | None) -> None:
+    def _take_connection(self, address: str, failure: Failure | None, attempt: int) -> None:
         if failure is None:
-            self._accepted.append(step.address)
-        elif failure in OWN_FAULTS or step.position.attempt or step.address not in self._hits:
-            self._failed.append(step.address)
+            self._accepted.append(address)
+        elif failure in OWN_FAULTS or attempt or address not in self._hits:
+            self._failed.append(address)
         else:
-            self._ask(Connect(address=step.address, port=self._port, position=StepPosition(attempt=1)))
+            self._ask(Connect(address=address, port=self._port, position=StepPosition(attempt=1)))
 
     def _take_hello(self, step: Handshake, seen: tuple[Observation, ...]) -> None:
         last = seen[-1] if seen else None

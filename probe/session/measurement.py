@@ -266,6 +266,7 @@ def _plan_context(
         suspected=suspected,
         relay_address=unrouted_address(target),
         no_resolver=next(iter(context.anchors.reached), ""),
+        send_syns=isinstance(target, RangeTarget) and _may_send_syns(target),
         sample=context.range_samples.get(text, context.range_sample),
         seed=week.year * 100 + week.week,
         sample_index=attempt,
@@ -274,6 +275,13 @@ def _plan_context(
         excluded_prefixes=context.range_excluded_prefixes.get(text, ()),
         line_pages=tuple(LinePage(*page) for page in context.anchors.large_pages),
     )
+
+
+def _may_send_syns(target: RangeTarget) -> bool:
+    """Whether the addresses of a range may be asked with SYNs: not those of this host, where nothing is gained."""
+    from probe.measure.syn_scanner import may_send_syns  # noqa: PLC0415 - only ranges need it
+
+    return bool(unrouted_address(target)) and may_send_syns()
 
 
 def _capture_label(verdict: Verdict) -> str:

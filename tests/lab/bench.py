@@ -35,10 +35,12 @@ class Bench:
     Args:
         lab: raised.
         scenarios: those to measure; a part of the world's.
+        prefix: a command that runs the probe, such as one that takes privileges away.
     """
 
-    def __init__(self, lab: Lab, scenarios: Sequence[Scenario]) -> None:
+    def __init__(self, lab: Lab, scenarios: Sequence[Scenario], prefix: tuple[str, ...] = ()) -> None:
         self.lab = lab
+        self.prefix = prefix
         self.scenarios = scenarios
         self.environ = {
             "SSL_CERT_FILE": str(lab.certificates.bundle),
@@ -143,7 +145,8 @@ class Bench:
         urls = (profile.trusted_urls if profile else ()) or TRUSTED
         words += [f"--trusted-resolver={url}" for url in (urls if trusted else ("",))]
         words += self._anchors(host) if anchors else []
-        done = self.lab.hosts[host].run(PROBE, *words, "--targets", str(file), environ=self.environ, timeout=400)
+        words = [*self.prefix, PROBE, *words, "--targets", str(file)]
+        done = self.lab.hosts[host].run(*words, environ=self.environ, timeout=400)
         if done.returncode not in (0, 1, 3):
             raise RuntimeError(f"probe at {host} ended with {done.returncode}: {done.stderr[-2000:]}")
         return [json.loads(line) for line in done.stdout.splitlines()]

@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from probe.model.failure import Failure
+from probe.model.hop import StepPosition
 from probe.model.observation import Connection
-from probe.model.step import Connect
+from probe.model.step import Connect, ConnectEach
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, Status
 from probe.plan import PlanContext, plan_for
+from probe.plan.plan import Plan
 from probe.plan.range import first_addresses
 from tests.unit.plan.dialogue import CONTEXT, DOH, Dialogue
 
@@ -296,3 +298,41 @@ def test_a_hello_whose_connection_fails_is_repeated() -> None:
     dialogue.tell(hello, "tcp.timeout")
 
     assert dialogue.asks() == [f"{hello} try 1"]
+
+
+def sweeps(plan: Plan) -> list[tuple[str, ...]]:
+    """Return the addresses of the sweeps that the plan asks for now; a relay check may stand beside them."""
+    return [step.addresses for step in plan.pending() if isinstance(step, ConnectEach)]
+
+
+def test_where_syns_may_be_sent_the_sample_is_one_step() -> None:
+    """A hit that fails is tried again at once, by a connection."""
+    plan = plan_for(parse(f"{RANGE}:80"), knowing(*FOUR[:3], send_syns=True))
+    (step,) = plan.pending()
+
+    assert isinstance(step, ConnectEach)
+    assert (sorted(step.addresses), step.port) == (list(FOUR[:3]), 80)
+    plan.observe(step, Connection(address=FOUR[0], port=80))
+    plan.observe(step, Connection(address=FOUR[1], port=80, failure=Failure.TIMEOUT))
+    assert plan.pending() == (Connect(address=FOUR[1], port=80, position=StepPosition(attempt=1)),)
+
+
+def test_a_search_goes_on_with_syns_only_where_one_was_answered() -> None:
+    """SYNs may be lost on this host, so that after silence connections are tried."""
+    for answers in (True, False):
+        plan = plan_for(parse(f"{RANGE}:80"), replace(CONTEXT, send_syns=True))
+        (step,) = plan.pending()
+        assert isinstance(step, ConnectEach)
+        for number, address in enumerate(step.addresses):
+            failure = None if answers and not number else Failure.TIMEOUT
+            plan.observe(step, Connection(address=address, port=80, failure=failure))
+        plan.finish(step)
+        assert bool(sweeps(plan)) is answers
+
+
+def test_without_the_privilege_a_plan_has_the_same_addresses_as_connections() -> None:
+    asked = connects(Dialogue(plan_for(parse(RANGE), CONTEXT)))
+    (swept,) = sweeps(plan_for(parse(RANGE), replace(CONTEXT, send_syns=True)))
+
+    assert set(swept) == set(asked)
+    assert len(swept) == len(asked)
