@@ -1,4 +1,24 @@
-"""One glance over TCP: connect, send one message, read the beginning of the answer, close."""
+"""One glance over TCP: connect, send one message, read the beginning of the answer, close.
+
+A server's first flight is 1 to 5 KB, and a glance needs its first few hundred bytes. A small receive buffer makes this
+host announce a window of one segment, so that the server sends no more before it is told to. Where the answer is seen
+in what has arrived, it is not taken out of the buffer: taking it out would announce room for more, and a socket that is
+closed with unread bytes sends an RST and no FIN. Measured at nginx over a link of 1,500 bytes, everything from SYN to
+RST included:
+
+==============================  ======================  ======================  =========================
+..                              TLS 1.3, flight of 4 KB TLS 1.3, flight of 1 KB page of 10 KB
+==============================  ======================  ======================  =========================
+usual window, all read, FIN     13.1 packets, 5,390 B   10.0 packets, 1,990 B
+usual window, RST               9.8 packets, 4,950 B    7.0 packets, 1,840 B    10.0 packets, 11,130 B
+window of one segment, RST      9.0 packets, 2,470 B    9.1 packets, 1,970 B    9.0 packets, 2,310 B
+==============================  ======================  ======================  =========================
+
+What it costs: a certificate of TLS 1.2 takes a round trip more (15.5 packets, 5,340 B in place of 10.0 and 5,020). Some
+middleboxes dislike small windows, a defence against clients that hold servers open, and a filter that reads the
+certificates of TLS 1.2 without reassembling segments may miss them in small ones. The first only brings the full look;
+the second is left to the regular full look. One segment is what small embedded systems announce, too.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +27,7 @@ import errno
 import os
 import socket
 import struct
+import sys
 from typing import ClassVar, Protocol
 
 from probe.measure.failures import FailureInfo, Operation, classify, operation_error
@@ -16,7 +37,8 @@ from probe.measure.glance.poller import BROKEN, READABLE, Poller
 from probe.model.failure import Failure
 from probe.model.hop import Layer
 
-RECEIVE_BUFFER_BYTES = 4096
+RECEIVE_BUFFER_BYTES = 1536
+"""Linux doubles it and announces what is left beside its own records, rounded down to segments: one."""
 READ_BYTES = 4096
 """Size of one read from the kernel."""
 MAX_READS = 256
@@ -75,6 +97,7 @@ class TcpGlance:
 
     __slots__ = (
         "_connected", "_data", "_deadlines", "_owner", "_poller", "_reader", "_reads", "_seconds", "_sent", "_sock",
+        "_unread",
     )  # fmt: skip
 
     def __init__(
@@ -89,6 +112,7 @@ class TcpGlance:
         self._data = b""
         self._reads = 0
         self._sent = 0
+        self._unread = False
         self._sock: socket.socket | None = None
 
     def open(self, address: str, port: int) -> None:
@@ -130,8 +154,9 @@ class TcpGlance:
             return
         self._deadlines.clear(self, self._seconds)
         self._poller.forget(sock)
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        if not self._unread:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         sock.close()
 
     def _on_connected(self, events: int) -> bool:
@@ -144,6 +169,9 @@ class TcpGlance:
         if not message:
             self._see("")
             return False
+        if _QUICK_ACK:
+            # Let the acknowledgement of the answer wait: the RST makes it unnecessary.
+            sock.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 0)
         try:
             self._sent = sock.send(message)
         except (BlockingIOError, InterruptedError):
@@ -160,6 +188,8 @@ class TcpGlance:
         """Read until there is nothing more: the poller may report an end that came with the last bytes only once."""
         sock = self._sock
         assert sock is not None  # noqa: S101 - as above
+        if not self._data and self._sees_unread(sock):
+            return
         while True:
             try:
                 more = sock.recv(READ_BYTES)
@@ -175,6 +205,20 @@ class TcpGlance:
                 raise EOFError
             if self._reads >= MAX_READS or len(data) > MAX_GLANCE_BYTES - READ_BYTES:
                 raise operation_error(Failure.TOO_MUCH, "answer")
+
+    def _sees_unread(self, sock: socket.socket) -> bool:
+        """Look at what has arrived first, without taking it; return whether that is enough."""
+        try:
+            data = sock.recv(READ_BYTES, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return True  # nothing has
+        seen = self._reader.read(data, ended=False) if data else None
+        if seen is None:
+            return False
+        self._data = data
+        self._unread = _RESETS_UNREAD
+        self._see(seen)
+        return True
 
     def _see(self, seen: str) -> None:
         self.close()
@@ -196,4 +240,7 @@ def _start_connecting(sock: socket.socket, address: str, port: int) -> None:
 
 
 _NON_BLOCKING = getattr(socket, "SOCK_NONBLOCK", 0)
+_QUICK_ACK = getattr(socket, "TCP_QUICKACK", 0)
+_RESETS_UNREAD = sys.platform == "linux"
+"""Linux ends a connection with unread bytes by an RST, as RFC 1122 section 4.2.2.13 says; others do so or not."""
 _STREAM = socket.SOCK_STREAM | _NON_BLOCKING
