@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.peers.processes import Run, cpu_of, timed
+from benchmarks.peers.processes import Run, cpu_of, script, timed
 from benchmarks.peers.testbed import Testbed
 
 PROBE = Path(sys.executable).parent / "probe"
@@ -41,3 +41,10 @@ def check_rate(
     """Checks a CPU-second; the start-up is that of a run over one target just before."""
     start = check(testbed, targets[:1], options=options)
     return check(testbed, targets, concurrency=concurrency, options=options).rate(len(targets), start.cpu)
+
+
+def glance_rate(testbed: Testbed, targets: Sequence[str], *, passes: int = 5) -> float:
+    """Glances a CPU-second over targets that were looked at in full before, verdicts and evidence as JSON included."""
+    (testbed.folder / "list").write_text("\n".join(targets) + "\n")
+    run = script(testbed, "glance_client.py", str(testbed.folder / "list"), str(passes))
+    return run.rate(len(targets) * passes)

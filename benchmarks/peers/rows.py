@@ -80,6 +80,25 @@ def compared(rounds: int, mine: Callable[[], float], other: Callable[[], float],
     return Result(f"{ratio:.2f}", f"{own:,.0f} {unit}", f"{their:,.0f} {unit}")
 
 
+def glance_https(testbed: Testbed, options: Options) -> Result:
+    """Row 2."""
+    targets = _urls("https", options.many(1_500))
+    return compared(
+        options.rounds, lambda: ours.glance_rate(testbed, targets), lambda: _exporter(testbed, targets, "http")
+    )
+
+
+def glance_name(testbed: Testbed, options: Options) -> Result:
+    """Row 3."""
+    count = options.many(2_000)
+    targets = [f"dns://{name}" for name in names(count)]
+    return compared(
+        options.rounds,
+        lambda: ours.glance_rate(testbed, targets),
+        lambda: others.dnspython(testbed, count).rate(count),
+    )
+
+
 def whole_https(testbed: Testbed, options: Options) -> Result:
     """Row 4, with the standard library's ssl."""
     targets = _urls("https", options.many(1_500))
@@ -116,6 +135,16 @@ def tcp_nmap(testbed: Testbed, options: Options) -> Result:
     )
 
 
+def glance_quic(testbed: Testbed, options: Options) -> Result:
+    """Row 6, first half."""
+    targets = [f"quic://{name}:443" for name in names(options.many(500))]
+    return compared(
+        options.rounds,
+        lambda: ours.glance_rate(testbed, targets),
+        lambda: others.aioquic(testbed, len(targets)).rate(len(targets)),
+    )
+
+
 def mixed(testbed: Testbed, options: Options) -> Result:
     """Row 7: many targets, 3 in 10 silent."""
     targets, alive = _mixed(options)
@@ -132,10 +161,13 @@ def stopped(testbed: Testbed, options: Options) -> Result:
 
 
 PARTS: Sequence[Part] = (
+    Part(2, "glance at a healthy HTTPS target x blackbox_exporter http", "6", "10", glance_https, (others.EXPORTER,)),
+    Part(3, "glance at a name x dnspython's asyncresolver", "9", "17", glance_name),
     Part(4, "whole HTTPS check, stdlib ssl x blackbox_exporter http", "0.85", "1.1", whole_https, (others.EXPORTER,)),
     Part(5, "plain HTTP x blackbox_exporter http", "3", "5", plain_http, (others.EXPORTER,)),
     Part(5, "TCP x blackbox_exporter tcp", "2.5", "4", tcp_exporter, (others.EXPORTER,)),
     Part(5, "TCP x nmap -sT", "0.25", "0.4", tcp_nmap, ("nmap",)),
+    Part(6, "QUIC glance x a handshake with aioquic", "20", "40", glance_quic, (), ("aioquic",)),
     Part(
         7,
         "10,000 HTTPS targets, 30 % silent, 5 s a step: wall ÷ time-out; MiB; healthy called dead",
