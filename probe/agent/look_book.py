@@ -96,7 +96,9 @@ class LookBook(msgspec.Struct, frozen=True, kw_only=True):
         for item in targets:
             text, target = item
             memory, status = self.targets.get(text), settled(text)
-            since = None if status is None else SettledSince(status.status, status.since.timestamp())
+            since = (
+                None if status is None else SettledSince(status.status, status.since.timestamp(), status.before_watch)
+            )
             look = look_for(target, since, memory, now, terms)
             if look is Look.NONE:
                 continue

@@ -12,6 +12,7 @@ settled `reachable`, no reference glance                         a full look
 settled `reachable` otherwise                                    a glance; none yet where it is stretched
 settled otherwise, and a full look found it reachable within     a full look
 `blocked_every`
+settled otherwise at first sight, less than half an hour ago     a full look: a wrong one is corrected soon
 settled otherwise                                                a full look every `blocked_every`, none meanwhile
 ===============================================================  ====================================================
 
@@ -37,6 +38,8 @@ PERIOD_SHARE = 0.9
 NEXT_ROUND_INTERVALS = 1.25
 """Intervals until the next round at the latest: the jitter, and the length of a round. A look that would be due before
 the next round is taken in this one."""
+FIRST_SIGHT_SECONDS = 1800.0
+"""How long a target that was found blocked or down at first sight is looked at in every round."""
 STRETCHED_ROUNDS = 3
 """Rounds in which a stretched target is glanced at once."""
 
@@ -66,10 +69,14 @@ class LookTerms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SettledSince(NamedTuple):
-    """A settled status, and when it began as far as is known (Unix seconds)."""
+    """A settled status, and when it began as far as is known (Unix seconds).
+
+    With `before_watch` it began before the first look, which was at `since`.
+    """
 
     status: Status
     since: float
+    before_watch: bool = False
 
 
 class LookMemory(msgspec.Struct, frozen=True, array_like=True):
@@ -103,6 +110,8 @@ def look_for(
         terms: the settings.
     """
     if isinstance(target, RangeTarget) or settled is None or memory is None or terms.full_every <= 0:
+        return Look.FULL
+    if settled.before_watch and _within(int(settled.since), now, FIRST_SIGHT_SECONDS):
         return Look.FULL
     if settled.status is not Status.REACHABLE:
         return _look_at_failing(memory, now, terms)

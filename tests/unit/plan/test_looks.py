@@ -67,6 +67,15 @@ def test_a_target_in_doubt_is_looked_at_in_full(
     assert look_for(TARGET, settled, memory, NOW, terms) is Look.FULL
 
 
+@pytest.mark.parametrize(("ago", "look"), [(1799, Look.FULL), (1800, Look.NONE)])
+def test_a_target_that_was_found_blocked_is_looked_at_in_every_round_for_half_an_hour(ago: int, look: Look) -> None:
+    """A first sight that is wrong is corrected as soon as the target works; one that was seen to begin can wait."""
+    recent = changed(FAILING, looked=300, failed=300)
+
+    assert look_for(TARGET, SettledSince(Status.BLOCKED, NOW - ago, before_watch=True), recent, NOW, TERMS) is look
+    assert look_for(TARGET, SettledSince(Status.BLOCKED, NOW - ago), recent, NOW, TERMS) is Look.NONE
+
+
 def test_a_range_is_always_looked_at_in_full() -> None:
     assert look_for(parse("203.0.113.0/24"), WORKS, HEALTHY, NOW, TERMS) is Look.FULL
 
