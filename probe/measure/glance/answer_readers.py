@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from probe.measure.failures import operation_error
 from probe.measure.glance.client_hello import ClientHelloTemplates
 from probe.measure.glance.server_hello import read_server_hello
 from probe.measure.glance.tcp_glance import AnswerReader
+from probe.model.failure import Failure
 from probe.model.glance import GlanceKind, GlanceRequest
 from probe.model.hop import Layer
+
+_TLS, _HTTP = GlanceKind.TLS, GlanceKind.HTTP
 
 
 class ConnectionReader:
@@ -58,7 +62,10 @@ class PageReader:
     def __init__(self, request: GlanceRequest) -> None:
         from probe.measure.glance.page_beginning import page_request  # noqa: PLC0415 - HTTP is loaded when it is needed
 
-        self._message = page_request(request)
+        try:
+            self._message = page_request(request)
+        except ValueError as error:
+            raise operation_error(Failure.LOCAL, str(error)) from error
         self._url = f"http://{request.host_header}{request.path}"
 
     def message(self) -> bytes:
@@ -76,8 +83,8 @@ def reader_for(request: GlanceRequest, hellos: ClientHelloTemplates) -> AnswerRe
     """Return the reader for a kind of glance over TCP.
 
     Raises:
-        OperationError, ValueError: what is to be sent cannot be made.
+        OperationError: what is to be sent cannot be made.
     """
-    if request.kind is GlanceKind.TLS:
+    if request.kind is _TLS:
         return HelloReader(request, hellos)
-    return PageReader(request) if request.kind is GlanceKind.HTTP else ConnectionReader()
+    return PageReader(request) if request.kind is _HTTP else ConnectionReader()

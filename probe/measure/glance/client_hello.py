@@ -36,6 +36,8 @@ _HELLO_BYTES = 512
 """Bytes of the handshake message with its header, as browsers pad it: some load balancers hang at 256 to 511."""
 _TEMPLATES = 16
 """Orders of extensions that a process uses."""
+_RANDOM_BYTES = 96
+"""Random bytes of a hello: its random, its session id and its key. Taken from the system for many hellos at once."""
 _GREASE = tuple(value << 8 | value for value in range(0x0A, 0x100, 0x10))
 _SERVER_NAME, _PADDING, _KEY_SHARE = 0, 21, 51
 _MAX_NAME_BYTES = 255
@@ -53,6 +55,8 @@ class ClientHelloTemplates:
         chosen = random or Random(os.urandom(16))  # noqa: S311 - the order is no secret
         self._templates = [_template(chosen, alpn) for _ in range(_TEMPLATES)]
         self._next = 0
+        self._random = b""
+        self._random_at = 0
 
     def pack(self, name: str) -> tuple[bytes, bytes]:
         """Return a ClientHello in one record, and its session id, which a server of TLS 1.3 repeats.
@@ -65,7 +69,11 @@ class ClientHelloTemplates:
         """
         self._next = (self._next + 1) % _TEMPLATES
         ciphers, before, middle, after, fixed = self._templates[self._next]
-        random = os.urandom(96)
+        if self._random_at == len(self._random):
+            self._random, self._random_at = os.urandom(_RANDOM_BYTES * _TEMPLATES), 0
+        at = self._random_at
+        random = self._random[at : at + _RANDOM_BYTES]
+        self._random_at = at + _RANDOM_BYTES
         session = random[32:64]
         named = server_name(name) if name else b""
         missing = _HELLO_BYTES - fixed - len(named) - 4

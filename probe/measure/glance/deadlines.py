@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 from typing import Protocol
 
 from probe.measure.step_timeout import MAX_TIMER_LATENESS_SECONDS
@@ -50,14 +51,14 @@ class Deadlines:
     @property
     def now(self) -> float:
         """Seconds on the clock of the deadlines, which stands still while the event loop does."""
-        return self._loop.time() - self._lost
+        return monotonic() - self._lost
 
     def set(self, waiter: Waiter, seconds: float) -> None:
         """Call `waiter.expire` once after so many seconds, unless `clear` comes first."""
         table = self._tables.get(seconds)
         if table is None:
             table = self._tables[seconds] = {}
-        table[waiter] = self._loop.time() - self._lost + seconds
+        table[waiter] = monotonic() - self._lost + seconds
         if self._timer is None:
             self.keep_ticking()
 
@@ -68,8 +69,8 @@ class Deadlines:
     def keep_ticking(self) -> None:
         """Have at least one more tick, also without a deadline."""
         if self._timer is None:
-            self._due = self._loop.time() + TICK_SECONDS
-            self._timer = self._loop.call_at(self._due, self._tick)
+            self._due = monotonic() + TICK_SECONDS
+            self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
 
     def close(self) -> None:
         """Forget all deadlines."""
@@ -80,7 +81,7 @@ class Deadlines:
 
     def _tick(self) -> None:
         self._timer = None
-        lateness = self._loop.time() - self._due
+        lateness = monotonic() - self._due
         if lateness > MAX_TIMER_LATENESS_SECONDS:
             self._lost += lateness
         now = self.now

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from probe.measure.dns_udp import LATE_ANSWER_SECONDS
-from probe.measure.failures import OperationError, operation_error
+from probe.measure.failures import operation_error
 from probe.measure.glance.admission import Admission, WaitingGlance
 from probe.measure.glance.client_hello import ClientHelloTemplates
 from probe.measure.glance.deadlines import Deadlines
@@ -25,6 +25,7 @@ from probe.model.failure import Failure
 from probe.model.glance import GlanceKind, GlanceRequest, GlanceResult
 from probe.model.resolver import PlainResolver
 
+_NAME = GlanceKind.NAME
 STARTS_PER_TURN = 64
 """Glances that are begun before answers are read: a host that only begins takes its own lateness for silence."""
 
@@ -141,12 +142,10 @@ class GlanceEngine:
         self._admission = Admission(self._tools, loop.time)
         self._parts = GlanceParts(
             self._tools,
-            loop.time,
             self._poller,
             self._deadlines,
             self._admission,
             ClientHelloTemplates(),
-            self._resolver,
         )
         return self
 
@@ -197,8 +196,9 @@ class GlanceEngine:
         self._filling = True
         try:
             self._admission.admit_freed()
+            resolver = self._resolver()
             for _ in range(STARTS_PER_TURN):
-                if not self._begin_next():
+                if not self._begin_next(resolver):
                     break
             else:
                 self._loop.call_soon(self._fill)
@@ -210,47 +210,47 @@ class GlanceEngine:
         if self._admission.waiting:
             self._deadlines.keep_ticking()
 
-    def _begin_next(self) -> bool:
+    def _begin_next(self, resolver: SharedResolver | Exception) -> bool:
         """Begin one glance; return whether one was begun."""
-        for _ in range(len(self._runs)):
-            run = self._runs[0]
-            self._runs.rotate(-1)
+        runs = self._runs
+        for _ in range(len(runs)):
+            run = runs[0]
+            if len(runs) > 1:
+                runs.rotate(-1)
             request = run.peek()
-            if request is not None and self._has_room(request):
+            if request is not None and self._has_room(request, resolver):
                 run.take()
                 glance = SingleGlance(request, self._parts, run.on_end)
                 run.under_way.add(glance)
-                glance.begin()
+                glance.begin(resolver)
                 return True
         return False
 
-    def _has_room(self, request: GlanceRequest) -> bool:
-        if request.address:
-            return self._admission.has_room
-        try:
-            resolver = self._resolver()
-        except (OSError, OperationError):
-            return True  # the glance says so
-        return resolver.has_room and (request.kind is GlanceKind.NAME or self._admission.has_room)
+    def _has_room(self, request: GlanceRequest, resolver: SharedResolver | Exception) -> bool:
+        if not request.address and isinstance(resolver, SharedResolver):
+            if not resolver.has_room:
+                return False
+            if request.kind is _NAME:
+                return True
+        return self._admission.has_room
 
-    def _resolver(self) -> SharedResolver:
-        """Return the resolver to ask: the first that is not known to be dead.
-
-        Raises:
-            OSError: this host cannot send to it.
-            OperationError: there is none.
-        """
+    def _resolver(self) -> SharedResolver | Exception:
+        """Return the resolver to ask, the first that is not known to be dead; the error where there is none."""
         text = self._resolvers[0] if self._resolvers else self._tools.resolvers.first_alive()
         shared = self._shared.get(text)
         if shared is not None and not shared.is_old:
             return shared
         server = PlainResolver.parse(text)
         if server is None:
-            raise operation_error(Failure.LOCAL, "no resolver over UDP is known")
+            return operation_error(Failure.LOCAL, "no resolver over UDP is known")
         if shared is not None:
             shared.retire()
             self._retired = [one for one in self._retired if not one.is_closed] + [shared]
-        shared = SharedResolver(server, self._poller, self._deadlines, self._tools.timeout, self._listen_seconds)
+            del self._shared[text]
+        try:
+            shared = SharedResolver(server, self._poller, self._deadlines, self._tools.timeout, self._listen_seconds)
+        except OSError as error:
+            return error
         self._shared[text] = shared
         return shared
 

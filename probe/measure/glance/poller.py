@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import select
 import selectors
-import socket
 from collections.abc import Callable
 from typing import Protocol
 
@@ -30,6 +29,13 @@ BROKEN = 8 | 16
 connection failed says with `WRITABLE` that it may be broken."""
 
 
+class FileWithNumber(Protocol):
+    """A socket."""
+
+    def fileno(self) -> int:
+        """Return its number."""
+
+
 class SocketHandler(Protocol):
     """Handles what happens at one socket."""
 
@@ -40,16 +46,16 @@ class SocketHandler(Protocol):
 class Poller(Protocol):
     """Calls the handlers of ready sockets."""
 
-    def watch_connecting(self, sock: socket.socket, handler: SocketHandler) -> None:
+    def watch_connecting(self, sock: FileWithNumber, handler: SocketHandler) -> None:
         """Report once that the socket is connected, and then that there is something to read."""
 
-    def connected(self, sock: socket.socket, handler: SocketHandler) -> None:
+    def connected(self, sock: FileWithNumber, handler: SocketHandler) -> None:
         """Report only that there is something to read from now on."""
 
-    def watch_reading(self, sock: socket.socket, handler: SocketHandler) -> None:
+    def watch_reading(self, sock: FileWithNumber, handler: SocketHandler) -> None:
         """Report as long as there is something to read."""
 
-    def forget(self, sock: socket.socket) -> None:
+    def forget(self, sock: FileWithNumber) -> None:
         """Report nothing more; call it before the socket is closed."""
 
     def read_arrived(self) -> None:
@@ -75,22 +81,22 @@ class EpollPoller:
         loop.add_reader(self._epoll.fileno(), self._turn)
         self._connecting = select.EPOLLIN | select.EPOLLOUT | select.EPOLLET
 
-    def watch_connecting(self, sock: socket.socket, handler: SocketHandler) -> None:
+    def watch_connecting(self, sock: FileWithNumber, handler: SocketHandler) -> None:
         """Report once that the socket is connected, and then each arrival of something to read."""
         number = sock.fileno()
         self._handlers[number] = handler
         self._epoll.register(number, self._connecting)
 
-    def connected(self, sock: socket.socket, handler: SocketHandler) -> None:
+    def connected(self, sock: FileWithNumber, handler: SocketHandler) -> None:
         """Do nothing: a socket becomes writable once only, since little is written to it."""
 
-    def watch_reading(self, sock: socket.socket, handler: SocketHandler) -> None:
+    def watch_reading(self, sock: FileWithNumber, handler: SocketHandler) -> None:
         """Report as long as there is something to read."""
         number = sock.fileno()
         self._handlers[number] = handler
         self._epoll.register(number, select.EPOLLIN)
 
-    def forget(self, sock: socket.socket) -> None:
+    def forget(self, sock: FileWithNumber) -> None:
         """Report nothing more. The kernel forgets the socket when it is closed."""
         self._handlers.pop(sock.fileno(), None)
 
@@ -143,19 +149,19 @@ class SelectorPoller:
             return
         self._number = number
 
-    def watch_connecting(self, sock: socket.socket, handler: SocketHandler) -> None:
+    def watch_connecting(self, sock: FileWithNumber, handler: SocketHandler) -> None:
         """Report that the socket is connected, until `connected` is called."""
         self._register(sock, selectors.EVENT_READ | selectors.EVENT_WRITE, handler)
 
-    def connected(self, sock: socket.socket, handler: SocketHandler) -> None:
+    def connected(self, sock: FileWithNumber, handler: SocketHandler) -> None:
         """Report only that there is something to read from now on."""
         self._selector.modify(sock, selectors.EVENT_READ, handler)
 
-    def watch_reading(self, sock: socket.socket, handler: SocketHandler) -> None:
+    def watch_reading(self, sock: FileWithNumber, handler: SocketHandler) -> None:
         """Report as long as there is something to read."""
         self._register(sock, selectors.EVENT_READ, handler)
 
-    def forget(self, sock: socket.socket) -> None:
+    def forget(self, sock: FileWithNumber) -> None:
         """Report nothing more."""
         self._selector.unregister(sock)
 
@@ -171,7 +177,7 @@ class SelectorPoller:
             self._timer.cancel()
         self._selector.close()
 
-    def _register(self, sock: socket.socket, events: int, handler: SocketHandler) -> None:
+    def _register(self, sock: FileWithNumber, events: int, handler: SocketHandler) -> None:
         self._selector.register(sock, events, handler)
         self._poll_later()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 from probe.measure.failures import FailureInfo, Operation, OperationError, classify
@@ -22,7 +23,8 @@ from probe.model.hop import Layer, LayerFailure
 if TYPE_CHECKING:
     from probe.measure.glance.quic_glance import QuicGlance
 
-_RRTYPES = {Family.IPV4: "A", Family.IPV6: "AAAA"}
+_IPV4, _NAME, _QUIC = Family.IPV4, GlanceKind.NAME, GlanceKind.QUIC
+"""Looked up once: a member of an enumeration takes a call of Python in version 3.11."""
 _MAY_BE_SPECIAL = frozenset({"0", "10", "100", "127", "169", "172", "192", "198", "203"})
 """First octets of IPv4 ranges below 224 that no public host has, or that have such parts."""
 
@@ -31,17 +33,15 @@ class GlanceParts(NamedTuple):
     """What all glances of an engine share.
 
     Attributes:
-        clock: seconds of the event loop.
-        resolver: returns the resolver to ask; raises OSError or OperationError where there is none.
+        tools: limits and time-out.
+        hellos: packs ClientHellos.
     """
 
     tools: Tools
-    clock: Callable[[], float]
     poller: Poller
     deadlines: Deadlines
     admission: Admission
     hellos: ClientHelloTemplates
-    resolver: Callable[[], SharedResolver]
 
 
 class SingleGlance:
@@ -52,25 +52,20 @@ class SingleGlance:
         address: the address that is tried; empty before it is known.
     """
 
-    __slots__ = (
-        "_addresses",
-        "_began",
-        "_connected",
-        "_connection",
-        "_contradicted",
-        "_detail",
-        "_ended",
-        "_failure",
-        "_listening",
-        "_octets",
-        "_on_end",
-        "_parts",
-        "_query",
-        "_seen",
-        "_spent",
-        "address",
-        "request",
-    )  # fmt: skip
+    # Attributes of the class: most glances end without setting most of them.
+    _addresses: tuple[str, ...] = ()
+    _query: NameQuery | None = None
+    _connection: TcpGlance | QuicGlance | None = None
+    _seen = ""
+    _failure: LayerFailure | None = None
+    _detail = ""
+    _octets = 0
+    _began = 0.0
+    _spent = 0.0
+    _listening = False
+    _contradicted = False
+    _connected = False
+    _ended = False
 
     def __init__(
         self, request: GlanceRequest, parts: GlanceParts, on_end: Callable[[SingleGlance, GlanceResult], None]
@@ -79,27 +74,23 @@ class SingleGlance:
         self.address = request.address
         self._parts = parts
         self._on_end = on_end
-        self._addresses: tuple[str, ...] = ()
-        self._query: NameQuery | None = None
-        self._connection: TcpGlance | QuicGlance | None = None
-        self._seen = ""
-        self._failure: LayerFailure | None = None
-        self._detail = ""
-        self._octets = 0
-        self._began = 0.0
-        self._spent = 0.0
-        self._listening = self._contradicted = self._connected = self._ended = False
 
-    def begin(self) -> None:
-        """Send the first packet, or wait for a slot."""
+    def begin(self, resolver: SharedResolver | Exception) -> None:
+        """Send the first packet, or wait for a slot.
+
+        Args:
+            resolver: to ask where there is a name; the error where there is none.
+        """
         if self.address:
             self._parts.admission.enter(self)
             return
-        self._began = self._parts.clock()
+        self._began = monotonic()
         try:
-            resolver = self._parts.resolver()
+            if isinstance(resolver, Exception):
+                raise resolver
             self._listening = True
-            self._query = resolver.ask(self.request.name, _RRTYPES[self.request.family], self)
+            rrtype = "A" if self.request.family is _IPV4 else "AAAA"
+            self._query = resolver.ask(self.request.name, rrtype, self)
         except (OSError, OperationError, ValueError) as error:
             self._listening = False
             failed = classify(error, Operation.DATAGRAM, at_once=True)
@@ -112,7 +103,7 @@ class SingleGlance:
         self._octets = octets
         self._addresses = addresses
         self._count_time()
-        if self.request.kind is GlanceKind.NAME:
+        if self.request.kind is _NAME:
             self._end("", None, "")
         elif _cannot_be_public(first):
             self._end("", LayerFailure(Layer.DNS, Failure.GARBAGE), "no public host has this address")
@@ -141,11 +132,11 @@ class SingleGlance:
         """Open the connection: a slot is free."""
         parts = self._parts
         self._connected = True
-        self._began = parts.clock()
+        self._began = monotonic()
         try:
             connection = self._connection = _make_connection(self, parts)
-        except (OperationError, ValueError) as error:
-            self.failed(Layer.TCP, FailureInfo(Failure.LOCAL, str(error)[:80]), 0)
+        except OperationError as error:
+            self.failed(Layer.QUIC, error.info, 0)
             return
         connection.open(self.address, self.request.port)
 
@@ -183,7 +174,7 @@ class SingleGlance:
         self._parts.admission.leave(self.address)
 
     def _count_time(self) -> None:
-        self._spent += self._parts.clock() - self._began
+        self._spent += monotonic() - self._began
 
     def _end(self, seen: str, failure: LayerFailure | None, detail: str) -> None:
         self._seen = seen
@@ -215,14 +206,14 @@ def _make_connection(glance: SingleGlance, parts: GlanceParts) -> TcpGlance | Qu
     """Return the connection of a glance, not yet opened.
 
     Raises:
-        OperationError, ValueError: what is to be sent cannot be made.
+        OperationError: the Initial cannot be made.
     """
     request, seconds = glance.request, parts.tools.timeout
-    if request.kind is GlanceKind.QUIC:
+    if request.kind is _QUIC:
         from probe.measure.glance.quic_glance import QuicGlance  # noqa: PLC0415 - cryptography is slow to load
 
         return QuicGlance(glance, request.sni, parts.poller, parts.deadlines, seconds)
-    return TcpGlance(glance, reader_for(request, parts.hellos), parts.poller, parts.deadlines, seconds)
+    return TcpGlance(glance, lambda: reader_for(request, parts.hellos), parts.poller, parts.deadlines, seconds)
 
 
 def _cannot_be_public(address: str) -> bool:

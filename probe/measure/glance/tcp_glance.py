@@ -28,6 +28,7 @@ import os
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from typing import ClassVar, Protocol
 
 from probe.measure.failures import FailureInfo, Operation, classify, operation_error
@@ -89,22 +90,28 @@ class TcpGlance:
 
     Args:
         owner: told the end.
-        reader: what to say and to read.
+        make_reader: makes what says and reads something once the connection is open: a waiting one is to be small.
         poller: watches the socket.
         deadlines: of the TCP handshake and of the answer.
         seconds: time-out of each of them.
     """
 
     __slots__ = (
-        "_connected", "_data", "_deadlines", "_owner", "_poller", "_reader", "_reads", "_seconds", "_sent", "_sock",
-        "_unread",
+        "_connected", "_data", "_deadlines", "_make_reader", "_owner", "_poller", "_reader", "_reads", "_seconds",
+        "_sent", "_sock", "_unread",
     )  # fmt: skip
 
     def __init__(
-        self, owner: ConnectionOwner, reader: AnswerReader, poller: Poller, deadlines: Deadlines, seconds: float
+        self,
+        owner: ConnectionOwner,
+        make_reader: Callable[[], AnswerReader],
+        poller: Poller,
+        deadlines: Deadlines,
+        seconds: float,
     ) -> None:
         self._owner = owner
-        self._reader = reader
+        self._make_reader = make_reader
+        self._reader: AnswerReader
         self._poller = poller
         self._deadlines = deadlines
         self._seconds = seconds
@@ -113,12 +120,12 @@ class TcpGlance:
         self._reads = 0
         self._sent = 0
         self._unread = False
-        self._sock: socket.socket | None = None
+        self._sock: socket.SocketType | None = None
 
     def open(self, address: str, port: int) -> None:
         """Send the SYN. The owner may be told of a failure before this returns."""
         try:
-            sock = self._sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, _STREAM)
+            sock = self._sock = socket.SocketType(socket.AF_INET6 if ":" in address else socket.AF_INET, _STREAM)
             if not _NON_BLOCKING:
                 sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
@@ -165,6 +172,7 @@ class TcpGlance:
         assert sock is not None  # noqa: S101 - a closed socket reports nothing
         if events & BROKEN and (code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
             raise OSError(code, os.strerror(code))
+        self._reader = self._make_reader()
         message = self._reader.message()
         if not message:
             self._see("")
@@ -206,7 +214,7 @@ class TcpGlance:
             if self._reads >= MAX_READS or len(data) > MAX_GLANCE_BYTES - READ_BYTES:
                 raise operation_error(Failure.TOO_MUCH, "answer")
 
-    def _sees_unread(self, sock: socket.socket) -> bool:
+    def _sees_unread(self, sock: socket.SocketType) -> bool:
         """Look at what has arrived first, without taking it; return whether that is enough."""
         try:
             data = sock.recv(READ_BYTES, socket.MSG_PEEK)
@@ -233,7 +241,7 @@ class TcpGlance:
         self._owner.failed(layer, failed, self._sent + len(self._data))
 
 
-def _start_connecting(sock: socket.socket, address: str, port: int) -> None:
+def _start_connecting(sock: socket.SocketType, address: str, port: int) -> None:
     code = sock.connect_ex((address, port))
     if code not in _STARTED:
         raise OSError(code, os.strerror(code))
@@ -243,4 +251,5 @@ _NON_BLOCKING = getattr(socket, "SOCK_NONBLOCK", 0)
 _QUICK_ACK = getattr(socket, "TCP_QUICKACK", 0)
 _RESETS_UNREAD = sys.platform == "linux"
 """Linux ends a connection with unread bytes by an RST, as RFC 1122 section 4.2.2.13 says; others do so or not."""
+# `socket.SocketType` is the type below `socket.socket`, whose methods in Python cost as much as the system calls.
 _STREAM = socket.SOCK_STREAM | _NON_BLOCKING

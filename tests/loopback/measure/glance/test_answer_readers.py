@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from probe.measure.failures import OperationError
 from probe.measure.glance.answer_readers import ConnectionReader, HelloReader, PageReader, reader_for
 from probe.measure.glance.client_hello import ClientHelloTemplates
 from probe.model.glance import glance_requests
@@ -34,5 +35,5 @@ def test_a_path_that_is_no_request_is_refused() -> None:
     (request,) = glance_requests(parse("http://a.example/"))
     made = type(request)(text="x", kind=request.kind, name="a.example", port=80, path="/\r\nX: y")
 
-    with pytest.raises(ValueError, match="do not make a request"):
+    with pytest.raises(OperationError, match="do not make a request"):
         reader_for(made, ClientHelloTemplates())

@@ -78,8 +78,8 @@ async def test_an_address_that_no_public_host_has_is_not_connected_to() -> None:
 
 
 async def test_a_server_name_that_cannot_be_sent_is_our_fault() -> None:
-    async with engine() as running:
-        (result,) = await all_of(running, [tls(1, "a" * 300)])
+    async with serving(silent) as port, engine() as running:
+        (result,) = await all_of(running, [tls(port, "a" * 300)])
 
     assert result.failure == LayerFailure(Layer.TCP, Failure.LOCAL)
 
