@@ -104,9 +104,13 @@ class Detector:
                 found += self._move(where.asn)
                 batch = self._batch
             found += self._vantage.add_state(moment, where.state)
-        sample = _sample_of(verdict_input, moment)
-        if sample is None:
-            return found
+        sample: Sample | None
+        if verdict_input.status is _REACHABLE:
+            sample = moment, SUCCESS, (), NO_WITNESS, 0.0
+        else:
+            sample = _failed_sample(verdict_input, moment)
+            if sample is None:
+                return found
         if not batch:
             self._begin(moment)
         elif moment > self._last:
@@ -269,11 +273,9 @@ class Detector:
         return self
 
 
-def _sample_of(verdict_input: DetectorInput, moment: float) -> Sample | None:
-    """Return the sample in a verdict; None when it carries no information."""
+def _failed_sample(verdict_input: DetectorInput, moment: float) -> Sample | None:
+    """Return the sample in a verdict other than `reachable`; None when it carries no information."""
     status, causes = verdict_input.status, verdict_input.causes
-    if status is _REACHABLE:
-        return moment, SUCCESS, (), NO_WITNESS, 0.0
     failure_class = failure_class_of(status, causes)
     if failure_class == NO_INFORMATION:
         return None

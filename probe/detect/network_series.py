@@ -62,7 +62,8 @@ class NetworkSeries:
             batch: samples by target, in order of time.
             now: end of the batch, Unix seconds.
         """
-        pairs = [(self._series_of(target), samples) for target, samples in batch.items()]
+        known = self.series.get
+        pairs = [(known(target) or self._series_of(target), samples) for target, samples in batch.items()]
         self.batches += 1
         self.suspect = self.shared_failures.suspects(pairs, now)
         self.decisions = {}

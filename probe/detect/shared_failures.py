@@ -104,10 +104,13 @@ class SharedFailures:
         for series, samples in batch:
             if series.interference is None:
                 seen += 1
-                if samples[-1][1] == FailureClass.SILENT:
-                    silent.append(samples[-1][3])
-                failing += samples[-1][1] != SUCCESS and not samples[-1][3] & ANCHOR_WITNESS
                 failed += samples[0][1] != SUCCESS
+                _, failure_class, _, flags, _ = samples[-1]
+                if failure_class == SUCCESS:
+                    continue
+                if failure_class == FailureClass.SILENT:
+                    silent.append(flags)
+                failing += not flags & ANCHOR_WITNESS
         self.crowded = failed >= MIN_SHARED_FAILURES and failed >= CROWDED_RATIO * seen
         before, self.network_wide = self.network_wide, False
         if silent and len(silent) >= SHARED_FAILURE_RATIO * failing:

@@ -30,6 +30,10 @@ class VantageSeries:
         self.state = VantageState.ONLINE
         self._first = self._last = 0.0
         self._counts: dict[VantageState, int] = {}
+        self._latest = VantageState.ONLINE
+        self._uncounted = 0
+        """Verdicts in a row with the state `_latest` that are not in `_counts` yet: looking an enum's member up in a
+        dictionary takes longer than the rest of a verdict."""
         self._settled_at = 0.0
         self._began: dict[VantageState, float] = {}
 
@@ -41,24 +45,35 @@ class VantageSeries:
             state: the verdict's vantage state.
         """
         found: list[Transition] = []
-        if self._counts and (
+        if (self._uncounted or self._counts) and (
             moment - self._last > BATCH_GAP_SECONDS
             or not -BATCH_SPAN_SECONDS <= moment - self._first <= BATCH_SPAN_SECONDS
         ):
             found = self.end_round()
-        if not self._counts:
+        if not (self._uncounted or self._counts):
             self._first = moment
         self._last = moment
-        self._counts[state] = self._counts.get(state, 0) + 1
+        if state is not self._latest:
+            self._count()
+            self._latest = state
+        self._uncounted += 1
         if state is self.state:
             self._settled_at = moment
-            self._began.clear()
+            if self._began:
+                self._began.clear()
         else:
             self._began.setdefault(state, moment)
         return found
 
+    def _count(self) -> None:
+        """Bring `_counts` up to date."""
+        if self._uncounted:
+            self._counts[self._latest] = self._counts.get(self._latest, 0) + self._uncounted
+            self._uncounted = 0
+
     def end_round(self) -> list[Transition]:
         """Close the batch and return the transition, if the state changed."""
+        self._count()
         if not self._counts:
             return []
         counts, self._counts = self._counts, {}
@@ -90,6 +105,7 @@ class VantageSeries:
 
     def to_plain(self) -> list[Any]:
         """Return the state as plain data, for storage."""
+        self._count()
         return [self.state, self._first, self._last, self._counts, self._settled_at, self._began]
 
     @classmethod
