@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, closing, nullcontext
 from pathlib import Path
+from typing import NamedTuple
 
 from probe.agent import control_facts
 from probe.cli import check, say
@@ -20,10 +21,14 @@ from probe.errors import ExitStatus, ListError, UsageError
 from probe.lists import testlist
 from probe.lists.lines import BadRow, lines_with_faults
 from probe.model.verdict import Status
+from probe.plan.looks import LookTerms
 from probe.session.session import Session
 from probe.settings import Settings, load
 from probe.sweep.journal import Journal
+from probe.sweep.look_store import LookStore
+from probe.sweep.messages import BeginMessage
 from probe.sweep.sweep import ChunkMeasurer, SessionMeasurer, Sweep
+from probe.sweep.sweep_pass import Glancing
 from probe.sweep.sweep_progress import SweepProgress
 from probe.sweep.sweep_store import SweepStore
 from probe.sweep.target_names import KEY_BYTES, TargetNames
@@ -33,6 +38,8 @@ from probe.sweep.worker_process import WorkerGroup
 
 STATE_SUFFIX = ".state"
 """The state file of an output, where none is named."""
+LOOKS_SUFFIX = ".looks"
+"""The file of what glances are compared with, beside the state."""
 MAX_EVERY_SECONDS = 31_622_400
 """A year."""
 MAX_JOBS = 64
@@ -53,15 +60,14 @@ def sweep(
 ) -> int:
     """Measure each target of the list FILE (- is standard input) and judge it; print JSON Lines, one verdict a target.
 
-    FILE may have millions of targets, in the forms and formats of `probe check --targets`. This is for servers: whoever
-    watches the line sees every name. With --output or --state a sweep that was stopped or killed goes on when the same
-    command is run again; once every target has its verdict, the next run begins anew. It waits while the vantage is
-    offline. Exit status: 0 every target reachable; 1 some target is not, or a row of the list is no target and was
-    skipped; 2 bad usage or unreadable input; 3 the vantage was offline for some target, whenever it was tried.
+    FILE may have millions of targets, as `probe check --targets` takes them. This is for servers: whoever watches the
+    line sees every name. With --output or --state a sweep that was stopped or killed goes on when the same command is
+    run again; after the last verdict the next run begins anew. It waits while the vantage is offline. Exit status: 0
+    every target reachable; 1 some is not, or a row was skipped; 2 bad usage or unreadable input; 3 some was offline.
     """
     settings = _settings(config, files, every, jobs, options)
     if state is None and output is not None:
-        state = output.with_name(output.name + STATE_SUFFIX)
+        state = beside(output, STATE_SUFFIX)
     with ExitStack() as stack:
         key = secrets.token_bytes(KEY_BYTES)
         journal = None if state is None or dry_run else stack.enter_context(closing(Journal(state, key)))
@@ -75,7 +81,22 @@ def sweep(
             return ExitStatus.OK
         store = SweepStore(names, stack.enter_context(VerdictOutput(output)), journal)
         shown = stack.enter_context(closing(SweepProgress(store.states, time.monotonic, say, is_plain=progress)))
-        return _sweep_all(names, store, settings, shown, every=every or 0.0, jobs=jobs or 1, bad_rows=bad_rows)
+        looks = None
+        if 0 < (every or 0) < settings.agent.full_every:
+            looks = stack.enter_context(LookStore(beside(state, LOOKS_SUFFIX) if state else None, names))
+        return _run(_SweepJob(names, store, looks, settings, shown, every or 0.0, jobs or 1), bad_rows)
+
+
+class _SweepJob(NamedTuple):
+    """What a sweep needs: where its targets, states and looks are, and how it is done."""
+
+    names: TargetNames
+    store: SweepStore
+    looks: LookStore | None
+    settings: Settings
+    progress: SweepProgress
+    every: float
+    jobs: int
 
 
 def _settings(
@@ -99,54 +120,61 @@ def _settings(
     return load(config, os.environ, overrides)
 
 
-def _sweep_all(
-    names: TargetNames,
-    store: SweepStore,
-    settings: Settings,
-    progress: SweepProgress,
-    *,
-    every: float,
-    jobs: int,
-    bad_rows: int,
-) -> ExitStatus:
-    if store.resumed:
-        progress.say(f"goes on: {store.resumed:,} of {len(names):,} targets have their verdict")
+def _run(job: _SweepJob, bad_rows: int) -> ExitStatus:
+    if job.store.resumed:
+        job.progress.say(f"goes on: {job.store.resumed:,} of {len(job.names):,} targets have their verdict")
     try:
-        was_offline = asyncio.run(_measure(names, store, settings, progress, every=every, jobs=jobs))
+        was_offline = asyncio.run(_measure(job))
     except KeyboardInterrupt:
-        if store.is_kept:
-            progress.say("interrupted; run the same command again to go on")
+        if job.store.is_kept:
+            job.progress.say("interrupted; run the same command again to go on")
         raise
-    return ExitStatus.OFFLINE if was_offline else status_of(store.states, bad_rows)
+    return ExitStatus.OFFLINE if was_offline else status_of(job.store.states, bad_rows)
 
 
-async def _measure(
-    names: TargetNames, store: SweepStore, settings: Settings, progress: SweepProgress, *, every: float, jobs: int
-) -> bool:
+async def _measure(job: _SweepJob) -> bool:
     """Sweep; whether a verdict was written although the vantage was offline."""
-    control = control_facts.read_control_file(Path(settings.agent.control), say) if settings.agent.control else {}
+    path = job.settings.agent.control
+    control = control_facts.read_control_file(Path(path), say) if path else {}
     clock = os.environ.get("PROBE_CLOCK", "")
+    glancing = None
+    if job.looks is not None:
+        terms = LookTerms(interval=job.every, full_every=job.settings.agent.full_every, blocked_every=0.0)
+        glancing = Glancing(terms, job.looks, job.names.key, Clock.parse(clock))
     async with AsyncExitStack() as stack:
-        measurers: Sequence[ChunkMeasurer]
-        if jobs > 1:
-            measurers = (await stack.enter_async_context(WorkerGroup(settings, clock, jobs))).measurers
-        else:
-            session = await stack.enter_async_context(Session(settings, Clock.parse(clock), limit_traffic=True))
-            measurers = [SessionMeasurer(session)]
-            if session.missing_packets:
-                progress.say(f"measuring without packets: {session.missing_packets}")
+        measurers = await _measurers(job, clock, glancing, stack)
         sweeping = Sweep(
-            names,
-            store,
+            job.names,
+            job.store,
             measurers,
             Clock.parse(clock),
             control=control,
-            listener=progress,
-            every=every,
-            round_seconds=settings.agent.interval,
+            listener=job.progress,
+            looks=job.looks,
+            glancing=glancing,
+            every=job.every,
+            round_seconds=job.settings.agent.interval,
         )
         await sweeping.run()
         return sweeping.was_offline
+
+
+async def _measurers(
+    job: _SweepJob, clock: str, glancing: Glancing | None, stack: AsyncExitStack
+) -> Sequence[ChunkMeasurer]:
+    """What measures: this process, or one for each job."""
+    if job.jobs > 1:
+        begin = BeginMessage(job.settings, clock, None if glancing is None else glancing.terms, job.names.key)
+        return (await stack.enter_async_context(WorkerGroup(begin, job.jobs))).measurers
+    session = await stack.enter_async_context(Session(job.settings, Clock.parse(clock), limit_traffic=True))
+    if session.missing_packets:
+        job.progress.say(f"measuring without packets: {session.missing_packets}")
+    return [SessionMeasurer(session)]
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """The file of the same name with a suffix."""
+    return path.with_name(path.name + suffix)
 
 
 def read_targets(file: str, names: TargetNames) -> int:

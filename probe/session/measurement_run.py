@@ -156,11 +156,13 @@ class MeasurementRun:
             targets, self._run_target, concurrency=self._concurrency, stopping=self._stopping, grace=self._grace
         )
 
-    async def _glance(self, glances: PassGlances, targets: Iterable[TargetText]) -> list[TargetText]:
+    async def _glance(self, glances: PassGlances, targets: Iterable[TargetText]) -> Iterable[TargetText]:
         """Glance at the targets that are due for it; return those to look at in full.
 
         Where most glances met silence, the anchors are looked at before the full looks: the line itself may be down.
         """
+        if not glances.are_wanted:
+            return targets
         chosen, full = glances.divide(targets, self._gate.vantage)
         if not chosen or not self._gate.is_open:
             return [*chosen, *full]

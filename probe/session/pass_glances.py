@@ -120,6 +120,11 @@ class PassGlances:
         """The targets whose server name is blocked as far as is known."""
         return self._looks.suspected
 
+    @property
+    def are_wanted(self) -> bool:
+        """Whether any target is to be glanced at; otherwise a long list need not be read at once."""
+        return bool(self._looks.glance)
+
     def divide(self, items: Iterable[TargetText], vantage: Vantage) -> tuple[list[TargetText], list[TargetText]]:
         """Those to glance at, and those to look at in full: all, where the vantage leaves a doubt."""
         every = list(items)

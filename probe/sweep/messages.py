@@ -5,9 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from probe.model.verdict import ControlFacts, VantageState
+from probe.plan.looks import LookTerms
 from probe.session.recent_cuts import CutEvent
 from probe.settings import Settings
 from probe.sweep.sweep_pass import SweptVerdict
+from probe.sweep.swept_looks import LookChange, TargetLooks
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Bytes of one message. The longest are chunks: 10,000 targets, and what the control knows of each."""
@@ -19,10 +21,14 @@ class BeginMessage(msgspec.Struct, frozen=True, tag="begin"):
     Attributes:
         settings: with this worker's share of pace, concurrency and traffic.
         clock: as `PROBE_CLOCK`.
+        terms: of looks; None for full looks alone.
+        secret: of the key of the vantage.
     """
 
     settings: Settings
     clock: str
+    terms: LookTerms | None = None
+    secret: bytes = b""
 
 
 class ChunkMessage(msgspec.Struct, frozen=True, tag="chunk"):
@@ -32,11 +38,13 @@ class ChunkMessage(msgspec.Struct, frozen=True, tag="chunk"):
         targets: numbers and texts.
         control: text -> the control's facts.
         is_alone: whether no other worker measures meanwhile.
+        memories: number -> what is remembered of looks at the target.
     """
 
     targets: tuple[tuple[int, str], ...]
     control: dict[str, ControlFacts]
     is_alone: bool
+    memories: dict[int, TargetLooks] = {}
 
 
 class CutMessage(msgspec.Struct, frozen=True, tag="cut"):
@@ -49,6 +57,12 @@ class VerdictMessage(msgspec.Struct, frozen=True, tag="verdict"):
     """From a worker: a verdict."""
 
     verdict: SweptVerdict
+
+
+class LookMessage(msgspec.Struct, frozen=True, tag="look"):
+    """From a worker: what is to be remembered of a target."""
+
+    change: LookChange
 
 
 class ChunkEndMessage(msgspec.Struct, frozen=True, tag="end"):
@@ -64,7 +78,7 @@ class ChunkEndMessage(msgspec.Struct, frozen=True, tag="end"):
 
 
 ToWorker = BeginMessage | ChunkMessage | CutMessage
-FromWorker = VerdictMessage | CutMessage | ChunkEndMessage
+FromWorker = VerdictMessage | LookMessage | CutMessage | ChunkEndMessage
 
 _encoder = msgspec.json.Encoder()
 _to_worker: msgspec.json.Decoder[ToWorker] = msgspec.json.Decoder(ToWorker)

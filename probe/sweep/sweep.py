@@ -24,8 +24,10 @@ from probe.model.verdict import ControlFacts, Evidence, Vantage, VantageState, V
 from probe.session.session import Session
 from probe.session.vantage_gate import CLOSING_STATES
 from probe.sweep.due_times import DueTimes, spread
-from probe.sweep.sweep_pass import Chunk, Repeat, SweepPass, SweptVerdict, swept
+from probe.sweep.look_store import LookStore
+from probe.sweep.sweep_pass import Chunk, Glancing, Repeat, SweepPass, SweptVerdict, swept
 from probe.sweep.sweep_store import SweepStore
+from probe.sweep.swept_looks import LookChange
 from probe.sweep.target_names import TargetNames
 
 MAX_CHUNK_TARGETS = 10_000
@@ -55,8 +57,8 @@ class ChunkMeasurer(Protocol):
     is_spent: bool
 
     def measure(
-        self, chunk: Chunk, control: Mapping[str, ControlFacts], *, is_alone: bool
-    ) -> AsyncGenerator[SweptVerdict, None]:
+        self, chunk: Chunk, control: Mapping[str, ControlFacts], glancing: Glancing | None, *, is_alone: bool
+    ) -> AsyncGenerator[SweptVerdict | LookChange, None]:
         """Measure the targets; yield each verdict as soon as it is final. Targets without one were not begun.
 
         Raises:
@@ -87,11 +89,11 @@ class SessionMeasurer:
         self.is_spent = False
 
     async def measure(
-        self, chunk: Chunk, control: Mapping[str, ControlFacts], *, is_alone: bool
-    ) -> AsyncGenerator[SweptVerdict, None]:
+        self, chunk: Chunk, control: Mapping[str, ControlFacts], glancing: Glancing | None, *, is_alone: bool
+    ) -> AsyncGenerator[SweptVerdict | LookChange, None]:
         """Measure the targets of a chunk."""
         one = SweepPass(self._session, chunk, is_alone=is_alone)
-        async with aclosing(one.verdicts(control)) as verdicts:
+        async with aclosing(one.verdicts(control, glancing)) as verdicts:
             async for verdict in verdicts:
                 yield verdict
         self.vantage, self.is_spent = one.vantage, one.is_spent
@@ -122,6 +124,7 @@ class Sweep:
         clock: of the program.
         control: target -> the control's facts about it.
         listener: is told how it goes.
+        looks: what is remembered of looks; with `glancing`, which reads it. None for full looks alone.
         every: seconds after which a target is measured again; 0 for one pass.
         round_seconds: least time from one round to the next, where a round has reached its traffic limit.
 
@@ -139,6 +142,8 @@ class Sweep:
         *,
         control: Mapping[str, ControlFacts],
         listener: SweepListener,
+        looks: LookStore | None = None,
+        glancing: Glancing | None = None,
         every: float = 0.0,
         round_seconds: float = 0.0,
     ) -> None:
@@ -148,6 +153,8 @@ class Sweep:
         self._clock = clock
         self._control = control
         self._listener = listener
+        self._looks = looks
+        self._glancing = glancing
         self._every = int(every)
         self._round_seconds = round_seconds
         self._alone: list[int] = []
@@ -222,11 +229,15 @@ class Sweep:
     async def _measure(self, lane: _Lane, chunk: Chunk, *, is_alone: bool) -> None:
         left = dict(chunk)
         try:
-            async with aclosing(lane.measurer.measure(chunk, self._control, is_alone=is_alone)) as verdicts:
+            measured = lane.measurer.measure(chunk, self._control, self._glancing, is_alone=is_alone)
+            async with aclosing(measured) as verdicts:
                 async for one in verdicts:
-                    del left[one.number]
                     lane.losses = 0
-                    self._take(one)
+                    if isinstance(one, SweptVerdict):
+                        del left[one.number]
+                        self._take(one)
+                    elif self._looks is not None:
+                        self._looks.put(one.number, one.looks)
             lane.chunk_targets = min(2 * lane.chunk_targets, MAX_CHUNK_TARGETS)
         except WorkerLostError as error:
             lane.losses += 1

@@ -7,19 +7,25 @@ many verdicts are withheld. The targets that are left get their turn in a later 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from enum import StrEnum
+from random import SystemRandom
+from typing import NamedTuple
 
 import msgspec
 
+from probe.clock import Clock
 from probe.formats import jsonlines
 from probe.judge.residual import RESIDUAL_RULE
 from probe.model.target import TargetText, parse
 from probe.model.verdict import ControlFacts, Status, Vantage, VantageState, Verdict
+from probe.plan.looks import LookTerms
 from probe.session.concurrency import MAX_ITEMS_UNDER_WAY
+from probe.session.pass_glances import RoundLooks
 from probe.session.session import Session
 from probe.session.vantage_gate import CLOSING_STATES
+from probe.sweep.swept_looks import LookChange, LookMemories, SweptLooks
 
 MAX_OUTSTANDING = MAX_ITEMS_UNDER_WAY + 1000
 """Targets begun whose verdicts are not final. When there are more, many verdicts are withheld until the pass ends."""
@@ -31,6 +37,33 @@ _UNDECIDED_RULES = frozenset({"host.no_way", "vantage.policed", RESIDUAL_RULE})
 
 Chunk = Sequence[tuple[int, str]]
 """Numbers and texts of targets."""
+
+
+class Glancing(NamedTuple):
+    """What glances need beside the session.
+
+    Attributes:
+        terms: the settings of looks.
+        memories: number -> what is remembered of the target.
+        secret: of the key of the vantage.
+        clock: of the program.
+    """
+
+    terms: LookTerms
+    memories: LookMemories
+    secret: bytes
+    clock: Clock
+
+    def looks(self, chunk: Chunk, session: Session) -> SweptLooks:
+        """The looks of a chunk at the session's vantage."""
+        return SweptLooks(
+            chunk,
+            self.memories,
+            self.terms,
+            vantage=session.vantage_key(self.secret),
+            now=self.clock.now().timestamp(),
+            draw=SystemRandom().random,
+        )
 
 
 class Repeat(StrEnum):
@@ -80,38 +113,87 @@ class SweepPass:
         self._session = session
         self._chunk = chunk
         self._is_alone = is_alone
+        self._numbers = {text: number for number, text in chunk}
         self._outstanding = 0
         self.vantage = Vantage(state=VantageState.ONLINE)
         self.is_spent = False
 
-    async def verdicts(self, control: Mapping[str, ControlFacts]) -> AsyncGenerator[SweptVerdict, None]:
+    async def verdicts(
+        self, control: Mapping[str, ControlFacts], glancing: Glancing | None = None
+    ) -> AsyncGenerator[SweptVerdict | LookChange, None]:
         """Measure the targets; yield each verdict as soon as it is final. Targets without one were not begun.
 
         Args:
             control: target -> the control's facts about it.
+            glancing: None where all targets are looked at in full and no glance is to come; otherwise what is to be
+                remembered of a target is yielded, too.
         """
         self._session.prepare(control)
         self.vantage = await self._session.look()
         if self._is_closed:
             return
-        numbers = {text: number for number, text in self._chunk}
-        measured = self._session.verdicts(self._draw(), tries_suspects=self._is_alone)
+        if glancing is None:
+            async with aclosing(self._measured(self._draw(self._numbers))) as verdicts:
+                async for verdict in verdicts:
+                    yield swept(self._numbers[verdict.target], verdict)
+            return
+        async with aclosing(self._looked(glancing.looks(self._chunk, self._session))) as found:
+            async for one in found:
+                yield one
+
+    async def _looked(self, looks: SweptLooks) -> AsyncGenerator[SweptVerdict | LookChange, None]:
+        """Glance at the targets that are due for it; look at the others in full, with reference glances."""
+        left = dict.fromkeys(self._numbers)
+        for texts, bulk in looks.bulks():
+            if not self._may_begin(len(texts)):
+                return
+            for text in texts:
+                del left[text]
+            self._outstanding += len(texts)
+            async with aclosing(self._remembered([(text, parse(text)) for text in texts], looks, bulk)) as found:
+                async for one in found:
+                    yield one
+        async with aclosing(self._remembered(self._draw(left), looks, looks.full())) as found:
+            async for one in found:
+                yield one
+
+    async def _remembered(
+        self, targets: Iterable[TargetText], looks: SweptLooks, some: RoundLooks
+    ) -> AsyncGenerator[SweptVerdict | LookChange, None]:
+        async with aclosing(self._measured(targets, some)) as verdicts:
+            async for verdict in verdicts:
+                yield swept(self._numbers[verdict.target], verdict)
+                for change in looks.note(verdict):
+                    yield change
+                for change in looks.settle(some):
+                    yield change
+        for change in looks.settle(some):
+            yield change
+
+    async def _measured(
+        self, targets: Iterable[TargetText], looks: RoundLooks | None = None
+    ) -> AsyncGenerator[Verdict, None]:
+        measured = self._session.verdicts(targets, tries_suspects=self._is_alone, looks=looks)
         async with aclosing(measured) as verdicts:
             async for verdict in verdicts:
                 self._outstanding -= 1
                 self.vantage = verdict.vantage if verdict.vantage.state in CLOSING_STATES else self.vantage
-                yield swept(numbers[verdict.target], verdict)
+                yield verdict
 
     @property
     def _is_closed(self) -> bool:
         return self.vantage.state in CLOSING_STATES
 
-    def _draw(self) -> Iterator[TargetText]:
-        for turn, (_, text) in enumerate(self._chunk):
+    def _may_begin(self, count: int) -> bool:
+        """Whether so many more targets may be begun now."""
+        if not self._session.has_room((self._outstanding + count) * CONNECTIONS_A_TARGET):
+            self.is_spent = True
+        return not (self._is_closed or self.is_spent or self._outstanding > MAX_OUTSTANDING)
+
+    def _draw(self, texts: Iterable[str]) -> Iterator[TargetText]:
+        for turn, text in enumerate(texts):
             # The first is always measured: a limit below the needs of one target must not stop the sweep.
-            if turn and not self._session.has_room((self._outstanding + 1) * CONNECTIONS_A_TARGET):
-                self.is_spent = True
-            if self._is_closed or self.is_spent or self._outstanding > MAX_OUTSTANDING:
+            if turn and not self._may_begin(1):
                 return
             self._outstanding += 1
             yield text, parse(text)

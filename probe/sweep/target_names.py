@@ -24,10 +24,13 @@ class TargetNames:
 
     Args:
         key: of the digests; `KEY_BYTES` random bytes, so that no list can be made to fill one part of the table.
+
+    Attributes:
+        key: as given.
     """
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        self.key = key
         self._texts = bytearray()
         self._ends = array("I")
         self._slots = array("I", bytes(4 * _MIN_SLOTS))
@@ -83,7 +86,7 @@ class TargetNames:
         return bytes(self._texts[self._ends[number - 1] if number else 0 : self._ends[number]])
 
     def _digest_of(self, encoded: bytes) -> bytes:
-        return blake2b(encoded, digest_size=DIGEST_BYTES, key=self._key).digest()
+        return blake2b(encoded, digest_size=DIGEST_BYTES, key=self.key).digest()
 
     def _slot_of(self, digest: bytes, encoded: bytes) -> int:
         """The slot of a text, or the empty one where it belongs."""

@@ -23,12 +23,13 @@ from probe.sweep.messages import (
     ChunkMessage,
     CutMessage,
     FromWorker,
+    LookMessage,
     ToWorker,
     VerdictMessage,
     packed,
     unpack_for_worker,
 )
-from probe.sweep.sweep_pass import SweepPass
+from probe.sweep.sweep_pass import Glancing, SweepPass, SweptVerdict
 
 GC_THRESHOLDS = (10_000, 20, 20)
 """Thresholds of `gc.set_threshold`, as the command line sets them for its own process."""
@@ -57,7 +58,7 @@ class SweepWorker:
             serving = asyncio.create_task(self._serve_commands(session))
             try:
                 while (chunk := await self._chunks.get()) is not None:
-                    await self._measure(session, chunk)
+                    await self._measure(session, chunk, begin)
             finally:
                 serving.cancel()
 
@@ -69,11 +70,14 @@ class SweepWorker:
                 self._chunks.put_nowait(command)
         self._chunks.put_nowait(None)
 
-    async def _measure(self, session: Session, chunk: ChunkMessage) -> None:
+    async def _measure(self, session: Session, chunk: ChunkMessage, begin: BeginMessage) -> None:
         one = SweepPass(session, chunk.targets, is_alone=chunk.is_alone)
-        async with aclosing(one.verdicts(chunk.control)) as verdicts:
-            async for verdict in verdicts:
-                self._send(VerdictMessage(verdict))
+        glancing = None
+        if begin.terms is not None:
+            glancing = Glancing(begin.terms, chunk.memories, begin.secret, Clock.parse(begin.clock))
+        async with aclosing(one.verdicts(chunk.control, glancing)) as found:
+            async for each in found:
+                self._send(VerdictMessage(each) if isinstance(each, SweptVerdict) else LookMessage(each))
         self._send(ChunkEndMessage(one.vantage.state, one.is_spent))
 
     def _send(self, message: FromWorker) -> None:

@@ -18,13 +18,16 @@ from probe.sweep.messages import (
     ChunkEndMessage,
     ChunkMessage,
     CutMessage,
+    FromWorker,
+    LookMessage,
     ToWorker,
     VerdictMessage,
     packed,
     unpack_from_worker,
 )
 from probe.sweep.sweep import WorkerLostError
-from probe.sweep.sweep_pass import Chunk, SweptVerdict
+from probe.sweep.sweep_pass import Chunk, Glancing, SweptVerdict
+from probe.sweep.swept_looks import LookChange
 
 COMMAND = (sys.executable, "-m", "probe.sweep.worker")
 
@@ -48,30 +51,32 @@ class WorkerMeasurer:
     """Measures in a process of its own, which is started for the first chunk and again after it was lost.
 
     Args:
-        settings: of the worker (`share_of`).
-        clock: as `PROBE_CLOCK`.
+        begin: how to measure, with this worker's share of everything.
         tell_others: passes a message on to the other workers.
     """
 
-    def __init__(
-        self, settings: Settings, clock: str, tell_others: Callable[[WorkerMeasurer, CutMessage], None]
-    ) -> None:
-        self._begin = BeginMessage(settings, clock)
+    def __init__(self, begin: BeginMessage, tell_others: Callable[[WorkerMeasurer, CutMessage], None]) -> None:
+        self._begin = begin
         self._tell_others = tell_others
         self._process: Process | None = None
         self.vantage = Vantage(state=VantageState.ONLINE)
         self.is_spent = False
 
     async def measure(
-        self, chunk: Chunk, control: Mapping[str, ControlFacts], *, is_alone: bool
-    ) -> AsyncGenerator[SweptVerdict, None]:
+        self, chunk: Chunk, control: Mapping[str, ControlFacts], glancing: Glancing | None, *, is_alone: bool
+    ) -> AsyncGenerator[SweptVerdict | LookChange, None]:
         """Measure the targets of a chunk."""
         process = await self._started()
         known = {text: facts for _, text in chunk if (facts := control.get(text)) is not None}
-        self.tell(ChunkMessage(tuple(chunk), known, is_alone))
+        memories = {}
+        if glancing is not None:
+            memories = {number: looks for number, _ in chunk if (looks := glancing.memories.get(number)) is not None}
+        self.tell(ChunkMessage(tuple(chunk), known, is_alone, memories))
         while not isinstance(message := await self._message(process), ChunkEndMessage):
             if isinstance(message, VerdictMessage):
                 yield message.verdict
+            elif isinstance(message, LookMessage):
+                yield message.change
             else:
                 self._tell_others(self, message)
         self.vantage, self.is_spent = Vantage(state=message.state), message.is_spent
@@ -102,7 +107,7 @@ class WorkerMeasurer:
             self.tell(self._begin)
         return self._process
 
-    async def _message(self, process: Process) -> VerdictMessage | CutMessage | ChunkEndMessage:
+    async def _message(self, process: Process) -> FromWorker:
         assert process.stdout is not None  # noqa: S101 - it was started with a pipe
         try:
             line = await process.stdout.readline()
@@ -121,17 +126,16 @@ class WorkerGroup:
     """The workers of a sweep; use it in `async with`, which ends them.
 
     Args:
-        settings: of the whole sweep.
-        clock: as `PROBE_CLOCK`.
+        begin: how to measure, with the settings of the whole sweep.
         count: of workers.
 
     Attributes:
         measurers: one for each worker.
     """
 
-    def __init__(self, settings: Settings, clock: str, count: int) -> None:
-        share = share_of(settings, count)
-        self.measurers = [WorkerMeasurer(share, clock, self._tell_others) for _ in range(count)]
+    def __init__(self, begin: BeginMessage, count: int) -> None:
+        share = msgspec.structs.replace(begin, settings=share_of(begin.settings, count))
+        self.measurers = [WorkerMeasurer(share, self._tell_others) for _ in range(count)]
 
     async def __aenter__(self) -> WorkerGroup:
         return self

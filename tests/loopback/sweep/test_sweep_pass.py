@@ -12,9 +12,11 @@ import msgspec
 from probe.clock import Clock
 from probe.formats import jsonlines
 from probe.model.verdict import Evidence, Status, Vantage, VantageState, Verdict
+from probe.plan.looks import LookTerms
 from probe.session.session import Session
 from probe.settings import Settings
-from probe.sweep.sweep_pass import Chunk, Repeat, SweepPass, SweptVerdict, swept
+from probe.sweep.sweep_pass import Chunk, Glancing, Repeat, SweepPass, SweptVerdict, swept
+from probe.sweep.swept_looks import TargetLooks
 from tests.loopback.agent.made import settings
 
 CLOSED_ANCHORS = ("http://127.0.0.1:1/", "http://127.0.0.2:1/")
@@ -36,7 +38,7 @@ def measuring(folder: Path, **measure: object) -> Settings:
 async def found(chosen: Settings, chunk: Chunk) -> tuple[list[SweptVerdict], SweepPass]:
     async with Session(chosen, Clock(), limit_traffic=True) as session:
         one = SweepPass(session, chunk)
-        return [verdict async for verdict in one.verdicts({})], one
+        return [verdict async for verdict in one.verdicts({}) if isinstance(verdict, SweptVerdict)], one
 
 
 async def test_verdicts_are_lines_as_check_prints_them(tmp_path: Path) -> None:
@@ -116,3 +118,36 @@ def test_a_verdict_that_only_shows_a_passing_state_of_the_host_is_made_again() -
         Repeat.NO,
         Repeat.NO,
     ]
+
+
+async def test_a_target_that_was_found_well_is_glanced_at_until_it_differs(tmp_path: Path) -> None:
+    """Glances acquit; the port that was closed meanwhile is looked at in full in the same pass, and remembered."""
+    memories: dict[int, TargetLooks] = {}
+    glancing = Glancing(LookTerms(interval=60, full_every=3600, blocked_every=0), memories, b"secret", Clock())
+    rules: list[dict[int, str]] = []
+    with ports(5) as chunk:
+        with socket.create_server(("127.0.7.99", 0)) as closing:
+            everything = [*chunk, (9, "tcp://{}:{}".format(*closing.getsockname()[:2]))]
+            rules.append(await looked(measuring(tmp_path), everything, glancing, memories))
+            while all(len(found) < 6 or "glance.same" not in found.values() for found in rules):
+                rules.append(await looked(measuring(tmp_path), everything, glancing, memories))
+        rules.extend([await looked(measuring(tmp_path), everything, glancing, memories) for _ in range(2)])
+
+    assert set(rules[0].values()) == {"served"}
+    assert rules[-2][9] not in {"glance.same", "glance.differs", "served"}
+    assert rules[-1][9] == rules[-2][9]
+    assert memories[9].memory.failed > 0
+
+
+async def looked(
+    chosen: Settings, chunk: Chunk, glancing: Glancing, memories: dict[int, TargetLooks]
+) -> dict[int, str]:
+    """The rules of one pass, by number; the memories are kept as a sweep keeps them."""
+    rules: dict[int, str] = {}
+    async with Session(chosen, Clock(), limit_traffic=True) as session:
+        async for one in SweepPass(session, chunk).verdicts({}, glancing):
+            if isinstance(one, SweptVerdict):
+                rules[one.number] = jsonlines.read_verdict(bytes(one.verdict)).rule
+            else:
+                memories[one.number] = one.looks
+    return rules

@@ -16,7 +16,7 @@ import pytest
 from probe.formats import jsonlines
 from probe.model.verdict import ControlFacts, Status, VantageState
 from probe.sweep import worker_process
-from probe.sweep.messages import CutMessage
+from probe.sweep.messages import BeginMessage, CutMessage
 from probe.sweep.sweep import WorkerLostError
 from probe.sweep.sweep_pass import Chunk
 from probe.sweep.worker_process import WorkerGroup, WorkerMeasurer, share_of
@@ -35,9 +35,9 @@ def chunk() -> Iterator[Chunk]:
 
 async def test_workers_measure_their_chunks_with_the_control(chunk: Chunk, tmp_path: Path) -> None:
     down = ControlFacts(time=datetime.now(UTC), statuses=(Status.DOWN,), failures=("tcp.reset",))
-    async with WorkerGroup(settings(tmp_path), "", 2) as group:
+    async with WorkerGroup(BeginMessage(settings(tmp_path), ""), 2) as group:
         found = [
-            [one async for one in measurer.measure(part, {CLOSED: down}, is_alone=False)]
+            [one async for one in measurer.measure(part, {CLOSED: down}, None, is_alone=False)]
             for measurer, part in zip(group.measurers, (chunk[:4], [*chunk[4:], (99, CLOSED)]), strict=True)
         ]
         pids = {one._process.pid for one in group.measurers if one._process is not None}
@@ -61,8 +61,8 @@ def _runs(pid: int) -> bool:
 
 async def test_a_worker_says_that_the_vantage_is_offline(chunk: Chunk, tmp_path: Path) -> None:
     offline = measuring(tmp_path, anchors=("http://127.0.0.1:1/", "http://127.0.0.2:1/"))
-    async with WorkerGroup(offline, "", 1) as group:
-        found = [one async for one in group.measurers[0].measure(chunk, {}, is_alone=True)]
+    async with WorkerGroup(BeginMessage(offline, ""), 1) as group:
+        found = [one async for one in group.measurers[0].measure(chunk, {}, None, is_alone=True)]
 
     assert (found, group.measurers[0].vantage.state) == ([], VantageState.OFFLINE)
 
@@ -70,18 +70,18 @@ async def test_a_worker_says_that_the_vantage_is_offline(chunk: Chunk, tmp_path:
 async def test_a_killed_worker_is_noticed_and_started_again(chunk: Chunk, tmp_path: Path) -> None:
     async def kill_after_the_first(measurer: WorkerMeasurer) -> None:
         silent = [(99, chunk[0][1].replace("tcp:", "tls:") + "/silent.example")]
-        async for _ in measurer.measure([*chunk, *silent], {}, is_alone=True):
+        async for _ in measurer.measure([*chunk, *silent], {}, None, is_alone=True):
             if measurer not in killed and measurer._process is not None:
                 killed.append(measurer)
                 os.kill(measurer._process.pid, signal.SIGKILL)
                 await measurer._process.wait()
 
     killed: list[WorkerMeasurer] = []
-    async with WorkerGroup(settings(tmp_path), "", 1) as group:
+    async with WorkerGroup(BeginMessage(settings(tmp_path), ""), 1) as group:
         (measurer,) = group.measurers
         with pytest.raises(WorkerLostError, match=r"ended with status -9"):
             await kill_after_the_first(measurer)
-        again = [one async for one in measurer.measure(chunk, {}, is_alone=True)]
+        again = [one async for one in measurer.measure(chunk, {}, None, is_alone=True)]
 
     assert len(again) == len(chunk)
 
@@ -91,9 +91,9 @@ async def test_a_process_that_writes_something_else_is_ended(
 ) -> None:
     noise = (sys.executable, "-c", "import sys; print('a library says hello', flush=True); sys.stdin.read()")
     monkeypatch.setattr(worker_process, "COMMAND", noise)
-    async with WorkerGroup(settings(tmp_path), "", 1) as group:
+    async with WorkerGroup(BeginMessage(settings(tmp_path), ""), 1) as group:
         with pytest.raises(WorkerLostError, match="wrote no message"):
-            async for _ in group.measurers[0].measure(chunk, {}, is_alone=True):
+            async for _ in group.measurers[0].measure(chunk, {}, None, is_alone=True):
                 pass
 
 
@@ -112,13 +112,13 @@ async def test_workers_learn_what_was_cut_for_another(tmp_path: Path) -> None:
 
         async with (
             await asyncio.start_server(reset, sock=server.dup()),
-            WorkerGroup(settings(tmp_path), "", 2) as group,
+            WorkerGroup(BeginMessage(settings(tmp_path), ""), 2) as group,
         ):
             original = group._tell_others
             for one in group.measurers:
                 one._tell_others = lambda sender, message: (told.append((sender, message)), original(sender, message))
             target = [(0, f"tls://127.0.9.1:{port}/forbidden.example")]
-            assert len([one async for one in group.measurers[0].measure(target, {}, is_alone=False)]) == 1
+            assert len([one async for one in group.measurers[0].measure(target, {}, None, is_alone=False)]) == 1
 
     assert {(message.event.name, message.event.address) for _, message in told} >= {("forbidden.example", "127.0.9.1")}
     assert {sender for sender, _ in told} == {group.measurers[0]}

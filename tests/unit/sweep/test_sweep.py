@@ -15,8 +15,9 @@ from probe.model.verdict import ControlFacts, Evidence, Status, Vantage, Vantage
 from probe.sweep import sweep as sweeping
 from probe.sweep.journal import Journal
 from probe.sweep.sweep import Sweep, WorkerLostError
-from probe.sweep.sweep_pass import Chunk, Repeat, SweptVerdict, swept
+from probe.sweep.sweep_pass import Chunk, Glancing, Repeat, SweptVerdict, swept
 from probe.sweep.sweep_store import SweepStore
+from probe.sweep.swept_looks import LookChange
 from probe.sweep.target_names import TargetNames
 from probe.sweep.verdict_output import VerdictOutput
 from tests.unit.virtual_clock import VirtualClock
@@ -39,8 +40,8 @@ class ScriptedMeasurer:
         self.alone: list[bool] = []
 
     async def measure(
-        self, chunk: Chunk, control: Mapping[str, ControlFacts], *, is_alone: bool
-    ) -> AsyncGenerator[SweptVerdict, None]:
+        self, chunk: Chunk, control: Mapping[str, ControlFacts], glancing: Glancing | None, *, is_alone: bool
+    ) -> AsyncGenerator[SweptVerdict | LookChange, None]:
         """Note the chunk, then yield what is scripted for each target."""
         self.chunks.append([text for _, text in chunk])
         self.moments.append(self.clock.monotonic())
