@@ -11,6 +11,7 @@ from probe.judge import rules
 from probe.judge.evidence_hop import EvidenceHop, hops_of
 from probe.judge.evidence_view import EvidenceView
 from probe.judge.findings import Findings, findings_of
+from probe.judge.plain_success import is_plainly_served
 from probe.judge.translation import translated
 from probe.judge.vantage import concluded_again
 from probe.model.glance_evidence import is_acquitted
@@ -43,7 +44,9 @@ class Judgment(msgspec.Struct, frozen=True):
 _CLOSED = frozenset({VantageState.OFFLINE, VantageState.PORTAL})
 _SAME = Judgment(Status.REACHABLE, "glance.same")
 _DIFFERS = Judgment(Status.UNKNOWN, "glance.differs")
-"""What the table says of a glance that stands alone, without the work of reading hops: most verdicts are such."""
+_SERVED = Judgment(Status.REACHABLE, "served")
+"""What the table says of a glance that stands alone, and of a target that was plainly served, without the work of
+reading hops: most verdicts are such."""
 
 
 def judge(
@@ -64,6 +67,13 @@ def judge(
     place = vantage if isinstance(vantage, Vantage) else Vantage(state=vantage)
     if evidence.glance and not evidence.observations and not evidence.error and place.state not in _CLOSED:
         return _SAME if is_acquitted(target, evidence.glance) else _DIFFERS
+    if is_plainly_served(target, evidence, place):
+        return _SERVED
+    return judge_by_table(target, evidence, place, time)
+
+
+def judge_by_table(target: Target, evidence: Evidence, place: Vantage, time: datetime | None) -> Judgment:
+    """Judge by the table of rules, as `judge` does where no shorter way leads to the same."""
     view = EvidenceView(
         target,
         translated(_without_traces(evidence)),

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from probe.clock import Clock
 from probe.lazy import lazy
 from probe.measure.failures import OperationError
-from probe.measure.socket_io import open_tcp
+from probe.measure.socket_io import close_socket, open_tcp
 from probe.measure.tools import Timestamps, Tools, random_name
 from probe.model.address import parse_address
 from probe.model.failure import OWN_FAULTS, Failure
@@ -262,7 +262,7 @@ class AnchorWatch:
                 # Without a route nothing is measured over IPv6 at all.
                 result = "" if error.info.failure in OWN_FAULTS else str(error.info.failure)
             else:
-                sock.close()
+                close_socket(sock)
                 result = IPV6_WORKS
         self._ipv6[url] = now, result
         return result

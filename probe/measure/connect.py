@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from typing import NamedTuple
 
 from probe.measure.failures import OperationError
 from probe.measure.round_trip import KernelRoundTrip, kernel_round_trip
-from probe.measure.socket_io import open_tcp
+from probe.measure.socket_io import close_socket, open_tcp
 from probe.measure.tools import Emit, Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import Connection
@@ -34,8 +33,11 @@ async def connect(step: Connect, tools: Tools, timestamps: Timestamps, emit: Emi
     """Open a TCP connection and close it."""
     async with tools.connection(step.address):
         opened = await open_connection(step.address, step.port, tools, timestamps)
-        with contextlib.closing(opened.sock) if opened.sock else contextlib.nullcontext():
+        try:
             emit(opened.observation)
+        finally:
+            if opened.sock is not None:
+                close_socket(opened.sock)
 
 
 async def open_connection(

@@ -15,11 +15,11 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from probe.measure.dns_wire import DnsAnswer, DnsQuestion, MalformedDnsError
 from probe.measure.failures import Operation, OperationError, classify, operation_error
-from probe.measure.socket_io import AsyncSocket
+from probe.measure.socket_io import async_socket
 from probe.measure.step_timeout import StepTimeout
 from probe.model.failure import Failure
 
@@ -35,12 +35,51 @@ MAX_LATE_ANSWERS = 8
 """Differing answers that are reported: three injectors answer at once in measurements of the GFW (USENIX Security
 '25)."""
 
-_MAX_STRAY_DATAGRAMS = 512
+MAX_STRAY_DATAGRAMS = 512
 """Datagrams read without a usable answer, so that a flood cannot hold the event loop."""
+
+
+class AskedQuery(NamedTuple):
+    """A query that was sent, with the socket that it was sent from.
+
+    Attributes:
+        sock: non-blocking, connected to the server.
+        ident: of the message.
+        at: just before it was sent, on the event loop's clock.
+    """
+
+    sock: socket.socket
+    ident: int
+    at: float
+
+
+def send_query(address: str, port: int, question: DnsQuestion, *, edns: bool = True) -> AskedQuery:
+    """Send a query from a socket of its own.
+
+    Raises:
+        OSError: this host could not send it.
+    """
+    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        sock.connect(socket_address(address, port))
+        ident = secrets.randbelow(65536)
+        at = asyncio.get_running_loop().time()
+        sock.send(question.message(ident, edns=edns))
+    except BaseException:
+        sock.close()
+        raise
+    return AskedQuery(sock, ident, at)
 
 
 class UdpQuery:
     """One query in flight. Owns its socket.
+
+    Args:
+        asked: the query.
+        question: what it asks.
+        edns: whether it was sent with EDNS.
+        arrived: what was read from its socket already, to be read again.
 
     Attributes:
         edns: whether it is sent with EDNS.
@@ -48,26 +87,18 @@ class UdpQuery:
         answered_at: arrival of the latest answer, on the event loop's clock.
     """
 
-    def __init__(self, address: str, port: int, question: DnsQuestion, *, edns: bool = True) -> None:
+    def __init__(
+        self, asked: AskedQuery, question: DnsQuestion, *, edns: bool = True, arrived: bytes | OSError | None = None
+    ) -> None:
         self.edns = edns
         self.answered_at = 0.0
+        self.asked_at = asked.at
         self._loop = asyncio.get_running_loop()
         self._question = question
-        self._ident = secrets.randbelow(65536)
+        self._ident = asked.ident
         self._stray = 0
-        try:
-            sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
-            self._socket = AsyncSocket(sock)
-            try:
-                sock.setblocking(False)
-                sock.connect(socket_address(address, port))
-                self.asked_at = self._loop.time()
-                sock.send(question.message(self._ident, edns=edns))
-            except BaseException:
-                self._socket.close()
-                raise
-        except OSError as error:
-            raise OperationError(classify(error, Operation.DATAGRAM, at_once=True)) from error
+        self._arrived = arrived
+        self._socket = async_socket(asked.sock, datagrams=True)
 
     async def answer(self) -> DnsAnswer:
         """Return the next answer; after a malformed one, wait a moment for a true one.
@@ -112,7 +143,7 @@ class UdpQuery:
     async def _read(self) -> DnsAnswer:
         while True:
             try:
-                data = await self._socket.receive(65535)
+                data = await self._receive()
             except OSError as error:
                 raise OperationError(classify(error, Operation.DATAGRAM)) from error
             answer = self._question.parse(data, self._ident)
@@ -121,10 +152,16 @@ class UdpQuery:
                 return answer
             await self._count_stray()
 
+    async def _receive(self) -> bytes:
+        arrived, self._arrived = self._arrived, None
+        if isinstance(arrived, OSError):
+            raise arrived
+        return await self._socket.receive(65535) if arrived is None else arrived
+
     async def _count_stray(self) -> None:
         """Count a datagram that was not usable and let other tasks run."""
         self._stray += 1
-        if self._stray >= _MAX_STRAY_DATAGRAMS:
+        if self._stray >= MAX_STRAY_DATAGRAMS:
             raise operation_error(Failure.GARBAGE, "a flood of stray datagrams")
         await asyncio.sleep(0)
 
@@ -139,8 +176,26 @@ def socket_address(address: str, port: int) -> tuple[Any, ...]:
     return socket.getaddrinfo(address, port, socket.AF_INET6, socket.SOCK_DGRAM, 0, socket.AI_NUMERICHOST)[0][4]
 
 
+def ask(address: str, port: int, question: DnsQuestion, *, edns: bool = True) -> UdpQuery:
+    """Send a query from a socket of its own, and return it.
+
+    Raises:
+        OperationError: this host could not send it.
+    """
+    try:
+        return UdpQuery(send_query(address, port, question, edns=edns), question, edns=edns)
+    except OSError as error:
+        raise OperationError(classify(error, Operation.DATAGRAM, at_once=True)) from error
+
+
 async def first_answer(
-    address: str, port: int, question: DnsQuestion, seconds: float, *, edns: bool = True
+    address: str,
+    port: int,
+    question: DnsQuestion,
+    seconds: float,
+    *,
+    edns: bool = True,
+    begun: UdpQuery | None = None,
 ) -> tuple[UdpQuery, DnsAnswer]:
     """Ask, and ask again while there is no answer; return the query that was answered, still open, and its answer.
 
@@ -150,13 +205,14 @@ async def first_answer(
         question: what to ask.
         seconds: time limit of all tries together.
         edns: whether the first try is sent with EDNS.
+        begun: the first try, where it is in flight already; the time limit counts from its start.
 
     Raises:
         OperationError: no answer, or none in DNS.
     """
     loop = asyncio.get_running_loop()
-    start = loop.time()
-    query, answer = await _first_answer(address, port, question, seconds, edns=edns)
+    start = loop.time() if begun is None else begun.asked_at
+    query, answer = await _first_answer(address, port, question, seconds, edns=edns, begun=begun)
     if not (query.edns and answer.rejects_edns):
         return query, answer
     try:
@@ -171,13 +227,14 @@ async def first_answer(
 
 
 async def _first_answer(
-    address: str, port: int, question: DnsQuestion, seconds: float, *, edns: bool
+    address: str, port: int, question: DnsQuestion, seconds: float, *, edns: bool, begun: UdpQuery | None = None
 ) -> tuple[UdpQuery, DnsAnswer]:
-    start = asyncio.get_running_loop().time()
-    query = UdpQuery(address, port, question, edns=edns)
+    loop = asyncio.get_running_loop()
+    start = loop.time() if begun is None else begun.asked_at
+    query = begun or ask(address, port, question, edns=edns)
     failed: OperationError | None = None
     try:
-        with StepTimeout(min(RESEND_SECONDS[0], seconds)):
+        with StepTimeout(max(0.0, min(RESEND_SECONDS[0], seconds) - (loop.time() - start if begun else 0.0))):
             return query, await query.answer()
     except TimeoutError:
         pass
@@ -190,9 +247,7 @@ async def _first_answer(
         query.close()
         raise failed or operation_error(Failure.TIMEOUT)
     resend_at = start + RESEND_SECONDS[0]
-    return await _ask_again(
-        query, failed, lambda: UdpQuery(address, port, question, edns=False), resend_at, start + seconds
-    )
+    return await _ask_again(query, failed, lambda: ask(address, port, question, edns=False), resend_at, start + seconds)
 
 
 async def _ask_again(

@@ -7,6 +7,10 @@ time: a host that starts more of them than it can finish takes its own lateness 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from contextlib import suppress
+
+from probe.measure.step_deadlines import Deadline
 
 MAX_HANDSHAKES = 48
 """TLS handshakes in progress. With 48, none of 1,400 healthy ones was taken for dead on a host of a tenth the speed."""
@@ -20,23 +24,82 @@ SPARE_FILES = 64
 """Files left for everything else: state, log, terminal, libraries."""
 
 
-class HandshakeSlot:
+class Slots:
+    """So many slots, given out first come, first served. `asyncio.Semaphore` cannot be asked for one without waiting.
+
+    Attributes:
+        free: slots that nobody has.
+    """
+
+    __slots__ = ("_waiting", "free")
+
+    def __init__(self, count: int) -> None:
+        self.free = count
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def try_acquire(self) -> bool:
+        """Take a slot if one is free and nobody waits for it."""
+        if self.free <= 0 or self._waiting:
+            return False
+        self.free -= 1
+        return True
+
+    async def acquire(self) -> None:
+        """Wait for a slot."""
+        if self.try_acquire():
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.release()
+            else:
+                with suppress(ValueError):  # `release` has taken it out
+                    self._waiting.remove(turn)
+            raise
+
+    def release(self) -> None:
+        """Give a slot back: to the first that waits, else to whoever comes."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self.free += 1
+
+    async def __aenter__(self) -> None:
+        if not self.try_acquire():
+            await self.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.release()
+
+
+class HandshakeSlot(Deadline):
     """One slot of the handshakes in progress; released once, at the latest on leaving the `async with`."""
 
-    __slots__ = ("_held", "_slots", "_timer")
+    __slots__ = ("_held", "_slots")
 
-    def __init__(self, slots: asyncio.Semaphore) -> None:
+    def __init__(self, slots: Slots) -> None:
+        super().__init__()
         self._slots = slots
         self._held = False
 
     async def __aenter__(self) -> HandshakeSlot:
-        await self._slots.acquire()
+        if not self._slots.try_acquire():
+            await self._slots.acquire()
         self._held = True
-        self._timer = asyncio.get_running_loop().call_later(SLOT_SECONDS, self.release)
+        self.begin(asyncio.get_running_loop(), SLOT_SECONDS)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._timer.cancel()
+        self.cancel()
+        self.release()
+
+    def passed(self, lateness: float) -> None:  # noqa: ARG002 - the shape of every deadline
+        """Let the next handshake start while this one still waits."""
         self.release()
 
     def release(self) -> None:
@@ -55,12 +118,12 @@ class ConcurrencyLimits:
     """
 
     def __init__(self, handshakes: int = MAX_HANDSHAKES, sockets: int = 0) -> None:
-        self.sockets = asyncio.Semaphore(sockets or max(16, open_files() - SPARE_FILES))
-        self._handshakes = asyncio.Semaphore(handshakes)
+        self.sockets = Slots(sockets or max(16, open_files() - SPARE_FILES))
+        self._handshakes = Slots(handshakes)
 
     def try_socket(self) -> bool:
         """Take one of the open sockets without waiting; return whether there was one, to be released in `sockets`."""
-        return take_at_once(self.sockets)
+        return self.sockets.try_acquire()
 
     def handshake_slot(self) -> HandshakeSlot:
         """Return a slot to enter with `async with`."""
@@ -84,7 +147,7 @@ def open_files() -> int:
     return wanted if soft == resource.RLIM_INFINITY else soft
 
 
-def take_at_once(lock: asyncio.Lock | asyncio.Semaphore) -> bool:
+def take_at_once(lock: asyncio.Lock) -> bool:
     """Acquire a lock or a semaphore if that needs no waiting; return whether it is acquired."""
     if lock.locked():
         return False

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -100,9 +99,8 @@ class PaceLimiter:
         self.counters.connections += connections
         self.budget.connections += connections
 
-    @asynccontextmanager
-    async def slot(self, address: str, *, urgent: bool = False, exclusive: bool = True) -> AsyncIterator[None]:
-        """Wait until one connection to this address may be opened; open it in the body.
+    def slot(self, address: str, *, urgent: bool = False, exclusive: bool = True) -> PaceSlot:
+        """Wait, in `async with`, until one connection to this address may be opened; open it in the body.
 
         Args:
             address: an IP literal.
@@ -112,12 +110,25 @@ class PaceLimiter:
         Raises:
             OperationError: the round's budget is spent.
         """
-        async with self._slot(address, urgent=urgent, exclusive=exclusive):
-            await self.budget.admit()
-            try:
-                yield
-            finally:
-                self.budget.release()
+        return PaceSlot(self, address, urgent=urgent, exclusive=exclusive)
+
+    async def enter_slot(self, address: str, *, urgent: bool, exclusive: bool) -> None:
+        """Begin a slot; `leave` ends it. Called by `PaceSlot`."""
+        if not self._interval:
+            self.counters.connections += 1
+        else:
+            await self._enter_paced(address, urgent=urgent, exclusive=exclusive)
+        try:
+            if not self.budget.try_admit():
+                await self.budget.admit()
+        except BaseException:
+            self._leave_address(address, exclusive=exclusive)
+            raise
+
+    def leave_slot(self, address: str, *, exclusive: bool) -> None:
+        """End a slot."""
+        self.budget.release()
+        self._leave_address(address, exclusive=exclusive)
 
     def try_enter(self, address: str) -> float:
         """Take the slot of one connection without waiting; return 0, or the seconds after which to try again.
@@ -165,27 +176,34 @@ class PaceLimiter:
         if queue is not None:
             queue.last = self._monotonic() + self._interval
 
-    @asynccontextmanager
-    async def _slot(self, address: str, *, urgent: bool, exclusive: bool) -> AsyncIterator[None]:
-        if not self._interval:
-            self.counters.connections += 1
-            yield
-            return
+    async def _enter_paced(self, address: str, *, urgent: bool, exclusive: bool) -> None:
         start = self._monotonic()
         if not exclusive:
             await self._enter(address, start, urgent=urgent)
-            yield
             return
         own = self._addresses.setdefault(address, _AddressLock())
         own.users += 1
         try:
-            async with own.lock:
+            await own.lock.acquire()
+            try:
                 await self._enter(address, start, urgent=urgent)
-                yield
-        finally:
-            own.users -= 1
-            if not own.users:
-                del self._addresses[address]
+            except BaseException:
+                own.lock.release()
+                raise
+        except BaseException:
+            self._forget_address(address, own)
+            raise
+
+    def _leave_address(self, address: str, *, exclusive: bool) -> None:
+        if self._interval and exclusive:
+            own = self._addresses[address]
+            own.lock.release()
+            self._forget_address(address, own)
+
+    def _forget_address(self, address: str, own: _AddressLock) -> None:
+        own.users -= 1
+        if not own.users:
+            del self._addresses[address]
 
     async def _enter(self, address: str, start: float, *, urgent: bool) -> None:
         network = self._network(address)
@@ -220,3 +238,26 @@ class PaceLimiter:
             ]
             for name in unused:
                 del self._networks[name]
+
+
+class PaceSlot:
+    """The slot of one connection, to be used in `async with`.
+
+    Args:
+        pace: whose slot it is.
+        address, urgent, exclusive: as in `PaceLimiter.slot`.
+    """
+
+    __slots__ = ("_address", "_exclusive", "_pace", "_urgent")
+
+    def __init__(self, pace: PaceLimiter, address: str, *, urgent: bool, exclusive: bool) -> None:
+        self._pace = pace
+        self._address = address
+        self._urgent = urgent
+        self._exclusive = exclusive
+
+    async def __aenter__(self) -> None:
+        await self._pace.enter_slot(self._address, urgent=self._urgent, exclusive=self._exclusive)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._pace.leave_slot(self._address, exclusive=self._exclusive)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
 from importlib import import_module
 from typing import Any, Protocol
 
 from probe.measure.chain_memory import ChainMemory
 from probe.measure.failures import MAX_DETAIL_CHARACTERS, FailureInfo, OperationError
+from probe.measure.step_timeout import StepTimeout
 from probe.measure.tools import Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import Observation
@@ -40,23 +41,33 @@ PERFORMERS: dict[type[Step], tuple[str, str]] = {
 }
 """Kind of step -> the module and the coroutine that perform it. A module is imported when its first step comes, so that
 a round of DNS lookups does not import HTTP: start-up time counts for a cron job."""
-_loaded: dict[type, Any] = {}
+_loaded: dict[tuple[str, str], Any] = {}
 
 
-def _performer(step: Step) -> Any:
-    kind = type(step)
-    found = _loaded.get(kind)
+def _loaded_from(table: Mapping[type[Step], tuple[str, str]], step: Step) -> Any:
+    place = table[type(step)]
+    found = _loaded.get(place)
     if found is None:
-        module, name = PERFORMERS[kind]
-        found = _loaded[kind] = getattr(import_module(module), name)
+        found = _loaded[place] = getattr(import_module(place[0]), place[1])
     return found
+
+
+BEGINNERS: dict[type[Step], tuple[str, str]] = {Resolve: ("probe.measure.resolve_at_once", "begin")}
+"""Kind of step -> the module and the function that begins it without a task, where that is possible."""
+
+
+class StepUnderWay(Protocol):
+    """A step that goes on without a task."""
+
+    def close(self) -> None:
+        """Give back what it holds; may be called again."""
 
 
 async def perform(
     plan: StepSource,
     tools: Tools,
     *,
-    deadline: float | None = None,
+    seconds: float | None = None,
     began: float | None = None,
     listening: Callable[[], None] | None = None,
 ) -> tuple[Observation, ...]:
@@ -65,9 +76,9 @@ async def perform(
     Args:
         plan: gets each observation as soon as it exists.
         tools: shared resources of the steps.
-        deadline: end of all steps, on the event loop's clock; None for none. A step that it cuts off is observed as
-            `Failure.LOCAL`, never as a time-out.
-        began: the moment that observations count their times from; now when None.
+        seconds: time for all steps; None for no limit. A step that it cuts off is observed as `Failure.LOCAL`, never as
+            a time-out.
+        began: the moment that observations count their times from, on the event loop's clock; now when None.
         listening: called once when every step left only listens for another DNS answer: half a second of passive
             waiting, which a late answer may end early.
 
@@ -76,15 +87,25 @@ async def perform(
     """
     runner = _StepRunner(plan, tools, asyncio.get_running_loop().time() if began is None else began, listening)
     try:
-        async with asyncio.timeout_at(deadline), asyncio.TaskGroup() as group:
-            runner.start_pending(group)
+        if seconds is None:
+            await runner.run()
+        else:
+            with StepTimeout(seconds):
+                await runner.run()
     except TimeoutError:
         runner.cut_off()
+    finally:
+        if runner.is_under_way:
+            await runner.cancel()
     return tuple(runner.observations)
 
 
 class _StepRunner:
-    """One run of one plan."""
+    """One run of one plan.
+
+    Most plans have one step under way at a time, beside lookups that only listen. That step runs in the caller's own
+    task; only others beside it get tasks.
+    """
 
     def __init__(self, plan: StepSource, tools: Tools, began: float, listening: Callable[[], None] | None) -> None:
         self.observations: list[Observation] = []
@@ -95,47 +116,144 @@ class _StepRunner:
         """Step -> whether it only listens for more."""
         self._listening = listening
         self._memory = ChainMemory()
+        self._next: Step | None = None
+        """The step that the caller's own task performs next."""
+        self._performs = False
+        """The caller's own task performs a step."""
+        self._change: asyncio.Future[None] | None = None
+        """Ends the wait of the caller's own task."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._without_task: dict[Step, StepUnderWay] = {}
         self._plan_error: BaseException | None = None
 
-    def start_pending(self, group: asyncio.TaskGroup) -> None:
+    async def run(self) -> None:
+        """Perform steps until none is under way and the plan asks for no more."""
+        self._start_pending()
+        while True:
+            if self._plan_error is not None:
+                raise BaseExceptionGroup("the plan raised", [self._plan_error])
+            step, self._next = self._next, None
+            if step is not None:
+                self._performs = True
+                await self._run(step)
+                self._performs = False
+            elif self._running:
+                self._change = asyncio.get_running_loop().create_future()
+                await self._change
+                self._change = None
+            else:
+                return
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether anything is left to cancel."""
+        return bool(self._tasks or self._without_task)
+
+    async def cancel(self) -> None:
+        """End everything that is under way."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        for step in tuple(self._without_task):
+            self._without_task.pop(step).close()
+
+    def cut_off(self) -> None:
+        """Observe the steps that the time limit cut off."""
+        passed = FailureInfo(Failure.LOCAL, "the measurement's deadline passed")
+        self.observations += [self._unperformed(step, passed) for step in self._running]
+
+    def _start_pending(self) -> None:
         """Start the steps that the plan asks for now."""
         for step in self._plan.pending():
             self._running[step] = False
-            group.create_task(self._run(step, group))
+            if self._begin(step):
+                continue
+            if self._next is None and not self._performs:
+                self._next = step
+            else:
+                self._start_task(self._run(step))
         if self._listening is not None and all(self._running.values()):
             self._listening()
             self._listening = None
 
-    def cut_off(self) -> None:
-        """Observe the steps that the deadline cut off."""
-        passed = FailureInfo(Failure.LOCAL, "the measurement's deadline passed")
-        self.observations += [self._unperformed(step, passed) for step in self._running]
+    def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, step: Step, group: asyncio.TaskGroup) -> None:
+    def _begin(self, step: Step) -> bool:
+        """Begin a step that needs no task; False where it needs one."""
+        if type(step) not in BEGINNERS or self._tools.watcher is not None:
+            return False
+
+        def ended(rest: Coroutine[Any, Any, None] | None) -> None:
+            if rest is None:
+                self._end(step)
+            else:
+                self._start_task(self._run(step, rest))
+
         timestamps = Timestamps(self._began, step.position, self._memory)
+        begun: StepUnderWay | None = _loaded_from(BEGINNERS, step)(
+            step, self._tools, timestamps, lambda one: self._take(step, one), ended
+        )
+        if begun is not None:
+            self._without_task[step] = begun
+        return begun is not None
+
+    async def _run(self, step: Step, rest: Coroutine[Any, Any, None] | None = None) -> None:
+        """Perform a step, or the rest of one that was begun without a task; the plan's own exceptions end here."""
 
         def emit(observation: Observation) -> None:
-            self.observations.append(observation)
-            self._running[step] = step.listens_on
-            try:
-                self._plan.observe(step, observation)
-                self.start_pending(group)
-            except BaseException as error:
-                self._plan_error = error
-                raise
+            self._take(step, observation)
+            if self._plan_error is not None:
+                raise self._plan_error
 
         try:
-            if self._tools.watcher is not None:
-                await self._tools.watcher.watch(step)
-            await _performer(step)(step, self._tools, timestamps, emit)
-        except Exception as error:
-            if error is self._plan_error:
-                raise
-            bug = FailureInfo(Failure.BUG, f"{type(error).__name__}: {error}"[:MAX_DETAIL_CHARACTERS])
-            emit(self._unperformed(step, error.info if isinstance(error, OperationError) else bug))
+            if rest is not None:
+                await rest
+            else:
+                if self._tools.watcher is not None:
+                    await self._tools.watcher.watch(step)
+                timestamps = Timestamps(self._began, step.position, self._memory)
+                await _loaded_from(PERFORMERS, step)(step, self._tools, timestamps, emit)
+        except Exception as error:  # noqa: BLE001 - a fault of a step is observed
+            if error is not self._plan_error:
+                bug = FailureInfo(Failure.BUG, f"{type(error).__name__}: {error}"[:MAX_DETAIL_CHARACTERS])
+                self._take(step, self._unperformed(step, error.info if isinstance(error, OperationError) else bug))
+        self._end(step)
+
+    def _take(self, step: Step, observation: Observation) -> None:
+        """Pass an observation to the plan, and start the steps that follow from it."""
+        self.observations.append(observation)
+        self._running[step] = step.listens_on
+        try:
+            self._plan.observe(step, observation)
+            self._start_pending()
+        except BaseException as error:  # noqa: BLE001 - raised by the caller's own task
+            self._plan_error = error
+        self._wake()
+
+    def _end(self, step: Step) -> None:
+        """Tell the plan of a step's end, and start the steps that follow from it."""
         del self._running[step]
-        self._plan.finish(step)
-        self.start_pending(group)
+        begun = self._without_task.pop(step, None)
+        if begun is not None:
+            begun.close()
+        try:
+            self._plan.finish(step)
+            self._start_pending()
+        except BaseException as error:  # noqa: BLE001 - as above
+            self._plan_error = error
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let the caller's own task go on where it has anything to do."""
+        change = self._change
+        if change is None or change.done():
+            return
+        if self._next is not None or not self._running or self._plan_error is not None:
+            change.set_result(None)
 
     def _unperformed(self, step: Step, failed: FailureInfo) -> Observation:
         """Return the observation of a step that could not be performed."""

@@ -1,27 +1,32 @@
 """Open TCP connections and wait for bytes on non-blocking sockets, cheaply.
 
-asyncio's `sock_recv` and `sock_sendall` register the socket with the selector and unregister it at every wait: two
-system calls and some forty Python calls, a quarter of what a whole check costs beside its TLS. An `AsyncSocket` stays
-registered from its first wait until bytes arrive that nobody waits for. Event loops without readers (Windows' proactor)
-use asyncio's calls.
+asyncio's `sock_connect`, `sock_recv` and `sock_sendall` register the socket with the selector and unregister it at
+every wait: two system calls and some forty Python calls, a quarter of what a whole check costs beside its TLS. On Linux
+an `AsyncSocket` is registered once, with an epoll of our own (`probe.measure.edge_poller`). Elsewhere it stays
+registered with the event loop from its first wait until bytes arrive that nobody waits for. Event loops without
+readers (Windows' proactor) use asyncio's calls.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import socket
 
+from probe.measure.edge_poller import ENDED, READABLE, WRITABLE, EdgePoller, edge_poller
 from probe.measure.failures import Operation, OperationError, classify
 from probe.measure.step_timeout import StepTimeout
 
 _WOULD_BLOCK = (BlockingIOError, InterruptedError)
 _READS_PER_TURN = 32
 """Reads without a wait after which other tasks run: a fast sender must not hold the event loop."""
+_UNDER_WAY = frozenset({0, errno.EINPROGRESS})
 
 
 async def open_tcp(address: str, port: int, seconds: float, segment: int = 0) -> socket.socket:
-    """Return a connected non-blocking socket.
+    """Return a connected non-blocking socket. Close it by the `AsyncSocket` made of it, or by `close_socket`.
 
     Args:
         address: an IP literal without brackets.
@@ -33,42 +38,203 @@ async def open_tcp(address: str, port: int, seconds: float, segment: int = 0) ->
     Raises:
         OperationError: the connection failed.
     """
-    loop = asyncio.get_running_loop()
-    turned: list[bool] = []
     try:
         sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     except OSError as error:
         raise OperationError(classify(error, Operation.CONNECT, at_once=True)) from error
+    turned: list[bool] = []
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if segment and hasattr(socket, "TCP_MAXSEG"):
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
-        # An error raised before the event loop has turned once is this host's own refusal (no route): no packet can
-        # have come back yet. Later the same error number stands for an ICMP message.
-        loop.call_soon(turned.append, True)
-        with StepTimeout(seconds):
-            await loop.sock_connect(sock, (address, port))
+        poller = edge_poller()
+        if poller is not None:
+            await _connect(sock, (address, port), seconds, poller, turned)
+        else:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(turned.append, True)
+            with StepTimeout(seconds):
+                await loop.sock_connect(sock, (address, port))
     except BaseException as error:
-        sock.close()
+        close_socket(sock)
         if isinstance(error, Exception):
             raise OperationError(classify(error, Operation.CONNECT, at_once=not turned)) from error
         raise
     return sock
 
 
+async def _connect(
+    sock: socket.socket, address: tuple[str, int], seconds: float, poller: EdgePoller, turned: list[bool]
+) -> None:
+    """Connect, and leave the socket watched.
+
+    `turned` is filled in once the event loop has turned. An error raised before that is this host's own refusal (no
+    route): no packet can have come back yet. Later the same error number stands for an ICMP message.
+    """
+    code = sock.connect_ex(address)
+    if code not in _UNDER_WAY:
+        raise OSError(code, os.strerror(code))
+    if not code:  # to an address of this host
+        return
+    connecting = _EdgeSocket(sock, poller)
+    turned.append(True)
+    with StepTimeout(seconds):
+        await connecting.wait_until_writable()
+    code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        raise OSError(code, os.strerror(code))
+
+
+def close_socket(sock: socket.socket) -> None:
+    """Close a socket that `open_tcp` returned and that no `AsyncSocket` owns."""
+    poller = edge_poller()
+    owner = poller.owner(sock) if poller is not None else None
+    if isinstance(owner, _EdgeSocket):
+        owner.close()
+    sock.close()
+
+
+def async_socket(sock: socket.socket, *, datagrams: bool = False) -> AsyncSocket:
+    """Return the owner of a connected, non-blocking socket, of the kind that this event loop allows.
+
+    Args:
+        sock: of TCP, or of UDP.
+        datagrams: of UDP.
+    """
+    poller = edge_poller()
+    if poller is None:
+        return _LevelSocket(sock)
+    known = poller.owner(sock)
+    return known if isinstance(known, _EdgeSocket) else _EdgeSocket(sock, poller, datagrams=datagrams)
+
+
 class AsyncSocket:
     """A connected, non-blocking socket. Owns it: nobody else may close it after the first wait."""
 
-    __slots__ = ("_loop", "_reads", "_registered", "_sock", "_waiter")
+    __slots__ = ("_loop", "_reads", "sock")
 
     def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
+        self.sock = sock
         self._loop = asyncio.get_running_loop()
-        self._registered = False
         self._reads = 0
         """Reads since the event loop last turned."""
+
+    async def receive(self, size: int) -> bytes:
+        """Return the next bytes, at most `size`; empty when the other side closed. One task at a time may wait.
+
+        Raises:
+            OSError: the connection broke.
+        """
+        raise NotImplementedError
+
+    async def send(self, data: bytes) -> None:
+        """Send all of it; wait only for what the kernel does not take at once.
+
+        Raises:
+            OSError: the connection broke.
+        """
+        try:
+            sent = self.sock.send(data)
+        except _WOULD_BLOCK:
+            sent = 0
+        if sent < len(data):
+            await self._loop.sock_sendall(self.sock, memoryview(data)[sent:])
+
+    def send_now(self, data: bytes) -> None:
+        """Send what the kernel takes without waiting.
+
+        Raises:
+            OSError: it takes nothing, or the connection broke.
+        """
+        self.sock.send(data)
+
+    def close(self) -> None:
+        """Unregister and close the socket; may be called again."""
+        raise NotImplementedError
+
+
+class _EdgeSocket(AsyncSocket):
+    """A socket that an `EdgePoller` watches.
+
+    A read of a stream that fills less than its buffer has taken all that had arrived, so that the next one waits for an
+    event.
+    """
+
+    __slots__ = ("_datagrams", "_ended", "_poller", "_readable", "_waiter", "_writable")
+
+    def __init__(self, sock: socket.socket, poller: EdgePoller, *, datagrams: bool = False) -> None:
+        super().__init__(sock)
+        self._datagrams = datagrams
+        self._poller = poller
+        self._readable = self._ended = self._writable = False
+        self._waiter: asyncio.Future[None] | None = None
+        poller.watch(self)  # tells at once of what has arrived already
+
+    def on_events(self, events: int) -> None:
+        """Note the events, and wake the task that waits."""
+        if events & READABLE:
+            self._readable = True
+            if events & ENDED:
+                self._ended = True
+        if events & WRITABLE:
+            self._writable = True
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    async def receive(self, size: int) -> bytes:
+        """Return the next bytes, at most `size`; empty when the other side closed. One task at a time may wait.
+
+        Raises:
+            OSError: the connection broke.
+        """
+        self._reads += 1
+        if self._reads > _READS_PER_TURN:
+            self._reads = 0
+            await asyncio.sleep(0)
+        while True:
+            while not self._readable:
+                self._reads = 0
+                await self._event()
+            try:
+                data = self.sock.recv(size)
+            except _WOULD_BLOCK:
+                self._readable = self._ended
+                if self._ended:
+                    await asyncio.sleep(0)
+                continue
+            if len(data) < size and not self._datagrams:
+                self._readable = self._ended or not data
+            return data
+
+    async def wait_until_writable(self) -> None:
+        """Wait until the connection is established or has failed."""
+        while not self._writable:
+            await self._event()
+
+    async def _event(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def close(self) -> None:
+        """Unregister and close the socket; may be called again."""
+        self._poller.forget(self)
+        self.sock.close()
+
+
+class _LevelSocket(AsyncSocket):
+    """A socket that the event loop watches, where it can."""
+
+    __slots__ = ("_registered", "_waiter")
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self._registered = False
         self._waiter: asyncio.Future[None] | None = None
 
     async def receive(self, size: int) -> bytes:
@@ -83,50 +249,29 @@ class AsyncSocket:
             await asyncio.sleep(0)
         while True:
             try:
-                return self._sock.recv(size)
+                return self.sock.recv(size)
             except _WOULD_BLOCK:
                 self._reads = 0
                 if not self._register():
-                    return await self._loop.sock_recv(self._sock, size)
+                    return await self._loop.sock_recv(self.sock, size)
             self._waiter = self._loop.create_future()
             try:
                 await self._waiter
             finally:
                 self._waiter = None
 
-    async def send(self, data: bytes) -> None:
-        """Send all of it; wait only for what the kernel does not take at once.
-
-        Raises:
-            OSError: the connection broke.
-        """
-        try:
-            sent = self._sock.send(data)
-        except _WOULD_BLOCK:
-            sent = 0
-        if sent < len(data):
-            await self._loop.sock_sendall(self._sock, memoryview(data)[sent:])
-
-    def send_now(self, data: bytes) -> None:
-        """Send what the kernel takes without waiting.
-
-        Raises:
-            OSError: it takes nothing, or the connection broke.
-        """
-        self._sock.send(data)
-
     def close(self) -> None:
         """Unregister and close the socket; may be called again."""
         if self._registered:
             self._registered = False
-            self._loop.remove_reader(self._sock)
-        self._sock.close()
+            self._loop.remove_reader(self.sock)
+        self.sock.close()
 
     def _register(self) -> bool:
         """Have the event loop watch the socket; False where the loop has no readers."""
         if not self._registered:
             try:
-                self._loop.add_reader(self._sock, self._on_readable)
+                self._loop.add_reader(self.sock, self._on_readable)
             except NotImplementedError:
                 return False
             self._registered = True
@@ -135,6 +280,6 @@ class AsyncSocket:
     def _on_readable(self) -> None:
         if self._waiter is None:
             self._registered = False
-            self._loop.remove_reader(self._sock)
+            self._loop.remove_reader(self.sock)
         elif not self._waiter.done():
             self._waiter.set_result(None)

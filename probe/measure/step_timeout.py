@@ -11,6 +11,8 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
+from probe.measure.step_deadlines import Deadline
+
 MAX_TIMER_LATENESS_SECONDS = 0.02
 """Lateness of a timer above which the host counts as busy; the scheduler's resolution is a few milliseconds."""
 
@@ -19,7 +21,7 @@ _TURNS = 3
 callback, the task (asyncio's `_run_once`)."""
 
 
-class StepTimeout:
+class StepTimeout(Deadline):
     """`with StepTimeout(seconds):` raises TimeoutError at the next await of its body once the time has passed.
 
     The time is extended once, by at most as long again, when the host was too busy to run the event loop.
@@ -28,12 +30,14 @@ class StepTimeout:
         seconds: counted from entering.
     """
 
-    __slots__ = ("_cancelling", "_due", "_expired", "_extended", "_handle", "_loop", "_seconds", "_task")
+    __slots__ = ("_cancelling", "_expired", "_extended", "_handle", "_loop", "_seconds", "_task")
 
     def __init__(self, seconds: float) -> None:
+        super().__init__()
         self._seconds = seconds
         self._expired = False
         self._extended = False
+        self._handle: asyncio.Handle | None = None
 
     def __enter__(self) -> Self:
         task = asyncio.current_task()
@@ -41,24 +45,25 @@ class StepTimeout:
             raise RuntimeError("a step time-out needs a task to cancel")
         self._task: asyncio.Task[object] = task
         self._cancelling = task.cancelling()
-        self._loop = asyncio.get_running_loop()
-        self._due = self._loop.time() + self._seconds
-        self._handle: asyncio.Handle = self._loop.call_at(self._due, self._on_timer)
+        self._loop = task.get_loop()
+        self.begin(self._loop, self._seconds)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._handle.cancel()
+        self.cancel()
+        if self._handle is not None:
+            self._handle.cancel()
         if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
-    def _on_timer(self) -> None:
-        lateness = self._loop.time() - self._due
+    def passed(self, lateness: float) -> None:
+        """Cancel the task, or extend the time where the loop came to this too late."""
         if lateness > MAX_TIMER_LATENESS_SECONDS and not self._extended:
             self._extended = True
-            self._due += lateness + min(lateness, self._seconds)
-            self._handle = self._loop.call_at(self._due, self._on_timer)
+            self.due += lateness + min(lateness, self._seconds)
+            self._handle = self._loop.call_at(self.due, self._expire_after, _TURNS)
         else:
             self._expire_after(_TURNS)
 

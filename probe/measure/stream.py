@@ -18,7 +18,7 @@ from typing import Protocol
 from probe.measure.budget import MAX_CONNECTION_BYTES, Budget
 from probe.measure.failures import alert_error, operation_error
 from probe.measure.round_trip import AnswerTimer, kernel_round_trip
-from probe.measure.socket_io import AsyncSocket
+from probe.measure.socket_io import async_socket
 from probe.measure.tls_alerts import AlertReader
 from probe.measure.transfer_meter import TransferMeter
 from probe.model.failure import Failure
@@ -57,7 +57,7 @@ class _BoundedSocket:
 
     def __init__(self, sock: socket.socket, budget: Budget | None) -> None:
         self._sock = sock
-        self._socket = AsyncSocket(sock)
+        self._socket = async_socket(sock)
         self._budget = budget or Budget()
         self._read = 0
         self.send = self._socket.send

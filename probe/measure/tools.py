@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from probe.lazy import lazy
 from probe.measure.chain_memory import ChainMemory
-from probe.measure.handshake_slots import MAX_HANDSHAKES, ConcurrencyLimits
+from probe.measure.handshake_slots import MAX_HANDSHAKES, ConcurrencyLimits, Slots
 from probe.measure.network_config import ResolverConfig
 from probe.measure.network_resolvers import NetworkResolvers
 from probe.measure.pace import PaceLimiter
@@ -165,11 +164,12 @@ class Tools:
         self.resolvers = NetworkResolvers(config.servers, ipv6=ipv6, seconds=self.timeout)
         self.lookups.patience_seconds = config.patience_seconds
 
-    @asynccontextmanager
-    async def connection(self, address: str, *, urgent: bool = False) -> AsyncIterator[None]:
-        """Wait until a connection to this address may be opened, by the pace limiter and by the limit of sockets."""
-        async with self.pace.slot(address, urgent=urgent), self.concurrency.sockets:
-            yield
+    def connection(self, address: str) -> ConnectionSlot:
+        """Wait, in `async with`, until a connection to this address may be opened.
+
+        The pace limiter decides, and the limit of sockets.
+        """
+        return ConnectionSlot(self.pace, self.concurrency.sockets, address)
 
     def syn_scanner(self) -> SynScannerClient:
         """Return the client of the SYN scanner; the same one every time. Its process starts with the first sweep."""
@@ -195,6 +195,30 @@ class Tools:
                 nat64=lambda: self.resolvers.nat64_prefixes,
             )
         return resolver
+
+
+class ConnectionSlot:
+    """Permission to open one connection, to be used in `async with`."""
+
+    __slots__ = ("_address", "_pace", "_sockets")
+
+    def __init__(self, pace: PaceLimiter, sockets: Slots, address: str) -> None:
+        self._pace = pace
+        self._sockets = sockets
+        self._address = address
+
+    async def __aenter__(self) -> None:
+        await self._pace.enter_slot(self._address, urgent=False, exclusive=True)
+        if not self._sockets.try_acquire():
+            try:
+                await self._sockets.acquire()
+            except BaseException:
+                self._pace.leave_slot(self._address, exclusive=True)
+                raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._sockets.release()
+        self._pace.leave_slot(self._address, exclusive=True)
 
 
 def random_name() -> str:

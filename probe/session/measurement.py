@@ -208,7 +208,7 @@ async def _measured(
     seen = await perform(
         context.cuts.watch(plan.plan_for(target, plan_context), began),
         context.tools,
-        deadline=began + context.max_seconds,
+        seconds=context.max_seconds,
         began=began,
         listening=release,
     )
@@ -297,8 +297,7 @@ async def _with_queries_nowhere(
     if not name:
         return verdict
     asked = nowhere.NowherePlan(name, plan_context)
-    deadline = asyncio.get_running_loop().time() + context.max_seconds
-    return _judged_with(verdict, target, await perform(asked, context.tools, deadline=deadline, began=began))
+    return _judged_with(verdict, target, await perform(asked, context.tools, seconds=context.max_seconds, began=began))
 
 
 async def _with_upload_test(verdict: Verdict, target: Target, context: MeasurementContext, began: float) -> Verdict:
@@ -308,9 +307,11 @@ async def _with_upload_test(verdict: Verdict, target: Target, context: Measureme
         return verdict
     tools = context.tools
     async with tools.upload_slots:
-        deadline = asyncio.get_running_loop().time() + context.max_seconds
         seen = await perform(
-            upload.UploadPlan(page, PlanContext(random_name=random_name())), tools, deadline=deadline, began=began
+            upload.UploadPlan(page, PlanContext(random_name=random_name())),
+            tools,
+            seconds=context.max_seconds,
+            began=began,
         )
     return _judged_with(verdict, target, seen)
 
@@ -322,9 +323,11 @@ async def _with_location(verdict: Verdict, target: Target, context: MeasurementC
         return verdict
     tools = context.tools
     async with tools.localisation_lock:
-        deadline = asyncio.get_running_loop().time() + context.max_seconds
         seen = await perform(
-            localise.TracePlan(found, PlanContext(random_name=random_name())), tools, deadline=deadline, began=began
+            localise.TracePlan(found, PlanContext(random_name=random_name())),
+            tools,
+            seconds=context.max_seconds,
+            began=began,
         )
     return _judged_with(verdict, target, seen)
 

@@ -75,7 +75,7 @@ async def test_a_resolver_that_restarts_is_asked_again() -> None:
 
 async def test_a_flood_of_malformed_answers_ends_the_query(monkeypatch: pytest.MonkeyPatch) -> None:
     """They carry the right id, and reading them must not hold the event loop."""
-    monkeypatch.setattr(dns_udp, "_MAX_STRAY_DATAGRAMS", 20)
+    monkeypatch.setattr(dns_udp, "MAX_STRAY_DATAGRAMS", 20)
 
     def react(query: bytes) -> list[tuple[float, bytes]]:
         return [(0.0, malformed(query))] * 100 + [(0.1, reply_to(query, "192.0.2.1"))]
@@ -89,7 +89,7 @@ async def test_a_flood_of_malformed_answers_ends_the_query(monkeypatch: pytest.M
 
 async def test_a_flood_of_late_answers_ends_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     """Repetitions and malformed answers count; a differing answer behind the flood is not read."""
-    monkeypatch.setattr(dns_udp, "_MAX_STRAY_DATAGRAMS", 20)
+    monkeypatch.setattr(dns_udp, "MAX_STRAY_DATAGRAMS", 20)
 
     def react(query: bytes) -> list[tuple[float, bytes]]:
         first = reply_to(query, "192.0.2.1")
@@ -106,23 +106,23 @@ async def test_a_flood_of_late_answers_ends_the_reading(monkeypatch: pytest.Monk
 
 IN_OWN_NETWORK = """
 import asyncio
-from probe.measure.dns_udp import UdpQuery
+from probe.measure.dns_udp import ask
 from probe.measure.dns_wire import dns_question
 from probe.model.failure import Failure
 from tests.loopback.tiny_servers import Resolver, reply_to
 
-async def ask():
+async def main():
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(
         lambda: Resolver(lambda query: [(0, reply_to(query, "192.0.2.1"))]), local_addr=("fe80::53%inside", 5353)
     )
-    query = UdpQuery("fe80::53%inside", 5353, dns_question("lab.example", "A"))
+    query = ask("fe80::53%inside", 5353, dns_question("lab.example", "A"))
     async with asyncio.timeout(10):
         print(*(await query.answer()).addresses)
     query.close()
     transport.close()
 
-asyncio.run(ask())
+asyncio.run(main())
 """
 """Asks a resolver at a link-local address; needs an interface `inside` that has it."""
 

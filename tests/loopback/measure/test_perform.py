@@ -84,7 +84,7 @@ async def test_an_exception_in_a_step_is_observed_and_the_others_go_on(
     async def broken(*_: object) -> None:
         raise KeyError("oops")
 
-    monkeypatch.setitem(performing._loaded, Handshake, broken)
+    monkeypatch.setitem(performing._loaded, performing.PERFORMERS[Handshake], broken)
     async with serving(silent) as port:
         plan = Script(Handshake(address="127.0.0.1", port=1, sni="lab.example"), connect(port))
         seen = await perform(plan, tools)
@@ -109,9 +109,8 @@ async def test_an_exception_in_the_plan_is_raised(tools: Tools) -> None:
 async def test_a_step_that_the_deadline_cuts_off_is_a_local_failure_and_no_time_out(believed: trustme.CA) -> None:
     """Earlier observations are kept."""
     async with Tools(30, PaceLimiter(0)) as tools, serving(silent) as port:
-        deadline = asyncio.get_running_loop().time() + 0.2
         plan = Script(Fetch(url=f"http://lab.example:{port}/", address="127.0.0.1"))
-        seen = await perform(plan, tools, deadline=deadline)
+        seen = await perform(plan, tools, seconds=0.2)
 
     assert [(type(one), one.failure) for one in seen] == [(Connection, None), (Exchange, Failure.LOCAL)]
 

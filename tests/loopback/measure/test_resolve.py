@@ -151,7 +151,7 @@ async def test_stray_datagrams_are_ignored_and_a_flood_of_them_ends_the_step(
     tools: Tools, monkeypatch: pytest.MonkeyPatch, strays: int, failure: Failure | None
 ) -> None:
     """They carry other ids. The bound is twenty here."""
-    monkeypatch.setattr(dns_udp, "_MAX_STRAY_DATAGRAMS", 20)
+    monkeypatch.setattr(dns_udp, "MAX_STRAY_DATAGRAMS", 20)
     flood = [(0.0, b"\xff\xff" + bytes(40))] * strays
     async with resolving(lambda query: [*flood, (0.1, reply_to(query, "192.0.2.1"))]) as (_, port):
         assert (await first(f"udp:127.0.0.1:{port}", tools)).failure is failure

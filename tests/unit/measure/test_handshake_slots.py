@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from probe.measure import handshake_slots
-from probe.measure.handshake_slots import ConcurrencyLimits, open_files
+from probe.measure.handshake_slots import ConcurrencyLimits, Slots, open_files
 
 
 async def test_a_slot_is_released_once() -> None:
@@ -15,8 +15,8 @@ async def test_a_slot_is_released_once() -> None:
         permit.release()
         permit.release()
         async with limits.handshake_slot():
-            assert limits._handshakes.locked()
-    assert limits._handshakes._value == 1
+            assert limits._handshakes.free == 0
+    assert limits._handshakes.free == 1
 
 
 async def test_a_slot_is_released_after_its_time(monkeypatch) -> None:  # noqa: ANN001
@@ -25,9 +25,45 @@ async def test_a_slot_is_released_after_its_time(monkeypatch) -> None:  # noqa: 
     limits = ConcurrencyLimits(handshakes=1)
     async with limits.handshake_slot(), asyncio.timeout(60), limits.handshake_slot():
         pass
-    assert limits._handshakes._value == 1
+    assert limits._handshakes.free == 1
 
 
 def test_the_limit_of_open_files_is_raised() -> None:
     """It is raised as far as the system allows."""
     assert open_files() >= 64
+
+
+async def test_slots_are_given_out_in_the_order_of_asking() -> None:
+    """Nobody takes one past those that wait."""
+    slots, order = Slots(1), list[int]()
+    assert slots.try_acquire()
+
+    async def take(number: int) -> None:
+        await slots.acquire()
+        order.append(number)
+
+    waiting = [asyncio.create_task(take(number)) for number in range(3)]
+    await asyncio.sleep(0)
+    slots.release()
+    assert not slots.try_acquire()
+    for _ in range(3):
+        await asyncio.sleep(0)
+        slots.release()
+    await asyncio.gather(*waiting)
+    assert (order, slots.free) == ([0, 1, 2], 1)
+
+
+async def test_a_slot_that_came_to_a_cancelled_task_goes_to_the_next() -> None:
+    """Whether it was cancelled before its turn or at it."""
+    slots = Slots(1)
+    assert slots.try_acquire()
+    early, late, last = (asyncio.create_task(slots.acquire()) for _ in range(3))
+    await asyncio.sleep(0)
+    early.cancel()
+    slots.release()
+    late.cancel()
+    await last
+    assert early.cancelled()
+    assert late.cancelled()
+    slots.release()
+    assert slots.free == 1
