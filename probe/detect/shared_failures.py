@@ -105,12 +105,12 @@ class SharedFailures:
             if series.interference is None:
                 seen += 1
                 failed += samples[0][1] != SUCCESS
-                _, failure_class, _, flags, _ = samples[-1]
-                if failure_class == SUCCESS:
+                last = samples[-1]
+                if last[1] == SUCCESS:
                     continue
-                if failure_class == FailureClass.SILENT:
-                    silent.append(flags)
-                failing += not flags & ANCHOR_WITNESS
+                if last[1] == FailureClass.SILENT:
+                    silent.append(last[3])
+                failing += not last[3] & ANCHOR_WITNESS
         self.crowded = failed >= MIN_SHARED_FAILURES and failed >= CROWDED_RATIO * seen
         before, self.network_wide = self.network_wide, False
         if silent and len(silent) >= SHARED_FAILURE_RATIO * failing:
