@@ -140,7 +140,8 @@ class NetworkSeries:
                 continue
             if series.suspicion is None or max(series.suspicion.sums) <= hopeless:
                 continue
-            classes = frozenset(sample[1] for sample in samples)
+            works = series.unsettled and samples[-1][1] == SUCCESS  # what stands does not work at the end of a round
+            classes = frozenset({SUCCESS}) if works else frozenset(sample[1] for sample in samples)
             decision = decide(series.suspicion, classes=classes, known=self.circumstances(series, now))
             if decision.reason is Reason.ALARM and self._needs_comparison(series.suspicion, decision, now):
                 comparison = comparison or ComparisonTargets(self.series.values(), undecided, pairs)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
+import trustme
 
 from probe.agent import hit_list, watchlist
 from probe.agent.agent import HEARTBEAT_FILE, Agent, AgentContext
@@ -21,10 +23,12 @@ from probe.detect.detector import Detector
 from probe.errors import RecordError, StateError, StorageError
 from probe.formats.batch import decode
 from probe.model.observation import Connection
+from probe.model.verdict import Status
 from probe.session.session import Session
 from probe.settings import Settings
 from tests.loopback.agent.made import SettableClock, agent_context, port, settings
 from tests.loopback.agent.tiny_collector import TinyCollector
+from tests.loopback.session.inspectors import FORBIDDEN, HEALTHY, inspected
 
 
 @pytest.fixture
@@ -97,6 +101,29 @@ async def test_a_settled_status_is_reported_once_over_restarts(target: str, tmp_
     first, second = map(decode, kept)
     assert ([item.target for item in first.settled], len(first.rounds)) == ([target], 1)
     assert (second.settled, second.changes, second.services, second.control, len(second.rounds)) == ((), (), {}, (), 1)
+
+
+async def test_a_target_that_is_cut_when_the_agent_starts_is_said_in_the_first_round(
+    believed: trustme.CA, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As a settled status with its verdict: nothing was seen to change, so there is no transition."""
+    context = agent_context(tmp_path)
+    caplog.set_level(logging.INFO)
+    async with TinyCollector() as tiny, inspected(believed, lambda hello: FORBIDDEN.encode() not in hello) as number:
+        (tmp_path / "token").write_text(tiny.token + "\n")
+        cut, *others = (f"tls://127.0.0.1:{number}/{name}" for name in (FORBIDDEN, HEALTHY, "www.example.com"))
+        reporting = {"collectors": [tiny.origin], "token_file": str(tmp_path / "token")}
+        chosen = settings(tmp_path, cut, *others, retests=2, retest_window=0.2, **reporting)
+        with Outbox(context.folder / STATE_FILE) as outbox:
+            await run_round(agent(chosen, outbox, context), tiny)
+
+    ((kept,),) = tiny.stored.values()
+    batch = decode(kept)
+    (found,) = (item for item in batch.settled if item.target == cut)
+    assert (found.status, found.before_watch, batch.changes) == (Status.BLOCKED, True, ())
+    assert found.verdict is not None
+    assert (found.verdict.rule, found.since <= found.verdict.time) == ("tls.reset.sni", True)
+    assert f"{cut} blocked since before the first look at " in caplog.text
 
 
 async def test_batches_from_before_enrolment_are_uploaded_under_the_id_given_at_enrolment(

@@ -96,6 +96,16 @@ def test_a_block_that_stands_is_said_by_mechanism(scene: Any, line: str, rounds:
     assert seen == [[]] * (rounds - 1) + [[("a", "blocked")]]
 
 
+def test_a_target_that_works_at_the_end_of_a_round_is_not_said_to_be_blocked(scene: Any) -> None:
+    """What it suffered from may have ended in the middle of the round."""
+    others = dict.fromkeys("bcdefgh", ".")
+    assert scene.play(a="XXX.", **others) == []
+    assert scene.detector.first_sights() == []
+
+    scene.play(a=".XXX", **others)
+    assert [one.target for one in scene.detector.first_sights()] == ["a"]
+
+
 def test_silence_without_a_served_control_takes_as_long_as_before(scene: Any) -> None:
     """The site may be down, and nobody has looked."""
     scene.play(a=" ".join(["WWWW"] * 9), **dict.fromkeys("bcdef", " ".join("." * 9)))
