@@ -33,9 +33,9 @@ from probe.model.target import RangeTarget, Target
 from probe.model.verdict import Status
 from probe.plan.glance_memory import KnownAnswers
 
-PERIOD_SHARE = 0.9
+PERIOD_SHARE = 0.97
 """Least share of `full_every` between two full looks; the rest is random, so that no rhythm can be learned."""
-NEXT_ROUND_INTERVALS = 1.25
+NEXT_ROUND_INTERVALS = 1.15
 """Intervals until the next round at the latest: the jitter, and the length of a round. A look that would be due before
 the next round is taken in this one."""
 FIRST_SIGHT_SECONDS = 1800.0

@@ -22,12 +22,13 @@ class Site:
     Attributes:
         label: empty for the scenario's own site.
         host: its name; made of label and scenario when empty.
-        https, http: how ports 443 and 80 are served: `page`, `big` (256 KiB), `short` (refuses long header fields),
-            `brief` (four requests a connection), `notice` (a provider's block page),
-            `captcha`, `onward` (redirects once, to itself), `status:403`, `redirect:URL`,
-            `loop` (redirects to itself), `closes` (without an answer, its own name alone), `refused` (no listener), or
+        https, http: how ports 443 and 80 are served: `page`, `big` (256 KiB), `home` (30 kB),
+            `short` (refuses long header fields), `brief` (four requests a connection),
+            `notice` (a provider's block page), `captcha`, `onward` (redirects once, to itself), `status:403`,
+            `redirect:URL`, `loop` (redirects to itself), `closes` (without an answer, its own name alone), `refused` (no listener), or
             a kind of `oddities.py`.
-        certificate: `good`, `expired`, `future` (not yet valid), `self-signed`, `other-name`, `unknown-ca`.
+        certificate: `good`, `long` (60 names), `expired`, `future` (not yet valid), `self-signed`, `other-name`,
+            `unknown-ca`.
         four, six: how many addresses of each family are served.
         dead, dead_six: how many more addresses the name's records have at which no host answers.
         records: which of the IPv4 addresses (served, then dead) are in the zone; all when empty.

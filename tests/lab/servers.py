@@ -14,7 +14,7 @@ from tests.lab.world import FILTER_PAGE, FILTERING, PUBLIC_RESOLVER, STUB, TRUST
 
 ORDINARY = (
     *("page", "short", "brief", "big", "notice", "captcha", "onward", "status", "redirect", "loop"),
-    *("permanent", "generate", "same", "top-up", "written", "old-page", "closes"),
+    *("home", "permanent", "generate", "same", "top-up", "written", "old-page", "closes"),
 )
 LIMITS = {"short": "large_client_header_buffers 2 2k; ", "brief": "keepalive_requests 4; "}
 """Servers that refuse a header field of 4 KiB (400, and they close) or a fifth request on a connection."""
@@ -22,6 +22,10 @@ SPEAKER = 7443
 """The port of the server that answers for whole ranges, whose connections are redirected to it."""
 BIG = 256 * 1024
 """Octets of a `big` page: four times what a freeze needs to show (64 KiB)."""
+HOME = 30_000
+"""Octets of a `home` page: the HTML of the median home page (HTTP Archive, Web Almanac 2022, 31 kB)."""
+MANY_NAMES = 60
+"""Names of a `long` certificate, which make its chain as long as a real one's: about 4 kB."""
 _TEXT = "The lab serves this page to everybody who can reach it. "
 _GROUP_TWO = bytes.fromhex(
     "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22514a08798e3404ddef9519b3cd3a431b"
@@ -77,6 +81,8 @@ class Certificates:
                 return self._ca.issue_cert("shared-hosting.net")
             case "self-signed":
                 return trustme.CA(organization_name=name).issue_cert(name)
+            case "long":
+                return self._ca.issue_cert(name, *(f"a-further-name-of-the-site-{n}.{name}" for n in range(MANY_NAMES)))
             case "unknown-ca":
                 return self._stranger.issue_cert(name)
             case _:
@@ -124,6 +130,10 @@ def _location(what: str, port: int, place: Placed, folder: Path) -> str:
             return f"default_type text/html; return 200 '{STUB_PAGE}';"
         case "captcha":
             return f"default_type text/html; add_header CF-RAY 1a2b3c-FRA always; return 403 '{CAPTCHA}';"
+        case "home":
+            file = folder / f"{place.host}.html"
+            file.write_text(page(title) + _TEXT * ((HOME - len(page(title))) // len(_TEXT)))
+            return f"root {folder}; default_type text/html; try_files /{file.name} =404;"
         case "big":
             file = folder / "big.html"
             file.write_text(page(title) + _TEXT * (BIG // len(_TEXT)))
