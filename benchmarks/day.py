@@ -18,8 +18,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from probe.agent import watchlist
-from probe.agent.cost import DAY_SECONDS, kind_of
+from probe.agent.cost import kind_of
 from probe.model.address import network_of
+from probe.plan.looks import DAY_SECONDS
 from probe.settings import load
 from tests.lab import traffic
 from tests.lab.bench import PROBE, Bench

@@ -12,13 +12,14 @@ import ipaddress
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from probe.agent.look_book import look_terms
 from probe.agent.scheduler import RANGE_INTERVAL_SECONDS
 from probe.agent.watchlist import Watchlist
 from probe.model.target import DnsTarget, DomainTarget, QuicTarget, RangeTarget, Target, TcpTarget, TlsTarget, UrlTarget
+from probe.plan.looks import DAY_SECONDS, full_looks_a_day, looks_at_failing_a_day
 from probe.plan.sampling import sample_size
 from probe.settings import Settings
 
-DAY_SECONDS = 86400.0
 PAGE_BYTES = 30_000
 """Bytes on the wire of a page, beyond the laboratory's: the HTML of the median home page (HTTP Archive, Web
 Almanac 2022, chapter Page Weight, 31 kB). A page is read to 512 KiB at most
@@ -61,6 +62,18 @@ COST_PER_LOOK = {
 """Kind of target -> cost of one measurement of a healthy target."""
 RANGE_ADDRESS_COST = Cost(127.5 / 16, 8250 / 16, 19.5 / 16)
 """One address of a range, with its share of the other questions: from a sample of 16 that all answered."""
+GLANCE_COST = {
+    "https": Cost(11.0, 2621, 1.1),
+    "http": Cost(11.0, 2428, 1.1),
+    "domain": Cost(23.5, 6248, 2.1),
+    "dns": Cost(2.0, 156, 0.1),
+    "tcp": Cost(4.0, 224, 1.0),
+    "tls": Cost(9.0, 2461, 1.0),
+    "quic": Cost(8.0, 6222, 1.1),
+}
+"""Kind of target -> cost of one glance (`python -m benchmarks.glance_cost`, 2026-11-30), chains of 4 kB included."""
+FAILING_COST = Cost(51.1, 11384, 5.6)
+"""One full look at an https target whose name is cut, with the neutral name first (likewise)."""
 SEND_COST = Cost(59.1 + 15 * 4, 74_634, 1.0)
 """One upload test (`measure.send`). tcpdump sees a request of 4.4 kB as one packet, which the network card divides into
 four, acknowledged by two; there are 15 requests."""
@@ -72,7 +85,7 @@ class DailyCost(NamedTuple):
     """The cost of one kind of target in a day.
 
     Attributes:
-        what: `https`, `dns`, .., `send`, `range` or `anchor`.
+        what: `https`, `dns`, .., `glance https`, .., `send`, `range` or `anchor`.
         number: how many targets or anchors of that kind there are.
         looks: measurements of all of them in a day.
         cost: of these measurements.
@@ -90,15 +103,21 @@ def daily_costs(settings: Settings, watchlist: Watchlist) -> Iterator[DailyCost]
     Anchors are checked before and after each round. Ranges of one network are measured once an hour at most.
     """
     rounds = DAY_SECONDS / settings.agent.interval
+    terms = look_terms(settings)
+    full = min(rounds, full_looks_a_day(terms))
     kinds: dict[str, int] = {}
     for _, target in watchlist.targets:
         if not isinstance(target, RangeTarget):
             kinds[kind_of(target)] = kinds.get(kind_of(target), 0) + 1
     for kind, cost in COST_PER_LOOK.items():
         if number := kinds.get(kind, 0):
-            yield DailyCost(kind, number, number * rounds, cost.times(number * rounds))
+            yield DailyCost(kind, number, number * full, cost.times(number * full))
+    for kind, cost in GLANCE_COST.items():
+        # Each full look is followed by a reference glance, so there is a glance in every round.
+        if terms.full_every and (number := kinds.get(kind, 0)):
+            yield DailyCost(f"glance {kind}", number, number * rounds, cost.times(number * rounds))
     if settings.measure.send == "always" and (number := kinds.get("https", 0) + kinds.get("domain", 0)):
-        yield DailyCost("send", number, number * rounds, SEND_COST.times(number * rounds))
+        yield DailyCost("send", number, number * full, SEND_COST.times(number * full))
     yield from _of_ranges(settings, watchlist, rounds)
     if anchors := len((*settings.measure.anchors, *settings.measure.domestic_anchors)):
         yield DailyCost("anchor", anchors, 2 * anchors * rounds, ANCHOR_COST.times(2 * anchors * rounds))
@@ -147,6 +166,15 @@ def format_costs(items: Iterator[DailyCost]) -> Iterator[str]:
     yield (
         f"a day\tall\t{looks:,.0f} looks: {_said(total)}. An estimate: what a healthy look cost in the laboratory and "
         f"{PAGE_BYTES // 1000} kB a page (read to 512 KiB at most); failing targets and redirects cost more"
+    )
+
+
+def format_failing(settings: Settings) -> str:
+    """A line to print about targets that fail, whose number nobody knows before."""
+    looks = looks_at_failing_a_day(look_terms(settings))
+    return (
+        f"a day\tblocked\teach https target that is blocked by name, in place of its other looks, {looks:,.0f} looks: "
+        f"{_said(FAILING_COST.times(looks))}"
     )
 
 

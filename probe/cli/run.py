@@ -91,7 +91,7 @@ def _show(settings: Settings, *, listing: bool) -> int:
     from probe.agent import watchlist  # noqa: PLC0415 - a round has its own way to it
     from probe.agent.contacts import contacts  # noqa: PLC0415
     from probe.agent.control_facts import read_control_file  # noqa: PLC0415
-    from probe.agent.cost import daily_costs, format_costs  # noqa: PLC0415
+    from probe.agent.cost import daily_costs, format_costs, format_failing  # noqa: PLC0415
     from probe.agent.identity import read_enrolment  # noqa: PLC0415
     from probe.measure.network_config import resolver_config  # noqa: PLC0415
 
@@ -107,7 +107,7 @@ def _show(settings: Settings, *, listing: bool) -> int:
             "and\twhatever addresses those names resolve to, and hosts their pages redirect to\t"
             f"{len(watched.targets)} targets every {settings.agent.interval:.0f} s\n"
         )
-        for line in format_costs(daily_costs(settings, watched)):
+        for line in (*format_costs(daily_costs(settings, watched)), format_failing(settings)):
             sys.stdout.write(line + "\n")
     else:
         sys.stdout.write(f"{settings.source or 'the defaults'}: good; {len(watched.targets)} targets\n")

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from math import ceil
 from typing import NamedTuple
 
 import msgspec
@@ -40,6 +41,7 @@ NEXT_ROUND_INTERVALS = 1.15
 the next round is taken in this one."""
 FIRST_SIGHT_SECONDS = 1800.0
 """How long a target that was found blocked or down at first sight is looked at in every round."""
+DAY_SECONDS = 86400.0
 STRETCHED_ROUNDS = 3
 """Rounds in which a stretched target is glanced at once."""
 
@@ -155,6 +157,17 @@ def after_full_look(
 def after_glance(memory: LookMemory, began: float) -> LookMemory:
     """The memory after a glance that acquitted."""
     return msgspec.structs.replace(memory, looked=int(began))
+
+
+def full_looks_a_day(terms: LookTerms) -> float:
+    """How often a healthy target is looked at in full in a day, on average."""
+    rounds = ((1 + PERIOD_SHARE) / 2 * terms.full_every - NEXT_ROUND_INTERVALS * terms.interval) / terms.interval
+    return DAY_SECONDS / (max(1, ceil(rounds)) * terms.interval)
+
+
+def looks_at_failing_a_day(terms: LookTerms) -> float:
+    """How often a target that is settled blocked, throttled, down or unreachable is looked at in a day."""
+    return DAY_SECONDS / (max(1, ceil(terms.blocked_every / terms.interval - 0.5)) * terms.interval)
 
 
 def with_references(memory: LookMemory, references: Sequence[KnownAnswers]) -> LookMemory:

@@ -25,8 +25,8 @@ class Site:
         https, http: how ports 443 and 80 are served: `page`, `big` (256 KiB), `home` (30 kB),
             `short` (refuses long header fields), `brief` (four requests a connection),
             `notice` (a provider's block page), `captcha`, `onward` (redirects once, to itself), `status:403`,
-            `redirect:URL`, `loop` (redirects to itself), `closes` (without an answer, its own name alone), `refused` (no listener), or
-            a kind of `oddities.py`.
+            `redirect:URL`, `loop` (redirects to itself), `closes` (without an answer, its own name alone), `refused`
+            (no listener), or a kind of `oddities.py`.
         certificate: `good`, `long` (60 names), `expired`, `future` (not yet valid), `self-signed`, `other-name`,
             `unknown-ca`.
         four, six: how many addresses of each family are served.

@@ -12,12 +12,14 @@ from probe.agent import watchlist
 from probe.agent.cost import (
     ANCHOR_COST,
     COST_PER_LOOK,
+    GLANCE_COST,
     RANGE_ADDRESS_COST,
     SEND_COST,
     Cost,
     DailyCost,
     daily_costs,
     format_costs,
+    format_failing,
     kind_of,
 )
 from probe.agent.watchlist import Watchlist
@@ -33,15 +35,23 @@ def watched(*texts: str, **samples: int) -> Watchlist:
     return Watchlist(targets=tuple((text, parse(text)) for text in texts), samples=samples)
 
 
-def settings(interval: float = 300.0, anchors: tuple[str, ...] = ()) -> Settings:
+def only_full(chosen: Settings) -> Settings:
+    """Settings without glances."""
+    return msgspec.structs.replace(chosen, agent=msgspec.structs.replace(chosen.agent, full_every=0.0))
+
+
+def settings(
+    interval: float = 300.0, anchors: tuple[str, ...] = (), blocked_every: float = BASE.agent.blocked_every
+) -> Settings:
     """The defaults, with another rhythm and other anchors."""
-    agent = msgspec.structs.replace(BASE.agent, interval=interval)
+    agent = msgspec.structs.replace(BASE.agent, interval=interval, blocked_every=blocked_every)
     return msgspec.structs.replace(BASE, agent=agent, measure=msgspec.structs.replace(BASE.measure, anchors=anchors))
 
 
 def test_each_round_measures_every_target_once_and_every_anchor_twice() -> None:
-    """An interval of 300 s makes 288 rounds a day."""
-    found = list(daily_costs(settings(anchors=("https://a.example/",)), watched("dns://a.example", "dns://b.example")))
+    """An interval of 300 s makes 288 rounds a day, all of them of full looks where there are no glances."""
+    chosen = only_full(settings(anchors=("https://a.example/",)))
+    found = list(daily_costs(chosen, watched("dns://a.example", "dns://b.example")))
 
     assert found == [
         DailyCost("dns", 2, 576, COST_PER_LOOK["dns"].times(576)),
@@ -49,9 +59,36 @@ def test_each_round_measures_every_target_once_and_every_anchor_twice() -> None:
     ]
 
 
+def test_a_target_is_glanced_at_in_every_round_and_looked_at_in_full_once_an_hour() -> None:
+    """The glance of a round with a full look is the reference glance. Eleven rounds lie between two full looks."""
+    full, glance = daily_costs(settings(), watched("tcp://192.0.2.1:80"))
+
+    assert (full.what, full.looks) == ("tcp", pytest.approx(288 / 11))
+    assert glance == DailyCost("glance tcp", 1, 288, GLANCE_COST["tcp"].times(288))
+
+
+def test_rounds_that_are_an_hour_apart_are_full_looks() -> None:
+    full, _ = daily_costs(settings(interval=3600), watched("tcp://192.0.2.1:80"))
+
+    assert full.looks == 24
+
+
+def test_a_blocked_target_is_looked_at_seldom() -> None:
+    """Every 900 s, 96 times a day."""
+    assert "96 looks: " in format_failing(settings())
+    assert "288 looks: " in format_failing(settings(interval=300, blocked_every=0))
+
+
+def test_every_kind_that_has_a_full_look_has_a_glance() -> None:
+    """A glance is cheaper in every respect."""
+    assert GLANCE_COST.keys() == COST_PER_LOOK.keys()
+    for kind, glance in GLANCE_COST.items():
+        assert all(mine < theirs for mine, theirs in zip(glance, COST_PER_LOOK[kind], strict=True)), kind
+
+
 def test_uploads_are_counted_where_the_settings_ask_for_them() -> None:
     """Domains and URLs over https have uploads. By default there are none."""
-    chosen = settings()
+    chosen = only_full(settings())
     asked = msgspec.structs.replace(chosen, measure=msgspec.structs.replace(chosen.measure, send="always"))
     texts = watched("https://a.example/", "b.example", "http://c.example/", "dns://d.example")
 

@@ -51,7 +51,7 @@ def test_a_healthy_target_is_glanced_at() -> None:
         (WORKS, LookMemory(), TERMS),
         (WORKS, msgspec.structs.replace(HEALTHY, known=()), TERMS),
         (WORKS, changed(HEALTHY, failed=3599), TERMS),
-        (WORKS, changed(HEALTHY, full_due=-375), TERMS),
+        (WORKS, changed(HEALTHY, full_due=-345), TERMS),
         (WORKS, msgspec.structs.replace(HEALTHY, full_due=0), TERMS),
         (WORKS, HEALTHY, LookTerms(interval=300.0, full_every=0.0, blocked_every=900.0)),
         (WORKS, HEALTHY, LookTerms(interval=300.0, full_every=1000.0, blocked_every=900.0)),
@@ -104,7 +104,7 @@ def test_stretched_targets_are_glanced_at_in_every_third_round() -> None:
     looks = [look_for(TARGET, long, changed(HEALTHY, looked=ago), NOW, STRETCHED) for ago in (300, 600, 900)]
     assert looks == [Look.NONE, Look.NONE, Look.GLANCE]
     assert look_for(TARGET, WORKS, changed(HEALTHY, looked=300), NOW, STRETCHED) is Look.GLANCE
-    assert look_for(TARGET, long, changed(HEALTHY, looked=300, full_due=-375), NOW, STRETCHED) is Look.FULL
+    assert look_for(TARGET, long, changed(HEALTHY, looked=300, full_due=-345), NOW, STRETCHED) is Look.FULL
 
 
 def test_a_clock_that_was_set_back_stops_no_look() -> None:
