@@ -104,8 +104,7 @@ class Agent:
 
     def collector_client(self) -> CollectorClient:
         """A new client of the collector, to be used in `async with`."""
-        # aiohttp is imported only where there is a collector
-        from probe.agent.collector_client import CollectorClient  # noqa: PLC0415
+        from probe.agent.collector_client import CollectorClient  # noqa: PLC0415 - only where there is a collector
 
         chosen = self.settings.agent
         return CollectorClient(self.collector_urls, ca_file=chosen.ca_file, timeout=chosen.uplink_timeout)

@@ -1,19 +1,17 @@
-"""HTTPS requests to the collector, over the first of its URLs that answers.
-
-Imported only where there is something to ask or to send, because importing aiohttp takes longer than a round for cron.
-"""
+"""HTTPS requests to the collector, over the first of its URLs that answers."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from types import TracebackType
 
-import aiohttp
 import msgspec
 
 from probe import __version__
+from probe.agent.http_exchange import HttpExchange
 from probe.agent.uplink_replies import Action, classify_reply
 from probe.errors import SettingsError
 
@@ -23,8 +21,6 @@ ENROL_PATH = "/api/v1/enrol"
 
 MAX_REPLY_BYTES = 64 * 1024
 """Bytes that are read of a reply to a batch or an enrolment."""
-CHUNK_BYTES = 65536
-"""Bytes read from a connection at once."""
 
 
 class HttpReply(msgspec.Struct, frozen=True):
@@ -54,18 +50,12 @@ class CollectorClient:
     def __init__(self, urls: Sequence[str], *, ca_file: str, timeout: float) -> None:
         self.urls = [url.rstrip("/") for url in urls]
         try:
-            context = ssl.create_default_context(cafile=ca_file or None)
+            self._context = ssl.create_default_context(cafile=ca_file or None)
         except (OSError, ssl.SSLError) as error:
             raise SettingsError(
                 f"agent.ca_file cannot be used: {error.strerror or error}", where=ca_file, mend="give a PEM file"
             ) from error
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=timeout),
-            headers={"User-Agent": f"probe/{__version__}"},
-            trust_env=True,
-        )
+        self._timeout = timeout
 
     async def __aenter__(self) -> CollectorClient:
         return self
@@ -73,7 +63,7 @@ class CollectorClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._session.close()
+        """Nothing is kept open between two requests."""
 
     async def post(self, path: str, body: bytes, headers: dict[str, str]) -> HttpReply | str:
         """POST JSON. Return the reply, or why no URL gave one."""
@@ -103,7 +93,7 @@ class CollectorClient:
         for url in list(self.urls):
             try:
                 reply = await request(url)
-            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            except (OSError, ValueError) as error:
                 found = found if isinstance(found, HttpReply) else f"{url}: {describe_failure(error)}"
                 continue
             if is_authentic(reply):
@@ -116,10 +106,10 @@ class CollectorClient:
     async def _request(
         self, method: str, url: str, headers: dict[str, str], body: bytes | None, max_bytes: int
     ) -> HttpReply:
-        async with self._session.request(method, url, data=body, headers=headers, allow_redirects=False) as reply:
-            content = await read_at_most(reply.content.iter_chunked(CHUNK_BYTES), max_bytes)
-            retry_after, etag = reply.headers.get("Retry-After", ""), reply.headers.get("ETag", "")
-            return HttpReply(reply.status, content, retry_after, etag)
+        exchange = HttpExchange(method, url, {"User-Agent": f"probe/{__version__}", **headers}, body, self._context)
+        async with asyncio.timeout(self._timeout), exchange as reply:
+            content = await read_at_most(exchange.chunks(), max_bytes)
+            return HttpReply(reply.status, content, reply.fields.get("retry-after", ""), reply.fields.get("etag", ""))
 
 
 async def read_at_most(chunks: AsyncIterable[bytes], max_bytes: int) -> bytes:
@@ -140,10 +130,10 @@ def describe_failure(error: Exception) -> str:
     """A failed request in a few words, without the wrappers around the operating system's error."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return " ".join(str(error.certificate_error).split())[:200]
-    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ssl.SSLError):
-        return error.os_error.reason or "TLS failed"  # its errno is OpenSSL's number, not the system's
-    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
-        return os.strerror(error.os_error.errno) if error.os_error.errno > 0 else str(error.os_error.strerror)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return " ".join(str(error).split())[:200]
+    if isinstance(error, ssl.SSLError):
+        return error.reason or "TLS failed"  # its errno is OpenSSL's number, not the system's
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno) if error.errno > 0 else str(error.strerror)
     return " ".join(str(error).split())[:200] or type(error).__name__

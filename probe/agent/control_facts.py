@@ -99,7 +99,7 @@ class CachedControl:
         Raises:
             StorageError: the copy cannot be written.
         """
-        from probe.agent.collector_client import CONTROL_PATH  # noqa: PLC0415 - imports aiohttp
+        from probe.agent.collector_client import CONTROL_PATH  # noqa: PLC0415 - only where there is a collector
 
         stamp = self._stamp()
         headers = {"If-None-Match": stamp.etag} if stamp is not None and stamp.etag else {}

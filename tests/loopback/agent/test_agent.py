@@ -84,7 +84,7 @@ async def test_the_collectors_client_has_the_settings_urls_and_timeout(tmp_path:
     with Outbox(context.folder / STATE_FILE) as outbox:
         async with agent(chosen, outbox, context).collector_client() as client:
             assert client.urls == ["http://127.0.0.1:1"]
-            assert client._session.timeout.total == 7.0
+            assert client._timeout == 7.0
 
 
 async def test_a_settled_status_is_reported_once_over_restarts(target: str, tmp_path: Path) -> None:
