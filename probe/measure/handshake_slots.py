@@ -121,10 +121,6 @@ class ConcurrencyLimits:
         self.sockets = Slots(sockets or max(16, open_files() - SPARE_FILES))
         self._handshakes = Slots(handshakes)
 
-    def try_socket(self) -> bool:
-        """Take one of the open sockets without waiting; return whether there was one, to be released in `sockets`."""
-        return self.sockets.try_acquire()
-
     def handshake_slot(self) -> HandshakeSlot:
         """Return a slot to enter with `async with`."""
         return HandshakeSlot(self._handshakes)

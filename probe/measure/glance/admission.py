@@ -129,7 +129,7 @@ class Admission:
 
     def _try(self, glance: WaitingGlance) -> float:
         """Have the glance connect, or be refused, and return 0; else return the seconds after which to try again."""
-        if not self._tools.concurrency.try_socket():
+        if not self._tools.concurrency.sockets.try_acquire():
             return _STARVED
         if wait := self._tools.pace.try_enter(glance.address):
             self._tools.concurrency.sockets.release()

@@ -127,3 +127,19 @@ async def test_a_name_is_found_at_the_first_resolver_that_answers() -> None:
         assert await NetworkResolvers(servers, seconds=0.3).addresses("lab.example", "A") == ("192.0.2.1",)
         assert await NetworkResolvers(servers[:2], seconds=0.3).addresses("lab.example", "A") == ()
         assert await NetworkResolvers(servers[2:]).addresses("lab.example", "A") == ()
+
+
+async def test_the_first_resolver_that_is_not_dead_is_the_one_to_ask() -> None:
+    """The first of all where each is dead, none where none is configured."""
+    async with resolving(dns64) as (_, alive), resolving(mute) as (_, silent):  # type: ignore[arg-type]
+        servers = (f"udp:127.0.0.1:{silent}", f"udp:127.0.0.1:{alive}")
+        found = NetworkResolvers(servers, seconds=0.3)
+        before = found.first_alive()
+        await found.survey()
+        after = found.first_alive()
+        dead = NetworkResolvers((servers[0], f"udp:127.0.0.2:{silent}"), seconds=0.3)
+        await dead.survey()
+
+        assert (before, after) == servers
+        assert dead.first_alive() == servers[0]
+    assert NetworkResolvers().first_alive() == ""

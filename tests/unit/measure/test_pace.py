@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from itertools import pairwise
 
+import pytest
+
 from probe.measure.pace import MARGIN_SECONDS, PaceLimiter
 
 
@@ -131,3 +133,40 @@ async def test_after_a_time_out_the_next_connection_to_the_network_waits_twice_a
 
     assert [moment for _, moment in log] == [100.0, 100.0, 101.0 + MARGIN_SECONDS, 102.0 + 2 * MARGIN_SECONDS]
     PaceLimiter(0).back_off("198.51.100.1")
+
+
+def test_a_slot_is_taken_without_waiting_or_not_at_all() -> None:
+    """What is returned is the time after which to try again; the slots of waiting connections are not taken."""
+    pace, clock = paced(1.0)
+    interval = 1.0 + MARGIN_SECONDS
+
+    assert pace.try_enter("198.51.100.1") == 0
+    assert pace.try_enter("198.51.100.2") == pytest.approx(interval)
+    assert pace.try_enter("198.51.100.1") == pytest.approx(2 * interval)
+    assert pace.try_enter("203.0.113.1") == 0
+    clock.now += interval + 0.01
+    assert pace.try_enter("198.51.100.2") == 0
+    clock.now += interval + 0.01
+    assert pace.try_enter("198.51.100.1") == pytest.approx(interval)
+    pace.leave("198.51.100.1")
+    assert pace.try_enter("198.51.100.1") == 0
+    assert pace.counters.connections == 4
+
+
+def test_after_a_time_out_a_slot_is_further_away() -> None:
+    """As in `slot`."""
+    pace, _ = paced(1.0)
+    pace.try_enter("198.51.100.1")
+    pace.leave("198.51.100.1")
+    pace.back_off("198.51.100.1")
+
+    assert pace.try_enter("198.51.100.1") == pytest.approx(2 * (1.0 + MARGIN_SECONDS))
+
+
+def test_without_a_limit_every_slot_is_free() -> None:
+    """Also several to one address; they are counted."""
+    pace, _ = paced(0)
+
+    assert [pace.try_enter("198.51.100.1") for _ in range(3)] == [0, 0, 0]
+    pace.leave("198.51.100.1")
+    assert pace.counters.connections == 3

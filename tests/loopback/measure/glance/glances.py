@@ -27,12 +27,12 @@ POLLERS: dict[str, MakePoller] = {"epoll": EpollPoller, "selector": SelectorPoll
 
 @asynccontextmanager
 async def engine(
-    poller: str = "epoll", *, seconds: float = 0.5, pace: PaceLimiter | None = None, **options: Any
+    poller: str = "epoll", *, seconds: float = 0.5, pace: PaceLimiter | None = None, sockets: int = 0, **options: Any
 ) -> AsyncIterator[GlanceEngine]:
     """Run an engine without a pace limit and, unless told otherwise, without listening for second answers."""
     options = {"listen_seconds": 0.0, **options}
     async with (
-        Tools(seconds, pace or PaceLimiter(0)) as tools,
+        Tools(seconds, pace or PaceLimiter(0), sockets=sockets) as tools,
         GlanceEngine(tools, poller=POLLERS[poller], **options) as made,
     ):
         yield made

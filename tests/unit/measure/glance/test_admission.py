@@ -170,7 +170,7 @@ def test_a_spent_budget_refuses() -> None:
     admission.enter(second)
 
     assert second.said == ["the round's budget of connections is spent"]
-    assert tools.concurrency.try_socket()
+    assert tools.concurrency.sockets.free == 1
 
 
 def test_glances_wait_for_the_bytes_that_open_connections_may_still_need() -> None:
