@@ -57,9 +57,9 @@ def contacts(
         yield Contact("collector", url, "reports go there, and the control comes from there")
     chosen = settings.measure
     for url in chosen.anchors:
-        yield Contact("anchor", url, "fetched around every round: does this line work?")
+        yield Contact("anchor", url, "asked in turns, around every round: does this line work?")
     for url in chosen.domestic_anchors:
-        yield Contact("anchor", url, "fetched around every round: does the country's own network work?")
+        yield Contact("anchor", url, "asked where others fail: does the country's own network work?")
     for resolver in network_resolvers:
         yield Contact("resolver", resolver, "asked for every name below, by the system and by the agent")
     for resolver in chosen.trusted_resolvers:

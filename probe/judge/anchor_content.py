@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from msgspec.structs import replace
@@ -22,22 +24,50 @@ if TYPE_CHECKING:
 else:
     blockpages = lazy("probe.judge.blockpages")
 
-_EMPTY_PAGE_PATHS = ("/generate_204", "/gen_204")
-_APPLE = b"<HTML><HEAD><TITLE>Success</TITLE></HEAD><BODY>Success</BODY></HTML>"
-_MOZILLA = b'<meta http-equiv="refresh" content="0;url=https://support.mozilla.org/kb/captive-portal"/>'
-_KNOWN_TEXTS = {
-    "/success.txt": (b"success\n",),  # detectportal.firefox.com
-    "/canonical.html": (_MOZILLA, _MOZILLA + b"\n"),  # detectportal.firefox.com
-    "/connecttest.txt": (b"Microsoft Connect Test",),  # www.msftconnecttest.com
-    "/ncsi.txt": (b"Microsoft NCSI",),  # www.msftncsi.com
-    "/check_network_status.txt": (b"NetworkManager is online\n",),  # nmcheck.gnome.org
-    "/hotspot-detect.html": (_APPLE, _APPLE + b"\n"),  # captive.apple.com
-    "/library/test/success.html": (_APPLE, _APPLE + b"\n"),  # captive.apple.com
-}
-_KNOWN_PAGES = {path: {sha256(text).hexdigest()[:32] for text in texts} for path, texts in _KNOWN_TEXTS.items()}
-"""Pages that vendors use to detect captive portals: path -> the first 32 digits of the SHA-256 of the body."""
 _REFRESH = re.compile(r"""<meta[^>]+http-equiv=["']?refresh["']?[^>]*url=["']?\s*([^"'>\s]+)""", re.IGNORECASE)
+_LOWEST_ERROR_STATUS = 400
 _NETWORK_AUTHENTICATION_REQUIRED = 511  # RFC 6585 section 6
+
+
+class PortalCheck(NamedTuple):
+    """The one right answer of a path by which vendors detect captive portals.
+
+    Attributes:
+        path: the end of the URL's path.
+        status: HTTP status.
+        hashes: the first 32 digits of the SHA-256 of each right body; empty where there is no body.
+    """
+
+    path: str
+    status: int
+    hashes: frozenset[str]
+
+    def allows(self, answer: AnchorAnswer) -> bool:
+        """Whether the answer, or the part of it that arrived, can be the right one."""
+        if answer.status != self.status:
+            return False
+        return not self.hashes or not answer.complete or answer.sha256 in self.hashes
+
+
+def portal_check(url: str) -> PortalCheck | None:
+    """The right answer of a URL, where it is a portal check; None for any other page."""
+    path = urlsplit(url).path
+    return next((check for check in _portal_checks() if path.endswith(check.path)), None)
+
+
+@cache
+def _portal_checks() -> tuple[PortalCheck, ...]:
+    import tomllib  # noqa: PLC0415 - loaded only where an anchor is asked in clear text
+
+    text = Path(__file__).with_name("portal_checks.toml").read_text(encoding="utf-8")
+    return tuple(
+        PortalCheck(check["path"], check["status"], frozenset(map(_hash_of, check["texts"])))
+        for check in tomllib.loads(text)["check"]
+    )
+
+
+def _hash_of(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:32]
 
 
 def classify(url: str, seen: Sequence[Observation]) -> AnchorResult:
@@ -56,6 +86,8 @@ def classify(url: str, seen: Sequence[Observation]) -> AnchorResult:
         return AnchorResult(last.failure)
     if last.secure:
         return AnchorResult()
+    if last.failure is not None and portal_check(url) is not None:
+        return AnchorResult(last.failure)  # a part of a known answer proves nothing
     return _result(url, None, _answer_of(last))
 
 
@@ -85,6 +117,17 @@ def _result(url: str, failure: Failure | None, answer: AnchorAnswer) -> AnchorRe
     return AnchorResult(failure, foreign=_is_foreign(url, answer), answer=answer)
 
 
+def is_of_portal(look: AnchorLook) -> bool:
+    """Whether a portal may have answered in the anchor's place: with a page, a redirect, or a certificate of its own.
+
+    A known block page is a censor's. An error status in clear text is a filter's, or that of a server which refuses us.
+    """
+    answer = look.answer
+    if answer is None or answer.certificate_error or answer.status == _NETWORK_AUTHENTICATION_REQUIRED:
+        return look.foreign_content
+    return look.foreign_content and answer.status < _LOWEST_ERROR_STATUS and not is_notice(answer)
+
+
 def is_notice(answer: AnchorAnswer) -> bool:
     """Whether the answer is a known block page: a censor blocks the anchor, and no portal asks for a login."""
     text = answer.sample[: blockpages.MAX_TEXT_CHARACTERS]
@@ -98,14 +141,11 @@ def _is_foreign(url: str, answer: AnchorAnswer) -> bool:
 
     The paths of portal checks have one right answer, and a redirect is none, not even one within the same host.
     """
-    path = urlsplit(url).path
     if answer.status == _NETWORK_AUTHENTICATION_REQUIRED or is_notice(answer):
         return True
-    if path.endswith(_EMPTY_PAGE_PATHS):
-        return answer.status != 204
-    known = _KNOWN_PAGES.get(path)
-    if known is not None:
-        return bool(answer.location) or (answer.complete and answer.sha256 not in known)
+    check = portal_check(url)
+    if check is not None:
+        return bool(answer.location) or not check.allows(answer)
     return any(not shares_host(url, other) for other in _leads_to(url, answer))
 
 

@@ -1,96 +1,48 @@
 """Look at the anchors: URLs that work whenever the vantage works.
 
-The session looks before it measures targets, and again before it believes a failure.
+The session looks before it measures targets, and again before it believes a failure. A usual look asks a part of the
+anchors, in turns: one over https, which proves itself, and two in clear text. Where one of them has changed, the same
+look asks all others.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from datetime import datetime
-from ipaddress import IPv4Address, IPv4Network
-from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from msgspec.structs import replace
 
 from probe.clock import Clock
-from probe.lazy import lazy
-from probe.measure.failures import OperationError
-from probe.measure.socket_io import close_socket, open_tcp
-from probe.measure.tools import Timestamps, Tools, random_name
-from probe.model.address import parse_address
-from probe.model.failure import OWN_FAULTS, Failure
-from probe.model.hop import SILENT_FAILURES, Purpose
-from probe.model.observation import Exchange, Observation, TlsHandshake
-from probe.model.step import Fetch, Handshake
-from probe.model.target import DEFAULT_PORTS
-from probe.model.verdict import IPV6_WORKS, AnchorKind, AnchorLook, AnchorResult
+from probe.measure.anchor_fetch import AnchorFetcher, Classify
+from probe.measure.tools import Tools
+from probe.model.hop import SILENT_FAILURES
+from probe.model.observation import Observation
+from probe.model.verdict import AnchorKind, AnchorLook
 
-if TYPE_CHECKING:
-    from probe.measure import dns_wire
-else:
-    dns_wire = lazy("probe.measure.dns_wire")
-
-MAX_LOOK_SECONDS = 9.0
-"""Time limit of a look, so that a vantage without a network says so within ten seconds."""
-SYSTEM_RESOLVER_SECONDS = 2.0
-"""Time limit of the system's resolver where a trusted one can be asked next: a dead resolver is not a dead network."""
-STAGGER_SECONDS = 0.6
-"""Delay until the next address is tried beside a slow one (RFC 8305 section 8: 0.1 to 2 s)."""
-MAX_ADDRESSES = 4
-"""Addresses of an anchor that are tried."""
 MIN_LOOK_INTERVAL_SECONDS = 1.0
 """Seconds of the clock between the starts of two looks: a thousand failing targets must not flood the anchors."""
-IPV6_CONNECT_SECONDS = 3.0
-"""Time limit of a connection to an anchor's IPv6 address: a SYN and two retransmissions."""
-IPV6_RETRY_SECONDS = 300.0
-"""Interval between two tries of IPv6: a line whose IPv6 is broken must not wait for it at every look."""
-NAME_RETRY_SECONDS = 300.0
-"""Interval between two tries of another name at an anchor's address that cuts the anchor's own."""
-_ANSWERS = frozenset({None, Failure.CERTIFICATE, Failure.ALERT})
-"""How a handshake ends that the other side answered."""
-MIN_LARGE_PAGE_BYTES = 32_768
-"""Bytes on the wire from which an anchor's page shows the speed of the line."""
-MAX_CLEAR_BODY_BYTES = 16_384
-"""Bytes of an answer in clear text that are read: a portal's page, for the known answers have a few dozen."""
-_OK = 200
-_BENCHMARK_NETWORK = IPv4Network("198.18.0.0/15")
-"""RFC 2544. Tools that intercept connections answer DNS queries with addresses from here."""
+PATIENCE_SECONDS = 6.0
+"""Seconds of the clock after the start of a look for which a verdict waits for others to share the next one."""
+MAX_LOOK_AGE_SECONDS = 900.0
+"""A look at an anchor counts with later ones at others so long, in seconds of the clock: three rounds by default."""
+SECURE_IN_PART = 1
+"""Anchors over https that a usual look asks."""
+CLEAR_IN_PART = 2
+"""Anchors in clear text that a usual look asks."""
+MIN_LOAD_BYTES = 32_768
+"""Bytes that other connections read during a look that lost all anchors: the line is not dead but full."""
+QUIET_SECONDS = 1.0
+"""Real seconds without a byte read, after which the line is quiet."""
+MAX_QUIET_WAIT_SECONDS = 15.0
+"""Real seconds to wait for that: what is under way ends by its own time-outs, and new connections wait."""
 
-Classify = Callable[[str, Sequence[Observation]], AnchorResult]
-"""Decides what one fetch of an anchor (its URL, the observations) shows."""
-
-
-class AnchorAddresses(NamedTuple):
-    """Addresses of an anchor.
-
-    Attributes:
-        addresses: IPv4 and IPv6 addresses in turn.
-        failed: how the system's resolver failed, where a trusted one found the name.
-        fake_address: the system's resolver answered with an address of the benchmark network.
-    """
-
-    addresses: tuple[str, ...]
-    failed: Failure | None = None
-    fake_address: bool = False
-
-
-class _AnchorPage(NamedTuple):
-    """The page of a foreign anchor over TLS, as far as it is known.
-
-    Attributes:
-        milliseconds: of the TCP handshake.
-        address: that served it.
-        length: bytes; 0 where unknown.
-    """
-
-    milliseconds: int
-    address: str
-    length: int
+Anchor = tuple[str, AnchorKind]
+"""URL and kind."""
 
 
 class AnchorWatch:
-    """Look at all anchors at once; callers that want a look at the same time share one.
+    """Look at anchors; callers that want a look at the same time share one.
 
     Args:
         foreign: URLs that work from anywhere.
@@ -111,240 +63,214 @@ class AnchorWatch:
         *,
         classify: Classify,
     ) -> None:
-        self._anchors = [(url, AnchorKind.FOREIGN) for url in foreign if url]
+        self._anchors: list[Anchor] = [(url, AnchorKind.FOREIGN) for url in foreign if url]
         self._anchors += [(url, AnchorKind.DOMESTIC) for url in domestic if url]
         self._tools = tools
         self._clock = clock
-        self._trusted = tuple(trusted)
-        self._classify = classify
+        self._fetcher = AnchorFetcher(tools, trusted, classify)
+        self._all_try_ipv6 = not any(map(_is_secure, self._anchors))
         self._lock = asyncio.Lock()
         self._last_start = float("-inf")
         self._latest_start = float("-inf")
-        self._latest: tuple[AnchorLook, ...] = ()
-        self._ipv6: dict[str, tuple[float, str]] = {}
-        self._other_name: dict[str, tuple[float, bool]] = {}
-        self._reached: dict[str, str] = {}
-        self._pages: dict[str, _AnchorPage] = {}
+        self._looks: dict[Anchor, tuple[float, AnchorLook]] = {}
+        self._lost_at: dict[Anchor, float] = {}
+        self._turn = 0
+        self._measuring = 0
+        self._patient = 0
+        self._changed = asyncio.Event()
 
     @property
     def reached(self) -> tuple[str, ...]:
         """The IPv4 addresses at which foreign anchors worked, the latest of each: web servers abroad."""
-        return tuple(self._reached.values())
-
-    @property
-    def latest(self) -> tuple[AnchorLook, ...]:
-        """The last complete look, whatever its age; empty before the first."""
-        return self._latest
+        return self._fetcher.reached
 
     @property
     def large_pages(self) -> tuple[tuple[str, str], ...]:
-        """URL and address of each foreign anchor whose page may have `MIN_LARGE_PAGE_BYTES`, the best first.
+        """URL and address of each foreign anchor whose page may be large, the best first."""
+        return self._fetcher.large_pages
 
-        Looks ask for the head alone. A page whose head states such a length is better than one that states none; then
-        the farther one is better, for it shares more of the path with a target abroad.
-        """
-        best = sorted(self._pages.items(), key=lambda item: (not item[1].length, -item[1].milliseconds))
-        return tuple(
-            (url, page.address) for url, page in best if not page.length or page.length >= MIN_LARGE_PAGE_BYTES
-        )
+    @property
+    def latest(self) -> tuple[AnchorLook, ...]:
+        """The latest look at each anchor, without those much older than the last; empty before the first."""
+        oldest = self._latest_start - MAX_LOOK_AGE_SECONDS
+        known = (self._looks[anchor] for anchor in self._anchors if anchor in self._looks)
+        return tuple(look for start, look in known if start >= oldest)
 
     def learn(self, seen: Iterable[Observation]) -> None:
         """Remember the length of the anchors' pages among the observations of a measurement."""
-        for one in seen:
-            if isinstance(one, Exchange) and one.purpose is Purpose.LINE and one.complete and one.url in self._pages:
-                self._pages[one.url] = self._pages[one.url]._replace(length=max(1, one.transferred))
+        self._fetcher.learn(seen)
+
+    @contextmanager
+    def measuring(self) -> Iterator[None]:
+        """A measurement is under way in the body: what is patient may wait for it, and no longer."""
+        self._measuring += 1
+        try:
+            yield
+        finally:
+            self._measuring -= 1
+            self._changed.set()
 
     async def look(self) -> tuple[AnchorLook, ...]:
         """Look now; empty when there are no anchors."""
         return await self.fresh(self._clock.monotonic())
 
-    async def fresh(self, since: float) -> tuple[AnchorLook, ...]:
+    async def fresh(self, since: float, *, patient: bool = False) -> tuple[AnchorLook, ...]:
         """Return the latest look if it began at `since` or later, else a new one.
 
-        `since` is in the clock's monotonic seconds: a wall clock that is set back must not make a look seem recent.
+        Args:
+            since: in the clock's monotonic seconds: a wall clock that is set back must not make a look seem recent.
+            patient: nothing speaks against the line, so wait until all measurements under way want a look as well, for
+                `PATIENCE_SECONDS` after the last.
         """
         if not self._anchors:
             return ()
+        if patient:
+            await self._wait_for_others(since)
         async with self._lock:
             if self._latest_start < since:
                 wait = self._last_start + MIN_LOOK_INTERVAL_SECONDS - self._clock.monotonic()
                 if wait > 0:
                     await self._clock.sleep(wait)
                 await self._look()
-        return self._latest
+        return self.latest
+
+    async def _wait_for_others(self, since: float) -> None:
+        end = self._last_start + PATIENCE_SECONDS
+        self._patient += 1
+        self._changed.set()
+        try:
+            while self._latest_start < since and self._patient < self._measuring:
+                rest = end - self._clock.monotonic()
+                if rest <= 0:
+                    return
+                await self._until_changed(rest)
+        finally:
+            self._patient -= 1
+
+    async def _until_changed(self, seconds: float) -> None:
+        """Wait until a look ends, a measurement ends or another one waits, for so many seconds of the clock."""
+        self._changed.clear()
+        waits = [asyncio.ensure_future(self._changed.wait()), asyncio.ensure_future(self._clock.sleep(seconds))]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     async def _look(self) -> None:
-        at = self._clock.now()
         self._last_start = start = self._clock.monotonic()
-        looks = await self._look_together(self._anchors, at)
-        lost = [anchor for anchor, look in zip(self._anchors, looks, strict=True) if self._is_newly_silent(look, looks)]
-        if lost:
-            # Packet loss silences one anchor now and then; then it must not put the whole line in doubt.
-            second = dict(zip(lost, await self._look_together(lost, self._clock.now()), strict=True))
-            looks = tuple(second.get(anchor, look) for anchor, look in zip(self._anchors, looks, strict=True))
-        self._latest = looks
-        self._latest_start = start
-
-    async def _look_together(self, anchors: Sequence[tuple[str, AnchorKind]], at: datetime) -> tuple[AnchorLook, ...]:
-        async with asyncio.TaskGroup() as group:
-            looks = [group.create_task(self._look_at(url, kind, at)) for url, kind in anchors]
-        return tuple(look.result() for look in looks)
-
-    def _is_newly_silent(self, look: AnchorLook, looks: Sequence[AnchorLook]) -> bool:
-        """Whether an anchor is silent beside others that answer, and was not silent in the look before."""
-        if look.failure not in SILENT_FAILURES or all(one.failure is not None for one in looks):
-            return False
-        before = [one for one in self._latest if (one.url, one.kind) == (look.url, look.kind)]
-        return not before or before[0].failure is None
-
-    async def _look_at(self, url: str, kind: AnchorKind, at: datetime) -> AnchorLook:
-        results: list[AnchorResult] = []
-        found = AnchorAddresses(())
-        ipv6 = ""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(MAX_LOOK_SECONDS):
-                try:
-                    found = await self._resolve(urlsplit(url).hostname or "")
-                except OperationError as error:
-                    results.append(AnchorResult(error.info.failure))
-                _, ipv6 = await asyncio.gather(
-                    self._try_addresses(url, found.addresses, results), self._try_ipv6(url, found.addresses)
-                )
-        best = AnchorResult.best(results)
-        cut_by_name = bool(best.failure and best.cut_at) and await self._answers_other_name(url, best.cut_at)
-        return AnchorLook(
-            url=url,
-            kind=kind,
-            at=at,
-            failure=best.failure,
-            foreign_content=best.foreign,
-            outdated=best.outdated,
-            resolver=found.failed,
-            ipv6_result=ipv6,
-            fake_address=found.fake_address,
-            over_ipv6=best.works and best.over_ipv6,
-            cut_by_name=cut_by_name,
-            answer=best.answer,
-        )
-
-    async def _try_addresses(self, url: str, addresses: Sequence[str], results: list[AnchorResult]) -> None:
-        """Fetch from one address after another, beside the slow ones, until one works (Happy Eyeballs, RFC 8305)."""
-        tasks: set[asyncio.Task[None]] = set()
-        try:
-            for rank, address in enumerate(addresses, 1):
-                tasks.add(asyncio.create_task(self._fetch(url, address, results)))
-                delay = STAGGER_SECONDS if rank < len(addresses) else None
-                while tasks:
-                    done, tasks = await asyncio.wait(tasks, timeout=delay, return_when=asyncio.FIRST_COMPLETED)
-                    for task in done:
-                        task.result()
-                    if any(result.works for result in results):
-                        return
-                    if not done:
-                        break
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _try_ipv6(self, url: str, addresses: Sequence[str]) -> str:
-        """Return whether the anchor's IPv6 address accepts a connection; the fetch over IPv4 would hide a failure."""
-        now = asyncio.get_running_loop().time()
-        tried_at, result = self._ipv6.get(url, (float("-inf"), ""))
-        address = next((address for address in addresses if ":" in address), None)
-        if address is None or now - tried_at < IPV6_RETRY_SECONDS:
-            return result
-        port = urlsplit(url).port or DEFAULT_PORTS[urlsplit(url).scheme]
-        async with self._tools.pace.slot(address, urgent=True, exclusive=False):
-            try:
-                sock = await open_tcp(address, port, min(IPV6_CONNECT_SECONDS, self._tools.timeout))
-            except OperationError as error:
-                # Without a route nothing is measured over IPv6 at all.
-                result = "" if error.info.failure in OWN_FAULTS else str(error.info.failure)
+        read = self._tools.pace.budget.bytes_read
+        looks = await self._ask_twice(self._next_part(start), {})
+        if self._is_news(looks, start):
+            looks |= await self._ask_twice([one for one in self._anchors if one not in looks], looks)
+        if self._is_newly_lost(looks) and self._tools.pace.budget.bytes_read - read >= MIN_LOAD_BYTES:
+            looks |= await self._ask_when_quiet([one for one, look in looks.items() if look.failure is not None])
+        for anchor, look in looks.items():
+            if _works(look):
+                self._lost_at.pop(anchor, None)
             else:
-                close_socket(sock)
-                result = IPV6_WORKS
-        self._ipv6[url] = now, result
-        return result
+                self._lost_at.setdefault(anchor, start)
+        self._looks |= {anchor: (start, look) for anchor, look in looks.items()}
+        self._latest_start = start
+        self._changed.set()
 
-    async def _answers_other_name(self, url: str, address: str) -> bool:
-        """Whether the address that cut the anchor's name answers a random one; asked once in five minutes."""
-        from probe.measure.handshake import handshake_in_slot  # noqa: PLC0415 - loaded only where an anchor is cut
+    def _next_part(self, now: float) -> list[Anchor]:
+        """The anchors to ask: all at first, later some in turns, and those that failed of late."""
+        if not self._looks:
+            return self._anchors
+        self._turn += 1
+        part = usual_part(self._anchors, self._turn)
+        lately = {anchor for anchor, start in self._lost_at.items() if now - start < MAX_LOOK_AGE_SECONDS}
+        lately |= {anchor for anchor, (_, look) in self._looks.items() if look.lost_under_load}
+        return [anchor for anchor in self._anchors if anchor in part or anchor in lately]
 
-        now = asyncio.get_running_loop().time()
-        tried_at, answers = self._other_name.get(url, (float("-inf"), False))
-        if now - tried_at < NAME_RETRY_SECONDS:
-            return answers
-        seen: list[Observation] = []
-        step = Handshake(address=address, port=urlsplit(url).port or 443, sni=random_name(), verify=False)
-        async with self._tools.pace.slot(address, urgent=True, exclusive=False):
-            await handshake_in_slot(step, self._tools, Timestamps(0, step.position), seen.append)
-        last = seen[-1] if seen else None
-        answers = isinstance(last, TlsHandshake) and last.failure in _ANSWERS
-        self._other_name[url] = now, answers
-        return answers
+    async def _ask(self, anchors: Sequence[Anchor]) -> dict[Anchor, AnchorLook]:
+        at = self._clock.now()
+        async with asyncio.TaskGroup() as group:
+            tasks = {
+                anchor: group.create_task(
+                    self._fetcher.look_at(*anchor, at, ipv6=self._all_try_ipv6 or _is_secure(anchor))
+                )
+                for anchor in anchors
+            }
+        return {anchor: task.result() for anchor, task in tasks.items()}
 
-    async def _fetch(self, url: str, address: str, results: list[AnchorResult]) -> None:
-        from probe.measure.fetch import fetch_in_slot  # noqa: PLC0415 - loads h11 only where it is used
+    async def _ask_twice(
+        self, anchors: Sequence[Anchor], earlier: Mapping[Anchor, AnchorLook]
+    ) -> dict[Anchor, AnchorLook]:
+        """Ask anchors; ask those again that are silent now beside others that answer, and were not before.
 
-        seen: list[Observation] = []
-        step = Fetch(url=url, address=address, body_limit=0 if url.startswith("https:") else MAX_CLEAR_BODY_BYTES)
-        async with self._tools.pace.slot(address, urgent=True, exclusive=False):
-            await fetch_in_slot(step, self._tools, Timestamps(0, step.position), seen.append)
-        result = self._classify(url, seen)._replace(over_ipv6=":" in address)
-        results.append(result)
-        if result.works and (url, AnchorKind.FOREIGN) in self._anchors:
-            self._keep_address(url, address, seen)
-
-    def _keep_address(self, url: str, address: str, seen: Sequence[Observation]) -> None:
-        if ":" not in address:
-            self._reached[url] = address
-        head = seen[-1]
-        if isinstance(head, Exchange) and head.secure and head.status == _OK:
-            known = self._pages.get(url, _AnchorPage(0, "", 0)).length
-            self._pages[url] = _AnchorPage(seen[0].took, address, head.length or known)
-
-    async def _resolve(self, host: str) -> AnchorAddresses:
-        """Ask the system, as every other program does, else a trusted resolver; return both families in turn.
-
-        Raises:
-            OperationError: the name has no address.
+        Packet loss silences an anchor now and then; then it must not put the whole line in doubt.
         """
-        if parse_address(host) is not None:
-            return AnchorAddresses((host,))
-        answers = await asyncio.gather(*(self._resolve_type(host, rrtype) for rrtype in ("A", "AAAA")))
-        good = [one for one in answers if isinstance(one, AnchorAddresses)]
-        if not good:
-            raise next(one for one in answers if isinstance(one, OperationError))
-        mixed = [address for rank in range(MAX_ADDRESSES) for one in good for address in one.addresses[rank : rank + 1]]
-        # The resolver is alive if it found the name in at least one family.
-        failed = good[0].failed if all(one.failed is not None for one in good) else None
-        return AnchorAddresses(tuple(mixed[:MAX_ADDRESSES]), failed, any(one.fake_address for one in good))
+        looks = await self._ask(anchors)
+        candidates = looks
+        if all(look.failure is not None for look in earlier.values()):  # none of those was asked again yet
+            candidates = {**earlier, **looks}
+        if all(look.failure is not None for look in {**earlier, **looks}.values()):
+            return looks
+        lost = [anchor for anchor, look in candidates.items() if self._is_newly_silent(anchor, look)]
+        return looks | await self._ask(lost)
 
-    async def _resolve_type(self, host: str, rrtype: str) -> AnchorAddresses | OperationError:
-        timeout = min(self._tools.timeout, SYSTEM_RESOLVER_SECONDS) if self._trusted else self._tools.timeout
-        self._tools.resolvers.begin_if_several()
+    def _is_newly_silent(self, anchor: Anchor, look: AnchorLook) -> bool:
+        known = self._looks.get(anchor)
+        return look.failure in SILENT_FAILURES and (known is None or known[1].failure is None)
+
+    def _is_news(self, looks: Mapping[Anchor, AnchorLook], now: float) -> bool:
+        """Whether an anchor changed, or fails while others were not asked for long: then all are asked."""
+        known = {anchor: self._looks[anchor][1] for anchor in looks if anchor in self._looks}
+        if any(_works(look) is not _works(looks[anchor]) for anchor, look in known.items()):
+            return True
+        stale = any(now - start > MAX_LOOK_AGE_SECONDS for start, _ in self._looks.values())
+        return stale and not all(map(_works, looks.values()))
+
+    def _is_newly_lost(self, looks: Mapping[Anchor, AnchorLook]) -> bool:
+        """Whether all foreign anchors are silent, and were not before."""
+        foreign = [look for (_, kind), look in looks.items() if kind is AnchorKind.FOREIGN]
+        before = [look for (_, kind), (_, look) in self._looks.items() if kind is AnchorKind.FOREIGN]
+        silent = all(look.failure in SILENT_FAILURES for look in foreign)
+        return bool(foreign) and silent and any(map(_works, before))
+
+    async def _ask_when_quiet(self, anchors: Sequence[Anchor]) -> dict[Anchor, AnchorLook]:
+        """Ask anchors once this program's own connections rest: a line that they fill loses anchors, too."""
+        self._tools.going.clear()
         try:
-            addresses = await self._tools.lookups.addresses(host, rrtype, timeout)
-        except OperationError as error:
-            failed = error
-        else:
-            return AnchorAddresses(addresses, fake_address=any(map(_is_benchmark_address, addresses)))
-        if failed.info.failure is Failure.NODATA:
-            return failed  # the name exists, but not in this family
-        if failed.info.failure is Failure.TIMEOUT:
-            with suppress(TimeoutError):  # the trusted resolvers need some of the look's time
-                async with asyncio.timeout(SYSTEM_RESOLVER_SECONDS):
-                    if found := await self._tools.resolvers.addresses(host, rrtype):
-                        return AnchorAddresses(found, fake_address=any(map(_is_benchmark_address, found)))
-        for resolver in self._trusted:
-            with suppress(OperationError):
-                answer = await self._tools.encrypted(resolver).ask(dns_wire.dns_question(host, rrtype))
-                if answer.addresses:
-                    return AnchorAddresses(answer.addresses, failed.info.failure)
-        return failed
+            await self._until_quiet()
+            looks = await self._ask(anchors)
+        finally:
+            self._tools.going.set()
+        return {anchor: replace(look, lost_under_load=_works(look)) for anchor, look in looks.items()}
+
+    async def _until_quiet(self) -> None:
+        loop = asyncio.get_running_loop()
+        end, read = loop.time() + MAX_QUIET_WAIT_SECONDS, -1
+        while read != self._tools.pace.budget.bytes_read and loop.time() < end:
+            read = self._tools.pace.budget.bytes_read
+            await asyncio.sleep(QUIET_SECONDS)
 
 
-def _is_benchmark_address(address: str) -> bool:
-    parsed = parse_address(address)
-    return isinstance(parsed, IPv4Address) and parsed in _BENCHMARK_NETWORK
+def usual_part(anchors: Sequence[Anchor], turn: int) -> list[Anchor]:
+    """The anchors that a usual look asks: all where they are few, else foreign ones of both schemes in turns."""
+    if len(anchors) <= SECURE_IN_PART + CLEAR_IN_PART:
+        return list(anchors)
+    deciding = [anchor for anchor in anchors if anchor[1] is AnchorKind.FOREIGN] or list(anchors)
+    secure = [anchor for anchor in deciding if _is_secure(anchor)]
+    clear = [anchor for anchor in deciding if not _is_secure(anchor)]
+    both = SECURE_IN_PART + CLEAR_IN_PART
+    return [
+        *_in_turns(secure, turn, SECURE_IN_PART if clear else both),
+        *_in_turns(clear, turn, CLEAR_IN_PART if secure else both),
+    ]
+
+
+def _in_turns(anchors: Sequence[Anchor], turn: int, many: int) -> list[Anchor]:
+    if len(anchors) <= many:
+        return list(anchors)
+    return [anchors[(turn * many + rank) % len(anchors)] for rank in range(many)]
+
+
+def _is_secure(anchor: Anchor) -> bool:
+    return anchor[0].startswith("https:")
+
+
+def _works(look: AnchorLook) -> bool:
+    return look.outdated or (look.failure is None and not look.foreign_content)

@@ -103,6 +103,7 @@ class Tools:
         resolvers: the network's resolvers during this pass.
         localisation_lock: held while one interfering hop is located. Routers send only about one ICMP Time Exceeded a
             second to a host (Linux: `icmp_ratelimit`).
+        going: cleared while no new connection may be opened, since the line is looked at without traffic of our own.
         upload_slots: held by each upload step. The uplink of a volunteer is narrow, and congestion that we cause must
             not look like a freeze.
         watcher: captures packets; None where that is not wanted or not possible.
@@ -123,6 +124,8 @@ class Tools:
         self.lookups = SystemLookups()
         self.resolvers = NetworkResolvers()
         self.localisation_lock = asyncio.Lock()
+        self.going = asyncio.Event()
+        self.going.set()
         self.upload_slots = asyncio.Semaphore(MAX_UPLOADS)
         self.watcher: PacketCapture | None = None
         self._syn_scanner: SynScannerClient | None = None
@@ -169,7 +172,7 @@ class Tools:
 
         The pace limiter decides, and the limit of sockets.
         """
-        return ConnectionSlot(self.pace, self.concurrency.sockets, address)
+        return ConnectionSlot(self.going, self.pace, self.concurrency.sockets, address)
 
     def syn_scanner(self) -> SynScannerClient:
         """Return the client of the SYN scanner; the same one every time. Its process starts with the first sweep."""
@@ -200,14 +203,17 @@ class Tools:
 class ConnectionSlot:
     """Permission to open one connection, to be used in `async with`."""
 
-    __slots__ = ("_address", "_pace", "_sockets")
+    __slots__ = ("_address", "_going", "_pace", "_sockets")
 
-    def __init__(self, pace: PaceLimiter, sockets: Slots, address: str) -> None:
+    def __init__(self, going: asyncio.Event, pace: PaceLimiter, sockets: Slots, address: str) -> None:
+        self._going = going
         self._pace = pace
         self._sockets = sockets
         self._address = address
 
     async def __aenter__(self) -> None:
+        if not self._going.is_set():
+            await self._going.wait()
         await self._pace.enter_slot(self._address, urgent=False, exclusive=True)
         if not self._sockets.try_acquire():
             try:

@@ -194,6 +194,8 @@ class AnchorLook(
         fake_address: the system's resolver gave an address of 198.18.0.0/15. `fake` in JSON.
         over_ipv6: the anchor answered over IPv6, so that the look shows nothing about IPv4. `over_six` in JSON.
         cut_by_name: the anchor's address cut its name and answered another: a censor blocks this anchor.
+        lost_under_load: the anchor was silent a moment before, while other connections of this program carried data;
+            this is the look at it after they had rested.
         answer: the facts that judging reads to find `foreign_content` and `outdated`; None in looks of version 0.1.0.
     """
 
@@ -208,6 +210,7 @@ class AnchorLook(
     fake_address: bool = False
     over_ipv6: bool = False
     cut_by_name: bool = False
+    lost_under_load: bool = False
     answer: AnchorAnswer | None = None
 
 

@@ -58,6 +58,9 @@ SILENCE_RULE = "tcp.timeout"
 SYN_RETRIES_SECONDS = 3.0
 """The kernel sends a SYN again after 1 and 3 s (RFC 6298); an outage that explains its silence lasts as long."""
 
+MAX_SECONDS_SINCE_ANSWER = 3.0
+"""Real seconds after an answered SYN during which the line counts as alive: a SYN and two retransmissions."""
+
 _FAILING = frozenset({Status.BLOCKED, Status.THROTTLED, Status.UNREACHABLE})
 """Statuses for which the captured packets are added."""
 
@@ -170,7 +173,8 @@ async def measure_target(
             await context.tools.resolvers.survey()
         plan_context = _plan_context(text, target, context, time, control=control, attempt=attempt, suspected=suspected)
         began = asyncio.get_running_loop().time()
-        verdict = await _measured(time, text, target, context, plan_context, attempt=attempt, release=release)
+        with context.anchors.measuring():
+            verdict = await _measured(time, text, target, context, plan_context, attempt=attempt, release=release)
         if _may_have_been_an_outage(verdict, context, began):
             verdict = await _measured(time, text, target, context, plan_context, attempt=attempt, release=None)
     except Exception as error:
@@ -225,7 +229,7 @@ async def _measured(
     if context.test_upload:
         verdict = await _with_upload_test(verdict, target, context, began)
     if verdict.status is not Status.REACHABLE:
-        vantage = context.vantage(await context.anchors.fresh(context.clock.monotonic()))
+        vantage = context.vantage(await _closing_look(context, release))
         verdict = judge.verdict(time=time, text=text, target=target, evidence=verdict.evidence, vantage=vantage)
     if (watcher := context.tools.watcher) is not None and verdict.status in _FAILING:
         packets = await watcher.report(verdict.evidence.observations, began, _capture_label(verdict))
@@ -234,6 +238,18 @@ async def _measured(
     if verdict.status is Status.BLOCKED and first is not None and attempt >= first:
         verdict = await _with_location(verdict, target, context, began)
     return verdict
+
+
+async def _closing_look(context: MeasurementContext, release: Callable[[], None] | None) -> tuple[AnchorLook, ...]:
+    """The anchors after a measurement that failed.
+
+    Where something else was answered just now, the line is not in doubt, and the look can wait for other verdicts.
+    """
+    now, ended = asyncio.get_running_loop().time(), context.clock.monotonic()
+    patient = context.cuts.answered_between(now - MAX_SECONDS_SINCE_ANSWER, now)
+    if patient and release is not None:
+        release()
+    return await context.anchors.fresh(ended, patient=patient)
 
 
 def _plan_context(

@@ -62,6 +62,7 @@ class WorkingNames:
         A domestic name comes last: where the line to other countries is broken, it still resolves.
         """
         working = [look for look in looks if look.failure is None and not look.foreign_content]
+        working.sort(key=lambda look: not _is_secure(look))
         foreign = _hosts(look.url for look in working if look.kind is AnchorKind.FOREIGN)
         domestic = _hosts(look.url for look in working if look.kind is AnchorKind.DOMESTIC)
         mixed = chain.from_iterable(zip_longest(foreign, reversed(self._targets)))
@@ -71,9 +72,13 @@ class WorkingNames:
         """A name that allow-lists of this network contain, as far as is known.
 
         That of the settings, a domestic anchor's, a well-known one of the country, a name that works here, else a
-        neutral one.
+        neutral one. It is sent in a ClientHello, and of the anchors only those over https have ordinary names.
         """
-        return next(iter((*self._allowed, *self.to_compare(looks), FALLBACK_NAME)))
+        return next(iter((*self._allowed, *self.to_compare(list(filter(_is_secure, looks))), FALLBACK_NAME)))
+
+
+def _is_secure(look: AnchorLook) -> bool:
+    return look.url.startswith("https:")
 
 
 def _hosts(urls: Iterable[str]) -> list[str]:

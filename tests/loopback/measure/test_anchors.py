@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Network
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
 
 import pytest
 import trustme
@@ -17,22 +16,13 @@ from probe.judge.anchor_content import classify
 from probe.judge.vantage import conclude, notes
 from probe.measure import anchors
 from probe.measure.anchors import AnchorWatch
-from probe.measure.dns_wire import DnsAnswer, DnsQuestion
-from probe.measure.failures import operation_error
-from probe.measure.network_config import ResolverConfig
 from probe.measure.tools import Tools
 from probe.model.failure import Failure
-from probe.model.hop import Purpose
-from probe.model.observation import Exchange
-from probe.model.verdict import IPV6_WORKS, AnchorKind, VantageState
+from probe.model.verdict import AnchorKind, VantageState
 from tests.loopback.tiny_servers import (
-    abort,
+    Talk,
     answer,
-    forever,
     page_of,
-    reply_to,
-    request,
-    resolving,
     server_context,
     serving,
     silent,
@@ -64,69 +54,6 @@ async def test_all_anchors_are_looked_at_together(tools: Tools, ca: trustme.CA) 
     assert [look.kind for look in looks] == [AnchorKind.FOREIGN] * 3 + [AnchorKind.DOMESTIC]
     assert watch.latest == looks
     assert watch.reached == ("127.0.0.1",)
-
-
-async def test_looks_ask_for_heads_over_tls_and_bound_what_they_read_in_clear(tools: Tools, ca: trustme.CA) -> None:
-    """A look must not fill a slow line."""
-    asked: list[bytes] = []
-
-    async def head_alone(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append((await request(reader)).split()[0])
-        writer.write(answer(b"x" * 400_000).partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
-
-    async with serving(head_alone, server_context(ca, "127.0.0.1")) as secure, serving(endless) as clear:
-        urls = [f"https://127.0.0.1:{secure}/", f"http://127.0.0.1:{clear}/"]
-        watch = AnchorWatch(urls, [], tools, Clock(), classify=classify)
-        looks = await watch.look()
-
-    assert asked == [b"HEAD"]
-    assert [look.failure for look in looks] == [None, None]
-    assert tools.pace.budget.bytes_read < 120_000
-
-
-async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer with a page that does not end."""
-    await forever(reader, writer, answer(length=False), b"x" * 4096)
-
-
-async def test_large_pages_of_foreign_anchors_are_known_by_their_heads(tools: Tools, ca: trustme.CA) -> None:
-    """Of those that state their length; small pages, and those of domestic anchors and in clear text, are none."""
-    context = server_context(ca, "127.0.0.1")
-    large = page_of(answer(b"x" * 40_000))
-    async with (
-        serving(large, context) as far,
-        serving(large, context) as near,
-        serving(page_of(answer(b"x" * 20_000)), context) as small,
-        serving(large) as clear,
-    ):
-        foreign = [f"https://127.0.0.1:{port}/" for port in (small, far)]
-        watch = AnchorWatch(
-            [*foreign, f"http://127.0.0.1:{clear}/"], [f"https://127.0.0.1:{near}/"], tools, Clock(), classify=classify
-        )
-        await watch.look()
-
-    assert watch.large_pages == ((f"https://127.0.0.1:{far}/", "127.0.0.1"),)
-
-
-async def test_a_page_of_unknown_length_comes_last_and_is_learnt_when_it_is_fetched(
-    tools: Tools, ca: trustme.CA
-) -> None:
-    """Most pages are sent in chunks, and their heads state no length."""
-    context = server_context(ca, "127.0.0.1")
-    async with (
-        serving(page_of(answer(length=False)), context) as chunked,
-        serving(page_of(answer(b"x" * 40_000)), context) as large,
-    ):
-        urls = [f"https://127.0.0.1:{port}/" for port in (chunked, large)]
-        watch = AnchorWatch(urls, [], tools, Clock(), classify=classify)
-        await watch.look()
-        before = [url for url, _ in watch.large_pages]
-        fetched = Exchange(url=urls[0], address="127.0.0.1", purpose=Purpose.LINE, status=200, complete=True)
-        watch.learn([fetched, fetched])
-        await watch.look()
-
-    assert before == [urls[1], urls[0]]
-    assert [url for url, _ in watch.large_pages] == [urls[1]]
 
 
 async def test_callers_that_want_a_look_at_the_same_time_share_one(tools: Tools, monkeypatch) -> None:  # noqa: ANN001
@@ -206,175 +133,6 @@ async def test_without_anchors_a_look_is_empty(tools: Tools) -> None:
     assert await AnchorWatch([""], [], tools, Clock(), classify=classify).look() == ()
 
 
-async def test_an_anchors_name_is_looked_up_by_the_system(tools: Tools, ca: trustme.CA) -> None:
-    """One address that serves is enough."""
-    async with serving(page_of(answer()), server_context(ca, "localhost")) as port:
-        (look,) = await AnchorWatch([f"https://localhost:{port}/"], [], tools, Clock(), classify=classify).look()
-
-    assert look.failure is None
-
-
-async def test_an_anchor_with_outdated_certificate_counts_as_answered(tools: Tools, ca: trustme.CA) -> None:
-    """Expired or not yet valid: this host's clock may be wrong."""
-    now = datetime.now(UTC)
-    day = timedelta(days=1)
-    future = server_context(ca, "127.0.0.1", not_before=now + day, not_after=now + 2 * day)
-    past = server_context(ca, "127.0.0.1", not_before=now - 2 * day, not_after=now - day)
-    async with serving(page_of(answer()), future) as young, serving(page_of(answer()), past) as old:
-        looks = await AnchorWatch(
-            [f"https://127.0.0.1:{port}/" for port in (young, old)], [], tools, Clock(), classify=classify
-        ).look()
-
-    assert [(look.failure, look.foreign_content, look.outdated) for look in looks] == [
-        (Failure.CERTIFICATE, False, True)
-    ] * 2
-    assert (conclude(looks), notes(looks)) == (VantageState.ONLINE, ("clock_wrong",))
-
-
-@pytest.mark.skipif(not socket.has_ipv6, reason="this host was built without IPv6")
-async def test_an_anchors_ipv6_address_is_tried_although_ipv4_serves(
-    tools: Tools, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Once in five minutes: a broken one must not delay every look."""
-    monkeypatch.setattr(anchors, "MIN_LOOK_INTERVAL_SECONDS", 0.0)
-
-    async def both(name: str, rrtype: str, seconds: float) -> tuple[str, ...]:
-        return ("127.0.0.1",) if rrtype == "A" else ("::1",)
-
-    monkeypatch.setattr(tools.lookups, "addresses", both)
-    async with serving(page_of(answer())) as port:  # on IPv4 alone
-        watch = AnchorWatch([f"http://both.example:{port}/"], [], tools, Clock(), classify=classify)
-        (look,) = await watch.look()
-        (again,) = await watch.look()
-
-    assert look.failure is None
-    assert look.ipv6_result == again.ipv6_result
-    assert look.ipv6_result in {"reset", ""}  # refused; or empty on a host without IPv6
-
-
-@pytest.mark.parametrize(
-    ("url", "port"), [("http://a.example:81/", 81), ("http://a.example/", 80), ("https://a.example/", 443)]
-)
-async def test_an_anchors_ipv6_address_is_tried_at_the_port_of_its_url(
-    tools: Tools, monkeypatch: pytest.MonkeyPatch, url: str, port: int
-) -> None:
-    """Without a port the scheme's counts."""
-    opened: list[tuple[str, int]] = []
-
-    async def open_tcp(address: str, port: int, seconds: float) -> socket.socket:
-        opened.append((address, port))
-        return socket.socket()
-
-    monkeypatch.setattr(anchors, "open_tcp", open_tcp)
-    watch = AnchorWatch([url], [], tools, Clock(), classify=classify)
-
-    assert await watch._try_ipv6(url, ("192.0.2.1", "2001:db8::1")) == IPV6_WORKS
-    assert opened == [("2001:db8::1", port)]
-
-
-async def test_a_slow_anchor_is_waited_for(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It answers after the delay at which a further address would be tried."""
-    monkeypatch.setattr(anchors, "STAGGER_SECONDS", 0.02)
-
-    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.2)
-        await page_of(answer())(reader, writer)
-
-    async with serving(slow) as port:
-        (look,) = await AnchorWatch([f"http://127.0.0.1:{port}/"], [], tools, Clock(), classify=classify).look()
-
-    assert look.failure is None
-
-
-async def test_a_dead_resolver_and_fake_addresses_are_noted(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A trusted resolver finds the name; the system's resolver answers with 198.18.0.0/15."""
-
-    async def dead(name: str, rrtype: str, seconds: float) -> tuple[str, ...]:
-        raise operation_error(Failure.TIMEOUT)
-
-    class Trusted:
-        async def ask(self, asked: DnsQuestion) -> DnsAnswer:
-            return DnsAnswer(None, ("127.0.0.1",)) if asked.rrtype == 1 else DnsAnswer(Failure.NODATA)
-
-    async def faked(name: str, rrtype: str, seconds: float) -> tuple[str, ...]:
-        return ("127.0.0.1",)
-
-    monkeypatch.setattr(anchors, "_BENCHMARK_NETWORK", IPv4Network("127.0.0.0/8"))  # contact none outside
-    monkeypatch.setattr(tools, "encrypted", lambda _: Trusted())
-    async with serving(page_of(answer())) as port:
-        url = f"http://anchor.example:{port}/"
-        monkeypatch.setattr(tools.lookups, "addresses", dead)
-        (dead_look,) = await AnchorWatch([url], [], tools, Clock(), ["tls://127.0.0.1"], classify=classify).look()
-        assert not dead_look.fake_address
-        monkeypatch.setattr(tools.lookups, "addresses", faked)
-        (fake_look,) = await AnchorWatch([url], [], tools, Clock(), classify=classify).look()
-
-    assert (dead_look.failure, dead_look.resolver, notes([dead_look])) == (None, Failure.TIMEOUT, ("resolver_dead",))
-    assert (fake_look.failure, fake_look.fake_address, notes([fake_look])) == (None, True, ("fake_addresses",))
-
-
-async def test_the_second_resolver_finds_an_anchor_where_the_first_is_dead(
-    tools: Tools, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The system would too, after it has waited: the vantage is neither offline nor without a resolver."""
-
-    async def waiting(*_: object) -> tuple[str, ...]:
-        raise operation_error(Failure.TIMEOUT)
-
-    monkeypatch.setattr(tools.lookups, "addresses", waiting)
-    async with (
-        serving(page_of(answer())) as port,
-        resolving(lambda _: []) as (_, first),
-        resolving(lambda query: [(0, reply_to(query, "127.0.0.1"))]) as (_, second),
-    ):
-        tools.begin_pass(ResolverConfig((f"udp:127.0.0.1:{first}", f"udp:127.0.0.1:{second}")), ipv6=False)
-        (look,) = await AnchorWatch([f"http://lab.example:{port}/"], [], tools, Clock(), classify=classify).look()
-
-    assert (look.failure, look.resolver, notes([look])) == (None, None, ())
-
-
-async def resetting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Reset connections whose ClientHello names the anchor; answer all others with an alert."""
-    if b"localhost" in await reader.read(65536):
-        abort(writer)
-    else:
-        writer.write(bytes.fromhex("15030300020228"))
-        await writer.drain()
-
-
-async def test_an_anchor_whose_name_is_cut_is_told_from_a_dead_line(tools: Tools, monkeypatch: Any) -> None:
-    """Its address answers another name. That is asked once in five minutes, and never while the anchor works."""
-    monkeypatch.setattr(anchors, "MIN_LOOK_INTERVAL_SECONDS", 0.0)
-    visits = 0
-
-    async def counted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal visits
-        visits += 1
-        await resetting(reader, writer)
-
-    async with serving(page_of(answer())) as good, serving(counted) as cutting, serving(cut_all) as dead:
-        urls = [f"http://127.0.0.1:{good}/", f"https://localhost:{cutting}/", f"https://localhost:{dead}/"]
-        watch = AnchorWatch(urls, [], tools, Clock(), classify=classify)
-        looks = await watch.look()
-        first = visits
-        await watch.look()
-
-    assert [(look.failure, look.cut_by_name) for look in looks] == [
-        (None, False),
-        (Failure.RESET, True),
-        (Failure.RESET, False),
-    ]
-    assert first - (visits - first) == 1
-    assert notes(looks) == ("anchors_disagree",)
-    assert notes(looks[:2]) == ()
-
-
-async def cut_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Reset every connection after its first bytes."""
-    await reader.read(65536)
-    abort(writer)
-
-
 async def test_an_anchor_that_is_silent_beside_others_is_tried_a_second_time(
     tools: Tools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -401,35 +159,222 @@ async def test_an_anchor_that_is_silent_beside_others_is_tried_a_second_time(
     assert [look.failure for look in looks] == [None, None, Failure.TIMEOUT]
 
 
+class Vendors:
+    """Servers of anchors that can be silenced, and count their visits.
+
+    Attributes:
+        visits: names of the anchors asked, in order.
+        silenced: names of those that do not answer.
+    """
+
+    def __init__(self) -> None:
+        self.visits: list[str] = []
+        self.silenced: set[str] = set()
+        self.urls: list[str] = []
+
+    def talk(self, name: str) -> Talk:
+        """The server of this anchor."""
+
+        async def asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self.visits.append(name)
+            right = page_of(answer(b"", "204 No Content") if name.startswith("c") else answer())
+            await (silent if name in self.silenced else right)(reader, writer)
+
+        return asked
+
+    def taken(self) -> list[str]:
+        """The visits since this was last asked, sorted."""
+        visits, self.visits = sorted(self.visits), []
+        return visits
+
+
+@pytest.fixture
+async def vendors(ca: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Vendors]:
+    """Two anchors over https and five in clear text."""
+    monkeypatch.setattr(anchors, "MIN_LOOK_INTERVAL_SECONDS", 0.0)
+    context = server_context(ca, "127.0.0.1")
+    made = Vendors()
+    async with AsyncExitStack() as stack:
+        for name in ("s0", "s1"):
+            port = await stack.enter_async_context(serving(made.talk(name), context))
+            made.urls.append(f"https://127.0.0.1:{port}/")
+        for name in ("c0", "c1", "c2", "c3", "c4"):
+            port = await stack.enter_async_context(serving(made.talk(name)))
+            made.urls.append(f"http://127.0.0.1:{port}/generate_204")
+        yield made
+
+
+ALL = ["c0", "c1", "c2", "c3", "c4", "s0", "s1"]
+
+
+async def test_a_usual_look_asks_a_part_of_the_anchors_in_turns(tools: Tools, vendors: Vendors) -> None:
+    """One over https and two in clear text; the first look asks all. The latest look at each counts."""
+    watch = AnchorWatch(vendors.urls, [], tools, Clock(), classify=classify)
+    await watch.look()
+    assert vendors.taken() == ALL
+    turns = []
+    for _ in range(5):
+        looks = await watch.look()
+        turns.append(vendors.taken())
+
+    assert all([name[0] for name in turn] == ["c", "c", "s"] for turn in turns)
+    assert sorted(name for turn in turns for name in turn if name[0] == "c") == sorted(2 * ALL[:5])
+    assert {name for turn in turns[:2] for name in turn} >= {"s0", "s1"}
+    assert len(looks) == 7
+    assert len({look.at for look in looks}) == 3
+
+
+async def test_where_an_anchor_has_changed_all_are_asked(tools: Tools, vendors: Vendors) -> None:
+    """When it fails, a second time at once; and while it has failed for minutes only, at every look."""
+    watch = AnchorWatch(vendors.urls, [], tools, Clock(), classify=classify)
+    await watch.look()
+    vendors.taken()
+    vendors.silenced = {"c2", "c3"}  # of the next part
+    lost = await watch.look()
+    after_loss = vendors.taken()
+    steady = await watch.look()
+    after_steady = vendors.taken()
+    vendors.silenced = set()
+    found = await watch.look()
+
+    assert after_loss == sorted([*ALL, "c2", "c3"])
+    assert [look.failure for look in lost] == [None] * 4 + [Failure.TIMEOUT] * 2 + [None]
+    assert [look.failure for look in steady] == [look.failure for look in lost]
+    assert {"c2", "c3"} <= set(after_steady) < set(ALL)
+    assert vendors.taken() == ALL
+    assert all(look.failure is None for look in found)
+
+
+async def test_old_looks_do_not_count_with_later_ones(
+    tools: Tools, vendors: Vendors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where an anchor fails then, all are asked."""
+    watch = AnchorWatch(vendors.urls, [], tools, Clock(), classify=classify)
+    await watch.look()
+    vendors.silenced = {"c2"}
+    await watch.look()
+    monkeypatch.setattr(anchors, "MAX_LOOK_AGE_SECONDS", 0.0)
+    vendors.taken()
+    while True:
+        looks = await watch.look()
+        asked = vendors.taken()
+        if "c2" in asked:
+            break
+        assert len(looks) == 3
+
+    assert asked == ALL
+    assert len(looks) == 7
+
+
+async def test_patient_verdicts_share_one_look(tools: Tools, vendors: Vendors) -> None:
+    """It begins once all measurements under way wait for it; the order of their ends does not matter."""
+    watch = AnchorWatch(vendors.urls, [], tools, clock := Clock(), classify=classify)
+    await watch.look()
+    vendors.taken()
+    going = asyncio.Event()
+
+    async def measure(ends: asyncio.Event | None) -> datetime:
+        with watch.measuring():
+            if ends is not None:
+                await ends.wait()
+            looks = await watch.fresh(clock.monotonic(), patient=True)
+        return max(look.at for look in looks)
+
+    last = asyncio.create_task(measure(going))
+    first = [asyncio.create_task(measure(None)) for _ in range(5)]
+    await asyncio.sleep(0.05)
+    assert vendors.visits == []
+    going.set()
+    times = await asyncio.gather(*first, last)
+
+    assert len(set(times)) == 1
+    assert len(vendors.taken()) == 3
+
+
+async def test_a_patient_verdict_does_not_wait_for_long(
+    tools: Tools, vendors: Vendors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor at all where another one has doubts about the line, or the other measurements end without a look."""
+    watch = AnchorWatch(vendors.urls, [], tools, clock := Clock(), classify=classify)
+    await watch.look()
+    with watch.measuring():
+        with watch.measuring():
+            monkeypatch.setattr(anchors, "PATIENCE_SECONDS", 0.2)
+            await watch.fresh(clock.monotonic(), patient=True)
+            monkeypatch.setattr(anchors, "PATIENCE_SECONDS", 3600.0)
+            patient = asyncio.create_task(watch.fresh(clock.monotonic(), patient=True))
+            await asyncio.sleep(0.05)
+            assert not patient.done()
+            await watch.fresh(clock.monotonic())
+            await patient
+            patient = asyncio.create_task(watch.fresh(clock.monotonic(), patient=True))
+            await asyncio.sleep(0.05)
+            assert not patient.done()
+        await patient
+
+
+async def test_a_line_that_is_full_is_looked_at_again_when_it_is_quiet(
+    tools: Tools, vendors: Vendors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New connections wait meanwhile. The anchors work then, and the looks say that they were lost before."""
+    monkeypatch.setattr(anchors, "QUIET_SECONDS", 0.1)
+    watch = AnchorWatch(vendors.urls, [], tools, Clock(), classify=classify)
+    await watch.look()
+    vendors.silenced = set(ALL)
+
+    async def transfer() -> None:
+        while tools.going.is_set():
+            tools.pace.budget.count(anchors.MIN_LOAD_BYTES)
+            await asyncio.sleep(0.02)
+        vendors.silenced = set()
+
+    transferring = asyncio.create_task(transfer())
+    looks = await watch.look()
+    await transferring
+
+    assert tools.going.is_set()
+    assert all(look.failure is None and look.lost_under_load for look in looks)
+    assert (conclude(looks), notes(looks)) == (VantageState.ONLINE, ("anchors_disagree",))
+    again = await watch.look()
+    assert notes(again) == ()
+
+
+async def test_a_line_that_carries_nothing_is_not_waited_for(tools: Tools, vendors: Vendors) -> None:
+    """It is offline; and an allow-list that lets a domestic anchor through is seen although data comes from there."""
+    home = vendors.urls.pop()
+    watch = AnchorWatch(vendors.urls, [home], tools, Clock(), classify=classify)
+    await watch.look()
+    vendors.silenced = set(ALL)
+    assert conclude(await watch.look()) is VantageState.OFFLINE
+    vendors.silenced = set()
+    assert conclude(await watch.look()) is VantageState.ONLINE
+
+    vendors.silenced = set(ALL) - {"c4"}
+    looking = asyncio.create_task(watch.look())
+    await asyncio.sleep(0.05)
+    tools.pace.budget.count(anchors.MIN_LOAD_BYTES)
+    looks = await looking
+
+    assert conclude(looks) is VantageState.ALLOWLIST
+    assert not any(look.lost_under_load for look in looks)
+
+
 @pytest.mark.parametrize(
-    ("path", "status", "header", "body"),
+    ("given", "part"),
     [
-        ("/generate_204", "302 Found", "Location: /login\r\n", b""),
-        ("/generate_204", "302 Found", "Location: http://127.0.0.1:{port}/login\r\n", b""),
-        ("/generate_204", "200 OK", "", b"<title>Log in</title><form action=/login>"),
-        ("/success.txt", "302 Found", "Location: /login\r\n", b""),
-        ("/", "511 Network Authentication Required", "", b"<title>Log in</title>"),
-        ("/", "200 OK", "", b'<meta http-equiv="refresh" content="0; url=http://login.example/">'),
+        (["s0", "s1", "s2"], ["s0", "s1", "s2"]),
+        (["s0", "c0", "c1", "c2"], ["s0", "c2", "c0"]),
+        (["s0", "s1", "s2", "s3"], ["s3", "s0", "s1"]),
+        (["c0", "c1", "c2", "c3"], ["c3", "c0", "c1"]),
+        (["s0", "c0", "c1", "d0", "d1"], ["s0", "c0", "c1"]),
+        (["d0", "d1", "d2", "d3"], ["d3", "d0", "d1"]),
     ],
 )
-async def test_a_portal_is_told_by_what_an_anchor_never_answers(
-    tools: Tools, path: str, status: str, header: str, body: bytes
-) -> None:
-    """A redirect within the same host where the right answer is 204 or a known text, too."""
-    async with serving(page_of(answer(body, status, header))) as port:
-        watch = AnchorWatch([f"http://127.0.0.1:{port}{path}"], [], tools, Clock(), classify=classify)
-        looks = await watch.look()
+def test_a_part_has_anchors_of_both_schemes_where_both_are_given(given: list[str], part: list[str]) -> None:
+    """Domestic ones only where there are no others."""
 
-    assert conclude(looks) is VantageState.PORTAL
+    def anchor(name: str) -> tuple[str, AnchorKind]:
+        kind = AnchorKind.DOMESTIC if name[0] == "d" else AnchorKind.FOREIGN
+        return (f"http://{name}/" if name[0] == "c" else f"https://{name}/"), kind
 
-
-async def test_a_portal_check_that_is_answered_as_it_should_works(tools: Tools) -> None:
-    """204, or the known text."""
-    async with (
-        serving(page_of(answer(b"", "204 No Content"))) as empty,
-        serving(page_of(answer(b"success\n"))) as text,
-    ):
-        urls = [f"http://127.0.0.1:{empty}/generate_204", f"http://127.0.0.1:{text}/success.txt"]
-        looks = await AnchorWatch(urls, [], tools, Clock(), classify=classify).look()
-
-    assert (conclude(looks), notes(looks)) == (VantageState.ONLINE, ())
+    assert anchors.usual_part([anchor(name) for name in given], 1) == [anchor(name) for name in part]

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import pytest
 
-from probe.judge.anchor_content import classify, judged_again, shares_host
+from probe.judge.anchor_content import classify, judged_again, portal_check, shares_host
 from probe.model.failure import Failure
 from probe.model.observation import Certificate, Connection, Exchange, TlsHandshake
 from probe.model.verdict import AnchorAnswer, AnchorKind, AnchorLook, AnchorResult
@@ -70,6 +70,38 @@ def test_a_redirect_to_another_site_is_foreign() -> None:
     """One to a subdomain is not."""
     assert classify(HTTP, [page(status=302, location="http://portal.lan/login")]).foreign
     assert classify(HTTP, [page(status=301, location="https://www.anchor.example/")]).works
+
+
+def test_a_part_of_a_known_answer_proves_nothing() -> None:
+    """The connection broke before the text was whole; the same part of another page is still the anchor's."""
+    part = page(complete=False, failure=Failure.RESET)
+
+    assert classify(f"{HTTP}success.txt", [part]) == AnchorResult(Failure.RESET)
+    assert classify(HTTP, [part]).works
+
+
+def test_the_right_answers_of_portal_checks_are_known_by_the_paths_end() -> None:
+    """The shipped file has those of five vendors; an operator's own host may have any folder before."""
+    answers = {
+        "http://connectivitycheck.gstatic.com/generate_204": (204, ""),
+        "http://captive.apple.com/hotspot-detect.html": (
+            200,
+            "<HTML><HEAD><TITLE>Success</TITLE></HEAD><BODY>Success</BODY></HTML>",
+        ),
+        "http://www.msftconnecttest.com/connecttest.txt": (200, "Microsoft Connect Test"),
+        "http://detectportal.firefox.com/success.txt": (200, "success\n"),
+        "http://nmcheck.gnome.org/check_network_status.txt": (200, "NetworkManager is online\n"),
+        "http://own.example/checks/success.txt": (200, "success\n"),
+    }
+    for url, (status, text) in answers.items():
+        digest = sha256(text.encode()).hexdigest()[:32]
+        right = AnchorAnswer(status=status, sha256=digest, complete=True)
+        check = portal_check(url)
+        assert check is not None
+        assert check.allows(right)
+        assert not check.allows(AnchorAnswer(status=200, sha256="0" * 32, complete=True))
+        assert not check.allows(AnchorAnswer(status=503, sha256=digest, complete=True))
+    assert portal_check("http://example.com/") is None
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,82 @@ def test_a_note_takes_all_anchors(looks: list[AnchorLook], noted: Any) -> None:
     assert notes(looks) == tuple(noted)
 
 
+LOGIN = AnchorAnswer(status=302, location="http://portal.lan/")
+REFUSED = AnchorAnswer(status=403, complete=True, sha256="0" * 32)
+NOTICE = AnchorAnswer(status=302, location="http://warning.rt.ru/")
+
+
+def clear(url: str, failure: Failure | None = None, answer: AnchorAnswer | None = None) -> AnchorLook:
+    """One look at a portal check in clear text, which works unless something else is said."""
+    right = AnchorAnswer(status=204, complete=True)
+    return AnchorLook(
+        url=f"http://{url}/generate_204",
+        kind=FOREIGN,
+        at=TIME,
+        failure=failure,
+        answer=None if failure else answer or right,
+    )
+
+
+CLEAR = [clear(f"c{n}") for n in range(5)]
+SECURE = [look("s1"), look("s2")]
+SILENT = [look("s1", failure=DEAD), look("s2", failure=DEAD)]
+MINE = [look("s1", failure=Failure.CERTIFICATE, answer=AnchorAnswer(certificate_error="Hostname mismatch"))]
+HOME = look("d1", DOMESTIC)
+
+
+@pytest.mark.parametrize(
+    ("looks", "state", "doubt"),
+    [
+        ([*CLEAR, *SECURE], "online", False),
+        (CLEAR, "online", False),
+        ([*CLEAR, *SILENT], "online", True),
+        ([*CLEAR, look("s1", failure=Failure.RESET, cut_by_name=True)], "online", True),
+        ([*CLEAR, look("s1", failure=Failure.NO_ROUTE)], "online", False),
+        ([*CLEAR, *MINE], "portal", False),
+        ([CLEAR[0], *(clear(f"p{n}", answer=LOGIN) for n in range(4)), *SILENT], "portal", False),
+        ([*CLEAR[:3], *(clear(f"p{n}", answer=NOTICE) for n in range(3)), *SILENT], "online", True),
+        ([CLEAR[0], *(clear(f"c{n}", DEAD) for n in range(1, 5)), *SILENT, HOME], "allowlist", False),
+        ([CLEAR[0], *(clear(f"c{n}", DEAD) for n in range(1, 5)), *SILENT], "online", True),
+        ([*CLEAR, *SILENT, HOME], "online", True),
+        ([*(clear(f"c{n}", DEAD) for n in range(5)), *SILENT, HOME], "allowlist", False),
+        ([*(clear(f"c{n}", DEAD) for n in range(5)), *SILENT], "offline", False),
+        ([*(clear(f"c{n}", answer=LOGIN) for n in range(5)), *SILENT], "portal", False),
+    ],
+)
+def test_a_known_answer_in_clear_text_alone_never_makes_a_line_good(
+    looks: list[AnchorLook], state: str, *, doubt: bool
+) -> None:
+    """Portals let such checks through, and routers answer them while they are offline. Nor does it hide a portal."""
+    assert conclude(looks) is VantageState(state)
+    assert ("anchors_disagree" in notes(looks)) is doubt
+
+
+@pytest.mark.parametrize(
+    ("looks", "doubt"),
+    [
+        ([*CLEAR[:4], clear("c5", DEAD), *SECURE], False),
+        ([*CLEAR[:4], clear("c5", answer=REFUSED), *SECURE], False),
+        ([*CLEAR[:4], clear("c5", answer=LOGIN), *SECURE], True),
+        ([*CLEAR[:4], clear("c5", answer=AnchorAnswer(status=511)), *SECURE], True),
+        ([*CLEAR, look("s1"), *SILENT[1:]], False),
+        ([*CLEAR, look("s1"), look("s2", failure=Failure.CERTIFICATE, strange=True)], True),
+        ([*CLEAR[:3], clear("c5", DEAD), *SECURE], True),
+        ([*CLEAR[:3], clear("c5", DEAD), clear("c6", DEAD), *SECURE], True),
+        ([*CLEAR, look("s1"), look("s2", lost_under_load=True)], True),
+    ],
+)
+def test_one_of_seven_anchors_may_be_missing(looks: list[AnchorLook], *, doubt: bool) -> None:
+    """As where a server refuses a country, or a censor blocks one check; unless a portal answers in its place."""
+    assert conclude(looks) is VantageState.ONLINE
+    assert ("anchors_disagree" in notes(looks)) is doubt
+
+
+def test_answers_in_clear_text_do_not_hide_a_wrong_clock() -> None:
+    """They have no certificates."""
+    assert "clock_wrong" in notes([*CLEAR, aged("s1"), aged("s2")])
+
+
 def test_only_the_latest_look_at_each_anchor_counts() -> None:
     """In whatever order they come."""
     looks = [look("f1", late=60), look("f1", failure=DEAD)]

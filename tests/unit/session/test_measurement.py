@@ -322,7 +322,8 @@ def test_broken_ipv6_is_not_tried_unless_it_is_all_there_is() -> None:
     broken = AnchorLook(url="https://a.example/", kind=AnchorKind.FOREIGN, at=NOON, ipv6_result="timeout")
     both, six_alone = context(), context(families=frozenset({Family.IPV6}))
     for each in (both, six_alone):
-        each.anchors._latest = (broken,)
+        each.anchors._looks[broken.url, broken.kind] = (0.0, broken)
+        each.anchors._anchors.append((broken.url, broken.kind))
 
     assert context().usable_families() == frozenset(Family)
     assert both.usable_families() == {Family.IPV4}
