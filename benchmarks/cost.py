@@ -1,7 +1,8 @@
 """Measure what one healthy target of each kind costs on the wire: packets, bytes and connections.
 
 ``python -m benchmarks.cost [--each N]`` raises the laboratory (root, Linux), has a vantage measure N healthy sites of
-each kind as an agent does, and counts its packets with tcpdump: the site's, the resolvers' and the anchors'.
+each kind as an agent does, and counts its packets with tcpdump: the site's and the resolvers'. An anchor's are the
+difference that three anchors of its scheme make, the queries for its name included.
 The printed numbers go into `probe.agent.cost`, which estimates a volunteer's traffic in a day. The lab's pages have
 some hundred bytes and its certificates one short chain, so `probe.agent.cost` adds the bytes of a real page and chain.
 """
@@ -14,7 +15,6 @@ import sys
 import time
 from collections.abc import Sequence
 
-from probe.model.address import network_of
 from tests.lab import traffic
 from tests.lab.bench import PROBE, Bench
 from tests.lab.records import Control, Expect, Scenario, Site
@@ -36,6 +36,7 @@ KINDS: dict[str, tuple[str, Site]] = {
     "quic": ("quic://{host}:443", Site(quic=True)),
     "range": ("{net}.90.0/24", Site()),
 }
+ANCHORS = {"anchor https": "https://{}/", "anchor http": "http://{}/generate_204"}
 WELL = Expect(status="reachable")
 
 
@@ -56,29 +57,36 @@ def scenarios(each: int) -> list[Scenario]:
     ]
 
 
-def counted(lab: Lab, bench: Bench, kind: str, control: Sequence[str]) -> tuple[Tally, Tally, int]:
-    """Count one `probe check` over a kind of targets: traffic without the anchors', the anchors', and the targets."""
-    targets = [bench.target(one) for one in bench.scenarios if one.name.startswith(f"{kind}-")]
-    file, capture, host = lab.folder / f"{kind}.txt", lab.folder / f"{kind}.pcap", lab.hosts[VANTAGE]
+def counted(lab: Lab, bench: Bench, label: str, targets: Sequence[str], words: Sequence[str]) -> Tally:
+    """Count the traffic of one `probe check` over targets.
+
+    Raises:
+        RuntimeError: a target is not reachable.
+    """
+    file, capture, host = lab.folder / f"{label}.txt", lab.folder / f"{label}.pcap", lab.hosts[VANTAGE]
     file.write_text("\n".join(targets) + "\n")
-    words = ["tcpdump", "-i", "wan", "-s", "160", "-B", "65536", "-Z", "root", "-w", str(capture), "ip or ip6"]
-    tcpdump = host.spawn(*words)
+    command = ["tcpdump", "-i", "wan", "-s", "160", "-B", "65536", "-Z", "root", "-w", str(capture), "ip or ip6"]
+    tcpdump = host.spawn(*command)
     while not capture.exists():
         time.sleep(0.05)
-    words = ["check", "--json", *control, *(f"--trusted-resolver={url}" for url in TRUSTED), "--pace", "0"]
-    words += ["--send"] if kind == "send" else []
-    words += [f"--anchor=https://{place.host}/" for place in FIXED[:2]]
+    command = ["check", "--json", *(f"--trusted-resolver={url}" for url in TRUSTED), "--pace", "0", *words]
     environ = {**bench.environ, "PROBE_MEASURE_RANGE_SAMPLE": "16"}
-    done = host.run(PROBE, *words, "--targets", str(file), environ=environ, timeout=300)
+    done = host.run(PROBE, *command, "--targets", str(file), environ=environ, timeout=300)
     time.sleep(1)
     tcpdump.terminate()
     tcpdump.wait()
     said = [json.loads(line)["status"] for line in done.stdout.splitlines()]
     if said != ["reachable"] * len(targets):
-        raise RuntimeError(f"{kind}: not healthy: {said} {done.stderr[-500:]}")
+        raise RuntimeError(f"{label}: not healthy: {said} {done.stderr[-500:]}")
     seen = traffic.read(capture, lab.world.vantages[VANTAGE])
-    anchors = {network_of(place.four[0]) for place in FIXED[:2]}
-    return seen.of(set(seen.by_network) - anchors), seen.of(anchors), len(targets)
+    return seen.of(seen.by_network)
+
+
+def row(kind: str, tally: Tally, without: Tally, many: int) -> str:
+    """One line of the table: the cost of one of so many, beyond that of a measurement without any."""
+    packets, octets = tally.packets - without.packets, tally.octets - without.octets
+    connections = tally.connections - without.connections
+    return f"           {kind:12} {packets / many:7.1f} {octets / many:8.0f} {connections / many:12.1f}"
 
 
 def main() -> int:
@@ -94,14 +102,19 @@ def main() -> int:
         bench = Bench(lab, chosen)
         targets = [bench.target(one) for one in chosen if one.control is Control.ON]
         control = bench.control_file("cost", bench.probe("control", targets, trusted=True))
-        print("per look:  kind     packets    bytes  connections    (anchors for one run, two of them)")
+        print("per look:  kind         packets    bytes  connections")
         for kind in KINDS:
-            own, anchors, many = counted(lab, bench, kind, control)
-            print(
-                f"           {kind:8} {own.packets / many:7.1f} {own.octets / many:8.0f} {own.connections / many:12.1f}"
-                f"    {anchors.packets} packets, {anchors.octets} bytes, {anchors.connections} connections",
-                flush=True,
-            )
+            own = [bench.target(one) for one in chosen if one.name.startswith(f"{kind}-")]
+            words = [*control, "--anchor=", *(["--send"] if kind == "send" else [])]
+            print(row(kind, counted(lab, bench, kind, own, words), Tally(), len(own)), flush=True)
+        one = [bench.target(next(scenario for scenario in chosen if scenario.name.startswith("tcp-")))]
+        before, urls = counted(lab, bench, "without", one, [*control, "--anchor="]), list[str]()
+        for kind, form in ANCHORS.items():
+            urls += [form.format(place.host) for place in FIXED[:3]]
+            words = [*control, *(f"--anchor={url}" for url in urls)]
+            after = counted(lab, bench, kind.replace(" ", "-"), one, words)
+            print(row(kind, after, before, 3), flush=True)
+            before = after
     return 0
 
 

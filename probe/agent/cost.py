@@ -15,7 +15,9 @@ from typing import NamedTuple
 from probe.agent.look_book import look_terms
 from probe.agent.scheduler import RANGE_INTERVAL_SECONDS
 from probe.agent.watchlist import Watchlist
+from probe.model.anchor_parts import usual_part
 from probe.model.target import DnsTarget, DomainTarget, QuicTarget, RangeTarget, Target, TcpTarget, TlsTarget, UrlTarget
+from probe.model.verdict import AnchorKind
 from probe.plan.looks import DAY_SECONDS, full_looks_a_day, looks_at_failing_a_day
 from probe.plan.sampling import sample_size
 from probe.settings import Settings
@@ -77,15 +79,17 @@ FAILING_COST = Cost(51.1, 11384, 5.6)
 SEND_COST = Cost(59.1 + 15 * 4, 74_634, 1.0)
 """One upload test (`measure.send`). tcpdump sees a request of 4.4 kB as one packet, which the network card divides into
 four, acknowledged by two; there are 15 requests."""
-ANCHOR_COST = Cost(18.0, 5600, 1.0).plus(PAGE_BODY_COST)
-"""One check of one anchor."""
+CHAIN_BYTES = 3_000
+"""Bytes of the certificates that a large site sends, beyond those of the laboratory's single one."""
+ANCHOR_COST = {"https": Cost(27.0, 4400 + CHAIN_BYTES, 4.0), "http": Cost(11.0, 1100, 2.0)}
+"""One check of one anchor, by its scheme: the head of a page and a connection over IPv6, or a known answer."""
 
 
 class DailyCost(NamedTuple):
     """The cost of one kind of target in a day.
 
     Attributes:
-        what: `https`, `dns`, .., `glance https`, .., `send`, `range` or `anchor`.
+        what: `https`, `dns`, .., `glance https`, .., `send`, `range`, `anchor https` or `anchor http`.
         number: how many targets or anchors of that kind there are.
         looks: measurements of all of them in a day.
         cost: of these measurements.
@@ -100,7 +104,8 @@ class DailyCost(NamedTuple):
 def daily_costs(settings: Settings, watchlist: Watchlist) -> Iterator[DailyCost]:
     """The cost of a day by kind, anchors last. Traffic with the collector is small and left out.
 
-    Anchors are checked before and after each round. Ranges of one network are measured once an hour at most.
+    Some anchors are checked before each round, in turns; after a target that fails, as many more, which are left out.
+    Ranges of one network are measured once an hour at most.
     """
     rounds = DAY_SECONDS / settings.agent.interval
     terms = look_terms(settings)
@@ -119,8 +124,17 @@ def daily_costs(settings: Settings, watchlist: Watchlist) -> Iterator[DailyCost]
     if settings.measure.send == "always" and (number := kinds.get("https", 0) + kinds.get("domain", 0)):
         yield DailyCost("send", number, number * full, SEND_COST.times(number * full))
     yield from _of_ranges(settings, watchlist, rounds)
-    if anchors := len((*settings.measure.anchors, *settings.measure.domestic_anchors)):
-        yield DailyCost("anchor", anchors, 2 * anchors * rounds, ANCHOR_COST.times(2 * anchors * rounds))
+    yield from _of_anchors(settings, rounds)
+
+
+def _of_anchors(settings: Settings, rounds: float) -> Iterator[DailyCost]:
+    anchors = [(url, AnchorKind.FOREIGN) for url in settings.measure.anchors]
+    anchors += [(url, AnchorKind.DOMESTIC) for url in settings.measure.domestic_anchors]
+    part = [url.partition(":")[0] for url, _ in usual_part(anchors, 0)]
+    for scheme, cost in ANCHOR_COST.items():
+        if number := sum(url.startswith(f"{scheme}:") for url, _ in anchors):
+            looks = part.count(scheme) * rounds
+            yield DailyCost(f"anchor {scheme}", number, looks, cost.times(looks))
 
 
 def _of_ranges(settings: Settings, watchlist: Watchlist, rounds: float) -> Iterator[DailyCost]:

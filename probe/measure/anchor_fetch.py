@@ -129,11 +129,7 @@ class AnchorFetcher:
     async def look_at(self, url: str, kind: AnchorKind, at: datetime, *, ipv6: bool) -> AnchorLook:
         """Ask one anchor, within `MAX_LOOK_SECONDS` and the time for another name at its address.
 
-        Args:
-            url: the anchor's.
-            kind: kept in the look.
-            at: the time of the look.
-            ipv6: whether to resolve both families, and to try the IPv6 address as well.
+        With `ipv6` both families are resolved at once, and the IPv6 address is tried as well.
         """
         results: list[AnchorResult] = []
         found = AnchorAddresses(())

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from probe.clock import Clock
 from probe.measure.anchor_fetch import AnchorFetcher, Classify
 from probe.measure.tools import Tools
+from probe.model.anchor_parts import Anchor, is_secure, usual_part
 from probe.model.hop import SILENT_FAILURES
 from probe.model.observation import Observation
 from probe.model.verdict import AnchorKind, AnchorLook
@@ -26,19 +27,12 @@ PATIENCE_SECONDS = 6.0
 """Seconds of the clock after the start of a look for which a verdict waits for others to share the next one."""
 MAX_LOOK_AGE_SECONDS = 900.0
 """A look at an anchor counts with later ones at others so long, in seconds of the clock: three rounds by default."""
-SECURE_IN_PART = 1
-"""Anchors over https that a usual look asks."""
-CLEAR_IN_PART = 2
-"""Anchors in clear text that a usual look asks."""
 MIN_LOAD_BYTES = 32_768
 """Bytes that other connections read during a look that lost all anchors: the line is not dead but full."""
 QUIET_SECONDS = 1.0
 """Real seconds without a byte read, after which the line is quiet."""
 MAX_QUIET_WAIT_SECONDS = 15.0
 """Real seconds to wait for that: what is under way ends by its own time-outs, and new connections wait."""
-
-Anchor = tuple[str, AnchorKind]
-"""URL and kind."""
 
 
 class AnchorWatch:
@@ -68,7 +62,7 @@ class AnchorWatch:
         self._tools = tools
         self._clock = clock
         self._fetcher = AnchorFetcher(tools, trusted, classify)
-        self._all_try_ipv6 = not any(map(_is_secure, self._anchors))
+        self._all_try_ipv6 = not any(map(is_secure, self._anchors))
         self._lock = asyncio.Lock()
         self._last_start = float("-inf")
         self._latest_start = float("-inf")
@@ -189,7 +183,7 @@ class AnchorWatch:
         async with asyncio.TaskGroup() as group:
             tasks = {
                 anchor: group.create_task(
-                    self._fetcher.look_at(*anchor, at, ipv6=self._all_try_ipv6 or _is_secure(anchor))
+                    self._fetcher.look_at(*anchor, at, ipv6=self._all_try_ipv6 or is_secure(anchor))
                 )
                 for anchor in anchors
             }
@@ -246,30 +240,6 @@ class AnchorWatch:
         while read != self._tools.pace.budget.bytes_read and loop.time() < end:
             read = self._tools.pace.budget.bytes_read
             await asyncio.sleep(QUIET_SECONDS)
-
-
-def usual_part(anchors: Sequence[Anchor], turn: int) -> list[Anchor]:
-    """The anchors that a usual look asks: all where they are few, else foreign ones of both schemes in turns."""
-    if len(anchors) <= SECURE_IN_PART + CLEAR_IN_PART:
-        return list(anchors)
-    deciding = [anchor for anchor in anchors if anchor[1] is AnchorKind.FOREIGN] or list(anchors)
-    secure = [anchor for anchor in deciding if _is_secure(anchor)]
-    clear = [anchor for anchor in deciding if not _is_secure(anchor)]
-    both = SECURE_IN_PART + CLEAR_IN_PART
-    return [
-        *_in_turns(secure, turn, SECURE_IN_PART if clear else both),
-        *_in_turns(clear, turn, CLEAR_IN_PART if secure else both),
-    ]
-
-
-def _in_turns(anchors: Sequence[Anchor], turn: int, many: int) -> list[Anchor]:
-    if len(anchors) <= many:
-        return list(anchors)
-    return [anchors[(turn * many + rank) % len(anchors)] for rank in range(many)]
-
-
-def _is_secure(anchor: Anchor) -> bool:
-    return anchor[0].startswith("https:")
 
 
 def _works(look: AnchorLook) -> bool:

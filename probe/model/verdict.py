@@ -181,10 +181,9 @@ class AnchorLook(
     omit_defaults=True,
     rename={"ipv6_result": "six", "fake_address": "fake", "over_ipv6": "over_six"},
 ):
-    """Result of one look at an anchor, a site that must work if the vantage works.
+    """Result of one look at an anchor, a site that must work if the vantage works; `at` is its time, RFC 3339 UTC.
 
     Attributes:
-        at: time of the look, RFC 3339 UTC.
         failure: how the anchor failed; None when it worked.
         foreign_content: something else answered (a certificate for another name, the redirect of a portal).
         outdated: the anchor answered, and only the dates of its certificate are wrong.
@@ -194,8 +193,7 @@ class AnchorLook(
         fake_address: the system's resolver gave an address of 198.18.0.0/15. `fake` in JSON.
         over_ipv6: the anchor answered over IPv6, so that the look shows nothing about IPv4. `over_six` in JSON.
         cut_by_name: the anchor's address cut its name and answered another: a censor blocks this anchor.
-        lost_under_load: the anchor was silent a moment before, while other connections of this program carried data;
-            this is the look at it after they had rested.
+        lost_under_load: it was silent a moment before, while other connections of this program carried data.
         answer: the facts that judging reads to find `foreign_content` and `outdated`; None in looks of version 0.1.0.
     """
 

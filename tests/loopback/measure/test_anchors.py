@@ -357,24 +357,3 @@ async def test_a_line_that_carries_nothing_is_not_waited_for(tools: Tools, vendo
 
     assert conclude(looks) is VantageState.ALLOWLIST
     assert not any(look.lost_under_load for look in looks)
-
-
-@pytest.mark.parametrize(
-    ("given", "part"),
-    [
-        (["s0", "s1", "s2"], ["s0", "s1", "s2"]),
-        (["s0", "c0", "c1", "c2"], ["s0", "c2", "c0"]),
-        (["s0", "s1", "s2", "s3"], ["s3", "s0", "s1"]),
-        (["c0", "c1", "c2", "c3"], ["c3", "c0", "c1"]),
-        (["s0", "c0", "c1", "d0", "d1"], ["s0", "c0", "c1"]),
-        (["d0", "d1", "d2", "d3"], ["d3", "d0", "d1"]),
-    ],
-)
-def test_a_part_has_anchors_of_both_schemes_where_both_are_given(given: list[str], part: list[str]) -> None:
-    """Domestic ones only where there are no others."""
-
-    def anchor(name: str) -> tuple[str, AnchorKind]:
-        kind = AnchorKind.DOMESTIC if name[0] == "d" else AnchorKind.FOREIGN
-        return (f"http://{name}/" if name[0] == "c" else f"https://{name}/"), kind
-
-    assert anchors.usual_part([anchor(name) for name in given], 1) == [anchor(name) for name in part]

@@ -48,14 +48,14 @@ def settings(
     return msgspec.structs.replace(BASE, agent=agent, measure=msgspec.structs.replace(BASE.measure, anchors=anchors))
 
 
-def test_each_round_measures_every_target_once_and_every_anchor_twice() -> None:
-    """An interval of 300 s makes 288 rounds a day, all of them of full looks where there are no glances."""
+def test_each_round_measures_every_target_once_and_some_anchors() -> None:
+    """An interval of 300 s makes 288 rounds a day, all of full looks where there are no glances. All anchors, if few."""
     chosen = only_full(settings(anchors=("https://a.example/",)))
     found = list(daily_costs(chosen, watched("dns://a.example", "dns://b.example")))
 
     assert found == [
         DailyCost("dns", 2, 576, COST_PER_LOOK["dns"].times(576)),
-        DailyCost("anchor", 1, 576, ANCHOR_COST.times(576)),
+        DailyCost("anchor https", 1, 288, ANCHOR_COST["https"].times(288)),
     ]
 
 
@@ -84,6 +84,16 @@ def test_every_kind_that_has_a_full_look_has_a_glance() -> None:
     assert GLANCE_COST.keys() == COST_PER_LOOK.keys()
     for kind, glance in GLANCE_COST.items():
         assert all(mine < theirs for mine, theirs in zip(glance, COST_PER_LOOK[kind], strict=True)), kind
+
+
+def test_the_default_anchors_cost_a_day_less_than_four_megabytes() -> None:
+    """And less than 15,000 packets, on a line where nothing fails."""
+    defaults = load(None, {"XDG_CONFIG_HOME": "/nonexistent"})
+    costs = [item.cost for item in daily_costs(defaults, watched()) if item.what.startswith("anchor")]
+
+    assert len(costs) == 2
+    assert sum(cost.octets for cost in costs) < 4e6
+    assert sum(cost.packets for cost in costs) < 15_000
 
 
 def test_uploads_are_counted_where_the_settings_ask_for_them() -> None:
