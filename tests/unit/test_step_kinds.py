@@ -30,7 +30,7 @@ LISTED = {
     "session/recent_cuts.py": "remembers conversations that were cut, and where something answered since",
     "session/round_witness.py": "reads what other targets of a pass show about the line",
     "session/outages.py": "reads which hello was the last before the line was lost",
-    "measure/anchors.py": "reads how a handshake with an anchor ended",
+    "measure/anchor_fetch.py": "reads how a handshake with an anchor ended",
     "session/working_names.py": "remembers which names the network's resolvers found",
 }
 """Other modules that ask for a kind, and why each may."""

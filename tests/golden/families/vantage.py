@@ -44,7 +44,69 @@ LOST = tuple(Outage(at=TIME + timedelta(minutes=n), alone=n > 0, back=n > 0) for
 HELLO_ONCE = {A: [None, Failure.TIMEOUT], B: Failure.TIMEOUT}
 """One connection is established, and no further one."""
 
+EMPTY = AnchorAnswer(status=204, complete=True)
+REFUSED = AnchorAnswer(status=403, complete=True, sha256="0" * 32)
+
+
+def check(number: int, answer: AnchorAnswer = EMPTY) -> AnchorLook:
+    """A look at a portal check in clear text."""
+    return look("", url=f"http://check{number}.example/generate_204", answer=answer)
+
+
+CHECKS = tuple(check(number) for number in range(5))
+OWN_CERTIFICATE = AnchorAnswer(certificate_error="Hostname mismatch")
+
 SCENARIOS = (
+    Scenario(
+        "checks-pass-alone",
+        "all checks in clear text pass, and both anchors over https meet silence, as this site does",
+        world(tcp=BOTH),
+        "unknown",
+        "vantage.anchors_disagree",
+        control=GOOD,
+        anchors=(*CHECKS, look("one", Failure.TIMEOUT), look("two", Failure.TIMEOUT)),
+    ),
+    Scenario(
+        "checks-pass-at-portal",
+        "a portal lets all checks in clear text through, and answers for the anchors over https",
+        world(certs={A: Cert(("login.topup.example",)), B: Cert(("login.topup.example",))}),
+        "unknown",
+        "vantage.portal",
+        control=GOOD,
+        anchors=(
+            *CHECKS,
+            look("one", Failure.CERTIFICATE, answer=OWN_CERTIFICATE),
+            look("two", Failure.CERTIFICATE, answer=OWN_CERTIFICATE),
+        ),
+    ),
+    Scenario(
+        "check-refused-to-country",
+        "one anchor of seven refuses this country; the others vouch for the line",
+        world(tcp=BOTH),
+        "blocked",
+        "tcp.timeout",
+        ("tcp.timeout",),
+        control=GOOD,
+        anchors=(*CHECKS[:4], check(5, REFUSED), look("one"), look("two")),
+    ),
+    Scenario(
+        "check-answered-by-portal",
+        "one anchor of seven is answered by a portal's redirect: a walled garden lets six pass",
+        world(tcp=BOTH),
+        "unknown",
+        "vantage.anchors_disagree",
+        control=GOOD,
+        anchors=(*CHECKS[:4], check(5, PORTAL), look("one"), look("two")),
+    ),
+    Scenario(
+        "line-full",
+        "our own traffic filled the line, and its anchors work only when it is quiet",
+        world(tcp=BOTH),
+        "unknown",
+        "vantage.anchors_disagree",
+        control=GOOD,
+        anchors=(look("one", lost_under_load=True), look("two", lost_under_load=True)),
+    ),
     Scenario(
         "quota-used-up",
         "one anchor of three passes, the other anchors and this site meet silence",
