@@ -49,7 +49,7 @@ def settings(
 
 
 def test_each_round_measures_every_target_once_and_some_anchors() -> None:
-    """An interval of 300 s makes 288 rounds a day, all of full looks where there are no glances. All anchors, if few."""
+    """An interval of 300 s makes 288 rounds a day, all of full looks where nothing is glanced at."""
     chosen = only_full(settings(anchors=("https://a.example/",)))
     found = list(daily_costs(chosen, watched("dns://a.example", "dns://b.example")))
 
