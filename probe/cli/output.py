@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -77,6 +78,10 @@ def describe_notes(notes: Iterable[str]) -> tuple[str, ...]:
 
 def print_table(verdicts: Sequence[Verdict], counts: VerdictCounts) -> None:
     """Print the table and a sentence below it; in colour only on a terminal without NO_COLOR (no-color.org)."""
+    plain = None if sys.stdout.isatty() or _wants_colour() else plain_table(verdicts, counts)
+    if plain is not None:
+        sys.stdout.write(plain)
+        return
     from rich.console import Console  # noqa: PLC0415 - slow to import, and not needed for --json
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
@@ -90,8 +95,34 @@ def print_table(verdicts: Sequence[Verdict], counts: VerdictCounts) -> None:
         style = STATUS_STYLES[verdict.status]
         table.add_row(escape(verdict.target), f"[{style}]{verdict.status}[/]", escape(describe_evidence(verdict)))
     console.print(table)
+    console.print(f"\n{_summary(counts)}")
+
+
+def _wants_colour() -> bool:
+    """Whether the environment asks rich for colours where there is no terminal."""
+    return bool(os.environ.keys() & {"FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"})
+
+
+def _summary(counts: VerdictCounts) -> str:
     states = [text for state, text in STATE_SENTENCES.items() if counts.states[state]]
-    console.print(f"\n{counts.sentence()}.", *states)
+    return " ".join([f"{counts.sentence()}.", *states])
+
+
+def plain_table(verdicts: Sequence[Verdict], counts: VerdictCounts) -> str | None:
+    """The table and the sentence as rich writes them to a file, which takes longer to import than one check takes.
+
+    Returns:
+        None for what rich is to lay out: texts outside ASCII, whose width it knows, and lines that must be wrapped.
+    """
+    rows = [("target", "status", "seen")]
+    rows += [(one.target, str(one.status), describe_evidence(one)) for one in verdicts]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    summary = _summary(counts)
+    if sum(widths) + 4 > PLAIN_WIDTH_COLUMNS or len(summary) > PLAIN_WIDTH_COLUMNS:
+        return None
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    text = "\n".join([*lines, "", summary, ""])
+    return text if text.isascii() and all(line.isprintable() for line in text.split("\n")) else None
 
 
 def describe_evidence(verdict: Verdict) -> str:

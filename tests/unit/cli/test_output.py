@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from probe.cli import output
 from probe.cli.output import (
     NOTE_SENTENCES,
     STATE_SENTENCES,
@@ -14,6 +20,7 @@ from probe.cli.output import (
     VerdictProgress,
     describe_evidence,
     describe_notes,
+    plain_table,
     print_table,
 )
 from probe.errors import ExitStatus
@@ -116,3 +123,43 @@ def test_every_note_has_a_sentence_and_an_unknown_note_is_returned_unchanged() -
     """Sentences come in the order of the notes."""
     assert set(NOTE_SENTENCES) == set(VantageNote)
     assert describe_notes(("tunnel", "of tomorrow")) == (NOTE_SENTENCES[VantageNote.TUNNEL], "of tomorrow")
+
+
+@settings(deadline=None)  # the first example imports rich
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["https://a.example/", "tcp://192.0.2.1:443", "[x]", "https://b.example/[/]", "c" * 150]),
+            st.sampled_from(Status),
+            st.sampled_from([(), (Cause.TLS_RESET, Cause.TLS_SNI), (Cause.DNS_INJECTED,)]),
+            st.sampled_from(["", "ValueError: [red]x", "d" * 60]),
+        ),
+        max_size=4,
+    ),
+    st.sampled_from(VantageState),
+)
+def test_the_plain_table_is_what_rich_writes_to_a_file(
+    rows: list[tuple[str, Status, tuple[Cause, ...], str]], state: VantageState
+) -> None:
+    """To the byte; what rich would wrap is left to it."""
+    made = [
+        replace(verdict(target, status, *causes, evidence=Evidence(error=error)), vantage=Vantage(state=state))
+        for target, status, causes, error in rows
+    ]
+    counts = VerdictCounts()
+    for one in made:
+        counts.add(one)
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as written:
+        patch.setattr(output, "plain_table", lambda *_: None)
+        print_table(made, counts)
+
+    plain = plain_table(made, counts)
+
+    assert plain == written.getvalue() or (plain is None and len(max(written.getvalue().splitlines(), key=len)) > 190)
+
+
+@pytest.mark.parametrize("target", ["https://\u4f8b\u3048.example/", "x" * 300])
+def test_what_needs_wrapping_or_a_width_is_left_to_rich(target: str) -> None:
+    one = verdict(target, Status.DOWN)
+
+    assert plain_table([one], VerdictCounts()) is None
