@@ -191,7 +191,11 @@ class SharedResolver:
         """
         query = NameQuery(self, name, rrtype, asker)
         query.asked_at = self._deadlines.now
-        self._send(query)
+        try:
+            self._send(query)
+        except OSError:
+            self._opened_at = float("-inf")  # this host may have another address or network by now
+            raise
         self.in_flight += 1
         self._deadlines.set(query, self._schedule[0])
         return query
@@ -227,7 +231,11 @@ class SharedResolver:
                 return
             query = queries.get(data[0] << 8 | data[1]) if len(data) > 1 else None
             if query is not None:
-                self._answered(query, data)
+                try:
+                    self._answered(query, data)
+                except Exception as error:  # noqa: BLE001 - a fault of ours ends one query, not all
+                    if query.first is None:
+                        self._fail(query, classify(error, Operation.DATAGRAM))
                 if self._sock.fileno() < 0:
                     return
 
@@ -283,6 +291,9 @@ class SharedResolver:
             if answer is None:
                 return
             found = list(answer.addresses)
+            if answer.rejects_edns and query.tries == 1 < len(self._schedule):
+                self._ask_without_edns(query)
+                return
             if answer.truncated:
                 if query.first is not None:
                     return  # incomplete, so it contradicts nothing
@@ -298,6 +309,16 @@ class SharedResolver:
             self._fail(query, failed)
         else:
             self._resolve(query, found, data[0] << 8 | data[1])
+
+    def _ask_without_edns(self, query: NameQuery) -> None:
+        """Ask a resolver again that does not understand EDNS, as the full look does (RFC 6891 section 7)."""
+        self._deadlines.clear(query, self._schedule[0])
+        try:
+            self._send(query)
+        except OSError as error:
+            self._fail(query, classify(error, Operation.DATAGRAM, at_once=True))
+        else:
+            self._deadlines.set(query, self._schedule[query.tries - 1])
 
     def _resolve(self, query: NameQuery, found: list[str], ident: int) -> None:
         self._stop_waiting(query)

@@ -198,3 +198,54 @@ async def test_ipv6_addresses_are_asked_for_where_they_are_wanted() -> None:
         await all_of(running, [request])
 
     assert seen == [question_section("lab.example", "AAAA")]
+
+
+async def test_a_resolver_that_rejects_edns_is_asked_without_it_at_once() -> None:
+    """Some still answer FORMERR to it."""
+
+    def react(query: bytes) -> list[tuple[float, bytes]]:
+        with_edns = query != query[:12] + question_of(query)
+        return [(0, query[:2] + b"\x80\x81" + bytes(8) if with_edns else reply_to(query, A))]
+
+    async with resolving(react) as (server, port), engine(seconds=5, resolvers=[f"udp:127.0.0.1:{port}"]) as running:
+        (result,) = await all_of(running, [named()])
+
+    assert (result.addresses, result.failure) == ((A,), None)
+    assert result.took < 1000
+    assert len(server.queries) == 2
+
+
+async def test_a_resolver_that_rejects_every_query_fails() -> None:
+    """It is not asked for ever."""
+    async with (
+        resolving(lambda query: [(0, query[:2] + b"\x80\x81" + bytes(8))]) as (server, port),
+        engine(seconds=5, resolvers=[f"udp:127.0.0.1:{port}"]) as running,
+    ):
+        (result,) = await all_of(running, [named()])
+
+    assert result.failure == LayerFailure(Layer.DNS, Failure.SERVFAIL)
+    assert len(server.queries) == 2
+
+
+async def test_a_fault_of_ours_ends_one_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others of the batch are answered."""
+    real = shared_resolver.common_addresses
+    broken = question_section("n1.lab.example", "A")
+
+    def sometimes(data: bytes, question: bytes) -> list[str] | None:
+        if question == broken:
+            raise ZeroDivisionError
+        return real(data, question)
+
+    monkeypatch.setattr(shared_resolver, "common_addresses", sometimes)
+    async with (
+        resolving(lambda query: [(0, reply_to(query, A))]) as (_, port),
+        engine(seconds=2, resolvers=[f"udp:127.0.0.1:{port}"]) as running,
+    ):
+        results = {one.request.name: one.failure for one in await all_of(running, names(3))}
+
+    assert results == {
+        "n0.lab.example": None,
+        "n1.lab.example": LayerFailure(Layer.DNS, Failure.BUG),
+        "n2.lab.example": None,
+    }
