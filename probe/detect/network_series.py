@@ -140,7 +140,9 @@ class NetworkSeries:
                 continue
             if series.suspicion is None or max(series.suspicion.sums) <= hopeless:
                 continue
-            works = series.unsettled and samples[-1][1] == SUCCESS  # what stands does not work at the end of a round
+            works = (
+                series.unsettled and not series.suspicion.proven and samples[-1][1] == SUCCESS
+            )  # a fault may be over
             classes = frozenset({SUCCESS}) if works else frozenset(sample[1] for sample in samples)
             decision = decide(series.suspicion, classes=classes, known=self.circumstances(series, now))
             if decision.reason is Reason.ALARM and self._needs_comparison(series.suspicion, decision, now):
