@@ -28,7 +28,7 @@ At first sight, before a status was ever settled, the threshold is 8.5 nats wher
 exceeds log A at a healthy target is at most 1 / A (Ville's inequality). A = 5,000 is 0.07 false reports a year for a
 vantage that starts anew every day. A change may begin in any round, which needs A = 3,000,000. Conditions::
 
-    class                 a failure in this batch has the class of the regime; without proof the last attempt failed, too
+    class                 a failure in this batch has the class of the regime; without proof the last attempt failed
     time-outs alone, cut  every attempt failed, in three batches and nine minutes, and the control was served after the
                           first failure; a cut that proves itself (`CAUSE_WITNESS`) needs none of this
     throttled             every attempt failed, in three batches and nine minutes: a network may punish our own pace

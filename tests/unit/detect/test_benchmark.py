@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.detect import first_sight
+from benchmarks.detect.first_sight import FirstSights
 from benchmarks.detect.goals import GOALS
 from benchmarks.detect.mechanisms import MECHANISMS
 from benchmarks.detect.score import quantile, score, upper_bound
@@ -112,3 +114,18 @@ def test_every_goal_names_an_existing_world() -> None:
     """There are seven mechanisms."""
     assert {world for goal in GOALS for world in goal.worlds} <= set(WORLDS)
     assert len(MECHANISMS) == 7
+
+
+def test_a_standing_block_is_said_in_the_first_minutes_and_nothing_else_is() -> None:
+    """The tables of first sight count both."""
+    blocked, healthy = FirstSights(), FirstSights()
+    script, key = next(first_sight.standing("dns", 1.0, seed=1))
+    first_sight.run(script, key, blocked, confirm=3, anchors=0)
+    script, key = next(first_sight.healthy(*first_sight.TROUBLES["starts behind a captive portal, unnoticed"], 1, 0.1))
+    first_sight.run(script, key, healthy, confirm=3, anchors=0)
+
+    assert len(blocked.minutes) > 2
+    assert max(blocked.minutes) < 10.0
+    assert max(blocked.unblocks) < 60.0
+    assert (blocked.false, blocked.changes, healthy.false, healthy.minutes) == (0, 0, 0, [])
+    assert healthy.years > 0.0
