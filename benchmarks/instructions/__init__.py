@@ -1,0 +1,1 @@
+"""Guard against getting slower: instructions of the hot paths. `python -m benchmarks.instructions`."""
