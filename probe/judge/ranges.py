@@ -75,7 +75,8 @@ def hello_failure(hop: EvidenceHop) -> LayerFailure | None:
 def failing(hop: EvidenceHop) -> dict[str, str]:
     """What fails in a range that works: the parts where enough addresses fail alike and none serves, else addresses."""
     network = _network(hop)
-    if network is None:
+    lost = {one.address: str(one.main_failure) for one in _known_at_control(hop) if _failed_twice(one)}
+    if network is None or not lost:
         return {}
     by_part: dict[Network, list[ObservedEndpoint]] = {}
     for endpoint in hop.endpoints:
@@ -83,7 +84,6 @@ def failing(hop: EvidenceHop) -> dict[str, str]:
             continue  # stored evidence may hold anything
         length = max(_PART_LENGTHS[network.version], network.prefixlen)
         by_part.setdefault(ipaddress.ip_network((endpoint.address, length), strict=False), []).append(endpoint)
-    lost = {one.address: str(one.main_failure) for one in _known_at_control(hop) if _failed_twice(one)}
     parts: dict[str, list[Network]] = {}
     for part, endpoints in by_part.items():
         causes = Counter(lost[one.address] for one in endpoints if one.address in lost)
@@ -182,8 +182,9 @@ def _commonest(ends: list[LayerFailure]) -> LayerFailure | None:
 def _hello_failure(hop: EvidenceHop) -> LayerFailure | None:
     """How ClientHellos fail where the control's were answered; None where any is answered here, or none was sent."""
     control = hop.control
-    hellos = [one for endpoint in hop.endpoints for one in _hellos(endpoint)]
-    if control is None or hop.control_outcome is not ControlOutcome.SERVED or any(map(answers_hello, hellos)):
+    if control is None or hop.control_outcome is not ControlOutcome.SERVED:
+        return None
+    if any(answers_hello(one) for endpoint in hop.endpoints for one in _hellos(endpoint)):
         return None
     ends = [_end_of_hellos(one, times=1) for one in hop.serving_endpoints if control.hits.get(one.address) == "tls"]
     cut = [end for end in ends if end is not None]

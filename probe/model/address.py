@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from bisect import bisect_right
 from enum import StrEnum
 from functools import lru_cache
 
@@ -17,6 +18,14 @@ class Family(StrEnum):
 
     IPV4 = "ipv4"
     IPV6 = "ipv6"
+
+
+def _without(network: ipaddress.IPv4Network, parts: list[ipaddress.IPv4Network]) -> list[ipaddress.IPv4Network]:
+    """What is left of a network without some parts of it."""
+    left = [network]
+    for part in parts:
+        left = [each for one in left for each in (one.address_exclude(part) if part.subnet_of(one) else (one,))]
+    return left
 
 
 _SPECIAL_IPV4 = tuple(
@@ -76,6 +85,12 @@ _PUBLIC_IN_SPECIAL = tuple(
         ),
     )
 )
+_BOGONS = sorted(
+    (int(part[0]), int(part[-1]))
+    for network in _SPECIAL_IPV4
+    for part in _without(network, [one for one in _PUBLIC_IN_SPECIAL if one.version == 4])
+)
+_BOGON_STARTS, _BOGON_ENDS = [first for first, _ in _BOGONS], [last for _, last in _BOGONS]
 _PRIVATE_USE = tuple(
     map(ipaddress.ip_network, ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
 )  # RFC 1918, RFC 6598, RFC 4193
@@ -117,6 +132,12 @@ def is_bogon(text: str) -> bool:
         address = address.ipv4_mapped
     special: tuple[IPNetwork, ...] = _SPECIAL_IPV6 if address.version == 6 else _SPECIAL_IPV4
     return _is_in(address, special) and not _is_in(address, _PUBLIC_IN_SPECIAL)
+
+
+def is_bogon_number(number: int) -> bool:
+    """The same of an IPv4 address as a number; for lists of thousands."""
+    at = bisect_right(_BOGON_STARTS, number) - 1
+    return at >= 0 and number <= _BOGON_ENDS[at]
 
 
 def _is_in(address: IPAddress, networks: tuple[IPNetwork, ...]) -> bool:

@@ -118,6 +118,10 @@ class ConnectEach(_StepBase, frozen=True, kw_only=True):
 
     listens_on: ClassVar[bool] = False
 
+    def __hash__(self) -> int:
+        """Hash one field: a step is a key for each of its thousands of observations."""
+        return hash(self.addresses[0])
+
     @property
     def capture_address(self) -> str:
         """None: no name of the target's is sent, so that no packet would be shown."""

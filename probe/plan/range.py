@@ -201,8 +201,7 @@ class RangePlan(Plan):
             if self._searches == 1:
                 wide = network.prefixlen < sampling.BLOCK_PREFIX_LENGTH[network.version]
                 parts = [a for a in self._accepted if a not in self._context.hit_list] if wide else []
-                near = (sampling.neighbours(a, network, _MAX_NEIGHBOURS, seed, self._excluded) for a in parts)
-                more = [other for found in near for other in found]
+                more = [*sampling.neighbours(parts, network, _MAX_NEIGHBOURS, seed, self._excluded)]
             elif len(self._accepted) >= MAX_SEARCHED_ANSWERS:
                 return False
             elif self._searches == 2:

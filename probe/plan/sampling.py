@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from random import Random
 
-from probe.model.address import is_bogon
+from probe.model.address import is_bogon, is_bogon_number
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -114,11 +114,16 @@ def low_addresses(
 
 
 def neighbours(
-    address: str, network: Network, count: int, seed: int, excluded: ExcludedPrefixes = NOTHING_EXCLUDED
-) -> tuple[str, ...]:
-    """Draw at most `count` other addresses of the same block."""
-    found = sample_strata(block_of(address, network), count + 1, seed, excluded)
-    return tuple(other for other in found if other != address)[:count]
+    addresses: Iterable[str], network: Network, count: int, seed: int, excluded: ExcludedPrefixes = NOTHING_EXCLUDED
+) -> Iterator[str]:
+    """Draw at most `count` other addresses of the same block for each address; one draw serves a block."""
+    drawn: dict[str, tuple[str, ...]] = {}
+    by_text = network.version == 4 and network.prefixlen <= BLOCK_PREFIX_LENGTH[4]
+    for address in addresses:
+        key = address.rpartition(".")[0] if by_text else str(block_of(address, network))
+        if key not in drawn:
+            drawn[key] = sample_strata(block_of(address, network), count + 1, seed, excluded)
+        yield from [other for other in drawn[key] if other != address][:count]
 
 
 def _random(network: Network, *numbers: int) -> Random:
@@ -144,8 +149,10 @@ def _draw(network: Network, chance: Random, low: int, high: int) -> int:
 
 def _usable(network: Network, numbers: Iterable[int]) -> tuple[str, ...]:
     """Return the addresses as text, each once; bogons only where the whole range consists of them."""
-    kind = ipaddress.IPv6Address if network.version == 6 else ipaddress.IPv4Address
-    texts: Iterator[str] = (str(kind(number)) for number in numbers)
     ends = (network.network_address, network.broadcast_address)
     private = network.prefixlen >= 8 and all(is_bogon(str(end)) for end in ends)
+    if network.version == 4:
+        kept = dict.fromkeys(number for number in numbers if private or not is_bogon_number(number))
+        return tuple(f"{one >> 24}.{one >> 16 & 255}.{one >> 8 & 255}.{one & 255}" for one in kept)
+    texts = (str(ipaddress.IPv6Address(number)) for number in numbers)
     return tuple(dict.fromkeys(text for text in texts if private or not is_bogon(text)))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from probe.model.address import Family, family, is_bogon, is_private_use, network_of, parse_address
+from probe.model.address import Family, family, is_bogon, is_bogon_number, is_private_use, network_of, parse_address
 
 
 @pytest.mark.parametrize(
@@ -104,3 +106,22 @@ def test_a_provider_or_a_site_may_give_its_machines_these_addresses(address: str
 )
 def test_public_addresses_and_those_of_this_host_or_its_link_are_not_among_them(address: str) -> None:
     assert not is_private_use(address)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_a_bogon_is_one_as_a_number_too(number: int) -> None:
+    assert is_bogon_number(number) == is_bogon(str(ipaddress.IPv4Address(number)))
+
+
+@pytest.mark.parametrize("edge", ["9.255.255.255", "10.0.0.0", "10.255.255.255", "11.0.0.0", "192.0.0.8", "192.0.0.9"])
+@pytest.mark.parametrize("step", [-1, 0, 1, 2])
+def test_the_edges_of_special_ranges_are_the_same_as_numbers(edge: str, step: int) -> None:
+    """`192.0.0.9` and `192.0.0.10` are public inside a special range."""
+    number = int(ipaddress.IPv4Address(edge)) + step
+
+    assert is_bogon_number(number) == is_bogon(str(ipaddress.IPv4Address(number)))
+
+
+def test_the_first_and_the_last_address_are_bogons() -> None:
+    assert is_bogon_number(0)
+    assert is_bogon_number(2**32 - 1)

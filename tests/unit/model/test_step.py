@@ -141,3 +141,12 @@ def test_certificates_are_verified_by_default() -> None:
 
     assert len(verifying) == 4
     assert all(step.verify for step in verifying)  # type: ignore[union-attr]
+
+
+def test_steps_to_many_addresses_are_cheap_keys() -> None:
+    """Steps with other addresses differ, whatever their hashes are."""
+    one, other = (ConnectEach(addresses=(ADDRESS, last), port=443) for last in ("151.101.1.11", "151.101.1.12"))
+
+    assert hash(one) == hash(other)
+    assert one != other
+    assert {one: 1, other: 2}[ConnectEach(addresses=(ADDRESS, "151.101.1.12"), port=443)] == 2

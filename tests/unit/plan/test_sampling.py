@@ -103,10 +103,19 @@ def test_low_addresses_are_the_first_of_a_block() -> None:
 
 def test_neighbours_are_other_addresses_of_the_same_block() -> None:
     """The /24 around the address, without the address itself."""
-    found = sampling.neighbours("151.101.7.9", WIDE, 3, 1)
+    found = [*sampling.neighbours(["151.101.7.9"], WIDE, 3, 1)]
 
     assert len(found) == 3
     assert all(address.startswith("151.101.7.") and address != "151.101.7.9" for address in found)
+
+
+def test_the_neighbours_of_several_addresses_are_those_of_each() -> None:
+    """Two of one block and one of another, in order."""
+    asked = ["151.101.7.9", "151.101.9.1", "151.101.7.200"]
+
+    assert [*sampling.neighbours(asked, WIDE, 3, 1)] == [
+        other for address in asked for other in sampling.neighbours([address], WIDE, 3, 1)
+    ]
 
 
 def test_bogons_inside_a_wide_range_are_left_out() -> None:
