@@ -155,7 +155,7 @@ def _latest(looks: Sequence[AnchorLook]) -> tuple[AnchorLook, ...]:
 def _is_doubtful(latest: Sequence[AnchorLook]) -> bool:
     """Whether the anchors leave open that the line, and not the network's policy, fails many places."""
     missing = [look for look in latest if _is_missing(look)]
-    if any(look.lost_under_load for look in latest) or any(map(anchor_content.is_of_portal, missing)):
+    if any(look.lost_under_load for look in latest) or any(anchor_content.is_of_portal(look) for look in missing):
         return True
     if latest and not _is_proven(_deciding(latest)):
         return True
