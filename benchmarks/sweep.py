@@ -16,14 +16,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.peers import others
 from benchmarks.peers.processes import cpu_of_daemon, peak_of_daemon
-from benchmarks.peers.testbed import ZONE, Testbed, running_testbed
+from benchmarks.peers.testbed import REGISTER_ZONES, Testbed, running_testbed
 
 BARE = ("--anchor", "", "--trusted-resolver", "", "--pace", "0", "--round-connections", "0", "--round-bytes", "0")
+_GLANCE = b'"rule":"glance.same"'
 
 
 @dataclass(frozen=True)
@@ -47,25 +50,38 @@ class SweepRun:
 
 def sweep(testbed: Testbed, list_file: Path, measured: int, *, jobs: int, concurrency: int) -> SweepRun:
     """Sweep the list until so many verdicts are written, then end it."""
-    output = testbed.folder / f"verdicts-{jobs}"
-    words = ["-m", "probe", "sweep", str(list_file), "--output", str(output), "--jobs", str(jobs)]
-    words += ["--concurrency", str(concurrency), "--timeout", "5", *BARE]
-    process = subprocess.Popen(testbed.on_python(*words), env=testbed.environment, stderr=subprocess.DEVNULL)
-    try:
+    with _running(testbed, list_file, "--jobs", str(jobs), "--concurrency", str(concurrency)) as (process, output):
         _until(output, 1, process)
         pids = [process.pid, *_children(process.pid)]
         before, first = sum(map(cpu_of_daemon, pids)), _lines(output)
         _until(output, measured, process)
         spent, last = sum(map(cpu_of_daemon, pids)) - before, _lines(output)
         parts = tuple(map(peak_of_daemon, pids))
+    reachable = output.read_bytes().count(b'"status":"reachable"')
+    return SweepRun(before, (last - first) / spent, sum(parts), parts, (_lines(output), reachable))
+
+
+def glances(testbed: Testbed, list_file: Path, count: int, concurrency: int) -> float:
+    """Names a CPU second of later passes over so many names, in which most get a glance."""
+    every = ("--every", "1", "--concurrency", str(concurrency))
+    with _running(testbed, list_file, *every) as (process, output):
+        _until(output, count, process)
+        before, first = cpu_of_daemon(process.pid), output.read_bytes().count(_GLANCE)
+        _until(output, 4 * count, process)
+        return (output.read_bytes().count(_GLANCE) - first) / (cpu_of_daemon(process.pid) - before)
+
+
+@contextmanager
+def _running(testbed: Testbed, list_file: Path, *words: str) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """A sweep, and its output, which is new."""
+    output = testbed.folder / f"verdicts-{time.monotonic()}"
+    command = ["-m", "probe", "sweep", str(list_file), "--output", str(output), "--timeout", "5", *words, *BARE]
+    process = subprocess.Popen(testbed.on_python(*command), env=testbed.environment, stderr=subprocess.DEVNULL)
+    try:
+        yield process, output
     finally:
         process.send_signal(signal.SIGINT)
         process.wait()
-    reachable = output.read_bytes().count(b'"status":"reachable"')
-    whole = _lines(output)
-    for path in (output, output.with_name(output.name + ".state")):
-        path.unlink()
-    return SweepRun(before, (last - first) / spent, sum(parts), parts, (whole, reachable))
 
 
 def _until(output: Path, lines: int, process: subprocess.Popen[bytes]) -> None:
@@ -95,7 +111,8 @@ def main() -> None:
     if missing:
         sys.exit(f"not installed: {', '.join(missing)}")
     with running_testbed(100) as testbed:
-        urls = [f"https://s{number}.{ZONE}/" for number in range(chosen.names)]
+        zones = REGISTER_ZONES
+        urls = [f"https://s{number}.{zones[number % len(zones)]}/" for number in range(chosen.names)]
         list_file = testbed.folder / "register"
         list_file.write_text("\n".join(urls) + "\n")
         for jobs in chosen.jobs:
@@ -103,6 +120,9 @@ def main() -> None:
             parts = " + ".join(f"{part:.0f}" for part in run.parts)
             print(f"{jobs} process(es): peak {run.peak:.0f} MiB ({parts}), read in {run.reading:.1f} CPU-s,")
             print(f"  {run.rate:.0f} names a CPU-second, {run.measured[1]} of {run.measured[0]} reachable", flush=True)
+        list_file.write_text("\n".join(urls[: chosen.measured]) + "\n")
+        again = glances(testbed, list_file, chosen.measured, chosen.concurrency)
+        print(f"later passes over {chosen.measured} names: {again:.0f} names a CPU-second by glances", flush=True)
         if shutil.which(others.EXPORTER) is None:
             print(f"{others.EXPORTER} is not installed: no peer")
             return

@@ -32,6 +32,8 @@ WIDE_RANGE = "151.34.0.0/16"
 UNROUTED = "198.18.0.0/15"
 QUIC_PORT = 443
 ZONE = "bench.example"
+REGISTER_ZONES = [f"register{n}.example" for n in range(16)]
+"""Every name in them exists: a register of any length, of many sites."""
 
 NGINX = """daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log crit;
 events {{ worker_connections 16384; }}
@@ -167,7 +169,8 @@ def _servers(folder: Path) -> list[list[str]]:
 
 def _files(folder: Path, count: int) -> None:
     authority = trustme.CA()
-    certificate = authority.issue_cert(f"*.{ZONE}", key_type=trustme.KeyType.ECDSA)
+    wildcards = [f"*.{zone}" for zone in (ZONE, *REGISTER_ZONES)]
+    certificate = authority.issue_cert(*wildcards, key_type=trustme.KeyType.ECDSA)
     (folder / "ca.pem").write_bytes(authority.cert_pem.bytes())
     (folder / "site.pem").write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
     (folder / "site.key").write_bytes(certificate.private_key_pem.bytes())
@@ -176,11 +179,13 @@ def _files(folder: Path, count: int) -> None:
     (folder / "www" / "index.html").write_text("<title>Bench</title>" + "x" * 10_000)
     ports = " ".join(f"listen {port} backlog=16384;" for port in PORTS)
     (folder / "nginx.conf").write_text(NGINX.format(folder=folder, ports=ports))
-    (folder / "knot.conf").write_text(KNOT.format(folder=folder, server=SERVER, zone=ZONE))
+    more = "".join(f"  - domain: {zone}\n    storage: {folder}\n    file: register.zone\n" for zone in REGISTER_ZONES)
+    (folder / "knot.conf").write_text(KNOT.format(folder=folder, server=SERVER, zone=ZONE) + more)
+    register = ["$TTL 3600", "@ SOA ns hostmaster 1 3600 900 9999 300", "@ NS ns", f"ns A {SERVER}", f"* A {SITES[0]}"]
+    (folder / "register.zone").write_text("\n".join(register) + "\n")
     lines = [f"$ORIGIN {ZONE}.", "$TTL 3600", "@ SOA ns hostmaster 1 3600 900 9999 300", "@ NS ns", f"ns A {SERVER}"]
     lines += [f"n{n} A {SITES[n % len(SITES)]}" for n in range(count)]
     lines += [f"d{n} A {SILENT[n % len(SILENT)]}" for n in range(count)]
-    lines += [f"* A {SITES[0]}"]  # a register of any length
     (folder / f"{ZONE}.zone").write_text("\n".join(lines) + "\n")
     (folder / "blackbox.json").write_text(json.dumps({"modules": {"http": _module("http"), "tcp": _module("tcp")}}))
 

@@ -12,18 +12,19 @@ from contextlib import AsyncExitStack, ExitStack, closing, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
-from probe.agent import control_facts
 from probe.cli import check, say
 from probe.cli.command_line import CommandLine, CommandOption
 from probe.cli.given_targets import MAX_SHOWN_BAD_LINES
+from probe.cli.output import describe_notes
 from probe.clock import Clock
 from probe.errors import ExitStatus, ListError, UsageError
 from probe.lists import testlist
 from probe.lists.lines import BadRow, lines_with_faults
-from probe.model.verdict import Status
+from probe.model.verdict import ControlFacts, Status
 from probe.plan.looks import LookTerms
 from probe.session.session import Session
 from probe.settings import Settings, load
+from probe.sweep.control_index import ControlIndex
 from probe.sweep.journal import Journal
 from probe.sweep.look_store import LookStore
 from probe.sweep.messages import BeginMessage
@@ -80,10 +81,10 @@ def sweep(
         if dry_run:
             return ExitStatus.OK
         store = SweepStore(names, stack.enter_context(VerdictOutput(output)), journal)
-        shown = stack.enter_context(closing(SweepProgress(store.states, time.monotonic, say, is_plain=progress)))
-        looks = None
-        if 0 < (every or 0) < settings.agent.full_every:
-            looks = stack.enter_context(LookStore(beside(state, LOOKS_SUFFIX) if state else None, names))
+        shown = SweepProgress(store.states, time.monotonic, say, describe=describe_notes, is_plain=progress)
+        stack.enter_context(closing(shown))
+        looks = _look_store(state, names) if 0 < (every or 0) < settings.agent.full_every else None
+        stack.enter_context(looks or nullcontext())
         return _run(_SweepJob(names, store, looks, settings, shown, every or 0.0, jobs or 1), bad_rows)
 
 
@@ -134,14 +135,15 @@ def _run(job: _SweepJob, bad_rows: int) -> ExitStatus:
 
 async def _measure(job: _SweepJob) -> bool:
     """Sweep; whether a verdict was written although the vantage was offline."""
-    path = job.settings.agent.control
-    control = control_facts.read_control_file(Path(path), say) if path else {}
     clock = os.environ.get("PROBE_CLOCK", "")
     glancing = None
     if job.looks is not None:
         terms = LookTerms(interval=job.every, full_every=job.settings.agent.full_every, blocked_every=0.0)
         glancing = Glancing(terms, job.looks, job.names.key, Clock.parse(clock))
     async with AsyncExitStack() as stack:
+        control: Mapping[str, ControlFacts] = {}
+        if path := job.settings.agent.control:
+            control = stack.enter_context(ControlIndex(Path(path), job.names, say))
         measurers = await _measurers(job, clock, glancing, stack)
         sweeping = Sweep(
             job.names,
@@ -170,6 +172,10 @@ async def _measurers(
     if session.missing_packets:
         job.progress.say(f"measuring without packets: {session.missing_packets}")
     return [SessionMeasurer(session)]
+
+
+def _look_store(state: Path | None, names: TargetNames) -> LookStore:
+    return LookStore(None if state is None else beside(state, LOOKS_SUFFIX), names)
 
 
 def beside(path: Path, suffix: str) -> Path:

@@ -49,7 +49,7 @@ def facts(verdicts: Iterable[Verdict]) -> dict[str, ControlFacts]:
     for verdict in verdicts:
         if verdict.status is Status.UNKNOWN:
             continue
-        texts = {verdict.target, _canonical(verdict.target)}
+        texts = {verdict.target, canonical_text(verdict.target)}
         earlier = next((found[text] for text in sorted(texts) if text in found), None)
         updated = _facts_of(verdict, earlier)
         for text in texts:
@@ -156,7 +156,8 @@ def _parsed(text: str) -> Target | None:
         return None
 
 
-def _canonical(text: str) -> str:
+def canonical_text(text: str) -> str:
+    """The canonical form of a target; the text itself where it is none."""
     target = _parsed(text)
     return text if target is None else str(target)
 

@@ -70,11 +70,13 @@ class ChunkEndMessage(msgspec.Struct, frozen=True, tag="end"):
 
     Attributes:
         state: of the vantage at the end.
+        notes: about the vantage (`probe.model.verdict.VantageNote`).
         is_spent: whether the round's traffic limit was nearly reached.
     """
 
     state: VantageState
     is_spent: bool
+    notes: tuple[str, ...] = ()
 
 
 ToWorker = BeginMessage | ChunkMessage | CutMessage

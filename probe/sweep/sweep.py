@@ -8,9 +8,9 @@ the vantage could not tell is put back, and measured in a later round.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from itertools import islice
+from itertools import chain, islice
 from typing import Protocol
 from zlib import crc32
 
@@ -74,6 +74,9 @@ class SweepListener(Protocol):
 
     def say(self, sentence: str) -> None:
         """Something that the operator should know has happened."""
+
+    def note(self, note: str) -> None:
+        """The vantage has this note (`probe.model.verdict.VantageNote`)."""
 
 
 class SessionMeasurer:
@@ -159,6 +162,7 @@ class Sweep:
         self._round_seconds = round_seconds
         self._alone: list[int] = []
         self._pause = PAUSE_SECONDS
+        self._told_notes: set[str] = set()
         self.is_offline = self.was_offline = False
 
     async def run(self) -> None:
@@ -213,6 +217,7 @@ class Sweep:
     async def _rest(self, began: float, measurers: Sequence[ChunkMeasurer]) -> None:
         """Pause while nothing can be concluded at the vantage, or until the next round may have traffic."""
         was_offline = self.is_offline
+        self._tell_notes(chain.from_iterable(one.vantage.notes for one in measurers))
         closed = [one.vantage.state for one in measurers if one.vantage.state in CLOSING_STATES]
         self.is_offline = bool(closed)
         if closed:
@@ -225,6 +230,13 @@ class Sweep:
             self._listener.say("the vantage is online again")
         if any(one.is_spent for one in measurers):
             await self._clock.sleep(began + self._round_seconds - self._clock.monotonic())
+
+    def _tell_notes(self, notes: Iterable[str]) -> None:
+        """Tell each note about the vantage once."""
+        for note in dict.fromkeys(notes):
+            if note not in self._told_notes:
+                self._told_notes.add(note)
+                self._listener.note(note)
 
     async def _measure(self, lane: _Lane, chunk: Chunk, *, is_alone: bool) -> None:
         left = dict(chunk)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import IO
 
 from probe.model.verdict import Status
@@ -28,6 +28,7 @@ class SweepProgress:
         stream: standard error.
         is_plain: write a line each minute where it is no terminal; otherwise nothing is written there.
         say: prints one line for the user.
+        describe: makes sentences of notes about the vantage.
     """
 
     def __init__(
@@ -36,12 +37,14 @@ class SweepProgress:
         monotonic: Callable[[], float],
         say: Callable[[str], None],
         *,
+        describe: Callable[[Iterable[str]], Iterable[str]] = tuple,
         stream: IO[str] = sys.stderr,
         is_plain: bool = False,
     ) -> None:
         self._states = states
         self._monotonic = monotonic
         self._say = say
+        self._describe = describe
         self._stream = stream
         self._is_terminal = stream.isatty()
         self._interval = TERMINAL_SECONDS if self._is_terminal else PLAIN_SECONDS if is_plain else float("inf")
@@ -64,6 +67,11 @@ class SweepProgress:
         if self._is_terminal:
             self._stream.write(_ERASE)
         self._say(sentence)
+
+    def note(self, note: str) -> None:
+        """Print what a note about the vantage means."""
+        for sentence in self._describe((note,)):
+            self.say(sentence)
 
     def close(self) -> None:
         """Remove the line from the terminal."""

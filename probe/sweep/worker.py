@@ -78,7 +78,7 @@ class SweepWorker:
         async with aclosing(one.verdicts(chunk.control, glancing)) as found:
             async for each in found:
                 self._send(VerdictMessage(each) if isinstance(each, SweptVerdict) else LookMessage(each))
-        self._send(ChunkEndMessage(one.vantage.state, one.is_spent))
+        self._send(ChunkEndMessage(one.vantage.state, one.is_spent, one.vantage.notes))
 
     def _send(self, message: FromWorker) -> None:
         self._output.write(packed(message))

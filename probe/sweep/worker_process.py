@@ -79,7 +79,7 @@ class WorkerMeasurer:
                 yield message.change
             else:
                 self._tell_others(self, message)
-        self.vantage, self.is_spent = Vantage(state=message.state), message.is_spent
+        self.vantage, self.is_spent = Vantage(state=message.state, notes=message.notes), message.is_spent
 
     def tell(self, message: ToWorker) -> None:
         """Send a message to the worker, where it runs."""

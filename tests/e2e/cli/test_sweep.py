@@ -86,6 +86,17 @@ def test_bad_rows_are_named_and_skipped_unless_strict(tmp_path: Path) -> None:
     assert (strict.returncode, strict.stdout) == (2, b"")
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_verdicts_are_compared_with_a_control_of_the_same_list(tmp_path: Path, jobs: str) -> None:
+    closed = "tcp://127.0.0.1:1"
+    control = tmp_path / "control"
+    control.write_bytes(probe("check", closed, "--json", *NOTHING).stdout)
+
+    done = probe("sweep", "-", "--control", str(control), "--jobs", jobs, *OPTIONS, stdin=f"{closed}\n")
+
+    assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["down"]
+
+
 @pytest.mark.parametrize("listed", [b"", b"# nothing\n", b"\n\n", b"\0\0\0"])
 def test_a_list_without_targets_is_bad_usage(listed: bytes) -> None:
     done = probe("sweep", "-", *OPTIONS, stdin=listed)

@@ -8,9 +8,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from probe.clock import Clock
 from probe.formats import jsonlines
+from probe.measure.network_config import ResolverConfig
 from probe.model.verdict import Evidence, Status, Vantage, VantageState, Verdict
 from probe.plan.looks import LookTerms
 from probe.session.session import Session
@@ -120,8 +122,12 @@ def test_a_verdict_that_only_shows_a_passing_state_of_the_host_is_made_again() -
     ]
 
 
-async def test_a_target_that_was_found_well_is_glanced_at_until_it_differs(tmp_path: Path) -> None:
+async def test_a_target_that_was_found_well_is_glanced_at_until_it_differs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Glances acquit; the port that was closed meanwhile is looked at in full in the same pass, and remembered."""
+    resolvers = ResolverConfig(("udp:127.0.0.1:53",), rotates=False, patience_seconds=1)
+    monkeypatch.setattr("probe.session.session.resolver_config", lambda: resolvers)
     memories: dict[int, TargetLooks] = {}
     glancing = Glancing(LookTerms(interval=60, full_every=3600, blocked_every=0), memories, b"secret", Clock())
     rules: list[dict[int, str]] = []

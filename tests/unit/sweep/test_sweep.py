@@ -65,6 +65,10 @@ class Listener:
         """Count."""
         self.done += 1
 
+    def note(self, note: str) -> None:
+        """Keep the note."""
+        self.said.append(note)
+
     def say(self, sentence: str) -> None:
         """Keep the sentence."""
         self.said.append(sentence)
@@ -312,6 +316,16 @@ async def test_a_sweep_that_is_cancelled_has_saved_what_it_has_done(scene: Scene
 
     assert sum(1 <= record.kind <= 6 for record in journal.read()) == len(scene.written()) >= 12
     journal.close()
+
+
+async def test_what_is_odd_about_the_vantage_is_told_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "MAX_CHUNK_TARGETS", 8)
+    measurer = ScriptedMeasurer(scene.clock, lambda number, _: scene.verdict(number))
+    measurer.vantage = Vantage(state=VantageState.ONLINE, notes=("clock_wrong", "tunnel"))
+
+    await scene.sweep(measurer).run()
+
+    assert scene.listener.said == ["clock_wrong", "tunnel"]
 
 
 async def test_chunks_are_bounded(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

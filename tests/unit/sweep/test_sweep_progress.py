@@ -73,12 +73,15 @@ def test_a_terminal_shows_one_line_that_sentences_and_the_end_remove() -> None:
     moments = [0.0]
     terminal, said = Terminal(), list[str]()
     states = TargetStates(10)
-    progress = SweepProgress(states, lambda: moments[0], said.append, stream=terminal)
+    progress = SweepProgress(
+        states, lambda: moments[0], said.append, stream=terminal, describe=lambda notes: [f"a {one}" for one in notes]
+    )
     states.set(0, Status.REACHABLE, 1)
     moments[0] = 2
     progress.advance()
     progress.say("paused")
+    progress.note("tunnel")
     progress.close()
 
-    assert terminal.getvalue().split("\r\x1b[K") == ["", "1 of 10, 0.5 a second, 1 reachable, 18 s left", "", ""]
-    assert said == ["paused"]
+    assert terminal.getvalue().split("\r\x1b[K") == ["", "1 of 10, 0.5 a second, 1 reachable, 18 s left", "", "", ""]
+    assert said == ["paused", "a tunnel"]
