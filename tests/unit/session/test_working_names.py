@@ -93,3 +93,13 @@ def test_the_allowed_name_is_the_settings_else_domestic_else_of_the_country_else
     assert WorkingNames((), country).allowed(looks) == "portal.example"
     assert WorkingNames().allowed(looks) == "one.example"
     assert WorkingNames().allowed(()) == FALLBACK_NAME
+
+
+def test_of_the_anchors_only_those_over_https_have_names_for_a_hello() -> None:
+    """A portal check in clear text may have no TLS at all; resolvers are asked for it all the same."""
+    check = AnchorLook(url="http://check.example/success.txt", kind=AnchorKind.FOREIGN, at=NOW)
+    names = WorkingNames()
+
+    assert names.to_compare((check, foreign("one.example"))) == ("one.example", "check.example")
+    assert names.allowed((check, foreign("one.example"))) == "one.example"
+    assert names.allowed((check,)) == FALLBACK_NAME
