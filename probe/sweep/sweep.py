@@ -174,6 +174,8 @@ class Sweep:
         try:
             while await self._wait_for_due():
                 await self._round()
+                if saving.done():
+                    saving.result()  # raises: the state cannot be saved
         finally:
             saving.cancel()
             await asyncio.gather(saving, return_exceptions=True)
@@ -299,8 +301,12 @@ class Sweep:
     async def _save_regularly(self) -> None:
         while True:
             await asyncio.sleep(SAVE_SECONDS)
-            records = self._store.unsaved()
-            await asyncio.shield(asyncio.to_thread(self._store.save, records))
+            saving = asyncio.create_task(asyncio.to_thread(self._store.save, self._store.unsaved()))
+            try:
+                await asyncio.shield(saving)
+            except asyncio.CancelledError:
+                await saving  # what is saved last must come after it
+                raise
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp())

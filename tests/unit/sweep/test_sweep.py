@@ -328,6 +328,21 @@ async def test_what_is_odd_about_the_vantage_is_told_once(scene: Scene, monkeypa
     assert scene.listener.said == ["clock_wrong", "tunnel"]
 
 
+async def test_a_state_that_cannot_be_saved_ends_the_sweep(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def outcome(number: int, _: str) -> SweptVerdict:
+        monkeypatch.setattr(scene.store, "save", refuse)
+        return scene.verdict(number)
+
+    def refuse(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sweeping, "MAX_CHUNK_TARGETS", 1)
+    monkeypatch.setattr(sweeping, "SAVE_SECONDS", 0.0)
+
+    with pytest.raises(OSError, match="No space left"):
+        await scene.sweep(ScriptedMeasurer(scene.clock, outcome)).run()
+
+
 async def test_chunks_are_bounded(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweeping, "MAX_CHUNK_TARGETS", 8)
     measurer = ScriptedMeasurer(scene.clock, lambda number, _: scene.verdict(number))
