@@ -9,7 +9,7 @@
 PYTHON = .venv/bin/python
 WORKERS ?= 4
 
-.PHONY: run demo test lab coverage mutate references check format bench bench-detect requirements clean
+.PHONY: run demo test lab coverage mutate references check format bench bench-detect instructions requirements clean
 
 run:
 	@deploy/setup run
@@ -62,6 +62,11 @@ bench:
 	@deploy/setup test
 	$(PYTHON) -m benchmarks.peers
 	$(PYTHON) -m benchmarks.startup
+
+# Compares the instructions of the hot paths with the recorded ones; needs perf with counters, or valgrind.
+instructions:
+	@deploy/setup test
+	$(PYTHON) -m benchmarks.instructions
 
 bench-detect:
 	@deploy/setup test

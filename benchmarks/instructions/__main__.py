@@ -134,13 +134,13 @@ def main() -> int:
     ratios = {name: each[name] / each["reference"] for name in SIZES if name != "reference"}
     table = tomllib.loads(TABLE.read_text()) if TABLE.exists() else {}
     if given.record:
-        table[key] = {name: round(ratio, 2) for name, ratio in ratios.items()}
+        table[key] = {name: round(ratio, 3) for name, ratio in ratios.items()}
         TABLE.write_text(written(table))
     known = table.get(key)
     print(f"{key}\n{'':8} {'instructions':>14} {'x json.loads':>13} {'recorded':>9} {'change':>8}")
     for name, ratio in ratios.items():
-        before = "" if known is None else f"{known[name]:9.2f} {ratio / known[name] - 1:+8.1%}"
-        print(f"{name:8} {each[name]:14,.0f} {ratio:13.2f} {before}")
+        before = "" if known is None else f"{known[name]:9.3f} {ratio / known[name] - 1:+8.1%}"
+        print(f"{name:8} {each[name]:14,.0f} {ratio:13.3f} {before}")
     if known is None:
         print("no table for this Python and machine: nothing is compared")
         return 0
