@@ -26,6 +26,7 @@ from probe.model.glance import GlanceKind, GlanceRequest, GlanceResult
 from probe.model.resolver import PlainResolver
 
 _NAME = GlanceKind.NAME
+_UNASKED = LookupError("a target that is an address asks no resolver")
 STARTS_PER_TURN = 64
 """Glances that are begun before answers are read: a host that only begins takes its own lateness for silence."""
 
@@ -134,6 +135,7 @@ class GlanceEngine:
         self._shared: dict[str, SharedResolver] = {}
         self._retired: list[SharedResolver] = []
         self._filling = False
+        self._turn_resolver: SharedResolver | None = None
 
     async def __aenter__(self) -> Self:
         loop = self._loop = asyncio.get_running_loop()
@@ -196,9 +198,9 @@ class GlanceEngine:
         self._filling = True
         try:
             self._admission.admit_freed()
-            resolver = self._resolver()
+            self._turn_resolver = None
             for _ in range(STARTS_PER_TURN):
-                if not self._begin_next(resolver):
+                if not self._begin_next():
                     break
             else:
                 self._loop.call_soon(self._fill)
@@ -210,7 +212,7 @@ class GlanceEngine:
         if self._admission.waiting:
             self._deadlines.keep_ticking()
 
-    def _begin_next(self, resolver: SharedResolver | Exception) -> bool:
+    def _begin_next(self) -> bool:
         """Begin one glance; return whether one was begun."""
         runs = self._runs
         for _ in range(len(runs)):
@@ -218,7 +220,11 @@ class GlanceEngine:
             if len(runs) > 1:
                 runs.rotate(-1)
             request = run.peek()
-            if request is not None and self._has_room(request, resolver):
+            if request is None:
+                continue
+            # No socket to the resolver is made where no name is asked for.
+            resolver = _UNASKED if request.address else self._turn_resolver or self._resolver()
+            if self._has_room(request, resolver):
                 run.take()
                 glance = SingleGlance(request, self._parts, run.on_end)
                 run.under_way.add(glance)
@@ -239,6 +245,7 @@ class GlanceEngine:
         text = self._resolvers[0] if self._resolvers else self._tools.resolvers.first_alive()
         shared = self._shared.get(text)
         if shared is not None and not shared.is_old:
+            self._turn_resolver = shared
             return shared
         server = PlainResolver.parse(text)
         if server is None:
