@@ -85,6 +85,8 @@ class MeasurementContext(msgspec.Struct, frozen=True, kw_only=True):
         localise_from_attempt: number of the first attempt (0: not a re-test) that localises a block; None for never.
         test_upload: whether a target whose page was served is also tested with an upload.
         cuts: the conversations that were cut in this session.
+        glance_cuts: target -> what its glance saw that was cut in this pass: the first try of the full look. The cut
+            may have silenced the address for the tries that follow.
         max_seconds: real seconds after which a measurement is cut short.
     """
 
@@ -107,6 +109,7 @@ class MeasurementContext(msgspec.Struct, frozen=True, kw_only=True):
     localise_from_attempt: int | None = None
     test_upload: bool = False
     cuts: CutLog = msgspec.field(default_factory=CutLog)
+    glance_cuts: dict[str, tuple[Observation, ...]] = msgspec.field(default_factory=dict)
     max_seconds: float = MAX_MEASUREMENT_SECONDS
 
     def vantage(self, looks: tuple[AnchorLook, ...]) -> Vantage:
@@ -225,6 +228,8 @@ async def _measured(
     )
     vantage = context.vantage(context.anchors.latest)
     verdict = judge.verdict(time=time, text=text, target=target, evidence=evidence, vantage=vantage)
+    if not attempt and verdict.status is not Status.REACHABLE:
+        verdict = _with_glance(verdict, target, context.glance_cuts.get(text, ()))
     verdict = await _with_queries_nowhere(verdict, target, context, plan_context, began)
     if context.test_upload:
         verdict = await _with_upload_test(verdict, target, context, began)
@@ -346,6 +351,21 @@ async def _with_location(verdict: Verdict, target: Target, context: MeasurementC
             began=began,
         )
     return _judged_with(verdict, target, seen)
+
+
+def _with_glance(verdict: Verdict, target: Target, cut: tuple[Observation, ...]) -> Verdict:
+    """The verdict with what the glance before it saw cut, where that shows who cuts; else unchanged.
+
+    Some filters cut a name once and then silence the address, or reset everything there: a full look right after the
+    glance sees only that, and would name the address in place of the name.
+    """
+    if not cut:
+        return verdict
+    evidence = replace(verdict.evidence, observations=(*cut, *verdict.evidence.observations))
+    judged = judge.verdict(
+        time=verdict.time, text=verdict.target, target=target, evidence=evidence, vantage=verdict.vantage
+    )
+    return judged if judged.status is Status.BLOCKED else verdict
 
 
 def _judged_with(verdict: Verdict, target: Target, seen: tuple[Observation, ...]) -> Verdict:

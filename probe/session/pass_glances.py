@@ -15,16 +15,17 @@ from itertools import chain
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from probe import judge
 from probe.clock import Clock
 from probe.judge.policing import TimedHandshake
 from probe.model.failure import Failure
 from probe.model.glance import GlanceKind, GlanceRequest, GlanceResult
-from probe.model.glance_evidence import GlanceEvidence
-from probe.model.hop import Layer, subjects_of
+from probe.model.glance_evidence import GlanceEvidence, glance_kinds
+from probe.model.hop import CUT_FAILURES, Layer, subjects_of
 from probe.model.observation import Connection, Exchange, Observation, TlsHandshake
-from probe.model.target import Target, TargetText, bracketed
+from probe.model.target import DEFAULT_PORTS, Target, TargetText, bracketed
 from probe.model.verdict import Evidence, Status, Vantage, VantageNote, VantageState, Verdict
 from probe.plan.glance_memory import KnownAnswers, compared, known_after, reference_requests, requests_for
 from probe.session.pace_guard import moment_of
@@ -33,6 +34,8 @@ from probe.session.working_names import WorkingNames
 
 log = logging.getLogger(__name__)
 
+GLANCE_ATTEMPT = -1
+"""Number of the try that a glance was, in the evidence of the full look after it: it came before the first."""
 _DOUBTFUL_NOTES = frozenset({VantageNote.ANCHORS_DISAGREE, VantageNote.FAKE_ADDRESSES, VantageNote.RESOLVER_DEAD})
 """Notes of a vantage at which every target is looked at in full."""
 
@@ -95,6 +98,7 @@ class PassGlances:
         clock: dates the verdicts.
         names: gets the names that work.
         cuts: gets what was cut.
+        glance_cuts: gets, by target, the conversations that were cut: the full look's first try.
         fixed_names: names in this host's hosts file, which no resolver is asked for; None: it cannot be read.
     """
 
@@ -106,6 +110,7 @@ class PassGlances:
         *,
         names: WorkingNames,
         cuts: CutLog,
+        glance_cuts: dict[str, tuple[Observation, ...]],
         fixed_names: frozenset[str] | None = frozenset(),
     ) -> None:
         self._runner = runner
@@ -113,6 +118,7 @@ class PassGlances:
         self._clock = clock
         self._names = names
         self._cuts = cuts
+        self._glance_cuts = glance_cuts
         self._fixed_names = fixed_names
 
     @property
@@ -180,6 +186,16 @@ class PassGlances:
             self._cuts.note(one, began)
         return _handshakes(result, self._clock)
 
+    def keep_cut(self, item: TargetText, result: GlanceResult) -> None:
+        """Keep a conversation that was cut after the name or the request was sent, for the full look's evidence."""
+        text, target = item
+        failure = result.failure
+        if failure is None or failure.layer not in {Layer.TLS, Layer.HTTP} or failure.failure not in CUT_FAILURES:
+            return
+        chain = glance_kinds(target).index(result.request.kind)
+        seen = (replace(one, chain=chain, attempt=GLANCE_ATTEMPT) for one in _observed(result))
+        self._glance_cuts[text] = (*self._glance_cuts.get(text, ()), *seen)
+
     def known(self, text: str) -> tuple[KnownAnswers, ...]:
         """What is known of a target that is glanced at."""
         return self._looks.glance[text]
@@ -230,6 +246,7 @@ class _Bulk:
         self.found.handshakes += self._glances.note(result)
         for item in self._items[result.request]:
             text = item[0]
+            self._glances.keep_cut(item, result)
             self._seen.setdefault(text, []).append(compared(result, self._glances.known(text)))
             self._open[text] -= 1
             if not self._open[text]:
@@ -250,19 +267,30 @@ def _observed(result: GlanceResult) -> tuple[Observation, ...]:
     if not result.address or request.kind is GlanceKind.QUIC or (failure is not None and failure.layer is Layer.DNS):
         return ()
     refused = failure.failure if failure is not None and failure.layer is Layer.TCP else None
-    connection = Connection(address=result.address, port=request.port, took=result.took, failure=refused)
+    took = result.took if refused is not None or request.kind is GlanceKind.TCP else 0
+    connection = Connection(address=result.address, port=request.port, took=took, failure=refused)
     if refused is not None or request.kind is GlanceKind.TCP:
         return (connection,)
     cut = None if failure is None else failure.failure
     if request.kind is GlanceKind.TLS:
         sent: Observation = TlsHandshake(
-            address=result.address, port=request.port, sni=request.sni, failure=cut, answered=bool(result.seen)
+            address=result.address,
+            port=request.port,
+            sni=request.sni,
+            took=result.took,
+            failure=cut,
+            answered=bool(result.seen),
         )
     else:
         host = request.name or bracketed(request.address)
+        port = "" if request.port == DEFAULT_PORTS["http"] else f":{request.port}"
         status = int(result.seen[:3]) if result.seen[:3].isdigit() else 0
         sent = Exchange(
-            url=f"http://{host}:{request.port}{request.path}", address=result.address, status=status, failure=cut
+            url=f"http://{host}{port}{request.path}",
+            address=result.address,
+            took=result.took,
+            status=status,
+            failure=cut,
         )
     return connection, sent
 

@@ -243,6 +243,7 @@ class Session:
             self._clock,
             names=context.names,
             cuts=self._cuts,
+            glance_cuts=context.glance_cuts,
             fixed_names=context.hosts_file_names,
         )
 

@@ -154,7 +154,9 @@ def compare(
             found["right"].append(scenario.name)
         else:
             also = faults(scenario, last.get(target, {}))
-            found["wrong in full" if also else "wrong"].append(scenario.name)
+            line = during.get(target, {})
+            said = f"{scenario.name}({line.get('status')},{line.get('rule')})"
+            found["wrong in full" if also else "wrong"].append(said)
     return found
 
 

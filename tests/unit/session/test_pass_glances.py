@@ -91,6 +91,7 @@ class Pass:
         self.looks = RoundLooks(glance={item(number)[0]: KNOWN for number in glanced}, suspected=suspected)
         self.names = WorkingNames()
         self.cuts = CutLog()
+        self.glance_cuts: dict[str, tuple[Observation, ...]] = {}
         self.looked: list[str] = []
         self.neutral_first: list[str] = []
         self.anchor_looks = 0
@@ -102,7 +103,15 @@ class Pass:
         async def give() -> ScriptedRunner:
             return runner
 
-        self.glances = PassGlances(give, self.looks, self.clock, names=self.names, cuts=self.cuts, fixed_names=fixed)
+        self.glances = PassGlances(
+            give,
+            self.looks,
+            self.clock,
+            names=self.names,
+            cuts=self.cuts,
+            glance_cuts=self.glance_cuts,
+            fixed_names=fixed,
+        )
 
     async def look(self, earliest: float) -> Vantage:
         """Count a look at the anchors."""
@@ -295,6 +304,18 @@ async def test_a_cut_that_a_glance_caused_is_remembered() -> None:
     await made.run([1])
 
     assert made.cuts.silencing_names == {"t1.example"}
+
+
+async def test_what_a_glance_saw_cut_is_the_first_try_of_the_full_look() -> None:
+    """After the cut the address may be silent for everybody's names, and a full look alone would see nothing else."""
+    made = Pass(ScriptedRunner({1: {"seen": "", "failure": RESET}, 2: {"seen": "TLSv1.3 1302 001d"}}))
+
+    await made.run()
+
+    assert set(made.glance_cuts) == {item(1)[0]}
+    connection, hello = made.glance_cuts[item(1)[0]]
+    assert (connection.failure, hello.failure, hello.capture_name) == (None, Failure.RESET, "t1.example")
+    assert {one.attempt for one in (connection, hello)} == {-1}
 
 
 async def test_where_most_glances_met_silence_the_anchors_are_looked_at_before_the_full_looks() -> None:
