@@ -226,10 +226,10 @@ async def _measured(
         recent_cuts=context.cuts.explaining(seen, began),
         attempt=attempt,
     )
-    vantage = context.vantage(context.anchors.latest)
-    verdict = judge.verdict(time=time, text=text, target=target, evidence=evidence, vantage=vantage)
-    if not attempt and verdict.status is not Status.REACHABLE:
-        verdict = _with_glance(verdict, target, context.glance_cuts.get(text, ()))
+    verdict = judge.verdict(
+        time=time, text=text, target=target, evidence=evidence, vantage=context.vantage(context.anchors.latest)
+    )
+    verdict = _with_glance(verdict, target, () if attempt else context.glance_cuts.get(text, ()))
     verdict = await _with_queries_nowhere(verdict, target, context, plan_context, began)
     if context.test_upload:
         verdict = await _with_upload_test(verdict, target, context, began)
@@ -359,7 +359,7 @@ def _with_glance(verdict: Verdict, target: Target, cut: tuple[Observation, ...])
     Some filters cut a name once and then silence the address, or reset everything there: a full look right after the
     glance sees only that, and would name the address in place of the name.
     """
-    if not cut:
+    if not cut or verdict.status is Status.REACHABLE:
         return verdict
     evidence = replace(verdict.evidence, observations=(*cut, *verdict.evidence.observations))
     judged = judge.verdict(
