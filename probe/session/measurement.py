@@ -226,10 +226,9 @@ async def _measured(
         recent_cuts=context.cuts.explaining(seen, began),
         attempt=attempt,
     )
-    verdict = judge.verdict(
-        time=time, text=text, target=target, evidence=evidence, vantage=context.vantage(context.anchors.latest)
-    )
-    verdict = _with_glance(verdict, target, () if attempt else context.glance_cuts.get(text, ()))
+    vantage = context.vantage(context.anchors.latest)
+    verdict = judge.verdict(time=time, text=text, target=target, evidence=evidence, vantage=vantage)
+    verdict = _with_glance(verdict, target, context)
     verdict = await _with_queries_nowhere(verdict, target, context, plan_context, began)
     if context.test_upload:
         verdict = await _with_upload_test(verdict, target, context, began)
@@ -353,12 +352,13 @@ async def _with_location(verdict: Verdict, target: Target, context: MeasurementC
     return _judged_with(verdict, target, seen)
 
 
-def _with_glance(verdict: Verdict, target: Target, cut: tuple[Observation, ...]) -> Verdict:
+def _with_glance(verdict: Verdict, target: Target, context: MeasurementContext) -> Verdict:
     """The verdict with what the glance before it saw cut, where that shows who cuts; else unchanged.
 
     Some filters cut a name once and then silence the address, or reset everything there: a full look right after the
     glance sees only that, and would name the address in place of the name.
     """
+    cut = () if verdict.evidence.attempt else context.glance_cuts.get(verdict.target, ())
     if not cut or verdict.status is Status.REACHABLE:
         return verdict
     evidence = replace(verdict.evidence, observations=(*cut, *verdict.evidence.observations))
