@@ -31,7 +31,7 @@ from probe.model.observation import Observation
 from probe.model.target import QuicTarget, RangeTarget, Target, TcpTarget
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageNote, VantageState, Verdict
 from probe.plan.context import LinePage, PlanContext
-from probe.session.recent_cuts import CutLog
+from probe.session.recent_cuts import CutLog, GlanceCuts
 from probe.session.working_names import WorkingNames
 
 if TYPE_CHECKING:
@@ -85,8 +85,7 @@ class MeasurementContext(msgspec.Struct, frozen=True, kw_only=True):
         localise_from_attempt: number of the first attempt (0: not a re-test) that localises a block; None for never.
         test_upload: whether a target whose page was served is also tested with an upload.
         cuts: the conversations that were cut in this session.
-        glance_cuts: target -> what its glance saw that was cut in this pass: the first try of the full look. The cut
-            may have silenced the address for the tries that follow.
+        glance_cuts: what glances of this pass saw cut.
         max_seconds: real seconds after which a measurement is cut short.
     """
 
@@ -109,7 +108,7 @@ class MeasurementContext(msgspec.Struct, frozen=True, kw_only=True):
     localise_from_attempt: int | None = None
     test_upload: bool = False
     cuts: CutLog = msgspec.field(default_factory=CutLog)
-    glance_cuts: dict[str, tuple[Observation, ...]] = msgspec.field(default_factory=dict)
+    glance_cuts: GlanceCuts = msgspec.field(default_factory=GlanceCuts)
     max_seconds: float = MAX_MEASUREMENT_SECONDS
 
     def vantage(self, looks: tuple[AnchorLook, ...]) -> Vantage:
@@ -228,10 +227,9 @@ async def _measured(
     )
     vantage = context.vantage(context.anchors.latest)
     verdict = judge.verdict(time=time, text=text, target=target, evidence=evidence, vantage=vantage)
-    verdict = _with_glance(verdict, target, context)
+    verdict = context.glance_cuts.judged_with(verdict, target)
     verdict = await _with_queries_nowhere(verdict, target, context, plan_context, began)
-    if context.test_upload:
-        verdict = await _with_upload_test(verdict, target, context, began)
+    verdict = await _with_upload_test(verdict, target, context, began)
     if verdict.status is not Status.REACHABLE:
         vantage = context.vantage(await _closing_look(context, release))
         verdict = judge.verdict(time=time, text=text, target=target, evidence=verdict.evidence, vantage=vantage)
@@ -240,7 +238,7 @@ async def _measured(
         verdict = replace(verdict, evidence=replace(verdict.evidence, packets=packets))
     first = context.localise_from_attempt
     if verdict.status is Status.BLOCKED and first is not None and attempt >= first:
-        verdict = await _with_location(verdict, target, context, began)
+        return await _with_location(verdict, target, context, began)
     return verdict
 
 
@@ -321,7 +319,7 @@ async def _with_queries_nowhere(
 
 
 async def _with_upload_test(verdict: Verdict, target: Target, context: MeasurementContext, began: float) -> Verdict:
-    """The verdict after an upload to a target that was served; unchanged where none is possible."""
+    """The verdict after an upload to a target that was served; unchanged where none is possible, or none is wanted."""
     page = upload.served(verdict)
     if page is None:
         return verdict
@@ -350,22 +348,6 @@ async def _with_location(verdict: Verdict, target: Target, context: MeasurementC
             began=began,
         )
     return _judged_with(verdict, target, seen)
-
-
-def _with_glance(verdict: Verdict, target: Target, context: MeasurementContext) -> Verdict:
-    """The verdict with what the glance before it saw cut, where that shows who cuts; else unchanged.
-
-    Some filters cut a name once and then silence the address, or reset everything there: a full look right after the
-    glance sees only that, and would name the address in place of the name.
-    """
-    cut = () if verdict.evidence.attempt else context.glance_cuts.get(verdict.target, ())
-    if not cut or verdict.status is Status.REACHABLE:
-        return verdict
-    evidence = replace(verdict.evidence, observations=(*cut, *verdict.evidence.observations))
-    judged = judge.verdict(
-        time=verdict.time, text=verdict.target, target=target, evidence=evidence, vantage=verdict.vantage
-    )
-    return judged if judged.status is Status.BLOCKED else verdict
 
 
 def _judged_with(verdict: Verdict, target: Target, seen: tuple[Observation, ...]) -> Verdict:

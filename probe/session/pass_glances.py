@@ -29,7 +29,7 @@ from probe.model.target import DEFAULT_PORTS, Target, TargetText, bracketed
 from probe.model.verdict import Evidence, Status, Vantage, VantageNote, VantageState, Verdict
 from probe.plan.glance_memory import KnownAnswers, compared, known_after, reference_requests, requests_for
 from probe.session.pace_guard import moment_of
-from probe.session.recent_cuts import CutLog
+from probe.session.recent_cuts import CutLog, GlanceCuts
 from probe.session.working_names import WorkingNames
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ class PassGlances:
         *,
         names: WorkingNames,
         cuts: CutLog,
-        glance_cuts: dict[str, tuple[Observation, ...]],
+        glance_cuts: GlanceCuts,
         fixed_names: frozenset[str] | None = frozenset(),
     ) -> None:
         self._runner = runner
@@ -194,7 +194,7 @@ class PassGlances:
             return
         chain = glance_kinds(target).index(result.request.kind)
         seen = (replace(one, chain=chain, attempt=GLANCE_ATTEMPT) for one in _observed(result))
-        self._glance_cuts[text] = (*self._glance_cuts.get(text, ()), *seen)
+        self._glance_cuts.add(text, seen)
 
     def known(self, text: str) -> tuple[KnownAnswers, ...]:
         """What is known of a target that is glanced at."""

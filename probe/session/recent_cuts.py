@@ -14,14 +14,17 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec.structs import replace
 
+from probe import judge
 from probe.judge.residual import end_of, is_doubtful
 from probe.measure.perform import StepSource
 from probe.model.failure import Failure
 from probe.model.hop import CUT_FAILURES, NO_ANSWER_FAILURES, Purpose
 from probe.model.observation import Connection, Conversation, Exchange, Observation, TlsHandshake
 from probe.model.step import Step
-from probe.model.verdict import RecentCut
+from probe.model.target import Target
+from probe.model.verdict import RecentCut, Status, Verdict
 
 MAX_NETWORKS = 16_000
 """Networks (/24, /64) whose cuts are remembered; the oldest are forgotten first. A sweep of a register may meet fifty
@@ -232,6 +235,36 @@ class CutLog:
 def _silences(cut: _Cut, at: float) -> bool:
     """Whether a cut explains that its address accepts no connection, which was not known of it yet."""
     return not cut.silenced and cut.until is None and cut.first <= at
+
+
+class GlanceCuts:
+    """What the glances of one pass saw cut, by target: the first try of the full look that follows.
+
+    Some filters cut a name once and then silence the address, or reset everything there. A full look right after the
+    glance sees only that, and would name the address in place of the name.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[Observation, ...]] = {}
+
+    def add(self, text: str, seen: Iterable[Observation]) -> None:
+        """Keep a conversation of a target's glance that was cut."""
+        self._seen[text] = (*self._seen.get(text, ()), *seen)
+
+    def of(self, text: str) -> tuple[Observation, ...]:
+        """What was cut of a target's glances; empty where nothing was."""
+        return self._seen.get(text, ())
+
+    def judged_with(self, verdict: Verdict, target: Target) -> Verdict:
+        """The verdict of the full look with what was cut before it, where that shows who cuts; else unchanged."""
+        cut = () if verdict.evidence.attempt else self.of(verdict.target)
+        if not cut or verdict.status is Status.REACHABLE:
+            return verdict
+        evidence = replace(verdict.evidence, observations=(*cut, *verdict.evidence.observations))
+        judged = judge.verdict(
+            time=verdict.time, text=verdict.target, target=target, evidence=evidence, vantage=verdict.vantage
+        )
+        return judged if judged.status is Status.BLOCKED else verdict
 
 
 class _WatchedPlan:

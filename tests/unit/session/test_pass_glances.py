@@ -20,7 +20,7 @@ from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageNote, V
 from probe.plan.glance_memory import KnownAnswers, SeenAnswer
 from probe.session.measurement_run import MeasurementRun
 from probe.session.pass_glances import PassGlances, RoundLooks
-from probe.session.recent_cuts import CutLog
+from probe.session.recent_cuts import CutLog, GlanceCuts
 from probe.session.vantage_gate import VantageGate
 from probe.session.working_names import WorkingNames
 from tests.unit.judge.builders import NEUTRAL, http, said, served, tcp, tls, tries
@@ -91,7 +91,7 @@ class Pass:
         self.looks = RoundLooks(glance={item(number)[0]: KNOWN for number in glanced}, suspected=suspected)
         self.names = WorkingNames()
         self.cuts = CutLog()
-        self.glance_cuts: dict[str, tuple[Observation, ...]] = {}
+        self.glance_cuts = GlanceCuts()
         self.looked: list[str] = []
         self.neutral_first: list[str] = []
         self.anchor_looks = 0
@@ -312,8 +312,8 @@ async def test_what_a_glance_saw_cut_is_the_first_try_of_the_full_look() -> None
 
     await made.run()
 
-    assert set(made.glance_cuts) == {item(1)[0]}
-    connection, hello = made.glance_cuts[item(1)[0]]
+    assert made.glance_cuts.of(item(2)[0]) == ()
+    connection, hello = made.glance_cuts.of(item(1)[0])
     assert (connection.failure, hello.failure, hello.capture_name) == (None, Failure.RESET, "t1.example")
     assert {one.attempt for one in (connection, hello)} == {-1}
 
