@@ -115,8 +115,8 @@ def _settings(
     if jobs is not None and not 1 <= jobs <= MAX_JOBS:
         raise UsageError(f"--jobs {jobs} is out of bounds", mend=f"write 1 to {MAX_JOBS}")
     overrides = check.overrides(options) | {
-        "measure.round_connections": options["round_connections"],
-        "measure.round_bytes": options["round_bytes"],
+        "measure.round_connections": options["round_connections"] or 0,
+        "measure.round_bytes": options["round_bytes"] or 0,
     }
     return load(config, os.environ, overrides)
 
@@ -242,10 +242,10 @@ OPTIONS = (
     CommandOption("--progress", "Print a line of progress each minute where there is no terminal.", kind="flag"),
     CommandOption("--dry-run", "Print what would be contacted, and contact nothing.", kind="flag"),
     CommandOption(
-        "--round-connections", "Connections in one [agent] interval; 0 for no limit.", kind="integer", metavar="N"
+        "--round-connections", "Connections in one [agent] interval; default: no limit.", kind="integer", metavar="N"
     ),
     CommandOption(
-        "--round-bytes", "Bytes to read in one [agent] interval; 0 for no limit.", kind="integer", metavar="N"
+        "--round-bytes", "Bytes to read in one [agent] interval; default: no limit.", kind="integer", metavar="N"
     ),
     check.STRICT,
     *check.MEASURING_OPTIONS,

@@ -20,7 +20,7 @@ import pytest
 from tests.e2e.processes import NOTHING, command, environment, probe
 
 KILLS = int(os.environ.get("PROBE_KILLS", "5"))
-OPTIONS = [*NOTHING, "--round-connections", "0", "--round-bytes", "0"]
+OPTIONS = NOTHING
 TARGETS = 400
 
 
