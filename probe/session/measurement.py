@@ -320,7 +320,7 @@ async def _with_queries_nowhere(
 
 async def _with_upload_test(verdict: Verdict, target: Target, context: MeasurementContext, began: float) -> Verdict:
     """The verdict after an upload to a target that was served; unchanged where none is possible, or none is wanted."""
-    page = upload.served(verdict)
+    page = upload.served(verdict) if context.test_upload else None
     if page is None:
         return verdict
     tools = context.tools

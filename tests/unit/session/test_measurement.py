@@ -244,6 +244,19 @@ async def test_an_upload_is_tested_where_a_page_was_served_and_the_verdict_is_ju
     assert judge.again(served) == served
 
 
+async def test_without_the_setting_no_upload_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upload costs 75 kB: it is not ordinary traffic."""
+    page = Exchange(url="https://192.0.2.1/", address="192.0.2.1", status=200, secure=True)
+    monkeypatch.setattr("probe.plan.upload.served", lambda _: page)
+    performed = Performed(monkeypatch, (CONNECTED,))
+    text = "tcp://192.0.2.1:443"
+
+    verdict = await measure_target(text, parse(text), context())
+
+    assert not any(isinstance(plan, UploadPlan) for plan in performed.plans)
+    assert verdict.evidence.observations == (CONNECTED,)
+
+
 async def test_a_name_in_doubt_is_asked_for_where_no_resolver_runs_and_the_verdict_is_judged_with_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
