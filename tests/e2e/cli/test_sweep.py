@@ -68,7 +68,7 @@ def test_what_it_contacts_is_said_before_and_a_dry_run_contacts_nothing(targets:
 
     assert (done.returncode, done.stdout) == (0, b"")
     assert b"contacts 400 targets" in done.stderr
-    assert b"3,000 connections in 300 s" in done.stderr
+    assert b"no limit for all together" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["list"]
 
 
@@ -136,8 +136,8 @@ def test_a_sweep_that_is_killed_again_and_again_loses_and_doubles_nothing(
     found = Counter(str(one["target"]) for one in lines(tmp_path / "out"))
     assert set(found) == set(targets)
     assert (done.returncode, last.returncode) == (0, 0)
-    assert sum(found.values()) in {TARGETS * 2, TARGETS * 3}, "each pass has each target once"
-    assert len(set(found.values())) == 1
+    assert len(set(found.values())) == 1, "each pass has each target once"
+    assert min(found.values()) >= 2, "a finished sweep begins anew"
 
 
 def _size(path: Path) -> int:
