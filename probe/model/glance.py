@@ -41,7 +41,7 @@ class GlanceKind(StrEnum):
     """The server answers a QUIC Initial."""
 
 
-class GlanceRequest(msgspec.Struct, frozen=True, kw_only=True):
+class GlanceRequest(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """What to glance at.
 
     Attributes:

@@ -26,7 +26,6 @@ from probe.model.glance import GlanceKind, GlanceRequest, GlanceResult
 from probe.model.resolver import PlainResolver
 
 _NAME = GlanceKind.NAME
-_UNASKED = LookupError("a target that is an address asks no resolver")
 STARTS_PER_TURN = 64
 """Glances that are begun before answers are read: a host that only begins takes its own lateness for silence."""
 
@@ -135,7 +134,8 @@ class GlanceEngine:
         self._shared: dict[str, SharedResolver] = {}
         self._retired: list[SharedResolver] = []
         self._filling = False
-        self._turn_resolver: SharedResolver | None = None
+        self._asked: SharedResolver | Exception | None = None
+        """The resolver to ask, during one `_fill`; found out when it is needed."""
 
     async def __aenter__(self) -> Self:
         loop = self._loop = asyncio.get_running_loop()
@@ -198,7 +198,7 @@ class GlanceEngine:
         self._filling = True
         try:
             self._admission.admit_freed()
-            self._turn_resolver = None
+            self._asked = None
             for _ in range(STARTS_PER_TURN):
                 if not self._begin_next():
                     break
@@ -220,24 +220,23 @@ class GlanceEngine:
             if len(runs) > 1:
                 runs.rotate(-1)
             request = run.peek()
-            if request is None:
-                continue
-            # No socket to the resolver is made where no name is asked for.
-            resolver = _UNASKED if request.address else self._turn_resolver or self._resolver()
-            if self._has_room(request, resolver):
+            if request is not None and self._has_room(request):
                 run.take()
                 glance = SingleGlance(request, self._parts, run.on_end)
                 run.under_way.add(glance)
-                glance.begin(resolver)
+                glance.begin(self._asked)
                 return True
         return False
 
-    def _has_room(self, request: GlanceRequest, resolver: SharedResolver | Exception) -> bool:
-        if not request.address and isinstance(resolver, SharedResolver):
-            if not resolver.has_room:
-                return False
-            if request.kind is _NAME:
-                return True
+    def _has_room(self, request: GlanceRequest) -> bool:
+        if not request.address:
+            if self._asked is None:
+                self._asked = self._resolver()
+            if isinstance(self._asked, SharedResolver):
+                if not self._asked.has_room:
+                    return False
+                if request.kind is _NAME:
+                    return True
         return self._admission.has_room
 
     def _resolver(self) -> SharedResolver | Exception:
@@ -245,7 +244,6 @@ class GlanceEngine:
         text = self._resolvers[0] if self._resolvers else self._tools.resolvers.first_alive()
         shared = self._shared.get(text)
         if shared is not None and not shared.is_old:
-            self._turn_resolver = shared
             return shared
         server = PlainResolver.parse(text)
         if server is None:

@@ -75,13 +75,13 @@ class SingleGlance:
         self._parts = parts
         self._on_end = on_end
 
-    def begin(self, resolver: SharedResolver | Exception) -> None:
+    def begin(self, resolver: SharedResolver | Exception | None) -> None:
         """Send the first packet, or wait for a slot.
 
         Args:
-            resolver: to ask where there is a name; the error where there is none.
+            resolver: to ask where there is a name; the error where there is none. None for an address.
         """
-        if self.address:
+        if self.address or resolver is None:
             self._parts.admission.enter(self)
             return
         self._began = monotonic()
