@@ -82,7 +82,7 @@ class GlanceResult(msgspec.Struct, frozen=True, kw_only=True):
             `TCP` and after a failure. `TLSv1.3 1301 001d` (cipher suite and group in hexadecimal, then ` retry` where
             the server asked for another ClientHello with that group), `TLSv1.2 <16 digits of the leaf's sha256>`,
             `200 <title, or 16 digits of a sha256 of the page's beginning>`, `301 <origin of the redirect>`,
-            `quic 1 1301 001d` (version, cipher suite, group; or `quic retry`, `quic versions`).
+            `quic 1` (the version; or `quic retry`, `quic versions`).
         failure: how it ended otherwise; None where an answer was seen.
         detail: a few words for readers; no rule may read it.
         took: milliseconds from the first packet to the answer or the end. A wait for the pace limiter is not counted.

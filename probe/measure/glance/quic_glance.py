@@ -14,10 +14,11 @@ from probe.measure.glance.deadlines import Deadlines
 from probe.measure.glance.poller import Poller
 from probe.measure.glance.quic_initial import ID_BYTES, InitialAnswer, pack_initial, quic_hello
 from probe.measure.glance.shared_resolver import try_schedule
-from probe.measure.glance.tcp_glance import ConnectionOwner
+from probe.measure.glance.tcp_glance import NON_BLOCKING, ConnectionOwner
 from probe.model.failure import Failure
 from probe.model.hop import Layer
 
+DATAGRAM = socket.SOCK_DGRAM | NON_BLOCKING
 _MAX_DATAGRAMS = 64
 """Datagrams that are read: a server sends three before it hears more."""
 _MAX_DATAGRAM_BYTES = 2048
@@ -50,14 +51,15 @@ class QuicGlance:
         self._poller = poller
         self._deadlines = deadlines
         self._schedule = try_schedule(seconds)
-        self._sock: socket.socket | None = None
+        self._sock: socket.SocketType | None = None
         self._tries = self._datagrams = self._octets = 0
 
     def open(self, address: str, port: int) -> None:
         """Send the Initial. The owner may be told of a failure before this returns."""
         try:
-            sock = self._sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
-            sock.setblocking(False)
+            sock = self._sock = socket.SocketType(socket.AF_INET6 if ":" in address else socket.AF_INET, DATAGRAM)
+            if not NON_BLOCKING:
+                sock.setblocking(False)
             sock.connect((address, port))
             self._send(sock)
         except OSError as error:
@@ -99,7 +101,7 @@ class QuicGlance:
             self._poller.forget(sock)
             sock.close()
 
-    def _send(self, sock: socket.socket) -> None:
+    def _send(self, sock: socket.SocketType) -> None:
         message = pack_initial(self._server, self._client, self._hello, self._tries)
         self._tries += 1
         self._octets += len(message)

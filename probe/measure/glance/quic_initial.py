@@ -30,7 +30,7 @@ from probe.measure.glance.client_hello import (
     server_name,
     words,
 )
-from probe.measure.glance.server_hello import read_quic_hello
+from probe.measure.glance.server_hello import check_quic_hello
 from probe.measure.tls_alerts import ALERTS
 from probe.model.failure import Failure
 
@@ -38,6 +38,8 @@ VERSION_1 = b"\0\0\0\1"
 DATAGRAM_BYTES = 1200
 """Size that an Initial is padded to (RFC 9000 section 14.1); paths that QUIC works on carry it."""
 ID_BYTES = 8
+ANSWERED, RETRY, VERSIONS = "quic 1", "quic retry", "quic versions"
+"""What is seen of a server: it goes on with the handshake; wants proof of our address; speaks other versions."""
 _SALT = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")
 _RETRY_KEY = bytes.fromhex("be0c690b9f66575a1d766b54e368c84e")
 _RETRY_NONCE = bytes.fromhex("461599d35d632bf2239825bb")
@@ -166,19 +168,38 @@ class InitialAnswer:
             return None
         if data[1:5] == bytes(4):
             self.replied |= server == self._server
-            return "quic versions" if server == self._server else None
+            return VERSIONS if server == self._server else None
         if data[1:5] != VERSION_1:
             return None
         kind = data[0] >> 4 & 3
         if kind == _RETRY:
             self._check_retry(data)
             self.replied = True
-            return "quic retry"
+            return RETRY
         if kind != _INITIAL:
             return None
+        token, at = _number(data, at)
+        at += token
+        if self._has_handshake(data, at):
+            self.replied = True
+            return ANSWERED
         self._read_frames(self._open_initial(data, at))
         self.replied = True
-        return self._hello()
+        return ANSWERED if self._has_hello() else None
+
+    def _has_handshake(self, data: bytes, at: int) -> bool:
+        """Whether a Handshake packet of this connection follows the Initial in its datagram.
+
+        Then the server has accepted the ClientHello and goes on: there is no need to open the packet, which costs more
+        than everything else in a glance. Servers fill their first datagram so.
+        """
+        size, at = _number(data, at)
+        rest = data[at + size : at + size + 6 + len(self._client)]
+        return (
+            rest[:1] >= b"\xe0"
+            and rest[:1] < b"\xf0"
+            and rest[1:] == VERSION_1 + bytes((len(self._client),)) + self._client
+        )
 
     def _check_retry(self, data: bytes) -> None:
         """Check the tag of a Retry packet (RFC 9001 section 5.8)."""
@@ -186,11 +207,10 @@ class InitialAnswer:
         AESGCM(_RETRY_KEY).decrypt(_RETRY_NONCE, data[-_TAG_BYTES:], pseudo)
 
     def _open_initial(self, data: bytes, at: int) -> bytes:
-        """Return the frames of an Initial packet, the first of the datagram."""
+        """Return the frames of an Initial packet, the first of the datagram; its length is at `at`."""
         if self._keys is None:
             self._keys = server_keys(self._server)
-        token, at = _number(data, at)
-        size, at = _number(data, at + token)
+        size, at = _number(data, at)
         sample = data[at + _SAMPLE_AT : at + _SAMPLE_AT + 16]
         if len(sample) < 16 or at + size > len(data):
             raise IndexError
@@ -223,14 +243,19 @@ class InitialAnswer:
             elif kind != _PING:
                 raise operation_error(Failure.GARBAGE, f"QUIC: frame {kind:#x} in an Initial")
 
-    def _hello(self) -> str | None:
-        """Return what identifies the ServerHello, once it is complete."""
+    def _has_hello(self) -> bool:
+        """Whether the whole ServerHello is there.
+
+        Raises:
+            OperationError: what is there is none that fits the ClientHello.
+        """
         found = b""
         while piece := self._crypto.get(len(found)):
             found += piece
         if len(found) < 4 or len(found) < 4 + int.from_bytes(found[1:4], "big"):
-            return None
-        return f"quic 1 {read_quic_hello(found)}"
+            return False
+        check_quic_hello(found)
+        return True
 
 
 def _ids(data: bytes) -> tuple[bytes, bytes, int]:

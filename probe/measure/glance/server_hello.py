@@ -60,16 +60,14 @@ def read_server_hello(data: bytes, session: bytes) -> str | None:
     return found
 
 
-def read_quic_hello(message: bytes) -> str:
-    """Return what identifies a ServerHello that came over QUIC: cipher suite and group.
+def check_quic_hello(message: bytes) -> None:
+    """Check a ServerHello that came over QUIC.
 
     Raises:
         OperationError: it is none, or none of TLS 1.3.
     """
-    seen = _read_hello(message[4:], b"") if message[0] == _SERVER_HELLO else ""
-    if not seen:
+    if message[0] != _SERVER_HELLO or not _read_hello(message[4:], b""):
         raise _garbage("no ServerHello")
-    return seen.removeprefix("TLSv1.3 ")
 
 
 def _garbage(detail: str) -> OperationError:

@@ -126,7 +126,7 @@ class TcpGlance:
         """Send the SYN. The owner may be told of a failure before this returns."""
         try:
             sock = self._sock = socket.SocketType(socket.AF_INET6 if ":" in address else socket.AF_INET, _STREAM)
-            if not _NON_BLOCKING:
+            if not NON_BLOCKING:
                 sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
             _start_connecting(sock, address, port)
@@ -247,9 +247,10 @@ def _start_connecting(sock: socket.SocketType, address: str, port: int) -> None:
         raise OSError(code, os.strerror(code))
 
 
-_NON_BLOCKING = getattr(socket, "SOCK_NONBLOCK", 0)
+NON_BLOCKING = getattr(socket, "SOCK_NONBLOCK", 0)
+"""Added to the type of a socket that is not to block; 0 where that takes another call."""
 _QUICK_ACK = getattr(socket, "TCP_QUICKACK", 0)
 _RESETS_UNREAD = sys.platform == "linux"
 """Linux ends a connection with unread bytes by an RST, as RFC 1122 section 4.2.2.13 says; others do so or not."""
 # `socket.SocketType` is the type below `socket.socket`, whose methods in Python cost as much as the system calls.
-_STREAM = socket.SOCK_STREAM | _NON_BLOCKING
+_STREAM = socket.SOCK_STREAM | NON_BLOCKING

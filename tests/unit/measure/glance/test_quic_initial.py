@@ -41,7 +41,18 @@ def test_the_keys_are_those_of_the_rfc() -> None:
 
 def test_the_server_hello_of_the_rfc_is_read() -> None:
     """Behind an ACK frame."""
-    assert InitialAnswer(RFC_ID, b"").read(RFC_SERVER_INITIAL) == "quic 1 1301 001d"
+    assert InitialAnswer(RFC_ID, b"").read(RFC_SERVER_INITIAL) == "quic 1"
+
+
+def test_a_handshake_packet_behind_the_initial_shows_that_the_server_goes_on() -> None:
+    """It must be one of this connection; the Initial is not opened then."""
+    unreadable = RFC_SERVER_INITIAL[:-1] + b"\0"
+    ours, other = b"\xe5\0\0\0\1\0\0\x20", b"\xe5\0\0\0\1\1a\x20"
+
+    assert InitialAnswer(RFC_ID, b"").read(unreadable + ours) == "quic 1"
+    assert InitialAnswer(RFC_ID, b"").read(unreadable + other) is None
+    assert InitialAnswer(RFC_ID, b"").read(unreadable + b"\xf5" + ours[1:]) is None
+    assert InitialAnswer(RFC_ID, b"").read(unreadable) is None
 
 
 def test_the_retry_of_the_rfc_is_authenticated() -> None:
@@ -106,7 +117,7 @@ def test_no_frames_raise_anything_else(frames: bytes) -> None:
     answer = InitialAnswer(RFC_ID, b"")
     try:
         answer._read_frames(frames)
-        answer._hello()
+        answer._has_hello()
     except (OperationError, IndexError):
         return
 
