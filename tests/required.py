@@ -7,6 +7,7 @@ that did not run proves nothing.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import shutil
 from pathlib import Path
@@ -37,6 +38,12 @@ def command(name: str) -> str:
 def module(name: str) -> Any:
     """A module from the lab's requirements; all tests of the file are skipped where it is missing."""
     return importlib.import_module(name) if os.environ.get("CI") == "true" else pytest.importorskip(name)
+
+
+def package(name: str) -> None:
+    """Skip the calling test unless an optional package is installed."""
+    if importlib.util.find_spec(name) is None:
+        missing(f"the package {name}")
 
 
 def root() -> None:

@@ -24,10 +24,21 @@ def check(
     timeout: float = 5.0,
     stopped: bool = False,
     options: Sequence[str] = (),
+    tls: str = "openssl",
 ) -> Run:
-    """`probe check --json` over the targets."""
+    """`probe check --json` over the targets, with the TLS library `tls`."""
     (testbed.folder / "list").write_text("\n".join(targets) + "\n")
-    command = [str(PROBE), "check", "--json", "--targets", str(testbed.folder / "list"), *BARE, *options]
+    command = [
+        "env",
+        f"PROBE_MEASURE_TLS={tls}",
+        str(PROBE),
+        "check",
+        "--json",
+        "--targets",
+        str(testbed.folder / "list"),
+        *BARE,
+        *options,
+    ]
     command += ["--concurrency", str(concurrency), "--timeout", str(timeout)]
     wall, usage, output = timed(testbed.on_client(*command), testbed, stopped=stopped)
     statuses = Counter(json.loads(line)["status"] for line in output.splitlines())
@@ -36,11 +47,16 @@ def check(
 
 
 def check_rate(
-    testbed: Testbed, targets: Sequence[str], *, concurrency: int = 50, options: Sequence[str] = ()
+    testbed: Testbed,
+    targets: Sequence[str],
+    *,
+    concurrency: int = 50,
+    options: Sequence[str] = (),
+    tls: str = "openssl",
 ) -> float:
     """Checks a CPU-second; the start-up is that of a run over one target just before."""
-    start = check(testbed, targets[:1], options=options)
-    return check(testbed, targets, concurrency=concurrency, options=options).rate(len(targets), start.cpu)
+    start = check(testbed, targets[:1], options=options, tls=tls)
+    return check(testbed, targets, concurrency=concurrency, options=options, tls=tls).rate(len(targets), start.cpu)
 
 
 def glance_rate(testbed: Testbed, targets: Sequence[str], *, passes: int = 5) -> float:

@@ -107,6 +107,16 @@ def whole_https(testbed: Testbed, options: Options) -> Result:
     )
 
 
+def whole_https_boringssl(testbed: Testbed, options: Options) -> Result:
+    """Row 4, with the extra `boringssl`."""
+    targets = _urls("https", options.many(1_500))
+    return compared(
+        options.rounds,
+        lambda: ours.check_rate(testbed, targets, tls="boringssl"),
+        lambda: _exporter(testbed, targets, "http"),
+    )
+
+
 def plain_http(testbed: Testbed, options: Options) -> Result:
     """Row 5, first third."""
     targets = _urls("http", options.many(3_000))
@@ -175,6 +185,15 @@ PARTS: Sequence[Part] = (
     Part(2, "glance at a healthy HTTPS target x blackbox_exporter http", "6", "10", glance_https, (others.EXPORTER,)),
     Part(3, "glance at a name x dnspython's asyncresolver", "9", "17", glance_name),
     Part(4, "whole HTTPS check, stdlib ssl x blackbox_exporter http", "0.85", "1.1", whole_https, (others.EXPORTER,)),
+    Part(
+        4,
+        "whole HTTPS check, extra boringssl x blackbox_exporter http",
+        "1.5",
+        "2.0",
+        whole_https_boringssl,
+        (others.EXPORTER,),
+        ("utls",),
+    ),
     Part(5, "plain HTTP x blackbox_exporter http", "3", "5", plain_http, (others.EXPORTER,)),
     Part(5, "TCP x blackbox_exporter tcp", "2.5", "4", tcp_exporter, (others.EXPORTER,)),
     Part(5, "TCP x nmap -sT", "0.25", "0.4", tcp_nmap, ("nmap",)),

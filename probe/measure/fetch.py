@@ -39,7 +39,8 @@ async def fetch(step: Fetch, tools: Tools, timestamps: Timestamps, emit: Emit) -
 
     Where the server refuses what was offered, it is asked once more with what browsers still offer.
     """
-    hello: ClientHello | None = _first_hello(step)
+    first = step.position.purpose is Purpose.SUBJECT and step.position.attempt == 0
+    hello: ClientHello | None = replace(_first_hello(step), boringssl=first and tools.boringssl is not None)
     while hello is not None:
         async with tools.connection(step.address):
             hello = await _fetch_once(step, hello, tools, timestamps, emit)

@@ -28,6 +28,8 @@ HTTP_1 = "http/1.1"
 HTTP_2 = "h2"
 _LEGACY_ALERTS = frozenset({"handshake_failure", "insufficient_security"})
 """Alerts of servers that find no cipher suite or key exchange which they support."""
+_REFUSALS = frozenset({Failure.ALERT, Failure.GARBAGE, Failure.CERTIFICATE})
+"""Failures that another ClientHello may mend."""
 _LEGACY_REASONS = (
     "UNSAFE_LEGACY_RENEGOTIATION_DISABLED",
     "DH_KEY_TOO_SMALL",
@@ -47,6 +49,7 @@ class ClientHello(msgspec.Struct, frozen=True):
         verify: a certificate that does not verify ends the handshake.
         alpn: protocols offered, in order.
         legacy: accept what browsers still accept and OpenSSL by itself does not (`TlsContexts.get`).
+        boringssl: let BoringSSL perform the handshake where the settings want it and the certificate is verified.
     """
 
     address: str
@@ -55,12 +58,14 @@ class ClientHello(msgspec.Struct, frozen=True):
     verify: bool = True
     alpn: tuple[str, ...] = (HTTP_1,)
     legacy: bool = False
+    boringssl: bool = False
 
 
 def more_tolerant(hello: ClientHello, seen: TlsHandshake, alpn: tuple[str, ...]) -> ClientHello | None:
     """Return the ClientHello with which a browser may succeed where this one was refused; None where there is none.
 
-    Most servers need neither, so that the offer is made only after a refusal, and each at most once.
+    Most servers need neither, so that the offer is made only after a refusal, and each at most once. Where BoringSSL or
+    the server refused, OpenSSL asks again: only its refusal counts (`probe.measure.boringssl`).
 
     Args:
         hello: the one that was refused.
@@ -69,8 +74,10 @@ def more_tolerant(hello: ClientHello, seen: TlsHandshake, alpn: tuple[str, ...])
     """
     if seen.alert == NO_APPLICATION_PROTOCOL and hello.alpn == (HTTP_1,):
         return replace(hello, alpn=alpn)
+    if hello.boringssl:
+        return replace(hello, boringssl=False) if seen.failure in _REFUSALS else None
     refused = seen.alert in _LEGACY_ALERTS or any(reason in seen.detail for reason in _LEGACY_REASONS)
-    if refused and not hello.legacy and seen.failure in {Failure.ALERT, Failure.GARBAGE, Failure.CERTIFICATE}:
+    if refused and not hello.legacy and seen.failure in _REFUSALS:
         return replace(hello, legacy=True)
     return None
 
@@ -163,12 +170,18 @@ class _Attempt:
 
     async def run(self) -> None:
         async with self._tools.concurrency.handshake_slot():
-            context = self._tools.contexts.get(verify=self._verify, alpn=self._hello.alpn, legacy=self._hello.legacy)
-            self.stream = TlsStream(self._sock, context, self._hello.sni, self._tools.pace.budget)
+            self.stream = self._new_stream()
             self._start = self._loop.time()
             self.stream.timer.start(self._established)
             with StepTimeout(self._tools.timeout):
                 await self.stream.handshake()
+
+    def _new_stream(self) -> TlsStream:
+        hello, tools = self._hello, self._tools
+        if hello.boringssl and self._verify and tools.boringssl is not None:
+            return tools.boringssl.stream(self._sock, hello.sni, hello.alpn, tools.pace.budget)
+        context = tools.contexts.get(verify=self._verify, alpn=hello.alpn, legacy=hello.legacy)
+        return TlsStream(self._sock, context, hello.sni, tools.pace.budget)
 
     def close(self) -> None:
         (self.stream or self._sock).close()

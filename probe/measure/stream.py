@@ -152,14 +152,18 @@ class TlsStream:
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext, name: str, budget: Budget | None = None) -> None:
         self._socket = _BoundedSocket(sock, budget)
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
+        self._incoming = self._new_buffer()
+        self._outgoing = self._new_buffer()
         self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name or None)
         self.answered = False
         self.meter = TransferMeter(sock)
         self.timer = AnswerTimer()
         self.sent_at = 0.0
         self._alerts = AlertReader()
+
+    @staticmethod
+    def _new_buffer() -> ssl.MemoryBIO:
+        return ssl.MemoryBIO()
 
     async def handshake(self) -> None:
         """Perform the handshake, from ClientHello to Finished.

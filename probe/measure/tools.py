@@ -21,11 +21,14 @@ from probe.model.packets import PacketTrace
 from probe.model.step import Step
 
 if TYPE_CHECKING:
+    from probe.measure import boringssl as boringssl_tls
     from probe.measure import certificates, encrypted_resolver, syn_scanner
+    from probe.measure.boringssl import BoringContexts
     from probe.measure.certificates import TlsContexts
     from probe.measure.encrypted_resolver import EncryptedResolver
     from probe.measure.syn_scanner import SynScannerClient
 else:
+    boringssl_tls = lazy("probe.measure.boringssl")
     certificates = lazy("probe.measure.certificates")
     encrypted_resolver = lazy("probe.measure.encrypted_resolver")
     syn_scanner = lazy("probe.measure.syn_scanner")
@@ -95,10 +98,12 @@ class Tools:
         pace: limits the rate of connections; one a second to a network when None.
         handshakes: TLS handshakes in progress at the same time.
         sockets: sockets open at the same time; as many as the system allows when 0.
+        boringssl: let BoringSSL perform the first handshake with each https page.
 
     Attributes:
         timeout, pace: as given.
         concurrency: limits of handshakes and sockets.
+        boringssl: BoringSSL's contexts; None where it is not wanted.
         lookups: getaddrinfo.
         resolvers: the network's resolvers during this pass.
         localisation_lock: held while one interfering hop is located. Routers send only about one ICMP Time Exceeded a
@@ -116,10 +121,12 @@ class Tools:
         *,
         handshakes: int = MAX_HANDSHAKES,
         sockets: int = 0,
+        boringssl: bool = False,
     ) -> None:
         self.timeout = timeout
         self.pace = pace or PaceLimiter()
         self._contexts: TlsContexts | None = None
+        self.boringssl: BoringContexts | None = boringssl_tls.BoringContexts() if boringssl else None
         self.concurrency = ConcurrencyLimits(handshakes, sockets)
         self.lookups = SystemLookups()
         self.resolvers = NetworkResolvers()

@@ -67,7 +67,8 @@ class Session:
         self._settings = settings
         self._clock = clock
         self._budget = Budget(chosen.round_connections, chosen.round_bytes) if limit_traffic else Budget()
-        self._tools = Tools(chosen.timeout, PaceLimiter(chosen.pace, budget=self._budget))
+        pace = PaceLimiter(chosen.pace, budget=self._budget)
+        self._tools = Tools(chosen.timeout, pace, boringssl=chosen.tls == "boringssl")
         self._anchors = AnchorWatch(
             chosen.anchors,
             chosen.domestic_anchors,

@@ -36,6 +36,7 @@ Resolvers = Annotated[
 SendMode = Annotated[Literal["never", "always"], Meta(description='"never" or "always"')]
 LocaliseMode = Annotated[Literal["never", "changes", "always"], Meta(description='"never", "changes" or "always"')]
 CaptureMode = Annotated[Literal["never", "numbers", "pcap"], Meta(description='"never", "numbers" or "pcap"')]
+TlsLibrary = Annotated[Literal["openssl", "boringssl"], Meta(description='"openssl" or "boringssl"')]
 Role = Annotated[Literal["vantage", "control"], Meta(description='"vantage" or "control"')]
 
 
@@ -96,6 +97,7 @@ class MeasureSettings(msgspec.Struct, frozen=True, kw_only=True):
     localise: LocaliseMode
     send: SendMode
     packets: CaptureMode
+    tls: TlsLibrary
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,8 +7,9 @@ import gzip
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from typing import cast
 
@@ -42,6 +43,28 @@ async def serving(talk: Talk, context: ssl.SSLContext | None = None, *, host: st
             if task is not None:
                 task.cancel()
         await asyncio.sleep(0.01)
+
+
+@contextmanager
+def shaking_hands(context: ssl.SSLContext) -> Iterator[int]:
+    """Run a server that performs handshakes and sends the alert of one that fails, which asyncio's does not."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                accepted, _ = listener.accept()
+                with accepted, suppress(OSError), context.wrap_socket(accepted, server_side=True) as session:
+                    session.read()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
 
 
 def closed_port() -> int:

@@ -33,6 +33,12 @@ from tests.loopback.tiny_servers import (
 )
 
 
+@pytest.fixture
+def tools(both_tools: Tools) -> Tools:
+    """Every test of this file runs with both TLS libraries."""
+    return both_tools
+
+
 async def get(url: str, tools: Tools, *, verify: bool = True) -> list[Observation]:
     """Return the observations of one step."""
     seen: list[Observation] = []

@@ -5,12 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import datetime as dt
-import socket
 import ssl
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -23,7 +19,7 @@ from probe.measure.tools import Timestamps, Tools
 from probe.model.failure import Failure
 from probe.model.observation import Connection, Observation, TlsHandshake
 from probe.model.step import Handshake
-from tests.loopback.tiny_servers import Talk, abort, closed_port, server_context, serving, silent
+from tests.loopback.tiny_servers import Talk, abort, closed_port, server_context, serving, shaking_hands, silent
 
 ALERT = bytes.fromhex("15030300020232")  # fatal, decode_error (50)
 OAKLEY_2 = bytes.fromhex(
@@ -197,28 +193,6 @@ async def test_every_alert_is_named(tools: Tools, number: int) -> None:
 
     assert isinstance(seen, TlsHandshake)
     assert (seen.failure, seen.alert) == (Failure.ALERT, ALERTS[number])
-
-
-@contextmanager
-def shaking_hands(context: ssl.SSLContext) -> Iterator[int]:
-    """Run a server that performs handshakes and sends the alert of one that fails, which asyncio's does not."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        with suppress(OSError):
-            while True:
-                accepted, _ = listener.accept()
-                with accepted, suppress(OSError), context.wrap_socket(accepted, server_side=True) as session:
-                    session.read()
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
 
 
 def old_context(ca: trustme.CA, ciphers: str) -> ssl.SSLContext:

@@ -20,6 +20,12 @@ from tests.loopback.h2_servers import h2_context, h2_page, refusing_others, spea
 from tests.loopback.tiny_servers import PAGE, Talk, serving
 
 
+@pytest.fixture
+def tools(both_tools: Tools) -> Tools:
+    """Every test of this file runs with both TLS libraries."""
+    return both_tools
+
+
 async def seen_at(port: int, tools: Tools) -> list[Observation]:
     """The observations of one step."""
     seen: list[Observation] = []

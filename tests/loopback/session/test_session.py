@@ -25,6 +25,7 @@ from probe.model.verdict import AnchorKind, AnchorLook, ControlFacts, Status, Va
 from probe.session.measurement_run import Retests
 from probe.session.session import Session
 from probe.settings import Settings
+from tests import required
 from tests.loopback.agent.made import port, settings
 
 CLOSED = "tcp://127.0.0.1:1"
@@ -111,6 +112,13 @@ async def test_traffic_is_not_limited_unless_asked_for(target: str, tmp_path: Pa
 
     assert [one.status for one in verdicts] == [Status.REACHABLE] * 2
     assert session.connections_refused == 0
+
+
+async def test_boringssl_is_used_when_the_settings_say(tmp_path: Path) -> None:
+    required.package("utls")
+
+    assert Session(measuring(tmp_path), Clock())._tools.boringssl is None
+    assert Session(measuring(tmp_path, tls="boringssl"), Clock())._tools.boringssl is not None
 
 
 @pytest.mark.parametrize(
