@@ -224,7 +224,10 @@ class GlanceEngine:
                 run.take()
                 glance = SingleGlance(request, self._parts, run.on_end)
                 run.under_way.add(glance)
-                glance.begin(self._asked)
+                try:
+                    glance.begin(self._asked)
+                except Exception as error:  # noqa: BLE001 - as everywhere: a fault of ours ends one glance
+                    glance.broken(error)
                 return True
         return False
 

@@ -56,18 +56,19 @@ class QuicGlance:
 
     def open(self, address: str, port: int) -> None:
         """Send the Initial. The owner may be told of a failure before this returns."""
+        sock = None
         try:
-            sock = self._sock = socket.SocketType(socket.AF_INET6 if ":" in address else socket.AF_INET, DATAGRAM)
+            sock = socket.SocketType(socket.AF_INET6 if ":" in address else socket.AF_INET, DATAGRAM)
             if not NON_BLOCKING:
                 sock.setblocking(False)
             sock.connect((address, port))
             self._send(sock)
-        except OSError as error:
-            if self._sock is not None:
-                self._sock.close()
-                self._sock = None
+        except Exception as error:  # noqa: BLE001 - a fault of ours is an observation, too
+            if sock is not None:
+                sock.close()
             self._owner.failed(Layer.QUIC, classify(error, Operation.DATAGRAM, at_once=True), 0)
             return
+        self._sock = sock
         self._poller.watch_reading(sock, self)
         self._deadlines.set(self, self._schedule[0])
 

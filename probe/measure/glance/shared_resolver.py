@@ -62,6 +62,9 @@ class NameAsker(Protocol):
     def listened(self) -> None:
         """Take in that no further answer is waited for."""
 
+    def broken(self, error: Exception) -> None:
+        """Take in that this program has a fault; the query is forgotten."""
+
 
 def question_section(name: str, rrtype: str) -> bytes:
     """Return the encoded question for the `A` or `AAAA` records of a name in A-labels.
@@ -233,9 +236,9 @@ class SharedResolver:
             if query is not None:
                 try:
                     self._answered(query, data)
-                except Exception as error:  # noqa: BLE001 - a fault of ours ends one query, not all
-                    if query.first is None:
-                        self._fail(query, classify(error, Operation.DATAGRAM))
+                except Exception as error:  # noqa: BLE001 - a fault of ours ends one glance, not all
+                    self.drop(query)
+                    query.asker.broken(error)
                 if self._sock.fileno() < 0:
                     return
 

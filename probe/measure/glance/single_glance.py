@@ -156,6 +156,14 @@ class SingleGlance:
             self._parts.tools.pace.back_off(self.address)
         self._end("", LayerFailure(layer, failed.failure), failed.detail)
 
+    def broken(self, error: Exception) -> None:
+        """End, unless that has happened: this program has a fault, which must not hold up the others."""
+        if not self._ended:
+            self.drop()
+            self._listening = False
+            failed = classify(error, Operation.DATAGRAM)
+            self._end("", LayerFailure(Layer.DNS, failed.failure), failed.detail)
+
     def drop(self) -> None:
         """End without a result."""
         if self._query is not None:

@@ -124,18 +124,19 @@ class TcpGlance:
 
     def open(self, address: str, port: int) -> None:
         """Send the SYN. The owner may be told of a failure before this returns."""
+        sock = None
         try:
-            sock = self._sock = socket.SocketType(socket.AF_INET6 if ":" in address else socket.AF_INET, _STREAM)
+            sock = socket.SocketType(socket.AF_INET6 if ":" in address else socket.AF_INET, _STREAM)
             if not NON_BLOCKING:
                 sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
             _start_connecting(sock, address, port)
-        except OSError as error:
-            if self._sock is not None:
-                self._sock.close()
-                self._sock = None
+        except Exception as error:  # noqa: BLE001 - a fault of ours is an observation, too
+            if sock is not None:
+                sock.close()
             self._owner.failed(Layer.TCP, classify(error, Operation.CONNECT, at_once=True), 0)
             return
+        self._sock = sock
         self._poller.watch_connecting(sock, self)
         self._deadlines.set(self, self._seconds)
 

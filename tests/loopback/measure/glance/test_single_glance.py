@@ -13,7 +13,7 @@ from probe.model.address import is_bogon
 from probe.model.failure import Failure
 from probe.model.glance import GlanceKind
 from probe.model.hop import Layer, LayerFailure
-from tests.loopback.measure.glance.glances import all_of, engine, named, tls
+from tests.loopback.measure.glance.glances import all_of, engine, named, tcp, tls
 from tests.loopback.tiny_servers import reply_to, resolving, server_context, serving, silent
 
 HERE = "127.0.0.1"
@@ -93,3 +93,17 @@ async def test_a_server_name_that_cannot_be_sent_is_our_fault() -> None:
 def test_the_short_cut_agrees_with_the_table_of_special_addresses(address: str) -> None:
     """It only saves looking at the table."""
     assert _cannot_be_public(address) == is_bogon(address)
+
+
+async def test_a_fault_of_ours_ends_one_glance() -> None:
+    """A port that no socket can have, at an address and behind a name; the others have their results."""
+    bad = 70_000
+    async with (
+        resolving(lambda query: [(0, reply_to(query, "151.101.1.1"))]) as (_, port),
+        serving(silent) as at,
+        engine(seconds=5, listen_seconds=0.1, resolvers=[f"udp:127.0.0.1:{port}"]) as running,
+    ):
+        results = await all_of(running, [tcp(bad), named(kind=GlanceKind.TLS, port=bad), tcp(at)])
+
+    assert {one.request.port: one.failure and one.failure.failure for one in results} == {bad: Failure.BUG, at: None}
+    assert len(results) == 3
