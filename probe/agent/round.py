@@ -30,6 +30,7 @@ from probe.detect.detector_input import (
 from probe.formats.batch import RoundReport
 from probe.model.address import network_of
 from probe.model.glance import GlanceKind
+from probe.model.hop import Purpose
 from probe.model.target import TargetText
 from probe.model.transition import VANTAGE, Transition
 from probe.model.verdict import Status, Vantage, VantageState, Verdict
@@ -252,6 +253,8 @@ def traffic_of(verdicts: Iterable[Verdict]) -> RoundTraffic:
     for verdict in verdicts:
         start = verdict.time.timestamp()
         for observation in verdict.evidence.observations:
+            if observation.at < 0 and observation.purpose is Purpose.RELAY:
+                continue  # shared, and counted where it was made
             traffic = observation.traffic
             connections += traffic.connections
             if traffic.handshakes:

@@ -28,7 +28,8 @@ class ObservationBase(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """The fields of every observation; each kind adds its own.
 
     Attributes:
-        at: milliseconds from the start of the measurement to the start of this layer.
+        at: milliseconds from the start of the measurement to the start of this layer; negative for a relay trial that
+            targets of a pass share, where it began before.
         took: milliseconds from the layer's start to its end.
         chain, hop, attempt, purpose: the position of the step (`probe.model.hop.StepPosition`).
         failure: how the layer ended; None where it succeeded.

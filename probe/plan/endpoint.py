@@ -9,7 +9,7 @@ from probe.model.target import QuicTarget, TcpTarget, TlsTarget
 from probe.plan.context import PlanContext
 from probe.plan.hop import PlanHop
 from probe.plan.lookup import Lookup, choose_addresses
-from probe.plan.plan import Plan
+from probe.plan.plan import NoListener, Plan
 
 
 class TcpPlan(Plan):
@@ -24,8 +24,15 @@ class TcpPlan(Plan):
         hop = PlanHop(subject, context, self.queue, StepPosition())
         hop.start((target.address,), (target.address,), frozenset())
         if context.relay_address:
-            position = StepPosition(purpose=Purpose.RELAY)
-            hop.ask(Connect(address=context.relay_address, port=target.port, position=position))
+            hop.ask(_relay_step(context.relay_address, target.port))
+
+
+class RelayPlan(Plan):
+    """A connection to an address where nothing listens, for all targets of a port."""
+
+    def __init__(self, address: str, port: int) -> None:
+        super().__init__()
+        self.queue.add(_relay_step(address, port), NoListener())
 
 
 class TlsPlan(Plan):
@@ -65,3 +72,7 @@ class QuicPlan(Plan):
         if addresses:
             self._started = True
             self._hop.start(addresses, lookup.used, lookup.unconfirmed)
+
+
+def _relay_step(address: str, port: int) -> Connect:
+    return Connect(address=address, port=port, position=StepPosition(purpose=Purpose.RELAY))

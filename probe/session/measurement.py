@@ -7,11 +7,10 @@ of the program in one measurement is written into its verdict, and the pass over
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
-import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,12 +25,13 @@ from probe.measure.failures import MAX_DETAIL_CHARACTERS
 from probe.measure.perform import perform
 from probe.measure.tools import Tools, random_name
 from probe.model.address import Family
-from probe.model.hop import subjects_of
+from probe.model.hop import Purpose, subjects_of
 from probe.model.observation import Observation
 from probe.model.target import QuicTarget, RangeTarget, Target, TcpTarget
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageNote, VantageState, Verdict
 from probe.plan.context import LinePage, PlanContext
 from probe.session.recent_cuts import CutLog, GlanceCuts
+from probe.session.relay_trials import RelayTrials, unrouted_address
 from probe.session.working_names import WorkingNames
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class MeasurementContext(msgspec.Struct, frozen=True, kw_only=True):
         test_upload: whether a target whose page was served is also tested with an upload.
         cuts: the conversations that were cut in this session.
         glance_cuts: what glances of this pass saw cut.
+        relays: the trials of unrouted addresses, which the targets of a pass share.
         max_seconds: real seconds after which a measurement is cut short.
     """
 
@@ -109,6 +110,7 @@ class MeasurementContext(msgspec.Struct, frozen=True, kw_only=True):
     test_upload: bool = False
     cuts: CutLog = msgspec.field(default_factory=CutLog)
     glance_cuts: GlanceCuts = msgspec.field(default_factory=GlanceCuts)
+    relays: RelayTrials = msgspec.field(default_factory=RelayTrials)
     max_seconds: float = MAX_MEASUREMENT_SECONDS
 
     def vantage(self, looks: tuple[AnchorLook, ...]) -> Vantage:
@@ -195,7 +197,8 @@ def _may_have_been_an_outage(verdict: Verdict, context: MeasurementContext, bega
     """
     if verdict.rule != SILENCE_RULE or verdict.vantage.state is not VantageState.ONLINE:
         return False
-    silent = [one.at for one in verdict.evidence.observations if one.failure is not None and one.traffic.connections]
+    tried = [one for one in verdict.evidence.observations if one.purpose is not Purpose.RELAY]
+    silent = [one.at for one in tried if one.failure is not None and one.traffic.connections]
     first, last = began + min(silent) / 1000, began + max(silent) / 1000
     return not context.cuts.answered_between(first, last + SYN_RETRIES_SECONDS)
 
@@ -211,13 +214,7 @@ async def _measured(
     release: Callable[[], None] | None,
 ) -> Verdict:
     began = asyncio.get_running_loop().time()
-    seen = await perform(
-        context.cuts.watch(plan.plan_for(target, plan_context), began),
-        context.tools,
-        seconds=context.max_seconds,
-        began=began,
-        listening=release,
-    )
+    seen = await _performed(target, context, plan_context, began, attempt=attempt, release=release)
     evidence = Evidence(
         observations=seen,
         control=control.used(target, plan_context.control, seen),
@@ -240,6 +237,34 @@ async def _measured(
     if verdict.status is Status.BLOCKED and first is not None and attempt >= first:
         return await _with_location(verdict, target, context, began)
     return verdict
+
+
+async def _performed(
+    target: Target,
+    context: MeasurementContext,
+    plan_context: PlanContext,
+    began: float,
+    *,
+    attempt: int,
+    release: Callable[[], None] | None,
+) -> tuple[Observation, ...]:
+    """The observations of the target's plan, and of the trial of an unrouted address that it shares."""
+    trial = None
+    if not attempt and isinstance(target, TcpTarget | RangeTarget) and (address := unrouted_address(target)):
+        performer = partial(perform, tools=context.tools, seconds=context.max_seconds)
+        trial = context.relays.join(address, target.port, performer)
+    seen = await perform(
+        context.cuts.watch(plan.plan_for(target, plan_context), began),
+        context.tools,
+        seconds=context.max_seconds,
+        began=began,
+        listening=release,
+    )
+    if trial is None or not seen:
+        return seen
+    if trial.under_way and release is not None:
+        release()
+    return seen + await trial.observed(began)
 
 
 async def _closing_look(context: MeasurementContext, release: Callable[[], None] | None) -> tuple[AnchorLook, ...]:
@@ -282,7 +307,7 @@ def _plan_context(
         other_names=context.names.to_compare(context.anchors.latest),
         allowed_name=context.names.allowed(context.anchors.latest),
         suspected=suspected,
-        relay_address=unrouted_address(target),
+        relay_address=unrouted_address(target) if attempt else "",  # else it is shared
         no_resolver=next(iter(context.anchors.reached), ""),
         send_syns=isinstance(target, RangeTarget) and _may_send_syns(target),
         sample=context.range_samples.get(text, context.range_sample),
@@ -371,21 +396,3 @@ def _failed_verdict(
         evidence=Evidence(error=f"{type(error).__name__}: {error}"[:MAX_DETAIL_CHARACTERS], attempt=attempt),
         vantage=Vantage(state=VantageState.ONLINE, asn=context.asn, country=context.country),
     )
-
-
-def unrouted_address(target: Target) -> str:
-    """A random address where no host can be, of the target's family; empty for this host's own addresses and for names.
-
-    From 198.18.0.0/15 (RFC 2544, benchmarks) or 100::/64 (RFC 6666, discard). Only a device on the path that answers
-    for every address takes a connection to it.
-    """
-    match target:
-        case TcpTarget(address=text) | RangeTarget(network=text):
-            near = ipaddress.ip_network(text, strict=False)
-        case _:
-            return ""
-    if near.is_loopback or near.is_link_local:
-        return ""
-    if near.version == 6:
-        return str(ipaddress.IPv6Address((0x0100 << 112) + int.from_bytes(os.urandom(8))))
-    return str(ipaddress.IPv4Address((198 << 24) + (18 << 16) + int.from_bytes(os.urandom(3)) % 2**17))

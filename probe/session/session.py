@@ -143,6 +143,7 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+        await self._context.relays.close()
         self._engine = None
         if self._tools.watcher is not None:
             await self._tools.watcher.close()

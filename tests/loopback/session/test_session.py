@@ -20,6 +20,8 @@ from probe.measure.anchors import AnchorWatch
 from probe.measure.network_config import ResolverConfig
 from probe.measure.watcher import Watcher
 from probe.model.address import Family
+from probe.model.failure import Failure
+from probe.model.hop import Purpose
 from probe.model.target import TargetText, parse
 from probe.model.verdict import AnchorKind, AnchorLook, ControlFacts, Status, VantageState, Verdict
 from probe.session.measurement_run import Retests
@@ -251,6 +253,35 @@ async def test_an_offline_vantage_gives_verdicts_that_carry_a_rule(target: str, 
         (Status.UNKNOWN, VantageState.OFFLINE, "vantage.offline")
     }
     assert [judge.again(verdict) for verdict in verdicts] == verdicts
+
+
+async def test_the_targets_of_a_pass_share_the_trial_of_an_unrouted_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has it in its evidence; a re-test and the next pass make another."""
+    monkeypatch.setattr("probe.session.measurement.unrouted_address", lambda _: "127.0.0.9")
+    async with Session(settings(tmp_path), Clock()) as session:
+        given = [(await session.measure(CLOSED, parse(CLOSED), attempt=attempt)) for attempt in (0, 0, 1)]
+        session.prepare({})
+        given.append(await session.measure(CLOSED, parse(CLOSED)))
+
+    trials = [[one for one in v.evidence.observations if one.purpose is Purpose.RELAY] for v in given]
+    assert [len(each) for each in trials] == [1] * 4
+    assert [each[0].at < 0 for each in trials] == [False, True, False, False]
+    assert [each[0].failure for each in trials] == [Failure.RESET] * 4
+    assert [judge.again(verdict) for verdict in given] == given
+
+
+async def test_a_relay_is_found_by_every_target_that_it_accepts(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trial that was accepted is made again for each target."""
+    monkeypatch.setattr("probe.session.measurement.unrouted_address", lambda _: "127.0.0.1")
+    async with Session(settings(tmp_path), Clock()) as session:
+        given = [await session.measure(target, parse(target)) for _ in range(2)]
+
+    assert [verdict.rule for verdict in given] == ["tcp.relayed"] * 2
+    assert [one.at >= 0 for verdict in given for one in verdict.evidence.observations] == [True] * 4
 
 
 async def test_a_fault_of_ours_is_written_into_the_verdict_and_the_others_are_measured(

@@ -481,3 +481,14 @@ def test_an_upload_counts_as_a_connection_and_as_a_handshake_where_it_succeeded(
     one = msgspec.structs.replace(connected(0, "151.1.0.1"), evidence=Evidence(observations=seen))
 
     assert traffic_of([one]) == RoundTraffic(connections=2, handshakes=1, busiest=1)
+
+
+def test_a_relay_trial_that_targets_share_counts_where_it_was_made() -> None:
+    """Its time is negative in the evidence of the others."""
+    trial = Connection(address="198.18.7.7", port=80, purpose=Purpose.RELAY, failure=Failure.TIMEOUT)
+    verdicts = [
+        msgspec.structs.replace(connected(0, "151.1.0.1"), evidence=Evidence(observations=(one,)))
+        for one in (trial, msgspec.structs.replace(trial, at=-1), msgspec.structs.replace(trial, at=-5000))
+    ]
+
+    assert traffic_of(verdicts) == RoundTraffic(connections=1)

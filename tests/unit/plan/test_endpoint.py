@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from probe.model.failure import Failure
 from probe.model.target import parse
 from probe.plan import plan_for
+from probe.plan.endpoint import RelayPlan
 from tests.unit.plan.dialogue import CONTEXT, FORGED, NAME, A, B, Dialogue, late
 from tests.unit.plan.test_hop import NEUTRAL, resolved
 
@@ -44,6 +45,14 @@ def test_an_address_where_nothing_listens_is_contacted_too() -> None:
     asked = Dialogue(plan_for(parse(f"tcp://{A}:443"), context)).asks()
 
     assert asked == [CONNECT, "connect 192.175.48.250:443 relay"]
+
+
+def test_a_trial_for_all_targets_of_a_port_is_one_connection() -> None:
+    """Nothing follows, whatever it shows."""
+    dialogue = Dialogue(RelayPlan("192.175.48.250", 443))
+
+    assert dialogue.asks() == ["connect 192.175.48.250:443 relay"]
+    assert dialogue.tell("connect 192.175.48.250:443 relay", "ok").asks() == []
 
 
 def test_a_tls_target_gets_the_follow_ups_of_a_handshake() -> None:
