@@ -8,6 +8,7 @@ calls for the full look.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -103,8 +104,11 @@ MAX_SEEN_CHARACTERS = 72
 """Characters of `GlanceResult.seen`: a status, and a title or an origin cut to 64."""
 
 
+@lru_cache(maxsize=4096)
 def glance_requests(target: Target, wanted: Family = Family.IPV4) -> tuple[GlanceRequest, ...]:
     """Return the glances that cover a target: two for a domain (https, then http), none for a range.
+
+    Remembered, since every round asks for the same.
 
     Args:
         target: what to glance at.
