@@ -34,7 +34,8 @@ async def serving(talk: Talk, context: ssl.SSLContext | None = None, *, host: st
             talking.discard(asyncio.current_task())
             writer.close()
 
-    server = await asyncio.start_server(accept, host, 0, ssl=context, limit=1 << 20)
+    # A full queue of connections would drop SYNs, which the kernel sends again a second later.
+    server = await asyncio.start_server(accept, host, 0, ssl=context, limit=1 << 20, backlog=1024)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
