@@ -13,7 +13,7 @@ import msgspec
 
 from probe.model.address import Family, family
 from probe.model.glance import GlanceKind, GlanceRequest, GlanceResult, glance_requests
-from probe.model.glance_evidence import GlanceEvidence, nearest_known, unknown_addresses
+from probe.model.glance_evidence import GlanceEvidence, glance_kinds, nearest_known, unknown_addresses
 from probe.model.hop import Purpose
 from probe.model.observation import Connection, Conversation, Resolution
 from probe.model.resolver import Trust
@@ -59,8 +59,9 @@ def requests_for(target: Target, known: Sequence[KnownAnswers], turn: int) -> tu
         turn: number of the round.
     """
     chosen: list[GlanceRequest] = []
-    for kind in dict.fromkeys(request.kind for request in glance_requests(target)):
-        families = [each for each in Family if any((one.kind, one.family) == (kind, each) for one in known)]
+    for kind in glance_kinds(target):
+        of_kind = {one.family for one in known if one.kind is kind}
+        families = [each for each in Family if each in of_kind]
         if not families:
             return ()
         if kind is not GlanceKind.NAME:

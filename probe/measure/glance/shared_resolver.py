@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from functools import lru_cache
 from typing import Protocol
 
 from probe.measure.dns_udp import LATE_ANSWER_SECONDS, RESEND_SECONDS, socket_address
@@ -66,8 +67,11 @@ class NameAsker(Protocol):
         """Take in that this program has a fault; the query is forgotten."""
 
 
+@lru_cache(maxsize=4096)
 def question_section(name: str, rrtype: str) -> bytes:
     """Return the encoded question for the `A` or `AAAA` records of a name in A-labels.
+
+    Remembered, since every round asks the same questions.
 
     Raises:
         ValueError: the name cannot be encoded.
