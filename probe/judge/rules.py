@@ -281,6 +281,8 @@ RULES: tuple[Rule, ...] = (
          "silence after the ClientHello here; served at the control", (Cause.TLS_TIMEOUT,), source=_SNI),
     Rule("tls.eof", tcp_tls.fails_only_here_by(Layer.TLS, Failure.EOF), Status.BLOCKED,
          "closed after the ClientHello here; served at the control", (Cause.TLS_EOF,), source=_CAUSES),
+    Rule("http.slowed", tcp_tls.slowed_by_name, Status.UNREACHABLE,
+         "silence after the request, and handshakes far slower than under another name", source=_THROTTLES),
     Rule("http.timeout.sni", tcp_tls.request_silent_by_name, Status.BLOCKED,
          "silence after the request, and an answer under another name", (Cause.HTTP_TIMEOUT, Cause.TLS_SNI),
          source=_SNI, at_one_address=True),

@@ -18,9 +18,15 @@ from probe.judge.repetition import (
 from probe.judge.residual import is_silenced
 from probe.model.failure import Failure
 from probe.model.hop import CUT_FAILURES, SILENT_FAILURES, Layer, LayerFailure, Purpose
-from probe.model.observation import Connection, Exchange, TlsHandshake
+from probe.model.observation import Connection, Conversation, Exchange, TlsHandshake
 from probe.model.verdict import Cause, VantageNote
 
+MIN_SLOWED_HANDSHAKES = 2
+"""Handshakes under one name that took far longer than under another at the same address, to call it slowed."""
+SLOWED_RATIO = 10
+"""Times as long as under another name: TCP's own resends, one each, make it two to four on a short path."""
+MIN_SLOWED_MILLISECONDS = 1000
+"""The shortest handshake that counts as slowed: one lost packet alone costs 200 to 1000 ms (RFC 6298)."""
 MIN_OUTAGES = 2
 """Losses of the line, each after the name was sent alone, that convict the name."""
 
@@ -123,6 +129,29 @@ def request_silent_by_name(hop: EvidenceHop) -> bool:
         for one in endpoint.with_purpose(Purpose.NEUTRAL)
     )
     return answered_other and (fails_only_here(hop) or _stops_anywhere_only_here(hop))
+
+
+def slowed_by_name(hop: EvidenceHop) -> bool:
+    """The request times out, and every handshake before it took far longer than one under another name there.
+
+    A filter that stops answers lets the handshake pass at the path's speed. Where that is slow for this name alone, the
+    name is slowed, by the network or by its own server, and nothing shows that the answer never comes.
+    """
+    if hop.decisive_failure != LayerFailure(Layer.HTTP, Failure.TIMEOUT):
+        return False
+    return any(map(_handshakes_are_slowed, hop.failing_endpoints))
+
+
+def _handshakes_are_slowed(endpoint: ObservedEndpoint) -> bool:
+    own = [one.took for attempt in endpoint.attempts for one in attempt if _is_finished_handshake(one)]
+    others = [one.took for one in endpoint.with_purpose(Purpose.NEUTRAL) if _is_finished_handshake(one)]
+    if len(own) < MIN_SLOWED_HANDSHAKES or not others:
+        return False
+    return min(own) >= max(MIN_SLOWED_MILLISECONDS, SLOWED_RATIO * max(others))
+
+
+def _is_finished_handshake(one: Conversation) -> bool:
+    return isinstance(one, TlsHandshake) and one.failure in {None, Failure.CERTIFICATE}
 
 
 def allowlisted(hop: EvidenceHop) -> bool:

@@ -51,9 +51,11 @@ class TemperedWorld(World):
 
     Attributes:
         temper: makes the temper of one measurement, which may keep a state.
+        slowed: server name -> milliseconds that its handshakes take.
     """
 
     temper: Callable[[], Temper] = field(default=lambda: answers)
+    slowed: dict[str, int] = field(default_factory=dict)
 
     def play(self, *args: Any, **more: Any) -> tuple[Observation, ...]:
         """Drive a plan with a fresh temper."""
@@ -91,7 +93,7 @@ class TemperedWorld(World):
 
     def _cut(self, one: TlsHandshake, failure: Failure | None) -> TlsHandshake:
         if failure is None:
-            return one
+            return replace(one, took=self.slowed.get(one.sni, one.took))
         return TlsHandshake(address=one.address, port=one.port, sni=one.sni, **_place(one, failure))
 
 

@@ -43,6 +43,13 @@ def _open(name: str, says: str, here: World, rule: str, *causes: str, **fields: 
     return Scenario(name, says, here, status, rule, causes, **{"control": GOOD, **fields})  # type: ignore[arg-type]
 
 
+def trickling() -> TemperedWorld:
+    """Everything under its own name takes so long that no page begins."""
+    here = own("http.timeout")
+    here.slowed[NAME] = 1_700
+    return here
+
+
 SUSPECTED = {"context": {"suspected": True}}
 DOMAIN = {"target": NAME, "control": (world(names={NAME: (A,)}, http={HTTP: HOME, URL: HOME}),)}
 
@@ -372,6 +379,13 @@ HONEST = (
         "tls.reset",
         control=(),
         **SUSPECTED,
+    ),
+    _open(
+        "slowed-for-its-name",
+        "handshakes under this name take a second and more, and no page begins; another name gets all at once",
+        trickling(),
+        "http.slowed",
+        "http.timeout",
     ),
     _open(
         "stopped-at-two-layers-by-loss",

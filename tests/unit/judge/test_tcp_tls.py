@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from probe.judge import tcp_tls
+from probe.judge.rules import decide
 from probe.model.failure import Failure
 from probe.model.hop import Layer, Purpose
-from probe.model.observation import Observation
+from probe.model.observation import Observation, TlsHandshake
 from probe.model.verdict import Cause, Status
 from tests.unit.judge.builders import (
     FORGED,
@@ -160,6 +161,33 @@ def test_a_request_is_silent_by_name_where_one_under_another_name_is_answered() 
     assert tcp_tls.request_silent_by_name(hop_of(*KNOWN, *hung, other, by=control()))
     assert not tcp_tls.request_silent_by_name(hop_of(*KNOWN, *hung, by=control()))
     assert not tcp_tls.request_silent_by_name(hop_of(*KNOWN, *hung, other))
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "slowed"),
+    [((1700, 1670), 2, True), ((1700, 40), 2, False), ((1700, 1670), 400, False), ((900, 900), 2, False)],
+)
+def test_a_name_whose_handshakes_are_slow_is_slowed_and_not_silenced(
+    own: tuple[int, ...], other: int, slowed: bool
+) -> None:
+    """Each handshake under this name takes a second, and ten times as long as under another name."""
+    hung = tries(5, http(A, 0, Failure.TIMEOUT), tcp(), tls())
+    hung = tuple(
+        msgspec.structs.replace(one, took=own[one.attempt % 2]) if isinstance(one, TlsHandshake) else one
+        for one in hung
+    )
+    name = {"sni": "xkqvdwpzrjtm.com", "purpose": Purpose.NEUTRAL}
+    page = http(A, 404, url="https://xkqvdwpzrjtm.com/", purpose=Purpose.NEUTRAL, secure=False)
+    hop = hop_of(*KNOWN, *hung, tls(A, took=other, **name), page, by=control())
+
+    assert tcp_tls.slowed_by_name(hop) is slowed
+    assert decide(hop).id == ("http.slowed" if slowed else "http.timeout.sni")
+
+
+def test_without_another_name_to_compare_nothing_is_slowed() -> None:
+    hung = tries(5, http(A, 0, Failure.TIMEOUT), tcp(), tls(took=1700))
+
+    assert not tcp_tls.slowed_by_name(hop_of(*KNOWN, *hung, by=control()))
 
 
 @pytest.mark.parametrize(
