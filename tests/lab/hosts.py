@@ -17,7 +17,10 @@ from typing import IO
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout: programs of the lab start as `python -m tests.lab.<program>` from here."""
 
-_DIE_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+
+def _dying_with_us() -> tuple[str, ...]:
+    """The words before a command whose process ends with this one, also where this one ends before they are read."""
+    return ("setpriv", "--pdeathsig", "KILL", "sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"', str(os.getpid()))
 
 
 class Host:
@@ -45,7 +48,7 @@ class Host:
         binds = "".join(f"mount --bind {self.folder}/{file} /etc/{file}; " for file in ("resolv.conf", "hosts"))
         script = f"{binds} ip link set lo up; echo up; exec sleep infinity"
         self._holder = subprocess.Popen(
-            [*_DIE_WITH_US, "unshare", "--net", "--mount", "--propagation", "private", "sh", "-ec", script],
+            [*_dying_with_us(), "unshare", "--net", "--mount", "--propagation", "private", "sh", "-ec", script],
             stdout=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
         )
@@ -72,7 +75,15 @@ class Host:
     def command(self, *words: str) -> list[str]:
         """The command that runs `words` inside; its process keeps its own id and signals, and ends with this one."""
         space = f"/proc/{self.pid}/ns"
-        return [*_DIE_WITH_US, "nsenter", f"--net={space}/net", f"--mount={space}/mnt", f"--wdns={ROOT}", "--", *words]
+        return [
+            *_dying_with_us(),
+            "nsenter",
+            f"--net={space}/net",
+            f"--mount={space}/mnt",
+            f"--wdns={ROOT}",
+            "--",
+            *words,
+        ]
 
     def run(
         self, *words: str, stdin: str | None = None, timeout: float = 60, environ: Mapping[str, str] | None = None
