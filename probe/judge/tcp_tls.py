@@ -24,7 +24,7 @@ from probe.model.verdict import Cause, VantageNote
 MIN_SLOWED_HANDSHAKES = 2
 """Handshakes under one name that took far longer than under another at the same address, to call it slowed."""
 SLOWED_RATIO = 10
-"""Times as long as under another name: TCP's own resends, one each, make it two to four on a short path."""
+"""How many times as long as under another name. Chosen, not measured."""
 MIN_SLOWED_MILLISECONDS = 1000
 """The shortest handshake that counts as slowed: one lost packet alone costs 200 to 1000 ms (RFC 6298)."""
 MIN_OUTAGES = 2
