@@ -1,4 +1,4 @@
-"""The reference pages of `docs/reference/`, and two files of the package, made from the code.
+"""The reference pages of `docs/reference/`, two files of the package and its catalogues of texts, made from the code.
 
 ``make references`` (``python -m tests.references --write``) writes them; ``tests/unit/test_references.py`` fails while
 a page differs from the code.
@@ -32,6 +32,7 @@ from probe.collector.web import parameters
 from probe.formats.batch import Batch
 from probe.model.verdict import Verdict
 from probe.settings.options import SECTIONS
+from tests import catalogues
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "reference"
@@ -222,6 +223,8 @@ def main(words: list[str]) -> int:
             FOLDER.mkdir(exist_ok=True)
             (ROOT / name).write_text(MADE[name]())
         sys.stdout.write(f"{'written' if words == ['--write'] else 'differs'}: {name}\n")
+    if words == ["--write"]:
+        catalogues.write()
     return int(bool(differing) and words != ["--write"])
 
 
