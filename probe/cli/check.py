@@ -22,11 +22,13 @@ from probe.model.target import Target
 from probe.model.verdict import ControlFacts, Verdict
 from probe.session.session import Session
 from probe.settings import Settings, load
+from probe.settings.paths import state_folder
 
 if TYPE_CHECKING:
     from probe.agent import control_facts
+    from probe.cli import first_use
 else:
-    control_facts = lazy("probe.agent.control_facts")
+    control_facts, first_use = lazy("probe.agent.control_facts"), lazy("probe.cli.first_use")
 
 EmitVerdict = Callable[[Verdict], None]
 """Prints a verdict, or keeps it for the table."""
@@ -53,6 +55,8 @@ def check(
     if gathered.bad_rows and strict:
         return ExitStatus.USAGE
     control = control_facts.read_control_file(Path(settings.agent.control), say) if settings.agent.control else {}
+    if not as_json and sys.stderr.isatty():
+        first_use.warn_once(settings.measure.trusted_resolvers, state_folder(settings.agent.state, os.environ))
     counts = VerdictCounts()
     verdicts: list[Verdict] = []
     with VerdictProgress(len(gathered.targets)) as progress:

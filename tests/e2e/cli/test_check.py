@@ -173,6 +173,43 @@ def test_a_terminal_gets_colour_unless_the_environment_forbids_it(
     assert (b"\x1b[32m" in text) is coloured
 
 
+def on_a_terminal(*words: str, **environ: str) -> str:
+    """What a command prints on standard error where that is a terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command(*words), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs, env=environment(**environ)
+    )
+    os.close(theirs)
+    text = b""
+    try:
+        while piece := os.read(ours, 65536):
+            text += piece
+    except OSError:
+        pass  # Linux says EIO where the other end is closed
+    process.wait()
+    os.close(ours)
+    return text.decode()
+
+
+def test_the_first_check_on_a_terminal_says_who_can_see_it_and_the_second_does_not(tmp_path: Path) -> None:
+    words = ("check", CLOSED, "--anchor=", "--timeout", "1")
+
+    first = on_a_terminal(*words, XDG_STATE_HOME=str(tmp_path))
+    second = on_a_terminal(*words, XDG_STATE_HOME=str(tmp_path))
+
+    assert "Your provider, and whoever watches the line" in first
+    assert "Cloudflare, Quad9, Google are asked" in first
+    assert "provider" not in second
+
+
+def test_a_check_with_json_says_nothing_beside_its_verdicts(page: str, tmp_path: Path) -> None:
+    """Neither does it remember that it was said."""
+    text = on_a_terminal("check", page, "--json", *NOTHING, XDG_STATE_HOME=str(tmp_path))
+
+    assert "provider" not in text
+    assert not list(tmp_path.iterdir())
+
+
 def test_verdicts_are_printed_as_they_are_made(page: str) -> None:
     """A target that takes its whole time-out does not delay the others."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
