@@ -2,7 +2,7 @@
 # make demo        May 2017 in three minutes, in a lab of network namespaces (root)
 # make test        all tests; the lab needs root
 # make check       format, lint, types, directions of imports
-# make references  writes docs/reference/ from the code
+# make references  writes docs/reference/, manual pages and shell completion from the code
 # make coverage    branches of each pure module that its own test file does not run
 # make mutate      small changes to the code that no test notices (long)
 

@@ -17,12 +17,15 @@ import tempfile
 import textwrap
 import tomllib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import click
 import msgspec
 
+from deploy.generate.completion import completions
+from deploy.generate.manual_pages import manual_pages
 from probe.cli.program import program
 from probe.clock import Clock
 from probe.collector import metrics, server
@@ -211,7 +214,16 @@ PACKAGE_FILES: dict[str, Callable[[], str]] = {
     "probe/settings/defaults.json": default_values,
 }
 """Files of the package that save an import at each start."""
-MADE = {f"docs/reference/{name}": make for name, make in PAGES.items()} | PACKAGE_FILES
+
+
+def shell_files() -> dict[str, Callable[[], str]]:
+    """Manual pages and shell completion, which packages install."""
+    made = {f"deploy/man/{name}": text for name, text in manual_pages().items()}
+    made |= {f"deploy/completion/{name}": text for name, text in completions().items()}
+    return {name: partial(str, text) for name, text in made.items()}
+
+
+MADE = {f"docs/reference/{name}": make for name, make in PAGES.items()} | PACKAGE_FILES | shell_files()
 """Path below the root -> what makes the file."""
 
 
@@ -220,7 +232,7 @@ def main(words: list[str]) -> int:
     differing = [name for name, make in MADE.items() if not current(name, make())]
     for name in differing:
         if words == ["--write"]:
-            FOLDER.mkdir(exist_ok=True)
+            (ROOT / name).parent.mkdir(exist_ok=True)
             (ROOT / name).write_text(MADE[name]())
         sys.stdout.write(f"{'written' if words == ['--write'] else 'differs'}: {name}\n")
     if words == ["--write"]:

@@ -1,0 +1,138 @@
+# bash completion for probe
+# Made from the code by `make references`; do not edit.
+
+_probe() {
+    local current=$2 previous=$3 path=probe word options= commands= with_file= with_value= files=
+    local -A choices=()
+    COMPREPLY=()
+    for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+        case "$path $word" in
+            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe run" | "probe enrol" | "probe doctor" | "probe collector" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector token" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate") path="$path $word" ;;
+        esac
+    done
+    case "$path" in
+        "probe")
+            options="-V --version -h --help"
+            commands="check sweep judge replay explain run enrol doctor collector targets"
+            ;;
+        "probe check")
+            options="--targets --strict --json --control --trusted-resolver --anchor --domestic-anchor --timeout --concurrency --pace --localise --send --packets --pcap --config -h --help"
+            with_file="--targets --control --config"
+            with_value="--targets --control --trusted-resolver --anchor --domestic-anchor --timeout --concurrency --pace --config"
+            files="yes"
+            ;;
+        "probe sweep")
+            options="--output --state --every --jobs --progress --dry-run --round-connections --round-bytes --strict --control --trusted-resolver --anchor --domestic-anchor --timeout --concurrency --pace --localise --send --packets --pcap --config -h --help"
+            with_file="--output --state --control --config"
+            with_value="--output --state --every --jobs --round-connections --round-bytes --control --trusted-resolver --anchor --domestic-anchor --timeout --concurrency --pace --config"
+            files="yes"
+            ;;
+        "probe judge")
+            options="-h --help"
+            files="yes"
+            ;;
+        "probe replay")
+            options="-h --help"
+            files="yes"
+            ;;
+        "probe explain")
+            options="--svg -h --help"
+            with_file="--svg"
+            with_value="--svg"
+            files="yes"
+            ;;
+        "probe run")
+            options="--once --dry-run --check-config --i-understand --config -v --verbose -h --help"
+            with_file="--config"
+            with_value="--config"
+            ;;
+        "probe enrol")
+            options="--token-file --role --again --config -h --help"
+            with_file="--token-file --config"
+            with_value="--token-file --role --config"
+            choices[--role]="vantage control"
+            ;;
+        "probe doctor")
+            options="--config -h --help"
+            with_file="--config"
+            with_value="--config"
+            ;;
+        "probe collector")
+            options="-h --help"
+            commands="register revoke serve token"
+            ;;
+        "probe collector register")
+            options="--db --country -h --help"
+            with_file="--db"
+            with_value="--db --country"
+            files="yes"
+            ;;
+        "probe collector revoke")
+            options="--db -h --help"
+            with_file="--db"
+            with_value="--db"
+            ;;
+        "probe collector serve")
+            options="--db --listen --origin --clock -h --help"
+            with_file="--db"
+            with_value="--db --listen --origin --clock"
+            ;;
+        "probe collector token")
+            options="--db --sponsor --role --ttl --clock -h --help"
+            with_file="--db"
+            with_value="--db --sponsor --role --ttl --clock"
+            choices[--role]="vantage control"
+            ;;
+        "probe targets")
+            options="-h --help"
+            commands="diff fetch import list sample show validate"
+            ;;
+        "probe targets diff")
+            options="--format --json --any-size --entry-type --decision --category -h --help"
+            with_value="--format --entry-type --decision --category"
+            files="yes"
+            ;;
+        "probe targets fetch")
+            options="--into --again --entry-type --decision --category -h --help"
+            with_file="--into"
+            with_value="--into --entry-type --decision --category"
+            ;;
+        "probe targets import")
+            options="-o --output --entry-type --decision --category --asn --delete -h --help"
+            with_file="-o --output"
+            with_value="-o --output --entry-type --decision --category --asn"
+            files="yes"
+            ;;
+        "probe targets list")
+            options="--default -h --help"
+            ;;
+        "probe targets sample")
+            options="--sample --week --control --prefixes -h --help"
+            with_file="--control --prefixes"
+            with_value="--sample --week --control --prefixes"
+            ;;
+        "probe targets show")
+            options="-h --help"
+            ;;
+        "probe targets validate")
+            options="-h --help"
+            files="yes"
+            ;;
+    esac
+    if [[ -n ${choices[$previous]-} ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "${choices[$previous]}" -- "$current")
+    elif [[ " $with_file " == *" $previous "* ]]; then
+        compopt -o filenames
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+    elif [[ " $with_value " == *" $previous "* ]]; then
+        return
+    elif [[ $current == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+    elif [[ -n $commands ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
+    elif [[ -n $files ]]; then
+        compopt -o filenames
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+    fi
+}
+complete -F _probe probe
