@@ -39,7 +39,8 @@ from probe.settings import Settings
 
 if TYPE_CHECKING:
     from probe.agent.collector_client import CollectorClient
-    from probe.agent.uplink import Uplink, UploadResult
+    from probe.agent.delivery import UploadResult
+    from probe.agent.uplink import Uplink
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ class Agent:
         self._enrolment = read_enrolment(context.folder)
         self._uplink: Uplink | None = None
         self._clock_jumps = ClockJumps(context.clock)
+        self._coverage: control_facts.Coverage | None = None
         ranges = {text for text, target in watchlist.targets if isinstance(target, RangeTarget)}
         self._hit_list = hit_list.read(context.folder, ranges) if settings.agent.role == "control" else {}
 
@@ -126,6 +128,7 @@ class Agent:
             log.warning("the clock was set by %+.0f s; earlier times are corrected", jump)
             self._detector.clock_set(jump)
         facts = await self._control_facts(client)
+        self._note_coverage(facts)
         targets = due(self._watchlist.targets, self._state.measured, start)
         session.prepare(
             facts,
@@ -182,6 +185,17 @@ class Agent:
             log.info("control not refreshed: %s", problem)
         return self._control.facts()
 
+    def _note_coverage(self, facts: Mapping[str, ControlFacts]) -> None:
+        """Remember how much the control covers, and log when there is none, or one again."""
+        if self.settings.agent.role == "control":
+            return
+        before = self._coverage
+        self._coverage = control_facts.coverage(facts, (text for text, _ in self._watchlist.targets))
+        if not self._coverage.targets and (before is None or before.targets):
+            log.warning(control_facts.NO_CONTROL)
+        elif self._coverage.targets and before is not None and not before.targets:
+            log.info("a control is here: it has measured %d of %d targets", self._coverage.targets, self._coverage.of)
+
     def _facts_from_file(self, path: Path) -> Mapping[str, ControlFacts]:
         try:
             self._file_facts = control_facts.read_control_file(path)
@@ -215,7 +229,7 @@ class Agent:
             now=now,
             watched=watched,
             max_bytes=self.settings.agent.outbox_bytes,
-            notes={"round": msgspec.to_builtins(result.report), "version": __version__},
+            notes={"round": msgspec.to_builtins(result.report), "version": __version__, "control": self._coverage},
         )
         self._state, self._looks = state, book
         if measured and self.settings.agent.role == "control":

@@ -36,6 +36,26 @@ MAX_CLOCK_STEP_SECONDS = 60.0
 """A date that lies further ahead was written before the wall clock was set back: how old the file is, is unknown."""
 
 
+NO_CONTROL = (
+    "no control: silence and resets cannot be told from a dead site"
+    " (ask the collector's operator for `probe collector serve --control`, or name a file under [agent] control)"
+)
+"""What an agent without a control says, and how to get one."""
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    """How many of the watched targets a control has measured; a note of the state file (`control`)."""
+
+    targets: int
+    of: int
+
+
+def coverage(facts: Mapping[str, ControlFacts], watched: Iterable[str]) -> Coverage:
+    """How much of the watchlist the control's facts cover."""
+    texts = list(watched)
+    return Coverage(sum(text in facts for text in texts), len(texts))
+
+
 class _Stamp(msgspec.Struct):
     """What is known of the cached copy: its entity tag, and when the collector last confirmed it."""
 

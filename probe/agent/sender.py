@@ -12,7 +12,7 @@ from probe.agent.uplink_replies import Action
 
 if TYPE_CHECKING:
     from probe.agent.collector_client import CollectorClient
-    from probe.agent.uplink import UploadResult
+    from probe.agent.delivery import UploadResult
 
 log = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from probe.agent.collector_client import BATCHES_PATH, CollectorClient
+from probe.agent.delivery import UploadResult, send_all
 from probe.agent.enrolment import enrol, read_token
 from probe.agent.identity import Enrolment, SigningKey, load_or_create_key, read_enrolment
 from probe.agent.outbox import Outbox, UnsentBatch
@@ -21,25 +22,6 @@ from probe.formats.batch import signed_bytes
 from probe.settings import Settings
 
 log = logging.getLogger(__name__)
-
-MAX_CORRECTIONS = 5
-"""Rewinds, new epochs and dropped contents in one delivery; a collector that wants more is left alone for a while."""
-
-
-class UploadResult(msgspec.Struct, frozen=True, kw_only=True):
-    """How a delivery ended.
-
-    Attributes:
-        sent: batches acknowledged.
-        action: `DONE` when every batch is acknowledged, else why the delivery stopped: `RETRY`, `ENROL` or `STOP`.
-        wait: seconds that the collector asked to wait; 0 when it did not say.
-        problem: one line for the log; empty when done.
-    """
-
-    sent: int = 0
-    action: Action = Action.DONE
-    wait: float = 0.0
-    problem: str = ""
 
 
 class Uplink:
@@ -108,25 +90,12 @@ class Uplink:
         return enrolment
 
     async def _send_all(self, client: CollectorClient, enrolment: Enrolment) -> UploadResult:
-        """Send every batch under this enrolment, with at most `MAX_CORRECTIONS` corrections."""
+        """Send every batch under this enrolment, with a bounded number of corrections."""
         self._outbox.assign_agent(enrolment.agent)
         key = load_or_create_key(self._folder)
-        sent = corrections = emptied = 0
-        while batch := self._outbox.next_unsent():
-            reply = await self._send(client, enrolment, key, batch)
-            if reply.action is Action.DONE and reply.number >= batch.seq:
-                self._outbox.acknowledge(reply.number, self._clock.now())
-                sent += 1
-                continue
-            corrections += 1
-            if corrections > MAX_CORRECTIONS or reply.action not in _CORRECTIONS or emptied == batch.seq:
-                return self._stopped(reply, sent)
-            if reply.action is Action.DROP_CONTENT:
-                self._outbox.drop_content(batch.seq)
-                emptied = batch.seq
-            elif reply.action is Action.NEW_EPOCH or not self._outbox.rewind(reply.number, self._clock.now()):
-                self._outbox.start_new_epoch()
-        return UploadResult(sent=sent)
+        return await send_all(
+            self._outbox, lambda batch: self._send(client, enrolment, key, batch), self._clock, where=self._origin
+        )
 
     async def _send(
         self, client: CollectorClient, enrolment: Enrolment, key: SigningKey, batch: UnsentBatch
@@ -143,14 +112,6 @@ class Uplink:
             return CollectorReply(action=Action.RETRY, text=reply)
         return classify_reply(reply.status, reply.body, reply.retry_after)
 
-    def _stopped(self, reply: CollectorReply, sent: int) -> UploadResult:
-        action = reply.action if reply.action in (Action.ENROL, Action.STOP) else Action.RETRY
-        problem = reply.text
-        if reply.status:
-            text = f"{reply.status} {reply.text}".strip()
-            problem = f"{self._origin}: the collector does not take reports: {text}"
-        return UploadResult(sent=sent, action=action, wait=reply.wait, problem=problem)
-
     def _write_notes(self, result: UploadResult) -> None:
         """Write the notes for `probe doctor`: the problem, the time of the last acknowledgement, drops made good."""
         now = self._clock.now()
@@ -160,6 +121,3 @@ class Uplink:
         if result.action is Action.DONE:
             notes["dropped"] = None
         self._outbox.write_notes(**notes)
-
-
-_CORRECTIONS = frozenset({Action.REWIND, Action.NEW_EPOCH, Action.DROP_CONTENT})

@@ -63,11 +63,43 @@ def command() -> None:
     help="URL under which agents know this collector; by default that of --listen.",
 )
 @CLOCK
-def serve(db: Path, listen: str, origin: str, clock: str) -> None:
-    """Serve until SIGTERM or Ctrl-C; requests in progress are finished first."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+@click.option("--control", is_flag=True, help="Run a control agent in this process; it contacts what agents contact.")
+@click.option("--accept-risks", is_flag=True, help="Consent to what the control contacts, for this run alone.")
+@click.option("--dry-run", is_flag=True, help="With --control: print what it would contact; serve nothing.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), metavar="FILE", help="With --control: its settings, as of an agent."
+)
+def serve(
+    db: Path,
+    listen: str,
+    origin: str,
+    clock: str,
+    *,
+    control: bool,
+    accept_risks: bool,
+    dry_run: bool,
+    config: Path | None,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C; requests in progress are finished first.
+
+    With --control a control agent measures the agents' targets from this host, every five minutes. Without any control
+    silence and resets cannot be told from a dead site. It needs a host where nobody interferes, and consent.
+    """
+    from probe.cli import collector_control  # noqa: PLC0415 - a collector without --control needs none of it
+
     chosen = Clock.parse(clock or os.environ.get("PROBE_CLOCK", ""))
-    asyncio.run(serve_pages(db, listen, origin, chosen, lambda page: click.echo(f"probe collector: {page}")))
+    if not control and (dry_run or accept_risks or config):
+        raise UsageError("--dry-run, --accept-risks and --config are of the control", mend="give --control as well")
+    beside = None
+    if control:
+        settings = collector_control.control_settings(config)
+        if dry_run:
+            collector_control.print_contacts(settings)
+            return
+        collector_control.demand_consent(settings, accept_risks=accept_risks)
+        beside = collector_control.companion(settings, db, chosen)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    asyncio.run(serve_pages(db, listen, origin, chosen, lambda page: click.echo(f"probe collector: {page}"), beside))
 
 
 @command.command()

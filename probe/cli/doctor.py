@@ -14,6 +14,7 @@ import msgspec
 
 from probe import __version__
 from probe.agent.agent import HEARTBEAT_FILE
+from probe.agent.control_facts import NO_CONTROL
 from probe.agent.identity import KEY_FILE, read_enrolment
 from probe.agent.outbox import read_notes
 from probe.agent.state_file import STATE_FILE
@@ -73,6 +74,7 @@ def examine(settings: Settings, folder: Path, now: datetime) -> Iterator[Finding
         return
     notes = read_notes(folder / STATE_FILE)
     yield from _round(notes.get("round"))
+    yield from _control(notes.get("control"))
     yield from _uplink(settings, folder, notes)
 
 
@@ -105,6 +107,14 @@ def _round(report: Any) -> Iterator[Finding]:
     )
     for sentence in describe_notes(str(note) for note in report.get("notes", ())):
         yield False, f"last round: {sentence}"
+
+
+def _control(covered: Any) -> Iterator[Finding]:
+    """How much a control covers; nothing where no round has said so, or where this agent is a control."""
+    if not isinstance(covered, dict):
+        return
+    measured, watched = covered.get("targets"), covered.get("of")
+    yield bool(measured), f"the control has measured {measured} of {watched} targets" if measured else NO_CONTROL
 
 
 def _uplink(settings: Settings, folder: Path, notes: dict[str, Any]) -> Iterator[Finding]:

@@ -6,8 +6,10 @@ import asyncio
 import logging
 import os
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import SystemRandom
+from typing import TYPE_CHECKING
 
 from probe.cli import say
 from probe.cli.command_line import CommandLine, CommandOption
@@ -17,6 +19,9 @@ from probe.formats import jsonlines
 from probe.model.transition import Transition
 from probe.settings import Settings, load
 from probe.settings.paths import state_folder
+
+if TYPE_CHECKING:
+    from probe.agent.watchlist import Watchlist
 
 CONSENT = """\
 This agent contacts services that a network may be blocking, by name and by address, every few minutes, from this host.
@@ -89,11 +94,8 @@ def _run_daemon(config: Path | None, folder: Path, clock: Clock, *, verbose: boo
 def _show(settings: Settings, *, listing: bool) -> int:
     """Print what would be contacted, or that the settings are good; sends no packet."""
     from probe.agent import watchlist  # noqa: PLC0415 - a round has its own way to it
-    from probe.agent.contacts import contacts  # noqa: PLC0415
     from probe.agent.control_facts import read_control_file  # noqa: PLC0415
-    from probe.agent.cost import daily_costs, format_costs, format_failing  # noqa: PLC0415
     from probe.agent.identity import read_enrolment  # noqa: PLC0415
-    from probe.measure.network_config import resolver_config  # noqa: PLC0415
 
     watched = watchlist.load(settings)
     if settings.agent.control:
@@ -101,17 +103,27 @@ def _show(settings: Settings, *, listing: bool) -> int:
     enrolment = read_enrolment(state_folder(settings.agent.state, os.environ))
     collectors = settings.agent.collectors or ((enrolment.origin,) if enrolment is not None else ())
     if listing:
-        for contact in contacts(settings, watched, resolver_config().servers, collectors):
-            sys.stdout.write(f"{contact.kind}\t{contact.place}\t{contact.why}\n")
-        sys.stdout.write(
-            "and\twhatever addresses those names resolve to, and hosts their pages redirect to\t"
-            f"{len(watched.targets)} targets every {settings.agent.interval:.0f} s\n"
-        )
-        for line in (*format_costs(daily_costs(settings, watched)), format_failing(settings)):
+        for line in listing_lines(settings, watched, collectors):
             sys.stdout.write(line + "\n")
     else:
         sys.stdout.write(f"{settings.source or 'the defaults'}: good; {len(watched.targets)} targets\n")
     return ExitStatus.OK
+
+
+def listing_lines(settings: Settings, watched: Watchlist, collectors: Sequence[str]) -> Iterator[str]:
+    """The lines of `--dry-run`: what would be contacted, and what a day costs."""
+    from probe.agent.contacts import contacts  # noqa: PLC0415 - a round lists nothing
+    from probe.agent.cost import daily_costs, format_costs, format_failing  # noqa: PLC0415
+    from probe.measure.network_config import resolver_config  # noqa: PLC0415
+
+    for contact in contacts(settings, watched, resolver_config().servers, collectors):
+        yield f"{contact.kind}\t{contact.place}\t{contact.why}"
+    yield (
+        "and\twhatever addresses those names resolve to, and hosts their pages redirect to\t"
+        f"{len(watched.targets)} targets every {settings.agent.interval:.0f} s"
+    )
+    yield from format_costs(daily_costs(settings, watched))
+    yield format_failing(settings)
 
 
 def _print(transition: Transition) -> None:

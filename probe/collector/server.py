@@ -80,7 +80,7 @@ async def healthz(request: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """`/readyz`: the database can be read and written, and no background task fails."""
+    """`/readyz`: the database can be read and written, and no essential background task fails."""
     collector = request.app[STATE]
     try:
         async with asyncio.timeout(READY_SECONDS):
@@ -89,7 +89,7 @@ async def readyz(request: web.Request) -> web.Response:
     except (StorageError, TimeoutError) as error:
         raise ApiError(503, "unavailable", "the database does not answer", retry_after=5) from error
     tasks = collector.supervisor.states()
-    failing = sorted(name for name, state in tasks.items() if state == "failing")
+    failing = collector.supervisor.failing()
     if failing:
         text = f"a background task fails: {', '.join(failing)}"
         raise ApiError(503, "task_failing", text, retry_after=5, tasks=tasks)
@@ -166,8 +166,28 @@ async def running(db: Path, listen: str, origin: str, clock: Clock) -> AsyncIter
         await store.close()
 
 
-async def serve(db: Path, listen: str, origin: str, clock: Clock, announce: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or an interrupt, then finish open requests and stop."""
+Companion = Callable[[Collector], contextlib.AbstractAsyncContextManager[None]]
+"""Runs something of the process beside its collector, for as long as the block lasts."""
+
+
+async def serve(  # noqa: PLR0917 - what a command line gives
+    db: Path,
+    listen: str,
+    origin: str,
+    clock: Clock,
+    announce: Callable[[str], None],
+    companion: Companion | None = None,
+) -> None:
+    """Serve until SIGTERM or an interrupt, then finish open requests and stop.
+
+    Args:
+        db: the database file.
+        listen: `HOST:PORT`.
+        origin: under which agents know the collector; empty: that of `listen`.
+        clock: of the collector.
+        announce: told the URL of the board once it is served.
+        companion: runs beside the collector and ends before it; None for nothing.
+    """
     sys.setswitchinterval(SWITCH_SECONDS)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -176,7 +196,10 @@ async def serve(db: Path, listen: str, origin: str, clock: Clock, announce: Call
             loop.add_signal_handler(number, stop.set)
         except NotImplementedError:  # Windows: the default handlers raise KeyboardInterrupt
             break
-    async with running(db, listen, origin, clock) as (_, page):
+    async with (
+        running(db, listen, origin, clock) as (collector, page),
+        companion(collector) if companion is not None else contextlib.nullcontext(),
+    ):
         announce(page)
         await stop.wait()
 

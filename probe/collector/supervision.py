@@ -2,7 +2,8 @@
 
 A task is a coroutine function that does one pass and returns. The supervisor calls it again and again. A pass that
 raises is logged, counted and repeated after a delay that doubles from one second to a minute. From the first failure
-until the next pass that returns, the task is failing: `/readyz` answers 503, `/metrics` has `task_failing` at 1.
+until the next pass that returns, the task is failing: `/readyz` answers 503 where the task is essential, `/metrics` has
+`task_failing` at 1.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ Pass = Callable[[], Awaitable[None]]
 class _Supervised:
     """The state of one task: its asyncio task, the failures since its last successful pass, and when that pass was."""
 
-    __slots__ = ("failures", "succeeded", "task")
+    __slots__ = ("essential", "failures", "succeeded", "task")
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, *, essential: bool) -> None:
+        self.essential = essential
         self.task: asyncio.Task[None] | None = None
         self.failures = 0
         self.succeeded = now
@@ -53,14 +55,15 @@ class Supervisor:
         self._tasks: dict[str, _Supervised] = {}
 
     @contextlib.asynccontextmanager
-    async def supervise(self, name: str, one_pass: Pass) -> AsyncIterator[None]:
+    async def supervise(self, name: str, one_pass: Pass, *, essential: bool = True) -> AsyncIterator[None]:
         """Repeat passes of a task in the background while the block runs; cancel it at the end and wait for it.
 
         Args:
             name: of the task, in logs, metrics and `/readyz`.
             one_pass: does one pass. It waits by itself for something to do.
+            essential: whether the process is not ready while the task fails.
         """
-        supervised = self._tasks[name] = _Supervised(self._clock.monotonic())
+        supervised = self._tasks[name] = _Supervised(self._clock.monotonic(), essential=essential)
         self._metrics.set("task_failing", 0.0, task=name)
         self._metrics.register("task_success_age_seconds", partial(self._age, supervised), task=name)
         supervised.task = asyncio.create_task(self._repeat(name, one_pass, supervised), name=name)
@@ -74,6 +77,10 @@ class Supervisor:
     def states(self) -> dict[str, str]:
         """Task -> `running` or `failing`."""
         return {name: "failing" if each.failing else "running" for name, each in self._tasks.items()}
+
+    def failing(self) -> list[str]:
+        """The essential tasks that fail, by name."""
+        return sorted(name for name, each in self._tasks.items() if each.failing and each.essential)
 
     def _age(self, supervised: _Supervised) -> float:
         return self._clock.monotonic() - supervised.succeeded

@@ -10,7 +10,7 @@ from math import ceil
 import msgspec
 from aiohttp import web
 
-from probe.collector.intake.apply_batch import BatchOutcome, BatchResult, VerifiedBatch, apply_batch
+from probe.collector.intake.apply_batch import BatchOutcome, BatchResult, apply_batch
 from probe.collector.intake.enrolment import EnrolmentRequest, enrol
 from probe.collector.intake.verify_batch import MAX_YEAR, MIN_YEAR, BatchRequest, signature_of, verify_batch
 from probe.collector.state import STATE, Collector
@@ -70,14 +70,10 @@ async def post_batch(request: web.Request) -> web.Response:
         received=received,
         rate=collector.clock.rate,
     )
-    if len(raw) > MAX_INLINE_BYTES:
-        verified = await asyncio.to_thread(verify_batch, agent, unverified, collector.origin)
-    else:
-        verified = verify_batch(agent, unverified, collector.origin)
-    outcome = await _store(collector, agent, verified)
+    outcome = await check_and_store(collector, agent, unverified)
     collector.metrics.add("batch_seconds_sum", collector.real.monotonic() - began)
     collector.metrics.add("batch_seconds_count")
-    return _answer(outcome, collector.clock.now())
+    return json_response({"acked": acknowledged(outcome), "clock": collector.clock.now()})
 
 
 async def get_control(request: web.Request) -> web.Response:
@@ -123,7 +119,16 @@ def _posted(request: web.Request) -> datetime | None:
     return moment
 
 
-async def _store(collector: Collector, agent: AgentRow, verified: VerifiedBatch) -> BatchOutcome:
+async def check_and_store(collector: Collector, agent: AgentRow, unverified: BatchRequest) -> BatchOutcome:
+    """Verify a batch and store it, once; a large one is verified on another thread.
+
+    Raises:
+        ApiError: the batch is refused, or the database cannot be written now.
+    """
+    if len(unverified.raw) > MAX_INLINE_BYTES:
+        verified = await asyncio.to_thread(verify_batch, agent, unverified, collector.origin)
+    else:
+        verified = verify_batch(agent, unverified, collector.origin)
     try:
         outcome = await collector.store.write(lambda session: apply_batch(session, agent, verified))
     except StorageError as error:
@@ -140,11 +145,16 @@ async def _store(collector: Collector, agent: AgentRow, verified: VerifiedBatch)
     return outcome
 
 
-def _answer(outcome: BatchOutcome, now: datetime) -> web.Response:
+def acknowledged(outcome: BatchOutcome) -> int:
+    """The sequence number that is acknowledged.
+
+    Raises:
+        ApiError: the batch was not stored: batches before it are missing, or another one has its number.
+    """
     match outcome.answer:
         case BatchResult.GAP:
             raise ApiError(409, "gap", "batches before this one are missing", expected=outcome.seq)
         case BatchResult.CONFLICT:
             raise ApiError(422, "conflict", "another body was stored under this number before")
         case _:
-            return json_response({"acked": outcome.seq, "clock": now})
+            return outcome.seq

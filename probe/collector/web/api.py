@@ -24,10 +24,11 @@ SHA256_DIGITS = 64
 
 
 async def get_board(request: web.Request) -> web.Response:
-    """`/api/v1/board`: one record for each service in each network, and the networks."""
+    """`/api/v1/board`: one record for each service in each network, the networks, how many controls measure now."""
     view = await request.app[BOARD].view()
     rows = [_cell_record(line, cell) for line in view.rows for cell in line.cells if cell is not None]
-    return json_response({"time": view.now, "networks": view.networks, "cells": rows})
+    control = {"present": view.controls, "own": view.own_control}
+    return json_response({"time": view.now, "networks": view.networks, "control": control, "cells": rows})
 
 
 async def get_events(request: web.Request) -> web.Response:

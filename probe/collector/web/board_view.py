@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from probe.collector.own_control import own_id
 from probe.collector.store import StoreSession, events, from_ms, history, to_ms
 from probe.collector.store.events import Revision
 from probe.collector.store.history import LatestPresence
@@ -85,7 +86,8 @@ class BoardView(msgspec.Struct, frozen=True, kw_only=True):
         rows: the services, the worst statuses first.
         ongoing: the events that have not lifted; an event of a country stands for those of its networks.
         recent: revisions of the last 24 hours that are news, newest first.
-        controls: how many controls are present.
+        controls: how many controls are present and online. Without one, silence and resets prove nothing.
+        own_control: whether the collector's own is one of them.
     """
 
     now: datetime
@@ -94,6 +96,7 @@ class BoardView(msgspec.Struct, frozen=True, kw_only=True):
     ongoing: tuple[Event, ...]
     recent: tuple[Revision, ...]
     controls: int
+    own_control: bool = False
 
     @property
     def shown(self) -> tuple[ServiceRow, ...]:
@@ -107,6 +110,11 @@ def board_view(session: StoreSession, now: datetime) -> BoardView:
     since = to_ms(now - TIMELINE_PERIOD)
     known = events.events(session, since, MAX_EVENTS_READ)
     presences_now = history.latest_presences(session)
+    controls = {
+        each.agent
+        for each in presences_now
+        if each.role == "control" and each.state == VantageState.ONLINE and _present(each, now)
+    }
     columns = network_columns([each for each in presences_now if each.role != "control"], now)
     rows = _rows(
         board_services(events.status_counts(session, moment)),
@@ -121,7 +129,8 @@ def board_view(session: StoreSession, now: datetime) -> BoardView:
         rows=tuple(rows),
         ongoing=tuple(_ongoing(known)),
         recent=tuple(events.news(session, NEWS_KINDS, to_ms(now - RECENT_PERIOD), MAX_RECENT)),
-        controls=sum(1 for each in presences_now if each.role == "control" and _present(each, now)),
+        controls=len(controls),
+        own_control=own_id(session) in controls,
     )
 
 

@@ -37,9 +37,13 @@ class ApiError(Exception):
         self.retry_after = retry_after
         self.extra = extra
 
+    def body(self) -> bytes:
+        """The JSON of the response."""
+        return msgspec.json.encode({**self.extra, "error": {"code": self.code, "message": self.message}})
+
     def response(self) -> web.Response:
         """The HTTP response."""
-        answer = json_response({**self.extra, "error": {"code": self.code, "message": self.message}}, self.status)
+        answer = web.Response(body=self.body(), status=self.status, content_type=JSON)
         if self.retry_after:
             answer.headers["Retry-After"] = str(self.retry_after)
         return answer

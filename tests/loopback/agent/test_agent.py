@@ -27,6 +27,7 @@ from probe.model.verdict import Status
 from probe.session.session import Session
 from probe.settings import Settings
 from tests.loopback.agent.made import SettableClock, agent_context, port, settings
+from tests.loopback.agent.test_control_facts import line
 from tests.loopback.agent.tiny_collector import TinyCollector
 from tests.loopback.session.inspectors import FORBIDDEN, HEALTHY, inspected
 
@@ -229,6 +230,27 @@ async def test_a_vantage_fetches_the_collectors_control(target: str, tmp_path: P
 
     assert tiny.heard[0].path == "/api/v1/control"
     assert (context.folder / "control.jsonl").exists()
+
+
+async def test_an_agent_without_a_control_says_once_what_that_hides(
+    target: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It says so too when a control appears; the state file has how many targets a control covers."""
+    caplog.set_level(logging.INFO)
+    context = agent_context(tmp_path)
+    async with TinyCollector() as tiny:
+        (tmp_path / "token").write_text(tiny.token)
+        chosen = settings(tmp_path, target, collectors=[tiny.origin], token_file=str(tmp_path / "token"))
+        with Outbox(context.folder / STATE_FILE) as outbox:
+            made = agent(chosen, outbox, context)
+            await run_round(made, tiny)
+            await run_round(made, tiny)
+            assert outbox.notes()["control"] == {"targets": 0, "of": 1}
+            assert caplog.text.count("no control: silence and resets cannot be told from a dead site") == 1
+            tiny.control = line(target)
+            await run_round(made, tiny)
+            assert outbox.notes()["control"] == {"targets": 1, "of": 1}
+    assert "a control is here: it has measured 1 of 1 targets" in caplog.text
 
 
 async def test_a_control_file_that_breaks_later_leaves_the_facts_read_before_in_use(

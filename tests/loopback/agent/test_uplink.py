@@ -13,9 +13,10 @@ import msgspec
 import pytest
 
 from probe.agent.collector_client import CollectorClient
+from probe.agent.delivery import UploadResult
 from probe.agent.identity import Enrolment, load_or_create_key, read_enrolment, write_enrolment
 from probe.agent.outbox import AgentState, Outbox
-from probe.agent.uplink import Uplink, UploadResult
+from probe.agent.uplink import Uplink
 from probe.agent.uplink_replies import Action
 from probe.clock import Clock
 from probe.collector.intake.enrolment import make_token

@@ -58,6 +58,15 @@ def test_a_malformed_heartbeat_is_named(tmp_path: Path, content: str) -> None:
     assert f"{tmp_path / HEARTBEAT_FILE} cannot be read" in bad_lines(tmp_path)
 
 
+def test_an_agent_without_a_control_is_told_how_to_get_one(tmp_path: Path) -> None:
+    with Outbox(tmp_path / STATE_FILE) as outbox:
+        outbox.write_notes(control={"targets": 0, "of": 9})
+        assert any("collector serve --control" in line for line in bad_lines(tmp_path))
+        outbox.write_notes(control={"targets": 7, "of": 9})
+    assert not any("control" in line for line in bad_lines(tmp_path))
+    assert (True, "the control has measured 7 of 9 targets") in list(examine(BASE, tmp_path, NOW))
+
+
 def test_a_full_outbox_is_reported_with_what_was_dropped(tmp_path: Path) -> None:
     agent = msgspec.structs.replace(BASE.agent, collectors=("https://c.example",))
     with Outbox(tmp_path / STATE_FILE) as outbox:

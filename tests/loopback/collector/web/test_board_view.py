@@ -73,7 +73,7 @@ async def test_a_network_shows_its_present_vantages_and_their_states(server: Ser
         (64501, 0, ("allowlist",)),
         (64502, 0, ()),
     ]
-    assert view.controls == 1
+    assert (view.controls, view.own_control) == (1, False)
     assert [cell.summary.status for cell in view.rows[0].cells if cell] == [
         Status.REACHABLE,
         Status.UNKNOWN,

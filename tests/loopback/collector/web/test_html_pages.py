@@ -81,6 +81,26 @@ async def test_the_board_has_a_sentence_then_services_by_network(server: Server,
     assert "WeChat blocked on AS64500 (RU)" in text
 
 
+async def test_a_board_without_a_control_says_what_that_hides(server: Server, enrolled: Enrolled) -> None:
+    """A control that is present and online ends the notice; one that is offline does not."""
+    await report(server, await enrolled())
+    control, missing = await enrolled(role="control"), "silence and resets cannot be told from a dead site"
+    await control.post(server.http, control.batch(rounds=rounds(NOW - HOUR, 12, "offline")))
+
+    text = await page(server, "/")
+    assert missing in text
+    assert "No interference seen" not in text
+    async with server.http.get(f"{server.page}/api/v1/board") as answer:
+        assert (await answer.json())["control"] == {"present": 0, "own": False}
+
+    await control.post(server.http, control.batch(rounds=rounds(NOW - HOUR / 12, 1)))
+    await server.collector.real.sleep(MAX_AGE_SECONDS)
+    text = await page(server, "/")
+    assert missing not in text
+    assert "No interference seen" in text
+    assert "1 control<" in text
+
+
 async def test_a_block_that_stood_at_first_sight_is_shown_without_an_onset(server: Server, enrolled: Enrolled) -> None:
     """On the board, on its own page, on its service's page, in the feed and in the data."""
     agent, first = await enrolled(), NOW - HOUR
