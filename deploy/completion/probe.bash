@@ -7,13 +7,13 @@ _probe() {
     COMPREPLY=()
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $word" in
-            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe run" | "probe enrol" | "probe doctor" | "probe collector" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector token" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate") path="$path $word" ;;
+            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe run" | "probe pause" | "probe resume" | "probe enrol" | "probe doctor" | "probe collector" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector token" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate") path="$path $word" ;;
         esac
     done
     case "$path" in
         "probe")
             options="-V --version -h --help"
-            commands="check sweep judge replay explain run enrol doctor collector targets"
+            commands="check sweep judge replay explain run pause resume enrol doctor collector targets"
             ;;
         "probe check")
             options="--targets --strict --json --control --trusted-resolver --anchor --domestic-anchor --timeout --concurrency --pace --localise --send --packets --pcap --config -h --help"
@@ -46,6 +46,16 @@ _probe() {
             with_file="--config"
             with_value="--config"
             ;;
+        "probe pause")
+            options="--for --config -h --help"
+            with_file="--config"
+            with_value="--for --config"
+            ;;
+        "probe resume")
+            options="--config -h --help"
+            with_file="--config"
+            with_value="--config"
+            ;;
         "probe enrol")
             options="--token-file --role --again --config -h --help"
             with_file="--token-file --config"
@@ -73,9 +83,9 @@ _probe() {
             with_value="--db"
             ;;
         "probe collector serve")
-            options="--db --listen --origin --clock -h --help"
-            with_file="--db"
-            with_value="--db --listen --origin --clock"
+            options="--db --listen --origin --clock --control --accept-risks --dry-run --config -h --help"
+            with_file="--db --config"
+            with_value="--db --listen --origin --clock --config"
             ;;
         "probe collector token")
             options="--db --sponsor --role --ttl --clock -h --help"

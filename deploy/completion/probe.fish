@@ -5,7 +5,7 @@ function __probe_path
     set -l path probe
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe run' 'probe enrol' 'probe doctor' 'probe collector' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector token' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate'
+            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe run' 'probe pause' 'probe resume' 'probe enrol' 'probe doctor' 'probe collector' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector token' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate'
                 set path "$path $word"
         end
     end
@@ -23,6 +23,8 @@ complete -c probe -n '__probe_at probe' -a judge -d 'Read verdicts (JSON Lines) 
 complete -c probe -n '__probe_at probe' -a replay -d 'Feed the verdicts of FILE (JSON Lines, - for standard input) to the detector'
 complete -c probe -n '__probe_at probe' -a explain -d 'Show the series of TARGET in the verdicts of FILE (JSON Lines, - for standard input)'
 complete -c probe -n '__probe_at probe' -a run -d 'Measure the targets of the settings round after round and report changes, until interrupted'
+complete -c probe -n '__probe_at probe' -a pause -d 'Let the agent of this host rest: it contacts nobody until the pause ends, neither targets nor the collector'
+complete -c probe -n '__probe_at probe' -a resume -d 'End a pause: a running agent goes on within a second, and rounds started by cron measure again'
 complete -c probe -n '__probe_at probe' -a enrol -d 'Register this agent\'s key at the collector at URL with a one-time token, and keep the id that it gives'
 complete -c probe -n '__probe_at probe' -a doctor -d 'Report the health of the agent on this host: settings, state, last round, unsent reports, last error'
 complete -c probe -n '__probe_at probe' -a collector -d 'Run a collector: accept reports of agents, fuse them into events, publish them'
@@ -83,6 +85,11 @@ complete -c probe -n '__probe_at probe run' -l i-understand -d 'Give consent for
 complete -c probe -n '__probe_at probe run' -l config -r -F -d 'Settings file to read'
 complete -c probe -n '__probe_at probe run' -s v -l verbose -d 'Log more on standard error'
 complete -c probe -n '__probe_at probe run' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe pause' -l for -x -d 'How long: 90s, 30m, 8h, 7d'
+complete -c probe -n '__probe_at probe pause' -l config -r -F -d 'Settings file to read'
+complete -c probe -n '__probe_at probe pause' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe resume' -l config -r -F -d 'Settings file to read'
+complete -c probe -n '__probe_at probe resume' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe enrol' -l token-file -r -F -d 'File with the one-time token; - is standard input'
 complete -c probe -n '__probe_at probe enrol' -l role -x -a 'vantage control' -d 'Instead of [agent] role'
 complete -c probe -n '__probe_at probe enrol' -l again -d 'Enrol even if this agent is enrolled already'
@@ -105,6 +112,10 @@ complete -c probe -n '__probe_at probe collector serve' -l db -r -F -d 'The data
 complete -c probe -n '__probe_at probe collector serve' -l listen -x -d 'Address to listen on'
 complete -c probe -n '__probe_at probe collector serve' -l origin -x -d 'URL under which agents know this collector; by default that of --listen'
 complete -c probe -n '__probe_at probe collector serve' -l clock -x -d 'A laboratory\'s clock, like the variable PROBE_CLOCK'
+complete -c probe -n '__probe_at probe collector serve' -l control -d 'Run a control agent in this process; it contacts what agents contact'
+complete -c probe -n '__probe_at probe collector serve' -l accept-risks -d 'Consent to what the control contacts, for this run alone'
+complete -c probe -n '__probe_at probe collector serve' -l dry-run -d 'With --control: print what it would contact; serve nothing'
+complete -c probe -n '__probe_at probe collector serve' -l config -r -F -d 'With --control: its settings, as of an agent'
 complete -c probe -n '__probe_at probe collector serve' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector token' -l db -r -F -d 'The database file; created when it does not exist'
 complete -c probe -n '__probe_at probe collector token' -l sponsor -x -d 'Who vouches for the volunteer; vantages of one sponsor count as one source'

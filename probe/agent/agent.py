@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -230,6 +230,7 @@ class Agent:
             watched=watched,
             max_bytes=self.settings.agent.outbox_bytes,
             notes={"round": msgspec.to_builtins(result.report), "version": __version__, "control": self._coverage},
+            history=round_report.history_of(result, watched, timedelta(days=self.settings.agent.history_days)),
         )
         self._state, self._looks = state, book
         if measured and self.settings.agent.role == "control":

@@ -11,13 +11,15 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import timedelta
+from typing import Any
 
 from probe.agent import watchlist
 from probe.agent.agent import Agent, AgentContext
 from probe.agent.lock import FolderLock
 from probe.agent.outbox import Outbox
+from probe.agent.pause_file import read_pause, wait_for_pause, wait_for_resume
 from probe.agent.round import RoundResult
 from probe.agent.scheduler import next_start
 from probe.agent.sender import Sender
@@ -26,7 +28,7 @@ from probe.agent.systemd import notify, watchdog
 from probe.errors import ExitStatus, ProbeError, UsageError
 from probe.model.transition import Transition
 from probe.model.verdict import VantageState
-from probe.session.concurrency import finish_within, pause
+from probe.session.concurrency import finish_unless, finish_within, pause
 from probe.session.session import Session
 from probe.settings import Settings
 
@@ -42,9 +44,23 @@ ShowTransition = Callable[[Transition], None]
 async def run_once(settings: Settings, context: AgentContext, show: ShowTransition) -> tuple[ExitStatus, str]:
     """Do one round; returns the exit status, and one line about what is wrong, empty when nothing is.
 
+    During a pause nothing is done, and nothing is wrong.
+
     Raises:
         ProbeError: the round could not be done or stored.
     """
+    found: list[tuple[ExitStatus, str]] = []
+
+    async def measure() -> None:
+        found.append(await _do_single_round(settings, context, show))
+
+    if not await _unless_paused(measure(), context):
+        log.info("paused: no round")
+    return found[0] if found else (ExitStatus.OK, "")
+
+
+async def _do_single_round(settings: Settings, context: AgentContext, show: ShowTransition) -> tuple[ExitStatus, str]:
+    """Do the round of `run_once`."""
     with FolderLock(context.folder), Outbox(context.folder / STATE_FILE) as outbox, _signals(context.stopping):
         agent = Agent(settings, watchlist.load(settings), outbox, context)
         async with contextlib.AsyncExitStack() as stack:
@@ -87,12 +103,43 @@ async def run_daemon(load: Callable[[], Settings], context: AgentContext, show: 
         while not context.stopping.is_set():
             reload.clear()
             try:
-                await _run_rounds(agent, outbox, context, reload, show)
+                await _wait_while_paused(context, reload)
+                if not (context.stopping.is_set() or reload.is_set()):
+                    await _unless_paused(_run_rounds(agent, outbox, context, reload, show), context)
             except BaseExceptionGroup as group:
                 raise _first_error(group) from group
             if reload.is_set():
                 agent = _reloaded(agent, load, outbox, context)
         notify("STOPPING=1")
+
+
+async def _wait_while_paused(context: AgentContext, reload: asyncio.Event) -> None:
+    """Wait for the end of a pause, a stop or a reload."""
+    pause_now = read_pause(context.folder, context.clock.now())
+    if pause_now is None:
+        return
+    end = f"until {pause_now.until:%Y-%m-%d %H:%M:%S} UTC" if pause_now.until else "until `probe resume`"
+    log.info("paused %s: nothing is contacted", end)
+    notify(f"STATUS=paused {end}")
+    if await finish_unless(wait_for_resume(context.folder, context.clock), context.stopping, reload):
+        log.info("the pause has ended")
+
+
+async def _unless_paused(work: Coroutine[Any, Any, object], context: AgentContext) -> bool:
+    """Do the work unless a pause is in force or begins; whether it was finished. What it raises is raised."""
+    paused = asyncio.Event()
+    if read_pause(context.folder, context.clock.now()) is not None:
+        paused.set()
+
+    async def watch() -> None:
+        await wait_for_pause(context.folder, context.clock)
+        paused.set()
+
+    watching = asyncio.create_task(watch())
+    try:
+        return await finish_unless(work, paused)
+    finally:
+        watching.cancel()
 
 
 async def _open_session(stack: contextlib.AsyncExitStack, settings: Settings, context: AgentContext) -> Session:

@@ -26,6 +26,7 @@ import msgspec
 from probe.agent.batch_table import BatchTable, Dropped
 from probe.agent.outbox_bound import Drops, shrink
 from probe.agent.state_file import StateFile
+from probe.agent.verdict_history import RoundHistory, VerdictHistory
 from probe.errors import StateError
 from probe.formats.batch import Batch
 
@@ -79,6 +80,9 @@ class Outbox:
         path: of the file; it is created when it does not exist.
         max_pages: pages that the file may have, for tests of a full disk; 0: no limit.
 
+    Attributes:
+        history: of verdicts; read it inside `errors()` alone.
+
     Raises:
         StateError: a newer version wrote the file, another process has locked it, or it is damaged.
         StorageError: the file cannot be written.
@@ -88,6 +92,7 @@ class Outbox:
         self._file = StateFile(path, max_pages=max_pages)
         self._db = self._file.connection
         self._batches = BatchTable(self._db)
+        self.history = VerdictHistory(self._db)
         self._over_bound = False
 
     def __enter__(self) -> Outbox:
@@ -127,6 +132,7 @@ class Outbox:
         watched: Collection[str] | None = None,
         max_bytes: int = 0,
         notes: Mapping[str, object] | None = None,
+        history: RoundHistory | None = None,
     ) -> None:
         """Write a round, whole or not at all.
 
@@ -137,26 +143,37 @@ class Outbox:
             now: batches that were acknowledged more than a week before are deleted.
             watched: targets of the watchlist, so that others are forgotten; None forgets none.
             max_bytes: bound on all batches together; 0: no bound.
-            notes: for `probe doctor`.
+            notes: for `probe status`.
+            history: what the round adds to the history of verdicts.
 
         Raises:
             StorageError: the disk is full or cannot be written; nothing has changed.
         """
         with self._file.errors(), self._file.transaction():
-            epoch, seq = self._db.execute("SELECT epoch, next FROM agent_state").fetchone()
-            agent = self._agent()
-            for number, draft in enumerate(drafts, seq):
-                self._batches.insert(msgspec.structs.replace(draft, agent=agent, epoch=epoch, seq=number))
+            following = self._add_batches(drafts)
             measured = state.measured if watched is None else _remembered(state.measured, watched, now)
-            self._db.execute(
-                "UPDATE agent_state SET next = ?, detector = ?, vantage = ?, measured = ?, looks = ?",
-                (seq + len(drafts), state.detector, state.vantage, msgspec.json.encode(measured).decode(), state.looks),
-            )
+            self._write_state(msgspec.structs.replace(state, measured=measured), following)
             self._write_reports(reports, watched)
             self._delete_acknowledged(now)
             if max_bytes:
                 self._apply_bound(max_bytes, now)
             self._file.write_notes(notes or {})
+            if history is not None:
+                self.history.add(history, now)
+
+    def _add_batches(self, drafts: Sequence[Batch]) -> int:
+        """Add the batches; the sequence number of the next one."""
+        epoch, seq = self._db.execute("SELECT epoch, next FROM agent_state").fetchone()
+        agent = self._agent()
+        for number, draft in enumerate(drafts, seq):
+            self._batches.insert(msgspec.structs.replace(draft, agent=agent, epoch=epoch, seq=number))
+        return int(seq) + len(drafts)
+
+    def _write_state(self, state: AgentState, following: int) -> None:
+        self._db.execute(
+            "UPDATE agent_state SET next = ?, detector = ?, vantage = ?, measured = ?, looks = ?",
+            (following, state.detector, state.vantage, msgspec.json.encode(state.measured).decode(), state.looks),
+        )
 
     def _agent(self) -> str:
         return str(self._db.execute("SELECT agent FROM outbox").fetchone()[0])
@@ -196,7 +213,7 @@ class Outbox:
         self._over_bound = over_bound
 
     def _note_drops(self, drops: Drops, now: datetime) -> None:
-        """Add to the note that `probe doctor` shows until everything has been delivered."""
+        """Add to the note that `probe status` shows until everything has been delivered."""
         note = self._file.notes().get("dropped")
         before = note if isinstance(note, dict) else {}
         total = {
@@ -289,7 +306,7 @@ class Outbox:
     # Notes for people
 
     def write_notes(self, **values: object) -> None:
-        """Replace notes that `probe doctor` shows."""
+        """Replace notes that `probe status` shows."""
         with self._file.errors(), self._file.transaction():
             self._file.write_notes(values)
 

@@ -6,8 +6,8 @@ and repeats them from time to time. A vantage that stays offline reports that on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 import msgspec
@@ -16,6 +16,7 @@ from probe.agent.batching import RoundFindings
 from probe.agent.outbox import LastReport
 from probe.agent.round import RoundResult
 from probe.agent.services import SettledStatusOf
+from probe.agent.verdict_history import HistoryChange, HistoryKind, RoundHistory
 from probe.detect.detector_input import CauseUpdate, CurrentStatus
 from probe.formats.batch import ReportedChange, ReportedStatus
 from probe.judge.control import facts
@@ -124,6 +125,36 @@ def of_control(
             verdicts.append(verdict)
             reports[verdict.target] = LastReport(seconds, digest)
     return RoundFindings(report=result.report, control=tuple(verdicts)), reports
+
+
+def history_of(result: RoundResult, watched: Collection[str], max_age: timedelta) -> RoundHistory:
+    """What a round adds to the local history: changes of settled statuses, newest verdicts, evidence of full looks.
+
+    Args:
+        result: of the round, with the transitions of services.
+        watched: targets of the watchlist.
+        max_age: how long changes are kept.
+    """
+    transitions = (*(transition for transition, _ in result.changes), *result.services)
+    changes = [_settled(one.target, one.after, one.time, one.onset, one.causes) for one in transitions]
+    changes += [_settled(one.target, one.status, one.time, one.time, one.causes) for one in result.updates]
+    changes += [
+        msgspec.structs.replace(_settled(one.target, one.status, one.time, one.since, one.causes), before_watch=True)
+        for one, _ in result.first_sights
+    ]
+    return RoundHistory(
+        verdicts=tuple(result.verdicts.values()),
+        full=[verdict for verdict in result.looked if verdict.evidence.observations],
+        settled=changes,
+        watched=watched,
+        max_age=max_age,
+    )
+
+
+def _settled(target: str, status: str, time: datetime, onset: datetime, causes: Iterable[str]) -> HistoryChange:
+    return HistoryChange(
+        target=target, kind=HistoryKind.SETTLED, time=time, status=status, causes=tuple(causes), onset=onset
+    )
 
 
 def _conclusive(verdicts: Iterable[Verdict]) -> Iterable[Verdict]:

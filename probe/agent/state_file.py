@@ -58,6 +58,20 @@ MIGRATIONS = (
     """
     ALTER TABLE agent_state ADD COLUMN looks BLOB;  -- the look book (`look_book`); NULL before the first round
     """,
+    """
+    CREATE TABLE status_change (                     -- the local history (`verdict_history`); times in milliseconds
+        target TEXT NOT NULL, kind TEXT NOT NULL, time INTEGER NOT NULL,
+        status TEXT NOT NULL, causes TEXT NOT NULL,
+        onset INTEGER NOT NULL, before_watch INTEGER NOT NULL,
+        PRIMARY KEY (target, kind, time)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX status_change_time ON status_change (time);
+    CREATE TABLE last_evidence (
+        target TEXT NOT NULL PRIMARY KEY, time INTEGER NOT NULL, size INTEGER NOT NULL,
+        body BLOB NOT NULL                           -- zlib of the verdict's JSON
+    ) STRICT;
+    CREATE INDEX last_evidence_time ON last_evidence (time, size);
+    """,
 )
 """Scripts, each run once, in order. The file's `user_version` is the number of scripts that have been run."""
 

@@ -7,13 +7,13 @@ import logging
 import os
 import re
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
 import click
 
 from probe.cli import examples
+from probe.cli.durations import parse_duration
 from probe.clock import Clock
 from probe.collector.intake.enrolment import make_token
 from probe.collector.server import serve as serve_pages
@@ -27,7 +27,6 @@ from probe.lists.register_diff import RegisterChange
 
 MAX_CHANGES_PER_FILE = 200_000
 """Changes in one file, so that memory stays bounded: about 100 MB."""
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 DB = click.option(
     "--db",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -117,7 +116,7 @@ def serve(
 @CLOCK
 def token(db: Path, sponsor: str, role: str, ttl: str, clock: str) -> None:
     """Print a token with which one agent can enrol, once."""
-    lasts = parse_ttl(ttl)
+    lasts = parse_duration(ttl, "--ttl")
     now = Clock.parse(clock or os.environ.get("PROBE_CLOCK", "")).now()
 
     async def make() -> str:
@@ -210,15 +209,3 @@ def _lines_of(stream: IO[bytes], name: str) -> Iterator[bytes]:
     while line:
         yield line
         line = stream.readline(MAX_LINE + 1)
-
-
-def parse_ttl(text: str) -> timedelta:
-    """The duration of a text like `24h`.
-
-    Raises:
-        UsageError: the text has another form.
-    """
-    match = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
-    if match is None or int(match[1]) == 0:
-        raise UsageError(f"{text!r} is no time", where="--ttl", mend="write 90s, 30m, 24h or 7d")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})

@@ -22,7 +22,14 @@ from typing import Any, Final
 
 import msgspec
 
-from probe.detect.detector_input import CauseUpdate, CurrentStatus, DetectorInput, FirstSight, VantageInput
+from probe.detect.detector_input import (
+    CauseUpdate,
+    CurrentStatus,
+    DetectorInput,
+    FirstSight,
+    UnsettledFailure,
+    VantageInput,
+)
 from probe.detect.failure_classes import (
     NO_INFORMATION,
     NO_WITNESS,
@@ -214,6 +221,14 @@ class Detector:
             return None
         nats = max(0.0, *series.suspicion.sums) if series.suspicion is not None else 0.0
         return CurrentStatus(Status.REACHABLE, moment_of(series.since), (), nats)
+
+    def unsettled_failures(self) -> list[UnsettledFailure]:
+        """Return the targets that fail here without a settled status that says so, the first to fail first."""
+        failing = [one for one in self._network.series.values() if one.interference is None and one.failing_since]
+        return [
+            UnsettledFailure(target=one.target, since=moment_of(one.failing_since), causes=one.causes)
+            for one in sorted(failing, key=lambda one: (one.failing_since, one.target))
+        ]
 
     def differs(self, verdict_input: DetectorInput) -> bool:
         """Return whether a verdict contradicts the settled status of its target, so that it needs re-tests.

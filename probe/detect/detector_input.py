@@ -201,6 +201,19 @@ class CurrentStatus(msgspec.Struct, frozen=True):
     before_watch: bool = False
 
 
+class UnsettledFailure(msgspec.Struct, frozen=True, kw_only=True):
+    """A target that fails, while its settled status is `reachable` or it has none.
+
+    Attributes:
+        since: the first failure after the last success.
+        causes: causes of the newest failure.
+    """
+
+    target: str
+    since: datetime
+    causes: tuple[Cause, ...]
+
+
 class FirstSight(msgspec.Struct, frozen=True, kw_only=True):
     """A failing status that was settled at first sight: the target had it when it was first measured.
 

@@ -13,6 +13,7 @@ from msgspec import Meta
 Seconds = Annotated[float, Meta(ge=0.05, le=604800, description="a number of seconds, 0.05 to 604800")]
 Delay = Annotated[float, Meta(ge=0, le=86400, description="a number of seconds, 0 to 86400")]
 Period = Annotated[float, Meta(ge=0, le=31622400, description="a number of seconds, 0 to 31622400")]
+Days = Annotated[float, Meta(ge=0, le=3660, description="a number of days, 0 to 3660")]
 Share = Annotated[float, Meta(ge=0, le=0.9, description="a share, 0 to 0.9")]
 Rate = Annotated[float, Meta(ge=0, le=100000, description="a number a second; 0 for no limit")]
 Retests = Annotated[int, Meta(ge=0, le=10, description="a whole number, 0 to 10")]
@@ -59,6 +60,7 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     ca_file: Text
     uplink_timeout: Seconds
     outbox_bytes: Count
+    history_days: Days
     control: Text
     control_max_age: Delay
     control_repeat: Delay

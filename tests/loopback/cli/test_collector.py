@@ -8,14 +8,14 @@ import io
 import re
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 from click.testing import CliRunner
 
-from probe.cli.collector import command, of_services, parse_ttl
+from probe.cli.collector import command, of_services
 from probe.errors import ListError, RecordError, StateError, UsageError
 from probe.lists.register_diff import ChangeKind, RegisterChange
 from probe.lists.registers.register_entry import RegisterDecision
@@ -130,19 +130,6 @@ def test_a_file_with_too_many_changes_is_refused(tmp_path: Path, monkeypatch: py
     with pytest.raises(ListError, match="more than 2 changes"):
         of_services(io.BytesIO(diff("a", "b", "c")), "d.jsonl")
     assert of_services(io.BytesIO(diff("a", "b", after=None, before=None)), "d.jsonl") == ([], 2)
-
-
-@pytest.mark.parametrize(("text", "length"), [("90s", timedelta(seconds=90)), ("24h", timedelta(days=1))])
-def test_a_duration_is_read_with_its_unit(text: str, length: timedelta) -> None:
-    """Units are seconds, minutes, hours and days."""
-    assert parse_ttl(text) == length
-
-
-@pytest.mark.parametrize("text", ["", "24", "0h", "1w", "-1h", "1.5h"])
-def test_a_duration_of_another_form_is_refused(text: str) -> None:
-    """The error names the forms."""
-    with pytest.raises(UsageError, match="is no time"):
-        parse_ttl(text)
 
 
 def test_the_help_names_every_option() -> None:

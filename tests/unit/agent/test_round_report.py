@@ -163,3 +163,27 @@ def test_a_control_reports_no_changes() -> None:
     )
 
     assert (findings.changes, findings.settled) == ((), ())
+
+
+def test_the_history_gets_every_change_of_a_settled_status_and_the_evidence_of_full_looks() -> None:
+    """A glance leaves no evidence; of a block that goes on by other means the new causes are kept."""
+    glanced = msgspec.structs.replace(verdict("b"), evidence=Evidence())
+    found = result(
+        verdict("a", Status.BLOCKED),
+        glanced,
+        changes=(change("a", "reachable", "blocked"),),
+        updates=(CauseUpdate("c", Status.BLOCKED, NOON, (Cause.IP_RANGE,)),),
+    )
+    found.looked = [verdict("a", Status.BLOCKED), glanced]
+    sight = FirstSight(target="d", status=Status.DOWN, since=NOON, time=NOON, causes=(), nats=20.0, threshold=9.0)
+    found.first_sights = [(sight, None)]
+
+    kept = round_report.history_of(found, ("a", "b", "c", "d"), timedelta(days=90))
+
+    assert [(one.target, one.status, one.before_watch) for one in kept.settled] == [
+        ("a", "blocked", False),
+        ("c", "blocked", False),
+        ("d", "down", True),
+    ]
+    assert [one.target for one in kept.full] == ["a"]
+    assert [one.target for one in kept.verdicts] == ["a", "b"]

@@ -228,6 +228,25 @@ def test_the_settled_status_can_be_read(settled: Any) -> None:
     assert settled.detector.settled("a").status is Status.BLOCKED
 
 
+def test_a_target_that_fails_and_is_not_settled_is_listed_until_it_is(settled: Any) -> None:
+    """With its first failure after the last success, not with the last one."""
+    first = settled.verdict_input("a", "W", 300.0 * (settled.round + 1)).time
+    settled.play(a=". W W", **dict.fromkeys("bcdef", ". . ."))
+
+    (failing,) = settled.detector.unsettled_failures()
+    assert (failing.target, failing.causes, failing.since) == ("a", (Cause.TCP_TIMEOUT,), first)
+
+    settled.play(a=". .", **dict.fromkeys("bcdef", ". ."))
+    assert settled.detector.unsettled_failures() == []
+
+
+def test_a_settled_block_is_no_unsettled_failure(settled: Any) -> None:
+    settled.play(a="SSSS S", **dict.fromkeys("bcdef", ". ."))
+
+    assert settled.detector.settled("a").status is Status.BLOCKED
+    assert settled.detector.unsettled_failures() == []
+
+
 def test_a_clock_set_back_an_hour_does_not_delay_an_alarm(settled: Any) -> None:
     """The onset is dated by the new clock."""
     settled.round -= 12
