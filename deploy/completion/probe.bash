@@ -42,9 +42,9 @@ _probe() {
             files="yes"
             ;;
         "probe run")
-            options="--once --dry-run --check-config --i-understand --config -v --verbose -h --help"
+            options="--once --time-limit --dry-run --check-config --i-understand --config -v --verbose -h --help"
             with_file="--config"
-            with_value="--config"
+            with_value="--time-limit --config"
             ;;
         "probe pause")
             options="--for --config -h --help"

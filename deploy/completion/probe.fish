@@ -79,6 +79,7 @@ complete -c probe -n '__probe_at probe explain' -F
 complete -c probe -n '__probe_at probe explain' -l svg -r -F -d 'Also draw the series into this file'
 complete -c probe -n '__probe_at probe explain' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe run' -l once -d 'Measure one round and exit, for cron: prints only what is wrong'
+complete -c probe -n '__probe_at probe run' -l time-limit -x -d 'Begin no target after so many seconds; what matters most comes first'
 complete -c probe -n '__probe_at probe run' -l dry-run -d 'Print what would be contacted and what a day costs; contact nothing'
 complete -c probe -n '__probe_at probe run' -l check-config -d 'Read settings and lists, print what is wrong, and exit'
 complete -c probe -n '__probe_at probe run' -l i-understand -d 'Give consent for this run alone (see [agent] consent)'

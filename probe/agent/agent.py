@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from probe.agent.look_book import LookBook, look_terms
 from probe.agent.outbox import AgentState, LastReport, Outbox
 from probe.agent.round import RoundResult, RoundTerms, measure_round
 from probe.agent.scheduler import due
+from probe.agent.timetable import timetable_of
 from probe.agent.watchlist import Watchlist
 from probe.clock import Clock, ClockJumps
 from probe.detect.detector import Detector
@@ -32,7 +34,7 @@ from probe.formats.batch import Batch, RoundReport
 from probe.model.event import Network
 from probe.model.target import RangeTarget
 from probe.model.verdict import ControlFacts
-from probe.session.concurrency import finish_within
+from probe.session.concurrency import finish_within, stop_after
 from probe.session.pass_glances import RoundLooks
 from probe.session.session import Session
 from probe.settings import Settings
@@ -56,12 +58,14 @@ class AgentContext:
         clock: the real one or a laboratory's.
         random: for the order of targets and for jitter.
         stopping: set when the agent is to end.
+        terminal: whether a person is at the terminal, and waits.
     """
 
     folder: Path
     clock: Clock
     random: Random
     stopping: asyncio.Event
+    terminal: bool = False
 
 
 class Agent:
@@ -75,11 +79,18 @@ class Agent:
 
     Attributes:
         settings, context: as given.
+        timetable: of its settings.
+        next_round: decides when the next round starts; called once in a round. None for a single round.
+
+    Raises:
+        SettingsError: the settings' schedule is bad.
     """
 
     def __init__(self, settings: Settings, watchlist: Watchlist, outbox: Outbox, context: AgentContext) -> None:
         self.settings = settings
         self.context = context
+        self.timetable = timetable_of(settings)
+        self.next_round: Callable[[], datetime] | None = None
         self._watchlist = watchlist
         self._outbox = outbox
         self._state = state = outbox.agent_state()
@@ -138,7 +149,9 @@ class Agent:
         )
         book = self._looks.at_vantage(session.vantage_key(self._looks.secret))
         chosen, looks = book.choose(targets, self._detector.settled, start.timestamp(), self._look_terms)
-        result = await measure_round(chosen, session, self._detector, self._terms(looks))
+        seconds = min(self.settings.agent.round_limit or inf, self.timetable.seconds_left(start))
+        async with stop_after(self.context.clock, seconds, self.context.stopping) as ending:
+            result = await measure_round(chosen, session, self._detector, self._terms(looks, ending))
         result.report = _with_costs(result.report, session)
         changes = (transition for transition, _ in result.changes)
         result.services = services.service_transitions(changes, self._watchlist.services, self._detector.settled)
@@ -162,13 +175,13 @@ class Agent:
             self._uplink = Uplink(origin, self._outbox, folder, self.settings, self.context.clock)
         return await self._uplink.deliver(client)
 
-    def _terms(self, looks: RoundLooks) -> RoundTerms:
+    def _terms(self, looks: RoundLooks, ending: asyncio.Event) -> RoundTerms:
         return RoundTerms(
             retests=self.settings.agent.retests,
             retest_window=self.settings.agent.retest_window,
             clock=self.context.clock,
             random=self.context.random,
-            stopping=self.context.stopping,
+            stopping=ending,
             looks=looks if self._look_terms.full_every else None,
         )
 
@@ -261,8 +274,17 @@ class Agent:
         return make_batches(findings, sent=now, interval=self.settings.agent.interval, network=network)
 
     def _write_heartbeat(self, now: datetime, result: RoundResult) -> None:
-        heartbeat = {"time": now, "state": result.report.state, "interval": self.settings.agent.interval}
+        interval = self.settings.agent.interval
+        heartbeat: dict[str, object] = {"time": now, "state": result.report.state, "interval": interval}
+        if self.next_round is not None:
+            heartbeat["next"] = following = self.next_round()
+            heartbeat["interval"] = max(interval, (following - now).total_seconds())
         write_private_file(self.context.folder / HEARTBEAT_FILE, msgspec.json.encode(heartbeat) + b"\n")
+
+    def is_quiet(self) -> bool:
+        """Whether nothing is to be sent now: quiet hours, or so shortly before that nothing is begun."""
+        now = self.context.clock.now()
+        return self.timetable.allowed(now) > now
 
 
 def _with_costs(report: RoundReport, session: Session) -> RoundReport:

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import signal
 from collections.abc import Callable, Coroutine, Iterator
-from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from probe.agent import watchlist
@@ -21,14 +21,16 @@ from probe.agent.lock import FolderLock
 from probe.agent.outbox import Outbox
 from probe.agent.pause_file import read_pause, wait_for_pause, wait_for_resume
 from probe.agent.round import RoundResult
-from probe.agent.scheduler import next_start
+from probe.agent.round_timer import RoundTimer
+from probe.agent.scheduler import first_delay
 from probe.agent.sender import Sender
 from probe.agent.state_file import STATE_FILE
 from probe.agent.systemd import notify, watchdog
+from probe.agent.timetable import timetable_of
 from probe.errors import ExitStatus, ProbeError, UsageError
 from probe.model.transition import Transition
 from probe.model.verdict import VantageState
-from probe.session.concurrency import finish_unless, finish_within, pause
+from probe.session.concurrency import finish_unless, finish_within
 from probe.session.session import Session
 from probe.settings import Settings
 
@@ -44,11 +46,17 @@ ShowTransition = Callable[[Transition], None]
 async def run_once(settings: Settings, context: AgentContext, show: ShowTransition) -> tuple[ExitStatus, str]:
     """Do one round; returns the exit status, and one line about what is wrong, empty when nothing is.
 
-    During a pause nothing is done, and nothing is wrong.
+    During a pause and in quiet hours nothing is done, and nothing is wrong.
 
     Raises:
+        AgentAtWorkError: another process does a round here.
         ProbeError: the round could not be done or stored.
     """
+    now = context.clock.now()
+    if timetable_of(settings).allowed(now) > now:
+        log.info("quiet hours: nothing is sent")
+        return ExitStatus.OK, ""
+
     found: list[tuple[ExitStatus, str]] = []
 
     async def measure() -> None:
@@ -100,14 +108,17 @@ async def run_daemon(load: Callable[[], Settings], context: AgentContext, show: 
     ):
         agent = Agent(settings, watchlist.load(settings), outbox, context)
         notify("READY=1")
+        longest, draw = settings.agent.start_delay, context.random.random()
+        delay = first_delay(longest=longest, terminal=context.terminal, draw=draw)
         while not context.stopping.is_set():
             reload.clear()
             try:
                 await _wait_while_paused(context, reload)
                 if not (context.stopping.is_set() or reload.is_set()):
-                    await _unless_paused(_run_rounds(agent, outbox, context, reload, show), context)
+                    await _unless_paused(_run_rounds(agent, outbox, context, reload, show, delay=delay), context)
             except BaseExceptionGroup as group:
                 raise _first_error(group) from group
+            delay = 0.0
             if reload.is_set():
                 agent = _reloaded(agent, load, outbox, context)
         notify("STOPPING=1")
@@ -151,41 +162,38 @@ async def _open_session(stack: contextlib.AsyncExitStack, settings: Settings, co
 
 
 async def _run_rounds(
-    agent: Agent, outbox: Outbox, context: AgentContext, reload: asyncio.Event, show: ShowTransition
+    agent: Agent,
+    outbox: Outbox,
+    context: AgentContext,
+    reload: asyncio.Event,
+    show: ShowTransition,
+    *,
+    delay: float,
 ) -> None:
-    """Do rounds under one set of settings until a stop or a reload, and upload beside them."""
+    """Do rounds under one set of settings until a stop or a reload, and upload beside them; begin after the delay."""
     async with contextlib.AsyncExitStack() as stack:
         session = await _open_session(stack, agent.settings, context)
         client = await stack.enter_async_context(agent.collector_client()) if agent.collector_urls else None
         sender = None if client is None else Sender(agent, client, context)
+        timer, draw = RoundTimer(agent.settings, agent.timetable, context.clock), context.random.random
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(sender.run()) if sender is not None else None
-            while not (context.stopping.is_set() or reload.is_set()):
+            timer.first(delay, draw())
+            while await timer.wait(draw(), context.stopping, reload):
                 start = context.clock.monotonic()
+                agent.next_round = partial(timer.following, start, draw())
                 result = await agent.run_round(session, client)
                 if sender is None:
                     _show_transitions(result, show)
                 else:
                     sender.new_batches.set()
-                await _wait_for_next_round(start, agent.settings, result, context, reload)
+                notify(f"STATUS=last round {result.report.state}, next {timer.moment:%H:%M:%S} UTC")
             if sending is not None:
                 sending.cancel()
-        if client is not None and outbox.unsent_count():
+        if client is not None and outbox.unsent_count() and not agent.is_quiet():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LAST_UPLOAD_SECONDS):
                     await agent.upload(client)
-
-
-async def _wait_for_next_round(
-    start: float, settings: Settings, result: RoundResult, context: AgentContext, reload: asyncio.Event
-) -> None:
-    """Wait until an interval has passed since the round's start, in monotonic seconds, or until a stop or a reload."""
-    now = context.clock.monotonic()
-    chosen = settings.agent
-    seconds = next_start(start, now, interval=chosen.interval, jitter=chosen.jitter, draw=context.random.random()) - now
-    moment = context.clock.now() + timedelta(seconds=seconds)
-    notify(f"STATUS=last round {result.report.state}, next {moment:%H:%M:%S} UTC")
-    await pause(context.clock, seconds, context.stopping, reload)
 
 
 def _reloaded(agent: Agent, load: Callable[[], Settings], outbox: Outbox, context: AgentContext) -> Agent:

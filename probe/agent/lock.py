@@ -13,11 +13,15 @@ from probe.file_lock import lock_file
 LOCK_FILE = "lock"
 
 
+class AgentAtWorkError(StateError):
+    """Another process has the lock."""
+
+
 class FolderLock:
     """Locks a state folder for the time of a `with` block; creates the folder when it does not exist.
 
     Raises:
-        StateError: another process holds the lock.
+        AgentAtWorkError: another process holds the lock.
         StorageError: the folder cannot be created or written.
     """
 
@@ -38,7 +42,7 @@ class FolderLock:
         except OSError as error:
             holder = self._holder()
             self._file.close()
-            raise StateError(
+            raise AgentAtWorkError(
                 f"another agent is at work here{holder}", where=str(self._path.parent), mend="wait for it, or stop it"
             ) from error
         self._file.seek(0)

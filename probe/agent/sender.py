@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from probe.agent.agent import Agent, AgentContext
 from probe.agent.scheduler import back_off
 from probe.agent.uplink_replies import Action
+from probe.session.concurrency import finish_within, pause_until, stop_after
 
 if TYPE_CHECKING:
     from probe.agent.collector_client import CollectorClient
@@ -50,7 +51,7 @@ class Sender:
         while True:
             await self.new_batches.wait()
             self.new_batches.clear()
-            while (result := await self._agent.upload(self._client)).action is not Action.DONE:
+            while (result := await self._upload()).action is not Action.DONE:
                 if result.action is Action.STOP:
                     log.error("%s; nothing more is sent until the agent is started anew", result.problem)
                     return
@@ -58,6 +59,16 @@ class Sender:
             if self._failures:
                 log.info("collector answers again after %d failures", self._failures)
                 self._failures = 0
+
+    async def _upload(self) -> UploadResult:
+        """Upload outside of quiet hours; what these interrupt goes on after them."""
+        timetable, never = self._agent.timetable, asyncio.Event()
+        while True:
+            await pause_until(self._clock, timetable.allowed(self._clock.now()))
+            async with stop_after(self._clock, timetable.seconds_left(self._clock.now()), never) as ending:
+                result = await finish_within(self._agent.upload(self._client), ending, 0.0)
+            if result is not None:
+                return result
 
     async def _back_off(self, result: UploadResult) -> None:
         self._failures += 1

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING
@@ -36,15 +37,24 @@ address.
 
 
 def run(
-    *, single: bool, dry_run: bool, check_config: bool, i_understand: bool, config: Path | None, verbose: bool
+    *,
+    single: bool,
+    time_limit: float | None,
+    dry_run: bool,
+    check_config: bool,
+    i_understand: bool,
+    config: Path | None,
+    verbose: bool,
 ) -> int:
     """Measure the targets of the settings round after round and report changes, until interrupted.
 
     After SIGTERM, measurements under way have 25 seconds, reports are uploaded once more, and the exit status is 0.
-    SIGHUP reloads the settings. Exit status: 0 success; 1 the state cannot be stored, or reports wait; 2 bad settings,
-    no consent, or another agent is running; 3 (--once) the vantage is offline.
+    SIGHUP reloads the settings. With --once, where another round is under way or in quiet hours, nothing is done. Exit
+    status: 0 success; 1 the state cannot be stored, or reports wait; 2 bad settings, no consent, or another agent is
+    running; 3 (--once) the vantage is offline.
     """
-    settings = load(config, os.environ)
+    given = {"agent.round_limit": time_limit}
+    settings = load(config, os.environ, given)
     if dry_run or check_config:
         return _show(settings, listing=dry_run)
     if not (settings.agent.consent or i_understand):
@@ -54,38 +64,45 @@ def run(
     clock = Clock.parse(os.environ.get("PROBE_CLOCK", ""))
     if single:
         return _run_once(settings, folder, clock, verbose=verbose)
-    return _run_daemon(config, folder, clock, verbose=verbose)
+    return _run_daemon(lambda: load(config, os.environ, given), folder, clock, verbose=verbose)
 
 
 def _run_once(settings: Settings, folder: Path, clock: Clock, *, verbose: bool) -> int:
     from probe.agent.agent import AgentContext  # noqa: PLC0415 - --check-config needs none of it
     from probe.agent.daemon import run_once  # noqa: PLC0415
+    from probe.agent.lock import AgentAtWorkError  # noqa: PLC0415
     from probe.agent.scheduler import first_delay  # noqa: PLC0415
 
     _set_up_logs(logging.INFO if verbose else logging.ERROR)
     random = SystemRandom()
 
     async def round_() -> tuple[ExitStatus, str]:
-        terminal = sys.stdin.isatty() or sys.stderr.isatty()
-        await clock.sleep(first_delay(longest=settings.agent.once_delay, terminal=terminal, draw=random.random()))
+        delay = first_delay(longest=settings.agent.once_delay, terminal=_has_terminal(), draw=random.random())
+        await clock.sleep(delay)
         context = AgentContext(folder=folder, clock=clock, random=random, stopping=asyncio.Event())
         return await run_once(settings, context, _print)
 
-    status, problem = asyncio.run(round_())
+    try:
+        status, problem = asyncio.run(round_())
+    except AgentAtWorkError as error:  # overlapping cron jobs: the round is left to the one at work
+        logging.getLogger(__name__).info("%s", error)
+        return ExitStatus.OK
     if problem:
         say(problem)
     return status
 
 
-def _run_daemon(config: Path | None, folder: Path, clock: Clock, *, verbose: bool) -> int:
+def _run_daemon(settings: Callable[[], Settings], folder: Path, clock: Clock, *, verbose: bool) -> int:
     from probe.agent.agent import AgentContext  # noqa: PLC0415 - as above
     from probe.agent.daemon import run_daemon  # noqa: PLC0415
 
     _set_up_logs(logging.DEBUG if verbose else logging.INFO)
 
     async def watch() -> None:
-        context = AgentContext(folder=folder, clock=clock, random=SystemRandom(), stopping=asyncio.Event())
-        await run_daemon(lambda: load(config, os.environ), context, _print)
+        context = AgentContext(
+            folder=folder, clock=clock, random=SystemRandom(), stopping=asyncio.Event(), terminal=_has_terminal()
+        )
+        await run_daemon(settings, context, _print)
 
     asyncio.run(watch())
     return ExitStatus.OK
@@ -96,8 +113,10 @@ def _show(settings: Settings, *, listing: bool) -> int:
     from probe.agent import watchlist  # noqa: PLC0415 - a round has its own way to it
     from probe.agent.control_facts import read_control_file  # noqa: PLC0415
     from probe.agent.identity import read_enrolment  # noqa: PLC0415
+    from probe.agent.timetable import timetable_of  # noqa: PLC0415
 
     watched = watchlist.load(settings)
+    timetable_of(settings)
     if settings.agent.control:
         read_control_file(Path(settings.agent.control))
     enrolment = read_enrolment(state_folder(settings.agent.state, os.environ))
@@ -120,15 +139,34 @@ def listing_lines(settings: Settings, watched: Watchlist, collectors: Sequence[s
         yield f"{contact.kind}\t{contact.place}\t{contact.why}"
     yield (
         "and\twhatever addresses those names resolve to, and hosts their pages redirect to\t"
-        f"{len(watched.targets)} targets every {settings.agent.interval:.0f} s"
+        f"{len(watched.targets)} targets {settings.agent.schedule or f'every {settings.agent.interval:.0f} s'}"
     )
+    yield from _said_rounds(settings)
     yield from format_costs(daily_costs(settings, watched))
     yield format_failing(settings)
+
+
+def _said_rounds(settings: Settings) -> Iterator[str]:
+    """Lines about the next rounds of a cron expression, and about quiet hours."""
+    from probe.agent.timetable import timetable_of  # noqa: PLC0415 - as above
+
+    timetable = timetable_of(settings)
+    now = Clock.parse(os.environ.get("PROBE_CLOCK", "")).now()
+    if timetable.cron:
+        moments = ", ".join(timetable.shown(moment) for moment in islice(timetable.cron_moments(now), 3))
+        said = f"next: {moments}; each a little later by chance" if moments else "none outside of the quiet hours"
+        yield f"rounds\t{timetable.cron}\t{said}"
+    if settings.agent.quiet_hours:
+        yield f"rounds\tquiet hours\t{', '.join(settings.agent.quiet_hours)}: nothing is sent"
 
 
 def _print(transition: Transition) -> None:
     sys.stdout.buffer.write(jsonlines.write(transition))
     sys.stdout.buffer.flush()
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty() or sys.stderr.isatty()
 
 
 def _set_up_logs(level: int) -> None:
@@ -146,6 +184,12 @@ COMMAND = CommandLine(
             "Measure one round and exit, for cron: prints only what is wrong.",
             kind="flag",
             parameter="single",
+        ),
+        CommandOption(
+            "--time-limit",
+            "Begin no target after so many seconds; what matters most comes first.",
+            kind="number",
+            metavar="SECONDS",
         ),
         CommandOption("--dry-run", "Print what would be contacted and what a day costs; contact nothing.", kind="flag"),
         CommandOption("--check-config", "Read settings and lists, print what is wrong, and exit.", kind="flag"),

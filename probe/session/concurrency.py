@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from math import inf
 from typing import Any, TypeVar
 
 from probe.clock import Clock
@@ -14,6 +17,8 @@ MAX_ITEMS_UNDER_WAY = 3_100
 """Items begun and not ended, with a slot or without. This bounds memory: a target that is silent at every try takes up
 to 31 KiB, so all of these take 94 MiB. Most items end as soon as they have an answer."""
 
+MAX_NAP_SECONDS = 60.0
+"""Seconds after which a wait looks at the clock again: sleeping does not count the time of a suspended host."""
 STOP_GRACE_SECONDS = 25.0
 """Real seconds that work under way may take after a stop; service managers allow 90 before they kill."""
 
@@ -85,6 +90,37 @@ async def _run_all(
             if stopping.is_set():
                 return
             group.create_task(run_one(item, slot))
+
+
+@asynccontextmanager
+async def stop_after(clock: Clock, seconds: float, stopping: asyncio.Event) -> AsyncIterator[asyncio.Event]:
+    """Yield an event that is set with the stop, and so many seconds of the clock after now.
+
+    Time for which the host was suspended counts, where the clock counts it.
+    """
+    if seconds == inf:
+        yield stopping
+        return
+    ending, end = asyncio.Event(), clock.monotonic() + seconds
+
+    async def watch() -> None:
+        while (rest := end - clock.monotonic()) > 0 and await pause(clock, min(rest, MAX_NAP_SECONDS), stopping):
+            pass
+        ending.set()
+
+    task = asyncio.create_task(watch())
+    try:
+        yield ending
+    finally:
+        task.cancel()
+
+
+async def pause_until(clock: Clock, moment: datetime, *ends: asyncio.Event) -> bool:
+    """Sleep until the clock shows this moment, also where it is set meanwhile; False when an event cut it short."""
+    while (rest := (moment - clock.now()).total_seconds()) > 0:
+        if not await pause(clock, min(rest, MAX_NAP_SECONDS), *ends):
+            return False
+    return not any(event.is_set() for event in ends)
 
 
 async def pause(clock: Clock, seconds: float, *ends: asyncio.Event) -> bool:

@@ -34,6 +34,10 @@ Resolvers = Annotated[
     tuple[Annotated[str, Meta(pattern=r"^(https|tls)://[^/\s]+")], ...],
     Meta(description="a list of https://address/dns-query and tls://address:853"),
 ]
+QuietSpans = Annotated[
+    tuple[Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")], ...],
+    Meta(description='a list of hours: ["23:00-07:00", ...]'),
+]
 SendMode = Annotated[Literal["never", "always"], Meta(description='"never" or "always"')]
 LocaliseMode = Annotated[Literal["never", "changes", "always"], Meta(description='"never", "changes" or "always"')]
 CaptureMode = Annotated[Literal["never", "numbers", "pcap"], Meta(description='"never", "numbers" or "pcap"')]
@@ -49,7 +53,12 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     state: Text
     interval: Seconds
     jitter: Share
+    schedule: Text
+    quiet_hours: QuietSpans
+    time_zone: Text
+    start_delay: Delay
     once_delay: Delay
+    round_limit: Delay
     retests: Retests
     retest_window: Delay
     full_every: Delay

@@ -194,11 +194,44 @@ def test_a_second_agent_on_the_same_state_exits_with_an_error(page: str, tmp_pat
     process = started(config)
     wait_for(process, b"round")
 
-    done = probe("run", "--once", "--config", str(config))
+    done = probe("run", "--config", str(config))
 
     assert done.returncode == 2
     assert f"another agent is at work here (process {process.pid})".encode() in done.stderr
     assert ended(process, signal.SIGINT) == 0
+
+
+def test_an_overlapping_cron_job_leaves_the_round_to_the_one_at_work(page: str, tmp_path: Path) -> None:
+    config = settings(tmp_path, [page])
+    process = started(config)
+    wait_for(process, b"round")
+
+    done = probe("run", "--once", "--config", str(config))
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert ended(process, signal.SIGINT) == 0
+
+
+def test_in_quiet_hours_a_cron_job_sends_nothing_and_prints_nothing(page: str, tmp_path: Path) -> None:
+    config = settings(tmp_path, [page], quiet_hours=["00:00-12:00", "12:00-00:00"])
+
+    done = probe("run", "--once", "--config", str(config))
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_dry_run_prints_the_next_rounds_of_a_cron_expression(page: str, tmp_path: Path) -> None:
+    config = settings(tmp_path, [page], schedule="0 12 * * *", time_zone="Europe/Berlin", quiet_hours=["23:00-07:00"])
+
+    done = probe("run", "--dry-run", "--config", str(config), PROBE_CLOCK="2026-05-04T12:00:00Z@1")
+
+    lines = done.stdout.decode().splitlines()
+    expected = (
+        "next: 2026-05-05 12:00 CEST, 2026-05-06 12:00 CEST, 2026-05-07 12:00 CEST; each a little later by chance"
+    )
+    assert f"rounds\t0 12 * * *\t{expected}" in lines
+    assert "rounds\tquiet hours\t23:00-07:00: nothing is sent" in lines
 
 
 def test_a_hang_up_reloads_the_settings_and_keeps_the_old_ones_where_the_new_are_wrong(
