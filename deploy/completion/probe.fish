@@ -5,7 +5,7 @@ function __probe_path
     set -l path probe
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe run' 'probe pause' 'probe resume' 'probe enrol' 'probe doctor' 'probe collector' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector token' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate'
+            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe enrol' 'probe doctor' 'probe collector' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector token' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate'
                 set path "$path $word"
         end
     end
@@ -23,6 +23,7 @@ complete -c probe -n '__probe_at probe' -a judge -d 'Read verdicts (JSON Lines) 
 complete -c probe -n '__probe_at probe' -a replay -d 'Feed the verdicts of FILE (JSON Lines, - for standard input) to the detector'
 complete -c probe -n '__probe_at probe' -a explain -d 'Show the series of TARGET in the verdicts of FILE (JSON Lines, - for standard input)'
 complete -c probe -n '__probe_at probe' -a run -d 'Measure the targets of the settings round after round and report changes, until interrupted'
+complete -c probe -n '__probe_at probe' -a status -d 'Show what is blocked and since when, what fails and is not certain, and how the agent of this host is'
 complete -c probe -n '__probe_at probe' -a pause -d 'Let the agent of this host rest: it contacts nobody until the pause ends, neither targets nor the collector'
 complete -c probe -n '__probe_at probe' -a resume -d 'End a pause: a running agent goes on within a second, and rounds started by cron measure again'
 complete -c probe -n '__probe_at probe' -a enrol -d 'Register this agent\'s key at the collector at URL with a one-time token, and keep the id that it gives'
@@ -86,6 +87,9 @@ complete -c probe -n '__probe_at probe run' -l i-understand -d 'Give consent for
 complete -c probe -n '__probe_at probe run' -l config -r -F -d 'Settings file to read'
 complete -c probe -n '__probe_at probe run' -s v -l verbose -d 'Log more on standard error'
 complete -c probe -n '__probe_at probe run' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe status' -l json -d 'Print one JSON object and nothing else'
+complete -c probe -n '__probe_at probe status' -l config -r -F -d 'Settings file to read'
+complete -c probe -n '__probe_at probe status' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe pause' -l for -x -d 'How long: 90s, 30m, 8h, 7d'
 complete -c probe -n '__probe_at probe pause' -l config -r -F -d 'Settings file to read'
 complete -c probe -n '__probe_at probe pause' -s h -l help -d 'Show this message and exit'

@@ -42,6 +42,7 @@ class Uplink:
         self._settings = settings
         self._clock = clock
         self._refused_token: str | None = None
+        self._name = ""
 
     async def deliver(self, client: CollectorClient) -> UploadResult:
         """Send batch after batch until all are acknowledged or the collector stops taking them.
@@ -110,14 +111,18 @@ class Uplink:
         reply = await client.post(BATCHES_PATH, batch.compressed, headers)
         if isinstance(reply, str):
             return CollectorReply(action=Action.RETRY, text=reply)
-        return classify_reply(reply.status, reply.body, reply.retry_after)
+        found = classify_reply(reply.status, reply.body, reply.retry_after)
+        self._name = found.vantage or self._name
+        return found
 
     def _write_notes(self, result: UploadResult) -> None:
-        """Write the notes for `probe doctor`: the problem, the time of the last acknowledgement, drops made good."""
+        """Write the notes for `probe status`: problem, last acknowledgement, drops made good, name of the vantage."""
         now = self._clock.now()
         notes: dict[str, object] = {"uplink": {"time": now, "text": result.problem} if result.problem else None}
         if result.sent:
             notes["sent"] = now
         if result.action is Action.DONE:
             notes["dropped"] = None
+        if self._name:
+            notes["vantage"] = {self._origin: self._name}
         self._outbox.write_notes(**notes)

@@ -6,6 +6,7 @@ in the collector's place.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 import msgspec
@@ -39,6 +40,7 @@ class CollectorReply(msgspec.Struct, frozen=True, kw_only=True):
         number: `acked` of a 200, `expected` of a 409; 0 when there is none.
         wait: seconds that the collector asks to wait; 0 when it does not say.
         text: a few words for the log.
+        vantage: the public name that the collector gives to this vantage; empty when it does not say.
     """
 
     action: Action
@@ -46,6 +48,7 @@ class CollectorReply(msgspec.Struct, frozen=True, kw_only=True):
     number: int = 0
     wait: float = 0.0
     text: str = ""
+    vantage: str = ""
 
 
 ACTION_BY_STATUS: dict[int, Action] = {
@@ -62,6 +65,8 @@ ACTION_BY_STATUS: dict[int, Action] = {
 }
 """HTTP status -> action. Any other status is `RETRY`, and so is no reply."""
 
+_NAME = re.compile(r"[a-z0-9]{1,64}", re.ASCII)
+"""The form of a public name."""
 MAX_RETRY_AFTER_SECONDS = 3600.0
 """A longer Retry-After is cut to this."""
 
@@ -70,6 +75,7 @@ class _Body(msgspec.Struct):
     acked: int = 0
     expected: int = 0
     error: dict[str, str] = {}
+    vantage: str = ""
 
 
 def classify_reply(status: int, body: bytes, retry_after: str = "") -> CollectorReply:
@@ -98,6 +104,7 @@ def classify_reply(status: int, body: bytes, retry_after: str = "") -> Collector
         number=content.acked if action is Action.DONE else content.expected,
         wait=_seconds(retry_after),
         text=" ".join(content.error.get("message", "").split())[:200],
+        vantage=content.vantage if _NAME.fullmatch(content.vantage) else "",
     )
 
 

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("probe.cli.replay:command", "Feed verdicts to the detector and print the transitions."),
     "explain": ("probe.cli.explain:command", "Show why a change of a target was or was not reported."),
     "run": ("probe.cli.run:COMMAND", "Watch the targets: as a daemon, or once for cron."),
+    "status": ("probe.cli.status:command", "Show what is blocked and since when, and how the agent is."),
     "pause": ("probe.cli.pause:pause", "Let the agent rest: nobody is contacted."),
     "resume": ("probe.cli.pause:resume", "End a pause."),
     "enrol": ("probe.cli.enrol:command", "Register this agent at a collector with a one-time token."),

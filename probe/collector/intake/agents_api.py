@@ -10,10 +10,10 @@ from math import ceil
 import msgspec
 from aiohttp import web
 
-from probe.collector.intake.apply_batch import BatchOutcome, BatchResult, apply_batch
+from probe.collector.intake.apply_batch import BatchOutcome, BatchResult, apply_batch, network_of_batch
 from probe.collector.intake.enrolment import EnrolmentRequest, enrol
 from probe.collector.intake.verify_batch import MAX_YEAR, MIN_YEAR, BatchRequest, signature_of, verify_batch
-from probe.collector.state import STATE, Collector
+from probe.collector.state import STATE, Collector, public_name
 from probe.collector.store import batches, to_ms
 from probe.collector.store.agents import AgentRow
 from probe.collector.web.responses import ApiError, json_response, storage_unavailable
@@ -73,7 +73,10 @@ async def post_batch(request: web.Request) -> web.Response:
     outcome = await check_and_store(collector, agent, unverified)
     collector.metrics.add("batch_seconds_sum", collector.real.monotonic() - began)
     collector.metrics.add("batch_seconds_count")
-    return json_response({"acked": acknowledged(outcome), "clock": collector.clock.now()})
+    answer: dict[str, object] = {"acked": acknowledged(outcome), "clock": collector.clock.now()}
+    if agent.role == "vantage":
+        answer["vantage"] = public_name(collector.secret, agent.id, outcome.network)
+    return json_response(answer)
 
 
 async def get_control(request: web.Request) -> web.Response:
@@ -142,7 +145,7 @@ async def check_and_store(collector: Collector, agent: AgentRow, unverified: Bat
         for part in ("connections", "handshakes", "bytes", "refused"):
             metrics.add(f"vantage_{part}_total", sum(getattr(report, part) for report in verified.batch.rounds))
         collector.fusion_requested.set()
-    return outcome
+    return msgspec.structs.replace(outcome, network=network_of_batch(agent, verified.batch))
 
 
 def acknowledged(outcome: BatchOutcome) -> int:

@@ -19,6 +19,7 @@ from probe.collector.store.agents import AgentRow
 from probe.collector.store.history import NewSpan, PresenceRun
 from probe.formats.batch import Batch, ReportedChange, ReportedStatus, RoundReport
 from probe.fuse.presence import MISSED_INTERVALS
+from probe.model.event import Network
 from probe.model.transition import VANTAGE
 from probe.model.verdict import Cause, Status, Verdict
 
@@ -90,6 +91,7 @@ class BatchOutcome(msgspec.Struct, frozen=True, kw_only=True):
         rounds: how many rounds were stored.
         changes: how many changes were stored.
         ignored: rounds, changes, statuses and verdicts that were not stored: too old, in the future or too large.
+        network: that the batch counts for.
     """
 
     answer: BatchResult
@@ -97,6 +99,13 @@ class BatchOutcome(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int = 0
     changes: int = 0
     ignored: int = 0
+    network: Network = Network()
+
+
+def network_of_batch(agent: AgentRow, batch: Batch) -> Network:
+    """The network that a batch counts for; what it leaves out is as the agent said at enrolment."""
+    given = batch.network
+    return Network(asn=given.asn or agent.asn, country=given.country or agent.cc)
 
 
 def apply_batch(session: StoreSession, agent: AgentRow, verified: VerifiedBatch) -> BatchOutcome:
@@ -136,9 +145,9 @@ class _BatchWriter:
         self._now = to_ms(verified.received)
         self._rate = verified.rate
         self._offset = offset
-        network = verified.batch.network
-        self._country = network.country or agent.cc
-        self._network = batches.network_number(session, network.asn or agent.asn, self._country)
+        network = network_of_batch(agent, verified.batch)
+        self._country = network.country
+        self._network = batches.network_number(session, network.asn, network.country)
         self._ignored = 0
 
     def write(self) -> BatchOutcome:

@@ -81,6 +81,16 @@ async def test_unsent_batches_are_delivered_in_order(tmp_path: Path, outbox: Out
     assert "Probe-Clock" in tiny.heard[0].headers
 
 
+async def test_the_public_name_that_the_collector_says_is_noted(
+    tmp_path: Path, outbox: Outbox, tiny: TinyCollector
+) -> None:
+    tiny.script = lambda batch: (200, {"acked": batch.seq, "vantage": "abcd2345"}, {})
+
+    await deliver(tmp_path, tiny.origin, outbox)
+
+    assert outbox.notes()["vantage"] == {tiny.origin: "abcd2345"}
+
+
 async def test_a_collector_that_is_down_is_one_line_and_no_batch_is_lost(
     tmp_path: Path, outbox: Outbox, refusing: str
 ) -> None:

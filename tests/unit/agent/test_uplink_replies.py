@@ -32,6 +32,12 @@ def test_each_answer_has_one_action(status: int, body: bytes, action: Action, nu
     assert (answer.action, answer.number) == (action, number)
 
 
+@pytest.mark.parametrize(("name", "kept"), [("abcd2345", "abcd2345"), ("<b>", ""), ("a" * 65, ""), ("", "")])
+def test_a_public_name_of_another_form_is_left_out(name: str, kept: str) -> None:
+    """It is printed on a terminal."""
+    assert classify_reply(200, f'{{"acked":7,"vantage":"{name}"}}'.encode()).vantage == kept
+
+
 @pytest.mark.parametrize("status", sorted(ACTION_BY_STATUS))
 def test_a_reply_that_is_not_json_is_retried(status: int) -> None:
     """A captive portal answers with 200 and a page, a censor with 403 and another. Neither may lose a report."""

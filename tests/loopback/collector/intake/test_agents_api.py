@@ -33,6 +33,19 @@ async def test_a_batch_is_acknowledged_and_a_resend_gets_the_same_answer(server:
     assert kept == [(1,)]
 
 
+async def test_a_vantage_is_told_the_public_name_that_pages_show(server: Server, enrolled: Enrolled) -> None:
+    """Also with a repeated batch; a control has no public name."""
+    agent, control = await enrolled(), await enrolled(role="control")
+    batch = agent.batch(rounds=rounds(NOW, 1), settled=(settled("https://a.example/", NOW),))
+
+    first, again = await agent.post(server.http, batch), await agent.post(server.http, batch)
+    other = await control.post(server.http, control.batch(rounds=rounds(NOW, 1)))
+
+    (span,) = json.loads((await server.get("/api/v1/spans"))[1])["spans"]
+    assert first[1]["vantage"] == again[1]["vantage"] == span["vantage"]
+    assert "vantage" not in other[1]
+
+
 async def test_a_gap_is_answered_with_the_number_that_is_expected(server: Server, enrolled: Enrolled) -> None:
     """A batch after a gap is not stored."""
     agent = await enrolled()

@@ -1,0 +1,47 @@
+"""Causes in words, for people at the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from probe.cli.localisation import mark
+from probe.cli.localisation import translate as _
+
+CAUSE_WORDS: Mapping[str, str] = {
+    "dns.nxdomain": mark("the resolver denies that the name exists"),
+    "dns.refused": mark("the resolver refuses to answer"),
+    "dns.servfail": mark("the resolver reports a failure"),
+    "dns.timeout": mark("the resolver does not answer for this name"),
+    "dns.nodata": mark("the resolver says that the name has no address"),
+    "dns.bogon": mark("the resolver gives an address that cannot be the target's"),
+    "dns.spoofed": mark("the resolver gives an address that is not the target's"),
+    "dns.injected": mark("a forged answer comes before the resolver's"),
+    "tcp.timeout": mark("the address does not answer"),
+    "tcp.reset": mark("the connection is refused by a reset"),
+    "tcp.unreachable": mark("a router says that the address cannot be reached"),
+    "tls.timeout": mark("nothing answers once the server name has been sent"),
+    "tls.reset": mark("the connection is reset once the server name has been sent"),
+    "tls.eof": mark("the connection is closed once the server name has been sent"),
+    "tls.sni": mark("the connection works under another server name"),
+    "tls.mitm": mark("somebody else's certificate is shown"),
+    "http.reset": mark("the connection is reset after the request"),
+    "http.timeout": mark("nothing answers the request"),
+    "http.eof": mark("the connection is closed after the request"),
+    "http.blockpage": mark("another page is shown in the place of the target's"),
+    "http.redirect": mark("the request is sent on to a host that is not the target's"),
+    "throttle.rate": mark("far slower than other traffic on the same path"),
+    "throttle.freeze": mark("the transfer stops after the first kilobytes"),
+    "quic.timeout": mark("QUIC is not answered where TCP works"),
+    "ip.range": mark("the whole range of addresses fails alike"),
+}
+"""Cause -> what was seen."""
+
+
+def cause_words(cause: str) -> str:
+    """A cause with its words: `tls.sni: the connection works under another server name`; the code stays for search."""
+    return f"{cause}: {_(CAUSE_WORDS[cause])}" if cause in CAUSE_WORDS else cause
+
+
+def causes_in_words(causes: Iterable[str]) -> str:
+    """Causes with their words, the deciding one first."""
+    return ", ".join(map(cause_words, causes))
