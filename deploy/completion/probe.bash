@@ -7,13 +7,13 @@ _probe() {
     COMPREPLY=()
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $word" in
-            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe enrol" | "probe doctor" | "probe collector" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector token" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate") path="$path $word" ;;
+            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe enrol" | "probe doctor" | "probe collector" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector token" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate") path="$path $word" ;;
         esac
     done
     case "$path" in
         "probe")
             options="-V --version -h --help"
-            commands="check sweep judge replay explain run status pause resume enrol doctor collector targets"
+            commands="check sweep judge replay explain setup run status pause resume enrol doctor collector targets"
             ;;
         "probe check")
             options="--targets --strict --json --control --trusted-resolver --anchor --domestic-anchor --timeout --concurrency --pace --localise --send --packets --pcap --config -h --help"
@@ -40,6 +40,11 @@ _probe() {
             with_file="--svg"
             with_value="--svg"
             files="yes"
+            ;;
+        "probe setup")
+            options="--accept-risks --asn --country --services --collector --token-file --enrol-later --start --mmdb --state --config --force -h --help"
+            with_file="--token-file --mmdb --state --config"
+            with_value="--asn --country --services --collector --token-file --start --mmdb --state --config"
             ;;
         "probe run")
             options="--once --time-limit --dry-run --check-config --i-understand --config -v --verbose -h --help"

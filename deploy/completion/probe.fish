@@ -5,7 +5,7 @@ function __probe_path
     set -l path probe
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe enrol' 'probe doctor' 'probe collector' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector token' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate'
+            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe enrol' 'probe doctor' 'probe collector' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector token' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate'
                 set path "$path $word"
         end
     end
@@ -22,6 +22,7 @@ complete -c probe -n '__probe_at probe' -a sweep -d 'Measure each target of the 
 complete -c probe -n '__probe_at probe' -a judge -d 'Read verdicts (JSON Lines) from FILE, judge their evidence again, print verdicts in the same order'
 complete -c probe -n '__probe_at probe' -a replay -d 'Feed the verdicts of FILE (JSON Lines, - for standard input) to the detector'
 complete -c probe -n '__probe_at probe' -a explain -d 'Show the series of TARGET in the verdicts of FILE (JSON Lines, - for standard input)'
+complete -c probe -n '__probe_at probe' -a setup -d 'Explain the risk, ask for consent, and write the settings of an agent on this host'
 complete -c probe -n '__probe_at probe' -a run -d 'Measure the targets of the settings round after round and report changes, until interrupted'
 complete -c probe -n '__probe_at probe' -a status -d 'Show what is blocked and since when, what fails and is not certain, and how the agent of this host is'
 complete -c probe -n '__probe_at probe' -a pause -d 'Let the agent of this host rest: it contacts nobody until the pause ends, neither targets nor the collector'
@@ -79,6 +80,19 @@ complete -c probe -n '__probe_at probe replay' -s h -l help -d 'Show this messag
 complete -c probe -n '__probe_at probe explain' -F
 complete -c probe -n '__probe_at probe explain' -l svg -r -F -d 'Also draw the series into this file'
 complete -c probe -n '__probe_at probe explain' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe setup' -l accept-risks -d 'Consent, for automation: you have read docs/volunteers.md'
+complete -c probe -n '__probe_at probe setup' -l asn -x -d 'AS number of this network; 0: unknown'
+complete -c probe -n '__probe_at probe setup' -l country -x -d 'Two letters (ISO 3166); -: unknown'
+complete -c probe -n '__probe_at probe setup' -l services -x -d 'Names of shipped services, `default` or `none`'
+complete -c probe -n '__probe_at probe setup' -l collector -x -d 'The collector to report to, or `none`'
+complete -c probe -n '__probe_at probe setup' -l token-file -r -F -d 'File with the collector\'s one-time token; - is standard input'
+complete -c probe -n '__probe_at probe setup' -l enrol-later -d 'Leave it to the agent to enrol; contact nobody now'
+complete -c probe -n '__probe_at probe setup' -l start -x -d '`systemd`, `cron` or `nothing`'
+complete -c probe -n '__probe_at probe setup' -l mmdb -r -F -d 'AS or country database to suggest from'
+complete -c probe -n '__probe_at probe setup' -l state -r -F -d 'Folder of key, enrolment and state, instead of the usual one'
+complete -c probe -n '__probe_at probe setup' -l config -r -F -d 'Settings file to write'
+complete -c probe -n '__probe_at probe setup' -l force -d 'Change an existing settings file without asking'
+complete -c probe -n '__probe_at probe setup' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe run' -l once -d 'Measure one round and exit, for cron: prints only what is wrong'
 complete -c probe -n '__probe_at probe run' -l time-limit -x -d 'Begin no target after so many seconds; what matters most comes first'
 complete -c probe -n '__probe_at probe run' -l dry-run -d 'Print what would be contacted and what a day costs; contact nothing'

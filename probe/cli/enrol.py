@@ -44,18 +44,24 @@ def command(url: str, *, token_file: str, role: str | None, again: bool, config:
         sys.stdout.write(f"already enrolled at {known.origin} as {known.agent}\n")
         return ExitStatus.OK
     clock = Clock.parse(os.environ.get("PROBE_CLOCK", ""))
-    enrolment = asyncio.run(_enrol(origin_of(url), _token(token_file), folder, settings, clock))
+    enrolment = asyncio.run(enrol_at(origin_of(url), read_token_file(token_file), folder, settings, clock))
     sys.stdout.write(f"enrolled at {enrolment.origin} as {enrolment.agent}\n")
     return ExitStatus.OK
 
 
-async def _enrol(origin: str, token: str, folder: Path, settings: Settings, clock: Clock) -> Enrolment:
+async def enrol_at(origin: str, token: str, folder: Path, settings: Settings, clock: Clock) -> Enrolment:
+    """Enrol at a collector, as `probe.agent.enrolment.enrol` does, with a client of its own."""
     chosen = settings.agent
     async with CollectorClient((origin,), ca_file=chosen.ca_file, timeout=chosen.uplink_timeout) as client:
         return await enrol(client, origin, token, folder=folder, settings=settings, clock=clock)
 
 
-def _token(name: str) -> str:
+def read_token_file(name: str) -> str:
+    """The token in a file; `-` is standard input.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
     try:
         text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

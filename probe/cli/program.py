@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "judge": ("probe.cli.judge:command", "Judge the evidence of verdicts again with this version's rules."),
     "replay": ("probe.cli.replay:command", "Feed verdicts to the detector and print the transitions."),
     "explain": ("probe.cli.explain:command", "Show why a change of a target was or was not reported."),
+    "setup": ("probe.cli.setup:command", "Explain the risk, ask for consent, and write an agent's settings."),
     "run": ("probe.cli.run:COMMAND", "Watch the targets: as a daemon, or once for cron."),
     "status": ("probe.cli.status:command", "Show what is blocked and since when, and how the agent is."),
     "pause": ("probe.cli.pause:pause", "Let the agent rest: nobody is contacted."),

@@ -41,7 +41,22 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, 
     Raises:
         SettingsError: a file cannot be read, a key is unknown, or a value is bad.
     """
-    source = settings_file(environ) if path is None else path
+    return load_file(settings_file(environ) if path is None else path, environ, overrides)
+
+
+def load_file(
+    source: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object] | None = None
+) -> Settings:
+    """Likewise from this file alone, or from none.
+
+    Args:
+        source: the settings file; None for no file.
+        environ: the process's environment.
+        overrides: as in `load`.
+
+    Raises:
+        SettingsError: as in `load`.
+    """
     values = dict(_defaults())
     if source is not None:
         values |= {key: _checked(key, value, str(source)) for key, value in _from_file(source)}

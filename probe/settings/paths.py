@@ -33,6 +33,19 @@ def settings_file(environ: Mapping[str, str]) -> Path | None:
     return None
 
 
+def own_settings_file(environ: Mapping[str, str]) -> Path:
+    """The settings file that `probe setup` writes, whether it exists or not.
+
+    Returns:
+        The file that PROBE_CONFIG names, else the system's for root, else the user's.
+    """
+    if environ.get("PROBE_CONFIG"):
+        return Path(environ["PROBE_CONFIG"])
+    if not environ.get("XDG_CONFIG_HOME") and hasattr(os, "geteuid") and os.geteuid() == 0:
+        return SYSTEM_SETTINGS
+    return _home(environ, "XDG_CONFIG_HOME", ".config") / "probe.toml"
+
+
 def state_folder(setting: str, environ: Mapping[str, str]) -> Path:
     """The folder of key, enrolment and state: the setting, else systemd's, else the system's for root, else XDG's."""
     if setting:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -73,3 +76,40 @@ def settings(folder: Path, targets: list[str], **agent: object) -> Path:
         + "[measure]\nanchors = []\ntrusted_resolvers = []\npace = 0\ntimeout = 30\n"
     )
     return path
+
+
+@dataclass
+class Served:
+    """A collector process."""
+
+    origin: str
+    db: Path
+
+    def token(self, role: str = "vantage") -> bytes:
+        """A one-time token."""
+        done = probe("collector", "token", "--db", str(self.db), "--sponsor", "me", "--role", role)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def ask(self, path: str) -> str:
+        """The answer to a GET."""
+        with urllib.request.urlopen(self.origin + path, timeout=60) as answer:  # noqa: S310 - loopback
+            return str(answer.read().decode())
+
+
+@contextmanager
+def collector_process(folder: Path) -> Iterator[Served]:
+    """Run a collector with its database in this folder."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    origin = f"http://127.0.0.1:{port}"
+    db = folder / "collector.sqlite"
+    process = subprocess.Popen(
+        command("collector", "serve", "--db", str(db), "--listen", f"127.0.0.1:{port}", "--origin", origin),
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(),
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert b"http" in process.stdout.readline()
+    yield Served(origin, db)
+    process.terminate()
+    process.communicate(timeout=60)

@@ -6,8 +6,10 @@ The library `maxminddb` (extra `asn`) reads the format; it is imported only when
 from __future__ import annotations
 
 import io
+import ipaddress
+import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from probe.errors import ListError
 from probe.lists.lines import BadRow
@@ -26,6 +28,7 @@ SEPARATOR_BYTES = 16
 """Zeros between the tree and the data."""
 _ASN = ("autonomous_system_number", "asn")
 _NAME = ("autonomous_system_organization", "as_name", "name")
+_COUNTRY = re.compile("[A-Z]{2}")
 
 
 def read(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
@@ -34,12 +37,7 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
     Raises:
         ListError: the library is not installed, or the file is not such a database.
     """
-    try:
-        import maxminddb  # noqa: PLC0415 - an optional dependency
-    except ImportError as error:
-        raise ListError(
-            "reading mmdb files needs the library maxminddb", where=name, mend="install reachability-probe[asn]"
-        ) from error
+    maxminddb = _library(name)
     content = bytearray()
     for chunk in chunks:
         content += chunk
@@ -60,6 +58,86 @@ def read(chunks: Iterable[bytes], name: str) -> Iterator[PrefixItem]:
         raise ListError(
             f"a broken MaxMind database ({type(error).__name__})", where=f"{name}:{number + 1}", mend="fetch it again"
         ) from error
+
+
+class PlaceRecord(NamedTuple):
+    """What a database says of one address.
+
+    Attributes:
+        asn: of the network; 0 where the database does not say.
+        owner: of the network; empty likewise.
+        country: two capitals; empty likewise.
+    """
+
+    asn: int = 0
+    owner: str = ""
+    country: str = ""
+
+
+def look_up(content: bytes, name: str, address: str) -> PlaceRecord:
+    """What a database of ASes, of countries or of both says of one address.
+
+    Raises:
+        ListError: the library is not installed, or the content is not such a database.
+    """
+    maxminddb = _library(name)
+    metadata = content.rfind(MARK)
+    if metadata < 0 or len(content) > MAX_FILE:
+        raise ListError("no MaxMind database, or one without its end", where=name, mend="fetch it again")
+    try:
+        check_record(content, metadata + len(MARK), 0, {})
+        with maxminddb.open_database(io.BytesIO(content), maxminddb.MODE_FD) as database:
+            facts = database.metadata()
+            if facts.ip_version < ipaddress.ip_address(address).version:
+                return PlaceRecord()
+            _check_record_of(content, facts.node_count, facts.record_size, facts.ip_version, address)
+            record = database.get(address)
+    except (maxminddb.InvalidDatabaseError, ValueError, LookupError, TypeError, RecursionError, MemoryError) as error:
+        raise ListError(
+            f"a broken MaxMind database ({type(error).__name__})", where=name, mend="fetch it again"
+        ) from error
+    country = _first(record, "country")
+    country = _first(country, "iso_code") if isinstance(country, dict) else country or _first(record, "country_code")
+    asn, owner = (_first(record, *keys) for keys in (_ASN, _NAME))
+    return PlaceRecord(
+        asn if isinstance(asn, int) and 0 < asn <= MAX_ASN else 0,
+        owner if isinstance(owner, str) else "",
+        country if isinstance(country, str) and _COUNTRY.fullmatch(country) else "",
+    )
+
+
+def _check_record_of(content: bytes, nodes: int, record_size: int, version: int, address: str) -> None:
+    """Check that reading the record of one address takes bounded work.
+
+    Raises:
+        ValueError: it does not, or the tree is larger than the file.
+    """
+    if record_size not in (24, 28, 32) or not 0 < nodes <= len(content) * 4 // record_size:
+        raise ValueError(nodes)
+    length = 32 if version == 4 else 128
+    bits = int(ipaddress.ip_address(address))
+    node = 0
+    for shift in range(length - 1, -1, -1):
+        if node >= nodes:
+            break
+        node = _children(content, node, record_size)[bits >> shift & 1]
+    if node > nodes:
+        check_record(content, nodes * record_size // 4 + SEPARATOR_BYTES, node - nodes - SEPARATOR_BYTES, {})
+
+
+def _first(record: object, *keys: str) -> Any:
+    """The value of the first of these keys that a record has; None where it has none."""
+    return next((record[key] for key in keys if key in record), None) if isinstance(record, dict) else None
+
+
+def _library(name: str) -> Any:
+    try:
+        import maxminddb  # noqa: PLC0415 - an optional dependency
+    except ImportError as error:
+        raise ListError(
+            "reading mmdb files needs the library maxminddb", where=name, mend="install reachability-probe[asn]"
+        ) from error
+    return maxminddb
 
 
 def check_tree(content: bytes | bytearray, nodes: int, record_size: int) -> None:

@@ -3,52 +3,18 @@
 from __future__ import annotations
 
 import json
-import socket
-import subprocess
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.processes import command, environment, probe, settings, web_server
-
-
-@dataclass
-class Served:
-    """A collector process."""
-
-    origin: str
-    db: Path
-
-    def token(self, role: str = "vantage") -> bytes:
-        """A one-time token."""
-        done = probe("collector", "token", "--db", str(self.db), "--sponsor", "me", "--role", role)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def ask(self, path: str) -> str:
-        """The answer to a GET."""
-        with urllib.request.urlopen(self.origin + path, timeout=60) as answer:  # noqa: S310 - loopback
-            return str(answer.read().decode())
+from tests.e2e.processes import Served, collector_process, probe, settings, web_server
 
 
 @pytest.fixture(scope="module")
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    origin = f"http://127.0.0.1:{port}"
-    db = tmp_path_factory.mktemp("collector") / "collector.sqlite"
-    process = subprocess.Popen(
-        command("collector", "serve", "--db", str(db), "--listen", f"127.0.0.1:{port}", "--origin", origin),
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(),
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert b"http" in process.stdout.readline()
-    yield Served(origin, db)
-    process.terminate()
-    process.communicate(timeout=60)
+    with collector_process(tmp_path_factory.mktemp("collector")) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")

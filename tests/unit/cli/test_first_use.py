@@ -8,9 +8,9 @@ import pytest
 
 from probe.cli import first_use
 from probe.cli.first_use import operators, warn_once, warning
-from probe.settings import load
+from probe.settings import load_file
 
-SHIPPED = load(Path("/dev/null"), {}).measure.trusted_resolvers
+SHIPPED = load_file(None, {}).measure.trusted_resolvers
 
 
 def test_known_resolvers_are_named_and_others_shown_by_address() -> None:

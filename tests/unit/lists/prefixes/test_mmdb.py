@@ -53,6 +53,36 @@ def test_a_file_of_another_format_is_refused() -> None:
         list(mmdb.read([b"x" * 100], "asn.mmdb"))
 
 
+class TestLookUp:
+    """One address in an operator's database, of ASes or of countries."""
+
+    @pytest.mark.parametrize(
+        "address, expected",
+        [
+            ("1.13.0.1", mmdb.PlaceRecord(asn=45090, owner="Tencent")),
+            ("119.28.7.7", mmdb.PlaceRecord(asn=132203)),
+            ("192.0.2.1", mmdb.PlaceRecord(country="XX")),
+            ("8.8.8.8", mmdb.PlaceRecord()),
+            ("2001:db8::1", mmdb.PlaceRecord()),
+        ],
+    )
+    def test_an_address_has_the_record_of_its_prefix(self, address: str, expected: mmdb.PlaceRecord) -> None:
+        """A database of IPv4 says nothing of an IPv6 address."""
+        assert mmdb.look_up(FILE, "asn.mmdb", address) == expected
+
+    def test_a_country_may_stand_in_a_record_of_its_own(self) -> None:
+        """As GeoLite2-Country has it."""
+        content = mmdb_file.made({"192.0.2.0/24": {"country": {"iso_code": "RU"}}})
+
+        assert mmdb.look_up(content, "country.mmdb", "192.0.2.9") == mmdb.PlaceRecord(country="RU")
+
+    @pytest.mark.parametrize("content", [b"x" * 100, FILE[-200:], mmdb.MARK + b"\xff" * 50])
+    def test_a_broken_file_is_one_clear_error(self, content: bytes) -> None:
+        """Whatever the library raises about it."""
+        with pytest.raises(ListError, match="MaxMind database"):
+            mmdb.look_up(content, "asn.mmdb", "192.0.2.1")
+
+
 class TestTree:
     """A search tree of a few bytes can have more paths than anybody can walk."""
 
