@@ -75,6 +75,7 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
         rotates: the system begins with another one each time.
         nat64: prefixes with which the network's resolvers write IPv4 addresses (RFC 7050).
         trusted_resolvers: encrypted ones, in order of trust.
+        spares_resolvers: ask one of them, and the others once anything is in doubt (`probe.plan.lookup`).
         hosts_file_names: the names that this host finds in its hosts file; None where it may find any name outside DNS.
         control: the control's facts about this target.
         has_fingerprint: whether a page matches a fingerprint, such as that of a block page; it is then fetched again.
@@ -103,6 +104,7 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
     rotates: bool = False
     nat64: tuple[str, ...] = ()
     trusted_resolvers: tuple[str, ...] = ()
+    spares_resolvers: bool = False
     hosts_file_names: frozenset[str] | None = None
     control: ControlFacts | None = None
     has_fingerprint: Callable[[Exchange], bool] = _no_fingerprint

@@ -17,6 +17,22 @@ resolvers deny it now
 ================================  ==============================================================================
 
 The failure of a trusted resolver is no evidence, so it is not asked again.
+
+Where the context spares trusted resolvers, the first is asked at once, and the others as soon as anything is in doubt:
+
+==========================================  ====================================================================
+doubt                                       what the others' answers matter for
+==========================================  ====================================================================
+any resolver fails, gives a bogon, or says  whether the name exists; whether the first is filtered itself
+that it filters; a late answer
+no address from one side                    the same
+an address that nobody confirms             whether it is the target's
+a step with a server fails                  further addresses, and whether the name has moved
+a page in clear text                        it does not prove itself, so they are all asked at once
+==========================================  ====================================================================
+
+Without doubt an address is the target's by the first one's word, which the others' cannot take away
+(`probe.judge.address_ownership`).
 """
 
 from __future__ import annotations
@@ -55,10 +71,18 @@ class Lookup:
         queue: receives the steps.
         position: chain and hop that needed the name first.
         changed: called after every answer.
+        clear: pages of the name are fetched in clear text.
     """
 
     def __init__(
-        self, name: str, context: PlanContext, queue: StepQueue, position: StepPosition, changed: Callable[[], None]
+        self,
+        name: str,
+        context: PlanContext,
+        queue: StepQueue,
+        position: StepPosition,
+        changed: Callable[[], None],
+        *,
+        clear: bool = False,
     ) -> None:
         self.name = name
         self._context = context
@@ -79,7 +103,11 @@ class Lookup:
         self._finds_others: set[str] = set()
         resolvers = [(SYSTEM, Trust.SYSTEM)] if context.asks_system(name) else []
         resolvers += [(resolver, Trust.NETWORK) for resolver in context.answering_resolvers]
-        resolvers += [(resolver, Trust.TRUSTED) for resolver in context.trusted_resolvers]
+        at_once = 1 if context.spares_resolvers and not clear else len(context.trusted_resolvers)
+        resolvers += [(resolver, Trust.TRUSTED) for resolver in context.trusted_resolvers[:at_once]]
+        self._spared = context.trusted_resolvers[at_once:]
+        if self._spared:
+            queue.call_at_failure(self.ask_spared)
         for resolver, trust in resolvers:
             self._ask_every_type(resolver, trust)
 
@@ -139,6 +167,12 @@ class Lookup:
             for step in self._waiting
         )
 
+    def ask_spared(self) -> None:
+        """Ask the trusted resolvers that were spared so far, because something is in doubt."""
+        spared, self._spared = self._spared, ()
+        for resolver in spared:
+            self._ask_every_type(resolver, Trust.TRUSTED)
+
     def observed(self, step: Step, seen: Observation) -> None:
         """Take in an answer."""
         assert isinstance(step, Resolve)  # noqa: S101 - a lookup asks for nothing else
@@ -149,11 +183,14 @@ class Lookup:
             return
         if isinstance(seen, LateAnswer):
             self._late += [a for a in seen.addresses if a not in self._late]
+            self.ask_spared()
         else:
             assert isinstance(seen, Resolution)  # noqa: S101 - as above
             self._take(step, seen)
             self._waiting.discard(step)
             self._ask_dead_resolvers()
+            if self._spared and (self._is_odd(seen) or self._is_disputed()):
+                self.ask_spared()
         self._changed()
 
     def finished(self, step: Step, seen: tuple[Observation, ...]) -> None:  # noqa: ARG002 - the shape of every asker
@@ -162,7 +199,18 @@ class Lookup:
         if step in self._waiting:
             self._waiting.discard(step)
             self._ask_dead_resolvers()
+            self.ask_spared()
             self._changed()
+
+    def _is_odd(self, seen: Resolution) -> bool:
+        """Whether an answer is anything but addresses, or the word that the name has none of this family."""
+        if seen.failure not in {None, Failure.NODATA} or seen.truncated or seen.errors or seen.recursion is False:
+            return True
+        return any(is_bogon(self._context.as_elsewhere(address)) for address in seen.addresses)
+
+    def _is_disputed(self) -> bool:
+        """Whether all have answered, and the network and the trusted resolver do not give the same addresses."""
+        return not self._waiting and (not self._local or not self._trusted or bool(self.unconfirmed))
 
     def _take(self, step: Resolve, seen: Resolution) -> None:
         if step.trust is Trust.TRUSTED:

@@ -15,9 +15,10 @@ compares speeds therefore reserves the address: the other parts' pages there wai
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
-from probe.model.observation import Observation
+from probe.model.observation import Conversation, Observation
 from probe.model.step import Fetch, Step
 
 
@@ -49,6 +50,7 @@ class StepQueue:
         self._seen: dict[Step, list[Observation]] = {}
         self._fresh: list[Step] = []
         self._reserved: tuple[StepListener, str] | None = None
+        self._at_failure: list[Callable[[], None]] = []
 
     def add(self, step: Step, listener: StepListener) -> bool:
         """Queue a step for the listener; False for a step equal to an earlier one, which is not performed again."""
@@ -85,7 +87,15 @@ class StepQueue:
 
     def finish(self, step: Step) -> None:
         """Pass the end of a step to its listener."""
-        self._listeners[step].finished(step, tuple(self._seen[step]))
+        seen = tuple(self._seen[step])
+        if self._at_failure and any(isinstance(one, Conversation) and one.failure is not None for one in seen):
+            for call in self._at_failure:
+                call()
+        self._listeners[step].finished(step, seen)
+
+    def call_at_failure(self, call: Callable[[], None]) -> None:
+        """Call this whenever a step ends that failed to connect or to converse with a server."""
+        self._at_failure.append(call)
 
     def _waits(self, step: Step) -> bool:
         if self._reserved is None or not isinstance(step, Fetch):

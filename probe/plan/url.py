@@ -76,8 +76,15 @@ class UrlPlan(Plan):
         self._waiting.append((url.host, hop))
         if url.host not in self._lookups:
             self._lookups[url.host] = Lookup(
-                url.host, self._context, self.queue, position, lambda: self._changed(url.host)
+                url.host,
+                self._context,
+                self.queue,
+                position,
+                lambda: self._changed(url.host),
+                clear=url.scheme == "http",
             )
+        elif url.scheme == "http":
+            self._lookups[url.host].ask_spared()
         self._changed(url.host)
 
     def _changed(self, host: str) -> None:

@@ -74,8 +74,8 @@ class MeasurementContext(msgspec.Struct, frozen=True, kw_only=True):
         clock: dates the verdicts.
         asn: AS number of the vantage, 0 when not known.
         country: ISO 3166 code, empty when not known.
-        network_resolvers, rotates, trusted_resolvers, hosts_file_names, families: as in
-            `probe.plan.context.PlanContext`.
+        network_resolvers, rotates, trusted_resolvers, spares_resolvers, hosts_file_names, families: as in
+            `probe.plan.context.PlanContext`; re-tests and suspected names spare no resolver.
         names: names that work at this vantage.
         host_notes: notes about tunnels and proxies of this host (`probe.measure.tunnels`).
         range_sample: addresses of a range that are sampled (`probe.plan.context.PlanContext.sample`).
@@ -98,6 +98,7 @@ class MeasurementContext(msgspec.Struct, frozen=True, kw_only=True):
     network_resolvers: tuple[str, ...] = ()
     rotates: bool = False
     trusted_resolvers: tuple[str, ...] = ()
+    spares_resolvers: bool = False
     hosts_file_names: frozenset[str] | None = None
     families: frozenset[Family] = frozenset(Family)
     names: WorkingNames = msgspec.field(default_factory=WorkingNames)
@@ -298,6 +299,7 @@ def _plan_context(
         rotates=context.rotates,
         nat64=context.tools.resolvers.nat64_prefixes,
         trusted_resolvers=context.trusted_resolvers,
+        spares_resolvers=context.spares_resolvers and not attempt and not suspected,
         hosts_file_names=context.hosts_file_names,
         control=control,
         has_fingerprint=_HAS_FINGERPRINT,

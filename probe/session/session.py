@@ -55,7 +55,8 @@ class Session:
     Args:
         settings: merged.
         clock: dates the verdicts; its monotonic time counts for every age and deadline.
-        limit_traffic: keep each pass within the settings' `round_connections` and `round_bytes`.
+        limit_traffic: keep each pass within the settings' `round_connections` and `round_bytes`, and ask one trusted
+            resolver where nothing is in doubt. A control asks all: vantages compare their addresses with its.
 
     Attributes:
         missing_packets: why packets are not captured although the settings ask for it; empty otherwise.
@@ -66,6 +67,7 @@ class Session:
         self.missing_packets = ""
         self._settings = settings
         self._clock = clock
+        self._spares_resolvers = limit_traffic and settings.agent.role != "control"
         self._budget = Budget(chosen.round_connections, chosen.round_bytes) if limit_traffic else Budget()
         pace = PaceLimiter(chosen.pace, budget=self._budget)
         self._tools = Tools(chosen.timeout, pace, boringssl=chosen.tls == "boringssl")
@@ -113,6 +115,7 @@ class Session:
             network_resolvers=resolvers.servers,
             rotates=resolvers.rotates,
             trusted_resolvers=chosen.trusted_resolvers,
+            spares_resolvers=self._spares_resolvers,
             hosts_file_names=hosts_file_names(),
             families=families,
             names=_working_names(self._settings),

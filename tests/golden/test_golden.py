@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from probe.model.observation import Exchange
 from probe.model.target import parse
 from probe.model.verdict import Cause, Status
 from tests.golden import record
-from tests.golden.scenario import Scenario
+from tests.golden.scenario import DOH, Scenario
 
 FOLDERS = sorted(path for path in record.CASES.iterdir() if path.is_dir())
 OLDER_FOLDERS = sorted(path for path in record.OLDER_CASES.iterdir() if path.is_dir())
 SCENARIOS = record.scenarios()
+UNTIMED = [one for one in SCENARIOS.values() if one.limit == Scenario.limit and not one.recent_cuts]
+"""Scenarios in which neither a deadline nor another target's cut comes after a number of steps."""
 INTERFERED = (Status.BLOCKED, Status.THROTTLED)
 
 
@@ -68,6 +71,20 @@ def test_a_scenario_has_the_verdict_that_it_states(scenario: Scenario) -> None:
 
     assert (judged.status, judged.rule, judged.causes) == (scenario.status, scenario.rule, scenario.causes)
     assert {field: getattr(judged.evidence, field) for field in scenario.found} == dict(scenario.found)
+
+
+@pytest.mark.parametrize("scenario", UNTIMED, ids=lambda scenario: scenario.name)
+def test_sparing_trusted_resolvers_changes_no_verdict(scenario: Scenario) -> None:
+    """Asked one by one as doubt arises, three trusted resolvers lead to the verdict of three that are asked at once."""
+    trusted = scenario.context.get("trusted_resolvers", (DOH,))
+    three = tuple(f"{one}?{number}" for one in trusted for number in range(3))[: 3 * bool(trusted)]
+
+    at_once, spared = (
+        replace(scenario, context={**scenario.context, "trusted_resolvers": three, "spares_resolvers": spares}).play()
+        for spares in (False, True)
+    )
+
+    assert (spared.status, spared.rule, spared.causes) == (at_once.status, at_once.rule, at_once.causes)
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=name)

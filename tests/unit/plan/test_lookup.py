@@ -11,8 +11,9 @@ from probe.model.address import Family
 from probe.model.failure import Failure
 from probe.model.hop import Purpose, StepPosition
 from probe.model.nat64 import synthesised
+from probe.model.observation import Connection
 from probe.model.resolver import Trust
-from probe.model.step import Resolve
+from probe.model.step import Fetch, Resolve, Step
 from probe.model.target import parse
 from probe.model.verdict import ControlFacts, Status
 from probe.plan import PlanContext, plan_for
@@ -368,3 +369,118 @@ def test_the_addresses_that_programs_get_are_the_systems_or_those_of_its_first_r
             if step.trust != "trusted":
                 lookup.observed(step, answer(step, addresses, failure))
         assert lookup.used == (FORGED,)
+
+
+SECOND, THIRD = "https://1.1.1.1/dns-query", "tls://8.8.8.8:853"
+SPARING = msgspec.structs.replace(
+    CONTEXT, hosts_file_names=frozenset(), trusted_resolvers=(DOH, SECOND, THIRD), spares_resolvers=True
+)
+
+
+class SparingTalk:
+    """A plan that spares trusted resolvers, and the steps that are under way.
+
+    Args:
+        target: of the plan.
+        context: with three trusted resolvers.
+    """
+
+    def __init__(self, target: str = f"https://{NAME}/", context: PlanContext = SPARING) -> None:
+        self.plan = plan_for(parse(target), context)
+        self.steps: list[Step] = []
+        self.fetch()
+
+    def fetch(self) -> None:
+        """Take the steps that the plan asks for now."""
+        self.steps += self.plan.pending()
+
+    @property
+    def trusted(self) -> set[str]:
+        """The trusted resolvers that were asked for the name."""
+        return {one.resolver for one in self.steps if isinstance(one, Resolve) and one.trust is Trust.TRUSTED}
+
+    def answer(self, trust: Trust, **seen: object) -> None:
+        """Let all open queries to resolvers of this kind be answered: with these fields of the observation."""
+        for step in [one for one in self.steps if isinstance(one, Resolve) and one.trust is trust]:
+            given = answer(step, seen.get("addresses", ()), seen.get("failure"))  # type: ignore[arg-type]
+            self.plan.observe(step, msgspec.structs.replace(given, **seen))
+            self.plan.finish(step)
+        self.fetch()
+
+
+def test_one_trusted_resolver_is_asked_where_it_says_what_the_network_says() -> None:
+    """The page is then fetched from that address; the other two are asked once that fails."""
+    talk = SparingTalk()
+    talk.answer(Trust.NETWORK, addresses=(A,))
+    talk.answer(Trust.TRUSTED, addresses=(A, B))
+    assert talk.trusted == {DOH}
+
+    fetch = next(step for step in talk.steps if isinstance(step, Fetch))
+    talk.plan.observe(fetch, Connection(address=A, port=443, failure=Failure.RESET))
+    talk.plan.finish(fetch)
+    talk.fetch()
+
+    assert talk.trusted == {DOH, SECOND, THIRD}
+
+
+@pytest.mark.parametrize(
+    ("trust", "seen"),
+    [
+        (Trust.TRUSTED, {"failure": Failure.TIMEOUT}),
+        (Trust.TRUSTED, {"failure": Failure.LOCAL}),
+        (Trust.TRUSTED, {"failure": Failure.NXDOMAIN}),
+        (Trust.TRUSTED, {"addresses": (A,), "errors": (15,)}),
+        (Trust.TRUSTED, {"addresses": (A,), "recursion": False}),
+        (Trust.TRUSTED, {"addresses": ("0.0.0.0",)}),
+        (Trust.NETWORK, {"failure": Failure.NXDOMAIN}),
+        (Trust.NETWORK, {"failure": Failure.TIMEOUT}),
+        (Trust.NETWORK, {"addresses": ("10.10.34.34",)}),
+        (Trust.NETWORK, {"addresses": (A,), "truncated": True}),
+    ],
+)
+def test_an_odd_answer_is_asked_of_every_trusted_resolver_at_once(trust: Trust, seen: dict[str, object]) -> None:
+    """The network's failure or bogon, the trusted one's failure, or its word that it filters."""
+    talk = SparingTalk()
+
+    talk.answer(trust, **seen)
+
+    assert talk.trusted == {DOH, SECOND, THIRD}
+
+
+@pytest.mark.parametrize(
+    ("network", "trusted"), [((FORGED,), (A,)), ((A, FORGED), (A,)), ((), (A,)), ((A,), ()), ((), ())]
+)
+def test_answers_that_differ_are_asked_of_every_trusted_resolver(
+    network: tuple[str, ...], trusted: tuple[str, ...]
+) -> None:
+    """An address that the first trusted resolver does not confirm, or no address from one side."""
+    talk = SparingTalk()
+    for trust, addresses in ((Trust.NETWORK, network), (Trust.TRUSTED, trusted)):
+        talk.answer(trust, addresses=addresses, failure=None if addresses else Failure.NODATA)
+
+    assert talk.trusted == {DOH, SECOND, THIRD}
+
+
+def test_a_late_answer_is_asked_of_every_trusted_resolver() -> None:
+    """Somebody on the path may have answered first."""
+    talk = SparingTalk()
+    talk.answer(Trust.TRUSTED, addresses=(A,))
+    query = next(one for one in talk.steps if isinstance(one, Resolve) and one.trust is Trust.NETWORK)
+    talk.plan.observe(query, answer(query, (A,)))
+    talk.plan.observe(query, late((B,)))
+    talk.fetch()
+
+    assert talk.trusted == {DOH, SECOND, THIRD}
+
+
+def test_a_page_in_clear_text_is_worth_every_trusted_resolver() -> None:
+    """It does not prove itself; so a domain, whose second chain is in clear, spares none either."""
+    for target in (f"http://{NAME}/", NAME):
+        assert SparingTalk(target).trusted == {DOH, SECOND, THIRD}
+
+
+def test_no_trusted_resolver_is_spared_unless_the_context_says_so() -> None:
+    """A single check, a control and a re-test ask all of them at once."""
+    talk = SparingTalk(context=msgspec.structs.replace(SPARING, spares_resolvers=False))
+
+    assert talk.trusted == {DOH, SECOND, THIRD}
