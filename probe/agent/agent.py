@@ -148,6 +148,7 @@ class Agent:
             range_excluded_prefixes=self._watchlist.excluded_prefixes,
         )
         book = self._looks.at_vantage(session.vantage_key(self._looks.secret))
+        session.recall_anchors(book.anchors)
         chosen, looks = book.choose(targets, self._detector.settled, start.timestamp(), self._look_terms)
         seconds = min(self.settings.agent.round_limit or inf, self.timetable.seconds_left(start))
         async with stop_after(self.context.clock, seconds, self.context.stopping) as ending:
@@ -157,6 +158,7 @@ class Agent:
         result.services = services.service_transitions(changes, self._watchlist.services, self._detector.settled)
         watched = frozenset(text for text, _ in self._watchlist.targets)
         book = book.after_round(result.looked, looks, watched, self._look_terms, self.context.random)
+        book = msgspec.structs.replace(book, anchors=session.anchor_memory())
         self._store(result, book, watched)
         _log_result(result, len(looks.glance) - looks.differing)
         return result

@@ -15,6 +15,7 @@ from secrets import token_bytes
 import msgspec
 
 from probe.detect.detector_input import CurrentStatus
+from probe.model.anchor_parts import AnchorMemory
 from probe.model.target import TargetText
 from probe.model.verdict import Status, Verdict
 from probe.plan.glance_memory import KnownAnswers
@@ -49,12 +50,14 @@ class LookBook(msgspec.Struct, frozen=True, kw_only=True):
         vantage: digest of the vantage; empty before the first round.
         rounds: number of rounds so far.
         targets: target -> memory of its looks.
+        anchors: what the last round knew of the anchors.
     """
 
     secret: bytes = b""
     vantage: str = ""
     rounds: int = 0
     targets: dict[str, LookMemory] = {}
+    anchors: AnchorMemory = AnchorMemory()
 
     @classmethod
     def load(cls, stored: bytes | None) -> LookBook:
@@ -76,7 +79,7 @@ class LookBook(msgspec.Struct, frozen=True, kw_only=True):
             return self
         if self.vantage:
             log.info("the vantage has changed: every target is looked at in full")
-        return msgspec.structs.replace(self, vantage=digest, targets={})
+        return msgspec.structs.replace(self, vantage=digest, targets={}, anchors=AnchorMemory())
 
     def choose(
         self, targets: Sequence[TargetText], settled: SettledStatusOf, now: float, terms: LookTerms

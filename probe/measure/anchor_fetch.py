@@ -15,6 +15,7 @@ from probe.measure.failures import OperationError
 from probe.measure.socket_io import close_socket, open_tcp
 from probe.measure.tools import Timestamps, Tools, random_name
 from probe.model.address import parse_address
+from probe.model.anchor_parts import AnchorMemory, AnchorPage
 from probe.model.failure import OWN_FAULTS, Failure
 from probe.model.hop import Purpose
 from probe.model.observation import Exchange, Observation, TlsHandshake
@@ -71,20 +72,6 @@ class AnchorAddresses(NamedTuple):
     fake_address: bool = False
 
 
-class _AnchorPage(NamedTuple):
-    """The page of a foreign anchor over TLS, as far as it is known.
-
-    Attributes:
-        milliseconds: of the TCP handshake.
-        address: that served it.
-        length: bytes; 0 where unknown.
-    """
-
-    milliseconds: int
-    address: str
-    length: int
-
-
 class AnchorFetcher:
     """Ask anchors one at a time, and remember what is not asked at every look.
 
@@ -101,7 +88,7 @@ class AnchorFetcher:
         self._ipv6: dict[str, tuple[float, str]] = {}
         self._other_name: dict[str, tuple[float, bool]] = {}
         self._reached: dict[str, str] = {}
-        self._pages: dict[str, _AnchorPage] = {}
+        self._pages: dict[str, AnchorPage] = {}
 
     @property
     def reached(self) -> tuple[str, ...]:
@@ -119,6 +106,15 @@ class AnchorFetcher:
         return tuple(
             (url, page.address) for url, page in best if not page.length or page.length >= MIN_LARGE_PAGE_BYTES
         )
+
+    def remembered(self, looks: Sequence[AnchorLook], turn: int) -> AnchorMemory:
+        """These looks with what is known of the anchors' pages and addresses, for a later process."""
+        return AnchorMemory(turn=turn, looks=tuple(looks), reached=dict(self._reached), pages=dict(self._pages))
+
+    def recall(self, memory: AnchorMemory) -> None:
+        """Take over the pages and addresses that an earlier process found."""
+        self._reached = dict(memory.reached)
+        self._pages = dict(memory.pages)
 
     def learn(self, seen: Iterable[Observation]) -> None:
         """Remember the length of the anchors' pages among the observations of a measurement."""
@@ -241,8 +237,8 @@ class AnchorFetcher:
             self._reached[url] = address
         head = seen[-1]
         if isinstance(head, Exchange) and head.secure and head.status == _OK:
-            known = self._pages.get(url, _AnchorPage(0, "", 0)).length
-            self._pages[url] = _AnchorPage(seen[0].took, address, head.length or known)
+            known = self._pages.get(url, AnchorPage(0, "", 0)).length
+            self._pages[url] = AnchorPage(seen[0].took, address, head.length or known)
 
     async def _resolve(self, host: str, types: Sequence[str]) -> AnchorAddresses:
         """Ask the system, as every other program does, else a trusted resolver; return the families in turn.

@@ -2,7 +2,7 @@
 
 The session looks before it measures targets, and again before it believes a failure. A usual look asks a part of the
 anchors, in turns: one over https, which proves itself, and two in clear text. Where one of them has changed, the same
-look asks all others.
+look asks all others. The first look asks all, unless an earlier process found them well (`AnchorWatch.recall`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from probe.clock import Clock
 from probe.measure.anchor_fetch import AnchorFetcher, Classify
 from probe.measure.tools import Tools
-from probe.model.anchor_parts import Anchor, is_secure, usual_part
+from probe.model.anchor_parts import Anchor, AnchorMemory, is_secure, usual_part
 from probe.model.hop import SILENT_FAILURES
 from probe.model.observation import Observation
 from probe.model.verdict import AnchorKind, AnchorLook
@@ -86,9 +86,32 @@ class AnchorWatch:
     @property
     def latest(self) -> tuple[AnchorLook, ...]:
         """The latest look at each anchor, without those much older than the last; empty before the first."""
+        if self._latest_start == float("-inf"):
+            return ()
         oldest = self._latest_start - MAX_LOOK_AGE_SECONDS
         known = (self._looks[anchor] for anchor in self._anchors if anchor in self._looks)
         return tuple(look for start, look in known if start >= oldest)
+
+    def memory(self) -> AnchorMemory:
+        """What a later process may go on with (`recall`)."""
+        return self._fetcher.remembered(self.latest, self._turn)
+
+    def recall(self, memory: AnchorMemory) -> None:
+        """Go on where an earlier process ended: its looks count as this one's, and the next one asks a part.
+
+        Not where this process has looked, an anchor did not work for the earlier one, or a foreign one was not asked
+        within `MAX_LOOK_AGE_SECONDS`. Then the first look asks all anchors.
+        """
+        if self._looks or not all(map(_works, memory.looks)):
+            return
+        now, moment = self._clock.now(), self._clock.monotonic()
+        ages = {(look.url, look.kind): ((now - look.at).total_seconds(), look) for look in memory.looks}
+        young = {anchor: known for anchor, known in ages.items() if 0 <= known[0] <= MAX_LOOK_AGE_SECONDS}
+        if any(kind is AnchorKind.FOREIGN and (url, kind) not in young for url, kind in self._anchors):
+            return
+        self._looks = {one: (moment - young[one][0], young[one][1]) for one in self._anchors if one in young}
+        self._turn = memory.turn
+        self._fetcher.recall(memory)
 
     def learn(self, seen: Iterable[Observation]) -> None:
         """Remember the length of the anchors' pages among the observations of a measurement."""

@@ -2,13 +2,18 @@
 
 Every part has anchors of both schemes where both are given. One over https proves itself, but costs twice the
 packets. One in clear text has a known answer, which anybody on the path can give.
+
+A process of cron goes on where the one before it ended (`AnchorMemory`), as long as that found the line well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from probe.model.verdict import AnchorKind
+import msgspec
+
+from probe.model.verdict import AnchorKind, AnchorLook
 
 Anchor = tuple[str, AnchorKind]
 """URL and kind."""
@@ -17,6 +22,36 @@ SECURE_IN_PART = 1
 """Anchors over https in a part."""
 CLEAR_IN_PART = 2
 """Anchors in clear text in a part."""
+
+
+class AnchorPage(NamedTuple):
+    """The page of a foreign anchor over TLS, as far as it is known.
+
+    Attributes:
+        milliseconds: of the TCP handshake.
+        address: that served it.
+        length: bytes; 0 where unknown.
+    """
+
+    milliseconds: int
+    address: str
+    length: int
+
+
+class AnchorMemory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a process knows of the anchors when it ends.
+
+    Attributes:
+        turn: the number of the last look.
+        looks: the latest look at each anchor.
+        reached: URL -> the IPv4 address at which the anchor worked.
+        pages: URL -> its page.
+    """
+
+    turn: int = 0
+    looks: tuple[AnchorLook, ...] = ()
+    reached: dict[str, str] = {}
+    pages: dict[str, AnchorPage] = {}
 
 
 def usual_part(anchors: Sequence[Anchor], turn: int) -> list[Anchor]:

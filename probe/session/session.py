@@ -29,6 +29,7 @@ from probe.measure.pace import PaceLimiter
 from probe.measure.tools import Tools
 from probe.measure.tunnels import tunnel_notes
 from probe.model.address import Family
+from probe.model.anchor_parts import AnchorMemory
 from probe.model.hop import subjects_of
 from probe.model.target import Target, TargetText
 from probe.model.verdict import ControlFacts, Vantage, Verdict
@@ -151,6 +152,14 @@ class Session:
         if self._tools.watcher is not None:
             await self._tools.watcher.close()
         await self._tools.__aexit__(kind, error, trace)
+
+    def anchor_memory(self) -> AnchorMemory:
+        """What is known of the anchors, for a later process at this vantage."""
+        return self._anchors.memory()
+
+    def recall_anchors(self, memory: AnchorMemory) -> None:
+        """Go on with the anchors where an earlier process ended, if it found the line well."""
+        self._anchors.recall(memory)
 
     @property
     def bytes_read(self) -> int:

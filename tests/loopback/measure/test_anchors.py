@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 import trustme
 
@@ -17,6 +18,7 @@ from probe.judge.vantage import conclude, notes
 from probe.measure import anchors
 from probe.measure.anchors import AnchorWatch
 from probe.measure.tools import Tools
+from probe.model.anchor_parts import AnchorMemory
 from probe.model.failure import Failure
 from probe.model.verdict import AnchorKind, VantageState
 from tests.loopback.tiny_servers import (
@@ -222,6 +224,75 @@ async def test_a_usual_look_asks_a_part_of_the_anchors_in_turns(tools: Tools, ve
     assert {name for turn in turns[:2] for name in turn} >= {"s0", "s1"}
     assert len(looks) == 7
     assert len({look.at for look in looks}) == 3
+
+
+class EarlierClock(Clock):
+    """The real clock, some seconds ago."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    def now(self) -> datetime:
+        """So many seconds before the real time."""
+        return super().now() - timedelta(seconds=self._seconds)
+
+
+async def remembered(tools: Tools, vendors: Vendors, *, seconds: float = 300.0) -> AnchorMemory:
+    """The memory of a process that looked three times, some seconds ago."""
+    watch = AnchorWatch(vendors.urls, [], tools, EarlierClock(seconds), classify=classify)
+    for _ in range(3):
+        await watch.look()
+    vendors.taken()
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(watch.memory()), type=AnchorMemory)
+
+
+async def test_a_later_process_goes_on_with_the_anchors_in_turns(tools: Tools, vendors: Vendors) -> None:
+    """Its first look asks the next part, and its looks count beside those of the process before it."""
+    memory = await remembered(tools, vendors)
+    watch = AnchorWatch(vendors.urls, [], tools, Clock(), classify=classify)
+    watch.recall(memory)
+    before = watch.latest
+    looks = await watch.look()
+    first = vendors.taken()
+    await watch.look()
+
+    assert before == ()
+    assert [name[0] for name in first] == ["c", "c", "s"]
+    assert [name[0] for name in vendors.taken()] == ["c", "c", "s"]
+    assert len(looks) == 7
+    assert watch.reached == ("127.0.0.1",) * 7
+    assert {url for url, _ in watch.large_pages} <= set(vendors.urls[:2])
+
+
+async def test_where_an_anchor_fails_at_a_later_processs_first_look_all_are_asked(
+    tools: Tools, vendors: Vendors
+) -> None:
+    """Whichever of its part it is; the process believes no look of the one before it then."""
+    memory = await remembered(tools, vendors)
+    watch = AnchorWatch(vendors.urls, [], tools, Clock(), classify=classify)
+    watch.recall(memory)
+    vendors.silenced = set(ALL)
+    looks = await watch.look()
+
+    assert set(vendors.taken()) == set(ALL)
+    assert {look.failure for look in looks} == {Failure.TIMEOUT}
+
+
+@pytest.mark.parametrize("case", ["old", "future", "failed", "unknown", "empty"])
+async def test_a_memory_that_does_not_show_the_line_well_is_not_used(tools: Tools, vendors: Vendors, case: str) -> None:
+    """It is too old, from a clock that was set back since, an anchor failed, or one was never asked."""
+    memory = await remembered(tools, vendors, seconds={"old": 1000.0, "future": -1000.0}.get(case, 300.0))
+    if case == "failed":
+        bad = msgspec.structs.replace(memory.looks[3], failure=Failure.RESET)
+        memory = msgspec.structs.replace(memory, looks=(bad, *memory.looks[:3], *memory.looks[4:]))
+    if case == "unknown":
+        memory = msgspec.structs.replace(memory, looks=memory.looks[1:])
+    watch = AnchorWatch(vendors.urls, [], tools, Clock(), classify=classify)
+    watch.recall(AnchorMemory() if case == "empty" else memory)
+    await watch.look()
+
+    assert vendors.taken() == ALL
 
 
 async def test_where_an_anchor_has_changed_all_are_asked(tools: Tools, vendors: Vendors) -> None:

@@ -11,10 +11,11 @@ import pytest
 from probe.agent.look_book import SECRET_BYTES, LookBook, look_terms
 from probe.detect.detector_input import CurrentStatus
 from probe.model.address import Family
+from probe.model.anchor_parts import AnchorMemory
 from probe.model.glance import GlanceKind
 from probe.model.glance_evidence import GlanceEvidence
 from probe.model.target import TargetText, parse
-from probe.model.verdict import Cause, Evidence, Status, Vantage, VantageState, Verdict
+from probe.model.verdict import AnchorKind, AnchorLook, Cause, Evidence, Status, Vantage, VantageState, Verdict
 from probe.plan.glance_memory import KnownAnswers, SeenAnswer
 from probe.plan.looks import LookTerms
 from probe.settings import load
@@ -156,3 +157,15 @@ def test_ten_thousand_targets_take_little_room() -> None:
     many = {f"https://t{number}.example/": book.targets[A] for number in range(10_000)}
 
     assert len(msgspec.structs.replace(book, targets=many).dump()) < 1_500_000
+
+
+def test_the_memory_of_anchors_is_kept_and_belongs_to_the_vantage() -> None:
+    """It outlives a process, and is forgotten with the looks at targets when the vantage changes."""
+    look = AnchorLook(url="https://anchor.example/", kind=AnchorKind.FOREIGN, at=NOW)
+    memory = AnchorMemory(turn=7, looks=(look,), reached={look.url: "203.0.113.9"})
+    book = msgspec.structs.replace(book_after_first_round(), anchors=memory)
+
+    stored = LookBook.load(book.dump())
+
+    assert stored.at_vantage("here").anchors == memory
+    assert stored.at_vantage("elsewhere").anchors == AnchorMemory()
