@@ -4,7 +4,7 @@
 healthy targets of each kind as the default list has, home pages of 30 kB and certificate chains of 4 kB, and as many
 anchors of each scheme as the default settings. An agent does its first round, then rounds an interval apart by its
 clock, one process a round as under cron. tcpdump counts at the vantage. A day is 24 hours of the rounds after the
-first; by default an hour of them is measured.
+first; by default an hour of them is measured. The estimate of `probe run --dry-run` is printed beside it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from probe.agent import watchlist
-from probe.agent.cost import kind_of
+from probe.agent.cost import NO_COST, Cost, daily_costs, kind_of
 from probe.model.address import network_of
 from probe.plan.looks import DAY_SECONDS
 from probe.settings import load
@@ -153,6 +153,20 @@ def shown(title: str, tally: Tally) -> str:
     return f"{title:16} {octets}  {tally.packets:9,} packets  {tally.connections:7,} connections"
 
 
+def estimated() -> Cost:
+    """What the agent estimates for a day of the default list."""
+    chosen = load(None, {"XDG_CONFIG_HOME": "/nonexistent"})
+    total = NO_COST
+    for item in daily_costs(chosen, watchlist.load(chosen)):
+        total = total.plus(item.cost)
+    return total
+
+
+def figures(cost: Cost | Tally) -> tuple[float, float, float]:
+    """Megabytes, packets and connections."""
+    return cost.octets / 1e6, cost.packets, cost.connections
+
+
 def main() -> int:
     """Build the lab, do the rounds, count, print."""
     options = argparse.ArgumentParser(prog="python -m benchmarks.day", description=__doc__.partition("\n")[0])
@@ -179,10 +193,12 @@ def main() -> int:
         print(shown(f"a day, {kind}", scaled(tally, share)))
     whole = scaled(summed(kinds.values()), share)
     print(shown("a day", whole))
-    for (what, (least, aim)), value in zip(
-        GOALS.items(), (whole.octets / 1e6, whole.packets, whole.connections), strict=True
+    estimate = estimated()
+    for what, (least, aim), value, expected in zip(
+        GOALS, GOALS.values(), figures(whole), figures(estimate), strict=True
     ):
-        print(f"{what}: {value:,.0f}; at least {least:,}, aim {aim:,}: {'met' if value <= least else 'MISSED'}")
+        met = "met" if value <= least else "MISSED"
+        print(f"{what}: {value:,.0f}; at least {least:,}, aim {aim:,}: {met}; estimated {expected / value - 1:+.0%}")
     return 0
 
 

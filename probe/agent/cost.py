@@ -1,9 +1,9 @@
 """Estimate the traffic of a day of watching: packets, bytes and connections. Pure.
 
-The costs of one measurement were counted with tcpdump at a vantage of the laboratory (`python -m benchmarks.cost`,
-2026-11-22): one network resolver, three trusted resolvers, everything healthy, both directions, IP headers included.
-The pages of the laboratory have a few hundred bytes; for a real page `PAGE_BYTES` are added. A failing target costs
-more, because it is tried again and compared with other names.
+The costs were counted with tcpdump at a vantage of the laboratory, both directions, IP headers included, everything
+healthy: those of the kinds of the default list by `python -m benchmarks.day` (2026-11-30), which compares a day with
+this estimate, the others by `python -m benchmarks.cost` (2026-11-22, two trusted resolvers). A home page of
+`PAGE_BYTES` is part of them. A failing target costs more, because it is tried again and compared with other names.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from probe.agent.look_book import look_terms
 from probe.agent.scheduler import RANGE_INTERVAL_SECONDS
 from probe.agent.watchlist import Watchlist
 from probe.model.anchor_parts import usual_part
+from probe.model.hop import subjects_of
 from probe.model.target import DnsTarget, DomainTarget, QuicTarget, RangeTarget, Target, TcpTarget, TlsTarget, UrlTarget
 from probe.model.verdict import AnchorKind
 from probe.plan.looks import DAY_SECONDS, full_looks_a_day, looks_at_failing_a_day
@@ -50,18 +51,19 @@ NO_COST = Cost(0, 0, 0)
 PAGE_BODY_COST = Cost(PAGE_BYTES / SEGMENT_PAYLOAD_BYTES * 1.5, PAGE_BYTES, 0)
 """The packets of a page, with one acknowledgement for every second packet."""
 PAGE_COSTS = {
-    "https": Cost(48.4, 10427, 4.5).plus(PAGE_BODY_COST),
-    "http": Cost(40.2, 7542, 4.5).plus(PAGE_BODY_COST),
+    "https": Cost(22.7, 10_000, 3.0).plus(PAGE_BODY_COST),
+    "http": Cost(62.0, 12_100, 5.0).plus(PAGE_BODY_COST),
     "domain": Cost(56.5, 12779, 5.4).plus(PAGE_BODY_COST.times(2)),
 }
 COST_PER_LOOK = {
     **PAGE_COSTS,
-    "dns": Cost(30.4, 4946, 3.5),
-    "tcp": Cost(14.0, 816, 2.5),
+    "dns": Cost(10.0, 1620, 2.0),
+    "tcp": Cost(12.2, 700, 1.9),
     "tls": Cost(13.2, 2803, 1.5),
     "quic": Cost(39.6, 9096, 4.5),
 }
-"""Kind of target -> cost of one measurement of a healthy target."""
+"""Kind of target -> cost of one measurement of a healthy target, with the questions about its name to one trusted
+resolver; to all of them where the name is fetched in clear text."""
 RANGE_ADDRESS_COST = Cost(127.5 / 16, 8250 / 16, 19.5 / 16)
 """One address of a range, with its share of the other questions: from a sample of 16 that all answered."""
 GLANCE_COST = {
@@ -81,15 +83,20 @@ SEND_COST = Cost(59.1 + 15 * 4, 74_634, 1.0)
 four, acknowledged by two; there are 15 requests."""
 CHAIN_BYTES = 3_000
 """Bytes of the certificates that a large site sends, beyond those of the laboratory's single one."""
-ANCHOR_COST = {"https": Cost(27.0, 4400 + CHAIN_BYTES, 4.0), "http": Cost(11.0, 1100, 2.0)}
+ANCHOR_COST = {"https": Cost(29.0, 4400 + CHAIN_BYTES, 4.0), "http": Cost(12.0, 1100, 2.0)}
 """One check of one anchor, by its scheme: the head of a page and a connection over IPv6, or a known answer."""
+LOOKS_A_ROUND = 2
+"""Looks at anchors: before the targets and after them."""
+TRUSTED_COST = Cost(27.8, 6400 + 2.6 * CHAIN_BYTES, 2.6)
+"""The connections to one trusted resolver in a round with full looks; no connection outlives the round."""
 
 
 class DailyCost(NamedTuple):
     """The cost of one kind of target in a day.
 
     Attributes:
-        what: `https`, `dns`, .., `glance https`, .., `send`, `range`, `anchor https` or `anchor http`.
+        what: `https`, `dns`, .., `glance https`, .., `send`, `trusted resolver`, `range`, `anchor https` or
+            `anchor http`.
         number: how many targets or anchors of that kind there are.
         looks: measurements of all of them in a day.
         cost: of these measurements.
@@ -104,7 +111,8 @@ class DailyCost(NamedTuple):
 def daily_costs(settings: Settings, watchlist: Watchlist) -> Iterator[DailyCost]:
     """The cost of a day by kind, anchors last. Traffic with the collector is small and left out.
 
-    Some anchors are checked before each round, in turns; after a target that fails, as many more, which are left out.
+    Some anchors are checked before and after each round, in turns; after a target that fails, as many more, which are
+    left out, as are the first round's.
     Ranges of one network are measured once an hour at most.
     """
     rounds = DAY_SECONDS / settings.agent.interval
@@ -123,8 +131,19 @@ def daily_costs(settings: Settings, watchlist: Watchlist) -> Iterator[DailyCost]
             yield DailyCost(f"glance {kind}", number, number * rounds, cost.times(number * rounds))
     if settings.measure.send == "always" and (number := kinds.get("https", 0) + kinds.get("domain", 0)):
         yield DailyCost("send", number, number * full, SEND_COST.times(number * full))
+    yield from _of_trusted(settings, watchlist, rounds, full)
     yield from _of_ranges(settings, watchlist, rounds)
     yield from _of_anchors(settings, rounds)
+
+
+def _of_trusted(settings: Settings, watchlist: Watchlist, rounds: float, full: float) -> Iterator[DailyCost]:
+    """The connections to the first trusted resolver; a control asks all of them."""
+    known = settings.measure.trusted_resolvers
+    asked = len(known) if settings.agent.role == "control" else min(1, len(known))
+    named = sum(any(subject.is_name for subject in subjects_of(target)) for _, target in watchlist.targets)
+    if asked and named:
+        looks = asked * min(rounds, full * named)
+        yield DailyCost("trusted resolver", asked, looks, TRUSTED_COST.times(looks))
 
 
 def _of_anchors(settings: Settings, rounds: float) -> Iterator[DailyCost]:
@@ -133,7 +152,7 @@ def _of_anchors(settings: Settings, rounds: float) -> Iterator[DailyCost]:
     part = [url.partition(":")[0] for url, _ in usual_part(anchors, 0)]
     for scheme, cost in ANCHOR_COST.items():
         if number := sum(url.startswith(f"{scheme}:") for url, _ in anchors):
-            looks = part.count(scheme) * rounds
+            looks = LOOKS_A_ROUND * part.count(scheme) * rounds
             yield DailyCost(f"anchor {scheme}", number, looks, cost.times(looks))
 
 

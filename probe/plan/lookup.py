@@ -71,18 +71,10 @@ class Lookup:
         queue: receives the steps.
         position: chain and hop that needed the name first.
         changed: called after every answer.
-        clear: pages of the name are fetched in clear text.
     """
 
     def __init__(
-        self,
-        name: str,
-        context: PlanContext,
-        queue: StepQueue,
-        position: StepPosition,
-        changed: Callable[[], None],
-        *,
-        clear: bool = False,
+        self, name: str, context: PlanContext, queue: StepQueue, position: StepPosition, changed: Callable[[], None]
     ) -> None:
         self.name = name
         self._context = context
@@ -103,7 +95,7 @@ class Lookup:
         self._finds_others: set[str] = set()
         resolvers = [(SYSTEM, Trust.SYSTEM)] if context.asks_system(name) else []
         resolvers += [(resolver, Trust.NETWORK) for resolver in context.answering_resolvers]
-        at_once = 1 if context.spares_resolvers and not clear else len(context.trusted_resolvers)
+        at_once = 1 if context.spares_resolvers else len(context.trusted_resolvers)
         resolvers += [(resolver, Trust.TRUSTED) for resolver in context.trusted_resolvers[:at_once]]
         self._spared = context.trusted_resolvers[at_once:]
         if self._spared:

@@ -76,14 +76,9 @@ class UrlPlan(Plan):
         self._waiting.append((url.host, hop))
         if url.host not in self._lookups:
             self._lookups[url.host] = Lookup(
-                url.host,
-                self._context,
-                self.queue,
-                position,
-                lambda: self._changed(url.host),
-                clear=url.scheme == "http",
+                url.host, self._context, self.queue, position, lambda: self._changed(url.host)
             )
-        elif url.scheme == "http":
+        if url.scheme == "http":
             self._lookups[url.host].ask_spared()
         self._changed(url.host)
 

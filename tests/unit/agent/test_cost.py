@@ -15,6 +15,7 @@ from probe.agent.cost import (
     GLANCE_COST,
     RANGE_ADDRESS_COST,
     SEND_COST,
+    TRUSTED_COST,
     Cost,
     DailyCost,
     daily_costs,
@@ -27,7 +28,9 @@ from probe.model.target import parse
 from probe.settings import Settings, load
 
 BASE = load(None, {"XDG_CONFIG_HOME": "/nonexistent", "PROBE_MEASURE_ANCHORS": ""})
-VOLUNTEERS = (Path(__file__).parents[3] / "docs" / "volunteers.md").read_text("utf-8")
+VOLUNTEERS, PERFORMANCE = (
+    (Path(__file__).parents[3] / "docs" / name).read_text("utf-8") for name in ("volunteers.md", "performance.md")
+)
 
 
 def watched(*texts: str, **samples: int) -> Watchlist:
@@ -41,11 +44,15 @@ def only_full(chosen: Settings) -> Settings:
 
 
 def settings(
-    interval: float = 300.0, anchors: tuple[str, ...] = (), blocked_every: float = BASE.agent.blocked_every
+    interval: float = 300.0,
+    anchors: tuple[str, ...] = (),
+    blocked_every: float = BASE.agent.blocked_every,
+    trusted: tuple[str, ...] = (),
 ) -> Settings:
-    """The defaults, with another rhythm and other anchors."""
+    """The defaults, with another rhythm, other anchors and other trusted resolvers."""
     agent = msgspec.structs.replace(BASE.agent, interval=interval, blocked_every=blocked_every)
-    return msgspec.structs.replace(BASE, agent=agent, measure=msgspec.structs.replace(BASE.measure, anchors=anchors))
+    measure = msgspec.structs.replace(BASE.measure, anchors=anchors, trusted_resolvers=trusted)
+    return msgspec.structs.replace(BASE, agent=agent, measure=measure)
 
 
 def test_each_round_measures_every_target_once_and_some_anchors() -> None:
@@ -55,7 +62,7 @@ def test_each_round_measures_every_target_once_and_some_anchors() -> None:
 
     assert found == [
         DailyCost("dns", 2, 576, COST_PER_LOOK["dns"].times(576)),
-        DailyCost("anchor https", 1, 288, ANCHOR_COST["https"].times(288)),
+        DailyCost("anchor https", 1, 576, ANCHOR_COST["https"].times(576)),
     ]
 
 
@@ -86,14 +93,39 @@ def test_every_kind_that_has_a_full_look_has_a_glance() -> None:
         assert all(mine < theirs for mine, theirs in zip(glance, COST_PER_LOOK[kind], strict=True)), kind
 
 
-def test_the_default_anchors_cost_a_day_less_than_four_megabytes() -> None:
-    """And less than 15,000 packets, on a line where nothing fails."""
+def test_one_trusted_resolver_is_connected_to_in_each_round_with_full_looks() -> None:
+    """A control asks all of them. No name, no question."""
+    many = watched(*(f"dns://{number}.example" for number in range(20)))
+    chosen = settings(trusted=("https://9.9.9.9/dns-query", "tls://1.1.1.1:853"))
+    control = msgspec.structs.replace(chosen, agent=msgspec.structs.replace(chosen.agent, role="control"))
+
+    assert list(daily_costs(chosen, many))[-1] == DailyCost("trusted resolver", 1, 288, TRUSTED_COST.times(288))
+    assert list(daily_costs(control, many))[-1] == DailyCost("trusted resolver", 2, 576, TRUSTED_COST.times(576))
+    (few, _, one) = daily_costs(chosen, watched("dns://a.example"))
+    assert one.looks == few.looks
+    assert "trusted resolver" not in [item.what for item in daily_costs(chosen, watched("tcp://192.0.2.1:80"))]
+
+
+def test_the_estimate_of_the_default_list_is_what_a_day_of_it_cost_in_the_laboratory() -> None:
+    """Within 10 % of each figure that docs/performance.md states."""
+    defaults = load(None, {"XDG_CONFIG_HOME": "/nonexistent"})
+    costs = [item.cost for item in daily_costs(defaults, watchlist.load(defaults))]
+    rows = re.findall(r"^\| (MB|packets|connections) \|.*\| \*\*([\d.,]+)\*\* \|$", PERFORMANCE, re.MULTILINE)
+    measured = {what: float(number.replace(",", "")) for what, number in rows}
+
+    assert sum(cost.octets for cost in costs) / 1e6 == pytest.approx(measured["MB"], rel=0.1)
+    assert sum(cost.packets for cost in costs) == pytest.approx(measured["packets"], rel=0.1)
+    assert sum(cost.connections for cost in costs) == pytest.approx(measured["connections"], rel=0.1)
+
+
+def test_the_default_anchors_cost_a_day_less_than_six_megabytes() -> None:
+    """And less than 31,000 packets, on a line where nothing fails."""
     defaults = load(None, {"XDG_CONFIG_HOME": "/nonexistent"})
     costs = [item.cost for item in daily_costs(defaults, watched()) if item.what.startswith("anchor")]
 
     assert len(costs) == 2
-    assert sum(cost.octets for cost in costs) < 4e6
-    assert sum(cost.packets for cost in costs) < 15_000
+    assert sum(cost.octets for cost in costs) < 6e6
+    assert sum(cost.packets for cost in costs) < 31_000
 
 
 def test_uploads_are_counted_where_the_settings_ask_for_them() -> None:
