@@ -227,7 +227,8 @@ class AnchorFetcher:
         step = Fetch(url=url, address=address, body_limit=0 if url.startswith("https:") else MAX_CLEAR_BODY_BYTES)
         async with self._tools.pace.slot(address, urgent=True, exclusive=False):
             await fetch_in_slot(step, self._tools, Timestamps(0, step.position), seen.append)
-        result = self._classify(url, seen)._replace(over_ipv6=":" in address)
+        shown = self._tools.own_addresses.removed(tuple(seen))
+        result = self._classify(url, shown)._replace(over_ipv6=":" in address)
         results.append(result)
         if result.works and kind is AnchorKind.FOREIGN:
             self._keep_address(url, address, seen)

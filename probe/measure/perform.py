@@ -71,7 +71,7 @@ async def perform(
     began: float | None = None,
     listening: Callable[[], None] | None = None,
 ) -> tuple[Observation, ...]:
-    """Perform all steps of a plan and return the observations in the order they were made.
+    """Perform all steps of a plan and return the observations in the order they were made, without our own addresses.
 
     Args:
         plan: gets each observation as soon as it exists.
@@ -97,7 +97,7 @@ async def perform(
     finally:
         if runner.is_under_way:
             await runner.cancel()
-    return tuple(runner.observations)
+    return tools.own_addresses.removed(tuple(runner.observations))
 
 
 class _StepRunner:

@@ -13,6 +13,7 @@ from probe.measure.chain_memory import ChainMemory
 from probe.measure.handshake_slots import MAX_HANDSHAKES, ConcurrencyLimits, Slots
 from probe.measure.network_config import ResolverConfig
 from probe.measure.network_resolvers import NetworkResolvers
+from probe.measure.own_addresses import OwnAddresses
 from probe.measure.pace import PaceLimiter
 from probe.measure.system_lookup import SystemLookups
 from probe.model.hop import StepPosition
@@ -105,6 +106,7 @@ class Tools:
         concurrency: limits of handshakes and sockets.
         boringssl: BoringSSL's contexts; None where it is not wanted.
         lookups: getaddrinfo.
+        own_addresses: removes this host's addresses from what somebody has answered.
         resolvers: the network's resolvers during this pass.
         localisation_lock: held while one interfering hop is located. Routers send only about one ICMP Time Exceeded a
             second to a host (Linux: `icmp_ratelimit`).
@@ -129,6 +131,7 @@ class Tools:
         self.boringssl: BoringContexts | None = boringssl_tls.BoringContexts() if boringssl else None
         self.concurrency = ConcurrencyLimits(handshakes, sockets)
         self.lookups = SystemLookups()
+        self.own_addresses = OwnAddresses()
         self.resolvers = NetworkResolvers()
         self.localisation_lock = asyncio.Lock()
         self.going = asyncio.Event()
@@ -163,13 +166,15 @@ class Tools:
         """Whether a certificate did not verify because this host has no trusted authorities at all."""
         return self._contexts is not None and self._contexts.lack_authorities
 
-    def begin_pass(self, config: ResolverConfig, *, ipv6: bool) -> None:
+    def begin_pass(self, config: ResolverConfig, *, ipv6: bool, own: Iterable[str] = ()) -> None:
         """Begin a new pass over a list, with this host's resolvers as they are now.
 
         Args:
             config: how the host asks its resolvers.
             ipv6: whether the host has a route for IPv6.
+            own: addresses of this host, which no observation may repeat.
         """
+        self.own_addresses = OwnAddresses(own)
         self.resolvers.cancel()
         self.resolvers = NetworkResolvers(config.servers, ipv6=ipv6, seconds=self.timeout)
         self.lookups.patience_seconds = config.patience_seconds

@@ -24,7 +24,13 @@ from probe.clock import Clock
 from probe.lazy import LateFunction
 from probe.measure.anchors import AnchorWatch
 from probe.measure.budget import Budget
-from probe.measure.network_config import hosts_file_names, network_identity, resolver_config, routed_families
+from probe.measure.network_config import (
+    hosts_file_names,
+    network_identity,
+    own_addresses,
+    resolver_config,
+    routed_families,
+)
 from probe.measure.pace import PaceLimiter
 from probe.measure.tools import Tools
 from probe.measure.tunnels import tunnel_notes
@@ -104,7 +110,7 @@ class Session:
         """
         chosen = self._settings.measure
         resolvers, families = resolver_config(), routed_families()
-        self._tools.begin_pass(resolvers, ipv6=Family.IPV6 in families)
+        self._tools.begin_pass(resolvers, ipv6=Family.IPV6 in families, own=own_addresses())
         self._budget.reset()
         self._control = control
         self._context = MeasurementContext(

@@ -45,8 +45,11 @@ class Fleet:
         rows = [f"{target},{service}" for target, service in targets.items()]
         self._list.write_text("url,service\n" + "\n".join(rows) + "\n")
 
-    def start_collector(self) -> None:
+    def start_collector(self, *, control: bool = False) -> None:
         """Start it and wait until it is ready.
+
+        Args:
+            control: whether it runs a control of its own.
 
         Raises:
             RuntimeError: it is not ready within 15 s.
@@ -62,6 +65,10 @@ class Fleet:
             "--origin",
             ORIGIN,
         )
+        if control:
+            settings = host.folder / "control.toml"
+            settings.write_text(self._settings("collector", Path(), "control", 64502, "NL"))
+            words += ("--control", "--accept-risks", "--config", str(settings))
         self.collector = host.spawn(PROBE, *words, environ=self._environ)
         deadline = time.monotonic() + 15
         while host.run("curl", "-sf", "-m", "2", f"{ORIGIN}/readyz").returncode:

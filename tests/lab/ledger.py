@@ -94,7 +94,7 @@ class Ledger:
 
     def news(self) -> Iterator[Score]:
         """Transitions that the collector has got since the last call."""
-        for one in self._spans():
+        for one in self.spans():
             key, pair = (one.vantage, one.target, one.onset), (one.vantage, one.target)
             if key in self._seen:
                 continue
@@ -107,7 +107,8 @@ class Ledger:
             self.scores.append(score)
             yield score
 
-    def _spans(self) -> list[RecordedSpan]:
+    def spans(self) -> list[RecordedSpan]:
+        """Every span in the database, in the order the collector got them."""
         with sqlite3.connect(f"file:{self._database}?mode=ro", uri=True, timeout=10) as reading:
             rows = reading.execute(_SPANS).fetchall()
         reading.close()
