@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 EPILOG = """\b
 Try:
   probe check https://example.com/    measure one target now
+  probe setup                         set up an agent; it asks before it contacts anything
   probe run --dry-run                 print what the agent would contact
   probe targets list                  the services that ship with the program
 

@@ -73,8 +73,8 @@ def explanation(settings: Settings, watched: Watchlist, titles: Sequence[str], f
     ).format(folder=folder)
     yield _(
         "How to stop\n"
-        "  Ctrl-C where it runs in a terminal; else end the service or take out the cron line\n"
-        "  that you choose below. Then delete the folder named above, and nothing is left."
+        "  `probe pause` lets it rest. For good: Ctrl-C, or end the service or take out the\n"
+        "  cron line that you choose below; then delete the folder named above."
     )
 
 

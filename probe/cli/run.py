@@ -30,6 +30,7 @@ Whoever runs or watches this line can see that: your provider, and whoever it an
 risk to you. Nothing of yours is sent: reports carry verdicts, the number of your network and its country, never an
 address.
 
+  probe setup                explains, asks, and writes the settings
   probe run --dry-run        prints every name and address it would contact, and contacts none
   consent = true             under [agent] in the settings file: you know, and you let it
   probe run --i-understand   the same for this run alone

@@ -206,7 +206,7 @@ def _next_steps(path: Path, start: str) -> Iterator[str]:
     lines = [(f"{name} run --dry-run{named}", _("what is contacted; contacts nothing"))]
     if start == start_methods.NOTHING:
         lines.append((f"{name} run{named}", _("start; Ctrl-C ends it")))
-    lines.append((f"{name} doctor{named}", _("is all well?")))
+    lines.append((f"{name} status{named}", _("what is blocked, and how the agent is")))
     width = max(len(words) for words, _about in lines)
     for words, about in lines:
         yield f"  {words:{width}}  {about}"
