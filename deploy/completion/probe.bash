@@ -7,13 +7,13 @@ _probe() {
     COMPREPLY=()
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case "$path $word" in
-            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe enrol" | "probe doctor" | "probe collector" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector token" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate") path="$path $word" ;;
+            "probe check" | "probe sweep" | "probe judge" | "probe replay" | "probe explain" | "probe setup" | "probe run" | "probe status" | "probe pause" | "probe resume" | "probe forget" | "probe enrol" | "probe doctor" | "probe collector" | "probe collector forget" | "probe collector register" | "probe collector revoke" | "probe collector serve" | "probe collector token" | "probe targets" | "probe targets diff" | "probe targets fetch" | "probe targets import" | "probe targets list" | "probe targets sample" | "probe targets show" | "probe targets validate") path="$path $word" ;;
         esac
     done
     case "$path" in
         "probe")
             options="-V --version -h --help"
-            commands="check sweep judge replay explain setup run status pause resume enrol doctor collector targets"
+            commands="check sweep judge replay explain setup run status pause resume forget enrol doctor collector targets"
             ;;
         "probe check")
             options="--targets --strict --json --control --trusted-resolver --anchor --domestic-anchor --timeout --concurrency --pace --localise --send --packets --pcap --config -h --help"
@@ -66,6 +66,11 @@ _probe() {
             with_file="--config"
             with_value="--config"
             ;;
+        "probe forget")
+            options="--yes --local-only --config -h --help"
+            with_file="--config"
+            with_value="--config"
+            ;;
         "probe enrol")
             options="--token-file --role --again --config -h --help"
             with_file="--token-file --config"
@@ -79,7 +84,12 @@ _probe() {
             ;;
         "probe collector")
             options="-h --help"
-            commands="register revoke serve token"
+            commands="forget register revoke serve token"
+            ;;
+        "probe collector forget")
+            options="--db -h --help"
+            with_file="--db"
+            with_value="--db"
             ;;
         "probe collector register")
             options="--db --country -h --help"

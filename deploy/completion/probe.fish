@@ -5,7 +5,7 @@ function __probe_path
     set -l path probe
     for word in (commandline -opc)[2..-1]
         switch "$path $word"
-            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe enrol' 'probe doctor' 'probe collector' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector token' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate'
+            case 'probe check' 'probe sweep' 'probe judge' 'probe replay' 'probe explain' 'probe setup' 'probe run' 'probe status' 'probe pause' 'probe resume' 'probe forget' 'probe enrol' 'probe doctor' 'probe collector' 'probe collector forget' 'probe collector register' 'probe collector revoke' 'probe collector serve' 'probe collector token' 'probe targets' 'probe targets diff' 'probe targets fetch' 'probe targets import' 'probe targets list' 'probe targets sample' 'probe targets show' 'probe targets validate'
                 set path "$path $word"
         end
     end
@@ -27,6 +27,7 @@ complete -c probe -n '__probe_at probe' -a run -d 'Measure the targets of the se
 complete -c probe -n '__probe_at probe' -a status -d 'Show what is blocked and since when, what fails and is not certain, and how the agent of this host is'
 complete -c probe -n '__probe_at probe' -a pause -d 'Let the agent of this host rest: it contacts nobody until the pause ends, neither targets nor the collector'
 complete -c probe -n '__probe_at probe' -a resume -d 'End a pause: a running agent goes on within a second, and rounds started by cron measure again'
+complete -c probe -n '__probe_at probe' -a forget -d 'Delete the key, the state and the history of this agent, and have each collector erase what it sent'
 complete -c probe -n '__probe_at probe' -a enrol -d 'Register this agent\'s key at the collector at URL with a one-time token, and keep the id that it gives'
 complete -c probe -n '__probe_at probe' -a doctor -d 'Report the health of the agent on this host: settings, state, last round, unsent reports, last error'
 complete -c probe -n '__probe_at probe' -a collector -d 'Run a collector: accept reports of agents, fuse them into events, publish them'
@@ -109,6 +110,10 @@ complete -c probe -n '__probe_at probe pause' -l config -r -F -d 'Settings file 
 complete -c probe -n '__probe_at probe pause' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe resume' -l config -r -F -d 'Settings file to read'
 complete -c probe -n '__probe_at probe resume' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe forget' -l yes -d 'Do not ask'
+complete -c probe -n '__probe_at probe forget' -l local-only -d 'Delete the files of this host alone, and tell no collector'
+complete -c probe -n '__probe_at probe forget' -l config -r -F -d 'Settings file to read'
+complete -c probe -n '__probe_at probe forget' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe enrol' -l token-file -r -F -d 'File with the one-time token; - is standard input'
 complete -c probe -n '__probe_at probe enrol' -l role -x -a 'vantage control' -d 'Instead of [agent] role'
 complete -c probe -n '__probe_at probe enrol' -l again -d 'Enrol even if this agent is enrolled already'
@@ -116,11 +121,14 @@ complete -c probe -n '__probe_at probe enrol' -l config -r -F -d 'Settings to re
 complete -c probe -n '__probe_at probe enrol' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe doctor' -l config -r -F -d 'Settings to read'
 complete -c probe -n '__probe_at probe doctor' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe collector' -a forget -d 'Erase everything of this agent, as `probe forget` asks: for one whose key is lost'
 complete -c probe -n '__probe_at probe collector' -a register -d 'Import register history from FILE, the output of `probe targets diff OLD NEW --json` (- for standard input)'
 complete -c probe -n '__probe_at probe collector' -a revoke -d 'Refuse this agent from now on; its reports no longer count'
 complete -c probe -n '__probe_at probe collector' -a serve -d 'Serve until SIGTERM or Ctrl-C; requests in progress are finished first'
 complete -c probe -n '__probe_at probe collector' -a token -d 'Print a token with which one agent can enrol, once'
 complete -c probe -n '__probe_at probe collector' -s h -l help -d 'Show this message and exit'
+complete -c probe -n '__probe_at probe collector forget' -l db -r -F -d 'The database file; created when it does not exist'
+complete -c probe -n '__probe_at probe collector forget' -s h -l help -d 'Show this message and exit'
 complete -c probe -n '__probe_at probe collector register' -F
 complete -c probe -n '__probe_at probe collector register' -l db -r -F -d 'The database file; created when it does not exist'
 complete -c probe -n '__probe_at probe collector register' -l country -x -d 'Country of the register: two capital letters, ISO 3166'

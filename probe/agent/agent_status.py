@@ -13,6 +13,7 @@ from probe import __version__
 from probe.agent import watchlist
 from probe.agent.agent import HEARTBEAT_FILE
 from probe.agent.control_facts import Coverage
+from probe.agent.forgetting import read_pending
 from probe.agent.identity import KEY_FILE, read_enrolment
 from probe.agent.outbox import AgentState, Outbox
 from probe.agent.pause_file import Pause, read_pause
@@ -102,6 +103,7 @@ class AgentStatus(msgspec.Struct, frozen=True, kw_only=True):
         reachable: number of targets that are settled as reachable and did not fail last.
         control: how much of the watchlist a control has measured; None where no round has said it.
         collectors: of the settings.
+        forget_requests: how many requests to be forgotten wait for a collector.
     """
 
     version: str = __version__
@@ -122,6 +124,7 @@ class AgentStatus(msgspec.Struct, frozen=True, kw_only=True):
     vantage: VantageIdentity | None = None
     control: Coverage | None = None
     collectors: tuple[str, ...] = ()
+    forget_requests: int = 0
 
 
 def read_status(settings: Settings, folder: Path, now: datetime) -> AgentStatus:
@@ -141,6 +144,7 @@ def read_status(settings: Settings, folder: Path, now: datetime) -> AgentStatus:
         paused=read_pause(folder, now),
         collectors=settings.agent.collectors,
         vantage=_identity(folder, {}),
+        forget_requests=len(read_pending(folder)),
     )
     if not found.has_state:
         return found

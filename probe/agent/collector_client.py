@@ -18,6 +18,7 @@ from probe.errors import SettingsError
 BATCHES_PATH = "/api/v1/batches"
 CONTROL_PATH = "/api/v1/control"
 ENROL_PATH = "/api/v1/enrol"
+FORGET_PATH = "/api/v1/forget"
 
 MAX_REPLY_BYTES = 64 * 1024
 """Bytes that are read of a reply to a batch or an enrolment."""

@@ -17,7 +17,7 @@ from probe.cli.durations import parse_duration
 from probe.clock import Clock
 from probe.collector.intake.enrolment import make_token
 from probe.collector.server import serve as serve_pages
-from probe.collector.store import agents
+from probe.collector.store import StoreSession, agents, erasure, to_ms
 from probe.collector.store import register as kept_changes
 from probe.collector.store.sqlite import open_store
 from probe.errors import ListError, UsageError
@@ -145,6 +145,35 @@ def revoke(db: Path, agent: str) -> None:
             await store.close()
 
     if not asyncio.run(mark()):
+        raise UsageError(f"no agent {agent!r} is enrolled", where=str(db))
+
+
+@command.command()
+@DB
+@click.argument("agent")
+def forget(db: Path, agent: str) -> None:
+    """Erase everything of this agent, as `probe forget` asks: for one whose key is lost. It may enrol anew.
+
+    Events that others report as well stay; those that it alone reported are withdrawn.
+    """
+    now = to_ms(Clock.parse(os.environ.get("PROBE_CLOCK", "")).now())
+
+    def erase(session: StoreSession) -> bool:
+        found = agents.agent(session, agent)
+        if found is not None:
+            erasure.erase_agent(session, found, now)
+        return found is not None
+
+    async def run() -> bool:
+        store = open_store(db)
+        try:
+            known = await store.write(erase)
+            await store.erase_remains()
+            return known
+        finally:
+            await store.close()
+
+    if not asyncio.run(run()):
         raise UsageError(f"no agent {agent!r} is enrolled", where=str(db))
 
 

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("probe.cli.status:command", "Show what is blocked and since when, and how the agent is."),
     "pause": ("probe.cli.pause:pause", "Let the agent rest: nobody is contacted."),
     "resume": ("probe.cli.pause:resume", "End a pause."),
+    "forget": ("probe.cli.forget:command", "Delete this agent, here and at its collectors."),
     "enrol": ("probe.cli.enrol:command", "Register this agent at a collector with a one-time token."),
     "doctor": ("probe.cli.doctor:command", "Report the health of the agent on this host."),
     "collector": ("probe.cli.collector:command", "Run a collector and administer it."),

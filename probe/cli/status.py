@@ -155,6 +155,8 @@ def problems(found: AgentStatus) -> Iterator[str]:
 
 
 def _life_problems(found: AgentStatus) -> Iterator[str]:
+    if found.forget_requests:
+        yield _("A request to be forgotten waits for a collector: run `probe forget` again.")
     if not found.has_state:
         yield _("There is no state in {folder}: the agent has never run, or runs elsewhere.").format(
             folder=found.folder

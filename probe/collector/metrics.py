@@ -13,6 +13,7 @@ PREFIX = "probe_collector_"
 
 HELP = {
     "batches_total": "Batches by result.",
+    "erasures_total": "Agents erased at their own request.",
     "rounds_total": "Rounds stored.",
     "changes_total": "Changes of targets stored.",
     "vantage_connections_total": "TCP connections that vantages began with targets.",

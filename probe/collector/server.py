@@ -14,7 +14,7 @@ from aiohttp import web
 
 from probe.clock import Clock
 from probe.collector.fusing.fuser import Fuser, Upkeep, fuse_some
-from probe.collector.intake import agents_api
+from probe.collector.intake import agents_api, forget_api
 from probe.collector.metrics import CONTENT_TYPE
 from probe.collector.state import STATE, Collector, vantage_secret
 from probe.collector.store import agents
@@ -112,6 +112,7 @@ def application(collector: Collector) -> web.Application:
         [
             web.post("/api/v1/enrol", agents_api.post_enrol),
             web.post("/api/v1/batches", agents_api.post_batch),
+            web.post("/api/v1/forget", forget_api.post_forget),
             web.get("/api/v1/control", agents_api.get_control),
             web.get("/", html_pages.get_board),
             web.get("/e/{id:[0-9a-f]{16}}", html_pages.get_event),

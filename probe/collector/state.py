@@ -35,6 +35,7 @@ class Collector:
 
     Attributes:
         fusion_requested: set when there may be marked services; the fuser waits for it.
+        has_remains: whether content that was erased may still be in the database's write-ahead log.
         real: real time, for caches and delays inside the process.
     """
 
@@ -47,6 +48,7 @@ class Collector:
         self.limits = RateLimits(clock.rate)
         self.enrolments = RateLimits(clock.rate)
         self.fusion_requested = asyncio.Event()
+        self.has_remains = False
         self.real = Clock()
         self.supervisor = Supervisor(self.metrics, self.real)
         self.metrics.register("writes_waiting", lambda: float(store.waiting()))
@@ -65,6 +67,10 @@ class Collector:
             if len(self._agents) > MAX_CACHED_AGENTS:
                 self._agents.popitem(last=False)
         return row
+
+    def drop_agent(self, agent_id: str) -> None:
+        """Forget the row of an agent that was erased."""
+        self._agents.pop(agent_id, None)
 
 
 STATE: web.AppKey[Collector] = web.AppKey("collector", Collector)

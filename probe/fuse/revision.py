@@ -28,6 +28,8 @@ class RevisionKind(StrEnum):
     """No report that it was made of is valid any more."""
 
 
+ERASED = "erased"
+"""Reason of a withdrawal: the only reports behind the event were erased at the wish of who sent them."""
 NEWS_KINDS = frozenset({RevisionKind.BEGAN, RevisionKind.LIFTED, RevisionKind.REOPENED, RevisionKind.WITHDRAWN})
 """The kinds that feeds and the board show as news."""
 

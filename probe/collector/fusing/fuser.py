@@ -88,6 +88,8 @@ class Upkeep:
         collector.fusion_requested.set()
         old = to_ms(collector.clock.now() - MAX_QUIET_BATCH_AGE)
         await collector.store.write(lambda session: batches.forget_batches(session, old, MAX_FORGOTTEN_BATCHES))
+        if collector.has_remains:
+            collector.has_remains = not await collector.store.erase_remains()
         presences = await collector.store.read(history.latest_presences)
         for role in agents.ROLES:
             present = sum(each.present(now) for each in presences if each.role == role)
@@ -151,5 +153,5 @@ def _whole_ms(event: Event) -> Event:
 def _publish(session: StoreSession, done: list[tuple[DirtyMark, list[NewRevision]]], now: int) -> None:
     for dirty, found in done:
         for published in found:
-            events.publish(session, published, now)
+            events.publish(session, published, now, dirty.reason)
         events.clear_dirty(session, dirty)

@@ -27,6 +27,7 @@ MAX_ENROLMENT_BYTES = 4096
 """Bytes of an enrolment request; a real one has some 200."""
 CONTROL_MAX_AGE = timedelta(days=7)
 """Older verdicts of a control are not served."""
+UNKNOWN_AGENT = "this agent is not enrolled here"
 _ENROLMENT = msgspec.json.Decoder(EnrolmentRequest)
 
 
@@ -102,7 +103,7 @@ async def _sender(collector: Collector, request: web.Request) -> AgentRow:
     agent_id = request.headers.get("Probe-Agent", "")
     agent = await collector.agent(agent_id) if 0 < len(agent_id) <= 64 else None
     if agent is None:
-        raise ApiError(401, "unknown_agent", "this agent is not enrolled here")
+        raise ApiError(401, "unknown_agent", UNKNOWN_AGENT)
     if agent.state != "active":
         raise ApiError(403, "revoked", "this agent has been revoked")
     if (request.content_length or 0) > MAX_COMPRESSED:
@@ -152,11 +153,14 @@ def acknowledged(outcome: BatchOutcome) -> int:
     """The sequence number that is acknowledged.
 
     Raises:
-        ApiError: the batch was not stored: batches before it are missing, or another one has its number.
+        ApiError: the batch was not stored: batches before it are missing, another one has its number, or its agent was
+            erased.
     """
     match outcome.answer:
         case BatchResult.GAP:
             raise ApiError(409, "gap", "batches before this one are missing", expected=outcome.seq)
+        case BatchResult.NO_AGENT:
+            raise ApiError(401, "unknown_agent", UNKNOWN_AGENT)
         case BatchResult.CONFLICT:
             raise ApiError(422, "conflict", "another body was stored under this number before")
         case _:

@@ -81,6 +81,8 @@ class BatchResult(StrEnum):
     """A batch before it is missing."""
     CONFLICT = "conflict"
     """Another body was stored under its number."""
+    NO_AGENT = "no_agent"
+    """Its agent was erased meanwhile."""
 
 
 class BatchOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +116,8 @@ def apply_batch(session: StoreSession, agent: AgentRow, verified: VerifiedBatch)
     now = to_ms(verified.received)
     offset = clock_offset(batch.sent, verified.posted, verified.received, verified.rate)
     offset_ms = offset // timedelta(milliseconds=1)
-    agents.touch(session, agent.no, now, offset_ms)
+    if not agents.touch(session, agent, now, offset_ms):
+        return BatchOutcome(answer=BatchResult.NO_AGENT, seq=batch.seq)
     acked = batches.acked(session, agent.no, batch.epoch)
     if batch.seq <= acked:
         known = batches.batch_digest(session, agent.no, batch.epoch, batch.seq)

@@ -58,6 +58,9 @@ class Store(Protocol):
     def waiting(self) -> int:
         """The number of writes that wait for their turn."""
 
+    async def erase_remains(self) -> bool:
+        """Erase what was deleted from every file of the database, also from logs; whether nothing of it is left."""
+
     async def close(self) -> None:
         """Finish the writes that wait, then close the database."""
 

@@ -102,9 +102,13 @@ def agents(session: StoreSession) -> list[AgentRow]:
     return [AgentRow(*row) for row in session.rows(f"{_AGENT} ORDER BY no")]
 
 
-def touch(session: StoreSession, no: int, now: int, skew: int) -> None:
-    """Store an agent's last contact and clock offset. For a duplicate this is the write that the commit waits for."""
-    session.run("UPDATE agent SET seen = ?, skew = ? WHERE no = ?", now, skew, no)
+def touch(session: StoreSession, agent: AgentRow, now: int, skew: int) -> bool:
+    """Store an agent's last contact and clock offset. For a duplicate this is the write that the commit waits for.
+
+    Returns:
+        Whether there is such an agent: it may have been erased after its row was read, and its number given away.
+    """
+    return session.run("UPDATE agent SET seen = ?, skew = ? WHERE no = ? AND id = ?", now, skew, agent.no, agent.id) > 0
 
 
 def flag(session: StoreSession, no: int, word: str) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from probe.collector.store import Row, StoreSession
 
+_REVISION_KEY = "control revision"
+"""Name under which the lowest possible revision is kept, after verdicts of a control were deleted."""
+
 
 def acked(session: StoreSession, agent: int, epoch: str) -> int:
     """The last sequence number stored of an outbox, 0 when the outbox is new."""
@@ -111,13 +114,24 @@ def vote(session: StoreSession, target: int, agent: int, service: str) -> tuple[
         agent,
         service,
     )
+    _count_votes(session, target)
+    return before, service_of(session, target)
+
+
+def recount_votes(session: StoreSession, target: int) -> tuple[str, str]:
+    """Count the votes on a target's service again, after some were deleted; the service before and after."""
+    before = service_of(session, target)
+    _count_votes(session, target)
+    return before, service_of(session, target)
+
+
+def _count_votes(session: StoreSession, target: int) -> None:
     session.run(
-        "UPDATE target SET service = (SELECT service FROM membership WHERE target = ?"
-        " GROUP BY service ORDER BY count(*) DESC, service LIMIT 1) WHERE no = ?",
+        "UPDATE target SET service = coalesce((SELECT service FROM membership WHERE target = ?"
+        " GROUP BY service ORDER BY count(*) DESC, service LIMIT 1), '') WHERE no = ?",
         target,
         target,
     )
-    return before, service_of(session, target)
 
 
 def add_evidence(session: StoreSession, digest: bytes, body: bytes, now: int) -> None:
@@ -139,21 +153,34 @@ def evidence(session: StoreSession, digest: bytes) -> bytes | None:
 def set_control(session: StoreSession, target: int, agent: int, time: int, body: bytes) -> None:
     """Store a control's verdict of a target, unless there is a newer one."""
     session.run(
-        "INSERT INTO control (target, agent, time, revision, body)"
-        " VALUES (?, ?, ?, (SELECT coalesce(max(revision), 0) + 1 FROM control), ?)"
+        "INSERT INTO control (target, agent, time, revision, body) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (target) DO UPDATE SET agent = excluded.agent, time = excluded.time,"
         " revision = excluded.revision, body = excluded.body WHERE excluded.time > control.time",
         target,
         agent,
         time,
+        control_revision(session) + 1,
         body,
     )
 
 
 def control_revision(session: StoreSession) -> int:
-    """A number that grows with every stored verdict of a control."""
-    row = session.row("SELECT coalesce(max(revision), 0) FROM control")
+    """A number that grows with every stored verdict of a control, and with every deletion of some."""
+    row = session.row(
+        "SELECT max(coalesce((SELECT max(revision) FROM control), 0),"
+        " coalesce((SELECT CAST(CAST(value AS TEXT) AS INTEGER) FROM meta WHERE key = ?), 0))",
+        _REVISION_KEY,
+    )
     return int(row[0]) if row else 0
+
+
+def raise_control_revision(session: StoreSession) -> None:
+    """Raise the revision before verdicts of controls are deleted, so that no number stands for two contents."""
+    session.run(
+        "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        _REVISION_KEY,
+        str(control_revision(session) + 1).encode(),
+    )
 
 
 def control_bodies(session: StoreSession, since: int) -> list[bytes]:

@@ -17,21 +17,28 @@ _EVENT = msgspec.json.Decoder(Event)
 
 
 class DirtyMark(msgspec.Struct, frozen=True):
-    """A service in a country that is to be fused again. `mark` grows each time it is marked."""
+    """A service in a country that is to be fused again.
+
+    Attributes:
+        mark: grows each time it is marked.
+        reason: why events may be withdrawn; empty for reports that do not stand any more.
+    """
 
     service: str
     cc: str
     since: int
     mark: int
+    reason: str = ""
 
 
 class Revision(msgspec.Struct, frozen=True):
-    """A published revision. `no` counts all revisions of all events."""
+    """A published revision. `no` counts all revisions of all events; `reason` says why an event was withdrawn."""
 
     no: int
     kind: RevisionKind
     published: int
     event: Event
+    reason: str = ""
 
 
 class StoredEvent(msgspec.Struct, frozen=True):
@@ -43,7 +50,7 @@ class StoredEvent(msgspec.Struct, frozen=True):
 
 def dirty_marks(session: StoreSession, limit: int) -> list[DirtyMark]:
     """Services that wait to be fused, the oldest mark first."""
-    found = session.rows("SELECT service, cc, since, mark FROM dirty ORDER BY since LIMIT ?", limit)
+    found = session.rows("SELECT service, cc, since, mark, reason FROM dirty ORDER BY since LIMIT ?", limit)
     return [DirtyMark(*row) for row in found]
 
 
@@ -91,14 +98,15 @@ def current_events(session: StoreSession, service: str, cc: str) -> tuple[list[E
     )
 
 
-def publish(session: StoreSession, published: NewRevision, now: int) -> None:
-    """Store a revision, and the event with it as its last one."""
+def publish(session: StoreSession, published: NewRevision, now: int, reason: str = "") -> None:
+    """Store a revision, and the event with it as its last one; a withdrawal with its reason."""
     event = published.event
     body = msgspec.json.encode(event)
     superseded = WITHDRAWN if published.kind is RevisionKind.WITHDRAWN else published.into
     session.run(
-        "INSERT INTO revision (id, revision, kind, published, body) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO revision (id, revision, kind, published, body, reason) VALUES (?, ?, ?, ?, ?, ?)",
         *(event.id, event.revision, published.kind, now, body),
+        reason if published.kind is RevisionKind.WITHDRAWN else "",
     )
     session.run(
         "INSERT INTO event (id, revision, service, scope, asn, cc, status, onset, lifted, superseded, body)"
@@ -128,7 +136,9 @@ def events(session: StoreSession, since: int, limit: int, *, lasting: bool = Fal
 
 def revisions_of(session: StoreSession, event_id: str) -> list[Revision]:
     """All revisions of an event, the first one first."""
-    found = session.rows("SELECT no, kind, published, body FROM revision WHERE id = ? ORDER BY revision", event_id)
+    found = session.rows(
+        "SELECT no, kind, published, body, reason FROM revision WHERE id = ? ORDER BY revision", event_id
+    )
     return [_revision(row) for row in found]
 
 
@@ -136,7 +146,7 @@ def news(session: StoreSession, kinds: frozenset[RevisionKind], since: int, limi
     """Revisions of some kinds published at or after a moment, newest first."""
     marks = ", ".join("?" for _ in kinds)
     found = session.rows(
-        f"SELECT no, kind, published, body FROM revision WHERE kind IN ({marks}) AND published >= ?"  # noqa: S608 marks
+        f"SELECT no, kind, published, body, reason FROM revision WHERE kind IN ({marks}) AND published >= ?"  # noqa: S608 marks
         " ORDER BY no DESC LIMIT ?",
         *sorted(kinds),
         since,
@@ -208,4 +218,4 @@ def status_counts(session: StoreSession, now: int, service: str = "") -> list[St
 
 
 def _revision(row: Row) -> Revision:
-    return Revision(row[0], RevisionKind(row[1]), row[2], _EVENT.decode(row[3]))
+    return Revision(row[0], RevisionKind(row[1]), row[2], _EVENT.decode(row[3]), row[4])

@@ -134,14 +134,15 @@ def countries_of(session: StoreSession, target: int) -> list[str]:
     return [str(row[0]) for row in found]
 
 
-def mark_dirty(session: StoreSession, service: str, cc: str, now: int) -> None:
-    """Mark a service in a country to be fused again."""
+def mark_dirty(session: StoreSession, service: str, cc: str, now: int, reason: str = "") -> None:
+    """Mark a service in a country to be fused again; the reason is given to the events that are withdrawn then."""
     session.run(
-        "INSERT INTO dirty (service, cc, since) VALUES (?, ?, ?)"
-        " ON CONFLICT (service, cc) DO UPDATE SET mark = dirty.mark + 1",
+        "INSERT INTO dirty (service, cc, since, reason) VALUES (?, ?, ?, ?) ON CONFLICT (service, cc) DO UPDATE SET"
+        " mark = dirty.mark + 1, reason = CASE WHEN excluded.reason = '' THEN dirty.reason ELSE excluded.reason END",
         service,
         cc,
         now,
+        reason,
     )
 
 

@@ -21,8 +21,10 @@ from probe.clock import Clock
 from probe.collector.store import Result, Row, StoreSession, Value
 from probe.errors import StateError, StorageError
 
-VERSION = 4
+VERSION = 5
 """Version of the tables: the number of the last migration."""
+FIRST_OVERWRITING_VERSION = 5
+"""The first version that overwrites what is deleted."""
 APPLICATION_ID = 0x70726F62
 """`prob`: distinguishes a collector's database from other SQLite files."""
 MAX_GROUP_WRITES = 200
@@ -149,6 +151,21 @@ class SqliteStore:
             raise StorageError("the database is closed", where=str(self.path))
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
 
+    async def erase_remains(self) -> bool:
+        """Write the log into the database and empty it; deleted content is overwritten there (`secure_delete`).
+
+        Returns:
+            False when a reader held the log for longer than `BUSY_SECONDS`.
+        """
+        return await asyncio.to_thread(self._empty_log)
+
+    def _empty_log(self) -> bool:
+        try:
+            with contextlib.closing(_connect(self.path)) as connection:
+                return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.Error:
+            return False
+
     def waiting(self) -> int:
         """The number of writes that wait for their turn."""
         return self._jobs.qsize()
@@ -270,6 +287,7 @@ def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         return connection
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten: agents may have themselves erased
     return connection
 
 
@@ -292,6 +310,10 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version={VERSION}")
     connection.execute("COMMIT")
+    if tables and version < FIRST_OVERWRITING_VERSION:
+        # Deleted rows of older versions are still in the file.
+        with contextlib.suppress(sqlite3.Error):  # no room for a copy: old remains stay until the next VACUUM
+            connection.execute("VACUUM")
 
 
 def _migrations() -> list[tuple[int, str]]:

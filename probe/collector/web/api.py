@@ -50,7 +50,8 @@ async def get_event(request: web.Request) -> web.Response:
     if view is None:
         raise ApiError(404, "not_found", "there is no such event")
     revisions = [
-        {"kind": each.kind, "published": from_ms(each.published), "event": each.event} for each in view.revisions
+        {"kind": each.kind, "published": from_ms(each.published), "reason": each.reason, "event": each.event}
+        for each in view.revisions
     ]
     answer = {"event": view.event, "superseded": view.superseded, "revisions": revisions, "vantages": view.vantages}
     return json_response(answer)

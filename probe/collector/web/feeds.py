@@ -44,7 +44,7 @@ def _entry(origin: str, revision: Revision) -> FeedEntry:
     summary = f"{wording.sentence(event)}. {said + '; ' if said else ''}{wording.confidence(event)}."
     return FeedEntry(
         id=f"{link}#revision-{event.revision}",
-        title=wording.headline(revision.kind, event),
+        title=wording.headline(revision.kind, event, revision.reason),
         link=link,
         updated=from_ms(revision.published),
         summary=summary,

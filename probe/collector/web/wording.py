@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from probe.collector.web.display_names import service_title
-from probe.fuse.revision import RevisionKind
+from probe.fuse.revision import ERASED, RevisionKind
 from probe.model.event import Confidence, Event, Network, Scope
 from probe.model.verdict import Cause, Status, VantageState
 
@@ -68,6 +68,11 @@ KIND = {
     RevisionKind.RENAMED: "Goes on under another name",
     RevisionKind.WITHDRAWN: "Withdrawn",
 }
+WITHDRAWAL = {
+    "": "its reports do not stand",
+    ERASED: "its only reports were erased at the wish of who sent them",
+}
+"""Reason of a withdrawal -> what became of the reports."""
 MAX_NAME_CHARACTERS = 64
 BEFORE_WATCH = "before we looked"
 """The beginning of a status that a target had when it was first measured."""
@@ -125,8 +130,13 @@ def beginning(event: Event) -> str:
     return f"{BEFORE_WATCH} (first seen {moment(event.onset)})" if event.before_watch else moment(event.onset)
 
 
-def headline(kind: RevisionKind, event: Event) -> str:
-    """A revision as a headline."""
+def withdrawal(reason: str) -> str:
+    """Why an event was withdrawn, as the end of a sentence."""
+    return WITHDRAWAL.get(reason, WITHDRAWAL[""])
+
+
+def headline(kind: RevisionKind, event: Event, reason: str = "") -> str:
+    """A revision as a headline; `reason` as in `Revision`."""
     name, said = shortened(service_title(event.service)), STATUS[event.status][0].lower()
     match kind:
         case RevisionKind.BEGAN:
@@ -136,7 +146,7 @@ def headline(kind: RevisionKind, event: Event) -> str:
         case RevisionKind.REOPENED:
             return f"{name} still {said} on {location(event)}: late reports"
         case RevisionKind.WITHDRAWN:
-            return f"{name} on {location(event)}: withdrawn, its reports do not stand"
+            return f"{name} on {location(event)}: withdrawn, {withdrawal(reason)}"
         case _:
             return f"{name} on {location(event)}: revised"
 

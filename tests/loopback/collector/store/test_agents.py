@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from probe.collector.store import agents
@@ -39,7 +40,9 @@ def test_an_agent_is_found_by_id_and_by_key(session: SqliteSession) -> None:
 def test_an_agent_s_last_contact_flag_and_revocation_are_stored(session: SqliteSession) -> None:
     """Revoking an unknown id returns False."""
     agents.add_agent(session, NEW)
-    agents.touch(session, 1, 99, -3)
+    (stored,) = agents.agents(session)
+    assert agents.touch(session, stored, 99, -3)
+    assert not agents.touch(session, msgspec.structs.replace(stored, id="a0"), 1, 1), "its number was given to another"
     agents.flag(session, 1, "odd")
 
     assert [agents.revoke(session, name) for name in ("a1", "a2")] == [True, False]
