@@ -177,6 +177,10 @@ class Agent:
             self._uplink = Uplink(origin, self._outbox, folder, self.settings, self.context.clock)
         return await self._uplink.deliver(client)
 
+    def has_new_token(self) -> bool:
+        """Whether an agent that was refused for good has been given a new token to enrol with."""
+        return self._uplink is not None and self._uplink.has_new_token()
+
     def _terms(self, looks: RoundLooks, ending: asyncio.Event) -> RoundTerms:
         return RoundTerms(
             retests=self.settings.agent.retests,

@@ -12,6 +12,7 @@ import msgspec
 from probe import __version__
 from probe.agent import watchlist
 from probe.agent.agent import HEARTBEAT_FILE
+from probe.agent.clock_offset import ClockOffset
 from probe.agent.control_facts import Coverage
 from probe.agent.forgetting import read_pending
 from probe.agent.identity import KEY_FILE, read_enrolment
@@ -102,6 +103,7 @@ class AgentStatus(msgspec.Struct, frozen=True, kw_only=True):
         unsettled: targets that fail, not yet sure.
         reachable: number of targets that are settled as reachable and did not fail last.
         control: how much of the watchlist a control has measured; None where no round has said it.
+        clock: how far this host's clock is from the collector's; None where the difference is small or not known.
         collectors: of the settings.
         forget_requests: how many requests to be forgotten wait for a collector.
     """
@@ -123,6 +125,7 @@ class AgentStatus(msgspec.Struct, frozen=True, kw_only=True):
     queue: Queue = Queue()
     vantage: VantageIdentity | None = None
     control: Coverage | None = None
+    clock: ClockOffset | None = None
     collectors: tuple[str, ...] = ()
     forget_requests: int = 0
 
@@ -158,6 +161,7 @@ def read_status(settings: Settings, folder: Path, now: datetime) -> AgentStatus:
         queue=queue,
         round=_noted(notes.get("round"), RoundReport),
         control=_noted(notes.get("control"), Coverage),
+        clock=_noted(notes.get("clock"), ClockOffset),
         vantage=_identity(folder, notes),
     )
 

@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 MIN_BACK_OFF_SECONDS = 0.2
 """Real seconds between two uploads at least, however fast a laboratory's clock runs."""
 
+TOKEN_CHECK_SECONDS = 60.0
+"""Between two looks at the token file of an agent that was revoked."""
+
 
 class Sender:
     """Uploads whenever there are new batches; a collector that does not answer never delays a round.
@@ -43,7 +46,7 @@ class Sender:
         self.new_batches.set()
 
     async def run(self) -> None:
-        """Upload until cancelled, or until the collector refuses this agent for good.
+        """Upload until cancelled. Where the collector has revoked this agent, wait for a new token in the token file.
 
         Raises:
             StorageError: an acknowledgement cannot be stored.
@@ -53,9 +56,10 @@ class Sender:
             self.new_batches.clear()
             while (result := await self._upload()).action is not Action.DONE:
                 if result.action is Action.STOP:
-                    log.error("%s; nothing more is sent until the agent is started anew", result.problem)
-                    return
-                await self._back_off(result)
+                    log.error("%s; nothing more is sent until the token file has a new token", result.problem)
+                    await self._wait_for_token()
+                else:
+                    await self._back_off(result)
             if self._failures:
                 log.info("collector answers again after %d failures", self._failures)
                 self._failures = 0
@@ -69,6 +73,10 @@ class Sender:
                 result = await finish_within(self._agent.upload(self._client), ending, 0.0)
             if result is not None:
                 return result
+
+    async def _wait_for_token(self) -> None:
+        while not self._agent.has_new_token():
+            await self._clock.sleep(max(TOKEN_CHECK_SECONDS, MIN_BACK_OFF_SECONDS * self._clock.rate))
 
     async def _back_off(self, result: UploadResult) -> None:
         self._failures += 1

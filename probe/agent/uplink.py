@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 
+from probe.agent.clock_offset import ClockComparison
 from probe.agent.collector_client import BATCHES_PATH, CollectorClient
 from probe.agent.delivery import UploadResult, send_all
 from probe.agent.enrolment import enrol, read_token
@@ -41,14 +44,16 @@ class Uplink:
         self._folder = folder
         self._settings = settings
         self._clock = clock
-        self._refused_token: str | None = None
+        self._refused = outbox.notes().get("refused_token")
         self._name = ""
+        self._comparison = ClockComparison(clock)
 
     async def deliver(self, client: CollectorClient) -> UploadResult:
         """Send batch after batch until all are acknowledged or the collector stops taking them.
 
         An agent that is not enrolled, or that the collector does not know any more, is enrolled with the token file of
-        the settings, at most once in a delivery. Unsent batches stay in the outbox and are sent under the new id.
+        the settings, at most once in a delivery; one that it has revoked, only with a token that came after its
+        enrolment. Unsent batches stay in the outbox and are sent under the new id.
 
         Raises:
             StorageError: an acknowledgement cannot be written down. The batch is sent again later, without effect.
@@ -59,7 +64,7 @@ class Uplink:
             if enrolment is None or enrolled_now:
                 enrolment = await self._enrol(client, "not enrolled")
             result = await self._send_all(client, enrolment)
-            if result.action is Action.ENROL and self._settings.agent.token_file and not enrolled_now:
+            if not enrolled_now and self._may_enrol_again(result, enrolment):
                 enrolment = await self._enrol(client, result.problem)
                 again = await self._send_all(client, enrolment)
                 result = msgspec.structs.replace(again, sent=result.sent + again.sent)
@@ -67,6 +72,27 @@ class Uplink:
             result = UploadResult(action=Action.ENROL, problem=str(error))
         self._write_notes(result)
         return result
+
+    def has_new_token(self) -> bool:
+        """Whether the token file holds a token that was written after the enrolment and not yet refused."""
+        enrolment = read_enrolment(self._folder)
+        return enrolment is not None and self._is_new_token(enrolment)
+
+    def _may_enrol_again(self, result: UploadResult, enrolment: Enrolment) -> bool:
+        """Whether a refusal is answered with a new enrolment."""
+        if result.action is Action.STOP:
+            return self._is_new_token(enrolment)
+        return result.action is Action.ENROL and bool(self._settings.agent.token_file)
+
+    def _is_new_token(self, enrolment: Enrolment) -> bool:
+        name = self._settings.agent.token_file
+        if not name:
+            return False
+        try:
+            written = datetime.fromtimestamp(Path(name).stat().st_mtime, UTC)
+            return written > enrolment.time and _digest(read_token(Path(name))) not in (_digest(""), self._refused)
+        except (OSError, OverflowError, UplinkError):
+            return False
 
     async def _enrol(self, client: CollectorClient, reason: str) -> Enrolment:
         """Enrol with the token file.
@@ -78,14 +104,15 @@ class Uplink:
         if not name:
             raise UplinkError(reason, where=self._origin, mend=f"run probe enrol {self._origin} --token-file FILE")
         token = read_token(Path(name))
-        if token == self._refused_token:
+        if _digest(token) == self._refused:
             raise UplinkError(f"{reason}; the token was refused", where=name, mend="put a new token there")
         try:
             enrolment = await enrol(
                 client, self._origin, token, folder=self._folder, settings=self._settings, clock=self._clock
             )
         except (EnrolmentRefusedError, UsageError) as error:
-            self._refused_token = token
+            self._refused = _digest(token)
+            self._outbox.write_notes(refused_token=self._refused)  # a cron job must not send it in every round
             raise UplinkError(str(error)) from error
         log.info("enrolled at %s as %s", enrolment.origin, enrolment.agent)
         return enrolment
@@ -113,6 +140,7 @@ class Uplink:
             return CollectorReply(action=Action.RETRY, text=reply)
         found = classify_reply(reply.status, reply.body, reply.retry_after)
         self._name = found.vantage or self._name
+        self._comparison.take(found.clock)
         return found
 
     def _write_notes(self, result: UploadResult) -> None:
@@ -121,8 +149,14 @@ class Uplink:
         notes: dict[str, object] = {"uplink": {"time": now, "text": result.problem} if result.problem else None}
         if result.sent:
             notes["sent"] = now
+            notes["clock"] = self._comparison.offset
         if result.action is Action.DONE:
             notes["dropped"] = None
         if self._name:
             notes["vantage"] = {self._origin: self._name}
         self._outbox.write_notes(**notes)
+
+
+def _digest(token: str) -> str:
+    """What is remembered of a token that was refused: not the token."""
+    return sha256(token.encode()).hexdigest()[:16]

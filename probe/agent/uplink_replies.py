@@ -7,9 +7,12 @@ in the collector's place.
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 
 class Action(StrEnum):
@@ -41,6 +44,7 @@ class CollectorReply(msgspec.Struct, frozen=True, kw_only=True):
         wait: seconds that the collector asks to wait; 0 when it does not say.
         text: a few words for the log.
         vantage: the public name that the collector gives to this vantage; empty when it does not say.
+        clock: the collector's time when it answered; None when it does not say.
     """
 
     action: Action
@@ -49,6 +53,7 @@ class CollectorReply(msgspec.Struct, frozen=True, kw_only=True):
     wait: float = 0.0
     text: str = ""
     vantage: str = ""
+    clock: datetime | None = None
 
 
 ACTION_BY_STATUS: dict[int, Action] = {
@@ -76,6 +81,7 @@ class _Body(msgspec.Struct):
     expected: int = 0
     error: dict[str, str] = {}
     vantage: str = ""
+    clock: Annotated[datetime, Meta(tz=True)] | None = None
 
 
 def classify_reply(status: int, body: bytes, retry_after: str = "") -> CollectorReply:
@@ -105,6 +111,7 @@ def classify_reply(status: int, body: bytes, retry_after: str = "") -> Collector
         wait=_seconds(retry_after),
         text=" ".join(content.error.get("message", "").split())[:200],
         vantage=content.vantage if _NAME.fullmatch(content.vantage) else "",
+        clock=content.clock,
     )
 
 

@@ -151,6 +151,8 @@ def problems(found: AgentStatus) -> Iterator[str]:
         yield from (f"{_('Last round')}: {sentence}" for sentence in describe_notes(found.round.notes))
     if found.control is not None and not found.control.targets and found.role != "control":
         yield NO_CONTROL
+    if found.clock is not None:
+        yield _("{difference}: set it, or certificates may seem invalid.").format(difference=found.clock)
     yield from _report_problems(found)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,16 +93,29 @@ async def test_a_collector_that_fails_is_logged_once_and_once_when_it_answers_ag
     assert said[1] == "collector answers again after 3 failures"
 
 
-async def test_an_agent_that_the_collector_refuses_for_good_stops_uploading(
-    setup: UploadSetup, caplog: pytest.LogCaptureFixture
+async def test_a_revoked_agent_sends_nothing_until_it_has_a_new_token_and_then_enrols_by_itself(
+    setup: UploadSetup, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    setup.tiny.script = lambda _: (403, {"error": {"code": "revoked", "message": "shut out"}}, {})
-    async with setup.agent.collector_client() as collector:
-        async with asyncio.timeout(60):
-            await Sender(setup.agent, collector, setup.agent.context).run()
+    """The batches that waited are delivered under the new id, once."""
 
-    assert len(setup.tiny.heard) == 1
+    def refuse_first(batch: Batch) -> tuple[int, dict[str, object], dict[str, str]] | None:
+        revoked = batch.agent == "agent0"
+        return (403, {"error": {"code": "revoked", "message": "shut out"}}, {}) if revoked else None
+
+    setup.tiny.script = refuse_first
+    async with setup.agent.collector_client() as collector:
+        task = asyncio.create_task(Sender(setup.agent, collector, setup.agent.context).run())
+        await until(lambda: "nothing more is sent" in caplog.text)
+        assert not setup.agent.has_new_token()
+        assert (len(setup.tiny.heard), setup.outbox.unsent_count()) == (1, 1)
+        setup.tiny.token = "another"
+        (tmp_path / "token").write_text("another")
+        os.utime(tmp_path / "token", (time.time() + 86_400,) * 2)  # the setup's clock is ahead of the file system's
+        await setup.drained()
+        task.cancel()
+
+    assert setup.tiny.tokens == ["t0ken", "another"]
+    assert [agent for agent, _ in setup.tiny.stored] == ["agent1"]
     (message,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert message.startswith("http://127.0.0.1:")
-    assert message.endswith(" 403 shut out; nothing more is sent until the agent is started anew")
-    assert setup.outbox.unsent_count() == 1
+    assert message.endswith(" 403 shut out; nothing more is sent until the token file has a new token")

@@ -259,6 +259,36 @@ async def test_a_refused_token_is_not_sent_again_and_a_new_one_is(
     assert tiny.tokens == ["spent", tiny.token]
 
 
+async def test_a_refused_token_is_not_sent_again_after_a_restart(
+    tmp_path: Path, outbox: Outbox, tiny: TinyCollector
+) -> None:
+    """An agent of cron is a new process in every round."""
+    tiny.keys.clear()
+    (tmp_path / "token").write_text("wrong")
+    for _ in range(2):
+        async with CollectorClient((tiny.origin,), ca_file="", timeout=30) as client:
+            refused = await uplink(tmp_path, tiny.origin, outbox, token_file=str(tmp_path / "token")).deliver(client)
+
+    assert tiny.tokens == ["wrong"]
+    assert "the token was refused (put a new token there)" in refused.problem
+
+
+async def test_a_clock_that_differs_from_the_collectors_is_noted_until_it_agrees(
+    tmp_path: Path, outbox: Outbox, tiny: TinyCollector
+) -> None:
+    write_enrolment(tmp_path, Enrolment(agent="agent0", origin=tiny.origin, url="", role="vantage", time=NOON))
+    async with CollectorClient((tiny.origin,), ca_file="", timeout=30) as client:
+        behind = Clock(NOON - timedelta(minutes=7))
+        await Uplink(tiny.origin, outbox, tmp_path, settings(tmp_path), behind).deliver(client)
+        (noted,) = [outbox.notes()["clock"]]
+        outbox.commit(AgentState(), [draft("d")], reports={}, now=NOON)
+        await Uplink(tiny.origin, outbox, tmp_path, settings(tmp_path), Clock(NOON)).deliver(client)
+
+    assert isinstance(noted, dict)
+    assert -421 < noted["seconds"] < -300
+    assert outbox.notes()["clock"] is None
+
+
 async def test_an_empty_token_file_does_not_end_the_agent(tmp_path: Path, outbox: Outbox, tiny: TinyCollector) -> None:
     """The daemon continues to measure, and the problem is logged."""
     forget(tiny)
