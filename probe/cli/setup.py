@@ -165,6 +165,8 @@ def _start(options: SetupOptions) -> str:
     offered = start_methods.offered(os.environ)
     if options.start is not None:
         return setup_questions.read_start(options.start, offered)
+    if len(offered) == 1:
+        return offered[0]
     return setup_questions.ask_start(offered)
 
 

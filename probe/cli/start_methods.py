@@ -137,14 +137,13 @@ def describe(method: str, config: Path, environ: Mapping[str, str]) -> str:
         return said + commands
     if method == CRON:
         return _("This line is added to your crontab:") + f"\n  {cron_line(config)}"
-    command = shlex.join([*program(), "run", "--config", str(config)])
     if sys.platform == "win32":
         return _("Nothing is installed. To start it at each log-in, make a task in the Task Scheduler that runs:") + (
             f"\n  {subprocess.list2cmdline([*program(), 'run', '--config', str(config)])}"
         )
     if sys.platform == "darwin":
-        return _("Nothing is installed. deploy/launchd has a file for launchd; by hand it is:") + f"\n  {command}"
-    return _("Nothing is installed. To start it by hand:") + f"\n  {command}"
+        return _("Nothing is installed: you start it yourself. deploy/launchd has a file for launchd.")
+    return _("Nothing is installed: you start it yourself.")
 
 
 def install(method: str, config: Path, environ: Mapping[str, str]) -> None:

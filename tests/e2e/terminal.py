@@ -47,12 +47,11 @@ class Terminal:
     def interrupt(self) -> None:
         """Press Ctrl-C until something is printed: Python misses one that comes just before it begins to read."""
         before = len(self.seen)
-        while len(self.seen) <= before + len("^C"):
+        while not self.seen[before:].replace("^C", "").strip():
             self.type("\x03")
-            if not select.select([self._handle], [], [], 1.0)[0]:
-                continue
-            if not self._read():
-                return
+            while select.select([self._handle], [], [], 1.0)[0]:
+                if not self._read():
+                    return
 
     def end(self) -> tuple[int, str]:
         """Wait for the end; the exit status, and all that was printed."""

@@ -29,10 +29,11 @@ def clone(tmp_path: Path) -> Path:
     """A folder with the script and a program beside it, as `deploy/setup run` leaves them."""
     (tmp_path / "deploy").mkdir()
     shutil.copy(ROOT / "deploy" / "try", tmp_path / "deploy" / "try")
-    program = tmp_path / ".venv" / "bin" / "probe"
-    program.parent.mkdir(parents=True)
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m probe "$@"\n')
-    program.chmod(0o755)
+    folder = tmp_path / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    for name, words in (("probe", "-m probe "), ("python", "")):
+        (folder / name).write_text(f'#!/bin/sh\nexec {sys.executable} {words}"$@"\n')
+        (folder / name).chmod(0o755)
     return tmp_path
 
 

@@ -102,7 +102,7 @@ def test_systemd_gets_the_unit_and_three_commands(tmp_path: Path, monkeypatch: p
     assert [" ".join(words) for words in ran] == [line.strip() for line in said.splitlines()[1:]]
 
 
-@pytest.mark.parametrize("platform, words", [("win32", "Task Scheduler"), ("darwin", "launchd"), ("linux", "by hand")])
+@pytest.mark.parametrize("platform, words", [("win32", "Task Scheduler"), ("darwin", "launchd"), ("linux", "yourself")])
 def test_where_nothing_is_installed_it_says_what_to_do(
     platform: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
