@@ -74,7 +74,8 @@ def explanation(settings: Settings, watched: Watchlist, titles: Sequence[str], f
     yield _(
         "How to stop\n"
         "  `probe pause` lets it rest. For good: Ctrl-C, or end the service or take out the\n"
-        "  cron line that you choose below; then delete the folder named above."
+        "  cron line that you choose below; then `probe forget` erases what is kept, on this\n"
+        "  computer and at the collector."
     )
 
 
