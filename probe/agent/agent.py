@@ -148,17 +148,17 @@ class Agent:
             range_excluded_prefixes=self._watchlist.excluded_prefixes,
         )
         book = self._looks.at_vantage(session.vantage_key(self._looks.secret))
-        session.recall_anchors(book.anchors)
+        session.recall(book.anchors, book.relays)
         chosen, looks = book.choose(targets, self._detector.settled, start.timestamp(), self._look_terms)
         seconds = min(self.settings.agent.round_limit or inf, self.timetable.seconds_left(start))
         async with stop_after(self.context.clock, seconds, self.context.stopping) as ending:
             result = await measure_round(chosen, session, self._detector, self._terms(looks, ending))
         result.report = _with_costs(result.report, session)
-        changes = (transition for transition, _ in result.changes)
-        result.services = services.service_transitions(changes, self._watchlist.services, self._detector.settled)
+        changed = (one for one, _ in result.changes)
+        result.services = services.service_transitions(changed, self._watchlist.services, self._detector.settled)
         watched = frozenset(text for text, _ in self._watchlist.targets)
         book = book.after_round(result.looked, looks, watched, self._look_terms, self.context.random)
-        book = msgspec.structs.replace(book, anchors=session.anchor_memory())
+        book = msgspec.structs.replace(book, anchors=session.anchor_memory(), relays=session.relays.findings)
         self._store(result, book, watched)
         _log_result(result, len(looks.glance) - looks.differing)
         return result

@@ -1,5 +1,7 @@
 """The memory of all targets' looks between rounds, kept in the state file: which look each gets next.
 
+What is known of relays at the vantage (`probe.plan.relay_memory`) is kept with it.
+
 The memory belongs to one vantage. When the vantage changes (another network, other resolvers, another address family,
 other settings of AS, country or trusted resolvers), it is forgotten, and every target is looked at in full. The vantage
 itself is stored as a digest under a random key, never as addresses.
@@ -29,6 +31,7 @@ from probe.plan.looks import (
     look_for,
     with_references,
 )
+from probe.plan.relay_memory import RelayFinding
 from probe.session.pass_glances import RoundLooks
 from probe.settings import Settings
 
@@ -51,6 +54,7 @@ class LookBook(msgspec.Struct, frozen=True, kw_only=True):
         rounds: number of rounds so far.
         targets: target -> memory of its looks.
         anchors: what the last round knew of the anchors.
+        relays: address family and port -> the latest trial of an address where no host can be.
     """
 
     secret: bytes = b""
@@ -58,6 +62,7 @@ class LookBook(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int = 0
     targets: dict[str, LookMemory] = {}
     anchors: AnchorMemory = AnchorMemory()
+    relays: dict[str, RelayFinding] = {}
 
     @classmethod
     def load(cls, stored: bytes | None) -> LookBook:
@@ -79,7 +84,7 @@ class LookBook(msgspec.Struct, frozen=True, kw_only=True):
             return self
         if self.vantage:
             log.info("the vantage has changed: every target is looked at in full")
-        return msgspec.structs.replace(self, vantage=digest, targets={}, anchors=AnchorMemory())
+        return msgspec.structs.replace(self, vantage=digest, targets={}, anchors=AnchorMemory(), relays={})
 
     def choose(
         self, targets: Sequence[TargetText], settled: SettledStatusOf, now: float, terms: LookTerms
@@ -95,7 +100,7 @@ class LookBook(msgspec.Struct, frozen=True, kw_only=True):
         chosen: list[TargetText] = []
         glance: dict[str, tuple[KnownAnswers, ...]] = {}
         known: dict[str, tuple[KnownAnswers, ...]] = {}
-        suspected = set()
+        suspected, failing = set(), set()
         for item in targets:
             text, target = item
             memory, status = self.targets.get(text), settled(text)
@@ -110,7 +115,15 @@ class LookBook(msgspec.Struct, frozen=True, kw_only=True):
                 (glance if look is Look.GLANCE else known)[text] = memory.known
             if status is not None and status.status is Status.BLOCKED and _is_by_name(status):
                 suspected.add(text)
-        return chosen, RoundLooks(glance=glance, known=known, suspected=frozenset(suspected), turn=self.rounds)
+            if _has_failed(memory, status):
+                failing.add(text)
+        return chosen, RoundLooks(
+            glance=glance,
+            known=known,
+            suspected=frozenset(suspected),
+            failing=frozenset(failing),
+            turn=self.rounds,
+        )
 
     def after_round(
         self,
@@ -157,6 +170,12 @@ def look_terms(settings: Settings) -> LookTerms:
         blocked_every=chosen.blocked_every,
         stretch_after=chosen.stretch_after,
     )
+
+
+def _has_failed(memory: LookMemory | None, status: CurrentStatus | None) -> bool:
+    """Whether a target failed at its last full look, or is settled to fail."""
+    failed = memory is not None and memory.failed > memory.worked
+    return failed or (status is not None and status.status is not Status.REACHABLE)
 
 
 def _is_by_name(status: CurrentStatus) -> bool:

@@ -32,7 +32,7 @@ class OpenedConnection(NamedTuple):
 async def connect(step: Connect, tools: Tools, timestamps: Timestamps, emit: Emit) -> None:
     """Open a TCP connection and close it."""
     async with tools.connection(step.address):
-        opened = await open_connection(step.address, step.port, tools, timestamps)
+        opened = await open_connection(step.address, step.port, tools, timestamps, seconds=step.seconds)
         try:
             emit(opened.observation)
         finally:
@@ -41,15 +41,24 @@ async def connect(step: Connect, tools: Tools, timestamps: Timestamps, emit: Emi
 
 
 async def open_connection(
-    address: str, port: int, tools: Tools, timestamps: Timestamps, segment: int = 0
+    address: str, port: int, tools: Tools, timestamps: Timestamps, segment: int = 0, *, seconds: float = 0.0
 ) -> OpenedConnection:
-    """Open a TCP connection. After a time-out the pace limiter spares the network for a while."""
+    """Open a TCP connection. After a time-out the pace limiter spares the network for a while.
+
+    Args:
+        address: an IP literal.
+        port: of the server.
+        tools: has the time-out.
+        timestamps: of the step.
+        segment: maximum segment size to ask for; 0: the system's.
+        seconds: to wait at most, where that is less than the time-out; 0: the time-out.
+    """
     loop = asyncio.get_running_loop()
     start = loop.time()
     sock = None
     failed = None
     try:
-        sock = await open_tcp(address, port, tools.timeout, segment)
+        sock = await open_tcp(address, port, min(seconds or tools.timeout, tools.timeout), segment)
     except OperationError as error:
         failed = error.info
         if failed.failure is Failure.TIMEOUT:

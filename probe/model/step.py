@@ -97,9 +97,14 @@ class _AddressStep(_StepBase, frozen=True, kw_only=True):
 
 
 class Connect(_AddressStep, frozen=True, kw_only=True):
-    """Open a TCP connection and close it."""
+    """Open a TCP connection and close it.
+
+    Attributes:
+        seconds: to wait for the connection at most; 0: as long as for any step.
+    """
 
     port: int
+    seconds: float = 0.0
 
     def unperformed(self, failure: Failure, detail: str, at: int) -> Connection:
         """The observation of this step where it could not be performed, `at` milliseconds into the measurement."""

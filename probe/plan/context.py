@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -12,6 +12,9 @@ from probe.model.hop import MAX_REDIRECTS
 from probe.model.nat64 import embedded_ipv4, synthesised
 from probe.model.observation import Exchange
 from probe.model.verdict import ControlFacts, Status
+
+if TYPE_CHECKING:
+    from probe.plan.relay_memory import RelayFinding
 
 FALLBACK_NAME = "example.com"
 """A name that exists (RFC 2606) and that nobody has a reason to block, where no other is known to work here."""
@@ -88,6 +91,9 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
             before the suspect one, because some filters drop all packets of an address for minutes after the suspect
             name (GFW: 90 to 360 s per client, server and port).
         relay_address: an address where nothing listens, for `tcp://` targets and ranges; empty for none.
+        relay_known: the outcome of the latest trial of such an address for the target's family and port.
+        failed_before: the target failed at its last full look, or this is a re-test.
+        now: start of the measurement, in Unix seconds.
         no_resolver: an IPv4 address abroad that runs no resolver, an anchor's; empty for none.
         send_syns: whether the sample of a range may be asked with SYNs in place of connections.
         sample: how many addresses of a range to sample (more of a wide one, see `probe.plan.sampling`).
@@ -115,6 +121,9 @@ class PlanContext(msgspec.Struct, frozen=True, kw_only=True):
     allowed_name: str = "www.wikipedia.org"
     suspected: bool = False
     relay_address: str = ""
+    relay_known: RelayFinding | None = None
+    failed_before: bool = False
+    now: float = 0.0
     no_resolver: str = ""
     send_syns: bool = False
     sample: int = 16

@@ -5,7 +5,8 @@
     sample      a connection to each address, or a SYN where this host may send one; one that answered at the control
                 and not here is tried again, by a connection. A control connects to every address it knows, within
                 bounds, and to some new ones, so that its hit list grows
-    relay       beside it: an unrouted address, and two that are silent at the control. A relay on the path accepts them
+    relay       beside it: two that are silent at the control, and an unrouted address where one that answers leaves a
+                doubt (`probe.plan.relay_memory`). A relay on the path accepts them
     neighbours  where some addresses answer and a hit of the control fails: other hits of the same /24
     search      where nothing is known of the range: neighbours of those that answer, or more addresses until some do
     hello       port 443: a ClientHello with a name that no list contains, because filters let SYNs pass
@@ -28,6 +29,7 @@ from probe.model.step import Connect, ConnectEach, Handshake, Resolve, Step
 from probe.model.target import RangeTarget
 from probe.plan import sampling
 from probe.plan.context import PlanContext
+from probe.plan.endpoint import RelayCheck
 from probe.plan.hop_state import failure_of
 from probe.plan.plan import Plan
 
@@ -75,6 +77,7 @@ class RangePlan(Plan):
         self._hello_addresses: list[str] = []
         self._hellos_done = False
         self._searches = 0
+        self._relay_check = RelayCheck(context, target.port, self.queue, one_host=False)
         self._begin()
 
     @property
@@ -97,8 +100,6 @@ class RangePlan(Plan):
             sample = (*sample, *fresh)[: self._count]
         if not sample or (context.sample_index and len(sample) < MIN_KNOWN_HITS):
             return
-        if context.relay_address:
-            self._check_relay(context.relay_address)
         for address in sampling.sample_known(
             self._misses, network, _MAX_SILENT_RELAY_CHECKS, context.seed, context.sample_index
         ):
@@ -133,6 +134,11 @@ class RangePlan(Plan):
     def _ask(self, step: Step) -> None:
         if self.queue.add(step, self):
             self._under_way.add(step)
+
+    def observe(self, step: Step, observation: Observation) -> None:
+        """Take in an observation of a step."""
+        super().observe(step, observation)
+        self._relay_check.consider(observation)
 
     def observed(self, step: Step, seen: Observation) -> None:
         """Connect to the well-known name over IPv6 once its address is resolved; take each address of a sweep."""

@@ -22,7 +22,7 @@ from probe.judge.vantage import conclude, notes
 from probe.lazy import LateFunction, lazy
 from probe.measure.anchors import AnchorWatch
 from probe.measure.failures import MAX_DETAIL_CHARACTERS
-from probe.measure.perform import perform
+from probe.measure.perform import StepSource, perform
 from probe.measure.tools import Tools, random_name
 from probe.model.address import Family
 from probe.model.hop import Purpose, subjects_of
@@ -31,7 +31,7 @@ from probe.model.target import QuicTarget, RangeTarget, Target, TcpTarget
 from probe.model.verdict import AnchorLook, ControlFacts, Evidence, Status, Vantage, VantageNote, VantageState, Verdict
 from probe.plan.context import LinePage, PlanContext
 from probe.session.recent_cuts import CutLog, GlanceCuts
-from probe.session.relay_trials import RelayTrials, unrouted_address
+from probe.session.relay_trials import RelayTrials, RelayWatch, sends_syns_to, unrouted_address
 from probe.session.working_names import WorkingNames
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ async def _measured(
     release: Callable[[], None] | None,
 ) -> Verdict:
     began = asyncio.get_running_loop().time()
-    seen = await _performed(target, context, plan_context, began, attempt=attempt, release=release)
+    seen = await _performed(target, context, plan_context, began, release=release)
     evidence = Evidence(
         observations=seen,
         control=control.used(target, plan_context.control, seen),
@@ -246,26 +246,23 @@ async def _performed(
     plan_context: PlanContext,
     began: float,
     *,
-    attempt: int,
     release: Callable[[], None] | None,
 ) -> tuple[Observation, ...]:
-    """The observations of the target's plan, and of the trial of an unrouted address that it shares."""
-    trial = None
-    if not attempt and isinstance(target, TcpTarget | RangeTarget) and (address := unrouted_address(target)):
+    """The observations of the target's plan, with the trial of an unrouted address that it rests on."""
+    _require_library(target)
+    chosen: StepSource = plan.plan_for(target, plan_context)
+    watched: RelayWatch | None = None
+    if isinstance(target, TcpTarget | RangeTarget) and plan_context.relay_address:
         performer = partial(perform, tools=context.tools, seconds=context.max_seconds)
-        trial = context.relays.join(address, target.port, performer)
+        chosen = watched = context.relays.watch(chosen, target, plan_context.relay_address, performer)
     seen = await perform(
-        context.cuts.watch(plan.plan_for(target, plan_context), began),
+        context.cuts.watch(chosen, began),
         context.tools,
         seconds=context.max_seconds,
         began=began,
         listening=release,
     )
-    if trial is None or not seen:
-        return seen
-    if trial.under_way and release is not None:
-        release()
-    return seen + await trial.observed(began)
+    return seen if watched is None else await watched.observed(seen, plan_context.now, release)
 
 
 async def _closing_look(context: MeasurementContext, release: Callable[[], None] | None) -> tuple[AnchorLook, ...]:
@@ -290,9 +287,6 @@ def _plan_context(
     attempt: int,
     suspected: bool,
 ) -> PlanContext:
-    week = time.isocalendar()
-    if isinstance(target, QuicTarget):
-        quic.require_aioquic()
     return PlanContext(
         network_resolvers=context.network_resolvers,
         dead_resolvers=context.tools.resolvers.dead(),
@@ -309,11 +303,14 @@ def _plan_context(
         other_names=context.names.to_compare(context.anchors.latest),
         allowed_name=context.names.allowed(context.anchors.latest),
         suspected=suspected,
-        relay_address=unrouted_address(target) if attempt else "",  # else it is shared
+        relay_address=unrouted_address(target),
+        relay_known=context.relays.known(target),
+        failed_before=attempt > 0 or text in context.relays.failing,
+        now=time.timestamp(),
         no_resolver=next(iter(context.anchors.reached), ""),
-        send_syns=isinstance(target, RangeTarget) and _may_send_syns(target),
+        send_syns=sends_syns_to(target),
         sample=context.range_samples.get(text, context.range_sample),
-        seed=week.year * 100 + week.week,
+        seed=int(f"{time:%G%V}"),  # ISO year and week
         sample_index=attempt,
         search_seed=int(time.timestamp()) // 3600,
         hit_list=context.range_hits.get(text, ()),
@@ -322,11 +319,10 @@ def _plan_context(
     )
 
 
-def _may_send_syns(target: RangeTarget) -> bool:
-    """Whether the addresses of a range may be asked with SYNs: not those of this host, where nothing is gained."""
-    from probe.measure.syn_scanner import may_send_syns  # noqa: PLC0415 - only ranges need it
-
-    return bool(unrouted_address(target)) and may_send_syns()
+def _require_library(target: Target) -> None:
+    """Say what to install where a library is missing that the target needs."""
+    if isinstance(target, QuicTarget):
+        quic.require_aioquic()
 
 
 def _capture_label(verdict: Verdict) -> str:

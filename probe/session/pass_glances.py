@@ -60,6 +60,7 @@ class RoundLooks(msgspec.Struct, kw_only=True):
         glance: target -> what is known of it, for those that are glanced at.
         known: target -> the same, for those that are looked at in full.
         suspected: targets whose server name is blocked as far as is known: neutral names are tried first.
+        failing: targets that failed at their last full look: a connection that is accepted now may be a relay's.
         turn: number of the round; it chooses the address family.
         references: target -> what is known of it after a full look that found it reachable; filled in.
         differing: glances that differed; filled in.
@@ -68,6 +69,7 @@ class RoundLooks(msgspec.Struct, kw_only=True):
     glance: Mapping[str, tuple[KnownAnswers, ...]] = {}
     known: Mapping[str, tuple[KnownAnswers, ...]] = {}
     suspected: frozenset[str] = frozenset()
+    failing: frozenset[str] = frozenset()
     turn: int = 0
     references: dict[str, tuple[KnownAnswers, ...]] = {}
     differing: int = 0

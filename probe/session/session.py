@@ -44,6 +44,7 @@ from probe.session.measurement import MeasurementContext, look_at_vantage, measu
 from probe.session.measurement_run import MeasurementRun, Retests
 from probe.session.outages import OutageMemory
 from probe.session.recent_cuts import CutLog
+from probe.session.relay_trials import RelayTrials
 from probe.session.vantage_gate import VantageGate
 from probe.session.working_names import WorkingNames
 from probe.settings import Settings
@@ -53,6 +54,7 @@ from probe.settings.well_known import names_of
 if TYPE_CHECKING:
     from random import Random
 
+    from probe.plan.relay_memory import RelayFinding
     from probe.session.pass_glances import GlanceRunner, PassGlances, RoundLooks
 
 
@@ -89,6 +91,7 @@ class Session:
         self._stack = AsyncExitStack()
         self._engine: GlanceRunner | None = None
         self._cuts = CutLog()
+        self._relays = RelayTrials(clock)
         self._memory = OutageMemory()
         self.prepare({})
 
@@ -134,7 +137,9 @@ class Session:
             localise_from_attempt=_localise_from_attempt(self._settings),
             test_upload=chosen.send == "always",
             cuts=self._cuts,
+            relays=self._relays,
         )
+        self._relays.at_vantage((network_identity(), resolvers.servers, sorted(families)))
         self._gate = VantageGate(lambda earliest: look_at_vantage(self._context, earliest), self._clock)
 
     async def __aenter__(self) -> Self:
@@ -153,7 +158,7 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
-        await self._context.relays.close()
+        await self._relays.close()
         self._engine = None
         if self._tools.watcher is not None:
             await self._tools.watcher.close()
@@ -163,9 +168,10 @@ class Session:
         """What is known of the anchors, for a later process at this vantage."""
         return self._anchors.memory()
 
-    def recall_anchors(self, memory: AnchorMemory) -> None:
-        """Go on with the anchors where an earlier process ended, if it found the line well."""
-        self._anchors.recall(memory)
+    def recall(self, anchors: AnchorMemory, relays: Mapping[str, RelayFinding]) -> None:
+        """Go on where an earlier process ended: with the anchors, if it found the line well, and with the relays."""
+        self._anchors.recall(anchors)
+        self._relays.remember(relays)
 
     @property
     def bytes_read(self) -> int:
@@ -181,6 +187,11 @@ class Session:
     def cuts(self) -> CutLog:
         """The conversations that were cut in this session."""
         return self._cuts
+
+    @property
+    def relays(self) -> RelayTrials:
+        """What is known of relays at this vantage."""
+        return self._relays
 
     def has_room(self, connections: int) -> bool:
         """Whether the traffic limit leaves room for so many more connections, and for what they may read."""
@@ -257,6 +268,7 @@ class Session:
         from probe.session.pass_glances import PassGlances  # noqa: PLC0415 - only an agent glances
 
         context = self._context
+        context.relays.failing = looks.failing
         return PassGlances(
             self._glance_engine,
             looks,

@@ -255,33 +255,34 @@ async def test_an_offline_vantage_gives_verdicts_that_carry_a_rule(target: str, 
     assert [judge.again(verdict) for verdict in verdicts] == verdicts
 
 
-async def test_the_targets_of_a_pass_share_the_trial_of_an_unrouted_address(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_targets_share_the_trial_of_an_unrouted_address_over_passes(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each has it in its evidence; a re-test and the next pass make another."""
+    """Each has it in its evidence. What fails needs none, and a re-test takes one of the last minute."""
     monkeypatch.setattr("probe.session.measurement.unrouted_address", lambda _: "127.0.0.9")
     async with Session(settings(tmp_path), Clock()) as session:
-        given = [(await session.measure(CLOSED, parse(CLOSED), attempt=attempt)) for attempt in (0, 0, 1)]
+        given = [(await session.measure(target, parse(target), attempt=attempt)) for attempt in (0, 0, 1)]
         session.prepare({})
-        given.append(await session.measure(CLOSED, parse(CLOSED)))
+        given += [await session.measure(text, parse(text)) for text in (target, CLOSED)]
 
     trials = [[one for one in v.evidence.observations if one.purpose is Purpose.RELAY] for v in given]
-    assert [len(each) for each in trials] == [1] * 4
-    assert [each[0].at < 0 for each in trials] == [False, True, False, False]
-    assert [each[0].failure for each in trials] == [Failure.RESET] * 4
+    assert [[one.at < 0 for one in each] for each in trials] == [[False], [True], [True], [True], []]
+    assert [one.failure for each in trials for one in each] == [Failure.RESET] * 4
+    assert [verdict.status for verdict in given[:4]] == [Status.REACHABLE] * 4
     assert [judge.again(verdict) for verdict in given] == given
 
 
 async def test_a_relay_is_found_by_every_target_that_it_accepts(
     target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A trial that was accepted is made again for each target."""
+    """The trial that was accepted is remembered, and is in the evidence of each."""
     monkeypatch.setattr("probe.session.measurement.unrouted_address", lambda _: "127.0.0.1")
     async with Session(settings(tmp_path), Clock()) as session:
         given = [await session.measure(target, parse(target)) for _ in range(2)]
 
     assert [verdict.rule for verdict in given] == ["tcp.relayed"] * 2
-    assert [one.at >= 0 for verdict in given for one in verdict.evidence.observations] == [True] * 4
+    assert [one.at >= 0 for verdict in given for one in verdict.evidence.observations] == [True] * 3 + [False]
+    assert [judge.again(verdict) for verdict in given] == given
 
 
 async def test_a_fault_of_ours_is_written_into_the_verdict_and_the_others_are_measured(

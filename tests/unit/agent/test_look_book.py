@@ -12,12 +12,14 @@ from probe.agent.look_book import SECRET_BYTES, LookBook, look_terms
 from probe.detect.detector_input import CurrentStatus
 from probe.model.address import Family
 from probe.model.anchor_parts import AnchorMemory
+from probe.model.failure import Failure
 from probe.model.glance import GlanceKind
 from probe.model.glance_evidence import GlanceEvidence
 from probe.model.target import TargetText, parse
 from probe.model.verdict import AnchorKind, AnchorLook, Cause, Evidence, Status, Vantage, VantageState, Verdict
 from probe.plan.glance_memory import KnownAnswers, SeenAnswer
 from probe.plan.looks import LookTerms
+from probe.plan.relay_memory import RelayFinding
 from probe.settings import load
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -169,3 +171,33 @@ def test_the_memory_of_anchors_is_kept_and_belongs_to_the_vantage() -> None:
 
     assert stored.at_vantage("here").anchors == memory
     assert stored.at_vantage("elsewhere").anchors == AnchorMemory()
+
+
+def test_what_is_known_of_relays_is_kept_with_the_looks_and_forgotten_with_the_vantage() -> None:
+    """A relay belongs to a network."""
+    relays = {"4 443": RelayFinding("198.18.7.7", 443, Failure.TIMEOUT, SECONDS, SECONDS + 90_000)}
+    stored = LookBook.load(msgspec.structs.replace(book_after_first_round(), relays=relays).dump())
+
+    assert stored.at_vantage("here").relays == relays
+    assert stored.at_vantage("there").relays == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "found", "fails"),
+    [
+        (Status.REACHABLE, Status.REACHABLE, False),
+        (Status.REACHABLE, Status.DOWN, True),
+        (Status.BLOCKED, Status.REACHABLE, True),
+    ],
+)
+def test_a_round_knows_which_targets_failed_last(status: Status, found: Status, fails: bool) -> None:
+    """Their next success is in doubt."""
+    book = book_after_first_round()
+    _, looks = book.choose(TARGETS, lambda _: settled(), SECONDS, TERMS)
+    book = book.after_round([verdict(A, found, after=300)], looks, WATCHED, TERMS, Random(1))
+
+    _, looks = book.choose(
+        TARGETS, lambda text: settled(status if text == A else Status.REACHABLE), SECONDS + 600, TERMS
+    )
+
+    assert looks.failing == (frozenset({A}) if fails else frozenset())

@@ -9,6 +9,7 @@ from probe.model.failure import Failure
 from probe.model.target import parse
 from probe.plan import plan_for
 from probe.plan.endpoint import RelayPlan
+from probe.plan.relay_memory import RelayFinding
 from tests.unit.plan.dialogue import CONTEXT, FORGED, NAME, A, B, Dialogue, late
 from tests.unit.plan.test_hop import NEUTRAL, resolved
 
@@ -38,21 +39,51 @@ def test_a_refused_connection_is_tried_once_more_and_a_silent_one_twice() -> Non
         assert dialogue.asks() == []
 
 
-def test_an_address_where_nothing_listens_is_contacted_too() -> None:
+RELAY = replace(CONTEXT, relay_address="198.18.7.7")
+TRIAL = "connect 198.18.7.7:443 relay"
+
+
+def test_an_accepted_connection_that_leaves_a_doubt_is_followed_by_one_to_where_nothing_listens() -> None:
     """A relay on the path would accept both."""
-    context = replace(CONTEXT, relay_address="192.175.48.250")
+    dialogue = Dialogue(plan_for(parse(f"tcp://{A}:443"), RELAY))
 
-    asked = Dialogue(plan_for(parse(f"tcp://{A}:443"), context)).asks()
+    assert dialogue.asks() == [CONNECT]
+    assert dialogue.tell(CONNECT, "ok").asks() == [TRIAL]
+    assert dialogue.tell(TRIAL, "tcp.timeout").asks() == []
 
-    assert asked == [CONNECT, "connect 192.175.48.250:443 relay"]
+
+def test_a_connection_that_fails_needs_no_trial() -> None:
+    """What fails is no relay's."""
+    dialogue = Dialogue(plan_for(parse(f"tcp://{A}:443"), RELAY))
+    asked = dialogue.asks()
+    for step in asked:
+        dialogue.tell(step, "tcp.reset")
+    asked = dialogue.asks()
+    for step in asked:
+        dialogue.tell(step, "tcp.reset")
+
+    assert asked == [f"{CONNECT} try 1"]
+    assert dialogue.asks() == []
+
+
+@pytest.mark.parametrize(("first", "age", "wanted"), [("ok", 3000.0, False), ("tcp.reset", 3000.0, True)])
+def test_a_trial_of_this_hour_suffices_unless_the_target_failed_meanwhile(first: str, age: float, wanted: bool) -> None:
+    known = RelayFinding("198.18.7.8", 443, Failure.TIMEOUT, 1000.0, 90_000.0)
+    dialogue = Dialogue(plan_for(parse(f"tcp://{A}:443"), replace(RELAY, relay_known=known, now=1000.0 + age)))
+    dialogue.asks()
+    asked = dialogue.tell(CONNECT, first).asks()
+    if first != "ok":
+        asked = dialogue.tell(f"{CONNECT} try 1", "ok").asks()
+
+    assert (TRIAL in asked) is wanted
 
 
 def test_a_trial_for_all_targets_of_a_port_is_one_connection() -> None:
     """Nothing follows, whatever it shows."""
-    dialogue = Dialogue(RelayPlan("192.175.48.250", 443))
+    dialogue = Dialogue(RelayPlan("198.18.7.7", 443))
 
-    assert dialogue.asks() == ["connect 192.175.48.250:443 relay"]
-    assert dialogue.tell("connect 192.175.48.250:443 relay", "ok").asks() == []
+    assert dialogue.asks() == ["connect 198.18.7.7:443 relay"]
+    assert dialogue.tell("connect 198.18.7.7:443 relay", "ok").asks() == []
 
 
 def test_a_tls_target_gets_the_follow_ups_of_a_handshake() -> None:

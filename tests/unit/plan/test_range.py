@@ -113,14 +113,17 @@ def test_hits_that_answered_no_hello_at_control_get_none() -> None:
     assert dialogue.asks() == []
 
 
-def test_an_unrouted_address_and_two_that_were_silent_at_control_are_contacted_too() -> None:
-    """A relay that accepts them accepts every connection."""
+def test_two_that_were_silent_at_control_are_contacted_too_and_an_unrouted_address_once_one_answers() -> None:
+    """A relay that accepts them accepts every connection; what is silent needs no unrouted address."""
     context = knowing(*FOUR, misses=("151.101.1.7", "151.101.1.8", "151.101.1.9"), relay_address="198.18.7.7")
-    asked = Dialogue(plan_for(parse(RANGE), context)).asks()
-    relay = [step for step in asked if step.endswith("relay")]
+    dialogue = Dialogue(plan_for(parse(RANGE), context))
+    asked = dialogue.asks()
+    own = [step for step in asked if not step.endswith("relay")]
 
-    assert len(relay) == 3
-    assert "connect 198.18.7.7:443 relay" in relay
+    assert len(asked) - len(own) == 2
+    assert dialogue.tell(own[0], "tcp.timeout").asks() == [f"{own[0]} try 1"]
+    assert dialogue.tell(own[1], "ok").asks() == ["connect 198.18.7.7:443 relay"]
+    assert dialogue.tell(own[2], "ok").asks() == []
 
 
 def test_other_hits_of_a_block_that_fails_are_contacted_while_the_rest_answers() -> None:
